@@ -1,0 +1,44 @@
+"""cineseq: from a movie of living cells and their transcriptomes to what goes with what a cell did."""
+
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+
+if not workflow.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+pathvars:
+    results=f"results/{STUDY.run}",
+    logs=f"results/{STUDY.run}/logs",
+    benchmarks=f"results/{STUDY.run}/benchmarks",
+
+
+wildcard_constraints:
+    sample="[^/]+",
+    fov="[^/]+",
+
+
+rule all:
+    """Make everything that the given data allow."""
+    default_target: True
+    input:
+        all_files(STUDY),
+
+
+include: "rules/targets.smk"
+include: "rules/experiment.smk"
+include: "rules/inputs.smk"
+include: "rules/imaging.smk"
+include: "rules/features.smk"
+include: "rules/pairing.smk"
+include: "rules/analysis.smk"
+include: "rules/report.smk"

@@ -1,0 +1,153 @@
+"""The analyses: clusters, differential expression, prediction of function, sisters, and both modalities.
+
+INPUTS: study/paired.h5mu and study/cells.parquet.
+OUTPUTS: tidy tables and figures in clusters/, de/, prediction/, lineage/ and crossmodal/.
+"""
+
+
+rule cluster:
+    """Cluster the paired cells by expression, and ask how much of function lies between clusters."""
+    input:
+        paired="<results>/study/paired.h5mu",
+    output:
+        clusters="<results>/clusters/cells.parquet",
+        function_by_cluster="<results>/clusters/function_by_cluster.tsv",
+        umap="<results>/clusters/umap.svg",
+        quality="<results>/clusters/quality.svg",
+        report="<results>/reports/cluster.json",
+    log:
+        "<logs>/cluster.log",
+    benchmark:
+        "<benchmarks>/cluster.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=120,
+    params:
+        settings=settings("clusters", "seed"),
+        _code=code("cluster.py"),
+    script:
+        "../scripts/cluster.py"
+
+
+rule differential_expression:
+    """Test which genes differ between clusters, conditions, and high and low function."""
+    input:
+        paired="<results>/study/paired.h5mu",
+        clusters="<results>/clusters/cells.parquet",
+    output:
+        markers="<results>/de/markers.tsv",
+        figure="<results>/de/markers.svg",
+        report="<results>/reports/differential_expression.json",
+    log:
+        "<logs>/differential_expression.log",
+    benchmark:
+        "<benchmarks>/differential_expression.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=120,
+    params:
+        settings=settings("de", "clusters", "seed"),
+        _code=code("differential_expression.py"),
+    script:
+        "../scripts/differential_expression.py"
+
+
+rule predict:
+    """Predict function from expression, morphology and both in grouped nested folds, with nulls and baselines."""
+    input:
+        paired="<results>/study/paired.h5mu",
+        clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
+        markers=if_there(STUDY.has_counts, "<results>/de/markers.tsv"),
+    output:
+        performance="<results>/prediction/performance.tsv",
+        samples="<results>/prediction/performance_by_sample.tsv",
+        contrasts="<results>/prediction/contrasts.tsv",
+        genes="<results>/prediction/genes.tsv",
+        overlap="<results>/prediction/marker_overlap.tsv",
+        predictions="<results>/prediction/predictions.parquet",
+        ladder="<results>/prediction/ladder.svg",
+        scatter="<results>/prediction/scatter.svg",
+        selection="<results>/prediction/selection.svg",
+        report="<results>/reports/predict.json",
+    log:
+        "<logs>/predict.log",
+    benchmark:
+        "<benchmarks>/predict.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=600,
+    params:
+        settings=settings("folds", "prediction", "seed"),
+        _code=code("predict.py"),
+    script:
+        "../scripts/predict.py"
+
+
+rule explain_modalities:
+    """Ask how much of each gene's variance morphology explains in held-out groups, and the reverse."""
+    input:
+        paired="<results>/study/paired.h5mu",
+        clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
+    output:
+        genes="<results>/crossmodal/genes.tsv",
+        features="<results>/crossmodal/features.tsv",
+        summary="<results>/crossmodal/summary.tsv",
+        figure="<results>/crossmodal/variance.svg",
+        report="<results>/reports/explain_modalities.json",
+    log:
+        "<logs>/explain_modalities.log",
+    benchmark:
+        "<benchmarks>/explain_modalities.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=600,
+    params:
+        settings=settings("folds", "crossmodal", "seed"),
+        _code=code("explain_modalities.py"),
+    script:
+        "../scripts/explain_modalities.py"
+
+
+rule compare_sisters:
+    """Compare the fates of relatives, and the state of survivors by the fate of their sister."""
+    input:
+        cells="<results>/study/cells.parquet",
+        paired=if_there(STUDY.has_paired, "<results>/study/paired.h5mu"),
+        clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
+        pairs=if_there(STUDY.pairs, "<results>/study/pairs.parquet"),
+    output:
+        concordance="<results>/lineage/concordance.tsv",
+        times="<results>/lineage/times.tsv",
+        states="<results>/lineage/state_by_sister.tsv",
+        power="<results>/lineage/power.tsv",
+        warnings="<results>/lineage/warnings.tsv",
+        trees="<results>/lineage/trees.svg",
+        forest="<results>/lineage/forest.svg",
+        report="<results>/reports/compare_sisters.json",
+    log:
+        "<logs>/compare_sisters.log",
+    benchmark:
+        "<benchmarks>/compare_sisters.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=240,
+    params:
+        settings=settings("lineage", "seed"),
+        _code=code("compare_sisters.py"),
+    script:
+        "../scripts/compare_sisters.py"

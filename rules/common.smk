@@ -1,0 +1,82 @@
+"""What the rules ask Python for; the other files of this folder hold rules only."""
+
+from cineseq.code import fingerprint as code
+from cineseq.errors import UserError
+from cineseq.study import open_study
+from cineseq.targets import all_files, files_if_possible, files_of_target, step_reports
+from snakemake.exceptions import WorkflowError
+
+try:
+    STUDY = open_study(config, [Path(name) for name in workflow.configfiles])
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+SHARED = ("compartments", "barcodes")  # one table may list several samples
+settings = STUDY.settings
+field_settings = STUDY.field_settings
+
+
+def given(column):
+    """Return an input function: the files that the sheet gives for a field of view."""
+
+    def files(wildcards):
+        try:
+            return STUDY.files(wildcards.sample, wildcards.fov, column)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return files
+
+
+def given_to_samples(column):
+    """Return an input function: the files that the sheet gives once per sample."""
+
+    def files(wildcards):
+        try:
+            return STUDY.shared_files(column) if column in SHARED else STUDY.sample_files(column)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return files
+
+
+def of_field(name, wanted=True):
+    """Return an input function: one product of the same field of view, or nothing where it is not wanted."""
+
+    def product(wildcards):
+        return [f"<results>/fov/{wildcards.sample}/{wildcards.fov}/{name}"] if wanted else []
+
+    return product
+
+
+def with_movie(wildcards):
+    """Return the movie of the field of view, or nothing where only masks are given."""
+    entry = STUDY.entry(wildcards.sample, wildcards.fov)
+    return [f"<results>/fov/{wildcards.sample}/{wildcards.fov}/movie.ome.tif"] if entry.images else []
+
+
+def of_fields(name, wanted=True):
+    """Return one product of every field of view, in the order of the sheet."""
+    return [f"<results>/fov/{e.sample}/{e.fov}/{name}" for e in STUDY.entries] if wanted else []
+
+
+def movie_output(path):
+    """Return the movie's path, marked temporary where the configuration does not keep movies."""
+    return path if STUDY.config.keep_movies else temp(path)
+
+
+def if_there(wanted, *paths):
+    """Return the paths where they will exist in this run, else nothing."""
+    return list(paths) if wanted else []
+
+
+def target(name):
+    """Return an input function: the files of a target, or one sentence on what the sheet lacks for it."""
+
+    def files(wildcards):
+        try:
+            return files_of_target(STUDY, name)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return files

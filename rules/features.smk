@@ -1,0 +1,115 @@
+"""What each cell looks like and does: shape, texture, embedding and function scores.
+
+INPUTS: movie.ome.tif, masks.ome.tif, detections.parquet, tracks.parquet of each field of view.
+OUTPUTS: morphology, embeddings, timecourse, scores and objects of each field, and study/cells.parquet.
+"""
+
+
+rule morphology:
+    """Measure size, shape, intensity and texture of every object of one field of view."""
+    input:
+        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        movie=with_movie,
+    output:
+        morphology="<results>/fov/{sample}/{fov}/morphology.parquet",
+        report="<results>/reports/morphology/{sample}_{fov}.json",
+    log:
+        "<logs>/morphology/{sample}_{fov}.log",
+    benchmark:
+        "<benchmarks>/morphology/{sample}_{fov}.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=120,
+    params:
+        settings=field_settings("channels", "morphology"),
+        _code=code("morphology.py"),
+    script:
+        "../scripts/morphology.py"
+
+
+rule embed:
+    """Embed crops of the cells of one field of view with a vision transformer."""
+    input:
+        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        movie="<results>/fov/{sample}/{fov}/movie.ome.tif",
+        detections="<results>/fov/{sample}/{fov}/detections.parquet",
+        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+        model=STUDY.embedder,
+    output:
+        embeddings="<results>/fov/{sample}/{fov}/embeddings.parquet",
+        report="<results>/reports/embed/{sample}_{fov}.json",
+    log:
+        "<logs>/embed/{sample}_{fov}.log",
+    benchmark:
+        "<benchmarks>/embed/{sample}_{fov}.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=240,
+    params:
+        settings=field_settings("channels", "features", "embed"),
+        _code=code("embed.py"),
+    script:
+        "../scripts/embed.py"
+
+
+rule score_function:
+    """Turn the function channels of one field of view into a time course and scores of each track."""
+    input:
+        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        movie="<results>/fov/{sample}/{fov}/movie.ome.tif",
+        detections="<results>/fov/{sample}/{fov}/detections.parquet",
+        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+    output:
+        timecourse="<results>/fov/{sample}/{fov}/timecourse.parquet",
+        scores="<results>/fov/{sample}/{fov}/scores.parquet",
+        report="<results>/reports/score_function/{sample}_{fov}.json",
+    log:
+        "<logs>/score_function/{sample}_{fov}.log",
+    benchmark:
+        "<benchmarks>/score_function/{sample}_{fov}.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=60,
+    params:
+        settings=field_settings("channels", "function"),
+        _code=code("score_function.py"),
+    script:
+        "../scripts/score_function.py"
+
+
+rule summarise_tracks:
+    """Join what was measured on the objects of one field of view, and reduce it to one row per track."""
+    input:
+        detections="<results>/fov/{sample}/{fov}/detections.parquet",
+        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+        morphology="<results>/fov/{sample}/{fov}/morphology.parquet",
+        embeddings=of_field("embeddings.parquet", STUDY.embeds),
+        scores=of_field("scores.parquet", STUDY.measures_function),
+    output:
+        objects="<results>/fov/{sample}/{fov}/objects.parquet",
+        cells="<results>/fov/{sample}/{fov}/cells.parquet",
+    log:
+        "<logs>/summarise_tracks/{sample}_{fov}.log",
+    benchmark:
+        "<benchmarks>/summarise_tracks/{sample}_{fov}.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=30,
+    params:
+        settings=field_settings("features"),
+        _code=code("summarise_tracks.py"),
+    script:
+        "../scripts/summarise_tracks.py"

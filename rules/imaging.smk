@@ -1,0 +1,141 @@
+"""From movies to cells and their lineage, field of view by field of view.
+
+INPUTS: movie.ome.tif or masks.ome.tif, compartments where given.
+OUTPUTS: masks.ome.tif, detections.parquet, tracks.parquet and the Cell Tracking Challenge export in ctc/.
+"""
+
+
+rule segment:
+    """Find the cells of every frame of one movie with cellpose."""
+    input:
+        movie="<results>/fov/{sample}/{fov}/movie.ome.tif",
+        model=STUDY.segmenter,
+    output:
+        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        report="<results>/reports/segment/{sample}_{fov}.json",
+    log:
+        "<logs>/segment/{sample}_{fov}.log",
+    benchmark:
+        "<benchmarks>/segment/{sample}_{fov}.tsv"
+    wildcard_constraints:
+        sample=STUDY.pattern(lambda entry: not entry.masks),
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        gpu=0,
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=240,
+    params:
+        settings=field_settings("channels", "segment"),
+        _code=code("segment.py"),
+    script:
+        "../scripts/segment.py"
+
+
+rule track:
+    """Link the cells of one movie over time, with divisions, deaths and other ends."""
+    input:
+        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        movie=with_movie,
+        compartments=given("compartments"),
+    output:
+        detections="<results>/fov/{sample}/{fov}/detections.parquet",
+        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+        report="<results>/reports/track/{sample}_{fov}.json",
+    log:
+        "<logs>/track/{sample}_{fov}.log",
+    benchmark:
+        "<benchmarks>/track/{sample}_{fov}.tsv"
+    wildcard_constraints:
+        sample=STUDY.pattern(lambda entry: not entry.tracks),
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        settings=field_settings("channels", "track"),
+        _code=code("track.py"),
+    script:
+        "../scripts/track.py"
+
+
+rule import_tracks:
+    """Read the given tracks of one field of view and check their lineage."""
+    input:
+        given=given("tracks"),
+        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+    output:
+        detections="<results>/fov/{sample}/{fov}/detections.parquet",
+        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+        report="<results>/reports/import_tracks/{sample}_{fov}.json",
+    log:
+        "<logs>/import_tracks/{sample}_{fov}.log",
+    benchmark:
+        "<benchmarks>/import_tracks/{sample}_{fov}.tsv"
+    wildcard_constraints:
+        sample=STUDY.pattern(lambda entry: bool(entry.tracks)),
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        settings=field_settings("track"),
+        _code=code("import_tracks.py"),
+    script:
+        "../scripts/import_tracks.py"
+
+
+rule export_ctc:
+    """Write the tracks of one field of view in the format of the Cell Tracking Challenge."""
+    input:
+        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        detections="<results>/fov/{sample}/{fov}/detections.parquet",
+        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+    output:
+        ctc=directory("<results>/fov/{sample}/{fov}/ctc"),
+    log:
+        "<logs>/export_ctc/{sample}_{fov}.log",
+    benchmark:
+        "<benchmarks>/export_ctc/{sample}_{fov}.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=60,
+    params:
+        _code=code("export_ctc.py"),
+    script:
+        "../scripts/export_ctc.py"
+
+
+rule draw_field:
+    """Draw masks and tracks over the frames of one field of view, and rate its quality."""
+    input:
+        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        movie=with_movie,
+        detections="<results>/fov/{sample}/{fov}/detections.parquet",
+        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+    output:
+        picture="<results>/fov/{sample}/{fov}/overview.png",
+        quality="<results>/fov/{sample}/{fov}/quality.json",
+    log:
+        "<logs>/draw_field/{sample}_{fov}.log",
+    benchmark:
+        "<benchmarks>/draw_field/{sample}_{fov}.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=30,
+    params:
+        settings=field_settings("channels", "segment"),
+        _code=code("draw_field.py"),
+    script:
+        "../scripts/draw_field.py"

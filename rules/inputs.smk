@@ -1,0 +1,56 @@
+"""From the user's files to one movie and one label stack per field of view.
+
+INPUTS: images or masks of the sample sheet.
+OUTPUTS: <results>/fov/{sample}/{fov}/movie.ome.tif, and masks.ome.tif where masks are given.
+"""
+
+
+rule prepare_movie:
+    """Read the raw movie of one field of view, check it and correct it."""
+    input:
+        images=given("images"),
+    output:
+        movie=movie_output("<results>/fov/{sample}/{fov}/movie.ome.tif"),
+        report="<results>/reports/prepare_movie/{sample}_{fov}.json",
+    log:
+        "<logs>/prepare_movie/{sample}_{fov}.log",
+    benchmark:
+        "<benchmarks>/prepare_movie/{sample}_{fov}.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=60,
+    params:
+        settings=field_settings("inputs", "channels"),
+        _code=code("prepare_movie.py"),
+    script:
+        "../scripts/prepare_movie.py"
+
+
+rule import_masks:
+    """Read the given masks of one field of view and check them."""
+    input:
+        masks=given("masks"),
+        movie=with_movie,
+    output:
+        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        report="<results>/reports/import_masks/{sample}_{fov}.json",
+    log:
+        "<logs>/import_masks/{sample}_{fov}.log",
+    benchmark:
+        "<benchmarks>/import_masks/{sample}_{fov}.tsv"
+    wildcard_constraints:
+        sample=STUDY.pattern(lambda entry: bool(entry.masks)),
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=60,
+    params:
+        settings=field_settings("inputs"),
+        _code=code("import_masks.py"),
+    script:
+        "../scripts/import_masks.py"

@@ -1,0 +1,162 @@
+"""One table of cells, and which transcriptome belongs to which cell.
+
+INPUTS: cells.parquet of each field, compartments, barcodes and counts of the sheet; or given tables.
+OUTPUTS: <results>/study/cells.parquet, cells.csv, pairs.parquet and paired.h5mu.
+"""
+
+if STUDY.start == "images":
+
+    rule collect_cells:
+        """Gather the cells of every field of view into one table."""
+        input:
+            fields=of_fields("cells.parquet"),
+        output:
+            cells="<results>/study/cells.parquet",
+            csv="<results>/study/cells.csv",
+            report="<results>/reports/collect_cells.json",
+        log:
+            "<logs>/collect_cells.log",
+        benchmark:
+            "<benchmarks>/collect_cells.tsv"
+        conda:
+            "../envs/cineseq.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            runtime=60,
+        params:
+            settings=settings("channels"),
+            _code=code("collect_cells.py"),
+        script:
+            "../scripts/collect_cells.py"
+
+    rule match_barcodes:
+        """Match cells to compartments and barcodes to compartments; unknown stays unknown."""
+        input:
+            cells="<results>/study/cells.parquet",
+            compartments=given_to_samples("compartments"),
+            barcodes=given_to_samples("barcodes"),
+            counts=given_to_samples("counts"),
+        output:
+            pairs="<results>/study/pairs.parquet",
+            report="<results>/reports/match_barcodes.json",
+        log:
+            "<logs>/match_barcodes.log",
+        benchmark:
+            "<benchmarks>/match_barcodes.tsv"
+        conda:
+            "../envs/cineseq.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            runtime=60,
+        params:
+            settings=settings("pairing", "inputs", samples=STUDY.count_samples),
+            _code=code("match_barcodes.py"),
+        script:
+            "../scripts/match_barcodes.py"
+
+    rule pair:
+        """Join the counts to the cells they came from."""
+        input:
+            cells="<results>/study/cells.parquet",
+            pairs="<results>/study/pairs.parquet",
+            counts=given_to_samples("counts"),
+        output:
+            paired="<results>/study/paired.h5mu",
+            report="<results>/reports/pair.json",
+        log:
+            "<logs>/pair.log",
+        benchmark:
+            "<benchmarks>/pair.tsv"
+        conda:
+            "../envs/cineseq.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=60,
+        params:
+            settings=settings("pairing", samples=STUDY.count_samples),
+            _code=code("pair.py"),
+        script:
+            "../scripts/pair.py"
+
+
+if STUDY.start == "cells":
+
+    rule import_cells:
+        """Read a table of cells that were measured elsewhere, with their counts."""
+        input:
+            given=given_to_samples("cells"),
+            counts=given_to_samples("counts"),
+        output:
+            cells="<results>/study/cells.parquet",
+            paired="<results>/study/paired.h5mu",
+            report="<results>/reports/import_cells.json",
+        log:
+            "<logs>/import_cells.log",
+        benchmark:
+            "<benchmarks>/import_cells.tsv"
+        conda:
+            "../envs/cineseq.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=60,
+        params:
+            settings=settings("given", "pairing", rows=STUDY.rows_of("cells"), samples=STUDY.count_samples),
+            _code=code("import_cells.py"),
+        script:
+            "../scripts/import_cells.py"
+
+
+if STUDY.start == "paired":
+
+    rule import_paired:
+        """Read paired data that were made elsewhere."""
+        input:
+            given=given_to_samples("paired"),
+        output:
+            paired="<results>/study/paired.h5mu",
+            report="<results>/reports/import_paired.json",
+        log:
+            "<logs>/import_paired.log",
+        benchmark:
+            "<benchmarks>/import_paired.tsv"
+        conda:
+            "../envs/cineseq.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            runtime=60,
+        params:
+            settings=settings("given"),
+            _code=code("import_paired.py"),
+        script:
+            "../scripts/import_paired.py"
+
+
+if STUDY.start == "lineage":
+
+    rule import_lineage:
+        """Read a table of families and fates, and check its lineage."""
+        input:
+            given=given_to_samples("lineage"),
+        output:
+            cells="<results>/study/cells.parquet",
+            report="<results>/reports/import_lineage.json",
+        log:
+            "<logs>/import_lineage.log",
+        benchmark:
+            "<benchmarks>/import_lineage.tsv"
+        conda:
+            "../envs/cineseq.yaml"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            runtime=60,
+        params:
+            settings=settings("given", rows=STUDY.rows_of("lineage")),
+            _code=code("import_lineage.py"),
+        script:
+            "../scripts/import_lineage.py"

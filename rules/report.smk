@@ -1,0 +1,129 @@
+"""What people look at, and where every number came from.
+
+INPUTS: the reports of all steps, tables and figures.
+OUTPUTS: provenance.json, report/index.html, report/answers.json, report/dictionary.tsv and truth/truth.tsv.
+"""
+
+
+rule write_provenance:
+    """Record versions, settings, models with their hashes, and hashes of the inputs."""
+    input:
+        sheet=STUDY.config.samples,
+        step_reports=step_reports(STUDY),
+    output:
+        provenance="<results>/provenance.json",
+    log:
+        "<logs>/write_provenance.log",
+    benchmark:
+        "<benchmarks>/write_provenance.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=30,
+    params:
+        settings=STUDY.everything,
+        _code=code("write_provenance.py"),
+    script:
+        "../scripts/write_provenance.py"
+
+
+CLUSTER_FILES = files_if_possible(STUDY, "clusters")
+DE_FILES = files_if_possible(STUDY, "de")
+PREDICTION_FILES = files_if_possible(STUDY, "prediction")
+LINEAGE_FILES = files_if_possible(STUDY, "lineage")
+CROSSMODAL_FILES = files_if_possible(STUDY, "crossmodal")
+
+
+rule render_report:
+    """Write the one page that people look at."""
+    input:
+        provenance="<results>/provenance.json",
+        step_reports=step_reports(STUDY),
+        quality=of_fields("quality.json", STUDY.start == "images"),
+        pictures=of_fields("overview.png", STUDY.start == "images"),
+        cells=if_there(STUDY.start != "paired", "<results>/study/cells.parquet"),
+        pairs=if_there(STUDY.pairs, "<results>/study/pairs.parquet"),
+        clusters=CLUSTER_FILES["cells"],
+        function_by_cluster=CLUSTER_FILES["function_by_cluster"],
+        umap=CLUSTER_FILES["umap"],
+        counts_quality=CLUSTER_FILES["quality"],
+        markers=if_there(STUDY.has_counts, "<results>/de/markers.tsv"),
+        markers_figure=if_there(STUDY.has_counts, "<results>/de/markers.svg"),
+        performance=PREDICTION_FILES["performance"],
+        samples=PREDICTION_FILES["performance_by_sample"],
+        contrasts=PREDICTION_FILES["contrasts"],
+        genes=PREDICTION_FILES["genes"],
+        overlap=PREDICTION_FILES["marker_overlap"],
+        ladder=PREDICTION_FILES["ladder"],
+        scatter=PREDICTION_FILES["scatter"],
+        selection=PREDICTION_FILES["selection"],
+        concordance=LINEAGE_FILES["concordance"],
+        times=LINEAGE_FILES["times"],
+        states=LINEAGE_FILES["state_by_sister"],
+        power=LINEAGE_FILES["power"],
+        warnings=LINEAGE_FILES["warnings"],
+        trees=LINEAGE_FILES["trees"],
+        forest=LINEAGE_FILES["forest"],
+        crossmodal_genes=CROSSMODAL_FILES["genes"],
+        crossmodal_features=CROSSMODAL_FILES["features"],
+        crossmodal_summary=CROSSMODAL_FILES["summary"],
+        variance=CROSSMODAL_FILES["variance"],
+    output:
+        html="<results>/report/index.html",
+        answers="<results>/report/answers.json",
+        dictionary="<results>/report/dictionary.tsv",
+    log:
+        "<logs>/render_report.log",
+    benchmark:
+        "<benchmarks>/render_report.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        settings=settings("report", "channels", "inputs", run=STUDY.run, simulated=STUDY.is_simulated),
+        _code=code("render_report.py", "cineseq/report/templates"),
+    script:
+        "../scripts/render_report.py"
+
+
+rule score_truth:
+    """Score a run on the simulated experiment against what was planted."""
+    input:
+        labels=of_fields("masks.ome.tif"),
+        detections=of_fields("detections.parquet"),
+        tracks=of_fields("tracks.parquet"),
+        ctc=of_fields("ctc"),
+        true_masks=[f"<results>/experiment/truth/masks/{e.sample}_{e.fov}.ome.tif" for e in STUDY.entries],
+        true_tracks="<results>/experiment/truth/tracks.parquet",
+        true_cells="<results>/experiment/truth/cells.parquet",
+        true_genes="<results>/experiment/truth/genes.tsv",
+        effects="<results>/experiment/truth/effects.json",
+        cells="<results>/study/cells.parquet",
+        pairs="<results>/study/pairs.parquet",
+        clusters="<results>/clusters/cells.parquet",
+        performance="<results>/prediction/performance.tsv",
+        genes="<results>/prediction/genes.tsv",
+        states="<results>/lineage/state_by_sister.tsv",
+        warnings="<results>/lineage/warnings.tsv",
+    output:
+        scores="<results>/truth/truth.tsv",
+        report="<results>/reports/score_truth.json",
+    log:
+        "<logs>/score_truth.log",
+    benchmark:
+        "<benchmarks>/score_truth.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=60,
+    params:
+        _code=code("score_truth.py"),
+    script:
+        "../scripts/score_truth.py"

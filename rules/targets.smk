@@ -1,0 +1,61 @@
+"""The targets that a user names on the command line; none of them is a step."""
+
+
+rule features:
+    """Measure the cells of every field of view."""
+    input:
+        target("features"),
+
+
+rule tracking:
+    """Segment and track every field of view."""
+    input:
+        target("tracking"),
+
+
+rule pairing:
+    """Pair cells with their transcriptomes."""
+    input:
+        target("pairing"),
+
+
+rule clusters:
+    """Cluster the paired cells."""
+    input:
+        target("clusters"),
+
+
+rule de:
+    """Test differential expression."""
+    input:
+        target("de"),
+
+
+rule prediction:
+    """Predict function."""
+    input:
+        target("prediction"),
+
+
+rule lineage:
+    """Compare relatives."""
+    input:
+        target("lineage"),
+
+
+rule crossmodal:
+    """Explain one modality by the other."""
+    input:
+        target("crossmodal"),
+
+
+rule report:
+    """Write the report."""
+    input:
+        target("report"),
+
+
+rule truth:
+    """Score a run on simulated data against its truth."""
+    input:
+        target("truth"),

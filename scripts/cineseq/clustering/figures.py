@@ -1,0 +1,114 @@
+"""Figures of quality control and of clusters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from cineseq.clustering.plotting import GREY, OKABE_ITO, colours, figure, write_words
+
+MOST_FUNCTIONS = 4
+RASTER_FROM = 5_000
+"""From this number of points on, they are drawn as an image inside the SVG."""
+
+
+def draw_map(clusters: pd.DataFrame, samples: pd.Series, function: pd.DataFrame, path: Path) -> None:
+    """Draw the UMAP of the clustered cells by cluster, by sample and by each function (the first four).
+
+    Parameters
+    ----------
+    clusters
+        With ``cluster``, ``umap_1`` and ``umap_2``, one row per cell.
+    samples
+        Sample of each cell, in the same order.
+    function
+        One column per function, in the same order.
+    path
+        SVG to write.
+    """
+    drawn = clusters["umap_1"].notna().to_numpy()
+    if not drawn.any():
+        write_words(path, "There are no clusters to draw; the report says why.")
+        return
+    xy = clusters.loc[drawn, ["umap_1", "umap_2"]].to_numpy(float)
+    names = list(function.columns[:MOST_FUNCTIONS])
+    with figure(path, 3.4 * (2 + len(names)), 3.6) as page:
+        axes = page.subplots(1, 2 + len(names), squeeze=False)[0]
+        _by_name(axes[0], xy, clusters.loc[drawn, "cluster"], "cluster")
+        _by_name(axes[1], xy, samples[drawn], "sample")
+        for axis, name in zip(axes[2:], names, strict=True):
+            _by_value(axis, xy, function.loc[drawn, name].to_numpy(float), name)
+        axes[0].set_ylabel("UMAP 2")
+
+
+def _by_name(axis: Axes, xy: np.ndarray, names: pd.Series, title: str) -> None:
+    unique = sorted(names.unique(), key=lambda n: (len(n), n))
+    values = names.to_numpy(object)
+    for name, colour in colours(unique).items():
+        rows = values == name
+        axis.scatter(*xy[rows].T, s=6, c=colour, linewidths=0, label=name, rasterized=len(xy) > RASTER_FROM)
+    axis.legend(markerscale=2, fontsize=7, ncols=1 + len(unique) // 12, loc="best")
+    _finish(axis, title)
+
+
+def _by_value(axis: Axes, xy: np.ndarray, values: np.ndarray, title: str) -> None:
+    known = np.isfinite(values)
+    axis.scatter(*xy[~known].T, s=4, c=GREY, linewidths=0, rasterized=len(xy) > RASTER_FROM)
+    if known.any():
+        low, high = np.percentile(values[known], [2, 98])
+        order = np.argsort(values[known], kind="stable")
+        points = axis.scatter(
+            *xy[known][order].T,
+            s=6,
+            c=values[known][order],
+            vmin=low,
+            vmax=high,
+            cmap="viridis",
+            linewidths=0,
+            rasterized=len(xy) > RASTER_FROM,
+        )
+        axis.figure.colorbar(points, ax=axis, shrink=0.7)
+    _finish(axis, title)
+
+
+def _finish(axis: Axes, title: str) -> None:
+    axis.set(title=title, xlabel="UMAP 1", xticks=[], yticks=[])
+
+
+def draw_quality(quality: pd.DataFrame, samples: pd.Series, path: Path) -> None:
+    """Draw counts, detected genes and mitochondrial share by sample, passing and failing cells apart."""
+    if not len(quality):
+        write_words(path, "There are no sequenced cells.")
+        return
+    panels = {"total_counts": "counts per cell", "genes_detected": "genes detected per cell"}
+    if quality["mitochondrial_fraction"].notna().any():
+        panels["mitochondrial_fraction"] = "fraction of mitochondrial counts"
+    names = sorted(samples.unique())
+    with figure(path, 3.6 * len(panels), 3.4) as page:
+        axes = page.subplots(1, len(panels), squeeze=False)[0]
+        for axis, (column, label) in zip(axes, panels.items(), strict=True):
+            _strips(axis, quality[column].to_numpy(float), quality["passes_qc"].to_numpy(bool), samples, names)
+            axis.set_ylabel(label)
+            if column != "mitochondrial_fraction":
+                axis.set_yscale("symlog", linthresh=1.0)
+        axes[0].legend(fontsize=7, markerscale=2)
+
+
+def _strips(axis: Axes, values: np.ndarray, passes: np.ndarray, samples: pd.Series, names: list[str]) -> None:
+    place = samples.map({name: number for number, name in enumerate(names)}).to_numpy(float)
+    jitter = np.random.default_rng(0).uniform(-0.3, 0.3, len(values))
+    for rows, colour, label in ((passes, OKABE_ITO[0], "passes"), (~passes, OKABE_ITO[5], "fails")):
+        axis.scatter(
+            (place + jitter)[rows],
+            values[rows],
+            s=4,
+            c=colour,
+            linewidths=0,
+            label=label,
+            rasterized=len(values) > 2000,
+        )
+    axis.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axis.set_xlabel("sample")

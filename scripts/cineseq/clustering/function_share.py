@@ -1,0 +1,121 @@
+"""How much of a function's variance lies between clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import kruskal
+
+from cineseq.statistics.fdr import benjamini_hochberg
+from cineseq.statistics.permutation import p_value
+
+FEWEST_CELLS = 10
+CHUNK = 4_000_000
+"""Values permuted at once; bounds memory."""
+
+
+def eta_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return the share of variance between groups.
+
+    Parameters
+    ----------
+    values
+        Shape (..., cells).
+    codes
+        Group of each cell, from 0; shape (cells,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Sum of squares between groups over the total, shape (...); NaN where the values do not vary.
+    """
+    groups = int(codes.max()) + 1
+    member = np.zeros((len(codes), groups))
+    member[np.arange(len(codes)), codes] = 1.0
+    centred = values - values.mean(axis=-1, keepdims=True)
+    sums = centred @ member
+    between = (sums**2 / member.sum(axis=0).clip(min=1)).sum(axis=-1)
+    total = (centred**2).sum(axis=-1)
+    scale = np.abs(values).max(axis=-1)
+    varies = total > len(codes) * (1e-12 * scale) ** 2
+    return np.divide(between, total, out=np.full(np.shape(total), np.nan), where=varies)
+
+
+def permuted_within(values: np.ndarray, strata: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return ``count`` permutations of ``values`` (cells,) within strata, shape (count, cells)."""
+    home = np.argsort(strata, kind="stable")
+    permuted = np.empty((count, len(values)))
+    for row in permuted:
+        row[home] = values[np.lexsort((rng.random(len(values)), strata))]
+    return permuted
+
+
+def share_between_clusters(
+    function: pd.DataFrame, clusters: pd.Series, samples: pd.Series, permutations: int, seed: int
+) -> pd.DataFrame:
+    """Measure, function by function, how much of its variance lies between clusters.
+
+    Parameters
+    ----------
+    function
+        One column per function, one row per cell; missing values are left out.
+    clusters
+        Cluster of each cell; missing for cells that were not clustered.
+    samples
+        Sample of each cell. The null permutes function within samples, so that a difference between samples that
+        differ in their clusters is part of the null.
+    permutations
+        Number of permutations.
+    seed
+        Of the permutations.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table :data:`cineseq.results.FUNCTION_BY_CLUSTER`.
+    """
+    rng = np.random.default_rng(seed)
+    rows = [(name, *_one(function[name], clusters, samples, permutations, rng)) for name in function.columns]
+    names = ["function", "n", "clusters", "eta2", "eta2_null", "kruskal_h", "p_value", "permutations", "note"]
+    table = pd.DataFrame(rows, columns=names)
+    table.insert(7, "q_value", benjamini_hochberg(table["p_value"].to_numpy(float)))
+    return table
+
+
+def _one(
+    function: pd.Series, clusters: pd.Series, samples: pd.Series, permutations: int, rng: np.random.Generator
+) -> tuple:
+    usable = np.isfinite(function.to_numpy(float)) & clusters.notna().to_numpy()
+    values = function.to_numpy(float)[usable]
+    codes, found = pd.factorize(clusters[usable], sort=True)
+    strata, _ = pd.factorize(samples[usable], sort=True)
+    reason = _why_not(values, len(found), int(clusters.nunique()))
+    if reason:
+        return (len(values), len(found), np.nan, np.nan, np.nan, np.nan, 0, f"not estimable: {reason}")
+    observed = float(eta_squared(values, codes))
+    null = _null(values, codes, strata, permutations, rng)
+    h = float(kruskal(*(values[codes == code] for code in range(len(found)))).statistic)
+    mean = float(null.mean()) if len(null) else np.nan
+    note = "" if len(null) else "no permutations were asked for"
+    return (len(values), len(found), observed, mean, h, p_value(observed, null), len(null), note)
+
+
+def _why_not(values: np.ndarray, clusters_with_it: int, clusters: int) -> str:
+    if len(values) < FEWEST_CELLS:
+        return f"measured in {len(values)} clustered cells, {FEWEST_CELLS} are needed"
+    if np.ptp(values) <= 1e-12 * np.abs(values).max():
+        return "it is the same in every cell"
+    if clusters < 2:
+        return "there is one cluster" if clusters else "there are no clusters"
+    return "it was measured in one cluster only" if clusters_with_it < 2 else ""
+
+
+def _null(
+    values: np.ndarray, codes: np.ndarray, strata: np.ndarray, permutations: int, rng: np.random.Generator
+) -> np.ndarray:
+    step = max(1, CHUNK // len(values))
+    parts = [
+        eta_squared(permuted_within(values, strata, min(step, permutations - start), rng), codes)
+        for start in range(0, permutations, step)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)

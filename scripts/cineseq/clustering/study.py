@@ -1,0 +1,167 @@
+"""The clusters table of a study: quality, cycle, clusters, map, and what to say of them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cineseq.clustering.counts import MEANING, Expression
+from cineseq.clustering.cycle import cycle_scores
+from cineseq.clustering.function_share import eta_squared
+from cineseq.clustering.quality import no_counts, quality_of_cells
+from cineseq.config.clustering import Clusters
+
+logger = logging.getLogger(__name__)
+
+DEPTH_DRIVEN = 0.3
+"""From this share of the variance of depth between clusters on, clusters may be clusters of depth."""
+UNSTABLE = 0.6
+
+
+@dataclass(frozen=True)
+class StudyClusters:
+    """The clusters table with what was learnt while making it.
+
+    Attributes
+    ----------
+    table
+        As :data:`cineseq.results.CLUSTERS`.
+    lines
+        Sentences for the report.
+    numbers
+        Named numbers for the report; None where not estimable.
+    """
+
+    table: pd.DataFrame
+    lines: list[str]
+    numbers: dict[str, float | int | None]
+
+
+def cluster_study(track_ids: pd.Index, expression: Expression | None, settings: Clusters, seed: int) -> StudyClusters:
+    """Make the clusters table; legal, with the reason said, where the cells cannot be clustered.
+
+    Parameters
+    ----------
+    track_ids
+        One per cell.
+    expression
+        Expression of the cells; None where there is none.
+    settings
+        Thresholds and parameters.
+    seed
+        Of every random step.
+    """
+    if expression is None:
+        lines = ["There are no counts: clusters are not estimable."]
+        numbers = {"cells": len(track_ids), "cells_passing": 0, "clusters": 0}
+        return StudyClusters(_blank(track_ids, no_counts(len(track_ids))), lines, numbers)
+    quality = quality_of_cells(expression.counts, expression.genes, expression.kind, settings)
+    table = _blank(track_ids, quality)
+    passes = quality["passes_qc"].to_numpy(bool)
+    lines = [f"The expression values are {MEANING[expression.kind]}.", _quality_line(quality)]
+    numbers = {"cells": len(quality), "cells_passing": int(passes.sum()), "genes": len(expression.genes)}
+    if passes.sum() < settings.min_cells:
+        asked = f"clusters.min_cells asks for {settings.min_cells}"
+        lines.append(f"Clusters are not estimable: {passes.sum()} cells passed, {asked}.")
+        return StudyClusters(table, lines, {**numbers, "clusters": 0})
+    kept = expression.cells(passes)
+    scores, note = cycle_scores(kept, seed)
+    _fill(table, passes, scores)
+    lines.append(note)
+    found_lines, found_numbers = _fill_communities(table, kept, passes, settings, seed)
+    return StudyClusters(table, lines + found_lines, {**numbers, **found_numbers})
+
+
+def _fill_communities(
+    table: pd.DataFrame, kept: Expression, passes: np.ndarray, settings: Clusters, seed: int
+) -> tuple[list[str], dict[str, float | int | None]]:
+    from cineseq.clustering.communities import find_communities, resampled_agreement  # noqa: PLC0415 - scanpy is slow
+
+    if min(kept.log.shape) < 3:
+        return [f"Clusters are not estimable from {kept.log.shape[1]} genes."], {"clusters": 0}
+    found = find_communities(kept, settings, seed)
+    columns = {"cluster": pd.array(found.labels, dtype="string")}
+    columns |= {f"umap_{k + 1}": found.positions[:, k].astype(float) for k in range(2)}
+    columns |= {f"pc_{k + 1}": found.components[:, k] for k in range(found.components.shape[1])}
+    _fill(table, passes, pd.DataFrame(columns))
+    agreement = resampled_agreement(found.components, found.labels, settings, seed)
+    codes, names = pd.factorize(found.labels)
+    totals = table.loc[passes, "total_counts"].to_numpy(float)
+    depth = float(eta_squared(np.log1p(totals), codes))
+    lines = [
+        f"Leiden found {len(names)} cluster(s) from {len(found.genes):,} genes at resolution {settings.resolution}."
+    ]
+    lines += _stability_lines(agreement) + _depth_lines(depth, kept.kind)
+    numbers = {
+        "clusters": len(names),
+        "clustering_genes": len(found.genes),
+        "stability_ari_mean": _finite(agreement.mean() if len(agreement) else np.nan),
+        "stability_ari_lowest": _finite(agreement.min() if len(agreement) else np.nan),
+        "depth_share_between_clusters": _finite(depth),
+    }
+    return lines, numbers
+
+
+def _stability_lines(agreement: np.ndarray) -> list[str]:
+    if not len(agreement):
+        return []
+    line = (
+        f"Clustering {len(agreement)} random 80 % subsets again agrees with these clusters at an adjusted Rand index "
+        f"of {agreement.mean():.2f} (lowest {agreement.min():.2f})."
+    )
+    weak = " They are unstable: read them as a partition of a continuum." if agreement.mean() < UNSTABLE else ""
+    return [line + weak]
+
+
+def _depth_lines(depth: float, kind: str) -> list[str]:
+    if kind == "scaled" or not np.isfinite(depth):
+        return []
+    line = f"{depth:.0%} of the variance of sequencing depth (log total) lies between clusters."
+    if depth >= DEPTH_DRIVEN:
+        line += " The clusters may be clusters of depth rather than of state; their markers then follow depth."
+        logger.warning("%s", line)
+    return [line]
+
+
+def _quality_line(quality: pd.DataFrame) -> str:
+    passing = int(quality["passes_qc"].sum())
+    failing = quality["qc_reason"].dropna().value_counts()
+    why = "; ".join(f"{count:,} had {reason}" for reason, count in sorted(failing.items()))
+    return f"{passing:,} of {len(quality):,} sequenced cells passed quality control" + (f" ({why})." if why else ".")
+
+
+def _blank(track_ids: pd.Index, quality: pd.DataFrame) -> pd.DataFrame:
+    cells = len(quality)
+    missing = pd.array([pd.NA] * cells, dtype="string")
+    nothing = {name: np.full(cells, np.nan) for name in ("umap_1", "umap_2", "s_score", "g2m_score")}
+    head = {"track_id": pd.array(track_ids.astype(str), dtype="string"), "cluster": missing, "phase": missing.copy()}
+    return pd.concat([pd.DataFrame({**head, **nothing}), quality], axis=1)
+
+
+def _fill(table: pd.DataFrame, rows: np.ndarray, columns: pd.DataFrame) -> None:
+    for name in columns.columns:
+        if name not in table:
+            table[name] = np.nan
+        table.loc[rows, name] = columns[name].to_numpy()
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def share_lines(shares: pd.DataFrame) -> list[str]:
+    """Return one sentence per function on how much of it lies between clusters."""
+    lines = []
+    for row in shares.itertuples():
+        if np.isfinite(row.eta2):
+            lines.append(
+                f"{row.eta2:.1%} of the variance of {row.function} lies between clusters "
+                f"({row.eta2_null:.1%} when permuted within samples; p = {row.p_value:.3g}, q = {row.q_value:.3g}, "
+                f"n = {row.n:,})."
+            )
+        else:
+            lines.append(f"The share of {row.function} between clusters is {row.note}.")
+    return lines

@@ -1,0 +1,74 @@
+"""Content fingerprints of the code that a rule runs.
+
+Snakemake's own ``code`` trigger looks at times and does not see imported modules; this looks at content and does.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parents[1]
+PACKAGE = "cineseq"
+
+
+def fingerprint(script: str, templates: str | None = None) -> str:
+    """Hash the syntax trees of a script and of every package module that it imports, directly or not.
+
+    Comments, layout, docstrings and file times do not count.
+
+    Parameters
+    ----------
+    script
+        File name of the script, relative to the folder of the scripts.
+    templates
+        Folder, relative to the same, of files that the script fills in; their content counts too.
+
+    Returns
+    -------
+    str
+        Twelve hexadecimal digits.
+    """
+    todo, seen = [SCRIPTS / script], set()
+    while todo:
+        path = todo.pop()
+        if path not in seen:
+            seen.add(path)
+            todo.extend(_module(path)[1])
+    digest = hashlib.sha256()
+    for path in sorted(seen):
+        digest.update(_module(path)[0].encode())
+    for path in sorted((SCRIPTS / templates).iterdir()) if templates else []:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@cache
+def _module(path: Path) -> tuple[str, tuple[Path, ...]]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imports = tuple(sorted({found for node in ast.walk(tree) for found in _imported(node)}))
+    for node in ast.walk(tree):
+        _drop_docstring(node)
+    return ast.dump(tree), imports
+
+
+def _imported(node: ast.AST) -> list[Path]:
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    found = []
+    for name in names:
+        if name.split(".")[0] == PACKAGE:
+            base = SCRIPTS / name.replace(".", "/")
+            found += [p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()]
+    return found
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    body = getattr(node, "body", None)
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and body and isinstance(body[0], ast.Expr):
+        value = body[0].value
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            node.body = body[1:] or [ast.Pass()]

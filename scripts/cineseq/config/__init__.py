@@ -1,0 +1,1 @@
+"""The configuration: one module per group of sections, composed in :mod:`cineseq.config.schema`."""

@@ -1,0 +1,46 @@
+"""Settings of clustering and of differential expression."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cineseq.config.base import Section
+
+
+class Clusters(Section):
+    """From counts to clusters, and how function relates to them."""
+
+    min_counts: int = Field(200, ge=0, description="Cells with fewer counts fail quality control.")
+    min_genes: int = Field(50, ge=0, description="Cells with fewer detected genes fail quality control.")
+    max_mitochondrial: float = Field(
+        0.3, gt=0, le=1, description="Cells with a larger fraction of counts in mitochondrial genes fail it."
+    )
+    min_cells: int = Field(30, ge=10, description="Fewer cells than this after quality control are not clustered.")
+    variable_genes: int = Field(
+        2000, ge=50, description="Highly variable genes that clusters are made from; all detected genes if fewer."
+    )
+    components: int = Field(30, ge=2, le=200, description="Principal components of expression.")
+    neighbours: int = Field(15, ge=2, le=200, description="Neighbours of each cell in the graph.")
+    resolution: float = Field(0.6, gt=0, le=10, description="Leiden resolution; larger makes more clusters.")
+    resamples: int = Field(10, ge=0, le=200, description="Random 80 % subsets that are clustered again for stability.")
+    permutations: int = Field(
+        999, ge=0, description="Permutations of function within samples for the null of its share between clusters."
+    )
+
+
+class DifferentialExpression(Section):
+    """Which genes differ between clusters, conditions, and high and low function."""
+
+    double_dipping: Literal["thin", "warn"] = Field(
+        "thin",
+        description="Cluster on one half of the counts and test on the other (thin), or test the same counts (warn).",
+    )
+    min_cells: int = Field(10, ge=3, description="Groups with fewer cells are not tested.")
+    min_detected: float = Field(
+        0.02, ge=0, lt=1, description="Genes detected in a smaller fraction of the cells are not tested."
+    )
+    fdr: float = Field(0.05, gt=0, lt=1, description="A marker has a false discovery rate of at most this.")
+    min_auc: float = Field(
+        0.6, ge=0.5, lt=1, description="A marker exceeds cells outside its group with at least this probability."
+    )
+    top_genes: int = Field(5, ge=1, le=50, description="Markers drawn per cluster.")

@@ -1,0 +1,179 @@
+"""What is measured on each cell: the frames that count, shape and texture, embedding, and function."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from cineseq.config.base import Section
+
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+UNTRAINED = "untrained:"
+"""Prefix of a model's name whose weights are random numbers."""
+
+
+class Features(Section):
+    """Which frames of a track stand for the cell in the paired table."""
+
+    frames: Literal["last_live_frame", "endpoint", "before_function"] = Field(
+        "last_live_frame",
+        description="last_live_frame: the last frame in which the cell was seen alive; endpoint: the movie's last "
+        "frame, cells that reached it only; before_function: the frames before function_onset_frame.",
+    )
+    window_frames: int = Field(
+        1, ge=1, description="Frames that are averaged, ending with the chosen one; 1 takes that frame alone."
+    )
+    function_onset_frame: int | None = Field(
+        None,
+        ge=1,
+        description="Frame in which function begins (say, beads added), from 0; for before_function.",
+    )
+    death_margin_frames: int = Field(
+        2, ge=0, description="Frames before the end of a track that ended in death which count as dying, not alive."
+    )
+
+    @model_validator(mode="after")
+    def _onset_is_given(self) -> "Features":
+        if self.frames == "before_function" and self.function_onset_frame is None:
+            msg = "function_onset_frame: must be a frame number when frames is before_function"
+            raise ValueError(msg)
+        return self
+
+
+class Morphology(Section):
+    """How shape, intensity and texture are measured."""
+
+    channels: list[str] | None = Field(
+        None, description="Channels whose intensity and texture are measured; null: all but the function channels."
+    )
+    minimum_area_px: int = Field(
+        50, ge=1, description="Objects below this area are counted in the report: perimeter and solidity are biased."
+    )
+    background_gap_px: float = Field(
+        2.0, ge=0, description="Pixels left out between a mask and the ring that its local background is taken from."
+    )
+    background_ring_px: float = Field(5.0, gt=0, description="Width in pixels of the ring of local background.")
+    texture_levels: int = Field(16, ge=2, le=64, description="Grey levels of the co-occurrence matrix.")
+    texture_distance_px: int = Field(1, ge=1, description="Pixels between the two pixels of a co-occurring pair.")
+
+
+class Embed(Section):
+    """How images of single cells become vectors."""
+
+    model: str | None = Field(
+        "compact",
+        min_length=1,
+        description="compact (embedded, trained on simulated cells), a timm name that is fetched from the model hub "
+        "(vit_small_patch14_dinov2.lvd142m), or a local .safetensors or .pth file; null makes no embeddings.",
+    )
+    channels: list[str] | None = Field(
+        None, description="Channels that are embedded, each on its own; null: all but the function channels."
+    )
+    architecture: str | None = Field(
+        None, description="timm architecture of a local file that does not state its own, say vit_small_patch14_dinov2."
+    )
+    sha256: str | None = Field(
+        None, pattern=SHA256_PATTERN, description="SHA-256 that the weights must have; null records it unchecked."
+    )
+    allow_untrained: bool = Field(
+        False,  # noqa: FBT003 - a default
+        description="Permit model untrained:<architecture>, random weights for trials; named so in every output.",
+    )
+    frames: Literal["feature", "every", "all"] = Field(
+        "feature", description="Embed the frames that features.frames chooses, every every_n-th frame, or all."
+    )
+    every_n: int = Field(10, ge=1, description="Step in frames when frames is every.")
+    crop_um: float | None = Field(
+        None, gt=0, description="Side of the square crop in micrometres; give it to make fields and runs comparable."
+    )
+    crop_px: int | None = Field(
+        None,
+        ge=8,
+        description="Side of the crop in pixels; null for both: 1.25 times the field's 99th percentile of cell size, "
+        "rounded up in coarse steps.",
+    )
+    surroundings: Literal["masked", "context"] = Field(
+        "masked",
+        description="masked: all outside the cell becomes local background; context: neighbouring cells alone do.",
+    )
+    margin_px: float = Field(3.0, ge=0, description="Pixels around the mask that are kept with the cell.")
+    clip_percentiles: tuple[float, float] = Field(
+        (0.1, 99.9), description="Percentiles of the movie, per channel, that become black and white."
+    )
+    image_px: int | None = Field(
+        None, ge=16, description="Side in pixels that crops are resized to; null: the compact model's own, else 112."
+    )
+    orientations: Literal[1, 4, 8] = Field(
+        4, description="Embeddings are averaged over this many turns (4) and mirrored turns (8) of the crop."
+    )
+    batch_size: int = Field(64, ge=1, description="Crops that pass through the model at once.")
+    bfloat16: bool = Field(
+        False,  # noqa: FBT003 - a default
+        description="Compute in bfloat16: faster for large models, slightly coarser.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Embed":
+        if self.crop_um is not None and self.crop_px is not None:
+            msg = "crop_px: give crop_um or crop_px, not both"
+            raise ValueError(msg)
+        low, high = self.clip_percentiles
+        if not 0 <= low < high <= 100:
+            msg = "clip_percentiles: must be two rising percentiles between 0 and 100"
+            raise ValueError(msg)
+        if self.model is not None and self.model.startswith(UNTRAINED) and not self.allow_untrained:
+            msg = f"model: '{self.model}' has random weights; set allow_untrained to true for a trial, or name a model"
+            raise ValueError(msg)
+        return self
+
+
+class Score(Section):
+    """One function score of a track."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Name; the column is function_<name>.")
+    channel: str = Field(min_length=1, description="Function channel that is measured.")
+    summary: Literal["endpoint", "maximum", "auc", "slope"] = Field(
+        "endpoint",
+        description="endpoint: mean of the last live frames; maximum: highest value; auc: area under the curve in "
+        "grey-level hours (or frames); slope: grey levels an hour (or frame) after the onset.",
+    )
+    from_frame: int = Field(0, ge=0, description="First frame of the movie that counts, from 0.")
+    to_frame: int | None = Field(None, ge=0, description="Last frame of the movie that counts; null: the last one.")
+
+    @model_validator(mode="after")
+    def _rising(self) -> "Score":
+        if self.to_frame is not None and self.to_frame < self.from_frame:
+            msg = f"to_frame: must not be before from_frame ({self.from_frame})"
+            raise ValueError(msg)
+        return self
+
+
+class Function(Section):
+    """How a function channel becomes scores of tracks."""
+
+    scores: list[Score] = Field(
+        default_factory=list,
+        description="Scores (name, channel, summary) of each track; empty: function is not scored.",
+    )
+    background: Literal["ring", "percentile"] = Field(
+        "ring", description="Background of an object: median of the ring around it, or a percentile of the frame."
+    )
+    background_gap_px: float = Field(2.0, ge=0, description="Pixels left out between a mask and its ring.")
+    background_ring_px: float = Field(5.0, gt=0, description="Width of the ring in pixels.")
+    background_percentile: float = Field(10.0, ge=0, le=100, description="Percentile of the frame, for percentile.")
+    endpoint_frames: int = Field(3, ge=1, description="Last live frames that the endpoint averages.")
+    death_margin_frames: int = Field(
+        2, ge=0, description="Frames before the end of a track that ended in death which are not scored."
+    )
+    baseline_frames: int = Field(5, ge=2, description="First frames of a track that are its baseline, for slope.")
+    onset_mads: float = Field(
+        5.0, gt=0, description="Onset is the first of two frames this many noise MADs above baseline, for slope."
+    )
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "Function":
+        names = [s.name for s in self.scores]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            msg = f"scores: the name '{twice[0]}' is used twice"
+            raise ValueError(msg)
+        return self

@@ -1,0 +1,101 @@
+"""How the columns of given tables are named: tables of cells, paired data, and lineages with fates."""
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from cineseq.config.base import NAME_PATTERN, Section
+
+Fate = Literal["division", "death", "unknown"]
+
+
+class LineageColumns(Section):
+    """Columns of a table with one row per cell and its fate."""
+
+    scope: list[str] = Field(
+        default_factory=list,
+        description="Columns within which the names of cells are unique, such as file and family; empty: the table.",
+    )
+    parent: str = Field("parent", description="Column with the name of the mother, within the same scope.")
+    no_parent: list[str] = Field(
+        default_factory=lambda: ["0"], description="Values of it that say that the mother is not known, beside empty."
+    )
+    birth: str = Field("birth", description="Column with the first frame of the cell.")
+    end: str = Field("end", description="Column with the last frame of the cell.")
+    movie_end: str | None = Field(
+        None, description="Column with the last frame of the movie; null: the last end in the field of view."
+    )
+    generation: str | None = Field(None, description="Column with the generation, to be compared with the parents'.")
+    fate: str = Field("fate", description="Column with the fate.")
+    fates: dict[str, Fate] = Field(
+        default_factory=lambda: {"division": "division", "death": "death", "censored": "unknown", "unknown": "unknown"},
+        description="What its values mean: division, death or unknown; an empty cell is unknown.",
+    )
+
+
+class Given(Section):
+    """Which columns of given tables are what.
+
+    Columns named ``function_*``, ``morphology_*``, ``embedding_*``, ``state_*`` and ``group_*`` are always taken, and
+    so are ``sample``, ``fov``, ``family``, ``condition``, ``replicate`` and ``class``.
+    """
+
+    id: list[str] = Field(
+        default_factory=lambda: ["id"],
+        min_length=1,
+        description="Columns with the name of the cell, of which a table has one; else its nameless first column.",
+    )
+    id_replace: dict[str, str] = Field(
+        default_factory=dict,
+        description="Regular expressions and what replaces them in the names of cells, so that all files agree.",
+    )
+    function: dict[str, str] = Field(
+        default_factory=dict, description="Names of function scores and the columns that hold them."
+    )
+    circular: list[str] = Field(
+        default_factory=list,
+        description="Functions that are angles in radians; each becomes two scores, its cosine and sine.",
+    )
+    morphology: list[str] = Field(
+        default_factory=list, description="Columns of morphology; * stands for anything, numeric columns only."
+    )
+    embedding: list[str] = Field(
+        default_factory=list, description="Columns of image embedding; * stands for anything, numeric columns only."
+    )
+    states: dict[str, str] = Field(
+        default_factory=dict, description="Names of states, such as class, and the columns that hold them."
+    )
+    groups: dict[str, str] = Field(
+        default_factory=dict,
+        description="Names of groups and their columns: sample, fov, family, condition, replicate, class, or any other "
+        "such as mouse; folds.groups and prediction.class_column may name them.",
+    )
+    frame_interval_min: float | None = Field(
+        None, gt=0, description="Minutes per frame of a given lineage; null leaves its times in frames."
+    )
+    lineage: LineageColumns = Field(LineageColumns(), description="Columns of a table with fates.")
+
+    @field_validator("id_replace")
+    @classmethod
+    def _expressions(cls, value: dict[str, str]) -> dict[str, str]:
+        for pattern, replacement in value.items():
+            try:
+                re.sub(pattern, replacement, "")
+            except (re.error, IndexError) as error:
+                msg = f"'{pattern}' is not a regular expression with a fitting replacement ({error})"
+                raise ValueError(msg) from None
+        return value
+
+    @model_validator(mode="after")
+    def _names(self) -> "Given":
+        for key in ("function", "states", "groups"):
+            wrong = [name for name in getattr(self, key) if not re.match(NAME_PATTERN, name)]
+            if wrong:
+                msg = f"{key}: the name '{wrong[0]}' should be made of letters, digits, dot, dash and underscore"
+                raise ValueError(msg)
+        unknown = sorted(set(self.circular) - set(self.function))
+        if unknown:
+            msg = f"circular: '{unknown[0]}' is not a name under function"
+            raise ValueError(msg)
+        return self

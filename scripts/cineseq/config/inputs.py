@@ -1,0 +1,92 @@
+"""What the movies are: pixel size, time step, channels and their corrections."""
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from cineseq.config.base import Section
+
+
+class Inputs(Section):
+    """How raw movies are read and corrected."""
+
+    pixel_size_um: float | None = Field(
+        None,
+        gt=0,
+        description="Micrometres per pixel; null takes it from the file, and px stay px where it is not there.",
+    )
+    frame_interval_min: float | None = Field(
+        None,
+        gt=0,
+        description="Minutes between frames as recorded (before frame_step); null takes it from the file.",
+    )
+    channel_pattern: str | None = Field(
+        None,
+        description="Regular expression searched in the file names of a series, with a group 'channel' and optionally "
+        "'frame', e.g. '_(?P<channel>[PRG])_'; null: each file of a series is one frame.",
+    )
+    flat_field: Literal["none", "estimate"] = Field(
+        "none", description="Divide by a smooth illumination profile estimated from the movie's own background."
+    )
+    camera_offset: float = Field(
+        0.0,
+        ge=0,
+        description="Grey level of the camera in the dark; the flat field acts on what lies above it.",
+    )
+    drift: Literal["none", "translation"] = Field(
+        "none", description="Shift frames back by the whole-pixel translation between consecutive frames."
+    )
+    drift_channel: str | None = Field(None, description="Channel that drift is measured on; null: the first one.")
+
+    @field_validator("channel_pattern")
+    @classmethod
+    def _is_pattern(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                groups = re.compile(pattern).groupindex
+            except re.error as error:
+                msg = f"not a regular expression ({error})"
+                raise ValueError(msg) from None
+            if "channel" not in groups:
+                msg = "needs a group named channel, written (?P<channel>...)"
+                raise ValueError(msg)
+        return pattern
+
+
+class Channels(Section):
+    """Which channels there are, and which ones measure function."""
+
+    names: list[str] | None = Field(
+        None,
+        description="Channel names in file order; null takes them from the file. Where the file has names and all of "
+        "these are among them, they choose and order the channels that are kept.",
+    )
+    function: list[str] = Field(
+        default_factory=list,
+        description="Channels that measure function; they enter no mask, shape, texture or embedding.",
+    )
+    allow_function_in: list[Literal["segment", "morphology", "embed"]] = Field(
+        default_factory=list, description="Steps that may use the function channels all the same; the report says so."
+    )
+    scaling: Literal["none", "per_sample"] = Field(
+        "none",
+        description="How fluorescence is made comparable between samples: none, or divided by the sample's own median.",
+    )
+
+    @field_validator("names")
+    @classmethod
+    def _are_distinct(cls, names: list[str] | None) -> list[str] | None:
+        if names is not None and (not names or len(set(names)) < len(names)):
+            msg = "expected at least one name, and each only once"
+            raise ValueError(msg)
+        if any("/" in name for name in names or ()):
+            msg = "a channel's name must not hold a slash, for columns are named after it"
+            raise ValueError(msg)
+        return names
+
+    def open_to(self, step: str, present: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the channels of ``present`` that a step ("segment", "morphology", "embed") may use, in order."""
+        if step in self.allow_function_in:
+            return present
+        return tuple(c for c in present if c not in self.function)

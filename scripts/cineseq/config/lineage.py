@@ -1,0 +1,28 @@
+"""Settings of the comparison of relatives."""
+
+from pydantic import Field
+
+from cineseq.config.base import Section
+
+
+class Lineage(Section):
+    """How sisters, cousins and neighbours are compared."""
+
+    birth_time_bins: int = Field(
+        5, ge=1, le=50, description="Quantile bins of birth time that strata are made of, within each field of view."
+    )
+    min_coobserved_frames: int = Field(
+        3, ge=0, description="Frames that the movie must last after a division for its daughters to be compared."
+    )
+    min_coobserved_hours: float | None = Field(
+        None, ge=0, description="The same in hours; where given, and the movies have times, it replaces frames."
+    )
+    permutations: int = Field(9999, ge=99, description="Permutations of sister status among families within strata.")
+    states: list[str] | None = Field(
+        None,
+        description="States to test (clusters as `cluster=0`, `s_score`, `state_*` columns); null tests all of them.",
+    )
+    min_families: int = Field(
+        5, ge=2, description="Contrasts with fewer informative families in an arm are not tested."
+    )
+    trees: int = Field(40, ge=1, le=200, description="Families drawn on the page of trees.")

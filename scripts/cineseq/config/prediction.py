@@ -1,0 +1,86 @@
+"""How cells are split into folds, and how function is predicted from expression and morphology."""
+
+from pydantic import Field, model_validator
+
+from cineseq.config.base import Section
+
+
+class Folds(Section):
+    """Which cells may not be shared between training and testing."""
+
+    groups: list[str] = Field(
+        default_factory=lambda: ["sample", "fov", "family"],
+        min_length=1,
+        description="Columns that group cells, strongest first; families are always kept whole.",
+    )
+    outer: int = Field(5, ge=3, description="Outer folds; fewer where there are fewer groups.")
+    inner: int = Field(4, ge=2, description="Inner folds, grouped in the same way, that choose the penalty.")
+    outer_min_samples: int = Field(
+        5, ge=3, description="Fewest groups of the strongest kind that are left out whole; else the next kind is used."
+    )
+    min_cells: int = Field(30, ge=10, description="Fewest cells with a value; with fewer nothing is estimated.")
+    null_strata: list[str] = Field(
+        default_factory=lambda: ["sample", "fov", "condition"],
+        description="Columns within whose joint values the permutation null shuffles cells (families as blocks).",
+    )
+
+    @model_validator(mode="after")
+    def _no_name_twice(self) -> "Folds":
+        for key in ("groups", "null_strata"):
+            names = getattr(self, key)
+            if len(set(names)) < len(names):
+                msg = f"{key}: a column is named twice (got {names})"
+                raise ValueError(msg)
+        return self
+
+
+class Prediction(Section):
+    """Models of function: what they may use and how they are judged."""
+
+    functions: list[str] = Field(
+        default_factory=list,
+        description="Function scores to predict, with or without the prefix function_; empty for all.",
+    )
+    class_column: str = Field(
+        "condition", description="Column whose class means are a baseline; never clusters of the same counts."
+    )
+    size_features: list[str] = Field(
+        default_factory=lambda: ["area", "size", "volume", "diameter"],
+        description="Morphology columns with one of these in their name make the size-only baseline.",
+    )
+    technical_columns: list[str] = Field(
+        default_factory=list,
+        description="Further numeric cell columns of the technical baseline, beside counts, genes and position.",
+    )
+    min_detected: float = Field(
+        0.05, ge=0, le=1, description="Smallest share of the training cells in which a gene is detected."
+    )
+    max_genes: int | None = Field(
+        2000, ge=1, description="Keep the most variable genes of the training cells; null keeps all."
+    )
+    l1_ratios: list[float] = Field(
+        default_factory=lambda: [0.1, 0.5, 0.9], min_length=1, description="Elastic-net mixing ratios that are tried."
+    )
+    alphas: int = Field(25, ge=3, description="Penalties along each elastic-net path.")
+    permutations: int = Field(99, ge=0, description="Permutations of the null; 0 leaves p-values out.")
+    null_alphas: int = Field(
+        6, ge=3, description="Penalties along the quicker path that permutations and their observed value share."
+    )
+    bootstraps: int = Field(1000, ge=100, description="Resamplings of the groups for every interval.")
+    half_samples: int = Field(100, ge=10, description="Half-samples of the groups for the stability of genes.")
+    selected_frequency: float = Field(
+        0.6, gt=0.5, le=1, description="Share of half-samples from which a gene counts as selected."
+    )
+    false_genes: float = Field(
+        1.0, gt=0, description="Bound on the expected number of falsely selected genes; sets genes per half-sample."
+    )
+    module_correlation: float = Field(
+        0.5, gt=0, lt=1, description="Mean absolute correlation at which genes join one module."
+    )
+
+    @model_validator(mode="after")
+    def _ratios_in_range(self) -> "Prediction":
+        if not all(0 < ratio <= 1 for ratio in self.l1_ratios):
+            msg = f"l1_ratios: every ratio lies above 0 and at most at 1 (got {self.l1_ratios})"
+            raise ValueError(msg)
+        return self

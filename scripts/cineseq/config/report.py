@@ -1,0 +1,15 @@
+"""What the report page shows."""
+
+from pydantic import Field
+
+from cineseq.config.base import Section
+
+
+class Report(Section):
+    """How much the report page shows; the page stays under 20 MB whatever is asked."""
+
+    title: str = Field("", description="Title of the page; empty takes the name of the run.")
+    fields_shown: int = Field(
+        6, ge=2, le=24, description="Fields of view shown with a picture: half of them typical, half of them the worst."
+    )
+    table_rows: int = Field(12, ge=1, le=200, description="Rows shown of each long table; the whole table is a file.")

@@ -1,0 +1,125 @@
+"""The one source of the configuration: sections, defaults, bounds and checks.
+
+``config/config.yaml``, ``config/config.schema.json`` and the table in ``docs/configuration.md`` are generated from
+these models by ``scripts/write_config.py``.
+"""
+
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from cineseq.config.base import NAME_PATTERN, Section
+from cineseq.config.clustering import Clusters, DifferentialExpression
+from cineseq.config.crossmodal import Crossmodal
+from cineseq.config.features import Embed, Features, Function, Morphology
+from cineseq.config.given import Given
+from cineseq.config.inputs import Channels, Inputs
+from cineseq.config.lineage import Lineage
+from cineseq.config.pairing import Pairing
+from cineseq.config.prediction import Folds, Prediction
+from cineseq.config.report import Report
+from cineseq.config.segment import Segment
+from cineseq.config.simulate import Simulate
+from cineseq.config.track import Track
+from cineseq.errors import UserError
+
+
+class Config(Section):
+    """Everything a run can be told; where it runs (threads, memory, queues) belongs into a profile."""
+
+    run: str | None = Field(
+        None,
+        pattern=NAME_PATTERN,
+        description="Name of the run, hence of its folder in results/; null: the file's stem.",
+    )
+    samples: str = Field("config/samples.tsv", description="Sample sheet, tab- or comma-separated.")
+    data: str = Field("../shared/data", description="Folder that {data} stands for in the sample sheet.")
+    seed: int = Field(1, ge=0, description="Seed of every random number; one seed makes one result.")
+    keep_movies: bool = Field(
+        True, description="Keep the corrected movies; false deletes each one when its last reader is done."
+    )
+    inputs: Inputs = Field(Inputs(), description="How raw movies are read and corrected.")
+    channels: Channels = Field(Channels(), description="Which channels there are, and which ones measure function.")
+    segment: Segment = Field(Segment(), description="Segmentation with cellpose.")
+    track: Track = Field(Track(), description="Linking, divisions, deaths and other ends.")
+    features: Features = Field(Features(), description="Which frames of a track feed the paired table.")
+    morphology: Morphology = Field(Morphology(), description="Shape, intensity and texture.")
+    embed: Embed = Field(Embed(), description="Image embeddings.")
+    function: Function = Field(Function(), description="Function scores over time.")
+    pairing: Pairing = Field(Pairing(), description="Cells to compartments to barcodes to counts.")
+    given: Given = Field(Given(), description="How the columns of given tables are named.")
+    folds: Folds = Field(Folds(), description="Groups that cross-validation keeps whole.")
+    clusters: Clusters = Field(Clusters(), description="Counts to clusters.")
+    de: DifferentialExpression = Field(DifferentialExpression(), description="Differential expression.")
+    prediction: Prediction = Field(Prediction(), description="Function on expression, morphology and both.")
+    lineage: Lineage = Field(Lineage(), description="Sisters and their fates.")
+    crossmodal: Crossmodal = Field(Crossmodal(), description="How much of one modality is in the other.")
+    report: Report = Field(Report(), description="The report.")
+    simulate: Simulate = Field(Simulate(), description="The simulated experiment of the demo.")
+
+    @model_validator(mode="after")
+    def _function_stays_out(self) -> "Config":
+        """Refuse a function channel where the configuration does not allow it by name."""
+        for step, section in (("segment", self.segment), ("morphology", self.morphology), ("embed", self.embed)):
+            asked = set(getattr(section, "channels", None) or ())
+            leak = sorted(asked & set(self.channels.function))
+            if leak and step not in self.channels.allow_function_in:
+                msg = (
+                    f"{step}.channels: '{leak[0]}' is a function channel; take it out, or add '{step}' to "
+                    "channels.allow_function_in and the report will say so"
+                )
+                raise ValueError(msg)
+        for score in self.function.scores:
+            if score.channel not in self.channels.function:
+                msg = f"function.scores: channel '{score.channel}' of '{score.name}' is not in channels.function"
+                raise ValueError(msg)
+        return self
+
+
+def load(raw: dict[str, Any]) -> Config:
+    """Validate a configuration.
+
+    Raises
+    ------
+    UserError
+        With one line per mistake, ``section.key: reason (got value)``; an unknown key is answered with the nearest
+        known one.
+    """
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"  {_complaint(e)}" for e in error.errors()]
+        msg = "Invalid configuration:\n" + "\n".join(lines)
+        raise UserError(msg) from None
+
+
+def _complaint(error: ErrorDetails) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(error["loc"][:-1])
+        near = get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"the keys here are {', '.join(known)}"
+        return f"{place}: unknown key, {hint} (got {error['input']!r})"
+    if error["type"] == "value_error":
+        reason = str(error["msg"]).removeprefix("Value error, ")
+        return reason if reason.startswith(place or "\0") or not place else f"{place}: {reason}"
+    return f"{place}: {error['msg']} (got {error['input']!r})"
+
+
+def _known_keys(place: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the model at a place in the configuration."""
+    model: Any = Config
+    for part in place:
+        if isinstance(part, str) and part in getattr(model, "model_fields", {}):
+            model = model_of(model.model_fields[part].annotation) or model
+    return list(model.model_fields)
+
+
+def model_of(annotation: Any) -> type[BaseModel] | None:
+    """Return the model inside an annotation such as ``Model``, ``Model | None`` or ``list[Model]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = (model_of(part) for part in getattr(annotation, "__args__", ()))
+    return next((model for model in inner if model is not None), None)

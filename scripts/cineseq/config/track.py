@@ -1,0 +1,52 @@
+"""How objects become tracks, tracks become families, and when an end is called a death."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cineseq.config.base import Section
+
+
+class Track(Section):
+    """Linking, gap closing, divisions and ends."""
+
+    search_range_px: float | None = Field(
+        None,
+        gt=0,
+        description="Largest step between frames in px, after motion correction; null chooses it from the data.",
+    )
+    motion: Literal["auto", "none", "drift", "flow"] = Field(
+        "auto",
+        description="Common motion removed before linking: none, one drift per frame, the local flow, or auto (chosen"
+        " from the data).",
+    )
+    overlap_weight: float = Field(
+        1.0,
+        ge=0,
+        description="Weight of mask overlap against squared distance (both unit-free) when linking; 0: distance only.",
+    )
+    fragment_fraction: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        description="Objects with less than this fraction of the median area, inside the field, are fragments: kept as"
+        " one-frame tracks, never linked.",
+    )
+    max_gap: int = Field(2, ge=0, description="Most frames in a row in which a cell may go unseen.")
+    division_cost: float = Field(
+        1.6,
+        gt=0,
+        description="Divisions that cost more (unit-free, 0 is perfect) are refused; lower is more precise.",
+    )
+    death_confidence: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="Least probability at which an unexplained end is called a death; otherwise it is lost.",
+    )
+    given_columns: dict[Literal["frame", "track", "label", "y", "x", "parent"], str] = Field(
+        default_factory=dict,
+        description="Names of the columns of a given table of tracks, where they are not frame, track, label (or y and"
+        " x) and parent.",
+    )
+    border_px: float = Field(10.0, ge=0, description="Ends and starts nearer to the border may be exits and entries.")

@@ -1,0 +1,187 @@
+"""The contracts of every table that passes between steps; the data dictionary is generated from them."""
+
+from cineseq.tables import Column, Table
+
+END_KINDS = ("division", "death", "left_fov", "lost", "end_of_movie")
+START_KINDS = ("division", "entered", "first_frame", "appeared")
+FATES = ("division", "death", "unknown")
+PAIR_STATUSES = ("singlet", "multi_cell", "multi_barcode", "ambiguous", "no_barcode", "no_cell")
+
+_SAMPLE = Column("sample", "text", "Sample: one lane, well or flow cell")
+_FOV = Column("fov", "text", "Field of view within the sample")
+_FRAME = Column("frame", "integer", "Frame number, from 0", low=0)
+_LABEL = Column("label", "integer", "Label of the object in the mask of its frame", low=1)
+_TRACK = Column("track_id", "text", "Track, unique in the study: sample/fov/number")
+_Y = Column("y_px", "number", "Centroid row", "px")
+_X = Column("x_px", "number", "Centroid column", "px")
+_MORPHOLOGY = Column("morphology_*", "number", "Shape, intensity or texture; the name ends in its unit", missing=True)
+_EMBEDDING = Column("embedding_*", "number", "Coordinate of the image embedding, named by channel", missing=True)
+_FUNCTION = Column("function_*", "number", "Function score, named as in the configuration", missing=True)
+
+MORPHOLOGY = Table(
+    "morphology",
+    "One row per object: its shape, intensity and texture",
+    ("sample", "fov", "frame", "label"),
+    (_SAMPLE, _FOV, _FRAME, _LABEL, _MORPHOLOGY),
+)
+DETECTIONS = Table(
+    "detections",
+    "One row per object: where it is and which track it belongs to",
+    ("sample", "fov", "frame", "label"),
+    (
+        _SAMPLE,
+        _FOV,
+        _FRAME,
+        _LABEL,
+        _TRACK,
+        _Y,
+        _X,
+        Column("area_px", "number", "Area of the mask", "px2", low=0),
+        Column("touches_border", "truth", "Whether the mask touches the border of the field"),
+    ),
+)
+_LINEAGE_COLUMNS = (
+    Column("parent_id", "text", "Track of the mother; missing where unknown", missing=True),
+    Column("founder_id", "text", "First track of the family"),
+    Column("generation", "integer", "Divisions since the founder", low=0),
+    Column("sister_id", "text", "The other daughter of the same division; missing where there is none", missing=True),
+    Column("start_frame", "integer", "First frame of the track", low=0),
+    Column("end_frame", "integer", "Last frame of the track", low=0),
+    Column("start_hours", "number", "Time of the first frame; missing without a frame interval", "h", missing=True),
+    Column("end_hours", "number", "Time of the last frame; missing without a frame interval", "h", missing=True),
+    Column("start_kind", "text", "How the track began", values=START_KINDS),
+    Column("start_confidence", "number", "Probability given to start_kind", missing=True, low=0, high=1),
+    Column("end_kind", "text", "How the track ended; never death without evidence", values=END_KINDS),
+    Column("end_confidence", "number", "Probability given to end_kind", missing=True, low=0, high=1),
+    Column("fate", "text", "division, death or unknown", values=FATES),
+    Column("fate_known", "truth", "Whether the fate was seen"),
+    Column(
+        "alive_at_end", "truth", "Whether the cell was alive in the last frame; missing where unknown", missing=True
+    ),
+)
+TRACKS = Table(
+    "tracks",
+    "One row per track: one cell from birth to end",
+    ("track_id",),
+    (
+        _TRACK,
+        _SAMPLE,
+        _FOV,
+        Column("number", "integer", "Number of the track in its field; the label in the CTC export", low=1),
+        *_LINEAGE_COLUMNS,
+        Column("frames", "integer", "Frames in which the cell was seen", low=1),
+        Column("start_y_px", "number", "Centroid row in the first frame", "px", missing=True),
+        Column("start_x_px", "number", "Centroid column in the first frame", "px", missing=True),
+        Column("end_y_px", "number", "Centroid row in the last frame", "px", missing=True),
+        Column("end_x_px", "number", "Centroid column in the last frame", "px", missing=True),
+    ),
+)
+OBJECTS = Table(
+    "objects",
+    "One row per object: track and morphology joined on frame and label",
+    ("sample", "fov", "frame", "label"),
+    (*DETECTIONS.columns, _MORPHOLOGY),
+)
+EMBEDDINGS = Table(
+    "embeddings",
+    "One row per embedded object",
+    ("sample", "fov", "frame", "label"),
+    (_SAMPLE, _FOV, _FRAME, _LABEL, _EMBEDDING),
+)
+TIMECOURSE = Table(
+    "timecourse",
+    "One row per object and function channel: background-corrected intensity over time",
+    ("channel", "track_id", "frame"),
+    (
+        _SAMPLE,
+        _FOV,
+        _TRACK,
+        _FRAME,
+        Column("channel", "text", "Function channel"),
+        Column("value", "number", "Mean intensity in the mask, background subtracted", "grey levels", missing=True),
+        Column("background", "number", "Local background that was subtracted", "grey levels", missing=True),
+    ),
+)
+SCORES = Table(
+    "scores",
+    "One row per track: its function scores",
+    ("track_id",),
+    (_SAMPLE, _FOV, _TRACK, _FUNCTION),
+)
+CELLS = Table(
+    "cells",
+    "One row per track (or per cell of a given table): everything measured on images",
+    ("track_id",),
+    (
+        _TRACK,
+        _SAMPLE,
+        _FOV,
+        Column("condition", "text", "Condition of the sample", missing=True),
+        Column("replicate", "text", "Replicate of the condition", missing=True),
+        *(
+            Column(c.name, c.kind, c.meaning, c.unit, missing=True, low=c.low, high=c.high, values=c.values)
+            for c in _LINEAGE_COLUMNS
+        ),
+        Column("feature_frame", "integer", "Frame whose morphology and embedding the row shows", missing=True, low=0),
+        Column("y_px", "number", "Centroid row in feature_frame", "px", missing=True),
+        Column("x_px", "number", "Centroid column in feature_frame", "px", missing=True),
+        Column("end_y_px", "number", "Centroid row in the last frame", "px", missing=True, optional=True),
+        Column("end_x_px", "number", "Centroid column in the last frame", "px", missing=True, optional=True),
+        Column("group_*", "text", "Grouping that the user's table brought", missing=True, optional=True),
+        Column("state_*", "text", "State that the user's table brought", missing=True, optional=True),
+        _FUNCTION,
+        _MORPHOLOGY,
+        _EMBEDDING,
+    ),
+)
+COMPARTMENTS = Table(
+    "compartments",
+    "One row per compartment (cage, well, droplet): where it is",
+    ("sample", "compartment_id"),
+    (
+        _SAMPLE,
+        _FOV,
+        Column("compartment_id", "text", "Compartment, unique in its sample"),
+        Column("y_px", "number", "Centre row", "px"),
+        Column("x_px", "number", "Centre column", "px"),
+        Column("radius_px", "number", "Radius", "px", low=0),
+        Column("closed_frame", "integer", "First frame in which it was closed", missing=True, low=0, optional=True),
+    ),
+)
+BARCODES = Table(
+    "barcodes",
+    "One row per sequenced barcode and the compartment it was decoded or located in",
+    ("sample", "barcode"),
+    (
+        _SAMPLE,
+        Column("barcode", "text", "Sequence of the barcode as sequenced, or a name"),
+        Column("compartment_id", "text", "Compartment, where known", missing=True, optional=True),
+        Column("y_px", "number", "Row of the barcode in its field, where known", "px", missing=True, optional=True),
+        Column("x_px", "number", "Column of the barcode in its field, where known", "px", missing=True, optional=True),
+        Column("fov", "text", "Field of view of that position", missing=True, optional=True),
+    ),
+)
+PAIRS = Table(
+    "pairs",
+    "One row per candidate pair of a cell and a barcode; only singlets enter the paired data",
+    (),
+    (
+        _SAMPLE,
+        Column("fov", "text", "Field of view", missing=True),
+        Column("track_id", "text", "Track; missing for a barcode without a cell", missing=True),
+        Column("compartment_id", "text", "Compartment; missing for a cell outside any", missing=True),
+        Column("barcode", "text", "Barcode as in the counts; missing for a cell without one", missing=True),
+        Column("status", "text", "singlet, or why not", values=PAIR_STATUSES),
+        Column("occupancy", "integer", "Live cells in the compartment when it was read", missing=True, low=0),
+        Column("barcodes", "integer", "Accepted barcodes of the compartment", missing=True, low=0),
+        Column("distance_um", "number", "Cell to compartment centre", "um", missing=True),
+        Column("distance_px", "number", "Cell to compartment centre", "px", missing=True),
+        Column("posterior", "number", "Probability that the pair is right", missing=True, low=0, high=1),
+        Column("barcode_edits", "integer", "Hamming distance that was corrected", missing=True, low=0),
+    ),
+)
+
+
+def all_tables() -> tuple[Table, ...]:
+    """Return every declared table, in order of declaration."""
+    return tuple(v for v in globals().values() if isinstance(v, Table))

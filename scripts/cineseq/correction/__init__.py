@@ -1,0 +1,1 @@
+"""Corrections of raw movies: uneven illumination and drift of the stage."""

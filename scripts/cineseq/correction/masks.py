@@ -1,0 +1,152 @@
+"""Masks that the user made: what they must be, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from skimage.measure import label as connected_components
+
+from cineseq.config.inputs import Inputs
+from cineseq.errors import UserError
+from cineseq.readers import Source
+from cineseq.stacks import MovieInfo
+
+BINARY_PIECES = 3
+"""A single label in more pieces than this, in every frame, is a black-and-white mask and no label image."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a first pass over the masks saw.
+
+    Attributes
+    ----------
+    counts
+        Objects in each frame that is kept.
+    empty
+        Frames (of the source) without objects.
+    floating
+        Masks stored as floating-point numbers.
+    highest
+        Highest label.
+    """
+
+    counts: tuple[int, ...]
+    empty: tuple[int, ...]
+    floating: int
+    highest: int
+
+    @property
+    def median(self) -> float:
+        """Median number of objects per frame."""
+        return float(np.median(self.counts))
+
+
+def label_info(source: Source, frames: range, step: int, inputs: Inputs, movie: MovieInfo | None) -> MovieInfo:
+    """Return what the label stack will say of itself; scales come from the movie, the configuration or the masks.
+
+    Raises
+    ------
+    UserError
+        When masks have channels, or are not as many or not as large as the movie's frames.
+    """
+    here = source.info
+    if here.channels > 1:
+        msg = f"{source.path}: {here.channels} channels in a label image; give one label plane a frame."
+        raise UserError(msg)
+    if movie is not None:
+        if (len(frames), here.height, here.width) != (movie.frames, movie.height, movie.width):
+            msg = (
+                f"{source.path}: {len(frames)} masks of {here.height} x {here.width} px, but the movie has "
+                f"{movie.frames} frames of {movie.height} x {movie.width} px; give one mask for each frame."
+            )
+            raise UserError(msg)
+        return MovieInfo(movie.frames, movie.height, movie.width, (), movie.pixel_size_um, movie.frame_interval_min)
+    minutes = inputs.frame_interval_min or here.frame_interval_min
+    size = inputs.pixel_size_um or here.pixel_size_um
+    return MovieInfo(len(frames), here.height, here.width, (), size, None if minutes is None else minutes * step)
+
+
+def survey(source: Source, frames: range) -> Survey:
+    """Look at every mask once, so that nothing is written when one is wrong.
+
+    Raises
+    ------
+    UserError
+        For a mask with fractions, negative labels or another shape, or black-and-white masks; names the frame.
+    """
+    counts, empty, floating, highest = [], [], 0, 0
+    pieces, labels_seen = [], set()
+    for frame in frames:
+        mask = source.plane(frame, 0)
+        _check(source, frame, mask)
+        floating += mask.dtype.kind == "f"
+        present = np.unique(mask)
+        present = present[present > 0]
+        counts.append(len(present))
+        if len(present) == 0:
+            empty.append(frame)
+            continue
+        highest = max(highest, int(present[-1]))
+        labels_seen.update(present[:2].tolist())
+        if len(labels_seen) == 1:
+            pieces.append(int(connected_components(mask > 0).max()))
+    if len(labels_seen) == 1 and min(pieces) > BINARY_PIECES:
+        msg = (
+            f"{source.path}: every mask holds one label only, in {min(pieces)} pieces or more, so it is a "
+            "black-and-white mask; give each object a number of its own (skimage.measure.label)."
+        )
+        raise UserError(msg)
+    return Survey(tuple(counts), tuple(empty), floating, highest)
+
+
+def _check(source: Source, frame: int, mask: np.ndarray) -> None:
+    if mask.shape != (source.info.height, source.info.width):
+        msg = f"{source.path}: the mask of frame {frame} has the shape {mask.shape}; all masks must have one shape."
+        raise UserError(msg)
+    if mask.dtype.kind == "f" and not (np.isfinite(mask).all() and (mask == np.round(mask)).all()):
+        msg = f"{source.path}: the mask of frame {frame} has fractions; give label images with whole numbers."
+        raise UserError(msg)
+    if mask.dtype.kind not in "uif":
+        msg = f"{source.path}: the mask of frame {frame} is of type {mask.dtype}; give label images with whole numbers."
+        raise UserError(msg)
+    if mask.min() < 0:
+        msg = (
+            f"{source.path}: the mask of frame {frame} has negative labels; give 0 to the background, above 0 to cells."
+        )
+        raise UserError(msg)
+    if mask.max() > np.iinfo(np.uint32).max:
+        msg = f"{source.path}: the mask of frame {frame} has labels above {np.iinfo(np.uint32).max}; renumber them."
+        raise UserError(msg)
+
+
+def given_labels(source: Source, frames: range, found: Survey) -> Iterator[np.ndarray]:
+    """Yield the masks, labels as given, as uint16 where they fit, else uint32."""
+    kind = np.uint16 if found.highest <= np.iinfo(np.uint16).max else np.uint32
+    for frame in frames:
+        yield source.plane(frame, 0).astype(kind)
+
+
+def mask_report(found: Survey, info: MovieInfo) -> dict[str, Any]:
+    """Return the report of given masks."""
+    lines = [
+        f"Masks were given: {info.frames} frames with a median of {found.median:g} objects "
+        f"({min(found.counts)} to {max(found.counts)}); they are used as they are."
+    ]
+    if found.empty:
+        lines.append(f"{len(found.empty)} masks are empty.")
+    if found.floating:
+        lines.append(f"{found.floating} masks held whole floating-point numbers and were converted.")
+    numbers = {
+        "frames": info.frames,
+        "objects": sum(found.counts),
+        "objects_per_frame_median": found.median,
+        "objects_per_frame_min": min(found.counts),
+        "objects_per_frame_max": max(found.counts),
+        "empty_frames": len(found.empty),
+        "float_masks": found.floating,
+    }
+    return {"lines": lines, "numbers": numbers}

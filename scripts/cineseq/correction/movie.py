@@ -1,0 +1,230 @@
+"""The raw movie as the rest of the pipeline sees it: chosen frames and channels, corrected, plane by plane."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cineseq.config.inputs import Channels, Inputs
+from cineseq.correction.drift import Drift, estimate_drift, shift_back
+from cineseq.correction.flat_field import estimate_profile, flatten
+from cineseq.errors import UserError
+from cineseq.progress import progress
+from cineseq.readers import Source
+from cineseq.stacks import MovieInfo
+
+logger = logging.getLogger(__name__)
+
+PROFILE_FRAMES = 24
+"""Frames that an illumination profile is estimated from, spread over the movie."""
+FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
+"""Highest grey levels of cameras; a movie whose brightest pixels have one of them may be saturated."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which planes of a source make the movie.
+
+    Attributes
+    ----------
+    frames
+        Frames of the source that are kept, in order.
+    channels
+        Channels of the source that are kept, one for each of ``info.channels``.
+    info
+        The movie to be.
+    """
+
+    frames: range
+    channels: tuple[int, ...]
+    info: MovieInfo
+
+
+def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: int) -> Plan:
+    """Decide frames, channels and scales; values of the configuration win over those of the file, which is logged.
+
+    Raises
+    ------
+    UserError
+        When channel names do not fit the file, or a function or drift channel is not among them.
+    """
+    info = source.info
+    for note in info.notes:
+        logger.info("%s", note)
+    kept, names = choose_channels(source, channels.names)
+    for key, wanted in (("channels.function", channels.function), ("inputs.drift_channel", [inputs.drift_channel])):
+        unknown = [name for name in wanted if name is not None and name not in names]
+        if unknown:
+            raise _no_channel(source, key, unknown[0], names)
+    frames = range(0, info.frames, frame_step)
+    size = _preferred("pixel size", "um", inputs.pixel_size_um, info.pixel_size_um)
+    minutes = _preferred("frame interval", "min", inputs.frame_interval_min, info.frame_interval_min)
+    movie = MovieInfo(
+        len(frames), info.height, info.width, names, size, None if minutes is None else minutes * frame_step
+    )
+    return Plan(frames, kept, movie)
+
+
+def choose_channels(source: Source, wanted: list[str] | None) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the positions of the channels that are kept and their names.
+
+    Where all wanted names are in the file they select; otherwise they rename all of the file's channels in order.
+    """
+    info = source.info
+    named = info.names
+    if wanted is None:
+        names = named or tuple(f"C{i}" for i in range(info.channels))
+        if not named:
+            logger.warning("%s names no channels; they are called %s.", source.path, ", ".join(names))
+        if len(set(names)) < len(names):
+            msg = f"{source.path}: channel names are not distinct ({', '.join(names)}); give channels.names."
+            raise UserError(msg)
+        return tuple(range(info.channels)), names
+    if named and set(wanted) <= set(named) and len(set(named)) == len(named):
+        return tuple(named.index(n) for n in wanted), tuple(wanted)
+    if named and set(wanted) & set(named):
+        raise _no_channel(source, "channels.names", next(n for n in wanted if n not in named), named)
+    if len(wanted) != info.channels:
+        there = f" ({', '.join(named)})" if named else ""
+        msg = (
+            f"{source.path}: channels.names lists {len(wanted)} channels, but the file has {info.channels}{there}; "
+            "give one name for each."
+        )
+        raise UserError(msg)
+    if named:
+        logger.warning("channels.names renames %s to %s.", ", ".join(named), ", ".join(wanted))
+    return tuple(range(info.channels)), tuple(wanted)
+
+
+def _no_channel(source: Source, key: str, name: str, names: tuple[str, ...]) -> UserError:
+    return UserError(f"{source.path}: no channel '{name}' ({key}); the file has {', '.join(names)}.")
+
+
+def _preferred(what: str, unit: str, given: float | None, found: float | None) -> float | None:
+    if given is None and found is None:
+        logger.warning("The %s is unknown: neither the file nor the configuration gives it.", what)
+    elif given is not None and found is not None and not np.isclose(given, found, rtol=1e-3):
+        logger.warning("The %s is %g %s as configured; the file says %g.", what, given, unit, found)
+    return found if given is None else given
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """What is done to every plane: one profile per channel, or none, and the drift, or none."""
+
+    profiles: dict[str, np.ndarray]
+    drift: Drift | None
+
+
+def estimate_corrections(source: Source, plan: Plan, inputs: Inputs) -> Corrections:
+    """Estimate the corrections that the configuration asks for, and log what they amount to."""
+    profiles = {}
+    if inputs.flat_field == "estimate":
+        chosen = np.linspace(0, len(plan.frames) - 1, min(PROFILE_FRAMES, len(plan.frames))).round().astype(int)
+        for name, channel in zip(plan.info.channels, plan.channels, strict=True):
+            planes = (checked_plane(source, plan.frames[i], channel) for i in np.unique(chosen))
+            profile = estimate_profile(planes, inputs.camera_offset)
+            logger.info("Flat field of %s: %.2f to %.2f of the mean.", name, profile.min(), profile.max())
+            profiles[name] = profile
+    drift = None
+    if inputs.drift == "translation":
+        name = inputs.drift_channel or plan.info.channels[0]
+        channel = plan.channels[plan.info.channels.index(name)]
+        frames = progress(plan.frames, "Drift", logger)
+        planes = (_flat(checked_plane(source, f, channel), name, profiles, inputs) for f in frames)
+        drift = estimate_drift(planes)
+        logger.info("Drift on %s: up to %.0f px from the first frame.", name, drift.largest_px)
+        if drift.doubted:
+            logger.warning("Drift of frames %s was too large to be believed; none was taken.", list(drift.doubted))
+    return Corrections(profiles, drift)
+
+
+def _flat(plane: np.ndarray, name: str, profiles: dict[str, np.ndarray], inputs: Inputs) -> np.ndarray:
+    return flatten(plane, profiles[name], inputs.camera_offset) if name in profiles else plane
+
+
+def checked_plane(source: Source, frame: int, channel: int) -> np.ndarray:
+    """Read a plane as uint8, uint16 or float32.
+
+    Raises
+    ------
+    UserError
+        When it is not of one number a pixel, or has values that are not finite.
+    """
+    plane = source.plane(frame, channel)
+    if plane.dtype in (np.uint8, np.uint16):
+        return plane
+    if plane.dtype.kind not in "uif":
+        msg = f"{source.path}: frame {frame} is of type {plane.dtype}; expected grey levels (8 or 16 bit, or float)."
+        raise UserError(msg)
+    if not np.isfinite(plane).all():
+        msg = f"{source.path}: frame {frame} of channel {channel} has values that are not finite; mend the image."
+        raise UserError(msg)
+    return plane.astype(np.float32)
+
+
+@dataclass
+class Tally:
+    """What was seen while the planes went by.
+
+    Attributes
+    ----------
+    black
+        (frame of the source, channel) of planes without any contrast.
+    brightest, pixels
+        Highest grey level and number of pixels per channel.
+    at_full_scale
+        Pixels at each possible full scale, per channel.
+    """
+
+    black: list[tuple[int, str]] = field(default_factory=list)
+    brightest: dict[str, float] = field(default_factory=dict)
+    pixels: dict[str, int] = field(default_factory=dict)
+    at_full_scale: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def see(self, plane: np.ndarray, frame: int, name: str) -> None:
+        """Count one raw plane."""
+        low, high = float(plane.min()), float(plane.max())
+        if low == high:
+            self.black.append((frame, name))
+        self.brightest[name] = max(high, self.brightest.get(name, high))
+        self.pixels[name] = self.pixels.get(name, 0) + plane.size
+        full = [np.count_nonzero(plane == scale) if high >= scale else 0 for scale in FULL_SCALES]
+        self.at_full_scale[name] = self.at_full_scale.get(name, 0) + np.array(full)
+
+    def saturated_share(self, name: str) -> float:
+        """Share of a channel's pixels at full scale, where its brightest pixel is at the full scale of a camera."""
+        if self.brightest[name] not in FULL_SCALES:
+            return 0.0
+        return float(self.at_full_scale[name][FULL_SCALES.index(int(self.brightest[name]))] / self.pixels[name])
+
+
+def corrected_planes(
+    source: Source, plan: Plan, corrections: Corrections, inputs: Inputs, tally: Tally
+) -> Iterator[np.ndarray]:
+    """Yield the movie's planes in frame-major, then channel order, one in memory at a time.
+
+    Raises
+    ------
+    UserError
+        When a plane differs from the first in shape or in type; the message names its frame.
+    """
+    shape = (plan.info.height, plan.info.width)
+    kinds = {c: checked_plane(source, plan.frames[0], c).dtype for c in plan.channels}
+    # Cameras and exports mix 8 and 16 bit between channels; the movie has the type that holds them all.
+    common = np.result_type(*kinds.values())
+    for number, frame in enumerate(progress(plan.frames, "Frames", logger)):
+        for name, channel in zip(plan.info.channels, plan.channels, strict=True):
+            raw = checked_plane(source, frame, channel)
+            if (raw.shape, raw.dtype) != (shape, kinds[channel]):
+                msg = (
+                    f"{source.path}: frame {frame} of channel {name} is {raw.dtype} of shape {raw.shape}, but "
+                    f"{kinds[channel]} of {shape} was expected; all frames of a channel must be alike."
+                )
+                raise UserError(msg)
+            tally.see(raw, frame, name)
+            plane = _flat(raw.astype(common, copy=False), name, corrections.profiles, inputs)
+            yield plane if corrections.drift is None else shift_back(plane, corrections.drift.offsets[number])

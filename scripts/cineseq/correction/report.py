@@ -1,0 +1,77 @@
+"""What preparing a movie found and did, as sentences and numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cineseq.correction.drift import padded_margins
+from cineseq.correction.movie import Corrections, Plan, Tally
+
+NOTABLE_SATURATION = 0.001
+
+
+def movie_report(plan: Plan, corrections: Corrections, tally: Tally, raw_frames: int) -> dict[str, Any]:
+    """Return the report of one movie: sentences, numbers, and the drift of each frame as a series."""
+    lines, numbers = _of_movie(plan, raw_frames)
+    for more_lines, more_numbers in (_of_faults(plan, tally), _of_corrections(corrections)):
+        lines, numbers = lines + more_lines, numbers | more_numbers
+    offsets = None if corrections.drift is None else corrections.drift.offsets
+    series = {} if offsets is None else {"drift_y_px": offsets[:, 0].tolist(), "drift_x_px": offsets[:, 1].tolist()}
+    return {"lines": lines, "numbers": numbers, "series": series}
+
+
+def _of_movie(plan: Plan, raw_frames: int) -> tuple[list[str], dict[str, Any]]:
+    info = plan.info
+    size = "an unknown pixel size" if info.pixel_size_um is None else f"{info.pixel_size_um:g} um per pixel"
+    step = "an unknown interval" if info.frame_interval_min is None else f"{info.frame_interval_min:g} min per frame"
+    lines = [
+        f"{info.frames} of {raw_frames} frames of {info.height} x {info.width} px with the channels "
+        f"{', '.join(info.channels)}, {size}, {step}."
+    ]
+    if info.frames == 1:
+        lines.append("The movie has one frame: cells can be measured, but not followed.")
+    numbers = {
+        "frames": info.frames,
+        "raw_frames": raw_frames,
+        "height_px": info.height,
+        "width_px": info.width,
+        "channels": len(info.channels),
+        "pixel_size_um": info.pixel_size_um,
+        "frame_interval_min": info.frame_interval_min,
+    }
+    return lines, numbers
+
+
+def _of_faults(plan: Plan, tally: Tally) -> tuple[list[str], dict[str, Any]]:
+    lines, numbers = [], {"black_planes": len(tally.black)}
+    if tally.black:
+        which = ", ".join(f"frame {frame} of {name}" for frame, name in tally.black[:10])
+        more = f" and {len(tally.black) - 10} more" if len(tally.black) > 10 else ""
+        lines.append(f"Without any contrast (black), and kept: {which}{more}.")
+    for name in plan.info.channels:
+        share = tally.saturated_share(name)
+        numbers[f"saturated_share_{name}"] = share
+        if share > NOTABLE_SATURATION:
+            lines.append(f"{share:.2%} of the pixels of {name} are saturated: its intensities are too low there.")
+    return lines, numbers
+
+
+def _of_corrections(corrections: Corrections) -> tuple[list[str], dict[str, Any]]:
+    lines, numbers = [], {}
+    for name, profile in corrections.profiles.items():
+        low, high = float(profile.min()), float(profile.max())
+        lines.append(f"Flat field of {name}: the illumination ran from {low:.2f} to {high:.2f} of its mean.")
+        numbers |= {f"flat_field_lowest_{name}": low, f"flat_field_highest_{name}": high}
+    if corrections.drift is not None:
+        drift = corrections.drift
+        margins = padded_margins(drift.offsets)
+        padded = ", ".join(f"{n} px at the {side}" for side, n in margins.items())
+        lines.append(
+            f"Drift of up to {drift.largest_px:.0f} px was taken back in all channels; at most {padded} had no image "
+            "and hold the frame's median."
+        )
+        if drift.doubted:
+            lines.append(f"The drift of {len(drift.doubted)} frames was too large to be believed; none was taken.")
+        numbers |= {"drift_largest_px": drift.largest_px, "drift_doubted_frames": len(drift.doubted)}
+        numbers |= {f"padded_{side}_px": n for side, n in margins.items()}
+    return lines, numbers

@@ -1,0 +1,168 @@
+"""Both directions of the question, and the tables that they fill."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.clustering.counts import Expression, expression_of
+from cineseq.config.crossmodal import Crossmodal
+from cineseq.crossmodal.ceiling import noise_ceiling
+from cineseq.crossmodal.explain import Asked, Explained, explain, scaled_features
+from cineseq.paired import PairedData
+from cineseq.prediction.blocks import Block, frame_block, gene_block
+from cineseq.prediction.folds import NotEstimableError
+from cineseq.prediction.models import Cells
+from cineseq.prediction.performance import FEW_GROUPS, FEWEST_GROUPS_FOR_INTERVAL
+from cineseq.prediction.study import cells_of
+from cineseq.prediction.transform import kept_genes
+from cineseq.results import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE
+from cineseq.statistics.fdr import benjamini_hochberg
+from cineseq.tables import empty
+
+logger = logging.getLogger(__name__)
+CEILING_WORTH_DIVIDING = 0.2
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """What one modality explains of the other.
+
+    Attributes
+    ----------
+    genes, features, summary
+        The output tables.
+    notes
+        Sentences about how it was done, or why it could not be.
+    """
+
+    genes: pd.DataFrame
+    features: pd.DataFrame
+    summary: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def decompose(data: PairedData, asked: Asked) -> Decomposition:
+    """Explain expression by shape and shape by expression in held-out groups.
+
+    Where that cannot be done the tables of genes and features are empty and the summary says why.
+    """
+    expression = expression_of(data)
+    shapes = [b for b in (frame_block(data.morphology), frame_block(data.embedding)) if b is not None]
+    try:
+        if expression is None or not shapes:
+            reason = "there are no counts" if expression is None else "there is neither morphology nor an embedding"
+            raise NotEstimableError(reason)
+        chosen = explained_genes(gene_block(expression), asked.settings)
+        values = np.zeros((len(data.obs), 1))
+        cells = cells_of(data.obs, values, asked.folds, asked.settings.class_column)
+    except NotEstimableError as reason:
+        logger.warning("Not estimable: %s.", reason)
+        return _not_estimable(len(data.obs), str(reason))
+    return _both_ways(expression, shapes, chosen, cells, asked)
+
+
+def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
+    """Return positions of the most variable genes that enough cells express; nothing else is looked at.
+
+    Raises
+    ------
+    NotEstimableError
+        When no gene is left.
+    """
+    keep = np.flatnonzero(kept_genes(block.values, settings.min_detected, settings.genes))
+    if not len(keep):
+        msg = f"no gene is expressed in {settings.min_detected:.0%} of the cells"
+        raise NotEstimableError(msg)
+    return keep
+
+
+def report(found: Decomposition) -> dict[str, Any]:
+    """Return the step's report: one line per direction, and flat numbers."""
+    lines, numbers = list(found.notes), {}
+    for row in found.summary.to_dict("records"):
+        words = str(row["direction"]).replace("_", " ")
+        if not np.isfinite(row["r2"]):
+            lines.append(f"{words}: {row['note']}.")
+            continue
+        lines.append(
+            f"{words}: {row['r2']:.3f} ({row['low']:.3f} to {row['high']:.3f}) of the variance of "
+            f"{int(row['targets'])} targets in held-out groups; {row['r2_null']:.3f} with pairing shuffled in class "
+            f"(p {row['p_value']:.2g}), {row['r2_class']:.3f} from the class mean alone, "
+            f"{row['r2_within_class']:.3f} within class."
+        )
+        keys = ("r2", "low", "high", "r2_null", "r2_class", "r2_within_class", "p_value")
+        numbers |= {f"{row['direction']}.{k}": float(row[k]) if np.isfinite(row[k]) else None for k in keys}
+    for name, table in (("genes", found.genes), ("features", found.features)):
+        passing = int((table["q_value"] <= 0.05).sum())
+        numbers[f"{name}.explained"], numbers[f"{name}.tested"] = passing, len(table)
+        if len(table):
+            lines.append(
+                f"{passing} of {len(table)} {name} are explained better than with shuffled pairing (q <= 0.05)."
+            )
+    good = found.genes[found.genes["noise_ceiling"] > CEILING_WORTH_DIVIDING]
+    if len(good):
+        share = float((good["r2"] / good["noise_ceiling"]).median())
+        numbers["genes.median_share_of_ceiling"] = share
+        lines.append(
+            f"Of what counting noise leaves to explain, the median gene with a ceiling above {CEILING_WORTH_DIVIDING} "
+            f"({len(good)} genes) has {share:.2f} explained."
+        )
+    return {"lines": lines, "numbers": numbers}
+
+
+def _both_ways(
+    expression: Expression, shapes: list[Block], chosen: np.ndarray, cells: Cells, asked: Asked
+) -> Decomposition:
+    genes = gene_block(expression)
+    targets = genes.values[:, chosen]
+    features = scaled_features(
+        Block(np.column_stack([b.values for b in shapes]), tuple(n for b in shapes for n in b.names))
+    )
+    logger.info("Explaining %d genes by %d features in %d cells.", len(chosen), len(features.names), len(targets))
+    to_genes = explain(shapes, targets - targets.mean(axis=0), cells, asked)
+    logger.info("Explaining %d features by %d genes.", len(features.names), len(genes.names))
+    to_features = explain([genes], features.values, cells, asked)
+    ceiling = np.full(len(chosen), np.nan)
+    notes = list(cells.plan.notes)
+    if expression.kind == "counts":
+        ceiling = noise_ceiling(expression.counts, chosen, asked.settings.thinnings, asked.seed)
+    else:
+        notes.append("The noise ceiling is not estimable: the expression values are not whole counts.")
+    by_gene = _rows(to_genes, "gene", np.array(genes.names, object)[chosen]).assign(noise_ceiling=ceiling)
+    by_feature = _rows(to_features, "feature", np.array(features.names, object))
+    summary = pd.DataFrame(
+        [
+            {"direction": direction, "n": len(targets), "targets": len(found.r2), **found.total}
+            for direction, found in zip(DIRECTIONS, (to_genes, to_features), strict=True)
+        ]
+    )
+    few = FEW_GROUPS if cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL else None
+    return Decomposition(
+        by_gene, by_feature, summary.assign(permutations=asked.settings.permutations, note=few), tuple(notes)
+    )
+
+
+def _rows(found: Explained, key: str, names: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            key: names,
+            "r2": found.r2,
+            "r2_null": found.r2_null,
+            "r2_within_class": found.r2_within_class,
+            "r2_class": found.r2_class,
+            "p_value": found.p_value,
+            "q_value": benjamini_hochberg(found.p_value),
+        }
+    )
+
+
+def _not_estimable(cells: int, reason: str) -> Decomposition:
+    numbers = ("r2", "low", "high", "r2_null", "r2_within_class", "r2_class", "p_value")
+    summary = pd.DataFrame({"direction": DIRECTIONS, "n": cells, "targets": 0, **dict.fromkeys(numbers, np.nan)})
+    summary = summary.assign(permutations=0, note=f"not estimable: {reason}")
+    return Decomposition(empty(GENE_VARIANCE), empty(FEATURE_VARIANCE), summary, ())

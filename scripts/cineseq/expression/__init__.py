@@ -1,0 +1,1 @@
+"""Differential expression between clusters, conditions, and high and low function."""

@@ -1,0 +1,175 @@
+"""Which cells are compared, and the tidy table of what differs."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_rand_score
+
+from cineseq.clustering.counts import Expression, detected_genes, expression_from, thin
+from cineseq.config.clustering import Clusters, DifferentialExpression
+from cineseq.expression.wilcoxon import log2_fold_changes, rank_sum
+from cineseq.statistics.fdr import benjamini_hochberg
+
+logger = logging.getLogger(__name__)
+
+HELD_OUT = "clustered on one half of the counts, tested on the other"
+DOUBLE_DIPPED = "the same counts were clustered and tested: p-values are too small (double dipping), read as a ranking"
+NOT_FOUND_AGAIN = "not found again on half of the counts: genes are ranked on the same counts, none is called a marker"
+DESCRIPTIVE = "descriptive: fewer than 3 replicate samples per condition, and cells are not replicates"
+NO_PSEUDOBULK = (
+    "cells tested as if independent; a pseudobulk test over the replicate samples is not part of this version"
+)
+HALVES = "upper against lower half of function within each sample; cells tested as if independent"
+REPLICATES = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Groups of cells to compare, each against the rest.
+
+    Attributes
+    ----------
+    name
+        ``cluster``, ``condition`` or the name of a function.
+    groups
+        Group of each cell; missing for cells left out; shape (cells,).
+    expression
+        What is tested, same cells.
+    note
+        How to read the p-values.
+    only
+        Groups to report; empty for all.
+    calls_markers
+        Whether genes that pass the thresholds are called markers, or only ranked.
+    """
+
+    name: str
+    groups: pd.Series
+    expression: Expression
+    note: str
+    only: tuple[str, ...] = ()
+    calls_markers: bool = True
+
+
+def cluster_comparisons(
+    expression: Expression, clusters: pd.Series, method: str, settings: Clusters, seed: int
+) -> tuple[list[Comparison], dict[str, float]]:
+    """Compare clusters, if possible on counts that did not make them.
+
+    Counts are thinned into two halves; one is clustered as the whole was, each of its clusters takes the name of the
+    cluster of the whole that it overlaps most, and genes are tested on the other half. Clusters that the half does
+    not find again are tested on the same counts; their genes are ranked, not called markers, and their rows say so.
+    Thinning removes double dipping where counts are Poisson given the cell's rate; it cannot remove clusters of
+    sequencing depth.
+
+    Parameters
+    ----------
+    expression
+        Cells that passed quality control.
+    clusters
+        Cluster of each, shape (cells,).
+    method
+        ``thin`` or ``warn``.
+    settings
+        As in the clustering step.
+    seed
+        Of the thinning.
+
+    Returns
+    -------
+    comparisons : list of Comparison
+    numbers : dict
+        Agreement of the half's clusters with the whole's.
+    """
+    names = sorted(clusters.dropna().unique())
+    if len(names) < 2:
+        return [], {}
+    naive = Comparison("cluster", clusters, expression, DOUBLE_DIPPED)
+    if method != "thin" or expression.kind != "counts":
+        return [naive], {}
+    labels, second_half = _labels_of_half(expression, clusters, settings, seed)
+    agreement = float(adjusted_rand_score(clusters.to_numpy(object), labels.to_numpy(object)))
+    again = sorted(labels.unique())
+    found = [Comparison("cluster", labels, second_half, HELD_OUT)] if len(again) > 1 else []
+    lost = tuple(name for name in names if name not in again or len(again) < 2)
+    if lost:
+        logger.warning("Half of the counts did not show clusters %s again; their genes are only ranked.", lost)
+        found.append(Comparison("cluster", clusters, expression, NOT_FOUND_AGAIN, lost, calls_markers=False))
+    return found, {"half_counts_ari": agreement}
+
+
+def _labels_of_half(
+    expression: Expression, clusters: pd.Series, settings: Clusters, seed: int
+) -> tuple[pd.Series, Expression]:
+    from cineseq.clustering.communities import community_labels  # noqa: PLC0415 - scanpy is slow
+
+    first, second = thin(expression.counts, np.random.default_rng(seed))
+    of_first = community_labels(expression_from(first, expression.genes, "counts"), settings, seed)
+    most = pd.crosstab(of_first, clusters.to_numpy(object)).idxmax(axis=1)
+    labels = pd.Series(of_first, index=clusters.index).map(most)
+    return labels, expression_from(second, expression.genes, "counts")
+
+
+def condition_comparisons(expression: Expression, obs: pd.DataFrame) -> list[Comparison]:
+    """Compare conditions; the note says what the number of replicate samples allows."""
+    conditions = obs["condition"].astype("string")
+    conditions = conditions.where(conditions != "")
+    if conditions.nunique() < 2:
+        return []
+    fewest = int(obs.groupby(conditions)["sample"].nunique().min())
+    note = NO_PSEUDOBULK if fewest >= REPLICATES else DESCRIPTIVE
+    return [Comparison("condition", conditions, expression, note)]
+
+
+def function_comparisons(expression: Expression, function: pd.DataFrame, samples: pd.Series) -> list[Comparison]:
+    """Compare cells above their sample's median of each function with the others of the sample."""
+    found = []
+    for name in function.columns:
+        values = function[name].astype(float)
+        median = values.groupby(samples.to_numpy()).transform("median")
+        halves = pd.Series(np.where(values > median, "high", "low"), index=values.index, dtype="string")
+        halves = halves.where(values.notna())
+        if halves.nunique() == 2:
+            found.append(Comparison(name, halves, expression, HALVES))
+        else:
+            logger.warning("High and low %s cannot be compared: it does not vary within samples.", name)
+    return found
+
+
+def compare_genes(comparison: Comparison, settings: DifferentialExpression) -> pd.DataFrame:
+    """Test every detected gene in every large enough group; the table :data:`cineseq.results.MARKERS`, maybe empty."""
+    known = comparison.groups.notna().to_numpy()
+    groups = comparison.groups[known].astype(str).to_numpy(object)
+    sizes = pd.Series(groups).value_counts()
+    wanted = comparison.only or tuple(sizes.index)
+    tested = sorted(g for g in wanted if settings.min_cells <= sizes.get(g, 0) <= len(groups) - settings.min_cells)
+    expression = comparison.expression.cells(known)
+    detected = detected_genes(expression.counts, settings.min_detected)
+    if not tested or not detected.any():
+        logger.warning("No group of comparison %s can be tested (group sizes %s).", comparison.name, sizes.to_dict())
+        return pd.DataFrame()
+    expression = expression.columns(detected)
+    table = rank_sum(expression.log, expression.genes, groups, tested)
+    table["log2_fold_change"] = np.nan
+    if expression.kind in {"counts", "fractional"}:
+        folds = log2_fold_changes(expression.log, expression.genes, groups, tested)
+        table = table.drop(columns="log2_fold_change").merge(folds, on=["group", "gene"], how="left")
+    table["q_value"] = table.groupby("group")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
+    table["is_marker"] = (
+        (table["q_value"] <= settings.fdr) & (table["auc"] >= settings.min_auc) & comparison.calls_markers
+    )
+    return table.assign(comparison=comparison.name, note=comparison.note)
+
+
+def comparison_line(comparison: Comparison, table: pd.DataFrame) -> str:
+    """Return one sentence on what a comparison found."""
+    kind = {"cluster": "Clusters", "condition": "Conditions"}.get(comparison.name, f"High and low {comparison.name}")
+    if table.empty:
+        return f"{kind}: not estimable, no group has enough cells on both sides."
+    counts = table.groupby("group")["is_marker"].sum().sort_index()
+    each = ", ".join(f"{group}: {count:,}" for group, count in counts.items())
+    return f"{kind}: markers of {table['gene'].nunique():,} tested genes by group {each} ({comparison.note})."

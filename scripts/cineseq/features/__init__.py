@@ -1,0 +1,1 @@
+"""What is measured on each cell: shape, texture, embedding and function."""

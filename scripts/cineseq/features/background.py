@@ -1,0 +1,78 @@
+"""Local background: what lies in a ring around a cell and belongs to no cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from cineseq.features.groups import grouped_quantiles, positions
+
+LEAST_PIXELS = 10
+"""A ring of fewer pixels says too little; the background of the frame stands in."""
+
+
+@dataclass(frozen=True)
+class Rings:
+    """Rings around the objects of one frame.
+
+    Attributes
+    ----------
+    labels
+        Label of the object whose ring a pixel belongs to, 0 for none, shape (height, width).
+    open
+        Whether a pixel lies farther than the gap from every object, same shape.
+    """
+
+    labels: np.ndarray
+    open: np.ndarray
+
+
+def rings(labels: np.ndarray, gap_px: float, width_px: float) -> Rings:
+    """Lay a ring around every object; each pixel goes to its nearest object, pixels near any object to none.
+
+    Parameters
+    ----------
+    labels
+        Label image, shape (height, width).
+    gap_px
+        Distance from the masks at which rings begin.
+    width_px
+        Width of the rings.
+    """
+    if not labels.any():
+        return Rings(np.zeros_like(labels), np.ones(labels.shape, bool))
+    distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
+    beyond = distance > gap_px
+    ring = beyond & (distance <= gap_px + width_px)
+    return Rings(np.where(ring, labels[tuple(nearest)], 0), beyond)
+
+
+def local_background(plane: np.ndarray, around: Rings, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the median of each object's ring.
+
+    Parameters
+    ----------
+    plane
+        One channel of the frame, shape (height, width).
+    around
+        Its rings.
+    ids
+        Labels in rising order.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Background of each object, and whether it is its own: where a cell is so crowded that its ring has fewer than
+        :data:`LEAST_PIXELS`, the median of all open pixels of the frame (or its lowest hundredth) stands in.
+    """
+    pixels, group = positions(around.labels, ids)
+    values = plane.ravel()[pixels]
+    size = np.bincount(group, minlength=len(ids))
+    own = size >= LEAST_PIXELS
+    background = grouped_quantiles(values, group, len(ids), np.array([0.5]))[:, 0]
+    if not own.all():
+        anywhere = np.median(plane[around.open]) if around.open.any() else np.percentile(plane, 1)
+        background = np.where(own, background, float(anywhere))
+    return background, own

@@ -1,0 +1,88 @@
+"""The card of a trained embedder: what it is, and what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from cineseq.features.dino_training import Recipe
+from cineseq.files import sha256, write_text
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a card says.
+
+    Attributes
+    ----------
+    recipe
+        How the network was trained.
+    architecture
+        Arguments of the vision transformer.
+    parameters
+        Number of weights.
+    cells
+        Simulated cells it was trained on.
+    held_out
+        Simulated cells it was probed on.
+    seed
+        Seed of everything.
+    losses
+        Mean loss of the first and of the last hundred steps.
+    scores
+        Held-out R2, one row per attribute and one column per representation.
+    """
+
+    recipe: Recipe
+    architecture: dict[str, int]
+    parameters: int
+    cells: int
+    held_out: int
+    seed: int
+    losses: tuple[float, float]
+    scores: pd.DataFrame
+
+
+def write_card(training: Training, weights: Path, card: Path) -> None:
+    """Write the card of ``weights`` as Markdown."""
+    recipe, net = training.recipe, training.architecture
+    rows = [f"| {name} | " + " | ".join(f"{v:.2f}" for v in row) + " |" for name, row in _rows(training.scores)]
+    lines = [
+        "# Compact cell embedder",
+        "",
+        f"File `{weights.name}`, SHA-256 `{sha256(weights)}`.",
+        "",
+        "**What it is.** A small vision transformer "
+        f"({training.parameters:,} weights, {net['img_size']} px images, {net['patch_size']} px patches, width "
+        f"{net['embed_dim']}, depth {net['depth']}) trained from random weights with the DINO objective (Caron et al. "
+        f"2021) on {training.cells:,} simulated crops of single cells, and on nothing else.",
+        "",
+        "**What it is not.** It is not DINOv2, it has seen no real image, and it was trained for minutes on one "
+        "processor core. It serves demonstrations, tests and machines without a network; for results, name "
+        "`vit_small_patch14_dinov2.lvd142m` or weights trained on your kind of images in `embed.model`.",
+        "",
+        f"**Training.** {recipe.steps:,} steps of {recipe.batch} cells, two {recipe.global_px} px and "
+        f"{recipe.locals_per_cell} {recipe.local_px} px views of each: turned, mirrored, shifted, greys jittered, "
+        f"never rescaled, because size is information. Seed {training.seed}; loss {training.losses[0]:.2f} in the "
+        f"first hundred steps, {training.losses[1]:.2f} in the last. Made by `scripts/train_embedder.py`.",
+        "",
+        f"**What a linear probe reads from it.** R2 of ridge regression under five-fold cross-validation on "
+        f"{training.held_out:,} simulated cells that it was not trained on, for attributes that were planted. "
+        "Beside it the same network with its random starting weights, and as many principal components of the raw "
+        "pixels. All see the same crops; the two networks are averaged over four quarter turns.",
+        "",
+        "| attribute | " + " | ".join(training.scores.columns) + " |",
+        "|---|" + "---|" * len(training.scores.columns),
+        *rows,
+        "",
+    ]
+    write_text("\n".join(lines), card)
+
+
+def _rows(scores: pd.DataFrame) -> list[tuple[str, list[float]]]:
+    named = [
+        (str(name).replace("_", " "), list(row)) for name, row in zip(scores.index, scores.to_numpy(), strict=True)
+    ]
+    return [*named, ("**mean**", list(scores.mean()))]

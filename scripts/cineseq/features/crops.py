@@ -1,0 +1,140 @@
+"""Crops of single cells: one physical size for all, centred, everything that is not the cell masked."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from cineseq.config.features import Embed
+from cineseq.errors import UserError
+from cineseq.features.background import Rings, local_background, rings
+from cineseq.stacks import Labels, MovieInfo
+
+logger = logging.getLogger(__name__)
+ROOM = 1.25
+SIDES_PX = np.array([16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024])
+"""An estimated side is rounded up to one of these, so that fields of one study mostly agree on it."""
+RING_GAP_PX, RING_WIDTH_PX = 2.0, 5.0
+SAMPLED_FRAMES = 50
+
+
+@dataclass(frozen=True)
+class Crops:
+    """Crops of one channel.
+
+    Attributes
+    ----------
+    images
+        Grey levels 0 to 1, shape (cells, side, side), float32.
+    masks
+        Masks of the cells, same shape.
+    """
+
+    images: np.ndarray
+    masks: np.ndarray
+
+
+def crop_side(labels: Labels, settings: Embed) -> int:
+    """Return the side of the crops in pixels: as configured, or estimated from the masks.
+
+    Raises
+    ------
+    UserError
+        When ``crop_um`` is given but the pixel size is unknown.
+    """
+    if settings.crop_px is not None:
+        return settings.crop_px
+    if settings.crop_um is not None:
+        return _in_pixels(settings.crop_um, labels.info)
+    last = len(labels) - 1
+    frames = np.unique(np.linspace(0, last, min(SAMPLED_FRAMES, last + 1)).round().astype(int))
+    sizes = [
+        max(part.stop - part.start for part in box)
+        for frame in frames
+        for box in ndimage.find_objects(labels[int(frame)].astype(np.int64))
+        if box is not None
+    ]
+    wanted = ROOM * np.percentile(sizes, 99) if sizes else SIDES_PX[0]
+    side = int(SIDES_PX[min(np.searchsorted(SIDES_PX, wanted), len(SIDES_PX) - 1)])
+    logger.info(
+        "Crops of %d px (%.0f px wanted); give embed.crop_um or crop_px to fix it for all fields.", side, wanted
+    )
+    return side
+
+
+def _in_pixels(crop_um: float, info: MovieInfo) -> int:
+    if info.pixel_size_um is None:
+        msg = "embed.crop_um: the pixel size is unknown; give inputs.pixel_size_um, or embed.crop_px instead."
+        raise UserError(msg)
+    return max(8, round(crop_um / info.pixel_size_um))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The masks of one frame and what is derived from them once for all cells and channels.
+
+    Attributes
+    ----------
+    labels
+        Label image, shape (height, width).
+    near
+        Label of the object within ``margin_px`` of a pixel, the nearest one, else 0.
+    around
+        Rings of local background.
+    side
+        Side of the crops in pixels.
+    context
+        Whether surroundings that belong to no cell stay.
+    """
+
+    labels: np.ndarray
+    near: np.ndarray
+    around: Rings
+    side: int
+    context: bool
+
+    @classmethod
+    def of(cls, labels: np.ndarray, side: int, settings: Embed) -> Scene:
+        """Prepare a frame that has at least one object."""
+        distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
+        near = np.where(distance <= settings.margin_px, labels[tuple(nearest)], 0)
+        around = rings(labels, RING_GAP_PX, RING_WIDTH_PX)
+        return cls(labels, near, around, side, settings.surroundings == "context")
+
+    def cut(self, objects: pd.DataFrame, plane: np.ndarray, low: float, high: float) -> Crops:
+        """Cut objects out of one channel.
+
+        What is masked, and what lies beyond the border of the field, takes the object's local background.
+
+        Parameters
+        ----------
+        objects
+            ``label``, ``y_px`` and ``x_px``, by rising label.
+        plane
+            The channel, shape (height, width).
+        low, high
+            Grey levels that become 0 and 1.
+        """
+        ids = objects["label"].to_numpy(np.int64)
+        background, _ = local_background(plane, self.around, ids)
+        rows, columns = self._pixels(objects[["y_px", "x_px"]].to_numpy(float))
+        inside = (rows >= 0) & (rows < plane.shape[0]) & (columns >= 0) & (columns < plane.shape[1])
+        rows, columns = np.clip(rows, 0, plane.shape[0] - 1), np.clip(columns, 0, plane.shape[1] - 1)
+        own, found = ids[:, None, None], self.labels[rows, columns]
+        kept = self.near[rows, columns] == own
+        if self.context:
+            kept |= found == 0
+        image = np.where(kept & inside, plane[rows, columns], background[:, None, None])
+        grey = (image - low) / (high - low) if high > low else np.zeros_like(image)
+        return Crops(np.clip(grey, 0, 1).astype(np.float32), (found == own) & inside)
+
+    def _pixels(self, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return row and column of every pixel of every crop, shapes (cells, side, 1) and (cells, 1, side)."""
+        start = np.round(centres - (self.side - 1) / 2).astype(int)
+        steps = np.arange(self.side)
+        rows, columns = start[:, :1] + steps, start[:, 1:] + steps
+        return rows[:, :, None], columns[:, None, :]

@@ -1,0 +1,81 @@
+"""From crops of cells to vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from cineseq.features.models import Embedder
+from cineseq.features.pooling import cell_vectors
+
+DECIMALS = 4
+"""Vectors are rounded: later digits depend on the processor, not on the cell."""
+
+
+def vectors_of(
+    embedder: Embedder,
+    images: np.ndarray,
+    masks: np.ndarray,
+    *,
+    orientations: int = 1,
+    batch_size: int = 64,
+    bfloat16: bool = False,
+) -> np.ndarray:
+    """Embed crops of one channel.
+
+    Parameters
+    ----------
+    embedder
+        The model.
+    images
+        Grey levels 0 to 1, shape (cells, side, side).
+    masks
+        Masks of the cells, same shape.
+    orientations
+        1, 4 (quarter turns) or 8 (and their mirror images): vectors are averaged over them, so that how a cell
+        happens to lie counts less.
+    batch_size
+        Crops at once.
+    bfloat16
+        Compute in bfloat16.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (cells, embedder.columns), float64, rounded to :data:`DECIMALS`.
+    """
+    parts = [
+        _batch(embedder, images[i : i + batch_size], masks[i : i + batch_size], orientations, bfloat16)
+        for i in range(0, len(images), batch_size)
+    ]
+    return np.round(np.concatenate(parts), DECIMALS) if parts else np.empty((0, embedder.columns))
+
+
+@torch.inference_mode()
+def _batch(
+    embedder: Embedder,
+    images: np.ndarray,
+    masks: np.ndarray,
+    orientations: int,
+    bfloat16: bool,  # noqa: FBT001
+) -> np.ndarray:
+    side = (embedder.image_px, embedder.image_px)
+    crops = torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None].to(embedder.device)
+    cells = torch.from_numpy(np.ascontiguousarray(masks, np.float32))[:, None].to(embedder.device)
+    crops = interpolate(crops, side, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
+    cells = interpolate(cells, side, mode="bilinear", align_corners=False, antialias=True)
+    mean, std = (torch.tensor(v, device=embedder.device)[:, None, None] for v in (embedder.mean, embedder.std))
+    total = torch.zeros(len(images), embedder.columns, device=embedder.device)
+    with torch.autocast(embedder.device, torch.bfloat16, enabled=bfloat16):
+        for turned, mask in zip(_turned(crops, orientations), _turned(cells, orientations), strict=True):
+            total += cell_vectors(embedder.network, (turned.expand(-1, 3, -1, -1) - mean) / std, mask[:, 0])
+    return (total / orientations).double().cpu().numpy()
+
+
+def _turned(images: torch.Tensor, orientations: int) -> Iterator[torch.Tensor]:
+    for i in range(orientations):
+        turned = torch.rot90(images, i % 4, (2, 3))
+        yield turned.flip(3) if i >= 4 else turned

@@ -1,0 +1,119 @@
+"""What the feature steps ask of a movie before they measure on it."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from cineseq.config.features import Function
+from cineseq.config.inputs import Channels
+from cineseq.errors import UserError
+from cineseq.stacks import Labels, Movie
+
+logger = logging.getLogger(__name__)
+SAMPLED_FRAMES = 50
+SAMPLED_PIXELS = 40_000
+"""Grey levels of a movie are estimated from so many of its frames, and so many pixels of each."""
+
+
+def check_same_size(labels: Labels, movie: Movie) -> None:
+    """Refuse masks that do not belong to the movie.
+
+    Raises
+    ------
+    UserError
+        When frames, height or width differ.
+    """
+    of_labels, of_movie = labels.info, movie.info
+    mine = (of_labels.frames, of_labels.height, of_labels.width)
+    theirs = (of_movie.frames, of_movie.height, of_movie.width)
+    if mine != theirs:
+        msg = (
+            f"{movie.path}: the movie has {theirs[0]} frames of {theirs[1]} x {theirs[2]} px but its masks have "
+            f"{mine[0]} frames of {mine[1]} x {mine[2]} px; give masks and movie of the same field."
+        )
+        raise UserError(msg)
+
+
+def channels_for(step: str, asked: list[str] | None, channels: Channels, movie: Movie) -> tuple[str, ...]:
+    """Return the channels that a step measures, in the order of the movie.
+
+    Parameters
+    ----------
+    step
+        ``morphology`` or ``embed``.
+    asked
+        The step's own choice; None takes every channel that it may see.
+    channels
+        Which channels measure function, and which steps may use those.
+    movie
+        The movie.
+
+    Raises
+    ------
+    UserError
+        When a function channel is not in the movie (misspelt, it would slip in as an ordinary channel), when a channel
+        that was asked for is not there, or is a function channel that the step may not use.
+    """
+    present = movie.info.channels
+    _check_present(present, channels.function, movie, "channels.function")
+    allowed = channels.open_to(step, present)
+    if asked is None:
+        return allowed
+    _check_present(present, asked, movie, f"{step}.channels")
+    barred = [c for c in asked if c not in allowed]
+    if barred:
+        msg = (
+            f"{step}.channels: '{barred[0]}' measures function and must not enter {step}; take it out, or add "
+            f"'{step}' to channels.allow_function_in."
+        )
+        raise UserError(msg)
+    return tuple(c for c in allowed if c in asked)
+
+
+def function_channels(channels: Channels, settings: Function, movie: Movie) -> list[str]:
+    """Return the channels whose time course is kept: those that measure function, or that a score names.
+
+    Raises
+    ------
+    UserError
+        When one is not in the movie.
+    """
+    present = movie.info.channels
+    _check_present(present, channels.function, movie, "channels.function")
+    _check_present(present, [s.channel for s in settings.scores], movie, "function.scores")
+    wanted = {*channels.function, *(s.channel for s in settings.scores)}
+    return [c for c in present if c in wanted]
+
+
+def _check_present(present: tuple[str, ...], names: list[str], movie: Movie, key: str) -> None:
+    absent = [c for c in names if c not in present]
+    if absent:
+        msg = f"{movie.path}: no channel '{absent[0]}' as named in {key}; the movie has {', '.join(present)}."
+        raise UserError(msg)
+
+
+def grey_range(movie: Movie, channel: str, percentiles: tuple[float, float]) -> tuple[float, float]:
+    """Return two percentiles of a channel over the whole movie.
+
+    One range for the movie keeps brightness comparable between its cells and frames. Taken from at most
+    :data:`SAMPLED_FRAMES` evenly spaced frames and every n-th pixel of each, so that memory does not grow.
+
+    Parameters
+    ----------
+    movie
+        The movie.
+    channel
+        Its channel.
+    percentiles
+        The lower and the upper percentile, 0 to 100.
+    """
+    last = movie.info.frames - 1
+    frames = np.unique(np.linspace(0, last, min(SAMPLED_FRAMES, last + 1)).round().astype(int))
+    # A stride along the flattened plane that is no divisor of its width visits every column.
+    stride = max(1, movie.info.height * movie.info.width // SAMPLED_PIXELS)
+    stride += stride > 1 and movie.info.width % stride == 0
+    pixels = np.concatenate([movie.plane(int(f), channel).ravel()[::stride] for f in frames])
+    low, high = np.percentile(pixels[np.isfinite(pixels)], percentiles)
+    return float(low), float(high)

@@ -1,0 +1,66 @@
+"""Statistics of the pixels of every object at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def positions(labels: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the pixels of objects.
+
+    Parameters
+    ----------
+    labels
+        Label image, any shape.
+    ids
+        Labels in rising order; others are left out.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Flat indices of the pixels, and for each the place of its object in ``ids``.
+    """
+    pixels = np.flatnonzero(labels)
+    if len(ids) == 0:
+        return pixels[:0], pixels[:0]
+    mine = labels.ravel()[pixels]
+    place = np.minimum(np.searchsorted(ids, mine), len(ids) - 1)
+    known = ids[place] == mine
+    return pixels[known], place[known]
+
+
+def grouped_quantiles(values: np.ndarray, groups: np.ndarray, count: int, quantiles: np.ndarray) -> np.ndarray:
+    """Return quantiles of every group, interpolated as :func:`numpy.quantile` does.
+
+    Parameters
+    ----------
+    values
+        Shape (values,).
+    groups
+        Group of each value, 0 to ``count`` - 1.
+    count
+        Number of groups.
+    quantiles
+        Between 0 and 1, shape (quantiles,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (count, quantiles); NaN for a group without values.
+    """
+    ordered = values[np.lexsort((values, groups))].astype(float)
+    size = np.bincount(groups, minlength=count)
+    first = np.cumsum(size) - size
+    place = first[:, None] + np.maximum(size - 1, 0)[:, None] * np.asarray(quantiles, float)
+    below = np.floor(place).astype(int)
+    padded = np.append(ordered, np.nan)
+    low, high = padded[np.minimum(below, len(ordered))], padded[np.minimum(np.ceil(place).astype(int), len(ordered))]
+    found = low + (place - below) * (high - low)
+    return np.where(size[:, None] > 0, found, np.nan)
+
+
+def grouped_means(values: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
+    """Return the mean of every group, shape (count,); NaN for a group without values."""
+    size = np.bincount(groups, minlength=count)
+    total = np.bincount(groups, values.astype(float), minlength=count)
+    return np.divide(total, size, out=np.full(count, np.nan), where=size > 0)

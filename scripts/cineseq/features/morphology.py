@@ -1,0 +1,96 @@
+"""Shape, intensity and texture of every object of a field of view."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.features import Morphology
+from cineseq.contracts import MORPHOLOGY
+from cineseq.features.background import local_background, rings
+from cineseq.features.films import grey_range
+from cineseq.features.intensity import intensity_table
+from cineseq.features.shapes import shape_table
+from cineseq.features.texture import co_occurrence, quantised, texture_table
+from cineseq.progress import progress
+from cineseq.stacks import Labels, Movie
+from cineseq.tables import empty
+
+logger = logging.getLogger(__name__)
+TEXTURE_PERCENTILES = (0.1, 99.9)
+
+
+@dataclass(frozen=True)
+class Optics:
+    """A movie, and the channels of it that are measured with their ranges of grey levels."""
+
+    movie: Movie
+    ranges: dict[str, tuple[float, float]]
+
+    @classmethod
+    def of(cls, movie: Movie, channels: tuple[str, ...]) -> Optics:
+        """Estimate the range of each channel over the whole movie, so that textures compare between its frames."""
+        return cls(movie, {c: grey_range(movie, c, TEXTURE_PERCENTILES) for c in channels})
+
+
+def measure(labels: Labels, optics: Optics | None, settings: Morphology) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Measure every object of every frame, a frame at a time.
+
+    Parameters
+    ----------
+    labels
+        The label stack.
+    optics
+        The movie and its channels; None measures shape alone.
+    settings
+        The section ``morphology``.
+
+    Returns
+    -------
+    tuple
+        The table as :data:`cineseq.contracts.MORPHOLOGY` but for ``sample`` and ``fov``, and counts of objects that
+        are too small for unbiased shape and of those whose local background is the frame's.
+    """
+    parts, counts = [], {"objects": 0, "small_objects": 0, "crowded_objects": 0}
+    for frame, table, crowded in _frames(labels, optics, settings):
+        counts["objects"] += len(table)
+        counts["small_objects"] += int((table["area_px"] < settings.minimum_area_px).sum())
+        counts["crowded_objects"] += crowded
+        parts.append(table.drop(columns="area_px").assign(frame=frame))
+    if not parts:
+        return empty(MORPHOLOGY).drop(columns=["sample", "fov"]), counts
+    return pd.concat(parts, ignore_index=True), counts
+
+
+def _frames(labels: Labels, optics: Optics | None, settings: Morphology) -> Iterator[tuple[int, pd.DataFrame, int]]:
+    for frame in progress(range(len(labels)), "Frames measured", logger):
+        plane = labels[frame].astype(np.int64)
+        if not plane.any():
+            continue
+        table = shape_table(plane, labels.info.pixel_size_um)
+        crowded = 0
+        if optics is not None and optics.ranges:
+            measured, crowded = _channels(frame, plane, table["label"].to_numpy(), optics, settings)
+            table = pd.concat([table, measured], axis=1)
+        yield frame, table, crowded
+
+
+def _channels(
+    frame: int, labels: np.ndarray, ids: np.ndarray, optics: Optics, settings: Morphology
+) -> tuple[pd.DataFrame, int]:
+    """Measure every channel of one frame; also count the objects without a background of their own."""
+    around = rings(labels, settings.background_gap_px, settings.background_ring_px)
+    parts, crowded = [], 0
+    for channel, (low, high) in optics.ranges.items():
+        plane = optics.movie.plane(frame, channel)
+        background, own = local_background(plane, around, ids)
+        crowded = int((~own).sum())
+        grey = quantised(plane, low, high, settings.texture_levels)
+        pairs = co_occurrence(grey, labels, ids, settings.texture_levels, settings.texture_distance_px)
+        measured = pd.concat([intensity_table(plane, labels, ids, background), texture_table(pairs)], axis=1)
+        parts.append(measured.add_prefix(f"morphology_{channel}_"))
+    return pd.concat(parts, axis=1), crowded

@@ -1,0 +1,66 @@
+"""Size and shape of the objects of one frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+from skimage.measure import regionprops_table
+
+LENGTHS = {
+    "perimeter": "perimeter",
+    "axis_major": "axis_major_length",
+    "axis_minor": "axis_minor_length",
+    "feret_max": "feret_diameter_max",
+    "equivalent_diameter": "equivalent_diameter_area",
+}
+SHAPES = ("eccentricity", "solidity", "extent")
+HU_FLOOR = 1e-8
+"""Hu moments span many decades and both signs; below this floor their logarithm runs linearly through zero."""
+
+
+def shape_table(labels: np.ndarray, pixel_size_um: float | None) -> pd.DataFrame:
+    """Measure the objects of one frame.
+
+    All measures but ``extent`` (share of the upright bounding box) do not depend on how the cell lies.
+
+    Parameters
+    ----------
+    labels
+        Label image, shape (height, width), with at least one object.
+    pixel_size_um
+        Micrometres per pixel; None measures in pixels.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per object by rising label: ``label``, ``area_px`` (pixels, for callers), and ``morphology_*`` columns
+        that end in their unit. Ratios that a very small object does not have are NaN.
+    """
+    wanted = ("label", "area", "centroid", *LENGTHS.values(), *SHAPES, "moments_hu")
+    found = regionprops_table(labels, properties=wanted, cache=True)
+    scale, unit = (1.0, "px") if pixel_size_um is None else (pixel_size_um, "um")
+    columns = {"label": found["label"], "area_px": found["area"], f"morphology_area_{unit}2": found["area"] * scale**2}
+    for name, source in LENGTHS.items():
+        columns[f"morphology_{name}_{unit}"] = found[source] * scale
+    columns |= {f"morphology_{name}": found[name] for name in SHAPES}
+    columns["morphology_form_factor"] = _form_factor(found["area"], found["perimeter"])
+    for i in range(7):
+        moment = found[f"moments_hu-{i}"]
+        columns[f"morphology_hu_{i + 1}"] = np.sign(moment) * np.log10(1 + np.abs(moment) / HU_FLOOR)
+    centres = np.column_stack([found["centroid-0"], found["centroid-1"]])
+    columns[f"morphology_neighbour_distance_{unit}"] = _neighbour_distance(centres) * scale
+    table = pd.DataFrame(columns)
+    return table.mask(~np.isfinite(table))
+
+
+def _form_factor(area: np.ndarray, perimeter: np.ndarray) -> np.ndarray:
+    """Return 4 pi area / perimeter squared: 1 for a disc, less for anything else; NaN without a perimeter."""
+    return np.divide(4 * np.pi * area, perimeter**2, out=np.full(len(area), np.nan), where=perimeter > 0)
+
+
+def _neighbour_distance(centres: np.ndarray) -> np.ndarray:
+    """Return the distance to the nearest other centre; NaN for a lone object."""
+    if len(centres) < 2:
+        return np.full(len(centres), np.nan)
+    return cKDTree(centres).query(centres, k=2)[0][:, 1]

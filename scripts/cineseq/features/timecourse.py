@@ -1,0 +1,90 @@
+"""Brightness of the function channels over time, object by object, above the local background."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.features import Function
+from cineseq.features.background import local_background, rings
+from cineseq.features.groups import grouped_means, positions
+from cineseq.progress import progress
+from cineseq.stacks import Labels, Movie
+
+logger = logging.getLogger(__name__)
+LEAST_OBJECTS = 10
+"""A correlation over fewer objects is not estimable."""
+
+
+def object_brightness(
+    labels: Labels, movie: Movie, channels: tuple[str, ...], detections: pd.DataFrame, settings: Function
+) -> pd.DataFrame:
+    """Measure every tracked object in every channel.
+
+    Parameters
+    ----------
+    labels, movie
+        The field of view.
+    channels
+        Channels to measure.
+    detections
+        Objects, see :data:`cineseq.contracts.DETECTIONS`.
+    settings
+        The section ``function``: which background is subtracted.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Long: ``sample``, ``fov``, ``track_id``, ``frame``, ``label``, ``channel``, ``value`` (mean minus background,
+        grey levels) and ``background``.
+    """
+    parts = []
+    for frame, objects in progress(list(detections.groupby("frame")), "Frames scored", logger):
+        ordered = objects.sort_values("label")
+        plane = labels[int(frame)].astype(np.int64)
+        around = rings(plane, settings.background_gap_px, settings.background_ring_px)
+        ids = ordered["label"].to_numpy(np.int64)
+        pixels, group = positions(plane, ids)
+        for channel in channels:
+            image = movie.plane(int(frame), channel)
+            if settings.background == "ring":
+                background, _ = local_background(image, around, ids)
+            else:
+                background = np.full(len(ids), np.percentile(image, settings.background_percentile))
+            value = grouped_means(image.ravel()[pixels], group, len(ids)) - background
+            keys = ordered[["sample", "fov", "track_id", "frame", "label"]]
+            parts.append(keys.assign(channel=channel, value=value, background=background))
+    columns = ["sample", "fov", "track_id", "frame", "label", "channel", "value", "background"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def bleed_through(brightness: pd.DataFrame, function: list[str]) -> dict[tuple[str, str], float | None]:
+    """Return Spearman's correlation of each function channel with each other channel, over all objects.
+
+    A high value may be light of one dye in the other's filter, or biology; the number alone cannot tell.
+
+    Parameters
+    ----------
+    brightness
+        Table of :func:`object_brightness`.
+    function
+        Function channels.
+
+    Returns
+    -------
+    dict
+        By (function channel, other channel); None where it is not estimable: fewer than :data:`LEAST_OBJECTS` objects,
+        or a channel without any variation.
+    """
+    if brightness.empty:
+        return {}
+    wide = brightness.pivot_table(index=["frame", "label"], columns="channel", values="value", aggfunc="first")
+    ranks = wide.dropna().rank()
+    found: dict[tuple[str, str], float | None] = {}
+    for mine in function:
+        for other in [c for c in wide.columns if c != mine]:
+            varies = len(ranks) >= LEAST_OBJECTS and min(ranks[mine].std(), ranks[other].std()) > 0
+            found[mine, str(other)] = float(ranks[mine].corr(ranks[other])) if varies else None
+    return found

@@ -1,0 +1,1 @@
+"""Reading what users bring: tables of cells, paired data, and lineages with fates."""

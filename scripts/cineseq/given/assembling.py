@@ -1,0 +1,141 @@
+"""Given tables of cells and their counts made into the cells of the study and the paired data."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from scipy import sparse
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.given import Given
+from cineseq.config.pairing import Orientation
+from cineseq.contracts import CELLS
+from cineseq.errors import UserError
+from cineseq.given.columns import cell_table, chosen_columns, read_cells, replaced
+from cineseq.given.rows import STUDY, rows_of
+from cineseq.paired import BLOCKS, PairedData
+from cineseq.pairing.joining import StudyCounts, blocks_of, by_track, family_of, joined_counts
+
+logger = logging.getLogger(__name__)
+ALWAYS = ("sample", "fov", "family", "condition", "replicate")
+"""Columns of ``obs`` that are there even where nothing is known."""
+
+
+def cells_of_tables(paths: list[Path], rows: list[FieldOfView], given: Given) -> pd.DataFrame:
+    """Read the tables of every row of the sample sheet into one table of cells.
+
+    Tables of one row describe the same cells and are joined by name; those of different rows are put under each
+    other, and with several samples the names of cells get their sample in front.
+
+    Parameters
+    ----------
+    paths, rows
+        Tables, and the row of the sheet that each belongs to; without rows all belong to one.
+    given
+        The section ``given`` of the configuration.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :data:`cineseq.contracts.CELLS`.
+    """
+    sets: dict[FieldOfView, list[Path]] = {}
+    for row, path in zip(rows_of(paths, rows), paths, strict=True):
+        sets.setdefault(row, []).append(path)
+    tables = []
+    for row, mine in sets.items():
+        where = ", ".join(map(str, mine))
+        columns = chosen_columns(read_cells(mine, given), given, where)
+        tables.append(cell_table(columns, row, prefixes(rows).get(row.sample, "")))
+    joined = pd.concat(tables, ignore_index=True)
+    twice = joined.loc[joined["track_id"].duplicated(), "track_id"]
+    if len(twice):
+        msg = f"cells: '{twice.iloc[0]}' is in the tables of two rows of the sample sheet; names must be unique."
+        raise UserError(msg)
+    return CELLS.check(joined, "given cells")
+
+
+def prefixes(rows: list[FieldOfView]) -> dict[str, str]:
+    """Return what is put before the names of each sample's cells: nothing, unless there are several samples."""
+    samples = {row.sample for row in rows}
+    return {sample: f"{sample}/" for sample in samples} if len(samples) > 1 else {}
+
+
+def counts_of_cells(
+    paths: list[Path], samples: list[str], prefix: dict[str, str], given: Given, orientation: Orientation
+) -> StudyCounts | None:
+    """Read the counts of the given cells and name them as the cells are; None where there are none.
+
+    Parameters
+    ----------
+    paths, samples
+        Files of counts, and the sample of each; without samples all belong to one.
+    prefix
+        What is put before the names of each sample's cells, see :func:`prefixes`.
+    given, orientation
+        Section ``given`` of the configuration, and the orientation of plain tables.
+    """
+    if not paths:
+        return None
+    counts = joined_counts(paths, samples or [STUDY.sample] * len(paths), orientation)
+    index = counts.index.to_frame(index=False)
+    names = index["sample"].map(prefix).fillna("") + replaced(index["barcode"], given.id_replace)
+    if names.duplicated().any():
+        msg = f"counts: two cells are called '{names[names.duplicated()].iloc[0]}' after given.id_replace; change it."
+        raise UserError(msg)
+    named = pd.MultiIndex.from_arrays([index["sample"], names.astype(object)], names=["sample", "barcode"])
+    return StudyCounts(counts.matrix, named, counts.genes)
+
+
+def paired_of(cells: pd.DataFrame, counts: StudyCounts | None) -> PairedData:
+    """Join given cells with their counts; only cells that have counts stay, where there are counts.
+
+    Raises
+    ------
+    UserError
+        When no cell has counts.
+    """
+    matrix, genes = None, pd.Index([])
+    if counts is not None:
+        names = pd.Index(counts.index.get_level_values("barcode"))
+        rows = names.get_indexer(cells["track_id"])
+        if (rows < 0).all():
+            msg = (
+                f"counts: none of the given cells ({list(cells['track_id'][:3])}, ...) is in the counts "
+                f"({list(names[:3])}, ...); make names agree with given.id_replace, and check counts_orientation."
+            )
+            raise UserError(msg)
+        cells, rows = cells[rows >= 0], rows[rows >= 0]
+        matrix, genes = sparse.csr_matrix(counts.matrix[rows]), counts.genes
+    facts = by_track(cells)
+    obs = facts[[c for c in facts.columns if not c.startswith(tuple(f"{b}_" for b in BLOCKS))]]
+    obs = obs.assign(family=family_of(facts))
+    obs = obs[[c for c in obs.columns if c in ALWAYS or obs[c].notna().any()]]
+    return PairedData(obs, matrix, genes, **blocks_of(facts))
+
+
+def given_report(data: PairedData, cells: int) -> dict[str, Any]:
+    """Return lines and numbers on given cells: how many have which block, and which values are missing."""
+    shapes = {name: getattr(data, name) for name in BLOCKS}
+    present = {name: int(block.notna().any(axis=1).sum()) for name, block in shapes.items()}
+    genes = f"counts of {len(data.genes)} genes" if data.counts is not None else "no counts"
+    lines = [f"{len(data.obs)} of {cells} given cells are used, with {genes}."]
+    lines += [
+        f"{present[name]} of {len(data.obs)} cells have {name} ({block.shape[1]} columns)."
+        for name, block in shapes.items()
+        if block.shape[1]
+    ]
+    numbers: dict[str, Any] = {"given_cells": cells, "paired_cells": len(data.obs), "genes": len(data.genes)}
+    numbers |= {f"cells_with_{name}": n for name, n in present.items()}
+    numbers |= {f"{name}_columns": block.shape[1] for name, block in shapes.items()}
+    for name, column in data.function.items():
+        missing = int(column.isna().sum())
+        numbers[f"missing_{name}"] = missing
+        if missing:
+            lines.append(f"{name} is unknown in {missing} cells.")
+    groups = [c for c in data.obs.columns if c.startswith("group_") or c in ("sample", "fov")]
+    numbers |= {f"groups_by_{c.removeprefix('group_')}": int(data.obs[c].nunique()) for c in groups}
+    return {"lines": lines, "numbers": numbers}

@@ -1,0 +1,239 @@
+"""Which columns of a given table are what: names, functions, morphology, embedding, states and groups."""
+
+from __future__ import annotations
+
+import logging
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.given import Given
+from cineseq.contracts import CELLS
+from cineseq.errors import UserError
+from cineseq.given.plain import read_plain
+from cineseq.tables import empty
+
+logger = logging.getLogger(__name__)
+PREFIXES = ("function_", "morphology_", "embedding_", "state_", "group_")
+FAMILY = "family"
+CLASS = "class"
+OWN_GROUPS = ("sample", "fov", "condition", "replicate")
+"""Groups that have a column of their own in the table of cells."""
+NUMERIC_SHARE = 0.5
+"""A column that a pattern meets is taken when more than this share of its values are numbers."""
+
+
+def read_cells(paths: list[Path], given: Given) -> pd.DataFrame:
+    """Read tables of the same cells and join them on their names.
+
+    The first table says which cells there are; a cell that a later one lacks has missing values there.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the (replaced) name of the cell, in the order of the first table.
+
+    Raises
+    ------
+    UserError
+        When a table has no names, names a cell twice, or shares no cell with the first.
+    """
+    first, *others = [_named_cells(path, given) for path in paths]
+    joined = first
+    for path, table in zip(paths[1:], others, strict=True):
+        shared = joined.index.isin(table.index)
+        if not shared.any():
+            msg = (
+                f"{path}: none of its cells (such as '{table.index[0]}') is in {paths[0]} (such as "
+                f"'{joined.index[0]}'); make names agree with given.id_replace."
+            )
+            raise UserError(msg)
+        logger.info("%s: has %d of the %d cells of %s.", path, int(shared.sum()), len(joined), paths[0])
+        repeated = [c for c in table.columns if c in joined.columns]
+        joined = joined.join(table.rename(columns={c: f"{c} ({path.name})" for c in repeated}))
+    return joined
+
+
+def _named_cells(path: Path, given: Given) -> pd.DataFrame:
+    table = read_plain(path, tuple(given.id))
+    first = str(table.columns[0])
+    nameless = [first] if first.startswith("Unnamed:") or not first.strip() else []
+    column = next((name for name in (*given.id, *nameless) if name in table.columns), None)
+    if column is None:
+        msg = (
+            f"{path}: no column with the names of cells, {' or '.join(map(repr, given.id))}, was found (the first are "
+            f"{list(table.columns[:4])}); name it in given.id."
+        )
+        raise UserError(msg)
+    names = replaced(table[column].astype("string").str.strip(), given.id_replace)
+    if names.isna().any():
+        msg = f"{path}, row {int(names.isna().argmax()) + 2}: the cell has no name in column '{column}'."
+        raise UserError(msg)
+    if names.duplicated().any():
+        row = int(names.duplicated().argmax())
+        msg = f"{path}, row {row + 2}: the cell '{names.iloc[row]}' is there twice; names of cells must be unique."
+        raise UserError(msg)
+    return table.drop(columns=column).set_index(pd.Index(names.astype(object), name="cell"))
+
+
+def replaced(names: pd.Series, replacements: dict[str, str]) -> pd.Series:
+    """Return names after the regular expressions of ``given.id_replace``, in order."""
+    for pattern, replacement in replacements.items():
+        names = names.str.replace(pattern, replacement, regex=True)
+    return names
+
+
+def chosen_columns(table: pd.DataFrame, given: Given, where: str) -> pd.DataFrame:
+    """Return the columns that the configuration names, as ``function_*``, ``morphology_*`` and so on.
+
+    Parameters
+    ----------
+    table
+        The joined tables, indexed by cell.
+    given
+        The section ``given`` of the configuration.
+    where
+        The files, for messages.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Same index; groups are ``sample``, ``fov``, ``family``, ``condition``, ``replicate`` or ``group_*``.
+
+    Raises
+    ------
+    UserError
+        When a named column is not there, holds text where numbers are needed, or a function has no value at all.
+    """
+    found: dict[str, pd.Series] = {c: table[c] for c in table.columns if str(c).startswith(PREFIXES)}
+    found |= {_target("groups", c): table[c] for c in (*OWN_GROUPS, FAMILY, CLASS) if c in table.columns}
+    used = {series.name for series in found.values()}
+    for key, names in (("groups", given.groups), ("states", given.states), ("function", given.function)):
+        for name, column in names.items():
+            found[_target(key, name)] = _column(table, column, f"given.{key}.{name}", where)
+            used.add(column)
+    for key in ("morphology", "embedding"):
+        for column in _matching(table, getattr(given, key), used, f"given.{key}", where):
+            found[f"{key}_{column}"] = table[column]
+            used.add(column)
+    frame = pd.DataFrame(found, index=table.index)
+    for name in frame.columns:
+        numeric = name.startswith(("function_", "morphology_", "embedding_"))
+        frame[name] = as_numbers(frame[name], where) if numeric else as_text(frame[name])
+    return _circular(_functions_checked(frame, where), given)
+
+
+def _target(key: str, name: str) -> str:
+    if key == "function":
+        return f"function_{name}"
+    if key == "states":
+        return f"state_{name}"
+    return name if name in (*OWN_GROUPS, FAMILY) else f"group_{name}"
+
+
+def _column(table: pd.DataFrame, column: str, key: str, where: str) -> pd.Series:
+    if column not in table.columns:
+        msg = f"{key}: there is no column '{column}' in {where}; the columns are {', '.join(map(str, table.columns))}."
+        raise UserError(msg)
+    return table[column]
+
+
+def _matching(table: pd.DataFrame, patterns: list[str], used: set[str], key: str, where: str) -> list[str]:
+    """Return the columns that patterns name, in the order of the table; text columns only where named outright."""
+    chosen: set[str] = set()
+    for pattern in patterns:
+        if pattern in table.columns:
+            chosen.add(pattern)
+            continue
+        # fnmatch gives brackets a meaning, which names of columns such as "width [um]" do not expect
+        met = [c for c in table.columns if c not in used and fnmatchcase(str(c), pattern.replace("[", "[[]"))]
+        text = [c for c in met if pd.to_numeric(table[c], errors="coerce").notna().sum() <= _filled(table[c])]
+        if len(met) == len(text):
+            msg = f"{key}: no numeric column of {where} is called '{pattern}'; check its spelling."
+            raise UserError(msg)
+        if text:
+            logger.info("%s: left out %s, which hold text.", key, text)
+        chosen |= set(met) - set(text)
+    return [c for c in table.columns if c in chosen]
+
+
+def _filled(values: pd.Series) -> float:
+    return NUMERIC_SHARE * values.notna().sum()
+
+
+def as_numbers(values: pd.Series, where: str) -> pd.Series:
+    """Return a column as numbers; empty cells are missing.
+
+    Raises
+    ------
+    UserError
+        For a value that is no number, naming the cell.
+    """
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    wrong = numbers.isna() & values.notna() & ~values.astype("string").str.strip().str.lower().isin(["", "na", "nan"])
+    if wrong.any():
+        cell = wrong.idxmax()
+        msg = f"{where}: column '{values.name}' should hold numbers, but cell '{cell}' has '{values[cell]}'."
+        raise UserError(msg)
+    return numbers.where(np.isfinite(numbers))
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Return a column as text; whole numbers that a table keeps as 1.0 because some are missing read 1."""
+    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    return values.astype("string")
+
+
+def _functions_checked(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    for name in (c for c in frame.columns if c.startswith("function_")):
+        missing = int(frame[name].isna().sum())
+        if missing == len(frame):
+            msg = f"{where}: {name} has no value in any of the {len(frame)} cells; leave it out or mend the column."
+            raise UserError(msg)
+        if missing:
+            logger.info("%s is missing in %d of %d cells; they stay unknown.", name, missing, len(frame))
+    return frame
+
+
+def _circular(frame: pd.DataFrame, given: Given) -> pd.DataFrame:
+    """Replace each angle by its cosine and sine, which is what a circular function can be predicted as."""
+    for name in given.circular:
+        angle = frame.pop(f"function_{name}")
+        frame[f"function_{name}_cos"], frame[f"function_{name}_sin"] = np.cos(angle), np.sin(angle)
+    return frame
+
+
+def cell_table(columns: pd.DataFrame, field: FieldOfView, prefix: str = "") -> pd.DataFrame:
+    """Return chosen columns as a table of cells; what they do not say comes from the sample sheet or is missing.
+
+    Parameters
+    ----------
+    columns
+        As :func:`chosen_columns` returns them.
+    field
+        Row of the sample sheet that the table belongs to.
+    prefix
+        Put before the names of cells, to make them unique in the study.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :data:`cineseq.contracts.CELLS`.
+    """
+    lineage = [c for c in empty(CELLS).columns if c not in ("track_id", *OWN_GROUPS, "feature_frame", "y_px", "x_px")]
+    blank = empty(CELLS)[[c for c in lineage if not c.startswith(PREFIXES)]].reindex(range(len(columns)))
+    own = pd.DataFrame({"track_id": prefix + columns.index.astype(str)})
+    for name in OWN_GROUPS:
+        stated = getattr(field, name) or pd.NA
+        own[name] = columns[name].to_numpy() if name in columns else stated
+        if name in columns and name in ("sample", "fov"):
+            own[name] = own[name].astype("string").fillna("unknown")
+    if FAMILY in columns:
+        blank["founder_id"] = columns[FAMILY].to_numpy()
+    rest = columns.drop(columns=[*OWN_GROUPS, FAMILY], errors="ignore").reset_index(drop=True)
+    positions = empty(CELLS)[["feature_frame", "y_px", "x_px"]].reindex(range(len(columns)))
+    return pd.concat([own, blank, positions, rest], axis=1)

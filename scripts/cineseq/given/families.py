@@ -1,0 +1,235 @@
+"""Reading families with fates: checked to be possible, nothing repaired."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.given import Given, LineageColumns
+from cineseq.contracts import CELLS, FATES
+from cineseq.errors import UserError
+from cineseq.given.columns import FAMILY, as_text, cell_table, chosen_columns
+from cineseq.given.plain import read_plain
+from cineseq.given.rows import rows_of
+
+logger = logging.getLogger(__name__)
+BIRTH_TOLERANCE = 1
+"""Frames that a daughter may be seen before her mother's last frame; tables differ in whose frame a division is."""
+FIELD = ["sample", "fov"]
+
+
+def read_families(path: Path, field: FieldOfView, given: Given) -> pd.DataFrame:
+    """Read a table with one row per cell, its mother, its times and its fate.
+
+    Parameters
+    ----------
+    path
+        The table.
+    field
+        Row of the sample sheet that it belongs to.
+    given
+        The section ``given`` of the configuration; ``given.lineage`` names the columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :data:`cineseq.contracts.CELLS`. A cell of unknown fate is ``end_of_movie`` (and alive) when it was seen
+        in the last frame of its movie, else ``lost`` (and whether it lives is unknown).
+
+    Raises
+    ------
+    UserError
+        When a column is missing, a cell is there twice, a mother is not there, is her own descendant, has more than
+        two daughters, did not divide, or ended after a daughter was born; when times are no frames or run backwards,
+        a fate has no meaning, or the generation disagrees. The message names the row.
+    """
+    table = read_plain(path, tuple(given.id))
+    names = given.lineage
+    _check_columns(table, path, given)
+    cell = next(c for c in given.id if c in table.columns)
+    family = pd.DataFrame({"id": _identity(table, names.scope, cell)})
+    _refuse(family["id"].duplicated(), path, "cell '{id}' is there twice; a cell has one row and one mother", family)
+    family["parent_id"] = _parents(table, names)
+    family["start_frame"] = _frames(table, names.birth, path, family)
+    family["end_frame"] = _frames(table, names.end, path, family)
+    family["fate"] = _fates(table, names, path, family)
+    _check_family(family, path)
+    family = family.assign(**_descent(family, path))
+    _check_generation(table, names, family, path)
+    columns = chosen_columns(table.set_index(pd.Index(family["id"])), given, str(path)).drop(
+        columns=FAMILY, errors="ignore"
+    )
+    cells = cell_table(columns, field)
+    last = _movie_end(table, names, family, cells, path)
+    return CELLS.check(cells.assign(**_lineage(family, cells, last, given.frame_interval_min)), str(path))
+
+
+def _check_columns(table: pd.DataFrame, path: Path, given: Given) -> None:
+    names = given.lineage
+    wanted = {"parent": names.parent, "birth": names.birth, "end": names.end, "fate": names.fate}
+    wanted |= {key: value for key in ("movie_end", "generation") if (value := getattr(names, key))}
+    wanted |= {f"scope[{i}]": column for i, column in enumerate(names.scope)}
+    for key, column in wanted.items():
+        if column not in table.columns:
+            msg = f"{path}: no column '{column}' (given.lineage.{key}); the columns are {', '.join(table.columns)}."
+            raise UserError(msg)
+    if not set(given.id) & set(table.columns):
+        msg = f"{path}: no column '{given.id[0]}' (given.id); the columns are {', '.join(table.columns)}."
+        raise UserError(msg)
+
+
+def _refuse(wrong: pd.Series, path: Path, reason: str, family: pd.DataFrame) -> None:
+    """Raise for the first row in which ``wrong`` is true; ``reason`` may use the row's values."""
+    wrong = wrong.fillna(value=False).astype(bool).reset_index(drop=True)
+    if wrong.any():
+        row = int(wrong.idxmax())
+        msg = f"{path}, row {row + 2}: {reason.format(**family.iloc[row].to_dict())} ({int(wrong.sum())} such rows)."
+        raise UserError(msg)
+
+
+def _identity(table: pd.DataFrame, scope: list[str], column: str) -> pd.Series:
+    """Return names that are unique in the table: those of the scope and the cell's own, with slashes."""
+    parts = [as_text(table[c]).str.strip() for c in (*scope, column)]
+    joined = parts[0].str.cat(parts[1:], sep="/") if len(parts) > 1 else parts[0]
+    return joined.astype("string")
+
+
+def _parents(table: pd.DataFrame, names: LineageColumns) -> pd.Series:
+    known = as_text(table[names.parent]).str.strip()
+    known = known.mask(known.isin([*names.no_parent, ""]))
+    return _identity(table, names.scope, names.parent).where(known.notna())
+
+
+def _frames(table: pd.DataFrame, column: str, path: Path, family: pd.DataFrame) -> pd.Series:
+    numbers = pd.to_numeric(table[column], errors="coerce")
+    wrong = numbers.isna() | (numbers < 0) | (numbers % 1 != 0)
+    _refuse(wrong, path, f"cell '{{id}}' needs a frame number from 0 in column '{column}'", family)
+    return numbers.astype("int64")
+
+
+def _fates(table: pd.DataFrame, names: LineageColumns, path: Path, family: pd.DataFrame) -> pd.Series:
+    text = as_text(table[names.fate]).str.strip()
+    known = text.isna() | text.isin([*names.fates, ""])
+    said = f"cell '{{id}}' has the fate '{text[~known].iloc[0]}'" if not known.all() else ""
+    _refuse(~known, path, f"{said}, which given.lineage.fates does not explain", family)
+    return text.map(names.fates).fillna("unknown").astype("string")
+
+
+def _check_family(family: pd.DataFrame, path: Path) -> None:
+    mother = family.set_index("id").reindex(family["parent_id"]).reset_index(drop=True)
+    has_mother = family["parent_id"].notna()
+    shown = family.assign(mother_end=mother["end_frame"], mother_fate=mother["fate"])
+    _refuse(family["end_frame"] < family["start_frame"], path, "cell '{id}' ends before it begins", shown)
+    absent = has_mother & ~family["parent_id"].isin(family["id"])
+    _refuse(absent, path, "the mother '{parent_id}' of cell '{id}' is not in the table", shown)
+    number = family.groupby("parent_id").cumcount()
+    _refuse(
+        has_mother & (number > 1), path, "the mother '{parent_id}' of cell '{id}' has more than two daughters", shown
+    )
+    early = family["start_frame"] < mother["end_frame"] - BIRTH_TOLERANCE
+    _refuse(
+        has_mother & early,
+        path,
+        "cell '{id}' is born in frame {start_frame}, before its mother '{parent_id}' ends in frame {mother_end:.0f}",
+        shown,
+    )
+    undivided = has_mother & (mother["fate"] != "division").to_numpy(bool, na_value=False)
+    _refuse(undivided, path, "cell '{id}' has a mother '{parent_id}' whose fate is {mother_fate}, not division", shown)
+
+
+def _descent(family: pd.DataFrame, path: Path) -> dict[str, pd.Series]:
+    """Return founder, generation and sister of every cell; refuse a circle of mothers."""
+    position = pd.Index(family["id"])
+    parent = position.get_indexer(family["parent_id"].fillna(""))
+    generation = np.where(parent < 0, 0, -1)
+    founder = np.where(parent < 0, np.arange(len(family)), -1)
+    while (todo := (generation < 0) & (generation[parent] >= 0)).any():
+        generation[todo] = generation[parent[todo]] + 1
+        founder[todo] = founder[parent[todo]]
+    _refuse(pd.Series(generation < 0), path, "cell '{id}' descends from itself", family)
+    daughters = family[family["parent_id"].notna()]
+    both = daughters[daughters.groupby("parent_id")["id"].transform("size") == 2]
+    swapped = both.groupby("parent_id")["id"].transform(lambda pair: pair.to_numpy()[::-1])
+    return {
+        "founder_id": pd.Series(position[founder], index=family.index),
+        "generation": pd.Series(generation, index=family.index),
+        "sister_id": swapped.reindex(family.index),
+    }
+
+
+def _check_generation(table: pd.DataFrame, names: LineageColumns, family: pd.DataFrame, path: Path) -> None:
+    if names.generation is None:
+        return
+    stated = pd.to_numeric(table[names.generation], errors="coerce")
+    # Founders are generation 0 in some tables and 1 in others.
+    shown = family.assign(expected=family["generation"] + int(stated.min() if stated.notna().any() else 0))
+    wrong = stated.notna() & (stated != shown["expected"])
+    reason = f"column '{names.generation}' should be {{expected}} for cell '{{id}}', by its mothers"
+    _refuse(wrong, path, reason, shown)
+
+
+def _movie_end(
+    table: pd.DataFrame, names: LineageColumns, family: pd.DataFrame, cells: pd.DataFrame, path: Path
+) -> pd.Series:
+    if names.movie_end is not None:
+        return _frames(table, names.movie_end, path, family)
+    return family["end_frame"].groupby([cells[c] for c in FIELD]).transform("max")
+
+
+def _lineage(
+    family: pd.DataFrame, cells: pd.DataFrame, last: pd.Series, interval: float | None
+) -> dict[str, pd.Series | str]:
+    first = family["start_frame"].groupby([cells[c] for c in FIELD]).transform("min")
+    founder, unknown = family["parent_id"].isna(), family["fate"] == "unknown"
+    seen_last = family["end_frame"] >= last
+    start_kind = np.select([~founder, family["start_frame"] <= first], ["division", "first_frame"], "appeared")
+    end_kind = np.select([~unknown, seen_last], [family["fate"].astype(object), "end_of_movie"], "lost")
+    hours = float("nan") if interval is None else interval / 60
+    alive = pd.Series(pd.NA, index=family.index, dtype="boolean").mask(unknown & seen_last, other=True)
+    names = ("parent_id", "founder_id", "sister_id", "generation", "start_frame", "end_frame", "fate")
+    return {name: family[name] for name in names} | {
+        "start_hours": family["start_frame"] * hours,
+        "end_hours": family["end_frame"] * hours,
+        "start_kind": pd.Series(start_kind),
+        "end_kind": pd.Series(end_kind),
+        "fate_known": ~unknown,
+        "alive_at_end": alive.mask(~unknown, other=False),
+    }
+
+
+def read_all_families(paths: list[Path], rows: list[FieldOfView], given: Given) -> pd.DataFrame:
+    """Read several tables, putting sample and field before names where there is more than one table."""
+    fields = rows_of(paths, rows)
+    tables = [read_families(path, field, given) for path, field in zip(paths, fields, strict=True)]
+    if len(tables) > 1:
+        tables = [_prefixed(table, field) for table, field in zip(tables, fields, strict=True)]
+    joined = pd.concat(tables, ignore_index=True)
+    if joined["track_id"].duplicated().any():
+        name = joined.loc[joined["track_id"].duplicated(), "track_id"].iloc[0]
+        msg = f"lineage: cell '{name}' is in two tables of one field of view; give the tables a row with a fov each."
+        raise UserError(msg)
+    return joined
+
+
+def _prefixed(cells: pd.DataFrame, field: FieldOfView) -> pd.DataFrame:
+    names = ("track_id", "parent_id", "founder_id", "sister_id")
+    return cells.assign(**{name: f"{field.sample}/{field.fov}/" + cells[name] for name in names})
+
+
+def families_report(cells: pd.DataFrame) -> dict[str, Any]:
+    """Return lines and numbers on cells, families and fates."""
+    fates = {fate: int((cells["fate"] == fate).sum()) for fate in FATES}
+    fields, families = cells[FIELD].drop_duplicates().shape[0], cells["founder_id"].nunique()
+    pairs = int(cells["sister_id"].notna().sum()) // 2
+    lines = [
+        f"{len(cells)} cells of {families} families in {fields} fields of view, with {pairs} pairs of sisters.",
+        f"{fates['division']} cells divide, {fates['death']} die, and the fate of {fates['unknown']} is unknown "
+        f"({int((cells['end_kind'] == 'end_of_movie').sum())} of these are alive when the movie ends).",
+    ]
+    numbers = {"cells": len(cells), "families": families, "fields": fields, "sister_pairs": pairs}
+    return {"lines": lines, "numbers": numbers | {f"fate_{fate}": n for fate, n in fates.items()}}

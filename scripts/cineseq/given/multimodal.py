@@ -1,0 +1,117 @@
+"""Reading paired data that were made elsewhere: AnnData or MuData."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.given import Given
+from cineseq.contracts import CELLS
+from cineseq.errors import UserError
+from cineseq.given.assembling import paired_of
+from cineseq.given.columns import cell_table, chosen_columns, replaced
+from cineseq.given.rows import STUDY
+from cineseq.paired import BLOCKS, PairedData, read_paired
+from cineseq.pairing.counts import from_anndata
+from cineseq.pairing.joining import StudyCounts
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+logger = logging.getLogger(__name__)
+EXPRESSION = ("rna", "gex")
+"""Modalities of MuData that hold counts."""
+OWN = ("sample", "fov", "family")
+
+
+def only_file(paths: list[Path]) -> Path:
+    """Return the one file of paired data.
+
+    Raises
+    ------
+    UserError
+        When there is not exactly one.
+    """
+    if len(paths) != 1:
+        msg = f"paired: one file of paired data was expected, got {len(paths)}; join them into one AnnData first."
+        raise UserError(msg)
+    return paths[0]
+
+
+def read_given_paired(path: Path, given: Given) -> PairedData:
+    """Read paired data from .h5ad, .zarr or .h5mu.
+
+    A file that this pipeline wrote is taken as it is. Of any other, counts come from AnnData or the modality ``rna``,
+    blocks from the modalities or ``obsm`` named ``morphology``, ``embedding`` and ``function``, and from the columns
+    of ``obs`` that the configuration names.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read, holds no counts, names a cell twice, or has no function.
+    """
+    data = _open(path)
+    if path.suffix == ".h5mu":
+        if set(OWN) <= set(data.obs.columns) and set(BLOCKS) <= set(data.mod):
+            return read_paired(path)
+        obs, rna = _from_mudata(data, path)
+    else:
+        obs, rna = data.obs.join([_block(data.obsm[n], data.obs_names, n) for n in BLOCKS if n in data.obsm]), data
+    if not obs.index.is_unique:
+        msg = f"{path}: the cell '{obs.index[obs.index.duplicated()][0]}' is there twice; names must be unique."
+        raise UserError(msg)
+    names = replaced(pd.Series(obs.index.astype(str), index=obs.index), given.id_replace)
+    columns = chosen_columns(obs.set_axis(pd.Index(names, name="cell")), given, str(path))
+    if not any(c.startswith("function_") for c in columns):
+        msg = f"{path}: no function was found; name the columns of obs that hold it in given.function."
+        raise UserError(msg)
+    cells = CELLS.check(cell_table(columns, STUDY), str(path))
+    counts = from_anndata(rna, path)
+    index = pd.MultiIndex.from_product([[STUDY.sample], names.reindex(counts.cells)], names=["sample", "barcode"])
+    return paired_of(cells, StudyCounts(counts.matrix, index, counts.genes))
+
+
+def _open(path: Path) -> AnnData | MuData:
+    import anndata  # noqa: PLC0415 - 4 s
+    import mudata  # noqa: PLC0415
+
+    readers = {".h5ad": anndata.read_h5ad, ".zarr": anndata.read_zarr, ".h5mu": mudata.read_h5mu}
+    if path.suffix not in readers:
+        msg = f"{path}: paired data should be .h5ad, .zarr or .h5mu."
+        raise UserError(msg)
+    if not path.exists():
+        msg = f"{path}: there is no such file of paired data; check the column paired of the sample sheet."
+        raise UserError(msg)
+    try:
+        with mudata.set_options(pull_on_update=False):
+            return readers[path.suffix](path)
+    except (OSError, ValueError, KeyError) as error:
+        msg = f"{path}: not readable as {path.suffix} ({type(error).__name__}: {error})."
+        raise UserError(msg) from error
+
+
+def _from_mudata(data: MuData, path: Path) -> tuple[pd.DataFrame, AnnData]:
+    rna = next((data.mod[name] for name in EXPRESSION if name in data.mod), None)
+    if rna is None:
+        msg = f"{path}: a modality 'rna' was expected, found {sorted(data.mod)}; rename the one that holds counts."
+        raise UserError(msg)
+    obs = data.obs.reindex(rna.obs_names)
+    obs = obs.join(rna.obs[[c for c in rna.obs.columns if c not in obs.columns]])
+    blocks = []
+    for name in (n for n in BLOCKS if n in data.mod):
+        modality = data.mod[name]
+        block = pd.DataFrame(np.asarray(modality.X), index=modality.obs_names, columns=modality.var_names)
+        blocks.append(_block(block, modality.obs_names, name))
+    return obs.join(blocks), rna
+
+
+def _block(values: pd.DataFrame | np.ndarray, cells: pd.Index, name: str) -> pd.DataFrame:
+    """Return a block with its columns named ``<name>_*``."""
+    frame = values if isinstance(values, pd.DataFrame) else pd.DataFrame(np.asarray(values), index=cells)
+    prefix = f"{name}_"
+    return frame.rename(columns=lambda c: str(c) if str(c).startswith(prefix) else f"{prefix}{c}").set_axis(cells)

@@ -1,0 +1,209 @@
+"""State of survivors against what became of the sister, within strata of field and birth time."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+
+from cineseq.statistics.permutation import p_value
+
+CHUNK = 2_000_000
+GEE_AT_MOST = 4_000_000
+"""Survivors times covariates; beyond this the second opinion takes minutes and is left out."""
+LARGEST_LOG_ODDS = 15.0
+
+
+@dataclass(frozen=True)
+class Units:
+    """Families that enter one contrast; a family is one pair of sisters, or one cell without a sister.
+
+    Attributes
+    ----------
+    exposed
+        Whether the family is in the first arm (sister died, or no sister), shape (families,).
+    state
+        Mean state of its sequenced survivors, shape (families,).
+    stratum
+        Stratum, from 0, shape (families,).
+    weight
+        Independent survivors that the family is worth, shape (families,); see :func:`family_weights`.
+    """
+
+    exposed: np.ndarray
+    state: np.ndarray
+    stratum: np.ndarray
+    weight: np.ndarray
+
+    @property
+    def informative(self) -> np.ndarray:
+        """Families of strata that hold both arms, shape (families,)."""
+        size, exposed = self.counts()
+        return ((exposed > 0) & (exposed < size))[self.stratum]
+
+    def counts(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return families, and exposed families, of each stratum."""
+        return np.bincount(self.stratum), np.bincount(self.stratum, self.exposed).astype(int)
+
+    def only(self, rows: np.ndarray) -> Units:
+        """Return the families that a boolean mask selects."""
+        stratum = np.unique(self.stratum[rows], return_inverse=True)[1]
+        return Units(self.exposed[rows], self.state[rows], stratum, self.weight[rows])
+
+    @property
+    def effective(self) -> float:
+        """Harmonic number of pairs of survivors, sum over strata of n1 n0 / (n1 + n0), n being sums of weights."""
+        total = np.bincount(self.stratum, self.weight)
+        exposed = np.bincount(self.stratum, self.weight * self.exposed)
+        return float(np.divide(exposed * (total - exposed), total, out=np.zeros_like(total), where=total > 0).sum())
+
+
+def family_weights(survivors: np.ndarray, state: np.ndarray, stratum: np.ndarray) -> np.ndarray:
+    """Return how many independent survivors each family is worth, m / (1 + (m - 1) r).
+
+    The correlation r of the states of doubly surviving sisters is estimated about the means of their strata, with the
+    negative expectation that centring gives to unrelated cells put right, and kept between 0 and 1.
+
+    Parameters
+    ----------
+    survivors
+        Measured survivors m of each family (1 or 2), shape (families,).
+    state
+        Their mean state, 0, 1/2 or 1, shape (families,).
+    stratum
+        Stratum, from 0, shape (families,).
+
+    References
+    ----------
+    Kish, Survey Sampling (1965), section 5.4 (design effect).
+    """
+    pair = survivors == 2
+    state, stratum = state[pair], stratum[pair]
+    cells = 2.0 * np.bincount(stratum)
+    mean = np.divide(2 * np.bincount(stratum, state), cells, out=np.zeros_like(cells), where=cells > 0)[stratum]
+    split = state == 0.5
+    both = np.where(split, -mean * (1 - mean), (state - mean) ** 2)
+    spread = np.where(split, mean**2 + (1 - mean) ** 2, 2 * (state - mean) ** 2)
+    total = np.bincount(stratum, spread)
+    usable = cells > 2
+    cross = np.bincount(stratum, both)[usable] + total[usable] / (2 * (cells[usable] - 1))
+    variance = total[usable].sum() / 2
+    r = float(np.clip(cross.sum() / variance, 0, 1)) if variance > 0 else 1.0
+    return np.where(pair, 2 / (1 + r), 1.0)
+
+
+def permutation_p(units: Units, permutations: int, rng: np.random.Generator) -> float:
+    """Return the two-sided p-value of sister status permuted among families within strata.
+
+    The statistic is the sum, over exposed families, of the family's mean state less the stratum's. Its permutation
+    distribution is that of a multivariate hypergeometric draw per stratum, which is what is drawn here, so the cost
+    grows with strata rather than with families.
+
+    Parameters
+    ----------
+    units
+        Informative families; states 0, 1/2 or 1.
+    permutations
+        Number of draws.
+    rng
+        Random numbers.
+
+    References
+    ----------
+    Good, Permutation, Parametric and Bootstrap Tests of Hypotheses (2005), chapter 6 (stratified permutation).
+    """
+    size, exposed = units.counts()
+    doubled = np.rint(2 * units.state).astype(int)
+    zeros, halves, ones = (np.bincount(units.stratum, doubled == value).astype(int) for value in (0, 1, 2))
+    expected = (exposed * (halves / 2 + ones) / size).sum()
+    observed = abs(units.state[units.exposed].sum() - expected)
+    null = np.empty(permutations)
+    step = max(1, CHUNK // len(size))
+    for start in range(0, permutations, step):
+        shape = (min(step, permutations - start), len(size))
+        drawn_halves = rng.hypergeometric(halves, zeros + ones, exposed, size=shape)
+        drawn_ones = rng.hypergeometric(ones, zeros, exposed - drawn_halves, size=shape)
+        null[start : start + shape[0]] = np.abs((drawn_halves / 2 + drawn_ones).sum(axis=1) - expected)
+    return float(p_value(observed - 1e-9, null)) if null.max() > 1e-9 else np.nan
+
+
+def mantel_haenszel(units: Units) -> tuple[float, float, float, str]:
+    """Return the odds ratio within strata, its 95 % interval, and why it is missing.
+
+    Families enter with the mean state of their survivors and their weight, so that the interval neither takes two
+    alike sisters for two observations nor two unlike ones for one.
+
+    References
+    ----------
+    Mantel and Haenszel, J. Natl. Cancer Inst. 22 (1959) 719; variance of Robins, Breslow and Greenland, Biometrics 42
+    (1986) 311.
+    """
+    arms = []
+    for arm in (units.exposed, ~units.exposed):
+        with_state = np.bincount(units.stratum, units.weight * units.state * arm)
+        arms.append([with_state, np.bincount(units.stratum, units.weight * arm) - with_state])
+    tables = np.array(arms, dtype=float)
+    cross = (tables[0, 0] * tables[1, 1]).sum(), (tables[0, 1] * tables[1, 0]).sum()
+    if min(cross) <= 0:
+        return np.nan, np.nan, np.nan, "odds ratio not estimable: " + _which_is_empty(units)
+    table = sm.stats.StratifiedTable(tables)
+    low, high = table.oddsratio_pooled_confint()
+    return float(table.oddsratio_pooled), float(low), float(high), ""
+
+
+def _which_is_empty(units: Units) -> str:
+    arms = {"exposed": units.state[units.exposed], "other": units.state[~units.exposed]}
+    texts = [f"{values.sum():g} of {len(values)} {name} families have the state" for name, values in arms.items()]
+    return " and ".join(texts) + ", and no stratum holds the comparison both ways"
+
+
+def gee_p(cells: pd.DataFrame) -> tuple[float, str]:
+    """Return the p-value of exposure from a logistic GEE, and why it is missing.
+
+    Clusters are founder families with exchangeable correlation; fields are fixed effects; birth time enters with its
+    square.
+
+    Parameters
+    ----------
+    cells
+        Survivors with ``state`` (0 or 1), ``exposed``, ``field``, ``birth`` and ``founder``.
+
+    References
+    ----------
+    Liang and Zeger, Biometrika 73 (1986) 13.
+    """
+    cells = cells.sort_values("founder", kind="stable")
+    by_field = cells.groupby("field")
+    mixed = (by_field["state"].transform("nunique") > 1) & (by_field["exposed"].transform("nunique") > 1)
+    used = cells[mixed]
+    if len(used) < 20 or used["founder"].nunique() < 10:
+        return np.nan, "GEE not estimable: too few survivors in fields that hold both arms and both states"
+    if len(used) * (used["field"].nunique() + 4) > GEE_AT_MOST:
+        return np.nan, "GEE not computed: too many survivors and fields"
+    fields = pd.get_dummies(used["field"], drop_first=True).to_numpy(float)
+    time = used["birth"].to_numpy(float)
+    time = (time - time.mean()) / (time.std() or 1.0)
+    times = np.column_stack([time, time**2]) if np.ptp(time) > 0 else np.empty((len(used), 0))
+    times = times if len(np.unique(time)) > 2 else times[:, :1]
+    design = np.column_stack([np.ones(len(used)), used["exposed"].to_numpy(float), times, fields])
+    if design.shape[1] > len(used) / 3 or np.linalg.matrix_rank(design) < design.shape[1]:
+        return np.nan, "GEE not estimable: too many fields for the survivors"
+    model = sm.GEE(
+        used["state"].to_numpy(float),
+        design,
+        groups=used["founder"].to_numpy(),
+        family=sm.families.Binomial(),
+        cov_struct=sm.cov_struct.Exchangeable(),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # separation and non-convergence are judged by the estimates below
+        try:
+            fit = model.fit(maxiter=60)
+        except (np.linalg.LinAlgError, ValueError, FloatingPointError, ZeroDivisionError):
+            return np.nan, "GEE not estimable: it did not converge"
+    if not np.isfinite(fit.pvalues[1]) or abs(fit.params[1]) > LARGEST_LOG_ODDS or not fit.converged:
+        return np.nan, "GEE not estimable: it did not converge"
+    return float(fit.pvalues[1]), ""

@@ -1,0 +1,141 @@
+"""Family trees as arrays, from the cells table."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+BIRTH_TOLERANCE = 1
+"""Frames that a daughter may be seen before her mother's last frame without contradicting it."""
+NEVER_BORN_IN_SIGHT = ("first_frame", "entered")
+
+
+@dataclass(frozen=True)
+class Families:
+    """Cells with a lineage, one row each, and the pairs of daughters among them.
+
+    Attributes
+    ----------
+    cells
+        ``track_id, sample, fov, condition, founder, parent`` (position of the mother's row, -1 where none),
+        ``siblings`` (daughters of the same division that were seen, itself included; 0 without a seen division),
+        ``generation, birth, end, field_end`` (times), ``start_kind, fate, died`` (1 death, 0 division, NaN unknown),
+        ``alive_at_end`` (1, 0 or NaN), ``y, x``; index 0, 1, ...
+    sisters
+        Positions of both daughters of every division with two seen daughters; shape (divisions, 2).
+    unit
+        ``h`` or ``frames``, of the times.
+    problems
+        Number of rows repaired or left out, by name of the reason.
+    """
+
+    cells: pd.DataFrame
+    sisters: np.ndarray
+    unit: str
+    problems: dict[str, int]
+
+
+def families_of(cells: pd.DataFrame) -> Families:
+    """Build families from the cells table; cells without a lineage are left out.
+
+    Repairs, each counted in ``problems``: ``fate_contradicted`` (a cell that ends before it starts, or with daughters
+    although it did not divide, or with daughters born before its end: its fate becomes unknown), ``three_sisters``
+    (divisions with more than two daughters make no pairs), ``family_in_two_fields`` (families that span two fields
+    make no pairs).
+    """
+    table = _columns(cells)
+    position = pd.Index(table["track_id"]).get_indexer(table.pop("parent_id").fillna(""))
+    group = pd.factorize(cells.loc[_has_lineage(cells), "parent_id"])[0]
+    table["parent"] = position
+    table["siblings"] = _group_sizes(group)
+    contradicted = _contradicted(table)
+    table.loc[contradicted, "died"] = np.nan
+    table.loc[contradicted, "fate"] = "unknown"
+    split = table.groupby("founder")["field"].transform("nunique").to_numpy() > 1
+    problems = {
+        "fate_contradicted": int(contradicted.sum()),
+        "three_sisters": int((table["siblings"] > 2).sum()),
+        "family_in_two_fields": int(split.sum()),
+    }
+    for name, count in problems.items():
+        if count:
+            logger.warning("%d cells: %s.", count, name.replace("_", " "))
+    return Families(table, _pairs(group, table["siblings"].to_numpy(), split), table.attrs["unit"], problems)
+
+
+def _has_lineage(cells: pd.DataFrame) -> pd.Series:
+    return cells["founder_id"].notna() & cells["start_frame"].notna() & cells["end_frame"].notna()
+
+
+def _columns(cells: pd.DataFrame) -> pd.DataFrame:
+    kept = cells[_has_lineage(cells)].reset_index(drop=True)
+    in_hours = len(kept) > 0 and kept["start_hours"].notna().all() and kept["end_hours"].notna().all()
+    unit = "hours" if in_hours else "frame"
+    fate = kept["fate"].astype("string").where(kept["fate_known"].fillna(value=False).astype(bool)).fillna("unknown")
+    died = fate.map({"death": 1.0, "division": 0.0}).astype(float)
+    table = pd.DataFrame(
+        {
+            "track_id": kept["track_id"].astype(str),
+            "parent_id": kept["parent_id"],
+            "sample": kept["sample"].astype(str),
+            "fov": kept["fov"].astype(str),
+            "condition": kept["condition"].fillna("").replace("", "all").astype(str),
+            "founder": pd.factorize(kept["founder_id"])[0],
+            "generation": kept["generation"].fillna(0).astype(int),
+            "birth": kept[f"start_{unit}"].astype(float),
+            "end": kept[f"end_{unit}"].astype(float),
+            "start_frame": kept["start_frame"].astype(int),
+            "end_frame": kept["end_frame"].astype(int),
+            "start_kind": kept["start_kind"].astype("string").fillna("first_frame"),
+            "end_kind": kept["end_kind"].astype("string").fillna("lost"),
+            "fate": fate.astype(str),
+            "died": died,
+            "alive_at_end": kept["alive_at_end"].astype("Float64").to_numpy(float, na_value=np.nan),
+            "y": kept["y_px"].astype(float),
+            "x": kept["x_px"].astype(float),
+        }
+    )
+    table["field"] = table.groupby(["sample", "fov"], sort=True).ngroup()
+    table["field_end"] = table.groupby("field")["end"].transform("max")
+    table["field_end_frame"] = table.groupby("field")["end_frame"].transform("max")
+    table.attrs["unit"] = "h" if in_hours else "frames"
+    return table
+
+
+def _group_sizes(group: np.ndarray) -> np.ndarray:
+    sizes = np.bincount(group[group >= 0], minlength=1)
+    return np.where(group >= 0, sizes[group.clip(min=0)], 0)
+
+
+def _contradicted(table: pd.DataFrame) -> np.ndarray:
+    daughters = table["parent"].to_numpy()
+    born = daughters >= 0
+    wrong = (table["end_frame"] < table["start_frame"]).to_numpy()
+    mothers = daughters[born]
+    has_daughters = np.zeros(len(table), dtype=bool)
+    has_daughters[mothers] = True
+    wrong |= has_daughters & (table["fate"] == "death").to_numpy()
+    start, end = table["start_frame"].to_numpy(), table["end_frame"].to_numpy()
+    early = start[born] < end[mothers] - BIRTH_TOLERANCE
+    wrong[mothers[early]] = True
+    return wrong
+
+
+def _pairs(group: np.ndarray, siblings: np.ndarray, split: np.ndarray) -> np.ndarray:
+    in_pairs = np.flatnonzero((siblings == 2) & ~split)
+    ordered = in_pairs[np.argsort(group[in_pairs], kind="stable")]
+    return ordered.reshape(-1, 2)
+
+
+def strata(field: np.ndarray, birth: np.ndarray, bins: int) -> np.ndarray:
+    """Return the stratum (field x quantile bin of birth time) of each row as a number from 0; shape as the input."""
+    if not len(field):
+        return np.empty(0, dtype=int)
+    edges = np.unique(np.quantile(birth, np.linspace(0, 1, bins + 1)[1:-1])) if bins > 1 else np.empty(0)
+    quantile = np.searchsorted(edges, birth, side="left")
+    return np.unique(np.asarray(field, dtype=np.int64) * (bins + 1) + quantile, return_inverse=True)[1]

@@ -1,0 +1,145 @@
+"""What could bias the comparison of sisters: selection by occupancy, losses, unknown fates, ambient RNA."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+from scipy.stats import fisher_exact
+
+from cineseq.kinship.families import Families
+
+logger = logging.getLogger(__name__)
+
+INFLATED_BY = 0.15
+TRAP_P = 1e-4
+SHARED_COMPARTMENT = 0.5
+FEWEST_PAIRS_TOGETHER = 3
+MANY_LOST = 0.2
+MANY_UNKNOWN = 0.25
+TRAP = (
+    "Sisters share a compartment here, so a compartment with one live cell after a division implies a dead sister: "
+    "among {seen} sequenced survivors with a known sister {in_seen:.0%} lost it, among all {all_} survivors "
+    "{in_all:.0%}; do not compare them with cells that never divided."
+)
+PROBLEMS = {
+    "fate_contradicted": "Fates that contradict times or daughters were set to unknown.",
+    "three_sisters": "Divisions with more than two daughters make no pairs of sisters.",
+    "family_in_two_fields": "Families that span two fields make no pairs of sisters.",
+}
+
+
+def lineage_warnings(families: Families, status: pd.DataFrame, pairs: pd.DataFrame | None) -> pd.DataFrame:
+    """List what could bias the comparison, sample by sample.
+
+    Parameters
+    ----------
+    families, status
+        Trees, and :func:`~cineseq.kinship.status.sister_status` of their cells with ``sequenced``: whether the cell is
+        a survivor whose state was measured.
+    pairs
+        The pairs table, whose compartments tell whether sisters sat together; None where there is none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table :data:`cineseq.results.LINEAGE_WARNINGS`.
+    """
+    together = _together(families, status, pairs)
+    cells = families.cells.assign(together=together, **status[["status", "sequenced", "sister"]])
+    rows = []
+    for sample, group in cells.groupby("sample", sort=True):
+        rows += [(kind, sample, *rest) for kind, *rest in _of_sample(group)]
+    rows += [(kind, "all", *rest) for kind, *rest in _of_study(families, cells)]
+    table = pd.DataFrame(rows, columns=["warning", "sample", "cells", "share", "severity", "message"])
+    for row in table[table["severity"] == "serious"].itertuples():
+        logger.warning("%s, sample %s: %s", row.warning, row.sample, row.message)
+    return table
+
+
+def _together(families: Families, status: pd.DataFrame, pairs: pd.DataFrame | None) -> np.ndarray:
+    """Return 1 where a cell shares its sister's compartment, 0 where it does not, NaN where not known."""
+    if pairs is None:
+        return np.full(len(families.cells), np.nan)
+    placed = pairs.dropna(subset=["track_id", "compartment_id"]).drop_duplicates("track_id").set_index("track_id")
+    of_cell = pd.factorize(placed["compartment_id"].reindex(families.cells["track_id"]))[0]
+    sister = status["sister"].to_numpy()
+    known = (of_cell >= 0) & (sister >= 0) & (of_cell[sister] >= 0)
+    return np.where(known, (of_cell == of_cell[sister]).astype(float), np.nan)
+
+
+def _of_sample(cells: pd.DataFrame) -> list[tuple]:
+    rows = []
+    trap = _trap(cells)
+    if trap:
+        rows.append(trap)
+    lost = cells["end_kind"].isin(("lost", "left_fov"))
+    if lost.any():
+        severity = "warning" if lost.mean() >= MANY_LOST else "info"
+        message = "Tracks that were lost or left the field: their fate is unknown, neither death nor survival."
+        rows.append(("tracks_lost", int(lost.sum()), float(lost.mean()), severity, message))
+    born = cells[cells["sequenced"] & (cells["siblings"] > 0)]
+    unknown = born["status"] == "unknown"
+    if unknown.any():
+        severity = "warning" if unknown.mean() >= MANY_UNKNOWN else "info"
+        message = "Sequenced survivors born in the movie whose sister's fate is unknown: left out of the comparison."
+        rows.append(("sister_unknown", int(unknown.sum()), float(unknown.mean()), severity, message))
+    return rows
+
+
+def _trap(cells: pd.DataFrame) -> tuple | None:
+    """Detect that the choice of cells to sequence depends on the sister's death.
+
+    Either the survivors' living sisters sit in the same compartments, or dead sisters are more frequent among
+    sequenced survivors than among the others.
+    """
+    alive = cells[cells["status"].isin(["died", "survived"]) & (cells["sequenced"] | (cells["alive_at_end"] == 1))]
+    seen = alive["sequenced"]
+    with_sister = alive[alive["status"] == "survived"]["together"].dropna()
+    shared = len(with_sister) >= FEWEST_PAIRS_TOGETHER and with_sister.mean() >= SHARED_COMPARTMENT
+    dead = alive["status"] == "died"
+    inflated = False
+    if seen.any() and (~seen).any():
+        table = [[(dead & seen).sum(), (~dead & seen).sum()], [(dead & ~seen).sum(), (~dead & ~seen).sum()]]
+        p = fisher_exact(table, alternative="greater").pvalue
+        inflated = p < TRAP_P and dead[seen].mean() - dead.mean() >= INFLATED_BY
+    if not (inflated or shared) or not (seen & dead).any():
+        return None
+    message = TRAP.format(seen=int(seen.sum()), in_seen=dead[seen].mean(), all_=len(alive), in_all=dead.mean())
+    return "one_cell_compartments", int((seen & dead).sum()), float(dead[seen].mean()), "serious", message
+
+
+def _of_study(families: Families, cells: pd.DataFrame) -> list[tuple]:
+    total = max(1, len(cells))
+    rows = []
+    for name, count in families.problems.items():
+        if count:
+            rows.append((name, count, count / total, "warning", PROBLEMS[name]))
+    if not (cells["fate"] == "division").any():
+        rows.append(("no_divisions", 0, 0.0, "warning", "No division was seen, so there are no sisters."))
+    if not (cells["fate"] == "death").any():
+        rows.append(("no_deaths", 0, 0.0, "warning", "No death was seen, so nothing can be said about dead sisters."))
+    unknown = cells["fate"] == "unknown"
+    if len(cells):
+        message = "Cells without a known fate (lost, gone, or alive at the end); never counted as dead or alive."
+        severity = "warning" if unknown.all() else "info"
+        rows.append(("fates_unknown", int(unknown.sum()), float(unknown.mean()), severity, message))
+    if cells["sequenced"].any():
+        message = "Ambient RNA was not measured: a dead sister in reach can add its transcripts to the survivor's."
+        seen = int(cells["sequenced"].sum())
+        rows.append(("ambient_not_measured", seen, seen / total, "info", message))
+    return rows + _since_death(families, cells)
+
+
+def _since_death(families: Families, cells: pd.DataFrame) -> list[tuple]:
+    rows = np.flatnonzero((cells["status"] == "died") & cells["sequenced"])
+    if not len(rows):
+        return []
+    since = cells["field_end"].to_numpy()[rows] - cells["end"].to_numpy()[cells["sister"].to_numpy()[rows]]
+    low, middle, high = np.percentile(since, [25, 50, 75])
+    message = (
+        f"The sister died {middle:.3g} {families.unit} before the end (quartiles {low:.3g} to {high:.3g}); states that "
+        "answer to the death itself would depend on it."
+    )
+    return [("time_since_sister_death", len(rows), len(rows) / len(cells), "info", message)]

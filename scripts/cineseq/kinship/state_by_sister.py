@@ -1,0 +1,124 @@
+"""Every state against every contrast of sister status, and what these families could have shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.lineage import Lineage
+from cineseq.kinship.contrast import Units, family_weights, gee_p, mantel_haenszel, permutation_p
+from cineseq.kinship.families import Families, strata
+from cineseq.kinship.power import detectable_odds_ratio
+from cineseq.results import LINEAGE_POWER, STATE_BY_SISTER
+from cineseq.tables import Table, empty
+
+EXPOSED = {"sister_died_vs_survived": "died", "no_sister_vs_survived": "none"}
+BORN_APART = (
+    "strata are fields only: a cell without a sister was not born in the movie, so birth times differ by design"
+)
+
+
+def compare_states(
+    families: Families, status: pd.DataFrame, states: pd.DataFrame, settings: Lineage, seed: int
+) -> pd.DataFrame:
+    """Compare how frequent each state is between survivors by what became of the sister.
+
+    Parameters
+    ----------
+    families, status
+        Trees, and :func:`~cineseq.kinship.status.sister_status` of their cells with ``sequenced``: whether the cell is
+        a survivor whose state was measured.
+    states
+        One column per state (1, 0, NaN), indexed by ``track_id``.
+    settings
+        Strata and permutations.
+    seed
+        Of the permutations.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of :data:`cineseq.results.STATE_BY_SISTER` and of :data:`cineseq.results.LINEAGE_POWER`, with
+        ``power_note``; one row per state and contrast.
+    """
+    rng = np.random.default_rng(seed)
+    measured = states.reindex(families.cells["track_id"]).reset_index(drop=True)
+    rows = []
+    for contrast, exposed in EXPOSED.items():
+        eligible = (status["sequenced"] & status["status"].isin([exposed, "survived"])).to_numpy(bool)
+        cells = _survivors(families, status, eligible, exposed)
+        cells["stratum"] = strata(
+            cells["field"].to_numpy(),
+            cells["birth"].to_numpy(),
+            settings.birth_time_bins if exposed == "died" else 1,
+        )
+        for state in measured.columns:
+            cells["state"] = measured.loc[eligible, state].to_numpy(float)
+            row = _compare(cells.dropna(subset="state"), settings, rng)
+            if exposed == "none":
+                row["note"] = "; ".join(filter(None, (row["note"], BORN_APART)))
+            rows.append({"state": state, "contrast": contrast, **row})
+    return pd.DataFrame(rows)
+
+
+def _survivors(families: Families, status: pd.DataFrame, eligible: np.ndarray, exposed: str) -> pd.DataFrame:
+    cells = families.cells.loc[eligible, ["field", "birth", "founder"]].copy()
+    cells["block"] = status.loc[eligible, "block"]
+    cells["exposed"] = status.loc[eligible, "status"] == exposed
+    return cells
+
+
+def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -> dict[str, float | int | str]:
+    by_block = cells.groupby("block", sort=True)
+    family = by_block.agg(
+        exposed=("exposed", "first"),
+        state=("state", "mean"),
+        survivors=("state", "size"),
+        stratum=("stratum", "first"),
+        founder=("founder", "first"),
+    )
+    state, stratum = family["state"].to_numpy(float), _codes(family["stratum"])
+    weight = family_weights(family["survivors"].to_numpy(), state, stratum)
+    every = Units(family["exposed"].to_numpy(bool), state, stratum, weight)
+    units = every.only(every.informative) if len(family) else every
+    exposed, other = int(units.exposed.sum()), int((~units.exposed).sum())
+    row: dict[str, float | int | str] = {"families": len(family), "informative": len(units.exposed)}
+    row |= dict.fromkeys(("odds_ratio", "low", "high", "p_permutation", "p_gee", "detectable_odds_ratio"), np.nan)
+    row |= {"died": exposed, "survived": other}
+    row["state_rate"] = float(units.state[~units.exposed].mean()) if other else np.nan
+    row["effective"] = units.effective if len(units.exposed) else 0.0
+    if min(exposed, other) < settings.min_families:
+        counts = f"{exposed} and {other} families in strata with both arms, {settings.min_families} each are needed"
+        row["note"] = row["power_note"] = f"not estimable: {counts}"
+        return row
+    row["odds_ratio"], row["low"], row["high"], odds_note = mantel_haenszel(units)
+    row["p_permutation"] = permutation_p(units, settings.permutations, rng)
+    row["p_gee"], gee_note = gee_p(cells)
+    repeated = int((family["founder"].value_counts() > 1).sum())
+    several = f"{repeated} founders contribute several pairs of sisters" if repeated else ""
+    constant = "" if np.isfinite(row["p_permutation"]) else "no p-value: the state does not vary within strata"
+    row["note"] = "; ".join(filter(None, (odds_note, constant, gee_note, several)))
+    row["detectable_odds_ratio"] = detectable_odds_ratio(row["effective"], row["state_rate"])
+    found = np.isfinite(row["detectable_odds_ratio"])
+    row["power_note"] = "" if found else "no odds ratio is detectable with so few families at this rate of the state"
+    return row
+
+
+def _codes(stratum: pd.Series) -> np.ndarray:
+    return np.unique(stratum.to_numpy(), return_inverse=True)[1]
+
+
+def state_table(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of :data:`cineseq.results.STATE_BY_SISTER`; no rows where nothing was compared."""
+    return _columns(compared, STATE_BY_SISTER)
+
+
+def power_table(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of :data:`cineseq.results.LINEAGE_POWER`; no rows where nothing was compared."""
+    if len(compared):
+        compared = compared.assign(note=compared["power_note"])
+    return _columns(compared, LINEAGE_POWER)
+
+
+def _columns(compared: pd.DataFrame, table: Table) -> pd.DataFrame:
+    return compared[[c.name for c in table.columns]] if len(compared) else empty(table)

@@ -1,0 +1,70 @@
+"""What became of the sister of each survivor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.lineage import Lineage
+from cineseq.kinship.families import NEVER_BORN_IN_SIGHT, Families
+
+STATUSES = ("died", "survived", "divided", "unknown", "none", "too_recent")
+MEANING = {
+    "died": "sister died",
+    "survived": "sister alive in the last frame",
+    "divided": "sister divided again",
+    "unknown": "sister's fate unknown",
+    "none": "no sister: not born in the movie",
+    "too_recent": "born too late to be compared",
+}
+
+
+def sister_status(families: Families, settings: Lineage) -> pd.DataFrame:
+    """Say of every cell what became of its sister.
+
+    A sister that was lost, left the field, or was never found is unknown, neither dead nor alive; one that divided
+    again is kept apart. Cells whose movie ends too soon after their birth are ``too_recent`` whatever the sister did,
+    so that both arms had the same time to die.
+
+    Parameters
+    ----------
+    families
+        The trees.
+    settings
+        The least time of co-observation.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``status`` (one of :data:`STATUSES`), ``sister`` (position, -1 where none) and ``block`` (number of the pair
+        of sisters, or a number of its own for a cell without one); rows as in ``families.cells``.
+    """
+    cells = families.cells
+    sister, block = _sister_and_block(families)
+    status = np.full(len(cells), "unknown", dtype=object)
+    paired = sister >= 0
+    died, alive, fate = (cells[c].to_numpy()[sister] for c in ("died", "alive_at_end", "fate"))
+    status[paired & (fate == "division")] = "divided"
+    status[paired & (alive == 1) & (fate != "division")] = "survived"
+    status[paired & (died == 1)] = "died"
+    status[paired & too_recent(families, settings)] = "too_recent"
+    status[(cells["siblings"] == 0) & cells["start_kind"].isin(NEVER_BORN_IN_SIGHT)] = "none"
+    return pd.DataFrame({"status": status, "sister": sister, "block": block})
+
+
+def too_recent(families: Families, settings: Lineage) -> np.ndarray:
+    """Return which cells were born too shortly before their movie ended, shape (cells,)."""
+    cells = families.cells
+    if settings.min_coobserved_hours is not None and families.unit == "h":
+        return (cells["field_end"] - cells["birth"]).to_numpy() < settings.min_coobserved_hours
+    return (cells["field_end_frame"] - cells["start_frame"]).to_numpy() < settings.min_coobserved_frames
+
+
+def _sister_and_block(families: Families) -> tuple[np.ndarray, np.ndarray]:
+    sisters = families.sisters
+    sister = np.full(len(families.cells), -1)
+    block = len(sisters) + np.arange(len(families.cells))
+    if len(sisters):
+        sister[sisters[:, 0]], sister[sisters[:, 1]] = sisters[:, 1], sisters[:, 0]
+        block[sisters[:, 0]] = block[sisters[:, 1]] = np.arange(len(sisters))
+    return sister, block

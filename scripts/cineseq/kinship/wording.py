@@ -1,0 +1,125 @@
+"""Sentences about relatives and states, worded as what they can show and no more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.kinship.families import Families
+from cineseq.kinship.status import MEANING
+
+LEVEL = 0.05
+MOST_LINES = 6
+READING = (
+    "How to read the odds ratios: they are associations within field and birth-time strata. One well below 1 marks a "
+    "state inherited by both sisters, in place before the division. One at or above 1 argues against that, but does "
+    "not separate a protective state reached by chance from a mark of the stress that killed the sister; 1.0 does not "
+    "refute protection. State concordance in doubly surviving pairs, a proxy of the state in the sister before she "
+    "died, and state against time since treatment would separate them."
+)
+
+
+def family_lines(families: Families, status: pd.DataFrame) -> list[str]:
+    """Describe the trees and what became of the survivors' sisters."""
+    cells = families.cells
+    if not len(cells):
+        return ["There are no cells with a lineage: relatives are not estimable."]
+    fates = cells["fate"].value_counts()
+    lines = [
+        f"{len(cells):,} cells in {cells['founder'].nunique():,} families: {fates.get('division', 0):,} divided, "
+        f"{fates.get('death', 0):,} died, {fates.get('unknown', 0):,} have no known fate; "
+        f"{len(families.sisters):,} pairs of sisters."
+    ]
+    seen = status.loc[status["sequenced"], "status"].value_counts()
+    if len(seen):
+        each = ", ".join(f"{MEANING[name]}: {seen[name]:,}" for name in MEANING if name in seen)
+        lines.append(f"Of {int(seen.sum()):,} survivors with a measured state: {each}.")
+    return lines
+
+
+def family_numbers(families: Families, status: pd.DataFrame) -> dict[str, int]:
+    """Return the counts of the trees for the report."""
+    fates = families.cells["fate"].value_counts()
+    return {
+        "cells": len(families.cells),
+        "families": int(families.cells["founder"].nunique()),
+        "divisions": int(fates.get("division", 0)),
+        "deaths": int(fates.get("death", 0)),
+        "unknown_fates": int(fates.get("unknown", 0)),
+        "sister_pairs": len(families.sisters),
+        "survivors_with_state": int(status["sequenced"].sum()),
+    }
+
+
+def serious_lines(warned: pd.DataFrame) -> list[str]:
+    """Return one sentence per serious warning."""
+    serious = warned[warned["severity"] == "serious"]
+    return [
+        f"Warning, sample {sample}: {text}" for sample, text in zip(serious["sample"], serious["message"], strict=True)
+    ]
+
+
+def concordance_lines(concordance: pd.DataFrame) -> list[str]:
+    """Return one sentence per condition on the fates of sisters, with cousins and neighbours beside."""
+    lines = []
+    for condition, rows in concordance.groupby("condition", sort=True):
+        by = rows.set_index("relation")
+        sisters = by.loc["sisters"]
+        if not np.isfinite(sisters["concordance"]):
+            lines.append(f"{condition}: concordance of sisters' fates is {sisters['note']}.")
+            continue
+        beside = [f"{r} {_phi(by.loc[r])}" for r in ("cousins", "neighbours") if np.isfinite(by.loc[r, "phi"])]
+        lines.append(
+            f"{condition}: sisters share their fate in {sisters['concordance']:.1%} of {sisters['pairs']:,} pairs with "
+            f"both fates known, {sisters['expected_independent']:.1%} if independent (phi {_phi(sisters)}, "
+            f"permutation within strata p {_p(sisters['p_value'])}"
+            + (f"; for comparison {', '.join(beside)})." if beside else ").")
+        )
+    return lines
+
+
+def state_lines(compared: pd.DataFrame) -> list[str]:
+    """Return sentences on the state contrasts: the smallest p-values first, what could be detected, how to read it."""
+    if not len(compared):
+        return ["State against the sister's fate is not estimable: no survivor has a measured state."]
+    main = compared[compared["contrast"] == "sister_died_vs_survived"]
+    tested = main[main["p_permutation"].notna()].sort_values(["p_permutation", "state"], kind="stable")
+    if not len(tested):
+        reason = main["note"].iloc[0] if len(main) else "there is no such state"
+        return [f"State against the sister's fate is {reason}."]
+    first = tested.iloc[0]
+    lines = [
+        f"{len(tested)} states were compared between survivors whose sister died and whose sister lived; the "
+        f"informative families for '{first['state']}' are {first['died']} and {first['survived']}, worth "
+        f"{first['effective']:.1f} balanced pairs within strata."
+    ]
+    lines += [_state_line(row) for _, row in tested.head(MOST_LINES).iterrows()]
+    return [*lines, READING]
+
+
+def _state_line(row: pd.Series) -> str:
+    ratio = f"odds ratio {row['odds_ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+    ratio = ratio if np.isfinite(row["odds_ratio"]) else row["note"]
+    smallest = row["detectable_odds_ratio"]
+    power = f"detectable at 80 % power: {smallest:.1f}" if np.isfinite(smallest) else "no odds ratio was detectable"
+    text = f"'{row['state']}' where the sister died against lived: {ratio}, p {_p(row['p_permutation'])}; {power}. "
+    return text + _meaning(row)
+
+
+def _meaning(row: pd.Series) -> str:
+    if row["p_permutation"] > LEVEL or not np.isfinite(row["low"]):
+        return "No association was detected, which these families could only exclude beyond the detectable ratio."
+    if row["high"] < 1:
+        return "Less frequent where the sister died: as expected of a state that both sisters inherited."
+    if row["low"] > 1:
+        return "More frequent where the sister died: not as a state that both sisters inherited would behave."
+    return "An association, whose interval includes 1."
+
+
+def _phi(row: pd.Series) -> str:
+    interval = f" [{row['phi_low']:.2f}, {row['phi_high']:.2f}]" if np.isfinite(row["phi_low"]) else ""
+    return f"{row['phi']:.2f}{interval}"
+
+
+def _p(value: float) -> str:
+    return f"= {value:.2g}" if np.isfinite(value) else "not estimable"

@@ -1,0 +1,143 @@
+"""Sequenced barcodes against the barcodes that are known to be in the experiment."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from cineseq.config.pairing import Pairing
+from cineseq.errors import UserError
+from cineseq.pairing.counts import read_counts
+
+logger = logging.getLogger(__name__)
+
+LETTERS = "ACGTN"
+SEQUENCE = re.compile(f"[{LETTERS}]{{8,}}")
+"""Only names that are sequences are corrected: ``cell_01`` and ``cell_02`` also differ by one letter."""
+SUFFIX = r"-\d+$"
+"""What 10x software appends to a barcode."""
+EXAMPLES = 3
+
+
+def recognise(sequenced: pd.Index, known: pd.Index, errors: int, where: str) -> pd.DataFrame:
+    """Find which known barcode each sequenced one is.
+
+    A sequenced barcode that is not known is taken for the known one that differs from it in one letter, provided
+    that there is only one, that it was not sequenced itself, and that no other sequenced barcode claims it; what
+    remains is left out, for a wrong pair costs more than a lost one. A suffix such as ``-1`` is ignored where names
+    agree without it only.
+
+    Parameters
+    ----------
+    sequenced
+        Names of the cells in the counts.
+    known
+        The sample's known barcodes, unique.
+    errors
+        Letters that may differ: 0 or 1.
+    where
+        The files that are compared, for the message.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``sequenced``, ``known`` and ``edits``, one row per known barcode that was found, sorted by it.
+
+    Raises
+    ------
+    UserError
+        When none is found.
+    """
+    names = pd.Series(sequenced.astype(str), index=sequenced.astype(str))
+    wanted = pd.Series(known.astype(str), index=known.astype(str))
+    if not names.isin(wanted).any():
+        names, wanted = (series.str.replace(SUFFIX, "", regex=True) for series in (names, wanted))
+    exact = names[names.isin(wanted)]
+    found = pd.DataFrame({"sequenced": exact.index, "plain": exact.to_numpy(), "edits": 0})
+    if errors:
+        left = wanted[~wanted.isin(exact)]
+        found = pd.concat([found, _one_letter_off(names[~names.isin(wanted)], set(wanted), set(left))])
+    found = found[~found["plain"].duplicated(keep=False)]
+    plain = pd.Series(wanted.index, index=wanted.to_numpy())
+    found["known"] = found["plain"].map(plain[~plain.index.duplicated(keep=False)])
+    found = found.dropna(subset="known")
+    if found.empty and len(known):
+        msg = (
+            f"{where}: no barcode is in both; the counts have {_examples(sequenced)}, the table has "
+            f"{_examples(known)}; check that they belong to the same sample and are written alike."
+        )
+        raise UserError(msg)
+    return found[["sequenced", "known", "edits"]].sort_values("known", ignore_index=True).astype({"edits": "int64"})
+
+
+def _one_letter_off(names: pd.Series, known: set[str], free: set[str]) -> pd.DataFrame:
+    """Pair each name with the only known barcode at one letter, where that one is still free."""
+    rows = []
+    for name, plain in names.items():
+        near = _neighbours(plain) & known if SEQUENCE.fullmatch(plain) else set()
+        if len(near) == 1 and near <= free:
+            rows.append((name, near.pop(), 1))
+    return pd.DataFrame(rows, columns=["sequenced", "plain", "edits"])
+
+
+def _neighbours(sequence: str) -> set[str]:
+    places = range(len(sequence))
+    return {sequence[:i] + letter + sequence[i + 1 :] for i in places for letter in LETTERS} - {sequence}
+
+
+def _examples(names: pd.Index) -> str:
+    shown = ", ".join(f"'{n}'" for n in names[:EXAMPLES])
+    return f"{shown}, ..." if len(names) > EXAMPLES else shown or "none"
+
+
+def sequenced_only(barcodes: pd.DataFrame, counts: list[Path], samples: list[str], settings: Pairing) -> pd.DataFrame:
+    """Keep the barcodes that were sequenced, named as in the counts, with the ``edits`` that this took.
+
+    Parameters
+    ----------
+    barcodes
+        Barcode table, as :data:`cineseq.contracts.BARCODES`.
+    counts, samples
+        Files of counts and the sample that each belongs to; a sample without counts keeps all its barcodes.
+    settings
+        The section ``pairing`` of the configuration.
+
+    Raises
+    ------
+    UserError
+        When counts and barcodes of a sample have nothing in common, or a file has no sample.
+    """
+    parts = [barcodes[~barcodes["sample"].isin(samples)].assign(edits=pd.NA)]
+    for sample, paths in files_by_sample(counts, samples).items():
+        mine = barcodes[barcodes["sample"] == sample]
+        names = pd.Index([]).append([read_counts(p, settings.counts_orientation).cells for p in paths])
+        where = f"{', '.join(map(str, paths))} and the barcodes of sample '{sample}'"
+        found = recognise(names, pd.Index(mine["barcode"]), settings.barcode_errors, where)
+        logger.info(
+            "Sample %s: %d of %d barcodes were sequenced, %d of them read with one wrong letter.",
+            *(sample, len(found), len(mine), int(found["edits"].sum())),
+        )
+        named = mine.merge(found, left_on="barcode", right_on="known").drop(columns=["known", "barcode"])
+        parts.append(named.rename(columns={"sequenced": "barcode"}))
+    joined = pd.concat([p for p in parts if len(p)] or parts, ignore_index=True)
+    return joined.astype({"edits": "Int64"}).sort_values(["sample", "barcode"], ignore_index=True)
+
+
+def files_by_sample(counts: list[Path], samples: list[str]) -> dict[str, list[Path]]:
+    """Return the files of counts of each sample, in order.
+
+    Raises
+    ------
+    UserError
+        When there are not as many samples as files.
+    """
+    if len(counts) != len(samples):
+        msg = f"samples: one sample was expected for each of the {len(counts)} files of counts, got {len(samples)}."
+        raise UserError(msg)
+    found: dict[str, list[Path]] = {}
+    for path, sample in zip(counts, samples, strict=True):
+        found.setdefault(sample, []).append(path)
+    return found

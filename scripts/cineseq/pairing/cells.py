@@ -1,0 +1,158 @@
+"""From objects and tracks to one row per cell, and from fields to the study."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pandas as pd
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.inputs import Channels
+from cineseq.contracts import CELLS, FATES
+from cineseq.errors import UserError
+
+logger = logging.getLogger(__name__)
+OBJECT = ["sample", "fov", "frame", "label"]
+MEASURED = ("morphology_", "embedding_", "function_")
+
+
+def join_objects(detections: pd.DataFrame, morphology: pd.DataFrame) -> pd.DataFrame:
+    """Join detections with their morphology; an object that was not measured keeps missing values.
+
+    Parameters
+    ----------
+    detections, morphology
+        As :data:`cineseq.contracts.DETECTIONS` and :data:`cineseq.contracts.MORPHOLOGY`, of one field.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :data:`cineseq.contracts.OBJECTS`.
+    """
+    joined = detections.merge(morphology, on=OBJECT, how="left", validate="one_to_one", indicator=True)
+    alone = int((joined["_merge"] == "left_only").sum())
+    if alone:
+        logger.warning("%d of %d tracked objects have no morphology.", alone, len(joined))
+    return joined.drop(columns="_merge")
+
+
+def cells_of_field(
+    tracks: pd.DataFrame,
+    objects: pd.DataFrame,
+    frames: pd.DataFrame,
+    field: FieldOfView,
+    *,
+    embeddings: pd.DataFrame | None = None,
+    scores: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return one row per track with what was measured in its feature frames.
+
+    Parameters
+    ----------
+    tracks, objects
+        As :data:`cineseq.contracts.TRACKS` and :data:`cineseq.contracts.OBJECTS`, of one field.
+    frames
+        Columns ``track_id`` and ``frame``: the frames whose measurements are averaged.
+    field
+        The field of view, with its condition and replicate.
+    embeddings, scores
+        As their contracts; None where not made.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :data:`cineseq.contracts.CELLS`, in the order of ``tracks``. ``feature_frame`` and the position are those
+        of the last frame of the window; a track without a feature frame has none, and no measurements.
+    """
+    chosen = objects.merge(frames, on=["track_id", "frame"]).sort_values(["track_id", "frame"])
+    last = chosen.groupby("track_id").tail(1).set_index("track_id")
+    parts = [
+        last[["frame", "y_px", "x_px"]].rename(columns={"frame": "feature_frame"}),
+        _means(chosen, "morphology_"),
+    ]
+    if embeddings is not None:
+        parts.append(_means(embeddings.merge(chosen[[*OBJECT, "track_id"]], on=OBJECT), "embedding_"))
+    if scores is not None:
+        parts.append(scores.set_index("track_id")[_named(scores, "function_")])
+    measured = pd.concat([part.reindex(tracks["track_id"]) for part in parts], axis=1).reset_index(drop=True)
+    known = tracks[[c for c in tracks.columns if c in {column.name for column in CELLS.columns}]]
+    known = known.reset_index(drop=True).drop(columns=["y_px", "x_px"], errors="ignore")
+    cells = pd.concat([known, measured], axis=1)
+    return cells.assign(condition=field.condition or pd.NA, replicate=field.replicate or pd.NA)
+
+
+def _named(frame: pd.DataFrame, prefix: str) -> list[str]:
+    return [c for c in frame.columns if c.startswith(prefix)]
+
+
+def _means(objects: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    return objects.groupby("track_id")[_named(objects, prefix)].mean()
+
+
+def collect(fields: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put the cells of all fields under each other, sorted by sample, field and track.
+
+    Columns that a field lacks (a channel it does not have, an embedding that was not made) are missing there.
+
+    Raises
+    ------
+    UserError
+        When no field has a cell, or a function score has no value in any.
+    """
+    filled = [cells for cells in fields if len(cells)]
+    if not filled:
+        msg = (
+            f"cells: none of the {len(fields)} fields of view has a tracked cell; look at the masks, and lower "
+            "segment.diameter or the thresholds if cells were missed."
+        )
+        raise UserError(msg)
+    columns = list(dict.fromkeys(c for cells in filled for c in cells.columns))
+    for name in columns:
+        lacking = sum(name not in cells for cells in filled)
+        if lacking and name.startswith(MEASURED):
+            logger.warning("%s is missing in %d of %d fields.", name, lacking, len(filled))
+    joined = pd.concat([cells.reindex(columns=columns) for cells in filled], ignore_index=True)
+    for name in (c for c in columns if c.startswith("function_")):
+        if joined[name].isna().all():
+            msg = (
+                f"cells: {name} has no value in any of the {len(joined)} cells; check the channel and frames of this "
+                "score in function.scores, or leave it out."
+            )
+            raise UserError(msg)
+    return joined.sort_values(["sample", "fov", "track_id"], ignore_index=True)
+
+
+def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels) -> dict[str, Any]:
+    """Return lines and numbers on the cells of the study and on how their fluorescence was made comparable.
+
+    Parameters
+    ----------
+    cells
+        As :data:`cineseq.contracts.CELLS`.
+    factors
+        As :func:`cineseq.pairing.scaling.scaled` returns them.
+    channels
+        The section ``channels`` of the configuration.
+    """
+    per_sample = cells["sample"].value_counts().sort_index()
+    live = int(cells["alive_at_end"].fillna(value=False).sum())
+    counted = ", ".join(f"{n} in {sample}" for sample, n in per_sample.items())
+    lines = [f"{len(cells)} cells were tracked ({counted}); {live} of them are alive in the last frame."]
+    if len(factors):
+        columns = ", ".join(factors["reference"].unique())
+        lines.append(
+            f"Fluorescence was divided by each sample's own median ({columns}), so samples cannot differ in its level."
+        )
+    else:
+        lines.append(
+            f"Fluorescence is in grey levels, not scaled between samples (channels.scaling: {channels.scaling})."
+        )
+    if channels.allow_function_in:
+        lines.append(f"The function channel was open to: {', '.join(channels.allow_function_in)}.")
+    numbers: dict[str, Any] = {"cells": len(cells), "live_cells": live}
+    numbers |= {f"cells_{sample}": int(n) for sample, n in per_sample.items()}
+    numbers |= {f"fate_{fate}": int((cells["fate"] == fate).sum()) for fate in FATES}
+    numbers |= {f"{c}_measured": int(n) for c, n in cells.filter(like="function_").notna().sum().items()}
+    numbers |= {f"factor_{row.sample}_{row.reference}": float(row.factor) for row in factors.itertuples()}
+    return {"lines": lines, "numbers": numbers}

@@ -1,0 +1,181 @@
+"""Reading counts: AnnData, 10x, and plain tables, checked to be counts."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from cineseq.config.pairing import Orientation
+from cineseq.errors import UserError
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+logger = logging.getLogger(__name__)
+
+LAYER = "counts"
+TABLE_SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+LARGEST_LOG = 30.0
+"""No logarithm of a count exceeds this; fractional values below it look log-transformed."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of one file.
+
+    Attributes
+    ----------
+    matrix
+        Non-negative whole numbers, shape (cells, genes).
+    cells
+        Names of cells (barcodes), unique.
+    genes
+        Names of genes, unique.
+    """
+
+    matrix: sparse.csr_matrix
+    cells: pd.Index
+    genes: pd.Index
+
+    @property
+    def totals(self) -> np.ndarray:
+        """Counts of each cell, shape (cells,)."""
+        return np.asarray(self.matrix.sum(axis=1)).ravel()
+
+
+def read_counts(path: Path, orientation: Orientation = "cells_by_genes") -> Counts:
+    """Read counts from .h5ad, .zarr, 10x .h5, a 10x mtx folder, or .csv, .tsv, .txt (.gz).
+
+    Counts of genes with the same name (10x symbols that several Ensembl genes share) are summed.
+
+    Parameters
+    ----------
+    path
+        The file or folder.
+    orientation
+        Whether the rows of a plain table are cells or genes; other formats say so themselves.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read, has no cells or genes, names a cell twice, or holds no counts.
+    """
+    if not path.exists():
+        msg = f"{path}: there is no such file or folder of counts; check the column counts of the sample sheet."
+        raise UserError(msg)
+    suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    if suffix in TABLE_SUFFIXES:
+        counts = _from_table(path, TABLE_SUFFIXES[suffix], orientation)
+    else:
+        counts = from_anndata(_read_anndata(path, suffix), path)
+    logger.info("%s: %d cells and %d genes.", path, *counts.matrix.shape)
+    return counts
+
+
+def from_anndata(data: AnnData, path: Path) -> Counts:
+    """Return the counts of an AnnData: X where it holds counts, else the layer ``counts``, else raw.
+
+    Raises
+    ------
+    UserError
+        When none of them holds counts; ``path`` is named.
+    """
+    candidates = [(data.X, data.var_names)]
+    if LAYER in data.layers:
+        candidates.append((data.layers[LAYER], data.var_names))
+    if data.raw is not None:
+        candidates.append((data.raw.X, data.raw.var_names))
+    candidates = [(sparse.csr_matrix(x), genes) for x, genes in candidates if x is not None]
+    matrix, genes = next(((x, g) for x, g in candidates if not _not_counts(x.data)), candidates[0])
+    return make_counts(matrix, data.obs_names, genes, path)
+
+
+def make_counts(matrix: sparse.csr_matrix, cells: pd.Index, genes: pd.Index, path: Path) -> Counts:
+    """Check a matrix of shape (cells, genes) and sum genes of the same name; see :func:`read_counts`."""
+    cells, genes = (pd.Index(names.astype(str)).str.strip().rename(None) for names in (cells, genes))
+    if 0 in matrix.shape:
+        msg = f"{path}: counts of at least one cell and one gene were expected, found {matrix.shape[0]} cells and "
+        msg += f"{matrix.shape[1]} genes; check the file and its orientation."
+        raise UserError(msg)
+    if cells.has_duplicates:
+        first = cells[cells.duplicated()][0]
+        msg = f"{path}: the cell '{first}' is there twice; names of cells must be unique within a file of counts."
+        raise UserError(msg)
+    reason = _not_counts(matrix.data)
+    if reason:
+        msg = f"{path}: counts (whole numbers from 0) were expected, {reason}; give the raw counts."
+        raise UserError(msg)
+    if genes.has_duplicates:
+        unique = genes.unique()
+        logger.info("%s: summed the counts of %d genes whose names are shared.", path, len(genes) - len(unique))
+        matrix, genes = _sum_columns(matrix, unique.get_indexer(genes), len(unique)), unique
+    counts = sparse.csr_matrix(matrix, dtype=np.float32)
+    counts.eliminate_zeros()
+    counts.sort_indices()
+    return Counts(counts, cells, genes)
+
+
+def _sum_columns(matrix: sparse.csr_matrix, target: np.ndarray, columns: int) -> sparse.csr_matrix:
+    ones = np.ones(len(target))
+    return sparse.csr_matrix(
+        matrix @ sparse.csr_matrix((ones, (np.arange(len(target)), target)), (len(target), columns))
+    )
+
+
+def _not_counts(values: np.ndarray) -> str:
+    """Return why values cannot be counts; empty where they can."""
+    if not np.isfinite(values).all():
+        return "found missing or infinite values"
+    if (values < 0).any():
+        return f"found negative values (such as {values.min():.4g}), as scaled data have"
+    fractional = values[values != np.rint(values)]
+    if not fractional.size:
+        return ""
+    kind = "these look log-transformed" if values.max() < LARGEST_LOG else "these look normalised"
+    return f"found fractions (such as {fractional[0]:.4g}): {kind}"
+
+
+def _from_table(path: Path, separator: str, orientation: Orientation) -> Counts:
+    try:
+        # The header is read as data: pandas would rename a repeated name and so hide it.
+        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0]
+        frame = pd.read_csv(path, sep=separator, header=None, skiprows=1, index_col=0, low_memory=False)
+    except (OSError, ValueError, EOFError) as error:
+        msg = f"{path}: not a readable table of counts ({error})."
+        raise UserError(msg) from error
+    frame.columns = pd.Index(header.fillna("").iloc[len(header) - frame.shape[1] :].astype(str))
+    text = [
+        name for name, kind in zip(frame.columns, frame.dtypes, strict=True) if not pd.api.types.is_numeric_dtype(kind)
+    ]
+    if text:
+        msg = f"{path}: column '{text[0]}' should hold counts but holds text; only the first column may hold names."
+        raise UserError(msg)
+    if orientation == "genes_by_cells":
+        frame = frame.T
+    return make_counts(sparse.csr_matrix(frame.to_numpy(np.float64)), frame.index, frame.columns, path)
+
+
+def _read_anndata(path: Path, suffix: str) -> AnnData:
+    import anndata  # noqa: PLC0415 - 4 s, not needed for tables
+    import scanpy  # noqa: PLC0415
+
+    try:
+        if suffix == ".h5ad":
+            return anndata.read_h5ad(path)
+        if suffix == ".zarr":
+            return anndata.read_zarr(path)
+        if suffix == ".h5":
+            return scanpy.read_10x_h5(path)
+        if path.is_dir():
+            return scanpy.read_10x_mtx(path, make_unique=False)
+    except (OSError, ValueError, KeyError) as error:
+        msg = f"{path}: not readable as counts ({type(error).__name__}: {error})."
+        raise UserError(msg) from error
+    msg = f"{path}: counts should be .h5ad, .zarr, a 10x .h5, a folder with matrix.mtx, or .csv, .tsv (.gz)."
+    raise UserError(msg)

@@ -1,0 +1,178 @@
+"""Singlets and their counts joined into paired data."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from cineseq.config.pairing import Orientation
+from cineseq.errors import UserError
+from cineseq.paired import BLOCKS, PairedData
+from cineseq.pairing.barcodes import files_by_sample
+from cineseq.pairing.counts import Counts, read_counts
+
+logger = logging.getLogger(__name__)
+EXAMPLES = 3
+PAIR_COLUMNS = ("barcode", "compartment_id", "occupancy", "posterior", "barcode_edits")
+SISTER_FACTS = ("fate", "end_kind", "end_frame", "end_hours")
+
+
+@dataclass(frozen=True)
+class StudyCounts:
+    """Counts of all samples on the genes that all of them have.
+
+    Attributes
+    ----------
+    matrix
+        Shape (cells, genes).
+    index
+        Sample and barcode of every row, unique.
+    genes
+        Names of genes, unique.
+    """
+
+    matrix: sparse.csr_matrix
+    index: pd.MultiIndex
+    genes: pd.Index
+
+    @property
+    def totals(self) -> pd.Series:
+        """Total counts, indexed by sample and barcode."""
+        return pd.Series(np.asarray(self.matrix.sum(axis=1)).ravel(), index=self.index)
+
+
+def joined_counts(paths: list[Path], samples: list[str], orientation: Orientation) -> StudyCounts:
+    """Read the counts of every sample and put them on the same genes.
+
+    Raises
+    ------
+    UserError
+        When there is no file or one cannot be read, samples have no gene in common, or files of a sample share a
+        barcode.
+    """
+    if not paths:
+        msg = "counts: no file of counts is given; name it in the column counts of the sample sheet."
+        raise UserError(msg)
+    read = {path: read_counts(path, orientation) for path in dict.fromkeys(paths)}
+    files = [(sample, path) for sample, mine in files_by_sample(paths, samples).items() for path in mine]
+    genes = _common_genes(read)
+    blocks = [read[path].matrix[:, read[path].genes.get_indexer(genes)] for _, path in files]
+    index = pd.MultiIndex.from_tuples(
+        [(sample, barcode) for sample, path in files for barcode in read[path].cells], names=["sample", "barcode"]
+    )
+    if index.has_duplicates:
+        sample, barcode = index[index.duplicated()][0]
+        msg = f"counts: barcode '{barcode}' is in two files of sample '{sample}'; barcodes are unique within a sample."
+        raise UserError(msg)
+    return StudyCounts(sparse.csr_matrix(sparse.vstack(blocks)), index, genes)
+
+
+def _common_genes(read: dict[Path, Counts]) -> pd.Index:
+    """Return the genes that every file has, in the order of the first: absence from a file is not a count of zero."""
+    files = list(read.items())
+    one, first = files[0]
+    genes = first.genes
+    for other, counts in files[1:]:
+        genes = genes[genes.isin(counts.genes)]
+        if genes.empty:
+            msg = (
+                f"{one} and {other}: files of counts have no gene in common ({list(first.genes[:EXAMPLES])} against "
+                f"{list(counts.genes[:EXAMPLES])}); name genes alike in all of them."
+            )
+            raise UserError(msg)
+    everything = set().union(*(counts.genes for counts in read.values()))
+    if len(genes) < len(everything):
+        logger.info("Left out %d genes that are not in every file of counts.", len(everything) - len(genes))
+    return genes
+
+
+def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) -> PairedData:
+    """Return the singlets that were sequenced, with everything known of them.
+
+    Parameters
+    ----------
+    cells, pairs
+        As :data:`cineseq.contracts.CELLS` and :data:`cineseq.contracts.PAIRS`.
+    counts
+        Counts of all samples.
+
+    Returns
+    -------
+    PairedData
+        Sorted by ``track_id``; ``obs`` has the columns of the cells that are in no block, those of the pair,
+        ``sister_*`` and ``ambient_score``, the share of the cell's counts that blank compartments of its sample make
+        likely to be ambient (their median over the cell's total, at most 1; missing without blanks).
+
+    Raises
+    ------
+    UserError
+        When there is no singlet, or none of them was sequenced.
+    """
+    singlets = pairs[pairs["status"] == "singlet"].sort_values("track_id")
+    if singlets.empty:
+        found = ", ".join(f"{n} {s}" for s, n in pairs["status"].value_counts().items()) or "no row"
+        msg = f"pairs: no cell is alone in a compartment with one barcode (found {found}), so nothing can be paired."
+        raise UserError(msg)
+    rows = counts.index.get_indexer(pd.MultiIndex.from_frame(singlets[["sample", "barcode"]]))
+    if (rows < 0).all():
+        msg = (
+            "counts: none of the paired barcodes is in them; counts have "
+            f"{_shown(counts.index)} and pairs have {_shown(singlets[['sample', 'barcode']].itertuples(index=False))}; "
+            "name samples and barcodes alike."
+        )
+        raise UserError(msg)
+    singlets, rows = singlets[rows >= 0], rows[rows >= 0]
+    facts = by_track(cells).loc[singlets["track_id"]]
+    obs = facts[[c for c in facts.columns if not c.startswith(tuple(f"{b}_" for b in BLOCKS))]]
+    obs = obs.assign(family=family_of(facts), **_sister_facts(facts, cells))
+    obs = obs.assign(
+        **{c: singlets[c].to_numpy() for c in PAIR_COLUMNS}, ambient_score=_ambient(singlets, pairs, counts)
+    )
+    return PairedData(obs, counts.matrix[rows], counts.genes, **blocks_of(facts))
+
+
+def _shown(names: object) -> str:
+    first = [f"'{sample}: {barcode}'" for sample, barcode in names]
+    return ", ".join(first[:EXAMPLES]) + (", ..." if len(first) > EXAMPLES else "")
+
+
+def blocks_of(cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the blocks of cells, as numbers, by the prefix of their columns."""
+    return {name: cells[[c for c in cells.columns if c.startswith(f"{name}_")]].astype("float64") for name in BLOCKS}
+
+
+def by_track(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of cells indexed by ``track_id``, as plain text that AnnData can write."""
+    return cells.set_index(pd.Index(cells["track_id"].astype(object), name="track_id")).drop(columns="track_id")
+
+
+def family_of(cells: pd.DataFrame) -> pd.Series:
+    """Return the founder of each cell of a table indexed by ``track_id``; a cell of unknown founder is its own."""
+    own = pd.Series(cells.index, index=cells.index, dtype="string")
+    return cells["founder_id"].astype("string").fillna(own)
+
+
+def _sister_facts(cells: pd.DataFrame, everyone: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return what became of the sister of each cell; missing where there is none."""
+    sisters = everyone.set_index("track_id")[list(SISTER_FACTS)].reindex(cells["sister_id"])
+    return {f"sister_{name}": sisters[name].array for name in SISTER_FACTS}
+
+
+def blank_totals(pairs: pd.DataFrame, counts: StudyCounts) -> pd.Series:
+    """Return total counts of the compartments without a live cell, indexed by sample and barcode."""
+    blank = pairs[(pairs["status"] == "no_cell") & (pairs["occupancy"] == 0).fillna(value=False).to_numpy(bool)]
+    totals = counts.totals.reindex(pd.MultiIndex.from_frame(blank[["sample", "barcode"]]))
+    return totals.dropna()
+
+
+def _ambient(singlets: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) -> np.ndarray:
+    # The median, because a compartment whose cell has died counts as blank here and holds that cell's RNA.
+    blank = blank_totals(pairs, counts).groupby(level="sample").median()
+    total = counts.totals.reindex(pd.MultiIndex.from_frame(singlets[["sample", "barcode"]])).to_numpy()
+    share = blank.reindex(singlets["sample"]).to_numpy(np.float64) / np.maximum(total, 1)
+    return np.minimum(share, 1.0)

@@ -1,0 +1,103 @@
+"""Reading the maps that say where compartments and barcodes are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from cineseq.contracts import BARCODES, COMPARTMENTS
+from cineseq.errors import UserError
+from cineseq.given.plain import read_plain
+from cineseq.tables import Table, empty
+
+
+def read_compartments(paths: list[Path]) -> pd.DataFrame:
+    """Read compartment maps (csv, tsv or parquet) into one table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :data:`cineseq.contracts.COMPARTMENTS`, sorted by its key.
+
+    Raises
+    ------
+    UserError
+        When a file cannot be read, lacks a column, or a compartment is there twice.
+    """
+    return _read(paths, COMPARTMENTS, "compartment_id")
+
+
+def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
+    """Read barcode tables into one table as :data:`cineseq.contracts.BARCODES`.
+
+    Raises
+    ------
+    UserError
+        When a file cannot be read or lacks a column, a barcode is there twice, or a barcode has neither a
+        compartment nor a position.
+    """
+    table = _read(paths, BARCODES, "barcode")
+    for name in ("compartment_id", "fov"):
+        table[name] = table.get(name, pd.Series(pd.NA, table.index)).astype("string")
+    for name in ("y_px", "x_px"):
+        table[name] = table.get(name, pd.Series(float("nan"), table.index)).astype("float64")
+    nowhere = table["compartment_id"].isna() & table[["y_px", "x_px", "fov"]].isna().any(axis=1)
+    if nowhere.any():
+        first = table.loc[nowhere.idxmax()]
+        msg = (
+            f"{_names(paths)}: barcode '{first['barcode']}' of sample '{first['sample']}' has neither a compartment_id "
+            "nor a position (fov, y_px, x_px); give one of them."
+        )
+        raise UserError(msg)
+    return table
+
+
+def _read(paths: list[Path], table: Table, what: str) -> pd.DataFrame:
+    frames = [_read_one(path, table) for path in dict.fromkeys(paths)]
+    joined = pd.concat(frames, ignore_index=True) if frames else empty(table)
+    twice = joined.duplicated(list(table.key))
+    if twice.any():
+        row = joined.loc[twice.idxmax()]
+        msg = (
+            f"{_names(paths)}: {what.removesuffix('_id')} '{row[what]}' of sample '{row['sample']}' is listed twice; "
+            "each one must be listed once."
+        )
+        raise UserError(msg)
+    return joined.sort_values(list(table.key), ignore_index=True)
+
+
+def _read_one(path: Path, table: Table) -> pd.DataFrame:
+    known = {c.name for c in table.columns}
+    frame = read_plain(path, tuple(c.name for c in table.columns if c.kind == "text"))
+    frame = frame[[c for c in frame.columns if c in known]]
+    try:
+        # The key is checked by the caller, over all files and with a message of its own.
+        return Table(table.name, table.meaning, (), table.columns).check(frame)
+    except ValueError as error:
+        msg = f"{path}: {error}; the columns are {', '.join(c.name for c in table.columns)}."
+        raise UserError(msg) from error
+
+
+def _names(paths: list[Path]) -> str:
+    return ", ".join(str(p) for p in dict.fromkeys(paths))
+
+
+def check_samples(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFrame) -> None:
+    """Refuse maps that name none of the samples of the cells, and cells of which none is alive at the end.
+
+    Raises
+    ------
+    UserError
+        With examples of both namings.
+    """
+    if not cells["alive_at_end"].fillna(value=False).any():
+        msg = f"cells: none of the {len(cells)} cells is alive in the last frame, so none can be paired with a barcode."
+        raise UserError(msg)
+    for name, table in (("compartments", compartments), ("barcodes", barcodes)):
+        if len(table) and not table["sample"].isin(cells["sample"]).any():
+            msg = (
+                f"{name}: the table names the samples {sorted(table['sample'].unique())[:3]} and the sample sheet "
+                f"{sorted(cells['sample'].unique())[:3]}; name them alike."
+            )
+            raise UserError(msg)

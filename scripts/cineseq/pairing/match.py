@@ -1,0 +1,246 @@
+"""Cells, compartments and barcodes joined into pairs, each with a status that says whether it can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.pairing import Pairing
+from cineseq.contracts import PAIRS
+from cineseq.errors import UserError
+from cineseq.pairing.positions import LARGEST_SHIFT, Alignment, Circles, align, locate, posterior
+from cineseq.tables import empty
+
+FIELD = ["sample", "fov"]
+COMPARTMENT = ["sample", "compartment_id"]
+JOINT = ";"
+"""Between the barcodes of a compartment that has several."""
+END_POSITION = ("end_y_px", "end_x_px")
+FEATURE_POSITION = ("y_px", "x_px")
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What matching found.
+
+    Attributes
+    ----------
+    pairs
+        As :data:`cineseq.contracts.PAIRS`.
+    alignments
+        One row per field whose barcodes came by position: ``sample``, ``fov``, ``barcodes``, ``aligned``, ``shift``,
+        ``residual_px`` and ``trusted``.
+    hidden
+        Compartments that may hold a cell which tracking lost.
+    checked, agreeing
+        Barcodes that came with both a compartment and a position, and those of them that lie in that compartment.
+    """
+
+    pairs: pd.DataFrame
+    alignments: pd.DataFrame
+    hidden: int
+    checked: int
+    agreeing: int
+
+
+def match(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFrame, settings: Pairing) -> Matched:
+    """Pair live cells with barcodes through compartments.
+
+    A singlet is one live cell and one barcode in one compartment. Whatever puts that in doubt makes another status:
+    ``multi_cell``, ``multi_barcode``, ``no_barcode`` (also a cell outside every compartment), and ``ambiguous`` for
+    a cell on a wall or between two compartments, for every cell of a compartment so touched, and for a compartment in
+    which tracking lost a cell after it was closed. Barcodes without a live cell are ``no_cell``; those that cannot be
+    placed, or whose compartment is in doubt, are ``ambiguous``. In samples without compartments each live cell stands
+    for its own.
+
+    Parameters
+    ----------
+    cells
+        As :data:`cineseq.contracts.CELLS`; those with ``alive_at_end`` true are matched.
+    compartments, barcodes
+        As the maps are read; see :mod:`cineseq.pairing.maps`. Barcodes may have ``edits``.
+    settings
+        The section ``pairing`` of the configuration.
+
+    Returns
+    -------
+    Matched
+        Every live cell is in exactly one row; barcodes of a compartment with several are joined with ``;``.
+
+    Raises
+    ------
+    UserError
+        When barcodes name compartments and none of them is on the map.
+    """
+    live = _placed(cells[_is_true(cells["alive_at_end"])])
+    open_culture = ~live["sample"].isin(compartments["sample"])
+    circles = _with_own_compartments(compartments, live[open_culture])
+    live = _in_compartments(live, circles, settings.rim)
+    located, alignments = _locate_barcodes(barcodes, circles, settings)
+    hidden = _hidden(cells, live, circles, settings.rim)
+    table = _compartment_table(circles, live, located, hidden)
+    rows = (_rows_of_cells(live, table), _rows_of_barcodes(located, table))
+    blank = empty(PAIRS)
+    pairs = pd.concat([part.reindex(columns=blank.columns).astype(blank.dtypes) for part in rows], ignore_index=True)
+    pairs.loc[pairs["compartment_id"].isin(live.loc[open_culture, "track_id"]), "compartment_id"] = pd.NA
+    pairs = pairs.assign(barcode_edits=_edits(pairs, barcodes))
+    order = ["sample", "fov", "track_id", "barcode"]
+    pairs = pairs.sort_values(order, ignore_index=True)
+    return Matched(pairs, alignments, len(hidden), *_agreement(barcodes, compartments))
+
+
+def _agreement(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> tuple[int, int]:
+    """Count the barcodes that have both a compartment and a position, and those of them that lie in it."""
+    both = barcodes.drop(columns="fov").merge(compartments, on=COMPARTMENT, suffixes=("", "_centre"))
+    both = both.dropna(subset=["y_px", "x_px"])
+    distance = np.hypot(both["y_px"] - both["y_px_centre"], both["x_px"] - both["x_px_centre"])
+    return len(both), int((distance <= both["radius_px"]).sum())
+
+
+def _is_true(values: pd.Series) -> np.ndarray:
+    return values.astype("boolean").fillna(value=False).to_numpy(bool)
+
+
+def _placed(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return cells with ``y`` and ``x``: where the track ended, else where its features were measured."""
+    ends, features = ([c if c in cells else None for c in names] for names in (END_POSITION, FEATURE_POSITION))
+    for axis, end, feature in zip("yx", ends, features, strict=True):
+        position = cells[feature].astype("float64")
+        cells = cells.assign(**{axis: position if end is None else cells[end].astype("float64").fillna(position)})
+    return cells
+
+
+def _with_own_compartments(compartments: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
+    """Add a compartment around each cell of an open culture, reaching half-way to the nearest other cell."""
+    parts = [compartments] if len(compartments) else []
+    for _, group in live.dropna(subset=["y", "x"]).groupby(FIELD):
+        points = group[["y", "x"]].to_numpy(np.float64)
+        reach = Circles(points, np.ones(len(points))).nearest(points)[1][:, 1:2].ravel() / 2
+        radius = np.minimum(reach, np.median(reach)) if len(points) > 1 else np.full(1, np.inf)
+        columns = {"compartment_id": group["track_id"], "y_px": points[:, 0], "x_px": points[:, 1], "radius_px": radius}
+        parts.append(group[FIELD].assign(**columns))
+    return pd.concat(parts, ignore_index=True) if parts else compartments
+
+
+def _circles_of(compartments: pd.DataFrame) -> Circles:
+    centres = compartments[["y_px", "x_px"]].to_numpy(np.float64)
+    return Circles(centres, compartments["radius_px"].to_numpy(np.float64))
+
+
+def _in_compartments(cells: pd.DataFrame, compartments: pd.DataFrame, rim: float) -> pd.DataFrame:
+    """Add ``compartment_id``, ``distance_px``, ``ambiguous`` and the compartments touched (``touched_1``, ``_2``)."""
+    columns = ("compartment_id", "touched_1", "touched_2")
+    cells = cells.assign(**dict.fromkeys(columns, None), distance_px=np.nan, ambiguous=False)
+    maps = dict(iter(compartments.groupby(FIELD)))
+    for key, group in cells.dropna(subset=["y", "x"]).groupby(FIELD):
+        if key in maps:
+            places = locate(group[["y", "x"]].to_numpy(np.float64), _circles_of(maps[key]), rim)
+            names = np.append(maps[key]["compartment_id"].to_numpy(object), None)
+            chosen = zip(columns, (places.compartment, *places.touched.T), strict=True)
+            cells.loc[group.index, list(columns)] = np.stack([names[which] for _, which in chosen], axis=1)
+            cells.loc[group.index, "distance_px"] = places.distance
+            cells.loc[group.index, "ambiguous"] = places.ambiguous
+    return cells
+
+
+def _locate_barcodes(
+    barcodes: pd.DataFrame, compartments: pd.DataFrame, settings: Pairing
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give every barcode its compartment (missing where unknown) and posterior; and say how the maps align."""
+    named = barcodes["compartment_id"].notna()
+    known = pd.MultiIndex.from_frame(barcodes.loc[named, COMPARTMENT]).isin(
+        pd.MultiIndex.from_frame(compartments[COMPARTMENT])
+    )
+    if named.any() and not known.any():
+        first, example = barcodes.loc[named.idxmax()], compartments["compartment_id"].head(1).tolist()
+        msg = (
+            f"barcodes: none of the {int(named.sum())} compartments that barcodes name is on the map of compartments "
+            f"(the first is '{first['compartment_id']}' of sample '{first['sample']}', the map has {example}); "
+            "check that both tables name samples and compartments alike."
+        )
+        raise UserError(msg)
+    located = barcodes.assign(posterior=np.nan)
+    maps, rows = dict(iter(compartments.groupby(FIELD))), []
+    for key, group in barcodes[~named].groupby(FIELD):
+        if key not in maps:
+            continue
+        names, alignment, certainty = _by_position(group, maps[key], settings)
+        trusted = alignment.aligned >= settings.min_aligned and alignment.shift <= LARGEST_SHIFT
+        if trusted:
+            located.loc[group.index, "compartment_id"] = names
+            located.loc[group.index, "posterior"] = certainty
+        rows.append((*key, len(group), alignment.aligned, alignment.shift, alignment.residual, trusted))
+    columns = [*FIELD, "barcodes", "aligned", "shift", "residual_px", "trusted"]
+    return located, pd.DataFrame(rows, columns=columns)
+
+
+def _by_position(
+    barcodes: pd.DataFrame, compartments: pd.DataFrame, settings: Pairing
+) -> tuple[pd.Series, Alignment, np.ndarray]:
+    circles = _circles_of(compartments)
+    alignment = align(barcodes[["y_px", "x_px"]].to_numpy(np.float64), circles, settings.barcode_radius)
+    reach = replace(circles, radii=circles.radii * settings.barcode_radius)
+    which = locate(alignment.points, reach, settings.rim).compartment
+    names = pd.Series(np.append(compartments["compartment_id"].to_numpy(object), None)[which], index=barcodes.index)
+    certainty = posterior(alignment.points, circles, alignment.residual)
+    return names, alignment, np.where(which >= 0, certainty, np.nan)
+
+
+def _hidden(cells: pd.DataFrame, live: pd.DataFrame, compartments: pd.DataFrame, rim: float) -> pd.MultiIndex:
+    """Return compartments in which, after closing, a track was lost that no later live track there may continue."""
+    if "closed_frame" not in compartments:
+        return pd.MultiIndex.from_tuples([], names=COMPARTMENT)
+    lost = _placed(cells[cells["alive_at_end"].isna().to_numpy() & (cells["end_kind"] == "lost").to_numpy(bool)])
+    lost = _in_compartments(lost, compartments, rim)[[*COMPARTMENT, "track_id", "end_frame"]].dropna()
+    lost = lost.merge(compartments[[*COMPARTMENT, "closed_frame"]], on=COMPARTMENT)
+    lost = lost[lost["end_frame"].astype(float) >= lost["closed_frame"].astype(float)]
+    later = live.loc[live["start_kind"] == "appeared", [*COMPARTMENT, "start_frame"]].dropna()
+    both = lost.merge(later, on=COMPARTMENT, how="left")
+    continued = both.loc[(both["start_frame"] > both["end_frame"]).fillna(value=False).to_numpy(bool), "track_id"]
+    return pd.MultiIndex.from_frame(lost.loc[~lost["track_id"].isin(continued), COMPARTMENT].drop_duplicates())
+
+
+def _compartment_table(
+    compartments: pd.DataFrame, live: pd.DataFrame, barcodes: pd.DataFrame, hidden: pd.MultiIndex
+) -> pd.DataFrame:
+    """Return per compartment its live cells, barcodes and posterior, and whether its occupancy is in doubt."""
+    table = compartments.set_index(COMPARTMENT)[["fov"]]
+    table["occupancy"] = live.groupby(COMPARTMENT).size().reindex(table.index, fill_value=0)
+    grouped = barcodes.sort_values("barcode").groupby(COMPARTMENT)
+    table["barcodes"] = grouped.size().reindex(table.index, fill_value=0)
+    table["barcode"] = grouped["barcode"].agg(JOINT.join).reindex(table.index)
+    table["posterior"] = grouped["posterior"].agg("min").reindex(table.index)
+    touched = [live[["sample", f"touched_{i}"]].set_axis(COMPARTMENT, axis=1).dropna() for i in (1, 2)]
+    doubtful = pd.MultiIndex.from_frame(pd.concat(touched)).append(hidden)
+    table["doubtful"] = table.index.isin(doubtful)
+    return table
+
+
+def _rows_of_cells(live: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    rows = live[["sample", "fov", "track_id", "compartment_id", "distance_px", "ambiguous"]]
+    rows = rows.merge(table.drop(columns="fov").reset_index(), on=COMPARTMENT, how="left")
+    doubtful = rows["ambiguous"].to_numpy(bool) | _is_true(rows["doubtful"])
+    barcodes, occupancy = rows["barcodes"].fillna(0).to_numpy(), rows["occupancy"].fillna(0).to_numpy()
+    reasons = [doubtful, barcodes == 0, occupancy > 1, barcodes > 1]
+    status = np.select(reasons, ["ambiguous", "no_barcode", "multi_cell", "multi_barcode"], "singlet")
+    return rows.assign(status=status, posterior=rows["posterior"].where(status == "singlet"))
+
+
+def _rows_of_barcodes(barcodes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each barcode whose compartment has no live cell, is in doubt, or is not known."""
+    table = table.rename(columns={"fov": "compartment_fov"}).drop(columns=["barcode", "posterior"])
+    rows = barcodes.drop(columns="posterior").merge(table.reset_index(), on=COMPARTMENT, how="left")
+    rows = rows[~(rows["occupancy"] > 0).fillna(value=False).to_numpy(bool)]
+    doubtful = rows["occupancy"].isna().to_numpy() | _is_true(rows["doubtful"])
+    rows = rows.assign(fov=rows["compartment_fov"].fillna(rows["fov"]))
+    return rows.assign(status=np.where(doubtful, "ambiguous", "no_cell"), posterior=np.nan, distance_px=np.nan)
+
+
+def _edits(pairs: pd.DataFrame, barcodes: pd.DataFrame) -> pd.Series:
+    """Return the letters that were corrected in each pair's barcode; missing where counts were not looked at."""
+    edits = barcodes.get("edits", pd.Series(pd.NA, barcodes.index, dtype="Int64"))
+    keyed = pd.Series(edits.to_numpy(), index=pd.MultiIndex.from_frame(barcodes[["sample", "barcode"]]))
+    found = keyed.reindex(pd.MultiIndex.from_frame(pairs[["sample", "barcode"]]))
+    return pd.Series(found.to_numpy(), index=pairs.index).astype("Int64")

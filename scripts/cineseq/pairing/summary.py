@@ -1,0 +1,147 @@
+"""What the report says about pairs and their counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import linregress, spearmanr
+
+from cineseq.contracts import FATES, PAIR_STATUSES
+from cineseq.paired import PairedData
+from cineseq.pairing.joining import StudyCounts, blank_totals
+from cineseq.pairing.match import Matched
+
+MIN_FOR_SLOPE = 10
+FEW_STRAY = 0.9
+"""Share of barcodes in their own compartment below which a map of barcodes is doubted."""
+
+
+def pairs_report(matched: Matched, *, known: int, found: int, imaged: int) -> dict[str, Any]:
+    """Return lines and numbers on how cells and barcodes were paired.
+
+    Parameters
+    ----------
+    matched
+        What matching found.
+    known, found
+        Barcodes in the table, and those of them that were sequenced.
+    imaged
+        Cells of the study, dead and alive.
+    """
+    pairs = matched.pairs
+    cells = pairs[pairs["track_id"].notna()]
+    by_status = {s: int((pairs["status"] == s).sum()) for s in PAIR_STATUSES}
+    corrected = int((pairs["barcode_edits"].fillna(0) > 0).sum())
+    reasons = ", ".join(
+        f"{int(n)} {s}" for s, n in cells["status"].value_counts().sort_index().items() if s != "singlet"
+    )
+    lines = [
+        f"{by_status['singlet']} of {len(cells)} live cells are alone in a compartment with one sequenced barcode"
+        + (f" (the others: {reasons})." if reasons else "."),
+        f"{found} of {known} barcodes of the barcode table were sequenced, {corrected} of them with one wrong letter.",
+    ]
+    if matched.hidden:
+        lines.append(
+            f"{matched.hidden} compartments lost a tracked cell after they were closed; their cells are ambiguous."
+        )
+    if matched.checked:
+        lines.append(
+            f"{matched.agreeing} of {matched.checked} barcodes with a compartment and a position lie in it."
+            + ("" if matched.agreeing >= FEW_STRAY * matched.checked else " The two maps may be shifted or mixed up.")
+        )
+    lines += _alignment_lines(matched.alignments)
+    numbers: dict[str, Any] = {f"pairs_{status}": n for status, n in by_status.items()}
+    numbers |= {"live_cells": len(cells), "cells": imaged, "compartments_with_a_lost_cell": matched.hidden}
+    numbers |= {"barcodes_with_a_position": matched.checked, "barcodes_in_their_compartment": matched.agreeing}
+    numbers |= {"barcodes_in_table": known, "barcodes_sequenced": found, "barcodes_corrected": corrected}
+    for row in matched.alignments.itertuples():
+        place = f"{row.sample}_{row.fov}"
+        numbers[f"aligned_{place}"] = float(row.aligned)
+        numbers[f"alignment_residual_px_{place}"] = None if np.isnan(row.residual_px) else float(row.residual_px)
+    return {"lines": lines, "numbers": numbers}
+
+
+def _alignment_lines(alignments: pd.DataFrame) -> list[str]:
+    if alignments.empty:
+        return []
+    first = (
+        f"Barcodes were placed by position in {len(alignments)} fields: {alignments['aligned'].median():.0%} (median) "
+        f"lie in a compartment once the maps are shifted by {alignments['shift'].median():.2f} pitches."
+    )
+    return [first] + [
+        f"Field {row.sample}/{row.fov}: barcodes do not fit the compartments ({row.aligned:.0%} in one, shift "
+        f"{row.shift:.2f} pitches), so its {row.barcodes} barcodes are left out."
+        for row in alignments[~alignments["trusted"].astype(bool)].itertuples()
+    ]
+
+
+def counts_by_occupancy(pairs: pd.DataFrame, totals: pd.Series) -> pd.DataFrame:
+    """Return the counts and the occupancy of every compartment with exactly one barcode.
+
+    Parameters
+    ----------
+    pairs
+        The table of pairs.
+    totals
+        Total counts, indexed by sample and barcode.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``sample``, ``barcode``, ``occupancy`` and ``counts``, one row per barcode in no doubt.
+    """
+    one = pairs[(pairs["barcodes"] == 1).fillna(value=False).to_numpy(bool) & (pairs["status"] != "ambiguous")]
+    one = one.drop_duplicates(["sample", "barcode"])[["sample", "barcode", "occupancy"]]
+    one = one.assign(counts=totals.reindex(pd.MultiIndex.from_frame(one[["sample", "barcode"]])).to_numpy())
+    return one.dropna().astype({"occupancy": "int64"})
+
+
+def occupancy_report(table: pd.DataFrame) -> dict[str, Any]:
+    """Return lines and numbers on whether counts rise with the cells in a compartment.
+
+    They must, if images and barcodes belong together: a map that is off by one row makes the slope vanish.
+    """
+    numbers: dict[str, Any] = {}
+    for occupancy, group in table.groupby("occupancy"):
+        numbers |= {f"compartments_with_{occupancy}_cells": len(group)}
+        numbers |= {f"median_counts_with_{occupancy}_cells": float(group["counts"].median())}
+    if len(table) < MIN_FOR_SLOPE or table["occupancy"].nunique() < 2:
+        lines = ["Whether counts rise with the cells in a compartment is not estimable: occupancy hardly varies."]
+        return {"lines": lines, "numbers": numbers | {"counts_per_cell_slope": None, "counts_occupancy_rho": None}}
+    fit = linregress(table["occupancy"], table["counts"])
+    rho = spearmanr(table["occupancy"], table["counts"])
+    numbers |= {"counts_per_cell_slope": float(fit.slope), "counts_occupancy_rho": float(rho.statistic)}
+    numbers |= {"counts_occupancy_p": float(rho.pvalue)}
+    line = (
+        f"Counts per compartment {'rise' if fit.slope > 0 else 'do not rise'} with the cells seen in it: "
+        f"{fit.slope:.0f} more per cell over {len(table)} compartments "
+        f"(Spearman {rho.statistic:.2f}, p = {rho.pvalue:.2g})."
+    )
+    warning = "" if fit.slope > 0 and rho.pvalue < 0.05 else " This is what a wrong map of barcodes looks like."
+    return {"lines": [line + warning], "numbers": numbers}
+
+
+def paired_report(data: PairedData, pairs: pd.DataFrame, counts: StudyCounts) -> dict[str, Any]:
+    """Return lines and numbers on the paired data: cells, counts, blanks, and the check of counts by occupancy."""
+    singlets = int((pairs["status"] == "singlet").sum())
+    totals = np.asarray(data.counts.sum(axis=1)).ravel()
+    detected = np.asarray((data.counts > 0).sum(axis=1)).ravel()
+    blank = blank_totals(pairs, counts)
+    lines = [
+        f"{len(data.obs)} of {singlets} singlets have counts: {np.median(totals):.0f} counts and "
+        f"{np.median(detected):.0f} genes per cell (medians).",
+        f"{len(blank)} compartments without a live cell have {blank.mean():.0f} counts on average "
+        f"({blank.mean() / totals.mean():.1%} of a cell's): ambient RNA, and cells that died there."
+        if len(blank)
+        else "There is no barcode without a cell, so ambient RNA is not estimable.",
+    ]
+    numbers: dict[str, Any] = {"paired_cells": len(data.obs), "genes": len(data.genes), "singlets": singlets}
+    numbers |= {"median_counts": float(np.median(totals)), "median_genes": float(np.median(detected))}
+    numbers |= {"blank_compartments": len(blank), "mean_blank_counts": float(blank.mean()) if len(blank) else None}
+    numbers |= {f"paired_{sample}": int(n) for sample, n in data.obs["sample"].value_counts().sort_index().items()}
+    sister = data.obs["sister_fate"].value_counts()
+    numbers |= {f"sister_fate_{fate}": int(sister.get(fate, 0)) for fate in FATES}
+    check = occupancy_report(counts_by_occupancy(pairs, counts.totals))
+    return {"lines": lines + check["lines"], "numbers": numbers | check["numbers"]}

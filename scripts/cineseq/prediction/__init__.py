@@ -1,0 +1,1 @@
+"""Function predicted from expression and morphology, on groups that were held out."""

@@ -1,0 +1,99 @@
+"""What the prediction step says in words, and the numbers that other steps read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.prediction.figures import WORDS
+from cineseq.prediction.responses import readable
+
+SAID = ("technical_cycle_size", "class", "expression", "morphology", "embedding", "both")
+
+
+def report(
+    performance: pd.DataFrame,
+    contrasts: pd.DataFrame,
+    overlap: pd.DataFrame,
+    random_folds: dict[str, tuple[float, float]],
+    notes: tuple[str, ...],
+) -> dict[str, Any]:
+    """Return the step's report: one line per finding and flat numbers.
+
+    Parameters
+    ----------
+    performance, contrasts, overlap
+        The tables that are written.
+    random_folds
+        Per function, R2 of the quick procedure with the grouped folds and with random folds.
+    notes
+        Sentences about how it was done.
+    """
+    lines, numbers = list(notes), {}
+    for function, rows in performance.groupby("function", sort=False):
+        by_model = rows.set_index("model")
+        lines.append(_ladder_line(str(function), by_model))
+        lines += _contrast_lines(
+            str(function), contrasts[contrasts["function"] == function].set_index(["model_a", "model_b"])
+        )
+        for model, row in by_model.iterrows():
+            numbers |= {f"{function}.{model}.{key}": _finite(row[key]) for key in ("r2", "p_value", "q_value")}
+    for function, (grouped, by_chance) in random_folds.items():
+        lines.append(
+            f"{readable(function)}: folds that split the groups would claim R2 {by_chance:.2f} where folds that keep "
+            f"them whole give {grouped:.2f} (the modality that they flatter most, quick procedure)."
+        )
+        numbers[f"{function}.random_folds.r2"] = _finite(by_chance)
+    lines += [_overlap_line(row) for row in overlap.to_dict("records")]
+    return {"lines": lines, "numbers": numbers}
+
+
+def _ladder_line(function: str, rows: pd.DataFrame) -> str:
+    estimated = [m for m in SAID if m in rows.index and np.isfinite(rows.loc[m, "r2"])]
+    if not estimated:
+        return f"{readable(function)}: {rows['note'].iloc[0]}."
+    parts = []
+    for model in estimated:
+        row = rows.loc[model]
+        p = f", p {row['p_value']:.2g}" if np.isfinite(row["p_value"]) else ""
+        parts.append(f"{WORDS[model]} {row['r2']:.2f} ({row['r2_low']:.2f} to {row['r2_high']:.2f}{p})")
+    first = rows.loc[estimated[0]]
+    where = f"{int(first['n'])} cells of {int(first['groups'])} groups"
+    said = f"{readable(function)}: held-out R2 in {where}: {'; '.join(parts)}."
+    error = rows["circular_error"].dropna()
+    if len(error):
+        said += " Mean angular error: " + ", ".join(f"{WORDS[m]} {v:.3f}" for m, v in error.items()) + " turns."
+    return said
+
+
+def _contrast_lines(function: str, rows: pd.DataFrame) -> list[str]:
+    """Say whether both beats the better single modality and its shuffled control, or that this is not shown."""
+    singles = [m for m in ("expression", "morphology", "embedding") if ("both", m) in rows.index]
+    if ("both", "both_permuted") not in rows.index or not singles:
+        return []
+    needed = [rows.loc[("both", m)] for m in [*singles, "both_permuted"]]
+    least = min(singles, key=lambda m: rows.loc[("both", m), "delta_r2"])
+    gain = rows.loc[("both", least)]
+    verdict = "is shown to predict" if all(row["low"] > 0 for row in needed) else "is not shown to predict"
+    return [
+        f"{readable(function)}: expression and shape together {verdict} better than the better of them: "
+        f"{gain['delta_r2']:+.2f} ({gain['low']:.2f} to {gain['high']:.2f}) over {WORDS[least]}, "
+        f"{needed[-1]['delta_r2']:+.2f} ({needed[-1]['low']:.2f} to {needed[-1]['high']:.2f}) over shuffled shape."
+    ]
+
+
+def _overlap_line(row: dict[str, Any]) -> str:
+    name = readable(row["function"])
+    if pd.isna(row.get("shared")) or pd.notna(row.get("note")):
+        return f"{name}: {int(row['selected'])} selected genes; overlap with cluster markers {row['note']}."
+    return (
+        f"{name}: {int(row['shared'])} of {int(row['selected'])} selected genes are among "
+        f"{int(row['markers'])} cluster markers; {row['expected']:.1f} expected by chance "
+        f"(p {row['p_value']:.2g} for as many or more, {row['p_fewer']:.2g} for as few or fewer)."
+    )
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

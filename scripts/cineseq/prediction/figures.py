@@ -1,0 +1,152 @@
+"""The figures of the prediction step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from textwrap import wrap
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from cineseq.files import replacing
+from cineseq.prediction.performance import Ladder
+from cineseq.prediction.responses import readable
+
+BLUE, ORANGE, GREY, GREEN, PINK = "#0072B2", "#D55E00", "#9a9a9a", "#009E73", "#CC79A7"
+SAMPLE_COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#000000", "#8c6d1f")
+WORDS = {
+    "mean": "mean",
+    "technical": "technical",
+    "size": "size only",
+    "cycle": "cell cycle",
+    "technical_cycle_size": "technical + cycle + size",
+    "class": "class mean",
+    "expression": "expression",
+    "morphology": "morphology",
+    "embedding": "image embedding",
+    "both": "both (expression + shape)",
+    "both_late": "both, stacked",
+    "both_permuted": "both, shape shuffled",
+}
+MODALITIES = ("expression", "morphology", "embedding", "both", "both_late")
+MOST_PANELS = 12
+LABELLED_GENES = 10
+
+
+def draw_ladder(performance: pd.DataFrame, ladders: Sequence[Ladder], path: Path) -> None:
+    """Draw R2 of every model with its interval, and the range of its permutation null, one panel per function."""
+    by_name = {ladder.response.name: ladder for ladder in ladders}
+
+    def draw(axes: Axes, name: str) -> None:
+        rows = performance[performance["function"] == name].set_index("model").reindex(list(WORDS)[::-1])
+        rows = rows[rows["r2"].notna()]
+        for height, (model, row) in enumerate(zip(rows.index, rows.itertuples(), strict=True)):
+            null = by_name[name].fits[model].null
+            if len(null):
+                low, high = np.nanquantile(null, [0, 0.95])
+                axes.plot([low, high], [height - 0.28] * 2, color=GREY, lw=4, solid_capstyle="butt", alpha=0.6)
+            colour = BLUE if model in MODALITIES else GREY
+            axes.plot([row.r2_low, row.r2_high], [height, height], color=colour, lw=1.5)
+            axes.plot(row.r2, height, "o", color=colour, ms=6)
+            stars = f"  q = {row.q_value:.2g}" if np.isfinite(row.q_value) else ""
+            axes.text(1.01, height, stars, transform=axes.get_yaxis_transform(), va="center", fontsize=7)
+        axes.axvline(0, color="black", lw=0.7)
+        axes.set_yticks(range(len(rows)), [WORDS[model] for model in rows.index])
+        axes.set_xlabel("held-out R² against the training mean")
+        axes.set_title(readable(name))
+
+    note = "Dot and line: R² and 95 % interval from resampling groups. Grey bar: permutation null."
+    _panels([ladder.response.name for ladder in ladders], draw, path, size=(5.4, 3.6), note=note)
+
+
+def draw_scatter(ladders: Sequence[Ladder], path: Path) -> None:
+    """Draw predicted against measured values of held-out cells, coloured by sample, best modality of each function."""
+    by_name = {ladder.response.columns[0]: ladder for ladder in ladders}
+
+    def draw(axes: Axes, name: str) -> None:
+        ladder = by_name[name]
+        estimated = ladder.estimated()
+        total = np.square(ladder.cells.values - ladder.baseline()).sum()
+        score = {
+            m: 1 - np.square(ladder.cells.values - estimated[m]).sum() / total for m in MODALITIES if m in estimated
+        }
+        best = max(score, key=score.__getitem__) if score else "mean"
+        measured, predicted = ladder.cells.values[:, 0], estimated[best][:, 0]
+        for number, sample in enumerate(pd.unique(ladder.samples)[: len(SAMPLE_COLOURS)]):
+            own = ladder.samples == sample
+            axes.plot(measured[own], predicted[own], ".", color=SAMPLE_COLOURS[number], ms=4, alpha=0.7, label=sample)
+        rest = ~np.isin(ladder.samples, pd.unique(ladder.samples)[: len(SAMPLE_COLOURS)])
+        axes.plot(
+            measured[rest], predicted[rest], ".", color=GREY, ms=4, alpha=0.5, label="others" if rest.any() else None
+        )
+        ends = [measured.min(), measured.max()]
+        axes.plot(ends, ends, color="black", lw=0.7, ls="--")
+        axes.set_xlabel(f"{readable(name)}, measured")
+        axes.set_ylabel("predicted, cell held out")
+        axes.set_title(f"{readable(name)}: {WORDS[best]}, R² = {score.get(best, 0):.2f}")
+        axes.legend(fontsize=6, frameon=False, markerscale=1.5)
+
+    _panels(
+        list(by_name),
+        draw,
+        path,
+        size=(4.2, 3.8),
+        note="Every cell was predicted by a model that saw none of its group.",
+    )
+
+
+def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
+    """Draw how often each gene was selected against its partial correlation, cluster markers apart."""
+
+    def draw(axes: Axes, name: str) -> None:
+        rows = genes[genes["function"] == name]
+        marker = rows["is_marker"].fillna(value=False).to_numpy(bool)
+        for own, colour, label in ((~marker, BLUE, "not a cluster marker"), (marker, ORANGE, "cluster marker")):
+            part = rows[own]
+            if len(part):
+                axes.plot(
+                    part["univariate_rho"], part["frequency"], "o", color=colour, ms=4, alpha=0.6, mew=0, label=label
+                )
+        top = rows.nlargest(LABELLED_GENES, "frequency")
+        for row in top[top["frequency"] >= threshold / 2].itertuples():
+            axes.annotate(row.gene, (row.univariate_rho, row.frequency), (3, 2), textcoords="offset points", fontsize=6)
+        axes.axhline(threshold, color="black", lw=0.7, ls="--")
+        axes.set_ylim(-0.03, 1.05)
+        axes.set_xlabel("partial Spearman correlation with function")
+        axes.set_ylabel("share of half-samples that select the gene")
+        axes.set_title(readable(name))
+        axes.legend(fontsize=6, frameon=False)
+
+    note = f"Genes above the dashed line ({threshold:g}) count as selected predictors; an association, not a mechanism."
+    _panels(list(dict.fromkeys(genes["function"])), draw, path, size=(4.6, 3.8), note=note)
+
+
+def _panels(
+    names: list[str], draw: Callable[[Axes, str], None], path: Path, *, size: tuple[float, float], note: str
+) -> None:
+    """Draw one panel per name in rows of three, and write the figure."""
+    shown = names[:MOST_PANELS]
+    columns = max(1, min(3, len(shown)))
+    rows = max(1, -(-len(shown) // columns))
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows + 0.3))
+    FigureCanvasSVG(figure)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_visible(False)
+    for axes, name in zip(grid.flat, shown, strict=False):
+        axes.set_visible(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        draw(axes, name)
+    if not shown:
+        note = "Nothing could be estimated."
+    elif len(names) > len(shown):
+        note += f" The first {len(shown)} of {len(names)} are shown."
+    figure.text(0.01, 0.01, "\n".join(wrap(note, int(16 * size[0] * columns))), fontsize=7, color="#444444")
+    figure.tight_layout(rect=(0, 0.05, 1, 1))
+    with replacing(path) as temporary, mpl.rc_context({"svg.hashsalt": "cineseq"}):
+        figure.savefig(temporary, metadata={"Date": None})

@@ -1,0 +1,215 @@
+"""Folds that keep whole what must not be shared between training and testing."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import GroupKFold
+
+from cineseq.config.prediction import Folds
+from cineseq.errors import UserError
+
+FEWEST_GROUPS = 3
+FAMILY = "family"
+logger = logging.getLogger(__name__)
+
+
+class NotEstimableError(ValueError):
+    """What was asked for cannot be estimated from these cells; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class FoldPlan:
+    """How the cells are split.
+
+    Attributes
+    ----------
+    units
+        Number of the group that each cell is kept together with, 0 to ``groups`` - 1, shape (cells,).
+    fold
+        Number of the outer fold that tests each cell, shape (cells,).
+    level
+        The columns that make a group, strongest first.
+    notes
+        What a reader should know about the choice, one sentence each.
+    """
+
+    units: np.ndarray
+    fold: np.ndarray
+    level: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def groups(self) -> int:
+        """How many groups there are."""
+        return int(self.units.max()) + 1
+
+    @property
+    def folds(self) -> int:
+        """How many outer folds there are."""
+        return int(self.fold.max()) + 1
+
+    def splits(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return positions of training and test cells of every outer fold."""
+        return [(np.flatnonzero(self.fold != k), np.flatnonzero(self.fold == k)) for k in range(self.folds)]
+
+
+def plan_folds(obs: pd.DataFrame, settings: Folds) -> FoldPlan:
+    """Split cells by the strongest grouping that has enough groups, families whole.
+
+    The first of ``settings.groups`` is left out whole when it has at least ``outer_min_samples`` groups; else its
+    combination with the second, and so on. Where none has as many, the one with the most groups is taken.
+
+    Parameters
+    ----------
+    obs
+        One row per cell, with the columns that ``settings.groups`` names (or ``group_`` and the name).
+    settings
+        The section ``folds`` of the configuration.
+
+    Returns
+    -------
+    FoldPlan
+        Deterministic for the same cells in the same order.
+
+    Raises
+    ------
+    NotEstimableError
+        With fewer cells than ``min_cells`` or fewer than three groups.
+    UserError
+        When a grouping is not a column.
+    """
+    if len(obs) < settings.min_cells:
+        msg = f"only {len(obs)} cells with a value, fewer than folds.min_cells = {settings.min_cells}"
+        raise NotEstimableError(msg)
+    levels = _levels(obs, settings)
+    counts = {level: int(units.max()) + 1 for level, units in levels.items()}
+    enough = [level for level, count in counts.items() if count >= settings.outer_min_samples]
+    level = enough[0] if enough else max(counts, key=counts.__getitem__)
+    if counts[level] < FEWEST_GROUPS:
+        named = " and ".join(level)
+        plural = "" if counts[level] == 1 else "s"
+        msg = f"only {counts[level]} group{plural} by {named}, but {FEWEST_GROUPS} are needed to hold some out"
+        raise NotEstimableError(msg)
+    folds = min(settings.outer, counts[level])
+    return FoldPlan(
+        levels[level], grouped_folds(levels[level], folds), level, _notes(obs, settings, level, counts, folds)
+    )
+
+
+def group_columns(obs: pd.DataFrame, names: list[str], key: str) -> list[str]:
+    """Return the columns of ``obs`` that grouping names stand for: the name itself, or ``group_`` and the name.
+
+    Raises
+    ------
+    UserError
+        When there is neither.
+    """
+    found = []
+    for name in names:
+        column = next((c for c in (name, f"group_{name}") if c in obs.columns), None)
+        if column is None:
+            msg = (
+                f"{key}: '{name}' is not a column of the paired cells; name one of "
+                f"{sorted(c for c in obs.columns if obs[c].nunique() < len(obs))}."
+            )
+            raise UserError(msg)
+        found.append(column)
+    return found
+
+
+def joint_labels(obs: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    """Return the number of each cell's joint value of some columns, shape (cells,); missing is a value of its own."""
+    if not columns:
+        return np.zeros(len(obs), dtype=int)
+    text = obs[columns].astype("string").fillna("")
+    return text.groupby(columns, sort=True).ngroup().to_numpy()
+
+
+def family_labels(obs: pd.DataFrame) -> np.ndarray:
+    """Return the number of each cell's family, shape (cells,); a cell of unknown family is one of its own."""
+    if FAMILY not in obs.columns:
+        return np.arange(len(obs))
+    family = obs[FAMILY].astype("string").fillna("")
+    codes = pd.factorize(family)[0]
+    return np.where(family == "", len(obs) + np.arange(len(obs)), codes)
+
+
+def merged(*labelings: np.ndarray) -> np.ndarray:
+    """Return the finest grouping that keeps every group of every labeling whole, numbered by first appearance.
+
+    Groups that share a cell are merged, and again until nothing more is shared (connected components).
+    """
+    cells = len(labelings[0])
+    rows, columns, offset = [], [], cells
+    for labels in labelings:
+        codes = pd.factorize(labels)[0]
+        rows.append(np.arange(cells))
+        columns.append(codes + offset)
+        offset += codes.max() + 1
+    ends = (np.concatenate(rows), np.concatenate(columns))
+    graph = sparse.coo_matrix((np.ones(len(ends[0])), ends), shape=(offset, offset))
+    return pd.factorize(connected_components(graph, directed=False)[1][:cells])[0]
+
+
+def grouped_folds(units: np.ndarray, folds: int) -> np.ndarray:
+    """Deal groups to folds of about equal size; return the fold of every cell, shape (cells,)."""
+    fold = np.empty(len(units), dtype=int)
+    for number, (_, test) in enumerate(GroupKFold(folds).split(units, groups=units)):
+        fold[test] = number
+    return fold
+
+
+def inner_splits(units: np.ndarray, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Split the training cells of one outer fold by their groups.
+
+    Parameters
+    ----------
+    units
+        Groups of the training cells, shape (training cells,), at least two different.
+    folds
+        Folds wanted; there are fewer where there are fewer groups.
+
+    Returns
+    -------
+    list of tuple
+        Positions among the training cells of the inner training and validation cells.
+    """
+    folds = min(folds, len(np.unique(units)))
+    return list(GroupKFold(folds).split(units, groups=units))
+
+
+def _levels(obs: pd.DataFrame, settings: Folds) -> dict[tuple[str, ...], np.ndarray]:
+    family = family_labels(obs)
+    columns = group_columns(obs, [n for n in settings.groups if n != FAMILY], "folds.groups")
+    if not columns:
+        return {(FAMILY,): merged(family)}
+    prefixes = [columns[: k + 1] for k in range(len(columns))]
+    return {tuple(prefix): merged(joint_labels(obs, prefix), family) for prefix in prefixes}
+
+
+def _notes(
+    obs: pd.DataFrame, settings: Folds, level: tuple[str, ...], counts: dict[tuple[str, ...], int], folds: int
+) -> tuple[str, ...]:
+    strongest = next(iter(counts))
+    notes = [f"{folds} outer folds hold out {counts[level]} groups by {' and '.join(level)}, families whole."]
+    if level != strongest and counts[strongest] == 1:
+        notes.append(
+            f"There is only one {strongest[0]}: nothing is known about how the result carries over to another."
+        )
+    elif level != strongest:
+        notes.append(
+            f"{counts[strongest]} groups by {strongest[0]} are fewer than folds.outer_min_samples = "
+            f"{settings.outer_min_samples}, so whole groups of that kind are not left out."
+        )
+    if folds < settings.outer:
+        notes.append(f"There are fewer groups than the {settings.outer} folds asked for.")
+    largest = np.bincount(merged(joint_labels(obs, list(level)))).max() / len(obs)
+    if largest > 0.5:
+        notes.append(f"One group holds {largest:.0%} of the cells.")
+    return tuple(notes)

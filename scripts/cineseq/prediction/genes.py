@@ -1,0 +1,261 @@
+"""Which genes predict a function: how stably, with which others, and whether they are cluster markers."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+import pandas as pd
+from scipy import stats
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import squareform
+
+from cineseq.clustering.function_share import eta_squared
+from cineseq.config.prediction import Prediction
+from cineseq.prediction.blocks import Block
+from cineseq.prediction.nets import PathGrid, path
+from cineseq.prediction.outer import workers
+from cineseq.prediction.transform import standardised
+from cineseq.statistics.correlation import partial_spearman
+from cineseq.statistics.fdr import benjamini_hochberg
+from cineseq.statistics.r2 import centred
+
+logger = logging.getLogger(__name__)
+RATIO = 0.5
+GRID = PathGrid((RATIO,), alphas=20, smallest=0.1)
+
+
+@dataclass(frozen=True)
+class Stability:
+    """How often each gene was selected.
+
+    Attributes
+    ----------
+    frequency
+        Share of half-samples, shape (genes,).
+    sign
+        Mean sign of the coefficient over the half-samples that selected the gene; NaN for a gene never selected.
+    per_half
+        Genes taken from each half-sample.
+    """
+
+    frequency: np.ndarray
+    sign: np.ndarray
+    per_half: int
+
+
+def genes_per_half(genes: int, threshold: float, false_genes: float) -> int:
+    """Return how many genes each half-sample may select so that falsely selected ones stay below a bound.
+
+    The bound on their expected number is q^2 / ((2 threshold - 1) genes) for q genes per half-sample.
+
+    References
+    ----------
+    Meinshausen and Buhlmann, J. R. Stat. Soc. B 72 (2010) 417, theorem 1.
+    """
+    return max(1, int(np.sqrt(false_genes * (2 * threshold - 1) * genes)))
+
+
+def complementary_halves(units: np.ndarray, pairs: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return positions of the cells of random halves of the groups, each half followed by its complement.
+
+    References
+    ----------
+    Shah and Samworth, J. R. Stat. Soc. B 75 (2013) 55.
+    """
+    groups = np.unique(units)
+    halves = []
+    for _ in range(pairs):
+        first = rng.permutation(groups)[: len(groups) // 2]
+        inside = np.isin(units, first)
+        halves += [np.flatnonzero(inside), np.flatnonzero(~inside)]
+    return halves
+
+
+def stability(
+    block: Block,
+    response: np.ndarray,
+    units: np.ndarray,
+    strata: np.ndarray,
+    *,
+    settings: Prediction,
+    seed: int,
+    threads: int,
+) -> Stability:
+    """Select genes by elastic net on half-samples of the groups and count how often each is among the first.
+
+    Gene and function are centred within strata first, so that a difference between samples or fields selects nothing.
+
+    Parameters
+    ----------
+    block
+        Normalised expression, shape (cells, genes).
+    response
+        The function, shape (cells,).
+    units, strata
+        Groups that halves keep whole, and strata of the null, each shape (cells,).
+    settings
+        The section ``prediction`` of the configuration.
+    seed, threads
+        Seeds the halves; worker processes.
+
+    References
+    ----------
+    Meinshausen and Buhlmann, J. R. Stat. Soc. B 72 (2010) 417.
+    """
+    usable = (block.values != 0).mean(axis=0) >= settings.min_detected
+    centred_block = Block(centred(block.values[:, usable], strata), tuple(np.array(block.names, object)[usable]))
+    own = centred(response[:, None], strata)[:, 0]
+    most = genes_per_half(int(usable.sum()), settings.selected_frequency, settings.false_genes)
+    halves = complementary_halves(units, settings.half_samples // 2, np.random.default_rng(seed))
+    signs = np.array(
+        workers(threads)(joblib.delayed(_first_selected)(centred_block, own, half, most) for half in halves)
+    )
+    frequency, sign = np.zeros(len(usable)), np.full(len(usable), np.nan)
+    frequency[usable] = (signs != 0).mean(axis=0)
+    chosen = np.flatnonzero(usable)[(signs != 0).any(axis=0)]
+    sign[chosen] = signs.sum(axis=0)[(signs != 0).any(axis=0)] / np.abs(signs).sum(axis=0)[(signs != 0).any(axis=0)]
+    return Stability(frequency, sign, most)
+
+
+def modules(values: np.ndarray, correlation: float) -> np.ndarray:
+    """Return the number of each gene's module, by average linkage on 1 - |r|; shape (genes,), from 1.
+
+    Parameters
+    ----------
+    values
+        Shape (cells, genes).
+    correlation
+        Mean absolute correlation at which two modules are still joined.
+    """
+    if values.shape[1] < 2:
+        return np.ones(values.shape[1], dtype=int)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distance = 1 - np.abs(np.nan_to_num(np.corrcoef(values.T)))
+    np.fill_diagonal(distance, 0)
+    tree = linkage(squareform((distance + distance.T) / 2, checks=False), "average")
+    return fcluster(tree, 1 - correlation, "distance")
+
+
+def gene_rows(
+    function: str,
+    block: Block,
+    response: np.ndarray,
+    found: Stability,
+    *,
+    covariates: np.ndarray,
+    strata: np.ndarray,
+    module_correlation: float,
+) -> pd.DataFrame:
+    """Return one row per gene of a function: stability, module and partial correlation.
+
+    Parameters
+    ----------
+    function
+        Its name.
+    block, response
+        Normalised expression and the function of the same cells.
+    found
+        From :func:`stability`.
+    covariates
+        Technical covariates, shape (cells, covariates), without missing values; their ranks and indicators of the
+        strata are taken out of gene and function.
+    strata
+        Shape (cells,).
+    module_correlation
+        See :func:`modules`.
+    """
+    indicators = np.eye(strata.max() + 1)[strata]
+    design = np.column_stack([stats.rankdata(covariates, axis=0), indicators])
+    rho, p = partial_spearman(block.values, response, design)
+    rows = pd.DataFrame({"function": function, "gene": block.names, "frequency": found.frequency, "sign": found.sign})
+    seen = np.flatnonzero(found.frequency > 0)
+    module = np.full(len(rows), None, dtype=object)
+    numbers = modules(centred(block.values[:, seen], strata), module_correlation)
+    module[seen] = [f"m{number}" for number in numbers]
+    return rows.assign(module=module, univariate_rho=rho, q_value=benjamini_hochberg(p))
+
+
+def with_clusters(rows: pd.DataFrame, markers: pd.DataFrame | None, eta2: pd.Series | None) -> pd.DataFrame:
+    """Add to gene rows whether each gene is a cluster marker, and its share of variance between clusters."""
+    cluster = None if markers is None else markers[markers["comparison"] == "cluster"]
+    is_marker = pd.Series(pd.NA, index=rows.index, dtype="boolean")
+    if cluster is not None and len(cluster):
+        by_gene = cluster.groupby("gene")["is_marker"].any()
+        is_marker = rows["gene"].map(by_gene).astype("boolean")
+    share = np.nan if eta2 is None else rows["gene"].map(eta2)
+    return rows.assign(is_marker=is_marker, cluster_eta2=share)
+
+
+def cluster_eta2(block: Block | None, clusters: pd.Series | None) -> pd.Series | None:
+    """Return the share of each gene's variance that lies between clusters; None without clusters.
+
+    Parameters
+    ----------
+    block
+        Normalised expression.
+    clusters
+        Cluster of each cell of the block; missing for cells without one.
+    """
+    if block is None or clusters is None or clusters.dropna().nunique() < 2:
+        return None
+    known = clusters.notna().to_numpy()
+    return pd.Series(eta_squared(block.values[known].T, pd.factorize(clusters[known])[0]), index=list(block.names))
+
+
+def overlap_row(function: str, rows: pd.DataFrame, selected_frequency: float) -> dict[str, object]:
+    """Test whether the selected genes of a function and the cluster markers share more or fewer genes than by chance.
+
+    Parameters
+    ----------
+    function
+        Its name.
+    rows
+        Its gene rows with ``is_marker``; the genes tested in both analyses are the universe.
+    selected_frequency
+        Frequency from which a gene counts as selected.
+    """
+    both = rows[rows["is_marker"].notna()]
+    if not len(both):
+        return {
+            "function": function,
+            "selected": int((rows["frequency"] >= selected_frequency).sum()),
+            "note": "not estimable: no table of cluster markers",
+        }
+    marker = both["is_marker"].to_numpy(bool)
+    chosen = (both["frequency"] >= selected_frequency).to_numpy()
+    shared, markers, selected = int((marker & chosen).sum()), int(marker.sum()), int(chosen.sum())
+    row = {"function": function, "selected": selected, "markers": markers, "shared": shared}
+    if not selected or not markers:
+        return row | {
+            "note": f"not estimable: {'no gene was selected' if not selected else 'there is no cluster marker'}"
+        }
+    chance = stats.hypergeom(len(both), markers, selected)
+    return row | {
+        "jaccard": shared / (markers + selected - shared),
+        "expected": chance.mean(),
+        "p_value": min(1.0, chance.sf(shared - 1)),
+        "p_fewer": min(1.0, chance.cdf(shared)),
+        "note": None,
+    }
+
+
+def _first_selected(block: Block, response: np.ndarray, half: np.ndarray, most: int) -> np.ndarray:
+    """Return the signs of the first genes that enter the path on one half-sample, 0 for all others."""
+    scaled = standardised(block, half, 0.0, None)
+    signs = np.zeros(len(block.names))
+    own = response[half] - response[half].mean()
+    if not scaled.values.shape[1] or not own.any():
+        return signs
+    train = np.asfortranarray(scaled.values[half])
+    largest = np.abs(train.T @ own).max() / len(own) / RATIO
+    coefficients = path(train, own, RATIO, np.geomspace(largest, largest * GRID.smallest, GRID.alphas), GRID)
+    entered = np.where((coefficients != 0).any(axis=1), (coefficients != 0).argmax(axis=1), GRID.alphas)
+    last = coefficients[np.arange(len(entered)), np.minimum(entered, GRID.alphas - 1)]
+    order = np.lexsort((-np.abs(last), entered))[:most]
+    order = order[entered[order] < GRID.alphas]
+    positions = {name: number for number, name in enumerate(block.names)}
+    signs[[positions[scaled.names[i]] for i in order]] = np.sign(last[order])
+    return signs

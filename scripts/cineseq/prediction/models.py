@@ -1,0 +1,204 @@
+"""The ladder of models: out-of-fold predictions of each, and the null of the whole nested procedure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cineseq.config.prediction import Folds, Prediction
+from cineseq.prediction.blocks import Block, joined
+from cineseq.prediction.folds import FoldPlan
+from cineseq.prediction.nets import PathGrid
+from cineseq.prediction.outer import LINEAR, STACKED, Procedure, out_of_fold
+from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
+
+NULL_RATIO = 0.5
+NULL_SMALLEST = 0.05
+UNCHANGED = "the same in every stratum of the null, so it has no p-value"
+ABSENT = {
+    "expression": "no counts in the paired data",
+    "morphology": "no morphology in the paired data",
+    "embedding": "no embedding in the paired data",
+    "technical": "no technical covariate in the paired data",
+    "size": "no morphology column matches prediction.size_features",
+    "cycle": "no cell-cycle scores (too few cell-cycle genes, or clusters were not made)",
+    "technical_cycle_size": "no technical, cell-cycle or size covariate",
+    "class": "all cells are of one class",
+    "both": "needs counts and morphology or an embedding",
+    "both_late": "needs counts and morphology or an embedding",
+    "both_permuted": "needs counts and morphology or an embedding",
+}
+
+
+@dataclass(frozen=True)
+class ModelFit:
+    """One model of one function.
+
+    Attributes
+    ----------
+    predicted
+        Out-of-fold predictions, shape (cells, columns); None where the model cannot be estimated.
+    note
+        Why it cannot be, or how to read it.
+    quick
+        R2 of the quicker procedure that the null shares; NaN where there is no null.
+    null
+        R2 of that procedure under permutation, shape (permutations,).
+    """
+
+    predicted: np.ndarray | None
+    note: str = ""
+    quick: float = float("nan")
+    null: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What is known about the cells of one function: everything that all models share.
+
+    Attributes
+    ----------
+    values
+        The function, shape (cells, columns).
+    plan
+        How the cells are split.
+    strata
+        Within which the null permutes, shape (cells,).
+    families
+        What the null moves as blocks, shape (cells,).
+    classes
+        Class labels, shape (cells,).
+    """
+
+    values: np.ndarray
+    plan: FoldPlan
+    strata: np.ndarray
+    families: np.ndarray
+    classes: np.ndarray
+
+
+def full_procedure(settings: Prediction, folds: Folds) -> Procedure:
+    """Return the procedure of the headline."""
+    grid = PathGrid(tuple(settings.l1_ratios), settings.alphas)
+    return Procedure(grid, folds.inner, settings.min_detected, settings.max_genes)
+
+
+def quick_procedure(settings: Prediction, folds: Folds) -> Procedure:
+    """Return the shorter procedure that permutations and the value that is compared with them share."""
+    grid = PathGrid((NULL_RATIO,), settings.null_alphas, NULL_SMALLEST)
+    return Procedure(grid, min(3, folds.inner), settings.min_detected, settings.max_genes)
+
+
+def fit_ladder(
+    blocks: dict[str, Block | None],
+    cells: Cells,
+    *,
+    settings: Prediction,
+    folds: Folds,
+    seed: int,
+    threads: int,
+) -> dict[str, ModelFit]:
+    """Fit every model of the ladder on the same cells and folds, with its null.
+
+    Parameters
+    ----------
+    blocks
+        From :func:`cineseq.prediction.blocks.all_blocks`, of these cells.
+    cells
+        The function of the cells and how they are grouped.
+    settings, folds
+        The sections ``prediction`` and ``folds`` of the configuration.
+    seed
+        Seeds the permutations and the shuffled morphology.
+    threads
+        Worker processes.
+
+    Returns
+    -------
+    dict
+        One fit per model name, in the order of the ladder.
+    """
+    rng = np.random.default_rng(seed)
+    designs = model_blocks(blocks, cells, rng)
+    plan = cells.plan
+    found = out_of_fold(designs, cells.values, plan, full_procedure(settings, folds), threads)
+    permuted = permuted_responses(cells, settings.permutations, rng)
+    tested = {name: parts for name, parts in designs.items() if name != "both_permuted"}
+    quick = out_of_fold(tested, permuted.reshape(len(permuted), -1), plan, quick_procedure(settings, folds), threads)
+    fits = {"mean": ModelFit(training_mean(cells.values, plan), "baseline")}
+    for name in (*LINEAR, *STACKED, "both", "both_late", "both_permuted"):
+        if name not in found:
+            fits[name] = ModelFit(None, f"not estimable: {ABSENT[name]}")
+        else:
+            fits[name] = _with_null(name, found[name], quick.get(name), permuted, plan=plan, note=_note(name, blocks))
+    return fits
+
+
+def model_blocks(
+    blocks: dict[str, Block | None], cells: Cells, rng: np.random.Generator
+) -> dict[str, tuple[Block, ...]]:
+    """Return the blocks of every model that can be estimated.
+
+    ``both_permuted`` holds expression and the same morphology and embedding with rows shuffled within stratum and
+    class: what "both" gains over it needs the right cell's shape.
+    """
+    designs = {name: (blocks[name],) for name in (*LINEAR, *STACKED) if blocks.get(name) is not None}
+    covariates = joined(*(blocks.get(name) for name in ("technical", "cycle", "size")))
+    if covariates is not None:
+        designs["technical_cycle_size"] = (covariates,)
+    shapes = tuple(blocks[name] for name in ("morphology", "embedding") if blocks.get(name) is not None)
+    if blocks.get("expression") is not None and shapes:
+        within = [f"{stratum} {label}" for stratum, label in zip(cells.strata, cells.classes, strict=True)]
+        strata = np.unique(within, return_inverse=True)[1]
+        rows = draw_rows(exchangeable_blocks(strata, np.arange(len(strata))), rng)
+        designs["both"] = (blocks["expression"], *shapes)
+        designs["both_permuted"] = (blocks["expression"], *(b.rows(rows) for b in shapes))
+    return designs
+
+
+def permuted_responses(cells: Cells, permutations: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the function as measured and permuted, shape (cells, 1 + permutations, columns).
+
+    Cells are permuted within strata; the cells of a family keep together and change places with a family of the same
+    size (see :func:`cineseq.statistics.permutation.exchangeable_blocks`).
+    """
+    exchange = exchangeable_blocks(cells.strata, cells.families)
+    rows = [np.arange(len(cells.values)), *(draw_rows(exchange, rng) for _ in range(permutations))]
+    return cells.values[np.column_stack(rows)]
+
+
+def training_mean(values: np.ndarray, plan: FoldPlan) -> np.ndarray:
+    """Return for every cell the mean over the training cells of its fold; same shape as ``values``."""
+    mean = np.empty_like(values)
+    for train, test in plan.splits():
+        mean[test] = values[train].mean(axis=0)
+    return mean
+
+
+def quick_r2(predicted: np.ndarray, permuted: np.ndarray, plan: FoldPlan) -> np.ndarray:
+    """Return the R2 of each permutation, summed over the columns of the function; shape (1 + permutations,)."""
+    residual = np.square(permuted - predicted.reshape(permuted.shape)).sum(axis=(0, 2))
+    baseline = np.square(permuted - training_mean(permuted, plan)).sum(axis=(0, 2))
+    return 1 - residual / np.where(baseline > 0, baseline, np.nan)
+
+
+def _with_null(
+    name: str, predicted: np.ndarray, quick: np.ndarray | None, permuted: np.ndarray, *, plan: FoldPlan, note: str
+) -> ModelFit:
+    if quick is None or permuted.shape[1] == 1:
+        return ModelFit(predicted, note)
+    values = quick_r2(quick, permuted, plan)
+    if np.allclose(values, values[0], atol=1e-9) and np.abs(values[0]) > 1e-9:
+        return ModelFit(predicted, "; ".join(filter(None, [note, UNCHANGED])))
+    told = f"p-value of the quicker procedure, R2 {values[0]:.3f}" if name not in LINEAR else ""
+    return ModelFit(predicted, "; ".join(filter(None, [note, told])), float(values[0]), values[1:])
+
+
+def _note(name: str, blocks: dict[str, Block | None]) -> str:
+    if name == "both_permuted":
+        return "control: morphology and embedding rows shuffled within stratum and class"
+    if name == "technical_cycle_size":
+        lacking = [part for part in ("technical", "cycle", "size") if blocks.get(part) is None]
+        return f"without {' and '.join(lacking)}" if lacking else ""
+    return ""

@@ -1,0 +1,146 @@
+"""Out-of-fold predictions of many models and many responses over the same outer folds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import joblib
+import numpy as np
+
+from cineseq.prediction.blocks import Block
+from cineseq.prediction.folds import FoldPlan, inner_splits
+from cineseq.prediction.nets import NestedFit, PathGrid, Split, least_squares, nested_elastic_net, stack
+from cineseq.prediction.transform import design
+from cineseq.progress import progress
+
+logger = logging.getLogger(__name__)
+LINEAR = ("technical", "size", "cycle", "technical_cycle_size", "class")
+STACKED = ("expression", "morphology", "embedding")
+RESPONSES_PER_TASK = 25
+Learner = Callable[[np.ndarray, np.ndarray, np.ndarray, list[Split], PathGrid], NestedFit]
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """How models are fitted inside an outer fold.
+
+    Attributes
+    ----------
+    grid
+        Penalties of the elastic nets.
+    inner
+        Grouped inner folds that choose among them.
+    min_detected, max_genes
+        Which genes enter, see :func:`cineseq.prediction.transform.kept_genes`.
+    """
+
+    grid: PathGrid
+    inner: int
+    min_detected: float
+    max_genes: int | None
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One fit: a model in an outer fold, for some of the responses."""
+
+    model: str
+    fold: int
+    responses: slice
+
+
+def out_of_fold(
+    designs: dict[str, tuple[Block, ...]], responses: np.ndarray, plan: FoldPlan, procedure: Procedure, threads: int
+) -> dict[str, np.ndarray]:
+    """Predict every cell by models that saw none of its group.
+
+    Parameters
+    ----------
+    designs
+        Blocks of every model; those in ``LINEAR`` are fitted by least squares, the others by elastic net.
+    responses
+        Shape (cells, responses).
+    plan
+        Outer folds and groups.
+    procedure
+        What happens inside an outer fold.
+    threads
+        Worker processes.
+
+    Returns
+    -------
+    dict
+        Predictions per model, each of the shape of ``responses``; ``both_late`` is added where expression and another
+        block were fitted.
+    """
+    splits = plan.splits()
+    tasks = _tasks(designs, responses.shape[1], len(splits))
+    calls = (
+        joblib.delayed(_fit_fold)(
+            designs[t.model], responses[:, t.responses], splits[t.fold], plan.units, procedure, learn=_learner(t.model)
+        )
+        for t in tasks
+    )
+    predicted = {name: np.empty_like(responses) for name in designs}
+    parts: dict[tuple[int, int], dict[str, NestedFit]] = {}
+    for task, fit in zip(progress(tasks, "Fits", logger), workers(threads, "generator")(calls), strict=False):
+        predicted[task.model][splits[task.fold][1], task.responses] = fit.test
+        if task.model in STACKED:
+            parts.setdefault((task.fold, task.responses.start), {})[task.model] = fit
+    if "expression" in designs and len(set(designs) & set(STACKED)) > 1:
+        predicted["both_late"] = _stacked(parts, responses, splits)
+    return predicted
+
+
+def workers(threads: int, returned: Literal["list", "generator"] = "list") -> joblib.Parallel:
+    """Return a pool of processes with one BLAS thread each; with one thread the calls run in this process."""
+    return joblib.Parallel(n_jobs=threads, backend="loky", inner_max_num_threads=1, return_as=returned)
+
+
+def _tasks(designs: dict[str, tuple[Block, ...]], responses: int, folds: int) -> list[_Task]:
+    """Return every fit, the widest models first so that workers end together."""
+    widest = sorted(designs, key=lambda name: -sum(len(b.names) for b in designs[name]))
+    return [
+        _Task(name, fold, slice(start, min(start + step, responses)))
+        for name in widest
+        for step in [responses if name in LINEAR else RESPONSES_PER_TASK]
+        for fold in range(folds)
+        for start in range(0, responses, step)
+    ]
+
+
+def _learner(model: str) -> Learner:
+    return least_squares if model in LINEAR else nested_elastic_net
+
+
+def _fit_fold(
+    blocks: tuple[Block, ...],
+    responses: np.ndarray,
+    split: Split,
+    units: np.ndarray,
+    procedure: Procedure,
+    *,
+    learn: Learner,
+) -> NestedFit:
+    """Fit one outer fold: select and scale in its training cells, learn there, predict its test cells."""
+    train, test = split
+    columns = design(blocks, train, procedure.min_detected, procedure.max_genes)
+    own = responses[train]
+    if not columns.shape[1]:
+        mean = own.mean(axis=0)
+        return NestedFit(np.tile(mean, (len(test), 1)), np.tile(mean, (len(train), 1)))
+    return learn(columns[train], columns[test], own, inner_splits(units[train], procedure.inner), procedure.grid)
+
+
+def _stacked(
+    parts: dict[tuple[int, int], dict[str, NestedFit]], responses: np.ndarray, splits: list[Split]
+) -> np.ndarray:
+    stacked = np.empty_like(responses)
+    for (fold, start), fits in parts.items():
+        train, test = splits[fold]
+        columns = slice(start, start + fits["expression"].test.shape[1])
+        stacked[test, columns] = stack([fits[name] for name in STACKED if name in fits], responses[train, columns])
+    return stacked

@@ -1,0 +1,187 @@
+"""Tables of how well each model predicts, and of what separates two models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cineseq.prediction.models import Cells, ModelFit, training_mean
+from cineseq.prediction.responses import Response, angular_error
+from cineseq.results import MODELS
+from cineseq.statistics.bootstrap import group_weights, r2_interval
+from cineseq.statistics.correlation import spearman_within
+from cineseq.statistics.fdr import benjamini_hochberg
+from cineseq.statistics.permutation import p_value
+from cineseq.statistics.r2 import r2, r2_within
+
+PAIRS = (
+    ("both", "expression"),
+    ("both", "morphology"),
+    ("both", "embedding"),
+    ("both", "both_permuted"),
+    ("both", "both_late"),
+    ("both", "technical_cycle_size"),
+    ("morphology", "expression"),
+    ("embedding", "expression"),
+    ("embedding", "morphology"),
+    ("expression", "technical_cycle_size"),
+    ("morphology", "technical_cycle_size"),
+    ("morphology", "size"),
+    ("expression", "class"),
+    ("morphology", "class"),
+)
+FEWEST_GROUPS_FOR_INTERVAL = 5
+FEWEST_CELLS = 5
+FEW_GROUPS = "interval from fewer than five groups: read it as a range, not as 95 %"
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Every model of one function on the same cells.
+
+    Attributes
+    ----------
+    response
+        The function of these cells.
+    cells
+        How the cells are grouped.
+    fits
+        One fit per model.
+    samples
+        Sample of each cell, shape (cells,).
+    track_ids
+        Identity of each cell, shape (cells,).
+    """
+
+    response: Response
+    cells: Cells
+    fits: dict[str, ModelFit]
+    samples: np.ndarray
+    track_ids: np.ndarray
+
+    def baseline(self) -> np.ndarray:
+        """Return the mean of the training cells of each cell's fold, shape (cells, columns)."""
+        return training_mean(self.cells.values, self.cells.plan)
+
+    def estimated(self) -> dict[str, np.ndarray]:
+        """Return the predictions of the models that could be estimated."""
+        return {name: fit.predicted for name, fit in self.fits.items() if fit.predicted is not None}
+
+
+def performance_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame:
+    """Return one row per model: R2 with its group-bootstrap interval, within class, rank correlation, p-value.
+
+    Q-values are added over all functions by :func:`with_q_values`.
+    """
+    plan, values = ladder.cells.plan, ladder.cells.values
+    baseline = ladder.baseline()
+    weights = group_weights(plan.groups, bootstraps, np.random.default_rng(seed))
+    total = np.square(values - baseline).sum(axis=1)
+    rows = []
+    for name, fit in ladder.fits.items():
+        row = {"function": ladder.response.name, "model": name, "n": len(values), "groups": plan.groups}
+        notes = [fit.note]
+        if fit.predicted is not None:
+            residual = values - fit.predicted
+            gain = total - np.square(residual).sum(axis=1)
+            row["r2"] = gain.sum() / total.sum()
+            row["r2_low"], row["r2_high"] = r2_interval(gain, total, plan.units, weights)
+            row["r2_within_class"] = _within(residual, values - baseline, ladder.cells.classes)
+            row |= _ranks_or_angles(ladder, fit.predicted, baseline)
+            row["p_value"] = p_value(fit.quick, fit.null)
+            if plan.groups < FEWEST_GROUPS_FOR_INTERVAL and name != "mean":
+                notes.append(FEW_GROUPS)
+        rows.append(row | {"permutations": len(fit.null), "note": "; ".join(filter(None, notes)) or None})
+    return pd.DataFrame(rows)
+
+
+def not_estimable_rows(function: str, cells: int, reason: str) -> pd.DataFrame:
+    """Return a row per model that says why nothing could be estimated for a function."""
+    note = f"not estimable: {reason}"
+    return pd.DataFrame({"function": function, "model": list(MODELS), "n": cells, "permutations": 0, "note": note})
+
+
+def with_q_values(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add false discovery rates over functions and models."""
+    return rows.assign(q_value=benjamini_hochberg(rows["p_value"].to_numpy(float)))
+
+
+def contrast_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame:
+    """Return differences of R2 on the same cells and folds, with intervals from resampling groups.
+
+    Squared errors of the two models are paired cell by cell, so what all models share cancels.
+    """
+    plan, values = ladder.cells.plan, ladder.cells.values
+    total = np.square(values - ladder.baseline()).sum(axis=1)
+    errors = {name: np.square(values - p).sum(axis=1) for name, p in ladder.estimated().items()}
+    weights = group_weights(plan.groups, bootstraps, np.random.default_rng(seed))
+    note = FEW_GROUPS if plan.groups < FEWEST_GROUPS_FOR_INTERVAL else None
+    rows = []
+    for a, b in PAIRS:
+        if a in errors and b in errors:
+            gain = errors[b] - errors[a]
+            low, high = r2_interval(gain, total, plan.units, weights)
+            row = {"model_a": a, "model_b": b, "delta_r2": gain.sum() / total.sum(), "low": low, "high": high}
+            rows.append({"function": ladder.response.name, **row, "note": note})
+    columns = ["function", "model_a", "model_b", "delta_r2", "low", "high", "note"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def sample_rows(ladder: Ladder) -> pd.DataFrame:
+    """Return the R2 of every model sample by sample, against the training mean; NaN below five cells."""
+    baseline = ladder.cells.values - ladder.baseline()
+    rows = []
+    for name, predicted in ladder.estimated().items():
+        residual = ladder.cells.values - predicted
+        for sample in pd.unique(ladder.samples):
+            own = ladder.samples == sample
+            enough = own.sum() >= FEWEST_CELLS
+            value = r2(residual[own].ravel(), baseline[own].ravel()) if enough else np.nan
+            row = {"function": ladder.response.name, "model": name, "sample": sample, "n": int(own.sum())}
+            rows.append(row | {"r2": value})
+    return pd.DataFrame(rows)
+
+
+def prediction_rows(ladder: Ladder) -> pd.DataFrame:
+    """Return measured and predicted values cell by cell; an angle's cosine and sine are two functions here."""
+    baseline = ladder.baseline()
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "function": column,
+                "model": name,
+                "track_id": ladder.track_ids,
+                "fold": ladder.cells.plan.fold,
+                "measured": ladder.cells.values[:, number],
+                "predicted": predicted[:, number],
+                "baseline": baseline[:, number],
+            }
+        )
+        for number, column in enumerate(ladder.response.columns)
+        for name, predicted in ladder.estimated().items()
+    )
+
+
+def _within(residual: np.ndarray, baseline: np.ndarray, classes: np.ndarray) -> float:
+    """Return the R2 within class, summed over the columns of a function."""
+    columns = residual.shape[1]
+    return float(r2_within(residual.T.ravel(), baseline.T.ravel(), _per_column(classes, columns)))
+
+
+def _per_column(classes: np.ndarray, columns: int) -> np.ndarray:
+    return np.concatenate([pd.factorize(classes)[0] + number * len(classes) for number in range(columns)])
+
+
+def _ranks_or_angles(ladder: Ladder, predicted: np.ndarray, baseline: np.ndarray) -> dict[str, float]:
+    """Return the angular error of an angle, the rank correlation of anything else.
+
+    The correlation takes the training mean out of the prediction, because a held-out group's own mean is anticorrelated
+    with it.
+    """
+    values = ladder.cells.values
+    if ladder.response.is_angle:
+        return {"circular_error": angular_error(predicted, values)}
+    rise = (predicted - baseline)[:, 0]
+    return {"spearman": spearman_within(rise, values[:, 0], ladder.samples)}

@@ -1,0 +1,128 @@
+"""The functions that are predicted: one column, or the cosine and sine of an angle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cineseq.errors import UserError
+from cineseq.prediction.folds import NotEstimableError
+
+PREFIX = "function_"
+COSINE, SINE = "_cos", "_sin"
+
+
+@dataclass(frozen=True)
+class Response:
+    """One function.
+
+    Attributes
+    ----------
+    name
+        Name of its column; of an angle without ``_cos`` and ``_sin``.
+    columns
+        Names of its columns: one, or two for an angle.
+    values
+        Shape (cells, columns); NaN where not measured.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    values: np.ndarray
+
+    @property
+    def is_angle(self) -> bool:
+        """Whether the columns are the cosine and the sine of one angle."""
+        return len(self.columns) == 2
+
+    @property
+    def measured(self) -> np.ndarray:
+        """Which cells have a value, shape (cells,)."""
+        return np.isfinite(self.values).all(axis=1)
+
+    def rows(self, rows: np.ndarray) -> Response:
+        """Return the response of some cells."""
+        return Response(self.name, self.columns, self.values[rows])
+
+
+def responses_of(function: pd.DataFrame, wanted: list[str]) -> list[Response]:
+    """Turn the columns of the function block into responses, an angle's two columns into one.
+
+    Parameters
+    ----------
+    function
+        One row per cell, columns ``function_*``.
+    wanted
+        Names of the functions to return, with or without the prefix ``function_``; empty for all.
+
+    Raises
+    ------
+    UserError
+        When there is no function, or one that is wanted is not there.
+    """
+    columns = {str(c): pd.to_numeric(function[c], errors="coerce") for c in function.columns}
+    angles = {c.removesuffix(COSINE) for c in columns if c.endswith(COSINE)}
+    angles = {a for a in angles if a + SINE in columns}
+    names = dict.fromkeys(_angle_or_itself(c, angles) for c in columns)
+    found = {n: (n + COSINE, n + SINE) if n in angles else (n,) for n in names}
+    if not found:
+        msg = (
+            "There is no function to predict: the paired cells have no column 'function_*'; name a function channel "
+            "in channels.function or give a table of cells that has such a column."
+        )
+        raise UserError(msg)
+    known = {n.removeprefix(PREFIX) for n in found}
+    names_wanted = [n.removeprefix(PREFIX) for n in wanted]
+    absent = [n for n in names_wanted if n not in known]
+    if absent:
+        msg = f"prediction.functions: there is no function '{absent[0]}'; the paired cells have {sorted(known)}."
+        raise UserError(msg)
+    return [
+        Response(name, parts, np.column_stack([columns[c].to_numpy(float) for c in parts]))
+        for name, parts in found.items()
+        if not wanted or name.removeprefix(PREFIX) in names_wanted
+    ]
+
+
+def readable(name: str) -> str:
+    """Return the name of a function as a person would write it."""
+    return name.removeprefix(PREFIX).replace("_", " ")
+
+
+def measured_rows(response: Response) -> np.ndarray:
+    """Return the positions of the cells that have a value.
+
+    Raises
+    ------
+    NotEstimableError
+        When the function is measured in no cell or is constant.
+    """
+    rows = np.flatnonzero(response.measured)
+    if not len(rows):
+        msg = "the function was measured in no paired cell"
+        raise NotEstimableError(msg)
+    if np.ptp(response.values[rows], axis=0).max() == 0:
+        msg = f"the function has the same value in all {len(rows)} cells"
+        raise NotEstimableError(msg)
+    return rows
+
+
+def angular_error(predicted: np.ndarray, measured: np.ndarray) -> float:
+    """Return the mean absolute angle between two directions, in turns (0 to 0.5).
+
+    Parameters
+    ----------
+    predicted, measured
+        Cosine and sine (of any length), each shape (cells, 2).
+    """
+    difference = np.arctan2(predicted[:, 1], predicted[:, 0]) - np.arctan2(measured[:, 1], measured[:, 0])
+    return float(np.abs(np.angle(np.exp(1j * difference))).mean() / (2 * np.pi))
+
+
+def _angle_or_itself(column: str, angles: set[str]) -> str:
+    for suffix in (COSINE, SINE):
+        if column.endswith(suffix) and column.removesuffix(suffix) in angles:
+            return column.removesuffix(suffix)
+    return column

@@ -1,0 +1,258 @@
+"""The prediction of every function of a study: what is fitted, in which order, and what is kept."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.prediction import Folds, Prediction
+from cineseq.paired import PairedData
+from cineseq.prediction.blocks import Block, all_blocks, class_labels
+from cineseq.prediction.folds import (
+    FoldPlan,
+    NotEstimableError,
+    family_labels,
+    group_columns,
+    grouped_folds,
+    joint_labels,
+    plan_folds,
+)
+from cineseq.prediction.genes import cluster_eta2, gene_rows, overlap_row, stability, with_clusters
+from cineseq.prediction.models import Cells, fit_ladder, quick_procedure, quick_r2
+from cineseq.prediction.outer import out_of_fold
+from cineseq.prediction.performance import (
+    Ladder,
+    contrast_rows,
+    not_estimable_rows,
+    performance_rows,
+    prediction_rows,
+    sample_rows,
+    with_q_values,
+)
+from cineseq.prediction.responses import Response, measured_rows, responses_of
+from cineseq.prediction.transform import standardised
+from cineseq.results import GENES, MARKER_OVERLAP, MODEL_CONTRASTS, PERFORMANCE, PREDICTIONS, SAMPLE_PERFORMANCE
+from cineseq.tables import Table, empty
+
+logger = logging.getLogger(__name__)
+TABLES = {
+    "performance": PERFORMANCE,
+    "samples": SAMPLE_PERFORMANCE,
+    "contrasts": MODEL_CONTRASTS,
+    "genes": GENES,
+    "overlap": MARKER_OVERLAP,
+    "predictions": PREDICTIONS,
+}
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is predicted, from what, and how.
+
+    Attributes
+    ----------
+    data
+        The paired cells that are used.
+    clusters
+        Table of clusters by ``track_id``; None where it was not made.
+    markers
+        Table of marker genes; None where it was not made.
+    folds, prediction
+        Sections of the configuration.
+    seed
+        Seeds everything that is drawn.
+    """
+
+    data: PairedData
+    clusters: pd.DataFrame | None
+    markers: pd.DataFrame | None
+    folds: Folds
+    prediction: Prediction
+    seed: int
+
+    @property
+    def cluster_of_cells(self) -> pd.Series | None:
+        """The cluster of every cell; None where clusters were not made."""
+        return None if self.clusters is None else self.clusters["cluster"].reindex(self.data.obs.index)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was found for one function, or for all of them.
+
+    Attributes
+    ----------
+    tables
+        The output tables by the names in ``TABLES``; those that are empty may be absent.
+    ladders
+        One per function that could be estimated.
+    random_folds
+        Per function: R2 of the quick procedure with grouped and with random folds.
+    notes
+        Sentences about the folds.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    ladders: tuple[Ladder, ...] = ()
+    random_folds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def usable_cells(data: PairedData, clusters: pd.DataFrame | None) -> PairedData:
+    """Return the cells that passed the quality control of their counts; all cells where there was none."""
+    if clusters is None:
+        return data
+    passes = clusters["passes_qc"].reindex(data.obs.index).fillna(value=False).to_numpy(bool)
+    logger.info("Kept %d of %d paired cells that passed quality control.", passes.sum(), len(passes))
+    return data.subset(passes)
+
+
+def answer(question: Question, threads: int) -> Answer:
+    """Predict every function by every model, find its genes, and gather the tables.
+
+    A function that cannot be estimated has its rows with the reason and no numbers.
+    """
+    blocks = all_blocks(question.data, question.clusters, question.prediction)
+    for name, block in blocks.items():
+        logger.info("Block %s: %s.", name, "none" if block is None else f"{len(block.names)} columns")
+    eta2 = cluster_eta2(blocks["expression"], question.cluster_of_cells)
+    answers = []
+    for response in responses_of(question.data.function, question.prediction.functions):
+        try:
+            answers.append(_answer_one(question, blocks, response, eta2, threads=threads))
+        except NotEstimableError as reason:
+            logger.warning("%s is not estimable: %s.", response.name, reason)
+            answers.append(_not_estimable(response, str(reason)))
+    tables = {name: _together([a.tables[name] for a in answers if name in a.tables], TABLES[name]) for name in TABLES}
+    tables["performance"] = with_q_values(tables["performance"])
+    claims = {function: claim for a in answers for function, claim in a.random_folds.items()}
+    notes = dict.fromkeys(note for a in answers for note in a.notes)
+    return Answer(tables, tuple(ladder for a in answers for ladder in a.ladders), claims, tuple(notes))
+
+
+def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: str) -> Cells:
+    """Plan the folds of some cells and label their strata, families and classes.
+
+    Raises
+    ------
+    NotEstimableError
+        When the cells cannot be split into groups.
+    """
+    strata = joint_labels(obs, group_columns(obs, folds.null_strata, "folds.null_strata"))
+    return Cells(values, plan_folds(obs, folds), strata, family_labels(obs), class_labels(obs, class_column))
+
+
+def _answer_one(
+    question: Question, blocks: dict[str, Block | None], response: Response, eta2: pd.Series | None, *, threads: int
+) -> Answer:
+    rows = measured_rows(response)
+    logger.info("%s: measured in %d of %d cells.", response.name, len(rows), len(response.values))
+    obs = question.data.obs.iloc[rows]
+    settings = question.prediction
+    cells = cells_of(obs, response.values[rows], question.folds, settings.class_column)
+    for note in cells.plan.notes:
+        logger.info("%s: %s", response.name, note)
+    own = {name: _varying(block, rows) for name, block in blocks.items()}
+    fits = fit_ladder(own, cells, settings=settings, folds=question.folds, seed=question.seed, threads=threads)
+    samples = obs["sample"].astype("string").to_numpy(object)
+    ladder = Ladder(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object))
+    tables = {
+        "performance": performance_rows(ladder, settings.bootstraps, question.seed),
+        "samples": sample_rows(ladder),
+        "contrasts": contrast_rows(ladder, settings.bootstraps, question.seed),
+        "predictions": prediction_rows(ladder),
+    }
+    if own["expression"] is not None:
+        tables |= _genes(question, own, ladder, eta2, threads)
+    claim = _claim_of_random_folds(question, own, ladder, threads)
+    return Answer(tables, (ladder,), {} if claim is None else {response.name: claim}, cells.plan.notes)
+
+
+def _varying(block: Block | None, rows: np.ndarray) -> Block | None:
+    """Return the block of some cells; None when nothing varies among them."""
+    if block is None:
+        return None
+    own = block.rows(rows)
+    low, high = np.fmin.reduce(own.values, axis=0), np.fmax.reduce(own.values, axis=0)
+    return own if (high > low).any() else None
+
+
+def _genes(
+    question: Question, blocks: dict[str, Block | None], ladder: Ladder, eta2: pd.Series | None, threads: int
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of genes and of their overlap with markers, column by column of the function."""
+    cells, settings, block = ladder.cells, question.prediction, blocks["expression"]
+    everyone = np.arange(len(cells.values))
+    technical = blocks["technical"]
+    covariates = (
+        np.empty((len(everyone), 0)) if technical is None else standardised(technical, everyone, 0.0, None).values
+    )
+    genes, overlap = [], []
+    for column, values in zip(ladder.response.columns, cells.values.T, strict=True):
+        found = stability(
+            block, values, cells.plan.units, cells.strata, settings=settings, seed=question.seed, threads=threads
+        )
+        rows = gene_rows(
+            column,
+            block,
+            values,
+            found,
+            covariates=covariates,
+            strata=cells.strata,
+            module_correlation=settings.module_correlation,
+        )
+        rows = with_clusters(rows, question.markers, eta2)
+        selected = int((rows["frequency"] >= settings.selected_frequency).sum())
+        logger.info(
+            "%s: %d of %d genes in at least %.0f %% of half-samples.",
+            column,
+            selected,
+            len(rows),
+            100 * settings.selected_frequency,
+        )
+        genes.append(rows)
+        overlap.append(overlap_row(column, rows, settings.selected_frequency))
+    return {"genes": pd.concat(genes), "overlap": pd.DataFrame(overlap)}
+
+
+def _claim_of_random_folds(
+    question: Question, blocks: dict[str, Block | None], ladder: Ladder, threads: int
+) -> tuple[float, float] | None:
+    """Return the R2 of the quick procedure with the grouped folds, and with folds that split every group.
+
+    The modality is the one for which random folds claim the most.
+    """
+    designs = {n: (blocks[n],) for n in ("expression", "morphology", "embedding") if blocks[n] is not None}
+    cells = ladder.cells
+    rng = np.random.default_rng(question.seed)
+    alone = rng.permutation(len(cells.values))
+    random = FoldPlan(alone, grouped_folds(alone, cells.plan.folds), ("cell",), ())
+    procedure = quick_procedure(question.prediction, question.folds)
+    claims = {
+        plan: out_of_fold(designs, cells.values, folds, procedure, threads)
+        for plan, folds in (("grouped", cells.plan), ("random", random))
+    }
+    scores = {
+        name: tuple(
+            float(quick_r2(claims[plan][name], cells.values[:, None, :], folds)[0])
+            for plan, folds in (("grouped", cells.plan), ("random", random))
+        )
+        for name in designs
+    }
+    return max(scores.values(), key=lambda pair: pair[1] - pair[0], default=None)
+
+
+def _not_estimable(response: Response, reason: str) -> Answer:
+    rows = not_estimable_rows(response.name, int(response.measured.sum()), reason)
+    overlap = pd.DataFrame({"function": list(response.columns), "selected": 0, "note": f"not estimable: {reason}"})
+    return Answer({"performance": rows, "overlap": overlap})
+
+
+def _together(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:
+    """Concatenate frames and give them every column of their contract, so that it holds for no frame at all."""
+    blank = empty(table)
+    filled = [frame.reindex(columns=blank.columns) for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else blank

@@ -1,0 +1,63 @@
+"""Everything that is fitted to cells before a model is: always to the training cells of a fold alone."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from cineseq.prediction.blocks import Block
+
+SMALLEST_DEVIATION = 1e-8
+
+
+def kept_genes(values: np.ndarray, min_detected: float, max_genes: int | None) -> np.ndarray:
+    """Return which genes the training cells support, as a boolean array of shape (genes,).
+
+    Parameters
+    ----------
+    values
+        Normalised logarithms of the training cells, shape (cells, genes).
+    min_detected
+        Smallest share of cells in which a gene is not zero.
+    max_genes
+        Most genes to keep, the most variable ones; None for no limit.
+    """
+    keep = (values != 0).mean(axis=0) >= min_detected
+    keep &= values.std(axis=0) > SMALLEST_DEVIATION
+    if max_genes is not None and keep.sum() > max_genes:
+        spread = np.where(keep, values.var(axis=0), -1.0)
+        keep = np.zeros_like(keep)
+        keep[np.argsort(-spread, kind="stable")[:max_genes]] = True
+    return keep
+
+
+def standardised(block: Block, train: np.ndarray, min_detected: float, max_genes: int | None) -> Block:
+    """Select, impute and scale the columns of a block by what its training cells say.
+
+    Missing values become the median of the training cells; columns get mean 0 and deviation 1 in them. Columns that
+    do not vary there are dropped.
+
+    Returns
+    -------
+    Block
+        All cells, training and test alike, with the columns that are left.
+    """
+    values, names = block.values, np.array(block.names, dtype=object)
+    if block.kind == "genes":
+        keep = kept_genes(values[train], min_detected, max_genes)
+        values, names = values[:, keep], names[keep]
+    if np.isnan(values).any():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            median = np.nan_to_num(np.nanmedian(values[train], axis=0))
+        values = np.where(np.isnan(values), median, values)
+    mean, deviation = values[train].mean(axis=0), values[train].std(axis=0)
+    varies = deviation > SMALLEST_DEVIATION * np.maximum(1, np.abs(mean))
+    return Block((values[:, varies] - mean[varies]) / deviation[varies], tuple(names[varies]), block.kind)
+
+
+def design(blocks: Sequence[Block], train: np.ndarray, min_detected: float, max_genes: int | None) -> np.ndarray:
+    """Standardise blocks and put them side by side, shape (cells, columns)."""
+    return np.column_stack([standardised(b, train, min_detected, max_genes).values for b in blocks])

@@ -1,0 +1,66 @@
+"""Reading what microscopes write: one module per technology, one way to ask for a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cineseq.errors import UserError
+from cineseq.readers.series import open_series
+from cineseq.readers.source import Source, SourceInfo
+from cineseq.readers.tiff import SUFFIXES as TIFF_SUFFIXES
+from cineseq.readers.tiff import open_tiff
+from cineseq.readers.zarr import is_zarr, open_zarr
+
+__all__ = ["Source", "SourceInfo", "open_source"]
+
+
+@contextmanager
+def open_source(
+    paths: list[Path], channel_pattern: str | None = None, expected_channels: int | None = None
+) -> Iterator[Source]:
+    """Open raw images whatever they are: one OME-Zarr, one TIFF, a folder of TIFFs, or a list of TIFFs.
+
+    Parameters
+    ----------
+    paths
+        One path, or the files of a series in any order.
+    channel_pattern, expected_channels
+        How a series' names and a plain stack's pages are read, see :func:`~cineseq.readers.series.open_series`.
+
+    Raises
+    ------
+    UserError
+        When nothing is there or it is of no known kind, or whatever the reader of its kind refuses.
+    """
+    files = _files(paths)
+    if len(files) == 1 and is_zarr(files[0]):
+        opened = open_zarr(files[0])
+    elif len(files) == 1:
+        opened = open_tiff(_known(files[0]), expected_channels)
+    else:
+        opened = open_series([_known(f) for f in files], channel_pattern, expected_channels)
+    with opened as source:
+        yield source
+
+
+def _files(paths: list[Path]) -> list[Path]:
+    """Replace a folder of TIFFs by its files."""
+    if not paths:
+        msg = "images: no file was given or none fits the pattern in the sample sheet; mend the path there."
+        raise UserError(msg)
+    if len(paths) > 1 or not paths[0].is_dir() or is_zarr(paths[0]):
+        return paths
+    files = sorted(p for p in paths[0].iterdir() if p.suffix.lower() in TIFF_SUFFIXES)
+    if not files:
+        msg = f"{paths[0]}: a folder without TIFF files; give the path of the images."
+        raise UserError(msg)
+    return files
+
+
+def _known(path: Path) -> Path:
+    if path.suffix.lower() not in TIFF_SUFFIXES:
+        msg = f"{path}: not a TIFF or an OME-Zarr; convert it to OME-TIFF first (docs/converting-nd2-czi.md says how)."
+        raise UserError(msg)
+    return path

@@ -1,0 +1,167 @@
+"""A series of TIFF files: one file a frame, or one a frame and channel, told apart by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from cineseq.errors import UserError
+from cineseq.readers.source import Source, SourceInfo
+from cineseq.readers.tiff import open_tiff
+
+NUMBERS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a file stands: its channel ("" where names do not say) and the key that its frame is sorted by."""
+
+    path: Path
+    channel: str
+    frame: str
+
+
+@contextmanager
+def open_series(
+    paths: list[Path], channel_pattern: str | None = None, expected_channels: int | None = None
+) -> Iterator[Source]:
+    """Open a series of TIFF files as one movie; one plane is in memory at a time.
+
+    Parameters
+    ----------
+    paths
+        The files, in any order; frames follow the numbers in their names (2 before 10).
+    channel_pattern
+        Regular expression searched in each file's name, with a group ``channel`` and, where the rest of the name is
+        not the same for all channels of a frame, a group ``frame``. None: each file is one frame, its pages are
+        its channels.
+    expected_channels
+        How many channels the user named, see :func:`~cineseq.readers.tiff.open_tiff`.
+
+    Raises
+    ------
+    UserError
+        For a name that the pattern does not fit, a frame that lacks a channel, a gap in the numbering, a file of
+        several frames, or files of different shapes; the message names the file.
+    """
+    places = [_place(path, channel_pattern) for path in paths]
+    channels = list(dict.fromkeys(p.channel for p in sorted(places, key=lambda p: p.channel)))
+    frames = sorted({p.frame for p in places}, key=natural_key)
+    table = _table(places, channels, frames)
+    if len(frames) == 1 and channel_pattern is not None:
+        with _whole_channels([table[frames[0], c] for c in channels], channels) as source:
+            yield source
+        return
+    _check_gaps([table[f, channels[0]] for f in frames])
+    pages = expected_channels if channel_pattern is None else None
+    with open_tiff(table[frames[0], channels[0]], pages) as first:
+        info = first.info
+    if info.frames > 1:
+        msg = (
+            f"{first.path}: holds {info.frames} frames, but is one of {len(paths)} files that are taken as one frame "
+            "each; join the files, or give inputs.channel_pattern if they are the channels."
+        )
+        raise UserError(msg)
+    names = tuple(channels) if channel_pattern is not None else info.names
+    count = len(channels) if channel_pattern is not None else info.channels
+    whole = replace(info, frames=len(frames), channels=count, names=names)
+
+    def plane(frame: int, channel: int) -> np.ndarray:
+        path = table[frames[frame], channels[channel if channel_pattern is not None else 0]]
+        with open_tiff(path, pages) as source:
+            _check_same(source, info, frame)
+            return source.plane(0, 0 if channel_pattern is not None else channel)
+
+    yield Source(table[frames[0], channels[0]], whole, plane)
+
+
+def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key by which numbers in names count as numbers, so that t2 comes before t10."""
+    parts = re.split(r"(\d+)", name)
+    return tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts if p)
+
+
+def _place(path: Path, pattern: str | None) -> _Place:
+    if pattern is None:
+        return _Place(path, "", path.name)
+    found = re.search(pattern, path.name)
+    if found is None:
+        msg = (
+            f"{path}: the name does not fit inputs.channel_pattern '{pattern}'; mend the pattern or leave the file out."
+        )
+        raise UserError(msg)
+    start, stop = found.span("channel")
+    frame = found.groupdict().get("frame")
+    return _Place(path, found["channel"], path.name[:start] + path.name[stop:] if frame is None else frame)
+
+
+def _table(places: list[_Place], channels: list[str], frames: list[str]) -> dict[tuple[str, str], Path]:
+    table: dict[tuple[str, str], Path] = {}
+    for place in places:
+        key = (place.frame, place.channel)
+        if key in table:
+            other = table[key].name
+            msg = f"{place.path}: same frame and channel as {other}; inputs.channel_pattern must tell them apart."
+            raise UserError(msg)
+        table[key] = place.path
+    for frame in frames:
+        missing = [c for c in channels if (frame, c) not in table]
+        if missing:
+            there = next(table[frame, c] for c in channels if (frame, c) in table)
+            msg = f"{there}: this frame has no file of channel {', '.join(missing)}; add it or leave the frame out."
+            raise UserError(msg)
+    return table
+
+
+def _check_gaps(paths: list[Path]) -> None:
+    """Refuse a series whose names differ in one number only and skip some of it: a lost file would shift time."""
+    numbers = [NUMBERS.findall(p.name) for p in paths]
+    stems = {NUMBERS.sub("#", p.name) for p in paths}
+    varying = [column for column in zip(*numbers, strict=False) if len(set(column)) > 1]
+    if len(paths) < 3 or len(stems) > 1 or len(varying) != 1:
+        return
+    counts = np.array([int(n) for n in varying[0]])
+    steps = np.diff(counts)
+    usual = int(np.bincount(steps[steps > 0]).argmax())
+    if (steps != usual).any():
+        at = int(np.flatnonzero(steps != usual)[0])
+        msg = (
+            f"{paths[at + 1]}: follows {paths[at].name}, so the frame numbered {counts[at] + usual} is missing; "
+            "add it, or take the frames after it as a movie of their own."
+        )
+        raise UserError(msg)
+
+
+def _check_same(source: Source, first: SourceInfo, frame: int) -> None:
+    here = source.info
+    if (here.height, here.width, here.channels, here.frames) != (first.height, first.width, first.channels, 1):
+        msg = (
+            f"{source.path}: frame {frame} has the shape {here.height} x {here.width} px and "
+            f"{here.frames * here.channels} page(s), frame 0 {first.height} x {first.width} px and {first.channels}; "
+            "all frames of a movie must be alike."
+        )
+        raise UserError(msg)
+
+
+@contextmanager
+def _whole_channels(paths: list[Path], channels: list[str]) -> Iterator[Source]:
+    """Open one stack per channel, the pages of which are the frames."""
+    infos = []
+    for path in paths:
+        with open_tiff(path) as source:
+            infos.append(source.info)
+    for path, info in zip(paths, infos, strict=True):
+        if (info.frames, info.height, info.width) != (infos[0].frames, infos[0].height, infos[0].width):
+            msg = f"{path}: {info.frames} frames of {info.height} x {info.width} px, unlike {paths[0].name}; mend it."
+            raise UserError(msg)
+
+    def plane(frame: int, channel: int) -> np.ndarray:
+        with open_tiff(paths[channel]) as source:
+            return source.plane(frame, 0)
+
+    yield Source(paths[0], replace(infos[0], channels=len(channels), names=tuple(channels)), plane)

@@ -1,0 +1,208 @@
+"""OME-TIFF, ImageJ and plain multi-page TIFF."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import zarr
+
+from cineseq.errors import UserError
+from cineseq.readers.source import MICROMETRES, MINUTES, Source, SourceInfo, scaled
+
+SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
+DAMAGE = ("invalid page offset", "invalid value offset", "corrupted")
+UNKNOWN_AXES = ("I", "Q")
+POSSIBLE_TIMES = ("Z", *UNKNOWN_AXES)
+READ_ERRORS = (OSError, ValueError, KeyError, IndexError, RuntimeError, tifffile.TiffFileError)
+"""What tifffile, zarr and the decoders raise on a damaged file."""
+
+
+@contextmanager
+def open_tiff(path: Path, expected_channels: int | None = None) -> Iterator[Source]:
+    """Open one TIFF file; planes are read from disk one at a time.
+
+    Parameters
+    ----------
+    path
+        The file. A file of several series (positions) is read by its first one.
+    expected_channels
+        How many channels the user named. Pages of a plain stack, which does not say what they are, are then taken
+        as the channels of frame 0, of frame 1 and so on; otherwise each page is a frame.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, truncated, not a TIFF, in colour, a z-stack, or its pages differ in shape.
+    """
+    if not path.is_file():
+        msg = f"{path}: there is no such file; mend the path in the sample sheet."
+        raise UserError(msg)
+    with ExitStack() as stack:
+        try:
+            tiff, series = _checked(path, stack)
+            sizes = dict(zip(series.axes, series.shape, strict=True))
+        except READ_ERRORS as error:
+            raise _unreadable(path, error) from error
+        layout = _layout(path, sizes, expected_channels)
+        array = zarr.open(series.aszarr(level=0), mode="r")
+        yield Source(path, _info(tiff, sizes, layout), _reader(path, array, series.axes, layout))
+
+
+def _checked(path: Path, stack: ExitStack) -> tuple[tifffile.TiffFile, tifffile.TiffPageSeries]:
+    """Open a file, walk all its pages, and refuse it when tifffile complains or data lie beyond its end."""
+    with _complaints() as complaints:
+        tiff = stack.enter_context(tifffile.TiffFile(path))
+        count = len(tiff.pages)
+        series = tiff.series[0]
+    damage = [c for c in complaints if any(word in c for word in DAMAGE)]
+    ends = [o + n for page in series.pages if page for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
+    if damage or None in list(series.pages) or (not tiff.is_ome and max(ends, default=0) > tiff.filehandle.size):
+        msg = damage[0] if damage else "image data are missing"
+        raise tifffile.TiffFileError(msg)
+    shapes = [page.shape for page in tiff.pages if not page.is_reduced] if not tiff.is_ome and count > 1 else []
+    odd = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if odd is not None:
+        msg = (
+            f"{path}: page {odd} has the shape {shapes[odd]}, page 0 {shapes[0]}; "
+            "all frames of a movie must have one shape."
+        )
+        raise UserError(msg)
+    return tiff, series
+
+
+@contextmanager
+def _complaints() -> Iterator[list[str]]:
+    """Collect what tifffile logs: it goes on with what is left of a truncated file and only logs that it did."""
+    said: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    log = tifffile.logger()
+    before = log.propagate
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        yield said
+    finally:
+        log.propagate = before
+        log.removeHandler(handler)
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: not a whole TIFF file ({error}); copy it again from the microscope.")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Which axis is time and which is channel; ``interleaved`` channels share the time axis, where not 0."""
+
+    time: str | None
+    channel: str | None
+    interleaved: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def _layout(path: Path, sizes: dict[str, int], expected: int | None) -> _Layout:
+    others = [axis for axis in sizes if axis not in "TCYX"]
+    _check_axes(path, sizes, others)
+    time = "T" if "T" in sizes else others[0] if others else None
+    channel = "C" if "C" in sizes else None
+    if time == "Z":
+        note = f"{path.name}: the {sizes[time]} z planes are taken as time, because the file has no time."
+        return _Layout(time, channel, notes=(note,))
+    if time in UNKNOWN_AXES and channel is None and expected and expected > 1:
+        if sizes[time] % expected:
+            msg = (
+                f"{path}: {sizes[time]} pages cannot be shared by the {expected} channels of channels.names; "
+                "name as many channels as there are pages in a frame."
+            )
+            raise UserError(msg)
+        note = f"{path.name}: pages are taken as the {expected} channels of frame 0, then of frame 1, and so on."
+        return _Layout(time, None, expected, (note,))
+    return _Layout(time, channel)
+
+
+def _check_axes(path: Path, sizes: dict[str, int], others: list[str]) -> None:
+    """Refuse colour, and any axis beside time and channel that could not itself be time."""
+    if "S" in others:
+        msg = f"{path}: a colour (RGB) image; save each channel as a grey image of its own."
+        raise UserError(msg)
+    if len(others) > ("T" not in sizes) or any(axis not in POSSIBLE_TIMES for axis in others):
+        extra = ", ".join(f"{axis} ({sizes[axis]})" for axis in others)
+        msg = f"{path}: has axes beside time and channel: {extra}; project or save them one at a time first."
+        raise UserError(msg)
+
+
+def _info(tiff: tifffile.TiffFile, sizes: dict[str, int], layout: _Layout) -> SourceInfo:
+    channels = layout.interleaved or (sizes[layout.channel] if layout.channel else 1)
+    pages = sizes[layout.time] if layout.time else 1
+    if tiff.is_ome:
+        names, size, minutes = _ome(tifffile.xml2dict(tiff.ome_metadata)["OME"])
+    elif tiff.is_imagej:
+        names, size, minutes = _imagej(tiff)
+    else:
+        names, size, minutes = (), None, None
+    return SourceInfo(
+        frames=pages // layout.interleaved if layout.interleaved else pages,
+        channels=channels,
+        height=sizes["Y"],
+        width=sizes["X"],
+        names=names if len(names) == channels else (),
+        pixel_size_um=size,
+        frame_interval_min=minutes,
+        notes=layout.notes,
+    )
+
+
+def _ome(ome: dict[str, Any]) -> tuple[tuple[str, ...], float | None, float | None]:
+    """Return channel names, pixel size (um) and frame interval (min) of the first image."""
+    pixels = _first(ome["Image"])["Pixels"]
+    channels = _all(pixels.get("Channel"))
+    names = tuple(str(c["Name"]) for c in channels if "Name" in c)
+    size = scaled(pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "um"), MICROMETRES)
+    minutes = scaled(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), MINUTES)
+    return names, size, _minutes_of_planes(pixels) if minutes is None else minutes
+
+
+def _minutes_of_planes(pixels: dict[str, Any]) -> float | None:
+    """Return the median time between the first channel's planes, where planes carry times."""
+    planes = [p for p in _all(pixels.get("Plane")) if int(p.get("TheC", 0)) == 0 and "DeltaT" in p]
+    times = np.sort([float(p["DeltaT"]) for p in planes])
+    if len(times) < 2:
+        return None
+    return scaled(np.median(np.diff(times)), planes[0].get("DeltaTUnit", "s"), MINUTES)
+
+
+def _imagej(tiff: tifffile.TiffFile) -> tuple[tuple[str, ...], float | None, float | None]:
+    metadata = tiff.imagej_metadata or {}
+    minutes = scaled(metadata.get("finterval"), metadata.get("tunit", "s"), MINUTES)
+    unit = str(metadata.get("unit", "")).replace("\\u00B5", "µ")
+    per_unit = tiff.pages[0].resolution[0]
+    size = scaled(1 / per_unit, unit, MICROMETRES) if unit and per_unit else None
+    return (), size, minutes
+
+
+def _all(value: Any) -> list[dict[str, Any]]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def _first(value: Any) -> dict[str, Any]:
+    return _all(value)[0]
+
+
+def _reader(path: Path, array: Any, axes: str, layout: _Layout) -> Callable[[int, int], np.ndarray]:
+    def plane(frame: int, channel: int) -> np.ndarray:
+        page = frame * layout.interleaved + channel if layout.interleaved else frame
+        where = {layout.time: page, layout.channel: channel}
+        try:
+            return np.asarray(array[tuple(where.get(axis, slice(None)) for axis in axes)])
+        except READ_ERRORS as error:
+            raise _unreadable(path, error) from error
+
+    return plane

@@ -1,0 +1,1 @@
+"""The report page: pictures of fields, answers in sentences, methods and provenance."""

@@ -1,0 +1,362 @@
+"""The five answers of a run as plain sentences, each with its number, interval, null and honest wording."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from cineseq.report.evidence import Evidence
+from cineseq.report.words import (
+    clean,
+    count,
+    counted,
+    interval,
+    known,
+    listed,
+    number,
+    p_value,
+    percent,
+    ratio,
+    readable,
+)
+from cineseq.statistics.fdr import benjamini_hochberg
+
+ALPHA = 0.05
+WEAK_R2 = 0.1
+WEAK_SHARE = 0.05
+GENES_NAMED = 5
+ABSENCE = "With this many cells, finding nothing does not show that there is nothing."
+Verdict = Literal["shown", "weak", "not_shown", "not_estimable"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question with its answer, the numbers behind it and a verdict."""
+
+    id: str
+    question: str
+    answer: str
+    verdict: Verdict
+    numbers: dict[str, Any] = field(default_factory=dict)
+
+
+def answer_all(evidence: Evidence) -> list[Answer]:
+    """Answer the five questions, in the order of the page."""
+    asked: tuple[tuple[str, str, Callable[[Evidence], tuple[str, Verdict, dict[str, Any]]]], ...] = (
+        ("function_genes", "What goes with function?", function_genes),
+        ("clusters", "Do the clusters show it?", clusters),
+        ("modalities", "Which modality predicts it?", modalities),
+        ("sisters", "What became of the sisters?", sisters),
+        ("crossmodal", "How much of one modality is in the other?", crossmodal),
+    )
+    answers = []
+    for name, question, answer in asked:
+        sentence, verdict, numbers = answer(evidence)
+        numbers = {key: clean(value) if not isinstance(value, list) else value for key, value in numbers.items()}
+        answers.append(Answer(name, question, sentence, verdict, numbers))
+    return answers
+
+
+def _not_estimable(reason: str) -> tuple[str, Verdict, dict[str, Any]]:
+    return f"Not estimable because {reason.rstrip('.')}.", "not_estimable", {}
+
+
+def _note(row: pd.Series, otherwise: str) -> str:
+    note = row.get("note")
+    return note if isinstance(note, str) and note else otherwise
+
+
+def headline_function(performance: pd.DataFrame) -> str | None:
+    """Return the function that the answers are about: the one best predicted by any single modality."""
+    single = performance[performance["model"].isin(["expression", "morphology", "embedding"])]
+    single = single.dropna(subset=["r2"]).sort_values(["r2", "function"], ascending=[False, True])
+    return None if single.empty else str(single["function"].iloc[0])
+
+
+def _of(performance: pd.DataFrame, function: str, model: str) -> pd.Series | None:
+    rows = performance[(performance["function"] == function) & (performance["model"] == model)]
+    return None if rows.empty else rows.iloc[0]
+
+
+def _best_of(performance: pd.DataFrame, row: pd.Series) -> str:
+    functions = performance["function"].nunique()
+    return "" if functions < 2 else f", {p_value(row['q_value'], 'q')} over {functions} functions"
+
+
+def _is_shown(row: pd.Series, functions: int) -> bool:
+    value = row["q_value"] if functions > 1 and known(row["q_value"]) else row["p_value"]
+    return bool(known(value) and value <= ALPHA and row["r2"] > 0)
+
+
+def contrast(contrasts: pd.DataFrame | None, function: str, a: str, b: str) -> tuple[float, float, float] | None:
+    """Return the difference of R2 between two models and its interval, whichever way round the table has it."""
+    if contrasts is None:
+        return None
+    of = contrasts[contrasts["function"] == function]
+    for first, second, sign in ((a, b, 1.0), (b, a, -1.0)):
+        rows = of[(of["model_a"] == first) & (of["model_b"] == second)].dropna(subset=["delta_r2"])
+        if len(rows):
+            delta, low, high = sign * rows[["delta_r2", "low", "high"]].iloc[0].to_numpy(float, na_value=np.nan)
+            return (delta, low, high) if sign > 0 else (delta, high, low)
+    return None
+
+
+def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
+    """Say whether expression predicts function in held-out groups, and which genes do so most stably."""
+    table = evidence.performance
+    if table is None or table.empty:
+        return _not_estimable("the prediction step was not run")
+    function = headline_function(table)
+    row = None if function is None else _of(table, function, "expression")
+    if row is None or not known(row["r2"]):
+        notes = table.loc[table["model"] == "expression", "note"].dropna() if "note" in table else []
+        return _not_estimable(notes.iloc[0] if len(notes) else "there is no paired expression of cells with a function")
+    numbers = {"function": function, **{k: row[k] for k in ("r2", "r2_low", "r2_high", "p_value", "n", "groups")}}
+    measured = (
+        f"R² = {number(row['r2'])} ({interval(row['r2_low'], row['r2_high'])}; permutation {p_value(row['p_value'])}"
+        f"{_best_of(table, row)}; {counted(row['n'], 'cells')} in {counted(row['groups'], 'held-out groups')})"
+    )
+    if not _is_shown(row, table["function"].nunique()):
+        text = f"Expression did not predict {readable(function)} better than chance: {measured}. {ABSENCE}"
+        return f"{text} Read no gene from the list below.", "not_shown", numbers
+    weak = row["r2"] < WEAK_R2 or (known(row["r2_low"]) and row["r2_low"] <= 0)
+    parts = [f"Expression {'weakly ' if weak else ''}predicts {readable(function)}: {measured}"]
+    genes, named = _stable_genes(evidence.genes, function, evidence.selected_frequency)
+    numbers["genes"] = named
+    parts += [genes, _beyond_covariates(evidence.contrasts, function), "These are associations"]
+    return ". ".join(p for p in parts if p) + ".", "weak" if weak else "shown", numbers
+
+
+def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -> tuple[str, list[str]]:
+    if genes is None:
+        return "", []
+    ranked = genes[(genes["function"] == function) & (genes["frequency"] >= frequency)]
+    if ranked.empty:
+        return f"No single gene was selected in {frequency:.0%} of the half-samples", []
+    ranked = ranked.sort_values(["frequency", "gene"], ascending=[False, True])
+    top = ranked.head(GENES_NAMED)
+    signs = np.where(top["sign"].fillna(0) >= 0, "+", "−")
+    texts = [f"{g} ({s})" for g, s in zip(top["gene"], signs, strict=True)]
+    more = f", of {len(ranked)} genes in at least {frequency:.0%} of the half-samples" if len(ranked) > len(top) else ""
+    return f"Selected most stably: {listed(texts)}{more}", top["gene"].tolist()
+
+
+def _beyond_covariates(contrasts: pd.DataFrame | None, function: str) -> str:
+    found = contrast(contrasts, function, "expression", "technical_cycle_size")
+    if found is None:
+        return ""
+    resolved = "" if found[1] > 0 or found[2] < 0 else ", not resolved from zero"
+    return (
+        "Compared with size, cell cycle and technical covariates alone: "
+        f"ΔR² = {number(found[0])} ({interval(*found[1:])}{resolved})"
+    )
+
+
+def clusters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
+    """Say how much of the function lies between clusters, and whether predictive genes are cluster markers."""
+    table = evidence.function_by_cluster
+    if table is None or table.empty:
+        return _not_estimable("the clusters were not compared with any function")
+    wanted = headline_function(evidence.performance) if evidence.performance is not None else None
+    rows = table[table["function"] == wanted]
+    row = rows.iloc[0] if len(rows) else table.sort_values("eta2", ascending=False, na_position="last").iloc[0]
+    function = row["function"]
+    if not known(row["eta2"]):
+        return _not_estimable(_note(row, f"{readable(function)} could not be compared between clusters"))
+    numbers = {"function": function, **{k: row[k] for k in ("eta2", "eta2_null", "p_value", "clusters", "n")}}
+    excess = row["eta2"] - (row["eta2_null"] if known(row["eta2_null"]) else 0.0)
+    is_shown = known(row["p_value"]) and row["p_value"] <= ALPHA
+    verdict: Verdict = "not_shown" if not is_shown else "weak" if excess < WEAK_SHARE else "shown"
+    lead = {"not_shown": "No, not beyond chance", "weak": "Only weakly", "shown": "In part"}[verdict]
+    text = (
+        f"{lead}: {counted(row['clusters'], 'clusters')} hold {percent(row['eta2'])} of the variance of "
+        f"{readable(function)} ({percent(row['eta2_null'])} expected by chance, permutation {p_value(row['p_value'])}, "
+        f"{counted(row['n'], 'cells')})."
+    )
+    overlap, more = _overlap(evidence.overlap, function)
+    return f"{text} {overlap}".strip(), verdict, numbers | more
+
+
+def _overlap(table: pd.DataFrame | None, function: str) -> tuple[str, dict[str, Any]]:
+    rows = None if table is None else table[table["function"] == function]
+    if rows is None or rows.empty:
+        return "", {}
+    row = rows.iloc[0]
+    numbers = {k: row[k] for k in ("selected", "markers", "shared", "expected")} | {"p_overlap": row["p_value"]}
+    if not known(row["selected"]) or not row["selected"] or not known(row["expected"]):
+        return "Its overlap with the cluster markers is not estimable: no gene predicts it stably.", numbers
+    text = (
+        f"Of {counted(row['selected'], 'predictive genes')}, {count(row['shared'])} are also cluster markers "
+        f"({number(row['expected'], 1)} expected by chance, {p_value(row['p_value'])} for at least that many)."
+    )
+    return text, numbers
+
+
+def modalities(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
+    """Compare expression, morphology and both as predictors of the function."""
+    table = evidence.performance
+    if table is None or table.empty:
+        return _not_estimable("the prediction step was not run")
+    function = headline_function(table)
+    if function is None:
+        notes = table["note"].dropna()
+        return _not_estimable(notes.iloc[0] if len(notes) else "no model could be fitted")
+    found = {name: _of(table, function, name) for name in ("expression", "morphology", "embedding", "both")}
+    found = {name: row for name, row in found.items() if row is not None and known(row["r2"])}
+    numbers: dict[str, Any] = {"function": function}
+    for name, row in found.items():
+        numbers |= {f"r2_{name}": row["r2"], f"p_{name}": row["p_value"]}
+    values = [
+        f"{name} R² = {number(r['r2'])} ({interval(r['r2_low'], r['r2_high'])}; {p_value(r['p_value'])})"
+        for name, r in found.items()
+    ]
+    functions = table["function"].nunique()
+    if not any(_is_shown(row, functions) for row in found.values()):
+        text = f"No modality predicted {readable(function)} better than chance: {'; '.join(values)}. {ABSENCE}"
+        return text, "not_shown", numbers
+    comparison, verdict = _compared(evidence.contrasts, function, found, functions)
+    return f"{comparison} Held-out {'; '.join(values)}.", verdict, numbers
+
+
+def _compared(
+    contrasts: pd.DataFrame | None, function: str, found: dict[str, pd.Series], functions: int
+) -> tuple[str, Verdict]:
+    """Say which single modalities predict the function, which one better, and whether expression adds to morphology."""
+    if not {"expression", "morphology"} <= found.keys():
+        only = listed([name for name in found if name != "both"])
+        return f"{only.capitalize()} predicts {readable(function)}; there is nothing to compare it with.", "weak"
+    able = [name for name in ("expression", "morphology") if _is_shown(found[name], functions)]
+    verb = "predict" if len(able) == 2 else "predicts"
+    lead = f"{' and '.join(able).capitalize()} {verb} {readable(function)}" if able else "Neither one predicts it alone"
+    delta = contrast(contrasts, function, "morphology", "expression")
+    if delta is None:
+        return f"{lead}; the difference was not estimated.", "weak"
+    size = f"difference in R² {number(abs(delta[0]))}, {interval(*_sorted_ends(delta))}"
+    is_resolved = delta[1] > 0 or delta[2] < 0
+    better = f"{'morphology' if delta[0] > 0 else 'expression'} does so better" if is_resolved else ""
+    sentences = [f"{lead}; {better or 'which one is better is not resolved'} ({size})."]
+    gain = contrast(contrasts, function, "both", "morphology")
+    if gain is not None:
+        adds = "adds to" if gain[1] > 0 else "was not shown to add to"
+        sentences.append(f"Expression {adds} morphology (ΔR² = {number(gain[0])}, {interval(*gain[1:])}).")
+    return " ".join(sentences), "shown" if is_resolved else "weak"
+
+
+def _sorted_ends(delta: tuple[float, float, float]) -> tuple[float, float]:
+    """Return the interval of the absolute difference: flipped where the difference is negative."""
+    return (delta[1], delta[2]) if delta[0] > 0 else (-delta[2], -delta[1])
+
+
+def sisters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
+    """Say whether a state of survivors goes with the death of the sister, and whether sisters share fates."""
+    shared, numbers = _concordance(evidence.concordance)
+    caution = _caution(evidence.warnings)
+    table = evidence.states
+    if table is None or table.empty:
+        state_text, verdict, more = _not_estimable("no sequenced survivor has a sister of known fate")
+        if evidence.concordance is None:
+            state_text, verdict, more = _not_estimable("the sister analysis was not run")
+    else:
+        state_text, verdict, more = _state_by_sister(table, evidence.power)
+    return " ".join(t for t in (state_text, shared, caution) if t), verdict, numbers | more
+
+
+def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[str, Verdict, dict[str, Any]]:
+    main = table[table["contrast"] == "sister_died_vs_survived"]
+    tested = main[main["p_permutation"].notna() & main["odds_ratio"].notna()]
+    if tested.empty:
+        first = main.iloc[0] if len(main) else table.iloc[0]
+        return _not_estimable(
+            _note(first, "too few families hold both a survivor whose sister died and one whose lived")
+        )
+    tested = tested.assign(q=benjamini_hochberg(tested["p_permutation"].to_numpy(float)))
+    row = tested.sort_values(["p_permutation", "state"]).iloc[0]
+    numbers = {k: row[k] for k in ("state", "odds_ratio", "low", "high", "informative")}
+    numbers |= {"p_value": row["p_permutation"], "q_value": row["q"], "states_tested": len(tested)}
+    several = f", {p_value(row['q'], 'q')} over {len(tested)} states" if len(tested) > 1 else ""
+    measured = (
+        f"odds ratio {ratio(row['odds_ratio'])} within field and birth time "
+        f"({interval(row['low'], row['high'], ratio)}; permutation {p_value(row['p_permutation'])}{several}; "
+        f"{counted(row['informative'], 'informative families')})"
+    )
+    if row["q"] > ALPHA:
+        text = f"No state of survivors was shown to go with the sister's death; nearest was {row['state']}: {measured}."
+        return f"{text} {_detectable(power, row['state'])}", "not_shown", numbers
+    more_or_less, reading = _reading(float(row["odds_ratio"]))
+    where = "in survivors whose sister died than in those whose sister lived"
+    return f"The state {row['state']} is {more_or_less} frequent {where}: {measured}. {reading}", "shown", numbers
+
+
+def _reading(odds_ratio: float) -> tuple[str, str]:
+    """Say what an odds ratio can mean; the scenarios are those of the sister simulations in the documentation."""
+    if odds_ratio >= 1:
+        return "more", (
+            "This does not tell a state that protected the survivor from a mark left by what killed the sister; "
+            "it speaks against a protective state that both sisters inherited."
+        )
+    return "less", "This is what a protective state that both sisters inherit would leave behind."
+
+
+def _detectable(power: pd.DataFrame | None, state: str) -> str:
+    rows = None if power is None else power[power["state"] == state].dropna(subset=["detectable_odds_ratio"])
+    if rows is None or rows.empty:
+        return ABSENCE.replace("cells", "families")
+    return f"An odds ratio of {ratio(rows['detectable_odds_ratio'].iloc[0])} could have been seen with 80 % power."
+
+
+def _concordance(table: pd.DataFrame | None) -> tuple[str, dict[str, Any]]:
+    rows = None if table is None else table[table["relation"] == "sisters"].dropna(subset=["concordance"])
+    if rows is None or rows.empty:
+        return "", {}
+    row = rows.sort_values(["pairs", "condition"], ascending=[False, True]).iloc[0]
+    where = f" in {row['condition']}" if len(rows) > 1 and isinstance(row["condition"], str) else ""
+    text = (
+        f"Sisters shared their fate in {percent(row['concordance'])} of {counted(row['pairs'], 'pairs')}{where} "
+        f"({percent(row['expected_independent'])} expected if independent, {p_value(row['p_value'])})."
+    )
+    numbers = {"concordance": row["concordance"], "expected_concordance": row["expected_independent"]}
+    return text, numbers | {"pairs": row["pairs"], "p_concordance": row["p_value"]}
+
+
+def _caution(warnings: pd.DataFrame | None) -> str:
+    if warnings is None:
+        return ""
+    serious = warnings[warnings["severity"] == "serious"]
+    if serious.empty:
+        return ""
+    where = listed(sorted(set(serious["sample"])))
+    return f"Caution ({where}): {' '.join(dict.fromkeys(serious['message']))}"
+
+
+def crossmodal(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
+    """Say what share of each modality's variance the other explains in held-out groups."""
+    table = evidence.crossmodal_summary
+    if table is None or table.empty:
+        return _not_estimable("the cross-modal step was not run")
+    rows = {row["direction"]: row for row in table.to_dict("records") if known(row["r2"])}
+    if not rows:
+        return _not_estimable(_note(table.iloc[0], "too few cells have both modalities"))
+    texts, numbers, shown = [], {}, []
+    for direction, source, target in (
+        ("morphology_to_expression", "Morphology", "expression"),
+        ("expression_to_morphology", "Expression", "morphology"),
+    ):
+        if direction not in rows:
+            continue
+        row = rows[direction]
+        shown.append(bool(known(row["p_value"]) and row["p_value"] <= ALPHA and row["r2"] > 0))
+        verb = "explains" if shown[-1] else "was not shown to explain any of"
+        amount = f"{percent(row['r2'])} of the variance of {target}" if shown[-1] else f"the variance of {target}"
+        measured = "" if shown[-1] else f"R² = {percent(row['r2'])}, "
+        texts.append(
+            f"{source} {verb} {amount} in held-out groups ({measured}{interval(row['low'], row['high'], percent)}; "
+            f"{percent(row['r2_null'])} with shuffled pairing, {p_value(row['p_value'])}; "
+            f"{percent(row['r2_within_class'])} within classes; {counted(row['n'], 'cells')})."
+        )
+        numbers |= {f"r2_{direction}": row["r2"], f"null_{direction}": row["r2_null"], f"p_{direction}": row["p_value"]}
+    verdict: Verdict = "not_shown" if not any(shown) else "shown" if all(shown) else "weak"
+    return " ".join(texts), verdict, numbers

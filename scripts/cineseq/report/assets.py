@@ -1,0 +1,70 @@
+"""Images inside the page: data addresses of PNG and SVG files under one budget, so that the page stays small."""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGE_BYTES = 20_000_000
+IMAGE_BYTES = 15_000_000
+SVG_BYTES = 2_000_000
+
+_NOT_DRAWN = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
+# Numbers below 1 are left alone: they may be scales of glyphs, where a hundredth matters.
+_LONG_DECIMAL = re.compile(r"(?<![\d.])([1-9]\d*\.\d{2})\d+")
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """An image on the page; ``source`` is None, with a ``note``, where it did not fit."""
+
+    source: str | None
+    alt: str
+    caption: str
+    file: str
+    note: str = ""
+
+
+class Embedder:
+    """Turns image files into data addresses until the budget of the page is spent.
+
+    Parameters
+    ----------
+    page
+        Path of the page, from which files are linked.
+    budget
+        Bytes that all images of the page may take.
+    """
+
+    def __init__(self, page: Path, budget: int = IMAGE_BYTES) -> None:
+        self._page, self._left = page, budget
+
+    def link(self, path: Path) -> str:
+        """Return the address of a file relative to the page."""
+        return Path(os.path.relpath(path.absolute(), self._page.absolute().parent)).as_posix()
+
+    def embed(self, path: Path, alt: str, caption: str = "") -> Embedded:
+        """Embed a PNG or SVG file.
+
+        An SVG over 2 MB is replaced by the PNG of the same name, where there is one. What does not fit is linked.
+        """
+        content, kind = path.read_bytes(), "image/png"
+        if path.suffix == ".svg":
+            content, kind = shrink_svg(content.decode("utf-8")).encode(), "image/svg+xml"
+            raster = path.with_suffix(".png")
+            if len(content) > SVG_BYTES and raster.exists():
+                content, kind = raster.read_bytes(), "image/png"
+        address = f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        if len(address) > self._left or (kind == "image/svg+xml" and len(content) > SVG_BYTES):
+            note = f"Too large for this page ({len(content) / 1e6:.1f} MB); see the file."
+            return Embedded(None, alt, caption, self.link(path), note)
+        self._left -= len(address)
+        return Embedded(address, alt, caption, self.link(path))
+
+
+def shrink_svg(text: str) -> str:
+    """Drop from an SVG what is not drawn (prologue, comments, metadata) and digits beyond a hundredth of a point."""
+    return _LONG_DECIMAL.sub(r"\1", _NOT_DRAWN.sub("", text)).strip()

@@ -1,0 +1,49 @@
+"""The data dictionary: every column of every table, from the contracts that the tables are checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from cineseq import contracts, results
+from cineseq.files import write_text
+from cineseq.tables import Column, Table
+
+
+def every_table() -> list[Table]:
+    """Return the contracts of all tables of a run."""
+    return [*contracts.all_tables(), *results.all_tables()]
+
+
+def dictionary(tables: Iterable[Table]) -> pd.DataFrame:
+    """Return one row per column of each table."""
+    rows = [
+        {
+            "table": table.name,
+            "column": column.name,
+            "kind": column.kind,
+            "unit": column.unit,
+            "meaning": column.meaning,
+            "may_be_missing": "yes" if column.missing or column.optional else "no",
+            "allowed": _allowed(column),
+            "key": "yes" if column.name in table.key else "no",
+        }
+        for table in tables
+        for column in table.columns
+    ]
+    return pd.DataFrame(rows)
+
+
+def _allowed(column: Column) -> str:
+    if column.values:
+        return " | ".join(column.values)
+    low = "" if column.low is None else f"{column.low:g} ≤ "
+    high = "" if column.high is None else f" ≤ {column.high:g}"
+    return f"{low}value{high}" if low or high else ""
+
+
+def write_dictionary(path: Path) -> None:
+    """Write the data dictionary of all tables as tab-separated text."""
+    write_text(dictionary(every_table()).to_csv(sep="\t", index=False), path)

@@ -1,0 +1,93 @@
+"""Quality of fields of view as the page shows it: numbers of all fields, pictures of typical and worst ones."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from cineseq.errors import UserError
+from cineseq.report.assets import Embedded, Embedder
+from cineseq.report.quality import choose_fields
+
+FIELD_COLUMNS = {
+    "objects": "Objects in all frames",
+    "objects_per_frame": "Median number of objects in a frame",
+    "tracks": "Tracks",
+    "frames_per_track": "Median length of tracks in frames",
+    "divisions": "Tracks that ended in a division",
+    "deaths": "Tracks that ended in a death",
+    "lost_share": "Share of the tracks that ended before the movie which were lost",
+    "displacement_ratio": "Median step between frames over the distance to the nearest neighbour",
+    "count_variation": "Mean jump of the number of objects between frames, relative to its median",
+    "empty_frames": "Frames without any object",
+    "black_frames": "Frames with one single grey value",
+}
+
+
+@dataclass(frozen=True)
+class FieldView:
+    """One field of view on the page."""
+
+    name: str
+    why: str
+    lines: tuple[str, ...]
+    picture: Embedded | None
+
+
+def read_quality(paths: list[Path]) -> pd.DataFrame:
+    """Read the quality of fields: one row each, with sample, fov, lines, pixel_size_um and the numbers.
+
+    Raises
+    ------
+    UserError
+        When a file is not what ``draw_field`` writes.
+    """
+    rows = []
+    for path in paths:
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            identity = {key: content[key] for key in ("sample", "fov", "pixel_size_um", "lines")}
+            rows.append(identity | content["numbers"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            msg = f"{path}: not a readable quality report ({error}); delete it and run again to re-make it."
+            raise UserError(msg) from error
+    return pd.DataFrame(rows)
+
+
+def show_fields(quality: pd.DataFrame, pictures: list[Path], shown: int, embedder: Embedder) -> list[FieldView]:
+    """Show typical and worst fields with their pictures.
+
+    Parameters
+    ----------
+    quality
+        From :func:`read_quality`, in the order of ``pictures`` where both are given.
+    pictures
+        One picture per field, in the same order; may be empty.
+    shown
+        Fields that are shown at most.
+    embedder
+        The budget of the page.
+    """
+    if quality.empty:
+        return []
+    quality = quality.assign(picture=[*pictures, *[None] * (len(quality) - len(pictures))][: len(quality)])
+    views = []
+    for row in choose_fields(quality, shown).to_dict("records"):
+        name = f"{row['sample']} / {row['fov']}"
+        alt = f"First, middle and last frame of field {name} with outlined cells and the paths of tracks"
+        picture = embedder.embed(row["picture"], alt) if row["picture"] else None
+        views.append(FieldView(name, row["why"], tuple(row["lines"]), picture))
+    return views
+
+
+def field_table(quality: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """Return the numbers of fields for the page, the worst fields first."""
+    ranked = choose_fields(quality, len(quality)).sort_values(
+        ["badness", "sample", "fov"], ascending=[False, True, True]
+    )
+    columns = [name for name in FIELD_COLUMNS if name in ranked and ranked[name].notna().any()]
+    table = ranked[["sample", "fov", *columns]].head(rows)
+    return table.rename(columns={name: name.replace("_", " ") for name in columns})

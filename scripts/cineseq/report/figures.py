@@ -1,0 +1,64 @@
+"""What the figures of the analyses show, in the words of the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FigureText:
+    """Section of the page, alternative text and caption of a figure."""
+
+    section: str
+    alt: str
+    caption: str
+
+
+FIGURES: dict[str, FigureText] = {
+    "counts_quality": FigureText(
+        "pairing",
+        "Distributions of counts, detected genes and mitochondrial fraction per cell with the quality limits",
+        "Quality of the counts. Cells outside the limits enter no cluster.",
+    ),
+    "umap": FigureText(
+        "clusters",
+        "Map of cells by expression, coloured by cluster and by function",
+        "Cells placed by similarity of expression (UMAP). Distances between far groups have no meaning.",
+    ),
+    "markers_figure": FigureText(
+        "clusters",
+        "Expression of the strongest marker genes in each cluster",
+        "Genes that separate each cluster from the other cells.",
+    ),
+    "ladder": FigureText(
+        "prediction",
+        "Held-out R squared of every model with intervals and null",
+        "Function in held-out groups as predicted by covariates, by expression, by morphology and by both, with 95 % "
+        "intervals and the permutation null.",
+    ),
+    "scatter": FigureText(
+        "prediction",
+        "Measured against predicted function, cell by cell",
+        "Each cell was predicted by a model that saw no cell of its group.",
+    ),
+    "selection": FigureText(
+        "prediction",
+        "Selection frequency of the most stable genes",
+        "How often each gene is chosen when half of the groups are left out.",
+    ),
+    "forest": FigureText(
+        "sisters",
+        "Odds ratios of states by the fate of the sister, with intervals",
+        "States of survivors whose sister died against those whose sister lived; 1 means no difference.",
+    ),
+    "trees": FigureText(
+        "sisters",
+        "Lineage trees of families with divisions, deaths and unknown ends",
+        "Families over time. An end without a mark is unknown, not a death.",
+    ),
+    "variance": FigureText(
+        "crossmodal",
+        "Variance explained per gene and per feature, with null and ceiling",
+        "How much of each gene and of each feature the other modality explains in held-out groups.",
+    ),
+}

@@ -1,0 +1,147 @@
+"""The methods paragraph, from the steps that ran, their settings and the versions of what they used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from cineseq.report.words import listed
+
+SENTENCES: dict[str, tuple[str, ...]] = {
+    "prepare_movie": (
+        "Movies were read frame by frame with tifffile {v:tifffile}",
+        "; flat field: {c:inputs.flat_field}; drift: {c:inputs.drift}",
+    ),
+    "import_masks": ("Masks were given, not made by this pipeline",),
+    "segment": (
+        "Cells were segmented in every frame with cellpose {v:cellpose} (Stringer et al., Nat. Methods 2021)",
+        " using {m:segment}",
+    ),
+    "track": (
+        "Cells were linked over time with trackpy {v:trackpy} (Crocker and Grier, 1996) by exact assignment",
+        ", across gaps of up to {c:track.max_gap} frames",
+        "; divisions came from one global assignment of mothers to pairs of daughters",
+        "; an end was called a death only from a probability of {c:track.death_confidence}, otherwise it is unknown",
+    ),
+    "import_tracks": ("Tracks were given; their lineage was checked for impossible events",),
+    "morphology": ("Shape, intensity and texture of each mask were measured with scikit-image {v:scikit-image}",),
+    "embed": ("Crops of single cells were embedded with {m:embed} through timm {v:timm}",),
+    "score_function": (
+        "Function channels were measured in the masks above a background taken by {c:function.background} "
+        "and summarised per track",
+        " (made comparable between samples by: {c:channels.scaling})",
+    ),
+    "collect_cells": ("Each track entered the table of cells with its frames chosen by: {c:features.frames}",),
+    "match_barcodes": (
+        "Cells, compartments and barcodes were matched; only a compartment with one live cell and one accepted "
+        "barcode makes a pair",
+    ),
+    "cluster": (
+        "Counts were normalised and reduced to principal components with scanpy {v:scanpy} (Wolf et al., 2018)",
+        ", from up to {c:clusters.variable_genes} variable genes and {c:clusters.components} components",
+        "; clusters are Leiden communities (Traag et al., 2019) at resolution {c:clusters.resolution}",
+        "; function was permuted within samples {c:clusters.permutations} times for its share between clusters",
+    ),
+    "differential_expression": (
+        "Groups were compared with tie-corrected Wilcoxon rank-sum tests, at a false discovery rate of {c:de.fdr} "
+        "(Benjamini and Hochberg, 1995)",
+        "; clustering and testing the same counts: {c:de.double_dipping}",
+    ),
+    "predict": (
+        "Function was predicted by elastic nets (scikit-learn {v:scikit-learn}) in nested cross-validation whose "
+        "outer and inner folds keep groups whole",
+        " ({c:folds.groups})",
+        "; scaling and the choice of genes took place within the folds",
+        "; p-values come from {c:prediction.permutations} permutations of function, intervals from "
+        "{c:prediction.bootstraps} resamplings of groups",
+        "; the stability of genes is their share of {c:prediction.half_samples} half-samples of groups (Meinshausen "
+        "and Bühlmann, 2010)",
+    ),
+    "explain_modalities": (
+        "Each gene was predicted from morphology, and each feature from expression, by ridge regression in held-out "
+        "groups",
+        ", against {c:crossmodal.permutations} shufflings of the pairing within {c:crossmodal.class_column}",
+    ),
+    "compare_sisters": (
+        "States of survivors whose sister died were compared with those whose sister lived, within field of view and "
+        "birth time, by Mantel-Haenszel odds ratios",
+        " and {c:lineage.permutations} permutations of sister status among families",
+        "; unknown fates stayed unknown",
+    ),
+}
+"""Per step, the pieces of its sentence; a piece that names a setting or version which is not known is left out."""
+
+_SLOT = re.compile(r"\{([vcm]):([^}]+)\}")
+
+
+def methods_paragraph(
+    steps: list[str], config: Mapping[str, Any], versions: Mapping[str, str], models: list[dict[str, Any]]
+) -> str:
+    """Write how the results were made, one sentence per step that ran.
+
+    Parameters
+    ----------
+    steps
+        Names of the steps that ran, in order.
+    config
+        The whole configuration, as nested dictionaries.
+    versions
+        Versions of packages, by name.
+    models
+        Models with ``name``, ``sha256`` and the ``steps`` that used them.
+    """
+    sentences = []
+    for step in steps:
+        pieces = (_filled(piece, config, versions, models) for piece in SENTENCES.get(step, ()))
+        sentence = "".join(piece for piece in pieces if piece)
+        if sentence:
+            sentences.append(f"{sentence}.")
+    return " ".join(sentences)
+
+
+def _filled(
+    piece: str, config: Mapping[str, Any], versions: Mapping[str, str], models: list[dict[str, Any]]
+) -> str | None:
+    values: dict[str, str] = {}
+    for kind, name in _SLOT.findall(piece):
+        if kind == "v":
+            found = versions.get(name, "")
+        else:
+            found = _setting(config, name) if kind == "c" else _model(models, name)
+        if found is None:
+            return None
+        values[f"{kind}:{name}"] = found
+    text = _SLOT.sub(lambda slot: values[f"{slot[1]}:{slot[2]}"], piece)
+    return re.sub(r" +(?=[ ;,]|$)", "", text)
+
+
+def _setting(config: Mapping[str, Any], name: str) -> str | None:
+    value: Any = config
+    for part in name.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    if value is None:
+        return None
+    return listed(map(str, value)) if isinstance(value, list) else str(value).replace("_", " ")
+
+
+def _model(models: list[dict[str, Any]], step: str) -> str | None:
+    names = [
+        f"the model {m.get('name')} (SHA-256 {str(m.get('sha256') or 'unknown')[:12]})"
+        for m in models
+        if step in m.get("steps", [])
+    ]
+    return listed(names) if names else None
+
+
+def flat_settings(config: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return every setting as ``section.key`` and its value as text, in order."""
+    rows: list[tuple[str, str]] = []
+    for name, value in config.items():
+        if isinstance(value, Mapping) and value:
+            rows += flat_settings(value, f"{prefix}{name}.")
+        else:
+            rows.append((f"{prefix}{name}", "none" if value is None or value in ([], {}, "") else str(value)))
+    return rows

@@ -1,0 +1,105 @@
+"""What a reader must know before any number on the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from cineseq.config.inputs import Channels, Inputs
+from cineseq.report.words import listed
+
+STEP_WORDS = {"segment": "segmentation", "morphology": "morphology", "embed": "the image embedding"}
+Level = Literal["serious", "warning", "info"]
+ORDER: tuple[Level, ...] = ("serious", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One sentence, and how much it matters."""
+
+    level: Level
+    text: str
+
+
+def all_notices(
+    *,
+    simulated: bool,
+    channels: Channels,
+    inputs: Inputs,
+    pixel_sizes: set[float | None],
+    models: list[dict[str, Any]],
+    warnings: pd.DataFrame | None,
+) -> list[Notice]:
+    """Gather the notices of a run, the most serious first.
+
+    Parameters
+    ----------
+    simulated
+        Whether the movies are simulated.
+    channels
+        Which channels measure function, what they may enter, and how fluorescence was scaled.
+    inputs
+        How movies were corrected.
+    pixel_sizes
+        Micrometres per pixel of the fields; None stands for unknown. Empty where there are no images.
+    models
+        Models with name, SHA-256, note and the steps that used them.
+    warnings
+        The warnings of the sister analysis; None where it was not run.
+    """
+    notices = _data_notices(simulated, models)
+    if pixel_sizes:
+        notices += _image_notices(channels, inputs, pixel_sizes)
+    if warnings is not None:
+        notices += [
+            Notice(level, f"Sisters, {sample}: {message}")
+            for level, sample, message in warnings[["severity", "sample", "message"]].itertuples(index=False)
+        ]
+    return sorted(dict.fromkeys(notices), key=lambda notice: ORDER.index(notice.level))
+
+
+def _data_notices(simulated: bool, models: list[dict[str, Any]]) -> list[Notice]:  # noqa: FBT001
+    notices = []
+    if simulated:
+        text = "The data of this run are simulated: they show that the pipeline works and say nothing about any cell."
+        notices.append(Notice("warning", text))
+    for model in models:
+        used = listed([STEP_WORDS.get(step, step) for step in model.get("steps", [])])
+        name, note = f"{model.get('name')}, used for {used},", str(model.get("note") or "").rstrip(".")
+        if "untrained" in f"{name} {note}".lower():
+            text = f"The model {name} has untrained (random) weights; nothing that rests on it can be interpreted."
+            notices.append(Notice("serious", text))
+        elif "simulated" in note.lower():
+            text = f"The model {name} is a small one for demonstration: {note}. Name a full model for real cells."
+            notices.append(Notice("info" if simulated else "warning", text))
+    return notices
+
+
+def _image_notices(channels: Channels, inputs: Inputs, pixel_sizes: set[float | None]) -> list[Notice]:
+    notices = []
+    if channels.function and channels.allow_function_in:
+        where = listed([STEP_WORDS[step] for step in channels.allow_function_in])
+        text = (
+            f"The function channel ({listed(channels.function)}) was allowed in {where}: predictions of function from "
+            "images are then partly of function by itself."
+        )
+        notices.append(Notice("serious", text))
+    elif channels.function:
+        text = f"The function channel ({listed(channels.function)}) entered no mask, shape, texture or embedding."
+        notices.append(Notice("info", text))
+    if None in pixel_sizes:
+        text = "The pixel size of some or all images is unknown: sizes are in pixels (columns ending in _px)."
+        notices.append(Notice("warning", text))
+    corrections = ["divided by an illumination profile"] if inputs.flat_field == "estimate" else []
+    corrections += ["shifted back by their drift"] if inputs.drift == "translation" else []
+    if corrections:
+        notices.append(Notice("info", f"Before anything was measured, frames were {listed(corrections)}."))
+    if channels.function:
+        scaled = {
+            "none": "Fluorescence was not rescaled between samples: they may differ by staining or light alone.",
+            "per_sample": "Fluorescence was divided by its own sample's median: samples cannot differ in its level.",
+        }
+        notices.append(Notice("info", scaled[channels.scaling]))
+    return notices

@@ -1,0 +1,306 @@
+"""The report page: its sections, and their rendering as one self-contained HTML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from cineseq import contracts, results
+from cineseq.config.inputs import Channels, Inputs
+from cineseq.config.report import Report
+from cineseq.report.answers import Answer, headline_function
+from cineseq.report.assets import PAGE_BYTES, Embedded, Embedder
+from cineseq.report.dictionary import dictionary, every_table
+from cineseq.report.evidence import TABLES, Evidence
+from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields
+from cineseq.report.figures import FIGURES
+from cineseq.report.methods import flat_settings, methods_paragraph
+from cineseq.report.notices import all_notices
+from cineseq.report.provenance import models_used, package_licence
+from cineseq.report.steps import StepReport, StepSummary, summarise
+from cineseq.report.views import TableView, plain_table, show_table, significant
+from cineseq.report.words import count, first_sentence, readable, tie
+
+TEMPLATES = Path(__file__).parent / "templates"
+FIELD_LINES_SHOWN = 40
+SAMPLES_SHOWN = 60
+MARKERS_SHOWN = 3
+VERDICTS = {
+    "shown": "shown",
+    "weak": "weak or unresolved",
+    "not_shown": "not shown",
+    "not_estimable": "not estimable",
+}
+
+SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
+    "pairing": (
+        "Pairing and counts",
+        "Which cell on the images is which cell in the counts, and whether its counts are usable.",
+        ("collect_cells", "import_cells", "import_paired", "import_lineage", "match_barcodes", "pair"),
+        (),
+    ),
+    "prediction": (
+        "What goes with function",
+        "Models are judged on cells of groups that they never saw. A gene list without a prediction above its null "
+        "means nothing.",
+        ("predict",),
+        ("performance", "contrasts", "samples", "genes", "overlap"),
+    ),
+    "clusters": (
+        "Clusters and their genes",
+        "Groups of cells with similar expression, made without knowing function.",
+        ("cluster", "differential_expression"),
+        ("function_by_cluster", "markers"),
+    ),
+    "sisters": (
+        "What became of the sisters",
+        "Whether survivors whose sister died differ from survivors whose sister lived. Unknown fates stay unknown.",
+        ("compare_sisters",),
+        ("states", "power", "concordance", "times", "warnings"),
+    ),
+    "crossmodal": (
+        "How much of one modality is in the other",
+        "The share of the variance of each gene, or feature, that the other modality explains in held-out groups.",
+        ("explain_modalities",),
+        ("crossmodal_summary", "crossmodal_genes", "crossmodal_features"),
+    ),
+}
+"""Sections of the analyses: title, what they are about, steps whose sentences they show, tables."""
+
+TITLES = {
+    "performance": "Held-out performance of every model",
+    "contrasts": "Differences between models",
+    "samples": "Held-out R² sample by sample",
+    "genes": "Genes by how stably they are selected",
+    "overlap": "Predictive genes that are cluster markers",
+    "function_by_cluster": "Variance of function between clusters",
+    "markers": "Marker genes",
+    "states": "States by the fate of the sister",
+    "power": "What these families could have shown",
+    "concordance": "How often relatives share a fate",
+    "times": "Times of relatives",
+    "warnings": "What could bias the comparison",
+    "crossmodal_summary": "In total",
+    "crossmodal_genes": "Genes by how much morphology explains",
+    "crossmodal_features": "Features by how much expression explains",
+}
+ORDER = {
+    "genes": (["function", "frequency", "univariate_rho"], [True, False, False]),
+    "markers": (["comparison", "group", "q_value", "auc"], [True, True, True, False]),
+    "states": (["contrast", "p_permutation"], [False, True]),
+    "crossmodal_genes": (["r2"], [False]),
+    "crossmodal_features": (["r2"], [False]),
+}
+
+
+@dataclass(frozen=True)
+class PageInputs:
+    """Everything that the page is made from."""
+
+    run: str
+    simulated: bool
+    report: Report
+    channels: Channels
+    inputs: Inputs
+    evidence: Evidence
+    answers: list[Answer]
+    steps: list[StepReport]
+    quality: pd.DataFrame
+    pictures: list[Path]
+    tables: dict[str, Path]
+    figures: dict[str, Path]
+    provenance: dict[str, Any]
+    html: Path
+    dictionary: Path
+
+
+@dataclass(frozen=True)
+class SectionView:
+    """One section of the analyses, ready to be shown."""
+
+    id: str
+    title: str
+    intro: str
+    steps: list[StepSummary] = field(default_factory=list)
+    figures: list[Embedded] = field(default_factory=list)
+    tables: list[TableView] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show because the steps were not run."""
+        return not (self.steps or self.figures or self.tables)
+
+
+def render_page(page: PageInputs) -> str:
+    """Render the page as HTML that loads nothing from outside.
+
+    Raises
+    ------
+    RuntimeError
+        When the page is larger than 20 MB; images have a budget, so this is a bug.
+    """
+    embedder = Embedder(page.html)
+    summaries = summarise(page.steps)
+    models = page.provenance.get("models") or models_used(page.steps)
+    fields = show_fields(page.quality, page.pictures, page.report.fields_shown, embedder)
+    context = {
+        "title": page.report.title or f"cineseq: {page.run}",
+        "run": page.run,
+        "answers": page.answers,
+        "verdicts": VERDICTS,
+        "notices": all_notices(
+            simulated=page.simulated,
+            channels=page.channels,
+            inputs=page.inputs,
+            pixel_sizes=_pixel_sizes(page.quality),
+            models=models,
+            warnings=page.evidence.warnings,
+        ),
+        "counts": _counts(page),
+        "image_steps": [s for s in summaries if s.fields],
+        "field_lines_shown": FIELD_LINES_SHOWN,
+        "fields": fields,
+        "field_table": _field_table(page),
+        "field_total": len(page.quality),
+        "sections": [_section(name, page, summaries, embedder) for name in SECTIONS],
+        "methods": _methods(page, [s.step for s in summaries], models),
+        "models": models,
+        "versions": {"cineseq": page.provenance.get("cineseq"), "python": page.provenance.get("python")}
+        | page.provenance.get("packages", {}),
+        "settings": flat_settings(page.provenance.get("config", {})),
+        "input_files": page.provenance.get("inputs", []),
+        "licences": [(name, version, package_licence(name)) for name, version in _packages(page).items()],
+        "dictionary_link": embedder.link(page.dictionary),
+        "dictionary": _dictionary(),
+    }
+    text = _environment().get_template("page.html").render(context)
+    if len(text.encode()) > PAGE_BYTES:
+        msg = f"the page has {len(text.encode())} bytes, more than {PAGE_BYTES}"
+        raise RuntimeError(msg)
+    return text
+
+
+def _environment() -> Environment:
+    """Return the templates' environment; the style sheet is part of the package, so it is not escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": count, "significant": significant, "lead": first_sentence, "tie": tie}
+    return environment
+
+
+def _packages(page: PageInputs) -> dict[str, str]:
+    return page.provenance.get("packages", {})
+
+
+def _pixel_sizes(quality: pd.DataFrame) -> set[float | None]:
+    if quality.empty:
+        return set()
+    return {None if pd.isna(value) else float(value) for value in quality["pixel_size_um"]}
+
+
+def _counts(page: PageInputs) -> list[tuple[str, str]]:
+    """Count what was run, from fields of view to cells in the analyses."""
+    evidence, quality = page.evidence, page.quality
+    rows: list[tuple[str, str]] = []
+    if evidence.cells is not None:
+        rows.append(("samples", count(evidence.cells["sample"].nunique())))
+    if not quality.empty:
+        rows += [("fields of view", count(len(quality))), ("cells outlined", count(quality["objects"].sum()))]
+        rows += [("divisions", count(quality["divisions"].sum())), ("deaths", count(quality["deaths"].sum()))]
+    if evidence.cells is not None:
+        rows.append(("cells (tracks)" if not quality.empty else "cells", count(len(evidence.cells))))
+    if evidence.pairs is not None:
+        rows.append(("paired with counts", count((evidence.pairs["status"] == "singlet").sum())))
+    if evidence.clusters is not None:
+        rows.append(("passed count quality", count(evidence.clusters["passes_qc"].sum())))
+    return rows
+
+
+def _field_table(page: PageInputs) -> TableView | None:
+    if page.quality.empty:
+        return None
+    meanings = {name.replace("_", " "): meaning for name, meaning in FIELD_COLUMNS.items()}
+    shown = plain_table(field_table(page.quality, page.report.table_rows), "Fields of view, worst first", meanings)
+    return replace(shown, total=len(page.quality))
+
+
+def _section(name: str, page: PageInputs, summaries: list[StepSummary], embedder: Embedder) -> SectionView:
+    title, intro, steps, tables = SECTIONS[name]
+    figures = [
+        embedder.embed(path, FIGURES[figure].alt, FIGURES[figure].caption)
+        for figure, path in page.figures.items()
+        if FIGURES[figure].section == name
+    ]
+    shown = [_table(table, page, embedder) for table in tables if getattr(page.evidence, table) is not None]
+    if name == "pairing" and page.evidence.pairs is not None:
+        shown.append(_pair_statuses(page.evidence.pairs))
+    own = [s for s in summaries if s.step in steps]
+    return SectionView(name, title, intro, own, figures, shown)
+
+
+def _table(name: str, page: PageInputs, embedder: Embedder) -> TableView:
+    whole = getattr(page.evidence, name)
+    link = embedder.link(page.tables[name]) if name in page.tables else ""
+    if name == "samples":
+        return _samples_table(whole, link)
+    frame = _in_order(name, whole)
+    if "function" in frame and page.evidence.performance is not None:
+        first = frame["function"] == headline_function(page.evidence.performance)
+        frame = pd.concat([frame[first], frame[~first]])
+    view = show_table(frame, TABLES[name], TITLES[name], page.report.table_rows, link)
+    return replace(view, total=len(whole))
+
+
+def _in_order(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Put the rows that matter most first; of marker genes, keep the best three of each group."""
+    if "model" in frame:
+        frame = frame.sort_values(["function", "model"], key=_in_order_of_models, kind="stable")
+    if name in ORDER:
+        columns, ascending = ORDER[name]
+        frame = frame.sort_values(columns, ascending=ascending, kind="stable", na_position="last")
+    if name == "markers":
+        frame = frame[frame["is_marker"].fillna(value=False).astype(bool)]
+        frame = frame.groupby(["comparison", "group"], sort=False).head(MARKERS_SHOWN)
+    return frame
+
+
+def _in_order_of_models(column: pd.Series) -> pd.Series:
+    return column.map(results.MODELS.index) if column.name == "model" else column
+
+
+def _samples_table(frame: pd.DataFrame, link: str) -> TableView:
+    """Show R2 with one row per function and sample and one column per model."""
+    table = frame.pivot_table(index=["function", "sample"], columns="model", values="r2", aggfunc="first")
+    table = table.reindex(columns=[m for m in results.MODELS if m in table]).reset_index()
+    table["function"] = table["function"].map(readable)
+    table.columns = [str(name).replace("_", " ") for name in table.columns]
+    view = plain_table(table, TITLES["samples"])
+    return replace(view, rows=view.rows[:SAMPLES_SHOWN], file=link)
+
+
+def _pair_statuses(pairs: pd.DataFrame) -> TableView:
+    table = pairs.groupby(["sample", "status"]).size().unstack(fill_value=0)  # noqa: PD010 - counts, no duplicates
+    table = table.reindex(columns=[s for s in contracts.PAIR_STATUSES if s in table]).reset_index()
+    table.columns = [str(name).replace("_", " ") for name in table.columns]
+    return plain_table(table, "Pairs by sample; only singlets enter the analyses")
+
+
+def _methods(page: PageInputs, steps: list[str], models: list[dict[str, Any]]) -> str:
+    return methods_paragraph(steps, page.provenance.get("config", {}), _packages(page), models)
+
+
+def _dictionary() -> list[tuple[str, str, TableView]]:
+    meanings = {table.name: table.meaning for table in every_table()}
+    return [
+        (name, meanings[name], plain_table(rows.drop(columns="table").fillna(""), name))
+        for name, rows in dictionary(every_table()).groupby("table", sort=False)
+    ]

@@ -1,0 +1,116 @@
+"""The reports of steps: which step and field each belongs to, and one summary per step over all fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.errors import UserError
+
+STEPS = {
+    "prepare_movie": "Movies read and corrected",
+    "import_masks": "Masks read",
+    "segment": "Cells segmented",
+    "track": "Cells tracked",
+    "import_tracks": "Tracks read",
+    "morphology": "Shape, intensity and texture",
+    "embed": "Image embedding",
+    "score_function": "Function scored",
+    "collect_cells": "Cells collected",
+    "import_cells": "Cells read",
+    "import_paired": "Paired data read",
+    "import_lineage": "Lineages read",
+    "match_barcodes": "Barcodes matched",
+    "pair": "Cells paired with counts",
+    "cluster": "Clusters",
+    "differential_expression": "Differential expression",
+    "predict": "Prediction of function",
+    "explain_modalities": "Variance between modalities",
+    "compare_sisters": "Sisters compared",
+    "score_truth": "Scored against the truth",
+}
+"""Steps in the order of the pipeline and what they are called on the page."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What one step said of one field of view, or of the whole study (``field`` is then empty)."""
+
+    step: str
+    field: str
+    lines: tuple[str, ...]
+    numbers: dict[str, Any]
+    model: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class StepSummary:
+    """One step over all fields.
+
+    Attributes
+    ----------
+    step, title
+        Name of the step and what it is called.
+    fields
+        Fields of view that it ran on; 0 for a step of the whole study.
+    lines
+        Sentences that hold for all fields (or the study).
+    field_lines
+        Sentences of single fields, by field.
+    numbers
+        Median, lowest and highest value over fields of each number; one row per number.
+    """
+
+    step: str
+    title: str
+    fields: int
+    lines: tuple[str, ...]
+    field_lines: dict[str, tuple[str, ...]]
+    numbers: pd.DataFrame
+
+
+def read_step_report(path: Path) -> StepReport:
+    """Read ``reports/<step>.json`` or ``reports/<step>/<sample>_<fov>.json``.
+
+    Raises
+    ------
+    UserError
+        When the file is not a report of a step.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        lines, numbers = tuple(map(str, content["lines"])), dict(content["numbers"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{path}: not a readable report of a step ({error}); delete it and run again to re-make it."
+        raise UserError(msg) from error
+    of_field = path.stem not in STEPS and path.parent.name in STEPS
+    step, field = (path.parent.name, path.stem) if of_field else (path.stem, "")
+    return StepReport(step, field, lines, numbers, content.get("model"))
+
+
+def summarise(reports: Iterable[StepReport]) -> list[StepSummary]:
+    """Summarise reports step by step, in the order of the pipeline; unknown steps come last."""
+    by_step: dict[str, list[StepReport]] = {}
+    for report in reports:
+        by_step.setdefault(report.step, []).append(report)
+    order = {name: place for place, name in enumerate(STEPS)}
+    return [_summary(step, by_step[step]) for step in sorted(by_step, key=lambda s: (order.get(s, len(order)), s))]
+
+
+def _summary(step: str, reports: list[StepReport]) -> StepSummary:
+    said = [set(r.lines) for r in reports]
+    shared = tuple(line for line in reports[0].lines if all(line in lines for lines in said))
+    own = {r.field: tuple(line for line in r.lines if line not in shared) for r in reports if r.field}
+    table = pd.DataFrame([r.numbers for r in reports]).apply(pd.to_numeric, errors="coerce").astype(float)
+    numbers = pd.DataFrame(
+        {"fields": table.notna().sum(), "median": table.median(), "lowest": table.min(), "highest": table.max()}
+    ).rename_axis("number")
+    numbers = numbers[np.isfinite(numbers["median"])].reset_index()
+    fields = sum(bool(r.field) for r in reports)
+    return StepSummary(step, STEPS.get(step, step.replace("_", " ")), fields, shared, own, numbers)

@@ -1,0 +1,106 @@
+"""Tables as they are shown: the first rows, numbers rounded, every heading explained by its contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from cineseq.report.words import count, known, readable
+from cineseq.tables import Column, Table
+
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column's name in words, its meaning, and whether it holds numbers."""
+
+    text: str
+    meaning: str
+    is_number: bool
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A table ready to be shown."""
+
+    title: str
+    headings: tuple[Heading, ...]
+    rows: tuple[tuple[str, ...], ...]
+    total: int
+    file: str = ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether only the first rows are shown."""
+        return self.total > len(self.rows)
+
+
+def show_table(frame: pd.DataFrame, contract: Table, title: str, rows: int, file: str = "") -> TableView:
+    """Show the first rows of a table.
+
+    Columns without any value, and the note where nothing is noted, are left out.
+
+    Parameters
+    ----------
+    frame
+        The table, in the order it should be shown in.
+    contract
+        Its contract, from which headings take their explanation.
+    title
+        What the table is called on the page.
+    rows
+        Rows that are shown.
+    file
+        Address of the whole table.
+    """
+    names = [str(name) for name in frame.columns if frame[name].notna().any()]
+    declared = contract.columns_of(names)
+    headings = tuple(_heading(name, declared[name]) for name in names)
+    shown = frame[names].head(rows)
+    columns = [[show_value(value, declared[name]) for value in shown[name]] for name in names]
+    return TableView(title, headings, tuple(zip(*columns, strict=True)), len(frame), file)
+
+
+def plain_table(frame: pd.DataFrame, title: str, meanings: dict[str, str] | None = None) -> TableView:
+    """Show a small table that has no contract; its columns' names are its headings."""
+    explained = meanings or {}
+    headings = tuple(
+        Heading(str(name), explained.get(str(name), ""), pd.api.types.is_numeric_dtype(frame[name])) for name in frame
+    )
+    columns = [[show_value(value, None) for value in frame[name]] for name in frame]
+    return TableView(title, headings, tuple(zip(*columns, strict=True)), len(frame))
+
+
+def _heading(name: str, column: Column) -> Heading:
+    unit = f" ({column.unit})" if column.unit else ""
+    return Heading(name.replace("_", " ") + unit, column.meaning, column.kind in ("number", "integer"))
+
+
+def show_value(value: Any, column: Column | None) -> str:
+    """Write one value of a table as text; a dash where it is unknown."""
+    if isinstance(value, str):
+        return readable(value) if column is not None and (column.values or column.name == "function") else value
+    if value is None or value is pd.NA or not known(value):
+        return UNKNOWN
+    if isinstance(value, bool) or (column is not None and column.kind == "truth"):
+        return "yes" if value else "no"
+    if column is not None and column.kind == "integer":
+        return count(value)
+    if column is not None and column.name in ("p_value", "q_value", "p_permutation", "p_gee", "p_fewer"):
+        return "< 0.001" if value < 0.001 else f"{value:.2g}"
+    return significant(float(value))
+
+
+def significant(value: float) -> str:
+    """Write a number with at least three significant digits from 0.1 on, three decimals below, thousands separated."""
+    if float(value).is_integer():
+        text = f"{value:,.0f}"
+    elif abs(value) < 0.0005:
+        text = f"{value:.1e}"
+    else:
+        decimals = 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+        text = f"{value:,.{decimals}f}"
+    return text.replace("-", "\N{MINUS SIGN}")

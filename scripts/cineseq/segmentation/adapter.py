@@ -1,0 +1,261 @@
+"""The one way in which segmentation models are loaded and run, whichever they are: cellpose's own ``eval``.
+
+cellpose 4 falls back to its default model when a path is wrong and loads foreign checkpoints without a word; so file,
+hash and every key are checked here first.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+
+import numpy as np
+import torch
+from cellpose import models as cellpose_models
+from cellpose.vit import CPSAM, BaseModel
+
+from cineseq.config.segment import Segment
+from cineseq.errors import UserError
+from cineseq.files import sha256
+from cineseq.segmentation.compact import STRIDE, CompactSegmenter
+from cineseq.segmentation.models import CELLPOSE_FOLDER, CELLPOSE_NAMES, licence_note, model_file
+from cineseq.segmentation.training_images import DIAMETERS_PX
+
+logger = logging.getLogger(__name__)
+
+# cellpose builds its sparse tensors itself; without saying so torch warns in every run.
+torch.sparse.check_sparse_tensor_invariants.disable()
+
+CELLPOSE_TILE = 256
+LARGEST_TILE = 1024
+CELLPOSE_DIAMETER = 30.0
+TILES_PER_PASS = {"cuda": 64, "mps": 8, "cpu": 4}
+PIXELS_PER_PASS = 1 << 20
+"""What the compact model takes at a time on a CPU, so that memory does not grow with the image."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A segmentation model that is ready to run.
+
+    Attributes
+    ----------
+    name, path, sha256, note
+        What it is, for every output that names it.
+    cellpose
+        The instance whose ``eval`` is called.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    note: str
+    cellpose: cellpose_models.CellposeModel
+
+    @property
+    def is_compact(self) -> bool:
+        """Whether this is the compact network."""
+        return isinstance(self.cellpose.net, CompactSegmenter)
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What the report says of the model."""
+        return {"name": self.name, "sha256": self.sha256, "note": self.note}
+
+
+def load_model(settings: Segment, path: Path | None = None) -> Model:
+    """Load the model that the settings name, after checking its file, its hash and its keys.
+
+    Parameters
+    ----------
+    settings
+        Names the model, its expected hash, and whether cellpose may download it.
+    path
+        The model's file where it is known already; else it follows from the name.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, has another hash, or is no checkpoint of a network that is known here.
+    """
+    file = _present(settings, path)
+    digest = sha256(file)
+    if settings.sha256 is not None and digest != settings.sha256:
+        msg = (
+            f"{file}: SHA-256 is {digest}, but segment.sha256 expects {settings.sha256}; replace the file or the hash."
+        )
+        raise UserError(msg)
+    device = choose_device()
+    net = _network(file, device)
+    name = settings.model if file == model_file(settings.model) else file.name
+    logger.info("Model %s (sha256 %s) on %s in %s.", name, digest[:12], device, str(net.dtype).removeprefix("torch."))
+    note = licence_note(settings.model)
+    logger.info("%s", note)
+    return Model(name, file, digest, note, as_cellpose(net, file, device))
+
+
+def _present(settings: Segment, path: Path | None) -> Path:
+    file = model_file(settings.model) if path is None else path
+    if file.is_file():
+        return file
+    if settings.model in CELLPOSE_NAMES and settings.download:
+        logger.info("cellpose downloads %s to %s.", settings.model, file)
+        return Path(cellpose_models.cache_model_path(settings.model))
+    if settings.model in CELLPOSE_NAMES:
+        hint = f"put it there (or set {CELLPOSE_FOLDER}), or set segment.download to true"
+    else:
+        hint = f"give compact, {', '.join(CELLPOSE_NAMES)} or the path of a checkpoint"
+    msg = f"segment.model: there is no file '{file}'; {hint}."
+    raise UserError(msg)
+
+
+def choose_device() -> torch.device:
+    """Return the fastest device there is."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def choose_dtype(device: torch.device) -> torch.dtype:
+    """Return bfloat16 where the device computes in it natively (it halves cpsam's time and memory), else float32."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.bfloat16 if native else torch.float32
+
+
+def _network(file: Path, device: torch.device) -> BaseModel:
+    """Build the network that a checkpoint is of, with its weights.
+
+    Building on the meta device costs neither time nor memory, and shows every key and shape to compare with.
+    """
+    try:
+        weights = torch.load(file, map_location="cpu", mmap=True, weights_only=True)
+        weights = {str(key).removeprefix("module."): value for key, value in dict(weights).items()}
+        shapes = {key: tuple(value.shape) for key, value in weights.items()}
+    except (OSError, RuntimeError, ValueError, TypeError, AttributeError, EOFError, UnpicklingError) as error:
+        msg = (
+            f"{file}: not a readable model checkpoint ({type(error).__name__}); copy it again or choose another model."
+        )
+        raise UserError(msg) from error
+    with torch.device("meta"):
+        candidates = (CompactSegmenter(), CPSAM(dtype=torch.float32))
+    fitting = [net for net in candidates if {k: tuple(v.shape) for k, v in net.state_dict().items()} == shapes]
+    if not fitting:
+        _refuse(file, shapes, candidates)
+    net = fitting[0]
+    net.load_state_dict(weights, strict=True, assign=True)
+    if isinstance(net, CompactSegmenter):
+        # A third faster on CPUs.
+        return net.to(device, memory_format=torch.channels_last).eval()
+    net.dtype = choose_dtype(device)
+    return net.to(device).eval()
+
+
+def _refuse(file: Path, shapes: dict[str, tuple[int, ...]], candidates: tuple[BaseModel, ...]) -> None:
+    closest = max(candidates, key=lambda net: len(net.state_dict().keys() & shapes.keys()))
+    wanted = {key: tuple(value.shape) for key, value in closest.state_dict().items()}
+    wrong = sorted(key for key in wanted.keys() | shapes.keys() if wanted.get(key) != shapes.get(key))
+    msg = (
+        f"{file}: neither a compact nor a Cellpose-SAM checkpoint ({len(wrong)} weights differ from those of "
+        f"{closest.backbone}, such as '{wrong[0]}'); Cellpose 3 and Cellpose-DINO are not supported."
+    )
+    raise UserError(msg)
+
+
+def as_cellpose(net: BaseModel, file: Path, device: torch.device) -> cellpose_models.CellposeModel:
+    """Return a CellposeModel around a network, without its constructor, which would look for models to download."""
+    model = cellpose_models.CellposeModel.__new__(cellpose_models.CellposeModel)
+    model.net, model.device, model.backbone = net, device, net.backbone
+    model.gpu = device.type != "cpu"
+    model.pretrained_model = str(file)
+    return model
+
+
+def segment_frame(model: Model, planes: np.ndarray, settings: Segment, pixel_size_um: float | None) -> np.ndarray:
+    """Segment one frame.
+
+    Parameters
+    ----------
+    model
+        From :func:`load_model`.
+    planes
+        Channels to segment on, shape (channels, height, width).
+    settings
+        Thresholds and sizes.
+    pixel_size_um
+        Micrometres per pixel; None takes the sizes in the settings as pixels.
+
+    Returns
+    -------
+    np.ndarray
+        Labels 1, 2, ..., shape (height, width), uint16; all 0 where the frame has no contrast.
+    """
+    if planes.max() == planes.min():
+        return np.zeros(planes.shape[1:], np.uint16)
+    scale = 1.0 if pixel_size_um is None else pixel_size_um
+    diameter = rescaling_diameter(
+        compact=model.is_compact, diameter_px=None if settings.diameter is None else settings.diameter / scale
+    )
+    zoom = 1.0 if diameter is None else CELLPOSE_DIAMETER / diameter
+    tile, batch = tiling(model, planes.shape[1:], zoom)
+    masks, _, _ = model.cellpose.eval(
+        np.moveaxis(planes, 0, -1).astype(np.float32),
+        channel_axis=-1,
+        batch_size=settings.batch_size or batch,
+        bsize=tile,
+        diameter=diameter,
+        cellprob_threshold=settings.cellprob_threshold,
+        flow_threshold=settings.flow_threshold,
+        min_size=-1,
+        max_size_fraction=1.0,
+    )
+    most = np.inf if settings.max_area is None else settings.max_area / scale**2
+    return keep_sizes(masks.reshape(planes.shape[1:]), settings.min_area / scale**2, most)
+
+
+def rescaling_diameter(*, compact: bool, diameter_px: float | None) -> float | None:
+    """Return the diameter that cellpose should rescale to 30 px, or None to leave the image as it is.
+
+    The compact model was trained at every scale from 8 to 62 px, so that rescaling within that range costs time and
+    gains nothing.
+    """
+    if diameter_px is None or (compact and DIAMETERS_PX[0] <= diameter_px <= DIAMETERS_PX[1]):
+        return None
+    return diameter_px
+
+
+def tiling(model: Model, shape: tuple[int, ...], zoom: float) -> tuple[int, int]:
+    """Return the side of a tile and the number of tiles per pass.
+
+    Cellpose-SAM's tile is fixed. The compact model takes any multiple of its stride: the one that covers the image
+    with the fewest pixels, which is the whole frame where it is small.
+    """
+    kind = model.cellpose.device.type
+    if not model.is_compact:
+        return CELLPOSE_TILE, min(_tiles(shape, zoom, CELLPOSE_TILE), TILES_PER_PASS[kind])
+    sides = range(CELLPOSE_TILE, LARGEST_TILE + 1, STRIDE)
+    side = min(sides, key=lambda s: (_tiles(shape, zoom, s) * s**2, s))
+    return side, max(1, PIXELS_PER_PASS // side**2)
+
+
+def _tiles(shape: tuple[int, ...], zoom: float, side: int) -> int:
+    """Return how many tiles cellpose cuts an image into (with its overlap of a tenth)."""
+    counts = (1 if n * zoom <= side else int(np.ceil(1.2 * n * zoom / side)) for n in shape)
+    return int(np.prod(list(counts)))
+
+
+def keep_sizes(labels: np.ndarray, least: float, most: float) -> np.ndarray:
+    """Drop objects smaller or larger than the limits (pixels) and number the others from 1, in their old order."""
+    areas = np.bincount(labels.ravel())
+    kept = (areas >= least) & (areas <= most)
+    kept &= areas > 0
+    kept[0] = False
+    if kept.sum() > np.iinfo(np.uint16).max:
+        msg = f"{kept.sum()} objects in one frame do not fit a label image"
+        raise ValueError(msg)
+    numbers = np.where(kept, np.cumsum(kept), 0).astype(np.uint16)
+    return numbers[labels]

@@ -1,0 +1,34 @@
+"""Which segmentation models there are, where their files lie, and on what terms; cheap to import."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+RESOURCES = Path(__file__).resolve().parents[3] / "resources"
+COMPACT = "compact"
+CELLPOSE_NAMES = ("cpsam_v2", "cpsam")
+"""Models that cellpose knows by name and can download."""
+CELLPOSE_FOLDER = "CELLPOSE_LOCAL_MODELS_PATH"
+"""Environment variable that names cellpose's folder of models."""
+
+
+def model_file(name_or_path: str) -> Path:
+    """Return the file of a segmentation model; a model that cellpose knows by name need not be there yet."""
+    if name_or_path == COMPACT:
+        return RESOURCES / "segmenter_compact.pt"
+    if name_or_path in CELLPOSE_NAMES:
+        folder = os.environ.get(CELLPOSE_FOLDER)
+        return (Path(folder) if folder else Path.home() / ".cellpose" / "models") / name_or_path
+    return Path(name_or_path).expanduser()
+
+
+def licence_note(name_or_path: str) -> str:
+    """Return one sentence on where a model comes from and on what terms it may be used."""
+    if name_or_path == COMPACT:
+        return (
+            "Compact U-Net trained by cineseq on simulated nuclei only; BSD-3-Clause (resources/segmenter_compact.md)."
+        )
+    if name_or_path in CELLPOSE_NAMES:
+        return "Cellpose-SAM: code BSD-3-Clause; its weights were trained on data licensed CC-BY-NC."
+    return "A checkpoint of the user's; its terms are those of whoever trained it."

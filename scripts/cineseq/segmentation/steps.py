@@ -1,0 +1,87 @@
+"""What the segmentation step does with a movie and a model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cineseq.config.inputs import Channels
+from cineseq.config.segment import Segment
+from cineseq.errors import UserError
+from cineseq.progress import progress
+from cineseq.segmentation.adapter import Model, segment_frame
+from cineseq.stacks import Movie
+
+logger = logging.getLogger(__name__)
+
+
+def use_threads(threads: int) -> None:
+    """Let torch use as many threads as the rule has."""
+    torch.set_num_threads(max(1, threads))
+
+
+def choose_channels(
+    movie: Path, present: tuple[str, ...], channels: Channels, settings: Segment, model: Model
+) -> tuple[str, ...]:
+    """Return the channels to segment on.
+
+    Raises
+    ------
+    UserError
+        When a wanted channel is not in the movie or measures function, none is left, or there are too many.
+    """
+    open_ones = channels.open_to("segment", present)
+    wanted = tuple(settings.channels) if settings.channels is not None else open_ones[:1]
+    for name in wanted:
+        if name not in present:
+            msg = f"{movie}: no channel '{name}' (segment.channels); the movie has {', '.join(present)}."
+            raise UserError(msg)
+        if name not in open_ones:
+            msg = (
+                f"segment.channels: '{name}' measures function (channels.function) and must not shape the masks; "
+                "choose another, or add segment to channels.allow_function_in."
+            )
+            raise UserError(msg)
+    if not wanted:
+        msg = f"{movie}: every channel measures function (channels.function), so none is left to segment on."
+        raise UserError(msg)
+    if model.is_compact and len(wanted) > 1:
+        msg = f"segment.channels: the compact model segments on one channel, but {len(wanted)} are listed; keep one."
+        raise UserError(msg)
+    return wanted
+
+
+def segment_movie(
+    movie: Movie, channels: tuple[str, ...], model: Model, settings: Segment, counts: list[int]
+) -> Iterator[np.ndarray]:
+    """Yield the labels of each frame, shape (height, width), uint16, and append its number of objects to ``counts``."""
+    for frame in progress(range(movie.info.frames), "Segmentation", logger):
+        labels = segment_frame(model, movie.planes(frame, channels), settings, movie.info.pixel_size_um)
+        counts.append(int(labels.max()))
+        yield labels
+
+
+def segmentation_report(counts: list[int], channels: tuple[str, ...], model: Model) -> dict[str, Any]:
+    """Return the report of one segmentation."""
+    found = np.array(counts)
+    empty = int((found == 0).sum())
+    lines = [
+        f"Segmented on {', '.join(channels)} with {model.name}: {found.sum()} objects in {len(found)} frames, "
+        f"a median of {np.median(found):g} a frame ({found.min()} to {found.max()})."
+    ]
+    if empty:
+        lines.append(f"No cell was found in {empty} of {len(found)} frames.")
+    numbers = {
+        "frames": len(found),
+        "objects": int(found.sum()),
+        "objects_per_frame_median": float(np.median(found)),
+        "objects_per_frame_min": int(found.min()),
+        "objects_per_frame_max": int(found.max()),
+        "empty_frames": empty,
+    }
+    return {"lines": lines, "numbers": numbers, "model": model.provenance}

@@ -1,0 +1,249 @@
+"""Simulated fluorescent nuclei with known outlines, drawn at random over everything that differs between microscopes.
+
+Domain randomisation: size, shape, density, touching, texture, mitotic and dying cells, haze, debris, illumination,
+blur, noise, gamma and saturation are drawn anew for every scene, wider than real images need, so that a network
+trained on them has no single look to depend on. No real image is involved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from skimage.measure import label as connected_components
+from skimage.measure import regionprops
+
+DIAMETERS_PX = (8.0, 62.0)
+SMALLEST_OBJECT_PX = 12
+EMPTY_SHARE = 0.04
+DIMMEST = 0.35
+"""Brightness of the dimmest cells over that of usual ones: nobody could outline what is lost in noise."""
+SPECKS_FROM_PX = 14
+"""Cells below this diameter could not be told from specks of debris."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One simulated image and the outlines in it.
+
+    Attributes
+    ----------
+    image
+        Grey levels, shape (size, size), float32.
+    labels
+        One positive integer per cell, shape (size, size), int32, 0 the background.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where one cell lies and what it looks like.
+
+    ``waves`` are the (amplitude, phase) of its outline's ripples; elongation leaves its area as it is.
+    """
+
+    y: float
+    x: float
+    radius: float
+    aspect: float
+    angle: float
+    waves: np.ndarray
+    brightness: float
+    kind: str
+
+
+@dataclass(frozen=True)
+class Style:
+    """How irregular, how elongated and how unequal in brightness the cells of a scene are."""
+
+    ripple: float
+    elongation: float
+    contrast: float
+
+
+def draw_scene(rng: np.random.Generator, size: int = 288) -> Scene:
+    """Draw one scene of ``size`` by ``size`` pixels."""
+    diameter = float(np.exp(rng.uniform(*np.log(DIAMETERS_PX))))
+    cells = [] if rng.random() < EMPTY_SHARE else _cells(rng, size, diameter)
+    owner, depth = _outlines(cells, size)
+    light = _paint(rng, cells, owner, depth, diameter)
+    return Scene(_photograph(rng, light, diameter), _separate(owner))
+
+
+def draw_scenes(seed: int, count: int, size: int = 288) -> list[Scene]:
+    """Draw ``count`` scenes; the same seed draws the same scenes, whatever their number."""
+    return [draw_scene(np.random.default_rng((seed, number)), size) for number in range(count)]
+
+
+def _cells(rng: np.random.Generator, size: int, diameter: float) -> list[Cell]:
+    """Place cells singly and in clumps until the drawn coverage is reached or space runs out."""
+    coverage = rng.uniform(0.01, 0.65) if rng.random() < 0.8 else rng.uniform(0.0, 0.06)
+    wanted = max(1, round(coverage * size**2 / (np.pi * diameter**2 / 4)))
+    spacing = rng.uniform(0.72, 1.1)
+    clumping = rng.choice([0.0, rng.uniform(0.2, 0.9), rng.uniform(0.5, 0.95)])
+    spread, ripple = rng.uniform(0.05, 0.3), rng.uniform(0.0, 0.12)
+    style = Style(ripple, rng.uniform(0.05, 0.8), rng.uniform(0.05, 0.7))
+    unusual = rng.choice([0.0, 0.05, 0.2])
+    cells: list[Cell] = []
+    centres, radii = np.empty((wanted, 2)), np.empty(wanted)
+    for _ in range(4 * wanted):
+        if len(cells) >= wanted:
+            break
+        radius = diameter / 2 * float(np.clip(rng.lognormal(0, spread), 0.5, 1.8))
+        centre = rng.uniform(-radius / 2, size + radius / 2, 2)
+        if cells and rng.random() < clumping:
+            turn = rng.uniform(0, 2 * np.pi)
+            near = centres[rng.integers(len(cells))]
+            centre = near + diameter * rng.uniform(0.68, 1.15) * np.array([np.sin(turn), np.cos(turn)])
+        n = len(cells)
+        if n and (np.hypot(*(centres[:n] - centre).T) < spacing * (radii[:n] + radius)).any():
+            continue
+        centres[n], radii[n] = centre, radius
+        kind = rng.choice(["mitotic", "condensed", "fragmented"]) if rng.random() < unusual else "interphase"
+        cells.append(_cell(rng, (*centre, radius), str(kind), style))
+    return cells
+
+
+def _cell(rng: np.random.Generator, where: tuple[float, float, float], kind: str, style: Style) -> Cell:
+    y, x, radius = where
+    aspect = 1 + abs(rng.normal(0, style.elongation))
+    brightness = max(DIMMEST, float(rng.lognormal(0, style.contrast)))
+    if kind == "mitotic":
+        radius, aspect, brightness = (
+            radius * rng.uniform(0.5, 0.9),
+            rng.uniform(1.3, 3.5),
+            brightness * rng.uniform(1, 7),
+        )
+    elif kind == "condensed":
+        radius, aspect, brightness = radius * rng.uniform(0.45, 0.8), 1.1, brightness * rng.uniform(1.5, 5)
+    elif kind == "fragmented":
+        radius, aspect, brightness = radius * rng.uniform(0.7, 1.0), 1.1, brightness * rng.uniform(1, 3)
+    waves = np.stack([rng.normal(0, style.ripple, 4) / np.arange(1.5, 5.5), rng.uniform(0, 2 * np.pi, 4)], axis=1)
+    return Cell(y, x, radius, min(aspect, 3.5), rng.uniform(0, np.pi), waves, brightness, kind)
+
+
+def _outlines(cells: list[Cell], size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return each pixel's cell (from 1; 0 none) and its depth (0 at the centre, 1 at the outline).
+
+    Where cells overlap a pixel goes to the cell in which it lies deeper, so that touching cells share a border.
+    """
+    owner, depth = np.zeros((size, size), np.int32), np.ones((size, size), np.float32)
+    for number, cell in enumerate(cells, start=1):
+        reach = int(np.ceil(cell.radius * np.sqrt(cell.aspect) * 1.4)) + 1
+        window = _window(cell.y, cell.x, reach, size)
+        y, x = np.mgrid[window]
+        inside = _depth(cell, y - cell.y, x - cell.x)
+        deeper = inside < depth[window]
+        depth[window][deeper], owner[window][deeper] = inside[deeper], number
+    return owner, depth
+
+
+def _window(y: float, x: float, reach: int, size: int) -> tuple[slice, slice]:
+    """Return the part of the image within ``reach`` of a point; empty for a point far outside."""
+    edges = np.clip([int(y) - reach, int(y) + reach + 1, int(x) - reach, int(x) + reach + 1], 0, size)
+    return slice(edges[0], edges[1]), slice(edges[2], edges[3])
+
+
+def _depth(cell: Cell, dy: np.ndarray, dx: np.ndarray) -> np.ndarray:
+    along = dx * np.cos(cell.angle) + dy * np.sin(cell.angle)
+    across = dy * np.cos(cell.angle) - dx * np.sin(cell.angle)
+    along, across = along / np.sqrt(cell.aspect), across * np.sqrt(cell.aspect)
+    bearing = np.arctan2(across, along)
+    outline = np.ones_like(bearing)
+    for harmonic, (amplitude, phase) in enumerate(cell.waves, start=2):
+        outline += amplitude * np.cos(harmonic * bearing + phase)
+    return (np.hypot(along, across) / (cell.radius * np.maximum(outline, 0.4))).astype(np.float32)
+
+
+def _paint(
+    rng: np.random.Generator, cells: list[Cell], owner: np.ndarray, depth: np.ndarray, diameter: float
+) -> np.ndarray:
+    """Return the light of each pixel before the optics: cells about 1, nothing 0."""
+    brightness = np.array([0.0, *(c.brightness for c in cells)])[owner]
+    dome = np.power(np.clip(1 - depth**2, 0, 1), rng.uniform(0.0, 0.5))
+    light = brightness * dome
+    for _ in range(2):
+        grain = _smooth_noise(rng, owner.shape, max(0.6, diameter * rng.uniform(0.02, 0.2)))
+        light *= np.clip(1 + rng.uniform(0, 0.35) * grain, 0.15, 3)
+    _spots(rng, cells, owner, light)
+    haze = ndimage.gaussian_filter(light, diameter * rng.uniform(0.3, 1.2)) * rng.choice([0.0, rng.uniform(0, 0.5)])
+    return light + haze + _debris(rng, owner.shape, diameter)
+
+
+def _spots(rng: np.random.Generator, cells: list[Cell], owner: np.ndarray, light: np.ndarray) -> None:
+    """Add nucleoli and chromocentres to interphase cells and bright blobs to fragmented ones, in place."""
+    share, strength = rng.choice([0.0, rng.uniform(0.2, 1)]), rng.choice([rng.uniform(-0.6, -0.2), rng.uniform(0.2, 1)])
+    for number, cell in enumerate(cells, start=1):
+        fragmented = cell.kind == "fragmented"
+        if cell.radius < 4 or not (fragmented or rng.random() < share):
+            continue
+        for _ in range(rng.integers(2, 6)):
+            away, turn = cell.radius * rng.uniform(0, 0.7), rng.uniform(0, 2 * np.pi)
+            width = cell.radius * rng.uniform(0.12, 0.3)
+            y, x = cell.y + away * np.sin(turn), cell.x + away * np.cos(turn)
+            window = _window(y, x, int(3 * width) + 1, len(owner))
+            yy, xx = np.mgrid[window]
+            bump = np.exp(-((yy - y) ** 2 + (xx - x) ** 2) / (2 * width**2)) * (owner[window] == number)
+            light[window] *= 1 + bump * (rng.uniform(1, 4) if fragmented else strength)
+
+
+def _debris(rng: np.random.Generator, shape: tuple[int, int], diameter: float) -> np.ndarray:
+    """Return specks and out-of-focus blobs that are not cells."""
+    field = np.zeros(shape)
+    if rng.random() < 0.5 and diameter > SPECKS_FROM_PX:
+        specks = rng.integers(1, 40)
+        where = tuple(rng.integers(0, shape[0], (2, specks)))
+        field[where] = rng.lognormal(0, 0.8, specks)
+        width = rng.uniform(0.4, max(0.5, min(2.0, 0.06 * diameter)))
+        field = ndimage.gaussian_filter(field, width) * 2 * np.pi * width**2 * rng.uniform(0.3, 2)
+    if rng.random() < 0.3:
+        blobs = np.zeros(shape)
+        count = rng.integers(1, 8)
+        blobs[tuple(rng.integers(0, shape[0], (2, count)))] = 1
+        width = diameter * rng.uniform(0.6, 2)
+        field += ndimage.gaussian_filter(blobs, width) * 2 * np.pi * width**2 * rng.uniform(0.03, 0.25)
+    return field
+
+
+def _photograph(rng: np.random.Generator, light: np.ndarray, diameter: float) -> np.ndarray:
+    """Blur, illuminate unevenly, and record with shot noise, read noise, gamma and saturation."""
+    size = light.shape[0]
+    blurred = ndimage.gaussian_filter(light, rng.uniform(0.3, min(3.0, 0.5 + 0.09 * diameter)))
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+    tilt = rng.normal(0, 0.25, 5)
+    uneven = 1 + tilt[0] * x + tilt[1] * y + tilt[2] * x * y + tilt[3] * x**2 + tilt[4] * y**2
+    background = rng.uniform(0.02, 1.5) * np.clip(uneven, 0.1, None)
+    if rng.random() < 0.3:
+        background *= np.clip(1 + rng.uniform(0, 0.3) * _smooth_noise(rng, light.shape, size / 8), 0.1, None)
+    vignette = np.clip(1 - rng.uniform(0, 0.4) * (x**2 + y**2) / 2, 0.2, None)
+    signal = (blurred + background) * vignette
+    noise_to_cell = np.exp(rng.uniform(np.log(0.01), np.log(0.3)))
+    shot = rng.uniform(0, 1)
+    image = signal + noise_to_cell * rng.normal(size=light.shape) * np.sqrt(1 - shot + shot * signal)
+    if rng.random() < 0.2:
+        dead = rng.random(image.shape) < rng.uniform(0, 0.002)
+        image[dead] = rng.choice([image.min(), np.percentile(image, 99.5)], np.count_nonzero(dead))
+    if rng.random() < 0.3:
+        low = image.min()
+        span = np.ptp(image) or 1.0
+        image = low + span * ((image - low) / span) ** rng.uniform(0.6, 1.5)
+    if rng.random() < 0.2:
+        image = np.minimum(image, np.percentile(image, rng.uniform(94, 99.9)))
+    return image.astype(np.float32)
+
+
+def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int], width: float) -> np.ndarray:
+    noise = ndimage.gaussian_filter(rng.normal(size=shape), width, mode="wrap")
+    return noise / max(float(noise.std()), 1e-6)
+
+
+def _separate(owner: np.ndarray) -> np.ndarray:
+    """Give every connected piece its own label and drop those too small to be seen."""
+    pieces = connected_components(owner, background=0, connectivity=1)
+    small = [p.label for p in regionprops(pieces) if p.area < SMALLEST_OBJECT_PX]
+    pieces[np.isin(pieces, small)] = 0
+    return connected_components(pieces, background=0, connectivity=1).astype(np.int32)

@@ -1,0 +1,223 @@
+"""The sample sheet: one row per field of view, naming whatever data the user has."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+
+from cineseq.config.base import NAME_PATTERN, FieldOfView
+from cineseq.errors import UserError
+
+FIELD_PATHS = ("images", "masks", "tracks")
+"""Columns that belong to one field of view."""
+SAMPLE_PATHS = ("compartments", "barcodes", "counts")
+"""Columns that belong to a whole sample; its rows must agree on them."""
+STUDY_PATHS = ("cells", "paired", "lineage")
+"""Columns that start the pipeline after the images."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the sheet; paths have their placeholders filled and are empty where not given."""
+
+    sample: str
+    fov: str = "1"
+    condition: str = ""
+    replicate: str = ""
+    frame_step: int = 1
+    images: str = ""
+    masks: str = ""
+    tracks: str = ""
+    compartments: str = ""
+    barcodes: str = ""
+    counts: str = ""
+    cells: str = ""
+    paired: str = ""
+    lineage: str = ""
+    row: int = field(default=0, compare=False)
+
+    @property
+    def identity(self) -> FieldOfView:
+        """What the per-field steps are told of this row."""
+        return FieldOfView(
+            sample=self.sample,
+            fov=self.fov,
+            condition=self.condition,
+            replicate=self.replicate,
+            frame_step=self.frame_step,
+        )
+
+
+COLUMNS = tuple(f.name for f in fields(Entry) if f.name != "row")
+
+
+def read_sheet(path: Path, **places: str) -> list[Entry]:
+    """Read and check the sample sheet (tab- or comma-separated, by its header).
+
+    Parameters
+    ----------
+    path
+        The sheet.
+    places
+        Values of the placeholders that its paths may use, such as ``data`` and ``run``.
+
+    Returns
+    -------
+    list of Entry
+        In the order of the sheet.
+
+    Raises
+    ------
+    UserError
+        For a missing file, an unknown or missing column, a bad name, a field of view listed twice, rows of one
+        sample that disagree, or a row without data; the message names the row.
+    """
+    if not path.is_file():
+        msg = f"samples: there is no sheet '{path}'; give the path of a tab-separated sample sheet."
+        raise UserError(msg)
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        lines = [line for line in stream if not line.startswith("#")]
+    delimiter = "\t" if lines and "\t" in lines[0] else ","
+    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
+    _check_header(path, list(reader.fieldnames or []))
+    entries = [_entry(path, number, row, places) for number, row in enumerate(reader, start=2)]
+    if not entries:
+        msg = f"{path}: no rows; list at least one sample."
+        raise UserError(msg)
+    _check_repeats(path, entries)
+    _check_samples_agree(path, entries)
+    _check_one_start(path, entries)
+    return entries
+
+
+def _check_header(path: Path, names: list[str]) -> None:
+    for name in names:
+        if name not in COLUMNS:
+            near = get_close_matches(name, COLUMNS, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else f"; the columns are {', '.join(COLUMNS)}."
+            msg = f"{path}: unknown column '{name}'{hint}"
+            raise UserError(msg)
+    if "sample" not in names:
+        msg = f"{path}: the column 'sample' is missing from the header."
+        raise UserError(msg)
+
+
+def _entry(path: Path, number: int, row: dict[str, str | None], places: dict[str, str]) -> Entry:
+    if None in row or None in row.values():
+        msg = f"{path}, row {number}: as many cells as the header has were expected; check tabs and commas."
+        raise UserError(msg)
+    values = {name: (value or "").strip() for name, value in row.items() if (value or "").strip()}
+    for name in ("sample", "fov"):
+        value = values.get(name, "1" if name == "fov" else "")
+        if not re.match(NAME_PATTERN, value):
+            msg = f"{path}, row {number}: {name} '{value}' should be made of letters, digits, dot, dash and underscore."
+            raise UserError(msg)
+    step = values.pop("frame_step", "1")
+    if not step.isdigit() or int(step) < 1:
+        msg = f"{path}, row {number}: frame_step '{step}' should be a whole number of at least 1."
+        raise UserError(msg)
+    here = places | {"sample": values["sample"], "fov": values.get("fov", "1")}
+    for name in (*FIELD_PATHS, *SAMPLE_PATHS, *STUDY_PATHS):
+        if name in values:
+            values[name] = _fill(path, number, name, values[name], here)
+    return Entry(**values, frame_step=int(step), row=number)
+
+
+def _fill(path: Path, number: int, column: str, text: str, places: dict[str, str]) -> str:
+    try:
+        return text.format(**places)
+    except (KeyError, IndexError, ValueError):
+        known = ", ".join("{" + p + "}" for p in places)
+        msg = f"{path}, row {number}: {column} '{text}' has an unknown placeholder; the known ones are {known}."
+        raise UserError(msg) from None
+
+
+def _check_repeats(path: Path, entries: list[Entry]) -> None:
+    seen: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        key = (entry.sample, entry.fov)
+        if key in seen:
+            msg = (
+                f"{path}, row {entry.row}: sample '{entry.sample}' with field '{entry.fov}' is listed twice "
+                f"(first in row {seen[key]}); give each row a fov of its own."
+            )
+            raise UserError(msg)
+        seen[key] = entry.row
+
+
+def _check_samples_agree(path: Path, entries: list[Entry]) -> None:
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        other = first.setdefault(entry.sample, entry)
+        for name in ("condition", "replicate", *SAMPLE_PATHS):
+            if getattr(entry, name) != getattr(other, name):
+                msg = (
+                    f"{path}, row {entry.row}: {name} of sample '{entry.sample}' differs from row {other.row} "
+                    f"('{getattr(entry, name)}' against '{getattr(other, name)}'); a sample has one {name}."
+                )
+                raise UserError(msg)
+
+
+def _check_one_start(path: Path, entries: list[Entry]) -> None:
+    starts = {_start(path, entry) for entry in entries}
+    if len(starts) > 1:
+        msg = f"{path}: rows start from {' and '.join(sorted(starts))}; put them into separate sheets and runs."
+        raise UserError(msg)
+
+
+def _start(path: Path, entry: Entry) -> str:
+    given = [name for name in STUDY_PATHS if getattr(entry, name)]
+    if any(getattr(entry, name) for name in FIELD_PATHS):
+        given.append("images")
+    if len(given) != 1:
+        found = " and ".join(given) if given else "nothing"
+        msg = (
+            f"{path}, row {entry.row}: sample '{entry.sample}' gives {found}; expected images, masks or tracks, "
+            "or one of cells, paired and lineage."
+        )
+        raise UserError(msg)
+    if entry.tracks and not entry.masks:
+        msg = f"{path}, row {entry.row}: tracks are given without masks; give the masks that they label."
+        raise UserError(msg)
+    return given[0]
+
+
+def files_of(text: str, what: str) -> list[str]:
+    """Return the files that a cell of the sheet names: paths or patterns, separated by semicolons.
+
+    Patterns are expanded and sorted by the numbers in the names; a path without a pattern is returned as it is, for
+    it may be the product of a rule.
+
+    Raises
+    ------
+    UserError
+        When a pattern matches nothing.
+    """
+    found: list[str] = []
+    for part in filter(None, (p.strip() for p in text.split(";"))):
+        if glob.has_magic(part):
+            matches = sorted(glob.glob(part), key=_natural)  # noqa: PTH207 - patterns may be absolute
+            if not matches:
+                msg = f"{what}: no file matches '{part}'; check the path and the pattern."
+                raise UserError(msg)
+            found += matches
+        else:
+            found.append(part)
+    return found
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
+
+
+def first_of_samples(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the first entry of each sample, in order."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        first.setdefault(entry.sample, entry)
+    return list(first.values())

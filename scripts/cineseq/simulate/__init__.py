@@ -1,0 +1,1 @@
+"""A simulated experiment with known truth: filmed, caged and sequenced cells."""

@@ -1,0 +1,192 @@
+"""How each cell looks in each frame: everything that the renderer needs, and nothing hidden from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cineseq.simulate.lineage import DYING_FRAMES
+
+NUCLEUS_AREA = 205.0
+"""Area of an average nucleus in square pixels."""
+FADING_FRAMES = 5
+"""Frames in which debris is seen."""
+MEAN_SIGNAL, SIGNAL_STEP = 900.0, 210.0
+"""Function signal in grey levels of an average cell at the end, and per standard deviation of function."""
+DRIFT = 3.0
+"""Largest excursion of the stage in pixels; it is back where it began in the last frame."""
+
+
+def drift(frames: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a slow excursion of the stage that begins and ends at zero, shape (frames, 2), in pixels."""
+    t = np.linspace(0, 1, frames)
+    angle = rng.uniform(0, 2 * np.pi)
+    far = DRIFT * np.sin(np.pi * t) ** 2
+    across = 0.3 * DRIFT * np.sin(2 * np.pi * t) * np.sin(np.pi * t)
+    return np.stack([far * np.sin(angle) + across * np.cos(angle), far * np.cos(angle) - across * np.sin(angle)], 1)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Every cell in every frame in which it lives, and what it is about there; all arrays have shape (moments,).
+
+    Attributes
+    ----------
+    frame, cell
+        Frame, and row of the plan.
+    phase
+        Position in the cell cycle.
+    mitosis, newborn, dying
+        How far the cell is into division, from birth, and into death; 0 to 1.
+    """
+
+    frame: np.ndarray
+    cell: np.ndarray
+    phase: np.ndarray
+    mitosis: np.ndarray
+    newborn: np.ndarray
+    dying: np.ndarray
+
+    @classmethod
+    def of(cls, cells: pd.DataFrame, position: np.ndarray) -> Moments:
+        """Find the moments of planned cells at positions of shape (frames, cells, 2), NaN where not alive."""
+        frame, cell = np.nonzero(np.isfinite(position[..., 0]))
+        plan = cells.iloc[cell]
+        start, end = plan["start"].to_numpy(), plan["end"].to_numpy()
+        age, left = frame - start, end - frame
+        first, last = plan["start_phase"].to_numpy(), plan["end_phase"].to_numpy()
+        divides = (plan["end_kind"] == "division").to_numpy()
+        born = (plan["start_kind"] == "division").to_numpy()
+        dies = (plan["end_kind"] == "death").to_numpy()
+        return cls(
+            frame,
+            cell,
+            first + (last - first) * (age + 1) / (end - start + 1),
+            divides * np.select([left == 0, left == 1], [1.0, 0.6], 0.0),
+            born * np.select([age == 0, age == 1], [1.0, 0.5], 0.0),
+            dies * np.clip((DYING_FRAMES - left) / DYING_FRAMES, 0, 1),
+        )
+
+
+def cell_rows(
+    cells: pd.DataFrame,
+    latents: pd.DataFrame,
+    *,
+    position: np.ndarray,
+    division_angle: np.ndarray,
+    shift: np.ndarray,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return one row per cell and frame in which it lives.
+
+    Parameters
+    ----------
+    cells, latents
+        Plan and latents, one row per cell.
+    position
+        Positions without drift, shape (frames, cells, 2).
+    division_angle
+        Axis along which each cell's daughters part, shape (cells,), in radians.
+    shift
+        Drift of the stage, shape (frames, 2).
+    rng
+        Source of random numbers.
+    """
+    at = Moments.of(cells, position)
+    trait = latents.iloc[at.cell].reset_index(drop=True)
+    place = position[at.frame, at.cell] + shift[at.frame]
+    major, minor = _half_axes(at, trait)
+    brightness = np.exp(0.15 * trait["brightness"]) * (1 + 0.25 * at.phase)
+    signal = accumulated(cells, latents, at, len(position))
+    return pd.DataFrame(
+        {
+            "frame": at.frame,
+            "kind": "cell",
+            "number": cells["number"].to_numpy()[at.cell],
+            "y_px": place[:, 0],
+            "x_px": place[:, 1],
+            "major_px": major,
+            "minor_px": minor,
+            "angle": _angles(at, cells, division_angle, len(position), rng),
+            "brightness": brightness * (1 + 0.7 * at.mitosis + 0.4 * at.newborn + 1.2 * at.dying),
+            "nuclear_texture": 0.22 * np.exp(0.30 * trait["nuclear_texture"]) * (1 - at.mitosis) * (1 - at.dying),
+            "bright_texture": 0.030 * np.exp(0.35 * trait["bright_texture"]),
+            "signal": signal * (1 - 0.5 * at.dying),
+            "rounding": np.maximum.reduce([at.mitosis, 0.7 * at.newborn, at.dying]),
+            "dying": at.dying,
+            "pattern": cells["pattern"].to_numpy()[at.cell],
+        }
+    )
+
+
+def _half_axes(at: Moments, trait: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Long and short half-axis in pixels: cells grow, round up, line up their chromosomes, and condense as they die."""
+    area = NUCLEUS_AREA * np.exp(0.17 * trait["size"].to_numpy()) * (0.82 + 0.36 * at.phase)
+    area *= (1 - 0.30 * at.newborn) * (1 - 0.35 * at.mitosis) * (1 - 0.62 * at.dying)
+    ratio = np.clip(0.78 - 0.085 * trait["elongation"].to_numpy(), 0.45, 0.99)
+    round_up = np.maximum.reduce([0.6 * at.newborn, at.dying, at.mitosis])
+    ratio = np.where(at.mitosis == 1, 0.5, ratio + (0.95 - ratio) * round_up)
+    return np.sqrt(area / (np.pi * ratio)), np.sqrt(area * ratio / np.pi)
+
+
+def _angles(
+    at: Moments, cells: pd.DataFrame, division_angle: np.ndarray, frames: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Direction of the long axis: wanders, but lies across the axis of a division in mother and daughters."""
+    start = rng.uniform(0, np.pi, len(cells))
+    wander = start + np.cumsum(rng.normal(0, 0.12, (frames, len(cells))), 0)
+    parent = np.maximum(cells["parent"].to_numpy() - 1, 0)
+    axis = np.where(at.newborn > 0, division_angle[parent][at.cell], division_angle[at.cell])
+    return np.where((at.mitosis == 1) | (at.newborn > 0), axis + np.pi / 2, wander[at.frame, at.cell])
+
+
+def accumulated(cells: pd.DataFrame, latents: pd.DataFrame, at: Moments, frames: int) -> np.ndarray:
+    """Return the function signal in grey levels at each moment, shape (moments,).
+
+    It accumulates over the movie to what the cell's function says; a daughter starts at its mother's level.
+    """
+    final = np.clip(MEAN_SIGNAL + SIGNAL_STEP * latents["function"].to_numpy(), 80, None)
+    parent = cells["parent"].to_numpy()[at.cell] - 1
+    own = np.clip((at.frame - cells["start"].to_numpy()[at.cell] + 1) / 6, 0, 1)
+    level = np.where(parent >= 0, own * final[at.cell] + (1 - own) * final[parent], final[at.cell])
+    return level * (0.12 + 0.88 * (at.frame / (frames - 1)) ** 1.4)
+
+
+def debris_rows(rows: pd.DataFrame, cells: pd.DataFrame, shift: np.ndarray) -> pd.DataFrame:
+    """Return one row per frame of the fragments that each dead cell leaves; they fade and do not move."""
+    dead = rows.merge(cells.loc[cells["end_kind"] == "death", ["number", "end"]], on="number")
+    dead = dead[dead["frame"] == dead["end"]]
+    frames = len(shift)
+    parts = []
+    for age in range(1, FADING_FRAMES + 1):
+        later = dead.assign(frame=dead["end"] + age, kind="debris", dying=1.0)
+        later = later[later["frame"] < frames]
+        moved = shift[later["frame"]] - shift[later["end"]]
+        later = later.assign(
+            y_px=later["y_px"] + moved[:, 0],
+            x_px=later["x_px"] + moved[:, 1],
+            brightness=later["brightness"] * (1 - age / (FADING_FRAMES + 1)) * 0.5,
+            signal=later["signal"] * (1 - age / (FADING_FRAMES + 1)),
+        )
+        parts.append(later)
+    return pd.concat(parts)[rows.columns]
+
+
+def cage_rows(centre: np.ndarray, radius: np.ndarray, closed_frame: int, shift: np.ndarray) -> pd.DataFrame:
+    """Return one row per cage and frame from the one in which it is closed; they drift with the stage."""
+    frame, cage = (a.ravel() for a in np.mgrid[closed_frame : len(shift), : len(radius)])
+    place = centre[cage] + shift[frame]
+    return pd.DataFrame(
+        {
+            "frame": frame,
+            "kind": "cage",
+            "number": cage + 1,
+            "y_px": place[:, 0],
+            "x_px": place[:, 1],
+            "major_px": radius[cage],
+            "minor_px": radius[cage],
+            "pattern": cage,
+        }
+    )

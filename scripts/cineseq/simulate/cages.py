@@ -1,0 +1,102 @@
+"""Compartments: hydrogel cages polymerised around cells, early or at the end of the movie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.spatial.distance import cdist
+
+NUCLEUS = 8.0
+"""Typical radius of a nucleus in pixels."""
+SHARED = 19.0
+"""Cells closer than this (px) end up in one cage."""
+LARGEST, SMALLEST = 20.0, 9.5
+"""Range of the radius of a cage that is closed at the end, in pixels."""
+
+
+@dataclass(frozen=True)
+class Cages:
+    """The compartments of one field of view.
+
+    Attributes
+    ----------
+    centre
+        Centres (row, column) in pixels, shape (cages, 2).
+    radius
+        Radii in pixels, shape (cages,).
+    closed_frame
+        First frame in which the cages were closed.
+    """
+
+    centre: np.ndarray
+    radius: np.ndarray
+    closed_frame: int
+
+    def keep_inside(self, place: np.ndarray, home: np.ndarray) -> np.ndarray:
+        """Pull cells back into their cages: positions and cage numbers, shapes (cells, 2) and (cells,)."""
+        out = place - self.centre[home]
+        distance = np.maximum(np.hypot(*out.T), 1e-9)
+        room = self.radius[home] - 0.9 * NUCLEUS
+        return self.centre[home] + out * np.minimum(1.0, room / distance)[:, None]
+
+    def holding(self, place: np.ndarray) -> np.ndarray:
+        """Return the number of the cage that holds each position, -1 where none does, shape (cells,)."""
+        distance = cdist(place, self.centre) / self.radius
+        nearest = distance.argmin(1)
+        return np.where(distance[np.arange(len(place)), nearest] <= 1, nearest, -1)
+
+
+def early_cages(size: int, closed_frame: int, rng: np.random.Generator) -> Cages:
+    """Return a regular array of cages that is closed before most cells have divided."""
+    pitch = 53.0
+    many = int(size // pitch)
+    at = (np.arange(many) + 0.5) * size / many
+    centre = np.stack(np.meshgrid(at, at, indexing="ij"), -1).reshape(-1, 2) + rng.normal(0, 0.6, (many**2, 2))
+    return Cages(centre, np.full(len(centre), 24.0), closed_frame)
+
+
+def endpoint_cages(place: np.ndarray, size: int, closed_frame: int, rng: np.random.Generator) -> Cages:
+    """Return cages around the cells that are there when the movie ends, and a few empty ones.
+
+    Parameters
+    ----------
+    place
+        Positions of the live cells in the last frame, shape (cells, 2).
+    size
+        Height and width of the field in pixels.
+    closed_frame
+        First frame in which the cages are closed.
+    rng
+        Source of random numbers.
+    """
+    group = fcluster(linkage(place, "complete"), SHARED, "distance") - 1
+    members = np.bincount(group)
+    centre = np.stack([np.bincount(group, place[:, axis]) / members for axis in (0, 1)], 1)
+    centre += rng.normal(0, 1.2, centre.shape)
+    reach = np.zeros(len(members))
+    np.maximum.at(reach, group, np.hypot(*(place - centre[group]).T))
+    radius = _radii(centre, reach)
+    keep = rng.random(len(centre)) > 0.03
+    centre, radius = centre[keep], radius[keep]
+    extra = _empty(place, centre, size, rng)
+    return Cages(np.concatenate([centre, extra]), np.concatenate([radius, np.full(len(extra), 14.0)]), closed_frame)
+
+
+def _radii(centre: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """As large as neighbours allow, but never smaller than what holds the cage's own cells."""
+    distance = cdist(centre, centre) + np.diag(np.full(len(centre), np.inf))
+    room = np.clip(0.48 * distance.min(1), SMALLEST, LARGEST)
+    return np.maximum(room, reach + 2.0)
+
+
+def _empty(place: np.ndarray, centre: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw up to three cages where there is no cell."""
+    tried = rng.uniform(16, size - 16, (400, 2))
+    free = tried[(cdist(tried, place).min(1) > 26) & (cdist(tried, centre).min(1) > 36)]
+    chosen: list[np.ndarray] = []
+    for spot in free:
+        if len(chosen) < 3 and all(np.hypot(*(spot - c)) > 30 for c in chosen):
+            chosen.append(spot)
+    return np.array(chosen).reshape(-1, 2)

@@ -1,0 +1,113 @@
+"""Transcriptomes: states, a cell-cycle axis, a module that goes with function, and counts of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.simulate import Simulate
+from cineseq.simulate.streams import spread, stream
+
+DISPERSION = 0.15
+"""Overdispersion of the counts: variance = mean + DISPERSION * mean^2."""
+AMBIENT_SHARE = 0.05
+"""Ambient counts per barcode, as a share of a median library."""
+STRESS_AFTER_SURVIVAL, STRESS_WITHOUT_SISTER = 0.20, 0.28
+"""Frequency of the stress state among cells whose sister lived, and among cells without a sister."""
+FAMILY_KEEPS_STATE = 0.9
+"""Probability that a cell is in its founder's state, A or B."""
+
+
+def sister_status(cells: pd.DataFrame) -> pd.Series:
+    """Return ``died``, ``survived`` or ``none`` for what became of each cell's sister, by ``number``.
+
+    Parameters
+    ----------
+    cells
+        Cells of one field with ``number``, ``parent`` and ``end_kind``.
+    """
+    born = cells.loc[cells["parent"] > 0, ["number", "parent", "end_kind"]]
+    pairs = born.merge(born, on="parent", suffixes=("", "_sister"))
+    pairs = pairs[pairs["number"] != pairs["number_sister"]].set_index("number")
+    status = pairs["end_kind_sister"].map(lambda kind: "died" if kind == "death" else "survived")
+    return status.reindex(cells["number"]).fillna("none")
+
+
+def draw_states(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str, fov: str) -> pd.DataFrame:
+    """Draw the transcriptional state of the endpoint cells of one field.
+
+    The stress state follows what became of the sister; it is spread evenly over birth times, so that the planted
+    odds ratio is there within a field and birth time too. States A and B run in families and mean nothing else.
+
+    Parameters
+    ----------
+    cells
+        Endpoint cells of one field with ``founder``, ``start`` and ``sister_status``.
+    settings, seed, sample, fov
+        Which experiment and field.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``stress`` (true or false) and ``state`` (``A``, ``B`` or ``stress``), indexed as ``cells``.
+    """
+    rng = stream(seed, "state", sample, fov)
+    odds = settings.sister_odds_ratio * STRESS_AFTER_SURVIVAL / (1 - STRESS_AFTER_SURVIVAL)
+    frequency = {"died": odds / (1 + odds), "survived": STRESS_AFTER_SURVIVAL, "none": STRESS_WITHOUT_SISTER}
+    ordered = cells.sort_values(["sister_status", "start", "number"])
+    expected = ordered["sister_status"].map(frequency).to_numpy()
+    planted = settings.plants("sister")
+    drawn = spread(expected, rng) if planted else rng.random(len(expected)) < expected.mean()
+    stress = pd.Series(drawn, index=ordered.index).reindex(cells.index)
+    of_founder = rng.random(int(cells["founder"].max()) + 1) < 0.5
+    is_a = of_founder[cells["founder"]] == (rng.random(len(cells)) < FAMILY_KEEPS_STATE)
+    return pd.DataFrame({"stress": stress, "state": np.where(stress, "stress", np.where(is_a, "A", "B"))})
+
+
+def expected_profiles(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simulate, seed: int) -> np.ndarray:
+    """Return the expected share of each gene in each cell's counts, shape (cells, genes); rows sum to one.
+
+    Parameters
+    ----------
+    cells
+        Endpoint cells with ``sample``, ``fov``, ``module``, ``state``, ``stress`` and ``phase``.
+    genes
+        See :func:`cineseq.simulate.genes.gene_table`.
+    settings, seed
+        Which experiment.
+    """
+    phase = cells["phase"].to_numpy()
+    states = float(settings.plants("clusters"))
+    drivers = {
+        "module": cells["module"].to_numpy(),
+        "state_a": states * (cells["state"] == "A"),
+        "state_b": states * (cells["state"] == "B"),
+        "stress": cells["stress"].astype(float),
+        "s_phase": np.exp(-(((phase - 0.60) / 0.13) ** 2)),
+        "g2m_phase": 1 / (1 + np.exp(-(phase - 0.80) / 0.04)),
+    }
+    level = genes["base"].to_numpy() + field_shifts(cells, genes, settings, seed)
+    for name, driver in drivers.items():
+        level = level + np.outer(driver, genes[name])
+    profile = np.exp(level)
+    return profile / profile.sum(1, keepdims=True)
+
+
+def field_shifts(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simulate, seed: int) -> np.ndarray:
+    """Return what the field of view adds to the log of each gene in each cell, shape (cells, genes)."""
+    shifts = np.zeros((len(cells), len(genes)))
+    if settings.plants("confounder"):
+        for (sample, fov), rows in cells.groupby(["sample", "fov"], sort=False).indices.items():
+            shifts[rows] = stream(seed, "gene shift", sample, fov).standard_normal(len(genes))
+    return shifts * genes["confounder"].to_numpy()
+
+
+def library_sizes(cells: pd.DataFrame, settings: Simulate) -> np.ndarray:
+    """Return expected counts per cell, lognormal and larger in larger cells, shape (cells,)."""
+    log_size = 0.17 * cells["size"] + 0.36 * (cells["phase"] - 0.5)
+    return settings.library_size * np.exp(log_size + 0.28 * cells["library"]).to_numpy()
+
+
+def draw_counts(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw negative binomial counts with the given means, as int32 of the same shape."""
+    return rng.poisson(expected * rng.gamma(1 / DISPERSION, DISPERSION, expected.shape)).astype(np.int32)

@@ -1,0 +1,96 @@
+"""What each cell is like: the hidden quantities that its function, its shape and its expression follow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.simulate import Simulate
+from cineseq.simulate.streams import stream
+
+LOADINGS = {
+    "size": 0.60,
+    "elongation": -0.60,
+    "brightness": 0.55,
+    "nuclear_texture": 0.70,
+    "bright_texture": 0.70,
+}
+"""Correlation of each feature of shape with the latent that goes with function."""
+
+
+def coupling(expression: float, morphology: float, both: float) -> tuple[float, float, float]:
+    """Return the weights of two standard latents, and their correlation, that give three shares of variance.
+
+    With function ``a z_e + b z_m + noise`` of unit variance and ``r`` the correlation of the latents, the squared
+    correlation of function with ``z_e`` is ``expression``, with ``z_m`` it is ``morphology``, and their multiple
+    correlation squared is ``both``.
+
+    Parameters
+    ----------
+    expression, morphology, both
+        Shares of the variance, each in (0, 1), ``both`` between the larger and the sum of the others.
+
+    Returns
+    -------
+    tuple of float
+        The weights ``a``, ``b`` and the correlation ``r``.
+    """
+    p, q = np.sqrt(expression), np.sqrt(morphology)
+    # both (1 - r^2) = p^2 + q^2 - 2 p q r, solved for the root between 0 and min(p/q, q/p)
+    r = (p * q - np.sqrt(max(0.0, p * p * q * q - both * (expression + morphology - both)))) / both
+    a, b = (p - r * q) / (1 - r * r), (q - r * p) / (1 - r * r)
+    return float(a), float(b), float(r)
+
+
+def balanced(draws: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Shift, scale and rotate draws so that among some cells they have mean 0, variance 1 and no correlation.
+
+    A few hundred cells are few enough for chance correlations to halve or double a weak planted signal; balanced
+    draws hold in every field what is planted. The rotation is the one that moves the draws least.
+
+    Parameters
+    ----------
+    draws
+        Independent draws, shape (draws, cells).
+    cells
+        The cells among which the draws are balanced, true or false, shape (cells,).
+    """
+    centred = draws - draws[:, cells].mean(1, keepdims=True)
+    size, axes = np.linalg.eigh(np.cov(centred[:, cells], ddof=0))
+    return axes @ np.diag(1 / np.sqrt(np.maximum(size, 1e-6))) @ axes.T @ centred
+
+
+def draw_latents(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str, fov: str) -> pd.DataFrame:
+    """Draw the latents and the function of every cell of one field of view.
+
+    Under a null effect the same numbers are drawn, but the module (or the shape) follows an independent latent that
+    function knows nothing of; function itself does not change.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per cell: ``module`` (drives the expression module), ``shape`` (drives the features), one column per
+        feature in :data:`LOADINGS`, ``function`` (mean 0, variance 1 over fields) and ``library``.
+    """
+    rng = stream(seed, "latents", sample, fov)
+    a, b, r = coupling(settings.expression_r2, settings.morphology_r2, settings.both_r2)
+    alive = (cells["end_kind"] == "end_of_movie").to_numpy()
+    z_e, own, noise, null_e, null_m = balanced(rng.standard_normal((5, len(cells))), alive)
+    library = rng.standard_normal(len(cells))
+    z_m = r * z_e + np.sqrt(1 - r * r) * own
+    field_shift = stream(seed, "field shift", sample, fov).standard_normal()
+    left = 1 - settings.both_r2 - settings.field_variance
+    function = a * z_e + b * z_m + np.sqrt(left) * noise
+    function += np.sqrt(settings.field_variance) * field_shift * settings.plants("confounder")
+    latents = pd.DataFrame(
+        {
+            "module": z_e if settings.plants("expression") else null_e,
+            "shape": z_m if settings.plants("morphology") else null_m,
+            "function": function,
+            "library": library,
+        }
+    )
+    for name, loading in LOADINGS.items():
+        own = rng.standard_normal(len(cells))
+        latents[name] = loading * latents["shape"] + np.sqrt(1 - loading**2) * own
+    return latents

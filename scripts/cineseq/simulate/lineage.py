@@ -1,0 +1,187 @@
+"""Who lives, divides, dies, enters and leaves: the family trees of one field of view."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.simulate import Simulate
+
+MOVIE_OVER_CYCLE = 0.7
+"""Length of the movie over the time from birth to division of an ordinary cell."""
+BEFORE_DEATH = 3
+"""Frames that every daughter lives before it starts to die."""
+DYING_FRAMES = 3
+"""Frames in which a dying cell condenses; its track ends with the last of them."""
+AFTER_DEATH = 5
+"""Frames that the movie lasts after the last frame of a dying cell, at least."""
+FIRST_DIVISION = 3
+"""First frame in which daughters are seen."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell from birth to end, as planned.
+
+    Attributes
+    ----------
+    number
+        Number in the field of view, from 1.
+    parent
+        Number of the mother; 0 where there is none.
+    founder
+        Number of the first cell of the family.
+    generation
+        Divisions since the founder.
+    start, end
+        First and last frame.
+    start_kind, end_kind
+        As in the tracks table; ``left_fov`` and ``entered`` say what the cell tries to do.
+    start_phase, end_phase
+        Position in the cell cycle in the first frame and at ``end``, 0 at birth, 1 at division.
+    """
+
+    number: int
+    parent: int
+    founder: int
+    generation: int
+    start: int
+    end: int
+    start_kind: str
+    end_kind: str
+    start_phase: float
+    end_phase: float
+
+
+class Family:
+    """Grows the cells of a field of view, one event after another."""
+
+    def __init__(self, settings: Simulate, rng: np.random.Generator) -> None:
+        self.last, self.rng = settings.frames - 1, rng
+        self.cycle = settings.frames / MOVIE_OVER_CYCLE
+        self.cells: list[Cell] = []
+
+    @property
+    def last_division(self) -> int:
+        """Last frame of birth that leaves a daughter the time to die in sight."""
+        return self.last - AFTER_DEATH - DYING_FRAMES - BEFORE_DEATH + 1
+
+    def add(self, end: int, end_kind: str, mother: Cell | None = None, start_kind: str = "first_frame") -> Cell:
+        """Add a cell that ends at frame ``end`` in the way ``end_kind``."""
+        number = len(self.cells) + 1
+        start = mother.end + 1 if mother else 0
+        phase = self._phases(start, end, end_kind, is_daughter=mother is not None)
+        cell = Cell(
+            number,
+            mother.number if mother else 0,
+            mother.founder if mother else number,
+            mother.generation + 1 if mother else 0,
+            start,
+            end,
+            "division" if mother else start_kind,
+            end_kind,
+            *phase,
+        )
+        self.cells.append(cell)
+        return cell
+
+    def _phases(self, start: int, end: int, end_kind: str, *, is_daughter: bool) -> tuple[float, float]:
+        duration = (end - start + 1) / self.cycle
+        if end_kind == "division":
+            return (0.0 if is_daughter else 1 - duration), 1.0
+        first = 0.0 if is_daughter else float(self.rng.uniform(0, 0.98 - MOVIE_OVER_CYCLE))
+        return first, first + duration
+
+    def death_after(self, birth: int) -> int:
+        """Draw the last frame of a cell that is born in ``birth`` and dies."""
+        first = birth + BEFORE_DEATH + DYING_FRAMES - 1
+        return int(self.rng.integers(first, min(first + 5, self.last - AFTER_DEATH) + 1))
+
+    def divide(self, fates: tuple[str, str], birth: int, mother: Cell | None = None) -> list[Cell]:
+        """Let a founder (or ``mother``'s place-holder) divide so that its daughters are seen from ``birth``."""
+        founder = mother or self.add(birth - 1, "division")
+        ends = {"death": self.death_after, "end_of_movie": lambda _: self.last}
+        return [self.add(ends[fate](birth), fate, founder) for fate in fates]
+
+    def divide_twice(self, again: int, birth: int) -> None:
+        """Let a founder divide and then ``again`` (1 or 2) of its daughters, about half a cycle later."""
+        founder = self.add(birth - 1, "division")
+        for daughter in range(2):
+            if daughter < again:
+                second = min(birth + int(self.rng.integers(12, 16)), self.last - AFTER_DEATH - 1)
+                mother = self.add(second - 1, "division", founder)
+                self.divide(("end_of_movie", "end_of_movie"), second, mother)
+            else:
+                self.add(self.last, "end_of_movie", founder)
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How many founders of a field have which fate.
+
+    Attributes
+    ----------
+    one_dies, both_die, both_live
+        Founders that divide, by what becomes of their daughters.
+    again
+        Founders of which one or both daughters divide too.
+    dies, leaves
+        Founders that die, or leave the field, undivided.
+    enters
+        Cells that enter the field after the first frame.
+    """
+
+    one_dies: int
+    both_die: int
+    both_live: int
+    again: int
+    dies: int
+    leaves: int
+    enters: int
+
+
+def quota(settings: Simulate, sample: str) -> Quota:
+    """Return the fates that a field of ``sample`` gets: treatment kills more, closed cages keep cells in."""
+    share = {"control": (0.19, 0.03, 0.33, 0.04), "treated": (0.27, 0.06, 0.30, 0.06)}[settings.condition(sample)]
+    one_dies, both_die, both_live, dies = (round(s * settings.founders) for s in share)
+    open_field = not settings.is_caged_early(sample)
+    passing = max(1, round(0.05 * settings.founders)) if open_field else 0
+    return Quota(max(1, one_dies), both_die, both_live, max(1, settings.founders // 12), dies, passing, passing)
+
+
+def plan_field(settings: Simulate, sample: str, rng: np.random.Generator) -> pd.DataFrame:
+    """Plan the families of one field of view.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per cell with the attributes of :class:`Cell`, mothers before daughters.
+    """
+    many, family = quota(settings, sample), Family(settings, rng)
+    early = family.last_division
+    for fates, count in (
+        (("death", "end_of_movie"), many.one_dies),
+        (("death", "death"), many.both_die),
+        (("end_of_movie", "end_of_movie"), many.both_live),
+    ):
+        for birth in births(FIRST_DIVISION, early, count, rng):
+            family.divide(fates, int(birth))
+    for i in range(many.again):
+        family.divide_twice(2 - i % 2, int(rng.integers(FIRST_DIVISION, FIRST_DIVISION + 3)))
+    for _ in range(many.dies):
+        family.add(int(rng.integers(6, family.last - AFTER_DEATH + 1)), "death")
+    for _ in range(many.leaves):
+        family.add(family.last, "left_fov")
+    while sum(c.generation == 0 for c in family.cells) < settings.founders:
+        family.add(family.last, "end_of_movie")
+    for _ in range(many.enters):
+        family.add(family.last, "end_of_movie", start_kind="entered")
+    return pd.DataFrame([asdict(c) for c in family.cells])
+
+
+def births(first: int, last: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw ``count`` frames of birth, one in each of as many equal slices of ``first`` to ``last``."""
+    slices = (np.arange(count) + rng.random(count)) / max(count, 1)
+    return first + np.floor(slices * (last - first + 1)).astype(int)

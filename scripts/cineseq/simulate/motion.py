@@ -1,0 +1,144 @@
+"""Where the cells of one field of view are in every frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.simulate.cages import Cages
+
+SPEED = 1.1
+"""Standard deviation of a velocity component in pixels per frame."""
+PERSISTENCE = 0.75
+"""Correlation of a cell's velocity with that of the frame before."""
+CONTACT = 17.0
+"""Distance in pixels below which two nuclei push each other apart firmly."""
+REACH = 36.0
+"""Distance in pixels up to which cells keep away from each other a little."""
+WALL = 6.0
+"""Distance to the border that cells which stay in the field keep, in pixels."""
+EXIT_SPEED = 2.6
+"""Speed of cells on their way into or out of the field, in pixels per frame."""
+
+
+def repel(position: np.ndarray) -> np.ndarray:
+    """Return the displacement that soft repulsion gives to each cell in one relaxation, shape (n, 2)."""
+    apart = position[:, None] - position[None]
+    distance = np.sqrt((apart**2).sum(-1)) + np.where(np.eye(len(position), dtype=bool), np.inf, 1e-6)
+    push = 0.25 * np.clip(CONTACT - distance, 0, None) + 0.05 * np.clip(REACH - distance, 0, None)
+    return (apart / distance[..., None] * push[..., None]).sum(1)
+
+
+class Field:
+    """Moves the cells of a field of view from frame to frame.
+
+    Parameters
+    ----------
+    cells
+        The plan, see :func:`cineseq.simulate.lineage.plan_field`.
+    frames, size
+        Frames, and height and width in pixels.
+    cages
+        Compartments that confine families from the first frame; None where cells roam.
+    rng
+        Source of random numbers.
+    """
+
+    def __init__(
+        self, cells: pd.DataFrame, frames: int, size: int, cages: Cages | None, rng: np.random.Generator
+    ) -> None:
+        self.cells, self.frames, self.size, self.cages, self.rng = cells, frames, size, cages, rng
+        n = len(cells)
+        self.start, self.end = cells["start"].to_numpy(), cells["end"].to_numpy()
+        self.parent, self.founder = cells["parent"].to_numpy() - 1, cells["founder"].to_numpy() - 1
+        self.leaves = (cells["end_kind"] == "left_fov").to_numpy()
+        self.enters = (cells["start_kind"] == "entered").to_numpy()
+        self.position = np.full((frames, n, 2), np.nan)
+        self.velocity = np.zeros((n, 2))
+        self.division_angle = rng.uniform(0, np.pi, n)
+        self.settled = np.zeros(n, bool)
+        self.leaving_from = rng.integers(4, max(5, frames // 2), n)
+        self.home = self._homes()
+
+    def run(self) -> np.ndarray:
+        """Return positions in pixels, shape (frames, cells, 2); NaN where a cell is not alive."""
+        self.position[0] = self._first()
+        for frame in range(1, self.frames):
+            self._carry_over(frame)
+            self._separate(frame)
+            self._step(frame)
+        return self.position
+
+    def _homes(self) -> np.ndarray | None:
+        """Draw the cage of each family; some cages get two families, some none."""
+        if self.cages is None:
+            return None
+        families = np.unique(self.founder)
+        cages = len(self.cages.radius)
+        spots = self.rng.permutation(cages)[np.arange(len(families)) % cages]
+        shared = self.rng.random(len(spots)) < 0.06
+        spots[shared] = np.roll(spots, 1)[shared]
+        return spots[np.searchsorted(families, self.founder)]
+
+    def _first(self) -> np.ndarray:
+        n = len(self.cells)
+        founders = (self.start == 0) & ~self.enters
+        place = self.rng.uniform(WALL, self.size - WALL, (n, 2))
+        if self.home is not None:
+            place = self.cages.centre[self.home] + self.rng.normal(0, 2, (n, 2))
+        at_border, outward = self._border(place)
+        self.heading = np.where(self.enters[:, None], -outward, outward)
+        begins = at_border + outward * self.rng.uniform(15, 35, n)[:, None]
+        goes = at_border - outward * self.rng.uniform(10, 25, n)[:, None]
+        place = np.where(self.enters[:, None], begins, np.where(self.leaves[:, None], goes, place))
+        place[~(founders | self.enters)] = np.nan
+        alive = np.flatnonzero(founders & ~self.leaves)
+        for _ in range(60):
+            place[alive] = self._confine(0, alive, place[alive] + repel(place[alive]))
+        return place
+
+    def _border(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Move each position to a random side of the field; return it and the direction that points outwards."""
+        n = len(place)
+        crossed = self.rng.integers(0, 2, n)[:, None] == [[0, 1]]
+        far = self.rng.integers(0, 2, n)[:, None].astype(float)
+        return np.where(crossed, far * self.size, place), crossed * (2 * far - 1)
+
+    def _carry_over(self, frame: int) -> None:
+        old = (self.start < frame) & (self.end >= frame)
+        self.position[frame, old] = self.position[frame - 1, old]
+
+    def _separate(self, frame: int) -> None:
+        """Put newborn daughters on either side of where their mother was."""
+        born = np.flatnonzero((self.start == frame) & (self.parent >= 0))
+        mother = self.parent[born]
+        side = np.where(np.concatenate([[False], mother[1:] == mother[:-1]]), 1.0, -1.0)
+        axis = np.stack([np.sin(self.division_angle[mother]), np.cos(self.division_angle[mother])], 1)
+        self.position[frame, born] = self.position[frame - 1, mother] + 5.5 * side[:, None] * axis
+
+    def _step(self, frame: int) -> None:
+        alive = np.flatnonzero((self.start <= frame) & (self.end >= frame))
+        noise = self.rng.normal(0, SPEED * np.sqrt(1 - PERSISTENCE**2), (len(alive), 2))
+        self.velocity[alive] = PERSISTENCE * self.velocity[alive] + noise
+        place = self.position[frame, alive]
+        still = (self.start[alive] == frame)[:, None]
+        place = place + np.where(still, 0.0, self.velocity[alive] + self._intent(frame, alive, place))
+        for _ in range(2):
+            place = self._confine(frame, alive, place + 0.5 * repel(place))
+        self.position[frame, alive] = place
+
+    def _intent(self, frame: int, alive: np.ndarray, place: np.ndarray) -> np.ndarray:
+        """Return what cells on their way in or out add to their step; remember who has come in for good."""
+        self.settled[alive] |= ((place > 1.2 * CONTACT) & (place < self.size - 1.2 * CONTACT)).all(1)
+        travels = self._is_free(frame, alive)
+        return np.where(travels[:, None], EXIT_SPEED * self.heading[alive], 0.0)
+
+    def _is_free(self, frame: int, alive: np.ndarray) -> np.ndarray:
+        goes = self.leaves[alive] & (frame >= self.leaving_from[alive])
+        return goes | (self.enters[alive] & ~self.settled[alive])
+
+    def _confine(self, frame: int, alive: np.ndarray, place: np.ndarray) -> np.ndarray:
+        if self.home is not None:
+            return self.cages.keep_inside(place, self.home[alive])
+        within = np.clip(place, WALL, self.size - WALL)
+        return np.where(self._is_free(frame, alive)[:, None], place, within)

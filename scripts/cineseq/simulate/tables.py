@@ -1,0 +1,88 @@
+"""Contracts of the truth tables of a simulated experiment."""
+
+from cineseq.contracts import PAIR_STATUSES
+from cineseq.tables import Column, Table
+
+_SAMPLE = Column("sample", "text", "Sample")
+_FOV = Column("fov", "text", "Field of view within the sample")
+
+SIMULATED_POSITIONS = Table(
+    "simulated_positions",
+    "One row per cell, debris or cage and frame: everything that is rendered",
+    ("sample", "fov", "frame", "kind", "number"),
+    (
+        _SAMPLE,
+        _FOV,
+        Column("frame", "integer", "Frame number, from 0", low=0),
+        Column("kind", "text", "What the row shows", values=("cell", "debris", "cage")),
+        Column("number", "integer", "Cell (or dead cell) as in the tracks table, or cage", low=1),
+        Column("y_px", "number", "Centre row, with drift", "px"),
+        Column("x_px", "number", "Centre column, with drift", "px"),
+        Column("major_px", "number", "Long half-axis of the nucleus, or radius of a cage", "px", low=0),
+        Column("minor_px", "number", "Short half-axis", "px", low=0),
+        Column("angle", "number", "Direction of the long axis, from +x towards +y", "rad", missing=True),
+        Column("brightness", "number", "Nuclear intensity relative to an average cell", missing=True, low=0),
+        Column("nuclear_texture", "number", "Contrast of the chromatin", missing=True, low=0),
+        Column("bright_texture", "number", "Contrast of the cytoplasm in bright field", missing=True, low=0),
+        Column("signal", "number", "Function signal over background", "grey levels", missing=True, low=0),
+        Column("rounding", "number", "0 spread, 1 rounded up", missing=True, low=0, high=1),
+        Column("dying", "number", "0 alive, 1 condensed or debris", missing=True, low=0, high=1),
+        Column("pattern", "integer", "Seed of the texture and outline", low=0),
+        Column("tracked", "truth", "Whether the truth masks and tracks contain the row"),
+    ),
+)
+SIMULATED_CELLS = Table(
+    "simulated_cells",
+    "One row per live cell of the last frame: what is hidden in it",
+    ("track_id",),
+    (
+        Column("track_id", "text", "Track: sample/fov/number"),
+        _SAMPLE,
+        _FOV,
+        Column("number", "integer", "Number of the track in its field", low=1),
+        Column("founder_id", "text", "First track of the family"),
+        Column("condition", "text", "Condition of the sample"),
+        Column("birth_frame", "integer", "First frame of the cell", low=0),
+        Column("y_px", "number", "Centre row in the last frame", "px"),
+        Column("x_px", "number", "Centre column in the last frame", "px"),
+        Column("sister_status", "text", "What became of the sister", values=("died", "survived", "none")),
+        Column("compartment_id", "text", "Cage that holds the cell", missing=True),
+        Column("occupancy", "integer", "Live cells in the cage", missing=True, low=1),
+        Column("barcode", "text", "Barcode of the cage as designed; the first one of a doubled cage", missing=True),
+        Column("barcode_in_counts", "text", "Its name in the counts", missing=True),
+        Column("pair_status", "text", "What a perfect pairing says", values=PAIR_STATUSES),
+        Column("sequenced", "truth", "Whether the counts hold the barcode"),
+        Column("function", "number", "Function: standard normal over cells, but for the field's shift"),
+        Column("function_signal", "number", "Function signal in the last frame", "grey levels", low=0),
+        Column("module", "number", "Latent that drives the expression module"),
+        Column("shape", "number", "Latent that drives size, elongation, brightness and textures"),
+        Column("phase", "number", "Position in the cell cycle, 0 at birth, 1 at division", low=0),
+        Column("state", "text", "Transcriptional state", values=("A", "B", "stress")),
+        Column("stress", "truth", "Whether the cell is in the stress state"),
+        Column("library_size", "number", "Expected counts of the cell", "counts", low=0),
+        Column("trait_*", "number", "Feature of shape as drawn, standard normal"),
+    ),
+)
+SIMULATED_GENES = Table(
+    "simulated_genes",
+    "One row per gene: what it follows",
+    ("gene",),
+    (
+        Column("gene", "text", "Gene"),
+        Column("group", "text", "What the gene follows; none for nothing but its field"),
+        Column("base", "number", "Log of its mean share of a cell's counts, up to a constant"),
+        Column("module", "number", "Log fold change per standard deviation of the module latent"),
+        Column("state_a", "number", "Log fold change in state A"),
+        Column("state_b", "number", "Log fold change in state B"),
+        Column("stress", "number", "Log fold change in the stress state"),
+        Column("s_phase", "number", "Log fold change at the height of S phase"),
+        Column("g2m_phase", "number", "Log fold change in G2/M"),
+        Column("confounder", "number", "Standard deviation over fields of its log fold change", low=0),
+        Column("goes_with_function", "truth", "Whether the gene is planted to go with function"),
+    ),
+)
+
+
+def all_tables() -> tuple[Table, ...]:
+    """Return every declared table, in order of declaration."""
+    return tuple(v for v in globals().values() if isinstance(v, Table))

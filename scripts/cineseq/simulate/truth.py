@@ -1,0 +1,210 @@
+"""The truth of a simulated experiment as tables and numbers that a run can be scored against."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.simulate import Simulate
+from cineseq.simulate.field import SimulatedField
+from cineseq.simulate.study import Experiment
+from cineseq.simulate.tables import SIMULATED_CELLS
+
+BIRTH_BINS = 5
+"""Quantile bins of birth time in the strata of the planted odds ratio."""
+
+
+def track_table(experiment: Experiment, settings: Simulate) -> pd.DataFrame:
+    """Return the rows of the tracks table, as a perfect tracker would find them.
+
+    A track ends as ``left_fov`` in the last frame in which enough of its nucleus is in the field; a cell whose mother
+    was never in the field has ``entered``.
+    """
+    return pd.concat([_tracks_of(f, settings) for f in experiment.fields], ignore_index=True)
+
+
+def _tracks_of(field: SimulatedField, settings: Simulate) -> pd.DataFrame:
+    seen = field.positions[field.positions["tracked"]].sort_values(["number", "frame"])
+    ends = seen.groupby("number").agg(
+        start_frame=("frame", "first"),
+        end_frame=("frame", "last"),
+        frames=("frame", "size"),
+        start_y_px=("y_px", "first"),
+        start_x_px=("x_px", "first"),
+        end_y_px=("y_px", "last"),
+        end_x_px=("x_px", "last"),
+    )
+    cells = field.cells.set_index("number").loc[ends.index].join(ends).reset_index()
+    prefix = f"{field.sample}/{field.fov}/"
+    name = {n: f"{prefix}{n}" for n in cells["number"]}
+    sister = _sisters(cells).map(name)
+    cut = cells["end_frame"] < cells["end"]
+    end_kind = np.select(
+        [cut, cells["end_frame"] == settings.frames - 1], ["left_fov", "end_of_movie"], cells["end_kind"]
+    )
+    known = np.isin(end_kind, ("division", "death"))
+    hours = settings.frame_interval_min / 60
+    alive = pd.Series(end_kind, dtype="string").map({"end_of_movie": True, "death": False, "division": False})
+    return cells[["number", "generation", *ends.columns]].assign(
+        track_id=cells["number"].map(name),
+        sample=field.sample,
+        fov=field.fov,
+        parent_id=cells["parent"].map(name).astype("string"),
+        founder_id=cells["founder"].map(name),
+        sister_id=sister.astype("string"),
+        start_hours=cells["start_frame"] * hours,
+        end_hours=cells["end_frame"] * hours,
+        start_kind=np.where(cells["start_frame"] > cells["start"], "entered", _born(cells)),
+        start_confidence=1.0,
+        end_kind=end_kind,
+        end_confidence=1.0,
+        fate=np.where(known, end_kind, "unknown"),
+        fate_known=known,
+        alive_at_end=alive.astype("boolean"),
+    )
+
+
+def _born(cells: pd.DataFrame) -> pd.Series:
+    return cells["start_kind"].replace({"entered": "first_frame"})
+
+
+def _sisters(cells: pd.DataFrame) -> pd.Series:
+    """Return the number of each cell's sister, missing where there is none, indexed as ``cells``."""
+    born = cells[cells["parent"] > 0]
+    total = born.groupby("parent")["number"].transform("sum")
+    both = born.groupby("parent")["number"].transform("size") == 2
+    return (total - born["number"]).where(both).reindex(cells.index)
+
+
+def position_table(experiment: Experiment) -> pd.DataFrame:
+    """Return the rows of the positions table of all fields."""
+    return pd.concat([f.positions for f in experiment.fields], ignore_index=True)
+
+
+def cell_table(experiment: Experiment) -> pd.DataFrame:
+    """Return the columns of the truth table of endpoint cells."""
+    names = [c.name for c in SIMULATED_CELLS.columns if not c.is_family]
+    return experiment.cells[[*names, *(c for c in experiment.cells.columns if c.startswith("trait_"))]]
+
+
+def gene_truth(experiment: Experiment, settings: Simulate) -> pd.DataFrame:
+    """Return the genes with what they follow in this experiment, null effects taken out."""
+    genes = experiment.genes.assign(goes_with_function=experiment.genes["module"] > 0)
+    if not settings.plants("expression"):
+        genes["goes_with_function"] = False
+    if not settings.plants("clusters"):
+        genes[["state_a", "state_b"]] = 0.0
+    if not settings.plants("confounder"):
+        genes["confounder"] = 0.0
+    return genes
+
+
+def paired_cells(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the endpoint cells that a perfect run pairs: one cell, one decoded barcode, with counts."""
+    return cells[(cells["pair_status"] == "singlet") & cells["sequenced"]]
+
+
+def explained(function: pd.Series, latents: pd.DataFrame) -> float:
+    """Return the share of the function's variance that a linear model of latents explains, adjusted for their number.
+
+    This is the oracle: what could be predicted if the latents themselves were measured.
+    """
+    X = np.column_stack([np.ones(len(latents)), latents.to_numpy(float)])
+    y = function.to_numpy(float)
+    left = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    n, k = X.shape
+    return float(1 - (left @ left / max(n - k, 1)) / np.var(y, ddof=1))
+
+
+def mantel_haenszel(cells: pd.DataFrame, bins: int = BIRTH_BINS) -> float | None:
+    """Return the odds ratio of the stress state by sister's death, pooled over field and birth-time strata.
+
+    Parameters
+    ----------
+    cells
+        Endpoint cells with ``sample``, ``fov``, ``birth_frame``, ``sister_status`` and ``stress``.
+    bins
+        Quantile bins of birth time, within each field.
+
+    Returns
+    -------
+    float or None
+        None where no stratum holds both kinds of cell in discordant states.
+
+    Notes
+    -----
+    Mantel N, Haenszel W (1959) J Natl Cancer Inst 22:719.
+    """
+    cells = cells[cells["sister_status"] != "none"]
+    rank = cells.groupby(["sample", "fov"])["birth_frame"].rank(pct=True)
+    stratum = [cells["sample"], cells["fov"], np.ceil(rank * bins)]
+    died, stress = cells["sister_status"] == "died", cells["stress"].astype(bool)
+    corners = pd.DataFrame({"a": died & stress, "b": died & ~stress, "c": ~died & stress, "d": ~died & ~stress})
+    table = corners.astype(float).groupby(stratum).sum()
+    size = table.sum(axis=1)
+    up, down = (table["a"] * table["d"] / size).sum(), (table["b"] * table["c"] / size).sum()
+    return float(up / down) if down > 0 else None
+
+
+def planted_effects(experiment: Experiment, settings: Simulate, seed: int) -> dict[str, Any]:
+    """Return what was planted, and what is there among the cells that a perfect run pairs, as flat numbers."""
+    cells, tracks = experiment.cells, track_table(experiment, settings)
+    paired = paired_cells(cells)
+    y = paired["function"]
+    died = paired[paired["sister_status"] == "died"]
+    return {
+        "seed": seed,
+        "settings": settings.model_dump(mode="json"),
+        "planted": {
+            "expression_r2": settings.expression_r2 if settings.plants("expression") else 0.0,
+            "morphology_r2": settings.morphology_r2 if settings.plants("morphology") else 0.0,
+            "both_r2": _planted_both(settings),
+            "field_variance": settings.field_variance if settings.plants("confounder") else 0.0,
+            "sister_odds_ratio": settings.sister_odds_ratio if settings.plants("sister") else 1.0,
+        },
+        "oracle": {
+            "expression_r2": explained(y, paired[["module"]]),
+            "morphology_r2": explained(y, paired[["shape"]]),
+            "both_r2": explained(y, paired[["module", "shape"]]),
+            "state_r2": explained(y, pd.get_dummies(paired["state"]).iloc[:, 1:]),
+            "phase_r2": explained(y, paired[["phase"]]),
+            "field_r2": explained(y, pd.get_dummies(paired["sample"] + paired["fov"]).iloc[:, 1:]),
+        },
+        "sisters": {
+            "odds_ratio": mantel_haenszel(paired),
+            "odds_ratio_all_cells": mantel_haenszel(cells),
+            "died": len(died),
+            "died_not_caged_early": int((died["sample"] != settings.sample_names[-1]).sum()),
+            "survived": int((paired["sister_status"] == "survived").sum()),
+            "stress_after_death": _mean(died["stress"]),
+            "stress_after_survival": _mean(paired.loc[paired["sister_status"] == "survived", "stress"]),
+        },
+        "counts": {
+            "tracks": len(tracks),
+            "divisions": int((tracks["end_kind"] == "division").sum()),
+            "deaths": int((tracks["end_kind"] == "death").sum()),
+            "left_fov": int((tracks["end_kind"] == "left_fov").sum()),
+            "entered": int((tracks["start_kind"] == "entered").sum()),
+            "endpoint_cells": len(cells),
+            "paired_cells": len(paired),
+            "compartments": len(experiment.compartments),
+            **{f"status_{k}": int(v) for k, v in cells["pair_status"].value_counts().sort_index().items()},
+        },
+        "cells_by_state": {k: int(v) for k, v in paired["state"].value_counts().sort_index().items()},
+    }
+
+
+def _planted_both(settings: Simulate) -> float:
+    planted = settings.plants("expression"), settings.plants("morphology")
+    shares = {
+        (True, True): settings.both_r2,
+        (True, False): settings.expression_r2,
+        (False, True): settings.morphology_r2,
+    }
+    return shares.get(planted, 0.0)
+
+
+def _mean(values: pd.Series) -> float | None:
+    return float(values.mean()) if len(values) else None

@@ -1,0 +1,169 @@
+"""Label stacks and corrected movies as compressed OME-TIFF, read and written one page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from cineseq.errors import UserError
+from cineseq.files import replacing
+
+
+@dataclass(frozen=True)
+class MovieInfo:
+    """What a movie says of itself.
+
+    Attributes
+    ----------
+    frames, height, width
+        Size in frames and pixels.
+    channels
+        Channel names in order; empty for a label stack.
+    pixel_size_um
+        Micrometres per pixel; None where unknown.
+    frame_interval_min
+        Minutes per frame; None where unknown.
+    """
+
+    frames: int
+    height: int
+    width: int
+    channels: tuple[str, ...]
+    pixel_size_um: float | None
+    frame_interval_min: float | None
+
+    def hours(self, frame: np.ndarray) -> np.ndarray:
+        """Return the time of frames in hours; NaN where the frame interval is unknown."""
+        return np.asarray(frame, float) * (np.nan if self.frame_interval_min is None else self.frame_interval_min / 60)
+
+
+class Movie:
+    """A corrected movie, one ``(height, width)`` plane at a time."""
+
+    def __init__(self, path: Path, tiff: tifffile.TiffFile, info: MovieInfo) -> None:
+        self.path, self.info, self._tiff = path, info, tiff
+
+    def plane(self, frame: int, channel: str) -> np.ndarray:
+        """Return one plane, shape (height, width), in its stored dtype.
+
+        Raises
+        ------
+        UserError
+            When the channel is not in the movie; the message lists those that are.
+        """
+        if channel not in self.info.channels:
+            names = ", ".join(self.info.channels)
+            msg = f"{self.path}: no channel '{channel}'; the movie has {names}. Mend channels in the configuration."
+            raise UserError(msg)
+        return self._tiff.pages[frame * len(self.info.channels) + self.info.channels.index(channel)].asarray()
+
+    def planes(self, frame: int, channels: Iterable[str]) -> np.ndarray:
+        """Return several channels of one frame, shape (channels, height, width)."""
+        return np.stack([self.plane(frame, c) for c in channels])
+
+
+@contextmanager
+def open_movie(path: Path) -> Iterator[Movie]:
+    """Open a movie that :func:`write_movie` wrote; at most one page is in memory at a time.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, truncated or not an OME-TIFF.
+    """
+    try:
+        tiff = tifffile.TiffFile(path)
+        info = _info(tiff)
+    except (OSError, ValueError, KeyError, TypeError, tifffile.TiffFileError) as error:
+        msg = f"{path}: not a readable OME-TIFF ({error}); delete it and run again to re-make it."
+        raise UserError(msg) from error
+    with tiff:
+        yield Movie(path, tiff, info)
+
+
+def _info(tiff: tifffile.TiffFile) -> MovieInfo:
+    pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+    channels = pixels.get("Channel", [])
+    channels = channels if isinstance(channels, list) else [channels]
+    names = tuple(str(c["Name"]) for c in channels if "Name" in c)
+    minutes = pixels.get("TimeIncrement")
+    size = pixels.get("PhysicalSizeX")
+    return MovieInfo(
+        int(pixels["SizeT"]),
+        int(pixels["SizeY"]),
+        int(pixels["SizeX"]),
+        names,
+        None if size is None else float(size),
+        None if minutes is None else float(minutes),
+    )
+
+
+def write_movie(planes: Iterable[np.ndarray], path: Path, info: MovieInfo) -> None:
+    """Write planes in frame-major, then channel order; ``planes`` may be a generator.
+
+    The file is a zstd-compressed OME-TIFF (axes TCYX) with channel names, pixel size and frame interval.
+    """
+    pages = iter(planes)
+    first = next(pages)
+
+    def every() -> Iterator[np.ndarray]:
+        yield first
+        yield from pages
+
+    with replacing(path) as temporary, tifffile.TiffWriter(temporary, bigtiff=True, ome=True) as tiff:
+        tiff.write(
+            every(),
+            shape=(info.frames, max(len(info.channels), 1), info.height, info.width),
+            dtype=first.dtype,
+            compression="zstd",
+            photometric="minisblack",
+            metadata=_ome(info),
+        )
+
+
+def _ome(info: MovieInfo) -> dict[str, object]:
+    metadata: dict[str, object] = {"axes": "TCYX"}
+    if info.channels:
+        metadata["Channel"] = {"Name": list(info.channels)}
+    if info.pixel_size_um is not None:
+        unit = {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+        metadata |= {"PhysicalSizeX": info.pixel_size_um, "PhysicalSizeY": info.pixel_size_um, **unit}
+    if info.frame_interval_min is not None:
+        metadata |= {"TimeIncrement": info.frame_interval_min, "TimeIncrementUnit": "min"}
+    return metadata
+
+
+def write_labels(planes: Iterable[np.ndarray], path: Path, info: MovieInfo) -> None:
+    """Write a label stack, one ``(height, width)`` plane a frame, as uint16 where given, else uint32."""
+    write_movie(planes, path, MovieInfo(info.frames, info.height, info.width, (), *_scales(info)))
+
+
+def _scales(info: MovieInfo) -> tuple[float | None, float | None]:
+    return info.pixel_size_um, info.frame_interval_min
+
+
+class Labels:
+    """A label stack: one ``(height, width)`` plane of integers a frame, 0 the background."""
+
+    def __init__(self, tiff: tifffile.TiffFile, info: MovieInfo) -> None:
+        self.info, self._tiff = info, tiff
+
+    def __len__(self) -> int:
+        return self.info.frames
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        if not 0 <= frame < self.info.frames:
+            raise IndexError(frame)
+        return self._tiff.pages[frame].asarray()
+
+
+@contextmanager
+def open_labels(path: Path) -> Iterator[Labels]:
+    """Open a label stack that :func:`write_labels` wrote; iterate it or index it by frame."""
+    with open_movie(path) as movie:
+        yield Labels(movie._tiff, movie.info)

@@ -1,0 +1,133 @@
+"""Run a step's ``main`` from Snakemake or from the command line.
+
+A step is a function whose keyword-only parameters are its contract: ``Path`` and ``list[Path]`` parameters are
+files, ``settings`` is one nested model, ``threads`` is the rule's. Names equal the rule's input, output and params.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from threadpoolctl import threadpool_limits
+
+from cineseq.errors import UserError
+
+
+def run(main: Callable[..., None], snakemake: Any = None) -> None:
+    """Call ``main`` with the arguments that Snakemake or the command line provides.
+
+    Parameters
+    ----------
+    main
+        The step: keyword-only parameters, see the module's docstring.
+    snakemake
+        The object that Snakemake puts into a script's globals; None on the command line.
+
+    Raises
+    ------
+    SystemExit
+        With status 1 when the step fails; a :class:`~cineseq.errors.UserError` is shown as its one sentence,
+        anything else with its traceback, in the rule's log and on the screen.
+    """
+    hints = get_type_hints(main)
+    arguments = _from_snakemake(snakemake, hints) if snakemake is not None else _from_command_line(main, hints)
+    _check_names(main, arguments)
+    log = Path(str(snakemake.log[0])) if snakemake is not None and snakemake.log else None
+    _start_logging(log)
+    name = Path(inspect.getfile(main)).stem if snakemake is None else snakemake.rule
+    try:
+        # Snakemake sets the BLAS and OpenMP variables of a job; this does the same on the command line.
+        with threadpool_limits(limits=arguments.get("threads", 1)):
+            main(**arguments)
+    except UserError as error:
+        logging.getLogger(name).error("%s", error)
+        raise SystemExit(1) from None
+    except Exception:
+        logging.getLogger(name).exception("The step failed; this is a bug in cineseq or in a library that it uses.")
+        raise SystemExit(1) from None
+
+
+def _start_logging(log: Path | None) -> None:
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(log, "w"))
+    layout = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level="INFO", format=layout, datefmt="%H:%M:%S", handlers=handlers, force=True)
+    logging.captureWarnings(capture=True)
+
+
+def _check_names(main: Callable[..., None], arguments: dict[str, Any]) -> None:
+    parameters = inspect.signature(main).parameters
+    unknown = sorted(arguments.keys() - parameters.keys())
+    missing = sorted(n for n, p in parameters.items() if p.default is p.empty and n not in arguments)
+    if unknown or missing:
+        msg = f"{main.__module__}: rule and script disagree; unknown {unknown}, missing {missing}"
+        raise TypeError(msg)
+
+
+def _from_snakemake(snakemake: Any, hints: dict[str, Any]) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for files in (snakemake.input, snakemake.output):
+        for name, value in files.items():
+            arguments[name] = _as_paths(value, hints.get(name))
+    for name, value in snakemake.params.items():
+        if not name.startswith("_"):
+            hint = hints.get(name)
+            arguments[name] = hint.model_validate(value) if _is_model(hint) else value
+    if "threads" in hints:
+        arguments["threads"] = snakemake.threads
+    return arguments
+
+
+def _as_paths(value: Any, hint: Any) -> Any:
+    """Turn Snakemake's file(s) into what the hint asks for: one path, a list of paths, or None for an absent one."""
+    many = not isinstance(value, str)
+    if hint == list[Path]:
+        return [Path(v) for v in value] if many else [Path(value)]
+    if many:
+        return Path(value[0]) if len(value) else None
+    return Path(value)
+
+
+def _is_model(hint: Any) -> bool:
+    return inspect.isclass(hint) and issubclass(hint, BaseModel)
+
+
+def _is_optional(hint: Any) -> bool:
+    return get_origin(hint) in (Union, UnionType) and type(None) in get_args(hint)
+
+
+def _from_command_line(main: Callable[..., None], hints: dict[str, Any]) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(description=inspect.getdoc(main))
+    for name, parameter in inspect.signature(main).parameters.items():
+        hint = hints[name]
+        kind: dict[str, Any] = {"type": hint}
+        if hint == list[Path]:
+            kind = {"type": Path, "nargs": "*"}
+        elif _is_optional(hint):
+            kind = {"type": Path}
+        elif _is_model(hint):
+            kind = {"type": lambda text, model=hint: _model_from_text(text, model), "help": "JSON, or @file.yaml"}
+        required = parameter.default is parameter.empty and not _is_model(hint)
+        default = hint() if _is_model(hint) else None if required else parameter.default
+        parser.add_argument(f"--{name.replace('_', '-')}", required=required, default=default, **kind)
+    return vars(parser.parse_args(sys.argv[1:]))
+
+
+def _model_from_text(text: str, model: type[BaseModel]) -> BaseModel:
+    raw = yaml.safe_load(Path(text[1:]).read_text()) if text.startswith("@") else json.loads(text)
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

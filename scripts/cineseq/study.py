@@ -1,0 +1,203 @@
+"""What the workflow asks about a run: its fields of view, its samples, and which products it can have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from cineseq.config.base import Section
+from cineseq.config.schema import Config, load
+from cineseq.errors import UserError
+from cineseq.features.model_files import embedder_file
+from cineseq.segmentation.models import model_file
+from cineseq.sheet import Entry, files_of, first_of_samples, read_sheet
+
+
+@dataclass(frozen=True)
+class Study:
+    """One run: the validated configuration and the sheet that it names."""
+
+    config: Config
+    run: str
+    entries: tuple[Entry, ...]
+
+    @cached_property
+    def _by_field(self) -> dict[tuple[str, str], Entry]:
+        return {(e.sample, e.fov): e for e in self.entries}
+
+    @cached_property
+    def _by_sample(self) -> dict[str, Entry]:
+        return {e.sample: e for e in first_of_samples(self.entries)}
+
+    @property
+    def samples(self) -> list[str]:
+        """The samples, in the order of the sheet."""
+        return list(self._by_sample)
+
+    def entry(self, sample: str, fov: str) -> Entry:
+        """Return the row of one field of view."""
+        return self._by_field[sample, fov]
+
+    @property
+    def start(self) -> str:
+        """Where the data start: images, cells, paired or lineage."""
+        first = self.entries[0]
+        return next((name for name in ("cells", "paired", "lineage") if getattr(first, name)), "images")
+
+    def has(self, column: str) -> bool:
+        """Whether any row gives this column."""
+        return any(getattr(e, column) for e in self.entries)
+
+    @property
+    def measures_function(self) -> bool:
+        """Whether function scores come from movies."""
+        return bool(self.config.function.scores) and self.has("images")
+
+    @property
+    def embeds(self) -> bool:
+        """Whether objects are embedded: there are movies and the configuration asks for it."""
+        return self.config.embed.model is not None and self.has("images")
+
+    @property
+    def pairs(self) -> bool:
+        """Whether cells on images are paired with counts."""
+        return self.start == "images" and all(map(self.has, ("barcodes", "counts")))
+
+    @property
+    def has_paired(self) -> bool:
+        """Whether there are paired data, made or given."""
+        return self.pairs or self.start in ("paired", "cells")
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether there may be expression."""
+        return self.pairs or self.start == "paired" or (self.start == "cells" and self.has("counts"))
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the movies are those of the simulated experiment, so that the truth is known."""
+        return all(e.images.startswith(f"results/{self.run}/experiment/") for e in self.entries)
+
+    def files(self, sample: str, fov: str, column: str) -> list[str]:
+        """Return the files of one column of one row; none where it is empty."""
+        entry = self.entry(sample, fov)
+        return files_of(getattr(entry, column), f"sample {sample}, field {fov}, {column}")
+
+    def sample_files(self, column: str) -> list[str]:
+        """Return the files of one column, once per sample, in order."""
+        found = (files_of(getattr(e, column), f"sample {s}, {column}") for s, e in self._by_sample.items())
+        return [name for names in found for name in names]
+
+    def shared_files(self, column: str) -> list[str]:
+        """Return the files of one column that samples may share, each once, in order."""
+        return list(dict.fromkeys(self.sample_files(column)))
+
+    def rows_of(self, column: str) -> list[dict[str, Any]]:
+        """Return the identity of the row that each of ``sample_files(column)`` comes from."""
+        entries = self._by_sample.values()
+        return [e.identity.model_dump(mode="json") for e in entries for _ in files_of(getattr(e, column), column)]
+
+    def pattern(self, holds: Callable[[Entry], bool]) -> str:
+        """Return a regular expression for the samples all of whose rows satisfy ``holds``.
+
+        It constrains the wildcard of rules that make the same product in different ways.
+        """
+        chosen = sorted({e.sample for e in self.entries if holds(e)})
+        if not chosen:
+            return r"(?!)"
+        if len(chosen) == len(self.samples):
+            return r"[^/]+"
+        return "|".join(name.replace(".", r"\.") for name in chosen)
+
+    @property
+    def simulated_samples(self) -> list[str]:
+        """The samples of the simulated experiment."""
+        return self.config.simulate.sample_names
+
+    @property
+    def count_samples(self) -> list[str]:
+        """The sample of each file of counts, in the order of ``sample_files("counts")``."""
+        return [e.sample for e in self._by_sample.values() for _ in files_of(e.counts, "counts")]
+
+    @property
+    def segmenter(self) -> list[str]:
+        """The file of the segmentation model, where it is there to be an input."""
+        path = model_file(self.config.segment.model)
+        return [str(path)] if path is not None and path.exists() else []
+
+    @property
+    def embedder(self) -> list[str]:
+        """The file of the embedding model, where it is there to be an input."""
+        path = None if self.config.embed.model is None else embedder_file(self.config.embed.model)
+        return [str(path)] if path is not None and path.exists() else []
+
+    def settings(self, *sections: str, **more: Any) -> dict[str, Any]:
+        """Return sections of the configuration as one nested dictionary of plain values.
+
+        Names, types and order are the models', so that the same settings always compare equal.
+        """
+        found = {name: getattr(self.config, name) for name in sections} | more
+        return {k: v.model_dump(mode="json") if isinstance(v, Section) else v for k, v in found.items()}
+
+    @property
+    def everything(self) -> dict[str, Any]:
+        """The whole configuration, for the record."""
+        return {"run": self.run, "config": self.config.model_dump(mode="json")}
+
+    def field_settings(self, *sections: str) -> Callable[[Any], dict[str, Any]]:
+        """Return a function of wildcards that adds the field of view to :meth:`settings`."""
+
+        def with_field(wildcards: Any) -> dict[str, Any]:
+            identity = self.entry(wildcards.sample, wildcards.fov).identity
+            return self.settings(*sections, field=identity)
+
+        return with_field
+
+
+def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:
+    """Validate a configuration and read its sheet.
+
+    Parameters
+    ----------
+    raw
+        The merged configuration as Snakemake holds it.
+    configfiles
+        The files that it was read from; the last one names the run where the configuration does not.
+
+    Raises
+    ------
+    UserError
+        For anything that the user has to mend before a run can start.
+    """
+    config = load(raw)
+    run = config.run or (configfiles[-1].stem if configfiles else "demo")
+    entries = read_sheet(Path(config.samples), data=config.data, run=run)
+    _check_data(config, entries)
+    _check_rows_agree(config, entries)
+    return Study(config, run, tuple(entries))
+
+
+def _check_data(config: Config, entries: list[Entry]) -> None:
+    columns = ("images", "masks", "tracks", "compartments", "barcodes", "counts", "cells", "paired", "lineage")
+    needed = any(getattr(e, c).startswith(config.data) for e in entries for c in columns)
+    if needed and not Path(config.data).is_dir():
+        msg = (
+            f"data: the folder '{config.data}' that {config.samples} refers to is not there; "
+            "give it with --config data=FOLDER."
+        )
+        raise UserError(msg)
+
+
+def _check_rows_agree(config: Config, entries: list[Entry]) -> None:
+    """Refuse a sheet whose rows of one sample start differently; a product has one way of being made per sample."""
+    for column in ("images", "masks", "tracks"):
+        ways = {(e.sample, bool(getattr(e, column))) for e in entries}
+        both = sorted({sample for sample, given in ways if given and (sample, False) in ways})
+        if both:
+            msg = (
+                f"{config.samples}: sample '{both[0]}' gives {column} for some fields only; split it into two samples."
+            )
+            raise UserError(msg)

@@ -1,0 +1,180 @@
+"""Tables with a contract: declared columns, types, units and keys, checked whenever a table is written or read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cineseq.errors import UserError
+from cineseq.files import replacing
+
+Kind = Literal["text", "integer", "number", "truth"]
+_DTYPES = {"text": "string", "integer": "Int64", "number": "float64", "truth": "boolean"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, or one family of columns when ``name`` ends in ``*``.
+
+    Attributes
+    ----------
+    name
+        Exact name, or a prefix followed by ``*``.
+    kind
+        ``text``, ``integer``, ``number`` or ``truth``.
+    meaning
+        One phrase for the data dictionary.
+    unit
+        Unit of the values; empty where there is none.
+    missing
+        Whether a value may be missing (unknown is a value).
+    low, high
+        Inclusive range; None where it is open.
+    values
+        The allowed texts; empty for any.
+    optional
+        Whether the whole column may be absent.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    unit: str = ""
+    missing: bool = False
+    low: float | None = None
+    high: float | None = None
+    values: tuple[str, ...] = ()
+    optional: bool = False
+
+    @property
+    def is_family(self) -> bool:
+        """Whether the name stands for every column with its prefix."""
+        return self.name.endswith("*")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The contract of one table: its name, columns and key."""
+
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...] = field(default=())
+
+    def columns_of(self, names: list[str]) -> dict[str, Column]:
+        """Match column names to their declarations; raise ValueError for one that is not declared."""
+        exact = {c.name: c for c in self.columns if not c.is_family}
+        families = [c for c in self.columns if c.is_family]
+        found: dict[str, Column] = {}
+        for name in names:
+            family = next((c for c in families if name.startswith(c.name[:-1])), None)
+            if name not in exact and family is None:
+                msg = f"table '{self.name}' has an undeclared column '{name}'"
+                raise ValueError(msg)
+            found[name] = exact.get(name) or family
+        return found
+
+    def check(self, frame: pd.DataFrame, where: str = "") -> pd.DataFrame:
+        """Return ``frame`` with the declared types and column order.
+
+        Raises
+        ------
+        ValueError
+            When a column is missing, undeclared or of the wrong type, a value is missing or out of range, or the
+            key is not unique. The message names the table, the column and the first offending row.
+        """
+        prefix = f"{where}: " if where else ""
+        columns = self.columns_of([str(c) for c in frame.columns])
+        absent = [c.name for c in self.columns if not (c.optional or c.is_family or c.name in columns)]
+        if absent:
+            msg = f"{prefix}table '{self.name}' lacks the columns {absent}"
+            raise ValueError(msg)
+        declared = [c.name for c in self.columns]
+        order = sorted(frame.columns, key=lambda n: declared.index(columns[n].name))
+        typed = pd.DataFrame(
+            {n: _typed(frame[n], columns[n], f"{prefix}table '{self.name}'") for n in order}, index=frame.index
+        ).reset_index(drop=True)
+        twice = typed.duplicated(list(self.key)) if self.key else pd.Series(dtype=bool)
+        if twice.any():
+            row = typed.loc[twice.idxmax(), list(self.key)].to_dict()
+            msg = f"{prefix}table '{self.name}' has {int(twice.sum())} repeated keys, the first {row}"
+            raise ValueError(msg)
+        return typed
+
+
+def _typed(values: pd.Series, column: Column, where: str) -> pd.Series:
+    try:
+        typed = values.astype(_DTYPES[column.kind])
+    except (TypeError, ValueError) as error:
+        msg = f"{where}: column '{values.name}' should be of kind {column.kind} ({error})"
+        raise ValueError(msg) from None
+    wrong = pd.Series(data=False, index=typed.index)
+    if not column.missing:
+        wrong |= typed.isna()
+    if column.kind == "number":
+        wrong |= typed.notna() & np.isinf(typed.fillna(0.0))
+    if column.low is not None:
+        wrong |= (typed < column.low).fillna(value=False).astype(bool)
+    if column.high is not None:
+        wrong |= (typed > column.high).fillna(value=False).astype(bool)
+    if column.values:
+        wrong |= typed.notna() & ~typed.isin(column.values)
+    if wrong.any():
+        first = wrong.idxmax()
+        msg = (
+            f"{where}: column '{values.name}' has {int(wrong.sum())} values outside its contract, "
+            f"the first in row {first}: {values.loc[first]!r}"
+        )
+        raise ValueError(msg)
+    return typed
+
+
+def empty(table: Table) -> pd.DataFrame:
+    """Return a table of the contract with no rows (families have no columns)."""
+    names = [c for c in table.columns if not c.is_family]
+    return pd.DataFrame({c.name: pd.Series(dtype=_DTYPES[c.kind]) for c in names})
+
+
+def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
+    """Check ``frame`` against its contract and write it, whole or not at all.
+
+    The format follows the suffix: ``.parquet`` (zstd), ``.tsv`` or ``.csv``. Rows are sorted by the key, so that
+    the same content makes the same file.
+    """
+    checked = table.check(frame, path.name)
+    if table.key:
+        checked = checked.sort_values(list(table.key), kind="stable", ignore_index=True)
+    with replacing(path) as temporary:
+        if path.suffix == ".parquet":
+            arrow = pa.Table.from_pandas(checked, preserve_index=False)
+            arrow = arrow.replace_schema_metadata({b"cineseq_table": table.name.encode()})
+            pq.write_table(arrow, temporary, compression="zstd")
+        else:
+            separator = "\t" if path.suffix == ".tsv" else ","
+            checked.to_csv(temporary, sep=separator, index=False, float_format="%.6g")
+
+
+def read_table(path: Path, table: Table) -> pd.DataFrame:
+    """Read a table and check it against its contract.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read or breaks its contract; delete it and run Snakemake again to re-make it.
+    """
+    try:
+        if path.suffix == ".parquet":
+            frame = pq.read_table(path).to_pandas()
+        else:
+            text = {c.name: "string" for c in table.columns if c.kind == "text" and not c.is_family}
+            frame = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=text)
+        return table.check(frame, str(path))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        msg = f"{path}: not a readable '{table.name}' table ({error}); delete it and run again to re-make it."
+        raise UserError(msg) from error

@@ -1,0 +1,1 @@
+"""From label stacks to tracks, divisions, deaths and families."""

@@ -1,0 +1,34 @@
+"""Closed compartments: no cell passes their walls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import KDTree
+
+from cineseq.config.base import FieldOfView
+from cineseq.contracts import COMPARTMENTS
+from cineseq.tables import read_table
+
+OPEN = -1
+
+
+def rooms(objects: pd.DataFrame, path: Path | None, field: FieldOfView) -> np.ndarray:
+    """Return the closed compartment that each object is in, or -1 outside any closed one, shape (objects,).
+
+    A compartment without ``closed_frame`` is never closed. An object belongs to the compartment whose centre is
+    nearest, if it lies within its radius.
+    """
+    inside = np.full(len(objects), OPEN)
+    if path is None or len(objects) == 0:
+        return inside
+    table = read_table(path, COMPARTMENTS)
+    table = table[(table["sample"] == field.sample) & (table["fov"] == field.fov)].reset_index(drop=True)
+    if "closed_frame" not in table or table["closed_frame"].isna().all():
+        return inside
+    distance, nearest = KDTree(table[["y_px", "x_px"]].to_numpy()).query(objects[["y_px", "x_px"]].to_numpy())
+    closed = table["closed_frame"].astype(float).fillna(np.inf).to_numpy()[nearest]
+    held = (distance <= table["radius_px"].to_numpy()[nearest]) & (objects["frame"].to_numpy() >= closed)
+    return np.where(held, nearest, OPEN)

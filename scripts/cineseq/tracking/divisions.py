@@ -1,0 +1,189 @@
+"""Divisions: hypotheses around unexplained starts, unit-free costs, one exact choice among them all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_matrix
+from scipy.spatial import KDTree
+
+from cineseq.tracking.scene import Scene
+
+SIZES = 2.2
+"""Farthest daughter from its mother, in square roots of the median area."""
+CANDIDATES = 6
+"""Nearest mothers considered for a start."""
+HISTORY = 6
+"""Frames of the mother whose median area stands for her size."""
+LONG_LIFE = 3
+"""A daughter that lives for fewer frames, though the movie goes on, is suspect."""
+HALF_COST, COST_SCALE = 1.48, 0.29
+WEIGHTS = {
+    "off_centre": 1.0,
+    "asymmetry": 0.7,
+    "size_change": 0.3,
+    "large_daughter": 1.0,
+    "not_opposite": 0.3,
+    "short_life": 0.5,
+    "apart": 0.5,
+    "unequal_steps": 0.5,
+    "on_another": 1.0,
+}
+
+
+def find_divisions(scene: Scene, tracklet: np.ndarray, threshold: float) -> pd.DataFrame:
+    """Find the divisions that cost less than ``threshold``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per division: ``mother``, ``first``, ``second`` (rows of the objects: the mother's last object, the
+        daughters' first ones), ``continues`` (whether ``first`` was linked to the mother) and ``cost``.
+    """
+    found = hypotheses(scene, tracklet)
+    return choose(found.assign(cost=costs(found)), threshold)
+
+
+def costs(found: pd.DataFrame) -> np.ndarray:
+    """Return the weighted sum of a hypothesis' features; 0 is a perfect division."""
+    return sum(weight * found[name].to_numpy(float) for name, weight in WEIGHTS.items())
+
+
+def confidence(cost: np.ndarray) -> np.ndarray:
+    """Return the probability of a division from its cost, a logistic curve fitted to annotated movies."""
+    return 1 / (1 + np.exp((cost - HALF_COST) / COST_SCALE))
+
+
+def hypotheses(scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
+    """List every way in which a start can be a daughter, with unit-free features.
+
+    A mother at frame t - 1 has two daughters at frame t: two starts if her tracklet ends there, or a start and her
+    own continuation.
+
+    Parameters
+    ----------
+    scene
+        The objects.
+    tracklet
+        Tracklet of each object, shape (objects,).
+    """
+    frame = scene.frame
+    order = np.lexsort((frame, tracklet))
+    following = np.full(len(frame), -1)
+    same = tracklet[order[1:]] == tracklet[order[:-1]]
+    following[order[:-1][same]] = order[1:][same]
+    is_start = np.ones(len(frame), bool)
+    is_start[following[following >= 0]] = False
+    mother, start = _near(scene, is_start)
+    pairs = _pairs(mother, start, following, frame)
+    return _features(pairs, scene, tracklet)
+
+
+def _near(scene: Scene, is_start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (mother, start) rows: objects of the frame before a start, within reach of it."""
+    frame, points, shift = scene.frame, scene.points, scene.motion.shift
+    mothers, starts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for t in np.unique(frame[is_start & (frame > 0)]):
+        before = np.arange(*np.searchsorted(frame, [t - 1, t]))
+        new = np.arange(*np.searchsorted(frame, [t, t + 1]))
+        new = new[is_start[new]]
+        if len(before):
+            distance, nearest = KDTree(points[before] + shift[before]).query(
+                points[new], k=np.arange(1, min(CANDIDATES, len(before)) + 1), distance_upper_bound=SIZES * scene.size
+            )
+            which, rank = np.nonzero(np.isfinite(distance))
+            mothers.append(before[nearest[which, rank]])
+            starts.append(new[which])
+    mother, start = np.concatenate(mothers), np.concatenate(starts)
+    open_way = scene.passable(mother, start)
+    return mother[open_way], start[open_way]
+
+
+def _pairs(mother: np.ndarray, start: np.ndarray, following: np.ndarray, frame: np.ndarray) -> pd.DataFrame:
+    near = pd.DataFrame({"mother": mother, "second": start})
+    near["first"] = following[mother]
+    continued = near[(near["first"] >= 0) & (frame[near["first"]] == frame[near["mother"]] + 1)].assign(continues=True)
+    ended = near.loc[near["first"] < 0, ["mother", "second"]]
+    both = ended.merge(ended.rename(columns={"second": "first"}), on="mother")
+    both = both[both["first"] < both["second"]].assign(continues=False)
+    return pd.concat([continued, both])[["mother", "first", "second", "continues"]].reset_index(drop=True)
+
+
+def _features(pairs: pd.DataFrame, scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
+    points, shift, size = scene.points, scene.motion.shift, scene.size
+    area = np.log(scene.table["area_px"].to_numpy())
+    usual = _usual_area(scene.table, tracklet)
+    left = _frames_left(scene.frame, tracklet)
+    m, a, b = (pairs[name].to_numpy() for name in ("mother", "first", "second"))
+    origin = points[m] + shift[m]
+    va, vb = (points[a] - origin) / size, (points[b] - origin) / size
+    da, db = np.hypot(*va.T), np.hypot(*vb.T)
+    apart = np.hypot(*(va - vb).T)
+    opposite = (va * vb).sum(axis=1) / np.maximum(da * db, 1e-6)
+    soon_over = np.minimum(left[a], left[b]) + 1 < np.minimum(LONG_LIFE, scene.frames - scene.frame[a])
+    return pairs.assign(
+        off_centre=np.hypot(*(va + vb).T) / 2,
+        asymmetry=np.abs(area[a] - area[b]),
+        size_change=np.abs(np.logaddexp(area[a], area[b]) - usual[m]),
+        large_daughter=np.maximum(0, np.maximum(area[a], area[b]) - usual[m] + 0.1),
+        not_opposite=opposite + 1,
+        short_life=soon_over.astype(float),
+        apart=np.maximum(0, apart - 1.2),
+        unequal_steps=np.abs(da - db),
+        on_another=_on_another(scene, m, a) + _on_another(scene, m, b),
+    )
+
+
+def _on_another(scene: Scene, mother: np.ndarray, daughter: np.ndarray) -> np.ndarray:
+    """How much more a daughter's mask lies on another cell of the frame before than on her mother, 0 to 1."""
+    pairs = scene.discounts
+    n = len(scene.table)
+    shared = csr_matrix((pairs["discount"], (pairs["source"], pairs["target"])), shape=(n, n))
+    most = shared.max(axis=0).toarray().ravel()
+    return most[daughter] - np.asarray(shared[mother, daughter]).ravel()
+
+
+def _usual_area(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
+    """Log of the median area over the last six frames up to and with each object."""
+    by_track = objects["area_px"].groupby(tracklet)
+    rolling = by_track.rolling(HISTORY, min_periods=1).median()
+    return np.log(rolling.droplevel(0).reindex(objects.index).to_numpy())
+
+
+def _frames_left(frame: np.ndarray, tracklet: np.ndarray) -> np.ndarray:
+    last = pd.Series(frame).groupby(tracklet).transform("max").to_numpy()
+    return last - frame
+
+
+def choose(found: pd.DataFrame, threshold: float) -> pd.DataFrame:
+    """Choose the set of divisions of the largest total benefit, ``threshold`` minus cost each.
+
+    Every object is a daughter at most once and a mother at most once. With two free daughters this is a packing of
+    triples, which no assignment solves, so it goes to SciPy's exact integer solver (HiGHS); a hypothesis that
+    conflicts with no other is accepted straight away.
+    """
+    good = found[found["cost"] < threshold].sort_values(["cost", "mother", "second"], ignore_index=True)
+    if good.empty:
+        return good
+    n = good["mother"].max() + good[["first", "second"]].max().max() + 2
+    keys = np.c_[good["mother"], n + good["first"], n + good["second"]]
+    _, resource = np.unique(keys, return_inverse=True)
+    resource = resource.reshape(keys.shape)
+    users = np.bincount(resource.ravel())
+    contested = (users[resource] > 1).any(axis=1)
+    taken = ~contested
+    taken[contested] = _pack(resource[contested], threshold - good.loc[contested, "cost"].to_numpy())
+    return good[taken].sort_values(["mother", "second"], ignore_index=True)
+
+
+def _pack(resource: np.ndarray, benefit: np.ndarray) -> np.ndarray:
+    if len(benefit) == 0:
+        return np.zeros(0, bool)
+    _, used = np.unique(resource, return_inverse=True)
+    event = np.repeat(np.arange(len(benefit)), resource.shape[1])
+    table = csr_matrix((np.ones(len(event)), (used.ravel(), event)))
+    solved = milp(
+        -benefit, constraints=LinearConstraint(table, ub=1), integrality=np.ones(len(benefit)), bounds=Bounds(0, 1)
+    )
+    return solved.x > 0.5

@@ -1,0 +1,203 @@
+"""How tracks begin and end, with the evidence: an end is never called a death by default."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import KDTree
+
+RECENT, EARLIER = 2, 6
+"""Frames at the end of a track, and frames before those, that are compared."""
+BRIGHT = 4
+"""Frames at the end of a track in which condensation is looked for; debris that follows it is dim."""
+UNSURE_EXIT = 0.8
+"""Highest probability of an exit where the mask does not touch the border."""
+DAUGHTER_AREA = 0.35
+"""Smallest area of a daughter, in her mother's."""
+DAUGHTER_DELAY = 2
+"""Frames within which a daughter may appear after her mother was last seen."""
+
+
+def start_kinds(tracks: pd.DataFrame, exits: np.ndarray, division_confidence: pd.Series) -> pd.DataFrame:
+    """Return ``start_kind`` and ``start_confidence`` of every track.
+
+    Parameters
+    ----------
+    tracks
+        Table of :func:`~cineseq.tracking.lineage.track_table`.
+    exits
+        Probability that the start lies where cells enter, shape (tracks,).
+    division_confidence
+        Confidence of the division that a mother ended in, by her track id; missing where none was given.
+    """
+    kind = np.select(
+        [tracks["parent_id"].notna(), tracks["start_frame"] == 0, exits >= 0.5],
+        ["division", "first_frame", "entered"],
+        "appeared",
+    )
+    confidence = np.select(
+        [kind == "division", kind == "first_frame", kind == "entered"],
+        [tracks["parent_id"].map(division_confidence).astype(float), 1.0, exits],
+        1 - exits,
+    )
+    return pd.DataFrame({"start_kind": kind, "start_confidence": confidence}, index=tracks.index)
+
+
+def end_kinds(
+    tracks: pd.DataFrame,
+    exits: np.ndarray,
+    deaths: np.ndarray,
+    division_confidence: pd.Series,
+    *,
+    last_frame: int,
+    least: float,
+) -> pd.DataFrame:
+    """Return ``end_kind`` and ``end_confidence`` of every track.
+
+    Parameters
+    ----------
+    tracks
+        Table of :func:`~cineseq.tracking.lineage.track_table`.
+    exits
+        Probability that the end lies where cells leave, shape (tracks,).
+    deaths
+        Probability of death from what the last frames show, shape (tracks,).
+    division_confidence
+        Confidence of the division that a mother ended in, by her track id; missing where none was given.
+    last_frame
+        Last frame of the movie.
+    least
+        Least probability at which an end is called a death.
+    """
+    mother = tracks["track_id"].isin(tracks["parent_id"].dropna())
+    over = tracks["end_frame"] == last_frame
+    died = (deaths >= least) & (deaths > exits)
+    reasons = [mother, over, died, exits >= 0.5]
+    kind = np.select(reasons, ["division", "end_of_movie", "death", "left_fov"], "lost")
+    confidence = np.select(
+        reasons,
+        [tracks["track_id"].map(division_confidence).astype(float), 1.0, deaths, exits],
+        1 - np.maximum(exits, deaths),
+    )
+    return pd.DataFrame({"end_kind": kind, "end_confidence": confidence}, index=tracks.index)
+
+
+def exit_probability(
+    objects: pd.DataFrame, number: np.ndarray, field: tuple[int, int], border_px: float, outward: int
+) -> np.ndarray:
+    """Return the probability that each track's end (``outward`` 1) or start (-1) lies at the border.
+
+    Certain where the mask touches the border; 0.8 where the next step, extrapolated from the last four frames, lies
+    outside; else a logistic function of the distance to the border, one half at ``border_px`` or one step of that
+    cell, whichever is larger, and at most 0.8.
+
+    Parameters
+    ----------
+    objects
+        The objects, sorted by frame.
+    number
+        Track number of each object, shape (objects,).
+    field
+        Height and width in px.
+    border_px
+        Distance to the border at which an exit is as likely as not.
+    outward
+        1 for ends, -1 for starts.
+    """
+    ordered = objects if outward > 0 else objects.iloc[::-1]
+    groups = ordered.groupby(number if outward > 0 else number[::-1], sort=True)
+    last = groups[["y_px", "x_px", "frame", "touches_border", "area_px"]].last()
+    tail = groups[["y_px", "x_px", "frame"]].nth(-4)
+    position = last[["y_px", "x_px"]].to_numpy(float)
+    velocity = np.zeros_like(position)
+    earlier = pd.Series(tail.index, index=number[tail.index])
+    has = last.index.isin(earlier.index)
+    before = objects.loc[earlier.reindex(last.index[has]).to_numpy()]
+    elapsed = np.abs(last["frame"].to_numpy()[has] - before["frame"].to_numpy())[:, None]
+    velocity[has] = (position[has] - before[["y_px", "x_px"]].to_numpy()) / elapsed
+    radius = np.sqrt(last["area_px"].to_numpy() / np.pi)
+    margin = np.minimum(position, np.array(field) - 1 - position).min(axis=1) - radius
+    coming = position + velocity
+    outside = ((coming < 0) | (coming > np.array(field) - 1)).any(axis=1)
+    near = np.maximum(border_px, np.hypot(*velocity.T))
+    probability = 1 / (1 + np.exp((margin - near) / (0.25 * near + 1)))
+    unsure = np.where(outside, UNSURE_EXIT, np.minimum(probability, UNSURE_EXIT))
+    return np.where(last["touches_border"].to_numpy(bool), 1.0, unsure)
+
+
+def death_probability(objects: pd.DataFrame, number: np.ndarray) -> np.ndarray:
+    """Return the probability of death from each track's last frames, shape (tracks,).
+
+    Dying cells shrink, round up, stop and, in nuclear or phase channels, brighten (condensation). Each cue compares
+    the last two frames with the six before; a track of fewer than five frames shows no evidence. The weights are a
+    rule, not a fit, and demand shrinkage together with a second cue, or strong shrinkage.
+    """
+    change = last_changes(objects, number).fillna(0.0)
+    logit = -3.0 + 5.0 * (change["shrink"] - 0.1).clip(0, 1) + 4.0 * change["brighten"].clip(0, 1)
+    logit += 2.0 * change["round_up"].clip(-0.5, 0.5) + 1.0 * change["still"]
+    return (1 / (1 + np.exp(-logit))).to_numpy()
+
+
+def may_have_divided(objects: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame, reach: float) -> np.ndarray:
+    """Return which tracks end where an unexplained cell of a daughter's size soon appears, shape (tracks,).
+
+    A mother about to divide is small, round and bright like a dying cell; where a division was not accepted but one
+    is possible, the end is not called a death.
+
+    Parameters
+    ----------
+    objects
+        The objects, sorted by frame.
+    number
+        Track number of each object, shape (objects,).
+    tracks
+        Table of :func:`~cineseq.tracking.lineage.track_table`, sorted by number.
+    reach
+        Farthest daughter in px.
+    """
+    groups = objects["area_px"].groupby(number)
+    usual, at_start = groups.median().to_numpy(), groups.first().to_numpy()
+    new = np.flatnonzero(tracks["parent_id"].isna() & (tracks["start_frame"] > 0))
+    unsure = np.zeros(len(tracks), bool)
+    if len(new) == 0:
+        return unsure
+    ends = KDTree(tracks[["end_y_px", "end_x_px"]].to_numpy(float))
+    starts = KDTree(tracks.loc[new, ["start_y_px", "start_x_px"]].to_numpy(float))
+    near = ends.sparse_distance_matrix(starts, reach, output_type="coo_matrix")
+    end, start = near.row, new[near.col]
+    delay = tracks["start_frame"].to_numpy(np.int64)[start] - tracks["end_frame"].to_numpy(np.int64)[end]
+    fits = (delay >= 1) & (delay <= DAUGHTER_DELAY) & (at_start[start] >= DAUGHTER_AREA * usual[end])
+    unsure[end[fits]] = True
+    return unsure
+
+
+def last_changes(objects: pd.DataFrame, number: np.ndarray) -> pd.DataFrame:
+    """Compare the last two frames of every track with the six before.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per track, by number: ``shrink`` (log area, before minus last), ``brighten`` (the brightest of the
+        last four frames minus before, in units of the strongest contrasts of a frame), ``round_up`` (eccentricity,
+        before minus last), ``still`` (0 to 1: how much slower than before); NaN where the track is too short.
+    """
+    table = objects.assign(
+        number=number,
+        log_area=np.log(objects["area_px"]),
+    )
+    table["step"] = np.hypot(*table.groupby("number")[["y_px", "x_px"]].diff().to_numpy().T)
+    rank = table.groupby("number").cumcount(ascending=False)
+    columns = ["log_area", "brightness", "eccentricity", "step"]
+    late = table[rank < RECENT].groupby("number")[columns].mean()
+    late["brightness"] = table[rank < BRIGHT].groupby("number")["brightness"].max()
+    before = table[(rank >= RECENT) & (rank < RECENT + EARLIER)].groupby("number")[columns].median()
+    enough = table.groupby("number").size() >= RECENT + 3
+    late, before = late.reindex(enough.index).where(enough), before.reindex(enough.index).where(enough)
+    return pd.DataFrame(
+        {
+            "shrink": before["log_area"] - late["log_area"],
+            "brighten": late["brightness"] - before["brightness"],
+            "round_up": before["eccentricity"] - late["eccentricity"],
+            "still": (1 - late["step"] / before["step"].clip(lower=1e-6)).clip(0, 1),
+        }
+    )

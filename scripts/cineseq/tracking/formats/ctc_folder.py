@@ -1,0 +1,51 @@
+"""Cell Tracking Challenge: ``man_track.txt`` or ``res_track.txt`` beside masks that are labelled by track."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cineseq.errors import UserError
+from cineseq.tracking.formats.given import GivenTracks
+
+NAME = "a Cell Tracking Challenge folder or its man_track.txt or res_track.txt"
+FILES = ("man_track.txt", "res_track.txt")
+
+
+def recognises(path: Path) -> bool:
+    """Whether the path is such a folder, or such a text file."""
+    return path.suffix == ".txt" or (path.is_dir() and any((path / name).exists() for name in FILES))
+
+
+def read(path: Path, columns: dict[str, str]) -> GivenTracks:  # noqa: ARG001 - every format has the same signature
+    """Read the four columns L B E P; the labels of the masks are the L of their track.
+
+    Raises
+    ------
+    UserError
+        When the file is empty or a row is not four whole numbers, a track is listed twice, or ends before it starts.
+    """
+    file = next(path / name for name in FILES if (path / name).exists()) if path.is_dir() else path
+    try:
+        table = np.loadtxt(file, dtype=np.int64, ndmin=2)
+    except ValueError as error:
+        msg = f"{file}: every row should be four whole numbers, track, first frame, last frame, parent ({error})."
+        raise UserError(msg) from error
+    if table.size == 0 or table.shape[1] != 4:
+        msg = f"{file}: expected rows of four whole numbers (track, first frame, last frame, parent), found none."
+        raise UserError(msg)
+    rows = pd.DataFrame(table, columns=["track", "first", "last", "parent"])
+    twice, backwards = rows["track"].duplicated(), rows["last"] < rows["first"]
+    for wrong, said in (
+        (twice, "is listed twice"),
+        (backwards, "ends before it starts"),
+        (rows["track"] < 1, "is < 1"),
+    ):
+        if wrong.any():
+            msg = f"{file}, row {int(wrong.idxmax()) + 1}: track {rows['track'][wrong.idxmax()]} {said}; mend the row."
+            raise UserError(msg)
+    born = rows[rows["parent"] > 0]
+    parents = dict(zip(born["track"].tolist(), born["parent"].tolist(), strict=True))
+    return GivenTracks(None, parents, rows[["track", "first", "last"]])

@@ -1,0 +1,151 @@
+"""From tracklets and divisions to numbered tracks with parents, founders, generations and sisters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.base import FieldOfView
+from cineseq.stacks import MovieInfo
+
+
+class ImpossibleLineageError(ValueError):
+    """A lineage that no cell can have; the message names the rule and the first track that breaks it."""
+
+
+@dataclass(frozen=True)
+class Families:
+    """Which object is in which track, and which track is whose daughter.
+
+    Attributes
+    ----------
+    number
+        Track number of each object, from 1, shape (objects,).
+    parent
+        Track number of the mother, by track number.
+    confidence
+        Confidence of the division that a track ends in, by track number; absent where none was given.
+    """
+
+    number: np.ndarray
+    parent: dict[int, int]
+    confidence: dict[int, float]
+
+
+def split_at_divisions(tracklet: np.ndarray, divisions: pd.DataFrame) -> np.ndarray:
+    """End a mother's tracklet where it was linked on to a daughter.
+
+    Parameters
+    ----------
+    tracklet
+        Tracklet of each object, objects sorted by frame, shape (objects,).
+    divisions
+        As :func:`~cineseq.tracking.divisions.find_divisions` returns them.
+
+    Returns
+    -------
+    numpy.ndarray
+        Tracklet of each object, shape (objects,).
+    """
+    begins = np.zeros(len(tracklet), np.int64)
+    begins[divisions.loc[divisions["continues"].astype(bool), "first"].to_numpy(np.int64)] = 1
+    part = pd.Series(begins).groupby(tracklet).cumsum().to_numpy()
+    return np.unique(np.c_[tracklet, part], axis=0, return_inverse=True)[1].ravel()
+
+
+def number_tracks(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
+    """Return track numbers from 1, by when and where tracks start, not by label, shape (objects,)."""
+    if len(objects) == 0:
+        return np.empty(0, np.int64)
+    _, first = np.unique(tracklet, return_index=True)
+    starts = objects.iloc[first]
+    order = np.lexsort((starts["x_px"], starts["y_px"], starts["frame"]))
+    rank = np.empty(len(first), np.int64)
+    rank[order] = np.arange(1, len(first) + 1)
+    return rank[np.unique(tracklet, return_inverse=True)[1].ravel()]
+
+
+def track_table(objects: pd.DataFrame, families: Families, field: FieldOfView, info: MovieInfo) -> pd.DataFrame:
+    """Return one row per track with its ancestry, times and positions; kinds of start and end come later.
+
+    Parameters
+    ----------
+    objects
+        The objects, sorted by frame.
+    families
+        Tracks and mothers.
+    field
+        Sample and field of view.
+    info
+        Of the label stack; gives hours.
+    """
+    parent = families.parent
+    ends = objects.assign(number=families.number).groupby("number", sort=True)
+    tracks = ends.agg(
+        start_frame=("frame", "first"),
+        end_frame=("frame", "last"),
+        frames=("frame", "size"),
+        start_y_px=("y_px", "first"),
+        start_x_px=("x_px", "first"),
+        end_y_px=("y_px", "last"),
+        end_x_px=("x_px", "last"),
+    ).reset_index()
+    names = {n: f"{field.sample}/{field.fov}/{n}" for n in tracks["number"]}
+    ancestry = ancestors(tracks["number"].to_numpy(), parent)
+    mothers = tracks["number"].map(parent)
+    return tracks.assign(
+        track_id=tracks["number"].map(names).astype("string"),
+        sample=field.sample,
+        fov=field.fov,
+        parent_id=mothers.map(names).astype("string"),
+        founder_id=pd.Series(ancestry["founder"]).map(names).astype("string"),
+        generation=ancestry["generation"],
+        sister_id=pd.Series(sisters(tracks["number"].to_numpy(), parent)).map(names).astype("string"),
+        start_hours=info.hours(tracks["start_frame"].to_numpy()),
+        end_hours=info.hours(tracks["end_frame"].to_numpy()),
+    )
+
+
+def ancestors(numbers: np.ndarray, parent: dict[int, int]) -> dict[str, np.ndarray]:
+    """Return the founder and the generation of every track.
+
+    Raises
+    ------
+    ImpossibleLineageError
+        When a track is its own ancestor.
+    """
+    founder, generation = numbers.copy(), np.zeros(len(numbers), np.int64)
+    for _ in range(len(numbers) + 1):
+        above = np.array([parent.get(n, 0) for n in founder.tolist()], np.int64)
+        climbing = above > 0
+        if not climbing.any():
+            return {"founder": founder, "generation": generation}
+        founder = np.where(climbing, above, founder)
+        generation += climbing
+    msg = f"track {founder[climbing][0]} is its own ancestor"
+    raise ImpossibleLineageError(msg)
+
+
+def sisters(numbers: np.ndarray, parent: dict[int, int]) -> np.ndarray:
+    """Return the other daughter of the same mother, 0 where there is not exactly one, shape (tracks,)."""
+    born = pd.DataFrame({"number": list(parent), "mother": list(parent.values())}, dtype=np.int64)
+    born = born[born.groupby("mother")["number"].transform("size") == 2]
+    other = born.groupby("mother")["number"].transform("sum") - born["number"]
+    return pd.Series(numbers).map(dict(zip(born["number"], other, strict=True))).fillna(0).to_numpy(np.int64)
+
+
+def fates(end_kind: pd.Series) -> pd.DataFrame:
+    """Return fate, whether it was seen, and whether the cell was alive in the last frame (missing where unknown)."""
+    known = end_kind.isin(["division", "death"])
+    alive = end_kind.map({"end_of_movie": True, "death": False}).astype("boolean")
+    return pd.DataFrame({"fate": end_kind.where(known, "unknown"), "fate_known": known, "alive_at_end": alive})
+
+
+def detection_table(objects: pd.DataFrame, number: np.ndarray, field: FieldOfView) -> pd.DataFrame:
+    """Return one row per object with the track that it belongs to."""
+    kept = objects[["frame", "label", "y_px", "x_px", "area_px", "touches_border"]]
+    names = pd.Series(number, index=objects.index, dtype="int64").astype("string")
+    track_id = f"{field.sample}/{field.fov}/" + names
+    return kept.assign(sample=field.sample, fov=field.fov, track_id=track_id.astype("string"))

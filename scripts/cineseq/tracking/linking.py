@@ -1,0 +1,107 @@
+"""Linking objects of consecutive frames into tracklets: trackpy with an exact assignment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import trackpy
+from scipy.spatial import KDTree
+from trackpy.linking.linking import link_iter
+
+from cineseq.tracking.assignment import match
+from cineseq.tracking.motion import Motion
+from cineseq.tracking.scene import Scene
+
+logger = logging.getLogger(__name__)
+REACH = 2.5
+"""Search range over the 99th percentile of the steps that mutual nearest neighbours make."""
+Strategy = Callable[..., tuple[list, list]]
+
+
+def search_range(points: np.ndarray, rows: list[slice], motion: Motion, size: float) -> float:
+    """Choose the largest step from the data.
+
+    Mutual nearest neighbours of consecutive frames, after the common motion, give the steps; their 99th percentile
+    times 2.5, at least three quarters of the objects' size and at most the median distance between neighbours.
+
+    Parameters
+    ----------
+    points
+        Positions in px, shape (objects, 2).
+    rows
+        Rows of each frame.
+    motion
+        The common motion.
+    size
+        Square root of the median area, in px.
+    """
+    ceiling = motion.spacing if np.isfinite(motion.spacing) else 4 * size
+    steps = [np.empty(0)]
+    for before, after in pairwise(rows):
+        p, q = points[before] + motion.shift[before], points[after]
+        if len(p) and len(q):
+            distance, nearest = KDTree(q).query(p)
+            back = KDTree(p).query(q)[1]
+            steps.append(distance[back[nearest] == np.arange(len(p))])
+    every = np.concatenate(steps)
+    every = every[every < ceiling]
+    wanted = REACH * float(np.percentile(every, 99)) if len(every) else ceiling
+    return float(min(max(wanted, 0.75 * size), max(ceiling, 0.75 * size)))
+
+
+def link(scene: Scene) -> np.ndarray:
+    """Link objects of consecutive frames.
+
+    The expected motion is added to a position before it is compared with the next frame.
+
+    Returns
+    -------
+    numpy.ndarray
+        Tracklet of each object, from 0, shape (objects,).
+    """
+    trackpy.quiet()
+    levels = ((frame, scene.points[r]) for frame, r in enumerate(scene.rows))
+
+    def predict(_: int, known: list) -> np.ndarray:
+        ids = [point.uuid for point in known]
+        return scene.points[ids] + scene.motion.shift[ids]
+
+    linked = link_iter(levels, scene.reach, predictor=predict, link_strategy=exact_strategy(scene))
+    return np.concatenate([np.asarray(ids, np.int64) for _, ids in linked])
+
+
+def exact_strategy(scene: Scene) -> Strategy:
+    """Return a trackpy link strategy that solves every subnet exactly, at any size.
+
+    The cost of a pair is its squared distance over the squared search range, less its discount, plus one; staying
+    alone costs as much as the largest step without a discount. Pairs across the wall of a closed compartment are
+    forbidden. trackpy numbers its points in the order in which it meets them, which is the order of our rows; its
+    sets have no order of their own, so they are sorted.
+    """
+    pairs = zip(scene.discounts["source"].tolist(), scene.discounts["target"].tolist(), strict=True)
+    discounts = dict(zip(pairs, scene.discounts["discount"].tolist(), strict=True))
+
+    def strategy(source_set: set, dest_set: set, reach: float, **_: object) -> tuple[list, list]:
+        sources = sorted(source_set, key=lambda point: point.uuid)
+        targets = sorted(dest_set, key=lambda point: point.uuid)
+        place = {point.uuid: j for j, point in enumerate(targets)}
+        rows, cols, costs = [], [], []
+        for i, source in enumerate(sources):
+            for target, distance in source.forward_cands:
+                if scene.passable(source.uuid, target.uuid):
+                    rows.append(i)
+                    cols.append(place[target.uuid])
+                    costs.append(1 + (distance / reach) ** 2 - discounts.get((source.uuid, target.uuid), 0.0))
+        if not rows:
+            return [*sources, *[None] * len(targets)], [*[None] * len(sources), *targets]
+        shape = (len(sources), len(targets))
+        a, b = match(np.array(rows), np.array(cols), np.array(costs), shape, alone=2.0 + 1e-9)
+        taken, used = dict(zip(a.tolist(), b.tolist(), strict=True)), set(b.tolist())
+        new = [point for j, point in enumerate(targets) if j not in used]
+        ends = [targets[taken[i]] if i in taken else None for i in range(len(sources))]
+        return [*sources, *[None] * len(new)], [*ends, *new]
+
+    return strategy

@@ -1,0 +1,155 @@
+"""Motion that neighbouring cells share, so that linking need only explain what is left."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from cineseq.tracking.assignment import match
+
+logger = logging.getLogger(__name__)
+NEIGHBOURS = 8
+ROUNDS = 4
+PAIRS_TO_JUDGE = 12
+WORTH_IT = 0.9
+"""A richer motion model is taken only when it leaves less than this fraction of the simpler one's residual."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """The motion that was removed.
+
+    Attributes
+    ----------
+    kind
+        ``none``, ``drift`` or ``flow``.
+    shift
+        Expected displacement of every object to the next frame in px (row, column), shape (objects, 2).
+    step
+        Median displacement between frames before correction, in px.
+    spacing
+        Median distance to the nearest neighbour in px; NaN where no frame has two objects.
+    """
+
+    kind: str
+    shift: np.ndarray
+    step: float
+    spacing: float
+
+
+def by_frame(frame: np.ndarray, frames: int) -> list[slice]:
+    """Return the rows of every frame, as slices of a table that is sorted by ``frame``."""
+    edges = np.searchsorted(frame, np.arange(frames + 1))
+    return [slice(a, b) for a, b in pairwise(edges)]
+
+
+def neighbour_distance(points: np.ndarray, rows: list[slice]) -> float:
+    """Return the median distance of objects to their nearest neighbour in px; NaN where there is none."""
+    found = [KDTree(points[r]).query(points[r], k=2)[0][:, 1] for r in rows if r.stop - r.start > 1]
+    return float(np.median(np.concatenate(found))) if found else np.nan
+
+
+def estimate(points: np.ndarray, rows: list[slice], wanted: str) -> Motion:
+    """Choose and estimate the common motion between consecutive frames.
+
+    For some pairs of frames, the objects are matched under each model and each object's displacement is compared
+    with what the *others* suggest (nothing, the median of all, the median of the eight nearest). A richer model is
+    taken when its residual is clearly smaller.
+
+    Parameters
+    ----------
+    points
+        Positions in px (row, column), shape (objects, 2).
+    rows
+        Rows of each frame.
+    wanted
+        ``auto``, or the model to use.
+    """
+    spacing = neighbour_distance(points, rows)
+    pairs = [(a, b) for a, b in pairwise(rows) if min(a.stop - a.start, b.stop - b.start) > 0]
+    if not pairs or not np.isfinite(spacing):
+        return Motion("none", np.zeros_like(points), 0.0, spacing)
+    kind = _choose(points, pairs, spacing) if wanted == "auto" else wanted
+    shift, steps = np.zeros_like(points), []
+    guess = np.zeros(2)
+    for before, after in pairs:
+        if kind == "none":
+            break
+        flow, pair_step = _register(points[before], points[after], spacing, kind, guess)
+        shift[before], guess = flow, np.median(flow, axis=0)
+        steps.append(pair_step)
+    step = float(np.median(steps)) if steps else _plain_step(points, pairs, spacing)
+    return Motion(kind, shift, step, spacing)
+
+
+def _choose(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: float) -> str:
+    judged = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, PAIRS_TO_JUDGE).astype(int))]
+    if np.median([min(a.stop - a.start, b.stop - b.start) for a, b in judged]) <= NEIGHBOURS:
+        return "none"  # the median of a few cells is mostly the cell itself
+    left = {kind: _residual(points, judged, spacing, kind) for kind in ("none", "drift", "flow")}
+    best = "none"
+    for kind in ("drift", "flow"):
+        if left[kind] < WORTH_IT * left[best]:
+            best = kind
+    logger.info(
+        "Median step left after removing nothing %.1f, a drift %.1f, the local flow %.1f px; neighbours are %.1f px"
+        " apart: motion model '%s'.",
+        *left.values(),
+        spacing,
+        best,
+    )
+    return best
+
+
+def _residual(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: float, kind: str) -> float:
+    left = []
+    for before, after in pairs:
+        p, q = points[before], points[after]
+        shift = _register(p, q, spacing, kind, np.zeros(2))[0]
+        a, b = _matched(p + shift, q, spacing)
+        left.append(np.hypot(*(q[b] - p[a] - shift[a]).T))
+    every = np.concatenate(left)
+    return float(np.median(every)) if len(every) else 0.0
+
+
+def _plain_step(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: float) -> float:
+    some = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, PAIRS_TO_JUDGE).astype(int))]
+    return _residual(points, some, spacing, "none")
+
+
+def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the shift of every point of ``p`` under a motion model, and the median displacement of the matches.
+
+    Matching and estimation alternate, as in iterative closest point (Besl and McKay 1992), with an exact matching.
+    """
+    shift = np.tile(guess, (len(p), 1))
+    step = 0.0
+    for _ in range(ROUNDS if kind != "none" else 0):
+        a, b = _matched(p + shift, q, spacing)
+        if len(a) == 0:
+            return np.tile(guess, (len(p), 1)), step
+        moved = q[b] - p[a]
+        step = float(np.median(np.hypot(*moved.T)))
+        shift = _flow(p, p[a], moved) if kind == "flow" else np.tile(np.median(moved, axis=0), (len(p), 1))
+    return shift, step
+
+
+def _matched(p: np.ndarray, q: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    near = KDTree(p).sparse_distance_matrix(KDTree(q), reach, output_type="coo_matrix")
+    return match(near.row, near.col, near.data**2, (len(p), len(q)), reach**2)
+
+
+def _flow(p: np.ndarray, known: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """Median displacement of the eight nearest known points, never the point itself, shape (points, 2)."""
+    if len(known) <= NEIGHBOURS:
+        return np.tile(np.median(moved, axis=0), (len(p), 1))
+    distance, nearest = KDTree(known).query(p, k=NEIGHBOURS + 1)
+    around = moved[nearest]
+    own = distance[:, 0] == 0
+    around[own, 0] = np.nan
+    around[~own, -1] = np.nan
+    return np.nanmedian(around, axis=1)

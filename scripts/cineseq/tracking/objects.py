@@ -1,0 +1,153 @@
+"""Where the objects of a label stack are, how large and how round."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from skimage.measure import label as connected_pieces
+from skimage.measure import regionprops_table
+
+from cineseq.config.inputs import Channels
+from cineseq.errors import UserError
+from cineseq.progress import progress
+from cineseq.stacks import Labels, Movie, open_movie
+
+logger = logging.getLogger(__name__)
+COLUMNS = {
+    "frame": np.int64,
+    "label": np.int64,
+    "y_px": float,
+    "x_px": float,
+    "area_px": float,
+    "eccentricity": float,
+    "touches_border": bool,
+    "brightness": float,
+}
+_PROPERTIES = ("label", "centroid", "area", "eccentricity", "bbox")
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects of one field.
+
+    Attributes
+    ----------
+    table
+        One row per object, sorted by frame and label, columns as in ``COLUMNS``.
+    overlaps
+        One row per pair of objects in consecutive frames whose masks share pixels: ``source`` and ``target`` (rows
+        of ``table``) and ``shared`` (shared pixels over the smaller of the two areas).
+    shape
+        Frames, height and width of the stack.
+    split_labels
+        Objects whose mask has several pieces.
+    """
+
+    table: pd.DataFrame
+    overlaps: pd.DataFrame
+    shape: tuple[int, int, int]
+    split_labels: int
+
+
+def measure(labels: Labels, movie: Movie | None = None, channels: tuple[str, ...] = ()) -> Objects:
+    """Measure every object of a label stack, one frame at a time.
+
+    A label in several pieces stays one object and is counted. Where ``channels`` of a ``movie`` are given,
+    ``brightness`` is the mean over them of the object's background-subtracted mean intensity, in units of the
+    strongest contrasts of its frame; NaN without.
+    """
+    tables, pairs, split, first, previous = [], [], 0, 0, None
+    for frame in progress(range(len(labels)), "Frames measured", logger):
+        plane = labels[frame]
+        table = _one_frame(plane, frame)
+        split += connected_pieces(plane, background=0, connectivity=2, return_num=True)[1] - len(table)
+        if movie is not None and channels and len(table):
+            table["brightness"] = _brightness(plane, table["label"].to_numpy(), movie.planes(frame, channels))
+        if previous is not None:
+            pairs.append(_overlaps(previous[0], plane, previous[1], table, first))
+            first += len(previous[1])
+        tables.append(table)
+        previous = (plane, table)
+    every = pd.concat(tables, ignore_index=True)
+    overlaps = pd.concat(pairs, ignore_index=True) if pairs else _no_overlaps()
+    return Objects(every, overlaps, (len(labels), labels.info.height, labels.info.width), split)
+
+
+def _one_frame(plane: np.ndarray, frame: int) -> pd.DataFrame:
+    if not plane.any():
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+    found = regionprops_table(plane, properties=_PROPERTIES)
+    height, width = plane.shape
+    border = (found["bbox-0"] == 0) | (found["bbox-1"] == 0) | (found["bbox-2"] == height) | (found["bbox-3"] == width)
+    columns = {
+        "frame": np.full(len(border), frame),
+        "label": found["label"],
+        "y_px": found["centroid-0"],
+        "x_px": found["centroid-1"],
+        "area_px": found["area"],
+        "eccentricity": found["eccentricity"],
+        "touches_border": border,
+        "brightness": np.full(len(border), np.nan),
+    }
+    return pd.DataFrame(columns).astype(COLUMNS).sort_values("label", ignore_index=True)
+
+
+def _brightness(plane: np.ndarray, names: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Mean over channels of (mean in the mask - background) / the strongest contrasts of the frame, shape (objects,).
+
+    The strongest contrast is the 90th percentile of its absolute value, which unlike the median is never near zero,
+    also where objects are as bright as their background on average.
+    """
+    index = np.searchsorted(names, plane.ravel())
+    inside = plane.ravel() > 0
+    sizes = np.bincount(index[inside], minlength=len(names))
+    means = []
+    for image in images.astype(float):
+        background = np.median(image.ravel()[~inside]) if not inside.all() else image.min()
+        value = np.bincount(index[inside], image.ravel()[inside], minlength=len(names)) / np.maximum(sizes, 1)
+        contrast = value - background
+        means.append(contrast / max(np.percentile(np.abs(contrast), 90), 1e-9))
+    return np.mean(means, axis=0)
+
+
+def _overlaps(
+    before: np.ndarray, after: np.ndarray, sources: pd.DataFrame, targets: pd.DataFrame, first: int
+) -> pd.DataFrame:
+    both = (before > 0) & (after > 0)
+    if not both.any():
+        return _no_overlaps()
+    source = np.searchsorted(sources["label"].to_numpy(), before[both])
+    target = np.searchsorted(targets["label"].to_numpy(), after[both])
+    pair, pixels = np.unique(source.astype(np.int64) * len(targets) + target, return_counts=True)
+    source, target = np.divmod(pair, len(targets))
+    smaller = np.minimum(sources["area_px"].to_numpy()[source], targets["area_px"].to_numpy()[target])
+    return pd.DataFrame({"source": source + first, "target": target + first + len(sources), "shared": pixels / smaller})
+
+
+def _no_overlaps() -> pd.DataFrame:
+    return pd.DataFrame({"source": pd.Series(dtype=np.int64), "target": pd.Series(dtype=np.int64), "shared": []})
+
+
+def measure_with_movie(labels: Labels, path: Path, movie: Path | None, channels: Channels) -> Objects:
+    """Measure objects, with the brightness in the movie's non-function channels where there is a movie.
+
+    Raises
+    ------
+    UserError
+        When masks and movie differ in size or number of frames.
+    """
+    if movie is None:
+        return measure(labels)
+    with open_movie(movie) as images:
+        sizes = [(i.frames, i.height, i.width) for i in (labels.info, images.info)]
+        if sizes[0] != sizes[1]:
+            msg = (
+                f"{path}: masks of {sizes[0]} (frames, height, width) do not fit {movie} of {sizes[1]};"
+                " give the masks of this very movie."
+            )
+            raise UserError(msg)
+        return measure(labels, images, channels.open_to("segment", images.info.channels))

@@ -1,0 +1,68 @@
+"""What tracking tells the report page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.contracts import END_KINDS, START_KINDS
+from cineseq.tracking.objects import Objects
+from cineseq.tracking.tracker import Linked
+
+
+def tracking_report(objects: Objects, linked: Linked | None, tracks: pd.DataFrame) -> dict[str, Any]:
+    """Return sentences and numbers on one field's tracking; ``linked`` is None where nothing was linked."""
+    done = _linking(linked) if linked is not None else ([], {})
+    return _report(objects, done, tracks)
+
+
+def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame) -> dict[str, Any]:
+    """Return sentences and numbers on the import of one field's tracks and its repairs."""
+    repaired = [f"Repaired on import: {n:,} {name.replace('_', ' ')}." for name, n in counts.items() if n]
+    return _report(objects, (["The tracks were given.", *repaired], dict(counts)), tracks)
+
+
+def _report(objects: Objects, done: tuple[list[str], dict[str, Any]], tracks: pd.DataFrame) -> dict[str, Any]:
+    frames, seen = objects.shape[0], len(objects.table)
+    lines = [f"{seen:,} objects in {frames} frames became {len(tracks):,} tracks."]
+    numbers: dict[str, Any] = {"frames": frames, "objects": seen, "tracks": len(tracks)}
+    if objects.split_labels:
+        lines.append(
+            f"{objects.split_labels:,} mask pieces lie apart from the rest of their object and stay part of it."
+        )
+    numbers["split_labels"] = objects.split_labels
+    lines += done[0]
+    numbers |= done[1]
+    for column, kinds in (("start_kind", START_KINDS), ("end_kind", END_KINDS)):
+        counts = tracks[column].value_counts()
+        numbers |= {f"{column}_{kind}": int(counts.get(kind, 0)) for kind in kinds}
+    if len(tracks):
+        said = ", ".join(f"{numbers[f'end_kind_{kind}']:,} {kind.replace('_', ' ')}" for kind in END_KINDS)
+        lines.append(f"Tracks ended by: {said}.")
+    return {"lines": lines, "numbers": numbers}
+
+
+def _linking(linked: Linked) -> tuple[list[str], dict[str, Any]]:
+    moved = linked.motion
+    ratio = moved.step / moved.spacing
+    known = bool(np.isfinite(ratio))
+    lines = [f"Search range {linked.reach:.1f} px after removing the common motion ({moved.kind})."]
+    if known:
+        lines.append(
+            f"Cells step {moved.step:.1f} px a frame and are {moved.spacing:.1f} px apart (ratio {ratio:.2f};"
+            " above one third tracking becomes unsure)."
+        )
+    if linked.counts["fragments"]:
+        lines.append(f"{linked.counts['fragments']:,} fragments were kept as one-frame tracks and not linked.")
+    lines.append(f"{linked.counts['gaps_closed']:,} gaps were closed.")
+    numbers = {
+        "search_range_px": round(linked.reach, 3),
+        "motion": moved.kind,
+        "median_step_px": round(moved.step, 3),
+        "neighbour_distance_px": round(moved.spacing, 3) if known else None,
+        "step_over_neighbour_distance": round(ratio, 4) if known else None,
+        **linked.counts,
+    }
+    return lines, numbers

@@ -1,0 +1,92 @@
+"""Scores of tracking against a known truth."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.spatial.distance import cdist
+
+from cineseq.tracking.assignment import match
+
+
+def score_ctc(result: Path, truth: Path) -> dict[str, float]:
+    """Score a Cell Tracking Challenge folder against another with traccuracy.
+
+    Parameters
+    ----------
+    result
+        Folder with ``mask*.tif`` and ``res_track.txt``.
+    truth
+        Folder with ``man_track*.tif`` and ``man_track.txt``, or of the same layout as the result.
+
+    Returns
+    -------
+    dict
+        ``TRA``, ``DET``, ``LNK``, ``AOGM`` (Matula et al. 2015) and ``division_precision``, ``division_recall``,
+        ``division_F1`` with a tolerance of one frame, ``true_divisions``; NaN where the truth has no division.
+    """
+    from traccuracy import run_metrics  # noqa: PLC0415 - 2 s, and only scoring needs it
+    from traccuracy.loaders import load_ctc_data  # noqa: PLC0415
+    from traccuracy.matchers import CTCMatcher  # noqa: PLC0415
+    from traccuracy.metrics import CTCMetrics, DivisionMetrics  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("traccuracy").setLevel(logging.ERROR)
+        given = [load_ctc_data(str(f), str(_track_file(f)), run_checks=False) for f in (truth, result)]
+        metrics = [CTCMetrics(), DivisionMetrics(max_frame_buffer=1)]
+        ctc, division = run_metrics(gt_data=given[0], pred_data=given[1], matcher=CTCMatcher(), metrics=metrics)[0]
+    buffered = division["results"]["Frame Buffer 1"]
+    names = {"division_precision": "Division Precision", "division_recall": "Division Recall"}
+    scores = {name: float(ctc["results"][name]) for name in ("TRA", "DET", "LNK", "AOGM")}
+    scores |= {name: float(buffered[key]) for name, key in names.items()}
+    scores["division_F1"] = float(buffered["Division F1"])
+    scores["true_divisions"] = float(buffered["Total GT Divisions"])
+    return scores
+
+
+def _track_file(folder: Path) -> Path:
+    return next(folder / name for name in ("man_track.txt", "res_track.txt") if (folder / name).exists())
+
+
+def score_deaths(
+    predicted: pd.DataFrame, truth: pd.DataFrame, *, tolerance_frames: int, distance_px: float
+) -> dict[str, float]:
+    """Score deaths by place and time, one to one.
+
+    Parameters
+    ----------
+    predicted, truth
+        One row per death: ``frame``, ``y_px``, ``x_px`` (and ``fov`` and ``sample`` where there are several fields).
+    tolerance_frames, distance_px
+        Farthest that a prediction may lie from a true death.
+
+    Returns
+    -------
+    dict
+        ``precision``, ``recall``, ``F1``, ``predicted``, ``true``; NaN where nothing was predicted or is true.
+    """
+    apart = cdist(predicted[["y_px", "x_px"]], truth[["y_px", "x_px"]])
+    late = np.abs(predicted["frame"].to_numpy()[:, None] - truth["frame"].to_numpy()[None, :])
+    allowed = (apart <= distance_px) & (late <= tolerance_frames)
+    for name in ("sample", "fov"):
+        if name in predicted and name in truth:
+            allowed &= predicted[name].to_numpy()[:, None] == truth[name].to_numpy()[None, :]
+    rows, cols = np.nonzero(allowed)
+    cost = apart[rows, cols] / (distance_px + 1e-9) + late[rows, cols] / (tolerance_frames + 1)
+    hits = len(match(rows, cols, cost, (len(predicted), len(truth)), alone=1e6)[0])
+    precision = hits / len(predicted) if len(predicted) else np.nan
+    recall = hits / len(truth) if len(truth) else np.nan
+    both = len(predicted) + len(truth)
+    f1 = 2 * hits / both if both else np.nan
+    return {
+        "precision": precision,
+        "recall": recall,
+        "F1": f1,
+        "predicted": float(len(predicted)),
+        "true": float(len(truth)),
+    }

@@ -1,0 +1,134 @@
+"""Tracking of one field: objects to tracklets, gaps, divisions, kinds of start and end."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cineseq import contracts
+from cineseq.config.base import FieldOfView
+from cineseq.config.track import Track
+from cineseq.stacks import MovieInfo
+from cineseq.tables import empty
+from cineseq.tracking import divisions, ends, gaps, lineage, linking, motion
+from cineseq.tracking.lineage import Families
+from cineseq.tracking.objects import Objects
+from cineseq.tracking.scene import Scene
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Linked:
+    """What tracking found, before it is written as tables.
+
+    Attributes
+    ----------
+    families
+        Tracks and mothers.
+    motion
+        The common motion that was removed.
+    reach
+        Search range in px.
+    counts
+        What was done, by name.
+    """
+
+    families: Families
+    motion: motion.Motion
+    reach: float
+    counts: dict[str, int]
+
+
+def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
+    """Link the objects of a field into tracks and families.
+
+    Parameters
+    ----------
+    objects
+        The objects of every frame; at least one.
+    room
+        Closed compartment of each object, -1 for none, shape (objects,).
+    settings
+        How to track.
+    """
+    table = objects.table
+    whole = ~_fragments(table, settings.fragment_fraction)
+    scene = _scene(objects, whole, room, settings)
+    linked = linking.link(scene)
+    tracklet = gaps.close_gaps(scene, linked, settings.max_gap)
+    found = divisions.find_divisions(scene, tracklet, settings.division_cost)
+    joined = len(np.unique(tracklet))
+    tracklet = lineage.split_at_divisions(tracklet, found)
+    every = np.empty(len(table), np.int64)
+    every[whole] = tracklet
+    every[~whole] = tracklet.max(initial=-1) + 1 + np.arange((~whole).sum())
+    number = lineage.number_tracks(table, every)
+    inner = number[whole]
+    mothers = inner[found["mother"].to_numpy(np.int64)].tolist()
+    parent = {}
+    for daughter in ("first", "second"):
+        parent |= dict(zip(inner[found[daughter].to_numpy(np.int64)].tolist(), mothers, strict=True))
+    confidence = dict(zip(mothers, divisions.confidence(found["cost"].to_numpy()).tolist(), strict=True))
+    counts = {"fragments": int((~whole).sum()), "gaps_closed": len(np.unique(linked)) - joined, "divisions": len(found)}
+    return Linked(Families(number, parent, confidence), scene.motion, scene.reach, counts)
+
+
+def _fragments(table: pd.DataFrame, fraction: float) -> np.ndarray:
+    """Objects too small to be cells; those cut by the border are spared."""
+    small = table["area_px"] < fraction * table["area_px"].median()
+    return (small & ~table["touches_border"]).to_numpy(bool)
+
+
+def _scene(objects: Objects, whole: np.ndarray, room: np.ndarray, settings: Track) -> Scene:
+    kept = objects.table[whole].reset_index(drop=True)
+    points = kept[["y_px", "x_px"]].to_numpy()
+    rows = motion.by_frame(kept["frame"].to_numpy(), objects.shape[0])
+    size = float(np.sqrt(kept["area_px"].median()))
+    moved = motion.estimate(points, rows, settings.motion)
+    reach = settings.search_range_px or linking.search_range(points, rows, moved, size)
+    weight = settings.overlap_weight if moved.step <= size / 2 else 0.0
+    return Scene(kept, objects.shape[0], moved, reach, room[whole], _discounts(objects.overlaps, whole, weight))
+
+
+def _discounts(overlaps: pd.DataFrame, whole: np.ndarray, weight: float) -> pd.DataFrame:
+    """Overlaps as discounts, in rows of the whole objects."""
+    place = np.cumsum(whole) - 1
+    kept = overlaps[whole[overlaps["source"]] & whole[overlaps["target"]]]
+    return pd.DataFrame(
+        {
+            "source": place[kept["source"]],
+            "target": place[kept["target"]],
+            "discount": np.minimum(weight * kept["shared"].to_numpy(), 1.0),
+        }
+    )
+
+
+def tables(
+    objects: Objects, families: Families, field: FieldOfView, info: MovieInfo, settings: Track
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the tables of detections and tracks, with the kinds of start and end."""
+    table, number = objects.table, families.number
+    tracks = lineage.track_table(table, families, field, info)
+    names = dict(zip(tracks["number"], tracks["track_id"], strict=True))
+    confident = pd.Series({names[n]: p for n, p in families.confidence.items()}, dtype=float)
+    size = objects.shape[1:]
+    entered = ends.exit_probability(table, number, size, settings.border_px, -1)
+    left = ends.exit_probability(table, number, size, settings.border_px, 1)
+    reach = divisions.SIZES * float(np.sqrt(table["area_px"].median()))
+    may_divide = ends.may_have_divided(table, number, tracks, reach)
+    died = np.where(may_divide, 0.0, ends.death_probability(table, number))
+    starts = ends.start_kinds(tracks, entered, confident)
+    finish = ends.end_kinds(
+        tracks, left, died, confident, last_frame=objects.shape[0] - 1, least=settings.death_confidence
+    )
+    tracks = pd.concat([tracks, starts, finish, lineage.fates(finish["end_kind"])], axis=1)
+    return lineage.detection_table(table, number, field), tracks
+
+
+def no_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the two tables of a field without objects."""
+    return empty(contracts.DETECTIONS), empty(contracts.TRACKS)

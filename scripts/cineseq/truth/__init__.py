@@ -1,0 +1,1 @@
+"""Scores of a run on simulated data against what was planted."""

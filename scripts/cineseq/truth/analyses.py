@@ -1,0 +1,200 @@
+"""Whether the analyses found what was planted: genes, explained variance, sisters, and the selection warning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
+
+from cineseq.truth.rows import Row, ratio, row
+
+ORACLES = ("expression", "morphology", "both")
+SISTERS = "sister_died_vs_survived"
+
+
+def score_function(cells: pd.DataFrame, true_track: pd.Series, signal: pd.Series) -> list[Row]:
+    """Compare the function scores with the simulated signal of the matched cells.
+
+    Parameters
+    ----------
+    cells
+        Found cells (contract CELLS).
+    true_track
+        True track of each found track, by ``track_id``.
+    signal
+        Function signal of true cells in the last frame, by ``track_id``.
+
+    Returns
+    -------
+    list of dict
+        One Spearman correlation per function.
+    """
+    of_cell = cells["track_id"].map(true_track).map(signal).astype(float)
+    rows = []
+    for name in (c for c in cells.columns if c.startswith("function_")):
+        both = of_cell.notna() & cells[name].notna()
+        rho = spearmanr(of_cell[both], cells.loc[both, name].astype(float)).statistic if both.sum() > 2 else np.nan
+        note = f"Spearman correlation with the simulated signal, {int(both.sum())} cells"
+        rows.append(row("function", f"{name}_rho", float(rho), planted=1, note=note))
+    return rows
+
+
+def score_pairs(pairs: pd.DataFrame, true_track: pd.Series, true_cells: pd.DataFrame) -> list[Row]:
+    """Score the pairs of cells and barcodes.
+
+    Parameters
+    ----------
+    pairs
+        Found pairs (contract PAIRS).
+    true_track
+        True track of each found track, by ``track_id``.
+    true_cells
+        True cells (contract SIMULATED_CELLS); a true pair is a sequenced singlet.
+
+    Returns
+    -------
+    list of dict
+        Precision: the share of singlets whose barcode is that of the matched true cell. Recall: the share of true
+        pairs that are among them.
+    """
+    is_pair = (true_cells["pair_status"] == "singlet") & true_cells["sequenced"].astype(bool)
+    true = true_cells.loc[is_pair, ["sample", "barcode_in_counts", "track_id"]].reset_index(drop=True)
+    true.columns = ["sample", "barcode", "true_track_of_barcode"]
+    found = pairs.loc[pairs["status"] == "singlet", ["sample", "barcode", "track_id"]]
+    found = found.assign(true_track=found["track_id"].map(true_track))
+    both = found.merge(true, on=["sample", "barcode"], how="left")
+    right = int((both["true_track"] == both["true_track_of_barcode"]).fillna(value=False).sum())
+    precision, recall = ratio(right, len(found)), ratio(right, len(true))
+    return [
+        row("pairing", "pairing_precision", precision, planted=1, note=f"{right} of {len(found)} pairs are right"),
+        row("pairing", "pairing_recall", recall, planted=1, note=f"{right} of {len(true)} true pairs"),
+    ]
+
+
+def score_genes(genes: pd.DataFrame, planted: set[str]) -> list[Row]:
+    """Score the recovery of the planted genes among all that entered the models.
+
+    Parameters
+    ----------
+    genes
+        Genes of one function (contract GENES).
+    planted
+        Names of the genes that follow function.
+
+    Returns
+    -------
+    list of dict
+        Area under the ROC curve (.5 is chance) of selection frequency and of the absolute partial correlation, and
+        the share of planted genes among as many top genes as were planted.
+    """
+    is_planted = genes["gene"].isin(planted).to_numpy()
+    seen = int(is_planted.sum())
+    rows = []
+    for name, scores in (("frequency", genes["frequency"]), ("univariate_rho", genes["univariate_rho"].abs())):
+        values = scores.fillna(0).to_numpy(float)
+        able = 0 < seen < len(genes)
+        auc = roc_auc_score(is_planted, values) if able else np.nan
+        note = f"{seen} of {len(planted)} planted genes among {len(genes)} genes; .5 is chance"
+        rows.append(row("prediction", f"gene_auc_{name}", auc, planted=1, note=note))
+        top = np.argsort(-values, kind="stable")[:seen]
+        share = ratio(int(is_planted[top].sum()), seen)
+        chance = f"{ratio(seen, len(genes)):.3f} expected by chance"
+        rows.append(row("prediction", f"gene_top_share_{name}", share, planted=1, note=chance))
+    return rows
+
+
+def score_performance(performance: pd.DataFrame, oracles: dict[str, float]) -> list[Row]:
+    """Compare held-out R2 with the share of variance that an oracle would explain, and give its p-value.
+
+    Parameters
+    ----------
+    performance
+        Rows of one function (contract PERFORMANCE).
+    oracles
+        Share of variance that the planted latents explain, as ``<model>_r2``.
+    """
+    by_model = performance.set_index("model")
+    rows = []
+    for model in ORACLES:
+        if model not in by_model.index:
+            rows.append(
+                row("prediction", f"r2_{model}", None, planted=oracles.get(f"{model}_r2"), note="not estimable")
+            )
+            continue
+        found = by_model.loc[model]
+        r2, low, high, p = (_value(found[name]) for name in ("r2", "r2_low", "r2_high", "p_value"))
+        note = found["note"] if isinstance(found["note"], str) else "planted is the oracle; held-out R2 stays below it"
+        rows.append(
+            row("prediction", f"r2_{model}", r2, planted=oracles.get(f"{model}_r2"), low=low, high=high, note=note)
+        )
+        rows.append(row("prediction", f"p_{model}", p))
+    return rows
+
+
+def score_sisters(states: pd.DataFrame, state: str | None, planted: float) -> list[Row]:
+    """Compare the odds ratio of the state that stands for the planted one.
+
+    Parameters
+    ----------
+    states
+        State by the fate of the sister (contract STATE_BY_SISTER).
+    state
+        The state that matches the planted one best; None where there is none.
+    planted
+        Planted odds ratio, 1 under a null.
+    """
+    of = states[(states["contrast"] == SISTERS) & (states["state"] == state)]
+    if state is None or of.empty or pd.isna(of["odds_ratio"].iloc[0]):
+        note = of["note"].iloc[0] if len(of) and isinstance(of["note"].iloc[0], str) else "not estimable"
+        return [row("lineage", "sister_odds_ratio", None, planted=planted, note=note)]
+    found = of.iloc[0]
+    values = {name: _value(found[name]) for name in ("odds_ratio", "low", "high", "p_permutation")}
+    note = f"state {state}, {found['informative']} informative families"
+    interval = {"low": values["low"], "high": values["high"]}
+    return [
+        row("lineage", "sister_odds_ratio", values["odds_ratio"], planted=planted, note=note, **interval),
+        row("lineage", "sister_p_permutation", values["p_permutation"], note=note),
+    ]
+
+
+def best_state(cells: pd.DataFrame, planted: pd.Series) -> str | None:
+    """Return the cluster whose cells agree best (F1) with the cells of the planted state, as the tables name it.
+
+    Parameters
+    ----------
+    cells
+        Clusters by cell: ``track_id`` and ``cluster``.
+    planted
+        Whether each found track is of the planted state, by ``track_id``; tracks without a true cell are absent.
+    """
+    both = cells.dropna(subset=["cluster"]).set_index("track_id").join(planted.rename("planted"), how="inner")
+    if both.empty or not both["planted"].any():
+        return None
+    truth = both["planted"].astype(bool)
+    scores = {
+        name: 2 * int((truth & (both["cluster"] == name)).sum()) / (int((both["cluster"] == name).sum()) + truth.sum())
+        for name in sorted(both["cluster"].unique())
+    }
+    return f"cluster={max(scores, key=scores.__getitem__)}"
+
+
+def score_warnings(warnings: pd.DataFrame, early: set[str]) -> list[Row]:
+    """Say for which of the samples that were caged early a selection warning was given, and for which others.
+
+    Parameters
+    ----------
+    warnings
+        Contract LINEAGE_WARNINGS.
+    early
+        Samples whose compartments closed before cells divided.
+    """
+    fired = set(warnings.loc[warnings["severity"] == "serious", "sample"])
+    hits = len(fired & early)
+    others = sorted(fired - early - {"all"})
+    note = "also fired for " + ", ".join(others) if others else None
+    return [row("lineage", "selection_warning", hits, planted=len(early), note=note)]
+
+
+def _value(value: object) -> float | None:
+    return None if pd.isna(value) else float(value)  # type: ignore[arg-type]

@@ -1,0 +1,156 @@
+"""Scores of segmentation, tracking, divisions and deaths, over all fields."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cineseq import contracts
+from cineseq.progress import progress
+from cineseq.stacks import Labels, open_labels
+from cineseq.tables import read_table
+from cineseq.tracking.ctc import write_ctc
+from cineseq.tracking.scoring import score_ctc, score_deaths
+from cineseq.truth.identity import true_track_of
+from cineseq.truth.rows import Row, harmonic, ratio, row
+from cineseq.truth.segmentation import MaskCounts, count_movie
+
+DEATH_TOLERANCE_FRAMES = 2
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class FieldResult:
+    """One field: its found masks, tables and export, and its true masks and tracks."""
+
+    labels: Path
+    true_masks: Path
+    ctc: Path
+    detections: pd.DataFrame
+    tracks: pd.DataFrame
+    true_tracks: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class FieldScore:
+    """Scores of one field: masks, tracking figures, and which found track is which true one."""
+
+    masks: MaskCounts
+    tracking: dict[str, float]
+    true_track: pd.Series
+    cell_width_px: float
+
+
+def read_fields(
+    labels: list[Path],
+    detections: list[Path],
+    tracks: list[Path],
+    *,
+    ctc: list[Path],
+    true_masks: list[Path],
+    true_tracks: pd.DataFrame,
+) -> list[FieldResult]:
+    """Gather the files of each field; all lists are in the same order, in folders ``<sample>/<fov>``."""
+    fields = []
+    for files in zip(labels, detections, tracks, ctc, true_masks, strict=True):
+        sample, fov = files[0].parts[-3:-1]
+        here = true_tracks[(true_tracks["sample"] == sample) & (true_tracks["fov"] == fov)].reset_index(drop=True)
+        found = read_table(files[1], contracts.DETECTIONS), read_table(files[2], contracts.TRACKS)
+        fields.append(FieldResult(files[0], files[4], files[3], *found, here))
+    return fields
+
+
+def score_field(field: FieldResult) -> FieldScore:
+    """Score one field of view against its truth."""
+    with open_labels(field.labels) as found, open_labels(field.true_masks) as true:
+        masks = count_movie(_frames(true), _frames(found))
+        partners = true_track_of(found, true, field.detections)
+        truth = true_detections(true, field.true_tracks)
+        with tempfile.TemporaryDirectory() as folder:
+            write_ctc(true, truth, field.true_tracks, Path(folder) / "truth")
+            tracking = score_ctc(field.ctc, Path(folder) / "truth")
+    names = field.true_tracks.set_index("number")["track_id"]
+    true_track = partners.set_index("track_id")["true_number"].map(names)
+    area = float(truth["area_px"].median()) if len(truth) else np.nan
+    return FieldScore(masks, tracking, true_track, float(np.sqrt(area)))
+
+
+def _frames(labels: Labels) -> Iterable[np.ndarray]:
+    return (labels[frame] for frame in range(len(labels)))
+
+
+def true_detections(true: Labels, tracks: pd.DataFrame) -> pd.DataFrame:
+    """Return which true track each true mask belongs to: ``frame``, ``label``, ``track_id`` and ``area_px``."""
+    found = []
+    for frame in range(len(true)):
+        numbers, areas = np.unique(true[frame], return_counts=True)
+        found.append(pd.DataFrame({"frame": frame, "label": numbers, "area_px": areas})[numbers > 0])
+    table = pd.concat(found, ignore_index=True)
+    names = tracks.set_index("number")["track_id"]
+    return table[table["label"].isin(names.index)].assign(track_id=lambda t: t["label"].map(names))
+
+
+def score_fields(fields: list[FieldResult]) -> tuple[list[Row], pd.Series]:
+    """Score all fields.
+
+    Parameters
+    ----------
+    fields
+        The fields of the run.
+
+    Returns
+    -------
+    rows
+        Average precision over all masks; mean TRA, LNK and DET over fields; precision, recall and F1 of divisions
+        and deaths over all fields.
+    true_track
+        True track of each found track that has one, by ``track_id``.
+    """
+    scores = [score_field(field) for field in progress(fields, "Scoring fields", logger)]
+    masks = sum((s.masks for s in scores), MaskCounts())
+    note = f"{masks.hits} masks right, {masks.false} false, {masks.missed} missed, at an overlap of one half"
+    rows = [row("segmentation", "average_precision_50", masks.average_precision, planted=1, note=note)]
+    for name in ("TRA", "DET", "LNK"):
+        values = np.array([s.tracking[name] for s in scores])
+        spread = {"low": float(values.min()), "high": float(values.max())} if len(values) else {}
+        note = f"mean, lowest and highest of {len(values)} fields"
+        rows.append(row("tracking", name, float(np.mean(values)), planted=1, note=note, **spread))
+    rows += _division_rows(scores) + _death_rows(fields, scores)
+    return rows, pd.concat([s.true_track for s in scores])
+
+
+def _division_rows(scores: list[FieldScore]) -> list[Row]:
+    """Pool divisions over fields: recall weighs by true divisions, hits over precision are the found ones."""
+    true = np.array([s.tracking["true_divisions"] for s in scores])
+    recall = np.nan_to_num(np.array([s.tracking["division_recall"] for s in scores]))
+    precision = np.array([s.tracking["division_precision"] for s in scores])
+    hits = recall * true
+    found = np.divide(hits, precision, out=np.zeros_like(hits), where=precision > 0).sum()
+    both = ratio(hits.sum(), found), ratio(hits.sum(), true.sum())
+    return _three_rows("division", *both, f"{true.sum():.0f} true divisions, one frame of tolerance")
+
+
+def _death_rows(fields: list[FieldResult], scores: list[FieldScore]) -> list[Row]:
+    found = pd.concat([_deaths(f.tracks) for f in fields], ignore_index=True)
+    true = pd.concat([_deaths(f.true_tracks) for f in fields], ignore_index=True)
+    width = float(np.nanmedian([s.cell_width_px for s in scores]))
+    score = score_deaths(found, true, tolerance_frames=DEATH_TOLERANCE_FRAMES, distance_px=2 * width)
+    note = f"{len(true)} true deaths, {len(found)} found; within {DEATH_TOLERANCE_FRAMES} frames and two cell widths"
+    return _three_rows("death", score["precision"], score["recall"], note)
+
+
+def _deaths(tracks: pd.DataFrame) -> pd.DataFrame:
+    dead = tracks[tracks["end_kind"] == "death"].dropna(subset=["end_y_px", "end_x_px"])
+    columns = {"end_frame": "frame", "end_y_px": "y_px", "end_x_px": "x_px"}
+    return dead[["sample", "fov", *columns]].rename(columns=columns)
+
+
+def _three_rows(what: str, precision: float, recall: float, note: str) -> list[Row]:
+    values = {"precision": precision, "recall": recall, "F1": harmonic(precision, recall)}
+    return [row("tracking", f"{what}_{name}", value, planted=1, note=note) for name, value in values.items()]

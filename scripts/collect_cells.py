@@ -1,0 +1,41 @@
+"""Bring the cells of all fields of view together into the table of the study.
+
+In: the cells of every field. Out: ``cells`` (parquet and csv), with fluorescence divided by its sample's own median
+where the configuration asks for that; the report says which columns were scaled, and by how much.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.config.base import Section
+from cineseq.config.inputs import Channels
+from cineseq.contracts import CELLS
+from cineseq.files import write_json
+from cineseq.pairing.cells import cells_report, collect
+from cineseq.pairing.scaling import scaled
+from cineseq.step import run
+from cineseq.tables import read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    channels: Channels = Channels()
+
+
+def main(*, fields: list[Path], cells: Path, csv: Path, report: Path, settings: Settings) -> None:
+    """Write the cells of the study."""
+    together = collect([read_table(path, CELLS) for path in fields])
+    comparable, factors = scaled(together, settings.channels)
+    said = cells_report(comparable, factors, settings.channels)
+    for line in said["lines"]:
+        logger.info("%s", line)
+    write_table(comparable, cells, CELLS)
+    write_table(comparable, csv, CELLS)
+    write_json(said, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

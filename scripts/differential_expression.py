@@ -1,0 +1,80 @@
+"""Which genes differ between clusters, between conditions, and between cells of high and low function.
+
+In: the paired data and its clusters. Out: one tidy table of markers with effect, p-value, false discovery rate and how
+to read them; the dot plot of the top cluster markers; a report.
+"""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from cineseq import results
+from cineseq.clustering.counts import expression_of
+from cineseq.clustering.plotting import write_words
+from cineseq.config.base import Section
+from cineseq.config.clustering import Clusters, DifferentialExpression
+from cineseq.expression.comparisons import (
+    cluster_comparisons,
+    compare_genes,
+    comparison_line,
+    condition_comparisons,
+    function_comparisons,
+)
+from cineseq.expression.figures import draw_markers
+from cineseq.files import write_json
+from cineseq.paired import read_paired
+from cineseq.step import run
+from cineseq.tables import empty, read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told; the half of the counts is clustered with the settings of the clusters."""
+
+    de: DifferentialExpression = DifferentialExpression()
+    clusters: Clusters = Clusters()
+    seed: int = 1
+
+
+def main(*, paired: Path, clusters: Path, markers: Path, figure: Path, report: Path, settings: Settings) -> None:
+    """Test every gene in every comparison."""
+    data = read_paired(paired)
+    found = read_table(clusters, results.CLUSTERS).set_index("track_id").loc[data.obs.index.astype(str)]
+    passes = found["passes_qc"].to_numpy(bool)
+    expression = expression_of(data)
+    if expression is None or not passes.any():
+        _write_nothing(markers, figure, report)
+        return
+    kept, expression, labels = data.subset(passes), expression.cells(passes), found.loc[passes, "cluster"]
+    by_cluster, numbers = cluster_comparisons(
+        expression, labels, settings.de.double_dipping, settings.clusters, settings.seed
+    )
+    comparisons = [
+        *by_cluster,
+        *condition_comparisons(expression, kept.obs),
+        *function_comparisons(expression, kept.function, kept.obs["sample"]),
+    ]
+    tables = [compare_genes(c, settings.de) for c in comparisons]
+    lines = [comparison_line(c, t) for c, t in zip(comparisons, tables, strict=True)]
+    lines += [] if by_cluster else ["Clusters: not estimable, there are fewer than two."]
+    for line in lines:
+        logger.info("%s", line)
+    table = pd.concat([empty(results.MARKERS), *(t for t in tables if len(t))], ignore_index=True)
+    draw_markers(table, expression, labels, settings.de.top_genes, figure)
+    write_table(table, markers, results.MARKERS)
+    numbers["cluster_markers"] = int(table.loc[table["comparison"] == "cluster", "is_marker"].sum())
+    write_json({"lines": lines, "numbers": numbers}, report)
+
+
+def _write_nothing(markers: Path, figure: Path, report: Path) -> None:
+    line = "Differential expression is not estimable: no sequenced cell passed quality control."
+    logger.warning("%s", line)
+    write_words(figure, line)
+    write_table(empty(results.MARKERS), markers, results.MARKERS)
+    write_json({"lines": [line], "numbers": {"cluster_markers": 0}}, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

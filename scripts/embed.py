@@ -1,0 +1,68 @@
+"""Embed crops of the cells of one field of view with a vision transformer.
+
+In: label stack, movie, detections and tracks, and the file of the weights where it is not on the model hub. Out: a
+table with one row per embedded object and one block of columns per channel, and a report that names the model and the
+hash of its weights. The function channels are left out unless ``channels.allow_function_in`` names this step.
+"""
+
+import logging
+from pathlib import Path
+
+import torch
+
+from cineseq.config.base import FieldOfView, Section
+from cineseq.config.features import Embed, Features
+from cineseq.config.inputs import Channels
+from cineseq.contracts import DETECTIONS, EMBEDDINGS, TRACKS
+from cineseq.features.crops import crop_side
+from cineseq.features.embed_field import Task, embed_objects, embed_report, wanted_objects
+from cineseq.features.films import channels_for, check_same_size
+from cineseq.features.models import load_embedder
+from cineseq.files import write_json
+from cineseq.stacks import open_labels, open_movie
+from cineseq.step import run
+from cineseq.tables import read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    field: FieldOfView = FieldOfView()
+    channels: Channels = Channels()
+    features: Features = Features()
+    embed: Embed = Embed()
+
+
+def main(
+    *,
+    labels: Path,
+    movie: Path,
+    detections: Path,
+    tracks: Path,
+    model: Path | None = None,
+    embeddings: Path,
+    report: Path,
+    settings: Settings,
+    threads: int = 1,
+) -> None:
+    """Embed one field of view."""
+    torch.set_num_threads(threads)
+    embedder = load_embedder(settings.embed, model)
+    found, followed = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
+    wanted = wanted_objects(found, followed, settings.features, settings.embed)
+    with open_labels(labels) as stack, open_movie(movie) as film:
+        check_same_size(stack, film)
+        channels = channels_for("embed", settings.embed.channels, settings.channels, film)
+        task = Task(stack, film, channels, embedder, crop_side(stack, settings.embed), settings.embed)
+        table = embed_objects(task, wanted)
+        said = embed_report(task, wanted, len(followed))
+    for line in said["lines"]:
+        logger.info("%s", line)
+    write_table(table, embeddings, EMBEDDINGS)
+    write_json(said, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

@@ -1,0 +1,41 @@
+"""Start from families that were followed elsewhere: a table with one row per cell, its mother and its fate.
+
+In: tables whose columns the section ``given.lineage`` names. Out: ``cells`` with the lineage of every cell; an
+impossible one is refused, nothing is repaired, and an unknown fate stays unknown.
+"""
+
+import logging
+from pathlib import Path
+
+from pydantic import Field
+
+from cineseq.config.base import FieldOfView, Section
+from cineseq.config.given import Given
+from cineseq.contracts import CELLS
+from cineseq.files import write_json
+from cineseq.given.families import families_report, read_all_families
+from cineseq.step import run
+from cineseq.tables import write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    given: Given = Given()
+    rows: list[FieldOfView] = Field(default_factory=list, description="Row of the sheet that each table belongs to.")
+
+
+def main(*, given: list[Path], cells: Path, report: Path, settings: Settings) -> None:
+    """Write given families as the cells of the study."""
+    families = read_all_families(given, settings.rows, settings.given)
+    said = families_report(families)
+    for line in said["lines"]:
+        logger.info("%s", line)
+    write_table(families, cells, CELLS)
+    write_json(said, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

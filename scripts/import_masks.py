@@ -1,0 +1,57 @@
+"""Take masks that the user made, check them, and write them as one label stack.
+
+In: one stack of label images or a series of them; the prepared ``movie`` where there is one.
+Out: ``labels``, the masks thinned by ``frame_step`` and otherwise as given; ``report``, what was found.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.config.base import FieldOfView, Section
+from cineseq.config.inputs import Inputs
+from cineseq.correction.masks import given_labels, label_info, mask_report, survey
+from cineseq.errors import UserError
+from cineseq.files import write_json
+from cineseq.readers import open_source
+from cineseq.stacks import MovieInfo, open_movie, write_labels
+from cineseq.step import run
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    field: FieldOfView = FieldOfView()
+    inputs: Inputs = Inputs()
+
+
+def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, movie: Path | None = None) -> None:
+    """Check given masks and write them as one label stack."""
+    inputs = settings.inputs
+    shown = None if movie is None else _movie_info(movie, inputs)
+    with open_source(masks) as source:
+        frames = range(0, source.info.frames, settings.field.frame_step)
+        info = label_info(source, frames, settings.field.frame_step, inputs, shown)
+        found = survey(source, frames)
+        write_labels(given_labels(source, frames, found), labels, info)
+    logger.info("Took %d masks with a median of %g objects.", info.frames, found.median)
+    for frame in found.empty:
+        logger.warning("%s: the mask of frame %d is empty.", masks[0], frame)
+    if found.floating:
+        logger.warning("Converted %d masks of whole floating-point numbers to integers.", found.floating)
+    write_json(mask_report(found, info), report)
+
+
+def _movie_info(movie: Path, inputs: Inputs) -> MovieInfo:
+    if inputs.drift != "none":
+        msg = (
+            f"{movie}: masks are given, and they show the raw frames; set inputs.drift to none, or leave the masks out."
+        )
+        raise UserError(msg)
+    with open_movie(movie) as opened:
+        return opened.info
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

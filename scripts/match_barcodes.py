@@ -1,0 +1,61 @@
+"""Pair live cells with sequenced barcodes through the compartments that hold both.
+
+In: the cells of the study, maps of compartments, tables of barcodes, and (where there are any) the counts, whose
+barcodes may be misread by a letter. Out: one row per live cell and per barcode without one, with a status
+(``singlet``, ``multi_cell``, ``multi_barcode``, ``ambiguous``, ``no_barcode``, ``no_cell``); only singlets are used.
+"""
+
+import logging
+from pathlib import Path
+
+from pydantic import Field
+
+from cineseq.config.base import Section
+from cineseq.config.inputs import Inputs
+from cineseq.config.pairing import Pairing
+from cineseq.contracts import CELLS, PAIRS
+from cineseq.files import write_json
+from cineseq.pairing.barcodes import sequenced_only
+from cineseq.pairing.maps import check_samples, read_barcode_tables, read_compartments
+from cineseq.pairing.match import match
+from cineseq.pairing.summary import pairs_report
+from cineseq.step import run
+from cineseq.tables import read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    pairing: Pairing = Pairing()
+    inputs: Inputs = Inputs()
+    samples: list[str] = Field(default_factory=list, description="Sample of each file of counts.")
+
+
+def main(
+    *,
+    cells: Path,
+    compartments: list[Path],
+    barcodes: list[Path],
+    counts: list[Path],
+    pairs: Path,
+    report: Path,
+    settings: Settings,
+) -> None:
+    """Pair live cells with barcodes."""
+    imaged = read_table(cells, CELLS)
+    where, known = read_compartments(compartments), read_barcode_tables(barcodes)
+    check_samples(imaged, where, known)
+    sequenced = sequenced_only(known, counts, settings.samples, settings.pairing)
+    matched = match(imaged, where, sequenced, settings.pairing)
+    said = pairs_report(matched, known=len(known), found=len(sequenced), imaged=len(imaged))
+    for line in said["lines"]:
+        logger.info("%s", line)
+    pixel = settings.inputs.pixel_size_um or float("nan")
+    write_table(matched.pairs.assign(distance_um=matched.pairs["distance_px"] * pixel), pairs, PAIRS)
+    write_json(said, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

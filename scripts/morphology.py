@@ -1,0 +1,56 @@
+"""Measure size, shape, intensity and texture of every object of one field of view.
+
+In: the label stack and, where there is one, the movie. Out: a table with one row per object, in micrometres where the
+pixel size is known and in pixels where it is not, and a report. The function channels are left out unless
+``channels.allow_function_in`` names this step. Grey levels stay as they are here: ``channels.scaling`` acts later,
+when the cells of all samples are together.
+"""
+
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+
+from cineseq.config.base import FieldOfView, Section
+from cineseq.config.features import Morphology
+from cineseq.config.inputs import Channels
+from cineseq.contracts import MORPHOLOGY
+from cineseq.features.films import channels_for, check_same_size
+from cineseq.features.morphology import Optics, measure
+from cineseq.features.reports import morphology_report
+from cineseq.files import write_json
+from cineseq.stacks import Labels, open_labels, open_movie
+from cineseq.step import run
+from cineseq.tables import write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    field: FieldOfView = FieldOfView()
+    channels: Channels = Channels()
+    morphology: Morphology = Morphology()
+
+
+def main(*, labels: Path, movie: Path | None = None, morphology: Path, report: Path, settings: Settings) -> None:
+    """Measure one field of view."""
+    with ExitStack() as files:
+        stack = files.enter_context(open_labels(labels))
+        optics = None if movie is None else _optics(stack, movie, settings, files)
+        table, counts = measure(stack, optics, settings.morphology)
+        said = morphology_report(stack.info, optics, counts, settings.morphology)
+    for line in said["lines"]:
+        logger.info("%s", line)
+    write_table(table.assign(sample=settings.field.sample, fov=settings.field.fov), morphology, MORPHOLOGY)
+    write_json(said, report)
+
+
+def _optics(stack: Labels, movie: Path, settings: Settings, files: ExitStack) -> Optics:
+    film = files.enter_context(open_movie(movie))
+    check_same_size(stack, film)
+    return Optics.of(film, channels_for("morphology", settings.morphology.channels, settings.channels, film))
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

@@ -1,0 +1,45 @@
+"""Join the singlets with their counts into the paired data.
+
+In: the cells of the study, the pairs, and the counts of every sample. Out: ``paired.h5mu`` with one row per singlet
+that was sequenced: expression, morphology, embedding, function, lineage, and what became of the cell's sister.
+"""
+
+import logging
+from pathlib import Path
+
+from pydantic import Field
+
+from cineseq.config.base import Section
+from cineseq.config.pairing import Pairing
+from cineseq.contracts import CELLS, PAIRS
+from cineseq.files import write_json
+from cineseq.paired import write_paired
+from cineseq.pairing.joining import joined_counts, pair_cells
+from cineseq.pairing.summary import paired_report
+from cineseq.step import run
+from cineseq.tables import read_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    pairing: Pairing = Pairing()
+    samples: list[str] = Field(default_factory=list, description="Sample of each file of counts.")
+
+
+def main(*, cells: Path, pairs: Path, counts: list[Path], paired: Path, report: Path, settings: Settings) -> None:
+    """Write the paired data."""
+    imaged, matched = read_table(cells, CELLS), read_table(pairs, PAIRS)
+    sequenced = joined_counts(counts, settings.samples, settings.pairing.counts_orientation)
+    data = pair_cells(imaged, matched, sequenced)
+    said = paired_report(data, matched, sequenced)
+    for line in said["lines"]:
+        logger.info("%s", line)
+    write_paired(data, paired)
+    write_json(said, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

@@ -1,0 +1,76 @@
+"""Predict function from expression, from morphology and from both, on groups of cells that were held out.
+
+In: the paired cells and, where they were made, the clusters (cell-cycle scores) and their marker genes.
+Out: the performance of every model with its interval and null, the same sample by sample, differences between models,
+the genes that predict and how stably, their overlap with cluster markers, every out-of-fold prediction, three figures
+(model ladder, predicted against measured, selection of genes) and the report.
+"""
+
+import logging
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from cineseq import results
+from cineseq.config.base import Section
+from cineseq.config.prediction import Folds, Prediction
+from cineseq.files import write_json
+from cineseq.paired import read_paired
+from cineseq.prediction.answers import report as report_of
+from cineseq.prediction.figures import draw_ladder, draw_scatter, draw_selection
+from cineseq.prediction.study import TABLES, Question, answer, usable_cells
+from cineseq.step import run
+from cineseq.tables import read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    folds: Folds = Folds()
+    prediction: Prediction = Prediction()
+    seed: int = 1
+
+
+def main(
+    *,
+    paired: Path,
+    clusters: Path | None = None,
+    markers: Path | None = None,
+    performance: Path,
+    samples: Path,
+    contrasts: Path,
+    genes: Path,
+    overlap: Path,
+    predictions: Path,
+    ladder: Path,
+    scatter: Path,
+    selection: Path,
+    report: Path,
+    settings: Settings,
+    threads: int = 1,
+) -> None:
+    """Predict every function by every model and write tables, figures and report."""
+    data = read_paired(paired)
+    cells = None if clusters is None else read_table(clusters, results.CLUSTERS).set_index("track_id")
+    marker_genes = None if markers is None else read_table(markers, results.MARKERS)
+    question = Question(
+        usable_cells(data, cells), cells, marker_genes, settings.folds, settings.prediction, settings.seed
+    )
+    with threadpool_limits(1):
+        found = answer(question, threads)
+    tables = found.tables
+    files = (performance, samples, contrasts, genes, overlap, predictions)
+    for (name, table), path in zip(TABLES.items(), files, strict=True):
+        write_table(tables[name], path, table)
+    draw_ladder(tables["performance"], found.ladders, ladder)
+    draw_scatter(found.ladders, scatter)
+    draw_selection(tables["genes"], settings.prediction.selected_frequency, selection)
+    said = report_of(tables["performance"], tables["contrasts"], tables["overlap"], found.random_folds, found.notes)
+    write_json(said, report)
+    logger.info("Predicted %d of %d functions.", len(found.ladders), tables["performance"]["function"].nunique())
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

@@ -1,0 +1,67 @@
+"""Read a raw movie of any supported kind, correct it, and write it as one OME-TIFF.
+
+In: one OME-TIFF, TIFF stack, OME-Zarr (2 or 3, zipped or not), or the files of a TIFF series.
+Out: ``movie``, an OME-TIFF with named channels, pixel size and frame interval, thinned by ``frame_step`` and, where the
+configuration says so, with even illumination and without drift; ``report``, what was found and done.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.config.base import FieldOfView, Section
+from cineseq.config.inputs import Channels, Inputs
+from cineseq.correction.movie import Plan, Tally, corrected_planes, estimate_corrections, plan_movie
+from cineseq.correction.report import NOTABLE_SATURATION, movie_report
+from cineseq.files import write_json
+from cineseq.readers import open_source
+from cineseq.stacks import write_movie
+from cineseq.step import run
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    field: FieldOfView = FieldOfView()
+    inputs: Inputs = Inputs()
+    channels: Channels = Channels()
+
+
+def main(*, images: list[Path], movie: Path, report: Path, settings: Settings) -> None:
+    """Read a raw movie, correct it, and write it as one OME-TIFF."""
+    inputs, channels = settings.inputs, settings.channels
+    expected = None if channels.names is None else len(channels.names)
+    tally = Tally()
+    with open_source(images, inputs.channel_pattern, expected) as source:
+        plan = plan_movie(source, inputs, channels, settings.field.frame_step)
+        corrections = estimate_corrections(source, plan, inputs)
+        write_movie(corrected_planes(source, plan, corrections, inputs, tally), movie, plan.info)
+        raw_frames = source.info.frames
+    _log(plan, tally, raw_frames)
+    write_json(movie_report(plan, corrections, tally, raw_frames), report)
+
+
+def _log(plan: Plan, tally: Tally, raw_frames: int) -> None:
+    info = plan.info
+    logger.info(
+        "Kept %d of %d frames of %d x %d px, channels %s.",
+        info.frames,
+        raw_frames,
+        info.height,
+        info.width,
+        ", ".join(info.channels),
+    )
+    if info.frames == 1:
+        logger.warning("The movie has one frame: cells can be measured, but not followed.")
+    for frame, name in tally.black:
+        logger.warning("Frame %d of channel %s is all of one grey level (black); it is kept.", frame, name)
+    for name in info.channels:
+        if tally.saturated_share(name) > NOTABLE_SATURATION:
+            logger.warning(
+                "%.2f %% of the pixels of channel %s are saturated.", 100 * tally.saturated_share(name), name
+            )
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

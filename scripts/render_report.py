@@ -1,0 +1,139 @@
+"""Write the one page that people look at, and the answers and data dictionary that go with it.
+
+In: whatever the run made: reports of steps, quality and pictures of fields, tables and figures of the analyses, and
+the record of provenance. Everything is optional; what is missing is said to be missing.
+Out: one self-contained HTML file, answers.json with five plain answers, and the data dictionary.
+"""
+
+import json
+import logging
+from dataclasses import asdict
+from pathlib import Path
+
+from cineseq.config.base import Section
+from cineseq.config.inputs import Channels, Inputs
+from cineseq.config.report import Report
+from cineseq.files import write_json, write_text
+from cineseq.report.answers import answer_all
+from cineseq.report.dictionary import write_dictionary
+from cineseq.report.evidence import read_evidence
+from cineseq.report.fields import read_quality
+from cineseq.report.page import PageInputs, render_page
+from cineseq.report.steps import read_step_report
+from cineseq.step import run as run_step
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    run: str = "run"
+    simulated: bool = False
+    report: Report = Report()
+    channels: Channels = Channels()
+    inputs: Inputs = Inputs()
+
+
+def main(
+    *,
+    provenance: Path | None = None,
+    step_reports: list[Path] = [],  # noqa: B006 - never changed; the step adapter wants plain lists
+    quality: list[Path] = [],  # noqa: B006
+    pictures: list[Path] = [],  # noqa: B006
+    cells: Path | None = None,
+    pairs: Path | None = None,
+    clusters: Path | None = None,
+    function_by_cluster: Path | None = None,
+    umap: Path | None = None,
+    counts_quality: Path | None = None,
+    markers: Path | None = None,
+    markers_figure: Path | None = None,
+    performance: Path | None = None,
+    samples: Path | None = None,
+    contrasts: Path | None = None,
+    genes: Path | None = None,
+    overlap: Path | None = None,
+    ladder: Path | None = None,
+    scatter: Path | None = None,
+    selection: Path | None = None,
+    concordance: Path | None = None,
+    times: Path | None = None,
+    states: Path | None = None,
+    power: Path | None = None,
+    warnings: Path | None = None,
+    trees: Path | None = None,
+    forest: Path | None = None,
+    crossmodal_genes: Path | None = None,
+    crossmodal_features: Path | None = None,
+    crossmodal_summary: Path | None = None,
+    variance: Path | None = None,
+    html: Path,
+    answers: Path,
+    dictionary: Path,
+    settings: Settings,
+) -> None:
+    """Render the report."""
+    tables = {
+        "cells": cells,
+        "pairs": pairs,
+        "clusters": clusters,
+        "function_by_cluster": function_by_cluster,
+        "markers": markers,
+        "performance": performance,
+        "samples": samples,
+        "contrasts": contrasts,
+        "genes": genes,
+        "overlap": overlap,
+        "concordance": concordance,
+        "times": times,
+        "states": states,
+        "power": power,
+        "warnings": warnings,
+        "crossmodal_genes": crossmodal_genes,
+        "crossmodal_features": crossmodal_features,
+        "crossmodal_summary": crossmodal_summary,
+    }
+    figures = {
+        "umap": umap,
+        "counts_quality": counts_quality,
+        "markers_figure": markers_figure,
+        "ladder": ladder,
+        "scatter": scatter,
+        "selection": selection,
+        "trees": trees,
+        "forest": forest,
+        "variance": variance,
+    }
+    record = json.loads(provenance.read_text(encoding="utf-8")) if provenance else {}
+    selected = record.get("config", {}).get("prediction", {}).get("selected_frequency", 0.6)
+    evidence = read_evidence(tables, selected)
+    said = answer_all(evidence)
+    page = PageInputs(
+        run=settings.run,
+        simulated=settings.simulated,
+        report=settings.report,
+        channels=settings.channels,
+        inputs=settings.inputs,
+        evidence=evidence,
+        answers=said,
+        steps=[read_step_report(path) for path in step_reports],
+        quality=read_quality(quality),
+        pictures=pictures,
+        tables={name: path for name, path in tables.items() if path},
+        figures={name: path for name, path in figures.items() if path},
+        provenance=record,
+        html=html,
+        dictionary=dictionary,
+    )
+    text = render_page(page)
+    for answer in said:
+        logger.info("%s %s", answer.question, answer.answer)
+    logger.info("The page has %.1f MB.", len(text.encode()) / 1e6)
+    write_dictionary(dictionary)
+    write_json({"answers": [asdict(answer) for answer in said], "report": str(html)}, answers)
+    write_text(text, html)
+
+
+if __name__ == "__main__":
+    run_step(main, globals().get("snakemake"))

@@ -1,0 +1,65 @@
+"""Turn the function channels of one field of view into a time course and scores of each track.
+
+In: label stack, movie, detections and tracks. Out: the time course (one row per object and function channel, local
+background subtracted), one row of scores per track, and a report that also gives the correlation of each function
+channel with every other channel. A score that a track does not have (it was never seen alive, it has no onset) is
+missing, never zero.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.config.base import FieldOfView, Section
+from cineseq.config.features import Function
+from cineseq.config.inputs import Channels
+from cineseq.contracts import DETECTIONS, SCORES, TIMECOURSE, TRACKS
+from cineseq.features.films import check_same_size, function_channels
+from cineseq.features.score_field import function_report, score_table
+from cineseq.features.timecourse import bleed_through, object_brightness
+from cineseq.files import write_json
+from cineseq.stacks import open_labels, open_movie
+from cineseq.step import run
+from cineseq.tables import read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    field: FieldOfView = FieldOfView()
+    channels: Channels = Channels()
+    function: Function = Function()
+
+
+def main(
+    *,
+    labels: Path,
+    movie: Path,
+    detections: Path,
+    tracks: Path,
+    timecourse: Path,
+    scores: Path,
+    report: Path,
+    settings: Settings,
+) -> None:
+    """Score one field of view."""
+    found, followed = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
+    with open_labels(labels) as stack, open_movie(movie) as film:
+        check_same_size(stack, film)
+        function = function_channels(settings.channels, settings.function, film)
+        brightness = object_brightness(stack, film, film.info.channels, found, settings.function)
+        frame_hours = float(film.info.hours(1))
+    course = brightness[brightness["channel"].isin(function)].drop(columns="label")
+    table = score_table(course, followed, settings.function, frame_hours)
+    correlations = bleed_through(brightness, function)
+    said = function_report(table, course, followed, correlations, settings.function, frame_hours=frame_hours)
+    for line in said["lines"]:
+        logger.info("%s", line)
+    write_table(course, timecourse, TIMECOURSE)
+    write_table(table, scores, SCORES)
+    write_json(said, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

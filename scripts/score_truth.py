@@ -1,0 +1,91 @@
+"""Score a run on the simulated experiment against what was planted in it.
+
+In: masks, tables and exports of all fields, the tables of the study and its analyses, and the truth of the experiment.
+Out: one table with a row per measure (what was planted, what was recovered, its interval and how to read it).
+"""
+
+import json
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from cineseq import contracts, results
+from cineseq.config.simulate import Simulate
+from cineseq.files import write_json
+from cineseq.report.answers import headline_function
+from cineseq.simulate.tables import SIMULATED_CELLS, SIMULATED_GENES
+from cineseq.step import run
+from cineseq.tables import read_table, write_table
+from cineseq.truth.analyses import (
+    best_state,
+    score_function,
+    score_genes,
+    score_pairs,
+    score_performance,
+    score_sisters,
+    score_warnings,
+)
+from cineseq.truth.rows import truth_lines
+from cineseq.truth.tracking import read_fields, score_fields
+
+logger = logging.getLogger(__name__)
+
+
+def main(
+    *,
+    labels: list[Path],
+    detections: list[Path],
+    tracks: list[Path],
+    ctc: list[Path],
+    true_masks: list[Path],
+    true_tracks: Path,
+    true_cells: Path,
+    true_genes: Path,
+    effects: Path,
+    cells: Path,
+    pairs: Path,
+    clusters: Path | None = None,
+    performance: Path,
+    genes: Path,
+    states: Path,
+    warnings: Path,
+    scores: Path,
+    report: Path,
+) -> None:
+    """Score the run and write the table."""
+    planted = json.loads(effects.read_text(encoding="utf-8"))
+    simulated = Simulate.model_validate(planted["settings"])
+    hidden = read_table(true_cells, SIMULATED_CELLS).set_index("track_id", drop=False)
+    true_fields = read_table(true_tracks, contracts.TRACKS)
+    rows, true_track = score_fields(
+        read_fields(labels, detections, tracks, ctc=ctc, true_masks=true_masks, true_tracks=true_fields)
+    )
+    rows += score_function(read_table(cells, contracts.CELLS), true_track, hidden["function_signal"])
+    rows += score_pairs(read_table(pairs, contracts.PAIRS), true_track, hidden)
+
+    found = read_table(performance, results.PERFORMANCE)
+    function = headline_function(found)
+    known_genes = read_table(true_genes, SIMULATED_GENES)
+    follows = set(known_genes.loc[known_genes["goes_with_function"].astype(bool), "gene"])
+    gene_table = read_table(genes, results.GENES)
+    rows += score_genes(gene_table[gene_table["function"] == function], follows)
+    rows += score_performance(found[found["function"] == function], planted["oracle"])
+
+    stressed = true_track.map(hidden["stress"]).dropna()
+    state = best_state(read_table(clusters, results.CLUSTERS), stressed) if clusters else None
+    rows += score_sisters(read_table(states, results.STATE_BY_SISTER), state, planted["planted"]["sister_odds_ratio"])
+    early = {name for name in simulated.sample_names if simulated.is_caged_early(name)}
+    rows += score_warnings(read_table(warnings, results.LINEAGE_WARNINGS), early)
+
+    table = pd.DataFrame(rows)
+    lines = truth_lines(table)
+    for line in lines:
+        logger.info("%s", line)
+    write_table(table, scores, results.TRUTH)
+    numbers = {name: value for name, value in zip(table["measure"], table["recovered"], strict=True) if pd.notna(value)}
+    write_json({"lines": lines, "numbers": numbers}, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

@@ -1,0 +1,50 @@
+"""Find the cells in every frame of a movie.
+
+In: ``movie``, the prepared OME-TIFF; ``model``, the file of the segmentation model.
+Out: ``labels``, one label image per frame, 0 the background; ``report``, the model, its hash and what it found.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.config.base import FieldOfView, Section
+from cineseq.config.inputs import Channels
+from cineseq.config.segment import Segment
+from cineseq.files import write_json
+from cineseq.segmentation.adapter import load_model
+from cineseq.segmentation.steps import choose_channels, segment_movie, segmentation_report, use_threads
+from cineseq.stacks import open_movie, write_labels
+from cineseq.step import run
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    field: FieldOfView = FieldOfView()
+    channels: Channels = Channels()
+    segment: Segment = Segment()
+
+
+def main(
+    *, movie: Path, labels: Path, report: Path, settings: Settings, threads: int = 1, model: Path | None = None
+) -> None:
+    """Find the cells in every frame of a movie."""
+    use_threads(threads)
+    network = load_model(settings.segment, model)
+    counts: list[int] = []
+    with open_movie(movie) as frames:
+        channels = choose_channels(movie, frames.info.channels, settings.channels, settings.segment, network)
+        logger.info("Segmenting on %s.", ", ".join(channels))
+        write_labels(segment_movie(frames, channels, network, settings.segment, counts), labels, frames.info)
+    found = segmentation_report(counts, channels, network)
+    for line in found["lines"]:
+        logger.info("%s", line)
+    if 0 in counts:
+        logger.warning("%s: no cell in %d of %d frames.", movie, counts.count(0), len(counts))
+    write_json(found, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

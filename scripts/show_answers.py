@@ -1,0 +1,26 @@
+"""Print where the report is, and one line for each of its answers."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from cineseq.report.words import first_sentence
+
+
+def report_lines(answers: Path) -> list[str]:
+    """Return the path of the report, then each question with the first sentence of its answer."""
+    content = json.loads(answers.read_text(encoding="utf-8"))
+    said = [f"{answer['question']} {first_sentence(answer['answer'])}" for answer in content["answers"]]
+    return [f"Report: {content['report']}", *said]
+
+
+def main() -> None:
+    """Print the lines."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("answers", type=Path, help="answers.json of a run, such as results/demo/report/answers.json")
+    sys.stdout.write("\n".join(report_lines(parser.parse_args().answers)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

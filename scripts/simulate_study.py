@@ -1,0 +1,63 @@
+"""Simulate an experiment: who lived, divided and died, in which cage, with which transcriptome.
+
+Out come what an experimenter would have (compartments, barcodes, one count matrix per sample) and what only a
+simulation knows (tracks, positions, the latents of each cell, what each gene follows, the planted effects).
+Movies are rendered from the positions by `simulate_movie`, one field of view at a time.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.config.base import Section
+from cineseq.config.simulate import Simulate
+from cineseq.contracts import BARCODES, COMPARTMENTS, TRACKS
+from cineseq.files import write_json
+from cineseq.simulate.outputs import barcode_table, write_counts
+from cineseq.simulate.study import simulate
+from cineseq.simulate.tables import SIMULATED_CELLS, SIMULATED_GENES, SIMULATED_POSITIONS
+from cineseq.simulate.truth import cell_table, gene_truth, planted_effects, position_table, track_table
+from cineseq.step import run
+from cineseq.tables import write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    simulate: Simulate = Simulate()
+    seed: int = 1
+
+
+def main(
+    *,
+    compartments: Path,
+    barcodes: Path,
+    counts: list[Path],
+    tracks: Path,
+    positions: Path,
+    cells: Path,
+    genes: Path,
+    effects: Path,
+    settings: Settings,
+) -> None:
+    """Simulate the experiment and write its data and its truth."""
+    experiment = simulate(settings.simulate, settings.seed)
+    write_table(experiment.compartments, compartments, COMPARTMENTS)
+    write_table(barcode_table(experiment), barcodes, BARCODES)
+    write_counts(experiment, counts)
+    write_table(track_table(experiment, settings.simulate), tracks, TRACKS)
+    write_table(position_table(experiment), positions, SIMULATED_POSITIONS)
+    write_table(cell_table(experiment), cells, SIMULATED_CELLS)
+    write_table(gene_truth(experiment, settings.simulate), genes, SIMULATED_GENES)
+    summary = planted_effects(experiment, settings.simulate, settings.seed)
+    write_json(summary, effects)
+    numbers = summary["counts"]
+    logger.info(
+        "Simulated %d tracks with %d divisions and %d deaths; %d of %d cells at the end can be paired.",
+        *(numbers[k] for k in ("tracks", "divisions", "deaths", "paired_cells", "endpoint_cells")),
+    )
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

@@ -1,0 +1,61 @@
+"""Bring together what was measured in one field of view: one table of objects and one of cells.
+
+In: detections, tracks, morphology, and where made embeddings and function scores. Out: ``objects`` (one row per
+object, with its track and morphology) and ``cells`` (one row per track, measured in its feature frames).
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.config.base import FieldOfView, Section
+from cineseq.config.features import Features
+from cineseq.contracts import CELLS, DETECTIONS, EMBEDDINGS, MORPHOLOGY, OBJECTS, SCORES, TRACKS
+from cineseq.features.frames import feature_frames
+from cineseq.pairing.cells import cells_of_field, join_objects
+from cineseq.step import run
+from cineseq.tables import read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    field: FieldOfView = FieldOfView()
+    features: Features = Features()
+
+
+def main(
+    *,
+    detections: Path,
+    tracks: Path,
+    morphology: Path,
+    embeddings: Path | None = None,
+    scores: Path | None = None,
+    objects: Path,
+    cells: Path,
+    settings: Settings,
+) -> None:
+    """Write the objects and the cells of one field of view."""
+    found, followed = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
+    joined = join_objects(found, read_table(morphology, MORPHOLOGY))
+    frames = feature_frames(found, followed, settings.features)
+    made = cells_of_field(
+        followed,
+        joined,
+        frames,
+        settings.field,
+        embeddings=None if embeddings is None else read_table(embeddings, EMBEDDINGS),
+        scores=None if scores is None else read_table(scores, SCORES),
+    )
+    logger.info(
+        "%d objects make %d cells; %d of them have a feature frame (%s, %d frames averaged).",
+        *(len(joined), len(made), made["feature_frame"].notna().sum()),
+        *(settings.features.frames, settings.features.window_frames),
+    )
+    write_table(joined, objects, OBJECTS)
+    write_table(made, cells, CELLS)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

@@ -1,0 +1,67 @@
+"""Link segmented objects into tracks and families.
+
+Goes in: the label stack of one field; optionally the movie (non-function channels help to see deaths) and the
+compartments of the sample (cells do not pass the walls of closed ones). Comes out: a table of detections (object to
+track), a table of tracks (parents, sisters, generations, how each began and ended, with a confidence), and a report.
+Every object is in exactly one track; the lineage validator has passed the result.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.config.base import FieldOfView, Section
+from cineseq.config.inputs import Channels
+from cineseq.config.track import Track
+from cineseq.contracts import DETECTIONS, TRACKS
+from cineseq.files import write_json
+from cineseq.stacks import open_labels
+from cineseq.step import run
+from cineseq.tables import write_table
+from cineseq.tracking.compartments import rooms
+from cineseq.tracking.objects import measure_with_movie
+from cineseq.tracking.report import tracking_report
+from cineseq.tracking.tracker import link_objects, no_tables, tables
+from cineseq.tracking.validate import validate
+
+logger = logging.getLogger("track")
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    field: FieldOfView = FieldOfView()
+    channels: Channels = Channels()
+    track: Track = Track()
+
+
+def main(
+    *,
+    labels: Path,
+    movie: Path | None = None,
+    compartments: Path | None = None,
+    detections: Path,
+    tracks: Path,
+    report: Path,
+    settings: Settings,
+) -> None:
+    """Track one field of view."""
+    with open_labels(labels) as stack:
+        info = stack.info
+        objects = measure_with_movie(stack, labels, movie, settings.channels)
+    linked = None
+    detection_table, track_table = no_tables()
+    if len(objects.table):
+        room = rooms(objects.table, compartments, settings.field)
+        linked = link_objects(objects, room, settings.track)
+        detection_table, track_table = tables(objects, linked.families, settings.field, info, settings.track)
+        validate(detection_table, track_table)
+    summary = tracking_report(objects, linked, track_table)
+    for line in summary["lines"]:
+        logger.info("%s", line)
+    write_table(detection_table, detections, DETECTIONS)
+    write_table(track_table, tracks, TRACKS)
+    write_json(summary, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

@@ -1,0 +1,78 @@
+"""Train the compact embedder on simulated cells (not a rule: its product is in resources/).
+
+In: nothing but a seed; the cells are drawn by ``cineseq.features.training_crops``. Out: the weights as safetensors
+that state their own architecture, and a card that says what they are and what a linear probe reads from them on
+held-out simulated cells, beside the same network untrained and the raw pixels.
+"""
+
+import copy
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import Field
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from torch import nn
+
+from cineseq.config.base import Section
+from cineseq.features.cards import Training, write_card
+from cineseq.features.dino_training import Recipe, train
+from cineseq.features.embedding import vectors_of
+from cineseq.features.models import COMPACT_ARCHITECTURE, Embedder, compact_network, save_compact
+from cineseq.features.probes import pixel_components, probe
+from cineseq.features.training_crops import ATTRIBUTES, SimulatedCells, central, simulate_cells
+from cineseq.step import run
+
+logger = logging.getLogger(__name__)
+NOTE = "Small vision transformer trained with the DINO objective on simulated cells only; not DINOv2."
+
+
+class Settings(Section):
+    """What this script is told."""
+
+    cells: int = Field(12000, ge=64, description="Simulated cells to train on.")
+    held_out: int = Field(2000, ge=200, description="Simulated cells to probe on.")
+    steps: int = Field(1000, ge=2, description="Steps of the optimiser.")
+    seed: int = Field(1, description="Seed of cells, weights and views.")
+
+
+def main(*, model: Path, card: Path, settings: Settings, threads: int = 1) -> None:
+    """Train the compact embedder, probe it, and write its weights and card."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(settings.seed)
+    recipe = Recipe(steps=settings.steps, global_px=COMPACT_ARCHITECTURE["img_size"])
+    training, held_out = (
+        simulate_cells(n, np.random.default_rng([settings.seed, i]))
+        for i, n in enumerate((settings.cells, settings.held_out))
+    )
+    network = compact_network()
+    untrained = copy.deepcopy(network)
+    losses = train(network, torch.from_numpy(training.images), recipe, seed=settings.seed)
+    scores = _scores({"trained": network, "untrained": untrained}, held_out, settings.seed)
+    for name, values in scores.items():
+        logger.info("Mean held-out R2 of %d planted attributes, %s: %.3f.", len(values), name, values.mean())
+    save_compact(network, COMPACT_ARCHITECTURE, NOTE, model)
+    parameters = sum(p.numel() for p in network.parameters())
+    ends = float(np.mean(losses[:100])), float(np.mean(losses[-100:]))
+    story = (recipe, COMPACT_ARCHITECTURE, parameters, settings.cells, settings.held_out, settings.seed, ends, scores)
+    write_card(Training(*story), model, card)
+
+
+def _scores(networks: dict[str, nn.Module], cells: SimulatedCells, seed: int) -> pd.DataFrame:
+    """Probe every network, and raw pixels, on the same crops."""
+    side = COMPACT_ARCHITECTURE["img_size"]
+    images, masks = central(cells.images, side), central(cells.masks, side)
+    attributes = cells.attributes[list(ATTRIBUTES)]
+    columns = {}
+    for name, network in networks.items():
+        embedder = Embedder(network.eval(), name, "", "", side, IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, "cpu")
+        columns[name] = probe(vectors_of(embedder, images, masks, orientations=4), attributes, seed)
+    width = 2 * COMPACT_ARCHITECTURE["embed_dim"]
+    columns["raw pixels"] = probe(pixel_components(images, width, seed), attributes, seed)
+    return pd.DataFrame(columns)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

@@ -1,0 +1,44 @@
+"""Clear the lock that a killed Snakemake left in this folder, and only that.
+
+Snakemake's lock does not say who holds it. It is stale when no live process that runs Snakemake, or one of its jobs,
+has this folder as its working directory.
+"""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+logger = logging.getLogger("unlock")
+
+
+def holders(folder: Path) -> list[int]:
+    """Return the ids of live processes that run Snakemake or one of its jobs in ``folder``."""
+    own = {psutil.Process().pid, *(p.pid for p in psutil.Process().parents())}
+    found = []
+    for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
+        info = process.info
+        command = " ".join(info["cmdline"] or [])
+        if info["cwd"] == str(folder) and "snakemake" in command and info["pid"] not in own:
+            found.append(info["pid"])
+    return sorted(found)
+
+
+def main(folder: Path) -> None:
+    """Unlock ``folder`` when a lock is there and nothing alive holds it."""
+    locks = folder / ".snakemake" / "locks"
+    if not locks.is_dir() or not any(locks.iterdir()):
+        return
+    alive = holders(folder)
+    if alive:
+        logger.warning("Snakemake is at work here (process %s); its lock stays.", ", ".join(map(str, alive)))
+        return
+    logger.info("Clearing the lock of a run that was killed.")
+    subprocess.run([sys.executable, "-m", "snakemake", "--unlock", "--quiet", "all"], cwd=folder, check=True)
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level="INFO", format="%(message)s")
+    main(Path.cwd())

@@ -1,0 +1,43 @@
+"""Record where every number of a run came from.
+
+In: the sample sheet, whose files are described by their hashes, and the reports of all steps, which name models.
+Out: one JSON with versions, the whole configuration, models with their weight hashes, and inputs. It holds no times
+and no machine, so that the same run makes the same record.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from cineseq.config.base import Section
+from cineseq.files import write_json
+from cineseq.report.provenance import provenance_record
+from cineseq.report.steps import read_step_report
+from cineseq.sheet import FIELD_PATHS, SAMPLE_PATHS, STUDY_PATHS, files_of, read_sheet
+from cineseq.step import run as run_step
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told: the name of the run and its whole configuration."""
+
+    run: str = "run"
+    config: dict[str, Any] = Field(default_factory=dict)
+
+
+def main(*, sheet: Path, step_reports: list[Path], provenance: Path, settings: Settings) -> None:
+    """Record versions, settings, models and inputs."""
+    entries = read_sheet(sheet, data=str(settings.config.get("data", "")), run=settings.run)
+    columns = (*FIELD_PATHS, *SAMPLE_PATHS, *STUDY_PATHS)
+    cells = {(getattr(entry, column), column) for entry in entries for column in columns}
+    inputs = [Path(name) for text, column in sorted(cells) for name in files_of(text, f"{sheet}, {column}")]
+    record = provenance_record(settings.run, settings.config, map(read_step_report, step_reports), [sheet, *inputs])
+    logger.info("Recorded %d models and %d inputs.", len(record["models"]), len(record["inputs"]))
+    write_json(record, provenance)
+
+
+if __name__ == "__main__":
+    run_step(main, globals().get("snakemake"))

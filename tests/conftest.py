@@ -1,0 +1,17 @@
+"""What every test may ask for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Return the folder of real data, or skip the test where it is absent."""
+    folder = Path(os.environ.get("CINESEQ_DATA", ROOT / "../shared/data")).resolve()
+    if not (folder / "README.md").exists():
+        pytest.skip(f"no real data at {folder}; set CINESEQ_DATA to the folder that holds them")
+    return folder

@@ -1,0 +1,66 @@
+"""Small simulated paired data with a known truth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from cineseq.paired import PairedData
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What is planted: effects of a hidden state per modality on function, shared states, and field effects."""
+
+    expression: float = 0.0
+    morphology: float = 0.0
+    shared: float = 0.0
+    field: float = 0.0
+    fields: int = 8
+    cells_per_field: int = 30
+    genes: int = 80
+    features: int = 12
+    embedding: int = 0
+
+
+def simulate(planted: Planted, seed: int) -> PairedData:
+    """Simulate four samples of two conditions; the first tenth of the genes and features carry the states."""
+    rng = np.random.default_rng(seed)
+    n = planted.fields * planted.cells_per_field
+    fov = np.repeat(np.arange(planted.fields), planted.cells_per_field)
+    state_e, state_m, common = rng.normal(size=(3, n))
+    state_e, state_m = (np.sqrt(1 - planted.shared) * s + np.sqrt(planted.shared) * common for s in (state_e, state_m))
+    carriers = planted.genes // 10
+    log_mean = np.log(rng.gamma(2, 3, size=planted.genes)) + 0.2 * rng.normal(size=(n, planted.genes))
+    log_mean[:, :carriers] += 0.6 * state_e[:, None]
+    log_mean += planted.field * 0.5 * rng.normal(size=(planted.fields, planted.genes))[fov]
+    counts = rng.poisson(np.exp(log_mean + 0.2 * rng.normal(size=n)[:, None]))
+    features = rng.normal(size=(n, planted.features))
+    features[:, :3] += 1.5 * state_m[:, None]
+    noise = 1 - planted.expression - planted.morphology
+    function = np.sqrt(planted.expression) * state_e + np.sqrt(planted.morphology) * state_m
+    function = function + np.sqrt(noise) * rng.normal(size=n) + 2 * planted.field * rng.normal(size=planted.fields)[fov]
+    index = pd.Index([f"s{f // 2}/{f % 2}/{i}" for i, f in enumerate(fov)], name="track_id")
+    obs = pd.DataFrame(
+        {
+            "sample": [f"s{f // 2}" for f in fov],
+            "fov": [str(f % 2) for f in fov],
+            "family": [f"{f}-{i // 2}" for i, f in enumerate(fov)],
+            "condition": ["a" if f < planted.fields // 2 else "b" for f in fov],
+            "replicate": "1",
+            "y_px": rng.uniform(0, 500, n),
+            "x_px": rng.uniform(0, 500, n),
+        },
+        index=index,
+    )
+    names = ["morphology_area_um2", *(f"morphology_shape{i}" for i in range(planted.features - 1))]
+    embedding = rng.normal(size=(n, planted.embedding))
+    return PairedData(
+        obs,
+        sparse.csr_matrix(counts.astype(float)),
+        pd.Index([f"g{i}" for i in range(planted.genes)]),
+        pd.DataFrame(features, index=index, columns=names),
+        pd.DataFrame(embedding, index=index, columns=[f"embedding_{i}" for i in range(planted.embedding)]),
+        pd.DataFrame({"function_uptake": function}, index=index),
+    )

@@ -1,0 +1,213 @@
+"""Answers say what the tables hold, no more: null, weak, strong and absent results."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cineseq import results
+from cineseq.report.answers import answer_all, contrast
+from cineseq.report.evidence import Evidence
+from cineseq.tables import Table, empty
+
+QUESTIONS = ["function_genes", "clusters", "modalities", "sisters", "crossmodal"]
+
+
+def table(contract: Table, **columns: object) -> pd.DataFrame:
+    """Return a checked table with the given columns; the others are missing."""
+    frame = pd.DataFrame(columns)
+    for column in empty(contract).columns:
+        if column not in frame:
+            frame[column] = None
+    return contract.check(frame)
+
+
+def performance(
+    r2: list[float], p: list[float], models: tuple[str, ...] = ("expression", "morphology", "both"), **more
+):
+    r2 = np.array(r2, float)
+    values = {"function": "function_lipid", "model": list(models), "n": 300, "groups": 12, "r2": r2}
+    values |= {"r2_low": r2 - 0.07, "r2_high": r2 + 0.08, "p_value": p, "q_value": p}
+    return table(results.PERFORMANCE, **(values | more))
+
+
+def contrasts(delta: float, low: float, high: float, a: str = "morphology", b: str = "expression") -> pd.DataFrame:
+    values = {"function": ["function_lipid"], "model_a": [a], "model_b": [b]}
+    return table(results.MODEL_CONTRASTS, **values, delta_r2=[delta], low=[low], high=[high])
+
+
+def states(odds: list[float], p: list[float], **more) -> pd.DataFrame:
+    values = {"state": [f"cluster={i}" for i in range(len(odds))], "contrast": "sister_died_vs_survived"}
+    values |= {"informative": 60, "families": 90, "odds_ratio": odds, "low": np.array(odds) / 2, "p_permutation": p}
+    values["high"] = np.array(odds) * 2
+    return table(results.STATE_BY_SISTER, **(values | more))
+
+
+def summary(r2: list[float], p: list[float]) -> pd.DataFrame:
+    values = {"direction": list(results.DIRECTIONS), "n": 300, "targets": 40, "r2": r2, "low": -0.01, "high": 0.2}
+    return table(results.VARIANCE_SUMMARY, **values, r2_null=0.001, r2_within_class=0.01, p_value=p)
+
+
+def by_id(evidence: Evidence) -> dict:
+    return {answer.id: answer for answer in answer_all(evidence)}
+
+
+STRONG = Evidence(
+    performance=performance([0.15, 0.25, 0.33], [0.01, 0.01, 0.01]),
+    contrasts=contrasts(0.1, 0.02, 0.18),
+    genes=table(
+        results.GENES, function="function_lipid", gene=["A", "B", "C"], frequency=[0.9, 0.7, 0.1], sign=[1.0, -0.8, 1.0]
+    ),
+    function_by_cluster=table(
+        results.FUNCTION_BY_CLUSTER,
+        function=["function_lipid"],
+        n=[300],
+        clusters=[5],
+        eta2=[0.2],
+        eta2_null=[0.01],
+        p_value=[0.001],
+    ),
+    overlap=table(
+        results.MARKER_OVERLAP,
+        function=["function_lipid"],
+        selected=[20],
+        markers=[50],
+        shared=[2],
+        expected=[4.0],
+        p_value=[0.9],
+    ),
+    states=states([4.2, 1.0], [0.001, 0.8]),
+    concordance=table(
+        results.CONCORDANCE,
+        condition=["drug"],
+        relation=["sisters"],
+        pairs=[50],
+        concordance=[0.8],
+        expected_independent=[0.6],
+        p_value=[0.01],
+    ),
+    crossmodal_summary=summary([0.03, 0.1], [0.005, 0.005]),
+)
+NULL = Evidence(
+    performance=performance([-0.02, 0.01, 0.0], [0.7, 0.4, 0.5]),
+    contrasts=contrasts(0.03, -0.05, 0.1),
+    function_by_cluster=table(
+        results.FUNCTION_BY_CLUSTER,
+        function=["function_lipid"],
+        n=[300],
+        clusters=[5],
+        eta2=[0.015],
+        eta2_null=[0.014],
+        p_value=[0.4],
+    ),
+    states=states([1.1, 0.9], [0.5, 0.8]),
+    crossmodal_summary=summary([-0.001, 0.001], [0.6, 0.4]),
+)
+
+
+def test_every_question_is_answered_in_order_even_when_nothing_was_run():
+    answers = answer_all(Evidence())
+    assert [a.id for a in answers] == QUESTIONS
+    assert all(a.verdict == "not_estimable" and a.answer.startswith("Not estimable because ") for a in answers)
+
+
+@pytest.mark.parametrize("evidence", [Evidence(), STRONG, NULL], ids=["nothing", "strong", "null"])
+def test_no_answer_speaks_of_drivers_or_causes(evidence: Evidence):
+    text = " ".join(a.answer for a in answer_all(evidence))
+    assert not re.search(r"\b(driv\w+|caus\w+|nan|None)\b", text, re.IGNORECASE)
+
+
+def test_a_strong_run_gives_numbers_intervals_and_p_values():
+    found = by_id(STRONG)
+    assert {a.verdict for a in found.values()} == {"shown"}
+    genes = found["function_genes"]
+    assert (
+        "R² = 0.15 (95 % interval 0.08 to 0.23; permutation p = 0.01; 300 cells in 12 held-out groups)" in genes.answer
+    )
+    assert "A (+) and B (−)" in genes.answer
+    assert genes.numbers["genes"] == ["A", "B"]
+    assert genes.numbers["r2"] == pytest.approx(0.15)
+    assert "20 % of the variance of lipid (1.0 % expected by chance" in found["clusters"].answer
+    assert "Of 20 predictive genes, 2 are also cluster markers (4.0 expected by chance" in found["clusters"].answer
+    assert "morphology does so better (difference in R² 0.10" in found["modalities"].answer
+    assert "cluster=0 is more frequent in survivors whose sister died" in found["sisters"].answer
+    assert "odds ratio 4.20" in found["sisters"].answer
+    assert "q = 0.002 over 2 states" in found["sisters"].answer
+    assert "80 % of 50 pairs (60 % expected if independent" in found["sisters"].answer
+    assert "Morphology explains 3.0 % of the variance of expression" in found["crossmodal"].answer
+
+
+def test_a_null_run_says_that_nothing_was_shown_and_that_this_proves_nothing():
+    found = by_id(NULL)
+    assert {a.verdict for a in found.values()} == {"not_shown"}
+    assert "did not predict lipid better than chance" in found["function_genes"].answer
+    assert "Read no gene" in found["function_genes"].answer
+    assert "genes" not in found["function_genes"].numbers
+    assert found["clusters"].answer.startswith("No, not beyond chance")
+    assert found["modalities"].answer.startswith("No modality predicted lipid")
+    assert "does not show that there is nothing" in found["modalities"].answer
+    assert found["sisters"].answer.startswith("No state of survivors was shown")
+    assert "was not shown to explain any of the variance of expression" in found["crossmodal"].answer
+
+
+def test_a_small_effect_is_called_weak():
+    found = by_id(Evidence(performance=performance([0.05, 0.2, 0.2], [0.03, 0.01, 0.01])))
+    assert found["function_genes"].verdict == "weak"
+    assert found["function_genes"].answer.startswith("Expression weakly predicts lipid")
+
+
+def test_an_unresolved_difference_of_modalities_is_said_to_be_unresolved():
+    evidence = Evidence(performance=performance([0.15, 0.2, 0.25], [0.01] * 3), contrasts=contrasts(0.05, -0.02, 0.12))
+    answer = by_id(evidence)["modalities"]
+    assert answer.verdict == "weak"
+    assert "which one is better is not resolved" in answer.answer
+
+
+def test_notes_become_the_reason_why_nothing_can_be_estimated():
+    nothing = performance([np.nan] * 3, [np.nan] * 3, note="fewer cells than folds")
+    found = by_id(Evidence(performance=nothing, states=states([np.nan], [np.nan], note="2 families only")))
+    assert found["function_genes"].answer == "Not estimable because fewer cells than folds."
+    assert found["modalities"].answer == "Not estimable because fewer cells than folds."
+    assert found["sisters"].answer == "Not estimable because 2 families only."
+
+
+def test_many_functions_are_judged_by_their_q_value():
+    one = performance([0.15, 0.1, 0.2], [0.04] * 3, q_value=[0.2] * 3)
+    two = performance([0.0, 0.0, 0.0], [0.9] * 3, function="function_other")
+    answer = by_id(Evidence(performance=pd.concat([one, two])))["function_genes"]
+    assert answer.verdict == "not_shown"
+    assert "q = 0.2 over 2 functions" in answer.answer
+
+
+def test_the_best_of_many_states_is_judged_by_its_q_value():
+    answer = by_id(Evidence(states=states([3.0] + [1.0] * 9, [0.02] + [0.5] * 9)))["sisters"]
+    assert answer.verdict == "not_shown"
+    assert "q = 0.2 over 10 states" in answer.answer
+
+
+def test_serious_warnings_stand_in_the_answer_about_sisters():
+    warnings = table(
+        results.LINEAGE_WARNINGS,
+        warning=["selection", "other"],
+        sample=["s4", "all"],
+        severity=["serious", "info"],
+        message=["One live cell implies a dead sister.", "Nothing much."],
+    )
+    answer = by_id(Evidence(states=states([4.0], [0.001]), warnings=warnings))["sisters"].answer
+    assert "Caution (s4): One live cell implies a dead sister." in answer
+    assert "Nothing much" not in answer
+
+
+def test_an_odds_ratio_below_one_is_read_the_other_way():
+    answer = by_id(Evidence(states=states([0.1], [0.001])))["sisters"].answer
+    assert "is less frequent" in answer
+    assert "both sisters inherit" in answer
+
+
+@pytest.mark.parametrize(("a", "b"), [("both", "morphology"), ("morphology", "both")])
+def test_contrasts_are_found_whichever_way_round(a: str, b: str):
+    sign = 1 if a == "both" else -1
+    low, high = sorted((sign * 0.01, sign * 0.09))
+    found = contrast(contrasts(sign * 0.05, low, high, a, b), "function_lipid", "both", "morphology")
+    assert found == pytest.approx((0.05, 0.01, 0.09))

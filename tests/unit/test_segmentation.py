@@ -1,0 +1,238 @@
+"""Segmentation: models are checked before they run, and the shipped one finds what was drawn."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+import segment
+from cineseq.config.inputs import Channels
+from cineseq.config.segment import Segment
+from cineseq.errors import UserError
+from cineseq.segmentation import adapter, models
+from cineseq.segmentation.compact import CompactSegmenter
+from cineseq.segmentation.scoring import precision_at_half
+from cineseq.segmentation.steps import choose_channels
+from cineseq.segmentation.training_images import draw_scene, draw_scenes
+from cineseq.stacks import MovieInfo, open_labels, write_movie
+
+
+@pytest.fixture(scope="module")
+def compact() -> adapter.Model:
+    torch.set_num_threads(1)
+    return adapter.load_model(Segment())
+
+
+@pytest.fixture
+def checkpoint(tmp_path) -> dict:
+    return CompactSegmenter().state_dict()
+
+
+def saved(weights, path: Path) -> Path:
+    torch.save(weights, path)
+    return path
+
+
+def test_model_file_knows_names_and_paths(monkeypatch, tmp_path):
+    monkeypatch.setenv(models.CELLPOSE_FOLDER, str(tmp_path))
+    assert models.model_file("cpsam_v2") == tmp_path / "cpsam_v2"
+    monkeypatch.delenv(models.CELLPOSE_FOLDER)
+    assert models.model_file("cpsam") == Path.home() / ".cellpose/models/cpsam"
+    assert models.model_file("some/model.pt") == Path("some/model.pt")
+    assert models.model_file("compact").is_file()
+
+
+def test_shipped_model_is_the_one_on_its_card(compact):
+    card = models.model_file("compact").with_suffix(".md").read_text()
+    assert compact.sha256 in card
+    assert models.model_file("compact").stat().st_size < 8e6
+    assert compact.provenance["name"] == "compact"
+    assert "simulated" in compact.provenance["note"]
+
+
+def test_missing_models_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv(models.CELLPOSE_FOLDER, str(tmp_path))
+    with pytest.raises(UserError, match=r"there is no file '.*/cpsam_v2'; put it there .* or set segment.download"):
+        adapter.load_model(Segment(model="cpsam_v2"))
+    with pytest.raises(UserError, match=r"there is no file 'no/such.pt'; give compact, cpsam_v2"):
+        adapter.load_model(Segment(model="no/such.pt"))
+
+
+def test_wrong_hash_is_refused(checkpoint, tmp_path):
+    path = saved(checkpoint, tmp_path / "a.pt")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert adapter.load_model(Segment(model=str(path), sha256=digest)).sha256 == digest
+    with pytest.raises(UserError, match=r"SHA-256 is .*, but segment\.sha256 expects 0000"):
+        adapter.load_model(Segment(model=str(path), sha256="0" * 64))
+
+
+def foreign(kind: str, weights: dict) -> dict:
+    """Checkpoints that cellpose itself would load without a word, or nearly."""
+    first = next(iter(weights))
+    return {
+        "only W2": {"W2": torch.zeros(1)},
+        "one lacks": {k: v for k, v in weights.items() if k != first},
+        "one more": weights | {"extra": torch.zeros(1)},
+        "other shape": weights | {"out.weight": torch.zeros(4, 12, 1, 1)},
+        "no tensors": {"W2": 1},
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["only W2", "one lacks", "one more", "other shape"])
+def test_foreign_checkpoints_are_refused(checkpoint, tmp_path, kind):
+    path = saved(foreign(kind, checkpoint), tmp_path / "a.pt")
+    with pytest.raises(UserError, match=r"neither a compact nor a Cellpose-SAM checkpoint \(\d+ weights differ"):
+        adapter.load_model(Segment(model=str(path)))
+
+
+def test_files_that_are_no_checkpoints_are_refused(checkpoint, tmp_path):
+    (tmp_path / "a.pt").write_text("no model")
+    saved(foreign("no tensors", checkpoint), tmp_path / "b.pt")
+    for name in ("a.pt", "b.pt"):
+        with pytest.raises(UserError, match="not a readable model checkpoint"):
+            adapter.load_model(Segment(model=str(tmp_path / name)))
+
+
+def test_checkpoints_of_parallel_training_are_accepted(checkpoint, tmp_path):
+    path = saved({f"module.{k}": v for k, v in checkpoint.items()}, tmp_path / "mine.pt")
+    loaded = adapter.load_model(Segment(model=str(path)))
+    assert loaded.name == "mine.pt" or loaded.name == str(path)
+    torch.testing.assert_close(loaded.cellpose.net.out.weight.cpu(), checkpoint["out.weight"])
+    assert "user's" in loaded.note
+
+
+def test_compact_model_segments_unseen_scenes(compact):
+    scenes = draw_scenes(987_654, 12, size=224)
+    found = [adapter.segment_frame(compact, s.image[None], Segment(), None) for s in scenes]
+    assert precision_at_half([s.labels for s in scenes], found) > 0.9
+
+
+def test_intensity_scale_and_offset_do_not_matter(compact):
+    image = draw_scene(np.random.default_rng((3, 4)), 160).image
+    low = image - image.min()
+    sixteen_bit = np.round(20_000 * low / low.max() + 500).astype(np.uint16)
+    a = adapter.segment_frame(compact, low[None], Segment(), None)
+    b = adapter.segment_frame(compact, sixteen_bit[None], Segment(), None)
+    assert precision_at_half([a], [b]) > 0.95
+
+
+def test_frames_without_cells_are_empty(compact):
+    noise = np.random.default_rng(0).normal(100, 5, (1, 200, 220))
+    assert not adapter.segment_frame(compact, noise, Segment(), None).any()
+    assert not adapter.segment_frame(compact, np.full((1, 64, 64), 7), Segment(), None).any()
+
+
+def test_sizes_are_in_micrometres_where_known(compact):
+    scene = draw_scenes(987_654, 6, size=224)[5]
+    everything = adapter.segment_frame(compact, scene.image[None], Segment(min_area=0), 0.5)
+    areas = np.bincount(everything.ravel())[1:]
+    limit = float(np.median(areas))
+    kept = adapter.segment_frame(compact, scene.image[None], Segment(min_area=limit * 0.25), 0.5)
+    assert kept.max() == (areas >= limit).sum()
+
+
+def test_compact_model_leaves_the_scale_alone_in_its_range():
+    assert adapter.rescaling_diameter(compact=True, diameter_px=20) is None
+    assert adapter.rescaling_diameter(compact=True, diameter_px=120) == 120
+    assert adapter.rescaling_diameter(compact=False, diameter_px=20) == 20
+    assert adapter.rescaling_diameter(compact=False, diameter_px=None) is None
+
+
+def test_tiles_cover_small_frames_whole(compact):
+    assert adapter.tiling(compact, (320, 320), 1.0) == (320, 10)
+    assert adapter.tiling(compact, (495, 534), 1.0)[0] == 544
+    side, batch = adapter.tiling(compact, (1040, 1408), 1.0)
+    assert side % 16 == 0
+    assert side**2 * batch <= 1 << 20
+
+
+@given(st.lists(st.integers(0, 9), min_size=16, max_size=16), st.integers(0, 5), st.integers(3, 16))
+def test_keep_sizes_numbers_from_one(values, least, most):
+    labels = np.array(values).reshape(4, 4)
+    kept = adapter.keep_sizes(labels, least, most)
+    assert set(np.unique(kept)) - {0} == set(range(1, kept.max() + 1))
+    for label in set(values) - {0}:
+        wanted = least <= values.count(label) <= most
+        assert (kept[labels == label] > 0).all() == wanted
+
+
+def test_precision_by_hand():
+    truth = np.zeros((10, 10), int)
+    truth[:4, :4], truth[6:, 6:] = 1, 2
+    found = np.zeros((10, 10), int)
+    found[:4, :3], found[0, 9] = 1, 2
+    assert precision_at_half([truth], [found]) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("channels", "wanted", "match"),
+    [
+        ({}, ["GFP"], r"no channel 'GFP' \(segment.channels\); the movie has DNA, lipid"),
+        ({"function": ["lipid"]}, ["lipid"], "'lipid' measures function"),
+        ({"function": ["DNA", "lipid"]}, None, "every channel measures function"),
+        ({}, ["DNA", "lipid"], "the compact model segments on one channel"),
+    ],
+)
+def test_wrong_channels_are_refused(compact, channels, wanted, match):
+    settings = Segment(channels=wanted)
+    with pytest.raises(UserError, match=match):
+        choose_channels(Path("m.tif"), ("DNA", "lipid"), Channels(**channels), settings, compact)
+
+
+def test_function_channels_are_left_out_unless_allowed(compact):
+    present, path = ("lipid", "DNA"), Path("m.tif")
+    closed = Channels(function=["lipid"])
+    opened = Channels(function=["lipid"], allow_function_in=["segment"])
+    assert choose_channels(path, present, closed, Segment(), compact) == ("DNA",)
+    assert choose_channels(path, present, opened, Segment(channels=["lipid"]), compact) == ("lipid",)
+
+
+def test_settings_refuse_limits_out_of_order():
+    with pytest.raises(ValidationError, match="max_area must be above min_area"):
+        Segment(min_area=10, max_area=5)
+
+
+def run_step(folder: Path, planes: np.ndarray, **settings) -> tuple[np.ndarray, object, dict]:
+    info = MovieInfo(len(planes), *planes.shape[1:], ("DNA",), 0.5, 10.0)
+    write_movie(planes, folder / "movie.ome.tif", info)
+    labels, report = folder / "labels.ome.tif", folder / "report.json"
+    chosen = segment.Settings.model_validate(settings)
+    segment.main(movie=folder / "movie.ome.tif", labels=labels, report=report, settings=chosen)
+    with open_labels(labels) as opened:
+        return np.stack(list(opened)), opened.info, json.loads(report.read_text())
+
+
+def test_step_writes_labels_and_report(tmp_path):
+    scenes = draw_scenes(42, 2, size=160)
+    labels, info, report = run_step(tmp_path, np.stack([s.image for s in scenes]), segment={"min_area": 0})
+    assert (info.pixel_size_um, info.frame_interval_min) == (0.5, 10)
+    assert labels.dtype == np.uint16
+    assert report["numbers"]["objects"] == sum(int(frame.max()) for frame in labels)
+    assert report["model"]["sha256"] == hashlib.sha256(models.model_file("compact").read_bytes()).hexdigest()
+    again, _, _ = run_step(tmp_path, np.stack([s.image for s in scenes]), segment={"min_area": 0})
+    np.testing.assert_array_equal(again, labels)
+
+
+def test_a_field_without_cells_is_legal(tmp_path, caplog):
+    planes = np.zeros((3, 64, 64), np.uint16)
+    labels, _, report = run_step(tmp_path, planes)
+    assert not labels.any()
+    assert report["numbers"]["empty_frames"] == 3
+    assert "no cell in 3 of 3 frames" in caplog.text
+
+
+@pytest.mark.data
+def test_real_frames_with_given_outlines(data_folder, compact):
+    folder = data_folder / "ctc_sim01"
+    frames = [0, 4, 9]
+    images = [tifffile.imread(folder / f"01/t{t:03d}.tif") for t in frames]
+    truths = [tifffile.imread(folder / f"01_GT/SEG/man_seg{t:03d}.tif").astype(int) for t in frames]
+    found = [adapter.segment_frame(compact, image[None], Segment(), None) for image in images]
+    assert precision_at_half(truths, found) >= 0.9

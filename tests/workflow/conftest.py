@@ -1,0 +1,98 @@
+"""A small study in a folder of its own, and Snakemake run on it."""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A working folder with a configuration and a sheet, on which the repository's Snakefile runs."""
+
+    folder: Path
+    settings: dict
+
+    def configure(self, **changes: dict) -> None:
+        """Write the configuration with some sections changed."""
+        merged = {k: dict(v) if isinstance(v, dict) else v for k, v in self.settings.items()}
+        for section, values in changes.items():
+            merged[section] = {**merged.get(section, {}), **values} if isinstance(values, dict) else values
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(merged))
+
+    def snakemake(self, *arguments: str, check: bool = True) -> str:
+        """Run Snakemake in the folder and return what it printed."""
+        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "-d", str(self.folder)]
+        command += ["--configfile", str(self.folder / "study.yaml"), "--cores", "2", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False)
+        said = done.stdout + done.stderr
+        if check and done.returncode:
+            pytest.fail(f"snakemake {' '.join(arguments)} ended with {done.returncode}:\n{said[-6000:]}")
+        return said
+
+    def planned(self, *arguments: str) -> set[str]:
+        """Return the names of the rules that Snakemake would run."""
+        said = self.snakemake("-n", "--quiet", "rules", *arguments)
+        lines = iter(said.splitlines())
+        for line in lines:
+            if line.startswith("job "):
+                next(lines)
+                break
+        return {line.split()[0] for line in lines if line.strip() and line.split()[-1].isdigit()} - {"total"}
+
+
+def write_small_movie(folder: Path, name: str, frames: int = 5) -> None:
+    """Write four discs that drift apart: a movie with two channels, and its masks."""
+    rows, columns = np.mgrid[:64, :64]
+    masks = np.zeros((frames, 64, 64), np.uint16)
+    for t in range(frames):
+        for label, (y, x) in enumerate([(16, 16), (16, 46), (46, 16), (46, 46)], start=1):
+            masks[t][(rows - y - t * 0.5) ** 2 + (columns - x) ** 2 < 49] = label
+    noise = np.random.default_rng(0).integers(90, 110, (frames, 2, 64, 64))
+    movie = (noise + 400 * (masks[:, None] > 0) * np.array([1, 0.5])[:, None, None]).astype(np.uint16)
+    metadata = {
+        "axes": "TCYX",
+        "Channel": {"Name": ["nuclear", "reporter"]},
+        "PhysicalSizeX": 0.5,
+        "PhysicalSizeY": 0.5,
+    }
+    metadata |= {"TimeIncrement": 10.0, "TimeIncrementUnit": "min"}
+    tifffile.imwrite(folder / f"{name}.ome.tif", movie, metadata=metadata, ome=True)
+    tifffile.imwrite(folder / f"{name}_masks.tif", masks, metadata={"axes": "TYX"})
+
+
+def write_sheet(folder: Path, rows: list[dict[str, str]]) -> None:
+    """Write a sample sheet."""
+    lines = ["\t".join(rows[0]), *("\t".join(row.values()) for row in rows)]
+    (folder / "samples.tsv").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Project:
+    """Return a study of two small fields with masks given."""
+    rows = []
+    for fov in ("a", "b"):
+        write_small_movie(tmp_path, fov)
+        rows.append(
+            {"sample": "s", "fov": fov, "condition": "c", "images": f"{fov}.ome.tif", "masks": f"{fov}_masks.tif"}
+        )
+    write_sheet(tmp_path, rows)
+    project = Project(
+        tmp_path,
+        {
+            "run": "small",
+            "samples": "samples.tsv",
+            "channels": {"function": ["reporter"]},
+            "function": {"scores": [{"name": "reporter", "channel": "reporter"}]},
+            "embed": {"model": None},
+        },
+    )
+    project.configure()
+    return project

@@ -1,0 +1,87 @@
+"""Every rule's names are the parameters of its script's main, and every setting it passes is one that it uses."""
+
+import inspect
+import runpy
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+from snakemake.api import SnakemakeApi
+from snakemake.settings.types import (
+    ConfigSettings,
+    OutputSettings,
+    ResourceSettings,
+    StorageSettings,
+    WorkflowSettings,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = (
+    "config/config.yaml",
+    "config/examples/hela.yaml",
+    "config/examples/fucci_ipsc.yaml",
+    "config/examples/au565_lineages.yaml",
+)
+TARGETS = {
+    "features",
+    "tracking",
+    "pairing",
+    "clusters",
+    "de",
+    "prediction",
+    "lineage",
+    "crossmodal",
+    "report",
+    "truth",
+}
+
+
+def rules_of(config: str) -> list:
+    with SnakemakeApi(OutputSettings(quiet={"all"})) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(configfiles=[ROOT / config], config={"data": "."}),
+            storage_settings=StorageSettings(),
+            workflow_settings=WorkflowSettings(),
+            snakefile=ROOT / "Snakefile",
+            workdir=ROOT,
+        )
+        return list(workflow._workflow.rules)
+
+
+RULES = {rule.name: rule for config in CONFIGS for rule in rules_of(config)}
+STEPS = [rule for rule in RULES.values() if rule.script]
+
+
+@pytest.mark.parametrize("rule", STEPS, ids=lambda rule: rule.name)
+def test_rule_and_script_agree(rule) -> None:
+    path = (ROOT / "rules" / rule.script).resolve()
+    assert path.stem == rule.name
+    main = runpy.run_path(str(path), run_name="contract")["main"]
+    given = {name for files in (rule.input, rule.output) for name, _ in files.items()}
+    given |= {name for name, _ in rule.params.items() if not name.startswith("_")}
+    parameters = inspect.signature(main).parameters
+    required = {name for name, p in parameters.items() if p.default is p.empty}
+    assert all(p.kind is p.KEYWORD_ONLY for p in parameters.values())
+    assert given <= set(parameters)
+    assert required <= given | {"threads"}
+    assert get_type_hints(main)["return"] is type(None)
+
+
+@pytest.mark.parametrize("rule", STEPS, ids=lambda rule: rule.name)
+def test_rule_declares_what_it_costs(rule) -> None:
+    assert rule.log
+    assert rule.benchmark
+    assert rule.docstring
+    assert {"mem_mb", "runtime"} <= set(rule.resources)
+    assert "_code" in dict(rule.params.items())
+
+
+def test_no_step_has_the_name_of_a_target() -> None:
+    assert not TARGETS & {rule.name for rule in STEPS}
+    assert set(RULES) >= TARGETS
+
+
+def test_every_script_that_runs_a_step_has_a_rule() -> None:
+    scripts = {p.stem for p in (ROOT / "scripts").glob("*.py") if "from cineseq.step import run" in p.read_text()}
+    assert scripts == {rule.name for rule in STEPS} | {"import_tracks", "import_paired"} & scripts
