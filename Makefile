@@ -1,6 +1,7 @@
 # Everything a person types. `make demo` and `make test` need Python 3.11 or newer and nothing else.
 PYTHON ?= python3
 VENV ?= .venv
+LINT = .venv-lint
 RUN = $(VENV)/bin
 SNAKEMAKE = $(RUN)/snakemake --cores all
 
@@ -22,16 +23,16 @@ test: $(VENV)/.complete
 test-all: $(VENV)/.complete
 	$(RUN)/python -m pytest
 
-lint: $(VENV)/.complete
-	$(RUN)/ruff check .
-	$(RUN)/ruff format --check .
-	$(RUN)/snakefmt --check Snakefile rules
+lint: $(VENV)/.complete $(LINT)/.complete
+	$(LINT)/bin/ruff check .
+	$(LINT)/bin/ruff format --check .
+	$(LINT)/bin/snakefmt --check Snakefile rules
 	$(RUN)/snakemake --lint
 
-format: $(VENV)/.complete
-	$(RUN)/ruff check --fix .
-	$(RUN)/ruff format .
-	$(RUN)/snakefmt Snakefile rules
+format: $(LINT)/.complete
+	$(LINT)/bin/ruff check --fix .
+	$(LINT)/bin/ruff format .
+	$(LINT)/bin/snakefmt Snakefile rules
 
 # The small models in resources/ are made by these two commands; they take minutes and are committed.
 models: $(VENV)/.complete
@@ -43,18 +44,22 @@ config: $(VENV)/.complete
 	$(RUN)/python scripts/write_config.py
 
 # The lock holds versions and hashes only, for every supported Python; needs uv.
+COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --quiet
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --quiet --output-file envs/requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --output-file envs/requirements.lock
+	$(COMPILE) --group lint --output-file envs/lint.lock
 	$(RUN)/python scripts/write_conda.py
 
 $(VENV)/.complete: envs/requirements.lock
-	@echo "Installing the locked environment into $(VENV) (minutes on a cold cache)."
-	$(PYTHON) -m venv $(VENV)
+$(LINT)/.complete: envs/lint.lock
+$(VENV)/.complete $(LINT)/.complete:
+	@echo "Installing the locked environment into $(@D) (minutes on a cold cache)."
+	$(PYTHON) -m venv $(@D)
 	@if command -v uv > /dev/null; then \
-		uv pip sync --python $(RUN)/python --require-hashes envs/requirements.lock; \
+		uv pip sync --python $(@D)/bin/python --require-hashes $<; \
 	else \
-		$(RUN)/python -m pip install --progress-bar on --require-hashes --requirement envs/requirements.lock; \
+		$(@D)/bin/python -m pip install --progress-bar on --require-hashes --requirement $<; \
 	fi
 	@touch $@
 

@@ -33,7 +33,11 @@ def given_to_samples(column):
 
     def files(wildcards):
         try:
-            return STUDY.shared_files(column) if column in SHARED else STUDY.sample_files(column)
+            return (
+                STUDY.shared_files(column)
+                if column in SHARED
+                else STUDY.sample_files(column)
+            )
         except UserError as error:
             raise WorkflowError(str(error)) from None
 
@@ -44,7 +48,11 @@ def of_field(name, wanted=True):
     """Return an input function: one product of the same field of view, or nothing where it is not wanted."""
 
     def product(wildcards):
-        return [f"<results>/fov/{wildcards.sample}/{wildcards.fov}/{name}"] if wanted else []
+        return (
+            [f"<results>/fov/{wildcards.sample}/{wildcards.fov}/{name}"]
+            if wanted
+            else []
+        )
 
     return product
 
@@ -52,12 +60,20 @@ def of_field(name, wanted=True):
 def with_movie(wildcards):
     """Return the movie of the field of view, or nothing where only masks are given."""
     entry = STUDY.entry(wildcards.sample, wildcards.fov)
-    return [f"<results>/fov/{wildcards.sample}/{wildcards.fov}/movie.ome.tif"] if entry.images else []
+    return (
+        [f"<results>/fov/{wildcards.sample}/{wildcards.fov}/movie.ome.tif"]
+        if entry.images
+        else []
+    )
 
 
 def of_fields(name, wanted=True):
     """Return one product of every field of view, in the order of the sheet."""
-    return [f"<results>/fov/{e.sample}/{e.fov}/{name}" for e in STUDY.entries] if wanted else []
+    return (
+        [f"<results>/fov/{e.sample}/{e.fov}/{name}" for e in STUDY.entries]
+        if wanted
+        else []
+    )
 
 
 def movie_output(path):

@@ -104,7 +104,12 @@ if STUDY.start == "cells":
             mem_mb=lambda wildcards, attempt: 4000 * attempt,
             runtime=60,
         params:
-            settings=settings("given", "pairing", rows=STUDY.rows_of("cells"), samples=STUDY.count_samples),
+            settings=settings(
+                "given",
+                "pairing",
+                rows=STUDY.rows_of("cells"),
+                samples=STUDY.count_samples,
+            ),
             _code=code("import_cells.py"),
         script:
             "../scripts/import_cells.py"

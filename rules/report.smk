@@ -85,7 +85,9 @@ rule render_report:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=30,
     params:
-        settings=settings("report", "channels", "inputs", run=STUDY.run, simulated=STUDY.is_simulated),
+        settings=settings(
+            "report", "channels", "inputs", run=STUDY.run, simulated=STUDY.is_simulated
+        ),
         _code=code("render_report.py", "cineseq/report/templates"),
     script:
         "../scripts/render_report.py"
@@ -98,7 +100,10 @@ rule score_truth:
         detections=of_fields("detections.parquet"),
         tracks=of_fields("tracks.parquet"),
         ctc=of_fields("ctc"),
-        true_masks=[f"<results>/experiment/truth/masks/{e.sample}_{e.fov}.ome.tif" for e in STUDY.entries],
+        true_masks=[
+            f"<results>/experiment/truth/masks/{e.sample}_{e.fov}.ome.tif"
+            for e in STUDY.entries
+        ],
         true_tracks="<results>/experiment/truth/tracks.parquet",
         true_cells="<results>/experiment/truth/cells.parquet",
         true_genes="<results>/experiment/truth/genes.tsv",

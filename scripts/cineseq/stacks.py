@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -122,12 +123,13 @@ def write_movie(planes: Iterable[np.ndarray], path: Path, info: MovieInfo) -> No
             dtype=first.dtype,
             compression="zstd",
             photometric="minisblack",
-            metadata=_ome(info),
+            metadata=_ome(info, path.name),
         )
 
 
-def _ome(info: MovieInfo) -> dict[str, object]:
-    metadata: dict[str, object] = {"axes": "TCYX"}
+def _ome(info: MovieInfo, name: str) -> dict[str, object]:
+    # An identifier made from the name: the same pixels then make the same file.
+    metadata: dict[str, object] = {"axes": "TCYX", "UUID": str(uuid.uuid5(uuid.NAMESPACE_URL, name))}
     if info.channels:
         metadata["Channel"] = {"Name": list(info.channels)}
     if info.pixel_size_um is not None:

@@ -66,7 +66,7 @@ def targets(study: Study) -> dict[str, Target]:
         "prediction": Target(study.has_paired, "barcodes and counts, cells or paired", _in("prediction", PREDICTION)),
         "lineage": Target(has_cells, "images, masks or lineage", _in("lineage", LINEAGE)),
         "crossmodal": Target(study.has_counts, "counts", _in("crossmodal", CROSSMODAL)),
-        "report": Target(True, "", _in("report", ("index.html", "answers.json", "dictionary.tsv"))),
+        "report": Target(bool(study.entries), "rows", _in("report", ("index.html", "answers.json", "dictionary.tsv"))),
         "truth": Target(study.is_simulated, "simulated movies", _in("truth", ("truth.tsv",))),
     }
 

@@ -38,7 +38,7 @@ class Config(Section):
     data: str = Field("../shared/data", description="Folder that {data} stands for in the sample sheet.")
     seed: int = Field(1, ge=0, description="Seed of every random number; one seed makes one result.")
     keep_movies: bool = Field(
-        True, description="Keep the corrected movies; false deletes each one when its last reader is done."
+        default=True, description="Keep the corrected movies; false deletes each one when its last reader is done."
     )
     inputs: Inputs = Field(Inputs(), description="How raw movies are read and corrected.")
     channels: Channels = Field(Channels(), description="Which channels there are, and which ones measure function.")
