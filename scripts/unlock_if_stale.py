@@ -21,7 +21,7 @@ def holders(folder: Path) -> list[int]:
     for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
         info = process.info
         command = " ".join(info["cmdline"] or [])
-        if info["cwd"] == str(folder) and "snakemake" in command and info["pid"] not in own:
+        if info["cwd"] == str(folder.resolve()) and "snakemake" in command and info["pid"] not in own:
             found.append(info["pid"])
     return sorted(found)
 

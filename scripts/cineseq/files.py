@@ -23,7 +23,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         yield temporary
-        if path.is_dir():
+        if path.is_dir() and temporary.exists():
             shutil.rmtree(path)
         temporary.replace(path)
     finally:

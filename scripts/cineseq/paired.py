@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,15 +57,7 @@ def write_paired(data: PairedData, path: Path) -> None:
     import anndata  # noqa: PLC0415 - 4 s
     import mudata  # noqa: PLC0415
 
-    obs = data.obs.copy()
-    for name in obs.columns:
-        if pd.api.types.is_string_dtype(obs[name]) or obs[name].dtype == object:
-            obs[name] = obs[name].astype("object").where(obs[name].notna(), None)
-            obs[name] = pd.Categorical(obs[name])
-        elif pd.api.types.is_bool_dtype(obs[name]) and obs[name].isna().any():
-            obs[name] = obs[name].astype("boolean")
-        elif pd.api.types.is_integer_dtype(obs[name]) and obs[name].isna().any():
-            obs[name] = obs[name].astype("Int64")
+    obs = data.obs.assign(**{name: _storable(data.obs[name]) for name in data.obs})
     modalities = {}
     if data.counts is not None:
         rna = anndata.AnnData(sparse.csr_matrix(data.counts), obs=pd.DataFrame(index=obs.index))
@@ -74,29 +68,57 @@ def write_paired(data: PairedData, path: Path) -> None:
         modality = anndata.AnnData(block.to_numpy(np.float64), obs=pd.DataFrame(index=obs.index))
         modality.var_names = [str(c) for c in block.columns]
         modalities[name] = modality
-    with mudata.set_options(pull_on_update=False):
+    with blocks_apart(), replacing(path) as temporary:
         paired = mudata.MuData(modalities)
-    paired.obs = paired.obs.join(obs)
-    with replacing(path) as temporary:
+        paired.obs = paired.obs.join(obs)
         paired.write(temporary)
 
 
-def read_paired(path: Path) -> PairedData:
-    """Read what :func:`write_paired` wrote."""
-    import mudata  # noqa: PLC0415 - 4 s
+def blocks_apart() -> AbstractContextManager[Any]:
+    """Keep mudata 0.3 from copying columns between modalities; 0.4 never does, and has no such option."""
+    import mudata  # noqa: PLC0415
 
-    with mudata.set_options(pull_on_update=False):
+    set_options = getattr(mudata, "set_options", None)
+    return nullcontext() if set_options is None else set_options(pull_on_update=False)
+
+
+def _storable(values: pd.Series) -> pd.Series:
+    """Return a column of ``obs`` in a type that h5mu files hold, missing values included."""
+    if pd.api.types.infer_dtype(values) == "boolean":
+        return values.astype("boolean")
+    if pd.api.types.is_float_dtype(values):
+        return values.astype("float64")
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+    text = values.astype("string").astype(object)
+    return text.where(text.notna(), None).astype("category")
+
+
+def read_paired(path: Path) -> PairedData:
+    """Read what :func:`write_paired` wrote; text is ``string``, truth ``boolean``, whole numbers are ``Int64``."""
+    import anndata  # noqa: PLC0415 - 4 s
+    import h5py  # noqa: PLC0415
+    import mudata  # noqa: PLC0415
+
+    with blocks_apart():
         paired = mudata.read_h5mu(path)
-    index = paired.obs_names
+    # mudata guesses types anew and makes integers of numbers that happen to be whole; the file knows better.
+    with h5py.File(path) as file:
+        obs = anndata.io.read_elem(file["obs"]).rename_axis("track_id")
+    obs = obs.assign(**{name: _typed(obs[name]) for name in obs})
     blocks = {}
     for name in BLOCKS:
-        modality = paired.mod[name][index]
-        blocks[name] = pd.DataFrame(np.asarray(modality.X), index=index, columns=modality.var_names)
-    rna = paired.mod["rna"][index] if "rna" in paired.mod else None
+        modality = paired.mod[name][obs.index]
+        blocks[name] = pd.DataFrame(np.asarray(modality.X), index=obs.index, columns=modality.var_names)
+    rna = paired.mod["rna"][obs.index] if "rna" in paired.mod else None
     counts = None if rna is None else sparse.csr_matrix(rna.X)
     genes = pd.Index([]) if rna is None else rna.var_names
-    obs = paired.obs.copy()
-    for name in obs.columns:
-        if isinstance(obs[name].dtype, pd.CategoricalDtype):
-            obs[name] = obs[name].astype("string")
     return PairedData(obs, counts, genes, **blocks)
+
+
+def _typed(values: pd.Series) -> pd.Series:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return values.astype("string")
+    if pd.api.types.is_bool_dtype(values):
+        return values.astype("boolean")
+    return values.astype("Int64") if pd.api.types.is_integer_dtype(values) else values

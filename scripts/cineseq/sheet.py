@@ -81,11 +81,17 @@ def read_sheet(path: Path, **places: str) -> list[Entry]:
         msg = f"samples: there is no sheet '{path}'; give the path of a tab-separated sample sheet."
         raise UserError(msg)
     with path.open(newline="", encoding="utf-8-sig") as stream:
-        lines = [line for line in stream if not line.startswith("#")]
-    delimiter = "\t" if lines and "\t" in lines[0] else ","
-    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
-    _check_header(path, list(reader.fieldnames or []))
-    entries = [_entry(path, number, row, places) for number, row in enumerate(reader, start=2)]
+        lines = _lines(path, stream)
+    texts = [text for _, text in lines]
+    delimiter = "\t" if texts and "\t" in texts[0] else ","
+    reader = csv.DictReader(texts, delimiter=delimiter, strict=True)
+    try:
+        _check_header(path, list(reader.fieldnames or []))
+        # Rows go by their line in the file, as an editor shows it; comments and empty lines count.
+        entries = [_entry(path, lines[reader.line_num - 1][0], row, places) for row in reader]
+    except csv.Error as error:
+        msg = f"{path}, row {lines[reader.line_num - 1][0]}: not readable ({error}); check quotes, tabs and commas."
+        raise UserError(msg) from None
     if not entries:
         msg = f"{path}: no rows; list at least one sample."
         raise UserError(msg)
@@ -95,6 +101,15 @@ def read_sheet(path: Path, **places: str) -> list[Entry]:
     return entries
 
 
+def _lines(path: Path, stream: Iterable[str]) -> list[tuple[int, str]]:
+    """Return the lines that are no comments, each with its number in the file."""
+    try:
+        return [(number, line) for number, line in enumerate(stream, start=1) if not line.startswith("#")]
+    except UnicodeDecodeError:
+        msg = f"{path}: not a text file in UTF-8; save the sheet as tab-separated text."
+        raise UserError(msg) from None
+
+
 def _check_header(path: Path, names: list[str]) -> None:
     for name in names:
         if name not in COLUMNS:
@@ -102,6 +117,10 @@ def _check_header(path: Path, names: list[str]) -> None:
             hint = f"; did you mean '{near[0]}'?" if near else f"; the columns are {', '.join(COLUMNS)}."
             msg = f"{path}: unknown column '{name}'{hint}"
             raise UserError(msg)
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        msg = f"{path}: the header names the column '{twice}' twice; join them, with semicolons between files."
+        raise UserError(msg)
     if "sample" not in names:
         msg = f"{path}: the column 'sample' is missing from the header."
         raise UserError(msg)
@@ -118,7 +137,7 @@ def _entry(path: Path, number: int, row: dict[str, str | None], places: dict[str
             msg = f"{path}, row {number}: {name} '{value}' should be made of letters, digits, dot, dash and underscore."
             raise UserError(msg)
     step = values.pop("frame_step", "1")
-    if not step.isdigit() or int(step) < 1:
+    if not step.isdecimal() or int(step) < 1:
         msg = f"{path}, row {number}: frame_step '{step}' should be a whole number of at least 1."
         raise UserError(msg)
     here = places | {"sample": values["sample"], "fov": values.get("fov", "1")}
@@ -131,7 +150,7 @@ def _entry(path: Path, number: int, row: dict[str, str | None], places: dict[str
 def _fill(path: Path, number: int, column: str, text: str, places: dict[str, str]) -> str:
     try:
         return text.format(**places)
-    except (KeyError, IndexError, ValueError):
+    except (KeyError, IndexError, ValueError, AttributeError):
         known = ", ".join("{" + p + "}" for p in places)
         msg = f"{path}, row {number}: {column} '{text}' has an unknown placeholder; the known ones are {known}."
         raise UserError(msg) from None

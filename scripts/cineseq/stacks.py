@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -80,7 +81,7 @@ def open_movie(path: Path) -> Iterator[Movie]:
     try:
         tiff = tifffile.TiffFile(path)
         info = _info(tiff)
-    except (OSError, ValueError, KeyError, TypeError, tifffile.TiffFileError) as error:
+    except (OSError, ValueError, KeyError, TypeError, struct.error, tifffile.TiffFileError) as error:
         msg = f"{path}: not a readable OME-TIFF ({error}); delete it and run again to re-make it."
         raise UserError(msg) from error
     with tiff:

@@ -172,9 +172,17 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
         if path.suffix == ".parquet":
             frame = pq.read_table(path).to_pandas()
         else:
-            text = {c.name: "string" for c in table.columns if c.kind == "text" and not c.is_family}
-            frame = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=text)
+            frame = _read_delimited(path, table)
         return table.check(frame, str(path))
     except (OSError, ValueError, pa.ArrowException) as error:
         msg = f"{path}: not a readable '{table.name}' table ({error}); delete it and run again to re-make it."
         raise UserError(msg) from error
+
+
+def _read_delimited(path: Path, table: Table) -> pd.DataFrame:
+    separator = "\t" if path.suffix == ".tsv" else ","
+    columns = table.columns_of(list(pd.read_csv(path, sep=separator, nrows=0).columns))
+    text = {name: "string" for name, column in columns.items() if column.kind == "text"}
+    # A gene or a condition may be called NA or None; only in numbers do these words mean that there is none.
+    absent = {name: [""] if name in text else ["", "NA", "NaN", "nan"] for name in columns}
+    return pd.read_csv(path, sep=separator, dtype=text, keep_default_na=False, na_values=absent)

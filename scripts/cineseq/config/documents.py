@@ -11,8 +11,11 @@ from cineseq.config.schema import Config, model_of
 WIDTH = 110
 DEMO: dict[str, Any] = {
     "run": "demo",
+    "inputs": {"flat_field": "estimate"},
     "channels": {"function": ["lipid"]},
-    "function": {"scores": [{"name": "lipid", "channel": "lipid"}]},
+    "embed": {"crop_um": 20.8},
+    "function": {"scores": [{"name": "lipid", "channel": "lipid"}], "background": "percentile"},
+    "clusters": {"resolution": 0.4},
 }
 """Where the shipped configuration, which is the demo, differs from the defaults."""
 

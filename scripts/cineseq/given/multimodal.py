@@ -15,7 +15,7 @@ from cineseq.errors import UserError
 from cineseq.given.assembling import paired_of
 from cineseq.given.columns import cell_table, chosen_columns, replaced
 from cineseq.given.rows import STUDY
-from cineseq.paired import BLOCKS, PairedData, read_paired
+from cineseq.paired import BLOCKS, PairedData, blocks_apart, read_paired
 from cineseq.pairing.counts import from_anndata
 from cineseq.pairing.joining import StudyCounts
 
@@ -88,7 +88,7 @@ def _open(path: Path) -> AnnData | MuData:
         msg = f"{path}: there is no such file of paired data; check the column paired of the sample sheet."
         raise UserError(msg)
     try:
-        with mudata.set_options(pull_on_update=False):
+        with blocks_apart():
             return readers[path.suffix](path)
     except (OSError, ValueError, KeyError) as error:
         msg = f"{path}: not readable as {path.suffix} ({type(error).__name__}: {error})."

@@ -10,6 +10,8 @@ RECENT, EARLIER = 2, 6
 """Frames at the end of a track, and frames before those, that are compared."""
 BRIGHT = 4
 """Frames at the end of a track in which condensation is looked for; debris that follows it is dim."""
+BODY = (0, 4)
+"""Frames for which a dead body may go on being segmented; the living cell is looked for before them."""
 UNSURE_EXIT = 0.8
 """Highest probability of an exit where the mask does not touch the border."""
 DAUGHTER_AREA = 0.35
@@ -129,13 +131,18 @@ def death_probability(objects: pd.DataFrame, number: np.ndarray) -> np.ndarray:
     """Return the probability of death from each track's last frames, shape (tracks,).
 
     Dying cells shrink, round up, stop and, in nuclear or phase channels, brighten (condensation). Each cue compares
-    the last two frames with the six before; a track of fewer than five frames shows no evidence. The weights are a
-    rule, not a fit, and demand shrinkage together with a second cue, or strong shrinkage.
+    the last two frames with the six before, or with six before the body that may be left of it, whichever shows
+    more; a track that is too short shows no evidence. The weights are a rule, not a fit, and demand shrinkage
+    together with a second cue, or strong shrinkage.
     """
-    change = last_changes(objects, number).fillna(0.0)
+    logits = [_death_logit(last_changes(objects, number, body).fillna(0.0)) for body in BODY]
+    return 1 / (1 + np.exp(-np.max(logits, axis=0)))
+
+
+def _death_logit(change: pd.DataFrame) -> np.ndarray:
     logit = -3.0 + 5.0 * (change["shrink"] - 0.1).clip(0, 1) + 4.0 * change["brighten"].clip(0, 1)
     logit += 2.0 * change["round_up"].clip(-0.5, 0.5) + 1.0 * change["still"]
-    return (1 / (1 + np.exp(-logit))).to_numpy()
+    return logit.to_numpy()
 
 
 def may_have_divided(objects: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame, reach: float) -> np.ndarray:
@@ -171,14 +178,23 @@ def may_have_divided(objects: pd.DataFrame, number: np.ndarray, tracks: pd.DataF
     return unsure
 
 
-def last_changes(objects: pd.DataFrame, number: np.ndarray) -> pd.DataFrame:
-    """Compare the last two frames of every track with the six before.
+def last_changes(objects: pd.DataFrame, number: np.ndarray, body: int = 0) -> pd.DataFrame:
+    """Compare the last two frames of every track with six before.
+
+    Parameters
+    ----------
+    objects
+        The objects, sorted by frame.
+    number
+        Track number of each object, shape (objects,).
+    body
+        Frames between the two, in which what is left of a dead cell may have been segmented.
 
     Returns
     -------
     pandas.DataFrame
         One row per track, by number: ``shrink`` (log area, before minus last), ``brighten`` (the brightest of the
-        last four frames minus before, in units of the strongest contrasts of a frame), ``round_up`` (eccentricity,
+        last four frames and the body minus before, in units of the strongest contrasts of a frame), ``round_up`` (eccentricity,
         before minus last), ``still`` (0 to 1: how much slower than before); NaN where the track is too short.
     """
     table = objects.assign(
@@ -189,9 +205,10 @@ def last_changes(objects: pd.DataFrame, number: np.ndarray) -> pd.DataFrame:
     rank = table.groupby("number").cumcount(ascending=False)
     columns = ["log_area", "brightness", "eccentricity", "step"]
     late = table[rank < RECENT].groupby("number")[columns].mean()
-    late["brightness"] = table[rank < BRIGHT].groupby("number")["brightness"].max()
-    before = table[(rank >= RECENT) & (rank < RECENT + EARLIER)].groupby("number")[columns].median()
-    enough = table.groupby("number").size() >= RECENT + 3
+    late["brightness"] = table[rank < BRIGHT + body].groupby("number")["brightness"].max()
+    alive = (rank >= RECENT + body) & (rank < RECENT + body + EARLIER)
+    before = table[alive].groupby("number")[columns].median()
+    enough = table.groupby("number").size() >= RECENT + body + 3
     late, before = late.reindex(enough.index).where(enough), before.reindex(enough.index).where(enough)
     return pd.DataFrame(
         {

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 
 from cineseq.tracking.assignment import match
+
+MIN_OVERLAP = 0.3
+"""Least intersection over union of a one-to-one match."""
 
 
 def score_ctc(result: Path, truth: Path) -> dict[str, float]:
@@ -29,24 +33,35 @@ def score_ctc(result: Path, truth: Path) -> dict[str, float]:
         ``TRA``, ``DET``, ``LNK``, ``AOGM`` (Matula et al. 2015) and ``division_precision``, ``division_recall``,
         ``division_F1`` with a tolerance of one frame, ``true_divisions``; NaN where the truth has no division.
     """
-    from traccuracy import run_metrics  # noqa: PLC0415 - 2 s, and only scoring needs it
-    from traccuracy.loaders import load_ctc_data  # noqa: PLC0415
-    from traccuracy.matchers import CTCMatcher  # noqa: PLC0415
+    from traccuracy.matchers import CTCMatcher, IOUMatcher  # noqa: PLC0415 - 2 s, and only scoring needs it
     from traccuracy.metrics import CTCMetrics, DivisionMetrics  # noqa: PLC0415
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.getLogger("traccuracy").setLevel(logging.ERROR)
-        given = [load_ctc_data(str(f), str(_track_file(f)), run_checks=False) for f in (truth, result)]
-        metrics = [CTCMetrics(), DivisionMetrics(max_frame_buffer=1)]
-        ctc, division = run_metrics(gt_data=given[0], pred_data=given[1], matcher=CTCMatcher(), metrics=metrics)[0]
-    buffered = division["results"]["Frame Buffer 1"]
+    ctc = _run(result, truth, CTCMatcher(), CTCMetrics())
+    division = DivisionMetrics(max_frame_buffer=1)
+    try:
+        divided = _run(result, truth, CTCMatcher(), division)
+    except TypeError:
+        # A mask that covers two true cells matches both, and divisions can only be scored one to one.
+        divided = _run(result, truth, IOUMatcher(iou_threshold=MIN_OVERLAP, one_to_one=True), division)
+    buffered = divided["results"]["Frame Buffer 1"]
     names = {"division_precision": "Division Precision", "division_recall": "Division Recall"}
     scores = {name: float(ctc["results"][name]) for name in ("TRA", "DET", "LNK", "AOGM")}
     scores |= {name: float(buffered[key]) for name, key in names.items()}
     scores["division_F1"] = float(buffered["Division F1"])
     scores["true_divisions"] = float(buffered["Total GT Divisions"])
     return scores
+
+
+def _run(result: Path, truth: Path, matcher: Any, metric: Any) -> dict[str, Any]:
+    """Run one metric of traccuracy; it writes into the graphs that it is given, so they are read each time."""
+    from traccuracy import run_metrics  # noqa: PLC0415
+    from traccuracy.loaders import load_ctc_data  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("traccuracy").setLevel(logging.ERROR)
+        given = [load_ctc_data(str(f), str(_track_file(f)), run_checks=False) for f in (truth, result)]
+        return run_metrics(gt_data=given[0], pred_data=given[1], matcher=matcher, metrics=[metric])[0][0]
 
 
 def _track_file(folder: Path) -> Path:

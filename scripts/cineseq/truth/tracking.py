@@ -21,7 +21,8 @@ from cineseq.truth.identity import true_track_of
 from cineseq.truth.rows import Row, harmonic, ratio, row
 from cineseq.truth.segmentation import MaskCounts, count_movie
 
-DEATH_TOLERANCE_FRAMES = 2
+DEATH_TOLERANCE_FRAMES = 5
+"""Frames for which the simulated body stays visible: a death is seen late, not elsewhere."""
 logger = logging.getLogger(__name__)
 
 
