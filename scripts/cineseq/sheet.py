@@ -90,7 +90,8 @@ def read_sheet(path: Path, **places: str) -> list[Entry]:
         # Rows go by their line in the file, as an editor shows it; comments and empty lines count.
         entries = [_entry(path, lines[reader.line_num - 1][0], row, places) for row in reader]
     except csv.Error as error:
-        msg = f"{path}, row {lines[reader.line_num - 1][0]}: not readable ({error}); check quotes, tabs and commas."
+        row = lines[min(reader.line_num, len(lines) - 1)][0]
+        msg = f"{path}, row {row}: not readable ({error}); check quotes, tabs and commas."
         raise UserError(msg) from None
     if not entries:
         msg = f"{path}: no rows; list at least one sample."

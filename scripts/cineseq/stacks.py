@@ -5,9 +5,10 @@ from __future__ import annotations
 import struct
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import tifffile
@@ -78,21 +79,21 @@ def open_movie(path: Path) -> Iterator[Movie]:
     UserError
         When the file is missing, truncated or not an OME-TIFF.
     """
-    try:
-        tiff = tifffile.TiffFile(path)
-        info = _info(tiff)
-    except (OSError, ValueError, KeyError, TypeError, struct.error, tifffile.TiffFileError) as error:
-        msg = f"{path}: not a readable OME-TIFF ({error}); delete it and run again to re-make it."
-        raise UserError(msg) from error
-    with tiff:
+    with ExitStack() as opened:
+        try:
+            tiff = opened.enter_context(tifffile.TiffFile(path))
+            info = _info(tiff)
+        except (OSError, ValueError, KeyError, TypeError, struct.error, tifffile.TiffFileError) as error:
+            msg = f"{path}: not a readable OME-TIFF ({error}); delete it and run again to re-make it."
+            raise UserError(msg) from error
         yield Movie(path, tiff, info)
 
 
 def _info(tiff: tifffile.TiffFile) -> MovieInfo:
     pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
-    channels = pixels.get("Channel", [])
-    channels = channels if isinstance(channels, list) else [channels]
-    names = tuple(str(c["Name"]) for c in channels if "Name" in c)
+    # Names from the text itself, for xml2dict makes numbers of names such as 01.
+    channels = ET.fromstring(tiff.ome_metadata).findall(".//{*}Channel")  # noqa: S314 - our own file
+    names = tuple(c.attrib["Name"] for c in channels if "Name" in c.attrib)
     minutes = pixels.get("TimeIncrement")
     size = pixels.get("PhysicalSizeX")
     return MovieInfo(

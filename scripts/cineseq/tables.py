@@ -126,10 +126,11 @@ def _typed(values: pd.Series, column: Column, where: str) -> pd.Series:
     if column.values:
         wrong |= typed.notna() & ~typed.isin(column.values)
     if wrong.any():
-        first = wrong.idxmax()
+        first = int(wrong.to_numpy().argmax())
+        value = values.iloc[first]
         msg = (
             f"{where}: column '{values.name}' has {int(wrong.sum())} values outside its contract, "
-            f"the first in row {first}: {values.loc[first]!r}"
+            f"the first in row {values.index[first]}: {repr(value) if isinstance(value, str) else value}"
         )
         raise ValueError(msg)
     return typed
@@ -169,10 +170,7 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
         When the file cannot be read or breaks its contract; delete it and run Snakemake again to re-make it.
     """
     try:
-        if path.suffix == ".parquet":
-            frame = pq.read_table(path).to_pandas()
-        else:
-            frame = _read_delimited(path, table)
+        frame = pq.read_table(path).to_pandas() if path.suffix == ".parquet" else _read_delimited(path, table)
         return table.check(frame, str(path))
     except (OSError, ValueError, pa.ArrowException) as error:
         msg = f"{path}: not a readable '{table.name}' table ({error}); delete it and run again to re-make it."

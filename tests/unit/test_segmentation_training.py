@@ -5,7 +5,7 @@ import torch
 from skimage.measure import label as connected_components
 
 from cineseq.segmentation.compact import STRIDE, CompactSegmenter
-from cineseq.segmentation.training import train
+from cineseq.segmentation.training import save, train
 from cineseq.segmentation.training_images import SMALLEST_OBJECT_PX, draw_scenes
 
 
@@ -61,4 +61,7 @@ def test_training_lowers_the_loss_and_is_seeded(tmp_path, caplog):
     again = train(scenes, epochs=2, images_per_epoch=8, seed=1)
     assert weights.keys() == CompactSegmenter().state_dict().keys()
     torch.testing.assert_close(weights["out.weight"], again["out.weight"])
+    for name, state in (("a.pt", weights), ("b.pt", again)):
+        save(state, tmp_path / name)
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
     assert "Trained 2 epochs; the loss fell" in caplog.text

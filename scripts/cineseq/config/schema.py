@@ -103,9 +103,19 @@ def _complaint(error: ErrorDetails) -> str:
         hint = f"did you mean '{near[0]}'?" if near else f"the keys here are {', '.join(known)}"
         return f"{place}: unknown key, {hint} (got {error['input']!r})"
     if error["type"] == "value_error":
-        reason = str(error["msg"]).removeprefix("Value error, ")
-        return reason if reason.startswith(place or "\0") or not place else f"{place}: {reason}"
+        return _checked(place, str(error["msg"]).removeprefix("Value error, "), error["input"])
     return f"{place}: {error['msg']} (got {error['input']!r})"
+
+
+def _checked(place: str, reason: str, value: Any) -> str:
+    """Return the complaint of one of our own checks; one across the keys of a section names its key first."""
+    if not place:
+        return reason
+    key, _, rest = reason.partition(": ")
+    if isinstance(value, dict) and key.isidentifier() and rest:
+        place, reason, value = f"{place}.{key}", rest, value.get(key)
+    got = "" if value is None or isinstance(value, dict) or "(got " in reason else f" (got {value!r})"
+    return f"{place}: {reason}{got}"
 
 
 def _known_keys(place: tuple[int | str, ...]) -> list[str]:

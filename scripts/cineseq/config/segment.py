@@ -49,6 +49,6 @@ class Segment(Section):
     @model_validator(mode="after")
     def _areas_in_order(self) -> Self:
         if self.max_area is not None and self.max_area <= self.min_area:
-            msg = f"max_area must be above min_area ({self.min_area:g})"
+            msg = f"max_area: must be above min_area ({self.min_area:g})"
             raise ValueError(msg)
         return self

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 torch.sparse.check_sparse_tensor_invariants.disable()
 
 CELLPOSE_TILE = 256
+CELLPOSE_PADDING = 16
+"""cellpose pads images to a multiple of this and by as much again."""
 LARGEST_TILE = 1024
 CELLPOSE_DIAMETER = 30.0
 TILES_PER_PASS = {"cuda": 64, "mps": 8, "cpu": 4}
@@ -243,9 +245,9 @@ def tiling(model: Model, shape: tuple[int, ...], zoom: float) -> tuple[int, int]
 
 
 def _tiles(shape: tuple[int, ...], zoom: float, side: int) -> int:
-    """Return how many tiles cellpose cuts an image into (with its overlap of a tenth)."""
-    counts = (1 if n * zoom <= side else int(np.ceil(1.2 * n * zoom / side)) for n in shape)
-    return int(np.prod(list(counts)))
+    """Return how many tiles cellpose cuts an image into, with its padding and its overlap of a tenth."""
+    padded = (int(np.ceil(int(n * zoom) / CELLPOSE_PADDING) + 1) * CELLPOSE_PADDING for n in shape)
+    return int(np.prod([1 if n <= side else np.ceil(1.2 * n / side) for n in padded]))
 
 
 def keep_sizes(labels: np.ndarray, least: float, most: float) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -69,5 +70,8 @@ def train(scenes: list[Scene], epochs: int, images_per_epoch: int, seed: int, st
 
 def save(weights: dict, path: Path) -> None:
     """Write a state dictionary where ``CompactSegmenter.load_model`` finds it, whole or not at all."""
+    # Saved to a path, the file would hold the path's name, and the same weights would have another hash elsewhere.
+    buffer = BytesIO()
+    torch.save(weights, buffer)
     with replacing(path) as temporary:
-        torch.save(weights, temporary)
+        temporary.write_bytes(buffer.getvalue())

@@ -1,0 +1,135 @@
+"""Write the table of licences: every direct dependency, and the models.
+
+In: ``pyproject.toml`` and the metadata of the installed packages. Out: ``docs/licences.md``; a test keeps it in step.
+"""
+
+import re
+import tomllib
+from importlib.metadata import PackageMetadata, metadata
+from pathlib import Path
+
+from cineseq.files import write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+NAME = re.compile(r"[A-Za-z0-9_.-]+")
+SHORT = 40
+"""Longer texts in a package's field ``License`` are the whole licence rather than its name."""
+
+# What the licence files say of packages whose metadata have no name for it, or one that several licences share.
+READ = {
+    "cellpose": "BSD-3-Clause",
+    "igraph": "GPL-2.0-or-later",
+    "illico": "Apache-2.0",
+    "jinja2": "BSD-3-Clause",
+    "matplotlib": "Matplotlib licence (like the Python Software Foundation's)",
+    "mudata": "BSD-3-Clause",
+    "numba": "BSD-2-Clause",
+    "pandas": "BSD-3-Clause",
+    "safetensors": "Apache-2.0",
+    "scikit-image": "BSD-3-Clause",
+    "scipy": "BSD-3-Clause",
+    "torchvision": "BSD-3-Clause",
+    "traccuracy": "BSD-3-Clause",
+    "trackpy": "BSD-3-Clause",
+}
+PURPOSES = {
+    "anndata": "counts and their annotation",
+    "cellpose": "segmentation",
+    "dask": "lazy arrays of large movies",
+    "h5py": "HDF5 files",
+    "igraph": "communities of the graph of cells",
+    "imagecodecs": "compressed images",
+    "jinja2": "the report's page",
+    "joblib": "parallel folds",
+    "matplotlib": "figures",
+    "mudata": "paired data on disk",
+    "numba": "compiled loops of trackpy and scanpy",
+    "numpy": "arrays",
+    "pandas": "tables",
+    "pillow": "pictures of the report",
+    "psutil": "live processes and memory",
+    "pulp": "linear programs of Snakemake's scheduler",
+    "pyarrow": "Parquet files",
+    "pydantic": "the configuration's models",
+    "pynndescent": "nearest neighbours",
+    "pyyaml": "YAML files",
+    "safetensors": "weights of the embedder",
+    "scanpy": "normalisation, clusters, cell cycle",
+    "scikit-image": "image filters and region properties",
+    "scikit-learn": "regression, scaling, cross-validation",
+    "scipy": "statistics, sparse matrices, assignment",
+    "snakemake": "the workflow",
+    "snakemake-executor-plugin-cluster-generic": "other queues",
+    "snakemake-executor-plugin-slurm": "Slurm",
+    "statsmodels": "false discovery rates and regression tables",
+    "threadpoolctl": "threads of numerical libraries",
+    "tifffile": "TIFF files",
+    "timm": "vision transformers",
+    "torch": "neural networks",
+    "torchvision": "image operations of cellpose and timm",
+    "traccuracy": "scores of tracking",
+    "trackpy": "linking",
+    "tqdm": "progress bars of libraries",
+    "illico": "fast rank tests",
+    "zarr": "Zarr movies",
+}
+MODELS = """## Models
+
+Weights have terms of their own, which come on top of those of the code that runs them. Every report names the model it
+used, and its SHA-256.
+
+| weights | terms | shipped here |
+|---|---|---|
+| `compact` segmenter (`resources/segmenter_compact.pt`) | BSD-3-Clause; trained on simulated images only | yes |
+| `compact` embedder (`resources/embedder_compact.safetensors`) | BSD-3-Clause; trained on simulated images only | yes |
+| Cellpose-SAM (`cpsam`, `cpsam_v2`) | code BSD-3-Clause; weights trained on data under CC-BY-NC | no |
+| DINOv2 (`vit_*_dinov2.*`) | Apache-2.0 | no |
+"""
+
+
+def direct_dependencies() -> list[str]:
+    """Return the names in ``project.dependencies``, in order."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [found[0] for text in project["dependencies"] if (found := NAME.match(text))]
+
+
+def licence(name: str, facts: PackageMetadata) -> str:
+    """Return the licence of a package: as read from its licence file, else as its metadata state it.
+
+    Raises
+    ------
+    ValueError
+        When neither says it.
+    """
+    stated = [READ.get(name), facts.get("License-Expression"), facts.get("License")]
+    found = next((text for text in stated if text), "")
+    if not found or (len(found) > SHORT and found == facts.get("License")):
+        msg = f"{name}: its metadata do not name its licence; read the licence file and add it to READ"
+        raise ValueError(msg)
+    return found
+
+
+def licences_text() -> str:
+    """Return the page as Markdown."""
+    rows = [f"| {n} | {licence(n, metadata(n))} | {PURPOSES[n]} |" for n in direct_dependencies()]
+    head = [
+        "# Licences",
+        "",
+        "cineseq itself is BSD-3-Clause. It is built on the packages below, which are installed, not copied; each",
+        "brings dependencies of its own (`envs/requirements.lock` lists all). Written from the packages' metadata by",
+        "`python scripts/write_licences.py`. igraph is under the GPL: whoever passes on an installed environment",
+        "or a container that holds it meets the GPL's terms for it.",
+        "",
+        "| package | licence | what it does here |",
+        "|---|---|---|",
+    ]
+    return "\n".join([*head, *rows, "", MODELS])
+
+
+def main() -> None:
+    """Write the page into the repository."""
+    write_text(licences_text(), ROOT / "docs/licences.md")
+
+
+if __name__ == "__main__":
+    main()
