@@ -50,6 +50,7 @@ lock:
 	$(COMPILE) pyproject.toml --extra dev --output-file envs/requirements.lock
 	$(COMPILE) --group lint --output-file envs/lint.lock
 	$(RUN)/python scripts/write_conda.py
+	$(RUN)/python scripts/write_licences.py
 
 $(VENV)/.complete: envs/requirements.lock
 $(LINT)/.complete: envs/lint.lock

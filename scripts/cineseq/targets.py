@@ -94,9 +94,9 @@ def all_files(study: Study) -> list[str]:
 
 
 def files_if_possible(study: Study, name: str) -> dict[str, list[str]]:
-    """Return the files of a target by their name without suffix; empty lists where the data do not allow it."""
+    """Return the files of a target by their name; empty lists where the data do not allow it."""
     target = targets(study)[name]
-    return {path.split("/")[-1].split(".")[0]: [path] if target.possible else [] for path in target.files}
+    return {path.split("/")[-1]: [path] if target.possible else [] for path in target.files}
 
 
 def step_reports(study: Study) -> list[str]:

@@ -88,7 +88,7 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
     ]
     assert files_of_target(found, "pairing") == ["<results>/study/pairs.parquet", "<results>/study/paired.h5mu"]
     assert files_of_target(study(tmp_path, GIVEN_PAIRED), "pairing") == ["<results>/study/paired.h5mu"]
-    assert files_if_possible(found, "crossmodal")["genes"] == ["<results>/crossmodal/genes.tsv"]
+    assert files_if_possible(found, "crossmodal")["genes.tsv"] == ["<results>/crossmodal/genes.tsv"]
 
 
 @pytest.mark.parametrize(

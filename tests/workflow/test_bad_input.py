@@ -63,4 +63,4 @@ def test_movie_that_does_not_fit(small: Project, spoil, sentence: str) -> None:
     assert "a.ome.tif" in said
     assert sentence in said
     assert not (small.folder / wanted).exists()
-    assert not [p for p in Path(small.folder).rglob(".*-masks.ome.tif")]
+    assert not list(Path(small.folder).rglob(".*-masks.ome.tif"))

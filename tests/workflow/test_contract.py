@@ -84,4 +84,4 @@ def test_no_step_has_the_name_of_a_target() -> None:
 
 def test_every_script_that_runs_a_step_has_a_rule() -> None:
     scripts = {p.stem for p in (ROOT / "scripts").glob("*.py") if "from cineseq.step import run" in p.read_text()}
-    assert scripts == {rule.name for rule in STEPS} | {"import_tracks", "import_paired"} & scripts
+    assert scripts - {"train_segmenter", "train_embedder"} == {rule.name for rule in STEPS} | {"import_paired"}

@@ -27,7 +27,7 @@ class Simulate(Section):
     genes: int = Field(700, ge=350, le=1000, description="Genes that are counted.")
     library_size: float = Field(4000.0, ge=100, description="Median counts per cell.")
     expression_r2: float = Field(
-        0.35, gt=0, lt=1, description="Share of the function's variance that its expression module holds (oracle)."
+        0.30, gt=0, lt=1, description="Share of the function's variance that its expression module holds (oracle)."
     )
     morphology_r2: float = Field(
         0.45, gt=0, lt=1, description="Share of the function's variance that the cell's shape holds (oracle)."

@@ -194,8 +194,9 @@ def last_changes(objects: pd.DataFrame, number: np.ndarray, body: int = 0) -> pd
     -------
     pandas.DataFrame
         One row per track, by number: ``shrink`` (log area, before minus last), ``brighten`` (the brightest of the
-        last four frames and the body minus before, in units of the strongest contrasts of a frame), ``round_up`` (eccentricity,
-        before minus last), ``still`` (0 to 1: how much slower than before); NaN where the track is too short.
+        last four frames and the body minus before, in units of the strongest contrasts of a frame), ``round_up``
+        (eccentricity, before minus last), ``still`` (0 to 1: how much slower than before); NaN where the track is
+        too short.
     """
     table = objects.assign(
         number=number,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import warnings
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +59,8 @@ def _run(result: Path, truth: Path, matcher: Any, metric: Any) -> dict[str, Any]
     from traccuracy import run_metrics  # noqa: PLC0415
     from traccuracy.loaders import load_ctc_data  # noqa: PLC0415
 
-    with warnings.catch_warnings():
+    # traccuracy draws progress bars, which make a log unreadable.
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         logging.getLogger("traccuracy").setLevel(logging.ERROR)
         given = [load_ctc_data(str(f), str(_track_file(f)), run_checks=False) for f in (truth, result)]
