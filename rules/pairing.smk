@@ -25,7 +25,7 @@ if STUDY.start == "images":
             mem_mb=lambda wildcards, attempt: 2000 * attempt,
             runtime=60,
         params:
-            settings=settings("channels"),
+            settings=settings("channels", "cells"),
             _code=code("collect_cells.py"),
         script:
             "../scripts/collect_cells.py"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cineseq.config.base import Section
 from cineseq.config.inputs import Channels
+from cineseq.config.pairing import Cells
 from cineseq.contracts import CELLS
 from cineseq.files import write_json
 from cineseq.pairing.cells import cells_report, collect
@@ -23,13 +24,14 @@ class Settings(Section):
     """What this step is told."""
 
     channels: Channels = Channels()
+    cells: Cells = Cells()
 
 
 def main(*, fields: list[Path], cells: Path, csv: Path, report: Path, settings: Settings) -> None:
     """Write the cells of the study."""
     together = collect([read_table(path, CELLS) for path in fields])
-    comparable, factors = scaled(together, settings.channels)
-    said = cells_report(comparable, factors, settings.channels)
+    comparable, factors = scaled(together, settings.cells)
+    said = cells_report(comparable, factors, settings.channels, settings.cells)
     for line in said["lines"]:
         logger.info("%s", line)
     write_table(comparable, cells, CELLS)

@@ -2,7 +2,7 @@
 
 In: the label stack and, where there is one, the movie. Out: a table with one row per object, in micrometres where the
 pixel size is known and in pixels where it is not, and a report. The function channels are left out unless
-``channels.allow_function_in`` names this step. Grey levels stay as they are here: ``channels.scaling`` acts later,
+``channels.allow_function_in`` names this step. Grey levels stay as they are here: ``cells.scaling`` acts later,
 when the cells of all samples are together.
 """
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cineseq.config.base import Section
 from cineseq.config.inputs import Channels, Inputs
+from cineseq.config.pairing import Cells
 from cineseq.config.report import Report
 from cineseq.files import write_json, write_text
 from cineseq.report.answers import answer_all
@@ -33,6 +34,7 @@ class Settings(Section):
     report: Report = Report()
     channels: Channels = Channels()
     inputs: Inputs = Inputs()
+    cells: Cells = Cells()
 
 
 def main(
@@ -115,6 +117,7 @@ def main(
         report=settings.report,
         channels=settings.channels,
         inputs=settings.inputs,
+        cells=settings.cells,
         evidence=evidence,
         answers=said,
         steps=[read_step_report(path) for path in step_reports],

@@ -13,6 +13,7 @@ import render_report
 import show_answers
 from cineseq import contracts, results
 from cineseq.config.inputs import Channels, Inputs
+from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
 from cineseq.report.assets import Embedder, shrink_svg
 from cineseq.report.dictionary import dictionary, every_table
@@ -206,7 +207,14 @@ def test_steps_are_summarised_over_fields_in_the_order_of_the_pipeline(tmp_path:
 
 
 def notices(**changes) -> str:
-    given = {"simulated": False, "channels": Channels(), "inputs": Inputs(), "pixel_sizes": {0.5}, "models": []}
+    given = {
+        "simulated": False,
+        "channels": Channels(),
+        "inputs": Inputs(),
+        "cells": Cells(),
+        "pixel_sizes": {0.5},
+        "models": [],
+    }
     return " ".join(f"[{n.level}] {n.text}" for n in all_notices(**(given | {"warnings": None} | changes)))
 
 
@@ -214,7 +222,9 @@ def test_notices_say_what_a_reader_must_know():
     assert notices() == ""
     assert "[warning] The pixel size of some or all images is unknown" in notices(pixel_sizes={None, 0.5})
     assert "entered no mask" in notices(channels=Channels(function=["lipid"]))
-    assert "divided by its own sample" in notices(channels=Channels(function=["lipid"], scaling="per_sample"))
+    assert "divided by its own sample" in notices(
+        channels=Channels(function=["lipid"]), cells=Cells(scaling="per_sample")
+    )
     assert "shifted back by their drift" in notices(inputs=Inputs(drift="translation"))
     random = [{"name": "untrained:vit", "sha256": "a", "note": "", "steps": ["embed"]}]
     said = "[serious] The model untrained:vit, used for the image embedding, has untrained (random) weights"

@@ -12,7 +12,7 @@ import collect_cells
 import summarise_tracks
 from cineseq.config.base import FieldOfView
 from cineseq.config.features import Features
-from cineseq.config.inputs import Channels
+from cineseq.config.pairing import Cells
 from cineseq.contracts import CELLS, DETECTIONS, EMBEDDINGS, MORPHOLOGY, OBJECTS, SCORES, TRACKS
 from cineseq.errors import UserError
 from cineseq.features.intensity import STATISTICS
@@ -94,7 +94,7 @@ def gather(tmp_path: Path, fields: list[pd.DataFrame], scaling: str = "none") ->
     out = {
         name: tmp_path / f"out.{suffix}" for name, suffix in (("cells", "parquet"), ("csv", "csv"), ("report", "json"))
     }
-    collect_cells.main(fields=paths, **out, settings=collect_cells.Settings(channels=Channels(scaling=scaling)))
+    collect_cells.main(fields=paths, **out, settings=collect_cells.Settings(cells=Cells(scaling=scaling)))
     assert len(pd.read_csv(out["csv"])) == len(read_table(out["cells"], CELLS))
     return read_table(out["cells"], CELLS), json.loads(out["report"].read_text())
 
@@ -140,14 +140,14 @@ def test_scaling_takes_out_a_gain_and_nothing_else(tmp_path: Path) -> None:
 
 def test_no_scaling_changes_nothing() -> None:
     cells = fluorescent("a", 3.0)
-    same, factors = scaled(cells, Channels())
+    same, factors = scaled(cells, Cells())
     pd.testing.assert_frame_equal(same, cells)
     assert factors.empty
 
 
 def test_scaling_by_a_median_of_zero_is_refused() -> None:
-    with pytest.raises(UserError, match=r"median of function_gfp in sample 's' is 0; set channels\.scaling to none"):
-        scaled(make_cells(3, function_gfp=[0.0, 0.0, 5.0]), Channels(scaling="per_sample"))
+    with pytest.raises(UserError, match=r"median of function_gfp in sample 's' is 0; set cells\.scaling to none"):
+        scaled(make_cells(3, function_gfp=[0.0, 0.0, 5.0]), Cells(scaling="per_sample"))
 
 
 def test_a_field_without_cells_makes_an_empty_table(tmp_path: Path) -> None:

@@ -69,10 +69,6 @@ class Channels(Section):
     allow_function_in: list[Literal["segment", "morphology", "embed"]] = Field(
         default_factory=list, description="Steps that may use the function channels all the same; the report says so."
     )
-    scaling: Literal["none", "per_sample"] = Field(
-        "none",
-        description="How fluorescence is made comparable between samples: none, or divided by the sample's own median.",
-    )
 
     @field_validator("names")
     @classmethod

@@ -9,6 +9,15 @@ from cineseq.config.base import Section
 Orientation = Literal["cells_by_genes", "genes_by_cells"]
 
 
+class Cells(Section):
+    """How the cells of all fields become one table."""
+
+    scaling: Literal["none", "per_sample"] = Field(
+        "none",
+        description="How fluorescence is made comparable between samples: none, or divided by the sample's own median.",
+    )
+
+
 class Pairing(Section):
     """Cells to compartments by position, barcodes to compartments by name or position, barcodes to counts."""
 

@@ -17,7 +17,7 @@ from cineseq.config.features import Embed, Features, Function, Morphology
 from cineseq.config.given import Given
 from cineseq.config.inputs import Channels, Inputs
 from cineseq.config.lineage import Lineage
-from cineseq.config.pairing import Pairing
+from cineseq.config.pairing import Cells, Pairing
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.config.report import Report
 from cineseq.config.segment import Segment
@@ -48,6 +48,7 @@ class Config(Section):
     morphology: Morphology = Field(Morphology(), description="Shape, intensity and texture.")
     embed: Embed = Field(Embed(), description="Image embeddings.")
     function: Function = Field(Function(), description="Function scores over time.")
+    cells: Cells = Field(Cells(), description="One table of the cells of all fields.")
     pairing: Pairing = Field(Pairing(), description="Cells to compartments to barcodes to counts.")
     given: Given = Field(Given(), description="How the columns of given tables are named.")
     folds: Folds = Field(Folds(), description="Groups that cross-validation keeps whole.")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.inputs import Channels
+from cineseq.config.pairing import Cells
 from cineseq.contracts import CELLS, FATES
 from cineseq.errors import UserError
 
@@ -123,7 +124,7 @@ def collect(fields: list[pd.DataFrame]) -> pd.DataFrame:
     return joined.sort_values(["sample", "fov", "track_id"], ignore_index=True)
 
 
-def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels) -> dict[str, Any]:
+def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels, settings: Cells) -> dict[str, Any]:
     """Return lines and numbers on the cells of the study and on how their fluorescence was made comparable.
 
     Parameters
@@ -134,6 +135,8 @@ def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels)
         As :func:`cineseq.pairing.scaling.scaled` returns them.
     channels
         The section ``channels`` of the configuration.
+    settings
+        The section ``cells`` of the configuration.
     """
     per_sample = cells["sample"].value_counts().sort_index()
     live = int(cells["alive_at_end"].fillna(value=False).sum())
@@ -145,9 +148,7 @@ def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels)
             f"Fluorescence was divided by each sample's own median ({columns}), so samples cannot differ in its level."
         )
     else:
-        lines.append(
-            f"Fluorescence is in grey levels, not scaled between samples (channels.scaling: {channels.scaling})."
-        )
+        lines.append(f"Fluorescence is in grey levels, not scaled between samples (cells.scaling: {settings.scaling}).")
     if channels.allow_function_in:
         lines.append(f"The function channel was open to: {', '.join(channels.allow_function_in)}.")
     numbers: dict[str, Any] = {"cells": len(cells), "live_cells": live}

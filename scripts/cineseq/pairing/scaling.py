@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cineseq.config.inputs import Channels
+from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
 from cineseq.features.intensity import STATISTICS
 
@@ -12,8 +12,8 @@ REFERENCE = "mean"
 """The statistic whose median scales all others of its channel, so that their ratios stay."""
 
 
-def scaled(cells: pd.DataFrame, channels: Channels) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Divide fluorescence by its sample's own median where ``channels.scaling`` is ``per_sample``.
+def scaled(cells: pd.DataFrame, settings: Cells) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Divide fluorescence by its sample's own median where ``cells.scaling`` is ``per_sample``.
 
     All intensities of a channel are divided by the median, over the sample's cells, of its mean intensity; a function
     score is divided by its own median. Shape, texture and embeddings stay. What samples differ in on average is lost.
@@ -22,8 +22,8 @@ def scaled(cells: pd.DataFrame, channels: Channels) -> tuple[pd.DataFrame, pd.Da
     ----------
     cells
         As :data:`cineseq.contracts.CELLS`.
-    channels
-        The section ``channels`` of the configuration.
+    settings
+        The section ``cells`` of the configuration.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def scaled(cells: pd.DataFrame, channels: Channels) -> tuple[pd.DataFrame, pd.Da
     UserError
         When a median is not above zero, so that nothing can be divided by it.
     """
-    references = reference_columns(cells) if channels.scaling == "per_sample" else {}
+    references = reference_columns(cells) if settings.scaling == "per_sample" else {}
     if not references:
         return cells, pd.DataFrame({"sample": [], "reference": [], "factor": []})
     medians = cells.groupby("sample")[sorted(set(references.values()))].median()
@@ -45,8 +45,8 @@ def scaled(cells: pd.DataFrame, channels: Channels) -> tuple[pd.DataFrame, pd.Da
     if len(wrong):
         row = wrong.iloc[0]
         msg = (
-            f"channels.scaling: per_sample divides by the median, but the median of {row['reference']} in sample "
-            f"'{row['sample']}' is {row['factor']:.4g}; set channels.scaling to none."
+            f"cells.scaling: per_sample divides by the median, but the median of {row['reference']} in sample "
+            f"'{row['sample']}' is {row['factor']:.4g}; set cells.scaling to none."
         )
         raise UserError(msg)
     divided = {name: cells[name] / cells["sample"].map(medians[ref]).to_numpy() for name, ref in references.items()}

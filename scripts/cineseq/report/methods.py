@@ -30,7 +30,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "score_function": (
         "Function channels were measured in the masks above a background taken by {c:function.background} "
         "and summarised per track",
-        " (made comparable between samples by: {c:channels.scaling})",
+        " (made comparable between samples by: {c:cells.scaling})",
     ),
     "collect_cells": ("Each track entered the table of cells with its frames chosen by: {c:features.frames}",),
     "match_barcodes": (

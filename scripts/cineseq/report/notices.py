@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from cineseq.config.inputs import Channels, Inputs
+from cineseq.config.pairing import Cells
 from cineseq.report.words import listed
 
 STEP_WORDS = {"segment": "segmentation", "morphology": "morphology", "embed": "the image embedding"}
@@ -28,6 +29,7 @@ def all_notices(
     simulated: bool,
     channels: Channels,
     inputs: Inputs,
+    cells: Cells,
     pixel_sizes: set[float | None],
     models: list[dict[str, Any]],
     warnings: pd.DataFrame | None,
@@ -39,9 +41,11 @@ def all_notices(
     simulated
         Whether the movies are simulated.
     channels
-        Which channels measure function, what they may enter, and how fluorescence was scaled.
+        Which channels measure function, and what they may enter.
     inputs
         How movies were corrected.
+    cells
+        How fluorescence was made comparable between samples.
     pixel_sizes
         Micrometres per pixel of the fields; None stands for unknown. Empty where there are no images.
     models
@@ -51,7 +55,7 @@ def all_notices(
     """
     notices = _data_notices(simulated, models)
     if pixel_sizes:
-        notices += _image_notices(channels, inputs, pixel_sizes)
+        notices += _image_notices(channels, inputs, cells, pixel_sizes)
     if warnings is not None:
         notices += [
             Notice(level, f"Sisters, {sample}: {message}")
@@ -77,7 +81,7 @@ def _data_notices(simulated: bool, models: list[dict[str, Any]]) -> list[Notice]
     return notices
 
 
-def _image_notices(channels: Channels, inputs: Inputs, pixel_sizes: set[float | None]) -> list[Notice]:
+def _image_notices(channels: Channels, inputs: Inputs, cells: Cells, pixel_sizes: set[float | None]) -> list[Notice]:
     notices = []
     if channels.function and channels.allow_function_in:
         where = listed([STEP_WORDS[step] for step in channels.allow_function_in])
@@ -101,5 +105,5 @@ def _image_notices(channels: Channels, inputs: Inputs, pixel_sizes: set[float | 
             "none": "Fluorescence was not rescaled between samples: they may differ by staining or light alone.",
             "per_sample": "Fluorescence was divided by its own sample's median: samples cannot differ in its level.",
         }
-        notices.append(Notice("info", scaled[channels.scaling]))
+        notices.append(Notice("info", scaled[cells.scaling]))
     return notices

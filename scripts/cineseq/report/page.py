@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cineseq import contracts, results
 from cineseq.config.inputs import Channels, Inputs
+from cineseq.config.pairing import Cells
 from cineseq.config.report import Report
 from cineseq.report.answers import Answer, headline_function
 from cineseq.report.assets import PAGE_BYTES, Embedded, Embedder
@@ -106,6 +107,7 @@ class PageInputs:
     report: Report
     channels: Channels
     inputs: Inputs
+    cells: Cells
     evidence: Evidence
     answers: list[Answer]
     steps: list[StepReport]
@@ -156,6 +158,7 @@ def render_page(page: PageInputs) -> str:
             simulated=page.simulated,
             channels=page.channels,
             inputs=page.inputs,
+            cells=page.cells,
             pixel_sizes=_pixel_sizes(page.quality),
             models=models,
             warnings=page.evidence.warnings,
