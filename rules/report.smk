@@ -86,7 +86,7 @@ rule render_report:
         runtime=30,
     params:
         settings=settings(
-            "report", "channels", "inputs", run=STUDY.run, simulated=STUDY.is_simulated
+            "report", "channels", "inputs", "cells", run=STUDY.run, simulated=STUDY.is_simulated
         ),
         _code=code("render_report.py", "cineseq/report/templates"),
     script:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from tests.workflow.conftest import Project, write_sheet
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
