@@ -17,10 +17,11 @@ from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
 from cineseq.report.assets import Embedder, shrink_svg
 from cineseq.report.dictionary import dictionary, every_table
+from cineseq.report.drift import drift_picture
 from cineseq.report.methods import flat_settings, methods_paragraph
 from cineseq.report.notices import all_notices
 from cineseq.report.quality import field_numbers
-from cineseq.report.steps import read_step_report, summarise
+from cineseq.report.steps import StepReport, read_step_report, summarise
 from cineseq.report.views import show_table, significant
 from cineseq.report.words import first_sentence, p_value, percent
 from cineseq.tables import Column, Table, empty, write_table
@@ -293,3 +294,13 @@ def test_the_function_of_the_answers_stands_first_in_its_tables(tmp_path: Path):
     cells = re.findall(r"<td>([ab])</td>", page)
     assert cells == ["b", "b", "a", "a"]
     assert answers["answers"][0]["numbers"]["function"] == "function_b"
+
+
+def test_drift_is_drawn_where_it_was_measured():
+    still = StepReport("prepare_movie", "s_1", ("Same.",), {}, None)
+    moved = StepReport("prepare_movie", "s_2", (), {}, None, {"drift_y_px": [0, 3, 4], "drift_x_px": [0, 4, 3]})
+    assert drift_picture([still]) is None
+    drawn = drift_picture([still, moved])
+    assert drawn is not None
+    assert drawn.startswith("data:image/svg+xml;base64,")
+    assert drawn == drift_picture([moved])

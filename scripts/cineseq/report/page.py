@@ -16,6 +16,7 @@ from cineseq.config.report import Report
 from cineseq.report.answers import Answer, headline_function
 from cineseq.report.assets import PAGE_BYTES, Embedded, Embedder
 from cineseq.report.dictionary import dictionary, every_table
+from cineseq.report.drift import drift_picture
 from cineseq.report.evidence import TABLES, Evidence
 from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields
 from cineseq.report.figures import FIGURES
@@ -169,6 +170,7 @@ def render_page(page: PageInputs) -> str:
         "fields": fields,
         "field_table": _field_table(page),
         "field_total": len(page.quality),
+        "drift": drift_picture(page.steps),
         "sections": [_section(name, page, summaries, embedder) for name in SECTIONS],
         "methods": _methods(page, [s.step for s in summaries], models),
         "models": models,

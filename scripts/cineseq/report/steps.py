@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class StepReport:
     lines: tuple[str, ...]
     numbers: dict[str, Any]
     model: dict[str, Any] | None
+    series: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,8 @@ def read_step_report(path: Path) -> StepReport:
         msg = f"{path}: not a readable report of a step ({error}); delete it and run again to re-make it."
         raise UserError(msg) from error
     of_field = path.stem not in STEPS and path.parent.name in STEPS
-    step, field = (path.parent.name, path.stem) if of_field else (path.stem, "")
-    return StepReport(step, field, lines, numbers, content.get("model"))
+    step, place = (path.parent.name, path.stem) if of_field else (path.stem, "")
+    return StepReport(step, place, lines, numbers, content.get("model"), content.get("series", {}))
 
 
 def summarise(reports: Iterable[StepReport]) -> list[StepSummary]:
