@@ -44,6 +44,14 @@ def given_to_samples(column):
     return files
 
 
+def all_inputs(wildcards):
+    """Return every file that the sheet names."""
+    try:
+        return STUDY.inputs
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def of_field(name, wanted=True):
     """Return an input function: one product of the same field of view, or nothing where it is not wanted."""
 

@@ -42,9 +42,9 @@ rule simulate_movie:
         movie="<results>/experiment/movies/{sample}_{fov}.ome.tif",
         masks="<results>/experiment/truth/masks/{sample}_{fov}.ome.tif",
     log:
-        "<logs>/simulate_movie/{sample}_{fov}.log",
+        "<logs>/simulate_movie/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/simulate_movie/{sample}_{fov}.tsv"
+        "<benchmarks>/simulate_movie/{sample}@{fov}.tsv"
     conda:
         "../envs/cineseq.yaml"
     threads: 1

@@ -12,11 +12,11 @@ rule morphology:
         movie=with_movie,
     output:
         morphology="<results>/fov/{sample}/{fov}/morphology.parquet",
-        report="<results>/reports/morphology/{sample}_{fov}.json",
+        report="<results>/reports/morphology/{sample}@{fov}.json",
     log:
-        "<logs>/morphology/{sample}_{fov}.log",
+        "<logs>/morphology/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/morphology/{sample}_{fov}.tsv"
+        "<benchmarks>/morphology/{sample}@{fov}.tsv"
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -40,11 +40,11 @@ rule embed:
         model=STUDY.embedder,
     output:
         embeddings="<results>/fov/{sample}/{fov}/embeddings.parquet",
-        report="<results>/reports/embed/{sample}_{fov}.json",
+        report="<results>/reports/embed/{sample}@{fov}.json",
     log:
-        "<logs>/embed/{sample}_{fov}.log",
+        "<logs>/embed/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/embed/{sample}_{fov}.tsv"
+        "<benchmarks>/embed/{sample}@{fov}.tsv"
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -69,11 +69,11 @@ rule score_function:
     output:
         timecourse="<results>/fov/{sample}/{fov}/timecourse.parquet",
         scores="<results>/fov/{sample}/{fov}/scores.parquet",
-        report="<results>/reports/score_function/{sample}_{fov}.json",
+        report="<results>/reports/score_function/{sample}@{fov}.json",
     log:
-        "<logs>/score_function/{sample}_{fov}.log",
+        "<logs>/score_function/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/score_function/{sample}_{fov}.tsv"
+        "<benchmarks>/score_function/{sample}@{fov}.tsv"
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -99,9 +99,9 @@ rule summarise_tracks:
         objects="<results>/fov/{sample}/{fov}/objects.parquet",
         cells="<results>/fov/{sample}/{fov}/cells.parquet",
     log:
-        "<logs>/summarise_tracks/{sample}_{fov}.log",
+        "<logs>/summarise_tracks/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/summarise_tracks/{sample}_{fov}.tsv"
+        "<benchmarks>/summarise_tracks/{sample}@{fov}.tsv"
     conda:
         "../envs/cineseq.yaml"
     threads: 1

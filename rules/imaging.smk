@@ -12,13 +12,13 @@ rule segment:
         model=STUDY.segmenter,
     output:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
-        report="<results>/reports/segment/{sample}_{fov}.json",
+        report="<results>/reports/segment/{sample}@{fov}.json",
     log:
-        "<logs>/segment/{sample}_{fov}.log",
+        "<logs>/segment/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/segment/{sample}_{fov}.tsv"
+        "<benchmarks>/segment/{sample}@{fov}.tsv"
     wildcard_constraints:
-        sample=STUDY.pattern(lambda entry: not entry.masks),
+        sample=STUDY.only_if("masks", given=False),
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -42,13 +42,13 @@ rule track:
     output:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
-        report="<results>/reports/track/{sample}_{fov}.json",
+        report="<results>/reports/track/{sample}@{fov}.json",
     log:
-        "<logs>/track/{sample}_{fov}.log",
+        "<logs>/track/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/track/{sample}_{fov}.tsv"
+        "<benchmarks>/track/{sample}@{fov}.tsv"
     wildcard_constraints:
-        sample=STUDY.pattern(lambda entry: not entry.tracks),
+        sample=STUDY.only_if("tracks", given=False),
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -70,13 +70,13 @@ rule import_tracks:
     output:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
-        report="<results>/reports/import_tracks/{sample}_{fov}.json",
+        report="<results>/reports/import_tracks/{sample}@{fov}.json",
     log:
-        "<logs>/import_tracks/{sample}_{fov}.log",
+        "<logs>/import_tracks/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/import_tracks/{sample}_{fov}.tsv"
+        "<benchmarks>/import_tracks/{sample}@{fov}.tsv"
     wildcard_constraints:
-        sample=STUDY.pattern(lambda entry: bool(entry.tracks)),
+        sample=STUDY.only_if("tracks", given=True),
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -99,9 +99,9 @@ rule export_ctc:
     output:
         ctc=directory("<results>/fov/{sample}/{fov}/ctc"),
     log:
-        "<logs>/export_ctc/{sample}_{fov}.log",
+        "<logs>/export_ctc/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/export_ctc/{sample}_{fov}.tsv"
+        "<benchmarks>/export_ctc/{sample}@{fov}.tsv"
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -125,9 +125,9 @@ rule draw_field:
         picture="<results>/fov/{sample}/{fov}/overview.png",
         quality="<results>/fov/{sample}/{fov}/quality.json",
     log:
-        "<logs>/draw_field/{sample}_{fov}.log",
+        "<logs>/draw_field/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/draw_field/{sample}_{fov}.tsv"
+        "<benchmarks>/draw_field/{sample}@{fov}.tsv"
     conda:
         "../envs/cineseq.yaml"
     threads: 1

@@ -11,11 +11,11 @@ rule prepare_movie:
         images=given("images"),
     output:
         movie=movie_output("<results>/fov/{sample}/{fov}/movie.ome.tif"),
-        report="<results>/reports/prepare_movie/{sample}_{fov}.json",
+        report="<results>/reports/prepare_movie/{sample}@{fov}.json",
     log:
-        "<logs>/prepare_movie/{sample}_{fov}.log",
+        "<logs>/prepare_movie/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/prepare_movie/{sample}_{fov}.tsv"
+        "<benchmarks>/prepare_movie/{sample}@{fov}.tsv"
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -36,13 +36,13 @@ rule import_masks:
         movie=with_movie,
     output:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
-        report="<results>/reports/import_masks/{sample}_{fov}.json",
+        report="<results>/reports/import_masks/{sample}@{fov}.json",
     log:
-        "<logs>/import_masks/{sample}_{fov}.log",
+        "<logs>/import_masks/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/import_masks/{sample}_{fov}.tsv"
+        "<benchmarks>/import_masks/{sample}@{fov}.tsv"
     wildcard_constraints:
-        sample=STUDY.pattern(lambda entry: bool(entry.masks)),
+        sample=STUDY.only_if("masks", given=True),
     conda:
         "../envs/cineseq.yaml"
     threads: 1

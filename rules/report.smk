@@ -9,6 +9,7 @@ rule write_provenance:
     """Record versions, settings, models with their hashes, and hashes of the inputs."""
     input:
         sheet=STUDY.config.samples,
+        inputs=all_inputs,
         step_reports=step_reports(STUDY),
     output:
         provenance="<results>/provenance.json",
@@ -86,7 +87,12 @@ rule render_report:
         runtime=30,
     params:
         settings=settings(
-            "report", "channels", "inputs", "cells", run=STUDY.run, simulated=STUDY.is_simulated
+            "report",
+            "channels",
+            "inputs",
+            "cells",
+            run=STUDY.run,
+            simulated=STUDY.is_simulated,
         ),
         _code=code("render_report.py", "cineseq/report/templates"),
     script:

@@ -1,6 +1,7 @@
 """Record where every number of a run came from.
 
-In: the sample sheet, whose files are described by their hashes, and the reports of all steps, which name models.
+In: the sample sheet and its files, which are described by their hashes, and the reports of all steps,
+which name models.
 Out: one JSON with versions, the whole configuration, models with their weight hashes, and inputs. It holds no times
 and no machine, so that the same run makes the same record.
 """
@@ -15,7 +16,6 @@ from cineseq.config.base import Section
 from cineseq.files import write_json
 from cineseq.report.provenance import provenance_record
 from cineseq.report.steps import read_step_report
-from cineseq.sheet import FIELD_PATHS, SAMPLE_PATHS, STUDY_PATHS, files_of, read_sheet
 from cineseq.step import run as run_step
 
 logger = logging.getLogger(__name__)
@@ -28,12 +28,8 @@ class Settings(Section):
     config: dict[str, Any] = Field(default_factory=dict)
 
 
-def main(*, sheet: Path, step_reports: list[Path], provenance: Path, settings: Settings) -> None:
+def main(*, sheet: Path, inputs: list[Path], step_reports: list[Path], provenance: Path, settings: Settings) -> None:
     """Record versions, settings, models and inputs."""
-    entries = read_sheet(sheet, data=str(settings.config.get("data", "")), run=settings.run)
-    columns = (*FIELD_PATHS, *SAMPLE_PATHS, *STUDY_PATHS)
-    cells = {(getattr(entry, column), column) for entry in entries for column in columns}
-    inputs = [Path(name) for text, column in sorted(cells) for name in files_of(text, f"{sheet}, {column}")]
     record = provenance_record(settings.run, settings.config, map(read_step_report, step_reports), [sheet, *inputs])
     logger.info("Recorded %d models and %d inputs.", len(record["models"]), len(record["inputs"]))
     write_json(record, provenance)

@@ -174,7 +174,7 @@ def _check_samples_agree(path: Path, entries: list[Entry]) -> None:
     first: dict[str, Entry] = {}
     for entry in entries:
         other = first.setdefault(entry.sample, entry)
-        for name in ("condition", "replicate", *SAMPLE_PATHS):
+        for name in ("condition", "replicate", *SAMPLE_PATHS, *STUDY_PATHS):
             if getattr(entry, name) != getattr(other, name):
                 msg = (
                     f"{path}, row {entry.row}: {name} of sample '{entry.sample}' differs from row {other.row} "

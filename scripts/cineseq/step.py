@@ -95,6 +95,9 @@ def _as_paths(value: Any, hint: Any) -> Any:
     many = not isinstance(value, str)
     if hint == list[Path]:
         return [Path(v) for v in value] if many else [Path(value)]
+    if many and len(value) > 1:
+        msg = f"one file was expected, {len(value)} were given ({', '.join(map(str, value))}); join them into one."
+        raise UserError(msg)
     if many:
         return Path(value[0]) if len(value) else None
     return Path(value)

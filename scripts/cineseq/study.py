@@ -13,7 +13,7 @@ from cineseq.config.schema import Config, load
 from cineseq.errors import UserError
 from cineseq.features.model_files import embedder_file
 from cineseq.segmentation.models import model_file
-from cineseq.sheet import Entry, files_of, first_of_samples, read_sheet
+from cineseq.sheet import FIELD_PATHS, SAMPLE_PATHS, STUDY_PATHS, Entry, files_of, first_of_samples, read_sheet
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,13 @@ class Study:
         return self.pairs or self.start == "paired" or (self.start == "cells" and self.has("counts"))
 
     @property
+    def inputs(self) -> list[str]:
+        """Every file that the sheet names, for the record."""
+        columns = (*FIELD_PATHS, *SAMPLE_PATHS, *STUDY_PATHS)
+        cells = dict.fromkeys((getattr(e, c), c) for e in self.entries for c in columns)
+        return list(dict.fromkeys(name for text, column in cells for name in files_of(text, column)))
+
+    @property
     def is_simulated(self) -> bool:
         """Whether the movies are those of the simulated experiment, so that the truth is known."""
         return all(e.images.startswith(f"results/{self.run}/experiment/") for e in self.entries)
@@ -85,6 +92,13 @@ class Study:
         """Return the files of one column of one row; none where it is empty."""
         entry = self.entry(sample, fov)
         return files_of(getattr(entry, column), f"sample {sample}, field {fov}, {column}")
+
+    def only_if(self, column: str, *, given: bool) -> str:
+        """Return a regular expression for samples: any where the column is given (or is not), else none.
+
+        It constrains the wildcard of rules that make the same product in different ways.
+        """
+        return r"[^/]+" if self.has(column) == given else r"(?!)"
 
     def sample_files(self, column: str) -> list[str]:
         """Return the files of one column, once per sample, in order."""
@@ -100,18 +114,6 @@ class Study:
         entries = self._by_sample.values()
         return [e.identity.model_dump(mode="json") for e in entries for _ in files_of(getattr(e, column), column)]
 
-    def pattern(self, holds: Callable[[Entry], bool]) -> str:
-        """Return a regular expression for the samples all of whose rows satisfy ``holds``.
-
-        It constrains the wildcard of rules that make the same product in different ways.
-        """
-        chosen = sorted({e.sample for e in self.entries if holds(e)})
-        if not chosen:
-            return r"(?!)"
-        if len(chosen) == len(self.samples):
-            return r"[^/]+"
-        return "|".join(name.replace(".", r"\.") for name in chosen)
-
     @property
     def simulated_samples(self) -> list[str]:
         """The samples of the simulated experiment."""
@@ -124,7 +126,9 @@ class Study:
 
     @property
     def segmenter(self) -> list[str]:
-        """The file of the segmentation model, where it is there to be an input."""
+        """The file of the segmentation model; none where cellpose may fetch it, for then it appears during a run."""
+        if self.config.segment.download:
+            return []
         path = model_file(self.config.segment.model)
         return [str(path)] if path is not None and path.exists() else []
 
@@ -177,7 +181,10 @@ def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:
     entries = read_sheet(Path(config.samples), data=config.data, run=run)
     _check_data(config, entries)
     _check_rows_agree(config, entries)
-    return Study(config, run, tuple(entries))
+    study = Study(config, run, tuple(entries))
+    for column in (*SAMPLE_PATHS, *STUDY_PATHS):
+        study.sample_files(column)
+    return study
 
 
 def _check_data(config: Config, entries: list[Entry]) -> None:
@@ -192,12 +199,12 @@ def _check_data(config: Config, entries: list[Entry]) -> None:
 
 
 def _check_rows_agree(config: Config, entries: list[Entry]) -> None:
-    """Refuse a sheet whose rows of one sample start differently; a product has one way of being made per sample."""
+    """Refuse a sheet whose rows start differently: a product has one way of being made in a run."""
     for column in ("images", "masks", "tracks"):
-        ways = {(e.sample, bool(getattr(e, column))) for e in entries}
-        both = sorted({sample for sample, given in ways if given and (sample, False) in ways})
-        if both:
+        lacking = [e for e in entries if not getattr(e, column)]
+        if lacking and len(lacking) < len(entries):
             msg = (
-                f"{config.samples}: sample '{both[0]}' gives {column} for some fields only; split it into two samples."
+                f"{config.samples}, row {lacking[0].row}: sample '{lacking[0].sample}' gives no {column}, which other "
+                "rows do; put rows that start differently into separate sheets and runs."
             )
             raise UserError(msg)

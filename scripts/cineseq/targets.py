@@ -109,7 +109,7 @@ def step_reports(study: Study) -> list[str]:
         per_field += ["morphology"]
         per_field += ["embed"] if study.embeds else []
         per_field += ["score_function"] if study.measures_function else []
-    fields = [f"<results>/reports/{step}/{e.sample}_{e.fov}.json" for step in per_field for e in study.entries]
+    fields = [f"<results>/reports/{step}/{e.sample}@{e.fov}.json" for step in per_field for e in study.entries]
     return fields + [f"<results>/reports/{step}.json" for step in _study_steps(study)]
 
 

@@ -113,7 +113,7 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
 )
 def test_a_report_of_every_step_that_runs(rows: list[dict], config: dict, steps: str, tmp_path: Path) -> None:
     per_field, once = (part.split() for part in steps.split("|"))
-    expected = [f"<results>/reports/{name}/b_f1.json" for name in per_field]
+    expected = [f"<results>/reports/{name}/b@f1.json" for name in per_field]
     expected += [f"<results>/reports/{name}.json" for name in once]
     assert step_reports(study(tmp_path, rows, **config)) == expected
 
@@ -132,11 +132,16 @@ def test_samples_fields_and_files(tmp_path: Path) -> None:
     assert [row["sample"] for row in given.rows_of("cells")] == ["a", "a"]
 
 
-def test_patterns_choose_samples(tmp_path: Path) -> None:
-    found = study(tmp_path, PAIRED)
-    assert found.pattern(lambda e: e.sample == "a.1") == r"a\.1"
-    assert found.pattern(lambda _: True) == r"[^/]+"
-    assert found.pattern(lambda _: False) == r"(?!)"
+def test_a_rule_is_open_to_samples_that_start_its_way(tmp_path: Path) -> None:
+    found = study(tmp_path, MASKS)
+    assert found.only_if("masks", given=True) == r"[^/]+"
+    assert found.only_if("masks", given=False) == r"(?!)"
+
+
+def test_every_row_of_a_given_table_counts(tmp_path: Path) -> None:
+    rows = [{"sample": "a", "fov": "1", "lineage": "a.csv"}, {"sample": "a", "fov": "2", "lineage": "b.csv"}]
+    with pytest.raises(UserError, match=r"lineage of sample 'a' differs from row 2"):
+        study(tmp_path, rows)
 
 
 def test_what_the_configuration_turns_on(tmp_path: Path) -> None:
@@ -185,7 +190,7 @@ def test_data_that_are_not_there(tmp_path: Path) -> None:
 
 def test_a_sample_starts_in_one_way(tmp_path: Path) -> None:
     rows = [{**IMAGES[0], "masks": "m.tif"}, {**IMAGES[1], "masks": ""}]
-    with pytest.raises(UserError, match=r"sample 'a\.1' gives masks for some fields only; split it into two samples"):
+    with pytest.raises(UserError, match=r"sample 'a\.1' gives no masks, which other rows do; put rows"):
         study(tmp_path, rows)
 
 

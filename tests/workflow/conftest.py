@@ -39,7 +39,7 @@ class Project:
 
     def planned(self, *arguments: str) -> set[str]:
         """Return the names of the rules that Snakemake would run."""
-        said = self.snakemake("-n", "--quiet", "rules", *arguments)
+        said = self.snakemake(*arguments, "-n", "--quiet", "rules")
         lines = iter(said.splitlines())
         for line in lines:
             if line.startswith("job "):

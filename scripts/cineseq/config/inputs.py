@@ -37,7 +37,9 @@ class Inputs(Section):
     drift: Literal["none", "translation"] = Field(
         "none", description="Shift frames back by the whole-pixel translation between consecutive frames."
     )
-    drift_channel: str | None = Field(None, description="Channel that drift is measured on; null: the first one.")
+    drift_channel: str | None = Field(
+        None, description="Channel that drift is measured on; null: the first that is no function channel."
+    )
 
     @field_validator("channel_pattern")
     @classmethod

@@ -36,11 +36,14 @@ class Plan:
         Channels of the source that are kept, one for each of ``info.channels``.
     info
         The movie to be.
+    drift_channel
+        Channel that drift is measured on; one that does not measure function unless the configuration names it.
     """
 
     frames: range
     channels: tuple[int, ...]
     info: MovieInfo
+    drift_channel: str
 
 
 def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: int) -> Plan:
@@ -65,7 +68,8 @@ def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: i
     movie = MovieInfo(
         len(frames), info.height, info.width, names, size, None if minutes is None else minutes * frame_step
     )
-    return Plan(frames, kept, movie)
+    open_ones = channels.open_to("segment", movie.channels) or movie.channels
+    return Plan(frames, kept, movie, inputs.drift_channel or open_ones[0])
 
 
 def choose_channels(source: Source, wanted: list[str] | None) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -131,7 +135,7 @@ def estimate_corrections(source: Source, plan: Plan, inputs: Inputs) -> Correcti
             profiles[name] = profile
     drift = None
     if inputs.drift == "translation":
-        name = inputs.drift_channel or plan.info.channels[0]
+        name = plan.drift_channel
         channel = plan.channels[plan.info.channels.index(name)]
         frames = progress(plan.frames, "Drift", logger)
         planes = (_flat(checked_plane(source, f, channel), name, profiles, inputs) for f in frames)

@@ -28,6 +28,10 @@ logger = logging.getLogger(__name__)
 CEILING_WORTH_DIVIDING = 0.2
 
 
+MISSING_AT_MOST = 0.05
+"""Share of cells that may lack a feature that is to be explained."""
+
+
 @dataclass(frozen=True)
 class Decomposition:
     """What one modality explains of the other.
@@ -51,6 +55,10 @@ def decompose(data: PairedData, asked: Asked) -> Decomposition:
 
     Where that cannot be done the tables of genes and features are empty and the summary says why.
     """
+    seen = pd.concat([data.morphology, data.embedding], axis=1).notna().any(axis=1).to_numpy(bool)
+    if seen.any():
+        logger.info("Kept %d of %d cells whose shape was measured.", seen.sum(), len(seen))
+        data = data.subset(seen)
     expression = expression_of(data)
     shapes = [b for b in (frame_block(data.morphology), frame_block(data.embedding)) if b is not None]
     try:
@@ -120,9 +128,8 @@ def _both_ways(
 ) -> Decomposition:
     genes = gene_block(expression)
     targets = genes.values[:, chosen]
-    features = scaled_features(
-        Block(np.column_stack([b.values for b in shapes]), tuple(n for b in shapes for n in b.names))
-    )
+    every = Block(np.column_stack([b.values for b in shapes]), tuple(n for b in shapes for n in b.names))
+    features = scaled_features(_measured(every))
     logger.info("Explaining %d genes by %d features in %d cells.", len(chosen), len(features.names), len(targets))
     to_genes = explain(shapes, targets - targets.mean(axis=0), cells, asked)
     logger.info("Explaining %d features by %d genes.", len(features.names), len(genes.names))
@@ -145,6 +152,14 @@ def _both_ways(
     return Decomposition(
         by_gene, by_feature, summary.assign(permutations=asked.settings.permutations, note=few), tuple(notes)
     )
+
+
+def _measured(block: Block) -> Block:
+    """Return the features that nearly all cells have: an imputed value is no measurement to be explained."""
+    keep = np.flatnonzero(np.isnan(block.values).mean(axis=0) <= MISSING_AT_MOST)
+    if len(keep) < len(block.names):
+        logger.info("Left out %d features that too many cells lack.", len(block.names) - len(keep))
+    return Block(block.values[:, keep], tuple(block.names[i] for i in keep))
 
 
 def _rows(found: Explained, key: str, names: np.ndarray) -> pd.DataFrame:

@@ -77,7 +77,7 @@ class StepSummary:
 
 
 def read_step_report(path: Path) -> StepReport:
-    """Read ``reports/<step>.json`` or ``reports/<step>/<sample>_<fov>.json``.
+    """Read ``reports/<step>.json`` or ``reports/<step>/<sample>@<fov>.json``.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def read_step_report(path: Path) -> StepReport:
         msg = f"{path}: not a readable report of a step ({error}); delete it and run again to re-make it."
         raise UserError(msg) from error
     of_field = path.stem not in STEPS and path.parent.name in STEPS
-    step, place = (path.parent.name, path.stem) if of_field else (path.stem, "")
+    step, place = (path.parent.name, path.stem.replace("@", " / ")) if of_field else (path.stem, "")
     return StepReport(step, place, lines, numbers, content.get("model"), content.get("series", {}))
 
 
