@@ -164,6 +164,14 @@ def test_the_step_writes_its_tables(tmp_path: Path):
     assert numbers["genes.tested"] == 15
 
 
+def test_features_that_many_cells_lack_are_not_explained():
+    data = simulate(Planted(genes=15, cells_per_field=10), seed=0)
+    shapes = data.morphology.mask(np.random.default_rng(0).random(data.morphology.shape) < 0.5)
+    found = ask(replace(data, morphology=shapes), FAST)
+    assert found.features.empty
+    assert found.summary["note"].str.contains("every feature is missing").all()
+
+
 def test_the_same_seed_gives_the_same_tables():
     data = simulate(Planted(genes=15, cells_per_field=10), seed=0)
     first, second = (ask(data, FAST.model_copy(update={"permutations": 5})) for _ in range(2))

@@ -65,13 +65,14 @@ def decompose(data: PairedData, asked: Asked) -> Decomposition:
         if expression is None or not shapes:
             reason = "there are no counts" if expression is None else "there is neither morphology nor an embedding"
             raise NotEstimableError(reason)
+        features = _measured(shapes)
         chosen = explained_genes(gene_block(expression), asked.settings)
         values = np.zeros((len(data.obs), 1))
         cells = cells_of(data.obs, values, asked.folds, asked.settings.class_column)
     except NotEstimableError as reason:
         logger.warning("Not estimable: %s.", reason)
         return _not_estimable(len(data.obs), str(reason))
-    return _both_ways(expression, shapes, chosen, cells, asked)
+    return _both_ways(expression, shapes, scaled_features(features), chosen, cells=cells, asked=asked)
 
 
 def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
@@ -124,12 +125,10 @@ def report(found: Decomposition) -> dict[str, Any]:
 
 
 def _both_ways(
-    expression: Expression, shapes: list[Block], chosen: np.ndarray, cells: Cells, asked: Asked
+    expression: Expression, shapes: list[Block], features: Block, chosen: np.ndarray, *, cells: Cells, asked: Asked
 ) -> Decomposition:
     genes = gene_block(expression)
     targets = genes.values[:, chosen]
-    every = Block(np.column_stack([b.values for b in shapes]), tuple(n for b in shapes for n in b.names))
-    features = scaled_features(_measured(every))
     logger.info("Explaining %d genes by %d features in %d cells.", len(chosen), len(features.names), len(targets))
     to_genes = explain(shapes, targets - targets.mean(axis=0), cells, asked)
     logger.info("Explaining %d features by %d genes.", len(features.names), len(genes.names))
@@ -154,11 +153,21 @@ def _both_ways(
     )
 
 
-def _measured(block: Block) -> Block:
-    """Return the features that nearly all cells have: an imputed value is no measurement to be explained."""
+def _measured(shapes: list[Block]) -> Block:
+    """Return the features that nearly all cells have: an imputed value is no measurement to be explained.
+
+    Raises
+    ------
+    NotEstimableError
+        When there is none.
+    """
+    block = Block(np.column_stack([b.values for b in shapes]), tuple(n for b in shapes for n in b.names))
     keep = np.flatnonzero(np.isnan(block.values).mean(axis=0) <= MISSING_AT_MOST)
     if len(keep) < len(block.names):
         logger.info("Left out %d features that too many cells lack.", len(block.names) - len(keep))
+    if not len(keep):
+        msg = f"every feature is missing in more than {MISSING_AT_MOST:.0%} of the cells"
+        raise NotEstimableError(msg)
     return Block(block.values[:, keep], tuple(block.names[i] for i in keep))
 
 
