@@ -1,4 +1,4 @@
-"""Small simulated paired data with a known truth."""
+"""Small simulated paired data with a known truth, and what is asked of them."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from cineseq.config.prediction import Folds, Prediction
 from cineseq.paired import PairedData
+from cineseq.prediction.study import Answer, Question, answer
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,15 @@ def simulate(planted: Planted, seed: int) -> PairedData:
         pd.DataFrame(embedding, index=index, columns=[f"embedding_{i}" for i in range(planted.embedding)]),
         pd.DataFrame({"function_uptake": function}, index=index),
     )
+
+
+FAST = Prediction(permutations=19, half_samples=20, alphas=12, l1_ratios=[0.5], bootstraps=200)
+
+
+def ask(data: PairedData, settings: Prediction = FAST, folds: Folds | None = None) -> Answer:
+    return answer(Question(data, None, None, folds or Folds(inner=3), settings, seed=1), threads=1)
+
+
+def by_model(found: Answer, function: str = "function_uptake") -> pd.DataFrame:
+    rows = found.tables["performance"]
+    return rows[rows["function"] == function].set_index("model")

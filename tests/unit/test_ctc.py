@@ -1,3 +1,5 @@
+"""Tracks in the form of the Cell Tracking Challenge: written, read back and scored."""
+
 from pathlib import Path
 
 import numpy as np

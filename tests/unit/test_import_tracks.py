@@ -1,3 +1,5 @@
+"""Given tracks: tables and track files become checked tables; contradictions are refused."""
+
 import json
 from pathlib import Path
 

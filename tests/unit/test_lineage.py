@@ -1,3 +1,5 @@
+"""Families of tracks: parents, sisters and generations; impossible lineages are refused."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,0 +1,103 @@
+"""The step that compares sisters: its tables, figures and warnings of how survivors were selected."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.kinship_examples import LAST, analyse, as_cells, cell, experiment, family
+
+from cineseq import contracts, results
+from cineseq.config.lineage import Lineage
+from cineseq.kinship.families import families_of
+from cineseq.kinship.figures import draw_forest, draw_trees
+from cineseq.kinship.selection import lineage_warnings
+from cineseq.kinship.status import sister_status
+from cineseq.tables import read_table, write_table
+from compare_sisters import Settings, main
+
+
+def caged(seed, together):
+    """Sequence only compartments with one live cell; sisters share a compartment, or each has its own."""
+    cells = experiment(seed, founders=80)
+    families = families_of(cells)
+    born = cells[cells["parent_id"].notna()]
+    compartment = born["parent_id"] if together else born["track_id"]
+    pairs = pd.DataFrame({"track_id": born["track_id"], "compartment_id": compartment})
+    alive = born["alive_at_end"].astype(bool)
+    live = alive.groupby(compartment).transform("sum")
+    captured = np.random.default_rng(seed).random(len(born)) < 0.7
+    chosen = set(born.loc[alive & (live == 1) & captured, "track_id"])
+    status = sister_status(families, Lineage())
+    status["sequenced"] = families.cells["track_id"].isin(chosen)
+    return families, status, pairs
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("with_pairs", [True, False])
+def test_the_one_cell_compartment_trap_is_named_when_it_is_there_and_only_then(seed, with_pairs):
+    for together in (True, False):
+        families, status, pairs = caged(seed, together)
+        warned = lineage_warnings(families, status, pairs if with_pairs else None)
+        results.LINEAGE_WARNINGS.check(warned)
+        named = warned[warned["warning"] == "one_cell_compartments"]
+        assert len(named) == int(together)
+        if together:
+            assert named["severity"].iloc[0] == "serious"
+            assert named["share"].iloc[0] == 1.0
+
+
+def test_losses_and_unknown_sisters_are_listed():
+    rows = [row for k in range(10) for row in family(f"f{k}", "end_of_movie", "lost", state_x="ab"[k % 2])]
+    families, status, _ = analyse(as_cells(rows))
+    warned = lineage_warnings(families, status, None).set_index("warning")
+    assert warned.loc["tracks_lost", "cells"] == 10
+    assert warned.loc["sister_unknown", "share"] == 1.0
+    assert warned.loc["ambient_not_measured", "severity"] == "info"
+
+
+OUTPUTS = {
+    "concordance": results.CONCORDANCE,
+    "times": results.TIMES,
+    "states": results.STATE_BY_SISTER,
+    "power": results.LINEAGE_POWER,
+    "warnings": results.LINEAGE_WARNINGS,
+}
+
+
+def run_step(folder, cells):
+    write_table(cells, folder / "cells.parquet", contracts.CELLS)
+    files = {name: folder / f"{name}.tsv" for name in OUTPUTS}
+    figures = {name: folder / f"{name}.svg" for name in ("trees", "forest")}
+    settings = Settings(lineage=Lineage(permutations=199))
+    main(cells=folder / "cells.parquet", **files, **figures, report=folder / "report.json", settings=settings)
+    return {name: read_table(path, OUTPUTS[name]) for name, path in files.items()}
+
+
+def test_the_step_writes_every_table_and_twice_the_same(tmp_path):
+    cells = experiment(0, founders=120)
+    first, second = (run_step(tmp_path / name, cells) for name in ("one", "two"))
+    for name, table in first.items():
+        assert len(table)
+        assert (tmp_path / "one" / f"{name}.tsv").read_bytes() == (tmp_path / "two" / f"{name}.tsv").read_bytes()
+        pd.testing.assert_frame_equal(table, second[name])
+    for name in ("trees", "forest"):
+        assert (tmp_path / "one" / f"{name}.svg").read_bytes() == (tmp_path / "two" / f"{name}.svg").read_bytes()
+    assert json.loads((tmp_path / "one" / "report.json").read_text())["numbers"]["families"] == 120
+
+
+def test_the_step_survives_a_table_without_lineage(tmp_path):
+    table = pd.DataFrame({"track_id": ["a"], "sample": "s", "fov": "1"})
+    for column in contracts.CELLS.columns:
+        if not (column.is_family or column.optional or column.name in table):
+            table[column.name] = None
+    found = run_step(tmp_path, contracts.CELLS.check(table))
+    assert all(found[name].empty for name in ("concordance", "times", "states", "power"))
+
+
+def test_figures_say_when_there_is_nothing_to_draw(tmp_path):
+    families = families_of(as_cells([cell("a", "a", 0, LAST, "end_of_movie")]))
+    draw_trees(families, 40, tmp_path / "trees.svg")
+    draw_forest(pd.DataFrame(), tmp_path / "forest.svg")
+    assert (tmp_path / "trees.svg").stat().st_size > 0
+    assert (tmp_path / "forest.svg").stat().st_size > 0

@@ -1,0 +1,144 @@
+"""Shared fates of relatives: literal tables, planted correlations, and shared stress that must not fool them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.kinship_examples import as_cells, family
+
+from cineseq.kinship.concordance import concordance_table, times_table
+from cineseq.kinship.correlation import pair_correlation
+from cineseq.kinship.families import families_of
+from cineseq.kinship.relatives import relatives_of
+from cineseq.kinship.wording import concordance_lines
+
+
+def test_phi_is_kappa_and_its_interval_brackets_it():
+    x, y = np.repeat([1.0, 1, 0, 0], [30, 5, 5, 60]), np.repeat([1.0, 0, 1, 0], [30, 5, 5, 60])
+    found = pair_correlation(x, y, np.arange(100))
+    expected = 0.35**2 + 0.65**2
+    assert found.value == pytest.approx((0.9 - expected) / (1 - expected))
+    assert found.low < found.value < found.high <= 1
+
+
+def test_interval_widens_when_pairs_come_from_few_families():
+    rng = np.random.default_rng(0)
+    shared = np.repeat(rng.normal(size=20), 10)
+    x, y = shared + rng.normal(size=200), shared + rng.normal(size=200)
+    apart, together = (pair_correlation(x, y, f) for f in (np.arange(200), np.repeat(np.arange(20), 10)))
+    assert apart.value == together.value
+    assert together.high - together.low > 1.3 * (apart.high - apart.low)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
+def test_correlation_is_symmetric_and_within_bounds(pairs):
+    x, y = np.array(pairs, dtype=float).T
+    one, other = (pair_correlation(a, b, np.arange(len(x))) for a, b in ((x, y), (y, x)))
+    assert np.isnan(one.value) == np.isnan(other.value)
+    if np.isfinite(one.value):
+        assert one.value == pytest.approx(other.value)
+        assert -1 - 1e-9 <= one.value <= 1 + 1e-9
+    else:
+        assert "not estimable" in one.note
+
+
+def concordance_of(rows, permutations=999):
+    families = families_of(as_cells(rows))
+    return concordance_table(families, relatives_of(families, 5), 2, permutations, 1).set_index("relation")
+
+
+def test_concordant_sisters_are_found_and_unknown_fates_do_not_count():
+    rows = []
+    for k in range(40):
+        end = "death" if k % 2 else "division"
+        rows += family(f"f{k}", end, end, birth=10 + k // 4)
+    for k in range(30):
+        rows += family(f"u{k}", "death", ("lost", "end_of_movie")[k % 2])
+    sisters = concordance_of(rows).loc["sisters"]
+    assert (sisters["pairs"], sisters["concordance"], sisters["expected_independent"]) == (40, 1.0, 0.5)
+    assert sisters["p_value"] == pytest.approx(0.001)
+    assert sisters["phi_high"] == 1.0
+    assert 0.7 < sisters["phi_low"] < 1
+
+
+def test_all_fates_unknown_is_not_estimable():
+    rows = [row for k in range(20) for row in family(f"f{k}", "lost", "end_of_movie")]
+    families = families_of(as_cells(rows))
+    table = concordance_table(families, relatives_of(families, 5), 5, 99, 1)
+    assert table["concordance"].isna().all()
+    assert table["note"].str.startswith("not estimable").all()
+    assert "not estimable" in concordance_lines(table)[0]
+
+
+def test_concordance_by_shared_stress_alone_is_not_called_kinship():
+    """Field and time make independent sisters look alike; the permutation within strata must not be fooled."""
+    rng = np.random.default_rng(3)
+    rejected, naive = 0, 0
+    for _ in range(60):
+        field = rng.integers(0, 6, 120)
+        dead = rng.random((120, 2)) < 1 / (1 + np.exp(-3 * rng.normal(size=6)[field]))[:, None]
+        rows = []
+        for k in range(120):
+            rows += family(f"f{k}", *np.where(dead[k], "death", "division"), fov=str(field[k]))
+        table = concordance_of(rows, 199).loc["sisters"]
+        rejected += table["p_value"] <= 0.05
+        naive += table["phi_low"] > 0
+    assert rejected <= 8
+    assert naive >= 30
+
+
+def test_times_of_sisters_correlate_as_planted():
+    rng = np.random.default_rng(0)
+    rows = []
+    for k in range(300):
+        rows += family(f"f{k}", "division", "division")
+        lived = (30 + 5 * rng.normal() + 5 * rng.normal(size=2)).round().astype(int)
+        rows[-2]["end_frame"], rows[-1]["end_frame"] = 10 + lived
+    families = families_of(as_cells(rows))
+    times = times_table(families, relatives_of(families, 5)).set_index(["relation", "quantity"])
+    sisters = times.loc["sisters", "division_time"]
+    assert sisters["pairs"] == 300
+    assert sisters["low"] < 0.5 < sisters["high"]
+    assert abs(times.loc["neighbours", "division_time"]["r"]) < 0.2
+    assert "not estimable" in times.loc["sisters", "death_time"]["note"]
+
+
+@pytest.mark.data
+def test_au565_reproduces_the_measured_concordance(data_folder):
+    table = pd.read_csv(data_folder / "au565_lineages" / "lineages.csv")
+    name = table["file"] + "/" + table["lineage"].astype(str)
+    censored = table["fate"] == "censored"
+    rows = pd.DataFrame(
+        {
+            "track_id": name + "/" + table["cell"].astype(str),
+            "sample": table["file"],
+            "condition": table["condition"],
+            "parent_id": (name + "/" + table["parent"].astype(str)).where(table["parent"] > 0),
+            "founder_id": name,
+            "generation": table["generation"],
+            "start_frame": table["birth"].astype(int),
+            "end_frame": table["end"].astype(int),
+            "start_hours": table["birth"] / 2,
+            "end_hours": table["end"] / 2,
+            "start_kind": np.where(table["parent"] > 0, "division", "first_frame"),
+            "end_kind": table["fate"].replace("censored", "end_of_movie"),
+            "fate": table["fate"].replace("censored", "unknown"),
+            "fate_known": ~censored,
+            "alive_at_end": censored,
+        }
+    )
+    families = families_of(as_cells(rows))
+    fates = families.cells["fate"].value_counts()
+    assert (fates["division"], fates["death"], fates["unknown"]) == (1477, 387, 1989)
+    assert not any(families.problems.values())
+    relatives = relatives_of(families, 5)
+    shared = concordance_table(families, relatives, 5, 999, 1).set_index(["condition", "relation"])
+    ten = shared.loc["GEMCITABINE 10 uMolars", "sisters"]
+    assert ten["pairs"] == 96
+    assert ten["concordance"] == pytest.approx(0.958, abs=5e-4)
+    assert ten["expected_independent"] == pytest.approx(0.514, abs=5e-4)
+    assert ten["p_value"] == pytest.approx(0.001)
+    times = times_table(families, relatives).set_index(["condition", "relation", "quantity"])
+    control = times.loc["Gemcitabine control", "sisters", "division_time"]
+    assert control["low"] > 0

@@ -1,0 +1,185 @@
+"""States against the sister's fate: exact cases, planted odds ratios, error rates on null experiments."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import fisher_exact
+from tests.unit.kinship_examples import LAST, TESTED, analyse, as_cells, cell, experiment, family
+
+from cineseq import contracts, results
+from cineseq.errors import UserError
+from cineseq.kinship.contrast import Units, family_weights, gee_p, mantel_haenszel, permutation_p
+from cineseq.kinship.power import detectable_odds_ratio
+from cineseq.kinship.selection import lineage_warnings
+from cineseq.kinship.state_by_sister import power_table, state_table
+from cineseq.kinship.states import states_of
+from cineseq.kinship.wording import state_lines
+from cineseq.tables import empty
+
+
+def pooled_fisher(families, status, cells):
+    both = families.cells.assign(status=status["status"]).merge(cells[["track_id", "state_x"]], on="track_id")
+    both = both[status["sequenced"] & both["status"].isin(["died", "survived"])]
+    table = pd.crosstab(both["status"], both["state_x"]).reindex(index=["died", "survived"], columns=["on", "off"])
+    return fisher_exact(table.fillna(0)).pvalue
+
+
+def test_no_cells_at_all():
+    families, _, compared = analyse(empty(contracts.CELLS))
+    assert len(families.cells) == 0
+    assert compared.empty
+
+
+def test_lost_sisters_change_no_estimate():
+    cells = experiment(0)
+    _, _, before = analyse(cells)
+    extra = [row for k in range(50) for row in family(f"x{k}", "end_of_movie", "lost", state_x="on")]
+    _, status, after = analyse(pd.concat([cells, as_cells(extra)], ignore_index=True))
+    assert (status["status"] == "unknown").sum() == 50
+    columns = ["families", "informative", "odds_ratio", "p_permutation"]
+    pd.testing.assert_frame_equal(before[before.contrast == TESTED][columns], after[after.contrast == TESTED][columns])
+
+
+def test_mantel_haenszel_of_one_stratum_is_the_cross_product():
+    units = Units(
+        np.repeat([True, False], [30, 40]), np.repeat([1.0, 0, 1, 0], [20, 10, 10, 30]), np.zeros(70, int), np.ones(70)
+    )
+    ratio, low, high, note = mantel_haenszel(units)
+    assert ratio == pytest.approx(20 * 30 / (10 * 10))
+    assert low < ratio < high
+    assert note == ""
+
+
+def test_an_empty_cell_gives_no_number():
+    units = Units(np.repeat([True, False], [10, 10]), np.repeat([0.0, 1.0], [10, 10]), np.zeros(20, int), np.ones(20))
+    ratio, _, _, note = mantel_haenszel(units)
+    assert np.isnan(ratio)
+    assert "0 of 10 exposed families" in note
+
+
+def test_permutation_p_equals_the_exact_hypergeometric_tail():
+    units = Units(
+        np.repeat([True, False], [8, 12]), np.repeat([1.0, 0, 1, 0], [7, 1, 3, 9]), np.zeros(20, int), np.ones(20)
+    )
+    exact = fisher_exact([[7, 1], [3, 9]]).pvalue
+    found = permutation_p(units, 40_000, np.random.default_rng(0))
+    assert found == pytest.approx(exact, abs=0.003)
+
+
+@pytest.mark.parametrize(("alike", "weight"), [(0.0, 2.0), (0.5, 1.333), (1.0, 1.0)])
+def test_a_pair_is_worth_two_survivors_when_sisters_are_unlike_and_one_when_alike(alike, weight):
+    rng = np.random.default_rng(0)
+    stratum = np.repeat(np.arange(400), 5)
+    rate = rng.uniform(0.2, 0.8, 400)[stratum]
+    one, other = rng.random((2, 2000)) < rate
+    other = np.where(rng.random(2000) < alike, one, other)
+    found = family_weights(np.full(2000, 2), (one + other.astype(float)) / 2, stratum)
+    assert found[0] == pytest.approx(weight, abs=0.1)
+    assert list(family_weights(np.ones(3), np.ones(3), np.arange(3))) == [1, 1, 1]
+
+
+def test_only_strata_with_both_arms_inform():
+    units = Units(np.array([True, True, True, False, False]), np.ones(5), np.array([0, 0, 1, 1, 2]), np.ones(5))
+    assert list(units.informative) == [False, False, True, True, False]
+    assert units.only(units.informative).effective == 0.5
+
+
+def test_planted_odds_ratio_is_recovered_and_worded_as_association():
+    _, _, compared = analyse(experiment(5, founders=1500, fields=20, log_odds=np.log(3)), states=["state_x=on"])
+    row = compared[compared.contrast == TESTED].iloc[0]
+    assert row["low"] < 3 < row["high"]
+    assert row["low"] > 1.5
+    assert row["p_permutation"] == pytest.approx(1 / 500)
+    assert row["p_gee"] < 1e-4
+    text = " ".join(state_lines(compared))
+    assert "associations" in text
+    assert "does not refute protection" in text
+    assert "drive" not in text
+
+
+def null_rejections(runs, permutations=499):
+    found = []
+    for seed in range(runs):
+        cells = experiment(1000 + seed)
+        families, status, compared = analyse(cells, states=["state_x=on"], permutations=permutations)
+        row = compared[compared.contrast == TESTED].iloc[0]
+        found.append((row["p_permutation"], pooled_fisher(families, status, cells), row["low"] <= 1 <= row["high"]))
+    p, fisher, covers = np.array(found, dtype=float).T
+    return (p <= 0.05).mean(), (fisher <= 0.05).mean(), covers.mean()
+
+
+def test_type_one_error_under_shared_stress_holds_where_pooled_fisher_fails():
+    permutation, fisher, covers = null_rejections(40)
+    assert permutation <= 0.15
+    assert fisher >= 0.35
+    assert covers >= 0.85
+
+
+@pytest.mark.slow
+def test_type_one_error_over_300_experiments():
+    permutation, fisher, covers = null_rejections(300)
+    assert 0.02 <= permutation <= 0.08
+    assert fisher >= 0.4
+    assert 0.92 <= covers <= 0.98
+
+
+@pytest.mark.slow
+def test_interval_coverage_of_a_planted_odds_ratio_over_300_experiments():
+    covered = []
+    for seed in range(300):
+        row = analyse(experiment(seed, log_odds=np.log(3)), states=["state_x=on"])[2].iloc[0]
+        covered.append(row["low"] <= 3 <= row["high"])
+    assert 0.92 <= np.mean(covered) <= 0.985
+
+
+def test_no_deaths_no_sisters_one_arm_are_not_estimable():
+    alive = [row for k in range(20) for row in family(f"f{k}", "end_of_movie", "end_of_movie", state_x="ab"[k % 2])]
+    alone = [cell(f"a{k}", f"a{k}", 0, LAST, "end_of_movie", state_x="ab"[k % 2]) for k in range(20)]
+    for rows in (alive, alone):
+        families, status, compared = analyse(as_cells(rows))
+        main_rows = compared[compared.contrast == TESTED]
+        assert main_rows["odds_ratio"].isna().all()
+        assert main_rows["p_permutation"].isna().all()
+        assert main_rows["note"].str.startswith("not estimable").all()
+        results.STATE_BY_SISTER.check(state_table(compared))
+        results.LINEAGE_POWER.check(power_table(compared))
+        warned = lineage_warnings(families, status, None)
+        assert "no_deaths" in set(warned["warning"])
+
+
+def test_gee_is_guarded():
+    few = pd.DataFrame({"state": [0.0, 1], "exposed": [True, False], "field": 0, "birth": [0.0, 1], "founder": [0, 1]})
+    p, note = gee_p(few)
+    assert np.isnan(p)
+    assert "too few" in note
+
+
+def test_power_agrees_with_the_planned_sample_sizes():
+    """94 families with a dead sister against three times as many detect OR 2 at a base rate of .3 (arcsine formula)."""
+    assert detectable_odds_ratio(94 * 282 / 376, 0.3) == pytest.approx(2.0, abs=0.02)
+    assert detectable_odds_ratio(36 * 108 / 144, 0.3) == pytest.approx(3.0, abs=0.06)
+    assert np.isnan(detectable_odds_ratio(0.5, 0.9))
+    assert np.isnan(detectable_odds_ratio(50, 0.0))
+
+
+def test_states_from_scores_texts_and_clusters():
+    cells = as_cells(
+        [cell(f"c{k}", f"c{k}", 0, LAST, "end_of_movie", state_stage="xy"[k % 2], state_index=k) for k in range(8)]
+    )
+    clusters = pd.DataFrame(
+        {
+            "track_id": [f"c{k}" for k in range(8)],
+            "cluster": list("00011122"),
+            "s_score": np.arange(8.0),
+            "g2m_score": np.nan,
+        }
+    )
+    states = states_of(cells, clusters, None)
+    assert set(states) == {
+        "state_stage=x", "state_stage=y", "state_index_high", "cluster=0", "cluster=1", "cluster=2", "s_score_high"
+    }  # fmt: skip
+    assert states.loc["c7", "s_score_high"] == 1
+    assert states["cluster=0"].sum() == 3
+    assert list(states_of(cells, clusters, ["s_score", "cluster=1"])) == ["cluster=1", "s_score_high"]
+    with pytest.raises(UserError, match=r"lineage\.states: there is no state 'cluster=9'"):
+        states_of(cells, clusters, ["cluster=9"])

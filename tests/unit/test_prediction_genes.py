@@ -1,0 +1,55 @@
+"""Stable genes: bounds and halves, silence on null data, modules, and overlap with markers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.prediction_examples import FAST, Planted, ask, simulate
+
+from cineseq.prediction.genes import complementary_halves, genes_per_half, modules, overlap_row
+
+
+def test_stability_bound_sets_genes_per_half():
+    assert genes_per_half(1000, 0.6, 1.0) == 14
+    assert genes_per_half(3, 0.6, 0.1) == 1
+
+
+def test_halves_are_complementary_and_keep_groups_whole():
+    units = np.repeat(np.arange(7), 5)
+    halves = complementary_halves(units, 3, np.random.default_rng(0))
+    for first, second in zip(halves[::2], halves[1::2], strict=True):
+        assert sorted([*first, *second]) == list(range(35))
+        assert not set(units[first]) & set(units[second])
+
+
+def test_null_genes_are_rarely_selected():
+    selected = 0
+    for seed in range(4):
+        genes = ask(simulate(Planted(genes=60), seed), FAST.model_copy(update={"permutations": 0})).tables["genes"]
+        selected += int((genes["frequency"] >= 0.6).sum())
+    assert selected / 4 <= 1.0
+
+
+def test_correlated_genes_share_a_module():
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(100, 2))
+    values = np.column_stack([hidden[:, [0, 0, 1, 1]] + 0.2 * rng.normal(size=(100, 4)), rng.normal(size=100)])
+    found = modules(values, 0.5)
+    assert found[0] == found[1] != found[2] == found[3]
+    assert len(set(found)) == 3
+
+
+def test_overlap_has_the_hypergeometric_tails():
+    rows = pd.DataFrame(
+        {"frequency": [1.0, 1.0, 0, 0, 0, 0], "is_marker": pd.array([True, True, True, False, False, False], "boolean")}
+    )
+    row = overlap_row("f", rows, 0.6)
+    assert (row["selected"], row["markers"], row["shared"]) == (2, 3, 2)
+    assert row["jaccard"] == pytest.approx(2 / 3)
+    assert row["expected"] == pytest.approx(1.0)
+    assert row["p_value"] == pytest.approx(3 / 15)
+    assert row["p_fewer"] == pytest.approx(1.0)
+
+
+def test_overlap_without_selected_genes_is_not_estimable():
+    rows = pd.DataFrame({"frequency": [0.1], "is_marker": pd.array([True], "boolean")})
+    assert overlap_row("f", rows, 0.6)["note"] == "not estimable: no gene was selected"

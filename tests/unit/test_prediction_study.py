@@ -1,0 +1,240 @@
+"""Prediction of function: planted truth is found, null data stay silent, what cannot be estimated says so."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.prediction_examples import FAST, Planted, ask, by_model, simulate
+
+import predict
+from cineseq import results
+from cineseq.config.prediction import Prediction
+from cineseq.errors import UserError
+from cineseq.paired import PairedData, write_paired
+from cineseq.prediction.responses import angular_error, responses_of
+from cineseq.prediction.study import Answer
+from cineseq.tables import read_table
+
+
+@pytest.fixture(scope="module")
+def planted() -> Answer:
+    return ask(simulate(Planted(expression=0.3, morphology=0.35), seed=2))
+
+
+def test_planted_signals_are_found_in_both_modalities(planted):
+    rows = by_model(planted)
+    assert rows.loc["expression", "r2"] > 0.1
+    assert rows.loc["morphology", "r2"] > 0.15
+    assert rows.loc["both", "r2"] > max(rows.loc["expression", "r2"], rows.loc["morphology", "r2"])
+    assert rows.loc[["expression", "morphology", "both", "both_late"], "p_value"].to_list() == [0.05] * 4
+    estimated = rows[rows["r2"].notna()]
+    assert len(estimated) == 10
+    assert estimated["r2"].between(estimated["r2_low"], estimated["r2_high"]).all()
+
+
+def test_baselines_are_in_the_table(planted):
+    rows = by_model(planted)
+    assert rows.loc["mean", "r2"] == 0
+    assert rows.loc["technical", "r2"] < 0.1
+    assert set(rows.index) == set(results.MODELS)
+    assert rows.loc["cycle", "note"].startswith("not estimable: no cell-cycle scores")
+    assert rows.loc["embedding", "note"] == "not estimable: no embedding in the paired data"
+    assert rows.loc["class", "note"].endswith("so it has no p-value")
+    assert np.isnan(rows.loc["class", "p_value"])
+
+
+def test_the_shuffled_control_loses_what_morphology_adds(planted):
+    contrasts = planted.tables["contrasts"].set_index(["model_a", "model_b"])
+    assert contrasts.loc[("both", "both_permuted"), "low"] > 0
+    assert contrasts.loc[("both", "expression"), "delta_r2"] == pytest.approx(
+        by_model(planted).loc["both", "r2"] - by_model(planted).loc["expression", "r2"]
+    )
+
+
+def test_selected_genes_are_planted_ones(planted):
+    genes = planted.tables["genes"]
+    selected = genes[genes["frequency"] >= 0.6]["gene"]
+    assert len(selected)
+    assert set(selected) <= {f"g{i}" for i in range(8)}
+    assert (genes.set_index("gene").loc[list(selected), "sign"] == 1).all()
+
+
+def test_predictions_are_out_of_fold_and_complete(planted):
+    rows = planted.tables["predictions"]
+    both = rows[rows["model"] == "both"]
+    assert both["track_id"].is_unique
+    assert len(both) == 240
+    error = np.square(both["measured"] - both["predicted"]).sum()
+    baseline = np.square(both["measured"] - both["baseline"]).sum()
+    assert 1 - error / baseline == pytest.approx(by_model(planted).loc["both", "r2"])
+
+
+def test_the_same_seed_gives_the_same_tables():
+    data = simulate(Planted(expression=0.2, genes=20, cells_per_field=12), seed=0)
+    first, second = (ask(data, FAST.model_copy(update={"permutations": 3})) for _ in range(2))
+    for name in first.tables:
+        pd.testing.assert_frame_equal(first.tables[name], second.tables[name])
+
+
+def test_missing_values_leave_cells_out():
+    data = simulate(Planted(morphology=0.4, genes=20), seed=0)
+    function = data.function.copy()
+    function.iloc[::3] = np.nan
+    rows = by_model(ask(replace(data, function=function), FAST.model_copy(update={"permutations": 0})))
+    assert rows.loc["morphology", "n"] == 160
+    assert rows.loc["morphology", "r2"] > 0.1
+    assert np.isnan(rows.loc["morphology", "p_value"])
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.nan, "the function was measured in no paired cell"),
+        (3.0, "the function has the same value in all 240 cells"),
+    ],
+)
+def test_nothing_is_estimated_of_a_missing_or_constant_function(values, reason):
+    data = simulate(Planted(genes=10), seed=0)
+    found = ask(replace(data, function=data.function.assign(function_uptake=values)))
+    rows = by_model(found)
+    assert rows["r2"].isna().all()
+    assert set(rows["note"]) == {f"not estimable: {reason}"}
+    assert not len(found.tables["predictions"])
+
+
+def test_one_function_may_fail_while_another_is_estimated():
+    data = simulate(Planted(morphology=0.4, genes=20), seed=0)
+    data = replace(data, function=data.function.assign(function_flat=1.0))
+    found = ask(data, FAST.model_copy(update={"permutations": 0}))
+    assert by_model(found, "function_flat")["r2"].isna().all()
+    assert by_model(found)["r2"].notna().any()
+
+
+def test_two_fields_are_not_estimable():
+    data = simulate(Planted(genes=10, fields=2, cells_per_field=40), seed=0)
+    assert "only 2 groups by sample and fov" in by_model(ask(data)).loc["expression", "note"]
+
+
+def test_without_counts_shape_is_still_judged():
+    data = replace(simulate(Planted(morphology=0.4, genes=10), seed=0), counts=None, genes=pd.Index([]))
+    rows = by_model(ask(data, FAST.model_copy(update={"permutations": 0})))
+    assert rows.loc["morphology", "r2"] > 0.1
+    assert rows.loc["both", "note"] == "not estimable: needs counts and morphology or an embedding"
+
+
+def test_an_angle_is_judged_by_its_error():
+    data = simulate(Planted(genes=10), seed=0)
+    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, len(data.obs))
+    shape = data.morphology.assign(
+        morphology_c=np.cos(angle) + 0.1 * data.morphology.iloc[:, 5], morphology_s=np.sin(angle)
+    )
+    function = pd.DataFrame({"function_t_cos": np.cos(angle), "function_t_sin": np.sin(angle)}, index=data.obs.index)
+    found = ask(replace(data, morphology=shape, function=function), FAST.model_copy(update={"permutations": 0}))
+    rows = by_model(found, "function_t")
+    assert rows.loc["morphology", "circular_error"] < 0.05
+    assert 0.2 < rows.loc["mean", "circular_error"] < 0.3
+    assert set(found.tables["genes"]["function"]) == {"function_t_cos", "function_t_sin"}
+
+
+def test_angular_error_is_in_turns():
+    quarter = np.array([[1.0, 0.0]]), np.array([[0.0, 2.0]])
+    assert angular_error(*quarter) == pytest.approx(0.25)
+
+
+def test_an_unknown_function_is_refused():
+    frame = pd.DataFrame({"function_uptake": [1.0, 2.0]})
+    with pytest.raises(UserError, match=r"prediction.functions: there is no function 'lipid'"):
+        responses_of(frame, ["lipid"])
+    with pytest.raises(UserError, match="no column 'function_"):
+        responses_of(pd.DataFrame(index=[0]), [])
+
+
+def test_an_unknown_technical_column_is_refused():
+    with pytest.raises(UserError, match=r"prediction.technical_columns: 'focus' is not a column"):
+        ask(simulate(Planted(genes=10), seed=0), Prediction(technical_columns=["focus"]))
+
+
+def test_functions_are_named_with_or_without_their_prefix():
+    frame = pd.DataFrame({"function_lipid": [1.0, 2.0], "function_dye": [0.0, 1.0]})
+    assert [r.name for r in responses_of(frame, ["lipid"])] == ["function_lipid"]
+    assert [r.name for r in responses_of(frame, ["function_dye"])] == ["function_dye"]
+
+
+def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
+    data = simulate(Planted(morphology=0.4, genes=20, cells_per_field=15, embedding=5), seed=0)
+    write_paired(data, tmp_path / "paired.h5mu")
+    clusters, markers = given_tables(data)
+    clusters.to_parquet(tmp_path / "clusters.parquet")
+    markers.to_csv(tmp_path / "markers.tsv", sep="\t", index=False)
+    tables = ("performance", "samples", "contrasts", "genes", "overlap")
+    files = {name: tmp_path / f"{name}.tsv" for name in tables}
+    pictures = {name: tmp_path / f"{name}.svg" for name in ("ladder", "scatter", "selection")}
+    settings = predict.Settings(prediction=FAST.model_copy(update={"permutations": 2}))
+    predict.main(
+        paired=tmp_path / "paired.h5mu",
+        clusters=tmp_path / "clusters.parquet",
+        markers=tmp_path / "markers.tsv",
+        **files,
+        **pictures,
+        predictions=tmp_path / "predictions.parquet",
+        report=tmp_path / "report.json",
+        settings=settings,
+        threads=1,
+    )
+    performance = read_table(files["performance"], results.PERFORMANCE).set_index("model")
+    assert performance.loc["both", "n"] == 119
+    assert np.isfinite(performance.loc[["cycle", "embedding", "both_late"], "r2"].astype(float)).all()
+    assert read_table(files["genes"], results.GENES)["is_marker"].sum() == 4
+    assert read_table(tmp_path / "predictions.parquet", results.PREDICTIONS)["model"].nunique() == 12
+    assert all(picture.read_text().startswith("<?xml") for picture in pictures.values())
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["numbers"]["function_uptake.morphology.r2"] > 0.05
+
+
+@pytest.mark.slow
+def test_a_thousand_genes_with_their_null_take_less_than_two_cores_for_90_seconds():
+    data = simulate(Planted(genes=1000, features=45, embedding=192, cells_per_field=40), seed=0)
+    started = time.process_time()
+    rows = by_model(ask(data, Prediction()))
+    assert time.process_time() - started < 180
+    assert rows.loc["both", "permutations"] == 99
+
+
+def given_tables(data: PairedData) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return tables of clusters (the first cell failed quality control) and of marker genes."""
+    n = len(data.obs)
+    rng = np.random.default_rng(0)
+    clusters = pd.DataFrame(
+        {
+            "track_id": data.obs.index,
+            "cluster": [None, *(str(i % 2) for i in range(1, n))],
+            "umap_1": 0.0,
+            "umap_2": 0.0,
+            "s_score": rng.normal(size=n),
+            "g2m_score": rng.normal(size=n),
+            "phase": "G1",
+            "total_counts": 100.0,
+            "genes_detected": 10,
+            "mitochondrial_fraction": np.nan,
+            "passes_qc": [False] + [True] * (n - 1),
+            "qc_reason": None,
+        }
+    )
+    markers = pd.DataFrame(
+        {
+            "comparison": "cluster",
+            "group": "0",
+            "gene": data.genes,
+            "auc": 0.5,
+            "log2_fold_change": 0.0,
+            "p_value": 0.5,
+            "q_value": 0.5,
+            "is_marker": [i < 4 for i in range(len(data.genes))],
+            "note": None,
+        }
+    )
+    return results.CLUSTERS.check(clusters), results.MARKERS.check(markers)

@@ -1,0 +1,169 @@
+"""Linking of points into families: invariants, motion, matching, divisions and evidence of death."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.tracking_examples import follow, objects_at
+
+from cineseq.config.track import Track
+from cineseq.tracking import assignment, divisions, ends, linking, motion
+from cineseq.tracking.scene import Scene
+from cineseq.tracking.tracker import link_objects
+from cineseq.tracking.validate import validate
+
+POINTS = st.lists(
+    st.tuples(st.integers(0, 5), st.floats(0, 199, width=32), st.floats(0, 199, width=32)), min_size=1, max_size=60
+)
+
+
+@given(POINTS)
+@settings(max_examples=25, deadline=None)
+def test_any_points_make_a_possible_lineage(points):
+    detections, tracks = follow(objects_at(points))
+    validate(detections, tracks)
+    assert len(detections) == len(points)
+    assert "death" not in set(tracks["end_kind"])
+
+
+def families(tracks: pd.DataFrame, detections: pd.DataFrame) -> set[frozenset[tuple]]:
+    place = detections[["frame", "y_px", "x_px"]].round(3).apply(tuple, axis=1)
+    return {frozenset(group) for _, group in place.groupby(detections["track_id"])}
+
+
+@given(st.integers(0, 2**31))
+@settings(max_examples=6, deadline=None)
+def test_tracks_do_not_depend_on_label_names_or_on_which_way_up_the_image_is(seed):
+    rng = np.random.default_rng(seed)
+    start = rng.uniform(20, 180, (12, 2))
+    path = start[None] + np.cumsum(rng.normal(0, 2, (8, 12, 2)), axis=0)
+    seen = rng.random((8, 12)) < 0.9
+    rows = [(t, *path[t, i]) for t in range(8) for i in range(12) if seen[t, i]]
+    detections, tracks = follow(objects_at(rows))
+    shuffled = [rows[i] for i in rng.permutation(len(rows))]
+    _, tracks_2 = follow(objects_at(shuffled))
+    columns = ["track_id", "start_frame", "end_frame", "start_y_px", "end_kind", "parent_id"]
+    pd.testing.assert_frame_equal(tracks[columns], tracks_2[columns])
+    flipped = [(t, 199 - y, x) for t, y, x in rows]
+    detections_3, tracks_3 = follow(objects_at(flipped))
+    detections_3["y_px"] = 199 - detections_3["y_px"]
+    assert families(tracks, detections) == families(tracks_3, detections_3)
+    assert sorted(tracks["end_kind"]) == sorted(tracks_3["end_kind"])
+    assert tracks["parent_id"].notna().sum() == tracks_3["parent_id"].notna().sum()
+
+
+@given(st.integers(0, 2**31), st.integers(1, 6), st.integers(1, 6))
+@settings(max_examples=60, deadline=None)
+def test_sparse_and_dense_matching_agree(seed, n, m):
+    rng = np.random.default_rng(seed)
+    rows, cols = np.nonzero(rng.random((n, m)) < 0.7)
+    costs = rng.uniform(0, 1.5, len(rows))
+    table = {(r, c): v for r, c, v in zip(rows, cols, costs, strict=True)}
+
+    def total(pairs: tuple[np.ndarray, np.ndarray]) -> float:
+        return sum(table[p] - 1.0 for p in zip(*pairs, strict=True))
+
+    dense = assignment.match(rows, cols, costs, (n, m), 1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assignment, "DENSE_ENTRIES", 0)
+        sparse = assignment.match(rows, cols, costs, (n, m), 1.0)
+    assert total(dense) == pytest.approx(total(sparse))
+    for pairs in (dense, sparse):
+        assert len(set(pairs[0].tolist())) == len(set(pairs[1].tolist())) == len(pairs[0])
+
+
+def moving_lattice(step: np.ndarray, frames: int = 6) -> list[tuple[int, float, float]]:
+    yy, xx = np.mgrid[30:170:20, 30:170:20]
+    grid = np.c_[yy.ravel(), xx.ravel()] + np.random.default_rng(1).normal(0, 2, (yy.size, 2))
+    return [(t, *(p + t * step)) for t in range(frames) for p in grid]
+
+
+def test_drift_larger_than_half_the_spacing_is_followed():
+    rows = moving_lattice(np.array([11.0, 7.0]))
+    assert len(follow(objects_at(rows, 400))[1]) == 49
+    assert len(follow(objects_at(rows, 400), motion="none", max_gap=0)[1]) > 49
+
+
+def test_motion_model_is_none_for_cells_that_wander():
+    rng = np.random.default_rng(3)
+    start = rng.uniform(0, 1000, (80, 2))
+    path = start[None] + np.cumsum(rng.normal(0, 3, (10, 80, 2)), axis=0)
+    points = path.reshape(-1, 2)
+    rows = motion.by_frame(np.repeat(np.arange(10), 80), 10)
+    assert motion.estimate(points, rows, "auto").kind == "none"
+
+
+def test_search_range_grows_with_the_steps_and_stops_at_the_neighbours():
+    rng = np.random.default_rng(5)
+    start = np.c_[np.repeat(np.arange(10), 10), np.tile(np.arange(10), 10)] * 50.0
+    rows = motion.by_frame(np.repeat(np.arange(2), 100), 2)
+    found = []
+    for step in (1.0, 3.0, 60.0):
+        points = np.r_[start, start + rng.normal(0, step, start.shape)]
+        calm = motion.Motion("none", np.zeros_like(points), step, 50.0)
+        found.append(linking.search_range(points, rows, calm, 10.0))
+    assert found[0] == pytest.approx(7.5)
+    assert 15 < found[1] < 35
+    assert found[2] == pytest.approx(50)
+
+
+def test_dense_points_never_raise_and_are_linked():
+    rng = np.random.default_rng(2)
+    start = rng.uniform(0, 8 * np.sqrt(600), (600, 2))
+    rows = [(t, *p) for t in range(4) for p in start + rng.normal(0, 0.5, start.shape)]
+    detections, tracks = follow(objects_at(rows, 200, area=20.0), search_range_px=20)
+    assert len(detections) == 2400
+    assert (tracks["frames"] == 4).mean() > 0.95
+
+
+def test_the_best_set_of_divisions_is_not_the_greedy_one():
+    # the cheapest hypothesis shares a daughter with each of two others that together are worth more
+    found = pd.DataFrame(
+        {"mother": [0, 1, 2], "first": [3, 3, 4], "second": [4, 5, 6], "continues": False, "cost": [0.5, 0.6, 0.6]}
+    )
+    assert divisions.choose(found, 1.6)["mother"].tolist() == [1, 2]
+    assert divisions.choose(found.iloc[:1], 1.6)["mother"].tolist() == [0]
+    assert divisions.choose(found, 0.4).empty
+
+
+def test_no_division_crosses_a_wall():
+    rows = [(t, 50.0, 50.0) for t in range(3)] + [(t, 50.0, 50.0 + s) for t in range(3, 6) for s in (-6.0, 6.0)]
+    objects = objects_at(rows)
+    free = link_objects(objects, np.full(9, -1), Track())
+    assert len(free.families.parent) == 2
+    room = np.where(objects.table["x_px"] > 52, 1, 0)
+    assert link_objects(objects, room, Track()).families.parent == {}
+
+
+def test_overlap_decides_between_equally_near_cells():
+    table = objects_at([(0, 50.0, 50.0), (0, 50.0, 60.0), (1, 50.0, 55.0)]).table
+    calm = motion.Motion("none", np.zeros((3, 2)), 0.0, 10.0)
+    for source in (0, 1):
+        discounts = pd.DataFrame({"source": [source], "target": [2], "discount": [0.9]})
+        tracklet = linking.link(Scene(table, 2, calm, 8.0, np.full(3, -1), discounts))
+        assert tracklet[2] == tracklet[source]
+
+
+def test_short_tracks_show_no_evidence_of_death():
+    table = objects_at([(t, 50.0, 50.0) for t in range(4)]).table
+    table["area_px"] = [100.0, 100.0, 20.0, 10.0]
+    assert ends.last_changes(table, np.ones(4, int)).isna().all(axis=None)
+    assert ends.death_probability(table, np.ones(4, int))[0] < 0.5
+
+
+def test_bright_round_cells_do_not_all_die():
+    table = objects_at([(t, 50.0, 50.0) for t in range(10)]).table.assign(brightness=5.0, eccentricity=0.0)
+    assert ends.death_probability(table, np.ones(10, int))[0] < 0.3
+
+
+def test_a_daughter_that_lies_on_another_cell_costs_more():
+    table = objects_at([(0, 50.0, 50.0), (0, 50.0, 70.0), (1, 50.0, 44.0), (1, 50.0, 56.0)]).table
+    calm = motion.Motion("none", np.zeros((4, 2)), 0.0, 20.0)
+    costs = []
+    for source in (0, 1):
+        shared = pd.DataFrame({"source": [source], "target": [3], "discount": [0.8]})
+        scene = Scene(table, 2, calm, 3.0, np.full(4, -1), shared)
+        found = divisions.hypotheses(scene, np.arange(4))
+        costs.append(divisions.costs(found[found["mother"] == 0])[0])
+    assert costs[1] - costs[0] == pytest.approx(0.8)
