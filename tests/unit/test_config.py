@@ -65,6 +65,10 @@ def complaints(raw: Any) -> list[str]:
             {"function": {"scores": [{"name": "fat", "channel": "lipid"}]}},
             "function.scores: channel 'lipid' of 'fat' is not in channels.function",
         ),
+        (
+            {"channels": {"names": ["nuclear", "lipid"]}, "segment": {"channels": ["nucleus"]}},
+            "segment.channels: 'nucleus' is not among channels.names, did you mean 'nuclear'?",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(raw: dict, complaint: str) -> None:

@@ -166,10 +166,10 @@ def test_an_unresolved_difference_of_modalities_is_said_to_be_unresolved():
 
 def test_notes_become_the_reason_why_nothing_can_be_estimated():
     nothing = performance([np.nan] * 3, [np.nan] * 3, note="fewer cells than folds")
-    found = by_id(Evidence(performance=nothing, states=states([np.nan], [np.nan], note="2 families only")))
+    found = by_id(Evidence(performance=nothing, states=states([np.nan], [np.nan], note="not estimable: too few")))
     assert found["function_genes"].answer == "Not estimable because fewer cells than folds."
     assert found["modalities"].answer == "Not estimable because fewer cells than folds."
-    assert found["sisters"].answer == "Not estimable because 2 families only."
+    assert found["sisters"].answer == "Not estimable because too few."
 
 
 def test_many_functions_are_judged_by_their_q_value():

@@ -78,6 +78,25 @@ class Config(Section):
                 raise ValueError(msg)
         return self
 
+    @model_validator(mode="after")
+    def _channels_are_named(self) -> "Config":
+        """Refuse a channel that is not among the names given."""
+        names = self.channels.names
+        uses = {
+            "channels.function": self.channels.function,
+            "segment.channels": self.segment.channels,
+            "morphology.channels": self.morphology.channels,
+            "embed.channels": self.embed.channels,
+        }
+        for place, used in uses.items():
+            for name in used or () if names else ():
+                if name not in names:
+                    near = get_close_matches(name, names, n=1)
+                    hint = f"did you mean '{near[0]}'?" if near else f"they are {', '.join(names)}"
+                    msg = f"{place}: '{name}' is not among channels.names, {hint}"
+                    raise ValueError(msg)
+        return self
+
 
 def load(raw: dict[str, Any]) -> Config:
     """Validate a configuration.

@@ -62,7 +62,8 @@ def answer_all(evidence: Evidence) -> list[Answer]:
 
 
 def _not_estimable(reason: str) -> tuple[str, Verdict, dict[str, Any]]:
-    return f"Not estimable because {reason.rstrip('.')}.", "not_estimable", {}
+    reason = reason.removeprefix("not estimable: ").rstrip(".")
+    return f"Not estimable because {reason}.", "not_estimable", {}
 
 
 def _note(row: pd.Series, otherwise: str) -> str:
