@@ -41,6 +41,12 @@ def test_ome_tiff_gives_names_and_scales(tmp_path, movie):
         np.testing.assert_array_equal(all_planes(source), movie)
 
 
+def test_ome_channel_names_stay_text(tmp_path, movie):
+    path = write_ome(tmp_path / "a.ome.tif", movie, Channel={"Name": ["01", "1e3"]})
+    with open_source([path]) as source:
+        assert source.info.names == ("01", "1e3")
+
+
 def test_ome_tiff_in_another_axis_order(tmp_path, movie):
     path = write_ome(tmp_path / "a.ome.tif", movie.swapaxes(0, 1), axes="CTYX")
     with open_source([path]) as source:

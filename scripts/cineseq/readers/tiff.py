@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -143,7 +144,8 @@ def _info(tiff: tifffile.TiffFile, sizes: dict[str, int], layout: _Layout) -> So
     channels = layout.interleaved or (sizes[layout.channel] if layout.channel else 1)
     pages = sizes[layout.time] if layout.time else 1
     if tiff.is_ome:
-        names, size, minutes = _ome(tifffile.xml2dict(tiff.ome_metadata)["OME"])
+        names = _ome_names(tiff.ome_metadata)
+        size, minutes = _ome_scales(tifffile.xml2dict(tiff.ome_metadata)["OME"])
     elif tiff.is_imagej:
         names, size, minutes = _imagej(tiff)
     else:
@@ -160,14 +162,19 @@ def _info(tiff: tifffile.TiffFile, sizes: dict[str, int], layout: _Layout) -> So
     )
 
 
-def _ome(ome: dict[str, Any]) -> tuple[tuple[str, ...], float | None, float | None]:
-    """Return channel names, pixel size (um) and frame interval (min) of the first image."""
+def _ome_names(metadata: str) -> tuple[str, ...]:
+    """Return the channel names of the first image as they are written; ``xml2dict`` would make a number of "01"."""
+    image = ET.fromstring(metadata).find("{*}Image")  # noqa: S314 - tifffile has parsed this very text before
+    channels = [] if image is None else image.iterfind("{*}Pixels/{*}Channel")
+    return tuple(channel.attrib["Name"] for channel in channels if "Name" in channel.attrib)
+
+
+def _ome_scales(ome: dict[str, Any]) -> tuple[float | None, float | None]:
+    """Return pixel size (um) and frame interval (min) of the first image."""
     pixels = _first(ome["Image"])["Pixels"]
-    channels = _all(pixels.get("Channel"))
-    names = tuple(str(c["Name"]) for c in channels if "Name" in c)
     size = scaled(pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "um"), MICROMETRES)
     minutes = scaled(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), MINUTES)
-    return names, size, _minutes_of_planes(pixels) if minutes is None else minutes
+    return size, _minutes_of_planes(pixels) if minutes is None else minutes
 
 
 def _minutes_of_planes(pixels: dict[str, Any]) -> float | None:
