@@ -78,7 +78,7 @@ def expected_profiles(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simula
     """
     phase = cells["phase"].to_numpy()
     states = float(settings.plants("clusters"))
-    drivers = {
+    signals = {
         "module": cells["module"].to_numpy(),
         "state_a": states * (cells["state"] == "A"),
         "state_b": states * (cells["state"] == "B"),
@@ -87,8 +87,8 @@ def expected_profiles(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simula
         "g2m_phase": 1 / (1 + np.exp(-(phase - 0.80) / 0.04)),
     }
     level = genes["base"].to_numpy() + field_shifts(cells, genes, settings, seed)
-    for name, driver in drivers.items():
-        level = level + np.outer(driver, genes[name])
+    for name, signal in signals.items():
+        level = level + np.outer(signal, genes[name])
     profile = np.exp(level)
     return profile / profile.sum(1, keepdims=True)
 
