@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -10,27 +11,46 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from cineseq.machine import process_space
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` and rename it to ``path`` on success.
 
-    The temporary name is unique to the process, so that a killed run's orphan cannot write into its successor's
-    file. It keeps the suffixes of ``path``, because many writers choose their format by them. Works for files and
-    folders; on any error the temporary is removed and ``path`` is left as it was.
+    The temporary name says which process of which machine it belongs to, so that a killed run's orphan cannot write
+    into its successor's file. It keeps the suffixes of ``path``, because many writers choose their format by them.
+    Works for files and folders; on any error the temporary is removed and ``path`` is left as it was. Temporaries of
+    ``path`` that processes of this machine left when they were killed are removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}-{uuid.uuid4().hex[:8]}-{path.name}")
+    for orphan in _orphans(path):
+        _remove(orphan)
+    temporary = path.with_name(f".{process_space()}-{os.getpid()}-{uuid.uuid4().hex[:8]}-{path.name}")
     try:
         yield temporary
         if path.is_dir() and temporary.exists():
             shutil.rmtree(path)
         temporary.replace(path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _orphans(path: Path) -> list[Path]:
+    """Return temporaries of ``path`` whose process is dead; of another machine's processes nothing is known."""
+    pattern = re.compile(rf"\.{process_space()}-(\d+)-[0-9a-f]{{8}}-{re.escape(path.name)}")
+    named = ((entry, pattern.fullmatch(entry.name)) for entry in path.parent.iterdir())
+    return [entry for entry, found in named if found and not psutil.pid_exists(int(found[1]))]
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or folder, which another process may be removing too."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_text(text: str, path: Path) -> None:

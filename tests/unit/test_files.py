@@ -1,6 +1,8 @@
 """Files are replaced whole or not at all."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cineseq.files import replacing, sha256, write_json, write_text
+from cineseq.machine import process_space
 
 
 class InterruptionError(Exception):
@@ -93,6 +96,38 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
             second.write_text("second")
         assert path.read_text() == "second"
     assert path.read_text() == "first"
+
+
+def dead_process() -> int:
+    """Return the id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
+    orphan = tmp_path / f".{process_space()}-{dead_process()}-0123abcd-a.txt"
+    folder = tmp_path / f".{process_space()}-{dead_process()}-0123abce-a.txt"
+    orphan.touch()
+    folder.mkdir()
+    (folder / "half").touch()
+    write_text("new", tmp_path / "a.txt")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_may_be_in_use_is_left(tmp_path: Path) -> None:
+    dead = dead_process()
+    kept = [
+        f".{process_space()}-{os.getppid()}-0123abcd-a.txt",
+        f".ffffffff-{dead}-0123abcd-a.txt",
+        f".{process_space()}-{dead}-0123abcd-b-a.txt",
+        f".{process_space()}-{dead}-0123abcd-a.txt.gz",
+        f"{process_space()}-{dead}-0123abcd-a.txt",
+    ]
+    for name in kept:
+        (tmp_path / name).touch()
+    write_text("new", tmp_path / "a.txt")
+    assert {p.name for p in tmp_path.iterdir()} == {"a.txt", *kept}
 
 
 def test_json_is_sorted_and_finite(tmp_path: Path) -> None:
