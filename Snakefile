@@ -16,6 +16,10 @@ if not workflow.configfiles:
 include: "rules/common.smk"
 
 
+onstart:
+    note_machine(Path.cwd())  # so that a lock that a killed run leaves can be told from another machine's
+
+
 pathvars:
     results=f"results/{STUDY.run}",
     logs=f"results/{STUDY.run}/logs",

@@ -2,6 +2,7 @@
 
 from cineseq.code import fingerprint as code
 from cineseq.errors import UserError
+from cineseq.machine import note_machine
 from cineseq.study import open_study
 from cineseq.targets import all_files, files_if_possible, files_of_target, step_reports
 from snakemake.exceptions import WorkflowError

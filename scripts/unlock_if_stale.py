@@ -1,7 +1,8 @@
 """Clear the lock that a killed Snakemake left in this folder, and only that.
 
-Snakemake's lock does not say who holds it. It is stale when no live process that runs Snakemake, or one of its jobs,
-has this folder as its working directory.
+Snakemake's lock does not say who holds it. It is stale when the last run began on this machine (each run notes where it
+begins) and no live process that runs Snakemake, or one of its jobs, has this folder as its working directory. The
+processes of other machines cannot be seen from here, so a lock that may be theirs stays.
 """
 
 import logging
@@ -10,6 +11,8 @@ import sys
 from pathlib import Path
 
 import psutil
+
+from cineseq.machine import noted_machine, process_space
 
 logger = logging.getLogger("unlock")
 
@@ -27,13 +30,21 @@ def holders(folder: Path) -> list[int]:
 
 
 def main(folder: Path) -> None:
-    """Unlock ``folder`` when a lock is there and nothing alive holds it."""
+    """Unlock ``folder`` when a lock is there that a run of this machine made, and nothing alive holds it."""
     locks = folder / ".snakemake" / "locks"
     if not locks.is_dir() or not any(locks.iterdir()):
         return
     alive = holders(folder)
     if alive:
         logger.warning("Snakemake is at work here (process %s); its lock stays.", ", ".join(map(str, alive)))
+        return
+    space, machine = noted_machine(folder)
+    if space != process_space():
+        logger.warning(
+            "The lock here may be of a run on %s, whose processes cannot be seen from this one, so it stays; "
+            "when no run is alive there, clear it with 'snakemake --unlock'.",
+            machine or "an unknown machine",
+        )
         return
     logger.info("Clearing the lock of a run that was killed.")
     subprocess.run([sys.executable, "-m", "snakemake", "--unlock", "--quiet", "all"], cwd=folder, check=True)

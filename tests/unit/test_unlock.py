@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cineseq.machine import STARTED_ON, note_machine
 from unlock_if_stale import holders, main
 
 SLEEP = "import time; time.sleep(60)"
@@ -16,11 +17,12 @@ SLEEP = "import time; time.sleep(60)"
 
 @pytest.fixture
 def locked(tmp_path: Path) -> Path:
-    """Return a folder with a workflow and the lock of a killed run."""
+    """Return a folder with a workflow and the lock of a run of this machine that was killed."""
     (tmp_path / "Snakefile").write_text("rule all:\n    output: 'a.txt'\n    shell: 'touch {output}'\n")
     locks = tmp_path / ".snakemake" / "locks"
     locks.mkdir(parents=True)
     (locks / "0.output.lock").write_text(f"{tmp_path / 'a.txt'}\n")
+    note_machine(tmp_path)
     return tmp_path
 
 
@@ -59,6 +61,20 @@ def test_the_lock_of_a_living_run_stays(locked: Path, start, caplog: pytest.LogC
     main(locked)
     assert locks(locked) == ["0.output.lock"]
     assert caplog.messages == [f"Snakemake is at work here (process {process.pid}); its lock stays."]
+
+
+def test_the_lock_of_another_machine_stays(locked: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (locked / STARTED_ON).write_text("00000000 node7\n")
+    main(locked)
+    assert locks(locked) == ["0.output.lock"]
+    assert "may be of a run on node7, whose processes cannot be seen" in caplog.messages[0]
+
+
+def test_a_lock_of_nobody_knows_which_machine_stays(locked: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (locked / STARTED_ON).unlink()
+    main(locked)
+    assert locks(locked) == ["0.output.lock"]
+    assert "may be of a run on an unknown machine" in caplog.messages[0]
 
 
 def test_a_living_run_is_found_through_a_link(locked: Path, start, tmp_path_factory: pytest.TempPathFactory) -> None:
