@@ -120,6 +120,7 @@ SAMPLE_PERFORMANCE = Table(
         Column("sample", "text", "Sample"),
         _count("n", "Cells"),
         _number("r2", "Out-of-fold R2 within the sample, against the training mean"),
+        _NOTE,
     ),
 )
 MODEL_CONTRASTS = Table(

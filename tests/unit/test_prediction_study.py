@@ -90,6 +90,19 @@ def test_missing_values_leave_cells_out():
     assert np.isnan(rows.loc["morphology", "p_value"])
 
 
+def test_a_sample_of_few_cells_says_why_it_has_no_r2():
+    data = simulate(Planted(morphology=0.4, genes=20), seed=0)
+    sample = data.obs["sample"]
+    few = (sample == sample.iloc[0]) & (sample.groupby(sample).cumcount() % 20 > 0)
+    found = ask(replace(data, function=data.function.mask(few)), FAST.model_copy(update={"permutations": 0}))
+    rows = found.tables["samples"].set_index(["model", "sample"]).loc["morphology"]
+    assert rows.loc[sample.iloc[0], "note"] == f"not estimable: {rows.loc[sample.iloc[0], 'n']} of at least 5 cells"
+    assert np.isnan(rows.loc[sample.iloc[0], "r2"])
+    others = rows.drop(index=sample.iloc[0])
+    assert others["r2"].notna().all()
+    assert others["note"].isna().all()
+
+
 @pytest.mark.parametrize(
     ("values", "reason"),
     [

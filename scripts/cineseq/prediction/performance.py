@@ -130,18 +130,24 @@ def contrast_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame:
 
 
 def sample_rows(ladder: Ladder) -> pd.DataFrame:
-    """Return the R2 of every model sample by sample, against the training mean; NaN below five cells."""
+    """Return the R2 of every model sample by sample, against the training mean; NaN, and why, where it has none."""
     baseline = ladder.cells.values - ladder.baseline()
     rows = []
     for name, predicted in ladder.estimated().items():
         residual = ladder.cells.values - predicted
         for sample in pd.unique(ladder.samples):
             own = ladder.samples == sample
-            enough = own.sum() >= FEWEST_CELLS
-            value = r2(residual[own].ravel(), baseline[own].ravel()) if enough else np.nan
+            value, note = _of_sample(residual[own].ravel(), baseline[own].ravel(), int(own.sum()))
             row = {"function": ladder.response.name, "model": name, "sample": sample, "n": int(own.sum())}
-            rows.append(row | {"r2": value})
+            rows.append(row | {"r2": value, "note": note})
     return pd.DataFrame(rows)
+
+
+def _of_sample(residual: np.ndarray, baseline: np.ndarray, cells: int) -> tuple[float, str | None]:
+    if cells < FEWEST_CELLS:
+        return np.nan, f"not estimable: {cells} of at least {FEWEST_CELLS} cells"
+    value = float(r2(residual, baseline))
+    return value, None if np.isfinite(value) else "not estimable: every cell has the value of the training mean"
 
 
 def prediction_rows(ladder: Ladder) -> pd.DataFrame:
