@@ -16,8 +16,9 @@ if not workflow.configfiles:
 include: "rules/common.smk"
 
 
+# So that a lock that a killed run leaves can be told from another machine's.
 onstart:
-    note_machine(Path.cwd())  # so that a lock that a killed run leaves can be told from another machine's
+    note_machine(Path.cwd())
 
 
 pathvars:
