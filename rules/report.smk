@@ -88,6 +88,7 @@ rule render_report:
     params:
         settings=settings(
             "report",
+            "prediction",
             "channels",
             "inputs",
             "cells",

@@ -13,12 +13,14 @@ from pathlib import Path
 from cineseq.config.base import Section
 from cineseq.config.inputs import Channels, Inputs
 from cineseq.config.pairing import Cells
+from cineseq.config.prediction import Prediction
 from cineseq.config.report import Report
 from cineseq.files import write_json, write_text
-from cineseq.report.answers import answer_all
+from cineseq.report.answers import Answer, answer_all
 from cineseq.report.dictionary import write_dictionary
-from cineseq.report.evidence import read_evidence
+from cineseq.report.evidence import TABLES, read_evidence
 from cineseq.report.fields import read_quality
+from cineseq.report.figures import FIGURES
 from cineseq.report.page import PageInputs, render_page
 from cineseq.report.steps import read_step_report
 from cineseq.step import run as run_step
@@ -32,6 +34,7 @@ class Settings(Section):
     run: str = "run"
     simulated: bool = False
     report: Report = Report()
+    prediction: Prediction = Prediction()
     channels: Channels = Channels()
     inputs: Inputs = Inputs()
     cells: Cells = Cells()
@@ -76,66 +79,35 @@ def main(
     settings: Settings,
 ) -> None:
     """Render the report."""
-    tables = {
-        "cells": cells,
-        "pairs": pairs,
-        "clusters": clusters,
-        "function_by_cluster": function_by_cluster,
-        "markers": markers,
-        "performance": performance,
-        "samples": samples,
-        "contrasts": contrasts,
-        "genes": genes,
-        "overlap": overlap,
-        "concordance": concordance,
-        "times": times,
-        "states": states,
-        "power": power,
-        "warnings": warnings,
-        "crossmodal_genes": crossmodal_genes,
-        "crossmodal_features": crossmodal_features,
-        "crossmodal_summary": crossmodal_summary,
-    }
-    figures = {
-        "umap": umap,
-        "counts_quality": counts_quality,
-        "markers_figure": markers_figure,
-        "ladder": ladder,
-        "scatter": scatter,
-        "selection": selection,
-        "trees": trees,
-        "forest": forest,
-        "variance": variance,
-    }
-    record = json.loads(provenance.read_text(encoding="utf-8")) if provenance else {}
-    selected = record.get("config", {}).get("prediction", {}).get("selected_frequency", 0.6)
-    evidence = read_evidence(tables, selected)
-    said = answer_all(evidence)
+    files = {name: path for name, path in locals().items() if isinstance(path, Path)}
+    tables = {name: files[name] for name in ("cells", *TABLES) if name in files}
+    evidence = read_evidence(tables, settings.prediction.selected_frequency)
+    said = answer_all(evidence, settings.report.caveats)
     page = PageInputs(
-        run=settings.run,
-        simulated=settings.simulated,
-        report=settings.report,
-        channels=settings.channels,
-        inputs=settings.inputs,
-        cells=settings.cells,
+        **{name: getattr(settings, name) for name in ("run", "simulated", "report", "channels", "inputs", "cells")},
         evidence=evidence,
         answers=said,
         steps=[read_step_report(path) for path in step_reports],
         quality=read_quality(quality),
         pictures=pictures,
-        tables={name: path for name, path in tables.items() if path},
-        figures={name: path for name, path in figures.items() if path},
-        provenance=record,
+        tables=tables,
+        figures={name: files[name] for name in FIGURES if name in files},
+        provenance=json.loads(provenance.read_text(encoding="utf-8")) if provenance else {},
         html=html,
         dictionary=dictionary,
     )
     text = render_page(page)
-    for answer in said:
-        logger.info("%s %s", answer.question, answer.answer)
-    logger.info("The page has %.1f MB.", len(text.encode()) / 1e6)
+    log_answers(said, text)
     write_dictionary(dictionary)
     write_json({"answers": [asdict(answer) for answer in said], "report": str(html)}, answers)
     write_text(text, html)
+
+
+def log_answers(said: list[Answer], text: str) -> None:
+    """Log every answer, and how large the page is."""
+    for answer in said:
+        logger.info("%s %s", answer.question, answer.answer)
+    logger.info("The page has %.1f MB.", len(text.encode()) / 1e6)
 
 
 if __name__ == "__main__":

@@ -219,6 +219,14 @@ def notices(**changes) -> str:
     return " ".join(f"[{n.level}] {n.text}" for n in all_notices(**(given | {"warnings": None} | changes)))
 
 
+def test_caveats_stand_by_the_answers_about_prediction(tmp_path):
+    page, content = render(tmp_path, settings={"report": {"caveats": ["Genes were chosen on these <cells>."]}})
+    told = {a["id"]: a["caveats"] for a in content["answers"]}
+    said = ["Genes were chosen on these <cells>."]
+    assert told == {"function_genes": said, "modalities": said, "clusters": [], "sisters": [], "crossmodal": []}
+    assert page.count("<b>Note.</b> Genes were chosen on these &lt;cells&gt;.") == 2
+
+
 def test_notices_say_what_a_reader_must_know():
     assert notices() == ""
     assert "[warning] The pixel size of some or all images is unknown" in notices(pixel_sizes={None, 0.5})

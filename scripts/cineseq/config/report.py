@@ -1,5 +1,7 @@
 """What the report page shows."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from cineseq.config.base import Section
@@ -8,6 +10,11 @@ from cineseq.config.base import Section
 class Report(Section):
     """How much the report page shows; the page stays under 20 MB whatever is asked."""
 
+    caveats: list[Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=list,
+        description="Sentences shown by the answers about prediction: what a reader must know of these data, such as "
+        "that their genes were chosen on these very cells.",
+    )
     title: str = Field("", description="Title of the page; empty takes the name of the run.")
     fields_shown: int = Field(
         6, ge=2, le=24, description="Fields of view shown with a picture: half of them typical, half of them the worst."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,6 +26,8 @@ from cineseq.report.words import (
 from cineseq.statistics.fdr import benjamini_hochberg
 
 ALPHA = 0.05
+OF_PREDICTION = ("function_genes", "modalities")
+"""Questions whose answers rest on predictions of function."""
 WEAK_R2 = 0.1
 WEAK_SHARE = 0.05
 GENES_NAMED = 5
@@ -35,17 +37,18 @@ Verdict = Literal["shown", "weak", "not_shown", "not_estimable"]
 
 @dataclass(frozen=True)
 class Answer:
-    """One question with its answer, the numbers behind it and a verdict."""
+    """One question with its answer, the numbers behind it, a verdict, and what its data cannot show."""
 
     id: str
     question: str
     answer: str
     verdict: Verdict
     numbers: dict[str, Any] = field(default_factory=dict)
+    caveats: tuple[str, ...] = ()
 
 
-def answer_all(evidence: Evidence) -> list[Answer]:
-    """Answer the five questions, in the order of the page."""
+def answer_all(evidence: Evidence, caveats: Sequence[str] = ()) -> list[Answer]:
+    """Answer the five questions, in the order of the page; ``caveats`` stand by the answers about prediction."""
     asked: tuple[tuple[str, str, Callable[[Evidence], tuple[str, Verdict, dict[str, Any]]]], ...] = (
         ("function_genes", "What goes with function?", function_genes),
         ("clusters", "Do the clusters show it?", clusters),
@@ -57,7 +60,8 @@ def answer_all(evidence: Evidence) -> list[Answer]:
     for name, question, answer in asked:
         sentence, verdict, numbers = answer(evidence)
         numbers = {key: clean(value) if not isinstance(value, list) else value for key, value in numbers.items()}
-        answers.append(Answer(name, question, sentence, verdict, numbers))
+        limits = tuple(caveats) if name in OF_PREDICTION else ()
+        answers.append(Answer(name, question, sentence, verdict, numbers, limits))
     return answers
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from cineseq import contracts, results
+from cineseq.config.prediction import Prediction
 from cineseq.tables import Table, read_table
 
 CELL_COLUMNS = ("track_id", "sample", "fov", "condition", "replicate", "generation", "founder_id", "end_kind", "fate")
@@ -39,7 +40,7 @@ class Evidence:
     crossmodal_genes: pd.DataFrame | None = None
     crossmodal_features: pd.DataFrame | None = None
     crossmodal_summary: pd.DataFrame | None = None
-    selected_frequency: float = 0.6
+    selected_frequency: float = Prediction().selected_frequency
 
 
 TABLES: dict[str, Table] = {
@@ -63,7 +64,7 @@ TABLES: dict[str, Table] = {
 }
 
 
-def read_evidence(files: dict[str, Path | None], selected_frequency: float = 0.6) -> Evidence:
+def read_evidence(files: dict[str, Path | None], selected_frequency: float) -> Evidence:
     """Read the tables that are there.
 
     Parameters
