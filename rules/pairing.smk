@@ -34,6 +34,7 @@ if STUDY.start == "images":
         """Match cells to compartments and barcodes to compartments; unknown stays unknown."""
         input:
             cells="<results>/study/cells.parquet",
+            labels=of_fields("masks.ome.tif"),
             compartments=given_to_samples("compartments"),
             barcodes=given_to_samples("barcodes"),
             counts=given_to_samples("counts"),
@@ -51,7 +52,11 @@ if STUDY.start == "images":
             mem_mb=lambda wildcards, attempt: 2000 * attempt,
             runtime=60,
         params:
-            settings=settings("pairing", "inputs", samples=STUDY.count_samples),
+            settings=settings(
+                "pairing",
+                samples=STUDY.count_samples,
+                fields=[{"sample": e.sample, "fov": e.fov} for e in STUDY.entries],
+            ),
             _code=code("match_barcodes.py"),
         script:
             "../scripts/match_barcodes.py"

@@ -1,8 +1,9 @@
 """Pair live cells with sequenced barcodes through the compartments that hold both.
 
-In: the cells of the study, maps of compartments, tables of barcodes, and (where there are any) the counts, whose
-barcodes may be misread by a letter. Out: one row per live cell and per barcode without one, with a status
-(``singlet``, ``multi_cell``, ``multi_barcode``, ``ambiguous``, ``no_barcode``, ``no_cell``); only singlets are used.
+In: the cells of the study, the masks of its fields (for their pixel size), maps of compartments, tables of barcodes,
+and (where there are any) the counts, whose barcodes may be misread by a letter. Out: one row per live cell and per
+barcode without one, with a status (``singlet``, ``multi_cell``, ``multi_barcode``, ``ambiguous``, ``no_barcode``,
+``no_cell``); only singlets are used.
 """
 
 import logging
@@ -10,14 +11,14 @@ from pathlib import Path
 
 from pydantic import Field
 
-from cineseq.config.base import Section
-from cineseq.config.inputs import Inputs
+from cineseq.config.base import FieldOfView, Section
 from cineseq.config.pairing import Pairing
 from cineseq.contracts import CELLS, PAIRS
 from cineseq.files import write_json
 from cineseq.pairing.barcodes import sequenced_only
 from cineseq.pairing.maps import check_samples, read_barcode_tables, read_compartments
 from cineseq.pairing.match import match
+from cineseq.pairing.micrometres import missing_sizes, pixel_sizes, with_micrometres
 from cineseq.pairing.summary import pairs_report
 from cineseq.step import run
 from cineseq.tables import read_table, write_table
@@ -29,13 +30,14 @@ class Settings(Section):
     """What this step is told."""
 
     pairing: Pairing = Pairing()
-    inputs: Inputs = Inputs()
     samples: list[str] = Field(default_factory=list, description="Sample of each file of counts.")
+    fields: list[FieldOfView] = Field(default_factory=list, description="Field of view of each stack of masks.")
 
 
 def main(
     *,
     cells: Path,
+    labels: list[Path],
     compartments: list[Path],
     barcodes: list[Path],
     counts: list[Path],
@@ -50,10 +52,11 @@ def main(
     sequenced = sequenced_only(known, counts, settings.samples, settings.pairing)
     matched = match(imaged, where, sequenced, settings.pairing)
     said = pairs_report(matched, known=len(known), found=len(sequenced), imaged=len(imaged))
+    sizes = pixel_sizes(labels, settings.fields)
+    said["lines"] += missing_sizes(sizes)
     for line in said["lines"]:
         logger.info("%s", line)
-    pixel = settings.inputs.pixel_size_um or float("nan")
-    write_table(matched.pairs.assign(distance_um=matched.pairs["distance_px"] * pixel), pairs, PAIRS)
+    write_table(with_micrometres(matched.pairs, sizes), pairs, PAIRS)
     write_json(said, report)
 
 

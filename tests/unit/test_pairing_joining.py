@@ -10,19 +10,27 @@ from tests.unit.pairing_examples import make_barcodes, make_cells, make_compartm
 
 import match_barcodes
 import pair
+from cineseq.config.base import FieldOfView
 from cineseq.contracts import CELLS, PAIRS
 from cineseq.errors import UserError
 from cineseq.paired import read_paired
 from cineseq.pairing.joining import joined_counts, pair_cells
 from cineseq.pairing.maps import check_samples, read_barcode_tables, read_compartments
+from cineseq.pairing.micrometres import missing_sizes, pixel_sizes, with_micrometres
 from cineseq.pairing.summary import counts_by_occupancy, occupancy_report
-from cineseq.tables import write_table
+from cineseq.stacks import MovieInfo, write_labels
+from cineseq.tables import read_table, write_table
 
 GENES = [f"g{i}" for i in range(5)]
 
 
 def write_counts(path: Path, rows: dict[str, list[int]], genes: list[str] = GENES) -> Path:
     pd.DataFrame.from_dict(rows, orient="index", columns=genes).to_csv(path)
+    return path
+
+
+def write_masks(path: Path, pixel_size_um: float | None) -> Path:
+    write_labels([np.zeros((8, 8), np.uint16)], path, MovieInfo(1, 8, 8, (), pixel_size_um, None))
     return path
 
 
@@ -63,6 +71,7 @@ def experiment(tmp_path: Path) -> dict[str, Path]:
     )
     paths = {n: tmp_path / n for n in ("cells.parquet", "pairs.parquet", "paired.h5mu", "match.json", "pair.json")}
     write_table(cells, paths["cells.parquet"], CELLS)
+    paths["masks.ome.tif"] = write_masks(tmp_path / "masks.ome.tif", pixel_size_um=0.5)
     compartments = make_compartments([(0, 50 * i) for i in range(5)])
     compartments.to_csv(tmp_path / "compartments.csv", index=False)
     names = ["AAAAAAAA", "CCCCCCCC", "GGGGGGGG", "TTTTTTTT", "ACACACAC"]
@@ -76,12 +85,13 @@ def run_both(experiment: dict[str, Path]) -> None:
     folder = experiment["cells.parquet"].parent
     match_barcodes.main(
         cells=experiment["cells.parquet"],
+        labels=[experiment["masks.ome.tif"]],
         compartments=[folder / "compartments.csv"],
         barcodes=[folder / "barcodes.csv"],
         counts=[folder / "counts.csv"],
         pairs=experiment["pairs.parquet"],
         report=experiment["match.json"],
-        settings=match_barcodes.Settings(samples=["s"]),
+        settings=match_barcodes.Settings(samples=["s"], fields=[{"sample": "s", "fov": "1"}]),
     )
     pair.main(
         cells=experiment["cells.parquet"],
@@ -91,6 +101,25 @@ def run_both(experiment: dict[str, Path]) -> None:
         report=experiment["pair.json"],
         settings=pair.Settings(samples=["s"]),
     )
+
+
+def test_distances_take_the_pixel_size_of_each_field(tmp_path: Path) -> None:
+    masks = [write_masks(tmp_path / f"{n}.ome.tif", size) for n, size in (("a", 0.5), ("b", None))]
+    sizes = pixel_sizes(masks, [FieldOfView(sample="s", fov="2"), FieldOfView(sample="s", fov="1")])
+    pairs = make_pairs(["A", "C", "G"]).assign(fov=["1", "2", None], distance_px=[3.0, 4.0, np.nan])
+    found = with_micrometres(pairs, sizes)["distance_um"]
+    assert found.iloc[1] == pytest.approx(2.0)
+    assert found.iloc[[0, 2]].isna().all()
+    assert missing_sizes(sizes)[0].startswith("distance_um is missing in 1 of 2 fields of view (s/1)")
+    assert missing_sizes(sizes.iloc[:1]) == []
+
+
+def test_the_step_measures_in_micrometres(experiment: dict[str, Path]) -> None:
+    cells = read_table(experiment["cells.parquet"], CELLS)
+    write_table(cells.assign(x_px=cells["x_px"] + 3), experiment["cells.parquet"], CELLS)
+    run_both(experiment)
+    pairs = read_table(experiment["pairs.parquet"], PAIRS)
+    assert pairs.loc[pairs["status"] == "singlet", "distance_um"].to_list() == [1.5, 1.5]
 
 
 def test_from_cells_to_paired_data(experiment: dict[str, Path]) -> None:
