@@ -18,7 +18,9 @@ field_settings = STUDY.field_settings
 
 
 def given(column):
-    """Return an input function: the files that the sheet gives for a field of view."""
+    """Return an input function: the files that the sheet gives for a field of view; no function where it gives none."""
+    if not STUDY.has(column):
+        return []
 
     def files(wildcards):
         try:
@@ -53,36 +55,33 @@ def all_inputs(wildcards):
         raise WorkflowError(str(error)) from None
 
 
-def of_field(name, wanted=True):
-    """Return an input function: one product of the same field of view, or nothing where it is not wanted."""
+def of_fields(name, wanted=True):
+    """Return an input function: one product of every field of view, in the order of the sheet."""
 
-    def product(wildcards):
+    def products(wildcards):
         return (
-            [f"<results>/fov/{wildcards.sample}/{wildcards.fov}/{name}"]
+            [f"<results>/fov/{e.sample}/{e.fov}/{name}" for e in STUDY.entries]
             if wanted
             else []
         )
 
-    return product
+    return products
 
 
-def with_movie(wildcards):
-    """Return the movie of the field of view, or nothing where only masks are given."""
-    entry = STUDY.entry(wildcards.sample, wildcards.fov)
-    return (
-        [f"<results>/fov/{wildcards.sample}/{wildcards.fov}/movie.ome.tif"]
-        if entry.images
-        else []
-    )
+def true_masks(wildcards):
+    """Return the true masks of every simulated field of view, in the order of the sheet."""
+    folder = "<results>/experiment/truth/masks"
+    return [f"{folder}/{e.sample}_{e.fov}.ome.tif" for e in STUDY.entries]
 
 
-def of_fields(name, wanted=True):
-    """Return one product of every field of view, in the order of the sheet."""
-    return (
-        [f"<results>/fov/{e.sample}/{e.fov}/{name}" for e in STUDY.entries]
-        if wanted
-        else []
-    )
+def reports_of_steps(wildcards):
+    """Return the report of every step that runs in this study."""
+    return step_reports(STUDY)
+
+
+def everything(wildcards):
+    """Return the files of every target that the data allow."""
+    return all_files(STUDY)
 
 
 def movie_output(path):
@@ -93,6 +92,9 @@ def movie_output(path):
 def if_there(wanted, *paths):
     """Return the paths where they will exist in this run, else nothing."""
     return list(paths) if wanted else []
+
+
+MOVIE = if_there(STUDY.has("images"), "<results>/fov/{sample}/{fov}/movie.ome.tif")
 
 
 def target(name):

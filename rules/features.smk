@@ -9,7 +9,7 @@ rule morphology:
     """Measure size, shape, intensity and texture of every object of one field of view."""
     input:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
-        movie=with_movie,
+        movie=MOVIE,
     output:
         morphology="<results>/fov/{sample}/{fov}/morphology.parquet",
         report="<results>/reports/morphology/{sample}@{fov}.json",
@@ -93,8 +93,12 @@ rule summarise_tracks:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
         morphology="<results>/fov/{sample}/{fov}/morphology.parquet",
-        embeddings=of_field("embeddings.parquet", STUDY.embeds),
-        scores=of_field("scores.parquet", STUDY.measures_function),
+        embeddings=if_there(
+            STUDY.embeds, "<results>/fov/{sample}/{fov}/embeddings.parquet"
+        ),
+        scores=if_there(
+            STUDY.measures_function, "<results>/fov/{sample}/{fov}/scores.parquet"
+        ),
     output:
         objects="<results>/fov/{sample}/{fov}/objects.parquet",
         cells="<results>/fov/{sample}/{fov}/cells.parquet",

@@ -37,7 +37,7 @@ rule track:
     """Link the cells of one movie over time, with divisions, deaths and other ends."""
     input:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
-        movie=with_movie,
+        movie=MOVIE,
         compartments=given("compartments"),
     output:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
@@ -118,7 +118,7 @@ rule draw_field:
     """Draw masks and tracks over the frames of one field of view, and rate its quality."""
     input:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
-        movie=with_movie,
+        movie=MOVIE,
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
     output:

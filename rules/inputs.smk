@@ -33,7 +33,7 @@ rule import_masks:
     """Read the given masks of one field of view and check them."""
     input:
         masks=given("masks"),
-        movie=with_movie,
+        movie=MOVIE,
     output:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
         report="<results>/reports/import_masks/{sample}@{fov}.json",

@@ -10,7 +10,7 @@ rule write_provenance:
     input:
         sheet=STUDY.config.samples,
         inputs=all_inputs,
-        step_reports=step_reports(STUDY),
+        step_reports=reports_of_steps,
     output:
         provenance="<results>/provenance.json",
     log:
@@ -41,7 +41,7 @@ rule render_report:
     """Write the one page that people look at."""
     input:
         provenance="<results>/provenance.json",
-        step_reports=step_reports(STUDY),
+        step_reports=reports_of_steps,
         quality=of_fields("quality.json", STUDY.start == "images"),
         pictures=of_fields("overview.png", STUDY.start == "images"),
         cells=if_there(STUDY.start != "paired", "<results>/study/cells.parquet"),
@@ -107,10 +107,7 @@ rule score_truth:
         detections=of_fields("detections.parquet"),
         tracks=of_fields("tracks.parquet"),
         ctc=of_fields("ctc"),
-        true_masks=[
-            f"<results>/experiment/truth/masks/{e.sample}_{e.fov}.ome.tif"
-            for e in STUDY.entries
-        ],
+        true_masks=true_masks,
         true_tracks="<results>/experiment/truth/tracks.parquet",
         true_cells="<results>/experiment/truth/cells.parquet",
         true_genes="<results>/experiment/truth/genes.tsv",

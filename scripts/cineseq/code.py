@@ -5,6 +5,7 @@ Snakemake's own ``code`` trigger looks at times and does not see imported module
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -46,10 +47,24 @@ def fingerprint(script: str, templates: str | None = None) -> str:
 @cache
 def _module(path: Path) -> tuple[str, tuple[Path, ...]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    imports = tuple(sorted({found for node in ast.walk(tree) for found in _imported(node)}))
-    for node in ast.walk(tree):
+    imports: set[Path] = set()
+    for node in _statements(tree):
+        imports.update(_imported(node))
         _drop_docstring(node)
-    return ast.dump(tree), imports
+    return ast.dump(tree), tuple(sorted(imports))
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield a module and the statements in it at any depth; every job of a cluster waits for this.
+
+    Expressions, most of the nodes, hold neither imports nor docstrings.
+    """
+    todo: list[ast.AST] = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            todo.extend(getattr(node, block, ()))
 
 
 def _imported(node: ast.AST) -> list[Path]:

@@ -153,10 +153,11 @@ class Study:
 
     def field_settings(self, *sections: str) -> Callable[[Any], dict[str, Any]]:
         """Return a function of wildcards that adds the field of view to :meth:`settings`."""
+        shared = self.settings(*sections)
 
         def with_field(wildcards: Any) -> dict[str, Any]:
             identity = self.entry(wildcards.sample, wildcards.fov).identity
-            return self.settings(*sections, field=identity)
+            return shared | {"field": identity.model_dump(mode="json")}
 
         return with_field
 
