@@ -15,8 +15,9 @@ from scipy.spatial.distance import squareform
 from cineseq.clustering.function_share import eta_squared
 from cineseq.config.prediction import Prediction
 from cineseq.prediction.blocks import Block
-from cineseq.prediction.nets import PathGrid, path
+from cineseq.prediction.nets import PathGrid
 from cineseq.prediction.outer import workers
+from cineseq.prediction.paths import Problem, Sets
 from cineseq.prediction.transform import standardised
 from cineseq.statistics.correlation import partial_spearman
 from cineseq.statistics.fdr import benjamini_hochberg
@@ -250,12 +251,21 @@ def _first_selected(block: Block, response: np.ndarray, half: np.ndarray, most: 
     if not scaled.values.shape[1] or not own.any():
         return signs
     train = np.asfortranarray(scaled.values[half])
-    largest = np.abs(train.T @ own).max() / len(own) / RATIO
-    coefficients = path(train, own, RATIO, np.geomspace(largest, largest * GRID.smallest, GRID.alphas), GRID)
-    entered = np.where((coefficients != 0).any(axis=1), (coefficients != 0).argmax(axis=1), GRID.alphas)
-    last = coefficients[np.arange(len(entered)), np.minimum(entered, GRID.alphas - 1)]
-    order = np.lexsort((-np.abs(last), entered))[:most]
+    problem = Problem(Sets(train, [np.empty(0, dtype=int)]), [0], own, GRID.tolerance)
+    largest = np.abs(problem.products).max() / len(own) / RATIO
+    alphas = np.geomspace(largest, largest * GRID.smallest, GRID.alphas)
+    entered = np.full(train.shape[1], GRID.alphas)
+    coefficient = np.zeros(train.shape[1])
+    for piece in problem.walk(RATIO, alphas):
+        found = piece.coefficients[0] != 0
+        new = found.any(axis=1) & (entered[piece.chosen] == GRID.alphas)
+        columns, first = piece.chosen[new], found[new].argmax(axis=1)
+        entered[columns] = piece.at.start + first
+        coefficient[columns] = piece.coefficients[0][new, first]
+        if (entered < GRID.alphas).sum() >= most:
+            break
+    order = np.lexsort((-np.abs(coefficient), entered))[:most]
     order = order[entered[order] < GRID.alphas]
     positions = {name: number for number, name in enumerate(block.names)}
-    signs[[positions[scaled.names[i]] for i in order]] = np.sign(last[order])
+    signs[[positions[scaled.names[i]] for i in order]] = np.sign(coefficient[order])
     return signs

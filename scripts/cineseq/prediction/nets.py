@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import nnls
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import enet_path
 
-MOST_ITERATIONS = 2000
+from cineseq.prediction.paths import Problem, Sets
+
+# A path is left when the inner folds' error has risen above its minimum by this share of the response's variance.
+RISE = 0.02
 Split = tuple[np.ndarray, np.ndarray]
 
 
@@ -52,16 +52,6 @@ class NestedFit:
     inner: np.ndarray
 
 
-@dataclass(frozen=True)
-class _Fold:
-    """One split of centred predictors, ready for paths."""
-
-    train: np.ndarray
-    rest: np.ndarray
-    train_rows: np.ndarray
-    rest_rows: np.ndarray
-
-
 def nested_elastic_net(
     train: np.ndarray, test: np.ndarray, responses: np.ndarray, inner: list[Split], grid: PathGrid
 ) -> NestedFit:
@@ -82,12 +72,13 @@ def nested_elastic_net(
     ----------
     Zou and Hastie, J. R. Stat. Soc. B 67 (2005) 301.
     """
-    everything = np.arange(len(train))
-    folds = [_fold(train[a], train[b], a, b) for a, b in inner]
-    whole = _fold(train, test, everything, everything[:0])
+    centre = train.mean(axis=0)
+    cells = np.asfortranarray(train - centre)
+    sets = Sets(cells, [*(validation for _, validation in inner), np.empty(0, dtype=int)])
     fit = NestedFit(np.empty((len(test), responses.shape[1])), np.empty(responses.shape))
     for number, response in enumerate(responses.T):
-        fit.test[:, number], fit.inner[:, number] = _fit_one(whole, folds, response, grid)
+        columns, coefficients, fit.inner[:, number] = _fit_one(sets, response, grid)
+        fit.test[:, number] = response.mean() + (test[:, columns] - centre[columns]) @ coefficients
     return fit
 
 
@@ -127,44 +118,40 @@ def stack(parts: list[NestedFit], responses: np.ndarray) -> np.ndarray:
     return stacked
 
 
-def _fold(train: np.ndarray, rest: np.ndarray, train_rows: np.ndarray, rest_rows: np.ndarray) -> _Fold:
-    centre = train.mean(axis=0)
-    return _Fold(np.asfortranarray(train - centre), rest - centre, train_rows, rest_rows)
+def _fit_one(sets: Sets, response: np.ndarray, grid: PathGrid) -> tuple[np.ndarray, ...]:
+    """Return the columns with their coefficients, and the inner predictions of the training cells, for one response.
 
-
-def _fit_one(whole: _Fold, folds: list[_Fold], response: np.ndarray, grid: PathGrid) -> tuple[np.ndarray, np.ndarray]:
-    """Return predictions of the test cells and inner predictions of the training cells, for one response."""
-    mean = response.mean()
-    largest = np.abs(whole.train.T @ (response - mean)).max(initial=0.0) / len(response)
+    The last of the sets leaves out no cell, the others one inner fold each.
+    """
+    inside, whole = list(range(len(sets.left_out) - 1)), [len(sets.left_out) - 1]
+    final = Problem(sets, whole, response, grid.tolerance)
+    largest = np.abs(final.products).max(initial=0.0) / len(response)
     if largest <= 0 or not np.isfinite(largest):
-        return np.full(len(whole.rest), mean), np.full(len(response), mean)
+        return np.empty(0, dtype=int), np.empty(0), np.full(len(response), response.mean())
+    folds = Problem(sets, inside, response, grid.tolerance)
     best: tuple[float, float, np.ndarray, np.ndarray] | None = None
     for ratio in grid.l1_ratios:
         alphas = np.geomspace(largest / ratio, largest / ratio * grid.smallest, grid.alphas)
-        predicted = np.empty((len(response), len(alphas)))
-        for fold in folds:
-            own = response[fold.train_rows]
-            predicted[fold.rest_rows] = own.mean() + fold.rest @ path(fold.train, own - own.mean(), ratio, alphas, grid)
-        error = np.square(response[:, None] - predicted).mean(axis=0)
-        at = int(error.argmin())
-        if best is None or error[at] < best[0]:
-            best = (float(error[at]), ratio, alphas[: at + 1], predicted[:, at])
+        error, inner, at = _least_error(folds, sets.left_out[:-1], response, ratio, alphas)
+        if best is None or error < best[0]:
+            best = (error, ratio, alphas[: at + 1], inner)
     _, ratio, alphas, inner = best
-    coefficients = path(whole.train, response - mean, ratio, alphas, grid)[:, -1]
-    return mean + whole.rest @ coefficients, inner
+    final.include(folds.chosen)
+    *_, last = final.walk(ratio, alphas)
+    return last.chosen, last.coefficients[0, :, -1], inner
 
 
-def path(train: np.ndarray, response: np.ndarray, ratio: float, alphas: np.ndarray, grid: PathGrid) -> np.ndarray:
-    """Return elastic-net coefficients along falling penalties, shape (columns, alphas); inputs are centred."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return enet_path(
-            train,
-            response,
-            l1_ratio=ratio,
-            alphas=alphas,
-            precompute=False,
-            tol=grid.tolerance,
-            max_iter=MOST_ITERATIONS,
-            check_input=False,
-        )[1]
+def _least_error(
+    folds: Problem, validation: list[np.ndarray], response: np.ndarray, ratio: float, alphas: np.ndarray
+) -> tuple[float, np.ndarray, int]:
+    """Walk the path until the inner folds' error has clearly risen; return its minimum, predictions and place there."""
+    predicted, error = np.empty((len(response), len(alphas))), np.full(len(alphas), np.inf)
+    enough = RISE * response.var()
+    for piece in folds.walk(ratio, alphas):
+        for number, rows in enumerate(validation):
+            predicted[rows, piece.at] = piece.predicted[rows, number]
+        error[piece.at] = np.square(response[:, None] - predicted[:, piece.at]).mean(axis=0)
+        if error[piece.at.stop - 1] > error.min() + enough:
+            break
+    at = int(error.argmin())
+    return float(error[at]), predicted[:, at], at
