@@ -22,7 +22,7 @@ from cineseq.prediction.folds import (
 )
 from cineseq.prediction.genes import cluster_eta2, gene_rows, overlap_row, stability, with_clusters
 from cineseq.prediction.models import Cells, fit_ladder, quick_procedure, quick_r2
-from cineseq.prediction.outer import out_of_fold
+from cineseq.prediction.outer import STACKED, out_of_fold
 from cineseq.prediction.performance import (
     Ladder,
     contrast_rows,
@@ -148,14 +148,14 @@ def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: 
 def _answer_one(
     question: Question, blocks: dict[str, Block | None], response: Response, eta2: pd.Series | None, *, threads: int
 ) -> Answer:
-    rows = measured_rows(response)
-    logger.info("%s: measured in %d of %d cells.", response.name, len(rows), len(response.values))
-    obs = question.data.obs.iloc[rows]
-    settings = question.prediction
-    cells = cells_of(obs, response.values[rows], question.folds, settings.class_column)
-    for note in cells.plan.notes:
+    measured = measured_rows(response)
+    logger.info("%s: measured in %d of %d cells.", response.name, len(measured), len(response.values))
+    rows, left_out = compared_rows(blocks, measured, question.folds.min_cells)
+    own, cells = _at(question, blocks, response, rows)
+    notes = (*cells.plan.notes, *left_out)
+    for note in notes:
         logger.info("%s: %s", response.name, note)
-    own = {name: _varying(block, rows) for name, block in blocks.items()}
+    settings, obs = question.prediction, question.data.obs.iloc[rows]
     fits = fit_ladder(own, cells, settings=settings, folds=question.folds, seed=question.seed, threads=threads)
     samples = obs["sample"].astype("string").to_numpy(object)
     ladder = Ladder(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object))
@@ -166,9 +166,52 @@ def _answer_one(
         "predictions": prediction_rows(ladder),
     }
     if own["expression"] is not None:
-        tables |= _genes(question, own, ladder, eta2, threads)
+        everyone = (own, cells) if len(rows) == len(measured) else _at(question, blocks, response, measured)
+        tables |= _genes(question, *everyone, response.columns, eta2=eta2, threads=threads)
     claim = _claim_of_random_folds(question, own, ladder, threads)
-    return Answer(tables, (ladder,), {} if claim is None else {response.name: claim}, cells.plan.notes)
+    return Answer(tables, (ladder,), {} if claim is None else {response.name: claim}, notes)
+
+
+def compared_rows(
+    blocks: dict[str, Block | None], measured: np.ndarray, fewest: int
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the cells on which models are compared: those that have a value of every modality there is.
+
+    Models that see different cells cannot be compared, and a cell whose shape was imputed says nothing about shape.
+
+    Parameters
+    ----------
+    blocks
+        Feature blocks; a modality is missing in a cell where all its columns are.
+    measured
+        Positions of the cells whose function is known.
+    fewest
+        With fewer complete cells than this, all are kept.
+
+    Returns
+    -------
+    tuple
+        Positions of the cells, and what a reader should know about it, one sentence each.
+    """
+    has = {n: np.isfinite(blocks[n].values[measured]).any(axis=1) for n in STACKED if blocks[n] is not None}
+    lacking = {name: int((~found).sum()) for name, found in has.items() if not found.all()}
+    if not lacking:
+        return measured, ()
+    complete = measured[np.all(list(has.values()), axis=0)]
+    said = " and ".join(f"{number} of {len(measured)} cells have no {name}" for name, number in lacking.items())
+    if len(complete) < fewest:
+        return measured, (f"{said}; too few have all, so missing values are replaced by the median of training cells.",)
+    return complete, (f"{said}: models are compared on the {len(complete)} cells that have all; genes use all cells.",)
+
+
+def _at(
+    question: Question, blocks: dict[str, Block | None], response: Response, rows: np.ndarray
+) -> tuple[dict[str, Block | None], Cells]:
+    """Return the blocks of some cells, None for those in which nothing varies, and how the cells are grouped."""
+    cells = cells_of(
+        question.data.obs.iloc[rows], response.values[rows], question.folds, question.prediction.class_column
+    )
+    return {name: _varying(block, rows) for name, block in blocks.items()}, cells
 
 
 def _varying(block: Block | None, rows: np.ndarray) -> Block | None:
@@ -181,17 +224,23 @@ def _varying(block: Block | None, rows: np.ndarray) -> Block | None:
 
 
 def _genes(
-    question: Question, blocks: dict[str, Block | None], ladder: Ladder, eta2: pd.Series | None, threads: int
+    question: Question,
+    blocks: dict[str, Block | None],
+    cells: Cells,
+    columns: tuple[str, ...],
+    *,
+    eta2: pd.Series | None,
+    threads: int,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of genes and of their overlap with markers, column by column of the function."""
-    cells, settings, block = ladder.cells, question.prediction, blocks["expression"]
+    settings, block = question.prediction, blocks["expression"]
     everyone = np.arange(len(cells.values))
     technical = blocks["technical"]
     covariates = (
         np.empty((len(everyone), 0)) if technical is None else standardised(technical, everyone, 0.0, None).values
     )
     genes, overlap = [], []
-    for column, values in zip(ladder.response.columns, cells.values.T, strict=True):
+    for column, values in zip(columns, cells.values.T, strict=True):
         found = stability(
             block, values, cells.plan.units, cells.strata, settings=settings, seed=question.seed, threads=threads
         )
