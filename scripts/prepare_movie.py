@@ -2,7 +2,8 @@
 
 In: one OME-TIFF, TIFF stack, OME-Zarr (2 or 3, zipped or not), or the files of a TIFF series.
 Out: ``movie``, an OME-TIFF with named channels, pixel size and frame interval, thinned by ``frame_step`` and, where the
-configuration says so, with even illumination and without drift; ``report``, what was found and done.
+configuration says so, with even illumination and without drift (and then with the place of each frame, so that later
+steps know what was never seen); ``report``, what was found and done.
 """
 
 import logging
@@ -36,7 +37,8 @@ def main(*, images: list[Path], movie: Path, report: Path, settings: Settings) -
     with open_source(images, inputs.channel_pattern, expected) as source:
         plan = plan_movie(source, inputs, channels, settings.field.frame_step)
         corrections = estimate_corrections(source, plan, inputs)
-        write_movie(corrected_planes(source, plan, corrections, inputs, tally), movie, plan.info)
+        planes = corrected_planes(source, plan, corrections, inputs, tally)
+        write_movie(planes, movie, corrections.applied_to(plan.info))
         raw_frames = source.info.frames
     _log(plan, tally, raw_frames)
     write_json(movie_report(plan, corrections, tally, raw_frames), report)

@@ -37,7 +37,7 @@ DETECTIONS = Table(
         _Y,
         _X,
         Column("area_px", "number", "Area of the mask", "px2", low=0),
-        Column("touches_border", "truth", "Whether the mask touches the border of the field"),
+        Column("touches_border", "truth", "Whether the mask touches the border of what was seen of the field"),
     ),
 )
 _LINEAGE_COLUMNS = (

@@ -6,7 +6,7 @@ import struct
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -31,6 +31,9 @@ class MovieInfo:
         Micrometres per pixel; None where unknown.
     frame_interval_min
         Minutes per frame; None where unknown.
+    origins
+        Row and column of the movie at which each frame's first pixel lies, where frames were shifted against each
+        other; empty where none was. What lies beyond a shifted frame was never seen.
     """
 
     frames: int
@@ -39,10 +42,23 @@ class MovieInfo:
     channels: tuple[str, ...]
     pixel_size_um: float | None
     frame_interval_min: float | None
+    origins: tuple[tuple[int, int], ...] = ()
 
     def hours(self, frame: np.ndarray) -> np.ndarray:
         """Return the time of frames in hours; NaN where the frame interval is unknown."""
         return np.asarray(frame, float) * (np.nan if self.frame_interval_min is None else self.frame_interval_min / 60)
+
+    @property
+    def seen(self) -> np.ndarray:
+        """The area of each frame that was seen: first row and column, and those past the last, shape (frames, 2, 2)."""
+        size = np.array([self.height, self.width])
+        origin = np.array(self.origins, np.int64) if self.origins else np.zeros((self.frames, 2), np.int64)
+        return np.stack([np.clip(origin, 0, size), np.clip(origin + size, 0, size)], axis=1)
+
+    def seen_part(self, frame: int) -> tuple[slice, slice]:
+        """Return the area of one frame that was seen, to index a plane with."""
+        (top, left), (bottom, right) = self.seen[frame].tolist()
+        return slice(top, bottom), slice(left, right)
 
 
 class Movie:
@@ -96,6 +112,8 @@ def _info(tiff: tifffile.TiffFile) -> MovieInfo:
     names = tuple(c.attrib["Name"] for c in channels if "Name" in c.attrib)
     minutes = pixels.get("TimeIncrement")
     size = pixels.get("PhysicalSizeX")
+    places = ET.fromstring(tiff.ome_metadata).findall(".//{*}Plane[@PositionX]")  # noqa: S314 - our own file
+    origins = {int(p.attrib["TheT"]): (int(p.attrib["PositionY"]), int(p.attrib["PositionX"])) for p in places}
     return MovieInfo(
         int(pixels["SizeT"]),
         int(pixels["SizeY"]),
@@ -103,6 +121,7 @@ def _info(tiff: tifffile.TiffFile) -> MovieInfo:
         names,
         None if size is None else float(size),
         None if minutes is None else float(minutes),
+        tuple(origins[t] for t in sorted(origins)),
     )
 
 
@@ -139,16 +158,20 @@ def _ome(info: MovieInfo, name: str) -> dict[str, object]:
         metadata |= {"PhysicalSizeX": info.pixel_size_um, "PhysicalSizeY": info.pixel_size_um, **unit}
     if info.frame_interval_min is not None:
         metadata |= {"TimeIncrement": info.frame_interval_min, "TimeIncrementUnit": "min"}
+    if info.origins:
+        metadata["Plane"] = _positions(info)
     return metadata
+
+
+def _positions(info: MovieInfo) -> dict[str, list]:
+    """Origins as the stage position of every plane, for which OME has a place and pixels are a unit."""
+    y, x = np.repeat(info.origins, max(len(info.channels), 1), axis=0).T.tolist()
+    return {"PositionX": x, "PositionXUnit": ["pixel"] * len(x), "PositionY": y, "PositionYUnit": ["pixel"] * len(y)}
 
 
 def write_labels(planes: Iterable[np.ndarray], path: Path, info: MovieInfo) -> None:
     """Write a label stack, one ``(height, width)`` plane a frame, as uint16 where given, else uint32."""
-    write_movie(planes, path, MovieInfo(info.frames, info.height, info.width, (), *_scales(info)))
-
-
-def _scales(info: MovieInfo) -> tuple[float | None, float | None]:
-    return info.pixel_size_um, info.frame_interval_min
+    write_movie(planes, path, replace(info, channels=()))
 
 
 class Labels:

@@ -158,6 +158,19 @@ def test_tiny_objects_are_measured_without_infinities(pixels):
     assert made["morphology_area_px2"].tolist() == [len(pixels)]
 
 
+def test_local_background_ignores_what_was_not_seen():
+    labels = np.zeros((40, 40), int)
+    labels[10:20, 12:22] = 1
+    plane = np.full((40, 40), 50.0)
+    plane[:, :10] = 900
+    around = rings(labels, 1, 6, (slice(None), slice(10, None)))
+    assert not around.labels[:, :10].any()
+    assert around.labels[:, 10:].any()
+    assert local_background(plane, around, np.array([1]))[0].tolist() == [50]
+    empty = rings(np.zeros((4, 4), int), 1, 6, (slice(1, None), slice(None)))
+    assert empty.open.sum() == 12
+
+
 def test_local_background_ignores_neighbours_and_falls_back_when_crowded():
     labels = np.zeros((60, 60), int)
     labels[20:40, 20:30], labels[20:40, 30:40] = 1, 2

@@ -170,10 +170,15 @@ def test_drift_moves_every_channel_alike(tmp_path, caplog):
     metadata = {"axes": "TCYX", "Channel": {"Name": ["DNA", "lipid"]}}
     tifffile.imwrite(tmp_path / "a.ome.tif", raw, photometric="minisblack", ome=True, metadata=metadata)
     settings = {"inputs": {"drift": "translation"}, "channels": {"function": ["lipid"]}}
-    planes, _, report = prepare([tmp_path / "a.ome.tif"], tmp_path, **settings)
+    planes, info, report = prepare([tmp_path / "a.ome.tif"], tmp_path, **settings)
     assert list(zip(report["series"]["drift_y_px"], report["series"]["drift_x_px"], strict=True)) == offsets
     np.testing.assert_array_equal(planes[3, :, :-6, :-6], raw[0, :, :-6, :-6])
     assert report["numbers"]["padded_right_px"] == 6
+    assert info.origins == tuple((-dy, -dx) for dy, dx in offsets)
+    padded = np.ones((64, 64), bool)
+    padded[info.seen_part(3)] = False
+    assert (planes[3, 0][padded] == np.median(raw[3, 0]).astype(np.uint16)).all()
+    assert padded.sum() == 64 * 64 - 61 * 58
     assert "Drift on DNA" in caplog.text
     assert any("hold the frame's median" in line for line in report["lines"])
 

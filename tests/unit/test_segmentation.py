@@ -232,8 +232,8 @@ def test_settings_refuse_limits_out_of_order():
         Segment(min_area=10, max_area=5)
 
 
-def run_step(folder: Path, planes: np.ndarray, **settings) -> tuple[np.ndarray, object, dict]:
-    info = MovieInfo(len(planes), *planes.shape[1:], ("DNA",), 0.5, 10.0)
+def run_step(folder: Path, planes: np.ndarray, origins=(), **settings) -> tuple[np.ndarray, object, dict]:
+    info = MovieInfo(len(planes), *planes.shape[1:], ("DNA",), 0.5, 10.0, origins)
     write_movie(planes, folder / "movie.ome.tif", info)
     labels, report = folder / "labels.ome.tif", folder / "report.json"
     chosen = segment.Settings.model_validate(settings)
@@ -251,6 +251,16 @@ def test_step_writes_labels_and_report(tmp_path):
     assert report["model"]["sha256"] == hashlib.sha256(models.model_file("compact").read_bytes()).hexdigest()
     again, _, _ = run_step(tmp_path, np.stack([s.image for s in scenes]), segment={"min_area": 0})
     np.testing.assert_array_equal(again, labels)
+
+
+def test_nothing_is_segmented_where_nothing_was_seen(tmp_path):
+    image = draw_scenes(42, 1, size=160)[0].image
+    whole, _, _ = run_step(tmp_path, image[None])
+    assert whole[0, :, :60].any()
+    shifted, info, _ = run_step(tmp_path, image[None], ((0, 60),))
+    assert info.origins == ((0, 60),)
+    assert not shifted[0, :, :60].any()
+    assert shifted[0, :, 60:].any()
 
 
 def test_a_field_without_cells_is_legal(tmp_path, caplog):

@@ -1,5 +1,6 @@
 """Movies and label stacks come back as they were written, one page at a time."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,17 @@ def test_planes_are_found_by_frame_and_channel(tmp_path: Path) -> None:
         assert [int(movie.plane(t, c)[0, 0]) for t in range(3) for c in INFO.channels] == [0, 1, 2, 3, 4, 5]
         assert movie.planes(1, ["lipid", "nuclear"])[:, 0, 0].tolist() == [3, 2]
         assert movie.plane(0, "lipid").dtype == np.uint16
+
+
+def test_what_was_seen_of_shifted_frames_comes_back(tmp_path: Path) -> None:
+    info = replace(INFO, origins=((0, 0), (-2, 3), (4, -1)))
+    write_movie(PLANES, tmp_path / "m.ome.tif", info)
+    write_labels(PLANES[:3], tmp_path / "l.ome.tif", info)
+    with open_movie(tmp_path / "m.ome.tif") as movie, open_labels(tmp_path / "l.ome.tif") as labels:
+        assert movie.info == info
+        assert labels.info.seen.tolist() == [[[0, 0], [8, 10]], [[0, 3], [6, 10]], [[4, 0], [8, 9]]]
+        assert labels[1][labels.info.seen_part(1)].shape == (6, 7)
+    assert INFO.seen.tolist() == [[[0, 0], [8, 10]]] * 3
 
 
 def test_other_programs_find_axes_channels_and_scales(tmp_path: Path) -> None:

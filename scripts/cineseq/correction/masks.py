@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,7 @@ def label_info(source: Source, frames: range, step: int, inputs: Inputs, movie: 
                 f"{movie.frames} frames of {movie.height} x {movie.width} px; give one mask for each frame."
             )
             raise UserError(msg)
-        return MovieInfo(movie.frames, movie.height, movie.width, (), movie.pixel_size_um, movie.frame_interval_min)
+        return replace(movie, channels=())
     minutes = inputs.frame_interval_min or here.frame_interval_min
     size = inputs.pixel_size_um or here.pixel_size_um
     return MovieInfo(len(frames), here.height, here.width, (), size, None if minutes is None else minutes * step)

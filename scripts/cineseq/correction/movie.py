@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -121,6 +121,12 @@ class Corrections:
 
     profiles: dict[str, np.ndarray]
     drift: Drift | None
+
+    def applied_to(self, info: MovieInfo) -> MovieInfo:
+        """Return what the corrected movie says of itself: where each frame was moved to."""
+        if self.drift is None:
+            return info
+        return replace(info, origins=tuple((-y, -x) for y, x in self.drift.offsets.tolist()))
 
 
 def estimate_corrections(source: Source, plan: Plan, inputs: Inputs) -> Corrections:

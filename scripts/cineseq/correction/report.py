@@ -67,8 +67,8 @@ def _of_corrections(corrections: Corrections) -> tuple[list[str], dict[str, Any]
         margins = padded_margins(drift.offsets)
         padded = ", ".join(f"{n} px at the {side}" for side, n in margins.items())
         lines.append(
-            f"Drift of up to {drift.largest_px:.0f} px was taken back in all channels; at most {padded} had no image "
-            "and hold the frame's median."
+            f"Drift of up to {drift.largest_px:.0f} px was taken back in all channels; at most {padded} had no image: "
+            "they hold the frame's median, and no cell is looked for there."
         )
         if drift.doubted:
             lines.append(f"The drift of {len(drift.doubted)} frames was too large to be believed; none was taken.")

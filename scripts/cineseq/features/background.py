@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from cineseq.features.groups import grouped_quantiles, positions
 
+ALL = slice(None)
 LEAST_PIXELS = 10
 """A ring of fewer pixels says too little; the background of the frame stands in."""
 
@@ -29,7 +30,7 @@ class Rings:
     open: np.ndarray
 
 
-def rings(labels: np.ndarray, gap_px: float, width_px: float) -> Rings:
+def rings(labels: np.ndarray, gap_px: float, width_px: float, seen: tuple[slice, slice] = (ALL, ALL)) -> Rings:
     """Lay a ring around every object; each pixel goes to its nearest object, pixels near any object to none.
 
     Parameters
@@ -40,11 +41,15 @@ def rings(labels: np.ndarray, gap_px: float, width_px: float) -> Rings:
         Distance from the masks at which rings begin.
     width_px
         Width of the rings.
+    seen
+        The area of the frame that was seen; drift correction pads the rest, which is no background.
     """
+    shown = np.zeros(labels.shape, bool)
+    shown[seen] = True
     if not labels.any():
-        return Rings(np.zeros_like(labels), np.ones(labels.shape, bool))
+        return Rings(np.zeros_like(labels), shown)
     distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
-    beyond = distance > gap_px
+    beyond = (distance > gap_px) & shown
     ring = beyond & (distance <= gap_px + width_px)
     return Rings(np.where(ring, labels[tuple(nearest)], 0), beyond)
 

@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from cineseq.config.features import Embed
 from cineseq.errors import UserError
-from cineseq.features.background import Rings, local_background, rings
+from cineseq.features.background import ALL, Rings, local_background, rings
 from cineseq.stacks import Labels, MovieInfo
 
 logger = logging.getLogger(__name__)
@@ -98,11 +98,11 @@ class Scene:
     context: bool
 
     @classmethod
-    def of(cls, labels: np.ndarray, side: int, settings: Embed) -> Scene:
-        """Prepare a frame that has at least one object."""
+    def of(cls, labels: np.ndarray, side: int, settings: Embed, seen: tuple[slice, slice] = (ALL, ALL)) -> Scene:
+        """Prepare a frame that has at least one object; background is looked for in what was ``seen`` of it."""
         distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
         near = np.where(distance <= settings.margin_px, labels[tuple(nearest)], 0)
-        around = rings(labels, RING_GAP_PX, RING_WIDTH_PX)
+        around = rings(labels, RING_GAP_PX, RING_WIDTH_PX, seen)
         return cls(labels, near, around, side, settings.surroundings == "context")
 
     def cut(self, objects: pd.DataFrame, plane: np.ndarray, low: float, high: float) -> Crops:

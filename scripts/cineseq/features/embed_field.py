@@ -81,7 +81,8 @@ def embed_objects(task: Task, wanted: pd.DataFrame) -> pd.DataFrame:
     ranges = {c: grey_range(task.movie, c, task.settings.clip_percentiles) for c in task.channels}
     parts = []
     for frame, objects in progress(list(wanted.groupby("frame")), "Frames embedded", logger):
-        scene = Scene.of(task.labels[int(frame)].astype(np.int64), task.side, task.settings)
+        seen = task.labels.info.seen_part(int(frame))
+        scene = Scene.of(task.labels[int(frame)].astype(np.int64), task.side, task.settings, seen)
         planes = {channel: task.movie.plane(int(frame), channel) for channel in task.channels}
         few = [objects.iloc[i : i + CELLS_AT_ONCE] for i in range(0, len(objects), CELLS_AT_ONCE)]
         parts.extend(_embed(task, scene, cells, planes, ranges) for cells in few)

@@ -83,7 +83,7 @@ def _channels(
     frame: int, labels: np.ndarray, ids: np.ndarray, optics: Optics, settings: Morphology
 ) -> tuple[pd.DataFrame, int]:
     """Measure every channel of one frame; also count the objects without a background of their own."""
-    around = rings(labels, settings.background_gap_px, settings.background_ring_px)
+    around = rings(labels, settings.background_gap_px, settings.background_ring_px, optics.movie.info.seen_part(frame))
     parts, crowded = [], 0
     for channel, (low, high) in optics.ranges.items():
         plane = optics.movie.plane(frame, channel)

@@ -43,8 +43,8 @@ def object_brightness(
     parts = []
     for frame, objects in progress(list(detections.groupby("frame")), "Frames scored", logger):
         ordered = objects.sort_values("label")
-        plane = labels[int(frame)].astype(np.int64)
-        around = rings(plane, settings.background_gap_px, settings.background_ring_px)
+        plane, seen = labels[int(frame)].astype(np.int64), labels.info.seen_part(int(frame))
+        around = rings(plane, settings.background_gap_px, settings.background_ring_px, seen)
         ids = ordered["label"].to_numpy(np.int64)
         pixels, group = positions(plane, ids)
         for channel in channels:
@@ -52,7 +52,7 @@ def object_brightness(
             if settings.background == "ring":
                 background, _ = local_background(image, around, ids)
             else:
-                background = np.full(len(ids), np.percentile(image, settings.background_percentile))
+                background = np.full(len(ids), np.percentile(image[seen], settings.background_percentile))
             value = grouped_means(image.ravel()[pixels], group, len(ids)) - background
             keys = ordered[["sample", "fov", "track_id", "frame", "label"]]
             parts.append(keys.assign(channel=channel, value=value, background=background))

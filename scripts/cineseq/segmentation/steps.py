@@ -59,9 +59,15 @@ def choose_channels(
 def segment_movie(
     movie: Movie, channels: tuple[str, ...], model: Model, settings: Segment, counts: list[int]
 ) -> Iterator[np.ndarray]:
-    """Yield the labels of each frame, shape (height, width), uint16, and append its number of objects to ``counts``."""
-    for frame in progress(range(movie.info.frames), "Segmentation", logger):
-        labels = segment_frame(model, movie.planes(frame, channels), settings, movie.info.pixel_size_um)
+    """Yield the labels of each frame, shape (height, width), uint16, and append its number of objects to ``counts``.
+
+    Only what was seen of a frame is segmented; what drift correction padded has no object.
+    """
+    info = movie.info
+    for frame in progress(range(info.frames), "Segmentation", logger):
+        seen = info.seen_part(frame)
+        labels = np.zeros((info.height, info.width), np.uint16)
+        labels[seen] = segment_frame(model, movie.planes(frame, channels)[:, *seen], settings, info.pixel_size_um)
         counts.append(int(labels.max()))
         yield labels
 

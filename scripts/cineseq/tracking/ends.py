@@ -85,13 +85,14 @@ def end_kinds(
 
 
 def exit_probability(
-    objects: pd.DataFrame, number: np.ndarray, field: tuple[int, int], border_px: float, outward: int
+    objects: pd.DataFrame, number: np.ndarray, seen: np.ndarray, border_px: float, outward: int
 ) -> np.ndarray:
     """Return the probability that each track's end (``outward`` 1) or start (-1) lies at the border.
 
     Certain where the mask touches the border; 0.8 where the next step, extrapolated from the last four frames, lies
     outside; else a logistic function of the distance to the border, one half at ``border_px`` or one step of that
-    cell, whichever is larger, and at most 0.8.
+    cell, whichever is larger, and at most 0.8. The border is that of the frame itself or of the next one, whichever
+    is nearer, as a stage that moves can leave a cell behind.
 
     Parameters
     ----------
@@ -99,8 +100,8 @@ def exit_probability(
         The objects, sorted by frame.
     number
         Track number of each object, shape (objects,).
-    field
-        Height and width in px.
+    seen
+        Area of each frame that was seen, as in :attr:`cineseq.stacks.MovieInfo.seen`, shape (frames, 2, 2).
     border_px
         Distance to the border at which an exit is as likely as not.
     outward
@@ -118,9 +119,12 @@ def exit_probability(
     elapsed = np.abs(last["frame"].to_numpy()[has] - before["frame"].to_numpy())[:, None]
     velocity[has] = (position[has] - before[["y_px", "x_px"]].to_numpy()) / elapsed
     radius = np.sqrt(last["area_px"].to_numpy() / np.pi)
-    margin = np.minimum(position, np.array(field) - 1 - position).min(axis=1) - radius
+    here = last["frame"].to_numpy(np.int64)
+    there = np.clip(here + outward, 0, len(seen) - 1)
+    low, high = (choose(seen[here, i], seen[there, i]) for i, choose in enumerate((np.maximum, np.minimum)))
+    margin = np.minimum(position - low, high - 1 - position).min(axis=1) - radius
     coming = position + velocity
-    outside = ((coming < 0) | (coming > np.array(field) - 1)).any(axis=1)
+    outside = ((coming < low) | (coming > high - 1)).any(axis=1)
     near = np.maximum(border_px, np.hypot(*velocity.T))
     probability = 1 / (1 + np.exp((margin - near) / (0.25 * near + 1)))
     unsure = np.where(outside, UNSURE_EXIT, np.minimum(probability, UNSURE_EXIT))

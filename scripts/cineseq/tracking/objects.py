@@ -63,10 +63,12 @@ def measure(labels: Labels, movie: Movie | None = None, channels: tuple[str, ...
     tables, pairs, split, first, previous = [], [], 0, 0, None
     for frame in progress(range(len(labels)), "Frames measured", logger):
         plane = labels[frame]
-        table = _one_frame(plane, frame)
+        table = _one_frame(plane, frame, labels.info.seen[frame])
         split += connected_pieces(plane, background=0, connectivity=2, return_num=True)[1] - len(table)
         if movie is not None and channels and len(table):
-            table["brightness"] = _brightness(plane, table["label"].to_numpy(), movie.planes(frame, channels))
+            seen = labels.info.seen_part(frame)
+            images = movie.planes(frame, channels)[:, *seen]
+            table["brightness"] = _brightness(plane[seen], table["label"].to_numpy(), images)
         if previous is not None:
             pairs.append(_overlaps(previous[0], plane, previous[1], table, first))
             first += len(previous[1])
@@ -77,12 +79,12 @@ def measure(labels: Labels, movie: Movie | None = None, channels: tuple[str, ...
     return Objects(every, overlaps, (len(labels), labels.info.height, labels.info.width), split)
 
 
-def _one_frame(plane: np.ndarray, frame: int) -> pd.DataFrame:
+def _one_frame(plane: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
     if not plane.any():
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
     found = regionprops_table(plane, properties=_PROPERTIES)
-    height, width = plane.shape
-    border = (found["bbox-0"] == 0) | (found["bbox-1"] == 0) | (found["bbox-2"] == height) | (found["bbox-3"] == width)
+    first, past = (np.c_[found[f"bbox-{i}"], found[f"bbox-{i + 1}"]] for i in (0, 2))
+    border = (first <= seen[0]).any(axis=1) | (past >= seen[1]).any(axis=1)
     columns = {
         "frame": np.full(len(border), frame),
         "label": found["label"],

@@ -115,9 +115,7 @@ def tables(
     tracks = lineage.track_table(table, families, field, info)
     names = dict(zip(tracks["number"], tracks["track_id"], strict=True))
     confident = pd.Series({names[n]: p for n, p in families.confidence.items()}, dtype=float)
-    size = objects.shape[1:]
-    entered = ends.exit_probability(table, number, size, settings.border_px, -1)
-    left = ends.exit_probability(table, number, size, settings.border_px, 1)
+    entered, left = (ends.exit_probability(table, number, info.seen, settings.border_px, way) for way in (-1, 1))
     reach = divisions.SIZES * float(np.sqrt(table["area_px"].median()))
     may_divide = ends.may_have_divided(table, number, tracks, reach)
     died = np.where(may_divide, 0.0, ends.death_probability(table, number))
