@@ -20,8 +20,8 @@ from cineseq.tracking.adoption import adopt
 from cineseq.tracking.formats import read_given
 from cineseq.tracking.lineage import ImpossibleLineageError
 from cineseq.tracking.objects import measure
+from cineseq.tracking.outcome import tables
 from cineseq.tracking.report import import_report
-from cineseq.tracking.tracker import tables
 from cineseq.tracking.validate import validate
 
 logger = logging.getLogger("import_tracks")

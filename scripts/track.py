@@ -19,8 +19,9 @@ from cineseq.step import run
 from cineseq.tables import write_table
 from cineseq.tracking.compartments import rooms
 from cineseq.tracking.objects import measure_with_movie
+from cineseq.tracking.outcome import no_tables, tables
 from cineseq.tracking.report import tracking_report
-from cineseq.tracking.tracker import link_objects, no_tables, tables
+from cineseq.tracking.tracker import link_objects
 from cineseq.tracking.validate import validate
 
 logger = logging.getLogger("track")

@@ -11,7 +11,8 @@ from cineseq.contracts import DETECTIONS, TRACKS
 from cineseq.stacks import MovieInfo, write_labels, write_movie
 from cineseq.tables import read_table
 from cineseq.tracking.objects import COLUMNS, Objects
-from cineseq.tracking.tracker import link_objects, tables
+from cineseq.tracking.outcome import tables
+from cineseq.tracking.tracker import link_objects
 from track import Settings
 from track import main as track
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from cineseq.contracts import END_KINDS, START_KINDS
 from cineseq.tracking.objects import Objects
-from cineseq.tracking.tracker import Linked
+
+if TYPE_CHECKING:
+    from cineseq.tracking.tracker import Linked
 
 
 def tracking_report(objects: Objects, linked: Linked | None, tracks: pd.DataFrame) -> dict[str, Any]:
