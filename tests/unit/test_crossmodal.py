@@ -19,6 +19,7 @@ from cineseq.crossmodal.ceiling import noise_ceiling
 from cineseq.crossmodal.explain import Asked
 from cineseq.crossmodal.ridge import SMALLEST_PENALTY, Tuning, predict, ridge_folds
 from cineseq.crossmodal.study import Decomposition, decompose
+from cineseq.crossmodal.targets import Targets, errors_of
 from cineseq.paired import PairedData, write_paired
 from cineseq.prediction.folds import FoldPlan
 from cineseq.tables import read_table
@@ -100,6 +101,47 @@ def test_ridge_predicts_the_mean_of_noise():
     plan = FoldPlan(np.arange(80) // 10, np.arange(80) // 20, ("group",), ())
     predicted = predict(ridge_folds([x] * 4, plan, Tuning(3, 20, 5)), y)
     assert np.square(y - predicted).sum() < 1.1 * np.square(y).sum()
+
+
+def folded(rng: np.random.Generator) -> tuple[list, np.ndarray, FoldPlan]:
+    """Return prepared folds, two targets of which the first has gaps, and the plan."""
+    x = rng.normal(size=(60, 5))
+    y = x[:, :2] + rng.normal(size=(60, 2))
+    y[::20, 0] = np.nan
+    plan = FoldPlan(np.arange(60) // 10, np.arange(60) // 20, ("group",), ())
+    return ridge_folds([x] * 3, plan, Tuning(2, 5, 3)), y, plan
+
+
+def test_a_missing_target_counts_nowhere():
+    by_fold, y, plan = folded(np.random.default_rng(0))
+    errors = errors_of(by_fold, Targets(y, "equal"), plan)
+    assert (errors.residual[::20, 0] == 0).all()
+    assert (errors.baseline[::20, 0] == 0).all()
+    assert errors.known.sum(axis=0).tolist() == [57, 60]
+    train = np.delete(np.arange(20, 60), [0, 20])
+    assert errors.baseline[1, 0] == pytest.approx(y[1, 0] - y[train, 0].mean())
+    assert errors.weight[1, 0] == pytest.approx(1 / y[train, 0].std())
+
+
+def test_targets_of_held_out_cells_change_nothing_that_is_learnt():
+    by_fold, y, plan = folded(np.random.default_rng(1))
+    changed = y.copy()
+    changed[:20] *= 1000
+    before, after = (errors_of(by_fold, Targets(v, "equal"), plan) for v in (y, changed))
+    assert (y - before.residual)[1:20] == pytest.approx((changed - after.residual)[1:20])
+    assert before.weight[:20] == pytest.approx(after.weight[:20])
+
+
+def test_gaps_at_random_cost_little():
+    data = simulate(Planted(shared=0.8, genes=40, cells_per_field=30), seed=0)
+    gaps = data.morphology.mask(np.random.default_rng(0).random(data.morphology.shape) < 0.03)
+    whole, lacking = (
+        ask(replace(data, morphology=m), FAST.model_copy(update={"permutations": 5})) for m in (data.morphology, gaps)
+    )
+    totals = [found.summary.set_index("direction").loc["expression_to_morphology", "r2"] for found in (whole, lacking)]
+    assert totals[1] == pytest.approx(totals[0], rel=0.2)
+    assert any("features lack some cells" in note for note in lacking.notes)
+    assert "blind to shape" in whole.summary["note"][0]
 
 
 def test_noise_ceiling_is_reliability():

@@ -110,7 +110,8 @@ def predict(folds: list[RidgeFold], targets: np.ndarray) -> np.ndarray:
     folds
         From :func:`ridge_folds`.
     targets
-        Shape (cells, targets).
+        Shape (cells, targets). Where one is missing in a training cell, the mean of the measured training cells of
+        the fold stands for it, which pulls the fit a little towards the mean.
 
     References
     ----------
@@ -118,9 +119,11 @@ def predict(folds: list[RidgeFold], targets: np.ndarray) -> np.ndarray:
     """
     predicted = np.empty_like(targets)
     for fold in folds:
-        chosen = _best_penalty(fold.inner, targets)
-        weights = fold.ridge.shrink[chosen].T * (fold.ridge.back @ targets)
-        predicted[fold.test] = targets[fold.train].mean(axis=0) + fold.ridge.ahead @ weights
+        mean = np.nanmean(targets[fold.train], axis=0)
+        filled = np.nan_to_num(targets - mean, copy=False)
+        chosen = _best_penalty(fold.inner, filled)
+        weights = fold.ridge.shrink[chosen].T * (fold.ridge.back @ filled)
+        predicted[fold.test] = mean + fold.ridge.ahead @ weights
     return predicted
 
 

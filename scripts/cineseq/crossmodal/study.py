@@ -12,7 +12,8 @@ import pandas as pd
 from cineseq.clustering.counts import Expression, expression_of
 from cineseq.config.crossmodal import Crossmodal
 from cineseq.crossmodal.ceiling import noise_ceiling
-from cineseq.crossmodal.explain import Asked, Explained, explain, scaled_features
+from cineseq.crossmodal.explain import Asked, Explained, explain
+from cineseq.crossmodal.targets import Targets, single_precision
 from cineseq.paired import PairedData
 from cineseq.prediction.blocks import Block, frame_block, gene_block
 from cineseq.prediction.folds import NotEstimableError
@@ -26,10 +27,9 @@ from cineseq.tables import empty
 
 logger = logging.getLogger(__name__)
 CEILING_WORTH_DIVIDING = 0.2
-
-
 MISSING_AT_MOST = 0.05
 """Share of cells that may lack a feature that is to be explained."""
+BLIND = "genes chosen by detection and variance over all cells, blind to shape"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def decompose(data: PairedData, asked: Asked) -> Decomposition:
     except NotEstimableError as reason:
         logger.warning("Not estimable: %s.", reason)
         return _not_estimable(len(data.obs), str(reason))
-    return _both_ways(expression, shapes, scaled_features(features), chosen, cells=cells, asked=asked)
+    return _both_ways(expression, shapes, features, chosen, cells=cells, asked=asked)
 
 
 def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
@@ -128,13 +128,15 @@ def _both_ways(
     expression: Expression, shapes: list[Block], features: Block, chosen: np.ndarray, *, cells: Cells, asked: Asked
 ) -> Decomposition:
     genes = gene_block(expression)
-    targets = genes.values[:, chosen]
+    targets = genes.values[:, chosen] - genes.values[:, chosen].mean(axis=0)
     logger.info("Explaining %d genes by %d features in %d cells.", len(chosen), len(features.names), len(targets))
-    to_genes = explain(shapes, targets - targets.mean(axis=0), cells, asked)
+    to_genes = explain(shapes, Targets(targets.astype(np.float32), "variance"), cells, asked)
     logger.info("Explaining %d features by %d genes.", len(features.names), len(genes.names))
-    to_features = explain([genes], features.values, cells, asked)
+    to_features = explain([genes], Targets(single_precision(features.values), "equal"), cells, asked)
     ceiling = np.full(len(chosen), np.nan)
-    notes = list(cells.plan.notes)
+    notes = [*cells.plan.notes, f"The {len(chosen)} genes to explain: {BLIND}."]
+    if lacking := int(np.isnan(features.values).any(axis=0).sum()):
+        notes.append(f"{lacking} features lack some cells, which are left out of what is said about that feature.")
     if expression.kind == "counts":
         ceiling = noise_ceiling(expression.counts, chosen, asked.settings.thinnings, asked.seed)
     else:
@@ -147,9 +149,10 @@ def _both_ways(
             for direction, found in zip(DIRECTIONS, (to_genes, to_features), strict=True)
         ]
     )
-    few = FEW_GROUPS if cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL else None
+    few = [FEW_GROUPS] if cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL else []
+    said = ["; ".join([BLIND, *few]), *(few or [None])]
     return Decomposition(
-        by_gene, by_feature, summary.assign(permutations=asked.settings.permutations, note=few), tuple(notes)
+        by_gene, by_feature, summary.assign(permutations=asked.settings.permutations, note=said), tuple(notes)
     )
 
 
