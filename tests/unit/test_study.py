@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.expected import TARGETS
 
 from cineseq.errors import UserError
 from cineseq.study import Study, open_study
@@ -24,18 +25,6 @@ LINEAGE = [{"sample": "a", "lineage": "l.csv"}]
 GIVEN_PAIRED = [{"sample": "a", "paired": "p.h5mu"}]
 SIMULATED = [{**row, "images": "results/run/experiment/movies/" + row["images"]} for row in PAIRED]
 SCORED = {"channels": {"function": ["lipid"]}, "function": {"scores": [{"name": "lipid", "channel": "lipid"}]}}
-EVERY = {
-    "features",
-    "tracking",
-    "pairing",
-    "clusters",
-    "de",
-    "prediction",
-    "lineage",
-    "crossmodal",
-    "report",
-    "truth",
-}
 
 
 def study(folder: Path, rows: list[dict[str, str]], **config: Any) -> Study:
@@ -53,17 +42,17 @@ def study(folder: Path, rows: list[dict[str, str]], **config: Any) -> Study:
         (PAIRED, "images", {"truth"}),
         (SIMULATED, "images", set()),
         (CELLS, "cells", {"features", "tracking", "truth"}),
-        (ONLY_CELLS, "cells", EVERY - {"pairing", "prediction", "lineage", "report"}),
+        (ONLY_CELLS, "cells", TARGETS - {"pairing", "prediction", "lineage", "report"}),
         (GIVEN_PAIRED, "paired", {"features", "tracking", "lineage", "truth"}),
-        (LINEAGE, "lineage", EVERY - {"lineage", "report"}),
+        (LINEAGE, "lineage", TARGETS - {"lineage", "report"}),
     ],
 )
 def test_targets_follow_the_data(rows: list[dict], start: str, impossible: set[str], tmp_path: Path) -> None:
     found = study(tmp_path, rows)
     assert found.start == start
     assert {name for name, target in targets(found).items() if not target.possible} == impossible
-    assert set(targets(found)) == EVERY
-    for name in EVERY:
+    assert set(targets(found)) == TARGETS
+    for name in TARGETS:
         files = targets(found)[name].files
         assert len(set(files)) == len(files) > 0
         assert set(files) <= set(all_files(found)) or name in impossible

@@ -14,6 +14,7 @@ from snakemake.settings.types import (
     StorageSettings,
     WorkflowSettings,
 )
+from tests.expected import TARGETS
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = (
@@ -22,18 +23,6 @@ CONFIGS = (
     "config/examples/fucci_ipsc.yaml",
     "config/examples/au565_lineages.yaml",
 )
-TARGETS = {
-    "features",
-    "tracking",
-    "pairing",
-    "clusters",
-    "de",
-    "prediction",
-    "lineage",
-    "crossmodal",
-    "report",
-    "truth",
-}
 
 
 def rules_of(config: str) -> list:

@@ -12,14 +12,13 @@ import pandas as pd
 from cineseq.config.base import FieldOfView
 from cineseq.config.given import Given, LineageColumns
 from cineseq.contracts import CELLS, FATES
+from cineseq.descent import born_before_mother_ends, ends_before_it_begins
 from cineseq.errors import UserError
 from cineseq.given.columns import FAMILY, as_text, cell_table, chosen_columns
 from cineseq.given.plain import read_plain
 from cineseq.given.rows import rows_of
 
 logger = logging.getLogger(__name__)
-BIRTH_TOLERANCE = 1
-"""Frames that a daughter may be seen before her mother's last frame; tables differ in whose frame a division is."""
 FIELD = ["sample", "fov"]
 
 
@@ -121,19 +120,19 @@ def _fates(table: pd.DataFrame, names: LineageColumns, path: Path, family: pd.Da
 
 
 def _check_family(family: pd.DataFrame, path: Path) -> None:
+    position = pd.Index(family["id"]).get_indexer(family["parent_id"].fillna(""))
     mother = family.set_index("id").reindex(family["parent_id"]).reset_index(drop=True)
     has_mother = family["parent_id"].notna()
     shown = family.assign(mother_end=mother["end_frame"], mother_fate=mother["fate"])
-    _refuse(family["end_frame"] < family["start_frame"], path, "cell '{id}' ends before it begins", shown)
+    _refuse(pd.Series(ends_before_it_begins(family)), path, "cell '{id}' ends before it begins", shown)
     absent = has_mother & ~family["parent_id"].isin(family["id"])
     _refuse(absent, path, "the mother '{parent_id}' of cell '{id}' is not in the table", shown)
     number = family.groupby("parent_id").cumcount()
     _refuse(
         has_mother & (number > 1), path, "the mother '{parent_id}' of cell '{id}' has more than two daughters", shown
     )
-    early = family["start_frame"] < mother["end_frame"] - BIRTH_TOLERANCE
     _refuse(
-        has_mother & early,
+        pd.Series(born_before_mother_ends(family, position)),
         path,
         "cell '{id}' is born in frame {start_frame}, before its mother '{parent_id}' ends in frame {mother_end:.0f}",
         shown,

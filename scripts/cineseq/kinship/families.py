@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cineseq.descent import born_before_mother_ends, ends_before_it_begins
+
 logger = logging.getLogger(__name__)
 
-BIRTH_TOLERANCE = 1
-"""Frames that a daughter may be seen before her mother's last frame without contradicting it."""
 NEVER_BORN_IN_SIGHT = ("first_frame", "entered")
 
 
@@ -113,16 +113,12 @@ def _group_sizes(group: np.ndarray) -> np.ndarray:
 
 
 def _contradicted(table: pd.DataFrame) -> np.ndarray:
-    daughters = table["parent"].to_numpy()
-    born = daughters >= 0
-    wrong = (table["end_frame"] < table["start_frame"]).to_numpy()
-    mothers = daughters[born]
+    mother = table["parent"].to_numpy()
+    wrong = ends_before_it_begins(table)
     has_daughters = np.zeros(len(table), dtype=bool)
-    has_daughters[mothers] = True
+    has_daughters[mother[mother >= 0]] = True
     wrong |= has_daughters & (table["fate"] == "death").to_numpy()
-    start, end = table["start_frame"].to_numpy(), table["end_frame"].to_numpy()
-    early = start[born] < end[mothers] - BIRTH_TOLERANCE
-    wrong[mothers[early]] = True
+    wrong[mother[born_before_mother_ends(table, mother)]] = True
     return wrong
 
 

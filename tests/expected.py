@@ -1,0 +1,15 @@
+"""What several tests expect."""
+
+TARGETS = {
+    "features",
+    "tracking",
+    "pairing",
+    "clusters",
+    "de",
+    "prediction",
+    "lineage",
+    "crossmodal",
+    "report",
+    "truth",
+}
+"""Every target that a person may name."""
