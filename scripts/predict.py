@@ -19,6 +19,7 @@ from cineseq.paired import read_paired
 from cineseq.prediction.answers import report as report_of
 from cineseq.prediction.figures import draw_ladder, draw_scatter, draw_selection
 from cineseq.prediction.study import TABLES, Question, answer, usable_cells
+from cineseq.prediction.unfinished import kept_fits
 from cineseq.step import run
 from cineseq.tables import read_table, write_table
 
@@ -58,8 +59,8 @@ def main(
     question = Question(
         usable_cells(data, cells), cells, marker_genes, settings.folds, settings.prediction, settings.seed
     )
-    with threadpool_limits(1):
-        found = answer(question, threads)
+    with threadpool_limits(1), kept_fits(performance) as kept:
+        found = answer(question, threads, kept)
     tables = found.tables
     files = (performance, samples, contrasts, genes, overlap, predictions)
     for (name, table), path in zip(TABLES.items(), files, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import joblib
 import numpy as np
 
 from cineseq.config.prediction import Folds, Prediction
@@ -11,6 +12,7 @@ from cineseq.prediction.blocks import Block, joined
 from cineseq.prediction.folds import FoldPlan
 from cineseq.prediction.nets import PathGrid
 from cineseq.prediction.outer import LINEAR, STACKED, Procedure, out_of_fold
+from cineseq.prediction.unfinished import NOTHING_KEPT
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
 
 NULL_RATIO = 0.5
@@ -98,6 +100,7 @@ def fit_ladder(
     folds: Folds,
     seed: int,
     threads: int,
+    kept: joblib.Memory = NOTHING_KEPT,
 ) -> dict[str, ModelFit]:
     """Fit every model of the ladder on the same cells and folds, with its null.
 
@@ -113,6 +116,8 @@ def fit_ladder(
         Seeds the permutations and the shuffled morphology.
     threads
         Worker processes.
+    kept
+        Where fits are kept until the step is done.
 
     Returns
     -------
@@ -122,10 +127,11 @@ def fit_ladder(
     rng = np.random.default_rng(seed)
     designs = model_blocks(blocks, cells, rng)
     plan = cells.plan
-    found = out_of_fold(designs, cells.values, plan, full_procedure(settings, folds), threads)
+    found = out_of_fold(designs, cells.values, plan, full_procedure(settings, folds), threads, kept=kept)
     permuted = permuted_responses(cells, settings.permutations, rng)
     tested = {name: parts for name, parts in designs.items() if name != "both_permuted"}
-    quick = out_of_fold(tested, permuted.reshape(len(permuted), -1), plan, quick_procedure(settings, folds), threads)
+    flat, shorter = permuted.reshape(len(permuted), -1), quick_procedure(settings, folds)
+    quick = out_of_fold(tested, flat, plan, shorter, threads, kept=kept)
     fits = {"mean": ModelFit(training_mean(cells.values, plan), "baseline")}
     for name in (*LINEAR, *STACKED, "both", "both_late", "both_permuted"):
         if name not in found:

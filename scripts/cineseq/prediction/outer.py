@@ -14,6 +14,7 @@ from cineseq.prediction.blocks import Block
 from cineseq.prediction.folds import FoldPlan, inner_splits
 from cineseq.prediction.nets import NestedFit, PathGrid, Split, least_squares, nested_elastic_net, stack
 from cineseq.prediction.transform import design
+from cineseq.prediction.unfinished import NOTHING_KEPT
 from cineseq.progress import progress
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,13 @@ class _Task:
 
 
 def out_of_fold(
-    designs: dict[str, tuple[Block, ...]], responses: np.ndarray, plan: FoldPlan, procedure: Procedure, threads: int
+    designs: dict[str, tuple[Block, ...]],
+    responses: np.ndarray,
+    plan: FoldPlan,
+    procedure: Procedure,
+    threads: int,
+    *,
+    kept: joblib.Memory = NOTHING_KEPT,
 ) -> dict[str, np.ndarray]:
     """Predict every cell by models that saw none of its group.
 
@@ -69,6 +76,8 @@ def out_of_fold(
         What happens inside an outer fold.
     threads
         Worker processes.
+    kept
+        Where fits are kept until the step is done, see :func:`cineseq.prediction.unfinished.kept_fits`.
 
     Returns
     -------
@@ -78,8 +87,9 @@ def out_of_fold(
     """
     splits = plan.splits()
     tasks = _tasks(designs, responses.shape[1], len(splits))
+    fit_fold = kept.cache(_fit_fold)
     calls = (
-        joblib.delayed(_fit_fold)(
+        joblib.delayed(fit_fold)(
             designs[t.model], responses[:, t.responses], splits[t.fold], plan.units, procedure, learn=_learner(t.model)
         )
         for t in tasks

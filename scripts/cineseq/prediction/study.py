@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
+import joblib
 import numpy as np
 import pandas as pd
 
@@ -34,6 +35,7 @@ from cineseq.prediction.performance import (
 )
 from cineseq.prediction.responses import Response, measured_rows, responses_of
 from cineseq.prediction.transform import standardised
+from cineseq.prediction.unfinished import NOTHING_KEPT
 from cineseq.results import GENES, MARKER_OVERLAP, MODEL_CONTRASTS, PERFORMANCE, PREDICTIONS, SAMPLE_PERFORMANCE
 from cineseq.tables import Table, empty
 
@@ -110,10 +112,19 @@ def usable_cells(data: PairedData, clusters: pd.DataFrame | None) -> PairedData:
     return data.subset(passes)
 
 
-def answer(question: Question, threads: int) -> Answer:
+def answer(question: Question, threads: int, kept: joblib.Memory = NOTHING_KEPT) -> Answer:
     """Predict every function by every model, find its genes, and gather the tables.
 
     A function that cannot be estimated has its rows with the reason and no numbers.
+
+    Parameters
+    ----------
+    question
+        What is asked.
+    threads
+        Worker processes.
+    kept
+        Where fits are kept until the step is done; by default nowhere.
     """
     blocks = all_blocks(question.data, question.clusters, question.prediction)
     for name, block in blocks.items():
@@ -122,7 +133,7 @@ def answer(question: Question, threads: int) -> Answer:
     answers = []
     for response in responses_of(question.data.function, question.prediction.functions):
         try:
-            answers.append(_answer_one(question, blocks, response, eta2, threads=threads))
+            answers.append(_answer_one(question, blocks, response, eta2, threads=threads, kept=kept))
         except NotEstimableError as reason:
             logger.warning("%s is not estimable: %s.", response.name, reason)
             answers.append(_not_estimable(response, str(reason)))
@@ -146,7 +157,13 @@ def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: 
 
 
 def _answer_one(
-    question: Question, blocks: dict[str, Block | None], response: Response, eta2: pd.Series | None, *, threads: int
+    question: Question,
+    blocks: dict[str, Block | None],
+    response: Response,
+    eta2: pd.Series | None,
+    *,
+    threads: int,
+    kept: joblib.Memory,
 ) -> Answer:
     measured = measured_rows(response)
     logger.info("%s: measured in %d of %d cells.", response.name, len(measured), len(response.values))
@@ -156,7 +173,9 @@ def _answer_one(
     for note in notes:
         logger.info("%s: %s", response.name, note)
     settings, obs = question.prediction, question.data.obs.iloc[rows]
-    fits = fit_ladder(own, cells, settings=settings, folds=question.folds, seed=question.seed, threads=threads)
+    fits = fit_ladder(
+        own, cells, settings=settings, folds=question.folds, seed=question.seed, threads=threads, kept=kept
+    )
     samples = obs["sample"].astype("string").to_numpy(object)
     ladder = Ladder(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object))
     tables = {
