@@ -166,6 +166,9 @@ MARKER_OVERLAP = Table(
         _number("expected", "Shared genes expected by chance (hypergeometric)"),
         Column("p_value", "number", "Hypergeometric p-value of at least that overlap", missing=True, low=0, high=1),
         _number("p_fewer", "Hypergeometric p-value of at most that overlap"),
+        _number("expected_matched", "Shared genes expected when genes change places with equally expressed ones"),
+        _number("p_matched", "P-value of at least that overlap among such draws"),
+        _number("p_fewer_matched", "P-value of at most that overlap among them"),
         _NOTE,
     ),
 )

@@ -1,11 +1,9 @@
 """Stable genes: bounds and halves, silence on null data, modules, and overlap with markers."""
 
 import numpy as np
-import pandas as pd
-import pytest
 from tests.unit.prediction_examples import FAST, Planted, ask, simulate
 
-from cineseq.prediction.genes import complementary_halves, genes_per_half, modules, overlap_row
+from cineseq.prediction.genes import complementary_halves, genes_per_half, modules
 
 
 def test_stability_bound_sets_genes_per_half():
@@ -36,20 +34,3 @@ def test_correlated_genes_share_a_module():
     found = modules(values, 0.5)
     assert found[0] == found[1] != found[2] == found[3]
     assert len(set(found)) == 3
-
-
-def test_overlap_has_the_hypergeometric_tails():
-    rows = pd.DataFrame(
-        {"frequency": [1.0, 1.0, 0, 0, 0, 0], "is_marker": pd.array([True, True, True, False, False, False], "boolean")}
-    )
-    row = overlap_row("f", rows, 0.6)
-    assert (row["selected"], row["markers"], row["shared"]) == (2, 3, 2)
-    assert row["jaccard"] == pytest.approx(2 / 3)
-    assert row["expected"] == pytest.approx(1.0)
-    assert row["p_value"] == pytest.approx(3 / 15)
-    assert row["p_fewer"] == pytest.approx(1.0)
-
-
-def test_overlap_without_selected_genes_is_not_estimable():
-    rows = pd.DataFrame({"frequency": [0.1], "is_marker": pd.array([True], "boolean")})
-    assert overlap_row("f", rows, 0.6)["note"] == "not estimable: no gene was selected"

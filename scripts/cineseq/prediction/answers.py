@@ -91,7 +91,9 @@ def _overlap_line(row: dict[str, Any]) -> str:
     return (
         f"{name}: {int(row['shared'])} of {int(row['selected'])} selected genes are among "
         f"{int(row['markers'])} cluster markers; {row['expected']:.1f} expected by chance "
-        f"(p {row['p_value']:.2g} for as many or more, {row['p_fewer']:.2g} for as few or fewer)."
+        f"(p {row['p_value']:.2g} for as many or more, {row['p_fewer']:.2g} for as few or fewer), "
+        f"{row['expected_matched']:.1f} among equally expressed genes (p {row['p_matched']:.2g} and "
+        f"{row['p_fewer_matched']:.2g})."
     )
 
 

@@ -206,43 +206,6 @@ def cluster_eta2(block: Block | None, clusters: pd.Series | None) -> pd.Series |
     return pd.Series(eta_squared(block.values[known].T, pd.factorize(clusters[known])[0]), index=list(block.names))
 
 
-def overlap_row(function: str, rows: pd.DataFrame, selected_frequency: float) -> dict[str, object]:
-    """Test whether the selected genes of a function and the cluster markers share more or fewer genes than by chance.
-
-    Parameters
-    ----------
-    function
-        Its name.
-    rows
-        Its gene rows with ``is_marker``; the genes tested in both analyses are the universe.
-    selected_frequency
-        Frequency from which a gene counts as selected.
-    """
-    both = rows[rows["is_marker"].notna()]
-    if not len(both):
-        return {
-            "function": function,
-            "selected": int((rows["frequency"] >= selected_frequency).sum()),
-            "note": "not estimable: no table of cluster markers",
-        }
-    marker = both["is_marker"].to_numpy(bool)
-    chosen = (both["frequency"] >= selected_frequency).to_numpy()
-    shared, markers, selected = int((marker & chosen).sum()), int(marker.sum()), int(chosen.sum())
-    row = {"function": function, "selected": selected, "markers": markers, "shared": shared}
-    if not selected or not markers:
-        return row | {
-            "note": f"not estimable: {'no gene was selected' if not selected else 'there is no cluster marker'}"
-        }
-    chance = stats.hypergeom(len(both), markers, selected)
-    return row | {
-        "jaccard": shared / (markers + selected - shared),
-        "expected": chance.mean(),
-        "p_value": min(1.0, chance.sf(shared - 1)),
-        "p_fewer": min(1.0, chance.cdf(shared)),
-        "note": None,
-    }
-
-
 def _first_selected(block: Block, response: np.ndarray, half: np.ndarray, most: int) -> np.ndarray:
     """Return the signs of the first genes that enter the path on one half-sample, 0 for all others."""
     scaled = standardised(block, half, 0.0, None)

@@ -21,9 +21,10 @@ from cineseq.prediction.folds import (
     joint_labels,
     plan_folds,
 )
-from cineseq.prediction.genes import cluster_eta2, gene_rows, overlap_row, stability, with_clusters
+from cineseq.prediction.genes import cluster_eta2, gene_rows, stability, with_clusters
 from cineseq.prediction.models import Cells, fit_ladder, quick_procedure, quick_r2
 from cineseq.prediction.outer import STACKED, out_of_fold
+from cineseq.prediction.overlap import overlap_row
 from cineseq.prediction.performance import (
     Ladder,
     contrast_rows,
@@ -282,7 +283,8 @@ def _genes(
             100 * settings.selected_frequency,
         )
         genes.append(rows)
-        overlap.append(overlap_row(column, rows, settings.selected_frequency))
+        compared = rows.assign(mean=block.values.mean(axis=0))
+        overlap.append(overlap_row(column, compared, settings.selected_frequency, question.seed))
     return {"genes": pd.concat(genes), "overlap": pd.DataFrame(overlap)}
 
 
