@@ -114,12 +114,15 @@ def _null_of_blocks(
     code = strata(cells["field"].to_numpy()[first], cells["birth"].to_numpy()[first], bins)
     code = code * 4 + np.isfinite(fates) @ np.array([1, 2])
     home = np.argsort(code, kind="stable")
+    fates, ordered = fates[home] == 1, code[home].astype(float)
+    place = np.empty(len(home), dtype=int)
+    place[home] = np.arange(len(home))
+    left, right = (place[pairs[:, k] // 2] * 2 + pairs[:, k] % 2 for k in (0, 1))
     null = np.empty(int(min(permutations, max(199, SHUFFLED_AT_MOST // max(1, blocks.size)))))
-    moved = np.empty_like(fates)
     for number in range(len(null)):
-        moved[home] = fates[np.lexsort((rng.random(len(code)), code))]
-        two = moved.ravel()[pairs]
-        null[number] = (two[:, 0] == two[:, 1]).mean()
+        # Sorting stratum plus a fraction shuffles within strata, several times faster than sorting by two keys.
+        moved = fates[np.argsort(ordered + rng.random(len(ordered)))].ravel()
+        null[number] = (moved[left] == moved[right]).mean()
     return null
 
 

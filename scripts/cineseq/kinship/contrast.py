@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
+from scipy.special import gammaln
 
 from cineseq.statistics.permutation import p_value
 
-CHUNK = 2_000_000
 GEE_AT_MOST = 4_000_000
 """Survivors times covariates; beyond this the second opinion takes minutes and is left out."""
 LARGEST_LOG_ODDS = 15.0
@@ -99,7 +99,7 @@ def permutation_p(units: Units, permutations: int, rng: np.random.Generator) -> 
     """Return the two-sided p-value of sister status permuted among families within strata.
 
     The statistic is the sum, over exposed families, of the family's mean state less the stratum's. Its permutation
-    distribution is that of a multivariate hypergeometric draw per stratum, which is what is drawn here, so the cost
+    distribution is that of one multivariate hypergeometric draw per stratum, which is what is drawn here, so the cost
     grows with strata rather than with families.
 
     Parameters
@@ -120,14 +120,46 @@ def permutation_p(units: Units, permutations: int, rng: np.random.Generator) -> 
     zeros, halves, ones = (np.bincount(units.stratum, doubled == value).astype(int) for value in (0, 1, 2))
     expected = (exposed * (halves / 2 + ones) / size).sum()
     observed = abs(units.state[units.exposed].sum() - expected)
-    null = np.empty(permutations)
-    step = max(1, CHUNK // len(size))
-    for start in range(0, permutations, step):
-        shape = (min(step, permutations - start), len(size))
-        drawn_halves = rng.hypergeometric(halves, zeros + ones, exposed, size=shape)
-        drawn_ones = rng.hypergeometric(ones, zeros, exposed - drawn_halves, size=shape)
-        null[start : start + shape[0]] = np.abs((drawn_halves / 2 + drawn_ones).sum(axis=1) - expected)
+    log_factorial = gammaln(np.arange(1, size.max() + 2))
+    drawn = np.zeros(permutations)
+    for layout in zip(zeros, halves, ones, exposed, strict=True):
+        values, cumulative = _sum_of_exposed(*layout, log_factorial)
+        drawn += values[np.searchsorted(cumulative, rng.random(permutations), side="right").clip(max=len(values) - 1)]
+    null = np.abs(drawn / 2 - expected)
     return float(p_value(observed - 1e-9, null)) if null.max() > 1e-9 else np.nan
+
+
+def _sum_of_exposed(
+    zeros: int, halves: int, ones: int, exposed: int, log_factorial: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return twice the sum of states of ``exposed`` families drawn from a stratum: its values, and their cumulative.
+
+    The counts drawn are multivariate hypergeometric. Counts too far from their mean to occur in any number of
+    permutations (Bernstein's inequality) are left out, so that large strata stay cheap.
+    """
+    total = zeros + halves + ones
+    half = _likely(halves, total, exposed)[:, None]
+    one = _likely(ones, total, exposed)[None, :]
+    none = exposed - half - one
+    possible = (none >= 0) & (none <= zeros)
+    log_weight = -sum(
+        log_factorial[drawn] + log_factorial[there - drawn] for drawn, there in ((half, halves), (one, ones))
+    )
+    none = none.clip(0, zeros)
+    log_weight = np.where(possible, log_weight - log_factorial[none] - log_factorial[zeros - none], -np.inf)
+    twice = np.broadcast_to(half + 2 * one, log_weight.shape)
+    weight = np.bincount(twice.ravel(), np.exp(log_weight - log_weight.max()).ravel())
+    values = np.flatnonzero(weight)
+    cumulative = np.cumsum(weight[values])
+    return values, cumulative / cumulative[-1]
+
+
+def _likely(kind: int, total: int, drawn: int) -> np.ndarray:
+    """Return the counts of one kind that may be among ``drawn`` of ``total``, without the all but impossible ones."""
+    mean = drawn * kind / total
+    reach = 10 * np.sqrt(mean * (1 - kind / total)) + 40
+    low, high = max(0, drawn - (total - kind), int(mean - reach)), min(kind, drawn, int(mean + reach) + 1)
+    return np.arange(low, high + 1)
 
 
 def mantel_haenszel(units: Units) -> tuple[float, float, float, str]:
