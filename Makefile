@@ -5,11 +5,12 @@ LINT = .venv-lint
 RUN = $(VENV)/bin
 SNAKEMAKE = $(RUN)/snakemake --cores all
 
-.PHONY: demo test test-all lint format models config lock conda clean help
+.PHONY: demo test test-all bench-lineage lint format models config lock conda clean help
 
 help:
 	@echo "make demo      simulate an experiment, run the whole pipeline on it, print the answers"
 	@echo "make test      run the tests (make test-all adds the slow ones)"
+	@echo "make bench-lineage   score the lineage analysis: real families, simulated experiments, speed (minutes)"
 	@echo "make lint      check the code as .ci/run does (make format mends what can be mended)"
 
 demo: $(VENV)/.complete
@@ -22,6 +23,9 @@ test: $(VENV)/.complete
 
 test-all: $(VENV)/.complete
 	$(RUN)/python -m pytest
+
+bench-lineage: $(VENV)/.complete
+	OMP_NUM_THREADS=1 PYTHONPATH=scripts $(RUN)/python benchmarks/bench_lineage.py
 
 lint: $(VENV)/.complete $(LINT)/.complete
 	$(LINT)/bin/ruff check .

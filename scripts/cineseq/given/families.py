@@ -202,9 +202,16 @@ def _lineage(
 
 
 def read_all_families(paths: list[Path], rows: list[FieldOfView], given: Given) -> pd.DataFrame:
-    """Read several tables, putting sample and field before names where there is more than one table."""
+    """Read several tables, putting sample and field before names where there is more than one table.
+
+    Raises
+    ------
+    UserError
+        As :func:`read_families`, and when two tables disagree on the condition of a sample.
+    """
     fields = rows_of(paths, rows)
     tables = [read_families(path, field, given) for path, field in zip(paths, fields, strict=True)]
+    _check_labels(tables, paths)
     if len(tables) > 1:
         tables = [_prefixed(table, field) for table, field in zip(tables, fields, strict=True)]
     joined = pd.concat(tables, ignore_index=True)
@@ -213,6 +220,22 @@ def read_all_families(paths: list[Path], rows: list[FieldOfView], given: Given) 
         msg = f"lineage: cell '{name}' is in two tables of one field of view; give the tables a row with a fov each."
         raise UserError(msg)
     return joined
+
+
+def _check_labels(tables: list[pd.DataFrame], paths: list[Path]) -> None:
+    """Refuse a sample that two tables give to different conditions: one of the labels, or a unit in it, is wrong."""
+    seen: dict[str, tuple[frozenset[str], Path]] = {}
+    for table, path in zip(tables, paths, strict=True):
+        for sample, values in table.groupby("sample")["condition"]:
+            conditions = frozenset(values.fillna(""))
+            before, where = seen.setdefault(sample, (conditions, path))
+            if before != conditions:
+                labels = [" and ".join(f"'{label}'" for label in sorted(found)) for found in (before, conditions)]
+                msg = (
+                    f"{path}: sample '{sample}' has the condition {labels[1]}, but {labels[0]} in {where}; "
+                    "give it one label, that of the experiment."
+                )
+                raise UserError(msg)
 
 
 def _prefixed(cells: pd.DataFrame, field: FieldOfView) -> pd.DataFrame:

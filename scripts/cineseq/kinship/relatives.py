@@ -11,6 +11,8 @@ from cineseq.kinship.families import Families
 CANDIDATES = 9
 FAR = 1e4
 """Separates fields in the space of scaled birth time and position, in standard deviations."""
+TIE = 1e-6
+"""Tells apart cells of one birth frame and no known position: a k-d tree of equal points is searched one by one."""
 
 
 def relatives_of(families: Families, birth_time_bins: int) -> dict[str, np.ndarray]:
@@ -57,7 +59,8 @@ def _neighbours(families: Families, birth_time_bins: int) -> np.ndarray:
     cells = families.cells.iloc[rows]
     founder, birth = cells["founder"].to_numpy(), cells["birth"].to_numpy()
     span = cells.groupby("field")["birth"].transform(np.ptp).to_numpy()
-    _, near = cKDTree(_scaled(cells)).query(_scaled(cells), k=min(CANDIDATES, len(rows)))
+    points = _scaled(cells)
+    _, near = cKDTree(points).query(points, k=min(CANDIDATES, len(rows)))
     near = near.reshape(len(rows), -1)
     field = cells["field"].to_numpy()
     allowed = (
@@ -76,4 +79,5 @@ def _scaled(cells: pd.DataFrame) -> np.ndarray:
     values = cells[columns].to_numpy(float)
     spread = values.std(axis=0)
     scaled = values / np.where(spread > 0, spread, 1.0)
-    return np.column_stack([cells["field"].to_numpy() * FAR, scaled])
+    tie = np.random.default_rng(0).random(len(cells)) * TIE
+    return np.column_stack([cells["field"].to_numpy() * FAR, scaled, tie])

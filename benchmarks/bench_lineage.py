@@ -1,0 +1,240 @@
+"""Score the lineage analysis: on real families, on simulated experiments with known answers, and for speed.
+
+Run: ``make bench-lineage``, or
+``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_lineage.py --data ../shared/data``
+Prints one line per score: what was found, what it should be, and whether it is.
+"""
+
+import argparse
+import logging
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from lineage_experiments import Experiment, simulate
+from scipy.stats import fisher_exact
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.given import Given
+from cineseq.config.lineage import Lineage
+from cineseq.given.families import read_all_families
+from cineseq.kinship.concordance import concordance_table, times_table
+from cineseq.kinship.contrast import Units, permutation_p
+from cineseq.kinship.correlation import pair_correlation
+from cineseq.kinship.families import Families, families_of
+from cineseq.kinship.relatives import relatives_of
+from cineseq.kinship.selection import lineage_warnings
+from cineseq.kinship.state_by_sister import compare_states
+from cineseq.kinship.states import states_of, survivors
+from cineseq.kinship.status import sister_status
+
+ROOT = Path(__file__).resolve().parents[1]
+TESTED = "sister_died_vs_survived"
+TEN = "GEMCITABINE 10 uMolars"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measured number and the range that it should lie in."""
+
+    name: str
+    value: float
+    low: float = -np.inf
+    high: float = np.inf
+
+    def __str__(self) -> str:
+        """Return the line that is printed."""
+        wanted = f"{self.low:g} to {self.high:g}" if np.isfinite([self.low, self.high]).any() else "for comparison"
+        verdict = "" if wanted == "for comparison" else ("ok" if self.low <= self.value <= self.high else "MISSED")
+        return f"{self.name:<66} {self.value:>11,.4g}   {wanted:<18} {verdict}"
+
+
+def exactly(name: str, value: float, wanted: float, within: float = 0.0) -> Score:
+    """Return a score that should have one value."""
+    return Score(name, value, wanted - within, wanted + within)
+
+
+def real(data: Path) -> list[Score]:
+    """Score the AU565 families against figures measured on the same tables by other code."""
+    folder = data / "au565_lineages"
+    given = Given(**yaml.safe_load((ROOT / "config/examples/au565_lineages.yaml").read_text())["given"])
+    cells = read_all_families([folder / "lineages.csv"], [FieldOfView(sample="au565")], given)
+    families = families_of(cells)
+    fates = families.cells["fate"].value_counts()
+    relatives = relatives_of(families, 5)
+    shared = concordance_table(families, relatives, 5, 9999, 1).set_index(["condition", "relation"])
+    times = times_table(families, relatives).set_index(["condition", "relation", "quantity"])
+    wanted = {"division": 1477, "death": 387, "unknown": 1989}
+    scores = [exactly(f"au565: {fate}", fates[fate], count) for fate, count in wanted.items()]
+    ten = shared.loc[TEN, "sisters"]
+    scores += [
+        exactly(f"au565, {TEN}: pairs with both fates", ten["pairs"], 96),
+        exactly(f"au565, {TEN}: concordance", ten["concordance"], 0.958, 5e-4),
+        exactly(f"au565, {TEN}: concordance if independent", ten["expected_independent"], 0.514, 5e-4),
+    ]
+    for condition in sorted(families.cells["condition"].unique()):
+        row, time_row = shared.loc[condition, "sisters"], times.loc[condition, "sisters", "division_time"]
+        scores += [
+            Score(f"au565, {condition}: {name}", row[name])
+            for name in ("pairs", "concordance", "expected_independent", "phi_low", "phi_high")
+        ]
+        scores += [
+            Score(f"au565, {condition}: division times, r {name}", time_row[name]) for name in ("r", "low", "high")
+        ]
+    return scores + _second_table(folder / "cells.csv")
+
+
+def _second_table(path: Path) -> list[Score]:
+    cells = pd.read_csv(path).set_index("cell")
+    sister = cells["sister"].dropna()
+    sisters = pd.DataFrame({"one": sister.index, "other": sister.to_numpy()})
+    mother = cells["parent"].dropna()
+    aunt = cells["sister"].reindex(mother).to_numpy()
+    niece = pd.DataFrame({"one": mother.index, "aunt": aunt}).dropna()
+    daughters = pd.DataFrame({"other": mother.index, "aunt": mother.to_numpy()})
+    cousins = niece.merge(daughters, on="aunt")
+    found = {}
+    for name, pairs in (("sisters", sisters), ("cousins", cousins)):
+        once = pairs[(pairs["one"] < pairs["other"]) & pairs["other"].isin(cells.index)]
+        died = [cells.loc[once[side], "died"].to_numpy(float) for side in ("one", "other")]
+        file = cells.loc[once["one"], "file"].to_numpy()
+        mean = pd.Series((died[0] + died[1]) / 2).groupby(file).transform("mean").to_numpy()
+        found[name] = pair_correlation(died[0] - mean, died[1] - mean, np.arange(len(once))).value
+    return [
+        exactly("au565, second table: death of sisters, r within file", found["sisters"], 0.63, 0.02),
+        exactly("au565, second table: death of cousins, r within file", found["cousins"], 0.0, 0.1),
+    ]
+
+
+def analyse(cells: pd.DataFrame, settings: Lineage) -> tuple[Families, pd.DataFrame, pd.DataFrame]:
+    """Compare the states of survivors as the step does."""
+    families = families_of(cells)
+    states = states_of(cells, None, settings.states)
+    status = sister_status(families, settings)
+    status["sequenced"] = survivors(families, states, None)
+    return families, status, compare_states(families, status, states, settings, seed=1)
+
+
+def _pooled(cells: pd.DataFrame, status: pd.DataFrame) -> float:
+    used = status["sequenced"] & status["status"].isin(["died", "survived"])
+    table = pd.crosstab(status["status"][used], cells["state_x"][used])
+    return fisher_exact(table).pvalue if table.shape == (2, 2) else 1.0
+
+
+def _repeat(experiments: int, odds_ratio: float) -> pd.DataFrame:
+    settings = Lineage(permutations=999, states=["state_x"])
+    found = []
+    for seed in range(experiments):
+        cells = simulate(Experiment(odds_ratio=odds_ratio), seed)
+        _, status, compared = analyse(cells, settings)
+        row = compared[compared["contrast"] == TESTED].iloc[0]
+        found.append({**row, "pooled": _pooled(cells, status)})
+    return pd.DataFrame(found)
+
+
+def type_one(experiments: int) -> list[Score]:
+    """Score the tests where a shared field and time stress drives both state and death, and the sister nothing."""
+    table = _repeat(experiments, 1.0)
+    excludes = ((table["low"] > 1) | (table["high"] < 1)).mean()
+    return [
+        Score("null: family permutation within strata rejects", (table["p_permutation"] <= 0.05).mean(), 0.02, 0.07),
+        Score("null: stratified (Mantel-Haenszel) interval excludes 1", excludes, 0.02, 0.07),
+        Score("null: GEE rejects", (table["p_gee"] <= 0.05).mean()),
+        Score("null: pooled Fisher test rejects", (table["pooled"] <= 0.05).mean()),
+    ]
+
+
+def coverage(experiments: int) -> list[Score]:
+    """Score the interval of the odds ratio where 3 was planted within strata."""
+    table = _repeat(experiments, 3.0)
+    covers = ((table["low"] <= 3) & (table["high"] >= 3)).mean()
+    return [
+        Score("planted odds ratio 3: intervals that cover it", covers, 0.92, 0.98),
+        Score("planted odds ratio 3: median estimate", table["odds_ratio"].median(), 2.8, 3.25),
+        Score("planted odds ratio 3: permutation test detects", (table["p_permutation"] <= 0.05).mean()),
+    ]
+
+
+def trap(experiments: int) -> list[Score]:
+    """Score the warning of compartments whose one live cell implies a dead sister."""
+    named = {True: 0, False: 0}
+    for seed in range(experiments):
+        for together in named:
+            families, status, pairs = _caged(seed, together=together)
+            warned = lineage_warnings(families, status, pairs)
+            named[together] += int("one_cell_compartments" in set(warned["warning"]))
+    return [
+        exactly("selection by one-cell compartments: warned where it is", named[True] / experiments, 1),
+        exactly("selection by one-cell compartments: warned where it is not", named[False] / experiments, 0),
+    ]
+
+
+def _caged(seed: int, *, together: bool) -> tuple[Families, pd.DataFrame, pd.DataFrame]:
+    cells = simulate(Experiment(founders=80), seed)
+    born = cells[cells["parent_id"].notna()]
+    cage = born["parent_id"] if together else born["track_id"]
+    alive = born["alive_at_end"].astype(bool)
+    captured = np.random.default_rng(seed).random(len(born)) < 0.7
+    chosen = born.loc[alive & (alive.groupby(cage).transform("sum") == 1) & captured, "track_id"]
+    families = families_of(cells)
+    status = sister_status(families, Lineage())
+    status["sequenced"] = families.cells["track_id"].isin(chosen)
+    return families, status, pd.DataFrame({"track_id": born["track_id"], "compartment_id": cage})
+
+
+def speed() -> list[Score]:
+    """Time a table of a million cells, and 10,000 permutations on 100,000 pairs."""
+    cells = simulate(Experiment(founders=333_334, fields=200), 0)
+    settings = Lineage(permutations=9999, states=["state_x"])
+
+    def everything() -> None:
+        families, status, _ = analyse(cells, settings)
+        relatives = relatives_of(families, settings.birth_time_bins)
+        concordance_table(families, relatives, settings.birth_time_bins, settings.permutations, 1)
+        times_table(families, relatives)
+        lineage_warnings(families, status, None)
+
+    rng = np.random.default_rng(0)
+    pairs = 100_000
+    units = Units(rng.random(pairs) < 0.3, rng.integers(0, 3, pairs) / 2, rng.integers(0, 1000, pairs), np.ones(pairs))
+    million, processor = _seconds(everything)
+    permuted, _ = _seconds(lambda: permutation_p(units, 10_000, rng))
+    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return [
+        Score(f"{len(cells):,} cells built, validated and tested, s", million, 0, 60),
+        Score("the same, seconds of processor", processor, 0, 60),
+        Score("100,000 pairs, 10,000 permutations, s", permuted, 0, 20),
+        Score("most memory, GB", gigabytes, 0, 4),
+    ]
+
+
+def _seconds(work: Callable[[], object]) -> tuple[float, float]:
+    """Return seconds on the wall, and of this process's processor: on a busy machine the first says little."""
+    started, processor = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - started, time.process_time() - processor
+
+
+def main() -> None:
+    """Print every score."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT / "../shared/data", help="folder of the real data")
+    parser.add_argument("--experiments", type=int, default=500, help="simulated experiments of each kind")
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    parts: list[Callable[[], list[Score]]] = [speed]
+    if (options.data / "au565_lineages").is_dir():
+        parts.append(lambda: real(options.data))
+    parts += [lambda kind=kind: kind(options.experiments) for kind in (type_one, coverage, trap)]
+    for part in parts:
+        for score in part():
+            print(score, flush=True)
+
+
+if __name__ == "__main__":
+    main()

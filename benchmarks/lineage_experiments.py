@@ -1,0 +1,81 @@
+"""Simulated families whose field and birth time drive both death and state: what the lineage scores are made on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cineseq.contracts import CELLS
+
+LAST = 99
+BIRTHS = np.array([12, 22, 32, 42, 52])
+"""Frames of birth, one per stratum of birth time, so that the odds ratio within strata is the planted one."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is planted.
+
+    Attributes
+    ----------
+    founders, fields
+        Families, of one division each, and fields of view that they are spread over.
+    odds_ratio
+        Of the state, within field and birth time, where the sister died against where she lived.
+    alike
+        Chance that a sister copies the other's state instead of drawing her own.
+    """
+
+    founders: int = 500
+    fields: int = 20
+    odds_ratio: float = 1.0
+    alike: float = 0.3
+
+
+def simulate(planted: Experiment, seed: int) -> pd.DataFrame:
+    """Return a cells table with one division per family; survivors have ``state_x`` on or off.
+
+    Stress of field and birth time raises both the risk of death and the rate of the state. Families differ in risk, so
+    that sisters share fates.
+    """
+    rng = np.random.default_rng(seed)
+    founders = planted.founders
+    field, when = rng.integers(0, planted.fields, founders), rng.integers(0, len(BIRTHS), founders)
+    stress = rng.normal(0, 1, planted.fields)[field] + (when - 2) * 0.5
+    risk = _logistic(-0.7 + stress + rng.normal(0, 1, founders))
+    dead = rng.random((founders, 2)) < risk[:, None]
+    rate = _logistic(-1 + stress[:, None] + np.log(planted.odds_ratio) * dead[:, ::-1])
+    state = rng.random((founders, 2)) < rate
+    copies = (rng.random(founders) < planted.alike) & ~dead.any(axis=1)
+    state[copies, 1] = state[copies, 0]
+    return _table(field, BIRTHS[when], dead, state)
+
+
+def _logistic(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def _table(field: np.ndarray, birth: np.ndarray, dead: np.ndarray, state: np.ndarray) -> pd.DataFrame:
+    fov = field.astype(str)
+    founder = np.char.add(np.char.add(fov, "/"), np.arange(len(field)).astype(str)).astype(object)
+    mothers = {
+        "track_id": founder, "parent_id": None, "generation": 0, "start_frame": 0, "end_frame": birth - 1,
+        "start_kind": "first_frame", "end_kind": "division", "fate": "division", "fate_known": True,
+        "alive_at_end": False, "state_x": None,
+    }  # fmt: skip
+    tables = [pd.DataFrame({"fov": fov, "founder_id": founder} | mothers)]
+    for k in (0, 1):
+        gone = dead[:, k]
+        daughters = {
+            "track_id": founder + f".{k}", "parent_id": founder, "generation": 1, "start_frame": birth,
+            "end_frame": np.where(gone, birth + 5, LAST), "start_kind": "division",
+            "end_kind": np.where(gone, "death", "end_of_movie"), "fate": np.where(gone, "death", "unknown"),
+            "fate_known": gone, "alive_at_end": ~gone,
+            "state_x": np.where(gone, None, np.where(state[:, k], "on", "off")),
+        }  # fmt: skip
+        tables.append(pd.DataFrame({"fov": fov, "founder_id": founder} | daughters))
+    table = pd.concat(tables, ignore_index=True).assign(sample="s", condition="drug", replicate="1")
+    for column in CELLS.columns:
+        if not (column.is_family or column.optional or column.name in table):
+            table[column.name] = None
+    return CELLS.check(table)
