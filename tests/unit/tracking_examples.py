@@ -86,7 +86,7 @@ def movie_of(planes: list[np.ndarray], path: Path, glow: dict[tuple[int, int], f
 def objects_at(rows: list[tuple[int, float, float]], size: int = 200, area: float = 100.0) -> Objects:
     table = pd.DataFrame(rows, columns=["frame", "y_px", "x_px"]).sort_values("frame", kind="stable")
     table["label"] = table.groupby("frame").cumcount() + 1
-    table = table.assign(area_px=area, eccentricity=0.5, touches_border=False, brightness=np.nan)
+    table = table.assign(area_px=area, eccentricity=0.5, fullness=1.0, touches_border=False, brightness=np.nan)
     overlaps = pd.DataFrame({"source": [], "target": [], "shared": []}).astype({"source": int, "target": int})
     frames = int(table["frame"].max()) + 1
     return Objects(table[list(COLUMNS)].astype(COLUMNS).reset_index(drop=True), overlaps, (frames, size, size), 0)

@@ -30,24 +30,42 @@ WEIGHTS = {
     "unequal_steps": 0.5,
     "on_another": 1.0,
 }
+DOUBTS = {"grown": 3.0, "lobed": 30.0, "unlike_sum": 1.5, "elongated": 4.0}
+"""Weights of what tells two cells in one mask from a mother, where the masks of a movie are seen to merge cells."""
+LOBED = 0.05
+"""Most that is believed of what the mother's mask lacks of an ellipse."""
+ROUND = 0.75
+"""Minor over major axis from which a mother counts as round."""
+SAME_SUM = 0.3
+"""Change of summed log area that a division may have."""
 
 
-def find_divisions(scene: Scene, tracklet: np.ndarray, threshold: float) -> pd.DataFrame:
-    """Find the divisions that cost less than ``threshold``.
+def accept(found: pd.DataFrame, threshold: float, doubt: float = 0.0) -> pd.DataFrame:
+    """Choose the divisions among hypotheses that cost less than ``threshold``.
+
+    Parameters
+    ----------
+    found
+        From :func:`hypotheses`.
+    threshold
+        Highest cost.
+    doubt
+        Share of the splits in this movie that look like touching cells that come apart, 0 to 1.
 
     Returns
     -------
     pandas.DataFrame
         One row per division: ``mother``, ``first``, ``second`` (rows of the objects: the mother's last object, the
-        daughters' first ones), ``continues`` (whether ``first`` was linked to the mother) and ``cost``.
+        daughters' first ones), ``continues`` (whether ``first`` was linked to the mother), ``cost`` (the weighted sum
+        of the features, 0 for a perfect division) and the features.
     """
-    found = hypotheses(scene, tracklet)
-    return choose(found.assign(cost=costs(found)), threshold)
+    return choose(found.assign(cost=costs(found, doubt)), threshold)
 
 
-def costs(found: pd.DataFrame) -> np.ndarray:
+def costs(found: pd.DataFrame, doubt: float = 0.0) -> np.ndarray:
     """Return the weighted sum of a hypothesis' features; 0 is a perfect division."""
-    return sum(weight * found[name].to_numpy(float) for name, weight in WEIGHTS.items())
+    weights = WEIGHTS | {name: doubt * weight for name, weight in DOUBTS.items()}
+    return sum(weight * found[name].to_numpy(float) for name, weight in weights.items())
 
 
 def confidence(cost: np.ndarray) -> np.ndarray:
@@ -132,7 +150,24 @@ def _features(pairs: pd.DataFrame, scene: Scene, tracklet: np.ndarray) -> pd.Dat
         apart=np.maximum(0, apart - 1.2),
         unequal_steps=np.abs(da - db),
         on_another=_on_another(scene, m, a) + _on_another(scene, m, b),
+        **_doubts(scene.table, m, area[m] - 2 * np.log(size), np.logaddexp(area[a], area[b]) - 2 * np.log(size)),
+        unlike_sum=np.maximum(0, np.abs(np.logaddexp(area[a], area[b]) - usual[m]) - SAME_SUM),
     )
+
+
+def _doubts(objects: pd.DataFrame, mother: np.ndarray, hers: np.ndarray, theirs: np.ndarray) -> dict[str, np.ndarray]:
+    """Return what speaks for two cells in one mask, given the log areas of mother and daughters over the median.
+
+    Newborn cells are not larger than the median cell; a mother about to divide is round, and a mask with a waist is
+    that of one cell only where it is no larger than usual (a late metaphase).
+    """
+    fullness, eccentricity = (objects[name].to_numpy() for name in ("fullness", "eccentricity"))
+    waist = 1 - fullness[mother] / np.median(fullness)
+    return {
+        "grown": np.maximum(0, theirs - np.log(2)),
+        "lobed": np.clip(waist, 0, LOBED) * np.clip(2 * hers, 0, 1),
+        "elongated": np.maximum(0, ROUND - np.sqrt(1 - eccentricity[mother] ** 2)),
+    }
 
 
 def _on_another(scene: Scene, mother: np.ndarray, daughter: np.ndarray) -> np.ndarray:

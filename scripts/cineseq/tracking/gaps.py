@@ -47,11 +47,11 @@ def close_gaps(scene: Scene, tracklet: np.ndarray, max_gap: int) -> np.ndarray:
     left = np.hypot(*(points[s] - points[e] - shift[e] * steps[:, None]).T)
     costs = left / (reach * np.sqrt(steps)) + np.abs(size[s] - size[e])
     a, b = match(row, col, costs, (len(ends), len(starts)), ALONE)
-    return _joined(tracklet, tracklet[ends[a]], tracklet[starts[b]])
+    return joined(tracklet, tracklet[ends[a]], tracklet[starts[b]])
 
 
-def _joined(tracklet: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Rename every tracklet to the first of its chain."""
+def joined(tracklet: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Rename every tracklet to the first of its chain; each is continued once and continues one at most."""
     head = np.arange(tracklet.max() + 1)
     head[after] = before
     while (head[head] != head).any():

@@ -42,7 +42,7 @@ def split_at_divisions(tracklet: np.ndarray, divisions: pd.DataFrame) -> np.ndar
     tracklet
         Tracklet of each object, objects sorted by frame, shape (objects,).
     divisions
-        As :func:`~cineseq.tracking.divisions.find_divisions` returns them.
+        As :func:`~cineseq.tracking.divisions.accept` returns them.
 
     Returns
     -------

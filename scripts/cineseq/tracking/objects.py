@@ -24,10 +24,11 @@ COLUMNS = {
     "x_px": float,
     "area_px": float,
     "eccentricity": float,
+    "fullness": float,
     "touches_border": bool,
     "brightness": float,
 }
-_PROPERTIES = ("label", "centroid", "area", "eccentricity", "bbox")
+_PROPERTIES = ("label", "centroid", "area", "eccentricity", "bbox", "axis_major_length", "axis_minor_length")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Objects:
     Attributes
     ----------
     table
-        One row per object, sorted by frame and label, columns as in ``COLUMNS``.
+        One row per object, sorted by frame and label, columns as in ``COLUMNS``; ``fullness`` is the area over that
+        of the ellipse of the same second moments, below that of single cells where two cells share a mask.
     overlaps
         One row per pair of objects in consecutive frames whose masks share pixels: ``source`` and ``target`` (rows
         of ``table``) and ``shared`` (shared pixels over the smaller of the two areas).
@@ -85,6 +87,7 @@ def _one_frame(plane: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
     found = regionprops_table(plane, properties=_PROPERTIES)
     first, past = (np.c_[found[f"bbox-{i}"], found[f"bbox-{i + 1}"]] for i in (0, 2))
     border = (first <= seen[0]).any(axis=1) | (past >= seen[1]).any(axis=1)
+    ellipse = np.pi / 4 * found["axis_major_length"] * found["axis_minor_length"]
     columns = {
         "frame": np.full(len(border), frame),
         "label": found["label"],
@@ -92,6 +95,7 @@ def _one_frame(plane: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
         "x_px": found["centroid-1"],
         "area_px": found["area"],
         "eccentricity": found["eccentricity"],
+        "fullness": np.where(ellipse > 0, found["area"] / np.where(ellipse > 0, ellipse, 1), 1.0),
         "touches_border": border,
         "brightness": np.full(len(border), np.nan),
     }

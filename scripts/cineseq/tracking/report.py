@@ -59,6 +59,13 @@ def _linking(linked: Linked) -> tuple[list[str], dict[str, Any]]:
     if linked.counts["fragments"]:
         lines.append(f"{linked.counts['fragments']:,} fragments were kept as one-frame tracks and not linked.")
     lines.append(f"{linked.counts['gaps_closed']:,} gaps were closed.")
+    if linked.counts["merges_like_divisions"]:
+        lines.append(
+            "Cells never fuse, so what divides in the movie run backwards are touching cells that share a mask: "
+            f"{linked.counts['merges_like_divisions']:,} such merges. {linked.counts['splits_explained_by_merges']:,} "
+            "splits undo one or are undone by one and are no divisions; of the divisions that are called, about "
+            f"{linked.counts['divisions_expected_false']:,} may be touching cells that come apart."
+        )
     numbers = {
         "search_range_px": round(linked.reach, 3),
         "motion": moved.kind,

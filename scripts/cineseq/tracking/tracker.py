@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.track import Track
-from cineseq.tracking import divisions, gaps, lineage, linking, motion
+from cineseq.tracking import divisions, gaps, lineage, linking, merges, motion
 from cineseq.tracking.lineage import Families
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.scene import Scene
@@ -56,9 +56,10 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
     scene = _scene(objects, whole, room, settings)
     linked = linking.link(scene)
     tracklet = gaps.close_gaps(scene, linked, settings.max_gap)
-    found = divisions.find_divisions(scene, tracklet, settings.division_cost)
+    told = merges.tell_splits(scene, tracklet, settings.division_cost)
+    found = told.divisions
     joined = len(np.unique(tracklet))
-    tracklet = lineage.split_at_divisions(tracklet, found)
+    tracklet = lineage.split_at_divisions(told.tracklet, found)
     every = np.empty(len(table), np.int64)
     every[whole] = tracklet
     every[~whole] = tracklet.max(initial=-1) + 1 + np.arange((~whole).sum())
@@ -68,8 +69,16 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
     parent = {}
     for daughter in ("first", "second"):
         parent |= dict(zip(inner[found[daughter].to_numpy(np.int64)].tolist(), mothers, strict=True))
-    confidence = dict(zip(mothers, divisions.confidence(found["cost"].to_numpy()).tolist(), strict=True))
-    counts = {"fragments": int((~whole).sum()), "gaps_closed": len(np.unique(linked)) - joined, "divisions": len(found)}
+    sure = divisions.confidence(found["cost"].to_numpy()) * (1 - min(1.0, told.lookalikes / (len(found) + 1)))
+    confidence = dict(zip(mothers, sure.tolist(), strict=True))
+    counts = {
+        "fragments": int((~whole).sum()),
+        "gaps_closed": len(np.unique(linked)) - joined,
+        "divisions": len(found),
+        "merges_like_divisions": told.merges,
+        "splits_explained_by_merges": told.splits,
+        "divisions_expected_false": told.lookalikes,
+    }
     return Linked(Families(number, parent, confidence), scene.motion, scene.reach, counts)
 
 
