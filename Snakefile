@@ -44,6 +44,7 @@ rule all:
 
 include: "rules/targets.smk"
 include: "rules/experiment.smk"
+include: "rules/models.smk"
 include: "rules/inputs.smk"
 include: "rules/imaging.smk"
 include: "rules/features.smk"

@@ -47,6 +47,18 @@ def given_to_samples(column):
     return files
 
 
+def annotated(column):
+    """Return an input function: the annotated frames, or their masks, that the section train names."""
+
+    def files(wildcards):
+        try:
+            return STUDY.training_files(column)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return files
+
+
 def all_inputs(wildcards):
     """Return every file that the sheet names."""
     try:

@@ -59,3 +59,16 @@ rule truth:
     """Score a run on simulated data against its truth."""
     input:
         target("truth"),
+
+
+rule train:
+    """Train a segmentation model on your own annotated frames."""
+    input:
+        "<results>/model/segmenter.pt",
+        "<results>/model/segmenter.md",
+
+
+rule prefetch:
+    """Fetch the models before jobs run on machines without a network."""
+    input:
+        "<results>/models.json",

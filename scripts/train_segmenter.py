@@ -1,39 +1,56 @@
-"""Make the compact segmentation model that is shipped; not a rule of the workflow.
+"""Make the compact segmentation models that are shipped; not a rule of the workflow.
 
 In: nothing but a seed: the training images are simulated. Real images are never seen.
-Out: ``model``, the weights; ``card``, what they are: data, steps, seed, hash and scores on unseen simulated images.
+Out: ``model`` and ``phase_model``, the weights for nuclei and for cells in phase contrast; ``card`` and
+``phase_card``, what they are: data, steps, seed, hash and scores on unseen simulated images.
 """
 
 import logging
 from pathlib import Path
 
+import torch
 from pydantic import Field
 
 from cineseq.config.base import Section
 from cineseq.files import write_text
-from cineseq.segmentation.models import COMPACT, model_file
-from cineseq.segmentation.scoring import score_by_size, write_card
+from cineseq.segmentation.cards import NUCLEI, PHASE, write_card
+from cineseq.segmentation.models import COMPACT, COMPACT_PHASE, model_file
+from cineseq.segmentation.phase_images import draw_phase_scenes
+from cineseq.segmentation.scoring import score_by_size
 from cineseq.segmentation.steps import use_threads
-from cineseq.segmentation.training import save, train
-from cineseq.segmentation.training_images import draw_scenes
+from cineseq.segmentation.training import Schedule, save, train
+from cineseq.segmentation.training_images import CROWDED, draw_scenes
 from cineseq.step import run
 
 logger = logging.getLogger(__name__)
 
-MODEL = model_file(COMPACT)
-CARD = MODEL.with_suffix(".md")
+MODEL, PHASE_MODEL = model_file(COMPACT), model_file(COMPACT_PHASE)
+CARD, PHASE_CARD = MODEL.with_suffix(".md"), PHASE_MODEL.with_suffix(".md")
+UNSEEN = 1_000_000
+"""Added to the seed of scenes that only score."""
+
+
+class Stage(Section):
+    """One stage of training."""
+
+    scenes: int = Field(ge=8, description="Simulated training images.")
+    epochs: int = Field(ge=2, description="Epochs of training.")
+    tiles: int = Field(ge=8, description="Tiles per epoch, one of each image drawn.")
+    learning_rate: float = Field(gt=0, description="Learning rate before it falls.")
+
+    @property
+    def schedule(self) -> Schedule:
+        """The stage as the trainer takes it."""
+        return Schedule(self.epochs, self.tiles, self.learning_rate)
 
 
 class Settings(Section):
     """What this step is told."""
 
-    scenes: int = Field(400, ge=8, description="Simulated training images.")
-    epochs: int = Field(
-        320,
-        ge=2,
-        description="Epochs of training; above 300 cellpose halves the learning rate ten times in the last 100.",
-    )
-    images_per_epoch: int = Field(24, ge=8, description="Tiles per epoch, one of each image drawn.")
+    wide: Stage = Stage(scenes=400, epochs=320, tiles=24, learning_rate=3e-3)
+    crowded: Stage = Stage(scenes=180, epochs=100, tiles=16, learning_rate=2e-3)
+    kept: int = Field(60, ge=0, description="Scenes of the first stage that stay in the second.")
+    phase: Stage = Stage(scenes=160, epochs=100, tiles=8, learning_rate=3e-3)
     test_scenes: int = Field(60, ge=1, description="Simulated images that the scores are from.")
     seed: int = Field(1, ge=0, description="Seed of the images and of the initial weights.")
 
@@ -42,16 +59,31 @@ def main(
     *,
     model: Path = MODEL,
     card: Path = CARD,
+    phase_model: Path = PHASE_MODEL,
+    phase_card: Path = PHASE_CARD,
     settings: Settings,
     threads: int = 1,
 ) -> None:
-    """Train the compact segmenter on simulated nuclei and write its weights and its card."""
+    """Train the compact segmenters on simulated cells and write their weights and cards."""
     use_threads(threads)
-    scenes = draw_scenes(settings.seed, settings.scenes)
-    logger.info("Drew %d scenes with %d cells.", len(scenes), sum(int(s.labels.max()) for s in scenes))
-    save(train(scenes, settings.epochs, settings.images_per_epoch, settings.seed), model)
-    unseen = draw_scenes(settings.seed + 1_000_000, settings.test_scenes)
-    write_text(write_card(model, settings, score_by_size(model, unseen)), card)
+    seed = settings.seed
+    wide = draw_scenes(seed, settings.wide.scenes)
+    logger.info("Drew %d scenes with %d cells.", len(wide), sum(int(s.labels.max()) for s in wide))
+    first = train(wide, settings.wide.schedule, seed)
+    crowded = draw_scenes(seed + 1, settings.crowded.scenes, domain=CROWDED)
+    _ship(train(crowded + wide[: settings.kept], settings.crowded.schedule, seed, first), model)
+    unseen = draw_scenes(seed + UNSEEN, settings.test_scenes)
+    write_text(write_card(NUCLEI, model, settings, score_by_size(model, unseen)), card)
+
+    phase = draw_phase_scenes(seed + 2, settings.phase.scenes)
+    _ship(train(phase, settings.phase.schedule, seed, first), phase_model)
+    unseen = draw_phase_scenes(seed + UNSEEN, settings.test_scenes)
+    write_text(write_card(PHASE, phase_model, settings, score_by_size(phase_model, unseen)), phase_card)
+
+
+def _ship(weights: dict, model: Path) -> None:
+    # 30 px is cellpose's nominal diameter: such weights ask for no rescaling.
+    save(weights | {"diam_labels": torch.tensor([30.0])}, model)
 
 
 if __name__ == "__main__":

@@ -133,6 +133,26 @@ class Study:
         return [str(path)] if path is not None and path.exists() else []
 
     @property
+    def training_start(self) -> list[str]:
+        """The file of the model that training goes on from, where it is there."""
+        path = model_file(self.config.train.model)
+        return [str(path)] if path.exists() else []
+
+    def training_files(self, column: str) -> list[str]:
+        """Return the annotated frames (``images``) or their ``masks``, with patterns expanded.
+
+        Raises
+        ------
+        UserError
+            When none is named or a pattern matches nothing.
+        """
+        named = getattr(self.config.train, column)
+        if not named:
+            msg = f"train.{column}: no file is given; list your annotated frames in train.images and train.masks."
+            raise UserError(msg)
+        return files_of(";".join(named), f"train.{column}")
+
+    @property
     def embedder(self) -> list[str]:
         """The file of the embedding model, where it is there to be an input."""
         path = None if self.config.embed.model is None else embedder_file(self.config.embed.model)

@@ -159,11 +159,14 @@ def test_sizes_are_in_micrometres_where_known(compact):
     assert kept.max() == (areas >= limit).sum()
 
 
-def test_compact_model_leaves_the_scale_alone_in_its_range():
-    assert adapter.rescaling_diameter(compact=True, diameter_px=20) is None
-    assert adapter.rescaling_diameter(compact=True, diameter_px=120) == 120
-    assert adapter.rescaling_diameter(compact=False, diameter_px=20) == 20
-    assert adapter.rescaling_diameter(compact=False, diameter_px=None) is None
+def test_compact_model_leaves_the_scale_alone_in_its_range(compact, checkpoint, tmp_path):
+    assert adapter.rescaling_diameter(compact, 20) is None
+    assert adapter.rescaling_diameter(compact, 120) == 120
+    assert adapter.rescaling_diameter(compact, None) is None
+    own = saved(checkpoint | {"diam_labels": torch.tensor([66.0])}, tmp_path / "own.pt")
+    trained = adapter.load_model(Segment(model=str(own)))
+    assert adapter.rescaling_diameter(trained, 20) == 20
+    assert adapter.rescaling_diameter(trained, None) == 66
 
 
 def test_tiles_cover_small_frames_whole(compact):

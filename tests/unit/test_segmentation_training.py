@@ -5,7 +5,7 @@ import torch
 from skimage.measure import label as connected_components
 
 from cineseq.segmentation.compact import STRIDE, CompactSegmenter
-from cineseq.segmentation.training import save, train
+from cineseq.segmentation.training import Schedule, save, train
 from cineseq.segmentation.training_images import SMALLEST_OBJECT_PX, draw_scenes
 
 
@@ -57,8 +57,8 @@ def test_training_lowers_the_loss_and_is_seeded(tmp_path, caplog):
     caplog.set_level("INFO")
     torch.set_num_threads(1)
     scenes = draw_scenes(4, 8, size=96)
-    weights = train(scenes, epochs=2, images_per_epoch=8, seed=1)
-    again = train(scenes, epochs=2, images_per_epoch=8, seed=1)
+    weights = train(scenes, Schedule(epochs=2, tiles=8), seed=1)
+    again = train(scenes, Schedule(epochs=2, tiles=8), seed=1)
     assert weights.keys() == CompactSegmenter().state_dict().keys()
     torch.testing.assert_close(weights["out.weight"], again["out.weight"])
     for name, state in (("a.pt", weights), ("b.pt", again)):

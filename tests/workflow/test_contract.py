@@ -23,6 +23,7 @@ CONFIGS = (
     "config/examples/fucci_ipsc.yaml",
     "config/examples/au565_lineages.yaml",
 )
+NAMED = TARGETS | {"train", "prefetch"}
 
 
 def rules_of(config: str) -> list:
@@ -67,8 +68,8 @@ def test_rule_declares_what_it_costs(rule) -> None:
 
 
 def test_no_step_has_the_name_of_a_target() -> None:
-    assert not TARGETS & {rule.name for rule in STEPS}
-    assert set(RULES) >= TARGETS
+    assert not NAMED & {rule.name for rule in STEPS}
+    assert set(RULES) >= NAMED
 
 
 def test_every_script_that_runs_a_step_has_a_rule() -> None:

@@ -23,6 +23,7 @@ from cineseq.config.report import Report
 from cineseq.config.segment import Segment
 from cineseq.config.simulate import Simulate
 from cineseq.config.track import Track
+from cineseq.config.train import Train
 from cineseq.errors import UserError
 
 
@@ -43,6 +44,7 @@ class Config(Section):
     inputs: Inputs = Field(Inputs(), description="How raw movies are read and corrected.")
     channels: Channels = Field(Channels(), description="Which channels there are, and which ones measure function.")
     segment: Segment = Field(Segment(), description="Segmentation with cellpose.")
+    train: Train = Field(Train(), description="Training a segmentation model on your own annotated frames.")
     track: Track = Field(Track(), description="Linking, divisions, deaths and other ends.")
     features: Features = Field(Features(), description="Which frames of a track feed the paired table.")
     morphology: Morphology = Field(Morphology(), description="Shape, intensity and texture.")

@@ -13,8 +13,8 @@ class Segment(Section):
     model: str = Field(
         "compact",
         min_length=1,
-        description="'compact' (shipped: nuclei, CPU), 'cpsam_v2' or 'cpsam' (cellpose, GPU), or the path of "
-        "a checkpoint of one of them.",
+        description="'compact' (shipped: nuclei, CPU), 'compact_phase' (shipped: phase contrast, to train on), "
+        "'cpsam_v2' or 'cpsam' (cellpose, GPU), or the path of a checkpoint of one of them.",
     )
     sha256: str | None = Field(
         None,

@@ -117,6 +117,25 @@ def load_embedder(settings: Embed, file: Path | None = None) -> Embedder:
     return embedder
 
 
+def fetch_embedder(settings: Embed) -> Path | None:
+    """Return the file of the weights that the configuration names, downloaded where it is a name on the model hub.
+
+    None where nothing is embedded or the weights are random.
+
+    Raises
+    ------
+    UserError
+        When the file is missing or the hub cannot be reached.
+    """
+    if settings.model is None or settings.model.startswith(UNTRAINED):
+        return None
+    path = embedder_file(settings.model) or _fetched(settings.model)
+    if not path.is_file():
+        msg = f"embed.model: there is no file {path}; give 'compact', a file of weights or a name on the model hub."
+        raise UserError(msg)
+    return path
+
+
 def compact_network(architecture: dict[str, int] | None = None) -> VisionTransformer:
     """Build a compact network with random weights; sizes other than its own are interpolated."""
     return VisionTransformer(**(architecture or COMPACT_ARCHITECTURE), num_classes=0, dynamic_img_size=True)

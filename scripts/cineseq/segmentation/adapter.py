@@ -20,7 +20,7 @@ from cineseq.config.segment import Segment
 from cineseq.errors import UserError
 from cineseq.files import sha256
 from cineseq.segmentation.compact import STRIDE, CompactSegmenter
-from cineseq.segmentation.models import CELLPOSE_FOLDER, CELLPOSE_NAMES, licence_note, model_file
+from cineseq.segmentation.models import CELLPOSE_FOLDER, CELLPOSE_NAMES, COMPACT, SHIPPED, licence_note, model_file
 from cineseq.segmentation.training_images import DIAMETERS_PX
 
 logger = logging.getLogger(__name__)
@@ -62,6 +62,15 @@ class Model:
         return isinstance(self.cellpose.net, CompactSegmenter)
 
     @property
+    def diameter_px(self) -> float | None:
+        """Diameter of the cells it was trained on, in pixels of their images; None where any scale will do.
+
+        Only our own checkpoints state it: training on a user's frames writes it there.
+        """
+        stated = float(self.cellpose.net.diam_labels)
+        return stated if self.is_compact and stated != CELLPOSE_DIAMETER else None
+
+    @property
     def provenance(self) -> dict[str, str]:
         """What the report says of the model."""
         return {"name": self.name, "sha256": self.sha256, "note": self.note}
@@ -82,15 +91,10 @@ def load_model(settings: Segment, path: Path | None = None) -> Model:
     UserError
         When the file is missing, has another hash, or is no checkpoint of a network that is known here.
     """
-    file = _present(settings, path)
+    file = fetch_segmenter(settings, path)
     digest = sha256(file)
-    if settings.sha256 is not None and digest != settings.sha256:
-        msg = (
-            f"{file}: SHA-256 is {digest}, but segment.sha256 expects {settings.sha256}; replace the file or the hash."
-        )
-        raise UserError(msg)
     device = choose_device()
-    net = _network(file, device)
+    net = read_network(file, device)
     name = settings.model if file == model_file(settings.model) else file.name
     logger.info("Model %s (sha256 %s) on %s in %s.", name, digest[:12], device, str(net.dtype).removeprefix("torch."))
     note = licence_note(settings.model)
@@ -98,17 +102,38 @@ def load_model(settings: Segment, path: Path | None = None) -> Model:
     return Model(name, file, digest, note, as_cellpose(net, file, device))
 
 
-def _present(settings: Segment, path: Path | None) -> Path:
+def fetch_segmenter(settings: Segment, path: Path | None = None) -> Path:
+    """Return the file of the model that the settings name, downloaded by cellpose where that is allowed.
+
+    Raises
+    ------
+    UserError
+        When there is no such file, it cannot be downloaded, or its hash is another.
+    """
     file = model_file(settings.model) if path is None else path
-    if file.is_file():
-        return file
-    if settings.model in CELLPOSE_NAMES and settings.download:
-        logger.info("cellpose downloads %s to %s.", settings.model, file)
-        return Path(cellpose_models.cache_model_path(settings.model))
-    if settings.model in CELLPOSE_NAMES:
+    if not file.is_file():
+        _download(settings, file)
+    if settings.sha256 is not None and (digest := sha256(file)) != settings.sha256:
+        msg = (
+            f"{file}: SHA-256 is {digest}, but segment.sha256 expects {settings.sha256}; replace the file or the hash."
+        )
+        raise UserError(msg)
+    return file
+
+
+def _download(settings: Segment, file: Path) -> None:
+    if settings.model not in CELLPOSE_NAMES:
+        hint = f"give {', '.join((*SHIPPED, *CELLPOSE_NAMES))} or the path of a checkpoint"
+    elif not settings.download:
         hint = f"put it there (or set {CELLPOSE_FOLDER}), or set segment.download to true"
     else:
-        hint = f"give compact, {', '.join(CELLPOSE_NAMES)} or the path of a checkpoint"
+        logger.info("cellpose downloads %s to %s.", settings.model, file)
+        try:
+            cellpose_models.cache_model_path(settings.model)
+        except OSError as error:
+            hint = f"cellpose could not download it ({type(error).__name__}); run the target prefetch with a network"
+        else:
+            return
     msg = f"segment.model: there is no file '{file}'; {hint}."
     raise UserError(msg)
 
@@ -129,7 +154,7 @@ def choose_dtype(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
-def _network(file: Path, device: torch.device) -> BaseModel:
+def read_network(file: Path, device: torch.device) -> BaseModel:
     """Build the network that a checkpoint is of, with its weights.
 
     Building on the meta device costs neither time nor memory, and shows every key and shape to compare with.
@@ -199,9 +224,7 @@ def segment_frame(model: Model, planes: np.ndarray, settings: Segment, pixel_siz
     if planes.max() == planes.min():
         return np.zeros(planes.shape[1:], np.uint16)
     scale = 1.0 if pixel_size_um is None else pixel_size_um
-    diameter = rescaling_diameter(
-        compact=model.is_compact, diameter_px=None if settings.diameter is None else settings.diameter / scale
-    )
+    diameter = rescaling_diameter(model, None if settings.diameter is None else settings.diameter / scale)
     zoom = 1.0 if diameter is None else CELLPOSE_DIAMETER / diameter
     tile, batch = tiling(model, planes.shape[1:], zoom)
     masks, _, _ = model.cellpose.eval(
@@ -219,13 +242,15 @@ def segment_frame(model: Model, planes: np.ndarray, settings: Segment, pixel_siz
     return keep_sizes(masks.reshape(planes.shape[1:]), settings.min_area / scale**2, most)
 
 
-def rescaling_diameter(*, compact: bool, diameter_px: float | None) -> float | None:
+def rescaling_diameter(model: Model, diameter_px: float | None) -> float | None:
     """Return the diameter that cellpose should rescale to 30 px, or None to leave the image as it is.
 
-    The compact model was trained at every scale from 8 to 62 px, so that rescaling within that range costs time and
-    gains nothing.
+    The compact model of nuclei was trained at every scale from 8 to 62 px, so that rescaling within that range costs
+    time and gains nothing. A checkpoint trained on a user's frames knows their cells' diameter.
     """
-    if diameter_px is None or (compact and DIAMETERS_PX[0] <= diameter_px <= DIAMETERS_PX[1]):
+    if diameter_px is None:
+        return model.diameter_px
+    if model.name == COMPACT and DIAMETERS_PX[0] <= diameter_px <= DIAMETERS_PX[1]:
         return None
     return diameter_px
 

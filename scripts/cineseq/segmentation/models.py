@@ -7,6 +7,9 @@ from pathlib import Path
 
 RESOURCES = Path(__file__).resolve().parents[3] / "resources"
 COMPACT = "compact"
+COMPACT_PHASE = "compact_phase"
+SHIPPED = {COMPACT: "segmenter_compact.pt", COMPACT_PHASE: "segmenter_compact_phase.pt"}
+"""Our own small models and their files in resources/."""
 CELLPOSE_NAMES = ("cpsam_v2", "cpsam")
 """Models that cellpose knows by name and can download."""
 CELLPOSE_FOLDER = "CELLPOSE_LOCAL_MODELS_PATH"
@@ -15,8 +18,8 @@ CELLPOSE_FOLDER = "CELLPOSE_LOCAL_MODELS_PATH"
 
 def model_file(name_or_path: str) -> Path:
     """Return the file of a segmentation model; a model that cellpose knows by name need not be there yet."""
-    if name_or_path == COMPACT:
-        return RESOURCES / "segmenter_compact.pt"
+    if name_or_path in SHIPPED:
+        return RESOURCES / SHIPPED[name_or_path]
     if name_or_path in CELLPOSE_NAMES:
         folder = os.environ.get(CELLPOSE_FOLDER)
         return (Path(folder) if folder else Path.home() / ".cellpose" / "models") / name_or_path
@@ -25,10 +28,10 @@ def model_file(name_or_path: str) -> Path:
 
 def licence_note(name_or_path: str) -> str:
     """Return one sentence on where a model comes from and on what terms it may be used."""
-    if name_or_path == COMPACT:
-        return (
-            "Compact U-Net trained by cineseq on simulated nuclei only; BSD-3-Clause (resources/segmenter_compact.md)."
-        )
+    if name_or_path in SHIPPED:
+        cells = "nuclei" if name_or_path == COMPACT else "cells in phase contrast and bright field"
+        card = f"resources/{SHIPPED[name_or_path].removesuffix('.pt')}.md"
+        return f"Compact U-Net trained by cineseq on simulated {cells} only; BSD-3-Clause ({card})."
     if name_or_path in CELLPOSE_NAMES:
         return "Cellpose-SAM: code BSD-3-Clause; its weights were trained on data licensed CC-BY-NC."
     return "A checkpoint of the user's; its terms are those of whoever trained it."

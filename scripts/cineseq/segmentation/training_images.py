@@ -24,6 +24,53 @@ SPECKS_FROM_PX = 14
 
 
 @dataclass(frozen=True)
+class Domain:
+    """What scenes are drawn from: ranges that every scene draws its own values in.
+
+    Attributes
+    ----------
+    diameters_px
+        Median diameter of a scene's cells.
+    spacing
+        Least distance of two cells, as a part of the sum of their radii.
+    reach
+        Distance of a cell from the one that it clumps with, in diameters.
+    ripple, elongation
+        How irregular and how elongated outlines may become.
+    dome
+        Exponent of the fall of brightness towards the outline; 0 is a flat disc.
+    veil
+        Share of the light of a cell that shines through the cell that it overlaps.
+    stacked
+        Share of scenes in which the later of two cells lies on top, instead of sharing a border.
+    """
+
+    diameters_px: tuple[float, float] = DIAMETERS_PX
+    spacing: tuple[float, float] = (0.72, 1.1)
+    reach: tuple[float, float] = (0.68, 1.15)
+    ripple: float = 0.12
+    elongation: tuple[float, float] = (0.05, 0.8)
+    dome: float = 0.5
+    veil: float = 0.0
+    stacked: float = 0.0
+
+
+WIDE = Domain()
+"""Everything that fluorescent, blob-like cells may look like."""
+CROWDED = Domain(
+    diameters_px=(10.0, 46.0),
+    spacing=(0.5, 1.0),
+    reach=(0.5, 1.05),
+    ripple=0.05,
+    elongation=(0.05, 0.6),
+    dome=0.25,
+    veil=0.9,
+    stacked=0.4,
+)
+"""Smooth ellipses that touch and overlap: what a network needs to learn to tell one nucleus from two."""
+
+
+@dataclass(frozen=True)
 class Scene:
     """One simulated image and the outlines in it.
 
@@ -65,28 +112,29 @@ class Style:
     contrast: float
 
 
-def draw_scene(rng: np.random.Generator, size: int = 288) -> Scene:
+def draw_scene(rng: np.random.Generator, size: int = 288, domain: Domain = WIDE) -> Scene:
     """Draw one scene of ``size`` by ``size`` pixels."""
-    diameter = float(np.exp(rng.uniform(*np.log(DIAMETERS_PX))))
-    cells = [] if rng.random() < EMPTY_SHARE else _cells(rng, size, diameter)
-    owner, depth = _outlines(cells, size)
-    light = _paint(rng, cells, owner, depth, diameter)
-    return Scene(_photograph(rng, light, diameter), _separate(owner))
+    diameter = float(np.exp(rng.uniform(*np.log(domain.diameters_px))))
+    cells = [] if rng.random() < EMPTY_SHARE else _cells(rng, size, diameter, domain)
+    stacked = domain.stacked > 0 and rng.random() < domain.stacked
+    layers = _outlines(cells, size, "stacked" if stacked else "bordering")
+    light = _paint(rng, cells, layers, diameter, domain)
+    return Scene(_photograph(rng, light, diameter), separate(layers.owner))
 
 
-def draw_scenes(seed: int, count: int, size: int = 288) -> list[Scene]:
+def draw_scenes(seed: int, count: int, size: int = 288, domain: Domain = WIDE) -> list[Scene]:
     """Draw ``count`` scenes; the same seed draws the same scenes, whatever their number."""
-    return [draw_scene(np.random.default_rng((seed, number)), size) for number in range(count)]
+    return [draw_scene(np.random.default_rng((seed, number)), size, domain) for number in range(count)]
 
 
-def _cells(rng: np.random.Generator, size: int, diameter: float) -> list[Cell]:
+def _cells(rng: np.random.Generator, size: int, diameter: float, domain: Domain) -> list[Cell]:
     """Place cells singly and in clumps until the drawn coverage is reached or space runs out."""
     coverage = rng.uniform(0.01, 0.65) if rng.random() < 0.8 else rng.uniform(0.0, 0.06)
     wanted = max(1, round(coverage * size**2 / (np.pi * diameter**2 / 4)))
-    spacing = rng.uniform(0.72, 1.1)
+    spacing = rng.uniform(*domain.spacing)
     clumping = rng.choice([0.0, rng.uniform(0.2, 0.9), rng.uniform(0.5, 0.95)])
-    spread, ripple = rng.uniform(0.05, 0.3), rng.uniform(0.0, 0.12)
-    style = Style(ripple, rng.uniform(0.05, 0.8), rng.uniform(0.05, 0.7))
+    spread, ripple = rng.uniform(0.05, 0.3), rng.uniform(0.0, domain.ripple)
+    style = Style(ripple, rng.uniform(*domain.elongation), rng.uniform(0.05, 0.7))
     unusual = rng.choice([0.0, 0.05, 0.2])
     cells: list[Cell] = []
     centres, radii = np.empty((wanted, 2)), np.empty(wanted)
@@ -98,7 +146,7 @@ def _cells(rng: np.random.Generator, size: int, diameter: float) -> list[Cell]:
         if cells and rng.random() < clumping:
             turn = rng.uniform(0, 2 * np.pi)
             near = centres[rng.integers(len(cells))]
-            centre = near + diameter * rng.uniform(0.68, 1.15) * np.array([np.sin(turn), np.cos(turn)])
+            centre = near + diameter * rng.uniform(*domain.reach) * np.array([np.sin(turn), np.cos(turn)])
         n = len(cells)
         if n and (np.hypot(*(centres[:n] - centre).T) < spacing * (radii[:n] + radius)).any():
             continue
@@ -126,23 +174,40 @@ def _cell(rng: np.random.Generator, where: tuple[float, float, float], kind: str
     return Cell(y, x, radius, min(aspect, 3.5), rng.uniform(0, np.pi), waves, brightness, kind)
 
 
-def _outlines(cells: list[Cell], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each pixel's cell (from 1; 0 none) and its depth (0 at the centre, 1 at the outline).
+@dataclass(frozen=True)
+class Layers:
+    """What lies at each pixel of a scene.
 
-    Where cells overlap a pixel goes to the cell in which it lies deeper, so that touching cells share a border.
+    ``owner`` is the pixel's cell (from 1; 0 none), ``depth`` how deep it lies in it (0 centre, 1 outline), ``hidden``
+    the brightness of the other cells there.
+    """
+
+    owner: np.ndarray
+    depth: np.ndarray
+    hidden: np.ndarray
+
+
+def _outlines(cells: list[Cell], size: int, overlap: str) -> Layers:
+    """Return what lies at each pixel.
+
+    Where ``bordering`` cells overlap, a pixel goes to the cell in which it lies deeper, so that touching cells share
+    a border; where they are ``stacked``, to the one drawn last.
     """
     owner, depth = np.zeros((size, size), np.int32), np.ones((size, size), np.float32)
+    total, own = np.zeros((size, size)), np.zeros((size, size))
     for number, cell in enumerate(cells, start=1):
         reach = int(np.ceil(cell.radius * np.sqrt(cell.aspect) * 1.4)) + 1
-        window = _window(cell.y, cell.x, reach, size)
+        window = window_around(cell.y, cell.x, reach, size)
         y, x = np.mgrid[window]
         inside = _depth(cell, y - cell.y, x - cell.x)
-        deeper = inside < depth[window]
-        depth[window][deeper], owner[window][deeper] = inside[deeper], number
-    return owner, depth
+        taken = inside < (depth[window] if overlap == "bordering" else 1)
+        depth[window][taken], owner[window][taken] = inside[taken], number
+        total[window][inside < 1] += cell.brightness
+        own[window][taken] = cell.brightness
+    return Layers(owner, depth, total - own)
 
 
-def _window(y: float, x: float, reach: int, size: int) -> tuple[slice, slice]:
+def window_around(y: float, x: float, reach: int, size: int) -> tuple[slice, slice]:
     """Return the part of the image within ``reach`` of a point; empty for a point far outside."""
     edges = np.clip([int(y) - reach, int(y) + reach + 1, int(x) - reach, int(x) + reach + 1], 0, size)
     return slice(edges[0], edges[1]), slice(edges[2], edges[3])
@@ -159,15 +224,15 @@ def _depth(cell: Cell, dy: np.ndarray, dx: np.ndarray) -> np.ndarray:
     return (np.hypot(along, across) / (cell.radius * np.maximum(outline, 0.4))).astype(np.float32)
 
 
-def _paint(
-    rng: np.random.Generator, cells: list[Cell], owner: np.ndarray, depth: np.ndarray, diameter: float
-) -> np.ndarray:
+def _paint(rng: np.random.Generator, cells: list[Cell], layers: Layers, diameter: float, domain: Domain) -> np.ndarray:
     """Return the light of each pixel before the optics: cells about 1, nothing 0."""
+    owner = layers.owner
     brightness = np.array([0.0, *(c.brightness for c in cells)])[owner]
-    dome = np.power(np.clip(1 - depth**2, 0, 1), rng.uniform(0.0, 0.5))
-    light = brightness * dome
+    light = brightness * np.power(np.clip(1 - layers.depth**2, 0, 1), rng.uniform(0.0, domain.dome))
+    if domain.veil:
+        light += rng.choice([0.0, rng.uniform(0, domain.veil)]) * layers.hidden
     for _ in range(2):
-        grain = _smooth_noise(rng, owner.shape, max(0.6, diameter * rng.uniform(0.02, 0.2)))
+        grain = smooth_noise(rng, owner.shape, max(0.6, diameter * rng.uniform(0.02, 0.2)))
         light *= np.clip(1 + rng.uniform(0, 0.35) * grain, 0.15, 3)
     _spots(rng, cells, owner, light)
     haze = ndimage.gaussian_filter(light, diameter * rng.uniform(0.3, 1.2)) * rng.choice([0.0, rng.uniform(0, 0.5)])
@@ -185,7 +250,7 @@ def _spots(rng: np.random.Generator, cells: list[Cell], owner: np.ndarray, light
             away, turn = cell.radius * rng.uniform(0, 0.7), rng.uniform(0, 2 * np.pi)
             width = cell.radius * rng.uniform(0.12, 0.3)
             y, x = cell.y + away * np.sin(turn), cell.x + away * np.cos(turn)
-            window = _window(y, x, int(3 * width) + 1, len(owner))
+            window = window_around(y, x, int(3 * width) + 1, len(owner))
             yy, xx = np.mgrid[window]
             bump = np.exp(-((yy - y) ** 2 + (xx - x) ** 2) / (2 * width**2)) * (owner[window] == number)
             light[window] *= 1 + bump * (rng.uniform(1, 4) if fragmented else strength)
@@ -218,7 +283,7 @@ def _photograph(rng: np.random.Generator, light: np.ndarray, diameter: float) ->
     uneven = 1 + tilt[0] * x + tilt[1] * y + tilt[2] * x * y + tilt[3] * x**2 + tilt[4] * y**2
     background = rng.uniform(0.02, 1.5) * np.clip(uneven, 0.1, None)
     if rng.random() < 0.3:
-        background *= np.clip(1 + rng.uniform(0, 0.3) * _smooth_noise(rng, light.shape, size / 8), 0.1, None)
+        background *= np.clip(1 + rng.uniform(0, 0.3) * smooth_noise(rng, light.shape, size / 8), 0.1, None)
     vignette = np.clip(1 - rng.uniform(0, 0.4) * (x**2 + y**2) / 2, 0.2, None)
     signal = (blurred + background) * vignette
     noise_to_cell = np.exp(rng.uniform(np.log(0.01), np.log(0.3)))
@@ -236,12 +301,13 @@ def _photograph(rng: np.random.Generator, light: np.ndarray, diameter: float) ->
     return image.astype(np.float32)
 
 
-def _smooth_noise(rng: np.random.Generator, shape: tuple[int, int], width: float) -> np.ndarray:
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], width: float) -> np.ndarray:
+    """Return noise of unit variance that is smooth over ``width`` pixels."""
     noise = ndimage.gaussian_filter(rng.normal(size=shape), width, mode="wrap")
     return noise / max(float(noise.std()), 1e-6)
 
 
-def _separate(owner: np.ndarray) -> np.ndarray:
+def separate(owner: np.ndarray) -> np.ndarray:
     """Give every connected piece its own label and drop those too small to be seen."""
     pieces = connected_components(owner, background=0, connectivity=1)
     small = [p.label for p in regionprops(pieces) if p.area < SMALLEST_OBJECT_PX]

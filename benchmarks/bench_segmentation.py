@@ -1,0 +1,141 @@
+"""Score the shipped segmentation models on simulated and real frames, and time the compact one beside Cellpose-SAM.
+
+Run: ``PYTHONPATH=scripts .venv/bin/python benchmarks/bench_segmentation.py --data ../shared/data``
+Default settings for every row; only phase contrast is given the diameter that its masks have. The row after training
+trains on images 1-4 as ``snakemake train`` does and scores images 5-7. Cellpose-SAM has random weights: its time is
+that of the trained one, up to the dynamics of the cells found; it is run on one 1024 x 1024 frame, once
+(``--no-cpsam`` leaves it out).
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tifffile
+import torch
+from cellpose.vit import CPSAM
+
+from cineseq.config.segment import Segment
+from cineseq.config.simulate import Simulate
+from cineseq.config.train import Train
+from cineseq.segmentation.adapter import Model, as_cellpose, choose_device, choose_dtype, load_model, segment_frame
+from cineseq.segmentation.annotated import Frame, median_diameter, read_frames
+from cineseq.segmentation.finetuning import fine_tune, score
+from cineseq.segmentation.phase_images import draw_phase_scenes
+from cineseq.segmentation.scoring import precision_at_half
+from cineseq.segmentation.training import save
+from cineseq.segmentation.training_images import CROWDED, Scene, draw_scene, draw_scenes
+from cineseq.simulate.field import simulate_field
+from cineseq.simulate.images import render_movie, truth_masks
+
+SEED = 20_000_000
+"""No scene of training or of the cards."""
+
+
+def demo_frames(fields: int) -> Iterator[Scene]:
+    """Yield the last frames of simulated fields of the demo's kind, with seeds that the demo does not use."""
+    settings = Simulate()
+    for number in range(fields):
+        positions = simulate_field(settings, SEED + number, "s1", "f1").positions
+        rows = positions[positions["frame"] == settings.frames - 1].assign(frame=0)
+        image = next(iter(render_movie(rows, 1, settings.size_px, np.random.default_rng(number))))
+        yield Scene(image, next(iter(truth_masks(rows, 1, settings.size_px))).astype(int))
+
+
+def real_frames(data: Path) -> Iterator[tuple[str, list[Scene], float]]:
+    """Yield the real sets of nuclei: name, frames with outlines, and the AP asked for."""
+    folder = data / "ctc_sim01"
+    truths = sorted((folder / "01_GT/SEG").glob("man_seg*.tif"))
+    images = [folder / f"01/t{path.stem.removeprefix('man_seg')}.tif" for path in truths]
+    yield "ctc_sim01, raw frames", [_scene(i, t) for i, t in zip(images, truths, strict=True)], 0.95
+    nuclei = data / "nuclei"
+    yield "nuclei/stardist_img2d", [_scene(nuclei / "stardist_img2d.tif", nuclei / "stardist_mask2d.tif")], 0.85
+
+
+def _scene(image: Path, mask: Path) -> Scene:
+    return Scene(tifffile.imread(image).astype(np.float32), tifffile.imread(mask).astype(int))
+
+
+def row(name: str, model: Model, scenes: list[Scene], asked: float | None, diameter: float | None = None) -> dict:
+    """Return one row of the table: AP@.5 with the default settings."""
+    settings = Segment(model=model.name, diameter=diameter)
+    started = time.perf_counter()
+    found = [segment_frame(model, s.image[None], settings, None) for s in scenes]
+    seconds = (time.perf_counter() - started) / len(scenes)
+    cells = sum(len(np.unique(s.labels)) - 1 for s in scenes)
+    ap = precision_at_half([s.labels for s in scenes], found)
+    return {"set": name, "frames": len(scenes), "cells": cells, "AP@.5": ap, "asked": asked, "s a frame": seconds}
+
+
+def phase_rows(data: Path, work: Path, epochs: int) -> Iterator[dict]:
+    """Score phase contrast with simulated training only, and after training on images 1-4."""
+    folder = data / "t98g_phase/segmentation"
+    images = [folder / f"train_set{n}_img.tif" for n in range(1, 8)]
+    frames = read_frames(images, [Path(str(i).replace("_img", "_mask")) for i in images], None)
+    learned, held = frames[:4], frames[4:]
+    diameter = median_diameter(learned)
+    model = load_model(Segment(model="compact_phase"))
+    yield _phase_row("t98g_phase 5-7, simulated only", held, score(model, held, diameter), None)
+    save(fine_tune(model, learned, diameter, Train(model="compact_phase", epochs=epochs)), work / "mine.pt")
+    mine = load_model(Segment(model=str(work / "mine.pt")))
+    yield _phase_row("t98g_phase 5-7, trained on 1-4", held, score(mine, held, diameter), 0.6)
+
+
+def _phase_row(name: str, frames: list[Frame], ap: float | None, asked: float | None) -> dict:
+    cells = sum(int(f.scene.labels.max()) for f in frames)
+    return {"set": name, "frames": len(frames), "cells": cells, "AP@.5": ap, "asked": asked, "s a frame": np.nan}
+
+
+def random_cpsam(work: Path) -> Model:
+    """Return Cellpose-SAM with random weights, in the type that this device computes in; for timing only."""
+    torch.manual_seed(0)
+    device = choose_device()
+    net = CPSAM(dtype=choose_dtype(device)).to(device).eval()
+    return Model("cpsam, random weights", work, "", "For timing only.", as_cellpose(net, work, device))
+
+
+def seconds(model: Model, image: np.ndarray, times: int) -> float:
+    """Return the least seconds that one frame took."""
+    settings, taken = Segment(), []
+    for _ in range(times):
+        started = time.perf_counter()
+        segment_frame(model, image[None], settings, None)
+        taken.append(time.perf_counter() - started)
+    return min(taken)
+
+
+def main() -> None:
+    """Print the table of scores and the times."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=100, help="of training on phase contrast; 0 leaves it out")
+    parser.add_argument("--no-cpsam", dest="cpsam", action="store_false")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    compact = load_model(Segment())
+    rows = [row("simulated demo, unseen fields", compact, list(demo_frames(6)), 0.95)]
+    rows += [row(name, compact, scenes, asked) for name, scenes, asked in real_frames(options.data)]
+    rows.append(row("simulated scenes, wide", compact, draw_scenes(SEED, 60), None))
+    rows.append(row("simulated scenes, crowded", compact, draw_scenes(SEED, 60, domain=CROWDED), None))
+    phase = load_model(Segment(model="compact_phase"))
+    rows.append(row("simulated phase contrast", phase, draw_phase_scenes(SEED, 40), None))
+    with tempfile.TemporaryDirectory() as folder:
+        if options.epochs:
+            rows += phase_rows(options.data, Path(folder), options.epochs)
+        print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format))
+        frame = draw_scene(np.random.default_rng(SEED), 1024).image
+        ours = seconds(compact, frame, 3)
+        print(f"\none 1024 x 1024 frame, {options.threads} threads\ncompact               {ours:8.2f} s")
+        if options.cpsam:
+            model = random_cpsam(Path(folder))
+            theirs = seconds(model, frame, 1)
+            print(f"cpsam, random weights {theirs:8.2f} s ({model.cellpose.net.dtype})\nratio {theirs / ours:24.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""Models: fetched before jobs run where there is no network, or trained on a user's own annotated frames.
+
+INPUTS: annotated frames and their masks (section train).
+OUTPUTS: the trained model and its card; models.json, the files and hashes of what was fetched.
+"""
+
+
+localrules:
+    prefetch_models,
+
+
+rule prefetch_models:
+    """Have the files of the segmentation and embedding models at hand, downloading what a hub knows by name."""
+    output:
+        record="<results>/models.json",
+    log:
+        "<logs>/prefetch_models.log",
+    benchmark:
+        "<benchmarks>/prefetch_models.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        runtime=120,
+    params:
+        settings=settings("segment", "embed"),
+        _code=code("prefetch_models.py"),
+    script:
+        "../scripts/prefetch_models.py"
+
+
+rule train_model:
+    """Train a segmentation model further on annotated frames."""
+    input:
+        images=annotated("images"),
+        masks=annotated("masks"),
+        start=STUDY.training_start,
+    output:
+        model="<results>/model/segmenter.pt",
+        card="<results>/model/segmenter.md",
+    log:
+        "<logs>/train_model.log",
+    benchmark:
+        "<benchmarks>/train_model.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 2
+    resources:
+        gpu=0,
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=720,
+    params:
+        settings=settings("train"),
+        _code=code("train_model.py"),
+    script:
+        "../scripts/train_model.py"

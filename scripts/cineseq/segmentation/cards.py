@@ -1,0 +1,76 @@
+"""The cards of the shipped segmentation models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from cineseq.config.base import Section
+from cineseq.files import sha256
+from cineseq.segmentation.phase_images import PHASE_DIAMETERS_PX
+from cineseq.segmentation.training import Schedule
+from cineseq.segmentation.training_images import DIAMETERS_PX
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a shipped model is for and how its training is told, with placeholders of the settings."""
+
+    title: str
+    purpose: str
+    scale: str
+    data: str
+    not_for: str
+
+
+NUCLEI = Subject(
+    "Compact segmenter of nuclei",
+    "fluorescent nuclei and other bright, blob-like cells",
+    f"cells of {DIAMETERS_PX[0]:g} to {DIAMETERS_PX[1]:g} px in diameter at the image's own scale",
+    "{wide.scenes} scenes drawn over a wide range ({wide.epochs} epochs of {wide.tiles} tiles, learning rate "
+    "{wide.learning_rate:g}), then {crowded.scenes} scenes of smooth, touching and overlapping nuclei with {kept} of "
+    "the first ones ({crowded.epochs} epochs of {crowded.tiles} tiles, {crowded.learning_rate:g})",
+    "phase contrast, bright field, very elongated or branched cells; it has never seen any",
+)
+PHASE = Subject(
+    "Compact segmenter of cells in phase contrast and bright field",
+    "adherent cells without a label, as a start for training on your own frames (target `train`)",
+    "cells of about 30 px in diameter (circle of equal area; drawn from "
+    f"{PHASE_DIAMETERS_PX[0]:g} to {PHASE_DIAMETERS_PX[1]:g}); give `segment.diameter`, and frames are brought to it",
+    "from the nuclear model's first stage on, {phase.scenes} scenes ({phase.epochs} epochs of {phase.tiles} tiles, "
+    "learning rate {phase.learning_rate:g})",
+    "use on real cells without looking: simulated phase contrast is far from real; train it on a few frames first",
+)
+COLUMNS = ("median diameter, px", "images", "hits", "extra", "missed", "AP@.5")
+
+
+def write_card(subject: Subject, model: Path, settings: Section, scores: pd.DataFrame) -> str:
+    """Return the card of a shipped model as Markdown."""
+    told = subject.data.format(**{name: getattr(settings, name) for name in type(settings).model_fields})
+    lines = [
+        f"# {subject.title}",
+        "",
+        f"A five-level U-Net (0.52 million parameters) for {subject.purpose}. It predicts cellpose's flows and runs "
+        "through `CellposeModel.eval`; code in `scripts/cineseq/segmentation/compact.py`.",
+        "",
+        f"- file: `{model.name}`, {model.stat().st_size / 1e6:.1f} MB, SHA-256 `{sha256(model)}`",
+        f"- input: one channel, {subject.scale}",
+        f"- data: simulated images only, seed {settings.seed}: {told}",
+        "- training: `python scripts/train_segmenter.py`; cellpose's `train_seg` and loss, AdamW, tiles of "
+        f"{Schedule.tile_px} px in batches of {Schedule.batch}, one thread of a CPU",
+        "- licence: BSD-3-Clause, as this repository",
+        f"- not for: {subject.not_for}",
+        "",
+        f"Scores on {int(scores.loc['all', 'scenes'])} simulated images that it has not seen, with the default "
+        "settings (overlap, IoU, of at least 0.5; AP = hits / (hits + extra + missed)):",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        "|---" * len(COLUMNS) + "|",
+    ]
+    lines += [
+        f"| {name} | {row.scenes:.0f} | {row.hits:.0f} | {row.extra:.0f} | {row.missed:.0f} | {row.ap50:.3f} |"
+        for name, row in zip(scores.index, scores.itertuples(index=False), strict=True)
+    ]
+    return "\n".join(lines) + "\n"

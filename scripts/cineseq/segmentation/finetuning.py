@@ -1,0 +1,99 @@
+"""Going on from a model with a user's annotated frames, the score on frames held out, and the card."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cineseq.config.segment import Segment
+from cineseq.config.train import Train
+from cineseq.files import sha256
+from cineseq.segmentation.adapter import CELLPOSE_DIAMETER, CELLPOSE_TILE, Model, segment_frame
+from cineseq.segmentation.annotated import Frame, zoomed
+from cineseq.segmentation.scoring import precision_at_half
+from cineseq.segmentation.training import Schedule, fit
+
+logger = logging.getLogger(__name__)
+
+COMPACT_RATE = 2e-3
+CPSAM_RATE, CPSAM_DECAY = 1e-5, 0.1
+"""What cellpose recommends for its own model."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """AP@.5 on held-out frames; None where nothing was held out, with the reason."""
+
+    before: float | None
+    after: float | None
+    note: str
+
+
+def fine_tune(model: Model, frames: list[Frame], diameter: float, settings: Train) -> dict:
+    """Train a loaded model further on annotated frames and return its weights.
+
+    The compact models learn at 30 px a cell, and their weights state the diameter for later use; Cellpose-SAM takes
+    frames at their own scale.
+    """
+    torch.manual_seed(settings.seed)
+    net = model.cellpose.net.train()
+    if not model.is_compact:
+        rate = settings.learning_rate or CPSAM_RATE
+        schedule = Schedule(settings.epochs, settings.tiles, rate, CPSAM_DECAY, CELLPOSE_TILE, batch=1)
+        return fit(net, [f.scene for f in frames], schedule)
+    schedule = Schedule(settings.epochs, settings.tiles, settings.learning_rate or COMPACT_RATE)
+    weights = fit(net, [zoomed(f.scene, CELLPOSE_DIAMETER / diameter) for f in frames], schedule)
+    weights["diam_labels"] = torch.tensor([diameter])
+    return weights
+
+
+def score(model: Model, frames: list[Frame], diameter: float) -> float | None:
+    """Return AP@.5 over frames with the default thresholds, at the diameter given; None without frames."""
+    if not frames:
+        return None
+    settings = Segment(model=model.name, diameter=diameter if model.is_compact else None, min_area=0)
+    found = [segment_frame(model, f.scene.image[None], settings, None) for f in frames]
+    return precision_at_half([f.scene.labels for f in frames], found)
+
+
+def held_out_note(frames: list[Frame], held: list[Frame]) -> str:
+    """Return one sentence on what the score is from, or why there is none."""
+    if held:
+        cells = sum(int(f.scene.labels.max()) for f in held)
+        groups = len({f.group for f in held})
+        return f"{cells} cells in {len(held)} held-out frames of {groups} groups that training never saw"
+    one = len({f.group for f in frames}) == 1
+    return "not estimable: " + ("a single group, so that nothing could be held out" if one else "train.held_out is 0")
+
+
+def write_card(path: Path, start: Model, parts: tuple[list[Frame], list[Frame]], settings: Train, scored: Score) -> str:
+    """Return the card of a model trained on a user's frames, as Markdown."""
+    frames, held = parts
+    steps = settings.epochs * int(np.ceil(settings.tiles / (Schedule.batch if start.is_compact else 1)))
+    lines = [
+        f"# {path.stem}",
+        "",
+        f"- file: `{path.name}`, {path.stat().st_size / 1e6:.1f} MB, SHA-256 `{sha256(path)}`",
+        f"- went on from: {start.name}, SHA-256 `{start.sha256}`. {start.note}",
+        f"- training: cellpose's `train_seg`, {settings.epochs} epochs of {settings.tiles} tiles ({steps} steps), seed "
+        f"{settings.seed}",
+        f"- score, AP@.5: {_figure(scored.after)}; before training {_figure(scored.before)} ({scored.note})",
+        "",
+        "| part | image | SHA-256 of image | SHA-256 of mask | cells | group |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {part} | {f.image.name} | `{sha256(f.image)[:16]}` | `{sha256(f.mask)[:16]}` | {f.scene.labels.max()} | "
+        f"{f.group if f.group != str(f.image) else '-'} |"
+        for part, rows in (("trained on", frames), ("held out", held))
+        for f in rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _figure(value: float | None) -> str:
+    return "not estimable" if value is None else f"{value:.3f}"

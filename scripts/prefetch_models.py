@@ -1,0 +1,45 @@
+"""Have the models at hand before jobs run where there is no network.
+
+In: the settings, which name a segmentation and an embedding model. Out: ``record``, their files and hashes.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.config.base import Section
+from cineseq.config.features import Embed
+from cineseq.config.segment import Segment
+from cineseq.features.models import fetch_embedder
+from cineseq.files import sha256, write_json
+from cineseq.segmentation.adapter import fetch_segmenter
+from cineseq.step import run
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    segment: Segment = Segment()
+    embed: Embed = Embed()
+
+
+def main(*, record: Path, settings: Settings) -> None:
+    """Fetch what is not there yet, and record files and hashes."""
+    # To ask for this step is to allow the download.
+    files = {
+        "segment": fetch_segmenter(settings.segment.model_copy(update={"download": True})),
+        "embed": fetch_embedder(settings.embed),
+    }
+    found = {
+        step: {"file": str(path), "sha256": sha256(path), "bytes": path.stat().st_size}
+        for step, path in files.items()
+        if path is not None
+    }
+    for step, entry in found.items():
+        logger.info("%s: %s, SHA-256 %s.", step, entry["file"], entry["sha256"])
+    write_json(found, record)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

@@ -1,0 +1,59 @@
+"""Train a segmentation model further on a user's own annotated frames.
+
+In: ``images`` and their ``masks``; ``start``, the file of the model to go on from.
+Out: ``model``, the new weights; ``card``, what they are: hashes of model and data, steps, score on frames held out.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.config.base import Section
+from cineseq.config.segment import Segment
+from cineseq.config.train import Train
+from cineseq.files import write_text
+from cineseq.segmentation.adapter import load_model
+from cineseq.segmentation.annotated import median_diameter, read_frames, split
+from cineseq.segmentation.finetuning import Score, fine_tune, held_out_note, score, write_card
+from cineseq.segmentation.steps import use_threads
+from cineseq.segmentation.training import save
+from cineseq.step import run
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    train: Train = Train()
+
+
+def main(
+    *,
+    images: list[Path],
+    masks: list[Path],
+    model: Path,
+    card: Path,
+    settings: Settings,
+    threads: int = 1,
+    start: Path | None = None,
+) -> None:
+    """Train a segmentation model further on annotated frames and write its weights and its card."""
+    use_threads(threads)
+    wanted = settings.train
+    frames = read_frames(images, masks, wanted.groups)
+    learned, held = split(frames, wanted.held_out, wanted.seed)
+    diameter = wanted.diameter or median_diameter(learned)
+    logger.info("Training on %d frames, %d held out; cells of %.0f px.", len(learned), len(held), diameter)
+    network = load_model(Segment(model=wanted.model), start)
+    before = score(network, held, diameter)
+    save(fine_tune(network, learned, diameter, wanted), model)
+    after = score(load_model(Segment(model=str(model)), model), held, diameter)
+    scored = Score(before, after, held_out_note(frames, held))
+    text = write_card(model, network, (learned, held), wanted, scored)
+    write_text(text, card)
+    logger.info("%s", next(line for line in text.splitlines() if line.startswith("- score")).removeprefix("- "))
+    logger.info("To use it: segment: {model: %s}", model)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))
