@@ -20,7 +20,7 @@ from cineseq.config.simulate import Simulate
 from cineseq.errors import UserError
 from cineseq.segmentation import adapter, models
 from cineseq.segmentation.compact import CompactSegmenter
-from cineseq.segmentation.scoring import matches
+from cineseq.segmentation.scoring import precision_at_half
 from cineseq.segmentation.steps import choose_channels
 from cineseq.segmentation.training_images import draw_scene, draw_scenes
 from cineseq.simulate.field import simulate_field
@@ -37,12 +37,6 @@ def compact() -> adapter.Model:
 @pytest.fixture
 def checkpoint(tmp_path) -> dict:
     return CompactSegmenter().state_dict()
-
-
-def precision_at_half(truths: list[np.ndarray], founds: list[np.ndarray]) -> float:
-    """Pool true positives, false positives and false negatives over images: TP / (TP + FP + FN)."""
-    hits, extra, missed = np.sum([matches(t, f) for t, f in zip(truths, founds, strict=True)], axis=0)
-    return float(hits / (hits + extra + missed))
 
 
 def saved(weights, path: Path) -> Path:

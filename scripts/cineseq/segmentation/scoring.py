@@ -21,6 +21,13 @@ def matches(truth: np.ndarray, found: np.ndarray, threshold: float = 0.5) -> tup
     return int(hits[0, 0]), int(extra[0, 0]), int(missed[0, 0])
 
 
+def precision_at_half(truths: list[np.ndarray], founds: list[np.ndarray]) -> float:
+    """Return AP@.5 pooled over images: TP / (TP + FP + FN) at an IoU of 0.5; NaN where there is no object at all."""
+    hits, extra, missed = np.sum([matches(t, f) for t, f in zip(truths, founds, strict=True)], axis=0)
+    total = hits + extra + missed
+    return float(hits / total) if total else float("nan")
+
+
 def score_by_size(model: Path, scenes: list[Scene]) -> pd.DataFrame:
     """Segment scenes with the default settings and return AP@.5 by the median diameter of the cells in a scene."""
     settings = Segment(model=str(model))
