@@ -65,7 +65,7 @@ def test_missing_models_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv(models.CELLPOSE_FOLDER, str(tmp_path))
     with pytest.raises(UserError, match=r"there is no file '.*/cpsam_v2'; put it there .* or set segment.download"):
         adapter.load_model(Segment(model="cpsam_v2"))
-    with pytest.raises(UserError, match=r"there is no file 'no/such.pt'; give compact, cpsam_v2"):
+    with pytest.raises(UserError, match=r"there is no file 'no/such.pt'; give compact, compact_phase, cpsam_v2"):
         adapter.load_model(Segment(model="no/such.pt"))
 
 
