@@ -157,6 +157,15 @@ def test_bright_round_cells_do_not_all_die():
     assert ends.death_probability(table, np.ones(10, int))[0] < 0.3
 
 
+def test_an_area_that_jumps_is_no_evidence_of_death():
+    table = objects_at([(t, 50.0, 50.0) for t in range(10)]).table
+    number = np.ones(10, int)
+    steady = table.assign(area_px=[400.0] * 8 + [90.0, 80.0])
+    jumping = table.assign(area_px=[75.0, 521.0, 370.0, 76.0, 410.0, 80.0, 500.0, 390.0, 96.0, 82.0])
+    assert ends.death_probability(steady, number)[0] > 0.9
+    assert ends.death_probability(jumping, number)[0] < 0.5
+
+
 def test_a_daughter_that_lies_on_another_cell_costs_more():
     table = objects_at([(0, 50.0, 50.0), (0, 50.0, 70.0), (1, 50.0, 44.0), (1, 50.0, 56.0)]).table
     calm = motion.Motion("none", np.zeros((4, 2)), 0.0, 20.0)

@@ -12,6 +12,8 @@ BRIGHT = 4
 """Frames at the end of a track in which condensation is looked for; debris that follows it is dim."""
 BODY = (0, 4)
 """Frames for which a dead body may go on being segmented; the living cell is looked for before them."""
+SMALL = 0.2
+"""Quantile of the areas before with which the last ones are compared; of six, it is the second smallest."""
 UNSURE_EXIT = 0.8
 """Highest probability of an exit where the mask does not touch the border."""
 DAUGHTER_AREA = 0.35
@@ -197,10 +199,10 @@ def last_changes(objects: pd.DataFrame, number: np.ndarray, body: int = 0) -> pd
     Returns
     -------
     pandas.DataFrame
-        One row per track, by number: ``shrink`` (log area, before minus last), ``brighten`` (the brightest of the
-        last four frames and the body minus before, in units of the strongest contrasts of a frame), ``round_up``
-        (eccentricity, before minus last), ``still`` (0 to 1: how much slower than before); NaN where the track is
-        too short.
+        One row per track, by number: ``shrink`` (log area, the second smallest before minus the last, for an area
+        that jumps, as in shared masks, tells nothing), ``brighten`` (the brightest of the last four frames and the
+        body minus before, in units of the strongest contrasts of a frame), ``round_up`` (eccentricity, before minus
+        last), ``still`` (0 to 1: how much slower than before); NaN where the track is too short.
     """
     table = objects.assign(
         number=number,
@@ -213,6 +215,7 @@ def last_changes(objects: pd.DataFrame, number: np.ndarray, body: int = 0) -> pd
     late["brightness"] = table[rank < BRIGHT + body].groupby("number")["brightness"].max()
     alive = (rank >= RECENT + body) & (rank < RECENT + body + EARLIER)
     before = table[alive].groupby("number")[columns].median()
+    before["log_area"] = table[alive].groupby("number")["log_area"].quantile(SMALL)
     enough = table.groupby("number").size() >= RECENT + body + 3
     late, before = late.reindex(enough.index).where(enough), before.reindex(enough.index).where(enough)
     return pd.DataFrame(
