@@ -48,6 +48,6 @@ def test_models_are_listed() -> None:
     for name in (*CELLPOSE_NAMES, "segmenter_compact.pt", "embedder_compact.safetensors", "dinov2"):
         assert name in models
     assert "CC-BY-NC" in models
-    assert models.count("trained on simulated images only") == 2
+    assert models.count("trained on simulated images only") == 3
     for path in (ROOT / "resources").glob("*compact*"):
         assert path.stem in PAGE

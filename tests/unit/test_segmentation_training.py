@@ -5,8 +5,9 @@ import torch
 from skimage.measure import label as connected_components
 
 from cineseq.segmentation.compact import STRIDE, CompactSegmenter
+from cineseq.segmentation.phase_images import draw_phase_scenes
 from cineseq.segmentation.training import Schedule, save, train
-from cineseq.segmentation.training_images import SMALLEST_OBJECT_PX, draw_scenes
+from cineseq.segmentation.training_images import CROWDED, SMALLEST_OBJECT_PX, WIDE, draw_scenes
 
 
 def test_scenes_follow_their_seed_whatever_their_number():
@@ -65,3 +66,27 @@ def test_training_lowers_the_loss_and_is_seeded(tmp_path, caplog):
         save(state, tmp_path / name)
     assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
     assert "Trained 2 epochs; the loss fell" in caplog.text
+
+
+def test_crowded_scenes_overlap_more():
+    wide, crowded = (draw_scenes(8, 16, size=96, domain=domain) for domain in (WIDE, CROWDED))
+    assert all(np.isfinite(s.image).all() and s.labels.max() >= 0 for s in crowded)
+    assert touching(crowded) > 1.5 * touching(wide)
+
+
+def touching(scenes) -> float:
+    """Share of cell pixels beside another cell."""
+    pairs = [(s.labels[:, 1:], s.labels[:, :-1]) for s in scenes]
+    borders = sum(np.count_nonzero((a != b) & (a > 0) & (b > 0)) for a, b in pairs)
+    return borders / sum(np.count_nonzero(s.labels) for s in scenes)
+
+
+def test_phase_scenes_are_finite_and_not_told_by_brightness():
+    scenes = draw_phase_scenes(5, 10, size=96)
+    assert all(np.isfinite(s.image).all() for s in scenes)
+    np.testing.assert_array_equal(scenes[3].image, draw_phase_scenes(5, 4, size=96)[3].image)
+    for scene in scenes:
+        assert connected_components(scene.labels, background=0, connectivity=1).max() == scene.labels.max()
+    seen = [s for s in scenes if s.labels.any()]
+    brighter = [s.image[s.labels > 0].mean() > s.image[s.labels == 0].mean() for s in seen]
+    assert 0 < np.mean(brighter) < 1
