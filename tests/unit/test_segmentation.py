@@ -53,12 +53,14 @@ def test_model_file_knows_names_and_paths(monkeypatch, tmp_path):
     assert models.model_file("compact").is_file()
 
 
-def test_shipped_model_is_the_one_on_its_card(compact):
-    card = models.model_file("compact").with_suffix(".md").read_text()
-    assert compact.sha256 in card
-    assert models.model_file("compact").stat().st_size < 8e6
-    assert compact.provenance["name"] == "compact"
-    assert "simulated" in compact.provenance["note"]
+@pytest.mark.parametrize("name", models.SHIPPED)
+def test_shipped_models_are_those_on_their_cards(name):
+    model = adapter.load_model(Segment(model=name))
+    assert model.sha256 in models.model_file(name).with_suffix(".md").read_text()
+    assert models.model_file(name).stat().st_size < 8e6
+    assert model.provenance["name"] == name
+    assert "simulated" in model.provenance["note"]
+    assert model.diameter_px is None
 
 
 def test_missing_models_are_refused(tmp_path, monkeypatch):
