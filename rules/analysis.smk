@@ -70,6 +70,7 @@ rule predict:
         contrasts="<results>/prediction/contrasts.tsv",
         genes="<results>/prediction/genes.tsv",
         overlap="<results>/prediction/marker_overlap.tsv",
+        sensitivity="<results>/prediction/sensitivity.tsv",
         predictions="<results>/prediction/predictions.parquet",
         ladder="<results>/prediction/ladder.svg",
         scatter="<results>/prediction/scatter.svg",

@@ -2,8 +2,9 @@
 
 In: the paired cells and, where they were made, the clusters (cell-cycle scores) and their marker genes.
 Out: the performance of every model with its interval and null, the same sample by sample, differences between models,
-the genes that predict and how stably, their overlap with cluster markers, every out-of-fold prediction, three figures
-(model ladder, predicted against measured, selection of genes) and the report.
+the genes that predict and how stably, their overlap with cluster markers, calibration and what other choices would have
+given, every out-of-fold prediction, three figures (model ladder, predicted against measured, selection of genes) and
+the report.
 """
 
 import logging
@@ -44,6 +45,7 @@ def main(
     contrasts: Path,
     genes: Path,
     overlap: Path,
+    sensitivity: Path,
     predictions: Path,
     ladder: Path,
     scatter: Path,
@@ -62,13 +64,13 @@ def main(
     with threadpool_limits(1), kept_fits(performance) as kept:
         found = answer(question, threads, kept)
     tables = found.tables
-    files = (performance, samples, contrasts, genes, overlap, predictions)
+    files = (performance, samples, contrasts, genes, overlap, sensitivity, predictions)
     for (name, table), path in zip(TABLES.items(), files, strict=True):
         write_table(tables[name], path, table)
     draw_ladder(tables["performance"], found.ladders, ladder)
     draw_scatter(found.ladders, scatter)
     draw_selection(tables["genes"], settings.prediction.selected_frequency, selection)
-    said = report_of(tables["performance"], tables["contrasts"], tables["overlap"], found.random_folds, found.notes)
+    said = report_of(tables, found.random_folds, found.notes)
     write_json(said, report)
     logger.info("Predicted %d of %d functions.", len(found.ladders), tables["performance"]["function"].nunique())
 

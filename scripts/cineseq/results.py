@@ -17,6 +17,7 @@ MODELS = (
     "both_late",
     "both_permuted",
 )
+VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks")
 RELATIONS = ("sisters", "cousins", "neighbours")
 CONTRASTS = ("sister_died_vs_survived", "no_sister_vs_survived")
 DIRECTIONS = ("morphology_to_expression", "expression_to_morphology")
@@ -170,6 +171,22 @@ MARKER_OVERLAP = Table(
         _number("p_matched", "P-value of at least that overlap among such draws"),
         _number("p_fewer_matched", "P-value of at most that overlap among them"),
         _NOTE,
+    ),
+)
+SENSITIVITY = Table(
+    "sensitivity",
+    "The headline and what other choices would have given, with calibration",
+    ("function", "variant", "model"),
+    (
+        _FUNCTION,
+        Column("variant", "text", "What was done otherwise", values=VARIANTS),
+        Column("model", "text", "Model", values=MODELS),
+        _count("n", "Cells"),
+        _number("r2", "Out-of-fold R2 against the training mean"),
+        _number("delta_r2", "That R2 minus the headline's"),
+        _number("low", "Lower end of the 95 % group-bootstrap interval of the difference"),
+        _number("high", "Upper end of it"),
+        _number("calibration_slope", "Slope of measured on predicted; below 1 the predictions are too extreme"),
     ),
 )
 PREDICTIONS = Table(

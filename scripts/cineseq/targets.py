@@ -17,6 +17,7 @@ PREDICTION = (
     "contrasts.tsv",
     "genes.tsv",
     "marker_overlap.tsv",
+    "sensitivity.tsv",
     "predictions.parquet",
     "ladder.svg",
     "scatter.svg",

@@ -10,34 +10,37 @@ import pandas as pd
 from cineseq.prediction.figures import WORDS
 from cineseq.prediction.responses import readable
 
+VARIANT_WORDS = {
+    "one_standard_error": "penalty one standard error stronger",
+    "with_library_size": "library size as a column",
+    "equal_blocks": "blocks of equal variance",
+}
 SAID = ("technical_cycle_size", "class", "expression", "morphology", "embedding", "both")
 
 
 def report(
-    performance: pd.DataFrame,
-    contrasts: pd.DataFrame,
-    overlap: pd.DataFrame,
-    random_folds: dict[str, tuple[float, float]],
-    notes: tuple[str, ...],
+    tables: dict[str, pd.DataFrame], random_folds: dict[str, tuple[float, float]], notes: tuple[str, ...]
 ) -> dict[str, Any]:
     """Return the step's report: one line per finding and flat numbers.
 
     Parameters
     ----------
-    performance, contrasts, overlap
-        The tables that are written.
+    tables
+        The tables that are written, by their names in :data:`cineseq.prediction.study.TABLES`.
     random_folds
         Per function, R2 of the quick procedure with the grouped folds and with random folds.
     notes
         Sentences about how it was done.
     """
+    contrasts, sensitivity = tables["contrasts"], tables["sensitivity"]
     lines, numbers = list(notes), {}
-    for function, rows in performance.groupby("function", sort=False):
+    for function, rows in tables["performance"].groupby("function", sort=False):
         by_model = rows.set_index("model")
         lines.append(_ladder_line(str(function), by_model))
         lines += _contrast_lines(
             str(function), contrasts[contrasts["function"] == function].set_index(["model_a", "model_b"])
         )
+        lines += _sensitivity_line(str(function), sensitivity[sensitivity["function"] == function])
         for model, row in by_model.iterrows():
             numbers |= {f"{function}.{model}.{key}": _finite(row[key]) for key in ("r2", "p_value", "q_value")}
     for function, (grouped, by_chance) in random_folds.items():
@@ -46,7 +49,7 @@ def report(
             f"them whole give {grouped:.2f} (the modality that they flatter most, quick procedure)."
         )
         numbers[f"{function}.random_folds.r2"] = _finite(by_chance)
-    lines += [_overlap_line(row) for row in overlap.to_dict("records")]
+    lines += [_overlap_line(row) for row in tables["overlap"].to_dict("records")]
     return {"lines": lines, "numbers": numbers}
 
 
@@ -81,6 +84,23 @@ def _contrast_lines(function: str, rows: pd.DataFrame) -> list[str]:
         f"{readable(function)}: expression and shape together {verdict} better than the better of them: "
         f"{gain['delta_r2']:+.2f} ({gain['low']:.2f} to {gain['high']:.2f}) over {WORDS[least]}, "
         f"{needed[-1]['delta_r2']:+.2f} ({needed[-1]['low']:.2f} to {needed[-1]['high']:.2f}) over shuffled shape."
+    ]
+
+
+def _sensitivity_line(function: str, rows: pd.DataFrame) -> list[str]:
+    """Say how the widest model is calibrated, and what other choices would have made of it."""
+    model = next((m for m in ("both", "expression", "embedding", "morphology") if m in set(rows["model"])), None)
+    if model is None:
+        return []
+    own = rows[rows["model"] == model].set_index("variant")
+    others = [
+        f"{VARIANT_WORDS[variant]} {row['r2']:.2f} ({row['low']:+.2f} to {row['high']:+.2f})"
+        for variant, row in own.drop(index="headline").iterrows()
+    ]
+    headline = own.loc["headline"]
+    return [
+        f"{readable(function)}: {WORDS[model]} has R2 {headline['r2']:.2f}, calibration slope "
+        f"{headline['calibration_slope']:.2f}; other choices, with the interval of the difference: {', '.join(others)}."
     ]
 
 

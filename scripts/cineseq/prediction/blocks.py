@@ -17,6 +17,7 @@ from cineseq.paired import PairedData
 logger = logging.getLogger(__name__)
 POSITION = ("y_px", "x_px")
 NEIGHBOUR = ("neighbour", "neighbor", "crowding", "local_density")
+LIBRARY_SIZE = "log_total_counts"
 CYCLE = ("s_score", "g2m_score")
 
 
@@ -110,7 +111,7 @@ def technical_columns(data: PairedData, settings: Prediction) -> pd.DataFrame:
     """
     frame = pd.DataFrame(index=data.obs.index)
     if data.counts is not None and data.counts.shape[1]:
-        frame["log_total_counts"] = np.log1p(np.asarray(data.counts.sum(axis=1)).ravel())
+        frame[LIBRARY_SIZE] = np.log1p(np.asarray(data.counts.sum(axis=1)).ravel())
         frame["genes_detected"] = np.asarray((data.counts > 0).sum(axis=1)).ravel()
     missing = [c for c in settings.technical_columns if c not in data.obs.columns]
     if missing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.optimize import nnls
@@ -28,12 +29,16 @@ class PathGrid:
         Last penalty of the path as a fraction of the first.
     tolerance
         Duality gap at which a fit stops, relative to the response's sum of squares.
+    choice
+        Which penalty is taken: that at the minimum of the inner folds' error, or the strongest whose error is within
+        one standard error (over inner folds) of it.
     """
 
     l1_ratios: tuple[float, ...]
     alphas: int
     smallest: float = 1e-2
     tolerance: float = 1e-3
+    choice: Literal["minimum", "one_standard_error"] = "minimum"
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,20 @@ class NestedFit:
     inner: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """A mixing ratio with the path to its penalty, the least inner error on it, and the inner predictions there."""
+
+    error: float
+    ratio: float
+    alphas: np.ndarray
+    inner: np.ndarray
+
+
 def nested_elastic_net(
     train: np.ndarray, test: np.ndarray, responses: np.ndarray, inner: list[Split], grid: PathGrid
 ) -> NestedFit:
-    """Fit one elastic net per response, its penalty and mixing ratio at the minimum of the inner folds' error.
+    """Fit one elastic net per response, its penalty and mixing ratio chosen by the inner folds' error.
 
     Parameters
     ----------
@@ -129,29 +144,39 @@ def _fit_one(sets: Sets, response: np.ndarray, grid: PathGrid) -> tuple[np.ndarr
     if largest <= 0 or not np.isfinite(largest):
         return np.empty(0, dtype=int), np.empty(0), np.full(len(response), response.mean())
     folds = Problem(sets, inside, response, grid.tolerance)
-    best: tuple[float, float, np.ndarray, np.ndarray] | None = None
+    best: _Choice | None = None
     for ratio in grid.l1_ratios:
         alphas = np.geomspace(largest / ratio, largest / ratio * grid.smallest, grid.alphas)
-        error, inner, at = _least_error(folds, sets.left_out[:-1], response, ratio, alphas)
-        if best is None or error < best[0]:
-            best = (error, ratio, alphas[: at + 1], inner)
-    _, ratio, alphas, inner = best
+        found = _chosen(folds, sets.left_out[:-1], response, ratio, alphas, choice=grid.choice)
+        if best is None or found.error < best.error:
+            best = found
     final.include(folds.chosen)
-    *_, last = final.walk(ratio, alphas)
-    return last.chosen, last.coefficients[0, :, -1], inner
+    *_, last = final.walk(best.ratio, best.alphas)
+    return last.chosen, last.coefficients[0, :, -1], best.inner
 
 
-def _least_error(
-    folds: Problem, validation: list[np.ndarray], response: np.ndarray, ratio: float, alphas: np.ndarray
-) -> tuple[float, np.ndarray, int]:
-    """Walk the path until the inner folds' error has clearly risen; return its minimum, predictions and place there."""
-    predicted, error = np.empty((len(response), len(alphas))), np.full(len(alphas), np.inf)
+def _chosen(
+    folds: Problem,
+    validation: list[np.ndarray],
+    response: np.ndarray,
+    ratio: float,
+    alphas: np.ndarray,
+    *,
+    choice: str,
+) -> _Choice:
+    """Walk the path until the inner folds' error has clearly risen, and choose a penalty on it."""
+    predicted = np.empty((len(response), len(alphas)))
+    squares = np.full(predicted.shape, np.inf)
     enough = RISE * response.var()
     for piece in folds.walk(ratio, alphas):
         for number, rows in enumerate(validation):
             predicted[rows, piece.at] = piece.predicted[rows, number]
-        error[piece.at] = np.square(response[:, None] - predicted[:, piece.at]).mean(axis=0)
+        squares[:, piece.at] = np.square(response[:, None] - predicted[:, piece.at])
+        error = squares.mean(axis=0)
         if error[piece.at.stop - 1] > error.min() + enough:
             break
-    at = int(error.argmin())
-    return float(error[at]), predicted[:, at], at
+    at = least = int(error.argmin())
+    if choice == "one_standard_error":
+        by_fold = [squares[rows, least].mean() for rows in validation]
+        at = int((error <= error[least] + np.std(by_fold, ddof=1) / np.sqrt(len(by_fold))).argmax())
+    return _Choice(float(error[least]), ratio, alphas[: at + 1], predicted[:, at])

@@ -13,7 +13,7 @@ import numpy as np
 from cineseq.prediction.blocks import Block
 from cineseq.prediction.folds import FoldPlan, inner_splits
 from cineseq.prediction.nets import NestedFit, PathGrid, Split, least_squares, nested_elastic_net, stack
-from cineseq.prediction.transform import design
+from cineseq.prediction.transform import Weighing, design
 from cineseq.prediction.unfinished import NOTHING_KEPT
 from cineseq.progress import progress
 
@@ -36,12 +36,15 @@ class Procedure:
         Grouped inner folds that choose among them.
     min_detected, max_genes
         Which genes enter, see :func:`cineseq.prediction.transform.kept_genes`.
+    weighing
+        Whether every column counts the same, or every block.
     """
 
     grid: PathGrid
     inner: int
     min_detected: float
     max_genes: int | None
+    weighing: Weighing = "columns"
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def _fit_fold(
 ) -> NestedFit:
     """Fit one outer fold: select and scale in its training cells, learn there, predict its test cells."""
     train, test = split
-    columns = design(blocks, train, procedure.min_detected, procedure.max_genes)
+    columns = design(blocks, train, procedure.min_detected, procedure.max_genes, procedure.weighing)
     own = responses[train]
     if not columns.shape[1]:
         mean = own.mean(axis=0)

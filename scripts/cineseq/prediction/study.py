@@ -35,9 +35,18 @@ from cineseq.prediction.performance import (
     with_q_values,
 )
 from cineseq.prediction.responses import Response, measured_rows, responses_of
+from cineseq.prediction.sensitivity import sensitivity_rows
 from cineseq.prediction.transform import standardised
 from cineseq.prediction.unfinished import NOTHING_KEPT
-from cineseq.results import GENES, MARKER_OVERLAP, MODEL_CONTRASTS, PERFORMANCE, PREDICTIONS, SAMPLE_PERFORMANCE
+from cineseq.results import (
+    GENES,
+    MARKER_OVERLAP,
+    MODEL_CONTRASTS,
+    PERFORMANCE,
+    PREDICTIONS,
+    SAMPLE_PERFORMANCE,
+    SENSITIVITY,
+)
 from cineseq.tables import Table, empty
 
 logger = logging.getLogger(__name__)
@@ -47,6 +56,7 @@ TABLES = {
     "contrasts": MODEL_CONTRASTS,
     "genes": GENES,
     "overlap": MARKER_OVERLAP,
+    "sensitivity": SENSITIVITY,
     "predictions": PREDICTIONS,
 }
 
@@ -183,6 +193,9 @@ def _answer_one(
         "performance": performance_rows(ladder, settings.bootstraps, question.seed),
         "samples": sample_rows(ladder),
         "contrasts": contrast_rows(ladder, settings.bootstraps, question.seed),
+        "sensitivity": sensitivity_rows(
+            ladder, own, settings=settings, folds=question.folds, seed=question.seed, threads=threads, kept=kept
+        ),
         "predictions": prediction_rows(ladder),
     }
     if own["expression"] is not None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from cineseq.prediction.blocks import Block
 
 SMALLEST_DEVIATION = 1e-8
+Weighing = Literal["columns", "blocks"]
 
 
 def kept_genes(values: np.ndarray, min_detected: float, max_genes: int | None) -> np.ndarray:
@@ -58,6 +60,20 @@ def standardised(block: Block, train: np.ndarray, min_detected: float, max_genes
     return Block((values[:, varies] - mean[varies]) / deviation[varies], tuple(names[varies]), block.kind)
 
 
-def design(blocks: Sequence[Block], train: np.ndarray, min_detected: float, max_genes: int | None) -> np.ndarray:
-    """Standardise blocks and put them side by side, shape (cells, columns)."""
-    return np.column_stack([standardised(b, train, min_detected, max_genes).values for b in blocks])
+def design(
+    blocks: Sequence[Block],
+    train: np.ndarray,
+    min_detected: float,
+    max_genes: int | None,
+    weighing: Weighing = "columns",
+) -> np.ndarray:
+    """Standardise blocks and put them side by side, shape (cells, columns).
+
+    With ``weighing`` by blocks, the columns of a block are scaled so that all blocks have the same total variance, and
+    the largest does not win by its number of columns.
+    """
+    parts = [standardised(b, train, min_detected, max_genes).values for b in blocks]
+    if weighing == "blocks":
+        widest = max(part.shape[1] for part in parts)
+        parts = [part * np.sqrt(widest / max(1, part.shape[1])) for part in parts]
+    return np.column_stack(parts)

@@ -1,0 +1,120 @@
+"""How much the headline depends on choices that could have been made otherwise, and how well it is calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from cineseq.config.prediction import Folds, Prediction
+from cineseq.prediction.blocks import LIBRARY_SIZE, Block
+from cineseq.prediction.models import full_procedure, model_blocks
+from cineseq.prediction.outer import STACKED, Procedure, out_of_fold
+from cineseq.prediction.performance import Ladder
+from cineseq.prediction.unfinished import NOTHING_KEPT
+from cineseq.statistics.bootstrap import group_weights, r2_interval
+
+COMPARED = (*STACKED, "both")
+Designs = dict[str, tuple[Block, ...]]
+
+
+def sensitivity_rows(
+    ladder: Ladder,
+    blocks: dict[str, Block | None],
+    *,
+    settings: Prediction,
+    folds: Folds,
+    seed: int,
+    threads: int,
+    kept: joblib.Memory = NOTHING_KEPT,
+) -> pd.DataFrame:
+    """Return the headline and its variants with calibration, R2, and the difference to the headline.
+
+    Parameters
+    ----------
+    ladder
+        Every model of one function, as it was fitted for the headline.
+    blocks
+        The blocks of its cells.
+    settings, folds
+        The sections ``prediction`` and ``folds`` of the configuration.
+    seed, threads
+        Seeds the resampling of groups; worker processes.
+    kept
+        Where fits are kept until the step is done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per variant and model, columns of the table ``sensitivity``.
+    """
+    plan, values = ladder.cells.plan, ladder.cells.values
+    found = {"headline": ladder.estimated()}
+    for name, (designs, procedure) in _variants(blocks, ladder, settings, folds).items():
+        found[name] = out_of_fold(designs, values, plan, procedure, threads, kept=kept)
+        found[name].pop("both_late", None)
+    weights = group_weights(plan.groups, settings.bootstraps, np.random.default_rng(seed))
+    rows = [
+        {"function": ladder.response.name, "variant": variant, "model": model}
+        | _judged(ladder, predicted, found["headline"][model], weights)
+        for variant, models in found.items()
+        for model, predicted in models.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def calibration_slope(predicted: np.ndarray, measured: np.ndarray, baseline: np.ndarray) -> float:
+    """Return the slope of measured on predicted, both less the training mean; 1 is calibrated, below 1 overconfident.
+
+    Parameters
+    ----------
+    predicted, measured, baseline
+        Out-of-fold predictions, values and training means, each shape (cells, columns).
+
+    Returns
+    -------
+    float
+        NaN where the predictions do not vary.
+    """
+    rise, own = (predicted - baseline).ravel(), (measured - baseline).ravel()
+    rise, own = rise - rise.mean(), own - own.mean()
+    spread = rise @ rise
+    return float(rise @ own / spread) if spread > 1e-12 * max(own @ own, 1e-300) else float("nan")
+
+
+def _variants(
+    blocks: dict[str, Block | None], ladder: Ladder, settings: Prediction, folds: Folds
+) -> dict[str, tuple[Designs, Procedure]]:
+    """Return the designs and the procedure of every variant that these data allow."""
+    # The shuffled control is not among the variants, so what draws it does not matter.
+    everything = model_blocks(blocks, ladder.cells, np.random.default_rng(0))
+    designs = {name: everything[name] for name in COMPARED if name in everything}
+    headline = full_procedure(settings, folds)
+    variants = {
+        "one_standard_error": (designs, replace(headline, grid=replace(headline.grid, choice="one_standard_error")))
+    }
+    technical = blocks.get("technical")
+    if technical is not None and LIBRARY_SIZE in technical.names:
+        at = technical.names.index(LIBRARY_SIZE)
+        size = Block(technical.values[:, [at]], (LIBRARY_SIZE,))
+        variants["with_library_size"] = ({name: (*parts, size) for name, parts in designs.items()}, headline)
+    if "both" in designs:
+        variants["equal_blocks"] = ({"both": designs["both"]}, replace(headline, weighing="blocks"))
+    return variants
+
+
+def _judged(ladder: Ladder, predicted: np.ndarray, headline: np.ndarray, weights: np.ndarray) -> dict[str, object]:
+    plan, values, baseline = ladder.cells.plan, ladder.cells.values, ladder.baseline()
+    total = np.square(values - baseline).sum(axis=1)
+    errors, before = (np.square(values - p).sum(axis=1) for p in (predicted, headline))
+    low, high = r2_interval(before - errors, total, plan.units, weights)
+    return {
+        "n": len(values),
+        "r2": 1 - errors.sum() / total.sum(),
+        "delta_r2": (before - errors).sum() / total.sum(),
+        "low": low,
+        "high": high,
+        "calibration_slope": calibration_slope(predicted, values, baseline),
+    }
