@@ -1,5 +1,7 @@
 """How cells are split into folds, and how function is predicted from expression and morphology."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from cineseq.config.base import Section
@@ -40,6 +42,11 @@ class Prediction(Section):
     functions: list[str] = Field(
         default_factory=list,
         description="Function scores to predict, with or without the prefix function_; empty for all.",
+    )
+    response: Literal["measured", "rank", "binary", "hurdle"] = Field(
+        "measured",
+        description="What of a function is predicted: its value, its ranks (normal scores), whether it is above zero, "
+        "or both whether and (logarithm) how much it is.",
     )
     class_column: str = Field(
         "condition", description="Column whose class means are a baseline; never clusters of the same counts."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from cineseq.errors import UserError
 from cineseq.prediction.folds import NotEstimableError
@@ -84,6 +85,54 @@ def responses_of(function: pd.DataFrame, wanted: list[str]) -> list[Response]:
         for name, parts in found.items()
         if not wanted or name.removeprefix(PREFIX) in names_wanted
     ]
+
+
+def as_asked(response: Response, how: str) -> list[Response]:
+    """Return what is predicted of a function: itself, its ranks, whether it is above zero, or a hurdle's two parts.
+
+    The models are fitted by squared error either way, so R2 of an indicator is the gain in Brier score, and its rank
+    correlation takes the place of an area under the curve. Ranks are taken over all measured cells: they redefine what
+    is predicted, and tell the models nothing about it.
+
+    Parameters
+    ----------
+    response
+        A function as measured; an angle is returned as it is.
+    how
+        ``measured``; ``rank`` (normal scores); ``binary`` (1 above zero, else 0); or ``hurdle``: the indicator
+        ``<name>_above_zero`` and the logarithm of the values above zero, ``<name>_amount``, unknown elsewhere.
+
+    References
+    ----------
+    Cragg, Econometrica 39 (1971) 829 (hurdle).
+    """
+    if response.is_angle or how == "measured":
+        return [response]
+    values = response.values[:, 0]
+    if how == "rank":
+        return [_of(response.name, normal_scores(values))]
+    above = np.where(response.measured, (values > 0).astype(float), np.nan)
+    if how == "binary":
+        return [_of(response.name, above)]
+    amount = np.log(values, where=values > 0, out=np.full(len(values), np.nan))
+    return [_of(f"{response.name}_above_zero", above), _of(f"{response.name}_amount", amount)]
+
+
+def normal_scores(values: np.ndarray) -> np.ndarray:
+    """Return the normal quantile of each value's rank, shape (cells,); ties share theirs, NaN stays.
+
+    References
+    ----------
+    Blom, Statistical Estimates and Transformed Beta-Variables (1958).
+    """
+    known = np.isfinite(values)
+    scores = np.full(len(values), np.nan)
+    scores[known] = stats.norm.ppf((stats.rankdata(values[known]) - 0.375) / (known.sum() + 0.25))
+    return scores
+
+
+def _of(name: str, values: np.ndarray) -> Response:
+    return Response(name, (name,), values[:, None])
 
 
 def readable(name: str) -> str:

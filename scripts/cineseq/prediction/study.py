@@ -34,7 +34,7 @@ from cineseq.prediction.performance import (
     sample_rows,
     with_q_values,
 )
-from cineseq.prediction.responses import Response, measured_rows, responses_of
+from cineseq.prediction.responses import Response, as_asked, measured_rows, responses_of
 from cineseq.prediction.sensitivity import sensitivity_rows
 from cineseq.prediction.transform import standardised
 from cineseq.prediction.unfinished import NOTHING_KEPT
@@ -142,7 +142,8 @@ def answer(question: Question, threads: int, kept: joblib.Memory = NOTHING_KEPT)
         logger.info("Block %s: %s.", name, "none" if block is None else f"{len(block.names)} columns")
     eta2 = cluster_eta2(blocks["expression"], question.cluster_of_cells)
     answers = []
-    for response in responses_of(question.data.function, question.prediction.functions):
+    measured = responses_of(question.data.function, question.prediction.functions)
+    for response in [part for whole in measured for part in as_asked(whole, question.prediction.response)]:
         try:
             answers.append(_answer_one(question, blocks, response, eta2, threads=threads, kept=kept))
         except NotEstimableError as reason:
