@@ -1,7 +1,8 @@
 """From movies to cells and their lineage, field of view by field of view.
 
 INPUTS: movie.ome.tif or masks.ome.tif, compartments where given.
-OUTPUTS: masks.ome.tif, detections.parquet, tracks.parquet and the Cell Tracking Challenge export in ctc/.
+OUTPUTS: masks.ome.tif, detections.parquet, tracks.parquet, events.parquet, what a person should look at (curation.html)
+and the Cell Tracking Challenge export in ctc/.
 """
 
 
@@ -39,9 +40,11 @@ rule track:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
         movie=MOVIE,
         compartments=given("compartments"),
+        edits=given("edits"),
     output:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+        events="<results>/fov/{sample}/{fov}/events.parquet",
         report="<results>/reports/track/{sample}@{fov}.json",
     log:
         "<logs>/track/{sample}@{fov}.log",
@@ -67,9 +70,11 @@ rule import_tracks:
     input:
         given=given("tracks"),
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        edits=given("edits"),
     output:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+        events="<results>/fov/{sample}/{fov}/events.parquet",
         report="<results>/reports/import_tracks/{sample}@{fov}.json",
     log:
         "<logs>/import_tracks/{sample}@{fov}.log",
@@ -139,3 +144,54 @@ rule draw_field:
         _code=code("draw_field.py"),
     script:
         "../scripts/draw_field.py"
+
+
+rule list_uncertain:
+    """List and draw the least certain links, divisions and ends of one field of view."""
+    input:
+        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        movie=with_movie,
+        detections="<results>/fov/{sample}/{fov}/detections.parquet",
+        events="<results>/fov/{sample}/{fov}/events.parquet",
+    output:
+        table="<results>/fov/{sample}/{fov}/curation.tsv",
+        strips=directory("<results>/fov/{sample}/{fov}/strips"),
+        page="<results>/fov/{sample}/{fov}/curation.html",
+    log:
+        "<logs>/list_uncertain/{sample}@{fov}.log",
+    benchmark:
+        "<benchmarks>/list_uncertain/{sample}@{fov}.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        runtime=30,
+    params:
+        settings=field_settings("channels", "segment", "curation"),
+        _code=code("list_uncertain.py", "cineseq/curation/templates"),
+    script:
+        "../scripts/list_uncertain.py"
+
+
+rule collect_uncertain:
+    """Bring the least certain events of all fields of view into one list."""
+    input:
+        tables=of_fields("curation.tsv", STUDY.start == "images"),
+    output:
+        table="<results>/study/curation.tsv",
+    log:
+        "<logs>/collect_uncertain.log",
+    benchmark:
+        "<benchmarks>/collect_uncertain.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=10,
+    params:
+        settings=settings("curation"),
+        _code=code("collect_uncertain.py"),
+    script:
+        "../scripts/collect_uncertain.py"

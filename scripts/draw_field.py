@@ -14,7 +14,7 @@ from cineseq.config.base import FieldOfView, Section
 from cineseq.config.inputs import Channels
 from cineseq.config.segment import Segment
 from cineseq.files import write_json
-from cineseq.report.pictures import boxes, build_panels, count_black_frames, draw_panels, write_picture
+from cineseq.report.pictures import boxes, build_panels, count_black_frames, draw_panels, shown_channel, write_picture
 from cineseq.report.quality import field_numbers, quality_lines
 from cineseq.stacks import open_labels, open_movie
 from cineseq.step import run
@@ -44,9 +44,7 @@ def main(
     """Draw one field of view and count what says how well it went."""
     found, kept = read_table(detections, contracts.DETECTIONS), read_table(tracks, contracts.TRACKS)
     with open_labels(labels) as masks, open_movie(movie) if movie else nullcontext() as frames:
-        visible = settings.channels.open_to("segment", frames.info.channels) if frames else ()
-        asked = [c for c in settings.segment.channels or () if c in visible]
-        channel = next(iter((*asked, *visible)), None)
+        channel = shown_channel(frames, settings.channels, settings.segment)
         black = count_black_frames(frames, channel) if channel else None
         info = masks.info
         visible_movie = frames if channel else None

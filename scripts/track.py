@@ -1,9 +1,10 @@
 """Link segmented objects into tracks and families.
 
 Goes in: the label stack of one field; optionally the movie (non-function channels help to see deaths) and the
-compartments of the sample (cells do not pass the walls of closed ones). Comes out: a table of detections (object to
-track), a table of tracks (parents, sisters, generations, how each began and ended, with a confidence), and a report.
-Every object is in exactly one track; the lineage validator has passed the result.
+compartments of the sample (cells do not pass the walls of closed ones) and a person's edits, which are replayed on
+what was found. Comes out: a table of detections (object to track), a table of tracks (parents, sisters, generations,
+how each began and ended, with a confidence), a table of events (how sure every link, division and end is), and a
+report. Every object is in exactly one track; the lineage validator has passed the result.
 """
 
 import logging
@@ -12,17 +13,16 @@ from pathlib import Path
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.inputs import Channels
 from cineseq.config.track import Track
-from cineseq.contracts import DETECTIONS, TRACKS
+from cineseq.contracts import DETECTIONS, EVENTS, TRACKS
+from cineseq.curation.curated import curate, nothing, with_curation
 from cineseq.files import write_json
 from cineseq.stacks import open_labels
 from cineseq.step import run
 from cineseq.tables import write_table
 from cineseq.tracking.compartments import rooms
 from cineseq.tracking.objects import measure_with_movie
-from cineseq.tracking.outcome import no_tables, tables
 from cineseq.tracking.report import tracking_report
 from cineseq.tracking.tracker import link_objects
-from cineseq.tracking.validate import validate
 
 logger = logging.getLogger("track")
 
@@ -40,8 +40,10 @@ def main(
     labels: Path,
     movie: Path | None = None,
     compartments: Path | None = None,
+    edits: Path | None = None,
     detections: Path,
     tracks: Path,
+    events: Path,
     report: Path,
     settings: Settings,
 ) -> None:
@@ -49,18 +51,17 @@ def main(
     with open_labels(labels) as stack:
         info = stack.info
         objects = measure_with_movie(stack, labels, movie, settings.channels)
-    linked = None
-    detection_table, track_table = no_tables()
+    linked, made = None, nothing()
     if len(objects.table):
         room = rooms(objects.table, compartments, settings.field)
         linked = link_objects(objects, room, settings.track)
-        detection_table, track_table = tables(objects, linked.families, settings.field, info, settings.track)
-        validate(detection_table, track_table)
-    summary = tracking_report(objects, linked, track_table)
+        made = curate(objects, linked.families, room, edits, info=info, field=settings.field, settings=settings.track)
+    summary = with_curation(tracking_report(objects, linked, made.tracks), made)
     for line in summary["lines"]:
         logger.info("%s", line)
-    write_table(detection_table, detections, DETECTIONS)
-    write_table(track_table, tracks, TRACKS)
+    write_table(made.detections, detections, DETECTIONS)
+    write_table(made.tracks, tracks, TRACKS)
+    write_table(made.events, events, EVENTS)
     write_json(summary, report)
 
 

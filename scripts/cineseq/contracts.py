@@ -4,6 +4,7 @@ from cineseq.tables import Column, Table
 
 END_KINDS = ("division", "death", "left_fov", "lost", "end_of_movie")
 START_KINDS = ("division", "entered", "first_frame", "appeared")
+EVENT_KINDS = ("link", "division", "possible_division", "death", "left_fov", "lost")
 FATES = ("division", "death", "unknown")
 PAIR_STATUSES = ("singlet", "multi_cell", "multi_barcode", "ambiguous", "no_barcode", "no_cell")
 
@@ -74,6 +75,44 @@ TRACKS = Table(
         Column("start_x_px", "number", "Centroid column in the first frame", "px", missing=True),
         Column("end_y_px", "number", "Centroid row in the last frame", "px", missing=True),
         Column("end_x_px", "number", "Centroid column in the last frame", "px", missing=True),
+    ),
+)
+_EVENT_COLUMNS = (
+    Column(
+        "kind",
+        "text",
+        "The claim: same cell, division or not, how a track ended",
+        values=EVENT_KINDS,
+    ),
+    _FRAME,
+    _LABEL,
+    Column("next_frame", "integer", "Frame of the next cell or of the daughters", missing=True, low=0),
+    Column("next_label", "integer", "Label of the next cell or of one daughter", missing=True, low=1),
+    Column("other_label", "integer", "Label of the other daughter, or of the next best cell", missing=True, low=1),
+    _TRACK,
+    _Y,
+    _X,
+    Column("confidence", "number", "How sure the claim is; for ends and divisions a probability", low=0, high=1),
+    Column("reason", "text", "The evidence"),
+)
+EVENTS = Table(
+    "events",
+    "One row per link, division and unexplained end: how sure tracking is of it",
+    ("sample", "fov", "kind", "frame", "label"),
+    (_SAMPLE, _FOV, *_EVENT_COLUMNS, Column("edited", "truth", "Whether a person said what became of the cell")),
+)
+CURATION = Table(
+    "curation",
+    "The least certain events, for a person to judge",
+    ("rank",),
+    (
+        _SAMPLE,
+        _FOV,
+        Column("rank", "integer", "From 1, the least certain event first", low=1),
+        *_EVENT_COLUMNS,
+        Column("strip", "text", "File of the film strip, in the field's folder strips"),
+        Column("edit_if_right", "text", "Row for the table of edits that confirms it", missing=True),
+        Column("edit_if_wrong", "text", "Row for the table of edits that takes it back", missing=True),
     ),
 )
 OBJECTS = Table(

@@ -13,7 +13,7 @@ from pathlib import Path
 from cineseq.config.base import NAME_PATTERN, FieldOfView
 from cineseq.errors import UserError
 
-FIELD_PATHS = ("images", "masks", "tracks")
+FIELD_PATHS = ("images", "masks", "tracks", "edits")
 """Columns that belong to one field of view."""
 SAMPLE_PATHS = ("compartments", "barcodes", "counts")
 """Columns that belong to a whole sample; its rows must agree on them."""
@@ -33,6 +33,7 @@ class Entry:
     images: str = ""
     masks: str = ""
     tracks: str = ""
+    edits: str = ""
     compartments: str = ""
     barcodes: str = ""
     counts: str = ""
@@ -192,8 +193,11 @@ def _check_one_start(path: Path, entries: list[Entry]) -> None:
 
 def _start(path: Path, entry: Entry) -> str:
     given = [name for name in STUDY_PATHS if getattr(entry, name)]
-    if any(getattr(entry, name) for name in FIELD_PATHS):
+    if entry.images or entry.masks or entry.tracks:
         given.append("images")
+    elif entry.edits:
+        msg = f"{path}, row {entry.row}: edits are given without images or masks; give what they mend."
+        raise UserError(msg)
     if len(given) != 1:
         found = " and ".join(given) if given else "nothing"
         msg = (

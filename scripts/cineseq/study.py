@@ -209,7 +209,7 @@ def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:
 
 
 def _check_data(config: Config, entries: list[Entry]) -> None:
-    columns = ("images", "masks", "tracks", "compartments", "barcodes", "counts", "cells", "paired", "lineage")
+    columns = (*FIELD_PATHS, *SAMPLE_PATHS, *STUDY_PATHS)
     needed = any(getattr(e, c).startswith(config.data) for e in entries for c in columns)
     if needed and not Path(config.data).is_dir():
         msg = (

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from cineseq.errors import UserError
 from cineseq.study import Study
 
-TRACKING = ("masks.ome.tif", "tracks.parquet", "detections.parquet", "ctc", "overview.png", "quality.json")
+TRACKING = (
+    "masks.ome.tif",
+    "tracks.parquet",
+    "detections.parquet",
+    "events.parquet",
+    "ctc",
+    "overview.png",
+    "quality.json",
+    "curation.tsv",
+    "curation.html",
+    "strips",
+)
 CLUSTERS = ("cells.parquet", "function_by_cluster.tsv", "umap.svg", "quality.svg")
 DE = ("markers.tsv", "markers.svg")
 PREDICTION = (
@@ -60,7 +71,7 @@ def targets(study: Study) -> dict[str, Target]:
     pairs = ("pairs.parquet", "paired.h5mu") if study.pairs else ("paired.h5mu",)
     return {
         "features": Target(images, "images or masks", _of_fields(study, measured) + _in("study", ("cells.parquet",))),
-        "tracking": Target(images, "images or masks", _of_fields(study, TRACKING)),
+        "tracking": Target(images, "images or masks", _of_fields(study, TRACKING) + _in("study", ("curation.tsv",))),
         "pairing": Target(study.has_paired, "barcodes and counts, cells or paired", _in("study", pairs)),
         "clusters": Target(study.has_counts, "counts", _in("clusters", CLUSTERS)),
         "de": Target(study.has_counts, "counts", _in("de", DE)),

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from cineseq.config.base import NAME_PATTERN, Section
 from cineseq.config.clustering import Clusters, DifferentialExpression
 from cineseq.config.crossmodal import Crossmodal
+from cineseq.config.curation import Curation
 from cineseq.config.features import Embed, Features, Function, Morphology
 from cineseq.config.given import Given
 from cineseq.config.inputs import Channels, Inputs
@@ -46,6 +47,7 @@ class Config(Section):
     segment: Segment = Field(Segment(), description="Segmentation with cellpose.")
     train: Train = Field(Train(), description="Training a segmentation model on your own annotated frames.")
     track: Track = Field(Track(), description="Linking, divisions, deaths and other ends.")
+    curation: Curation = Field(Curation(), description="What is listed for a person to look at.")
     features: Features = Field(Features(), description="Which frames of a track feed the paired table.")
     morphology: Morphology = Field(Morphology(), description="Shape, intensity and texture.")
     embed: Embed = Field(Embed(), description="Image embeddings.")

@@ -15,6 +15,14 @@ from cineseq.tables import read_table
 OPEN = -1
 
 
+def passable(room: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return whether a cell can be object ``before`` first and ``after`` later (rows), shape (pairs,).
+
+    A cell in a closed compartment stays there; one may be enclosed while a compartment closes.
+    """
+    return (room[before] == OPEN) | (room[before] == room[after])
+
+
 def rooms(objects: pd.DataFrame, path: Path | None, field: FieldOfView) -> np.ndarray:
     """Return the closed compartment that each object is in, or -1 outside any closed one, shape (objects,).
 

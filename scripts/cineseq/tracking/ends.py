@@ -141,8 +141,16 @@ def death_probability(objects: pd.DataFrame, number: np.ndarray) -> np.ndarray:
     more; a track that is too short shows no evidence. The weights are a rule, not a fit, and demand shrinkage
     together with a second cue, or strong shrinkage.
     """
-    logits = [_death_logit(last_changes(objects, number, body).fillna(0.0)) for body in BODY]
-    return 1 / (1 + np.exp(-np.max(logits, axis=0)))
+    return 1 / (1 + np.exp(-death_evidence(objects, number)["logit"].to_numpy()))
+
+
+def death_evidence(objects: pd.DataFrame, number: np.ndarray) -> pd.DataFrame:
+    """Return, per track, the :func:`last_changes` that say more, 0 where unknown, and the ``logit`` of a death."""
+    changes = [last_changes(objects, number, body).fillna(0.0) for body in BODY]
+    logits = np.array([_death_logit(change) for change in changes])
+    more = np.where(logits[1] > logits[0], 1, 0)
+    shown = np.stack(changes)[more, np.arange(len(more))]
+    return pd.DataFrame(shown, columns=changes[0].columns).assign(logit=logits.max(axis=0))
 
 
 def _death_logit(change: pd.DataFrame) -> np.ndarray:

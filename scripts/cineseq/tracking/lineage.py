@@ -34,6 +34,20 @@ class Families:
     confidence: dict[int, float]
 
 
+def before_each(frame: np.ndarray, families: Families) -> np.ndarray:
+    """Return the object before each object, or the last one of its mother, or -1, shape (objects,)."""
+    number = families.number
+    order = np.lexsort((frame, number))
+    same = number[order[1:]] == number[order[:-1]]
+    before = np.full(len(number), -1)
+    before[order[1:][same]] = order[:-1][same]
+    first = dict(zip(number[order[::-1]].tolist(), order[::-1].tolist(), strict=True))
+    last = dict(zip(number[order].tolist(), order.tolist(), strict=True))
+    for daughter, mother in families.parent.items():
+        before[first[daughter]] = last[mother]
+    return before
+
+
 def split_at_divisions(tracklet: np.ndarray, divisions: pd.DataFrame) -> np.ndarray:
     """End a mother's tracklet where it was linked on to a daughter.
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from cineseq.tracking.compartments import OPEN
+from cineseq.tracking.compartments import passable
 from cineseq.tracking.motion import Motion, by_frame
 
 
@@ -60,8 +60,5 @@ class Scene:
         return float(np.sqrt(self.table["area_px"].median()))
 
     def passable(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Return whether a cell can be object ``before`` first and ``after`` later (rows), shape (pairs,).
-
-        A cell in a closed compartment stays there; one may be enclosed while a compartment closes.
-        """
-        return (self.room[before] == OPEN) | (self.room[before] == self.room[after])
+        """Return whether a cell can be object ``before`` first and ``after`` later (rows), shape (pairs,)."""
+        return passable(self.room, before, after)

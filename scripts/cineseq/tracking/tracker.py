@@ -52,8 +52,8 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
         How to track.
     """
     table = objects.table
-    whole = ~_fragments(table, settings.fragment_fraction)
-    scene = _scene(objects, whole, room, settings)
+    whole = ~fragments(table, settings.fragment_fraction)
+    scene = scene_of(objects, whole, room, settings)
     linked = linking.link(scene)
     tracklet = gaps.close_gaps(scene, linked, settings.max_gap)
     told = merges.tell_splits(scene, tracklet, settings.division_cost)
@@ -82,13 +82,14 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
     return Linked(Families(number, parent, confidence), scene.motion, scene.reach, counts)
 
 
-def _fragments(table: pd.DataFrame, fraction: float) -> np.ndarray:
-    """Objects too small to be cells; those cut by the border are spared."""
+def fragments(table: pd.DataFrame, fraction: float) -> np.ndarray:
+    """Return which objects are too small to be cells, shape (objects,); those cut by the border are spared."""
     small = table["area_px"] < fraction * table["area_px"].median()
     return (small & ~table["touches_border"]).to_numpy(bool)
 
 
-def _scene(objects: Objects, whole: np.ndarray, room: np.ndarray, settings: Track) -> Scene:
+def scene_of(objects: Objects, whole: np.ndarray, room: np.ndarray, settings: Track) -> Scene:
+    """Return the objects that are ``whole``, shape (objects,), with their common motion and their search range."""
     kept = objects.table[whole].reset_index(drop=True)
     points = kept[["y_px", "x_px"]].to_numpy()
     rows = motion.by_frame(kept["frame"].to_numpy(), objects.shape[0])

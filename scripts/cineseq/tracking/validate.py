@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from cineseq.tracking.lineage import ImpossibleLineageError, ancestors, sisters
+from cineseq.tracking.compartments import passable
+from cineseq.tracking.lineage import Families, ImpossibleLineageError, ancestors, before_each, sisters
 
 
 def validate(detections: pd.DataFrame, tracks: pd.DataFrame) -> None:
@@ -30,6 +31,32 @@ def validate(detections: pd.DataFrame, tracks: pd.DataFrame) -> None:
         broken = next(rule(detections, tracks), None)
         if broken is not None:
             raise ImpossibleLineageError(broken)
+
+
+def validate_walls(detections: pd.DataFrame, families: Families, room: np.ndarray) -> None:
+    """Check that no cell passes the wall of a closed compartment, itself or by its daughters.
+
+    Parameters
+    ----------
+    detections
+        One row per object, with the contract DETECTIONS.
+    families
+        Tracks and mothers of the same objects.
+    room
+        Closed compartment of each object, -1 for none, shape (objects,).
+
+    Raises
+    ------
+    ImpossibleLineageError
+        When one does; the message names its track.
+    """
+    before = before_each(detections["frame"].to_numpy(np.int64), families)
+    later = np.flatnonzero(before >= 0)
+    broken = ~passable(room, before[later], later)
+    if broken.any():
+        names = detections["track_id"].iloc[later]
+        msg = f"a track passes the wall of a closed compartment: {_first(names, broken)}"
+        raise ImpossibleLineageError(msg)
 
 
 Rule = Callable[[pd.DataFrame, pd.DataFrame], Iterator[str]]

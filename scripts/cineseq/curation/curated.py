@@ -1,0 +1,102 @@
+"""From a lineage as found to the tables of a field: edits replayed, the result validated, every event weighed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field as made_of
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq import contracts
+from cineseq.config.base import FieldOfView
+from cineseq.config.track import Track
+from cineseq.curation.edits import read_edits
+from cineseq.curation.events import find_events
+from cineseq.curation.replay import edit_lines, replay, settle_ends, unedited
+from cineseq.stacks import MovieInfo
+from cineseq.tables import empty
+from cineseq.tracking.lineage import Families
+from cineseq.tracking.objects import Objects
+from cineseq.tracking.outcome import tables
+from cineseq.tracking.validate import validate, validate_walls
+
+
+@dataclass(frozen=True)
+class Curated:
+    """The tables of one field, with what is to be said of its edits and of how sure it is.
+
+    Attributes
+    ----------
+    detections, tracks, events
+        With the contracts DETECTIONS, TRACKS and EVENTS.
+    lines, numbers
+        For the report of the step.
+    """
+
+    detections: pd.DataFrame
+    tracks: pd.DataFrame
+    events: pd.DataFrame
+    lines: list[str] = made_of(default_factory=list)
+    numbers: dict[str, int] = made_of(default_factory=dict)
+
+
+def curate(
+    objects: Objects,
+    families: Families,
+    room: np.ndarray,
+    edits: Path | None,
+    *,
+    info: MovieInfo,
+    field: FieldOfView,
+    settings: Track,
+) -> Curated:
+    """Replay a person's edits on a lineage and return its tables.
+
+    Parameters
+    ----------
+    objects
+        The objects of the field; at least one.
+    families
+        Tracks and mothers as found or given.
+    room
+        Closed compartment of each object, -1 for none, shape (objects,).
+    edits
+        The table of edits; None where there is none.
+    info
+        Of the label stack; gives hours.
+    field
+        Sample and field of view.
+    settings
+        How tracking was done.
+
+    Raises
+    ------
+    UserError
+        When the edits are unreadable, contradict each other, or take a cell through a wall.
+    ImpossibleLineageError
+        When no cell could have this lineage.
+    """
+    asked = None if edits is None else read_edits(edits, objects.table, field)
+    replayed = unedited(families) if asked is None else replay(asked, objects.table, families, room)
+    detections, tracks = tables(objects, replayed.families, field, info, settings)
+    tracks, status = settle_ends(tracks, replayed)
+    validate(detections, tracks)
+    validate_walls(detections, replayed.families, room)
+    events = find_events(objects, replayed, tracks, room, field=field, settings=settings)
+    lines, numbers = edit_lines(asked, status) if asked is not None else ([], {})
+    unsure = int((events["confidence"] < 0.5).sum())
+    lines.append(f"{unsure:,} of {len(events):,} links, divisions and ends are more likely wrong than right.")
+    return Curated(detections, tracks, events, lines, numbers | {"unsure_events": unsure})
+
+
+def nothing() -> Curated:
+    """Return the tables of a field without objects."""
+    return Curated(*map(empty, (contracts.DETECTIONS, contracts.TRACKS, contracts.EVENTS)))
+
+
+def with_curation(report: dict[str, Any], made: Curated) -> dict[str, Any]:
+    """Add what is to be said of edits and of uncertain events to a report of tracking."""
+    return {"lines": report["lines"] + made.lines, "numbers": report["numbers"] | made.numbers}

@@ -1,0 +1,170 @@
+"""Every link, division and end of a field as an event with how sure it is, so that a person sees the worst first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.track import Track
+from cineseq.curation.links import link_confidence
+from cineseq.curation.replay import Replayed
+from cineseq.tracking import divisions, ends
+from cineseq.tracking.lineage import before_each
+from cineseq.tracking.objects import Objects
+from cineseq.tracking.scene import Scene
+from cineseq.tracking.tracker import fragments, scene_of
+
+LEAST_POSSIBLE = 0.05
+"""Refused divisions that are less likely are not listed."""
+NAMES = ["kind", "source", "target", "other", "confidence", "reason"]
+
+
+def find_events(
+    objects: Objects, replayed: Replayed, tracks: pd.DataFrame, room: np.ndarray, *, field: FieldOfView, settings: Track
+) -> pd.DataFrame:
+    """List the events of one field.
+
+    Parameters
+    ----------
+    objects
+        The objects; at least one.
+    replayed
+        The lineage, after any edits.
+    tracks
+        The table of tracks of this lineage, sorted by number.
+    room
+        Closed compartment of each object, -1 for none, shape (objects,).
+    field
+        Sample and field of view.
+    settings
+        How tracking was done.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the contract EVENTS. ``confidence`` of links is described at
+        :func:`~cineseq.curation.links.link_confidence` and that of divisions at :func:`division_events`; that of ends
+        is the probability in the table of tracks. What a person edited is certain.
+    """
+    table, families = objects.table, replayed.families
+    scene = scene_of(objects, np.ones(len(table), bool), room, settings)
+    before = before_each(scene.frame, families)
+    whole = ~fragments(table, settings.fragment_fraction)
+    found = [
+        link_events(scene, before, whole),
+        division_events(scene, families.number, before),
+        end_events(table, families.number, tracks),
+    ]
+    every = pd.concat(found, ignore_index=True).sort_values("confidence", kind="stable")
+    # A cell that was lost where it may have divided is one question, not two.
+    loose = every["kind"].isin(["lost", "possible_division"])
+    every = every[~(loose & every[loose].duplicated("source").reindex(every.index, fill_value=False))]
+    edited = replayed.edited[every["source"]]
+    every = every.assign(edited=edited, confidence=np.where(edited, 1.0, every["confidence"]))
+    return _as_table(every, table, families.number, field).sort_values(["frame", "label", "kind"], ignore_index=True)
+
+
+def _as_table(every: pd.DataFrame, table: pd.DataFrame, number: np.ndarray, field: FieldOfView) -> pd.DataFrame:
+    """Say objects by frame and label."""
+    source, target, other = (every[name].to_numpy(np.int64) for name in ("source", "target", "other"))
+    frame, label = (table[name].astype("Int64") for name in ("frame", "label"))
+    names = {
+        "sample": field.sample,
+        "fov": field.fov,
+        "kind": every["kind"].to_numpy(),
+        "frame": frame.to_numpy(np.int64)[source],
+        "label": label.to_numpy(np.int64)[source],
+        "next_frame": frame.reindex(target).array,
+        "next_label": label.reindex(target).array,
+        "other_label": label.reindex(other).array,
+        "track_id": [f"{field.sample}/{field.fov}/{n}" for n in number[source]],
+        "y_px": table["y_px"].to_numpy()[source],
+        "x_px": table["x_px"].to_numpy()[source],
+        "confidence": every["confidence"].to_numpy(),
+        "reason": every["reason"].to_numpy(),
+        "edited": every["edited"].to_numpy(),
+    }
+    return pd.DataFrame(names)
+
+
+def link_events(scene: Scene, before: np.ndarray, whole: np.ndarray) -> pd.DataFrame:
+    """Return one event per link; ``other`` is the object that the cell could have gone to instead."""
+    links = link_confidence(scene, before, whole)
+    label = scene.table["label"].to_numpy()
+    frames = scene.frame[links["target"]] - scene.frame[links["source"]]
+    rivals = "or it is cell " + pd.Series(label[links["rival"]]).astype(str) + " of the next frame"
+    steps = "a step of " + links["step_px"].round(1).astype(str) + f" px; {scene.reach:.1f} px are the limit"
+    gaps = "unseen for " + pd.Series(frames - 1).astype(str) + " frames"
+    reason = np.select([frames > 1, links["rival"] >= 0], [gaps, rivals], steps)
+    return links.rename(columns={"rival": "other"}).assign(kind="link", reason=reason)[NAMES]
+
+
+def division_events(scene: Scene, number: np.ndarray, before: np.ndarray) -> pd.DataFrame:
+    """Return the divisions, and the refused ones that come closest.
+
+    Each hypothesis of the tracker weighs exp(-cost / scale), and "no division" weighs as much as a hypothesis at the
+    cost at which half are true. The confidence of a division is its share of the weights of itself, of "none", and of
+    those that share a cell with it; without a rival this is the probability that tracking gives. A refused
+    hypothesis, which is a ``possible_division``, has the confidence that it is none. A division that the tracker would
+    not consider, because its cells lie too far apart, has confidence 0.
+    """
+    cuts = divisions.hypotheses(scene, np.unique(number, return_inverse=True)[1])
+    cuts["cost"] = divisions.costs(cuts)
+    first, second = np.sort(cuts[["first", "second"]].to_numpy(np.int64), axis=1).T
+    mother = cuts["mother"].to_numpy(np.int64)
+    made = (before[first] == mother) & (before[second] == mother)
+    cost = cuts["cost"].to_numpy()
+    weight = np.exp((divisions.HALF_COST - cost) / divisions.COST_SCALE)
+    n = len(scene.table)
+    shared = _shared(np.c_[mother, n + first, n + second], 2 * n, weight)
+    free = made | ~_touches(np.c_[mother, n + first, n + second], made, 2 * n)
+    likely = weight / (1 + np.where(made, shared, weight))
+    found = pd.DataFrame({"source": mother, "target": first, "other": second, "likely": likely, "made": made})
+    found["reason"] = [f"cost {value:.2f}; half of such divisions are true at {divisions.HALF_COST}" for value in cost]
+    chosen = _unscored(found[made], before, scene.frame).assign(kind="division", confidence=lambda t: t["likely"])
+    refused = found[free & ~made & (likely >= LEAST_POSSIBLE)].sort_values("likely", ascending=False)
+    for name in ("source", "target", "other"):
+        refused = refused.drop_duplicates(name)
+    refused = refused.assign(kind="possible_division", confidence=1 - refused["likely"])
+    return pd.concat([chosen, refused], ignore_index=True)[NAMES]
+
+
+def _shared(cells: np.ndarray, n: int, weight: np.ndarray) -> np.ndarray:
+    """Return the weight of all hypotheses that share a cell with each one, itself counted once, shape (hypotheses,)."""
+    totals = np.zeros(n)
+    for column in cells.T:
+        np.add.at(totals, column, weight)
+    return totals[cells].sum(axis=1) - (cells.shape[1] - 1) * weight
+
+
+def _touches(cells: np.ndarray, made: np.ndarray, n: int) -> np.ndarray:
+    """Return which hypotheses share a cell with a division that was made, shape (hypotheses,)."""
+    used = np.zeros(n, bool)
+    used[cells[made]] = True
+    return used[cells].any(axis=1)
+
+
+def _unscored(scored: pd.DataFrame, before: np.ndarray, frame: np.ndarray) -> pd.DataFrame:
+    """Add the divisions that the tracker has no hypothesis for."""
+    born = np.flatnonzero(before >= 0)
+    born = born[np.bincount(before[born], minlength=len(before))[before[born]] == 2]
+    pairs = pd.DataFrame({"source": before[born], "cell": born}).groupby("source")["cell"].agg(["min", "max"])
+    pairs = pairs[~pairs.index.isin(scored["source"])].reset_index()
+    pairs.loc[frame[pairs["min"]] != frame[pairs["max"]], "max"] = -1  # an event names one later frame only
+    reason = "farther apart than divisions are looked for"
+    extra = pairs.rename(columns={"min": "target", "max": "other"}).assign(likely=0.0, reason=reason, made=True)
+    return pd.concat([scored, extra], ignore_index=True)
+
+
+def end_events(table: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame) -> pd.DataFrame:
+    """Return deaths, exits and losses with their evidence; the end of the movie is no event."""
+    last = np.unique(number[::-1], return_index=True)[1]
+    evidence = ends.death_evidence(table, number)
+    area = 100 * (np.exp(-evidence["shrink"]) - 1)
+    shown = zip(area, *(evidence[name] for name in ("brighten", "round_up", "still")), strict=True)
+    reason = ["area {:+.0f} %, brightness {:+.2f}, roundness {:+.2f}, slower by {:.0%}".format(*row) for row in shown]
+    found = pd.DataFrame({"source": len(number) - 1 - last, "target": -1, "other": -1, "reason": reason})
+    kinds = tracks["end_kind"].to_numpy(object)
+    found = found.assign(kind=kinds, confidence=tracks["end_confidence"].to_numpy(float))
+    return found[found["kind"].isin(["death", "left_fov", "lost"])][NAMES]

@@ -1,0 +1,48 @@
+"""The page on which a person judges uncertain events: one card each, with its film strip and the rows to copy."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+
+from cineseq.config.base import FieldOfView
+from cineseq.curation.strips import COLOURS
+from cineseq.curation.uncertain import EDIT_HEADER, SAID
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def as_png(strip: Image.Image) -> bytes:
+    """Return a strip as the content of a PNG file."""
+    stream = BytesIO()
+    strip.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def render_curation(listed: pd.DataFrame, strips: list[bytes], total: int, field: FieldOfView) -> str:
+    """Render the page, which loads nothing from outside.
+
+    Parameters
+    ----------
+    listed
+        With the contract CURATION.
+    strips
+        The PNG file of each row.
+    total
+        Events of the field, listed or not.
+    field
+        Sample and field of view.
+    """
+    pictures = [f"data:image/png;base64,{base64.b64encode(png).decode()}" for png in strips]
+    cards = [
+        event | {"picture": picture, "said": SAID[event["kind"]]}
+        for event, picture in zip(listed.to_dict("records"), pictures, strict=True)
+    ]
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True)
+    context = {"cards": cards, "total": total, "field": field, "header": EDIT_HEADER, "colours": COLOURS}
+    return environment.get_template("curation.html").render(context)
