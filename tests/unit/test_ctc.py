@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from tests.unit.tracking_files import outputs
 
 from cineseq.config.base import FieldOfView
 from cineseq.contracts import DETECTIONS, TRACKS
@@ -41,7 +42,13 @@ def tracked(folder: Path) -> dict[str, Path]:
     write_labels(planes, folder / "m.ome.tif", MovieInfo(len(planes), 80, 80, (), 0.5, 10.0))
     files = {"detections": folder / "d.parquet", "tracks": folder / "t.parquet"}
     field = FieldOfView(sample="s", fov="f")
-    track(labels=folder / "m.ome.tif", **files, report=folder / "r.json", settings=Settings(field=field))
+    track(
+        labels=folder / "m.ome.tif",
+        **files,
+        events=folder / "e.parquet",
+        report=folder / "r.json",
+        settings=Settings(field=field),
+    )
     export_ctc(labels=folder / "m.ome.tif", **files, ctc=folder / "ctc")
     return {"labels": folder / "m.ome.tif", **files, "ctc": folder / "ctc"}
 
@@ -72,7 +79,7 @@ def test_round_trip_keeps_links_divisions_and_the_gap(tmp_path):
     ours = tmp_path / "again"
     planes = [tifffile.imread(p) for p in sorted(files["ctc"].glob("mask*.tif"))]
     write_labels(planes, ours / "m.ome.tif", MovieInfo(8, 80, 80, (), 0.5, 10.0))
-    out = {"detections": ours / "d.parquet", "tracks": ours / "t.parquet", "report": ours / "r.json"}
+    out = outputs(ours)
     settings = ImportSettings(field=FieldOfView(sample="s", fov="f"))
     import_tracks(given=files["ctc"], labels=ours / "m.ome.tif", **out, settings=settings)
     columns = ["track_id", "parent_id", "sister_id", "start_frame", "end_frame", "frames", "end_kind", "start_y_px"]
@@ -88,7 +95,13 @@ def test_round_trip_keeps_links_divisions_and_the_gap(tmp_path):
 def test_empty_movie_exports_empty_masks(tmp_path):
     write_labels([np.zeros((9, 9), np.uint16)] * 2, tmp_path / "m.ome.tif", MovieInfo(2, 9, 9, (), None, None))
     files = {"detections": tmp_path / "d.parquet", "tracks": tmp_path / "t.parquet"}
-    track(labels=tmp_path / "m.ome.tif", **files, report=tmp_path / "r.json", settings=Settings())
+    track(
+        labels=tmp_path / "m.ome.tif",
+        **files,
+        events=tmp_path / "e.parquet",
+        report=tmp_path / "r.json",
+        settings=Settings(),
+    )
     export_ctc(labels=tmp_path / "m.ome.tif", **files, ctc=tmp_path / "ctc")
     assert (tmp_path / "ctc/res_track.txt").read_text() == ""
     assert not tifffile.imread(tmp_path / "ctc/mask001.tif").any()
@@ -149,7 +162,13 @@ def test_simulated_nuclei_are_tracked_without_error(data_folder, tmp_path):
     planes = [tifffile.imread(p) for p in sorted(truth.glob("man_track*.tif"))]
     write_labels(planes, tmp_path / "m.ome.tif", MovieInfo(len(planes), *planes[0].shape, (), None, None))
     files = {"detections": tmp_path / "d.parquet", "tracks": tmp_path / "t.parquet"}
-    track(labels=tmp_path / "m.ome.tif", **files, report=tmp_path / "r.json", settings=Settings())
+    track(
+        labels=tmp_path / "m.ome.tif",
+        **files,
+        events=tmp_path / "e.parquet",
+        report=tmp_path / "r.json",
+        settings=Settings(),
+    )
     export_ctc(labels=tmp_path / "m.ome.tif", **files, ctc=tmp_path / "ctc")
     scores = score_ctc(tmp_path / "ctc", truth)
     assert (scores["LNK"], scores["TRA"], scores["division_F1"]) == (1, 1, 1)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from tests.unit.tracking_files import outputs
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.track import Track
@@ -35,7 +36,7 @@ def labels(folder: Path) -> Path:
 
 
 def run(given: Path, folder: Path, **more: object) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    files = {"detections": folder / "d.parquet", "tracks": folder / "t.parquet", "report": folder / "r.json"}
+    files = outputs(folder)
     main(given=given, labels=labels(folder), **files, settings=Settings(**more))
     report = json.loads(files["report"].read_text())
     return read_table(files["detections"], DETECTIONS), read_table(files["tracks"], TRACKS), report
@@ -151,6 +152,6 @@ def test_unknown_format_and_missing_file_are_refused(tmp_path):
 
 def test_tracks_without_any_object_are_refused(tmp_path):
     write_labels([np.zeros((9, 9), np.uint16)], tmp_path / "e.ome.tif", MovieInfo(1, 9, 9, (), None, None))
-    files = {"detections": tmp_path / "d.parquet", "tracks": tmp_path / "t.parquet", "report": tmp_path / "r.json"}
+    files = outputs(tmp_path)
     with pytest.raises(UserError, match="the masks have no objects"):
         main(given=ctc(tmp_path, GOOD), labels=tmp_path / "e.ome.tif", **files, settings=Settings())

@@ -105,7 +105,7 @@ def read_edits(path: Path, objects: pd.DataFrame, field: FieldOfView) -> Edits:
             missing.append(row)
         else:
             found.append(edit)
-    _refuse_contradictions(path, found)
+    refuse_contradictions(path, found)
     return Edits(path, tuple(found), tuple(missing))
 
 
@@ -203,8 +203,8 @@ def _frame(path: Path, row: int, column: str, text: str) -> int:
     return int(text)
 
 
-def _refuse_contradictions(path: Path, edits: list[Edit]) -> None:
-    """Refuse edits that cannot all be true, whatever tracking found."""
+def refuse_contradictions(path: Path, edits: list[Edit]) -> None:
+    """Refuse edits of ``path`` that cannot all be true, whatever tracking found, with a :class:`UserError`."""
     said: dict[Hashable, tuple[object, Edit]] = {}
     for edit in edits:
         for key, value in _claims(edit):

@@ -121,7 +121,7 @@ def division_events(scene: Scene, number: np.ndarray, before: np.ndarray) -> pd.
     free = made | ~_touches(np.c_[mother, n + first, n + second], made, 2 * n)
     likely = weight / (1 + np.where(made, shared, weight))
     found = pd.DataFrame({"source": mother, "target": first, "other": second, "likely": likely, "made": made})
-    found["reason"] = [f"cost {value:.2f}; half of such divisions are true at {divisions.HALF_COST}" for value in cost]
+    found["reason"] = [f"cost {value:.2f}; a cost of {divisions.HALF_COST} is as likely true as not" for value in cost]
     chosen = _unscored(found[made], before, scene.frame).assign(kind="division", confidence=lambda t: t["likely"])
     refused = found[free & ~made & (likely >= LEAST_POSSIBLE)].sort_values("likely", ascending=False)
     for name in ("source", "target", "other"):

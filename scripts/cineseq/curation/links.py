@@ -85,18 +85,18 @@ def _margins(scene: Scene, arrows: pd.DataFrame, candidate: np.ndarray) -> np.nd
     discounts = csr_matrix(
         (scene.discounts["discount"], (scene.discounts["source"], scene.discounts["target"])), shape=(n, n)
     )
-    own = 1 + (arrows["step_px"].to_numpy() / scene.reach) ** 2 - np.asarray(discounts[source, target]).ravel()
+    own = 1 + (arrows["step_px"].to_numpy() / scene.reach) ** 2 - _values(discounts, source, target)
     to, of, leaving, entering = np.full(n, -1), np.full(n, -1), np.full(n, PART), np.full(n, PART)
     to[source], of[target], leaving[source], entering[target] = target, source, own, own
     mother = np.zeros(n, bool)
     mother[source[arrows["divides"]]] = True
     i, j, distance = _near(scene, candidate)
-    cost = 1 + (distance / scene.reach) ** 2 - np.asarray(discounts[i, j]).ravel()
+    cost = 1 + (distance / scene.reach) ** 2 - _values(discounts, i, j)
     costs = csr_matrix((cost + 1, (i, j)), shape=(n, n))  # one more, so that no cost looks like an absent pair
     exchanges = []
     other = (to[i] >= 0) & (to[i] != j)
     a, b, loser = i[other], j[other], of[j[other]]
-    swapped = np.asarray(costs[loser, to[a]]).ravel() - 1
+    swapped = _values(costs, loser, to[a]) - 1
     instead = np.where((swapped >= 0) & (swapped < PART), swapped, PART)
     made_up = np.where(loser >= 0, instead - entering[b], 0.0)
     exchanges.append(np.c_[a, cost[other] - leaving[a] + made_up, b])
@@ -107,6 +107,10 @@ def _margins(scene: Scene, arrows: pd.DataFrame, candidate: np.ndarray) -> np.nd
     every = pd.DataFrame(np.concatenate(exchanges), columns=["source", "margin", "rival"])
     best = every.sort_values(["margin", "rival"]).drop_duplicates("source").set_index("source")
     return best.loc[source, ["margin", "rival"]].to_numpy()
+
+
+def _values(table: csr_matrix, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return np.asarray(table[rows, columns]).ravel() if len(rows) else np.empty(0)
 
 
 def _near(scene: Scene, candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

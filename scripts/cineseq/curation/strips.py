@@ -12,10 +12,12 @@ from skimage.segmentation import find_boundaries
 
 from cineseq.stacks import Labels, Movie
 
-PANEL = 132
+PANEL = 116
 """Width and height of a frame in the strip, in px of the picture."""
 FOOT = 18
 GAP = 3
+GREYS = 24
+EVENT_COLOUR, LATER_COLOUR = "#d32f2f", "#1769aa"
 CELLS_ACROSS = 6.0
 """Side of a frame, in square roots of the median area."""
 COLOURS = {"cell": "#ff9d00", "next": "#35b4ff", "second": "#3ddc84", "rival": "#ff6ec7", "other": "#8c8c8c"}
@@ -120,7 +122,11 @@ def _colours(masks: np.ndarray, here: pd.DataFrame | None, roles: dict[str, str]
 
 
 def _rgb(role: str) -> np.ndarray:
-    return np.array([int(COLOURS[role][i : i + 2], 16) for i in (1, 3, 5)], np.uint8)
+    return _rgb_of(COLOURS[role])
+
+
+def _rgb_of(colour: str) -> np.ndarray:
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.uint8)
 
 
 def _strip(shot: Shot, crops: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray | None]]) -> Image.Image:
@@ -132,11 +138,21 @@ def _strip(shot: Shot, crops: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray
         left = place * (PANEL + GAP)
         strip.paste(_panel(*crops[frame], low, max(high - low, 1e-6)), (left, 0))
         before = frame <= shot.event_frame
-        draw.text((left + 2, PANEL + 2), str(frame), font=font, fill="#222222" if before else "#1769aa")
+        draw.text((left + 2, PANEL + 2), str(frame), font=font, fill="#222222" if before else LATER_COLOUR)
         if frame == shot.event_frame:
             edge = left + PANEL + GAP // 2
-            draw.line([(edge, 0), (edge, PANEL + FOOT)], fill="#d32f2f", width=GAP)
-    return strip.quantize(128, dither=Image.Dither.NONE)
+            draw.line([(edge, 0), (edge, PANEL + FOOT)], fill=EVENT_COLOUR, width=GAP)
+    return strip.quantize(palette=_palette(), dither=Image.Dither.NONE)
+
+
+def _palette() -> Image.Image:
+    """Return a palette of grey levels and of every drawn colour, full and half, so that no outline changes colour."""
+    greys = np.repeat(np.linspace(0, 255, GREYS)[:, None], 3, axis=1)
+    roles = np.array([_rgb(role) for role in COLOURS])
+    palette = Image.new("P", (1, 1))
+    marks = [_rgb_of(EVENT_COLOUR), _rgb_of(LATER_COLOUR)]
+    palette.putpalette(np.concatenate([greys, roles, roles // 2, marks]).astype(np.uint8).ravel().tolist())
+    return palette
 
 
 def _panel(masks: np.ndarray, colour: np.ndarray, image: np.ndarray | None, low: float, span: float) -> Image.Image:
