@@ -46,6 +46,9 @@ def main(
     step_reports: list[Path] = [],  # noqa: B006 - never changed; the step adapter wants plain lists
     quality: list[Path] = [],  # noqa: B006
     pictures: list[Path] = [],  # noqa: B006
+    uncertain: Path | None = None,
+    curation_pages: list[Path] = [],  # noqa: B006
+    strips: list[Path] = [],  # noqa: B006, ARG001 - beside the pages; named so that they are there
     cells: Path | None = None,
     pairs: Path | None = None,
     clusters: Path | None = None,
@@ -95,6 +98,8 @@ def main(
         provenance=json.loads(provenance.read_text(encoding="utf-8")) if provenance else {},
         html=html,
         dictionary=dictionary,
+        uncertain=uncertain,
+        curation_pages=curation_pages,
     )
     text = render_page(page)
     log_answers(said, text)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.track import Track
-from cineseq.curation.links import link_confidence
+from cineseq.curation.links import CLAIMED, link_confidence
 from cineseq.curation.replay import Replayed
 from cineseq.tracking import divisions, ends
 from cineseq.tracking.lineage import before_each
@@ -96,8 +96,10 @@ def link_events(scene: Scene, before: np.ndarray, whole: np.ndarray) -> pd.DataF
     rivals = "or it is cell " + pd.Series(label[links["rival"]]).astype(str) + " of the next frame"
     steps = "a step of " + links["step_px"].round(1).astype(str) + f" px; {scene.reach:.1f} px are the limit"
     gaps = "unseen for " + pd.Series(frames - 1).astype(str) + " frames"
-    reason = np.select([frames > 1, links["rival"] >= 0], [gaps, rivals], steps)
-    return links.rename(columns={"rival": "other"}).assign(kind="link", reason=reason)[NAMES]
+    claimed = "or another cell became cell " + pd.Series(label[links["target"]]).astype(str) + " of the next frame"
+    kinds = [frames > 1, links["rival"] >= 0, links["rival"] == CLAIMED]
+    reason = np.select(kinds, [gaps, rivals, claimed], steps)
+    return links.assign(kind="link", reason=reason, other=links["rival"].clip(lower=-1))[NAMES]
 
 
 def division_events(scene: Scene, number: np.ndarray, before: np.ndarray) -> pd.DataFrame:

@@ -19,6 +19,8 @@ LEAST_NOISE = 1.0
 """Twice the variance of a step in px2 that is always allowed for; centroids of masks are no more exact."""
 OFFSET, SLOPE = -1.7, 0.37
 """Log odds of a link by its margin, fitted to annotated epithelium at three, five and seven times its interval."""
+CLAIMED = -2
+"""Stands for a rival where the best other way is that another cell takes the second object."""
 GAP_SCALE = 0.15
 """Change of a gap's cost that makes it 2.7 times less likely."""
 
@@ -47,8 +49,8 @@ def link_confidence(scene: Scene, before: np.ndarray, candidate: np.ndarray) -> 
     -------
     pandas.DataFrame
         One row per link: ``source`` and ``target`` (rows of the objects), ``step_px`` (after the common motion),
-        ``confidence`` (0 to 1) and ``rival``, the object that the first one would best be linked to instead, -1 where
-        the best other way has none.
+        ``confidence`` (0 to 1) and ``rival``, the object that the first one would best be linked to instead; where the
+        best other way has none, -1, or -2 when it gives the second object to another cell.
     """
     arrows = _arrows(scene, before)
     gap = arrows["frames"].to_numpy() > 1
@@ -102,7 +104,7 @@ def _margins(scene: Scene, arrows: pd.DataFrame, candidate: np.ndarray) -> np.nd
     exchanges.append(np.c_[a, cost[other] - leaving[a] + made_up, b])
     other = (of[j] >= 0) & (of[j] != i) & ~mother[i]
     a = of[j[other]]
-    exchanges.append(np.c_[a, cost[other] + PART - leaving[a] - leaving[i[other]], np.full(len(a), -1)])
+    exchanges.append(np.c_[a, cost[other] + PART - leaving[a] - leaving[i[other]], np.full(len(a), CLAIMED)])
     exchanges.append(np.c_[source, PART - own, np.full(len(source), -1)])
     every = pd.DataFrame(np.concatenate(exchanges), columns=["source", "margin", "rival"])
     best = every.sort_values(["margin", "rival"]).drop_duplicates("source").set_index("source")

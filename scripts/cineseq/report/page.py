@@ -21,9 +21,11 @@ from cineseq.report.evidence import TABLES, Evidence
 from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields
 from cineseq.report.figures import FIGURES
 from cineseq.report.methods import flat_settings, methods_paragraph
+from cineseq.report.motion import motion_picture
 from cineseq.report.notices import all_notices
 from cineseq.report.provenance import models_used, package_licence
 from cineseq.report.steps import StepReport, StepSummary, summarise
+from cineseq.report.uncertain import show_uncertain
 from cineseq.report.views import TableView, plain_table, show_table, significant
 from cineseq.report.words import count, first_sentence, readable, tie
 
@@ -119,6 +121,8 @@ class PageInputs:
     provenance: dict[str, Any]
     html: Path
     dictionary: Path
+    uncertain: Path | None = None
+    curation_pages: list[Path] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,8 @@ def render_page(page: PageInputs) -> str:
         "field_table": _field_table(page),
         "field_total": len(page.quality),
         "drift": drift_picture(page.steps),
+        "motion": motion_picture(page.steps),
+        "uncertain": show_uncertain(page.uncertain, page.curation_pages, embedder),
         "sections": [_section(name, page, summaries, embedder) for name in SECTIONS],
         "methods": _methods(page, [s.step for s in summaries], models),
         "models": models,

@@ -33,12 +33,15 @@ class Motion:
         Median displacement between frames before correction, in px.
     spacing
         Median distance to the nearest neighbour in px; NaN where no frame has two objects.
+    left
+        Median displacement between frames that is left after correction, in px.
     """
 
     kind: str
     shift: np.ndarray
     step: float
     spacing: float
+    left: float = 0.0
 
 
 def by_frame(frame: np.ndarray, frames: int) -> list[slice]:
@@ -82,8 +85,9 @@ def estimate(points: np.ndarray, rows: list[slice], wanted: str) -> Motion:
         flow, pair_step = _register(points[before], points[after], spacing, kind, guess)
         shift[before], guess = flow, np.median(flow, axis=0)
         steps.append(pair_step)
-    step = float(np.median(steps)) if steps else _plain_step(points, pairs, spacing)
-    return Motion(kind, shift, step, spacing)
+    some = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, PAIRS_TO_JUDGE).astype(int))]
+    left = _residual(points, some, spacing, kind)
+    return Motion(kind, shift, float(np.median(steps)) if steps else left, spacing, left)
 
 
 def _choose(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: float) -> str:
@@ -114,11 +118,6 @@ def _residual(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: flo
         left.append(np.hypot(*(q[b] - p[a] - shift[a]).T))
     every = np.concatenate(left)
     return float(np.median(every)) if len(every) else 0.0
-
-
-def _plain_step(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: float) -> float:
-    some = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, PAIRS_TO_JUDGE).astype(int))]
-    return _residual(points, some, spacing, "none")
 
 
 def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np.ndarray) -> tuple[np.ndarray, float]:

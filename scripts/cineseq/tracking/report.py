@@ -13,6 +13,9 @@ from cineseq.tracking.objects import Objects
 if TYPE_CHECKING:
     from cineseq.tracking.tracker import Linked
 
+FAR = 1 / 3
+"""Step over neighbour distance above which links become unsure."""
+
 
 def tracking_report(objects: Objects, linked: Linked | None, tracks: pd.DataFrame) -> dict[str, Any]:
     """Return sentences and numbers on one field's tracking; ``linked`` is None where nothing was linked."""
@@ -48,14 +51,16 @@ def _report(objects: Objects, done: tuple[list[str], dict[str, Any]], tracks: pd
 
 def _linking(linked: Linked) -> tuple[list[str], dict[str, Any]]:
     moved = linked.motion
-    ratio = moved.step / moved.spacing
+    ratio, left = moved.step / moved.spacing, moved.left / moved.spacing
     known = bool(np.isfinite(ratio))
     lines = [f"Search range {linked.reach:.1f} px after removing the common motion ({moved.kind})."]
     if known:
         lines.append(
-            f"Cells step {moved.step:.1f} px a frame and are {moved.spacing:.1f} px apart (ratio {ratio:.2f};"
-            " above one third tracking becomes unsure)."
+            f"Cells step {moved.step:.1f} px a frame and are {moved.spacing:.1f} px apart (ratio {ratio:.2f})"
+            + ("." if moved.kind == "none" else f"; without their common motion the ratio is {left:.2f}.")
         )
+    if known and left > FAR:
+        lines.append("That ratio is above one third, where links become unsure: film at shorter intervals if you can.")
     if linked.counts["fragments"]:
         lines.append(f"{linked.counts['fragments']:,} fragments were kept as one-frame tracks and not linked.")
     lines.append(f"{linked.counts['gaps_closed']:,} gaps were closed.")
@@ -72,6 +77,7 @@ def _linking(linked: Linked) -> tuple[list[str], dict[str, Any]]:
         "median_step_px": round(moved.step, 3),
         "neighbour_distance_px": round(moved.spacing, 3) if known else None,
         "step_over_neighbour_distance": round(ratio, 4) if known else None,
+        "step_left_over_neighbour_distance": round(left, 4) if known else None,
         **linked.counts,
     }
     return lines, numbers
