@@ -85,6 +85,10 @@ def test_identity_is_what_steps_are_told() -> None:
             ["sample masks lineage", "a m.tif ", "b  l.csv"],
             "rows start from images and lineage; put them into separate sheets and runs.",
         ),
+        (
+            ["sample cells edits", "a c.csv e.csv"],
+            "row 2: edits are given without images or masks; give what they mend.",
+        ),
         (["sample images tracks", "a x.tif t.csv"], "row 2: tracks are given without masks; give the masks that"),
         (
             ["sample fov condition images", "a 1 low x.tif", "a 2 high y.tif"],

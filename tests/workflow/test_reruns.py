@@ -12,6 +12,8 @@ DOWNSTREAM_OF_TRACKS = {
     "track",
     "export_ctc",
     "draw_field",
+    "list_uncertain",
+    "collect_uncertain",
     "score_function",
     "summarise_tracks",
     "collect_cells",
@@ -38,6 +40,26 @@ def test_a_run_and_what_re_runs_it(small: Project) -> None:
     small.configure()
     (small.folder / "results/small/fov/s/a/tracks.parquet").unlink()
     assert "track" in small.planned("tracking")
+
+
+def test_an_edit_re_runs_the_tracking_of_its_field_only(small: Project) -> None:
+    sheet = (small.folder / "samples.tsv").read_text().splitlines()
+    rows = [dict(zip(sheet[0].split("\t"), line.split("\t"), strict=True)) for line in sheet[1:]]
+    edits = small.folder / "edits.csv"
+    edits.write_text("action,frame,cell\n")
+    write_sheet(small.folder, [rows[0] | {"edits": "edits.csv"}, rows[1] | {"edits": ""}])
+    small.snakemake("tracking")
+    edits.write_text("action,frame,cell\ndeath,2,1\n")
+    planned = small.planned("tracking")
+    assert planned - {"tracking"} == {"track", "export_ctc", "draw_field", "list_uncertain", "collect_uncertain"}
+    said = small.snakemake("tracking")
+    assert "fov=b" not in said
+    report = json.loads((small.folder / "results/small/reports/track/s@a.json").read_text())
+    assert report["numbers"]["edits_applied"] == 1
+    edits.write_text("action,frame,cell\ndeath,2,1\nexit,2,1\n")
+    said = small.snakemake("tracking", check=False)
+    assert "edits.csv, row 3: 'exit' contradicts 'death' in row 2" in said
+    assert "Traceback (most recent call last)" not in said
 
 
 def test_swapping_two_values_re_runs(small: Project) -> None:
