@@ -150,7 +150,7 @@ rule list_uncertain:
     """List and draw the least certain links, divisions and ends of one field of view."""
     input:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
-        movie=with_movie,
+        movie=MOVIE,
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         events="<results>/fov/{sample}/{fov}/events.parquet",
     output:

@@ -48,7 +48,7 @@ def main(
     pictures: list[Path] = [],  # noqa: B006
     uncertain: Path | None = None,
     curation_pages: list[Path] = [],  # noqa: B006
-    strips: list[Path] = [],  # noqa: B006, ARG001 - beside the pages; named so that they are there
+    strips: list[Path] = [],  # noqa: B006 - beside the pages; named so that they are there
     cells: Path | None = None,
     pairs: Path | None = None,
     clusters: Path | None = None,

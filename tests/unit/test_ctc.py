@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from tests.unit.tracking_files import outputs
+from tests.unit.tracking_examples import outputs
 
 from cineseq.config.base import FieldOfView
 from cineseq.contracts import DETECTIONS, TRACKS

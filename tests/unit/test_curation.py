@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tests.unit.tracking_files import outputs, two_families
+from tests.unit.tracking_examples import outputs, two_families
 
 import list_uncertain
 from cineseq.config.base import FieldOfView

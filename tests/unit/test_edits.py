@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.tracking_files import INFO, two_families
+from tests.unit.tracking_examples import INFO, two_families
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.track import Track

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.unit.tracking_files import outputs
+from tests.unit.tracking_examples import outputs
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.track import Track

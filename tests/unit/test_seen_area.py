@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.unit.tracking_examples import outputs
 
 from cineseq.contracts import TRACKS
 from cineseq.stacks import MovieInfo, open_labels, write_labels
@@ -35,7 +36,7 @@ def test_objects_at_the_edge_of_what_was_seen_touch_the_border(tmp_path):
 @pytest.mark.parametrize(("origins", "kind"), [((), "lost"), (((0, 0),) * 5 + ((30, 0),) * 3, "left_fov")])
 def test_a_cell_that_the_stage_leaves_behind_has_left(tmp_path, origins, kind):
     path = masks_of(tmp_path, [(18, 40, range(5)), (60, 40, range(8))], origins)
-    files = {"detections": tmp_path / "d.parquet", "tracks": tmp_path / "t.parquet", "report": tmp_path / "r.json"}
+    files = outputs(tmp_path)
     track(labels=path, **files, settings=Settings())
     tracks = read_table(files["tracks"], TRACKS)
     assert tracks["end_kind"].tolist() == [kind, "end_of_movie"]

@@ -9,6 +9,7 @@ from tests.unit.tracking_examples import (
     dividing,
     movie_of,
     objects_at,
+    outputs,
     picture,
     run_track,
     shrinking,
@@ -65,7 +66,7 @@ def test_strict_threshold_refuses_the_same_division(tmp_path):
 def field_with_death(folder: Path, glow: dict[tuple[int, int], float]) -> pd.DataFrame:
     planes = together(shrinking(1, 60, 60), *(still(n, 20, 15 * n, 16, 7) for n in range(2, 8)))
     movie = movie_of(planes, folder / "movie.ome.tif", glow)
-    files = {"detections": folder / "d.parquet", "tracks": folder / "t.parquet", "report": folder / "r.json"}
+    files = outputs(folder)
     settings = Settings(channels=Channels(function=["lipid"]))
     track(labels=stack_of(planes, folder / "m.ome.tif"), movie=movie, **files, settings=settings)
     return read_table(files["tracks"], TRACKS)
@@ -89,7 +90,7 @@ def test_no_death_where_a_daughter_sized_cell_appears_beside(tmp_path):
     planes = together(shrinking(1, 60, 60), [[]] * 11 + still(5, 60, 66, 5, 5), still(2, 20, 20, 16))
     glow = {(9, 1): 2.0, (10, 1): 2.5}
     movie = movie_of(planes, tmp_path / "movie.ome.tif", glow)
-    files = {"detections": tmp_path / "d.parquet", "tracks": tmp_path / "t.parquet", "report": tmp_path / "r.json"}
+    files = outputs(tmp_path)
     settings = Settings(channels=Channels(function=["lipid"]), track=Track(max_gap=0, search_range_px=3))
     track(labels=stack_of(planes, tmp_path / "m.ome.tif"), movie=movie, **files, settings=settings)
     tracks = read_table(files["tracks"], TRACKS)
@@ -182,7 +183,7 @@ def test_cells_do_not_pass_walls_of_closed_compartments(tmp_path):
     write_table(cages, tmp_path / "cages.tsv", COMPARTMENTS)
     hop = [[(1, 60, 44, 5)] if t < 4 else [(1, 60, 57, 5)] for t in range(8)]
     planes = together(hop, still(2, 20, 20, 8))
-    files = {"detections": tmp_path / "d.parquet", "tracks": tmp_path / "t.parquet", "report": tmp_path / "r.json"}
+    files = outputs(tmp_path)
     settings = Settings(track=Track(search_range_px=20))
     path = stack_of(planes, tmp_path / "m.ome.tif")
     track(labels=path, **files, settings=settings)

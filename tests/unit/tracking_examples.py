@@ -10,6 +10,7 @@ from cineseq.config.track import Track
 from cineseq.contracts import DETECTIONS, TRACKS
 from cineseq.stacks import MovieInfo, write_labels, write_movie
 from cineseq.tables import read_table
+from cineseq.tracking.lineage import Families
 from cineseq.tracking.objects import COLUMNS, Objects
 from cineseq.tracking.outcome import tables
 from cineseq.tracking.tracker import link_objects
@@ -37,8 +38,14 @@ def stack_of(planes: list[np.ndarray], path: Path, minutes: float | None = 30.0)
     return path
 
 
+def outputs(folder: Path) -> dict[str, Path]:
+    """Return where tracking and its import write."""
+    names = {"detections": "d.parquet", "tracks": "t.parquet", "events": "e.parquet", "report": "r.json"}
+    return {what: folder / name for what, name in names.items()}
+
+
 def run_track(planes: list[np.ndarray], folder: Path, **more: object) -> tuple[pd.DataFrame, pd.DataFrame]:
-    files = {"detections": folder / "d.parquet", "tracks": folder / "t.parquet", "report": folder / "r.json"}
+    files = outputs(folder)
     track(labels=stack_of(planes, folder / "m.ome.tif"), **files, settings=Settings(**more))
     return read_table(files["detections"], DETECTIONS), read_table(files["tracks"], TRACKS)
 
@@ -98,3 +105,17 @@ def follow(objects: Objects, **more: object) -> tuple[pd.DataFrame, pd.DataFrame
     info = MovieInfo(*objects.shape, (), None, 10.0)
     detections, tracks = tables(objects, linked.families, FieldOfView(), info, chosen)
     return DETECTIONS.check(detections), TRACKS.check(tracks)
+
+
+INFO = MovieInfo(6, 100, 100, (), None, 30.0)
+
+
+def two_families() -> tuple[Objects, Families]:
+    """Return tracks 1 (frames 0-2, mother of 2 and 3, frames 3-5) and 4 (frames 0-5); labels are track numbers."""
+    rows = [(t, 1, 30.0, 30.0 + t) for t in range(3)] + [(t, 4, 70.0, 70.0) for t in range(6)]
+    rows += [(t, n, 30.0, x) for t in range(3, 6) for n, x in ((2, 24.0 - t), (3, 42.0 + t))]
+    table = pd.DataFrame(sorted(rows), columns=["frame", "label", "y_px", "x_px"])
+    table = table.assign(area_px=100.0, eccentricity=0.1, touches_border=False, brightness=np.nan)
+    none = pd.DataFrame({"source": pd.Series(dtype=int), "target": pd.Series(dtype=int), "shared": []})
+    families = Families(table["label"].to_numpy(np.int64), {2: 1, 3: 1}, {1: 0.9})
+    return Objects(table, none, (6, 100, 100), 0), families
