@@ -6,7 +6,11 @@ import base64
 import os
 import re
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
 
 PAGE_BYTES = 20_000_000
 IMAGE_BYTES = 15_000_000
@@ -63,6 +67,14 @@ class Embedder:
             return Embedded(None, alt, caption, self.link(path), note)
         self._left -= len(address)
         return Embedded(address, alt, caption, self.link(path))
+
+
+def figure_address(figure: Figure, salt: str) -> str:
+    """Return a figure as the data address of an SVG image; the same figure and ``salt`` make the same address."""
+    drawn = BytesIO()
+    with mpl.rc_context({"svg.hashsalt": salt}):
+        figure.savefig(drawn, format="svg", metadata={"Date": None})
+    return f"data:image/svg+xml;base64,{base64.b64encode(drawn.getvalue()).decode()}"
 
 
 def shrink_svg(text: str) -> str:

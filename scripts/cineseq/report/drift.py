@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-from io import BytesIO
-
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from cineseq.report.assets import figure_address
 from cineseq.report.steps import StepReport
 
 FIELDS_DRAWN = 12
@@ -36,7 +33,4 @@ def drift_picture(steps: list[StepReport]) -> str | None:
     axes.set(xlabel="frame", ylabel="drift (px)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=6, frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(1, 1))
-    drawn = BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "drift"}):
-        figure.savefig(drawn, format="svg", metadata={"Date": None})
-    return f"data:image/svg+xml;base64,{base64.b64encode(drawn.getvalue()).decode()}"
+    return figure_address(figure, "drift")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-from io import BytesIO
-
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from cineseq.report.assets import figure_address
 from cineseq.report.steps import StepReport
 from cineseq.tracking.report import FAR
 
@@ -42,7 +39,4 @@ def motion_picture(steps: list[StepReport]) -> str | None:
     axes.tick_params(axis="y", labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(fontsize=7, frameon=False, ncols=3, loc="outside upper center")
-    drawn = BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "motion"}):
-        figure.savefig(drawn, format="svg", metadata={"Date": None})
-    return f"data:image/svg+xml;base64,{base64.b64encode(drawn.getvalue()).decode()}"
+    return figure_address(figure, "motion")
