@@ -31,7 +31,9 @@ FIELD = FieldOfView(sample="s", fov="f")
 
 def scene(rows: list[tuple[int, float, float]], reach: float = 20.0) -> Scene:
     """Return objects of area 100 at frame, row and column, with the label of their place in the list."""
-    table = pd.DataFrame(rows, columns=["frame", "y_px", "x_px"]).assign(area_px=100.0, label=range(1, len(rows) + 1))
+    table = pd.DataFrame(rows, columns=["frame", "y_px", "x_px"]).assign(
+        area_px=100.0, fullness=1.0, eccentricity=0.1, label=range(1, len(rows) + 1)
+    )
     none = pd.DataFrame({"source": pd.Series(dtype=int), "target": pd.Series(dtype=int), "discount": []})
     calm = Motion("none", np.zeros((len(rows), 2)), 2.0, 50.0)
     return Scene(table, 3, calm, reach, np.full(len(rows), -1), none)
@@ -77,30 +79,32 @@ def divided(extra: list[tuple[int, float, float]]) -> pd.DataFrame:
     here = scene([(0, 50, 50), (1, 50, 44), (1, 50, 56), *extra])
     here.table["area_px"] = [100.0, 55.0, 55.0, *[55.0] * len(extra)]
     number = np.arange(1, 4 + len(extra))
-    return division_events(here, number, np.array([-1, 0, 0, *[-1] * len(extra)]))
+    return division_events(here, Families(number, {}, {}), np.array([-1, 0, 0, *[-1] * len(extra)]))
 
 
-def test_a_division_without_a_rival_is_as_sure_as_its_cost_says_and_less_with_one() -> None:
+def test_a_division_without_a_rival_is_as_sure_as_tracking_is_and_less_with_one() -> None:
     alone = divided([])
     assert alone["kind"].tolist() == ["division"]
     here = scene([(0, 50, 50), (1, 50, 44), (1, 50, 56)])
     here.table["area_px"] = [100.0, 55.0, 55.0]
     cost = divisions.costs(divisions.hypotheses(here, np.arange(3)))
     assert alone["confidence"].to_numpy() == pytest.approx(divisions.confidence(cost))
+    doubted = division_events(here, Families(np.arange(1, 4), {2: 1, 3: 1}, {1: 0.4}), np.array([-1, 0, 0]))
+    assert doubted["confidence"].tolist() == pytest.approx([0.4])
     rivalled = divided([(1, 44, 50)])
     assert rivalled.loc[0, "confidence"] < alone.loc[0, "confidence"] - 0.05
 
 
 def test_a_division_beyond_reach_is_listed_as_the_least_sure() -> None:
     here = scene([(0, 50, 50), (1, 50, 5), (1, 50, 95)])
-    found = division_events(here, np.arange(1, 4), np.array([-1, 0, 0]))
+    found = division_events(here, Families(np.arange(1, 4), {}, {}), np.array([-1, 0, 0]))
     assert found[["kind", "confidence"]].to_numpy().tolist() == [["division", 0.0]]
 
 
 def test_a_refused_division_is_listed_once() -> None:
     here = scene([(0, 50, 50), (1, 50, 44), (1, 50, 56)])
     here.table["area_px"] = [100.0, 55.0, 55.0]
-    found = division_events(here, np.arange(1, 4), np.full(3, -1))
+    found = division_events(here, Families(np.arange(1, 4), {}, {}), np.full(3, -1))
     assert found["kind"].tolist() == ["possible_division"]
     assert found.loc[0, "confidence"] < 0.2
 

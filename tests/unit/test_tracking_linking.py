@@ -102,7 +102,7 @@ def test_search_range_grows_with_the_steps_and_stops_at_the_neighbours():
     for step in (1.0, 3.0, 60.0):
         points = np.r_[start, start + rng.normal(0, step, start.shape)]
         calm = motion.Motion("none", np.zeros_like(points), step, 50.0)
-        found.append(linking.search_range(points, rows, calm, 10.0))
+        found.append(motion.search_range(points, rows, calm, 10.0))
     assert found[0] == pytest.approx(7.5)
     assert 15 < found[1] < 35
     assert found[2] == pytest.approx(50)

@@ -115,7 +115,7 @@ def two_families() -> tuple[Objects, Families]:
     rows = [(t, 1, 30.0, 30.0 + t) for t in range(3)] + [(t, 4, 70.0, 70.0) for t in range(6)]
     rows += [(t, n, 30.0, x) for t in range(3, 6) for n, x in ((2, 24.0 - t), (3, 42.0 + t))]
     table = pd.DataFrame(sorted(rows), columns=["frame", "label", "y_px", "x_px"])
-    table = table.assign(area_px=100.0, eccentricity=0.1, touches_border=False, brightness=np.nan)
+    table = table.assign(area_px=100.0, eccentricity=0.1, touches_border=False, brightness=np.nan, fullness=1.0)
     none = pd.DataFrame({"source": pd.Series(dtype=int), "target": pd.Series(dtype=int), "shared": []})
     families = Families(table["label"].to_numpy(np.int64), {2: 1, 3: 1}, {1: 0.9})
     return Objects(table, none, (6, 100, 100), 0), families

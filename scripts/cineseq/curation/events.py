@@ -10,10 +10,9 @@ from cineseq.config.track import Track
 from cineseq.curation.links import CLAIMED, link_confidence
 from cineseq.curation.replay import Replayed
 from cineseq.tracking import divisions, ends
-from cineseq.tracking.lineage import before_each
+from cineseq.tracking.lineage import Families, before_each
 from cineseq.tracking.objects import Objects
-from cineseq.tracking.scene import Scene
-from cineseq.tracking.tracker import fragments, scene_of
+from cineseq.tracking.scene import Scene, fragments, scene_of
 
 LEAST_POSSIBLE = 0.05
 """Refused divisions that are less likely are not listed."""
@@ -53,7 +52,7 @@ def find_events(
     whole = ~fragments(table, settings.fragment_fraction)
     found = [
         link_events(scene, before, whole),
-        division_events(scene, families.number, before),
+        division_events(scene, families, before),
         end_events(table, families.number, tracks),
     ]
     every = pd.concat(found, ignore_index=True).sort_values("confidence", kind="stable")
@@ -102,22 +101,26 @@ def link_events(scene: Scene, before: np.ndarray, whole: np.ndarray) -> pd.DataF
     return links.assign(kind="link", reason=reason, other=links["rival"].clip(lower=-1))[NAMES]
 
 
-def division_events(scene: Scene, number: np.ndarray, before: np.ndarray) -> pd.DataFrame:
+def division_events(scene: Scene, families: Families, before: np.ndarray) -> pd.DataFrame:
     """Return the divisions, and the refused ones that come closest.
 
-    Each hypothesis of the tracker weighs exp(-cost / scale), and "no division" weighs as much as a hypothesis at the
-    cost at which half are true. The confidence of a division is its share of the weights of itself, of "none", and of
-    those that share a cell with it; without a rival this is the probability that tracking gives. A refused
-    hypothesis, which is a ``possible_division``, has the confidence that it is none. A division that the tracker would
-    not consider, because its cells lie too far apart, has confidence 0.
+    Each hypothesis weighs as much as its odds: of a division that tracking made, the probability that it gave; of
+    others, the one that their cost stands for, as much doubted as those that were made. The confidence of a division
+    is its share of the weights of itself, of "none", which weighs one, and of those that share a cell with it; without
+    a rival this is the probability that tracking gives. A refused hypothesis, which is a ``possible_division``, has the
+    confidence that it is none. A division that tracking would not consider has confidence 0.
     """
+    number = families.number
     cuts = divisions.hypotheses(scene, np.unique(number, return_inverse=True)[1])
     cuts["cost"] = divisions.costs(cuts)
     first, second = np.sort(cuts[["first", "second"]].to_numpy(np.int64), axis=1).T
     mother = cuts["mother"].to_numpy(np.int64)
     made = (before[first] == mother) & (before[second] == mother)
     cost = cuts["cost"].to_numpy()
-    weight = np.exp((divisions.HALF_COST - cost) / divisions.COST_SCALE)
+    given = pd.Series(number[mother]).map(families.confidence).where(made).to_numpy(float)
+    odds = _odds(divisions.confidence(cost))
+    doubt = np.nanmedian(_odds(given) / odds) if np.isfinite(given).any() else 1.0
+    weight = np.where(np.isfinite(given), _odds(given), odds * doubt)
     n = len(scene.table)
     shared = _shared(np.c_[mother, n + first, n + second], 2 * n, weight)
     free = made | ~_touches(np.c_[mother, n + first, n + second], made, 2 * n)
@@ -130,6 +133,10 @@ def division_events(scene: Scene, number: np.ndarray, before: np.ndarray) -> pd.
         refused = refused.drop_duplicates(name)
     refused = refused.assign(kind="possible_division", confidence=1 - refused["likely"])
     return pd.concat([chosen, refused], ignore_index=True)[NAMES]
+
+
+def _odds(probability: np.ndarray) -> np.ndarray:
+    return probability / np.maximum(1 - probability, 1e-9)
 
 
 def _shared(cells: np.ndarray, n: int, weight: np.ndarray) -> np.ndarray:

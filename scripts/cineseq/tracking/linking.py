@@ -4,52 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 import trackpy
-from scipy.spatial import KDTree
 from trackpy.linking.linking import link_iter
 
 from cineseq.tracking.assignment import match
-from cineseq.tracking.motion import Motion
 from cineseq.tracking.scene import Scene
 
 logger = logging.getLogger(__name__)
-REACH = 2.5
-"""Search range over the 99th percentile of the steps that mutual nearest neighbours make."""
 Strategy = Callable[..., tuple[list, list]]
-
-
-def search_range(points: np.ndarray, rows: list[slice], motion: Motion, size: float) -> float:
-    """Choose the largest step from the data.
-
-    Mutual nearest neighbours of consecutive frames, after the common motion, give the steps; their 99th percentile
-    times 2.5, at least three quarters of the objects' size and at most the median distance between neighbours.
-
-    Parameters
-    ----------
-    points
-        Positions in px, shape (objects, 2).
-    rows
-        Rows of each frame.
-    motion
-        The common motion.
-    size
-        Square root of the median area, in px.
-    """
-    ceiling = motion.spacing if np.isfinite(motion.spacing) else 4 * size
-    steps = [np.empty(0)]
-    for before, after in pairwise(rows):
-        p, q = points[before] + motion.shift[before], points[after]
-        if len(p) and len(q):
-            distance, nearest = KDTree(q).query(p)
-            back = KDTree(p).query(q)[1]
-            steps.append(distance[back[nearest] == np.arange(len(p))])
-    every = np.concatenate(steps)
-    every = every[every < ceiling]
-    wanted = REACH * float(np.percentile(every, 99)) if len(every) else ceiling
-    return float(min(max(wanted, 0.75 * size), max(ceiling, 0.75 * size)))
 
 
 def link(scene: Scene) -> np.ndarray:

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 NEIGHBOURS = 8
 ROUNDS = 4
 PAIRS_TO_JUDGE = 12
+REACH = 2.5
+"""Search range over the 99th percentile of the steps that mutual nearest neighbours make."""
 WORTH_IT = 0.9
 """A richer motion model is taken only when it leaves less than this fraction of the simpler one's residual."""
 
@@ -88,6 +90,37 @@ def estimate(points: np.ndarray, rows: list[slice], wanted: str) -> Motion:
     some = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, PAIRS_TO_JUDGE).astype(int))]
     left = _residual(points, some, spacing, kind)
     return Motion(kind, shift, float(np.median(steps)) if steps else left, spacing, left)
+
+
+def search_range(points: np.ndarray, rows: list[slice], motion: Motion, size: float) -> float:
+    """Choose the largest step from the data.
+
+    Mutual nearest neighbours of consecutive frames, after the common motion, give the steps; their 99th percentile
+    times 2.5, at least three quarters of the objects' size and at most the median distance between neighbours.
+
+    Parameters
+    ----------
+    points
+        Positions in px, shape (objects, 2).
+    rows
+        Rows of each frame.
+    motion
+        The common motion.
+    size
+        Square root of the median area, in px.
+    """
+    ceiling = motion.spacing if np.isfinite(motion.spacing) else 4 * size
+    steps = [np.empty(0)]
+    for before, after in pairwise(rows):
+        p, q = points[before] + motion.shift[before], points[after]
+        if len(p) and len(q):
+            distance, nearest = KDTree(q).query(p)
+            back = KDTree(p).query(q)[1]
+            steps.append(distance[back[nearest] == np.arange(len(p))])
+    every = np.concatenate(steps)
+    every = every[every < ceiling]
+    wanted = REACH * float(np.percentile(every, 99)) if len(every) else ceiling
+    return float(min(max(wanted, 0.75 * size), max(ceiling, 0.75 * size)))
 
 
 def _choose(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: float) -> str:

@@ -8,8 +8,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from cineseq.config.track import Track
+from cineseq.tracking import motion
 from cineseq.tracking.compartments import passable
 from cineseq.tracking.motion import Motion, by_frame
+from cineseq.tracking.objects import Objects
 
 
 @dataclass(frozen=True)
@@ -62,3 +65,34 @@ class Scene:
     def passable(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Return whether a cell can be object ``before`` first and ``after`` later (rows), shape (pairs,)."""
         return passable(self.room, before, after)
+
+
+def fragments(table: pd.DataFrame, fraction: float) -> np.ndarray:
+    """Return which objects are too small to be cells, shape (objects,); those cut by the border are spared."""
+    small = table["area_px"] < fraction * table["area_px"].median()
+    return (small & ~table["touches_border"]).to_numpy(bool)
+
+
+def scene_of(objects: Objects, whole: np.ndarray, room: np.ndarray, settings: Track) -> Scene:
+    """Return the objects that are ``whole``, shape (objects,), with their common motion and their search range."""
+    kept = objects.table[whole].reset_index(drop=True)
+    points = kept[["y_px", "x_px"]].to_numpy()
+    rows = by_frame(kept["frame"].to_numpy(), objects.shape[0])
+    size = float(np.sqrt(kept["area_px"].median()))
+    moved = motion.estimate(points, rows, settings.motion)
+    reach = settings.search_range_px or motion.search_range(points, rows, moved, size)
+    weight = settings.overlap_weight if moved.step <= size / 2 else 0.0
+    return Scene(kept, objects.shape[0], moved, reach, room[whole], _discounts(objects.overlaps, whole, weight))
+
+
+def _discounts(overlaps: pd.DataFrame, whole: np.ndarray, weight: float) -> pd.DataFrame:
+    """Overlaps as discounts, in rows of the whole objects."""
+    place = np.cumsum(whole) - 1
+    kept = overlaps[whole[overlaps["source"]] & whole[overlaps["target"]]]
+    return pd.DataFrame(
+        {
+            "source": place[kept["source"]],
+            "target": place[kept["target"]],
+            "discount": np.minimum(weight * kept["shared"].to_numpy(), 1.0),
+        }
+    )

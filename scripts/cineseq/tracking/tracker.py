@@ -6,13 +6,12 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from cineseq.config.track import Track
 from cineseq.tracking import divisions, gaps, lineage, linking, merges, motion
 from cineseq.tracking.lineage import Families
 from cineseq.tracking.objects import Objects
-from cineseq.tracking.scene import Scene
+from cineseq.tracking.scene import fragments, scene_of
 
 logger = logging.getLogger(__name__)
 
@@ -80,34 +79,3 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
         "divisions_expected_false": told.lookalikes,
     }
     return Linked(Families(number, parent, confidence), scene.motion, scene.reach, counts)
-
-
-def fragments(table: pd.DataFrame, fraction: float) -> np.ndarray:
-    """Return which objects are too small to be cells, shape (objects,); those cut by the border are spared."""
-    small = table["area_px"] < fraction * table["area_px"].median()
-    return (small & ~table["touches_border"]).to_numpy(bool)
-
-
-def scene_of(objects: Objects, whole: np.ndarray, room: np.ndarray, settings: Track) -> Scene:
-    """Return the objects that are ``whole``, shape (objects,), with their common motion and their search range."""
-    kept = objects.table[whole].reset_index(drop=True)
-    points = kept[["y_px", "x_px"]].to_numpy()
-    rows = motion.by_frame(kept["frame"].to_numpy(), objects.shape[0])
-    size = float(np.sqrt(kept["area_px"].median()))
-    moved = motion.estimate(points, rows, settings.motion)
-    reach = settings.search_range_px or linking.search_range(points, rows, moved, size)
-    weight = settings.overlap_weight if moved.step <= size / 2 else 0.0
-    return Scene(kept, objects.shape[0], moved, reach, room[whole], _discounts(objects.overlaps, whole, weight))
-
-
-def _discounts(overlaps: pd.DataFrame, whole: np.ndarray, weight: float) -> pd.DataFrame:
-    """Overlaps as discounts, in rows of the whole objects."""
-    place = np.cumsum(whole) - 1
-    kept = overlaps[whole[overlaps["source"]] & whole[overlaps["target"]]]
-    return pd.DataFrame(
-        {
-            "source": place[kept["source"]],
-            "target": place[kept["target"]],
-            "discount": np.minimum(weight * kept["shared"].to_numpy(), 1.0),
-        }
-    )
