@@ -17,7 +17,7 @@ MODELS = (
     "both_late",
     "both_permuted",
 )
-VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks")
+VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
 RELATIONS = ("sisters", "cousins", "neighbours")
 CONTRASTS = ("sister_died_vs_survived", "no_sister_vs_survived")
 DIRECTIONS = ("morphology_to_expression", "expression_to_morphology")

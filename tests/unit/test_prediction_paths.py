@@ -65,3 +65,22 @@ def test_nothing_is_computed_beyond_what_is_asked_for():
     assert first.at.start == 0
     assert first.at.stop < 10
     assert len(problem.chosen) < 30
+
+
+@pytest.mark.parametrize("at_once", [0, 3000])
+def test_agreement_is_a_longer_least_squares_problem(monkeypatch, at_once):
+    monkeypatch.setattr("cineseq.prediction.paths.ALL_AT_ONCE", at_once)
+    x, y = example(3, 50, 40)
+    kept, agreement = np.arange(12, 50), 0.5
+    problem = Problem(Sets(x, [np.arange(12)], first=25), [0], y, 1e-10, agreement)
+    largest = np.abs(problem.products).max() / len(kept)
+    penalties = np.geomspace(largest, 0.05 * largest, 8)
+    *_, last = problem.walk(1.0, penalties)
+    found = np.zeros(40)
+    found[last.chosen] = last.coefficients[0, :, -1]
+    own, mine = x[kept] - x[kept].mean(axis=0), y[kept] - y[kept].mean()
+    signs = np.repeat([-1.0, 1.0], [25, 15])
+    longer = np.vstack([own, np.sqrt(agreement) * own * signs])
+    # scikit-learn divides the squared error by the number of rows, of which there are now twice as many.
+    expected = plain(longer, np.concatenate([mine, np.zeros(len(mine))]), 1.0, penalties / 2)[:, -1]
+    assert found == pytest.approx(expected, abs=1e-4)

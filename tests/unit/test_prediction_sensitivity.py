@@ -62,7 +62,13 @@ def rows() -> pd.DataFrame:
 
 def test_every_variant_is_judged_against_the_headline(rows):
     SENSITIVITY.check(rows)
-    assert set(rows["variant"]) == {"headline", "one_standard_error", "with_library_size", "equal_blocks"}
+    assert set(rows["variant"]) == {
+        "headline",
+        "one_standard_error",
+        "with_library_size",
+        "equal_blocks",
+        "cooperative",
+    }
     by = rows.set_index(["variant", "model"])
     assert (by.loc["headline", "delta_r2"] == 0).all()
     for variant in ("one_standard_error", "with_library_size"):

@@ -14,6 +14,7 @@ VARIANT_WORDS = {
     "one_standard_error": "penalty one standard error stronger",
     "with_library_size": "library size as a column",
     "equal_blocks": "blocks of equal variance",
+    "cooperative": "expression and shape drawn to agree",
 }
 SAID = ("technical_cycle_size", "class", "expression", "morphology", "embedding", "both")
 

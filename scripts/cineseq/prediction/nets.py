@@ -29,6 +29,9 @@ class PathGrid:
         Last penalty of the path as a fraction of the first.
     tolerance
         Duality gap at which a fit stops, relative to the response's sum of squares.
+    agreements
+        Weights that are tried of the agreement between a first block of columns and the others (cooperative learning);
+        0 is none.
     choice
         Which penalty is taken: that at the minimum of the inner folds' error, or the strongest whose error is within
         one standard error (over inner folds) of it.
@@ -38,6 +41,7 @@ class PathGrid:
     alphas: int
     smallest: float = 1e-2
     tolerance: float = 1e-3
+    agreements: tuple[float, ...] = (0.0,)
     choice: Literal["minimum", "one_standard_error"] = "minimum"
 
 
@@ -59,16 +63,23 @@ class NestedFit:
 
 @dataclass(frozen=True)
 class _Choice:
-    """A mixing ratio with the path to its penalty, the least inner error on it, and the inner predictions there."""
+    """An agreement and mixing ratio, the path to its penalty, the least inner error on it, and predictions there."""
 
     error: float
+    agreement: float
     ratio: float
     alphas: np.ndarray
     inner: np.ndarray
 
 
 def nested_elastic_net(
-    train: np.ndarray, test: np.ndarray, responses: np.ndarray, inner: list[Split], grid: PathGrid
+    train: np.ndarray,
+    test: np.ndarray,
+    responses: np.ndarray,
+    inner: list[Split],
+    grid: PathGrid,
+    *,
+    first: int | None = None,
 ) -> NestedFit:
     """Fit one elastic net per response, its penalty and mixing ratio chosen by the inner folds' error.
 
@@ -82,6 +93,8 @@ def nested_elastic_net(
         Positions among the training cells that fit and validate, grouped as the outer folds are.
     grid
         The penalties.
+    first
+        How many columns make the block that is asked to agree with the others; None where none is.
 
     References
     ----------
@@ -89,7 +102,7 @@ def nested_elastic_net(
     """
     centre = train.mean(axis=0)
     cells = np.asfortranarray(train - centre)
-    sets = Sets(cells, [*(validation for _, validation in inner), np.empty(0, dtype=int)])
+    sets = Sets(cells, [*(validation for _, validation in inner), np.empty(0, dtype=int)], first)
     fit = NestedFit(np.empty((len(test), responses.shape[1])), np.empty(responses.shape))
     for number, response in enumerate(responses.T):
         columns, coefficients, fit.inner[:, number] = _fit_one(sets, response, grid)
@@ -139,17 +152,19 @@ def _fit_one(sets: Sets, response: np.ndarray, grid: PathGrid) -> tuple[np.ndarr
     The last of the sets leaves out no cell, the others one inner fold each.
     """
     inside, whole = list(range(len(sets.left_out) - 1)), [len(sets.left_out) - 1]
-    final = Problem(sets, whole, response, grid.tolerance)
-    largest = np.abs(final.products).max(initial=0.0) / len(response)
+    centred = response - response.mean()
+    largest = np.abs(sets.columns.T @ centred).max(initial=0.0) / len(response)
     if largest <= 0 or not np.isfinite(largest):
         return np.empty(0, dtype=int), np.empty(0), np.full(len(response), response.mean())
-    folds = Problem(sets, inside, response, grid.tolerance)
     best: _Choice | None = None
-    for ratio in grid.l1_ratios:
-        alphas = np.geomspace(largest / ratio, largest / ratio * grid.smallest, grid.alphas)
-        found = _chosen(folds, sets.left_out[:-1], response, ratio, alphas, choice=grid.choice)
-        if best is None or found.error < best.error:
-            best = found
+    for agreement in grid.agreements:
+        folds = Problem(sets, inside, response, grid.tolerance, agreement)
+        for ratio in grid.l1_ratios:
+            alphas = np.geomspace(largest / ratio, largest / ratio * grid.smallest, grid.alphas)
+            found = _chosen(folds, sets.left_out[:-1], response, ratio, alphas, choice=grid.choice)
+            if best is None or found.error < best.error:
+                best = found
+    final = Problem(sets, whole, response, grid.tolerance, best.agreement)
     final.include(folds.chosen)
     *_, last = final.walk(best.ratio, best.alphas)
     return last.chosen, last.coefficients[0, :, -1], best.inner
@@ -179,4 +194,4 @@ def _chosen(
     if choice == "one_standard_error":
         by_fold = [squares[rows, least].mean() for rows in validation]
         at = int((error <= error[least] + np.std(by_fold, ddof=1) / np.sqrt(len(by_fold))).argmax())
-    return _Choice(float(error[least]), ratio, alphas[: at + 1], predicted[:, at])
+    return _Choice(float(error[least]), folds.agreement, ratio, alphas[: at + 1], predicted[:, at])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import joblib
@@ -142,6 +143,9 @@ def _fit_fold(
     train, test = split
     columns = design(blocks, train, procedure.min_detected, procedure.max_genes, procedure.weighing)
     own = responses[train]
+    if any(procedure.grid.agreements):
+        first = design(blocks[:1], train, procedure.min_detected, procedure.max_genes).shape[1]
+        learn = partial(learn, first=first)
     if not columns.shape[1]:
         mean = own.mean(axis=0)
         return NestedFit(np.tile(mean, (len(test), 1)), np.tile(mean, (len(train), 1)))

@@ -23,7 +23,7 @@ PIECE = 0.7
 # Columns this close to entering join the working set with those that do enter, which saves repeating a piece.
 NEAR = 0.9
 # Up to so many columns their Gram matrices are cheaper computed whole than as they are needed.
-ALL_AT_ONCE = 3000
+ALL_AT_ONCE = 1000
 
 
 class Sets:
@@ -35,10 +35,14 @@ class Sets:
         Predictors of all cells, centred over all of them, in Fortran order, shape (cells, columns).
     left_out
         Positions of the cells that each set leaves out.
+    first
+        How many columns, from the first, make the one side of two that may be asked to agree; None for all.
     """
 
-    def __init__(self, columns: np.ndarray, left_out: list[np.ndarray]) -> None:
+    def __init__(self, columns: np.ndarray, left_out: list[np.ndarray], first: int | None = None) -> None:
         self.columns, self.left_out = columns, left_out
+        self.side = np.ones(columns.shape[1])
+        self.side[columns.shape[1] if first is None else first :] = -1
         self.kept = np.ones((len(columns), len(left_out)))
         for number, rows in enumerate(left_out):
             self.kept[rows, number] = 0
@@ -107,15 +111,20 @@ class Problem:
     tolerance
         Duality gap at which a fit stops, relative to the response's sum of squares; no column outside the working set
         exceeds its bound by more than this fraction.
+    agreement
+        Weight of half the squared difference between what the two sides predict, beside half the squared error.
 
     References
     ----------
     Friedman, Hastie and Tibshirani, J. Stat. Softw. 33 (2010) 1 (covariance updates); Tibshirani et al., J. R. Stat.
-    Soc. B 74 (2012) 245 (discarding columns and checking them afterwards).
+    Soc. B 74 (2012) 245 (discarding columns and checking them afterwards); Ding et al., Proc. Natl. Acad. Sci. 119
+    (2022) e2202113119 (agreement).
     """
 
-    def __init__(self, sets: Sets, numbers: list[int], response: np.ndarray, tolerance: float) -> None:
-        self._sets, self._numbers, self._tolerance = sets, numbers, tolerance
+    def __init__(
+        self, sets: Sets, numbers: list[int], response: np.ndarray, tolerance: float, agreement: float = 0.0
+    ) -> None:
+        self._sets, self._numbers, self._tolerance, self.agreement = sets, numbers, tolerance, agreement
         self._kept = sets.kept[:, numbers]
         self._sizes = self._kept.sum(axis=0)
         self._means = response @ self._kept / self._sizes
@@ -155,6 +164,10 @@ class Problem:
         if len(new):
             self.chosen = np.concatenate([self.chosen, new])
             self._grams = [self._sets.gram(number, self.chosen) for number in self._numbers]
+            if self.agreement:
+                side = self._sets.side[self.chosen]
+                # Two sides that predict alike are the rows of a longer least-squares problem, so only this changes.
+                self._grams = [gram * (1 + self.agreement * np.outer(side, side)) for gram in self._grams]
 
     def _entering(self, products: np.ndarray, penalties: np.ndarray, fraction: float) -> np.ndarray:
         """Return the columns outside the working set whose product with a residual reaches a fraction of its bound."""
@@ -166,11 +179,25 @@ class Problem:
     def _missed(self, piece: Piece, penalties: np.ndarray) -> np.ndarray:
         """Return the columns that belong into the working set, with those that are near it; none when none do."""
         residual = (self._centred[:, :, None] - piece.predicted) * self._kept[:, :, None]
-        flat = residual.reshape(len(residual), -1)
-        products = (self._sets.columns.T @ flat).reshape(-1, *residual.shape[1:])
+        products = self._products(residual)
+        if self.agreement:
+            side = self._sets.side[:, None, None]
+            products -= self.agreement * side * self._products(self._difference(piece))
         if not len(self._entering(products, penalties, 1 + self._tolerance)):
             return np.empty(0, dtype=int)
         return self._entering(products, penalties, NEAR)
+
+    def _products(self, values: np.ndarray) -> np.ndarray:
+        """Return the product of every column with values of shape (cells, sets, penalties)."""
+        flat = values.reshape(len(values), -1)
+        return (self._sets.columns.T @ flat).reshape(-1, *values.shape[1:])
+
+    def _difference(self, piece: Piece) -> np.ndarray:
+        """Return what the first side predicts less what the other does, centred in each set, zero where left out."""
+        values = self._sets.columns[:, piece.chosen] * self._sets.side[piece.chosen]
+        apart = np.einsum("ij,sjk->isk", values, piece.coefficients, optimize=True)
+        mean = np.einsum("is,isk->sk", self._kept, apart) / self._sizes[:, None]
+        return (apart - mean) * self._kept[:, :, None]
 
     def _solve(self, ratio: float, alphas: np.ndarray, start_at: np.ndarray) -> Piece:
         """Fit the working set; predictions here are of the centred response."""

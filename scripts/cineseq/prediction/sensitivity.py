@@ -16,6 +16,8 @@ from cineseq.prediction.performance import Ladder
 from cineseq.prediction.unfinished import NOTHING_KEPT
 from cineseq.statistics.bootstrap import group_weights, r2_interval
 
+# Of the weights that Ding et al. try, no agreement to full agreement; the inner folds choose.
+AGREEMENTS = (0.0, 0.1, 0.5, 1.0)
 COMPARED = (*STACKED, "both")
 Designs = dict[str, tuple[Block, ...]]
 
@@ -101,6 +103,8 @@ def _variants(
         size = Block(technical.values[:, [at]], (LIBRARY_SIZE,))
         variants["with_library_size"] = ({name: (*parts, size) for name, parts in designs.items()}, headline)
     if "both" in designs:
+        agreeing = replace(headline, grid=replace(headline.grid, agreements=AGREEMENTS))
+        variants["cooperative"] = ({"both": designs["both"]}, agreeing)
         variants["equal_blocks"] = ({"both": designs["both"]}, replace(headline, weighing="blocks"))
     return variants
 
