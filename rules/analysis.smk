@@ -121,6 +121,34 @@ rule explain_modalities:
         "../scripts/explain_modalities.py"
 
 
+rule describe_fates:
+    """Describe fates over time as competing risks, and over the tree."""
+    input:
+        cells="<results>/study/cells.parquet",
+    output:
+        incidence="<results>/lineage/incidence.tsv",
+        fading="<results>/lineage/fading.tsv",
+        fate_pairs="<results>/lineage/fate_pairs.tsv",
+        incidence_figure="<results>/lineage/incidence.svg",
+        fate_pairs_figure="<results>/lineage/fate_pairs.svg",
+        report="<results>/reports/describe_fates.json",
+    log:
+        "<logs>/describe_fates.log",
+    benchmark:
+        "<benchmarks>/describe_fates.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        settings=settings("lineage", "seed"),
+        _code=code("describe_fates.py"),
+    script:
+        "../scripts/describe_fates.py"
+
+
 rule compare_sisters:
     """Compare the fates of relatives, and the state of survivors by the fate of their sister."""
     input:

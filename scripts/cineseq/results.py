@@ -20,6 +20,8 @@ MODELS = (
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
 RELATIONS = ("sisters", "cousins", "neighbours")
 CONTRASTS = ("sister_died_vs_survived", "no_sister_vs_survived")
+FATE_EVENTS = ("division", "death", "loss", "none")
+FATE_LOOKS = ("divided", "died", "alive at the end", "unknown")
 DIRECTIONS = ("morphology_to_expression", "expression_to_morphology")
 
 _NOTE = Column("note", "text", "Why a value is missing or how to read it", missing=True)
@@ -325,6 +327,49 @@ LINEAGE_POWER = Table(
         _number("state_rate", "Share with the state where the sister survived"),
         _number("detectable_odds_ratio", "Smallest odds ratio above 1 detected with 80 % power at .05"),
         _NOTE,
+    ),
+)
+FATE_INCIDENCE = Table(
+    "fate_incidence",
+    "How many cells born in sight had divided, died or been lost by each age, as competing risks",
+    ("condition", "event", "time"),
+    (
+        Column("condition", "text", "Condition"),
+        Column("event", "text", "What happened; none: nothing yet", values=FATE_EVENTS),
+        _number("time", "Time since birth, in the unit beside it"),
+        Column("unit", "text", "h or frames"),
+        _count("at_risk", "Cells still followed at this age"),
+        _number("incidence", "Aalen-Johansen cumulative incidence; for none, the share left"),
+        _number("low", "Lower end of its 95 % interval, families resampled"),
+        _number("high", "Upper end of it"),
+        _NOTE,
+    ),
+)
+KINSHIP_FADING = Table(
+    "kinship_fading",
+    "How the likeness of relatives fades with distance in the tree",
+    ("condition", "generations", "quantity"),
+    (
+        Column("condition", "text", "Condition"),
+        _count("generations", "Generations to the common ancestor: 1 sisters, 2 cousins; 0 unrelated neighbours"),
+        Column("quantity", "text", "fate (death against division), division_time or death_time"),
+        _count("pairs", "Pairs with both values"),
+        _number("r", "Correlation of the two members of pairs"),
+        _number("low", "Lower end of its 95 % interval"),
+        _number("high", "Upper end of it"),
+        _NOTE,
+    ),
+)
+FATE_PAIRS = Table(
+    "fate_pairs",
+    "Which ends the two sisters of a pair had",
+    ("condition", "fate", "sister_fate"),
+    (
+        Column("condition", "text", "Condition"),
+        Column("fate", "text", "End of one sister", values=FATE_LOOKS),
+        Column("sister_fate", "text", "End of the other", values=FATE_LOOKS),
+        _count("pairs", "Pairs of sisters"),
+        _number("expected", "Pairs expected if sisters were independent within the condition"),
     ),
 )
 TRUTH = Table(

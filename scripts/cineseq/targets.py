@@ -42,6 +42,11 @@ LINEAGE = (
     "warnings.tsv",
     "trees.svg",
     "forest.svg",
+    "incidence.tsv",
+    "fading.tsv",
+    "fate_pairs.tsv",
+    "incidence.svg",
+    "fate_pairs.svg",
 )
 CROSSMODAL = ("genes.tsv", "features.tsv", "summary.tsv", "variance.svg")
 
@@ -131,4 +136,4 @@ def _study_steps(study: Study) -> list[str]:
     steps += ["match_barcodes", "pair"] if study.pairs else []
     steps += ["cluster", "differential_expression", "explain_modalities"] if study.has_counts else []
     steps += ["predict"] if study.has_paired else []
-    return steps + (["compare_sisters"] if study.start in ("images", "lineage", "cells") else [])
+    return steps + (["describe_fates", "compare_sisters"] if study.start in ("images", "lineage", "cells") else [])

@@ -86,18 +86,26 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
         (
             IMAGES[2:],
             {"embed": {"model": None}},
-            "prepare_movie segment track morphology | collect_cells compare_sisters",
+            "prepare_movie segment track morphology | collect_cells describe_fates compare_sisters",
         ),
         (
             PAIRED[2:],
             SCORED,
             "prepare_movie segment track morphology embed score_function | collect_cells match_barcodes pair cluster "
-            "differential_expression explain_modalities predict compare_sisters",
+            "differential_expression explain_modalities predict describe_fates compare_sisters",
         ),
-        (GIVEN_TRACKS[2:], SCORED, "import_masks import_tracks morphology | collect_cells compare_sisters"),
-        (CELLS, {}, "| import_cells cluster differential_expression explain_modalities predict compare_sisters"),
+        (
+            GIVEN_TRACKS[2:],
+            SCORED,
+            "import_masks import_tracks morphology | collect_cells describe_fates compare_sisters",
+        ),
+        (
+            CELLS,
+            {},
+            "| import_cells cluster differential_expression explain_modalities predict describe_fates compare_sisters",
+        ),
         (GIVEN_PAIRED, {}, "| import_paired cluster differential_expression explain_modalities predict"),
-        (LINEAGE, {}, "| import_lineage compare_sisters"),
+        (LINEAGE, {}, "| import_lineage describe_fates compare_sisters"),
     ],
 )
 def test_a_report_of_every_step_that_runs(rows: list[dict], config: dict, steps: str, tmp_path: Path) -> None:

@@ -56,6 +56,16 @@ FIGURES: dict[str, FigureText] = {
         "Lineage trees of families with divisions, deaths and unknown ends",
         "Families over time. An end without a mark is unknown, not a death.",
     ),
+    "incidence": FigureText(
+        "sisters",
+        "Cumulative incidence of division, death and loss after birth, one panel per condition",
+        "Fates of cells born in sight, as competing risks; a lost cell is neither divided nor dead.",
+    ),
+    "fate_pairs": FigureText(
+        "sisters",
+        "Counts of sister pairs by the ends of both, one panel per condition",
+        "Pairs of sisters by how both ended; in brackets the pairs expected if sisters were independent.",
+    ),
     "variance": FigureText(
         "crossmodal",
         "Variance explained per gene and per feature, with null and ceiling",

@@ -63,6 +63,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "groups",
         ", against {c:crossmodal.permutations} shufflings of the pairing within {c:crossmodal.class_column}",
     ),
+    "describe_fates": (
+        "The cumulative incidence of division, death and loss after birth was estimated as competing risks (Aalen and "
+        "Johansen, 1978; statsmodels), with intervals from resampled families",
+    ),
     "compare_sisters": (
         "States of survivors whose sister died were compared with those whose sister lived, within field of view and "
         "birth time, by Mantel-Haenszel odds ratios",

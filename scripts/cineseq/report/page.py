@@ -63,8 +63,8 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "sisters": (
         "What became of the sisters",
         "Whether survivors whose sister died differ from survivors whose sister lived. Unknown fates stay unknown.",
-        ("compare_sisters",),
-        ("states", "power", "concordance", "times", "warnings"),
+        ("describe_fates", "compare_sisters"),
+        ("states", "power", "concordance", "times", "fading", "warnings"),
     ),
     "crossmodal": (
         "How much of one modality is in the other",
@@ -87,6 +87,7 @@ TITLES = {
     "power": "What these families could have shown",
     "concordance": "How often relatives share a fate",
     "times": "Times of relatives",
+    "fading": "How likeness fades with distance in the tree",
     "warnings": "What could bias the comparison",
     "crossmodal_summary": "In total",
     "crossmodal_genes": "Genes by how much morphology explains",

@@ -32,6 +32,7 @@ STEPS = {
     "differential_expression": "Differential expression",
     "predict": "Prediction of function",
     "explain_modalities": "Variance between modalities",
+    "describe_fates": "Fates described",
     "compare_sisters": "Sisters compared",
     "score_truth": "Scored against the truth",
 }

@@ -1,0 +1,122 @@
+"""How the likeness of relatives fades with their distance in the tree, and which fates sisters have together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.kinship.correlation import pair_correlation
+from cineseq.kinship.families import Families
+from cineseq.kinship.relatives import relatives_of
+from cineseq.results import FATE_LOOKS
+
+MOST_GENERATIONS = 4
+"""Third cousins; further apart, movies hold few pairs, and their number grows fourfold with each generation."""
+BESIDE = "unrelated neighbours show what field and time alone make; intervals are in the table"
+QUANTITIES = {"fate": None, "division_time": 0.0, "death_time": 1.0}
+
+
+def related_over(families: Families, generations: int) -> np.ndarray:
+    """Return pairs of cells whose nearest common ancestor lies a number of generations before both.
+
+    Parameters
+    ----------
+    families
+        The trees.
+    generations
+        1 for sisters, 2 for cousins, 3 for second cousins, ...
+
+    Returns
+    -------
+    numpy.ndarray
+        Positions of cells, shape (pairs, 2).
+    """
+    parent = families.cells["parent"].to_numpy()
+    side = np.full(len(parent), -1)
+    for number in (0, 1):
+        side[families.sisters[:, number]] = number
+    line = np.flatnonzero(side >= 0)
+    branch = line
+    for _ in range(generations - 1):
+        branch = parent[branch]
+        kept = branch >= 0
+        line, branch = line[kept], branch[kept]
+        kept = side[branch] >= 0
+        line, branch = line[kept], branch[kept]
+    table = pd.DataFrame({"cell": line, "ancestor": parent[branch], "side": side[branch]})
+    table = table[table["ancestor"] >= 0]
+    left, right = (table[table["side"] == number] for number in (0, 1))
+    return left.merge(right, on="ancestor")[["cell_x", "cell_y"]].to_numpy()
+
+
+def fading_table(families: Families, birth_time_bins: int) -> pd.DataFrame:
+    """Correlate fates and times of relatives by the generations to their common ancestor.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table :data:`cineseq.results.KINSHIP_FADING`; 0 generations stand for unrelated neighbours of like birth
+        time.
+    """
+    cells = families.cells
+    died, condition, founder = (cells[c].to_numpy() for c in ("died", "condition", "founder"))
+    lived = (cells["end"] - cells["birth"]).to_numpy()
+    apart = {number: related_over(families, number) for number in range(1, MOST_GENERATIONS + 1)}
+    apart[0] = relatives_of(families, birth_time_bins)["neighbours"]
+    rows = []
+    for name in sorted(cells["condition"].unique()):
+        for generations, everyone in sorted(apart.items()):
+            pairs = everyone[(condition[everyone] == name).all(axis=1)]
+            for quantity, fate in QUANTITIES.items():
+                known = np.isfinite(died[pairs]) if fate is None else died[pairs] == fate
+                both = pairs[known.all(axis=1)]
+                values = (died if fate is None else lived)[both]
+                r = pair_correlation(values[:, 0], values[:, 1], founder[both[:, 0]])
+                rows.append((name, generations, quantity, len(both), r.value, r.low, r.high, r.note))
+    return pd.DataFrame(
+        rows, columns=["condition", "generations", "quantity", "pairs", "r", "low", "high", "note"]
+    ).astype({"generations": "Int64", "pairs": "Int64"})
+
+
+def fading_lines(table: pd.DataFrame) -> list[str]:
+    """Return one sentence per condition on how the correlation of fates fades."""
+    lines = []
+    fates = table[(table["quantity"] == "fate") & table["low"].notna()]
+    for condition, rows in fates.groupby("condition", sort=True):
+        by = rows.set_index("generations")
+        told = [f"{_relation(number)} {by.loc[number, 'r']:.2f}" for number in (1, 2, 3, 4, 0) if number in by.index]
+        if 1 in by.index and len(told) > 1:
+            lines.append(f"{condition}: correlation of fates with distance in the tree: {', '.join(told)} ({BESIDE}).")
+    return lines
+
+
+def _relation(generations: int) -> str:
+    return ("unrelated neighbours", "sisters", "cousins", "second cousins", "third cousins")[generations]
+
+
+def fate_pairs_table(families: Families) -> pd.DataFrame:
+    """Count which ends the two sisters of a pair had, against independence within the condition.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table :data:`cineseq.results.FATE_PAIRS`; each unordered pair of ends once.
+    """
+    cells, sisters = families.cells, families.sisters
+    look = ends_of(cells)[sisters]
+    condition = cells["condition"].to_numpy()[sisters[:, 0]]
+    rows = []
+    for name in np.unique(condition):
+        here = look[condition == name]
+        share = np.bincount(here.ravel(), minlength=len(FATE_LOOKS)) / here.size
+        low, high = here.min(axis=1), here.max(axis=1)
+        for i, first in enumerate(FATE_LOOKS):
+            for j, second in enumerate(FATE_LOOKS[i:], start=i):
+                expected = len(here) * share[i] * share[j] * (1 if i == j else 2)
+                rows.append((name, first, second, int(((low == i) & (high == j)).sum()), expected))
+    return pd.DataFrame(rows, columns=["condition", "fate", "sister_fate", "pairs", "expected"])
+
+
+def ends_of(cells: pd.DataFrame) -> np.ndarray:
+    """Return the position in :data:`cineseq.results.FATE_LOOKS` of every cell's end, shape (cells,)."""
+    return np.select([cells["died"] == 0, cells["died"] == 1, cells["alive_at_end"] == 1], [0, 1, 2], 3)

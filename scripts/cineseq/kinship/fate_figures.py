@@ -1,0 +1,81 @@
+"""Figures of fates: cumulative incidence by condition, and the ends of sister pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cineseq.clustering.plotting import GREY, OKABE_ITO, figure, write_words
+from cineseq.results import FATE_LOOKS
+
+COLUMNS = 4
+MOST_PANELS = 16
+COLOURS = {"division": OKABE_ITO[0], "death": OKABE_ITO[5], "loss": GREY}
+WORDS = {"division": "divided", "death": "died", "loss": "lost"}
+
+
+@contextmanager
+def _panels(path: Path, conditions: list[str], size: float) -> Iterator[tuple[Figure, np.ndarray]]:
+    """Yield a page with one panel per condition, its title set; only the first :data:`MOST_PANELS` are drawn."""
+    shown = conditions[:MOST_PANELS]
+    columns = min(COLUMNS, len(shown))
+    rows = -(-len(shown) // columns)
+    with figure(path, max(4.0, size * columns), size * rows + 0.6) as page:
+        axes = page.subplots(rows, columns, squeeze=False).ravel()
+        for axis, name in zip(axes, shown, strict=False):
+            axis.set_title(name, fontsize=8)
+        for axis in axes[len(shown) :]:
+            axis.set_axis_off()
+        yield page, axes[: len(shown)]
+
+
+def draw_incidence(table: pd.DataFrame, path: Path) -> None:
+    """Draw the cumulative incidence of division, death and loss after birth, one panel per condition."""
+    drawn = table[table["incidence"].notna()]
+    if not len(drawn):
+        write_words(path, "No cell was born in sight and followed, so there is no curve of fates.")
+        return
+    by_condition = dict(iter(drawn.groupby("condition", sort=True)))
+    with _panels(path, list(by_condition), 2.3) as (page, axes):
+        for axis, rows in zip(axes, by_condition.values(), strict=False):
+            for event, colour in COLOURS.items():
+                curve = rows[rows["event"] == event]
+                axis.step(curve["time"], curve["incidence"], where="post", color=colour, label=WORDS[event])
+                axis.fill_between(
+                    curve["time"], curve["low"], curve["high"], step="post", color=colour, alpha=0.2, lw=0
+                )
+            axis.set(ylim=(0, 1), xlim=(0, rows["time"].max()))
+        page.supxlabel(f"time since birth ({drawn['unit'].iloc[0]})", fontsize=9)
+        page.supylabel("cumulative incidence", fontsize=9)
+        page.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+
+
+def draw_fate_pairs(table: pd.DataFrame, path: Path) -> None:
+    """Draw which ends sisters had together: pairs, and in brackets those expected if sisters were independent."""
+    if not len(table):
+        write_words(path, "There is no pair of sisters, so there is no table of their ends.")
+        return
+    by_condition = dict(iter(table.groupby("condition", sort=True)))
+    with _panels(path, list(by_condition), 2.5) as (page, axes):
+        for axis, rows in zip(axes, by_condition.values(), strict=False):
+            _matrix(axis, rows)
+        page.supxlabel("pairs of sisters (expected if sisters were independent)", fontsize=9)
+
+
+def _matrix(axis: Axes, rows: pd.DataFrame) -> None:
+    size = len(FATE_LOOKS)
+    ratio = np.full((size, size), np.nan)
+    for row in rows.itertuples():
+        i, j = FATE_LOOKS.index(row.fate), FATE_LOOKS.index(row.sister_fate)
+        if row.expected > 0:
+            ratio[j, i] = np.clip(np.log2((row.pairs + 0.5) / (row.expected + 0.5)), -2, 2)
+            axis.text(i, j, f"{row.pairs}\n({row.expected:.0f})", ha="center", va="center", fontsize=6)
+    axis.imshow(ratio, cmap="PuOr_r", vmin=-3, vmax=3)
+    axis.set_xticks(range(size), FATE_LOOKS, rotation=45, ha="right", fontsize=6)
+    axis.set_yticks(range(size), FATE_LOOKS, fontsize=6)

@@ -1,0 +1,61 @@
+"""What became of cells after birth, and how alike relatives are: fates over time and over the tree.
+
+In: the cells table with its lineage. Out: cumulative incidence of division, death and loss per condition, as
+competing risks; how the correlation of relatives fades with distance in the tree; which ends sisters had together;
+two figures; a report.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq import contracts, results
+from cineseq.config.base import Section
+from cineseq.config.lineage import Lineage
+from cineseq.files import write_json
+from cineseq.kinship.fading import fading_lines, fading_table, fate_pairs_table
+from cineseq.kinship.families import families_of
+from cineseq.kinship.fate_figures import draw_fate_pairs, draw_incidence
+from cineseq.kinship.incidence import incidence_lines, incidence_table
+from cineseq.step import run
+from cineseq.tables import read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    lineage: Lineage = Lineage()
+    seed: int = 1
+
+
+def main(
+    *,
+    cells: Path,
+    incidence: Path,
+    fading: Path,
+    fate_pairs: Path,
+    incidence_figure: Path,
+    fate_pairs_figure: Path,
+    report: Path,
+    settings: Settings,
+) -> None:
+    """Describe fates over time and over the tree."""
+    families = families_of(read_table(cells, contracts.CELLS))
+    curves = incidence_table(families, settings.seed)
+    faded = fading_table(families, settings.lineage.birth_time_bins)
+    together = fate_pairs_table(families)
+    lines = incidence_lines(curves) + fading_lines(faded)
+    for line in lines:
+        logger.info("%s", line)
+    draw_incidence(curves, incidence_figure)
+    draw_fate_pairs(together, fate_pairs_figure)
+    write_table(curves, incidence, results.FATE_INCIDENCE)
+    write_table(faded, fading, results.KINSHIP_FADING)
+    write_table(together, fate_pairs, results.FATE_PAIRS)
+    born = int((families.cells["start_kind"] == "division").sum())
+    write_json({"lines": lines, "numbers": {"cells_born_in_sight": born}}, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

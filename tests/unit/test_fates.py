@@ -1,0 +1,155 @@
+"""Fates over time and over the tree: literal cases, planted truth, and what cannot be estimated."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.kinship_examples import as_cells, cell, family
+
+from cineseq import contracts, results
+from cineseq.kinship.fading import fading_table, fate_pairs_table, related_over
+from cineseq.kinship.families import families_of
+from cineseq.kinship.incidence import incidence_table
+from cineseq.tables import empty, read_table, write_table
+from describe_fates import Settings, main
+
+
+def born(name, lived, end_kind):
+    """A cell born in sight whose mother was not followed."""
+    return cell(name, name, 0, lived, end_kind, start_kind="division")
+
+
+def curve(cells, event):
+    table = incidence_table(families_of(as_cells(cells)), seed=1)
+    results.FATE_INCIDENCE.check(table)
+    return table[table["event"] == event].set_index("time")
+
+
+def test_cumulative_incidence_of_a_literal_table():
+    """Ages 1 to 10: death at 2 (of 9 at risk after a loss at 1), division at 4 of 7, and so on, by hand."""
+    ends = [
+        "lost",
+        "death",
+        "end_of_movie",
+        "division",
+        "death",
+        "end_of_movie",
+        "division",
+        "lost",
+        "death",
+        "division",
+    ]
+    rows = [born(f"c{k}", k + 1, end) for k, end in enumerate(ends)]
+    left_before = {2: 9 / 10, 5: 9 / 10 * 8 / 9 * 6 / 7}
+    first, second = left_before[2] / 9, left_before[5] / 6
+    left_at_nine = left_before[5] * 5 / 6 * 3 / 4 * 2 / 3
+    deaths = curve(rows, "death")["incidence"]
+    at = [deaths[deaths.index <= time].iloc[-1] for time in (2.01, 5.01, 10)]
+    assert at == pytest.approx([first, first + second, first + second + left_at_nine / 2])
+    assert sum(curve(rows, e)["incidence"].iloc[-1] for e in results.FATE_EVENTS) == pytest.approx(1)
+
+
+def test_losses_compete_and_do_not_inflate_deaths():
+    """Half of the cells are lost early: one minus Kaplan-Meier would call nearly all dead, and death is 1/2."""
+    rng = np.random.default_rng(0)
+    lost = rng.random(400) < 0.5
+    rows = [born(f"c{k}", 5 if gone else 20, "lost" if gone else "death") for k, gone in enumerate(lost)]
+    last = curve(rows, "death").iloc[-1]
+    assert last["incidence"] == pytest.approx(1 - lost.mean())
+    assert last["low"] < 0.5 < last["high"]
+    assert last["high"] - last["low"] == pytest.approx(4 * 0.5 / 20, rel=0.2)
+
+
+def test_intervals_know_that_relatives_share_fates():
+    rows = [family(f"f{k}", *(("death", "death"), ("end_of_movie", "end_of_movie"))[k % 2]) for k in range(60)]
+    alike = curve([row for one in rows for row in one], "death").iloc[-1]
+    apart = curve([row for k in range(60) for row in family(f"f{k}", "death", "end_of_movie")], "death").iloc[-1]
+    assert alike["high"] - alike["low"] > 0.15 > apart["high"] - apart["low"]
+
+
+def test_cells_not_born_in_sight_have_no_age():
+    rows = [cell(f"c{k}", f"c{k}", 0, 50, "death") for k in range(30)]
+    assert incidence_table(families_of(as_cells(rows)), 1).empty
+    few = curve([born("a", 5, "death")], "none")
+    assert few["incidence"].isna().all()
+    assert few["note"].str.startswith("not estimable: 1 cells").all()
+
+
+def tree(name, generations, value):
+    """A full binary tree whose cells live as long as ``value`` of them, a function of the path of 0 and 1, says."""
+    rows, todo = [], [((), 0)]
+    while todo:
+        path, start = todo.pop()
+        label = name + "".join(map(str, path))
+        end = start + value(path)
+        last = len(path) == generations
+        parent = name + "".join(map(str, path[:-1])) if path else None
+        rows.append(cell(label, name, start, end - 1, "death" if last else "division", parent))
+        todo += [] if last else [((*path, k), end) for k in (0, 1)]
+    return rows
+
+
+def test_relatives_are_found_by_the_generations_to_their_ancestor():
+    families = families_of(as_cells(tree("f", 3, lambda _: 10)))
+    assert [len(related_over(families, k)) for k in (1, 2, 3, 4)] == [7, 4 + 8, 16, 0]
+    names = families.cells["track_id"].to_numpy()[related_over(families, 3)]
+    assert all({a[1], b[1]} == {"0", "1"} and len(a) == len(b) == 4 for a, b in names)
+
+
+def test_likeness_that_halves_with_each_generation_is_seen_to_fade():
+    rng = np.random.default_rng(0)
+    rows = []
+    for k in range(150):
+        inherited = {(): rng.normal()}
+        for depth in (1, 2, 3):
+            for number in range(2**depth):
+                path = tuple(int(bit) for bit in f"{number:0{depth}b}")
+                inherited[path] = inherited[path[:-1]] * 0.7 + rng.normal() * np.sqrt(1 - 0.49)
+        rows += tree(f"f{k}_", 3, lambda path, of=inherited: int(60 + 12 * of[path]))
+    table = fading_table(families_of(as_cells(rows)), 5)
+    results.KINSHIP_FADING.check(table)
+    deaths = table[table["quantity"] == "death_time"].set_index("generations")
+    for generations, expected in ((1, 0.49), (2, 0.24), (3, 0.118)):
+        assert deaths.loc[generations, "low"] < expected < deaths.loc[generations, "high"]
+    assert deaths.loc[1, "low"] > deaths.loc[3, "r"]
+
+
+def test_ends_of_sisters_are_counted_once_each():
+    rows = [
+        *family("a", "death", "death"), *family("b", "division", "death"), *family("c", "death", "division"),
+        *family("d", "lost", "end_of_movie"),
+    ]  # fmt: skip
+    table = fate_pairs_table(families_of(as_cells(rows))).set_index(["fate", "sister_fate"])
+    assert table.loc[("died", "died"), "pairs"] == 1
+    assert table.loc[("divided", "died"), "pairs"] == 2
+    assert table.loc[("alive at the end", "unknown"), "pairs"] == 1
+    assert table["pairs"].sum() == 4
+    assert table["expected"].sum() == pytest.approx(4)
+    assert table.loc[("divided", "died"), "expected"] == pytest.approx(4 * 2 * (2 / 8) * (4 / 8))
+
+
+def run_step(folder, cells):
+    folder.mkdir()
+    write_table(cells, folder / "cells.parquet", contracts.CELLS)
+    tables = {"incidence": results.FATE_INCIDENCE, "fading": results.KINSHIP_FADING, "fate_pairs": results.FATE_PAIRS}
+    files = {name: folder / f"{name}.tsv" for name in tables}
+    figures = {name: folder / f"{name}.svg" for name in ("incidence_figure", "fate_pairs_figure")}
+    main(cells=folder / "cells.parquet", **files, **figures, report=folder / "report.json", settings=Settings())
+    assert all(path.stat().st_size for path in figures.values())
+    return {name: read_table(path, tables[name]) for name, path in files.items()}
+
+
+def test_the_step_says_what_became_of_cells(tmp_path):
+    rows = [row for k in range(30) for row in family(f"f{k}", *(("death", "division"), ("death", "lost"))[k % 2])]
+    found = run_step(tmp_path / "run", as_cells(rows))
+    assert all(len(table) for table in found.values())
+    lines = json.loads((tmp_path / "run/report.json").read_text())["lines"]
+    assert lines[0].startswith("drug: 30 frames after birth 25.0% [")
+    again = run_step(tmp_path / "again", as_cells(rows))
+    pd.testing.assert_frame_equal(found["incidence"], again["incidence"])
+
+
+def test_the_step_without_any_lineage(tmp_path):
+    found = run_step(tmp_path / "run", empty(contracts.CELLS))
+    assert all(table.empty for table in found.values())
