@@ -162,6 +162,7 @@ rule compare_sisters:
         states="<results>/lineage/state_by_sister.tsv",
         power="<results>/lineage/power.tsv",
         warnings="<results>/lineage/warnings.tsv",
+        sensitivity="<results>/lineage/sensitivity.tsv",
         trees="<results>/lineage/trees.svg",
         forest="<results>/lineage/forest.svg",
         report="<results>/reports/compare_sisters.json",

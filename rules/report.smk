@@ -70,6 +70,7 @@ rule render_report:
         warnings=LINEAGE_FILES["warnings.tsv"],
         trees=LINEAGE_FILES["trees.svg"],
         forest=LINEAGE_FILES["forest.svg"],
+        sensitivity=LINEAGE_FILES["sensitivity.tsv"],
         fading=LINEAGE_FILES["fading.tsv"],
         incidence=LINEAGE_FILES["incidence.svg"],
         fate_pairs=LINEAGE_FILES["fate_pairs.svg"],

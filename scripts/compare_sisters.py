@@ -2,8 +2,8 @@
 
 In: the cells table with its lineage; where cells were sequenced, also the paired data, their clusters and the pairs.
 Out: concordance of fates and correlation of times of sisters, cousins and unrelated neighbours; states of survivors
-by what became of the sister, with the smallest effect that these families could show; warnings of selection; a page of
-trees and a forest plot; a report.
+by what became of the sister, with the smallest effect that these families could show; how far errors could move
+the answer; warnings of selection; a page of trees and a forest plot; a report.
 """
 
 import logging
@@ -20,10 +20,18 @@ from cineseq.kinship.families import families_of
 from cineseq.kinship.figures import draw_forest, draw_trees
 from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.selection import lineage_warnings
+from cineseq.kinship.sensitivity import sensitivity_lines, sensitivity_table
 from cineseq.kinship.state_by_sister import compare_states, power_table, state_table
 from cineseq.kinship.states import states_of, survivors
 from cineseq.kinship.status import sister_status
-from cineseq.kinship.wording import concordance_lines, family_lines, family_numbers, serious_lines, state_lines
+from cineseq.kinship.wording import (
+    concordance_lines,
+    family_lines,
+    family_numbers,
+    nearest_state,
+    serious_lines,
+    state_lines,
+)
 from cineseq.paired import read_paired
 from cineseq.step import run
 from cineseq.tables import Table, read_table, write_table
@@ -49,6 +57,7 @@ def main(
     states: Path,
     power: Path,
     warnings: Path,
+    sensitivity: Path,
     trees: Path,
     forest: Path,
     report: Path,
@@ -65,8 +74,11 @@ def main(
     status = sister_status(families, settings.lineage)
     status["sequenced"] = survivors(families, measured, None if paired is None else read_paired(paired).obs.index)
     compared = compare_states(families, status, measured, settings.lineage, settings.seed)
-    warned = lineage_warnings(families, status, _optional(pairs, contracts.PAIRS))
-    lines = family_lines(families, status) + concordance_lines(shared) + state_lines(compared) + serious_lines(warned)
+    matched = _optional(pairs, contracts.PAIRS)
+    bounds = sensitivity_table(families, status, measured, matched, settings.lineage)
+    warned = lineage_warnings(families, status, matched)
+    lines = family_lines(families, status) + concordance_lines(shared) + state_lines(compared)
+    lines += sensitivity_lines(bounds, nearest_state(compared)) + serious_lines(warned)
     for line in lines:
         logger.info("%s", line)
     draw_trees(families, settings.lineage.trees, trees)
@@ -76,6 +88,7 @@ def main(
     write_table(state_table(compared), states, results.STATE_BY_SISTER)
     write_table(power_table(compared), power, results.LINEAGE_POWER)
     write_table(warned, warnings, results.LINEAGE_WARNINGS)
+    write_table(bounds, sensitivity, results.LINEAGE_SENSITIVITY)
     write_json({"lines": lines, "numbers": family_numbers(families, status)}, report)
 
 

@@ -72,6 +72,7 @@ def main(
     warnings: Path | None = None,
     trees: Path | None = None,
     forest: Path | None = None,
+    sensitivity: Path | None = None,
     fading: Path | None = None,
     incidence: Path | None = None,
     fate_pairs: Path | None = None,

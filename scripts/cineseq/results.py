@@ -329,6 +329,20 @@ LINEAGE_POWER = Table(
         _NOTE,
     ),
 )
+LINEAGE_SENSITIVITY = Table(
+    "lineage_sensitivity",
+    "How far errors could move the odds ratio of a state, sister died against survived",
+    ("state", "error"),
+    (
+        Column("state", "text", "State"),
+        Column("error", "text", "What may be wrong", values=("death_calls", "pairing", "unknown_fates")),
+        _count("families", "Families that it may concern"),
+        _number("odds_ratio", "The odds ratio as measured"),
+        _number("least", "The least that it could be"),
+        _number("most", "The most that it could be"),
+        _NOTE,
+    ),
+)
 FATE_INCIDENCE = Table(
     "fate_incidence",
     "How many cells born in sight had divided, died or been lost by each age, as competing risks",

@@ -40,6 +40,7 @@ LINEAGE = (
     "state_by_sister.tsv",
     "power.tsv",
     "warnings.tsv",
+    "sensitivity.tsv",
     "trees.svg",
     "forest.svg",
     "incidence.tsv",

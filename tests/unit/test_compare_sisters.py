@@ -62,6 +62,7 @@ OUTPUTS = {
     "states": results.STATE_BY_SISTER,
     "power": results.LINEAGE_POWER,
     "warnings": results.LINEAGE_WARNINGS,
+    "sensitivity": results.LINEAGE_SENSITIVITY,
 }
 
 

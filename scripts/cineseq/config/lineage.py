@@ -25,4 +25,11 @@ class Lineage(Section):
     min_families: int = Field(
         5, ge=2, description="Contrasts with fewer informative families in an arm are not tested."
     )
+    death_precision: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="Share of called deaths that are deaths, measured on movies like yours; bounds the odds ratio.",
+    )
+    death_recall: float | None = Field(None, gt=0, le=1, description="Share of deaths that are called; likewise.")
     trees: int = Field(40, ge=1, le=200, description="Families drawn on the page of trees.")

@@ -173,17 +173,25 @@ def mantel_haenszel(units: Units) -> tuple[float, float, float, str]:
     Mantel and Haenszel, J. Natl. Cancer Inst. 22 (1959) 719; variance of Robins, Breslow and Greenland, Biometrics 42
     (1986) 311.
     """
-    arms = []
-    for arm in (units.exposed, ~units.exposed):
-        with_state = np.bincount(units.stratum, units.weight * units.state * arm)
-        arms.append([with_state, np.bincount(units.stratum, units.weight * arm) - with_state])
-    tables = np.array(arms, dtype=float)
+    tables = stratified_tables(units.exposed.astype(float), units.state, units.stratum, units.weight)
     cross = (tables[0, 0] * tables[1, 1]).sum(), (tables[0, 1] * tables[1, 0]).sum()
     if min(cross) <= 0:
         return np.nan, np.nan, np.nan, "odds ratio not estimable: " + _which_is_empty(units)
     table = sm.stats.StratifiedTable(tables)
     low, high = table.oddsratio_pooled_confint()
     return float(table.oddsratio_pooled), float(low), float(high), ""
+
+
+def stratified_tables(exposed: np.ndarray, state: np.ndarray, stratum: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return weighted families by arm (exposed first) and state (with it first), shape (2, 2, strata).
+
+    ``exposed`` and ``state`` may be shares of a family between 0 and 1; every argument has shape (families,).
+    """
+    arms = []
+    for share in (exposed, 1 - exposed):
+        with_state = np.bincount(stratum, weight * state * share)
+        arms.append([with_state, np.bincount(stratum, weight * share) - with_state])
+    return np.array(arms, dtype=float)
 
 
 def _which_is_empty(units: Units) -> str:

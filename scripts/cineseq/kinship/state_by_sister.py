@@ -45,15 +45,14 @@ def compare_states(
     measured = states.reindex(families.cells["track_id"]).reset_index(drop=True)
     rows = []
     for contrast, exposed in EXPOSED.items():
-        eligible = (status["sequenced"] & status["status"].isin([exposed, "survived"])).to_numpy(bool)
-        cells = _survivors(families, status, eligible, exposed)
+        cells = survivors_with(families, status, exposed, ("survived",))
         cells["stratum"] = strata(
             cells["field"].to_numpy(),
             cells["birth"].to_numpy(),
             settings.birth_time_bins if exposed == "died" else 1,
         )
         for state in measured.columns:
-            cells["state"] = measured.loc[eligible, state].to_numpy(float)
+            cells["state"] = measured.loc[cells.index, state].to_numpy(float)
             row = _compare(cells.dropna(subset="state"), settings, rng)
             if exposed == "none":
                 row["note"] = "; ".join(filter(None, (row["note"], BORN_APART)))
@@ -61,25 +60,43 @@ def compare_states(
     return pd.DataFrame(rows)
 
 
-def _survivors(families: Families, status: pd.DataFrame, eligible: np.ndarray, exposed: str) -> pd.DataFrame:
+def survivors_with(families: Families, status: pd.DataFrame, exposed: str, others: tuple[str, ...]) -> pd.DataFrame:
+    """Return the sequenced survivors whose sister has the exposed status or one of the others, one row each."""
+    eligible = (status["sequenced"] & status["status"].isin([exposed, *others])).to_numpy(bool)
     cells = families.cells.loc[eligible, ["field", "birth", "founder"]].copy()
-    cells["block"] = status.loc[eligible, "block"]
-    cells["exposed"] = status.loc[eligible, "status"] == exposed
+    cells[["block", "status"]] = status.loc[eligible, ["block", "status"]]
+    cells["exposed"] = cells["status"] == exposed
     return cells
 
 
-def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -> dict[str, float | int | str]:
-    by_block = cells.groupby("block", sort=True)
-    family = by_block.agg(
-        exposed=("exposed", "first"),
-        state=("state", "mean"),
-        survivors=("state", "size"),
-        stratum=("stratum", "first"),
-        founder=("founder", "first"),
+def families_with_state(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per family: its arm, the mean state of its survivors, its stratum and its weight.
+
+    Parameters
+    ----------
+    cells
+        As :func:`survivors_with` returns, with ``stratum`` and ``state``; survivors without a state do not count.
+    """
+    family = (
+        cells.dropna(subset="state")
+        .groupby("block", sort=True)
+        .agg(
+            exposed=("exposed", "first"),
+            status=("status", "first"),
+            state=("state", "mean"),
+            survivors=("state", "size"),
+            stratum=("stratum", "first"),
+            founder=("founder", "first"),
+        )
     )
-    state, stratum = family["state"].to_numpy(float), _codes(family["stratum"])
-    weight = family_weights(family["survivors"].to_numpy(), state, stratum)
-    every = Units(family["exposed"].to_numpy(bool), state, stratum, weight)
+    family["stratum"] = np.unique(family["stratum"].to_numpy(), return_inverse=True)[1]
+    numbers = (family[name].to_numpy() for name in ("survivors", "state", "stratum"))
+    return family.assign(weight=family_weights(*numbers))
+
+
+def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -> dict[str, float | int | str]:
+    family = families_with_state(cells)
+    every = Units(*(family[name].to_numpy() for name in ("exposed", "state", "stratum", "weight")))
     units = every.only(every.informative) if len(family) else every
     exposed, other = int(units.exposed.sum()), int((~units.exposed).sum())
     row: dict[str, float | int | str] = {"families": len(family), "informative": len(units.exposed)}
@@ -102,10 +119,6 @@ def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -
     found = np.isfinite(row["detectable_odds_ratio"])
     row["power_note"] = "" if found else "no odds ratio is detectable with so few families at this rate of the state"
     return row
-
-
-def _codes(stratum: pd.Series) -> np.ndarray:
-    return np.unique(stratum.to_numpy(), return_inverse=True)[1]
 
 
 def state_table(compared: pd.DataFrame) -> pd.DataFrame:

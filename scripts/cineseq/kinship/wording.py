@@ -7,8 +7,10 @@ import pandas as pd
 
 from cineseq.kinship.families import Families
 from cineseq.kinship.status import MEANING
+from cineseq.statistics.fdr import benjamini_hochberg
 
 LEVEL = 0.05
+TESTED = "sister_died_vs_survived"
 MOST_LINES = 6
 READING = (
     "How to read the odds ratios: they are associations within field and birth-time strata. One well below 1 marks a "
@@ -82,8 +84,8 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
     """Return sentences on the state contrasts: the smallest p-values first, what could be detected, how to read it."""
     if not len(compared):
         return ["State against the sister's fate is not estimable: no survivor has a measured state."]
-    main = compared[compared["contrast"] == "sister_died_vs_survived"]
-    tested = main[main["p_permutation"].notna()].sort_values(["p_permutation", "state"], kind="stable")
+    main = compared[compared["contrast"] == TESTED]
+    tested = _tested(compared)
     if not len(tested):
         reason = main["note"].iloc[0] if len(main) else "there is no such state"
         return [f"State against the sister's fate is {reason}."]
@@ -97,18 +99,37 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
     return [*lines, READING]
 
 
+def _tested(compared: pd.DataFrame) -> pd.DataFrame:
+    """Return the tested states, the smallest p-value first, with the false discovery rate over all of them."""
+    main = compared[compared["contrast"] == TESTED]
+    tested = main[main["p_permutation"].notna()].sort_values(["p_permutation", "state"], kind="stable")
+    return tested.assign(q=benjamini_hochberg(tested["p_permutation"].to_numpy(float)), states=len(tested))
+
+
+def nearest_state(compared: pd.DataFrame) -> str | None:
+    """Return the state with the smallest p-value; None where none was tested."""
+    tested = _tested(compared) if len(compared) else compared
+    return str(tested["state"].iloc[0]) if len(tested) else None
+
+
 def _state_line(row: pd.Series) -> str:
     ratio = f"odds ratio {row['odds_ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
     ratio = ratio if np.isfinite(row["odds_ratio"]) else row["note"]
-    smallest = row["detectable_odds_ratio"]
-    power = f"detectable at 80 % power: {smallest:.1f}" if np.isfinite(smallest) else "no odds ratio was detectable"
-    text = f"'{row['state']}' where the sister died against lived: {ratio}, p {_p(row['p_permutation'])}; {power}. "
-    return text + _meaning(row)
+    p = f"p {_p(row['p_permutation'])}" + (
+        f", q {_p(row['q'])} over {row['states']} states" if row["states"] > 1 else ""
+    )
+    return f"'{row['state']}' where the sister died against lived: {ratio}, {p}. {_meaning(row)}"
 
 
 def _meaning(row: pd.Series) -> str:
-    if row["p_permutation"] > LEVEL or not np.isfinite(row["low"]):
-        return "No association was detected, which these families could only exclude beyond the detectable ratio."
+    if row["q"] > LEVEL or not np.isfinite(row["low"]):
+        smallest = row["detectable_odds_ratio"]
+        if not np.isfinite(smallest):
+            return "No association was shown, and with these families none could have been: this says nothing."
+        return (
+            f"No association was shown; these families detect an odds ratio of {smallest:.1f} or more with 80 % power, "
+            "so a smaller one is not excluded."
+        )
     if row["high"] < 1:
         return "Less frequent where the sister died: as expected of a state that both sisters inherited."
     if row["low"] > 1:

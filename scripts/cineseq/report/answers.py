@@ -307,8 +307,11 @@ def _reading(odds_ratio: float) -> tuple[str, str]:
 
 
 def _detectable(power: pd.DataFrame | None, state: str) -> str:
-    rows = None if power is None else power[power["state"] == state].dropna(subset=["detectable_odds_ratio"])
-    if rows is None or rows.empty:
+    if power is None:
+        return ABSENCE.replace("cells", "families")
+    of_answer = (power["state"] == state) & (power["contrast"] == "sister_died_vs_survived")
+    rows = power[of_answer].dropna(subset=["detectable_odds_ratio"])
+    if rows.empty:
         return ABSENCE.replace("cells", "families")
     return f"An odds ratio of {ratio(rows['detectable_odds_ratio'].iloc[0])} could have been seen with 80 % power."
 

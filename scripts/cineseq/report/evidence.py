@@ -37,6 +37,7 @@ class Evidence:
     states: pd.DataFrame | None = None
     power: pd.DataFrame | None = None
     warnings: pd.DataFrame | None = None
+    sensitivity: pd.DataFrame | None = None
     fading: pd.DataFrame | None = None
     crossmodal_genes: pd.DataFrame | None = None
     crossmodal_features: pd.DataFrame | None = None
@@ -59,6 +60,7 @@ TABLES: dict[str, Table] = {
     "states": results.STATE_BY_SISTER,
     "power": results.LINEAGE_POWER,
     "warnings": results.LINEAGE_WARNINGS,
+    "sensitivity": results.LINEAGE_SENSITIVITY,
     "fading": results.KINSHIP_FADING,
     "crossmodal_genes": results.GENE_VARIANCE,
     "crossmodal_features": results.FEATURE_VARIANCE,

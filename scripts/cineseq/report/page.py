@@ -64,7 +64,7 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
         "What became of the sisters",
         "Whether survivors whose sister died differ from survivors whose sister lived. Unknown fates stay unknown.",
         ("describe_fates", "compare_sisters"),
-        ("states", "power", "concordance", "times", "fading", "warnings"),
+        ("states", "power", "sensitivity", "concordance", "times", "fading", "warnings"),
     ),
     "crossmodal": (
         "How much of one modality is in the other",
@@ -87,6 +87,7 @@ TITLES = {
     "power": "What these families could have shown",
     "concordance": "How often relatives share a fate",
     "times": "Times of relatives",
+    "sensitivity": "How far errors could move the answer",
     "fading": "How likeness fades with distance in the tree",
     "warnings": "What could bias the comparison",
     "crossmodal_summary": "In total",

@@ -1,0 +1,165 @@
+"""How far the odds ratio of a state could move by errors in death calls, in pairing, and by unknown fates."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.lineage import Lineage
+from cineseq.kinship.contrast import stratified_tables
+from cineseq.kinship.families import Families, strata
+from cineseq.kinship.state_by_sister import families_with_state, survivors_with
+from cineseq.results import LINEAGE_SENSITIVITY
+from cineseq.tables import empty
+
+ERRORS = ("death_calls", "pairing", "unknown_fates")
+WORDS = {
+    "death_calls": "wrong death calls",
+    "pairing": "wrong pairs of cell and barcode",
+    "unknown_fates": "unknown fates of sisters",
+}
+
+
+def sensitivity_table(
+    families: Families, status: pd.DataFrame, states: pd.DataFrame, pairs: pd.DataFrame | None, settings: Lineage
+) -> pd.DataFrame:
+    """Bound the odds ratio of every state, sister died against survived, by what may be wrong.
+
+    The bounds are the extremes: all errors of one kind fall on the families where they matter most, in one direction.
+    Errors that fall at random move the odds ratio towards 1 and stay within the bounds.
+
+    Parameters
+    ----------
+    families, status, states
+        As :func:`~cineseq.kinship.state_by_sister.compare_states` takes them.
+    pairs
+        The pairs table, whose posteriors tell how many pairs are wrong; None where there is none.
+    settings
+        ``death_precision`` and ``death_recall`` of the death calls, and the strata.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table :data:`cineseq.results.LINEAGE_SENSITIVITY`.
+
+    References
+    ----------
+    Rothman, Greenland and Lash, Modern Epidemiology (2008), chapter 19 (bias analysis).
+    """
+    measured = states.reindex(families.cells["track_id"]).reset_index(drop=True)
+    known, every = (_stratified(families, status, arms, settings) for arms in (("survived",), ("survived", "unknown")))
+    wrong_pairs = _wrong_pairs(families, status, pairs)
+    rows = []
+    for state in measured.columns:
+        main, wide = (
+            families_with_state(cells.assign(state=measured.loc[cells.index, state].to_numpy(float)))
+            for cells in (known, every)
+        )
+        found = {
+            "death_calls": _death_calls(main, settings),
+            "pairing": _pairing(main, wrong_pairs),
+            "unknown_fates": _unknown_fates(wide),
+        }
+        odds_ratio = _odds_ratio(main, main["exposed"].to_numpy(float))
+        rows += [(state, error, *found[error][:1], odds_ratio, *found[error][1:]) for error in ERRORS]
+    table = pd.DataFrame(rows, columns=[c.name for c in LINEAGE_SENSITIVITY.columns])
+    return table if len(table) else empty(LINEAGE_SENSITIVITY)
+
+
+def _stratified(families: Families, status: pd.DataFrame, arms: tuple[str, ...], settings: Lineage) -> pd.DataFrame:
+    cells = survivors_with(families, status, "died", arms)
+    code = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), settings.birth_time_bins)
+    return cells.assign(stratum=code)
+
+
+def _odds_ratio(families: pd.DataFrame, exposed: np.ndarray, state: np.ndarray | None = None) -> float:
+    """Return the Mantel-Haenszel odds ratio; ``exposed`` may be the share of a family that counts as exposed."""
+    state = families["state"].to_numpy(float) if state is None else state
+    tables = stratified_tables(exposed, state, families["stratum"].to_numpy(), families["weight"].to_numpy())
+    total = tables.sum(axis=(0, 1))
+    tables, total = tables[..., total > 0], total[total > 0]
+    cross = (tables[0, 0] * tables[1, 1] / total).sum(), (tables[0, 1] * tables[1, 0] / total).sum()
+    return float(cross[0] / cross[1]) if min(cross) > 0 else np.nan
+
+
+def _death_calls(families: pd.DataFrame, settings: Lineage) -> tuple[int, float, float, str]:
+    precision, recall = settings.death_precision, settings.death_recall
+    if precision is None or recall is None:
+        return 0, np.nan, np.nan, "not measured: give lineage.death_precision and lineage.death_recall of your movies"
+    exposed, state = families["exposed"].to_numpy(bool), families["state"].to_numpy(float)
+    false = (1 - precision) * exposed.sum()
+    missed = min(float((~exposed).sum()), precision * exposed.sum() * (1 - recall) / recall)
+    bounds = []
+    for towards in (1, -1):
+        # The odds ratio falls most when dead sisters of survivors with the state were alive, and the other way round.
+        alive = _share_moved(exposed, towards * state, false)
+        dead = _share_moved(~exposed, -towards * state, missed)
+        bounds.append(_odds_ratio(families, exposed - alive + dead))
+    note = f"{false:.1f} deaths called wrongly, {missed:.1f} missed among sisters that count as alive"
+    return round(false + missed), *bounds, _open_end(bounds, note)
+
+
+def _wrong_pairs(families: Families, status: pd.DataFrame, pairs: pd.DataFrame | None) -> float:
+    """Return the expected share of wrong pairs among the survivors; NaN where pairing gives no posterior."""
+    if pairs is None:
+        return np.nan
+    survivors = families.cells.loc[status["sequenced"].to_numpy(bool), "track_id"]
+    posterior = pairs.loc[(pairs["status"] == "singlet") & pairs["track_id"].isin(survivors), "posterior"]
+    return float(1 - posterior.mean()) if posterior.notna().any() else np.nan
+
+
+def _pairing(families: pd.DataFrame, wrong: float) -> tuple[int, float, float, str]:
+    if not np.isfinite(wrong):
+        return 0, np.nan, np.nan, "not measured: there is no posterior of pairs"
+    exposed, state = families["exposed"].to_numpy(bool), families["state"].to_numpy(float)
+    bounds = []
+    for towards in (-1, 1):
+        changed = state.copy()
+        for arm, direction in ((exposed, towards), (~exposed, -towards)):
+            moved = _share_moved(arm & (state == (direction < 0)), np.zeros(len(state)), wrong * arm.sum())
+            changed += direction * moved
+        bounds.append(_odds_ratio(families, exposed.astype(float), changed))
+    return round(wrong * len(state)), *bounds, _open_end(bounds, f"{wrong:.1%} of pairs expected to be wrong")
+
+
+def _unknown_fates(families: pd.DataFrame) -> tuple[int, float, float, str]:
+    unknown = (families["status"] == "unknown").to_numpy(bool)
+    exposed, state = families["exposed"].to_numpy(float), families["state"].to_numpy(float)
+    bounds = [_odds_ratio(families, np.where(unknown, died, exposed)) for died in (1 - state, state)]
+    note = "all unknown sisters of survivors with the state alive and the others dead, and the reverse"
+    return int(unknown.sum()), *bounds, _open_end(bounds, note)
+
+
+def _share_moved(eligible: np.ndarray, priority: np.ndarray, families: float) -> np.ndarray:
+    """Return the share of each family that moves: the highest priority first, equal ones alike, shape (families,)."""
+    share = np.zeros(len(eligible))
+    left = families
+    for value in np.unique(priority[eligible])[::-1]:
+        group = eligible & (priority == value)
+        share[group] = min(1.0, left / group.sum())
+        left -= share[group].sum()
+    return share
+
+
+def _open_end(bounds: list[float], note: str) -> str:
+    return note if np.isfinite(bounds).all() else f"{note}; an end without a number is not bounded"
+
+
+def sensitivity_lines(table: pd.DataFrame, state: str | None) -> list[str]:
+    """Say how far what may be wrong could move the odds ratio of one state."""
+    rows = table[(table["state"] == state) & table["odds_ratio"].notna()]
+    if not len(rows):
+        return []
+    texts = []
+    for row in rows.itertuples():
+        if row.note.startswith("not measured"):
+            texts.append(f"{WORDS[row.error]}: {row.note}")
+            continue
+        ends = [f"{end:.2f}" if np.isfinite(end) else "unbounded" for end in (row.least, row.most)]
+        crosses = (
+            "" if (row.least > 1) == (row.most > 1) and np.isfinite([row.least, row.most]).all() else ", 1 between"
+        )
+        texts.append(f"{WORDS[row.error]} ({row.families} families): {ends[0]} to {ends[1]}{crosses}")
+    return [
+        f"At worst, the odds ratio of '{state}' ({rows['odds_ratio'].iloc[0]:.2f}) could be, by {'; by '.join(texts)}."
+    ]
