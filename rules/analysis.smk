@@ -181,3 +181,29 @@ rule compare_sisters:
         _code=code("compare_sisters.py"),
     script:
         "../scripts/compare_sisters.py"
+
+
+rule compare_sister_genes:
+    """Find genes that sisters share, and genes that go with the fate of the sister."""
+    input:
+        cells="<results>/study/cells.parquet",
+        paired="<results>/study/paired.h5mu",
+    output:
+        heritable="<results>/lineage/heritable_genes.tsv",
+        by_sister="<results>/lineage/genes_by_sister.tsv",
+        report="<results>/reports/compare_sister_genes.json",
+    log:
+        "<logs>/compare_sister_genes.log",
+    benchmark:
+        "<benchmarks>/compare_sister_genes.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=120,
+    params:
+        settings=settings("lineage", "seed"),
+        _code=code("compare_sister_genes.py"),
+    script:
+        "../scripts/compare_sister_genes.py"

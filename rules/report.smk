@@ -71,6 +71,8 @@ rule render_report:
         trees=LINEAGE_FILES["trees.svg"],
         forest=LINEAGE_FILES["forest.svg"],
         sensitivity=LINEAGE_FILES["sensitivity.tsv"],
+        heritable=LINEAGE_FILES.get("heritable_genes.tsv", []),
+        genes_by_sister=LINEAGE_FILES.get("genes_by_sister.tsv", []),
         fading=LINEAGE_FILES["fading.tsv"],
         incidence=LINEAGE_FILES["incidence.svg"],
         fate_pairs=LINEAGE_FILES["fate_pairs.svg"],

@@ -73,6 +73,8 @@ def main(
     trees: Path | None = None,
     forest: Path | None = None,
     sensitivity: Path | None = None,
+    heritable: Path | None = None,
+    genes_by_sister: Path | None = None,
     fading: Path | None = None,
     incidence: Path | None = None,
     fate_pairs: Path | None = None,

@@ -343,6 +343,34 @@ LINEAGE_SENSITIVITY = Table(
         _NOTE,
     ),
 )
+HERITABLE_GENES = Table(
+    "heritable_genes",
+    "Genes by how alike their expression is in sisters",
+    ("gene",),
+    (
+        _GENE,
+        _count("pairs", "Pairs of sequenced sisters"),
+        _number("icc", "Correlation within pairs about the mean of field and birth-time strata"),
+        _number("icc_null", "Its mean when sisters change partners within strata"),
+        _P,
+        _Q,
+        _NOTE,
+    ),
+)
+GENES_BY_SISTER = Table(
+    "genes_by_sister",
+    "Genes by what became of the sister",
+    ("gene",),
+    (
+        _GENE,
+        _count("died", "Informative families whose sister died"),
+        _count("survived", "Informative families whose sister survived"),
+        _number("difference", "Mean log expression where the sister died less where she survived, in strata"),
+        _P,
+        _Q,
+        _NOTE,
+    ),
+)
 FATE_INCIDENCE = Table(
     "fate_incidence",
     "How many cells born in sight had divided, died or been lost by each age, as competing risks",

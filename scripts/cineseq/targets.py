@@ -49,6 +49,7 @@ LINEAGE = (
     "incidence.svg",
     "fate_pairs.svg",
 )
+SISTER_GENES = ("heritable_genes.tsv", "genes_by_sister.tsv")
 CROSSMODAL = ("genes.tsv", "features.tsv", "summary.tsv", "variance.svg")
 
 
@@ -73,6 +74,7 @@ def targets(study: Study) -> dict[str, Target]:
     """Return every target of a study by its name."""
     images = study.start == "images"
     has_cells = images or study.start in ("lineage", "cells")
+    lineage = LINEAGE + (SISTER_GENES if study.has_counts else ())
     measured = ("objects.parquet", "cells.parquet")
     pairs = ("pairs.parquet", "paired.h5mu") if study.pairs else ("paired.h5mu",)
     return {
@@ -82,7 +84,7 @@ def targets(study: Study) -> dict[str, Target]:
         "clusters": Target(study.has_counts, "counts", _in("clusters", CLUSTERS)),
         "de": Target(study.has_counts, "counts", _in("de", DE)),
         "prediction": Target(study.has_paired, "barcodes and counts, cells or paired", _in("prediction", PREDICTION)),
-        "lineage": Target(has_cells, "images, masks or lineage", _in("lineage", LINEAGE)),
+        "lineage": Target(has_cells, "images, masks or lineage", _in("lineage", lineage)),
         "crossmodal": Target(study.has_counts, "counts", _in("crossmodal", CROSSMODAL)),
         "report": Target(bool(study.entries), "rows", _in("report", ("index.html", "answers.json", "dictionary.tsv"))),
         "truth": Target(study.is_simulated, "simulated movies", _in("truth", ("truth.tsv",))),
@@ -137,4 +139,6 @@ def _study_steps(study: Study) -> list[str]:
     steps += ["match_barcodes", "pair"] if study.pairs else []
     steps += ["cluster", "differential_expression", "explain_modalities"] if study.has_counts else []
     steps += ["predict"] if study.has_paired else []
-    return steps + (["describe_fates", "compare_sisters"] if study.start in ("images", "lineage", "cells") else [])
+    if study.start in ("images", "lineage", "cells"):
+        steps += ["describe_fates", "compare_sisters"] + (["compare_sister_genes"] if study.has_counts else [])
+    return steps

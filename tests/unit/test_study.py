@@ -92,7 +92,8 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
             PAIRED[2:],
             SCORED,
             "prepare_movie segment track morphology embed score_function | collect_cells match_barcodes pair cluster "
-            "differential_expression explain_modalities predict describe_fates compare_sisters",
+            "differential_expression explain_modalities predict describe_fates compare_sisters "
+            "compare_sister_genes",
         ),
         (
             GIVEN_TRACKS[2:],
@@ -102,7 +103,8 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
         (
             CELLS,
             {},
-            "| import_cells cluster differential_expression explain_modalities predict describe_fates compare_sisters",
+            "| import_cells cluster differential_expression explain_modalities predict describe_fates compare_sisters "
+            "compare_sister_genes",
         ),
         (GIVEN_PAIRED, {}, "| import_paired cluster differential_expression explain_modalities predict"),
         (LINEAGE, {}, "| import_lineage describe_fates compare_sisters"),

@@ -38,6 +38,8 @@ class Evidence:
     power: pd.DataFrame | None = None
     warnings: pd.DataFrame | None = None
     sensitivity: pd.DataFrame | None = None
+    heritable: pd.DataFrame | None = None
+    genes_by_sister: pd.DataFrame | None = None
     fading: pd.DataFrame | None = None
     crossmodal_genes: pd.DataFrame | None = None
     crossmodal_features: pd.DataFrame | None = None
@@ -61,6 +63,8 @@ TABLES: dict[str, Table] = {
     "power": results.LINEAGE_POWER,
     "warnings": results.LINEAGE_WARNINGS,
     "sensitivity": results.LINEAGE_SENSITIVITY,
+    "heritable": results.HERITABLE_GENES,
+    "genes_by_sister": results.GENES_BY_SISTER,
     "fading": results.KINSHIP_FADING,
     "crossmodal_genes": results.GENE_VARIANCE,
     "crossmodal_features": results.FEATURE_VARIANCE,

@@ -67,6 +67,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "The cumulative incidence of division, death and loss after birth was estimated as competing risks (Aalen and "
         "Johansen, 1978; statsmodels), with intervals from resampled families",
     ),
+    "compare_sister_genes": (
+        "Genes were compared within pairs of sisters by intraclass correlation, and between survivors by the fate of "
+        "the sister, each against permutations within field of view and birth time",
+    ),
     "compare_sisters": (
         "States of survivors whose sister died were compared with those whose sister lived, within field of view and "
         "birth time, by Mantel-Haenszel odds ratios",

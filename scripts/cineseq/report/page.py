@@ -63,8 +63,18 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "sisters": (
         "What became of the sisters",
         "Whether survivors whose sister died differ from survivors whose sister lived. Unknown fates stay unknown.",
-        ("describe_fates", "compare_sisters"),
-        ("states", "power", "sensitivity", "concordance", "times", "fading", "warnings"),
+        ("describe_fates", "compare_sisters", "compare_sister_genes"),
+        (
+            "states",
+            "power",
+            "sensitivity",
+            "concordance",
+            "times",
+            "fading",
+            "heritable",
+            "genes_by_sister",
+            "warnings",
+        ),
     ),
     "crossmodal": (
         "How much of one modality is in the other",
@@ -88,6 +98,8 @@ TITLES = {
     "concordance": "How often relatives share a fate",
     "times": "Times of relatives",
     "sensitivity": "How far errors could move the answer",
+    "heritable": "Genes by how alike they are in sisters",
+    "genes_by_sister": "Genes by the fate of the sister",
     "fading": "How likeness fades with distance in the tree",
     "warnings": "What could bias the comparison",
     "crossmodal_summary": "In total",
@@ -98,6 +110,8 @@ ORDER = {
     "genes": (["function", "frequency", "univariate_rho"], [True, False, False]),
     "markers": (["comparison", "group", "q_value", "auc"], [True, True, True, False]),
     "states": (["contrast", "p_permutation"], [False, True]),
+    "heritable": (["p_value", "icc"], [True, False]),
+    "genes_by_sister": (["p_value", "gene"], [True, True]),
     "crossmodal_genes": (["r2"], [False]),
     "crossmodal_features": (["r2"], [False]),
 }

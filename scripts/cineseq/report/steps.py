@@ -34,6 +34,7 @@ STEPS = {
     "explain_modalities": "Variance between modalities",
     "describe_fates": "Fates described",
     "compare_sisters": "Sisters compared",
+    "compare_sister_genes": "Genes of sisters compared",
     "score_truth": "Scored against the truth",
 }
 """Steps in the order of the pipeline and what they are called on the page."""

@@ -1,0 +1,173 @@
+"""Genes that sisters share, and genes that go with the fate of the sister."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.results import GENES_BY_SISTER, HERITABLE_GENES
+from cineseq.statistics.fdr import benjamini_hochberg
+
+FEWEST_PAIRS = 10
+FEWEST_FAMILIES = 5
+VALUES_DRAWN = 2_000_000_000
+"""Values multiplied over all permutations; with very many genes this bounds the number of permutations."""
+FEWEST_PERMUTATIONS = 199
+CHUNK = 256
+LEVEL = 0.05
+
+
+def heritable_genes(
+    one: np.ndarray, other: np.ndarray, genes: pd.Index, stratum: np.ndarray, *, permutations: int, seed: int
+) -> pd.DataFrame:
+    """Correlate the expression of each gene between the two sisters of pairs, both sequenced.
+
+    Values are taken about the mean of their stratum of field and birth time. Under the null hypothesis sisters
+    change partners within the stratum, so that what a stratum shares is no heritability.
+
+    Parameters
+    ----------
+    one, other
+        Log-normalised expression of both sisters, shape (pairs, genes).
+    genes
+        Names, one per column.
+    stratum
+        Stratum of each pair, shape (pairs,).
+    permutations, seed
+        Of the null; the number falls with very many genes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table :data:`cineseq.results.HERITABLE_GENES`.
+
+    References
+    ----------
+    Fisher, Statistical Methods for Research Workers (1925), chapter 7 (intraclass correlation).
+    """
+    table = pd.DataFrame({"gene": genes, "pairs": len(one)})
+    movable = np.bincount(stratum, minlength=1)[stratum] > 1 if len(one) else np.zeros(0, dtype=bool)
+    one, other, stratum = one[movable], other[movable], stratum[movable]
+    if len(one) < FEWEST_PAIRS:
+        note = f"not estimable: {len(one)} pairs of sequenced sisters share a stratum with another, "
+        return _not_estimable(table, HERITABLE_GENES.columns, f"{note}{FEWEST_PAIRS} are needed")
+    mean = _stratum_means((one + other) / 2, stratum)
+    a, b = one - mean, other - mean
+    variance = ((a**2 + b**2) / 2).sum(axis=0)
+    varies = variance > 1e-12
+    scale = np.where(varies, variance, 1.0)
+    observed = (a * b).sum(axis=0) / scale
+    rng = np.random.default_rng(seed)
+    count = _affordable(permutations, a.size)
+    as_high, total = np.zeros(a.shape[1]), np.zeros(a.shape[1])
+    home = np.argsort(stratum, kind="stable")
+    for _ in range(count):
+        partner = np.empty(len(home), dtype=int)
+        partner[home] = np.argsort(stratum + rng.random(len(stratum)))
+        null = (a * b[partner]).sum(axis=0) / scale
+        as_high += null >= observed - 1e-12
+        total += null
+    p = np.where(varies, (as_high + 1) / (count + 1), np.nan)
+    table["icc"] = np.where(varies, observed, np.nan)
+    table["icc_null"] = np.where(varies, total / count, np.nan)
+    table["p_value"], table["q_value"] = p, benjamini_hochberg(p)
+    return table.assign(note=np.where(varies, _coarse(count, p), "not estimable: the gene does not vary"))
+
+
+def genes_by_sister(
+    expression: np.ndarray,
+    genes: pd.Index,
+    exposed: np.ndarray,
+    stratum: np.ndarray,
+    *,
+    permutations: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Compare the expression of each gene between survivors whose sister died and whose sister lived.
+
+    The test is that of the states: sister status is permuted among families within strata of field and birth time.
+
+    Parameters
+    ----------
+    expression
+        Mean log-normalised expression of a family's survivors, shape (families, genes).
+    genes
+        Names, one per column.
+    exposed
+        Whether the sister died, shape (families,).
+    stratum
+        Stratum of each family, shape (families,).
+    permutations, seed
+        Of the null; the number falls with very many genes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table :data:`cineseq.results.GENES_BY_SISTER`.
+    """
+    size, dead = np.bincount(stratum, minlength=1), np.bincount(stratum, exposed, minlength=1)
+    informs = ((dead > 0) & (dead < size))[stratum] if len(stratum) else np.zeros(0, dtype=bool)
+    expression, exposed = expression[informs], exposed[informs]
+    stratum = np.unique(stratum[informs], return_inverse=True)[1]
+    table = pd.DataFrame({"gene": genes, "died": int(exposed.sum()), "survived": int((~exposed).sum())})
+    if min(exposed.sum(), (~exposed).sum()) < FEWEST_FAMILIES:
+        note = f"not estimable: {exposed.sum()} and {(~exposed).sum()} families in strata with both arms"
+        return _not_estimable(table, GENES_BY_SISTER.columns, f"{note}, {FEWEST_FAMILIES} each are needed")
+    order = np.argsort(stratum, kind="stable")
+    exposed, stratum = exposed[order], stratum[order]
+    centred = expression[order] - _stratum_means(expression[order], stratum)
+    size, dead = np.bincount(stratum), np.bincount(stratum, exposed)
+    pairs = (dead * (size - dead) / size).sum()
+    observed = exposed @ centred
+    as_extreme, count = np.zeros(centred.shape[1]), _affordable(permutations, centred.size)
+    rng = np.random.default_rng(seed)
+    for start in range(0, count, CHUNK):
+        keys = stratum + rng.random((min(CHUNK, count - start), len(stratum)))
+        null = exposed[np.argsort(keys, axis=1)].astype(float) @ centred
+        as_extreme += (np.abs(null) >= np.abs(observed) - 1e-9).sum(axis=0)
+    varies = np.abs(centred).max(axis=0) > 1e-9
+    p = np.where(varies, (as_extreme + 1) / (count + 1), np.nan)
+    table["difference"] = observed / pairs
+    table["p_value"], table["q_value"] = p, benjamini_hochberg(p)
+    return table.assign(note=np.where(varies, _coarse(count, p), "not estimable: the gene does not vary within strata"))
+
+
+def _stratum_means(values: np.ndarray, stratum: np.ndarray) -> np.ndarray:
+    return pd.DataFrame(values).groupby(stratum).transform("mean").to_numpy()
+
+
+def _affordable(permutations: int, values: int) -> int:
+    return int(min(permutations, max(FEWEST_PERMUTATIONS, VALUES_DRAWN // max(1, values))))
+
+
+def _coarse(permutations: int, p: np.ndarray) -> str:
+    """Warn where the least p-value possible is so large that one gene alone cannot pass the false discovery rate."""
+    tests = int(np.isfinite(p).sum())
+    together = int(np.ceil(tests / (permutations + 1) / LEVEL))
+    if together <= 1:
+        return ""
+    return f"{permutations} permutations for {tests} genes: {together} genes or more can pass together, fewer cannot"
+
+
+def _not_estimable(table: pd.DataFrame, columns: tuple, note: str) -> pd.DataFrame:
+    absent = {c.name: np.nan for c in columns if c.name not in table and c.name != "note"}
+    return table.assign(**absent, note=note)
+
+
+def gene_lines(heritable: pd.DataFrame, by_sister: pd.DataFrame) -> list[str]:
+    """Say how many genes sisters share, and how many go with the fate of the sister."""
+    lines = []
+    for table, found, what in (
+        (heritable, "icc", "are more alike in sisters than in cells of the same field and birth time"),
+        (by_sister, "difference", "differ between survivors whose sister died and whose sister lived"),
+    ):
+        if not len(table) or table["p_value"].isna().all():
+            reason = table["note"].iloc[0] if len(table) else "not estimable: no gene was measured in survivors"
+            lines.append(f"Whether genes {what}: {reason}.")
+            continue
+        called = table[table["q_value"] <= LEVEL].sort_values("p_value", kind="stable")
+        names = ", ".join(f"{row.gene} ({getattr(row, found):.2f})" for row in called.head(5).itertuples())
+        tested = int(table["p_value"].notna().sum())
+        coarse = next((f" ({note})" for note in table["note"] if note.startswith(tuple("123456789"))), "")
+        lines.append(f"{len(called)} of {tested} genes {what} (q at most .05){': ' + names if names else ''}{coarse}.")
+    return lines

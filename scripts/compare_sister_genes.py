@@ -1,0 +1,95 @@
+"""Genes against sisters: which are alike in both sisters, and which go with the fate of the sister.
+
+In: the cells table with its lineage, and the paired data. Out: heritable genes, by the correlation within pairs of
+sequenced sisters against partners changed within field and birth time; genes by what became of the sister, with the
+test that the states have; a report.
+"""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from cineseq import contracts, results
+from cineseq.clustering.counts import Expression, detected_genes, expression_of
+from cineseq.config.base import Section
+from cineseq.config.lineage import Lineage
+from cineseq.files import write_json
+from cineseq.kinship.families import Families, families_of, strata
+from cineseq.kinship.genes import gene_lines, genes_by_sister, heritable_genes
+from cineseq.kinship.state_by_sister import survivors_with
+from cineseq.kinship.status import sister_status
+from cineseq.paired import read_paired
+from cineseq.step import run
+from cineseq.tables import empty, read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+DETECTED = 0.1
+"""Genes seen in fewer of the survivors are not tested."""
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    lineage: Lineage = Lineage()
+    seed: int = 1
+
+
+def main(*, cells: Path, paired: Path, heritable: Path, by_sister: Path, report: Path, settings: Settings) -> None:
+    """Compare expression between sisters, and between survivors by the fate of the sister."""
+    families = families_of(read_table(cells, contracts.CELLS))
+    data = read_paired(paired)
+    expression = expression_of(data)
+    shared, differing = empty(results.HERITABLE_GENES), empty(results.GENES_BY_SISTER)
+    if expression is not None:
+        row = pd.Index(data.obs.index.astype(str)).get_indexer(families.cells["track_id"])
+        row[families.cells["died"] == 1] = -1
+        shared = _heritable(families, expression, row, settings)
+        differing = _by_sister(families, expression, row, settings)
+    lines = gene_lines(shared, differing)
+    for line in lines:
+        logger.info("%s", line)
+    write_table(shared, heritable, results.HERITABLE_GENES)
+    write_table(differing, by_sister, results.GENES_BY_SISTER)
+    numbers = {name: int((t["q_value"] <= 0.05).sum()) for name, t in (("heritable", shared), ("differing", differing))}
+    write_json({"lines": lines, "numbers": numbers}, report)
+
+
+def _heritable(families: Families, expression: Expression, row: np.ndarray, settings: Settings) -> pd.DataFrame:
+    """Compare pairs of sisters of which both were sequenced; ``row`` is each cell's row of the expression, or -1."""
+    pairs = families.sisters[(row[families.sisters] >= 0).all(axis=1)]
+    tested = detected_genes(expression.counts[row[pairs.ravel()]], DETECTED)
+    one, other = (expression.log[row[pairs[:, k]]][:, tested].toarray().astype(float) for k in (0, 1))
+    first = families.cells.iloc[pairs[:, 0]]
+    stratum = strata(first["field"].to_numpy(), first["birth"].to_numpy(), settings.lineage.birth_time_bins)
+    genes = expression.genes[tested]
+    permuted = {"permutations": settings.lineage.permutations, "seed": settings.seed}
+    return heritable_genes(one, other, genes, stratum, **permuted)
+
+
+def _by_sister(families: Families, expression: Expression, row: np.ndarray, settings: Settings) -> pd.DataFrame:
+    """Compare survivors by the fate of the sister; ``row`` as for :func:`_heritable`."""
+    status = sister_status(families, settings.lineage).assign(sequenced=row >= 0)
+    cells = survivors_with(families, status, "died", ("survived",))
+    cells["stratum"] = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), settings.lineage.birth_time_bins)
+    rows = row[cells.index]
+    tested = detected_genes(expression.counts[rows], DETECTED)
+    code = pd.factorize(cells["block"])[0]
+    share = 1 / np.bincount(code, minlength=1)[code] if len(code) else np.empty(0)
+    average = sparse.csr_matrix((share, (code, np.arange(len(code)))), (len(np.unique(code)), len(code)))
+    family = cells.groupby(code)[["exposed", "stratum"]].first()
+    return genes_by_sister(
+        (average @ expression.log[rows][:, tested]).toarray(),
+        expression.genes[tested],
+        family["exposed"].to_numpy(bool),
+        family["stratum"].to_numpy(int),
+        permutations=settings.lineage.permutations,
+        seed=settings.seed,
+    )
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))
