@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cineseq import contracts, results
+from cineseq import contracts, family_results
 from cineseq.clustering.counts import Expression, detected_genes, expression_of
 from cineseq.config.base import Section
 from cineseq.config.lineage import Lineage
@@ -43,7 +43,7 @@ def main(*, cells: Path, paired: Path, heritable: Path, by_sister: Path, report:
     families = families_of(read_table(cells, contracts.CELLS))
     data = read_paired(paired)
     expression = expression_of(data)
-    shared, differing = empty(results.HERITABLE_GENES), empty(results.GENES_BY_SISTER)
+    shared, differing = empty(family_results.HERITABLE_GENES), empty(family_results.GENES_BY_SISTER)
     if expression is not None:
         row = pd.Index(data.obs.index.astype(str)).get_indexer(families.cells["track_id"])
         row[families.cells["died"] == 1] = -1
@@ -52,8 +52,8 @@ def main(*, cells: Path, paired: Path, heritable: Path, by_sister: Path, report:
     lines = gene_lines(shared, differing)
     for line in lines:
         logger.info("%s", line)
-    write_table(shared, heritable, results.HERITABLE_GENES)
-    write_table(differing, by_sister, results.GENES_BY_SISTER)
+    write_table(shared, heritable, family_results.HERITABLE_GENES)
+    write_table(differing, by_sister, family_results.GENES_BY_SISTER)
     numbers = {name: int((t["q_value"] <= 0.05).sum()) for name, t in (("heritable", shared), ("differing", differing))}
     write_json({"lines": lines, "numbers": numbers}, report)
 

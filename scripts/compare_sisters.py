@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cineseq import contracts, results
+from cineseq import contracts, family_results, results
 from cineseq.config.base import Section
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
@@ -88,7 +88,7 @@ def main(
     write_table(state_table(compared), states, results.STATE_BY_SISTER)
     write_table(power_table(compared), power, results.LINEAGE_POWER)
     write_table(warned, warnings, results.LINEAGE_WARNINGS)
-    write_table(bounds, sensitivity, results.LINEAGE_SENSITIVITY)
+    write_table(bounds, sensitivity, family_results.LINEAGE_SENSITIVITY)
     write_json({"lines": lines, "numbers": family_numbers(families, status)}, report)
 
 

@@ -8,7 +8,7 @@ two figures; a report.
 import logging
 from pathlib import Path
 
-from cineseq import contracts, results
+from cineseq import contracts, family_results
 from cineseq.config.base import Section
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
@@ -50,9 +50,9 @@ def main(
         logger.info("%s", line)
     draw_incidence(curves, incidence_figure)
     draw_fate_pairs(together, fate_pairs_figure)
-    write_table(curves, incidence, results.FATE_INCIDENCE)
-    write_table(faded, fading, results.KINSHIP_FADING)
-    write_table(together, fate_pairs, results.FATE_PAIRS)
+    write_table(curves, incidence, family_results.FATE_INCIDENCE)
+    write_table(faded, fading, family_results.KINSHIP_FADING)
+    write_table(together, fate_pairs, family_results.FATE_PAIRS)
     born = int((families.cells["start_kind"] == "division").sum())
     write_json({"lines": lines, "numbers": {"cells_born_in_sight": born}}, report)
 

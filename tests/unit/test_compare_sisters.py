@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tests.unit.kinship_examples import LAST, analyse, as_cells, cell, experiment, family
 
-from cineseq import contracts, results
+from cineseq import contracts, family_results, results
 from cineseq.config.lineage import Lineage
 from cineseq.kinship.families import families_of
 from cineseq.kinship.figures import draw_forest, draw_trees
@@ -62,7 +62,7 @@ OUTPUTS = {
     "states": results.STATE_BY_SISTER,
     "power": results.LINEAGE_POWER,
     "warnings": results.LINEAGE_WARNINGS,
-    "sensitivity": results.LINEAGE_SENSITIVITY,
+    "sensitivity": family_results.LINEAGE_SENSITIVITY,
 }
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tests.unit.kinship_examples import as_cells, cell, family
 
-from cineseq import contracts, results
+from cineseq import contracts, family_results
 from cineseq.kinship.fading import fading_table, fate_pairs_table, related_over
 from cineseq.kinship.families import families_of
 from cineseq.kinship.incidence import incidence_table
@@ -22,7 +22,7 @@ def born(name, lived, end_kind):
 
 def curve(cells, event):
     table = incidence_table(families_of(as_cells(cells)), seed=1)
-    results.FATE_INCIDENCE.check(table)
+    family_results.FATE_INCIDENCE.check(table)
     return table[table["event"] == event].set_index("time")
 
 
@@ -47,7 +47,7 @@ def test_cumulative_incidence_of_a_literal_table():
     deaths = curve(rows, "death")["incidence"]
     at = [deaths[deaths.index <= time].iloc[-1] for time in (2.01, 5.01, 10)]
     assert at == pytest.approx([first, first + second, first + second + left_at_nine / 2])
-    assert sum(curve(rows, e)["incidence"].iloc[-1] for e in results.FATE_EVENTS) == pytest.approx(1)
+    assert sum(curve(rows, e)["incidence"].iloc[-1] for e in family_results.FATE_EVENTS) == pytest.approx(1)
 
 
 def test_losses_compete_and_do_not_inflate_deaths():
@@ -108,7 +108,7 @@ def test_likeness_that_halves_with_each_generation_is_seen_to_fade():
                 inherited[path] = inherited[path[:-1]] * 0.7 + rng.normal() * np.sqrt(1 - 0.49)
         rows += tree(f"f{k}_", 3, lambda path, of=inherited: int(60 + 12 * of[path]))
     table = fading_table(families_of(as_cells(rows)), 5)
-    results.KINSHIP_FADING.check(table)
+    family_results.KINSHIP_FADING.check(table)
     deaths = table[table["quantity"] == "death_time"].set_index("generations")
     for generations, expected in ((1, 0.49), (2, 0.24), (3, 0.118)):
         assert deaths.loc[generations, "low"] < expected < deaths.loc[generations, "high"]
@@ -132,7 +132,11 @@ def test_ends_of_sisters_are_counted_once_each():
 def run_step(folder, cells):
     folder.mkdir()
     write_table(cells, folder / "cells.parquet", contracts.CELLS)
-    tables = {"incidence": results.FATE_INCIDENCE, "fading": results.KINSHIP_FADING, "fate_pairs": results.FATE_PAIRS}
+    tables = {
+        "incidence": family_results.FATE_INCIDENCE,
+        "fading": family_results.KINSHIP_FADING,
+        "fate_pairs": family_results.FATE_PAIRS,
+    }
     files = {name: folder / f"{name}.tsv" for name in tables}
     figures = {name: folder / f"{name}.svg" for name in ("incidence_figure", "fate_pairs_figure")}
     main(cells=folder / "cells.parquet", **files, **figures, report=folder / "report.json", settings=Settings())

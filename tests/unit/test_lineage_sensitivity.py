@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tests.unit.kinship_examples import as_cells, experiment, family
 
-from cineseq import results
+from cineseq import family_results
 from cineseq.config.lineage import Lineage
 from cineseq.kinship.families import families_of
 from cineseq.kinship.sensitivity import sensitivity_lines, sensitivity_table
@@ -34,7 +34,7 @@ def bounds(cells, pairs=None, **settings):
     status = sister_status(families, settings)
     status["sequenced"] = survivors(families, states, None)
     table = sensitivity_table(families, status, states, pairs, settings)
-    results.LINEAGE_SENSITIVITY.check(table)
+    family_results.LINEAGE_SENSITIVITY.check(table)
     return table
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import sparse
 from tests.unit.kinship_examples import experiment
 
-from cineseq import contracts, results
+from cineseq import contracts, family_results
 from cineseq.config.lineage import Lineage
 from cineseq.kinship.genes import genes_by_sister, heritable_genes
 from cineseq.paired import PairedData, write_paired
@@ -23,7 +23,7 @@ def test_genes_that_sisters_share_beyond_their_stratum_are_heritable():
     inherited = rng.normal(size=(120, 5))
     one[:, :5], other[:, :5] = one[:, :5] + inherited, other[:, :5] + inherited
     one[:, 59] = other[:, 59] = 3.0
-    found = results.HERITABLE_GENES.check(heritable_genes(one, other, GENES, stratum, permutations=999, seed=1))
+    found = family_results.HERITABLE_GENES.check(heritable_genes(one, other, GENES, stratum, permutations=999, seed=1))
     assert list(found["gene"][found["q_value"] <= 0.05]) == list(GENES[:5])
     assert abs(found["icc"][:5].mean() - 0.5) < 0.15
     assert abs((found["icc"] - found["icc_null"])[5:59].mean()) < 0.05
@@ -38,7 +38,7 @@ def test_a_field_that_drives_genes_and_death_is_not_the_sister():
     exposed = rng.random(200) < 1 / (1 + np.exp(-stress))
     expression = stress[:, None] + rng.normal(size=(200, 60))
     expression[:, :3] += 1.5 * exposed[:, None]
-    found = results.GENES_BY_SISTER.check(
+    found = family_results.GENES_BY_SISTER.check(
         genes_by_sister(expression, GENES, exposed, stratum, permutations=1999, seed=1)
     )
     assert list(found["gene"][found["q_value"] <= 0.05]) == list(GENES[:3])
@@ -78,6 +78,6 @@ def test_the_step_finds_a_gene_that_goes_with_the_sister(tmp_path):
     files = {"heritable": tmp_path / "heritable.tsv", "by_sister": tmp_path / "by_sister.tsv"}
     settings = Settings(lineage=Lineage(permutations=4999))
     main(**tables, **files, report=tmp_path / "report.json", settings=settings)
-    by_sister = read_table(files["by_sister"], results.GENES_BY_SISTER)
+    by_sister = read_table(files["by_sister"], family_results.GENES_BY_SISTER)
     assert list(by_sister["gene"][by_sister["q_value"] <= 0.05]) == ["g7"]
-    assert len(read_table(files["heritable"], results.HERITABLE_GENES)) == 60
+    assert len(read_table(files["heritable"], family_results.HERITABLE_GENES)) == 60

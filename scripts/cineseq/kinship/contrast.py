@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 from scipy.special import gammaln
+from sklearn.preprocessing import SplineTransformer
 
 from cineseq.statistics.permutation import p_value
 
 GEE_AT_MOST = 4_000_000
 """Survivors times covariates; beyond this the second opinion takes minutes and is left out."""
 LARGEST_LOG_ODDS = 15.0
+SAME = 1e-6
+"""Directions of a spline with less than this part of the largest spread are combinations of the others."""
 
 
 @dataclass(frozen=True)
@@ -200,11 +203,22 @@ def _which_is_empty(units: Units) -> str:
     return " and ".join(texts) + ", and no stratum holds the comparison both ways"
 
 
+def _spline(time: np.ndarray) -> np.ndarray:
+    """Return a basis of a cubic spline of time, of lower degree where there are few times, shape (cells, columns)."""
+    times = len(np.unique(time))
+    if times < 2:
+        return np.empty((len(time), 0))
+    spline = SplineTransformer(n_knots=min(3, times), degree=min(3, times - 1), include_bias=False)
+    basis = spline.fit_transform(time[:, None])
+    basis, size, _ = np.linalg.svd(basis - basis.mean(axis=0), full_matrices=False)
+    return basis[:, size > size[0] * SAME] * np.sqrt(len(time))
+
+
 def gee_p(cells: pd.DataFrame) -> tuple[float, str]:
     """Return the p-value of exposure from a logistic GEE, and why it is missing.
 
-    Clusters are founder families with exchangeable correlation; fields are fixed effects; birth time enters with its
-    square.
+    Clusters are founder families with exchangeable correlation; fields are fixed effects; birth time enters as a
+    spline.
 
     Parameters
     ----------
@@ -224,10 +238,7 @@ def gee_p(cells: pd.DataFrame) -> tuple[float, str]:
     if len(used) * (used["field"].nunique() + 4) > GEE_AT_MOST:
         return np.nan, "GEE not computed: too many survivors and fields"
     fields = pd.get_dummies(used["field"], drop_first=True).to_numpy(float)
-    time = used["birth"].to_numpy(float)
-    time = (time - time.mean()) / (time.std() or 1.0)
-    times = np.column_stack([time, time**2]) if np.ptp(time) > 0 else np.empty((len(used), 0))
-    times = times if len(np.unique(time)) > 2 else times[:, :1]
+    times = _spline(used["birth"].to_numpy(float))
     design = np.column_stack([np.ones(len(used)), used["exposed"].to_numpy(float), times, fields])
     if design.shape[1] > len(used) / 3 or np.linalg.matrix_rank(design) < design.shape[1]:
         return np.nan, "GEE not estimable: too many fields for the survivors"

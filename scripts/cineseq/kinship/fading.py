@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from cineseq.family_results import FATE_LOOKS
 from cineseq.kinship.correlation import pair_correlation
 from cineseq.kinship.families import Families
 from cineseq.kinship.relatives import relatives_of
-from cineseq.results import FATE_LOOKS
 
 MOST_GENERATIONS = 4
 """Third cousins; further apart, movies hold few pairs, and their number grows fourfold with each generation."""
@@ -55,8 +55,8 @@ def fading_table(families: Families, birth_time_bins: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.results.KINSHIP_FADING`; 0 generations stand for unrelated neighbours of like birth
-        time.
+        The table :data:`cineseq.family_results.KINSHIP_FADING`; 0 generations stand for unrelated neighbours of
+        like birth time.
     """
     cells = families.cells
     died, condition, founder = (cells[c].to_numpy() for c in ("died", "condition", "founder"))
@@ -100,7 +100,7 @@ def fate_pairs_table(families: Families) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.results.FATE_PAIRS`; each unordered pair of ends once.
+        The table :data:`cineseq.family_results.FATE_PAIRS`; each unordered pair of ends once.
     """
     cells, sisters = families.cells, families.sisters
     look = ends_of(cells)[sisters]
@@ -118,5 +118,5 @@ def fate_pairs_table(families: Families) -> pd.DataFrame:
 
 
 def ends_of(cells: pd.DataFrame) -> np.ndarray:
-    """Return the position in :data:`cineseq.results.FATE_LOOKS` of every cell's end, shape (cells,)."""
+    """Return the position in :data:`cineseq.family_results.FATE_LOOKS` of every cell's end, shape (cells,)."""
     return np.select([cells["died"] == 0, cells["died"] == 1, cells["alive_at_end"] == 1], [0, 1, 2], 3)

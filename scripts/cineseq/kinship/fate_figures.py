@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cineseq.clustering.plotting import GREY, OKABE_ITO, figure, write_words
-from cineseq.results import FATE_LOOKS
+from cineseq.family_results import FATE_LOOKS
 
 COLUMNS = 4
 MOST_PANELS = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cineseq.results import GENES_BY_SISTER, HERITABLE_GENES
+from cineseq.family_results import GENES_BY_SISTER, HERITABLE_GENES
 from cineseq.statistics.fdr import benjamini_hochberg
 
 FEWEST_PAIRS = 10
@@ -39,7 +39,7 @@ def heritable_genes(
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.results.HERITABLE_GENES`.
+        The table :data:`cineseq.family_results.HERITABLE_GENES`.
 
     References
     ----------
@@ -103,7 +103,7 @@ def genes_by_sister(
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.results.GENES_BY_SISTER`.
+        The table :data:`cineseq.family_results.GENES_BY_SISTER`.
     """
     size, dead = np.bincount(stratum, minlength=1), np.bincount(stratum, exposed, minlength=1)
     informs = ((dead > 0) & (dead < size))[stratum] if len(stratum) else np.zeros(0, dtype=bool)

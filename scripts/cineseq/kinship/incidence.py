@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from statsmodels.duration.survfunc import CumIncidenceRight
 
+from cineseq.family_results import FATE_EVENTS, FATE_INCIDENCE
 from cineseq.kinship.families import Families
-from cineseq.results import FATE_EVENTS, FATE_INCIDENCE
 from cineseq.tables import empty
 
 EVENTS = ("division", "death", "loss")
@@ -27,7 +27,8 @@ def incidence_table(families: Families, seed: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.results.FATE_INCIDENCE`; ``none`` is the share to which nothing has happened yet.
+        The table :data:`cineseq.family_results.FATE_INCIDENCE`; ``none`` is the share to which nothing has
+        happened yet.
 
     References
     ----------

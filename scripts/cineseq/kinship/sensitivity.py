@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
+from cineseq.family_results import LINEAGE_SENSITIVITY
 from cineseq.kinship.contrast import stratified_tables
 from cineseq.kinship.families import Families, strata
 from cineseq.kinship.state_by_sister import families_with_state, survivors_with
-from cineseq.results import LINEAGE_SENSITIVITY
 from cineseq.tables import empty
 
 ERRORS = ("death_calls", "pairing", "unknown_fates")
@@ -40,7 +40,7 @@ def sensitivity_table(
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.results.LINEAGE_SENSITIVITY`.
+        The table :data:`cineseq.family_results.LINEAGE_SENSITIVITY`.
 
     References
     ----------

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from cineseq import contracts, results
+from cineseq import contracts, family_results, results
 from cineseq.files import write_text
 from cineseq.tables import Column, Table
 
 
 def every_table() -> list[Table]:
     """Return the contracts of all tables of a run."""
-    return [*contracts.all_tables(), *results.all_tables()]
+    return [*contracts.all_tables(), *results.all_tables(), *family_results.all_tables()]
 
 
 def dictionary(tables: Iterable[Table]) -> pd.DataFrame:

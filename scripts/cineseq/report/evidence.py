@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from cineseq import contracts, results
+from cineseq import contracts, family_results, results
 from cineseq.config.prediction import Prediction
 from cineseq.tables import Table, read_table
 
@@ -62,10 +62,10 @@ TABLES: dict[str, Table] = {
     "states": results.STATE_BY_SISTER,
     "power": results.LINEAGE_POWER,
     "warnings": results.LINEAGE_WARNINGS,
-    "sensitivity": results.LINEAGE_SENSITIVITY,
-    "heritable": results.HERITABLE_GENES,
-    "genes_by_sister": results.GENES_BY_SISTER,
-    "fading": results.KINSHIP_FADING,
+    "sensitivity": family_results.LINEAGE_SENSITIVITY,
+    "heritable": family_results.HERITABLE_GENES,
+    "genes_by_sister": family_results.GENES_BY_SISTER,
+    "fading": family_results.KINSHIP_FADING,
     "crossmodal_genes": results.GENE_VARIANCE,
     "crossmodal_features": results.FEATURE_VARIANCE,
     "crossmodal_summary": results.VARIANCE_SUMMARY,

@@ -1,0 +1,98 @@
+"""The contracts of tables on families: fates over time and tree, genes of sisters, and bounds of errors."""
+
+from cineseq.result_columns import GENE, NOTE, P, Q, count, number
+from cineseq.tables import Column, Table
+
+FATE_EVENTS = ("division", "death", "loss", "none")
+FATE_LOOKS = ("divided", "died", "alive at the end", "unknown")
+
+LINEAGE_SENSITIVITY = Table(
+    "lineage_sensitivity",
+    "How far errors could move the odds ratio of a state, sister died against survived",
+    ("state", "error"),
+    (
+        Column("state", "text", "State"),
+        Column("error", "text", "What may be wrong", values=("death_calls", "pairing", "unknown_fates")),
+        count("families", "Families that it may concern"),
+        number("odds_ratio", "The odds ratio as measured"),
+        number("least", "The least that it could be"),
+        number("most", "The most that it could be"),
+        NOTE,
+    ),
+)
+HERITABLE_GENES = Table(
+    "heritable_genes",
+    "Genes by how alike their expression is in sisters",
+    ("gene",),
+    (
+        GENE,
+        count("pairs", "Pairs of sequenced sisters"),
+        number("icc", "Correlation within pairs about the mean of field and birth-time strata"),
+        number("icc_null", "Its mean when sisters change partners within strata"),
+        P,
+        Q,
+        NOTE,
+    ),
+)
+GENES_BY_SISTER = Table(
+    "genes_by_sister",
+    "Genes by what became of the sister",
+    ("gene",),
+    (
+        GENE,
+        count("died", "Informative families whose sister died"),
+        count("survived", "Informative families whose sister survived"),
+        number("difference", "Mean log expression where the sister died less where she survived, in strata"),
+        P,
+        Q,
+        NOTE,
+    ),
+)
+FATE_INCIDENCE = Table(
+    "fate_incidence",
+    "How many cells born in sight had divided, died or been lost by each age, as competing risks",
+    ("condition", "event", "time"),
+    (
+        Column("condition", "text", "Condition"),
+        Column("event", "text", "What happened; none: nothing yet", values=FATE_EVENTS),
+        number("time", "Time since birth, in the unit beside it"),
+        Column("unit", "text", "h or frames"),
+        count("at_risk", "Cells still followed at this age"),
+        number("incidence", "Aalen-Johansen cumulative incidence; for none, the share left"),
+        number("low", "Lower end of its 95 % interval, families resampled"),
+        number("high", "Upper end of it"),
+        NOTE,
+    ),
+)
+KINSHIP_FADING = Table(
+    "kinship_fading",
+    "How the likeness of relatives fades with distance in the tree",
+    ("condition", "generations", "quantity"),
+    (
+        Column("condition", "text", "Condition"),
+        count("generations", "Generations to the common ancestor: 1 sisters, 2 cousins; 0 unrelated neighbours"),
+        Column("quantity", "text", "fate (death against division), division_time or death_time"),
+        count("pairs", "Pairs with both values"),
+        number("r", "Correlation of the two members of pairs"),
+        number("low", "Lower end of its 95 % interval"),
+        number("high", "Upper end of it"),
+        NOTE,
+    ),
+)
+FATE_PAIRS = Table(
+    "fate_pairs",
+    "Which ends the two sisters of a pair had",
+    ("condition", "fate", "sister_fate"),
+    (
+        Column("condition", "text", "Condition"),
+        Column("fate", "text", "End of one sister", values=FATE_LOOKS),
+        Column("sister_fate", "text", "End of the other", values=FATE_LOOKS),
+        count("pairs", "Pairs of sisters"),
+        number("expected", "Pairs expected if sisters were independent within the condition"),
+    ),
+)
+
+
+def all_tables() -> tuple[Table, ...]:
+    """Return every declared table, in order of declaration."""
+    return tuple(v for v in globals().values() if isinstance(v, Table))

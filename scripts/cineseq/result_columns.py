@@ -1,0 +1,19 @@
+"""Columns that many result tables share."""
+
+from cineseq.tables import Column
+
+NOTE = Column("note", "text", "Why a value is missing or how to read it", missing=True)
+P = Column("p_value", "number", "Permutation p-value, (b + 1) / (m + 1)", missing=True, low=0, high=1)
+Q = Column("q_value", "number", "Benjamini-Hochberg false discovery rate", missing=True, low=0, high=1)
+FUNCTION = Column("function", "text", "Function score")
+GENE = Column("gene", "text", "Gene")
+
+
+def number(name: str, meaning: str, unit: str = "") -> Column:
+    """Return an optional number."""
+    return Column(name, "number", meaning, unit, missing=True)
+
+
+def count(name: str, meaning: str) -> Column:
+    """Return an optional count."""
+    return Column(name, "integer", meaning, missing=True, low=0)
