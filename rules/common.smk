@@ -2,6 +2,7 @@
 
 from cineseq.code import fingerprint as code
 from cineseq.errors import UserError
+from cineseq.sheet import present
 from cineseq.machine import note_machine
 from cineseq.study import open_study
 from cineseq.targets import all_files, files_if_possible, files_of_target, step_reports
@@ -24,7 +25,10 @@ def given(column):
 
     def files(wildcards):
         try:
-            return STUDY.files(wildcards.sample, wildcards.fov, column)
+            names = STUDY.files(wildcards.sample, wildcards.fov, column)
+            return present(
+                names, f"sample {wildcards.sample}, field {wildcards.fov}, {column}"
+            )
         except UserError as error:
             raise WorkflowError(str(error)) from None
 
@@ -36,10 +40,13 @@ def given_to_samples(column):
 
     def files(wildcards):
         try:
-            return (
-                STUDY.shared_files(column)
-                if column in SHARED
-                else STUDY.sample_files(column)
+            return present(
+                (
+                    STUDY.shared_files(column)
+                    if column in SHARED
+                    else STUDY.sample_files(column)
+                ),
+                column,
             )
         except UserError as error:
             raise WorkflowError(str(error)) from None

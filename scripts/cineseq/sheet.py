@@ -211,6 +211,9 @@ def _start(path: Path, entry: Entry) -> str:
     return given[0]
 
 
+MADE_BY_RULES = "results/"
+
+
 def files_of(text: str, what: str) -> list[str]:
     """Return the files that a cell of the sheet names: paths or patterns, separated by semicolons.
 
@@ -233,6 +236,21 @@ def files_of(text: str, what: str) -> list[str]:
         else:
             found.append(part)
     return found
+
+
+def present(files: list[str], what: str) -> list[str]:
+    """Return the files; those under results/ may still be made by a rule, the others must be there.
+
+    Raises
+    ------
+    UserError
+        When one is not there.
+    """
+    for name in files:
+        if not name.startswith(MADE_BY_RULES) and not Path(name).exists():
+            msg = f"{what}: there is no file '{name}'; check the path in the sample sheet."
+            raise UserError(msg)
+    return files
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

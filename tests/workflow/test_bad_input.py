@@ -39,6 +39,12 @@ def test_pattern_without_files(small: Project) -> None:
     assert "no file matches 'none/*.tif'" in complaint(small, "-n", "tracking")
 
 
+def test_file_is_absent(small: Project) -> None:
+    (small.folder / "a.ome.tif").unlink()
+    said = complaint(small, "-n", "tracking")
+    assert "sample s, field a, images: there is no file 'a.ome.tif'; check the path in the sample sheet." in said
+
+
 def test_data_folder_is_absent(small: Project) -> None:
     write_sheet(small.folder, [{"sample": "s", "fov": "a", "masks": "{data}/a.tif"}])
     small.configure(data="nowhere")
