@@ -19,7 +19,7 @@ from cineseq.segmentation.phase_images import draw_phase_scenes
 from cineseq.segmentation.scoring import score_by_size
 from cineseq.segmentation.steps import use_threads
 from cineseq.segmentation.training import Schedule, save, train
-from cineseq.segmentation.training_images import CROWDED, draw_scenes
+from cineseq.segmentation.training_images import draw_scenes
 from cineseq.step import run
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ UNSEEN = 1_000_000
 
 
 class Stage(Section):
-    """One stage of training."""
+    """The training of one model."""
 
     scenes: int = Field(ge=8, description="Simulated training images.")
     epochs: int = Field(ge=2, description="Epochs of training.")
@@ -40,16 +40,14 @@ class Stage(Section):
 
     @property
     def schedule(self) -> Schedule:
-        """The stage as the trainer takes it."""
+        """The same as the trainer takes it."""
         return Schedule(self.epochs, self.tiles, self.learning_rate)
 
 
 class Settings(Section):
     """What this step is told."""
 
-    wide: Stage = Stage(scenes=400, epochs=320, tiles=24, learning_rate=3e-3)
-    crowded: Stage = Stage(scenes=180, epochs=100, tiles=16, learning_rate=2e-3)
-    kept: int = Field(60, ge=0, description="Scenes of the first stage that stay in the second.")
+    nuclei: Stage = Stage(scenes=400, epochs=320, tiles=24, learning_rate=3e-3)
     phase: Stage = Stage(scenes=160, epochs=100, tiles=8, learning_rate=3e-3)
     test_scenes: int = Field(60, ge=1, description="Simulated images that the scores are from.")
     seed: int = Field(1, ge=0, description="Seed of the images and of the initial weights.")
@@ -67,16 +65,15 @@ def main(
     """Train the compact segmenters on simulated cells and write their weights and cards."""
     use_threads(threads)
     seed = settings.seed
-    wide = draw_scenes(seed, settings.wide.scenes)
-    logger.info("Drew %d scenes with %d cells.", len(wide), sum(int(s.labels.max()) for s in wide))
-    first = train(wide, settings.wide.schedule, seed)
-    crowded = draw_scenes(seed + 1, settings.crowded.scenes, domain=CROWDED)
-    _ship(train(crowded + wide[: settings.kept], settings.crowded.schedule, seed, first), model)
+    nuclei = draw_scenes(seed, settings.nuclei.scenes)
+    logger.info("Drew %d scenes with %d cells.", len(nuclei), sum(int(s.labels.max()) for s in nuclei))
+    weights = train(nuclei, settings.nuclei.schedule, seed)
+    _ship(weights, model)
     unseen = draw_scenes(seed + UNSEEN, settings.test_scenes)
     write_text(write_card(NUCLEI, model, settings, score_by_size(model, unseen)), card)
 
     phase = draw_phase_scenes(seed + 2, settings.phase.scenes)
-    _ship(train(phase, settings.phase.schedule, seed, first), phase_model)
+    _ship(train(phase, settings.phase.schedule, seed, weights), phase_model)
     unseen = draw_phase_scenes(seed + UNSEEN, settings.test_scenes)
     write_text(write_card(PHASE, phase_model, settings, score_by_size(phase_model, unseen)), phase_card)
 

@@ -67,7 +67,7 @@ CROWDED = Domain(
     veil=0.9,
     stacked=0.4,
 )
-"""Smooth ellipses that touch and overlap: what a network needs to learn to tell one nucleus from two."""
+"""Smooth ellipses that touch and overlap: the scenes that are hardest to part, for scoring."""
 
 
 @dataclass(frozen=True)
