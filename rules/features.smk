@@ -92,7 +92,9 @@ rule summarise_tracks:
     input:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
-        morphology="<results>/fov/{sample}/{fov}/morphology.parquet",
+        morphology=if_there(
+            STUDY.has_masks, "<results>/fov/{sample}/{fov}/morphology.parquet"
+        ),
         embeddings=if_there(
             STUDY.embeds, "<results>/fov/{sample}/{fov}/embeddings.parquet"
         ),

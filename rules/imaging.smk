@@ -1,8 +1,8 @@
 """From movies to cells and their lineage, field of view by field of view.
 
-INPUTS: movie.ome.tif or masks.ome.tif, compartments where given.
+INPUTS: movie.ome.tif, masks.ome.tif or given tracks, compartments where given.
 OUTPUTS: masks.ome.tif, detections.parquet, tracks.parquet, events.parquet, what a person should look at (curation.html)
-and the Cell Tracking Challenge export in ctc/.
+and for other tools ctc/ and tracks.geff/.
 """
 
 
@@ -19,7 +19,7 @@ rule segment:
     benchmark:
         "<benchmarks>/segment/{sample}@{fov}.tsv"
     wildcard_constraints:
-        sample=STUDY.only_if("masks", given=False),
+        sample=STUDY.only_if(masks=False),
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -51,7 +51,7 @@ rule track:
     benchmark:
         "<benchmarks>/track/{sample}@{fov}.tsv"
     wildcard_constraints:
-        sample=STUDY.only_if("tracks", given=False),
+        sample=STUDY.only_if(tracks=False),
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -81,7 +81,7 @@ rule import_tracks:
     benchmark:
         "<benchmarks>/import_tracks/{sample}@{fov}.tsv"
     wildcard_constraints:
-        sample=STUDY.only_if("tracks", given=True),
+        sample=STUDY.only_if(tracks=True, masks=True),
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -93,6 +93,33 @@ rule import_tracks:
         _code=code("import_tracks.py"),
     script:
         "../scripts/import_tracks.py"
+
+
+rule import_places:
+    """Read the tracks of one field of view that come without masks, and check their lineage."""
+    input:
+        given=given("tracks"),
+    output:
+        detections="<results>/fov/{sample}/{fov}/detections.parquet",
+        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+        report="<results>/reports/import_places/{sample}@{fov}.json",
+    log:
+        "<logs>/import_places/{sample}@{fov}.log",
+    benchmark:
+        "<benchmarks>/import_places/{sample}@{fov}.tsv"
+    wildcard_constraints:
+        sample=STUDY.only_if(tracks=True, masks=False),
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        settings=field_settings("inputs", "track"),
+        _code=code("import_places.py"),
+    script:
+        "../scripts/import_places.py"
 
 
 rule export_ctc:
@@ -117,6 +144,29 @@ rule export_ctc:
         _code=code("export_ctc.py"),
     script:
         "../scripts/export_ctc.py"
+
+
+rule export_geff:
+    """Write the tracks of one field of view in the Graph Exchange File Format."""
+    input:
+        detections="<results>/fov/{sample}/{fov}/detections.parquet",
+        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+    output:
+        geff=directory("<results>/fov/{sample}/{fov}/tracks.geff"),
+    log:
+        "<logs>/export_geff/{sample}@{fov}.log",
+    benchmark:
+        "<benchmarks>/export_geff/{sample}@{fov}.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=60,
+    params:
+        _code=code("export_geff.py"),
+    script:
+        "../scripts/export_geff.py"
 
 
 rule draw_field:
@@ -177,7 +227,7 @@ rule list_uncertain:
 rule collect_uncertain:
     """Bring the least certain events of all fields of view into one list."""
     input:
-        tables=of_fields("curation.tsv", STUDY.start == "images"),
+        tables=of_fields("curation.tsv", STUDY.has_masks),
     output:
         table="<results>/study/curation.tsv",
     log:

@@ -42,7 +42,7 @@ rule import_masks:
     benchmark:
         "<benchmarks>/import_masks/{sample}@{fov}.tsv"
     wildcard_constraints:
-        sample=STUDY.only_if("masks", given=True),
+        sample=STUDY.only_if(masks=True),
     conda:
         "../envs/cineseq.yaml"
     threads: 1

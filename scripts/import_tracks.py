@@ -1,9 +1,9 @@
 """Take tracks that another tool or a person made, check their lineage, and write them as tables.
 
-Goes in: the given tracks (a Cell Tracking Challenge folder or a plain table), the label stack that they belong to, and
-a person's edits of them. Comes out: the same tables and report as from ``track``. How tracks begin and end is judged as
-there; the given links and divisions are kept, repaired only as the report counts, and refused when no cell could have
-them.
+Goes in: the given tracks, in any of the formats of ``cineseq.tracking.formats``, the label stack that they belong to,
+and a person's edits of them. Comes out: the same tables and report as from ``track``. How tracks begin and end is judged
+as there, except where the file states a death; the given links and divisions are kept, repaired only as the report
+counts, and refused when no cell could have them.
 """
 
 import logging
@@ -49,13 +49,13 @@ def main(
     settings: Settings,
 ) -> None:
     """Import the tracks of one field of view."""
-    found = read_given(given, dict(settings.track.given_columns))
+    found = read_given(given, settings.track)
     with open_labels(labels) as stack:
         info, objects = stack.info, measure(stack)
     if objects.table.empty:
         msg = f"{given}: tracks are given, but the masks have no objects; give the masks that they were made on."
         raise UserError(msg)
-    adopted = adopt(objects.table, found, settings.field.frame_step, given)
+    adopted = adopt(objects.table, found, settings.field.frame_step, settings.track, given)
     try:
         open_everywhere = np.full(len(objects.table), OPEN)
         made = curate(

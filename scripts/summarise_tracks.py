@@ -1,6 +1,6 @@
 """Bring together what was measured in one field of view: one table of objects and one of cells.
 
-In: detections, tracks, morphology, and where made embeddings and function scores. Out: ``objects`` (one row per
+In: detections, tracks, and where made morphology, embeddings and function scores. Out: ``objects`` (one row per
 object, with its track and morphology) and ``cells`` (one row per track, measured in its feature frames).
 """
 
@@ -29,7 +29,7 @@ def main(
     *,
     detections: Path,
     tracks: Path,
-    morphology: Path,
+    morphology: Path | None = None,
     embeddings: Path | None = None,
     scores: Path | None = None,
     objects: Path,
@@ -38,7 +38,7 @@ def main(
 ) -> None:
     """Write the objects and the cells of one field of view."""
     found, followed = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
-    joined = join_objects(found, read_table(morphology, MORPHOLOGY))
+    joined = found if morphology is None else join_objects(found, read_table(morphology, MORPHOLOGY))
     frames = feature_frames(found, followed, settings.features)
     made = cells_of_field(
         followed,

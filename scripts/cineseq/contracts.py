@@ -11,7 +11,7 @@ PAIR_STATUSES = ("singlet", "multi_cell", "multi_barcode", "ambiguous", "no_barc
 _SAMPLE = Column("sample", "text", "Sample: one lane, well or flow cell")
 _FOV = Column("fov", "text", "Field of view within the sample")
 _FRAME = Column("frame", "integer", "Frame number, from 0", low=0)
-_LABEL = Column("label", "integer", "Label of the object in the mask of its frame", low=1)
+_LABEL = Column("label", "integer", "Label of the object in the mask of its frame; its rank there without masks", low=1)
 _TRACK = Column("track_id", "text", "Track, unique in the study: sample/fov/number")
 _Y = Column("y_px", "number", "Centroid row", "px")
 _X = Column("x_px", "number", "Centroid column", "px")
@@ -37,8 +37,13 @@ DETECTIONS = Table(
         _TRACK,
         _Y,
         _X,
-        Column("area_px", "number", "Area of the mask", "px2", low=0),
-        Column("touches_border", "truth", "Whether the mask touches the border of what was seen of the field"),
+        Column("area_px", "number", "Area of the mask; missing without masks", "px2", missing=True, low=0),
+        Column(
+            "touches_border",
+            "truth",
+            "Whether the mask touches the border of what was seen of the field; missing without masks",
+            missing=True,
+        ),
     ),
 )
 _LINEAGE_COLUMNS = (

@@ -195,7 +195,7 @@ def _start(path: Path, entry: Entry) -> str:
     given = [name for name in STUDY_PATHS if getattr(entry, name)]
     if entry.images or entry.masks or entry.tracks:
         given.append("images")
-    elif entry.edits:
+    if entry.edits and not (entry.images or entry.masks):
         msg = f"{path}, row {entry.row}: edits are given without images or masks; give what they mend."
         raise UserError(msg)
     if len(given) != 1:
@@ -205,8 +205,11 @@ def _start(path: Path, entry: Entry) -> str:
             "or one of cells, paired and lineage."
         )
         raise UserError(msg)
-    if entry.tracks and not entry.masks:
-        msg = f"{path}, row {entry.row}: tracks are given without masks; give the masks that they label."
+    if entry.tracks and entry.images and not entry.masks:
+        msg = (
+            f"{path}, row {entry.row}: images and tracks are given without masks; give the masks that the tracks were "
+            "made on, or leave the images out to use the tracks alone."
+        )
         raise UserError(msg)
     return given[0]
 

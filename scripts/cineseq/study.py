@@ -52,6 +52,11 @@ class Study:
         return any(getattr(e, column) for e in self.entries)
 
     @property
+    def has_masks(self) -> bool:
+        """Whether cells have outlines, given or segmented; tracks that come alone have places only."""
+        return self.start == "images" and (self.has("images") or self.has("masks"))
+
+    @property
     def measures_function(self) -> bool:
         """Whether function scores come from movies."""
         return bool(self.config.function.scores) and self.has("images")
@@ -93,12 +98,12 @@ class Study:
         entry = self.entry(sample, fov)
         return files_of(getattr(entry, column), f"sample {sample}, field {fov}, {column}")
 
-    def only_if(self, column: str, *, given: bool) -> str:
-        """Return a regular expression for samples: any where the column is given (or is not), else none.
+    def only_if(self, **given: bool) -> str:
+        """Return a regular expression for samples: any where each column is given or not as said, else none.
 
         It constrains the wildcard of rules that make the same product in different ways.
         """
-        return r"[^/]+" if self.has(column) == given else r"(?!)"
+        return r"[^/]+" if all(self.has(column) == wanted for column, wanted in given.items()) else r"(?!)"
 
     def sample_files(self, column: str) -> list[str]:
         """Return the files of one column, once per sample, in order."""

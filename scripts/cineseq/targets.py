@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from cineseq.errors import UserError
 from cineseq.study import Study
 
-TRACKING = (
+TRACKING = ("tracks.parquet", "detections.parquet", "tracks.geff")
+ON_MASKS = (
     "masks.ome.tif",
-    "tracks.parquet",
-    "detections.parquet",
     "events.parquet",
     "ctc",
     "overview.png",
@@ -70,6 +69,12 @@ def _of_fields(study: Study, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"<results>/fov/{e.sample}/{e.fov}/{name}" for name in names for e in study.entries)
 
 
+def _tracking_files(study: Study) -> tuple[str, ...]:
+    if not study.has_masks:
+        return _of_fields(study, TRACKING)
+    return _of_fields(study, (*ON_MASKS, *TRACKING)) + _in("study", ("curation.tsv",))
+
+
 def targets(study: Study) -> dict[str, Target]:
     """Return every target of a study by its name."""
     images = study.start == "images"
@@ -78,13 +83,15 @@ def targets(study: Study) -> dict[str, Target]:
     measured = ("objects.parquet", "cells.parquet")
     pairs = ("pairs.parquet", "paired.h5mu") if study.pairs else ("paired.h5mu",)
     return {
-        "features": Target(images, "images or masks", _of_fields(study, measured) + _in("study", ("cells.parquet",))),
-        "tracking": Target(images, "images or masks", _of_fields(study, TRACKING) + _in("study", ("curation.tsv",))),
+        "features": Target(
+            images, "images, masks or tracks", _of_fields(study, measured) + _in("study", ("cells.parquet",))
+        ),
+        "tracking": Target(images, "images, masks or tracks", _tracking_files(study)),
         "pairing": Target(study.has_paired, "barcodes and counts, cells or paired", _in("study", pairs)),
         "clusters": Target(study.has_counts, "counts", _in("clusters", CLUSTERS)),
         "de": Target(study.has_counts, "counts", _in("de", DE)),
         "prediction": Target(study.has_paired, "barcodes and counts, cells or paired", _in("prediction", PREDICTION)),
-        "lineage": Target(has_cells, "images, masks or lineage", _in("lineage", lineage)),
+        "lineage": Target(has_cells, "images, masks, tracks or lineage", _in("lineage", lineage)),
         "crossmodal": Target(study.has_counts, "counts", _in("crossmodal", CROSSMODAL)),
         "report": Target(bool(study.entries), "rows", _in("report", ("index.html", "answers.json", "dictionary.tsv"))),
         "truth": Target(study.is_simulated, "simulated movies", _in("truth", ("truth.tsv",))),
@@ -124,13 +131,18 @@ def step_reports(study: Study) -> list[str]:
     per_field: list[str] = []
     if study.start == "images":
         per_field += ["prepare_movie"] if study.has("images") else []
-        per_field += ["import_masks"] if study.has("masks") else ["segment"]
-        per_field += ["import_tracks"] if study.has("tracks") else ["track"]
-        per_field += ["morphology"]
+        per_field += _tracking_steps(study)
         per_field += ["embed"] if study.embeds else []
         per_field += ["score_function"] if study.measures_function else []
     fields = [f"<results>/reports/{step}/{e.sample}@{e.fov}.json" for step in per_field for e in study.entries]
     return fields + [f"<results>/reports/{step}.json" for step in _study_steps(study)]
+
+
+def _tracking_steps(study: Study) -> list[str]:
+    if not study.has_masks:
+        return ["import_places"]
+    masks = "import_masks" if study.has("masks") else "segment"
+    return [masks, "import_tracks" if study.has("tracks") else "track", "morphology"]
 
 
 def _study_steps(study: Study) -> list[str]:

@@ -131,7 +131,7 @@ BAD_TABLE = {
     "no column 'track'": "frame,label\n0,1\n",
     "has no rows": "frame,track,label\n",
     "row 3: column 'frame' should be a whole number, not 'x'": "frame,track,label\n0,1,1\nx,1,1\n",
-    "track 2 names more than one parent": "frame,track,label,parent\n3,2,2,1\n4,2,2,4\n",
+    r"track 2 .* has more than one mother, 1, 4": "frame,track,label,parent\n3,2,2,1\n4,2,2,4\n",
 }
 
 

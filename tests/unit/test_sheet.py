@@ -89,7 +89,7 @@ def test_identity_is_what_steps_are_told() -> None:
             ["sample cells edits", "a c.csv e.csv"],
             "row 2: edits are given without images or masks; give what they mend.",
         ),
-        (["sample images tracks", "a x.tif t.csv"], "row 2: tracks are given without masks; give the masks that"),
+        (["sample images tracks", "a x.tif t.csv"], "row 2: images and tracks are given without masks; give"),
         (
             ["sample fov condition images", "a 1 low x.tif", "a 2 high y.tif"],
             "row 3: condition of sample 'a' differs from row 2 ('high' against 'low'); a sample has one condition.",

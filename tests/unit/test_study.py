@@ -133,8 +133,8 @@ def test_samples_fields_and_files(tmp_path: Path) -> None:
 
 def test_a_rule_is_open_to_samples_that_start_its_way(tmp_path: Path) -> None:
     found = study(tmp_path, MASKS)
-    assert found.only_if("masks", given=True) == r"[^/]+"
-    assert found.only_if("masks", given=False) == r"(?!)"
+    assert found.only_if(masks=True) == r"[^/]+"
+    assert found.only_if(masks=False) == r"(?!)"
 
 
 def test_every_row_of_a_given_table_counts(tmp_path: Path) -> None:

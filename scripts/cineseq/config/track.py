@@ -44,9 +44,29 @@ class Track(Section):
         le=1,
         description="Least probability at which an unexplained end is called a death; otherwise it is lost.",
     )
-    given_columns: dict[Literal["frame", "track", "label", "y", "x", "parent"], str] = Field(
+    given_format: Literal["auto", "ctc", "trackmate", "geff", "btrack", "cell_acdc", "table"] = Field(
+        "auto", description="Format of given tracks; auto tells it from the name and the content."
+    )
+    given_columns: dict[Literal["frame", "track", "label", "y", "x", "parent", "death"], str] = Field(
         default_factory=dict,
         description="Names of the columns of a given table of tracks, where they are not frame, track, label (or y and"
-        " x) and parent.",
+        " x), parent and death.",
+    )
+    given_frame_interval: float | None = Field(
+        None,
+        gt=0,
+        description="Time between frames in the unit in which given tracks count time, such as 30 where they count"
+        " minutes; null: they count frames from 0.",
+    )
+    given_pixel_size: float | None = Field(
+        None,
+        gt=0,
+        description="Size of a pixel in the unit of the positions of given tracks; null: they are in pixels, or the"
+        " file states it.",
+    )
+    given_conflicts: Literal["refuse", "cut"] = Field(
+        "refuse",
+        description="Where a given track has two mothers (a merge) or a mother more than two daughters: refuse the"
+        " file, or cut these links, so that those mothers are unknown, and count them.",
     )
     border_px: float = Field(10.0, ge=0, description="Ends and starts nearer to the border may be exits and entries.")

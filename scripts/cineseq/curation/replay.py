@@ -126,7 +126,10 @@ def _refuse_walls(edits: Edits, edit: Edit, room: np.ndarray) -> None:
 
 
 def _families(before: np.ndarray, objects: pd.DataFrame, old: Families, sure: np.ndarray) -> Families:
-    """Return tracks and mothers from the object before each object; ``sure`` are the mothers that a person named."""
+    """Return tracks and mothers from the object before each object; ``sure`` are the mothers that a person named.
+
+    A known death stays one while nothing comes after the object that it was seen in.
+    """
     rows = np.arange(len(before))
     daughters = np.bincount(before[before >= 0], minlength=len(before))
     continues = (before >= 0) & (daughters[before] == 1)
@@ -139,7 +142,9 @@ def _families(before: np.ndarray, objects: pd.DataFrame, old: Families, sure: np
     given = {int(old.number[m]): int(number[m]) for m in np.unique(before[born])}
     confidence = {new: old.confidence[k] for k, new in given.items() if k in old.confidence}
     confidence |= dict.fromkeys(number[sure].tolist(), 1.0)
-    return Families(number, parent, confidence)
+    last = dict(zip(old.number.tolist(), rows.tolist(), strict=True))
+    deaths = frozenset(int(number[last[n]]) for n in old.deaths if daughters[last[n]] == 0)
+    return Families(number, parent, confidence, deaths)
 
 
 def _numbers(head: np.ndarray, objects: pd.DataFrame, old: np.ndarray) -> np.ndarray:

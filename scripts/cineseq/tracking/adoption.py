@@ -1,18 +1,21 @@
-"""Given tracks on segmented objects: which object is whose, and what had to be repaired."""
+"""Given tracks on objects: which object is whose, and what had to be repaired."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
+from cineseq.config.track import Track
 from cineseq.errors import UserError
 from cineseq.tracking.assignment import match
+from cineseq.tracking.conflicts import settle
 from cineseq.tracking.formats.given import GivenTracks
 from cineseq.tracking.lineage import Families
+from cineseq.tracking.objects import Objects, no_overlaps
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Adopted:
     counts: dict[str, int]
 
 
-def adopt(objects: pd.DataFrame, given: GivenTracks, frame_step: int, path: Path) -> Adopted:
+def adopt(objects: pd.DataFrame, given: GivenTracks, frame_step: int, settings: Track, path: Path) -> Adopted:
     """Give every object the track that the file says.
 
     Objects in no given track become tracks of one frame. A mother with one daughter is one cell, so both become one
@@ -46,38 +49,88 @@ def adopt(objects: pd.DataFrame, given: GivenTracks, frame_step: int, path: Path
         As read.
     frame_step
         Only every n-th frame of the given tracks is in the masks.
+    settings
+        The section ``track``; says what to do with conflicts.
     path
         Where they were read, for messages.
 
     Raises
     ------
     UserError
-        When fewer than half of the objects, or of the given rows, find each other.
+        When fewer than half of the objects, or of the given rows, find each other; when an object is given twice, or
+        a lineage is refused.
     """
-    number, lost = _by_label(objects, given) if given.rows is None else _by_row(objects, given.rows, frame_step)
+    mother, counts = settle(given, settings, path)
+    kept = _kept_rows(given, frame_step, path)
+    number, lost = _by_label(objects, given) if kept is None else _by_row(objects, kept, path)
     unknown = number == 0
-    if unknown.mean() > 0.5 or lost > 0.5 * max(_rows_expected(given, frame_step), 1):
+    if unknown.mean() > 0.5 or lost > 0.5 * max(len(given.spans) if kept is None else len(kept), 1):
         msg = (
             f"{path}: the tracks do not fit the masks ({int(unknown.sum())} of {len(objects)} objects have no track,"
             f" {lost} given objects have no mask); give the masks that these tracks were made on."
         )
         raise UserError(msg)
-    seen = set(number.tolist())
-    parent = {d: m for d, m in given.parents.items() if d in seen and m in seen}
-    number, parent, joined = _join_only_daughters(number, parent)
-    number = number.copy()
+    families, repaired = _families(number, mother, given.deaths)
+    number = families.number.copy()
     number[unknown] = number.max(initial=0) + 1 + np.arange(unknown.sum())
-    counts = {
-        "objects_without_given_track": int(unknown.sum()),
-        "given_objects_without_mask": lost,
-        "only_daughters_joined": joined,
-        "mothers_without_object": len(given.parents) - len(parent) - joined,
-    }
-    return Adopted(Families(number, parent, {}), counts)
+    found = {"objects_without_given_track": int(unknown.sum()), "given_objects_without_mask": lost}
+    return Adopted(replace(families, number=number), given.counts | counts | found | repaired)
 
 
-def _rows_expected(given: GivenTracks, frame_step: int) -> int:
-    return len(given.spans) if given.rows is None else int((given.rows["frame"] % frame_step == 0).sum())
+def take_places(given: GivenTracks, frame_step: int, settings: Track, path: Path) -> tuple[Objects, Adopted]:
+    """Take given places themselves for the objects, where there are no masks.
+
+    Parameters
+    ----------
+    given, frame_step, settings, path
+        As for :func:`adopt`.
+
+    Returns
+    -------
+    objects
+        One object per place, numbered in each frame by track; no area, no border. The movie is taken to end with the
+        last frame in which the file has any object.
+    adopted
+        Their tracks.
+
+    Raises
+    ------
+    UserError
+        When the file gives no positions, or a lineage is refused.
+    """
+    mother, counts = settle(given, settings, path)
+    kept = _kept_rows(given, frame_step, path)
+    if kept is None or "y_px" not in kept:
+        msg = f"{path}: these tracks say nothing of where cells are; give the masks that they label in column 'masks'."
+        raise UserError(msg)
+    rows = kept.sort_values(["frame", "track"], ignore_index=True)
+    unknown = dict.fromkeys(("area_px", "eccentricity", "brightness"), np.nan)
+    table = rows[["frame", "y_px", "x_px"]].assign(label=rows.groupby("frame").cumcount() + 1, **unknown)
+    table["touches_border"] = pd.array([pd.NA] * len(table), dtype="boolean")
+    families, repaired = _families(rows["track"].to_numpy(), mother, given.deaths)
+    frames = int(given.rows["frame"].max()) // frame_step + 1
+    return Objects(table, no_overlaps(), (frames, 0, 0), 0), Adopted(families, given.counts | counts | repaired)
+
+
+def _families(number: np.ndarray, mother: dict[int, int], deaths: frozenset[int]) -> tuple[Families, dict[str, int]]:
+    """Return tracks and mothers that have an object, and what was repaired."""
+    seen = set(number.tolist())
+    parent = {d: m for d, m in mother.items() if d in seen and m in seen}
+    heads, kept = _only_daughters(parent)
+    counts = {"only_daughters_joined": len(heads), "mothers_without_object": len(mother) - len(parent)}
+    joined = pd.Series(number).map(lambda n: heads.get(n, n)).to_numpy(np.int64)
+    return Families(joined, kept, {}, frozenset(heads.get(n, n) for n in deaths)), counts
+
+
+def _kept_rows(given: GivenTracks, frame_step: int, path: Path) -> pd.DataFrame | None:
+    """Return the rows of the frames that are kept, counted in those; None where labels are tracks."""
+    if given.rows is None:
+        return None
+    if (wrong := given.rows["track"] < 1).any():
+        msg = f"{path}: there is a track {given.rows['track'][wrong].iloc[0]}; number tracks from 1 (0 means none)."
+        raise UserError(msg)
+    rows = given.rows[given.rows["frame"] % frame_step == 0]
+    return rows.assign(frame=rows["frame"] // frame_step)
 
 
 def _by_label(objects: pd.DataFrame, given: GivenTracks) -> tuple[np.ndarray, int]:
@@ -86,15 +139,16 @@ def _by_label(objects: pd.DataFrame, given: GivenTracks) -> tuple[np.ndarray, in
     return np.where(known, label, 0), int((~given.spans["track"].isin(label)).sum())
 
 
-def _by_row(objects: pd.DataFrame, rows: pd.DataFrame, frame_step: int) -> tuple[np.ndarray, int]:
-    rows = rows[rows["frame"] % frame_step == 0].assign(frame=lambda r: r["frame"] // frame_step)
-    if "label" in rows:
-        found = objects[["frame", "label"]].merge(
-            rows.drop_duplicates(["frame", "label"]), on=["frame", "label"], how="left"
-        )
-        number = found["track"].fillna(0).to_numpy(np.int64)
-        return number, len(rows) - int((number > 0).sum())
-    return _by_place(objects, rows)
+def _by_row(objects: pd.DataFrame, rows: pd.DataFrame, path: Path) -> tuple[np.ndarray, int]:
+    if "label" not in rows:
+        return _by_place(objects, rows)
+    if (twice := rows.duplicated(["frame", "label"])).any():
+        frame, label = rows.loc[twice, ["frame", "label"]].iloc[0]
+        msg = f"{path}: object {label} of frame {frame} is there twice; an object belongs to one track, once."
+        raise UserError(msg)
+    found = objects[["frame", "label"]].merge(rows, on=["frame", "label"], how="left")
+    number = found["track"].fillna(0).to_numpy(np.int64)
+    return number, len(rows) - int((number > 0).sum())
 
 
 def _by_place(objects: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray, int]:
@@ -114,7 +168,8 @@ def _by_place(objects: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray, in
     return number, len(rows) - len(a)
 
 
-def _join_only_daughters(number: np.ndarray, parent: dict[int, int]) -> tuple[np.ndarray, dict[int, int], int]:
+def _only_daughters(parent: dict[int, int]) -> tuple[dict[int, int], dict[int, int]]:
+    """Return the first track of every chain of only daughters, by its later tracks, and the other mothers."""
     daughters = pd.Series(parent, dtype=np.int64)
     alone = daughters[~daughters.duplicated(keep=False)].to_dict()
 
@@ -126,6 +181,4 @@ def _join_only_daughters(number: np.ndarray, parent: dict[int, int]) -> tuple[np
         return track
 
     heads = {track: head(track) for track in alone}
-    joined = pd.Series(number).map(lambda n: heads.get(n, n)).to_numpy(np.int64)
-    kept = {d: heads.get(m, m) for d, m in parent.items() if d not in alone}
-    return joined, kept, len(alone)
+    return heads, {d: heads.get(m, m) for d, m in parent.items() if d not in alone}

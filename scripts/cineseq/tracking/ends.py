@@ -86,6 +86,13 @@ def end_kinds(
     return pd.DataFrame({"end_kind": kind, "end_confidence": confidence}, index=tracks.index)
 
 
+def with_known_deaths(finish: pd.DataFrame, number: pd.Series, deaths: frozenset[int]) -> pd.DataFrame:
+    """Return ``finish`` with death, without a probability, for the tracks (by ``number``) that somebody saw die."""
+    known = number.isin(deaths)
+    kind, confidence = finish["end_kind"].mask(known, "death"), finish["end_confidence"].mask(known)
+    return finish.assign(end_kind=kind, end_confidence=confidence)
+
+
 def exit_probability(
     objects: pd.DataFrame, number: np.ndarray, seen: np.ndarray, border_px: float, outward: int
 ) -> np.ndarray:

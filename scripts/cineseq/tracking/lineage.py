@@ -27,11 +27,14 @@ class Families:
         Track number of the mother, by track number.
     confidence
         Confidence of the division that a track ends in, by track number; absent where none was given.
+    deaths
+        Tracks that are known to have ended in death.
     """
 
     number: np.ndarray
     parent: dict[int, int]
     confidence: dict[int, float]
+    deaths: frozenset[int] = frozenset()
 
 
 def before_each(frame: np.ndarray, families: Families) -> np.ndarray:

@@ -77,7 +77,7 @@ def measure(labels: Labels, movie: Movie | None = None, channels: tuple[str, ...
         tables.append(table)
         previous = (plane, table)
     every = pd.concat(tables, ignore_index=True)
-    overlaps = pd.concat(pairs, ignore_index=True) if pairs else _no_overlaps()
+    overlaps = pd.concat(pairs, ignore_index=True) if pairs else no_overlaps()
     return Objects(every, overlaps, (len(labels), labels.info.height, labels.info.width), split)
 
 
@@ -125,7 +125,7 @@ def _overlaps(
 ) -> pd.DataFrame:
     both = (before > 0) & (after > 0)
     if not both.any():
-        return _no_overlaps()
+        return no_overlaps()
     source = np.searchsorted(sources["label"].to_numpy(), before[both])
     target = np.searchsorted(targets["label"].to_numpy(), after[both])
     pair, pixels = np.unique(source.astype(np.int64) * len(targets) + target, return_counts=True)
@@ -134,7 +134,8 @@ def _overlaps(
     return pd.DataFrame({"source": source + first, "target": target + first + len(sources), "shared": pixels / smaller})
 
 
-def _no_overlaps() -> pd.DataFrame:
+def no_overlaps() -> pd.DataFrame:
+    """Return an empty table of overlaps."""
     return pd.DataFrame({"source": pd.Series(dtype=np.int64), "target": pd.Series(dtype=np.int64), "shared": []})
 
 

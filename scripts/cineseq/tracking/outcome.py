@@ -21,8 +21,7 @@ def tables(
     """Return the tables of detections and tracks, with the kinds of start and end."""
     table, number = objects.table, families.number
     tracks = lineage.track_table(table, families, field, info)
-    names = dict(zip(tracks["number"], tracks["track_id"], strict=True))
-    confident = pd.Series({names[n]: p for n, p in families.confidence.items()}, dtype=float)
+    confident = _division_confidence(tracks, families)
     entered, left = (ends.exit_probability(table, number, info.seen, settings.border_px, way) for way in (-1, 1))
     reach = divisions.SIZES * float(np.sqrt(table["area_px"].median()))
     may_divide = ends.may_have_divided(table, number, tracks, reach)
@@ -31,8 +30,33 @@ def tables(
     finish = ends.end_kinds(
         tracks, left, died, confident, last_frame=objects.shape[0] - 1, least=settings.death_confidence
     )
-    tracks = pd.concat([tracks, starts, finish, lineage.fates(finish["end_kind"])], axis=1)
-    return lineage.detection_table(table, number, field), tracks
+    return lineage.detection_table(table, number, field), _completed(tracks, starts, finish, families)
+
+
+def tables_of_places(
+    objects: Objects, families: Families, field: FieldOfView, info: MovieInfo
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the same tables where only places are known.
+
+    Neither borders nor shapes are known then, so a start is a division or in the first frame, else ``appeared``, and
+    an end is a division, a known death or in the last frame, else ``lost``; these have no confidence.
+    """
+    tracks = lineage.track_table(objects.table, families, field, info)
+    confident, unknown = _division_confidence(tracks, families), np.full(len(tracks), np.nan)
+    starts = ends.start_kinds(tracks, unknown, confident)
+    finish = ends.end_kinds(tracks, unknown, unknown, confident, last_frame=objects.shape[0] - 1, least=1.0)
+    detections = lineage.detection_table(objects.table, families.number, field)
+    return detections, _completed(tracks, starts, finish, families)
+
+
+def _division_confidence(tracks: pd.DataFrame, families: Families) -> pd.Series:
+    names = dict(zip(tracks["number"], tracks["track_id"], strict=True))
+    return pd.Series({names[n]: p for n, p in families.confidence.items()}, dtype=float)
+
+
+def _completed(tracks: pd.DataFrame, starts: pd.DataFrame, finish: pd.DataFrame, families: Families) -> pd.DataFrame:
+    finish = ends.with_known_deaths(finish, tracks["number"], families.deaths)
+    return pd.concat([tracks, starts, finish, lineage.fates(finish["end_kind"])], axis=1)
 
 
 def no_tables() -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -29,6 +29,15 @@ def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame
     return _report(objects, (["The tracks were given.", *repaired], dict(counts)), tracks)
 
 
+def places_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame) -> dict[str, Any]:
+    """Return the same on tracks that came without masks."""
+    said = import_report(objects, counts, tracks)
+    said["lines"].append(
+        "There are no masks: nothing is known of areas, borders, or deaths that the file does not state."
+    )
+    return said
+
+
 def _report(objects: Objects, done: tuple[list[str], dict[str, Any]], tracks: pd.DataFrame) -> dict[str, Any]:
     frames, seen = objects.shape[0], len(objects.table)
     lines = [f"{seen:,} objects in {frames} frames became {len(tracks):,} tracks."]

@@ -1,41 +1,51 @@
 """Tracks that other tools wrote, one module per format.
 
-A format is a module with ``NAME``, ``recognises(path) -> bool`` and ``read(path, columns) -> GivenTracks``; a new one
-is added to :data:`FORMATS`.
+A format is a module with ``NAME``, ``recognises(path) -> bool`` and ``read(path, settings) -> GivenTracks``; a new one
+is added to :data:`FORMATS`, before those that would take its files for theirs.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from cineseq.config.track import Track
 from cineseq.errors import UserError
-from cineseq.tracking.formats import ctc_folder, plain_table
+from cineseq.tracking.formats import btrack_hdf5, cell_acdc, ctc_folder, geff_folder, plain_table, trackmate_xml
 from cineseq.tracking.formats.given import GivenTracks
 
-FORMATS = (ctc_folder, plain_table)
+FORMATS = {
+    "ctc": ctc_folder,
+    "trackmate": trackmate_xml,
+    "geff": geff_folder,
+    "btrack": btrack_hdf5,
+    "cell_acdc": cell_acdc,
+    "table": plain_table,
+}
 
 
-def read_given(path: Path, columns: dict[str, str]) -> GivenTracks:
-    """Read given tracks in whichever format they are.
+def read_given(path: Path, settings: Track) -> GivenTracks:
+    """Read given tracks in the format that the settings name, or in the first that knows the file.
 
     Parameters
     ----------
     path
-        A file, or a folder of the Cell Tracking Challenge.
-    columns
-        Names of the columns of a plain table, by what they hold (frame, label, y, x, track, parent).
+        A file, or a folder of the Cell Tracking Challenge or GEFF.
+    settings
+        The section ``track`` of the configuration; its keys ``given_*`` are used.
 
     Raises
     ------
     UserError
-        When the path is missing, in no known format, or broken.
+        When the path is missing, in no known format, broken, or holds no object.
     """
     if not path.exists():
         msg = f"{path}: no such file or folder; mend column 'tracks' of the sample sheet."
         raise UserError(msg)
-    for known in FORMATS:
+    if settings.given_format != "auto":
+        return FORMATS[settings.given_format].read(path, settings)
+    for known in FORMATS.values():
         if known.recognises(path):
-            return known.read(path, columns)
-    names = "; ".join(known.NAME for known in FORMATS)
+            return known.read(path, settings)
+    names = "; ".join(known.NAME for known in FORMATS.values())
     msg = f"{path}: tracks in no known format; expected one of: {names}."
     raise UserError(msg)

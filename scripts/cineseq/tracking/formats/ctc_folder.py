@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cineseq.config.track import Track
 from cineseq.errors import UserError
-from cineseq.tracking.formats.given import GivenTracks
+from cineseq.tracking.formats.given import GivenTracks, mothers
 
 NAME = "a Cell Tracking Challenge folder or its man_track.txt or res_track.txt"
 FILES = ("man_track.txt", "res_track.txt")
@@ -19,7 +20,7 @@ def recognises(path: Path) -> bool:
     return path.suffix == ".txt" or (path.is_dir() and any((path / name).exists() for name in FILES))
 
 
-def read(path: Path, columns: dict[str, str]) -> GivenTracks:  # noqa: ARG001 - every format has the same signature
+def read(path: Path, settings: Track) -> GivenTracks:  # noqa: ARG001 - every format has the same signature
     """Read the four columns L B E P; the labels of the masks are the L of their track.
 
     Raises
@@ -47,5 +48,4 @@ def read(path: Path, columns: dict[str, str]) -> GivenTracks:  # noqa: ARG001 - 
             msg = f"{file}, row {int(wrong.idxmax()) + 1}: track {rows['track'][wrong.idxmax()]} {said}; mend the row."
             raise UserError(msg)
     born = rows[rows["parent"] > 0]
-    parents = dict(zip(born["track"].tolist(), born["parent"].tolist(), strict=True))
-    return GivenTracks(None, parents, rows[["track", "first", "last"]])
+    return GivenTracks(None, mothers(born["track"], born["parent"]), rows[["track", "first", "last"]])

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from cineseq.config.track import Track
 from cineseq.errors import UserError
-from cineseq.tracking.formats.given import GivenTracks
+from cineseq.given.plain import read_plain
+from cineseq.tracking.formats.given import GivenTracks, mothers
+from cineseq.tracking.formats.units import frames
 
-NAME = "a table (.csv or .tsv) with columns frame, track, parent and either label or y and x"
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
+NAME = "a table (.csv, .tsv or .parquet) with columns frame, track, parent and either label or y and x"
+SUFFIXES = (".csv", ".tsv", ".parquet")
+HOLDS = ("frame", "track", "label", "y", "x", "parent", "death")
+TRUE = ("1", "1.0", "true", "yes")
 
 
 def recognises(path: Path) -> bool:
     """Whether the path is a table by its suffix."""
-    return path.suffix in SEPARATORS
+    return path.suffix in SUFFIXES
 
 
-def read(path: Path, columns: dict[str, str]) -> GivenTracks:
+def read(path: Path, settings: Track) -> GivenTracks:
     """Read a table of objects.
 
-    ``parent`` is empty or 0 where a track has none; the column may be absent. Every object of a track must name the
-    same parent.
+    ``parent`` is empty or not positive where a track has none; ``death`` is true in any row of a track that died.
+    Either column may be absent, and then nothing is known of mothers or deaths.
 
     Raises
     ------
     UserError
-        When the table is empty, a column is missing, a value is no number, or a track names two parents.
+        When the table is empty, a column is missing, or a value is no number.
     """
-    table = pd.read_csv(path, sep=SEPARATORS[path.suffix])
-    names = {what: columns.get(what, what) for what in ("frame", "track", "label", "y", "x", "parent")}
-    by_label = names["label"] in table
+    return given_of(read_plain(path), settings.given_columns, settings, path)
+
+
+def given_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track, path: Path) -> GivenTracks:
+    """Take tracks from a table whose columns are named by what they hold."""
+    names = {what: columns.get(what, what) for what in HOLDS}
+    by_label, placed = names["label"] in table, names["y"] in table and names["x"] in table
     needed = ["frame", "track", *(["label"] if by_label else ["y", "x"])]
     missing = [names[what] for what in needed if names[what] not in table]
     if missing:
@@ -40,34 +50,35 @@ def read(path: Path, columns: dict[str, str]) -> GivenTracks:
             " (frame, track, parent, and label or y and x)."
         )
         raise UserError(msg)
-    if table.empty:
-        msg = f"{path}: the table of tracks has no rows; give at least one object."
-        raise UserError(msg)
-    read_as = {"y": "y_px", "x": "x_px"}
-    rows = pd.DataFrame({read_as.get(w, w): _numbers(table[names[w]], path, whole=w not in read_as) for w in needed})
-    parents: dict[int, int] = {}
+    time = _numbers(table[names["frame"]], path, whole=settings.given_frame_interval is None)
+    rows = {"frame": frames(time, settings.given_frame_interval, path, f"column '{names['frame']}'")}
+    rows["track"] = _numbers(table[names["track"]], path, whole=True)
+    if by_label:
+        rows["label"] = _numbers(table[names["label"]], path, whole=True)
+    if placed:
+        size = settings.given_pixel_size or 1.0
+        rows |= {f"{axis}_px": _numbers(table[names[axis]], path, whole=False) / size for axis in ("y", "x")}
+    track = rows["track"]
+    pairs, deaths = mothers(), frozenset()
     if names["parent"] in table:
-        mother = _numbers(table[names["parent"]].fillna(0), path, whole=True)
-        parents = _parents(rows["track"], mother, path)
-    return GivenTracks(rows, parents)
+        parent = _numbers(table[names["parent"]].fillna(0), path, whole=True)
+        pairs = mothers(track[parent > 0], parent[parent > 0])
+    if names["death"] in table:
+        deaths = frozenset(track[truths(table[names["death"]])].tolist())
+    return GivenTracks(pd.DataFrame(rows).reset_index(drop=True), pairs, deaths=deaths)
+
+
+def truths(values: pd.Series) -> pd.Series:
+    """Return where a column says true (true, yes or 1); empty is not true."""
+    return values.astype("string").str.lower().isin(TRUE)
 
 
 def _numbers(values: pd.Series, path: Path, *, whole: bool) -> pd.Series:
     numbers = pd.to_numeric(values, errors="coerce")
     wrong = numbers.isna() | (whole & (numbers % 1 != 0))
     if wrong.any():
-        row = int(wrong.to_numpy().argmax())
+        row = wrong.idxmax()
         kind = "a whole number" if whole else "a number"
-        msg = f"{path}, row {row + 2}: column '{values.name}' should be {kind}, not {values.iloc[row]!r}; mend it."
+        msg = f"{path}, row {row + 2}: column '{values.name}' should be {kind}, not {values[row]!r}; mend it."
         raise UserError(msg)
     return numbers.astype("int64" if whole else "float64")
-
-
-def _parents(track: pd.Series, mother: pd.Series, path: Path) -> dict[int, int]:
-    pairs = pd.DataFrame({"track": track, "mother": mother}).drop_duplicates()
-    twice = pairs[pairs["track"].duplicated()]
-    if len(twice):
-        msg = f"{path}: track {twice['track'].iloc[0]} names more than one parent; give each track one parent or none."
-        raise UserError(msg)
-    born = pairs[pairs["mother"] > 0]
-    return dict(zip(born["track"].tolist(), born["mother"].tolist(), strict=True))

@@ -1,0 +1,55 @@
+"""Cell-ACDC: its table of annotations, ``*acdc_output.csv``, one row per cell and frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from cineseq.config.track import Track
+from cineseq.given.plain import read_plain
+from cineseq.tracking.formats import plain_table
+from cineseq.tracking.formats.given import GivenTracks
+from cineseq.tracking.formats.units import refuse_empty
+
+NAME = "Cell-ACDC's acdc_output.csv"
+COLUMNS = {"frame": "frame_i", "label": "Cell_ID", "y": "y_centroid", "x": "x_centroid", "parent": "parent_ID_tree"}
+
+
+def recognises(path: Path) -> bool:
+    """Whether the path is a csv file with the columns by which Cell-ACDC names cells and frames."""
+    if path.suffix != ".csv":
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as stream:
+        return {"frame_i", "Cell_ID"} <= set(stream.readline().strip().split(","))
+
+
+def read(path: Path, settings: Track) -> GivenTracks:
+    """Read the cells that are not excluded.
+
+    ``Cell_ID`` is the label in the masks. A track is a ``Cell_ID_tree`` where the table has the lineage tree of
+    budding cells, and then a bud belongs to its mother's cycle until they divide, so its rows are left out and
+    counted; else it is a ``Cell_ID``. Mothers are ``parent_ID_tree``; without that column they are unknown. A cell
+    with ``is_cell_dead`` in any frame died; every other end is only an end.
+
+    Raises
+    ------
+    UserError
+        As :func:`cineseq.tracking.formats.plain_table.read`.
+    """
+    table = read_plain(path)
+    excluded = _said(table, "is_cell_excluded")
+    by_tree = "Cell_ID_tree" in table and pd.to_numeric(table["Cell_ID_tree"], errors="coerce").gt(0).any()
+    buds = table["relationship"].eq("bud") & by_tree if "relationship" in table else excluded & False
+    columns = COLUMNS | {"track": "Cell_ID_tree" if by_tree else "Cell_ID", "death": "is_cell_dead"}
+    kept = table[~excluded & ~buds]
+    refuse_empty(len(kept), path, "every cell is excluded")
+    found = plain_table.given_of(kept, columns | dict(settings.given_columns), settings, path)
+    found.counts.update(excluded_objects=int(excluded.sum()), buds_before_division=int((buds & ~excluded).sum()))
+    return found
+
+
+def _said(table: pd.DataFrame, column: str) -> pd.Series:
+    if column not in table:
+        return pd.Series(data=False, index=table.index)
+    return plain_table.truths(table[column])

@@ -1,0 +1,136 @@
+"""GEFF, the Graph Exchange File Format (a Zarr folder), read with its own library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.track import Track
+from cineseq.errors import UserError
+from cineseq.tracking.formats.given import GivenTracks
+from cineseq.tracking.formats.graph import forward, tracks_of_graph
+from cineseq.tracking.formats.units import frames, numbers, refuse_depth, refuse_empty, whole
+
+if TYPE_CHECKING:
+    from geff_spec import Axis, GeffMetadata
+
+NAME = "a GEFF folder (.geff or .zarr)"
+MARKS = ("zarr.json", ".zattrs")
+PIXELS = (None, "pixel", "pixels", "px")
+FRAMES = (None, "frame", "frames")
+
+
+def recognises(path: Path) -> bool:
+    """Whether the path is a Zarr folder whose attributes speak of GEFF."""
+    attributes = next((path / mark for mark in MARKS if (path / mark).is_file()), None)
+    return path.suffix == ".geff" or (attributes is not None and '"geff"' in attributes.read_text(errors="replace"))
+
+
+def read(path: Path, settings: Track) -> GivenTracks:
+    """Read nodes and edges; the graph is cut into tracks where it splits and merges.
+
+    The axes of the metadata say which properties are time, y and x (by name, else the last two of space). Where the
+    metadata name a property as the label in a label image, objects are found in the masks by it, else by place. The
+    numbers of ``tracklet`` are kept where they fit.
+
+    Raises
+    ------
+    UserError
+        When the library cannot read the folder, there are no nodes, a link does not lead to a later frame, an axis
+        is lacking, or positions are in a unit whose size in pixels is not known.
+    """
+    memory = _read(path)
+    metadata, properties = memory["metadata"], memory["node_props"]
+    refuse_empty(len(memory["edge_ids"]), path, "the graph has no edges")
+    time, y, x, depth = _axes(metadata, path)
+
+    def values(name: str) -> pd.Series:
+        return _values(properties, name, path)
+
+    for axis in depth:
+        refuse_depth(values(axis.name).to_numpy(), path)
+    table = {"name": memory["node_ids"].astype(np.int64)}
+    table["frame"] = frames(values(time.name), _interval(time, settings, path), path, f"axis '{time.name}'")
+    for column, axis in (("y_px", y), ("x_px", x)):
+        table[column] = numbers(values(axis.name), path, f"axis '{axis.name}'") / _size(axis, settings, path)
+    if label := _label(metadata):
+        table["label"] = whole(values(label), path, f"property '{label}'")
+    if tracklet := (metadata.track_node_props or {}).get("tracklet"):
+        table["tracklet"] = whole(values(tracklet), path, f"property '{tracklet}'")
+    nodes = pd.DataFrame(table)
+    links = memory["edge_ids"].astype(np.int64)
+    found = tracks_of_graph(nodes, links if metadata.directed else forward(nodes, links), path)
+    return _renumbered(found) if tracklet else found
+
+
+def _read(path: Path) -> Any:
+    from geff.core_io import read_to_memory  # noqa: PLC0415 - seconds to import, and only this format needs it
+
+    try:
+        return read_to_memory(path, structure_validation=True)
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, AssertionError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        msg = f"{path}: not a readable GEFF folder ({said}); give the folder whose attributes have the key 'geff'."
+        raise UserError(msg) from error
+
+
+def _values(properties: Any, name: str, path: Path) -> pd.Series:
+    found = properties[name]
+    if found["missing"] is not None and found["missing"].any():
+        msg = f"{path}: property '{name}' is missing in {int(found['missing'].sum())} nodes; give it to every node."
+        raise UserError(msg)
+    return pd.Series(found["values"])
+
+
+def _axes(metadata: GeffMetadata, path: Path) -> tuple[Axis, Axis, Axis, list[Axis]]:
+    """Return the axes of time, y and x, and what other axes of space there are."""
+    axes = metadata.axes or []
+    time = [axis for axis in axes if axis.type == "time"]
+    space = [axis for axis in axes if axis.type == "space"]
+    if len(time) != 1 or len(space) < 2:
+        said = ", ".join(f"{axis.name} ({axis.type})" for axis in axes) or "none"
+        msg = f"{path}: expected one axis of time and two of space in the metadata, found {said}; name them there."
+        raise UserError(msg)
+    named = {axis.name.lower(): axis for axis in space}
+    y, x = (named["y"], named["x"]) if {"y", "x"} <= named.keys() else space[-2:]
+    return time[0], y, x, [axis for axis in space if axis not in (y, x)]
+
+
+def _interval(axis: Axis, settings: Track, path: Path) -> float | None:
+    if axis.unit not in FRAMES and settings.given_frame_interval is None:
+        msg = (
+            f"{path}: time is in {axis.unit}; set track.given_frame_interval to the {axis.unit}s from one frame to"
+            " the next (1 where the numbers are frames after all)."
+        )
+        raise UserError(msg)
+    return settings.given_frame_interval
+
+
+def _size(axis: Axis, settings: Track, path: Path) -> float:
+    if axis.unit not in PIXELS and settings.given_pixel_size is None:
+        msg = (
+            f"{path}: axis '{axis.name}' is in {axis.unit}; set track.given_pixel_size to the size of a pixel in"
+            f" {axis.unit}s (1 where the numbers are pixels after all)."
+        )
+        raise UserError(msg)
+    return settings.given_pixel_size or 1.0
+
+
+def _label(metadata: GeffMetadata) -> str | None:
+    labels = [item.label_prop for item in metadata.related_objects or [] if item.type == "labels"]
+    return next((name for name in labels if name), None)
+
+
+def _renumbered(found: GivenTracks) -> GivenTracks:
+    """Take the numbers of the file where each stands for exactly one of the tracks that were found."""
+    rows = found.rows
+    pairs = rows[["track", "tracklet"]].drop_duplicates()
+    rows = rows.drop(columns="tracklet")
+    if pairs["track"].duplicated().any() or pairs["tracklet"].duplicated().any() or (pairs["tracklet"] < 1).any():
+        return GivenTracks(rows, found.parents, counts=found.counts)
+    number = pairs.set_index("track")["tracklet"]
+    parents = found.parents.apply(lambda column: column.map(number))
+    return GivenTracks(rows.assign(track=rows["track"].map(number)), parents, counts=found.counts)

@@ -1,0 +1,81 @@
+"""From objects and links between them to tracks that neither split nor merge, and who descends from whom."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from cineseq.errors import UserError
+from cineseq.tracking.formats.given import GivenTracks, mothers
+
+
+def tracks_of_graph(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> GivenTracks:
+    """Cut a graph of objects where it splits and merges.
+
+    A link is within a track when it is the only one that leaves its source and the only one that enters its target;
+    every other link says that the target's track descends from the source's. Tracks are numbered from 1 by their
+    first frame, then by the order of the nodes. Objects without any link are left out and counted.
+
+    Parameters
+    ----------
+    nodes
+        One row per object: ``name``, unique, and ``frame``, and what else its row shall have.
+    links
+        Names of source and target, shape (links, 2).
+    path
+        Where they were read, for messages.
+
+    Raises
+    ------
+    UserError
+        When a name is there twice, a link names no object, or does not lead to a later frame.
+    """
+    nodes = nodes.sort_values(["frame", "name"], ignore_index=True)
+    ends = _positions(nodes, np.unique(links, axis=0), path)
+    linked = np.zeros(len(nodes), bool)
+    linked[ends.ravel()] = True
+    source, target = ends.T
+    leaving, entering = (np.bincount(end, minlength=len(nodes)) for end in (source, target))
+    within = (leaving[source] == 1) & (entering[target] == 1)
+    graph = coo_array((np.ones(within.sum()), (source[within], target[within])), shape=(len(nodes), len(nodes)))
+    number = np.zeros(len(nodes), np.int64)
+    number[linked] = _by_first(connected_components(graph, directed=False)[1][linked])
+    rows = nodes.drop(columns="name").assign(track=number)[linked].reset_index(drop=True)
+    pairs = mothers(number[target[~within]], number[source[~within]])
+    return GivenTracks(rows, pairs, counts={"objects_without_any_link": int((~linked).sum())})
+
+
+def forward(nodes: pd.DataFrame, links: np.ndarray) -> np.ndarray:
+    """Turn links round that go from the later object to the earlier, for formats whose links have no direction."""
+    frame = nodes.drop_duplicates("name").set_index("name")["frame"]
+    before, after = (frame.reindex(end).to_numpy() for end in links.T)
+    return np.where((before > after)[:, None], links[:, ::-1], links)
+
+
+def _positions(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> np.ndarray:
+    if (twice := nodes["name"].duplicated()).any():
+        msg = f"{path}: object {nodes['name'][twice.idxmax()]} is there twice; give every object a name of its own."
+        raise UserError(msg)
+    ends = pd.Index(nodes["name"]).get_indexer(links.ravel()).reshape(-1, 2)
+    if (lacking := ends < 0).any():
+        msg = f"{path}: a link names object {links[lacking][0]}, which is not in the file; save the file again."
+        raise UserError(msg)
+    frame = nodes["frame"].to_numpy()[ends]
+    if (back := frame[:, 0] >= frame[:, 1]).any():
+        (source, target), (before, after) = links[back][0], frame[back][0]
+        msg = (
+            f"{path}: the link from object {source} (frame {before}) to {target} (frame {after}) does not lead to a"
+            " later frame; mend it in the tool that made it."
+        )
+        raise UserError(msg)
+    return ends
+
+
+def _by_first(component: np.ndarray) -> np.ndarray:
+    """Renumber components from 1 in the order of their first member."""
+    _, first, index = np.unique(component, return_index=True, return_inverse=True)
+    return (np.argsort(np.argsort(first)) + 1)[index]

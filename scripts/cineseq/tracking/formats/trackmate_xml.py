@@ -1,0 +1,88 @@
+"""TrackMate: the XML file that its graphical interface saves (spots and edges; version 3 or newer)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.track import Track
+from cineseq.errors import UserError
+from cineseq.tracking.formats.given import GivenTracks
+from cineseq.tracking.formats.graph import forward, tracks_of_graph
+from cineseq.tracking.formats.units import numbers, refuse_depth, refuse_empty, whole
+
+NAME = "a TrackMate file (.xml)"
+PIXELS = ("pixel", "pixels", "px")
+
+
+def recognises(path: Path) -> bool:
+    """Whether the path is an XML file by its suffix."""
+    return path.suffix == ".xml"
+
+
+def read(path: Path, settings: Track) -> GivenTracks:
+    """Read the spots and edges of the tracks that TrackMate's filters kept.
+
+    A track of TrackMate is a whole family; it is cut at its splits and merges. Positions are divided by the pixel
+    width that the file states of its image. Tracks that the filters dropped are left out and counted, as are spots
+    in no track. A track that ends is just that: TrackMate knows no deaths.
+
+    Raises
+    ------
+    UserError
+        When the file is no TrackMate XML, has no tracks, lacks the size of a pixel, or is three-dimensional.
+    """
+    root = _root(path)
+    spots = _spots(root, path)
+    kept = {track.get("TRACK_ID") for track in root.findall("./Model/FilteredTracks/TrackID")}
+    families = root.findall("./Model/AllTracks/Track")
+    edges = [edge for family in families if family.get("TRACK_ID") in kept for edge in family.findall("Edge")]
+    refuse_empty(len(edges), path, "TrackMate kept no tracks in it")
+    names = [[edge.get("SPOT_SOURCE_ID"), edge.get("SPOT_TARGET_ID")] for edge in edges]
+    links = whole(pd.Series(np.ravel(names)), path, "the spot of an edge").to_numpy().reshape(-1, 2)
+    refuse_depth(spots.pop("z").to_numpy(), path)
+    spots[["y_px", "x_px"]] /= settings.given_pixel_size or _pixel_width(root, path)
+    found = tracks_of_graph(spots, forward(spots, links), path)
+    found.counts["filtered_out_families"] = len(families) - len(kept)
+    return found
+
+
+def _root(path: Path) -> ET.Element:
+    try:
+        root = ET.parse(path).getroot()  # noqa: S314 - the user's own file; expat limits the growth of entities
+    except (ET.ParseError, OSError) as error:
+        msg = f"{path}: not a readable XML file ({error}); save it again from TrackMate."
+        raise UserError(msg) from error
+    if root.tag != "TrackMate" or root.find("./Model/AllSpots") is None:
+        msg = (
+            f"{path}: no TrackMate file with a model (its root is '{root.tag}'); give the file that TrackMate's Save"
+            " button writes, not an export of tracks."
+        )
+        raise UserError(msg)
+    return root
+
+
+def _spots(root: ET.Element, path: Path) -> pd.DataFrame:
+    names = {"ID": "name", "FRAME": "frame", "POSITION_Y": "y_px", "POSITION_X": "x_px", "POSITION_Z": "z"}
+    spots = root.findall("./Model/AllSpots/SpotsInFrame/Spot")
+    table = pd.DataFrame([[spot.get(name) for name in names] for spot in spots], columns=list(names))
+    refuse_empty(len(table), path, "TrackMate found no spots in it")
+    read_as = dict.fromkeys(("ID", "FRAME"), whole)
+    found = {new: read_as.get(old, numbers)(table[old], path, f"{old} of a spot") for old, new in names.items()}
+    return pd.DataFrame(found)
+
+
+def _pixel_width(root: ET.Element, path: Path) -> float:
+    image = root.find("./Settings/ImageData")
+    unit = str(root.find("./Model").get("spatialunits"))
+    width = None if image is None else image.get("pixelwidth")
+    if width is None and unit not in PIXELS:
+        msg = (
+            f"{path}: positions are in {unit} and the file states no pixel width; set track.given_pixel_size to the"
+            f" size of a pixel in {unit}."
+        )
+        raise UserError(msg)
+    return float(width or 1)

@@ -1,0 +1,53 @@
+"""Take tracks that come without masks: where cells were and who descends from whom, checked and written as tables.
+
+Goes in: the given tracks, in any of the formats of ``cineseq.tracking.formats`` that states positions. Comes out: the
+same two tables and report as from ``import_tracks``, with areas and borders missing. The movie is taken to end with
+the last frame in which any cell is listed; a track that ends before is lost, unless the file states its death.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.config.base import FieldOfView, Section
+from cineseq.config.inputs import Inputs
+from cineseq.config.track import Track
+from cineseq.contracts import DETECTIONS, TRACKS
+from cineseq.files import write_json
+from cineseq.stacks import MovieInfo
+from cineseq.step import run
+from cineseq.tables import write_table
+from cineseq.tracking.adoption import take_places
+from cineseq.tracking.formats import read_given
+from cineseq.tracking.outcome import tables_of_places
+from cineseq.tracking.report import places_report
+from cineseq.tracking.validate import validate_given
+
+logger = logging.getLogger("import_places")
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    field: FieldOfView = FieldOfView()
+    inputs: Inputs = Inputs()
+    track: Track = Track()
+
+
+def main(*, given: Path, detections: Path, tracks: Path, report: Path, settings: Settings) -> None:
+    """Import the tracks of one field of view."""
+    step, minutes = settings.field.frame_step, settings.inputs.frame_interval_min
+    found = read_given(given, settings.track)
+    objects, adopted = take_places(found, step, settings.track, given)
+    info = MovieInfo(*objects.shape, (), settings.inputs.pixel_size_um, None if minutes is None else minutes * step)
+    detection_table, track_table = tables_of_places(objects, adopted.families, settings.field, info)
+    validate_given(detection_table, track_table, given)
+    summary = places_report(objects, adopted.counts, track_table)
+    for line in summary["lines"]:
+        logger.info("%s", line)
+    write_table(detection_table, detections, DETECTIONS)
+    write_table(track_table, tracks, TRACKS)
+    write_json(summary, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))
