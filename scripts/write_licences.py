@@ -37,6 +37,8 @@ PURPOSES = {
     "cellpose": "segmentation",
     "dask": "lazy arrays of large movies",
     "h5py": "HDF5 files",
+    "geff": "exchange of tracks with other tools",
+    "geff-spec": "exchange of tracks with other tools",
     "igraph": "communities of the graph of cells",
     "imagecodecs": "compressed images",
     "jinja2": "the report's page",

@@ -10,6 +10,8 @@ import numpy as np
 import tifffile
 from pycellin import export_TrackMate_XML, load_CTC_file
 
+PIXEL_UM = 0.5
+
 with TemporaryDirectory() as name:
     folder = Path(name)
     for t in range(6):
@@ -26,10 +28,16 @@ with TemporaryDirectory() as name:
         folder / "res_track.txt",
         folder,
         space_unit="um",
-        pixel_width=0.5,
-        pixel_height=0.5,
+        pixel_width=PIXEL_UM,
+        pixel_height=PIXEL_UM,
         pixel_depth=1.0,
         time_unit="min",
         time_step=10.0,
     )
+for family in model.data.cell_data.values():
+    for _, spot in family.nodes(data=True):
+        spot["timepoint"] = spot.pop("frame")  # the name by which the exporter knows it
+        spot.pop("ROI_coords", None)
+        for axis in ("cell_x", "cell_y"):  # TrackMate keeps positions in the unit of the image, not in pixels
+            spot[axis] *= PIXEL_UM
 export_TrackMate_XML(model, Path(__file__).with_name("division.xml"), units={"space": "um", "time": "min"})
