@@ -44,7 +44,7 @@ class Track(Section):
         le=1,
         description="Least probability at which an unexplained end is called a death; otherwise it is lost.",
     )
-    given_format: Literal["auto", "ctc", "trackmate", "geff", "btrack", "cell_acdc", "table"] = Field(
+    given_format: Literal["auto", "ctc", "trackmate", "geff", "btrack", "cell_acdc", "cineseq", "table"] = Field(
         "auto", description="Format of given tracks; auto tells it from the name and the content."
     )
     given_columns: dict[Literal["frame", "track", "label", "y", "x", "parent", "death"], str] = Field(

@@ -9,7 +9,12 @@ from btrack.btypes import PyTrackObject, Tracklet
 from btrack.constants import Fates
 from btrack.io import HDF5FileHandler
 
-PLACES = {1: (34.5, 34.5, range(3)), 2: (33.5, 25.5, range(3, 6)), 3: (33.5, 45.5, range(3, 6)), 4: (7.5, 7.5, range(5))}
+PLACES = {
+    1: (34.5, 34.5, range(3)),
+    2: (33.5, 25.5, range(3, 6)),
+    3: (33.5, 45.5, range(3, 6)),
+    4: (7.5, 7.5, range(5)),
+}
 FATES = {1: Fates.DIVIDE, 2: Fates.TERMINATE_BACK, 3: Fates.TERMINATE_BACK, 4: Fates.APOPTOSIS}
 UNSEEN = (4, 2)
 

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from cineseq.config.track import Track
 from cineseq.errors import UserError
-from cineseq.tracking.formats import btrack_hdf5, cell_acdc, ctc_folder, geff_folder, plain_table, trackmate_xml
+from cineseq.tracking.formats import (
+    btrack_hdf5,
+    cell_acdc,
+    ctc_folder,
+    geff_folder,
+    own_tables,
+    plain_table,
+    trackmate_xml,
+)
 from cineseq.tracking.formats.given import GivenTracks
 
 FORMATS = {
@@ -19,6 +27,7 @@ FORMATS = {
     "geff": geff_folder,
     "btrack": btrack_hdf5,
     "cell_acdc": cell_acdc,
+    "cineseq": own_tables,
     "table": plain_table,
 }
 

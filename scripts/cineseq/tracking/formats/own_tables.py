@@ -1,0 +1,50 @@
+"""Our own tables: ``tracks.parquet`` with ``detections.parquet`` beside it, as every run writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from cineseq.config.track import Track
+from cineseq.contracts import DETECTIONS, TRACKS
+from cineseq.errors import UserError
+from cineseq.tables import read_table
+from cineseq.tracking.formats.given import GivenTracks, mothers
+from cineseq.tracking.formats.units import refuse_empty
+
+NAME = "a run's tracks.parquet with its detections.parquet beside it"
+
+
+def recognises(path: Path) -> bool:
+    """Whether the path is a parquet table with the columns of our tracks."""
+    try:
+        return path.suffix == ".parquet" and {"track_id", "end_kind"} <= set(pq.read_schema(path).names)
+    except (OSError, ValueError):
+        return False
+
+
+def read(path: Path, settings: Track) -> GivenTracks:  # noqa: ARG001 - every format has the same signature
+    """Read tracks, mothers and deaths as a run found them.
+
+    Raises
+    ------
+    UserError
+        When the other table is not there, belongs to another field, or there is no track.
+    """
+    beside = path.with_name("detections.parquet")
+    if not beside.is_file():
+        msg = f"{path}: there is no {beside.name} beside it, which says which object is in which track; copy both."
+        raise UserError(msg)
+    tracks, detections = read_table(path, TRACKS), read_table(beside, DETECTIONS)
+    refuse_empty(len(tracks), path, "it holds no tracks")
+    number = tracks.set_index("track_id")["number"]
+    if (unknown := ~detections["track_id"].isin(number.index)).any():
+        msg = (
+            f"{beside}: track '{detections['track_id'][unknown].iloc[0]}' is not in {path.name}; copy both of one run."
+        )
+        raise UserError(msg)
+    rows = detections[["frame", "label", "y_px", "x_px"]].assign(track=detections["track_id"].map(number))
+    born = tracks[tracks["parent_id"].notna()]
+    died = frozenset(tracks.loc[tracks["end_kind"] == "death", "number"].tolist())
+    return GivenTracks(rows, mothers(born["number"], born["parent_id"].map(number)), deaths=died)

@@ -1,0 +1,99 @@
+"""Exports: every format gives back what was tracked; the graph behind them is cut and joined without loss."""
+
+from pathlib import Path
+
+import geff
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.test_ctc import tracked
+
+import export_geff
+import import_places
+import import_tracks
+from cineseq.config.base import FieldOfView
+from cineseq.contracts import DETECTIONS, TRACKS
+from cineseq.tables import empty, read_table, write_table
+from cineseq.tracking.formats.graph import tracks_of_graph
+
+FIELD = FieldOfView(sample="s", fov="f")
+LINEAGE = ["track_id", "parent_id", "founder_id", "sister_id", "generation", "start_frame", "end_frame", "frames"]
+
+
+def export(files: dict[str, Path], folder: Path) -> Path:
+    export_geff.main(detections=files["detections"], tracks=files["tracks"], geff=folder / "tracks.geff")
+    return folder / "tracks.geff"
+
+
+def read_back(path: Path, folder: Path, labels: Path | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Import an export again, on the masks or alone."""
+    out = {name: folder / f"again/{name}" for name in ("detections", "tracks", "report")}
+    if labels is None:
+        import_places.main(given=path, **out, settings=import_places.Settings(field=FIELD))
+    else:
+        import_tracks.main(given=path, labels=labels, **out, settings=import_tracks.Settings(field=FIELD))
+    return read_table(out["detections"], DETECTIONS), read_table(out["tracks"], TRACKS)
+
+
+def test_geff_is_what_the_library_reads(tmp_path):
+    graph, metadata = geff.read(export(tracked(tmp_path), tmp_path), structure_validation=True)
+    assert (len(graph), graph.number_of_edges()) == (18, 16)  # 18 objects in 4 tracks, 2 of them born
+    assert metadata.track_node_props == {"tracklet": "track", "lineage": "family"}
+    assert [axis.name for axis in metadata.axes] == ["t", "y", "x"]
+    seen = {(node["t"], node["label"]): node for _, node in graph.nodes(data=True)}
+    assert (seen[4, 2]["track"], seen[4, 2]["end_kind"], seen[3, 2]["end_kind"]) == (2, "division", "")
+    assert (seen[7, 41]["family"], seen[7, 41]["track"]) == (2, 4)
+    first = [(graph.nodes[a]["t"], graph.nodes[b]["t"]) for a, b in graph.edges if graph.nodes[b]["track"] == 1]
+    assert sorted(first) == [(0, 1), (1, 2), (2, 4), (4, 5), (5, 6), (6, 7)]
+    born = [(graph.nodes[a]["label"], graph.nodes[b]["label"]) for a, b in graph.edges if graph.nodes[b]["t"] == 5]
+    assert sorted(born) == [(2, 30), (2, 41), (11, 11)]
+
+
+@pytest.mark.parametrize("kind", ["geff", "parquet"])
+def test_round_trip_on_the_masks_keeps_everything(tmp_path, kind):
+    files = tracked(tmp_path)
+    for name in ("detections", "tracks"):
+        files[name] = files[name].rename(tmp_path / f"{name}.parquet")
+    path = export(files, tmp_path) if kind == "geff" else files["tracks"]
+    detections, tracks = read_back(path, tmp_path, files["labels"])
+    pd.testing.assert_frame_equal(detections, read_table(files["detections"], DETECTIONS))
+    columns = [*LINEAGE, "start_kind", "end_kind", "start_y_px", "end_x_px"]
+    pd.testing.assert_frame_equal(tracks[columns], read_table(files["tracks"], TRACKS)[columns])
+
+
+def test_round_trip_without_masks_keeps_the_lineage(tmp_path):
+    files = tracked(tmp_path)
+    detections, tracks = read_back(export(files, tmp_path), tmp_path, None)
+    pd.testing.assert_frame_equal(tracks[LINEAGE], read_table(files["tracks"], TRACKS)[LINEAGE])
+    assert sorted(detections["y_px"]) == sorted(read_table(files["detections"], DETECTIONS)["y_px"])
+
+
+def test_a_field_without_objects_is_an_empty_graph(tmp_path):
+    files = {"detections": tmp_path / "d.parquet", "tracks": tmp_path / "t.parquet"}
+    write_table(empty(DETECTIONS), files["detections"], DETECTIONS)
+    write_table(empty(TRACKS), files["tracks"], TRACKS)
+    graph, _ = geff.read(export(files, tmp_path))
+    assert len(graph) == 0
+
+
+def test_an_export_replaces_an_old_one_whole(tmp_path):
+    files = tracked(tmp_path)
+    (export(files, tmp_path) / "left over").write_text("x")
+    assert not (export(files, tmp_path) / "left over").exists()
+
+
+@given(st.lists(st.tuples(st.integers(0, 14), st.integers(1, 6)), max_size=25), st.permutations(range(20)))
+def test_a_cut_graph_keeps_every_link_once(pairs, names):
+    """Links within tracks and links between them are the links that were given, whatever splits and merges."""
+    nodes = pd.DataFrame({"name": names, "frame": np.arange(20)})
+    links = np.array([(names[a], names[a + d]) for a, d in pairs if a + d < 20], np.int64).reshape(-1, 2)
+    found = tracks_of_graph(nodes, links, Path("x"))
+    tracks = found.rows.groupby("track")["frame"]
+    within = len(found.rows) - tracks.ngroups
+    assert within + len(found.parents) == len(np.unique(links, axis=0))
+    assert not found.rows.duplicated(["track", "frame"]).any()
+    assert sorted(tracks.groups) == list(range(1, tracks.ngroups + 1))
+    assert (found.parents["mother"].map(tracks.max()) < found.parents["track"].map(tracks.min())).all()
+    assert len(found.rows) + found.counts["objects_without_any_link"] == 20

@@ -1,0 +1,275 @@
+"""Tracks in the formats of other tools: read on masks and alone; broken files are refused, what is unknown stays so."""
+
+import shutil
+from pathlib import Path
+
+import geff
+import h5py
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.given_examples import FRAMES, alone, ancestry, on_masks, table
+
+from cineseq.config.track import Track
+from cineseq.errors import UserError
+
+FILES = Path(__file__).parents[1] / "data/tracks"
+SPOTS = {n: (t, 34.5, 34.5) for n, t in zip((10, 11, 12), range(3), strict=True)}
+SPOTS |= {20 + t: (t, 33.5, 25.5) for t in range(3, FRAMES)} | {30 + t: (t, 33.5, 45.5) for t in range(3, FRAMES)}
+SPOTS |= {40 + t: (t, 7.5, 7.5) for t in range(FRAMES)}
+LINKS = [(10, 11), (11, 12), (12, 23), (12, 33), (23, 24), (24, 25), (33, 34), (34, 35)]
+LINKS += [(40 + t, 41 + t) for t in range(FRAMES - 1)]
+FAMILY = {
+    "0@34": ("", 2, "division"),
+    "0@7": ("", 5, "end_of_movie"),
+    "3@25": ("0@34", 5, "end_of_movie"),
+    "3@45": ("0@34", 5, "end_of_movie"),
+}
+
+
+def trackmate(folder: Path, *changes: tuple[str, str]) -> Path:
+    """A copy of the file that pycellin wrote, changed."""
+    text = (FILES / "division.xml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "division.xml").write_text(text)
+    return folder / "division.xml"
+
+
+def geff_folder(
+    folder: Path, links: list[tuple[int, int]] = LINKS, units: tuple = (None, None), scale: float = 1
+) -> Path:
+    """The drawn cells as the geff library writes a networkx graph."""
+    graph = nx.DiGraph()
+    for name, (t, y, x) in SPOTS.items():
+        graph.add_node(name, t=float(t), y=y * scale, x=x * scale)
+    graph.add_edges_from(links)
+    axes = {"axis_names": ["t", "y", "x"], "axis_types": ["time", "space", "space"]}
+    geff.write(graph, folder / "given.geff", **axes, axis_units=[units[0], units[1], units[1]])
+    return folder / "given.geff"
+
+
+def btrack(folder: Path) -> Path:
+    """A copy of the file that btrack wrote."""
+    return Path(shutil.copy(FILES / "division.h5", folder))
+
+
+def cell_acdc(folder: Path, **columns: object) -> Path:
+    """The drawn cells with the columns that Cell-ACDC writes for cells that divide symmetrically."""
+    rows = pd.read_csv(table(folder)).rename(columns={"frame": "frame_i", "label": "Cell_ID"}).drop(columns="track")
+    rows["parent_ID_tree"] = rows.pop("parent").fillna(-1).astype(int)
+    rows = rows.assign(is_cell_dead=0, is_cell_excluded=0, generation_num_tree=1, division_frame_i=-1, **columns)
+    places = {1: (34, 34), 2: (33, 25), 3: (33, 45), 4: (7, 7)}
+    rows["y_centroid"], rows["x_centroid"] = zip(*rows["Cell_ID"].map(places), strict=True)
+    rows.to_csv(folder / "acdc_output.csv", index=False)
+    return folder / "acdc_output.csv"
+
+
+MAKERS = {"trackmate": trackmate, "geff": geff_folder, "cell_acdc": cell_acdc, "table": lambda f: table(f, "place")}
+
+
+@pytest.mark.parametrize("way", [on_masks, alone])
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_format_tells_the_same_family(tmp_path, name, way):
+    detections, tracks, report = way(MAKERS[name](tmp_path), tmp_path)
+    assert ancestry(tracks) == FAMILY
+    assert len(detections) == len(SPOTS)
+    assert all(n == 0 for key, n in report["numbers"].items() if "cut" in key or "without" in key)
+
+
+def test_a_format_may_be_named(tmp_path):
+    path = cell_acdc(tmp_path)
+    columns = {"frame": "frame_i", "track": "Cell_ID", "label": "Cell_ID"}
+    _, tracks, _ = on_masks(path, tmp_path, track=Track(given_format="table", given_columns=columns))
+    assert tracks["parent_id"].isna().all()
+
+
+@pytest.mark.parametrize("way", [on_masks, alone])
+def test_btrack_knows_deaths_and_its_dummies_are_left_out(tmp_path, way):
+    _, tracks, report = way(btrack(tmp_path), tmp_path)
+    assert ancestry(tracks)["0@7"] == ("", 4, "death")
+    assert tracks.set_index("number").loc[4, ["frames", "fate", "alive_at_end"]].tolist() == [4, "death", False]
+    assert np.isnan(tracks.set_index("number").loc[4, "end_confidence"])
+    assert {n: up for n, (up, _, _) in ancestry(tracks).items() if up} == {"3@25": "0@34", "3@45": "0@34"}
+    assert report["numbers"]["dummies"] == 1
+
+
+def test_an_end_without_masks_is_no_death_and_knows_no_border(tmp_path):
+    path = geff_folder(tmp_path, [link for link in LINKS if link != (44, 45)])
+    detections, tracks, report = alone(path, tmp_path)
+    assert ancestry(tracks)["0@7"] == ("", 4, "lost")
+    assert tracks["end_confidence"].isna().sum() == 2  # the lost one and the division
+    assert detections[["area_px", "touches_border"]].isna().all(axis=None)
+    assert report["numbers"]["objects_without_any_link"] == 1
+
+
+def test_hours_and_thinning_without_masks(tmp_path):
+    given = table(tmp_path, "place")
+    settings = {"field": {"frame_step": 2}, "inputs": {"frame_interval_min": 30}}
+    _, tracks, report = alone(given, tmp_path, **settings)
+    # frames 0, 2, 4 are left: the mother is seen in two, her daughters in one
+    assert ancestry(tracks)["2@25"] == ("0@34", 2, "end_of_movie")
+    assert tracks["end_hours"].max() == 2.0
+    assert report["numbers"]["frames"] == 3
+
+
+MERGE = ('<Edge SPOT_SOURCE_ID="7" SPOT_TARGET_ID="8"/>',) * 2
+MERGED = (MERGE[0], MERGE[0] + '<Edge SPOT_SOURCE_ID="4" SPOT_TARGET_ID="8"/>')
+
+
+def test_a_merge_is_refused_or_cut_and_counted(tmp_path):
+    path = trackmate(tmp_path, MERGED)
+    with pytest.raises(UserError, match=r"begins in frame 5 at y 33\.5, x 45\.5\) has more than one mother, \d, \d"):
+        on_masks(path, tmp_path)
+    _, tracks, report = alone(path, tmp_path, track=Track(given_conflicts="cut"))
+    found = ancestry(tracks)
+    assert found["5@45"] == ("", 5, "end_of_movie")
+    assert found["3@45"] == ("0@34", 4, "lost")
+    assert found["3@25"] == ("0@34", 5, "end_of_movie")
+    assert report["numbers"]["links_cut_to_two_mothers"] == 2
+    assert "Repaired on import: 2 links cut to two mothers." in report["lines"]
+
+
+def test_three_daughters_are_refused_or_cut_and_counted(tmp_path):
+    path = geff_folder(tmp_path, [*(link for link in LINKS if link != (42, 43)), (12, 43)])
+    with pytest.raises(UserError, match="has more than two daughters"):
+        alone(path, tmp_path)
+    _, tracks, report = alone(path, tmp_path, track=Track(given_conflicts="cut"))
+    assert tracks["parent_id"].isna().all()
+    assert ancestry(tracks)["0@34"] == ("", 2, "lost")
+    assert report["numbers"]["links_cut_to_more_than_two_daughters"] == 3
+
+
+def test_trackmate_edges_have_no_direction_and_filtered_tracks_are_left_out(tmp_path):
+    turned = ('SPOT_SOURCE_ID="3" SPOT_TARGET_ID="4"', 'SPOT_SOURCE_ID="4" SPOT_TARGET_ID="3"')
+    path = trackmate(tmp_path, turned, ('<TrackID TRACK_ID="1"/>', ""))
+    _, tracks, report = alone(path, tmp_path)
+    assert ancestry(tracks) == {name: row for name, row in FAMILY.items() if name != "0@7"}
+    assert report["numbers"]["filtered_out_families"] == 1
+    assert report["numbers"]["objects_without_any_link"] == FRAMES
+
+
+BAD_TRACKMATE = {
+    "TrackMate kept no tracks": ('<TrackID TRACK_ID="0"/>', ""),
+    "not a readable XML file": ("</TrackMate>", ""),
+    "its root is 'Tracks'": ("TrackMate", "Tracks"),
+    "positions are in um and the file states no pixel width": ('pixelwidth="0.5" ', ""),
+    "depths from 0 to 3": ('POSITION_Y="3.75" POSITION_Z="0.0"', 'POSITION_Y="3.75" POSITION_Z="3.0"'),
+    "names object 99, which is not in the file": ('SPOT_TARGET_ID="4"', 'SPOT_TARGET_ID="99"'),
+    r"from object 4 \(frame 4\) to 7 \(frame 4\) does not lead": ('"4" SPOT_TARGET_ID="5"', '"4" SPOT_TARGET_ID="7"'),
+    "POSITION_X of a spot should be a number": ('POSITION_X="3.75"', 'POSITION_X="?"'),
+}
+
+
+@pytest.mark.parametrize("said", BAD_TRACKMATE)
+def test_bad_trackmate_file_is_refused(tmp_path, said):
+    more = [('<TrackID TRACK_ID="1"/>', "")] if "no tracks" in said else []
+    with pytest.raises(UserError, match=said) as raised:
+        alone(trackmate(tmp_path, BAD_TRACKMATE[said], *more), tmp_path)
+    assert "division.xml" in str(raised.value)
+
+
+def test_geff_in_physical_units_needs_their_size(tmp_path):
+    path = geff_folder(tmp_path, units=("minute", "micrometer"), scale=0.5)
+    with pytest.raises(UserError, match=r"time is in minute; set track\.given_frame_interval"):
+        alone(path, tmp_path)
+    with pytest.raises(UserError, match=r"axis 'y' is in micrometer; set track\.given_pixel_size"):
+        alone(path, tmp_path, track=Track(given_frame_interval=1))
+    _, tracks, _ = on_masks(path, tmp_path, track=Track(given_frame_interval=1, given_pixel_size=0.5))
+    assert ancestry(tracks) == FAMILY
+    with pytest.raises(UserError, match=r"multiples of track\.given_frame_interval, 2"):
+        alone(path, tmp_path, track=Track(given_frame_interval=2, given_pixel_size=0.5))
+
+
+def test_bad_geff_is_refused(tmp_path):
+    with pytest.raises(UserError, match="the graph has no edges"):
+        alone(geff_folder(tmp_path, []), tmp_path)
+    shutil.rmtree(tmp_path / "given.geff")
+    with pytest.raises(UserError, match=r"from object 25 \(frame 5\) to 23 \(frame 3\) does not lead to a later frame"):
+        alone(geff_folder(tmp_path, [*LINKS, (25, 23)]), tmp_path)
+    shutil.rmtree(tmp_path / "given.geff/nodes")
+    with pytest.raises(UserError, match="not a readable GEFF folder"):
+        alone(tmp_path / "given.geff", tmp_path)
+
+
+def spoil_no_tracks(file: h5py.File) -> None:
+    del file["tracks"]
+
+
+def spoil_two_types(file: h5py.File) -> None:
+    file.copy("tracks/obj_type_1", "tracks/obj_type_2")
+
+
+def spoil_empty(file: h5py.File) -> None:
+    del file["tracks/obj_type_1/map"]
+    file["tracks/obj_type_1/map"] = np.zeros((0, 2), np.uint32)
+
+
+def spoil_length(file: h5py.File) -> None:
+    file["tracks/obj_type_1/map"][-1] = (9, 99)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (spoil_no_tracks, "not a btrack file with tracks"),
+        (spoil_two_types, r"2 object types \(obj_type_1, obj_type_2\)"),
+        (spoil_empty, "it holds no tracks"),
+        (spoil_length, "disagree in length"),
+    ],
+)
+def test_bad_btrack_file_is_refused(tmp_path, spoil, said):
+    path = btrack(tmp_path)
+    with h5py.File(path, "a") as file:
+        spoil(file)
+    with pytest.raises(UserError, match=said):
+        alone(path, tmp_path)
+
+
+def test_cell_acdc_knows_deaths_and_exclusions(tmp_path):
+    rows = pd.read_csv(cell_acdc(tmp_path))
+    rows.loc[(rows["Cell_ID"] == 4) & (rows["frame_i"] >= 4), "is_cell_dead"] = 1
+    rows.loc[rows["Cell_ID"] == 3, "is_cell_excluded"] = 1
+    rows.to_csv(tmp_path / "acdc_output.csv", index=False)
+    _, tracks, report = alone(tmp_path / "acdc_output.csv", tmp_path)
+    # without her sister a daughter is one cell with her mother
+    assert ancestry(tracks) == {"0@34": ("", 5, "end_of_movie"), "0@7": ("", 5, "death")}
+    assert report["numbers"]["excluded_objects"] == 3
+    assert report["numbers"]["only_daughters_joined"] == 1
+
+
+def test_a_bud_of_cell_acdc_belongs_to_its_mother_until_they_divide(tmp_path):
+    cells = [(t, 1, "mother", 1, -1) for t in range(2)] + [(1, 2, "bud", 1, -1)]
+    cells += [(2, 1, "mother", 3, 1), (2, 2, "mother", 4, 1)]
+    names = ["frame_i", "Cell_ID", "relationship", "Cell_ID_tree", "parent_ID_tree"]
+    rows = pd.DataFrame(cells, columns=names).assign(y_centroid=5, x_centroid=lambda r: 10 * r["Cell_ID"])
+    rows.to_csv(tmp_path / "acdc_output.csv", index=False)
+    _, tracks, report = alone(tmp_path / "acdc_output.csv", tmp_path)
+    assert ancestry(tracks)["0@10"] == ("", 1, "division")
+    assert tracks["parent_id"].fillna("").tolist() == ["", "sample/1/1", "sample/1/1"]
+    assert report["numbers"]["buds_before_division"] == 1
+
+
+def test_labels_without_positions_need_masks(tmp_path):
+    with pytest.raises(UserError, match="give the masks that they label in column 'masks'"):
+        alone(table(tmp_path, "label"), tmp_path)
+
+
+@pytest.mark.data
+def test_hand_tracked_wells(data_folder, tmp_path):
+    columns = {"frame": "tmin", "track": "TID", "y": "ypixel", "x": "xpixel", "parent": "motherID"}
+    strict = Track(given_columns=columns, given_frame_interval=30)
+    lenient = strict.model_copy(update={"given_conflicts": "cut"})
+    wells = data_folder / "mcf10a_tracks"
+    with pytest.raises(UserError, match=r"track 13 .* has more than two daughters"):
+        alone(wells / "EGF_1.csv", tmp_path, track=strict)
+    expected = {"PBS_1": (705, 11, 2, 0), "EGF_1": (2771, 107, 41, 9), "OSM_1": (1284, 37, 15, 0)}
+    for name, numbers in expected.items():
+        detections, tracks, report = alone(wells / f"{name}.csv", tmp_path, track=lenient)
+        divisions, cut = (
+            (tracks["end_kind"] == "division").sum(),
+            report["numbers"]["links_cut_to_more_than_two_daughters"],
+        )
+        assert (len(detections), len(tracks), divisions, cut) == numbers
