@@ -19,6 +19,7 @@ IMAGES = [
 PAIRED = [{**row, "barcodes": "codes.csv", "counts": f"{row['sample']}.h5ad"} for row in IMAGES]
 MASKS = [{**row, "images": "", "masks": f"{row['sample']}_{row['fov']}.tif"} for row in IMAGES]
 GIVEN_TRACKS = [{**row, "tracks": "t.csv"} for row in MASKS]
+TRACKS_ALONE = [{**row, "masks": ""} for row in GIVEN_TRACKS]
 CELLS = [{"sample": "a", "cells": "one.csv;two.csv", "counts": "c.csv"}]
 ONLY_CELLS = [{"sample": "a", "cells": "one.csv"}]
 LINEAGE = [{"sample": "a", "lineage": "l.csv"}]
@@ -39,6 +40,7 @@ def study(folder: Path, rows: list[dict[str, str]], **config: Any) -> Study:
     [
         (IMAGES, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
         (MASKS, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
+        (TRACKS_ALONE, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
         (PAIRED, "images", {"truth"}),
         (SIMULATED, "images", set()),
         (CELLS, "cells", {"features", "tracking", "truth"}),
@@ -62,6 +64,13 @@ def test_targets_follow_the_data(rows: list[dict], start: str, impossible: set[s
             assert not any(files_if_possible(found, name).values())
         else:
             assert files_of_target(found, name) == list(files)
+
+
+def test_tracks_alone_are_tracked_without_what_needs_masks(tmp_path: Path) -> None:
+    found = files_of_target(study(tmp_path, TRACKS_ALONE[2:]), "tracking")
+    assert found == [f"<results>/fov/b/f1/{name}" for name in ("tracks.parquet", "detections.parquet", "tracks.geff")]
+    on_masks = files_of_target(study(tmp_path, GIVEN_TRACKS[2:]), "tracking")
+    assert {path.split("/")[-1] for path in on_masks} >= {"masks.ome.tif", "ctc", "overview.png", "tracks.geff"}
 
 
 def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
@@ -106,6 +115,7 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
             "| import_cells cluster differential_expression explain_modalities predict describe_fates compare_sisters "
             "compare_sister_genes",
         ),
+        (TRACKS_ALONE[2:], {}, "import_places | collect_cells describe_fates compare_sisters"),
         (GIVEN_PAIRED, {}, "| import_paired cluster differential_expression explain_modalities predict"),
         (LINEAGE, {}, "| import_lineage describe_fates compare_sisters"),
     ],
@@ -135,6 +145,8 @@ def test_a_rule_is_open_to_samples_that_start_its_way(tmp_path: Path) -> None:
     found = study(tmp_path, MASKS)
     assert found.only_if(masks=True) == r"[^/]+"
     assert found.only_if(masks=False) == r"(?!)"
+    assert found.only_if(tracks=False, masks=True) == r"[^/]+"
+    assert found.only_if(tracks=True, masks=True) == r"(?!)"
 
 
 def test_every_row_of_a_given_table_counts(tmp_path: Path) -> None:

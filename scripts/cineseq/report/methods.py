@@ -25,6 +25,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "; an end was called a death only from a probability of {c:track.death_confidence}, otherwise it is unknown",
     ),
     "import_tracks": ("Tracks were given; their lineage was checked for impossible events",),
+    "import_places": ("Tracks were given without masks; their lineage was checked for impossible events",),
     "morphology": ("Shape, intensity and texture of each mask were measured with scikit-image {v:scikit-image}",),
     "embed": ("Crops of single cells were embedded with {m:embed} through timm {v:timm}",),
     "score_function": (

@@ -59,6 +59,8 @@ def write_geff(detections: pd.DataFrame, tracks: pd.DataFrame, folder: Path) -> 
     """
     detections = detections.reset_index(drop=True)
     edges = links_of(detections, tracks)
+    has_masks = detections["area_px"].notna().any()
+    masks = [RelatedObject(type="labels", path=MASKS, label_prop="label")] if has_masks else []
     with replacing(folder) as temporary:
         write_arrays(
             temporary,
@@ -66,7 +68,7 @@ def write_geff(detections: pd.DataFrame, tracks: pd.DataFrame, folder: Path) -> 
             {name: {"values": values, "missing": None} for name, values in _properties(detections, tracks).items()},
             edges,
             {},
-            _metadata(bool(detections["area_px"].notna().any())),
+            _metadata(masks),
         )
     return len(detections), len(edges)
 
@@ -85,13 +87,12 @@ def _properties(detections: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, np.
     }
 
 
-def _metadata(masked: bool) -> GeffMetadata:  # noqa: FBT001 - whether there are masks is a fact, not a mode
-    labels = [RelatedObject(type="labels", path=MASKS, label_prop="label")] if masked else None
+def _metadata(related: list[RelatedObject]) -> GeffMetadata:
     return GeffMetadata(
         directed=True,
         axes=[Axis(name="t", type="time"), Axis(name="y", type="space"), Axis(name="x", type="space")],
         node_props_metadata={},
         edge_props_metadata={},
         track_node_props={"tracklet": "track", "lineage": "family"},
-        related_objects=labels,
+        related_objects=related,
     )

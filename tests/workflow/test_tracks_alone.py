@@ -1,0 +1,32 @@
+"""A sheet that gives tracks and nothing else, through Snakemake."""
+
+import pandas as pd
+import pytest
+from tests.workflow.conftest import Project, write_sheet
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture
+def alone(small: Project) -> Project:
+    """Return a study of one field whose only input is a table of tracks: a mother and two daughters."""
+    rows = [(t, 1, 5.0, 5.0, "") for t in range(3)] + [(t, n, 5.0, 4.0 * n, 1) for t in (3, 4) for n in (2, 3)]
+    pd.DataFrame(rows, columns=["frame", "track", "y", "x", "parent"]).to_csv(small.folder / "t.csv", index=False)
+    write_sheet(small.folder, [{"sample": "s", "fov": "a", "tracks": "t.csv"}])
+    small.configure(function={"scores": []}, channels={"function": []})
+    return small
+
+
+def test_no_step_that_needs_masks_is_planned(alone: Project) -> None:
+    assert alone.planned("tracking", "lineage") == {
+        *("tracking", "lineage", "import_places", "export_geff"),
+        *("summarise_tracks", "collect_cells", "compare_sisters"),
+    }
+
+
+@pytest.mark.slow
+def test_tracks_alone_become_families_and_exports(alone: Project) -> None:
+    alone.snakemake("results/small/study/cells.parquet", "results/small/fov/s/a/tracks.geff")
+    cells = pd.read_parquet(alone.folder / "results/small/study/cells.parquet")
+    assert cells["sister_id"].fillna("").tolist() == ["", "s/a/3", "s/a/2"]
+    assert (alone.folder / "results/small/fov/s/a/tracks.geff/nodes").is_dir()
