@@ -11,7 +11,7 @@ import pandas as pd
 from cineseq.config.track import Track
 from cineseq.errors import UserError
 from cineseq.tracking.formats.given import GivenTracks
-from cineseq.tracking.formats.graph import forward, tracks_of_graph
+from cineseq.tracking.formats.graph import forward, tracks_of_graph, tracks_of_linked
 from cineseq.tracking.formats.units import frames, numbers, refuse_depth, refuse_empty, whole
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ def read(path: Path, settings: Track) -> GivenTracks:
     """Read nodes and edges; the graph is cut into tracks where it splits and merges.
 
     The axes of the metadata say which properties are time, y and x (by name, else the last two of space). Where the
-    metadata name a property as the label in a label image, objects are found in the masks by it, else by place. The
-    numbers of ``tracklet`` are kept where they fit.
+    metadata name a property as the label in a label image, objects are found in the masks by it, else by place. Where
+    they name a property as the number of the tracklet, every node is in a track, and the numbers are kept if they fit
+    the graph; elsewhere nodes without an edge are in no track.
 
     Raises
     ------
@@ -44,7 +45,7 @@ def read(path: Path, settings: Track) -> GivenTracks:
     """
     memory = _read(path)
     metadata, properties = memory["metadata"], memory["node_props"]
-    refuse_empty(len(memory["edge_ids"]), path, "the graph has no edges")
+    refuse_empty(len(memory["node_ids"]), path, "the graph has no nodes")
     time, y, x, depth = _axes(metadata, path)
 
     def values(name: str) -> pd.Series:
@@ -62,8 +63,11 @@ def read(path: Path, settings: Track) -> GivenTracks:
         table["tracklet"] = whole(values(tracklet), path, f"property '{tracklet}'")
     nodes = pd.DataFrame(table)
     links = memory["edge_ids"].astype(np.int64)
-    found = tracks_of_graph(nodes, links if metadata.directed else forward(nodes, links), path)
-    return _renumbered(found) if tracklet else found
+    links = links if metadata.directed else forward(nodes, links)
+    if tracklet:
+        return _renumbered(tracks_of_graph(nodes, links, path))
+    refuse_empty(len(links), path, "the graph has no edges")
+    return tracks_of_linked(nodes, links, path)
 
 
 def _read(path: Path) -> Any:
@@ -130,7 +134,7 @@ def _renumbered(found: GivenTracks) -> GivenTracks:
     pairs = rows[["track", "tracklet"]].drop_duplicates()
     rows = rows.drop(columns="tracklet")
     if pairs["track"].duplicated().any() or pairs["tracklet"].duplicated().any() or (pairs["tracklet"] < 1).any():
-        return GivenTracks(rows, found.parents, counts=found.counts)
+        return GivenTracks(rows, found.parents)
     number = pairs.set_index("track")["tracklet"]
     parents = found.parents.apply(lambda column: column.map(number))
-    return GivenTracks(rows.assign(track=rows["track"].map(number)), parents, counts=found.counts)
+    return GivenTracks(rows.assign(track=rows["track"].map(number)), parents)

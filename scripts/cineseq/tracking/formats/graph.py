@@ -18,7 +18,7 @@ def tracks_of_graph(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> Given
 
     A link is within a track when it is the only one that leaves its source and the only one that enters its target;
     every other link says that the target's track descends from the source's. Tracks are numbered from 1 by their
-    first frame, then by the order of the nodes. Objects without any link are left out and counted.
+    first frame, then by the names of the objects; an object without any link is a track of one frame.
 
     Parameters
     ----------
@@ -36,17 +36,20 @@ def tracks_of_graph(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> Given
     """
     nodes = nodes.sort_values(["frame", "name"], ignore_index=True)
     ends = _positions(nodes, np.unique(links, axis=0), path)
-    linked = np.zeros(len(nodes), bool)
-    linked[ends.ravel()] = True
     source, target = ends.T
     leaving, entering = (np.bincount(end, minlength=len(nodes)) for end in (source, target))
     within = (leaving[source] == 1) & (entering[target] == 1)
     graph = coo_array((np.ones(within.sum()), (source[within], target[within])), shape=(len(nodes), len(nodes)))
-    number = np.zeros(len(nodes), np.int64)
-    number[linked] = _by_first(connected_components(graph, directed=False)[1][linked])
-    rows = nodes.drop(columns="name").assign(track=number)[linked].reset_index(drop=True)
+    number = _by_first(connected_components(graph, directed=False)[1])
     pairs = mothers(number[target[~within]], number[source[~within]])
-    return GivenTracks(rows, pairs, counts={"objects_without_any_link": int((~linked).sum())})
+    return GivenTracks(nodes.drop(columns="name").assign(track=number), pairs)
+
+
+def tracks_of_linked(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> GivenTracks:
+    """Do the same where an object without any link is in no track: leave it out and count it."""
+    linked = nodes["name"].isin(links.ravel())
+    found = tracks_of_graph(nodes[linked], links, path)
+    return GivenTracks(found.rows, found.parents, counts={"objects_without_any_link": int((~linked).sum())})
 
 
 def forward(nodes: pd.DataFrame, links: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import pandas as pd
 from cineseq.config.track import Track
 from cineseq.errors import UserError
 from cineseq.tracking.formats.given import GivenTracks
-from cineseq.tracking.formats.graph import forward, tracks_of_graph
+from cineseq.tracking.formats.graph import forward, tracks_of_linked
 from cineseq.tracking.formats.units import numbers, refuse_depth, refuse_empty, whole
 
 NAME = "a TrackMate file (.xml)"
@@ -45,7 +45,7 @@ def read(path: Path, settings: Track) -> GivenTracks:
     links = whole(pd.Series(np.ravel(names)), path, "the spot of an edge").to_numpy().reshape(-1, 2)
     refuse_depth(spots.pop("z").to_numpy(), path)
     spots[["y_px", "x_px"]] /= settings.given_pixel_size or _pixel_width(root, path)
-    found = tracks_of_graph(spots, forward(spots, links), path)
+    found = tracks_of_linked(spots, forward(spots, links), path)
     found.counts["filtered_out_families"] = len(families) - len(kept)
     return found
 
