@@ -104,7 +104,7 @@ def take_places(given: GivenTracks, frame_step: int, settings: Track, path: Path
         msg = f"{path}: these tracks say nothing of where cells are; give the masks that they label in column 'masks'."
         raise UserError(msg)
     rows = kept.sort_values(["frame", "track"], ignore_index=True)
-    unknown = dict.fromkeys(("area_px", "eccentricity", "brightness"), np.nan)
+    unknown = dict.fromkeys(("area_px", "eccentricity", "brightness", "fullness"), np.nan)
     table = rows[["frame", "y_px", "x_px"]].assign(label=rows.groupby("frame").cumcount() + 1, **unknown)
     table["touches_border"] = pd.array([pd.NA] * len(table), dtype="boolean")
     families, repaired = _families(rows["track"].to_numpy(), mother, given.deaths)
