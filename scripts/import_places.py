@@ -12,15 +12,17 @@ from cineseq.config.base import FieldOfView, Section
 from cineseq.config.inputs import Inputs
 from cineseq.config.track import Track
 from cineseq.contracts import DETECTIONS, TRACKS
+from cineseq.errors import UserError
 from cineseq.files import write_json
 from cineseq.stacks import MovieInfo
 from cineseq.step import run
 from cineseq.tables import write_table
 from cineseq.tracking.adoption import take_places
 from cineseq.tracking.formats import read_given
+from cineseq.tracking.lineage import ImpossibleLineageError
 from cineseq.tracking.outcome import tables_of_places
 from cineseq.tracking.report import places_report
-from cineseq.tracking.validate import validate_given
+from cineseq.tracking.validate import validate
 
 logger = logging.getLogger("import_places")
 
@@ -40,7 +42,11 @@ def main(*, given: Path, detections: Path, tracks: Path, report: Path, settings:
     objects, adopted = take_places(found, step, settings.track, given)
     info = MovieInfo(*objects.shape, (), settings.inputs.pixel_size_um, None if minutes is None else minutes * step)
     detection_table, track_table = tables_of_places(objects, adopted.families, settings.field, info)
-    validate_given(detection_table, track_table, given)
+    try:
+        validate(detection_table, track_table)
+    except ImpossibleLineageError as error:
+        msg = f"{given}: {error}; mend the tracks in the tool that made them."
+        raise UserError(msg) from error
     summary = places_report(objects, adopted.counts, track_table)
     for line in summary["lines"]:
         logger.info("%s", line)

@@ -1,9 +1,9 @@
 """Take tracks that another tool or a person made, check their lineage, and write them as tables.
 
 Goes in: the given tracks, in any of the formats of ``cineseq.tracking.formats``, the label stack that they belong to,
-and a person's edits of them. Comes out: the same tables and report as from ``track``. How tracks begin and end is judged
-as there, except where the file states a death; the given links and divisions are kept, repaired only as the report
-counts, and refused when no cell could have them.
+and a person's edits of them. Comes out: the same tables and report as from ``track``. How tracks begin and end is
+judged as there, except where the file states a death; the given links and divisions are kept, repaired only as the
+report counts, and refused when no cell could have them.
 """
 
 import logging

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tests.unit.tracking_examples import outputs
 
 import import_places
 import import_tracks
@@ -45,14 +46,15 @@ def table(folder: Path, by: str = "label", **names: str) -> Path:
 
 def on_masks(given: Path, folder: Path, **settings: object) -> Imported:
     """Import tracks on the drawn masks."""
-    files = _files(folder)
+    files = outputs(folder / "out")
     import_tracks.main(given=given, labels=labels(folder), **files, settings=import_tracks.Settings(**settings))
     return _read(files)
 
 
 def alone(given: Path, folder: Path, **settings: object) -> Imported:
     """Import tracks without masks."""
-    files = _files(folder)
+    files = outputs(folder / "out")
+    del files["events"]
     import_places.main(given=given, **files, settings=import_places.Settings(**settings))
     return _read(files)
 
@@ -62,11 +64,6 @@ def ancestry(tracks: pd.DataFrame) -> dict[str, tuple[str, int, str]]:
     names = tracks["start_frame"].astype(str) + "@" + tracks["start_x_px"].astype(int).astype(str)
     mother = tracks["parent_id"].map(dict(zip(tracks["track_id"], names, strict=True))).fillna("")
     return dict(zip(names, zip(mother, tracks["end_frame"], tracks["end_kind"], strict=True), strict=True))
-
-
-def _files(folder: Path) -> dict[str, Path]:
-    out = folder / "out"
-    return {"detections": out / "detections.parquet", "tracks": out / "tracks.parquet", "report": out / "report.json"}
 
 
 def _read(files: dict[str, Path]) -> Imported:

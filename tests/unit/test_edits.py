@@ -1,6 +1,7 @@
 """Edits of tracks: what each action does, what is refused, and that replaying is a function of the edits alone."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -210,3 +211,15 @@ def test_any_edits_leave_a_possible_lineage_in_any_order_and_twice(pairs: list, 
             assert after == set(edit.targets)
         if edit.action in ("death", "exit"):
             assert not after
+
+
+def test_a_stated_death_stays_while_nothing_follows_its_object() -> None:
+    objects, families = two_families()
+    died = replace(families, parent={}, deaths=frozenset({1, 4}))
+    rows = {number: np.flatnonzero(families.number == number).tolist() for number in (1, 2, 4)}
+    onward = Edit(2, "link", rows[1][-1], (rows[2][0],))
+    assert replay(Edits(Path("e.csv"), (onward,), ()), objects.table, died, OPEN).families.deaths == {4}
+    halved = Edit(2, "unlink", rows[4][1], ())
+    after = replay(Edits(Path("e.csv"), (halved,), ()), objects.table, died, OPEN).families
+    assert after.deaths == {1, after.number[rows[4][-1]]}
+    assert 4 not in after.deaths

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.test_ctc import tracked
+from tests.unit.tracking_examples import outputs
 
 import export_geff
 import import_places
@@ -30,8 +31,9 @@ def export(files: dict[str, Path], folder: Path) -> Path:
 
 def read_back(path: Path, folder: Path, labels: Path | None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Import an export again, on the masks or alone."""
-    out = {name: folder / f"again/{name}" for name in ("detections", "tracks", "report")}
+    out = outputs(folder / "again")
     if labels is None:
+        del out["events"]
         import_places.main(given=path, **out, settings=import_places.Settings(field=FIELD))
     else:
         import_tracks.main(given=path, labels=labels, **out, settings=import_tracks.Settings(field=FIELD))

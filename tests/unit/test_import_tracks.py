@@ -90,7 +90,7 @@ def test_bad_track_file_is_refused_with_its_name(tmp_path, said):
     with pytest.raises(UserError, match=said) as raised:
         on_masks(ctc(tmp_path, BAD_CTC[said]), tmp_path)
     assert str(tmp_path / "TRA") in str(raised.value)
-    assert not (tmp_path / "out/tracks.parquet").exists()
+    assert not (tmp_path / "out/t.parquet").exists()
 
 
 IMPOSSIBLE = {

@@ -167,7 +167,10 @@ def _unscored(scored: pd.DataFrame, before: np.ndarray, frame: np.ndarray) -> pd
 
 
 def end_events(table: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame) -> pd.DataFrame:
-    """Return deaths, exits and losses with their evidence; the end of the movie is no event."""
+    """Return deaths, exits and losses with their evidence; the end of the movie is no event.
+
+    Neither is a death that given tracks state, which has no confidence: nobody here has weighed it.
+    """
     last = np.unique(number[::-1], return_index=True)[1]
     evidence = ends.death_evidence(table, number)
     area = 100 * (np.exp(-evidence["shrink"]) - 1)
@@ -176,4 +179,4 @@ def end_events(table: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame) ->
     found = pd.DataFrame({"source": len(number) - 1 - last, "target": -1, "other": -1, "reason": reason})
     kinds = tracks["end_kind"].to_numpy(object)
     found = found.assign(kind=kinds, confidence=tracks["end_confidence"].to_numpy(float))
-    return found[found["kind"].isin(["death", "left_fov", "lost"])][NAMES]
+    return found[found["kind"].isin(["death", "left_fov", "lost"]) & found["confidence"].notna()][NAMES]

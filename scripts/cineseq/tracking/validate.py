@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cineseq.errors import UserError
 from cineseq.tracking.compartments import passable
 from cineseq.tracking.lineage import Families, ImpossibleLineageError, ancestors, before_each, sisters
 
@@ -59,15 +57,6 @@ def validate_walls(detections: pd.DataFrame, families: Families, room: np.ndarra
         names = detections["track_id"].iloc[later]
         msg = f"a track passes the wall of a closed compartment: {_first(names, broken)}"
         raise ImpossibleLineageError(msg)
-
-
-def validate_given(detections: pd.DataFrame, tracks: pd.DataFrame, path: Path) -> None:
-    """Check tables that come from a file of the user; raise UserError, with its path, for an impossible lineage."""
-    try:
-        validate(detections, tracks)
-    except ImpossibleLineageError as error:
-        msg = f"{path}: {error}; mend the tracks in the tool that made them."
-        raise UserError(msg) from error
 
 
 Rule = Callable[[pd.DataFrame, pd.DataFrame], Iterator[str]]
