@@ -15,6 +15,7 @@ DEMO: dict[str, Any] = {
     "channels": {"function": ["lipid"]},
     "embed": {"crop_um": 20.8},
     "function": {"scores": [{"name": "lipid", "channel": "lipid"}], "background": "percentile"},
+    "curation": {"rows": 20},
     "clusters": {"resolution": 0.4},
 }
 """Where the shipped configuration, which is the demo, differs from the defaults."""
