@@ -188,6 +188,7 @@ rule compare_sister_genes:
     input:
         cells="<results>/study/cells.parquet",
         paired="<results>/study/paired.h5mu",
+        clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
     output:
         heritable="<results>/lineage/heritable_genes.tsv",
         by_sister="<results>/lineage/genes_by_sister.tsv",

@@ -24,7 +24,7 @@ rule prefetch_models:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=120,
     params:
-        settings=settings("segment", "embed"),
+        settings=settings("segment", "embed", "train"),
         _code=code("prefetch_models.py"),
     script:
         "../scripts/prefetch_models.py"

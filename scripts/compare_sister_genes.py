@@ -1,8 +1,8 @@
 """Genes against sisters: which are alike in both sisters, and which go with the fate of the sister.
 
-In: the cells table with its lineage, and the paired data. Out: heritable genes, by the correlation within pairs of
-sequenced sisters against partners changed within field and birth time; genes by what became of the sister, with the
-test that the states have; a report.
+In: the cells table with its lineage, the paired data, and which of its cells passed quality control. Out: heritable
+genes, by the correlation within pairs of sequenced sisters against partners changed within field and birth time; genes
+by what became of the sister, with the test that the states have; a report.
 """
 
 import logging
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cineseq import contracts, family_results
+from cineseq import contracts, family_results, results
 from cineseq.clustering.counts import Expression, detected_genes, expression_of
 from cineseq.config.base import Section
 from cineseq.config.lineage import Lineage
@@ -22,6 +22,7 @@ from cineseq.kinship.genes import gene_lines, genes_by_sister, heritable_genes
 from cineseq.kinship.state_by_sister import survivors_with
 from cineseq.kinship.status import sister_status
 from cineseq.paired import read_paired
+from cineseq.prediction.study import usable_cells
 from cineseq.step import run
 from cineseq.tables import empty, read_table, write_table
 
@@ -38,10 +39,20 @@ class Settings(Section):
     seed: int = 1
 
 
-def main(*, cells: Path, paired: Path, heritable: Path, by_sister: Path, report: Path, settings: Settings) -> None:
+def main(
+    *,
+    cells: Path,
+    paired: Path,
+    clusters: Path | None = None,
+    heritable: Path,
+    by_sister: Path,
+    report: Path,
+    settings: Settings,
+) -> None:
     """Compare expression between sisters, and between survivors by the fate of the sister."""
     families = families_of(read_table(cells, contracts.CELLS))
-    data = read_paired(paired)
+    quality = None if clusters is None else read_table(clusters, results.CLUSTERS).set_index("track_id")
+    data = usable_cells(read_paired(paired), quality)
     expression = expression_of(data)
     shared, differing = empty(family_results.HERITABLE_GENES), empty(family_results.GENES_BY_SISTER)
     if expression is not None:

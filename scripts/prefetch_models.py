@@ -1,6 +1,7 @@
 """Have the models at hand before jobs run where there is no network.
 
-In: the settings, which name a segmentation and an embedding model. Out: ``record``, their files and hashes.
+In: the settings, which name a segmentation and an embedding model, and one to train on.
+Out: ``record``, their files and hashes.
 """
 
 import logging
@@ -9,6 +10,7 @@ from pathlib import Path
 from cineseq.config.base import Section
 from cineseq.config.features import Embed
 from cineseq.config.segment import Segment
+from cineseq.config.train import Train
 from cineseq.features.models import fetch_embedder
 from cineseq.files import sha256, write_json
 from cineseq.segmentation.adapter import fetch_segmenter
@@ -22,6 +24,7 @@ class Settings(Section):
 
     segment: Segment = Segment()
     embed: Embed = Embed()
+    train: Train = Train()
 
 
 def main(*, record: Path, settings: Settings) -> None:
@@ -31,6 +34,8 @@ def main(*, record: Path, settings: Settings) -> None:
         "segment": fetch_segmenter(settings.segment.model_copy(update={"download": True})),
         "embed": fetch_embedder(settings.embed),
     }
+    if settings.train.images:
+        files["train"] = fetch_segmenter(Segment(model=settings.train.model, download=True))
     found = {
         step: {"file": str(path), "sha256": sha256(path), "bytes": path.stat().st_size}
         for step, path in files.items()

@@ -114,6 +114,9 @@ def _lines(path: Path, stream: Iterable[str]) -> list[tuple[int, str]]:
 
 def _check_header(path: Path, names: list[str]) -> None:
     for name in names:
+        if " " in name:
+            msg = f"{path}: the header holds spaces ('{name}'); separate the columns by tabs or commas."
+            raise UserError(msg)
         if name not in COLUMNS:
             near = get_close_matches(name, COLUMNS, n=1)
             hint = f"; did you mean '{near[0]}'?" if near else f"; the columns are {', '.join(COLUMNS)}."

@@ -8,6 +8,7 @@ import pytest
 import prefetch_models
 from cineseq.config.features import Embed
 from cineseq.config.segment import Segment
+from cineseq.config.train import Train
 from cineseq.errors import UserError
 from cineseq.segmentation import adapter
 from cineseq.segmentation.models import CELLPOSE_FOLDER, model_file
@@ -25,6 +26,13 @@ def test_shipped_models_are_recorded(tmp_path):
     assert found["segment"]["sha256"] == hashlib.sha256(model_file("compact").read_bytes()).hexdigest()
     assert found["segment"]["bytes"] < 8e6
     assert set(fetch(tmp_path, embed=Embed(model=None))) == {"segment"}
+
+
+def test_the_model_that_training_starts_from_is_fetched_too(tmp_path):
+    settings = prefetch_models.Settings(train=Train(images=["a.tif"], masks=["b.tif"], model="compact_phase"))
+    prefetch_models.main(record=tmp_path / "models.json", settings=settings)
+    found = json.loads((tmp_path / "models.json").read_text())
+    assert found["train"]["sha256"] == hashlib.sha256(model_file("compact_phase").read_bytes()).hexdigest()
 
 
 def test_asking_is_allowing(tmp_path, monkeypatch):

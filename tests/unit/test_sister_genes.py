@@ -5,7 +5,7 @@ import pandas as pd
 from scipy import sparse
 from tests.unit.kinship_examples import experiment
 
-from cineseq import contracts, family_results
+from cineseq import contracts, family_results, results
 from cineseq.config.lineage import Lineage
 from cineseq.kinship.genes import genes_by_sister, heritable_genes
 from cineseq.paired import PairedData, write_paired
@@ -81,3 +81,14 @@ def test_the_step_finds_a_gene_that_goes_with_the_sister(tmp_path):
     by_sister = read_table(files["by_sister"], family_results.GENES_BY_SISTER)
     assert list(by_sister["gene"][by_sister["q_value"] <= 0.05]) == ["g7"]
     assert len(read_table(files["heritable"], family_results.HERITABLE_GENES)) == 60
+    passed = np.zeros(len(alive), bool)
+    passed[:4] = True
+    write_table(quality(obs.index, passed), tmp_path / "clusters.parquet", results.CLUSTERS)
+    main(**tables, clusters=tmp_path / "clusters.parquet", **files, report=tmp_path / "report.json", settings=settings)
+    assert not (read_table(files["by_sister"], family_results.GENES_BY_SISTER)["q_value"] <= 0.05).any()
+
+
+def quality(cells: pd.Index, passed: np.ndarray) -> pd.DataFrame:
+    table = pd.DataFrame({"track_id": cells.astype(str), "cluster": None, "phase": None, "qc_reason": None})
+    numbers = ["umap_1", "umap_2", "s_score", "g2m_score", "mitochondrial_fraction"]
+    return table.assign(**dict.fromkeys(numbers, np.nan), total_counts=1.0, genes_detected=1, passes_qc=passed)

@@ -64,6 +64,7 @@ def decompose(data: PairedData, asked: Asked) -> Decomposition:
     try:
         if expression is None or not shapes:
             reason = "there are no counts" if expression is None else "there is neither morphology nor an embedding"
+            reason = reason if len(data.obs) else "no paired cell passed quality control"
             raise NotEstimableError(reason)
         features = _measured(shapes)
         chosen = explained_genes(gene_block(expression), asked.settings)

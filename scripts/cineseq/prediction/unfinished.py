@@ -7,6 +7,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
 import joblib
@@ -20,8 +21,8 @@ NOTHING_KEPT = joblib.Memory(None, verbose=0)
 def kept_fits(beside: Path) -> Iterator[joblib.Memory]:
     """Yield a store of finished fits; it is removed when all went well and stays when the run was stopped.
 
-    A fit is found again by the content of its arguments. The store is named by the code that makes the fits, so that
-    none of other code is taken.
+    A fit is found again by the content of its arguments. The store is named by the code that makes the fits and the
+    versions of what it stands on, so that none of other code is taken.
 
     Parameters
     ----------
@@ -37,7 +38,8 @@ def kept_fits(beside: Path) -> Iterator[joblib.Memory]:
 
 
 def _fingerprint() -> str:
-    digest = hashlib.sha256()
+    versions = [f"{name}={version(name)}" for name in ("numpy", "scipy", "scikit-learn")]
+    digest = hashlib.sha256(" ".join(versions).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -125,7 +125,7 @@ def _download(settings: Segment, file: Path) -> None:
     if settings.model not in CELLPOSE_NAMES:
         hint = f"give {', '.join((*SHIPPED, *CELLPOSE_NAMES))} or the path of a checkpoint"
     elif not settings.download:
-        hint = f"put it there (or set {CELLPOSE_FOLDER}), or set segment.download to true"
+        hint = f"put it there (or set {CELLPOSE_FOLDER}), run the target prefetch, or set segment.download to true"
     else:
         logger.info("cellpose downloads %s to %s.", settings.model, file)
         try:

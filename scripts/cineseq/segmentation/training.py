@@ -92,7 +92,10 @@ def fit(net: BaseModel, scenes: list[Scene], schedule: Schedule) -> dict:
             model_name="network",
         )
     logger.info(
-        "Trained %d epochs; the loss fell from %.3f to %.3f.", schedule.epochs, losses[0], float(np.mean(losses[-5:]))
+        "Trained %d epochs; the loss was %.3f at first and %.3f at the end.",
+        schedule.epochs,
+        losses[0],
+        float(np.mean(losses[-5:])),
     )
     return {name: value.detach().cpu().float() for name, value in net.state_dict().items()}
 
