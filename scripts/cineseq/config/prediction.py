@@ -75,6 +75,10 @@ class Prediction(Section):
     )
     bootstraps: int = Field(1000, ge=100, description="Resamplings of the groups for every interval.")
     half_samples: int = Field(100, ge=10, description="Half-samples of the groups for the stability of genes.")
+    sensitivity: list[Literal["one_standard_error", "with_library_size", "cooperative", "equal_blocks"]] = Field(
+        ["one_standard_error", "with_library_size", "cooperative", "equal_blocks"],
+        description="Other choices than the headline's whose R2 stands beside it; cooperative learning takes longest.",
+    )
     selected_frequency: float = Field(
         0.6, gt=0.5, le=1, description="Share of half-samples from which a gene counts as selected."
     )

@@ -89,7 +89,7 @@ def calibration_slope(predicted: np.ndarray, measured: np.ndarray, baseline: np.
 def _variants(
     blocks: dict[str, Block | None], ladder: Ladder, settings: Prediction, folds: Folds
 ) -> dict[str, tuple[Designs, Procedure]]:
-    """Return the designs and the procedure of every variant that these data allow."""
+    """Return the designs and the procedure of every variant that is asked for and that these data allow."""
     # The shuffled control is not among the variants, so what draws it does not matter.
     everything = model_blocks(blocks, ladder.cells, np.random.default_rng(0))
     designs = {name: everything[name] for name in COMPARED if name in everything}
@@ -106,7 +106,7 @@ def _variants(
         agreeing = replace(headline, grid=replace(headline.grid, agreements=AGREEMENTS))
         variants["cooperative"] = ({"both": designs["both"]}, agreeing)
         variants["equal_blocks"] = ({"both": designs["both"]}, replace(headline, weighing="blocks"))
-    return variants
+    return {name: variant for name, variant in variants.items() if name in settings.sensitivity}
 
 
 def _judged(ladder: Ladder, predicted: np.ndarray, headline: np.ndarray, weights: np.ndarray) -> dict[str, object]:
