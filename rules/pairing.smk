@@ -34,7 +34,7 @@ if STUDY.start == "images":
         """Match cells to compartments and barcodes to compartments; unknown stays unknown."""
         input:
             cells="<results>/study/cells.parquet",
-            labels=of_fields("masks.ome.tif"),
+            labels=of_fields("masks.ome.tif", STUDY.has_masks),
             compartments=given_to_samples("compartments"),
             barcodes=given_to_samples("barcodes"),
             counts=given_to_samples("counts"),
@@ -53,6 +53,7 @@ if STUDY.start == "images":
             runtime=60,
         params:
             settings=settings(
+                "inputs",
                 "pairing",
                 samples=STUDY.count_samples,
                 fields=[{"sample": e.sample, "fov": e.fov} for e in STUDY.entries],

@@ -1,9 +1,9 @@
 """Pair live cells with sequenced barcodes through the compartments that hold both.
 
-In: the cells of the study, the masks of its fields (for their pixel size), maps of compartments, tables of barcodes,
-and (where there are any) the counts, whose barcodes may be misread by a letter. Out: one row per live cell and per
-barcode without one, with a status (``singlet``, ``multi_cell``, ``multi_barcode``, ``ambiguous``, ``no_barcode``,
-``no_cell``); only singlets are used.
+In: the cells of the study, the masks of its fields where it has any (for their pixel size), maps of compartments,
+tables of barcodes, and (where there are any) the counts, whose barcodes may be misread by a letter. Out: one row per
+live cell and per barcode without one, with a status (``singlet``, ``multi_cell``, ``multi_barcode``, ``ambiguous``,
+``no_barcode``, ``no_cell``); only singlets are used.
 """
 
 import logging
@@ -12,6 +12,7 @@ from pathlib import Path
 from pydantic import Field
 
 from cineseq.config.base import FieldOfView, Section
+from cineseq.config.inputs import Inputs
 from cineseq.config.pairing import Pairing
 from cineseq.contracts import CELLS, PAIRS
 from cineseq.files import write_json
@@ -29,9 +30,10 @@ logger = logging.getLogger(__name__)
 class Settings(Section):
     """What this step is told."""
 
+    inputs: Inputs = Inputs()
     pairing: Pairing = Pairing()
     samples: list[str] = Field(default_factory=list, description="Sample of each file of counts.")
-    fields: list[FieldOfView] = Field(default_factory=list, description="Field of view of each stack of masks.")
+    fields: list[FieldOfView] = Field(default_factory=list, description="Fields of view, in the order of their masks.")
 
 
 def main(
@@ -52,7 +54,7 @@ def main(
     sequenced = sequenced_only(known, counts, settings.samples, settings.pairing)
     matched = match(imaged, where, sequenced, settings.pairing)
     said = pairs_report(matched, known=len(known), found=len(sequenced), imaged=len(imaged))
-    sizes = pixel_sizes(labels, settings.fields)
+    sizes = pixel_sizes(labels, settings.fields, settings.inputs.pixel_size_um)
     said["lines"] += missing_sizes(sizes)
     for line in said["lines"]:
         logger.info("%s", line)

@@ -105,13 +105,19 @@ def run_both(experiment: dict[str, Path]) -> None:
 
 def test_distances_take_the_pixel_size_of_each_field(tmp_path: Path) -> None:
     masks = [write_masks(tmp_path / f"{n}.ome.tif", size) for n, size in (("a", 0.5), ("b", None))]
-    sizes = pixel_sizes(masks, [FieldOfView(sample="s", fov="2"), FieldOfView(sample="s", fov="1")])
+    sizes = pixel_sizes(masks, [FieldOfView(sample="s", fov="2"), FieldOfView(sample="s", fov="1")], None)
     pairs = make_pairs(["A", "C", "G"]).assign(fov=["1", "2", None], distance_px=[3.0, 4.0, np.nan])
     found = with_micrometres(pairs, sizes)["distance_um"]
     assert found.iloc[1] == pytest.approx(2.0)
     assert found.iloc[[0, 2]].isna().all()
     assert missing_sizes(sizes)[0].startswith("distance_um is missing in 1 of 2 fields of view (s/1)")
     assert missing_sizes(sizes.iloc[:1]) == []
+
+
+@pytest.mark.parametrize("size", [0.5, None])
+def test_without_masks_the_pixel_size_is_the_configured_one(size: float | None) -> None:
+    sizes = pixel_sizes([], [FieldOfView(sample="s", fov="1")], size)
+    assert sizes.fillna(-1).to_dict("records") == [{"sample": "s", "fov": "1", "pixel_size_um": size or -1}]
 
 
 def test_the_step_measures_in_micrometres(experiment: dict[str, Path]) -> None:

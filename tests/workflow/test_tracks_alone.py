@@ -25,6 +25,25 @@ def test_no_step_that_needs_masks_is_planned(alone: Project) -> None:
 
 
 @pytest.mark.slow
+def test_tracks_alone_are_paired_with_counts(alone: Project) -> None:
+    where = [("s", "a", "left", 4.0, 8.0, 2.0), ("s", "a", "right", 4.0, 12.0, 2.0)]
+    columns = ["sample", "fov", "compartment_id", "y_px", "x_px", "radius_px"]
+    pd.DataFrame(where, columns=columns).to_csv(alone.folder / "w.csv", index=False)
+    codes = {"barcode": ["AAAA", "CCCC"], "compartment_id": ["left", "right"]}
+    pd.DataFrame({"sample": "s", **codes}).to_csv(alone.folder / "b.csv", index=False)
+    counts = pd.DataFrame({"ACTB": [3, 5], "GAPDH": [1, 2]}, index=pd.Index(codes["barcode"], name="cell_id"))
+    counts.to_csv(alone.folder / "c.csv")
+    given = {"tracks": "t.csv", "compartments": "w.csv", "barcodes": "b.csv", "counts": "c.csv"}
+    write_sheet(alone.folder, [{"sample": "s", "fov": "a", **given}])
+    alone.snakemake("results/small/study/paired.h5mu")
+    pairs = pd.read_parquet(alone.folder / "results/small/study/pairs.parquet")
+    assert pairs["status"].tolist() == ["singlet", "singlet"]
+    assert pairs["distance_um"].isna().all()
+    log = (alone.folder / "results/small/logs/match_barcodes.log").read_text()
+    assert "distance_um is missing in 1 of 1 fields of view (s/a)" in log
+
+
+@pytest.mark.slow
 def test_tracks_alone_become_families_and_exports(alone: Project) -> None:
     alone.snakemake("results/small/study/cells.parquet", "results/small/fov/s/a/tracks.geff")
     cells = pd.read_parquet(alone.folder / "results/small/study/cells.parquet")

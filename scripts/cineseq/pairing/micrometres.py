@@ -13,17 +13,30 @@ from cineseq.stacks import open_labels
 FIELD = ["sample", "fov"]
 
 
-def pixel_sizes(labels: list[Path], fields: list[FieldOfView]) -> pd.DataFrame:
-    """Return ``sample``, ``fov`` and ``pixel_size_um`` of every field of view; NaN where its masks do not say.
+def pixel_sizes(labels: list[Path], fields: list[FieldOfView], configured: float | None) -> pd.DataFrame:
+    """Return ``sample``, ``fov`` and ``pixel_size_um`` of every field of view; NaN where nothing says it.
 
-    Masks take it from ``inputs.pixel_size_um``, or else from the images.
+    Masks take it from ``inputs.pixel_size_um``, or else from the images; tracks without masks have only the former.
+
+    Parameters
+    ----------
+    labels
+        The masks of each field of view; none where tracks come alone.
+    fields
+        The fields of view.
+    configured
+        ``inputs.pixel_size_um``, for fields without masks.
     """
-    rows = []
-    for path, field in zip(labels, rows_of(labels, fields), strict=True):
-        with open_labels(path) as masks:
-            rows.append((field.sample, field.fov, masks.info.pixel_size_um))
+    said = [_pixel_size(path) for path in labels] if labels else [configured] * len(fields)
+    known = rows_of(labels, fields) if labels else fields
+    rows = [(f.sample, f.fov, size) for f, size in zip(known, said, strict=True)]
     sizes = pd.DataFrame(rows, columns=[*FIELD, "pixel_size_um"])
     return sizes.astype({"sample": "string", "fov": "string", "pixel_size_um": "float64"})
+
+
+def _pixel_size(labels: Path) -> float | None:
+    with open_labels(labels) as masks:
+        return masks.info.pixel_size_um
 
 
 def with_micrometres(pairs: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
