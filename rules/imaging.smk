@@ -70,6 +70,7 @@ rule import_tracks:
     input:
         given=given("tracks"),
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        compartments=given("compartments"),
         edits=given("edits"),
     output:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
@@ -99,6 +100,7 @@ rule import_places:
     """Read the tracks of one field of view that come without masks, and check their lineage."""
     input:
         given=given("tracks"),
+        compartments=given("compartments"),
     output:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",

@@ -1,8 +1,9 @@
 """Take tracks that come without masks: where cells were and who descends from whom, checked and written as tables.
 
-Goes in: the given tracks, in any of the formats of ``cineseq.tracking.formats`` that states positions. Comes out: the
-same two tables and report as from ``import_tracks``, with areas and borders missing. The movie is taken to end with
-the last frame in which any cell is listed; a track that ends before is lost, unless the file states its death.
+Goes in: the given tracks, in any of the formats of ``cineseq.tracking.formats`` that states positions, and optionally
+the compartments of the sample (no cell passes the walls of closed ones). Comes out: the same two tables and report as
+from ``import_tracks``, with areas and borders missing. The movie is taken to end with the last frame in which any cell
+is listed; a track that ends before is lost, unless the file states its death.
 """
 
 import logging
@@ -18,11 +19,12 @@ from cineseq.stacks import MovieInfo
 from cineseq.step import run
 from cineseq.tables import write_table
 from cineseq.tracking.adoption import take_places
+from cineseq.tracking.compartments import rooms
 from cineseq.tracking.formats import read_given
 from cineseq.tracking.lineage import ImpossibleLineageError
 from cineseq.tracking.outcome import tables_of_places
 from cineseq.tracking.report import places_report
-from cineseq.tracking.validate import validate
+from cineseq.tracking.validate import validate, validate_walls
 
 logger = logging.getLogger("import_places")
 
@@ -35,7 +37,15 @@ class Settings(Section):
     track: Track = Track()
 
 
-def main(*, given: Path, detections: Path, tracks: Path, report: Path, settings: Settings) -> None:
+def main(
+    *,
+    given: Path,
+    compartments: Path | None = None,
+    detections: Path,
+    tracks: Path,
+    report: Path,
+    settings: Settings,
+) -> None:
     """Import the tracks of one field of view."""
     step, minutes = settings.field.frame_step, settings.inputs.frame_interval_min
     found = read_given(given, settings.track)
@@ -44,6 +54,8 @@ def main(*, given: Path, detections: Path, tracks: Path, report: Path, settings:
     detection_table, track_table = tables_of_places(objects, adopted.families, settings.field, info)
     try:
         validate(detection_table, track_table)
+        room = rooms(objects.table, compartments, settings.field)
+        validate_walls(detection_table, adopted.families, room)
     except ImpossibleLineageError as error:
         msg = f"{given}: {error}; mend the tracks in the tool that made them."
         raise UserError(msg) from error

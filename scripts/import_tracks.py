@@ -1,15 +1,14 @@
 """Take tracks that another tool or a person made, check their lineage, and write them as tables.
 
 Goes in: the given tracks, in any of the formats of ``cineseq.tracking.formats``, the label stack that they belong to,
-and a person's edits of them. Comes out: the same tables and report as from ``track``. How tracks begin and end is
-judged as there, except where the file states a death; the given links and divisions are kept, repaired only as the
-report counts, and refused when no cell could have them.
+optionally the compartments of the sample (no cell passes the walls of closed ones) and a person's edits. Comes out:
+the same tables and report as from ``track``. How tracks begin and end is judged as there, except where the file states
+a death; the given links and divisions are kept, repaired only as the report counts, and refused when no cell could
+have them.
 """
 
 import logging
 from pathlib import Path
-
-import numpy as np
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.track import Track
@@ -21,7 +20,7 @@ from cineseq.stacks import open_labels
 from cineseq.step import run
 from cineseq.tables import write_table
 from cineseq.tracking.adoption import adopt
-from cineseq.tracking.compartments import OPEN
+from cineseq.tracking.compartments import rooms
 from cineseq.tracking.formats import read_given
 from cineseq.tracking.lineage import ImpossibleLineageError
 from cineseq.tracking.objects import measure
@@ -41,6 +40,7 @@ def main(
     *,
     given: Path,
     labels: Path,
+    compartments: Path | None = None,
     edits: Path | None = None,
     detections: Path,
     tracks: Path,
@@ -57,10 +57,8 @@ def main(
         raise UserError(msg)
     adopted = adopt(objects.table, found, settings.field.frame_step, settings.track, given)
     try:
-        open_everywhere = np.full(len(objects.table), OPEN)
-        made = curate(
-            objects, adopted.families, open_everywhere, edits, info=info, field=settings.field, settings=settings.track
-        )
+        room = rooms(objects.table, compartments, settings.field)
+        made = curate(objects, adopted.families, room, edits, info=info, field=settings.field, settings=settings.track)
     except ImpossibleLineageError as error:
         msg = f"{given}: {error}; mend the tracks in the tool that made them."
         raise UserError(msg) from error

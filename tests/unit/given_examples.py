@@ -44,18 +44,28 @@ def table(folder: Path, by: str = "label", **names: str) -> Path:
     return folder / "given.csv"
 
 
-def on_masks(given: Path, folder: Path, **settings: object) -> Imported:
+def cage(folder: Path, closed: int) -> Path:
+    """A table of one compartment that holds the mother and, of her daughters, track 2 only."""
+    columns = "sample,fov,compartment_id,y_px,x_px,radius_px,closed_frame"
+    (folder / "cages.csv").write_text(f"{columns}\nsample,1,A,34.5,30.0,8.0,{closed}\n")
+    return folder / "cages.csv"
+
+
+def on_masks(
+    given: Path, folder: Path, compartments: Path | None = None, edits: Path | None = None, **settings: object
+) -> Imported:
     """Import tracks on the drawn masks."""
     files = outputs(folder / "out")
-    import_tracks.main(given=given, labels=labels(folder), **files, settings=import_tracks.Settings(**settings))
+    found = {"given": given, "labels": labels(folder), "compartments": compartments, "edits": edits}
+    import_tracks.main(**found, **files, settings=import_tracks.Settings(**settings))
     return _read(files)
 
 
-def alone(given: Path, folder: Path, **settings: object) -> Imported:
+def alone(given: Path, folder: Path, compartments: Path | None = None, **settings: object) -> Imported:
     """Import tracks without masks."""
     files = outputs(folder / "out")
     del files["events"]
-    import_places.main(given=given, **files, settings=import_places.Settings(**settings))
+    import_places.main(given=given, compartments=compartments, **files, settings=import_places.Settings(**settings))
     return _read(files)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.unit.given_examples import on_masks, table
+from tests.unit.given_examples import alone, cage, on_masks, table
 from tests.unit.tracking_examples import outputs
 
 from cineseq.config.base import FieldOfView
@@ -120,6 +120,25 @@ def test_what_no_cell_can_do_is_refused(tmp_path, said, conflicts):
         return
     with pytest.raises(UserError, match=said):
         step()
+
+
+@pytest.mark.parametrize("way", [on_masks, alone])
+def test_given_tracks_pass_no_closed_wall(tmp_path, way):
+    given = table(tmp_path, "place")
+    _, tracks, _ = way(given, tmp_path, cage(tmp_path, closed=3))
+    assert len(tracks) == 4
+    with pytest.raises(UserError, match=r"passes the wall of a closed compartment .*sample/1/3"):
+        way(given, tmp_path, cage(tmp_path, closed=2))
+
+
+def test_edits_of_given_tracks_know_the_walls(tmp_path):
+    given, edits = table(tmp_path), tmp_path / "edits.csv"
+    edits.write_text("action,frame,cell,next_frame,next_cell,second_cell\nlink,3,2,4,3,\n")
+    with pytest.raises(UserError, match="row 2: 'link' takes a cell through the wall of a closed compartment"):
+        on_masks(given, tmp_path, cage(tmp_path, closed=3), edits)
+    edits.write_text("action,frame,cell,next_frame,next_cell,second_cell\nunlink,2,1,3,3,\n")
+    _, tracks, _ = on_masks(given, tmp_path, cage(tmp_path, closed=2), edits)
+    assert tracks["parent_id"].isna().all()  # what passed the wall was mended by a person
 
 
 STATED = {"1": "death", "True": "death", "0": "end_of_movie", "": "end_of_movie"}

@@ -55,7 +55,7 @@ def validate_walls(detections: pd.DataFrame, families: Families, room: np.ndarra
     broken = ~passable(room, before[later], later)
     if broken.any():
         names = detections["track_id"].iloc[later]
-        msg = f"a track passes the wall of a closed compartment: {_first(names, broken)}"
+        msg = f"a track passes the wall of a closed compartment (or closed_frame is wrong): {_first(names, broken)}"
         raise ImpossibleLineageError(msg)
 
 
