@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 from tests.unit.given_examples import FRAMES, alone, ancestry, on_masks, table
 
+from cineseq.config.features import Features
 from cineseq.config.track import Track
 from cineseq.errors import UserError
+from cineseq.features.frames import feature_frames
 
 FILES = Path(__file__).parents[1] / "data/tracks"
 SPOTS = {n: (t, 34.5, 34.5) for n, t in zip((10, 11, 12), range(3), strict=True)}
@@ -238,6 +240,16 @@ def test_cell_acdc_knows_deaths_and_exclusions(tmp_path):
     assert ancestry(tracks) == {"0@34": ("", 5, "end_of_movie"), "0@7": ("", 5, "death")}
     assert report["numbers"]["excluded_objects"] == 3
     assert report["numbers"]["only_daughters_joined"] == 1
+
+
+@pytest.mark.parametrize(("margin", "last"), [(2, 3), (4, 1)])
+def test_a_body_that_is_followed_counts_as_alive_until_the_margin(tmp_path, margin, last):
+    rows = pd.read_csv(cell_acdc(tmp_path))
+    rows.loc[(rows["Cell_ID"] == 4) & (rows["frame_i"] >= 2), "is_cell_dead"] = 1
+    rows.to_csv(tmp_path / "acdc_output.csv", index=False)
+    detections, tracks, _ = alone(tmp_path / "acdc_output.csv", tmp_path)
+    chosen = feature_frames(detections, tracks, Features(death_margin_frames=margin)).set_index("track_id")
+    assert chosen.loc["sample/1/4", "frame"] == last
 
 
 def test_a_bud_of_cell_acdc_belongs_to_its_mother_until_they_divide(tmp_path):
