@@ -71,6 +71,17 @@ def test_a_thinned_movie_keeps_the_frames_that_are_left(tmp_path):
     assert report["numbers"]["given_objects_without_mask"] == 3
 
 
+def test_a_death_that_thinning_left_without_object_is_dropped_also_with_edits(tmp_path):
+    rows = [(t, 4, 7.5, 7.5, "") for t in range(12)] + [(t, 1, 34.5, 34.5, "yes") for t in range(6)]
+    rows.append((7, 3, 20.0, 50.0, "yes"))
+    pd.DataFrame(rows, columns=["frame", "track", "y", "x", "death"]).to_csv(tmp_path / "given.csv", index=False)
+    (tmp_path / "edits.csv").write_text("action,frame,cell\nnot_divide,0,1\n")
+    thinned = FieldOfView(frame_step=2)
+    _, tracks, report = on_masks(tmp_path / "given.csv", tmp_path, field=thinned, edits=tmp_path / "edits.csv")
+    assert tracks.set_index("number").loc[[1, 4], "end_kind"].tolist() == ["death", "end_of_movie"]
+    assert report["numbers"]["deaths_without_object"] == 1
+
+
 BAD_CTC = {
     "row 2: track 2 ends before it starts": "1 0 2 0\n2 5 3 1\n3 3 5 1\n",
     "row 2: track 1 is listed twice": "1 0 2 0\n1 3 5 0\n",

@@ -38,8 +38,8 @@ def adopt(objects: pd.DataFrame, given: GivenTracks, frame_step: int, settings: 
     """Give every object the track that the file says.
 
     Objects in no given track become tracks of one frame. A mother with one daughter is one cell, so both become one
-    track (the format of the Cell Tracking Challenge writes gaps so). A mother without any object is dropped, as
-    happens when a movie is thinned; all of this is counted.
+    track (the format of the Cell Tracking Challenge writes gaps so). A mother or a death without any object is
+    dropped, as happens when a movie is thinned; all of this is counted.
 
     Parameters
     ----------
@@ -113,13 +113,15 @@ def take_places(given: GivenTracks, frame_step: int, settings: Track, path: Path
 
 
 def _families(number: np.ndarray, mother: dict[int, int], deaths: frozenset[int]) -> tuple[Families, dict[str, int]]:
-    """Return tracks and mothers that have an object, and what was repaired."""
+    """Return tracks, mothers and deaths that have an object, and what was repaired."""
     seen = set(number.tolist())
     parent = {d: m for d, m in mother.items() if d in seen and m in seen}
     heads, kept = _only_daughters(parent)
+    dead = deaths & seen
     counts = {"only_daughters_joined": len(heads), "mothers_without_object": len(mother) - len(parent)}
+    counts["deaths_without_object"] = len(deaths - dead)
     joined = pd.Series(number).map(lambda n: heads.get(n, n)).to_numpy(np.int64)
-    return Families(joined, kept, {}, frozenset(heads.get(n, n) for n in deaths)), counts
+    return Families(joined, kept, {}, frozenset(heads.get(n, n) for n in dead)), counts
 
 
 def _kept_rows(given: GivenTracks, frame_step: int, path: Path) -> pd.DataFrame | None:
