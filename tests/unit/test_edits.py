@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.track import Track
 from cineseq.curation.curated import Curated, curate
 from cineseq.curation.edits import CELLS_AFTER, Edit, Edits, read_edits, refuse_contradictions
-from cineseq.curation.replay import replay
+from cineseq.curation.replay import replay, settle_ends
 from cineseq.errors import UserError
 from cineseq.tracking.lineage import before_each
 
@@ -223,3 +224,21 @@ def test_a_stated_death_stays_while_nothing_follows_its_object() -> None:
     after = replay(Edits(Path("e.csv"), (halved,), ()), objects.table, died, OPEN).families
     assert after.deaths == {1, after.number[rows[4][-1]]}
     assert 4 not in after.deaths
+
+
+def test_a_cell_dies_once_when_its_body_shows_a_death_or_was_stated_to_die() -> None:
+    objects, families = two_families()
+    last = objects.table["label"].eq(4) & objects.table["frame"].eq(5)
+    table = objects.table[~last].reset_index(drop=True)
+    found = replace(families, number=table["label"].to_numpy(), deaths=frozenset({4}))
+    at = {key: row for row, key in enumerate(zip(table["label"], table["frame"], strict=True))}
+    said = Edits(Path("e.csv"), (Edit(2, "death", at[4, 2]),), ())
+    once = replay(said, table, found, OPEN)
+    assert (once.bodies, once.families.deaths) == ({5}, set())
+    shown = pd.DataFrame({"number": [1, 2, 3, 4, 5], "end_kind": ["division", *["lost"] * 2, "lost", "death"]})
+    settled, _ = settle_ends(shown.assign(end_confidence=0.7), once)
+    assert settled["end_kind"].tolist() == ["division", "lost", "lost", "death", "lost"]
+    assert settled["end_confidence"].tolist() == [0.7, 0.7, 0.7, 1.0, 1.0]
+    taken = Edit(3, "link", at[1, 2], (at[4, 3],))
+    other = replay(Edits(Path("e.csv"), (*said.found, taken), ()), table, found, OPEN)
+    assert (other.bodies, other.families.deaths) == (set(), {1})

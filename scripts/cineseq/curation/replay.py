@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -32,12 +32,15 @@ class Replayed:
     status
         By line of the file: ``applied``, ``confirmed`` (tracking had found the same) or ``not applicable`` (the object
         is not in the masks).
+    bodies
+        Numbers of the tracks that followed a death of the file: what is left of a cell does not die again.
     """
 
     families: Families
     ends: tuple[tuple[int, Edit], ...]
     edited: np.ndarray
     status: dict[int, str]
+    bodies: frozenset[int] = frozenset()
 
 
 def unedited(families: Families) -> Replayed:
@@ -70,17 +73,20 @@ def replay(edits: Edits, objects: pd.DataFrame, families: Families, room: np.nda
     """
     found = before_each(objects["frame"].to_numpy(np.int64), families)
     before = found.copy()
-    edited = np.zeros(len(before), bool)
+    edited, bodies = np.zeros(len(before), bool), np.zeros(len(before), bool)
     status = dict.fromkeys(edits.missing, "not applicable")
     for edit in sorted(edits.found, key=lambda e: (ORDER.index(e.action), e.source, e.targets)):
         _refuse_walls(edits, edit, room)
         status[edit.row] = "confirmed" if _holds(edit, found) else "applied"
+        bodies[before == edit.source] |= edit.action == "death"
         _apply(edit, before)
         edited[edit.source] = True
     sure = np.array([e.source for e in edits.found if e.action == "divide"], np.int64)
     after = _families(before, objects, families, sure)
+    remains = frozenset(after.number[bodies & (before < 0)].tolist())
+    after = replace(after, deaths=after.deaths - remains)
     ends = [e for e in edits.found if e.action in END_KINDS and e.source not in before]
-    return Replayed(after, tuple((int(after.number[e.source]), e) for e in ends), edited, status)
+    return Replayed(after, tuple((int(after.number[e.source]), e) for e in ends), edited, status, remains)
 
 
 def _holds(edit: Edit, before: np.ndarray) -> bool:
@@ -163,7 +169,8 @@ def _numbers(head: np.ndarray, objects: pd.DataFrame, old: np.ndarray) -> np.nda
 def settle_ends(tracks: pd.DataFrame, replayed: Replayed) -> tuple[pd.DataFrame, dict[int, str]]:
     """Set the ends that a person gave, which are certain.
 
-    ``not_death`` makes a death ``lost``; an exit and the end of the movie stay what they are.
+    ``not_death`` makes a death ``lost``; an exit and the end of the movie stay what they are. The end of a body is no
+    second death, unless a row says so.
 
     Returns
     -------
@@ -173,7 +180,7 @@ def settle_ends(tracks: pd.DataFrame, replayed: Replayed) -> tuple[pd.DataFrame,
         Status of every edit, now that it is known which ends tracking had found itself.
     """
     found = dict(zip(tracks["number"], tracks["end_kind"], strict=True))
-    wanted, status = {}, dict(replayed.status)
+    wanted, status = {n: "lost" for n in replayed.bodies if found[n] == "death"}, dict(replayed.status)
     for number, edit in replayed.ends:
         spared = edit.action == "not_death" and found[number] != "death"
         wanted[number] = found[number] if spared else END_KINDS[edit.action]
