@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cineseq import contracts
 from cineseq.config.base import FieldOfView
 from cineseq.config.track import Track
 from cineseq.stacks import MovieInfo
-from cineseq.tables import empty
 from cineseq.tracking import divisions, ends, lineage
 from cineseq.tracking.lineage import Families
 from cineseq.tracking.objects import Objects
@@ -57,8 +55,3 @@ def _division_confidence(tracks: pd.DataFrame, families: Families) -> pd.Series:
 def _completed(tracks: pd.DataFrame, starts: pd.DataFrame, finish: pd.DataFrame, families: Families) -> pd.DataFrame:
     finish = ends.with_known_deaths(finish, tracks["number"], families.deaths)
     return pd.concat([tracks, starts, finish, lineage.fates(finish["end_kind"])], axis=1)
-
-
-def no_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the two tables of a field without objects."""
-    return empty(contracts.DETECTIONS), empty(contracts.TRACKS)
