@@ -153,6 +153,13 @@ def test_trackmate_edges_have_no_direction_and_filtered_tracks_are_left_out(tmp_
     assert report["numbers"]["objects_without_any_link"] == FRAMES
 
 
+def test_pixels_of_trackmate_need_not_be_square(tmp_path):
+    flat = trackmate(tmp_path, ('pixelheight="0.5"', 'pixelheight="0.25"'))
+    detections, _, _ = alone(flat, tmp_path)
+    first = detections[detections["frame"] == 0].sort_values("y_px")
+    assert first[["y_px", "x_px"]].to_numpy().tolist() == [[15.0, 7.5], [69.0, 34.5]]
+
+
 BAD_TRACKMATE = {
     "TrackMate kept no tracks": ('<TrackID TRACK_ID="0"/>', ""),
     "not a readable XML file": ("</TrackMate>", ""),

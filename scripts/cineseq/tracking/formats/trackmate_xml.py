@@ -26,9 +26,9 @@ def recognises(path: Path) -> bool:
 def read(path: Path, settings: Track) -> GivenTracks:
     """Read the spots and edges of the tracks that TrackMate's filters kept.
 
-    A track of TrackMate is a whole family; it is cut at its splits and merges. Positions are divided by the pixel
-    width that the file states of its image. Tracks that the filters dropped are left out and counted, as are spots
-    in no track. A track that ends is just that: TrackMate knows no deaths.
+    A track of TrackMate is a whole family; it is cut at its splits and merges. Positions are divided by the height and
+    width of a pixel that the file states of its image. Tracks that the filters dropped are left out and counted, as
+    are spots in no track. A track that ends is just that: TrackMate knows no deaths.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def read(path: Path, settings: Track) -> GivenTracks:
     names = [[edge.get("SPOT_SOURCE_ID"), edge.get("SPOT_TARGET_ID")] for edge in edges]
     links = whole(pd.Series(np.ravel(names)), path, "the spot of an edge").to_numpy().reshape(-1, 2)
     refuse_depth(spots.pop("z").to_numpy(), path)
-    spots[["y_px", "x_px"]] /= settings.given_pixel_size or _pixel_width(root, path)
+    spots[["y_px", "x_px"]] /= settings.given_pixel_size or _pixel_size(root, path)
     found = tracks_of_linked(spots, forward(spots, links), path)
     found.counts["filtered_out_families"] = len(families) - len(kept)
     return found
@@ -75,7 +75,8 @@ def _spots(root: ET.Element, path: Path) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _pixel_width(root: ET.Element, path: Path) -> float:
+def _pixel_size(root: ET.Element, path: Path) -> tuple[float, float]:
+    """Return height and width of a pixel, in the unit of the positions; without a height, pixels are square."""
     image = root.find("./Settings/ImageData")
     unit = str(root.find("./Model").get("spatialunits"))
     width = None if image is None else image.get("pixelwidth")
@@ -85,4 +86,5 @@ def _pixel_width(root: ET.Element, path: Path) -> float:
             f" size of a pixel in {unit}."
         )
         raise UserError(msg)
-    return float(width or 1)
+    height = None if image is None else image.get("pixelheight")
+    return float(height or width or 1), float(width or 1)
