@@ -271,6 +271,15 @@ def test_a_bud_of_cell_acdc_belongs_to_its_mother_until_they_divide(tmp_path):
     assert report["numbers"]["buds_before_division"] == 1
 
 
+def test_cells_outside_the_tree_of_cell_acdc_are_left_out_and_counted(tmp_path):
+    rows = pd.read_csv(cell_acdc(tmp_path))
+    rows["Cell_ID_tree"] = rows["Cell_ID"].where(rows["Cell_ID"] != 4, -1)
+    rows.to_csv(tmp_path / "acdc_output.csv", index=False)
+    _, tracks, report = alone(tmp_path / "acdc_output.csv", tmp_path)
+    assert ancestry(tracks) == {name: row for name, row in FAMILY.items() if name != "0@7"}
+    assert report["numbers"]["objects_outside_the_lineage_tree"] == FRAMES
+
+
 def test_labels_without_positions_need_masks(tmp_path):
     with pytest.raises(UserError, match="give the masks that they label in column 'masks'"):
         alone(table(tmp_path, "label"), tmp_path)

@@ -29,8 +29,9 @@ def read(path: Path, settings: Track) -> GivenTracks:
 
     ``Cell_ID`` is the label in the masks. A track is a ``Cell_ID_tree`` where the table has the lineage tree of
     budding cells, and then a bud belongs to its mother's cycle until they divide, so its rows are left out and
-    counted; else it is a ``Cell_ID``. Mothers are ``parent_ID_tree``; without that column they are unknown. A cell
-    with ``is_cell_dead`` in any frame died; every other end is only an end.
+    counted, as are those of cells that are not in the tree (-1); else it is a ``Cell_ID``. Mothers are
+    ``parent_ID_tree``; without that column they are unknown. A cell with ``is_cell_dead`` in any frame died; every
+    other end is only an end.
 
     Raises
     ------
@@ -39,13 +40,17 @@ def read(path: Path, settings: Track) -> GivenTracks:
     """
     table = read_plain(path)
     excluded = _said(table, "is_cell_excluded")
-    by_tree = "Cell_ID_tree" in table and pd.to_numeric(table["Cell_ID_tree"], errors="coerce").gt(0).any()
+    none = pd.Series(-1, index=table.index)
+    tree = pd.to_numeric(table.get("Cell_ID_tree", none), errors="coerce")
+    by_tree = bool(tree.gt(0).any())
     buds = table["relationship"].eq("bud") & by_tree if "relationship" in table else excluded & False
     columns = COLUMNS | {"track": "Cell_ID_tree" if by_tree else "Cell_ID", "death": "is_cell_dead"}
-    kept = table[~excluded & ~buds]
+    outside = tree.le(0) & by_tree & ~excluded & ~buds
+    kept = table[~excluded & ~buds & ~outside]
     refuse_empty(len(kept), path, "every cell is excluded")
     found = plain_table.given_of(kept, columns | dict(settings.given_columns), settings, path)
     found.counts.update(excluded_objects=int(excluded.sum()), buds_before_division=int((buds & ~excluded).sum()))
+    found.counts["objects_outside_the_lineage_tree"] = int(outside.sum())
     return found
 
 
