@@ -127,6 +127,7 @@ CONTRADICTIONS = [
     ("death,2,4,,,", "exit,2,4,,,"),
     ("death,2,4,,,", "not_death,2,4,,,"),
     ("delete,3,2,,,", "divide,2,1,3,2,3"),
+    ("not_death,2,4,,,", "death,4,4,,,"),
 ]
 
 
@@ -192,9 +193,9 @@ def test_any_edits_leave_a_possible_lineage_in_any_order_and_twice(pairs: list, 
     given_edits = numbered(pairs)
     try:
         refuse_contradictions(path, list(given_edits))
+        once = replay(Edits(path, given_edits, ()), objects.table, families, OPEN)
     except UserError:
         return
-    once = replay(Edits(path, given_edits, ()), objects.table, families, OPEN)
     before = before_each(FRAME, once.families)
     assert (FRAME[before[before >= 0]] < FRAME[before >= 0]).all()
     assert set(np.bincount(before[before >= 0], minlength=1)) <= {0, 1, 2}
@@ -242,3 +243,19 @@ def test_a_cell_dies_once_when_its_body_shows_a_death_or_was_stated_to_die() -> 
     taken = Edit(3, "link", at[1, 2], (at[4, 3],))
     other = replay(Edits(Path("e.csv"), (*said.found, taken), ()), table, found, OPEN)
     assert (other.bodies, other.families.deaths) == (set(), {1})
+
+
+@pytest.mark.parametrize("frame", [0, 3])
+def test_no_death_may_name_any_cell_of_the_track(frame: int) -> None:
+    objects, families = two_families()
+    table = objects.table[~objects.table["label"].eq(4) | objects.table["frame"].lt(4)].reset_index(drop=True)
+    at = {key: row for row, key in enumerate(zip(table["label"], table["frame"], strict=True))}
+    found = replace(families, number=table["label"].to_numpy())
+    said = Edits(Path("e.csv"), (Edit(2, "not_death", at[4, frame]), Edit(3, "not_death", at[1, 0])), ())
+    replayed = replay(said, table, found, OPEN)
+    assert np.flatnonzero(replayed.edited).tolist() == [at[4, 3]]
+    shown = pd.DataFrame({"number": [1, 2, 3, 4], "end_kind": ["division", "lost", "lost", "death"]})
+    settled, status = settle_ends(shown.assign(end_confidence=0.7), replayed)
+    assert settled["end_kind"].tolist() == ["division", "lost", "lost", "lost"]
+    assert settled["end_confidence"].tolist() == [0.7, 0.7, 0.7, 1.0]
+    assert status == {2: "applied", 3: "confirmed"}

@@ -210,18 +210,18 @@ def refuse_contradictions(path: Path, edits: list[Edit]) -> None:
         for key, value in _claims(edit):
             known, by = said.setdefault(key, (value, edit))
             if known != value:
-                raise UserError(_contradiction(path, by, edit))
+                raise UserError(contradiction(path, by, edit))
     named = [(o, e) for e in edits for o in (e.source, *e.targets)]
     for edit in edits:
         after, by = said.get(("after", edit.source), (frozenset(), edit))
         parted = edit.action == "unlink" and set(edit.targets) & after
         single = edit.action == "not_divide" and len(after) == 2
         if parted or single:
-            raise UserError(_contradiction(path, by, edit))
+            raise UserError(contradiction(path, by, edit))
         if edit.action == "delete":
             other = next((e for o, e in named if o == edit.source and e.action != "delete"), None)
             if other is not None:
-                raise UserError(_contradiction(path, other, edit))
+                raise UserError(contradiction(path, other, edit))
 
 
 def _claims(edit: Edit) -> list[tuple[Hashable, object]]:
@@ -237,7 +237,8 @@ def _claims(edit: Edit) -> list[tuple[Hashable, object]]:
     return claims
 
 
-def _contradiction(path: Path, one: Edit, other: Edit) -> str:
+def contradiction(path: Path, one: Edit, other: Edit) -> str:
+    """Return what is said of two rows that cannot both be true."""
     early, late = sorted((one, other), key=lambda edit: edit.row)
     return (
         f"{path}, row {late.row}: '{late.action}' contradicts '{early.action}' in row {early.row}; keep the one that is"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from cineseq.curation.edits import END_KINDS, Edit, Edits
+from cineseq.curation.edits import END_KINDS, Edit, Edits, contradiction
 from cineseq.errors import UserError
 from cineseq.tracking.compartments import passable
 from cineseq.tracking.lineage import Families, before_each, fates
@@ -69,7 +69,8 @@ def replay(edits: Edits, objects: pd.DataFrame, families: Families, room: np.nda
     Raises
     ------
     UserError
-        When an edit takes a cell through the wall of a closed compartment.
+        When an edit takes a cell through the wall of a closed compartment, or a track is said to end in death and not
+        to.
     """
     found = before_each(objects["frame"].to_numpy(np.int64), families)
     before = found.copy()
@@ -80,13 +81,29 @@ def replay(edits: Edits, objects: pd.DataFrame, families: Families, room: np.nda
         status[edit.row] = "confirmed" if _holds(edit, found) else "applied"
         bodies[before == edit.source] |= edit.action == "death"
         _apply(edit, before)
-        edited[edit.source] = True
+        edited[edit.source] |= edit.action != "not_death"
     sure = np.array([e.source for e in edits.found if e.action == "divide"], np.int64)
     after = _families(before, objects, families, sure)
     remains = frozenset(after.number[bodies & (before < 0)].tolist())
     after = replace(after, deaths=after.deaths - remains)
-    ends = [e for e in edits.found if e.action in END_KINDS and e.source not in before]
+    ends = _ends(edits, before, after.number)
+    edited[[e.source for e in ends]] = True
     return Replayed(after, tuple((int(after.number[e.source]), e) for e in ends), edited, status, remains)
+
+
+def _ends(edits: Edits, before: np.ndarray, number: np.ndarray) -> list[Edit]:
+    """Return the edits that say how a track ended, of its last object; ``not_death`` may name any cell of the track.
+
+    Other ends come last, as they say more: a cell that left did not die.
+    """
+    last = dict(zip(number.tolist(), range(len(number)), strict=True))
+    said = sorted((e for e in edits.found if e.action in END_KINDS), key=lambda e: e.action != "not_death")
+    placed = [(e, replace(e, source=last[int(number[e.source])])) for e in said]
+    spared = {at.source: e for e, at in placed if e.action == "not_death"}
+    for edit, _ in placed:
+        if edit.action == "death" and edit.source in spared:
+            raise UserError(contradiction(edits.path, spared[edit.source], edit))
+    return [at for e, at in placed if at.source not in before and (e.action == "not_death" or at.source == e.source)]
 
 
 def _holds(edit: Edit, before: np.ndarray) -> bool:
