@@ -10,10 +10,13 @@ import trackpy
 from trackpy.linking.linking import link_iter
 
 from cineseq.tracking.assignment import match
+from cineseq.tracking.compartments import OPEN
 from cineseq.tracking.scene import Scene
 
 logger = logging.getLogger(__name__)
 Strategy = Callable[..., tuple[list, list]]
+ALONE = 2.0 + 1e-9
+"""Cost of a source without a target: that of the largest step, without a discount."""
 
 
 def link(scene: Scene) -> np.ndarray:
@@ -48,24 +51,35 @@ def exact_strategy(scene: Scene) -> Strategy:
     pairs = zip(scene.discounts["source"].tolist(), scene.discounts["target"].tolist(), strict=True)
     discounts = dict(zip(pairs, scene.discounts["discount"].tolist(), strict=True))
 
+    walled = bool((scene.room != OPEN).any())
+
     def strategy(source_set: set, dest_set: set, reach: float, **_: object) -> tuple[list, list]:
         sources = sorted(source_set, key=lambda point: point.uuid)
         targets = sorted(dest_set, key=lambda point: point.uuid)
         place = {point.uuid: j for j, point in enumerate(targets)}
-        rows, cols, costs = [], [], []
-        for i, source in enumerate(sources):
-            for target, distance in source.forward_cands:
-                if scene.passable(source.uuid, target.uuid):
-                    rows.append(i)
-                    cols.append(place[target.uuid])
-                    costs.append(1 + (distance / reach) ** 2 - discounts.get((source.uuid, target.uuid), 0.0))
-        if not rows:
-            return [*sources, *[None] * len(targets)], [*[None] * len(sources), *targets]
-        shape = (len(sources), len(targets))
-        a, b = match(np.array(rows), np.array(cols), np.array(costs), shape, alone=2.0 + 1e-9)
-        taken, used = dict(zip(a.tolist(), b.tolist(), strict=True)), set(b.tolist())
+        pairs = [
+            (1 + (distance / reach) ** 2 - discounts.get((source.uuid, target.uuid), 0.0), i, place[target.uuid])
+            for i, source in enumerate(sources)
+            for target, distance in source.forward_cands
+            if not walled or scene.passable(source.uuid, target.uuid)
+        ]
+        taken = _cheapest(pairs, (len(sources), len(targets)))
+        used = set(taken.values())
         new = [point for j, point in enumerate(targets) if j not in used]
         ends = [targets[taken[i]] if i in taken else None for i in range(len(sources))]
         return [*sources, *[None] * len(new)], [*ends, *new]
 
     return strategy
+
+
+def _cheapest(pairs: list[tuple[float, int, int]], shape: tuple[int, int]) -> dict[int, int]:
+    """Return the target of each matched source at the least total cost, given (cost, source, target)."""
+    pairs = [pair for pair in pairs if pair[0] < ALONE]
+    if not pairs:
+        return {}
+    if shape[0] == 1:  # most subnets are one cell; arrays would take longer than the answer
+        _, source, target = min(pairs)
+        return {source: target}
+    costs, rows, cols = zip(*pairs, strict=True)
+    a, b = match(np.array(rows), np.array(cols), np.array(costs), shape, ALONE)
+    return dict(zip(a.tolist(), b.tolist(), strict=True))

@@ -159,11 +159,14 @@ def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np
     Matching and estimation alternate, as in iterative closest point (Besl and McKay 1992), with an exact matching.
     """
     shift = np.tile(guess, (len(p), 1))
-    step = 0.0
+    step, matched = 0.0, None
     for _ in range(ROUNDS if kind != "none" else 0):
         a, b = _matched(p + shift, q, spacing)
         if len(a) == 0:
             return np.tile(guess, (len(p), 1)), step
+        if matched is not None and np.array_equal(matched, (a, b)):
+            break  # the same matches give the same shift, in this round and in all to come
+        matched = (a, b)
         moved = q[b] - p[a]
         step = float(np.median(np.hypot(*moved.T)))
         shift = _flow(p, p[a], moved) if kind == "flow" else np.tile(np.median(moved, axis=0), (len(p), 1))
@@ -180,8 +183,5 @@ def _flow(p: np.ndarray, known: np.ndarray, moved: np.ndarray) -> np.ndarray:
     if len(known) <= NEIGHBOURS:
         return np.tile(np.median(moved, axis=0), (len(p), 1))
     distance, nearest = KDTree(known).query(p, k=NEIGHBOURS + 1)
-    around = moved[nearest]
-    own = distance[:, 0] == 0
-    around[own, 0] = np.nan
-    around[~own, -1] = np.nan
-    return np.nanmedian(around, axis=1)
+    own = distance[:, :1] == 0
+    return np.median(moved[np.where(own, nearest[:, 1:], nearest[:, :-1])], axis=1)
