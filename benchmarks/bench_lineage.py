@@ -10,7 +10,6 @@ import logging
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ import pandas as pd
 import yaml
 from lineage_experiments import Experiment, simulate
 from scipy.stats import fisher_exact
+from scores import Score, exactly
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.given import Given
@@ -36,27 +36,6 @@ from cineseq.kinship.status import sister_status
 ROOT = Path(__file__).resolve().parents[1]
 TESTED = "sister_died_vs_survived"
 TEN = "GEMCITABINE 10 uMolars"
-
-
-@dataclass(frozen=True)
-class Score:
-    """One measured number and the range that it should lie in."""
-
-    name: str
-    value: float
-    low: float = -np.inf
-    high: float = np.inf
-
-    def __str__(self) -> str:
-        """Return the line that is printed."""
-        wanted = f"{self.low:g} to {self.high:g}" if np.isfinite([self.low, self.high]).any() else "for comparison"
-        verdict = "" if wanted == "for comparison" else ("ok" if self.low <= self.value <= self.high else "MISSED")
-        return f"{self.name:<66} {self.value:>11,.4g}   {wanted:<18} {verdict}"
-
-
-def exactly(name: str, value: float, wanted: float, within: float = 0.0) -> Score:
-    """Return a score that should have one value."""
-    return Score(name, value, wanted - within, wanted + within)
 
 
 def real(data: Path) -> list[Score]:
