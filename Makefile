@@ -2,14 +2,16 @@
 PYTHON ?= python3
 VENV ?= .venv
 LINT = .venv-lint
+PEERS = .venv-peers
 RUN = $(VENV)/bin
 SNAKEMAKE = $(RUN)/snakemake --cores all
 
-.PHONY: demo test test-all bench-lineage lint format models config lock conda clean help
+.PHONY: demo test test-all bench-imaging bench-lineage lint format models config lock conda clean help
 
 help:
 	@echo "make demo      simulate an experiment, run the whole pipeline on it, print the answers"
 	@echo "make test      run the tests (make test-all adds the slow ones)"
+	@echo "make bench-imaging   score segmentation, tracking and memory on real and simulated movies, beside peers (an hour)"
 	@echo "make bench-lineage   score the lineage analysis: real families, simulated experiments, speed (minutes)"
 	@echo "make lint      check the code as .ci/run does (make format mends what can be mended)"
 
@@ -23,6 +25,9 @@ test: $(VENV)/.complete
 
 test-all: $(VENV)/.complete
 	$(RUN)/python -m pytest
+
+bench-imaging: $(VENV)/.complete $(PEERS)/.complete
+	$(RUN)/python benchmarks/bench_imaging.py
 
 bench-lineage: $(VENV)/.complete
 	OMP_NUM_THREADS=1 PYTHONPATH=scripts $(RUN)/python benchmarks/bench_lineage.py
@@ -66,6 +71,12 @@ $(VENV)/.complete $(LINT)/.complete:
 	else \
 		$(@D)/bin/python -m pip install --progress-bar on --require-hashes --requirement $<; \
 	fi
+	@touch $@
+
+# Published tools that ours are compared with. They are no part of cineseq and need no lock.
+$(PEERS)/.complete: benchmarks/peers.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --progress-bar on --requirement $<
 	@touch $@
 
 clean:

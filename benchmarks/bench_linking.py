@@ -27,7 +27,7 @@ from cineseq.tracking.scoring import score_ctc
 from cineseq.tracking.tracker import link_objects
 
 HERE = Path(__file__).parent
-REACHES = (20.0, 30.0, 40.0)
+REACHES = (15.0, 20.0, 30.0)
 """Largest steps in px for laptrack; neighbours are 28 px apart."""
 REPEATS = 3
 

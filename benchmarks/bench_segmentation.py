@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import tifffile
 import torch
 from cellpose.vit import CPSAM
+from scores import Score
 
 from cineseq.config.segment import Segment
 from cineseq.config.simulate import Simulate
@@ -108,6 +108,12 @@ def seconds(model: Model, image: np.ndarray, times: int) -> float:
     return min(taken)
 
 
+def as_score(found: dict) -> Score:
+    """Return a row of the table as one figure."""
+    low = -np.inf if found["asked"] is None else found["asked"]
+    return Score(f"{found['set']}, {found['frames']} frames, {found['cells']:,} cells: AP@.5", found["AP@.5"], low)
+
+
 def main() -> None:
     """Print the table of scores and the times."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -127,14 +133,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if options.epochs:
             rows += phase_rows(options.data, Path(folder), options.epochs)
-        print(pd.DataFrame(rows).to_string(index=False, float_format="{:.3f}".format))
+        for found in rows:
+            print(as_score(found), flush=True)
         frame = draw_scene(np.random.default_rng(SEED), 1024).image
         ours = seconds(compact, frame, 3)
-        print(f"\none 1024 x 1024 frame, {options.threads} threads\ncompact               {ours:8.2f} s")
+        name = f"one 1024 x 1024 frame, {options.threads} threads"
+        print(Score(f"{name}: seconds of compact", ours))
         if options.cpsam:
             model = random_cpsam(Path(folder))
             theirs = seconds(model, frame, 1)
-            print(f"cpsam, random weights {theirs:8.2f} s ({model.cellpose.net.dtype})\nratio {theirs / ours:24.1f}")
+            print(Score(f"{name}: seconds of cpsam, random weights, {model.cellpose.net.dtype}", theirs))
+            print(Score(f"{name}: seconds of cpsam over those of compact", theirs / ours, low=15))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,78 @@
+"""Score divisions and deaths of the simulated experiment, of which all is known, with its true masks given.
+
+Run: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_deaths.py``
+Seeds that no setting was chosen with. What remains with found masks is in ``truth/truth.tsv`` of ``make demo``.
+"""
+
+import argparse
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from bench_tracking import step
+from scores import Score
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.inputs import Channels
+from cineseq.config.simulate import Simulate
+from cineseq.contracts import DETECTIONS, TRACKS
+from cineseq.simulate.study import simulate
+from cineseq.simulate.tables import SIMULATED_POSITIONS
+from cineseq.simulate.truth import position_table, track_table
+from cineseq.tables import read_table, write_table
+from cineseq.truth.tracking import FieldResult, score_fields
+
+SEED = 30_000_000
+ASKED = {"death_F1": 0.9, "death_precision": 1.0}
+
+
+def track_field(here: FieldOfView, true_tracks: pd.DataFrame, settings: Simulate, seed: int, work: Path) -> FieldResult:
+    """Film, track and export one field through the steps' own scripts."""
+    folder = work / here.sample / here.fov
+    folder.mkdir(parents=True)
+    film, tracking, export = step("simulate_movie"), step("track"), step("export_ctc")
+    stack = {"labels": folder / "masks.ome.tif", "movie": folder / "movie.ome.tif"}
+    tables = {name: folder / f"{name}.parquet" for name in ("detections", "tracks")}
+    film.main(
+        positions=work / "positions.parquet",
+        movie=stack["movie"],
+        masks=stack["labels"],
+        settings=film.Settings(simulate=settings, field=here, seed=seed),
+    )
+    told = tracking.Settings(field=here, channels=Channels(function=["lipid"]))
+    tracking.main(**stack, **tables, events=folder / "events.parquet", report=folder / "report.json", settings=told)
+    export.main(labels=stack["labels"], **tables, ctc=folder / "ctc")
+    mine = true_tracks[(true_tracks["sample"] == here.sample) & (true_tracks["fov"] == here.fov)]
+    found = read_table(tables["detections"], DETECTIONS), read_table(tables["tracks"], TRACKS)
+    return FieldResult(stack["labels"], stack["labels"], folder / "ctc", *found, mine.reset_index(drop=True))
+
+
+def scores(seed: int, work: Path) -> Iterator[Score]:
+    """Score one experiment."""
+    settings = Simulate()
+    experiment = simulate(settings, seed)
+    write_table(position_table(experiment), work / "positions.parquet", SIMULATED_POSITIONS)
+    true_tracks = track_table(experiment, settings)
+    fields = [FieldOfView(sample=s, fov=f) for s in settings.sample_names for f in settings.field_names]
+    rows, _ = score_fields([track_field(here, true_tracks, settings, seed, work) for here in fields])
+    for row in (row for row in rows if row["area"] == "tracking"):
+        name = f"simulated experiment {seed}, true masks: {row['measure']}"
+        yield Score(name, row["recovered"], ASKED.get(row["measure"], float("-inf")))
+
+
+def main() -> None:
+    """Print every score."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--experiments", type=int, default=2)
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    for number in range(options.experiments):
+        with tempfile.TemporaryDirectory() as folder:
+            for score in scores(SEED + number, Path(folder)):
+                print(score, flush=True)
+
+
+if __name__ == "__main__":
+    main()
