@@ -17,6 +17,7 @@ DEMO: dict[str, Any] = {
     "function": {"scores": [{"name": "lipid", "channel": "lipid"}], "background": "percentile"},
     "curation": {"rows": 20},
     "clusters": {"resolution": 0.4},
+    "crossmodal": {"permutations": 99},
     "prediction": {"sensitivity": ["one_standard_error", "with_library_size"]},
 }
 """Where the shipped configuration, which is the demo, differs from the defaults."""
