@@ -41,7 +41,7 @@ class Case:
 
 CASES = {
     "start": Case(1, MASKS, ("tracking",)),
-    "jobs_10000": Case(2500, MASKS, ("tracking",)),
+    "jobs_10000": Case(1667, MASKS, ("tracking",)),
     "fields_10000": Case(10000, MASKS, ("tracking",)),
     "movies_2000": Case(2000, MOVIES, ("all",)),
     "movies_2000_slurm": Case(2000, MOVIES, ("--profile", str(ROOT / "profiles" / "slurm"), "all")),
