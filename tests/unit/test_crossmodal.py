@@ -176,6 +176,13 @@ def test_one_modality_alone_is_not_estimable(lacking, reason):
     assert not len(found.genes)
 
 
+def test_no_cell_of_sufficient_quality_is_the_reason_that_is_said():
+    data = simulate(Planted(genes=10, cells_per_field=10), seed=0)
+    found = ask(data.subset(np.zeros(len(data.obs), bool)), FAST)
+    assert found.genes.empty
+    assert "no paired cell passed quality control" in found.summary["note"].iloc[0]
+
+
 def test_two_fields_are_not_estimable():
     found = ask(simulate(Planted(genes=10, fields=2, cells_per_field=30), seed=0))
     assert "only 2 groups by sample and fov" in found.summary["note"][0]

@@ -81,3 +81,9 @@ def test_every_variant_is_judged_against_the_headline(rows):
 def test_a_stronger_penalty_gives_flatter_predictions(rows):
     slope = rows.set_index(["variant", "model"])["calibration_slope"]
     assert slope["one_standard_error", "both"] > slope["headline", "both"]
+
+
+def test_only_the_choices_asked_for_stand_beside_the_headline():
+    data = simulate(Planted(expression=0.3, morphology=0.35, genes=10), seed=2)
+    asked = FAST.model_copy(update={"permutations": 0, "sensitivity": ["equal_blocks"]})
+    assert set(ask(data, asked).tables["sensitivity"]["variant"]) == {"headline", "equal_blocks"}

@@ -92,13 +92,14 @@ class Config(Section):
             "morphology.channels": self.morphology.channels,
             "embed.channels": self.embed.channels,
         }
-        for place, used in uses.items():
-            for name in used or () if names else ():
-                if name not in names:
-                    near = get_close_matches(name, names, n=1)
-                    hint = f"did you mean '{near[0]}'?" if near else f"they are {', '.join(names)}"
-                    msg = f"{place}: '{name}' is not among channels.names, {hint}"
-                    raise ValueError(msg)
+        if names is None:
+            return self
+        strange = ((place, name) for place, used in uses.items() for name in used or () if name not in names)
+        for place, name in strange:
+            near = get_close_matches(name, names, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"they are {', '.join(names)}"
+            msg = f"{place}: '{name}' is not among channels.names, {hint}"
+            raise ValueError(msg)
         return self
 
 

@@ -62,10 +62,8 @@ def decompose(data: PairedData, asked: Asked) -> Decomposition:
     expression = expression_of(data)
     shapes = [b for b in (frame_block(data.morphology), frame_block(data.embedding)) if b is not None]
     try:
-        if expression is None or not shapes:
-            reason = "there are no counts" if expression is None else "there is neither morphology nor an embedding"
-            reason = reason if len(data.obs) else "no paired cell passed quality control"
-            raise NotEstimableError(reason)
+        if (lacking := _lacking(len(data.obs), expression, shapes)) is not None:
+            raise NotEstimableError(lacking)
         features = _measured(shapes)
         chosen = explained_genes(gene_block(expression), asked.settings)
         values = np.zeros((len(data.obs), 1))
@@ -194,3 +192,12 @@ def _not_estimable(cells: int, reason: str) -> Decomposition:
     summary = pd.DataFrame({"direction": DIRECTIONS, "n": cells, "targets": 0, **dict.fromkeys(numbers, np.nan)})
     summary = summary.assign(permutations=0, note=f"not estimable: {reason}")
     return Decomposition(empty(GENE_VARIANCE), empty(FEATURE_VARIANCE), summary, ())
+
+
+def _lacking(cells: int, expression: Expression | None, shapes: list[Block]) -> str | None:
+    """Say which of the two modalities there is not; None where both are there."""
+    if cells == 0:
+        return "no paired cell passed quality control"
+    if expression is None:
+        return "there are no counts"
+    return None if shapes else "there is neither morphology nor an embedding"
