@@ -111,7 +111,9 @@ def out_of_fold(
 
 def workers(threads: int, returned: Literal["list", "generator"] = "list") -> joblib.Parallel:
     """Return a pool of processes with one BLAS thread each; with one thread the calls run in this process."""
-    return joblib.Parallel(n_jobs=threads, backend="loky", inner_max_num_threads=1, return_as=returned)
+    # joblib 1.6 heeds the limit only from its configuration: given to Parallel itself, it is dropped without a word.
+    with joblib.parallel_config("loky", inner_max_num_threads=1):
+        return joblib.Parallel(n_jobs=threads, return_as=returned)
 
 
 def _tasks(designs: dict[str, tuple[Block, ...]], responses: int, folds: int) -> list[_Task]:
