@@ -61,6 +61,7 @@ lock:
 	$(RUN)/python scripts/write_conda.py
 	$(RUN)/python scripts/write_licences.py
 
+# Neither installer compiles to bytecode: most of what is installed is never imported, and that took a minute.
 $(VENV)/.complete: envs/requirements.lock
 $(LINT)/.complete: envs/lint.lock
 $(VENV)/.complete $(LINT)/.complete:
@@ -69,7 +70,7 @@ $(VENV)/.complete $(LINT)/.complete:
 	@if command -v uv > /dev/null; then \
 		uv pip sync --python $(@D)/bin/python --require-hashes $<; \
 	else \
-		$(@D)/bin/python -m pip install --progress-bar on --require-hashes --requirement $<; \
+		$(@D)/bin/python -m pip install --progress-bar on --no-compile --require-hashes --requirement $<; \
 	fi
 	@touch $@
 

@@ -2,8 +2,9 @@
 
 import joblib
 import numpy as np
-from cineseq.prediction.outer import workers
 from threadpoolctl import threadpool_info, threadpool_limits
+
+from cineseq.prediction.outer import workers
 
 
 def _blas_threads() -> list[int]:

@@ -94,6 +94,7 @@ def draw_quality(quality: pd.DataFrame, samples: pd.Series, path: Path) -> None:
             axis.set_ylabel(label)
             if column != "mitochondrial_fraction":
                 axis.set_yscale("symlog", linthresh=1.0)
+                axis.set_ylim(bottom=0)
         axes[0].legend(fontsize=7, markerscale=2)
 
 

@@ -13,6 +13,7 @@ from cineseq.clustering.cycle import cycle_scores
 from cineseq.clustering.function_share import eta_squared
 from cineseq.clustering.quality import no_counts, quality_of_cells
 from cineseq.config.clustering import Clusters
+from cineseq.names import readable
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +159,7 @@ def share_lines(shares: pd.DataFrame) -> list[str]:
     for row in shares.itertuples():
         if np.isfinite(row.eta2):
             lines.append(
-                f"{row.eta2:.1%} of the variance of {row.function} lies between clusters "
+                f"{row.eta2:.1%} of the variance of {readable(row.function)} lies between clusters "
                 f"({row.eta2_null:.1%} when permuted within samples; p = {row.p_value:.3g}, q = {row.q_value:.3g}, "
                 f"n = {row.n:,})."
             )

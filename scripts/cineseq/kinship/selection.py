@@ -111,6 +111,8 @@ def _trap(cells: pd.DataFrame) -> tuple | None:
 
 
 def _of_study(families: Families, cells: pd.DataFrame) -> list[tuple]:
+    if cells.empty:
+        return [("no_lineage", 0, 0.0, "info", "No lineage is known, so nothing can be said about sisters.")]
     total = max(1, len(cells))
     rows = []
     for name, count in families.problems.items():
@@ -121,10 +123,9 @@ def _of_study(families: Families, cells: pd.DataFrame) -> list[tuple]:
     if not (cells["fate"] == "death").any():
         rows.append(("no_deaths", 0, 0.0, "warning", "No death was seen, so nothing can be said about dead sisters."))
     unknown = cells["fate"] == "unknown"
-    if len(cells):
-        message = "Cells without a known fate (lost, gone, or alive at the end); never counted as dead or alive."
-        severity = "warning" if unknown.all() else "info"
-        rows.append(("fates_unknown", int(unknown.sum()), float(unknown.mean()), severity, message))
+    message = "Cells without a known fate (lost, gone, or alive at the end); never counted as dead or alive."
+    severity = "warning" if unknown.all() else "info"
+    rows.append(("fates_unknown", int(unknown.sum()), float(unknown.mean()), severity, message))
     if cells["sequenced"].any():
         message = "Ambient RNA was not measured: a dead sister in reach can add its transcripts to the survivor's."
         seen = int(cells["sequenced"].sum())

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cineseq.names import readable
 from cineseq.prediction.figures import WORDS
-from cineseq.prediction.responses import readable
 
 VARIANT_WORDS = {
     "one_standard_error": "penalty one standard error stronger",
@@ -80,7 +80,7 @@ def _contrast_lines(function: str, rows: pd.DataFrame) -> list[str]:
     needed = [rows.loc[("both", m)] for m in [*singles, "both_permuted"]]
     least = min(singles, key=lambda m: rows.loc[("both", m), "delta_r2"])
     gain = rows.loc[("both", least)]
-    verdict = "is shown to predict" if all(row["low"] > 0 for row in needed) else "is not shown to predict"
+    verdict = "are shown to predict" if all(row["low"] > 0 for row in needed) else "are not shown to predict"
     return [
         f"{readable(function)}: expression and shape together {verdict} better than the better of them: "
         f"{gain['delta_r2']:+.2f} ({gain['low']:.2f} to {gain['high']:.2f}) over {WORDS[least]}, "

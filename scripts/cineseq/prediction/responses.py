@@ -9,9 +9,9 @@ import pandas as pd
 from scipy import stats
 
 from cineseq.errors import UserError
+from cineseq.names import FUNCTION
 from cineseq.prediction.folds import NotEstimableError
 
-PREFIX = "function_"
 COSINE, SINE = "_cos", "_sin"
 
 
@@ -74,8 +74,8 @@ def responses_of(function: pd.DataFrame, wanted: list[str]) -> list[Response]:
             "in channels.function or give a table of cells that has such a column."
         )
         raise UserError(msg)
-    known = {n.removeprefix(PREFIX) for n in found}
-    names_wanted = [n.removeprefix(PREFIX) for n in wanted]
+    known = {n.removeprefix(FUNCTION) for n in found}
+    names_wanted = [n.removeprefix(FUNCTION) for n in wanted]
     absent = [n for n in names_wanted if n not in known]
     if absent:
         msg = f"prediction.functions: there is no function '{absent[0]}'; the paired cells have {sorted(known)}."
@@ -83,7 +83,7 @@ def responses_of(function: pd.DataFrame, wanted: list[str]) -> list[Response]:
     return [
         Response(name, parts, np.column_stack([columns[c].to_numpy(float) for c in parts]))
         for name, parts in found.items()
-        if not wanted or name.removeprefix(PREFIX) in names_wanted
+        if not wanted or name.removeprefix(FUNCTION) in names_wanted
     ]
 
 
@@ -133,11 +133,6 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
 
 def _of(name: str, values: np.ndarray) -> Response:
     return Response(name, (name,), values[:, None])
-
-
-def readable(name: str) -> str:
-    """Return the name of a function as a person would write it."""
-    return name.removeprefix(PREFIX).replace("_", " ")
 
 
 def measured_rows(response: Response) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from cineseq.names import readable
 from cineseq.report.evidence import Evidence
 from cineseq.report.words import (
     clean,
@@ -21,7 +22,6 @@ from cineseq.report.words import (
     p_value,
     percent,
     ratio,
-    readable,
 )
 from cineseq.statistics.fdr import benjamini_hochberg
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from cineseq import contracts, results
 from cineseq.config.inputs import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.config.report import Report
+from cineseq.names import readable
 from cineseq.report.answers import Answer, headline_function
 from cineseq.report.assets import PAGE_BYTES, Embedded, Embedder
 from cineseq.report.dictionary import dictionary, every_table
@@ -27,10 +29,12 @@ from cineseq.report.provenance import models_used, package_licence
 from cineseq.report.steps import StepReport, StepSummary, summarise
 from cineseq.report.uncertain import show_uncertain
 from cineseq.report.views import TableView, plain_table, show_table, significant
-from cineseq.report.words import count, first_sentence, readable, tie
+from cineseq.report.words import count, first_sentence, tie
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIELD_LINES_SHOWN = 40
+LINES_SHOWN = 12
+"""Sentences of a step that are shown before the rest is folded away."""
 SAMPLES_SHOWN = 60
 MARKERS_SHOWN = 3
 VERDICTS = {
@@ -187,6 +191,7 @@ def render_page(page: PageInputs) -> str:
         "counts": _counts(page),
         "image_steps": [s for s in summaries if s.fields],
         "field_lines_shown": FIELD_LINES_SHOWN,
+        "lines_shown": LINES_SHOWN,
         "fields": fields,
         "field_table": _field_table(page),
         "field_total": len(page.quality),
@@ -270,8 +275,18 @@ def _section(name: str, page: PageInputs, summaries: list[StepSummary], embedder
     shown = [_table(table, page, embedder) for table in tables if getattr(page.evidence, table) is not None]
     if name == "pairing" and page.evidence.pairs is not None:
         shown.append(_pair_statuses(page.evidence.pairs))
-    own = [s for s in summaries if s.step in steps]
+    own = [_headline_first(s, page.evidence.performance) for s in summaries if s.step in steps]
     return SectionView(name, title, intro, own, figures, shown)
+
+
+def _headline_first(step: StepSummary, performance: pd.DataFrame | None) -> StepSummary:
+    """Put sentences about another function than the one that the answers are about last."""
+    if performance is None or (headline := headline_function(performance)) is None:
+        return step
+    others = [readable(name) for name in performance["function"].unique() if name != headline]
+    is_other = [any(re.search(rf"\b{re.escape(name)}\b", line) for name in others) for line in step.lines]
+    order = sorted(range(len(step.lines)), key=is_other.__getitem__)
+    return replace(step, lines=tuple(step.lines[i] for i in order))
 
 
 def _table(name: str, page: PageInputs, embedder: Embedder) -> TableView:

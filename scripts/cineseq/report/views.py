@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from cineseq.report.words import count, known, readable
+from cineseq.names import readable
+from cineseq.report.words import count, known
 from cineseq.tables import Column, Table
 
 UNKNOWN = "–"

@@ -69,11 +69,6 @@ def listed(items: Iterable[str]) -> str:
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
 
 
-def readable(name: str) -> str:
-    """Turn a column name into words: ``function_uptake_max`` becomes ``uptake max``."""
-    return name.removeprefix("function_").replace("_", " ")
-
-
 def first_sentence(text: str) -> str:
     """Return the first sentence of an answer."""
     return re.split(r"(?<=\.) (?=[A-Z])", text, maxsplit=1)[0]
