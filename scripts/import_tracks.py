@@ -12,13 +12,10 @@ from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.track import Track
-from cineseq.contracts import DETECTIONS, EVENTS, TRACKS
-from cineseq.curation.curated import curate, with_curation
+from cineseq.curation.curated import curate, write_curated
 from cineseq.errors import UserError
-from cineseq.files import write_json
 from cineseq.stacks import open_labels
 from cineseq.step import run
-from cineseq.tables import write_table
 from cineseq.tracking.adoption import adopt
 from cineseq.tracking.compartments import rooms
 from cineseq.tracking.formats import read_given
@@ -62,13 +59,8 @@ def main(
     except ImpossibleLineageError as error:
         msg = f"{given}: {error}; mend the tracks in the tool that made them."
         raise UserError(msg) from error
-    summary = with_curation(import_report(objects, adopted.counts, made.tracks), made)
-    for line in summary["lines"]:
-        logger.info("%s", line)
-    write_table(made.detections, detections, DETECTIONS)
-    write_table(made.tracks, tracks, TRACKS)
-    write_table(made.events, events, EVENTS)
-    write_json(summary, report)
+    summary = import_report(objects, adopted.counts, made.tracks)
+    write_curated(made, summary, logger, detections=detections, tracks=tracks, events=events, report=report)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,13 @@ from cineseq.config.inputs import Channels
 from cineseq.config.segment import Segment
 from cineseq.files import write_json
 from cineseq.segmentation.adapter import load_model
-from cineseq.segmentation.steps import choose_channels, segment_movie, segmentation_report, use_threads
+from cineseq.segmentation.steps import (
+    choose_channels,
+    segment_movie,
+    segmentation_report,
+    use_threads,
+    warn_of_scale,
+)
 from cineseq.stacks import open_movie, write_labels
 from cineseq.step import run
 
@@ -33,6 +39,7 @@ def main(
     """Find the cells in every frame of a movie."""
     use_threads(threads)
     network = load_model(settings.segment, model)
+    warn_of_scale(network, settings.segment)
     counts: list[int] = []
     with open_movie(movie) as frames:
         channels = choose_channels(movie, frames.info.channels, settings.channels, settings.segment, network)

@@ -13,12 +13,9 @@ from pathlib import Path
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.inputs import Channels
 from cineseq.config.track import Track
-from cineseq.contracts import DETECTIONS, EVENTS, TRACKS
-from cineseq.curation.curated import curate, nothing, with_curation
-from cineseq.files import write_json
+from cineseq.curation.curated import curate, nothing, write_curated
 from cineseq.stacks import open_labels
 from cineseq.step import run
-from cineseq.tables import write_table
 from cineseq.tracking.compartments import rooms
 from cineseq.tracking.objects import measure_with_movie
 from cineseq.tracking.report import tracking_report
@@ -56,13 +53,8 @@ def main(
         room = rooms(objects.table, compartments, settings.field)
         linked = link_objects(objects, room, settings.track)
         made = curate(objects, linked.families, room, edits, info=info, field=settings.field, settings=settings.track)
-    summary = with_curation(tracking_report(objects, linked, made.tracks), made)
-    for line in summary["lines"]:
-        logger.info("%s", line)
-    write_table(made.detections, detections, DETECTIONS)
-    write_table(made.tracks, tracks, TRACKS)
-    write_table(made.events, events, EVENTS)
-    write_json(summary, report)
+    summary = tracking_report(objects, linked, made.tracks)
+    write_curated(made, summary, logger, detections=detections, tracks=tracks, events=events, report=report)
 
 
 if __name__ == "__main__":

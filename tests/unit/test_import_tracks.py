@@ -160,7 +160,8 @@ def test_a_stated_death_is_a_death_and_an_empty_cell_is_none(tmp_path, written):
     rows = pd.read_csv(table(tmp_path))
     rows["died"] = [written if track == 4 else "0" for track in rows["track"]]
     rows.to_csv(tmp_path / "given.csv", index=False)
-    _, tracks, _ = on_masks(tmp_path / "given.csv", tmp_path, track=Track(given_columns={"death": "died"}))
+    _, tracks, report = on_masks(tmp_path / "given.csv", tmp_path, track=Track(given_columns={"death": "died"}))
+    assert report["numbers"]["cells_followed_after_death"] == 0  # said of the whole track, not of when
     assert tracks.set_index("number").loc[4, "end_kind"] == STATED[written]
     assert (tracks["end_kind"] == "death").sum() == (STATED[written] == "death")
 

@@ -21,7 +21,7 @@ from cineseq.errors import UserError
 from cineseq.segmentation import adapter, models
 from cineseq.segmentation.compact import CompactSegmenter
 from cineseq.segmentation.scoring import precision_at_half
-from cineseq.segmentation.steps import choose_channels
+from cineseq.segmentation.steps import choose_channels, warn_of_scale
 from cineseq.segmentation.training_images import draw_scene, draw_scenes
 from cineseq.simulate.field import simulate_field
 from cineseq.simulate.images import render_movie, truth_masks
@@ -61,6 +61,15 @@ def test_shipped_models_are_those_on_their_cards(name):
     assert model.provenance["name"] == name
     assert "simulated" in model.provenance["note"]
     assert model.diameter_px is None
+
+
+def test_a_model_of_one_scale_warns_without_a_diameter(caplog):
+    model = adapter.load_model(Segment(model="compact_phase"))
+    warn_of_scale(model, Segment(model="compact_phase", diameter=40))
+    assert not caplog.records
+    warn_of_scale(model, Segment(model="compact_phase"))
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert "segment.diameter is not given: compact_phase knows cells of about 30 px" in caplog.text
 
 
 def test_missing_models_are_refused(tmp_path, monkeypatch):

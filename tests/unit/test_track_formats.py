@@ -254,7 +254,9 @@ def test_a_body_that_is_followed_counts_as_alive_until_the_margin(tmp_path, marg
     rows = pd.read_csv(cell_acdc(tmp_path))
     rows.loc[(rows["Cell_ID"] == 4) & (rows["frame_i"] >= 2), "is_cell_dead"] = 1
     rows.to_csv(tmp_path / "acdc_output.csv", index=False)
-    detections, tracks, _ = alone(tmp_path / "acdc_output.csv", tmp_path)
+    detections, tracks, report = alone(tmp_path / "acdc_output.csv", tmp_path)
+    assert report["numbers"]["cells_followed_after_death"] == 1
+    assert any(line.startswith("Cells followed further") and "dead: 1." in line for line in report["lines"])
     chosen = feature_frames(detections, tracks, Features(death_margin_frames=margin)).set_index("track_id")
     assert chosen.loc["sample/1/4", "frame"] == last
 

@@ -176,3 +176,12 @@ def test_a_daughter_that_lies_on_another_cell_costs_more():
         found = divisions.hypotheses(scene, np.arange(4))
         costs.append(divisions.costs(found[found["mother"] == 0])[0])
     assert costs[1] - costs[0] == pytest.approx(0.8)
+
+
+def test_no_hypotheses_are_a_table_of_numbers_without_rows():
+    table = objects_at([(0, 50.0, 50.0), (1, 50.0, 52.0)]).table
+    calm = motion.Motion("none", np.zeros((2, 2)), 0.0, 20.0)
+    shared = pd.DataFrame({"source": [0], "target": [1], "discount": [0.8]})
+    found = divisions.hypotheses(Scene(table, 2, calm, 3.0, np.full(2, -1), shared), np.zeros(2, int))
+    assert found.empty
+    assert found["on_another"].dtype == float

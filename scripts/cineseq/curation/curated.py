@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from dataclasses import field as made_of
 from pathlib import Path
@@ -16,8 +17,9 @@ from cineseq.config.track import Track
 from cineseq.curation.edits import read_edits
 from cineseq.curation.events import find_events
 from cineseq.curation.replay import edit_lines, replay, settle_ends, unedited
+from cineseq.files import write_json
 from cineseq.stacks import MovieInfo
-from cineseq.tables import empty
+from cineseq.tables import empty, write_table
 from cineseq.tracking.lineage import Families
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.outcome import tables
@@ -97,6 +99,33 @@ def nothing() -> Curated:
     return Curated(*map(empty, (contracts.DETECTIONS, contracts.TRACKS, contracts.EVENTS)))
 
 
-def with_curation(report: dict[str, Any], made: Curated) -> dict[str, Any]:
-    """Add what is to be said of edits and of uncertain events to a report of tracking."""
-    return {"lines": report["lines"] + made.lines, "numbers": report["numbers"] | made.numbers}
+def write_curated(
+    made: Curated,
+    summary: dict[str, Any],
+    logger: logging.Logger,
+    *,
+    detections: Path,
+    tracks: Path,
+    events: Path,
+    report: Path,
+) -> None:
+    """Write the tables of one field and its report, and log the report's lines.
+
+    Parameters
+    ----------
+    made
+        What :func:`curate` returned.
+    summary
+        ``lines`` and ``numbers`` of how the tracks came to be; those on edits and unsure events are added.
+    logger
+        Of the step.
+    detections, tracks, events, report
+        Where to.
+    """
+    said = {"lines": summary["lines"] + made.lines, "numbers": summary["numbers"] | made.numbers}
+    for line in said["lines"]:
+        logger.info("%s", line)
+    write_table(made.detections, detections, contracts.DETECTIONS)
+    write_table(made.tracks, tracks, contracts.TRACKS)
+    write_table(made.events, events, contracts.EVENTS)
+    write_json(said, report)

@@ -14,7 +14,8 @@ from cineseq.config.inputs import Channels
 from cineseq.config.segment import Segment
 from cineseq.errors import UserError
 from cineseq.progress import progress
-from cineseq.segmentation.adapter import Model, segment_frame
+from cineseq.segmentation.adapter import CELLPOSE_DIAMETER, Model, segment_frame
+from cineseq.segmentation.models import COMPACT_PHASE
 from cineseq.stacks import Movie
 
 logger = logging.getLogger(__name__)
@@ -54,6 +55,17 @@ def choose_channels(
         msg = f"segment.channels: the compact model segments on one channel, but {len(wanted)} are listed; keep one."
         raise UserError(msg)
     return wanted
+
+
+def warn_of_scale(model: Model, settings: Segment) -> None:
+    """Warn where a model knows cells of one size only and nothing says how large the user's are."""
+    if model.name == COMPACT_PHASE and settings.diameter is None:
+        logger.warning(
+            "segment.diameter is not given: %s knows cells of about %g px and takes yours for such; give their typical "
+            "diameter, or train it on your own frames (target train), which finds it out.",
+            COMPACT_PHASE,
+            CELLPOSE_DIAMETER,
+        )
 
 
 def segment_movie(

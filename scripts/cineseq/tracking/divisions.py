@@ -174,9 +174,12 @@ def _on_another(scene: Scene, mother: np.ndarray, daughter: np.ndarray) -> np.nd
     """How much more a daughter's mask lies on another cell of the frame before than on her mother, 0 to 1."""
     pairs = scene.discounts
     n = len(scene.table)
-    shared = csr_matrix((pairs["discount"], (pairs["source"], pairs["target"])), shape=(n, n))
-    most = shared.max(axis=0).toarray().ravel()
-    return most[daughter] - np.asarray(shared[mother, daughter]).ravel()
+    source, target, discount = (pairs[name].to_numpy() for name in ("source", "target", "discount"))
+    most = np.zeros(n)
+    np.maximum.at(most, target, discount)
+    # not a sparse matrix: indexed by no pair at all, SciPy's does not return an array
+    shared = pd.Series(discount, index=source.astype(np.int64) * n + target)
+    return most[daughter] - shared.reindex(mother * n + daughter, fill_value=0.0).to_numpy()
 
 
 def _usual_area(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:

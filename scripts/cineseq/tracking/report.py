@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.contracts import END_KINDS, START_KINDS
+from cineseq.tracking.formats.given import FOLLOWED
 from cineseq.tracking.objects import Objects
 
 if TYPE_CHECKING:
@@ -25,8 +26,16 @@ def tracking_report(objects: Objects, linked: Linked | None, tracks: pd.DataFram
 
 def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame) -> dict[str, Any]:
     """Return sentences and numbers on the import of one field's tracks and its repairs."""
-    repaired = [f"Repaired on import: {n:,} {name.replace('_', ' ')}." for name, n in counts.items() if n]
-    return _report(objects, (["The tracks were given.", *repaired], dict(counts)), tracks)
+    lines = ["The tracks were given."]
+    lines += [
+        f"Repaired on import: {n:,} {name.replace('_', ' ')}." for name, n in counts.items() if n and name != FOLLOWED
+    ]
+    if followed := counts.get(FOLLOWED):
+        lines.append(
+            f"Cells followed further than the frame in which the file says that they are dead: {followed:,}. Those "
+            "frames are kept and may describe a dead cell: end such tracks at death."
+        )
+    return _report(objects, (lines, dict(counts)), tracks)
 
 
 def places_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+FOLLOWED = "cells_followed_after_death"
+"""Name of the count of tracks that a file follows beyond the frame in which it says that the cell is dead."""
+
 
 def mothers(track: Iterable[int] = (), mother: Iterable[int] = ()) -> pd.DataFrame:
     """Return pairs of daughter and mother, columns ``track`` and ``mother``, each pair once."""

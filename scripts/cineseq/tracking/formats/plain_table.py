@@ -10,7 +10,7 @@ import pandas as pd
 from cineseq.config.track import Track
 from cineseq.errors import UserError
 from cineseq.given.plain import read_plain
-from cineseq.tracking.formats.given import GivenTracks, mothers
+from cineseq.tracking.formats.given import FOLLOWED, GivenTracks, mothers
 from cineseq.tracking.formats.units import frames
 
 NAME = "a table (.csv, .tsv or .parquet) with columns frame, track, parent and either label or y and x"
@@ -59,13 +59,25 @@ def given_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track, p
         size = settings.given_pixel_size or 1.0
         rows |= {f"{axis}_px": _numbers(table[names[axis]], path, whole=False) / size for axis in ("y", "x")}
     track = rows["track"]
-    pairs, deaths = mothers(), frozenset()
+    pairs, deaths, counts = mothers(), frozenset(), {}
     if names["parent"] in table:
         parent = _numbers(table[names["parent"]].fillna(0), path, whole=True)
         pairs = mothers(track[parent > 0], parent[parent > 0])
     if names["death"] in table:
-        deaths = frozenset(track[truths(table[names["death"]])].tolist())
-    return GivenTracks(pd.DataFrame(rows).reset_index(drop=True), pairs, deaths=deaths)
+        dead = truths(table[names["death"]])
+        deaths = frozenset(track[dead].tolist())
+        counts[FOLLOWED] = followed_after_death(rows["frame"], track, dead)
+    return GivenTracks(pd.DataFrame(rows).reset_index(drop=True), pairs, deaths=deaths, counts=counts)
+
+
+def followed_after_death(frame: pd.Series, track: pd.Series, dead: pd.Series) -> int:
+    """Return how many tracks go on after the first row that says that the cell is dead.
+
+    Where the first row of a track says so already, that is said of the track, and nothing of when.
+    """
+    died = frame[dead].groupby(track[dead]).min()
+    spans = frame.groupby(track).agg(["min", "max"]).loc[died.index]
+    return int(((died > spans["min"]) & (died < spans["max"])).sum())
 
 
 def truths(values: pd.Series) -> pd.Series:
