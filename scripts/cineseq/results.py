@@ -94,6 +94,17 @@ PERFORMANCE = Table(
         P,
         Q,
         count("permutations", "Permutations"),
+        Column(
+            "p_within_class",
+            "number",
+            "P-value of the R2 within class, permuted within class too",
+            missing=True,
+            low=0,
+            high=1,
+        ),
+        Column(
+            "q_within_class", "number", "Benjamini-Hochberg false discovery rate of it", missing=True, low=0, high=1
+        ),
         NOTE,
     ),
 )

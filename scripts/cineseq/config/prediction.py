@@ -70,6 +70,12 @@ class Prediction(Section):
     )
     alphas: int = Field(25, ge=3, description="Penalties along each elastic-net path.")
     permutations: int = Field(99, ge=0, description="Permutations of the null; 0 leaves p-values out.")
+    class_permutations: int = Field(
+        39,
+        ge=19,
+        description="Permutations within class, the null of the R2 within class; where null_strata keep classes apart "
+        "already, those of permutations serve.",
+    )
     null_alphas: int = Field(
         6, ge=3, description="Penalties along the quicker path that permutations and their observed value share."
     )

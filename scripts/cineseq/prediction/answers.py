@@ -16,6 +16,7 @@ VARIANT_WORDS = {
     "equal_blocks": "blocks of equal variance",
     "cooperative": "expression and shape drawn to agree",
 }
+NUMBERS = ("r2", "p_value", "q_value", "r2_within_class", "p_within_class")
 SAID = ("technical_cycle_size", "class", "expression", "morphology", "embedding", "both")
 
 
@@ -38,12 +39,13 @@ def report(
     for function, rows in tables["performance"].groupby("function", sort=False):
         by_model = rows.set_index("model")
         lines.append(_ladder_line(str(function), by_model))
+        lines += _class_line(str(function), by_model)
         lines += _contrast_lines(
             str(function), contrasts[contrasts["function"] == function].set_index(["model_a", "model_b"])
         )
         lines += _sensitivity_line(str(function), sensitivity[sensitivity["function"] == function])
         for model, row in by_model.iterrows():
-            numbers |= {f"{function}.{model}.{key}": _finite(row[key]) for key in ("r2", "p_value", "q_value")}
+            numbers |= {f"{function}.{model}.{key}": _finite(row[key]) for key in NUMBERS}
     for function, (grouped, by_chance) in random_folds.items():
         lines.append(
             f"{readable(function)}: folds that split the groups would claim R2 {by_chance:.2f} where folds that keep "
@@ -70,6 +72,22 @@ def _ladder_line(function: str, rows: pd.DataFrame) -> str:
     if len(error):
         said += " Mean angular error: " + ", ".join(f"{WORDS[m]} {v:.3f}" for m, v in error.items()) + " turns."
     return said
+
+
+def _class_line(function: str, rows: pd.DataFrame) -> list[str]:
+    """Say how much of the best model's R2 the class means have, and what is left within class."""
+    models = [m for m in ("expression", "morphology", "embedding", "both") if m in rows.index]
+    r2 = rows["r2"].astype(float)
+    if "class" not in rows.index or not r2["class"] > 0 or not r2[models].max() > 0:
+        return []
+    best = rows.loc[r2[models].idxmax()]
+    share = r2["class"] / best["r2"]
+    p = f", p {best['p_within_class']:.2g} when permuted within class" if np.isfinite(best["p_within_class"]) else ""
+    lead = "most of it is the class of a cell: " if share > 0.5 else ""
+    return [
+        f"{readable(function)}: {lead}class means alone reach R2 {r2['class']:.2f}, {share:.0%} of the "
+        f"{best['r2']:.2f} of {WORDS[str(best.name)]}, which within class has R2 {best['r2_within_class']:.2f}{p}."
+    ]
 
 
 def _contrast_lines(function: str, rows: pd.DataFrame) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import joblib
 import numpy as np
+import pandas as pd
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.blocks import Block, joined
@@ -14,6 +15,7 @@ from cineseq.prediction.nets import PathGrid
 from cineseq.prediction.outer import LINEAR, STACKED, Procedure, out_of_fold
 from cineseq.prediction.unfinished import NOTHING_KEPT
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
+from cineseq.statistics.r2 import centred
 
 NULL_RATIO = 0.5
 NULL_SMALLEST = 0.05
@@ -47,12 +49,16 @@ class ModelFit:
         R2 of the quicker procedure that the null shares; NaN where there is no null.
     null
         R2 of that procedure under permutation, shape (permutations,).
+    quick_within, null_within
+        The same of the R2 within class, permuted within class too.
     """
 
     predicted: np.ndarray | None
     note: str = ""
     quick: float = float("nan")
     null: np.ndarray = field(default_factory=lambda: np.empty(0))
+    quick_within: float = float("nan")
+    null_within: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,27 @@ class Cells:
     strata: np.ndarray
     families: np.ndarray
     classes: np.ndarray
+
+    def within_class(self) -> Cells:
+        """Return the same cells with every stratum divided by class."""
+        joint = pd.MultiIndex.from_arrays([self.strata, self.classes])
+        return replace(self, strata=pd.factorize(joint)[0])
+
+
+@dataclass(frozen=True)
+class _Null:
+    """The quick procedure on the function as measured and permuted.
+
+    Attributes
+    ----------
+    values
+        The function, as measured first, shape (cells, 1 + permutations, columns).
+    predicted
+        Out-of-fold predictions of every model, each of shape (cells, (1 + permutations) * columns).
+    """
+
+    values: np.ndarray
+    predicted: dict[str, np.ndarray]
 
 
 def full_procedure(settings: Prediction, folds: Folds) -> Procedure:
@@ -128,16 +155,25 @@ def fit_ladder(
     designs = model_blocks(blocks, cells, rng)
     plan = cells.plan
     found = out_of_fold(designs, cells.values, plan, full_procedure(settings, folds), threads, kept=kept)
-    permuted = permuted_responses(cells, settings.permutations, rng)
     tested = {name: parts for name, parts in designs.items() if name != "both_permuted"}
-    flat, shorter = permuted.reshape(len(permuted), -1), quick_procedure(settings, folds)
-    quick = out_of_fold(tested, flat, plan, shorter, threads, kept=kept)
+    shorter = quick_procedure(settings, folds)
+
+    def null(permuted: np.ndarray) -> _Null:
+        flat = permuted.reshape(len(permuted), -1)
+        return _Null(permuted, out_of_fold(tested, flat, plan, shorter, threads, kept=kept))
+
+    overall = within = null(permuted_responses(cells, settings.permutations, rng))
+    divided = cells.within_class()
+    # Where each stratum is of one class, the permutations within strata are within class already.
+    if settings.permutations and divided.strata.max() > np.unique(cells.strata).size - 1:
+        within = null(permuted_responses(divided, settings.class_permutations, rng))
     fits = {"mean": ModelFit(training_mean(cells.values, plan), "baseline")}
     for name in (*LINEAR, *STACKED, "both", "both_late", "both_permuted"):
         if name not in found:
             fits[name] = ModelFit(None, f"not estimable: {ABSENT[name]}")
         else:
-            fits[name] = _with_null(name, found[name], quick.get(name), permuted, plan=plan, note=_note(name, blocks))
+            fit = ModelFit(found[name], _note(name, blocks))
+            fits[name] = _with_nulls(name, fit, cells, overall, within)
     return fits
 
 
@@ -182,23 +218,38 @@ def training_mean(values: np.ndarray, plan: FoldPlan) -> np.ndarray:
     return mean
 
 
-def quick_r2(predicted: np.ndarray, permuted: np.ndarray, plan: FoldPlan) -> np.ndarray:
-    """Return the R2 of each permutation, summed over the columns of the function; shape (1 + permutations,)."""
-    residual = np.square(permuted - predicted.reshape(permuted.shape)).sum(axis=(0, 2))
-    baseline = np.square(permuted - training_mean(permuted, plan)).sum(axis=(0, 2))
-    return 1 - residual / np.where(baseline > 0, baseline, np.nan)
+def quick_r2(
+    predicted: np.ndarray, permuted: np.ndarray, plan: FoldPlan, classes: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the R2 of each permutation, summed over the columns of the function; shape (1 + permutations,).
+
+    Given classes, differences between their means are taken out first, see :func:`cineseq.statistics.r2.r2_within`.
+    """
+    residual, baseline = permuted - predicted.reshape(permuted.shape), permuted - training_mean(permuted, plan)
+    if classes is not None:
+        residual, baseline = centred(residual, classes), centred(baseline, classes)
+    squares = np.square(baseline).sum(axis=(0, 2))
+    return 1 - np.square(residual).sum(axis=(0, 2)) / np.where(squares > 0, squares, np.nan)
 
 
-def _with_null(
-    name: str, predicted: np.ndarray, quick: np.ndarray | None, permuted: np.ndarray, *, plan: FoldPlan, note: str
-) -> ModelFit:
-    if quick is None or permuted.shape[1] == 1:
-        return ModelFit(predicted, note)
-    values = quick_r2(quick, permuted, plan)
-    if np.allclose(values, values[0], atol=1e-9) and np.abs(values[0]) > 1e-9:
-        return ModelFit(predicted, "; ".join(filter(None, [note, UNCHANGED])))
+def _with_nulls(name: str, fit: ModelFit, cells: Cells, overall: _Null, within: _Null) -> ModelFit:
+    """Add to a fit its two nulls, where permutations were drawn and change anything."""
+    if name not in overall.predicted or overall.values.shape[1] == 1:
+        return fit
+    values = quick_r2(overall.predicted[name], overall.values, cells.plan)
+    if _unchanged(values):
+        return replace(fit, note="; ".join(filter(None, [fit.note, UNCHANGED])))
     told = f"p-value of the quicker procedure, R2 {values[0]:.3f}" if name not in LINEAR else ""
-    return ModelFit(predicted, "; ".join(filter(None, [note, told])), float(values[0]), values[1:])
+    fit = replace(fit, note="; ".join(filter(None, [fit.note, told])), quick=float(values[0]), null=values[1:])
+    by_class = quick_r2(within.predicted[name], within.values, cells.plan, cells.classes)
+    if name == "class" or _unchanged(by_class):
+        return fit
+    return replace(fit, quick_within=float(by_class[0]), null_within=by_class[1:])
+
+
+def _unchanged(values: np.ndarray) -> bool:
+    """Say whether no permutation changes anything."""
+    return bool(np.allclose(values, values[0], atol=1e-9) and np.abs(values[0]) > 1e-9)
 
 
 def _note(name: str, blocks: dict[str, Block | None]) -> str:

@@ -14,7 +14,7 @@ from cineseq.statistics.bootstrap import group_weights, r2_interval
 from cineseq.statistics.correlation import spearman_within
 from cineseq.statistics.fdr import benjamini_hochberg
 from cineseq.statistics.permutation import p_value
-from cineseq.statistics.r2 import r2, r2_within
+from cineseq.statistics.r2 import centred, r2
 
 PAIRS = (
     ("both", "expression"),
@@ -91,6 +91,7 @@ def performance_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame
             row["r2_within_class"] = _within(residual, values - baseline, ladder.cells.classes)
             row |= _ranks_or_angles(ladder, fit.predicted, baseline)
             row["p_value"] = p_value(fit.quick, fit.null)
+            row["p_within_class"] = p_value(fit.quick_within, fit.null_within)
             if plan.groups < FEWEST_GROUPS_FOR_INTERVAL and name != "mean":
                 notes.append(FEW_GROUPS)
         rows.append(row | {"permutations": len(fit.null), "note": "; ".join(filter(None, notes)) or None})
@@ -104,8 +105,9 @@ def not_estimable_rows(function: str, cells: int, reason: str) -> pd.DataFrame:
 
 
 def with_q_values(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add false discovery rates over functions and models."""
-    return rows.assign(q_value=benjamini_hochberg(rows["p_value"].to_numpy(float)))
+    """Add false discovery rates over functions and models, of the R2 and of that within class."""
+    rates = {"q_value": "p_value", "q_within_class": "p_within_class"}
+    return rows.assign(**{q: benjamini_hochberg(rows[p].to_numpy(float)) for q, p in rates.items()})
 
 
 def contrast_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame:
@@ -172,12 +174,7 @@ def prediction_rows(ladder: Ladder) -> pd.DataFrame:
 
 def _within(residual: np.ndarray, baseline: np.ndarray, classes: np.ndarray) -> float:
     """Return the R2 within class, summed over the columns of a function."""
-    columns = residual.shape[1]
-    return float(r2_within(residual.T.ravel(), baseline.T.ravel(), _per_column(classes, columns)))
-
-
-def _per_column(classes: np.ndarray, columns: int) -> np.ndarray:
-    return np.concatenate([pd.factorize(classes)[0] + number * len(classes) for number in range(columns)])
+    return float(r2(centred(residual, classes).ravel(), centred(baseline, classes).ravel()))
 
 
 def _ranks_or_angles(ladder: Ladder, predicted: np.ndarray, baseline: np.ndarray) -> dict[str, float]:

@@ -132,7 +132,9 @@ def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     parts = [f"Expression {'weakly ' if weak else ''}predicts {readable(function)}: {measured}"]
     genes, named = _stable_genes(evidence.genes, function, evidence.selected_frequency)
     numbers["genes"] = named
-    parts += [genes, _beyond_covariates(evidence.contrasts, function), "These are associations"]
+    beyond, more = _beyond_class(row, _of(table, function, "class"))
+    numbers |= more
+    parts += [genes, beyond, _beyond_covariates(evidence.contrasts, function), "These are associations"]
     return ". ".join(p for p in parts if p) + ".", "weak" if weak else "shown", numbers
 
 
@@ -148,6 +150,20 @@ def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -
     texts = [f"{g} ({s})" for g, s in zip(top["gene"], signs, strict=True)]
     more = f", of {len(ranked)} genes in at least {frequency:.0%} of the half-samples" if len(ranked) > len(top) else ""
     return f"Selected most stably: {listed(texts)}{more}", top["gene"].tolist()
+
+
+def _beyond_class(row: pd.Series, of_class: pd.Series | None) -> tuple[str, dict[str, Any]]:
+    """Say how much of the prediction the class means alone have, and what is left within classes."""
+    if of_class is None or not known(of_class["r2"]) or of_class["r2"] <= 0:
+        return "", {}
+    keys = ("r2_within_class", "p_within_class")
+    share = of_class["r2"] / row["r2"]
+    text = (
+        f"{'Most of this is the class of a cell: c' if share > 0.5 else 'C'}lass means alone reach "
+        f"R² = {number(of_class['r2'])} ({percent(share)} of it), and within classes expression has "
+        f"R² = {number(row['r2_within_class'])} (permutation {p_value(row['p_within_class'])})"
+    )
+    return text, {"r2_class": of_class["r2"], **{key: row[key] for key in keys}}
 
 
 def _beyond_covariates(contrasts: pd.DataFrame | None, function: str) -> str:
