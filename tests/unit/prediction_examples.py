@@ -1,6 +1,6 @@
 """Small simulated paired data with a known truth, and what is asked of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,10 @@ from scipy import sparse
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.paired import PairedData
-from cineseq.prediction.study import Answer, Question, answer
+from cineseq.prediction.blocks import Block
+from cineseq.prediction.models import ModelFit, fit_ladder, permuted_responses, quick_procedure, quick_r2
+from cineseq.prediction.outer import out_of_fold
+from cineseq.prediction.study import Answer, Question, answer, cells_of
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ def simulate(planted: Planted, seed: int) -> PairedData:
 
 
 FAST = Prediction(permutations=19, half_samples=20, alphas=12, l1_ratios=[0.5], bootstraps=200)
+SMALL = FAST.model_copy(update={"class_permutations": 19, "null_alphas": 4, "alphas": 6})
 
 
 def ask(data: PairedData, settings: Prediction = FAST, folds: Folds | None = None) -> Answer:
@@ -78,3 +82,35 @@ def ask(data: PairedData, settings: Prediction = FAST, folds: Folds | None = Non
 def by_model(found: Answer, function: str = "function_uptake") -> pd.DataFrame:
     rows = found.tables["performance"]
     return rows[rows["function"] == function].set_index("model")
+
+
+def quick_scores(seed: int, planted: Planted, permutations: int) -> np.ndarray:
+    """Return the quick R2 of expression: observed first, then permuted; grouped folds."""
+    data = simulate(planted, seed)
+    cells = cells_of(data.obs, data.function.to_numpy(), Folds(inner=2, outer=4), "condition")
+    block = {"expression": (Block(np.log1p(data.counts.toarray()), tuple(data.genes), "genes"),)}
+    permuted = permuted_responses(cells, permutations, np.random.default_rng(seed))
+    procedure = quick_procedure(Prediction(null_alphas=4), Folds(inner=2))
+    predicted = out_of_fold(block, permuted.reshape(len(permuted), -1), cells.plan, procedure, 1)
+    return quick_r2(predicted["expression"], permuted, cells.plan)
+
+
+def of_two_classes(seed: int, beyond: float, cells: int = 12) -> PairedData:
+    """Return cells of two classes within every field; class shifts function and six genes, a state the rest."""
+    data = simulate(Planted(expression=beyond, genes=30, cells_per_field=cells), seed)
+    second = np.random.default_rng(seed).random(len(data.obs)) < 0.5
+    counts = data.counts.toarray()
+    counts[:, 12:18] *= 1 + 2 * second[:, None]
+    function = data.function + 3 * second[:, None]
+    obs = data.obs.assign(type=np.where(second, "b", "a"))
+    return replace(data, obs=obs, counts=sparse.csr_matrix(counts), function=function)
+
+
+def expression_within_class(seed: int, permutations: int) -> ModelFit:
+    """Fit expression to a function of which it knows the class and nothing else."""
+    data = of_two_classes(seed, 0.0)
+    folds = Folds(inner=2, outer=4)
+    cells = cells_of(data.obs, data.function.to_numpy(), folds, "type")
+    block = Block(np.log1p(data.counts.toarray()), tuple(data.genes), "genes")
+    settings = SMALL.model_copy(update={"class_permutations": permutations})
+    return fit_ladder({"expression": block}, cells, settings=settings, folds=folds, seed=seed, threads=1)["expression"]

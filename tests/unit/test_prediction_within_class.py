@@ -1,45 +1,27 @@
 """R2 within class has a null of its own: silent when only the class predicts, not when more does."""
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
-from tests.unit.prediction_examples import FAST, Planted, ask, by_model, simulate
+from tests.unit.prediction_examples import (
+    SMALL,
+    Planted,
+    ask,
+    by_model,
+    expression_within_class,
+    of_two_classes,
+    simulate,
+)
 
 from cineseq.config.prediction import Folds
-from cineseq.paired import PairedData
 from cineseq.prediction.answers import report
-from cineseq.prediction.blocks import Block
-from cineseq.prediction.models import ModelFit, fit_ladder, quick_r2
+from cineseq.prediction.models import quick_r2
 from cineseq.prediction.study import cells_of
 from cineseq.statistics.permutation import p_value
 
-SMALL = FAST.model_copy(update={"class_permutations": 19, "null_alphas": 4, "alphas": 6})
-
-
-def of_two_classes(seed: int, beyond: float, cells: int = 12) -> PairedData:
-    """Return cells of two classes within every field; class shifts function and six genes, a state the rest."""
-    data = simulate(Planted(expression=beyond, genes=30, cells_per_field=cells), seed)
-    second = np.random.default_rng(seed).random(len(data.obs)) < 0.5
-    counts = data.counts.toarray()
-    counts[:, 12:18] *= 1 + 2 * second[:, None]
-    function = data.function + 3 * second[:, None]
-    obs = data.obs.assign(type=np.where(second, "b", "a"))
-    return replace(data, obs=obs, counts=sparse.csr_matrix(counts), function=function)
-
-
-def expression_fit(seed: int) -> ModelFit:
-    data = of_two_classes(seed, 0.0)
-    folds = Folds(inner=2, outer=4)
-    cells = cells_of(data.obs, data.function.to_numpy(), folds, "type")
-    block = Block(np.log1p(data.counts.toarray()), tuple(data.genes), "genes")
-    return fit_ladder({"expression": block}, cells, settings=SMALL, folds=folds, seed=seed, threads=1)["expression"]
-
 
 def test_nothing_is_left_within_class_when_only_the_class_predicts():
-    fits = [expression_fit(seed) for seed in range(8)]
+    fits = [expression_within_class(seed, 19) for seed in range(8)]
     assert np.mean([fit.quick for fit in fits]) > 0.3
     assert [p_value(fit.quick, fit.null) for fit in fits] == [0.05] * 8
     p = np.array([p_value(fit.quick_within, fit.null_within) for fit in fits])
