@@ -6,13 +6,14 @@ PEERS = .venv-peers
 RUN = $(VENV)/bin
 SNAKEMAKE = $(RUN)/snakemake --cores all
 
-.PHONY: demo test test-all bench-imaging bench-lineage lint format models config lock conda clean help
+.PHONY: demo test test-all bench-imaging bench-lineage bench-prediction lint format models config lock conda clean help
 
 help:
 	@echo "make demo      simulate an experiment, run the whole pipeline on it, print the answers"
 	@echo "make test      run the tests (make test-all adds the slow ones)"
 	@echo "make bench-imaging   score segmentation, tracking and memory on real and simulated movies, beside peers (an hour)"
 	@echo "make bench-lineage   score the lineage analysis: real families, simulated experiments, speed (minutes)"
+	@echo "make bench-prediction   score prediction of function: real cells, simulated experiments (an hour)"
 	@echo "make lint      check the code as .ci/run does (make format mends what can be mended)"
 
 demo: $(VENV)/.complete
@@ -31,6 +32,10 @@ bench-imaging: $(VENV)/.complete $(PEERS)/.complete
 
 bench-lineage: $(VENV)/.complete
 	OMP_NUM_THREADS=1 PYTHONPATH=scripts $(RUN)/python benchmarks/bench_lineage.py
+
+bench-prediction: $(VENV)/.complete
+	OMP_NUM_THREADS=1 PYTHONPATH=scripts $(RUN)/python benchmarks/bench_prediction_real.py
+	OMP_NUM_THREADS=1 PYTHONPATH=scripts:. $(RUN)/python benchmarks/bench_prediction_simulated.py
 
 lint: $(VENV)/.complete $(LINT)/.complete
 	$(LINT)/bin/ruff check .
