@@ -75,6 +75,8 @@ rule predict:
         ladder="<results>/prediction/ladder.svg",
         scatter="<results>/prediction/scatter.svg",
         selection="<results>/prediction/selection.svg",
+        selected_genes="<results>/prediction/selected_genes.svg",
+        overlap_figure="<results>/prediction/marker_overlap.svg",
         report="<results>/reports/predict.json",
     log:
         "<logs>/predict.log",

@@ -63,6 +63,8 @@ rule render_report:
         ladder=PREDICTION_FILES["ladder.svg"],
         scatter=PREDICTION_FILES["scatter.svg"],
         selection=PREDICTION_FILES["selection.svg"],
+        selected_genes=PREDICTION_FILES["selected_genes.svg"],
+        overlap_figure=PREDICTION_FILES["marker_overlap.svg"],
         concordance=LINEAGE_FILES["concordance.tsv"],
         times=LINEAGE_FILES["times.tsv"],
         states=LINEAGE_FILES["state_by_sister.tsv"],

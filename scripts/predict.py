@@ -3,8 +3,8 @@
 In: the paired cells and, where they were made, the clusters (cell-cycle scores) and their marker genes.
 Out: the performance of every model with its interval and null, the same sample by sample, differences between models,
 the genes that predict and how stably, their overlap with cluster markers, calibration and what other choices would have
-given, every out-of-fold prediction, three figures (model ladder, predicted against measured, selection of genes) and
-the report.
+given, every out-of-fold prediction, figures (model ladder, predicted against measured, selection of genes, the selected
+genes by cluster, their overlap with markers) and the report.
 """
 
 import logging
@@ -13,12 +13,14 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from cineseq import results
+from cineseq.clustering.counts import expression_of
 from cineseq.config.base import Section
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.files import write_json
 from cineseq.paired import read_paired
 from cineseq.prediction.answers import report as report_of
-from cineseq.prediction.figures import draw_ladder, draw_scatter, draw_selection
+from cineseq.prediction.figures import draw_ladder, draw_scatter
+from cineseq.prediction.gene_figures import draw_overlap, draw_selected_by_cluster, draw_selection
 from cineseq.prediction.study import TABLES, Question, answer, usable_cells
 from cineseq.prediction.unfinished import kept_fits
 from cineseq.step import run
@@ -50,6 +52,8 @@ def main(
     ladder: Path,
     scatter: Path,
     selection: Path,
+    selected_genes: Path,
+    overlap_figure: Path,
     report: Path,
     settings: Settings,
     threads: int = 1,
@@ -69,7 +73,11 @@ def main(
         write_table(tables[name], path, table)
     draw_ladder(tables["performance"], found.ladders, ladder)
     draw_scatter(found.ladders, scatter)
-    draw_selection(tables["genes"], settings.prediction.selected_frequency, selection)
+    frequency, genes_found = settings.prediction.selected_frequency, tables["genes"]
+    draw_selection(genes_found, frequency, selection)
+    labels = question.cluster_of_cells
+    draw_selected_by_cluster(genes_found, expression_of(question.data), labels, frequency, selected_genes)
+    draw_overlap(tables["overlap"], overlap_figure)
     said = report_of(tables, found.random_folds, found.notes)
     write_json(said, report)
     logger.info("Predicted %d of %d functions.", len(found.ladders), tables["performance"]["function"].nunique())

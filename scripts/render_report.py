@@ -65,6 +65,8 @@ def main(
     ladder: Path | None = None,
     scatter: Path | None = None,
     selection: Path | None = None,
+    selected_genes: Path | None = None,
+    overlap_figure: Path | None = None,
     concordance: Path | None = None,
     times: Path | None = None,
     states: Path | None = None,

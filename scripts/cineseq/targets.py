@@ -32,6 +32,8 @@ PREDICTION = (
     "ladder.svg",
     "scatter.svg",
     "selection.svg",
+    "selected_genes.svg",
+    "marker_overlap.svg",
 )
 LINEAGE = (
     "concordance.tsv",

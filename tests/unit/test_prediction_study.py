@@ -19,6 +19,8 @@ from cineseq.prediction.responses import angular_error, responses_of
 from cineseq.prediction.study import Answer
 from cineseq.tables import read_table
 
+PICTURES = ("ladder", "scatter", "selection", "selected_genes", "overlap_figure")
+
 
 @pytest.fixture(scope="module")
 def planted() -> Answer:
@@ -185,7 +187,7 @@ def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     markers.to_csv(tmp_path / "markers.tsv", sep="\t", index=False)
     tables = ("performance", "samples", "contrasts", "genes", "overlap", "sensitivity")
     files = {name: tmp_path / f"{name}.tsv" for name in tables}
-    pictures = {name: tmp_path / f"{name}.svg" for name in ("ladder", "scatter", "selection")}
+    pictures = {name: tmp_path / f"{name}.svg" for name in PICTURES}
     settings = predict.Settings(prediction=FAST.model_copy(update={"permutations": 2}))
     predict.main(
         paired=tmp_path / "paired.h5mu",

@@ -32,20 +32,31 @@ def draw_markers(markers: pd.DataFrame, expression: Expression, clusters: pd.Ser
     if not chosen:
         write_words(path, "No gene marks a cluster at the configured thresholds, so there is nothing to draw.")
         return
+    with figure(path, 2.4 + 0.24 * len(chosen), 1.9 + 0.3 * clusters.nunique()) as page:
+        draw_dots(page.subplots(), expression, clusters, chosen)
+
+
+def draw_dots(axis: Axes, expression: Expression, clusters: pd.Series, genes: list[str]) -> None:
+    """Draw genes by cluster: dot size is the share of cells that express, colour the mean scaled gene by gene.
+
+    Parameters
+    ----------
+    axis
+        To draw on.
+    expression, clusters
+        Of the same cells, in order; cells without a cluster are left out.
+    genes
+        Names, in the order of the columns.
+    """
     names = sorted(clusters.dropna().unique(), key=lambda n: (len(n), n))
-    position = expression.genes.get_indexer(chosen)
-    share, mean = (np.empty((len(names), len(chosen))) for _ in range(2))
+    position = expression.genes.get_indexer(genes)
+    share, mean = (np.empty((len(names), len(genes))) for _ in range(2))
     for row, name in enumerate(names):
-        cells = expression.log[(clusters == name).to_numpy(bool)][:, position]
+        cells = expression.log[(clusters == name).to_numpy(bool, na_value=False)][:, position]
         share[row] = np.asarray((cells > 0).mean(axis=0)).ravel()
         mean[row] = np.asarray(cells.mean(axis=0)).ravel()
     spread = np.ptp(mean, axis=0)
     scaled = np.divide(mean - mean.min(axis=0), spread, out=np.zeros_like(mean), where=spread > 0)
-    with figure(path, 2.4 + 0.24 * len(chosen), 1.9 + 0.3 * len(names)) as page:
-        _dots(page.subplots(), share, scaled, names, chosen)
-
-
-def _dots(axis: Axes, share: np.ndarray, scaled: np.ndarray, names: list[str], genes: list[str]) -> None:
     column, row = np.meshgrid(np.arange(len(genes)), np.arange(len(names)))
     shown = {"cmap": "viridis", "vmin": 0, "vmax": 1, "linewidths": 0}
     dots = axis.scatter(column.ravel(), row.ravel(), s=LARGEST_DOT * share.ravel(), c=scaled.ravel(), **shown)

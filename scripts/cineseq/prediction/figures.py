@@ -18,7 +18,7 @@ from cineseq.names import readable
 from cineseq.prediction.performance import Ladder
 
 BLUE, ORANGE, GREY, GREEN, PINK = "#0072B2", "#D55E00", "#9a9a9a", "#009E73", "#CC79A7"
-SAMPLE_COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#000000", "#8c6d1f")
+FOLD_COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#000000", "#8c6d1f")
 WORDS = {
     "mean": "mean",
     "technical": "technical",
@@ -35,7 +35,6 @@ WORDS = {
 }
 MODALITIES = ("expression", "morphology", "embedding", "both", "both_late")
 MOST_PANELS = 12
-LABELLED_GENES = 10
 
 
 def draw_ladder(performance: pd.DataFrame, ladders: Sequence[Ladder], path: Path) -> None:
@@ -61,11 +60,11 @@ def draw_ladder(performance: pd.DataFrame, ladders: Sequence[Ladder], path: Path
         axes.set_title(readable(name))
 
     note = "Dot and line: R² and 95 % interval from resampling groups. Grey bar: permutation null."
-    _panels([ladder.response.name for ladder in ladders], draw, path, size=(5.4, 3.6), note=note)
+    draw_panels([ladder.response.name for ladder in ladders], draw, path, size=(5.4, 3.6), note=note)
 
 
 def draw_scatter(ladders: Sequence[Ladder], path: Path) -> None:
-    """Draw predicted against measured values of held-out cells, coloured by sample, best modality of each function."""
+    """Draw predicted against measured values of held-out cells by outer fold, best modality of each function."""
     by_name = {ladder.response.columns[0]: ladder for ladder in ladders}
 
     def draw(axes: Axes, name: str) -> None:
@@ -77,13 +76,13 @@ def draw_scatter(ladders: Sequence[Ladder], path: Path) -> None:
         }
         best = max(score, key=score.__getitem__) if score else "mean"
         measured, predicted = ladder.cells.values[:, 0], estimated[best][:, 0]
-        for number, sample in enumerate(pd.unique(ladder.samples)[: len(SAMPLE_COLOURS)]):
-            own = ladder.samples == sample
-            axes.plot(measured[own], predicted[own], ".", color=SAMPLE_COLOURS[number], ms=4, alpha=0.7, label=sample)
-        rest = ~np.isin(ladder.samples, pd.unique(ladder.samples)[: len(SAMPLE_COLOURS)])
-        axes.plot(
-            measured[rest], predicted[rest], ".", color=GREY, ms=4, alpha=0.5, label="others" if rest.any() else None
-        )
+        fold = ladder.cells.plan.fold
+        for number, colour in enumerate(FOLD_COLOURS[: ladder.cells.plan.folds]):
+            own = fold == number
+            axes.plot(measured[own], predicted[own], ".", color=colour, ms=4, alpha=0.7, label=f"fold {number + 1}")
+        rest = fold >= len(FOLD_COLOURS)
+        if rest.any():
+            axes.plot(measured[rest], predicted[rest], ".", color=GREY, ms=4, alpha=0.5, label="others")
         ends = [measured.min(), measured.max()]
         axes.plot(ends, ends, color="black", lw=0.7, ls="--")
         axes.set_xlabel(f"{readable(name)}, measured")
@@ -91,7 +90,7 @@ def draw_scatter(ladders: Sequence[Ladder], path: Path) -> None:
         axes.set_title(f"{readable(name)}: {WORDS[best]}, R² = {score.get(best, 0):.2f}")
         axes.legend(fontsize=6, frameon=False, markerscale=1.5)
 
-    _panels(
+    draw_panels(
         list(by_name),
         draw,
         path,
@@ -100,33 +99,7 @@ def draw_scatter(ladders: Sequence[Ladder], path: Path) -> None:
     )
 
 
-def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
-    """Draw how often each gene was selected against its partial correlation, cluster markers apart."""
-
-    def draw(axes: Axes, name: str) -> None:
-        rows = genes[genes["function"] == name]
-        marker = rows["is_marker"].fillna(value=False).to_numpy(bool)
-        for own, colour, label in ((~marker, BLUE, "not a cluster marker"), (marker, ORANGE, "cluster marker")):
-            part = rows[own]
-            if len(part):
-                axes.plot(
-                    part["univariate_rho"], part["frequency"], "o", color=colour, ms=4, alpha=0.6, mew=0, label=label
-                )
-        top = rows.nlargest(LABELLED_GENES, "frequency")
-        for row in top[top["frequency"] >= threshold / 2].itertuples():
-            axes.annotate(row.gene, (row.univariate_rho, row.frequency), (3, 2), textcoords="offset points", fontsize=6)
-        axes.axhline(threshold, color="black", lw=0.7, ls="--")
-        axes.set_ylim(-0.03, 1.05)
-        axes.set_xlabel("partial Spearman correlation with function")
-        axes.set_ylabel("share of half-samples that select the gene")
-        axes.set_title(readable(name))
-        axes.legend(fontsize=6, frameon=False)
-
-    note = f"Genes above the dashed line ({threshold:g}) count as selected predictors; an association, not a mechanism."
-    _panels(list(dict.fromkeys(genes["function"])), draw, path, size=(4.6, 3.8), note=note)
-
-
-def _panels(
+def draw_panels(
     names: list[str], draw: Callable[[Axes, str], None], path: Path, *, size: tuple[float, float], note: str
 ) -> None:
     """Draw one panel per name in rows of three, and write the figure."""

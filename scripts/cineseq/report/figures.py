@@ -39,12 +39,23 @@ FIGURES: dict[str, FigureText] = {
     "scatter": FigureText(
         "prediction",
         "Measured against predicted function, cell by cell",
-        "Each cell was predicted by a model that saw no cell of its group.",
+        "Each cell was predicted by a model that saw no cell of its group. Colours are the outer folds.",
     ),
     "selection": FigureText(
         "prediction",
         "Selection frequency of the most stable genes",
         "How often each gene is chosen when half of the groups are left out.",
+    ),
+    "selected_genes": FigureText(
+        "prediction",
+        "Expression of the selected genes in each cluster, and the functions that they predict",
+        "Where the genes that predict are expressed. A gene that is as high in every cluster can go with function and "
+        "yet mark no cluster.",
+    ),
+    "overlap_figure": FigureText(
+        "prediction",
+        "Two circles for each function: genes that predict it and genes that mark clusters, with those that do both",
+        "Genes that predict against genes that mark clusters.",
     ),
     "forest": FigureText(
         "sisters",
