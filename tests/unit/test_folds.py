@@ -78,9 +78,10 @@ def test_fewer_groups_than_folds_make_fewer_folds():
     assert any("fewer groups than the 5 folds" in note for note in plan.notes)
 
 
-def test_two_groups_are_not_estimable():
-    with pytest.raises(NotEstimableError, match="only 2 groups by sample and fov"):
-        plan_folds(table(1, 2, 30), FEW)
+@pytest.mark.parametrize(("groups", "said"), [(1, "only 1 group by sample"), (2, "only 2 groups by sample and fov")])
+def test_one_or_two_groups_are_not_estimable(groups, said):
+    with pytest.raises(NotEstimableError, match=said):
+        plan_folds(table(1, groups, 60), FEW)
 
 
 def test_few_cells_are_not_estimable():

@@ -110,9 +110,10 @@ def test_a_sample_of_few_cells_says_why_it_has_no_r2():
     [
         (np.nan, "the function was measured in no paired cell"),
         (3.0, "the function has the same value in all 240 cells"),
+        ([1.0, 2, 3] + [np.nan] * 237, "only 3 cells with a value, fewer than folds.min_cells = 30"),
     ],
 )
-def test_nothing_is_estimated_of_a_missing_or_constant_function(values, reason):
+def test_nothing_is_estimated_of_a_missing_constant_or_rare_function(values, reason):
     data = simulate(Planted(genes=10), seed=0)
     found = ask(replace(data, function=data.function.assign(function_uptake=values)))
     rows = by_model(found)
