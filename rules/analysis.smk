@@ -185,6 +185,40 @@ rule compare_sisters:
         "../scripts/compare_sisters.py"
 
 
+rule compare_sisters_before_death:
+    """Compare sisters before one of them dies."""
+    input:
+        cells="<results>/study/cells.parquet",
+        objects=of_fields("objects.parquet", STUDY.start == "images"),
+        compartments=given_to_samples("compartments"),
+    output:
+        which_dies="<results>/lineage/which_sister_dies.tsv",
+        report="<results>/reports/compare_sisters_before_death.json",
+    log:
+        "<logs>/compare_sisters_before_death.log",
+    benchmark:
+        "<benchmarks>/compare_sisters_before_death.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        settings=settings(
+            "lineage",
+            "seed",
+            fields=[
+                {"sample": e.sample, "fov": e.fov}
+                for e in STUDY.entries
+                if STUDY.start == "images"
+            ],
+        ),
+        _code=code("compare_sisters_before_death.py"),
+    script:
+        "../scripts/compare_sisters_before_death.py"
+
+
 rule compare_sister_genes:
     """Find genes that sisters share, and genes that go with the fate of the sister."""
     input:

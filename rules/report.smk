@@ -73,6 +73,7 @@ rule render_report:
         trees=LINEAGE_FILES["trees.svg"],
         forest=LINEAGE_FILES["forest.svg"],
         sensitivity=LINEAGE_FILES["sensitivity.tsv"],
+        which_dies=LINEAGE_FILES["which_sister_dies.tsv"],
         heritable=LINEAGE_FILES.get("heritable_genes.tsv", []),
         genes_by_sister=LINEAGE_FILES.get("genes_by_sister.tsv", []),
         fading=LINEAGE_FILES["fading.tsv"],

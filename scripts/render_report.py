@@ -75,6 +75,7 @@ def main(
     trees: Path | None = None,
     forest: Path | None = None,
     sensitivity: Path | None = None,
+    which_dies: Path | None = None,
     heritable: Path | None = None,
     genes_by_sister: Path | None = None,
     fading: Path | None = None,

@@ -20,6 +20,27 @@ LINEAGE_SENSITIVITY = Table(
         NOTE,
     ),
 )
+WHICH_SISTER_DIES = Table(
+    "which_sister_dies",
+    "Which of two sisters dies, by what imaging showed of both before either's fate",
+    ("feature",),
+    (
+        Column("feature", "text", "Feature, averaged over the frames that both sisters lived through"),
+        count("discordant", "Pairs of which one sister died and the other is known not to have"),
+        count("pairs", "Those of them in which the feature was measured in both"),
+        count("higher", "Pairs in which the sister that died had the higher value"),
+        number("sd", "Standard deviation of the feature over the measured sisters"),
+        number(
+            "odds_ratio", "Odds of being the one that died, per standard deviation, by conditional logistic regression"
+        ),
+        number("low", "Lower end of its 95 % interval"),
+        number("high", "Upper end of it"),
+        number("p_value", "Wald p-value of that regression"),
+        number("p_permutation", "Permutation p-value, fates swapped within pairs"),
+        Q,
+        NOTE,
+    ),
+)
 HERITABLE_GENES = Table(
     "heritable_genes",
     "Genes by how alike their expression is in sisters",

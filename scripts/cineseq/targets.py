@@ -42,6 +42,7 @@ LINEAGE = (
     "power.tsv",
     "warnings.tsv",
     "sensitivity.tsv",
+    "which_sister_dies.tsv",
     "trees.svg",
     "forest.svg",
     "incidence.tsv",
@@ -154,5 +155,6 @@ def _study_steps(study: Study) -> list[str]:
     steps += ["cluster", "differential_expression", "explain_modalities"] if study.has_counts else []
     steps += ["predict"] if study.has_paired else []
     if study.start in ("images", "lineage", "cells"):
-        steps += ["describe_fates", "compare_sisters"] + (["compare_sister_genes"] if study.has_counts else [])
+        steps += ["describe_fates", "compare_sisters", "compare_sisters_before_death"]
+        steps += ["compare_sister_genes"] if study.has_counts else []
     return steps

@@ -89,35 +89,42 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
     assert files_if_possible(found, "crossmodal")["genes.tsv"] == ["<results>/crossmodal/genes.tsv"]
 
 
+SISTERS = "compare_sisters compare_sisters_before_death"
+
+
 @pytest.mark.parametrize(
     ("rows", "config", "steps"),
     [
         (
             IMAGES[2:],
             {"embed": {"model": None}},
-            "prepare_movie segment track morphology | collect_cells describe_fates compare_sisters",
+            f"prepare_movie segment track morphology | collect_cells describe_fates {SISTERS}",
         ),
         (
             PAIRED[2:],
             SCORED,
             "prepare_movie segment track morphology embed score_function | collect_cells match_barcodes pair cluster "
-            "differential_expression explain_modalities predict describe_fates compare_sisters "
+            f"differential_expression explain_modalities predict describe_fates {SISTERS} "
             "compare_sister_genes",
         ),
         (
             GIVEN_TRACKS[2:],
             SCORED,
-            "import_masks import_tracks morphology | collect_cells describe_fates compare_sisters",
+            f"import_masks import_tracks morphology | collect_cells describe_fates {SISTERS}",
         ),
         (
             CELLS,
             {},
-            "| import_cells cluster differential_expression explain_modalities predict describe_fates compare_sisters "
+            f"| import_cells cluster differential_expression explain_modalities predict describe_fates {SISTERS} "
             "compare_sister_genes",
         ),
-        (TRACKS_ALONE[2:], {}, "import_places | collect_cells describe_fates compare_sisters"),
+        (
+            TRACKS_ALONE[2:],
+            {},
+            f"import_places | collect_cells describe_fates {SISTERS}",
+        ),
         (GIVEN_PAIRED, {}, "| import_paired cluster differential_expression explain_modalities predict"),
-        (LINEAGE, {}, "| import_lineage describe_fates compare_sisters"),
+        (LINEAGE, {}, f"| import_lineage describe_fates {SISTERS}"),
     ],
 )
 def test_a_report_of_every_step_that_runs(rows: list[dict], config: dict, steps: str, tmp_path: Path) -> None:

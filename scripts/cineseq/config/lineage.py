@@ -32,4 +32,7 @@ class Lineage(Section):
         description="Share of called deaths that are deaths, measured on movies like yours; bounds the odds ratio.",
     )
     death_recall: float | None = Field(None, gt=0, le=1, description="Share of deaths that are called; likewise.")
+    before_fate_frames: int = Field(
+        3, ge=0, description="Frames before a death or division that are left out when sisters are compared before it."
+    )
     trees: int = Field(40, ge=1, le=200, description="Families drawn on the page of trees.")

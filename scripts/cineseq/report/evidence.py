@@ -38,6 +38,7 @@ class Evidence:
     power: pd.DataFrame | None = None
     warnings: pd.DataFrame | None = None
     sensitivity: pd.DataFrame | None = None
+    which_dies: pd.DataFrame | None = None
     heritable: pd.DataFrame | None = None
     genes_by_sister: pd.DataFrame | None = None
     fading: pd.DataFrame | None = None
@@ -63,6 +64,7 @@ TABLES: dict[str, Table] = {
     "power": results.LINEAGE_POWER,
     "warnings": results.LINEAGE_WARNINGS,
     "sensitivity": family_results.LINEAGE_SENSITIVITY,
+    "which_dies": family_results.WHICH_SISTER_DIES,
     "heritable": family_results.HERITABLE_GENES,
     "genes_by_sister": family_results.GENES_BY_SISTER,
     "fading": family_results.KINSHIP_FADING,

@@ -68,6 +68,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "The cumulative incidence of division, death and loss after birth was estimated as competing risks (Aalen and "
         "Johansen, 1978; statsmodels), with intervals from resampled families",
     ),
+    "compare_sisters_before_death": (
+        "Which of two sisters died was related to shape and place before either's fate by conditional logistic "
+        "regression within pairs (statsmodels), against fates swapped within pairs",
+    ),
     "compare_sister_genes": (
         "Genes were compared within pairs of sisters by intraclass correlation, and between survivors by the fate of "
         "the sister, each against permutations within field of view and birth time",

@@ -67,7 +67,7 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "sisters": (
         "What became of the sisters",
         "Whether survivors whose sister died differ from survivors whose sister lived. Unknown fates stay unknown.",
-        ("describe_fates", "compare_sisters", "compare_sister_genes"),
+        ("describe_fates", "compare_sisters", "compare_sisters_before_death", "compare_sister_genes"),
         (
             "states",
             "power",
@@ -75,6 +75,7 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
             "concordance",
             "times",
             "fading",
+            "which_dies",
             "heritable",
             "genes_by_sister",
             "warnings",
@@ -102,6 +103,7 @@ TITLES = {
     "concordance": "How often relatives share a fate",
     "times": "Times of relatives",
     "sensitivity": "How far errors could move the answer",
+    "which_dies": "Which sister dies, by imaging before either's fate",
     "heritable": "Genes by how alike they are in sisters",
     "genes_by_sister": "Genes by the fate of the sister",
     "fading": "How likeness fades with distance in the tree",
@@ -114,6 +116,7 @@ ORDER = {
     "genes": (["function", "frequency", "univariate_rho"], [True, False, False]),
     "markers": (["comparison", "group", "q_value", "auc"], [True, True, True, False]),
     "states": (["contrast", "p_permutation"], [False, True]),
+    "which_dies": (["p_permutation", "feature"], [True, True]),
     "heritable": (["p_value", "icc"], [True, False]),
     "genes_by_sister": (["p_value", "gene"], [True, True]),
     "crossmodal_genes": (["r2"], [False]),

@@ -35,6 +35,7 @@ STEPS = {
     "explain_modalities": "Variance between modalities",
     "describe_fates": "Fates described",
     "compare_sisters": "Sisters compared",
+    "compare_sisters_before_death": "Sisters compared before a death",
     "compare_sister_genes": "Genes of sisters compared",
     "score_truth": "Scored against the truth",
 }

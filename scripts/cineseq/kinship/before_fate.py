@@ -1,0 +1,119 @@
+"""Pairs of sisters of which one died, measured in the frames that both lived through before either's fate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.kinship.families import Families
+from cineseq.pairing.positions import Circles, locate
+
+FEWEST_FRAMES = 3
+"""Common frames that a pair needs; fewer give no growth and no speed."""
+FEATURES = {
+    "area": "mean logarithm of the area",
+    "area_growth": "slope of the logarithm of the area over time",
+    "eccentricity": "mean eccentricity of the outline",
+    "solidity": "mean solidity of the outline",
+    "speed": "mean distance that the centre moves per frame",
+    "neighbour_distance": "mean distance to the nearest other cell",
+    "compartment_distance": "mean distance to the centre of the compartment, in its radii",
+}
+"""Features of a cell before its fate; shape and place only, so none shows a function channel."""
+
+
+def discordant_pairs(families: Families, margin: int) -> pd.DataFrame:
+    """Return the pairs of sisters of which one died and the other is known not to have.
+
+    Parameters
+    ----------
+    families
+        The trees.
+    margin
+        Frames before a death or a division that are not measured: dying and rounding up show the fate itself.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``died`` and ``other`` (their ``track_id``), ``sample``, ``fov``, ``founder``, and the window, ``first`` to
+        ``last`` frame, that both lived through; it may be empty (``last`` before ``first``).
+    """
+    cells = families.cells
+    died = (cells["died"] == 1).to_numpy()[families.sisters]
+    lived = ((cells["died"] == 0) | (cells["alive_at_end"] == 1)).to_numpy()[families.sisters] & ~died
+    discordant = died.any(axis=1) & lived.any(axis=1)
+    pairs, died = families.sisters[discordant], died[discordant]
+    rows = np.where(died[:, :1], pairs, pairs[:, ::-1])
+    fated = cells["died"].notna().to_numpy()
+    last = cells["end_frame"].to_numpy() - margin * fated
+    track = cells["track_id"].to_numpy()[rows]
+    one = cells.iloc[rows[:, 0]][["sample", "fov", "founder"]].reset_index(drop=True)
+    window = {"first": cells["start_frame"].to_numpy()[rows].max(axis=1), "last": last[rows].min(axis=1)}
+    return one.assign(died=track[:, 0], other=track[:, 1], **window)
+
+
+def measured_before_fate(pairs: pd.DataFrame, objects: pd.DataFrame, compartments: pd.DataFrame) -> pd.DataFrame:
+    """Measure both sisters of each pair in the same frames.
+
+    Parameters
+    ----------
+    pairs
+        As :func:`discordant_pairs` returns, of one field.
+    objects
+        As :data:`cineseq.contracts.OBJECTS`, of the same field; areas and shapes may be missing.
+    compartments
+        As :data:`cineseq.contracts.COMPARTMENTS`, of the same field; may be empty.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per pair and side, indexed by pair (as ``pairs``) and ``side`` (``died`` or ``other``), with the
+        :data:`FEATURES` and ``frames``, the number of common frames. Pairs with fewer than :data:`FEWEST_FRAMES` are
+        left out; what was not measured is missing.
+    """
+    seen = _in_common_frames(pairs, objects)
+    group = seen.groupby(["pair", "side"], sort=True)
+    log_area = np.log(seen["area_px"].where(seen["area_px"] > 0))
+    time = seen["frame"] - group["frame"].transform("mean")
+    slope = (time * log_area).groupby([seen["pair"], seen["side"]]).sum(min_count=FEWEST_FRAMES)
+    steps = np.hypot(*(group[axis].diff() for axis in ("y_px", "x_px"))) / group["frame"].diff()
+    by_frame = {
+        "area": log_area,
+        "eccentricity": _column(seen, "morphology_eccentricity"),
+        "solidity": _column(seen, "morphology_solidity"),
+        "speed": steps,
+        "neighbour_distance": _column(seen, "morphology_neighbour_distance_"),
+        "compartment_distance": _from_centre(seen, compartments),
+    }
+    found = pd.DataFrame(by_frame).groupby([seen["pair"], seen["side"]]).mean()
+    spread = (time**2).groupby([seen["pair"], seen["side"]]).sum()
+    return found.assign(area_growth=slope / spread, frames=group.size())[[*FEATURES, "frames"]]
+
+
+def _in_common_frames(pairs: pd.DataFrame, objects: pd.DataFrame) -> pd.DataFrame:
+    """Return the objects of both sisters in the frames of the window in which both were seen, ordered in time."""
+    sides = pairs.rename_axis(index="pair").reset_index()
+    sides = sides.melt(["pair", "first", "last"], ["died", "other"], var_name="side", value_name="track_id")
+    seen = objects.merge(sides, on="track_id")
+    seen = seen[seen["frame"].between(seen["first"], seen["last"])].drop_duplicates(["pair", "side", "frame"])
+    both = seen.groupby(["pair", "frame"])["side"].transform("size") == 2
+    seen = seen[both].sort_values(["pair", "side", "frame"], ignore_index=True)
+    enough = seen.groupby(["pair", "side"])["frame"].transform("size") >= FEWEST_FRAMES
+    return seen[enough].reset_index(drop=True).astype({"area_px": float, "frame": float})
+
+
+def _column(seen: pd.DataFrame, start: str) -> pd.Series:
+    """Return the first column whose name begins so (its unit is the rest), missing values where there is none."""
+    name = next((c for c in seen.columns if c.startswith(start)), None)
+    return pd.Series(np.nan, seen.index) if name is None else seen[name].astype(float)
+
+
+def _from_centre(seen: pd.DataFrame, compartments: pd.DataFrame) -> np.ndarray:
+    radii = compartments["radius_px"].to_numpy(float)
+    places = locate(seen[["y_px", "x_px"]].to_numpy(float), _circles(compartments), rim=0)
+    radius = np.append(radii, np.nan)[places.compartment]
+    return places.distance / radius
+
+
+def _circles(compartments: pd.DataFrame) -> Circles:
+    return Circles(compartments[["y_px", "x_px"]].to_numpy(float), compartments["radius_px"].to_numpy(float))

@@ -1,0 +1,66 @@
+"""Which of two sisters dies: what imaging showed of both before either's fate, compared within pairs.
+
+In: the cells table with its lineage; where there are movies or tracks, the objects of every field of view, and the
+maps of compartments. Out: one row per feature with its odds ratio, or why that is not estimable; a report.
+"""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+from pydantic import Field
+
+from cineseq import contracts, family_results
+from cineseq.config.base import FieldOfView, Section
+from cineseq.config.lineage import Lineage
+from cineseq.files import write_json
+from cineseq.kinship.before_fate import discordant_pairs, measured_before_fate
+from cineseq.kinship.families import families_of
+from cineseq.kinship.which_dies import which_dies_lines, which_sister_dies
+from cineseq.pairing.maps import read_compartments
+from cineseq.step import run
+from cineseq.tables import read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+
+class Settings(Section):
+    """What this step is told."""
+
+    lineage: Lineage = Lineage()
+    seed: int = 1
+    fields: list[FieldOfView] = Field(
+        default_factory=list, description="Fields of view, in the order of their objects."
+    )
+
+
+def main(
+    *,
+    cells: Path,
+    objects: list[Path],
+    compartments: list[Path],
+    which_dies: Path,
+    report: Path,
+    settings: Settings,
+) -> None:
+    """Compare sisters before one of them dies."""
+    families = families_of(read_table(cells, contracts.CELLS))
+    pairs = discordant_pairs(families, settings.lineage.before_fate_frames)
+    rooms = read_compartments(compartments)
+    measured = []
+    for place, path in zip(settings.fields, objects, strict=True):
+        here, there = (t[(t["sample"] == place.sample) & (t["fov"] == place.fov)] for t in (pairs, rooms))
+        if len(here):
+            measured.append(measured_before_fate(here, read_table(path, contracts.OBJECTS), there))
+    together = pd.concat(measured) if measured else pd.DataFrame()
+    table = which_sister_dies(together, len(pairs), settings.lineage.permutations, settings.seed)
+    lines = which_dies_lines(table, together["frames"].median() if len(together) else 0)
+    for line in lines:
+        logger.info("%s", line)
+    write_table(table, which_dies, family_results.WHICH_SISTER_DIES)
+    numbers = {"discordant_pairs": len(pairs), "discordant_pairs_measured": len(together) // 2}
+    write_json({"lines": lines, "numbers": numbers}, report)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

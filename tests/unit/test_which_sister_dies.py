@@ -1,0 +1,184 @@
+"""Which sister dies: literal windows, planted features found, null ones silent, and what cannot be estimated."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.kinship_examples import as_cells, family
+
+from cineseq import contracts, family_results
+from cineseq.config.base import FieldOfView
+from cineseq.config.lineage import Lineage
+from cineseq.kinship.before_fate import discordant_pairs, measured_before_fate
+from cineseq.kinship.families import families_of
+from cineseq.kinship.which_dies import which_dies_lines, which_sister_dies
+from cineseq.tables import empty, read_table, write_table
+from compare_sisters_before_death import Settings, main
+
+BIRTH = 10
+
+
+def pairs_of(rows, margin=3):
+    return discordant_pairs(families_of(as_cells(rows)), margin)
+
+
+def imaged(rows, rng, larger=0.0):
+    """Objects of every daughter in every frame of its life; those that die are larger by ``larger`` SDs of a cell."""
+    table = pd.DataFrame(rows)
+    table = table[table["parent_id"].notna()]
+    size = 5 + 0.2 * (rng.normal(size=len(table)) + larger * (table["fate"] == "death").to_numpy())
+    life = (table["end_frame"] - table["start_frame"] + 1).to_numpy()
+    which = np.repeat(np.arange(len(table)), life)
+    frame = table["start_frame"].to_numpy()[which] + np.concatenate([np.arange(n) for n in life])
+    noise = rng.normal(0, 0.02, len(which))
+    return contracts.OBJECTS.check(
+        pd.DataFrame(
+            {
+                "sample": "s",
+                "fov": "1",
+                "frame": frame,
+                "label": which + 1,
+                "track_id": table["track_id"].to_numpy()[which],
+                "y_px": 100 + np.cumsum(rng.normal(size=len(which))) % 50,
+                "x_px": 100.0,
+                "area_px": np.exp(size[which] + noise),
+                "touches_border": False,
+            }
+        )
+    )
+
+
+def families_with_one_death(count):
+    return [row for k in range(count) for row in family(f"f{k}", *("death", "end_of_movie")[:: 1 - 2 * (k % 2)])]
+
+
+def rooms(**columns):
+    return contracts.COMPARTMENTS.check(
+        pd.DataFrame({"sample": ["s"], "fov": ["1"], "compartment_id": ["a"], **columns})
+    )
+
+
+def table_of(rows, objects, margin=3, permutations=999):
+    pairs = pairs_of(rows, margin)
+    measured = measured_before_fate(pairs, objects, empty(contracts.COMPARTMENTS))
+    found = which_sister_dies(measured, len(pairs), permutations, 1)
+    return family_results.WHICH_SISTER_DIES.check(found).set_index("feature")
+
+
+def test_only_pairs_with_one_death_and_a_known_other_fate_count_and_the_window_ends_before_both():
+    rows = [
+        *family("a", "death", "end_of_movie"), *family("b", "division", "death"), *family("c", "death", "death"),
+        *family("d", "death", "lost"), *family("e", "end_of_movie", "end_of_movie"),
+    ]  # fmt: skip
+    found = pairs_of(rows, margin=4).set_index("died")
+    assert list(found.index) == ["a.0", "b.1"]
+    assert list(found["other"]) == ["a.1", "b.0"]
+    assert list(found["first"]) == [BIRTH, BIRTH]
+    assert list(found["last"]) == [BIRTH + 20 - 4, BIRTH + 20 - 4]
+
+
+def test_a_sister_that_divides_first_ends_the_window_by_its_division():
+    rows = family("a", "death", "division")
+    rows[2]["end_frame"] = BIRTH + 8
+    assert list(pairs_of(rows, margin=2)["last"]) == [BIRTH + 6]
+
+
+def test_features_of_a_literal_pair_are_taken_in_common_frames_only():
+    rows = family("a", "death", "end_of_movie")
+    frame = np.array([10, 11, 12, 13, 28, 10, 12, 13, 14])
+    objects = pd.DataFrame(
+        {
+            "sample": "s", "fov": "1", "frame": frame, "label": [1, 1, 1, 1, 1, 2, 2, 2, 2],
+            "track_id": ["a.0"] * 5 + ["a.1"] * 4, "y_px": [0, 9, 4, 4, 90, 3, 3, 3, 90.0],
+            "x_px": [0, 0, 0, 3, 0, 4, 4, 4, 0.0], "touches_border": False,
+            "area_px": np.exp([0, 9, 2, 3, 9, 1, 1, 1, 9.0]),
+            "morphology_neighbour_distance_um": [1, 9, 2, 3, 9, 4, 4, 4, 9.0],
+        }
+    )  # fmt: skip
+    compartment = rooms(y_px=[0.0], x_px=[0.0], radius_px=[10.0])
+    found = measured_before_fate(pairs_of(rows), contracts.OBJECTS.check(objects), compartment)
+    died, other = found.loc[(0, "died")], found.loc[(0, "other")]
+    assert died["frames"] == other["frames"] == 3
+    assert died["area"] == pytest.approx(5 / 3)
+    assert died["area_growth"] == pytest.approx(1.0)
+    assert died["speed"] == pytest.approx((4 / 2 + 3) / 2)
+    assert died["neighbour_distance"] == pytest.approx(2)
+    assert died["compartment_distance"] == pytest.approx((0 + 0.4 + 0.5) / 3)
+    assert other["compartment_distance"] == pytest.approx(0.5)
+    assert other["area_growth"] == pytest.approx(0)
+    assert np.isnan(died["solidity"])
+
+
+def test_what_is_seen_in_the_frames_of_dying_changes_nothing():
+    rows = families_with_one_death(20)
+    objects = imaged(rows, np.random.default_rng(0))
+    shrunk = objects.copy()
+    shrunk.loc[shrunk["frame"] > BIRTH + 20 - 3, "area_px"] = 1.0
+    pd.testing.assert_frame_equal(table_of(rows, objects), table_of(rows, shrunk))
+
+
+def test_a_planted_odds_ratio_is_covered_and_only_its_feature_is_found():
+    """Sisters differ by N(e, 2) SDs of a cell, so the log odds of being the one that died are e per SD of a cell."""
+    effect = 1.0
+    rows = families_with_one_death(150)
+    found = table_of(rows, imaged(rows, np.random.default_rng(1), larger=effect))
+    area = found.loc["area"]
+    per_cell_sd = np.log(area[["odds_ratio", "low", "high"]].astype(float)) * 0.2 / area["sd"]
+    assert per_cell_sd["low"] < effect < per_cell_sd["high"]
+    assert list(found.index[found["q_value"] <= 0.05]) == ["area"]
+    assert area["pairs"] == 150
+    text = " ".join(which_dies_lines(found.reset_index(), 17))
+    assert "The mean logarithm of the area is associated with which sister dies: odds ratio per SD" in text
+
+
+def test_without_an_effect_the_swaps_reject_as_rarely_as_they_should():
+    rows = families_with_one_death(25)
+    rng = np.random.default_rng(2)
+    p = np.array([table_of(rows, imaged(rows, rng), permutations=199).loc["area", "p_permutation"] for _ in range(60)])
+    assert (p <= 0.05).mean() <= 0.15
+    assert 0.3 < np.median(p) < 0.7
+
+
+def test_too_few_pairs_separation_and_equal_sisters_give_no_odds_ratio():
+    rng = np.random.default_rng(0)
+    few = table_of(families_with_one_death(9), imaged(families_with_one_death(9), rng))
+    assert few["p_permutation"].isna().all()
+    assert few.loc["area", "note"].startswith("not estimable: 9 pairs of which one sister died")
+    rows = families_with_one_death(12)
+    apart = table_of(rows, imaged(rows, rng, larger=50.0)).loc["area"]
+    assert np.isnan(apart["odds_ratio"])
+    assert apart["p_permutation"] < 0.01
+    assert apart["note"] == "odds ratio not estimable: in no pair was it lower in the one that died (separation)"
+    same = table_of(rows, imaged(rows, rng).assign(area_px=9.0)).loc["area"]
+    assert same["note"] == "not estimable: the two sisters of a pair do not differ"
+    assert table_of(rows, imaged(rows, rng)).loc["solidity", "pairs"] == 0
+
+
+def run_step(folder, cells, objects):
+    write_table(cells, folder / "cells.parquet", contracts.CELLS)
+    fields = []
+    if objects is not None:
+        write_table(objects, folder / "objects.parquet", contracts.OBJECTS)
+        fields = [FieldOfView(sample="s", fov="1")]
+    outputs = {"which_dies": folder / "which.tsv", "report": folder / "report.json"}
+    settings = Settings(lineage=Lineage(permutations=199), fields=fields)
+    main(
+        cells=folder / "cells.parquet", objects=[folder / "objects.parquet"] * len(fields), compartments=[],
+        **outputs, settings=settings,
+    )  # fmt: skip
+    return read_table(outputs["which_dies"], family_results.WHICH_SISTER_DIES), json.loads(
+        outputs["report"].read_text()
+    )
+
+
+def test_the_step_with_movies_without_any_and_without_lineage(tmp_path):
+    rows = families_with_one_death(15)
+    table, report = run_step(tmp_path, as_cells(rows), imaged(rows, np.random.default_rng(0)))
+    assert report["numbers"] == {"discordant_pairs": 15, "discordant_pairs_measured": 15}
+    assert table.set_index("feature").loc["area", "pairs"] == 15
+    for cells, known in ((as_cells(rows), 15), (empty(contracts.CELLS), 0)):
+        table, report = run_step(tmp_path, cells, None)
+        assert table["odds_ratio"].isna().all()
+        assert report["lines"][0].startswith("Which sister dies: not estimable: 0 pairs")
+        assert report["lines"][0].endswith(f"({known} such pairs are in the trees).")
