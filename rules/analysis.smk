@@ -124,11 +124,13 @@ rule explain_modalities:
 
 
 rule describe_fates:
-    """Describe fates over time as competing risks, and over the tree."""
+    """Describe fates over time as competing risks, and how alike relatives are."""
     input:
         cells="<results>/study/cells.parquet",
     output:
         incidence="<results>/lineage/incidence.tsv",
+        concordance="<results>/lineage/concordance.tsv",
+        times="<results>/lineage/times.tsv",
         fading="<results>/lineage/fading.tsv",
         fate_pairs="<results>/lineage/fate_pairs.tsv",
         incidence_figure="<results>/lineage/incidence.svg",
@@ -152,20 +154,20 @@ rule describe_fates:
 
 
 rule compare_sisters:
-    """Compare the fates of relatives, and the state of survivors by the fate of their sister."""
+    """Compare the state of survivors by the fate of their sister."""
     input:
         cells="<results>/study/cells.parquet",
         paired=if_there(STUDY.has_paired, "<results>/study/paired.h5mu"),
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
         pairs=if_there(STUDY.pairs, "<results>/study/pairs.parquet"),
+        compartments=given_to_samples("compartments"),
     output:
-        concordance="<results>/lineage/concordance.tsv",
-        times="<results>/lineage/times.tsv",
         states="<results>/lineage/state_by_sister.tsv",
         power="<results>/lineage/power.tsv",
         warnings="<results>/lineage/warnings.tsv",
         sensitivity="<results>/lineage/sensitivity.tsv",
         trees="<results>/lineage/trees.svg",
+        trees_by_state="<results>/lineage/trees_by_state.svg",
         forest="<results>/lineage/forest.svg",
         report="<results>/reports/compare_sisters.json",
     log:

@@ -71,6 +71,7 @@ rule render_report:
         power=LINEAGE_FILES["power.tsv"],
         warnings=LINEAGE_FILES["warnings.tsv"],
         trees=LINEAGE_FILES["trees.svg"],
+        trees_by_state=LINEAGE_FILES["trees_by_state.svg"],
         forest=LINEAGE_FILES["forest.svg"],
         sensitivity=LINEAGE_FILES["sensitivity.tsv"],
         which_dies=LINEAGE_FILES["which_sister_dies.tsv"],

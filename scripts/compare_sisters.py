@@ -1,9 +1,9 @@
-"""What became of the sister: shared fates of relatives, and states of survivors against the fate of the sister.
+"""What became of the sister: states of sequenced survivors against the fate of the sister.
 
-In: the cells table with its lineage; where cells were sequenced, also the paired data, their clusters and the pairs.
-Out: concordance of fates and correlation of times of sisters, cousins and unrelated neighbours; states of survivors
-by what became of the sister, with the smallest effect that these families could show; how far errors could move
-the answer; warnings of selection; a page of trees and a forest plot; a report.
+In: the cells table with its lineage; where cells were sequenced, also the paired data, their clusters, the pairs and
+the maps of compartments. Out: states of survivors by what became of the sister, with the smallest effect that these
+families could show; how far errors could move the answer; warnings of selection; trees coloured by fate and by state;
+a forest plot; a report.
 """
 
 import logging
@@ -15,24 +15,26 @@ from cineseq import contracts, family_results, results
 from cineseq.config.base import Section
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
-from cineseq.kinship.concordance import concordance_table, times_table
-from cineseq.kinship.families import families_of
-from cineseq.kinship.figures import draw_forest, draw_trees
-from cineseq.kinship.relatives import relatives_of
+from cineseq.kinship.families import Families, families_of
+from cineseq.kinship.forest import draw_forest
+from cineseq.kinship.mates import dead_mates
 from cineseq.kinship.selection import lineage_warnings
 from cineseq.kinship.sensitivity import sensitivity_lines, sensitivity_table
 from cineseq.kinship.state_by_sister import compare_states, power_table, state_table
 from cineseq.kinship.states import states_of, survivors
 from cineseq.kinship.status import sister_status
+from cineseq.kinship.trees import draw_trees, look_by_fate, look_by_state
 from cineseq.kinship.wording import (
-    concordance_lines,
+    control_lines,
     family_lines,
     family_numbers,
+    guard_lines,
     nearest_state,
     serious_lines,
     state_lines,
 )
 from cineseq.paired import read_paired
+from cineseq.pairing.maps import read_compartments
 from cineseq.step import run
 from cineseq.tables import Table, read_table, write_table
 
@@ -52,44 +54,52 @@ def main(
     paired: Path | None = None,
     clusters: Path | None = None,
     pairs: Path | None = None,
-    concordance: Path,
-    times: Path,
+    compartments: list[Path],
     states: Path,
     power: Path,
     warnings: Path,
     sensitivity: Path,
     trees: Path,
+    trees_by_state: Path,
     forest: Path,
     report: Path,
     settings: Settings,
 ) -> None:
-    """Compare relatives, then survivors by the fate of their sisters."""
+    """Compare survivors by the fate of their sisters."""
     table = read_table(cells, contracts.CELLS)
     families = families_of(table)
-    relatives = relatives_of(families, settings.lineage.birth_time_bins)
-    shared = concordance_table(
-        families, relatives, settings.lineage.birth_time_bins, settings.lineage.permutations, settings.seed
-    )
+    sequenced = None if paired is None else read_paired(paired).obs
+    matched = _optional(pairs, contracts.PAIRS)
     measured = states_of(table, _optional(clusters, results.CLUSTERS), settings.lineage.states)
     status = sister_status(families, settings.lineage)
-    status["sequenced"] = survivors(families, measured, None if paired is None else read_paired(paired).obs.index)
+    status["sequenced"] = survivors(families, measured, None if sequenced is None else sequenced.index)
+    if compartments:
+        status["mates"] = dead_mates(families, table, matched, read_compartments(compartments))
     compared = compare_states(families, status, measured, settings.lineage, settings.seed)
-    matched = _optional(pairs, contracts.PAIRS)
     bounds = sensitivity_table(families, status, measured, matched, settings.lineage)
-    warned = lineage_warnings(families, status, matched)
-    lines = family_lines(families, status) + concordance_lines(shared) + state_lines(compared)
-    lines += sensitivity_lines(bounds, nearest_state(compared)) + serious_lines(warned)
-    for line in lines:
-        logger.info("%s", line)
-    draw_trees(families, settings.lineage.trees, trees)
+    warned = lineage_warnings(families, status, matched, None if sequenced is None else sequenced.get("ambient_score"))
+    lines = _sentences(families, status, compared, bounds, warned)
+    draw_trees(families, look_by_fate(families), settings.lineage.trees, trees)
+    draw_trees(
+        families, look_by_state(families, measured, nearest_state(compared)), settings.lineage.trees, trees_by_state
+    )
     draw_forest(compared, forest)
-    write_table(shared, concordance, results.CONCORDANCE)
-    write_table(times_table(families, relatives), times, results.TIMES)
     write_table(state_table(compared), states, results.STATE_BY_SISTER)
     write_table(power_table(compared), power, results.LINEAGE_POWER)
     write_table(warned, warnings, results.LINEAGE_WARNINGS)
     write_table(bounds, sensitivity, family_results.LINEAGE_SENSITIVITY)
     write_json({"lines": lines, "numbers": family_numbers(families, status)}, report)
+
+
+def _sentences(
+    families: Families, status: pd.DataFrame, compared: pd.DataFrame, bounds: pd.DataFrame, warned: pd.DataFrame
+) -> list[str]:
+    nearest = nearest_state(compared)
+    lines = family_lines(families, status) + state_lines(compared) + control_lines(compared, nearest)
+    lines += sensitivity_lines(bounds, nearest) + guard_lines(warned) + serious_lines(warned)
+    for line in lines:
+        logger.info("%s", line)
+    return lines
 
 
 def _optional(path: Path | None, contract: Table) -> pd.DataFrame | None:

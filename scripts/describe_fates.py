@@ -1,21 +1,24 @@
 """What became of cells after birth, and how alike relatives are: fates over time and over the tree.
 
 In: the cells table with its lineage. Out: cumulative incidence of division, death and loss per condition, as
-competing risks; how the correlation of relatives fades with distance in the tree; which ends sisters had together;
-two figures; a report.
+competing risks; concordance of fates and correlation of times of sisters, cousins and unrelated neighbours; how the
+correlation of relatives fades with distance in the tree; which ends sisters had together; two figures; a report.
 """
 
 import logging
 from pathlib import Path
 
-from cineseq import contracts, family_results
+from cineseq import contracts, family_results, results
 from cineseq.config.base import Section
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
+from cineseq.kinship.concordance import concordance_table, times_table
 from cineseq.kinship.fading import fading_lines, fading_table, fate_pairs_table
 from cineseq.kinship.families import families_of
 from cineseq.kinship.fate_figures import draw_fate_pairs, draw_incidence
 from cineseq.kinship.incidence import incidence_lines, incidence_table
+from cineseq.kinship.relatives import relatives_of
+from cineseq.kinship.wording import concordance_lines
 from cineseq.step import run
 from cineseq.tables import read_table, write_table
 
@@ -33,6 +36,8 @@ def main(
     *,
     cells: Path,
     incidence: Path,
+    concordance: Path,
+    times: Path,
     fading: Path,
     fate_pairs: Path,
     incidence_figure: Path,
@@ -43,14 +48,20 @@ def main(
     """Describe fates over time and over the tree."""
     families = families_of(read_table(cells, contracts.CELLS))
     curves = incidence_table(families, settings.seed)
+    relatives = relatives_of(families, settings.lineage.birth_time_bins)
+    shared = concordance_table(
+        families, relatives, settings.lineage.birth_time_bins, settings.lineage.permutations, settings.seed
+    )
     faded = fading_table(families, settings.lineage.birth_time_bins)
     together = fate_pairs_table(families)
-    lines = incidence_lines(curves) + fading_lines(faded)
+    lines = incidence_lines(curves) + concordance_lines(shared) + fading_lines(faded)
     for line in lines:
         logger.info("%s", line)
     draw_incidence(curves, incidence_figure)
     draw_fate_pairs(together, fate_pairs_figure)
     write_table(curves, incidence, family_results.FATE_INCIDENCE)
+    write_table(shared, concordance, results.CONCORDANCE)
+    write_table(times_table(families, relatives), times, results.TIMES)
     write_table(faded, fading, family_results.KINSHIP_FADING)
     write_table(together, fate_pairs, family_results.FATE_PAIRS)
     born = int((families.cells["start_kind"] == "division").sum())

@@ -73,6 +73,7 @@ def main(
     power: Path | None = None,
     warnings: Path | None = None,
     trees: Path | None = None,
+    trees_by_state: Path | None = None,
     forest: Path | None = None,
     sensitivity: Path | None = None,
     which_dies: Path | None = None,

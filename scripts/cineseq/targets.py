@@ -44,6 +44,7 @@ LINEAGE = (
     "sensitivity.tsv",
     "which_sister_dies.tsv",
     "trees.svg",
+    "trees_by_state.svg",
     "forest.svg",
     "incidence.tsv",
     "fading.tsv",

@@ -10,9 +10,10 @@ from tests.unit.kinship_examples import LAST, analyse, as_cells, cell, experimen
 from cineseq import contracts, family_results, results
 from cineseq.config.lineage import Lineage
 from cineseq.kinship.families import families_of
-from cineseq.kinship.figures import draw_forest, draw_trees
+from cineseq.kinship.forest import draw_forest
 from cineseq.kinship.selection import lineage_warnings
 from cineseq.kinship.status import sister_status
+from cineseq.kinship.trees import draw_trees, look_by_fate
 from cineseq.tables import read_table, write_table
 from compare_sisters import Settings, main
 
@@ -57,8 +58,6 @@ def test_losses_and_unknown_sisters_are_listed():
 
 
 OUTPUTS = {
-    "concordance": results.CONCORDANCE,
-    "times": results.TIMES,
     "states": results.STATE_BY_SISTER,
     "power": results.LINEAGE_POWER,
     "warnings": results.LINEAGE_WARNINGS,
@@ -69,9 +68,10 @@ OUTPUTS = {
 def run_step(folder, cells):
     write_table(cells, folder / "cells.parquet", contracts.CELLS)
     files = {name: folder / f"{name}.tsv" for name in OUTPUTS}
-    figures = {name: folder / f"{name}.svg" for name in ("trees", "forest")}
+    figures = {name: folder / f"{name}.svg" for name in ("trees", "trees_by_state", "forest")}
     settings = Settings(lineage=Lineage(permutations=199))
-    main(cells=folder / "cells.parquet", **files, **figures, report=folder / "report.json", settings=settings)
+    report = folder / "report.json"
+    main(cells=folder / "cells.parquet", compartments=[], **files, **figures, report=report, settings=settings)
     return {name: read_table(path, OUTPUTS[name]) for name, path in files.items()}
 
 
@@ -82,7 +82,7 @@ def test_the_step_writes_every_table_and_twice_the_same(tmp_path):
         assert len(table)
         assert (tmp_path / "one" / f"{name}.tsv").read_bytes() == (tmp_path / "two" / f"{name}.tsv").read_bytes()
         pd.testing.assert_frame_equal(table, second[name])
-    for name in ("trees", "forest"):
+    for name in ("trees", "trees_by_state", "forest"):
         assert (tmp_path / "one" / f"{name}.svg").read_bytes() == (tmp_path / "two" / f"{name}.svg").read_bytes()
     assert json.loads((tmp_path / "one" / "report.json").read_text())["numbers"]["families"] == 120
 
@@ -93,12 +93,12 @@ def test_the_step_survives_a_table_without_lineage(tmp_path):
         if not (column.is_family or column.optional or column.name in table):
             table[column.name] = None
     found = run_step(tmp_path, contracts.CELLS.check(table))
-    assert all(found[name].empty for name in ("concordance", "times", "states", "power"))
+    assert all(found[name].empty for name in ("states", "power", "sensitivity"))
 
 
 def test_figures_say_when_there_is_nothing_to_draw(tmp_path):
     families = families_of(as_cells([cell("a", "a", 0, LAST, "end_of_movie")]))
-    draw_trees(families, 40, tmp_path / "trees.svg")
+    draw_trees(families, look_by_fate(families), 40, tmp_path / "trees.svg")
     draw_forest(pd.DataFrame(), tmp_path / "forest.svg")
     assert (tmp_path / "trees.svg").stat().st_size > 0
     assert (tmp_path / "forest.svg").stat().st_size > 0

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from tests.unit.kinship_examples import as_cells, cell, family
 
-from cineseq import contracts, family_results
+from cineseq import contracts, family_results, results
+from cineseq.config.lineage import Lineage
 from cineseq.kinship.fading import fading_table, fate_pairs_table, related_over
 from cineseq.kinship.families import families_of
 from cineseq.kinship.incidence import incidence_table
@@ -134,12 +135,15 @@ def run_step(folder, cells):
     write_table(cells, folder / "cells.parquet", contracts.CELLS)
     tables = {
         "incidence": family_results.FATE_INCIDENCE,
+        "concordance": results.CONCORDANCE,
+        "times": results.TIMES,
         "fading": family_results.KINSHIP_FADING,
         "fate_pairs": family_results.FATE_PAIRS,
     }
     files = {name: folder / f"{name}.tsv" for name in tables}
     figures = {name: folder / f"{name}.svg" for name in ("incidence_figure", "fate_pairs_figure")}
-    main(cells=folder / "cells.parquet", **files, **figures, report=folder / "report.json", settings=Settings())
+    settings = Settings(lineage=Lineage(permutations=199))
+    main(cells=folder / "cells.parquet", **files, **figures, report=folder / "report.json", settings=settings)
     assert all(path.stat().st_size for path in figures.values())
     return {name: read_table(path, tables[name]) for name, path in files.items()}
 

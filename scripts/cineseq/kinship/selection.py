@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import fisher_exact
 
 from cineseq.kinship.families import Families
+from cineseq.kinship.guards import sequencing_guards
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,9 @@ PROBLEMS = {
 }
 
 
-def lineage_warnings(families: Families, status: pd.DataFrame, pairs: pd.DataFrame | None) -> pd.DataFrame:
+def lineage_warnings(
+    families: Families, status: pd.DataFrame, pairs: pd.DataFrame | None, ambient: pd.Series | None = None
+) -> pd.DataFrame:
     """List what could bias the comparison, sample by sample.
 
     Parameters
@@ -40,6 +43,8 @@ def lineage_warnings(families: Families, status: pd.DataFrame, pairs: pd.DataFra
         a survivor whose state was measured.
     pairs
         The pairs table, whose compartments tell whether sisters sat together; None where there is none.
+    ambient
+        Share of each sequenced cell's counts that is likely to be ambient, by ``track_id``; None where not measured.
 
     Returns
     -------
@@ -47,7 +52,10 @@ def lineage_warnings(families: Families, status: pd.DataFrame, pairs: pd.DataFra
         The table :data:`cineseq.results.LINEAGE_WARNINGS`.
     """
     together = _together(families, status, pairs)
-    cells = families.cells.assign(together=together, **status[["status", "sequenced", "sister"]])
+    share = np.nan if ambient is None else ambient.reindex(families.cells["track_id"]).to_numpy(float)
+    mates = status.get("mates", np.nan)
+    known = status[["status", "sequenced", "sister"]]
+    cells = families.cells.assign(together=together, ambient=share, mates=mates, **known)
     rows = []
     for sample, group in cells.groupby("sample", sort=True):
         rows += [(kind, sample, *rest) for kind, *rest in _of_sample(group)]
@@ -126,11 +134,7 @@ def _of_study(families: Families, cells: pd.DataFrame) -> list[tuple]:
     message = "Cells without a known fate (lost, gone, or alive at the end); never counted as dead or alive."
     severity = "warning" if unknown.all() else "info"
     rows.append(("fates_unknown", int(unknown.sum()), float(unknown.mean()), severity, message))
-    if cells["sequenced"].any():
-        message = "Ambient RNA was not measured: a dead sister in reach can add its transcripts to the survivor's."
-        seen = int(cells["sequenced"].sum())
-        rows.append(("ambient_not_measured", seen, seen / total, "info", message))
-    return rows + _since_death(families, cells)
+    return rows + _since_death(families, cells) + sequencing_guards(cells)
 
 
 def _since_death(families: Families, cells: pd.DataFrame) -> list[tuple]:

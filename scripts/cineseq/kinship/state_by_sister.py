@@ -12,7 +12,6 @@ from cineseq.kinship.power import detectable_odds_ratio
 from cineseq.results import LINEAGE_POWER, STATE_BY_SISTER
 from cineseq.tables import Table, empty
 
-EXPOSED = {"sister_died_vs_survived": "died", "no_sister_vs_survived": "none"}
 BORN_APART = (
     "strata are fields only: a cell without a sister was not born in the movie, so birth times differ by design"
 )
@@ -27,7 +26,8 @@ def compare_states(
     ----------
     families, status
         Trees, and :func:`~cineseq.kinship.status.sister_status` of their cells with ``sequenced``: whether the cell is
-        a survivor whose state was measured.
+        a survivor whose state was measured; with ``mates`` (:func:`~cineseq.kinship.mates.dead_mates`) also survivors
+        are compared whose compartment holds a dead cell that is not the sister, as a control.
     states
         One column per state (1, 0, NaN), indexed by ``track_id``.
     settings
@@ -44,17 +44,18 @@ def compare_states(
     rng = np.random.default_rng(seed)
     measured = states.reindex(families.cells["track_id"]).reset_index(drop=True)
     rows = []
-    for contrast, exposed in EXPOSED.items():
-        cells = survivors_with(families, status, exposed, ("survived",))
-        cells["stratum"] = strata(
-            cells["field"].to_numpy(),
-            cells["birth"].to_numpy(),
-            settings.birth_time_bins if exposed == "died" else 1,
-        )
+    contrasts = {
+        "sister_died_vs_survived": survivors_with(families, status, "died", ("survived",)),
+        "no_sister_vs_survived": survivors_with(families, status, "none", ("survived",)),
+    } | ({"mate_died_vs_none": survivors_by_mate(families, status)} if "mates" in status else {})
+    for contrast, cells in contrasts.items():
+        apart = contrast == "no_sister_vs_survived"
+        bins = 1 if apart else settings.birth_time_bins
+        cells["stratum"] = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), bins)
         for state in measured.columns:
             cells["state"] = measured.loc[cells.index, state].to_numpy(float)
             row = _compare(cells.dropna(subset="state"), settings, rng)
-            if exposed == "none":
+            if apart:
                 row["note"] = "; ".join(filter(None, (row["note"], BORN_APART)))
             rows.append({"state": state, "contrast": contrast, **row})
     return pd.DataFrame(rows)
@@ -67,6 +68,18 @@ def survivors_with(families: Families, status: pd.DataFrame, exposed: str, other
     cells[["block", "status"]] = status.loc[eligible, ["block", "status"]]
     cells["exposed"] = cells["status"] == exposed
     return cells
+
+
+def survivors_by_mate(families: Families, status: pd.DataFrame) -> pd.DataFrame:
+    """Return the sequenced survivors whose sister is not known to have died, exposed where another cell died by them.
+
+    Survivors whose compartment is not known are left out; columns are those of :func:`survivors_with`.
+    """
+    eligible = (status["sequenced"] & status["mates"].notna() & (status["status"] != "died")).to_numpy(bool)
+    cells = families.cells.loc[eligible, ["field", "birth", "founder"]].copy()
+    cells[["block", "status"]] = status.loc[eligible, ["block", "status"]]
+    # A pair of sisters is one unit, so both are exposed where one of them is.
+    return cells.assign(exposed=(status.loc[eligible, "mates"] > 0).groupby(cells["block"]).transform("any"))
 
 
 def families_with_state(cells: pd.DataFrame) -> pd.DataFrame:

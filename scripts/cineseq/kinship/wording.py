@@ -11,6 +11,14 @@ from cineseq.statistics.fdr import benjamini_hochberg
 
 LEVEL = 0.05
 TESTED = "sister_died_vs_survived"
+MATE = "mate_died_vs_none"
+GUARDS = (
+    "two_survivor_compartments",
+    "dead_cage_mates",
+    "time_since_sister_death",
+    "ambient_score",
+    "ambient_not_measured",
+)
 MOST_LINES = 6
 READING = (
     "How to read the odds ratios: they are associations within field and birth-time strata. One well below 1 marks a "
@@ -51,6 +59,21 @@ def family_numbers(families: Families, status: pd.DataFrame) -> dict[str, int]:
         "sister_pairs": len(families.sisters),
         "survivors_with_state": int(status["sequenced"].sum()),
     }
+
+
+def guard_lines(warned: pd.DataFrame) -> list[str]:
+    """Return what sequencing in compartments adds to the answer, one sentence per guard."""
+    guards = warned[warned["warning"].isin(GUARDS)]
+    return [f"{row.message} ({row.cells:,} cells.)" for row in guards.itertuples()]
+
+
+def control_lines(compared: pd.DataFrame, state: str | None) -> list[str]:
+    """Say how frequent the state is beside dead cells that are no sisters: what a death alone leaves behind."""
+    if not len(compared):
+        return []
+    rows = compared[(compared["contrast"] == MATE) & (compared["state"] == state)]
+    told = [_ratio(row) + f", p {_p(row['p_permutation'])}" for _, row in rows.iterrows()]
+    return [f"Control, '{state}' beside a dead cage-mate that is not the sister against none: {one}." for one in told]
 
 
 def serious_lines(warned: pd.DataFrame) -> list[str]:
@@ -113,12 +136,16 @@ def nearest_state(compared: pd.DataFrame) -> str | None:
 
 
 def _state_line(row: pd.Series) -> str:
-    ratio = f"odds ratio {row['odds_ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
-    ratio = ratio if np.isfinite(row["odds_ratio"]) else row["note"]
     p = f"p {_p(row['p_permutation'])}" + (
         f", q {_p(row['q'])} over {row['states']} states" if row["states"] > 1 else ""
     )
-    return f"'{row['state']}' where the sister died against lived: {ratio}, {p}. {_meaning(row)}"
+    return f"'{row['state']}' where the sister died against lived: {_ratio(row)}, {p}. {_meaning(row)}"
+
+
+def _ratio(row: pd.Series) -> str:
+    if not np.isfinite(row["odds_ratio"]):
+        return str(row["note"])
+    return f"odds ratio {row['odds_ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
 
 
 def _meaning(row: pd.Series) -> str:

@@ -67,6 +67,11 @@ FIGURES: dict[str, FigureText] = {
         "Lineage trees of families with divisions, deaths and unknown ends",
         "Families over time. An end without a mark is unknown, not a death.",
     ),
+    "trees_by_state": FigureText(
+        "sisters",
+        "Lineage trees of families with measured survivors, coloured by state",
+        "The state nearest to going with the sister's fate, over the trees. Cells that were not measured are grey.",
+    ),
     "incidence": FigureText(
         "sisters",
         "Cumulative incidence of division, death and loss after birth, one panel per condition",

@@ -1,0 +1,166 @@
+"""Pages of lineage trees, coloured by fate or by state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
+
+from cineseq.clustering.plotting import GREY, OKABE_ITO, figure, write_words
+from cineseq.family_results import FATE_LOOKS
+from cineseq.kinship.fading import ends_of
+from cineseq.kinship.families import Families
+
+COLUMNS = 5
+NAME_LENGTH = 26
+"""Characters of a name above a tree; longer ones are cut, the table has them whole."""
+DIED = OKABE_ITO[5]
+FATE_COLOURS = dict(zip(FATE_LOOKS, (OKABE_ITO[0], DIED, OKABE_ITO[2], GREY), strict=True))
+STATE_COLOURS = (0, 1, 2, 3, 4, 6, 7)
+NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the cells of trees are coloured.
+
+    Attributes
+    ----------
+    names
+        What each cell is, shape (cells,), as the rows of ``families.cells``.
+    colours
+        Colour of each name, in the order of the legend.
+    title
+        What the page shows.
+    """
+
+    names: np.ndarray
+    colours: dict[str, str]
+    title: str
+
+
+def look_by_fate(families: Families) -> Look:
+    """Colour cells by how they ended."""
+    names = np.array(FATE_LOOKS, dtype=object)[ends_of(families.cells)]
+    title = "families with a division, those with the most deaths first in each condition"
+    return Look(names, FATE_COLOURS, title)
+
+
+def look_by_state(families: Families, states: pd.DataFrame, state: str | None) -> Look:
+    """Colour cells by one state, or by all values of the column that it is one value of.
+
+    Parameters
+    ----------
+    families
+        The trees.
+    states
+        As :func:`cineseq.kinship.states.states_of` returns.
+    state
+        One of its columns; of ``cluster=0`` every ``cluster=...`` is shown. None takes the first column.
+    """
+    if not len(states.columns):
+        names = np.full(len(families.cells), NOT_MEASURED, dtype=object)
+        return Look(names, {NOT_MEASURED: GREY}, "families with a measured survivor")
+    state = states.columns[0] if state is None else state
+    base = state.split("=")[0]
+    of_cell = states.reindex(families.cells["track_id"])
+    columns = [c for c in states.columns if c.split("=")[0] == base] if "=" in state else [state]
+    names = np.full(len(of_cell), NOT_MEASURED, dtype=object)
+    if "=" not in state:
+        names[(of_cell[state] == 0).to_numpy()] = f"not {state}"
+    for column in columns:
+        names[(of_cell[column] == 1).to_numpy()] = column
+    shown = [*columns, *([] if "=" in state else [f"not {state}"])]
+    palette = {name: OKABE_ITO[STATE_COLOURS[k % len(STATE_COLOURS)]] for k, name in enumerate(shown)}
+    title = f"families with a measured survivor by {base}, those with the most deaths first in each condition"
+    return Look(names, palette | {NOT_MEASURED: GREY}, title)
+
+
+def draw_trees(families: Families, look: Look, most: int, path: Path) -> None:
+    """Draw families with a division as trees, an equal number per condition, most deaths first."""
+    cells = families.cells.assign(look=look.names)
+    measured = cells["look"].ne(NOT_MEASURED).groupby(cells["founder"]).transform("any")
+    chosen = _chosen(cells[measured], most)
+    if not chosen:
+        write_words(path, f"There is no tree to draw: no {look.title.split(',')[0]}.")
+        return
+    rows = -(-len(chosen) // COLUMNS)
+    with figure(path, 2.3 * COLUMNS, 1.25 * rows + 1.0) as page:
+        axes = page.subplots(rows, COLUMNS, sharex=True, squeeze=False).ravel()
+        for axis, (_, family) in zip(axes, chosen, strict=False):
+            _tree(axis, family, look.colours)
+        for axis in axes:
+            axis.set(yticks=[], xlim=(0, float(cells["field_end"].max()) * 1.02))
+            axis.spines["left"].set_visible(False)
+            axis.tick_params(labelsize=7)
+        for axis in axes[len(chosen) :]:
+            axis.set_axis_off()
+        page.supxlabel(f"time ({families.unit})", fontsize=9)
+        page.legend(handles=_legend(look), loc="outside upper center", ncols=5, title=look.title)
+
+
+def _legend(look: Look) -> list[Line2D]:
+    marks = {"died": "x"}
+    bars = [Line2D([], [], color=c, lw=2, label=n, marker=marks.get(n)) for n, c in look.colours.items()]
+    if "died" not in look.colours:
+        bars.append(Line2D([], [], color=DIED, lw=0, marker="x", label="died"))
+    return bars
+
+
+def _chosen(cells: pd.DataFrame, most: int) -> list[tuple[int, pd.DataFrame]]:
+    summary = cells.groupby("founder").agg(
+        condition=("condition", "first"),
+        deaths=("died", lambda d: (d == 1).sum()),
+        divisions=("siblings", lambda s: (s == 2).sum()),
+        cells=("birth", "size"),
+    )
+    summary = summary[summary["divisions"] > 0].reset_index()
+    order = summary.sort_values(["condition", "deaths", "cells", "founder"], ascending=[True, False, False, True])
+    share = max(1, most // max(1, order["condition"].nunique()))
+    wanted = order.groupby("condition", sort=True).head(share)["founder"].head(most)
+    of_them = cells[cells["founder"].isin(wanted)]
+    groups = dict(iter(of_them.groupby("founder")))
+    return [(founder, groups[founder]) for founder in wanted]
+
+
+def _tree(axis: Axes, cells: pd.DataFrame, palette: dict[str, str]) -> None:
+    height = _heights(cells)
+    y = cells.index.map(height).to_numpy(float)
+    start, end = cells["birth"].to_numpy(), cells["end"].to_numpy()
+    bars = np.stack([np.column_stack([start, y]), np.column_stack([end, y])], axis=1)
+    axis.add_collection(LineCollection(bars, colors=[palette[name] for name in cells["look"]], linewidths=1.8))
+    born = cells["parent"].isin(cells.index).to_numpy()
+    mother = cells["parent"].map(height).to_numpy(float)
+    joints = np.stack([np.column_stack([start, y])[born], np.column_stack([start, mother])[born]], axis=1)
+    axis.add_collection(LineCollection(joints, colors="0.6", linewidths=0.8))
+    died = (cells["died"] == 1).to_numpy()
+    axis.plot(end[died], y[died], "x", color=DIED, ms=5)
+    axis.set_ylim(y.max() + 0.8, -0.8)
+    names = (str(cells[c].iloc[0]) for c in ("condition", "track_id"))
+    axis.set_title("\n".join(n if len(n) <= NAME_LENGTH else f"{n[: NAME_LENGTH - 1]}…" for n in names), fontsize=7)
+
+
+def _heights(cells: pd.DataFrame) -> dict[int, float]:
+    """Place leaves in order and every mother midway between her daughters."""
+    daughters: dict[int, list[int]] = {}
+    for row, parent in cells["parent"].items():
+        daughters.setdefault(parent, []).append(row)
+    height: dict[int, float] = {}
+    todo = [row for row, parent in cells["parent"].items() if parent not in cells.index]
+    visited, leaves = [], 0
+    while todo:
+        row = todo.pop()
+        visited.append(row)
+        todo += daughters.get(row, [])
+        if row not in daughters:
+            height[row] = float(leaves)
+            leaves += 1
+    for row in reversed(visited):
+        if row in daughters:
+            height[row] = float(np.mean([height[d] for d in daughters[row]]))
+    return height

@@ -1,0 +1,130 @@
+"""What sequencing in compartments adds to the answer: sums, dead cage-mates and ambient RNA, measured or said not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.kinship_examples import LAST, analyse, as_cells, cell, experiment, family
+
+from cineseq import contracts, results
+from cineseq.config.lineage import Lineage
+from cineseq.kinship.families import families_of
+from cineseq.kinship.mates import dead_mates
+from cineseq.kinship.selection import lineage_warnings
+from cineseq.kinship.state_by_sister import compare_states, state_table
+from cineseq.kinship.states import states_of
+from cineseq.kinship.status import sister_status
+from cineseq.kinship.trees import NOT_MEASURED, look_by_state
+from cineseq.kinship.wording import control_lines, guard_lines
+
+MATE = "mate_died_vs_none"
+
+
+def placed(rows, cages):
+    """End every cell in the middle of its cage, of radius 5 and 20 px apart, and pair the live ones with it."""
+    cells = as_cells(rows)
+    cage = cells["track_id"].map(cages)
+    cells = contracts.CELLS.check(cells.assign(end_y_px=cage * 20.0, end_x_px=1.0))
+    live = cells["alive_at_end"].fillna(value=False).to_numpy(bool) & cage.notna().to_numpy()
+    named = "c" + cage[live].astype(int).astype(str)
+    pairs = pd.DataFrame({"track_id": cells["track_id"][live], "sample": "s", "compartment_id": named})
+    numbers = sorted(set(cages.values()))
+    rooms = pd.DataFrame({"sample": "s", "fov": "1", "compartment_id": [f"c{n}" for n in numbers], "x_px": 0.0})
+    rooms = rooms.assign(y_px=[n * 20.0 for n in numbers], radius_px=5.0)
+    return cells, pairs, contracts.COMPARTMENTS.check(rooms)
+
+
+def test_dead_cells_of_a_compartment_count_but_the_sister_does_not():
+    rows = [
+        *family("a", "end_of_movie", "death"), *family("b", "end_of_movie", "death"),
+        cell("c", "c", 0, LAST, "end_of_movie"), cell("d", "d", 0, 40, "death"),
+        cell("e", "e", 0, LAST, "end_of_movie"),
+    ]  # fmt: skip
+    cages = {"a.0": 1, "a.1": 1, "b.0": 2, "b.1": 3, "c": 3, "d": 1}
+    cells, pairs, rooms = placed(rows, cages)
+    families = families_of(cells)
+    found = pd.Series(dead_mates(families, cells, pairs, rooms), families.cells["track_id"])
+    assert found[["a.0", "b.0", "c"]].tolist() == [1, 0, 1]
+    assert found[["a.1", "d", "e"]].isna().all()
+    later = dead_mates(families, cells, pairs, rooms.assign(closed_frame=[35, 35, 35]))
+    assert pd.Series(later, found.index)[["a.0", "c"]].tolist() == [1, 0]
+    assert np.isnan(dead_mates(families, cells, None, rooms)).all()
+    assert np.isnan(dead_mates(families, cells, pairs, rooms.iloc[:0])).all()
+
+
+def test_the_control_of_dead_cage_mates_finds_a_mark_of_death_itself_and_only_then():
+    rng = np.random.default_rng(0)
+    for mark in (0.0, 0.5):
+        beside = np.arange(200) < 60
+        on = rng.random(200) < 0.2 + mark * beside
+        rows = [cell(f"f{k}", f"f{k}", 0, LAST, "end_of_movie", state_x=("off", "on")[int(on[k])]) for k in range(200)]
+        families = families_of(as_cells(rows))
+        status = sister_status(families, Lineage()).assign(sequenced=True, mates=beside.astype(float))
+        states = states_of(as_cells(rows), None, ["state_x=on"])
+        compared = compare_states(families, status, states, Lineage(permutations=499), seed=1)
+        results.STATE_BY_SISTER.check(state_table(compared))
+        row = compared.set_index("contrast").loc[MATE]
+        assert (row["died"], row["survived"]) == (60, 140)
+        assert (row["p_permutation"] <= 0.01) == (mark > 0)
+        assert control_lines(compared, "state_x=on")[0].startswith("Control, 'state_x=on' beside a dead cage-mate")
+
+
+def test_a_survivor_whose_sister_died_is_no_control():
+    rows = [row for k in range(6) for row in family(f"f{k}", "end_of_movie", "death", state_x="ab"[k % 2])]
+    families, status, _ = analyse(as_cells(rows))
+    status["mates"] = 1.0
+    compared = compare_states(families, status, states_of(as_cells(rows), None, None), Lineage(), seed=1)
+    assert compared.set_index("contrast").loc[MATE, "families"].eq(0).all()
+
+
+def warnings_of(ambient=None, **columns):
+    cells = experiment(3, founders=120)
+    families, status, _ = analyse(cells)
+    status = status.assign(**columns)
+    score = None if ambient is None else pd.Series(ambient(status), families.cells["track_id"])
+    found = lineage_warnings(families, status, None, score)
+    results.LINEAGE_WARNINGS.check(found)
+    return found.set_index("warning")
+
+
+def test_ambient_rna_is_compared_between_arms_where_it_was_measured():
+    rng = np.random.default_rng(0)
+    same = warnings_of(lambda status: rng.uniform(0.05, 0.1, len(status))).loc["ambient_score"]
+    assert same["severity"] == "info"
+    more = warnings_of(lambda status: 0.05 + 0.2 * (status["status"] == "died").to_numpy()).loc["ambient_score"]
+    assert more["severity"] == "warning"
+    assert "25.0% where the sister died, 5.0% where she survived" in more["message"]
+
+
+def test_what_was_not_measured_is_said_in_those_words():
+    found = warnings_of()
+    for name in ("ambient_not_measured", "dead_cage_mates", "two_survivor_compartments"):
+        assert "not measured" in found.loc[name, "message"]
+    assert len(guard_lines(found.reset_index())) == 4
+    assert found.loc["time_since_sister_death", "message"].startswith("The sister died ")
+
+
+def test_two_survivors_of_a_compartment_are_counted_as_a_sum():
+    rows = [row for k in range(8) for row in family(f"f{k}", "end_of_movie", "end_of_movie", state_x="ab"[k % 2])]
+    cells = as_cells(rows)
+    families, status, _ = analyse(cells)
+    born = cells[cells["parent_id"].notna()]
+    shared = born["parent_id"].where(born["parent_id"].isin(["f0", "f1", "f2"]), born["track_id"])
+    pairs = pd.DataFrame({"track_id": born["track_id"], "compartment_id": shared})
+    row = lineage_warnings(families, status, pairs).set_index("warning").loc["two_survivor_compartments"]
+    assert row["cells"] == 6
+    assert "the sum of both" in row["message"]
+
+
+@pytest.mark.parametrize(
+    ("state", "first", "second"),
+    [("state_x=b", "state_x=a", "state_x=b"), ("state_n", "not state_n", "state_n"), (None, "state_x=a", "state_x=b")],
+)
+def test_trees_by_state_show_every_value_of_the_column(state, first, second):
+    ends = ("end_of_movie", "end_of_movie")
+    rows = [row for k in range(2) for row in family(f"f{k}", *ends, state_x="ab"[k], state_n=k)]
+    for row in (rows[0], rows[3]):
+        row |= {"state_x": None, "state_n": None}
+    cells = as_cells(rows)
+    look = look_by_state(families_of(cells), states_of(cells, None, None), state)
+    assert list(look.names) == [NOT_MEASURED, first, first, NOT_MEASURED, second, second]
+    assert set(look.names) <= set(look.colours)
