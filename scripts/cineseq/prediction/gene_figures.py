@@ -14,8 +14,8 @@ from scipy.optimize import brentq
 from cineseq.clustering.counts import Expression
 from cineseq.clustering.plotting import figure, write_words
 from cineseq.expression.figures import LARGEST_DOT, draw_dots
+from cineseq.names import readable
 from cineseq.prediction.figures import BLUE, GREY, ORANGE, draw_panels
-from cineseq.prediction.responses import readable
 
 LABELLED_GENES = 10
 MOST_GENES = 40
