@@ -69,7 +69,7 @@ def draw_latents(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str
     Returns
     -------
     pandas.DataFrame
-        One row per cell: ``module`` (drives the expression module), ``shape`` (drives the features), one column per
+        One row per cell: ``module`` (that of the expression module), ``shape`` (that of the features), one column per
         feature in :data:`LOADINGS`, ``function`` (mean 0, variance 1 over fields) and ``library``.
     """
     rng = stream(seed, "latents", sample, fov)

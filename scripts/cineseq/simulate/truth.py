@@ -181,18 +181,24 @@ def planted_effects(experiment: Experiment, settings: Simulate, seed: int) -> di
             "stress_after_death": _mean(died["stress"]),
             "stress_after_survival": _mean(paired.loc[paired["sister_status"] == "survived", "stress"]),
         },
-        "counts": {
-            "tracks": len(tracks),
-            "divisions": int((tracks["end_kind"] == "division").sum()),
-            "deaths": int((tracks["end_kind"] == "death").sum()),
-            "left_fov": int((tracks["end_kind"] == "left_fov").sum()),
-            "entered": int((tracks["start_kind"] == "entered").sum()),
-            "endpoint_cells": len(cells),
-            "paired_cells": len(paired),
-            "compartments": len(experiment.compartments),
-            **{f"status_{k}": int(v) for k, v in cells["pair_status"].value_counts().sort_index().items()},
-        },
+        "counts": _counted(experiment, tracks, paired),
         "cells_by_state": {k: int(v) for k, v in paired["state"].value_counts().sort_index().items()},
+    }
+
+
+def _counted(experiment: Experiment, tracks: pd.DataFrame, paired: pd.DataFrame) -> dict[str, int]:
+    """Count what an experiment holds, and what became of the pairing of its cells."""
+    cells, ends = experiment.cells, tracks["end_kind"].value_counts()
+    return {
+        "tracks": len(tracks),
+        "divisions": int(ends.get("division", 0)),
+        "deaths": int(ends.get("death", 0)),
+        "left_fov": int(ends.get("left_fov", 0)),
+        "entered": int((tracks["start_kind"] == "entered").sum()),
+        "endpoint_cells": len(cells),
+        "paired_cells": len(paired),
+        "compartments": len(experiment.compartments),
+        **{f"status_{k}": int(v) for k, v in cells["pair_status"].value_counts().sort_index().items()},
     }
 
 
