@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
-from lineage_experiments import Experiment, simulate
+from lineage_experiments import Experiment, analyse, caged, simulate
 from scipy.stats import fisher_exact
 from scores import Score, exactly
 
@@ -26,12 +26,9 @@ from cineseq.given.families import read_all_families
 from cineseq.kinship.concordance import concordance_table, times_table
 from cineseq.kinship.contrast import Units, permutation_p
 from cineseq.kinship.correlation import pair_correlation
-from cineseq.kinship.families import Families, families_of
+from cineseq.kinship.families import families_of
 from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.selection import lineage_warnings
-from cineseq.kinship.state_by_sister import compare_states
-from cineseq.kinship.states import states_of, survivors
-from cineseq.kinship.status import sister_status
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTED = "sister_died_vs_survived"
@@ -90,15 +87,6 @@ def _second_table(path: Path) -> list[Score]:
     ]
 
 
-def analyse(cells: pd.DataFrame, settings: Lineage) -> tuple[Families, pd.DataFrame, pd.DataFrame]:
-    """Compare the states of survivors as the step does."""
-    families = families_of(cells)
-    states = states_of(cells, None, settings.states)
-    status = sister_status(families, settings)
-    status["sequenced"] = survivors(families, states, None)
-    return families, status, compare_states(families, status, states, settings, seed=1)
-
-
 def _pooled(cells: pd.DataFrame, status: pd.DataFrame) -> float:
     used = status["sequenced"] & status["status"].isin(["died", "survived"])
     table = pd.crosstab(status["status"][used], cells["state_x"][used])
@@ -144,26 +132,12 @@ def trap(experiments: int) -> list[Score]:
     named = {True: 0, False: 0}
     for seed in range(experiments):
         for together in named:
-            families, status, pairs = _caged(seed, together=together)
-            warned = lineage_warnings(families, status, pairs)
+            warned = lineage_warnings(*caged(seed, together=together))
             named[together] += int("one_cell_compartments" in set(warned["warning"]))
     return [
         exactly("selection by one-cell compartments: warned where it is", named[True] / experiments, 1),
         exactly("selection by one-cell compartments: warned where it is not", named[False] / experiments, 0),
     ]
-
-
-def _caged(seed: int, *, together: bool) -> tuple[Families, pd.DataFrame, pd.DataFrame]:
-    cells = simulate(Experiment(founders=80), seed)
-    born = cells[cells["parent_id"].notna()]
-    cage = born["parent_id"] if together else born["track_id"]
-    alive = born["alive_at_end"].astype(bool)
-    captured = np.random.default_rng(seed).random(len(born)) < 0.7
-    chosen = born.loc[alive & (alive.groupby(cage).transform("sum") == 1) & captured, "track_id"]
-    families = families_of(cells)
-    status = sister_status(families, Lineage())
-    status["sequenced"] = families.cells["track_id"].isin(chosen)
-    return families, status, pd.DataFrame({"track_id": born["track_id"], "compartment_id": cage})
 
 
 def speed() -> list[Score]:
@@ -204,15 +178,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT / "../shared/data", help="folder of the real data")
     parser.add_argument("--experiments", type=int, default=500, help="simulated experiments of each kind")
+    parser.add_argument("--only", choices=("speed", "real", "type_one", "coverage", "trap"), help="one part of it")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    parts: list[Callable[[], list[Score]]] = [speed]
+    parts: dict[str, Callable[[], list[Score]]] = {"speed": speed}
     if (options.data / "au565_lineages").is_dir():
-        parts.append(lambda: real(options.data))
-    parts += [lambda kind=kind: kind(options.experiments) for kind in (type_one, coverage, trap)]
-    for part in parts:
-        for score in part():
-            print(score, flush=True)
+        parts["real"] = lambda: real(options.data)
+    else:
+        print(f"au565: not scored, there are no data at {options.data}")
+    for kind in (type_one, coverage, trap):
+        parts[kind.__name__] = lambda kind=kind: kind(options.experiments)
+    for name, part in parts.items():
+        if options.only in {None, name}:
+            for score in part():
+                print(score, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,16 @@
-"""Simulated families whose field and birth time drive both death and state: what the lineage scores are made on."""
+"""Simulated families whose field and birth time drive both death and state: for lineage scores and their tests."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from cineseq.config.lineage import Lineage
 from cineseq.contracts import CELLS
+from cineseq.kinship.families import Families, families_of
+from cineseq.kinship.state_by_sister import compare_states
+from cineseq.kinship.states import states_of, survivors
+from cineseq.kinship.status import sister_status
 
 LAST = 99
 BIRTHS = np.array([12, 22, 32, 42, 52])
@@ -79,3 +84,29 @@ def _table(field: np.ndarray, birth: np.ndarray, dead: np.ndarray, state: np.nda
         if not (column.is_family or column.optional or column.name in table):
             table[column.name] = None
     return CELLS.check(table)
+
+
+def analyse(cells: pd.DataFrame, settings: Lineage) -> tuple[Families, pd.DataFrame, pd.DataFrame]:
+    """Compare the states of survivors as the step does: trees, status of sisters, and the comparison."""
+    families = families_of(cells)
+    states = states_of(cells, None, settings.states)
+    status = sister_status(families, settings)
+    status["sequenced"] = survivors(families, states, None)
+    return families, status, compare_states(families, status, states, settings, seed=1)
+
+
+def caged(seed: int, *, together: bool) -> tuple[Families, pd.DataFrame, pd.DataFrame]:
+    """Sequence only compartments with one live cell; sisters share a compartment, or each has its own.
+
+    Returns trees, status of sisters, and pairs; one-cell compartments select for dead sisters only if shared.
+    """
+    cells = simulate(Experiment(founders=80), seed)
+    born = cells[cells["parent_id"].notna()]
+    cage = born["parent_id"] if together else born["track_id"]
+    alive = born["alive_at_end"].astype(bool)
+    captured = np.random.default_rng(seed).random(len(born)) < 0.7
+    chosen = born.loc[alive & (alive.groupby(cage).transform("sum") == 1) & captured, "track_id"]
+    families = families_of(cells)
+    status = sister_status(families, Lineage())
+    status["sequenced"] = families.cells["track_id"].isin(chosen)
+    return families, status, pd.DataFrame({"track_id": born["track_id"], "compartment_id": cage})

@@ -18,7 +18,7 @@ from cineseq.config.base import Section
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
 from cineseq.kinship.families import Families, families_of, strata
-from cineseq.kinship.genes import gene_lines, genes_by_sister, heritable_genes
+from cineseq.kinship.genes import Design, gene_lines, genes_by_sister, heritable_genes
 from cineseq.kinship.state_by_sister import survivors_with
 from cineseq.kinship.status import sister_status
 from cineseq.paired import read_paired
@@ -76,9 +76,8 @@ def _heritable(families: Families, expression: Expression, row: np.ndarray, sett
     one, other = (expression.log[row[pairs[:, k]]][:, tested].toarray().astype(float) for k in (0, 1))
     first = families.cells.iloc[pairs[:, 0]]
     stratum = strata(first["field"].to_numpy(), first["birth"].to_numpy(), settings.lineage.birth_time_bins)
-    genes = expression.genes[tested]
-    permuted = {"permutations": settings.lineage.permutations, "seed": settings.seed}
-    return heritable_genes(one, other, genes, stratum, **permuted)
+    design = Design(expression.genes[tested], stratum, settings.lineage.permutations, settings.seed)
+    return heritable_genes(one, other, design)
 
 
 def _by_sister(families: Families, expression: Expression, row: np.ndarray, settings: Settings) -> pd.DataFrame:
@@ -92,14 +91,10 @@ def _by_sister(families: Families, expression: Expression, row: np.ndarray, sett
     share = 1 / np.bincount(code, minlength=1)[code] if len(code) else np.empty(0)
     average = sparse.csr_matrix((share, (code, np.arange(len(code)))), (len(np.unique(code)), len(code)))
     family = cells.groupby(code)[["exposed", "stratum"]].first()
-    return genes_by_sister(
-        (average @ expression.log[rows][:, tested]).toarray(),
-        expression.genes[tested],
-        family["exposed"].to_numpy(bool),
-        family["stratum"].to_numpy(int),
-        permutations=settings.lineage.permutations,
-        seed=settings.seed,
-    )
+    stratum = family["stratum"].to_numpy(int)
+    design = Design(expression.genes[tested], stratum, settings.lineage.permutations, settings.seed)
+    mean = (average @ expression.log[rows][:, tested]).toarray()
+    return genes_by_sister(mean, family["exposed"].to_numpy(bool), design)
 
 
 if __name__ == "__main__":

@@ -2,17 +2,13 @@
 
 import numpy as np
 import pandas as pd
+from benchmarks import lineage_experiments as experiments
+from benchmarks.lineage_experiments import LAST, Experiment, simulate
 
 from cineseq import contracts
 from cineseq.config.lineage import Lineage
-from cineseq.kinship.families import families_of
-from cineseq.kinship.state_by_sister import compare_states
-from cineseq.kinship.states import states_of, survivors
-from cineseq.kinship.status import sister_status
 
-LAST = 99
-
-
+__all__ = ["LAST", "TESTED", "analyse", "as_cells", "cell", "experiment", "family"]
 TESTED = "sister_died_vs_survived"
 
 
@@ -52,38 +48,8 @@ def family(name, one, other, birth=10, **more):
 
 def experiment(seed, founders=300, fields=12, log_odds=0.0):
     """Families whose field and birth time drive both the state and death; the sister's death adds ``log_odds``."""
-    rng = np.random.default_rng(seed)
-    field, birth = rng.integers(0, fields, founders), rng.integers(10, 60, founders)
-    stress = rng.normal(0, 1, fields)[field] + (birth - 35) / 25
-    risk = 1 / (1 + np.exp(0.7 - stress - rng.normal(0, 1, founders)))
-    dead = rng.random((founders, 2)) < risk[:, None]
-    rate = 1 / (1 + np.exp(1 - stress[:, None] - log_odds * dead[:, ::-1]))
-    state = rng.random((founders, 2)) < rate
-    names = np.array([f"s/{f}/{k}" for k, f in enumerate(field)], dtype=object)
-    shared = {"fov": field.astype(str), "founder_id": names}
-    mothers = {
-        "track_id": names, "parent_id": None, "start_frame": 0, "end_frame": birth - 1, "start_kind": "first_frame",
-        "end_kind": "division", "fate": "division", "fate_known": True, "alive_at_end": False, "state_x": None,
-    }  # fmt: skip
-    tables = [pd.DataFrame(shared | mothers)]
-    for k in (0, 1):
-        gone = dead[:, k]
-        daughters = {
-            "track_id": names + f".{k}", "parent_id": names, "generation": 1, "start_frame": birth,
-            "end_frame": np.where(gone, birth + 5, LAST), "start_kind": "division",
-            "end_kind": np.where(gone, "death", "end_of_movie"), "fate": np.where(gone, "death", "unknown"),
-            "fate_known": gone, "alive_at_end": ~gone,
-            "state_x": np.where(gone, None, np.where(state[:, k], "on", "off")),
-        }  # fmt: skip
-        tables.append(pd.DataFrame(shared | daughters))
-    joined = pd.concat(tables, ignore_index=True)
-    return as_cells(joined.assign(generation=joined["generation"].fillna(0).astype(int)))
+    return simulate(Experiment(founders=founders, fields=fields, odds_ratio=np.exp(log_odds), alike=0.0), seed)
 
 
 def analyse(cells, **settings):
-    settings = Lineage(**{"permutations": 499, **settings})
-    families = families_of(cells)
-    states = states_of(cells, None, settings.states)
-    status = sister_status(families, settings)
-    status["sequenced"] = survivors(families, states, None)
-    return families, status, compare_states(families, status, states, settings, seed=1)
+    return experiments.analyse(cells, Lineage(**{"permutations": 499, **settings}))

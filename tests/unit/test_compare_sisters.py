@@ -2,9 +2,9 @@
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.lineage_experiments import caged
 from tests.unit.kinship_examples import LAST, analyse, as_cells, cell, experiment, family
 
 from cineseq import contracts, family_results, results
@@ -12,33 +12,16 @@ from cineseq.config.lineage import Lineage
 from cineseq.kinship.families import families_of
 from cineseq.kinship.forest import draw_forest
 from cineseq.kinship.selection import lineage_warnings
-from cineseq.kinship.status import sister_status
 from cineseq.kinship.trees import draw_trees, look_by_fate
 from cineseq.tables import read_table, write_table
 from compare_sisters import Settings, main
-
-
-def caged(seed, together):
-    """Sequence only compartments with one live cell; sisters share a compartment, or each has its own."""
-    cells = experiment(seed, founders=80)
-    families = families_of(cells)
-    born = cells[cells["parent_id"].notna()]
-    compartment = born["parent_id"] if together else born["track_id"]
-    pairs = pd.DataFrame({"track_id": born["track_id"], "compartment_id": compartment})
-    alive = born["alive_at_end"].astype(bool)
-    live = alive.groupby(compartment).transform("sum")
-    captured = np.random.default_rng(seed).random(len(born)) < 0.7
-    chosen = set(born.loc[alive & (live == 1) & captured, "track_id"])
-    status = sister_status(families, Lineage())
-    status["sequenced"] = families.cells["track_id"].isin(chosen)
-    return families, status, pairs
 
 
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("with_pairs", [True, False])
 def test_the_one_cell_compartment_trap_is_named_when_it_is_there_and_only_then(seed, with_pairs):
     for together in (True, False):
-        families, status, pairs = caged(seed, together)
+        families, status, pairs = caged(seed, together=together)
         warned = lineage_warnings(families, status, pairs if with_pairs else None)
         results.LINEAGE_WARNINGS.check(warned)
         named = warned[warned["warning"] == "one_cell_compartments"]

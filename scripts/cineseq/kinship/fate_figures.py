@@ -21,18 +21,18 @@ WORDS = {"division": "divided", "death": "died", "loss": "lost"}
 
 
 @contextmanager
-def _panels(path: Path, conditions: list[str], size: float) -> Iterator[tuple[Figure, np.ndarray]]:
-    """Yield a page with one panel per condition, its title set; only the first :data:`MOST_PANELS` are drawn."""
-    shown = conditions[:MOST_PANELS]
+def _panels(path: Path, table: pd.DataFrame, size: float) -> Iterator[tuple[Figure, list[tuple[Axes, pd.DataFrame]]]]:
+    """Yield a page, and a titled panel with its rows per condition; only the first :data:`MOST_PANELS` are drawn."""
+    shown = list(table.groupby("condition", sort=True))[:MOST_PANELS]
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     with figure(path, max(4.0, size * columns), size * rows + 0.6) as page:
         axes = page.subplots(rows, columns, squeeze=False).ravel()
-        for axis, name in zip(axes, shown, strict=False):
+        for axis, (name, _) in zip(axes, shown, strict=False):
             axis.set_title(name, fontsize=8)
         for axis in axes[len(shown) :]:
             axis.set_axis_off()
-        yield page, axes[: len(shown)]
+        yield page, [(axis, rows) for axis, (_, rows) in zip(axes, shown, strict=False)]
 
 
 def draw_incidence(table: pd.DataFrame, path: Path) -> None:
@@ -41,9 +41,8 @@ def draw_incidence(table: pd.DataFrame, path: Path) -> None:
     if not len(drawn):
         write_words(path, "No cell was born in sight and followed, so there is no curve of fates.")
         return
-    by_condition = dict(iter(drawn.groupby("condition", sort=True)))
-    with _panels(path, list(by_condition), 2.3) as (page, axes):
-        for axis, rows in zip(axes, by_condition.values(), strict=False):
+    with _panels(path, drawn, 2.3) as (page, panels):
+        for axis, rows in panels:
             for event, colour in COLOURS.items():
                 curve = rows[rows["event"] == event]
                 axis.step(curve["time"], curve["incidence"], where="post", color=colour, label=WORDS[event])
@@ -53,7 +52,7 @@ def draw_incidence(table: pd.DataFrame, path: Path) -> None:
             axis.set(ylim=(0, 1), xlim=(0, rows["time"].max()))
         page.supxlabel(f"time since birth ({drawn['unit'].iloc[0]})", fontsize=9)
         page.supylabel("cumulative incidence", fontsize=9)
-        page.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+        page.legend(*panels[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 
 
 def draw_fate_pairs(table: pd.DataFrame, path: Path) -> None:
@@ -61,9 +60,8 @@ def draw_fate_pairs(table: pd.DataFrame, path: Path) -> None:
     if not len(table):
         write_words(path, "There is no pair of sisters, so there is no table of their ends.")
         return
-    by_condition = dict(iter(table.groupby("condition", sort=True)))
-    with _panels(path, list(by_condition), 2.5) as (page, axes):
-        for axis, rows in zip(axes, by_condition.values(), strict=False):
+    with _panels(path, table, 2.5) as (page, panels):
+        for axis, rows in panels:
             _matrix(axis, rows)
         page.supxlabel("pairs of sisters (expected if sisters were independent)", fontsize=9)
 

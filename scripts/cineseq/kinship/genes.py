@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -17,9 +19,27 @@ CHUNK = 256
 LEVEL = 0.05
 
 
-def heritable_genes(
-    one: np.ndarray, other: np.ndarray, genes: pd.Index, stratum: np.ndarray, *, permutations: int, seed: int
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Design:
+    """What every test of genes is told.
+
+    Attributes
+    ----------
+    genes
+        Names, one per column of expression.
+    stratum
+        Stratum of field and birth time of each pair or family, from 0, shape (pairs,) or (families,).
+    permutations, seed
+        Of the null; the number falls with very many genes.
+    """
+
+    genes: pd.Index
+    stratum: np.ndarray
+    permutations: int
+    seed: int
+
+
+def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.DataFrame:
     """Correlate the expression of each gene between the two sisters of pairs, both sequenced.
 
     Values are taken about the mean of their stratum of field and birth time. Under the null hypothesis sisters
@@ -29,12 +49,8 @@ def heritable_genes(
     ----------
     one, other
         Log-normalised expression of both sisters, shape (pairs, genes).
-    genes
-        Names, one per column.
-    stratum
-        Stratum of each pair, shape (pairs,).
-    permutations, seed
-        Of the null; the number falls with very many genes.
+    design
+        Genes, strata of the pairs, permutations.
 
     Returns
     -------
@@ -45,7 +61,8 @@ def heritable_genes(
     ----------
     Fisher, Statistical Methods for Research Workers (1925), chapter 7 (intraclass correlation).
     """
-    table = pd.DataFrame({"gene": genes, "pairs": len(one)})
+    stratum = design.stratum
+    table = pd.DataFrame({"gene": design.genes, "pairs": len(one)})
     movable = np.bincount(stratum, minlength=1)[stratum] > 1 if len(one) else np.zeros(0, dtype=bool)
     one, other, stratum = one[movable], other[movable], stratum[movable]
     if len(one) < FEWEST_PAIRS:
@@ -57,8 +74,8 @@ def heritable_genes(
     varies = variance > 1e-12
     scale = np.where(varies, variance, 1.0)
     observed = (a * b).sum(axis=0) / scale
-    rng = np.random.default_rng(seed)
-    count = _affordable(permutations, a.size)
+    rng = np.random.default_rng(design.seed)
+    count = _affordable(design.permutations, a.size)
     as_high, total = np.zeros(a.shape[1]), np.zeros(a.shape[1])
     home = np.argsort(stratum, kind="stable")
     for _ in range(count):
@@ -74,15 +91,7 @@ def heritable_genes(
     return table.assign(note=np.where(varies, _coarse(count, p), "not estimable: the gene does not vary"))
 
 
-def genes_by_sister(
-    expression: np.ndarray,
-    genes: pd.Index,
-    exposed: np.ndarray,
-    stratum: np.ndarray,
-    *,
-    permutations: int,
-    seed: int,
-) -> pd.DataFrame:
+def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, design: Design) -> pd.DataFrame:
     """Compare the expression of each gene between survivors whose sister died and whose sister lived.
 
     The test is that of the states: sister status is permuted among families within strata of field and birth time.
@@ -91,25 +100,22 @@ def genes_by_sister(
     ----------
     expression
         Mean log-normalised expression of a family's survivors, shape (families, genes).
-    genes
-        Names, one per column.
     exposed
         Whether the sister died, shape (families,).
-    stratum
-        Stratum of each family, shape (families,).
-    permutations, seed
-        Of the null; the number falls with very many genes.
+    design
+        Genes, strata of the families, permutations.
 
     Returns
     -------
     pandas.DataFrame
         The table :data:`cineseq.family_results.GENES_BY_SISTER`.
     """
+    stratum = design.stratum
     size, dead = np.bincount(stratum, minlength=1), np.bincount(stratum, exposed, minlength=1)
     informs = ((dead > 0) & (dead < size))[stratum] if len(stratum) else np.zeros(0, dtype=bool)
     expression, exposed = expression[informs], exposed[informs]
     stratum = np.unique(stratum[informs], return_inverse=True)[1]
-    table = pd.DataFrame({"gene": genes, "died": int(exposed.sum()), "survived": int((~exposed).sum())})
+    table = pd.DataFrame({"gene": design.genes, "died": int(exposed.sum()), "survived": int((~exposed).sum())})
     if min(exposed.sum(), (~exposed).sum()) < FEWEST_FAMILIES:
         note = f"not estimable: {exposed.sum()} and {(~exposed).sum()} families in strata with both arms"
         return _not_estimable(table, GENES_BY_SISTER.columns, f"{note}, {FEWEST_FAMILIES} each are needed")
@@ -119,8 +125,8 @@ def genes_by_sister(
     size, dead = np.bincount(stratum), np.bincount(stratum, exposed)
     pairs = (dead * (size - dead) / size).sum()
     observed = exposed @ centred
-    as_extreme, count = np.zeros(centred.shape[1]), _affordable(permutations, centred.size)
-    rng = np.random.default_rng(seed)
+    as_extreme, count = np.zeros(centred.shape[1]), _affordable(design.permutations, centred.size)
+    rng = np.random.default_rng(design.seed)
     for start in range(0, count, CHUNK):
         keys = stratum + rng.random((min(CHUNK, count - start), len(stratum)))
         null = exposed[np.argsort(keys, axis=1)].astype(float) @ centred
