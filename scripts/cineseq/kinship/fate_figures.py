@@ -16,6 +16,8 @@ from cineseq.family_results import FATE_LOOKS
 
 COLUMNS = 4
 MOST_PANELS = 16
+DARK = -1.0
+"""Logarithm of observed over expected below which the colour of a pair is too dark for black letters."""
 COLOURS = {"division": OKABE_ITO[0], "death": OKABE_ITO[5], "loss": GREY}
 WORDS = {"division": "divided", "death": "died", "loss": "lost"}
 
@@ -73,7 +75,8 @@ def _matrix(axis: Axes, rows: pd.DataFrame) -> None:
         i, j = FATE_LOOKS.index(row.fate), FATE_LOOKS.index(row.sister_fate)
         if row.expected > 0:
             ratio[j, i] = np.clip(np.log2((row.pairs + 0.5) / (row.expected + 0.5)), -2, 2)
-            axis.text(i, j, f"{row.pairs}\n({row.expected:.0f})", ha="center", va="center", fontsize=6)
+            words = f"{row.pairs}\n({row.expected:.0f})"
+            axis.text(i, j, words, ha="center", va="center", fontsize=6, color="w" if ratio[j, i] < DARK else "k")
     axis.imshow(ratio, cmap="PuOr_r", vmin=-3, vmax=3)
     axis.set_xticks(range(size), FATE_LOOKS, rotation=45, ha="right", fontsize=6)
     axis.set_yticks(range(size), FATE_LOOKS, fontsize=6)

@@ -35,7 +35,7 @@ def draw_forest(compared: pd.DataFrame, path: Path) -> None:
         axis.set_yticks(range(len(states)), states)
         axis.set_ylim(len(states) - 0.5, -0.5)
         axis.set_xlabel("odds ratio of the state within field and birth-time strata (95 % interval)")
-        axis.legend(fontsize=7)
+        page.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=len(CONTRASTS), fontsize=7)
 
 
 def _estimates(axis: Axes, rows: pd.DataFrame, states: list[str], offset: float, contrast: str) -> None:

@@ -37,11 +37,14 @@ class Look:
         Colour of each name, in the order of the legend.
     title
         What the page shows.
+    evenly
+        Columns of the summary of families (``condition``, ``death_seen``) over whose values the page is shared.
     """
 
     names: np.ndarray
     colours: dict[str, str]
     title: str
+    evenly: tuple[str, ...] = ("condition",)
 
 
 def look_by_fate(families: Families) -> Look:
@@ -77,15 +80,15 @@ def look_by_state(families: Families, states: pd.DataFrame, state: str | None) -
         names[(of_cell[column] == 1).to_numpy()] = column
     shown = [*columns, *([] if "=" in state else [f"not {state}"])]
     palette = {name: OKABE_ITO[STATE_COLOURS[k % len(STATE_COLOURS)]] for k, name in enumerate(shown)}
-    title = f"families with a measured survivor by {base}, those with the most deaths first in each condition"
-    return Look(names, palette | {NOT_MEASURED: GREY}, title)
+    title = f"families with a measured survivor by {base}, in each condition some with a death and some without"
+    return Look(names, palette | {NOT_MEASURED: GREY}, title, ("condition", "death_seen"))
 
 
 def draw_trees(families: Families, look: Look, most: int, path: Path) -> None:
-    """Draw families with a division as trees, an equal number per condition, most deaths first."""
+    """Draw families with a division as trees, equal numbers of each kind that the look names, most deaths first."""
     cells = families.cells.assign(look=look.names)
     measured = cells["look"].ne(NOT_MEASURED).groupby(cells["founder"]).transform("any")
-    chosen = _chosen(cells[measured], most)
+    chosen = _chosen(cells[measured], look.evenly, most)
     if not chosen:
         write_words(path, f"There is no tree to draw: no {look.title.split(',')[0]}.")
         return
@@ -112,17 +115,22 @@ def _legend(look: Look) -> list[Line2D]:
     return bars
 
 
-def _chosen(cells: pd.DataFrame, most: int) -> list[tuple[int, pd.DataFrame]]:
-    summary = cells.groupby("founder").agg(
-        condition=("condition", "first"),
-        deaths=("died", lambda d: (d == 1).sum()),
-        divisions=("siblings", lambda s: (s == 2).sum()),
-        cells=("birth", "size"),
+def _chosen(cells: pd.DataFrame, evenly: tuple[str, ...], most: int) -> list[tuple[int, pd.DataFrame]]:
+    summary = (
+        cells.assign(dead=cells["died"] == 1, in_pair=cells["siblings"] == 2)
+        .groupby("founder")
+        .agg(
+            condition=("condition", "first"),
+            deaths=("dead", "sum"),
+            divided=("in_pair", "any"),
+            cells=("birth", "size"),
+        )
     )
-    summary = summary[summary["divisions"] > 0].reset_index()
+    summary = summary[summary["divided"]].reset_index()
+    summary = summary.assign(death_seen=summary["deaths"] > 0)
     order = summary.sort_values(["condition", "deaths", "cells", "founder"], ascending=[True, False, False, True])
-    share = max(1, most // max(1, order["condition"].nunique()))
-    wanted = order.groupby("condition", sort=True).head(share)["founder"].head(most)
+    kinds = order.groupby(list(evenly))
+    wanted = kinds.head(max(1, most // max(1, kinds.ngroups)))["founder"].head(most)
     of_them = cells[cells["founder"].isin(wanted)]
     groups = dict(iter(of_them.groupby("founder")))
     return [(founder, groups[founder]) for founder in wanted]

@@ -65,7 +65,7 @@ FIGURES: dict[str, FigureText] = {
     "trees": FigureText(
         "sisters",
         "Lineage trees of families with divisions, deaths and unknown ends",
-        "Families over time. An end without a mark is unknown, not a death.",
+        "Families over time. A cross is a death that was seen; a grey end is not known, and no death.",
     ),
     "trees_by_state": FigureText(
         "sisters",
@@ -80,7 +80,8 @@ FIGURES: dict[str, FigureText] = {
     "fate_pairs": FigureText(
         "sisters",
         "Counts of sister pairs by the ends of both, one panel per condition",
-        "Pairs of sisters by how both ended; in brackets the pairs expected if sisters were independent.",
+        "Pairs of sisters by how both ended; in brackets the pairs expected if sisters were independent. "
+        "Orange pairs are more frequent than that, purple ones less.",
     ),
     "variance": FigureText(
         "crossmodal",
