@@ -1,0 +1,104 @@
+"""Lineages that cannot answer: every analysis gives a reason and no number, and the warnings name what is wrong."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.kinship_examples import LAST, TESTED, analyse, as_cells, cell, family
+
+from cineseq import contracts
+from cineseq.config.lineage import Lineage
+from cineseq.kinship.before_fate import discordant_pairs, measured_before_fate
+from cineseq.kinship.concordance import concordance_table, times_table
+from cineseq.kinship.fading import fading_table
+from cineseq.kinship.families import families_of
+from cineseq.kinship.incidence import incidence_table
+from cineseq.kinship.relatives import relatives_of
+from cineseq.kinship.selection import lineage_warnings
+from cineseq.kinship.sensitivity import sensitivity_table
+from cineseq.kinship.states import states_of
+from cineseq.kinship.which_dies import which_sister_dies
+from cineseq.kinship.wording import state_lines
+from cineseq.tables import empty
+
+
+def pairs_with(*ends, count=20):
+    return [row for k in range(count) for row in family(f"f{k}", *ends, state_x="ab"[k % 2])]
+
+
+def spoilt(case):
+    """Families that would answer were it not for one fault in each of them."""
+    rows = [row | {"fov": "1"} for row in pairs_with("end_of_movie", "death")]
+    if case == "three_sisters":
+        third = {"state_x": "a", "fov": "1"}
+        rows += [cell(f"f{k}.2", f"f{k}", 10, LAST, "end_of_movie", f"f{k}", **third) for k in range(20)]
+    fault = {"family_in_two_fields": {"fov": "2"}, "fate_contradicted": {"end_frame": 2}}.get(case, {})
+    return [row | fault if row["end_kind"] == "death" else row for row in rows]
+
+
+CASES = {
+    "no_deaths": pairs_with("end_of_movie", "end_of_movie"),
+    "no_divisions": [cell(f"a{k}", f"a{k}", 0, LAST, "end_of_movie", state_x="ab"[k % 2]) for k in range(20)],
+    "fates_unknown": [cell(f"a{k}", f"a{k}", 0, 9, "lost", state_x="ab"[k % 2]) for k in range(20)],
+    **{case: spoilt(case) for case in ("three_sisters", "family_in_two_fields", "fate_contradicted")},
+}
+
+
+def of_sisters(families, states, status):
+    """Return every table whose tests compare sisters."""
+    relatives = relatives_of(families, 5)
+    shared = concordance_table(families, relatives, 5, 199, 1)
+    measured = measured_before_fate(discordant_pairs(families, 3), empty(contracts.OBJECTS), rooms())
+    return {
+        "concordance": shared[shared["relation"] == "sisters"],
+        "times": times_table(families, relatives).query("relation == 'sisters' and quantity == 'death_time'"),
+        "fading": fading_table(families, 5).query("generations == 1 and quantity == 'fate'"),
+        "which_dies": which_sister_dies(measured, 0, 199, 1),
+        "sensitivity": sensitivity_table(families, status, states, None, Lineage()),
+    }
+
+
+def rooms():
+    return empty(contracts.COMPARTMENTS)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_lineage_that_cannot_answer_gives_reasons_and_no_number(case):
+    cells = as_cells(CASES[case])
+    families, status, compared = analyse(cells)
+    numbers = ["odds_ratio", "low", "high", "p_permutation", "p_gee", "detectable_odds_ratio"]
+    main = compared[compared["contrast"] == TESTED]
+    assert main[numbers].isna().all(axis=None)
+    assert (main["note"].str.startswith("not estimable") & (main["note"].str.len() > 30)).all()
+    assert "not estimable" in state_lines(compared)[0]
+    for name, table in of_sisters(families, states_of(cells, None, None), status).items():
+        values = table[
+            [c for c in ("p_value", "p_permutation", "phi", "r", "odds_ratio", "least", "most") if c in table]
+        ]
+        assert values.isna().all(axis=None), name
+        assert table["note"].str.startswith(("not estimable", "not measured", "all unknown")).all(), name
+    assert case in set(lineage_warnings(families, status, None)["warning"])
+
+
+def test_nothing_is_said_of_fates_that_nobody_saw():
+    families = families_of(as_cells(CASES["fates_unknown"]))
+    assert incidence_table(families, 1).empty
+    warned = lineage_warnings(
+        families, pd.DataFrame({"status": "none", "sequenced": False, "sister": -1}, range(20)), None
+    )
+    assert warned.set_index("warning").loc["fates_unknown", ["cells", "severity"]].tolist() == [20, "warning"]
+
+
+def test_one_stratum_is_tested_as_one_and_one_arm_is_not():
+    counts = (("death", 12, "on"), ("death", 8, "off"), ("end_of_movie", 9, "on"), ("end_of_movie", 21, "off"))
+    rows = [
+        row
+        for end, count, state in counts
+        for k in range(count)
+        for row in family(f"{end}{state}{k}", "end_of_movie", end, state_x=state)
+    ]
+    compared = analyse(as_cells(rows), states=["state_x=on"])[2].iloc[0]
+    assert compared["odds_ratio"] == pytest.approx(12 * 21 / (8 * 9))
+    assert np.isfinite(compared["p_permutation"])
+    apart = [row | {"fov": row["founder_id"][0]} for row in rows]
+    apart = analyse(as_cells(apart), states=["state_x=on"])[2].iloc[0]
+    assert apart["note"] == "not estimable: 0 and 0 families in strata with both arms, 5 each are needed"
