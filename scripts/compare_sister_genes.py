@@ -18,7 +18,7 @@ from cineseq.config.base import Section
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
 from cineseq.kinship.families import Families, families_of, strata
-from cineseq.kinship.genes import Design, gene_lines, genes_by_sister, heritable_genes
+from cineseq.kinship.genes import DETECTED, Design, difference_line, genes_by_sister, heritable_genes, heritable_line
 from cineseq.kinship.state_by_sister import survivors_with
 from cineseq.kinship.status import sister_status
 from cineseq.paired import read_paired
@@ -28,8 +28,7 @@ from cineseq.tables import empty, read_table, write_table
 
 logger = logging.getLogger(__name__)
 
-DETECTED = 0.1
-"""Genes seen in fewer of the survivors are not tested."""
+BETWEEN = "survivors whose sister died and whose sister lived"
 
 
 class Settings(Section):
@@ -60,7 +59,7 @@ def main(
         row[families.cells["died"] == 1] = -1
         shared = _heritable(families, expression, row, settings)
         differing = _by_sister(families, expression, row, settings)
-    lines = gene_lines(shared, differing)
+    lines = [heritable_line(shared), difference_line(differing, BETWEEN)]
     for line in lines:
         logger.info("%s", line)
     write_table(shared, heritable, family_results.HERITABLE_GENES)

@@ -16,6 +16,8 @@ VALUES_DRAWN = 2_000_000_000
 """Values multiplied over all permutations; with very many genes this bounds the number of permutations."""
 FEWEST_PERMUTATIONS = 199
 CHUNK = 256
+DETECTED = 0.1
+"""Genes seen in fewer of the survivors are not tested."""
 LEVEL = 0.05
 
 
@@ -160,20 +162,22 @@ def _not_estimable(table: pd.DataFrame, columns: tuple, note: str) -> pd.DataFra
     return table.assign(**absent, note=note)
 
 
-def gene_lines(heritable: pd.DataFrame, by_sister: pd.DataFrame) -> list[str]:
-    """Say how many genes sisters share, and how many go with the fate of the sister."""
-    lines = []
-    for table, found, what in (
-        (heritable, "icc", "are more alike in sisters than in cells of the same field and birth time"),
-        (by_sister, "difference", "differ between survivors whose sister died and whose sister lived"),
-    ):
-        if not len(table) or table["p_value"].isna().all():
-            reason = table["note"].iloc[0] if len(table) else "not estimable: no gene was measured in survivors"
-            lines.append(f"Whether genes {what}: {reason}.")
-            continue
-        called = table[table["q_value"] <= LEVEL].sort_values("p_value", kind="stable")
-        names = ", ".join(f"{row.gene} ({getattr(row, found):.2f})" for row in called.head(5).itertuples())
-        tested = int(table["p_value"].notna().sum())
-        coarse = next((f" ({note})" for note in table["note"] if note.startswith(tuple("123456789"))), "")
-        lines.append(f"{len(called)} of {tested} genes {what} (q at most .05){': ' + names if names else ''}{coarse}.")
-    return lines
+def heritable_line(table: pd.DataFrame) -> str:
+    """Say how many genes sisters share."""
+    return _line(table, "icc", "are more alike in sisters than in cells of the same field and birth time")
+
+
+def difference_line(table: pd.DataFrame, between: str) -> str:
+    """Say how many genes go with the fate of the sister, ``between`` which cells."""
+    return _line(table, "difference", f"differ between {between}")
+
+
+def _line(table: pd.DataFrame, found: str, what: str) -> str:
+    if not len(table) or table["p_value"].isna().all():
+        reason = table["note"].iloc[0] if len(table) else "not estimable: no gene was measured in such cells"
+        return f"Whether genes {what}: {reason}."
+    called = table[table["q_value"] <= LEVEL].sort_values("p_value", kind="stable")
+    names = ", ".join(f"{row.gene} ({getattr(row, found):.2f})" for row in called.head(5).itertuples())
+    tested = int(table["p_value"].notna().sum())
+    coarse = next((f" ({note})" for note in table["note"] if note.startswith(tuple("123456789"))), "")
+    return f"{len(called)} of {tested} genes {what} (q at most .05){': ' + names if names else ''}{coarse}."

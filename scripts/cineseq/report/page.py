@@ -67,7 +67,13 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "sisters": (
         "What became of the sisters",
         "Whether survivors whose sister died differ from survivors whose sister lived. Unknown fates stay unknown.",
-        ("describe_fates", "compare_sisters", "compare_sisters_before_death", "compare_sister_genes"),
+        (
+            "describe_fates",
+            "compare_sisters",
+            "compare_sisters_before_death",
+            "compare_sister_genes",
+            "compare_sister_sums",
+        ),
         (
             "states",
             "power",
@@ -78,6 +84,7 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
             "which_dies",
             "heritable",
             "genes_by_sister",
+            "sister_sums",
             "warnings",
         ),
     ),
@@ -106,6 +113,7 @@ TITLES = {
     "which_dies": "Which sister dies, by imaging before either's fate",
     "heritable": "Genes by how alike they are in sisters",
     "genes_by_sister": "Genes by the fate of the sister",
+    "sister_sums": "Genes by the fate of the sister, sums of two survivors",
     "fading": "How likeness fades with distance in the tree",
     "warnings": "What could bias the comparison",
     "crossmodal_summary": "In total",
@@ -118,6 +126,7 @@ ORDER = {
     "states": (["contrast", "p_permutation"], [False, True]),
     "which_dies": (["p_permutation", "feature"], [True, True]),
     "heritable": (["p_value", "icc"], [True, False]),
+    "sister_sums": (["p_value", "gene"], [True, True]),
     "genes_by_sister": (["p_value", "gene"], [True, True]),
     "crossmodal_genes": (["r2"], [False]),
     "crossmodal_features": (["r2"], [False]),
