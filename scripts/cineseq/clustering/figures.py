@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from cineseq.clustering.plotting import GREY, OKABE_ITO, colours, figure, write_words
+from cineseq.prediction.responses import readable
 
 MOST_FUNCTIONS = 4
 RASTER_FROM = 5_000
@@ -40,7 +41,7 @@ def draw_map(clusters: pd.DataFrame, samples: pd.Series, function: pd.DataFrame,
         _by_name(axes[0], xy, clusters.loc[drawn, "cluster"], "cluster")
         _by_name(axes[1], xy, samples[drawn], "sample")
         for axis, name in zip(axes[2:], names, strict=True):
-            _by_value(axis, xy, function.loc[drawn, name].to_numpy(float), name)
+            _by_value(axis, xy, function.loc[drawn, name].to_numpy(float), readable(name))
         axes[0].set_ylabel("UMAP 2")
 
 

@@ -70,12 +70,11 @@ def draw_scatter(ladders: Sequence[Ladder], path: Path) -> None:
     def draw(axes: Axes, name: str) -> None:
         ladder = by_name[name]
         estimated = ladder.estimated()
-        total = np.square(ladder.cells.values - ladder.baseline()).sum()
-        score = {
-            m: 1 - np.square(ladder.cells.values - estimated[m]).sum() / total for m in MODALITIES if m in estimated
-        }
+        values = ladder.cells.values[:, 0]
+        total = np.square(values - ladder.baseline()[:, 0]).sum()
+        score = {m: 1 - np.square(values - estimated[m][:, 0]).sum() / total for m in MODALITIES if m in estimated}
         best = max(score, key=score.__getitem__) if score else "mean"
-        measured, predicted = ladder.cells.values[:, 0], estimated[best][:, 0]
+        measured, predicted = values, estimated[best][:, 0]
         fold = ladder.cells.plan.fold
         for number, colour in enumerate(FOLD_COLOURS[: ladder.cells.plan.folds]):
             own = fold == number
@@ -87,7 +86,7 @@ def draw_scatter(ladders: Sequence[Ladder], path: Path) -> None:
         axes.plot(ends, ends, color="black", lw=0.7, ls="--")
         axes.set_xlabel(f"{readable(name)}, measured")
         axes.set_ylabel("predicted, cell held out")
-        axes.set_title(f"{readable(name)}: {WORDS[best]}, R² = {score.get(best, 0):.2f}")
+        axes.set_title(f"{readable(name)}\n{WORDS[best]}, R² = {score.get(best, 0):.2f}")
         axes.legend(fontsize=6, frameon=False, markerscale=1.5)
 
     draw_panels(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.patches import Circle
+from matplotlib.patches import Circle, Patch
 from scipy.optimize import brentq
 
 from cineseq.clustering.counts import Expression
@@ -99,7 +99,7 @@ def draw_overlap(overlap: pd.DataFrame, path: Path) -> None:
 
     def draw(axes: Axes, name: str) -> None:
         row = rows.loc[name]
-        axes.set_title(readable(name))
+        axes.set_title(readable(name), pad=18)
         axes.set_axis_off()
         if pd.isna(row["expected_matched"]):
             axes.text(0.5, 0.5, row["note"], transform=axes.transAxes, ha="center", va="center", wrap=True, fontsize=8)
@@ -150,25 +150,24 @@ def lens_area(first: float, second: float, distance: float) -> float:
 def _circles(axes: Axes, selected: int, markers: int, shared: int) -> None:
     radii = np.sqrt(np.array([selected, markers]) / np.pi)
     apart = centre_distance(selected, markers, shared)
-    for x, radius, colour, label in (
-        (0.0, radii[0], BLUE, f"{selected} predictors"),
-        (apart, radii[1], ORANGE, f"{markers} cluster markers"),
-    ):
-        axes.add_patch(Circle((x, 0), radius, color=colour, alpha=0.45, lw=0, label=label))
+    axes.add_patch(Circle((apart, 0), radii[1], color=ORANGE, alpha=0.4, lw=0))
+    axes.add_patch(Circle((0, 0), radii[0], color=BLUE, alpha=0.6, lw=0))
     reach = radii.max()
     left, right = min(-radii[0], apart - radii[1]), max(radii[0], apart + radii[1])
     axes.set(xlim=(left - 0.1 * reach, right + 0.1 * reach), ylim=(-1.1 * reach, 1.1 * reach), aspect="equal")
-    axes.legend(fontsize=7, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 0.98), ncols=2)
+    placed = {"transform": axes.transAxes, "y": 1.02, "fontsize": 8, "va": "bottom"}
+    axes.text(x=0.48, s=f"{selected} predictors", color=BLUE, ha="right", **placed)
+    axes.text(x=0.52, s=f"{markers} cluster markers", color=ORANGE, ha="left", **placed)
 
 
 def _between_clusters(axes: Axes, genes: pd.DataFrame, chosen: Sequence[str]) -> None:
     once = genes.drop_duplicates("gene").set_index("gene").loc[list(chosen)]
     marker = once["is_marker"].fillna(value=False).to_numpy(bool)
     axes.bar(range(len(chosen)), once["cluster_eta2"].to_numpy(float), color=np.where(marker, ORANGE, BLUE), width=0.7)
-    axes.set(ylabel="variance\nbetween clusters", ylim=(0, 1))
-    for colour, label in ((ORANGE, "cluster marker"), (BLUE, "no cluster marker")):
-        axes.bar([], [], color=colour, label=label)
-    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    axes.set(ylabel="variance\nbetween\nclusters", ylim=(0, 1))
+    labels = {ORANGE: "cluster marker", BLUE: "no cluster marker"}
+    shown = [Patch(color=colour, label=label) for colour, label in labels.items()]
+    axes.legend(handles=shown, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _by_function(axes: Axes, genes: pd.DataFrame, functions: Sequence[str], chosen: Sequence[str]) -> None:
