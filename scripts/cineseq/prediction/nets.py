@@ -165,7 +165,6 @@ def _fit_one(sets: Sets, response: np.ndarray, grid: PathGrid) -> tuple[np.ndarr
             if best is None or found.error < best.error:
                 best = found
     final = Problem(sets, whole, response, grid.tolerance, best.agreement)
-    final.include(folds.chosen)
     *_, last = final.walk(best.ratio, best.alphas)
     return last.chosen, last.coefficients[0, :, -1], best.inner
 

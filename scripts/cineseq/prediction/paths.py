@@ -98,7 +98,7 @@ class Piece:
 
 
 class Problem:
-    """One response on some training sets, with the working set that its paths share.
+    """One response on some training sets, with the working set of the path that is walked.
 
     Parameters
     ----------
@@ -150,16 +150,18 @@ class Problem:
         for first in range(0, len(alphas), length):
             at = slice(first, min(first + length, len(alphas)))
             if first == 0:
-                self.include(self._entering(self.products[:, :, None], ratio * alphas[at], NEAR))
+                # Fits slow down with the columns that an earlier path needed; their Gram matrices are kept in any case.
+                self.chosen, self._grams = np.empty(0, dtype=int), [np.empty((0, 0)) for _ in self._numbers]
+                self._include(self._entering(self.products[:, :, None], ratio * alphas[at], NEAR))
             piece = self._solve(ratio, alphas[at], start_at)
             while len(new := self._missed(piece, ratio * alphas[at])):
-                self.include(new)
+                self._include(new)
                 start_at[:, piece.chosen] = piece.coefficients[:, :, 0]
                 piece = self._solve(ratio, alphas[at], start_at)
             start_at[:, piece.chosen] = piece.coefficients[:, :, -1]
             yield Piece(at, piece.predicted + self._means[:, None], piece.chosen, piece.coefficients)
 
-    def include(self, new: np.ndarray) -> None:
+    def _include(self, new: np.ndarray) -> None:
         """Add columns to the working set."""
         if len(new):
             self.chosen = np.concatenate([self.chosen, new])
