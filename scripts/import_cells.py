@@ -36,7 +36,7 @@ def main(*, given: list[Path], counts: list[Path], cells: Path, paired: Path, re
     measured = cells_of_tables(given, settings.rows, settings.given)
     prefix = prefixes(settings.rows)
     sequenced = counts_of_cells(counts, settings.samples, prefix, settings.given, settings.pairing.counts_orientation)
-    data = paired_of(measured, sequenced)
+    data = paired_of(measured, sequenced, ", ".join(map(str, counts)))
     said = given_report(data, len(measured))
     for line in said["lines"]:
         logger.info("%s", line)

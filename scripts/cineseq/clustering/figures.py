@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from cineseq.clustering.plotting import GREY, OKABE_ITO, colours, figure, write_words
-from cineseq.prediction.responses import readable
+from cineseq.names import readable
 
 MOST_FUNCTIONS = 4
 RASTER_FROM = 5_000

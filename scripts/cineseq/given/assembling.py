@@ -90,8 +90,17 @@ def counts_of_cells(
     return StudyCounts(counts.matrix, named, counts.genes)
 
 
-def paired_of(cells: pd.DataFrame, counts: StudyCounts | None) -> PairedData:
+def paired_of(cells: pd.DataFrame, counts: StudyCounts | None, source: str = "counts") -> PairedData:
     """Join given cells with their counts; only cells that have counts stay, where there are counts.
+
+    Parameters
+    ----------
+    cells
+        The given cells, named by ``track_id``.
+    counts
+        Their counts, named alike by ``barcode``; None where there are none.
+    source
+        The files of the counts, for messages.
 
     Raises
     ------
@@ -104,7 +113,7 @@ def paired_of(cells: pd.DataFrame, counts: StudyCounts | None) -> PairedData:
         rows = names.get_indexer(cells["track_id"])
         if (rows < 0).all():
             msg = (
-                f"counts: none of the given cells ({list(cells['track_id'][:3])}, ...) is in the counts "
+                f"{source}: none of the given cells ({list(cells['track_id'][:3])}, ...) is in the counts "
                 f"({list(names[:3])}, ...); make names agree with given.id_replace, and check counts_orientation."
             )
             raise UserError(msg)
