@@ -116,7 +116,7 @@ def test_tables_and_counts_without_a_common_cell_are_refused(tmp_path: Path) -> 
     with pytest.raises(UserError, match=r"none of its cells \(such as 'b1'\) is in .*a\.csv .*given\.id_replace"):
         cells_of_tables([one, two], [], Given())
     counts = write(tmp_path / "counts.csv", "id,g\nz,1\n")
-    with pytest.raises(UserError, match=r"counts\.csv: none of the given cells \(\['a1'\], \.\.\.\) is in the counts \(\['z'\]"):
+    with pytest.raises(UserError, match=r"counts\.csv: none of the given cells \(\['a1'\], .* in the counts \(\['z'\]"):
         imported(tmp_path, [one], [counts])
     with pytest.raises(UserError, match="one row of the sample sheet was expected for each of the 1 tables, got 2"):
         cells_of_tables([one], [FieldOfView(), FieldOfView()], Given())
