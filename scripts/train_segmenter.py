@@ -19,7 +19,7 @@ from cineseq.segmentation.phase_images import draw_phase_scenes
 from cineseq.segmentation.scoring import score_by_size
 from cineseq.segmentation.steps import use_threads
 from cineseq.segmentation.training import Schedule, save, train
-from cineseq.segmentation.training_images import draw_scenes
+from cineseq.segmentation.training_images import TOUCHING, draw_scenes
 from cineseq.step import run
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ UNSEEN = 1_000_000
 
 
 class Stage(Section):
-    """The training of one model."""
+    """One stage of training."""
 
     scenes: int = Field(ge=8, description="Simulated training images.")
     epochs: int = Field(ge=2, description="Epochs of training.")
@@ -43,11 +43,17 @@ class Stage(Section):
         """The same as the trainer takes it."""
         return Schedule(self.epochs, self.tiles, self.learning_rate)
 
+    @property
+    def steps(self) -> int:
+        """Steps of the optimiser."""
+        return self.epochs * -(-self.tiles // Schedule.batch)
+
 
 class Settings(Section):
     """What this step is told."""
 
     nuclei: Stage = Stage(scenes=400, epochs=320, tiles=24, learning_rate=3e-3)
+    touching: Stage = Stage(scenes=200, epochs=100, tiles=56, learning_rate=2e-3)
     phase: Stage = Stage(scenes=160, epochs=100, tiles=8, learning_rate=3e-3)
     test_scenes: int = Field(60, ge=1, description="Simulated images that the scores are from.")
     seed: int = Field(1, ge=0, description="Seed of the images and of the initial weights.")
@@ -68,7 +74,9 @@ def main(
     nuclei = draw_scenes(seed, settings.nuclei.scenes)
     logger.info("Drew %d scenes with %d cells.", len(nuclei), sum(int(s.labels.max()) for s in nuclei))
     weights = train(nuclei, settings.nuclei.schedule, seed)
-    _ship(weights, model)
+    # Touching nuclei alone would unlearn the others.
+    touching = draw_scenes(seed + 1, settings.touching.scenes, domain=TOUCHING) + nuclei[: settings.touching.scenes]
+    _ship(train(touching, settings.touching.schedule, seed, weights), model)
     unseen = draw_scenes(seed + UNSEEN, settings.test_scenes)
     write_text(write_card(NUCLEI, model, settings, score_by_size(model, unseen)), card)
 

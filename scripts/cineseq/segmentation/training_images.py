@@ -57,6 +57,17 @@ class Domain:
 
 WIDE = Domain()
 """Everything that fluorescent, blob-like cells may look like."""
+TOUCHING = Domain(
+    diameters_px=(9.0, 50.0),
+    spacing=(0.6, 1.0),
+    reach=(0.6, 1.0),
+    ripple=0.05,
+    elongation=(0.05, 0.7),
+    dome=0.45,
+    veil=0.6,
+    stacked=0.25,
+)
+"""Smooth ellipses side by side, a border between them that their shape tells more than their light."""
 CROWDED = Domain(
     diameters_px=(10.0, 46.0),
     spacing=(0.5, 1.0),
