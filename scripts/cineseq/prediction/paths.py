@@ -19,9 +19,9 @@ from sklearn.linear_model import enet_path
 
 MOST_ITERATIONS = 2000
 # A piece of the path spans at most this factor of penalty; over more, too many columns enter between two checks.
-PIECE = 0.7
+PIECE = 0.8
 # Columns this close to entering join the working set with those that do enter, which saves repeating a piece.
-NEAR = 0.9
+NEAR = 0.95
 # Up to so many columns their Gram matrices are cheaper computed whole than as they are needed.
 ALL_AT_ONCE = 1000
 
