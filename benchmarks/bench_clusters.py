@@ -32,7 +32,7 @@ def simulate(cells: int, genes: int, seed: int = 0) -> tuple[sparse.csr_matrix, 
     parts = []
     for start in range(0, cells, AT_ONCE):
         own = kind[start : start + AT_ONCE]
-        gene = np.concatenate([np.searchsorted(ends[k, :-1], rng.random(COUNTS)) for k in own])
+        gene = np.concatenate([np.searchsorted(ends[k, :-1], np.sort(rng.random(COUNTS))) for k in own])
         cell = np.repeat(np.arange(len(own)), COUNTS)
         parts.append(sparse.csr_matrix((np.ones(len(gene)), (cell, gene)), shape=(len(own), genes)))
     return sparse.vstack(parts, format="csr"), kind
