@@ -20,8 +20,8 @@ from cineseq.expression.comparisons import (
     DESCRIPTIVE,
     DOUBLE_DIPPED,
     HELD_OUT,
-    NO_PSEUDOBULK,
     NOT_FOUND_AGAIN,
+    PSEUDOBULK,
     Comparison,
     cluster_comparisons,
     compare_genes,
@@ -158,7 +158,7 @@ def test_one_cluster_is_not_compared():
     assert cluster_comparisons(expression, pd.Series(["0"] * 150), "thin", Clusters(), 1) == ([], {})
 
 
-@pytest.mark.parametrize(("replicates", "note"), [(1, DESCRIPTIVE), (3, NO_PSEUDOBULK)])
+@pytest.mark.parametrize(("replicates", "note"), [(1, DESCRIPTIVE), (3, PSEUDOBULK)])
 def test_conditions_are_descriptive_without_three_replicates(replicates, note):
     expression, _ = groups_of_cells()
     sample = np.arange(150) % (2 * replicates)

@@ -11,6 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from cineseq.clustering.counts import Expression, detected_genes, expression_from, thin
 from cineseq.config.clustering import Clusters, DifferentialExpression
+from cineseq.expression.pseudobulk import pseudobulk_test
 from cineseq.expression.wilcoxon import log2_fold_changes, rank_sum
 from cineseq.statistics.fdr import benjamini_hochberg
 
@@ -20,9 +21,8 @@ HELD_OUT = "clustered on one half of the counts, tested on the other"
 DOUBLE_DIPPED = "the same counts were clustered and tested: p-values are too small (double dipping), read as a ranking"
 NOT_FOUND_AGAIN = "not found again on half of the counts: genes are ranked on the same counts, none is called a marker"
 DESCRIPTIVE = "descriptive: fewer than 3 replicate samples per condition, and cells are not replicates"
-NO_PSEUDOBULK = (
-    "cells tested as if independent; a pseudobulk test over the replicate samples is not part of this version"
-)
+PSEUDOBULK = "pseudobulk: counts summed by sample, samples are the replicates; the AUC is that of cells"
+NOT_WHOLE = "cells tested as if independent: pseudobulk over the replicate samples needs whole counts"
 HALVES = "upper against lower half of function within each sample; cells tested as if independent"
 REPLICATES = 3
 
@@ -45,6 +45,8 @@ class Comparison:
         Groups to report; empty for all.
     calls_markers
         Whether genes that pass the thresholds are called markers, or only ranked.
+    replicates
+        Replicate that each cell belongs to, where they are tested instead of cells, by pseudobulk; shape (cells,).
     """
 
     name: str
@@ -53,6 +55,7 @@ class Comparison:
     note: str
     only: tuple[str, ...] = ()
     calls_markers: bool = True
+    replicates: pd.Series | None = None
 
 
 def cluster_comparisons(
@@ -115,14 +118,17 @@ def _labels_of_half(
 
 
 def condition_comparisons(expression: Expression, obs: pd.DataFrame) -> list[Comparison]:
-    """Compare conditions; the note says what the number of replicate samples allows."""
+    """Compare conditions, by pseudobulk where each has three replicate samples of whole counts; else descriptively."""
     conditions = obs["condition"].astype("string")
     conditions = conditions.where(conditions != "")
     if conditions.nunique() < 2:
         return []
     fewest = int(obs.groupby(conditions)["sample"].nunique().min())
-    note = NO_PSEUDOBULK if fewest >= REPLICATES else DESCRIPTIVE
-    return [Comparison("condition", conditions, expression, note)]
+    if fewest < REPLICATES:
+        return [Comparison("condition", conditions, expression, DESCRIPTIVE)]
+    if expression.kind != "counts":
+        return [Comparison("condition", conditions, expression, NOT_WHOLE)]
+    return [Comparison("condition", conditions, expression, PSEUDOBULK, replicates=obs["sample"].astype(str))]
 
 
 def function_comparisons(expression: Expression, function: pd.DataFrame, samples: pd.Series) -> list[Comparison]:
@@ -158,6 +164,10 @@ def compare_genes(comparison: Comparison, settings: DifferentialExpression) -> p
     if expression.kind in {"counts", "fractional"}:
         folds = log2_fold_changes(expression.log, expression.genes, groups, tested)
         table = table.drop(columns="log2_fold_change").merge(folds, on=["group", "gene"], how="left")
+    if comparison.replicates is not None:
+        samples = comparison.replicates[known].to_numpy(object)
+        tests = pseudobulk_test(expression.counts, expression.genes, groups, samples, tested)
+        table = table.drop(columns=["log2_fold_change", "p_value"]).merge(tests, on=["group", "gene"], how="left")
     table["q_value"] = table.groupby("group")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
     table["is_marker"] = (
         (table["q_value"] <= settings.fdr) & (table["auc"] >= settings.min_auc) & comparison.calls_markers

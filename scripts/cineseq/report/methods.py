@@ -48,6 +48,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "Groups were compared with tie-corrected Wilcoxon rank-sum tests, at a false discovery rate of {c:de.fdr} "
         "(Benjamini and Hochberg, 1995)",
         "; clustering and testing the same counts: {c:de.double_dipping}",
+        "; conditions of three or more replicate samples each are tested on counts summed by sample, with PyDESeq2 "
+        "{v:pydeseq2} (Love et al., 2014)",
     ),
     "predict": (
         "Function was predicted by elastic nets (scikit-learn {v:scikit-learn}) in nested cross-validation whose "

@@ -25,6 +25,7 @@ PACKAGES = (
     "mudata",
     "numpy",
     "pandas",
+    "pydeseq2",
     "scanpy",
     "scikit-image",
     "scikit-learn",
