@@ -15,6 +15,7 @@ from cineseq.kinship.states import states_of
 from cineseq.kinship.status import sister_status
 from cineseq.kinship.trees import NOT_MEASURED, look_by_state
 from cineseq.kinship.wording import control_lines, guard_lines
+from cineseq.tables import empty
 
 MATE = "mate_died_vs_none"
 
@@ -27,6 +28,8 @@ def placed(rows, cages):
     live = cells["alive_at_end"].fillna(value=False).to_numpy(bool) & cage.notna().to_numpy()
     named = "c" + cage[live].astype(int).astype(str)
     pairs = pd.DataFrame({"track_id": cells["track_id"][live], "sample": "s", "compartment_id": named})
+    columns = empty(contracts.PAIRS).columns
+    pairs = contracts.PAIRS.check(pairs.assign(status="singlet").reindex(columns=columns))
     numbers = sorted(set(cages.values()))
     rooms = pd.DataFrame({"sample": "s", "fov": "1", "compartment_id": [f"c{n}" for n in numbers], "x_px": 0.0})
     rooms = rooms.assign(y_px=[n * 20.0 for n in numbers], radius_px=5.0)

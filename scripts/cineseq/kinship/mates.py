@@ -38,15 +38,16 @@ def dead_mates(
     if pairs is None or not len(compartments):
         return np.full(len(families.cells), np.nan)
     placed = pairs.dropna(subset=["track_id", "compartment_id"]).drop_duplicates("track_id").set_index("track_id")
-    own = placed.reindex(families.cells["track_id"])[COMPARTMENT]
+    # Plain text: missing values of pandas' text type neither compare nor match the plain names of compartments.
+    own = placed.reindex(families.cells["track_id"])[COMPARTMENT].astype(object).fillna("")
     bodies = _bodies(families, cells, compartments)
     count = bodies.groupby(COMPARTMENT).size().reindex(pd.MultiIndex.from_frame(own)).fillna(0).to_numpy(float)
-    lies_in = bodies.set_index("row")["compartment_id"]
+    lies_in = bodies.set_index("row")["compartment_id"].reindex(np.arange(-1, len(own))).to_numpy(object)
     sister = np.full(len(families.cells), -1)
     one, other = families.sisters.T
     sister[one], sister[other] = other, one
-    with_sister = (lies_in.reindex(sister).to_numpy(object) == own["compartment_id"].to_numpy(object)) & (sister >= 0)
-    return np.where(own["compartment_id"].notna(), count - with_sister, np.nan)
+    with_sister = lies_in[sister + 1] == own["compartment_id"].to_numpy(object)
+    return np.where(own["compartment_id"] == "", np.nan, count - with_sister)
 
 
 def _bodies(families: Families, cells: pd.DataFrame, compartments: pd.DataFrame) -> pd.DataFrame:
