@@ -31,7 +31,7 @@ WHICH_SISTER_DIES = Table(
         count("discordant", "Pairs of which one sister died and the other is known not to have"),
         count("pairs", "Those of them in which the feature was measured in both"),
         count("higher", "Pairs in which the sister that died had the higher value"),
-        number("sd", "Standard deviation of the feature over the measured sisters"),
+        number("sd", "Standard deviation of the feature in a sister about the mean of her pair"),
         number(
             "odds_ratio", "Odds of being the one that died, per standard deviation, by conditional logistic regression"
         ),

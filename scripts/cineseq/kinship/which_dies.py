@@ -21,8 +21,9 @@ def which_sister_dies(measured: pd.DataFrame, discordant: int, permutations: int
     """Relate each feature before the fate to which sister of a pair died; every pair is a stratum of its own.
 
     What sisters share (field, birth, mother, condition) cannot matter here. The odds ratio is per standard deviation
-    of the feature over the measured sisters. Its null swaps the fates of the two sisters within pairs; the statistic
-    is the sum over pairs of the difference, died less other, which is the score of the model at no effect.
+    of a sister about the mean of her pair: what differs between pairs only is no scale for what differs within. Its
+    null swaps the fates of the two sisters within pairs; the statistic is the sum over pairs of the difference, died
+    less other, which is the score of the model at no effect.
 
     Parameters
     ----------
@@ -61,8 +62,8 @@ def _compare(pairs: np.ndarray, permutations: int, rng: np.random.Generator) -> 
     if len(pairs) < FEWEST_PAIRS:
         known = f"{len(pairs)} pairs of which one sister died and the other is known not to have were measured"
         return row | {"note": f"not estimable: {known} in {FEWEST_FRAMES} common frames, {FEWEST_PAIRS} are needed"}
-    sd = float(pairs.std(ddof=1))
-    if not np.abs(difference).max() > 1e-9 * max(1.0, sd):
+    sd = float(np.sqrt((difference**2).mean() / 2))
+    if not sd > 1e-9 * max(1.0, float(np.abs(pairs).max())):
         return row | {"note": "not estimable: the two sisters of a pair do not differ"}
     row |= {"sd": sd, "p_permutation": _swapped_p(difference / sd, permutations, rng)}
     lower = int((difference < 0).sum())
