@@ -104,7 +104,7 @@ PERFORMANCE = Table(
         Column(
             "p_within_class",
             "number",
-            "P-value of the R2 within class, permuted within class too",
+            "P-value of the R2 within class, from permutations within class",
             missing=True,
             low=0,
             high=1,
@@ -112,6 +112,7 @@ PERFORMANCE = Table(
         Column(
             "q_within_class", "number", "Benjamini-Hochberg false discovery rate of it", missing=True, low=0, high=1
         ),
+        count("class_permutations", "Permutations within class"),
         NOTE,
     ),
 )

@@ -110,9 +110,12 @@ def test_what_is_only_the_class_of_a_cell_is_said_to_be():
     models = ("class", "expression")
     within = {"r2_within_class": [0.0, 0.04], "p_within_class": [None, 0.3]}
     found = by_id(Evidence(performance=performance([0.24, 0.3], [0.01, 0.01], models, **within)))["function_genes"]
-    said = "Most of this is the class of a cell: class means alone reach R² = 0.24 (80 % of it), "
+    said = "Most of this is the class of a cell: class means alone reach R² = 0.24, "
     assert said + "and within classes expression has R² = 0.04 (permutation p = 0.3)" in found.answer
     assert found.numbers["r2_within_class"] == 0.04
+    within["r2_within_class"] = [0.0, 0.2]
+    found = by_id(Evidence(performance=performance([0.24, 0.3], [0.01, 0.01], models, **within)))["function_genes"]
+    assert "Class means alone reach R² = 0.24, and within classes expression has R² = 0.20" in found.answer
     without = by_id(Evidence(performance=performance([-0.01, 0.3], [0.9, 0.01], models, **within)))["function_genes"]
     assert "class" not in without.answer
 

@@ -20,8 +20,9 @@ from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.drift import drift_picture
 from cineseq.report.methods import flat_settings, methods_paragraph
 from cineseq.report.notices import all_notices
+from cineseq.report.page import headline_first
 from cineseq.report.quality import field_numbers
-from cineseq.report.steps import StepReport, read_step_report, summarise
+from cineseq.report.steps import StepReport, StepSummary, read_step_report, summarise
 from cineseq.report.views import show_table, significant
 from cineseq.report.words import first_sentence, p_value, percent
 from cineseq.tables import Column, Table, empty, write_table
@@ -312,3 +313,18 @@ def test_drift_is_drawn_where_it_was_measured():
     assert drawn is not None
     assert drawn.startswith("data:image/svg+xml;base64,")
     assert drawn == drift_picture([moved])
+
+
+def test_sentences_of_the_headline_stand_first():
+    table = pd.DataFrame(
+        {"function": ["function_uptake", "function_uptake_max"], "model": "expression", "r2": [0.1, 0.3]}
+    )
+    lines = (
+        "5 folds.",
+        "uptake: low.",
+        "uptake max: high.",
+        "3 % of uptake lies there.",
+        "4 % of uptake max lies there.",
+    )
+    step = headline_first(StepSummary("predict", "Prediction", 0, lines, {}, pd.DataFrame()), table)
+    assert step.lines == tuple(lines[i] for i in (0, 2, 4, 1, 3))

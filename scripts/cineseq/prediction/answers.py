@@ -81,13 +81,19 @@ def _class_line(function: str, rows: pd.DataFrame) -> list[str]:
     if "class" not in rows.index or not r2["class"] > 0 or not r2[models].max() > 0:
         return []
     best = rows.loc[r2[models].idxmax()]
-    share = r2["class"] / best["r2"]
-    p = f", p {best['p_within_class']:.2g} when permuted within class" if np.isfinite(best["p_within_class"]) else ""
-    lead = "most of it is the class of a cell: " if share > 0.5 else ""
+    q = best["q_within_class"]
+    null = f", q {q:.2g} over models when permuted within class" if np.isfinite(q) else ""
+    lead = "most of it is the class of a cell: " if mostly_class(best, rows.loc["class"]) else ""
     return [
-        f"{readable(function)}: {lead}class means alone reach R2 {r2['class']:.2f}, {share:.0%} of the "
-        f"{best['r2']:.2f} of {WORDS[str(best.name)]}, which within class has R2 {best['r2_within_class']:.2f}{p}."
+        f"{readable(function)}: {lead}class means alone reach R2 {r2['class']:.2f} where {WORDS[str(best.name)]} has "
+        f"{best['r2']:.2f}, and within class {best['r2_within_class']:.2f}{null}."
     ]
+
+
+def mostly_class(row: pd.Series, of_class: pd.Series) -> bool:
+    """Whether class means reach more than half of a model's R2 and the model less than half of it within classes."""
+    half = row["r2"] / 2
+    return bool(of_class["r2"] > half and row["r2_within_class"] < half)
 
 
 def _contrast_lines(function: str, rows: pd.DataFrame) -> list[str]:

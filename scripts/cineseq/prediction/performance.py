@@ -94,14 +94,16 @@ def performance_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame
             row["p_within_class"] = p_value(fit.quick_within, fit.null_within)
             if plan.groups < FEWEST_GROUPS_FOR_INTERVAL and name != "mean":
                 notes.append(FEW_GROUPS)
-        rows.append(row | {"permutations": len(fit.null), "note": "; ".join(filter(None, notes)) or None})
+        drawn = {"permutations": len(fit.null), "class_permutations": len(fit.null_within)}
+        rows.append(row | drawn | {"note": "; ".join(filter(None, notes)) or None})
     return pd.DataFrame(rows)
 
 
 def not_estimable_rows(function: str, cells: int, reason: str) -> pd.DataFrame:
     """Return a row per model that says why nothing could be estimated for a function."""
     note = f"not estimable: {reason}"
-    return pd.DataFrame({"function": function, "model": list(MODELS), "n": cells, "permutations": 0, "note": note})
+    none = {"n": cells, "permutations": 0, "class_permutations": 0, "note": note}
+    return pd.DataFrame({"function": function, "model": list(MODELS), **none})
 
 
 def with_q_values(rows: pd.DataFrame) -> pd.DataFrame:

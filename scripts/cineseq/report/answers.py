@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.names import readable
+from cineseq.prediction.answers import mostly_class
 from cineseq.report.evidence import Evidence
 from cineseq.report.words import (
     clean,
@@ -157,10 +158,9 @@ def _beyond_class(row: pd.Series, of_class: pd.Series | None) -> tuple[str, dict
     if of_class is None or not known(of_class["r2"]) or of_class["r2"] <= 0:
         return "", {}
     keys = ("r2_within_class", "p_within_class")
-    share = of_class["r2"] / row["r2"]
     text = (
-        f"{'Most of this is the class of a cell: c' if share > 0.5 else 'C'}lass means alone reach "
-        f"R² = {number(of_class['r2'])} ({percent(share)} of it), and within classes expression has "
+        f"{'Most of this is the class of a cell: c' if mostly_class(row, of_class) else 'C'}lass means alone reach "
+        f"R² = {number(of_class['r2'])}, and within classes expression has "
         f"R² = {number(row['r2_within_class'])} (permutation {p_value(row['p_within_class'])})"
     )
     return text, {"r2_class": of_class["r2"], **{key: row[key] for key in keys}}

@@ -287,16 +287,18 @@ def _section(name: str, page: PageInputs, summaries: list[StepSummary], embedder
     shown = [_table(table, page, embedder) for table in tables if getattr(page.evidence, table) is not None]
     if name == "pairing" and page.evidence.pairs is not None:
         shown.append(_pair_statuses(page.evidence.pairs))
-    own = [_headline_first(s, page.evidence.performance) for s in summaries if s.step in steps]
+    own = [headline_first(s, page.evidence.performance) for s in summaries if s.step in steps]
     return SectionView(name, title, intro, own, figures, shown)
 
 
-def _headline_first(step: StepSummary, performance: pd.DataFrame | None) -> StepSummary:
+def headline_first(step: StepSummary, performance: pd.DataFrame | None) -> StepSummary:
     """Put sentences about another function than the one that the answers are about last."""
     if performance is None or (headline := headline_function(performance)) is None:
         return step
-    others = [readable(name) for name in performance["function"].unique() if name != headline]
-    is_other = [any(re.search(rf"\b{re.escape(name)}\b", line) for name in others) for line in step.lines]
+    names = [readable(name) for name in performance["function"].unique()]
+    longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    named = [set(re.findall(rf"\b(?:{longest_first})\b", line)) for line in step.lines]
+    is_other = [bool(found) and readable(headline) not in found for found in named]
     order = sorted(range(len(step.lines)), key=is_other.__getitem__)
     return replace(step, lines=tuple(step.lines[i] for i in order))
 
