@@ -34,7 +34,7 @@ def _sums(cells: pd.DataFrame, total: int) -> tuple:
     else:
         message = (
             "Survivors that share a compartment with their living sister: their counts are the sum of both, so they "
-            f"are in no comparison ({int((both & cells['sequenced']).sum())} of them were sequenced alone)."
+            "enter no comparison of single cells."
         )
     return "two_survivor_compartments", count, count / total, "info", message
 

@@ -101,6 +101,8 @@ def draw_trees(families: Families, look: Look, most: int, path: Path) -> None:
             axis.set(yticks=[], xlim=(0, float(cells["field_end"].max()) * 1.02))
             axis.spines["left"].set_visible(False)
             axis.tick_params(labelsize=7)
+        for axis in axes[max(0, len(chosen) - COLUMNS) : len(chosen)]:
+            axis.tick_params(labelbottom=True)  # also above a last row that is not full
         for axis in axes[len(chosen) :]:
             axis.set_axis_off()
         page.supxlabel(f"time ({families.unit})", fontsize=9)

@@ -64,7 +64,7 @@ def family_numbers(families: Families, status: pd.DataFrame) -> dict[str, int]:
 def guard_lines(warned: pd.DataFrame) -> list[str]:
     """Return what sequencing in compartments adds to the answer, one sentence per guard."""
     guards = warned[warned["warning"].isin(GUARDS)]
-    return [f"{row.message} ({row.cells:,} cells.)" for row in guards.itertuples()]
+    return [f"{row.message.rstrip('.')}; {row.cells:,} cells." for row in guards.itertuples()]
 
 
 def control_lines(compared: pd.DataFrame, state: str | None) -> list[str]:
