@@ -98,7 +98,7 @@ def quick_scores(seed: int, planted: Planted, permutations: int) -> np.ndarray:
 def of_two_classes(seed: int, beyond: float, cells: int = 12) -> PairedData:
     """Return cells of two classes within every field; class shifts function and six genes, a state the rest."""
     data = simulate(Planted(expression=beyond, genes=30, cells_per_field=cells), seed)
-    second = np.random.default_rng(seed).random(len(data.obs)) < 0.5
+    second = np.random.default_rng([seed, 1]).random(len(data.obs)) < 0.5
     counts = data.counts.toarray()
     counts[:, 12:18] *= 1 + 2 * second[:, None]
     function = data.function + 3 * second[:, None]
