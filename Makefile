@@ -6,15 +6,18 @@ PEERS = .venv-peers
 RUN = $(VENV)/bin
 SNAKEMAKE = $(RUN)/snakemake --cores all
 
-.PHONY: demo test test-all bench-imaging bench-lineage bench-prediction lint format models config lock conda clean help
+.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction lint format models config lock conda clean help
 
 help:
+	@echo "make install   make the locked environment in .venv and nothing else"
 	@echo "make demo      simulate an experiment, run the whole pipeline on it, print the answers"
 	@echo "make test      run the tests (make test-all adds the slow ones)"
 	@echo "make bench-imaging   score segmentation, tracking and memory on real and simulated movies, beside peers (an hour)"
 	@echo "make bench-lineage   score the lineage analysis: real families, simulated experiments, speed (minutes)"
 	@echo "make bench-prediction   score prediction of function: real cells, simulated experiments (an hour)"
 	@echo "make lint      check the code as .ci/run does (make format mends what can be mended)"
+
+install: $(VENV)/.complete
 
 demo: $(VENV)/.complete
 	@$(RUN)/python scripts/unlock_if_stale.py

@@ -154,6 +154,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     told = parser.parse_args()
     logging.disable(logging.WARNING)
+    if not (told.data / "patchseq_m1").is_dir():
+        print(f"not scored, there are no data at {told.data}")
+        return
     parts = (lasso(told.data), stem_cells(told.data, told.threads), leak(told.data, told.threads))
     for part in (*parts, neurons(told.data, told.threads)):
         for score in part:
