@@ -14,7 +14,7 @@ from cineseq.statistics.bootstrap import group_weights, r2_interval
 from cineseq.statistics.correlation import spearman_within
 from cineseq.statistics.fdr import benjamini_hochberg
 from cineseq.statistics.permutation import p_value
-from cineseq.statistics.r2 import centred, r2
+from cineseq.statistics.r2 import r2, r2_within
 
 PAIRS = (
     ("both", "expression"),
@@ -88,7 +88,7 @@ def performance_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame
             gain = total - np.square(residual).sum(axis=1)
             row["r2"] = gain.sum() / total.sum()
             row["r2_low"], row["r2_high"] = r2_interval(gain, total, plan.units, weights)
-            row["r2_within_class"] = _within(residual, values - baseline, ladder.cells.classes)
+            row["r2_within_class"] = r2_within(residual, values - baseline, ladder.cells.classes)
             row |= _ranks_or_angles(ladder, fit.predicted, baseline)
             row["p_value"] = p_value(fit.quick, fit.null)
             row["p_within_class"] = p_value(fit.quick_within, fit.null_within)
@@ -172,11 +172,6 @@ def prediction_rows(ladder: Ladder) -> pd.DataFrame:
         for number, column in enumerate(ladder.response.columns)
         for name, predicted in ladder.estimated().items()
     )
-
-
-def _within(residual: np.ndarray, baseline: np.ndarray, classes: np.ndarray) -> float:
-    """Return the R2 within class, summed over the columns of a function."""
-    return float(r2(centred(residual, classes).ravel(), centred(baseline, classes).ravel()))
 
 
 def _ranks_or_angles(ladder: Ladder, predicted: np.ndarray, baseline: np.ndarray) -> dict[str, float]:

@@ -36,9 +36,9 @@ def centred(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return values - (sums / size)[codes]
 
 
-def r2_within(residual: np.ndarray, baseline: np.ndarray, groups: np.ndarray) -> np.ndarray | float:
-    """Return the R2 that is left when differences between groups are taken out of residual and baseline.
+def r2_within(residual: np.ndarray, baseline: np.ndarray, groups: np.ndarray) -> float:
+    """Return the R2 that is left when differences between groups are taken out, summed over the columns.
 
     It is 0 for a model that only knows the group means, and 0 for the training mean itself.
     """
-    return r2(centred(residual, groups), centred(baseline, groups))
+    return float(r2(centred(residual, groups).ravel(), centred(baseline, groups).ravel()))
