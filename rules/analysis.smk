@@ -221,32 +221,6 @@ rule compare_sisters_before_death:
         "../scripts/compare_sisters_before_death.py"
 
 
-rule compare_sister_sums:
-    """Find genes that go with the fate of the sister where two living sisters share a compartment."""
-    input:
-        cells="<results>/study/cells.parquet",
-        pairs="<results>/study/pairs.parquet",
-        counts=given_to_samples("counts"),
-    output:
-        sums="<results>/lineage/genes_by_sister_sums.tsv",
-        report="<results>/reports/compare_sister_sums.json",
-    log:
-        "<logs>/compare_sister_sums.log",
-    benchmark:
-        "<benchmarks>/compare_sister_sums.tsv"
-    conda:
-        "../envs/cineseq.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=120,
-    params:
-        settings=settings("lineage", "pairing", "seed", samples=STUDY.count_samples),
-        _code=code("compare_sister_sums.py"),
-    script:
-        "../scripts/compare_sister_sums.py"
-
-
 rule compare_sister_genes:
     """Find genes that sisters share, and genes that go with the fate of the sister."""
     input:

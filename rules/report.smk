@@ -77,7 +77,6 @@ rule render_report:
         which_dies=LINEAGE_FILES["which_sister_dies.tsv"],
         heritable=LINEAGE_FILES.get("heritable_genes.tsv", []),
         genes_by_sister=LINEAGE_FILES.get("genes_by_sister.tsv", []),
-        sister_sums=LINEAGE_FILES.get("genes_by_sister_sums.tsv", []),
         fading=LINEAGE_FILES["fading.tsv"],
         incidence=LINEAGE_FILES["incidence.svg"],
         fate_pairs=LINEAGE_FILES["fate_pairs.svg"],

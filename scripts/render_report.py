@@ -79,7 +79,6 @@ def main(
     which_dies: Path | None = None,
     heritable: Path | None = None,
     genes_by_sister: Path | None = None,
-    sister_sums: Path | None = None,
     fading: Path | None = None,
     incidence: Path | None = None,
     fate_pairs: Path | None = None,

@@ -1,7 +1,5 @@
 """The contracts of tables on families: fates over time and tree, genes of sisters, and bounds of errors."""
 
-from dataclasses import replace
-
 from cineseq.result_columns import GENE, NOTE, P, Q, count, number
 from cineseq.tables import Column, Table
 
@@ -70,11 +68,6 @@ GENES_BY_SISTER = Table(
         Q,
         NOTE,
     ),
-)
-GENES_BY_SISTER_SUMS = replace(
-    GENES_BY_SISTER,
-    name="genes_by_sister_sums",
-    meaning="Genes by what became of the sister, where every unit is the sum of two survivors",
 )
 FATE_INCIDENCE = Table(
     "fate_incidence",

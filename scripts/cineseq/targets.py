@@ -53,7 +53,6 @@ LINEAGE = (
     "fate_pairs.svg",
 )
 SISTER_GENES = ("heritable_genes.tsv", "genes_by_sister.tsv")
-SISTER_SUMS = ("genes_by_sister_sums.tsv",)
 CROSSMODAL = ("genes.tsv", "features.tsv", "summary.tsv", "variance.svg")
 
 
@@ -84,7 +83,7 @@ def targets(study: Study) -> dict[str, Target]:
     """Return every target of a study by its name."""
     images = study.start == "images"
     has_cells = images or study.start in ("lineage", "cells")
-    lineage = LINEAGE + (SISTER_GENES if study.has_counts else ()) + (SISTER_SUMS if study.pairs else ())
+    lineage = LINEAGE + (SISTER_GENES if study.has_counts else ())
     measured = ("objects.parquet", "cells.parquet")
     pairs = ("pairs.parquet", "paired.h5mu") if study.pairs else ("paired.h5mu",)
     return {
@@ -159,5 +158,4 @@ def _study_steps(study: Study) -> list[str]:
     if study.start in ("images", "lineage", "cells"):
         steps += ["describe_fates", "compare_sisters", "compare_sisters_before_death"]
         steps += ["compare_sister_genes"] if study.has_counts else []
-        steps += ["compare_sister_sums"] if study.pairs else []
     return steps

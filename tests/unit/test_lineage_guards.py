@@ -115,7 +115,7 @@ def test_two_survivors_of_a_compartment_are_counted_as_a_sum():
     pairs = pd.DataFrame({"track_id": born["track_id"], "compartment_id": shared})
     row = lineage_warnings(families, status, pairs).set_index("warning").loc["two_survivor_compartments"]
     assert row["cells"] == 6
-    assert "the sum of both" in row["message"]
+    assert "the sum of both, so they enter no comparison." in row["message"]
 
 
 @pytest.mark.parametrize(

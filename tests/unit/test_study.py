@@ -105,7 +105,7 @@ SISTERS = "compare_sisters compare_sisters_before_death"
             SCORED,
             "prepare_movie segment track morphology embed score_function | collect_cells match_barcodes pair cluster "
             f"differential_expression explain_modalities predict describe_fates {SISTERS} "
-            "compare_sister_genes compare_sister_sums",
+            "compare_sister_genes",
         ),
         (
             GIVEN_TRACKS[2:],

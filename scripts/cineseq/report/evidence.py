@@ -41,7 +41,6 @@ class Evidence:
     which_dies: pd.DataFrame | None = None
     heritable: pd.DataFrame | None = None
     genes_by_sister: pd.DataFrame | None = None
-    sister_sums: pd.DataFrame | None = None
     fading: pd.DataFrame | None = None
     crossmodal_genes: pd.DataFrame | None = None
     crossmodal_features: pd.DataFrame | None = None
@@ -68,7 +67,6 @@ TABLES: dict[str, Table] = {
     "which_dies": family_results.WHICH_SISTER_DIES,
     "heritable": family_results.HERITABLE_GENES,
     "genes_by_sister": family_results.GENES_BY_SISTER,
-    "sister_sums": family_results.GENES_BY_SISTER_SUMS,
     "fading": family_results.KINSHIP_FADING,
     "crossmodal_genes": results.GENE_VARIANCE,
     "crossmodal_features": results.FEATURE_VARIANCE,

@@ -78,10 +78,6 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "Genes were compared within pairs of sisters by intraclass correlation, and between survivors by the fate of "
         "the sister, each against permutations within field of view and birth time",
     ),
-    "compare_sister_sums": (
-        "Compartments with two living sisters were compared, as the sum that they are, with sums of two survivors "
-        "whose sisters died",
-    ),
     "compare_sisters": (
         "States of survivors whose sister died were compared with those whose sister lived, within field of view and "
         "birth time, by Mantel-Haenszel odds ratios",

@@ -37,7 +37,6 @@ STEPS = {
     "compare_sisters": "Sisters compared",
     "compare_sisters_before_death": "Sisters compared before a death",
     "compare_sister_genes": "Genes of sisters compared",
-    "compare_sister_sums": "Sums of two sisters compared",
     "score_truth": "Scored against the truth",
 }
 """Steps in the order of the pipeline and what they are called on the page."""
