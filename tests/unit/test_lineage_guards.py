@@ -71,12 +71,18 @@ def test_the_control_of_dead_cage_mates_finds_a_mark_of_death_itself_and_only_th
         assert control_lines(compared, "state_x=on")[0].startswith("Control, 'state_x=on' beside a dead cage-mate")
 
 
-def test_a_survivor_whose_sister_died_is_no_control():
-    rows = [row for k in range(6) for row in family(f"f{k}", "end_of_movie", "death", state_x="ab"[k % 2])]
-    families, status, _ = analyse(as_cells(rows))
-    status["mates"] = 1.0
-    compared = compare_states(families, status, states_of(as_cells(rows), None, None), Lineage(), seed=1)
-    assert compared.set_index("contrast").loc[MATE, "families"].eq(0).all()
+@pytest.mark.parametrize(
+    ("status", "families"),
+    [("died", 0), ("unknown", 0), ("too_recent", 0), ("survived", 6), ("divided", 6), ("none", 6)],
+)
+def test_only_survivors_known_to_have_lost_no_sister_are_controls(status, families):
+    rows = [cell(f"f{k}", f"f{k}", 0, LAST, "end_of_movie", state_x="ab"[k % 2]) for k in range(6)]
+    trees = families_of(as_cells(rows))
+    told = sister_status(trees, Lineage()).assign(sequenced=True, mates=1.0, status=status)
+    compared = compare_states(trees, told, states_of(as_cells(rows), None, None), Lineage(), seed=1)
+    assert compared.set_index("contrast").loc[MATE, "families"].eq(families).all()
+    warned = lineage_warnings(trees, told, None).set_index("warning")
+    assert warned.loc["dead_cage_mates", "cells"] == families
 
 
 def warnings_of(ambient=None, **columns):

@@ -110,6 +110,15 @@ def test_features_of_a_literal_pair_are_taken_in_common_frames_only():
     assert np.isnan(died["solidity"])
 
 
+def test_a_missing_area_leaves_the_slope_of_a_linear_logarithm_as_it_is():
+    rows = family("a", "death", "end_of_movie")
+    objects = imaged(rows, np.random.default_rng(0))
+    objects["area_px"] = np.exp(5 + 0.1 * (objects["frame"] - BIRTH))
+    objects.loc[objects["frame"] == BIRTH + 1, "area_px"] = np.nan
+    found = measured_before_fate(pairs_of(rows), objects, empty(contracts.COMPARTMENTS))
+    assert found["area_growth"].tolist() == pytest.approx([0.1, 0.1])
+
+
 def test_what_is_seen_in_the_frames_of_dying_changes_nothing():
     rows = families_with_one_death(20)
     objects = imaged(rows, np.random.default_rng(0))

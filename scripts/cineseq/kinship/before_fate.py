@@ -74,8 +74,6 @@ def measured_before_fate(pairs: pd.DataFrame, objects: pd.DataFrame, compartment
     seen = _in_common_frames(pairs, objects)
     group = seen.groupby(["pair", "side"], sort=True)
     log_area = np.log(seen["area_px"].where(seen["area_px"] > 0))
-    time = seen["frame"] - group["frame"].transform("mean")
-    slope = (time * log_area).groupby([seen["pair"], seen["side"]]).sum(min_count=FEWEST_FRAMES)
     steps = np.hypot(*(group[axis].diff() for axis in ("y_px", "x_px"))) / group["frame"].diff()
     by_frame = {
         "area": log_area,
@@ -86,8 +84,16 @@ def measured_before_fate(pairs: pd.DataFrame, objects: pd.DataFrame, compartment
         "compartment_distance": _from_centre(seen, compartments),
     }
     found = pd.DataFrame(by_frame).groupby([seen["pair"], seen["side"]]).mean()
-    spread = (time**2).groupby([seen["pair"], seen["side"]]).sum()
-    return found.assign(area_growth=slope / spread, frames=group.size())[[*FEATURES, "frames"]]
+    growth = _slope(log_area, seen["frame"], [seen["pair"], seen["side"]])
+    return found.assign(area_growth=growth, frames=group.size())[[*FEATURES, "frames"]]
+
+
+def _slope(values: pd.Series, time: pd.Series, by: list[pd.Series]) -> pd.Series:
+    """Return the least-squares slope of the values over time in each group, from the frames that have a value."""
+    time = time.where(values.notna())
+    centred = time - time.groupby(by).transform("mean")
+    covariance = (centred * values).groupby(by).sum(min_count=FEWEST_FRAMES)
+    return covariance / (centred**2).groupby(by).sum()
 
 
 def _in_common_frames(pairs: pd.DataFrame, objects: pd.DataFrame) -> pd.DataFrame:

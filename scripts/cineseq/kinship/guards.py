@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import mannwhitneyu
 
+from cineseq.kinship.status import NOT_DEAD
+
 DIFFERENT_P = 0.01
 FEWEST_CELLS = 5
 
@@ -41,12 +43,12 @@ def _sums(cells: pd.DataFrame, total: int) -> tuple:
 
 
 def _mates(seen: pd.DataFrame, total: int) -> tuple:
-    known = seen["mates"].notna()
+    known = seen["mates"].notna() & seen["status"].isin(NOT_DEAD)
     beside = known & (seen["mates"] > 0)
     message = "Dead cage-mates other than the sister: not measured, no map of compartments places the dead cells."
-    if known.any():
+    if seen["mates"].notna().any():
         message = (
-            "Sequenced survivors with a dead cage-mate that is not the sister: the control mate_died_vs_none. A state "
+            "Sequenced survivors known to have lost no sister, with a dead cage-mate that is not the sister: the control mate_died_vs_none. A state "
             "as frequent beside them as beside a dead sister would answer to the death, not to kinship."
         )
     return "dead_cage_mates", int(beside.sum()), float(beside.sum() / total), "info", message

@@ -9,6 +9,7 @@ from cineseq.config.lineage import Lineage
 from cineseq.kinship.contrast import Units, family_weights, gee_p, mantel_haenszel, permutation_p
 from cineseq.kinship.families import Families, strata
 from cineseq.kinship.power import detectable_odds_ratio
+from cineseq.kinship.status import NOT_DEAD
 from cineseq.results import LINEAGE_POWER, STATE_BY_SISTER
 from cineseq.tables import Table, empty
 
@@ -71,11 +72,13 @@ def survivors_with(families: Families, status: pd.DataFrame, exposed: str, other
 
 
 def survivors_by_mate(families: Families, status: pd.DataFrame) -> pd.DataFrame:
-    """Return the sequenced survivors whose sister is not known to have died, exposed where another cell died by them.
+    """Return the sequenced survivors known to have lost no sister, exposed where another cell died by them.
 
-    Survivors whose compartment is not known are left out; columns are those of :func:`survivors_with`.
+    Survivors whose compartment is not known are left out, and so are those whose sister may have died: of unknown
+    fate, or born too late to be compared. Columns are those of :func:`survivors_with`.
     """
-    eligible = (status["sequenced"] & status["mates"].notna() & (status["status"] != "died")).to_numpy(bool)
+    lost_none = status["status"].isin(NOT_DEAD)
+    eligible = (status["sequenced"] & status["mates"].notna() & lost_none).to_numpy(bool)
     cells = families.cells.loc[eligible, ["field", "birth", "founder"]].copy()
     cells[["block", "status"]] = status.loc[eligible, ["block", "status"]]
     # A pair of sisters is one unit, so both are exposed where one of them is.

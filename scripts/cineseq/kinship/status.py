@@ -9,6 +9,8 @@ from cineseq.config.lineage import Lineage
 from cineseq.kinship.families import NEVER_BORN_IN_SIGHT, Families
 
 STATUSES = ("died", "survived", "divided", "unknown", "none", "too_recent")
+NOT_DEAD = ("survived", "divided", "none")
+"""Statuses of cells that are known to have lost no sister; an unknown fate, or one that came too soon, may be a death."""
 MEANING = {
     "died": "sister died",
     "survived": "sister alive in the last frame",
