@@ -48,8 +48,8 @@ def _mates(seen: pd.DataFrame, total: int) -> tuple:
     message = "Dead cage-mates other than the sister: not measured, no map of compartments places the dead cells."
     if seen["mates"].notna().any():
         message = (
-            "Sequenced survivors known to have lost no sister, with a dead cage-mate that is not the sister: the control mate_died_vs_none. A state "
-            "as frequent beside them as beside a dead sister would answer to the death, not to kinship."
+            "Sequenced survivors known to have lost no sister, with a dead cage-mate: the control mate_died_vs_none. A "
+            "state as frequent beside them as beside a dead sister would answer to the death, not to kinship."
         )
     return "dead_cage_mates", int(beside.sum()), float(beside.sum() / total), "info", message
 
