@@ -14,7 +14,7 @@ from cineseq import contracts, family_results
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
-from cineseq.kinship.before_fate import discordant_pairs, measured_before_fate
+from cineseq.kinship.before_fate import discordant_pairs, measured_before_fate, scale_of
 from cineseq.kinship.families import families_of
 from cineseq.kinship.which_dies import which_dies_lines, which_sister_dies
 from cineseq.pairing.maps import read_compartments
@@ -44,14 +44,17 @@ def main(
     settings: Settings,
 ) -> None:
     """Compare sisters before one of them dies."""
-    families = families_of(read_table(cells, contracts.CELLS))
+    tracked = read_table(cells, contracts.CELLS)
+    families = families_of(tracked)
     pairs = discordant_pairs(families, settings.lineage.before_fate_frames)
     rooms = read_compartments(compartments)
     measured = []
     for place, path in zip(settings.fields, objects, strict=True):
-        here, there = (t[(t["sample"] == place.sample) & (t["fov"] == place.fov)] for t in (pairs, rooms))
+        tables = (pairs, rooms, tracked)
+        here, there, lives = (t[(t["sample"] == place.sample) & (t["fov"] == place.fov)] for t in tables)
         if len(here):
-            measured.append(measured_before_fate(here, read_table(path, contracts.OBJECTS), there))
+            seen = read_table(path, contracts.OBJECTS)
+            measured.append(measured_before_fate(here, seen, there, scale_of(lives, seen)))
     together = pd.concat(measured) if measured else pd.DataFrame()
     table = which_sister_dies(together, len(pairs), settings.lineage.permutations, settings.seed)
     lines = which_dies_lines(table, together["frames"].median() if len(together) else 0)

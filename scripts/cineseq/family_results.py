@@ -29,14 +29,13 @@ WHICH_SISTER_DIES = Table(
         count("discordant", "Pairs of which one sister died and the other is known not to have"),
         count("pairs", "Those of them in which the feature was measured in both"),
         count("higher", "Pairs in which the sister that died had the higher value"),
-        number("sd", "Standard deviation of the feature in a sister about the mean of her pair"),
-        number(
-            "odds_ratio", "Odds of being the one that died, per standard deviation, by conditional logistic regression"
-        ),
+        number("sd", "Scale within pairs: root of half the mean squared difference between the two sisters"),
+        Column("unit", "text", "Unit of the feature and of its scale; empty where it has none", missing=True),
+        number("odds_ratio", "Odds of being the one that died, per that scale, by conditional logistic regression"),
         number("low", "Lower end of its 95 % interval"),
         number("high", "Upper end of it"),
         number("p_value", "Wald p-value of that regression"),
-        number("p_permutation", "Permutation p-value, fates swapped within pairs"),
+        number("p_permutation", "Permutation p-value, fates swapped within the pairs of a founder together"),
         Q,
         NOTE,
     ),

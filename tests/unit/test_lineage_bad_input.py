@@ -47,18 +47,27 @@ def of_sisters(families, states, status):
     """Return every table whose tests compare sisters."""
     relatives = relatives_of(families, 5)
     shared = concordance_table(families, relatives, 5, 199, 1)
-    measured = measured_before_fate(discordant_pairs(families, 3), empty(contracts.OBJECTS), rooms())
     return {
         "concordance": shared[shared["relation"] == "sisters"],
         "times": times_table(families, relatives).query("relation == 'sisters' and quantity == 'death_time'"),
         "fading": fading_table(families, 5).query("generations == 1 and quantity == 'fate'"),
-        "which_dies": which_sister_dies(measured, 0, 199, 1),
+        "which_dies": of_fates(families),
         "sensitivity": sensitivity_table(families, status, states, None, Lineage()),
     }
 
 
-def rooms():
-    return empty(contracts.COMPARTMENTS)
+def of_fates(families):
+    """Compare the sisters of every pair before a death, in objects of every cell in every frame of its life."""
+    cells = families.cells
+    life = (cells["end_frame"] - cells["start_frame"] + 1).clip(lower=0).to_numpy()
+    seen = cells.loc[np.repeat(cells.index, life), ["sample", "fov", "track_id", "start_frame"]]
+    objects = seen.assign(
+        frame=seen.pop("start_frame") + np.concatenate([np.arange(n) for n in life]), label=seen.index + 1,
+        y_px=1.0, x_px=1.0, touches_border=False, area_px=np.random.default_rng(0).uniform(50, 90, len(seen)),
+    )  # fmt: skip
+    pairs = discordant_pairs(families, 3)
+    measured = measured_before_fate(pairs, contracts.OBJECTS.check(objects), empty(contracts.COMPARTMENTS))
+    return which_sister_dies(measured, len(pairs), 199, 1)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -77,6 +86,12 @@ def test_a_lineage_that_cannot_answer_gives_reasons_and_no_number(case):
         assert values.isna().all(axis=None), name
         assert table["note"].str.startswith(("not estimable", "not measured", "all unknown")).all(), name
     assert case in set(lineage_warnings(families, status, None)["warning"])
+
+
+def test_the_same_lineage_without_a_fault_is_compared():
+    found = of_fates(families_of(as_cells(spoilt(None)))).set_index("feature").loc["area"]
+    assert found["discordant"] == found["pairs"] == 20
+    assert np.isfinite(found[["odds_ratio", "p_permutation"]].astype(float)).all()
 
 
 def test_nothing_is_said_of_fates_that_nobody_saw():

@@ -10,7 +10,7 @@ from tests.unit.kinship_examples import as_cells, family
 from cineseq import contracts, family_results
 from cineseq.config.base import FieldOfView
 from cineseq.config.lineage import Lineage
-from cineseq.kinship.before_fate import discordant_pairs, measured_before_fate
+from cineseq.kinship.before_fate import FEATURES, Scale, discordant_pairs, measured_before_fate, scale_of
 from cineseq.kinship.families import families_of
 from cineseq.kinship.which_dies import which_dies_lines, which_sister_dies
 from cineseq.tables import empty, read_table, write_table
@@ -162,6 +162,67 @@ def test_too_few_pairs_separation_and_equal_sisters_give_no_odds_ratio():
     same = table_of(rows, imaged(rows, rng).assign(area_px=9.0)).loc["area"]
     assert same["note"] == "not estimable: the two sisters of a pair do not differ"
     assert table_of(rows, imaged(rows, rng)).loc["solidity", "pairs"] == 0
+
+
+def pairs_in(founder, difference, **units):
+    """Measured pairs that differ in area alone, the sister that died less the other."""
+    index = pd.MultiIndex.from_product([range(len(difference)), ["died", "other"]], names=["pair", "side"])
+    values = np.column_stack([difference, np.zeros(len(difference))]).ravel()
+    empty_features = dict.fromkeys(FEATURES, np.nan)
+    table = pd.DataFrame({**empty_features, "area": values, "speed": values, "frames": 5}, index)
+    return table.assign(founder=np.repeat(founder, 2), **{"length": "um", "time": "h"} | units)
+
+
+def feature_of(measured, feature="area", permutations=999):
+    return which_sister_dies(measured, 20, permutations, 1).set_index("feature").loc[feature]
+
+
+def test_pairs_of_one_founder_change_places_together():
+    difference = 1 + np.arange(20) / 20
+    difference[[0, 10]] = -1.0
+    apart = feature_of(pairs_in(np.arange(20), difference))
+    assert apart["p_permutation"] < 0.01
+    assert not apart["note"]
+    kin = feature_of(pairs_in(np.arange(20) // 10, difference))
+    assert kin["p_permutation"] == pytest.approx(0.5, abs=0.05)  # two founders: half of all swaps are as extreme
+    assert kin["odds_ratio"] == apart["odds_ratio"]
+    assert kin["note"].startswith("2 founders have several pairs")
+
+
+def test_sisters_that_all_but_one_pair_separates_have_no_odds_ratio():
+    difference = np.ones(20)
+    difference[0] = -1e-6
+    found = feature_of(pairs_in(np.arange(20), difference))
+    assert np.isnan([found["odds_ratio"], found["low"], found["high"], found["p_value"]]).all()
+    assert found["note"].startswith("odds ratio not estimable: it has no bound")
+    assert found["p_permutation"] < 0.01
+
+
+def test_fields_of_unlike_units_are_not_mixed_but_what_has_no_unit_is():
+    rng = np.random.default_rng(0)
+    units = {"length": np.repeat(["um", "px"], 20)}
+    measured = pairs_in(np.arange(20), rng.normal(size=20), **units)
+    assert feature_of(measured, "speed")["note"] == "not estimable: fields differ in unit (px/h, um/h)"
+    assert np.isnan(feature_of(measured, "speed")["p_permutation"])
+    assert np.isfinite(feature_of(measured, "area")["odds_ratio"])
+    assert feature_of(measured.assign(length="um"), "speed")["unit"] == "um/h"
+
+
+def test_speed_and_growth_are_in_micrometres_and_hours_where_these_are_known():
+    rows = family("a", "death", "end_of_movie")
+    objects = imaged(rows, np.random.default_rng(0))
+    cells = as_cells(rows)
+    assert scale_of(cells, objects) == Scale(None, None)
+    cells = cells.assign(start_hours=cells["start_frame"] / 4, end_hours=cells["end_frame"] / 4)
+    scale = scale_of(cells, objects.assign(morphology_area_um2=objects["area_px"] * 0.09))
+    assert (scale.um, scale.hours) == (pytest.approx(0.3), pytest.approx(0.25))
+    plain, scaled = (measured_before_fate(pairs_of(rows), objects, empty(contracts.COMPARTMENTS), s)
+                     for s in (Scale(), scale))  # fmt: skip
+    assert (scaled["speed"] / plain["speed"]).tolist() == pytest.approx([0.3 * 4] * 2)
+    assert (scaled["area_growth"] / plain["area_growth"]).tolist() == pytest.approx([4, 4])
+    assert scaled["area"].tolist() == plain["area"].tolist()
+    assert set(scaled["length"] + scaled["time"]) == {"umh"}
+    assert set(plain["length"] + plain["time"]) == {"pxframe"}
 
 
 def run_step(folder, cells, objects):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
@@ -12,14 +14,47 @@ FEWEST_FRAMES = 3
 """Common frames that a pair needs; fewer give no growth and no speed."""
 FEATURES = {
     "area": "mean logarithm of the area",
-    "area_growth": "slope of the logarithm of the area over time",
+    "area_growth": "growth rate of the area",
     "eccentricity": "mean eccentricity of the outline",
     "solidity": "mean solidity of the outline",
-    "speed": "mean distance that the centre moves per frame",
+    "speed": "mean speed of the centre",
     "neighbour_distance": "mean distance to the nearest other cell",
     "compartment_distance": "mean distance to the centre of the compartment, in its radii",
 }
 """Features of a cell before its fate; shape and place only, so none shows a function channel."""
+UNITS = {
+    "area_growth": "per {time}",
+    "speed": "{length}/{time}",
+    "neighbour_distance": "{length}",
+    "compartment_distance": "radii",
+}
+"""Units of the features that have one; a difference of logarithms has none."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Size of a pixel in micrometres and of a frame in hours, of one field; None where unknown."""
+
+    um: float | None = None
+    hours: float | None = None
+
+
+UNSCALED = Scale()
+
+
+def scale_of(cells: pd.DataFrame, objects: pd.DataFrame) -> Scale:
+    """Find the scale of a field: of space by areas in both units, of time by the lives of cells in both units.
+
+    Parameters
+    ----------
+    cells, objects
+        As :data:`cineseq.contracts.CELLS` and :data:`cineseq.contracts.OBJECTS`, of one field.
+    """
+    um = np.sqrt(_column(objects, "morphology_area_um2") / objects["area_px"].astype(float))
+    lives = cells["end_frame"].astype(float) - cells["start_frame"].astype(float)
+    hours = (cells["end_hours"] - cells["start_hours"]).astype(float) / lives.where(lives > 0)
+    known = [values[values > 0] for values in (um, hours)]
+    return Scale(*(float(values.median()) if len(values) else None for values in known))
 
 
 def discordant_pairs(families: Families, margin: int) -> pd.DataFrame:
@@ -52,7 +87,9 @@ def discordant_pairs(families: Families, margin: int) -> pd.DataFrame:
     return one.assign(died=track[:, 0], other=track[:, 1], **window)
 
 
-def measured_before_fate(pairs: pd.DataFrame, objects: pd.DataFrame, compartments: pd.DataFrame) -> pd.DataFrame:
+def measured_before_fate(
+    pairs: pd.DataFrame, objects: pd.DataFrame, compartments: pd.DataFrame, scale: Scale = UNSCALED
+) -> pd.DataFrame:
     """Measure both sisters of each pair in the same frames.
 
     Parameters
@@ -63,12 +100,15 @@ def measured_before_fate(pairs: pd.DataFrame, objects: pd.DataFrame, compartment
         As :data:`cineseq.contracts.OBJECTS`, of the same field; areas and shapes may be missing.
     compartments
         As :data:`cineseq.contracts.COMPARTMENTS`, of the same field; may be empty.
+    scale
+        Of the same field; pixels and frames stay what they are where it is not known.
 
     Returns
     -------
     pandas.DataFrame
         One row per pair and side, indexed by pair (as ``pairs``) and ``side`` (``died`` or ``other``), with the
-        :data:`FEATURES` and ``frames``, the number of common frames. Pairs with fewer than :data:`FEWEST_FRAMES` are
+        :data:`FEATURES`, ``frames``, the number of common frames, ``founder``, and the units of ``length`` (um or px)
+        and ``time`` (h or frame). Pairs with fewer than :data:`FEWEST_FRAMES` are
         left out; what was not measured is missing.
     """
     seen = _in_common_frames(pairs, objects)
@@ -79,13 +119,16 @@ def measured_before_fate(pairs: pd.DataFrame, objects: pd.DataFrame, compartment
         "area": log_area,
         "eccentricity": _column(seen, "morphology_eccentricity"),
         "solidity": _column(seen, "morphology_solidity"),
-        "speed": steps,
+        "speed": steps * (scale.um or 1.0) / (scale.hours or 1.0),
         "neighbour_distance": _column(seen, "morphology_neighbour_distance_"),
         "compartment_distance": _from_centre(seen, compartments),
     }
     found = pd.DataFrame(by_frame).groupby([seen["pair"], seen["side"]]).mean()
-    growth = _slope(log_area, seen["frame"], [seen["pair"], seen["side"]])
-    return found.assign(area_growth=growth, frames=group.size())[[*FEATURES, "frames"]]
+    growth = _slope(log_area, seen["frame"] * (scale.hours or 1.0), [seen["pair"], seen["side"]])
+    found = found.assign(area_growth=growth)[list(FEATURES)].assign(frames=group.size())
+    founder = pairs["founder"].reindex(found.index.get_level_values("pair")).to_numpy()
+    length, time = "um" if scale.um else "px", "h" if scale.hours else "frame"
+    return found.assign(founder=founder, length=length, time=time)
 
 
 def _slope(values: pd.Series, time: pd.Series, by: list[pd.Series]) -> pd.Series:

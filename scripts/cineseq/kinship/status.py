@@ -10,7 +10,7 @@ from cineseq.kinship.families import NEVER_BORN_IN_SIGHT, Families
 
 STATUSES = ("died", "survived", "divided", "unknown", "none", "too_recent")
 NOT_DEAD = ("survived", "divided", "none")
-"""Statuses of cells known to have lost no sister; an unknown fate may be a death, and too short a time tells nothing."""
+"""Statuses of cells known to have lost no sister; an unknown fate may be a death, too short a time tells nothing."""
 MEANING = {
     "died": "sister died",
     "survived": "sister alive in the last frame",
