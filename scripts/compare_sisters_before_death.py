@@ -14,9 +14,9 @@ from cineseq import contracts, family_results
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
-from cineseq.kinship.before_fate import discordant_pairs, measured_before_fate, scale_of
+from cineseq.kinship.before_fate import called_deaths, discordant_pairs, measured_before_fate, scale_of
 from cineseq.kinship.families import families_of
-from cineseq.kinship.which_dies import which_dies_lines, which_sister_dies
+from cineseq.kinship.which_dies import call_lines, which_dies_lines, which_sister_dies
 from cineseq.pairing.maps import read_compartments
 from cineseq.step import run
 from cineseq.tables import read_table, write_table
@@ -58,6 +58,9 @@ def main(
     together = pd.concat(measured) if measured else pd.DataFrame()
     table = which_sister_dies(together, len(pairs), settings.lineage.permutations, settings.seed)
     lines = which_dies_lines(table, together["frames"].median() if len(together) else 0)
+    if len(together):
+        used = pairs.loc[together.index.unique("pair")]
+        lines += call_lines(called_deaths(used, tracked), len(used))
     for line in lines:
         logger.info("%s", line)
     write_table(table, which_dies, family_results.WHICH_SISTER_DIES)

@@ -14,6 +14,7 @@ from cineseq.kinship.before_fate import FEATURES, Scale, discordant_pairs, measu
 from cineseq.kinship.families import families_of
 from cineseq.kinship.which_dies import which_dies_lines, which_sister_dies
 from cineseq.tables import empty, read_table, write_table
+from cineseq.tracking.ends import BODY, RECENT
 from compare_sisters_before_death import Settings, main
 
 BIRTH = 10
@@ -240,6 +241,18 @@ def run_step(folder, cells, objects):
     return read_table(outputs["which_dies"], family_results.WHICH_SISTER_DIES), json.loads(
         outputs["report"].read_text()
     )
+
+
+def test_frames_that_call_a_death_are_left_out_by_default():
+    assert Lineage().before_fate_frames >= RECENT + max(BODY)
+
+
+@pytest.mark.parametrize(("confidence", "said"), [(np.nan, False), (1.0, False), (0.9, True)])
+def test_the_step_says_where_deaths_were_called_from_what_it_compares(tmp_path, confidence, said):
+    rows = families_with_one_death(12)
+    cells = as_cells([row | {"end_confidence": confidence} for row in rows])
+    lines = run_step(tmp_path, cells, imaged(rows, np.random.default_rng(0)))[1]["lines"]
+    assert lines[-1].startswith("12 of 12 of these deaths were called from shape") == said
 
 
 def test_the_step_with_movies_without_any_and_without_lineage(tmp_path):

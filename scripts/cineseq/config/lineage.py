@@ -33,6 +33,9 @@ class Lineage(Section):
     )
     death_recall: float | None = Field(None, gt=0, le=1, description="Share of deaths that are called; likewise.")
     before_fate_frames: int = Field(
-        3, ge=0, description="Frames before a death or division that are left out when sisters are compared before it."
+        6,
+        ge=0,
+        description="Frames before a death or division that are left out when sisters are compared before it; "
+        "tracking calls a death from the last 2 frames and up to 4 of a body.",
     )
     trees: int = Field(40, ge=1, le=200, description="Families drawn on the page of trees.")

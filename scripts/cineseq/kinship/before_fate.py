@@ -87,6 +87,20 @@ def discordant_pairs(families: Families, margin: int) -> pd.DataFrame:
     return one.assign(died=track[:, 0], other=track[:, 1], **window)
 
 
+def called_deaths(pairs: pd.DataFrame, cells: pd.DataFrame) -> int:
+    """Count the pairs whose death tracking called from shape, brightness and speed; nobody saw or stated it.
+
+    Parameters
+    ----------
+    pairs
+        As :func:`discordant_pairs` returns.
+    cells
+        As :data:`cineseq.contracts.CELLS`. A death that was given has no confidence, one that a person saw has 1.
+    """
+    confidence = cells.set_index("track_id")["end_confidence"].reindex(pairs["died"]).astype(float)
+    return int((confidence < 1).sum())
+
+
 def measured_before_fate(
     pairs: pd.DataFrame, objects: pd.DataFrame, compartments: pd.DataFrame, scale: Scale = UNSCALED
 ) -> pd.DataFrame:

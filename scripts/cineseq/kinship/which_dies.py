@@ -146,3 +146,13 @@ def which_dies_lines(table: pd.DataFrame, frames: float) -> list[str]:
             f"q = {row.q_value:.2g} over {len(tested)} features."
         )
     return lines
+
+
+def call_lines(called: int, total: int) -> list[str]:
+    """Warn where deaths were called from what is compared; ``called`` of ``total`` deaths, neither given nor seen."""
+    if not called:
+        return []
+    return [
+        f"{called} of {total} of these deaths were called from shape, brightness and speed in the last frames "
+        "against those before, so that area, growth and speed before a death are in part evidence of the call itself."
+    ]

@@ -72,7 +72,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "compare_sisters_before_death": (
         "Which of two sisters died was related to shape and place before either's fate by conditional logistic "
-        "regression within pairs (statsmodels), against fates swapped within pairs",
+        "regression within pairs (statsmodels), against fates swapped within pairs, in all pairs of a founder "
+        "together",
     ),
     "compare_sister_genes": (
         "Genes were compared within pairs of sisters by intraclass correlation, and between survivors by the fate of "
