@@ -5,6 +5,8 @@ LINT = .venv-lint
 PEERS = .venv-peers
 RUN = $(VENV)/bin
 SNAKEMAKE = $(RUN)/snakemake --cores all
+# Bytecode is kept even where the shell says not to: else every job would compile all that it imports anew.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction lint format models config lock conda clean help
 
@@ -69,7 +71,7 @@ lock:
 	$(RUN)/python scripts/write_conda.py
 	$(RUN)/python scripts/write_licences.py
 
-# Neither installer compiles to bytecode: most of what is installed is never imported, and that took a minute.
+# Most of what is installed is never imported: compiling all of it to bytecode took a minute.
 $(VENV)/.complete: envs/requirements.lock
 $(LINT)/.complete: envs/lint.lock
 $(VENV)/.complete $(LINT)/.complete:
