@@ -93,7 +93,9 @@ def draw_quality(quality: pd.DataFrame, samples: pd.Series, path: Path) -> None:
         for axis, (column, label) in zip(axes, panels.items(), strict=True):
             _strips(axis, quality[column].to_numpy(float), quality["passes_qc"].to_numpy(bool), samples, names)
             axis.set_ylabel(label)
-            if column != "mitochondrial_fraction":
+            if column != "mitochondrial_fraction" and quality[column].min() > 0:
+                axis.set_yscale("log")
+            elif column != "mitochondrial_fraction":
                 axis.set_yscale("symlog", linthresh=1.0)
                 axis.set_ylim(bottom=0)
         axes[0].legend(fontsize=7, markerscale=2)
