@@ -71,7 +71,9 @@ lock:
 	$(RUN)/python scripts/write_conda.py
 	$(RUN)/python scripts/write_licences.py
 
-# Most of what is installed is never imported: compiling all of it to bytecode took a minute.
+# Most of what is installed is never imported: compiling all of it to bytecode took a minute. Unpacking torch and what
+# it runs on takes one core as long as everything else: pip does both at once, and the lock names every dependency.
+PIP = $(@D)/bin/python -m pip install --progress-bar on --no-compile --no-deps --require-hashes
 $(VENV)/.complete: envs/requirements.lock
 $(LINT)/.complete: envs/lint.lock
 $(VENV)/.complete $(LINT)/.complete:
@@ -80,7 +82,10 @@ $(VENV)/.complete $(LINT)/.complete:
 	@if command -v uv > /dev/null; then \
 		uv pip sync --python $(@D)/bin/python --require-hashes $<; \
 	else \
-		$(@D)/bin/python -m pip install --progress-bar on --no-compile --require-hashes --requirement $<; \
+		awk '/^[a-z]/ {part = /^(torch|nvidia|cuda|triton)/ ? "large" : "small"} part {print > ("$(@D)/" part ".lock")}' $<; \
+		touch $(@D)/large.lock; \
+		$(PIP) --quiet --requirement $(@D)/large.lock & large=$$!; \
+		$(PIP) --requirement $(@D)/small.lock && wait $$large; \
 	fi
 	@touch $@
 

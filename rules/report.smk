@@ -141,7 +141,7 @@ rule score_truth:
         "<benchmarks>/score_truth.tsv"
     conda:
         "../envs/cineseq.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=60,

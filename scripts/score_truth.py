@@ -52,6 +52,7 @@ def main(
     warnings: Path,
     scores: Path,
     report: Path,
+    threads: int = 1,
 ) -> None:
     """Score the run and write the table."""
     planted = json.loads(effects.read_text(encoding="utf-8"))
@@ -59,7 +60,7 @@ def main(
     hidden = read_table(true_cells, SIMULATED_CELLS).set_index("track_id", drop=False)
     true_fields = read_table(true_tracks, contracts.TRACKS)
     rows, true_track = score_fields(
-        read_fields(labels, detections, tracks, ctc=ctc, true_masks=true_masks, true_tracks=true_fields)
+        read_fields(labels, detections, tracks, ctc=ctc, true_masks=true_masks, true_tracks=true_fields), threads
     )
     rows += score_function(read_table(cells, contracts.CELLS), true_track, hidden["function_signal"])
     rows += score_pairs(read_table(pairs, contracts.PAIRS), true_track, hidden)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 
 from cineseq import contracts
 from cineseq.progress import progress
@@ -97,13 +98,15 @@ def true_detections(true: Labels, tracks: pd.DataFrame) -> pd.DataFrame:
     return table[table["label"].isin(names.index)].assign(track_id=lambda t: t["label"].map(names))
 
 
-def score_fields(fields: list[FieldResult]) -> tuple[list[Row], pd.Series]:
+def score_fields(fields: list[FieldResult], threads: int = 1) -> tuple[list[Row], pd.Series]:
     """Score all fields.
 
     Parameters
     ----------
     fields
         The fields of the run.
+    threads
+        Worker processes.
 
     Returns
     -------
@@ -113,7 +116,8 @@ def score_fields(fields: list[FieldResult]) -> tuple[list[Row], pd.Series]:
     true_track
         True track of each found track that has one, by ``track_id``.
     """
-    scores = [score_field(field) for field in progress(fields, "Scoring fields", logger)]
+    parallel = Parallel(n_jobs=threads, return_as="generator")(delayed(score_field)(field) for field in fields)
+    scores = list(progress(parallel, f"Scoring {len(fields)} fields", logger))
     masks = sum((s.masks for s in scores), MaskCounts())
     note = f"{masks.hits} masks right, {masks.false} false, {masks.missed} missed, at an overlap of one half"
     rows = [row("segmentation", "average_precision_50", masks.average_precision, planted=1, note=note)]
