@@ -22,7 +22,7 @@ from scores import Score
 from cineseq.config.segment import Segment
 from cineseq.config.simulate import Simulate
 from cineseq.config.train import Train
-from cineseq.segmentation.adapter import Model, as_cellpose, choose_device, choose_dtype, load_model, segment_frame
+from cineseq.segmentation.adapter import Model, load_model, segment_frame
 from cineseq.segmentation.annotated import Frame, median_diameter, read_frames
 from cineseq.segmentation.finetuning import fine_tune, score
 from cineseq.segmentation.phase_images import draw_phase_scenes
@@ -91,11 +91,10 @@ def _phase_row(name: str, frames: list[Frame], ap: float | None, asked: float | 
 
 
 def random_cpsam(work: Path) -> Model:
-    """Return Cellpose-SAM with random weights, in the type that this device computes in; for timing only."""
+    """Return Cellpose-SAM with random weights, from a checkpoint as a user's would be; for timing only."""
     torch.manual_seed(0)
-    device = choose_device()
-    net = CPSAM(dtype=choose_dtype(device)).to(device).eval()
-    return Model("cpsam, random weights", work, "", "For timing only.", as_cellpose(net, work, device))
+    torch.save(CPSAM().state_dict(), work / "cpsam.pt")
+    return load_model(Segment(model=str(work / "cpsam.pt")))
 
 
 def seconds(model: Model, image: np.ndarray, times: int) -> float:
