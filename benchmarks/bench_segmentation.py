@@ -2,15 +2,15 @@
 
 Run: ``PYTHONPATH=scripts .venv/bin/python benchmarks/bench_segmentation.py --data ../shared/data``
 Default settings for every row; only phase contrast is given the diameter that its masks have. The row after training
-trains on images 1-4 as ``snakemake train`` does and scores images 5-7. Cellpose-SAM has random weights: its time is
-that of the trained one, up to the dynamics of the cells found; it is run on one 1024 x 1024 frame, once
-(``--no-cpsam`` leaves it out).
+trains on images 1-4 as ``snakemake train`` does and scores images 5-7. Cellpose-SAM has random weights: its network
+takes the time of the trained one, but random flows make no cells, so that networks are compared alone, on one
+1024 x 1024 frame, in float32 and in bfloat16 (minutes each; ``--cpsam 0`` leaves it out).
 """
 
 import argparse
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from scores import Score
 from cineseq.config.segment import Segment
 from cineseq.config.simulate import Simulate
 from cineseq.config.train import Train
-from cineseq.segmentation.adapter import Model, load_model, segment_frame
+from cineseq.segmentation.adapter import CELLPOSE_PADDING, CELLPOSE_TILE, Model, load_model, segment_frame, tiling
 from cineseq.segmentation.annotated import Frame, median_diameter, read_frames
 from cineseq.segmentation.finetuning import fine_tune, score
 from cineseq.segmentation.phase_images import draw_phase_scenes
@@ -34,6 +34,8 @@ from cineseq.simulate.images import render_movie, truth_masks
 
 SEED = 20_000_000
 """No scene of training or of the cards."""
+ONE_TILE = CELLPOSE_TILE - CELLPOSE_PADDING
+"""Side of the largest image that cellpose does not cut."""
 
 
 def demo_frames(fields: int) -> Iterator[Scene]:
@@ -97,14 +99,45 @@ def random_cpsam(work: Path) -> Model:
     return load_model(Segment(model=str(work / "cpsam.pt")))
 
 
-def seconds(model: Model, image: np.ndarray, times: int) -> float:
-    """Return the least seconds that one frame took."""
-    settings, taken = Segment(), []
+def least_seconds(work: Callable[[], object], times: int) -> float:
+    """Return the least seconds that one piece of work took."""
+    taken = []
     for _ in range(times):
         started = time.perf_counter()
-        segment_frame(model, image[None], settings, None)
+        work()
         taken.append(time.perf_counter() - started)
     return min(taken)
+
+
+def run_network(model: Model, image: np.ndarray) -> None:
+    """Normalise and tile a frame and run the network on it, as segmentation does, and make no masks of its flows."""
+    tile, batch = tiling(model, image.shape, 1.0)
+    model.cellpose.eval(image, batch_size=batch, bsize=tile, compute_masks=False)
+
+
+def timings(work: Path, side: int, times: int) -> Iterator[Score]:
+    """Time the compact model on a simulated frame and, with any ``times``, the network of Cellpose-SAM beside its own.
+
+    Which number type is faster for Cellpose-SAM depends on the processor; the ratio is to the faster one.
+    """
+    frame = draw_scene(np.random.default_rng(SEED), side).image
+    name = f"one {side} x {side} frame, {torch.get_num_threads()} threads: seconds of"
+    compact = load_model(Segment())
+    run_network(compact, frame)
+    ours = least_seconds(lambda: run_network(compact, frame), 3)
+    whole = least_seconds(lambda: segment_frame(compact, frame[None], Segment(), None), 3)
+    yield Score(f"{name} compact, network", ours)
+    yield Score(f"{name} compact, masks from its flows", whole - ours)
+    yield Score(f"{name} compact, all", whole)
+    if not times:
+        return
+    model, theirs = random_cpsam(work), []
+    for dtype in (torch.float32, torch.bfloat16):
+        model.cellpose.net.dtype = dtype
+        run_network(model, frame[:ONE_TILE, :ONE_TILE])
+        theirs.append(least_seconds(lambda: run_network(model, frame), times))
+        yield Score(f"{name} cpsam, network, {str(dtype).removeprefix('torch.')}", theirs[-1])
+    yield Score(f"{name} cpsam over those of compact, networks", min(theirs) / ours, low=15)
 
 
 def as_score(found: dict) -> Score:
@@ -119,7 +152,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=100, help="of training on phase contrast; 0 leaves it out")
-    parser.add_argument("--no-cpsam", dest="cpsam", action="store_false")
+    parser.add_argument("--cpsam", type=int, default=1, help="times that Cellpose-SAM is timed; 0 leaves it out")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     compact = load_model(Segment())
@@ -134,15 +167,8 @@ def main() -> None:
             rows += phase_rows(options.data, Path(folder), options.epochs)
         for found in rows:
             print(as_score(found), flush=True)
-        frame = draw_scene(np.random.default_rng(SEED), 1024).image
-        ours = seconds(compact, frame, 3)
-        name = f"one 1024 x 1024 frame, {options.threads} threads"
-        print(Score(f"{name}: seconds of compact", ours))
-        if options.cpsam:
-            model = random_cpsam(Path(folder))
-            theirs = seconds(model, frame, 1)
-            print(Score(f"{name}: seconds of cpsam, random weights, {model.cellpose.net.dtype}", theirs))
-            print(Score(f"{name}: seconds of cpsam over those of compact", theirs / ours, low=15))
+        for timed in timings(Path(folder), 1024, options.cpsam):
+            print(timed, flush=True)
 
 
 if __name__ == "__main__":
