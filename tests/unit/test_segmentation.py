@@ -119,7 +119,7 @@ def test_checkpoints_of_parallel_training_are_accepted(checkpoint, tmp_path):
     loaded = adapter.load_model(Segment(model=str(path)))
     assert loaded.name == "mine.pt" or loaded.name == str(path)
     torch.testing.assert_close(loaded.cellpose.net.out.weight.cpu(), checkpoint["out.weight"])
-    assert "user's" in loaded.note
+    assert loaded.note == "A checkpoint of the user's; its terms are those of whoever trained it."
 
 
 def test_compact_model_segments_unseen_scenes(compact):

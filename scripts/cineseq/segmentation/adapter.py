@@ -101,7 +101,7 @@ def load_model(settings: Segment, path: Path | None = None) -> Model:
         net.dtype = choose_dtype(device)
     name = settings.model if file == model_file(settings.model) else file.name
     logger.info("Model %s (sha256 %s) on %s in %s.", name, digest[:12], device, str(net.dtype).removeprefix("torch."))
-    note = licence_note(settings.model)
+    note = licence_note(settings.model, net.backbone)
     logger.info("%s", note)
     return Model(name, file, digest, note, as_cellpose(net, file, device))
 
