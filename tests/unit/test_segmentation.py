@@ -53,6 +53,13 @@ def test_model_file_knows_names_and_paths(monkeypatch, tmp_path):
     assert models.model_file("compact").is_file()
 
 
+def test_training_a_large_model_asks_for_more_memory(tmp_path):
+    (tmp_path / "mine.pt").write_bytes(bytes(9_000_000))
+    asked = {name: models.training_memory_mb(name) for name in ("compact", "compact_phase", "cpsam_v2", "no/such.pt")}
+    assert asked == {"compact": 6000, "compact_phase": 6000, "cpsam_v2": 16_000, "no/such.pt": 6000}
+    assert models.training_memory_mb(str(tmp_path / "mine.pt")) == 16_000
+
+
 @pytest.mark.parametrize("name", models.SHIPPED)
 def test_shipped_models_are_those_on_their_cards(name):
     model = adapter.load_model(Segment(model=name))

@@ -68,6 +68,19 @@ def test_checkpoint_is_loaded_run_trained_and_loaded_again(weights, tmp_path, mo
     assert adapter.segment_frame(again, planes, Segment(), None).shape == scene.image.shape
 
 
+def test_training_on_a_device_of_bfloat16_rounds_nothing(weights, tmp_path, monkeypatch):
+    monkeypatch.setattr(adapter, "choose_dtype", lambda device: torch.bfloat16)
+    model = loaded(weights, tmp_path / "cpsam.pt")
+    frames = [as_frame(draw_scenes(7, 1, size=256)[0])]
+    # The learning rate of cellpose's first epoch is 0, so that what comes out is what went in.
+    same = fine_tune(model, frames, 20.0, Train(epochs=1, tiles=1))
+    assert all(torch.equal(same[key], weights[key]) for key in weights.keys() - set(adapter.DIAMETERS))
+    trained = fine_tune(model, frames, 20.0, Train(epochs=2, tiles=1, learning_rate=1e-3))["out.weight"]
+    assert trained.dtype == torch.float32
+    assert not torch.equal(trained, trained.bfloat16().float())
+    assert (model.cellpose.net.dtype, model.cellpose.net.training) == (torch.bfloat16, False)
+
+
 def test_flows_are_those_of_cellpose_itself(weights, tmp_path):
     model = loaded(weights, tmp_path / "cpsam.pt")
     reference = vit.CPSAM()

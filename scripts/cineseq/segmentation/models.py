@@ -10,6 +10,7 @@ COMPACT = "compact"
 COMPACT_PHASE = "compact_phase"
 SHIPPED = {COMPACT: "segmenter_compact.pt", COMPACT_PHASE: "segmenter_compact_phase.pt"}
 """Our own small models and their files in resources/."""
+LARGEST_COMPACT_BYTES = 8_000_000
 CELLPOSE_NAMES = ("cpsam_v2", "cpsam")
 """Models that cellpose knows by name and can download."""
 CELLPOSE_BACKBONE = "sam_vitl"
@@ -27,6 +28,17 @@ def model_file(name_or_path: str) -> Path:
         folder = os.environ.get(CELLPOSE_FOLDER)
         return (Path(folder) if folder else Path.home() / ".cellpose" / "models") / name_or_path
     return Path(name_or_path).expanduser()
+
+
+def training_memory_mb(name_or_path: str) -> int:
+    """Return the memory to ask for where a model is trained.
+
+    Training Cellpose-SAM takes four times its 1.2 GB, for weights, gradients and two moments, beside the model that
+    scores, a copy to save, and activations.
+    """
+    file = model_file(name_or_path)
+    large = name_or_path in CELLPOSE_NAMES or (file.is_file() and file.stat().st_size > LARGEST_COMPACT_BYTES)
+    return 16_000 if large else 6_000
 
 
 def licence_note(name_or_path: str, backbone: str) -> str:
