@@ -4,7 +4,7 @@ Run: ``PYTHONPATH=scripts .venv/bin/python benchmarks/bench_segmentation.py --da
 Default settings for every row but those that name another; only phase contrast is given its masks' diameter. The rows
 after training train on images 1-4 as ``snakemake train`` does and score images 5-7. Cellpose-SAM has random weights:
 its network takes the time of the trained one, but random flows make no cells, so that networks are compared alone, on
-one 1024 x 1024 frame, in float32 and in bfloat16 (minutes each; ``--cpsam 0`` leaves it out).
+one 1024 x 1024 frame, in float32 or bfloat16, whichever is faster here (minutes; ``--cpsam 0`` leaves it out).
 """
 
 import argparse
@@ -132,7 +132,7 @@ def run_network(model: Model, image: np.ndarray) -> None:
 def timings(work: Path, side: int, times: int) -> Iterator[Score]:
     """Time the compact model on a simulated frame and, with any ``times``, the network of Cellpose-SAM beside its own.
 
-    Which number type is faster for Cellpose-SAM depends on the processor; the ratio is to the faster one.
+    Which number type is faster for Cellpose-SAM depends on the processor: a tile tells, and the frame is run in it.
     """
     frame = draw_scene(np.random.default_rng(SEED), side).image
     name = f"one {side} x {side} frame, {torch.get_num_threads()} threads: seconds of"
@@ -145,13 +145,17 @@ def timings(work: Path, side: int, times: int) -> Iterator[Score]:
     yield Score(f"{name} compact, all", whole)
     if not times:
         return
-    model, theirs = random_cpsam(work), []
+    model, tile = random_cpsam(work), frame[:ONE_TILE, :ONE_TILE]
+    of_tile = {}
     for dtype in (torch.float32, torch.bfloat16):
         model.cellpose.net.dtype = dtype
-        run_network(model, frame[:ONE_TILE, :ONE_TILE])
-        theirs.append(least_seconds(lambda: run_network(model, frame), times))
-        yield Score(f"{name} cpsam, network, {str(dtype).removeprefix('torch.')}", theirs[-1])
-    yield Score(f"{name} cpsam over those of compact, networks", min(theirs) / ours, low=15)
+        run_network(model, tile)
+        of_tile[dtype] = least_seconds(lambda: run_network(model, tile), 1)
+        yield Score(f"one tile: seconds of cpsam, network, {dtype}", of_tile[dtype])
+    model.cellpose.net.dtype = min(of_tile, key=of_tile.get)
+    theirs = least_seconds(lambda: run_network(model, frame), times)
+    yield Score(f"{name} cpsam, network, {model.cellpose.net.dtype}", theirs)
+    yield Score(f"{name} cpsam over those of compact, networks", theirs / ours, low=15)
 
 
 def as_score(found: dict) -> Score:
