@@ -1,16 +1,16 @@
 """Score the shipped segmentation models on simulated and real frames, and time the compact one beside Cellpose-SAM.
 
 Run: ``PYTHONPATH=scripts .venv/bin/python benchmarks/bench_segmentation.py --data ../shared/data``
-Default settings for every row; only phase contrast is given the diameter that its masks have. The row after training
-trains on images 1-4 as ``snakemake train`` does and scores images 5-7. Cellpose-SAM has random weights: its time is
-that of the trained one, up to the dynamics of the cells found; it is run on one 1024 x 1024 frame, once
-(``--no-cpsam`` leaves it out).
+Default settings for every row but those that name another; only phase contrast is given its masks' diameter. The rows
+after training train on images 1-4 as ``snakemake train`` does and score images 5-7. Cellpose-SAM has random weights:
+its network takes the time of the trained one, but random flows make no cells, so that networks are compared alone, on
+one 1024 x 1024 frame, in float32 or bfloat16, whichever is faster here (minutes; ``--cpsam 0`` leaves it out).
 """
 
 import argparse
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from scores import Score
 from cineseq.config.segment import Segment
 from cineseq.config.simulate import Simulate
 from cineseq.config.train import Train
-from cineseq.segmentation.adapter import Model, as_cellpose, choose_device, choose_dtype, load_model, segment_frame
+from cineseq.segmentation.adapter import CELLPOSE_PADDING, CELLPOSE_TILE, Model, load_model, segment_frame, tiling
 from cineseq.segmentation.annotated import Frame, median_diameter, read_frames
 from cineseq.segmentation.finetuning import fine_tune, score
 from cineseq.segmentation.phase_images import draw_phase_scenes
@@ -34,6 +34,10 @@ from cineseq.simulate.images import render_movie, truth_masks
 
 SEED = 20_000_000
 """No scene of training or of the cards."""
+DEFAULTS = Segment()
+STRICT = Segment(cellprob_threshold=1)
+ONE_TILE = CELLPOSE_TILE - CELLPOSE_PADDING
+"""Side of the largest image that cellpose does not cut."""
 
 
 def demo_frames(fields: int) -> Iterator[Scene]:
@@ -60,9 +64,8 @@ def _scene(image: Path, mask: Path) -> Scene:
     return Scene(tifffile.imread(image).astype(np.float32), tifffile.imread(mask).astype(int))
 
 
-def row(name: str, model: Model, scenes: list[Scene], asked: float | None, diameter: float | None = None) -> dict:
-    """Return one row of the table: AP@.5 with the default settings."""
-    settings = Segment(model=model.name, diameter=diameter)
+def row(name: str, model: Model, scenes: list[Scene], asked: float | None, settings: Segment = DEFAULTS) -> dict:
+    """Return one row of the table: AP@.5."""
     started = time.perf_counter()
     found = [segment_frame(model, s.image[None], settings, None) for s in scenes]
     seconds = (time.perf_counter() - started) / len(scenes)
@@ -71,7 +74,17 @@ def row(name: str, model: Model, scenes: list[Scene], asked: float | None, diame
     return {"set": name, "frames": len(scenes), "cells": cells, "AP@.5": ap, "asked": asked, "s a frame": seconds}
 
 
-def phase_rows(data: Path, work: Path, epochs: int) -> Iterator[dict]:
+def nuclei_rows(data: Path, model: Model) -> Iterator[dict]:
+    """Score nuclei with the default settings, which is what is asked for, and with a stricter threshold."""
+    sets = [("simulated demo, unseen fields", list(demo_frames(6)), 0.95), *real_frames(data)]
+    sets.append(("simulated scenes, wide", draw_scenes(SEED, 60), None))
+    sets.append(("simulated scenes, crowded", draw_scenes(SEED, 60, domain=CROWDED), None))
+    for name, scenes, asked in sets:
+        yield row(name, model, scenes, asked)
+        yield row(f"{name}, cellprob_threshold 1", model, scenes, None, STRICT)
+
+
+def phase_rows(data: Path, work: Path, epochs: int, runs: int) -> Iterator[dict]:
     """Score phase contrast with simulated training only, and after training on images 1-4."""
     folder = data / "t98g_phase/segmentation"
     images = [folder / f"train_set{n}_img.tif" for n in range(1, 8)]
@@ -80,9 +93,12 @@ def phase_rows(data: Path, work: Path, epochs: int) -> Iterator[dict]:
     diameter = median_diameter(learned)
     model = load_model(Segment(model="compact_phase"))
     yield _phase_row("t98g_phase 5-7, simulated only", held, score(model, held, diameter), None)
-    save(fine_tune(model, learned, diameter, Train(model="compact_phase", epochs=epochs)), work / "mine.pt")
-    mine = load_model(Segment(model=str(work / "mine.pt")))
-    yield _phase_row("t98g_phase 5-7, trained on 1-4", held, score(mine, held, diameter), 0.6)
+    for turn in range(runs):
+        # cellpose seeds what it draws by the epoch alone: frames in another order are what makes it draw other tiles.
+        turned = learned[turn:] + learned[:turn]
+        save(fine_tune(model, turned, diameter, Train(model="compact_phase", epochs=epochs)), work / "mine.pt")
+        mine = load_model(Segment(model=str(work / "mine.pt")))
+        yield _phase_row(f"t98g_phase 5-7, trained on 1-4, run {turn + 1}", held, score(mine, held, diameter), 0.6)
 
 
 def _phase_row(name: str, frames: list[Frame], ap: float | None, asked: float | None) -> dict:
@@ -91,21 +107,55 @@ def _phase_row(name: str, frames: list[Frame], ap: float | None, asked: float | 
 
 
 def random_cpsam(work: Path) -> Model:
-    """Return Cellpose-SAM with random weights, in the type that this device computes in; for timing only."""
+    """Return Cellpose-SAM with random weights, from a checkpoint as a user's would be; for timing only."""
     torch.manual_seed(0)
-    device = choose_device()
-    net = CPSAM(dtype=choose_dtype(device)).to(device).eval()
-    return Model("cpsam, random weights", work, "", "For timing only.", as_cellpose(net, work, device))
+    torch.save(CPSAM().state_dict(), work / "cpsam.pt")
+    return load_model(Segment(model=str(work / "cpsam.pt")))
 
 
-def seconds(model: Model, image: np.ndarray, times: int) -> float:
-    """Return the least seconds that one frame took."""
-    settings, taken = Segment(), []
+def least_seconds(work: Callable[[], object], times: int) -> float:
+    """Return the least seconds that one piece of work took."""
+    taken = []
     for _ in range(times):
         started = time.perf_counter()
-        segment_frame(model, image[None], settings, None)
+        work()
         taken.append(time.perf_counter() - started)
     return min(taken)
+
+
+def run_network(model: Model, image: np.ndarray) -> None:
+    """Normalise and tile a frame and run the network on it, as segmentation does, and make no masks of its flows."""
+    tile, batch = tiling(model, image.shape, 1.0)
+    model.cellpose.eval(image, batch_size=batch, bsize=tile, compute_masks=False)
+
+
+def timings(work: Path, side: int, times: int) -> Iterator[Score]:
+    """Time the compact model on a simulated frame and, with any ``times``, the network of Cellpose-SAM beside its own.
+
+    Which number type is faster for Cellpose-SAM depends on the processor: a tile tells, and the frame is run in it.
+    """
+    frame = draw_scene(np.random.default_rng(SEED), side).image
+    name = f"one {side} x {side} frame, {torch.get_num_threads()} threads: seconds of"
+    compact = load_model(Segment())
+    run_network(compact, frame)
+    ours = least_seconds(lambda: run_network(compact, frame), 3)
+    whole = least_seconds(lambda: segment_frame(compact, frame[None], Segment(), None), 3)
+    yield Score(f"{name} compact, network", ours)
+    yield Score(f"{name} compact, masks from its flows", whole - ours)
+    yield Score(f"{name} compact, all", whole)
+    if not times:
+        return
+    model, tile = random_cpsam(work), frame[:ONE_TILE, :ONE_TILE]
+    of_tile = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        model.cellpose.net.dtype = dtype
+        run_network(model, tile)
+        of_tile[dtype] = least_seconds(lambda: run_network(model, tile), 1)
+        yield Score(f"one tile: seconds of cpsam, network, {dtype}", of_tile[dtype])
+    model.cellpose.net.dtype = min(of_tile, key=of_tile.get)
+    theirs = least_seconds(lambda: run_network(model, frame), times)
+    yield Score(f"{name} cpsam, network, {model.cellpose.net.dtype}", theirs)
+    yield Score(f"{name} cpsam over those of compact, networks", theirs / ours, low=15)
 
 
 def as_score(found: dict) -> Score:
@@ -120,30 +170,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=100, help="of training on phase contrast; 0 leaves it out")
-    parser.add_argument("--no-cpsam", dest="cpsam", action="store_false")
+    parser.add_argument("--runs", type=int, default=1, choices=range(1, 5), help="of that training")
+    parser.add_argument("--cpsam", type=int, default=1, help="times that Cellpose-SAM is timed; 0 leaves it out")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    compact = load_model(Segment())
-    rows = [row("simulated demo, unseen fields", compact, list(demo_frames(6)), 0.95)]
-    rows += [row(name, compact, scenes, asked) for name, scenes, asked in real_frames(options.data)]
-    rows.append(row("simulated scenes, wide", compact, draw_scenes(SEED, 60), None))
-    rows.append(row("simulated scenes, crowded", compact, draw_scenes(SEED, 60, domain=CROWDED), None))
+    rows = list(nuclei_rows(options.data, load_model(DEFAULTS)))
     phase = load_model(Segment(model="compact_phase"))
     rows.append(row("simulated phase contrast", phase, draw_phase_scenes(SEED, 40), None))
     with tempfile.TemporaryDirectory() as folder:
         if options.epochs:
-            rows += phase_rows(options.data, Path(folder), options.epochs)
+            rows += phase_rows(options.data, Path(folder), options.epochs, options.runs)
         for found in rows:
             print(as_score(found), flush=True)
-        frame = draw_scene(np.random.default_rng(SEED), 1024).image
-        ours = seconds(compact, frame, 3)
-        name = f"one 1024 x 1024 frame, {options.threads} threads"
-        print(Score(f"{name}: seconds of compact", ours))
-        if options.cpsam:
-            model = random_cpsam(Path(folder))
-            theirs = seconds(model, frame, 1)
-            print(Score(f"{name}: seconds of cpsam, random weights, {model.cellpose.net.dtype}", theirs))
-            print(Score(f"{name}: seconds of cpsam over those of compact", theirs / ours, low=15))
+        for timed in timings(Path(folder), 1024, options.cpsam):
+            print(timed, flush=True)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ rule train_model:
     threads: 2
     resources:
         gpu=0,
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        mem_mb=lambda wildcards, attempt: STUDY.training_memory_mb * attempt,
         runtime=720,
     params:
         settings=settings("train"),

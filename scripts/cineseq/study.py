@@ -12,7 +12,7 @@ from cineseq.config.base import Section
 from cineseq.config.schema import Config, load
 from cineseq.errors import UserError
 from cineseq.features.model_files import embedder_file
-from cineseq.segmentation.models import model_file
+from cineseq.segmentation.models import model_file, training_memory_mb
 from cineseq.sheet import FIELD_PATHS, SAMPLE_PATHS, STUDY_PATHS, Entry, files_of, first_of_samples, read_sheet
 
 
@@ -142,6 +142,11 @@ class Study:
         """The file of the model that training goes on from, where it is there."""
         path = model_file(self.config.train.model)
         return [str(path)] if path.exists() else []
+
+    @property
+    def training_memory_mb(self) -> int:
+        """The memory to ask for in training, which follows from the model that it goes on from."""
+        return training_memory_mb(self.config.train.model)
 
     def training_files(self, column: str) -> list[str]:
         """Return the annotated frames (``images``) or their ``masks``, with patterns expanded.

@@ -33,6 +33,8 @@ CELLPOSE_PADDING = 16
 """cellpose pads images to a multiple of this and by as much again."""
 LARGEST_TILE = 1024
 CELLPOSE_DIAMETER = 30.0
+DIAMETERS = ("diam_labels", "diam_mean")
+"""Parameters that tell of training images and that no network computes with: cellpose 4 did not always write them."""
 TILES_PER_PASS = {"cuda": 64, "mps": 8, "cpu": 4}
 PIXELS_PER_PASS = 1 << 20
 """What the compact model takes at a time on a CPU, so that memory does not grow with the image."""
@@ -95,9 +97,11 @@ def load_model(settings: Segment, path: Path | None = None) -> Model:
     digest = sha256(file)
     device = choose_device()
     net = read_network(file, device)
+    if not isinstance(net, CompactSegmenter):
+        net.dtype = choose_dtype(device)
     name = settings.model if file == model_file(settings.model) else file.name
     logger.info("Model %s (sha256 %s) on %s in %s.", name, digest[:12], device, str(net.dtype).removeprefix("torch."))
-    note = licence_note(settings.model)
+    note = licence_note(settings.model, net.backbone)
     logger.info("%s", note)
     return Model(name, file, digest, note, as_cellpose(net, file, device))
 
@@ -155,36 +159,57 @@ def choose_dtype(device: torch.device) -> torch.dtype:
 
 
 def read_network(file: Path, device: torch.device) -> BaseModel:
-    """Build the network that a checkpoint is of, with its weights.
+    """Build the network that a checkpoint is of, with its weights, in float32.
 
     Building on the meta device costs neither time nor memory, and shows every key and shape to compare with.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read, or a weight is missing, foreign or of another shape.
     """
+    weights = _read_weights(file)
+    with torch.device("meta"):
+        candidates = (CompactSegmenter(), CPSAM(dtype=torch.float32))
+    shapes = _shapes(weights)
+    fitting = [net for net in candidates if _shapes(net.state_dict()) == shapes]
+    if not fitting:
+        _refuse(file, shapes, candidates)
+    net = fitting[0]
+    net.load_state_dict(weights | _diameters(weights), strict=True, assign=True)
+    if isinstance(net, CompactSegmenter):
+        # A third faster on CPUs.
+        return net.to(device, memory_format=torch.channels_last).eval()
+    return net.to(device).eval()
+
+
+def _read_weights(file: Path) -> dict[str, torch.Tensor]:
     try:
         weights = torch.load(file, map_location="cpu", mmap=True, weights_only=True)
-        weights = {str(key).removeprefix("module."): value for key, value in dict(weights).items()}
-        shapes = {key: tuple(value.shape) for key, value in weights.items()}
+        # The first is what parallel training writes; half precision is what some people save in.
+        return {str(key).removeprefix("module."): value.float() for key, value in dict(weights).items()}
     except (OSError, RuntimeError, ValueError, TypeError, AttributeError, EOFError, UnpicklingError) as error:
         msg = (
             f"{file}: not a readable model checkpoint ({type(error).__name__}); copy it again or choose another model."
         )
         raise UserError(msg) from error
-    with torch.device("meta"):
-        candidates = (CompactSegmenter(), CPSAM(dtype=torch.float32))
-    fitting = [net for net in candidates if {k: tuple(v.shape) for k, v in net.state_dict().items()} == shapes]
-    if not fitting:
-        _refuse(file, shapes, candidates)
-    net = fitting[0]
-    net.load_state_dict(weights, strict=True, assign=True)
-    if isinstance(net, CompactSegmenter):
-        # A third faster on CPUs.
-        return net.to(device, memory_format=torch.channels_last).eval()
-    net.dtype = choose_dtype(device)
-    return net.to(device).eval()
+
+
+def _shapes(weights: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of everything that a network computes with."""
+    return {key: tuple(value.shape) for key, value in weights.items() if key not in DIAMETERS}
+
+
+def _diameters(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the diameters that a checkpoint states, or cellpose's default where it states none or no number."""
+    usual = torch.tensor([CELLPOSE_DIAMETER])
+    stated = {key: weights.get(key, usual) for key in DIAMETERS}
+    return {key: value.reshape(1) if value.numel() == 1 else usual for key, value in stated.items()}
 
 
 def _refuse(file: Path, shapes: dict[str, tuple[int, ...]], candidates: tuple[BaseModel, ...]) -> None:
     closest = max(candidates, key=lambda net: len(net.state_dict().keys() & shapes.keys()))
-    wanted = {key: tuple(value.shape) for key, value in closest.state_dict().items()}
+    wanted = _shapes(closest.state_dict())
     wrong = sorted(key for key in wanted.keys() | shapes.keys() if wanted.get(key) != shapes.get(key))
     msg = (
         f"{file}: neither a compact nor a Cellpose-SAM checkpoint ({len(wrong)} weights differ from those of "

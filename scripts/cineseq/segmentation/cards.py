@@ -34,14 +34,10 @@ NUCLEI = Subject(
     "{nuclei.learning_rate:g}), then {touching.scenes} scenes of touching nuclei with as many of the first ones "
     "({touching.epochs} epochs of {touching.tiles} tiles, {touching.steps:,} steps, {touching.learning_rate:g})",
     "phase contrast, bright field, very elongated or branched cells; it has never seen any",
-    "nuclei of like brightness that touch along a long side are sometimes found as one. AP@.5 after the first stage "
-    "and after both (`benchmarks/bench_segmentation.py`): .721 and .769 on stardist_img2d, .982 and .976 on "
-    "ctc_sim01, .989 and .989 on the simulated experiment; tracking ctc_sim01 on these masks: LNK .995 and .973, "
-    "division F1 .92 and .86, for two waisted nuclei are now split. With `cellprob_threshold: 1` AP@.5 is .824, .976 "
-    "and .996, but .908 for .918 on 30 simulated scenes, so that 0 stays the default. The first stage on frames "
-    "enlarged 1.3 to 2 times gave .732 to .630 on stardist_img2d; scenes that overlap more (`CROWDED`) for 100 to 200"
-    " steps gave .647 to .942 on ctc_sim01. The touching scenes were written after looking at stardist_img2d, so that"
-    " its score is not wholly blind; no weight was fitted to any real frame.",
+    "nuclei of like brightness that touch along a long side are sometimes found as one. Scores on real frames, also "
+    "with `segment.cellprob_threshold: 1`, are printed by `benchmarks/bench_segmentation.py`. The touching scenes were "
+    "written after looking at stardist_img2d, so that its score is not wholly blind; no weight was fitted to any real "
+    "frame.",
 )
 PHASE = Subject(
     "Compact segmenter of cells in phase contrast and bright field",
@@ -49,7 +45,7 @@ PHASE = Subject(
     "cells of about 30 px in diameter (circle of equal area; drawn from "
     f"{PHASE_DIAMETERS_PX[0]:g} to {PHASE_DIAMETERS_PX[1]:g}); give `segment.diameter`, and frames are brought to it",
     "from the nuclear model's first stage on, {phase.scenes} scenes ({phase.epochs} epochs of {phase.tiles} tiles, "
-    "learning rate {phase.learning_rate:g})",
+    "{phase.steps:,} steps, learning rate {phase.learning_rate:g})",
     "use on real cells without looking: simulated phase contrast is far from real; train it on a few frames first",
     "even on simulated frames it misses more cells than it finds. Two real images (1 and 6 of t98g_phase) were looked "
     "at before the simulation was written, so that scores on t98g_phase are not wholly blind; no weight was fitted to "

@@ -12,7 +12,7 @@ import torch
 from cineseq.config.segment import Segment
 from cineseq.config.train import Train
 from cineseq.files import sha256
-from cineseq.segmentation.adapter import CELLPOSE_DIAMETER, CELLPOSE_TILE, Model, segment_frame
+from cineseq.segmentation.adapter import CELLPOSE_DIAMETER, CELLPOSE_TILE, Model, read_network, segment_frame
 from cineseq.segmentation.annotated import Frame, zoomed
 from cineseq.segmentation.scoring import precision_at_half
 from cineseq.segmentation.training import Schedule, fit
@@ -34,13 +34,14 @@ class Score:
 
 
 def fine_tune(model: Model, frames: list[Frame], diameter: float, settings: Train) -> dict:
-    """Train a loaded model further on annotated frames and return its weights.
+    """Train a model further on annotated frames and return its weights; the loaded one stays as it is.
 
-    The compact models learn at 30 px a cell, and their weights state the diameter for later use; Cellpose-SAM takes
-    frames at their own scale.
+    It starts from the file: what runs may be rounded to bfloat16, and cellpose trains in float32. The compact models
+    learn at 30 px a cell, and their weights state the diameter for later use; Cellpose-SAM takes frames at their own
+    scale.
     """
     torch.manual_seed(settings.seed)
-    net = model.cellpose.net.train()
+    net = read_network(model.path, model.cellpose.device).train()
     if not model.is_compact:
         rate = settings.learning_rate or CPSAM_RATE
         schedule = Schedule(settings.epochs, settings.tiles, rate, CPSAM_DECAY, CELLPOSE_TILE, batch=1)

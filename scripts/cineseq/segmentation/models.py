@@ -10,8 +10,12 @@ COMPACT = "compact"
 COMPACT_PHASE = "compact_phase"
 SHIPPED = {COMPACT: "segmenter_compact.pt", COMPACT_PHASE: "segmenter_compact_phase.pt"}
 """Our own small models and their files in resources/."""
+LARGEST_COMPACT_BYTES = 8_000_000
 CELLPOSE_NAMES = ("cpsam_v2", "cpsam")
 """Models that cellpose knows by name and can download."""
+CELLPOSE_BACKBONE = "sam_vitl"
+"""What cellpose calls the network of these."""
+CELLPOSE_TERMS = "code BSD-3-Clause; its weights were trained on data licensed CC-BY-NC."
 CELLPOSE_FOLDER = "CELLPOSE_LOCAL_MODELS_PATH"
 """Environment variable that names cellpose's folder of models."""
 
@@ -26,12 +30,26 @@ def model_file(name_or_path: str) -> Path:
     return Path(name_or_path).expanduser()
 
 
-def licence_note(name_or_path: str) -> str:
-    """Return one sentence on where a model comes from and on what terms it may be used."""
+def training_memory_mb(name_or_path: str) -> int:
+    """Return the memory to ask for where a model is trained.
+
+    Training Cellpose-SAM takes four times its 1.2 GB, for weights, gradients and two moments, beside the model that
+    scores, a copy to save, and activations.
+    """
+    file = model_file(name_or_path)
+    large = name_or_path in CELLPOSE_NAMES or (file.is_file() and file.stat().st_size > LARGEST_COMPACT_BYTES)
+    return 16_000 if large else 6_000
+
+
+def licence_note(name_or_path: str, backbone: str) -> str:
+    """Return what a model comes from and on what terms it may be used, given the name of its network."""
     if name_or_path in SHIPPED:
         cells = "nuclei" if name_or_path == COMPACT else "cells in phase contrast and bright field"
         card = f"resources/{SHIPPED[name_or_path].removesuffix('.pt')}.md"
         return f"Compact U-Net trained by cineseq on simulated {cells} only; BSD-3-Clause ({card})."
     if name_or_path in CELLPOSE_NAMES:
-        return "Cellpose-SAM: code BSD-3-Clause; its weights were trained on data licensed CC-BY-NC."
-    return "A checkpoint of the user's; its terms are those of whoever trained it."
+        return f"Cellpose-SAM: {CELLPOSE_TERMS}"
+    users = "A checkpoint of the user's; its terms are those of whoever trained it."
+    if backbone == CELLPOSE_BACKBONE:
+        return f"{users} Its network is that of Cellpose-SAM: {CELLPOSE_TERMS}"
+    return users
