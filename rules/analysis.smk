@@ -23,7 +23,7 @@ rule cluster:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, per_mb=7),
         runtime=120,
     params:
         settings=settings("clusters", "seed"),
@@ -49,7 +49,7 @@ rule differential_expression:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, per_mb=15),
         runtime=120,
     params:
         settings=settings("de", "clusters", "seed"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from cineseq.files import replacing
+
+if TYPE_CHECKING:
+    import anndata
 
 BLOCKS = ("morphology", "embedding", "function")
 
@@ -108,12 +111,17 @@ def read_paired(path: Path) -> PairedData:
     obs = obs.assign(**{name: _typed(obs[name]) for name in obs})
     blocks = {}
     for name in BLOCKS:
-        modality = paired.mod[name][obs.index]
+        modality = _in_order(paired.mod[name], obs.index)
         blocks[name] = pd.DataFrame(np.asarray(modality.X), index=obs.index, columns=modality.var_names)
-    rna = paired.mod["rna"][obs.index] if "rna" in paired.mod else None
+    rna = _in_order(paired.mod["rna"], obs.index) if "rna" in paired.mod else None
     counts = None if rna is None else sparse.csr_matrix(rna.X)
     genes = pd.Index([]) if rna is None else rna.var_names
     return PairedData(obs, counts, genes, **blocks)
+
+
+def _in_order(modality: anndata.AnnData, cells: pd.Index) -> anndata.AnnData:
+    """Return a modality with its rows as ``cells``; itself where they are, for a selection copies its matrix."""
+    return modality if modality.obs_names.equals(cells) else modality[cells]
 
 
 def _typed(values: pd.Series) -> pd.Series:

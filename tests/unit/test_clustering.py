@@ -98,6 +98,22 @@ def test_normalisation_is_to_the_median_total_and_leaves_empty_cells():
     assert np.allclose(log_normalised(counts).toarray(), expected, atol=1e-6)
 
 
+def test_normalisation_sums_entries_of_one_place_and_changes_nothing_it_was_given():
+    counts = sparse.csr_matrix((np.array([1.0, 2, 3]), np.array([1, 0, 1]), np.array([0, 3, 3])), (2, 2))
+    log = log_normalised(counts)
+    assert np.allclose(log.toarray(), np.log1p([[2, 4], [0, 0]]))
+    assert counts.data.tolist() == [1, 2, 3]
+    whole = expression_from(sparse.csr_matrix(np.eye(3)), pd.Index(list("abc")), "counts")
+    whole.log.eliminate_zeros()
+    assert not np.shares_memory(whole.log.indices, whole.counts.indices)
+
+
+def test_all_cells_of_an_expression_are_no_copy_of_it():
+    expression = expression_from(sparse.csr_matrix(np.eye(3)), pd.Index(list("abc")), "counts")
+    assert expression.cells(np.array([True] * 3)) is expression
+    assert expression.cells(np.array([True, False, True])).counts.toarray().tolist() == [[1, 0, 0], [0, 0, 1]]
+
+
 @given(arrays.arrays(np.int64, (4, 5), elements=st.integers(0, 40)), st.integers(0, 2**31))
 def test_thinned_halves_add_up(values, seed):
     counts = sparse.csr_matrix(values.astype(float))

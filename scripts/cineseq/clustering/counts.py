@@ -48,6 +48,8 @@ class Expression:
 
     def cells(self, rows: np.ndarray) -> Expression:
         """Return the cells that a boolean mask or positions select; normalisation stays that of all cells."""
+        if rows.dtype == bool and rows.all():
+            return self
         return replace(self, counts=self.counts[rows], log=self.log[rows])
 
     def columns(self, keep: np.ndarray) -> Expression:
@@ -124,12 +126,18 @@ def log_normalised(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     scipy.sparse.csr_matrix
         float32, shape (cells, genes).
     """
+    if not counts.has_canonical_format:
+        counts = counts.copy()
+        counts.sum_duplicates()
     totals = np.asarray(counts.sum(axis=1)).ravel()
     seen = totals > 0
     target = np.median(totals[seen]) if seen.any() else 1.0
     factors = np.divide(target, totals, out=np.zeros_like(totals), where=seen)
-    scaled = sparse.csr_matrix(sparse.diags(factors) @ counts)
-    return scaled.log1p().astype(np.float32)
+    # In place on the values alone: products of sparse matrices would hold the largest matrix of a study three times.
+    values = np.repeat(factors, np.diff(counts.indptr))
+    values *= counts.data
+    np.log1p(values, out=values)
+    return sparse.csr_matrix((values.astype(np.float32), counts.indices.copy(), counts.indptr.copy()), counts.shape)
 
 
 def thin(counts: sparse.csr_matrix, rng: np.random.Generator) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:

@@ -69,6 +69,7 @@ def cluster_study(track_ids: pd.Index, expression: Expression | None, settings: 
         lines.append(f"Clusters are not estimable: {passes.sum()} cells passed, {asked}.")
         return StudyClusters(table, lines, {**numbers, "clusters": 0})
     kept = expression.cells(passes)
+    del expression  # the caller keeps none, so that a large study is in memory once
     scores, note = cycle_scores(kept, seed)
     _fill(table, passes, scores)
     lines.append(note)
