@@ -30,6 +30,7 @@ STEP = Path(__file__).resolve().parents[1] / "scripts" / "cluster.py"
 OUTPUTS = {
     "clusters": "cells.parquet",
     "function_by_cluster": "function_by_cluster.tsv",
+    "function_by_component": "function_by_component.tsv",
     "umap": "umap.svg",
     "quality": "quality.svg",
     "report": "cluster.json",

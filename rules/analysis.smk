@@ -12,6 +12,7 @@ rule cluster:
     output:
         clusters="<results>/clusters/cells.parquet",
         function_by_cluster="<results>/clusters/function_by_cluster.tsv",
+        function_by_component="<results>/clusters/function_by_component.tsv",
         umap="<results>/clusters/umap.svg",
         quality="<results>/clusters/quality.svg",
         report="<results>/reports/cluster.json",

@@ -60,6 +60,22 @@ FUNCTION_BY_CLUSTER = Table(
         NOTE,
     ),
 )
+FUNCTION_BY_COMPONENT = Table(
+    "function_by_component",
+    "How much of a function's variance goes with each principal component of expression",
+    ("function", "component"),
+    (
+        FUNCTION,
+        Column("component", "text", "Principal component, as the column of the clusters table"),
+        count("n", "Cells"),
+        number("r2", "Share of the function's variance that a straight line on the component explains"),
+        number("r2_null", "Mean of it with function permuted within samples"),
+        P,
+        Q,
+        count("permutations", "Permutations"),
+        NOTE,
+    ),
+)
 MARKERS = Table(
     "markers",
     "Differential expression of each group against the rest, or between two conditions or function halves",
