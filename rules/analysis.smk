@@ -90,7 +90,12 @@ rule predict:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=600,
     params:
-        settings=settings("folds", "prediction", "seed"),
+        settings=settings(
+            "folds",
+            "prediction",
+            "seed",
+            normalisation=STUDY.config.clusters.normalisation,
+        ),
         _code=code("predict.py"),
     script:
         "../scripts/predict.py"
@@ -118,7 +123,12 @@ rule explain_modalities:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=600,
     params:
-        settings=settings("folds", "crossmodal", "seed"),
+        settings=settings(
+            "folds",
+            "crossmodal",
+            "seed",
+            normalisation=STUDY.config.clusters.normalisation,
+        ),
         _code=code("explain_modalities.py"),
     script:
         "../scripts/explain_modalities.py"
@@ -243,7 +253,9 @@ rule compare_sister_genes:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=120,
     params:
-        settings=settings("lineage", "seed"),
+        settings=settings(
+            "lineage", "seed", normalisation=STUDY.config.clusters.normalisation
+        ),
         _code=code("compare_sister_genes.py"),
     script:
         "../scripts/compare_sister_genes.py"

@@ -43,7 +43,7 @@ def main(
     settings: Settings,
 ) -> None:
     """Cluster the sequenced cells and measure how much of function lies between clusters."""
-    data = read_paired(paired)
+    data = read_paired(paired, settings.clusters.normalisation)
     study = cluster_study(data.obs.index, expression_of(data), settings.clusters, settings.seed)
     function, samples = data.function.reset_index(drop=True), data.obs["sample"].reset_index(drop=True)
     shares = share_between_clusters(

@@ -40,7 +40,7 @@ class Settings(Section):
 
 def main(*, paired: Path, clusters: Path, markers: Path, figure: Path, report: Path, settings: Settings) -> None:
     """Test every gene in every comparison."""
-    data = read_paired(paired)
+    data = read_paired(paired, settings.clusters.normalisation)
     found = read_table(clusters, results.CLUSTERS).set_index("track_id").loc[data.obs.index.astype(str)]
     passes = found["passes_qc"].to_numpy(bool)
     expression = expression_of(data)

@@ -1,6 +1,7 @@
 """From counts to clusters: literal cases, planted clusters, silence on null data, every legal way of having nothing."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -97,6 +98,21 @@ def test_normalisation_is_to_the_median_total_and_leaves_empty_cells():
     counts = sparse.csr_matrix(np.array([[1.0, 1], [4, 4], [0, 0], [2, 6]]))
     expected = np.log1p([[4, 4], [4, 4], [0, 0], [2, 6]])
     assert np.allclose(log_normalised(counts).toarray(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("normalisation", "expected", "words"),
+    [("median", np.log1p([[4.0, 4], [2, 6], [0, 0]]), "median total and log1p"),
+     ("cp10k", np.log1p([[5000.0, 5000], [2500, 7500], [0, 0]]), "10,000 per cell and log1p"),
+     ("sqrt", np.sqrt([[5000.0, 5000], [2500, 7500], [0, 0]]), "10,000 per cell and square-rooted")],
+)  # fmt: skip
+def test_normalisation_is_the_one_asked_for_and_is_said(normalisation, expected, words):
+    data = paired_of(sparse.csr_matrix(np.array([[4.0, 4], [2, 6], [0, 0]])), pd.Index(["a", "b"]))
+    expression = expression_of(replace(data, normalisation=normalisation).subset(np.arange(3)))
+    assert np.allclose(expression.log.toarray(), expected, rtol=1e-6)
+    scale = 8 if normalisation == "median" else 10_000
+    assert np.allclose(expression.linear.toarray(), np.array([[4, 4], [2, 6], [0, 0]]) * scale / 8, rtol=1e-4)
+    assert words in expression.meaning
 
 
 def test_normalisation_sums_entries_of_one_place_and_changes_nothing_it_was_given():

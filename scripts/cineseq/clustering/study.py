@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cineseq.clustering.counts import MEANING, Expression
+from cineseq.clustering.counts import Expression
 from cineseq.clustering.cycle import cycle_scores
 from cineseq.clustering.function_share import eta_squared
 from cineseq.clustering.quality import no_counts, quality_of_cells
@@ -62,7 +62,7 @@ def cluster_study(track_ids: pd.Index, expression: Expression | None, settings: 
     quality = quality_of_cells(expression.counts, expression.genes, expression.kind, settings)
     table = _blank(track_ids, quality)
     passes = quality["passes_qc"].to_numpy(bool)
-    lines = [f"The expression values are {MEANING[expression.kind]}.", _quality_line(quality)]
+    lines = [f"The expression values are {expression.meaning}.", _quality_line(quality)]
     numbers = {"cells": len(quality), "cells_passing": int(passes.sum()), "genes": len(expression.genes)}
     if passes.sum() < settings.min_cells:
         asked = f"clusters.min_cells asks for {settings.min_cells}"

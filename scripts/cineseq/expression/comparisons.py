@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 from cineseq.clustering.counts import Expression, detected_genes, expression_from, thin
@@ -111,10 +112,14 @@ def _labels_of_half(
     from cineseq.clustering.communities import community_labels  # noqa: PLC0415 - scanpy is slow
 
     first, second = thin(expression.counts, np.random.default_rng(seed))
-    of_first = community_labels(expression_from(first, expression.genes, "counts"), settings, seed)
+    of_first = community_labels(_half(first, expression), settings, seed)
     most = pd.crosstab(of_first, clusters.to_numpy(object)).idxmax(axis=1)
     labels = pd.Series(of_first, index=clusters.index).map(most)
-    return labels, expression_from(second, expression.genes, "counts")
+    return labels, _half(second, expression)
+
+
+def _half(counts: sparse.csr_matrix, whole: Expression) -> Expression:
+    return expression_from(counts, whole.genes, "counts", whole.normalisation)
 
 
 def condition_comparisons(expression: Expression, obs: pd.DataFrame) -> list[Comparison]:
@@ -162,7 +167,7 @@ def compare_genes(comparison: Comparison, settings: DifferentialExpression) -> p
     table = rank_sum(expression.log, expression.genes, groups, tested)
     table["log2_fold_change"] = np.nan
     if expression.kind in {"counts", "fractional"}:
-        folds = log2_fold_changes(expression.log, expression.genes, groups, tested)
+        folds = log2_fold_changes(expression.linear, expression.genes, groups, tested)
         table = table.drop(columns="log2_fold_change").merge(folds, on=["group", "gene"], how="left")
     if comparison.replicates is not None:
         samples = comparison.replicates[known].to_numpy(object)

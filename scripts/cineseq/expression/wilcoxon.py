@@ -55,9 +55,10 @@ def rank_sum(log: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, tested
     return found
 
 
-def log2_fold_changes(log: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, tested: list[str]) -> pd.DataFrame:
+def log2_fold_changes(
+    expression: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, tested: list[str]
+) -> pd.DataFrame:
     """Return log2 of mean normalised expression in each group over that outside, as ``group, gene, value``."""
-    expression = log.expm1().astype(np.float64)
     total = np.asarray(expression.sum(axis=0)).ravel()
     parts = []
     for group in tested:
