@@ -13,6 +13,7 @@ from cineseq.clustering.counts import expression_of
 from cineseq.clustering.figures import draw_map, draw_quality
 from cineseq.clustering.function_component import component_lines, share_along_components
 from cineseq.clustering.function_share import share_between_clusters
+from cineseq.clustering.quality import multiplets
 from cineseq.clustering.study import cluster_study, share_lines
 from cineseq.config.base import Section
 from cineseq.config.clustering import Clusters
@@ -44,7 +45,7 @@ def main(
 ) -> None:
     """Cluster the sequenced cells and measure how much of function lies between clusters."""
     data = read_paired(paired, settings.clusters.normalisation)
-    study = cluster_study(data.obs.index, expression_of(data), settings.clusters, settings.seed)
+    study = cluster_study(data.obs.index, expression_of(data), settings.clusters, settings.seed, multiplets(data.obs))
     function, samples = data.function.reset_index(drop=True), data.obs["sample"].reset_index(drop=True)
     shares = share_between_clusters(
         function, study.table["cluster"], samples, settings.clusters.permutations, settings.seed

@@ -39,6 +39,7 @@ CLUSTERS = Table(
         Column("total_counts", "number", "Counts of the cell", low=0),
         Column("genes_detected", "integer", "Genes with at least one count", low=0),
         Column("mitochondrial_fraction", "number", "Fraction of counts in mitochondrial genes", missing=True),
+        Column("multiplet", "truth", "Whether its compartment held more cells or barcodes than one", missing=True),
         Column("passes_qc", "truth", "Whether the cell entered clustering"),
         Column("qc_reason", "text", "Why it did not", missing=True),
     ),

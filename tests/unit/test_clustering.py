@@ -27,7 +27,7 @@ from cineseq.clustering.counts import (
 from cineseq.clustering.cycle import G2M_GENES, S_GENES, cycle_scores
 from cineseq.clustering.function_component import component_lines, share_along_components
 from cineseq.clustering.function_share import eta_squared, permuted_within, share_between_clusters
-from cineseq.clustering.quality import quality_of_cells
+from cineseq.clustering.quality import multiplets, quality_of_cells
 from cineseq.clustering.study import cluster_study
 from cineseq.config.clustering import Clusters
 from cineseq.errors import UserError
@@ -150,6 +150,31 @@ def test_each_cell_that_fails_says_why():
         "", "fewer than 200 counts", "more than 30% mitochondrial", "fewer than 200 counts; fewer than 0 genes", ""
     ]  # fmt: skip
     assert table["mitochondrial_fraction"][2] == 0.7
+
+
+@pytest.mark.parametrize(
+    ("obs", "expected"),
+    [({"sample": ["s", "s"]}, [None, None]),
+     ({"status": ["singlet", "multi_barcode", "multi_cell", "ambiguous"]}, [False, True, True, None]),
+     ({"occupancy": [1, 2, None, 1], "barcodes": [1, 1, 1, 2]}, [False, True, None, True]),
+     ({"barcodes": ["1", "3"]}, [None, True])],
+)  # fmt: skip
+def test_pairing_says_which_cells_are_multiplets(obs, expected):
+    assert [None if flag is pd.NA else flag for flag in multiplets(pd.DataFrame(obs))] == expected
+
+
+def test_multiplets_fail_quality_control_with_the_reason_and_are_counted():
+    counts, genes, _ = planted(cells=90)
+    expression = expression_from(counts, genes, "counts")
+    flags = pd.array([True] * 2 + [None] * 3 + [False] * 85, dtype="boolean")
+    study = cluster_study(pd.RangeIndex(90), expression, Clusters(min_cells=1000, min_genes=0, min_counts=0), 1, flags)
+    results.CLUSTERS.check(study.table)
+    assert study.table["qc_reason"].dropna().to_list() == ["more than one cell or barcode in its compartment"] * 2
+    assert study.table["multiplet"].isna().sum() == 3
+    assert "88 of 90" in study.lines[1]
+    assert "2 of 87 cells are multiplets" in study.lines[1]
+    unknown = cluster_study(pd.RangeIndex(90), expression, Clusters(min_cells=1000, min_genes=0, min_counts=0), 1)
+    assert "Nothing says which are multiplets" in unknown.lines[1]
 
 
 def test_totals_of_logarithms_are_not_judged():

@@ -41,7 +41,13 @@ class StudyClusters:
     numbers: dict[str, float | int | None]
 
 
-def cluster_study(track_ids: pd.Index, expression: Expression | None, settings: Clusters, seed: int) -> StudyClusters:
+def cluster_study(
+    track_ids: pd.Index,
+    expression: Expression | None,
+    settings: Clusters,
+    seed: int,
+    multiplet: pd.arrays.BooleanArray | None = None,
+) -> StudyClusters:
     """Make the clusters table; legal, with the reason said, where the cells cannot be clustered.
 
     Parameters
@@ -54,12 +60,14 @@ def cluster_study(track_ids: pd.Index, expression: Expression | None, settings: 
         Thresholds and parameters.
     seed
         Of every random step.
+    multiplet
+        Which cells are multiplets, as :func:`cineseq.clustering.quality.multiplets` says; None where nothing is known.
     """
     if expression is None:
         lines = ["There are no counts: clusters are not estimable."]
         numbers = {"cells": len(track_ids), "cells_passing": 0, "clusters": 0}
         return StudyClusters(_blank(track_ids, no_counts(len(track_ids))), lines, numbers)
-    quality = quality_of_cells(expression.counts, expression.genes, expression.kind, settings)
+    quality = quality_of_cells(expression.counts, expression.genes, expression.kind, settings, multiplet)
     table = _blank(track_ids, quality)
     passes = quality["passes_qc"].to_numpy(bool)
     lines = [f"The expression values are {expression.meaning}.", _quality_line(quality)]
@@ -132,7 +140,11 @@ def _quality_line(quality: pd.DataFrame) -> str:
     passing = int(quality["passes_qc"].sum())
     failing = quality["qc_reason"].dropna().value_counts()
     why = "; ".join(f"{count:,} had {reason}" for reason, count in sorted(failing.items()))
-    return f"{passing:,} of {len(quality):,} sequenced cells passed quality control" + (f" ({why})." if why else ".")
+    line = f"{passing:,} of {len(quality):,} sequenced cells passed quality control" + (f" ({why})." if why else ".")
+    known = quality["multiplet"].dropna()
+    if known.empty:
+        return f"{line} Nothing says which are multiplets."
+    return f"{line} {int(known.sum()):,} of {len(known):,} cells are multiplets by their pairing."
 
 
 def _blank(track_ids: pd.Index, quality: pd.DataFrame) -> pd.DataFrame:
