@@ -179,17 +179,18 @@ def test_conditions_are_descriptive_without_three_replicates(replicates, note):
     expression, _ = groups_of_cells()
     sample = np.arange(150) % (2 * replicates)
     obs = pd.DataFrame({"condition": np.where(sample % 2, "drug", "control"), "sample": sample.astype(str)})
+    obs["replicate"] = ""
     assert condition_comparisons(expression, obs)[0].note == note
     assert condition_comparisons(expression, obs.assign(condition="drug")) == []
 
 
 def test_function_is_halved_within_samples():
     expression, _ = groups_of_cells()
-    samples = pd.Series(np.repeat(["s", "t"], 75))
+    obs = pd.DataFrame({"sample": np.repeat(["s", "t"], 75), "condition": "c", "replicate": ""})
     values = np.arange(150.0)
     values[:3] = np.nan
     function = pd.DataFrame({"function_x": values, "function_nan": np.nan, "function_same": 1.0})
-    found = function_comparisons(expression, function, samples)
+    found = function_comparisons(expression, function, obs)
     assert [c.name for c in found] == ["function_x"]
     high = found[0].groups == "high"
     assert (high[:75].sum(), high[75:].sum(), found[0].groups.isna().sum()) == (36, 37, 3)
@@ -223,8 +224,10 @@ def test_the_step_from_paired_data_to_markers(tmp_path):
     settings = Clusters(resamples=0, min_counts=10, min_genes=5)
     table, report, files = run_step(tmp_path, paired_of(expression.counts, expression.genes, group), settings)
     assert set(table["comparison"]) == {"cluster", "function_x"}
-    high = table[(table["comparison"] == "function_x") & (table["group"] == "high") & table["is_marker"]]
-    assert set(names(10)) <= set(high["gene"])
+    high = table[(table["comparison"] == "function_x") & (table["group"] == "high")]
+    assert set(names(10)) <= set(high.loc[(high["q_value"] <= 0.05) & (high["auc"] >= 0.6), "gene"])
+    assert not high["is_marker"].any(), "one sample is no replicate"
+    assert high["note"].str.contains("cells tested as if independent").all()
     assert report["numbers"]["half_counts_ari"] > 0.8
     assert b"<svg" in files["figure"].read_bytes()
 

@@ -43,6 +43,11 @@ class DifferentialExpression(Section):
         description="Cluster on one half of the counts and test on the other (thin), or test the same counts (warn).",
     )
     min_cells: int = Field(10, ge=3, description="Groups with fewer cells are not tested.")
+    min_profile_cells: int = Field(
+        10,
+        ge=1,
+        description="Cells that a sample needs on either side to be a replicate of a comparison within samples.",
+    )
     min_detected: float = Field(
         0.02, ge=0, lt=1, description="Genes detected in a smaller fraction of the cells are not tested."
     )
