@@ -15,6 +15,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import cluster
 from cineseq import results
+from cineseq.clustering import communities
 from cineseq.clustering.counts import (
     Expression,
     expression_from,
@@ -92,6 +93,15 @@ def test_repeated_genes_are_summed_but_logarithms_are_refused():
     assert list(genes) == ["a", "b"]
     with pytest.raises(UserError, match="Gene 'a' appears twice"):
         merge_repeated_genes(counts, pd.Index(["a", "b", "a"]), "logged")
+
+
+def test_genes_named_twice_are_summed_before_anything_is_asked_of_them():
+    counts = sparse.csr_matrix(np.array([[1.0, 2, 3], [4, 5, 6]]))
+    expression = expression_of(paired_of(counts, pd.Index(["a", "b", "a"])))
+    assert list(expression.genes) == ["a", "b"]
+    assert expression.counts.toarray().tolist() == [[4, 2], [10, 5]]
+    with pytest.raises(UserError, match="Gene 'a' appears twice and the values are already logarithms"):
+        expression_of(paired_of(counts / 10, pd.Index(["a", "b", "a"])))
 
 
 def test_normalisation_is_to_the_median_total_and_leaves_empty_cells():
@@ -215,6 +225,19 @@ def test_planted_clusters_are_found_stable_and_the_same_twice():
     results.CLUSTERS.check(studies[0].table)
 
 
+def test_resampling_chooses_genes_and_components_anew(monkeypatch):
+    counts, genes, _ = planted(genes=300)
+    expression = expression_from(counts, genes, "counts")
+    settings = Clusters(resamples=3, variable_genes=80)
+    chosen, seen = communities.variable_genes, []
+    monkeypatch.setattr(communities, "variable_genes", lambda *asked: seen.append(chosen(*asked)) or seen[-1])
+    labels = communities.community_labels(expression, settings, 1)
+    agreement = communities.resampled_agreement(expression, labels, settings, 1)
+    assert (agreement > 0.8).all()
+    assert [mask.sum() for mask in seen] == [80] * 4
+    assert any((mask != seen[0]).any() for mask in seen[1:])
+
+
 def test_clusters_of_depth_are_flagged():
     rng = np.random.default_rng(0)
     depth = np.repeat([1.0, 20.0], 60)[:, None]
@@ -295,6 +318,7 @@ def test_null_is_calibrated_when_samples_differ_in_clusters_and_function():
     [
         (np.full(30, 0.3), ["0", "1"] * 15, "same in every cell"),
         (np.full(30, np.nan), ["0", "1"] * 15, "measured in 0 clustered cells"),
+        (np.r_[1.0, 2, 3, np.full(27, np.nan)], ["0", "1"] * 15, "measured in 3 clustered cells, 10 are needed"),
         (np.arange(30.0), ["0"] * 30, "one cluster"),
         (np.arange(30.0), [None] * 30, "measured in 0 clustered cells"),
     ],
