@@ -24,6 +24,7 @@ from cineseq.expression.comparisons import (
     Comparison,
     cluster_comparisons,
     compare_genes,
+    comparison_line,
     condition_comparisons,
     function_comparisons,
 )  # fmt: skip
@@ -127,6 +128,16 @@ def test_small_groups_and_missing_groups_are_not_tested():
     few[:5] = "tiny"
     few[5:10] = None
     assert compare_genes(Comparison("cluster", few, expression, ""), SETTINGS).empty
+
+
+def test_p_values_asked_of_three_cells_are_not_estimable():
+    expression, _ = groups_of_cells(genes=20)
+    three = pd.Series(["few"] * 3 + ["many"] * 147)
+    comparison = Comparison("condition", three, expression, DESCRIPTIVE)
+    table = compare_genes(comparison, SETTINGS)
+    assert table.empty
+    assert comparison_line(comparison, table) == ("Conditions: not estimable, no group has enough cells on both sides.")
+    assert len(compare_genes(comparison, DifferentialExpression(min_cells=3))) == 40
 
 
 def test_thinning_removes_double_dipping_in_one_homogeneous_population():

@@ -133,6 +133,15 @@ def test_high_and_low_function_of_two_samples_are_ranked_and_call_no_marker(halv
     assert not halves[2]["is_marker"].any()
 
 
+def test_logarithms_of_three_samples_are_ranked_and_call_no_marker():
+    expression, obs = experiment(2)
+    logged = expression_from(expression.log.astype(float), expression.genes, "logged")
+    function = pd.DataFrame({"function_x": np.random.default_rng(0).normal(size=len(obs))})
+    table = compare_genes(function_comparisons(logged, function, obs)[0], DifferentialExpression(fdr=0.99, min_auc=0.5))
+    assert table["note"].str.endswith(AS_IF_INDEPENDENT).all()
+    assert not table["is_marker"].any()
+
+
 def test_samples_with_too_few_cells_on_a_side_are_no_replicates():
     expression, obs = experiment(2)
     groups = pd.Series(np.where(np.arange(len(obs)) % 40 < 20, "in", "out"))
