@@ -1,41 +1,65 @@
-"""Measure memory and time of clustering many cells: sparse counts through quality control to clusters and their map.
+"""Measure memory and time of the clustering step on many cells, as the pipeline runs it: a file in, tables out.
 
 Run: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_clusters.py --cells 100000 --genes 20000``
-Simulated counts of eight kinds of cell, 2,000 of each cell; the most memory includes making them.
+Simulated counts of eight kinds of cell, 2,000 of each cell, and one function, are written once as ``paired.h5mu``; the
+genes of the cell cycle are among them, and a hundredth of cells keeps so few counts that quality control refuses it.
+``scripts/cluster.py`` then runs on them in a process of its own, whose most memory is measured, from reading the file
+to the last figure. Settings are the defaults, the subsets clustered again for stability among them.
 """
 
 import argparse
-import logging
-import time
+import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
-from scores import Score, own_peak_gb
+from kinds_of_cell import simulate
+from scores import Score, run_apart
 from sklearn.metrics import adjusted_rand_score
 
-from cineseq.clustering.counts import expression_from
-from cineseq.clustering.study import cluster_study
+from cineseq.clustering.cycle import G2M_GENES, S_GENES
 from cineseq.config.clustering import Clusters
+from cineseq.paired import PairedData, write_paired
+from cineseq.results import CLUSTERS
+from cineseq.tables import read_table
 
-KINDS, COUNTS, AT_ONCE = 8, 2000, 1000
+KINDS, SAMPLES = 8, 4
 MOST_GB = 10
+STEP = Path(__file__).resolve().parents[1] / "scripts" / "cluster.py"
+OUTPUTS = {
+    "clusters": "cells.parquet",
+    "function_by_cluster": "function_by_cluster.tsv",
+    "function_by_component": "function_by_component.tsv",
+    "umap": "umap.svg",
+    "quality": "quality.svg",
+    "report": "cluster.json",
+}
 
 
-def simulate(cells: int, genes: int, seed: int = 0) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Draw counts, shape (cells, genes), and the kind of each cell; a fiftieth of genes is fourfold in each."""
-    rng = np.random.default_rng(seed)
-    rates = np.tile(rng.lognormal(0, 1.5, genes), (KINDS, 1))
-    rates[rng.random(rates.shape) < 0.02] *= 4
-    ends = np.cumsum(rates / rates.sum(axis=1, keepdims=True), axis=1)
-    kind = rng.integers(0, KINDS, cells)
-    parts = []
-    for start in range(0, cells, AT_ONCE):
-        own = kind[start : start + AT_ONCE]
-        gene = np.concatenate([np.searchsorted(ends[k, :-1], np.sort(rng.random(COUNTS))) for k in own])
-        cell = np.repeat(np.arange(len(own)), COUNTS)
-        parts.append(sparse.csr_matrix((np.ones(len(gene)), (cell, gene)), shape=(len(own), genes)))
-    return sparse.vstack(parts, format="csr"), kind
+def write_cells(cells: int, genes: int, path: Path) -> pd.Series:
+    """Write the paired data of simulated cells; return the kind of each by its ``track_id``."""
+    counts, kind = simulate(cells, genes, KINDS)
+    poor = counts.indptr[cells // 100]
+    counts.data[:poor] *= np.arange(poor) % 20 == 0
+    counts.eliminate_zeros()
+    rng = np.random.default_rng(1)
+    index = pd.Index([f"s{k % SAMPLES}/1/{k:06d}" for k in range(cells)], name="track_id")
+    sample = pd.Series([f"s{k % SAMPLES}" for k in range(cells)], index=index)
+    obs = pd.DataFrame({"sample": sample, "fov": "1", "family": index, "condition": "c", "replicate": "1"}, index=index)
+    function = pd.DataFrame({"function_x": kind + rng.normal(0, KINDS, cells)}, index=index)
+    nothing = pd.DataFrame(index=index)
+    cycle = (*S_GENES, *G2M_GENES)
+    names = pd.Index([*cycle, *(f"g{k}" for k in range(genes - len(cycle)))])
+    write_paired(PairedData(obs, counts, names, nothing, nothing, function), path)
+    return pd.Series(kind, index=index)
+
+
+def arguments(folder: Path, resamples: int) -> list[str]:
+    """Return the arguments of the step: its files and its settings."""
+    files = {"paired": "paired.h5mu"} | OUTPUTS
+    given = [text for name, file in files.items() for text in (f"--{name.replace('_', '-')}", str(folder / file))]
+    return [*given, "--settings", json.dumps({"clusters": {"resamples": resamples}})]
 
 
 def main() -> None:
@@ -43,21 +67,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, default=100_000)
     parser.add_argument("--genes", type=int, default=20_000)
-    parser.add_argument("--resamples", type=int, default=0, help="subsets clustered again, which takes time alone")
+    default = Clusters().resamples
+    parser.add_argument("--resamples", type=int, default=default, help="subsets clustered again, which takes time")
     told = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    counts, kind = simulate(told.cells, told.genes)
     size = f"{told.cells:,} cells x {told.genes:,} genes"
-    print(Score(f"{size}: counts in memory, GB", (counts.data.nbytes + counts.indices.nbytes) / 1e9), flush=True)
-    started = time.process_time()
-    expression = expression_from(counts, pd.Index([f"g{k}" for k in range(told.genes)]), "counts")
-    del counts
-    study = cluster_study(pd.RangeIndex(told.cells), expression, Clusters(resamples=told.resamples), 1)
-    print(Score(f"{size}: seconds of processor", time.process_time() - started))
-    kept = study.table["passes_qc"].to_numpy(bool)
-    found = adjusted_rand_score(kind[kept], study.table.loc[kept, "cluster"])
-    print(Score(f"{size}: adjusted Rand index of the kinds planted", found, low=0.9))
-    print(Score(f"{size}: most memory, GB", own_peak_gb(), high=MOST_GB))
+    with tempfile.TemporaryDirectory(prefix="cineseq-") as name:
+        folder = Path(name)
+        kind = write_cells(told.cells, told.genes, folder / "paired.h5mu")
+        print(Score(f"{size}: paired.h5mu, GB", (folder / "paired.h5mu").stat().st_size / 1e9), flush=True)
+        found = run_apart(STEP, arguments(folder, told.resamples))
+        table = read_table(folder / "cells.parquet", CLUSTERS)
+    print(Score(f"{size}: seconds, {told.resamples} subsets clustered again", found["seconds"]))
+    kept = table[table["passes_qc"].to_numpy(bool)]
+    agreement = adjusted_rand_score(kind[kept["track_id"]], kept["cluster"])
+    print(Score(f"{size}: adjusted Rand index of the kinds planted", agreement, low=0.9))
+    print(Score(f"{size}: most memory of the step, GB", found["peak_gb"], high=MOST_GB))
 
 
 if __name__ == "__main__":

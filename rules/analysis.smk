@@ -12,6 +12,7 @@ rule cluster:
     output:
         clusters="<results>/clusters/cells.parquet",
         function_by_cluster="<results>/clusters/function_by_cluster.tsv",
+        function_by_component="<results>/clusters/function_by_component.tsv",
         umap="<results>/clusters/umap.svg",
         quality="<results>/clusters/quality.svg",
         report="<results>/reports/cluster.json",
@@ -23,7 +24,7 @@ rule cluster:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, per_mb=7),
         runtime=120,
     params:
         settings=settings("clusters", "seed"),
@@ -49,7 +50,7 @@ rule differential_expression:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, per_mb=15),
         runtime=120,
     params:
         settings=settings("de", "clusters", "seed"),
@@ -89,7 +90,12 @@ rule predict:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=600,
     params:
-        settings=settings("folds", "prediction", "seed"),
+        settings=settings(
+            "folds",
+            "prediction",
+            "seed",
+            normalisation=STUDY.config.clusters.normalisation,
+        ),
         _code=code("predict.py"),
     script:
         "../scripts/predict.py"
@@ -117,7 +123,12 @@ rule explain_modalities:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=600,
     params:
-        settings=settings("folds", "crossmodal", "seed"),
+        settings=settings(
+            "folds",
+            "crossmodal",
+            "seed",
+            normalisation=STUDY.config.clusters.normalisation,
+        ),
         _code=code("explain_modalities.py"),
     script:
         "../scripts/explain_modalities.py"
@@ -242,7 +253,9 @@ rule compare_sister_genes:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=120,
     params:
-        settings=settings("lineage", "seed"),
+        settings=settings(
+            "lineage", "seed", normalisation=STUDY.config.clusters.normalisation
+        ),
         _code=code("compare_sister_genes.py"),
     script:
         "../scripts/compare_sister_genes.py"

@@ -126,3 +126,15 @@ def target(name):
             raise WorkflowError(str(error)) from None
 
     return files
+
+
+def memory(least, per_mb):
+    """Return a resource function: MB for a step that holds counts, which grow with its inputs, most of all themselves.
+
+    The file of paired data is not compressed, so that its size is that of its counts in memory.
+    """
+
+    def mb(wildcards, input, attempt):
+        return attempt * max(least, least // 2 + int(per_mb * input.size_mb))
+
+    return mb

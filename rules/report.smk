@@ -51,6 +51,7 @@ rule render_report:
         pairs=if_there(STUDY.pairs, "<results>/study/pairs.parquet"),
         clusters=CLUSTER_FILES["cells.parquet"],
         function_by_cluster=CLUSTER_FILES["function_by_cluster.tsv"],
+        function_by_component=CLUSTER_FILES["function_by_component.tsv"],
         umap=CLUSTER_FILES["umap.svg"],
         counts_quality=CLUSTER_FILES["quality.svg"],
         markers=DE_FILES["markers.tsv"],

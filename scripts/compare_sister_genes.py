@@ -15,6 +15,7 @@ from scipy import sparse
 from cineseq import contracts, family_results, results
 from cineseq.clustering.counts import Expression, detected_genes, expression_of
 from cineseq.config.base import Section
+from cineseq.config.clustering import Normalisation
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
 from cineseq.kinship.families import Families, families_of, strata
@@ -36,6 +37,7 @@ class Settings(Section):
 
     lineage: Lineage = Lineage()
     seed: int = 1
+    normalisation: Normalisation = "median"
 
 
 def main(
@@ -51,7 +53,7 @@ def main(
     """Compare expression between sisters, and between survivors by the fate of the sister."""
     families = families_of(read_table(cells, contracts.CELLS))
     quality = None if clusters is None else read_table(clusters, results.CLUSTERS).set_index("track_id")
-    data = usable_cells(read_paired(paired), quality)
+    data = usable_cells(read_paired(paired, settings.normalisation), quality)
     expression = expression_of(data)
     shared, differing = empty(family_results.HERITABLE_GENES), empty(family_results.GENES_BY_SISTER)
     if expression is not None:

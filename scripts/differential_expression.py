@@ -20,6 +20,7 @@ from cineseq.expression.comparisons import (
     comparison_line,
     condition_comparisons,
     function_comparisons,
+    replicates_of,
 )
 from cineseq.expression.figures import draw_markers
 from cineseq.files import write_json
@@ -40,7 +41,7 @@ class Settings(Section):
 
 def main(*, paired: Path, clusters: Path, markers: Path, figure: Path, report: Path, settings: Settings) -> None:
     """Test every gene in every comparison."""
-    data = read_paired(paired)
+    data = read_paired(paired, settings.clusters.normalisation)
     found = read_table(clusters, results.CLUSTERS).set_index("track_id").loc[data.obs.index.astype(str)]
     passes = found["passes_qc"].to_numpy(bool)
     expression = expression_of(data)
@@ -49,12 +50,17 @@ def main(*, paired: Path, clusters: Path, markers: Path, figure: Path, report: P
         return
     kept, expression, labels = data.subset(passes), expression.cells(passes), found.loc[passes, "cluster"]
     by_cluster, numbers = cluster_comparisons(
-        expression, labels, settings.de.double_dipping, settings.clusters, settings.seed
+        expression,
+        labels,
+        settings.de.double_dipping,
+        settings.clusters,
+        settings.seed,
+        carriers=replicates_of(kept.obs),
     )
     comparisons = [
         *by_cluster,
         *condition_comparisons(expression, kept.obs),
-        *function_comparisons(expression, kept.function, kept.obs["sample"]),
+        *function_comparisons(expression, kept.function, kept.obs),
     ]
     tables = [compare_genes(c, settings.de) for c in comparisons]
     lines = [comparison_line(c, t) for c, t in zip(comparisons, tables, strict=True)]

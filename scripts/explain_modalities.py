@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from cineseq import results
 from cineseq.config.base import Section
+from cineseq.config.clustering import Normalisation
 from cineseq.config.crossmodal import Crossmodal
 from cineseq.config.prediction import Folds
 from cineseq.crossmodal.explain import Asked
@@ -33,6 +34,7 @@ class Settings(Section):
     folds: Folds = Folds()
     crossmodal: Crossmodal = Crossmodal()
     seed: int = 1
+    normalisation: Normalisation = "median"
 
 
 def main(
@@ -48,7 +50,7 @@ def main(
     threads: int = 1,
 ) -> None:
     """Explain each modality by the other and write tables, figure and report."""
-    data = read_paired(paired)
+    data = read_paired(paired, settings.normalisation)
     cells = None if clusters is None else read_table(clusters, results.CLUSTERS).set_index("track_id")
     asked = Asked(settings.crossmodal, settings.folds, settings.seed, threads)
     with threadpool_limits(1):

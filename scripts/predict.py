@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from cineseq import results
 from cineseq.clustering.counts import expression_of
 from cineseq.config.base import Section
+from cineseq.config.clustering import Normalisation
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.files import write_json
 from cineseq.paired import read_paired
@@ -35,6 +36,7 @@ class Settings(Section):
     folds: Folds = Folds()
     prediction: Prediction = Prediction()
     seed: int = 1
+    normalisation: Normalisation = "median"
 
 
 def main(
@@ -59,7 +61,7 @@ def main(
     threads: int = 1,
 ) -> None:
     """Predict every function by every model and write tables, figures and report."""
-    data = read_paired(paired)
+    data = read_paired(paired, settings.normalisation)
     cells = None if clusters is None else read_table(clusters, results.CLUSTERS).set_index("track_id")
     marker_genes = None if markers is None else read_table(markers, results.MARKERS)
     question = Question(

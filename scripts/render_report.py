@@ -53,6 +53,7 @@ def main(
     pairs: Path | None = None,
     clusters: Path | None = None,
     function_by_cluster: Path | None = None,
+    function_by_component: Path | None = None,
     umap: Path | None = None,
     counts_quality: Path | None = None,
     markers: Path | None = None,

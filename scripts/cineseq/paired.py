@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from cineseq.config.clustering import Normalisation
 from cineseq.files import replacing
+
+if TYPE_CHECKING:
+    import anndata
 
 BLOCKS = ("morphology", "embedding", "function")
 
@@ -31,6 +35,8 @@ class PairedData:
         Gene names, unique, one per column of ``counts``.
     morphology, embedding, function
         Blocks with one row per cell and columns named as in the cells table; no columns where not measured.
+    normalisation
+        How an analysis normalises the counts; not in the file.
     """
 
     obs: pd.DataFrame
@@ -39,12 +45,13 @@ class PairedData:
     morphology: pd.DataFrame
     embedding: pd.DataFrame
     function: pd.DataFrame
+    normalisation: Normalisation = "median"
 
     def subset(self, rows: np.ndarray) -> PairedData:
         """Return the cells that a boolean mask or an array of positions selects, shape (cells,)."""
         counts = None if self.counts is None else self.counts[rows]
-        blocks = (getattr(self, name).iloc[_positions(rows)] for name in BLOCKS)
-        return PairedData(self.obs.iloc[_positions(rows)], counts, self.genes, *blocks)
+        blocks = {name: getattr(self, name).iloc[_positions(rows)] for name in BLOCKS}
+        return replace(self, obs=self.obs.iloc[_positions(rows)], counts=counts, **blocks)
 
 
 def _positions(rows: np.ndarray) -> np.ndarray:
@@ -94,8 +101,16 @@ def _storable(values: pd.Series) -> pd.Series:
     return text.where(text.notna(), None).astype("category")
 
 
-def read_paired(path: Path) -> PairedData:
-    """Read what :func:`write_paired` wrote; text is ``string``, truth ``boolean``, whole numbers are ``Int64``."""
+def read_paired(path: Path, normalisation: Normalisation = "median") -> PairedData:
+    """Read what :func:`write_paired` wrote; text is ``string``, truth ``boolean``, whole numbers are ``Int64``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    normalisation
+        How the analysis that reads it will normalise the counts, which are returned as they are.
+    """
     import anndata  # noqa: PLC0415 - 4 s
     import h5py  # noqa: PLC0415
     import mudata  # noqa: PLC0415
@@ -108,12 +123,17 @@ def read_paired(path: Path) -> PairedData:
     obs = obs.assign(**{name: _typed(obs[name]) for name in obs})
     blocks = {}
     for name in BLOCKS:
-        modality = paired.mod[name][obs.index]
+        modality = _in_order(paired.mod[name], obs.index)
         blocks[name] = pd.DataFrame(np.asarray(modality.X), index=obs.index, columns=modality.var_names)
-    rna = paired.mod["rna"][obs.index] if "rna" in paired.mod else None
+    rna = _in_order(paired.mod["rna"], obs.index) if "rna" in paired.mod else None
     counts = None if rna is None else sparse.csr_matrix(rna.X)
     genes = pd.Index([]) if rna is None else rna.var_names
-    return PairedData(obs, counts, genes, **blocks)
+    return PairedData(obs, counts, genes, **blocks, normalisation=normalisation)
+
+
+def _in_order(modality: anndata.AnnData, cells: pd.Index) -> anndata.AnnData:
+    """Return a modality with its rows as ``cells``; itself where they are, for a selection copies its matrix."""
+    return modality if modality.obs_names.equals(cells) else modality[cells]
 
 
 def _typed(values: pd.Series) -> pd.Series:

@@ -19,7 +19,7 @@ ON_MASKS = (
     "curation.html",
     "strips",
 )
-CLUSTERS = ("cells.parquet", "function_by_cluster.tsv", "umap.svg", "quality.svg")
+CLUSTERS = ("cells.parquet", "function_by_cluster.tsv", "function_by_component.tsv", "umap.svg", "quality.svg")
 DE = ("markers.tsv", "markers.svg")
 PREDICTION = (
     "performance.tsv",

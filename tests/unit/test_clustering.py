@@ -1,6 +1,7 @@
 """From counts to clusters: literal cases, planted clusters, silence on null data, every legal way of having nothing."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import cluster
 from cineseq import results
+from cineseq.clustering import communities
 from cineseq.clustering.counts import (
     Expression,
     expression_from,
@@ -24,8 +26,9 @@ from cineseq.clustering.counts import (
     thin,
 )  # fmt: skip
 from cineseq.clustering.cycle import G2M_GENES, S_GENES, cycle_scores
+from cineseq.clustering.function_component import component_lines, share_along_components
 from cineseq.clustering.function_share import eta_squared, permuted_within, share_between_clusters
-from cineseq.clustering.quality import quality_of_cells
+from cineseq.clustering.quality import multiplets, quality_of_cells
 from cineseq.clustering.study import cluster_study
 from cineseq.config.clustering import Clusters
 from cineseq.errors import UserError
@@ -92,10 +95,50 @@ def test_repeated_genes_are_summed_but_logarithms_are_refused():
         merge_repeated_genes(counts, pd.Index(["a", "b", "a"]), "logged")
 
 
+def test_genes_named_twice_are_summed_before_anything_is_asked_of_them():
+    counts = sparse.csr_matrix(np.array([[1.0, 2, 3], [4, 5, 6]]))
+    expression = expression_of(paired_of(counts, pd.Index(["a", "b", "a"])))
+    assert list(expression.genes) == ["a", "b"]
+    assert expression.counts.toarray().tolist() == [[4, 2], [10, 5]]
+    with pytest.raises(UserError, match="Gene 'a' appears twice and the values are already logarithms"):
+        expression_of(paired_of(counts / 10, pd.Index(["a", "b", "a"])))
+
+
 def test_normalisation_is_to_the_median_total_and_leaves_empty_cells():
     counts = sparse.csr_matrix(np.array([[1.0, 1], [4, 4], [0, 0], [2, 6]]))
     expected = np.log1p([[4, 4], [4, 4], [0, 0], [2, 6]])
     assert np.allclose(log_normalised(counts).toarray(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("normalisation", "expected", "words"),
+    [("median", np.log1p([[4.0, 4], [2, 6], [0, 0]]), "median total and log1p"),
+     ("cp10k", np.log1p([[5000.0, 5000], [2500, 7500], [0, 0]]), "10,000 per cell and log1p"),
+     ("sqrt", np.sqrt([[5000.0, 5000], [2500, 7500], [0, 0]]), "10,000 per cell and square-rooted")],
+)  # fmt: skip
+def test_normalisation_is_the_one_asked_for_and_is_said(normalisation, expected, words):
+    data = paired_of(sparse.csr_matrix(np.array([[4.0, 4], [2, 6], [0, 0]])), pd.Index(["a", "b"]))
+    expression = expression_of(replace(data, normalisation=normalisation).subset(np.arange(3)))
+    assert np.allclose(expression.log.toarray(), expected, rtol=1e-6)
+    scale = 8 if normalisation == "median" else 10_000
+    assert np.allclose(expression.linear.toarray(), np.array([[4, 4], [2, 6], [0, 0]]) * scale / 8, rtol=1e-4)
+    assert words in expression.meaning
+
+
+def test_normalisation_sums_entries_of_one_place_and_changes_nothing_it_was_given():
+    counts = sparse.csr_matrix((np.array([1.0, 2, 3]), np.array([1, 0, 1]), np.array([0, 3, 3])), (2, 2))
+    log = log_normalised(counts)
+    assert np.allclose(log.toarray(), np.log1p([[2, 4], [0, 0]]))
+    assert counts.data.tolist() == [1, 2, 3]
+    whole = expression_from(sparse.csr_matrix(np.eye(3)), pd.Index(list("abc")), "counts")
+    whole.log.eliminate_zeros()
+    assert not np.shares_memory(whole.log.indices, whole.counts.indices)
+
+
+def test_all_cells_of_an_expression_are_no_copy_of_it():
+    expression = expression_from(sparse.csr_matrix(np.eye(3)), pd.Index(list("abc")), "counts")
+    assert expression.cells(np.array([True] * 3)) is expression
+    assert expression.cells(np.array([True, False, True])).counts.toarray().tolist() == [[1, 0, 0], [0, 0, 1]]
 
 
 @given(arrays.arrays(np.int64, (4, 5), elements=st.integers(0, 40)), st.integers(0, 2**31))
@@ -117,6 +160,31 @@ def test_each_cell_that_fails_says_why():
         "", "fewer than 200 counts", "more than 30% mitochondrial", "fewer than 200 counts; fewer than 0 genes", ""
     ]  # fmt: skip
     assert table["mitochondrial_fraction"][2] == 0.7
+
+
+@pytest.mark.parametrize(
+    ("obs", "expected"),
+    [({"sample": ["s", "s"]}, [None, None]),
+     ({"status": ["singlet", "multi_barcode", "multi_cell", "ambiguous"]}, [False, True, True, None]),
+     ({"occupancy": [1, 2, None, 1], "barcodes": [1, 1, 1, 2]}, [False, True, None, True]),
+     ({"barcodes": ["1", "3"]}, [None, True])],
+)  # fmt: skip
+def test_pairing_says_which_cells_are_multiplets(obs, expected):
+    assert [None if flag is pd.NA else flag for flag in multiplets(pd.DataFrame(obs))] == expected
+
+
+def test_multiplets_fail_quality_control_with_the_reason_and_are_counted():
+    counts, genes, _ = planted(cells=90)
+    expression = expression_from(counts, genes, "counts")
+    flags = pd.array([True] * 2 + [None] * 3 + [False] * 85, dtype="boolean")
+    study = cluster_study(pd.RangeIndex(90), expression, Clusters(min_cells=1000, min_genes=0, min_counts=0), 1, flags)
+    results.CLUSTERS.check(study.table)
+    assert study.table["qc_reason"].dropna().to_list() == ["more than one cell or barcode in its compartment"] * 2
+    assert study.table["multiplet"].isna().sum() == 3
+    assert "88 of 90" in study.lines[1]
+    assert "2 of 87 cells are multiplets" in study.lines[1]
+    unknown = cluster_study(pd.RangeIndex(90), expression, Clusters(min_cells=1000, min_genes=0, min_counts=0), 1)
+    assert "Nothing says which are multiplets" in unknown.lines[1]
 
 
 def test_totals_of_logarithms_are_not_judged():
@@ -155,6 +223,19 @@ def test_planted_clusters_are_found_stable_and_the_same_twice():
     assert studies[0].numbers["stability_ari_mean"] > 0.9
     pd.testing.assert_frame_equal(studies[0].table, studies[1].table)
     results.CLUSTERS.check(studies[0].table)
+
+
+def test_resampling_chooses_genes_and_components_anew(monkeypatch):
+    counts, genes, _ = planted(genes=300)
+    expression = expression_from(counts, genes, "counts")
+    settings = Clusters(resamples=3, variable_genes=80)
+    chosen, seen = communities.variable_genes, []
+    monkeypatch.setattr(communities, "variable_genes", lambda *asked: seen.append(chosen(*asked)) or seen[-1])
+    labels = communities.community_labels(expression, settings, 1)
+    agreement = communities.resampled_agreement(expression, labels, settings, 1)
+    assert (agreement > 0.8).all()
+    assert [mask.sum() for mask in seen] == [80] * 4
+    assert any((mask != seen[0]).any() for mask in seen[1:])
 
 
 def test_clusters_of_depth_are_flagged():
@@ -237,6 +318,7 @@ def test_null_is_calibrated_when_samples_differ_in_clusters_and_function():
     [
         (np.full(30, 0.3), ["0", "1"] * 15, "same in every cell"),
         (np.full(30, np.nan), ["0", "1"] * 15, "measured in 0 clustered cells"),
+        (np.r_[1.0, 2, 3, np.full(27, np.nan)], ["0", "1"] * 15, "measured in 3 clustered cells, 10 are needed"),
         (np.arange(30.0), ["0"] * 30, "one cluster"),
         (np.arange(30.0), [None] * 30, "measured in 0 clustered cells"),
     ],
@@ -248,12 +330,64 @@ def test_what_cannot_be_estimated_is_missing_with_its_reason(function, clusters,
     assert reason in row["note"]
 
 
+# --- function against principal components --------------------------------------------------------------------------
+
+
+def along(function, components, samples=None, permutations=199, seed=0):
+    frame = pd.DataFrame(components, columns=[f"pc_{k + 1}" for k in range(components.shape[1])])
+    samples = pd.Series(["s"] * len(frame)) if samples is None else pd.Series(samples)
+    table = share_along_components(pd.DataFrame({"function_x": function}), frame, samples, permutations, seed)
+    results.FUNCTION_BY_COMPONENT.check(table)
+    return table.set_index("component"), component_lines(table)
+
+
+def test_what_was_planted_on_the_first_component_is_found_there_alone():
+    rng = np.random.default_rng(0)
+    components = rng.normal(size=(400, 6)) * np.arange(6, 0, -1)
+    function = 0.5 * components[:, 0] / 6 + np.sqrt(0.75) * rng.normal(size=400)
+    table, lines = along(function, components)
+    assert table.loc["pc_1", "r2"] == pytest.approx(np.corrcoef(function, components[:, 0])[0, 1] ** 2)
+    assert table.loc["pc_1", "r2"] == pytest.approx(0.25, abs=0.08)
+    assert table.index[table["q_value"] <= 0.05].to_list() == ["pc_1"]
+    assert table["r2_null"].max() < 0.01
+    assert "goes with 1 of 6 principal components" in lines[0]
+    assert "component 1: R2" in lines[0]
+
+
+def test_components_are_silent_on_null_data_that_differ_between_samples():
+    """Samples shift function and components: across all cells they correlate, within samples they do not."""
+    rng = np.random.default_rng(1)
+    samples = np.repeat(np.arange(4), 25)
+    p, naive = [], []
+    for seed in range(60):
+        components = rng.normal(size=(100, 3)) + samples[:, None]
+        function = samples + rng.normal(size=100)
+        p.append(along(function, components, samples, 99, seed)[0]["p_value"])
+        naive.append(along(function, components, None, 99, seed)[0]["p_value"])
+    assert 0.01 <= (np.array(p) <= 0.05).mean() <= 0.10
+    assert (np.array(naive) <= 0.05).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [(np.r_[np.arange(9.0), np.full(21, np.nan)], "measured in 9 clustered cells, 10 are needed"),
+     (np.full(30, 0.3), "same in every cell")],
+)  # fmt: skip
+def test_components_of_too_few_cells_are_not_estimable_with_the_reason(function, reason):
+    table, lines = along(function, np.random.default_rng(0).normal(size=(30, 2)))
+    assert table[["r2", "r2_null", "p_value", "q_value"]].isna().all(axis=None)
+    assert table["note"].str.startswith("not estimable").all()
+    assert reason in table["note"].iloc[0]
+    assert reason in lines[0]
+
+
 # --- the step -------------------------------------------------------------------------------------------------------
 
 
 def run_step(folder, data):
     write_paired(data, folder / "paired.h5mu")
-    names = {"clusters": "parquet", "function_by_cluster": "tsv", "umap": "svg", "quality": "svg", "report": "json"}
+    names = {"clusters": "parquet", "umap": "svg", "quality": "svg", "report": "json"}
+    names |= {"function_by_cluster": "tsv", "function_by_component": "tsv"}
     files = {name: folder / f"{name}.{suffix}" for name, suffix in names.items()}
     cluster.main(paired=folder / "paired.h5mu", **files, settings=cluster.Settings(clusters=FAST))
     return files
@@ -270,8 +404,14 @@ def test_the_step_writes_the_same_files_twice(tmp_path):
     table = read_table(first["function_by_cluster"], results.FUNCTION_BY_CLUSTER).set_index("function")
     assert table.loc["function_x", "p_value"] == pytest.approx(0.01)
     assert "not estimable" in table.loc["function_y", "note"]
-    numbers = json.loads(first["report"].read_text())["numbers"]
-    assert numbers["clusters"] == 3
+    along = read_table(first["function_by_component"], results.FUNCTION_BY_COMPONENT).set_index(
+        ["function", "component"]
+    )
+    assert along.loc[("function_x", "pc_1"), "p_value"] == pytest.approx(0.01)
+    assert along.loc["function_y", "note"].str.contains("measured in 0 clustered cells").all()
+    report = json.loads(first["report"].read_text())
+    assert report["numbers"]["clusters"] == 3
+    assert any("principal components of expression" in line for line in report["lines"])
 
 
 def test_the_step_without_counts(tmp_path):

@@ -1,14 +1,13 @@
 """Differential expression: the fast test against its oracles, double dipping, and every legal way of having nothing."""
 
 import json
+import sys
 
-import anndata
 import numpy as np
 import pandas as pd
 import pytest
-import scanpy as sc
 from scipy import sparse
-from scipy.stats import mannwhitneyu
+from scipy.stats import mannwhitneyu, rankdata, tiecorrect
 
 import differential_expression
 from cineseq import results
@@ -25,9 +24,11 @@ from cineseq.expression.comparisons import (
     Comparison,
     cluster_comparisons,
     compare_genes,
+    comparison_line,
     condition_comparisons,
     function_comparisons,
 )  # fmt: skip
+from cineseq.expression.rank_engines import tie_correction
 from cineseq.expression.wilcoxon import log2_fold_changes, rank_sum
 from cineseq.paired import PairedData, write_paired
 from cineseq.tables import read_table, write_table
@@ -60,18 +61,34 @@ def test_rank_sum_equals_mann_whitney():
         )
 
 
-@pytest.mark.slow
-def test_rank_sum_equals_scanpy_with_tie_correction():
-    """scanpy applies no continuity correction, which shrinks with the number of cells."""
-    expression, group = groups_of_cells(cells=3000, genes=40, effect=0.15)
-    adata = anndata.AnnData(expression.log, obs=pd.DataFrame({"group": pd.Categorical(group)}))
-    adata.obs_names, adata.var_names = adata.obs_names.astype(str), expression.genes
-    sc.tl.rank_genes_groups(adata, "group", method="wilcoxon", tie_correct=True, use_raw=False)
-    oracle = sc.get.rank_genes_groups_df(adata, None).set_index(["group", "names"])["pvals"]
-    found = rank_sum(expression.log, expression.genes, group, ["a", "b", "c"]).set_index(["group", "gene"])["p_value"]
-    both = np.log10(pd.concat([found.rename("ours"), oracle.rename("theirs").rename_axis(["group", "gene"])], axis=1))
-    assert len(both) == 120
-    assert (both["ours"] - both["theirs"]).abs().max() < 5e-3
+def test_scanpy_ranks_the_genes_alike_where_illico_cannot_be_imported(monkeypatch, caplog):
+    expression, group = groups_of_cells(cells=300)
+    tested = (expression.log, expression.genes, group, ["a", "c"])
+    fast = rank_sum(*tested)
+    assert not caplog.records
+    monkeypatch.setitem(sys.modules, "illico", None)
+    slow = rank_sum(*tested)
+    assert "illico cannot be imported" in caplog.text
+    both = fast.merge(slow, on=["group", "gene"], validate="one_to_one")
+    assert len(both) == len(fast) == 120
+    np.testing.assert_allclose(both["auc_x"], both["auc_y"], atol=1e-6)
+    np.testing.assert_allclose(np.log10(both["p_value_x"]), np.log10(both["p_value_y"]), atol=1e-4)
+
+
+def test_scanpy_ranks_the_genes_of_one_group_and_genes_that_do_not_vary(monkeypatch):
+    monkeypatch.setitem(sys.modules, "illico", None)
+    log = sparse.csr_matrix(np.column_stack([np.ones(20), np.arange(20.0)]))
+    found = rank_sum(log, names(2), np.repeat(["a", "b"], 10), ["a"]).set_index("gene")
+    assert found.loc["g0", ["auc", "p_value"]].to_list() == [0.5, 1]
+    oracle = mannwhitneyu(np.arange(10.0), np.arange(10.0, 20), method="asymptotic")
+    assert found.loc["g1", "p_value"] == pytest.approx(oracle.pvalue, rel=1e-5)
+
+
+def test_tie_correction_equals_that_of_scipy():
+    values = np.random.default_rng(0).poisson(0.7, (40, 6)).astype(float)
+    values[:, 0], values[:, 1] = 0, np.arange(40) - 5
+    expected = [tiecorrect(rankdata(column)) for column in values.T]
+    np.testing.assert_allclose(tie_correction(sparse.csr_matrix(values)), expected)
 
 
 def test_a_gene_that_does_not_vary_has_p_one_and_auc_half():
@@ -88,8 +105,8 @@ def test_unsorted_indices_are_accepted():
 
 
 def test_fold_change_of_fourfold_expression_is_two():
-    log = sparse.csr_matrix(np.log1p(np.repeat([[400.0], [100.0]], 5, axis=0)))
-    found = log2_fold_changes(log, names(1), np.repeat(["a", "b"], 5), ["a", "b"])
+    normalised = sparse.csr_matrix(np.repeat([[400.0], [100.0]], 5, axis=0))
+    found = log2_fold_changes(normalised, names(1), np.repeat(["a", "b"], 5), ["a", "b"])
     np.testing.assert_allclose(found["log2_fold_change"], [2, -2], atol=1e-3)
 
 
@@ -111,6 +128,16 @@ def test_small_groups_and_missing_groups_are_not_tested():
     few[:5] = "tiny"
     few[5:10] = None
     assert compare_genes(Comparison("cluster", few, expression, ""), SETTINGS).empty
+
+
+def test_p_values_asked_of_three_cells_are_not_estimable():
+    expression, _ = groups_of_cells(genes=20)
+    three = pd.Series(["few"] * 3 + ["many"] * 147)
+    comparison = Comparison("condition", three, expression, DESCRIPTIVE)
+    table = compare_genes(comparison, SETTINGS)
+    assert table.empty
+    assert comparison_line(comparison, table) == ("Conditions: not estimable, no group has enough cells on both sides.")
+    assert len(compare_genes(comparison, DifferentialExpression(min_cells=3))) == 40
 
 
 def test_thinning_removes_double_dipping_in_one_homogeneous_population():
@@ -163,17 +190,18 @@ def test_conditions_are_descriptive_without_three_replicates(replicates, note):
     expression, _ = groups_of_cells()
     sample = np.arange(150) % (2 * replicates)
     obs = pd.DataFrame({"condition": np.where(sample % 2, "drug", "control"), "sample": sample.astype(str)})
+    obs["replicate"] = ""
     assert condition_comparisons(expression, obs)[0].note == note
     assert condition_comparisons(expression, obs.assign(condition="drug")) == []
 
 
 def test_function_is_halved_within_samples():
     expression, _ = groups_of_cells()
-    samples = pd.Series(np.repeat(["s", "t"], 75))
+    obs = pd.DataFrame({"sample": np.repeat(["s", "t"], 75), "condition": "c", "replicate": ""})
     values = np.arange(150.0)
     values[:3] = np.nan
     function = pd.DataFrame({"function_x": values, "function_nan": np.nan, "function_same": 1.0})
-    found = function_comparisons(expression, function, samples)
+    found = function_comparisons(expression, function, obs)
     assert [c.name for c in found] == ["function_x"]
     high = found[0].groups == "high"
     assert (high[:75].sum(), high[75:].sum(), found[0].groups.isna().sum()) == (36, 37, 3)
@@ -207,8 +235,10 @@ def test_the_step_from_paired_data_to_markers(tmp_path):
     settings = Clusters(resamples=0, min_counts=10, min_genes=5)
     table, report, files = run_step(tmp_path, paired_of(expression.counts, expression.genes, group), settings)
     assert set(table["comparison"]) == {"cluster", "function_x"}
-    high = table[(table["comparison"] == "function_x") & (table["group"] == "high") & table["is_marker"]]
-    assert set(names(10)) <= set(high["gene"])
+    high = table[(table["comparison"] == "function_x") & (table["group"] == "high")]
+    assert set(names(10)) <= set(high.loc[(high["q_value"] <= 0.05) & (high["auc"] >= 0.6), "gene"])
+    assert not high["is_marker"].any(), "one sample is no replicate"
+    assert high["note"].str.contains("cells tested as if independent").all()
     assert report["numbers"]["half_counts_ari"] > 0.8
     assert b"<svg" in files["figure"].read_bytes()
 

@@ -7,10 +7,23 @@ from scipy import sparse
 
 from cineseq.clustering.counts import Expression, expression_from
 from cineseq.config.clustering import DifferentialExpression
-from cineseq.expression.comparisons import DESCRIPTIVE, NOT_WHOLE, PSEUDOBULK, compare_genes, condition_comparisons
+from cineseq.expression.comparisons import (
+    AS_IF_INDEPENDENT,
+    DESCRIPTIVE,
+    HELD_OUT,
+    NOT_WHOLE,
+    PSEUDOBULK,
+    WITHIN,
+    Comparison,
+    compare_genes,
+    condition_comparisons,
+    function_comparisons,
+    replicates_of,
+)  # fmt: skip
 from cineseq.expression.pseudobulk import pseudobulk_test
 
 GENES, UP = 150, 10
+SETTINGS = DifferentialExpression()
 
 
 def experiment(samples: int, kind: str = "counts") -> tuple[Expression, pd.DataFrame]:
@@ -22,7 +35,7 @@ def experiment(samples: int, kind: str = "counts") -> tuple[Expression, pd.DataF
     rate[np.ix_(condition == "b", range(UP))] *= 4
     counts = sparse.csr_matrix(rng.poisson(rate).astype(float))
     genes = pd.Index([f"g{k}" for k in range(GENES)])
-    obs = pd.DataFrame({"sample": [f"s{k}" for k in sample], "condition": condition})
+    obs = pd.DataFrame({"sample": [f"s{k}" for k in sample], "condition": condition, "replicate": ""})
     return expression_from(counts, genes, kind), obs
 
 
@@ -67,3 +80,74 @@ def test_a_gene_without_counts_has_no_p_value():
     table = pseudobulk_test(counts, pd.Index(["x", "empty"]), arms, np.arange(6), ["b"])
     assert table["group"].to_list() == ["b", "b"]
     assert np.isnan(table.set_index("gene").loc["empty", "p_value"])
+
+
+def test_conditions_without_replicates_are_ranked_and_call_no_marker(tested):
+    by_cell = tested[1]
+    assert (by_cell["q_value"] <= 0.05).any()
+    assert not by_cell["is_marker"].any()
+
+
+def test_lanes_of_one_replicate_are_one_replicate():
+    expression, obs = experiment(4)
+    lanes = obs.assign(replicate=obs["sample"].map({f"s{k}": str(k % 4 // 2) for k in range(8)}))
+    assert replicates_of(lanes).nunique() == 4
+    assert condition_comparisons(expression, lanes)[0].note == DESCRIPTIVE
+    three = obs.assign(replicate=obs["sample"].map({f"s{k}": str(min(k % 4, 2)) for k in range(8)}))
+    found = condition_comparisons(expression, three)[0]
+    assert found.note == PSEUDOBULK
+    assert found.replicates.nunique() == 6
+
+
+@pytest.fixture(scope="module")
+def halves() -> dict[int, pd.DataFrame]:
+    """Return the genes of high and low function in three samples and in two; five genes go with function."""
+    rng = np.random.default_rng(1)
+    function = rng.normal(size=180)
+    sample = np.repeat(np.arange(3), 60)
+    rate = rng.lognormal(0.5, 0.8, 60) * np.exp(0.5 * rng.normal(size=(3, 60)))[sample]
+    rate[np.ix_(function > 0, range(5))] *= 4
+    counts = sparse.csr_matrix(rng.poisson(rate).astype(float))
+    expression = expression_from(counts, pd.Index([f"g{k}" for k in range(60)]), "counts")
+    obs = pd.DataFrame({"sample": sample.astype(str), "condition": "c", "replicate": ""})
+    found = {}
+    for samples in (3, 2):
+        rows = sample < samples
+        frame = pd.DataFrame({"function_x": function[rows]})
+        cells = obs[rows].reset_index(drop=True)
+        found[samples] = compare_genes(function_comparisons(expression.cells(rows), frame, cells)[0], SETTINGS)
+    return found
+
+
+def test_high_and_low_function_are_compared_within_replicates(halves):
+    high = halves[3].set_index(["group", "gene"]).loc["high"]
+    assert high["note"].str.endswith(WITHIN).all()
+    planted = [f"g{k}" for k in range(5)]
+    assert set(high.index[high["is_marker"]]) == set(planted)
+    assert high.loc[planted, "log2_fold_change"].mean() == pytest.approx(2, abs=0.5)
+
+
+def test_high_and_low_function_of_two_samples_are_ranked_and_call_no_marker(halves):
+    assert halves[2]["note"].str.endswith(AS_IF_INDEPENDENT).all()
+    assert (halves[2]["q_value"] <= 0.05).any()
+    assert not halves[2]["is_marker"].any()
+
+
+def test_logarithms_of_three_samples_are_ranked_and_call_no_marker():
+    expression, obs = experiment(2)
+    logged = expression_from(expression.log.astype(float), expression.genes, "logged")
+    function = pd.DataFrame({"function_x": np.random.default_rng(0).normal(size=len(obs))})
+    table = compare_genes(function_comparisons(logged, function, obs)[0], DifferentialExpression(fdr=0.99, min_auc=0.5))
+    assert table["note"].str.endswith(AS_IF_INDEPENDENT).all()
+    assert not table["is_marker"].any()
+
+
+def test_samples_with_too_few_cells_on_a_side_are_no_replicates():
+    expression, obs = experiment(2)
+    groups = pd.Series(np.where(np.arange(len(obs)) % 40 < 20, "in", "out"))
+    groups[(obs["sample"] == "s3") & (np.arange(len(obs)) % 40 >= 5)] = "out"
+    groups[(obs["sample"] == "s2") & (np.arange(len(obs)) % 40 >= 5)] = "out"
+    comparison = Comparison("cluster", groups, expression, HELD_OUT, carriers=replicates_of(obs))
+    assert set(compare_genes(comparison, SETTINGS)["note"]) == {HELD_OUT}
+    enough = DifferentialExpression(min_profile_cells=5)
+    assert set(compare_genes(comparison, enough)["note"]) == {f"{HELD_OUT}; {WITHIN}"}

@@ -63,17 +63,17 @@ def community_labels(expression: Expression, settings: Clusters, seed: int) -> n
     return _leiden(_neighbour_graph(principal_components(chosen, settings, seed), settings, seed), settings, seed)
 
 
-def variable_genes(expression: Expression, settings: Clusters) -> np.ndarray:
+def variable_genes(expression: Expression, settings: Clusters, cells: np.ndarray | None = None) -> np.ndarray:
     """Choose highly variable genes, or all detected ones where they are few; a boolean mask, shape (genes,).
 
     Counts are ranked by the variance of their Pearson residuals (Lause et al., Genome Biol. 22 (2021) 258), which,
     unlike a loess fit, does not fail with few cells; logarithms by dispersion. Of more than 30,000 cells, 30,000 are
-    looked at.
+    looked at. Where positions of ``cells`` are given, variance is that among them; detected means in all cells.
     """
     detected = detected_genes(expression.counts, DETECTED_SHARE)
     if detected.sum() <= settings.variable_genes:
         return detected if detected.any() else np.ones(len(detected), dtype=bool)
-    rows = _even_sample(expression.counts.shape[0])
+    rows = _even_sample(np.arange(expression.counts.shape[0]) if cells is None else cells)
     top = settings.variable_genes
     if expression.kind in {"counts", "fractional"}:
         adata = anndata.AnnData(expression.counts[rows][:, detected])
@@ -87,11 +87,11 @@ def variable_genes(expression: Expression, settings: Clusters) -> np.ndarray:
     return detected
 
 
-def _even_sample(cells: int) -> np.ndarray | slice:
-    """Return positions of evenly spaced cells, all where they are few: variances need no more, memory does."""
-    if cells <= CELLS_FOR_GENES:
-        return slice(None)
-    return np.linspace(0, cells - 1, CELLS_FOR_GENES).astype(int)
+def _even_sample(cells: np.ndarray) -> np.ndarray:
+    """Return evenly spaced ones of the positions, all where they are few: variances need no more, memory does."""
+    if len(cells) <= CELLS_FOR_GENES:
+        return cells
+    return cells[np.linspace(0, len(cells) - 1, CELLS_FOR_GENES).astype(int)]
 
 
 def principal_components(expression: Expression, settings: Clusters, seed: int) -> np.ndarray:
@@ -100,8 +100,8 @@ def principal_components(expression: Expression, settings: Clusters, seed: int) 
     return np.asarray(sc.pp.pca(expression.log, n_comps=count, svd_solver="arpack", random_state=seed), np.float64)
 
 
-def resampled_agreement(components: np.ndarray, labels: np.ndarray, settings: Clusters, seed: int) -> np.ndarray:
-    """Cluster random 80 % subsets of the cells again and compare with the clusters of all.
+def resampled_agreement(expression: Expression, labels: np.ndarray, settings: Clusters, seed: int) -> np.ndarray:
+    """Cluster random 80 % subsets of the cells again, from the choice of genes on, and compare with those of all.
 
     Returns
     -------
@@ -113,7 +113,9 @@ def resampled_agreement(components: np.ndarray, labels: np.ndarray, settings: Cl
     agreement = np.full(settings.resamples, np.nan)
     for number in range(settings.resamples):
         rows = np.sort(rng.choice(len(labels), size, replace=False))
-        again = _leiden(_neighbour_graph(components[rows], settings, seed), settings, seed + number + 1)
+        chosen = expression.columns(variable_genes(expression, settings, rows)).cells(rows)
+        components = principal_components(chosen, settings, seed)
+        again = _leiden(_neighbour_graph(components, settings, seed), settings, seed + number + 1)
         agreement[number] = adjusted_rand_score(labels[rows], again)
     return agreement
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from cineseq.config.clustering import Normalisation
 from cineseq.errors import UserError
 from cineseq.paired import PairedData
 
@@ -17,9 +18,15 @@ logger = logging.getLogger(__name__)
 
 CountKind = Literal["counts", "fractional", "logged", "scaled"]
 LARGEST_LOGARITHM = 30.0
+NORMALISED: dict[Normalisation, str] = {
+    "median": "normalised to the median total and log1p-transformed",
+    "cp10k": "normalised to 10,000 per cell and log1p-transformed",
+    "sqrt": "normalised to 10,000 per cell and square-rooted",
+}
+PER_CELL = 10_000.0
 MEANING: dict[CountKind, str] = {
-    "counts": "counts, normalised to the median total and log1p-transformed",
-    "fractional": "not whole counts (expected counts or TPM), normalised to the median total and log1p-transformed",
+    "counts": "counts",
+    "fractional": "not whole counts (expected counts or TPM)",
     "logged": "already logarithms, used as given",
     "scaled": "already centred (there are negative values), used as given",
 }
@@ -34,20 +41,37 @@ class Expression:
     counts
         As given, repeated genes summed; shape (cells, genes).
     log
-        Normalised logarithms; shape (cells, genes), sorted indices.
+        Normalised logarithms, or square roots; shape (cells, genes), sorted indices.
     genes
         Unique gene names.
     kind
         What the given matrix holds.
+    normalisation
+        How counts became ``log``; not used where the given matrix holds no counts.
     """
 
     counts: sparse.csr_matrix
     log: sparse.csr_matrix
     genes: pd.Index
     kind: CountKind
+    normalisation: Normalisation = "median"
+
+    @property
+    def meaning(self) -> str:
+        """What the given values are and what was done with them."""
+        done = f", {NORMALISED[self.normalisation]}" if self.kind in {"counts", "fractional"} else ""
+        return MEANING[self.kind] + done
+
+    @property
+    def linear(self) -> sparse.csr_matrix:
+        """Normalised counts, neither logarithms nor roots; shape (cells, genes)."""
+        values = self.log.astype(np.float64)
+        return values.multiply(values).tocsr() if self.normalisation == "sqrt" else values.expm1()
 
     def cells(self, rows: np.ndarray) -> Expression:
         """Return the cells that a boolean mask or positions select; normalisation stays that of all cells."""
+        if rows.dtype == bool and rows.all():
+            return self
         return replace(self, counts=self.counts[rows], log=self.log[rows])
 
     def columns(self, keep: np.ndarray) -> Expression:
@@ -62,14 +86,17 @@ def expression_of(data: PairedData) -> Expression | None:
     counts = sparse.csr_matrix(data.counts, dtype=np.float64)
     kind = kind_of(counts)
     counts, genes = merge_repeated_genes(counts, pd.Index(data.genes.astype(str)), kind)
-    return expression_from(counts, genes, kind)
+    return expression_from(counts, genes, kind, data.normalisation)
 
 
-def expression_from(counts: sparse.csr_matrix, genes: pd.Index, kind: CountKind) -> Expression:
-    """Normalise counts of a known kind."""
-    log = log_normalised(counts) if kind in {"counts", "fractional"} else sparse.csr_matrix(counts, dtype=np.float32)
+def expression_from(
+    counts: sparse.csr_matrix, genes: pd.Index, kind: CountKind, normalisation: Normalisation = "median"
+) -> Expression:
+    """Normalise counts of a known kind; logarithms and centred values stay as they are."""
+    countable = kind in {"counts", "fractional"}
+    log = log_normalised(counts, normalisation) if countable else sparse.csr_matrix(counts, dtype=np.float32)
     log.sort_indices()
-    return Expression(counts, log, genes, kind)
+    return Expression(counts, log, genes, kind, normalisation)
 
 
 def kind_of(counts: sparse.csr_matrix) -> CountKind:
@@ -116,20 +143,27 @@ def merge_repeated_genes(
     return sparse.csr_matrix(counts @ summing), pd.Index(unique)
 
 
-def log_normalised(counts: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Scale every cell to the median total and take log(1 + x); cells without counts stay 0.
+def log_normalised(counts: sparse.csr_matrix, normalisation: Normalisation = "median") -> sparse.csr_matrix:
+    """Scale every cell to the median total, or to 10,000, and take log(1 + x), or the root; empty cells stay 0.
 
     Returns
     -------
     scipy.sparse.csr_matrix
         float32, shape (cells, genes).
     """
+    if not counts.has_canonical_format:
+        counts = counts.copy()
+        counts.sum_duplicates()
     totals = np.asarray(counts.sum(axis=1)).ravel()
     seen = totals > 0
-    target = np.median(totals[seen]) if seen.any() else 1.0
+    target = PER_CELL if normalisation != "median" else np.median(totals[seen]) if seen.any() else 1.0
     factors = np.divide(target, totals, out=np.zeros_like(totals), where=seen)
-    scaled = sparse.csr_matrix(sparse.diags(factors) @ counts)
-    return scaled.log1p().astype(np.float32)
+    # In place on the values alone: products of sparse matrices would hold the largest matrix of a study three times.
+    values = np.repeat(factors, np.diff(counts.indptr))
+    values *= counts.data
+    transform = np.sqrt if normalisation == "sqrt" else np.log1p
+    transform(values, out=values)
+    return sparse.csr_matrix((values.astype(np.float32), counts.indices.copy(), counts.indptr.copy()), counts.shape)
 
 
 def thin(counts: sparse.csr_matrix, rng: np.random.Generator) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:

@@ -52,7 +52,7 @@ def cycle_scores(expression: Expression, seed: int) -> tuple[pd.DataFrame, str]:
     found = f"{len(s_genes)} S and {len(g2m_genes)} G2/M genes"
     if min(len(s_genes), len(g2m_genes)) < FEWEST_GENES:
         return _missing(cells), f"Cell-cycle scores are not estimable: only {found} of the standard list were measured."
-    adata = anndata.AnnData(expression.log.copy())
+    adata = anndata.AnnData(expression.log)
     adata.var_names = expression.genes
     try:
         sc.tl.score_genes_cell_cycle(adata, s_genes=s_genes, g2m_genes=g2m_genes, random_state=seed)

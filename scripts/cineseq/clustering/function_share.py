@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from scipy.stats import kruskal
@@ -93,7 +95,7 @@ def _one(
     if reason:
         return (len(values), len(found), np.nan, np.nan, np.nan, np.nan, 0, f"not estimable: {reason}")
     observed = float(eta_squared(values, codes))
-    null = _null(values, codes, strata, permutations, rng)
+    null = permuted_statistics(values, strata, permutations, rng, lambda drawn: eta_squared(drawn, codes))
     h = float(kruskal(*(values[codes == code] for code in range(len(found)))).statistic)
     mean = float(null.mean()) if len(null) else np.nan
     note = "" if len(null) else "no permutations were asked for"
@@ -103,19 +105,41 @@ def _one(
 def _why_not(values: np.ndarray, clusters_with_it: int, clusters: int) -> str:
     if len(values) < FEWEST_CELLS:
         return f"measured in {len(values)} clustered cells, {FEWEST_CELLS} are needed"
-    if np.ptp(values) <= 1e-12 * np.abs(values).max():
+    if does_not_vary(values):
         return "it is the same in every cell"
     if clusters < 2:
         return "there is one cluster" if clusters else "there are no clusters"
     return "it was measured in one cluster only" if clusters_with_it < 2 else ""
 
 
-def _null(
-    values: np.ndarray, codes: np.ndarray, strata: np.ndarray, permutations: int, rng: np.random.Generator
+def does_not_vary(values: np.ndarray) -> bool:
+    """Return whether values are the same but for rounding; shape (cells,), at least one."""
+    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
+
+
+def permuted_statistics(
+    values: np.ndarray,
+    strata: np.ndarray,
+    permutations: int,
+    rng: np.random.Generator,
+    statistic: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
+    """Return a statistic of values permuted within strata.
+
+    Parameters
+    ----------
+    values, strata
+        Of each cell, shape (cells,).
+    permutations
+        Number of them; none gives an empty array.
+    rng
+        Draws them.
+    statistic
+        Of several permutations at once, shape (some, cells), to shape (some, ...).
+    """
     step = max(1, CHUNK // len(values))
     parts = [
-        eta_squared(permuted_within(values, strata, min(step, permutations - start), rng), codes)
+        statistic(permuted_within(values, strata, min(step, permutations - start), rng))
         for start in range(0, permutations, step)
     ]
     return np.concatenate(parts) if parts else np.empty(0)

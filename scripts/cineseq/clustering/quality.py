@@ -13,7 +13,40 @@ PANEL_FRACTION = 0.1
 """Of a small panel of genes, no more than this fraction need be detected."""
 
 
-def quality_of_cells(counts: sparse.csr_matrix, genes: pd.Index, kind: CountKind, settings: Clusters) -> pd.DataFrame:
+MULTIPLET = "more than one cell or barcode in its compartment"
+MANY = ("multi_cell", "multi_barcode")
+
+
+def multiplets(obs: pd.DataFrame) -> pd.arrays.BooleanArray:
+    """Return which cells the pairing calls multiplets, missing where it does not say; nullable, shape (cells,).
+
+    Parameters
+    ----------
+    obs
+        What is known of the cells. Of its columns ``status``, ``occupancy`` (cells in the compartment) and
+        ``barcodes``, those that are there count: more than one of either, or such a status, is a multiplet; one
+        cell, or the status ``singlet``, is none. One barcode alone says nothing of the number of cells.
+    """
+    cells = pd.Series(pd.NA, obs.index, dtype="Float64")
+    occupancy, barcodes = (
+        pd.to_numeric(obs[name], errors="coerce").astype("Float64") if name in obs else cells
+        for name in ("occupancy", "barcodes")
+    )
+    status = obs["status"].astype("string") if "status" in obs else pd.Series(pd.NA, obs.index, dtype="string")
+    many, one = ((occupancy > 1), (barcodes > 1), status.isin(MANY)), ((occupancy == 1), status == "singlet")
+    is_many, is_one = (
+        np.any([flag.fillna(value=False).to_numpy(bool) for flag in flags], axis=0) for flags in (many, one)
+    )
+    return pd.array(np.where(is_many, True, np.where(is_one, False, None)), dtype="boolean")  # noqa: FBT003
+
+
+def quality_of_cells(
+    counts: sparse.csr_matrix,
+    genes: pd.Index,
+    kind: CountKind,
+    settings: Clusters,
+    multiplet: pd.arrays.BooleanArray | None = None,
+) -> pd.DataFrame:
     """Measure the quality of each cell and say which pass.
 
     Parameters
@@ -26,12 +59,14 @@ def quality_of_cells(counts: sparse.csr_matrix, genes: pd.Index, kind: CountKind
         Totals are only judged where the values are counts.
     settings
         The thresholds.
+    multiplet
+        As :func:`multiplets` says, such cells fail; None where nothing is known.
 
     Returns
     -------
     pandas.DataFrame
         ``total_counts``, ``genes_detected``, ``mitochondrial_fraction`` (NaN where no such gene was measured),
-        ``passes_qc`` and ``qc_reason`` (missing where it passes; several reasons are joined by ``; ``).
+        ``multiplet``, ``passes_qc`` and ``qc_reason`` (missing where it passes; several reasons are joined by ``; ``).
     """
     countable = kind in {"counts", "fractional"}
     totals = np.asarray(counts.sum(axis=1)).ravel()
@@ -47,16 +82,24 @@ def quality_of_cells(counts: sparse.csr_matrix, genes: pd.Index, kind: CountKind
         f"fewer than {enough_genes:.0f} genes": detected < enough_genes,
         f"more than {settings.max_mitochondrial:.0%} mitochondrial": fraction > settings.max_mitochondrial,
     }
+    multiplet = unknown_multiplets(len(totals)) if multiplet is None else multiplet
+    reasons[MULTIPLET] = multiplet.fillna(value=False).to_numpy(bool)
     reason = _joined(reasons, len(totals))
     return pd.DataFrame(
         {
             "total_counts": totals.clip(min=0),
             "genes_detected": detected.astype(np.int64),
             "mitochondrial_fraction": fraction,
+            "multiplet": multiplet,
             "passes_qc": reason == "",
             "qc_reason": pd.Series(reason, dtype="string").where(reason != "", pd.NA),
         }
     )
+
+
+def unknown_multiplets(cells: int) -> pd.arrays.BooleanArray:
+    """Return that of no cell is known whether it is a multiplet."""
+    return pd.array([pd.NA] * cells, dtype="boolean")
 
 
 def no_counts(cells: int) -> pd.DataFrame:
@@ -66,6 +109,7 @@ def no_counts(cells: int) -> pd.DataFrame:
             "total_counts": np.zeros(cells),
             "genes_detected": np.zeros(cells, dtype=np.int64),
             "mitochondrial_fraction": np.full(cells, np.nan),
+            "multiplet": unknown_multiplets(cells),
             "passes_qc": np.zeros(cells, dtype=bool),
             "qc_reason": pd.array(["no counts"] * cells, dtype="string"),
         }

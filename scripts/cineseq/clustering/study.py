@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cineseq.clustering.counts import MEANING, Expression
+from cineseq.clustering.counts import Expression
 from cineseq.clustering.cycle import cycle_scores
 from cineseq.clustering.function_share import eta_squared
 from cineseq.clustering.quality import no_counts, quality_of_cells
@@ -41,7 +41,13 @@ class StudyClusters:
     numbers: dict[str, float | int | None]
 
 
-def cluster_study(track_ids: pd.Index, expression: Expression | None, settings: Clusters, seed: int) -> StudyClusters:
+def cluster_study(
+    track_ids: pd.Index,
+    expression: Expression | None,
+    settings: Clusters,
+    seed: int,
+    multiplet: pd.arrays.BooleanArray | None = None,
+) -> StudyClusters:
     """Make the clusters table; legal, with the reason said, where the cells cannot be clustered.
 
     Parameters
@@ -54,21 +60,24 @@ def cluster_study(track_ids: pd.Index, expression: Expression | None, settings: 
         Thresholds and parameters.
     seed
         Of every random step.
+    multiplet
+        Which cells are multiplets, as :func:`cineseq.clustering.quality.multiplets` says; None where nothing is known.
     """
     if expression is None:
         lines = ["There are no counts: clusters are not estimable."]
         numbers = {"cells": len(track_ids), "cells_passing": 0, "clusters": 0}
         return StudyClusters(_blank(track_ids, no_counts(len(track_ids))), lines, numbers)
-    quality = quality_of_cells(expression.counts, expression.genes, expression.kind, settings)
+    quality = quality_of_cells(expression.counts, expression.genes, expression.kind, settings, multiplet)
     table = _blank(track_ids, quality)
     passes = quality["passes_qc"].to_numpy(bool)
-    lines = [f"The expression values are {MEANING[expression.kind]}.", _quality_line(quality)]
+    lines = [f"The expression values are {expression.meaning}.", _quality_line(quality)]
     numbers = {"cells": len(quality), "cells_passing": int(passes.sum()), "genes": len(expression.genes)}
     if passes.sum() < settings.min_cells:
         asked = f"clusters.min_cells asks for {settings.min_cells}"
         lines.append(f"Clusters are not estimable: {passes.sum()} cells passed, {asked}.")
         return StudyClusters(table, lines, {**numbers, "clusters": 0})
     kept = expression.cells(passes)
+    del expression  # the caller keeps none, so that a large study is in memory once
     scores, note = cycle_scores(kept, seed)
     _fill(table, passes, scores)
     lines.append(note)
@@ -88,7 +97,7 @@ def _fill_communities(
     columns |= {f"umap_{k + 1}": found.positions[:, k].astype(float) for k in range(2)}
     columns |= {f"pc_{k + 1}": found.components[:, k] for k in range(found.components.shape[1])}
     _fill(table, passes, pd.DataFrame(columns))
-    agreement = resampled_agreement(found.components, found.labels, settings, seed)
+    agreement = resampled_agreement(kept, found.labels, settings, seed)
     codes, names = pd.factorize(found.labels)
     totals = table.loc[passes, "total_counts"].to_numpy(float)
     depth = float(eta_squared(np.log1p(totals), codes))
@@ -110,8 +119,8 @@ def _stability_lines(agreement: np.ndarray) -> list[str]:
     if not len(agreement):
         return []
     line = (
-        f"Clustering {len(agreement)} random 80 % subsets again agrees with these clusters at an adjusted Rand index "
-        f"of {agreement.mean():.2f} (lowest {agreement.min():.2f})."
+        f"Clustering {len(agreement)} random 80 % subsets again, genes and components chosen anew in each, agrees with "
+        f"these clusters at an adjusted Rand index of {agreement.mean():.2f} (lowest {agreement.min():.2f})."
     )
     weak = " They are unstable: read them as a partition of a continuum." if agreement.mean() < UNSTABLE else ""
     return [line + weak]
@@ -131,7 +140,11 @@ def _quality_line(quality: pd.DataFrame) -> str:
     passing = int(quality["passes_qc"].sum())
     failing = quality["qc_reason"].dropna().value_counts()
     why = "; ".join(f"{count:,} had {reason}" for reason, count in sorted(failing.items()))
-    return f"{passing:,} of {len(quality):,} sequenced cells passed quality control" + (f" ({why})." if why else ".")
+    line = f"{passing:,} of {len(quality):,} sequenced cells passed quality control" + (f" ({why})." if why else ".")
+    known = quality["multiplet"].dropna()
+    if known.empty:
+        return f"{line} Nothing says which are multiplets."
+    return f"{line} {int(known.sum()):,} of {len(known):,} cells are multiplets by their pairing."
 
 
 def _blank(track_ids: pd.Index, quality: pd.DataFrame) -> pd.DataFrame:

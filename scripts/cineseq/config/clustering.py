@@ -6,6 +6,8 @@ from pydantic import Field
 
 from cineseq.config.base import Section
 
+Normalisation = Literal["median", "cp10k", "sqrt"]
+
 
 class Clusters(Section):
     """From counts to clusters, and how function relates to them."""
@@ -16,6 +18,11 @@ class Clusters(Section):
         0.3, gt=0, le=1, description="Cells with a larger fraction of counts in mitochondrial genes fail it."
     )
     min_cells: int = Field(30, ge=10, description="Fewer cells than this after quality control are not clustered.")
+    normalisation: Normalisation = Field(
+        "median",
+        description="Counts of a cell are scaled to the median total, then log1p (median); to 10,000, then log1p "
+        "(cp10k); or to 10,000, then the square root (sqrt). Every analysis of expression uses it.",
+    )
     variable_genes: int = Field(
         2000, ge=50, description="Highly variable genes that clusters are made from; all detected genes if fewer."
     )
@@ -36,6 +43,11 @@ class DifferentialExpression(Section):
         description="Cluster on one half of the counts and test on the other (thin), or test the same counts (warn).",
     )
     min_cells: int = Field(10, ge=3, description="Groups with fewer cells are not tested.")
+    min_profile_cells: int = Field(
+        10,
+        ge=1,
+        description="Cells that a sample needs on either side to be a replicate of a comparison within samples.",
+    )
     min_detected: float = Field(
         0.02, ge=0, lt=1, description="Genes detected in a smaller fraction of the cells are not tested."
     )

@@ -6,9 +6,12 @@ import numpy as np
 from scipy import sparse
 
 from cineseq.clustering.counts import log_normalised, thin
+from cineseq.config.clustering import Normalisation
 
 
-def noise_ceiling(counts: sparse.csr_matrix, genes: np.ndarray, thinnings: int, seed: int) -> np.ndarray:
+def noise_ceiling(
+    counts: sparse.csr_matrix, genes: np.ndarray, thinnings: int, seed: int, normalisation: Normalisation = "median"
+) -> np.ndarray:
     """Return the reliability of each gene: correlation of two halves of its counts, corrected to the full depth.
 
     Parameters
@@ -21,6 +24,8 @@ def noise_ceiling(counts: sparse.csr_matrix, genes: np.ndarray, thinnings: int, 
         Random halvings that are averaged.
     seed
         Seeds them.
+    normalisation
+        Of each half.
 
     Returns
     -------
@@ -34,7 +39,9 @@ def noise_ceiling(counts: sparse.csr_matrix, genes: np.ndarray, thinnings: int, 
     rng = np.random.default_rng(seed)
     reliability = np.zeros((thinnings, len(genes)))
     for number in range(thinnings):
-        first, second = (log_normalised(half)[:, genes].toarray().astype(float) for half in thin(counts, rng))
+        first, second = (
+            log_normalised(half, normalisation)[:, genes].toarray().astype(float) for half in thin(counts, rng)
+        )
         first, second = first - first.mean(axis=0), second - second.mean(axis=0)
         length = np.sqrt(np.square(first).sum(axis=0) * np.square(second).sum(axis=0))
         with np.errstate(invalid="ignore", divide="ignore"):

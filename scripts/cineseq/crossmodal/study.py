@@ -137,7 +137,9 @@ def _both_ways(
     if lacking := int(np.isnan(features.values).any(axis=0).sum()):
         notes.append(f"{lacking} features lack some cells, which are left out of what is said about that feature.")
     if expression.kind == "counts":
-        ceiling = noise_ceiling(expression.counts, chosen, asked.settings.thinnings, asked.seed)
+        ceiling = noise_ceiling(
+            expression.counts, chosen, asked.settings.thinnings, asked.seed, expression.normalisation
+        )
     else:
         notes.append("The noise ceiling is not estimable: the expression values are not whole counts.")
     by_gene = _rows(to_genes, "gene", np.array(genes.names, object)[chosen]).assign(noise_ceiling=ceiling)

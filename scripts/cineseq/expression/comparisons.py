@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
 from cineseq.clustering.counts import Expression, detected_genes, expression_from, thin
 from cineseq.config.clustering import Clusters, DifferentialExpression
-from cineseq.expression.pseudobulk import pseudobulk_test
+from cineseq.expression.pseudobulk import pseudobulk_test, within_samples_test
 from cineseq.expression.wilcoxon import log2_fold_changes, rank_sum
 from cineseq.statistics.fdr import benjamini_hochberg
 
@@ -20,10 +21,14 @@ logger = logging.getLogger(__name__)
 HELD_OUT = "clustered on one half of the counts, tested on the other"
 DOUBLE_DIPPED = "the same counts were clustered and tested: p-values are too small (double dipping), read as a ranking"
 NOT_FOUND_AGAIN = "not found again on half of the counts: genes are ranked on the same counts, none is called a marker"
-DESCRIPTIVE = "descriptive: fewer than 3 replicate samples per condition, and cells are not replicates"
-PSEUDOBULK = "pseudobulk: counts summed by sample, samples are the replicates; the AUC is that of cells"
-NOT_WHOLE = "cells tested as if independent: pseudobulk over the replicate samples needs whole counts"
-HALVES = "upper against lower half of function within each sample; cells tested as if independent"
+DESCRIPTIVE = (
+    "descriptive: fewer than 3 replicates per condition, and cells are not replicates; none is called a marker"
+)
+PSEUDOBULK = "pseudobulk: counts summed by replicate, which are compared; the AUC is that of cells"
+NOT_WHOLE = "descriptive: pseudobulk over the replicates needs whole counts; none is called a marker"
+HALVES = "upper against lower half of function within each sample"
+AS_IF_INDEPENDENT = "descriptive: cells tested as if independent, none is called a marker"
+WITHIN = "pseudobulk: both sides summed by replicate, compared within replicates; the AUC is that of cells"
 REPLICATES = 3
 
 
@@ -47,6 +52,9 @@ class Comparison:
         Whether genes that pass the thresholds are called markers, or only ranked.
     replicates
         Replicate that each cell belongs to, where they are tested instead of cells, by pseudobulk; shape (cells,).
+    carriers
+        Replicate of each cell, where one may have cells of a group and of the rest; shape (cells,). Groups that three
+        carry are tested within them, by pseudobulk, and may have markers whatever ``calls_markers`` says of cells.
     """
 
     name: str
@@ -56,10 +64,24 @@ class Comparison:
     only: tuple[str, ...] = ()
     calls_markers: bool = True
     replicates: pd.Series | None = None
+    carriers: pd.Series | None = None
+
+
+def replicates_of(obs: pd.DataFrame) -> pd.Series:
+    """Return the replicate of each cell: samples of one ``replicate`` of a condition are one, else each is its own."""
+    name = obs["replicate"].astype("string").fillna("")
+    of_condition = obs["condition"].astype("string").fillna("") + " / " + name
+    return of_condition.where(name != "", obs["sample"].astype("string"))
 
 
 def cluster_comparisons(
-    expression: Expression, clusters: pd.Series, method: str, settings: Clusters, seed: int
+    expression: Expression,
+    clusters: pd.Series,
+    method: str,
+    settings: Clusters,
+    seed: int,
+    *,
+    carriers: pd.Series | None = None,
 ) -> tuple[list[Comparison], dict[str, float]]:
     """Compare clusters, if possible on counts that did not make them.
 
@@ -81,6 +103,8 @@ def cluster_comparisons(
         As in the clustering step.
     seed
         Of the thinning.
+    carriers
+        Replicate of each cell, to test within; None to test cells.
 
     Returns
     -------
@@ -91,13 +115,13 @@ def cluster_comparisons(
     names = sorted(clusters.dropna().unique())
     if len(names) < 2:
         return [], {}
-    naive = Comparison("cluster", clusters, expression, DOUBLE_DIPPED)
+    naive = Comparison("cluster", clusters, expression, DOUBLE_DIPPED, carriers=carriers)
     if method != "thin" or expression.kind != "counts":
         return [naive], {}
     labels, second_half = _labels_of_half(expression, clusters, settings, seed)
     agreement = float(adjusted_rand_score(clusters.to_numpy(object), labels.to_numpy(object)))
     again = sorted(labels.unique())
-    found = [Comparison("cluster", labels, second_half, HELD_OUT)] if len(again) > 1 else []
+    found = [Comparison("cluster", labels, second_half, HELD_OUT, carriers=carriers)] if len(again) > 1 else []
     lost = tuple(name for name in names if name not in again or len(again) < 2)
     if lost:
         logger.warning("Half of the counts did not show clusters %s again; their genes are only ranked.", lost)
@@ -111,36 +135,40 @@ def _labels_of_half(
     from cineseq.clustering.communities import community_labels  # noqa: PLC0415 - scanpy is slow
 
     first, second = thin(expression.counts, np.random.default_rng(seed))
-    of_first = community_labels(expression_from(first, expression.genes, "counts"), settings, seed)
+    of_first = community_labels(_half(first, expression), settings, seed)
     most = pd.crosstab(of_first, clusters.to_numpy(object)).idxmax(axis=1)
     labels = pd.Series(of_first, index=clusters.index).map(most)
-    return labels, expression_from(second, expression.genes, "counts")
+    return labels, _half(second, expression)
+
+
+def _half(counts: sparse.csr_matrix, whole: Expression) -> Expression:
+    return expression_from(counts, whole.genes, "counts", whole.normalisation)
 
 
 def condition_comparisons(expression: Expression, obs: pd.DataFrame) -> list[Comparison]:
-    """Compare conditions, by pseudobulk where each has three replicate samples of whole counts; else descriptively."""
+    """Compare conditions, by pseudobulk where each has three replicates of whole counts; else descriptively."""
     conditions = obs["condition"].astype("string")
     conditions = conditions.where(conditions != "")
     if conditions.nunique() < 2:
         return []
-    fewest = int(obs.groupby(conditions)["sample"].nunique().min())
-    if fewest < REPLICATES:
-        return [Comparison("condition", conditions, expression, DESCRIPTIVE)]
+    replicates = replicates_of(obs)
+    if replicates.groupby(conditions).nunique().min() < REPLICATES:
+        return [Comparison("condition", conditions, expression, DESCRIPTIVE, calls_markers=False)]
     if expression.kind != "counts":
-        return [Comparison("condition", conditions, expression, NOT_WHOLE)]
-    return [Comparison("condition", conditions, expression, PSEUDOBULK, replicates=obs["sample"].astype(str))]
+        return [Comparison("condition", conditions, expression, NOT_WHOLE, calls_markers=False)]
+    return [Comparison("condition", conditions, expression, PSEUDOBULK, replicates=replicates)]
 
 
-def function_comparisons(expression: Expression, function: pd.DataFrame, samples: pd.Series) -> list[Comparison]:
+def function_comparisons(expression: Expression, function: pd.DataFrame, obs: pd.DataFrame) -> list[Comparison]:
     """Compare cells above their sample's median of each function with the others of the sample."""
-    found = []
+    found, samples, carriers = [], obs["sample"], replicates_of(obs)
     for name in function.columns:
         values = function[name].astype(float)
         median = values.groupby(samples.to_numpy()).transform("median")
         halves = pd.Series(np.where(values > median, "high", "low"), index=values.index, dtype="string")
         halves = halves.where(values.notna())
         if halves.nunique() == 2:
-            found.append(Comparison(name, halves, expression, HALVES))
+            found.append(Comparison(name, halves, expression, HALVES, calls_markers=False, carriers=carriers))
         else:
             logger.warning("High and low %s cannot be compared: it does not vary within samples.", name)
     return found
@@ -162,17 +190,40 @@ def compare_genes(comparison: Comparison, settings: DifferentialExpression) -> p
     table = rank_sum(expression.log, expression.genes, groups, tested)
     table["log2_fold_change"] = np.nan
     if expression.kind in {"counts", "fractional"}:
-        folds = log2_fold_changes(expression.log, expression.genes, groups, tested)
+        folds = log2_fold_changes(expression.linear, expression.genes, groups, tested)
         table = table.drop(columns="log2_fold_change").merge(folds, on=["group", "gene"], how="left")
+    table = table.assign(note=comparison.note, may_mark=comparison.calls_markers)
     if comparison.replicates is not None:
         samples = comparison.replicates[known].to_numpy(object)
-        tests = pseudobulk_test(expression.counts, expression.genes, groups, samples, tested)
-        table = table.drop(columns=["log2_fold_change", "p_value"]).merge(tests, on=["group", "gene"], how="left")
+        table = _replaced(table, pseudobulk_test(expression.counts, expression.genes, groups, samples, tested))
+    elif comparison.carriers is not None:
+        cells = pd.DataFrame({"group": groups, "carrier": comparison.carriers[known].to_numpy(object)})
+        table = _within(table, expression, cells, comparison.note, settings.min_profile_cells)
     table["q_value"] = table.groupby("group")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
-    table["is_marker"] = (
-        (table["q_value"] <= settings.fdr) & (table["auc"] >= settings.min_auc) & comparison.calls_markers
-    )
-    return table.assign(comparison=comparison.name, note=comparison.note)
+    table["is_marker"] = (table["q_value"] <= settings.fdr) & (table["auc"] >= settings.min_auc) & table["may_mark"]
+    return table.drop(columns="may_mark").assign(comparison=comparison.name)
+
+
+def _within(table: pd.DataFrame, expression: Expression, cells: pd.DataFrame, note: str, fewest: int) -> pd.DataFrame:
+    """Test each group that three replicates carry within those; the others stay as they are."""
+    for group in table["group"].unique():
+        inside, mine = (cells["group"] == group).to_numpy(bool), table["group"] == group
+        sides = pd.crosstab(cells["carrier"], inside)
+        both = sides.index[(sides >= fewest).all(axis=1)]
+        if expression.kind != "counts" or len(both) < REPLICATES:
+            table.loc[mine & ~table["may_mark"], "note"] = f"{note}; {AS_IF_INDEPENDENT}"
+            continue
+        rows = cells["carrier"].isin(both).to_numpy(bool)
+        carriers = cells.loc[rows, "carrier"].to_numpy(object)
+        tests = within_samples_test(expression.counts[rows], expression.genes, inside[rows], carriers, group)
+        tested = _replaced(table[mine], tests).assign(note=f"{note}; {WITHIN}", may_mark=True)
+        table = pd.concat([table[~mine], tested], ignore_index=True)
+    return table
+
+
+def _replaced(table: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with effects and p-values of cells replaced by those of replicates."""
+    return table.drop(columns=["log2_fold_change", "p_value"]).merge(tests, on=["group", "gene"], how="left")
 
 
 def comparison_line(comparison: Comparison, table: pd.DataFrame) -> str:
@@ -182,4 +233,5 @@ def comparison_line(comparison: Comparison, table: pd.DataFrame) -> str:
         return f"{kind}: not estimable, no group has enough cells on both sides."
     counts = table.groupby("group")["is_marker"].sum().sort_index()
     each = ", ".join(f"{group}: {count:,}" for group, count in counts.items())
-    return f"{kind}: markers of {table['gene'].nunique():,} tested genes by group {each} ({comparison.note})."
+    how = " | ".join(table["note"].unique())
+    return f"{kind}: markers of {table['gene'].nunique():,} tested genes by group {each} ({how})."

@@ -36,28 +36,71 @@ def pseudobulk_test(
     Squair et al., Nat. Commun. 12 (2021) 5692; Love, Huber and Anders, Genome Biol. 15 (2014) 550; computed by
     PyDESeq2.
     """
+    sums, (of_profile, _) = _profiles(counts, genes, groups, samples)
+    return pd.concat(
+        [_wald(sums, pd.DataFrame({"arm": _arms(of_profile == group)}, index=sums.index), group) for group in tested],
+        ignore_index=True,
+    )
+
+
+def within_samples_test(
+    counts: sparse.csr_matrix, genes: pd.Index, inside: np.ndarray, samples: np.ndarray, group: str
+) -> pd.DataFrame:
+    """Test each gene in the cells of a group against the other cells of the same samples.
+
+    Parameters
+    ----------
+    counts
+        Whole counts, shape (cells, genes).
+    genes
+        Unique gene names, shape (genes,).
+    inside
+        Which cells are of the group, shape (cells,).
+    samples
+        Of each cell, shape (cells,); every sample has cells of both sides, which are summed apart. What differs
+        between samples is a term of the model.
+    group
+        Its name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`pseudobulk_test`.
+    """
+    sums, (arm, sample) = _profiles(counts, genes, _arms(inside), samples)
+    names = [f"s{code}" for code in pd.factorize(sample)[0]]
+    return _wald(sums, pd.DataFrame({"sample": names, "arm": arm}, index=sums.index), group)
+
+
+def _arms(inside: np.ndarray) -> np.ndarray:
+    return np.where(inside, "inside", "outside")
+
+
+def _profiles(
+    counts: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, samples: np.ndarray
+) -> tuple[pd.DataFrame, tuple[np.ndarray, np.ndarray]]:
+    """Sum the cells of each group and sample; return the sums, and the group and the sample of each."""
     profile, names = pd.factorize(pd.MultiIndex.from_arrays([groups, samples]))
     member = sparse.csr_matrix((np.ones(len(profile)), (profile, np.arange(len(profile)))))
     labels = [f"profile {number}" for number in range(len(names))]
     sums = pd.DataFrame((member @ counts).toarray().astype(int), index=labels, columns=genes.astype(str))
-    of_profile = names.get_level_values(0).to_numpy()
-    return pd.concat([_one_against_rest(sums, of_profile == group, group) for group in tested], ignore_index=True)
+    return sums, tuple(names.get_level_values(level).to_numpy() for level in (0, 1))
 
 
-def _one_against_rest(sums: pd.DataFrame, inside: np.ndarray, group: str) -> pd.DataFrame:
+def _wald(sums: pd.DataFrame, facts: pd.DataFrame, group: str) -> pd.DataFrame:
+    """Test the arm ``inside``; every other column of the facts is a term beside it."""
     from pydeseq2.dds import DeseqDataSet  # noqa: PLC0415 - seconds
     from pydeseq2.default_inference import DefaultInference  # noqa: PLC0415
     from pydeseq2.ds import DeseqStats  # noqa: PLC0415
 
-    arms = pd.DataFrame({"arm": np.where(inside, "inside", "outside")}, index=sums.index)
     inference = DefaultInference(n_cpus=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of fits that fall back to a simpler trend of dispersion
         # Of sparse counts few genes are seen in every sample, which the default size factors ask for.
         model = DeseqDataSet(
             counts=sums,
-            metadata=arms,
-            design="~arm",
+            metadata=facts,
+            design="~" + " + ".join(facts.columns),
             size_factors_fit_type="poscounts",
             inference=inference,
             quiet=True,

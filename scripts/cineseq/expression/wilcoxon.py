@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 
 import anndata
 import numpy as np
 import pandas as pd
-from illico import asymptotic_wilcoxon
-from loguru import logger as illico_logger
 from scipy import sparse
 
-illico_logger.disable("illico")
+from cineseq.expression.rank_engines import by_illico, by_scanpy, illico_is_there
+
+logger = logging.getLogger(__name__)
 
 PSEUDO = 0.01
 """Added to mean normalised expression before the ratio, so that genes seen nowhere do not rule the list."""
@@ -39,32 +39,26 @@ def rank_sum(log: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, tested
 
     References
     ----------
-    Mann and Whitney, Ann. Math. Stat. 18 (1947) 50; computed by illico.
+    Mann and Whitney, Ann. Math. Stat. 18 (1947) 50; computed by illico, or by scanpy where illico cannot be imported.
     """
     values = sparse.csr_matrix(log, dtype=np.float64)
     values.sort_indices()
     adata = anndata.AnnData(values, obs=pd.DataFrame({"group": pd.Categorical(groups)}, index=_names(len(groups))))
     adata.var_names = genes
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # folds of genes without counts; they are not used
-        found = asymptotic_wilcoxon(adata, is_log1p=True, group_keys="group", groups=list(tested)).reset_index()
-    sizes = pd.Series(groups).value_counts()
-    inside = found["pert"].astype(str).map(sizes).to_numpy(float)
+    if illico_is_there():
+        found = by_illico(adata, tested)
+    else:
+        logger.warning("illico cannot be imported: scanpy ranks the genes instead, many times slower.")
+        found = by_scanpy(adata, tested)
     constant = pd.Series(np.ptp(_extremes(values), axis=0) == 0, index=genes)
-    p = found["p_value"].mask(found["feature"].map(constant).to_numpy(bool), 1.0)
-    return pd.DataFrame(
-        {
-            "group": found["pert"].astype(str),
-            "gene": found["feature"].astype(str),
-            "auc": found["statistic"].to_numpy(float) / (inside * (len(groups) - inside)),
-            "p_value": p.to_numpy(float),
-        }
-    )
+    found["p_value"] = found["p_value"].mask(found["gene"].map(constant).to_numpy(bool), 1.0)
+    return found
 
 
-def log2_fold_changes(log: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, tested: list[str]) -> pd.DataFrame:
+def log2_fold_changes(
+    expression: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, tested: list[str]
+) -> pd.DataFrame:
     """Return log2 of mean normalised expression in each group over that outside, as ``group, gene, value``."""
-    expression = log.expm1().astype(np.float64)
     total = np.asarray(expression.sum(axis=0)).ravel()
     parts = []
     for group in tested:

@@ -26,6 +26,7 @@ class Evidence:
     pairs: pd.DataFrame | None = None
     clusters: pd.DataFrame | None = None
     function_by_cluster: pd.DataFrame | None = None
+    function_by_component: pd.DataFrame | None = None
     markers: pd.DataFrame | None = None
     performance: pd.DataFrame | None = None
     samples: pd.DataFrame | None = None
@@ -52,6 +53,7 @@ TABLES: dict[str, Table] = {
     "pairs": contracts.PAIRS,
     "clusters": results.CLUSTERS,
     "function_by_cluster": results.FUNCTION_BY_CLUSTER,
+    "function_by_component": results.FUNCTION_BY_COMPONENT,
     "markers": results.MARKERS,
     "performance": results.PERFORMANCE,
     "samples": results.SAMPLE_PERFORMANCE,

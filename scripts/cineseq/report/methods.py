@@ -39,7 +39,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "barcode makes a pair",
     ),
     "cluster": (
-        "Counts were normalised and reduced to principal components with scanpy {v:scanpy} (Wolf et al., 2018)",
+        "Counts were normalised (clusters.normalisation: {c:clusters.normalisation}) and reduced to principal "
+        "components with scanpy {v:scanpy} (Wolf et al., 2018)",
         ", from up to {c:clusters.variable_genes} variable genes and {c:clusters.components} components",
         "; clusters are Leiden communities (Traag et al., 2019) at resolution {c:clusters.resolution}",
         "; function was permuted within samples {c:clusters.permutations} times for its share between clusters",
@@ -48,8 +49,9 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "Groups were compared with tie-corrected Wilcoxon rank-sum tests, at a false discovery rate of {c:de.fdr} "
         "(Benjamini and Hochberg, 1995)",
         "; clustering and testing the same counts: {c:de.double_dipping}",
-        "; conditions of three or more replicate samples each are tested on counts summed by sample, with PyDESeq2 "
-        "{v:pydeseq2} (Love et al., 2014)",
+        "; conditions of three or more replicates each are tested on counts summed by replicate, and groups that three "
+        "or more replicates carry within these, with PyDESeq2 {v:pydeseq2} (Love et al., 2014); with fewer, cells are "
+        "tested as if independent, which for conditions and for function calls no gene a marker",
     ),
     "predict": (
         "Function was predicted by elastic nets (scikit-learn {v:scikit-learn}) in nested cross-validation whose "

@@ -62,7 +62,7 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
         "Clusters and their genes",
         "Groups of cells with similar expression, made without knowing function.",
         ("cluster", "differential_expression"),
-        ("function_by_cluster", "markers"),
+        ("function_by_cluster", "function_by_component", "markers"),
     ),
     "sisters": (
         "What became of the sisters",
@@ -102,6 +102,7 @@ TITLES = {
     "genes": "Genes by how stably they are selected",
     "overlap": "Predictive genes that are cluster markers",
     "function_by_cluster": "Variance of function between clusters",
+    "function_by_component": "Function along the principal components of expression",
     "markers": "Marker genes",
     "states": "States by the fate of the sister",
     "power": "What these families could have shown",
@@ -118,6 +119,7 @@ TITLES = {
     "crossmodal_features": "Features by how much expression explains",
 }
 ORDER = {
+    "function_by_component": (["function", "p_value", "r2"], [True, True, False]),
     "genes": (["function", "frequency", "univariate_rho"], [True, False, False]),
     "markers": (["comparison", "group", "q_value", "auc"], [True, True, True, False]),
     "states": (["contrast", "p_permutation"], [False, True]),
