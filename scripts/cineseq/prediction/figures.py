@@ -29,6 +29,7 @@ WORDS = {
     "expression": "expression",
     "morphology": "morphology",
     "embedding": "image embedding",
+    "all_morphology": "all morphology",
     "both": "both (expression + shape)",
     "both_late": "both, stacked",
     "both_permuted": "both, shape shuffled",

@@ -260,10 +260,12 @@ def _compared(
     is_resolved = delta[1] > 0 or delta[2] < 0
     better = f"{'morphology' if delta[0] > 0 else 'expression'} does so better" if is_resolved else ""
     sentences = [f"{lead}; {better or 'which one is better is not resolved'} ({size})."]
-    gain = contrast(contrasts, function, "both", "morphology")
+    # Morphology and embedding may complement each other, so that both beat morphology with no help of expression.
+    gain = contrast(contrasts, function, "both", "all_morphology")
     if gain is not None:
+        shape = "morphology and embedding together" if "embedding" in found else "morphology"
         adds = "adds to" if gain[1] > 0 else "was not shown to add to"
-        sentences.append(f"Expression {adds} morphology (ΔR² = {number(gain[0])}, {interval(*gain[1:])}).")
+        sentences.append(f"Expression {adds} {shape} (ΔR² = {number(gain[0])}, {interval(*gain[1:])}).")
     return " ".join(sentences), "shown" if is_resolved else "weak"
 
 
