@@ -201,7 +201,7 @@ PREDICTIONS = Table(
     ("function", "model", "track_id"),
     (
         FUNCTION,
-        Column("model", "text", "Model", values=COMPARED_MODELS),
+        Column("model", "text", "Model", values=MODELS),
         Column("track_id", "text", "Cell"),
         Column("fold", "integer", "Outer fold in which the cell was held out", low=0),
         number("measured", "Measured function"),
