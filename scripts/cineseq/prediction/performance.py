@@ -30,9 +30,11 @@ PAIRS = (
     ("all_morphology", "expression"),
     ("expression", "technical_cycle_size"),
     ("morphology", "technical_cycle_size"),
+    ("embedding", "technical_cycle_size"),
     ("morphology", "size"),
     ("expression", "class"),
     ("morphology", "class"),
+    ("embedding", "class"),
 )
 FEWEST_GROUPS_FOR_INTERVAL = 5
 FEWEST_CELLS = 5
