@@ -207,12 +207,16 @@ def _overlap(table: pd.DataFrame | None, function: str) -> tuple[str, dict[str, 
     if rows is None or rows.empty:
         return "", {}
     row = rows.iloc[0]
-    numbers = {k: row[k] for k in ("selected", "markers", "shared", "expected")} | {"p_overlap": row["p_value"]}
+    matched = ("expected_matched", "p_matched", "p_fewer_matched")
+    numbers = {k: row[k] for k in ("selected", "markers", "shared", *matched, "expected")}
+    numbers["p_overlap"] = row["p_value"]
     if not known(row["selected"]) or not row["selected"] or not known(row["expected"]):
         return "Its overlap with the cluster markers is not estimable: no gene predicts it stably.", numbers
     text = (
         f"Of {counted(row['selected'], 'predictive genes')}, {count(row['shared'])} are also cluster markers "
-        f"({number(row['expected'], 1)} expected by chance, {p_value(row['p_value'])} for at least that many)."
+        f"({number(row['expected_matched'], 1)} expected of equally expressed genes, {p_value(row['p_matched'])} for "
+        f"at least that many and {p_value(row['p_fewer_matched'])} for at most; of any genes "
+        f"{number(row['expected'], 1)}, {p_value(row['p_value'])} for at least that many)."
     )
     return text, numbers
 
