@@ -16,6 +16,7 @@ from cineseq.config.prediction import Prediction
 from cineseq.errors import UserError
 from cineseq.paired import PairedData, write_paired
 from cineseq.prediction.answers import report
+from cineseq.prediction.blocks import class_labels
 from cineseq.prediction.responses import angular_error, responses_of
 from cineseq.prediction.study import Answer
 from cineseq.report.answers import answer_all
@@ -210,6 +211,15 @@ def test_an_unknown_technical_column_is_refused():
         ask(simulate(Planted(genes=10), seed=0), Prediction(technical_columns=["focus"]))
 
 
+def test_an_unknown_class_column_is_refused():
+    data = simulate(Planted(genes=10), seed=0)
+    named = r"\['condition', 'family', 'fov', 'sample'\]"
+    with pytest.raises(UserError, match=rf"class_column .*'clas' is not a column .* {named}"):
+        ask(data, Prediction(class_column="clas"))
+    assert set(class_labels(data.obs.drop(columns="condition"), "condition")) == {""}
+    assert set(class_labels(data.obs.rename(columns={"condition": "group_type"}), "type")) == {"a", "b"}
+
+
 def test_functions_are_named_with_or_without_their_prefix():
     frame = pd.DataFrame({"function_lipid": [1.0, 2.0], "function_dye": [0.0, 1.0]})
     assert [r.name for r in responses_of(frame, ["lipid"])] == ["function_lipid"]
@@ -243,6 +253,8 @@ def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     assert read_table(files["genes"], results.GENES)["is_marker"].sum() == 4
     assert read_table(tmp_path / "predictions.parquet", results.PREDICTIONS)["model"].nunique() == 12
     assert all(picture.read_text().startswith("<?xml") for picture in pictures.values())
+    # The null is of the quicker procedure, whose own R2 stands on it.
+    assert 'id="quick-function_uptake-both"' in pictures["ladder"].read_text()
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["numbers"]["function_uptake.morphology.r2"] > 0.05
 
