@@ -19,23 +19,27 @@ from published_lasso import PUBLISHED, cross_validated_r2
 from scores import Score, exactly
 from sklearn.model_selection import GroupKFold
 
+from cineseq.clustering.counts import expression_of
+from cineseq.clustering.study import cluster_study
 from cineseq.config.base import FieldOfView
 from cineseq.config.schema import Config, load
 from cineseq.given.assembling import cells_of_tables, counts_of_cells, paired_of, prefixes
 from cineseq.paired import PairedData
 from cineseq.prediction.blocks import Block, all_blocks
 from cineseq.prediction.folds import FoldPlan
-from cineseq.prediction.models import Cells, full_procedure, model_blocks, training_mean
+from cineseq.prediction.models import Cells, fit_ladder, full_procedure, model_blocks, training_mean
 from cineseq.prediction.nets import PathGrid, least_squares
 from cineseq.prediction.outer import out_of_fold
+from cineseq.prediction.performance import Ladder, performance_rows
 from cineseq.prediction.responses import Response, angular_error, measured_rows, responses_of
-from cineseq.prediction.study import cells_of, compared_rows
+from cineseq.prediction.study import cells_of, compared_rows, usable_cells
 from cineseq.statistics.r2 import centred, r2
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAST = {"max_aps": 0.75, "ap_width": 0.745, "ap_ratio": 0.78, "membrane_tau": 0.35, "input_resistance": 0.56}
 """Asked of expression alone: what a plain elastic net reaches over several deals, less its spread."""
 SHOWN = ("class", "expression", "morphology", "both", "both_late")
+MODALITIES = ("class", "expression", "morphology", "embedding")
 DEALS = 5
 LEAKED_GENES = 300
 SHAPE_ALONE = ("size", "perimeter", "eccentricity")
@@ -73,8 +77,10 @@ def dealt(plan: FoldPlan, folds: int, seed: int) -> FoldPlan:
 
 
 def neurons(data: Path, threads: int) -> Iterable[Score]:
-    """Score the models of five electrical features over several deals of mice, and within class."""
+    """Score the models of five electrical features over several deals of mice, and within class, on usable cells."""
     paired, config = example("patchseq_m1", data)
+    study = cluster_study(paired.obs.index, expression_of(paired), config.clusters, config.seed)
+    paired = usable_cells(paired, study.table.set_index("track_id"))
     blocks = all_blocks(paired, None, config.prediction)
     procedure = full_procedure(config.prediction, config.folds)
     for response in responses_of(paired.function, list(LEAST)):
@@ -97,6 +103,28 @@ def neurons(data: Path, threads: int) -> Iterable[Score]:
             if name != "class":
                 yield Score(f"neurons, {feature}: R2 of {name} within class", within)
         yield Score(f"neurons, {feature}: spread of expression over deals", np.ptp([v[0] for v in found["expression"]]))
+        yield from by_the_pipeline(response, own, cells, config, threads)
+
+
+def by_the_pipeline(
+    response: Response, blocks: dict[str, Block | None], cells: Cells, config: Config, threads: int
+) -> Iterable[Score]:
+    """Score the models on the pipeline's own folds: R2 with its interval from resampled mice, and the null in class."""
+    settings = config.prediction.model_copy(update={"permutations": config.prediction.class_permutations})
+    shown = {name: blocks.get(name) for name in MODALITIES}
+    fits = fit_ladder(shown, cells, settings=settings, folds=config.folds, seed=config.seed, threads=threads)
+    of_one = np.full(len(cells.values), "", dtype=object)
+    ladder = Ladder(response, cells, fits, of_one, np.arange(len(cells.values)))
+    rows = performance_rows(ladder, settings.bootstraps, config.seed).set_index("model")
+    feature = response.name.removeprefix("function_")
+    for name, row in rows.loc[list(SHOWN)].iterrows():
+        yield Score(f"neurons, {feature}: R2 of {name} on the pipeline's folds", row["r2"])
+        yield Score("    lower end of its 95 % interval from resampled mice", row["r2_low"])
+        yield Score("    upper end", row["r2_high"])
+        if name != "class":
+            yield Score(
+                f"    p of its R2 within class, {settings.class_permutations} permutations", row["p_within_class"]
+            )
 
 
 def leak(data: Path, threads: int) -> Iterable[Score]:

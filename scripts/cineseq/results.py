@@ -18,6 +18,7 @@ MODELS = (
     "both_late",
     "both_permuted",
 )
+COMPARED_MODELS = (*MODELS, "all_morphology")
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
 RELATIONS = ("sisters", "cousins", "neighbours")
 CONTRASTS = ("sister_died_vs_survived", "no_sister_vs_survived", "mate_died_vs_none")
@@ -152,8 +153,8 @@ MODEL_CONTRASTS = Table(
     ("function", "model_a", "model_b"),
     (
         FUNCTION,
-        Column("model_a", "text", "First model", values=MODELS),
-        Column("model_b", "text", "Second model", values=MODELS),
+        Column("model_a", "text", "First model", values=COMPARED_MODELS),
+        Column("model_b", "text", "Second model", values=COMPARED_MODELS),
         number("delta_r2", "R2 of a minus R2 of b"),
         number("low", "Lower end of the 95 % group-bootstrap interval"),
         number("high", "Upper end of it"),
@@ -202,7 +203,7 @@ SENSITIVITY = Table(
     (
         FUNCTION,
         Column("variant", "text", "What was done otherwise", values=VARIANTS),
-        Column("model", "text", "Model", values=MODELS),
+        Column("model", "text", "Model", values=COMPARED_MODELS),
         count("n", "Cells"),
         number("r2", "Out-of-fold R2 against the training mean"),
         number("delta_r2", "That R2 minus the headline's"),

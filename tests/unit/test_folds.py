@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
-from cineseq.prediction.folds import NotEstimableError, inner_splits, merged, plan_folds
+from cineseq.prediction.folds import NotEstimableError, exchange_notes, inner_splits, joint_labels, merged, plan_folds
 
 FEW = Folds(min_cells=10)
 
@@ -110,6 +110,18 @@ def test_families_alone_may_be_the_groups():
 def test_groups_may_be_named_without_their_prefix():
     obs = table(1, 1, 40).assign(group_mouse=[f"m{i % 8}" for i in range(40)])
     assert plan_folds(obs, Folds(groups=["mouse"], min_cells=10)).level == ("group_mouse",)
+
+
+def test_a_null_across_the_groups_is_said():
+    obs = table(2, 1, 40).assign(group_mouse=[f"m{i % 8}" for i in range(80)])
+    plan = plan_folds(obs, Folds(groups=["mouse"], min_cells=10))
+    [note] = exchange_notes(plan, joint_labels(obs, ["sample"]))
+    assert note.startswith("The permutation null exchanges cells between up to 8 groups by group_mouse, because")
+    assert exchange_notes(plan, joint_labels(obs, ["group_mouse"])) == ()
+    by_field = plan_folds(table(4, 2, 10), FEW)
+    assert exchange_notes(by_field, joint_labels(table(4, 2, 10), ["sample", "fov"])) == ()
+    families = plan_folds(obs.assign(family=[f"f{i // 2}" for i in range(80)]), Folds(groups=["family"], min_cells=10))
+    assert exchange_notes(families, np.zeros(80, int)) == ()
 
 
 def test_an_unknown_group_is_refused():

@@ -1,9 +1,12 @@
 """Stable genes: bounds and halves, silence on null data, modules, and overlap with markers."""
 
 import numpy as np
+import pandas as pd
+import pytest
 from tests.unit.prediction_examples import FAST, Planted, ask, simulate
 
-from cineseq.prediction.genes import complementary_halves, genes_per_half, modules
+from cineseq.prediction.blocks import Block
+from cineseq.prediction.genes import cluster_eta2, complementary_halves, genes_per_half, modules, with_clusters
 
 
 def test_stability_bound_sets_genes_per_half():
@@ -34,3 +37,18 @@ def test_correlated_genes_share_a_module():
     found = modules(values, 0.5)
     assert found[0] == found[1] != found[2] == found[3]
     assert len(set(found)) == 3
+
+
+def test_a_gene_gets_its_share_between_clusters_and_whether_it_marks_one():
+    """Gene a: cluster means 1 and 3 about 2, squares between 4 of 8 in all; the cell without cluster counts nowhere."""
+    block = Block(np.array([[0.0, 1], [2, 1], [2, 1], [4, 3], [99, 0]]), ("a", "b"), "genes")
+    eta2 = cluster_eta2(block, pd.Series(["x", "x", "y", "y", None]))
+    assert eta2["a"] == pytest.approx(0.5)
+    assert eta2["b"] == pytest.approx(1 / 3)
+    assert cluster_eta2(block, pd.Series(["x"] * 5)) is None
+    comparison, is_marker = ["cluster", "cluster", "condition"], [True, False, True]
+    markers = pd.DataFrame({"comparison": comparison, "gene": ["a", "a", "b"], "is_marker": is_marker})
+    rows = with_clusters(pd.DataFrame({"gene": ["b", "a"]}), markers, eta2)
+    assert rows["is_marker"].isna().tolist() == [True, False]
+    assert rows["is_marker"][1]
+    assert rows["cluster_eta2"].tolist() == pytest.approx([1 / 3, 0.5])

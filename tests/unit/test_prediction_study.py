@@ -15,8 +15,12 @@ from cineseq import results
 from cineseq.config.prediction import Prediction
 from cineseq.errors import UserError
 from cineseq.paired import PairedData, write_paired
+from cineseq.prediction.answers import report
+from cineseq.prediction.blocks import class_labels
 from cineseq.prediction.responses import angular_error, responses_of
 from cineseq.prediction.study import Answer
+from cineseq.report.answers import answer_all
+from cineseq.report.evidence import Evidence
 from cineseq.tables import read_table
 
 PICTURES = ("ladder", "scatter", "selection", "selected_genes", "overlap_figure")
@@ -55,6 +59,39 @@ def test_the_shuffled_control_loses_what_morphology_adds(planted):
     assert contrasts.loc[("both", "expression"), "delta_r2"] == pytest.approx(
         by_model(planted).loc["both", "r2"] - by_model(planted).loc["expression", "r2"]
     )
+
+
+def test_shapes_that_complement_each_other_are_no_gain_of_expression():
+    """One state is in morphology, another in the embedding, none in expression: both beats each alone all the same."""
+    data = simulate(Planted(morphology=0.4, genes=20, embedding=4), seed=3)
+    rng = np.random.default_rng(3)
+    state = rng.normal(size=len(data.obs))
+    embedding = data.embedding + 1.5 * state[:, None]
+    function = data.function.add(0.6 * state, axis=0)
+    found = ask(replace(data, embedding=embedding, function=function), FAST.model_copy(update={"permutations": 0}))
+    contrasts = found.tables["contrasts"].set_index(["model_a", "model_b"])
+    alone = [("both", model) for model in ("expression", "morphology", "embedding", "both_permuted")]
+    assert (contrasts.loc[alone, "low"] > 0).all()
+    assert contrasts.loc[("both", "all_morphology"), "low"] < 0
+    assert contrasts.loc[("all_morphology", "expression"), "low"] > 0
+    said = " ".join(report(found.tables, {}, ())["lines"])
+    assert "expression and shape together are not shown to predict better than the better of them" in said
+    assert "over all morphology" in said
+    evidence = Evidence(
+        performance=found.tables["performance"].assign(p_value=0.01), contrasts=found.tables["contrasts"]
+    )
+    [answer] = [a for a in answer_all(evidence) if a.id == "modalities"]
+    assert "Expression was not shown to add to morphology and embedding together" in answer.answer
+
+
+def test_all_morphology_is_what_there_is_of_it(planted):
+    contrasts = planted.tables["contrasts"].set_index(["model_a", "model_b"])["delta_r2"]
+    assert contrasts["both", "all_morphology"] == contrasts["both", "morphology"]
+    rows = planted.tables["sensitivity"].set_index(["variant", "model"])["r2"]
+    assert rows["headline", "all_morphology"] == rows["headline", "morphology"]
+    assert "all_morphology" not in set(planted.tables["performance"]["model"])
+    said = " ".join(report(planted.tables, {}, ())["lines"])
+    assert "expression and shape together are shown to predict better than the better of them" in said
 
 
 def test_selected_genes_are_planted_ones(planted):
@@ -174,6 +211,15 @@ def test_an_unknown_technical_column_is_refused():
         ask(simulate(Planted(genes=10), seed=0), Prediction(technical_columns=["focus"]))
 
 
+def test_an_unknown_class_column_is_refused():
+    data = simulate(Planted(genes=10), seed=0)
+    named = r"\['condition', 'family', 'fov', 'sample'\]"
+    with pytest.raises(UserError, match=rf"class_column .*'clas' is not a column .* {named}"):
+        ask(data, Prediction(class_column="clas"))
+    assert set(class_labels(data.obs.drop(columns="condition"), "condition")) == {""}
+    assert set(class_labels(data.obs.rename(columns={"condition": "group_type"}), "type")) == {"a", "b"}
+
+
 def test_functions_are_named_with_or_without_their_prefix():
     frame = pd.DataFrame({"function_lipid": [1.0, 2.0], "function_dye": [0.0, 1.0]})
     assert [r.name for r in responses_of(frame, ["lipid"])] == ["function_lipid"]
@@ -207,6 +253,8 @@ def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     assert read_table(files["genes"], results.GENES)["is_marker"].sum() == 4
     assert read_table(tmp_path / "predictions.parquet", results.PREDICTIONS)["model"].nunique() == 12
     assert all(picture.read_text().startswith("<?xml") for picture in pictures.values())
+    # The null is of the quicker procedure, whose own R2 stands on it.
+    assert 'id="quick-function_uptake-both"' in pictures["ladder"].read_text()
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["numbers"]["function_uptake.morphology.r2"] > 0.05
 

@@ -76,6 +76,9 @@ STRONG = Evidence(
         shared=[2],
         expected=[4.0],
         p_value=[0.9],
+        expected_matched=[3.0],
+        p_matched=[0.8],
+        p_fewer_matched=[0.4],
     ),
     states=states([4.2, 1.0], [0.001, 0.8]),
     concordance=table(
@@ -143,7 +146,11 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
     assert genes.numbers["genes"] == ["A", "B"]
     assert genes.numbers["r2"] == pytest.approx(0.15)
     assert "20 % of the variance of lipid (1.0 % expected by chance" in found["clusters"].answer
-    assert "Of 20 predictive genes, 2 are also cluster markers (4.0 expected by chance" in found["clusters"].answer
+    said = (
+        "Of 20 predictive genes, 2 are also cluster markers (3.0 expected of equally expressed genes, p = 0.8 for at "
+        "least that many and p = 0.4 for at most; of any genes 4.0, p = 0.9 for at least that many)."
+    )
+    assert said in found["clusters"].answer
     assert "morphology does so better (difference in R² 0.10" in found["modalities"].answer
     assert "cluster=0 is more frequent in survivors whose sister died" in found["sisters"].answer
     assert "odds ratio 4.20" in found["sisters"].answer

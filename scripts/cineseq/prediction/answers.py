@@ -97,12 +97,15 @@ def mostly_class(row: pd.Series, of_class: pd.Series) -> bool:
 
 
 def _contrast_lines(function: str, rows: pd.DataFrame) -> list[str]:
-    """Say whether both beats the better single modality and its shuffled control, or that this is not shown."""
-    singles = [m for m in ("expression", "morphology", "embedding") if ("both", m) in rows.index]
-    if ("both", "both_permuted") not in rows.index or not singles:
+    """Say whether both beats expression, all of morphology and its shuffled control, or that this is not shown.
+
+    Morphology and embedding may complement each other, so it is not enough to beat each of them alone.
+    """
+    sides = ("expression", "all_morphology")
+    if not {("both", m) for m in (*sides, "both_permuted")} <= set(rows.index):
         return []
-    needed = [rows.loc[("both", m)] for m in [*singles, "both_permuted"]]
-    least = min(singles, key=lambda m: rows.loc[("both", m), "delta_r2"])
+    needed = [rows.loc[("both", m)] for m in (*sides, "both_permuted")]
+    least = min(sides, key=lambda m: rows.loc[("both", m), "delta_r2"])
     gain = rows.loc[("both", least)]
     verdict = "are shown to predict" if all(row["low"] > 0 for row in needed) else "are not shown to predict"
     return [

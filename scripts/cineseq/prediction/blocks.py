@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 POSITION = ("y_px", "x_px")
 NEIGHBOUR = ("neighbour", "neighbor", "crowding", "local_density")
 LIBRARY_SIZE = "log_total_counts"
+CONDITION = "condition"
 CYCLE = ("s_score", "g2m_score")
 
 
@@ -130,11 +131,22 @@ def technical_columns(data: PairedData, settings: Prediction) -> pd.DataFrame:
 
 
 def class_labels(obs: pd.DataFrame, column: str) -> np.ndarray:
-    """Return the class of every cell as text, shape (cells,); one empty class where there is no such column."""
-    if column not in obs.columns:
-        column = f"group_{column}"
-    if column not in obs.columns:
-        return np.full(len(obs), "", dtype=object)
+    """Return the class of every cell as text, shape (cells,); one empty class where there is no ``condition``.
+
+    Raises
+    ------
+    UserError
+        When another column is named and is not there.
+    """
+    if not {column, f"group_{column}"} & set(obs.columns):
+        if column == CONDITION:
+            return np.full(len(obs), "", dtype=object)
+        msg = (
+            f"class_column (of prediction or crossmodal): '{column}' is not a column of the paired cells; name one of "
+            f"{sorted(c for c in obs.columns if 1 < obs[c].nunique() < len(obs))}."
+        )
+        raise UserError(msg)
+    column = column if column in obs.columns else f"group_{column}"
     return obs[column].astype("string").fillna("unknown").to_numpy(dtype=object)
 
 

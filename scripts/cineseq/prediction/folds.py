@@ -102,6 +102,27 @@ def plan_folds(obs: pd.DataFrame, settings: Folds) -> FoldPlan:
     )
 
 
+def exchange_notes(plan: FoldPlan, strata: np.ndarray) -> tuple[str, ...]:
+    """Return what a reader should know of a null that exchanges cells between the groups of the folds.
+
+    Parameters
+    ----------
+    plan
+        The folds.
+    strata
+        Within which the null permutes, shape (cells,).
+    """
+    groups = pd.Series(plan.units).groupby(strata).nunique()
+    if plan.level == (FAMILY,) or groups.max() < 2:
+        return ()
+    named = " and ".join(plan.level)
+    return (
+        f"The permutation null exchanges cells between up to {groups.max()} groups by {named}, because "
+        f"folds.null_strata does not keep these apart: where cells of one group are more alike than others, its "
+        f"p-values are too small.",
+    )
+
+
 def group_columns(obs: pd.DataFrame, names: list[str], key: str) -> list[str]:
     """Return the columns of ``obs`` that grouping names stand for: the name itself, or ``group_`` and the name.
 

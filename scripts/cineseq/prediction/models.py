@@ -19,11 +19,14 @@ from cineseq.statistics.r2 import centred
 
 NULL_RATIO = 0.5
 NULL_SMALLEST = 0.05
+UNTESTED = ("all_morphology", "both_permuted")
+"""Models that others are compared with; they have no p-value of their own."""
 UNCHANGED = "the same in every stratum of the null, so it has no p-value"
 ABSENT = {
     "expression": "no counts in the paired data",
     "morphology": "no morphology in the paired data",
     "embedding": "no embedding in the paired data",
+    "all_morphology": "no morphology and no embedding in the paired data",
     "technical": "no technical covariate in the paired data",
     "size": "no morphology column matches prediction.size_features",
     "cycle": "no cell-cycle scores (too few cell-cycle genes, or clusters were not made)",
@@ -155,7 +158,10 @@ def fit_ladder(
     designs = model_blocks(blocks, cells, rng)
     plan = cells.plan
     found = out_of_fold(designs, cells.values, plan, full_procedure(settings, folds), threads, kept=kept)
-    tested = {name: parts for name, parts in designs.items() if name != "both_permuted"}
+    only = [name for name in ("morphology", "embedding") if name in found]
+    if len(only) == 1:
+        found["all_morphology"] = found[only[0]]
+    tested = {name: parts for name, parts in designs.items() if name not in UNTESTED}
     shorter = quick_procedure(settings, folds)
 
     def null(permuted: np.ndarray) -> _Null:
@@ -168,7 +174,7 @@ def fit_ladder(
     if settings.permutations and divided.strata.max() > np.unique(cells.strata).size - 1:
         within = null(permuted_responses(divided, settings.class_permutations, rng))
     fits = {"mean": ModelFit(training_mean(cells.values, plan), "baseline")}
-    for name in (*LINEAR, *STACKED, "both", "both_late", "both_permuted"):
+    for name in (*LINEAR, *STACKED, "all_morphology", "both", "both_late", "both_permuted"):
         if name not in found:
             fits[name] = ModelFit(None, f"not estimable: {ABSENT[name]}")
         else:
@@ -182,6 +188,8 @@ def model_blocks(
 ) -> dict[str, tuple[Block, ...]]:
     """Return the blocks of every model that can be estimated.
 
+    ``all_morphology`` holds morphology and embedding: what "both" gains over it needs expression, where the two may
+    complement each other without. Where there is only one of them, that one is all.
     ``both_permuted`` holds expression and the same morphology and embedding with rows shuffled within stratum and
     class: what "both" gains over it needs the right cell's shape.
     """
@@ -190,6 +198,8 @@ def model_blocks(
     if covariates is not None:
         designs["technical_cycle_size"] = (covariates,)
     shapes = tuple(blocks[name] for name in ("morphology", "embedding") if blocks.get(name) is not None)
+    if len(shapes) > 1:
+        designs["all_morphology"] = shapes
     if blocks.get("expression") is not None and shapes:
         within = [f"{stratum} {label}" for stratum, label in zip(cells.strata, cells.classes, strict=True)]
         strata = np.unique(within, return_inverse=True)[1]

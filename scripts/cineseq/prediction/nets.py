@@ -62,6 +62,35 @@ class NestedFit:
 
 
 @dataclass(frozen=True)
+class Net:
+    """One response's elastic net at the penalty that the inner folds chose.
+
+    Attributes
+    ----------
+    columns, coefficients
+        Positions of the predictors in the working set and their coefficients, each shape (chosen,).
+    centre, intercept
+        Means of those predictors and of the response in the training cells.
+    ratio, alpha
+        The mixing ratio and the penalty; NaN where the response varies with no predictor.
+    inner
+        Of the training cells by the inner folds at that penalty, shape (training cells,).
+    """
+
+    columns: np.ndarray
+    coefficients: np.ndarray
+    centre: np.ndarray
+    intercept: float
+    ratio: float
+    alpha: float
+    inner: np.ndarray
+
+    def predict(self, cells: np.ndarray) -> np.ndarray:
+        """Predict cells from all their predictors, shape (cells, columns of the training cells)."""
+        return self.intercept + (cells[:, self.columns] - self.centre) @ self.coefficients
+
+
+@dataclass(frozen=True)
 class _Choice:
     """An agreement and mixing ratio, the path to its penalty, the least inner error on it, and predictions there."""
 
@@ -100,14 +129,18 @@ def nested_elastic_net(
     ----------
     Zou and Hastie, J. R. Stat. Soc. B 67 (2005) 301.
     """
+    nets = fitted_nets(train, responses, inner, grid, first=first)
+    return NestedFit(*(np.column_stack(part) for part in zip(*((n.predict(test), n.inner) for n in nets), strict=True)))
+
+
+def fitted_nets(
+    train: np.ndarray, responses: np.ndarray, inner: list[Split], grid: PathGrid, *, first: int | None = None
+) -> list[Net]:
+    """Return the elastic nets behind :func:`nested_elastic_net`, whose parameters these are, one per response."""
     centre = train.mean(axis=0)
     cells = np.asfortranarray(train - centre)
     sets = Sets(cells, [*(validation for _, validation in inner), np.empty(0, dtype=int)], first)
-    fit = NestedFit(np.empty((len(test), responses.shape[1])), np.empty(responses.shape))
-    for number, response in enumerate(responses.T):
-        columns, coefficients, fit.inner[:, number] = _fit_one(sets, response, grid)
-        fit.test[:, number] = response.mean() + (test[:, columns] - centre[columns]) @ coefficients
-    return fit
+    return [_fit_one(sets, centre, response, grid) for response in responses.T]
 
 
 def least_squares(
@@ -146,16 +179,15 @@ def stack(parts: list[NestedFit], responses: np.ndarray) -> np.ndarray:
     return stacked
 
 
-def _fit_one(sets: Sets, response: np.ndarray, grid: PathGrid) -> tuple[np.ndarray, ...]:
-    """Return the columns with their coefficients, and the inner predictions of the training cells, for one response.
-
-    The last of the sets leaves out no cell, the others one inner fold each.
-    """
+def _fit_one(sets: Sets, centre: np.ndarray, response: np.ndarray, grid: PathGrid) -> Net:
+    """Fit one response; the last of the sets leaves out no cell, the others one inner fold each."""
+    mean = float(response.mean())
     inside, whole = list(range(len(sets.left_out) - 1)), [len(sets.left_out) - 1]
-    centred = response - response.mean()
+    centred = response - mean
     largest = np.abs(sets.columns.T @ centred).max(initial=0.0) / len(response)
     if largest <= 0 or not np.isfinite(largest):
-        return np.empty(0, dtype=int), np.empty(0), np.full(len(response), response.mean())
+        nothing = np.empty(0)
+        return Net(nothing.astype(int), nothing, nothing, mean, np.nan, np.nan, np.full(len(response), mean))
     best: _Choice | None = None
     for agreement in grid.agreements:
         folds = Problem(sets, inside, response, grid.tolerance, agreement)
@@ -166,7 +198,8 @@ def _fit_one(sets: Sets, response: np.ndarray, grid: PathGrid) -> tuple[np.ndarr
                 best = found
     final = Problem(sets, whole, response, grid.tolerance, best.agreement)
     *_, last = final.walk(best.ratio, best.alphas)
-    return last.chosen, last.coefficients[0, :, -1], best.inner
+    at = last.chosen
+    return Net(at, last.coefficients[0, :, -1], centre[at], mean, best.ratio, float(best.alphas[-1]), best.inner)
 
 
 def _chosen(

@@ -46,8 +46,10 @@ class Sets:
         self.kept = np.ones((len(columns), len(left_out)))
         for number, rows in enumerate(left_out):
             self.kept[rows, number] = 0
-        self._known = columns[:, :0]
         self._place = np.full(columns.shape[1], -1)
+        self._count = 0
+        # Buffers with room to grow: what they hold is copied seldom, however few columns come at a time.
+        self._known = np.empty((len(columns), 0), order="F")
         self._grams = [np.empty((0, 0)) for _ in left_out]
         if columns.shape[1] <= ALL_AT_ONCE:
             self._learn(np.arange(columns.shape[1]))
@@ -56,23 +58,38 @@ class Sets:
         """Return the Gram matrix of some columns, centred in one set, shape (columns, columns)."""
         self._learn(columns[self._place[columns] < 0])
         places = self._place[columns]
-        return self._grams[number].take(places, axis=0).take(places, axis=1)
+        return self._grams[number][np.ix_(places, places)]
 
     def _learn(self, new: np.ndarray) -> None:
         """Extend the Gram matrices by some columns."""
         if not len(new):
             return
-        added = self.columns[:, new]
-        known = np.column_stack([self._known, added])
+        first, last = self._count, self._count + len(new)
+        self._reserve(last)
+        self._known[:, first:last] = self.columns[:, new]
+        known = self._known[:, :last]
+        added = known[:, first:]
         whole = known.T @ added
         for number, rows in enumerate(self.left_out):
             kept = self.kept[:, number]
             mean = kept @ known / kept.sum()
-            cross = whole - known[rows].T @ added[rows] - kept.sum() * np.outer(mean, mean[-len(new) :])
-            gram = np.block([[self._grams[number], cross[: -len(new)]], [cross.T]])
-            self._grams[number] = np.ascontiguousarray(gram)
-        self._place[new] = np.arange(self._known.shape[1], known.shape[1])
+            cross = whole - known[rows].T @ added[rows] - kept.sum() * np.outer(mean, mean[first:])
+            self._grams[number][:last, first:last] = cross
+            self._grams[number][first:last, :first] = cross[:first].T
+        self._place[new] = np.arange(first, last)
+        self._count = last
+
+    def _reserve(self, columns: int) -> None:
+        """Make room for some columns in all, and for half as many again, as far as there are more."""
+        if columns <= self._known.shape[1]:
+            return
+        room = min(columns + columns // 2, self.columns.shape[1])
+        known = np.empty((len(self.columns), room), order="F")
+        known[:, : self._count] = self._known[:, : self._count]
         self._known = known
+        for number, before in enumerate(self._grams):
+            self._grams[number] = np.empty((room, room))
+            self._grams[number][: self._count, : self._count] = before[: self._count, : self._count]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cineseq.prediction.models import Cells, ModelFit, training_mean
 from cineseq.prediction.responses import Response, angular_error
-from cineseq.results import MODELS
+from cineseq.results import COMPARED_MODELS, MODELS
 from cineseq.statistics.bootstrap import group_weights, r2_interval
 from cineseq.statistics.correlation import spearman_within
 from cineseq.statistics.fdr import benjamini_hochberg
@@ -20,17 +20,21 @@ PAIRS = (
     ("both", "expression"),
     ("both", "morphology"),
     ("both", "embedding"),
+    ("both", "all_morphology"),
     ("both", "both_permuted"),
     ("both", "both_late"),
     ("both", "technical_cycle_size"),
     ("morphology", "expression"),
     ("embedding", "expression"),
     ("embedding", "morphology"),
+    ("all_morphology", "expression"),
     ("expression", "technical_cycle_size"),
     ("morphology", "technical_cycle_size"),
+    ("embedding", "technical_cycle_size"),
     ("morphology", "size"),
     ("expression", "class"),
     ("morphology", "class"),
+    ("embedding", "class"),
 )
 FEWEST_GROUPS_FOR_INTERVAL = 5
 FEWEST_CELLS = 5
@@ -65,9 +69,10 @@ class Ladder:
         """Return the mean of the training cells of each cell's fold, shape (cells, columns)."""
         return training_mean(self.cells.values, self.cells.plan)
 
-    def estimated(self) -> dict[str, np.ndarray]:
-        """Return the predictions of the models that could be estimated."""
-        return {name: fit.predicted for name, fit in self.fits.items() if fit.predicted is not None}
+    def estimated(self, models: tuple[str, ...] = COMPARED_MODELS) -> dict[str, np.ndarray]:
+        """Return the predictions of those models that could be estimated."""
+        fits = {name: self.fits[name] for name in models}
+        return {name: fit.predicted for name, fit in fits.items() if fit.predicted is not None}
 
 
 def performance_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame:
@@ -80,7 +85,8 @@ def performance_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame
     weights = group_weights(plan.groups, bootstraps, np.random.default_rng(seed))
     total = np.square(values - baseline).sum(axis=1)
     rows = []
-    for name, fit in ladder.fits.items():
+    for name in MODELS:
+        fit = ladder.fits[name]
         row = {"function": ladder.response.name, "model": name, "n": len(values), "groups": plan.groups}
         notes = [fit.note]
         if fit.predicted is not None:
@@ -137,7 +143,7 @@ def sample_rows(ladder: Ladder) -> pd.DataFrame:
     """Return the R2 of every model sample by sample, against the training mean; NaN, and why, where it has none."""
     baseline = ladder.cells.values - ladder.baseline()
     rows = []
-    for name, predicted in ladder.estimated().items():
+    for name, predicted in ladder.estimated(MODELS).items():
         residual = ladder.cells.values - predicted
         for sample in pd.unique(ladder.samples):
             own = ladder.samples == sample
@@ -170,7 +176,7 @@ def prediction_rows(ladder: Ladder) -> pd.DataFrame:
             }
         )
         for number, column in enumerate(ladder.response.columns)
-        for name, predicted in ladder.estimated().items()
+        for name, predicted in ladder.estimated(MODELS).items()
     )
 
 

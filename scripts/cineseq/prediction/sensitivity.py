@@ -18,7 +18,7 @@ from cineseq.statistics.bootstrap import group_weights, r2_interval
 
 # Of the weights that Ding et al. try, no agreement to full agreement; the inner folds choose.
 AGREEMENTS = (0.0, 0.1, 0.5, 1.0)
-COMPARED = (*STACKED, "both")
+COMPARED = (*STACKED, "all_morphology", "both")
 Designs = dict[str, tuple[Block, ...]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import joblib
 import numpy as np
@@ -15,6 +15,7 @@ from cineseq.prediction.blocks import Block, all_blocks, class_labels
 from cineseq.prediction.folds import (
     FoldPlan,
     NotEstimableError,
+    exchange_notes,
     family_labels,
     group_columns,
     grouped_folds,
@@ -165,7 +166,9 @@ def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: 
         When the cells cannot be split into groups.
     """
     strata = joint_labels(obs, group_columns(obs, folds.null_strata, "folds.null_strata"))
-    return Cells(values, plan_folds(obs, folds), strata, family_labels(obs), class_labels(obs, class_column))
+    plan = plan_folds(obs, folds)
+    plan = replace(plan, notes=(*plan.notes, *exchange_notes(plan, strata)))
+    return Cells(values, plan, strata, family_labels(obs), class_labels(obs, class_column))
 
 
 def _answer_one(

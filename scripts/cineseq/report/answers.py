@@ -207,12 +207,16 @@ def _overlap(table: pd.DataFrame | None, function: str) -> tuple[str, dict[str, 
     if rows is None or rows.empty:
         return "", {}
     row = rows.iloc[0]
-    numbers = {k: row[k] for k in ("selected", "markers", "shared", "expected")} | {"p_overlap": row["p_value"]}
+    matched = ("expected_matched", "p_matched", "p_fewer_matched")
+    numbers = {k: row[k] for k in ("selected", "markers", "shared", *matched, "expected")}
+    numbers["p_overlap"] = row["p_value"]
     if not known(row["selected"]) or not row["selected"] or not known(row["expected"]):
         return "Its overlap with the cluster markers is not estimable: no gene predicts it stably.", numbers
     text = (
         f"Of {counted(row['selected'], 'predictive genes')}, {count(row['shared'])} are also cluster markers "
-        f"({number(row['expected'], 1)} expected by chance, {p_value(row['p_value'])} for at least that many)."
+        f"({number(row['expected_matched'], 1)} expected of equally expressed genes, {p_value(row['p_matched'])} for "
+        f"at least that many and {p_value(row['p_fewer_matched'])} for at most; of any genes "
+        f"{number(row['expected'], 1)}, {p_value(row['p_value'])} for at least that many)."
     )
     return text, numbers
 
@@ -260,10 +264,12 @@ def _compared(
     is_resolved = delta[1] > 0 or delta[2] < 0
     better = f"{'morphology' if delta[0] > 0 else 'expression'} does so better" if is_resolved else ""
     sentences = [f"{lead}; {better or 'which one is better is not resolved'} ({size})."]
-    gain = contrast(contrasts, function, "both", "morphology")
+    # Morphology and embedding may complement each other, so that both beat morphology with no help of expression.
+    gain = contrast(contrasts, function, "both", "all_morphology")
     if gain is not None:
+        shape = "morphology and embedding together" if "embedding" in found else "morphology"
         adds = "adds to" if gain[1] > 0 else "was not shown to add to"
-        sentences.append(f"Expression {adds} morphology (ΔR² = {number(gain[0])}, {interval(*gain[1:])}).")
+        sentences.append(f"Expression {adds} {shape} (ΔR² = {number(gain[0])}, {interval(*gain[1:])}).")
     return " ".join(sentences), "shown" if is_resolved else "weak"
 
 

@@ -58,7 +58,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "outer and inner folds keep groups whole",
         " ({c:folds.groups})",
         "; scaling and the choice of genes took place within the folds",
-        "; p-values come from {c:prediction.permutations} permutations of function, intervals from "
+        "; p-values compare a quicker procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most three "
+        "inner folds) with itself on {c:prediction.permutations} permutations of function, intervals come from "
         "{c:prediction.bootstraps} resamplings of groups",
         "; the stability of genes is their share of {c:prediction.half_samples} half-samples of groups (Meinshausen "
         "and Bühlmann, 2010)",
