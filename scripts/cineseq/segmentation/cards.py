@@ -32,7 +32,9 @@ NUCLEI = Subject(
     f"cells of {DIAMETERS_PX[0]:g} to {DIAMETERS_PX[1]:g} px in diameter at the image's own scale",
     "{nuclei.scenes} scenes ({nuclei.epochs} epochs of {nuclei.tiles} tiles, {nuclei.steps:,} steps, learning rate "
     "{nuclei.learning_rate:g}), then {touching.scenes} scenes of touching nuclei with as many of the first ones "
-    "({touching.epochs} epochs of {touching.tiles} tiles, {touching.steps:,} steps, {touching.learning_rate:g})",
+    "({touching.epochs} epochs of {touching.tiles} tiles, {touching.steps:,} steps, {touching.learning_rate:g}), then "
+    "{practice.scenes} new ones of each kind ({practice.epochs} epochs of {practice.tiles} tiles, {practice.steps:,} "
+    "steps, {practice.learning_rate:g})",
     "phase contrast, bright field, very elongated or branched cells; it has never seen any",
     "nuclei of like brightness that touch along a long side are sometimes found as one. Scores on real frames, also "
     "with `segment.cellprob_threshold: 1`, are printed by `benchmarks/bench_segmentation.py`. The touching scenes were "
