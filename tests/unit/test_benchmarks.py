@@ -3,10 +3,15 @@
 import importlib
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import bench_imaging
 import bench_memory
+import pandas as pd
 import pytest
+from bench_deaths import called_wrongly
 from bench_memory import LONG, SHORT, arguments
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,3 +37,37 @@ def test_what_short_movies_bound_is_said_to_be_bounded_by_growth(tmp_path, monke
     lines = [str(score) for score in bench_memory.short_movies(2, tmp_path)]
     assert len(lines) == 4
     assert sum("bounded by growth" in line and line.endswith("MISSED") for line in lines) == 2
+
+
+def test_a_part_that_fails_ends_nothing_and_is_named(monkeypatch, capsys):
+    def lines(part, _):
+        yield f"{part} ok"
+        if part == "points":
+            raise subprocess.CalledProcessError(3, "bench_points.py")
+
+    monkeypatch.setattr(bench_imaging, "lines", lines)
+    monkeypatch.setattr(sys, "argv", ["bench_imaging.py", "--parts", "points", "deaths"])
+    with pytest.raises(SystemExit, match="1 of 2 parts failed: points"):
+        bench_imaging.main()
+    said = capsys.readouterr().out.splitlines()
+    assert said[1:] == [
+        "points ok",
+        "points FAILED with status 3; figures that it did not print are lacking.",
+        "deaths ok",
+        "2 of 2 figures are met.",
+    ]
+
+
+def test_the_status_of_a_part_is_noticed(tmp_path, monkeypatch):
+    (tmp_path / "bench_points.py").write_text("print('so far'); raise SystemExit(3)")
+    monkeypatch.setattr(bench_imaging, "HERE", tmp_path)
+    said = bench_imaging.lines("points", [])
+    assert next(said) == "so far"
+    with pytest.raises(subprocess.CalledProcessError):
+        next(said)
+
+
+def test_a_death_near_another_cells_death_is_called_wrongly():
+    found = pd.DataFrame({"track_id": ["a", "b", "c", "d"], "end_kind": ["death", "death", "lost", "death"]})
+    true = pd.DataFrame({"track_id": ["A", "B", "C"], "end_kind": ["death", "left_fov", "death"]})
+    assert called_wrongly(found, pd.Series({"a": "A", "b": "B", "c": "C"}), true) == 2
