@@ -32,6 +32,10 @@ WEIGHTS = {
 }
 DOUBTS = {"grown": 3.0, "lobed": 30.0, "unlike_sum": 1.5, "elongated": 4.0}
 """Weights of what tells two cells in one mask from a mother, where the masks of a movie are seen to merge cells."""
+CUES = {"condensed": -0.3, "rounded": -0.3}
+"""Weights of a mother's mitosis, where it counts: below zero, for it speaks for a division and its lack for nothing."""
+MITOSIS = 2
+"""Last frames of a mother in which she rounds up and condenses; those before are compared with them."""
 LOBED = 0.05
 """Most that is believed of what the mother's mask lacks of an ellipse."""
 ROUND = 0.75
@@ -63,8 +67,9 @@ def accept(found: pd.DataFrame, threshold: float, doubt: float = 0.0) -> pd.Data
 
 
 def costs(found: pd.DataFrame, doubt: float = 0.0) -> np.ndarray:
-    """Return the weighted sum of a hypothesis' features; 0 is a perfect division."""
+    """Return the weighted sum of a hypothesis' features; 0 is a perfect division, without its :data:`CUES` if any."""
     weights = WEIGHTS | {name: doubt * weight for name, weight in DOUBTS.items()}
+    weights |= {name: weight for name, weight in CUES.items() if name in found}
     return sum(weight * found[name].to_numpy(float) for name, weight in weights.items())
 
 
@@ -85,6 +90,12 @@ def hypotheses(scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
         The objects.
     tracklet
         Tracklet of each object, shape (objects,).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per hypothesis: ``mother``, ``first``, ``second``, ``continues``, and its features; those of
+        :func:`mitosis` where the scene asks for them.
     """
     frame = scene.frame
     order = np.lexsort((frame, tracklet))
@@ -94,8 +105,38 @@ def hypotheses(scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
     is_start = np.ones(len(frame), bool)
     is_start[following[following >= 0]] = False
     mother, start = _near(scene, is_start)
-    pairs = _pairs(mother, start, following, frame)
-    return _features(pairs, scene, tracklet)
+    found = _features(_pairs(mother, start, following, frame), scene, tracklet)
+    return found.assign(**mitosis(scene.table, tracklet, found["mother"])) if scene.mitosis_cues else found
+
+
+def mitosis(objects: pd.DataFrame, tracklet: np.ndarray, mother: pd.Series) -> dict[str, np.ndarray]:
+    """Return how much mothers round up and condense before they divide, against their own earlier frames.
+
+    Parameters
+    ----------
+    objects
+        The objects, sorted by frame.
+    tracklet
+        Tracklet of each object, shape (objects,).
+    mother
+        Rows of the mothers, shape (hypotheses,).
+
+    Returns
+    -------
+    dict
+        ``condensed``: the brightest of her last two frames minus the median of up to six before, in the strongest
+        contrasts of a frame, 0 to 1; ``rounded``: how much eccentricity and log area fell, 0 to 0.5 each. 0 where
+        nothing is known, as without a movie or before her third frame.
+    """
+    columns = ["brightness", "eccentricity", "log_area"]
+    values = objects.assign(log_area=np.log(objects["area_px"]))[columns]
+    by_track = values.groupby(tracklet)
+    before = by_track.shift(MITOSIS).groupby(tracklet).rolling(HISTORY, min_periods=1).median().droplevel(0)
+    late = by_track.rolling(MITOSIS, min_periods=1).agg({"brightness": "max", "eccentricity": "min", "log_area": "min"})
+    rise = (late.droplevel(0) - before).reindex(mother).fillna(0.0)
+    brighter, less_oval, smaller = (rise[columns] * [1, -1, -1]).to_numpy().T
+    rounded = np.clip(less_oval, 0, 0.5) + np.clip(smaller, 0, 0.5)
+    return {"condensed": np.clip(brighter, 0, 1), "rounded": rounded}
 
 
 def _near(scene: Scene, is_start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
