@@ -2,7 +2,8 @@
 
 Run: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_tracking.py --data ../shared/data``
 One parameter set (the defaults) for every row. LNK, TRA and division F1 (frame buffer 1) by traccuracy. Masks are
-given, but for ``ctc_sim01_raw``, whose masks are what the compact model finds in the raw frames.
+given, but for ``ctc_sim01_raw``, whose masks are what the compact model finds in the raw frames. Rods and the packed
+epithelium are simulated, by ``crowds.py``.
 """
 
 import argparse
@@ -10,13 +11,14 @@ import importlib.util
 import logging
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import tifffile
+from crowds import Crowd, epithelium, rods, write_ctc_truth
 from scores import Score
 
 from cineseq.config.base import FieldOfView
@@ -74,6 +76,28 @@ CASES = (
         for n in (2, 3, 4, 5, 6, 7)
     ),
     HELA,
+)
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A simulated crowd: its case, what makes it, and the step between the frames that are kept."""
+
+    case: Case
+    make: Callable[[], Crowd]
+    frame_step: int = 1
+
+
+def _crowd(name: str, make: Callable[[], Crowd], lnk: float, frame_step: int = 1) -> Simulated:
+    folder = f"{make.__name__} {frame_step}"
+    case = Case(f"simulated {name}", folder, "man_track*.tif", f"{folder}/man_track.txt", {"LNK": lnk})
+    return Simulated(case, make, frame_step)
+
+
+SIMULATED = (
+    _crowd("rods", rods, 0.95),
+    _crowd("rods every 3", rods, 0.95, 3),
+    _crowd("packed epithelium", epithelium, 0.98),
 )
 
 
@@ -214,6 +238,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for case in (case for case in CASES if chosen.only in case.name):
             for found in score(case, chosen.data, Path(folder) / case.name):
+                print(found, flush=True)
+        for crowd in (crowd for crowd in SIMULATED if chosen.only in crowd.case.name):
+            write_ctc_truth(crowd.make(), Path(folder) / crowd.case.folder, crowd.frame_step)
+            for found in score(crowd.case, Path(folder), Path(folder) / crowd.case.name):
                 print(found, flush=True)
         if chosen.only in RAW:
             for found in score_raw(chosen.data, Path(folder) / RAW):

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import bench_imaging
 import bench_memory
+import crowds
+import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from bench_deaths import called_wrongly
 from bench_memory import LONG, SHORT, arguments
 
@@ -71,3 +74,29 @@ def test_a_death_near_another_cells_death_is_called_wrongly():
     found = pd.DataFrame({"track_id": ["a", "b", "c", "d"], "end_kind": ["death", "death", "lost", "death"]})
     true = pd.DataFrame({"track_id": ["A", "B", "C"], "end_kind": ["death", "left_fov", "death"]})
     assert called_wrongly(found, pd.Series({"a": "A", "b": "B", "c": "C"}), true) == 2
+
+
+def test_the_truth_of_a_crowd_has_whole_tracks_and_pairs_of_daughters(tmp_path):
+    """Cell 1 leaves and comes back, then divides into 5 and 6; 2 divides too, but one daughter, 4, is never seen."""
+    seen = [[1, 2], [2], [1, 2], [5, 6, 3]]
+    planes = [np.array([[0, *cells, *[0] * (4 - len(cells))]], np.uint16) for cells in seen]
+    crowd = crowds.Crowd(planes, {3: 2, 4: 2, 5: 1, 6: 1})
+    crowds.write_ctc_truth(crowd, tmp_path / "every")
+    rows = np.loadtxt(tmp_path / "every/man_track.txt", int).tolist()
+    assert rows == [[1, 0, 0, 0], [2, 2, 2, 0], [3, 0, 2, 0], [4, 3, 3, 0], [5, 3, 3, 2], [6, 3, 3, 2]]
+    assert tifffile.imread(tmp_path / "every/man_track003.tif").tolist() == [[0, 5, 6, 4, 0]]
+    crowds.write_ctc_truth(crowd, tmp_path / "second", 2)
+    rows = np.loadtxt(tmp_path / "second/man_track.txt", int).tolist()
+    assert rows == [[1, 0, 1, 0], [2, 0, 1, 0]]
+
+
+def test_rods_grow_and_divide_and_the_sheet_leaves_no_room():
+    colony = crowds.rods(frames=8, start=6, size=160)
+    counts = [len(np.unique(plane)) - 1 for plane in colony.planes]
+    assert counts == sorted(counts)
+    assert counts[-1] - counts[0] == len(colony.mother) / 2 > 0
+    areas = np.bincount(colony.planes[-1].ravel())[1:]
+    assert areas[areas > 0].min() > 0.5 * crowds.WIDTH**2
+    sheet = crowds.epithelium(frames=3, size=80, margin=30)
+    assert all(plane.all() for plane in sheet.planes)
+    assert len(np.intersect1d(sheet.planes[0], sheet.planes[2])) > 0.5 * len(np.unique(sheet.planes[0]))
