@@ -256,3 +256,13 @@ def test_the_report_says_when_overlaps_do_not_count_and_why(reason):
     assert said["numbers"]["overlaps_used"] == (reason == "")
     assert (line in said["lines"]) == (reason != "")
     assert any("Links go by distance only" in text for text in said["lines"]) == (reason != "")
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(1, 500, width=32)), min_size=1, max_size=40))
+@settings(max_examples=25, deadline=None)
+def test_the_usual_area_is_the_median_of_six_frames_of_the_same_track(cells):
+    tracklet, area = (np.array(values) for values in zip(*cells, strict=True))
+    found = divisions.usual_area(pd.DataFrame({"area_px": area}), tracklet)
+    for row, value in enumerate(found):
+        own = area[: row + 1][tracklet[: row + 1] == tracklet[row]]
+        assert value == pytest.approx(np.log(np.median(own[-6:])))

@@ -172,7 +172,7 @@ def _pairs(mother: np.ndarray, start: np.ndarray, following: np.ndarray, frame: 
 def _features(pairs: pd.DataFrame, scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
     points, shift, size = scene.points, scene.motion.shift, scene.size
     area = np.log(scene.table["area_px"].to_numpy())
-    usual = _usual_area(scene.table, tracklet)
+    usual = usual_area(scene.table, tracklet)
     left = _frames_left(scene.frame, tracklet)
     m, a, b = (pairs[name].to_numpy() for name in ("mother", "first", "second"))
     origin = points[m] + shift[m]
@@ -223,11 +223,20 @@ def _on_another(scene: Scene, mother: np.ndarray, daughter: np.ndarray) -> np.nd
     return most[daughter] - shared.reindex(mother * n + daughter, fill_value=0.0).to_numpy()
 
 
-def _usual_area(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
+def usual_area(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
     """Log of the median area over the last six frames up to and with each object."""
-    by_track = objects["area_px"].groupby(tracklet)
-    rolling = by_track.rolling(HISTORY, min_periods=1).median()
-    return np.log(rolling.droplevel(0).reindex(objects.index).to_numpy())
+    order = np.argsort(tracklet, kind="stable")
+    area, track = objects["area_px"].to_numpy(float)[order], tracklet[order]
+    n = len(order)
+    recent = np.full((min(HISTORY, n), n), np.inf)  # pandas would roll over each track in turn, which takes seconds
+    for back, row in enumerate(recent):
+        same = track[back:] == track[: n - back]
+        row[back:][same] = area[: n - back][same]
+    known = np.isfinite(recent).sum(axis=0)
+    recent.sort(axis=0)
+    each, usual = np.arange(n), np.empty(n)
+    usual[order] = (recent[(known - 1) // 2, each] + recent[known // 2, each]) / 2
+    return np.log(usual)
 
 
 def _frames_left(frame: np.ndarray, tracklet: np.ndarray) -> np.ndarray:
