@@ -56,10 +56,32 @@ def scores(seed: int, work: Path) -> Iterator[Score]:
     write_table(position_table(experiment), work / "positions.parquet", SIMULATED_POSITIONS)
     true_tracks = track_table(experiment, settings)
     fields = [FieldOfView(sample=s, fov=f) for s in settings.sample_names for f in settings.field_names]
-    rows, _ = score_fields([track_field(here, true_tracks, settings, seed, work) for here in fields])
+    results = [track_field(here, true_tracks, settings, seed, work) for here in fields]
+    rows, true_track = score_fields(results)
     for row in (row for row in rows if row["area"] == "tracking"):
         name = f"simulated experiment {seed}, true masks: {row['measure']}"
         yield Score(name, row["recovered"], ASKED.get(row["measure"], float("-inf")))
+    count = called_wrongly(pd.concat([result.tracks for result in results]), true_track, true_tracks)
+    yield Score(f"simulated experiment {seed}, true masks: exits or losses called death", count, high=0)
+
+
+def called_wrongly(tracks: pd.DataFrame, true_track: pd.Series, true_tracks: pd.DataFrame) -> int:
+    """Return how many tracks are said to die whose own true track does not end in death, or is not known.
+
+    A hit of :func:`cineseq.tracking.scoring.score_deaths` is one by place and time, and may be another cell's death.
+
+    Parameters
+    ----------
+    tracks
+        Found tracks, with the contract TRACKS.
+    true_track
+        True track of each found one, by ``track_id``.
+    true_tracks
+        True tracks, with the contract TRACKS.
+    """
+    dead = tracks.loc[tracks["end_kind"] == "death", "track_id"]
+    ends = true_tracks.set_index("track_id")["end_kind"]
+    return int((dead.map(true_track).map(ends) != "death").sum())
 
 
 def main() -> None:

@@ -31,6 +31,8 @@ HERE = Path(__file__).parent
 REACHES = (15.0, 20.0, 30.0)
 """Largest steps in px for laptrack; neighbours are 28 px apart."""
 REPEATS = 3
+CHECKED = (SIM01, EPITHELIUM, HELA)
+"""Movies whose scores are computed by both libraries."""
 
 
 def our_seconds(objects: Objects) -> float:
@@ -106,6 +108,9 @@ def against_ctcmetrics(case: Case, data: Path, peers: Path, work: Path) -> Itera
     found = json.loads(_peer(peers, "peer_ctcmetrics.py", *given))
     mine = score_ctc(folder / "ctc", truth)
     yield Score(f"{case.name}: LNK by py-ctcmetrics", found["LNK"], low=case.asked["LNK"])
+    if found["BC(1)"] is not None:
+        yield Score(f"{case.name}: branching correctness BC(1) by py-ctcmetrics", found["BC(1)"])
+        yield Score(f"{case.name}: division F1 by traccuracy, beside it", mine["division_F1"])
     for name in ("LNK", "TRA"):
         yield exactly(f"{case.name}: {name}, py-ctcmetrics less traccuracy", found[name] - mine[name], 0, 1e-4)
 
@@ -119,7 +124,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder:
         parts = [against_laptrack(options.data, options.peers, Path(folder))]
-        parts += [against_ctcmetrics(case, options.data, options.peers, Path(folder)) for case in (SIM01, HELA)]
+        parts += [against_ctcmetrics(case, options.data, options.peers, Path(folder)) for case in CHECKED]
         for part in parts:
             for score in part:
                 print(score, flush=True)

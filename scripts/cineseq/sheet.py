@@ -57,13 +57,15 @@ class Entry:
 COLUMNS = tuple(f.name for f in fields(Entry) if f.name != "row")
 
 
-def read_sheet(path: Path, **places: str) -> list[Entry]:
+def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
     """Read and check the sample sheet (tab- or comma-separated, by its header).
 
     Parameters
     ----------
     path
         The sheet.
+    frame_step
+        Of the rows that do not say.
     places
         Values of the placeholders that its paths may use, such as ``data`` and ``run``.
 
@@ -89,7 +91,8 @@ def read_sheet(path: Path, **places: str) -> list[Entry]:
     try:
         _check_header(path, list(reader.fieldnames or []))
         # Rows go by their line in the file, as an editor shows it; comments and empty lines count.
-        entries = [_entry(path, lines[reader.line_num - 1][0], row, places) for row in reader]
+        usual = {"frame_step": str(frame_step)}
+        entries = [_entry(path, lines[reader.line_num - 1][0], usual, row, places) for row in reader]
     except csv.Error as error:
         row = lines[min(reader.line_num, len(lines) - 1)][0]
         msg = f"{path}, row {row}: not readable ({error}); check quotes, tabs and commas."
@@ -131,17 +134,17 @@ def _check_header(path: Path, names: list[str]) -> None:
         raise UserError(msg)
 
 
-def _entry(path: Path, number: int, row: dict[str, str | None], places: dict[str, str]) -> Entry:
+def _entry(path: Path, number: int, usual: dict[str, str], row: dict[str, str | None], places: dict[str, str]) -> Entry:
     if None in row or None in row.values():
         msg = f"{path}, row {number}: as many cells as the header has were expected; check tabs and commas."
         raise UserError(msg)
-    values = {name: (value or "").strip() for name, value in row.items() if (value or "").strip()}
+    values = usual | {name: (value or "").strip() for name, value in row.items() if (value or "").strip()}
     for name in ("sample", "fov"):
         value = values.get(name, "1" if name == "fov" else "")
         if not re.match(NAME_PATTERN, value):
             msg = f"{path}, row {number}: {name} '{value}' should be made of letters, digits, dot, dash and underscore."
             raise UserError(msg)
-    step = values.pop("frame_step", "1")
+    step = values.pop("frame_step")
     if not step.isdecimal() or int(step) < 1:
         msg = f"{path}, row {number}: frame_step '{step}' should be a whole number of at least 1."
         raise UserError(msg)

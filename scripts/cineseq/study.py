@@ -209,7 +209,7 @@ def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:
     """
     config = load(raw)
     run = config.run or (configfiles[-1].stem if configfiles else "demo")
-    entries = read_sheet(Path(config.samples), data=config.data, run=run)
+    entries = read_sheet(Path(config.samples), config.inputs.frame_step, data=config.data, run=run)
     _check_data(config, entries)
     _check_rows_agree(config, entries)
     study = Study(config, run, tuple(entries))

@@ -3,21 +3,25 @@
 from pathlib import Path
 
 import geff
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.test_ctc import tracked
-from tests.unit.tracking_examples import outputs
+from tests.unit.tracking_examples import Disc, movie_of, outputs, stack_of, still, together
 
 import export_geff
 import import_places
 import import_tracks
+import track
 from cineseq.config.base import FieldOfView
+from cineseq.config.track import Track
 from cineseq.contracts import DETECTIONS, TRACKS
 from cineseq.errors import UserError
 from cineseq.tables import empty, read_table, write_table
+from cineseq.tracking.formats import read_given
 from cineseq.tracking.formats.graph import tracks_of_graph
 
 FIELD = FieldOfView(sample="s", fov="f")
@@ -27,6 +31,11 @@ LINEAGE = ["track_id", "parent_id", "founder_id", "sister_id", "generation", "st
 def export(files: dict[str, Path], folder: Path) -> Path:
     export_geff.main(detections=files["detections"], tracks=files["tracks"], geff=folder / "tracks.geff")
     return folder / "tracks.geff"
+
+
+def fading() -> list[list[Disc]]:
+    """A disc that shrinks a little in its last two frames, after nine."""
+    return [*still(1, 105, 60, 9, 7), [(1, 105, 60, 6)], [(1, 105, 60, 5.7)]]
 
 
 def read_back(path: Path, folder: Path, labels: Path | None) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -71,6 +80,36 @@ def test_round_trip_without_masks_keeps_the_lineage(tmp_path):
     detections, tracks = read_back(export(files, tmp_path), tmp_path, None)
     pd.testing.assert_frame_equal(tracks[LINEAGE], read_table(files["tracks"], TRACKS)[LINEAGE])
     assert sorted(detections["y_px"]) == sorted(read_table(files["detections"], DETECTIONS)["y_px"])
+
+
+@pytest.mark.parametrize("masks", [True, False])
+def test_a_death_that_the_movie_showed_survives_the_round_trip(tmp_path, masks):
+    """The masks alone do not show this death: the cell that dies shrinks too little, and brightens."""
+    others = [still(2 + i, 15 + 30 * (i // 4), 15 + 30 * (i % 4), 16) for i in range(12)]
+    planes = together(fading(), *others)
+    movie = movie_of(planes, tmp_path / "movie.ome.tif", {(t, 1): 3.0 for t in (9, 10)})
+    files = outputs(tmp_path)
+    labels = stack_of(planes, tmp_path / "m.ome.tif")
+    told = {"settings": track.Settings(field=FIELD)}
+    track.main(labels=labels, movie=movie, **files, **told)
+    before = read_table(files["tracks"], TRACKS).set_index("track_id")["end_kind"]
+    assert before.value_counts().to_dict() == {"end_of_movie": 12, "death": 1}
+    _, again = read_back(export(files, tmp_path), tmp_path, labels if masks else None)
+    assert again.set_index("track_id")["end_kind"].to_dict() == before.to_dict()
+    track.main(labels=labels, **files, **told)
+    assert "death" not in read_table(files["tracks"], TRACKS)["end_kind"].tolist()
+
+
+def test_a_death_from_which_links_go_on_is_none_and_is_counted(tmp_path):
+    graph = nx.DiGraph()
+    ends = {(0, 0): "", (0, 1): "death", (0, 2): "", (1, 0): "", (1, 1): "death"}
+    for (cell, t), kind in ends.items():
+        graph.add_node(10 * cell + t, t=float(t), y=10.0 * cell, x=5.0, end_kind=kind)
+    graph.add_edges_from([(0, 1), (1, 2), (10, 11)])
+    geff.write(graph, tmp_path / "g.geff", axis_names=["t", "y", "x"], axis_types=["time", "space", "space"])
+    found = read_given(tmp_path / "g.geff", Track())
+    assert found.deaths == {2}
+    assert found.counts["deaths_that_are_linked_further"] == 1
 
 
 def test_a_cell_seen_once_survives_the_round_trip(tmp_path):

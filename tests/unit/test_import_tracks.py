@@ -36,6 +36,28 @@ def test_ctc_folder_keeps_numbers_and_parents(tmp_path):
     assert report["numbers"]["only_daughters_joined"] == 0
 
 
+def test_masks_that_contradict_the_stated_frames_are_believed_and_counted(tmp_path):
+    _, tracks, report = on_masks(ctc(tmp_path, "1 0 2 0\n2 3 4 1\n3 4 5 1\n4 1 5 0\n"), tmp_path)
+    assert tracks["frames"].tolist() == [3, 3, 3, 6]
+    assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 3
+    assert "Repaired on import: 3 objects outside the frames of their track." in report["lines"]
+
+
+def test_stated_frames_are_those_of_the_movie_before_it_was_thinned(tmp_path):
+    given = ctc(tmp_path, "1 0 5 0\n2 6 11 1\n3 6 11 1\n4 0 11 0\n")
+    _, _, report = on_masks(given, tmp_path, field=FieldOfView(frame_step=2))
+    assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 0
+    # labels 2 and 3 of frames 3 to 5 and label 4 of none are outside
+    _, _, report = on_masks(given, tmp_path)
+    assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 6
+
+
+def test_a_table_of_other_masks_is_refused(tmp_path):
+    said = r"9 of 15 objects lie outside .* \(track 1, stated in frames 9 to 9, is in the mask of frame 0\); give"
+    with pytest.raises(UserError, match=said):
+        on_masks(ctc(tmp_path, "1 9 9 0\n2 13 15 0\n3 13 15 0\n4 0 5 0\n"), tmp_path)
+
+
 def test_an_only_daughter_is_the_same_cell_and_is_counted(tmp_path):
     _, tracks, report = on_masks(ctc(tmp_path, "1 0 2 0\n2 3 5 1\n3 3 5 0\n4 0 5 0\n"), tmp_path)
     assert tracks["frames"].tolist() == [6, 3, 6]

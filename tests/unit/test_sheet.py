@@ -40,6 +40,11 @@ def test_commas_comments_quotes_and_a_byte_order_mark(tmp_path: Path) -> None:
     assert read_sheet(path)[0].row == 5
 
 
+def test_a_row_that_does_not_say_takes_the_frame_step_of_the_configuration(tmp_path: Path) -> None:
+    path = sheet(tmp_path, "sample fov frame_step images", "a 1 1 x.tif", "a 2  y.tif")
+    assert [entry.frame_step for entry in read_sheet(path, 3)] == [1, 3]
+
+
 def test_identity_is_what_steps_are_told() -> None:
     told = Entry("a", "f1", "control", "2", 3, images="a.tif").identity
     assert told.model_dump() == {

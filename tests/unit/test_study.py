@@ -35,6 +35,12 @@ def study(folder: Path, rows: list[dict[str, str]], **config: Any) -> Study:
     return open_study({"samples": str(folder / "samples.tsv"), "run": "run", "data": str(folder)} | config, [])
 
 
+def test_the_frame_step_of_the_configuration_is_that_of_rows_without_one(tmp_path: Path) -> None:
+    rows = [{**row, "frame_step": step} for row, step in zip(IMAGES, ("", "2", ""), strict=True)]
+    found = study(tmp_path, rows, inputs={"frame_step": 5})
+    assert [entry.identity.frame_step for entry in found.entries] == [5, 2, 5]
+
+
 @pytest.mark.parametrize(
     ("rows", "start", "impossible"),
     [

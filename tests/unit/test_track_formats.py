@@ -1,75 +1,44 @@
 """Tracks in the formats of other tools: read on masks and alone; broken files are refused, what is unknown stays so."""
 
 import shutil
-from pathlib import Path
 
-import geff
 import h5py
-import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
 from tests.unit.given_examples import FRAMES, alone, ancestry, on_masks, table
+from tests.unit.track_files import (
+    LINKS,
+    SPOTS,
+    btrack,
+    cell_acdc,
+    geff_folder,
+    header_of_cell_acdc,
+    joined_cell_acdc,
+    own_tables,
+    saved_by_trackmate,
+    trackmate,
+    trackmate_without_spots,
+)
 
 from cineseq.config.features import Features
 from cineseq.config.track import Track
 from cineseq.errors import UserError
 from cineseq.features.frames import feature_frames
 
-FILES = Path(__file__).parents[1] / "data/tracks"
-SPOTS = {n: (t, 34.5, 34.5) for n, t in zip((10, 11, 12), range(3), strict=True)}
-SPOTS |= {20 + t: (t, 33.5, 25.5) for t in range(3, FRAMES)} | {30 + t: (t, 33.5, 45.5) for t in range(3, FRAMES)}
-SPOTS |= {40 + t: (t, 7.5, 7.5) for t in range(FRAMES)}
-LINKS = [(10, 11), (11, 12), (12, 23), (12, 33), (23, 24), (24, 25), (33, 34), (34, 35)]
-LINKS += [(40 + t, 41 + t) for t in range(FRAMES - 1)]
 FAMILY = {
     "0@34": ("", 2, "division"),
     "0@7": ("", 5, "end_of_movie"),
     "3@25": ("0@34", 5, "end_of_movie"),
     "3@45": ("0@34", 5, "end_of_movie"),
 }
-
-
-def trackmate(folder: Path, *changes: tuple[str, str]) -> Path:
-    """A copy of the file that pycellin wrote, changed."""
-    text = (FILES / "division.xml").read_text()
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    (folder / "division.xml").write_text(text)
-    return folder / "division.xml"
-
-
-def geff_folder(
-    folder: Path, links: list[tuple[int, int]] = LINKS, units: tuple = (None, None), scale: float = 1
-) -> Path:
-    """The drawn cells as the geff library writes a networkx graph."""
-    graph = nx.DiGraph()
-    for name, (t, y, x) in SPOTS.items():
-        graph.add_node(name, t=float(t), y=y * scale, x=x * scale)
-    graph.add_edges_from(links)
-    axes = {"axis_names": ["t", "y", "x"], "axis_types": ["time", "space", "space"]}
-    geff.write(graph, folder / "given.geff", **axes, axis_units=[units[0], units[1], units[1]])
-    return folder / "given.geff"
-
-
-def btrack(folder: Path) -> Path:
-    """A copy of the file that btrack wrote."""
-    return Path(shutil.copy(FILES / "division.h5", folder))
-
-
-def cell_acdc(folder: Path, **columns: object) -> Path:
-    """The drawn cells with the columns that Cell-ACDC writes for cells that divide symmetrically."""
-    rows = pd.read_csv(table(folder)).rename(columns={"frame": "frame_i", "label": "Cell_ID"}).drop(columns="track")
-    rows["parent_ID_tree"] = rows.pop("parent").fillna(-1).astype(int)
-    rows = rows.assign(is_cell_dead=0, is_cell_excluded=0, generation_num_tree=1, division_frame_i=-1, **columns)
-    places = {1: (34, 34), 2: (33, 25), 3: (33, 45), 4: (7, 7)}
-    rows["y_centroid"], rows["x_centroid"] = zip(*rows["Cell_ID"].map(places), strict=True)
-    rows.to_csv(folder / "acdc_output.csv", index=False)
-    return folder / "acdc_output.csv"
-
-
-MAKERS = {"trackmate": trackmate, "geff": geff_folder, "cell_acdc": cell_acdc, "table": lambda f: table(f, "place")}
+MAKERS = {
+    "trackmate": trackmate,
+    "trackmate 8": saved_by_trackmate,
+    "geff": geff_folder,
+    "cell_acdc": cell_acdc,
+    "table": lambda f: table(f, "place"),
+}
 
 
 @pytest.mark.parametrize("way", [on_masks, alone])
@@ -78,7 +47,8 @@ def test_every_format_tells_the_same_family(tmp_path, name, way):
     detections, tracks, report = way(MAKERS[name](tmp_path), tmp_path)
     assert ancestry(tracks) == FAMILY
     assert len(detections) == len(SPOTS)
-    assert all(n == 0 for key, n in report["numbers"].items() if "cut" in key or "without" in key)
+    left_out = sum(n for key, n in report["numbers"].items() if "cut" in key or "without" in key)
+    assert left_out == (name == "trackmate 8")  # the spot that its filters hid, which is in no track
 
 
 def test_a_format_may_be_named(tmp_path):
@@ -273,6 +243,19 @@ def test_a_bud_of_cell_acdc_belongs_to_its_mother_until_they_divide(tmp_path):
     assert report["numbers"]["buds_before_division"] == 1
 
 
+@pytest.mark.parametrize("way", [on_masks, alone])
+def test_a_table_that_cell_acdc_joined_is_read_if_it_has_one_position(tmp_path, way):
+    detections, tracks, _ = way(joined_cell_acdc(tmp_path, ("Position_1",)), tmp_path)
+    assert len(detections) == len(SPOTS)
+    # without a lineage tree mothers are unknown, and a bud is a cell
+    assert {name: (up, last) for name, (up, last, _) in ancestry(tracks).items()} == {
+        name: ("", last) for name, (_, last, _) in FAMILY.items()
+    }
+    assert ancestry(tracks)["0@7"][2] == "death"
+    with pytest.raises(UserError, match="column 'Position_n' names 2 positions; give each field of view the table"):
+        way(joined_cell_acdc(tmp_path, ("Position_1", "Position_2")), tmp_path)
+
+
 def test_cells_outside_the_tree_of_cell_acdc_are_left_out_and_counted(tmp_path):
     rows = pd.read_csv(cell_acdc(tmp_path))
     rows["Cell_ID_tree"] = rows["Cell_ID"].where(rows["Cell_ID"] != 4, -1)
@@ -280,6 +263,21 @@ def test_cells_outside_the_tree_of_cell_acdc_are_left_out_and_counted(tmp_path):
     _, tracks, report = alone(tmp_path / "acdc_output.csv", tmp_path)
     assert ancestry(tracks) == {name: row for name, row in FAMILY.items() if name != "0@7"}
     assert report["numbers"]["objects_outside_the_lineage_tree"] == FRAMES
+
+
+EMPTY = {
+    "TrackMate found no spots in it": trackmate_without_spots,
+    "acdc_output.csv: the table has no rows": header_of_cell_acdc,
+    "tracks.parquet: it holds no tracks": lambda f: own_tables(f, "tracks", "detections"),
+    "there is no detections.parquet beside it": lambda f: own_tables(f, "tracks"),
+}
+
+
+@pytest.mark.parametrize("way", [on_masks, alone])
+@pytest.mark.parametrize("said", EMPTY)
+def test_an_empty_file_is_refused_with_its_reason(tmp_path, said, way):
+    with pytest.raises(UserError, match=said):
+        way(EMPTY[said](tmp_path), tmp_path)
 
 
 def test_labels_without_positions_need_masks(tmp_path):

@@ -1,5 +1,7 @@
 """Linking of points into families: invariants, motion, matching, divisions and evidence of death."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,8 @@ from tests.unit.tracking_examples import follow, objects_at
 
 from cineseq.config.track import Track
 from cineseq.tracking import assignment, divisions, ends, linking, motion
+from cineseq.tracking.objects import Objects
+from cineseq.tracking.report import tracking_report
 from cineseq.tracking.scene import Scene
 from cineseq.tracking.tracker import link_objects
 from cineseq.tracking.validate import validate
@@ -185,3 +189,80 @@ def test_no_hypotheses_are_a_table_of_numbers_without_rows():
     found = divisions.hypotheses(Scene(table, 2, calm, 3.0, np.full(2, -1), shared), np.zeros(2, int))
     assert found.empty
     assert found["on_another"].dtype == float
+
+
+CELLS = {1: 40.0, 2: 60.0}
+"""Two cells, by their column: a third appears between them after frame 5, and both become as small as it is."""
+
+
+def between_two(mitosis: dict[int, float]) -> Objects:
+    """Both cells may be its mother, by place and size; ``mitosis`` makes them brighten and round up by so much."""
+    rows = [(t, 50.0, x, 100.0) for t in range(6) for x in CELLS.values()]
+    rows += [(t, 50.0, x, 50.0) for t in range(6, 12) for x in (36.0, 50.0, 64.0)]
+    rows += [(t, 20.0 + 40 * i, 150.0, 100.0) for t in range(12) for i in range(4)]
+    objects = objects_at([row[:3] for row in rows])
+    table = objects.table.assign(area_px=[row[3] for row in sorted(rows, key=lambda row: row[0])], eccentricity=0.6)
+    for cell, much in mitosis.items():
+        late = table["frame"].between(4, 5) & (table["x_px"] == CELLS[cell])
+        table["brightness"] = table["brightness"].fillna(0.5).mask(late, 0.5 + much)
+        table["eccentricity"] = table["eccentricity"].mask(late, 0.6 - much)
+    return replace(objects, table=table)
+
+
+@pytest.mark.parametrize("mother", [1, 2])
+def test_the_candidate_that_rounds_up_and_condenses_is_the_mother_where_that_counts(mother):
+    _, tracks = follow(between_two({mother: 0.5, 3 - mother: 0.0}), search_range_px=6, mitosis_cues=True)
+    born = tracks[tracks["parent_id"].notna()]
+    assert sorted(born["start_x_px"]) == ([36.0, 50.0] if mother == 1 else [50.0, 64.0])
+
+
+def test_mitosis_that_is_unknown_or_not_asked_for_changes_nothing():
+    without = follow(between_two({}), search_range_px=6)[1]
+    assert without["parent_id"].notna().sum() == 2
+    pd.testing.assert_frame_equal(follow(between_two({}), search_range_px=6, mitosis_cues=True)[1], without)
+    for mother in CELLS:
+        seen = follow(between_two({mother: 0.5, 3 - mother: 0.0}), search_range_px=6)[1]
+        assert seen["start_x_px"].tolist() == without["start_x_px"].tolist()
+
+
+def test_mitosis_is_measured_against_the_mothers_own_earlier_frames():
+    table = between_two({1: 0.5, 2: 0.25}).table
+    tracklet = table.groupby(["y_px", "x_px"], sort=False).ngroup().to_numpy()
+    rows = table.index[(table["frame"] == 5) & table["x_px"].isin([40.0, 60.0])].to_series()
+    found = divisions.mitosis(table, tracklet, rows)
+    assert found["condensed"].tolist() == pytest.approx([0.5, 0.25])
+    assert found["rounded"].tolist() == pytest.approx([0.5, 0.25])
+    first = divisions.mitosis(table, tracklet, table.index[table["frame"] < 2].to_series())
+    assert not np.any([first["condensed"], first["rounded"]])
+
+
+NOT_USED = {
+    "": {"step": 2.0},
+    "cells step 8.0 px a frame, more than half of their size, 5.0 px": {"step": 8.0},
+    "track.overlap_weight is 0": {"step": 2.0, "overlap_weight": 0},
+    "no masks of consecutive frames share pixels": {"step": 2.0, "shared": []},
+}
+
+
+@pytest.mark.parametrize("reason", NOT_USED)
+def test_the_report_says_when_overlaps_do_not_count_and_why(reason):
+    more = {"shared": [0.5]} | NOT_USED[reason]
+    step, shared = more.pop("step"), more.pop("shared")
+    objects = objects_at([(t, 20.0 + 30 * i, 20.0 + step * t) for t in range(4) for i in range(6)])
+    overlaps = pd.DataFrame({"source": [0], "target": [6], "shared": [0.5]}).head(len(shared))
+    linked = link_objects(replace(objects, overlaps=overlaps), np.full(24, -1), Track(motion="none", **more))
+    said = tracking_report(objects, linked, follow(objects)[1])
+    line = f"Links go by distance only, not by the pixels that masks share: {reason}."
+    assert said["numbers"]["overlaps_used"] == (reason == "")
+    assert (line in said["lines"]) == (reason != "")
+    assert any("Links go by distance only" in text for text in said["lines"]) == (reason != "")
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(1, 500, width=32)), min_size=1, max_size=40))
+@settings(max_examples=25, deadline=None)
+def test_the_usual_area_is_the_median_of_six_frames_of_the_same_track(cells):
+    tracklet, area = (np.array(values) for values in zip(*cells, strict=True))
+    found = divisions.usual_area(pd.DataFrame({"area_px": area}), tracklet)
+    for row, value in enumerate(found):
+        own = area[: row + 1][tracklet[: row + 1] == tracklet[row]]
+        assert value == pytest.approx(np.log(np.median(own[-6:])))

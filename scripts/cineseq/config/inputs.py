@@ -21,6 +21,9 @@ class Inputs(Section):
         gt=0,
         description="Minutes between frames as recorded (before frame_step); null takes it from the file.",
     )
+    frame_step: int = Field(
+        1, ge=1, description="Use every n-th frame; the sheet's column frame_step, where a row has it, wins."
+    )
     channel_pattern: str | None = Field(
         None,
         description="Regular expression searched in the file names of a series, with a group 'channel' and optionally "

@@ -38,6 +38,11 @@ class Track(Section):
         gt=0,
         description="Divisions that cost more (unit-free, 0 is perfect) are refused; lower is more precise.",
     )
+    mitosis_cues: bool = Field(
+        default=False,
+        description="Let a mother's rounding (from her masks) and condensation (from her brightness, where there is a"
+        " movie) speak for a division. Off by default: the scores that are published with cineseq are without.",
+    )
     death_confidence: float = Field(
         0.5,
         gt=0,

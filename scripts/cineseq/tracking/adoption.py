@@ -39,7 +39,8 @@ def adopt(objects: pd.DataFrame, given: GivenTracks, frame_step: int, settings: 
 
     Objects in no given track become tracks of one frame. A mother with one daughter is one cell, so both become one
     track (the format of the Cell Tracking Challenge writes gaps so). A mother or a death without any object is
-    dropped, as happens when a movie is thinned; all of this is counted.
+    dropped, as happens when a movie is thinned. Where the file states first and last frames and the masks have the
+    track elsewhere too, the masks are believed. All of this is counted.
 
     Parameters
     ----------
@@ -57,8 +58,9 @@ def adopt(objects: pd.DataFrame, given: GivenTracks, frame_step: int, settings: 
     Raises
     ------
     UserError
-        When fewer than half of the objects, or of the given rows, find each other; when an object is given twice, or
-        a lineage is refused.
+        When fewer than half of the objects, or of the given rows, find each other; when more than half of the objects
+        lie outside the frames that the file states of their track; when an object is given twice, or a lineage is
+        refused.
     """
     mother, counts = settle(given, settings, path)
     kept = _kept_rows(given, frame_step, path)
@@ -70,11 +72,12 @@ def adopt(objects: pd.DataFrame, given: GivenTracks, frame_step: int, settings: 
             f" {lost} given objects have no mask); give the masks that these tracks were made on."
         )
         raise UserError(msg)
+    outside = _outside_spans(objects, given, frame_step, path) if kept is None else {}
     families, repaired = _families(number, mother, given.deaths)
     number = families.number.copy()
     number[unknown] = number.max(initial=0) + 1 + np.arange(unknown.sum())
     found = {"objects_without_given_track": int(unknown.sum()), "given_objects_without_mask": lost}
-    return Adopted(replace(families, number=number), given.counts | counts | found | repaired)
+    return Adopted(replace(families, number=number), given.counts | counts | found | outside | repaired)
 
 
 def take_places(given: GivenTracks, frame_step: int, settings: Track, path: Path) -> tuple[Objects, Adopted]:
@@ -139,6 +142,25 @@ def _by_label(objects: pd.DataFrame, given: GivenTracks) -> tuple[np.ndarray, in
     label = objects["label"].to_numpy()
     known = np.isin(label, given.spans["track"].to_numpy(np.int64))
     return np.where(known, label, 0), int((~given.spans["track"].isin(label)).sum())
+
+
+def _outside_spans(objects: pd.DataFrame, given: GivenTracks, frame_step: int, path: Path) -> dict[str, int]:
+    """Count the objects outside the frames that the file states of their track; refuse when they are most.
+
+    Frames are those of the file, of which the masks have every ``frame_step``-th.
+    """
+    found = objects[["frame", "label"]].merge(given.spans, left_on="label", right_on="track")
+    found["frame"] *= frame_step
+    wrong = ~found["frame"].between(found["first"], found["last"])
+    if wrong.mean() > 0.5:
+        track, frame, first, last = found.loc[wrong, ["track", "frame", "first", "last"]].iloc[0]
+        msg = (
+            f"{path}: {int(wrong.sum())} of {len(found)} objects lie outside the frames that the file states of their"
+            f" track (track {track}, stated in frames {first} to {last}, is in the mask of frame {frame}); give the"
+            " masks that these tracks were made on, and the frame_step that they were thinned by."
+        )
+        raise UserError(msg)
+    return {"objects_outside_the_frames_of_their_track": int(wrong.sum())}
 
 
 def _by_row(objects: pd.DataFrame, rows: pd.DataFrame, path: Path) -> tuple[np.ndarray, int]:

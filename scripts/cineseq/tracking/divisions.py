@@ -32,6 +32,10 @@ WEIGHTS = {
 }
 DOUBTS = {"grown": 3.0, "lobed": 30.0, "unlike_sum": 1.5, "elongated": 4.0}
 """Weights of what tells two cells in one mask from a mother, where the masks of a movie are seen to merge cells."""
+CUES = {"condensed": -0.3, "rounded": -0.3}
+"""Weights of a mother's mitosis, where it counts: below zero, for it speaks for a division and its lack for nothing."""
+MITOSIS = 2
+"""Last frames of a mother in which she rounds up and condenses; those before are compared with them."""
 LOBED = 0.05
 """Most that is believed of what the mother's mask lacks of an ellipse."""
 ROUND = 0.75
@@ -63,8 +67,9 @@ def accept(found: pd.DataFrame, threshold: float, doubt: float = 0.0) -> pd.Data
 
 
 def costs(found: pd.DataFrame, doubt: float = 0.0) -> np.ndarray:
-    """Return the weighted sum of a hypothesis' features; 0 is a perfect division."""
+    """Return the weighted sum of a hypothesis' features; 0 is a perfect division, without its :data:`CUES` if any."""
     weights = WEIGHTS | {name: doubt * weight for name, weight in DOUBTS.items()}
+    weights |= {name: weight for name, weight in CUES.items() if name in found}
     return sum(weight * found[name].to_numpy(float) for name, weight in weights.items())
 
 
@@ -85,6 +90,12 @@ def hypotheses(scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
         The objects.
     tracklet
         Tracklet of each object, shape (objects,).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per hypothesis: ``mother``, ``first``, ``second``, ``continues``, and its features; those of
+        :func:`mitosis` where the scene asks for them.
     """
     frame = scene.frame
     order = np.lexsort((frame, tracklet))
@@ -94,8 +105,38 @@ def hypotheses(scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
     is_start = np.ones(len(frame), bool)
     is_start[following[following >= 0]] = False
     mother, start = _near(scene, is_start)
-    pairs = _pairs(mother, start, following, frame)
-    return _features(pairs, scene, tracklet)
+    found = _features(_pairs(mother, start, following, frame), scene, tracklet)
+    return found.assign(**mitosis(scene.table, tracklet, found["mother"])) if scene.mitosis_cues else found
+
+
+def mitosis(objects: pd.DataFrame, tracklet: np.ndarray, mother: pd.Series) -> dict[str, np.ndarray]:
+    """Return how much mothers round up and condense before they divide, against their own earlier frames.
+
+    Parameters
+    ----------
+    objects
+        The objects, sorted by frame.
+    tracklet
+        Tracklet of each object, shape (objects,).
+    mother
+        Rows of the mothers, shape (hypotheses,).
+
+    Returns
+    -------
+    dict
+        ``condensed``: the brightest of her last two frames minus the median of up to six before, in the strongest
+        contrasts of a frame, 0 to 1; ``rounded``: how much eccentricity and log area fell, 0 to 0.5 each. 0 where
+        nothing is known, as without a movie or before her third frame.
+    """
+    columns = ["brightness", "eccentricity", "log_area"]
+    values = objects.assign(log_area=np.log(objects["area_px"]))[columns]
+    by_track = values.groupby(tracklet)
+    before = by_track.shift(MITOSIS).groupby(tracklet).rolling(HISTORY, min_periods=1).median().droplevel(0)
+    late = by_track.rolling(MITOSIS, min_periods=1).agg({"brightness": "max", "eccentricity": "min", "log_area": "min"})
+    rise = (late.droplevel(0) - before).reindex(mother).fillna(0.0)
+    brighter, less_oval, smaller = (rise[columns] * [1, -1, -1]).to_numpy().T
+    rounded = np.clip(less_oval, 0, 0.5) + np.clip(smaller, 0, 0.5)
+    return {"condensed": np.clip(brighter, 0, 1), "rounded": rounded}
 
 
 def _near(scene: Scene, is_start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +172,7 @@ def _pairs(mother: np.ndarray, start: np.ndarray, following: np.ndarray, frame: 
 def _features(pairs: pd.DataFrame, scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
     points, shift, size = scene.points, scene.motion.shift, scene.size
     area = np.log(scene.table["area_px"].to_numpy())
-    usual = _usual_area(scene.table, tracklet)
+    usual = usual_area(scene.table, tracklet)
     left = _frames_left(scene.frame, tracklet)
     m, a, b = (pairs[name].to_numpy() for name in ("mother", "first", "second"))
     origin = points[m] + shift[m]
@@ -182,11 +223,20 @@ def _on_another(scene: Scene, mother: np.ndarray, daughter: np.ndarray) -> np.nd
     return most[daughter] - shared.reindex(mother * n + daughter, fill_value=0.0).to_numpy()
 
 
-def _usual_area(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
+def usual_area(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
     """Log of the median area over the last six frames up to and with each object."""
-    by_track = objects["area_px"].groupby(tracklet)
-    rolling = by_track.rolling(HISTORY, min_periods=1).median()
-    return np.log(rolling.droplevel(0).reindex(objects.index).to_numpy())
+    order = np.argsort(tracklet, kind="stable")
+    area, track = objects["area_px"].to_numpy(float)[order], tracklet[order]
+    n = len(order)
+    recent = np.full((min(HISTORY, n), n), np.inf)  # pandas would roll over each track in turn, which takes seconds
+    for back, row in enumerate(recent):
+        same = track[back:] == track[: n - back]
+        row[back:][same] = area[: n - back][same]
+    known = np.isfinite(recent).sum(axis=0)
+    recent.sort(axis=0)
+    each, usual = np.arange(n), np.empty(n)
+    usual[order] = (recent[(known - 1) // 2, each] + recent[known // 2, each]) / 2
+    return np.log(usual)
 
 
 def _frames_left(frame: np.ndarray, tracklet: np.ndarray) -> np.ndarray:

@@ -137,7 +137,8 @@ def _backwards(scene: Scene, tracklet: np.ndarray, order: np.ndarray) -> Scene:
     turned = {"source": place[pairs["target"]], "target": place[pairs["source"]], "discount": pairs["discount"]}
     shift = _shift_back(scene, tracklet)[order]
     motion = Motion(scene.motion.kind, shift, scene.motion.step, scene.motion.spacing)
-    return Backwards(table, scene.frames, motion, scene.reach, scene.room[order], pd.DataFrame(turned))
+    discounts, cues = pd.DataFrame(turned), scene.mitosis_cues
+    return Backwards(table, scene.frames, motion, scene.reach, scene.room[order], discounts, cues)
 
 
 def _shift_back(scene: Scene, tracklet: np.ndarray) -> np.ndarray:

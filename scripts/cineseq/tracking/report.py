@@ -79,6 +79,8 @@ def _linking(linked: Linked) -> tuple[list[str], dict[str, Any]]:
         )
     if known and left > FAR:
         lines.append("That ratio is above one third, where links become unsure: film at shorter intervals if you can.")
+    if linked.without_overlaps:
+        lines.append(f"Links go by distance only, not by the pixels that masks share: {linked.without_overlaps}.")
     if linked.counts["fragments"]:
         lines.append(f"{linked.counts['fragments']:,} fragments were kept as one-frame tracks and not linked.")
     lines.append(f"{linked.counts['gaps_closed']:,} gaps were closed.")
@@ -96,6 +98,7 @@ def _linking(linked: Linked) -> tuple[list[str], dict[str, Any]]:
         "neighbour_distance_px": round(moved.spacing, 3) if known else None,
         "step_over_neighbour_distance": round(ratio, 4) if known else None,
         "step_left_over_neighbour_distance": round(left, 4) if known else None,
+        "overlaps_used": not linked.without_overlaps,
         **linked.counts,
     }
     return lines, numbers

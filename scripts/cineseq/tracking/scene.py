@@ -33,6 +33,10 @@ class Scene:
         Closed compartment of each object, -1 for none, shape (objects,).
     discounts
         Pairs of rows (``source``, ``target``) that share pixels, with a ``discount`` in 0 to 1.
+    mitosis_cues
+        Whether a mother's rounding and condensation count for divisions.
+    without_overlaps
+        Why no pixels that masks share are believed; empty where they are.
     """
 
     table: pd.DataFrame
@@ -41,6 +45,8 @@ class Scene:
     reach: float
     room: np.ndarray
     discounts: pd.DataFrame
+    mitosis_cues: bool = False
+    without_overlaps: str = ""
 
     @cached_property
     def points(self) -> np.ndarray:
@@ -81,8 +87,21 @@ def scene_of(objects: Objects, whole: np.ndarray, room: np.ndarray, settings: Tr
     size = float(np.sqrt(kept["area_px"].median()))
     moved = motion.estimate(points, rows, settings.motion)
     reach = settings.search_range_px or motion.search_range(points, rows, moved, size)
-    weight = settings.overlap_weight if moved.step <= size / 2 else 0.0
-    return Scene(kept, objects.shape[0], moved, reach, room[whole], _discounts(objects.overlaps, whole, weight))
+    discounts = _discounts(objects.overlaps, whole, settings.overlap_weight)
+    if reason := _why_not(discounts, settings.overlap_weight, moved.step, size):
+        discounts["discount"] = 0.0
+    return Scene(kept, objects.shape[0], moved, reach, room[whole], discounts, settings.mitosis_cues, reason)
+
+
+def _why_not(discounts: pd.DataFrame, weight: float, step: float, size: float) -> str:
+    """Return why overlaps tell nothing, empty where they do: a cell that steps far lies on its neighbour's place."""
+    if weight == 0:
+        return "track.overlap_weight is 0"
+    if len(discounts) == 0:
+        return "no masks of consecutive frames share pixels"
+    if step > size / 2:
+        return f"cells step {step:.1f} px a frame, more than half of their size, {size / 2:.1f} px"
+    return ""
 
 
 def _discounts(overlaps: pd.DataFrame, whole: np.ndarray, weight: float) -> pd.DataFrame:

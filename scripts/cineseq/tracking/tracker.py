@@ -30,12 +30,15 @@ class Linked:
         Search range in px.
     counts
         What was done, by name.
+    without_overlaps
+        Why the pixels that masks share did not count for links; empty where they did.
     """
 
     families: Families
     motion: motion.Motion
     reach: float
     counts: dict[str, int]
+    without_overlaps: str = ""
 
 
 def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
@@ -78,4 +81,4 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
         "splits_explained_by_merges": told.splits,
         "divisions_expected_false": told.lookalikes,
     }
-    return Linked(Families(number, parent, confidence), scene.motion, scene.reach, counts)
+    return Linked(Families(number, parent, confidence), scene.motion, scene.reach, counts, scene.without_overlaps)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cineseq.config.track import Track
+from cineseq.errors import UserError
 from cineseq.given.plain import read_plain
 from cineseq.tracking.formats import plain_table
 from cineseq.tracking.formats.given import GivenTracks
@@ -14,6 +15,9 @@ from cineseq.tracking.formats.units import refuse_empty
 
 NAME = "Cell-ACDC's acdc_output.csv"
 COLUMNS = {"frame": "frame_i", "label": "Cell_ID", "y": "y_centroid", "x": "x_centroid", "parent": "parent_ID_tree"}
+
+POSITION = ("Position_n", "experiment_folderpath", "experiment_foldername")
+"""Columns of the tables that Cell-ACDC joins over positions and experiments."""
 
 
 def recognises(path: Path) -> bool:
@@ -36,9 +40,11 @@ def read(path: Path, settings: Track) -> GivenTracks:
     Raises
     ------
     UserError
-        As :func:`cineseq.tracking.formats.plain_table.read`.
+        As :func:`cineseq.tracking.formats.plain_table.read`, or when the table holds several positions, as those do
+        that Cell-ACDC joins for a whole experiment.
     """
     table = read_plain(path)
+    _refuse_positions(table, path)
     excluded = _said(table, "is_cell_excluded")
     none = pd.Series(-1, index=table.index)
     tree = pd.to_numeric(table.get("Cell_ID_tree", none), errors="coerce")
@@ -52,6 +58,17 @@ def read(path: Path, settings: Track) -> GivenTracks:
     found.counts.update(excluded_objects=int(excluded.sum()), buds_before_division=int((buds & ~excluded).sum()))
     found.counts["objects_outside_the_lineage_tree"] = int(outside.sum())
     return found
+
+
+def _refuse_positions(table: pd.DataFrame, path: Path) -> None:
+    """Refuse a table of several fields of view, in which cells of one number are different cells."""
+    found = {name: len(table[name].unique()) for name in POSITION if name in table}
+    for name in (name for name, count in found.items() if count > 1):
+        msg = (
+            f"{path}: column '{name}' names {found[name]} positions; give each field of view the table of its own"
+            " position."
+        )
+        raise UserError(msg)
 
 
 def _said(table: pd.DataFrame, column: str) -> pd.Series:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from geff_spec import Axis, GeffMetadata
 
 NAME = "a GEFF folder (.geff or .zarr)"
+END = "end_kind"
+"""Property that our exports give to the last object of a track: how the track ended."""
 MARKS = ("zarr.json", ".zattrs")
 PIXELS = (None, "pixel", "pixels", "px")
 FRAMES = (None, "frame", "frames")
@@ -35,7 +38,9 @@ def read(path: Path, settings: Track) -> GivenTracks:
     The axes of the metadata say which properties are time, y and x (by name, else the last two of space). Where the
     metadata name a property as the label in a label image, objects are found in the masks by it, else by place. Where
     they name a property as the number of the tracklet, every node is in a track, and the numbers are kept if they fit
-    the graph; elsewhere nodes without an edge are in no track.
+    the graph; elsewhere nodes without an edge are in no track. Where nodes have a property ``end_kind``, the value
+    "death" states that the cell died there; where links go on from such a node, somebody has linked it further since,
+    so it is no death, and counted.
 
     Raises
     ------
@@ -61,13 +66,14 @@ def read(path: Path, settings: Track) -> GivenTracks:
         table["label"] = whole(values(label), path, f"property '{label}'")
     if tracklet := (metadata.track_node_props or {}).get("tracklet"):
         table["tracklet"] = whole(values(tracklet), path, f"property '{tracklet}'")
+    table["died"] = _died(properties, len(memory["node_ids"]))
     nodes = pd.DataFrame(table)
     links = memory["edge_ids"].astype(np.int64)
     links = links if metadata.directed else forward(nodes, links)
     if tracklet:
-        return _renumbered(tracks_of_graph(nodes, links, path))
+        return _with_deaths(_renumbered(tracks_of_graph(nodes, links, path)))
     refuse_empty(len(links), path, "the graph has no edges")
-    return tracks_of_linked(nodes, links, path)
+    return _with_deaths(tracks_of_linked(nodes, links, path))
 
 
 def _read(path: Path) -> Any:
@@ -87,6 +93,24 @@ def _values(properties: Any, name: str, path: Path) -> pd.Series:
         msg = f"{path}: property '{name}' is missing in {int(found['missing'].sum())} nodes; give it to every node."
         raise UserError(msg)
     return pd.Series(found["values"])
+
+
+def _died(properties: Any, nodes: int) -> np.ndarray:
+    """Return which nodes are said to be the last of a cell that died; none where the property is not there."""
+    if END not in properties:
+        return np.zeros(nodes, bool)
+    found = properties[END]
+    missing = np.zeros(nodes, bool) if found["missing"] is None else np.asarray(found["missing"], bool)
+    return (np.asarray(found["values"]).astype(str) == "death") & ~missing
+
+
+def _with_deaths(found: GivenTracks) -> GivenTracks:
+    """Take the deaths that rows state, where no link goes on from them."""
+    said = found.rows[found.rows["died"]]
+    last = said["frame"] == said["track"].map(found.rows.groupby("track")["frame"].max())
+    kept = said.loc[last & ~said["track"].isin(found.parents["mother"]), "track"]
+    counts = found.counts | {"deaths_that_are_linked_further": len(said) - len(kept)}
+    return replace(found, rows=found.rows.drop(columns="died"), deaths=frozenset(kept.tolist()), counts=counts)
 
 
 def _axes(metadata: GeffMetadata, path: Path) -> tuple[Axis, Axis, Axis, list[Axis]]:
@@ -134,7 +158,7 @@ def _renumbered(found: GivenTracks) -> GivenTracks:
     pairs = rows[["track", "tracklet"]].drop_duplicates()
     rows = rows.drop(columns="tracklet")
     if pairs["track"].duplicated().any() or pairs["tracklet"].duplicated().any() or (pairs["tracklet"] < 1).any():
-        return GivenTracks(rows, found.parents)
+        return replace(found, rows=rows)
     number = pairs.set_index("track")["tracklet"]
     parents = found.parents.apply(lambda column: column.map(number))
-    return GivenTracks(rows.assign(track=rows["track"].map(number)), parents)
+    return replace(found, rows=rows.assign(track=rows["track"].map(number)), parents=parents)
