@@ -40,7 +40,7 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
         anything else with its traceback, in the rule's log and on the screen.
     """
     hints = get_type_hints(main)
-    arguments = _from_snakemake(snakemake, hints) if snakemake is not None else _from_command_line(main, hints)
+    arguments = _from_snakemake(snakemake, hints) if snakemake is not None else from_command_line(main, hints)
     _check_names(main, arguments)
     log = Path(str(snakemake.log[0])) if snakemake is not None and snakemake.log else None
     _start_logging(log)
@@ -111,7 +111,14 @@ def _is_optional(hint: Any) -> bool:
     return get_origin(hint) in (Union, UnionType) and type(None) in get_args(hint)
 
 
-def _from_command_line(main: Callable[..., None], hints: dict[str, Any]) -> dict[str, Any]:
+def from_command_line(main: Callable[..., None], hints: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ``main`` that the command line gives, by name; ``hints`` are the types of all.
+
+    Raises
+    ------
+    SystemExit
+        With status 2 when an argument is missing, unknown or of the wrong kind.
+    """
     parser = argparse.ArgumentParser(description=inspect.getdoc(main))
     for name, parameter in inspect.signature(main).parameters.items():
         hint = hints[name]

@@ -4,15 +4,19 @@ import logging
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from pydantic import Field
 
+import train_embedder
+import train_segmenter
 from cineseq import progress
 from cineseq.config.base import Section
 from cineseq.errors import UserError
-from cineseq.step import run
+from cineseq.features.model_files import COMPACT_FILE
+from cineseq.segmentation.models import COMPACT, COMPACT_PHASE, model_file
+from cineseq.step import from_command_line, run
 
 
 class Settings(Section):
@@ -150,3 +154,23 @@ def test_long_loops_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch, caplog
     assert list(progress.progress("abcd", "Frames", logging.getLogger("loop"))) == list("abcd")
     said = [record.getMessage() for record in caplog.records if record.name == "loop"]
     assert said == ["Frames: 2 of 4 done in 11 s.", "Frames: 4 of 4 done in 22 s."]
+
+
+@pytest.mark.parametrize(
+    ("script", "models"),
+    [
+        (train_embedder, {"model": COMPACT_FILE}),
+        (train_segmenter, {"model": model_file(COMPACT), "phase_model": model_file(COMPACT_PHASE)}),
+    ],
+    ids=["embedder", "segmenter"],
+)
+def test_the_models_are_made_by_a_command_without_arguments(
+    script: Any, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script.__name__])
+    told = from_command_line(script.main, get_type_hints(script.main))
+    assert {name: told[name] for name in models} == models
+    cards = [told[name.replace("model", "card")] for name in models]
+    assert cards == [path.with_suffix(".md") for path in models.values()]
+    assert all(path.is_file() for path in (*models.values(), *cards))
+    assert told["settings"] == script.Settings()
