@@ -25,6 +25,7 @@ ONLY_CELLS = [{"sample": "a", "cells": "one.csv"}]
 LINEAGE = [{"sample": "a", "lineage": "l.csv"}]
 GIVEN_PAIRED = [{"sample": "a", "paired": "p.h5mu"}]
 SIMULATED = [{**row, "images": "results/run/experiment/movies/" + row["images"]} for row in PAIRED]
+SIMULATED_MOVIES = [{**row, "barcodes": "", "counts": ""} for row in SIMULATED]
 SCORED = {"channels": {"function": ["lipid"]}, "function": {"scores": [{"name": "lipid", "channel": "lipid"}]}}
 
 
@@ -43,6 +44,7 @@ def study(folder: Path, rows: list[dict[str, str]], **config: Any) -> Study:
         (TRACKS_ALONE, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
         (PAIRED, "images", {"truth"}),
         (SIMULATED, "images", set()),
+        (SIMULATED_MOVIES, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
         (CELLS, "cells", {"features", "tracking", "truth"}),
         (ONLY_CELLS, "cells", TARGETS - {"pairing", "prediction", "lineage", "report"}),
         (GIVEN_PAIRED, "paired", {"features", "tracking", "lineage", "truth"}),
