@@ -8,7 +8,7 @@ SNAKEMAKE = $(RUN)/snakemake --cores all
 # Bytecode is kept even where the shell says not to: else every job would compile all that it imports anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction lint format models config lock conda clean help
+.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-workflow lint format models config lock conda clean help
 
 help:
 	@echo "make install   make the locked environment in .venv and nothing else"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench-imaging   score segmentation, tracking and memory on real and simulated movies, beside peers (an hour)"
 	@echo "make bench-lineage   score the lineage analysis: real families, simulated experiments, speed (minutes)"
 	@echo "make bench-prediction   score prediction of function: real cells, simulated experiments (an hour)"
+	@echo "make bench-workflow   score the planning of large studies: processor seconds and memory (minutes)"
 	@echo "make lint      check the code as .ci/run does (make format mends what can be mended)"
 
 install: $(VENV)/.complete
@@ -41,6 +42,9 @@ bench-lineage: $(VENV)/.complete
 bench-prediction: $(VENV)/.complete
 	OMP_NUM_THREADS=1 PYTHONPATH=scripts $(RUN)/python benchmarks/bench_prediction_real.py
 	OMP_NUM_THREADS=1 PYTHONPATH=scripts:. $(RUN)/python benchmarks/bench_prediction_simulated.py
+
+bench-workflow: $(VENV)/.complete
+	$(RUN)/python benchmarks/bench_dry_run.py
 
 lint: $(VENV)/.complete $(LINT)/.complete
 	$(LINT)/bin/ruff check .
