@@ -12,6 +12,7 @@ TRACKING = ("tracks.parquet", "detections.parquet", "tracks.geff")
 ON_MASKS = (
     "masks.ome.tif",
     "events.parquet",
+    "morphology.parquet",
     "ctc",
     "overview.png",
     "quality.json",

@@ -72,7 +72,8 @@ def test_tracks_alone_are_tracked_without_what_needs_masks(tmp_path: Path) -> No
     found = files_of_target(study(tmp_path, TRACKS_ALONE[2:]), "tracking")
     assert found == [f"<results>/fov/b/f1/{name}" for name in ("tracks.parquet", "detections.parquet", "tracks.geff")]
     on_masks = files_of_target(study(tmp_path, GIVEN_TRACKS[2:]), "tracking")
-    assert {path.split("/")[-1] for path in on_masks} >= {"masks.ome.tif", "ctc", "overview.png", "tracks.geff"}
+    named = {"masks.ome.tif", "ctc", "overview.png", "tracks.geff", "morphology.parquet"}
+    assert {path.split("/")[-1] for path in on_masks} >= named
 
 
 def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
