@@ -43,7 +43,7 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
     arguments = _from_snakemake(snakemake, hints) if snakemake is not None else from_command_line(main, hints)
     _check_names(main, arguments)
     log = Path(str(snakemake.log[0])) if snakemake is not None and snakemake.log else None
-    _start_logging(log)
+    _start_logging(log, _field_of(arguments))
     name = Path(inspect.getfile(main)).stem if snakemake is None else snakemake.rule
     try:
         # Snakemake sets the BLAS and OpenMP variables of a job; this does the same on the command line.
@@ -57,12 +57,18 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
         raise SystemExit(1) from None
 
 
-def _start_logging(log: Path | None) -> None:
+def _field_of(arguments: dict[str, Any]) -> str:
+    """Return the field of view that a step works on, in words: every line of its log names it."""
+    field = getattr(arguments.get("settings"), "field", None)
+    return "" if field is None else f", sample {field.sample}, field {field.fov}"
+
+
+def _start_logging(log: Path | None, where: str) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(log, "w"))
-    layout = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    layout = f"%(asctime)s %(levelname)s %(name)s{where}: %(message)s"
     logging.basicConfig(level="INFO", format=layout, datefmt="%H:%M:%S", handlers=handlers, force=True)
     logging.captureWarnings(capture=True)
 

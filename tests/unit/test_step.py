@@ -12,7 +12,7 @@ from pydantic import Field
 import train_embedder
 import train_segmenter
 from cineseq import progress
-from cineseq.config.base import Section
+from cineseq.config.base import FieldOfView, Section
 from cineseq.errors import UserError
 from cineseq.features.model_files import COMPACT_FILE
 from cineseq.segmentation.models import COMPACT, COMPACT_PHASE, model_file
@@ -134,6 +134,22 @@ def test_a_mistake_of_the_user_is_one_sentence_in_the_log(tmp_path: Path) -> Non
     first, last = log.read_text().splitlines()
     assert first.endswith("INFO cineseq.test: Read 3 rows.")
     assert last.endswith("ERROR measure: cells.csv, row 3: no cell.")
+
+
+def test_every_line_of_a_log_names_the_field(tmp_path: Path) -> None:
+    class OfField(Section):
+        field: FieldOfView = FieldOfView()
+
+    def main(*, table: Path, settings: OfField) -> None:
+        logging.getLogger("cineseq.test").warning("No cell.")
+        raise UserError("m.tif: no such channel.")
+
+    main.__annotations__ = {"table": Path, "settings": OfField, "return": type(None)}
+    with pytest.raises(SystemExit):
+        run(main, job(tmp_path / "a.log", {}, settings={"field": {"sample": "s", "fov": "a"}}))
+    first, last = (tmp_path / "a.log").read_text().splitlines()
+    assert first.endswith("WARNING cineseq.test, sample s, field a: No cell.")
+    assert last.endswith("ERROR measure, sample s, field a: m.tif: no such channel.")
 
 
 def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
