@@ -142,7 +142,8 @@ def test_every_line_of_a_log_names_the_field(tmp_path: Path) -> None:
 
     def main(*, table: Path, settings: OfField) -> None:
         logging.getLogger("cineseq.test").warning("No cell.")
-        raise UserError("m.tif: no such channel.")
+        msg = "m.tif: no such channel."
+        raise UserError(msg)
 
     main.__annotations__ = {"table": Path, "settings": OfField, "return": type(None)}
     with pytest.raises(SystemExit):

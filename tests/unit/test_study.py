@@ -179,6 +179,14 @@ def test_what_the_configuration_turns_on(tmp_path: Path) -> None:
     assert study(tmp_path, IMAGES, embed={"model": None}).embedder == []
 
 
+def test_a_large_model_takes_a_gpu_and_a_compact_one_does_not(tmp_path: Path) -> None:
+    small = study(tmp_path, IMAGES, segment={"model": "compact_phase"})
+    assert [small.gpus(section) for section in ("segment", "embed")] == [0, 0]
+    models = {"segment": {"model": "cpsam_v2"}, "embed": {"model": "vit_small_patch14_dinov2.lvd142m"}}
+    large = study(tmp_path, IMAGES, **models, train={"model": "cpsam_v2"})
+    assert [large.gpus(section) for section in ("segment", "embed", "train")] == [1, 1, 1]
+
+
 def test_settings_are_plain_and_name_the_field(tmp_path: Path) -> None:
     found = study(tmp_path, IMAGES, inputs={"pixel_size_um": 0.5})
     told = found.field_settings("inputs")(SimpleNamespace(sample="b", fov="f1"))
