@@ -8,7 +8,7 @@ SNAKEMAKE = $(RUN)/snakemake --cores all
 # Bytecode is kept even where the shell says not to: else every job would compile all that it imports anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression lint format models config lock conda clean help
+.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression bench-workflow lint format models config lock conda clean help
 
 help:
 	@echo "make install   make the locked environment in .venv and nothing else"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-lineage   score the lineage analysis: real families, simulated experiments, speed (minutes)"
 	@echo "make bench-prediction   score prediction of function: real cells, simulated experiments (an hour)"
 	@echo "make bench-expression   time and memory of clustering 100,000 cells and of ranking genes, beside scanpy"
+	@echo "make bench-workflow   score the planning of large studies: processor seconds and memory (minutes)"
 	@echo "make lint      check the code as .ci/run does (make format mends what can be mended)"
 
 install: $(VENV)/.complete
@@ -47,6 +48,9 @@ bench-expression: $(VENV)/.complete
 	OMP_NUM_THREADS=1 PYTHONPATH=scripts $(RUN)/python benchmarks/bench_markers.py
 	OMP_NUM_THREADS=1 PYTHONPATH=scripts $(RUN)/python benchmarks/bench_clusters.py
 
+bench-workflow: $(VENV)/.complete
+	$(RUN)/python benchmarks/bench_dry_run.py
+
 lint: $(VENV)/.complete $(LINT)/.complete
 	$(LINT)/bin/ruff check .
 	$(LINT)/bin/ruff format --check .
@@ -58,7 +62,7 @@ format: $(LINT)/.complete
 	$(LINT)/bin/ruff format .
 	$(LINT)/bin/snakefmt Snakefile rules
 
-# The small models in resources/ are made by these two commands; they take minutes and are committed.
+# The small models in resources/ are made by these two commands; they take two hours of one core and are committed.
 models: $(VENV)/.complete
 	$(RUN)/python scripts/train_segmenter.py
 	$(RUN)/python scripts/train_embedder.py

@@ -1,7 +1,8 @@
 """How long Snakemake takes to plan large studies, and how much memory.
 
-Prints one line per case: its fields and jobs, seconds by the clock, user CPU seconds and peak memory of its own
-``snakemake -n``. Run as ``python benchmarks/bench_dry_run.py [--cases NAME ...]``; ``CASES`` says what they are.
+Run: ``make bench-workflow``, or ``python benchmarks/bench_dry_run.py [--cases NAME ...]``; ``CASES`` says what they are
+and what is asked of them. Prints one line per score of each case's own ``snakemake -n``: its jobs, the seconds of the
+processor and its peak memory, which are asked for, and the seconds by the clock, which depend on what else runs.
 """
 
 import argparse
@@ -12,7 +13,10 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+
+from scores import Score
 
 ROOT = Path(__file__).resolve().parents[1]
 FIELDS_PER_SAMPLE = 100
@@ -31,18 +35,28 @@ function: {scores: [{name: lipid, channel: lipid}]}
 
 
 @dataclass(frozen=True)
+class Limits:
+    """The fewest jobs that a case must have to count, and the most that planning them may take."""
+
+    jobs: float = -inf
+    seconds: float = inf
+    peak_gb: float = inf
+
+
+@dataclass(frozen=True)
 class Case:
-    """A study of some fields that all give the same columns, and what is asked of it."""
+    """A study of some fields that all give the same columns, what Snakemake is told, and what is asked of it."""
 
     fields: int
     columns: dict[str, str]
     options: tuple[str, ...] = ()
+    limits: Limits = Limits()
 
 
 CASES = {
     "start": Case(1, MASKS, ("tracking",)),
-    "jobs_10000": Case(1667, MASKS, ("tracking",)),
-    "fields_10000": Case(10000, MASKS, ("tracking",)),
+    "jobs_10000": Case(1430, MASKS, ("tracking",), Limits(jobs=10_000, seconds=30)),
+    "fields_10000": Case(10000, MASKS, ("tracking",), Limits(seconds=150, peak_gb=2)),
     "movies_2000": Case(2000, MOVIES, ("all",)),
     "movies_2000_slurm": Case(2000, MOVIES, ("--profile", str(ROOT / "profiles" / "slurm"), "all")),
 }
@@ -64,8 +78,8 @@ def make_study(folder: Path, case: Case) -> Path:
     return config
 
 
-def plan(case: Case, folder: Path) -> str:
-    """Plan a case in a folder; return its figures, separated by tabs."""
+def plan(name: str, case: Case, folder: Path) -> list[Score]:
+    """Plan a case in a folder, in a process of its own, and score what that took."""
     config = make_study(folder, case)
     command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "-s", str(ROOT / "Snakefile")]
     command += ["-d", str(folder), "--configfile", str(config), "--cores", "2", *case.options]
@@ -75,18 +89,23 @@ def plan(case: Case, folder: Path) -> str:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
         _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
-    if status:
+    found = re.search(r"total\s+(\d+)", said.read_text())
+    if status or found is None:
         raise SystemExit(said.read_text())
-    jobs = re.search(r"total\s+(\d+)", said.read_text())
-    return f"{case.fields}\t{jobs[1] if jobs else '?'}\t{seconds:.1f}\t{used.ru_utime:.1f}\t{used.ru_maxrss / 1024:.0f}"
+    return [
+        Score(f"{name}, {case.fields} fields: jobs", int(found[1]), low=case.limits.jobs),
+        Score(f"{name}: processor seconds", used.ru_utime + used.ru_stime, high=case.limits.seconds),
+        Score(f"{name}: peak memory, GB", used.ru_maxrss * 1024 / 1e9, high=case.limits.peak_gb),
+        Score(f"{name}: seconds by the clock", seconds),
+    ]
 
 
 def main(names: list[str]) -> None:
     """Plan the named cases."""
-    print("case\tfields\tjobs\tseconds\tuser_seconds\tpeak_mb")
     for name in names:
         with tempfile.TemporaryDirectory() as folder:
-            print(f"{name}\t{plan(CASES[name], Path(folder))}", flush=True)
+            for score in plan(name, CASES[name], Path(folder)):
+                print(score, flush=True)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ rule embed:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        gpu=0,
+        gpu=STUDY.gpus("embed"),
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=240,
     params:

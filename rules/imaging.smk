@@ -24,7 +24,7 @@ rule segment:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        gpu=0,
+        gpu=STUDY.gpus("segment"),
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
         runtime=240,
     params:

@@ -47,7 +47,7 @@ rule train_model:
         "../envs/cineseq.yaml"
     threads: 2
     resources:
-        gpu=0,
+        gpu=STUDY.gpus("train"),
         mem_mb=lambda wildcards, attempt: STUDY.training_memory_mb * attempt,
         runtime=720,
     params:

@@ -97,6 +97,7 @@ if STUDY.start == "cells":
             counts=given_to_samples("counts"),
         output:
             cells="<results>/study/cells.parquet",
+            csv="<results>/study/cells.csv",
             paired="<results>/study/paired.h5mu",
             report="<results>/reports/import_cells.json",
         log:
@@ -129,6 +130,7 @@ if STUDY.start == "paired":
             given=given_to_samples("paired"),
         output:
             paired="<results>/study/paired.h5mu",
+            csv="<results>/study/cells.csv",
             report="<results>/reports/import_paired.json",
         log:
             "<logs>/import_paired.log",
@@ -155,6 +157,7 @@ if STUDY.start == "lineage":
             given=given_to_samples("lineage"),
         output:
             cells="<results>/study/cells.parquet",
+            csv="<results>/study/cells.csv",
             report="<results>/reports/import_lineage.json",
         log:
             "<logs>/import_lineage.log",

@@ -1,7 +1,7 @@
 """Start from a table of cells that were measured elsewhere, with or without their counts.
 
-In: tables of cells (their columns named in the section ``given``), and counts. Out: ``cells`` (every given cell)
-and ``paired.h5mu`` (those that have counts, where there are counts).
+In: tables of cells (their columns named in the section ``given``), and counts. Out: ``cells`` (every given cell,
+parquet and csv) and ``paired.h5mu`` (those that have counts, where there are counts).
 """
 
 import logging
@@ -31,7 +31,9 @@ class Settings(Section):
     samples: list[str] = Field(default_factory=list, description="Sample of each file of counts.")
 
 
-def main(*, given: list[Path], counts: list[Path], cells: Path, paired: Path, report: Path, settings: Settings) -> None:
+def main(
+    *, given: list[Path], counts: list[Path], cells: Path, csv: Path, paired: Path, report: Path, settings: Settings
+) -> None:
     """Write given cells as the cells of the study and as paired data."""
     measured = cells_of_tables(given, settings.rows, settings.given)
     prefix = prefixes(settings.rows)
@@ -41,6 +43,7 @@ def main(*, given: list[Path], counts: list[Path], cells: Path, paired: Path, re
     for line in said["lines"]:
         logger.info("%s", line)
     write_table(measured, cells, CELLS)
+    write_table(measured, csv, CELLS)
     write_paired(data, paired)
     write_json(said, report)
 

@@ -1,7 +1,7 @@
 """Start from families that were followed elsewhere: a table with one row per cell, its mother and its fate.
 
-In: tables whose columns the section ``given.lineage`` names. Out: ``cells`` with the lineage of every cell; an
-impossible one is refused, nothing is repaired, and an unknown fate stays unknown.
+In: tables whose columns the section ``given.lineage`` names. Out: ``cells`` (parquet and csv) with the lineage
+of every cell; an impossible one is refused, nothing is repaired, and an unknown fate stays unknown.
 """
 
 import logging
@@ -27,13 +27,14 @@ class Settings(Section):
     rows: list[FieldOfView] = Field(default_factory=list, description="Row of the sheet that each table belongs to.")
 
 
-def main(*, given: list[Path], cells: Path, report: Path, settings: Settings) -> None:
+def main(*, given: list[Path], cells: Path, csv: Path, report: Path, settings: Settings) -> None:
     """Write given families as the cells of the study."""
     families = read_all_families(given, settings.rows, settings.given)
     said = families_report(families)
     for line in said["lines"]:
         logger.info("%s", line)
     write_table(families, cells, CELLS)
+    write_table(families, csv, CELLS)
     write_json(said, report)
 
 

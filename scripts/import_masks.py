@@ -10,6 +10,7 @@ from pathlib import Path
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.inputs import Inputs
 from cineseq.correction.masks import given_labels, label_info, mask_report, survey
+from cineseq.correction.refusals import refuse_single_frame
 from cineseq.errors import UserError
 from cineseq.files import write_json
 from cineseq.readers import open_source
@@ -34,6 +35,7 @@ def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, m
         frames = range(0, source.info.frames, settings.field.frame_step)
         info = label_info(source, frames, settings.field.frame_step, inputs, shown)
         found = survey(source, frames)
+        refuse_single_frame(masks[0], len(frames), source.info.frames, inputs)
         write_labels(given_labels(source, frames, found), labels, info)
     logger.info("Took %d masks with a median of %g objects.", info.frames, found.median)
     for frame in found.empty:

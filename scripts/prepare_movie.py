@@ -12,6 +12,7 @@ from pathlib import Path
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.inputs import Channels, Inputs
 from cineseq.correction.movie import Plan, Tally, corrected_planes, estimate_corrections, plan_movie
+from cineseq.correction.refusals import refuse_single_frame
 from cineseq.correction.report import NOTABLE_SATURATION, movie_report
 from cineseq.files import write_json
 from cineseq.readers import open_source
@@ -36,15 +37,16 @@ def main(*, images: list[Path], movie: Path, report: Path, settings: Settings) -
     tally = Tally()
     with open_source(images, inputs.channel_pattern, expected) as source:
         plan = plan_movie(source, inputs, channels, settings.field.frame_step)
+        refuse_single_frame(images[0], plan.info.frames, source.info.frames, inputs)
         corrections = estimate_corrections(source, plan, inputs)
         planes = corrected_planes(source, plan, corrections, inputs, tally)
         write_movie(planes, movie, corrections.applied_to(plan.info))
         raw_frames = source.info.frames
-    _log(plan, tally, raw_frames)
+    _log(images[0], plan, tally, raw_frames)
     write_json(movie_report(plan, corrections, tally, raw_frames), report)
 
 
-def _log(plan: Plan, tally: Tally, raw_frames: int) -> None:
+def _log(path: Path, plan: Plan, tally: Tally, raw_frames: int) -> None:
     info = plan.info
     logger.info(
         "Kept %d of %d frames of %d x %d px, channels %s.",
@@ -55,13 +57,13 @@ def _log(plan: Plan, tally: Tally, raw_frames: int) -> None:
         ", ".join(info.channels),
     )
     if info.frames == 1:
-        logger.warning("The movie has one frame: cells can be measured, but not followed.")
+        logger.warning("%s: one frame, whose cells can be measured, but not followed.", path)
     for frame, name in tally.black:
-        logger.warning("Frame %d of channel %s is all of one grey level (black); it is kept.", frame, name)
+        logger.warning("%s: frame %d of channel %s is all of one grey level (black); it is kept.", path, frame, name)
     for name in info.channels:
         if tally.saturated_share(name) > NOTABLE_SATURATION:
             logger.warning(
-                "%.2f %% of the pixels of channel %s are saturated.", 100 * tally.saturated_share(name), name
+                "%s: %.2f %% of the pixels of channel %s are saturated.", path, 100 * tally.saturated_share(name), name
             )
 
 

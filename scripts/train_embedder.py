@@ -1,8 +1,8 @@
 """Train the compact embedder on simulated cells (not a rule: its product is in resources/).
 
-In: nothing but a seed; the cells are drawn by ``cineseq.features.training_crops``. Out: the weights as safetensors
-that state their own architecture, and a card that says what they are and what a linear probe reads from them on
-held-out simulated cells, beside the same network untrained and the raw pixels.
+In: nothing but a seed; the cells are drawn by ``cineseq.features.training_crops``. Out: ``model``, the weights as
+safetensors that state their own architecture, and ``card``, which says what they are and what a linear probe reads
+from them on held-out simulated cells, beside the same network untrained and the raw pixels.
 """
 
 import copy
@@ -20,12 +20,14 @@ from cineseq.config.base import Section
 from cineseq.features.cards import Training, write_card
 from cineseq.features.dino_training import Recipe, train
 from cineseq.features.embedding import vectors_of
+from cineseq.features.model_files import COMPACT_FILE
 from cineseq.features.models import COMPACT_ARCHITECTURE, Embedder, compact_network, save_compact
 from cineseq.features.probes import pixel_components, probe
 from cineseq.features.training_crops import ATTRIBUTES, SimulatedCells, central, simulate_cells
 from cineseq.step import run
 
 logger = logging.getLogger(__name__)
+CARD = COMPACT_FILE.with_suffix(".md")
 NOTE = "Small vision transformer trained with the DINO objective on simulated cells only; not DINOv2."
 
 
@@ -38,7 +40,13 @@ class Settings(Section):
     seed: int = Field(1, description="Seed of cells, weights and views.")
 
 
-def main(*, model: Path, card: Path, settings: Settings, threads: int = 1) -> None:
+def main(
+    *,
+    model: Path = COMPACT_FILE,
+    card: Path = CARD,
+    settings: Settings,
+    threads: int = 1,
+) -> None:
     """Train the compact embedder, probe it, and write its weights and card."""
     torch.set_num_threads(threads)
     torch.manual_seed(settings.seed)

@@ -40,10 +40,10 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
         anything else with its traceback, in the rule's log and on the screen.
     """
     hints = get_type_hints(main)
-    arguments = _from_snakemake(snakemake, hints) if snakemake is not None else _from_command_line(main, hints)
+    arguments = _from_snakemake(snakemake, hints) if snakemake is not None else from_command_line(main, hints)
     _check_names(main, arguments)
     log = Path(str(snakemake.log[0])) if snakemake is not None and snakemake.log else None
-    _start_logging(log)
+    _start_logging(log, _field_of(arguments))
     name = Path(inspect.getfile(main)).stem if snakemake is None else snakemake.rule
     try:
         # Snakemake sets the BLAS and OpenMP variables of a job; this does the same on the command line.
@@ -57,12 +57,18 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
         raise SystemExit(1) from None
 
 
-def _start_logging(log: Path | None) -> None:
+def _field_of(arguments: dict[str, Any]) -> str:
+    """Return the field of view that a step works on, in words: every line of its log names it."""
+    field = getattr(arguments.get("settings"), "field", None)
+    return "" if field is None else f", sample {field.sample}, field {field.fov}"
+
+
+def _start_logging(log: Path | None, where: str) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(log, "w"))
-    layout = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    layout = f"%(asctime)s %(levelname)s %(name)s{where}: %(message)s"
     logging.basicConfig(level="INFO", format=layout, datefmt="%H:%M:%S", handlers=handlers, force=True)
     logging.captureWarnings(capture=True)
 
@@ -111,7 +117,14 @@ def _is_optional(hint: Any) -> bool:
     return get_origin(hint) in (Union, UnionType) and type(None) in get_args(hint)
 
 
-def _from_command_line(main: Callable[..., None], hints: dict[str, Any]) -> dict[str, Any]:
+def from_command_line(main: Callable[..., None], hints: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of ``main`` that the command line gives, by name; ``hints`` are the types of all.
+
+    Raises
+    ------
+    SystemExit
+        With status 2 when an argument is missing, unknown or of the wrong kind.
+    """
     parser = argparse.ArgumentParser(description=inspect.getdoc(main))
     for name, parameter in inspect.signature(main).parameters.items():
         hint = hints[name]

@@ -12,6 +12,7 @@ TRACKING = ("tracks.parquet", "detections.parquet", "tracks.geff")
 ON_MASKS = (
     "masks.ome.tif",
     "events.parquet",
+    "morphology.parquet",
     "ctc",
     "overview.png",
     "quality.json",
@@ -98,7 +99,11 @@ def targets(study: Study) -> dict[str, Target]:
         "lineage": Target(has_cells, "images, masks, tracks or lineage", _in("lineage", lineage)),
         "crossmodal": Target(study.has_counts, "counts", _in("crossmodal", CROSSMODAL)),
         "report": Target(bool(study.entries), "rows", _in("report", ("index.html", "answers.json", "dictionary.tsv"))),
-        "truth": Target(study.is_simulated, "simulated movies", _in("truth", ("truth.tsv",))),
+        "truth": Target(
+            study.is_simulated and study.pairs,
+            "simulated movies with their barcodes and counts",
+            _in("truth", ("truth.tsv",)),
+        ),
     }
 
 

@@ -18,7 +18,7 @@ from cineseq.config.given import Given
 from cineseq.config.pairing import Pairing
 from cineseq.contracts import CELLS
 from cineseq.errors import UserError
-from cineseq.given.assembling import cells_of_tables
+from cineseq.given.assembling import cells_of_paired, cells_of_tables
 from cineseq.given.columns import as_text
 from cineseq.given.multimodal import only_file, read_given_paired
 from cineseq.given.plain import read_plain
@@ -31,9 +31,12 @@ NAMED = "id,function_speed,morphology_area,class,mouse\nc1,1.5,3,exc,7\nc2,,4,in
 def imported(
     folder: Path, tables: list[Path], counts: list[Path], **settings: object
 ) -> tuple[pd.DataFrame, PairedData]:
-    outputs = {"cells": folder / "cells.parquet", "paired": folder / "paired.h5mu", "report": folder / "report.json"}
+    outputs = {"cells": folder / "cells.parquet", "csv": folder / "cells.csv"}
+    outputs |= {"paired": folder / "paired.h5mu", "report": folder / "report.json"}
     import_cells.main(given=tables, counts=counts, **outputs, settings=import_cells.Settings(**settings))
-    return read_table(outputs["cells"], CELLS), read_paired(outputs["paired"])
+    cells = read_table(outputs["cells"], CELLS)
+    assert read_table(outputs["csv"], CELLS)["track_id"].tolist() == cells["track_id"].tolist()
+    return cells, read_paired(outputs["paired"])
 
 
 def test_ready_named_columns_need_no_configuration(tmp_path: Path) -> None:
@@ -153,13 +156,19 @@ def make_h5ad(path: Path, **obs: list[object]) -> Path:
 def test_h5ad_with_blocks_in_obs_and_obsm(tmp_path: Path) -> None:
     path = make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0], lane=["x", "y"])
     given = Given(function={"speed": "speed"}, groups={"sample": "lane"})
-    outputs = {"paired": tmp_path / "paired.h5mu", "report": tmp_path / "report.json"}
+    outputs = {"paired": tmp_path / "paired.h5mu", "csv": tmp_path / "cells.csv", "report": tmp_path / "report.json"}
     import_paired.main(given=[path], **outputs, settings=import_paired.Settings(given=given))
     data = read_paired(outputs["paired"])
     assert data.obs["sample"].tolist() == ["x", "y"]
     assert data.counts.toarray().tolist() == [[1, 0], [2, 3]]
     assert data.morphology.to_dict("list") == {"morphology_area": [4, 5]}
     assert data.function.to_dict("list") == {"function_speed": [1, 2]}
+    cells = read_table(outputs["csv"], CELLS).set_index("track_id")
+    assert cells[["sample", "function_speed", "morphology_area"]].to_dict("list") == {
+        "sample": ["x", "y"],
+        "function_speed": [1, 2],
+        "morphology_area": [4, 5],
+    }
 
 
 def test_mudata_of_others_and_of_our_own(tmp_path: Path) -> None:
@@ -172,6 +181,7 @@ def test_mudata_of_others_and_of_our_own(tmp_path: Path) -> None:
     write_paired(data, tmp_path / "own.h5mu")
     again = read_given_paired(tmp_path / "own.h5mu", Given())
     assert again.obs["family"].tolist() == ["c1", "c2"]
+    assert cells_of_paired(again)["function_speed"].tolist() == [1, 2]
     assert again.function.to_dict("list") == {"function_speed": [1, 2]}
 
 

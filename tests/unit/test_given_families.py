@@ -122,10 +122,12 @@ def test_au565_families(data_folder: Path, tmp_path: Path) -> None:
     import_lineage.main(
         given=[data_folder / "au565_lineages" / "lineages.csv"],
         cells=tmp_path / "cells.parquet",
+        csv=tmp_path / "cells.csv",
         report=tmp_path / "report.json",
         settings=import_lineage.Settings(given=given),
     )
     cells = read_table(tmp_path / "cells.parquet", CELLS)
+    assert len((tmp_path / "cells.csv").read_text().splitlines()) == len(cells) + 1
     assert cells["fate"].value_counts().to_dict() == {"unknown": 1989, "division": 1477, "death": 387}
     assert (cells["founder_id"].nunique(), cells["sample"].nunique()) == (899, 36)
     assert cells["sister_id"].notna().sum() == 2 * 1477

@@ -158,3 +158,14 @@ def test_real_masks(data_folder, tmp_path):
     labels, _, report = take(masks, tmp_path)
     assert labels.shape == (10, 495, 534)
     assert report["numbers"]["objects"] == 163
+
+
+def test_masks_of_one_frame_are_refused_unless_asked_for(tmp_path, given):
+    paths = write_series(tmp_path, given)
+    with pytest.raises(UserError, match=r"man_seg000\.tif: one frame was found, .*inputs\.allow_single_frame"):
+        take(paths[:1], tmp_path)
+    with pytest.raises(UserError, match="frame_step leaves one of 4 frames"):
+        take(paths, tmp_path, field={"frame_step": 4})
+    assert not (tmp_path / "out").exists()
+    labels, _, _ = take(paths[:1], tmp_path, inputs={"allow_single_frame": True})
+    assert len(labels) == 1

@@ -109,7 +109,7 @@ def test_black_frames_are_kept_and_named(tmp_path, raw, caplog):
     planes, _, report = prepare([tmp_path / "a.tif"], tmp_path)
     assert (planes[3] == 0).all()
     assert report["numbers"]["black_planes"] == 1
-    assert "Frame 3 of channel C0 is all of one grey level" in caplog.text
+    assert "a.tif: frame 3 of channel C0 is all of one grey level" in caplog.text
     assert any("frame 3 of C0" in line for line in report["lines"])
 
 
@@ -121,11 +121,31 @@ def test_saturation_is_counted(tmp_path, raw, caplog):
     assert "25.00 % of the pixels of channel C0 are saturated" in caplog.text
 
 
-def test_one_frame_is_legal_and_warned_of(tmp_path, raw, caplog):
+def test_one_frame_is_refused_unless_asked_for(tmp_path, ome, raw, caplog):
     tifffile.imwrite(tmp_path / "a.tif", raw[0, 0])
-    _, info, _ = prepare([tmp_path / "a.tif"], tmp_path)
+    with pytest.raises(UserError, match=r"a\.tif: one frame was found, .*set inputs\.allow_single_frame to true"):
+        prepare([tmp_path / "a.tif"], tmp_path)
+    with pytest.raises(UserError, match=r"raw\.ome\.tif: frame_step leaves one of 5 frames"):
+        prepare([ome], tmp_path, field={"frame_step": 5})
+    assert not (tmp_path / "out").exists()
+    _, info, report = prepare([tmp_path / "a.tif"], tmp_path, inputs={"allow_single_frame": True})
     assert info.frames == 1
-    assert "one frame" in caplog.text
+    assert "a.tif: one frame, whose cells can be measured" in caplog.text
+    assert any("one frame" in line for line in report["lines"])
+
+
+def test_a_channel_that_is_black_throughout_is_refused(tmp_path, raw):
+    raw[:, 1] = 7
+    tifffile.imwrite(tmp_path / "a.tif", raw, photometric="minisblack", ome=True, metadata={"axes": "TCYX"})
+    channels = {"names": ["DNA", "lipid"]}
+    with pytest.raises(
+        UserError, match=r"a\.tif: channel lipid is all of one grey level \(black\) in every one of its 5"
+    ):
+        prepare([tmp_path / "a.tif"], tmp_path, channels=channels)
+    assert not list((tmp_path / "out").glob("*"))
+    # A function that is never lit is an answer.
+    _, _, report = prepare([tmp_path / "a.tif"], tmp_path, channels={**channels, "function": ["lipid"]})
+    assert report["numbers"]["black_planes"] == 5
 
 
 def test_float_images_stay_float(tmp_path, raw):
@@ -208,7 +228,9 @@ def test_settings_refuse_bad_patterns_and_names():
 def test_channels_of_different_types_share_the_wider_one(tmp_path, raw):
     for name, plane in (("P", (raw[0, 0] // 4).astype(np.uint8)), ("R", raw[0, 1])):
         tifffile.imwrite(tmp_path / f"a_{name}_0.tif", plane)
-    planes, _, _ = prepare([tmp_path], tmp_path, inputs={"channel_pattern": "a_(?P<channel>[PR])_"})
+    planes, _, _ = prepare(
+        [tmp_path], tmp_path, inputs={"channel_pattern": "a_(?P<channel>[PR])_", "allow_single_frame": True}
+    )
     assert planes.dtype == np.uint16
     np.testing.assert_array_equal(planes[0], [raw[0, 0] // 4, raw[0, 1]])
 

@@ -235,6 +235,10 @@ def test_notices_say_what_a_reader_must_know():
     assert "divided by its own sample" in notices(
         channels=Channels(function=["lipid"]), cells=Cells(scaling="per_sample")
     )
+    controls = Cells(scaling="controls", controls=["mock"])
+    assert "the control cells (mock) of the same replicate" in notices(
+        channels=Channels(function=["lipid"]), cells=controls
+    )
     assert "shifted back by their drift" in notices(inputs=Inputs(drift="translation"))
     random = [{"name": "untrained:vit", "sha256": "a", "note": "", "steps": ["embed"]}]
     said = "[serious] The model untrained:vit, used for the image embedding, has untrained (random) weights"

@@ -4,15 +4,19 @@ import logging
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 from pydantic import Field
 
+import train_embedder
+import train_segmenter
 from cineseq import progress
-from cineseq.config.base import Section
+from cineseq.config.base import FieldOfView, Section
 from cineseq.errors import UserError
-from cineseq.step import run
+from cineseq.features.model_files import COMPACT_FILE
+from cineseq.segmentation.models import COMPACT, COMPACT_PHASE, model_file
+from cineseq.step import from_command_line, run
 
 
 class Settings(Section):
@@ -132,6 +136,23 @@ def test_a_mistake_of_the_user_is_one_sentence_in_the_log(tmp_path: Path) -> Non
     assert last.endswith("ERROR measure: cells.csv, row 3: no cell.")
 
 
+def test_every_line_of_a_log_names_the_field(tmp_path: Path) -> None:
+    class OfField(Section):
+        field: FieldOfView = FieldOfView()
+
+    def main(*, table: Path, settings: OfField) -> None:
+        logging.getLogger("cineseq.test").warning("No cell.")
+        msg = "m.tif: no such channel."
+        raise UserError(msg)
+
+    main.__annotations__ = {"table": Path, "settings": OfField, "return": type(None)}
+    with pytest.raises(SystemExit):
+        run(main, job(tmp_path / "a.log", {}, settings={"field": {"sample": "s", "fov": "a"}}))
+    first, last = (tmp_path / "a.log").read_text().splitlines()
+    assert first.endswith("WARNING cineseq.test, sample s, field a: No cell.")
+    assert last.endswith("ERROR measure, sample s, field a: m.tif: no such channel.")
+
+
 def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     with pytest.raises(SystemExit) as ended:
@@ -150,3 +171,23 @@ def test_long_loops_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch, caplog
     assert list(progress.progress("abcd", "Frames", logging.getLogger("loop"))) == list("abcd")
     said = [record.getMessage() for record in caplog.records if record.name == "loop"]
     assert said == ["Frames: 2 of 4 done in 11 s.", "Frames: 4 of 4 done in 22 s."]
+
+
+@pytest.mark.parametrize(
+    ("script", "models"),
+    [
+        (train_embedder, {"model": COMPACT_FILE}),
+        (train_segmenter, {"model": model_file(COMPACT), "phase_model": model_file(COMPACT_PHASE)}),
+    ],
+    ids=["embedder", "segmenter"],
+)
+def test_the_models_are_made_by_a_command_without_arguments(
+    script: Any, models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script.__name__])
+    told = from_command_line(script.main, get_type_hints(script.main))
+    assert {name: told[name] for name in models} == models
+    cards = [told[name.replace("model", "card")] for name in models]
+    assert cards == [path.with_suffix(".md") for path in models.values()]
+    assert all(path.is_file() for path in (*models.values(), *cards))
+    assert told["settings"] == script.Settings()

@@ -25,6 +25,7 @@ ONLY_CELLS = [{"sample": "a", "cells": "one.csv"}]
 LINEAGE = [{"sample": "a", "lineage": "l.csv"}]
 GIVEN_PAIRED = [{"sample": "a", "paired": "p.h5mu"}]
 SIMULATED = [{**row, "images": "results/run/experiment/movies/" + row["images"]} for row in PAIRED]
+SIMULATED_MOVIES = [{**row, "barcodes": "", "counts": ""} for row in SIMULATED]
 SCORED = {"channels": {"function": ["lipid"]}, "function": {"scores": [{"name": "lipid", "channel": "lipid"}]}}
 
 
@@ -49,6 +50,7 @@ def test_the_frame_step_of_the_configuration_is_that_of_rows_without_one(tmp_pat
         (TRACKS_ALONE, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
         (PAIRED, "images", {"truth"}),
         (SIMULATED, "images", set()),
+        (SIMULATED_MOVIES, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
         (CELLS, "cells", {"features", "tracking", "truth"}),
         (ONLY_CELLS, "cells", TARGETS - {"pairing", "prediction", "lineage", "report"}),
         (GIVEN_PAIRED, "paired", {"features", "tracking", "lineage", "truth"}),
@@ -76,7 +78,8 @@ def test_tracks_alone_are_tracked_without_what_needs_masks(tmp_path: Path) -> No
     found = files_of_target(study(tmp_path, TRACKS_ALONE[2:]), "tracking")
     assert found == [f"<results>/fov/b/f1/{name}" for name in ("tracks.parquet", "detections.parquet", "tracks.geff")]
     on_masks = files_of_target(study(tmp_path, GIVEN_TRACKS[2:]), "tracking")
-    assert {path.split("/")[-1] for path in on_masks} >= {"masks.ome.tif", "ctc", "overview.png", "tracks.geff"}
+    named = {"masks.ome.tif", "ctc", "overview.png", "tracks.geff", "morphology.parquet"}
+    assert {path.split("/")[-1] for path in on_masks} >= named
 
 
 def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
@@ -180,6 +183,14 @@ def test_what_the_configuration_turns_on(tmp_path: Path) -> None:
     assert [Path(p).name for p in study(tmp_path, IMAGES).embedder] == ["embedder_compact.safetensors"]
     assert study(tmp_path, IMAGES, embed={"model": "vit_small_patch14_dinov2.lvd142m"}).embedder == []
     assert study(tmp_path, IMAGES, embed={"model": None}).embedder == []
+
+
+def test_a_large_model_takes_a_gpu_and_a_compact_one_does_not(tmp_path: Path) -> None:
+    small = study(tmp_path, IMAGES, segment={"model": "compact_phase"})
+    assert [small.gpus(section) for section in ("segment", "embed")] == [0, 0]
+    models = {"segment": {"model": "cpsam_v2"}, "embed": {"model": "vit_small_patch14_dinov2.lvd142m"}}
+    large = study(tmp_path, IMAGES, **models, train={"model": "cpsam_v2"})
+    assert [large.gpus(section) for section in ("segment", "embed", "train")] == [1, 1, 1]
 
 
 def test_settings_are_plain_and_name_the_field(tmp_path: Path) -> None:

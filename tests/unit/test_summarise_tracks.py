@@ -13,11 +13,14 @@ import summarise_tracks
 from cineseq.config.base import FieldOfView
 from cineseq.config.features import Features
 from cineseq.config.pairing import Cells
+from cineseq.config.schema import load
 from cineseq.contracts import CELLS, DETECTIONS, EMBEDDINGS, MORPHOLOGY, OBJECTS, SCORES, TRACKS
 from cineseq.errors import UserError
 from cineseq.features.intensity import STATISTICS
 from cineseq.pairing.scaling import scaled
 from cineseq.tables import empty, read_table, write_table
+
+NOT_SCALED = Cells()
 
 
 def write_field(folder: Path) -> dict[str, Path]:
@@ -87,14 +90,16 @@ def test_a_track_without_a_feature_frame_stays_with_missing_values(tmp_path: Pat
     assert cells["morphology_area_px2"].fillna(-1).tolist() == [3, -1]
 
 
-def gather(tmp_path: Path, fields: list[pd.DataFrame], scaling: str = "none") -> tuple[pd.DataFrame, dict[str, object]]:
+def gather(
+    tmp_path: Path, fields: list[pd.DataFrame], scaling: Cells = NOT_SCALED
+) -> tuple[pd.DataFrame, dict[str, object]]:
     paths = [tmp_path / f"{i}.parquet" for i in range(len(fields))]
     for path, frame in zip(paths, fields, strict=True):
         write_table(frame, path, CELLS)
     out = {
         name: tmp_path / f"out.{suffix}" for name, suffix in (("cells", "parquet"), ("csv", "csv"), ("report", "json"))
     }
-    collect_cells.main(fields=paths, **out, settings=collect_cells.Settings(cells=Cells(scaling=scaling)))
+    collect_cells.main(fields=paths, **out, settings=collect_cells.Settings(cells=scaling))
     assert len(pd.read_csv(out["csv"])) == len(read_table(out["cells"], CELLS))
     return read_table(out["cells"], CELLS), json.loads(out["report"].read_text())
 
@@ -126,7 +131,7 @@ def fluorescent(sample: str, gain: float) -> pd.DataFrame:
 
 
 def test_scaling_takes_out_a_gain_and_nothing_else(tmp_path: Path) -> None:
-    cells, report = gather(tmp_path, [fluorescent("a", 1.0), fluorescent("b", 10.0)], "per_sample")
+    cells, report = gather(tmp_path, [fluorescent("a", 1.0), fluorescent("b", 10.0)], Cells(scaling="per_sample"))
     a, b = (cells[cells["sample"] == s].drop(columns=["sample", "track_id", "founder_id"]) for s in "ab")
     measured = [c for c in cells if c.startswith(("morphology_", "function_"))]
     np.testing.assert_allclose(a[measured].to_numpy(float), b[measured].to_numpy(float))
@@ -135,7 +140,7 @@ def test_scaling_takes_out_a_gain_and_nothing_else(tmp_path: Path) -> None:
     assert a["morphology_area_px2"].tolist() == [5, 6, 7]
     assert a["morphology_red_contrast"].tolist() == [1, 2, 3]
     assert report["numbers"]["factor_b_function_gfp"] == 40
-    assert "divided by each sample's own median" in report["lines"][1]
+    assert "divided by its own sample's median" in report["lines"][1]
 
 
 def test_no_scaling_changes_nothing() -> None:
@@ -145,8 +150,55 @@ def test_no_scaling_changes_nothing() -> None:
     assert factors.empty
 
 
+def of_batch(sample: str, gain: float, condition: str, replicate: object = pd.NA) -> pd.DataFrame:
+    return fluorescent(sample, gain).assign(condition=condition, replicate=replicate)
+
+
+CONTROLS = Cells(scaling="controls", controls=["mock"])
+
+
+def test_scaling_by_controls_keeps_what_a_treatment_does(tmp_path: Path) -> None:
+    # The lamp of replicate 2 is ten times as bright; the drug triples the level in both.
+    fields = [of_batch("a", 1, "mock", "1"), of_batch("b", 3, "drug", "1")]
+    fields += [of_batch("c", 10, "mock", "2"), of_batch("d", 30, "drug", "2")]
+    cells, report = gather(tmp_path, fields, CONTROLS)
+    level = cells.groupby("sample")[["function_gfp", "morphology_red_mean", "morphology_area_px2"]].median()
+    np.testing.assert_allclose(level["function_gfp"], [1, 3, 1, 3])
+    np.testing.assert_allclose(level["morphology_red_mean"], [1, 3, 1, 3])
+    assert level["morphology_area_px2"].tolist() == [6, 6, 6, 6]
+    assert report["numbers"]["factor_d_function_gfp"] == report["numbers"]["factor_c_function_gfp"] == 40
+    assert "the control cells (mock) of the same replicate, so levels are relative to theirs" in report["lines"][1]
+
+
+def test_samples_without_a_replicate_share_their_controls() -> None:
+    cells = pd.concat([of_batch("a", 2, "mock"), of_batch("b", 6, "drug")], ignore_index=True)
+    comparable, _ = scaled(cells, CONTROLS)
+    assert comparable.groupby("sample")["function_gfp"].median().tolist() == [1, 3]
+
+
+def test_a_replicate_without_controls_is_refused() -> None:
+    cells = pd.concat([of_batch("a", 1, "mock", "1"), of_batch("b", 3, "drug", "2")], ignore_index=True)
+    said = r"no cell of condition mock has function_gfp in replicate '2', to which sample 'b' belongs"
+    with pytest.raises(UserError, match=rf"cells\.controls: {said} \(conditions are drug, mock\)"):
+        scaled(cells, CONTROLS)
+    with pytest.raises(UserError, match=r"no cell of condition mokc has"):
+        scaled(cells, Cells(scaling="controls", controls=["mokc"]))
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"scaling": "controls"}, "cells.controls: name the conditions of the sheet that are controls"),
+        ({"controls": ["mock"]}, "cells.controls: they are used where cells.scaling is controls, and it is none"),
+    ],
+)
+def test_controls_and_scaling_go_together(cells: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError, match=said.replace(".", r"\.")):
+        load({"cells": cells})
+
+
 def test_scaling_by_a_median_of_zero_is_refused() -> None:
-    with pytest.raises(UserError, match=r"median of function_gfp in sample 's' is 0; set cells\.scaling to none"):
+    with pytest.raises(UserError, match=r"median of function_gfp for sample 's' is 0; set cells\.scaling to none"):
         scaled(make_cells(3, function_gfp=[0.0, 0.0, 5.0]), Cells(scaling="per_sample"))
 
 

@@ -13,6 +13,22 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def run_snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the repository's Snakefile in a folder."""
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "-d", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+
+
+def planned_rules(said: str) -> set[str]:
+    """Return the names of the rules in the table that a dry run prints."""
+    lines = iter(said.splitlines())
+    for line in lines:
+        if line.startswith("job "):
+            next(lines)
+            break
+    return {line.split()[0] for line in lines if line.strip() and line.split()[-1].isdigit()} - {"total"}
+
+
 @dataclass(frozen=True)
 class Project:
     """A working folder with a configuration and a sheet, on which the repository's Snakefile runs."""
@@ -29,9 +45,8 @@ class Project:
 
     def snakemake(self, *arguments: str, check: bool = True) -> str:
         """Run Snakemake in the folder and return what it printed."""
-        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "-d", str(self.folder)]
-        command += ["--configfile", str(self.folder / "study.yaml"), "--cores", "2", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False)
+        settings = ("--configfile", str(self.folder / "study.yaml"), "--cores", "2")
+        done = run_snakemake(self.folder, *settings, *arguments)
         said = done.stdout + done.stderr
         if check and done.returncode:
             pytest.fail(f"snakemake {' '.join(arguments)} ended with {done.returncode}:\n{said[-6000:]}")
@@ -39,13 +54,7 @@ class Project:
 
     def planned(self, *arguments: str) -> set[str]:
         """Return the names of the rules that Snakemake would run."""
-        said = self.snakemake(*arguments, "-n", "--quiet", "rules")
-        lines = iter(said.splitlines())
-        for line in lines:
-            if line.startswith("job "):
-                next(lines)
-                break
-        return {line.split()[0] for line in lines if line.strip() and line.split()[-1].isdigit()} - {"total"}
+        return planned_rules(self.snakemake(*arguments, "-n", "--quiet", "rules"))
 
 
 def write_small_movie(folder: Path, name: str, frames: int = 5) -> None:

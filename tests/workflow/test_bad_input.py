@@ -56,7 +56,7 @@ def test_data_folder_is_absent(small: Project) -> None:
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:1500]), "movie"),
+        (lambda path: path.write_bytes(path.read_bytes()[:1500]), "not a whole TIFF file"),
         (lambda path: tifffile.imwrite(path, np.zeros((5, 2, 32, 32), np.uint16)), "64"),
     ],
     ids=["truncated", "another size than the masks"],
@@ -69,4 +69,36 @@ def test_movie_that_does_not_fit(small: Project, spoil, sentence: str) -> None:
     assert "a.ome.tif" in said
     assert sentence in said
     assert not (small.folder / wanted).exists()
-    assert not list(Path(small.folder).rglob(".*-masks.ome.tif"))
+    assert not half_written(small)
+
+
+def half_written(project: Project) -> list[Path]:
+    """Return what a step left under a temporary name."""
+    return [path for path in (project.folder / "results").rglob(".*-*-*-*") if path.exists()]
+
+
+def spoil_black(path: Path) -> None:
+    planes = tifffile.imread(path)
+    planes[:, 0] = 100
+    tifffile.imwrite(path, planes, metadata={"axes": "TCYX", "Channel": {"Name": ["nuclear", "reporter"]}}, ome=True)
+
+
+def spoil_single(path: Path) -> None:
+    planes = tifffile.imread(path)[:1]
+    tifffile.imwrite(path, planes, metadata={"axes": "TCYX", "Channel": {"Name": ["nuclear", "reporter"]}}, ome=True)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (spoil_black, "a.ome.tif: channel nuclear is all of one grey level (black) in every one of its 5 frames; mend"),
+        (spoil_single, "a.ome.tif: one frame was found, in which no cell can be followed; give the whole movie, or"),
+    ],
+    ids=["black", "single frame"],
+)
+def test_a_movie_that_says_nothing(small: Project, spoil, sentence: str) -> None:
+    spoil(small.folder / "a.ome.tif")
+    said = complaint(small, "tracking")
+    assert f"prepare_movie, sample s, field a: {sentence}" in said
+    assert not (small.folder / "results/small/fov/s/a/movie.ome.tif").exists()
+    assert not half_written(small)

@@ -29,6 +29,11 @@ class Inputs(Section):
         description="Regular expression searched in the file names of a series, with a group 'channel' and optionally "
         "'frame', e.g. '_(?P<channel>[PRG])_'; null: each file of a series is one frame.",
     )
+    allow_single_frame: bool = Field(
+        default=False,
+        description="Take movies and masks of one frame: their cells are measured, but none is followed; false refuses "
+        "them.",
+    )
     flat_field: Literal["none", "estimate"] = Field(
         "none", description="Divide by a smooth illumination profile estimated from the movie's own background."
     )

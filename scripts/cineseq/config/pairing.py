@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cineseq.config.base import Section
 
@@ -12,10 +12,25 @@ Orientation = Literal["cells_by_genes", "genes_by_cells"]
 class Cells(Section):
     """How the cells of all fields become one table."""
 
-    scaling: Literal["none", "per_sample"] = Field(
+    scaling: Literal["none", "per_sample", "controls"] = Field(
         "none",
-        description="How fluorescence is made comparable between samples: none, or divided by the sample's own median.",
+        description="How fluorescence is made comparable between samples: none, per_sample (divided by the sample's "
+        "own median) or controls (divided by the median of the control cells of the same replicate).",
     )
+    controls: list[str] = Field(
+        [], description="Conditions of the sheet whose cells are the controls, where scaling is controls."
+    )
+
+    @model_validator(mode="after")
+    def _controls_are_named(self) -> "Cells":
+        if (self.scaling == "controls") != bool(self.controls):
+            msg = (
+                "controls: name the conditions of the sheet that are controls"
+                if self.scaling == "controls"
+                else f"controls: they are used where cells.scaling is controls, and it is {self.scaling}"
+            )
+            raise ValueError(msg)
+        return self
 
 
 class Pairing(Section):

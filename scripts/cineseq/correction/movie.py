@@ -11,6 +11,7 @@ import numpy as np
 from cineseq.config.inputs import Channels, Inputs
 from cineseq.correction.drift import Drift, estimate_drift, shift_back
 from cineseq.correction.flat_field import estimate_profile, flatten
+from cineseq.correction.refusals import refuse_black_channels
 from cineseq.errors import UserError
 from cineseq.progress import progress
 from cineseq.readers import Source
@@ -36,6 +37,8 @@ class Plan:
         Channels of the source that are kept, one for each of ``info.channels``.
     info
         The movie to be.
+    needed
+        Channels that do not measure function, so that cells may be found on them.
     drift_channel
         Channel that drift is measured on; one that does not measure function unless the configuration names it.
     """
@@ -43,6 +46,7 @@ class Plan:
     frames: range
     channels: tuple[int, ...]
     info: MovieInfo
+    needed: tuple[str, ...]
     drift_channel: str
 
 
@@ -69,7 +73,8 @@ def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: i
         len(frames), info.height, info.width, names, size, None if minutes is None else minutes * frame_step
     )
     open_ones = channels.open_to("segment", movie.channels) or movie.channels
-    return Plan(frames, kept, movie, inputs.drift_channel or open_ones[0])
+    needed = tuple(name for name in names if name not in channels.function)
+    return Plan(frames, kept, movie, needed, inputs.drift_channel or open_ones[0])
 
 
 def choose_channels(source: Source, wanted: list[str] | None) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -220,12 +225,14 @@ def corrected_planes(
     Raises
     ------
     UserError
-        When a plane differs from the first in shape or in type; the message names its frame.
+        When a plane differs from the first in shape or in type, which names its frame; at the last plane, when a
+        channel that is needed has no contrast in any frame.
     """
     shape = (plan.info.height, plan.info.width)
     kinds = {c: checked_plane(source, plan.frames[0], c).dtype for c in plan.channels}
     # Cameras and exports mix 8 and 16 bit between channels; the movie has the type that holds them all.
     common = np.result_type(*kinds.values())
+    last = (len(plan.frames) - 1, plan.info.channels[-1])
     for number, frame in enumerate(progress(plan.frames, "Frames", logger)):
         for name, channel in zip(plan.info.channels, plan.channels, strict=True):
             raw = checked_plane(source, frame, channel)
@@ -236,5 +243,7 @@ def corrected_planes(
                 )
                 raise UserError(msg)
             tally.see(raw, frame, name)
+            if (number, name) == last:  # now, for a writer asks for nothing after the last plane
+                refuse_black_channels(source.path, tally.black, len(plan.frames), plan.needed)
             plane = _flat(raw.astype(common, copy=False), name, corrections.profiles, inputs)
             yield plane if corrections.drift is None else shift_back(plane, corrections.drift.offsets[number])

@@ -126,6 +126,16 @@ def paired_of(cells: pd.DataFrame, counts: StudyCounts | None, source: str = "co
     return PairedData(obs, matrix, genes, **blocks_of(facts))
 
 
+def cells_of_paired(data: PairedData) -> pd.DataFrame:
+    """Return paired cells as :data:`cineseq.contracts.CELLS`; what only pairs know is left out, the unknown missing."""
+    facts = pd.concat([data.obs, *(getattr(data, name) for name in BLOCKS)], axis=1)
+    facts = facts.rename_axis("track_id").reset_index()
+    families = tuple(c.name[:-1] for c in CELLS.columns if c.is_family)
+    names = [c.name for c in CELLS.columns if not c.is_family and (c.name in facts or not c.optional)]
+    names += [c for c in facts.columns if c.startswith(families)]
+    return CELLS.check(facts.reindex(columns=names), "paired cells")
+
+
 def given_report(data: PairedData, cells: int) -> dict[str, Any]:
     """Return lines and numbers on given cells: how many have which block, and which values are missing."""
     shapes = {name: getattr(data, name) for name in BLOCKS}

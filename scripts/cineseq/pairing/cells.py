@@ -12,6 +12,7 @@ from cineseq.config.inputs import Channels
 from cineseq.config.pairing import Cells
 from cineseq.contracts import CELLS, FATES
 from cineseq.errors import UserError
+from cineseq.pairing.scaling import divisor
 
 logger = logging.getLogger(__name__)
 OBJECT = ["sample", "fov", "frame", "label"]
@@ -144,9 +145,7 @@ def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels,
     lines = [f"{len(cells)} cells were tracked ({counted}); {live} of them are alive in the last frame."]
     if len(factors):
         columns = ", ".join(factors["reference"].unique())
-        lines.append(
-            f"Fluorescence was divided by each sample's own median ({columns}), so samples cannot differ in its level."
-        )
+        lines.append(f"Fluorescence was divided by {divisor(settings)} (medians of {columns}).")
     else:
         lines.append(f"Fluorescence is in grey levels, not scaled between samples (cells.scaling: {settings.scaling}).")
     if channels.allow_function_in:

@@ -13,10 +13,11 @@ REFERENCE = "mean"
 
 
 def scaled(cells: pd.DataFrame, settings: Cells) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Divide fluorescence by its sample's own median where ``cells.scaling`` is ``per_sample``.
+    """Divide fluorescence by a median of its sample, or of the controls of its replicate, as ``cells.scaling`` says.
 
-    All intensities of a channel are divided by the median, over the sample's cells, of its mean intensity; a function
-    score is divided by its own median. Shape, texture and embeddings stay. What samples differ in on average is lost.
+    All intensities of a channel are divided by the median of its mean intensity, a function score by its own median:
+    over the sample's cells (``per_sample``; what samples differ in on average is lost), or over the control cells of
+    the sample's replicate (``controls``; levels are then relative to them). Shape, texture and embeddings stay.
 
     Parameters
     ----------
@@ -33,24 +34,59 @@ def scaled(cells: pd.DataFrame, settings: Cells) -> tuple[pd.DataFrame, pd.DataF
     Raises
     ------
     UserError
-        When a median is not above zero, so that nothing can be divided by it.
+        When a replicate has no control, or a median is not above zero, so that nothing can be divided by it.
     """
-    references = reference_columns(cells) if settings.scaling == "per_sample" else {}
+    references = {} if settings.scaling == "none" else reference_columns(cells)
     if not references:
         return cells, pd.DataFrame({"sample": [], "reference": [], "factor": []})
-    medians = cells.groupby("sample")[sorted(set(references.values()))].median()
+    columns = sorted(set(references.values()))
+    if settings.scaling == "controls":
+        medians = _control_medians(cells, columns, settings.controls)
+    else:
+        medians = cells.groupby("sample")[columns].median()
     factors = medians.reset_index().melt("sample", var_name="reference", value_name="factor").dropna()
     factors = factors.sort_values(["sample", "reference"], ignore_index=True)
     wrong = factors[factors["factor"] <= 0]
     if len(wrong):
         row = wrong.iloc[0]
         msg = (
-            f"cells.scaling: per_sample divides by the median, but the median of {row['reference']} in sample "
+            f"cells.scaling: {settings.scaling} divides by the median, but the median of {row['reference']} for sample "
             f"'{row['sample']}' is {row['factor']:.4g}; set cells.scaling to none."
         )
         raise UserError(msg)
     divided = {name: cells[name] / cells["sample"].map(medians[ref]).to_numpy() for name, ref in references.items()}
     return cells.assign(**divided), factors
+
+
+def _control_medians(cells: pd.DataFrame, columns: list[str], controls: list[str]) -> pd.DataFrame:
+    """Return the medians of the control cells of each sample's replicate, indexed by sample.
+
+    Samples without a replicate are one replicate together.
+    """
+    replicate = cells["replicate"].fillna("")
+    medians = cells[cells["condition"].isin(controls).fillna(value=False)].groupby(replicate)[columns].median()
+    replicate_of = replicate.groupby(cells["sample"]).first()
+    of_samples = medians.reindex(replicate_of).set_index(replicate_of.index)
+    lacking = of_samples.isna() & cells.groupby("sample")[columns].count().gt(0)
+    if lacking.to_numpy().any():
+        sample = lacking.index[lacking.any(axis=1)][0]
+        column = columns[int(lacking.loc[sample].to_numpy().argmax())]
+        msg = (
+            f"cells.controls: no cell of condition {' or '.join(controls)} has {column} in replicate "
+            f"'{replicate_of[sample]}', to which sample '{sample}' belongs (conditions are "
+            f"{', '.join(sorted(cells['condition'].dropna().unique())) or 'not given'}); name the conditions and "
+            "replicates of the sheet so that every replicate has controls, or set cells.scaling to per_sample or none."
+        )
+        raise UserError(msg)
+    return of_samples
+
+
+def divisor(settings: Cells) -> str:
+    """Return what fluorescence is divided by and what that means, in words; there is no divisor without scaling."""
+    if settings.scaling == "controls":
+        named = " or ".join(settings.controls)
+        return f"the median of the control cells ({named}) of the same replicate, so levels are relative to theirs"
+    return "its own sample's median, so samples cannot differ in its level"
 
 
 def reference_columns(cells: pd.DataFrame) -> dict[str, str]:

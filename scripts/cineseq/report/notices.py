@@ -9,6 +9,7 @@ import pandas as pd
 
 from cineseq.config.inputs import Channels, Inputs
 from cineseq.config.pairing import Cells
+from cineseq.pairing.scaling import divisor
 from cineseq.report.words import listed
 
 STEP_WORDS = {"segment": "segmentation", "morphology": "morphology", "embed": "the image embedding"}
@@ -101,9 +102,8 @@ def _image_notices(channels: Channels, inputs: Inputs, cells: Cells, pixel_sizes
     if corrections:
         notices.append(Notice("info", f"Before anything was measured, frames were {listed(corrections)}."))
     if channels.function:
-        scaled = {
-            "none": "Fluorescence was not rescaled between samples: they may differ by staining or light alone.",
-            "per_sample": "Fluorescence was divided by its own sample's median: samples cannot differ in its level.",
-        }
-        notices.append(Notice("info", scaled[cells.scaling]))
+        scaled = f"Fluorescence was divided by {divisor(cells)}."
+        if cells.scaling == "none":
+            scaled = "Fluorescence was not rescaled between samples: they may differ by staining or light alone."
+        notices.append(Notice("info", scaled))
     return notices

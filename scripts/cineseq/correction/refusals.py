@@ -1,0 +1,55 @@
+"""What of a user's movie or masks is refused, although it can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cineseq.config.inputs import Inputs
+from cineseq.errors import UserError
+
+
+def refuse_single_frame(path: Path, kept: int, recorded: int, inputs: Inputs) -> None:
+    """Refuse a movie or masks of which one frame is kept, for in one frame no cell can be followed.
+
+    Raises
+    ------
+    UserError
+        Unless ``inputs.allow_single_frame`` says that cells shall be measured all the same.
+    """
+    if kept > 1 or inputs.allow_single_frame:
+        return
+    found = "one frame was found" if recorded == 1 else f"frame_step leaves one of {recorded} frames"
+    msg = (
+        f"{path}: {found}, in which no cell can be followed; give the whole movie, or set inputs.allow_single_frame "
+        "to true to measure the cells of single frames."
+    )
+    raise UserError(msg)
+
+
+def refuse_black_channels(path: Path, black: list[tuple[int, str]], frames: int, needed: tuple[str, ...]) -> None:
+    """Refuse a movie in which a channel that cells may be found on has no contrast in any frame.
+
+    Parameters
+    ----------
+    path
+        The movie.
+    black
+        (frame, channel) of the planes without any contrast.
+    frames
+        Number of frames.
+    needed
+        Channels that do not measure function.
+
+    Raises
+    ------
+    UserError
+        Naming the first such channel.
+    """
+    names = [name for _, name in black]
+    for name in needed:
+        if names.count(name) == frames:
+            msg = (
+                f"{path}: channel {name} is all of one grey level (black) in every one of its {frames} frames; mend "
+                "the file, leave this field out of the sheet, or leave the channel out of channels.names."
+            )
+            raise UserError(msg)
