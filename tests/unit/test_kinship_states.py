@@ -93,7 +93,7 @@ def test_planted_odds_ratio_is_recovered_and_worded_as_association():
     assert row["p_gee"] < 1e-4
     text = " ".join(state_lines(compared))
     assert "associations" in text
-    assert "does not refute protection" in text
+    assert "argues against a protective state that both sisters inherit" in text
     assert "drive" not in text
 
 

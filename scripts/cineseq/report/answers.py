@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from cineseq.kinship.reading import interval_to_read, reading
 from cineseq.names import readable
 from cineseq.prediction.answers import mostly_class
 from cineseq.report.evidence import Evidence
@@ -304,22 +305,18 @@ def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[s
         f"({interval(row['low'], row['high'], ratio)}; permutation {p_value(row['p_permutation'])}{several}; "
         f"{counted(row['informative'], 'informative families')})"
     )
+    ends = row[["low", "high"]].to_numpy(float, na_value=np.nan)
+    low, high = interval_to_read(*ends, row["q"])
+    remains = reading(low, high)
     if row["q"] > ALPHA:
         text = f"No state of survivors was shown to go with the sister's death; nearest was {row['state']}: {measured}."
-        return f"{text} {_detectable(power, row['state'])}", "not_shown", numbers
-    more_or_less, reading = _reading(float(row["odds_ratio"]))
+        return f"{text} {_detectable(power, row['state'])} {remains}", "not_shown", numbers
+    if not (high < 1 or low > 1):
+        text = f"The state {row['state']} goes with what became of the sister, but in which direction is not resolved"
+        return f"{text}: {measured}. {remains}", "weak", numbers
+    more_or_less = "more" if low > 1 else "less"
     where = "in survivors whose sister died than in those whose sister lived"
-    return f"The state {row['state']} is {more_or_less} frequent {where}: {measured}. {reading}", "shown", numbers
-
-
-def _reading(odds_ratio: float) -> tuple[str, str]:
-    """Say what an odds ratio can mean; the scenarios are those of the sister simulations in the documentation."""
-    if odds_ratio >= 1:
-        return "more", (
-            "This does not tell a state that protected the survivor from a mark left by what killed the sister; "
-            "it speaks against a protective state that both sisters inherited."
-        )
-    return "less", "This is what a protective state that both sisters inherit would leave behind."
+    return f"The state {row['state']} is {more_or_less} frequent {where}: {measured}. {remains}", "shown", numbers
 
 
 def _detectable(power: pd.DataFrame | None, state: str) -> str:
