@@ -112,9 +112,14 @@ def incidence_lines(table: pd.DataFrame) -> list[str]:
         watched = rows[rows["at_risk"] >= max(FEWEST_CELLS, 0.1 * rows["at_risk"].max())]
         last = watched[watched["time"] == watched["time"].max()].set_index("event")
         shares = ", ".join(
-            f"{last.loc[e, 'incidence']:.1%} [{last.loc[e, 'low']:.1%}, {last.loc[e, 'high']:.1%}] {word}"
+            f"{_share(last.loc[e])} {word}"
             for e, word in zip(EVENTS, ("had divided", "had died", "had been lost"), strict=True)
         )
         at = f"{last['time'].iloc[0]:.3g} {last['unit'].iloc[0]}"
         lines.append(f"{condition}: {at} after birth {shares} (competing risks, cells born in sight).")
     return lines
+
+
+def _share(row: pd.Series) -> str:
+    interval = f"[{row['low']:.1%}, {row['high']:.1%}]" if np.isfinite(row["low"]) else "(no interval)"
+    return f"{row['incidence']:.1%} {interval}"

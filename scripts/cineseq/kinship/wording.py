@@ -87,12 +87,9 @@ def concordance_lines(concordance: pd.DataFrame) -> list[str]:
         if not np.isfinite(sisters["concordance"]):
             lines.append(f"{condition}: concordance of sisters' fates is {sisters['note']}.")
             continue
-        beside = [f"{r} {_phi(by.loc[r])}" for r in ("cousins", "neighbours") if np.isfinite(by.loc[r, "phi"])]
         lines.append(
             f"{condition}: sisters share their fate in {sisters['concordance']:.1%} of {sisters['pairs']:,} pairs with "
-            f"both fates known, {sisters['expected_independent']:.1%} if independent (phi {_phi(sisters)}, "
-            f"permutation within strata p {_p(sisters['p_value'])}"
-            + (f"; for comparison {', '.join(beside)})." if beside else ").")
+            f"both fates known, {sisters['expected_independent']:.1%} if independent ({_beyond_chance(by)})."
         )
     return lines
 
@@ -162,6 +159,16 @@ def _not_shown(row: pd.Series) -> str:
         f" No association was shown; these families detect an odds ratio of {smallest:.1f} or more with 80 % power, "
         "so a smaller one is not excluded."
     )
+
+
+def _beyond_chance(by: pd.DataFrame) -> str:
+    """Say how much more alike the fates of sisters are than by chance, or why that cannot be said."""
+    sisters = by.loc["sisters"]
+    if not np.isfinite(sisters["phi"]):
+        return f"phi and p are {sisters['note']}"
+    beside = [f"{r} {_phi(by.loc[r])}" for r in ("cousins", "neighbours") if np.isfinite(by.loc[r, "phi"])]
+    told = f"phi {_phi(sisters)}, permutation within strata p {_p(sisters['p_value'])}"
+    return f"{told}; for comparison {', '.join(beside)}" if beside else told
 
 
 def _phi(row: pd.Series) -> str:

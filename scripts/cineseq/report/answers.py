@@ -337,10 +337,16 @@ def _concordance(table: pd.DataFrame | None) -> tuple[str, dict[str, Any]]:
     where = f" in {row['condition']}" if len(rows) > 1 and isinstance(row["condition"], str) else ""
     text = (
         f"Sisters shared their fate in {percent(row['concordance'])} of {counted(row['pairs'], 'pairs')}{where} "
-        f"({percent(row['expected_independent'])} expected if independent, {p_value(row['p_value'])})."
+        f"({percent(row['expected_independent'])} expected if independent, {_beyond_chance(row)})."
     )
     numbers = {"concordance": row["concordance"], "expected_concordance": row["expected_independent"]}
     return text, numbers | {"pairs": row["pairs"], "p_concordance": row["p_value"]}
+
+
+def _beyond_chance(row: pd.Series) -> str:
+    """Say how surely the fates are more alike than by chance, or why that is not estimable."""
+    note = _note(row, "")
+    return p_value(row["p_value"]) if known(row["p_value"]) or not note else f"{p_value(None)}: {note}"
 
 
 def _caution(warnings: pd.DataFrame | None) -> str:
