@@ -130,6 +130,7 @@ rule describe_fates:
     output:
         incidence="<results>/lineage/incidence.tsv",
         concordance="<results>/lineage/concordance.tsv",
+        fate_odds="<results>/lineage/fate_odds.tsv",
         times="<results>/lineage/times.tsv",
         fading="<results>/lineage/fading.tsv",
         fate_pairs="<results>/lineage/fate_pairs.tsv",

@@ -66,6 +66,7 @@ rule render_report:
         selected_genes=PREDICTION_FILES["selected_genes.svg"],
         overlap_figure=PREDICTION_FILES["marker_overlap.svg"],
         concordance=LINEAGE_FILES["concordance.tsv"],
+        fate_odds=LINEAGE_FILES["fate_odds.tsv"],
         times=LINEAGE_FILES["times.tsv"],
         states=LINEAGE_FILES["state_by_sister.tsv"],
         power=LINEAGE_FILES["power.tsv"],

@@ -1,8 +1,9 @@
 """What became of cells after birth, and how alike relatives are: fates over time and over the tree.
 
 In: the cells table with its lineage. Out: cumulative incidence of division, death and loss per condition, as
-competing risks; concordance of fates and correlation of times of sisters, cousins and unrelated neighbours; how the
-correlation of relatives fades with distance in the tree; which ends sisters had together; two figures; a report.
+competing risks; concordance and odds ratio of fates and correlation of times of sisters, cousins and unrelated
+neighbours; how the correlation of relatives fades with distance in the tree; which ends sisters had together; two
+figures; a report.
 """
 
 import logging
@@ -16,6 +17,7 @@ from cineseq.kinship.concordance import concordance_table, times_table
 from cineseq.kinship.fading import fading_lines, fading_table, fate_pairs_table
 from cineseq.kinship.families import families_of
 from cineseq.kinship.fate_figures import draw_fate_pairs, draw_incidence
+from cineseq.kinship.fate_odds import fate_odds_lines, fate_odds_table
 from cineseq.kinship.incidence import incidence_lines, incidence_table
 from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.wording import concordance_lines
@@ -37,6 +39,7 @@ def main(
     cells: Path,
     incidence: Path,
     concordance: Path,
+    fate_odds: Path,
     times: Path,
     fading: Path,
     fate_pairs: Path,
@@ -52,15 +55,17 @@ def main(
     shared = concordance_table(
         families, relatives, settings.lineage.birth_time_bins, settings.lineage.permutations, settings.seed
     )
+    odds = fate_odds_table(families, relatives)
     faded = fading_table(families, settings.lineage.birth_time_bins)
     together = fate_pairs_table(families)
-    lines = incidence_lines(curves) + concordance_lines(shared) + fading_lines(faded)
+    lines = incidence_lines(curves) + concordance_lines(shared) + fate_odds_lines(odds) + fading_lines(faded)
     for line in lines:
         logger.info("%s", line)
     draw_incidence(curves, incidence_figure)
     draw_fate_pairs(together, fate_pairs_figure)
     write_table(curves, incidence, family_results.FATE_INCIDENCE)
     write_table(shared, concordance, results.CONCORDANCE)
+    write_table(odds, fate_odds, family_results.FATE_ODDS)
     write_table(times_table(families, relatives), times, results.TIMES)
     write_table(faded, fading, family_results.KINSHIP_FADING)
     write_table(together, fate_pairs, family_results.FATE_PAIRS)

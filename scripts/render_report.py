@@ -68,6 +68,7 @@ def main(
     selected_genes: Path | None = None,
     overlap_figure: Path | None = None,
     concordance: Path | None = None,
+    fate_odds: Path | None = None,
     times: Path | None = None,
     states: Path | None = None,
     power: Path | None = None,

@@ -1,6 +1,7 @@
 """The contracts of tables on families: fates over time and tree, genes of sisters, and bounds of errors."""
 
 from cineseq.result_columns import GENE, NOTE, P, Q, count, number
+from cineseq.results import RELATIONS
 from cineseq.tables import Column, Table
 
 FATE_EVENTS = ("division", "death", "loss", "none")
@@ -96,6 +97,21 @@ KINSHIP_FADING = Table(
         number("r", "Correlation of the two members of pairs"),
         number("low", "Lower end of its 95 % interval"),
         number("high", "Upper end of it"),
+        NOTE,
+    ),
+)
+FATE_ODDS = Table(
+    "fate_odds",
+    "How many times as high the odds of a death are where the relative died as where it divided",
+    ("condition", "relation"),
+    (
+        Column("condition", "text", "Condition"),
+        Column("relation", "text", "Relation", values=RELATIONS),
+        count("pairs", "Pairs with both fates known"),
+        number("odds_ratio", "Odds ratio of the two fates, every pair entered both ways round"),
+        number("low", "Lower end of its 95 % interval (Woolf's, robust to several pairs of a founder)"),
+        number("high", "Upper end of it"),
+        number("kappa", "Kappa of the two fates; members of a pair have no order, so it equals their phi"),
         NOTE,
     ),
 )

@@ -37,6 +37,7 @@ PREDICTION = (
 )
 LINEAGE = (
     "concordance.tsv",
+    "fate_odds.tsv",
     "times.tsv",
     "state_by_sister.tsv",
     "power.tsv",

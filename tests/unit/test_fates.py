@@ -136,6 +136,7 @@ def run_step(folder, cells):
     tables = {
         "incidence": family_results.FATE_INCIDENCE,
         "concordance": results.CONCORDANCE,
+        "fate_odds": family_results.FATE_ODDS,
         "times": results.TIMES,
         "fading": family_results.KINSHIP_FADING,
         "fate_pairs": family_results.FATE_PAIRS,

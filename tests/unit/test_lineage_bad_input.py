@@ -13,6 +13,7 @@ from cineseq.kinship.before_fate import discordant_pairs, measured_before_fate
 from cineseq.kinship.concordance import concordance_table, times_table
 from cineseq.kinship.fading import fading_lines, fading_table
 from cineseq.kinship.families import families_of
+from cineseq.kinship.fate_odds import fate_odds_lines, fate_odds_table
 from cineseq.kinship.incidence import incidence_lines, incidence_table
 from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.selection import lineage_warnings
@@ -63,6 +64,7 @@ def of_sisters(families, states, status):
     shared = concordance_table(families, relatives, 5, 199, 1)
     return {
         "concordance": shared[shared["relation"] == "sisters"],
+        "fate_odds": fate_odds_table(families, relatives).query("relation == 'sisters'"),
         "times": times_table(families, relatives).query("relation == 'sisters' and quantity == 'death_time'"),
         "fading": fading_table(families, 5).query("generations == 1 and quantity == 'fate'"),
         "which_dies": of_fates(families),
@@ -142,7 +144,8 @@ def test_no_sentence_holds_a_number_that_is_none(case):
     lines = [
         *family_lines(families, status), *state_lines(compared), *control_lines(compared, nearest_state(compared)),
         *guard_lines(warned), *serious_lines(warned),
-        *concordance_lines(shared), *incidence_lines(incidence_table(families, 1)),
+        *concordance_lines(shared), *fate_odds_lines(fate_odds_table(families, relatives_of(families, 5))),
+        *incidence_lines(incidence_table(families, 1)),
         *fading_lines(fading_table(families, 5)), *which_dies_lines(of_fates(families), 0),
         *sensitivity_lines(sensitivity_table(families, status, measured, None, Lineage()), nearest_state(compared)),
         by_question(Evidence(concordance=results.CONCORDANCE.check(shared)))["sisters"],
