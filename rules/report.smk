@@ -80,6 +80,7 @@ rule render_report:
         genes_by_sister=LINEAGE_FILES.get("genes_by_sister.tsv", []),
         fading=LINEAGE_FILES["fading.tsv"],
         incidence=LINEAGE_FILES["incidence.svg"],
+        survival=LINEAGE_FILES["survival.svg"],
         fate_pairs=LINEAGE_FILES["fate_pairs.svg"],
         crossmodal_genes=CROSSMODAL_FILES["genes.tsv"],
         crossmodal_features=CROSSMODAL_FILES["features.tsv"],

@@ -82,6 +82,7 @@ def main(
     genes_by_sister: Path | None = None,
     fading: Path | None = None,
     incidence: Path | None = None,
+    survival: Path | None = None,
     fate_pairs: Path | None = None,
     crossmodal_genes: Path | None = None,
     crossmodal_features: Path | None = None,

@@ -5,6 +5,7 @@ from cineseq.results import RELATIONS
 from cineseq.tables import Column, Table
 
 FATE_EVENTS = ("division", "death", "loss", "none")
+SURVIVAL_EVENTS = ("survival", "undivided")
 FATE_LOOKS = ("divided", "died", "alive at the end", "unknown")
 
 LINEAGE_SENSITIVITY = Table(
@@ -80,6 +81,22 @@ FATE_INCIDENCE = Table(
         Column("unit", "text", "h or frames"),
         count("at_risk", "Cells still followed at this age"),
         number("incidence", "Aalen-Johansen cumulative incidence; for none, the share left"),
+        number("low", "Lower end of its 95 % interval, families resampled"),
+        number("high", "Upper end of it"),
+        NOTE,
+    ),
+)
+FATE_SURVIVAL = Table(
+    "fate_survival",
+    "How many cells born in sight death alone, or division alone, would have left by each age, other ends censored",
+    ("condition", "event", "time"),
+    (
+        Column("condition", "text", "Condition"),
+        Column("event", "text", "survival: not dead; undivided: not divided", values=SURVIVAL_EVENTS),
+        number("time", "Time since birth, in the unit beside it"),
+        Column("unit", "text", "h or frames"),
+        count("at_risk", "Cells still followed at this age"),
+        Column("share", "number", "Kaplan-Meier share left; other ends censor", missing=True, low=0, high=1),
         number("low", "Lower end of its 95 % interval, families resampled"),
         number("high", "Upper end of it"),
         NOTE,

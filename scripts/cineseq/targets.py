@@ -48,9 +48,11 @@ LINEAGE = (
     "trees_by_state.svg",
     "forest.svg",
     "incidence.tsv",
+    "survival.tsv",
     "fading.tsv",
     "fate_pairs.tsv",
     "incidence.svg",
+    "survival.svg",
     "fate_pairs.svg",
 )
 SISTER_GENES = ("heritable_genes.tsv", "genes_by_sister.tsv")

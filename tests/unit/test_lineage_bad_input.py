@@ -19,6 +19,7 @@ from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.selection import lineage_warnings
 from cineseq.kinship.sensitivity import sensitivity_lines, sensitivity_table
 from cineseq.kinship.states import states_of
+from cineseq.kinship.survival import survival_lines, survival_table
 from cineseq.kinship.which_dies import which_dies_lines, which_sister_dies
 from cineseq.kinship.wording import (
     concordance_lines,
@@ -146,6 +147,7 @@ def test_no_sentence_holds_a_number_that_is_none(case):
         *guard_lines(warned), *serious_lines(warned),
         *concordance_lines(shared), *fate_odds_lines(fate_odds_table(families, relatives_of(families, 5))),
         *incidence_lines(incidence_table(families, 1)),
+        *survival_lines(survival_table(families, 1)),
         *fading_lines(fading_table(families, 5)), *which_dies_lines(of_fates(families), 0),
         *sensitivity_lines(sensitivity_table(families, status, measured, None, Lineage()), nearest_state(compared)),
         by_question(Evidence(concordance=results.CONCORDANCE.check(shared)))["sisters"],
