@@ -20,7 +20,13 @@ class Lineage(Section):
     permutations: int = Field(9999, ge=99, description="Permutations of sister status among families within strata.")
     states: list[str] | None = Field(
         None,
-        description="States to test (clusters as `cluster=0`, `s_score`, `state_*` columns); null tests all of them.",
+        description="States to test: clusters as `cluster=0`, `s_score`, gene sets, `state_*` columns, or any "
+        "`function_*`, `morphology_*` or `embedding_*` column (its upper half within the sample); null tests all but "
+        "the columns measured on images, which are many. Name them before you look at the lineage.",
+    )
+    gene_sets: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Genes by the name of their set; the upper half of its score within the sample is a state.",
     )
     min_families: int = Field(
         5, ge=2, description="Contrasts with fewer informative families in an arm are not tested."
