@@ -35,7 +35,8 @@ class Lineage(Section):
         None,
         gt=0,
         le=1,
-        description="Share of called deaths that are deaths, measured on movies like yours; bounds the odds ratio.",
+        description="Share of called deaths that are deaths, measured on movies like yours (the demo's: `make demo`, "
+        "in truth/truth.tsv); bounds the odds ratio.",
     )
     death_recall: float | None = Field(None, gt=0, le=1, description="Share of deaths that are called; likewise.")
     before_fate_frames: int = Field(
