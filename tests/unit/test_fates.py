@@ -13,6 +13,7 @@ from cineseq import contracts, family_results, results
 from cineseq.config.lineage import Lineage
 from cineseq.kinship.fading import fading_table, fate_pairs_table, related_over
 from cineseq.kinship.families import families_of
+from cineseq.kinship.fate_figures import draw_fate_pairs
 from cineseq.kinship.incidence import incidence_table
 from cineseq.kinship.survival import survival_lines, survival_table
 from cineseq.tables import empty, read_table, write_table
@@ -213,6 +214,14 @@ def test_the_step_says_what_became_of_cells(tmp_path):
     assert lines[0].startswith("drug: 30 frames after birth 25.0% [")
     again = run_step(tmp_path / "again", as_cells(rows))
     pd.testing.assert_frame_equal(found["incidence"], again["incidence"])
+
+
+@pytest.mark.parametrize(("conditions", "said"), [(16, False), (19, True)])
+def test_figures_say_how_many_conditions_they_leave_out(tmp_path, conditions, said):
+    rows = [r for k in range(conditions) for r in family(f"f{k}", "death", "division", condition=f"dose {k:02d}")]
+    draw_fate_pairs(fate_pairs_table(families_of(as_cells(rows))), tmp_path / "pairs.svg")
+    text = (tmp_path / "pairs.svg").read_text()  # words are drawn as paths, each below a comment that spells them
+    assert ("3 of 19 conditions are left out; the table has them" in text) == said
 
 
 def test_the_step_without_any_lineage(tmp_path):

@@ -30,8 +30,12 @@ WORDS = {"division": "divided", "death": "died", "loss": "lost", "undivided": "u
 
 @contextmanager
 def _panels(path: Path, table: pd.DataFrame, size: float) -> Iterator[tuple[Figure, list[tuple[Axes, pd.DataFrame]]]]:
-    """Yield a page, and a titled panel with its rows per condition; only the first :data:`MOST_PANELS` are drawn."""
-    shown = list(table.groupby("condition", sort=True))[:MOST_PANELS]
+    """Yield a page, and a titled panel with its rows per condition.
+
+    Only the first :data:`MOST_PANELS` are drawn, and the page says how many are left out.
+    """
+    every = list(table.groupby("condition", sort=True))
+    shown = every[:MOST_PANELS]
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     with figure(path, max(4.0, size * columns), size * rows + 0.6) as page:
@@ -40,6 +44,9 @@ def _panels(path: Path, table: pd.DataFrame, size: float) -> Iterator[tuple[Figu
             axis.set_title(name, fontsize=8)
         for axis in axes[len(shown) :]:
             axis.set_axis_off()
+        if len(every) > len(shown):
+            words = f"{len(every) - len(shown)} of {len(every)} conditions are left out; the table has them"
+            page.text(0.995, 0.002, words, ha="right", va="bottom", fontsize=7, color=GREY)
         yield page, [(axis, rows) for axis, (_, rows) in zip(axes, shown, strict=False)]
 
 
