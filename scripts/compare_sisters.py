@@ -26,6 +26,7 @@ from cineseq.kinship.sensitivity import sensitivity_lines, sensitivity_table
 from cineseq.kinship.state_by_sister import compare_states, power_table, state_table
 from cineseq.kinship.states import states_of, survivors
 from cineseq.kinship.status import sister_status
+from cineseq.kinship.sums import two_survivor_sums
 from cineseq.kinship.trees import draw_trees, look_by_fate, look_by_state
 from cineseq.kinship.wording import (
     control_lines,
@@ -83,6 +84,10 @@ def main(
     compared = compare_states(families, status, measured, settings.lineage, settings.seed)
     bounds = sensitivity_table(families, status, measured, matched, settings.lineage)
     warned = lineage_warnings(families, status, matched, None if sequenced is None else sequenced.get("ambient_score"))
+    if len(families.cells):
+        nearest = nearest_state(compared)
+        state = None if nearest is None else measured[nearest]
+        warned.loc[len(warned)] = two_survivor_sums(families, status, matched, state, settings.lineage)
     lines = _sentences(families, status, compared, bounds, warned)
     draw_trees(families, look_by_fate(families), settings.lineage.trees, trees)
     draw_trees(

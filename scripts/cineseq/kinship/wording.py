@@ -14,6 +14,7 @@ TESTED = "sister_died_vs_survived"
 MATE = "mate_died_vs_none"
 GUARDS = (
     "two_survivor_compartments",
+    "two_survivor_sums",
     "dead_cage_mates",
     "time_since_sister_death",
     "ambient_score",
