@@ -141,10 +141,13 @@ rule describe_fates:
     output:
         incidence="<results>/lineage/incidence.tsv",
         concordance="<results>/lineage/concordance.tsv",
+        fate_odds="<results>/lineage/fate_odds.tsv",
         times="<results>/lineage/times.tsv",
+        survival="<results>/lineage/survival.tsv",
         fading="<results>/lineage/fading.tsv",
         fate_pairs="<results>/lineage/fate_pairs.tsv",
         incidence_figure="<results>/lineage/incidence.svg",
+        survival_figure="<results>/lineage/survival.svg",
         fate_pairs_figure="<results>/lineage/fate_pairs.svg",
         report="<results>/reports/describe_fates.json",
     log:

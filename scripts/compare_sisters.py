@@ -1,9 +1,9 @@
 """What became of the sister: states of sequenced survivors against the fate of the sister.
 
-In: the cells table with its lineage; where cells were sequenced, also the paired data, their clusters, the pairs and
-the maps of compartments. Out: states of survivors by what became of the sister, with the smallest effect that these
-families could show; how far errors could move the answer; warnings of selection; trees coloured by fate and by state;
-a forest plot; a report.
+In: the cells table with its lineage; where cells were sequenced, also the paired data (for the scores of gene sets
+too), their clusters, the pairs and the maps of compartments. Out: states of survivors by what became of the sister,
+with the smallest effect that these families could show; how far errors could move the answer; warnings of selection;
+trees coloured by fate and by state; a forest plot; a report.
 """
 
 import logging
@@ -12,8 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from cineseq import contracts, family_results, results
+from cineseq.clustering.counts import expression_of
+from cineseq.clustering.gene_sets import gene_set_scores
 from cineseq.config.base import Section
 from cineseq.config.lineage import Lineage
+from cineseq.errors import UserError
 from cineseq.files import write_json
 from cineseq.kinship.families import Families, families_of
 from cineseq.kinship.forest import draw_forest
@@ -23,6 +26,7 @@ from cineseq.kinship.sensitivity import sensitivity_lines, sensitivity_table
 from cineseq.kinship.state_by_sister import compare_states, power_table, state_table
 from cineseq.kinship.states import states_of, survivors
 from cineseq.kinship.status import sister_status
+from cineseq.kinship.sums import two_survivor_sums
 from cineseq.kinship.trees import draw_trees, look_by_fate, look_by_state
 from cineseq.kinship.wording import (
     control_lines,
@@ -33,8 +37,9 @@ from cineseq.kinship.wording import (
     serious_lines,
     state_lines,
 )
-from cineseq.paired import read_paired
+from cineseq.paired import PairedData, read_paired
 from cineseq.pairing.maps import read_compartments
+from cineseq.prediction.study import usable_cells
 from cineseq.step import run
 from cineseq.tables import Table, read_table, write_table
 
@@ -68,9 +73,10 @@ def main(
     """Compare survivors by the fate of their sisters."""
     table = read_table(cells, contracts.CELLS)
     families = families_of(table)
-    sequenced = None if paired is None else read_paired(paired).obs
-    matched = _optional(pairs, contracts.PAIRS)
-    measured = states_of(table, _optional(clusters, results.CLUSTERS), settings.lineage.states)
+    data = None if paired is None else read_paired(paired)
+    sequenced = None if data is None else data.obs
+    matched, grouped = _optional(pairs, contracts.PAIRS), _optional(clusters, results.CLUSTERS)
+    measured = states_of(table, grouped, settings.lineage.states, _gene_sets(data, grouped, settings))
     status = sister_status(families, settings.lineage)
     status["sequenced"] = survivors(families, measured, None if sequenced is None else sequenced.index)
     if compartments:
@@ -78,6 +84,10 @@ def main(
     compared = compare_states(families, status, measured, settings.lineage, settings.seed)
     bounds = sensitivity_table(families, status, measured, matched, settings.lineage)
     warned = lineage_warnings(families, status, matched, None if sequenced is None else sequenced.get("ambient_score"))
+    if len(families.cells):
+        nearest = nearest_state(compared)
+        state = None if nearest is None else measured[nearest]
+        warned.loc[len(warned)] = two_survivor_sums(families, status, matched, state, settings.lineage)
     lines = _sentences(families, status, compared, bounds, warned)
     draw_trees(families, look_by_fate(families), settings.lineage.trees, trees)
     draw_trees(
@@ -100,6 +110,27 @@ def _sentences(
     for line in lines:
         logger.info("%s", line)
     return lines
+
+
+def _gene_sets(data: PairedData | None, clusters: pd.DataFrame | None, settings: Settings) -> pd.DataFrame | None:
+    """Score the configured sets in the cells that passed quality control, by ``track_id``; None where there are none.
+
+    Raises
+    ------
+    UserError
+        When there are no counts to score them in.
+    """
+    if not settings.lineage.gene_sets:
+        return None
+    usable = None
+    if data is not None:
+        usable = usable_cells(data, None if clusters is None else clusters.set_index("track_id"))
+    expression = None if usable is None else expression_of(usable)
+    if usable is None or expression is None:
+        msg = "lineage.gene_sets: the study has no counts of cells to score them in; give counts or take the sets out."
+        raise UserError(msg)
+    scores = gene_set_scores(expression, settings.lineage.gene_sets, settings.seed)
+    return scores.set_index(usable.obs.index.astype(str))
 
 
 def _optional(path: Path | None, contract: Table) -> pd.DataFrame | None:

@@ -1,9 +1,11 @@
 """The contracts of tables on families: fates over time and tree, genes of sisters, and bounds of errors."""
 
 from cineseq.result_columns import GENE, NOTE, P, Q, count, number
+from cineseq.results import RELATIONS
 from cineseq.tables import Column, Table
 
 FATE_EVENTS = ("division", "death", "loss", "none")
+SURVIVAL_EVENTS = ("survival", "undivided")
 FATE_LOOKS = ("divided", "died", "alive at the end", "unknown")
 
 LINEAGE_SENSITIVITY = Table(
@@ -84,6 +86,22 @@ FATE_INCIDENCE = Table(
         NOTE,
     ),
 )
+FATE_SURVIVAL = Table(
+    "fate_survival",
+    "How many cells born in sight death alone, or division alone, would have left by each age, other ends censored",
+    ("condition", "event", "time"),
+    (
+        Column("condition", "text", "Condition"),
+        Column("event", "text", "survival: not dead; undivided: not divided", values=SURVIVAL_EVENTS),
+        number("time", "Time since birth, in the unit beside it"),
+        Column("unit", "text", "h or frames"),
+        count("at_risk", "Cells still followed at this age"),
+        Column("share", "number", "Kaplan-Meier share left; other ends censor", missing=True, low=0, high=1),
+        number("low", "Lower end of its 95 % interval, families resampled"),
+        number("high", "Upper end of it"),
+        NOTE,
+    ),
+)
 KINSHIP_FADING = Table(
     "kinship_fading",
     "How the likeness of relatives fades with distance in the tree",
@@ -96,6 +114,21 @@ KINSHIP_FADING = Table(
         number("r", "Correlation of the two members of pairs"),
         number("low", "Lower end of its 95 % interval"),
         number("high", "Upper end of it"),
+        NOTE,
+    ),
+)
+FATE_ODDS = Table(
+    "fate_odds",
+    "How many times as high the odds of a death are where the relative died as where it divided",
+    ("condition", "relation"),
+    (
+        Column("condition", "text", "Condition"),
+        Column("relation", "text", "Relation", values=RELATIONS),
+        count("pairs", "Pairs with both fates known"),
+        number("odds_ratio", "Odds ratio of the two fates, every pair entered both ways round"),
+        number("low", "Lower end of its 95 % interval (Woolf's, robust to several pairs of a founder)"),
+        number("high", "Upper end of it"),
+        number("kappa", "Kappa of the two fates; members of a pair have no order, so it equals their phi"),
         NOTE,
     ),
 )

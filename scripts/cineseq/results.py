@@ -287,7 +287,14 @@ CONCORDANCE = Table(
         number("phi", "Phi coefficient"),
         number("phi_low", "Lower end of its 95 % interval"),
         number("phi_high", "Upper end of it"),
-        P,
+        Column(
+            "p_value",
+            "number",
+            "One-sided permutation p-value, (b + 1) / (m + 1): of at least this concordance within strata",
+            missing=True,
+            low=0,
+            high=1,
+        ),
         NOTE,
     ),
 )

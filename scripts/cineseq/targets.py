@@ -38,6 +38,7 @@ PREDICTION = (
 )
 LINEAGE = (
     "concordance.tsv",
+    "fate_odds.tsv",
     "times.tsv",
     "state_by_sister.tsv",
     "power.tsv",
@@ -48,9 +49,11 @@ LINEAGE = (
     "trees_by_state.svg",
     "forest.svg",
     "incidence.tsv",
+    "survival.tsv",
     "fading.tsv",
     "fate_pairs.tsv",
     "incidence.svg",
+    "survival.svg",
     "fate_pairs.svg",
 )
 SISTER_GENES = ("heritable_genes.tsv", "genes_by_sister.tsv")

@@ -2,17 +2,21 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 from benchmarks.lineage_experiments import caged
+from scipy import sparse
 from tests.unit.kinship_examples import LAST, analyse, as_cells, cell, experiment, family
 
 from cineseq import contracts, family_results, results
 from cineseq.config.lineage import Lineage
+from cineseq.errors import UserError
 from cineseq.kinship.families import families_of
 from cineseq.kinship.forest import draw_forest
 from cineseq.kinship.selection import lineage_warnings
 from cineseq.kinship.trees import draw_trees, look_by_fate
+from cineseq.paired import PairedData, write_paired
 from cineseq.tables import read_table, write_table
 from compare_sisters import Settings, main
 
@@ -48,13 +52,21 @@ OUTPUTS = {
 }
 
 
-def run_step(folder, cells):
+def run_step(folder, cells, paired=None, **lineage):
     write_table(cells, folder / "cells.parquet", contracts.CELLS)
     files = {name: folder / f"{name}.tsv" for name in OUTPUTS}
     figures = {name: folder / f"{name}.svg" for name in ("trees", "trees_by_state", "forest")}
-    settings = Settings(lineage=Lineage(permutations=199))
+    settings = Settings(lineage=Lineage(permutations=199, **lineage))
     report = folder / "report.json"
-    main(cells=folder / "cells.parquet", compartments=[], **files, **figures, report=report, settings=settings)
+    main(
+        cells=folder / "cells.parquet",
+        paired=paired,
+        compartments=[],
+        **files,
+        **figures,
+        report=report,
+        settings=settings,
+    )
     return {name: read_table(path, OUTPUTS[name]) for name, path in files.items()}
 
 
@@ -85,3 +97,17 @@ def test_figures_say_when_there_is_nothing_to_draw(tmp_path):
     draw_forest(pd.DataFrame(), tmp_path / "forest.svg")
     assert (tmp_path / "trees.svg").stat().st_size > 0
     assert (tmp_path / "forest.svg").stat().st_size > 0
+
+
+def test_gene_sets_are_tested_in_the_sequenced_cells_and_need_counts(tmp_path):
+    cells = experiment(0, founders=60)
+    alive = cells[cells["alive_at_end"].astype("boolean").fillna(value=False)]
+    index = pd.Index(alive["track_id"].astype(object), name="track_id")
+    obs = pd.DataFrame(dict.fromkeys(("sample", "fov", "family", "condition", "replicate"), "s"), index)
+    counts = sparse.csr_matrix(np.random.default_rng(0).poisson(2.0, (len(obs), 120)).astype(float))
+    genes, nothing = pd.Index([f"g{k}" for k in range(120)]), pd.DataFrame(index=index)
+    write_paired(PairedData(obs, counts, genes, nothing, nothing, nothing), tmp_path / "p.h5mu")
+    found = run_step(tmp_path, cells, paired=tmp_path / "p.h5mu", gene_sets={"stress": ["g1", "g2"]}, states=["stress"])
+    assert set(found["states"]["state"]) == {"stress_high"}
+    with pytest.raises(UserError, match=r"lineage\.gene_sets: the study has no counts of cells"):
+        run_step(tmp_path, cells, gene_sets={"stress": ["g1"]})

@@ -5,13 +5,17 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.kinship_examples import as_cells, cell, family
 
 from cineseq import contracts, family_results, results
 from cineseq.config.lineage import Lineage
 from cineseq.kinship.fading import fading_table, fate_pairs_table, related_over
 from cineseq.kinship.families import families_of
+from cineseq.kinship.fate_figures import draw_fate_pairs
 from cineseq.kinship.incidence import incidence_table
+from cineseq.kinship.survival import survival_lines, survival_table
 from cineseq.tables import empty, read_table, write_table
 from describe_fates import Settings, main
 
@@ -27,21 +31,17 @@ def curve(cells, event):
     return table[table["event"] == event].set_index("time")
 
 
+LITERAL = [
+    born(f"c{k}", k + 1, end)
+    for k, end in enumerate(
+        ["lost", "death", "end_of_movie", "division", "death", "end_of_movie", "division", "lost", "death", "division"]
+    )
+]
+
+
 def test_cumulative_incidence_of_a_literal_table():
     """Ages 1 to 10: death at 2 (of 9 at risk after a loss at 1), division at 4 of 7, and so on, by hand."""
-    ends = [
-        "lost",
-        "death",
-        "end_of_movie",
-        "division",
-        "death",
-        "end_of_movie",
-        "division",
-        "lost",
-        "death",
-        "division",
-    ]
-    rows = [born(f"c{k}", k + 1, end) for k, end in enumerate(ends)]
+    rows = LITERAL
     left_before = {2: 9 / 10, 5: 9 / 10 * 8 / 9 * 6 / 7}
     first, second = left_before[2] / 9, left_before[5] / 6
     left_at_nine = left_before[5] * 5 / 6 * 3 / 4 * 2 / 3
@@ -49,6 +49,62 @@ def test_cumulative_incidence_of_a_literal_table():
     at = [deaths[deaths.index <= time].iloc[-1] for time in (2.01, 5.01, 10)]
     assert at == pytest.approx([first, first + second, first + second + left_at_nine / 2])
     assert sum(curve(rows, e)["incidence"].iloc[-1] for e in family_results.FATE_EVENTS) == pytest.approx(1)
+
+
+def left(cells, event):
+    table = family_results.FATE_SURVIVAL.check(survival_table(families_of(as_cells(cells)), seed=1))
+    return table[table["event"] == event].set_index("time")
+
+
+def at_ages(curve, ages):
+    return [curve[curve.index <= age + 0.01].iloc[-1] for age in ages]
+
+
+def test_survival_and_time_to_division_of_a_literal_table():
+    """Deaths at 2 (9 at risk), 5 (6) and 9 (2); divisions at 4 (7), 7 (4) and 10 (1); every other end censors."""
+    ages = [1, 2, 4, 5, 7, 9, 10]
+    alive = np.cumprod([1, 8 / 9, 1, 5 / 6, 1, 1 / 2, 1])
+    undivided = np.cumprod([1, 1, 6 / 7, 1, 3 / 4, 1, 0])
+    assert at_ages(left(LITERAL, "survival")["share"], ages) == pytest.approx(alive)
+    assert at_ages(left(LITERAL, "undivided")["share"], ages) == pytest.approx(undivided)
+
+
+def test_ties_are_at_risk_together():
+    rows = [born(f"c{k}", 5, "death" if k < 4 else "division") for k in range(10)] + [born("z", 10, "end_of_movie")]
+    assert left(rows, "survival")["share"].iloc[-1] == pytest.approx(7 / 11)
+    assert left(rows, "undivided")["share"].iloc[-1] == pytest.approx(5 / 11)
+
+
+ENDS = ("death", "division", "lost", "end_of_movie")
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 20), st.sampled_from(ENDS)), min_size=10, max_size=30))
+def test_curves_of_survival_fall_from_one_and_stay_shares(ends):
+    rows = [born(f"c{k}", age, end) for k, (age, end) in enumerate(ends)]
+    for event, never in (("survival", "death"), ("undivided", "division")):
+        curve = left(rows, event)
+        heights = curve[["share", "low", "high"]].to_numpy(float)
+        assert (heights[0] == 1).all()
+        assert (np.diff(heights, axis=0) <= 1e-12).all()
+        assert ((heights >= 0) & (heights <= 1)).all()
+        if not any(end == never for _, end in ends):
+            assert (heights == 1).all()
+
+
+def test_survival_censors_losses_where_incidence_lets_them_compete():
+    rng = np.random.default_rng(0)
+    lost = rng.random(400) < 0.5
+    rows = [born(f"c{k}", 5 if gone else 20, "lost" if gone else "death") for k, gone in enumerate(lost)]
+    assert left(rows, "survival")["share"].iloc[-1] == 0
+    assert curve(rows, "death")["incidence"].iloc[-1] == pytest.approx(1 - lost.mean())
+
+
+def test_few_cells_have_no_curve_of_survival():
+    table = family_results.FATE_SURVIVAL.check(survival_table(families_of(as_cells(LITERAL[:4])), 1))
+    assert table["share"].isna().all()
+    assert table["note"].str.startswith("not estimable: 4 cells").all()
+    assert survival_lines(table) == []
 
 
 def test_losses_compete_and_do_not_inflate_deaths():
@@ -136,14 +192,16 @@ def run_step(folder, cells):
     tables = {
         "incidence": family_results.FATE_INCIDENCE,
         "concordance": results.CONCORDANCE,
+        "fate_odds": family_results.FATE_ODDS,
         "times": results.TIMES,
+        "survival": family_results.FATE_SURVIVAL,
         "fading": family_results.KINSHIP_FADING,
         "fate_pairs": family_results.FATE_PAIRS,
     }
     files = {name: folder / f"{name}.tsv" for name in tables}
-    figures = {name: folder / f"{name}.svg" for name in ("incidence_figure", "fate_pairs_figure")}
-    settings = Settings(lineage=Lineage(permutations=199))
-    main(cells=folder / "cells.parquet", **files, **figures, report=folder / "report.json", settings=settings)
+    figures = {name: folder / f"{name}.svg" for name in ("incidence_figure", "survival_figure", "fate_pairs_figure")}
+    told = Settings(lineage=Lineage(permutations=199))
+    main(cells=folder / "cells.parquet", **files, **figures, report=folder / "report.json", settings=told)
     assert all(path.stat().st_size for path in figures.values())
     return {name: read_table(path, tables[name]) for name, path in files.items()}
 
@@ -156,6 +214,14 @@ def test_the_step_says_what_became_of_cells(tmp_path):
     assert lines[0].startswith("drug: 30 frames after birth 25.0% [")
     again = run_step(tmp_path / "again", as_cells(rows))
     pd.testing.assert_frame_equal(found["incidence"], again["incidence"])
+
+
+@pytest.mark.parametrize(("conditions", "said"), [(16, False), (19, True)])
+def test_figures_say_how_many_conditions_they_leave_out(tmp_path, conditions, said):
+    rows = [r for k in range(conditions) for r in family(f"f{k}", "death", "division", condition=f"dose {k:02d}")]
+    draw_fate_pairs(fate_pairs_table(families_of(as_cells(rows))), tmp_path / "pairs.svg")
+    text = (tmp_path / "pairs.svg").read_text()  # words are drawn as paths, each below a comment that spells them
+    assert ("3 of 19 conditions are left out; the table has them" in text) == said
 
 
 def test_the_step_without_any_lineage(tmp_path):

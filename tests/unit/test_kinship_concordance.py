@@ -5,11 +5,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from tests.unit.kinship_examples import as_cells, family
 
+from cineseq import family_results
 from cineseq.kinship.concordance import concordance_table, times_table
-from cineseq.kinship.correlation import pair_correlation
+from cineseq.kinship.correlation import pair_correlation, pair_odds_ratio
 from cineseq.kinship.families import families_of
+from cineseq.kinship.fate_odds import fate_odds_lines, fate_odds_table
 from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.wording import concordance_lines
 
@@ -41,6 +44,72 @@ def test_correlation_is_symmetric_and_within_bounds(pairs):
         assert -1 - 1e-9 <= one.value <= 1 + 1e-9
     else:
         assert "not estimable" in one.note
+
+
+def pairs_of(both, neither, one):
+    return np.repeat([1.0, 0, 1], [both, neither, one]), np.repeat([1.0, 0, 0], [both, neither, one])
+
+
+def test_odds_ratio_of_a_literal_table_with_woolfs_interval():
+    """30 + 60 pairs alike and 10 apart: (30 x 60) / 5^2 = 72; 1/30 + 1/60 + 4/10 is the variance of its logarithm."""
+    found = pair_odds_ratio(*pairs_of(30, 60, 10), np.arange(100))
+    half = stats.t.ppf(0.975, 99) * np.sqrt(100 / 99 * (1 / 30 + 1 / 60 + 4 / 10))
+    assert (found.value, found.note) == (72, "")
+    assert (found.low, found.high) == pytest.approx((72 * np.exp(-half), 72 * np.exp(half)))
+    x, y = pairs_of(30, 60, 10)
+    assert pair_odds_ratio(y, x, np.arange(100)) == found
+
+
+@pytest.mark.parametrize(
+    ("pairs", "ratio", "variance", "absent"),
+    [
+        ((10, 20, 0), 10.5 * 20.5 / 0.5**2, 1 / 10.5 + 1 / 20.5 + 4 / 1, "with one death"),
+        ((0, 20, 4), 0.5 * 20.5 / 2.5**2, 1 / 0.5 + 1 / 20.5 + 4 / 5, "with two deaths"),
+        ((0, 0, 8), 0.5 * 0.5 / 4.5**2, 1 / 0.5 + 1 / 0.5 + 4 / 9, "with two deaths and without a death"),
+    ],
+)
+def test_an_empty_cell_is_corrected_by_half_a_pair_and_says_so(pairs, ratio, variance, absent):
+    found = pair_odds_ratio(*pairs_of(*pairs), np.arange(sum(pairs)))
+    assert found.value == pytest.approx(ratio)
+    assert found.note == f"half a pair was added to each cell: there are none {absent}"
+    width = np.log(found.high / found.low) / 2 / stats.t.ppf(0.975, sum(pairs) - 1)
+    assert width == pytest.approx(np.sqrt(variance), rel=0.05)
+
+
+def test_odds_ratio_is_wide_where_pairs_are_of_few_families_and_absent_where_nothing_differs():
+    x, y = pairs_of(30, 60, 10)
+    apart = pair_odds_ratio(x, y, np.arange(100))
+    assert pair_odds_ratio(x, y, np.arange(100) // 5).low < apart.low
+    assert pair_odds_ratio(x, y, np.arange(100) // 50).note == "no interval: the pairs come from 2 families"
+    assert "do not differ" in pair_odds_ratio(*pairs_of(0, 9, 0), np.arange(9)).note
+    assert "4 pairs" in pair_odds_ratio(*pairs_of(1, 2, 1), np.arange(4)).note
+
+
+def test_the_interval_of_the_odds_ratio_covers_what_was_planted_in_related_pairs():
+    """Families of four pairs share a risk; the marginal odds ratio is known, and 95 % of intervals should hold it."""
+    rng = np.random.default_rng(0)
+    truth = 4 * (0.5 * (0.2**2 + 0.6**2)) * (0.5 * (0.8**2 + 0.4**2)) / (0.5 * 2 * (0.2 * 0.8 + 0.6 * 0.4)) ** 2
+    held = []
+    for _ in range(300):
+        risk = np.repeat(rng.choice([0.2, 0.6], 80), 4)
+        found = pair_odds_ratio(*(rng.random((2, 320)) < risk).astype(float), np.repeat(np.arange(80), 4))
+        held.append(found.low <= truth <= found.high)
+    assert 0.91 <= np.mean(held) <= 0.985
+
+
+def test_the_table_of_odds_has_the_literal_values_and_kappa_is_phi():
+    ends = [("death", "death")] * 6 + [("division", "division")] * 8 + [("death", "division")] * 4
+    rows = [row for k, two in enumerate(ends) for row in family(f"f{k}", *two)]
+    families = families_of(as_cells(rows))
+    relatives = relatives_of(families, 5)
+    table = family_results.FATE_ODDS.check(fate_odds_table(families, relatives))
+    sisters = table.set_index("relation").loc["sisters"]
+    assert (sisters["pairs"], sisters["odds_ratio"]) == (18, 6 * 8 / 2**2)
+    death = 16 / 36
+    assert sisters["kappa"] == pytest.approx((14 / 18 - death**2 - (1 - death) ** 2) / (2 * death * (1 - death)))
+    phi = concordance_table(families, relatives, 5, 99, 1).set_index("relation").loc["sisters", "phi"]
+    assert sisters["kappa"] == pytest.approx(phi)
+    assert "odds of a death are 12 [" in fate_odds_lines(table)[0]
 
 
 def concordance_of(rows, permutations=999):

@@ -1,12 +1,17 @@
 """States against the sister's fate: exact cases, planted odds ratios, error rates on null experiments."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from scipy.stats import fisher_exact
 from tests.unit.kinship_examples import LAST, TESTED, analyse, as_cells, cell, experiment, family
 
 from cineseq import contracts, results
+from cineseq.clustering.counts import expression_from
+from cineseq.clustering.gene_sets import gene_set_scores
 from cineseq.errors import UserError
 from cineseq.kinship.contrast import Units, family_weights, gee_p, mantel_haenszel, permutation_p
 from cineseq.kinship.power import detectable_odds_ratio
@@ -93,7 +98,7 @@ def test_planted_odds_ratio_is_recovered_and_worded_as_association():
     assert row["p_gee"] < 1e-4
     text = " ".join(state_lines(compared))
     assert "associations" in text
-    assert "does not refute protection" in text
+    assert "argues against a protective state that both sisters inherit" in text
     assert "drive" not in text
 
 
@@ -183,3 +188,68 @@ def test_states_from_scores_texts_and_clusters():
     assert list(states_of(cells, clusters, ["s_score", "cluster=1"])) == ["cluster=1", "s_score_high"]
     with pytest.raises(UserError, match=r"lineage\.states: there is no state 'cluster=9'"):
         states_of(cells, clusters, ["cluster=9"])
+
+
+def measured_cells():
+    rows = [
+        cell(f"c{k}", f"c{k}", 0, LAST, "end_of_movie", sample="ab"[k % 2], state_stage="xy"[k // 4],
+             function_lipid=k + 100.0 * (k % 2), morphology_area_um2=5.0)
+        for k in range(8)
+    ]  # fmt: skip
+    return as_cells(rows)
+
+
+def test_any_measured_column_is_a_state_by_its_upper_half_within_the_sample():
+    states = states_of(measured_cells(), None, ["function_lipid"])
+    assert list(states) == ["function_lipid_high"]
+    assert states["function_lipid_high"].to_dict() == {f"c{k}": float(k >= 4) for k in range(8)}
+    assert set(states_of(measured_cells(), None, None)) == {"state_stage=x", "state_stage=y"}
+
+
+def test_a_gene_set_is_a_state_by_its_upper_half_within_the_sample():
+    scores = pd.DataFrame({"stress": [0.0, 9, 1, 10, 2, 11]}, index=[f"c{k}" for k in range(6)])
+    states = states_of(measured_cells(), None, ["stress"], scores)
+    assert list(states) == ["stress_high"]
+    assert states["stress_high"].dropna().tolist() == [0, 0, 0, 0, 1, 1]
+    with pytest.raises(UserError, match=r"lineage\.gene_sets: 'state_stage' is the name of another state"):
+        states_of(measured_cells(), None, None, scores.rename(columns={"stress": "state_stage"}))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("function_lipids", "there is no state 'function_lipids'; did you mean 'function_lipid'?"),
+        ("stage", "there is no state 'stage'; did you mean 'state_stage'?"),
+        ("qqq", "there is no state 'qqq'; the data have ['state_stage=x', 'state_stage=y']"),
+        ("generation", "'generation' is a name, place or lineage of a cell, no state"),
+        ("morphology_area_um2", "the column 'morphology_area_um2' has fewer than two values"),
+    ],
+)
+def test_a_state_that_is_not_there_is_refused_with_the_nearest_name(name, said):
+    with pytest.raises(UserError, match=re.escape(said)):
+        states_of(measured_cells(), None, [name])
+
+
+def expressed():
+    rng = np.random.default_rng(0)
+    mean = np.ones((60, 200))
+    mean[:30, :10] = 5
+    return expression_from(
+        sparse.csr_matrix(rng.poisson(mean).astype(float)), pd.Index([f"Gene{k}" for k in range(200)]), "counts"
+    )
+
+
+def test_gene_sets_are_scored_as_the_cell_cycle_is():
+    scores = gene_set_scores(expressed(), {"up": [f"Gene{k}" for k in range(10)], "flat": ["Gene50", "Gene51"]}, seed=1)
+    assert scores["up"][:30].min() > scores["up"][30:].max()
+    assert abs(scores["flat"][:30].mean() - scores["flat"][30:].mean()) < 0.3
+    lone = gene_set_scores(expressed().columns(np.arange(200) < 2), {"all": ["Gene0", "Gene1"]}, seed=1)
+    assert lone["all"].isna().all()
+
+
+def test_an_unknown_gene_is_refused_with_the_nearest_name():
+    said = (
+        "lineage.gene_sets: gene 'GENE19x' of 'stress' is not among the 200 genes of the counts; did you mean 'Gene19"
+    )
+    with pytest.raises(UserError, match=re.escape(said)):
+        gene_set_scores(expressed(), {"stress": ["Gene1", "GENE19x"]}, seed=1)

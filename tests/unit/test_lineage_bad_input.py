@@ -1,23 +1,37 @@
 """Lineages that cannot answer: every analysis gives a reason and no number, and the warnings name what is wrong."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from tests.unit.kinship_examples import LAST, TESTED, analyse, as_cells, cell, family
 
-from cineseq import contracts
+from cineseq import contracts, results
 from cineseq.config.lineage import Lineage
 from cineseq.kinship.before_fate import discordant_pairs, measured_before_fate
 from cineseq.kinship.concordance import concordance_table, times_table
-from cineseq.kinship.fading import fading_table
+from cineseq.kinship.fading import fading_lines, fading_table
 from cineseq.kinship.families import families_of
-from cineseq.kinship.incidence import incidence_table
+from cineseq.kinship.fate_odds import fate_odds_lines, fate_odds_table
+from cineseq.kinship.incidence import incidence_lines, incidence_table
 from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.selection import lineage_warnings
-from cineseq.kinship.sensitivity import sensitivity_table
+from cineseq.kinship.sensitivity import sensitivity_lines, sensitivity_table
 from cineseq.kinship.states import states_of
-from cineseq.kinship.which_dies import which_sister_dies
-from cineseq.kinship.wording import state_lines
+from cineseq.kinship.survival import survival_lines, survival_table
+from cineseq.kinship.which_dies import which_dies_lines, which_sister_dies
+from cineseq.kinship.wording import (
+    concordance_lines,
+    control_lines,
+    family_lines,
+    guard_lines,
+    nearest_state,
+    serious_lines,
+    state_lines,
+)
+from cineseq.report.answers import answer_all
+from cineseq.report.evidence import Evidence
 from cineseq.tables import empty
 
 
@@ -41,6 +55,8 @@ CASES = {
     "fates_unknown": [cell(f"a{k}", f"a{k}", 0, 9, "lost", state_x="ab"[k % 2]) for k in range(20)],
     **{case: spoilt(case) for case in ("three_sisters", "family_in_two_fields", "fate_contradicted")},
 }
+DIVIDE_ONLY = pairs_with("division", "division")
+ONE_FAMILY = [cell(f"a{k}", "a", 0, 9 + k, "death", start_kind="division", state_x="ab"[k % 2]) for k in range(12)]
 
 
 def of_sisters(families, states, status):
@@ -49,6 +65,7 @@ def of_sisters(families, states, status):
     shared = concordance_table(families, relatives, 5, 199, 1)
     return {
         "concordance": shared[shared["relation"] == "sisters"],
+        "fate_odds": fate_odds_table(families, relatives).query("relation == 'sisters'"),
         "times": times_table(families, relatives).query("relation == 'sisters' and quantity == 'death_time'"),
         "fading": fading_table(families, 5).query("generations == 1 and quantity == 'fate'"),
         "which_dies": of_fates(families),
@@ -117,3 +134,38 @@ def test_one_stratum_is_tested_as_one_and_one_arm_is_not():
     apart = [row | {"fov": row["founder_id"][0]} for row in rows]
     apart = analyse(as_cells(apart), states=["state_x=on"])[2].iloc[0]
     assert apart["note"] == "not estimable: 0 and 0 families in strata with both arms, 5 each are needed"
+
+
+@pytest.mark.parametrize("case", [*CASES, "divide_only", "one_family"])
+def test_no_sentence_holds_a_number_that_is_none(case):
+    cells = as_cells({"divide_only": DIVIDE_ONLY, "one_family": ONE_FAMILY, **CASES}[case])
+    families, status, compared = analyse(cells)
+    shared = concordance_table(families, relatives_of(families, 5), 5, 199, 1)
+    measured, warned = states_of(cells, None, None), lineage_warnings(families, status, None)
+    lines = [
+        *family_lines(families, status), *state_lines(compared), *control_lines(compared, nearest_state(compared)),
+        *guard_lines(warned), *serious_lines(warned),
+        *concordance_lines(shared), *fate_odds_lines(fate_odds_table(families, relatives_of(families, 5))),
+        *incidence_lines(incidence_table(families, 1)),
+        *survival_lines(survival_table(families, 1)),
+        *fading_lines(fading_table(families, 5)), *which_dies_lines(of_fates(families), 0),
+        *sensitivity_lines(sensitivity_table(families, status, measured, None, Lineage()), nearest_state(compared)),
+        by_question(Evidence(concordance=results.CONCORDANCE.check(shared)))["sisters"],
+    ]  # fmt: skip
+    assert not [line for line in lines if re.search(r"\b(nan|none|inf|<NA>)\b", line, re.IGNORECASE)]
+
+
+def by_question(evidence):
+    return {answer.id: answer.answer for answer in answer_all(evidence)}
+
+
+def test_sisters_that_all_divide_agree_no_more_than_chance():
+    families = families_of(as_cells(DIVIDE_ONLY))
+    shared = concordance_table(families, relatives_of(families, 5), 5, 199, 1)
+    sisters = shared.set_index("relation").loc["sisters"]
+    assert sisters[["concordance", "expected_independent"]].tolist() == [1, 1]
+    assert sisters[["phi", "p_value"]].isna().all()
+    assert concordance_lines(shared) == [
+        "drug: sisters share their fate in 100.0% of 20 pairs with both fates known, 100.0% if independent (phi and p "
+        "are not estimable: the pairs do not differ from each other)."
+    ]

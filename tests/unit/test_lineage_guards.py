@@ -13,6 +13,7 @@ from cineseq.kinship.selection import lineage_warnings
 from cineseq.kinship.state_by_sister import compare_states, state_table
 from cineseq.kinship.states import states_of
 from cineseq.kinship.status import sister_status
+from cineseq.kinship.sums import two_survivor_sums
 from cineseq.kinship.trees import NOT_MEASURED, look_by_state
 from cineseq.kinship.wording import control_lines, guard_lines
 from cineseq.tables import empty
@@ -121,7 +122,7 @@ def test_two_survivors_of_a_compartment_are_counted_as_a_sum():
     pairs = pd.DataFrame({"track_id": born["track_id"], "compartment_id": shared})
     row = lineage_warnings(families, status, pairs).set_index("warning").loc["two_survivor_compartments"]
     assert row["cells"] == 6
-    assert "the sum of both, so they enter no comparison." in row["message"]
+    assert "the sum of both, so they enter no comparison of single cells" in row["message"]
 
 
 @pytest.mark.parametrize(
@@ -137,3 +138,50 @@ def test_trees_by_state_show_every_value_of_the_column(state, first, second):
     look = look_by_state(families_of(cells), states_of(cells, None, None), state)
     assert list(look.names) == [NOT_MEASURED, first, first, NOT_MEASURED, second, second]
     assert set(look.names) <= set(look.colours)
+
+
+def rooms_of_two(sisters, others, on_sisters, on_others, end="end_of_movie"):
+    """Compartments with two living sisters and with two living cells of two families, and a state of their cells."""
+    rows = [row for k in range(sisters) for row in family(f"k{k}", "end_of_movie", "end_of_movie")]
+    rows += [row for k in range(2 * others) for row in family(f"o{k}", "end_of_movie", end)]
+    families = families_of(as_cells(rows))
+    names = [f"k{k}.{n}" for k in range(sisters) for n in (0, 1)] + [f"o{k}.0" for k in range(2 * others)]
+    rooms = [f"k{k}" for k in range(sisters) for _ in (0, 1)] + [f"o{k // 2}" for k in range(2 * others)]
+    pairs = pd.DataFrame({"track_id": names, "sample": "s", "compartment_id": rooms, "status": "multi_cell"})
+    pairs = contracts.PAIRS.check(pairs.assign(occupancy=2).reindex(columns=empty(contracts.PAIRS).columns))
+    rng = np.random.default_rng(0)
+    rate = np.repeat([on_sisters, on_others], [2 * sisters, 2 * others])
+    state = pd.Series((rng.random(len(names)) < rate).astype(float), names, name="stress_high")
+    return families, sister_status(families, Lineage()), pairs, state
+
+
+@pytest.mark.parametrize(("rate", "differs"), [(0.3, False), (0.9, True)])
+def test_rooms_with_two_sisters_are_compared_with_rooms_of_two_others(rate, differs):
+    families, status, pairs, state = rooms_of_two(40, 40, rate, 0.3)
+    row = two_survivor_sums(families, status, pairs, state, Lineage(permutations=999))
+    kin = state[:80].mean()
+    assert f"'stress_high' in {kin:.1%} of the cells of 40 and " in row[-1]
+    assert (float(row[-1].split("p = ")[1].split(")")[0]) <= 0.01) == differs
+    assert row[2] == 160
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda pairs, state: (None, state), "no pairs table"),
+        (lambda pairs, state: (pairs.iloc[:12], state), "6 with sisters and 0 with others"),
+        (lambda pairs, state: (pairs.assign(occupancy=3), state), "0 with sisters and 0 with others"),
+        (lambda pairs, state: (pairs, None), "no state was tested"),
+        (lambda pairs, state: (pairs, state[:3]), "barcodes of two cells enter no paired data"),
+    ],
+)
+def test_rooms_of_two_that_cannot_be_compared_say_why(spoil, why):
+    families, status, pairs, state = rooms_of_two(6, 6, 0.5, 0.5)
+    row = two_survivor_sums(families, status, *spoil(pairs, state), Lineage())
+    assert "not measured, " in row[-1]
+    assert why in row[-1]
+
+
+def test_strangers_that_lost_a_sister_are_no_control_of_two_sisters():
+    families, status, pairs, state = rooms_of_two(6, 6, 0.5, 0.5, end="death")
+    assert "6 with sisters and 0 with others" in two_survivor_sums(families, status, pairs, state, Lineage())[-1]

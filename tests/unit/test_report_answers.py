@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from cineseq import results
+from cineseq.kinship.reading import LESS, MORE, NO_INTERVAL, SPANS
+from cineseq.kinship.wording import ASSOCIATIONS, state_lines
 from cineseq.report.answers import answer_all, contrast
 from cineseq.report.evidence import Evidence
 from cineseq.tables import Table, empty
@@ -220,10 +222,50 @@ def test_serious_warnings_stand_in_the_answer_about_sisters():
     assert "Nothing much" not in answer
 
 
-def test_an_odds_ratio_below_one_is_read_the_other_way():
-    answer = by_id(Evidence(states=states([0.1], [0.001])))["sisters"].answer
-    assert "is less frequent" in answer
-    assert "both sisters inherit" in answer
+@pytest.mark.parametrize(
+    ("odds", "half_width", "verdict", "said", "remains"),
+    [
+        (0.1, 2.0, "shown", "is less frequent", LESS),
+        (4.2, 2.0, "shown", "is more frequent", MORE),
+        (0.97, 1.2, "weak", "in which direction is not resolved", SPANS),
+        (1.0, 1.2, "weak", "in which direction is not resolved", SPANS),
+        (4.2, np.nan, "weak", "in which direction is not resolved", NO_INTERVAL),
+    ],
+)
+def test_an_odds_ratio_is_read_by_its_interval(odds, half_width, verdict, said, remains):
+    table = states([odds], [0.001], low=[odds / half_width], high=[odds * half_width])
+    answer = by_id(Evidence(states=table))["sisters"]
+    assert answer.verdict == verdict
+    assert said in answer.answer
+    assert answer.answer.endswith(remains)
+    assert state_lines(compared(table))[-1] == f"How to read 'cluster=0': {remains} {ASSOCIATIONS}"
+
+
+def compared(states: pd.DataFrame) -> pd.DataFrame:
+    """Add what the step knows beside the table of states."""
+    return states.assign(died=30, survived=60, effective=20.0, detectable_odds_ratio=2.0)
+
+
+def test_a_state_that_is_not_shown_is_read_as_if_its_interval_held_one():
+    table = states([3.0] + [1.0] * 9, [0.02] + [0.5] * 9)
+    assert table["low"].iloc[0] > 1
+    assert by_id(Evidence(states=table))["sisters"].answer.endswith(SPANS)
+    assert MORE not in " ".join(state_lines(compared(table)))
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "measured"),
+    [
+        (LESS, ["both sisters inherit", "less risk"], ["against time since drug", "doubly surviving", "proxy"]),
+        (MORE, ["reaches by chance", "stress"], ["against time since drug", "doubly surviving", "proxy"]),
+        (SPANS, ["nothing to do with death", "by chance", "inherited", "stress", "does not refute protection"],
+         ["against time since drug", "doubly surviving", "proxy"]),
+    ],
+)  # fmt: skip
+def test_each_reading_names_what_remains_and_then_what_would_separate_it(text, left, measured):
+    remaining, separating = text.split("To separate")
+    assert all(word in remaining for word in left)
+    assert all(word in separating for word in measured)
 
 
 @pytest.mark.parametrize(("a", "b"), [("both", "morphology"), ("morphology", "both")])

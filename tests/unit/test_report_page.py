@@ -248,6 +248,11 @@ def test_notices_say_what_a_reader_must_know():
     assert said in notices(models=demo)
 
 
+def test_methods_say_how_the_concordance_of_fates_was_tested():
+    said = methods_paragraph(["describe_fates"], {"lineage": {"permutations": 999}}, {}, [])
+    assert "tested one-sidedly against 999 permutations of fates within field of view and birth time" in said
+
+
 def test_methods_leave_out_what_is_not_known():
     bare = methods_paragraph(["cluster"], {}, {}, [])
     assert bare == "Counts were normalised and reduced to principal components with scanpy (Wolf et al., 2018)."

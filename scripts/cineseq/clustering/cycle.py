@@ -56,7 +56,7 @@ def cycle_scores(expression: Expression, seed: int) -> tuple[pd.DataFrame, str]:
     adata.var_names = expression.genes
     try:
         sc.tl.score_genes_cell_cycle(adata, s_genes=s_genes, g2m_genes=g2m_genes, random_state=seed)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:  # as scanpy's version has it
         return _missing(cells), f"Cell-cycle scores are not estimable: no control genes beside the {found} ({error})."
     scores = pd.DataFrame(
         {

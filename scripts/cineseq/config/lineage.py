@@ -20,7 +20,13 @@ class Lineage(Section):
     permutations: int = Field(9999, ge=99, description="Permutations of sister status among families within strata.")
     states: list[str] | None = Field(
         None,
-        description="States to test (clusters as `cluster=0`, `s_score`, `state_*` columns); null tests all of them.",
+        description="States to test: clusters as `cluster=0`, `s_score`, gene sets, `state_*` columns, or any "
+        "`function_*`, `morphology_*` or `embedding_*` column (its upper half within the sample); null tests all but "
+        "the columns measured on images, which are many. Name them before you look at the lineage.",
+    )
+    gene_sets: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Genes by the name of their set; the upper half of its score within the sample is a state.",
     )
     min_families: int = Field(
         5, ge=2, description="Contrasts with fewer informative families in an arm are not tested."
@@ -29,7 +35,8 @@ class Lineage(Section):
         None,
         gt=0,
         le=1,
-        description="Share of called deaths that are deaths, measured on movies like yours; bounds the odds ratio.",
+        description="Share of called deaths that are deaths, measured on movies like yours (the demo's: `make demo`, "
+        "in truth/truth.tsv); bounds the odds ratio.",
     )
     death_recall: float | None = Field(None, gt=0, le=1, description="Share of deaths that are called; likewise.")
     before_fate_frames: int = Field(

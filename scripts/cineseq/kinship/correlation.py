@@ -1,4 +1,4 @@
-"""Correlation within pairs whose members are interchangeable, with an interval that knows of families."""
+"""Correlation and odds ratio within pairs whose members have no order, with intervals that know of families."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ FEWEST_PAIRS = 5
 
 
 @dataclass(frozen=True)
-class Correlation:
-    """A correlation with its 95 % interval; NaN, with the reason in ``note``, where not estimable."""
+class Estimate:
+    """A statistic of pairs with its 95 % interval; NaN, with the reason in ``note``, where not estimable."""
 
     value: float
     low: float
@@ -22,7 +22,19 @@ class Correlation:
     note: str = ""
 
 
-def pair_correlation(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Correlation:
+_ABSENT = ("with two deaths", "without a death", "with one death")
+_ALL_ALIKE = Estimate(np.nan, np.nan, np.nan, "not estimable: the pairs do not differ from each other")
+
+
+def _too_few(pairs: int) -> Estimate:
+    return Estimate(np.nan, np.nan, np.nan, f"not estimable: {pairs} pairs, {FEWEST_PAIRS} are needed")
+
+
+def _few_families(families: int) -> str:
+    return f"no interval: the pairs come from {families} families"
+
+
+def pair_correlation(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimate:
     """Correlate the two members of pairs (Pearson's r with every pair entered both ways round).
 
     For two fates coded 0 and 1 this is the symmetric phi coefficient, equal to the kappa of the pairs
@@ -42,28 +54,70 @@ def pair_correlation(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Correl
     Liang and Zeger, Biometrika 73 (1986) 13 (the robust variance).
     """
     if len(x) < FEWEST_PAIRS:
-        return Correlation(np.nan, np.nan, np.nan, f"not estimable: {len(x)} pairs, {FEWEST_PAIRS} are needed")
+        return _too_few(len(x))
     mean = (x.mean() + y.mean()) / 2
     a, b = x - mean, y - mean
     variance = ((a**2 + b**2) / 2).mean()
     if variance <= 1e-24 * max(1.0, mean**2):
-        return Correlation(np.nan, np.nan, np.nan, "not estimable: the pairs do not differ from each other")
+        return _ALL_ALIKE
     r = float((a * b).mean() / variance)
     _, codes = np.unique(family, return_inverse=True)
     families = int(codes.max()) + 1
     if families < FEWEST_PAIRS:
-        return Correlation(r, np.nan, np.nan, f"no interval: the pairs come from {families} families")
+        return Estimate(r, np.nan, np.nan, _few_families(families))
     if 1 - abs(r) < 1e-9:
         return _perfect(r, x, mean)
     influence = np.bincount(codes, (a * b - r * (a**2 + b**2) / 2) / variance) / len(x)
     error = math.sqrt(families / (families - 1) * float((influence**2).sum())) / (1 - r**2)
     half = float(stats.t.ppf(0.975, families - 1)) * error
-    return Correlation(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half))
+    return Estimate(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half))
 
 
-def _perfect(r: float, x: np.ndarray, mean: float) -> Correlation:
+def _perfect(r: float, x: np.ndarray, mean: float) -> Estimate:
     """Bound a correlation without any discordant pair by Wilson's limit of the share of discordant pairs."""
     if r < 0 or not np.isin(x, (0.0, 1.0)).all():
-        return Correlation(r, np.nan, np.nan, "no interval: the pairs agree perfectly")
+        return Estimate(r, np.nan, np.nan, "no interval: the pairs agree perfectly")
     most = proportion_confint(0, len(x), method="wilson")[1]
-    return Correlation(r, max(-1.0, 1 - most / (2 * mean * (1 - mean))), 1.0, "no discordant pair")
+    return Estimate(r, max(-1.0, 1 - most / (2 * mean * (1 - mean))), 1.0, "no discordant pair")
+
+
+def pair_odds_ratio(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimate:
+    """Relate two fates of pairs by their odds ratio, every pair entered both ways round.
+
+    Of pairs with both, neither and one of the members coded 1 it is 4 both neither / one^2. Where one of the three is
+    empty, Haldane's half pair is added to each of the four cells. The interval is Woolf's, with a standard error that
+    is robust to dependence between pairs of one family (linearisation).
+
+    Parameters
+    ----------
+    x, y
+        0 or 1 for both members, shape (pairs,).
+    family
+        Family of each pair, shape (pairs,).
+
+    References
+    ----------
+    Woolf, Ann. Hum. Genet. 19 (1955) 251; Haldane, Ann. Hum. Genet. 20 (1956) 309;
+    Liang and Zeger, Biometrika 73 (1986) 13 (the robust variance).
+    """
+    if len(x) < FEWEST_PAIRS:
+        return _too_few(len(x))
+    kind = np.where(x == y, 1 - x, 2).astype(int)
+    pairs = np.bincount(kind, minlength=3)
+    if pairs.max() == len(x) and pairs[2] == 0:
+        return _ALL_ALIKE
+    added = np.array([0.5, 0.5, 1.0]) * (pairs.min() == 0)
+    both, neither, one = pairs + added
+    absent = " and ".join(_ABSENT[k] for k in np.flatnonzero(pairs == 0))
+    note = f"half a pair was added to each cell: there are none {absent}" if absent else ""
+    ratio = float(4 * both * neither / one**2)
+    _, codes = np.unique(family, return_inverse=True)
+    families = int(codes.max()) + 1
+    if families < FEWEST_PAIRS:
+        return Estimate(ratio, np.nan, np.nan, "; ".join(filter(None, (note, _few_families(families)))))
+    slope = np.array([1, 1, -2]) / (pairs + added)
+    influence = np.bincount(codes, slope[kind])
+    # What was added counts as families of its own, so that pairs of as many families have Woolf's variance.
+    variance = families / (families - 1) * float((influence**2).sum()) + float((added * slope**2).sum())
+    half = float(stats.t.ppf(0.975, families - 1)) * math.sqrt(variance)
+    return Estimate(ratio, ratio * math.exp(-half), ratio * math.exp(half), note)

@@ -1,4 +1,4 @@
-"""Figures of fates: cumulative incidence by condition, and the ends of sister pairs."""
+"""Figures of fates: cumulative incidence and survival by condition, and the ends of sister pairs."""
 
 from __future__ import annotations
 
@@ -18,14 +18,24 @@ COLUMNS = 4
 MOST_PANELS = 16
 DARK = -1.0
 """Logarithm of observed over expected below which the colour of a pair is too dark for black letters."""
-COLOURS = {"division": OKABE_ITO[0], "death": OKABE_ITO[5], "loss": GREY}
-WORDS = {"division": "divided", "death": "died", "loss": "lost"}
+COLOURS = {
+    "division": OKABE_ITO[0],
+    "death": OKABE_ITO[5],
+    "loss": GREY,
+    "undivided": OKABE_ITO[0],
+    "survival": OKABE_ITO[5],
+}
+WORDS = {"division": "divided", "death": "died", "loss": "lost", "undivided": "undivided", "survival": "alive"}
 
 
 @contextmanager
 def _panels(path: Path, table: pd.DataFrame, size: float) -> Iterator[tuple[Figure, list[tuple[Axes, pd.DataFrame]]]]:
-    """Yield a page, and a titled panel with its rows per condition; only the first :data:`MOST_PANELS` are drawn."""
-    shown = list(table.groupby("condition", sort=True))[:MOST_PANELS]
+    """Yield a page, and a titled panel with its rows per condition.
+
+    Only the first :data:`MOST_PANELS` are drawn, and the page says how many are left out.
+    """
+    every = list(table.groupby("condition", sort=True))
+    shown = every[:MOST_PANELS]
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     with figure(path, max(4.0, size * columns), size * rows + 0.6) as page:
@@ -34,26 +44,38 @@ def _panels(path: Path, table: pd.DataFrame, size: float) -> Iterator[tuple[Figu
             axis.set_title(name, fontsize=8)
         for axis in axes[len(shown) :]:
             axis.set_axis_off()
+        if len(every) > len(shown):
+            words = f"{len(every) - len(shown)} of {len(every)} conditions are left out; the table has them"
+            page.text(0.995, 0.002, words, ha="right", va="bottom", fontsize=7, color=GREY)
         yield page, [(axis, rows) for axis, (_, rows) in zip(axes, shown, strict=False)]
 
 
 def draw_incidence(table: pd.DataFrame, path: Path) -> None:
     """Draw the cumulative incidence of division, death and loss after birth, one panel per condition."""
-    drawn = table[table["incidence"].notna()]
+    _draw_curves(table, path, "incidence", "cumulative incidence")
+
+
+def draw_survival(table: pd.DataFrame, path: Path) -> None:
+    """Draw the shares that death alone and division alone would leave after birth, one panel per condition."""
+    _draw_curves(table, path, "share", "share left")
+
+
+def _draw_curves(table: pd.DataFrame, path: Path, value: str, label: str) -> None:
+    drawn = table[table[value].notna()]
     if not len(drawn):
         write_words(path, "No cell was born in sight and followed, so there is no curve of fates.")
         return
     with _panels(path, drawn, 2.3) as (page, panels):
         for axis, rows in panels:
-            for event, colour in COLOURS.items():
-                curve = rows[rows["event"] == event]
-                axis.step(curve["time"], curve["incidence"], where="post", color=colour, label=WORDS[event])
+            for event, curve in rows[rows["event"].isin(COLOURS)].groupby("event", sort=True):
+                colour = COLOURS[event]
+                axis.step(curve["time"], curve[value], where="post", color=colour, label=WORDS[event])
                 axis.fill_between(
                     curve["time"], curve["low"], curve["high"], step="post", color=colour, alpha=0.2, lw=0
                 )
             axis.set(ylim=(0, 1), xlim=(0, rows["time"].max()))
         page.supxlabel(f"time since birth ({drawn['unit'].iloc[0]})", fontsize=9)
-        page.supylabel("cumulative incidence", fontsize=9)
+        page.supylabel(label, fontsize=9)
         page.legend(*panels[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
 
 

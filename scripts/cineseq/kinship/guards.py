@@ -36,8 +36,8 @@ def _sums(cells: pd.DataFrame, total: int) -> tuple:
     else:
         message = (
             "Survivors that share a compartment with their living sister: their counts are the sum of both, so they "
-            "enter no comparison. Not with sums of two bereaved survivors either: those mix cells that are no kin, "
-            "and sisters are alike in every heritable gene whatever became of a sister."
+            "enter no comparison of single cells, and none with sums of two bereaved survivors: those mix cells that "
+            "are no kin, and sisters are alike in every heritable gene whatever became of a sister."
         )
     return "two_survivor_compartments", count, count / total, "info", message
 

@@ -7,22 +7,16 @@ import pandas as pd
 from statsmodels.duration.survfunc import CumIncidenceRight
 
 from cineseq.family_results import FATE_EVENTS, FATE_INCIDENCE
+from cineseq.kinship.ages import Curves, curves_by_age, last_watched, share
 from cineseq.kinship.families import Families
-from cineseq.tables import empty
 
 EVENTS = ("division", "death", "loss")
-TIMES = 61
-BOOTSTRAPS = 200
-FEWEST_CELLS = 10
-FEWEST_FAMILIES = 5
 
 
 def incidence_table(families: Families, seed: int) -> pd.DataFrame:
     """Estimate, per condition, how many cells have divided, died or been lost by each age.
 
-    Only cells born in sight have an age. A cell alive in the last frame is censored; one whose fate is unknown for
-    another reason is lost, which competes with the fates and is neither. Intervals resample whole families, because
-    relatives share their fates.
+    A loss competes with the fates and is neither; see :func:`cineseq.kinship.ages.curves_by_age`.
 
     Returns
     -------
@@ -34,49 +28,10 @@ def incidence_table(families: Families, seed: int) -> pd.DataFrame:
     ----------
     Aalen and Johansen, Scand. J. Stat. 5 (1978) 141.
     """
-    cells = families.cells[families.cells["start_kind"] == "division"]
-    rng = np.random.default_rng(seed)
-    parts = [_of_condition(name, group, families.unit, rng) for name, group in cells.groupby("condition", sort=True)]
-    return pd.concat(parts, ignore_index=True) if parts else empty(FATE_INCIDENCE)
+    return curves_by_age(families, INCIDENCE, seed)
 
 
-def _of_condition(condition: str, cells: pd.DataFrame, unit: str, rng: np.random.Generator) -> pd.DataFrame:
-    known = (cells["end"] > cells["birth"]).to_numpy()
-    age = (cells["end"] - cells["birth"]).to_numpy()[known]
-    event = _event(cells)[known]
-    founder = np.unique(cells["founder"].to_numpy()[known], return_inverse=True)[1]
-    if len(age) < FEWEST_CELLS:
-        note = f"not estimable: {len(age)} cells were born in sight and followed, {FEWEST_CELLS} are needed"
-        row = {"condition": condition, "event": "none", "time": 0.0, "unit": unit, "at_risk": len(age), "note": note}
-        return pd.DataFrame([row | dict.fromkeys(("incidence", "low", "high"), np.nan)])
-    grid = np.linspace(0, age.max(), TIMES)
-    kinds, code = np.unique(np.column_stack([age, event]), axis=0, return_inverse=True)
-    found = _curves(kinds, np.bincount(code), grid)
-    low, high = _interval(kinds, code, founder, grid, rng)
-    at_risk = len(age) - np.searchsorted(np.sort(age), grid, side="left")
-    return pd.DataFrame(
-        {
-            "condition": condition,
-            "event": np.repeat(FATE_EVENTS, TIMES),
-            "time": np.tile(grid, len(FATE_EVENTS)),
-            "unit": unit,
-            "at_risk": np.tile(at_risk, len(FATE_EVENTS)),
-            "incidence": found.ravel(),
-            "low": low.ravel(),
-            "high": high.ravel(),
-            "note": "" if np.isfinite(low).all() else f"no interval: fewer than {FEWEST_FAMILIES} families",
-        }
-    )
-
-
-def _event(cells: pd.DataFrame) -> np.ndarray:
-    """Return 0 where the movie ended first, else 1 + the position in :data:`EVENTS`."""
-    fate = cells["fate"].map({"division": 1, "death": 2}).fillna(3).to_numpy(int)
-    return np.where((fate == 3) & (cells["alive_at_end"] == 1).to_numpy(), 0, fate)
-
-
-def _curves(kinds: np.ndarray, cells: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Return the curves of :data:`FATE_EVENTS`, shape (4, times), from cells counted by age and event."""
+def _aalen_johansen(kinds: np.ndarray, cells: np.ndarray, grid: np.ndarray) -> np.ndarray:
     there = cells > 0
     event = kinds[there, 1].astype(int)
     curves = np.zeros((len(FATE_EVENTS), len(grid)))
@@ -89,17 +44,7 @@ def _curves(kinds: np.ndarray, cells: np.ndarray, grid: np.ndarray) -> np.ndarra
     return curves
 
 
-def _interval(
-    kinds: np.ndarray, code: np.ndarray, founder: np.ndarray, grid: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    families = founder.max() + 1
-    if families < FEWEST_FAMILIES:
-        return np.full((2, len(FATE_EVENTS), len(grid)), np.nan)
-    draws = []
-    for _ in range(BOOTSTRAPS):
-        times_drawn = rng.multinomial(families, np.full(families, 1 / families))
-        draws.append(_curves(kinds, np.bincount(code, times_drawn[founder], len(kinds)), grid))
-    return np.quantile(np.stack(draws), [0.025, 0.975], axis=0)
+INCIDENCE = Curves(FATE_INCIDENCE, FATE_EVENTS, "incidence", _aalen_johansen)
 
 
 def incidence_lines(table: pd.DataFrame) -> list[str]:
@@ -109,10 +54,9 @@ def incidence_lines(table: pd.DataFrame) -> list[str]:
         if rows["incidence"].isna().any():
             lines.append(f"{condition}: the cumulative incidence of fates is {rows['note'].iloc[0]}.")
             continue
-        watched = rows[rows["at_risk"] >= max(FEWEST_CELLS, 0.1 * rows["at_risk"].max())]
-        last = watched[watched["time"] == watched["time"].max()].set_index("event")
+        last = last_watched(rows)
         shares = ", ".join(
-            f"{last.loc[e, 'incidence']:.1%} [{last.loc[e, 'low']:.1%}, {last.loc[e, 'high']:.1%}] {word}"
+            f"{share(last.loc[e], 'incidence')} {word}"
             for e, word in zip(EVENTS, ("had divided", "had died", "had been lost"), strict=True)
         )
         at = f"{last['time'].iloc[0]:.3g} {last['unit'].iloc[0]}"

@@ -1,29 +1,41 @@
-"""The states of sequenced survivors: clusters, upper halves of scores, and columns that the user brought."""
+"""The states of sequenced survivors: clusters, upper halves of scores, and columns measured or brought by the user."""
 
 from __future__ import annotations
+
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
 
+from cineseq import contracts
 from cineseq.errors import UserError
 from cineseq.kinship.families import Families
 
+MEASURED = ("function_", "morphology_", "embedding_")
 SCORES = ("s_score", "g2m_score")
 MOST_VALUES = 20
 """A given column of text with more values than this is an identifier rather than a state."""
 
 
-def states_of(cells: pd.DataFrame, clusters: pd.DataFrame | None, wanted: list[str] | None) -> pd.DataFrame:
+def states_of(
+    cells: pd.DataFrame,
+    clusters: pd.DataFrame | None,
+    wanted: list[str] | None,
+    gene_sets: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Collect binary states of cells, fixed before sisters are looked at.
 
     Parameters
     ----------
     cells
-        The cells table (its ``state_*`` columns).
+        The cells table (its ``state_*`` columns, and the measured columns that are wanted).
     clusters
         The clusters table; None where nothing was sequenced.
     wanted
-        Names of states (``cluster=0``, ``s_score``, ``state_x``, ``state_x=value``); None takes all.
+        Names of states (``cluster=0``, ``s_score``, ``state_x``, ``state_x=value``, a gene set, or a measured column
+        such as ``function_lipid``); None takes all but the measured columns, which are many.
+    gene_sets
+        Scores of gene sets, one column each, indexed by ``track_id``; None where there are none.
 
     Returns
     -------
@@ -36,20 +48,47 @@ def states_of(cells: pd.DataFrame, clusters: pd.DataFrame | None, wanted: list[s
     UserError
         When a wanted state is not there.
     """
-    parts = [_given(cells)]
+    measured = [c for c in cells.columns if c.startswith(MEASURED)]
+    sample = cells.set_index("track_id")["sample"]
+    chosen = [c for c in measured if wanted is not None and c in wanted]
+    parts = [_given(cells, [*(c for c in cells.columns if c.startswith("state_")), *chosen])]
     if clusters is not None:
-        parts.append(_from_clusters(clusters, cells.set_index("track_id")["sample"]))
-    states = pd.concat(parts, axis=1, sort=True) if parts else pd.DataFrame()
+        parts.append(_from_clusters(clusters, sample))
+    if gene_sets is not None:
+        _refuse_taken(list(gene_sets.columns), parts)
+        of_set = sample.reindex(gene_sets.index).fillna("")
+        parts += [_upper_half(gene_sets[c], of_set).rename(f"{c}_high").to_frame() for c in gene_sets.columns]
+    states = pd.concat(parts, axis=1, sort=True)
     if wanted is None:
         return states
-    chosen = [
-        c for c in states.columns if c in wanted or c.removesuffix("_high") in wanted or c.split("=")[0] in wanted
-    ]
     for name in wanted:
-        if not any(name in {c, c.removesuffix("_high"), c.split("=")[0]} for c in chosen):
-            msg = f"lineage.states: there is no state '{name}'; the data have {sorted(states.columns)}."
+        if not any(name in _names(c) for c in states.columns):
+            raise UserError(_unknown(name, list(states.columns), measured))
+    return states[[c for c in states.columns if _names(c) & set(wanted)]]
+
+
+def _names(state: str) -> set[str]:
+    """Return the names that a state answers to in the configuration."""
+    return {state, state.removesuffix("_high"), state.split("=", maxsplit=1)[0]}
+
+
+def _unknown(name: str, states: list[str], measured: list[str]) -> str:
+    if name in {c.name for c in contracts.CELLS.columns}:
+        return f"lineage.states: '{name}' is a name, place or lineage of a cell, no state; take it out."
+    if name in measured:
+        return f"lineage.states: the column '{name}' has fewer than two values, so it is no state; take it out."
+    known = sorted(set().union(*map(_names, states)) | set(measured))
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"the data have {sorted(states)}"
+    return f"lineage.states: there is no state '{name}'; {hint}"
+
+
+def _refuse_taken(names: list[str], parts: list[pd.DataFrame]) -> None:
+    taken = set().union(*(_names(c) for part in parts for c in part.columns))
+    for name in names:
+        if name in taken or "=" in name:
+            msg = f"lineage.gene_sets: '{name}' is the name of another state or holds '='; give the set another name."
             raise UserError(msg)
-    return states[chosen]
 
 
 def _from_clusters(clusters: pd.DataFrame, samples: pd.Series) -> pd.DataFrame:
@@ -62,10 +101,10 @@ def _from_clusters(clusters: pd.DataFrame, samples: pd.Series) -> pd.DataFrame:
     return found
 
 
-def _given(cells: pd.DataFrame) -> pd.DataFrame:
+def _given(cells: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     table = cells.set_index("track_id")
     found = [pd.DataFrame(index=table.index)]
-    for name in (c for c in table.columns if c.startswith("state_")):
+    for name in names:
         values = table[name]
         number = pd.to_numeric(values, errors="coerce")
         if number.notna().sum() < values.notna().sum():

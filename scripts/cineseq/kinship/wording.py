@@ -6,27 +6,22 @@ import numpy as np
 import pandas as pd
 
 from cineseq.kinship.families import Families
+from cineseq.kinship.reading import LEVEL, interval_to_read, reading
 from cineseq.kinship.status import MEANING
 from cineseq.statistics.fdr import benjamini_hochberg
 
-LEVEL = 0.05
 TESTED = "sister_died_vs_survived"
 MATE = "mate_died_vs_none"
 GUARDS = (
     "two_survivor_compartments",
+    "two_survivor_sums",
     "dead_cage_mates",
     "time_since_sister_death",
     "ambient_score",
     "ambient_not_measured",
 )
 MOST_LINES = 6
-READING = (
-    "How to read the odds ratios: they are associations within field and birth-time strata. One well below 1 marks a "
-    "state inherited by both sisters, in place before the division. One at or above 1 argues against that, but does "
-    "not separate a protective state reached by chance from a mark of the stress that killed the sister; 1.0 does not "
-    "refute protection. State concordance in doubly surviving pairs, a proxy of the state in the sister before she "
-    "died, and state against time since treatment would separate them."
-)
+ASSOCIATIONS = "These are associations within field and birth-time strata."
 
 
 def family_lines(families: Families, status: pd.DataFrame) -> list[str]:
@@ -93,12 +88,9 @@ def concordance_lines(concordance: pd.DataFrame) -> list[str]:
         if not np.isfinite(sisters["concordance"]):
             lines.append(f"{condition}: concordance of sisters' fates is {sisters['note']}.")
             continue
-        beside = [f"{r} {_phi(by.loc[r])}" for r in ("cousins", "neighbours") if np.isfinite(by.loc[r, "phi"])]
         lines.append(
             f"{condition}: sisters share their fate in {sisters['concordance']:.1%} of {sisters['pairs']:,} pairs with "
-            f"both fates known, {sisters['expected_independent']:.1%} if independent (phi {_phi(sisters)}, "
-            f"permutation within strata p {_p(sisters['p_value'])}"
-            + (f"; for comparison {', '.join(beside)})." if beside else ").")
+            f"both fates known, {sisters['expected_independent']:.1%} if independent ({_beyond_chance(by)})."
         )
     return lines
 
@@ -118,8 +110,16 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
         f"informative families for '{first['state']}' are {first['died']} and {first['survived']}, worth "
         f"{first['effective']:.1f} balanced pairs within strata."
     ]
-    lines += [_state_line(row) for _, row in tested.head(MOST_LINES).iterrows()]
-    return [*lines, READING]
+    shown = tested.head(MOST_LINES)
+    return [*lines, *(_state_line(row) for _, row in shown.iterrows()), *_reading_lines(shown)]
+
+
+def _reading_lines(tested: pd.DataFrame) -> list[str]:
+    """Say once per kind of interval how to read the states that have it."""
+    told: dict[str, list[str]] = {}
+    for row in tested.itertuples():
+        told.setdefault(reading(*interval_to_read(row.low, row.high, row.q)), []).append(f"'{row.state}'")
+    return [f"How to read {', '.join(states)}: {text} {ASSOCIATIONS}" for text, states in told.items()]
 
 
 def _tested(compared: pd.DataFrame) -> pd.DataFrame:
@@ -139,29 +139,37 @@ def _state_line(row: pd.Series) -> str:
     p = f"p {_p(row['p_permutation'])}" + (
         f", q {_p(row['q'])} over {row['states']} states" if row["states"] > 1 else ""
     )
-    return f"'{row['state']}' where the sister died against lived: {_ratio(row)}, {p}. {_meaning(row)}"
+    return f"'{row['state']}' where the sister died against lived: {_ratio(row)}, {p}.{_not_shown(row)}"
 
 
 def _ratio(row: pd.Series) -> str:
     if not np.isfinite(row["odds_ratio"]):
         return str(row["note"])
-    return f"odds ratio {row['odds_ratio']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+    interval = f"[{row['low']:.2f}, {row['high']:.2f}]" if np.isfinite(row["low"]) else "without an interval"
+    return f"odds ratio {row['odds_ratio']:.2f} {interval}"
 
 
-def _meaning(row: pd.Series) -> str:
-    if row["q"] > LEVEL or not np.isfinite(row["low"]):
-        smallest = row["detectable_odds_ratio"]
-        if not np.isfinite(smallest):
-            return "No association was shown, and with these families none could have been: this says nothing."
-        return (
-            f"No association was shown; these families detect an odds ratio of {smallest:.1f} or more with 80 % power, "
-            "so a smaller one is not excluded."
-        )
-    if row["high"] < 1:
-        return "Less frequent where the sister died: as expected of a state that both sisters inherited."
-    if row["low"] > 1:
-        return "More frequent where the sister died: not as a state that both sisters inherited would behave."
-    return "An association, whose interval includes 1."
+def _not_shown(row: pd.Series) -> str:
+    """Say, of a state that was not shown, what these families could have shown."""
+    if row["q"] <= LEVEL:
+        return ""
+    smallest = row["detectable_odds_ratio"]
+    if not np.isfinite(smallest):
+        return " No association was shown, and with these families none could have been: this says nothing."
+    return (
+        f" No association was shown; these families detect an odds ratio of {smallest:.1f} or more with 80 % power, "
+        "so a smaller one is not excluded."
+    )
+
+
+def _beyond_chance(by: pd.DataFrame) -> str:
+    """Say how much more alike the fates of sisters are than by chance, or why that cannot be said."""
+    sisters = by.loc["sisters"]
+    if not np.isfinite(sisters["phi"]):
+        return f"phi and p are {sisters['note']}"
+    beside = [f"{r} {_phi(by.loc[r])}" for r in ("cousins", "neighbours") if np.isfinite(by.loc[r, "phi"])]
+    told = f"phi {_phi(sisters)}, permutation within strata p {_p(sisters['p_value'])}"
+    return f"{told}; for comparison {', '.join(beside)}" if beside else told
 
 
 def _phi(row: pd.Series) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from cineseq.kinship.reading import interval_to_read, reading
 from cineseq.names import readable
 from cineseq.prediction.answers import mostly_class
 from cineseq.report.evidence import Evidence
@@ -310,22 +311,18 @@ def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[s
         f"({interval(row['low'], row['high'], ratio)}; permutation {p_value(row['p_permutation'])}{several}; "
         f"{counted(row['informative'], 'informative families')})"
     )
+    ends = row[["low", "high"]].to_numpy(float, na_value=np.nan)
+    low, high = interval_to_read(*ends, row["q"])
+    remains = reading(low, high)
     if row["q"] > ALPHA:
         text = f"No state of survivors was shown to go with the sister's death; nearest was {row['state']}: {measured}."
-        return f"{text} {_detectable(power, row['state'])}", "not_shown", numbers
-    more_or_less, reading = _reading(float(row["odds_ratio"]))
+        return f"{text} {_detectable(power, row['state'])} {remains}", "not_shown", numbers
+    if not (high < 1 or low > 1):
+        text = f"The state {row['state']} goes with what became of the sister, but in which direction is not resolved"
+        return f"{text}: {measured}. {remains}", "weak", numbers
+    more_or_less = "more" if low > 1 else "less"
     where = "in survivors whose sister died than in those whose sister lived"
-    return f"The state {row['state']} is {more_or_less} frequent {where}: {measured}. {reading}", "shown", numbers
-
-
-def _reading(odds_ratio: float) -> tuple[str, str]:
-    """Say what an odds ratio can mean; the scenarios are those of the sister simulations in the documentation."""
-    if odds_ratio >= 1:
-        return "more", (
-            "This does not tell a state that protected the survivor from a mark left by what killed the sister; "
-            "it speaks against a protective state that both sisters inherited."
-        )
-    return "less", "This is what a protective state that both sisters inherit would leave behind."
+    return f"The state {row['state']} is {more_or_less} frequent {where}: {measured}. {remains}", "shown", numbers
 
 
 def _detectable(power: pd.DataFrame | None, state: str) -> str:
@@ -346,10 +343,16 @@ def _concordance(table: pd.DataFrame | None) -> tuple[str, dict[str, Any]]:
     where = f" in {row['condition']}" if len(rows) > 1 and isinstance(row["condition"], str) else ""
     text = (
         f"Sisters shared their fate in {percent(row['concordance'])} of {counted(row['pairs'], 'pairs')}{where} "
-        f"({percent(row['expected_independent'])} expected if independent, {p_value(row['p_value'])})."
+        f"({percent(row['expected_independent'])} expected if independent, {_beyond_chance(row)})."
     )
     numbers = {"concordance": row["concordance"], "expected_concordance": row["expected_independent"]}
     return text, numbers | {"pairs": row["pairs"], "p_concordance": row["p_value"]}
+
+
+def _beyond_chance(row: pd.Series) -> str:
+    """Say how surely the fates are more alike than by chance, or why that is not estimable."""
+    note = _note(row, "")
+    return p_value(row["p_value"]) if known(row["p_value"]) or not note else f"{p_value(None)}: {note}"
 
 
 def _caution(warnings: pd.DataFrame | None) -> str:

@@ -34,6 +34,7 @@ class Evidence:
     genes: pd.DataFrame | None = None
     overlap: pd.DataFrame | None = None
     concordance: pd.DataFrame | None = None
+    fate_odds: pd.DataFrame | None = None
     times: pd.DataFrame | None = None
     states: pd.DataFrame | None = None
     power: pd.DataFrame | None = None
@@ -61,6 +62,7 @@ TABLES: dict[str, Table] = {
     "genes": results.GENES,
     "overlap": results.MARKER_OVERLAP,
     "concordance": results.CONCORDANCE,
+    "fate_odds": family_results.FATE_ODDS,
     "times": results.TIMES,
     "states": results.STATE_BY_SISTER,
     "power": results.LINEAGE_POWER,

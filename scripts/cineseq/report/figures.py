@@ -77,6 +77,12 @@ FIGURES: dict[str, FigureText] = {
         "Cumulative incidence of division, death and loss after birth, one panel per condition",
         "Fates of cells born in sight, as competing risks; a lost cell is neither divided nor dead.",
     ),
+    "survival": FigureText(
+        "sisters",
+        "Share of cells alive and share undivided after birth, one panel per condition",
+        "What death alone, and division alone, would leave of cells born in sight (Kaplan-Meier). Other ends censor, "
+        "which takes the cells that had them to be like the others.",
+    ),
     "fate_pairs": FigureText(
         "sisters",
         "Counts of sister pairs by the ends of both, one panel per condition",

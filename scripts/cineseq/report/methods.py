@@ -72,6 +72,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "describe_fates": (
         "The cumulative incidence of division, death and loss after birth was estimated as competing risks (Aalen and "
         "Johansen, 1978; statsmodels), with intervals from resampled families",
+        "; survival and time to division by Kaplan and Meier (1958), other ends censored",
+        "; the concordance of relatives' fates was tested one-sidedly against {c:lineage.permutations} permutations of "
+        "fates within field of view and birth time, between cells for sisters and between pairs of sisters for others",
+        "; odds ratios of fates have Woolf's interval, robust to several pairs of a founder",
     ),
     "compare_sisters_before_death": (
         "Which of two sisters died was related to shape and place before either's fate by conditional logistic "

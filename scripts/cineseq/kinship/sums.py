@@ -1,0 +1,99 @@
+"""Compartments with two living sisters against compartments with two other living cells: sums with sums."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.lineage import Lineage
+from cineseq.kinship.contrast import Units, permutation_p
+from cineseq.kinship.families import Families, strata
+from cineseq.kinship.status import NOT_DEAD
+
+COMPARTMENT = ["sample", "compartment_id"]
+NAME = "two_survivor_sums"
+WHAT = "Compartments with two living sisters against those with two living cells that are no sisters and lost none"
+
+
+def two_survivor_sums(
+    families: Families, status: pd.DataFrame, pairs: pd.DataFrame | None, state: pd.Series | None, settings: Lineage
+) -> tuple:
+    """Compare a state between the two kinds of compartments, each as the mean of its two cells.
+
+    Both arms hold two living cells, so neither their number nor a death tells them apart; no cells are added up that
+    did not sit together. The others are known to have lost no sister, so a difference would go with sitting beside a
+    sister, and no death would explain it.
+
+    Parameters
+    ----------
+    families, status
+        Trees, and :func:`~cineseq.kinship.status.sister_status` of their cells.
+    pairs
+        As :data:`cineseq.contracts.PAIRS`; None where there is none.
+    state
+        1, 0 or NaN by ``track_id``, named; None where no state was tested.
+    settings
+        Strata, permutations, and the fewest compartments of an arm.
+
+    Returns
+    -------
+    tuple
+        One row of :data:`cineseq.results.LINEAGE_WARNINGS`.
+    """
+    if pairs is None:
+        return _not_measured(families, 0, "no pairs table places two cells in a compartment")
+    rooms = _rooms_of_two(families, status, pairs)
+    kin = int(rooms["sisters"].sum())
+    if min(kin, len(rooms) - kin) < settings.min_families:
+        found = f"{kin} with sisters and {len(rooms) - kin} with others, {settings.min_families} each are needed"
+        return _not_measured(families, len(rooms), found)
+    if state is None:
+        return _not_measured(families, len(rooms), "no state was tested")
+    of_cell = state.reindex(families.cells["track_id"]).to_numpy(float)
+    mean = of_cell[rooms[["one", "other"]].to_numpy()].mean(axis=1)
+    rooms, mean = rooms[np.isfinite(mean)], mean[np.isfinite(mean)]
+    stratum = strata(rooms["field"].to_numpy(), rooms["birth"].to_numpy(), settings.birth_time_bins)
+    every = Units(rooms["sisters"].to_numpy(bool), mean, stratum, np.ones(len(mean)))
+    units = every.only(every.informative) if len(mean) else every
+    arms = int(units.exposed.sum()), int((~units.exposed).sum())
+    if min(arms) < settings.min_families:
+        found = f"{arms[0]} and {arms[1]} of them have '{state.name}' in both cells and share strata"
+        return _not_measured(families, len(rooms), f"{found}; barcodes of two cells enter no paired data")
+    p = permutation_p(units, settings.permutations, np.random.default_rng(0))
+    told = f"p = {p:.2g}" if np.isfinite(p) else "no p-value, it does not vary within strata"
+    shares = [units.state[units.exposed == arm].mean() for arm in (True, False)]
+    message = (
+        f"{WHAT}: '{state.name}' in {shares[0]:.1%} of the cells of {arms[0]} and {shares[1]:.1%} of the cells of "
+        f"{arms[1]} (permutation within strata, {told}). No death of a sister can explain a difference."
+    )
+    return _row(families, sum(arms), message)
+
+
+def _rooms_of_two(families: Families, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return compartments whose two cells live at the end: ``one``, ``other``, ``sisters``, ``field`` and ``birth``."""
+    shared = pairs[(pairs["occupancy"] == 2) & pairs["compartment_id"].notna()]
+    shared = shared.drop_duplicates("track_id").dropna(subset="track_id")
+    position = pd.Index(families.cells["track_id"]).get_indexer(shared["track_id"])
+    shared = shared.assign(cell=position)[position >= 0]
+    shared = shared[families.cells["alive_at_end"].to_numpy()[shared["cell"]] == 1]
+    rooms = shared.groupby(COMPARTMENT)["cell"].agg(["min", "max", "size"])
+    rooms = rooms[rooms["size"] == 2].rename(columns={"min": "one", "max": "other"}).reset_index(drop=True)
+    one, other = rooms["one"].to_numpy(int), rooms["other"].to_numpy(int)
+    birth = families.cells["birth"].to_numpy()
+    sisters = status["sister"].to_numpy()[one] == other
+    lost_none = status["status"].isin(NOT_DEAD).to_numpy()
+    rooms = rooms.assign(
+        sisters=sisters,
+        field=families.cells["field"].to_numpy()[one],
+        birth=(birth[one] + birth[other]) / 2,
+    )
+    return rooms[sisters | (lost_none[one] & lost_none[other])]
+
+
+def _not_measured(families: Families, rooms: int, why: str) -> tuple:
+    return _row(families, rooms, f"{WHAT}: not measured, {why}.")
+
+
+def _row(families: Families, rooms: int, message: str) -> tuple:
+    cells = 2 * rooms
+    return NAME, "all", cells, cells / max(1, len(families.cells)), "info", message
