@@ -7,18 +7,22 @@ Prints one line per score: what was found, what it should be, and whether it is.
 
 import argparse
 import logging
-import resource
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
-from lineage_experiments import Experiment, analyse, caged, simulate
+from lineage_experiments import Deep, Experiment, analyse, caged, simulate, simulate_deep
 from scipy.stats import fisher_exact
-from scores import Score, exactly
+from scores import Score, exactly, own_peak_gb
 
+import compare_sisters
+import describe_fates
+import import_lineage
 from cineseq.config.base import FieldOfView
 from cineseq.config.given import Given
 from cineseq.config.lineage import Lineage
@@ -140,30 +144,75 @@ def trap(experiments: int) -> list[Score]:
     ]
 
 
-def speed() -> list[Score]:
-    """Time a table of a million cells, and 10,000 permutations on 100,000 pairs."""
-    cells = simulate(Experiment(founders=333_334, fields=200), 0)
-    settings = Lineage(permutations=9999, states=["state_x"])
-
-    def everything() -> None:
-        families, status, _ = analyse(cells, settings)
-        relatives = relatives_of(families, settings.birth_time_bins)
-        concordance_table(families, relatives, settings.birth_time_bins, settings.permutations, 1)
-        times_table(families, relatives)
-        lineage_warnings(families, status, None)
-
+def speed(cells: int) -> list[Score]:
+    """Time families of three divisions from the files to the tables, and 10,000 permutations on 100,000 pairs."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder) / "lineages.csv"
+        planted = Deep(founders=cells // 15, fields=200)
+        _as_given(simulate_deep(planted, 0)).to_csv(given, index=False)
+        parts = _timed_steps(Path(folder), given)
     rng = np.random.default_rng(0)
     pairs = 100_000
     units = Units(rng.random(pairs) < 0.3, rng.integers(0, 3, pairs) / 2, rng.integers(0, 1000, pairs), np.ones(pairs))
-    million, processor = _seconds(everything)
     permuted, _ = _seconds(lambda: permutation_p(units, 10_000, rng))
-    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    blocks, _ = _seconds(_permuted_cousins(pairs))
     return [
-        Score(f"{len(cells):,} cells built, validated and tested, s", million, 0, 60),
-        Score("the same, seconds of processor", processor, 0, 60),
-        Score("100,000 pairs, 10,000 permutations, s", permuted, 0, 20),
-        Score("most memory, GB", gigabytes, 0, 4),
+        *(Score(f"{cells:,} cells, {name}, s", wall) for name, (wall, _) in parts.items()),
+        Score(f"{cells:,} cells, all of it, s", sum(wall for wall, _ in parts.values()), 0, 60),
+        Score("the same, seconds of processor", sum(used for _, used in parts.values()), 0, 60),
+        Score("100,000 pairs, 10,000 permutations of sister status, s", permuted, 0, 20),
+        Score("100,000 pairs of cousins, 10,000 permutations of pairs of sisters, s", blocks, 0, 20),
+        Score("most memory, GB", own_peak_gb(), 0, 4),
     ]
+
+
+def _as_given(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of a table of families that a user would bring."""
+    table = cells[["sample", "fov", "condition", "state_x", "fate"]].assign(id=cells["track_id"])
+    return table.assign(parent=cells["parent_id"], birth=cells["start_frame"], end=cells["end_frame"])
+
+
+def _timed_steps(folder: Path, given: Path) -> dict[str, tuple[float, float]]:
+    """Run the steps from the table of families to every table and figure; return their seconds."""
+    cells, report = folder / "cells.parquet", folder / "report.json"
+    settings = Lineage(permutations=9999, states=["state_x"])
+    fates = ("incidence", "concordance", "times", "fading", "fate_pairs")
+    sisters = ("states", "power", "warnings", "sensitivity")
+    figures = ("incidence_figure", "fate_pairs_figure", "trees", "trees_by_state", "forest")
+    files = {name: folder / f"{name}.tsv" for name in (*fates, *sisters)}
+    files |= {name: folder / f"{name}.svg" for name in figures}
+    return {
+        "read and validated": _seconds(
+            lambda: import_lineage.main(given=[given], cells=cells, report=report, settings=import_lineage.Settings())
+        ),
+        "fates described": _seconds(
+            lambda: describe_fates.main(
+                cells=cells,
+                **{name: files[name] for name in (*fates, *figures[:2])},
+                report=report,
+                settings=describe_fates.Settings(lineage=settings),
+            )
+        ),
+        "sisters compared": _seconds(
+            lambda: compare_sisters.main(
+                cells=cells,
+                compartments=[],
+                **{name: files[name] for name in (*sisters, *figures[2:])},
+                report=report,
+                settings=compare_sisters.Settings(lineage=settings),
+            )
+        ),
+    }
+
+
+def _permuted_cousins(pairs: int) -> Callable[[], object]:
+    """Return the test of cousins, on founders of two divisions, of which each has four pairs of cousins."""
+    families = families_of(simulate_deep(Deep(founders=pairs // 4, fields=200, divisions=2), 0))
+    cells = families.cells
+    died = cells["alive_at_end"].map({0.0: 1.0, 1.0: 0.0}).where(cells["fate"] != "division")
+    families = replace(families, cells=cells.assign(died=died))
+    cousins = {"cousins": relatives_of(families, 5)["cousins"]}
+    return lambda: concordance_table(families, cousins, 5, 10_000, 1)
 
 
 def _seconds(work: Callable[[], object]) -> tuple[float, float]:
@@ -178,10 +227,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT / "../shared/data", help="folder of the real data")
     parser.add_argument("--experiments", type=int, default=500, help="simulated experiments of each kind")
+    parser.add_argument("--cells", type=int, default=1_000_000, help="cells of the families that are timed")
     parser.add_argument("--only", choices=("speed", "real", "type_one", "coverage", "trap"), help="one part of it")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    parts: dict[str, Callable[[], list[Score]]] = {"speed": speed}
+    parts: dict[str, Callable[[], list[Score]]] = {"speed": lambda: speed(options.cells)}
     if (options.data / "au565_lineages").is_dir():
         parts["real"] = lambda: real(options.data)
     else:

@@ -52,7 +52,7 @@ def main(
     shared = concordance_table(
         families, relatives, settings.lineage.birth_time_bins, settings.lineage.permutations, settings.seed
     )
-    faded = fading_table(families, settings.lineage.birth_time_bins)
+    faded = fading_table(families, relatives["neighbours"])
     together = fate_pairs_table(families)
     lines = incidence_lines(curves) + concordance_lines(shared) + fading_lines(faded)
     for line in lines:

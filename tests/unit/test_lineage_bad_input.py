@@ -50,7 +50,7 @@ def of_sisters(families, states, status):
     return {
         "concordance": shared[shared["relation"] == "sisters"],
         "times": times_table(families, relatives).query("relation == 'sisters' and quantity == 'death_time'"),
-        "fading": fading_table(families, 5).query("generations == 1 and quantity == 'fate'"),
+        "fading": fading_table(families, relatives["neighbours"]).query("generations == 1 and quantity == 'fate'"),
         "which_dies": of_fates(families),
         "sensitivity": sensitivity_table(families, status, states, None, Lineage()),
     }
