@@ -169,6 +169,8 @@ CELLS = Table(
         Column("feature_frame", "integer", "Frame whose morphology and embedding the row shows", missing=True, low=0),
         Column("y_px", "number", "Centroid row in feature_frame", "px", missing=True),
         Column("x_px", "number", "Centroid column in feature_frame", "px", missing=True),
+        Column("start_y_px", "number", "Centroid row in the first frame", "px", missing=True, optional=True),
+        Column("start_x_px", "number", "Centroid column in the first frame", "px", missing=True, optional=True),
         Column("end_y_px", "number", "Centroid row in the last frame", "px", missing=True, optional=True),
         Column("end_x_px", "number", "Centroid column in the last frame", "px", missing=True, optional=True),
         Column("group_*", "text", "Grouping that the user's table brought", missing=True, optional=True),

@@ -8,6 +8,7 @@ from scipy.special import gammaln
 
 from cineseq.kinship.correlation import FEWEST_PAIRS, pair_correlation
 from cineseq.kinship.families import Families, strata
+from cineseq.kinship.relatives import matching_note
 from cineseq.statistics.permutation import p_value
 
 MANY_PAIRS = 100_000
@@ -49,7 +50,7 @@ def concordance_table(
                 null = _null_of_blocks(cells, blocks, known, (bins, permutations), rng)
             row = _row(died[known], founder[known[:, 0]], null)
             fewer = f"{len(null)} permutations, because there are many pairs" if 0 < len(null) < permutations else ""
-            rows.append((name, relation, *row[:-1], "; ".join(filter(None, (row[-1], fewer)))))
+            rows.append((name, relation, *row[:-1], _joined(row[-1], fewer, matching_note(families, relation, known))))
     names = ["condition", "relation", "pairs", "concordance", "expected_independent", "phi", "phi_low", "phi_high"]
     return pd.DataFrame(rows, columns=[*names, "p_value", "note"])
 
@@ -70,8 +71,12 @@ def _row(fates: np.ndarray, family: np.ndarray, null: np.ndarray) -> tuple:
         p = p_value(concordance - 1e-12, null)
     elif np.isfinite(phi.value):
         reason = "no p-value: within strata of field and birth time the fates leave nothing to permute"
-        note = "; ".join(filter(None, (note, reason)))
+        note = _joined(note, reason)
     return (len(fates), concordance, death**2 + (1 - death) ** 2, phi.value, phi.low, phi.high, p, note)
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def _null_of_sisters(
@@ -186,6 +191,7 @@ def times_table(families: Families, relatives: dict[str, np.ndarray]) -> pd.Data
             for quantity, fate in (("division_time", 0.0), ("death_time", 1.0)):
                 both = pairs[(cells["died"].to_numpy()[pairs] == fate).all(axis=1)]
                 r = pair_correlation(lived[both[:, 0]], lived[both[:, 1]], founder[both[:, 0]])
-                rows.append((name, relation, quantity, len(both), r.value, r.low, r.high, r.note))
+                note = _joined(r.note, matching_note(families, relation, both))
+                rows.append((name, relation, quantity, len(both), r.value, r.low, r.high, note))
     names = ["condition", "relation", "quantity", "pairs", "r", "low", "high", "note"]
     return pd.DataFrame(rows, columns=names)

@@ -25,7 +25,7 @@ class Families:
         ``track_id, sample, fov, condition, founder, parent`` (position of the mother's row, -1 where none),
         ``siblings`` (daughters of the same division that were seen, itself included; 0 without a seen division),
         ``generation, birth, end, field_end`` (times), ``start_kind, fate, died`` (1 death, 0 division, NaN unknown),
-        ``alive_at_end`` (1, 0 or NaN), ``y, x``; index 0, 1, ...
+        ``alive_at_end`` (1, 0 or NaN), ``birth_y, birth_x`` (px, NaN where not known); index 0, 1, ...
     sisters
         Positions of both daughters of every division with two seen daughters; shape (divisions, 2).
     unit
@@ -96,8 +96,8 @@ def _columns(cells: pd.DataFrame) -> pd.DataFrame:
             "fate": fate.astype(str),
             "died": died,
             "alive_at_end": kept["alive_at_end"].astype("Float64").to_numpy(float, na_value=np.nan),
-            "y": kept["y_px"].astype(float),
-            "x": kept["x_px"].astype(float),
+            "birth_y": _position(kept, "start_y_px"),
+            "birth_x": _position(kept, "start_x_px"),
         }
     )
     table["field"] = table.groupby(["sample", "fov"], sort=True).ngroup()
@@ -105,6 +105,10 @@ def _columns(cells: pd.DataFrame) -> pd.DataFrame:
     table["field_end_frame"] = table.groupby("field")["end_frame"].transform("max")
     table.attrs["unit"] = "h" if in_hours else "frames"
     return table
+
+
+def _position(cells: pd.DataFrame, column: str) -> pd.Series | float:
+    return cells[column].astype(float) if column in cells else np.nan
 
 
 def _group_sizes(group: np.ndarray) -> np.ndarray:
