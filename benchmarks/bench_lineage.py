@@ -133,15 +133,24 @@ def coverage(experiments: int) -> list[Score]:
 
 def trap(experiments: int) -> list[Score]:
     """Score the warning of compartments whose one live cell implies a dead sister."""
-    named = {True: 0, False: 0}
-    for seed in range(experiments):
-        for together in named:
-            warned = lineage_warnings(*caged(seed, together=together))
-            named[together] += int("one_cell_compartments" in set(warned["warning"]))
-    return [
-        exactly("selection by one-cell compartments: warned where it is", named[True] / experiments, 1),
-        exactly("selection by one-cell compartments: warned where it is not", named[False] / experiments, 0),
-    ]
+    kinds = {
+        "where it is": ("shared", 80, True, 1),
+        "where it is, cages unmeasured, 500 families": ("shared", 500, False, 1),
+        "where it is, cages unmeasured, 80 families": ("shared", 80, False, None),
+        "where it is not": ("apart", 80, True, 0),
+        "where it is not, cages unmeasured, 500 families": ("apart", 500, False, 0),
+        "where capture differs by field, cages unmeasured": ("uneven", 500, False, 0),
+    }
+    scores = []
+    for where, (choice, founders, measured, wanted) in kinds.items():
+        named = 0
+        for seed in range(experiments):
+            families, status, pairs = caged(seed, choice=choice, founders=founders)
+            warned = lineage_warnings(families, status, pairs if measured else None)
+            named += int("one_cell_compartments" in set(warned["warning"]))
+        name, share = f"one-cell trap: warned {where}", named / experiments
+        scores.append(Score(name, share) if wanted is None else exactly(name, share, wanted))
+    return scores
 
 
 def speed(cells: int) -> list[Score]:

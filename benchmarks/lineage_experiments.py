@@ -167,16 +167,20 @@ def analyse(cells: pd.DataFrame, settings: Lineage) -> tuple[Families, pd.DataFr
     return families, status, compare_states(families, status, states, settings, seed=1)
 
 
-def caged(seed: int, *, together: bool) -> tuple[Families, pd.DataFrame, pd.DataFrame]:
-    """Sequence only compartments with one live cell; sisters share a compartment, or each has its own.
+def caged(seed: int, *, choice: str, founders: int = 80) -> tuple[Families, pd.DataFrame, pd.DataFrame]:
+    """Sequence some of the survivors; ``choice`` says which.
 
-    Returns trees, status of sisters, and pairs; one-cell compartments select for dead sisters only if shared.
+    ``shared``: those alone in a compartment that sisters share, which selects for dead sisters. ``apart``: those of
+    compartments of their own. ``uneven``: the same, captured the better the more cells of the field died.
+    Returns trees, status of sisters, and pairs.
     """
-    cells = simulate(Experiment(founders=80), seed)
+    cells = simulate(Experiment(founders=founders), seed)
     born = cells[cells["parent_id"].notna()]
-    cage = born["parent_id"] if together else born["track_id"]
+    cage = born["parent_id"] if choice == "shared" else born["track_id"]
     alive = born["alive_at_end"].astype(bool)
-    captured = np.random.default_rng(seed).random(len(born)) < 0.7
+    deaths = (~alive).groupby(born["fov"]).transform("mean")
+    rate = (deaths > deaths.median()) * 0.8 + 0.1 if choice == "uneven" else 0.7
+    captured = np.random.default_rng(seed).random(len(born)) < rate
     chosen = born.loc[alive & (alive.groupby(cage).transform("sum") == 1) & captured, "track_id"]
     families = families_of(cells)
     status = sister_status(families, Lineage())
