@@ -131,7 +131,7 @@ def _excess(dead: pd.Series, seen: pd.Series, cells: pd.DataFrame) -> tuple[floa
     ----------
     Mantel and Haenszel, J. Natl. Cancer Inst. 22 (1959) 719; one-sided, without correction for continuity.
     """
-    bins = int(np.clip(len(cells) // (cells["field"].nunique() * SURVIVORS_PER_STRATUM), 1, MOST_BINS))
+    bins = int(np.clip(len(cells) // max(1, cells["field"].nunique() * SURVIVORS_PER_STRATUM), 1, MOST_BINS))
     code = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), bins)
     total, lost, read, both = (np.bincount(code, w).astype(float) for w in (None, dead, seen, dead & seen))
     varied = (total > 1) & (lost > 0) & (lost < total) & (read > 0) & (read < total)
