@@ -132,10 +132,21 @@ def _pairs(group: np.ndarray, siblings: np.ndarray, split: np.ndarray) -> np.nda
     return ordered.reshape(-1, 2)
 
 
+def birth_edges(birth: np.ndarray, bins: int) -> np.ndarray:
+    """Return the birth times between quantile bins, shape (at most bins - 1,)."""
+    few = bins == 1 or not len(birth)
+    return np.empty(0) if few else np.unique(np.quantile(birth, np.linspace(0, 1, bins + 1)[1:-1]))
+
+
 def strata(field: np.ndarray, birth: np.ndarray, bins: int) -> np.ndarray:
-    """Return the stratum (field x quantile bin of birth time) of each row as a number from 0; shape as the input."""
-    if not len(field):
-        return np.empty(0, dtype=int)
-    edges = np.unique(np.quantile(birth, np.linspace(0, 1, bins + 1)[1:-1])) if bins > 1 else np.empty(0)
+    """Return the stratum (field x quantile bin of birth time) of each row as a number from 0; shape as the input.
+
+    Quantiles are those of all rows: a field holds too few families for quantiles of its own.
+    """
+    return strata_between(field, birth, birth_edges(birth, bins))
+
+
+def strata_between(field: np.ndarray, birth: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the stratum of each row as :func:`strata` does, with given edges of birth time."""
     quantile = np.searchsorted(edges, birth, side="left")
-    return np.unique(np.asarray(field, dtype=np.int64) * (bins + 1) + quantile, return_inverse=True)[1]
+    return np.unique(np.asarray(field, dtype=np.int64) * (len(edges) + 1) + quantile, return_inverse=True)[1]
