@@ -20,7 +20,7 @@ MODELS = (
 )
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
 RELATIONS = ("sisters", "cousins", "neighbours")
-CONTRASTS = ("sister_died_vs_survived", "no_sister_vs_survived", "mate_died_vs_none")
+CONTRASTS = ("sister_died_vs_survived", "no_sister_vs_survived", "unknown_vs_survived", "mate_died_vs_none")
 DIRECTIONS = ("morphology_to_expression", "expression_to_morphology")
 
 CLUSTERS = Table(

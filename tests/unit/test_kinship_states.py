@@ -40,6 +40,19 @@ def test_lost_sisters_change_no_estimate():
     pd.testing.assert_frame_equal(before[before.contrast == TESTED][columns], after[after.contrast == TESTED][columns])
 
 
+def test_unknown_sisters_are_a_row_of_their_own_and_pooled_with_nobody():
+    rows = []
+    for other, on, off in (("death", 10, 10), ("end_of_movie", 10, 20), ("lost", 15, 5)):
+        for k in range(on + off):
+            rows += family(f"{other}{k}", "end_of_movie", other, state_x=("off", "on")[k < on])
+    compared = analyse(as_cells(rows), states=["state_x=on"])[2].set_index("contrast")
+    results.STATE_BY_SISTER.check(state_table(compared.reset_index()))
+    assert compared.loc["unknown_vs_survived", "odds_ratio"] == pytest.approx(15 * 20 / (5 * 10))
+    assert compared.loc[TESTED, "odds_ratio"] == pytest.approx(10 * 20 / (10 * 10))
+    assert "descriptive" in compared.loc["unknown_vs_survived", "note"]
+    assert (compared.loc[["unknown_vs_survived", TESTED], "families"] == 50).all()
+
+
 def test_mantel_haenszel_of_one_stratum_is_the_cross_product():
     units = Units(
         np.repeat([True, False], [30, 40]), np.repeat([1.0, 0, 1, 0], [20, 10, 10, 30]), np.zeros(70, int), np.ones(70)

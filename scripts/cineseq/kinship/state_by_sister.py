@@ -13,9 +13,11 @@ from cineseq.kinship.status import NOT_DEAD
 from cineseq.results import LINEAGE_POWER, STATE_BY_SISTER
 from cineseq.tables import Table, empty
 
-BORN_APART = (
-    "strata are fields only: a cell without a sister was not born in the movie, so birth times differ by design"
-)
+DESCRIPTIVE = {
+    "no_sister_vs_survived": "strata are fields only: a cell without a sister was not born in the movie, so birth "
+    "times differ by design",
+    "unknown_vs_survived": "descriptive: sisters of unknown fate are dead and living ones, pooled with neither",
+}
 
 
 def compare_states(
@@ -48,6 +50,7 @@ def compare_states(
     contrasts = {
         "sister_died_vs_survived": survivors_with(families, status, "died", ("survived",)),
         "no_sister_vs_survived": survivors_with(families, status, "none", ("survived",)),
+        "unknown_vs_survived": survivors_with(families, status, "unknown", ("survived",)),
     } | ({"mate_died_vs_none": survivors_by_mate(families, status)} if "mates" in status else {})
     for contrast, cells in contrasts.items():
         apart = contrast == "no_sister_vs_survived"
@@ -56,8 +59,7 @@ def compare_states(
         for state in measured.columns:
             cells["state"] = measured.loc[cells.index, state].to_numpy(float)
             row = _compare(cells.dropna(subset="state"), settings, rng)
-            if apart:
-                row["note"] = "; ".join(filter(None, (row["note"], BORN_APART)))
+            row["note"] = "; ".join(filter(None, (row["note"], DESCRIPTIVE.get(contrast, ""))))
             rows.append({"state": state, "contrast": contrast, **row})
     return pd.DataFrame(rows)
 
