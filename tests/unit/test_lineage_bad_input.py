@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tests.unit.kinship_examples import LAST, TESTED, analyse, as_cells, cell, family
 
-from cineseq import contracts
+from cineseq import contracts, results
 from cineseq.config.lineage import Lineage
 from cineseq.kinship.before_fate import discordant_pairs, measured_before_fate
 from cineseq.kinship.concordance import concordance_table, times_table
@@ -18,7 +18,7 @@ from cineseq.kinship.sensitivity import sensitivity_table
 from cineseq.kinship.states import states_of
 from cineseq.kinship.which_dies import which_sister_dies
 from cineseq.kinship.wording import state_lines
-from cineseq.tables import empty
+from cineseq.tables import empty, write_table
 
 
 def pairs_with(*ends, count=20):
@@ -43,17 +43,23 @@ CASES = {
 }
 
 
-def of_sisters(families, states, status):
-    """Return every table whose tests compare sisters."""
+def of_relatives(families, states, status):
+    """Return every table that compares relatives, or follows cells from their birth."""
     relatives = relatives_of(families, 5)
-    shared = concordance_table(families, relatives, 5, 199, 1)
     return {
-        "concordance": shared[shared["relation"] == "sisters"],
-        "times": times_table(families, relatives).query("relation == 'sisters' and quantity == 'death_time'"),
-        "fading": fading_table(families, relatives["neighbours"]).query("generations == 1 and quantity == 'fate'"),
+        "concordance": concordance_table(families, relatives, 5, 199, 1),
+        "times": times_table(families, relatives),
+        "fading": fading_table(families, relatives["neighbours"]),
         "which_dies": of_fates(families),
         "sensitivity": sensitivity_table(families, status, states, None, Lineage()),
+        "incidence": incidence_table(families, 1),
     }
+
+
+NUMBERS = ("concordance", "p_value", "p_permutation", "phi", "r", "odds_ratio", "least", "most", "incidence", "low")
+REASONS = ("not estimable: ", "not measured: ", "all unknown")
+SURE = {"concordance": "sisters", "times": "sisters", "fading": 1}
+"""Where a fault in the pairs of sisters must leave no number; neighbours and mothers may have theirs."""
 
 
 def of_fates(families):
@@ -79,12 +85,16 @@ def test_a_lineage_that_cannot_answer_gives_reasons_and_no_number(case):
     assert main[numbers].isna().all(axis=None)
     assert (main["note"].str.startswith("not estimable") & (main["note"].str.len() > 30)).all()
     assert "not estimable" in state_lines(compared)[0]
-    for name, table in of_sisters(families, states_of(cells, None, None), status).items():
-        values = table[
-            [c for c in ("p_value", "p_permutation", "phi", "r", "odds_ratio", "least", "most") if c in table]
-        ]
-        assert values.isna().all(axis=None), name
-        assert table["note"].str.startswith(("not estimable", "not measured", "all unknown")).all(), name
+    for name, table in of_relatives(families, states_of(cells, None, None), status).items():
+        values = table[[c for c in NUMBERS if c in table]]
+        without = values.isna().all(axis=1)
+        assert table["note"][without].str.startswith(REASONS).all(), name
+        assert (table["note"][without].str.len() > 20).all(), name
+        assert not table["note"][~without].str.contains("not estimable").any(), name
+        relation = table.get("relation", table.get("generations", pd.Series("", table.index)))
+        fate = table.get("quantity", pd.Series("fate", table.index)).isin(["fate", "death_time"])
+        if name != "incidence":
+            assert without[(relation == SURE.get(name, "")) & fate].all(), name
     assert case in set(lineage_warnings(families, status, None)["warning"])
 
 
@@ -117,3 +127,17 @@ def test_one_stratum_is_tested_as_one_and_one_arm_is_not():
     apart = [row | {"fov": row["founder_id"][0]} for row in rows]
     apart = analyse(as_cells(apart), states=["state_x=on"])[2].iloc[0]
     assert apart["note"] == "not estimable: 0 and 0 families in strata with both arms, 5 each are needed"
+
+
+HEADERS = {
+    "concordance": "condition relation pairs concordance expected_independent phi phi_low phi_high p_value note",
+    "times": "condition relation quantity pairs r low high note",
+    "state_by_sister": "state contrast families informative odds_ratio low high p_permutation p_gee note",
+    "lineage_power": "state contrast died survived state_rate detectable_odds_ratio note",
+}
+
+
+@pytest.mark.parametrize("table", [results.CONCORDANCE, results.TIMES, results.STATE_BY_SISTER, results.LINEAGE_POWER])
+def test_columns_that_others_read_keep_their_names_and_order(tmp_path, table):
+    write_table(empty(table), tmp_path / "t.tsv", table)
+    assert (tmp_path / "t.tsv").read_text() == "\t".join(HEADERS[table.name].split()) + "\n"
