@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
-from lineage_experiments import Deep, Experiment, analyse, caged, simulate, simulate_deep
+from lineage_experiments import ANY_FRAME, Deep, Experiment, analyse, caged, simulate, simulate_deep
 from scipy.stats import fisher_exact
 from scores import Score, exactly, own_peak_gb
 
@@ -30,7 +30,7 @@ from cineseq.given.families import read_all_families
 from cineseq.kinship.concordance import concordance_table, times_table
 from cineseq.kinship.contrast import Units, permutation_p
 from cineseq.kinship.correlation import pair_correlation
-from cineseq.kinship.families import families_of
+from cineseq.kinship.families import Families, families_of
 from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.selection import lineage_warnings
 
@@ -61,12 +61,27 @@ def real(data: Path) -> list[Score]:
         row, time_row = shared.loc[condition, "sisters"], times.loc[condition, "sisters", "division_time"]
         scores += [
             Score(f"au565, {condition}: {name}", row[name])
-            for name in ("pairs", "concordance", "expected_independent", "phi_low", "phi_high")
+            for name in ("pairs", "concordance", "expected_independent", "phi", "phi_low", "phi_high")
+        ]
+        scores += [
+            Score(f"au565, {condition}: concordance, {end} end of 95 % interval, families resampled", value)
+            for end, value in zip(("lower", "upper"), _concordance_interval(families, condition), strict=True)
         ]
         scores += [
             Score(f"au565, {condition}: division times, r {name}", time_row[name]) for name in ("r", "low", "high")
         ]
     return scores + _second_table(folder / "cells.csv")
+
+
+def _concordance_interval(families: Families, condition: str) -> np.ndarray:
+    """Return the 95 % interval of the concordance of sisters over families drawn with replacement, shape (2,)."""
+    cells, sisters = families.cells, families.sisters
+    fates = cells["died"].to_numpy()[sisters]
+    here = np.isfinite(fates).all(axis=1) & (cells["condition"].to_numpy()[sisters[:, 0]] == condition)
+    family = np.unique(cells["founder"].to_numpy()[sisters[here, 0]], return_inverse=True)[1]
+    pairs, same = np.bincount(family), np.bincount(family, fates[here, 0] == fates[here, 1])
+    drawn = np.random.default_rng(0).multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), 2000)
+    return np.quantile(drawn @ same / (drawn @ pairs), [0.025, 0.975])
 
 
 def _second_table(path: Path) -> list[Score]:
@@ -97,11 +112,12 @@ def _pooled(cells: pd.DataFrame, status: pd.DataFrame) -> float:
     return fisher_exact(table).pvalue if table.shape == (2, 2) else 1.0
 
 
-def _repeat(experiments: int, odds_ratio: float) -> pd.DataFrame:
+def _repeat(experiments: int, make: Callable[[int], pd.DataFrame]) -> pd.DataFrame:
+    """Return the tested row of every experiment; ``make`` returns the cells of one, by its seed."""
     settings = Lineage(permutations=999, states=["state_x"])
     found = []
     for seed in range(experiments):
-        cells = simulate(Experiment(odds_ratio=odds_ratio), seed)
+        cells = make(seed)
         _, status, compared = analyse(cells, settings)
         row = compared[compared["contrast"] == TESTED].iloc[0]
         found.append({**row, "pooled": _pooled(cells, status)})
@@ -110,19 +126,38 @@ def _repeat(experiments: int, odds_ratio: float) -> pd.DataFrame:
 
 def type_one(experiments: int) -> list[Score]:
     """Score the tests where a shared field and time stress drives both state and death, and the sister nothing."""
-    table = _repeat(experiments, 1.0)
+    table = _repeat(experiments, lambda seed: simulate(Experiment(), seed))
     excludes = ((table["low"] > 1) | (table["high"] < 1)).mean()
     return [
         Score("null: family permutation within strata rejects", (table["p_permutation"] <= 0.05).mean(), 0.02, 0.07),
         Score("null: stratified (Mantel-Haenszel) interval excludes 1", excludes, 0.02, 0.07),
         Score("null: GEE rejects", (table["p_gee"] <= 0.05).mean()),
         Score("null: pooled Fisher test rejects", (table["pooled"] <= 0.05).mean()),
+        *_rejections(
+            "null, births at any time", experiments, lambda seed: simulate(Experiment(births=ANY_FRAME), seed)
+        ),
+        *_rejections("null, three divisions", experiments, lambda seed: simulate_deep(Deep(), seed)),
+        *_rejections(
+            "null, three divisions, strong inheritance",
+            experiments,
+            lambda seed: simulate_deep(Deep(inherited=3.0), seed),
+        ),
+    ]
+
+
+def _rejections(name: str, experiments: int, make: Callable[[int], pd.DataFrame]) -> list[Score]:
+    table = _repeat(experiments, make)
+    excludes = ((table["low"] > 1) | (table["high"] < 1)).mean()
+    return [
+        Score(f"{name}: family permutation within strata rejects", (table["p_permutation"] <= 0.05).mean(), 0, 0.07),
+        Score(f"{name}: stratified interval excludes 1", excludes),
+        Score(f"{name}: GEE rejects", (table["p_gee"] <= 0.05).mean()),
     ]
 
 
 def coverage(experiments: int) -> list[Score]:
     """Score the interval of the odds ratio where 3 was planted within strata."""
-    table = _repeat(experiments, 3.0)
+    table = _repeat(experiments, lambda seed: simulate(Experiment(odds_ratio=3.0), seed))
     covers = ((table["low"] <= 3) & (table["high"] >= 3)).mean()
     return [
         Score("planted odds ratio 3: intervals that cover it", covers, 0.92, 0.98),
