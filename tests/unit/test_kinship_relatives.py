@@ -135,6 +135,19 @@ def test_an_unseen_sister_is_unknown_and_an_undivided_cell_has_none():
     ]
 
 
+def test_a_movie_that_went_on_after_the_last_end_gave_its_daughters_time():
+    rows = family("f", "death", "death", birth=80)
+    for row in rows:
+        row |= {"start_hours": row["start_frame"] / 2, "end_hours": row["end_frame"] / 2}
+    known = as_cells([row | {"movie_end_frame": 120} for row in rows])
+    for cells, frame, statuses in ((as_cells(rows), 100, "too_recent"), (known, 120, "died")):
+        families = families_of(cells)
+        assert set(families.cells["field_end_frame"]) == {frame}
+        assert set(families.cells["field_end"]) == {frame / 2}
+        for least in ({"min_coobserved_frames": 30}, {"min_coobserved_hours": 15.0}):
+            assert list(sister_status(families, Lineage(**least))["status"]) == ["none", statuses, statuses]
+
+
 def test_daughters_born_too_late_are_set_apart_in_both_arms():
     rows = family("f", "end_of_movie", "death", birth=90) + family("g", "end_of_movie", "end_of_movie", birth=90)
     rows[2]["end_frame"] = 95

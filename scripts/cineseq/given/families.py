@@ -203,6 +203,7 @@ def _lineage(
         "end_hours": family["end_frame"] * hours,
         "start_kind": pd.Series(start_kind),
         "end_kind": pd.Series(end_kind),
+        "movie_end_frame": last,
         "fate_known": ~unknown,
         "alive_at_end": alive.mask(~unknown, other=False),
     }

@@ -24,7 +24,8 @@ class Families:
     cells
         ``track_id, sample, fov, condition, founder, parent`` (position of the mother's row, -1 where none),
         ``siblings`` (daughters of the same division that were seen, itself included; 0 without a seen division),
-        ``generation, birth, end, field_end`` (times), ``start_kind, fate, died`` (1 death, 0 division, NaN unknown),
+        ``generation, birth, end, field_end`` (times; the last is the movie's end where it is known, else the last
+        end in the field), ``start_kind, fate, died`` (1 death, 0 division, NaN unknown),
         ``alive_at_end`` (1, 0 or NaN), ``birth_y, birth_x`` (px, NaN where not known); index 0, 1, ...
     sisters
         Positions of both daughters of every division with two seen daughters; shape (divisions, 2).
@@ -101,8 +102,13 @@ def _columns(cells: pd.DataFrame) -> pd.DataFrame:
         }
     )
     table["field"] = table.groupby(["sample", "fov"], sort=True).ngroup()
-    table["field_end"] = table.groupby("field")["end"].transform("max")
-    table["field_end_frame"] = table.groupby("field")["end_frame"].transform("max")
+    by_field = table.groupby("field")
+    last = by_field["end_frame"].transform("max")
+    stated = kept["movie_end_frame"].astype(float) if "movie_end_frame" in kept else pd.Series(np.nan, kept.index)
+    table["field_end_frame"] = stated.groupby(table["field"]).transform("max").fillna(0).clip(lower=last).astype(int)
+    per_frame = (table["end"] / table["end_frame"]).where(table["end_frame"] > 0).median() if in_hours else 1.0
+    later = (table["field_end_frame"] - last) * per_frame
+    table["field_end"] = by_field["end"].transform("max") + later.where(later > 0, 0.0)
     table.attrs["unit"] = "h" if in_hours else "frames"
     return table
 
