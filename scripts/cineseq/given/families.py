@@ -235,7 +235,7 @@ def _check_labels(tables: list[pd.DataFrame], paths: list[Path]) -> None:
     seen: dict[str, tuple[frozenset[str], Path]] = {}
     for table, path in zip(tables, paths, strict=True):
         for sample, values in table.groupby("sample")["condition"]:
-            conditions = frozenset(values.fillna(""))
+            conditions = frozenset(values.fillna("").unique())
             before, where = seen.setdefault(sample, (conditions, path))
             if before != conditions:
                 labels = [" and ".join(f"'{label}'" for label in sorted(found)) for found in (before, conditions)]
