@@ -300,7 +300,10 @@ STATE_BY_SISTER = Table(
         number("odds_ratio", "Mantel-Haenszel odds ratio within field and birth-time strata"),
         number("low", "Lower end of its 95 % interval"),
         number("high", "Upper end of it"),
-        number("p_permutation", "Permutation of sister status among families within strata"),
+        number(
+            "p_permutation",
+            "Permutation of sister status among families within strata; by founder where one has several",
+        ),
         number("p_gee", "GEE with family clusters, field effects and birth time"),
         NOTE,
     ),

@@ -8,7 +8,7 @@ from tests.unit.kinship_examples import LAST, TESTED, analyse, as_cells, cell, e
 
 from cineseq import contracts, results
 from cineseq.errors import UserError
-from cineseq.kinship.contrast import Units, family_weights, gee_p, mantel_haenszel, permutation_p
+from cineseq.kinship.contrast import Units, family_weights, founder_p, gee_p, mantel_haenszel, permutation_p
 from cineseq.kinship.power import detectable_odds_ratio
 from cineseq.kinship.selection import lineage_warnings
 from cineseq.kinship.state_by_sister import power_table, state_table
@@ -77,6 +77,37 @@ def test_permutation_p_equals_the_exact_hypergeometric_tail():
     exact = fisher_exact([[7, 1], [3, 9]]).pvalue
     found = permutation_p(units, 40_000, np.random.default_rng(0))
     assert found == pytest.approx(exact, abs=0.003)
+
+
+def units_of(founders, pairs, seed):
+    """Founders in strata of 40, every one with a number of pairs that are all the same."""
+    rng = np.random.default_rng(seed)
+    founder = np.repeat(np.arange(founders), pairs)
+    exposed, state = (rng.random(founders) < 0.4)[founder], (rng.random(founders) < 0.4)[founder]
+    return Units(exposed, state.astype(float), founder // 40, np.ones(len(founder))), founder
+
+
+def test_pairs_that_repeat_their_founder_prove_no_more_than_one_of_them():
+    found = {"one": [], "one by founder": [], "four": [], "four as if unrelated": []}
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        one, of_one = units_of(120, 1, seed)
+        four, of_four = units_of(120, 4, seed)
+        found["one"].append(permutation_p(one, 399, rng))
+        found["four"].append(founder_p(four, of_four, 399, rng))
+        found["four as if unrelated"].append(permutation_p(four, 399, rng))
+        found["one by founder"].append(founder_p(one, of_one, 399, rng))
+    rejected = {name: np.mean(np.array(p) <= 0.05) for name, p in found.items()}
+    assert rejected["one"] <= 0.09
+    assert rejected["four"] <= 0.09
+    assert rejected["four as if unrelated"] >= 0.2
+    for name in ("one by founder", "four"):
+        assert np.corrcoef(found["one"], found[name])[0, 1] > 0.95
+
+
+def test_a_stratum_of_one_founder_gives_no_p_value():
+    units = Units(np.array([True, False, True]), np.array([1.0, 0, 1]), np.zeros(3, int), np.ones(3))
+    assert np.isnan(founder_p(units, np.zeros(3, int), 99, np.random.default_rng(0)))
 
 
 @pytest.mark.parametrize(("alike", "weight"), [(0.0, 2.0), (0.5, 1.333), (1.0, 1.0)])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.kinship.contrast import Units, family_weights, gee_p, mantel_haenszel, permutation_p
+from cineseq.kinship.contrast import Units, family_weights, founder_p, gee_p, mantel_haenszel, permutation_p
 from cineseq.kinship.families import Families, strata
 from cineseq.kinship.power import detectable_odds_ratio
 from cineseq.kinship.status import NOT_DEAD
@@ -127,10 +127,16 @@ def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -
         row["note"] = row["power_note"] = f"not estimable: {counts}"
         return row
     row["odds_ratio"], row["low"], row["high"], odds_note = mantel_haenszel(units)
-    row["p_permutation"] = permutation_p(units, settings.permutations, rng)
+    founder = family["founder"].to_numpy()[every.informative]
+    repeated = int((np.unique(founder, return_counts=True)[1] > 1).sum())
+    # Pairs of one founder are alike, so that pair by pair they may not be exchanged.
+    row["p_permutation"] = (
+        founder_p(units, founder, settings.permutations, rng)
+        if repeated
+        else permutation_p(units, settings.permutations, rng)
+    )
     row["p_gee"], gee_note = gee_p(cells)
-    repeated = int((family["founder"].value_counts() > 1).sum())
-    several = f"{repeated} founders contribute several pairs of sisters" if repeated else ""
+    several = f"p by founder: {repeated} contribute several pairs of sisters" if repeated else ""
     constant = "" if np.isfinite(row["p_permutation"]) else "no p-value: the state does not vary within strata"
     row["note"] = "; ".join(filter(None, (odds_note, constant, gee_note, several)))
     row["detectable_odds_ratio"] = detectable_odds_ratio(row["effective"], row["state_rate"])
