@@ -7,18 +7,22 @@ Prints one line per score: what was found, what it should be, and whether it is.
 
 import argparse
 import logging
-import resource
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
-from lineage_experiments import Experiment, analyse, caged, simulate
+from lineage_experiments import ANY_FRAME, Deep, Experiment, analyse, caged, simulate, simulate_deep
 from scipy.stats import fisher_exact
-from scores import Score, exactly
+from scores import Score, exactly, own_peak_gb
 
+import compare_sisters
+import describe_fates
+import import_lineage
 from cineseq.config.base import FieldOfView
 from cineseq.config.given import Given
 from cineseq.config.lineage import Lineage
@@ -26,7 +30,7 @@ from cineseq.given.families import read_all_families
 from cineseq.kinship.concordance import concordance_table, times_table
 from cineseq.kinship.contrast import Units, permutation_p
 from cineseq.kinship.correlation import pair_correlation
-from cineseq.kinship.families import families_of
+from cineseq.kinship.families import Families, families_of
 from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.selection import lineage_warnings
 
@@ -57,12 +61,27 @@ def real(data: Path) -> list[Score]:
         row, time_row = shared.loc[condition, "sisters"], times.loc[condition, "sisters", "division_time"]
         scores += [
             Score(f"au565, {condition}: {name}", row[name])
-            for name in ("pairs", "concordance", "expected_independent", "phi_low", "phi_high")
+            for name in ("pairs", "concordance", "expected_independent", "phi", "phi_low", "phi_high")
+        ]
+        scores += [
+            Score(f"au565, {condition}: concordance, {end} end of 95 % interval, families resampled", value)
+            for end, value in zip(("lower", "upper"), _concordance_interval(families, condition), strict=True)
         ]
         scores += [
             Score(f"au565, {condition}: division times, r {name}", time_row[name]) for name in ("r", "low", "high")
         ]
     return scores + _second_table(folder / "cells.csv")
+
+
+def _concordance_interval(families: Families, condition: str) -> np.ndarray:
+    """Return the 95 % interval of the concordance of sisters over families drawn with replacement, shape (2,)."""
+    cells, sisters = families.cells, families.sisters
+    fates = cells["died"].to_numpy()[sisters]
+    here = np.isfinite(fates).all(axis=1) & (cells["condition"].to_numpy()[sisters[:, 0]] == condition)
+    family = np.unique(cells["founder"].to_numpy()[sisters[here, 0]], return_inverse=True)[1]
+    pairs, same = np.bincount(family), np.bincount(family, fates[here, 0] == fates[here, 1])
+    drawn = np.random.default_rng(0).multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), 2000)
+    return np.quantile(drawn @ same / (drawn @ pairs), [0.025, 0.975])
 
 
 def _second_table(path: Path) -> list[Score]:
@@ -93,11 +112,12 @@ def _pooled(cells: pd.DataFrame, status: pd.DataFrame) -> float:
     return fisher_exact(table).pvalue if table.shape == (2, 2) else 1.0
 
 
-def _repeat(experiments: int, odds_ratio: float) -> pd.DataFrame:
+def _repeat(experiments: int, make: Callable[[int], pd.DataFrame]) -> pd.DataFrame:
+    """Return the tested row of every experiment; ``make`` returns the cells of one, by its seed."""
     settings = Lineage(permutations=999, states=["state_x"])
     found = []
     for seed in range(experiments):
-        cells = simulate(Experiment(odds_ratio=odds_ratio), seed)
+        cells = make(seed)
         _, status, compared = analyse(cells, settings)
         row = compared[compared["contrast"] == TESTED].iloc[0]
         found.append({**row, "pooled": _pooled(cells, status)})
@@ -106,19 +126,38 @@ def _repeat(experiments: int, odds_ratio: float) -> pd.DataFrame:
 
 def type_one(experiments: int) -> list[Score]:
     """Score the tests where a shared field and time stress drives both state and death, and the sister nothing."""
-    table = _repeat(experiments, 1.0)
+    table = _repeat(experiments, lambda seed: simulate(Experiment(), seed))
     excludes = ((table["low"] > 1) | (table["high"] < 1)).mean()
     return [
         Score("null: family permutation within strata rejects", (table["p_permutation"] <= 0.05).mean(), 0.02, 0.07),
         Score("null: stratified (Mantel-Haenszel) interval excludes 1", excludes, 0.02, 0.07),
         Score("null: GEE rejects", (table["p_gee"] <= 0.05).mean()),
         Score("null: pooled Fisher test rejects", (table["pooled"] <= 0.05).mean()),
+        *_rejections(
+            "null, births at any time", experiments, lambda seed: simulate(Experiment(births=ANY_FRAME), seed)
+        ),
+        *_rejections("null, three divisions", experiments, lambda seed: simulate_deep(Deep(), seed)),
+        *_rejections(
+            "null, three divisions, strong inheritance",
+            experiments,
+            lambda seed: simulate_deep(Deep(inherited=3.0), seed),
+        ),
+    ]
+
+
+def _rejections(name: str, experiments: int, make: Callable[[int], pd.DataFrame]) -> list[Score]:
+    table = _repeat(experiments, make)
+    excludes = ((table["low"] > 1) | (table["high"] < 1)).mean()
+    return [
+        Score(f"{name}: family permutation within strata rejects", (table["p_permutation"] <= 0.05).mean(), 0, 0.07),
+        Score(f"{name}: stratified interval excludes 1", excludes),
+        Score(f"{name}: GEE rejects", (table["p_gee"] <= 0.05).mean()),
     ]
 
 
 def coverage(experiments: int) -> list[Score]:
     """Score the interval of the odds ratio where 3 was planted within strata."""
-    table = _repeat(experiments, 3.0)
+    table = _repeat(experiments, lambda seed: simulate(Experiment(odds_ratio=3.0), seed))
     covers = ((table["low"] <= 3) & (table["high"] >= 3)).mean()
     return [
         Score("planted odds ratio 3: intervals that cover it", covers, 0.92, 0.98),
@@ -129,41 +168,95 @@ def coverage(experiments: int) -> list[Score]:
 
 def trap(experiments: int) -> list[Score]:
     """Score the warning of compartments whose one live cell implies a dead sister."""
-    named = {True: 0, False: 0}
-    for seed in range(experiments):
-        for together in named:
-            warned = lineage_warnings(*caged(seed, together=together))
-            named[together] += int("one_cell_compartments" in set(warned["warning"]))
-    return [
-        exactly("selection by one-cell compartments: warned where it is", named[True] / experiments, 1),
-        exactly("selection by one-cell compartments: warned where it is not", named[False] / experiments, 0),
-    ]
+    kinds = {
+        "where it is": ("shared", 80, True, 1),
+        "where it is, cages unmeasured, 500 families": ("shared", 500, False, 1),
+        "where it is, cages unmeasured, 80 families": ("shared", 80, False, None),
+        "where it is not": ("apart", 80, True, 0),
+        "where it is not, cages unmeasured, 500 families": ("apart", 500, False, 0),
+        "where capture differs by field, cages unmeasured": ("uneven", 500, False, 0),
+    }
+    scores = []
+    for where, (choice, founders, measured, wanted) in kinds.items():
+        named = 0
+        for seed in range(experiments):
+            families, status, pairs = caged(seed, choice=choice, founders=founders)
+            warned = lineage_warnings(families, status, pairs if measured else None)
+            named += int("one_cell_compartments" in set(warned["warning"]))
+        name, share = f"one-cell trap: warned {where}", named / experiments
+        scores.append(Score(name, share) if wanted is None else exactly(name, share, wanted))
+    return scores
 
 
-def speed() -> list[Score]:
-    """Time a table of a million cells, and 10,000 permutations on 100,000 pairs."""
-    cells = simulate(Experiment(founders=333_334, fields=200), 0)
-    settings = Lineage(permutations=9999, states=["state_x"])
-
-    def everything() -> None:
-        families, status, _ = analyse(cells, settings)
-        relatives = relatives_of(families, settings.birth_time_bins)
-        concordance_table(families, relatives, settings.birth_time_bins, settings.permutations, 1)
-        times_table(families, relatives)
-        lineage_warnings(families, status, None)
-
+def speed(cells: int) -> list[Score]:
+    """Time families of three divisions from the files to the tables, and 10,000 permutations on 100,000 pairs."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder) / "lineages.csv"
+        planted = Deep(founders=cells // 15, fields=200)
+        _as_given(simulate_deep(planted, 0)).to_csv(given, index=False)
+        parts = _timed_steps(Path(folder), given)
     rng = np.random.default_rng(0)
     pairs = 100_000
     units = Units(rng.random(pairs) < 0.3, rng.integers(0, 3, pairs) / 2, rng.integers(0, 1000, pairs), np.ones(pairs))
-    million, processor = _seconds(everything)
     permuted, _ = _seconds(lambda: permutation_p(units, 10_000, rng))
-    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    blocks, _ = _seconds(_permuted_cousins(pairs))
     return [
-        Score(f"{len(cells):,} cells built, validated and tested, s", million, 0, 60),
-        Score("the same, seconds of processor", processor, 0, 60),
-        Score("100,000 pairs, 10,000 permutations, s", permuted, 0, 20),
-        Score("most memory, GB", gigabytes, 0, 4),
+        *(Score(f"{cells:,} cells, {name}, s", wall) for name, (wall, _) in parts.items()),
+        Score(f"{cells:,} cells, all of it, s", sum(wall for wall, _ in parts.values()), 0, 60),
+        Score("the same, seconds of processor", sum(used for _, used in parts.values()), 0, 60),
+        Score("100,000 pairs, 10,000 permutations of sister status, s", permuted, 0, 20),
+        Score("100,000 pairs of cousins, 10,000 permutations of pairs of sisters, s", blocks, 0, 20),
+        Score("most memory, GB", own_peak_gb(), 0, 4),
     ]
+
+
+def _as_given(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of a table of families that a user would bring."""
+    table = cells[["sample", "fov", "condition", "state_x", "fate"]].assign(id=cells["track_id"])
+    return table.assign(parent=cells["parent_id"], birth=cells["start_frame"], end=cells["end_frame"])
+
+
+def _timed_steps(folder: Path, given: Path) -> dict[str, tuple[float, float]]:
+    """Run the steps from the table of families to every table and figure; return their seconds."""
+    cells, report = folder / "cells.parquet", folder / "report.json"
+    settings = Lineage(permutations=9999, states=["state_x"])
+    fates = ("incidence", "concordance", "times", "fading", "fate_pairs")
+    sisters = ("states", "power", "warnings", "sensitivity")
+    figures = ("incidence_figure", "fate_pairs_figure", "trees", "trees_by_state", "forest")
+    files = {name: folder / f"{name}.tsv" for name in (*fates, *sisters)}
+    files |= {name: folder / f"{name}.svg" for name in figures}
+    return {
+        "read and validated": _seconds(
+            lambda: import_lineage.main(given=[given], cells=cells, report=report, settings=import_lineage.Settings())
+        ),
+        "fates described": _seconds(
+            lambda: describe_fates.main(
+                cells=cells,
+                **{name: files[name] for name in (*fates, *figures[:2])},
+                report=report,
+                settings=describe_fates.Settings(lineage=settings),
+            )
+        ),
+        "sisters compared": _seconds(
+            lambda: compare_sisters.main(
+                cells=cells,
+                compartments=[],
+                **{name: files[name] for name in (*sisters, *figures[2:])},
+                report=report,
+                settings=compare_sisters.Settings(lineage=settings),
+            )
+        ),
+    }
+
+
+def _permuted_cousins(pairs: int) -> Callable[[], object]:
+    """Return the test of cousins, on founders of two divisions, of which each has four pairs of cousins."""
+    families = families_of(simulate_deep(Deep(founders=pairs // 4, fields=200, divisions=2), 0))
+    cells = families.cells
+    died = cells["alive_at_end"].map({0.0: 1.0, 1.0: 0.0}).where(cells["fate"] != "division")
+    families = replace(families, cells=cells.assign(died=died))
+    cousins = {"cousins": relatives_of(families, 5)["cousins"]}
+    return lambda: concordance_table(families, cousins, 5, 10_000, 1)
 
 
 def _seconds(work: Callable[[], object]) -> tuple[float, float]:
@@ -178,10 +271,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT / "../shared/data", help="folder of the real data")
     parser.add_argument("--experiments", type=int, default=500, help="simulated experiments of each kind")
+    parser.add_argument("--cells", type=int, default=1_000_000, help="cells of the families that are timed")
     parser.add_argument("--only", choices=("speed", "real", "type_one", "coverage", "trap"), help="one part of it")
     options = parser.parse_args()
     logging.disable(logging.WARNING)
-    parts: dict[str, Callable[[], list[Score]]] = {"speed": speed}
+    parts: dict[str, Callable[[], list[Score]]] = {"speed": lambda: speed(options.cells)}
     if (options.data / "au565_lineages").is_dir():
         parts["real"] = lambda: real(options.data)
     else:

@@ -60,7 +60,7 @@ def main(
         families, relatives, settings.lineage.birth_time_bins, settings.lineage.permutations, settings.seed
     )
     odds = fate_odds_table(families, relatives)
-    faded = fading_table(families, settings.lineage.birth_time_bins)
+    faded = fading_table(families, relatives["neighbours"])
     together = fate_pairs_table(families)
     lines = incidence_lines(curves) + survival_lines(left) + concordance_lines(shared)
     lines += fate_odds_lines(odds) + fading_lines(faded)

@@ -21,7 +21,7 @@ MODELS = (
 COMPARED_MODELS = (*MODELS, "all_morphology")
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
 RELATIONS = ("sisters", "cousins", "neighbours")
-CONTRASTS = ("sister_died_vs_survived", "no_sister_vs_survived", "mate_died_vs_none")
+CONTRASTS = ("sister_died_vs_survived", "no_sister_vs_survived", "unknown_vs_survived", "mate_died_vs_none")
 DIRECTIONS = ("morphology_to_expression", "expression_to_morphology")
 
 CLUSTERS = Table(
@@ -325,7 +325,10 @@ STATE_BY_SISTER = Table(
         number("odds_ratio", "Mantel-Haenszel odds ratio within field and birth-time strata"),
         number("low", "Lower end of its 95 % interval"),
         number("high", "Upper end of it"),
-        number("p_permutation", "Permutation of sister status among families within strata"),
+        number(
+            "p_permutation",
+            "Permutation of sister status among families within strata; by founder where one has several",
+        ),
         number("p_gee", "GEE with family clusters, field effects and birth time"),
         NOTE,
     ),

@@ -24,8 +24,10 @@ from compare_sisters import Settings, main
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("with_pairs", [True, False])
 def test_the_one_cell_compartment_trap_is_named_when_it_is_there_and_only_then(seed, with_pairs):
-    for together in (True, False):
-        families, status, pairs = caged(seed, together=together)
+    founders = 80 if with_pairs else 300
+    for choice in ("shared", "apart", "uneven"):
+        together = choice == "shared"
+        families, status, pairs = caged(seed, choice=choice, founders=founders)
         warned = lineage_warnings(families, status, pairs if with_pairs else None)
         results.LINEAGE_WARNINGS.check(warned)
         named = warned[warned["warning"] == "one_cell_compartments"]
@@ -33,6 +35,16 @@ def test_the_one_cell_compartment_trap_is_named_when_it_is_there_and_only_then(s
         if together:
             assert named["severity"].iloc[0] == "serious"
             assert named["share"].iloc[0] == 1.0
+            as_if = named["message"].iloc[0].startswith("Survivors were sequenced as if sisters shared compartments")
+            assert as_if == (not with_pairs)
+
+
+def test_a_pooled_test_would_take_uneven_capture_for_the_trap():
+    """The variant is a fair one: over all fields, dead sisters are far more frequent among the sequenced."""
+    families, status, _ = caged(0, choice="uneven", founders=300)
+    known = status[status["status"].isin(["died", "survived"]) & (families.cells["alive_at_end"] == 1)]
+    lost = (known["status"] == "died").groupby(known["sequenced"]).mean()
+    assert lost[True] > lost[False] + 0.15
 
 
 def test_losses_and_unknown_sisters_are_listed():

@@ -15,6 +15,7 @@ from cineseq.kinship.fading import fading_table, fate_pairs_table, related_over
 from cineseq.kinship.families import families_of
 from cineseq.kinship.fate_figures import draw_fate_pairs
 from cineseq.kinship.incidence import incidence_table
+from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.survival import survival_lines, survival_table
 from cineseq.tables import empty, read_table, write_table
 from describe_fates import Settings, main
@@ -164,7 +165,8 @@ def test_likeness_that_halves_with_each_generation_is_seen_to_fade():
                 path = tuple(int(bit) for bit in f"{number:0{depth}b}")
                 inherited[path] = inherited[path[:-1]] * 0.7 + rng.normal() * np.sqrt(1 - 0.49)
         rows += tree(f"f{k}_", 3, lambda path, of=inherited: int(60 + 12 * of[path]))
-    table = fading_table(families_of(as_cells(rows)), 5)
+    families = families_of(as_cells(rows))
+    table = fading_table(families, relatives_of(families, 5)["neighbours"])
     family_results.KINSHIP_FADING.check(table)
     deaths = table[table["quantity"] == "death_time"].set_index("generations")
     for generations, expected in ((1, 0.49), (2, 0.24), (3, 0.118)):

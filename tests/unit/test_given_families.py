@@ -43,6 +43,13 @@ def test_a_family_is_read(tmp_path: Path) -> None:
     assert set(cells["condition"]) == {"drug"}
 
 
+def test_sisters_are_found_wherever_their_rows_are(tmp_path: Path) -> None:
+    rows = ["b1,y,5,9,", "a1,x,5,9,", "y,,0,5,division", "a2,x,5,9,", "c1,z,5,9,", "b2,y,5,9,", "x,,0,5,division"]
+    cells = read(tmp_path, HEADER + "\n".join([*rows, "z,,0,5,division"]) + "\n")
+    sisters = {"b1": "b2", "b2": "b1", "a1": "a2", "a2": "a1", "c1": "", "x": "", "y": "", "z": ""}
+    assert cells["sister_id"].fillna("").to_dict() == sisters
+
+
 def test_without_a_frame_interval_there_are_no_hours(tmp_path: Path) -> None:
     assert read(tmp_path, FAMILY)[["start_hours", "end_hours"]].isna().all(axis=None)
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from tests.unit.kinship_examples import as_cells, family
+from tests.unit.kinship_examples import as_cells, cell, family
 
 from cineseq import family_results
+from cineseq.kinship import concordance
 from cineseq.kinship.concordance import concordance_table, times_table
 from cineseq.kinship.correlation import pair_correlation, pair_odds_ratio
 from cineseq.kinship.families import families_of
@@ -155,6 +156,57 @@ def test_concordance_by_shared_stress_alone_is_not_called_kinship():
         naive += table["phi_low"] > 0
     assert rejected <= 8
     assert naive >= 30
+
+
+def cousins(founders, seed=0):
+    """Founders whose four grandchildren die or divide, in two pairs of sisters born at the same time."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for k in range(founders):
+        name, birth = f"f{k}", 20 + k % 3
+        rows.append(cell(name, name, 0, 9, "division", fov=str(k % 2)))
+        for a in "ab":
+            rows.append(cell(name + a, name, 10, birth - 1, "division", name, fov=str(k % 2)))
+            for b in "cd":
+                end = ("death", "division", "lost")[rng.choice(3, p=[0.45, 0.45, 0.1])]
+                rows.append(cell(name + a + b, name, birth, 60, end, name + a, fov=str(k % 2)))
+    return families_of(as_cells(rows))
+
+
+def test_null_of_cousins_is_that_of_moving_whole_pairs_of_sisters_one_by_one():
+    """Against the plain way: deal the pairs of sisters anew within strata and like known fates, and count."""
+    families = cousins(40)
+    cells, pairs = families.cells, relatives_of(families, 5)["cousins"]
+    died = cells["died"].to_numpy()
+    pairs = pairs[np.isfinite(died[pairs]).all(axis=1)]
+    used = families.sisters[np.isin(families.sisters, pairs).any(axis=1)]
+    known = np.isfinite(died[used])
+    names = [tuple(k) for k in zip(cells["field"][used[:, 0]], cells["birth"][used[:, 0]], *known.T, strict=True)]
+    group = pd.factorize(pd.Series(names))[0]
+    rng = np.random.default_rng(1)
+    plain = []
+    for _ in range(4000):
+        moved = died.copy()
+        for one in np.unique(group):
+            rows = np.flatnonzero(group == one)
+            moved[used[rows]] = died[used[rng.permutation(rows)]]
+        plain.append((moved[pairs[:, 0]] == moved[pairs[:, 1]]).mean())
+    found = concordance._null_of_blocks(cells, families.sisters, pairs, (50, 4000), rng)
+    assert found.mean() == pytest.approx(np.mean(plain), abs=0.003)
+    assert np.quantile(found, [0.025, 0.25, 0.75, 0.975]) == pytest.approx(
+        np.quantile(plain, [0.025, 0.25, 0.75, 0.975]), abs=0.015
+    )
+
+
+def test_fewer_permutations_than_asked_are_said(monkeypatch):
+    families = cousins(12)
+    relatives = {"cousins": relatives_of(families, 5)["cousins"]}
+    full = concordance_table(families, relatives, 2, 1999, 1).iloc[0]
+    assert "permutations" not in full["note"]
+    monkeypatch.setattr(concordance, "MANY_PAIRS", 10)
+    fewer = concordance_table(families, relatives, 2, 1999, 1).iloc[0]
+    assert fewer["note"].endswith("999 permutations, because there are many pairs")
+    assert fewer["p_value"] == pytest.approx(full["p_value"], abs=0.1)
 
 
 def test_times_of_sisters_correlate_as_planted():

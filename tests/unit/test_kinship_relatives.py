@@ -11,7 +11,7 @@ from tests.unit.kinship_examples import LAST, as_cells, cell, family
 
 from cineseq.config.lineage import Lineage
 from cineseq.kinship.families import families_of, strata
-from cineseq.kinship.relatives import relatives_of
+from cineseq.kinship.relatives import matching_note, relatives_of
 from cineseq.kinship.status import sister_status
 
 
@@ -36,7 +36,7 @@ def test_sisters_cousins_and_generations_of_a_literal_tree():
 def test_neighbours_are_unrelated_close_in_space_and_in_the_same_field():
     rows = []
     for number, (fov, y) in enumerate((("1", 0.0), ("1", 1.0), ("1", 500.0), ("2", 0.0))):
-        rows += family(f"f{number}", "death", "division", fov=fov, y_px=y, x_px=0.0)
+        rows += family(f"f{number}", "death", "division", fov=fov, start_y_px=y, start_x_px=0.0)
     families = families_of(as_cells(rows))
     pairs = relatives_of(families, 5)["neighbours"]
     founders = families.cells["founder"].to_numpy()[pairs]
@@ -45,6 +45,34 @@ def test_neighbours_are_unrelated_close_in_space_and_in_the_same_field():
     assert (families.cells["fov"].to_numpy()[pairs] == "1").all()
     of_first_two = np.isin(founders, [0, 1]).any(axis=1)
     assert (np.isin(founders[of_first_two], [0, 1]).all(axis=1)).sum() >= 2
+
+
+def test_one_missing_position_costs_only_that_cell_its_match_in_space():
+    """Two clumps born together: every cell finds its match in its own clump but the one that has no position."""
+    rows = []
+    for number in range(12):
+        rows += family(f"f{number}", "death", "division", start_y_px=1000.0 * (number % 2) + number, start_x_px=0.0)
+    whole, holed = (as_cells(rows), as_cells(rows).set_index("track_id"))
+    holed.loc["f0.0", "start_y_px"] = np.nan
+    for cells, without in ((whole, 0), (holed.reset_index(), 1)):
+        families = families_of(cells)
+        pairs = relatives_of(families, 5)["neighbours"]
+        names = families.cells["track_id"].to_numpy()[pairs]
+        placed = (names != "f0.0").all(axis=1)
+        clump = np.char.partition(np.char.lstrip(names.astype(str), "f"), ".")[..., 0].astype(int) % 2
+        assert (clump[placed, 0] == clump[placed, 1]).all()
+        assert placed.sum() >= 12
+        note = matching_note(families, "neighbours", pairs)
+        assert (~placed).sum() >= without
+        assert note == ("" if not without else f"{(~placed).sum()} of {len(pairs)} pairs matched by birth time only: "
+                        "no position at birth")  # fmt: skip
+
+
+def test_the_place_where_a_cell_ended_up_does_not_match_it():
+    rows = [row for k in range(4) for row in family(f"f{k}", "death", "division", y_px=float(k), x_px=0.0)]
+    families = families_of(as_cells(rows))
+    pairs = relatives_of(families, 5)["neighbours"]
+    assert matching_note(families, "neighbours", pairs).startswith(f"{len(pairs)} of {len(pairs)} pairs matched by")
 
 
 def test_three_sisters_make_no_pairs_and_are_counted():
@@ -105,6 +133,19 @@ def test_an_unseen_sister_is_unknown_and_an_undivided_cell_has_none():
         "none",
         "unknown",
     ]
+
+
+def test_a_movie_that_went_on_after_the_last_end_gave_its_daughters_time():
+    rows = family("f", "death", "death", birth=80)
+    for row in rows:
+        row |= {"start_hours": row["start_frame"] / 2, "end_hours": row["end_frame"] / 2}
+    known = as_cells([row | {"movie_end_frame": 120} for row in rows])
+    for cells, frame, statuses in ((as_cells(rows), 100, "too_recent"), (known, 120, "died")):
+        families = families_of(cells)
+        assert set(families.cells["field_end_frame"]) == {frame}
+        assert set(families.cells["field_end"]) == {frame / 2}
+        for least in ({"min_coobserved_frames": 30}, {"min_coobserved_hours": 15.0}):
+            assert list(sister_status(families, Lineage(**least))["status"]) == ["none", statuses, statuses]
 
 
 def test_daughters_born_too_late_are_set_apart_in_both_arms():

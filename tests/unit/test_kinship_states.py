@@ -13,7 +13,7 @@ from cineseq import contracts, results
 from cineseq.clustering.counts import expression_from
 from cineseq.clustering.gene_sets import gene_set_scores
 from cineseq.errors import UserError
-from cineseq.kinship.contrast import Units, family_weights, gee_p, mantel_haenszel, permutation_p
+from cineseq.kinship.contrast import Units, family_weights, founder_p, gee_p, mantel_haenszel, permutation_p
 from cineseq.kinship.power import detectable_odds_ratio
 from cineseq.kinship.selection import lineage_warnings
 from cineseq.kinship.state_by_sister import power_table, state_table
@@ -45,6 +45,19 @@ def test_lost_sisters_change_no_estimate():
     pd.testing.assert_frame_equal(before[before.contrast == TESTED][columns], after[after.contrast == TESTED][columns])
 
 
+def test_unknown_sisters_are_a_row_of_their_own_and_pooled_with_nobody():
+    rows = []
+    for other, on, off in (("death", 10, 10), ("end_of_movie", 10, 20), ("lost", 15, 5)):
+        for k in range(on + off):
+            rows += family(f"{other}{k}", "end_of_movie", other, state_x=("off", "on")[k < on])
+    compared = analyse(as_cells(rows), states=["state_x=on"])[2].set_index("contrast")
+    results.STATE_BY_SISTER.check(state_table(compared.reset_index()))
+    assert compared.loc["unknown_vs_survived", "odds_ratio"] == pytest.approx(15 * 20 / (5 * 10))
+    assert compared.loc[TESTED, "odds_ratio"] == pytest.approx(10 * 20 / (10 * 10))
+    assert "descriptive" in compared.loc["unknown_vs_survived", "note"]
+    assert (compared.loc[["unknown_vs_survived", TESTED], "families"] == 50).all()
+
+
 def test_mantel_haenszel_of_one_stratum_is_the_cross_product():
     units = Units(
         np.repeat([True, False], [30, 40]), np.repeat([1.0, 0, 1, 0], [20, 10, 10, 30]), np.zeros(70, int), np.ones(70)
@@ -69,6 +82,37 @@ def test_permutation_p_equals_the_exact_hypergeometric_tail():
     exact = fisher_exact([[7, 1], [3, 9]]).pvalue
     found = permutation_p(units, 40_000, np.random.default_rng(0))
     assert found == pytest.approx(exact, abs=0.003)
+
+
+def units_of(founders, pairs, seed):
+    """Founders in strata of 40, every one with a number of pairs that are all the same."""
+    rng = np.random.default_rng(seed)
+    founder = np.repeat(np.arange(founders), pairs)
+    exposed, state = (rng.random(founders) < 0.4)[founder], (rng.random(founders) < 0.4)[founder]
+    return Units(exposed, state.astype(float), founder // 40, np.ones(len(founder))), founder
+
+
+def test_pairs_that_repeat_their_founder_prove_no_more_than_one_of_them():
+    found = {"one": [], "one by founder": [], "four": [], "four as if unrelated": []}
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        one, of_one = units_of(120, 1, seed)
+        four, of_four = units_of(120, 4, seed)
+        found["one"].append(permutation_p(one, 399, rng))
+        found["four"].append(founder_p(four, of_four, 399, rng))
+        found["four as if unrelated"].append(permutation_p(four, 399, rng))
+        found["one by founder"].append(founder_p(one, of_one, 399, rng))
+    rejected = {name: np.mean(np.array(p) <= 0.05) for name, p in found.items()}
+    assert rejected["one"] <= 0.09
+    assert rejected["four"] <= 0.09
+    assert rejected["four as if unrelated"] >= 0.2
+    for name in ("one by founder", "four"):
+        assert np.corrcoef(found["one"], found[name])[0, 1] > 0.95
+
+
+def test_a_stratum_of_one_founder_gives_no_p_value():
+    units = Units(np.array([True, False, True]), np.array([1.0, 0, 1]), np.zeros(3, int), np.ones(3))
+    assert np.isnan(founder_p(units, np.zeros(3, int), 99, np.random.default_rng(0)))
 
 
 @pytest.mark.parametrize(("alike", "weight"), [(0.0, 2.0), (0.5, 1.333), (1.0, 1.0)])

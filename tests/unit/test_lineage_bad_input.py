@@ -32,7 +32,7 @@ from cineseq.kinship.wording import (
 )
 from cineseq.report.answers import answer_all
 from cineseq.report.evidence import Evidence
-from cineseq.tables import empty
+from cineseq.tables import empty, write_table
 
 
 def pairs_with(*ends, count=20):
@@ -59,18 +59,24 @@ DIVIDE_ONLY = pairs_with("division", "division")
 ONE_FAMILY = [cell(f"a{k}", "a", 0, 9 + k, "death", start_kind="division", state_x="ab"[k % 2]) for k in range(12)]
 
 
-def of_sisters(families, states, status):
-    """Return every table whose tests compare sisters."""
+def of_relatives(families, states, status):
+    """Return every table that compares relatives, or follows cells from their birth."""
     relatives = relatives_of(families, 5)
-    shared = concordance_table(families, relatives, 5, 199, 1)
     return {
-        "concordance": shared[shared["relation"] == "sisters"],
         "fate_odds": fate_odds_table(families, relatives).query("relation == 'sisters'"),
-        "times": times_table(families, relatives).query("relation == 'sisters' and quantity == 'death_time'"),
-        "fading": fading_table(families, 5).query("generations == 1 and quantity == 'fate'"),
+        "concordance": concordance_table(families, relatives, 5, 199, 1),
+        "times": times_table(families, relatives),
+        "fading": fading_table(families, relatives["neighbours"]),
         "which_dies": of_fates(families),
         "sensitivity": sensitivity_table(families, status, states, None, Lineage()),
+        "incidence": incidence_table(families, 1),
     }
+
+
+NUMBERS = ("concordance", "p_value", "p_permutation", "phi", "r", "odds_ratio", "least", "most", "incidence", "low")
+REASONS = ("not estimable: ", "not measured: ", "all unknown")
+SURE = {"concordance": "sisters", "times": "sisters", "fading": 1}
+"""Where a fault in the pairs of sisters must leave no number; neighbours and mothers may have theirs."""
 
 
 def of_fates(families):
@@ -96,12 +102,16 @@ def test_a_lineage_that_cannot_answer_gives_reasons_and_no_number(case):
     assert main[numbers].isna().all(axis=None)
     assert (main["note"].str.startswith("not estimable") & (main["note"].str.len() > 30)).all()
     assert "not estimable" in state_lines(compared)[0]
-    for name, table in of_sisters(families, states_of(cells, None, None), status).items():
-        values = table[
-            [c for c in ("p_value", "p_permutation", "phi", "r", "odds_ratio", "least", "most") if c in table]
-        ]
-        assert values.isna().all(axis=None), name
-        assert table["note"].str.startswith(("not estimable", "not measured", "all unknown")).all(), name
+    for name, table in of_relatives(families, states_of(cells, None, None), status).items():
+        values = table[[c for c in NUMBERS if c in table]]
+        without = values.isna().all(axis=1)
+        assert table["note"][without].str.startswith(REASONS).all(), name
+        assert (table["note"][without].str.len() > 20).all(), name
+        assert not table["note"][~without].str.contains("not estimable").any(), name
+        relation = table.get("relation", table.get("generations", pd.Series("", table.index)))
+        fate = table.get("quantity", pd.Series("fate", table.index)).isin(["fate", "death_time"])
+        if name != "incidence":
+            assert without[(relation == SURE.get(name, "")) & fate].all(), name
     assert case in set(lineage_warnings(families, status, None)["warning"])
 
 
@@ -148,7 +158,8 @@ def test_no_sentence_holds_a_number_that_is_none(case):
         *concordance_lines(shared), *fate_odds_lines(fate_odds_table(families, relatives_of(families, 5))),
         *incidence_lines(incidence_table(families, 1)),
         *survival_lines(survival_table(families, 1)),
-        *fading_lines(fading_table(families, 5)), *which_dies_lines(of_fates(families), 0),
+        *fading_lines(fading_table(families, relatives_of(families, 5)["neighbours"])),
+        *which_dies_lines(of_fates(families), 0),
         *sensitivity_lines(sensitivity_table(families, status, measured, None, Lineage()), nearest_state(compared)),
         by_question(Evidence(concordance=results.CONCORDANCE.check(shared)))["sisters"],
     ]  # fmt: skip
@@ -169,3 +180,17 @@ def test_sisters_that_all_divide_agree_no_more_than_chance():
         "drug: sisters share their fate in 100.0% of 20 pairs with both fates known, 100.0% if independent (phi and p "
         "are not estimable: the pairs do not differ from each other)."
     ]
+
+
+HEADERS = {
+    "concordance": "condition relation pairs concordance expected_independent phi phi_low phi_high p_value note",
+    "times": "condition relation quantity pairs r low high note",
+    "state_by_sister": "state contrast families informative odds_ratio low high p_permutation p_gee note",
+    "lineage_power": "state contrast died survived state_rate detectable_odds_ratio note",
+}
+
+
+@pytest.mark.parametrize("table", [results.CONCORDANCE, results.TIMES, results.STATE_BY_SISTER, results.LINEAGE_POWER])
+def test_columns_that_others_read_keep_their_names_and_order(tmp_path, table):
+    write_table(empty(table), tmp_path / "t.tsv", table)
+    assert (tmp_path / "t.tsv").read_text() == "\t".join(HEADERS[table.name].split()) + "\n"

@@ -113,6 +113,23 @@ def test_what_was_not_measured_is_said_in_those_words():
     assert found.loc["time_since_sister_death", "message"].startswith("The sister died ")
 
 
+@pytest.mark.parametrize("sequenced", [False, True])
+def test_guards_that_have_nothing_to_look_at_say_so(sequenced):
+    rows = [row for k in range(4) for row in family(f"f{k}", "end_of_movie", "end_of_movie")]
+    trees = families_of(as_cells(rows))
+    alive = (trees.cells["alive_at_end"] == 1) & sequenced
+    status = sister_status(trees, Lineage()).assign(sequenced=alive, mates=0.0)
+    found = lineage_warnings(trees, status, None).set_index("warning")
+    results.LINEAGE_WARNINGS.check(found.reset_index())
+    since = found.loc["time_since_sister_death"]
+    assert since["message"].startswith("Time since the sister's death: not measured, no survivor ")
+    assert since["message"].endswith("lost its sister." if sequenced else "has a measured state.")
+    names = ("two_survivor_compartments", "dead_cage_mates", "ambient_not_measured")
+    for name in names if not sequenced else names[::2]:
+        assert "not measured" in found.loc[name, "message"]
+        assert sequenced or found.loc[name, "cells"] == 0
+
+
 def test_two_survivors_of_a_compartment_are_counted_as_a_sum():
     rows = [row for k in range(8) for row in family(f"f{k}", "end_of_movie", "end_of_movie", state_x="ab"[k % 2])]
     cells = as_cells(rows)

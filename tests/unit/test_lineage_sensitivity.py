@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.kinship_examples import as_cells, experiment, family
 
 from cineseq import family_results
@@ -28,7 +30,7 @@ def literal(unknown=0):
 
 
 def bounds(cells, pairs=None, **settings):
-    settings = Lineage(birth_time_bins=1, **settings)
+    settings = Lineage(**{"birth_time_bins": 1} | settings)
     families = families_of(cells)
     states = states_of(cells, None, None)
     status = sister_status(families, settings)
@@ -89,6 +91,26 @@ def test_bounds_enclose_the_odds_ratio_and_are_worded():
     line = sensitivity_lines(table, "state_x=on")[0]
     assert line.startswith("At worst, the odds ratio of 'state_x=on'")
     assert "1 between" in line
+
+
+FAMILIES = st.lists(
+    st.tuples(st.sampled_from(["death", "end_of_movie", "lost"]), st.integers(10, 30), st.booleans(), st.booleans()),
+    min_size=12, max_size=60,
+)  # fmt: skip
+
+
+@given(FAMILIES)
+@settings(max_examples=60, deadline=None)
+def test_unknown_fates_bound_the_odds_ratio_whatever_the_births_of_lost_sisters(rows):
+    """Births of families with a lost sister must not move the strata of the others."""
+    cells = []
+    for k, (other, birth, on, fov) in enumerate(rows):
+        shift = 40 if other == "lost" else 0
+        cells += family(f"f{k}", "end_of_movie", other, birth=birth + shift, state_x=("off", "on")[on], fov=str(fov))
+    table = bounds(as_cells(cells), birth_time_bins=5)
+    for row in table[(table["error"] == "unknown_fates") & table["odds_ratio"].notna()].itertuples():
+        assert not row.least > row.odds_ratio + 1e-9
+        assert not row.most < row.odds_ratio - 1e-9
 
 
 def compared_states(number):

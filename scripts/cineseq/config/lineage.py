@@ -9,7 +9,10 @@ class Lineage(Section):
     """How sisters, cousins and neighbours are compared."""
 
     birth_time_bins: int = Field(
-        5, ge=1, le=50, description="Quantile bins of birth time that strata are made of, within each field of view."
+        5,
+        ge=1,
+        le=50,
+        description="Quantile bins of birth time, the same in all fields of view; each bin of a field is a stratum.",
     )
     min_coobserved_frames: int = Field(
         3, ge=0, description="Frames that the movie must last after a division for its daughters to be compared."

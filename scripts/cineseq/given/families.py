@@ -57,8 +57,9 @@ def read_families(path: Path, field: FieldOfView, given: Given) -> pd.DataFrame:
     family["start_frame"] = _frames(table, names.birth, path, family)
     family["end_frame"] = _frames(table, names.end, path, family)
     family["fate"] = _fates(table, names, path, family)
-    _check_family(family, path)
-    family = family.assign(**_descent(family, path))
+    mother = pd.Index(family["id"]).get_indexer(family["parent_id"].fillna(""))
+    _check_family(family, mother, path)
+    family = family.assign(**_descent(family, mother, path))
     _check_generation(table, names, family, path)
     columns = chosen_columns(table.set_index(pd.Index(family["id"])), given, str(path)).drop(
         columns=FAMILY, errors="ignore"
@@ -119,46 +120,52 @@ def _fates(table: pd.DataFrame, names: LineageColumns, path: Path, family: pd.Da
     return text.map(names.fates).fillna("unknown").astype("string")
 
 
-def _check_family(family: pd.DataFrame, path: Path) -> None:
-    position = pd.Index(family["id"]).get_indexer(family["parent_id"].fillna(""))
-    mother = family.set_index("id").reindex(family["parent_id"]).reset_index(drop=True)
+def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> None:
     has_mother = family["parent_id"].notna()
+    mother = family.loc[position.clip(min=0), ["end_frame", "fate"]].reset_index(drop=True)
     shown = family.assign(mother_end=mother["end_frame"], mother_fate=mother["fate"])
     _refuse(pd.Series(ends_before_it_begins(family)), path, "cell '{id}' ends before it begins", shown)
-    absent = has_mother & ~family["parent_id"].isin(family["id"])
+    absent = has_mother & (position < 0)
     _refuse(absent, path, "the mother '{parent_id}' of cell '{id}' is not in the table", shown)
-    number = family.groupby("parent_id").cumcount()
+    number = pd.Series(position).groupby(position).cumcount()
     _refuse(
         has_mother & (number > 1), path, "the mother '{parent_id}' of cell '{id}' has more than two daughters", shown
     )
     _refuse(
         pd.Series(born_before_mother_ends(family, position)),
         path,
-        "cell '{id}' is born in frame {start_frame}, before its mother '{parent_id}' ends in frame {mother_end:.0f}",
+        "cell '{id}' is born in frame {start_frame}, before its mother '{parent_id}' ends in frame {mother_end}",
         shown,
     )
     undivided = has_mother & (mother["fate"] != "division").to_numpy(bool, na_value=False)
     _refuse(undivided, path, "cell '{id}' has a mother '{parent_id}' whose fate is {mother_fate}, not division", shown)
 
 
-def _descent(family: pd.DataFrame, path: Path) -> dict[str, pd.Series]:
+def _descent(family: pd.DataFrame, parent: np.ndarray, path: Path) -> dict[str, pd.Series]:
     """Return founder, generation and sister of every cell; refuse a circle of mothers."""
-    position = pd.Index(family["id"])
-    parent = position.get_indexer(family["parent_id"].fillna(""))
     generation = np.where(parent < 0, 0, -1)
     founder = np.where(parent < 0, np.arange(len(family)), -1)
     while (todo := (generation < 0) & (generation[parent] >= 0)).any():
         generation[todo] = generation[parent[todo]] + 1
         founder[todo] = founder[parent[todo]]
     _refuse(pd.Series(generation < 0), path, "cell '{id}' descends from itself", family)
-    daughters = family[family["parent_id"].notna()]
-    both = daughters[daughters.groupby("parent_id")["id"].transform("size") == 2]
-    swapped = both.groupby("parent_id")["id"].transform(lambda pair: pair.to_numpy()[::-1])
+    sister = _sisters(parent)
     return {
-        "founder_id": pd.Series(position[founder], index=family.index),
-        "generation": pd.Series(generation, index=family.index),
-        "sister_id": swapped.reindex(family.index),
+        "founder_id": family["id"].take(founder).reset_index(drop=True),
+        "generation": pd.Series(generation),
+        "sister_id": family["id"].take(sister).reset_index(drop=True).where(sister >= 0),
     }
+
+
+def _sisters(parent: np.ndarray) -> np.ndarray:
+    """Return the position of the other daughter of each cell's mother, -1 where there is none; shape (cells,)."""
+    daughters = np.flatnonzero(parent >= 0)
+    by_mother = daughters[np.argsort(parent[daughters], kind="stable")]
+    number = np.bincount(parent[daughters], minlength=len(parent))
+    pairs = by_mother[number[parent[by_mother]] == 2].reshape(-1, 2)
+    sister = np.full(len(parent), -1)
+    sister[pairs] = pairs[:, ::-1]
+    return sister
 
 
 def _check_generation(table: pd.DataFrame, names: LineageColumns, family: pd.DataFrame, path: Path) -> None:
@@ -196,6 +203,7 @@ def _lineage(
         "end_hours": family["end_frame"] * hours,
         "start_kind": pd.Series(start_kind),
         "end_kind": pd.Series(end_kind),
+        "movie_end_frame": last,
         "fate_known": ~unknown,
         "alive_at_end": alive.mask(~unknown, other=False),
     }
@@ -227,7 +235,7 @@ def _check_labels(tables: list[pd.DataFrame], paths: list[Path]) -> None:
     seen: dict[str, tuple[frozenset[str], Path]] = {}
     for table, path in zip(tables, paths, strict=True):
         for sample, values in table.groupby("sample")["condition"]:
-            conditions = frozenset(values.fillna(""))
+            conditions = frozenset(values.fillna("").unique())
             before, where = seen.setdefault(sample, (conditions, path))
             if before != conditions:
                 labels = [" and ".join(f"'{label}'" for label in sorted(found)) for found in (before, conditions)]

@@ -8,10 +8,14 @@ from scipy.special import gammaln
 
 from cineseq.kinship.correlation import FEWEST_PAIRS, pair_correlation
 from cineseq.kinship.families import Families, strata
+from cineseq.kinship.relatives import matching_note
 from cineseq.statistics.permutation import p_value
 
-SHUFFLED_AT_MOST = 50_000_000
-"""Values shuffled per relation; with very many cells this bounds the number of permutations."""
+MANY_PAIRS = 100_000
+PERMUTATIONS_OF_MANY = 999
+"""Permutations of more pairs of relatives than the above, so that a million cells take seconds."""
+AT_ONCE = 2**25
+"""Values held while permuting."""
 FEW_DISCORDANT = 5
 
 
@@ -44,7 +48,9 @@ def concordance_table(
                 null = _null_of_sisters(cells, known, bins, permutations, rng)
             elif len(known) >= FEWEST_PAIRS:
                 null = _null_of_blocks(cells, blocks, known, (bins, permutations), rng)
-            rows.append((name, relation, *_row(died[known], founder[known[:, 0]], null)))
+            row = _row(died[known], founder[known[:, 0]], null)
+            fewer = f"{len(null)} permutations, because there are many pairs" if 0 < len(null) < permutations else ""
+            rows.append((name, relation, *row[:-1], _joined(row[-1], fewer, matching_note(families, relation, known))))
     names = ["condition", "relation", "pairs", "concordance", "expected_independent", "phi", "phi_low", "phi_high"]
     return pd.DataFrame(rows, columns=[*names, "p_value", "note"])
 
@@ -65,8 +71,12 @@ def _row(fates: np.ndarray, family: np.ndarray, null: np.ndarray) -> tuple:
         p = p_value(concordance - 1e-12, null)
     elif np.isfinite(phi.value):
         reason = "no p-value: within strata of field and birth time the fates leave nothing to permute"
-        note = "; ".join(filter(None, (note, reason)))
+        note = _joined(note, reason)
     return (len(fates), concordance, death**2 + (1 - death) ** 2, phi.value, phi.low, phi.high, p, note)
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def _null_of_sisters(
@@ -107,23 +117,60 @@ def _null_of_blocks(
     pairs = place[pairs]
     pairs = pairs[(pairs >= 0).all(axis=1)]
     used, within = np.unique(pairs // 2, return_inverse=True)
-    pairs = within.reshape(-1, 2) * 2 + pairs % 2
-    blocks = blocks[used]
-    fates = cells["died"].to_numpy()[blocks]
-    first = blocks[:, 0]
-    code = strata(cells["field"].to_numpy()[first], cells["birth"].to_numpy()[first], bins)
-    code = code * 4 + np.isfinite(fates) @ np.array([1, 2])
-    home = np.argsort(code, kind="stable")
-    fates, ordered = fates[home] == 1, code[home].astype(float)
-    place = np.empty(len(home), dtype=int)
-    place[home] = np.arange(len(home))
-    left, right = (place[pairs[:, k] // 2] * 2 + pairs[:, k] % 2 for k in (0, 1))
-    null = np.empty(int(min(permutations, max(199, SHUFFLED_AT_MOST // max(1, blocks.size)))))
-    for number in range(len(null)):
-        # Sorting stratum plus a fraction shuffles within strata, several times faster than sorting by two keys.
-        moved = fates[np.argsort(ordered + rng.random(len(ordered)))].ravel()
-        null[number] = (moved[left] == moved[right]).mean()
-    return null
+    one, other, scored = _scores(within.reshape(-1, 2), pairs % 2)
+    fates = cells["died"].to_numpy()[blocks[used]]
+    first = blocks[used, 0]
+    stratum = strata(cells["field"].to_numpy()[first], cells["birth"].to_numpy()[first], bins)
+    stratum = stratum * 4 + np.isfinite(fates) @ np.array([1, 2])
+    code = ((fates == 1) @ np.array([1, 2])).astype(np.uint8)
+    number = min(permutations, PERMUTATIONS_OF_MANY) if len(pairs) > MANY_PAIRS else permutations
+    step = int(np.clip(AT_ONCE // max(1, len(one), len(used)), 1, number))
+    null = []
+    for start in range(0, number, step):
+        moved = _shuffled(code, stratum, min(step, number - start), rng)
+        same = AGREE[scored[:, None] | moved[one] << 2 | moved[other]]
+        null.append(same.sum(axis=0, dtype=np.uint32) / len(pairs))
+    return np.concatenate(null)
+
+
+def _agreements() -> np.ndarray:
+    """Return how many pairs agree in fate, by the pairs made between two blocks and by the deaths in both.
+
+    The index has a bit for every pair made (first or second of one block with first or second of the other), and two
+    bits for the deaths of each block; shape (256,).
+    """
+    number = np.arange(256)
+    died = number[:, None] >> np.array([2, 3, 0, 1]) & 1
+    same = died[:, [0, 0, 1, 1]] == died[:, [2, 3, 2, 3]]
+    return (same & (number[:, None] >> np.arange(4, 8) & 1 > 0)).sum(axis=1).astype(np.uint8)
+
+
+AGREE = _agreements()
+
+
+def _scores(blocks: np.ndarray, side: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return both blocks of every pair of blocks, and which of their cells are pairs, as :data:`AGREE` has it.
+
+    ``blocks`` and ``side`` say of each pair of cells in which blocks they are, and which of its two; shape (pairs, 2).
+    """
+    bit = 1 << (4 + 2 * side[:, 0] + side[:, 1])
+    between, which = np.unique(blocks, axis=0, return_inverse=True)
+    scored = np.bincount(which.ravel(), bit, minlength=len(between)).astype(np.uint8)
+    return between[:, 0], between[:, 1], scored
+
+
+def _shuffled(code: np.ndarray, stratum: np.ndarray, times: int, rng: np.random.Generator) -> np.ndarray:
+    """Return codes from 0 to 3 shuffled within strata a number of times, shape (blocks, times).
+
+    The codes are the last bits of random numbers that are sorted, several times faster than moving them one by one.
+    """
+    moved = np.repeat(code[:, None], times, axis=1)
+    order = np.argsort(stratum, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1):
+        if np.ptp(code[rows]):
+            drawn = rng.integers(0, 2**32, (times, len(rows)), dtype=np.uint32) & ~np.uint32(3) | code[rows]
+            moved[rows] = (np.sort(drawn, axis=1) & 3).T
+    return moved
 
 
 def times_table(families: Families, relatives: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -144,6 +191,7 @@ def times_table(families: Families, relatives: dict[str, np.ndarray]) -> pd.Data
             for quantity, fate in (("division_time", 0.0), ("death_time", 1.0)):
                 both = pairs[(cells["died"].to_numpy()[pairs] == fate).all(axis=1)]
                 r = pair_correlation(lived[both[:, 0]], lived[both[:, 1]], founder[both[:, 0]])
-                rows.append((name, relation, quantity, len(both), r.value, r.low, r.high, r.note))
+                note = _joined(r.note, matching_note(families, relation, both))
+                rows.append((name, relation, quantity, len(both), r.value, r.low, r.high, note))
     names = ["condition", "relation", "quantity", "pairs", "r", "low", "high", "note"]
     return pd.DataFrame(rows, columns=names)

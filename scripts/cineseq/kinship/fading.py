@@ -8,7 +8,7 @@ import pandas as pd
 from cineseq.family_results import FATE_LOOKS
 from cineseq.kinship.correlation import pair_correlation
 from cineseq.kinship.families import Families
-from cineseq.kinship.relatives import relatives_of
+from cineseq.kinship.relatives import matching_note
 
 MOST_GENERATIONS = 4
 """Third cousins; further apart, movies hold few pairs, and their number grows fourfold with each generation."""
@@ -49,8 +49,15 @@ def related_over(families: Families, generations: int) -> np.ndarray:
     return left.merge(right, on="ancestor")[["cell_x", "cell_y"]].to_numpy()
 
 
-def fading_table(families: Families, birth_time_bins: int) -> pd.DataFrame:
+def fading_table(families: Families, neighbours: np.ndarray) -> pd.DataFrame:
     """Correlate fates and times of relatives by the generations to their common ancestor.
+
+    Parameters
+    ----------
+    families
+        The trees.
+    neighbours
+        Pairs of unrelated cells, as :func:`~cineseq.kinship.relatives.relatives_of` finds them, shape (pairs, 2).
 
     Returns
     -------
@@ -62,7 +69,7 @@ def fading_table(families: Families, birth_time_bins: int) -> pd.DataFrame:
     died, condition, founder = (cells[c].to_numpy() for c in ("died", "condition", "founder"))
     lived = (cells["end"] - cells["birth"]).to_numpy()
     apart = {number: related_over(families, number) for number in range(1, MOST_GENERATIONS + 1)}
-    apart[0] = relatives_of(families, birth_time_bins)["neighbours"]
+    apart[0] = neighbours
     rows = []
     for name in sorted(cells["condition"].unique()):
         for generations, everyone in sorted(apart.items()):
@@ -72,7 +79,9 @@ def fading_table(families: Families, birth_time_bins: int) -> pd.DataFrame:
                 both = pairs[known.all(axis=1)]
                 values = (died if fate is None else lived)[both]
                 r = pair_correlation(values[:, 0], values[:, 1], founder[both[:, 0]])
-                rows.append((name, generations, quantity, len(both), r.value, r.low, r.high, r.note))
+                matched = "" if generations else matching_note(families, "neighbours", both)
+                note = "; ".join(filter(None, (r.note, matched)))
+                rows.append((name, generations, quantity, len(both), r.value, r.low, r.high, note))
     return pd.DataFrame(
         rows, columns=["condition", "generations", "quantity", "pairs", "r", "low", "high", "note"]
     ).astype({"generations": "Int64", "pairs": "Int64"})

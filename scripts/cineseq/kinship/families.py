@@ -24,8 +24,9 @@ class Families:
     cells
         ``track_id, sample, fov, condition, founder, parent`` (position of the mother's row, -1 where none),
         ``siblings`` (daughters of the same division that were seen, itself included; 0 without a seen division),
-        ``generation, birth, end, field_end`` (times), ``start_kind, fate, died`` (1 death, 0 division, NaN unknown),
-        ``alive_at_end`` (1, 0 or NaN), ``y, x``; index 0, 1, ...
+        ``generation, birth, end, field_end`` (times; the last is the movie's end where it is known, else the last
+        end in the field), ``start_kind, fate, died`` (1 death, 0 division, NaN unknown),
+        ``alive_at_end`` (1, 0 or NaN), ``birth_y, birth_x`` (px, NaN where not known); index 0, 1, ...
     sisters
         Positions of both daughters of every division with two seen daughters; shape (divisions, 2).
     unit
@@ -96,15 +97,24 @@ def _columns(cells: pd.DataFrame) -> pd.DataFrame:
             "fate": fate.astype(str),
             "died": died,
             "alive_at_end": kept["alive_at_end"].astype("Float64").to_numpy(float, na_value=np.nan),
-            "y": kept["y_px"].astype(float),
-            "x": kept["x_px"].astype(float),
+            "birth_y": _position(kept, "start_y_px"),
+            "birth_x": _position(kept, "start_x_px"),
         }
     )
     table["field"] = table.groupby(["sample", "fov"], sort=True).ngroup()
-    table["field_end"] = table.groupby("field")["end"].transform("max")
-    table["field_end_frame"] = table.groupby("field")["end_frame"].transform("max")
+    by_field = table.groupby("field")
+    last = by_field["end_frame"].transform("max")
+    stated = kept["movie_end_frame"].astype(float) if "movie_end_frame" in kept else pd.Series(np.nan, kept.index)
+    table["field_end_frame"] = stated.groupby(table["field"]).transform("max").fillna(0).clip(lower=last).astype(int)
+    per_frame = (table["end"] / table["end_frame"]).where(table["end_frame"] > 0).median() if in_hours else 1.0
+    later = (table["field_end_frame"] - last) * per_frame
+    table["field_end"] = by_field["end"].transform("max") + later.where(later > 0, 0.0)
     table.attrs["unit"] = "h" if in_hours else "frames"
     return table
+
+
+def _position(cells: pd.DataFrame, column: str) -> pd.Series | float:
+    return cells[column].astype(float) if column in cells else np.nan
 
 
 def _group_sizes(group: np.ndarray) -> np.ndarray:
@@ -128,10 +138,21 @@ def _pairs(group: np.ndarray, siblings: np.ndarray, split: np.ndarray) -> np.nda
     return ordered.reshape(-1, 2)
 
 
+def birth_edges(birth: np.ndarray, bins: int) -> np.ndarray:
+    """Return the birth times between quantile bins, shape (at most bins - 1,)."""
+    few = bins == 1 or not len(birth)
+    return np.empty(0) if few else np.unique(np.quantile(birth, np.linspace(0, 1, bins + 1)[1:-1]))
+
+
 def strata(field: np.ndarray, birth: np.ndarray, bins: int) -> np.ndarray:
-    """Return the stratum (field x quantile bin of birth time) of each row as a number from 0; shape as the input."""
-    if not len(field):
-        return np.empty(0, dtype=int)
-    edges = np.unique(np.quantile(birth, np.linspace(0, 1, bins + 1)[1:-1])) if bins > 1 else np.empty(0)
+    """Return the stratum (field x quantile bin of birth time) of each row as a number from 0; shape as the input.
+
+    Quantiles are those of all rows: a field holds too few families for quantiles of its own.
+    """
+    return strata_between(field, birth, birth_edges(birth, bins))
+
+
+def strata_between(field: np.ndarray, birth: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the stratum of each row as :func:`strata` does, with given edges of birth time."""
     quantile = np.searchsorted(edges, birth, side="left")
-    return np.unique(np.asarray(field, dtype=np.int64) * (bins + 1) + quantile, return_inverse=True)[1]
+    return np.unique(np.asarray(field, dtype=np.int64) * (len(edges) + 1) + quantile, return_inverse=True)[1]

@@ -12,8 +12,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from cineseq.clustering.plotting import OKABE_ITO, figure, write_words
 from cineseq.results import CONTRASTS
 
-CONTRAST_COLOURS = dict(zip(CONTRASTS, (OKABE_ITO[0], OKABE_ITO[1], OKABE_ITO[3]), strict=True))
-APART = 0.22
+CONTRAST_COLOURS = dict(zip(CONTRASTS, (OKABE_ITO[0], OKABE_ITO[1], OKABE_ITO[2], OKABE_ITO[3]), strict=True))
+APART = 0.2
 
 
 def draw_forest(compared: pd.DataFrame, path: Path) -> None:
@@ -22,9 +22,11 @@ def draw_forest(compared: pd.DataFrame, path: Path) -> None:
         write_words(path, "No odds ratio of a state against the sister's fate is estimable; the table says why.")
         return
     states = list(dict.fromkeys(compared["state"]))
-    with figure(path, 6.2, 1.3 + 0.42 * len(states)) as page:
+    with figure(path, 6.2, 1.3 + 0.5 * len(states)) as page:
         axis = page.subplots()
-        for offset, (contrast, rows) in zip((-APART, 0, APART), compared.groupby("contrast", sort=False), strict=False):
+        for offset, (contrast, rows) in zip(
+            np.arange(-1.5, 2) * APART, compared.groupby("contrast", sort=False), strict=False
+        ):
             if rows["odds_ratio"].notna().any():
                 _estimates(axis, rows[rows["odds_ratio"].notna()], states, offset, contrast)
         axis.axvline(1, color="0.5", lw=0.8, zorder=0)
@@ -35,7 +37,7 @@ def draw_forest(compared: pd.DataFrame, path: Path) -> None:
         axis.set_yticks(range(len(states)), states)
         axis.set_ylim(len(states) - 0.5, -0.5)
         axis.set_xlabel("odds ratio of the state within field and birth-time strata (95 % interval)")
-        page.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=len(CONTRASTS), fontsize=7)
+        page.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=7)
 
 
 def _estimates(axis: Axes, rows: pd.DataFrame, states: list[str], offset: float, contrast: str) -> None:

@@ -10,6 +10,12 @@ from cineseq.kinship.status import NOT_DEAD
 
 DIFFERENT_P = 0.01
 FEWEST_CELLS = 5
+NONE_SEEN = "no survivor has a measured state"
+GUARDS = {
+    "two_survivor_compartments": "Survivors that share a compartment with their sister",
+    "dead_cage_mates": "Dead cage-mates other than the sister",
+    "ambient_not_measured": "Ambient RNA",
+}
 
 
 def sequencing_guards(cells: pd.DataFrame) -> list[tuple]:
@@ -24,7 +30,7 @@ def sequencing_guards(cells: pd.DataFrame) -> list[tuple]:
     """
     seen = cells[cells["sequenced"]]
     if not len(seen):
-        return []
+        return [(name, 0, 0.0, "info", f"{what}: not measured, {NONE_SEEN}.") for name, what in GUARDS.items()]
     return [_sums(cells, len(cells)), _mates(seen, len(cells)), _ambient(seen, len(cells))]
 
 
@@ -32,7 +38,7 @@ def _sums(cells: pd.DataFrame, total: int) -> tuple:
     both = (cells["status"] == "survived") & (cells["alive_at_end"] == 1) & (cells["together"] == 1)
     count = int(both.sum())
     if cells["together"].isna().all():
-        message = "Survivors that share a compartment with their sister: not measured, no pair of sisters was placed."
+        message = GUARDS["two_survivor_compartments"] + ": not measured, no pair of sisters was placed."
     else:
         message = (
             "Survivors that share a compartment with their living sister: their counts are the sum of both, so they "
@@ -45,7 +51,7 @@ def _sums(cells: pd.DataFrame, total: int) -> tuple:
 def _mates(seen: pd.DataFrame, total: int) -> tuple:
     known = seen["mates"].notna() & seen["status"].isin(NOT_DEAD)
     beside = known & (seen["mates"] > 0)
-    message = "Dead cage-mates other than the sister: not measured, no map of compartments places the dead cells."
+    message = GUARDS["dead_cage_mates"] + ": not measured, no map of compartments places the dead cells."
     if seen["mates"].notna().any():
         message = (
             "Sequenced survivors known to have lost no sister, with a dead cage-mate: the control mate_died_vs_none. A "
@@ -57,7 +63,10 @@ def _mates(seen: pd.DataFrame, total: int) -> tuple:
 def _ambient(seen: pd.DataFrame, total: int) -> tuple:
     share = seen["ambient"]
     if share.isna().all():
-        message = "Ambient RNA: not measured. A dead sister in reach can add its transcripts to the survivor's."
+        message = (
+            GUARDS["ambient_not_measured"]
+            + ": not measured. A dead sister in reach can add its transcripts to the survivor's."
+        )
         return "ambient_not_measured", len(seen), len(seen) / total, "info", message
     died, lived = (share[seen["status"] == status].dropna().to_numpy(float) for status in ("died", "survived"))
     count = int(share.notna().sum())

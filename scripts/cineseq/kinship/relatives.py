@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 from cineseq.kinship.families import Families
 
 CANDIDATES = 9
+PLACE = ["birth_y", "birth_x"]
 FAR = 1e4
 """Separates fields in the space of scaled birth time and position, in standard deviations."""
 TIE = 1e-6
@@ -25,7 +26,8 @@ def relatives_of(families: Families, birth_time_bins: int) -> dict[str, np.ndarr
     families
         The trees.
     birth_time_bins
-        Neighbours differ in birth time by at most the field's range over this number.
+        Neighbours differ in birth time by at most the field's range over this number. Among these the nearest in
+        birth time and place of birth is taken; a cell whose place of birth is not known is matched by time only.
 
     Returns
     -------
@@ -57,27 +59,44 @@ def _neighbours(families: Families, birth_time_bins: int) -> np.ndarray:
     if len(rows) < 2:
         return np.empty((0, 2), dtype=int)
     cells = families.cells.iloc[rows]
-    founder, birth = cells["founder"].to_numpy(), cells["birth"].to_numpy()
-    span = cells.groupby("field")["birth"].transform(np.ptp).to_numpy()
-    points = _scaled(cells)
-    _, near = cKDTree(points).query(points, k=min(CANDIDATES, len(rows)))
-    near = near.reshape(len(rows), -1)
-    field = cells["field"].to_numpy()
-    allowed = (
-        (founder[near] != founder[:, None])
-        & (field[near] == field[:, None])
-        & (np.abs(birth[near] - birth[:, None]) <= span[:, None] / birth_time_bins)
-    )
-    found = allowed.any(axis=1)
-    chosen = near[np.arange(len(rows)), allowed.argmax(axis=1)]
-    pairs = np.sort(np.column_stack([np.arange(len(rows)), chosen])[found], axis=1)
+    reach = cells.groupby("field")["birth"].transform(np.ptp).to_numpy() / birth_time_bins
+    placed = np.flatnonzero(cells[PLACE].notna().all(axis=1))
+    rest = np.setdiff1d(np.arange(len(rows)), placed)
+    chosen = np.full(len(rows), -1)
+    for asking, answering, columns in ((placed, placed, ["birth", *PLACE]), (rest, np.arange(len(rows)), ["birth"])):
+        if len(asking):
+            chosen[asking] = _nearest(cells, asking, answering, columns, reach)
+    pairs = np.sort(np.column_stack([np.arange(len(rows)), chosen])[chosen >= 0], axis=1)
     return rows[np.unique(pairs, axis=0)] if len(pairs) else np.empty((0, 2), dtype=int)
 
 
-def _scaled(cells: pd.DataFrame) -> np.ndarray:
-    columns = ["birth"] + [c for c in ("y", "x") if cells[c].notna().all()]
+def _nearest(
+    cells: pd.DataFrame, asking: np.ndarray, answering: np.ndarray, columns: list[str], reach: np.ndarray
+) -> np.ndarray:
+    """Return for each asking cell the nearest answering one that is no kin, -1 where none; positions in ``cells``."""
+    points = _scaled(cells, columns)
+    near = cKDTree(points[answering]).query(points[asking], k=min(CANDIDATES, len(answering)))[1]
+    near = answering[near.reshape(len(asking), -1)]
+    founder, birth, field = (cells[c].to_numpy() for c in ("founder", "birth", "field"))
+    allowed = (
+        (founder[near] != founder[asking, None])
+        & (field[near] == field[asking, None])
+        & (np.abs(birth[near] - birth[asking, None]) <= reach[asking, None])
+    )
+    return np.where(allowed.any(axis=1), near[np.arange(len(asking)), allowed.argmax(axis=1)], -1)
+
+
+def _scaled(cells: pd.DataFrame, columns: list[str]) -> np.ndarray:
     values = cells[columns].to_numpy(float)
-    spread = values.std(axis=0)
+    spread = np.nanstd(values, axis=0)
     scaled = values / np.where(spread > 0, spread, 1.0)
     tie = np.random.default_rng(0).random(len(cells)) * TIE
     return np.column_stack([cells["field"].to_numpy() * FAR, scaled, tie])
+
+
+def matching_note(families: Families, relation: str, pairs: np.ndarray) -> str:
+    """Say how many pairs of neighbours were matched by birth time alone, because a position at birth is missing."""
+    if relation != "neighbours" or not len(pairs):
+        return ""
+    without = int(families.cells[PLACE].isna().any(axis=1).to_numpy()[pairs].any(axis=1).sum())
+    return f"{without} of {len(pairs)} pairs matched by birth time only: no position at birth" if without else ""

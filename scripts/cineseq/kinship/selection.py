@@ -6,24 +6,30 @@ import logging
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact
+from scipy.stats import norm
 
-from cineseq.kinship.families import Families
+from cineseq.kinship.families import Families, strata
 from cineseq.kinship.guards import sequencing_guards
 
 logger = logging.getLogger(__name__)
 
 INFLATED_BY = 0.15
 TRAP_P = 1e-4
+MOST_BINS = 5
+SURVIVORS_PER_STRATUM = 10
+"""With fewer than this there are fewer bins of birth time, because strata of one cell say nothing."""
 SHARED_COMPARTMENT = 0.5
 FEWEST_PAIRS_TOGETHER = 3
 MANY_LOST = 0.2
 MANY_UNKNOWN = 0.25
-TRAP = (
-    "Sisters share a compartment here, so a compartment with one live cell after a division implies a dead sister: "
-    "among {seen} sequenced survivors with a known sister {in_seen:.0%} lost it, among all {all_} survivors "
-    "{in_all:.0%}; do not compare them with cells that never divided."
-)
+TRAP = {
+    "shared": "Sisters share a compartment here, so a compartment with one live cell after a division implies a dead "
+    "sister: {counts}",
+    "inflated": "Survivors were sequenced as if sisters shared compartments and only those with one live cell were "
+    "read: {counts}, {excess:.0%} more than survivors of the same field and birth time",
+}
+COUNTS = "among {seen} sequenced survivors with a known sister {in_seen:.0%} lost it, among all {all_} {in_all:.0%}"
+ADVICE = "; do not compare them with cells that never divided."
 PROBLEMS = {
     "fate_contradicted": "Fates that contradict times or daughters were set to unknown.",
     "three_sisters": "Divisions with more than two daughters make no pairs of sisters.",
@@ -100,22 +106,41 @@ def _trap(cells: pd.DataFrame) -> tuple | None:
     """Detect that the choice of cells to sequence depends on the sister's death.
 
     Either the survivors' living sisters sit in the same compartments, or dead sisters are more frequent among
-    sequenced survivors than among the others.
+    sequenced survivors than among all of the same field and birth time.
     """
     alive = cells[cells["status"].isin(["died", "survived"]) & (cells["sequenced"] | (cells["alive_at_end"] == 1))]
     seen = alive["sequenced"]
     with_sister = alive[alive["status"] == "survived"]["together"].dropna()
     shared = len(with_sister) >= FEWEST_PAIRS_TOGETHER and with_sister.mean() >= SHARED_COMPARTMENT
     dead = alive["status"] == "died"
-    inflated = False
-    if seen.any() and (~seen).any():
-        table = [[(dead & seen).sum(), (~dead & seen).sum()], [(dead & ~seen).sum(), (~dead & ~seen).sum()]]
-        p = fisher_exact(table, alternative="greater").pvalue
-        inflated = p < TRAP_P and dead[seen].mean() - dead.mean() >= INFLATED_BY
+    excess, p = _excess(dead, seen, alive)
+    inflated = p < TRAP_P and excess >= INFLATED_BY
     if not (inflated or shared) or not (seen & dead).any():
         return None
-    message = TRAP.format(seen=int(seen.sum()), in_seen=dead[seen].mean(), all_=len(alive), in_all=dead.mean())
+    counts = COUNTS.format(seen=int(seen.sum()), in_seen=dead[seen].mean(), all_=len(alive), in_all=dead.mean())
+    message = TRAP["shared" if shared else "inflated"].format(counts=counts, excess=excess) + ADVICE
     return "one_cell_compartments", int((seen & dead).sum()), float(dead[seen].mean()), "serious", message
+
+
+def _excess(dead: pd.Series, seen: pd.Series, cells: pd.DataFrame) -> tuple[float, float]:
+    """Return how much more frequent dead sisters are among the sequenced than in their strata, and its p-value.
+
+    Capture that differs between fields, or with the age of cells, then makes no excess.
+
+    References
+    ----------
+    Mantel and Haenszel, J. Natl. Cancer Inst. 22 (1959) 719; one-sided, without correction for continuity.
+    """
+    bins = int(np.clip(len(cells) // max(1, cells["field"].nunique() * SURVIVORS_PER_STRATUM), 1, MOST_BINS))
+    code = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), bins)
+    total, lost, read, both = (np.bincount(code, w).astype(float) for w in (None, dead, seen, dead & seen))
+    varied = (total > 1) & (lost > 0) & (lost < total) & (read > 0) & (read < total)
+    total, lost, read, both = (counts[varied] for counts in (total, lost, read, both))
+    if not len(total):
+        return 0.0, 1.0
+    more = (both - read * lost / total).sum()
+    variance = (read * (total - read) * lost * (total - lost) / (total**2 * (total - 1))).sum()
+    return float(more / read.sum()), float(norm.sf(more / np.sqrt(variance)))
 
 
 def _of_study(families: Families, cells: pd.DataFrame) -> list[tuple]:
@@ -140,7 +165,9 @@ def _of_study(families: Families, cells: pd.DataFrame) -> list[tuple]:
 def _since_death(families: Families, cells: pd.DataFrame) -> list[tuple]:
     rows = np.flatnonzero((cells["status"] == "died") & cells["sequenced"])
     if not len(rows):
-        return []
+        reason = "lost its sister" if cells["sequenced"].any() else "has a measured state"
+        message = f"Time since the sister's death: not measured, no survivor {reason}."
+        return [("time_since_sister_death", 0, 0.0, "info", message)]
     since = cells["field_end"].to_numpy()[rows] - cells["end"].to_numpy()[cells["sister"].to_numpy()[rows]]
     low, middle, high = np.percentile(since, [25, 50, 75])
     message = (

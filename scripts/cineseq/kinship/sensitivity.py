@@ -8,7 +8,7 @@ import pandas as pd
 from cineseq.config.lineage import Lineage
 from cineseq.family_results import LINEAGE_SENSITIVITY
 from cineseq.kinship.contrast import stratified_tables
-from cineseq.kinship.families import Families, strata
+from cineseq.kinship.families import Families, birth_edges, strata_between
 from cineseq.kinship.state_by_sister import families_with_state, survivors_with
 from cineseq.tables import empty
 
@@ -47,7 +47,12 @@ def sensitivity_table(
     Rothman, Greenland and Lash, Modern Epidemiology (2008), chapter 19 (bias analysis).
     """
     measured = states.reindex(families.cells["track_id"]).reset_index(drop=True)
-    known, every = (_stratified(families, status, arms, settings) for arms in (("survived",), ("survived", "unknown")))
+    known, every = (survivors_with(families, status, "died", arms) for arms in (("survived",), ("survived", "unknown")))
+    edges = birth_edges(known["birth"].to_numpy(), settings.birth_time_bins)
+    known, every = (
+        cells.assign(stratum=strata_between(cells["field"].to_numpy(), cells["birth"].to_numpy(), edges))
+        for cells in (known, every)
+    )
     wrong_pairs = _wrong_pairs(families, status, pairs)
     rows = []
     for state in measured.columns:
@@ -55,6 +60,8 @@ def sensitivity_table(
             families_with_state(cells.assign(state=measured.loc[cells.index, state].to_numpy(float)))
             for cells in (known, every)
         )
+        # Known families weigh the same in both, so that unknown ones do nothing but join an arm.
+        wide["weight"] = main["weight"].reindex(wide.index).fillna(1.0)
         found = {
             "death_calls": _death_calls(main, settings),
             "pairing": _pairing(main, wrong_pairs),
@@ -64,12 +71,6 @@ def sensitivity_table(
         rows += [(state, error, *found[error][:1], odds_ratio, *found[error][1:]) for error in ERRORS]
     table = pd.DataFrame(rows, columns=[c.name for c in LINEAGE_SENSITIVITY.columns])
     return table if len(table) else empty(LINEAGE_SENSITIVITY)
-
-
-def _stratified(families: Families, status: pd.DataFrame, arms: tuple[str, ...], settings: Lineage) -> pd.DataFrame:
-    cells = survivors_with(families, status, "died", arms)
-    code = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), settings.birth_time_bins)
-    return cells.assign(stratum=code)
 
 
 def _odds_ratio(families: pd.DataFrame, exposed: np.ndarray, state: np.ndarray | None = None) -> float:

@@ -6,16 +6,18 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.kinship.contrast import Units, family_weights, gee_p, mantel_haenszel, permutation_p
+from cineseq.kinship.contrast import Units, family_weights, founder_p, gee_p, mantel_haenszel, permutation_p
 from cineseq.kinship.families import Families, strata
 from cineseq.kinship.power import detectable_odds_ratio
 from cineseq.kinship.status import NOT_DEAD
 from cineseq.results import LINEAGE_POWER, STATE_BY_SISTER
 from cineseq.tables import Table, empty
 
-BORN_APART = (
-    "strata are fields only: a cell without a sister was not born in the movie, so birth times differ by design"
-)
+DESCRIPTIVE = {
+    "no_sister_vs_survived": "strata are fields only: a cell without a sister was not born in the movie, so birth "
+    "times differ by design",
+    "unknown_vs_survived": "descriptive: sisters of unknown fate are dead and living ones, pooled with neither",
+}
 
 
 def compare_states(
@@ -48,6 +50,7 @@ def compare_states(
     contrasts = {
         "sister_died_vs_survived": survivors_with(families, status, "died", ("survived",)),
         "no_sister_vs_survived": survivors_with(families, status, "none", ("survived",)),
+        "unknown_vs_survived": survivors_with(families, status, "unknown", ("survived",)),
     } | ({"mate_died_vs_none": survivors_by_mate(families, status)} if "mates" in status else {})
     for contrast, cells in contrasts.items():
         apart = contrast == "no_sister_vs_survived"
@@ -56,8 +59,7 @@ def compare_states(
         for state in measured.columns:
             cells["state"] = measured.loc[cells.index, state].to_numpy(float)
             row = _compare(cells.dropna(subset="state"), settings, rng)
-            if apart:
-                row["note"] = "; ".join(filter(None, (row["note"], BORN_APART)))
+            row["note"] = "; ".join(filter(None, (row["note"], DESCRIPTIVE.get(contrast, ""))))
             rows.append({"state": state, "contrast": contrast, **row})
     return pd.DataFrame(rows)
 
@@ -125,10 +127,16 @@ def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -
         row["note"] = row["power_note"] = f"not estimable: {counts}"
         return row
     row["odds_ratio"], row["low"], row["high"], odds_note = mantel_haenszel(units)
-    row["p_permutation"] = permutation_p(units, settings.permutations, rng)
+    founder = family["founder"].to_numpy()[every.informative]
+    repeated = int((np.unique(founder, return_counts=True)[1] > 1).sum())
+    # Pairs of one founder are alike, so that pair by pair they may not be exchanged.
+    row["p_permutation"] = (
+        founder_p(units, founder, settings.permutations, rng)
+        if repeated
+        else permutation_p(units, settings.permutations, rng)
+    )
     row["p_gee"], gee_note = gee_p(cells)
-    repeated = int((family["founder"].value_counts() > 1).sum())
-    several = f"{repeated} founders contribute several pairs of sisters" if repeated else ""
+    several = f"p by founder: {repeated} contribute several pairs of sisters" if repeated else ""
     constant = "" if np.isfinite(row["p_permutation"]) else "no p-value: the state does not vary within strata"
     row["note"] = "; ".join(filter(None, (odds_note, constant, gee_note, several)))
     row["detectable_odds_ratio"] = detectable_odds_ratio(row["effective"], row["state_rate"])
