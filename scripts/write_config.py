@@ -1,11 +1,12 @@
 """Write what is generated from the configuration's models.
 
-Out: ``config/config.yaml``, ``config/config.schema.json`` and ``docs/configuration.md``; a test keeps them in step.
+Out: ``config/config.yaml``, ``config/config.schema.json``, ``docs/configuration.md`` and the table of sections in
+``README.md``; a test keeps them in step.
 """
 
 from pathlib import Path
 
-from cineseq.config.documents import as_schema, as_table, as_yaml
+from cineseq.config.documents import as_schema, as_table, as_yaml, with_sections
 from cineseq.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,6 +17,8 @@ def main() -> None:
     """Write every generated document into the repository."""
     for name, text in DOCUMENTS.items():
         write_text(text(), ROOT / name)
+    readme = ROOT / "README.md"
+    write_text(with_sections(readme.read_text(encoding="utf-8")), readme)
 
 
 if __name__ == "__main__":

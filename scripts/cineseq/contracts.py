@@ -46,7 +46,7 @@ DETECTIONS = Table(
         ),
     ),
 )
-_LINEAGE_COLUMNS = (
+LINEAGE_COLUMNS = (
     Column("parent_id", "text", "Track of the mother; missing where unknown", missing=True),
     Column("founder_id", "text", "First track of the family"),
     Column("generation", "integer", "Divisions since the founder", low=0),
@@ -74,7 +74,7 @@ TRACKS = Table(
         _SAMPLE,
         _FOV,
         Column("number", "integer", "Number of the track in its field; the label in the CTC export", low=1),
-        *_LINEAGE_COLUMNS,
+        *LINEAGE_COLUMNS,
         Column("frames", "integer", "Frames in which the cell was seen", low=1),
         Column("start_y_px", "number", "Centroid row in the first frame", "px", missing=True),
         Column("start_x_px", "number", "Centroid column in the first frame", "px", missing=True),
@@ -164,7 +164,7 @@ CELLS = Table(
         Column("replicate", "text", "Replicate of the condition", missing=True),
         *(
             Column(c.name, c.kind, c.meaning, c.unit, missing=True, low=c.low, high=c.high, values=c.values)
-            for c in _LINEAGE_COLUMNS
+            for c in LINEAGE_COLUMNS
         ),
         Column("feature_frame", "integer", "Frame whose morphology and embedding the row shows", missing=True, low=0),
         Column("y_px", "number", "Centroid row in feature_frame", "px", missing=True),

@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from cineseq.config.clustering import Normalisation
+from cineseq.contracts import LINEAGE_COLUMNS
 from cineseq.files import replacing
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ def _positions(rows: np.ndarray) -> np.ndarray:
 
 
 def write_paired(data: PairedData, path: Path) -> None:
-    """Write the paired data as MuData with one modality per block (``rna``, ``morphology``, ...)."""
+    """Write the paired data as MuData with one modality per block (``rna``, ``morphology``, ...) and ``lineage``.
+
+    The modality ``lineage`` is for other programs: it shows columns of ``obs`` again, and is not read back.
+    """
     import anndata  # noqa: PLC0415 - 4 s
     import mudata  # noqa: PLC0415
 
@@ -75,10 +79,23 @@ def write_paired(data: PairedData, path: Path) -> None:
         modality = anndata.AnnData(block.to_numpy(np.float64), obs=pd.DataFrame(index=obs.index))
         modality.var_names = [str(c) for c in block.columns]
         modalities[name] = modality
+    modalities["lineage"] = _lineage(obs)
     with blocks_apart(), replacing(path) as temporary:
         paired = mudata.MuData(modalities)
         paired.obs = paired.obs.join(obs)
         paired.write(temporary)
+
+
+def _lineage(obs: pd.DataFrame) -> anndata.AnnData:
+    """Return the lineage columns that there are: numbers as the matrix, text and truth as ``obs``."""
+    import anndata  # noqa: PLC0415 - 4 s
+
+    there = [column for column in LINEAGE_COLUMNS if column.name in obs]
+    numbers = [column.name for column in there if column.kind in ("integer", "number")]
+    matrix = obs[numbers].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+    lineage = anndata.AnnData(matrix, obs=obs[[column.name for column in there if column.name not in numbers]])
+    lineage.var_names = numbers
+    return lineage
 
 
 def blocks_apart() -> AbstractContextManager[Any]:

@@ -1,6 +1,7 @@
 """The configuration: what it refuses and how it says so, and what is generated from its models."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from cineseq.config.documents import as_schema, as_table, as_yaml, demo_config
+from cineseq.config.documents import (
+    SECTIONS_BEGIN,
+    SECTIONS_END,
+    as_schema,
+    as_table,
+    as_yaml,
+    demo_config,
+    with_sections,
+)
 from cineseq.config.inputs import Channels
 from cineseq.config.schema import Config, load, model_of
 from cineseq.errors import UserError
@@ -121,6 +130,16 @@ def test_a_configuration_cannot_be_changed_once_loaded() -> None:
 )
 def test_generated_documents_are_in_step(name: str, text: Any) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == text(), f"{name} is out of step; run `make config`"
+
+
+def test_the_readme_lists_every_section() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme == with_sections(readme), "README.md is out of step; run `make config`"
+    table = readme.split(SECTIONS_BEGIN)[1].split(SECTIONS_END)[0]
+    sections = [key for key, value in yaml.safe_load(as_yaml()).items() if isinstance(value, dict)]
+    assert re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE) == sections
+    emptied = readme.replace(table, "")
+    assert with_sections(emptied) == readme
 
 
 def test_the_shipped_configuration_is_the_demo_and_names_every_key() -> None:

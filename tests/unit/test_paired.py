@@ -1,16 +1,17 @@
 """Paired data come back from disk with the types and values that they had."""
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
+import mudata
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from cineseq.paired import BLOCKS, PairedData, read_paired, write_paired
+from cineseq.paired import BLOCKS, PairedData, blocks_apart, read_paired, write_paired
 
 CELLS = pd.Index(["s/1/10", "s/1/2", "s/1/3"], name="track_id")
 NOTHING = pd.DataFrame(index=CELLS)
@@ -90,14 +91,33 @@ def test_without_expression(tmp_path: Path) -> None:
 
 
 def test_other_programs_can_read_it(tmp_path: Path) -> None:
-    mudata = pytest.importorskip("mudata")
     round_trip(paired(sparse.csr_matrix(np.eye(3, 2))), tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         found = mudata.read_h5mu(tmp_path / "paired.h5mu")
-    assert list(found.mod) == ["rna", "morphology", "embedding", "function"]
+    assert list(found.mod) == ["rna", "morphology", "embedding", "function", "lineage"]
     assert found.obs["sample"].tolist() == ["01", "01", "02"]
     assert found.obs_names.tolist() == CELLS.tolist()
+
+
+def test_the_lineage_is_a_modality(tmp_path: Path) -> None:
+    round_trip(paired(None), tmp_path)
+    with blocks_apart():
+        lineage = mudata.read_h5mu(tmp_path / "paired.h5mu").mod["lineage"]
+    assert lineage.obs_names.tolist() == CELLS.tolist()
+    assert lineage.var_names.tolist() == ["generation", "start_hours", "end_hours"]
+    np.testing.assert_array_equal(lineage.X, [[0, 1, 1], [1, 2, np.nan], [1, 3, 3]])
+    assert lineage.obs["sister_id"].isna().tolist() == [False, True, True]
+    assert lineage.obs["sister_id"].iloc[0] == "s/1/2"
+    assert lineage.obs["fate_known"].tolist() == [True, False, True]
+    assert list(lineage.obs) == ["sister_id", "fate_known", "alive_at_end"]
+
+
+def test_cells_without_a_lineage_have_an_empty_one(tmp_path: Path) -> None:
+    data = paired(None)
+    round_trip(replace(data, obs=data.obs[["sample"]]), tmp_path)
+    with blocks_apart():
+        assert mudata.read_h5mu(tmp_path / "paired.h5mu").mod["lineage"].shape == (3, 0)
 
 
 @given(rows=st.one_of(st.lists(st.booleans(), min_size=3, max_size=3), st.lists(st.integers(0, 2), max_size=5)))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from PIL import Image
 
 from cineseq.errors import UserError
 from cineseq.readers import open_source
@@ -165,6 +166,45 @@ def test_ome_zarr(tmp_path, movie, version, suffix):
         np.testing.assert_array_equal(all_planes(source), movie)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_png_series(tmp_path, movie, kind):
+    frames = movie[:, 0].astype(kind)
+    for t, frame in zip((8, 9, 10, 11), frames, strict=True):
+        Image.fromarray(frame).save(tmp_path / f"t{t}.png")
+    with open_source([tmp_path]) as source:
+        assert (source.info.frames, source.info.channels) == (4, 1)
+        found = all_planes(source)[:, 0]
+    assert found.dtype == kind
+    np.testing.assert_array_equal(found, frames)
+    tifffile.imwrite(tmp_path / "stack.tif", movie[:2, 0])
+    with open_source([tmp_path]) as source:
+        assert source.info.frames == 2
+
+
+def test_png_with_a_palette_gives_its_entries(tmp_path):
+    entries = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    image = Image.fromarray(entries, "P")
+    image.putpalette([200 - i for i in range(18)])
+    image.save(tmp_path / "a.png")
+    with open_source([tmp_path / "a.png"]) as source:
+        np.testing.assert_array_equal(source.plane(0, 0), entries)
+        assert "entries of its palette are taken as values" in source.info.notes[0]
+
+
+def test_what_png_cannot_be_is_refused(tmp_path, movie):
+    refused([tmp_path / "none.png"], r"none\.png: there is no such file")
+    Image.new("RGB", (30, 20)).save(tmp_path / "rgb.png")
+    refused([tmp_path / "rgb.png"], "colour image")
+    pages = [Image.fromarray(frame.astype(np.uint8)) for frame in movie[:, 0]]
+    pages[0].save(tmp_path / "film.png", save_all=True, append_images=pages[1:])
+    refused([tmp_path / "film.png"], "an animation of 4 pictures")
+    whole = tmp_path / "whole.png"
+    pages[0].save(whole)
+    for share in (0, 0.5, 0.9):
+        (tmp_path / "cut.png").write_bytes(whole.read_bytes()[: int(share * whole.stat().st_size)])
+        refused([tmp_path / "cut.png"], "not a whole PNG file")
+
+
 def test_ome_zarr_of_bioformats2raw(tmp_path, movie):
     root = zarr.open_group(tmp_path / "a.zarr", mode="w", zarr_format=2)
     root.attrs["bioformats2raw.layout"] = 3
@@ -182,7 +222,7 @@ def test_missing_files_are_refused(tmp_path):
     refused([tmp_path / "none.tif"], r"none\.tif: there is no such file")
     refused([tmp_path / "none.zarr"], "there is no such OME-Zarr")
     refused([], "no file was given")
-    refused([tmp_path], "a folder without TIFF files")
+    refused([tmp_path], "a folder without TIFF or PNG files")
 
 
 def test_other_formats_are_refused(tmp_path):

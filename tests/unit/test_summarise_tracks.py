@@ -119,8 +119,20 @@ def test_no_cell_in_any_field_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_function_without_any_value_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="function_gfp has no value in any of the 2 cells"):
+    with pytest.raises(UserError, match=r"function_gfp has no value in any of the 2 cells \(sample s\)"):
         gather(tmp_path, [make_cells(2, function_gfp=np.nan, function_red=1.0)])
+    other = make_cells(1, track_id=["a/1/1"], sample="a", function_red=1.0)
+    with pytest.raises(UserError, match=r"function_gfp has no value in any of the 3 cells \(samples a, s\)"):
+        gather(tmp_path, [make_cells(2, function_gfp=np.nan, function_red=1.0), other])
+
+
+def test_a_sample_without_a_function_value_is_named(tmp_path: Path) -> None:
+    other = make_cells(1, track_id=["a/1/1"], sample="a", function_gfp=np.nan, function_red=1.0)
+    cells, report = gather(tmp_path, [make_cells(2, function_gfp=[np.nan, 2.0], function_red=1.0), other])
+    assert len(cells) == 3
+    assert [line for line in report["lines"] if "no value" in line] == [
+        "function_gfp has no value in any cell (sample a)."
+    ]
 
 
 def fluorescent(sample: str, gain: float) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Every rule's names are the parameters of its script's main, and every setting it passes is one that it uses."""
 
 import inspect
+import re
 import runpy
 from pathlib import Path
 from typing import get_type_hints
@@ -22,6 +23,7 @@ CONFIGS = (
     "config/examples/hela.yaml",
     "config/examples/fucci_ipsc.yaml",
     "config/examples/au565_lineages.yaml",
+    "tests/workflow/paired.yaml",
 )
 NAMED = TARGETS | {"train", "prefetch"}
 
@@ -43,11 +45,22 @@ RULES = {rule.name: rule for config in CONFIGS for rule in rules_of(config)}
 STEPS = [rule for rule in RULES.values() if rule.script]
 
 
+def main_of(rule):
+    """Return the function that the script of a rule is."""
+    return runpy.run_path(str(ROOT / "rules" / rule.script), run_name="contract")["main"]
+
+
+def text_of(rule) -> str:
+    """Return what the rule says, up to the next rule of its file."""
+    text = Path(rule.snakefile).read_text()
+    return re.search(rf"^ *rule {rule.name}:\n(.*?)(?=^ *rule |\Z)", text, re.MULTILINE | re.DOTALL)[1]
+
+
 @pytest.mark.parametrize("rule", STEPS, ids=lambda rule: rule.name)
 def test_rule_and_script_agree(rule) -> None:
     path = (ROOT / "rules" / rule.script).resolve()
     assert path.stem == rule.name
-    main = runpy.run_path(str(path), run_name="contract")["main"]
+    main = main_of(rule)
     given = {name for files in (rule.input, rule.output) for name, _ in files.items()}
     given |= {name for name, _ in rule.params.items() if not name.startswith("_")}
     parameters = inspect.signature(main).parameters
@@ -67,6 +80,18 @@ def test_rule_declares_what_it_costs(rule) -> None:
     assert "_code" in dict(rule.params.items())
 
 
+@pytest.mark.parametrize("rule", STEPS, ids=lambda rule: rule.name)
+def test_threads_are_declared_and_reach_the_script(rule) -> None:
+    # Snakemake takes one thread for a rule that says nothing, so that only the text tells whether it said so.
+    declared = re.findall(r"^ +threads: (\d+)$", text_of(rule), re.MULTILINE)
+    assert declared == [str(rule.resources["_cores"].value)]
+    hints = get_type_hints(main_of(rule))
+    assert "threads" not in dict(rule.params.items())
+    assert hints.get("threads") in (int, None)
+    # A step that may take several threads must be told how many it has.
+    assert "threads" in hints or declared == ["1"]
+
+
 def test_no_step_has_the_name_of_a_target() -> None:
     assert not NAMED & {rule.name for rule in STEPS}
     assert set(RULES) >= NAMED
@@ -74,4 +99,4 @@ def test_no_step_has_the_name_of_a_target() -> None:
 
 def test_every_script_that_runs_a_step_has_a_rule() -> None:
     scripts = {p.stem for p in (ROOT / "scripts").glob("*.py") if "from cineseq.step import run" in p.read_text()}
-    assert scripts - {"train_segmenter", "train_embedder"} == {rule.name for rule in STEPS} | {"import_paired"}
+    assert scripts - {"train_segmenter", "train_embedder"} == {rule.name for rule in STEPS}

@@ -28,6 +28,7 @@ EXPECTED = {
         *("compare_sisters_before_death", "lineage", "tracking"),
     },
     "patchseq_m1": GIVEN_CELLS,
+    "t98g_phase": {"prepare_movie", "import_masks"} | ON_MASKS,
 }
 
 

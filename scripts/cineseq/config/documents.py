@@ -1,14 +1,17 @@
-"""What is generated from the configuration's models: the commented YAML, the JSON schema and the table of keys."""
+"""What is generated from the configuration's models: YAML, JSON schema, and the tables of keys and of sections."""
 
 import json
 from typing import Any
 
 import yaml
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from cineseq.config.schema import Config, model_of
 
 WIDTH = 110
+SECTIONS_BEGIN = "<!-- sections: written by scripts/write_config.py -->"
+SECTIONS_END = "<!-- end of sections -->"
 DEMO: dict[str, Any] = {
     "run": "demo",
     "inputs": {"flat_field": "estimate"},
@@ -89,6 +92,25 @@ def as_table() -> str:
         "|---|---|---|",
     ]
     return "\n".join([*head, *_rows(Config, Config().model_dump(mode="json"), "")]) + "\n"
+
+
+def with_sections(readme: str) -> str:
+    """Return the README with the table of the sections between its markers.
+
+    Parameters
+    ----------
+    readme
+        Text that holds each marker once, the one of the begin first.
+    """
+    before, rest = readme.split(SECTIONS_BEGIN)
+    _, after = rest.split(SECTIONS_END)
+    rows = [f"| `{name}` | {info.description} |" for name, info in Config.model_fields.items() if _is_section(info)]
+    table = "\n".join(["| section | what it is about |", "|---|---|", *rows])
+    return f"{before}{SECTIONS_BEGIN}\n\n{table}\n\n{SECTIONS_END}{after}"
+
+
+def _is_section(info: FieldInfo) -> bool:
+    return model_of(info.annotation) is not None
 
 
 def _rows(model: type[BaseModel], defaults: dict[str, Any], prefix: str) -> list[str]:

@@ -115,14 +115,32 @@ def collect(fields: list[pd.DataFrame]) -> pd.DataFrame:
         if lacking and name.startswith(MEASURED):
             logger.warning("%s is missing in %d of %d fields.", name, lacking, len(filled))
     joined = pd.concat([cells.reindex(columns=columns) for cells in filled], ignore_index=True)
-    for name in (c for c in columns if c.startswith("function_")):
-        if joined[name].isna().all():
+    for name, samples in samples_without_value(joined).items():
+        if len(samples) == joined["sample"].nunique():
             msg = (
-                f"cells: {name} has no value in any of the {len(joined)} cells; check the channel and frames of this "
-                "score in function.scores, or leave it out."
+                f"cells: {name} has no value in any of the {len(joined)} cells ({_of_samples(samples)}); check the "
+                "channel and frames of this score in function.scores, or leave it out."
             )
             raise UserError(msg)
+        logger.warning("%s has no value in any cell (%s).", name, _of_samples(samples))
     return joined.sort_values(["sample", "fov", "track_id"], ignore_index=True)
+
+
+def samples_without_value(cells: pd.DataFrame) -> dict[str, list[str]]:
+    """Return for each function score the samples, sorted, in which no cell has a value; no entry where there are none.
+
+    Parameters
+    ----------
+    cells
+        As :data:`cineseq.contracts.CELLS`.
+    """
+    has = cells[_named(cells, "function_")].notna().groupby(cells["sample"]).any()
+    without = {name: sorted(has.index[~has[name]]) for name in has}
+    return {name: samples for name, samples in without.items() if samples}
+
+
+def _of_samples(samples: list[str]) -> str:
+    return f"sample{'s' if len(samples) > 1 else ''} {', '.join(samples)}"
 
 
 def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels, settings: Cells) -> dict[str, Any]:
@@ -148,6 +166,10 @@ def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels,
         lines.append(f"Fluorescence was divided by {divisor(settings)} (medians of {columns}).")
     else:
         lines.append(f"Fluorescence is in grey levels, not scaled between samples (cells.scaling: {settings.scaling}).")
+    lines += [
+        f"{name} has no value in any cell ({_of_samples(samples)})."
+        for name, samples in samples_without_value(cells).items()
+    ]
     if channels.allow_function_in:
         lines.append(f"The function channel was open to: {', '.join(channels.allow_function_in)}.")
     numbers: dict[str, Any] = {"cells": len(cells), "live_cells": live}

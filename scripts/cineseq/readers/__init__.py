@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cineseq.errors import UserError
+from cineseq.readers.one_file import SUFFIXES, open_file
+from cineseq.readers.png import SUFFIX as PNG_SUFFIX
 from cineseq.readers.series import open_series
 from cineseq.readers.source import Source, SourceInfo
-from cineseq.readers.tiff import SUFFIXES as TIFF_SUFFIXES
-from cineseq.readers.tiff import open_tiff
 from cineseq.readers.zarr import is_zarr, open_zarr
 
 __all__ = ["Source", "SourceInfo", "open_source"]
@@ -20,7 +20,7 @@ __all__ = ["Source", "SourceInfo", "open_source"]
 def open_source(
     paths: list[Path], channel_pattern: str | None = None, expected_channels: int | None = None
 ) -> Iterator[Source]:
-    """Open raw images whatever they are: one OME-Zarr, one TIFF, a folder of TIFFs, or a list of TIFFs.
+    """Open raw images whatever they are: one OME-Zarr, one TIFF or PNG, or a folder or a list of them.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def open_source(
     if len(files) == 1 and is_zarr(files[0]):
         opened = open_zarr(files[0])
     elif len(files) == 1:
-        opened = open_tiff(_known(files[0]), expected_channels)
+        opened = open_file(_known(files[0]), expected_channels)
     else:
         opened = open_series([_known(f) for f in files], channel_pattern, expected_channels)
     with opened as source:
@@ -46,21 +46,26 @@ def open_source(
 
 
 def _files(paths: list[Path]) -> list[Path]:
-    """Replace a folder of TIFFs by its files."""
+    """Replace a folder of images by its TIFF files, or by its PNG files where it has no TIFF."""
     if not paths:
         msg = "images: no file was given or none fits the pattern in the sample sheet; mend the path there."
         raise UserError(msg)
     if len(paths) > 1 or not paths[0].is_dir() or is_zarr(paths[0]):
         return paths
-    files = sorted(p for p in paths[0].iterdir() if p.suffix.lower() in TIFF_SUFFIXES)
+    files = sorted(p for p in paths[0].iterdir() if p.suffix.lower() in SUFFIXES)
+    # PNG files beside TIFF files are usually views of them.
+    files = [p for p in files if p.suffix.lower() != PNG_SUFFIX] or files
     if not files:
-        msg = f"{paths[0]}: a folder without TIFF files; give the path of the images."
+        msg = f"{paths[0]}: a folder without TIFF or PNG files; give the path of the images."
         raise UserError(msg)
     return files
 
 
 def _known(path: Path) -> Path:
-    if path.suffix.lower() not in TIFF_SUFFIXES:
-        msg = f"{path}: not a TIFF or an OME-Zarr; convert it to OME-TIFF first (docs/converting-nd2-czi.md says how)."
+    if path.suffix.lower() not in SUFFIXES:
+        msg = (
+            f"{path}: not a TIFF, a PNG or an OME-Zarr; convert it to OME-TIFF first (docs/converting-nd2-czi.md says "
+            "how)."
+        )
         raise UserError(msg)
     return path

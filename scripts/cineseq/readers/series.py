@@ -1,4 +1,4 @@
-"""A series of TIFF files: one file a frame, or one a frame and channel, told apart by their names."""
+"""A series of TIFF or PNG files: one file a frame, or one a frame and channel, told apart by their names."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from cineseq.errors import UserError
+from cineseq.readers.one_file import open_file
 from cineseq.readers.source import Source, SourceInfo
-from cineseq.readers.tiff import open_tiff
 
 NUMBERS = re.compile(r"\d+")
 
@@ -30,7 +30,7 @@ class _Place:
 def open_series(
     paths: list[Path], channel_pattern: str | None = None, expected_channels: int | None = None
 ) -> Iterator[Source]:
-    """Open a series of TIFF files as one movie; one plane is in memory at a time.
+    """Open a series of TIFF or PNG files as one movie; one plane is in memory at a time.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def open_series(
         return
     _check_gaps([table[f, channels[0]] for f in frames])
     pages = expected_channels if channel_pattern is None else None
-    with open_tiff(table[frames[0], channels[0]], pages) as first:
+    with open_file(table[frames[0], channels[0]], pages) as first:
         info = first.info
     if info.frames > 1:
         msg = (
@@ -73,7 +73,7 @@ def open_series(
 
     def plane(frame: int, channel: int) -> np.ndarray:
         path = table[frames[frame], channels[channel if channel_pattern is not None else 0]]
-        with open_tiff(path, pages) as source:
+        with open_file(path, pages) as source:
             _check_same(source, info, frame)
             return source.plane(0, 0 if channel_pattern is not None else channel)
 
@@ -153,7 +153,7 @@ def _whole_channels(paths: list[Path], channels: list[str]) -> Iterator[Source]:
     """Open one stack per channel, the pages of which are the frames."""
     infos = []
     for path in paths:
-        with open_tiff(path) as source:
+        with open_file(path) as source:
             infos.append(source.info)
     for path, info in zip(paths, infos, strict=True):
         if (info.frames, info.height, info.width) != (infos[0].frames, infos[0].height, infos[0].width):
@@ -161,7 +161,7 @@ def _whole_channels(paths: list[Path], channels: list[str]) -> Iterator[Source]:
             raise UserError(msg)
 
     def plane(frame: int, channel: int) -> np.ndarray:
-        with open_tiff(paths[channel]) as source:
+        with open_file(paths[channel]) as source:
             return source.plane(frame, 0)
 
     yield Source(paths[0], replace(infos[0], channels=len(channels), names=tuple(channels)), plane)

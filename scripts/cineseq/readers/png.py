@@ -1,0 +1,61 @@
+"""PNG: one grey plane or one plane of labels in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cineseq.errors import UserError
+from cineseq.readers.source import Source, SourceInfo
+
+SUFFIX = ".png"
+GREY = ("1", "L", "I", "I;16", "I;16B")
+PALETTE = "P"
+"""The mode of a file whose pixels are entries of a table of colours; in masks these entries are the labels."""
+
+
+@contextmanager
+def open_png(path: Path) -> Iterator[Source]:
+    """Open one PNG file; its plane is read when it is asked for.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, damaged, in colour, or an animation.
+    """
+    if not path.is_file():
+        msg = f"{path}: there is no such file; mend the path in the sample sheet."
+        raise UserError(msg)
+    try:
+        image = Image.open(path, formats=["PNG"])
+    except (OSError, SyntaxError) as error:
+        raise _unreadable(path, error) from error
+    with image:
+        if image.mode not in (*GREY, PALETTE):
+            msg = f"{path}: a colour image (mode {image.mode}); save each channel as a grey image of its own."
+            raise UserError(msg)
+        if getattr(image, "n_frames", 1) > 1:
+            msg = f"{path}: an animation of {image.n_frames} pictures; save each frame as a file of its own."
+            raise UserError(msg)
+        notes = (f"{path.name}: entries of its palette are taken as values.",) if image.mode == PALETTE else ()
+        yield Source(path, SourceInfo(1, 1, image.height, image.width, notes=notes), _reader(path, image))
+
+
+def _reader(path: Path, image: Image.Image) -> Callable[[int, int], np.ndarray]:
+    def plane(frame: int, channel: int) -> np.ndarray:  # noqa: ARG001 - there is one of each
+        try:
+            values = np.array(image)
+        except (OSError, SyntaxError) as error:
+            raise _unreadable(path, error) from error
+        # Pillow holds some 16-bit files in 32 bits.
+        return values.astype(np.uint16) if values.dtype == np.int32 else values
+
+    return plane
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: not a whole PNG file ({error}); copy it again from where it was made.")
