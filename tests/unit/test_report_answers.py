@@ -172,6 +172,20 @@ def test_a_null_run_says_that_nothing_was_shown_and_that_this_proves_nothing():
     assert "was not shown to explain any of the variance of expression" in found["crossmodal"].answer
 
 
+def test_a_small_p_beside_nothing_explained_is_said_to_be_about_the_shuffled_pairing():
+    """The R2 of the first lies below zero and above its null, that of the second at zero and below its null."""
+    found = by_id(Evidence(crossmodal_summary=summary([-0.002, 0.0], [0.01, 0.4]).assign(r2_null=[-0.005, 0.001])))
+    answer = found["crossmodal"]
+    assert answer.verdict == "not_shown"
+    assert answer.answer == (
+        "Morphology was not shown to explain any of the variance of expression in held-out groups: R² = −0.2 % (95 % "
+        "interval −1.0 % to 20 %; 1.0 % within classes; 300 cells) is more than with shuffled pairing (−0.5 %, "
+        "p = 0.01), yet not above zero. Expression was not shown to explain any of the variance of morphology in "
+        "held-out groups: R² = 0.0 % (95 % interval −1.0 % to 20 %; 1.0 % within classes; 300 cells) is not shown to "
+        "be more than with shuffled pairing (0.1 %, p = 0.4)."
+    )
+
+
 def test_a_small_effect_is_called_weak():
     found = by_id(Evidence(performance=performance([0.05, 0.2, 0.2], [0.03, 0.01, 0.01])))
     assert found["function_genes"].verdict == "weak"

@@ -12,6 +12,7 @@ import pandas as pd
 from cineseq.names import readable
 from cineseq.prediction.answers import mostly_class
 from cineseq.report.evidence import Evidence
+from cineseq.report.variance import is_explained, variance_sentence
 from cineseq.report.words import (
     clean,
     count,
@@ -378,15 +379,8 @@ def crossmodal(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
         if direction not in rows:
             continue
         row = rows[direction]
-        shown.append(bool(known(row["p_value"]) and row["p_value"] <= ALPHA and row["r2"] > 0))
-        verb = "explains" if shown[-1] else "was not shown to explain any of"
-        amount = f"{percent(row['r2'])} of the variance of {target}" if shown[-1] else f"the variance of {target}"
-        measured = "" if shown[-1] else f"R² = {percent(row['r2'])}, "
-        texts.append(
-            f"{source} {verb} {amount} in held-out groups ({measured}{interval(row['low'], row['high'], percent)}; "
-            f"{percent(row['r2_null'])} with shuffled pairing, {p_value(row['p_value'])}; "
-            f"{percent(row['r2_within_class'])} within classes; {counted(row['n'], 'cells')})."
-        )
+        shown.append(is_explained(row, ALPHA))
+        texts.append(variance_sentence(row, source, target, ALPHA))
         numbers |= {f"r2_{direction}": row["r2"], f"null_{direction}": row["r2_null"], f"p_{direction}": row["p_value"]}
     verdict: Verdict = "not_shown" if not any(shown) else "shown" if all(shown) else "weak"
     return " ".join(texts), verdict, numbers
