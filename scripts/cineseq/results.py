@@ -171,7 +171,7 @@ GENES = Table(
         number("frequency", "Share of group half-samples in which the elastic net selects the gene"),
         number("sign", "Mean sign of its coefficient over those, -1 to 1"),
         Column("module", "text", "Module of correlated genes", missing=True),
-        number("univariate_rho", "Partial Spearman correlation given the technical covariates"),
+        number("univariate_rho", "Partial Spearman correlation given technical covariates and cell-cycle scores"),
         Q,
         Column("is_marker", "truth", "Whether it is a cluster marker", missing=True),
         number("cluster_eta2", "Share of the gene's variance between clusters"),
