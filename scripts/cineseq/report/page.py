@@ -14,7 +14,7 @@ from cineseq import contracts, results
 from cineseq.config.inputs import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.config.report import Report
-from cineseq.names import readable
+from cineseq.names import parts_of, readable
 from cineseq.report.answers import Answer, headline_function
 from cineseq.report.assets import PAGE_BYTES, Embedded, Embedder
 from cineseq.report.dictionary import dictionary, every_table
@@ -309,7 +309,8 @@ def _table(name: str, page: PageInputs, embedder: Embedder) -> TableView:
         return _samples_table(whole, link)
     frame = _in_order(name, whole)
     if "function" in frame and page.evidence.performance is not None:
-        first = frame["function"] == headline_function(page.evidence.performance)
+        headline = headline_function(page.evidence.performance) or ""
+        first = frame["function"].isin(parts_of(headline, set(frame["function"])))
         frame = pd.concat([frame[first], frame[~first]])
     view = show_table(frame, TABLES[name], TITLES[name], page.report.table_rows, link)
     return replace(view, total=len(whole))
