@@ -61,6 +61,7 @@ rule render_report:
         contrasts=PREDICTION_FILES["contrasts.tsv"],
         genes=PREDICTION_FILES["genes.tsv"],
         overlap=PREDICTION_FILES["marker_overlap.tsv"],
+        model_sensitivity=PREDICTION_FILES["sensitivity.tsv"],
         ladder=PREDICTION_FILES["ladder.svg"],
         scatter=PREDICTION_FILES["scatter.svg"],
         selection=PREDICTION_FILES["selection.svg"],

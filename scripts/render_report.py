@@ -63,6 +63,7 @@ def main(
     contrasts: Path | None = None,
     genes: Path | None = None,
     overlap: Path | None = None,
+    model_sensitivity: Path | None = None,
     ladder: Path | None = None,
     scatter: Path | None = None,
     selection: Path | None = None,

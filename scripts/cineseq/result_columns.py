@@ -5,7 +5,13 @@ from cineseq.tables import Column
 NOTE = Column("note", "text", "Why a value is missing or how to read it", missing=True)
 P = Column("p_value", "number", "Permutation p-value, (b + 1) / (m + 1)", missing=True, low=0, high=1)
 Q = Column("q_value", "number", "Benjamini-Hochberg false discovery rate", missing=True, low=0, high=1)
-FUNCTION = Column("function", "text", "Function score")
+FUNCTION = Column("function", "text", "Function score; an angle is one, named without the _cos and _sin of its columns")
+FUNCTION_COLUMN = Column(
+    "function",
+    "text",
+    "Column of the function score; an angle has two, ending in _cos and _sin: without the ending it is the function of "
+    "the performance table",
+)
 GENE = Column("gene", "text", "Gene")
 
 

@@ -1,6 +1,6 @@
 """The contracts of the tables that the analyses write; their names and columns are what people build on."""
 
-from cineseq.result_columns import FUNCTION, GENE, NOTE, P, Q, count, number
+from cineseq.result_columns import FUNCTION, FUNCTION_COLUMN, GENE, NOTE, P, Q, count, number
 from cineseq.tables import Column, Table
 
 PHASES = ("G1", "S", "G2M")
@@ -50,7 +50,7 @@ FUNCTION_BY_CLUSTER = Table(
     "How much of a function's variance lies between clusters",
     ("function",),
     (
-        FUNCTION,
+        FUNCTION_COLUMN,
         count("n", "Cells"),
         count("clusters", "Clusters"),
         number("eta2", "Share of variance between clusters (eta squared)"),
@@ -67,7 +67,7 @@ FUNCTION_BY_COMPONENT = Table(
     "How much of a function's variance goes with each principal component of expression",
     ("function", "component"),
     (
-        FUNCTION,
+        FUNCTION_COLUMN,
         Column("component", "text", "Principal component, as the column of the clusters table"),
         count("n", "Cells"),
         number("r2", "Share of the function's variance that a straight line on the component explains"),
@@ -166,12 +166,12 @@ GENES = Table(
     "Which genes predict a function, how stably, and whether they are cluster markers",
     ("function", "gene"),
     (
-        FUNCTION,
+        FUNCTION_COLUMN,
         GENE,
         number("frequency", "Share of group half-samples in which the elastic net selects the gene"),
         number("sign", "Mean sign of its coefficient over those, -1 to 1"),
         Column("module", "text", "Module of correlated genes", missing=True),
-        number("univariate_rho", "Partial Spearman correlation given the technical covariates"),
+        number("univariate_rho", "Partial Spearman correlation given technical covariates and cell-cycle scores"),
         Q,
         Column("is_marker", "truth", "Whether it is a cluster marker", missing=True),
         number("cluster_eta2", "Share of the gene's variance between clusters"),
@@ -182,7 +182,7 @@ MARKER_OVERLAP = Table(
     "Overlap of the predictive genes with the cluster markers",
     ("function",),
     (
-        FUNCTION,
+        FUNCTION_COLUMN,
         count("selected", "Genes selected as predictors"),
         count("markers", "Cluster markers"),
         count("shared", "Genes that are both"),
@@ -217,7 +217,7 @@ PREDICTIONS = Table(
     "Out-of-fold predictions, cell by cell",
     ("function", "model", "track_id"),
     (
-        FUNCTION,
+        FUNCTION_COLUMN,
         Column("model", "text", "Model", values=MODELS),
         Column("track_id", "text", "Cell"),
         Column("fold", "integer", "Outer fold in which the cell was held out", low=0),

@@ -1,12 +1,17 @@
 """Stable genes: bounds and halves, silence on null data, modules, and overlap with markers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from tests.unit.prediction_examples import FAST, Planted, ask, simulate
 
+from cineseq.config.prediction import Folds
 from cineseq.prediction.blocks import Block
 from cineseq.prediction.genes import cluster_eta2, complementary_halves, genes_per_half, modules, with_clusters
+from cineseq.prediction.study import Question, answer
 
 
 def test_stability_bound_sets_genes_per_half():
@@ -28,6 +33,26 @@ def test_null_genes_are_rarely_selected():
         genes = ask(simulate(Planted(genes=60), seed), FAST.model_copy(update={"permutations": 0})).tables["genes"]
         selected += int((genes["frequency"] >= 0.6).sum())
     assert selected / 4 <= 1.0
+
+
+def test_what_a_gene_shares_with_function_by_the_cell_cycle_is_no_partial_correlation():
+    """The cycle moves function and gene 20; a state beyond it moves function and genes 0 to 2."""
+    data = simulate(Planted(expression=0.4, genes=30), seed=4)
+    cycle = np.random.default_rng(40).normal(size=len(data.obs))
+    counts = data.counts.toarray()
+    counts[:, 20] = np.random.default_rng(41).poisson(20 * np.exp(0.5 * cycle))
+    data = replace(data, counts=sparse.csr_matrix(counts), function=data.function.add(cycle, axis=0))
+    scores = pd.DataFrame({"cluster": "0", "s_score": cycle, "g2m_score": -cycle}, index=data.obs.index)
+    settings = FAST.model_copy(update={"permutations": 0, "half_samples": 2, "sensitivity": []})
+    blind, given = (
+        answer(Question(data, known, None, Folds(inner=2), settings, seed=1), threads=1).tables["genes"]
+        for known in (None, scores)
+    )
+    blind, given = blind.set_index("gene"), given.set_index("gene")
+    assert blind.loc["g20", "univariate_rho"] > 0.4
+    assert abs(given.loc["g20", "univariate_rho"]) < 0.15
+    assert given.loc["g20", "q_value"] > 0.05
+    assert (given.loc[["g0", "g1", "g2"], "univariate_rho"] > 0.2).all()
 
 
 def test_correlated_genes_share_a_module():

@@ -174,6 +174,39 @@ def test_a_null_run_says_that_nothing_was_shown_and_that_this_proves_nothing():
     assert "was not shown to explain any of the variance of expression" in found["crossmodal"].answer
 
 
+def test_a_small_p_beside_nothing_explained_is_said_to_be_about_the_shuffled_pairing():
+    """The R2 of the first lies below zero and above its null, that of the second at zero and below its null."""
+    found = by_id(Evidence(crossmodal_summary=summary([-0.002, 0.0], [0.01, 0.4]).assign(r2_null=[-0.005, 0.001])))
+    answer = found["crossmodal"]
+    assert answer.verdict == "not_shown"
+    assert answer.answer == (
+        "Morphology was not shown to explain any of the variance of expression in held-out groups: R² = −0.2 % (95 % "
+        "interval −1.0 % to 20 %; 1.0 % within classes; 300 cells) is more than with shuffled pairing (−0.5 %, "
+        "p = 0.01), yet not above zero. Expression was not shown to explain any of the variance of morphology in "
+        "held-out groups: R² = 0.0 % (95 % interval −1.0 % to 20 %; 1.0 % within classes; 300 cells) is not shown to "
+        "be more than with shuffled pairing (0.1 %, p = 0.4)."
+    )
+
+
+def test_genes_and_clusters_of_an_angle_are_those_of_its_cosine_and_sine():
+    """Gene A is selected for both parts, more often for the sine; the larger share between clusters is the cosine's."""
+    names = ["function_lipid_cos", "function_lipid_sin", "function_lipid_cos", "function_other"]
+    genes = table(results.GENES, function=names, gene=[*"AABC"], frequency=[0.7, 0.9, 0.8, 1.0], sign=[1.0, -1, 1, 1])
+    by_cluster = table(results.FUNCTION_BY_CLUSTER, function=names[:2], n=300, eta2=[0.2, 0.1], p_value=[0.01, 0.9])
+    overlap = table(results.MARKER_OVERLAP, function=names[:2], selected=[3, 4], expected=1.0, shared=1)
+    evidence = Evidence(
+        performance=performance([0.3], [0.01], ("expression",)),
+        genes=genes,
+        function_by_cluster=by_cluster,
+        overlap=overlap,
+    )
+    found = by_id(evidence)
+    assert "Selected most stably: A (− for lipid sin) and B (+ for lipid cos)." in found["function_genes"].answer
+    assert found["function_genes"].numbers["genes"] == ["A", "B"]
+    assert "20 % of the variance of lipid cos" in found["clusters"].answer
+    assert found["clusters"].numbers["selected"] == 3
+
+
 def test_a_small_effect_is_called_weak():
     found = by_id(Evidence(performance=performance([0.05, 0.2, 0.2], [0.03, 0.01, 0.01])))
     assert found["function_genes"].verdict == "weak"

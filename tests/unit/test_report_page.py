@@ -314,6 +314,24 @@ def test_the_function_of_the_answers_stands_first_in_its_tables(tmp_path: Path):
     assert answers["answers"][0]["numbers"]["function"] == "function_b"
 
 
+def test_other_choices_stand_beside_the_headline_model_by_model(tmp_path: Path):
+    models = {"headline": ["mean", "expression", "both", "all_morphology"], "cooperative": ["both"]}
+    rows = pd.DataFrame([(v, m) for v, names in models.items() for m in names], columns=["variant", "model"])
+    rows = rows.assign(function="function_lipid", n=300, r2=[0.0, 0.1, 0.3, 0.2, 0.28])
+    path = checked(results.SENSITIVITY, tmp_path / "prediction/sensitivity.tsv", **rows)
+    page, _ = render(tmp_path, model_sensitivity=path)
+    assert "shows where other choices stand beside the headline." in page
+    shown = page[page.index("What other choices of the analysis would have given") :]
+    assert re.findall(r"<td>(headline|cooperative)</td><td>([a-z ]+)</td>", shown) == [
+        ("headline", "both"),
+        ("cooperative", "both"),
+        ("headline", "mean"),
+        ("headline", "expression"),
+        ("headline", "all morphology"),
+    ]
+    assert '<a href="../prediction/sensitivity.tsv">' in shown
+
+
 def test_drift_is_drawn_where_it_was_measured():
     still = StepReport("prepare_movie", "s_1", ("Same.",), {}, None)
     moved = StepReport("prepare_movie", "s_2", (), {}, None, {"drift_y_px": [0, 3, 4], "drift_x_px": [0, 4, 3]})

@@ -161,8 +161,8 @@ def gene_rows(
     found
         From :func:`stability`.
     covariates
-        Technical covariates, shape (cells, covariates), without missing values; their ranks and indicators of the
-        strata are taken out of gene and function.
+        Technical covariates and cell-cycle scores, shape (cells, covariates), without missing values; their ranks and
+        indicators of the strata are taken out of gene and function.
     strata
         Shape (cells,).
     module_correlation

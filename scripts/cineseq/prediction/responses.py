@@ -9,10 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from cineseq.errors import UserError
-from cineseq.names import FUNCTION
+from cineseq.names import COSINE, FUNCTION, SINE
 from cineseq.prediction.folds import NotEstimableError
-
-COSINE, SINE = "_cos", "_sin"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.paired import PairedData
-from cineseq.prediction.blocks import Block, all_blocks, class_labels
+from cineseq.prediction.blocks import Block, all_blocks, class_labels, joined
 from cineseq.prediction.folds import (
     FoldPlan,
     NotEstimableError,
@@ -272,10 +272,8 @@ def _genes(
     """Return the tables of genes and of their overlap with markers, column by column of the function."""
     settings, block = question.prediction, blocks["expression"]
     everyone = np.arange(len(cells.values))
-    technical = blocks["technical"]
-    covariates = (
-        np.empty((len(everyone), 0)) if technical is None else standardised(technical, everyone, 0.0, None).values
-    )
+    known = joined(blocks["technical"], blocks["cycle"])
+    covariates = np.empty((len(everyone), 0)) if known is None else standardised(known, everyone, 0.0, None).values
     genes, overlap = [], []
     for column, values in zip(columns, cells.values.T, strict=True):
         found = stability(

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from cineseq.kinship.reading import interval_to_read, reading
-from cineseq.names import readable
+from cineseq.names import parts_of, readable
 from cineseq.prediction.answers import mostly_class
 from cineseq.report.evidence import Evidence
+from cineseq.report.variance import is_explained, variance_sentence
 from cineseq.report.words import (
     clean,
     count,
@@ -143,13 +144,15 @@ def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
 def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -> tuple[str, list[str]]:
     if genes is None:
         return "", []
-    ranked = genes[(genes["function"] == function) & (genes["frequency"] >= frequency)]
+    parts = parts_of(function, set(genes["function"]))
+    ranked = genes[genes["function"].isin(parts) & (genes["frequency"] >= frequency)]
     if ranked.empty:
         return f"No single gene was selected in {frequency:.0%} of the half-samples", []
-    ranked = ranked.sort_values(["frequency", "gene"], ascending=[False, True])
+    ranked = ranked.sort_values(["frequency", "gene"], ascending=[False, True]).drop_duplicates("gene")
     top = ranked.head(GENES_NAMED)
     signs = np.where(top["sign"].fillna(0) >= 0, "+", "−")
-    texts = [f"{g} ({s})" for g, s in zip(top["gene"], signs, strict=True)]
+    where = [f" for {readable(part)}" if len(parts) > 1 else "" for part in top["function"]]
+    texts = [f"{g} ({s}{w})" for g, s, w in zip(top["gene"], signs, where, strict=True)]
     more = f", of {len(ranked)} genes in at least {frequency:.0%} of the half-samples" if len(ranked) > len(top) else ""
     return f"Selected most stably: {listed(texts)}{more}", top["gene"].tolist()
 
@@ -184,8 +187,8 @@ def clusters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     if table is None or table.empty:
         return _not_estimable("the clusters were not compared with any function")
     wanted = headline_function(evidence.performance) if evidence.performance is not None else None
-    rows = table[table["function"] == wanted]
-    row = rows.iloc[0] if len(rows) else table.sort_values("eta2", ascending=False, na_position="last").iloc[0]
+    rows = table[table["function"].isin([] if wanted is None else parts_of(wanted, set(table["function"])))]
+    row = (rows if len(rows) else table).sort_values("eta2", ascending=False, na_position="last").iloc[0]
     function = row["function"]
     if not known(row["eta2"]):
         return _not_estimable(_note(row, f"{readable(function)} could not be compared between clusters"))
@@ -381,15 +384,8 @@ def crossmodal(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
         if direction not in rows:
             continue
         row = rows[direction]
-        shown.append(bool(known(row["p_value"]) and row["p_value"] <= ALPHA and row["r2"] > 0))
-        verb = "explains" if shown[-1] else "was not shown to explain any of"
-        amount = f"{percent(row['r2'])} of the variance of {target}" if shown[-1] else f"the variance of {target}"
-        measured = "" if shown[-1] else f"R² = {percent(row['r2'])}, "
-        texts.append(
-            f"{source} {verb} {amount} in held-out groups ({measured}{interval(row['low'], row['high'], percent)}; "
-            f"{percent(row['r2_null'])} with shuffled pairing, {p_value(row['p_value'])}; "
-            f"{percent(row['r2_within_class'])} within classes; {counted(row['n'], 'cells')})."
-        )
+        shown.append(is_explained(row, ALPHA))
+        texts.append(variance_sentence(row, source, target, ALPHA))
         numbers |= {f"r2_{direction}": row["r2"], f"null_{direction}": row["r2_null"], f"p_{direction}": row["p_value"]}
     verdict: Verdict = "not_shown" if not any(shown) else "shown" if all(shown) else "weak"
     return " ".join(texts), verdict, numbers

@@ -33,6 +33,7 @@ class Evidence:
     contrasts: pd.DataFrame | None = None
     genes: pd.DataFrame | None = None
     overlap: pd.DataFrame | None = None
+    model_sensitivity: pd.DataFrame | None = None
     concordance: pd.DataFrame | None = None
     fate_odds: pd.DataFrame | None = None
     times: pd.DataFrame | None = None
@@ -61,6 +62,7 @@ TABLES: dict[str, Table] = {
     "contrasts": results.MODEL_CONTRASTS,
     "genes": results.GENES,
     "overlap": results.MARKER_OVERLAP,
+    "model_sensitivity": results.SENSITIVITY,
     "concordance": results.CONCORDANCE,
     "fate_odds": family_results.FATE_ODDS,
     "times": results.TIMES,

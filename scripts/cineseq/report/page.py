@@ -14,7 +14,7 @@ from cineseq import contracts, results
 from cineseq.config.inputs import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.config.report import Report
-from cineseq.names import readable
+from cineseq.names import parts_of, readable
 from cineseq.report.answers import Answer, headline_function
 from cineseq.report.assets import PAGE_BYTES, Embedded, Embedder
 from cineseq.report.dictionary import dictionary, every_table
@@ -54,9 +54,9 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "prediction": (
         "What goes with function",
         "Models are judged on cells of groups that they never saw. A gene list without a prediction above its null "
-        "means nothing.",
+        "means nothing. What hangs on one choice of the analysis shows where other choices stand beside the headline.",
         ("predict",),
-        ("performance", "contrasts", "samples", "genes", "overlap"),
+        ("performance", "contrasts", "model_sensitivity", "samples", "genes", "overlap"),
     ),
     "clusters": (
         "Clusters and their genes",
@@ -99,6 +99,7 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
 TITLES = {
     "performance": "Held-out performance of every model",
     "contrasts": "Differences between models",
+    "model_sensitivity": "What other choices of the analysis would have given",
     "samples": "Held-out R² sample by sample",
     "genes": "Genes by how stably they are selected",
     "overlap": "Predictive genes that are cluster markers",
@@ -310,7 +311,8 @@ def _table(name: str, page: PageInputs, embedder: Embedder) -> TableView:
         return _samples_table(whole, link)
     frame = _in_order(name, whole)
     if "function" in frame and page.evidence.performance is not None:
-        first = frame["function"] == headline_function(page.evidence.performance)
+        headline = headline_function(page.evidence.performance) or ""
+        first = frame["function"].isin(parts_of(headline, set(frame["function"])))
         frame = pd.concat([frame[first], frame[~first]])
     view = show_table(frame, TABLES[name], TITLES[name], page.report.table_rows, link)
     return replace(view, total=len(whole))
@@ -319,18 +321,26 @@ def _table(name: str, page: PageInputs, embedder: Embedder) -> TableView:
 def _in_order(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Put the rows that matter most first; of marker genes, keep the best three of each group."""
     if "model" in frame:
-        frame = frame.sort_values(["function", "model"], key=_in_order_of_models, kind="stable")
+        columns = ["function", "model", "variant"] if "variant" in frame else ["function", "model"]
+        frame = frame.sort_values(columns, key=_as_declared, kind="stable")
     if name in ORDER:
         columns, ascending = ORDER[name]
         frame = frame.sort_values(columns, ascending=ascending, kind="stable", na_position="last")
     if name == "markers":
         frame = frame[frame["is_marker"].fillna(value=False).astype(bool)]
         frame = frame.groupby(["comparison", "group"], sort=False).head(MARKERS_SHOWN)
-    return frame
+    return _most_tried_first(frame) if name == "model_sensitivity" else frame
 
 
-def _in_order_of_models(column: pd.Series) -> pd.Series:
-    return column.map(results.MODELS.index) if column.name == "model" else column
+def _most_tried_first(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put the models that were fitted in most ways first, since the others have no row but the headline's."""
+    ways = frame.groupby(["function", "model"])["variant"].transform("size")
+    return frame.assign(ways=-ways).sort_values(["function", "ways"], kind="stable").drop(columns="ways")
+
+
+def _as_declared(column: pd.Series) -> pd.Series:
+    declared = {"model": results.COMPARED_MODELS, "variant": results.VARIANTS}.get(str(column.name))
+    return column if declared is None else column.map(declared.index)
 
 
 def _samples_table(frame: pd.DataFrame, link: str) -> TableView:

@@ -1,0 +1,45 @@
+"""How much of one modality's variance the other explains, as a sentence that a small p-value cannot turn around."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cineseq.report.words import counted, interval, known, p_value, percent
+
+
+def beats_null(row: Mapping[str, Any], alpha: float) -> bool:
+    """Whether R2 is more than with shuffled pairing, which also holds where it is below zero and the null lower."""
+    return bool(known(row["p_value"]) and row["p_value"] <= alpha)
+
+
+def is_explained(row: Mapping[str, Any], alpha: float) -> bool:
+    """Whether R2 is above zero and more than with shuffled pairing."""
+    return bool(beats_null(row, alpha) and row["r2"] > 0)
+
+
+def variance_sentence(row: Mapping[str, Any], source: str, target: str, alpha: float) -> str:
+    """Say what share of the variance of ``target`` is explained by ``source``, or why none was shown to be.
+
+    Parameters
+    ----------
+    row
+        One row of the table ``crossmodal_summary``, with an R2.
+    source, target
+        Names of the modalities; the first begins the sentence.
+    alpha
+        Largest p-value that counts.
+    """
+    span = interval(row["low"], row["high"], percent)
+    within = f"{percent(row['r2_within_class'])} within classes; {counted(row['n'], 'cells')}"
+    null, p = percent(row["r2_null"]), p_value(row["p_value"])
+    if is_explained(row, alpha):
+        return (
+            f"{source} explains {percent(row['r2'])} of the variance of {target} in held-out groups "
+            f"({span}; {null} with shuffled pairing, {p}; {within})."
+        )
+    more, yet = ("more than", ", yet not above zero") if beats_null(row, alpha) else ("not shown to be more than", "")
+    return (
+        f"{source} was not shown to explain any of the variance of {target} in held-out groups: "
+        f"R² = {percent(row['r2'])} ({span}; {within}) is {more} with shuffled pairing ({null}, {p}){yet}."
+    )
