@@ -210,6 +210,9 @@ SENSITIVITY = Table(
         number("low", "Lower end of the 95 % group-bootstrap interval of the difference"),
         number("high", "Upper end of it"),
         number("calibration_slope", "Slope of measured on predicted; below 1 the predictions are too extreme"),
+        number("auc", "Area under the ROC curve of out-of-fold predictions, of a function of 0 and 1; chance is 0.5"),
+        number("auc_low", "Lower end of its 95 % group-bootstrap interval"),
+        number("auc_high", "Upper end of it"),
     ),
 )
 PREDICTIONS = Table(

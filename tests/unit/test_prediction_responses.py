@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from sklearn.metrics import roc_auc_score
 from tests.unit.prediction_examples import FAST, Planted, ask, by_model, simulate
 
+from cineseq.prediction.answers import report
 from cineseq.prediction.responses import Response, as_asked, normal_scores
+from cineseq.prediction.study import Answer
 
 NAN = np.nan
 
@@ -54,6 +57,25 @@ def test_an_angle_is_left_alone():
     assert as_asked(angle, "hurdle") == [angle]
 
 
+def check_areas(found: Answer) -> None:
+    """Check the areas under the ROC curve of the indicator against scikit-learn; the amount has none."""
+    rows = found.tables["sensitivity"].set_index(["function", "variant", "model"]).sort_index()
+    areas = rows.loc[("function_uptake_above_zero", "headline"), ["auc", "auc_low", "auc_high"]].astype(float)
+    cells = found.tables["predictions"]
+    cells = cells[cells["function"] == "function_uptake_above_zero"]
+    for model in ("morphology", "both"):
+        own = cells[cells["model"] == model]
+        expected = roc_auc_score(own["measured"], own["predicted"] - own["baseline"])
+        assert areas.loc[model, "auc"] == pytest.approx(expected)
+        assert 0.5 < areas.loc[model, "auc_low"] < expected < areas.loc[model, "auc_high"] < 1
+    assert areas.loc["mean"].tolist() == [0.5] * 3
+    assert rows.loc["function_uptake_amount", "auc"].isna().all()
+    lines = " ".join(report(found.tables, {}, ())["lines"])
+    auc, low, high = areas.loc["both"]
+    assert f"area under the ROC curve {auc:.2f} ({low:.2f} to {high:.2f}); other choices" in lines
+    assert lines.count("area under the ROC curve") == 1
+
+
 def test_a_hurdle_is_predicted_part_by_part():
     data = simulate(Planted(morphology=0.5, genes=20), seed=0)
     cut = data.function.clip(lower=0)
@@ -61,5 +83,6 @@ def test_a_hurdle_is_predicted_part_by_part():
     found = ask(replace(data, function=cut), settings)
     above, amount = (by_model(found, f"function_uptake_{part}") for part in ("above_zero", "amount"))
     assert above.loc["morphology", "n"] == 240
+    check_areas(found)
     assert above.loc["morphology", "r2"] > 0.1
     assert amount.loc["morphology", "n"] == int((cut["function_uptake"] > 0).sum())

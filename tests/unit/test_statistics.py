@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
 from cineseq.statistics.bootstrap import group_weights, r2_interval
@@ -12,6 +13,7 @@ from cineseq.statistics.correlation import partial_spearman, spearman_within
 from cineseq.statistics.fdr import benjamini_hochberg
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_value
 from cineseq.statistics.r2 import centred, r2, r2_within
+from cineseq.statistics.roc import area_interval, area_under_curve
 
 
 def test_benjamini_hochberg_leaves_out_missing_tests():
@@ -138,3 +140,21 @@ def test_spearman_within_ignores_shifts_between_groups(seed):
 
 def test_spearman_within_of_constant_predictions_is_unknown():
     assert np.isnan(spearman_within(np.zeros(20), np.arange(20.0), np.zeros(20)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_area_under_the_curve_counts_pairs_and_resamples_groups(seed: int):
+    rng = np.random.default_rng(seed)
+    scores, positive = rng.integers(0, 6, 40).astype(float), rng.random(40) < 0.4
+    positive[:2] = (True, False)
+    assert area_under_curve(scores, positive) == pytest.approx(roc_auc_score(positive, scores))
+    units, weights = np.repeat(np.arange(8), 5), group_weights(8, 20, rng)
+    drawn = [np.repeat(np.arange(40), w[units].astype(int)) for w in weights]
+    areas = [roc_auc_score(positive[d], scores[d]) for d in drawn if 0 < positive[d].sum() < len(d)]
+    assert area_interval(scores, positive, units, weights) == pytest.approx(np.quantile(areas, [0.025, 0.975]))
+
+
+def test_cells_of_one_kind_have_no_area_under_the_curve():
+    scores, one_kind = np.arange(4.0), np.ones(4, dtype=bool)
+    assert np.isnan(area_under_curve(scores, one_kind))
+    assert np.isnan(area_interval(scores, one_kind, np.arange(4), np.ones((3, 4)))).all()

@@ -126,9 +126,12 @@ def _sensitivity_line(function: str, rows: pd.DataFrame) -> list[str]:
         for variant, row in own.drop(index="headline").iterrows()
     ]
     headline = own.loc["headline"]
+    auc, low, high = headline[["auc", "auc_low", "auc_high"]]
+    area = f", area under the ROC curve {auc:.2f} ({low:.2f} to {high:.2f})" if np.isfinite(auc) else ""
     return [
         f"{readable(function)}: {WORDS[model]} has R2 {headline['r2']:.2f}, calibration slope "
-        f"{headline['calibration_slope']:.2f}; other choices, with the interval of the difference: {', '.join(others)}."
+        f"{headline['calibration_slope']:.2f}{area}; other choices, with the interval of the difference: "
+        f"{', '.join(others)}."
     ]
 
 

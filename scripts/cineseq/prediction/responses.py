@@ -37,6 +37,11 @@ class Response:
         return len(self.columns) == 2
 
     @property
+    def is_indicator(self) -> bool:
+        """Whether the value of every measured cell is 0 or 1."""
+        return not self.is_angle and bool(np.isin(self.values[self.measured], (0, 1)).all())
+
+    @property
     def measured(self) -> np.ndarray:
         """Which cells have a value, shape (cells,)."""
         return np.isfinite(self.values).all(axis=1)
@@ -88,9 +93,9 @@ def responses_of(function: pd.DataFrame, wanted: list[str]) -> list[Response]:
 def as_asked(response: Response, how: str) -> list[Response]:
     """Return what is predicted of a function: itself, its ranks, whether it is above zero, or a hurdle's two parts.
 
-    The models are fitted by squared error either way, so R2 of an indicator is the gain in Brier score, and its rank
-    correlation takes the place of an area under the curve. Ranks are taken over all measured cells: they redefine what
-    is predicted, and tell the models nothing about it.
+    The models are fitted by squared error either way, so R2 of an indicator is the gain in Brier score; the area under
+    its ROC curve is in the table ``sensitivity``. Ranks are taken over all measured cells: they redefine what is
+    predicted, and tell the models nothing about it.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from cineseq.prediction.outer import STACKED, Procedure, out_of_fold
 from cineseq.prediction.performance import Ladder
 from cineseq.prediction.unfinished import NOTHING_KEPT
 from cineseq.statistics.bootstrap import group_weights, r2_interval
+from cineseq.statistics.roc import area_interval, area_under_curve
 
 # Of the weights that Ding et al. try, no agreement to full agreement; the inner folds choose.
 AGREEMENTS = (0.0, 0.1, 0.5, 1.0)
@@ -50,7 +51,8 @@ def sensitivity_rows(
     Returns
     -------
     pandas.DataFrame
-        One row per variant and model, columns of the table ``sensitivity``.
+        One row per variant and model, columns of the table ``sensitivity``; the area under the ROC curve of indicators
+        alone.
     """
     plan, values = ladder.cells.plan, ladder.cells.values
     found = {"headline": ladder.estimated()}
@@ -121,4 +123,17 @@ def _judged(ladder: Ladder, predicted: np.ndarray, headline: np.ndarray, weights
         "low": low,
         "high": high,
         "calibration_slope": calibration_slope(predicted, values, baseline),
-    }
+    } | _told_apart(ladder, predicted - baseline, weights)
+
+
+def _told_apart(ladder: Ladder, rise: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """Return the area under the ROC curve of an indicator, and its interval; nothing for any other response.
+
+    As for the rank correlation, predictions are less the training mean, which is anticorrelated with a held-out group.
+    """
+    if not ladder.response.is_indicator:
+        return {}
+    # Predictions that differ by rounding alone are ties.
+    scores, positive = np.round(rise[:, 0], 9), ladder.cells.values[:, 0] == 1
+    low, high = area_interval(scores, positive, ladder.cells.plan.units, weights)
+    return {"auc": area_under_curve(scores, positive), "auc_low": low, "auc_high": high}
