@@ -281,6 +281,7 @@ def given_tables(data: PairedData) -> tuple[pd.DataFrame, pd.DataFrame]:
             "s_score": rng.normal(size=n),
             "g2m_score": rng.normal(size=n),
             "phase": "G1",
+            "multiplet": False,
             "total_counts": 100.0,
             "genes_detected": 10,
             "mitochondrial_fraction": np.nan,

@@ -39,8 +39,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "barcode makes a pair",
     ),
     "cluster": (
-        "Counts were normalised (clusters.normalisation: {c:clusters.normalisation}) and reduced to principal "
-        "components with scanpy {v:scanpy} (Wolf et al., 2018)",
+        "Counts were normalised and reduced to principal components with scanpy {v:scanpy} (Wolf et al., 2018)",
+        ", normalisation {c:clusters.normalisation}",
         ", from up to {c:clusters.variable_genes} variable genes and {c:clusters.components} components",
         "; clusters are Leiden communities (Traag et al., 2019) at resolution {c:clusters.resolution}",
         "; function was permuted within samples {c:clusters.permutations} times for its share between clusters",
