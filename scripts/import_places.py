@@ -19,6 +19,7 @@ from cineseq.stacks import MovieInfo
 from cineseq.step import run
 from cineseq.tables import write_table
 from cineseq.tracking.adoption import take_places
+from cineseq.tracking.common_path import common_path
 from cineseq.tracking.compartments import rooms
 from cineseq.tracking.formats import read_given
 from cineseq.tracking.lineage import ImpossibleLineageError
@@ -64,7 +65,7 @@ def main(
         logger.info("%s", line)
     write_table(detection_table, detections, DETECTIONS)
     write_table(track_table, tracks, TRACKS)
-    write_json(summary, report)
+    write_json(summary | {"series": common_path(detection_table, objects.shape[0])}, report)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The page is one file that loads nothing, small at any size of study, and says what was not run."""
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -340,6 +341,19 @@ def test_drift_is_drawn_where_it_was_measured():
     assert drawn is not None
     assert drawn.startswith("data:image/svg+xml;base64,")
     assert drawn == drift_picture([moved])
+
+
+def test_common_motion_is_drawn_dashed_where_no_drift_was_taken_back():
+    drift = StepReport("prepare_movie", "s_1", (), {}, None, {"drift_y_px": [0, 3], "drift_x_px": [0, 4]})
+    common = StepReport("track", "s_1", (), {}, None, {"common_y_px": [0, 9], "common_x_px": [0, 9]})
+
+    def dashes(steps: list[StepReport]) -> int:
+        drawn = drift_picture(steps)
+        return base64.b64decode(drawn.split(",")[1]).decode().count("stroke-dasharray")
+
+    assert drift_picture([StepReport("track", "s_1", (), {}, None, {})]) is None
+    assert dashes([common]) > dashes([drift])
+    assert drift_picture([drift, common]) == drift_picture([drift])
 
 
 def test_sentences_of_the_headline_stand_first():

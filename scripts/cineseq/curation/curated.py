@@ -20,6 +20,7 @@ from cineseq.curation.replay import edit_lines, replay, settle_ends, unedited
 from cineseq.files import write_json
 from cineseq.stacks import MovieInfo
 from cineseq.tables import empty, write_table
+from cineseq.tracking.common_path import common_path
 from cineseq.tracking.lineage import Families
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.outcome import tables
@@ -122,7 +123,11 @@ def write_curated(
     detections, tracks, events, report
         Where to.
     """
-    said = {"lines": summary["lines"] + made.lines, "numbers": summary["numbers"] | made.numbers}
+    said = {
+        "lines": summary["lines"] + made.lines,
+        "numbers": summary["numbers"] | made.numbers,
+        "series": common_path(made.detections, summary["numbers"]["frames"]),
+    }
     for line in said["lines"]:
         logger.info("%s", line)
     write_table(made.detections, detections, contracts.DETECTIONS)

@@ -1,4 +1,4 @@
-"""A picture of the drift that was taken back, field by field."""
+"""A picture of how far fields moved: the drift that was taken back, or the common motion that was not."""
 
 from __future__ import annotations
 
@@ -9,28 +9,39 @@ from cineseq.report.assets import figure_address
 from cineseq.report.steps import StepReport
 
 FIELDS_DRAWN = 12
-"""Fields with the largest drift that are drawn; the others lie within them."""
+"""Fields that moved most, which are drawn; the others lie within them."""
+TAKEN_BACK, MEASURED = "-", "--"
+"""Lines of a drift that was corrected, and of a common motion of cells that was only measured."""
 
 
 def drift_picture(steps: list[StepReport]) -> str | None:
-    """Draw the drift of the fields that drifted most, in px from their first frame.
+    """Draw how far the fields that moved most moved, in px from their first frame.
+
+    That is the drift that was taken back, or else the path that tracked cells have in common, which is the stage's and
+    whatever else most of them share.
 
     Returns
     -------
     str or None
-        A data address of an SVG image; None where no drift was measured.
+        A data address of an SVG image; None where nothing was measured.
     """
-    paths = {
-        s.field: np.hypot(s.series["drift_y_px"], s.series["drift_x_px"]) for s in steps if s.series.get("drift_y_px")
-    }
+    paths = _paths(steps, "drift")
+    lines = dict.fromkeys(paths, TAKEN_BACK)
+    paths = _paths(steps, "common") | paths
     if not paths:
         return None
     most = sorted(paths, key=lambda field: (-paths[field].max(), field))[:FIELDS_DRAWN]
     figure = Figure(figsize=(6.5, 2.4), layout="constrained")
     axes = figure.subplots()
     for field in most:
-        axes.plot(paths[field], linewidth=1.2, label=field)
-    axes.set(xlabel="frame", ylabel="drift (px)")
+        axes.plot(paths[field], lines.get(field, MEASURED), linewidth=1.2, label=field)
+    axes.set(xlabel="frame", ylabel="from frame 0 (px)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=6, frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(1, 1))
     return figure_address(figure, "drift")
+
+
+def _paths(steps: list[StepReport], kind: str) -> dict[str, np.ndarray]:
+    """Return the distance from the first frame in px, by field, that reports hold as two series."""
+    names = [f"{kind}_{axis}_px" for axis in "yx"]
+    return {s.field: np.hypot(*(s.series[name] for name in names)) for s in steps if s.series.get(names[0])}

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from cineseq.tracking.common_path import steps_of_tracks
+
 Numbers = dict[str, int | float | None]
 
 BAD_WHEN_HIGH = (
@@ -73,9 +75,8 @@ def _count_variation(counts: np.ndarray) -> float | None:
 
 def median_displacement(detections: pd.DataFrame) -> float | None:
     """Return the median distance, in pixels, that a track moves between consecutive frames."""
-    ordered = detections.sort_values(["track_id", "frame"])
-    step = ordered.groupby("track_id", sort=False)[["frame", "y_px", "x_px"]].diff()
-    moved = np.hypot(step["y_px"], step["x_px"])[step["frame"] == 1]
+    steps = steps_of_tracks(detections)
+    moved = np.hypot(steps["y_px"], steps["x_px"])
     return float(moved.median()) if len(moved) else None
 
 
