@@ -20,10 +20,10 @@ DEMO: dict[str, Any] = {
     "function": {"scores": [{"name": "lipid", "channel": "lipid"}], "background": "percentile"},
     "curation": {"rows": 20},
     "clusters": {"resolution": 0.4},
-    "crossmodal": {"permutations": 99},
+    "crossmodal": {"permutations": 49},
     # What `make demo` prints of its own death calls, in results/demo/truth/truth.tsv.
     "lineage": {"death_precision": 1.0, "death_recall": 0.889},
-    "prediction": {"sensitivity": ["one_standard_error", "with_library_size"]},
+    "prediction": {"permutations": 49, "sensitivity": ["one_standard_error", "with_library_size"]},
 }
 """Where the shipped configuration, which is the demo, differs from the defaults."""
 
