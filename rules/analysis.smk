@@ -192,10 +192,12 @@ rule compare_sisters:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=memory(2000, per_mb=8),
         runtime=240,
     params:
-        settings=settings("lineage", "seed"),
+        settings=settings(
+            "lineage", "seed", normalisation=STUDY.config.clusters.normalisation
+        ),
         _code=code("compare_sisters.py"),
     script:
         "../scripts/compare_sisters.py"

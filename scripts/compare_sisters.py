@@ -15,6 +15,7 @@ from cineseq import contracts, family_results, results
 from cineseq.clustering.counts import expression_of
 from cineseq.clustering.gene_sets import gene_set_scores
 from cineseq.config.base import Section
+from cineseq.config.clustering import Normalisation
 from cineseq.config.lineage import Lineage
 from cineseq.errors import UserError
 from cineseq.files import write_json
@@ -51,6 +52,7 @@ class Settings(Section):
 
     lineage: Lineage = Lineage()
     seed: int = 1
+    normalisation: Normalisation = "median"
 
 
 def main(
@@ -73,7 +75,7 @@ def main(
     """Compare survivors by the fate of their sisters."""
     table = read_table(cells, contracts.CELLS)
     families = families_of(table)
-    data = None if paired is None else read_paired(paired)
+    data = None if paired is None else read_paired(paired, settings.normalisation)
     sequenced = None if data is None else data.obs
     matched, grouped = _optional(pairs, contracts.PAIRS), _optional(clusters, results.CLUSTERS)
     measured = states_of(table, grouped, settings.lineage.states, _gene_sets(data, grouped, settings))

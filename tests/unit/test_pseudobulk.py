@@ -9,6 +9,7 @@ from cineseq.clustering.counts import Expression, expression_from
 from cineseq.config.clustering import DifferentialExpression
 from cineseq.expression.comparisons import (
     AS_IF_INDEPENDENT,
+    CELLS_TESTED,
     DESCRIPTIVE,
     HELD_OUT,
     NOT_WHOLE,
@@ -148,6 +149,23 @@ def test_samples_with_too_few_cells_on_a_side_are_no_replicates():
     groups[(obs["sample"] == "s3") & (np.arange(len(obs)) % 40 >= 5)] = "out"
     groups[(obs["sample"] == "s2") & (np.arange(len(obs)) % 40 >= 5)] = "out"
     comparison = Comparison("cluster", groups, expression, HELD_OUT, carriers=replicates_of(obs))
-    assert set(compare_genes(comparison, SETTINGS)["note"]) == {HELD_OUT}
+    assert set(compare_genes(comparison, SETTINGS)["note"]) == {f"{HELD_OUT}; {CELLS_TESTED}"}
     enough = DifferentialExpression(min_profile_cells=5)
     assert set(compare_genes(comparison, enough)["note"]) == {f"{HELD_OUT}; {WITHIN}"}
+
+
+def test_a_gene_that_is_lower_within_every_replicate_is_no_marker_although_all_cells_pooled_say_so():
+    rng = np.random.default_rng(3)
+    sample = np.repeat(["a", "b", "c"], 200)
+    inside = rng.random(600) < np.where(sample == "a", 0.9, 0.1)
+    rate = np.full((600, 30), 5.0)
+    rate[:, 0] = np.where(sample == "a", 40.0, 2.0) * np.where(inside, 0.6, 1.0)
+    counts = sparse.csr_matrix(rng.poisson(rate).astype(float))
+    expression = expression_from(counts, pd.Index([f"g{k}" for k in range(30)]), "counts")
+    obs = pd.DataFrame({"sample": sample, "condition": "c", "replicate": ""})
+    groups = pd.Series(np.where(inside, "in", "out"))
+    comparison = Comparison("cluster", groups, expression, HELD_OUT, carriers=replicates_of(obs))
+    gene = compare_genes(comparison, SETTINGS).set_index(["group", "gene"]).loc[("in", "g0")]
+    assert gene["auc"] > SETTINGS.min_auc
+    assert gene["q_value"] < SETTINGS.fdr
+    assert not gene["is_marker"]

@@ -106,6 +106,8 @@ def component_lines(table: pd.DataFrame) -> list[str]:
 def _line(name: str, rows: pd.DataFrame) -> str:
     if rows["r2"].isna().all():
         return f"The association of {name} with the principal components of expression is {rows['note'].iloc[0]}."
+    if rows["q_value"].isna().all():
+        return f"The association of {name} with the principal components is not tested: {rows['note'].iloc[0]}."
     found = rows[rows["q_value"] <= ALPHA].sort_values("r2", ascending=False, kind="stable")
     among = f"of {len(rows)} principal components of expression, each against permutation within samples"
     if found.empty:

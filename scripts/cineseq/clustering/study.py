@@ -170,7 +170,11 @@ def share_lines(shares: pd.DataFrame) -> list[str]:
     """Return one sentence per function on how much of it lies between clusters."""
     lines = []
     for row in shares.itertuples():
-        if np.isfinite(row.eta2):
+        if np.isfinite(row.eta2) and not np.isfinite(row.p_value):
+            lines.append(
+                f"{row.eta2:.1%} of the variance of {readable(row.function)} lies between clusters (not tested)."
+            )
+        elif np.isfinite(row.eta2):
             lines.append(
                 f"{row.eta2:.1%} of the variance of {readable(row.function)} lies between clusters "
                 f"({row.eta2_null:.1%} when permuted within samples; p = {row.p_value:.3g}, q = {row.q_value:.3g}, "

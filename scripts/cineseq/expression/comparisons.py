@@ -19,7 +19,9 @@ from cineseq.statistics.fdr import benjamini_hochberg
 logger = logging.getLogger(__name__)
 
 HELD_OUT = "clustered on one half of the counts, tested on the other"
-DOUBLE_DIPPED = "the same counts were clustered and tested: p-values are too small (double dipping), read as a ranking"
+DOUBLE_DIPPED = (
+    "the same counts were clustered and tested: p-values are too small (double dipping), markers rest on the AUC"
+)
 NOT_FOUND_AGAIN = "not found again on half of the counts: genes are ranked on the same counts, none is called a marker"
 DESCRIPTIVE = (
     "descriptive: fewer than 3 replicates per condition, and cells are not replicates; none is called a marker"
@@ -27,6 +29,7 @@ DESCRIPTIVE = (
 PSEUDOBULK = "pseudobulk: counts summed by replicate, which are compared; the AUC is that of cells"
 NOT_WHOLE = "descriptive: pseudobulk over the replicates needs whole counts; none is called a marker"
 HALVES = "upper against lower half of function within each sample"
+CELLS_TESTED = "cells tested as if independent"
 AS_IF_INDEPENDENT = "descriptive: cells tested as if independent, none is called a marker"
 WITHIN = "pseudobulk: both sides summed by replicate, compared within replicates; the AUC is that of cells"
 REPLICATES = 3
@@ -200,7 +203,10 @@ def compare_genes(comparison: Comparison, settings: DifferentialExpression) -> p
         cells = pd.DataFrame({"group": groups, "carrier": comparison.carriers[known].to_numpy(object)})
         table = _within(table, expression, cells, comparison.note, settings.min_profile_cells)
     table["q_value"] = table.groupby("group")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
-    table["is_marker"] = (table["q_value"] <= settings.fdr) & (table["auc"] >= settings.min_auc) & table["may_mark"]
+    # Replicates may disagree with all cells pooled: a marker is higher by both.
+    up = table["log2_fold_change"].isna() | (table["log2_fold_change"] > 0)
+    clear = (table["q_value"] <= settings.fdr) & (table["auc"] >= settings.min_auc)
+    table["is_marker"] = clear & up & table["may_mark"]
     return table.drop(columns="may_mark").assign(comparison=comparison.name)
 
 
@@ -211,7 +217,9 @@ def _within(table: pd.DataFrame, expression: Expression, cells: pd.DataFrame, no
         sides = pd.crosstab(cells["carrier"], inside)
         both = sides.index[(sides >= fewest).all(axis=1)]
         if expression.kind != "counts" or len(both) < REPLICATES:
-            table.loc[mine & ~table["may_mark"], "note"] = f"{note}; {AS_IF_INDEPENDENT}"
+            table.loc[mine, "note"] = (
+                f"{note}; {CELLS_TESTED if table.loc[mine, 'may_mark'].all() else AS_IF_INDEPENDENT}"
+            )
             continue
         rows = cells["carrier"].isin(both).to_numpy(bool)
         carriers = cells.loc[rows, "carrier"].to_numpy(object)
