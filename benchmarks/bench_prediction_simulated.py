@@ -198,7 +198,11 @@ def _share_found(seed: int, planted: float) -> float:
     level = np.sqrt(1.5) * np.array([-1.0, 0.0, 1.0])[group]
     function = np.sqrt(planted) * level + np.sqrt(1 - planted) * rng.normal(size=300)
     samples = pd.Series(["s"] * 300)
-    return float(share_between_clusters(pd.DataFrame({"f": function}), labels, samples, 0, seed)["eta2"][0])
+    return float(
+        share_between_clusters(pd.DataFrame({"f": function}), labels, samples, 0, seed, families=np.arange(300))[
+            "eta2"
+        ][0]
+    )
 
 
 def markers(repeat: _Repeated) -> Iterable[Score]:

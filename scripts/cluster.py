@@ -19,6 +19,7 @@ from cineseq.config.base import Section
 from cineseq.config.clustering import Clusters
 from cineseq.files import write_json
 from cineseq.paired import read_paired
+from cineseq.prediction.folds import family_labels
 from cineseq.step import run
 from cineseq.tables import write_table
 
@@ -47,11 +48,10 @@ def main(
     data = read_paired(paired, settings.clusters.normalisation)
     study = cluster_study(data.obs.index, expression_of(data), settings.clusters, settings.seed, multiplets(data.obs))
     function, samples = data.function.reset_index(drop=True), data.obs["sample"].reset_index(drop=True)
-    shares = share_between_clusters(
-        function, study.table["cluster"], samples, settings.clusters.permutations, settings.seed
-    )
+    families, drawn = family_labels(data.obs), (settings.clusters.permutations, settings.seed)
+    shares = share_between_clusters(function, study.table["cluster"], samples, *drawn, families=families)
     components = study.table.filter(regex=r"^pc_\d+$")
-    along = share_along_components(function, components, samples, settings.clusters.permutations, settings.seed)
+    along = share_along_components(function, components, samples, *drawn, families=families)
     lines = study.lines + share_lines(shares) + component_lines(along)
     for line in lines:
         logger.info("%s", line)

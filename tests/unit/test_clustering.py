@@ -26,13 +26,13 @@ from cineseq.clustering.counts import (
     thin,
 )  # fmt: skip
 from cineseq.clustering.cycle import G2M_GENES, S_GENES, cycle_scores
-from cineseq.clustering.function_component import component_lines, share_along_components
 from cineseq.clustering.function_share import eta_squared, permuted_within, share_between_clusters
 from cineseq.clustering.quality import multiplets, quality_of_cells
 from cineseq.clustering.study import cluster_study
 from cineseq.config.clustering import Clusters
 from cineseq.errors import UserError
 from cineseq.paired import PairedData, write_paired
+from cineseq.statistics.permutation import exchangeable_blocks
 from cineseq.tables import read_table
 
 FAST = Clusters(resamples=2, permutations=99)
@@ -278,14 +278,33 @@ def test_eta_squared_equals_that_of_an_analysis_of_variance():
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(-5, 5)), min_size=2, max_size=30), st.integers(0, 99))
 def test_permutation_keeps_every_stratum(rows, seed):
     strata, values = (np.array(column) for column in zip(*rows, strict=True))
-    for permuted in permuted_within(values, strata, 3, np.random.default_rng(seed)):
+    blocks = exchangeable_blocks(strata, np.arange(len(values)))
+    for permuted in permuted_within(values, blocks, 3, np.random.default_rng(seed)):
         for stratum in np.unique(strata):
             assert sorted(permuted[strata == stratum]) == sorted(values[strata == stratum])
 
 
-def shares(function, clusters, samples, permutations=99, seed=0):
+def shares(function, clusters, samples, permutations=99, seed=0, *, families=None):
     frame = pd.DataFrame({"function_x": function})
-    return share_between_clusters(frame, pd.Series(clusters), pd.Series(samples), permutations, seed).iloc[0]
+    families = np.arange(len(frame)) if families is None else families
+    table = share_between_clusters(
+        frame, pd.Series(clusters), pd.Series(samples), permutations, seed, families=families
+    )
+    return table.iloc[0]
+
+
+def test_kin_that_are_alike_are_permuted_together():
+    """Kin share cluster and function, unrelated: cell by cell the share looks real, family by family it does not."""
+    rng = np.random.default_rng(2)
+    whole, alone = [], []
+    for seed in range(100):
+        families = np.repeat(np.arange(20), 8)
+        clusters = rng.integers(0, 2, 20)[families].astype(str)
+        function = rng.normal(size=20)[families] + 0.3 * rng.normal(size=160)
+        whole.append(shares(function, clusters, ["s"] * 160, seed=seed, families=families)["p_value"])
+        alone.append(shares(function, clusters, ["s"] * 160, seed=seed)["p_value"])
+    assert np.mean(np.array(whole) <= 0.05) <= 0.1
+    assert np.mean(np.array(alone) <= 0.05) > 0.4
 
 
 def test_a_planted_share_is_found():
@@ -328,57 +347,6 @@ def test_what_cannot_be_estimated_is_missing_with_its_reason(function, clusters,
     assert np.isnan([row["eta2"], row["p_value"], row["q_value"]]).all()
     assert row["note"].startswith("not estimable")
     assert reason in row["note"]
-
-
-# --- function against principal components --------------------------------------------------------------------------
-
-
-def along(function, components, samples=None, permutations=199, seed=0):
-    frame = pd.DataFrame(components, columns=[f"pc_{k + 1}" for k in range(components.shape[1])])
-    samples = pd.Series(["s"] * len(frame)) if samples is None else pd.Series(samples)
-    table = share_along_components(pd.DataFrame({"function_x": function}), frame, samples, permutations, seed)
-    results.FUNCTION_BY_COMPONENT.check(table)
-    return table.set_index("component"), component_lines(table)
-
-
-def test_what_was_planted_on_the_first_component_is_found_there_alone():
-    rng = np.random.default_rng(0)
-    components = rng.normal(size=(400, 6)) * np.arange(6, 0, -1)
-    function = 0.5 * components[:, 0] / 6 + np.sqrt(0.75) * rng.normal(size=400)
-    table, lines = along(function, components)
-    assert table.loc["pc_1", "r2"] == pytest.approx(np.corrcoef(function, components[:, 0])[0, 1] ** 2)
-    assert table.loc["pc_1", "r2"] == pytest.approx(0.25, abs=0.08)
-    assert table.index[table["q_value"] <= 0.05].to_list() == ["pc_1"]
-    assert table["r2_null"].max() < 0.01
-    assert "goes with 1 of 6 principal components" in lines[0]
-    assert "component 1: R2" in lines[0]
-
-
-def test_components_are_silent_on_null_data_that_differ_between_samples():
-    """Samples shift function and components: across all cells they correlate, within samples they do not."""
-    rng = np.random.default_rng(1)
-    samples = np.repeat(np.arange(4), 25)
-    p, naive = [], []
-    for seed in range(60):
-        components = rng.normal(size=(100, 3)) + samples[:, None]
-        function = samples + rng.normal(size=100)
-        p.append(along(function, components, samples, 99, seed)[0]["p_value"])
-        naive.append(along(function, components, None, 99, seed)[0]["p_value"])
-    assert 0.01 <= (np.array(p) <= 0.05).mean() <= 0.10
-    assert (np.array(naive) <= 0.05).mean() > 0.9
-
-
-@pytest.mark.parametrize(
-    ("function", "reason"),
-    [(np.r_[np.arange(9.0), np.full(21, np.nan)], "measured in 9 clustered cells, 10 are needed"),
-     (np.full(30, 0.3), "same in every cell")],
-)  # fmt: skip
-def test_components_of_too_few_cells_are_not_estimable_with_the_reason(function, reason):
-    table, lines = along(function, np.random.default_rng(0).normal(size=(30, 2)))
-    assert table[["r2", "r2_null", "p_value", "q_value"]].isna().all(axis=None)
-    assert table["note"].str.startswith("not estimable").all()
-    assert reason in table["note"].iloc[0]
-    assert reason in lines[0]
 
 
 # --- the step -------------------------------------------------------------------------------------------------------

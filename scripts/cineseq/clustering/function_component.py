@@ -9,7 +9,7 @@ from cineseq.clustering.function_share import FEWEST_CELLS, does_not_vary, permu
 from cineseq.names import readable
 from cineseq.results import FUNCTION_BY_COMPONENT
 from cineseq.statistics.fdr import benjamini_hochberg
-from cineseq.statistics.permutation import p_value
+from cineseq.statistics.permutation import exchangeable_blocks, p_value
 from cineseq.tables import empty
 
 ALPHA = 0.05
@@ -18,7 +18,13 @@ NAMED = 3
 
 
 def share_along_components(
-    function: pd.DataFrame, components: pd.DataFrame, samples: pd.Series, permutations: int, seed: int
+    function: pd.DataFrame,
+    components: pd.DataFrame,
+    samples: pd.Series,
+    permutations: int,
+    seed: int,
+    *,
+    families: np.ndarray,
 ) -> pd.DataFrame:
     """Measure, function by function, how much of its variance each principal component explains.
 
@@ -35,6 +41,8 @@ def share_along_components(
         Number of permutations.
     seed
         Of the permutations.
+    families
+        Family of each cell, shape (cells,): kin are alike, so that they are permuted together.
 
     Returns
     -------
@@ -43,7 +51,9 @@ def share_along_components(
         no components, for then the cells were not clustered.
     """
     rng = np.random.default_rng(seed)
-    parts = [_one(function[name], components, samples, permutations, rng) for name in function.columns]
+    parts = [
+        _one(function[name], components, samples, permutations, rng, families=families) for name in function.columns
+    ]
     if not parts or not len(components.columns):
         return empty(FUNCTION_BY_COMPONENT)
     table = pd.concat(parts, ignore_index=True)
@@ -73,7 +83,13 @@ def squared_correlation(values: np.ndarray, components: np.ndarray) -> np.ndarra
 
 
 def _one(
-    function: pd.Series, components: pd.DataFrame, samples: pd.Series, permutations: int, rng: np.random.Generator
+    function: pd.Series,
+    components: pd.DataFrame,
+    samples: pd.Series,
+    permutations: int,
+    rng: np.random.Generator,
+    *,
+    families: np.ndarray,
 ) -> pd.DataFrame:
     measured = components.to_numpy(float)
     usable = np.isfinite(function.to_numpy(float)) & np.isfinite(measured).all(axis=1)
@@ -83,9 +99,9 @@ def _one(
     if reason:
         return table.assign(r2=np.nan, r2_null=np.nan, p_value=np.nan, permutations=0, note=f"not estimable: {reason}")
     axes = measured[usable]
-    strata, _ = pd.factorize(samples[usable], sort=True)
+    blocks = exchangeable_blocks(samples[usable].to_numpy(), families[usable])
     observed = squared_correlation(values, axes)
-    null = permuted_statistics(values, strata, permutations, rng, lambda drawn: squared_correlation(drawn, axes))
+    null = permuted_statistics(values, blocks, permutations, rng, lambda drawn: squared_correlation(drawn, axes))
     mean = null.mean(axis=0) if len(null) else np.full(len(observed), np.nan)
     note = "" if len(null) else "no permutations were asked for"
     p = p_value(observed, null) if len(null) else np.nan

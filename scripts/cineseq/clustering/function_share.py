@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import kruskal
 
 from cineseq.statistics.fdr import benjamini_hochberg
-from cineseq.statistics.permutation import p_value
+from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_value
 
 FEWEST_CELLS = 10
 CHUNK = 4_000_000
@@ -43,17 +43,19 @@ def eta_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return np.divide(between, total, out=np.full(np.shape(total), np.nan), where=varies)
 
 
-def permuted_within(values: np.ndarray, strata: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return ``count`` permutations of ``values`` (cells,) within strata, shape (count, cells)."""
-    home = np.argsort(strata, kind="stable")
-    permuted = np.empty((count, len(values)))
-    for row in permuted:
-        row[home] = values[np.lexsort((rng.random(len(values)), strata))]
-    return permuted
+def permuted_within(values: np.ndarray, blocks: list[np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return ``count`` permutations of ``values`` (cells,) that move only exchangeable blocks, shape (count, cells)."""
+    return np.stack([values[draw_rows(blocks, rng)] for _ in range(count)])
 
 
 def share_between_clusters(
-    function: pd.DataFrame, clusters: pd.Series, samples: pd.Series, permutations: int, seed: int
+    function: pd.DataFrame,
+    clusters: pd.Series,
+    samples: pd.Series,
+    permutations: int,
+    seed: int,
+    *,
+    families: np.ndarray,
 ) -> pd.DataFrame:
     """Measure, function by function, how much of its variance lies between clusters.
 
@@ -70,6 +72,8 @@ def share_between_clusters(
         Number of permutations.
     seed
         Of the permutations.
+    families
+        Family of each cell, shape (cells,): kin are alike, so that they are permuted together.
 
     Returns
     -------
@@ -77,7 +81,10 @@ def share_between_clusters(
         The table :data:`cineseq.results.FUNCTION_BY_CLUSTER`.
     """
     rng = np.random.default_rng(seed)
-    rows = [(name, *_one(function[name], clusters, samples, permutations, rng)) for name in function.columns]
+    rows = [
+        (name, *_one(function[name], clusters, samples, permutations, rng, families=families))
+        for name in function.columns
+    ]
     names = ["function", "n", "clusters", "eta2", "eta2_null", "kruskal_h", "p_value", "permutations", "note"]
     table = pd.DataFrame(rows, columns=names)
     table.insert(7, "q_value", benjamini_hochberg(table["p_value"].to_numpy(float)))
@@ -85,17 +92,23 @@ def share_between_clusters(
 
 
 def _one(
-    function: pd.Series, clusters: pd.Series, samples: pd.Series, permutations: int, rng: np.random.Generator
+    function: pd.Series,
+    clusters: pd.Series,
+    samples: pd.Series,
+    permutations: int,
+    rng: np.random.Generator,
+    *,
+    families: np.ndarray,
 ) -> tuple:
     usable = np.isfinite(function.to_numpy(float)) & clusters.notna().to_numpy()
     values = function.to_numpy(float)[usable]
     codes, found = pd.factorize(clusters[usable], sort=True)
-    strata, _ = pd.factorize(samples[usable], sort=True)
+    blocks = exchangeable_blocks(samples[usable].to_numpy(), families[usable])
     reason = _why_not(values, len(found), int(clusters.nunique()))
     if reason:
         return (len(values), len(found), np.nan, np.nan, np.nan, np.nan, 0, f"not estimable: {reason}")
     observed = float(eta_squared(values, codes))
-    null = permuted_statistics(values, strata, permutations, rng, lambda drawn: eta_squared(drawn, codes))
+    null = permuted_statistics(values, blocks, permutations, rng, lambda drawn: eta_squared(drawn, codes))
     h = float(kruskal(*(values[codes == code] for code in range(len(found)))).statistic)
     mean = float(null.mean()) if len(null) else np.nan
     note = "" if len(null) else "no permutations were asked for"
@@ -119,17 +132,19 @@ def does_not_vary(values: np.ndarray) -> bool:
 
 def permuted_statistics(
     values: np.ndarray,
-    strata: np.ndarray,
+    blocks: list[np.ndarray],
     permutations: int,
     rng: np.random.Generator,
     statistic: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Return a statistic of values permuted within strata.
+    """Return a statistic of values of which exchangeable blocks are permuted.
 
     Parameters
     ----------
-    values, strata
+    values
         Of each cell, shape (cells,).
+    blocks
+        From :func:`cineseq.statistics.permutation.exchangeable_blocks`.
     permutations
         Number of them; none gives an empty array.
     rng
@@ -139,7 +154,7 @@ def permuted_statistics(
     """
     step = max(1, CHUNK // len(values))
     parts = [
-        statistic(permuted_within(values, strata, min(step, permutations - start), rng))
+        statistic(permuted_within(values, blocks, min(step, permutations - start), rng))
         for start in range(0, permutations, step)
     ]
     return np.concatenate(parts) if parts else np.empty(0)
