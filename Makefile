@@ -1,4 +1,4 @@
-# Everything a person types. `make demo` and `make test` need Python 3.11 or newer and nothing else.
+# Everything a person types. `make demo` and `make test` need x86-64 Linux, Python 3.11 or newer and nothing else.
 PYTHON ?= python3
 VENV ?= .venv
 LINT = .venv-lint
@@ -8,7 +8,7 @@ SNAKEMAKE = $(RUN)/snakemake --cores all
 # Bytecode is kept even where the shell says not to: else every job would compile all that it imports anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression bench-workflow lint format models config lock conda clean help
+.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression bench-workflow lint format models config lock clean help
 
 help:
 	@echo "make install   make the locked environment in .venv and nothing else"
@@ -94,8 +94,10 @@ $(VENV)/.complete $(LINT)/.complete:
 		awk '/^[a-z]/ {part = /^(torch|nvidia|cuda|triton)/ ? "large" : "small"} part {print > ("$(@D)/" part ".lock")}' $<; \
 		touch $(@D)/large.lock; \
 		$(PIP) --quiet --requirement $(@D)/large.lock & large=$$!; \
-		$(PIP) --requirement $(@D)/small.lock && wait $$large; \
+		trap 'kill $$large 2> /dev/null' EXIT INT TERM; \
+		$(PIP) --requirement $(@D)/small.lock && { echo "Waiting for torch and its libraries."; wait $$large; }; \
 	fi
+	@test -x $(@D)/bin/snakemake -o -x $(@D)/bin/ruff || { echo "The lock is for x86-64 Linux: nothing was installed."; exit 1; }
 	@touch $@
 
 # Published tools that ours are compared with. They are no part of cineseq and need no lock.

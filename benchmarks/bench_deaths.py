@@ -62,7 +62,9 @@ def scores(seed: int, work: Path) -> Iterator[Score]:
         name = f"simulated experiment {seed}, true masks: {row['measure']}"
         yield Score(name, row["recovered"], ASKED.get(row["measure"], float("-inf")))
     count = called_wrongly(pd.concat([result.tracks for result in results]), true_track, true_tracks)
-    yield Score(f"simulated experiment {seed}, true masks: exits or losses called death", count, high=0)
+    yield Score(
+        f"simulated experiment {seed}, true masks: deaths called whose true track does not end in one", count, high=0
+    )
 
 
 def called_wrongly(tracks: pd.DataFrame, true_track: pd.Series, true_tracks: pd.DataFrame) -> int:

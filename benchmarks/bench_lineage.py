@@ -220,19 +220,25 @@ def _timed_steps(folder: Path, given: Path) -> dict[str, tuple[float, float]]:
     """Run the steps from the table of families to every table and figure; return their seconds."""
     cells, report = folder / "cells.parquet", folder / "report.json"
     settings = Lineage(permutations=9999, states=["state_x"])
-    fates = ("incidence", "concordance", "times", "fading", "fate_pairs")
+    fates = ("incidence", "concordance", "fate_odds", "times", "survival", "fading", "fate_pairs")
     sisters = ("states", "power", "warnings", "sensitivity")
-    figures = ("incidence_figure", "fate_pairs_figure", "trees", "trees_by_state", "forest")
+    figures = ("incidence_figure", "survival_figure", "fate_pairs_figure", "trees", "trees_by_state", "forest")
     files = {name: folder / f"{name}.tsv" for name in (*fates, *sisters)}
     files |= {name: folder / f"{name}.svg" for name in figures}
     return {
         "read and validated": _seconds(
-            lambda: import_lineage.main(given=[given], cells=cells, report=report, settings=import_lineage.Settings())
+            lambda: import_lineage.main(
+                given=[given],
+                cells=cells,
+                csv=folder / "cells.csv",
+                report=report,
+                settings=import_lineage.Settings(),
+            )
         ),
         "fates described": _seconds(
             lambda: describe_fates.main(
                 cells=cells,
-                **{name: files[name] for name in (*fates, *figures[:2])},
+                **{name: files[name] for name in (*fates, *figures[:3])},
                 report=report,
                 settings=describe_fates.Settings(lineage=settings),
             )
@@ -241,7 +247,7 @@ def _timed_steps(folder: Path, given: Path) -> dict[str, tuple[float, float]]:
             lambda: compare_sisters.main(
                 cells=cells,
                 compartments=[],
-                **{name: files[name] for name in (*sisters, *figures[2:])},
+                **{name: files[name] for name in (*sisters, *figures[3:])},
                 report=report,
                 settings=compare_sisters.Settings(lineage=settings),
             )

@@ -12,7 +12,7 @@ from cineseq.config.base import Section
 from cineseq.config.schema import Config, load
 from cineseq.errors import UserError
 from cineseq.features.model_files import embedder_file
-from cineseq.segmentation.models import COMPACT, COMPACT_PHASE, model_file, training_memory_mb
+from cineseq.segmentation.models import COMPACT, COMPACT_PHASE, is_small, model_file, training_memory_mb
 from cineseq.sheet import FIELD_PATHS, SAMPLE_PATHS, STUDY_PATHS, Entry, files_of, first_of_samples, read_sheet
 
 
@@ -169,8 +169,10 @@ class Study:
         return [str(path)] if path is not None and path.exists() else []
 
     def gpus(self, section: str) -> int:
-        """Return how many GPUs a job with the model of a section takes: none for the compact ones, else one."""
-        return int(getattr(self.config, section).model not in (COMPACT, COMPACT_PHASE))
+        """Return how many GPUs a job with the model of a section takes: none for one of compact size, else one."""
+        model = getattr(self.config, section).model
+        small = model in (COMPACT, COMPACT_PHASE) or (section != "embed" and is_small(model))
+        return int(not small)
 
     def settings(self, *sections: str, **more: Any) -> dict[str, Any]:
         """Return sections of the configuration as one nested dictionary of plain values.

@@ -194,7 +194,7 @@ def test_png_with_a_palette_gives_its_entries(tmp_path):
 def test_what_png_cannot_be_is_refused(tmp_path, movie):
     refused([tmp_path / "none.png"], r"none\.png: there is no such file")
     Image.new("RGB", (30, 20)).save(tmp_path / "rgb.png")
-    refused([tmp_path / "rgb.png"], "colour image")
+    refused([tmp_path / "rgb.png"], "colours or transparency")
     pages = [Image.fromarray(frame.astype(np.uint8)) for frame in movie[:, 0]]
     pages[0].save(tmp_path / "film.png", save_all=True, append_images=pages[1:])
     refused([tmp_path / "film.png"], "an animation of 4 pictures")

@@ -191,6 +191,8 @@ def test_a_large_model_takes_a_gpu_and_a_compact_one_does_not(tmp_path: Path) ->
     models = {"segment": {"model": "cpsam_v2"}, "embed": {"model": "vit_small_patch14_dinov2.lvd142m"}}
     large = study(tmp_path, IMAGES, **models, train={"model": "cpsam_v2"})
     assert [large.gpus(section) for section in ("segment", "embed", "train")] == [1, 1, 1]
+    (tmp_path / "mine.pt").write_bytes(b"trained from the compact one")
+    assert study(tmp_path, IMAGES, segment={"model": str(tmp_path / "mine.pt")}).gpus("segment") == 0
 
 
 def test_settings_are_plain_and_name_the_field(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def refuse_black_channels(path: Path, black: list[tuple[int, str]], frames: int,
         if names.count(name) == frames:
             msg = (
                 f"{path}: channel {name} is all of one grey level (black) in every one of its {frames} frames; mend "
-                "the file, leave this field out of the sheet, or leave the channel out of channels.names."
+                "the file, leave this field out of the sheet, or, where the file itself names its "
+                "channels, leave this one out of channels.names."
             )
             raise UserError(msg)

@@ -12,6 +12,8 @@ from PIL import Image
 from cineseq.errors import UserError
 from cineseq.readers.source import Source, SourceInfo
 
+# A stitched plane may be large; it is the user's own, no bomb.
+Image.MAX_IMAGE_PIXELS = None
 SUFFIX = ".png"
 GREY = ("1", "L", "I", "I;16", "I;16B")
 PALETTE = "P"
@@ -36,7 +38,8 @@ def open_png(path: Path) -> Iterator[Source]:
         raise _unreadable(path, error) from error
     with image:
         if image.mode not in (*GREY, PALETTE):
-            msg = f"{path}: a colour image (mode {image.mode}); save each channel as a grey image of its own."
+            why = f"an image with colours or transparency (mode {image.mode})"
+            msg = f"{path}: {why}; save each channel as a grey image of its own."
             raise UserError(msg)
         if getattr(image, "n_frames", 1) > 1:
             msg = f"{path}: an animation of {image.n_frames} pictures; save each frame as a file of its own."

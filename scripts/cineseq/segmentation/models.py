@@ -30,15 +30,19 @@ def model_file(name_or_path: str) -> Path:
     return Path(name_or_path).expanduser()
 
 
+def is_small(name_or_path: str) -> bool:
+    """Return whether a model has the size of a compact one, as far as its file is there to tell."""
+    file = model_file(name_or_path)
+    return name_or_path not in CELLPOSE_NAMES and file.is_file() and file.stat().st_size <= LARGEST_COMPACT_BYTES
+
+
 def training_memory_mb(name_or_path: str) -> int:
     """Return the memory to ask for where a model is trained.
 
     Training Cellpose-SAM takes four times its 1.2 GB, for weights, gradients and two moments, beside the model that
     scores, a copy to save, and activations.
     """
-    file = model_file(name_or_path)
-    large = name_or_path in CELLPOSE_NAMES or (file.is_file() and file.stat().st_size > LARGEST_COMPACT_BYTES)
-    return 16_000 if large else 6_000
+    return 6_000 if is_small(name_or_path) else 16_000
 
 
 def licence_note(name_or_path: str, backbone: str) -> str:
