@@ -64,7 +64,7 @@ def test_r2_within_class_of_the_class_means_is_zero():
         pd.DataFrame({"sample": "s", "fov": list("00112233"), "condition": "c"}),
         values[:, 0],
         Folds(min_cells=10).model_copy(update={"min_cells": 8, "outer_min_samples": 3}),
-        "type",
+        "condition",
     ).plan
     means = np.array([1.5, 1.5, 5.5, 5.5] * 2)[:, None]
     assert quick_r2(means, values, plan)[0] > 0.9
