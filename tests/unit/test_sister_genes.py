@@ -89,4 +89,6 @@ def test_the_step_finds_a_gene_that_goes_with_the_sister(tmp_path):
 def quality(cells: pd.Index, passed: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame({"track_id": cells.astype(str), "cluster": None, "phase": None, "qc_reason": None})
     numbers = ["umap_1", "umap_2", "s_score", "g2m_score", "mitochondrial_fraction"]
-    return table.assign(**dict.fromkeys(numbers, np.nan), total_counts=1.0, genes_detected=1, multiplet=False, passes_qc=passed)
+    return table.assign(
+        **dict.fromkeys(numbers, np.nan), total_counts=1.0, genes_detected=1, multiplet=False, passes_qc=passed
+    )
