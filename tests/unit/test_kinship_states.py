@@ -115,6 +115,14 @@ def test_a_stratum_of_one_founder_gives_no_p_value():
     assert np.isnan(founder_p(units, np.zeros(3, int), 99, np.random.default_rng(0)))
 
 
+def test_a_stratum_of_one_founder_adds_nothing_to_the_others():
+    units, founder = units_of(120, 4, 3)
+    exposed, state = np.append(units.exposed, np.tile([True, False], 20)), np.append(units.state, np.tile([1.0, 0], 20))
+    more = Units(exposed, state, np.append(units.stratum, np.full(40, 3)), np.ones(520))
+    with_it = founder_p(more, np.append(founder, np.full(40, 120)), 399, np.random.default_rng(0))
+    assert with_it == founder_p(units, founder, 399, np.random.default_rng(0))
+
+
 @pytest.mark.parametrize(("alike", "weight"), [(0.0, 2.0), (0.5, 1.333), (1.0, 1.0)])
 def test_a_pair_is_worth_two_survivors_when_sisters_are_unlike_and_one_when_alike(alike, weight):
     rng = np.random.default_rng(0)

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.kinship.contrast import Units, family_weights, founder_p, gee_p, mantel_haenszel, permutation_p
+from cineseq.kinship.contrast import (
+    Units,
+    family_weights,
+    founder_p,
+    gee_p,
+    mantel_haenszel,
+    permutation_p,
+    several_families,
+)
 from cineseq.kinship.families import Families, strata
 from cineseq.kinship.power import detectable_odds_ratio
 from cineseq.kinship.status import NOT_DEAD
@@ -128,7 +136,7 @@ def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -
         return row
     row["odds_ratio"], row["low"], row["high"], odds_note = mantel_haenszel(units)
     founder = family["founder"].to_numpy()[every.informative]
-    repeated = int((np.unique(founder, return_counts=True)[1] > 1).sum())
+    repeated = several_families(founder)
     # Pairs of one founder are alike, so that pair by pair they may not be exchanged.
     row["p_permutation"] = (
         founder_p(units, founder, settings.permutations, rng)
