@@ -16,6 +16,7 @@ from cineseq.kinship.contrast import (
     several_families,
 )
 from cineseq.kinship.families import Families, strata
+from cineseq.kinship.founders import founders_once, jackknife_interval
 from cineseq.kinship.power import detectable_odds_ratio
 from cineseq.kinship.status import NOT_DEAD
 from cineseq.results import LINEAGE_POWER, STATE_BY_SISTER
@@ -144,13 +145,21 @@ def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -
         else permutation_p(units, settings.permutations, rng)
     )
     row["p_gee"], gee_note = gee_p(cells)
-    several = f"p by founder: {repeated} contribute several pairs of sisters" if repeated else ""
     constant = "" if np.isfinite(row["p_permutation"]) else "no p-value: the state does not vary within strata"
-    row["note"] = "; ".join(filter(None, (odds_note, constant, gee_note, several)))
-    row["detectable_odds_ratio"] = detectable_odds_ratio(row["effective"], row["state_rate"])
-    found = np.isfinite(row["detectable_odds_ratio"])
-    row["power_note"] = "" if found else "no odds ratio is detectable with so few families at this rate of the state"
-    return row
+    several = f"{repeated} contribute several pairs of sisters" if repeated else ""
+    by_founder = f"p and interval by founder: {several}" if repeated else ""
+    if repeated and np.isfinite(row["odds_ratio"]):
+        row["low"], row["high"], odds_note = jackknife_interval(units, founder)
+    row["note"] = "; ".join(filter(None, (odds_note, constant, gee_note, by_founder)))
+    return row | _power(founders_once(units, founder) if repeated else units, row["state_rate"], several)
+
+
+def _power(units: Units, state_rate: float, several: str) -> dict[str, float | str]:
+    smallest = detectable_odds_ratio(units.effective, state_rate)
+    none = "no odds ratio is detectable with so few families at this rate of the state"
+    notes = ("" if np.isfinite(smallest) else none, f"every founder counts once: {several}" if several else "")
+    note = "; ".join(filter(None, notes))
+    return {"effective": units.effective, "detectable_odds_ratio": smallest, "power_note": note}
 
 
 def state_table(compared: pd.DataFrame) -> pd.DataFrame:
