@@ -160,6 +160,23 @@ def test_a_contrast_of_repeated_founders_counts_them_once_and_says_so():
     assert row["power_note"].endswith("every founder counts once: 20 contribute several pairs of sisters")
 
 
+def test_strata_of_one_founder_each_are_the_reason_for_no_p_value():
+    cells = repeated_families()
+    cells["fov"] = cells["founder_id"]
+    row = analyse(cells, states=["state_x=a"])[2].set_index("contrast").loc[TESTED]
+    assert np.isnan(row["p_permutation"])
+    assert "no p-value: every stratum holds one founder, or its scores cancel" in row["note"]
+    assert "does not vary" not in row["note"]
+
+
+def test_cells_without_a_sister_are_not_called_pairs_of_sisters():
+    alone = [cell(f"a{k}", f"h{k // 2}", 0, LAST, "end_of_movie", state_x="ab"[k % 3 == 0]) for k in range(20)]
+    cells = pd.concat([repeated_families(), as_cells(alone)], ignore_index=True)
+    notes = analyse(cells, states=["state_x=a"])[2].set_index("contrast")["note"]
+    assert "contribute several families" in notes["no_sister_vs_survived"]
+    assert "contribute several pairs of sisters" in notes[TESTED]
+
+
 def test_a_stratum_of_one_founder_gives_no_p_value():
     units = Units(np.array([True, False, True]), np.array([1.0, 0, 1]), np.zeros(3, int), np.ones(3))
     assert np.isnan(founder_p(units, np.zeros(3, int), 99, np.random.default_rng(0)))

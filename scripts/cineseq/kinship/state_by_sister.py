@@ -7,6 +7,7 @@ import pandas as pd
 
 from cineseq.config.lineage import Lineage
 from cineseq.kinship.contrast import (
+    NO_SCORE,
     Units,
     family_weights,
     founder_p,
@@ -27,6 +28,8 @@ DESCRIPTIVE = {
     "times differ by design",
     "unknown_vs_survived": "descriptive: sisters of unknown fate are dead and living ones, pooled with neither",
 }
+UNITS = dict.fromkeys(("no_sister_vs_survived", "mate_died_vs_none"), "families")
+"""What is compared where it is not pairs of sisters alone: cells without a sister are families too."""
 
 
 def compare_states(
@@ -67,7 +70,7 @@ def compare_states(
         cells["stratum"] = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), bins)
         for state in measured.columns:
             cells["state"] = measured.loc[cells.index, state].to_numpy(float)
-            row = _compare(cells.dropna(subset="state"), settings, rng)
+            row = _compare(cells.dropna(subset="state"), settings, rng, UNITS.get(contrast, "pairs of sisters"))
             row["note"] = "; ".join(filter(None, (row["note"], DESCRIPTIVE.get(contrast, ""))))
             rows.append({"state": state, "contrast": contrast, **row})
     return pd.DataFrame(rows)
@@ -121,7 +124,9 @@ def families_with_state(cells: pd.DataFrame) -> pd.DataFrame:
     return family.assign(weight=family_weights(*numbers))
 
 
-def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -> dict[str, float | int | str]:
+def _compare(
+    cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator, unit: str
+) -> dict[str, float | int | str]:
     family = families_with_state(cells)
     every = Units(*(family[name].to_numpy() for name in ("exposed", "state", "stratum", "weight")))
     units = every.only(every.informative) if len(family) else every
@@ -145,13 +150,18 @@ def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -
         else permutation_p(units, settings.permutations, rng)
     )
     row["p_gee"], gee_note = gee_p(cells)
-    constant = "" if np.isfinite(row["p_permutation"]) else "no p-value: the state does not vary within strata"
-    several = f"{repeated} contribute several pairs of sisters" if repeated else ""
+    untested = "" if np.isfinite(row["p_permutation"]) else f"no p-value: {_why_untested(units)}"
+    several = f"{repeated} contribute several {unit}" if repeated else ""
     by_founder = f"p and interval by founder: {several}" if repeated else ""
     if repeated and np.isfinite(row["odds_ratio"]):
         row["low"], row["high"], odds_note = jackknife_interval(units, founder)
-    row["note"] = "; ".join(filter(None, (odds_note, constant, gee_note, by_founder)))
+    row["note"] = "; ".join(filter(None, (odds_note, untested, gee_note, by_founder)))
     return row | _power(founders_once(units, founder) if repeated else units, row["state_rate"], several)
+
+
+def _why_untested(units: Units) -> str:
+    states = pd.Series(units.state).groupby(units.stratum)
+    return NO_SCORE if (states.max() > states.min()).any() else "the state does not vary within strata"
 
 
 def _power(units: Units, state_rate: float, several: str) -> dict[str, float | str]:
