@@ -2,7 +2,8 @@
 
 In: the cells table with its lineage, the paired data, and which of its cells passed quality control. Out: heritable
 genes, by the correlation within pairs of sequenced sisters against partners changed within field and birth time; genes
-by what became of the sister, with the test that the states have; a report.
+by what became of the sister, permuted within field and birth time, or by flipped signs of founders' scores where
+founders have several pairs of sisters; a report.
 """
 
 import logging
@@ -91,11 +92,11 @@ def _by_sister(families: Families, expression: Expression, row: np.ndarray, sett
     code = pd.factorize(cells["block"])[0]
     share = 1 / np.bincount(code, minlength=1)[code] if len(code) else np.empty(0)
     average = sparse.csr_matrix((share, (code, np.arange(len(code)))), (len(np.unique(code)), len(code)))
-    family = cells.groupby(code)[["exposed", "stratum"]].first()
+    family = cells.groupby(code)[["exposed", "stratum", "founder"]].first()
     stratum = family["stratum"].to_numpy(int)
     design = Design(expression.genes[tested], stratum, settings.lineage.permutations, settings.seed)
     mean = (average @ expression.log[rows][:, tested]).toarray()
-    return genes_by_sister(mean, family["exposed"].to_numpy(bool), design)
+    return genes_by_sister(mean, family["exposed"].to_numpy(bool), family["founder"].to_numpy(), design)
 
 
 if __name__ == "__main__":

@@ -326,7 +326,7 @@ STATE_BY_SISTER = Table(
         count("families", "Families with a sequenced survivor in either arm"),
         count("informative", "Families in strata that hold both arms"),
         number("odds_ratio", "Mantel-Haenszel odds ratio within field and birth-time strata"),
-        number("low", "Lower end of its 95 % interval"),
+        number("low", "Lower end of its 95 % interval; by founder where one has several"),
         number("high", "Upper end of it"),
         number(
             "p_permutation",

@@ -14,6 +14,7 @@ from cineseq.clustering.counts import expression_from
 from cineseq.clustering.gene_sets import gene_set_scores
 from cineseq.errors import UserError
 from cineseq.kinship.contrast import Units, family_weights, founder_p, gee_p, mantel_haenszel, permutation_p
+from cineseq.kinship.founders import founders_once, jackknife_interval
 from cineseq.kinship.power import detectable_odds_ratio
 from cineseq.kinship.selection import lineage_warnings
 from cineseq.kinship.state_by_sister import power_table, state_table
@@ -110,9 +111,83 @@ def test_pairs_that_repeat_their_founder_prove_no_more_than_one_of_them():
         assert np.corrcoef(found["one"], found[name])[0, 1] > 0.95
 
 
+def test_intervals_and_power_of_repeated_founders_are_those_of_one_pair_each():
+    covers, as_if_unrelated = [], []
+    for seed in range(200):
+        (one, of_one), (four, of_four) = units_of(120, 1, seed), units_of(120, 4, seed)
+        low, high, note = jackknife_interval(four, of_four)
+        assert (low, high) == pytest.approx(jackknife_interval(one, of_one)[:2])
+        assert note == ""
+        assert founders_once(four, of_four).effective == pytest.approx(one.effective)
+        covers.append(low <= 1 <= high)
+        _, low, high, _ = mantel_haenszel(four)
+        as_if_unrelated.append(low <= 1 <= high)
+    assert np.mean(covers) >= 0.92
+    assert np.mean(as_if_unrelated) <= 0.8
+
+
+def test_an_odds_ratio_of_one_founder_or_few_has_no_interval():
+    few = units_of(4, 10, 1)
+    assert jackknife_interval(*few)[2] == "no interval: the families come from 4 founders"
+    exposed, state = np.arange(40) % 2 == 0, np.repeat([0.0, 1], 20)
+    state[:3] = 1.0
+    units = Units(
+        exposed,
+        np.where(exposed, np.where(np.arange(40) < 3, 1.0, 0.0), 1.0 - (np.arange(40) < 3)),
+        np.zeros(40, int),
+        np.ones(40),
+    )
+    low, _, note = jackknife_interval(units, np.arange(40) // 4)
+    assert np.isnan(low)
+    assert note == "no interval: without one of the founders the odds ratio is not estimable"
+
+
+def repeated_families():
+    rows = []
+    for k in range(60):
+        other = ("death", "end_of_movie")[k % 2]
+        pair = family(f"f{k}", "end_of_movie", other, state_x="ab"[k % 3 == 0])
+        rows += [row | {"founder_id": f"g{k // 3}"} for row in pair]
+    return as_cells(rows)
+
+
+def test_a_contrast_of_repeated_founders_counts_them_once_and_says_so():
+    compared = analyse(repeated_families(), states=["state_x=a"])[2]
+    row = compared[compared.contrast == TESTED].iloc[0]
+    assert row["low"] < row["odds_ratio"] < row["high"]
+    assert row["effective"] == pytest.approx(5.0)
+    assert row["note"].endswith("p and interval by founder: 20 contribute several pairs of sisters")
+    assert row["power_note"].endswith("every founder counts once: 20 contribute several pairs of sisters")
+
+
+def test_strata_of_one_founder_each_are_the_reason_for_no_p_value():
+    cells = repeated_families()
+    cells["fov"] = cells["founder_id"]
+    row = analyse(cells, states=["state_x=a"])[2].set_index("contrast").loc[TESTED]
+    assert np.isnan(row["p_permutation"])
+    assert "no p-value: every stratum holds one founder, or its scores cancel" in row["note"]
+    assert "does not vary" not in row["note"]
+
+
+def test_cells_without_a_sister_are_not_called_pairs_of_sisters():
+    alone = [cell(f"a{k}", f"h{k // 2}", 0, LAST, "end_of_movie", state_x="ab"[k % 3 == 0]) for k in range(20)]
+    cells = pd.concat([repeated_families(), as_cells(alone)], ignore_index=True)
+    notes = analyse(cells, states=["state_x=a"])[2].set_index("contrast")["note"]
+    assert "contribute several families" in notes["no_sister_vs_survived"]
+    assert "contribute several pairs of sisters" in notes[TESTED]
+
+
 def test_a_stratum_of_one_founder_gives_no_p_value():
     units = Units(np.array([True, False, True]), np.array([1.0, 0, 1]), np.zeros(3, int), np.ones(3))
     assert np.isnan(founder_p(units, np.zeros(3, int), 99, np.random.default_rng(0)))
+
+
+def test_a_stratum_of_one_founder_adds_nothing_to_the_others():
+    units, founder = units_of(120, 4, 3)
+    exposed, state = np.append(units.exposed, np.tile([True, False], 20)), np.append(units.state, np.tile([1.0, 0], 20))
+    more = Units(exposed, state, np.append(units.stratum, np.full(40, 3)), np.ones(520))
+    with_it = founder_p(more, np.append(founder, np.full(40, 120)), 399, np.random.default_rng(0))
+    assert with_it == founder_p(units, founder, 399, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(("alike", "weight"), [(0.0, 2.0), (0.5, 1.333), (1.0, 1.0)])

@@ -254,6 +254,13 @@ def test_methods_say_how_the_concordance_of_fates_was_tested():
     assert "tested one-sidedly against 999 permutations of fates within field of view and birth time" in said
 
 
+@pytest.mark.parametrize("step", ["compare_sisters", "compare_sister_genes"])
+def test_methods_say_that_signs_of_founders_are_flipped(step):
+    said = methods_paragraph([step], {"lineage": {"permutations": 999}}, {}, [])
+    flipped = "where founders have several pairs of sisters, signs of founders' scores are flipped instead"
+    assert f"{flipped} (Hemerik et al., 2020)" in said
+
+
 def test_methods_leave_out_what_is_not_known():
     bare = methods_paragraph(["cluster"], {}, {}, [])
     assert bare == "Counts were normalised and reduced to principal components with scanpy (Wolf et al., 2018)."

@@ -38,7 +38,8 @@ def test_a_field_that_drives_genes_and_death_is_not_the_sister():
     exposed = rng.random(200) < 1 / (1 + np.exp(-stress))
     expression = stress[:, None] + rng.normal(size=(200, 60))
     expression[:, :3] += 1.5 * exposed[:, None]
-    found = family_results.GENES_BY_SISTER.check(genes_by_sister(expression, exposed, Design(GENES, stratum, 1999, 1)))
+    design = Design(GENES, stratum, 1999, 1)
+    found = family_results.GENES_BY_SISTER.check(genes_by_sister(expression, exposed, np.arange(200), design))
     assert list(found["gene"][found["q_value"] <= 0.05]) == list(GENES[:3])
     assert abs(found["difference"][:3].mean() - 1.5) < 0.3
     assert (found["p_value"][3:] <= 0.05).mean() < 0.15
@@ -46,7 +47,9 @@ def test_a_field_that_drives_genes_and_death_is_not_the_sister():
 
 def test_too_few_families_are_not_estimable():
     few = heritable_genes(np.ones((3, 60)), np.ones((3, 60)), Design(GENES, np.zeros(3, int), 99, 1))
-    none = genes_by_sister(np.empty((0, 60)), np.empty(0, bool), Design(GENES, np.empty(0, int), 99, 1))
+    none = genes_by_sister(
+        np.empty((0, 60)), np.empty(0, bool), np.empty(0, int), Design(GENES, np.empty(0, int), 99, 1)
+    )
     for table in (few, none):
         assert table["p_value"].isna().all()
         assert table["note"].str.startswith("not estimable").all()
@@ -54,8 +57,35 @@ def test_too_few_families_are_not_estimable():
 
 def test_too_few_permutations_for_one_gene_to_pass_are_said():
     rng = np.random.default_rng(0)
-    found = genes_by_sister(rng.normal(size=(60, 60)), np.arange(60) % 2 == 0, Design(GENES, np.zeros(60, int), 199, 1))
+    design = Design(GENES, np.zeros(60, int), 199, 1)
+    found = genes_by_sister(rng.normal(size=(60, 60)), np.arange(60) % 2 == 0, np.arange(60), design)
     assert found["note"][0] == "199 permutations for 60 genes: 6 genes or more can pass together, fewer cannot"
+
+
+def test_pairs_that_repeat_their_founder_do_not_multiply_false_genes():
+    rng = np.random.default_rng(0)
+    founder = np.repeat(np.arange(120), 4)
+    exposed = (rng.random(120) < 0.4)[founder]
+    expression = rng.normal(size=(120, 200))[founder]
+    expression[:, 0] += 2 * exposed
+    genes = pd.Index([f"g{k}" for k in range(200)])
+    design = Design(genes, founder // 40, 7999, 1)
+    found = family_results.GENES_BY_SISTER.check(genes_by_sister(expression, exposed, founder, design))
+    unrelated = genes_by_sister(expression, exposed, np.arange(480), design)
+    assert list(found["gene"][found["q_value"] <= 0.05]) == ["g0"]
+    assert 0.02 < (found["p_value"][1:] <= 0.05).mean() < 0.09
+    assert (unrelated["p_value"][1:] <= 0.05).mean() > 0.2
+    assert found["note"].str.endswith("p by founder: 120 contribute several pairs of sisters").all()
+    np.testing.assert_allclose(found["difference"], unrelated["difference"])
+    alone = genes_by_sister(expression, np.arange(480) % 2 == 0, founder, Design(genes, founder, 99, 1))
+    expected = "not estimable: every stratum holds one founder, or its scores cancel"
+    assert alone["p_value"].isna().all()
+    assert set(
+        genes_by_sister(rng.normal(size=(480, 200)), np.arange(480) % 2 == 0, founder, Design(genes, founder, 99, 1))[
+            "note"
+        ]
+    ) == {expected}
+    assert set(alone["note"]) == {"not estimable: the gene does not vary within strata"}
 
 
 def test_the_step_finds_a_gene_that_goes_with_the_sister(tmp_path):

@@ -17,6 +17,8 @@ GEE_AT_MOST = 4_000_000
 """Survivors times covariates; beyond this the second opinion takes minutes and is left out."""
 SIGNS_AT_ONCE = 2**23
 """Signs of founders that are held at once."""
+NO_SCORE = "every stratum holds one founder, or its scores cancel"
+"""Why founders' scores give no p-value though there is something that varies."""
 LARGEST_LOG_ODDS = 15.0
 SAME = 1e-6
 """Directions of a spline with less than this part of the largest spread are combinations of the others."""
@@ -157,15 +159,8 @@ def founder_p(units: Units, founder: np.ndarray, permutations: int, rng: np.rand
     Hemerik, Goeman and Finos, J. R. Stat. Soc. B 82 (2020) 841 (tests by flipping signs of scores); Bell and
     McCaffrey, Survey Methodology 28 (2002) 169 (the correction for leverage).
     """
-    size, exposed = units.counts()
-    rate = np.bincount(units.stratum, units.state) / size
-    score = (units.exposed - (exposed / size)[units.stratum]) * (units.state - rate[units.stratum])
-    pairs = np.column_stack([np.unique(founder, return_inverse=True)[1], units.stratum])
-    both, group = np.unique(pairs, axis=0, return_inverse=True)
-    whose, within = both.T
-    others = 1 - np.bincount(group.ravel()) / size[within]
-    scores = np.bincount(group.ravel(), score) / np.sqrt(np.where(others > 0, others, np.inf))
-    scores = np.bincount(whose, scores)
+    observed, scores = founder_scores(units.exposed, units.state[:, None], units.stratum, founder)
+    scores = scores[:, 0]
     scores = scores[np.abs(scores) > 1e-12]
     if not len(scores):
         return np.nan
@@ -174,7 +169,39 @@ def founder_p(units: Units, founder: np.ndarray, permutations: int, rng: np.rand
         rng.integers(0, 2, (min(step, permutations - start), len(scores)), dtype=np.int8) @ (2 * scores)
         for start in range(0, permutations, step)
     ]
-    return float(p_value(abs(score.sum()) - 1e-9, np.abs(np.concatenate(null) - scores.sum())))
+    return float(p_value(abs(observed[0]) - 1e-9, np.abs(np.concatenate(null) - scores.sum())))
+
+
+def several_families(founder: np.ndarray) -> int:
+    """Return how many founders have several of the families, given the founder of each, shape (families,)."""
+    return int((np.unique(founder, return_counts=True)[1] > 1).sum())
+
+
+def founder_scores(
+    exposed: np.ndarray, values: np.ndarray, stratum: np.ndarray, founder: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the statistic of :func:`founder_p`, shape (columns,), and the scores flipped, shape (founders, columns).
+
+    Strata of one founder, which is compared with nobody, count in neither.
+
+    Parameters
+    ----------
+    exposed, stratum, founder
+        Arm, stratum from 0, and founder of each family, shape (families,).
+    values
+        Values of each family, shape (families, columns).
+    """
+    size = np.bincount(stratum)
+    pairs = np.column_stack([np.unique(founder, return_inverse=True)[1], stratum])
+    both, group = np.unique(pairs, axis=0, return_inverse=True)
+    others = 1 - np.bincount(group.ravel()) / size[both[:, 1]]
+    others = others[group.ravel()]
+    compared = others > 1e-12
+    centred = values - pd.DataFrame(values).groupby(stratum).transform("mean").to_numpy()
+    share = np.bincount(stratum, exposed) / size
+    score = ((exposed - share[stratum]) * compared)[:, None] * centred
+    drawn = pd.DataFrame(score / np.sqrt(np.where(compared, others, 1.0))[:, None])
+    return score.sum(axis=0), drawn.groupby(pairs[:, 0]).sum().to_numpy()
 
 
 def _sum_of_exposed(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.family_results import GENES_BY_SISTER, HERITABLE_GENES
+from cineseq.kinship.contrast import NO_SCORE, founder_scores, several_families
 from cineseq.statistics.fdr import benjamini_hochberg
 
 FEWEST_PAIRS = 10
@@ -93,10 +94,12 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.Da
     return table.assign(note=np.where(varies, _coarse(count, p), "not estimable: the gene does not vary"))
 
 
-def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, design: Design) -> pd.DataFrame:
+def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.ndarray, design: Design) -> pd.DataFrame:
     """Compare the expression of each gene between survivors whose sister died and whose sister lived.
 
-    The test is that of the states: sister status is permuted among families within strata of field and birth time.
+    Sister status is permuted among families within strata of field and birth time. Where a founder has several
+    families, which are alike, the signs of founders' scores are flipped instead
+    (:func:`cineseq.kinship.contrast.founder_scores`), as for states.
 
     Parameters
     ----------
@@ -104,6 +107,8 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, design: Design)
         Mean log-normalised expression of a family's survivors, shape (families, genes).
     exposed
         Whether the sister died, shape (families,).
+    founder
+        Founder of each family, shape (families,).
     design
         Genes, strata of the families, permutations.
 
@@ -115,29 +120,54 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, design: Design)
     stratum = design.stratum
     size, dead = np.bincount(stratum, minlength=1), np.bincount(stratum, exposed, minlength=1)
     informs = ((dead > 0) & (dead < size))[stratum] if len(stratum) else np.zeros(0, dtype=bool)
-    expression, exposed = expression[informs], exposed[informs]
+    expression, exposed, founder = expression[informs], exposed[informs], founder[informs]
     stratum = np.unique(stratum[informs], return_inverse=True)[1]
     table = pd.DataFrame({"gene": design.genes, "died": int(exposed.sum()), "survived": int((~exposed).sum())})
     if min(exposed.sum(), (~exposed).sum()) < FEWEST_FAMILIES:
         note = f"not estimable: {exposed.sum()} and {(~exposed).sum()} families in strata with both arms"
         return _not_estimable(table, GENES_BY_SISTER.columns, f"{note}, {FEWEST_FAMILIES} each are needed")
     order = np.argsort(stratum, kind="stable")
-    exposed, stratum = exposed[order], stratum[order]
+    exposed, stratum, founder = exposed[order], stratum[order], founder[order]
     centred = expression[order] - _stratum_means(expression[order], stratum)
     size, dead = np.bincount(stratum), np.bincount(stratum, exposed)
-    pairs = (dead * (size - dead) / size).sum()
-    observed = exposed @ centred
-    as_extreme, count = np.zeros(centred.shape[1]), _affordable(design.permutations, centred.size)
-    rng = np.random.default_rng(design.seed)
+    count, rng = _affordable(design.permutations, centred.size), np.random.default_rng(design.seed)
+    repeated = several_families(founder)
+    if repeated:
+        observed, scores = founder_scores(exposed, centred, stratum, founder)
+        tested = np.abs(scores).max(axis=0) > 1e-9
+        as_extreme = _flipped(observed, scores, count, rng)
+    else:
+        tested = np.abs(centred).max(axis=0) > 1e-9
+        as_extreme = _permuted(exposed, centred, stratum, count, rng)
+    p = np.where(tested, (as_extreme + 1) / (count + 1), np.nan)
+    table["difference"] = exposed @ centred / (dead * (size - dead) / size).sum()
+    table["p_value"], table["q_value"] = p, benjamini_hochberg(p)
+    by_founder = f"p by founder: {repeated} contribute several pairs of sisters" if repeated else ""
+    note = "; ".join(filter(None, (_coarse(count, p), by_founder)))
+    varies = np.abs(centred).max(axis=0) > 1e-9
+    untested = np.where(varies, f"not estimable: {NO_SCORE}", "not estimable: the gene does not vary within strata")
+    return table.assign(note=np.where(tested, note, untested))
+
+
+def _permuted(
+    exposed: np.ndarray, centred: np.ndarray, stratum: np.ndarray, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return how many permutations of the arms within strata, in order, are as extreme, shape (genes,)."""
+    as_extreme, observed = np.zeros(centred.shape[1]), np.abs(exposed @ centred)
     for start in range(0, count, CHUNK):
         keys = stratum + rng.random((min(CHUNK, count - start), len(stratum)))
         null = exposed[np.argsort(keys, axis=1)].astype(float) @ centred
-        as_extreme += (np.abs(null) >= np.abs(observed) - 1e-9).sum(axis=0)
-    varies = np.abs(centred).max(axis=0) > 1e-9
-    p = np.where(varies, (as_extreme + 1) / (count + 1), np.nan)
-    table["difference"] = observed / pairs
-    table["p_value"], table["q_value"] = p, benjamini_hochberg(p)
-    return table.assign(note=np.where(varies, _coarse(count, p), "not estimable: the gene does not vary within strata"))
+        as_extreme += (np.abs(null) >= observed - 1e-9).sum(axis=0)
+    return as_extreme
+
+
+def _flipped(observed: np.ndarray, scores: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return how many draws of the signs of founders are as extreme, shape (genes,)."""
+    as_extreme = np.zeros(scores.shape[1])
+    for start in range(0, count, CHUNK):
+        signs = rng.choice((-1.0, 1.0), (min(CHUNK, count - start), len(scores)))
+        as_extreme += (np.abs(signs @ scores) >= np.abs(observed) - 1e-9).sum(axis=0)
+    return as_extreme
 
 
 def _stratum_means(values: np.ndarray, stratum: np.ndarray) -> np.ndarray:

@@ -6,8 +6,18 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.kinship.contrast import Units, family_weights, founder_p, gee_p, mantel_haenszel, permutation_p
+from cineseq.kinship.contrast import (
+    NO_SCORE,
+    Units,
+    family_weights,
+    founder_p,
+    gee_p,
+    mantel_haenszel,
+    permutation_p,
+    several_families,
+)
 from cineseq.kinship.families import Families, strata
+from cineseq.kinship.founders import founders_once, jackknife_interval
 from cineseq.kinship.power import detectable_odds_ratio
 from cineseq.kinship.status import NOT_DEAD
 from cineseq.results import LINEAGE_POWER, STATE_BY_SISTER
@@ -18,6 +28,8 @@ DESCRIPTIVE = {
     "times differ by design",
     "unknown_vs_survived": "descriptive: sisters of unknown fate are dead and living ones, pooled with neither",
 }
+UNITS = dict.fromkeys(("no_sister_vs_survived", "mate_died_vs_none"), "families")
+"""What is compared where it is not pairs of sisters alone: cells without a sister are families too."""
 
 
 def compare_states(
@@ -58,7 +70,7 @@ def compare_states(
         cells["stratum"] = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), bins)
         for state in measured.columns:
             cells["state"] = measured.loc[cells.index, state].to_numpy(float)
-            row = _compare(cells.dropna(subset="state"), settings, rng)
+            row = _compare(cells.dropna(subset="state"), settings, rng, UNITS.get(contrast, "pairs of sisters"))
             row["note"] = "; ".join(filter(None, (row["note"], DESCRIPTIVE.get(contrast, ""))))
             rows.append({"state": state, "contrast": contrast, **row})
     return pd.DataFrame(rows)
@@ -112,7 +124,9 @@ def families_with_state(cells: pd.DataFrame) -> pd.DataFrame:
     return family.assign(weight=family_weights(*numbers))
 
 
-def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -> dict[str, float | int | str]:
+def _compare(
+    cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator, unit: str
+) -> dict[str, float | int | str]:
     family = families_with_state(cells)
     every = Units(*(family[name].to_numpy() for name in ("exposed", "state", "stratum", "weight")))
     units = every.only(every.informative) if len(family) else every
@@ -128,7 +142,7 @@ def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -
         return row
     row["odds_ratio"], row["low"], row["high"], odds_note = mantel_haenszel(units)
     founder = family["founder"].to_numpy()[every.informative]
-    repeated = int((np.unique(founder, return_counts=True)[1] > 1).sum())
+    repeated = several_families(founder)
     # Pairs of one founder are alike, so that pair by pair they may not be exchanged.
     row["p_permutation"] = (
         founder_p(units, founder, settings.permutations, rng)
@@ -136,13 +150,26 @@ def _compare(cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator) -
         else permutation_p(units, settings.permutations, rng)
     )
     row["p_gee"], gee_note = gee_p(cells)
-    several = f"p by founder: {repeated} contribute several pairs of sisters" if repeated else ""
-    constant = "" if np.isfinite(row["p_permutation"]) else "no p-value: the state does not vary within strata"
-    row["note"] = "; ".join(filter(None, (odds_note, constant, gee_note, several)))
-    row["detectable_odds_ratio"] = detectable_odds_ratio(row["effective"], row["state_rate"])
-    found = np.isfinite(row["detectable_odds_ratio"])
-    row["power_note"] = "" if found else "no odds ratio is detectable with so few families at this rate of the state"
-    return row
+    untested = "" if np.isfinite(row["p_permutation"]) else f"no p-value: {_why_untested(units)}"
+    several = f"{repeated} contribute several {unit}" if repeated else ""
+    by_founder = f"p and interval by founder: {several}" if repeated else ""
+    if repeated and np.isfinite(row["odds_ratio"]):
+        row["low"], row["high"], odds_note = jackknife_interval(units, founder)
+    row["note"] = "; ".join(filter(None, (odds_note, untested, gee_note, by_founder)))
+    return row | _power(founders_once(units, founder) if repeated else units, row["state_rate"], several)
+
+
+def _why_untested(units: Units) -> str:
+    states = pd.Series(units.state).groupby(units.stratum)
+    return NO_SCORE if (states.max() > states.min()).any() else "the state does not vary within strata"
+
+
+def _power(units: Units, state_rate: float, several: str) -> dict[str, float | str]:
+    smallest = detectable_odds_ratio(units.effective, state_rate)
+    none = "no odds ratio is detectable with so few families at this rate of the state"
+    notes = ("" if np.isfinite(smallest) else none, f"every founder counts once: {several}" if several else "")
+    note = "; ".join(filter(None, notes))
+    return {"effective": units.effective, "detectable_odds_ratio": smallest, "power_note": note}
 
 
 def state_table(compared: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Compartments with two living sisters against compartments with two other living cells: sums with sums."""
+"""Compartments with two living sisters against compartments with two other living cells, by the mean of the two."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.kinship.contrast import Units, permutation_p
+from cineseq.kinship.contrast import Units, permutation_p, several_families
 from cineseq.kinship.families import Families, strata
 from cineseq.kinship.status import NOT_DEAD
 
@@ -16,13 +16,20 @@ WHAT = "Compartments with two living sisters against those with two living cells
 
 
 def two_survivor_sums(
-    families: Families, status: pd.DataFrame, pairs: pd.DataFrame | None, state: pd.Series | None, settings: Lineage
+    families: Families,
+    status: pd.DataFrame,
+    pairs: pd.DataFrame | None,
+    state: pd.Series | None,
+    settings: Lineage,
+    *,
+    seed: int,
 ) -> tuple:
-    """Compare a state between the two kinds of compartments, each as the mean of its two cells.
+    """Compare a state between the two kinds of compartments by the mean of their two cells, where both are measured.
 
-    Both arms hold two living cells, so neither their number nor a death tells them apart; no cells are added up that
-    did not sit together. The others are known to have lost no sister, so a difference would go with sitting beside a
-    sister, and no death would explain it.
+    Summed counts are not used. There is no p-value where a founder has cells in several compartments, which are alike
+    and may not be exchanged. Both arms hold two living cells, so neither their number nor a death tells them apart. The
+    others are known to have lost no sister, so a difference would go with sitting beside a sister, and no death would
+    explain it.
 
     Parameters
     ----------
@@ -34,6 +41,8 @@ def two_survivor_sums(
         1, 0 or NaN by ``track_id``, named; None where no state was tested.
     settings
         Strata, permutations, and the fewest compartments of an arm.
+    seed
+        Of the permutations.
 
     Returns
     -------
@@ -59,14 +68,24 @@ def two_survivor_sums(
     if min(arms) < settings.min_families:
         found = f"{arms[0]} and {arms[1]} of them have '{state.name}' in both cells and share strata"
         return _not_measured(families, len(rooms), f"{found}; barcodes of two cells enter no paired data")
-    p = permutation_p(units, settings.permutations, np.random.default_rng(0))
-    told = f"p = {p:.2g}" if np.isfinite(p) else "no p-value, it does not vary within strata"
+    several = _in_several_rooms(families, rooms[every.informative])
+    if several:
+        told = f"no p-value, {several} founders have cells in several compartments, which are alike"
+    else:
+        p = permutation_p(units, settings.permutations, np.random.default_rng(seed))
+        told = f"p = {p:.2g}" if np.isfinite(p) else "no p-value, it does not vary within strata"
     shares = [units.state[units.exposed == arm].mean() for arm in (True, False)]
     message = (
         f"{WHAT}: '{state.name}' in {shares[0]:.1%} of the cells of {arms[0]} and {shares[1]:.1%} of the cells of "
         f"{arms[1]} (permutation within strata, {told}). No death of a sister can explain a difference."
     )
     return _row(families, sum(arms), message)
+
+
+def _in_several_rooms(families: Families, rooms: pd.DataFrame) -> int:
+    founder = families.cells["founder"].to_numpy()[rooms[["one", "other"]].to_numpy()]
+    of_room = pd.DataFrame({"room": np.repeat(np.arange(len(rooms)), 2), "founder": founder.ravel()})
+    return several_families(of_room.drop_duplicates()["founder"].to_numpy())
 
 
 def _rooms_of_two(families: Families, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:

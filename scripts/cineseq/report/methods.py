@@ -84,12 +84,14 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "compare_sister_genes": (
         "Genes were compared within pairs of sisters by intraclass correlation, and between survivors by the fate of "
-        "the sister, each against permutations within field of view and birth time",
+        "the sister, each against permutations within field of view and birth time; for the fate of the sister, where "
+        "founders have several pairs of sisters, signs of founders' scores are flipped instead (Hemerik et al., 2020)",
     ),
     "compare_sisters": (
         "States of survivors whose sister died were compared with those whose sister lived, within field of view and "
         "birth time, by Mantel-Haenszel odds ratios",
-        " and {c:lineage.permutations} permutations of sister status among families",
+        " and {c:lineage.permutations} permutations of sister status among families; where founders have "
+        "several pairs of sisters, signs of founders' scores are flipped instead (Hemerik et al., 2020)",
         "; unknown fates stayed unknown",
     ),
 }
