@@ -113,6 +113,20 @@ def test_the_table_of_odds_has_the_literal_values_and_kappa_is_phi():
     assert "odds of a death are 12 [" in fate_odds_lines(table)[0]
 
 
+def test_intervals_of_neighbours_say_that_they_know_one_founder_of_a_pair():
+    ends = [("death", "death"), ("division", "division"), ("death", "division")] * 8
+    families = families_of(as_cells([row for k, two in enumerate(ends) for row in family(f"f{k}", *two)]))
+    relatives = relatives_of(families, 5)
+    for table, low in (
+        (fate_odds_table(families, relatives), "low"),
+        (concordance_table(families, relatives, 5, 99, 1), "phi_low"),
+    ):
+        by = table.set_index("relation")
+        assert by.loc[["sisters", "neighbours"], low].notna().all()
+        assert by.loc["neighbours", "note"].endswith("the interval clusters pairs by one of their two founders")
+        assert "clusters" not in by.loc["sisters", "note"]
+
+
 def concordance_of(rows, permutations=999):
     families = families_of(as_cells(rows))
     return concordance_table(families, relatives_of(families, 5), 2, permutations, 1).set_index("relation")

@@ -8,7 +8,7 @@ from scipy.special import gammaln
 
 from cineseq.kinship.correlation import FEWEST_PAIRS, pair_correlation
 from cineseq.kinship.families import Families, strata
-from cineseq.kinship.relatives import matching_note
+from cineseq.kinship.relatives import interval_note, matching_note
 from cineseq.statistics.permutation import p_value
 
 MANY_PAIRS = 100_000
@@ -50,7 +50,9 @@ def concordance_table(
                 null = _null_of_blocks(cells, blocks, known, (bins, permutations), rng)
             row = _row(died[known], founder[known[:, 0]], null)
             fewer = f"{len(null)} permutations, because there are many pairs" if 0 < len(null) < permutations else ""
-            rows.append((name, relation, *row[:-1], _joined(row[-1], fewer, matching_note(families, relation, known))))
+            matched = matching_note(families, relation, known)
+            note = _joined(row[-1], fewer, matched, interval_note(relation, row[4]))
+            rows.append((name, relation, *row[:-1], note))
     names = ["condition", "relation", "pairs", "concordance", "expected_independent", "phi", "phi_low", "phi_high"]
     return pd.DataFrame(rows, columns=[*names, "p_value", "note"])
 

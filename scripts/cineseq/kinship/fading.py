@@ -8,7 +8,7 @@ import pandas as pd
 from cineseq.family_results import FATE_LOOKS
 from cineseq.kinship.correlation import pair_correlation
 from cineseq.kinship.families import Families
-from cineseq.kinship.relatives import matching_note
+from cineseq.kinship.relatives import interval_note, matching_note
 
 MOST_GENERATIONS = 4
 """Third cousins; further apart, movies hold few pairs, and their number grows fourfold with each generation."""
@@ -79,8 +79,9 @@ def fading_table(families: Families, neighbours: np.ndarray) -> pd.DataFrame:
                 both = pairs[known.all(axis=1)]
                 values = (died if fate is None else lived)[both]
                 r = pair_correlation(values[:, 0], values[:, 1], founder[both[:, 0]])
-                matched = "" if generations else matching_note(families, "neighbours", both)
-                note = "; ".join(filter(None, (r.note, matched)))
+                relation = "" if generations else "neighbours"
+                notes = (r.note, matching_note(families, relation, both), interval_note(relation, r.low))
+                note = "; ".join(filter(None, notes))
                 rows.append((name, generations, quantity, len(both), r.value, r.low, r.high, note))
     return pd.DataFrame(
         rows, columns=["condition", "generations", "quantity", "pairs", "r", "low", "high", "note"]

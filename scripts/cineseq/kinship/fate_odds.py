@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from cineseq.family_results import FATE_ODDS
-from cineseq.kinship.correlation import pair_odds_ratio
+from cineseq.kinship.correlation import pair_correlation, pair_odds_ratio
 from cineseq.kinship.families import Families
+from cineseq.kinship.relatives import interval_note
 from cineseq.tables import empty
 
 
@@ -39,16 +40,12 @@ def fate_odds_table(families: Families, relatives: dict[str, np.ndarray]) -> pd.
             pairs = everyone[(condition[everyone] == name).all(axis=1)]
             known = pairs[np.isfinite(died[pairs]).all(axis=1)]
             fates = died[known]
-            odds = pair_odds_ratio(fates[:, 0], fates[:, 1], founder[known[:, 0]])
-            kappa = _kappa(fates) if np.isfinite(odds.value) else np.nan
-            rows.append((name, relation, len(known), odds.value, odds.low, odds.high, kappa, odds.note))
+            odds, kappa = (
+                f(fates[:, 0], fates[:, 1], founder[known[:, 0]]) for f in (pair_odds_ratio, pair_correlation)
+            )
+            note = "; ".join(filter(None, (odds.note, interval_note(relation, odds.low))))
+            rows.append((name, relation, len(known), odds.value, odds.low, odds.high, kappa.value, note))
     return pd.DataFrame(rows, columns=empty(FATE_ODDS).columns)
-
-
-def _kappa(fates: np.ndarray) -> float:
-    death = fates.mean()
-    expected = death**2 + (1 - death) ** 2
-    return float(((fates[:, 0] == fates[:, 1]).mean() - expected) / (1 - expected))
 
 
 def fate_odds_lines(table: pd.DataFrame) -> list[str]:

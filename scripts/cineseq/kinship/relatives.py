@@ -100,3 +100,10 @@ def matching_note(families: Families, relation: str, pairs: np.ndarray) -> str:
         return ""
     without = int(families.cells[PLACE].isna().any(axis=1).to_numpy()[pairs].any(axis=1).sum())
     return f"{without} of {len(pairs)} pairs matched by birth time only: no position at birth" if without else ""
+
+
+def interval_note(relation: str, low: float) -> str:
+    """Say that an interval of neighbours, where there is one, knows of one of the two founders of a pair alone."""
+    if relation != "neighbours" or not np.isfinite(low):
+        return ""
+    return "the interval clusters pairs by one of their two founders"
