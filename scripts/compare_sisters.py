@@ -89,7 +89,9 @@ def main(
     if len(families.cells):
         nearest = nearest_state(compared)
         state = None if nearest is None else measured[nearest]
-        warned.loc[len(warned)] = two_survivor_sums(families, status, matched, state, settings.lineage, settings.seed)
+        warned.loc[len(warned)] = two_survivor_sums(
+            families, status, matched, state, settings.lineage, seed=settings.seed
+        )
     lines = _sentences(families, status, compared, bounds, warned)
     draw_trees(families, look_by_fate(families), settings.lineage.trees, trees)
     draw_trees(
