@@ -98,7 +98,7 @@ def against_laptrack(data: Path, peers: Path, work: Path) -> Iterator[Score]:
 
 def against_ctcmetrics(case: Case, data: Path, peers: Path, work: Path) -> Iterator[Score]:
     """Compare the scores of two libraries on one result."""
-    folder, _ = track(case, data, work / case.name)
+    folder, _ = track(case, data, work / "checked" / case.name)
     truth = (data / case.tracks).parent
     (work / "truth" / case.name / "TRA").mkdir(parents=True)
     for file in truth.iterdir():
