@@ -56,7 +56,7 @@ def test_model_file_knows_names_and_paths(monkeypatch, tmp_path):
 def test_training_a_large_model_asks_for_more_memory(tmp_path):
     (tmp_path / "mine.pt").write_bytes(bytes(9_000_000))
     asked = {name: models.training_memory_mb(name) for name in ("compact", "compact_phase", "cpsam_v2", "no/such.pt")}
-    assert asked == {"compact": 6000, "compact_phase": 6000, "cpsam_v2": 16_000, "no/such.pt": 6000}
+    assert asked == {"compact": 6000, "compact_phase": 6000, "cpsam_v2": 16_000, "no/such.pt": 16_000}
     assert models.training_memory_mb(str(tmp_path / "mine.pt")) == 16_000
 
 
