@@ -40,7 +40,8 @@ NUCLEI = Subject(
     "nuclei of like brightness that touch along a long side are sometimes found as one. Scores on real frames, also "
     "with `segment.cellprob_threshold: 1`, are printed by `benchmarks/bench_segmentation.py`. The touching scenes were "
     "written after looking at stardist_img2d, and the share of the mean was seen to keep ctc_sim01 beside being the "
-    "best on simulated scenes, so that these scores are not wholly blind; no weight was fitted to any real frame.",
+    "best on simulated scenes, so that these scores are not wholly blind; no weight was fitted to any real frame. "
+    "The last stage was run by itself from the weights before it, in channels-last memory, which rounds differently.",
 )
 PHASE = Subject(
     "Compact segmenter of cells in phase contrast and bright field",
