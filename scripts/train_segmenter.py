@@ -81,7 +81,7 @@ def main(
     # Touching nuclei alone would unlearn the others.
     touching = draw_scenes(seed + 1, settings.touching.scenes, domain=TOUCHING) + nuclei[: settings.touching.scenes]
     parted = train(touching, settings.touching.schedule, seed, weights)
-    # Twice as many steps on scenes that are all new halved what was still found as one.
+    # More steps, on scenes that are all new: after the first ones too many touching nuclei are found as one.
     practice = draw_scenes(seed + 2, settings.practice.scenes)
     practice += draw_scenes(seed + 3, settings.practice.scenes, domain=TOUCHING)
     # The mean keeps what practice on touching nuclei alone would cost where nuclei are waisted.

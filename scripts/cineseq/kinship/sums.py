@@ -58,6 +58,11 @@ def two_survivor_sums(
         return _not_measured(families, len(rooms), found)
     if state is None:
         return _not_measured(families, len(rooms), "no state was tested")
+    return _compared(families, rooms, state, settings, seed)
+
+
+def _compared(families: Families, rooms: pd.DataFrame, state: pd.Series, settings: Lineage, seed: int) -> tuple:
+    """Compare the compartments of which both cells have the state measured."""
     of_cell = state.reindex(families.cells["track_id"]).to_numpy(float)
     mean = of_cell[rooms[["one", "other"]].to_numpy()].mean(axis=1)
     rooms, mean = rooms[np.isfinite(mean)], mean[np.isfinite(mean)]
