@@ -1,6 +1,5 @@
 """cineseq: from a movie of living cells and their transcriptomes to what goes with what a cell did."""
 
-import gc
 import sys
 from pathlib import Path
 
@@ -8,8 +7,6 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
-# Planning makes millions of objects that stay; to look for garbage among them less often saves a seventh of its time.
-gc.set_threshold(10_000)
 
 if not workflow.configfiles:
 

@@ -32,7 +32,7 @@ def track_field(here: FieldOfView, true_tracks: pd.DataFrame, settings: Simulate
     """Film, track and export one field through the steps' own scripts."""
     folder = work / here.sample / here.fov
     folder.mkdir(parents=True)
-    film, tracking, export = step("simulate_movie"), step("track"), step("export_ctc")
+    film, tracking, export = step("simulate_movie"), step("track"), step("export_tracks")
     stack = {"labels": folder / "masks.ome.tif", "movie": folder / "movie.ome.tif"}
     tables = {name: folder / f"{name}.parquet" for name in ("detections", "tracks")}
     film.main(
@@ -43,7 +43,7 @@ def track_field(here: FieldOfView, true_tracks: pd.DataFrame, settings: Simulate
     )
     told = tracking.Settings(field=here, channels=Channels(function=["lipid"]))
     tracking.main(**stack, **tables, events=folder / "events.parquet", report=folder / "report.json", settings=told)
-    export.main(labels=stack["labels"], **tables, ctc=folder / "ctc")
+    export.main(labels=stack["labels"], **tables, geff=folder / "tracks.geff", ctc=folder / "ctc")
     mine = true_tracks[(true_tracks["sample"] == here.sample) & (true_tracks["fov"] == here.fov)]
     found = read_table(tables["detections"], DETECTIONS), read_table(tables["tracks"], TRACKS)
     return FieldResult(stack["labels"], stack["labels"], folder / "ctc", *found, mine.reset_index(drop=True))

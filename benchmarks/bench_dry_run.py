@@ -55,7 +55,7 @@ class Case:
 
 CASES = {
     "start": Case(1, MASKS, ("tracking",)),
-    "jobs_10000": Case(1430, MASKS, ("tracking",), Limits(jobs=10_000, seconds=30)),
+    "jobs_10000": Case(2000, MASKS, ("tracking",), Limits(jobs=10_000, seconds=30)),
     "fields_10000": Case(10000, MASKS, ("tracking",), Limits(seconds=150, peak_gb=2)),
     "movies_2000": Case(2000, MOVIES, ("all",)),
     "movies_2000_slurm": Case(2000, MOVIES, ("--profile", str(ROOT / "profiles" / "slurm"), "all")),

@@ -123,13 +123,13 @@ def track(case: Case, data: Path, work: Path, settings: Track | None = None) -> 
 def _tracked(work: Path, settings: Track, **more: Path) -> float:
     """Track ``masks.ome.tif`` and export it, ``more`` files given; return the seconds that ``track`` took."""
     tables = {"detections": work / "detections.parquet", "tracks": work / "tracks.parquet"}
-    module, export = step("track"), step("export_ctc")
+    module, export = step("track"), step("export_tracks")
     started = time.perf_counter()
     told = module.Settings(field=FieldOfView(sample="bench", fov="1"), track=settings)
     written = tables | {"events": work / "events.parquet", "report": work / "report.json"}
     module.main(labels=work / "masks.ome.tif", **more, **written, settings=told)
     seconds = time.perf_counter() - started
-    export.main(labels=work / "masks.ome.tif", **tables, ctc=work / "ctc")
+    export.main(labels=work / "masks.ome.tif", **tables, geff=work / "tracks.geff", ctc=work / "ctc")
     return seconds
 
 

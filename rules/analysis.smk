@@ -87,7 +87,7 @@ rule predict:
         "../envs/cineseq.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=growing(4000),
         runtime=600,
     params:
         settings=settings(
@@ -116,11 +116,12 @@ rule explain_modalities:
         "<logs>/explain_modalities.log",
     benchmark:
         "<benchmarks>/explain_modalities.tsv"
+    priority: LATER
     conda:
         "../envs/cineseq.yaml"
-    threads: 2
+    threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=growing(4000),
         runtime=600,
     params:
         settings=settings(
@@ -154,11 +155,12 @@ rule describe_fates:
         "<logs>/describe_fates.log",
     benchmark:
         "<benchmarks>/describe_fates.tsv"
+    priority: LATER
     conda:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=growing(2000),
         runtime=60,
     params:
         settings=settings("lineage", "seed"),
@@ -188,6 +190,7 @@ rule compare_sisters:
         "<logs>/compare_sisters.log",
     benchmark:
         "<benchmarks>/compare_sisters.tsv"
+    priority: LATER
     conda:
         "../envs/cineseq.yaml"
     threads: 1
@@ -216,11 +219,12 @@ rule compare_sisters_before_death:
         "<logs>/compare_sisters_before_death.log",
     benchmark:
         "<benchmarks>/compare_sisters_before_death.tsv"
+    priority: LATER
     conda:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=growing(2000),
         runtime=60,
     params:
         settings=settings(
@@ -251,11 +255,12 @@ rule compare_sister_genes:
         "<logs>/compare_sister_genes.log",
     benchmark:
         "<benchmarks>/compare_sister_genes.tsv"
+    priority: LATER
     conda:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=growing(4000),
         runtime=120,
     params:
         settings=settings(

@@ -13,6 +13,8 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
+# What nothing waits for runs where a core would be idle.
+LATER = -1
 SHARED = ("compartments", "barcodes")  # one table may list several samples
 settings = STUDY.settings
 field_settings = STUDY.field_settings
@@ -114,6 +116,8 @@ def if_there(wanted, *paths):
 
 
 MOVIE = if_there(STUDY.has("images"), "<results>/fov/{sample}/{fov}/movie.ome.tif")
+# Tracks that come without masks cannot be written as masks.
+CTC = {"ctc": directory("<results>/fov/{sample}/{fov}/ctc")} if STUDY.has_masks else {}
 
 
 def target(name):
@@ -126,6 +130,11 @@ def target(name):
             raise WorkflowError(str(error)) from None
 
     return files
+
+
+def growing(least):
+    """Return a resource function: MB that grow with every attempt."""
+    return lambda wildcards, attempt: least * attempt
 
 
 def memory(least, per_mb):

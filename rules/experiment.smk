@@ -25,7 +25,7 @@ rule simulate_study:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
         runtime=10,
     params:
         settings=settings("simulate", "seed"),
@@ -49,7 +49,7 @@ rule simulate_movie:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=growing(1000),
         runtime=10,
     params:
         settings=field_settings("simulate", "seed"),

@@ -21,7 +21,7 @@ rule morphology:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
         runtime=120,
     params:
         settings=field_settings("channels", "morphology"),
@@ -50,7 +50,7 @@ rule embed:
     threads: 1
     resources:
         gpu=STUDY.gpus("embed"),
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        mem_mb=growing(3000),
         runtime=240,
     params:
         settings=field_settings("channels", "features", "embed"),
@@ -78,7 +78,7 @@ rule score_function:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
         runtime=60,
     params:
         settings=field_settings("channels", "function"),
@@ -112,7 +112,7 @@ rule summarise_tracks:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=growing(1000),
         runtime=30,
     params:
         settings=field_settings("features"),

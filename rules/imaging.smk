@@ -25,7 +25,7 @@ rule segment:
     threads: 1
     resources:
         gpu=STUDY.gpus("segment"),
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        mem_mb=growing(3000),
         runtime=240,
     params:
         settings=field_settings("channels", "segment"),
@@ -56,7 +56,7 @@ rule track:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=growing(2000),
         runtime=60,
     params:
         settings=field_settings("channels", "track"),
@@ -87,7 +87,7 @@ rule import_tracks:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=growing(2000),
         runtime=60,
     params:
         settings=field_settings("track"),
@@ -115,7 +115,7 @@ rule import_places:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=growing(2000),
         runtime=60,
     params:
         settings=field_settings("inputs", "track"),
@@ -124,106 +124,62 @@ rule import_places:
         "../scripts/import_places.py"
 
 
-rule export_ctc:
-    """Write the tracks of one field of view in the format of the Cell Tracking Challenge."""
+rule export_tracks:
+    """Write the tracks of one field of view for other tools: as a graph, and as the Cell Tracking Challenge has them."""
     input:
-        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        labels=if_there(STUDY.has_masks, "<results>/fov/{sample}/{fov}/masks.ome.tif"),
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
     output:
-        ctc=directory("<results>/fov/{sample}/{fov}/ctc"),
-    log:
-        "<logs>/export_ctc/{sample}@{fov}.log",
-    benchmark:
-        "<benchmarks>/export_ctc/{sample}@{fov}.tsv"
-    conda:
-        "../envs/cineseq.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=60,
-    params:
-        _code=code("export_ctc.py"),
-    script:
-        "../scripts/export_ctc.py"
-
-
-rule export_geff:
-    """Write the tracks of one field of view in the Graph Exchange File Format."""
-    input:
-        detections="<results>/fov/{sample}/{fov}/detections.parquet",
-        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
-    output:
+        **CTC,
         geff=directory("<results>/fov/{sample}/{fov}/tracks.geff"),
     log:
-        "<logs>/export_geff/{sample}@{fov}.log",
+        "<logs>/export_tracks/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/export_geff/{sample}@{fov}.tsv"
+        "<benchmarks>/export_tracks/{sample}@{fov}.tsv"
+    priority: LATER
     conda:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=growing(1000),
         runtime=60,
     params:
-        _code=code("export_geff.py"),
+        _code=code("export_tracks.py"),
     script:
-        "../scripts/export_geff.py"
+        "../scripts/export_tracks.py"
 
 
 rule draw_field:
-    """Draw masks and tracks over the frames of one field of view, and rate its quality."""
+    """Draw one field of view and its least certain links, divisions and ends, and rate its quality."""
     input:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
         movie=MOVIE,
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+        events="<results>/fov/{sample}/{fov}/events.parquet",
     output:
         picture="<results>/fov/{sample}/{fov}/overview.png",
         quality="<results>/fov/{sample}/{fov}/quality.json",
+        uncertain="<results>/fov/{sample}/{fov}/curation.tsv",
+        strips=directory("<results>/fov/{sample}/{fov}/strips"),
+        page="<results>/fov/{sample}/{fov}/curation.html",
     log:
         "<logs>/draw_field/{sample}@{fov}.log",
     benchmark:
         "<benchmarks>/draw_field/{sample}@{fov}.tsv"
+    priority: LATER
     conda:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
-        runtime=30,
-    params:
-        settings=field_settings("channels", "segment"),
-        _code=code("draw_field.py"),
-    script:
-        "../scripts/draw_field.py"
-
-
-rule list_uncertain:
-    """List and draw the least certain links, divisions and ends of one field of view."""
-    input:
-        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
-        movie=MOVIE,
-        detections="<results>/fov/{sample}/{fov}/detections.parquet",
-        events="<results>/fov/{sample}/{fov}/events.parquet",
-    output:
-        table="<results>/fov/{sample}/{fov}/curation.tsv",
-        strips=directory("<results>/fov/{sample}/{fov}/strips"),
-        page="<results>/fov/{sample}/{fov}/curation.html",
-    log:
-        "<logs>/list_uncertain/{sample}@{fov}.log",
-    benchmark:
-        "<benchmarks>/list_uncertain/{sample}@{fov}.tsv"
-    conda:
-        "../envs/cineseq.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
         runtime=30,
     params:
         settings=field_settings("channels", "segment", "curation"),
-        _code=code("list_uncertain.py", "cineseq/curation/templates"),
+        _code=code("draw_field.py", "cineseq/curation/templates"),
     script:
-        "../scripts/list_uncertain.py"
+        "../scripts/draw_field.py"
 
 
 rule collect_uncertain:
@@ -236,11 +192,12 @@ rule collect_uncertain:
         "<logs>/collect_uncertain.log",
     benchmark:
         "<benchmarks>/collect_uncertain.tsv"
+    priority: LATER
     conda:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=growing(1000),
         runtime=10,
     params:
         settings=settings("curation"),

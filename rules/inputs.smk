@@ -20,7 +20,7 @@ rule prepare_movie:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
         runtime=60,
     params:
         settings=field_settings("inputs", "channels"),
@@ -47,7 +47,7 @@ rule import_masks:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1500 * attempt,
+        mem_mb=growing(1500),
         runtime=60,
     params:
         settings=field_settings("inputs"),

@@ -21,7 +21,7 @@ rule prefetch_models:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        mem_mb=growing(3000),
         runtime=120,
     params:
         settings=settings("segment", "embed", "train"),

@@ -22,7 +22,7 @@ if STUDY.start == "images":
             "../envs/cineseq.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            mem_mb=growing(2000),
             runtime=60,
         params:
             settings=settings("channels", "cells"),
@@ -49,7 +49,7 @@ if STUDY.start == "images":
             "../envs/cineseq.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            mem_mb=growing(2000),
             runtime=60,
         params:
             settings=settings(
@@ -79,7 +79,7 @@ if STUDY.start == "images":
             "../envs/cineseq.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            mem_mb=growing(4000),
             runtime=60,
         params:
             settings=settings("pairing", samples=STUDY.count_samples),
@@ -108,7 +108,7 @@ if STUDY.start == "cells":
             "../envs/cineseq.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            mem_mb=growing(4000),
             runtime=60,
         params:
             settings=settings(
@@ -140,7 +140,7 @@ if STUDY.start == "paired":
             "../envs/cineseq.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 4000 * attempt,
+            mem_mb=growing(4000),
             runtime=60,
         params:
             settings=settings("given"),
@@ -167,7 +167,7 @@ if STUDY.start == "lineage":
             "../envs/cineseq.yaml"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 2000 * attempt,
+            mem_mb=growing(2000),
             runtime=60,
         params:
             settings=settings("given", rows=STUDY.rows_of("lineage")),

@@ -21,7 +21,7 @@ rule write_provenance:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        mem_mb=growing(1000),
         runtime=30,
     params:
         settings=STUDY.everything,
@@ -100,7 +100,7 @@ rule render_report:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        mem_mb=growing(2000),
         runtime=30,
     params:
         settings=settings(
@@ -117,8 +117,8 @@ rule render_report:
         "../scripts/render_report.py"
 
 
-rule score_truth:
-    """Score a run on the simulated experiment against what was planted."""
+rule score_tracks:
+    """Score masks, tracks, divisions and deaths of a run on the simulated experiment against what was simulated."""
     input:
         labels=of_fields("masks.ome.tif"),
         detections=of_fields("detections.parquet"),
@@ -126,6 +126,31 @@ rule score_truth:
         ctc=of_fields("ctc"),
         true_masks=true_masks,
         true_tracks="<results>/experiment/truth/tracks.parquet",
+    output:
+        scores="<results>/truth/tracks.tsv",
+        identities="<results>/truth/identities.parquet",
+    log:
+        "<logs>/score_tracks.log",
+    benchmark:
+        "<benchmarks>/score_tracks.tsv"
+    priority: LATER
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=60,
+    params:
+        _code=code("score_tracks.py"),
+    script:
+        "../scripts/score_tracks.py"
+
+
+rule score_truth:
+    """Score a run on the simulated experiment against what was planted."""
+    input:
+        movies="<results>/truth/tracks.tsv",
+        identities="<results>/truth/identities.parquet",
         true_cells="<results>/experiment/truth/cells.parquet",
         true_genes="<results>/experiment/truth/genes.tsv",
         effects="<results>/experiment/truth/effects.json",
@@ -145,9 +170,9 @@ rule score_truth:
         "<benchmarks>/score_truth.tsv"
     conda:
         "../envs/cineseq.yaml"
-    threads: 2
+    threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 3000 * attempt,
+        mem_mb=growing(2000),
         runtime=60,
     params:
         _code=code("score_truth.py"),

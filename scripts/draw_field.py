@@ -1,8 +1,10 @@
-"""Draw what became of one field of view, and count what tells a good field from a bad one.
+"""Draw what became of one field of view, count what tells a good field from a bad one, and list what is unsure in it.
 
-In: the field's masks, movie (where there is one), detections and tracks.
+In: the field's masks, movie (where there is one), detections, tracks and events.
 Out: one PNG with the first, middle and last frame, cells outlined in the colour of their track; one JSON with the
-numbers by which the report picks typical and worst fields.
+numbers by which the report picks typical and worst fields; the table of the events that tracking is least sure of, a
+folder with one PNG film strip each, and a page that shows both, from which a person copies rows into the table of edits
+that the next run replays.
 """
 
 import logging
@@ -11,10 +13,15 @@ from pathlib import Path
 
 from cineseq import contracts
 from cineseq.config.base import FieldOfView, Section
+from cineseq.config.curation import Curation
 from cineseq.config.inputs import Channels
 from cineseq.config.segment import Segment
+from cineseq.curation.page import as_png, write_curation
+from cineseq.curation.strips import draw_strips, plan_shots
+from cineseq.curation.uncertain import least_certain
 from cineseq.files import write_json
-from cineseq.report.pictures import boxes, build_panels, count_black_frames, draw_panels, shown_channel, write_picture
+from cineseq.report.channel import shown_channel
+from cineseq.report.pictures import boxes, build_panels, count_black_frames, draw_panels, write_picture
 from cineseq.report.quality import field_numbers, quality_lines
 from cineseq.stacks import open_labels, open_movie
 from cineseq.step import run
@@ -29,6 +36,7 @@ class Settings(Section):
     field: FieldOfView = FieldOfView()
     channels: Channels = Channels()
     segment: Segment = Segment()
+    curation: Curation = Curation()
 
 
 def main(
@@ -37,24 +45,34 @@ def main(
     movie: Path | None = None,
     detections: Path,
     tracks: Path,
+    events: Path,
     picture: Path,
     quality: Path,
+    uncertain: Path,
+    strips: Path,
+    page: Path,
     settings: Settings,
 ) -> None:
-    """Draw one field of view and count what says how well it went."""
+    """Draw one field of view, count what says how well it went, and list what is unsure."""
     found, kept = read_table(detections, contracts.DETECTIONS), read_table(tracks, contracts.TRACKS)
+    every = read_table(events, contracts.EVENTS)
+    listed = least_certain(every, settings.curation.rows)
     with open_labels(labels) as masks, open_movie(movie) if movie else nullcontext() as frames:
         channel = shown_channel(frames, settings.channels, settings.segment)
         black = count_black_frames(frames, channel) if channel else None
         info = masks.info
         visible_movie = frames if channel else None
         rows = [build_panels(masks, found, kept, visible_movie, channel, box=box) for box in boxes(info, found)]
+        shots = plan_shots(listed, found, (info.frames, info.height, info.width), settings.curation.frames_around)
+        drawn = [as_png(strip) for strip in draw_strips(shots, found, masks, visible_movie, channel)]
     field = f"{settings.field.sample} / {settings.field.fov}"
     written = write_picture(draw_panels(rows, info, f"{field}   {channel or 'masks only'}"), picture)
     numbers = field_numbers(found, kept, info.frames, black)
     logger.info("Drew %d frames of %s (%d kB).", len(rows[0]), field, written // 1000)
     place = {"sample": settings.field.sample, "fov": settings.field.fov, "pixel_size_um": info.pixel_size_um}
     write_json({"lines": quality_lines(numbers), "numbers": numbers, **place}, quality)
+    logger.info("Listed %d of %d events; %d have been edited.", len(listed), len(every), every["edited"].sum())
+    write_curation(listed, drawn, len(every), settings.field, table=uncertain, strips=strips, page=page)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Score a run on the simulated experiment against what was planted in it.
 
-In: masks, tables and exports of all fields, the tables of the study and its analyses, and the truth of the experiment.
+In: the scores of its movies, the tables of the study and of its analyses, and the truth of the experiment.
 Out: one table with a row per measure (what was planted, what was recovered, its interval and how to read it).
 """
 
@@ -27,19 +27,14 @@ from cineseq.truth.analyses import (
     score_warnings,
 )
 from cineseq.truth.rows import truth_lines
-from cineseq.truth.tracking import read_fields, score_fields
 
 logger = logging.getLogger(__name__)
 
 
 def main(
     *,
-    labels: list[Path],
-    detections: list[Path],
-    tracks: list[Path],
-    ctc: list[Path],
-    true_masks: list[Path],
-    true_tracks: Path,
+    movies: Path,
+    identities: Path,
     true_cells: Path,
     true_genes: Path,
     effects: Path,
@@ -52,17 +47,13 @@ def main(
     warnings: Path,
     scores: Path,
     report: Path,
-    threads: int = 1,
 ) -> None:
     """Score the run and write the table."""
     planted = json.loads(effects.read_text(encoding="utf-8"))
     simulated = Simulate.model_validate(planted["settings"])
     hidden = read_table(true_cells, SIMULATED_CELLS).set_index("track_id", drop=False)
-    true_fields = read_table(true_tracks, contracts.TRACKS)
-    rows, true_track = score_fields(
-        read_fields(labels, detections, tracks, ctc=ctc, true_masks=true_masks, true_tracks=true_fields), threads
-    )
-    rows += score_function(read_table(cells, contracts.CELLS), true_track, hidden["function_signal"])
+    true_track = read_table(identities, results.TRUE_TRACKS).set_index("track_id")["true_track_id"]
+    rows = score_function(read_table(cells, contracts.CELLS), true_track, hidden["function_signal"])
     rows += score_pairs(read_table(pairs, contracts.PAIRS), true_track, hidden)
 
     found = read_table(performance, results.PERFORMANCE)
@@ -79,7 +70,7 @@ def main(
     early = {name for name in simulated.sample_names if simulated.is_caged_early(name)}
     rows += score_warnings(read_table(warnings, results.LINEAGE_WARNINGS), early)
 
-    table = pd.DataFrame(rows)
+    table = pd.concat([read_table(movies, results.TRUTH), pd.DataFrame(rows)], ignore_index=True)
     lines = truth_lines(table)
     for line in lines:
         logger.info("%s", line)

@@ -377,6 +377,12 @@ TRUTH = Table(
         NOTE,
     ),
 )
+TRUE_TRACKS = Table(
+    "true_tracks",
+    "Which found track is which simulated one, by their masks in the last frame that both are seen in",
+    ("track_id",),
+    (Column("track_id", "text", "Found track"), Column("true_track_id", "text", "Simulated track")),
+)
 
 
 def all_tables() -> tuple[Table, ...]:

@@ -7,6 +7,7 @@ files, ``settings`` is one nested model, ``threads`` is the rule's. Names equal 
 from __future__ import annotations
 
 import argparse
+import gc
 import inspect
 import json
 import logging
@@ -55,6 +56,7 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
     except Exception:
         logging.getLogger(name).exception("The step failed; this is a bug in cineseq or in a library that it uses.")
         raise SystemExit(1) from None
+    gc.freeze()  # so that Python does not look for garbage once more when it exits, a second where torch is loaded
 
 
 def _field_of(arguments: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from cineseq.stacks import MovieInfo, write_labels
 from cineseq.tables import read_table
 from cineseq.tracking.ctc import continuous_pieces, relabelled
 from cineseq.tracking.scoring import score_ctc, score_deaths
-from export_ctc import main as export_ctc
+from export_tracks import main as export_tracks
 from import_tracks import Settings as ImportSettings
 from import_tracks import main as import_tracks
 from track import Settings
@@ -49,8 +49,8 @@ def tracked(folder: Path) -> dict[str, Path]:
         report=folder / "r.json",
         settings=Settings(field=field),
     )
-    export_ctc(labels=folder / "m.ome.tif", **files, ctc=folder / "ctc")
-    return {"labels": folder / "m.ome.tif", **files, "ctc": folder / "ctc"}
+    export_tracks(labels=folder / "m.ome.tif", **files, geff=folder / "g.geff", ctc=folder / "ctc")
+    return {"labels": folder / "m.ome.tif", **files, "geff": folder / "g.geff", "ctc": folder / "ctc"}
 
 
 def test_export_has_a_mask_in_every_frame_of_every_track(tmp_path):
@@ -70,7 +70,7 @@ def test_export_has_a_mask_in_every_frame_of_every_track(tmp_path):
 def test_export_replaces_an_old_folder_whole(tmp_path):
     files = tracked(tmp_path)
     (files["ctc"] / "left over.tif").write_text("x")
-    export_ctc(**files)
+    export_tracks(**files)
     assert not (files["ctc"] / "left over.tif").exists()
 
 
@@ -102,7 +102,7 @@ def test_empty_movie_exports_empty_masks(tmp_path):
         report=tmp_path / "r.json",
         settings=Settings(),
     )
-    export_ctc(labels=tmp_path / "m.ome.tif", **files, ctc=tmp_path / "ctc")
+    export_tracks(labels=tmp_path / "m.ome.tif", **files, geff=tmp_path / "g.geff", ctc=tmp_path / "ctc")
     assert (tmp_path / "ctc/res_track.txt").read_text() == ""
     assert not tifffile.imread(tmp_path / "ctc/mask001.tif").any()
 
@@ -169,6 +169,6 @@ def test_simulated_nuclei_are_tracked_without_error(data_folder, tmp_path):
         report=tmp_path / "r.json",
         settings=Settings(),
     )
-    export_ctc(labels=tmp_path / "m.ome.tif", **files, ctc=tmp_path / "ctc")
+    export_tracks(labels=tmp_path / "m.ome.tif", **files, geff=tmp_path / "g.geff", ctc=tmp_path / "ctc")
     scores = score_ctc(tmp_path / "ctc", truth)
     assert (scores["LNK"], scores["TRA"], scores["division_F1"]) == (1, 1, 1)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tests.unit.tracking_examples import outputs, two_families
 
-import list_uncertain
+import draw_field
 from cineseq.config.base import FieldOfView
 from cineseq.config.curation import Curation
 from cineseq.config.inputs import Channels
@@ -192,13 +192,14 @@ def test_rows_and_order_of_the_list() -> None:
 
 
 def draw(files: dict[str, Path], folder: Path, movie: Path | None = None) -> pd.DataFrame:
-    inputs = {name: files[name] for name in ("labels", "detections", "events")}
-    made = {"table": folder / "c.tsv", "strips": folder / "strips", "page": folder / "c.html"}
-    settings = list_uncertain.Settings(
+    inputs = {name: files[name] for name in ("labels", "detections", "tracks", "events")}
+    made = {"uncertain": folder / "c.tsv", "strips": folder / "strips", "page": folder / "c.html"}
+    drawn = {"picture": folder / "p.png", "quality": folder / "q.json"}
+    settings = draw_field.Settings(
         field=FIELD, channels=Channels(function=["lipid"]), curation=Curation(rows=100, frames_around=2)
     )
-    list_uncertain.main(**inputs, movie=movie, **made, settings=settings)
-    return read_table(made["table"], CURATION)
+    draw_field.main(**inputs, movie=movie, **made, **drawn, settings=settings)
+    return read_table(made["uncertain"], CURATION)
 
 
 def colours(strip: Image.Image, panel: int) -> set[tuple[int, ...]]:
@@ -237,9 +238,10 @@ def test_strips_and_page_of_a_small_movie(tracked: dict[str, Path], tmp_path: Pa
 
 def test_a_field_without_objects_has_an_empty_list(tmp_path: Path) -> None:
     write_labels([np.zeros((40, 40), np.uint16)] * 2, tmp_path / "m.ome.tif", MovieInfo(2, 40, 40, (), None, None))
-    for name, contract in (("detections", DETECTIONS), ("events", EVENTS)):
+    contracts = {"detections": DETECTIONS, "tracks": TRACKS, "events": EVENTS}
+    for name, contract in contracts.items():
         write_table(empty(contract), tmp_path / f"{name}.parquet", contract)
-    files = {name: tmp_path / f"{name}.parquet" for name in ("detections", "events")}
+    files = {name: tmp_path / f"{name}.parquet" for name in contracts}
     assert draw({"labels": tmp_path / "m.ome.tif", **files}, tmp_path / "out").empty
     assert "No event of this field is open" in (tmp_path / "out/c.html").read_text()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.test_ctc import tracked
 from tests.unit.tracking_examples import Disc, movie_of, outputs, stack_of, still, together
 
-import export_geff
+import export_tracks
 import import_places
 import import_tracks
 import track
@@ -29,7 +29,7 @@ LINEAGE = ["track_id", "parent_id", "founder_id", "sister_id", "generation", "st
 
 
 def export(files: dict[str, Path], folder: Path) -> Path:
-    export_geff.main(detections=files["detections"], tracks=files["tracks"], geff=folder / "tracks.geff")
+    export_tracks.main(detections=files["detections"], tracks=files["tracks"], geff=folder / "tracks.geff")
     return folder / "tracks.geff"
 
 

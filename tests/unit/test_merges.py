@@ -7,7 +7,7 @@ import pytest
 from cineseq.config.track import Track
 from cineseq.stacks import MovieInfo, open_labels, write_labels
 from cineseq.tracking import divisions, motion
-from cineseq.tracking.merges import backward_hypotheses, find_merges
+from cineseq.tracking.merges import backward_hypotheses, false_share, find_merges
 from cineseq.tracking.objects import COLUMNS, Objects, measure
 from cineseq.tracking.scene import Scene
 from cineseq.tracking.tracker import Linked, link_objects
@@ -123,3 +123,11 @@ def test_doubt_adds_what_speaks_for_two_cells(more, areas, cost):
     assert len(found) == 1
     added = divisions.costs(found, 1.0) - divisions.costs(found)
     assert added[0] == pytest.approx(cost, abs=1e-9)
+
+
+def test_only_divisions_that_look_no_better_than_merges_are_doubted():
+    cost = np.array([1.5, 0.1, 0.2, 1.0])
+    assert false_share(cost, np.empty(0)).tolist() == [0, 0, 0, 0]
+    assert false_share(cost, np.array([0.9, 1.1, 1.2, 1.3, 1.4, 1.4])).tolist() == [1, 0, 0, 0.25]
+    # a dear division is no better than the best share that a higher cost has
+    assert false_share(np.array([0.1, 0.2, 0.3]), np.array([0.05])).tolist() == [0.25, 0.25, 0.25]

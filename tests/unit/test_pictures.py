@@ -67,14 +67,16 @@ def write_field(
     write_movie(iter(pages), folder / "movie.ome.tif", movie_info)
     write_table(detections, folder / "detections.parquet", contracts.DETECTIONS)
     write_table(tracks, folder / "tracks.parquet", contracts.TRACKS)
-    names = {"labels": "labels.ome.tif", "detections": "detections.parquet", "tracks": "tracks.parquet"}
+    write_table(empty(contracts.EVENTS), folder / "events.parquet", contracts.EVENTS)
+    names = {"labels": "labels.ome.tif"} | {n: f"{n}.parquet" for n in ("detections", "tracks", "events")}
     return {name: folder / file for name, file in names.items()}
 
 
 def draw(folder: Path, files: dict[str, Path], movie: Path | None, **channels: list[str]) -> tuple[np.ndarray, dict]:
     picture, quality = folder / "p.png", folder / "q.json"
     settings = draw_field.Settings(field=FieldOfView(sample="s", fov="1"), channels=Channels(**channels))
-    draw_field.main(**files, movie=movie, picture=picture, quality=quality, settings=settings)
+    unsure = {"uncertain": folder / "u.tsv", "strips": folder / "strips", "page": folder / "u.html"}
+    draw_field.main(**files, movie=movie, picture=picture, quality=quality, **unsure, settings=settings)
     assert picture.stat().st_size <= 250_000
     return np.asarray(Image.open(picture).convert("RGB")), json.loads(quality.read_text())
 

@@ -9,7 +9,7 @@ from tests.workflow.conftest import ROOT, planned_rules, run_snakemake
 pytestmark = pytest.mark.workflow
 EXAMPLES = sorted((ROOT / "config/examples").glob("*.yaml"))
 ON_MASKS = {
-    *("track", "morphology", "export_ctc", "export_geff", "draw_field", "list_uncertain", "collect_uncertain"),
+    *("track", "morphology", "export_tracks", "draw_field", "collect_uncertain"),
     "tracking",
 }
 GIVEN_CELLS = {"import_cells", "cluster", "differential_expression", "predict", "prediction"}
@@ -24,7 +24,7 @@ EXPECTED = {
     "hcc_three_channel": {"prepare_movie", "segment"} | ON_MASKS,
     "hela": {"import_masks"} | ON_MASKS,
     "mcf10a_tracks": {
-        *("import_places", "export_geff", "summarise_tracks", "collect_cells", "describe_fates", "compare_sisters"),
+        *("import_places", "export_tracks", "summarise_tracks", "collect_cells", "describe_fates", "compare_sisters"),
         *("compare_sisters_before_death", "lineage", "tracking"),
     },
     "patchseq_m1": GIVEN_CELLS,

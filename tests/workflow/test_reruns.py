@@ -10,10 +10,8 @@ from tests.workflow.conftest import ROOT, Project, write_sheet
 pytestmark = pytest.mark.workflow
 DOWNSTREAM_OF_TRACKS = {
     "track",
-    "export_ctc",
-    "export_geff",
+    "export_tracks",
     "draw_field",
-    "list_uncertain",
     "collect_uncertain",
     "score_function",
     "summarise_tracks",

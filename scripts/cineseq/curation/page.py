@@ -11,8 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from cineseq.config.base import FieldOfView
+from cineseq.contracts import CURATION
 from cineseq.curation.strips import COLOURS
 from cineseq.curation.uncertain import EDIT_HEADER, SAID
+from cineseq.files import replacing, write_text
+from cineseq.tables import write_table
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -20,8 +23,35 @@ TEMPLATES = Path(__file__).parent / "templates"
 def as_png(strip: Image.Image) -> bytes:
     """Return a strip as the content of a PNG file."""
     stream = BytesIO()
-    strip.save(stream, "PNG", optimize=True)
+    strip.save(stream, "PNG")
     return stream.getvalue()
+
+
+def write_curation(
+    listed: pd.DataFrame,
+    drawn: list[bytes],
+    total: int,
+    field: FieldOfView,
+    *,
+    table: Path,
+    strips: Path,
+    page: Path,
+) -> None:
+    """Write the list of uncertain events: as a table, as a folder of film strips, and as the page that shows both.
+
+    Parameters
+    ----------
+    listed, drawn, total, field
+        As in :func:`render_curation`.
+    table, strips, page
+        Where to.
+    """
+    write_table(listed, table, CURATION)
+    with replacing(strips) as folder:
+        folder.mkdir()
+        for name, png in zip(listed["strip"], drawn, strict=True):
+            (folder / name).write_bytes(png)
+    write_text(render_curation(listed, drawn, total, field), page)
 
 
 def render_curation(listed: pd.DataFrame, strips: list[bytes], total: int, field: FieldOfView) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import trackpy
 from trackpy.linking.linking import link_iter
 
-from cineseq.tracking.assignment import match
+from cineseq.tracking.assignment import match_connected
 from cineseq.tracking.compartments import OPEN
 from cineseq.tracking.scene import Scene
 
@@ -81,5 +81,5 @@ def _cheapest(pairs: list[tuple[float, int, int]], shape: tuple[int, int]) -> di
         _, source, target = min(pairs)
         return {source: target}
     costs, rows, cols = zip(*pairs, strict=True)
-    a, b = match(np.array(rows), np.array(cols), np.array(costs), shape, ALONE)
+    a, b = match_connected(np.array(rows), np.array(cols), np.array(costs), shape, ALONE)
     return dict(zip(a.tolist(), b.tolist(), strict=True))

@@ -50,14 +50,14 @@ class Told:
     splits
         Splits that undo a merge or are undone by one.
     lookalikes
-        Those that would still, where looks are doubted; about as many of the divisions may be false.
+        Costs of those that would still, where looks are doubted; about as many of the divisions may be false.
     """
 
     tracklet: np.ndarray
     divisions: pd.DataFrame
     merges: int
     splits: int
-    lookalikes: int
+    lookalikes: np.ndarray
 
 
 def tell_splits(scene: Scene, tracklet: np.ndarray, threshold: float) -> Told:
@@ -94,8 +94,29 @@ def tell_splits(scene: Scene, tracklet: np.ndarray, threshold: float) -> Told:
         tracklet = _follow(scene, tracklet, undone, again)
         ahead, back = divisions.hypotheses(scene, tracklet), backward_hypotheses(scene, tracklet)
         ahead = ahead[~ahead["second"].isin(visitors)]
-    left = len(divisions.accept(back, threshold, doubt))
+    left = divisions.accept(back, threshold, doubt)["cost"].to_numpy(float)
     return Told(tracklet, divisions.accept(ahead, threshold, doubt), lookalikes, explained, left)
+
+
+def false_share(cost: np.ndarray, lookalikes: np.ndarray) -> np.ndarray:
+    """Return the share of divisions, among those that cost as little, that are touching cells which come apart.
+
+    The q-value of target-decoy competition (Elias and Gygi 2007): lookalikes over divisions, plus one, up to a cost,
+    and the least of that over all higher costs; at most 1.
+
+    Parameters
+    ----------
+    cost
+        Of the divisions, shape (divisions,).
+    lookalikes
+        Costs of the merges that would look like a division backwards, shape (merges,).
+    """
+    order = np.argsort(cost, kind="stable")
+    as_cheap = np.searchsorted(np.sort(lookalikes), cost[order], side="right")
+    share = as_cheap / (np.arange(len(cost)) + 2)
+    least = np.empty(len(cost))
+    least[order] = np.minimum.accumulate(share[::-1])[::-1]
+    return np.minimum(least, 1.0)
 
 
 def backward_hypotheses(scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:

@@ -78,7 +78,8 @@ def estimate(points: np.ndarray, rows: list[slice], wanted: str) -> Motion:
     pairs = [(a, b) for a, b in pairwise(rows) if min(a.stop - a.start, b.stop - b.start) > 0]
     if not pairs or not np.isfinite(spacing):
         return Motion("none", np.zeros_like(points), 0.0, spacing)
-    kind = _choose(points, pairs, spacing) if wanted == "auto" else wanted
+    judged = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, PAIRS_TO_JUDGE).astype(int))]
+    kind, left = _choose(points, judged, spacing, ("none", "drift", "flow") if wanted == "auto" else (wanted,))
     shift, steps = np.zeros_like(points), []
     guess = np.zeros(2)
     for before, after in pairs:
@@ -87,8 +88,6 @@ def estimate(points: np.ndarray, rows: list[slice], wanted: str) -> Motion:
         flow, pair_step = _register(points[before], points[after], spacing, kind, guess)
         shift[before], guess = flow, np.median(flow, axis=0)
         steps.append(pair_step)
-    some = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, PAIRS_TO_JUDGE).astype(int))]
-    left = _residual(points, some, spacing, kind)
     return Motion(kind, shift, float(np.median(steps)) if steps else left, spacing, left)
 
 
@@ -123,13 +122,17 @@ def search_range(points: np.ndarray, rows: list[slice], motion: Motion, size: fl
     return float(min(max(wanted, 0.75 * size), max(ceiling, 0.75 * size)))
 
 
-def _choose(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: float) -> str:
-    judged = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, PAIRS_TO_JUDGE).astype(int))]
-    if np.median([min(a.stop - a.start, b.stop - b.start) for a, b in judged]) <= NEIGHBOURS:
-        return "none"  # the median of a few cells is mostly the cell itself
-    left = {kind: _residual(points, judged, spacing, kind) for kind in ("none", "drift", "flow")}
-    best = "none"
-    for kind in ("drift", "flow"):
+def _choose(
+    points: np.ndarray, judged: list[tuple[slice, slice]], spacing: float, kinds: tuple[str, ...]
+) -> tuple[str, float]:
+    """Return which of ``kinds``, the simplest first, the judged pairs of frames ask for, and what is left after it."""
+    if len(kinds) > 1 and np.median([min(a.stop - a.start, b.stop - b.start) for a, b in judged]) <= NEIGHBOURS:
+        kinds = kinds[:1]  # the median of a few cells is mostly the cell itself
+    left = {kind: _residual(points, judged, spacing, kind) for kind in kinds}
+    best = kinds[0]
+    if len(kinds) == 1:
+        return best, left[best]
+    for kind in kinds[1:]:
         if left[kind] < WORTH_IT * left[best]:
             best = kind
     logger.info(
@@ -139,7 +142,7 @@ def _choose(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: float
         spacing,
         best,
     )
-    return best
+    return best, left[best]
 
 
 def _residual(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: float, kind: str) -> float:

@@ -71,7 +71,8 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
     parent = {}
     for daughter in ("first", "second"):
         parent |= dict(zip(inner[found[daughter].to_numpy(np.int64)].tolist(), mothers, strict=True))
-    sure = divisions.confidence(found["cost"].to_numpy()) * (1 - min(1.0, told.lookalikes / (len(found) + 1)))
+    cost = found["cost"].to_numpy(float)
+    sure = divisions.confidence(cost) * (1 - merges.false_share(cost, told.lookalikes))
     confidence = dict(zip(mothers, sure.tolist(), strict=True))
     counts = {
         "fragments": int((~whole).sum()),
@@ -79,6 +80,6 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
         "divisions": len(found),
         "merges_like_divisions": told.merges,
         "splits_explained_by_merges": told.splits,
-        "divisions_expected_false": told.lookalikes,
+        "divisions_expected_false": len(told.lookalikes),
     }
     return Linked(Families(number, parent, confidence), scene.motion, scene.reach, counts, scene.without_overlaps)

@@ -1,0 +1,36 @@
+"""Write the tracks of one field for other tools.
+
+In: the tables of detections and tracks, and where there are masks the label stack.
+Out: ``geff``, a folder in the Graph Exchange File Format, for viewers and editors of tracks: one node per object, an
+edge from each object to the cell's next one, and an edge from a mother's last object to each daughter's first; and with
+masks ``ctc``, a folder as in the Cell Tracking Challenge: one mask per frame, whose labels are track numbers, and
+``res_track.txt``. There a track with a gap is written as several, each the parent of the next, because the format wants
+a mask in every frame of a track.
+"""
+
+import logging
+from pathlib import Path
+
+from cineseq.contracts import DETECTIONS, TRACKS
+from cineseq.stacks import open_labels
+from cineseq.step import run
+from cineseq.tables import read_table
+from cineseq.tracking.ctc import write_ctc
+from cineseq.tracking.geff_export import write_geff
+
+logger = logging.getLogger("export_tracks")
+
+
+def main(*, labels: Path | None = None, detections: Path, tracks: Path, geff: Path, ctc: Path | None = None) -> None:
+    """Export one field of view."""
+    found, followed = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
+    nodes, edges = write_geff(found, followed, geff)
+    logger.info("Wrote %d objects and %d links.", nodes, edges)
+    if labels is not None and ctc is not None:
+        with open_labels(labels) as stack:
+            written = write_ctc(stack, found, followed, ctc)
+        logger.info("Wrote %d tracks as %d pieces without gaps.", len(followed), len(written))
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))

@@ -1,0 +1,46 @@
+"""Score the masks, tracks, divisions and deaths of a run on the simulated experiment against what was simulated.
+
+In: masks, tables and exports of all fields, and the true masks and tracks. Out: one row per measure, and which found
+track is which true one.
+"""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from cineseq import contracts, results
+from cineseq.step import run
+from cineseq.tables import read_table, write_table
+from cineseq.truth.rows import truth_lines
+from cineseq.truth.tracking import read_fields, score_fields
+
+logger = logging.getLogger(__name__)
+
+
+def main(
+    *,
+    labels: list[Path],
+    detections: list[Path],
+    tracks: list[Path],
+    ctc: list[Path],
+    true_masks: list[Path],
+    true_tracks: Path,
+    scores: Path,
+    identities: Path,
+    threads: int = 1,
+) -> None:
+    """Score the movies of a run."""
+    true_fields = read_table(true_tracks, contracts.TRACKS)
+    fields = read_fields(labels, detections, tracks, ctc=ctc, true_masks=true_masks, true_tracks=true_fields)
+    rows, true_track = score_fields(fields, threads)
+    table = pd.DataFrame(rows)
+    for line in truth_lines(table):
+        logger.info("%s", line)
+    known = true_track.dropna().rename("true_track_id").rename_axis("track_id").reset_index()
+    write_table(known, identities, results.TRUE_TRACKS)
+    write_table(table, scores, results.TRUTH)
+
+
+if __name__ == "__main__":
+    run(main, globals().get("snakemake"))
