@@ -161,7 +161,7 @@ CELLS = Table(
         _SAMPLE,
         _FOV,
         Column("condition", "text", "Condition of the sample", missing=True),
-        Column("replicate", "text", "Replicate of the condition", missing=True),
+        Column("replicate", "text", "Run of the experiment, which conditions may share", missing=True),
         *(
             Column(c.name, c.kind, c.meaning, c.unit, missing=True, low=c.low, high=c.high, values=c.values)
             for c in LINEAGE_COLUMNS

@@ -19,5 +19,9 @@ class FieldOfView(Section):
     sample: str = Field("sample", pattern=NAME_PATTERN, description="Sample (lane, well or flow cell).")
     fov: str = Field("1", pattern=NAME_PATTERN, description="Field of view within the sample.")
     condition: str = Field("", description="Treatment or condition of the sample.")
-    replicate: str = Field("", description="Replicate of the condition.")
+    replicate: str = Field(
+        "",
+        description="Run of the experiment, which conditions may share: its samples of one condition are one in "
+        "pseudobulk tests, and cells.scaling controls divides by its control cells.",
+    )
     frame_step: int = Field(1, ge=1, description="Keep every n-th frame of the movie.")

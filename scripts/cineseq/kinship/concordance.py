@@ -12,7 +12,7 @@ from cineseq.kinship.relatives import interval_note, matching_note
 from cineseq.statistics.permutation import p_value
 
 MANY_PAIRS = 100_000
-PERMUTATIONS_OF_MANY = 999
+PERMUTATIONS_OF_MANY = 499
 """Permutations of more pairs of relatives than the above, so that a million cells take seconds."""
 AT_ONCE = 2**25
 """Values held while permuting."""

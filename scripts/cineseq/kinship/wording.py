@@ -100,7 +100,7 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
     if not len(compared):
         return ["State against the sister's fate is not estimable: no survivor has a measured state."]
     main = compared[compared["contrast"] == TESTED]
-    tested = _tested(compared)
+    tested = tested_states(compared)
     if not len(tested):
         reason = main["note"].iloc[0] if len(main) else "there is no such state"
         return [f"State against the sister's fate is {reason}."]
@@ -122,7 +122,7 @@ def _reading_lines(tested: pd.DataFrame) -> list[str]:
     return [f"How to read {', '.join(states)}: {text} {ASSOCIATIONS}" for text, states in told.items()]
 
 
-def _tested(compared: pd.DataFrame) -> pd.DataFrame:
+def tested_states(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the tested states, the smallest p-value first, with the false discovery rate over all of them."""
     main = compared[compared["contrast"] == TESTED]
     tested = main[main["p_permutation"].notna()].sort_values(["p_permutation", "state"], kind="stable")
@@ -131,7 +131,7 @@ def _tested(compared: pd.DataFrame) -> pd.DataFrame:
 
 def nearest_state(compared: pd.DataFrame) -> str | None:
     """Return the state with the smallest p-value; None where none was tested."""
-    tested = _tested(compared) if len(compared) else compared
+    tested = tested_states(compared) if len(compared) else compared
     return str(tested["state"].iloc[0]) if len(tested) else None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.kinship.reading import interval_to_read, reading
+from cineseq.kinship.wording import tested_states
 from cineseq.names import parts_of, readable
 from cineseq.prediction.answers import mostly_class
 from cineseq.report.evidence import Evidence
@@ -26,7 +27,6 @@ from cineseq.report.words import (
     percent,
     ratio,
 )
-from cineseq.statistics.fdr import benjamini_hochberg
 
 ALPHA = 0.05
 OF_PREDICTION = ("function_genes", "modalities")
@@ -298,17 +298,17 @@ def sisters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
 
 def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[str, Verdict, dict[str, Any]]:
     main = table[table["contrast"] == "sister_died_vs_survived"]
-    tested = main[main["p_permutation"].notna() & main["odds_ratio"].notna()]
+    states = tested_states(table)
+    tested = states[states["odds_ratio"].notna()]
     if tested.empty:
         first = main.iloc[0] if len(main) else table.iloc[0]
         return _not_estimable(
             _note(first, "too few families hold both a survivor whose sister died and one whose lived")
         )
-    tested = tested.assign(q=benjamini_hochberg(tested["p_permutation"].to_numpy(float)))
-    row = tested.sort_values(["p_permutation", "state"]).iloc[0]
+    row = tested.iloc[0]
     numbers = {k: row[k] for k in ("state", "odds_ratio", "low", "high", "informative")}
-    numbers |= {"p_value": row["p_permutation"], "q_value": row["q"], "states_tested": len(tested)}
-    several = f", {p_value(row['q'], 'q')} over {len(tested)} states" if len(tested) > 1 else ""
+    numbers |= {"p_value": row["p_permutation"], "q_value": row["q"], "states_tested": len(states)}
+    several = f", {p_value(row['q'], 'q')} over {len(states)} states" if len(states) > 1 else ""
     measured = (
         f"odds ratio {ratio(row['odds_ratio'])} within field and birth time "
         f"({interval(row['low'], row['high'], ratio)}; permutation {p_value(row['p_permutation'])}{several}; "
