@@ -137,7 +137,6 @@ rule export_tracks:
         "<logs>/export_tracks/{sample}@{fov}.log",
     benchmark:
         "<benchmarks>/export_tracks/{sample}@{fov}.tsv"
-    priority: LATER
     conda:
         "../envs/cineseq.yaml"
     threads: 1

@@ -133,7 +133,6 @@ rule score_tracks:
         "<logs>/score_tracks.log",
     benchmark:
         "<benchmarks>/score_tracks.tsv"
-    priority: LATER
     conda:
         "../envs/cineseq.yaml"
     threads: 1

@@ -94,7 +94,8 @@ def link_events(scene: Scene, before: np.ndarray, whole: np.ndarray) -> pd.DataF
     frames = scene.frame[links["target"]] - scene.frame[links["source"]]
     rivals = "or it is cell " + pd.Series(label[links["rival"]]).astype(str) + " of the next frame"
     steps = "a step of " + links["step_px"].round(1).astype(str) + f" px; {scene.reach:.1f} px are the limit"
-    gaps = "unseen for " + pd.Series(frames - 1).astype(str) + " frames"
+    unseen = pd.Series(frames - 1)
+    gaps = "unseen for " + unseen.astype(str) + np.where(unseen == 1, " frame", " frames")
     claimed = "or another cell became cell " + pd.Series(label[links["target"]]).astype(str) + " of the next frame"
     kinds = [frames > 1, links["rival"] >= 0, links["rival"] == CLAIMED]
     reason = np.select(kinds, [gaps, rivals, claimed], steps)
