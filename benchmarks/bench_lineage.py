@@ -210,7 +210,7 @@ def speed(cells: int) -> list[Score]:
         Score(f"{cells:,} cells built, validated and tested, s", tested[0]),
         *(Score(f"{cells:,} cells, {name}, s", wall) for name, (wall, _) in parts.items()),
         Score(f"{cells:,} cells, every table and figure, s", sum(wall for wall, _ in parts.values())),
-        Score("the same, seconds of processor", sum(used for _, used in parts.values())),
+        Score("the same, seconds of processor", sum(used for _, used in parts.values()), 0, 120),
         Score("100,000 pairs, 10,000 permutations of sister status, s", permuted, 0, 20),
         Score("100,000 pairs of cousins, 10,000 permutations of pairs of sisters, s", blocks, 0, 20),
         Score("most memory, GB", own_peak_gb(), 0, 4),

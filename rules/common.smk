@@ -13,7 +13,7 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-# What nothing waits for runs where a core would be idle.
+# What is off the longest chain of steps waits for cores that the chain leaves idle. This asks for the greedy scheduler.
 LATER = -1
 SHARED = ("compartments", "barcodes")  # one table may list several samples
 settings = STUDY.settings

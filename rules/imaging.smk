@@ -173,7 +173,7 @@ rule draw_field:
     threads: 1
     resources:
         mem_mb=growing(1500),
-        runtime=30,
+        runtime=60,
     params:
         settings=field_settings("channels", "segment", "curation"),
         _code=code("draw_field.py", "cineseq/curation/templates"),

@@ -1,7 +1,8 @@
 """What people look at, and where every number came from.
 
 INPUTS: the reports of all steps, tables and figures.
-OUTPUTS: provenance.json, report/index.html, report/answers.json, report/dictionary.tsv and truth/truth.tsv.
+OUTPUTS: provenance.json, report/index.html, report/answers.json, report/dictionary.tsv and truth/truth.tsv (with
+truth/movies.parquet and truth/identities.parquet, which found track is which true one).
 """
 
 
@@ -127,7 +128,7 @@ rule score_tracks:
         true_masks=true_masks,
         true_tracks="<results>/experiment/truth/tracks.parquet",
     output:
-        scores="<results>/truth/tracks.tsv",
+        scores="<results>/truth/movies.parquet",
         identities="<results>/truth/identities.parquet",
     log:
         "<logs>/score_tracks.log",
@@ -148,7 +149,7 @@ rule score_tracks:
 rule score_truth:
     """Score a run on the simulated experiment against what was planted."""
     input:
-        movies="<results>/truth/tracks.tsv",
+        movies="<results>/truth/movies.parquet",
         identities="<results>/truth/identities.parquet",
         true_cells="<results>/experiment/truth/cells.parquet",
         true_genes="<results>/experiment/truth/genes.tsv",

@@ -20,8 +20,7 @@ from cineseq.curation.page import as_png, write_curation
 from cineseq.curation.strips import draw_strips, plan_shots
 from cineseq.curation.uncertain import least_certain
 from cineseq.files import write_json
-from cineseq.report.channel import shown_channel
-from cineseq.report.pictures import boxes, build_panels, count_black_frames, draw_panels, write_picture
+from cineseq.report.pictures import boxes, build_panels, count_black_frames, draw_panels, shown_channel, write_picture
 from cineseq.report.quality import field_numbers, quality_lines
 from cineseq.stacks import open_labels, open_movie
 from cineseq.step import run

@@ -12,21 +12,25 @@ import logging
 from pathlib import Path
 
 from cineseq.contracts import DETECTIONS, TRACKS
+from cineseq.errors import UserError
 from cineseq.stacks import open_labels
 from cineseq.step import run
 from cineseq.tables import read_table
 from cineseq.tracking.ctc import write_ctc
 from cineseq.tracking.geff_export import write_geff
 
-logger = logging.getLogger("export_tracks")
+logger = logging.getLogger(__name__)
 
 
 def main(*, labels: Path | None = None, detections: Path, tracks: Path, geff: Path, ctc: Path | None = None) -> None:
-    """Export one field of view."""
+    """Export one field of view; with masks also as masks."""
     found, followed = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
     nodes, edges = write_geff(found, followed, geff)
     logger.info("Wrote %d objects and %d links.", nodes, edges)
-    if labels is not None and ctc is not None:
+    if ctc is not None:
+        if labels is None:
+            msg = f"{ctc}: tracks without masks cannot be written as masks; give labels or leave ctc out."
+            raise UserError(msg)
         with open_labels(labels) as stack:
             written = write_ctc(stack, found, followed, ctc)
         logger.info("Wrote %d tracks as %d pieces without gaps.", len(followed), len(written))

@@ -70,7 +70,8 @@ def main(
     early = {name for name in simulated.sample_names if simulated.is_caged_early(name)}
     rows += score_warnings(read_table(warnings, results.LINEAGE_WARNINGS), early)
 
-    table = pd.concat([read_table(movies, results.TRUTH), pd.DataFrame(rows)], ignore_index=True)
+    of_movies = read_table(movies, results.TRUTH).sort_values("area", kind="stable")
+    table = pd.concat([of_movies, pd.DataFrame(rows)], ignore_index=True)
     lines = truth_lines(table)
     for line in lines:
         logger.info("%s", line)

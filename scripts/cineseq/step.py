@@ -7,6 +7,7 @@ files, ``settings`` is one nested model, ``threads`` is the rule's. Names equal 
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import inspect
 import json
@@ -40,6 +41,7 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
         With status 1 when the step fails; a :class:`~cineseq.errors.UserError` is shown as its one sentence,
         anything else with its traceback, in the rule's log and on the screen.
     """
+    atexit.register(gc.freeze)  # else Python looks for garbage once more as it exits, a second where torch is loaded
     hints = get_type_hints(main)
     arguments = _from_snakemake(snakemake, hints) if snakemake is not None else from_command_line(main, hints)
     _check_names(main, arguments)
@@ -56,7 +58,6 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
     except Exception:
         logging.getLogger(name).exception("The step failed; this is a bug in cineseq or in a library that it uses.")
         raise SystemExit(1) from None
-    gc.freeze()  # so that Python does not look for garbage once more when it exits, a second where torch is loaded
 
 
 def _field_of(arguments: dict[str, Any]) -> str:

@@ -95,6 +95,23 @@ def test_a_division_without_a_rival_is_as_sure_as_tracking_is_and_less_with_one(
     assert rivalled.loc[0, "confidence"] < alone.loc[0, "confidence"] - 0.05
 
 
+def test_a_refused_division_is_as_doubted_as_those_made_at_its_cost() -> None:
+    rows = [(t, 20 + 50 * n + step, x) for n, x in enumerate((20, 80, 140)) for t, step in ((0, 0), (1, -6), (1, 6))]
+    here = scene(sorted(rows))
+    order = here.table.sort_values(["x_px", "frame", "y_px"]).index.to_numpy().reshape(3, 3)
+    for n, daughter in enumerate((55.0, 75.0, 78.0)):
+        here.table.loc[order[n], "area_px"] = [100.0, daughter, daughter]
+    number, before = np.arange(1, 10), np.full(9, -1)
+    before[order[0, 1:]], before[order[1, 1:]] = order[0, 0], order[1, 0]
+    sure = {int(number[order[0, 0]]): 0.98, int(number[order[1, 0]]): 0.01}
+    parent = {int(number[d]): int(number[m]) for m, *both in order[:2].tolist() for d in both}
+    found = division_events(here, Families(number, parent, sure), before)
+    assert found["kind"].tolist() == ["division", "division"]  # the third, refused, is dearer than the doubted second
+    sure[int(number[order[1, 0]])] = 0.9
+    again = division_events(here, Families(number, parent, sure), before)
+    assert again["kind"].tolist() == ["division", "division", "possible_division"]
+
+
 def test_a_division_beyond_reach_is_listed_as_the_least_sure() -> None:
     here = scene([(0, 50, 50), (1, 50, 5), (1, 50, 95)])
     found = division_events(here, Families(np.arange(1, 4), {}, {}), np.array([-1, 0, 0]))

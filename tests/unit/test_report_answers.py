@@ -242,6 +242,11 @@ def test_the_best_of_many_states_is_judged_by_its_q_value():
     assert "q = 0.2 over 10 states" in answer.answer
 
 
+def test_a_state_without_an_odds_ratio_counts_among_those_tested():
+    table = states([np.nan, 3.0], [0.001, 0.02])
+    assert "q = 0.02 over 2 states" in by_id(Evidence(states=table))["sisters"].answer
+
+
 def test_serious_warnings_stand_in_the_answer_about_sisters():
     warnings = table(
         results.LINEAGE_WARNINGS,

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import score_tracks
 from cineseq import contracts, results
 from cineseq.stacks import MovieInfo, open_labels, write_labels
-from cineseq.tables import Table, empty
+from cineseq.tables import Table, empty, read_table, write_table
 from cineseq.tracking.ctc import write_ctc
 from cineseq.truth.analyses import (
     best_state,
@@ -144,6 +145,22 @@ def test_a_perfect_field_scores_one_everywhere(tmp_path: Path):
     names += [f"{what}_{name}" for what in ("division", "death") for name in ("precision", "recall", "F1")]
     assert {name: found[name] for name in names} == dict.fromkeys(names, pytest.approx(1.0))
     assert true_track.to_dict() == {"s/1/10": "s/1/3", "s/1/20": "s/1/2", "s/1/30": "s/1/1"}
+
+
+def test_the_step_writes_the_scores_and_who_is_who(tmp_path: Path):
+    folder = tmp_path / "s/1"
+    field = dividing_field(folder)
+    truth = tmp_path / "true_tracks.parquet"
+    write_table(field.true_tracks, truth, contracts.TRACKS)
+    write_table(field.detections, folder / "d.parquet", contracts.DETECTIONS)
+    write_table(field.tracks, folder / "t.parquet", contracts.TRACKS)
+    files = {"labels": [field.labels], "detections": [folder / "d.parquet"], "tracks": [folder / "t.parquet"]}
+    written = {"scores": tmp_path / "movies.parquet", "identities": tmp_path / "identities.parquet"}
+    score_tracks.main(**files, ctc=[field.ctc], true_masks=[field.true_masks], true_tracks=truth, **written)
+    who = read_table(written["identities"], results.TRUE_TRACKS).set_index("track_id")["true_track_id"]
+    assert who.to_dict() == {"s/1/10": "s/1/3", "s/1/20": "s/1/2", "s/1/30": "s/1/1"}
+    scores = read_table(written["scores"], results.TRUTH).set_index("measure")["recovered"]
+    assert scores[["LNK", "division_F1", "death_F1"]].tolist() == [1, 1, 1]
 
 
 def test_a_missed_death_and_a_missed_division_are_counted(tmp_path: Path):

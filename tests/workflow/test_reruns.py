@@ -22,6 +22,7 @@ DOWNSTREAM_OF_TRACKS = {
 def test_a_run_and_what_re_runs_it(small: Project) -> None:
     small.snakemake("tracking", "features")
     assert "Nothing to be done" in small.snakemake("tracking", "features")
+    assert (small.folder / "results/small/fov/s/a/ctc/res_track.txt").is_file()
 
     now = Path(ROOT / "scripts/track.py").stat()
     os.utime(ROOT / "scripts/track.py")

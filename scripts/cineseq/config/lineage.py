@@ -20,7 +20,12 @@ class Lineage(Section):
     min_coobserved_hours: float | None = Field(
         None, ge=0, description="The same in hours; where given, and the movies have times, it replaces frames."
     )
-    permutations: int = Field(9999, ge=99, description="Permutations of sister status among families within strata.")
+    permutations: int = Field(
+        9999,
+        ge=99,
+        description="Permutations of sister status among families within strata, and of fates; at most 499 of "
+        "the fates of more than 100,000 pairs of relatives.",
+    )
     states: list[str] | None = Field(
         None,
         description="States to test: clusters as `cluster=0`, `s_score`, gene sets, `state_*` columns, or any "

@@ -106,10 +106,10 @@ def division_events(scene: Scene, families: Families, before: np.ndarray) -> pd.
     """Return the divisions, and the refused ones that come closest.
 
     Each hypothesis weighs as much as its odds: of a division that tracking made, the probability that it gave; of
-    others, the one that their cost stands for, as much doubted as those that were made. The confidence of a division
-    is its share of the weights of itself, of "none", which weighs one, and of those that share a cell with it; without
-    a rival this is the probability that tracking gives. A refused hypothesis, which is a ``possible_division``, has the
-    confidence that it is none. A division that tracking would not consider has confidence 0.
+    others, the one that their cost stands for, as much doubted as those made at such a cost. The confidence of a
+    division is its share of the weights of itself, of "none", which weighs one, and of those that share a cell with it;
+    without a rival this is the probability that tracking gives. A refused hypothesis, which is a ``possible_division``,
+    has the confidence that it is none. A division that tracking would not consider has confidence 0.
     """
     number = families.number
     cuts = divisions.hypotheses(scene, np.unique(number, return_inverse=True)[1])
@@ -120,8 +120,7 @@ def division_events(scene: Scene, families: Families, before: np.ndarray) -> pd.
     cost = cuts["cost"].to_numpy()
     given = pd.Series(number[mother]).map(families.confidence).where(made).to_numpy(float)
     odds = _odds(divisions.confidence(cost))
-    doubt = np.nanmedian(_odds(given) / odds) if np.isfinite(given).any() else 1.0
-    weight = np.where(np.isfinite(given), _odds(given), odds * doubt)
+    weight = np.where(np.isfinite(given), _odds(given), odds * _doubt(cost, _odds(given) / odds))
     n = len(scene.table)
     shared = _shared(np.c_[mother, n + first, n + second], 2 * n, weight)
     free = made | ~_touches(np.c_[mother, n + first, n + second], made, 2 * n)
@@ -134,6 +133,13 @@ def division_events(scene: Scene, families: Families, before: np.ndarray) -> pd.
         refused = refused.drop_duplicates(name)
     refused = refused.assign(kind="possible_division", confidence=1 - refused["likely"])
     return pd.concat([chosen, refused], ignore_index=True)[NAMES]
+
+
+def _doubt(cost: np.ndarray, ratio: np.ndarray) -> np.ndarray:
+    """Return by how much tracking lowers the odds of a hypothesis of each cost, from those whose ``ratio`` is known."""
+    known = np.flatnonzero(np.isfinite(ratio))
+    known = known[np.argsort(cost[known], kind="stable")]
+    return np.interp(cost, cost[known], ratio[known]) if len(known) else np.ones(len(cost))
 
 
 def _odds(probability: np.ndarray) -> np.ndarray:

@@ -13,7 +13,8 @@ from cineseq.statistics.permutation import p_value
 
 MANY_PAIRS = 100_000
 PERMUTATIONS_OF_MANY = 499
-"""Permutations of more pairs of relatives than the above, so that a million cells take seconds."""
+"""Most permutations of more pairs of relatives than the above: they are half of what a million cells take, and with so
+many pairs nobody asks for a smaller p than .002."""
 AT_ONCE = 2**25
 """Values held while permuting."""
 FEW_DISCORDANT = 5

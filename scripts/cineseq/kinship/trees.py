@@ -17,8 +17,8 @@ from cineseq.kinship.fading import ends_of
 from cineseq.kinship.families import Families
 
 COLUMNS = 5
-TOP, BOTTOM = 1.05, 0.5
-"""Inches above the trees, for the legend and the first titles, and below, for the axis."""
+TOP, LEGEND_ROW, BOTTOM = 0.65, 0.2, 0.5
+"""Inches above the trees, for titles, and for each row of the legend, and below, for the axis."""
 NAME_LENGTH = 26
 """Characters of a name above a tree; longer ones are cut, the table has them whole."""
 DIED = OKABE_ITO[5]
@@ -95,10 +95,12 @@ def draw_trees(families: Families, look: Look, most: int, path: Path) -> None:
         write_words(path, f"There is no tree to draw: no {look.title.split(',')[0]}.")
         return
     rows = -(-len(chosen) // COLUMNS)
-    width, height = 2.3 * COLUMNS, 1.25 * rows + TOP + BOTTOM
+    handles = _legend(look)
+    top = TOP + LEGEND_ROW * -(-len(handles) // COLUMNS)
+    width, height = 2.3 * COLUMNS, 1.25 * rows + top + BOTTOM
     with figure(path, width, height) as page:
         page.set_layout_engine("none")  # to find the places of so many axes takes longer than to draw them
-        edges = {"left": 0.02, "right": 0.98, "bottom": BOTTOM / height, "top": 1 - TOP / height}
+        edges = {"left": 0.02, "right": 0.98, "bottom": BOTTOM / height, "top": 1 - top / height}
         axes = page.subplots(rows, COLUMNS, sharex=True, squeeze=False, gridspec_kw=edges | {"hspace": 0.75}).ravel()
         axes[0].set_xlim(0, float(cells["field_end"].max()) * 1.02)
         for axis, (_, family) in zip(axes, chosen, strict=False):
@@ -112,7 +114,7 @@ def draw_trees(families: Families, look: Look, most: int, path: Path) -> None:
         for axis in axes[len(chosen) :]:
             axis.set_axis_off()
         page.supxlabel(f"time ({families.unit})", fontsize=9, y=0.06 / height)
-        page.legend(handles=_legend(look), loc="upper center", ncols=5, title=look.title)
+        page.legend(handles=handles, loc="upper center", ncols=COLUMNS, title=look.title)
 
 
 def _legend(look: Look) -> list[Line2D]:

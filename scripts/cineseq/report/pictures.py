@@ -19,6 +19,8 @@ from matplotlib.text import Text
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
+from cineseq.config.inputs import Channels
+from cineseq.config.segment import Segment
 from cineseq.files import replacing
 from cineseq.stacks import Labels, Movie, MovieInfo
 
@@ -83,6 +85,13 @@ class Panel:
     tail_colours: np.ndarray
     divisions: np.ndarray
     deaths: np.ndarray
+
+
+def shown_channel(movie: Movie | None, channels: Channels, segment: Segment) -> str | None:
+    """Return the channel that masks are drawn over: the first one that segmentation may use; None without a movie."""
+    visible = channels.open_to("segment", movie.info.channels) if movie is not None else ()
+    asked = [c for c in segment.channels or () if c in visible]
+    return next(iter((*asked, *visible)), None)
 
 
 def shown_frames(frames: int) -> list[int]:

@@ -43,8 +43,7 @@ def match(
     (row, known, row_edges), (col, others, col_edges) = (_numbered(values, problem) for values in (rows, cols))
     sizes = np.c_[np.diff(row_edges), np.diff(col_edges)]
     easy = sizes.min(axis=1) == 1
-    cheapest = first[:-1][easy]
-    matched = [(rows[cheapest], cols[cheapest])]
+    matched = [(rows[first[:-1][easy]], cols[first[:-1][easy]])]  # the cheapest pairs
     for number in np.flatnonzero(~easy).tolist():
         pairs = slice(first[number], first[number + 1])
         found, chosen = match_connected(row[pairs], col[pairs], costs[pairs], tuple(sizes[number]), alone)
@@ -57,8 +56,9 @@ def match(
 def match_connected(
     rows: np.ndarray, cols: np.ndarray, costs: np.ndarray, shape: tuple[int, int], alone: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Match as :func:`match` does, in one problem; every cost is below ``alone`` and there is at least one pair.
+    """Match as :func:`match` does, in one problem.
 
+    Parameters and results are those of :func:`match`, but every cost is below ``alone`` and there is at least one pair.
     Small problems are solved by SciPy's ``linear_sum_assignment``, large ones by its sparse counterpart (Jonker and
     Volgenant 1987); both are exact.
     """

@@ -101,8 +101,9 @@ def tell_splits(scene: Scene, tracklet: np.ndarray, threshold: float) -> Told:
 def false_share(cost: np.ndarray, lookalikes: np.ndarray) -> np.ndarray:
     """Return the share of divisions, among those that cost as little, that are touching cells which come apart.
 
-    The q-value of target-decoy competition (Elias and Gygi 2007): lookalikes over divisions, plus one, up to a cost,
-    and the least of that over all higher costs; at most 1.
+    After the target-decoy search of proteomics (Elias and Gygi 2007): the number of lookalikes up to a cost over one
+    more than that of divisions (the one keeps a single division from being all false), and of that the least over all
+    higher costs; at most 1.
 
     Parameters
     ----------
