@@ -111,10 +111,8 @@ def against_ctcmetrics(case: Case, data: Path, peers: Path, work: Path) -> Itera
     if found["BC(1)"] is not None:
         yield Score(f"{case.name}: branching correctness BC(1) by py-ctcmetrics", found["BC(1)"])
         yield Score(f"{case.name}: division F1 by traccuracy, beside it", mine["division_F1"])
-    # The two part by 3e-4 on the published result of hela, which has mothers of three.
-    apart = 5e-4 if case.name.startswith("hela") else 1e-4
     for name in ("LNK", "TRA"):
-        yield exactly(f"{case.name}: {name}, py-ctcmetrics less traccuracy", found[name] - mine[name], 0, apart)
+        yield exactly(f"{case.name}: {name}, py-ctcmetrics less traccuracy", found[name] - mine[name], 0, 1e-4)
 
 
 def main() -> None:
