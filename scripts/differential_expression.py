@@ -59,7 +59,7 @@ def main(*, paired: Path, clusters: Path, markers: Path, figure: Path, report: P
     )
     comparisons = [
         *by_cluster,
-        *condition_comparisons(expression, kept.obs),
+        *condition_comparisons(expression, kept.obs, settings.de.min_profile_cells),
         *function_comparisons(expression, kept.function, kept.obs),
     ]
     tables = [compare_genes(c, settings.de) for c in comparisons]

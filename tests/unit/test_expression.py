@@ -34,6 +34,7 @@ from cineseq.paired import PairedData, write_paired
 from cineseq.tables import read_table, write_table
 
 SETTINGS = DifferentialExpression()
+FEWEST = SETTINGS.min_profile_cells
 
 
 def names(count):
@@ -191,8 +192,8 @@ def test_conditions_are_descriptive_without_three_replicates(replicates, note):
     sample = np.arange(150) % (2 * replicates)
     obs = pd.DataFrame({"condition": np.where(sample % 2, "drug", "control"), "sample": sample.astype(str)})
     obs["replicate"] = ""
-    assert condition_comparisons(expression, obs)[0].note == note
-    assert condition_comparisons(expression, obs.assign(condition="drug")) == []
+    assert condition_comparisons(expression, obs, FEWEST)[0].note == note
+    assert condition_comparisons(expression, obs.assign(condition="drug"), FEWEST) == []
 
 
 def test_function_is_halved_within_samples():

@@ -25,6 +25,7 @@ from cineseq.expression.pseudobulk import pseudobulk_test
 
 GENES, UP = 150, 10
 SETTINGS = DifferentialExpression()
+FEWEST = SETTINGS.min_profile_cells
 
 
 def experiment(samples: int, kind: str = "counts") -> tuple[Expression, pd.DataFrame]:
@@ -45,9 +46,9 @@ def tested() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the genes of four replicates an arm, and those of the same cells taken for replicates."""
     expression, obs = experiment(4)
     settings = DifferentialExpression(min_auc=0.5)
-    found = condition_comparisons(expression, obs)[0]
+    found = condition_comparisons(expression, obs, FEWEST)[0]
     assert found.note == PSEUDOBULK
-    cells = condition_comparisons(expression, obs.assign(sample="s"))[0]
+    cells = condition_comparisons(expression, obs.assign(sample="s"), FEWEST)[0]
     assert cells.note == DESCRIPTIVE
     return compare_genes(found, settings), compare_genes(cells, settings)
 
@@ -68,10 +69,23 @@ def test_both_arms_are_mirrored(tested):
     assert table["a"].to_numpy() == pytest.approx(-table["b"].to_numpy(), abs=1e-3)
 
 
+def test_a_replicate_of_a_handful_of_cells_is_none():
+    expression, obs = experiment(4)
+    kept = (obs["sample"] != "s7") | (obs.groupby("sample").cumcount() < FEWEST - 1)
+    fewer, obs = expression.cells(kept.to_numpy()), obs[kept].reset_index(drop=True)
+    found = condition_comparisons(fewer, obs, FEWEST)[0]
+    assert found.note == PSEUDOBULK
+    assert set(found.replicates[found.groups.notna()]) == {f"s{k}" for k in range(7)}
+    assert condition_comparisons(fewer, obs, FEWEST - 1)[0].groups.notna().all()
+    without = obs["sample"] != "s4"
+    cells = condition_comparisons(fewer.cells(without.to_numpy()), obs[without].reset_index(drop=True), FEWEST)[0]
+    assert (cells.note, cells.groups.notna().all()) == (DESCRIPTIVE, True)
+
+
 def test_values_that_are_not_whole_counts_are_not_summed():
     expression, obs = experiment(3)
     logged = expression_from(expression.log.astype(float), expression.genes, "logged")
-    found = condition_comparisons(logged, obs)[0]
+    found = condition_comparisons(logged, obs, FEWEST)[0]
     assert (found.note, found.replicates) == (NOT_WHOLE, None)
 
 

@@ -24,7 +24,8 @@ DOUBLE_DIPPED = (
 )
 NOT_FOUND_AGAIN = "not found again on half of the counts: genes are ranked on the same counts, none is called a marker"
 DESCRIPTIVE = (
-    "descriptive: fewer than 3 replicates per condition, and cells are not replicates; none is called a marker"
+    "descriptive: fewer than 3 replicates per condition that have enough cells, and cells are not replicates; none is "
+    "called a marker"
 )
 PSEUDOBULK = "pseudobulk: counts summed by replicate, which are compared; the AUC is that of cells"
 NOT_WHOLE = "descriptive: pseudobulk over the replicates needs whole counts; none is called a marker"
@@ -148,18 +149,25 @@ def _half(counts: sparse.csr_matrix, whole: Expression) -> Expression:
     return expression_from(counts, whole.genes, "counts", whole.normalisation)
 
 
-def condition_comparisons(expression: Expression, obs: pd.DataFrame) -> list[Comparison]:
-    """Compare conditions, by pseudobulk where each has three replicates of whole counts; else descriptively."""
+def condition_comparisons(expression: Expression, obs: pd.DataFrame, fewest: int) -> list[Comparison]:
+    """Compare conditions, by pseudobulk where each has three replicates of whole counts; else descriptively.
+
+    A replicate with fewer cells than ``fewest`` is none: the sum of a handful of cells says as little as they do.
+    """
     conditions = obs["condition"].astype("string")
     conditions = conditions.where(conditions != "")
     if conditions.nunique() < 2:
         return []
     replicates = replicates_of(obs)
-    if replicates.groupby(conditions).nunique().min() < REPLICATES:
+    large = conditions.groupby([conditions, replicates]).transform("size") >= fewest
+    carried = replicates[large].groupby(conditions[large]).nunique().reindex(conditions.dropna().unique(), fill_value=0)
+    if carried.min() < REPLICATES:
         return [Comparison("condition", conditions, expression, DESCRIPTIVE, calls_markers=False)]
     if expression.kind != "counts":
         return [Comparison("condition", conditions, expression, NOT_WHOLE, calls_markers=False)]
-    return [Comparison("condition", conditions, expression, PSEUDOBULK, replicates=replicates)]
+    if left_out := int((conditions.notna() & ~large).sum()):
+        logger.info("Conditions: %d cells of replicates with fewer than %d are left out.", left_out, fewest)
+    return [Comparison("condition", conditions.where(large), expression, PSEUDOBULK, replicates=replicates)]
 
 
 def function_comparisons(expression: Expression, function: pd.DataFrame, obs: pd.DataFrame) -> list[Comparison]:
