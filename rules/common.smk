@@ -1,5 +1,7 @@
 """What the rules ask Python for; the other files of this folder hold rules only."""
 
+import gc
+
 from cineseq.code import fingerprint as code
 from cineseq.errors import UserError
 from cineseq.sheet import present
@@ -7,6 +9,9 @@ from cineseq.machine import note_machine
 from cineseq.study import open_study
 from cineseq.targets import all_files, files_if_possible, files_of_target, step_reports
 from snakemake.exceptions import WorkflowError
+
+# Planning makes millions of objects that stay to its end: to look for garbage among them costs it more than that frees.
+gc.set_threshold(1_000_000)
 
 try:
     STUDY = open_study(config, [Path(name) for name in workflow.configfiles])

@@ -107,9 +107,9 @@ def test_lanes_of_one_replicate_are_one_replicate():
     expression, obs = experiment(4)
     lanes = obs.assign(replicate=obs["sample"].map({f"s{k}": str(k % 4 // 2) for k in range(8)}))
     assert replicates_of(lanes).nunique() == 4
-    assert condition_comparisons(expression, lanes)[0].note == DESCRIPTIVE
+    assert condition_comparisons(expression, lanes, FEWEST)[0].note == DESCRIPTIVE
     three = obs.assign(replicate=obs["sample"].map({f"s{k}": str(min(k % 4, 2)) for k in range(8)}))
-    found = condition_comparisons(expression, three)[0]
+    found = condition_comparisons(expression, three, FEWEST)[0]
     assert found.note == PSEUDOBULK
     assert found.replicates.nunique() == 6
 
