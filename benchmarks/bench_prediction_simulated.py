@@ -36,6 +36,7 @@ from cineseq.prediction.performance import Ladder, contrast_rows
 from cineseq.prediction.responses import Response
 from cineseq.prediction.study import cells_of
 from cineseq.prediction.transform import design
+from cineseq.results import COMPARED_MODELS
 from cineseq.statistics.permutation import p_value
 from cineseq.statistics.r2 import r2
 
@@ -146,7 +147,7 @@ def _is_ordered(seed: int, planted: tuple[float, float]) -> tuple[bool, bool]:
     genes, shape = _genes(data), frame_block(data.morphology)
     designs = {"expression": (genes,), "morphology": (shape,), "both": (genes, shape)}
     found = out_of_fold(designs, cells.values, cells.plan, full_procedure(FAST, FOLDS), 1)
-    fits = {name: ModelFit(predicted) for name, predicted in found.items()}
+    fits = {name: ModelFit(found.get(name)) for name in COMPARED_MODELS}
     response = Response("uptake", ("uptake",), cells.values)
     ladder = Ladder(response, cells, fits, data.obs["sample"].to_numpy(), data.obs.index.to_numpy())
     rows = contrast_rows(ladder, FAST.bootstraps, seed).set_index(["model_a", "model_b"])

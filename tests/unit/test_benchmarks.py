@@ -1,4 +1,4 @@
-"""What the benchmarks of the imaging side leave out, and what they do when a part of them fails."""
+"""What the benchmarks leave out, what they do when a part of them fails, and that their experiments run."""
 
 import importlib
 import inspect
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import bench_imaging
 import bench_memory
+import bench_prediction_simulated
 import crowds
 import numpy as np
 import pandas as pd
@@ -100,3 +101,7 @@ def test_rods_grow_and_divide_and_the_sheet_leaves_no_room():
     sheet = crowds.epithelium(frames=3, size=80, margin=30)
     assert all(plane.all() for plane in sheet.planes)
     assert len(np.intersect1d(sheet.planes[0], sheet.planes[2])) > 0.5 * len(np.unique(sheet.planes[0]))
+
+
+def test_an_experiment_of_prediction_runs_and_finds_what_was_planted():
+    assert bench_prediction_simulated._is_ordered(0, (0.2, 0.45)) == (True, True)
