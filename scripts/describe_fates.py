@@ -21,7 +21,7 @@ from cineseq.kinship.fate_odds import fate_odds_lines, fate_odds_table
 from cineseq.kinship.incidence import incidence_lines, incidence_table
 from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.survival import survival_lines, survival_table
-from cineseq.kinship.wording import concordance_lines
+from cineseq.kinship.wording import concordance_lines, left_out_lines
 from cineseq.step import run
 from cineseq.tables import read_table, write_table
 
@@ -63,7 +63,7 @@ def main(
     faded = fading_table(families, relatives["neighbours"])
     together = fate_pairs_table(families)
     lines = incidence_lines(curves) + survival_lines(left) + concordance_lines(shared)
-    lines += fate_odds_lines(odds) + fading_lines(faded)
+    lines += left_out_lines(together) + fate_odds_lines(odds) + fading_lines(faded)
     for line in lines:
         logger.info("%s", line)
     draw_incidence(curves, incidence_figure)

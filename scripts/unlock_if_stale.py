@@ -29,15 +29,22 @@ def holders(folder: Path) -> list[int]:
     return sorted(found)
 
 
-def main(folder: Path) -> None:
-    """Unlock ``folder`` when a lock is there that a run of this machine made, and nothing alive holds it."""
+def main(folder: Path) -> bool:
+    """Unlock ``folder`` when a lock is there that a run of this machine made, and nothing alive holds it.
+
+    Returns
+    -------
+    bool
+        Whether a run can begin, as far as can be seen from this machine: nothing alive works here.
+    """
     locks = folder / ".snakemake" / "locks"
     if not locks.is_dir() or not any(locks.iterdir()):
-        return
+        return True
     alive = holders(folder)
     if alive:
-        logger.warning("Snakemake is at work here (process %s); its lock stays.", ", ".join(map(str, alive)))
-        return
+        numbers = ", ".join(map(str, alive))
+        logger.warning("Snakemake is at work here (process %s): start again when that has ended.", numbers)
+        return False
     space, machine = noted_machine(folder)
     if space != process_space():
         logger.warning(
@@ -45,11 +52,12 @@ def main(folder: Path) -> None:
             "when no run is alive there, clear it with 'snakemake --unlock'.",
             machine or "an unknown machine",
         )
-        return
+        return True
     logger.info("Clearing the lock of a run that was killed.")
     subprocess.run([sys.executable, "-m", "snakemake", "--unlock", "--quiet", "all"], cwd=folder, check=True)
+    return True
 
 
 if __name__ == "__main__":
     logging.basicConfig(level="INFO", format="%(message)s")
-    main(Path.cwd())
+    sys.exit(0 if main(Path.cwd()) else 1)

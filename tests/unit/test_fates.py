@@ -14,9 +14,10 @@ from cineseq.config.lineage import Lineage
 from cineseq.kinship.fading import fading_table, fate_pairs_table, related_over
 from cineseq.kinship.families import families_of
 from cineseq.kinship.fate_figures import draw_fate_pairs
-from cineseq.kinship.incidence import incidence_table
+from cineseq.kinship.incidence import incidence_lines, incidence_table
 from cineseq.kinship.relatives import relatives_of
 from cineseq.kinship.survival import survival_lines, survival_table
+from cineseq.kinship.wording import left_out_lines
 from cineseq.tables import empty, read_table, write_table
 from describe_fates import Settings, main
 
@@ -186,6 +187,22 @@ def test_ends_of_sisters_are_counted_once_each():
     assert table["pairs"].sum() == 4
     assert table["expected"].sum() == pytest.approx(4)
     assert table.loc[("divided", "died"), "expected"] == pytest.approx(4 * 2 * (2 / 8) * (4 / 8))
+
+
+def test_pairs_with_a_sister_alive_at_the_end_are_said_to_be_left_out():
+    rows = [
+        *family("a", "death", "death"), *family("b", "death", "end_of_movie"), *family("c", "end_of_movie", "death"),
+        *family("d", "division", "end_of_movie"), *family("e", "lost", "death"),
+    ]  # fmt: skip
+    [line] = left_out_lines(fate_pairs_table(families_of(as_cells(rows))))
+    assert "2 pairs in which one sister died and 1 in which one divided while the other was alive at the end" in line
+    assert left_out_lines(fate_pairs_table(families_of(as_cells(rows[:3])))) == []
+
+
+def test_families_that_are_all_alike_give_no_interval_of_no_width():
+    rows = [born(f"c{k}", 10, "end_of_movie") for k in range(40)]
+    [line] = incidence_lines(incidence_table(families_of(as_cells(rows)), 1))
+    assert "0.0% (no interval: all families are alike in this) had died" in line
 
 
 def run_step(folder, cells):

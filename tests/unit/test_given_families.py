@@ -54,6 +54,15 @@ def test_without_a_frame_interval_there_are_no_hours(tmp_path: Path) -> None:
     assert read(tmp_path, FAMILY)[["start_hours", "end_hours"]].isna().all(axis=None)
 
 
+def test_a_family_in_two_fields_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lines = (FAMILY.replace("\n", ",1\n")).replace("fate,1", "fate,well").replace("censored,1", "censored,2")
+    read(tmp_path, lines, groups={"fov": "well"})
+    [said] = caplog.messages
+    assert f"{tmp_path / 'l.csv'}, row 4: cell 'b' is in field s/2, its mother 'm' in s/1 (1 such rows)" in said
+    read(tmp_path, FAMILY)
+    assert len(caplog.messages) == 1
+
+
 def test_names_within_a_scope_and_other_columns(tmp_path: Path) -> None:
     text = "well,no,mother,from,to,what,g\nA,1,0,1,5,split,1\nA,2,1,5,9,gone,2\nB,1,0,1,9,gone,1\n"
     columns = LineageColumns(

@@ -107,7 +107,7 @@ def change(given: np.ndarray, value: float, kind: type) -> np.ndarray:
 @pytest.mark.parametrize(
     ("value", "kind", "match"),
     [
-        (0.5, np.float32, "frame 2 has fractions"),
+        (0.5, np.float32, r"man_seg002\.tif: the mask of frame 2 has fractions"),
         (np.nan, np.float32, "frame 2 has fractions"),
         (-1, np.int16, "frame 2 has negative labels"),
     ],

@@ -284,6 +284,17 @@ def compared(states: pd.DataFrame) -> pd.DataFrame:
     return states.assign(died=30, survived=60, effective=20.0, detectable_odds_ratio=2.0)
 
 
+def test_a_cluster_that_makes_room_for_another_is_not_read_by_itself():
+    told = state_lines(compared(states([8.0, 0.3, 6.0], [0.001, 0.01, 0.02])))
+    assert told[-2:] == [
+        f"How to read 'cluster=0', 'cluster=2': {MORE} {ASSOCIATIONS}",
+        "How to read 'cluster=1': a cell has one value of 'cluster', so that where 'cluster=0' is more frequent the others "
+        f"are rarer and the reverse: by itself this odds ratio argues for nothing and against nothing. {ASSOCIATIONS}",
+    ]
+    alone = states([8.0, 0.3], [0.001, 0.01], state=["cluster=0", "wound=open"])
+    assert f"How to read 'wound=open': {LESS} {ASSOCIATIONS}" in state_lines(compared(alone))
+
+
 def test_a_state_that_is_not_shown_is_read_as_if_its_interval_held_one():
     table = states([3.0] + [1.0] * 9, [0.02] + [0.5] * 9)
     assert table["low"].iloc[0] > 1

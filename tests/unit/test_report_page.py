@@ -218,7 +218,16 @@ def notices(**changes) -> str:
         "pixel_sizes": {0.5},
         "models": [],
     }
-    return " ".join(f"[{n.level}] {n.text}" for n in all_notices(**(given | {"warnings": None} | changes)))
+    given |= {"warnings": None, "quality": pd.DataFrame()}
+    return " ".join(f"[{n.level}] {n.text}" for n in all_notices(**(given | changes)))
+
+
+def test_a_run_that_lost_most_of_its_tracks_says_so_at_the_top():
+    lost = pd.DataFrame({"lost_share": [0.7, None, 0.2]})
+    assert notices(quality=lost).startswith("[warning] In 1 of 3 fields more than half of the tracks")
+    assert "up to 70%" in notices(quality=lost)
+    assert notices(quality=lost[:1]).startswith("[serious] In 1 of 1")
+    assert notices(quality=lost[1:]) == ""
 
 
 def test_caveats_stand_by_the_answers_about_prediction(tmp_path):

@@ -50,7 +50,7 @@ def start() -> Iterator:
 
 def test_a_stale_lock_is_cleared(locked: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    main(locked)
+    assert main(locked)
     assert locks(locked) == []
     assert caplog.messages == ["Clearing the lock of a run that was killed."]
 
@@ -58,9 +58,9 @@ def test_a_stale_lock_is_cleared(locked: Path, caplog: pytest.LogCaptureFixture)
 def test_the_lock_of_a_living_run_stays(locked: Path, start, caplog: pytest.LogCaptureFixture) -> None:
     process = start(locked, "snakemake")
     assert holders(locked) == [process.pid]
-    main(locked)
+    assert not main(locked)
     assert locks(locked) == ["0.output.lock"]
-    assert caplog.messages == [f"Snakemake is at work here (process {process.pid}); its lock stays."]
+    assert caplog.messages == [f"Snakemake is at work here (process {process.pid}): start again when that has ended."]
 
 
 def test_the_lock_of_another_machine_stays(locked: Path, caplog: pytest.LogCaptureFixture) -> None:

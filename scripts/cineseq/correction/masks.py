@@ -104,22 +104,21 @@ def survey(source: Source, frames: range) -> Survey:
 
 
 def _check(source: Source, frame: int, mask: np.ndarray) -> None:
+    where = source.file_of(frame)
     if mask.shape != (source.info.height, source.info.width):
-        msg = f"{source.path}: the mask of frame {frame} has the shape {mask.shape}; all masks must have one shape."
+        msg = f"{where}: the mask of frame {frame} has the shape {mask.shape}; all masks must have one shape."
         raise UserError(msg)
     if mask.dtype.kind == "f" and not (np.isfinite(mask).all() and (mask == np.round(mask)).all()):
-        msg = f"{source.path}: the mask of frame {frame} has fractions; give label images with whole numbers."
+        msg = f"{where}: the mask of frame {frame} has fractions; give label images with whole numbers."
         raise UserError(msg)
     if mask.dtype.kind not in "uif":
-        msg = f"{source.path}: the mask of frame {frame} is of type {mask.dtype}; give label images with whole numbers."
+        msg = f"{where}: the mask of frame {frame} is of type {mask.dtype}; give label images with whole numbers."
         raise UserError(msg)
     if mask.min() < 0:
-        msg = (
-            f"{source.path}: the mask of frame {frame} has negative labels; give 0 to the background, above 0 to cells."
-        )
+        msg = f"{where}: the mask of frame {frame} has negative labels; give 0 to the background, above 0 to cells."
         raise UserError(msg)
     if mask.max() > np.iinfo(np.uint32).max:
-        msg = f"{source.path}: the mask of frame {frame} has labels above {np.iinfo(np.uint32).max}; renumber them."
+        msg = f"{where}: the mask of frame {frame} has labels above {np.iinfo(np.uint32).max}; renumber them."
         raise UserError(msg)
 
 

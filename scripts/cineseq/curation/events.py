@@ -18,6 +18,8 @@ LEAST_POSSIBLE = 0.05
 """Refused divisions that are less likely are not listed."""
 NAMES = ["kind", "source", "target", "other", "confidence", "reason"]
 
+DOUBT = "; but touching cells come apart as cheaply here"
+
 
 def find_events(
     objects: Objects, replayed: Replayed, tracks: pd.DataFrame, room: np.ndarray, *, field: FieldOfView, settings: Track
@@ -126,7 +128,11 @@ def division_events(scene: Scene, families: Families, before: np.ndarray) -> pd.
     free = made | ~_touches(np.c_[mother, n + first, n + second], made, 2 * n)
     likely = weight / (1 + np.where(made, shared, weight))
     found = pd.DataFrame({"source": mother, "target": first, "other": second, "likely": likely, "made": made})
-    found["reason"] = [f"cost {value:.2f}; a cost of {divisions.HALF_COST} is as likely true as not" for value in cost]
+    doubted = given < divisions.confidence(cost) / 2  # not where tracking did not make it: that is NaN
+    found["reason"] = [
+        f"cost {value:.2f}; a cost of {divisions.HALF_COST} is as likely true as not{DOUBT if doubt else ''}"
+        for value, doubt in zip(cost, doubted, strict=True)
+    ]
     chosen = _unscored(found[made], before, scene.frame).assign(kind="division", confidence=lambda t: t["likely"])
     refused = found[free & ~made & (likely >= LEAST_POSSIBLE)].sort_values("likely", ascending=False)
     for name in ("source", "target", "other"):

@@ -65,6 +65,7 @@ def read_families(path: Path, field: FieldOfView, given: Given) -> pd.DataFrame:
         columns=FAMILY, errors="ignore"
     )
     cells = cell_table(columns, field)
+    _warn_of_fields(family, cells, mother, path)
     last = _movie_end(table, names, family, cells, path)
     return CELLS.check(cells.assign(**_lineage(family, cells, last, given.frame_interval_min)), str(path))
 
@@ -116,7 +117,7 @@ def _fates(table: pd.DataFrame, names: LineageColumns, path: Path, family: pd.Da
     text = as_text(table[names.fate]).str.strip()
     known = text.isna() | text.isin([*names.fates, ""])
     said = f"cell '{{id}}' has the fate '{text[~known].iloc[0]}'" if not known.all() else ""
-    _refuse(~known, path, f"{said}, which given.lineage.fates does not explain", family)
+    _refuse(~known, path, f"{said}, which given.lineage.fates does not explain; add it there or correct it", family)
     return text.map(names.fates).fillna("unknown").astype("string")
 
 
@@ -124,21 +125,37 @@ def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> Non
     has_mother = family["parent_id"].notna()
     mother = family.loc[position.clip(min=0), ["end_frame", "fate"]].reset_index(drop=True)
     shown = family.assign(mother_end=mother["end_frame"], mother_fate=mother["fate"])
-    _refuse(pd.Series(ends_before_it_begins(family)), path, "cell '{id}' ends before it begins", shown)
+    _refuse(
+        pd.Series(ends_before_it_begins(family)), path, "cell '{id}' ends before it begins; correct its frames", shown
+    )
     absent = has_mother & (position < 0)
-    _refuse(absent, path, "the mother '{parent_id}' of cell '{id}' is not in the table", shown)
+    _refuse(
+        absent,
+        path,
+        "the mother '{parent_id}' of cell '{id}' is not in the table; add her row or correct the name",
+        shown,
+    )
     number = pd.Series(position).groupby(position).cumcount()
     _refuse(
-        has_mother & (number > 1), path, "the mother '{parent_id}' of cell '{id}' has more than two daughters", shown
+        has_mother & (number > 1),
+        path,
+        "the mother '{parent_id}' of cell '{id}' has more than two daughters; leave her the two that are hers",
+        shown,
     )
     _refuse(
         pd.Series(born_before_mother_ends(family, position)),
         path,
-        "cell '{id}' is born in frame {start_frame}, before its mother '{parent_id}' ends in frame {mother_end}",
+        "cell '{id}' is born in frame {start_frame}, before its mother '{parent_id}' ends in frame {mother_end}; "
+        "correct a frame or the mother",
         shown,
     )
     undivided = has_mother & (mother["fate"] != "division").to_numpy(bool, na_value=False)
-    _refuse(undivided, path, "cell '{id}' has a mother '{parent_id}' whose fate is {mother_fate}, not division", shown)
+    _refuse(
+        undivided,
+        path,
+        "cell '{id}' has a mother '{parent_id}' whose fate is {mother_fate}, not division; correct one of them",
+        shown,
+    )
 
 
 def _descent(family: pd.DataFrame, parent: np.ndarray, path: Path) -> dict[str, pd.Series]:
@@ -148,7 +165,7 @@ def _descent(family: pd.DataFrame, parent: np.ndarray, path: Path) -> dict[str, 
     while (todo := (generation < 0) & (generation[parent] >= 0)).any():
         generation[todo] = generation[parent[todo]] + 1
         founder[todo] = founder[parent[todo]]
-    _refuse(pd.Series(generation < 0), path, "cell '{id}' descends from itself", family)
+    _refuse(pd.Series(generation < 0), path, "cell '{id}' descends from itself; correct a mother", family)
     sister = _sisters(parent)
     return {
         "founder_id": family["id"].take(founder).reset_index(drop=True),
@@ -177,6 +194,20 @@ def _check_generation(table: pd.DataFrame, names: LineageColumns, family: pd.Dat
     wrong = stated.notna() & (stated != shown["expected"])
     reason = f"column '{names.generation}' should be {{expected}} for cell '{{id}}', by its mothers"
     _refuse(wrong, path, reason, shown)
+
+
+def _warn_of_fields(family: pd.DataFrame, cells: pd.DataFrame, mother: np.ndarray, path: Path) -> None:
+    """Name the first cell whose mother is in another field of view: its family will make no pairs of relatives."""
+    field = cells.groupby(FIELD).ngroup().to_numpy()
+    elsewhere = (mother >= 0) & (field[mother] != field)
+    if elsewhere.any():
+        row = int(elsewhere.argmax())
+        own, hers = ("/".join(cells[FIELD].iloc[k]) for k in (row, mother[row]))
+        logger.warning(
+            "%s, row %d: cell '%s' is in field %s, its mother '%s' in %s (%d such rows): families in two fields of "
+            "view are left out where relatives are compared; give a family one field.",
+            path, row + 2, family["id"].iloc[row], own, family["parent_id"].iloc[row], hers, elsewhere.sum(),
+        )  # fmt: skip
 
 
 def _movie_end(

@@ -114,6 +114,8 @@ def last_watched(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def share(row: pd.Series, value: str) -> str:
-    """Write a height of a curve with its interval."""
+    """Write a height of a curve with its interval; families that are all alike have none, however few they are."""
     interval = f"[{row['low']:.1%}, {row['high']:.1%}]" if np.isfinite(row["low"]) else "(no interval)"
+    if row["low"] == row["high"]:
+        interval = "(no interval: all families are alike in this)"
     return f"{row[value]:.1%} {interval}"

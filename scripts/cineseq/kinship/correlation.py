@@ -85,8 +85,8 @@ def pair_odds_ratio(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimat
     """Relate two fates of pairs by their odds ratio, every pair entered both ways round.
 
     Of pairs with both, neither and one of the members coded 1 it is 4 both neither / one^2. Where one of the three is
-    empty, Haldane's half pair is added to each of the four cells. The interval is Woolf's, with a standard error that
-    is robust to dependence between pairs of one family (linearisation).
+    empty it is not estimable: half a pair added to each would make an interval of what was not seen. The interval is
+    Woolf's, with a standard error that is robust to dependence between pairs of one family (linearisation).
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def pair_odds_ratio(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimat
 
     References
     ----------
-    Woolf, Ann. Hum. Genet. 19 (1955) 251; Haldane, Ann. Hum. Genet. 20 (1956) 309;
+    Woolf, Ann. Hum. Genet. 19 (1955) 251;
     Liang and Zeger, Biometrika 73 (1986) 13 (the robust variance).
     """
     if len(x) < FEWEST_PAIRS:
@@ -106,18 +106,15 @@ def pair_odds_ratio(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimat
     pairs = np.bincount(kind, minlength=3)
     if pairs.max() == len(x) and pairs[2] == 0:
         return _ALL_ALIKE
-    added = np.array([0.5, 0.5, 1.0]) * (pairs.min() == 0)
-    both, neither, one = pairs + added
-    absent = " and ".join(_ABSENT[k] for k in np.flatnonzero(pairs == 0))
-    note = f"half a pair was added to each cell: there are none {absent}" if absent else ""
+    if absent := " and ".join(_ABSENT[k] for k in np.flatnonzero(pairs == 0)):
+        return Estimate(np.nan, np.nan, np.nan, f"not estimable: of {len(x)} pairs there are none {absent}")
+    both, neither, one = pairs
     ratio = float(4 * both * neither / one**2)
     _, codes = np.unique(family, return_inverse=True)
     families = int(codes.max()) + 1
     if families < FEWEST_PAIRS:
-        return Estimate(ratio, np.nan, np.nan, "; ".join(filter(None, (note, _few_families(families)))))
-    slope = np.array([1, 1, -2]) / (pairs + added)
-    influence = np.bincount(codes, slope[kind])
-    # What was added counts as families of its own, so that pairs of as many families have Woolf's variance.
-    variance = families / (families - 1) * float((influence**2).sum()) + float((added * slope**2).sum())
+        return Estimate(ratio, np.nan, np.nan, _few_families(families))
+    influence = np.bincount(codes, (np.array([1, 1, -2]) / pairs)[kind])
+    variance = families / (families - 1) * float((influence**2).sum())
     half = float(stats.t.ppf(0.975, families - 1)) * math.sqrt(variance)
-    return Estimate(ratio, ratio * math.exp(-half), ratio * math.exp(half), note)
+    return Estimate(ratio, ratio * math.exp(-half), ratio * math.exp(half))

@@ -63,9 +63,10 @@ def families_of(cells: pd.DataFrame) -> Families:
         "three_sisters": int((table["siblings"] > 2).sum()),
         "family_in_two_fields": int(split.sum()),
     }
-    for name, count in problems.items():
+    for (name, count), found in zip(problems.items(), (contradicted, table["siblings"] > 2, split), strict=True):
         if count:
-            logger.warning("%d cells: %s.", count, name.replace("_", " "))
+            first = table["track_id"].iloc[int(np.argmax(found))]
+            logger.warning("%d cells: %s, the first '%s'.", count, name.replace("_", " "), first)
     return Families(table, _pairs(group, table["siblings"].to_numpy(), split), table.attrs["unit"], problems)
 
 

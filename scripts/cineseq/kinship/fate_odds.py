@@ -61,4 +61,9 @@ def fate_odds_lines(table: pd.DataFrame) -> list[str]:
             f"{row.condition}: the odds of a death are {row.odds_ratio:.3g}{interval} times as high where the sister "
             f"died as where she divided, kappa {row.kappa:.2f} ({row.pairs:,} pairs{note})."
         )
+    if table.loc[table["relation"] == "sisters", "odds_ratio"].notna().any():
+        lines.append(
+            "These odds ratios pool fields and birth times, whose shared stress raises them too; the test is the "
+            "permutation within strata."
+        )
     return lines

@@ -95,6 +95,27 @@ def concordance_lines(concordance: pd.DataFrame) -> list[str]:
     return lines
 
 
+def left_out_lines(together: pd.DataFrame) -> list[str]:
+    """Say, per condition, how many pairs of sisters the concordance leaves out, and what that may do to it.
+
+    Parameters
+    ----------
+    together
+        The table :data:`cineseq.family_results.FATE_PAIRS`.
+    """
+    lines = []
+    for condition, rows in together.groupby("condition", sort=True):
+        pairs = rows.set_index(["fate", "sister_fate"])["pairs"]
+        died, divided = (int(pairs[end, "alive at the end"]) for end in ("died", "divided"))
+        if died or divided:
+            lines.append(
+                f"{condition}: not among these are {died:,} pairs in which one sister died and {divided:,} in which "
+                "one divided while the other was alive at the end; their fates differ so far, so that the pairs with "
+                "both fates known may look more alike than all are."
+            )
+    return lines
+
+
 def state_lines(compared: pd.DataFrame) -> list[str]:
     """Return sentences on the state contrasts: the smallest p-values first, what could be detected, how to read it."""
     if not len(compared):
@@ -115,11 +136,32 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
 
 
 def _reading_lines(tested: pd.DataFrame) -> list[str]:
-    """Say once per kind of interval how to read the states that have it."""
+    """Say once per kind of interval how to read the states that have it.
+
+    Values of one column, such as clusters, share one total. Where one of them was shown, those that differ the other
+    way may only have made room for it, so that nothing is read from them.
+    """
     told: dict[str, list[str]] = {}
-    for row in tested.itertuples():
-        told.setdefault(reading(*interval_to_read(row.low, row.high, row.q)), []).append(f"'{row.state}'")
+    for row, first in zip(tested.itertuples(), _first_of_column(tested), strict=True):
+        text = reading(*interval_to_read(row.low, row.high, row.q))
+        if first.q <= LEVEL and (row.odds_ratio < 1) != (first.odds_ratio < 1):
+            text = (
+                f"a cell has one value of '{_column(row.state)}', so that where '{first.state}' is more frequent the "
+                f"others are rarer and the reverse: by itself this odds ratio argues for nothing and against nothing."
+            )
+        told.setdefault(text, []).append(f"'{row.state}'")
     return [f"How to read {', '.join(states)}: {text} {ASSOCIATIONS}" for text, states in told.items()]
+
+
+def _first_of_column(tested: pd.DataFrame) -> list[tuple]:
+    """Return, for each state, the one of its column with the smallest p-value; ``tested`` is in that order."""
+    first: dict[str, tuple] = {}
+    return [first.setdefault(_column(row.state), row) for row in tested.itertuples()]
+
+
+def _column(state: str) -> str:
+    """Return the column that a state is a value of; a state that is a column by itself is its own."""
+    return state.split("=", maxsplit=1)[0]
 
 
 def tested_states(compared: pd.DataFrame) -> pd.DataFrame:

@@ -77,7 +77,8 @@ def open_series(
             _check_same(source, info, frame)
             return source.plane(0, 0 if channel_pattern is not None else channel)
 
-    yield Source(table[frames[0], channels[0]], whole, plane)
+    files = tuple(table[f, channels[0]] for f in frames)
+    yield Source(files[0], whole, plane, files)
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

@@ -80,11 +80,18 @@ class Source:
         Size and metadata.
     plane
         Function of (frame, channel), both from 0, that reads one plane, shape (height, width).
+    frame_files
+        The file of each frame; empty where all are in ``path``.
     """
 
     path: Path
     info: SourceInfo
     plane: Callable[[int, int], np.ndarray]
+    frame_files: tuple[Path, ...] = ()
+
+    def file_of(self, frame: int) -> Path:
+        """Return the file that a frame, from 0, is read from."""
+        return self.frame_files[frame] if self.frame_files else self.path
 
 
 def scaled(value: object, unit: object, units: dict[str, float]) -> float | None:

@@ -288,7 +288,7 @@ def sisters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     caution = _caution(evidence.warnings)
     table = evidence.states
     if table is None or table.empty:
-        state_text, verdict, more = _not_estimable("no sequenced survivor has a sister of known fate")
+        state_text, verdict, more = _not_estimable("no survivor with a measured state has a sister of known fate")
         if evidence.concordance is None:
             state_text, verdict, more = _not_estimable("the sister analysis was not run")
     else:
@@ -355,7 +355,7 @@ def _concordance(table: pd.DataFrame | None) -> tuple[str, dict[str, Any]]:
 def _beyond_chance(row: pd.Series) -> str:
     """Say how surely the fates are more alike than by chance, or why that is not estimable."""
     note = _note(row, "")
-    return p_value(row["p_value"]) if known(row["p_value"]) or not note else f"{p_value(None)}: {note}"
+    return p_value(row["p_value"]) if known(row["p_value"]) or not note else f"p {note}"
 
 
 def _caution(warnings: pd.DataFrame | None) -> str:

@@ -14,6 +14,7 @@ from cineseq.report.words import listed
 
 STEP_WORDS = {"segment": "segmentation", "morphology": "morphology", "embed": "the image embedding"}
 Level = Literal["serious", "warning", "info"]
+MOSTLY_LOST = 0.5
 ORDER: tuple[Level, ...] = ("serious", "warning", "info")
 
 
@@ -34,6 +35,7 @@ def all_notices(
     pixel_sizes: set[float | None],
     models: list[dict[str, Any]],
     warnings: pd.DataFrame | None,
+    quality: pd.DataFrame,
 ) -> list[Notice]:
     """Gather the notices of a run, the most serious first.
 
@@ -53,10 +55,12 @@ def all_notices(
         Models with name, SHA-256, note and the steps that used them.
     warnings
         The warnings of the sister analysis; None where it was not run.
+    quality
+        One row per field with the columns of :func:`cineseq.report.quality.field_numbers`; empty without images.
     """
     notices = _data_notices(simulated, models)
     if pixel_sizes:
-        notices += _image_notices(channels, inputs, cells, pixel_sizes)
+        notices += _image_notices(channels, inputs, cells, pixel_sizes) + _track_notices(quality)
     if warnings is not None:
         notices += [
             Notice(level, f"Sisters, {sample}: {message}")
@@ -80,6 +84,19 @@ def _data_notices(simulated: bool, models: list[dict[str, Any]]) -> list[Notice]
             text = f"The model {name} is a small one for demonstration: {note}. Name a full model for real cells."
             notices.append(Notice("info" if simulated else "warning", text))
     return notices
+
+
+def _track_notices(quality: pd.DataFrame) -> list[Notice]:
+    lost = quality["lost_share"].astype(float) if "lost_share" in quality else pd.Series(dtype=float)
+    often = int((lost > MOSTLY_LOST).sum())
+    if not often:
+        return []
+    text = (
+        f"In {often:,} of {len(quality):,} fields more than half of the tracks that ended before the movie were lost, "
+        f"up to {lost.max():.0%}: families, divisions and deaths there are those that are left. Look at the least "
+        "certain events, and at whether frames are too far apart or cells are missed, before anything rests on them."
+    )
+    return [Notice("serious" if often > len(quality) / 2 else "warning", text)]
 
 
 def _image_notices(channels: Channels, inputs: Inputs, cells: Cells, pixel_sizes: set[float | None]) -> list[Notice]:

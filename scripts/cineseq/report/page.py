@@ -200,6 +200,7 @@ def render_page(page: PageInputs) -> str:
             pixel_sizes=_pixel_sizes(page.quality),
             models=models,
             warnings=page.evidence.warnings,
+            quality=page.quality,
         ),
         "counts": _counts(page),
         "image_steps": [s for s in summaries if s.fields],
