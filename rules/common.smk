@@ -11,6 +11,7 @@ from cineseq.targets import all_files, files_if_possible, files_of_target, step_
 from snakemake.exceptions import WorkflowError
 
 # Planning makes millions of objects that stay to its end: to look for garbage among them costs it more than that frees.
+# This holds for Snakemake's own processes; a step has the threshold of the package.
 gc.set_threshold(1_000_000)
 
 try:

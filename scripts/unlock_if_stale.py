@@ -1,4 +1,4 @@
-"""Clear the lock that a killed Snakemake left in this folder, and only that.
+"""Clear the lock that a killed Snakemake left in this folder; fail where one is still at work here.
 
 Snakemake's lock does not say who holds it. It is stale when the last run began on this machine (each run notes where it
 begins) and no live process that runs Snakemake, or one of its jobs, has this folder as its working directory. The

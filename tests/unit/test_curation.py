@@ -110,6 +110,8 @@ def test_a_refused_division_is_as_doubted_as_those_made_at_its_cost() -> None:
     sure[int(number[order[1, 0]])] = 0.9
     again = division_events(here, Families(number, parent, sure), before)
     assert again["kind"].tolist() == ["division", "division", "possible_division"]
+    doubted = found.set_index("source")["reason"].str.endswith("touching cells come apart as cheaply here")
+    assert doubted.to_dict() == {order[0, 0]: False, order[1, 0]: True}
 
 
 def test_a_division_beyond_reach_is_listed_as_the_least_sure() -> None:

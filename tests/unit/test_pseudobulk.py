@@ -74,12 +74,20 @@ def test_a_replicate_of_a_handful_of_cells_is_none():
     kept = (obs["sample"] != "s7") | (obs.groupby("sample").cumcount() < FEWEST - 1)
     fewer, obs = expression.cells(kept.to_numpy()), obs[kept].reset_index(drop=True)
     found = condition_comparisons(fewer, obs, FEWEST)[0]
-    assert found.note == PSEUDOBULK
+    assert found.note == f"{PSEUDOBULK}; without {FEWEST - 1} cells of replicates that have fewer than {FEWEST}"
     assert set(found.replicates[found.groups.notna()]) == {f"s{k}" for k in range(7)}
     assert condition_comparisons(fewer, obs, FEWEST - 1)[0].groups.notna().all()
     without = obs["sample"] != "s4"
     cells = condition_comparisons(fewer.cells(without.to_numpy()), obs[without].reset_index(drop=True), FEWEST)[0]
     assert (cells.note, cells.groups.notna().all()) == (DESCRIPTIVE, True)
+
+
+def test_a_condition_without_replicates_does_not_spoil_the_others():
+    expression, obs = experiment(4)
+    rare = obs["sample"].isin(["s3", "s7"])
+    found = condition_comparisons(expression, obs.assign(condition=obs["condition"].mask(rare, "rare")), FEWEST)[0]
+    assert found.note == f"{PSEUDOBULK}; without rare, of fewer than 3 replicates"
+    assert set(found.groups.dropna()) == {"a", "b"}
 
 
 def test_values_that_are_not_whole_counts_are_not_summed():

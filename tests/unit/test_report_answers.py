@@ -284,18 +284,28 @@ def compared(states: pd.DataFrame) -> pd.DataFrame:
     return states.assign(died=30, survived=60, effective=20.0, detectable_odds_ratio=2.0)
 
 
-def test_a_cluster_that_makes_room_for_another_is_not_read_by_itself():
-    told = state_lines(compared(states([8.0, 0.3, 6.0], [0.001, 0.01, 0.02])))
-    room = (
-        "a cell has one value of 'cluster', so that where 'cluster=0' is more frequent the others are rarer and the "
-        "reverse: by itself this odds ratio argues for nothing and against nothing."
+@pytest.mark.parametrize("weaker_first", [True, False])
+def test_clusters_on_both_sides_of_one_are_not_read_as_one_of_them(weaker_first):
+    odds = [0.3, 8.0] if weaker_first else [8.0, 0.3]
+    low, high = ("cluster=0", "cluster=1") if weaker_first else ("cluster=1", "cluster=0")
+    table = states([*odds, 1.1], [0.001, 0.001, 0.002])
+    both = (
+        f"A cell has one value of 'cluster', so that '{high}' above 1 and '{low}' below 1 may be one finding, and "
+        f"these odds ratios do not say of which value. If of '{high}': {MORE} If of '{low}': {LESS}"
     )
-    assert told[-2:] == [
-        f"How to read 'cluster=0', 'cluster=2': {MORE} {ASSOCIATIONS}",
-        f"How to read 'cluster=1': {room} {ASSOCIATIONS}",
+    assert state_lines(compared(table))[-2:] == [
+        f"How to read 'cluster=0', 'cluster=1': {both} {ASSOCIATIONS}",
+        f"How to read 'cluster=2': {SPANS} {ASSOCIATIONS}",
     ]
+    assert by_id(Evidence(states=table))["sisters"].answer.endswith(both)
+
+
+def test_states_of_other_columns_and_without_an_odds_ratio_are_read_by_themselves():
     alone = states([8.0, 0.3], [0.001, 0.01], state=["cluster=0", "wound=open"])
     assert f"How to read 'wound=open': {LESS} {ASSOCIATIONS}" in state_lines(compared(alone))
+    absent = states([np.nan, 0.3], [0.0005, 0.001])
+    assert f"How to read 'cluster=1': {LESS} {ASSOCIATIONS}" in state_lines(compared(absent))
+    assert by_id(Evidence(states=absent))["sisters"].answer.endswith(LESS)
 
 
 def test_a_state_that_is_not_shown_is_read_as_if_its_interval_held_one():

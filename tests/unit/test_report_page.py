@@ -223,8 +223,8 @@ def notices(**changes) -> str:
 
 
 def test_a_run_that_lost_most_of_its_tracks_says_so_at_the_top():
-    lost = pd.DataFrame({"lost_share": [0.7, None, 0.2]})
-    assert notices(quality=lost).startswith("[warning] In 1 of 3 fields more than half of the tracks")
+    lost = pd.DataFrame({"lost_share": [0.7, None, 0.2, 1.0], "tracks": [40, 40, 40, 9]})
+    assert notices(quality=lost).startswith("[warning] In 1 of 2 fields more than half of the tracks")
     assert "up to 70%" in notices(quality=lost)
     assert notices(quality=lost[:1]).startswith("[serious] In 1 of 1")
     assert notices(quality=lost[1:]) == ""

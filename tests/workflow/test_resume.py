@@ -30,10 +30,12 @@ def locks(folder: Path) -> list[Path]:
     return list((folder / ".snakemake" / "locks").glob("*"))
 
 
-def unlock_if_stale(folder: Path) -> str:
+def unlock_if_stale(folder: Path, status: int = 0) -> str:
     """Run the script that ``make demo`` runs first; return what it said."""
     command = [sys.executable, str(ROOT / "scripts/unlock_if_stale.py")]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stderr
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    return done.stderr
 
 
 def kill_at(project: Project, products: int, kill: Callable[[int, int], None]) -> list[int]:
@@ -79,7 +81,7 @@ def test_killed_three_times(cloned: Project) -> None:
 
     # Snakemake alone is killed, and started again while its job goes on writing.
     assert kill_at(cloned, 0, os.kill), "no job outlived its run"
-    assert "Snakemake is at work here" in unlock_if_stale(folder)
+    assert "Snakemake is at work here" in unlock_if_stale(folder, status=1)
     assert locks(folder), "the lock was cleared beside living jobs"
     cloned.snakemake("--unlock")
     # Again, and its job ends by itself before the lock is cleared.

@@ -46,8 +46,8 @@ class DifferentialExpression(Section):
     min_profile_cells: int = Field(
         10,
         ge=1,
-        description="Cells that a replicate needs to count as one: of its condition where conditions are compared, "
-        "on either side where it is compared within.",
+        description="A replicate with fewer cells does not count: fewer in all where conditions are compared, fewer on "
+        "either side where groups are compared within replicates.",
     )
     min_detected: float = Field(
         0.02, ge=0, lt=1, description="Genes detected in a smaller fraction of the cells are not tested."

@@ -150,9 +150,10 @@ def _half(counts: sparse.csr_matrix, whole: Expression) -> Expression:
 
 
 def condition_comparisons(expression: Expression, obs: pd.DataFrame, fewest: int) -> list[Comparison]:
-    """Compare conditions, by pseudobulk where each has three replicates of whole counts; else descriptively.
+    """Compare conditions by pseudobulk where two or more have three replicates of whole counts; else descriptively.
 
-    A replicate with fewer cells than ``fewest`` is none: the sum of a handful of cells says as little as they do.
+    A replicate with fewer cells than ``fewest`` is none: the sum of a handful of cells says as little as they do. By
+    pseudobulk only conditions that have three are compared, and the note says what is left out.
     """
     conditions = obs["condition"].astype("string")
     conditions = conditions.where(conditions != "")
@@ -161,13 +162,18 @@ def condition_comparisons(expression: Expression, obs: pd.DataFrame, fewest: int
     replicates = replicates_of(obs)
     large = conditions.groupby([conditions, replicates]).transform("size") >= fewest
     carried = replicates[large].groupby(conditions[large]).nunique().reindex(conditions.dropna().unique(), fill_value=0)
-    if carried.min() < REPLICATES:
+    enough = carried.index[carried >= REPLICATES]
+    if len(enough) < 2:
         return [Comparison("condition", conditions, expression, DESCRIPTIVE, calls_markers=False)]
     if expression.kind != "counts":
         return [Comparison("condition", conditions, expression, NOT_WHOLE, calls_markers=False)]
-    if left_out := int((conditions.notna() & ~large).sum()):
-        logger.info("Conditions: %d cells of replicates with fewer than %d are left out.", left_out, fewest)
-    return [Comparison("condition", conditions.where(large), expression, PSEUDOBULK, replicates=replicates)]
+    compared = conditions.where(large & conditions.isin(enough))
+    note = PSEUDOBULK
+    if others := sorted(set(carried.index) - set(enough)):
+        note += f"; without {', '.join(others)}, of fewer than {REPLICATES} replicates"
+    if small := int((conditions.isin(enough) & ~large).sum()):
+        note += f"; without {small} cells of replicates that have fewer than {fewest}"
+    return [Comparison("condition", compared, expression, note, replicates=replicates)]
 
 
 def function_comparisons(expression: Expression, function: pd.DataFrame, obs: pd.DataFrame) -> list[Comparison]:

@@ -114,7 +114,7 @@ def last_watched(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def share(row: pd.Series, value: str) -> str:
-    """Write a height of a curve with its interval; families that are all alike have none, however few they are."""
+    """Write a height of a curve with its interval; families that are all alike give it no width, which is none."""
     interval = f"[{row['low']:.1%}, {row['high']:.1%}]" if np.isfinite(row["low"]) else "(no interval)"
     if row["low"] == row["high"]:
         interval = "(no interval: all families are alike in this)"

@@ -10,6 +10,8 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 FEWEST_PAIRS = 5
+FEW_OF_A_KIND = 5
+"""Intervals of odds ratios that rest on fewer pairs of one kind are said to be rough."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Estimate:
     note: str = ""
 
 
-_ABSENT = ("with two deaths", "without a death", "with one death")
+_KINDS = ("with two deaths", "without a death", "with one death")
 _ALL_ALIKE = Estimate(np.nan, np.nan, np.nan, "not estimable: the pairs do not differ from each other")
 
 
@@ -106,7 +108,7 @@ def pair_odds_ratio(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimat
     pairs = np.bincount(kind, minlength=3)
     if pairs.max() == len(x) and pairs[2] == 0:
         return _ALL_ALIKE
-    if absent := " and ".join(_ABSENT[k] for k in np.flatnonzero(pairs == 0)):
+    if absent := " and ".join(_KINDS[k] for k in np.flatnonzero(pairs == 0)):
         return Estimate(np.nan, np.nan, np.nan, f"not estimable: of {len(x)} pairs there are none {absent}")
     both, neither, one = pairs
     ratio = float(4 * both * neither / one**2)
@@ -114,7 +116,8 @@ def pair_odds_ratio(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimat
     families = int(codes.max()) + 1
     if families < FEWEST_PAIRS:
         return Estimate(ratio, np.nan, np.nan, _few_families(families))
+    few = "; ".join(f"{pairs[k]} pairs {_KINDS[k]}" for k in np.flatnonzero(pairs < FEW_OF_A_KIND))
     influence = np.bincount(codes, (np.array([1, 1, -2]) / pairs)[kind])
     variance = families / (families - 1) * float((influence**2).sum())
     half = float(stats.t.ppf(0.975, families - 1)) * math.sqrt(variance)
-    return Estimate(ratio, ratio * math.exp(-half), ratio * math.exp(half))
+    return Estimate(ratio, ratio * math.exp(-half), ratio * math.exp(half), f"rough interval: {few}" if few else "")

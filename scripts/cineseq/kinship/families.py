@@ -58,15 +58,16 @@ def families_of(cells: pd.DataFrame) -> Families:
     table.loc[contradicted, "died"] = np.nan
     table.loc[contradicted, "fate"] = "unknown"
     split = table.groupby("founder")["field"].transform("nunique").to_numpy() > 1
-    problems = {
-        "fate_contradicted": int(contradicted.sum()),
-        "three_sisters": int((table["siblings"] > 2).sum()),
-        "family_in_two_fields": int(split.sum()),
+    found = {
+        "fate_contradicted": contradicted,
+        "three_sisters": (table["siblings"] > 2).to_numpy(),
+        "family_in_two_fields": split,
     }
-    for (name, count), found in zip(problems.items(), (contradicted, table["siblings"] > 2, split), strict=True):
-        if count:
-            first = table["track_id"].iloc[int(np.argmax(found))]
-            logger.warning("%d cells: %s, the first '%s'.", count, name.replace("_", " "), first)
+    for name, rows in found.items():
+        if rows.any():
+            first = table["track_id"].iloc[int(np.argmax(rows))]
+            logger.warning("%d cells: %s, the first '%s'.", rows.sum(), name.replace("_", " "), first)
+    problems = {name: int(rows.sum()) for name, rows in found.items()}
     return Families(table, _pairs(group, table["siblings"].to_numpy(), split), table.attrs["unit"], problems)
 
 

@@ -53,7 +53,8 @@ def fate_odds_lines(table: pd.DataFrame) -> list[str]:
     lines = []
     for row in table[table["relation"] == "sisters"].itertuples():
         if not np.isfinite(row.odds_ratio):
-            lines.append(f"{row.condition}: the odds ratio of sisters' fates is {row.note}.")
+            kappa = f"; kappa {row.kappa:.2f}" if np.isfinite(row.kappa) else ""
+            lines.append(f"{row.condition}: the odds ratio of sisters' fates is {row.note}{kappa}.")
             continue
         interval = f" [{row.low:.3g}, {row.high:.3g}]" if np.isfinite(row.low) else ""
         note = f"; {row.note}" if row.note else ""
@@ -63,7 +64,7 @@ def fate_odds_lines(table: pd.DataFrame) -> list[str]:
         )
     if table.loc[table["relation"] == "sisters", "odds_ratio"].notna().any():
         lines.append(
-            "These odds ratios pool fields and birth times, whose shared stress raises them too; the test is the "
-            "permutation within strata."
+            "These odds ratios pool fields and birth times, whose shared stress may raise them; whether sisters are "
+            "alike beyond it is tested by the permutation within strata."
         )
     return lines

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.kinship.families import Families
-from cineseq.kinship.reading import LEVEL, interval_to_read, reading
+from cineseq.kinship.reading import LEVEL, readings
 from cineseq.kinship.status import MEANING
 from cineseq.statistics.fdr import benjamini_hochberg
 
@@ -96,7 +96,7 @@ def concordance_lines(concordance: pd.DataFrame) -> list[str]:
 
 
 def left_out_lines(together: pd.DataFrame) -> list[str]:
-    """Say, per condition, how many pairs of sisters the concordance leaves out, and what that may do to it.
+    """Say, per condition, which pairs of sisters the concordance leaves out, because a fate of theirs is not known.
 
     Parameters
     ----------
@@ -106,12 +106,13 @@ def left_out_lines(together: pd.DataFrame) -> list[str]:
     lines = []
     for condition, rows in together.groupby("condition", sort=True):
         pairs = rows.set_index(["fate", "sister_fate"])["pairs"]
-        died, divided = (int(pairs[end, "alive at the end"]) for end in ("died", "divided"))
-        if died or divided:
+        died, divided, alive = (int(pairs[end, "alive at the end"]) for end in ("died", "divided", "alive at the end"))
+        unknown = int(pairs.xs("unknown", level="sister_fate").sum())
+        if left_out := died + divided + alive + unknown:
             lines.append(
-                f"{condition}: not among these are {died:,} pairs in which one sister died and {divided:,} in which "
-                "one divided while the other was alive at the end; their fates differ so far, so that the pairs with "
-                "both fates known may look more alike than all are."
+                f"{condition}: of {pairs.sum():,} pairs of sisters {left_out:,} are not among those with both fates "
+                f"known (one alive at the end beside one that died {died:,}, beside one that divided {divided:,}, both "
+                f"alive {alive:,}, an end unknown {unknown:,}); those known may be more or less alike than all are."
             )
     return lines
 
@@ -132,36 +133,15 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
         f"{first['effective']:.1f} balanced pairs within strata."
     ]
     shown = tested.head(MOST_LINES)
-    return [*lines, *(_state_line(row) for _, row in shown.iterrows()), *_reading_lines(shown)]
+    return [*lines, *(_state_line(row) for _, row in shown.iterrows()), *_reading_lines(tested)]
 
 
 def _reading_lines(tested: pd.DataFrame) -> list[str]:
-    """Say once per kind of interval how to read the states that have it.
-
-    Values of one column, such as clusters, share one total. Where one of them was shown, those that differ the other
-    way may only have made room for it, so that nothing is read from them.
-    """
+    """Say once per kind of interval how to read the first states that have it."""
     told: dict[str, list[str]] = {}
-    for row, first in zip(tested.itertuples(), _first_of_column(tested), strict=True):
-        text = reading(*interval_to_read(row.low, row.high, row.q))
-        if first.q <= LEVEL and (row.odds_ratio < 1) != (first.odds_ratio < 1):
-            text = (
-                f"a cell has one value of '{_column(row.state)}', so that where '{first.state}' is more frequent the "
-                f"others are rarer and the reverse: by itself this odds ratio argues for nothing and against nothing."
-            )
-        told.setdefault(text, []).append(f"'{row.state}'")
+    for state, text in list(zip(tested["state"], readings(tested), strict=True))[:MOST_LINES]:
+        told.setdefault(text, []).append(f"'{state}'")
     return [f"How to read {', '.join(states)}: {text} {ASSOCIATIONS}" for text, states in told.items()]
-
-
-def _first_of_column(tested: pd.DataFrame) -> list[tuple]:
-    """Return, for each state, the one of its column with the smallest p-value; ``tested`` is in that order."""
-    first: dict[str, tuple] = {}
-    return [first.setdefault(_column(row.state), row) for row in tested.itertuples()]
-
-
-def _column(state: str) -> str:
-    """Return the column that a state is a value of; a state that is a column by itself is its own."""
-    return state.split("=", maxsplit=1)[0]
 
 
 def tested_states(compared: pd.DataFrame) -> pd.DataFrame:

@@ -9,13 +9,14 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from cineseq.kinship.reading import interval_to_read, reading
+from cineseq.kinship.reading import interval_to_read, readings
 from cineseq.kinship.wording import tested_states
 from cineseq.names import parts_of, readable
 from cineseq.prediction.answers import mostly_class
 from cineseq.report.evidence import Evidence
 from cineseq.report.variance import is_explained, variance_sentence
 from cineseq.report.words import (
+    NOT_ESTIMABLE,
     clean,
     count,
     counted,
@@ -316,7 +317,7 @@ def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[s
     )
     ends = row[["low", "high"]].to_numpy(float, na_value=np.nan)
     low, high = interval_to_read(*ends, row["q"])
-    remains = reading(low, high)
+    remains = readings(tested)[0]
     if row["q"] > ALPHA:
         text = f"No state of survivors was shown to go with the sister's death; nearest was {row['state']}: {measured}."
         return f"{text} {_detectable(power, row['state'])} {remains}", "not_shown", numbers
@@ -355,7 +356,9 @@ def _concordance(table: pd.DataFrame | None) -> tuple[str, dict[str, Any]]:
 def _beyond_chance(row: pd.Series) -> str:
     """Say how surely the fates are more alike than by chance, or why that is not estimable."""
     note = _note(row, "")
-    return p_value(row["p_value"]) if known(row["p_value"]) or not note else f"p {note}"
+    if known(row["p_value"]) or not note:
+        return p_value(row["p_value"])
+    return f"p {note}" if note.startswith(NOT_ESTIMABLE) else f"{p_value(None)}: {note}"
 
 
 def _caution(warnings: pd.DataFrame | None) -> str:

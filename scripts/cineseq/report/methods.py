@@ -49,9 +49,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "Groups were compared with tie-corrected Wilcoxon rank-sum tests, at a false discovery rate of {c:de.fdr} "
         "(Benjamini and Hochberg, 1995)",
         "; clustering and testing the same counts: {c:de.double_dipping}",
-        "; conditions of three or more replicates each are tested on counts summed by replicate, and groups that three "
-        "or more replicates carry within these, with PyDESeq2 {v:pydeseq2} (Love et al., 2014); with fewer, cells are "
-        "tested as if independent, which for conditions and for function calls no gene a marker",
+        "; conditions of three or more replicates are tested on counts summed by replicate, and groups that three or "
+        "more replicates carry within these, each of at least {c:de.min_profile_cells} cells, with PyDESeq2 "
+        "{v:pydeseq2} (Love et al., 2014); with fewer, cells are tested as if independent, which for conditions and "
+        "for function calls no gene a marker",
     ),
     "predict": (
         "Function was predicted by elastic nets (scikit-learn {v:scikit-learn}) in nested cross-validation whose "

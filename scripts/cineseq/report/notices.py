@@ -14,8 +14,10 @@ from cineseq.report.words import listed
 
 STEP_WORDS = {"segment": "segmentation", "morphology": "morphology", "embed": "the image embedding"}
 Level = Literal["serious", "warning", "info"]
-MOSTLY_LOST = 0.5
 ORDER: tuple[Level, ...] = ("serious", "warning", "info")
+MOSTLY_LOST = 0.5
+FEWEST_TRACKS = 10
+"""Of fewer tracks the share that was lost says little."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +89,18 @@ def _data_notices(simulated: bool, models: list[dict[str, Any]]) -> list[Notice]
 
 
 def _track_notices(quality: pd.DataFrame) -> list[Notice]:
-    lost = quality["lost_share"].astype(float) if "lost_share" in quality else pd.Series(dtype=float)
+    if quality.empty:
+        return []
+    lost = quality.loc[quality["tracks"] >= FEWEST_TRACKS, "lost_share"].astype(float).dropna()
     often = int((lost > MOSTLY_LOST).sum())
     if not often:
         return []
     text = (
-        f"In {often:,} of {len(quality):,} fields more than half of the tracks that ended before the movie were lost, "
+        f"In {often:,} of {len(lost):,} fields more than half of the tracks that ended before the movie were lost, "
         f"up to {lost.max():.0%}: families, divisions and deaths there are those that are left. Look at the least "
         "certain events, and at whether frames are too far apart or cells are missed, before anything rests on them."
     )
-    return [Notice("serious" if often > len(quality) / 2 else "warning", text)]
+    return [Notice("serious" if often > len(lost) / 2 else "warning", text)]
 
 
 def _image_notices(channels: Channels, inputs: Inputs, cells: Cells, pixel_sizes: set[float | None]) -> list[Notice]:
