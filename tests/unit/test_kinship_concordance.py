@@ -76,6 +76,12 @@ def test_an_odds_ratio_with_an_empty_cell_is_not_estimable_and_says_which(pairs,
     assert found.note == f"not estimable: of {sum(pairs)} pairs there are none {absent}"
 
 
+def test_an_odds_ratio_of_a_handful_of_pairs_of_a_kind_is_said_to_be_rough():
+    found = pair_odds_ratio(*pairs_of(1, 150, 3), np.arange(154))
+    assert np.isfinite([found.value, found.low, found.high]).all()
+    assert found.note == "rough interval: 1 pairs with two deaths; 3 pairs with one death"
+
+
 def test_odds_ratio_is_wide_where_pairs_are_of_few_families_and_absent_where_nothing_differs():
     x, y = pairs_of(30, 60, 10)
     apart = pair_odds_ratio(x, y, np.arange(100))

@@ -242,6 +242,23 @@ def test_the_best_of_many_states_is_judged_by_its_q_value():
     assert "q = 0.2 over 10 states" in answer.answer
 
 
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("not estimable: the pairs do not differ from each other", "p not estimable: the pairs do not differ"),
+        ("no discordant pair; no p-value: nothing to permute", "p not estimable: no discordant pair; no p-value"),
+    ],
+)
+def test_the_reason_why_likeness_has_no_p_value_is_said_once(note, said):
+    shared = table(
+        results.CONCORDANCE, condition=["drug"], relation=["sisters"], pairs=[20], concordance=[1.0],
+        expected_independent=[0.8], p_value=[np.nan], note=[note],
+    )  # fmt: skip
+    answer = by_id(Evidence(concordance=shared))["sisters"].answer
+    assert said in answer
+    assert answer.count("not estimable") == 1
+
+
 def test_a_state_without_an_odds_ratio_counts_among_those_tested():
     table = states([np.nan, 3.0], [0.001, 0.02])
     assert "q = 0.02 over 2 states" in by_id(Evidence(states=table))["sisters"].answer
