@@ -13,6 +13,7 @@ from pathlib import Path
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.inputs import Channels
 from cineseq.config.track import Track
+from cineseq.correction.refusals import refuse_empty_field
 from cineseq.curation.curated import curate, nothing, write_curated
 from cineseq.stacks import open_labels
 from cineseq.step import run
@@ -48,6 +49,7 @@ def main(
     with open_labels(labels) as stack:
         info = stack.info
         objects = measure_with_movie(stack, labels, movie, settings.channels)
+    refuse_empty_field(labels, len(objects.table), settings.field, settings.track)
     linked, made = None, nothing()
     if len(objects.table):
         room = rooms(objects.table, compartments, settings.field)

@@ -213,7 +213,7 @@ def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:
     UserError
         For anything that the user has to mend before a run can start.
     """
-    config = load(raw)
+    config = load(raw, " or ".join([*map(str, configfiles), "--config"]))
     run = config.run or (configfiles[-1].stem if configfiles else "demo")
     entries = read_sheet(Path(config.samples), config.inputs.frame_step, data=config.data, run=run)
     _check_data(config, entries)

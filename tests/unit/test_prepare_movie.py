@@ -103,10 +103,14 @@ def test_wrong_channels_are_refused_and_nothing_is_written(ome, tmp_path, settin
     assert not (tmp_path / "out").exists()
 
 
-def test_black_frames_are_kept_and_named(tmp_path, raw, caplog):
+def test_black_frames_are_refused_unless_asked_for(tmp_path, raw, caplog):
     raw[3, 0] = 0
     tifffile.imwrite(tmp_path / "a.tif", raw[:, 0], photometric="minisblack")
-    planes, _, report = prepare([tmp_path / "a.tif"], tmp_path)
+    said = r"a\.tif: frame 3 of channel C0 is all of one grey level \(black\), 1 of 5 frames, .*allow_black_frames"
+    with pytest.raises(UserError, match=said):
+        prepare([tmp_path / "a.tif"], tmp_path)
+    assert not list((tmp_path / "out").glob("*"))
+    planes, _, report = prepare([tmp_path / "a.tif"], tmp_path, inputs={"allow_black_frames": True})
     assert (planes[3] == 0).all()
     assert report["numbers"]["black_planes"] == 1
     assert "a.tif: frame 3 of channel C0 is all of one grey level" in caplog.text

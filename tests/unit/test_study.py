@@ -213,6 +213,11 @@ def test_a_run_is_named_by_its_configuration_or_its_file(tmp_path: Path) -> None
     assert open_study({**raw, "run": "named"}, [Path("hela.yaml")]).entries[0].images == "named.tif"
 
 
+def test_a_mistake_in_the_configuration_names_its_file() -> None:
+    with pytest.raises(UserError, match=r"^Invalid configuration in mine/hela\.yaml or --config:\n  sead: unknown key"):
+        open_study({"sead": 1}, [Path("mine/hela.yaml")])
+
+
 def test_data_that_are_not_there(tmp_path: Path) -> None:
     (tmp_path / "samples.tsv").write_text("sample\timages\na\t{data}/a.tif\n")
     raw = {"samples": str(tmp_path / "samples.tsv"), "run": "r"}

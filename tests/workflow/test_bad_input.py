@@ -20,7 +20,9 @@ def complaint(project: Project, *arguments: str) -> str:
 
 def test_unknown_key(small: Project) -> None:
     small.configure(track={"max_gpa": 1})
-    assert "track.max_gpa: unknown key, did you mean 'max_gap'?" in complaint(small, "-n", "tracking")
+    said = complaint(small, "-n", "tracking")
+    assert "study.yaml or --config:" in said
+    assert "track.max_gpa: unknown key, did you mean 'max_gap'?" in said
 
 
 def test_value_out_of_range(small: Project) -> None:

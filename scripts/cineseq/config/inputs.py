@@ -34,6 +34,11 @@ class Inputs(Section):
         description="Take movies and masks of one frame: their cells are measured, but none is followed; false refuses "
         "them.",
     )
+    allow_black_frames: bool = Field(
+        default=False,
+        description="Keep a frame that has one single grey level in a channel without function; false refuses the movie "
+        "and names the frame.",
+    )
     flat_field: Literal["none", "estimate"] = Field(
         "none", description="Divide by a smooth illumination profile estimated from the movie's own background."
     )

@@ -103,8 +103,15 @@ class Config(Section):
         return self
 
 
-def load(raw: dict[str, Any]) -> Config:
+def load(raw: dict[str, Any], origin: str = "") -> Config:
     """Validate a configuration.
+
+    Parameters
+    ----------
+    raw
+        The configuration as it was read.
+    origin
+        Where it was read from, for complaints.
 
     Raises
     ------
@@ -116,7 +123,8 @@ def load(raw: dict[str, Any]) -> Config:
         return Config.model_validate(raw)
     except ValidationError as error:
         lines = [f"  {_complaint(e)}" for e in error.errors()]
-        msg = "Invalid configuration:\n" + "\n".join(lines)
+        place = f" in {origin}" if origin else ""
+        msg = f"Invalid configuration{place}:\n" + "\n".join(lines)
         raise UserError(msg) from None
 
 

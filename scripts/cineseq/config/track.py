@@ -74,4 +74,8 @@ class Track(Section):
         description="Where a given track has two mothers (a merge) or a mother more than two daughters: refuse the"
         " file, or cut these links, so that those mothers are unknown, and count them.",
     )
+    allow_empty: bool = Field(
+        default=False,
+        description="Go on without the cells of a field in which none was found in any frame; false refuses the field.",
+    )
     border_px: float = Field(10.0, ge=0, description="Ends and starts nearer to the border may be exits and entries.")

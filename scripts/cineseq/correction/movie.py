@@ -11,7 +11,7 @@ import numpy as np
 from cineseq.config.inputs import Channels, Inputs
 from cineseq.correction.drift import Drift, estimate_drift, shift_back
 from cineseq.correction.flat_field import estimate_profile, flatten
-from cineseq.correction.refusals import refuse_black_channels
+from cineseq.correction.refusals import refuse_black_frames
 from cineseq.errors import UserError
 from cineseq.progress import progress
 from cineseq.readers import Source
@@ -226,7 +226,7 @@ def corrected_planes(
     ------
     UserError
         When a plane differs from the first in shape or in type, which names its frame; at the last plane, when a
-        channel that is needed has no contrast in any frame.
+        channel that is needed has no contrast in a frame (see ``inputs.allow_black_frames``), or in none.
     """
     shape = (plan.info.height, plan.info.width)
     kinds = {c: checked_plane(source, plan.frames[0], c).dtype for c in plan.channels}
@@ -244,6 +244,6 @@ def corrected_planes(
                 raise UserError(msg)
             tally.see(raw, frame, name)
             if (number, name) == last:  # now, for a writer asks for nothing after the last plane
-                refuse_black_channels(source.path, tally.black, len(plan.frames), plan.needed)
+                refuse_black_frames(source.path, tally.black, len(plan.frames), plan.needed, inputs)
             plane = _flat(raw.astype(common, copy=False), name, corrections.profiles, inputs)
             yield plane if corrections.drift is None else shift_back(plane, corrections.drift.offsets[number])

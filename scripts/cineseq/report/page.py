@@ -48,7 +48,7 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     "pairing": (
         "Pairing and counts",
         "Which cell on the images is which cell in the counts, and whether its counts are usable.",
-        ("collect_cells", "import_cells", "import_paired", "import_lineage", "match_barcodes", "pair"),
+        ("collect_cells", "import_cells", "import_paired", "match_barcodes", "pair"),
         (),
     ),
     "prediction": (
@@ -68,6 +68,7 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
         "What became of the sisters",
         "Whether survivors whose sister died differ from survivors whose sister lived. Unknown fates stay unknown.",
         (
+            "import_lineage",
             "describe_fates",
             "compare_sisters",
             "compare_sisters_before_death",
