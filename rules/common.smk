@@ -21,7 +21,6 @@ except UserError as error:
 
 # What is off the longest chain of steps waits for cores that the chain leaves idle. This asks for the greedy scheduler.
 LATER = -1
-SHARED = ("compartments", "barcodes")  # one table may list several samples
 settings = STUDY.settings
 field_settings = STUDY.field_settings
 
@@ -48,14 +47,7 @@ def given_to_samples(column):
 
     def files(wildcards):
         try:
-            return present(
-                (
-                    STUDY.shared_files(column)
-                    if column in SHARED
-                    else STUDY.sample_files(column)
-                ),
-                column,
-            )
+            return STUDY.present_files(column)
         except UserError as error:
             raise WorkflowError(str(error)) from None
 

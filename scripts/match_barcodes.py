@@ -51,7 +51,7 @@ def main(
     imaged = read_table(cells, CELLS)
     where, known = read_compartments(compartments), read_barcode_tables(barcodes)
     check_samples(imaged, where, known)
-    sequenced = sequenced_only(known, counts, settings.samples, settings.pairing)
+    sequenced = sequenced_only(known, barcodes, counts, settings.samples, settings.pairing)
     matched = match(imaged, where, sequenced, settings.pairing)
     said = pairs_report(matched, known=len(known), found=len(sequenced), imaged=len(imaged))
     sizes = pixel_sizes(labels, settings.fields, settings.inputs.pixel_size_um)

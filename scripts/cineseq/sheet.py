@@ -17,6 +17,8 @@ FIELD_PATHS = ("images", "masks", "tracks", "edits")
 """Columns that belong to one field of view."""
 SAMPLE_PATHS = ("compartments", "barcodes", "counts")
 """Columns that belong to a whole sample; its rows must agree on them."""
+SHARED_PATHS = ("compartments", "barcodes")
+"""Those of them whose files may list several samples."""
 STUDY_PATHS = ("cells", "paired", "lineage")
 """Columns that start the pipeline after the images."""
 

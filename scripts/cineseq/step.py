@@ -71,9 +71,16 @@ def _start_logging(log: Path | None, where: str) -> None:
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(log, "w"))
+    for handler in handlers:
+        handler.addFilter(_matters)
     layout = f"%(asctime)s %(levelname)s %(name)s{where}: %(message)s"
     logging.basicConfig(level="INFO", format=layout, datefmt="%H:%M:%S", handlers=handlers, force=True)
     logging.captureWarnings(capture=True)
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    """Leave out what libraries tell in passing on the root logger, as mudata does of its options."""
+    return record.name != "root" or record.levelno > logging.INFO
 
 
 def _check_names(main: Callable[..., None], arguments: dict[str, Any]) -> None:

@@ -13,7 +13,17 @@ from cineseq.config.schema import Config, load
 from cineseq.errors import UserError
 from cineseq.features.model_files import embedder_file
 from cineseq.segmentation.models import COMPACT, COMPACT_PHASE, is_small, model_file, training_memory_mb
-from cineseq.sheet import FIELD_PATHS, SAMPLE_PATHS, STUDY_PATHS, Entry, files_of, first_of_samples, read_sheet
+from cineseq.sheet import (
+    FIELD_PATHS,
+    SAMPLE_PATHS,
+    SHARED_PATHS,
+    STUDY_PATHS,
+    Entry,
+    files_of,
+    first_of_samples,
+    present,
+    read_sheet,
+)
 
 
 @dataclass(frozen=True)
@@ -85,8 +95,11 @@ class Study:
     def inputs(self) -> list[str]:
         """Every file that the sheet names, for the record."""
         columns = (*FIELD_PATHS, *SAMPLE_PATHS, *STUDY_PATHS)
-        cells = dict.fromkeys((getattr(e, c), c) for e in self.entries for c in columns)
-        return list(dict.fromkeys(name for text, column in cells for name in files_of(text, column)))
+        named: dict[str, str] = {}
+        for entry in self.entries:
+            for column in columns:
+                named.setdefault(getattr(entry, column), f"sample {entry.sample}, field {entry.fov}, {column}")
+        return list(dict.fromkeys(name for text, what in named.items() for name in files_of(text, what)))
 
     @property
     def is_simulated(self) -> bool:
@@ -110,9 +123,17 @@ class Study:
         found = (files_of(getattr(e, column), f"sample {s}, {column}") for s, e in self._by_sample.items())
         return [name for names in found for name in names]
 
-    def shared_files(self, column: str) -> list[str]:
-        """Return the files of one column that samples may share, each once, in order."""
-        return list(dict.fromkeys(self.sample_files(column)))
+    def present_files(self, column: str) -> list[str]:
+        """Return the files of one column, in order: once per sample, or each once where one may list several samples.
+
+        Raises
+        ------
+        UserError
+            When one is not there.
+        """
+        found = [(f"sample {s}, {column}", getattr(e, column)) for s, e in self._by_sample.items()]
+        names = [name for what, text in found for name in present(files_of(text, what), what)]
+        return list(dict.fromkeys(names)) if column in SHARED_PATHS else names
 
     def rows_of(self, column: str) -> list[dict[str, Any]]:
         """Return the identity of the row that each of ``sample_files(column)`` comes from."""

@@ -73,7 +73,7 @@ def test_no_known_barcode_is_given_twice(known: list[str], data: st.DataObject) 
 def test_barcodes_of_the_table_take_the_names_of_the_counts(tmp_path: Path) -> None:
     counts = write(tmp_path / "counts.csv", "id,g\nAAAAAAAT,3\nCCCCCCCC,2\n")
     table = make_barcodes({"AAAAAAAA": "c0", "CCCCCCCC": "c1", "GGGGGGGG": "c2"})
-    kept = sequenced_only(table, [counts], ["s"], Pairing())
+    kept = sequenced_only(table, [tmp_path / "b.csv"], [counts], ["s"], Pairing())
     assert kept[["barcode", "compartment_id", "edits"]].to_numpy().tolist() == [
         ["AAAAAAAT", "c0", 1],
         ["CCCCCCCC", "c1", 0],
@@ -81,7 +81,7 @@ def test_barcodes_of_the_table_take_the_names_of_the_counts(tmp_path: Path) -> N
 
 
 def test_without_counts_all_barcodes_stay() -> None:
-    kept = sequenced_only(make_barcodes({"AAAAAAAA": "c0"}), [], [], Pairing())
+    kept = sequenced_only(make_barcodes({"AAAAAAAA": "c0"}), [], [], [], Pairing())
     assert kept["barcode"].tolist() == ["AAAAAAAA"]
     assert kept["edits"].isna().all()
 

@@ -176,7 +176,7 @@ def test_bad_sets_of_counts_are_refused(tmp_path: Path) -> None:
     three = write_counts(tmp_path / "c.csv", {"A": [1]}, ["g1"])
     with pytest.raises(UserError, match=r"files of counts have no gene in common \(\['g1'\] against \['h1'\]\)"):
         joined_counts([one, two], ["s", "t"], "cells_by_genes")
-    with pytest.raises(UserError, match="barcode 'A' is in two files of sample 's'"):
+    with pytest.raises(UserError, match=r"a\.csv and .*c\.csv: barcode 'A' is in both, which are files of sample 's'"):
         joined_counts([one, three], ["s", "s"], "cells_by_genes")
     with pytest.raises(UserError, match="no file of counts is given"):
         joined_counts([], [], "cells_by_genes")
@@ -225,14 +225,17 @@ def test_slope_is_not_estimable_from_one_occupancy() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("sample,barcode,compartment_id\ns,A,c0\ns,A,c1\n", "barcode 'A' of sample 's' is listed twice"),
-        ("sample,barcode\ns,A\n", "barcode 'A' of sample 's' has neither a compartment_id nor a position"),
-        ("sample,code\ns,A\n", r"lacks the columns \['barcode'\]; the columns are sample, barcode"),
-        ("sample,barcode\n", "the table has no rows"),
+        (
+            "sample,barcode,compartment_id\ns,A,c0\ns,A,c1\n",
+            r", row 3: barcode 'A' of sample 's' is listed twice \(first in .*b\.csv, row 2\); each",
+        ),
+        ("sample,barcode\ns,A\n", r", row 2: barcode 'A' of sample 's' has neither a compartment_id nor a position"),
+        ("sample,code\ns,A\n", r": .*lacks the columns \['barcode'\]; the columns are sample, barcode"),
+        ("sample,barcode\n", ": the table has no rows"),
     ],
 )
 def test_bad_barcode_tables_are_refused(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(UserError, match=f"b.csv: .*{words}"):
+    with pytest.raises(UserError, match=rf"b\.csv{words}"):
         read_barcode_tables([write(tmp_path / "b.csv", text)])
 
 
@@ -240,8 +243,11 @@ def test_bad_compartments_are_refused(tmp_path: Path) -> None:
     header, row = "sample\tfov\tcompartment_id\ty_px\tx_px\tradius_px\n", "s\t1\t07\t1\t2\t3\n"
     good = write(tmp_path / "good.tsv", header + row)
     assert read_compartments([good, good])["compartment_id"].tolist() == ["07"]
-    with pytest.raises(UserError, match=r"c\.tsv: compartment '07' of sample 's' is listed twice"):
+    with pytest.raises(UserError, match=r"c\.tsv, row 3: compartment '07' of sample 's' is listed twice"):
         read_compartments([write(tmp_path / "c.tsv", header + row + row)])
+    again = write(tmp_path / "again.tsv", header + row.replace("07", "08") + row)
+    with pytest.raises(UserError, match=r"again\.tsv, row 3: .* \(first in .*good\.tsv, row 2\)"):
+        read_compartments([good, again])
     with pytest.raises(UserError, match=r"d\.tsv: table 'compartments': column 'radius_px' has 1 values outside"):
         read_compartments([write(tmp_path / "d.tsv", header + row.replace("\t3", "\t-3"))])
     with pytest.raises(UserError, match=r"nowhere\.csv: there is no such table"):

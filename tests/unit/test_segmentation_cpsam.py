@@ -81,11 +81,14 @@ def test_training_on_a_device_of_bfloat16_rounds_nothing(weights, tmp_path, monk
     assert (model.cellpose.net.dtype, model.cellpose.net.training) == (torch.bfloat16, False)
 
 
-def test_flows_are_those_of_cellpose_itself(weights, tmp_path):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_flows_are_those_of_cellpose_itself(weights, tmp_path, monkeypatch, dtype):
+    # Named, for the adapter takes what the machine computes in natively.
+    monkeypatch.setattr(adapter, "choose_dtype", lambda device: dtype)
     model = loaded(weights, tmp_path / "cpsam.pt")
-    reference = vit.CPSAM()
+    reference = vit.CPSAM(dtype=dtype)
     reference.load_model(tmp_path / "cpsam.pt", device=torch.device("cpu"))
-    tile = torch.rand(1, 3, 256, 256)
+    tile = torch.rand(1, 3, 256, 256, dtype=dtype)
     with torch.no_grad():
         ours = model.cellpose.net(tile.to(model.cellpose.device))[0].cpu()
         torch.testing.assert_close(ours, reference.eval()(tile)[0])

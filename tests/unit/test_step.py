@@ -153,6 +153,22 @@ def test_every_line_of_a_log_names_the_field(tmp_path: Path) -> None:
     assert last.endswith("ERROR measure, sample s, field a: m.tif: no such channel.")
 
 
+def test_what_libraries_tell_in_passing_is_left_out(tmp_path: Path) -> None:
+    def main(*, table: Path) -> None:
+        assert table
+        logging.getLogger().info("Using custom options.")
+        logging.getLogger().warning("These options are old.")
+        logging.getLogger("cineseq.test").info("Kept 3 cells.")
+
+    main.__annotations__ = {"table": Path, "return": type(None)}
+    run(main, job(tmp_path / "a.log", {}))
+    said = (tmp_path / "a.log").read_text().splitlines()
+    assert [line.split(maxsplit=1)[1] for line in said] == [
+        "WARNING root: These options are old.",
+        "INFO cineseq.test: Kept 3 cells.",
+    ]
+
+
 def test_a_bug_keeps_its_traceback(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     with pytest.raises(SystemExit) as ended:

@@ -151,7 +151,6 @@ def test_samples_fields_and_files(tmp_path: Path) -> None:
     assert found.files("a.1", "f2", "masks") == []
     assert found.sample_files("counts") == ["a.1.h5ad", "b.h5ad"]
     assert found.sample_files("barcodes") == ["codes.csv", "codes.csv"]
-    assert found.shared_files("barcodes") == ["codes.csv"]
     assert found.count_samples == ["a.1", "b"]
     given = study(tmp_path, CELLS)
     assert [row["sample"] for row in given.rows_of("cells")] == ["a", "a"]
@@ -193,6 +192,20 @@ def test_a_large_model_takes_a_gpu_and_a_compact_one_does_not(tmp_path: Path) ->
     assert [large.gpus(section) for section in ("segment", "embed", "train")] == [1, 1, 1]
     (tmp_path / "mine.pt").write_bytes(b"trained from the compact one")
     assert study(tmp_path, IMAGES, segment={"model": str(tmp_path / "mine.pt")}).gpus("segment") == 0
+
+
+def test_a_file_that_is_not_there_is_named_with_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = study(tmp_path, PAIRED)
+    for name in ("a.1.h5ad", "codes.csv"):
+        Path(name).touch()
+    assert found.present_files("barcodes") == ["codes.csv"]
+    with pytest.raises(UserError, match=r"^sample b, counts: there is no file 'b\.h5ad'; check the path in the sample"):
+        found.present_files("counts")
+    movies = [{**row, "images": f"{row['fov']}_*.tif"} for row in IMAGES]
+    Path("f1_1.tif").touch()
+    with pytest.raises(UserError, match=r"^sample a\.1, field f2, images: no file matches 'f2_\*\.tif'"):
+        _ = study(tmp_path, movies).inputs
 
 
 def test_settings_are_plain_and_name_the_field(tmp_path: Path) -> None:

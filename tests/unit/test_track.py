@@ -118,7 +118,7 @@ def test_a_cell_that_reappears_keeps_its_track(tmp_path):
 
 def test_no_objects_at_all_are_refused_or_write_empty_tables(tmp_path):
     nothing = [np.zeros((40, 40), np.uint16)] * 3
-    with pytest.raises(UserError, match=r"there is no cell in any frame of sample sample, field 1; .*track\.allow_empty"):
+    with pytest.raises(UserError, match=r"no cell in any frame of sample sample, field 1; .*track\.allow_empty"):
         run_track(nothing, tmp_path)
     detections, tracks = run_track(nothing, tmp_path, track=Track(allow_empty=True))
     assert detections.empty

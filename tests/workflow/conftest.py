@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import yaml
@@ -43,14 +44,29 @@ class Project:
             merged[section] = {**merged.get(section, {}), **values} if isinstance(values, dict) else values
         (self.folder / "study.yaml").write_text(yaml.safe_dump(merged))
 
-    def snakemake(self, *arguments: str, check: bool = True) -> str:
-        """Run Snakemake in the folder and return what it printed."""
+    def _run(self, *arguments: str) -> tuple[int, str]:
         settings = ("--configfile", str(self.folder / "study.yaml"), "--cores", "2")
         done = run_snakemake(self.folder, *settings, *arguments)
-        said = done.stdout + done.stderr
-        if check and done.returncode:
-            pytest.fail(f"snakemake {' '.join(arguments)} ended with {done.returncode}:\n{said[-6000:]}")
+        return done.returncode, done.stdout + done.stderr
+
+    def snakemake(self, *arguments: str) -> str:
+        """Run Snakemake in the folder, which must succeed, and return what it printed."""
+        status, said = self._run(*arguments)
+        if status:
+            pytest.fail(f"snakemake {' '.join(arguments)} ended with {status}:\n{said[-6000:]}")
         return said
+
+    def complaint(self, *arguments: str) -> str:
+        """Run Snakemake in the folder, which must fail by its exit status without a traceback; return what it said."""
+        status, said = self._run(*arguments)
+        assert status == 1, said[-6000:]
+        assert "Traceback (most recent call last)" not in said
+        assert not self.half_written()
+        return said
+
+    def half_written(self) -> list[Path]:
+        """Return what steps left under temporary names."""
+        return [path for path in (self.folder / "results").rglob(".*-*-*-*") if path.exists()]
 
     def planned(self, *arguments: str) -> set[str]:
         """Return the names of the rules that Snakemake would run."""
@@ -105,3 +121,27 @@ def small(tmp_path: Path) -> Project:
     )
     project.configure()
     return project
+
+
+@pytest.fixture
+def alone(small: Project) -> Project:
+    """Return a study of one field whose only input is a table of tracks: a mother and two daughters."""
+    rows = [(t, 1, 5.0, 5.0, "") for t in range(3)] + [(t, n, 5.0, 4.0 * n, 1) for t in (3, 4) for n in (2, 3)]
+    pd.DataFrame(rows, columns=["frame", "track", "y", "x", "parent"]).to_csv(small.folder / "t.csv", index=False)
+    write_sheet(small.folder, [{"sample": "s", "fov": "a", "tracks": "t.csv"}])
+    small.configure(function={"scores": []}, channels={"function": []})
+    return small
+
+
+def give_pairing(alone: Project, barcodes: list[str], sequenced: list[str]) -> None:
+    """Give both daughters of tracks that come alone a compartment, and those one barcode each, with counts."""
+    folder = alone.folder
+    where = [("s", "a", "left", 4.0, 8.0, 2.0), ("s", "a", "right", 4.0, 12.0, 2.0)]
+    columns = ["sample", "fov", "compartment_id", "y_px", "x_px", "radius_px"]
+    pd.DataFrame(where, columns=columns).to_csv(folder / "w.csv", index=False)
+    codes = {"barcode": barcodes, "compartment_id": ["left", "right"]}
+    pd.DataFrame({"sample": "s", **codes}).to_csv(folder / "b.csv", index=False)
+    counts = pd.DataFrame({"ACTB": [3, 5], "GAPDH": [1, 2]}, index=pd.Index(sequenced, name="cell_id"))
+    counts.to_csv(folder / "c.csv")
+    given = {"tracks": "t.csv", "compartments": "w.csv", "barcodes": "b.csv", "counts": "c.csv"}
+    write_sheet(folder, [{"sample": "s", "fov": "a", **given}])

@@ -71,11 +71,20 @@ def test_rule_and_script_agree(rule) -> None:
     assert get_type_hints(main)["return"] is type(None)
 
 
+@pytest.mark.parametrize("rule", [r for r in STEPS if "settings" in dict(r.params.items())], ids=lambda rule: rule.name)
+def test_a_rule_passes_the_settings_that_its_script_knows(rule) -> None:
+    given = dict(rule.params.items())["settings"]
+    # Those of a field are a function of wildcards, which adds the field to what is the same for all.
+    names = {*inspect.getclosurevars(given).nonlocals["shared"], "field"} if callable(given) else set(given)
+    assert names == set(get_type_hints(main_of(rule))["settings"].model_fields)
+
+
 @pytest.mark.parametrize("rule", STEPS, ids=lambda rule: rule.name)
 def test_rule_declares_what_it_costs(rule) -> None:
     assert rule.log
     assert rule.benchmark
     assert rule.docstring
+    assert rule.conda_env == "../envs/cineseq.yaml"
     assert {"mem_mb", "runtime"} <= set(rule.resources)
     assert "_code" in dict(rule.params.items())
 

@@ -15,7 +15,7 @@ def test_training_plans_one_step_that_fits_its_model(small) -> None:
 
 
 def test_training_without_frames_says_so(small) -> None:
-    said = small.snakemake("train", "-n", check=False)
+    said = small.complaint("train", "-n")
     assert "train.images" in said
 
 

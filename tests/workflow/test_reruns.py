@@ -57,9 +57,8 @@ def test_an_edit_re_runs_the_tracking_of_its_field_only(small: Project) -> None:
     report = json.loads((small.folder / "results/small/reports/track/s@a.json").read_text())
     assert report["numbers"]["edits_applied"] == 1
     edits.write_text("action,frame,cell\ndeath,2,1\nexit,2,1\n")
-    said = small.snakemake("tracking", check=False)
+    said = small.complaint("tracking")
     assert "edits.csv, row 3: 'exit' contradicts 'death' in row 2" in said
-    assert "Traceback (most recent call last)" not in said
 
 
 def test_swapping_two_values_re_runs(small: Project) -> None:
@@ -80,9 +79,8 @@ def test_frame_step_re_runs_its_field_only(small: Project) -> None:
 
 
 def test_a_target_that_the_data_do_not_allow_says_why(small: Project) -> None:
-    said = small.snakemake("-n", "prediction", check=False)
+    said = small.complaint("-n", "prediction")
     assert "target 'prediction': the sheet samples.tsv gives no barcodes and counts" in said
-    assert "Traceback (most recent call last)" not in said
 
 
 def test_movies_can_be_dropped(small: Project) -> None:

@@ -66,7 +66,7 @@ def refuse_black_frames(
             which = ", ".join(map(str, found[:MOST_FRAMES_NAMED])) + (", ..." if len(found) > MOST_FRAMES_NAMED else "")
             msg = (
                 f"{path}: frame {which} of channel {name} is all of one grey level (black), {len(found)} of {frames} "
-                "frames, in which no cell is seen; mend the file, or set inputs.allow_black_frames to true to keep them."
+                "frames, and shows no cell; mend the file, or set inputs.allow_black_frames to true to keep it."
             )
             raise UserError(msg)
 
@@ -82,8 +82,8 @@ def refuse_empty_field(labels: Path, objects: int, field: FieldOfView, track: Tr
     if objects or track.allow_empty:
         return
     msg = (
-        f"{labels}: there is no cell in any frame of sample {field.sample}, field {field.fov}; look at its movie and at "
-        "what it was segmented with, take the field out of the sheet, or set track.allow_empty to true to go on "
+        f"{labels}: there is no cell in any frame of sample {field.sample}, field {field.fov}; look at its movie and "
+        "at what it was segmented with, take the field out of the sheet, or set track.allow_empty to true to go on "
         "without its cells."
     )
     raise UserError(msg)

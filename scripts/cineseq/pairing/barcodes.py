@@ -93,13 +93,17 @@ def _examples(names: pd.Index) -> str:
     return f"{shown}, ..." if len(names) > EXAMPLES else shown or "none"
 
 
-def sequenced_only(barcodes: pd.DataFrame, counts: list[Path], samples: list[str], settings: Pairing) -> pd.DataFrame:
+def sequenced_only(
+    barcodes: pd.DataFrame, tables: list[Path], counts: list[Path], samples: list[str], settings: Pairing
+) -> pd.DataFrame:
     """Keep the barcodes that were sequenced, named as in the counts, with the ``edits`` that this took.
 
     Parameters
     ----------
     barcodes
         Barcode table, as :data:`cineseq.contracts.BARCODES`.
+    tables
+        The files that it was read from, for messages.
     counts, samples
         Files of counts and the sample that each belongs to; a sample without counts keeps all its barcodes.
     settings
@@ -114,7 +118,8 @@ def sequenced_only(barcodes: pd.DataFrame, counts: list[Path], samples: list[str
     for sample, paths in files_by_sample(counts, samples).items():
         mine = barcodes[barcodes["sample"] == sample]
         names = pd.Index([]).append([read_counts(p, settings.counts_orientation).cells for p in paths])
-        where = f"{', '.join(map(str, paths))} and the barcodes of sample '{sample}'"
+        known = ", ".join(map(str, dict.fromkeys(tables)))
+        where = f"{', '.join(map(str, paths))} and the rows of sample '{sample}' in {known}"
         found = recognise(names, pd.Index(mine["barcode"]), settings.barcode_errors, where)
         logger.info(
             "Sample %s: %d of %d barcodes were sequenced, %d of them read with one wrong letter.",

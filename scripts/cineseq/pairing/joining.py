@@ -67,7 +67,11 @@ def joined_counts(paths: list[Path], samples: list[str], orientation: Orientatio
     )
     if index.has_duplicates:
         sample, barcode = index[index.duplicated()][0]
-        msg = f"counts: barcode '{barcode}' is in two files of sample '{sample}'; barcodes are unique within a sample."
+        both = " and ".join(str(path) for name, path in files if name == sample and barcode in read[path].cells)
+        msg = (
+            f"{both}: barcode '{barcode}' is in both, which are files of sample '{sample}'; barcodes are unique within "
+            "a sample, so give the files of two libraries to two samples."
+        )
         raise UserError(msg)
     return StudyCounts(sparse.csr_matrix(sparse.vstack(blocks)), index, genes)
 
@@ -116,7 +120,10 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) ->
     singlets = pairs[pairs["status"] == "singlet"].sort_values("track_id")
     if singlets.empty:
         found = ", ".join(f"{n} {s}" for s, n in pairs["status"].value_counts().items()) or "no row"
-        msg = f"pairs: no cell is alone in a compartment with one barcode (found {found}), so nothing can be paired."
+        msg = (
+            f"pairs: no cell is alone in a compartment with one barcode (found {found}), so nothing can be paired; "
+            "study/pairs.parquet says why for each barcode in its column status."
+        )
         raise UserError(msg)
     rows = counts.index.get_indexer(pd.MultiIndex.from_frame(singlets[["sample", "barcode"]]))
     if (rows < 0).all():

@@ -25,7 +25,7 @@ def read_compartments(paths: list[Path]) -> pd.DataFrame:
     UserError
         When a file cannot be read, lacks a column, or a compartment is there twice.
     """
-    return _read(paths, COMPARTMENTS, "compartment_id")
+    return _read(paths, COMPARTMENTS, "compartment_id").reset_index(drop=True)
 
 
 def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
@@ -44,27 +44,35 @@ def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
         table[name] = table.get(name, pd.Series(float("nan"), table.index)).astype("float64")
     nowhere = table["compartment_id"].isna() & table[["y_px", "x_px", "fov"]].isna().any(axis=1)
     if nowhere.any():
-        first = table.loc[nowhere.idxmax()]
+        first = nowhere.idxmax()
+        sample, barcode = table.loc[first, ["sample", "barcode"]]
         msg = (
-            f"{_names(paths)}: barcode '{first['barcode']}' of sample '{first['sample']}' has neither a compartment_id "
-            "nor a position (fov, y_px, x_px); give one of them."
+            f"{_place(*first)}: barcode '{barcode}' of sample '{sample}' has neither a compartment_id nor a position "
+            "(fov, y_px, x_px); give one of them."
         )
         raise UserError(msg)
-    return table
+    return table.reset_index(drop=True)
 
 
 def _read(paths: list[Path], table: Table, what: str) -> pd.DataFrame:
-    frames = [_read_one(path, table) for path in dict.fromkeys(paths)]
-    joined = pd.concat(frames, ignore_index=True) if frames else empty(table)
-    twice = joined.duplicated(list(table.key))
-    if twice.any():
-        row = joined.loc[twice.idxmax()]
+    """Return the rows of all files, sorted by the key; the index is the file and the row in it."""
+    frames = {path: _read_one(path, table) for path in dict.fromkeys(paths)}
+    joined = pd.concat(frames) if frames else empty(table)
+    key = list(table.key)
+    twice = joined.index[joined.duplicated(key)]
+    if len(twice):
+        row = joined.loc[twice[0]]
+        first = joined.index[(joined[key] == row[key]).all(axis=1)][0]
         msg = (
-            f"{_names(paths)}: {what.removesuffix('_id')} '{row[what]}' of sample '{row['sample']}' is listed twice; "
-            "each one must be listed once."
+            f"{_place(*twice[0])}: {what.removesuffix('_id')} '{row[what]}' of sample '{row['sample']}' is listed "
+            f"twice (first in {_place(*first)}); each one must be listed once."
         )
         raise UserError(msg)
-    return joined.sort_values(list(table.key), ignore_index=True)
+    return joined.sort_values(key)
+
+
+def _place(path: Path, row: int) -> str:
+    return f"{path}, row {row + 2}"  # the header is row 1, as an editor shows it
 
 
 def _read_one(path: Path, table: Table) -> pd.DataFrame:
@@ -79,10 +87,6 @@ def _read_one(path: Path, table: Table) -> pd.DataFrame:
         raise UserError(msg) from error
 
 
-def _names(paths: list[Path]) -> str:
-    return ", ".join(str(p) for p in dict.fromkeys(paths))
-
-
 def check_samples(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFrame) -> None:
     """Refuse maps that name none of the samples of the cells, and cells of which none is alive at the end.
 
@@ -92,7 +96,10 @@ def check_samples(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.
         With examples of both namings.
     """
     if not cells["alive_at_end"].fillna(value=False).any():
-        msg = f"cells: none of the {len(cells)} cells is alive in the last frame, so none can be paired with a barcode."
+        msg = (
+            f"cells: none of the {len(cells)} cells is alive in the last frame, so none can be paired with a barcode; "
+            "look at how their tracks end (end_kind in study/cells.csv)."
+        )
         raise UserError(msg)
     for name, table in (("compartments", compartments), ("barcodes", barcodes)):
         if len(table) and not table["sample"].isin(cells["sample"]).any():
