@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cineseq.prediction.gene_figures import (
+    apart,
     centre_distance,
     draw_overlap,
     draw_selected_by_cluster,
@@ -56,3 +57,14 @@ def test_nothing_selected_is_said_in_words(tmp_path):
     assert all(
         (tmp_path / f"{name}.svg").read_text().startswith("<?xml") for name in ("none", "no_clusters", "overlap")
     )
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_labels_stand_apart_and_near_their_points(heights: list[float]) -> None:
+    falling = np.sort(heights)[::-1]
+    moved = apart(falling, 0.04)
+    assert (np.diff(moved) <= -0.04 + 1e-9).all()
+    assert (moved <= falling + 1e-9).all()
+    assert moved[0] == falling[0]
+    alone = np.array([0.9, 0.5, 0.1])
+    assert apart(alone, 0.04).tolist() == pytest.approx(alone.tolist())

@@ -36,6 +36,8 @@ WORDS = {
 }
 MODALITIES = ("expression", "morphology", "embedding", "both", "both_late")
 MOST_PANELS = 12
+LINE_IN = 0.13
+"""Height of a line of the note under the panels."""
 
 
 def draw_ladder(performance: pd.DataFrame, ladders: Sequence[Ladder], path: Path) -> None:
@@ -110,7 +112,14 @@ def draw_panels(
     shown = names[:MOST_PANELS]
     columns = max(1, min(3, len(shown)))
     rows = max(1, -(-len(shown) // columns))
-    figure = Figure(figsize=(size[0] * columns, size[1] * rows + 0.3))
+    if not shown:
+        note = "Nothing could be estimated."
+    elif len(names) > len(shown):
+        note += f" The first {len(shown)} of {len(names)} are shown."
+    lines = wrap(note, int(16 * size[0] * columns))
+    foot = LINE_IN * (len(lines) + 1)
+    height = size[1] * rows + foot
+    figure = Figure(figsize=(size[0] * columns, height))
     FigureCanvasSVG(figure)
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat:
@@ -119,11 +128,7 @@ def draw_panels(
         axes.set_visible(True)
         axes.spines[["top", "right"]].set_visible(False)
         draw(axes, name)
-    if not shown:
-        note = "Nothing could be estimated."
-    elif len(names) > len(shown):
-        note += f" The first {len(shown)} of {len(names)} are shown."
-    figure.text(0.01, 0.01, "\n".join(wrap(note, int(16 * size[0] * columns))), fontsize=7, color="#444444")
-    figure.tight_layout(rect=(0, 0.05, 1, 1))
+    figure.text(0.01, 0.01, "\n".join(lines), fontsize=7, color="#444444")
+    figure.tight_layout(rect=(0, foot / height, 1, 1))
     with replacing(path) as temporary, mpl.rc_context({"svg.hashsalt": "cineseq"}):
         figure.savefig(temporary, metadata={"Date": None})

@@ -19,6 +19,8 @@ from cineseq.prediction.figures import BLUE, GREY, ORANGE, draw_panels
 
 LABELLED_GENES = 10
 MOST_GENES = 40
+LABEL_GAP = 0.04
+"""Between the labels of genes, as a share of half-samples."""
 
 
 def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
@@ -34,8 +36,11 @@ def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
                     part["univariate_rho"], part["frequency"], "o", color=colour, ms=4, alpha=0.6, mew=0, label=label
                 )
         top = rows.nlargest(LABELLED_GENES, "frequency")
-        for row in top[top["frequency"] >= threshold / 2].itertuples():
-            axes.annotate(row.gene, (row.univariate_rho, row.frequency), (3, 2), textcoords="offset points", fontsize=6)
+        top = top[top["frequency"] >= threshold / 2]
+        for row, height in zip(top.itertuples(), apart(top["frequency"].to_numpy(), LABEL_GAP), strict=True):
+            place = {"xytext": (1.03, height), "textcoords": axes.get_yaxis_transform(), "fontsize": 6, "va": "center"}
+            line = {"arrowstyle": "-", "color": GREY, "lw": 0.5, "shrinkB": 2}
+            axes.annotate(row.gene, (row.univariate_rho, row.frequency), arrowprops=line, **place)
         axes.axhline(threshold, color="black", lw=0.7, ls="--")
         axes.set_ylim(-0.03, 1.05)
         axes.set_xlabel("partial Spearman correlation with function")
@@ -45,6 +50,12 @@ def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
 
     note = f"Genes above the dashed line ({threshold:g}) count as selected predictors; an association, not a mechanism."
     draw_panels(list(dict.fromkeys(genes["function"])), draw, path, size=(4.6, 3.8), note=note)
+
+
+def apart(heights: np.ndarray, gap: float) -> np.ndarray:
+    """Return heights, which fall, moved down where one is nearer than ``gap`` to the one before it."""
+    steps = gap * np.arange(len(heights))
+    return np.minimum.accumulate(heights + steps) - steps
 
 
 def draw_selected_by_cluster(
