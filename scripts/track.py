@@ -13,8 +13,8 @@ from pathlib import Path
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.inputs import Channels
 from cineseq.config.track import Track
-from cineseq.correction.refusals import refuse_empty_field
 from cineseq.curation.curated import curate, nothing, write_curated
+from cineseq.errors import UserError
 from cineseq.stacks import open_labels
 from cineseq.step import run
 from cineseq.tracking.compartments import rooms
@@ -49,7 +49,12 @@ def main(
     with open_labels(labels) as stack:
         info = stack.info
         objects = measure_with_movie(stack, labels, movie, settings.channels)
-    refuse_empty_field(labels, len(objects.table), settings.field, settings.track)
+    if objects.table.empty and not settings.track.allow_empty:
+        msg = (
+            f"{labels}: there is no cell in any frame; look at the movie or the masks of this field, and at how they "
+            "were made; take it out of the sheet, or set track.allow_empty to true to go on without its cells."
+        )
+        raise UserError(msg)
     linked, made = None, nothing()
     if len(objects.table):
         room = rooms(objects.table, compartments, settings.field)

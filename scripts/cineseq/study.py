@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -118,10 +118,15 @@ class Study:
         """
         return r"[^/]+" if all(self.has(column) == wanted for column, wanted in given.items()) else r"(?!)"
 
+    def _by_name(self, column: str) -> Iterator[tuple[str, list[str]]]:
+        """Yield what the files of one column are called in complaints, and the files, sample by sample."""
+        for sample, entry in self._by_sample.items():
+            what = f"sample {sample}, {column}"
+            yield what, files_of(getattr(entry, column), what)
+
     def sample_files(self, column: str) -> list[str]:
         """Return the files of one column, once per sample, in order."""
-        found = (files_of(getattr(e, column), f"sample {s}, {column}") for s, e in self._by_sample.items())
-        return [name for names in found for name in names]
+        return [name for _, names in self._by_name(column) for name in names]
 
     def present_files(self, column: str) -> list[str]:
         """Return the files of one column, in order: once per sample, or each once where one may list several samples.
@@ -131,8 +136,7 @@ class Study:
         UserError
             When one is not there.
         """
-        found = [(f"sample {s}, {column}", getattr(e, column)) for s, e in self._by_sample.items()]
-        names = [name for what, text in found for name in present(files_of(text, what), what)]
+        names = [name for what, found in self._by_name(column) for name in present(found, what)]
         return list(dict.fromkeys(names)) if column in SHARED_PATHS else names
 
     def rows_of(self, column: str) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from cineseq.prediction.gene_figures import (
     centre_distance,
     draw_overlap,
     draw_selected_by_cluster,
+    draw_selection,
     lens_area,
     selected_genes,
 )
@@ -68,3 +69,12 @@ def test_labels_stand_apart_and_near_their_points(heights: list[float]) -> None:
     assert moved[0] == falling[0]
     alone = np.array([0.9, 0.5, 0.1])
     assert apart(alone, 0.04).tolist() == pytest.approx(alone.tolist())
+
+
+def test_the_most_selected_genes_are_labelled(tmp_path):
+    table = gene_table(lipid=[0.9, 0.9, 0.2] + [0.5] * 12)
+    table = table.assign(univariate_rho=np.linspace(0, 0.4, 15), is_marker=False)
+    draw_selection(table, 0.6, tmp_path / "selection.svg")
+    drawn = (tmp_path / "selection.svg").read_text()
+    labelled = [f"g{k}" for k in range(15) if f"<!-- g{k} -->" in drawn]
+    assert labelled == ["g0", "g1", *(f"g{k}" for k in range(7, 15))]

@@ -106,7 +106,7 @@ def test_wrong_channels_are_refused_and_nothing_is_written(ome, tmp_path, settin
 def test_black_frames_are_refused_unless_asked_for(tmp_path, raw, caplog):
     raw[3, 0] = 0
     tifffile.imwrite(tmp_path / "a.tif", raw[:, 0], photometric="minisblack")
-    said = r"a\.tif: frame 3 of channel C0 is all of one grey level \(black\), 1 of 5 frames, .*allow_black_frames"
+    said = r"a\.tif: channel C0 is all of one .* in 1 of the 5 frames used, the first of them frame 3; mend"
     with pytest.raises(UserError, match=said):
         prepare([tmp_path / "a.tif"], tmp_path)
     assert not list((tmp_path / "out").glob("*"))
@@ -115,6 +115,19 @@ def test_black_frames_are_refused_unless_asked_for(tmp_path, raw, caplog):
     assert report["numbers"]["black_planes"] == 1
     assert "a.tif: frame 3 of channel C0 is all of one grey level" in caplog.text
     assert any("frame 3 of C0" in line for line in report["lines"])
+
+
+def test_a_black_frame_that_is_not_used_or_shows_function_is_no_fault(tmp_path, raw):
+    raw[3] = 0
+    tifffile.imwrite(tmp_path / "a.tif", raw[:, 0], photometric="minisblack")
+    _, info, report = prepare([tmp_path / "a.tif"], tmp_path, field={"frame_step": 2})
+    assert (info.frames, report["numbers"]["black_planes"]) == (3, 0)
+    with pytest.raises(UserError, match=r"in 1 of the 2 frames used, the first of them frame 3;"):
+        prepare([tmp_path / "a.tif"], tmp_path, field={"frame_step": 3})
+    raw[3, 0] = np.arange(raw[3, 0].size).reshape(raw[3, 0].shape)
+    tifffile.imwrite(tmp_path / "b.tif", raw, photometric="minisblack", ome=True, metadata={"axes": "TCYX"})
+    channels = {"names": ["DNA", "lipid"], "function": ["lipid"]}
+    assert prepare([tmp_path / "b.tif"], tmp_path, channels=channels)[2]["numbers"]["black_planes"] == 1
 
 
 def test_saturation_is_counted(tmp_path, raw, caplog):
@@ -143,7 +156,7 @@ def test_a_channel_that_is_black_throughout_is_refused(tmp_path, raw):
     tifffile.imwrite(tmp_path / "a.tif", raw, photometric="minisblack", ome=True, metadata={"axes": "TCYX"})
     channels = {"names": ["DNA", "lipid"]}
     with pytest.raises(
-        UserError, match=r"a\.tif: channel lipid is all of one grey level \(black\) in every one of its 5"
+        UserError, match=r"a\.tif: channel lipid is all of one grey level \(black\) in every one of the 5 frames used;"
     ):
         prepare([tmp_path / "a.tif"], tmp_path, channels=channels)
     assert not list((tmp_path / "out").glob("*"))

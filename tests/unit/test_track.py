@@ -25,7 +25,7 @@ from cineseq.config.track import Track
 from cineseq.contracts import COMPARTMENTS, TRACKS
 from cineseq.errors import UserError
 from cineseq.stacks import open_labels
-from cineseq.tables import empty, read_table, write_table
+from cineseq.tables import read_table, write_table
 from cineseq.tracking import compartments
 from cineseq.tracking.objects import measure, measure_with_movie
 from track import Settings
@@ -118,7 +118,7 @@ def test_a_cell_that_reappears_keeps_its_track(tmp_path):
 
 def test_no_objects_at_all_are_refused_or_write_empty_tables(tmp_path):
     nothing = [np.zeros((40, 40), np.uint16)] * 3
-    with pytest.raises(UserError, match=r"no cell in any frame of sample sample, field 1; .*track\.allow_empty"):
+    with pytest.raises(UserError, match=r"m\.ome\.tif: there is no cell in any frame; .*track\.allow_empty"):
         run_track(nothing, tmp_path)
     detections, tracks = run_track(nothing, tmp_path, track=Track(allow_empty=True))
     assert detections.empty
@@ -196,7 +196,9 @@ def test_cells_do_not_pass_walls_of_closed_compartments(tmp_path):
 
 
 def test_open_compartments_hold_nobody(tmp_path):
-    cages = empty(COMPARTMENTS)
-    write_table(cages, tmp_path / "cages.tsv", COMPARTMENTS)
+    cages = {"sample": "sample", "fov": "1", "compartment_id": "A", "y_px": 1.0, "x_px": 1.0, "radius_px": 9.0}
+    pd.DataFrame([cages]).to_csv(tmp_path / "cages.csv", index=False)
     table = objects_at([(0, 1.0, 1.0)]).table
-    assert compartments.rooms(table, tmp_path / "cages.tsv", FieldOfView()).tolist() == [-1]
+    assert compartments.rooms(table, tmp_path / "cages.csv", FieldOfView(sample="sample")).tolist() == [-1]
+    pd.DataFrame([cages | {"closed_frame": 0}]).to_csv(tmp_path / "closed.csv", index=False)
+    assert compartments.rooms(table, tmp_path / "closed.csv", FieldOfView(sample="sample")).tolist() == [0]

@@ -36,8 +36,8 @@ class Inputs(Section):
     )
     allow_black_frames: bool = Field(
         default=False,
-        description="Keep a frame that has one single grey level in a channel without function; false refuses the "
-        "movie and names the frame.",
+        description="Keep a frame that has one single grey level in a channel that channels.function does not list; "
+        "false refuses the movie.",
     )
     flat_field: Literal["none", "estimate"] = Field(
         "none", description="Divide by a smooth illumination profile estimated from the movie's own background."

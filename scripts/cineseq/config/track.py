@@ -76,6 +76,6 @@ class Track(Section):
     )
     allow_empty: bool = Field(
         default=False,
-        description="Go on without the cells of a field in which none was found in any frame; false refuses the field.",
+        description="Accept a field in which no cell was found in any frame; false refuses it.",
     )
     border_px: float = Field(10.0, ge=0, description="Ends and starts nearer to the border may be exits and entries.")

@@ -226,7 +226,7 @@ def corrected_planes(
     ------
     UserError
         When a plane differs from the first in shape or in type, which names its frame; at the last plane, when a
-        channel that is needed has no contrast in a frame (see ``inputs.allow_black_frames``), or in none.
+        channel that is needed has no contrast in a frame (see ``inputs.allow_black_frames``), or in any.
     """
     shape = (plan.info.height, plan.info.width)
     kinds = {c: checked_plane(source, plan.frames[0], c).dtype for c in plan.channels}

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cineseq.config.base import FieldOfView
 from cineseq.config.inputs import Inputs
-from cineseq.config.track import Track
 from cineseq.errors import UserError
-
-MOST_FRAMES_NAMED = 5
 
 
 def refuse_single_frame(path: Path, kept: int, recorded: int, inputs: Inputs) -> None:
@@ -57,33 +53,15 @@ def refuse_black_frames(
         found = [frame for frame, channel in black if channel == name]
         if len(found) == frames:
             msg = (
-                f"{path}: channel {name} is all of one grey level (black) in every one of its {frames} frames; mend "
-                "the file, leave this field out of the sheet, or, where the file itself names its "
+                f"{path}: channel {name} is all of one grey level (black) in every one of the {frames} frames "
+                "used; mend the file, leave this field out of the sheet, or, where the file itself names its "
                 "channels, leave this one out of channels.names."
             )
             raise UserError(msg)
         if found and not inputs.allow_black_frames:
-            which = ", ".join(map(str, found[:MOST_FRAMES_NAMED])) + (", ..." if len(found) > MOST_FRAMES_NAMED else "")
             msg = (
-                f"{path}: frame {which} of channel {name} is all of one grey level (black), {len(found)} of {frames} "
-                "frames, and shows no cell; mend the file, or set inputs.allow_black_frames to true to keep it."
+                f"{path}: channel {name} is all of one grey level (black) in {len(found)} of the {frames} frames used, "
+                f"the first of them frame {found[0]}; mend the file, leave this field out of the sheet, or set "
+                "inputs.allow_black_frames to true to keep such frames."
             )
             raise UserError(msg)
-
-
-def refuse_empty_field(labels: Path, objects: int, field: FieldOfView, track: Track) -> None:
-    """Refuse a field of view in which no cell was found.
-
-    Raises
-    ------
-    UserError
-        Unless ``track.allow_empty`` says to go on without it.
-    """
-    if objects or track.allow_empty:
-        return
-    msg = (
-        f"{labels}: there is no cell in any frame of sample {field.sample}, field {field.fov}; look at its movie and "
-        "at what it was segmented with, take the field out of the sheet, or set track.allow_empty to true to go on "
-        "without its cells."
-    )
-    raise UserError(msg)

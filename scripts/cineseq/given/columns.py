@@ -70,11 +70,11 @@ def _named_cells(path: Path, given: Given) -> pd.DataFrame:
         raise UserError(msg)
     names = replaced(table[column].astype("string").str.strip(), given.id_replace)
     if names.isna().any():
-        msg = f"{path}, row {int(names.isna().argmax()) + 2}: the cell has no name in column '{column}'."
+        msg = f"{path}, row {names.isna().idxmax()}: the cell has no name in column '{column}'; give it one."
         raise UserError(msg)
     if names.duplicated().any():
-        row = int(names.duplicated().argmax())
-        msg = f"{path}, row {row + 2}: the cell '{names.iloc[row]}' is there twice; names of cells must be unique."
+        row = names.duplicated().idxmax()
+        msg = f"{path}, row {row}: the cell '{names[row]}' is there twice; names of cells must be unique."
         raise UserError(msg)
     return table.drop(columns=column).set_index(pd.Index(names.astype(object), name="cell"))
 

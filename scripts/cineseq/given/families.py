@@ -51,7 +51,8 @@ def read_families(path: Path, field: FieldOfView, given: Given) -> pd.DataFrame:
     names = given.lineage
     _check_columns(table, path, given)
     cell = next(c for c in given.id if c in table.columns)
-    family = pd.DataFrame({"id": _identity(table, names.scope, cell)})
+    family = pd.DataFrame({"row": table.index, "id": _identity(table, names.scope, cell).array})
+    table = table.reset_index(drop=True)
     _refuse(family["id"].duplicated(), path, "cell '{id}' is there twice; a cell has one row and one mother", family)
     family["parent_id"] = _parents(table, names)
     family["start_frame"] = _frames(table, names.birth, path, family)
@@ -88,8 +89,8 @@ def _refuse(wrong: pd.Series, path: Path, reason: str, family: pd.DataFrame) -> 
     """Raise for the first row in which ``wrong`` is true; ``reason`` may use the row's values."""
     wrong = wrong.fillna(value=False).astype(bool).reset_index(drop=True)
     if wrong.any():
-        row = int(wrong.idxmax())
-        msg = f"{path}, row {row + 2}: {reason.format(**family.iloc[row].to_dict())} ({int(wrong.sum())} such rows)."
+        first = family.iloc[int(wrong.idxmax())].to_dict()
+        msg = f"{path}, row {first['row']}: {reason.format(**first)} ({int(wrong.sum())} such rows)."
         raise UserError(msg)
 
 
@@ -202,11 +203,12 @@ def _warn_of_fields(family: pd.DataFrame, cells: pd.DataFrame, mother: np.ndarra
     elsewhere = (mother >= 0) & (field[mother] != field)
     if elsewhere.any():
         row = int(elsewhere.argmax())
+        cell = family.iloc[row]
         own, hers = ("/".join(cells[FIELD].iloc[k]) for k in (row, mother[row]))
         logger.warning(
             "%s, row %d: cell '%s' is in field %s, its mother '%s' in %s (%d such rows): families in two fields of "
             "view are left out where relatives are compared; give a family one field.",
-            path, row + 2, family["id"].iloc[row], own, family["parent_id"].iloc[row], hers, elsewhere.sum(),
+            path, cell["row"], cell["id"], own, cell["parent_id"], hers, elsewhere.sum(),
         )  # fmt: skip
 
 

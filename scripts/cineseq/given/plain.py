@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 
@@ -20,10 +22,15 @@ def read_plain(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
     text
         Columns to be kept as text, so that ``01`` stays ``01``.
 
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the number of the row, as an editor or a spreadsheet counts: the header of a text file is row 1.
+
     Raises
     ------
     UserError
-        When the file is not there, cannot be read, or has no rows.
+        When the file is not there, cannot be read, has no rows, or rows that are longer than its header.
     """
     if not path.is_file():
         msg = f"{path}: there is no such table; check its path in the sample sheet."
@@ -40,11 +47,26 @@ def read_plain(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
     if frame.empty:
         msg = f"{path}: the table has no rows; at least one was expected."
         raise UserError(msg)
-    return frame
+    if path.suffix == ".parquet":
+        return frame.set_axis(range(1, len(frame) + 1))
+    if not isinstance(frame.index, pd.RangeIndex):
+        msg = f"{path}: rows hold more values than the header has names; name every column, or end no row with a separator."
+        raise UserError(msg)
+    return frame.set_axis(_rows(path, len(frame)))
 
 
 def _separator(path: Path) -> str:
-    opened = gzip.open if path.suffix == ".gz" else Path.open
-    with opened(path, "rt", encoding="utf-8-sig") as stream:
+    with _text(path) as stream:
         header = stream.readline()
     return max("\t,;", key=header.count)
+
+
+def _rows(path: Path, count: int) -> Sequence[int]:
+    """Return the line of each row; pandas passes over empty lines, and a value in quotes may hold a line break."""
+    with _text(path) as stream:
+        lines = [number for number, line in enumerate(stream, 1) if line.strip()][1:]
+    return lines if len(lines) == count else range(2, count + 2)
+
+
+def _text(path: Path) -> IO[str]:
+    return gzip.open(path, "rt", encoding="utf-8-sig") if path.suffix == ".gz" else path.open(encoding="utf-8-sig")

@@ -115,11 +115,11 @@ def sequenced_only(
         When counts and barcodes of a sample have nothing in common, or a file has no sample.
     """
     parts = [barcodes[~barcodes["sample"].isin(samples)].assign(edits=pd.NA)]
+    listed = ", ".join(map(str, dict.fromkeys(tables)))
     for sample, paths in files_by_sample(counts, samples).items():
         mine = barcodes[barcodes["sample"] == sample]
         names = pd.Index([]).append([read_counts(p, settings.counts_orientation).cells for p in paths])
-        known = ", ".join(map(str, dict.fromkeys(tables)))
-        where = f"{', '.join(map(str, paths))} and the rows of sample '{sample}' in {known}"
+        where = f"{', '.join(map(str, paths))} and the rows of sample '{sample}' in {listed}"
         found = recognise(names, pd.Index(mine["barcode"]), settings.barcode_errors, where)
         logger.info(
             "Sample %s: %d of %d barcodes were sequenced, %d of them read with one wrong letter.",

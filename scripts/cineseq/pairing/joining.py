@@ -67,11 +67,13 @@ def joined_counts(paths: list[Path], samples: list[str], orientation: Orientatio
     )
     if index.has_duplicates:
         sample, barcode = index[index.duplicated()][0]
-        both = " and ".join(str(path) for name, path in files if name == sample and barcode in read[path].cells)
-        msg = (
-            f"{both}: barcode '{barcode}' is in both, which are files of sample '{sample}'; barcodes are unique within "
-            "a sample, so give the files of two libraries to two samples."
-        )
+        one, *others = dict.fromkeys(path for name, path in files if name == sample and barcode in read[path].cells)
+        msg = f"{one}: the file is listed twice for sample '{sample}'; list it once."
+        if others:
+            msg = (
+                f"{one} and {others[0]}: barcode '{barcode}' is in both, which are files of sample '{sample}'; "
+                "barcodes are unique within a sample, so give the files of two libraries to two samples."
+            )
         raise UserError(msg)
     return StudyCounts(sparse.csr_matrix(sparse.vstack(blocks)), index, genes)
 

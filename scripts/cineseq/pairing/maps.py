@@ -25,7 +25,7 @@ def read_compartments(paths: list[Path]) -> pd.DataFrame:
     UserError
         When a file cannot be read, lacks a column, or a compartment is there twice.
     """
-    return _read(paths, COMPARTMENTS, "compartment_id").reset_index(drop=True)
+    return _read(paths, COMPARTMENTS, "compartment_id").sort_values(list(COMPARTMENTS.key), ignore_index=True)
 
 
 def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
@@ -51,11 +51,11 @@ def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
             "(fov, y_px, x_px); give one of them."
         )
         raise UserError(msg)
-    return table.reset_index(drop=True)
+    return table.sort_values(list(BARCODES.key), ignore_index=True)
 
 
 def _read(paths: list[Path], table: Table, what: str) -> pd.DataFrame:
-    """Return the rows of all files, sorted by the key; the index is the file and the row in it."""
+    """Return the rows of all files, in order; the index is the file and the row in it."""
     frames = {path: _read_one(path, table) for path in dict.fromkeys(paths)}
     joined = pd.concat(frames) if frames else empty(table)
     key = list(table.key)
@@ -68,11 +68,11 @@ def _read(paths: list[Path], table: Table, what: str) -> pd.DataFrame:
             f"twice (first in {_place(*first)}); each one must be listed once."
         )
         raise UserError(msg)
-    return joined.sort_values(key)
+    return joined
 
 
 def _place(path: Path, row: int) -> str:
-    return f"{path}, row {row + 2}"  # the header is row 1, as an editor shows it
+    return f"{path}, row {row}"
 
 
 def _read_one(path: Path, table: Table) -> pd.DataFrame:
@@ -81,7 +81,7 @@ def _read_one(path: Path, table: Table) -> pd.DataFrame:
     frame = frame[[c for c in frame.columns if c in known]]
     try:
         # The key is checked by the caller, over all files and with a message of its own.
-        return Table(table.name, table.meaning, (), table.columns).check(frame)
+        return Table(table.name, table.meaning, (), table.columns).check(frame).set_axis(frame.index)
     except ValueError as error:
         msg = f"{path}: {error}; the columns are {', '.join(c.name for c in table.columns)}."
         raise UserError(msg) from error

@@ -35,11 +35,11 @@ def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
                 axes.plot(
                     part["univariate_rho"], part["frequency"], "o", color=colour, ms=4, alpha=0.6, mew=0, label=label
                 )
-        top = rows.nlargest(LABELLED_GENES, "frequency")
-        top = top[top["frequency"] >= threshold / 2]
+        top = rows[rows["frequency"] >= threshold / 2]
+        top = top.sort_values(["frequency", "univariate_rho"], ascending=False).head(LABELLED_GENES)
         for row, height in zip(top.itertuples(), apart(top["frequency"].to_numpy(), LABEL_GAP), strict=True):
             place = {"xytext": (1.03, height), "textcoords": axes.get_yaxis_transform(), "fontsize": 6, "va": "center"}
-            line = {"arrowstyle": "-", "color": GREY, "lw": 0.5, "shrinkB": 2}
+            line = {"arrowstyle": "-", "color": GREY, "lw": 0.5, "shrinkB": 2, "relpos": (0, 0.5)}
             axes.annotate(row.gene, (row.univariate_rho, row.frequency), arrowprops=line, **place)
         axes.axhline(threshold, color="black", lw=0.7, ls="--")
         axes.set_ylim(-0.03, 1.05)

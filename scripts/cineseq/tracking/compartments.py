@@ -9,8 +9,7 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 from cineseq.config.base import FieldOfView
-from cineseq.contracts import COMPARTMENTS
-from cineseq.tables import read_table
+from cineseq.pairing.maps import read_compartments
 
 OPEN = -1
 
@@ -32,7 +31,7 @@ def rooms(objects: pd.DataFrame, path: Path | None, field: FieldOfView) -> np.nd
     inside = np.full(len(objects), OPEN)
     if path is None or len(objects) == 0:
         return inside
-    table = read_table(path, COMPARTMENTS)
+    table = read_compartments([path])
     table = table[(table["sample"] == field.sample) & (table["fov"] == field.fov)].reset_index(drop=True)
     if "closed_frame" not in table or table["closed_frame"].isna().all():
         return inside

@@ -39,7 +39,7 @@ def read(path: Path, settings: Track) -> GivenTracks:
 
 
 def given_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track, path: Path) -> GivenTracks:
-    """Take tracks from a table whose columns are named by what they hold."""
+    """Take tracks from a table, indexed by row, whose columns are named by what they hold."""
     names = {what: columns.get(what, what) for what in HOLDS}
     by_label, placed = names["label"] in table, names["y"] in table and names["x"] in table
     needed = ["frame", "track", *(["label"] if by_label else ["y", "x"])]
@@ -91,6 +91,6 @@ def _numbers(values: pd.Series, path: Path, *, whole: bool) -> pd.Series:
     if wrong.any():
         row = wrong.idxmax()
         kind = "a whole number" if whole else "a number"
-        msg = f"{path}, row {row + 2}: column '{values.name}' should be {kind}, not {values[row]!r}; mend it."
+        msg = f"{path}, row {row}: column '{values.name}' should be {kind}, not {values[row]!r}; mend it."
         raise UserError(msg)
     return numbers.astype("int64" if whole else "float64")
