@@ -34,7 +34,7 @@ def test_a_line_break_in_a_value_shifts_no_name(tmp_path: Path) -> None:
 
 
 def test_rows_longer_than_the_header_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"t\.csv: rows hold more values than the header has names; name every column"):
+    with pytest.raises(UserError, match=r"t\.csv: rows hold more values than the header names; name every column"):
         read_plain(write(tmp_path / "t.csv", "a,b\n1,2,3\n4,5,6\n"))
 
 

@@ -50,7 +50,7 @@ def read_plain(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return frame.set_axis(range(1, len(frame) + 1))
     if not isinstance(frame.index, pd.RangeIndex):
-        msg = f"{path}: rows hold more values than the header has names; name every column, or end no row with a separator."
+        msg = f"{path}: rows hold more values than the header names; name every column, end no row with a separator."
         raise UserError(msg)
     return frame.set_axis(_rows(path, len(frame)))
 
