@@ -21,6 +21,14 @@ onstart:
     note_machine(Path.cwd())
 
 
+onsuccess:
+    say(where_the_report_is(Path(f"results/{STUDY.run}")))
+
+
+onerror:
+    say(why_it_failed(map(Path, log)))
+
+
 pathvars:
     results=f"results/{STUDY.run}",
     logs=f"results/{STUDY.run}/logs",

@@ -3,6 +3,7 @@
 import gc
 
 from cineseq.code import fingerprint as code
+from cineseq.ending import where_the_report_is, why_it_failed
 from cineseq.errors import UserError
 from cineseq.sheet import present
 from cineseq.machine import note_machine
@@ -23,6 +24,11 @@ except UserError as error:
 LATER = -1
 settings = STUDY.settings
 field_settings = STUDY.field_settings
+
+
+def say(lines):
+    """Print lines where Snakemake prints; nothing for none."""
+    print(*lines, sep="\n", end="\n" if lines else "", file=sys.stderr)
 
 
 def given(column):

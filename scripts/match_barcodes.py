@@ -17,7 +17,7 @@ from cineseq.config.pairing import Pairing
 from cineseq.contracts import CELLS, PAIRS
 from cineseq.files import write_json
 from cineseq.pairing.barcodes import sequenced_only
-from cineseq.pairing.maps import check_samples, read_barcode_tables, read_compartments
+from cineseq.pairing.maps import check_fields, check_samples, read_barcode_tables, read_compartments
 from cineseq.pairing.match import match
 from cineseq.pairing.micrometres import missing_sizes, pixel_sizes, with_micrometres
 from cineseq.pairing.summary import pairs_report
@@ -51,6 +51,7 @@ def main(
     imaged = read_table(cells, CELLS)
     where, known = read_compartments(compartments), read_barcode_tables(barcodes)
     check_samples(imaged, where, known)
+    check_fields(settings.fields, where, known)
     sequenced = sequenced_only(known, barcodes, counts, settings.samples, settings.pairing)
     matched = match(imaged, where, sequenced, settings.pairing)
     said = pairs_report(matched, known=len(known), found=len(sequenced), imaged=len(imaged))

@@ -72,7 +72,21 @@ def complaints(raw: Any) -> list[str]:
         ),
         (
             {"function": {"scores": [{"name": "fat", "channel": "lipid"}]}},
-            "function.scores: channel 'lipid' of 'fat' is not in channels.function",
+            "function.scores: channel 'lipid' of 'fat' is not in channels.function, which lists none",
+        ),
+        (
+            {
+                "channels": {"names": ["nuclear", "lipid"], "function": ["lipd"]},
+                "function": {"scores": [{"name": "fat", "channel": "lipid"}]},
+            },
+            "channels.function: 'lipd' is not among channels.names, did you mean 'lipid'?",
+        ),
+        (
+            {
+                "channels": {"function": ["lipid"]},
+                "function": {"scores": [{"name": "fat", "channel": "lipids"}]},
+            },
+            "function.scores: channel 'lipids' of 'fat' is not in channels.function, did you mean 'lipid'?",
         ),
         (
             {"channels": {"names": ["nuclear", "lipid"]}, "segment": {"channels": ["nucleus"]}},

@@ -80,6 +80,14 @@ def test_barcodes_of_the_table_take_the_names_of_the_counts(tmp_path: Path) -> N
     ]
 
 
+def test_a_sample_without_barcodes_is_said_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    counts = write(tmp_path / "counts.csv", "id,g\nAAAAAAAA,3\n")
+    table = make_barcodes({"AAAAAAAA": "c0"})
+    kept = sequenced_only(table, [tmp_path / "b.csv"], [counts, counts], ["s", "t"], Pairing())
+    assert kept["sample"].tolist() == ["s"]
+    assert f"Sample t has counts but no row in {tmp_path / 'b.csv'}: none of its cells is paired." in caplog.text
+
+
 def test_without_counts_all_barcodes_stay() -> None:
     kept = sequenced_only(make_barcodes({"AAAAAAAA": "c0"}), [], [], [], Pairing())
     assert kept["barcode"].tolist() == ["AAAAAAAA"]

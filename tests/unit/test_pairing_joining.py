@@ -15,7 +15,7 @@ from cineseq.contracts import CELLS, PAIRS
 from cineseq.errors import UserError
 from cineseq.paired import read_paired
 from cineseq.pairing.joining import joined_counts, pair_cells
-from cineseq.pairing.maps import check_samples, read_barcode_tables, read_compartments
+from cineseq.pairing.maps import check_fields, check_samples, read_barcode_tables, read_compartments
 from cineseq.pairing.micrometres import missing_sizes, pixel_sizes, with_micrometres
 from cineseq.pairing.summary import counts_by_occupancy, occupancy_report
 from cineseq.stacks import MovieInfo, write_labels
@@ -262,3 +262,20 @@ def test_maps_of_other_samples_and_dead_cells_are_refused() -> None:
         check_samples(make_cells(1), compartments, make_barcodes({"A": "c0"}).assign(sample="t"))
     with pytest.raises(UserError, match="none of the 2 cells is alive in the last frame"):
         check_samples(make_cells(2, alive_at_end=pd.NA), compartments, make_barcodes({"A": "c0"}))
+
+
+def test_a_field_that_maps_write_otherwise_is_refused() -> None:
+    sheet = [FieldOfView(sample="s", fov=fov) for fov in ("1", "2")]
+    compartments = pd.concat([make_compartments([(0, 0)]), make_compartments([(9, 9)]).assign(fov="02")])
+    barcodes = make_barcodes({"A": "c0"})
+    said = r"compartments: the table names sample and field 's/02', which .* not, and nothing of 's/2'"
+    with pytest.raises(UserError, match=said):
+        check_fields(sheet, compartments, barcodes)
+    with pytest.raises(UserError, match=r"barcodes: the table names sample 'S', which .* and nothing of 's'"):
+        check_fields(sheet, compartments[:1], barcodes.assign(sample="S"))
+    with pytest.raises(UserError, match=r"barcodes: the table names sample and field 's/02', .* of 's/1'"):
+        check_fields(sheet, compartments[:1], barcodes.assign(fov="02"))
+    # More on the maps than on the sheet, or less, may be meant so.
+    check_fields(sheet[:1], compartments, barcodes)
+    check_fields(sheet, compartments[:1], barcodes)
+    check_fields([], compartments, barcodes)

@@ -178,3 +178,12 @@ def test_planted_pairs_are_found_and_no_other() -> None:
     planted = {(f"s/1/{homes.tolist().index(c) + 1}", names[owners.tolist().index(c)]) for c in alone}
     assert set(zip(found["track_id"], found["barcode"], strict=True)) == planted
     assert len(planted) > 50
+
+
+def test_barcodes_of_compartments_that_are_on_no_map_are_said() -> None:
+    cells = make_cells(1, y_px=0.0, x_px=0.0)
+    found = match(cells, make_compartments([(0, 0)]), make_barcodes({"A": "c0", "B": "c7", "C": None}), Pairing())
+    assert found.nowhere["barcode"].tolist() == ["B"]
+    said = pairs_report(found, known=3, found=3, imaged=1)
+    assert said["numbers"]["barcodes_not_on_the_map"] == 1
+    assert any("(the first: 'B' in 'c7' of sample 's')" in line for line in said["lines"])

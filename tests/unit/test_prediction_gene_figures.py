@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cineseq.clustering.plotting import apart
 from cineseq.prediction.gene_figures import (
-    apart,
     centre_distance,
     draw_overlap,
     draw_selected_by_cluster,

@@ -230,6 +230,15 @@ def test_a_run_that_lost_most_of_its_tracks_says_so_at_the_top():
     assert notices(quality=lost[1:]) == ""
 
 
+def test_warnings_of_one_kind_are_one_notice_with_their_numbers():
+    rows = [("a", 3, "info"), ("all", 9, "serious"), ("b", 4, "info"), ("c", 0, "info")]
+    warnings = pd.DataFrame(rows, columns=["sample", "cells", "severity"])
+    warnings["message"] = warnings["severity"].map({"info": "Left out.", "serious": "Biased."})
+    assert notices(warnings=warnings) == (
+        "[serious] Sisters, all (9 cells): Biased. [info] Sisters, a (3 cells), b (4 cells) and c: Left out."
+    )
+
+
 def test_caveats_stand_by_the_answers_about_prediction(tmp_path):
     page, content = render(tmp_path, settings={"report": {"caveats": ["Genes were chosen on these <cells>."]}})
     told = {a["id"]: a["caveats"] for a in content["answers"]}

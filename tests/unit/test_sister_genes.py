@@ -59,7 +59,7 @@ def test_too_few_permutations_for_one_gene_to_pass_are_said():
     rng = np.random.default_rng(0)
     design = Design(GENES, np.zeros(60, int), 199, 1)
     found = genes_by_sister(rng.normal(size=(60, 60)), np.arange(60) % 2 == 0, np.arange(60), design)
-    assert found["note"][0] == "199 permutations for 60 genes: 6 genes or more can pass together, fewer cannot"
+    assert found["note"][0] == "199 permutations for 60 genes: 6 or more can pass together, fewer cannot"
 
 
 def test_pairs_that_repeat_their_founder_do_not_multiply_false_genes():

@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from cineseq.statistics.bootstrap import group_weights, r2_interval
 from cineseq.statistics.correlation import partial_spearman, spearman_within
-from cineseq.statistics.fdr import benjamini_hochberg
+from cineseq.statistics.fdr import benjamini_hochberg, coarse
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_value
 from cineseq.statistics.r2 import centred, r2, r2_within
 from cineseq.statistics.roc import area_interval, area_under_curve
@@ -158,3 +158,13 @@ def test_cells_of_one_kind_have_no_area_under_the_curve():
     scores, one_kind = np.arange(4.0), np.ones(4, dtype=bool)
     assert np.isnan(area_under_curve(scores, one_kind))
     assert np.isnan(area_interval(scores, one_kind, np.arange(4), np.ones((3, 4)))).all()
+
+
+def test_too_few_permutations_for_one_test_to_pass_are_said() -> None:
+    p = np.append(np.full(60, 0.5), np.nan)
+    assert coarse(199, p, "genes") == "199 permutations for 60 genes: 6 or more can pass together, fewer cannot"
+    assert coarse(1199, p, "genes") == ""
+    # What it says is true: of 60 tests, six at the least p-value possible pass, five do not.
+    for count, passing in ((6, 6), (5, 0)):
+        floor = np.where(np.arange(60) < count, 1 / 200, 1.0)
+        assert (benjamini_hochberg(floor) <= 0.05).sum() == passing

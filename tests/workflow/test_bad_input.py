@@ -106,6 +106,7 @@ def test_a_movie_that_is_refused(small: Project, spoil: Callable[[Path], None], 
     spoil(small.folder / "a.ome.tif")
     said = small.complaint("results/small/fov/s/a/movie.ome.tif")
     assert f"prepare_movie, sample s, field a: {sentence}" in said
+    assert sentence in said.split("Exiting because")[1], "what went wrong is not said last"
     assert not (small.folder / "results/small/fov/s/a/movie.ome.tif").exists()
 
 
@@ -172,8 +173,9 @@ def test_a_function_without_any_value(small: Project) -> None:
 @pytest.mark.slow
 def test_one_sample_of_fewer_cells_than_folds(small: Project) -> None:
     give_cells(small, [1.0, 2.0, 3.0])
-    small.snakemake()
+    said = small.snakemake()
     answers = json.loads((small.folder / "results/small/report/answers.json").read_text())["answers"]
+    assert "Report: results/small/report/index.html" in said
     assert len(answers) == 5
     for answer in answers:
         assert answer["verdict"] == "not_estimable"

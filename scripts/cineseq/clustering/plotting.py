@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 
 mpl.use("Agg")
 
@@ -45,6 +46,12 @@ def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
 def colours(names: list[str]) -> dict[str, str]:
     """Give each name a colour that colour-blind readers tell apart; from the ninth name on they repeat."""
     return {name: OKABE_ITO[number % len(OKABE_ITO)] for number, name in enumerate(names)}
+
+
+def apart(heights: np.ndarray, gap: float) -> np.ndarray:
+    """Return heights, which fall, moved down where one is nearer than ``gap`` to the one before it."""
+    steps = gap * np.arange(len(heights))
+    return np.minimum.accumulate(heights + steps) - steps
 
 
 def write_words(path: Path, words: str) -> None:

@@ -20,7 +20,7 @@ DEMO: dict[str, Any] = {
     "function": {"scores": [{"name": "lipid", "channel": "lipid"}], "background": "percentile"},
     "curation": {"rows": 20},
     "clusters": {"resolution": 0.4},
-    "crossmodal": {"permutations": 49},
+    "crossmodal": {"permutations": 199},
     # What `make demo` prints of its own death calls, in results/demo/truth/truth.tsv.
     "lineage": {"death_precision": 1.0, "death_recall": 0.882},
     "prediction": {"permutations": 49, "sensitivity": ["one_standard_error", "with_library_size"]},

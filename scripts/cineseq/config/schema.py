@@ -65,24 +65,6 @@ class Config(Section):
     simulate: Simulate = Field(Simulate(), description="The simulated experiment of the demo.")
 
     @model_validator(mode="after")
-    def _function_stays_out(self) -> "Config":
-        """Refuse a function channel where the configuration does not allow it by name."""
-        for step, section in (("segment", self.segment), ("morphology", self.morphology), ("embed", self.embed)):
-            asked = set(getattr(section, "channels", None) or ())
-            leak = sorted(asked & set(self.channels.function))
-            if leak and step not in self.channels.allow_function_in:
-                msg = (
-                    f"{step}.channels: '{leak[0]}' is a function channel; take it out, or add '{step}' to "
-                    "channels.allow_function_in and the report will say so"
-                )
-                raise ValueError(msg)
-        for score in self.function.scores:
-            if score.channel not in self.channels.function:
-                msg = f"function.scores: channel '{score.channel}' of '{score.name}' is not in channels.function"
-                raise ValueError(msg)
-        return self
-
-    @model_validator(mode="after")
     def _channels_are_named(self) -> "Config":
         """Refuse a channel that is not among the names given."""
         names = self.channels.names
@@ -96,11 +78,38 @@ class Config(Section):
             return self
         strange = ((place, name) for place, used in uses.items() for name in used or () if name not in names)
         for place, name in strange:
-            near = get_close_matches(name, names, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"they are {', '.join(names)}"
-            msg = f"{place}: '{name}' is not among channels.names, {hint}"
+            msg = f"{place}: '{name}' is not among channels.names, {nearest(name, names)}"
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _function_stays_out(self) -> "Config":
+        """Refuse a function channel where the configuration does not allow it by name."""
+        for step, section in (("segment", self.segment), ("morphology", self.morphology), ("embed", self.embed)):
+            asked = set(getattr(section, "channels", None) or ())
+            leak = sorted(asked & set(self.channels.function))
+            if leak and step not in self.channels.allow_function_in:
+                msg = (
+                    f"{step}.channels: '{leak[0]}' is a function channel; take it out, or add '{step}' to "
+                    "channels.allow_function_in and the report will say so"
+                )
+                raise ValueError(msg)
+        for score in self.function.scores:
+            if score.channel not in self.channels.function:
+                msg = (
+                    f"function.scores: channel '{score.channel}' of '{score.name}' is not in channels.function, "
+                    f"{nearest(score.channel, self.channels.function)}"
+                )
+                raise ValueError(msg)
+        return self
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """Return a hint at what may have been meant, or else at what there is."""
+    if not names:
+        return "which lists none"
+    near = get_close_matches(name, names, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"they are {', '.join(names)}"
 
 
 def load(raw: dict[str, Any], origin: str = "") -> Config:

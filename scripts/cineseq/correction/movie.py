@@ -244,6 +244,6 @@ def corrected_planes(
                 raise UserError(msg)
             tally.see(raw, frame, name)
             if (number, name) == last:  # now, for a writer asks for nothing after the last plane
-                refuse_black_frames(source.path, tally.black, len(plan.frames), plan.needed, inputs)
+                refuse_black_frames(source, tally.black, len(plan.frames), plan.needed, inputs)
             plane = _flat(raw.astype(common, copy=False), name, corrections.profiles, inputs)
             yield plane if corrections.drift is None else shift_back(plane, corrections.drift.offsets[number])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cineseq.config.inputs import Inputs
 from cineseq.errors import UserError
+from cineseq.readers.source import Source
 
 
 def refuse_single_frame(path: Path, kept: int, recorded: int, inputs: Inputs) -> None:
@@ -27,13 +28,13 @@ def refuse_single_frame(path: Path, kept: int, recorded: int, inputs: Inputs) ->
 
 
 def refuse_black_frames(
-    path: Path, black: list[tuple[int, str]], frames: int, needed: tuple[str, ...], inputs: Inputs
+    source: Source, black: list[tuple[int, str]], frames: int, needed: tuple[str, ...], inputs: Inputs
 ) -> None:
     """Refuse a movie in which a channel that cells may be found on has no contrast in a frame, or in all of them.
 
     Parameters
     ----------
-    path
+    source
         The movie.
     black
         (frame, channel) of the planes without any contrast.
@@ -53,15 +54,15 @@ def refuse_black_frames(
         found = [frame for frame, channel in black if channel == name]
         if len(found) == frames:
             msg = (
-                f"{path}: channel {name} is all of one grey level (black) in every one of the {frames} frames "
+                f"{source.path}: channel {name} is all of one grey level (black) in every one of the {frames} frames "
                 "used; mend the file, leave this field out of the sheet, or, where the file itself names its "
                 "channels, leave this one out of channels.names."
             )
             raise UserError(msg)
         if found and not inputs.allow_black_frames:
             msg = (
-                f"{path}: channel {name} is all of one grey level (black) in {len(found)} of the {frames} frames used, "
-                f"the first of them frame {found[0]}; mend the file, leave this field out of the sheet, or set "
-                "inputs.allow_black_frames to true to keep such frames."
+                f"{source.file_of(found[0])}: channel {name} is all of one grey level (black) in {len(found)} of the "
+                f"{frames} frames used, the first of them frame {found[0]}; mend the file, leave this "
+                "field out of the sheet, or set inputs.allow_black_frames to true to keep such frames."
             )
             raise UserError(msg)

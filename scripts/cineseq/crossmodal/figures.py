@@ -40,14 +40,16 @@ def _ranked(axes: Axes, rows: pd.DataFrame, key: str, title: str) -> None:
     axes.plot(rows.index, rows["r2_null"], ".", color=GREY, ms=3, label="pairing shuffled within class (mean)")
     axes.plot(rows.index[~passes], rows["r2"][~passes], ".", color="black", ms=4, label="held-out groups")
     axes.plot(rows.index[passes], rows["r2"][passes], ".", color=BLUE, ms=5, label="q ≤ 0.05")
-    for number, row in rows.head(LABELLED).iterrows():
+    for place, row in rows.head(LABELLED).iterrows():
         name = str(row[key]).removeprefix("morphology_")
-        axes.annotate(name, (number, row["r2"]), (6, 0), textcoords="offset points", fontsize=6, va="center")
+        line = {"arrowstyle": "-", "color": GREY, "lw": 0.5, "shrinkB": 2, "relpos": (0, 0.5)}
+        where = {"xytext": (0.16, 0.97 - 0.045 * place), "textcoords": "axes fraction", "va": "center"}
+        axes.annotate(name, (place, row["r2"]), fontsize=6, arrowprops=line, **where)
     axes.axhline(0, color="black", lw=0.6)
     axes.set_xlabel(f"rank of {len(rows)}")
     axes.set_ylabel("held-out R²")
     axes.set_title(title)
-    axes.legend(fontsize=7, frameon=False)
+    axes.legend(fontsize=7, frameon=False, loc="upper right")
 
 
 def _ceiling(axes: Axes, genes: pd.DataFrame) -> None:

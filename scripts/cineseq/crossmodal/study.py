@@ -22,7 +22,7 @@ from cineseq.prediction.performance import FEW_GROUPS, FEWEST_GROUPS_FOR_INTERVA
 from cineseq.prediction.study import cells_of
 from cineseq.prediction.transform import kept_genes
 from cineseq.results import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE
-from cineseq.statistics.fdr import benjamini_hochberg
+from cineseq.statistics.fdr import benjamini_hochberg, coarse
 from cineseq.tables import empty
 
 logger = logging.getLogger(__name__)
@@ -109,8 +109,11 @@ def report(found: Decomposition) -> dict[str, Any]:
         passing = int((table["q_value"] <= 0.05).sum())
         numbers[f"{name}.explained"], numbers[f"{name}.tested"] = passing, len(table)
         if len(table):
+            permutations = int(found.summary["permutations"].iloc[0])
+            few = coarse(permutations, table["p_value"].to_numpy(float), name)
             lines.append(
-                f"{passing} of {len(table)} {name} are explained better than with shuffled pairing (q <= 0.05)."
+                f"{passing} of {len(table)} {name} are explained better than with shuffled pairing (q <= 0.05)"
+                + (f"; {few}." if few else ".")
             )
     good = found.genes[found.genes["noise_ceiling"] > CEILING_WORTH_DIVIDING]
     if len(good):

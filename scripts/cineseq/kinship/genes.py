@@ -9,7 +9,7 @@ import pandas as pd
 
 from cineseq.family_results import GENES_BY_SISTER, HERITABLE_GENES
 from cineseq.kinship.contrast import NO_SCORE, founder_scores, several_families
-from cineseq.statistics.fdr import benjamini_hochberg
+from cineseq.statistics.fdr import LEVEL, benjamini_hochberg, coarse
 
 FEWEST_PAIRS = 10
 FEWEST_FAMILIES = 5
@@ -19,7 +19,6 @@ FEWEST_PERMUTATIONS = 199
 CHUNK = 256
 DETECTED = 0.1
 """Genes seen in fewer of the survivors are not tested."""
-LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.Da
     table["icc"] = np.where(varies, observed, np.nan)
     table["icc_null"] = np.where(varies, total / count, np.nan)
     table["p_value"], table["q_value"] = p, benjamini_hochberg(p)
-    return table.assign(note=np.where(varies, _coarse(count, p), "not estimable: the gene does not vary"))
+    return table.assign(note=np.where(varies, coarse(count, p, "genes"), "not estimable: the gene does not vary"))
 
 
 def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.ndarray, design: Design) -> pd.DataFrame:
@@ -143,7 +142,7 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
     table["difference"] = exposed @ centred / (dead * (size - dead) / size).sum()
     table["p_value"], table["q_value"] = p, benjamini_hochberg(p)
     by_founder = f"p by founder: {repeated} contribute several pairs of sisters" if repeated else ""
-    note = "; ".join(filter(None, (_coarse(count, p), by_founder)))
+    note = "; ".join(filter(None, (coarse(count, p, "genes"), by_founder)))
     varies = np.abs(centred).max(axis=0) > 1e-9
     untested = np.where(varies, f"not estimable: {NO_SCORE}", "not estimable: the gene does not vary within strata")
     return table.assign(note=np.where(tested, note, untested))
@@ -178,15 +177,6 @@ def _affordable(permutations: int, values: int) -> int:
     return int(min(permutations, max(FEWEST_PERMUTATIONS, VALUES_DRAWN // max(1, values))))
 
 
-def _coarse(permutations: int, p: np.ndarray) -> str:
-    """Warn where the least p-value possible is so large that one gene alone cannot pass the false discovery rate."""
-    tests = int(np.isfinite(p).sum())
-    together = int(np.ceil(tests / (permutations + 1) / LEVEL))
-    if together <= 1:
-        return ""
-    return f"{permutations} permutations for {tests} genes: {together} genes or more can pass together, fewer cannot"
-
-
 def _not_estimable(table: pd.DataFrame, columns: tuple, note: str) -> pd.DataFrame:
     absent = {c.name: np.nan for c in columns if c.name not in table and c.name != "note"}
     return table.assign(**absent, note=note)
@@ -209,5 +199,5 @@ def _line(table: pd.DataFrame, found: str, what: str) -> str:
     called = table[table["q_value"] <= LEVEL].sort_values("p_value", kind="stable")
     names = ", ".join(f"{row.gene} ({getattr(row, found):.2f})" for row in called.head(5).itertuples())
     tested = int(table["p_value"].notna().sum())
-    coarse = next((f" ({note})" for note in table["note"] if note.startswith(tuple("123456789"))), "")
-    return f"{len(called)} of {tested} genes {what} (q at most .05){': ' + names if names else ''}{coarse}."
+    few = next((f" ({note})" for note in table["note"] if note.startswith(tuple("123456789"))), "")
+    return f"{len(called)} of {tested} genes {what} (q at most .05){': ' + names if names else ''}{few}."

@@ -118,6 +118,9 @@ def sequenced_only(
     listed = ", ".join(map(str, dict.fromkeys(tables)))
     for sample, paths in files_by_sample(counts, samples).items():
         mine = barcodes[barcodes["sample"] == sample]
+        if mine.empty:
+            logger.warning("Sample %s has counts but no row in %s: none of its cells is paired.", sample, listed)
+            continue
         names = pd.Index([]).append([read_counts(p, settings.counts_orientation).cells for p in paths])
         where = f"{', '.join(map(str, paths))} and the rows of sample '{sample}' in {listed}"
         found = recognise(names, pd.Index(mine["barcode"]), settings.barcode_errors, where)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cineseq.config.base import FieldOfView
 from cineseq.contracts import BARCODES, COMPARTMENTS
 from cineseq.errors import UserError
 from cineseq.given.plain import read_plain
@@ -85,6 +86,35 @@ def _read_one(path: Path, table: Table) -> pd.DataFrame:
     except ValueError as error:
         msg = f"{path}: {error}; the columns are {', '.join(c.name for c in table.columns)}."
         raise UserError(msg) from error
+
+
+def check_fields(fields: list[FieldOfView], compartments: pd.DataFrame, barcodes: pd.DataFrame) -> None:
+    """Refuse maps that name a sample or field which the sheet does not have, while one of the sheet has nothing.
+
+    Fields that are only on the maps, or only on the sheet, may be so on purpose; both at once are one that is written
+    in two ways.
+
+    Raises
+    ------
+    UserError
+        With an example of both.
+    """
+    placed = barcodes.dropna(subset="fov")
+    for name, table, key in (
+        ("compartments", compartments, ["sample", "fov"]),
+        ("barcodes", barcodes, ["sample"]),
+        ("barcodes", placed, ["sample", "fov"]),
+    ):
+        there = set(table[key].drop_duplicates().itertuples(index=False, name=None))
+        asked = {tuple(getattr(field, part) for part in key) for field in fields}
+        strange, lacking = sorted(there - asked), sorted(asked - there)
+        if fields and strange and lacking:
+            what = "sample" if len(key) == 1 else "sample and field"
+            msg = (
+                f"{name}: the table names {what} '{'/'.join(strange[0])}', which the sample sheet does not, and "
+                f"nothing of '{'/'.join(lacking[0])}', which it does; name them alike, or leave out what is not in the sheet."
+            )
+            raise UserError(msg)
 
 
 def check_samples(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFrame) -> None:

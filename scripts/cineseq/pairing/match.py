@@ -36,6 +36,8 @@ class Matched:
         Compartments that may hold a cell which tracking lost.
     checked, agreeing
         Barcodes that came with both a compartment and a position, and those of them that lie in that compartment.
+    nowhere
+        Rows of the barcode table whose compartment is not on the map of compartments.
     """
 
     pairs: pd.DataFrame
@@ -43,6 +45,7 @@ class Matched:
     hidden: int
     checked: int
     agreeing: int
+    nowhere: pd.DataFrame
 
 
 def match(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFrame, settings: Pairing) -> Matched:
@@ -88,7 +91,12 @@ def match(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFram
     pairs = pairs.assign(barcode_edits=_edits(pairs, barcodes))
     order = ["sample", "fov", "track_id", "barcode"]
     pairs = pairs.sort_values(order, ignore_index=True)
-    return Matched(pairs, alignments, len(hidden), *_agreement(barcodes, compartments))
+    nowhere = barcodes[barcodes["compartment_id"].notna() & ~_on_map(barcodes, circles)]
+    return Matched(pairs, alignments, len(hidden), *_agreement(barcodes, compartments), nowhere)
+
+
+def _on_map(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> np.ndarray:
+    return pd.MultiIndex.from_frame(barcodes[COMPARTMENT]).isin(pd.MultiIndex.from_frame(compartments[COMPARTMENT]))
 
 
 def _agreement(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> tuple[int, int]:
@@ -150,10 +158,7 @@ def _locate_barcodes(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Give every barcode its compartment (missing where unknown) and posterior; and say how the maps align."""
     named = barcodes["compartment_id"].notna()
-    known = pd.MultiIndex.from_frame(barcodes.loc[named, COMPARTMENT]).isin(
-        pd.MultiIndex.from_frame(compartments[COMPARTMENT])
-    )
-    if named.any() and not known.any():
+    if named.any() and not _on_map(barcodes[named], compartments).any():
         first, example = barcodes.loc[named.idxmax()], compartments["compartment_id"].head(1).tolist()
         msg = (
             f"barcodes: none of the {int(named.sum())} compartments that barcodes name is on the map of compartments "

@@ -42,6 +42,13 @@ def pairs_report(matched: Matched, *, known: int, found: int, imaged: int) -> di
         + (f" (the others: {reasons})." if reasons else "."),
         f"{found} of {known} barcodes of the barcode table were sequenced, {corrected} of them with one wrong letter.",
     ]
+    if len(matched.nowhere):
+        first = matched.nowhere.iloc[0]
+        lines.append(
+            f"{len(matched.nowhere)} barcodes are in compartments that are not on the map (the first: "
+            f"'{first['barcode']}' in '{first['compartment_id']}' of sample '{first['sample']}') and pair with no "
+            "cell; check that barcodes and compartments name them alike."
+        )
     if matched.hidden:
         lines.append(
             f"{matched.hidden} compartments lost a tracked cell after they were closed; their cells are ambiguous."
@@ -54,6 +61,7 @@ def pairs_report(matched: Matched, *, known: int, found: int, imaged: int) -> di
     lines += _alignment_lines(matched.alignments)
     numbers: dict[str, Any] = {f"pairs_{status}": n for status, n in by_status.items()}
     numbers |= {"live_cells": len(cells), "cells": imaged, "compartments_with_a_lost_cell": matched.hidden}
+    numbers |= {"barcodes_not_on_the_map": len(matched.nowhere)}
     numbers |= {"barcodes_with_a_position": matched.checked, "barcodes_in_their_compartment": matched.agreeing}
     numbers |= {"barcodes_in_table": known, "barcodes_sequenced": found, "barcodes_corrected": corrected}
     for row in matched.alignments.itertuples():

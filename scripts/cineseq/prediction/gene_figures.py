@@ -12,7 +12,7 @@ from matplotlib.patches import Circle, Patch
 from scipy.optimize import brentq
 
 from cineseq.clustering.counts import Expression
-from cineseq.clustering.plotting import figure, write_words
+from cineseq.clustering.plotting import apart, figure, write_words
 from cineseq.expression.figures import LARGEST_DOT, draw_dots
 from cineseq.names import readable
 from cineseq.prediction.figures import BLUE, GREY, ORANGE, draw_panels
@@ -50,12 +50,6 @@ def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
 
     note = f"Genes above the dashed line ({threshold:g}) count as selected predictors; an association, not a mechanism."
     draw_panels(list(dict.fromkeys(genes["function"])), draw, path, size=(4.6, 3.8), note=note)
-
-
-def apart(heights: np.ndarray, gap: float) -> np.ndarray:
-    """Return heights, which fall, moved down where one is nearer than ``gap`` to the one before it."""
-    steps = gap * np.arange(len(heights))
-    return np.minimum.accumulate(heights + steps) - steps
 
 
 def draw_selected_by_cluster(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from cineseq.report.assets import figure_address
@@ -33,6 +34,7 @@ def drift_picture(steps: list[StepReport]) -> str | None:
     most = sorted(paths, key=lambda field: (-paths[field].max(), field))[:FIELDS_DRAWN]
     figure = Figure(figsize=(6.5, 2.4), layout="constrained")
     axes = figure.subplots()
+    axes.set_prop_cycle(color=colormaps["tab20"].colors)  # as many colours as fields
     for field in most:
         axes.plot(paths[field], lines.get(field, MEASURED), linewidth=1.2, label=field)
     axes.set(xlabel="frame", ylabel="from frame 0 (px)")

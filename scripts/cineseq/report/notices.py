@@ -64,11 +64,19 @@ def all_notices(
     if pixel_sizes:
         notices += _image_notices(channels, inputs, cells, pixel_sizes) + _track_notices(quality)
     if warnings is not None:
-        notices += [
-            Notice(level, f"Sisters, {sample}: {message}")
-            for level, sample, message in warnings[["severity", "sample", "message"]].itertuples(index=False)
-        ]
+        notices += _sister_notices(warnings)
     return sorted(dict.fromkeys(notices), key=lambda notice: ORDER.index(notice.level))
+
+
+def _sister_notices(warnings: pd.DataFrame) -> list[Notice]:
+    """Return one notice per message, with the samples that it is of and the cells that it concerns in each."""
+    notices = []
+    for (level, message), rows in warnings.groupby(["severity", "message"], sort=False):
+        concerned = rows["cells"].fillna(0).astype(int)
+        of_samples = zip(rows["sample"], concerned, strict=True)
+        named = [f"{sample} ({cells:,} cells)" if cells else sample for sample, cells in of_samples]
+        notices.append(Notice(level, f"Sisters, {listed(named)}: {message}"))
+    return notices
 
 
 def _data_notices(simulated: bool, models: list[dict[str, Any]]) -> list[Notice]:  # noqa: FBT001

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+LEVEL = 0.05
+
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """Return Benjamini-Hochberg adjusted p-values (q-values).
@@ -35,3 +37,22 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     known_adjusted[order] = monotone
     adjusted[known] = known_adjusted
     return adjusted
+
+
+def coarse(permutations: int, p: np.ndarray, tests: str) -> str:
+    """Return a warning where the least p-value possible is so large that one test alone cannot pass; else nothing.
+
+    Parameters
+    ----------
+    permutations
+        Permutations that each p-value rests on.
+    p
+        P-values that are adjusted together; NaN marks a test that could not be done.
+    tests
+        What is tested, in the plural.
+    """
+    number = int(np.isfinite(p).sum())
+    together = int(np.ceil(number / (permutations + 1) / LEVEL))
+    if together <= 1:
+        return ""
+    return f"{permutations} permutations for {number} {tests}: {together} or more can pass together, fewer cannot"

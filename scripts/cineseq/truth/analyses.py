@@ -124,7 +124,8 @@ def score_performance(performance: pd.DataFrame, oracles: dict[str, float]) -> l
             continue
         found = by_model.loc[model]
         r2, low, high, p = (_value(found[name]) for name in ("r2", "r2_low", "r2_high", "p_value"))
-        note = found["note"] if isinstance(found["note"], str) else "planted is the oracle; held-out R2 stays below it"
+        own = [found["note"]] if isinstance(found["note"], str) else []
+        note = "; ".join(["planted is the oracle; held-out R2 stays below it", *own])
         rows.append(
             row("prediction", f"r2_{model}", r2, planted=oracles.get(f"{model}_r2"), low=low, high=high, note=note)
         )
