@@ -112,7 +112,7 @@ def check_fields(fields: list[FieldOfView], compartments: pd.DataFrame, barcodes
             what = "sample" if len(key) == 1 else "sample and field"
             msg = (
                 f"{name}: the table names {what} '{'/'.join(strange[0])}', which the sample sheet does not, and "
-                f"nothing of '{'/'.join(lacking[0])}', which it does; name them alike, or leave out what is not in the sheet."
+                f"nothing of '{'/'.join(lacking[0])}', which it does; name them alike, or leave out the former."
             )
             raise UserError(msg)
 

@@ -46,8 +46,8 @@ def pairs_report(matched: Matched, *, known: int, found: int, imaged: int) -> di
         first = matched.nowhere.iloc[0]
         lines.append(
             f"{len(matched.nowhere)} barcodes are in compartments that are not on the map (the first: "
-            f"'{first['barcode']}' in '{first['compartment_id']}' of sample '{first['sample']}') and pair with no "
-            "cell; check that barcodes and compartments name them alike."
+            f"'{first['barcode']}' in '{first['compartment_id']}' of sample '{first['sample']}') and pair with none; "
+            "check that both tables name compartments alike."
         )
     if matched.hidden:
         lines.append(
