@@ -9,6 +9,7 @@ import tifffile
 from tests.unit.tracking_examples import outputs
 
 from cineseq.config.base import FieldOfView
+from cineseq.config.track import Track
 from cineseq.contracts import DETECTIONS, TRACKS
 from cineseq.stacks import MovieInfo, write_labels
 from cineseq.tables import read_table
@@ -100,7 +101,7 @@ def test_empty_movie_exports_empty_masks(tmp_path):
         **files,
         events=tmp_path / "e.parquet",
         report=tmp_path / "r.json",
-        settings=Settings(),
+        settings=Settings(track=Track(allow_empty=True)),
     )
     export_tracks(labels=tmp_path / "m.ome.tif", **files, geff=tmp_path / "g.geff", ctc=tmp_path / "ctc")
     assert (tmp_path / "ctc/res_track.txt").read_text() == ""
