@@ -22,7 +22,7 @@ onstart:
 
 
 onsuccess:
-    say(where_the_report_is(Path(f"results/{STUDY.run}")))
+    say(where_the_report_is(Path(f"results/{STUDY.run}"), STARTED))
 
 
 onerror:

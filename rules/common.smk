@@ -1,6 +1,7 @@
 """What the rules ask Python for; the other files of this folder hold rules only."""
 
 import gc
+import time
 
 from cineseq.code import fingerprint as code
 from cineseq.ending import where_the_report_is, why_it_failed
@@ -22,6 +23,7 @@ except UserError as error:
 
 # What is off the longest chain of steps waits for cores that the chain leaves idle. This asks for the greedy scheduler.
 LATER = -1
+STARTED = time.time()
 settings = STUDY.settings
 field_settings = STUDY.field_settings
 

@@ -11,12 +11,12 @@ FAILURE = re.compile(r"^\d\d:\d\d:\d\d ERROR (.+)$")
 
 def why_it_failed(logs: Iterable[Path]) -> list[str]:
     """Return what failed steps said of it in Snakemake's logs, where it stands between much else; each once."""
-    lines = (line for log in logs if log.is_file() for line in log.read_text(encoding="utf-8").splitlines())
-    found = (FAILURE.match(line.strip()) for line in lines)
+    texts = (log.read_text(encoding="utf-8", errors="replace") for log in logs if log.is_file())
+    found = (FAILURE.match(line.strip()) for text in texts for line in text.splitlines())
     return list(dict.fromkeys(match[1] for match in found if match))
 
 
-def where_the_report_is(results: Path) -> list[str]:
-    """Return where the report is, where there is one."""
+def where_the_report_is(results: Path, since: float) -> list[str]:
+    """Return where the report is, if it was made since a time, in seconds of the epoch."""
     page = results / "report" / "index.html"
-    return [f"Report: {page}"] if page.is_file() else []
+    return [f"Report: {page}"] if page.is_file() and page.stat().st_mtime >= since else []

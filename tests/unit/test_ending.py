@@ -16,8 +16,9 @@ def test_failures_are_said_once_and_without_their_time(tmp_path: Path) -> None:
 
 
 def test_the_report_is_named_where_there_is_one(tmp_path: Path) -> None:
-    assert where_the_report_is(tmp_path) == []
+    assert where_the_report_is(tmp_path, 0) == []
     page = tmp_path / "report" / "index.html"
     page.parent.mkdir()
     page.touch()
-    assert where_the_report_is(tmp_path) == [f"Report: {page}"]
+    assert where_the_report_is(tmp_path, 0) == [f"Report: {page}"]
+    assert where_the_report_is(tmp_path, page.stat().st_mtime + 1) == []

@@ -33,9 +33,10 @@ def test_a_line_break_in_a_value_shifts_no_name(tmp_path: Path) -> None:
     assert table["b"].tolist() == [2, 4]
 
 
-def test_rows_longer_than_the_header_are_refused(tmp_path: Path) -> None:
+def test_rows_that_end_with_a_separator_are_refused(tmp_path: Path) -> None:
+    assert read_plain(write(tmp_path / "r.csv", "a,b\nx,1,2\ny,3,4\n"))["b"].tolist() == [2, 4]
     with pytest.raises(UserError, match=r"t\.csv: rows hold more values than the header names; name every column"):
-        read_plain(write(tmp_path / "t.csv", "a,b\n1,2,3\n4,5,6\n"))
+        read_plain(write(tmp_path / "t.csv", "a,b\n1,2,\n4,5,\n"))
 
 
 def test_text_stays_text(tmp_path: Path) -> None:

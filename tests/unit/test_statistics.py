@@ -164,6 +164,8 @@ def test_too_few_permutations_for_one_test_to_pass_are_said() -> None:
     p = np.append(np.full(60, 0.5), np.nan)
     assert coarse(199, p, "genes") == "199 permutations for 60 genes: 6 or more can pass together, fewer cannot"
     assert coarse(1199, p, "genes") == ""
+    assert coarse(9, p, "genes") == "9 permutations for 60 genes: none can pass"
+    assert coarse(9, np.array([np.nan]), "genes") == ""
     # What it says is true: of 60 tests, six at the least p-value possible pass, five do not.
     for count, passing in ((6, 6), (5, 0)):
         floor = np.where(np.arange(60) < count, 1 / 200, 1.0)

@@ -49,7 +49,9 @@ def read_plain(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
         raise UserError(msg)
     if path.suffix == ".parquet":
         return frame.set_axis(range(1, len(frame) + 1))
-    if not isinstance(frame.index, pd.RangeIndex):
+    # R writes the names of rows without a header, which pandas takes for an index; a separator that ends all rows would
+    # shift every column by one.
+    if not isinstance(frame.index, pd.RangeIndex) and frame.iloc[:, -1].isna().all():
         msg = f"{path}: rows hold more values than the header names; name every column, end no row with a separator."
         raise UserError(msg)
     return frame.set_axis(_rows(path, len(frame)))

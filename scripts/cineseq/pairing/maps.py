@@ -89,32 +89,31 @@ def _read_one(path: Path, table: Table) -> pd.DataFrame:
 
 
 def check_fields(fields: list[FieldOfView], compartments: pd.DataFrame, barcodes: pd.DataFrame) -> None:
-    """Refuse maps that name a sample or field which the sheet does not have, while one of the sheet has nothing.
+    """Refuse a map that names a sample which the sheet does not have while it has nothing of one of the sheet's.
 
-    Fields that are only on the maps, or only on the sheet, may be so on purpose; both at once are one that is written
-    in two ways.
+    The same holds for the fields of a sample. What is only on a map, or only on the sheet, may be so on purpose; both
+    at once are one that is written in two ways.
 
     Raises
     ------
     UserError
         With an example of both.
     """
-    placed = barcodes.dropna(subset="fov")
-    for name, table, key in (
-        ("compartments", compartments, ["sample", "fov"]),
-        ("barcodes", barcodes, ["sample"]),
-        ("barcodes", placed, ["sample", "fov"]),
-    ):
-        there = set(table[key].drop_duplicates().itertuples(index=False, name=None))
-        asked = {tuple(getattr(field, part) for part in key) for field in fields}
-        strange, lacking = sorted(there - asked), sorted(asked - there)
-        if fields and strange and lacking:
-            what = "sample" if len(key) == 1 else "sample and field"
-            msg = (
-                f"{name}: the table names {what} '{'/'.join(strange[0])}', which the sample sheet does not, and "
-                f"nothing of '{'/'.join(lacking[0])}', which it does; name them alike, or leave out the former."
-            )
-            raise UserError(msg)
+    for name, table in (("compartments", compartments), ("barcodes", barcodes)):
+        _check_names(name, "sample", set(table["sample"]), {field.sample for field in fields})
+        for sample, rows in table.dropna(subset="fov").groupby("sample"):
+            asked = {field.fov for field in fields if field.sample == sample}
+            _check_names(name, f"of sample '{sample}' field", set(rows["fov"]), asked)
+
+
+def _check_names(table: str, what: str, there: set[str], asked: set[str]) -> None:
+    strange, lacking = sorted(there - asked), sorted(asked - there)
+    if there and strange and lacking:
+        msg = (
+            f"{table}: the table names {what} '{strange[0]}', which the sample sheet does not, and nothing of "
+            f"'{lacking[0]}', which it does; name them alike, or leave out the former."
+        )
+        raise UserError(msg)
 
 
 def check_samples(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFrame) -> None:

@@ -55,4 +55,6 @@ def coarse(permutations: int, p: np.ndarray, tests: str) -> str:
     together = int(np.ceil(number / (permutations + 1) / LEVEL))
     if together <= 1:
         return ""
+    if together > number:
+        return f"{permutations} permutations for {number} {tests}: none can pass"
     return f"{permutations} permutations for {number} {tests}: {together} or more can pass together, fewer cannot"
