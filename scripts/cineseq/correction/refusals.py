@@ -48,7 +48,7 @@ def refuse_black_frames(
     Raises
     ------
     UserError
-        Naming the first such channel, and its frames where they are not all of the movie.
+        Naming the first such channel, and its first black frame where not all are.
     """
     for name in needed:
         found = [frame for frame, channel in black if channel == name]

@@ -30,7 +30,7 @@ def read_plain(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
     Raises
     ------
     UserError
-        When the file is not there, cannot be read, has no rows, or rows that are longer than its header.
+        When the file is not there, cannot be read, has no rows, or all of its rows end with a separator.
     """
     if not path.is_file():
         msg = f"{path}: there is no such table; check its path in the sample sheet."
