@@ -21,37 +21,37 @@ help:
 	@echo "make bench-workflow   score the planning of large studies: processor seconds and memory (minutes)"
 	@echo "make lint      check the code as .ci/run does (make format mends what can be mended)"
 
-install: $(VENV)/.complete
+install: $(VENV)/.installed
 
-demo: $(VENV)/.complete
-	@$(RUN)/python scripts/unlock_if_stale.py
+demo: $(VENV)/.installed
+	@$(RUN)/python tools/unlock_if_stale.py
 	$(SNAKEMAKE)
-	@$(RUN)/python scripts/show_answers.py results/demo/report/answers.json
+	@$(RUN)/python tools/show_answers.py results/demo/report/answers.json
 
-test: $(VENV)/.complete
+test: $(VENV)/.installed
 	$(RUN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/.complete
+test-all: $(VENV)/.installed
 	$(RUN)/python -m pytest
 
-bench-imaging: $(VENV)/.complete $(PEERS)/.complete
+bench-imaging: $(VENV)/.installed $(PEERS)/.complete
 	$(RUN)/python benchmarks/bench_imaging.py
 
-bench-lineage: $(VENV)/.complete
-	OMP_NUM_THREADS=1 PYTHONPATH=scripts $(RUN)/python benchmarks/bench_lineage.py
+bench-lineage: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_lineage.py
 
-bench-prediction: $(VENV)/.complete
-	OMP_NUM_THREADS=1 PYTHONPATH=scripts $(RUN)/python benchmarks/bench_prediction_real.py
-	OMP_NUM_THREADS=1 PYTHONPATH=scripts:. $(RUN)/python benchmarks/bench_prediction_simulated.py
+bench-prediction: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_prediction_real.py
+	OMP_NUM_THREADS=1 PYTHONPATH=. $(RUN)/python benchmarks/bench_prediction_simulated.py
 
-bench-expression: $(VENV)/.complete
-	OMP_NUM_THREADS=1 PYTHONPATH=scripts $(RUN)/python benchmarks/bench_markers.py
-	OMP_NUM_THREADS=1 PYTHONPATH=scripts $(RUN)/python benchmarks/bench_clusters.py
+bench-expression: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_markers.py
+	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_clusters.py
 
-bench-workflow: $(VENV)/.complete
+bench-workflow: $(VENV)/.installed
 	$(RUN)/python benchmarks/bench_dry_run.py
 
-lint: $(VENV)/.complete $(LINT)/.complete
+lint: $(VENV)/.installed $(LINT)/.complete
 	$(LINT)/bin/ruff check .
 	$(LINT)/bin/ruff format --check .
 	$(LINT)/bin/snakefmt --check Snakefile rules
@@ -63,13 +63,13 @@ format: $(LINT)/.complete
 	$(LINT)/bin/snakefmt Snakefile rules
 
 # The small models in resources/ are made by these two commands; they take two hours of one core and are committed.
-models: $(VENV)/.complete
-	$(RUN)/python scripts/train_segmenter.py
-	$(RUN)/python scripts/train_embedder.py
+models: $(VENV)/.installed
+	$(RUN)/python tools/train_segmenter.py
+	$(RUN)/python tools/train_embedder.py
 
 # What is generated from the configuration's models; a test keeps it in step.
-config: $(VENV)/.complete
-	$(RUN)/python scripts/write_config.py
+config: $(VENV)/.installed
+	$(RUN)/python tools/write_config.py
 
 # The lock holds versions and hashes only, for every supported Python; needs uv.
 COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes \
@@ -77,8 +77,9 @@ COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes \
 lock:
 	$(COMPILE) pyproject.toml --extra dev --output-file envs/requirements.lock
 	$(COMPILE) --group lint --output-file envs/lint.lock
-	$(RUN)/python scripts/write_conda.py
-	$(RUN)/python scripts/write_licences.py
+	$(COMPILE) --group docs --output-file envs/docs.lock
+	$(RUN)/python tools/write_conda.py
+	$(RUN)/python tools/write_licences.py
 
 # Most of what is installed is never imported: compiling all of it to bytecode took a minute. Unpacking torch and what
 # it runs on takes one core as long as everything else: pip does both at once, and the lock names every dependency.
@@ -98,6 +99,15 @@ $(VENV)/.complete $(LINT)/.complete:
 		$(PIP) --requirement $(@D)/small.lock && { echo "Waiting for torch and its libraries."; wait $$large; }; \
 	fi
 	@test -x $(@D)/bin/snakemake -o -x $(@D)/bin/ruff || { echo "The lock is for x86-64 Linux: nothing was installed."; exit 1; }
+	@touch $@
+
+# The package of this checkout, with the lock's own build tools: nothing is fetched.
+$(VENV)/.installed: $(VENV)/.complete pyproject.toml
+	@if command -v uv > /dev/null; then \
+		uv pip install --quiet --python $(@D) --no-deps --no-build-isolation --editable .; \
+	else \
+		$(@D)/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .; \
+	fi
 	@touch $@
 
 # Published tools that ours are compared with. They are no part of cineseq and need no lock.

@@ -1,12 +1,18 @@
 """cineseq: from a movie of living cells and their transcriptomes to what goes with what a cell did."""
 
+import os
 import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
 
 min_version("9.27")
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+FOLDER = Path(workflow.current_basedir)
+# The package of this checkout goes before one that is installed, here and in the jobs.
+sys.path.insert(0, str(FOLDER / "src"))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(FOLDER / "src"), os.environ.get("PYTHONPATH")])
+)
 
 if not workflow.configfiles:
 

@@ -1,6 +1,6 @@
 """Measure memory and time of the clustering step on many cells, as the pipeline runs it: a file in, tables out.
 
-Run: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_clusters.py --cells 100000 --genes 20000``
+Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_clusters.py --cells 100000 --genes 20000``
 Simulated counts of eight kinds of cell, 2,000 of each cell, and one function, are written once as ``paired.h5mu``; the
 genes of the cell cycle are among them, and a hundredth of cells keeps so few counts that quality control refuses it.
 ``scripts/cluster.py`` then runs on them in a process of its own, whose most memory is measured, from reading the file
@@ -18,11 +18,11 @@ from kinds_of_cell import simulate
 from scores import Score, run_apart
 from sklearn.metrics import adjusted_rand_score
 
-from cineseq.clustering.cycle import G2M_GENES, S_GENES
-from cineseq.config.clustering import Clusters
-from cineseq.paired import PairedData, write_paired
-from cineseq.results import CLUSTERS
-from cineseq.tables import read_table
+from cineseq.config.expression import Clusters
+from cineseq.expression.cell_cycle import G2M_GENES, S_GENES
+from cineseq.io.paired import PairedData, write_paired
+from cineseq.tables.contract import read_table
+from cineseq.tables.expression import CLUSTERS
 
 KINDS, SAMPLES = 8, 4
 MOST_GB = 10

@@ -1,6 +1,6 @@
 """Score divisions and deaths of the simulated experiment, of which all is known, with its true masks given.
 
-Run: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_deaths.py``
+Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_deaths.py``
 Seeds that no setting was chosen with. What remains with found masks is in ``truth/truth.tsv`` of ``make demo``.
 """
 
@@ -15,14 +15,14 @@ from bench_tracking import step
 from scores import Score
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.inputs import Channels
+from cineseq.config.imaging import Channels
 from cineseq.config.simulate import Simulate
-from cineseq.contracts import DETECTIONS, TRACKS
-from cineseq.simulate.study import simulate
-from cineseq.simulate.tables import SIMULATED_POSITIONS
+from cineseq.evaluation.movies import FieldResult, score_fields
+from cineseq.simulate.experiment import simulate
 from cineseq.simulate.truth import position_table, track_table
-from cineseq.tables import read_table, write_table
-from cineseq.truth.tracking import FieldResult, score_fields
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.imaging import DETECTIONS, TRACKS
+from cineseq.tables.simulation import SIMULATED_POSITIONS
 
 SEED = 30_000_000
 ASKED = {"death_F1": 0.9, "death_precision": 1.0}

@@ -1,6 +1,6 @@
 """Time the nested elastic net against the same loop written plainly over scikit-learn's ``ElasticNetCV``, and its null.
 
-Run: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_elastic_net.py --permutations 200``
+Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_elastic_net.py --permutations 200``
 Simulated cells with correlated counts and an embedding; the same outer and inner folds, ratios, penalties and
 tolerance for both. Processor seconds, one thread; differences of out-of-fold predictions in standard deviations; the
 duality gap of both final fits over the response's sum of squares, on all columns. Both are held to a tighter tolerance
@@ -19,11 +19,11 @@ from scores import Score
 from sklearn.linear_model import ElasticNetCV
 
 from cineseq.config.prediction import Folds, Prediction
-from cineseq.prediction.blocks import Block
-from cineseq.prediction.folds import FoldPlan, grouped_folds, inner_splits
-from cineseq.prediction.models import Cells, permuted_responses, quick_procedure
-from cineseq.prediction.nets import PathGrid, Split, fitted_nets
-from cineseq.prediction.outer import out_of_fold
+from cineseq.prediction.crossval.elastic_net import PathGrid, Split, fitted_nets
+from cineseq.prediction.crossval.feature_blocks import Block
+from cineseq.prediction.crossval.folds import Cells, FoldPlan, grouped_folds, inner_splits
+from cineseq.prediction.crossval.out_of_fold import out_of_fold
+from cineseq.prediction.model_ladder import permuted_responses, quick_procedure
 
 RATIOS = (0.1, 0.5, 0.9, 1.0)
 OUTER = INNER = 5

@@ -1,6 +1,6 @@
 """Score divisions on each real movie with costs that were chosen on the other movies only.
 
-Run: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_held_out.py``
+Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_held_out.py``
 The defaults were chosen with all of these movies at hand, so their scores flatter. Here the weights start out equal;
 each in turn, and the highest cost with it, takes the value of a small grid that gives the best mean division F1 on the
 other movies. The tracker then runs on the movie that was left out. Only these are chosen anew: the constants of linking
@@ -21,12 +21,12 @@ import pandas as pd
 from bench_tracking import EPITHELIUM, HELA, ROOT, SIM01, Case, track
 from scores import Score
 
-from cineseq.config.track import Track
-from cineseq.stacks import open_labels
-from cineseq.tracking import divisions, gaps, linking
+from cineseq.config.tracking import Track
+from cineseq.evaluation.tracking import score_ctc
+from cineseq.io.stacks import open_labels
+from cineseq.tracking import divisions, linking
+from cineseq.tracking.linking_problem import fragments, scene_of
 from cineseq.tracking.objects import measure
-from cineseq.tracking.scene import fragments, scene_of
-from cineseq.tracking.scoring import score_ctc
 
 SETS = (SIM01, EPITHELIUM, HELA)
 ASKED = {EPITHELIUM.name: 0.84}
@@ -65,7 +65,7 @@ def known(case: Case, data: Path, work: Path) -> Known:
         objects = measure(labels)
     whole = ~fragments(objects.table, WIDE.fragment_fraction)
     scene = scene_of(objects, whole, np.full(len(objects.table), -1), WIDE)
-    tracklet = gaps.close_gaps(scene, linking.link(scene), WIDE.max_gap)
+    tracklet = linking.close_gaps(scene, linking.link(scene), WIDE.max_gap)
     found = divisions.hypotheses(scene, tracklet)
     truth = true_divisions(data / case.tracks)
     frame, label = (scene.table[name].to_numpy() for name in ("frame", "label"))

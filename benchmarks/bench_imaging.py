@@ -27,7 +27,7 @@ def lines(part: str, arguments: list[str]) -> Iterator[str]:
         When the part fails; what it had printed before has been yielded.
     """
     # Two threads are what segmentation is timed with; everything else is one thread's work.
-    threads = os.environ | {"PYTHONPATH": str(HERE.parent / "scripts"), "OMP_NUM_THREADS": "1"}
+    threads = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(HERE / f"bench_{part}.py"), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=threads) as running:
         for line in running.stdout or ():

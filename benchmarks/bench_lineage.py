@@ -1,7 +1,7 @@
 """Score the lineage analysis: on real families, on simulated experiments with known answers, and for speed.
 
 Run: ``make bench-lineage``, or
-``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_lineage.py --data ../shared/data``
+``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_lineage.py --data ../shared/data``
 Prints one line per score: what was found, what it should be, and whether it is.
 """
 
@@ -13,6 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import compare_sisters
+import describe_fates
+import import_lineage
 import numpy as np
 import pandas as pd
 import yaml
@@ -20,23 +23,20 @@ from lineage_experiments import ANY_FRAME, Deep, Experiment, analyse, caged, sim
 from scipy.stats import fisher_exact
 from scores import Score, exactly, own_peak_gb
 
-import compare_sisters
-import describe_fates
-import import_lineage
 from cineseq.config.base import FieldOfView
-from cineseq.config.given import Given
+from cineseq.config.external import Given
 from cineseq.config.lineage import Lineage
-from cineseq.contracts import CELLS
-from cineseq.given.families import read_all_families
-from cineseq.kinship.concordance import concordance_table, times_table
-from cineseq.kinship.contrast import Units, permutation_p
-from cineseq.kinship.correlation import pair_correlation
-from cineseq.kinship.families import Families, families_of
-from cineseq.kinship.relatives import relatives_of
-from cineseq.kinship.selection import lineage_warnings
-from cineseq.kinship.state_by_sister import compare_states
-from cineseq.kinship.states import states_of, survivors
-from cineseq.kinship.status import sister_status
+from cineseq.external.lineages import read_all_families
+from cineseq.lineage.concordance import concordance_table, times_table
+from cineseq.lineage.pair_statistics import pair_correlation
+from cineseq.lineage.relatives import relatives_of
+from cineseq.lineage.selection_bias import lineage_warnings
+from cineseq.lineage.sister_status import sister_status
+from cineseq.lineage.state_by_sister import compare_states
+from cineseq.lineage.states import states_of, survivors
+from cineseq.lineage.stratified_tests import Units, permutation_p
+from cineseq.lineage.trees import Families, families_of
+from cineseq.tables.imaging import CELLS
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTED = "sister_died_vs_survived"

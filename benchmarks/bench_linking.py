@@ -1,6 +1,6 @@
 """Compare linking and divisions with laptrack on a real movie, and our scores with those of py-ctcmetrics.
 
-Run: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_linking.py``, after ``make .venv-peers``
+Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_linking.py``, after ``make .venv-peers``
 laptrack gets the same objects of the epithelium, already measured, and each of a few largest steps; its best division
 F1 and its least seconds count, also where these are of different runs. Seconds are those of the processor, for on a
 busy machine the clock on the wall says little; both work in one thread. All results are scored by traccuracy.
@@ -20,11 +20,11 @@ import pandas as pd
 from bench_tracking import EPITHELIUM, HELA, ROOT, SIM01, Case, track
 from scores import Score, exactly
 
-from cineseq.config.track import Track
-from cineseq.stacks import open_labels
-from cineseq.tracking.ctc import write_ctc
+from cineseq.config.tracking import Track
+from cineseq.evaluation.tracking import score_ctc
+from cineseq.io.stacks import open_labels
+from cineseq.tracking.export import write_ctc
 from cineseq.tracking.objects import Objects, measure
-from cineseq.tracking.scoring import score_ctc
 from cineseq.tracking.tracker import link_objects
 
 HERE = Path(__file__).parent

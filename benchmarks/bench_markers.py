@@ -1,6 +1,6 @@
 """Time the rank-sum test of every gene in every group beside scanpy's, and compare the p-values.
 
-Run: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_markers.py``
+Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_markers.py``
 Ours is the whole of ``rank_sum``, scanpy's is ``rank_genes_groups`` with tie correction, each on one thread, on the
 same sparse logarithms of simulated counts. What either compiles at first use is compiled beforehand, on a few cells.
 
@@ -21,9 +21,8 @@ from kinds_of_cell import simulate
 from scipy import sparse
 from scores import Score
 
-from cineseq.clustering.counts import log_normalised
-from cineseq.expression.rank_engines import from_scores, illico_is_there
-from cineseq.expression.wilcoxon import rank_sum
+from cineseq.expression.normalise import log_normalised
+from cineseq.expression.wilcoxon import from_scores, illico_is_there, rank_sum
 
 RATIO = 9
 LARGEST_DIFFERENCE = 1e-3

@@ -1,6 +1,6 @@
 """Peak memory of every imaging step on a long movie of two channels.
 
-Run: ``PYTHONPATH=scripts .venv/bin/python benchmarks/bench_memory.py [--frames 500]``
+Run: ``.venv/bin/python benchmarks/bench_memory.py [--frames 500]``
 The movie is simulated. Each step runs as from the command line, in a process of its own; its figure is the most memory
 that it held, libraries included. ``segment`` and ``embed`` take seconds a frame and run on a short movie and on one of
 twice its length only: that their memory does not grow shows that it is bounded by frames in flight, and their rows say
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from scores import Score, run_apart
 
-from cineseq.stacks import MovieInfo, write_labels, write_movie
+from cineseq.io.stacks import MovieInfo, write_labels, write_movie
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 SIZE, CELLS, RADIUS = 1024, 200, 11

@@ -1,6 +1,6 @@
 """How the time and the memory of tracking grow with the number of cells and with their density.
 
-Run: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_points.py``
+Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_points.py``
 Cells walk at random, divide and vanish; there are no masks. Each run has a process of its own.
 """
 
@@ -17,9 +17,9 @@ import pandas as pd
 from scores import Score, own_peak_gb
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.track import Track
-from cineseq.curation.curated import curate
-from cineseq.stacks import MovieInfo
+from cineseq.config.tracking import Track
+from cineseq.io.stacks import MovieInfo
+from cineseq.tracking.finalise import curate
 from cineseq.tracking.objects import COLUMNS, Objects, no_overlaps
 from cineseq.tracking.tracker import link_objects
 

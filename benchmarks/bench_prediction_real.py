@@ -1,7 +1,7 @@
 """Score prediction of function on real paired cells, on groups that were held out, beside what is published.
 
 Run: ``make bench-prediction``, or
-``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_prediction_real.py --data ../shared/data``
+``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_prediction_real.py --data ../shared/data``
 Patch-seq neurons: the models over five random deals of mice to folds, because one deal moves R2 by some hundredths.
 Induced stem cells: the angle of the cell cycle in an individual that was left out.
 """
@@ -19,21 +19,22 @@ from published_lasso import PUBLISHED, cross_validated_r2
 from scores import Score, exactly
 from sklearn.model_selection import GroupKFold
 
-from cineseq.clustering.counts import expression_of
-from cineseq.clustering.study import cluster_study
 from cineseq.config.base import FieldOfView
 from cineseq.config.schema import Config, load
-from cineseq.given.assembling import cells_of_tables, counts_of_cells, paired_of, prefixes
-from cineseq.paired import PairedData
-from cineseq.prediction.blocks import Block, all_blocks
-from cineseq.prediction.folds import FoldPlan
-from cineseq.prediction.models import Cells, fit_ladder, full_procedure, model_blocks, training_mean
-from cineseq.prediction.nets import PathGrid, least_squares
-from cineseq.prediction.outer import out_of_fold
+from cineseq.expression.cluster import cluster_study
+from cineseq.expression.normalise import expression_of
+from cineseq.expression.quality_control import usable_cells
+from cineseq.external.cells import cells_of_tables, counts_of_cells, paired_of, prefixes
+from cineseq.io.paired import PairedData
+from cineseq.prediction.crossval.elastic_net import PathGrid, least_squares
+from cineseq.prediction.crossval.feature_blocks import Block, all_blocks
+from cineseq.prediction.crossval.folds import Cells, FoldPlan, cells_of
+from cineseq.prediction.crossval.out_of_fold import out_of_fold
+from cineseq.prediction.model_ladder import fit_ladder, full_procedure, model_blocks, training_mean
 from cineseq.prediction.performance import Ladder, performance_rows
+from cineseq.prediction.predict import compared_rows
 from cineseq.prediction.responses import Response, angular_error, measured_rows, responses_of
-from cineseq.prediction.study import cells_of, compared_rows, usable_cells
-from cineseq.statistics.r2 import centred, r2
+from cineseq.statistics.metrics import centred, r2
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAST = {"max_aps": 0.75, "ap_width": 0.745, "ap_ratio": 0.78, "membrane_tau": 0.35, "input_resistance": 0.56}

@@ -1,7 +1,7 @@
 """Score prediction, stability of genes and clusters on simulated cells whose truth is known, many experiments a case.
 
 Run: ``make bench-prediction``, or
-``OMP_NUM_THREADS=1 PYTHONPATH=scripts:. .venv/bin/python benchmarks/bench_prediction_simulated.py``
+``OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python benchmarks/bench_prediction_simulated.py``
 Small experiments, so that there can be many: 8 fields of view of 10 to 30 cells, 30 to 100 genes; penalties of the null
 on a path of 4; 99 permutations (39 within class). A share of p-values may exceed its level by two standard errors.
 """
@@ -16,29 +16,28 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from scores import Score
-from tests.unit.prediction_examples import FAST, Planted, expression_within_class, quick_scores, simulate
+from tests.unit.prediction.prediction_examples import FAST, Planted, expression_within_class, quick_scores, simulate
 
-from cineseq.clustering.communities import community_labels
-from cineseq.clustering.counts import expression_from
-from cineseq.clustering.function_share import share_between_clusters
-from cineseq.clustering.study import cluster_study
-from cineseq.config.clustering import Clusters, DifferentialExpression
+from cineseq.config.expression import Clusters, DifferentialExpression
 from cineseq.config.prediction import Folds
-from cineseq.expression.comparisons import HELD_OUT, cluster_comparisons, compare_genes
-from cineseq.paired import PairedData
-from cineseq.prediction.blocks import Block, frame_block
-from cineseq.prediction.folds import FoldPlan, grouped_folds, inner_splits
+from cineseq.expression.cluster import cluster_study
+from cineseq.expression.function_variance import share_between_clusters
+from cineseq.expression.leiden import community_labels
+from cineseq.expression.markers import HELD_OUT, cluster_comparisons, compare_genes
+from cineseq.expression.normalise import expression_from
+from cineseq.io.paired import PairedData
+from cineseq.prediction.crossval.elastic_net import nested_elastic_net
+from cineseq.prediction.crossval.feature_blocks import Block, frame_block
+from cineseq.prediction.crossval.folds import FoldPlan, cells_of, grouped_folds, inner_splits
+from cineseq.prediction.crossval.out_of_fold import out_of_fold, workers
+from cineseq.prediction.crossval.transform import design
 from cineseq.prediction.genes import stability
-from cineseq.prediction.models import ModelFit, full_procedure, quick_procedure, quick_r2, training_mean
-from cineseq.prediction.nets import nested_elastic_net
-from cineseq.prediction.outer import out_of_fold, workers
+from cineseq.prediction.model_ladder import ModelFit, full_procedure, quick_procedure, quick_r2, training_mean
 from cineseq.prediction.performance import Ladder, contrast_rows
 from cineseq.prediction.responses import Response
-from cineseq.prediction.study import cells_of
-from cineseq.prediction.transform import design
-from cineseq.results import COMPARED_MODELS
+from cineseq.statistics.metrics import r2
 from cineseq.statistics.permutation import p_value
-from cineseq.statistics.r2 import r2
+from cineseq.tables.prediction import COMPARED_MODELS
 
 LEVELS = (0.05, 0.1, 0.2)
 FOLDS = Folds(inner=3)

@@ -1,6 +1,6 @@
 """Score the shipped segmentation models on simulated and real frames, and time the compact one beside Cellpose-SAM.
 
-Run: ``PYTHONPATH=scripts .venv/bin/python benchmarks/bench_segmentation.py --data ../shared/data``
+Run: ``.venv/bin/python benchmarks/bench_segmentation.py --data ../shared/data``
 Default settings for every row but those that name another; only phase contrast is given its masks' diameter. The rows
 after training train on images 1-4 as ``snakemake train`` does and score images 5-7. Cellpose-SAM has random weights:
 its network takes the time of the trained one, but random flows make no cells. So networks are compared alone, and then
@@ -20,18 +20,17 @@ import torch
 from cellpose.vit import CPSAM
 from scores import Score
 
-from cineseq.config.segment import Segment
+from cineseq.config.imaging import Segment, Train
 from cineseq.config.simulate import Simulate
-from cineseq.config.train import Train
-from cineseq.segmentation.adapter import CELLPOSE_PADDING, CELLPOSE_TILE, Model, load_model, segment_frame, tiling
-from cineseq.segmentation.annotated import Frame, median_diameter, read_frames
+from cineseq.segmentation.annotated import Frame, Scene, median_diameter, read_frames
+from cineseq.segmentation.cellpose import CELLPOSE_PADDING, CELLPOSE_TILE, Model, load_model, segment_frame, tiling
 from cineseq.segmentation.finetuning import fine_tune, score
-from cineseq.segmentation.phase_images import draw_phase_scenes
 from cineseq.segmentation.scoring import precision_at_half
 from cineseq.segmentation.training import save
-from cineseq.segmentation.training_images import CROWDED, Scene, draw_scene, draw_scenes
 from cineseq.simulate.field import simulate_field
 from cineseq.simulate.images import render_movie, truth_masks
+from cineseq.training.nuclei_images import CROWDED, draw_scene, draw_scenes
+from cineseq.training.phase_images import draw_phase_scenes
 
 SEED = 20_000_000
 """No scene of training or of the cards."""

@@ -1,6 +1,6 @@
 """Score tracking with its default settings on real movies with masks given, and time it.
 
-Run: ``OMP_NUM_THREADS=1 PYTHONPATH=scripts .venv/bin/python benchmarks/bench_tracking.py --data ../shared/data``
+Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_tracking.py --data ../shared/data``
 One parameter set (the defaults) for every row. LNK, TRA and division F1 (frame buffer 1) by traccuracy. Masks are
 given, but for ``ctc_sim01_raw``, whose masks are what the compact model finds in the raw frames. Rods and the packed
 epithelium are simulated, by ``crowds.py``.
@@ -22,12 +22,12 @@ from crowds import Crowd, epithelium, rods, write_ctc_truth
 from scores import Score
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.inputs import Channels
-from cineseq.config.track import Track
-from cineseq.contracts import DETECTIONS, TRACKS
-from cineseq.stacks import MovieInfo, write_labels
-from cineseq.tables import read_table
-from cineseq.tracking.scoring import score_ctc
+from cineseq.config.imaging import Channels
+from cineseq.config.tracking import Track
+from cineseq.evaluation.tracking import score_ctc
+from cineseq.io.stacks import MovieInfo, write_labels
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import DETECTIONS, TRACKS
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.contracts import CELLS
-from cineseq.kinship.families import Families, families_of
-from cineseq.kinship.state_by_sister import compare_states
-from cineseq.kinship.states import states_of, survivors
-from cineseq.kinship.status import sister_status
+from cineseq.lineage.sister_status import sister_status
+from cineseq.lineage.state_by_sister import compare_states
+from cineseq.lineage.states import states_of, survivors
+from cineseq.lineage.trees import Families, families_of
+from cineseq.tables.imaging import CELLS
 
 LAST = 99
 BIRTHS = (12, 22, 32, 42, 52)

@@ -3,13 +3,21 @@
 import gc
 import time
 
-from cineseq.code import fingerprint as code
-from cineseq.ending import where_the_report_is, why_it_failed
 from cineseq.errors import UserError
-from cineseq.sheet import present
-from cineseq.machine import note_machine
-from cineseq.study import open_study
-from cineseq.targets import all_files, files_if_possible, files_of_target, step_reports
+from cineseq.workflow.fingerprint import fingerprint
+from cineseq.workflow.products import (
+    all_files,
+    files_if_possible,
+    files_of_target,
+    step_reports,
+)
+from cineseq.workflow.run_state import (
+    note_machine,
+    where_the_report_is,
+    why_it_failed,
+)
+from cineseq.workflow.sample_sheet import present
+from cineseq.workflow.study import open_study
 from snakemake.exceptions import WorkflowError
 
 # Planning makes millions of objects that stay to its end: to look for garbage among them costs it more than that frees.
@@ -26,6 +34,11 @@ LATER = -1
 STARTED = time.time()
 settings = STUDY.settings
 field_settings = STUDY.field_settings
+
+
+def code(script, templates=None):
+    """Return the fingerprint of the code that a rule runs, and of the templates that it fills in."""
+    return fingerprint(FOLDER / "scripts" / script, templates)
 
 
 def say(lines):

@@ -176,7 +176,7 @@ rule draw_field:
         runtime=60,
     params:
         settings=field_settings("channels", "segment", "curation"),
-        _code=code("draw_field.py", "cineseq/curation/templates"),
+        _code=code("draw_field.py", "curation/templates"),
     script:
         "../scripts/draw_field.py"
 

@@ -113,7 +113,7 @@ rule render_report:
             run=STUDY.run,
             simulated=STUDY.is_simulated,
         ),
-        _code=code("render_report.py", "cineseq/report/templates"),
+        _code=code("render_report.py", "report/templates"),
     script:
         "../scripts/render_report.py"
 

@@ -8,20 +8,19 @@ quality control as figures; a report.
 import logging
 from pathlib import Path
 
-from cineseq import results
-from cineseq.clustering.counts import expression_of
-from cineseq.clustering.figures import draw_map, draw_quality
-from cineseq.clustering.function_component import component_lines, share_along_components
-from cineseq.clustering.function_share import share_between_clusters
-from cineseq.clustering.quality import multiplets
-from cineseq.clustering.study import cluster_study, share_lines
 from cineseq.config.base import Section
-from cineseq.config.clustering import Clusters
+from cineseq.config.expression import Clusters
+from cineseq.expression.cluster import cluster_study, share_lines
+from cineseq.expression.figures import draw_map, draw_quality
+from cineseq.expression.function_variance import component_lines, share_along_components, share_between_clusters
+from cineseq.expression.normalise import expression_of
+from cineseq.expression.quality_control import multiplets
 from cineseq.files import write_json
-from cineseq.paired import read_paired
-from cineseq.prediction.folds import family_labels
-from cineseq.step import run
-from cineseq.tables import write_table
+from cineseq.io.paired import read_paired
+from cineseq.prediction.crossval.folds import family_labels
+from cineseq.tables.contract import write_table
+from cineseq.tables.expression import CLUSTERS, FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 
@@ -57,9 +56,9 @@ def main(
         logger.info("%s", line)
     draw_map(study.table, samples, function, umap)
     draw_quality(study.table, samples, quality)
-    write_table(shares, function_by_cluster, results.FUNCTION_BY_CLUSTER)
-    write_table(along, function_by_component, results.FUNCTION_BY_COMPONENT)
-    write_table(study.table, clusters, results.CLUSTERS)
+    write_table(shares, function_by_cluster, FUNCTION_BY_CLUSTER)
+    write_table(along, function_by_component, FUNCTION_BY_COMPONENT)
+    write_table(study.table, clusters, CLUSTERS)
     write_json({"lines": lines, "numbers": study.numbers}, report)
 
 

@@ -8,14 +8,14 @@ import logging
 from pathlib import Path
 
 from cineseq.config.base import Section
-from cineseq.config.inputs import Channels
+from cineseq.config.imaging import Channels
 from cineseq.config.pairing import Cells
-from cineseq.contracts import CELLS
+from cineseq.features.cells import cells_report, collect
+from cineseq.features.scaling import scaled
 from cineseq.files import write_json
-from cineseq.pairing.cells import cells_report, collect
-from cineseq.pairing.scaling import scaled
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.imaging import CELLS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from cineseq.config.base import Section
-from cineseq.config.curation import Curation
-from cineseq.contracts import CURATION
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
+from cineseq.config.tracking import Curation
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.imaging import CURATION
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -13,20 +13,29 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cineseq import contracts, family_results, results
-from cineseq.clustering.counts import Expression, detected_genes, expression_of
 from cineseq.config.base import Section
-from cineseq.config.clustering import Normalisation
+from cineseq.config.expression import Normalisation
 from cineseq.config.lineage import Lineage
+from cineseq.expression.normalise import Expression, detected_genes, expression_of
+from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
-from cineseq.kinship.families import Families, families_of, strata
-from cineseq.kinship.genes import DETECTED, Design, difference_line, genes_by_sister, heritable_genes, heritable_line
-from cineseq.kinship.state_by_sister import survivors_with
-from cineseq.kinship.status import sister_status
-from cineseq.paired import read_paired
-from cineseq.prediction.study import usable_cells
-from cineseq.step import run
-from cineseq.tables import empty, read_table, write_table
+from cineseq.io.paired import read_paired
+from cineseq.lineage.sister_genes import (
+    DETECTED,
+    Design,
+    difference_line,
+    genes_by_sister,
+    heritable_genes,
+    heritable_line,
+)
+from cineseq.lineage.sister_status import sister_status
+from cineseq.lineage.state_by_sister import survivors_with
+from cineseq.lineage.trees import Families, families_of, strata
+from cineseq.tables.contract import empty, read_table, write_table
+from cineseq.tables.expression import CLUSTERS
+from cineseq.tables.imaging import CELLS
+from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 
@@ -52,11 +61,11 @@ def main(
     settings: Settings,
 ) -> None:
     """Compare expression between sisters, and between survivors by the fate of the sister."""
-    families = families_of(read_table(cells, contracts.CELLS))
-    quality = None if clusters is None else read_table(clusters, results.CLUSTERS).set_index("track_id")
+    families = families_of(read_table(cells, CELLS))
+    quality = None if clusters is None else read_table(clusters, CLUSTERS).set_index("track_id")
     data = usable_cells(read_paired(paired, settings.normalisation), quality)
     expression = expression_of(data)
-    shared, differing = empty(family_results.HERITABLE_GENES), empty(family_results.GENES_BY_SISTER)
+    shared, differing = empty(HERITABLE_GENES), empty(GENES_BY_SISTER)
     if expression is not None:
         row = pd.Index(data.obs.index.astype(str)).get_indexer(families.cells["track_id"])
         row[families.cells["died"] == 1] = -1
@@ -65,8 +74,8 @@ def main(
     lines = [heritable_line(shared), difference_line(differing, BETWEEN)]
     for line in lines:
         logger.info("%s", line)
-    write_table(shared, heritable, family_results.HERITABLE_GENES)
-    write_table(differing, by_sister, family_results.GENES_BY_SISTER)
+    write_table(shared, heritable, HERITABLE_GENES)
+    write_table(differing, by_sister, GENES_BY_SISTER)
     numbers = {name: int((t["q_value"] <= 0.05).sum()) for name, t in (("heritable", shared), ("differing", differing))}
     write_json({"lines": lines, "numbers": numbers}, report)
 

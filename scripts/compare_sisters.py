@@ -11,25 +11,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from cineseq import contracts, family_results, results
-from cineseq.clustering.counts import expression_of
-from cineseq.clustering.gene_sets import gene_set_scores
 from cineseq.config.base import Section
-from cineseq.config.clustering import Normalisation
+from cineseq.config.expression import Normalisation
 from cineseq.config.lineage import Lineage
 from cineseq.errors import UserError
+from cineseq.expression.cell_cycle import gene_set_scores
+from cineseq.expression.normalise import expression_of
+from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
-from cineseq.kinship.families import Families, families_of
-from cineseq.kinship.forest import draw_forest
-from cineseq.kinship.mates import dead_mates
-from cineseq.kinship.selection import lineage_warnings
-from cineseq.kinship.sensitivity import sensitivity_lines, sensitivity_table
-from cineseq.kinship.state_by_sister import compare_states, power_table, state_table
-from cineseq.kinship.states import states_of, survivors
-from cineseq.kinship.status import sister_status
-from cineseq.kinship.sums import two_survivor_sums
-from cineseq.kinship.trees import draw_trees, look_by_fate, look_by_state
-from cineseq.kinship.wording import (
+from cineseq.io.maps import read_compartments
+from cineseq.io.paired import PairedData, read_paired
+from cineseq.lineage.compartment_controls import dead_mates, two_survivor_sums
+from cineseq.lineage.figures import draw_forest
+from cineseq.lineage.report import (
     control_lines,
     family_lines,
     family_numbers,
@@ -38,11 +32,18 @@ from cineseq.kinship.wording import (
     serious_lines,
     state_lines,
 )
-from cineseq.paired import PairedData, read_paired
-from cineseq.pairing.maps import read_compartments
-from cineseq.prediction.study import usable_cells
-from cineseq.step import run
-from cineseq.tables import Table, read_table, write_table
+from cineseq.lineage.selection_bias import lineage_warnings
+from cineseq.lineage.sensitivity import sensitivity_lines, sensitivity_table
+from cineseq.lineage.sister_status import sister_status
+from cineseq.lineage.state_by_sister import compare_states, power_table, state_table
+from cineseq.lineage.states import states_of, survivors
+from cineseq.lineage.tree_figures import draw_trees, look_by_fate, look_by_state
+from cineseq.lineage.trees import Families, families_of
+from cineseq.tables.contract import Table, read_table, write_table
+from cineseq.tables.expression import CLUSTERS
+from cineseq.tables.imaging import CELLS, PAIRS
+from cineseq.tables.lineage import LINEAGE_POWER, LINEAGE_SENSITIVITY, LINEAGE_WARNINGS, STATE_BY_SISTER
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 
@@ -73,11 +74,11 @@ def main(
     settings: Settings,
 ) -> None:
     """Compare survivors by the fate of their sisters."""
-    table = read_table(cells, contracts.CELLS)
+    table = read_table(cells, CELLS)
     families = families_of(table)
     data = None if paired is None else read_paired(paired, settings.normalisation)
     sequenced = None if data is None else data.obs
-    matched, grouped = _optional(pairs, contracts.PAIRS), _optional(clusters, results.CLUSTERS)
+    matched, grouped = _optional(pairs, PAIRS), _optional(clusters, CLUSTERS)
     measured = states_of(table, grouped, settings.lineage.states, _gene_sets(data, grouped, settings))
     status = sister_status(families, settings.lineage)
     status["sequenced"] = survivors(families, measured, None if sequenced is None else sequenced.index)
@@ -98,10 +99,10 @@ def main(
         families, look_by_state(families, measured, nearest_state(compared)), settings.lineage.trees, trees_by_state
     )
     draw_forest(compared, forest)
-    write_table(state_table(compared), states, results.STATE_BY_SISTER)
-    write_table(power_table(compared), power, results.LINEAGE_POWER)
-    write_table(warned, warnings, results.LINEAGE_WARNINGS)
-    write_table(bounds, sensitivity, family_results.LINEAGE_SENSITIVITY)
+    write_table(state_table(compared), states, STATE_BY_SISTER)
+    write_table(power_table(compared), power, LINEAGE_POWER)
+    write_table(warned, warnings, LINEAGE_WARNINGS)
+    write_table(bounds, sensitivity, LINEAGE_SENSITIVITY)
     write_json({"lines": lines, "numbers": family_numbers(families, status)}, report)
 
 

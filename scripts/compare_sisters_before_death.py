@@ -10,16 +10,24 @@ from pathlib import Path
 import pandas as pd
 from pydantic import Field
 
-from cineseq import contracts, family_results
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
-from cineseq.kinship.before_fate import called_deaths, discordant_pairs, measured_before_fate, scale_of
-from cineseq.kinship.families import families_of
-from cineseq.kinship.which_dies import call_lines, which_dies_lines, which_sister_dies
-from cineseq.pairing.maps import read_compartments
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
+from cineseq.io.maps import read_compartments
+from cineseq.lineage.discordant_sisters import (
+    call_lines,
+    called_deaths,
+    discordant_pairs,
+    measured_before_fate,
+    scale_of,
+    which_dies_lines,
+    which_sister_dies,
+)
+from cineseq.lineage.trees import families_of
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.imaging import CELLS, OBJECTS
+from cineseq.tables.lineage import WHICH_SISTER_DIES
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +52,7 @@ def main(
     settings: Settings,
 ) -> None:
     """Compare sisters before one of them dies."""
-    tracked = read_table(cells, contracts.CELLS)
+    tracked = read_table(cells, CELLS)
     families = families_of(tracked)
     pairs = discordant_pairs(families, settings.lineage.before_fate_frames)
     rooms = read_compartments(compartments)
@@ -53,7 +61,7 @@ def main(
         tables = (pairs, rooms, tracked)
         here, there, lives = (t[(t["sample"] == place.sample) & (t["fov"] == place.fov)] for t in tables)
         if len(here):
-            seen = read_table(path, contracts.OBJECTS)
+            seen = read_table(path, OBJECTS)
             measured.append(measured_before_fate(here, seen, there, scale_of(lives, seen)))
     together = pd.concat(measured) if measured else pd.DataFrame()
     table = which_sister_dies(together, len(pairs), settings.lineage.permutations, settings.seed)
@@ -63,7 +71,7 @@ def main(
         lines += call_lines(called_deaths(used, tracked), len(used))
     for line in lines:
         logger.info("%s", line)
-    write_table(table, which_dies, family_results.WHICH_SISTER_DIES)
+    write_table(table, which_dies, WHICH_SISTER_DIES)
     numbers = {"discordant_pairs": len(pairs), "discordant_pairs_measured": len(together) // 2}
     write_json({"lines": lines, "numbers": numbers}, report)
 

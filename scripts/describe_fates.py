@@ -9,21 +9,34 @@ ends sisters had together; three figures; a report.
 import logging
 from pathlib import Path
 
-from cineseq import contracts, family_results, results
 from cineseq.config.base import Section
 from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
-from cineseq.kinship.concordance import concordance_table, times_table
-from cineseq.kinship.fading import fading_lines, fading_table, fate_pairs_table
-from cineseq.kinship.families import families_of
-from cineseq.kinship.fate_figures import draw_fate_pairs, draw_incidence, draw_survival
-from cineseq.kinship.fate_odds import fate_odds_lines, fate_odds_table
-from cineseq.kinship.incidence import incidence_lines, incidence_table
-from cineseq.kinship.relatives import relatives_of
-from cineseq.kinship.survival import survival_lines, survival_table
-from cineseq.kinship.wording import concordance_lines, left_out_lines
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
+from cineseq.lineage.concordance import concordance_table, times_table
+from cineseq.lineage.fate_correlation import (
+    fading_lines,
+    fading_table,
+    fate_odds_lines,
+    fate_odds_table,
+    fate_pairs_table,
+)
+from cineseq.lineage.figures import draw_fate_pairs, draw_incidence, draw_survival
+from cineseq.lineage.relatives import relatives_of
+from cineseq.lineage.report import concordance_lines, left_out_lines
+from cineseq.lineage.time_to_event import incidence_lines, incidence_table, survival_lines, survival_table
+from cineseq.lineage.trees import families_of
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.imaging import CELLS
+from cineseq.tables.lineage import (
+    CONCORDANCE,
+    FATE_INCIDENCE,
+    FATE_ODDS,
+    FATE_PAIRS,
+    FATE_SURVIVAL,
+    KINSHIP_FADING,
+    TIMES,
+)
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +65,7 @@ def main(
     settings: Settings,
 ) -> None:
     """Describe fates over time and over the tree."""
-    families = families_of(read_table(cells, contracts.CELLS))
+    families = families_of(read_table(cells, CELLS))
     curves = incidence_table(families, settings.seed)
     left = survival_table(families, settings.seed)
     relatives = relatives_of(families, settings.lineage.birth_time_bins)
@@ -69,13 +82,13 @@ def main(
     draw_incidence(curves, incidence_figure)
     draw_survival(left, survival_figure)
     draw_fate_pairs(together, fate_pairs_figure)
-    write_table(curves, incidence, family_results.FATE_INCIDENCE)
-    write_table(left, survival, family_results.FATE_SURVIVAL)
-    write_table(shared, concordance, results.CONCORDANCE)
-    write_table(odds, fate_odds, family_results.FATE_ODDS)
-    write_table(times_table(families, relatives), times, results.TIMES)
-    write_table(faded, fading, family_results.KINSHIP_FADING)
-    write_table(together, fate_pairs, family_results.FATE_PAIRS)
+    write_table(curves, incidence, FATE_INCIDENCE)
+    write_table(left, survival, FATE_SURVIVAL)
+    write_table(shared, concordance, CONCORDANCE)
+    write_table(odds, fate_odds, FATE_ODDS)
+    write_table(times_table(families, relatives), times, TIMES)
+    write_table(faded, fading, KINSHIP_FADING)
+    write_table(together, fate_pairs, FATE_PAIRS)
     born = int((families.cells["start_kind"] == "division").sum())
     write_json({"lines": lines, "numbers": {"cells_born_in_sight": born}}, report)
 

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from cineseq import results
-from cineseq.clustering.counts import expression_of
-from cineseq.clustering.plotting import write_words
 from cineseq.config.base import Section
-from cineseq.config.clustering import Clusters, DifferentialExpression
-from cineseq.expression.comparisons import (
+from cineseq.config.expression import Clusters, DifferentialExpression
+from cineseq.expression.figures import draw_markers
+from cineseq.expression.markers import (
     cluster_comparisons,
     compare_genes,
     comparison_line,
@@ -22,11 +20,13 @@ from cineseq.expression.comparisons import (
     function_comparisons,
     replicates_of,
 )
-from cineseq.expression.figures import draw_markers
+from cineseq.expression.normalise import expression_of
 from cineseq.files import write_json
-from cineseq.paired import read_paired
-from cineseq.step import run
-from cineseq.tables import empty, read_table, write_table
+from cineseq.io.paired import read_paired
+from cineseq.plotting import write_words
+from cineseq.tables.contract import empty, read_table, write_table
+from cineseq.tables.expression import CLUSTERS, MARKERS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Settings(Section):
 def main(*, paired: Path, clusters: Path, markers: Path, figure: Path, report: Path, settings: Settings) -> None:
     """Test every gene in every comparison."""
     data = read_paired(paired, settings.clusters.normalisation)
-    found = read_table(clusters, results.CLUSTERS).set_index("track_id").loc[data.obs.index.astype(str)]
+    found = read_table(clusters, CLUSTERS).set_index("track_id").loc[data.obs.index.astype(str)]
     passes = found["passes_qc"].to_numpy(bool)
     expression = expression_of(data)
     if expression is None or not passes.any():
@@ -67,9 +67,9 @@ def main(*, paired: Path, clusters: Path, markers: Path, figure: Path, report: P
     lines += [] if by_cluster else ["Clusters: not estimable, there are fewer than two."]
     for line in lines:
         logger.info("%s", line)
-    table = pd.concat([empty(results.MARKERS), *(t for t in tables if len(t))], ignore_index=True)
+    table = pd.concat([empty(MARKERS), *(t for t in tables if len(t))], ignore_index=True)
     draw_markers(table, expression, labels, settings.de.top_genes, figure)
-    write_table(table, markers, results.MARKERS)
+    write_table(table, markers, MARKERS)
     numbers["cluster_markers"] = int(table.loc[table["comparison"] == "cluster", "is_marker"].sum())
     write_json({"lines": lines, "numbers": numbers}, report)
 
@@ -78,7 +78,7 @@ def _write_nothing(markers: Path, figure: Path, report: Path) -> None:
     line = "Differential expression is not estimable: no sequenced cell passed quality control."
     logger.warning("%s", line)
     write_words(figure, line)
-    write_table(empty(results.MARKERS), markers, results.MARKERS)
+    write_table(empty(MARKERS), markers, MARKERS)
     write_json({"lines": [line], "numbers": {"cluster_markers": 0}}, report)
 
 

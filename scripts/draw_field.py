@@ -11,20 +11,19 @@ import logging
 from contextlib import nullcontext
 from pathlib import Path
 
-from cineseq import contracts
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.curation import Curation
-from cineseq.config.inputs import Channels
-from cineseq.config.segment import Segment
+from cineseq.config.imaging import Channels, Segment
+from cineseq.config.tracking import Curation
 from cineseq.curation.page import as_png, write_curation
+from cineseq.curation.ranking import least_certain
 from cineseq.curation.strips import draw_strips, plan_shots
-from cineseq.curation.uncertain import least_certain
 from cineseq.files import write_json
+from cineseq.io.stacks import open_labels, open_movie
 from cineseq.report.pictures import boxes, build_panels, count_black_frames, draw_panels, shown_channel, write_picture
 from cineseq.report.quality import field_numbers, quality_lines
-from cineseq.stacks import open_labels, open_movie
-from cineseq.step import run
-from cineseq.tables import read_table
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import DETECTIONS, EVENTS, TRACKS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 
@@ -53,8 +52,8 @@ def main(
     settings: Settings,
 ) -> None:
     """Draw one field of view, count what says how well it went, and list what is unsure."""
-    found, kept = read_table(detections, contracts.DETECTIONS), read_table(tracks, contracts.TRACKS)
-    every = read_table(events, contracts.EVENTS)
+    found, kept = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
+    every = read_table(events, EVENTS)
     listed = least_certain(every, settings.curation.rows)
     with open_labels(labels) as masks, open_movie(movie) if movie else nullcontext() as frames:
         channel = shown_channel(frames, settings.channels, settings.segment)

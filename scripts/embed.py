@@ -12,16 +12,16 @@ import torch
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.features import Embed, Features
-from cineseq.config.inputs import Channels
-from cineseq.contracts import DETECTIONS, EMBEDDINGS, TRACKS
+from cineseq.config.imaging import Channels
+from cineseq.features.channels import channels_for, check_same_size
 from cineseq.features.crops import crop_side
 from cineseq.features.embed_field import Task, embed_objects, embed_report, wanted_objects
-from cineseq.features.films import channels_for, check_same_size
-from cineseq.features.models import load_embedder
+from cineseq.features.embedder import load_embedder
 from cineseq.files import write_json
-from cineseq.stacks import open_labels, open_movie
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
+from cineseq.io.stacks import open_labels, open_movie
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.imaging import DETECTIONS, EMBEDDINGS, TRACKS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -10,20 +10,20 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from cineseq import results
 from cineseq.config.base import Section
-from cineseq.config.clustering import Normalisation
-from cineseq.config.crossmodal import Crossmodal
-from cineseq.config.prediction import Folds
+from cineseq.config.expression import Normalisation
+from cineseq.config.prediction import Crossmodal, Folds
+from cineseq.crossmodal.decompose import decompose
+from cineseq.crossmodal.decompose import report as report_of
 from cineseq.crossmodal.explain import Asked
 from cineseq.crossmodal.figures import draw_explained
-from cineseq.crossmodal.study import decompose
-from cineseq.crossmodal.study import report as report_of
+from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
-from cineseq.paired import read_paired
-from cineseq.prediction.study import usable_cells
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
+from cineseq.io.paired import read_paired
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
+from cineseq.tables.expression import CLUSTERS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 
@@ -51,13 +51,13 @@ def main(
 ) -> None:
     """Explain each modality by the other and write tables, figure and report."""
     data = read_paired(paired, settings.normalisation)
-    cells = None if clusters is None else read_table(clusters, results.CLUSTERS).set_index("track_id")
+    cells = None if clusters is None else read_table(clusters, CLUSTERS).set_index("track_id")
     asked = Asked(settings.crossmodal, settings.folds, settings.seed, threads)
     with threadpool_limits(1):
         found = decompose(usable_cells(data, cells), asked)
-    write_table(found.genes, genes, results.GENE_VARIANCE)
-    write_table(found.features, features, results.FEATURE_VARIANCE)
-    write_table(found.summary, summary, results.VARIANCE_SUMMARY)
+    write_table(found.genes, genes, GENE_VARIANCE)
+    write_table(found.features, features, FEATURE_VARIANCE)
+    write_table(found.summary, summary, VARIANCE_SUMMARY)
     draw_explained(found.genes, found.features, found.summary, figure)
     write_json(report_of(found), report)
     logger.info("Explained %d genes and %d features.", len(found.genes), len(found.features))

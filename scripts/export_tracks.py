@@ -11,13 +11,12 @@ a mask in every frame of a track.
 import logging
 from pathlib import Path
 
-from cineseq.contracts import DETECTIONS, TRACKS
 from cineseq.errors import UserError
-from cineseq.stacks import open_labels
-from cineseq.step import run
-from cineseq.tables import read_table
-from cineseq.tracking.ctc import write_ctc
-from cineseq.tracking.geff_export import write_geff
+from cineseq.io.stacks import open_labels
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import DETECTIONS, TRACKS
+from cineseq.tracking.export import write_ctc, write_geff
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from pydantic import Field
 
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.given import Given
+from cineseq.config.external import Given
 from cineseq.config.pairing import Pairing
-from cineseq.contracts import CELLS
+from cineseq.external.cells import cells_of_tables, counts_of_cells, given_report, paired_of, prefixes
 from cineseq.files import write_json
-from cineseq.given.assembling import cells_of_tables, counts_of_cells, given_report, paired_of, prefixes
-from cineseq.paired import write_paired
-from cineseq.step import run
-from cineseq.tables import write_table
+from cineseq.io.paired import write_paired
+from cineseq.tables.contract import write_table
+from cineseq.tables.imaging import CELLS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

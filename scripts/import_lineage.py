@@ -10,12 +10,12 @@ from pathlib import Path
 from pydantic import Field
 
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.given import Given
-from cineseq.contracts import CELLS
+from cineseq.config.external import Given
+from cineseq.external.lineages import families_report, read_all_families
 from cineseq.files import write_json
-from cineseq.given.families import families_report, read_all_families
-from cineseq.step import run
-from cineseq.tables import write_table
+from cineseq.tables.contract import write_table
+from cineseq.tables.imaging import CELLS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -8,14 +8,14 @@ import logging
 from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.inputs import Inputs
-from cineseq.correction.masks import given_labels, label_info, mask_report, survey
-from cineseq.correction.refusals import refuse_single_frame
+from cineseq.config.imaging import Inputs
 from cineseq.errors import UserError
 from cineseq.files import write_json
-from cineseq.readers import open_source
-from cineseq.stacks import MovieInfo, open_movie, write_labels
-from cineseq.step import run
+from cineseq.io.readers import open_source
+from cineseq.io.stacks import MovieInfo, open_movie, write_labels
+from cineseq.preprocessing.checks import refuse_single_frame
+from cineseq.preprocessing.masks import given_labels, label_info, mask_report, survey
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

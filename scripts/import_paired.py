@@ -8,14 +8,14 @@ import logging
 from pathlib import Path
 
 from cineseq.config.base import Section
-from cineseq.config.given import Given
-from cineseq.contracts import CELLS
+from cineseq.config.external import Given
+from cineseq.external.cells import cells_of_paired, given_report
+from cineseq.external.paired import only_file, read_given_paired
 from cineseq.files import write_json
-from cineseq.given.assembling import cells_of_paired, given_report
-from cineseq.given.multimodal import only_file, read_given_paired
-from cineseq.paired import write_paired
-from cineseq.step import run
-from cineseq.tables import write_table
+from cineseq.io.paired import write_paired
+from cineseq.tables.contract import write_table
+from cineseq.tables.imaging import CELLS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """Take tracks that come without masks: where cells were and who descends from whom, checked and written as tables.
 
-Goes in: the given tracks, in any of the formats of ``cineseq.tracking.formats`` that states positions, and optionally
+Goes in: the given tracks, in any of the formats of ``cineseq.tracking.imports`` that states positions, and optionally
 the compartments of the sample (no cell passes the walls of closed ones). Comes out: the same two tables and report as
 from ``import_tracks``, with areas and borders missing. The movie is taken to end with the last frame in which any cell
 is listed; a track that ends before is lost, unless the file states its death.
@@ -10,22 +10,22 @@ import logging
 from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.inputs import Inputs
-from cineseq.config.track import Track
-from cineseq.contracts import DETECTIONS, TRACKS
+from cineseq.config.imaging import Inputs
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.files import write_json
-from cineseq.stacks import MovieInfo
-from cineseq.step import run
-from cineseq.tables import write_table
-from cineseq.tracking.adoption import take_places
-from cineseq.tracking.common_path import common_path
+from cineseq.io.stacks import MovieInfo
+from cineseq.tables.contract import write_table
+from cineseq.tables.imaging import DETECTIONS, TRACKS
 from cineseq.tracking.compartments import rooms
-from cineseq.tracking.formats import read_given
+from cineseq.tracking.imports import read_given
+from cineseq.tracking.imports.match_objects import take_places
 from cineseq.tracking.lineage import ImpossibleLineageError
-from cineseq.tracking.outcome import tables_of_places
+from cineseq.tracking.motion import common_path
 from cineseq.tracking.report import places_report
+from cineseq.tracking.track_tables import tables_of_places
 from cineseq.tracking.validate import validate, validate_walls
+from cineseq.workflow.step import run
 
 logger = logging.getLogger("import_places")
 

@@ -1,6 +1,6 @@
 """Take tracks that another tool or a person made, check their lineage, and write them as tables.
 
-Goes in: the given tracks, in any of the formats of ``cineseq.tracking.formats``, the label stack that they belong to,
+Goes in: the given tracks, in any of the formats of ``cineseq.tracking.imports``, the label stack that they belong to,
 optionally the compartments of the sample (no cell passes the walls of closed ones) and a person's edits. Comes out:
 the same tables and report as from ``track``. How tracks begin and end is judged as there, except where the file states
 a death; the given links and divisions are kept, repaired only as the report counts, and refused when no cell could
@@ -11,17 +11,17 @@ import logging
 from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.track import Track
-from cineseq.curation.curated import curate, write_curated
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.stacks import open_labels
-from cineseq.step import run
-from cineseq.tracking.adoption import adopt
+from cineseq.io.stacks import open_labels
 from cineseq.tracking.compartments import rooms
-from cineseq.tracking.formats import read_given
+from cineseq.tracking.finalise import curate, write_curated
+from cineseq.tracking.imports import read_given
+from cineseq.tracking.imports.match_objects import adopt
 from cineseq.tracking.lineage import ImpossibleLineageError
 from cineseq.tracking.objects import measure
 from cineseq.tracking.report import import_report
+from cineseq.workflow.step import run
 
 logger = logging.getLogger("import_tracks")
 

@@ -12,17 +12,17 @@ from pathlib import Path
 from pydantic import Field
 
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.inputs import Inputs
+from cineseq.config.imaging import Inputs
 from cineseq.config.pairing import Pairing
-from cineseq.contracts import CELLS, PAIRS
 from cineseq.files import write_json
+from cineseq.io.maps import check_fields, check_samples, read_barcode_tables, read_compartments
 from cineseq.pairing.barcodes import sequenced_only
-from cineseq.pairing.maps import check_fields, check_samples, read_barcode_tables, read_compartments
 from cineseq.pairing.match import match
-from cineseq.pairing.micrometres import missing_sizes, pixel_sizes, with_micrometres
-from cineseq.pairing.summary import pairs_report
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
+from cineseq.pairing.positions import missing_sizes, pixel_sizes, with_micrometres
+from cineseq.pairing.report import pairs_report
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.imaging import CELLS, PAIRS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -12,15 +12,14 @@ from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.features import Morphology
-from cineseq.config.inputs import Channels
-from cineseq.contracts import MORPHOLOGY
-from cineseq.features.films import channels_for, check_same_size
-from cineseq.features.morphology import Optics, measure
-from cineseq.features.reports import morphology_report
+from cineseq.config.imaging import Channels
+from cineseq.features.channels import channels_for, check_same_size
+from cineseq.features.morphology import Optics, measure, morphology_report
 from cineseq.files import write_json
-from cineseq.stacks import Labels, open_labels, open_movie
-from cineseq.step import run
-from cineseq.tables import write_table
+from cineseq.io.stacks import Labels, open_labels, open_movie
+from cineseq.tables.contract import write_table
+from cineseq.tables.imaging import MORPHOLOGY
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from pydantic import Field
 
 from cineseq.config.base import Section
 from cineseq.config.pairing import Pairing
-from cineseq.contracts import CELLS, PAIRS
 from cineseq.files import write_json
-from cineseq.paired import write_paired
-from cineseq.pairing.joining import joined_counts, pair_cells
-from cineseq.pairing.summary import paired_report
-from cineseq.step import run
-from cineseq.tables import read_table
+from cineseq.io.paired import write_paired
+from cineseq.pairing.join import joined_counts, pair_cells
+from cineseq.pairing.report import paired_report
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import CELLS, PAIRS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -12,20 +12,21 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from cineseq import results
-from cineseq.clustering.counts import expression_of
 from cineseq.config.base import Section
-from cineseq.config.clustering import Normalisation
+from cineseq.config.expression import Normalisation
 from cineseq.config.prediction import Folds, Prediction
+from cineseq.expression.normalise import expression_of
+from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
-from cineseq.paired import read_paired
-from cineseq.prediction.answers import report as report_of
+from cineseq.io.paired import read_paired
+from cineseq.prediction.crossval.out_of_fold import kept_fits
 from cineseq.prediction.figures import draw_ladder, draw_scatter
 from cineseq.prediction.gene_figures import draw_overlap, draw_selected_by_cluster, draw_selection
-from cineseq.prediction.study import TABLES, Question, answer, usable_cells
-from cineseq.prediction.unfinished import kept_fits
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
+from cineseq.prediction.predict import TABLES, Question, answer
+from cineseq.prediction.report import report as report_of
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.expression import CLUSTERS, MARKERS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 
@@ -62,8 +63,8 @@ def main(
 ) -> None:
     """Predict every function by every model and write tables, figures and report."""
     data = read_paired(paired, settings.normalisation)
-    cells = None if clusters is None else read_table(clusters, results.CLUSTERS).set_index("track_id")
-    marker_genes = None if markers is None else read_table(markers, results.MARKERS)
+    cells = None if clusters is None else read_table(clusters, CLUSTERS).set_index("track_id")
+    marker_genes = None if markers is None else read_table(markers, MARKERS)
     question = Question(
         usable_cells(data, cells), cells, marker_genes, settings.folds, settings.prediction, settings.seed
     )

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from cineseq.config.base import Section
 from cineseq.config.features import Embed
-from cineseq.config.segment import Segment
-from cineseq.config.train import Train
-from cineseq.features.models import fetch_embedder
+from cineseq.config.imaging import Segment, Train
+from cineseq.features.embedder import fetch_embedder
 from cineseq.files import sha256, write_json
-from cineseq.segmentation.adapter import fetch_segmenter
-from cineseq.step import run
+from cineseq.segmentation.cellpose import fetch_segmenter
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

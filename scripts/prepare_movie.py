@@ -10,14 +10,14 @@ import logging
 from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.inputs import Channels, Inputs
-from cineseq.correction.movie import Plan, Tally, corrected_planes, estimate_corrections, plan_movie
-from cineseq.correction.refusals import refuse_single_frame
-from cineseq.correction.report import NOTABLE_SATURATION, movie_report
+from cineseq.config.imaging import Channels, Inputs
 from cineseq.files import write_json
-from cineseq.readers import open_source
-from cineseq.stacks import write_movie
-from cineseq.step import run
+from cineseq.io.readers import open_source
+from cineseq.io.stacks import write_movie
+from cineseq.preprocessing.checks import refuse_single_frame
+from cineseq.preprocessing.movie import Plan, Tally, corrected_planes, estimate_corrections, plan_movie
+from cineseq.preprocessing.report import NOTABLE_SATURATION, movie_report
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -11,19 +11,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cineseq.config.base import Section
-from cineseq.config.inputs import Channels, Inputs
+from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.config.prediction import Prediction
 from cineseq.config.report import Report
 from cineseq.files import write_json, write_text
 from cineseq.report.answers import Answer, answer_all
+from cineseq.report.captions import FIGURES
 from cineseq.report.dictionary import write_dictionary
 from cineseq.report.evidence import TABLES, read_evidence
 from cineseq.report.fields import read_quality
-from cineseq.report.figures import FIGURES
 from cineseq.report.page import PageInputs, render_page
 from cineseq.report.steps import read_step_report
-from cineseq.step import run as run_step
+from cineseq.workflow.step import run as run_step
 
 logger = logging.getLogger(__name__)
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.features import Function
-from cineseq.config.inputs import Channels
-from cineseq.contracts import DETECTIONS, SCORES, TIMECOURSE, TRACKS
-from cineseq.features.films import check_same_size, function_channels
-from cineseq.features.score_field import function_report, score_table
+from cineseq.config.imaging import Channels
+from cineseq.features.channels import check_same_size, function_channels
+from cineseq.features.function_scores import function_report, score_table
 from cineseq.features.timecourse import bleed_through, object_brightness
 from cineseq.files import write_json
-from cineseq.stacks import open_labels, open_movie
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
+from cineseq.io.stacks import open_labels, open_movie
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.imaging import DETECTIONS, SCORES, TIMECOURSE, TRACKS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from cineseq import contracts, results
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
-from cineseq.truth.rows import truth_lines
-from cineseq.truth.tracking import read_fields, score_fields
+from cineseq.evaluation.analyses import truth_lines
+from cineseq.evaluation.movies import read_fields, score_fields
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.imaging import TRACKS
+from cineseq.tables.simulation import TRUE_TRACKS, TRUTH
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +32,15 @@ def main(
     threads: int = 1,
 ) -> None:
     """Score the movies of a run."""
-    true_fields = read_table(true_tracks, contracts.TRACKS)
+    true_fields = read_table(true_tracks, TRACKS)
     fields = read_fields(labels, detections, tracks, ctc=ctc, true_masks=true_masks, true_tracks=true_fields)
     rows, true_track = score_fields(fields, threads)
     table = pd.DataFrame(rows)
     for line in truth_lines(table):
         logger.info("%s", line)
     known = true_track.dropna().rename("true_track_id").rename_axis("track_id").reset_index()
-    write_table(known, identities, results.TRUE_TRACKS)
-    write_table(table, scores, results.TRUTH)
+    write_table(known, identities, TRUE_TRACKS)
+    write_table(table, scores, TRUTH)
 
 
 if __name__ == "__main__":

@@ -10,14 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from cineseq import contracts, results
 from cineseq.config.simulate import Simulate
-from cineseq.files import write_json
-from cineseq.report.answers import headline_function
-from cineseq.simulate.tables import SIMULATED_CELLS, SIMULATED_GENES
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
-from cineseq.truth.analyses import (
+from cineseq.evaluation.analyses import (
     best_state,
     score_function,
     score_genes,
@@ -25,8 +19,17 @@ from cineseq.truth.analyses import (
     score_performance,
     score_sisters,
     score_warnings,
+    truth_lines,
 )
-from cineseq.truth.rows import truth_lines
+from cineseq.files import write_json
+from cineseq.report.answers import headline_function
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.expression import CLUSTERS
+from cineseq.tables.imaging import CELLS, PAIRS
+from cineseq.tables.lineage import LINEAGE_WARNINGS, STATE_BY_SISTER
+from cineseq.tables.prediction import GENES, PERFORMANCE
+from cineseq.tables.simulation import SIMULATED_CELLS, SIMULATED_GENES, TRUE_TRACKS, TRUTH
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 
@@ -52,30 +55,30 @@ def main(
     planted = json.loads(effects.read_text(encoding="utf-8"))
     simulated = Simulate.model_validate(planted["settings"])
     hidden = read_table(true_cells, SIMULATED_CELLS).set_index("track_id", drop=False)
-    true_track = read_table(identities, results.TRUE_TRACKS).set_index("track_id")["true_track_id"]
-    rows = score_function(read_table(cells, contracts.CELLS), true_track, hidden["function_signal"])
-    rows += score_pairs(read_table(pairs, contracts.PAIRS), true_track, hidden)
+    true_track = read_table(identities, TRUE_TRACKS).set_index("track_id")["true_track_id"]
+    rows = score_function(read_table(cells, CELLS), true_track, hidden["function_signal"])
+    rows += score_pairs(read_table(pairs, PAIRS), true_track, hidden)
 
-    found = read_table(performance, results.PERFORMANCE)
+    found = read_table(performance, PERFORMANCE)
     function = headline_function(found)
     known_genes = read_table(true_genes, SIMULATED_GENES)
     follows = set(known_genes.loc[known_genes["goes_with_function"].astype(bool), "gene"])
-    gene_table = read_table(genes, results.GENES)
+    gene_table = read_table(genes, GENES)
     rows += score_genes(gene_table[gene_table["function"] == function], follows)
     rows += score_performance(found[found["function"] == function], planted["oracle"])
 
     stressed = true_track.map(hidden["stress"]).dropna()
-    state = best_state(read_table(clusters, results.CLUSTERS), stressed) if clusters else None
-    rows += score_sisters(read_table(states, results.STATE_BY_SISTER), state, planted["planted"]["sister_odds_ratio"])
+    state = best_state(read_table(clusters, CLUSTERS), stressed) if clusters else None
+    rows += score_sisters(read_table(states, STATE_BY_SISTER), state, planted["planted"]["sister_odds_ratio"])
     early = {name for name in simulated.sample_names if simulated.is_caged_early(name)}
-    rows += score_warnings(read_table(warnings, results.LINEAGE_WARNINGS), early)
+    rows += score_warnings(read_table(warnings, LINEAGE_WARNINGS), early)
 
-    of_movies = read_table(movies, results.TRUTH).sort_values("area", kind="stable")
+    of_movies = read_table(movies, TRUTH).sort_values("area", kind="stable")
     table = pd.concat([of_movies, pd.DataFrame(rows)], ignore_index=True)
     lines = truth_lines(table)
     for line in lines:
         logger.info("%s", line)
-    write_table(table, scores, results.TRUTH)
+    write_table(table, scores, TRUTH)
     numbers = {name: value for name, value in zip(table["measure"], table["recovered"], strict=True) if pd.notna(value)}
     write_json({"lines": lines, "numbers": numbers}, report)
 

@@ -8,19 +8,12 @@ import logging
 from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.inputs import Channels
-from cineseq.config.segment import Segment
+from cineseq.config.imaging import Channels, Segment
 from cineseq.files import write_json
-from cineseq.segmentation.adapter import load_model
-from cineseq.segmentation.steps import (
-    choose_channels,
-    segment_movie,
-    segmentation_report,
-    use_threads,
-    warn_of_scale,
-)
-from cineseq.stacks import open_movie, write_labels
-from cineseq.step import run
+from cineseq.io.stacks import open_movie, write_labels
+from cineseq.segmentation.cellpose import load_model
+from cineseq.segmentation.movie import choose_channels, segment_movie, segmentation_report, use_threads, warn_of_scale
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.simulate import Simulate
+from cineseq.io.stacks import MovieInfo, write_labels, write_movie
 from cineseq.simulate.images import CHANNELS, render_movie, truth_masks
+from cineseq.simulate.latents import stream
 from cineseq.simulate.outputs import read_positions
-from cineseq.simulate.streams import stream
-from cineseq.stacks import MovieInfo, write_labels, write_movie
-from cineseq.step import run
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

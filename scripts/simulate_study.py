@@ -10,14 +10,14 @@ from pathlib import Path
 
 from cineseq.config.base import Section
 from cineseq.config.simulate import Simulate
-from cineseq.contracts import BARCODES, COMPARTMENTS, TRACKS
 from cineseq.files import write_json
+from cineseq.simulate.experiment import simulate
 from cineseq.simulate.outputs import barcode_table, write_counts
-from cineseq.simulate.study import simulate
-from cineseq.simulate.tables import SIMULATED_CELLS, SIMULATED_GENES, SIMULATED_POSITIONS
 from cineseq.simulate.truth import cell_table, gene_truth, planted_effects, position_table, track_table
-from cineseq.step import run
-from cineseq.tables import write_table
+from cineseq.tables.contract import write_table
+from cineseq.tables.imaging import BARCODES, COMPARTMENTS, TRACKS
+from cineseq.tables.simulation import SIMULATED_CELLS, SIMULATED_GENES, SIMULATED_POSITIONS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.features import Features
-from cineseq.contracts import CELLS, DETECTIONS, EMBEDDINGS, MORPHOLOGY, OBJECTS, SCORES, TRACKS
+from cineseq.features.cells import cells_of_field, join_objects
 from cineseq.features.frames import feature_frames
-from cineseq.pairing.cells import cells_of_field, join_objects
-from cineseq.step import run
-from cineseq.tables import read_table, write_table
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.imaging import CELLS, DETECTIONS, EMBEDDINGS, MORPHOLOGY, OBJECTS, SCORES, TRACKS
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

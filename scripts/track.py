@@ -11,16 +11,16 @@ import logging
 from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.inputs import Channels
-from cineseq.config.track import Track
-from cineseq.curation.curated import curate, nothing, write_curated
+from cineseq.config.imaging import Channels
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.stacks import open_labels
-from cineseq.step import run
+from cineseq.io.stacks import open_labels
 from cineseq.tracking.compartments import rooms
+from cineseq.tracking.finalise import curate, nothing, write_curated
 from cineseq.tracking.objects import measure_with_movie
 from cineseq.tracking.report import tracking_report
 from cineseq.tracking.tracker import link_objects
+from cineseq.workflow.step import run
 
 logger = logging.getLogger("track")
 

@@ -8,15 +8,14 @@ import logging
 from pathlib import Path
 
 from cineseq.config.base import Section
-from cineseq.config.segment import Segment
-from cineseq.config.train import Train
+from cineseq.config.imaging import Segment, Train
 from cineseq.files import write_text
-from cineseq.segmentation.adapter import load_model
 from cineseq.segmentation.annotated import median_diameter, read_frames, split
+from cineseq.segmentation.cellpose import load_model
 from cineseq.segmentation.finetuning import Score, fine_tune, held_out_note, score, write_card
-from cineseq.segmentation.steps import use_threads
+from cineseq.segmentation.movie import use_threads
 from cineseq.segmentation.training import save
-from cineseq.step import run
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from cineseq.config.base import Section
 from cineseq.files import write_json
 from cineseq.report.provenance import provenance_record
 from cineseq.report.steps import read_step_report
-from cineseq.step import run as run_step
+from cineseq.workflow.step import run as run_step
 
 logger = logging.getLogger(__name__)
 

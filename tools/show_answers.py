@@ -5,7 +5,7 @@ import json
 import sys
 from pathlib import Path
 
-from cineseq.report.words import first_sentence
+from cineseq.text import first_sentence
 
 
 def report_lines(answers: Path) -> list[str]:

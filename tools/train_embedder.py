@@ -1,6 +1,6 @@
 """Train the compact embedder on simulated cells (not a rule: its product is in resources/).
 
-In: nothing but a seed; the cells are drawn by ``cineseq.features.training_crops``. Out: ``model``, the weights as
+In: nothing but a seed; the cells are drawn by ``cineseq.training.crop_images``. Out: ``model``, the weights as
 safetensors that state their own architecture, and ``card``, which says what they are and what a linear probe reads
 from them on held-out simulated cells, beside the same network untrained and the raw pixels.
 """
@@ -17,14 +17,13 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import nn
 
 from cineseq.config.base import Section
-from cineseq.features.cards import Training, write_card
-from cineseq.features.dino_training import Recipe, train
+from cineseq.features.embedder import COMPACT_ARCHITECTURE, Embedder, compact_network, save_compact
 from cineseq.features.embedding import vectors_of
-from cineseq.features.model_files import COMPACT_FILE
-from cineseq.features.models import COMPACT_ARCHITECTURE, Embedder, compact_network, save_compact
-from cineseq.features.probes import pixel_components, probe
-from cineseq.features.training_crops import ATTRIBUTES, SimulatedCells, central, simulate_cells
-from cineseq.step import run
+from cineseq.models.registry import COMPACT_FILE
+from cineseq.training.crop_images import ATTRIBUTES, SimulatedCells, central, simulate_cells
+from cineseq.training.dino import Recipe, train
+from cineseq.training.embedder_card import Training, pixel_components, probe, write_card
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 CARD = COMPACT_FILE.with_suffix(".md")

@@ -13,14 +13,13 @@ from pydantic import Field
 
 from cineseq.config.base import Section
 from cineseq.files import write_text
-from cineseq.segmentation.cards import NUCLEI, PHASE, write_card
-from cineseq.segmentation.models import COMPACT, COMPACT_PHASE, model_file
-from cineseq.segmentation.phase_images import draw_phase_scenes
-from cineseq.segmentation.scoring import score_by_size
-from cineseq.segmentation.steps import use_threads
+from cineseq.models.registry import COMPACT, COMPACT_PHASE, model_file
+from cineseq.segmentation.movie import use_threads
 from cineseq.segmentation.training import Schedule, mean_weights, save, train
-from cineseq.segmentation.training_images import TOUCHING, draw_scenes
-from cineseq.step import run
+from cineseq.training.nuclei_images import TOUCHING, draw_scenes
+from cineseq.training.phase_images import draw_phase_scenes
+from cineseq.training.segmenter_card import NUCLEI, PHASE, score_by_size, write_card
+from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from cineseq.machine import noted_machine, process_space
+from cineseq.files import process_space
+from cineseq.workflow.run_state import noted_machine
 
 logger = logging.getLogger("unlock")
 

@@ -26,7 +26,7 @@ def pins(lock: str) -> list[str]:
 def conda_text(lock: str) -> str:
     """Return the text of the conda file: the interpreter from conda, every package as locked."""
     head = [
-        "# Generated from envs/requirements.lock by `python scripts/write_conda.py`; do not edit.",
+        "# Generated from envs/requirements.lock by `python tools/write_conda.py`; do not edit.",
         "channels:",
         "  - conda-forge",
         "  - nodefaults",

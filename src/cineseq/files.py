@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import uuid
@@ -13,7 +14,18 @@ from typing import Any
 
 import psutil
 
-from cineseq.machine import process_space
+PROCESS_NAMESPACE = Path("/proc/self/ns/pid")
+MACHINE_ID = Path("/etc/machine-id")
+
+
+def process_space() -> str:
+    """Return eight hexadecimal digits, equal for processes that can see each other's ids.
+
+    Two machines differ, and so do two containers of one machine that number their processes apart.
+    """
+    namespace = str(PROCESS_NAMESPACE.readlink()) if PROCESS_NAMESPACE.is_symlink() else ""
+    machine = MACHINE_ID.read_text(encoding="utf-8").strip() if MACHINE_ID.is_file() else ""
+    return hashlib.sha256(f"{platform.node()} {machine} {namespace}".encode()).hexdigest()[:8]
 
 
 @contextmanager
@@ -51,6 +63,13 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def resources() -> Path:
+    """Return the folder of the models that are shipped: the checkout's when run from one, else the installed one."""
+    package = Path(__file__).resolve().parent
+    checkout = package.parents[1]
+    return checkout / "resources" if (checkout / "pyproject.toml").is_file() else package / "resources"
 
 
 def write_text(text: str, path: Path) -> None:

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cineseq.files import replacing, sha256, write_json, write_text
-from cineseq.machine import process_space
+from cineseq.files import process_space, replacing, sha256, write_json, write_text
 
 
 class InterruptionError(Exception):

@@ -106,6 +106,5 @@ def test_no_step_has_the_name_of_a_target() -> None:
     assert set(RULES) >= NAMED
 
 
-def test_every_script_that_runs_a_step_has_a_rule() -> None:
-    scripts = {p.stem for p in (ROOT / "scripts").glob("*.py") if "from cineseq.step import run" in p.read_text()}
-    assert scripts - {"train_segmenter", "train_embedder"} == {rule.name for rule in STEPS}
+def test_every_script_is_a_step() -> None:
+    assert {path.stem for path in (ROOT / "scripts").iterdir()} - {"__pycache__"} == {rule.name for rule in STEPS}

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from tests.workflow.conftest import ROOT, Project
-
 from unlock_if_stale import holders
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -32,7 +31,7 @@ def locks(folder: Path) -> list[Path]:
 
 def unlock_if_stale(folder: Path, status: int = 0) -> str:
     """Run the script that ``make demo`` runs first; return what it said."""
-    command = [sys.executable, str(ROOT / "scripts/unlock_if_stale.py")]
+    command = [sys.executable, str(ROOT / "tools/unlock_if_stale.py")]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == status, done.stderr
     return done.stderr
@@ -68,7 +67,7 @@ def wait_for_orphans(folder: Path) -> None:
 @pytest.fixture
 def cloned(small: Project) -> Project:
     """Return the small study in a folder that holds the workflow too, as a clone does."""
-    for name in ("Snakefile", "config", "rules", "scripts", "profiles"):
+    for name in ("Snakefile", "config", "rules", "scripts", "src", "profiles"):
         (small.folder / name).symlink_to(ROOT / name)
     return small
 

@@ -1,9 +1,9 @@
 """What the movies are: pixel size, time step, channels and their corrections."""
 
 import re
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from cineseq.config.base import Section
 
@@ -101,3 +101,83 @@ class Channels(Section):
         if step in self.allow_function_in:
             return present
         return tuple(c for c in present if c not in self.function)
+
+
+class Segment(Section):
+    """Which model segments, on which channels, and which objects are kept."""
+
+    model: str = Field(
+        "compact",
+        min_length=1,
+        description="'compact' (shipped: nuclei, CPU), 'compact_phase' (shipped: phase contrast, to train on), "
+        "'cpsam_v2' or 'cpsam' (cellpose, GPU), or the path of a checkpoint of one of them.",
+    )
+    sha256: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="Expected SHA-256 of the model's file; null accepts any and reports it.",
+    )
+    download: bool = Field(
+        default=False, description="Let cellpose download a model that it knows by name and that is not there yet."
+    )
+    channels: list[str] | None = Field(
+        None,
+        max_length=3,
+        description="Channels to segment on (compact: one); null: the first that is no function channel.",
+    )
+    diameter: float | None = Field(
+        None,
+        gt=0,
+        description="Typical cell diameter in um (px without a pixel size); null segments at the image's scale.",
+    )
+    cellprob_threshold: float = Field(
+        0.0, ge=-6, le=6, description="Cell logit above which a pixel belongs to a cell; lower finds larger masks."
+    )
+    flow_threshold: float = Field(
+        0.4, ge=0, le=3, description="Largest mean squared flow error of a mask; 0 keeps every mask."
+    )
+    min_area: float = Field(20.0, ge=0, description="Smallest mask in um2 (px without a pixel size).")
+    max_area: float | None = Field(
+        None, gt=0, description="Largest mask in um2 (px without a pixel size); null: no limit."
+    )
+    batch_size: int | None = Field(None, ge=1, description="Tiles per pass of the network; null chooses by device.")
+
+    @model_validator(mode="after")
+    def _areas_in_order(self) -> Self:
+        if self.max_area is not None and self.max_area <= self.min_area:
+            msg = f"max_area: must be above min_area ({self.min_area:g})"
+            raise ValueError(msg)
+        return self
+
+
+class Train(Section):
+    """Which annotated frames, from which model on, and for how long."""
+
+    images: list[str] = Field(
+        [], description="Annotated frames: paths or patterns; one grey plane each (TIFF or PNG). Target 'train'."
+    )
+    masks: list[str] = Field(
+        [], description="Their label images, in the same order: one positive integer per cell, 0 the background."
+    )
+    groups: list[str] | None = Field(
+        None,
+        description="Group of each frame (movie, well, donor), in the order of images; a group is held out whole. "
+        "null: every frame is its own.",
+    )
+    model: str = Field(
+        "compact",
+        min_length=1,
+        description="Model to go on from: compact, compact_phase, cpsam_v2, cpsam or the path of a checkpoint.",
+    )
+    held_out: float = Field(
+        0.25, ge=0, lt=1, description="Share of groups (at least one) that the score is from; 0 trains on all."
+    )
+    diameter: float | None = Field(
+        None, gt=0, description="Diameter in px that is brought to 30 px (compact models); null: the masks' median."
+    )
+    epochs: int = Field(100, ge=1, description="Epochs; from 100 on the learning rate falls in the last 50.")
+    tiles: int = Field(16, ge=1, description="Tiles per epoch, drawn at random with turns, mirrors and zooms.")
+    learning_rate: float | None = Field(
+        None, gt=0, description="Of AdamW; null: 0.002 for the compact models, 0.00001 for cpsam."
+    )
+    seed: int = Field(1, ge=0, description="Seed of the choice of what is held out.")

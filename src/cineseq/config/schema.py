@@ -1,7 +1,7 @@
 """The one source of the configuration: sections, defaults, bounds and checks.
 
 ``config/config.yaml``, ``config/config.schema.json`` and the table in ``docs/configuration.md`` are generated from
-these models by ``scripts/write_config.py``.
+these models by ``tools/write_config.py``.
 """
 
 from difflib import get_close_matches
@@ -11,20 +11,16 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from cineseq.config.base import NAME_PATTERN, Section
-from cineseq.config.clustering import Clusters, DifferentialExpression
-from cineseq.config.crossmodal import Crossmodal
-from cineseq.config.curation import Curation
+from cineseq.config.expression import Clusters, DifferentialExpression
+from cineseq.config.external import Given
 from cineseq.config.features import Embed, Features, Function, Morphology
-from cineseq.config.given import Given
-from cineseq.config.inputs import Channels, Inputs
+from cineseq.config.imaging import Channels, Inputs, Segment, Train
 from cineseq.config.lineage import Lineage
 from cineseq.config.pairing import Cells, Pairing
-from cineseq.config.prediction import Folds, Prediction
+from cineseq.config.prediction import Crossmodal, Folds, Prediction
 from cineseq.config.report import Report
-from cineseq.config.segment import Segment
 from cineseq.config.simulate import Simulate
-from cineseq.config.track import Track
-from cineseq.config.train import Train
+from cineseq.config.tracking import Curation, Track
 from cineseq.errors import UserError
 
 

@@ -79,3 +79,10 @@ class Track(Section):
         description="Accept a field in which no cell was found in any frame; false refuses it.",
     )
     border_px: float = Field(10.0, ge=0, description="Ends and starts nearer to the border may be exits and entries.")
+
+
+class Curation(Section):
+    """The list of uncertain links, divisions and ends; it changes no result."""
+
+    rows: int = Field(100, ge=0, le=2000, description="Least certain events listed per field of view and per study.")
+    frames_around: int = Field(3, ge=1, le=12, description="Frames shown before and after an event in its film strip.")

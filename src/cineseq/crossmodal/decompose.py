@@ -9,21 +9,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cineseq.clustering.counts import Expression, expression_of
-from cineseq.config.crossmodal import Crossmodal
-from cineseq.crossmodal.ceiling import noise_ceiling
+from cineseq.config.prediction import Crossmodal
 from cineseq.crossmodal.explain import Asked, Explained, explain
-from cineseq.crossmodal.targets import Targets, single_precision
-from cineseq.paired import PairedData
-from cineseq.prediction.blocks import Block, frame_block, gene_block
-from cineseq.prediction.folds import NotEstimableError
-from cineseq.prediction.models import Cells
+from cineseq.crossmodal.explained_values import Targets, noise_ceiling, single_precision
+from cineseq.expression.normalise import Expression, expression_of
+from cineseq.io.paired import PairedData
+from cineseq.prediction.crossval.feature_blocks import Block, frame_block, gene_block
+from cineseq.prediction.crossval.folds import Cells, NotEstimableError, cells_of
+from cineseq.prediction.crossval.transform import kept_genes
 from cineseq.prediction.performance import FEW_GROUPS, FEWEST_GROUPS_FOR_INTERVAL
-from cineseq.prediction.study import cells_of
-from cineseq.prediction.transform import kept_genes
-from cineseq.results import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE
-from cineseq.statistics.fdr import benjamini_hochberg, coarse
-from cineseq.tables import empty
+from cineseq.statistics.permutation import benjamini_hochberg, coarse
+from cineseq.tables.contract import empty
+from cineseq.tables.crossmodal import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE
 
 logger = logging.getLogger(__name__)
 CEILING_WORTH_DIVIDING = 0.2

@@ -9,19 +9,16 @@ from dataclasses import dataclass
 import joblib
 import numpy as np
 
-from cineseq.config.crossmodal import Crossmodal
-from cineseq.config.prediction import Folds
-from cineseq.crossmodal.ridge import RidgeFold, Tuning, ridge_folds
-from cineseq.crossmodal.targets import Errors, Targets, errors_of, training_means
-from cineseq.prediction.blocks import Block
-from cineseq.prediction.folds import FoldPlan
-from cineseq.prediction.models import Cells
-from cineseq.prediction.outer import workers
-from cineseq.prediction.transform import design
+from cineseq.config.prediction import Crossmodal, Folds
+from cineseq.crossmodal.explained_values import Errors, Targets, errors_of, training_means
+from cineseq.prediction.crossval.feature_blocks import Block
+from cineseq.prediction.crossval.folds import Cells, FoldPlan
+from cineseq.prediction.crossval.out_of_fold import workers
+from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, ridge_folds
+from cineseq.prediction.crossval.transform import design
 from cineseq.progress import progress
-from cineseq.statistics.bootstrap import group_weights, r2_interval
+from cineseq.statistics.metrics import centred, group_weights, r2, r2_interval
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_value
-from cineseq.statistics.r2 import centred, r2
 
 logger = logging.getLogger(__name__)
 PER_TASK = 10

@@ -11,11 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from cineseq.config.base import FieldOfView
-from cineseq.contracts import CURATION
+from cineseq.curation.ranking import EDIT_HEADER, SAID
 from cineseq.curation.strips import COLOURS
-from cineseq.curation.uncertain import EDIT_HEADER, SAID
 from cineseq.files import replacing, write_text
-from cineseq.tables import write_table
+from cineseq.tables.contract import write_table
+from cineseq.tables.imaging import CURATION
 
 TEMPLATES = Path(__file__).parent / "templates"
 

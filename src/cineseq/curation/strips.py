@@ -10,7 +10,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
 
-from cineseq.stacks import Labels, Movie
+from cineseq.io.stacks import Labels, Movie
 
 PANEL = 116
 """Width and height of a frame in the strip, in px of the picture."""

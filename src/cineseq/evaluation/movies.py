@@ -12,18 +12,46 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 
-from cineseq import contracts
+from cineseq.evaluation.analyses import Row, harmonic, ratio, row
+from cineseq.evaluation.tracking import score_ctc, score_deaths
+from cineseq.io.stacks import Labels, open_labels
 from cineseq.progress import progress
-from cineseq.stacks import Labels, open_labels
-from cineseq.tables import read_table
-from cineseq.tracking.ctc import write_ctc
-from cineseq.tracking.scoring import score_ctc, score_deaths
-from cineseq.truth.identity import true_track_of
-from cineseq.truth.rows import Row, harmonic, ratio, row
-from cineseq.truth.segmentation import MaskCounts, count_movie
+from cineseq.segmentation.scoring import MaskCounts, count_movie, matched
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import DETECTIONS, TRACKS
+from cineseq.tracking.export import write_ctc
+
+
+def true_track_of(found: Labels, true: Labels, detections: pd.DataFrame) -> pd.DataFrame:
+    """Match the tracks of one field to true ones.
+
+    Each track is matched in its last frame; where its mask there overlaps no true mask by half, it has no match.
+
+    Parameters
+    ----------
+    found, true
+        Found masks, and true ones whose labels are the numbers of true tracks.
+    detections
+        Detections of the field (contract DETECTIONS).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per matched track: ``track_id`` and ``true_number``.
+    """
+    last = detections.sort_values("frame").groupby("track_id", as_index=False).last()
+    partners = [
+        matched(true[int(frame)], found[int(frame)]).assign(frame=frame) for frame in sorted(last["frame"].unique())
+    ]
+    empty = pd.DataFrame({"true": [], "found": [], "iou": [], "frame": []}, dtype=float)
+    pairs = pd.concat(partners) if partners else empty
+    joined = last.merge(pairs, left_on=["frame", "label"], right_on=["frame", "found"])
+    return joined[["track_id", "true"]].rename(columns={"true": "true_number"}).astype({"true_number": int})
+
 
 DEATH_TOLERANCE_FRAMES = 5
 """Frames for which the simulated body stays visible: a death is seen late, not elsewhere."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -63,7 +91,7 @@ def read_fields(
     for files in zip(labels, detections, tracks, ctc, true_masks, strict=True):
         sample, fov = files[0].parts[-3:-1]
         here = true_tracks[(true_tracks["sample"] == sample) & (true_tracks["fov"] == fov)].reset_index(drop=True)
-        found = read_table(files[1], contracts.DETECTIONS), read_table(files[2], contracts.TRACKS)
+        found = read_table(files[1], DETECTIONS), read_table(files[2], TRACKS)
         fields.append(FieldResult(files[0], files[4], files[3], *found, here))
     return fields
 

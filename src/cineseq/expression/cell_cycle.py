@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+from difflib import get_close_matches
+
 import numpy as np
 import pandas as pd
 
-from cineseq.clustering.counts import Expression
+from cineseq.errors import UserError
+from cineseq.expression.normalise import Expression
 
 _S = (
     "MCM5 PCNA TYMS FEN1 MCM2 MCM4 RRM1 UNG GINS2 MCM6 CDCA7 DTL PRIM1 UHRF1 MLF1IP CENPU HELLS RFC2 RPA2 NASP "
     "RAD51AP1 GMNN WDR76 SLBP CCNE2 UBR7 POLD3 MSH2 ATAD2 RAD51 RRM2 CDC45 CDC6 EXO1 TIPIN DSCC1 BLM CASP8AP2 USP1 "
     "CLSPN POLA1 CHAF1B BRIP1 E2F8"
 )
+
 _G2M = (
     "HMGB2 CDK1 NUSAP1 UBE2C BIRC5 TPX2 TOP2A NDC80 CKS2 NUF2 CKS1B MKI67 TMPO CENPF TACC3 FAM64A PIMREG SMC4 CCNB2 "
     "CKAP2L CKAP2 AURKB BUB1 KIF11 ANP32E TUBB4B GTSE1 KIF20B HJURP CDCA3 HN1 JPT1 CDC20 TTK CDC25C KIF2C RANGAP1 "
     "NCAPD2 DLGAP5 CDCA2 CDCA8 ECT2 KIF23 HMMR AURKA PSRC1 ANLN LBR CKAP5 CENPE CTCF NEK2 G2E3 GAS2L3 CBX5 CENPA"
 )
+
 S_GENES = tuple(_S.split())
 G2M_GENES = tuple(_G2M.split())
 FEWEST_GENES = 5
@@ -71,3 +77,63 @@ def cycle_scores(expression: Expression, seed: int) -> tuple[pd.DataFrame, str]:
 def _missing(cells: int) -> pd.DataFrame:
     nothing = np.full(cells, np.nan)
     return pd.DataFrame({"s_score": nothing, "g2m_score": nothing, "phase": pd.array([pd.NA] * cells, dtype="string")})
+
+
+logger = logging.getLogger(__name__)
+
+
+def gene_set_scores(expression: Expression, gene_sets: dict[str, list[str]], seed: int) -> pd.DataFrame:
+    """Score each set in each cell: its mean less that of control genes of like expression.
+
+    Parameters
+    ----------
+    expression
+        Cells that passed quality control.
+    gene_sets
+        Genes by name of the set.
+    seed
+        Of the choice of control genes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One column per set and one row per cell; NaN, with a line in the log, where there are no control genes.
+
+    Raises
+    ------
+    UserError
+        When a gene is not in the counts.
+
+    References
+    ----------
+    Tirosh et al., Science 352 (2016) 189.
+    """
+    import anndata  # noqa: PLC0415 - slow, with scanpy
+    import scanpy as sc  # noqa: PLC0415
+
+    adata = anndata.AnnData(expression.log.copy())
+    adata.var_names = expression.genes
+    scores = {}
+    for name, genes in gene_sets.items():
+        _refuse_unknown(name, genes, expression.genes)
+        scores[name] = np.full(adata.n_obs, np.nan)
+        try:
+            sc.tl.score_genes(adata, list(dict.fromkeys(genes)), score_name="score", random_state=seed)
+        except (ValueError, RuntimeError) as error:  # as scanpy's version has it
+            logger.warning("The gene set '%s' has no score: no control genes beside it (%s).", name, error)
+            continue
+        scores[name] = adata.obs["score"].to_numpy(float)
+    return pd.DataFrame(scores)
+
+
+def _refuse_unknown(name: str, genes: list[str], known: pd.Index) -> None:
+    by_capitals = {gene.upper(): gene for gene in known}
+    for gene in genes:
+        if gene in known:
+            continue
+        near = get_close_matches(gene.upper(), by_capitals, n=1)
+        hint = f"did you mean '{by_capitals[near[0]]}'?" if near else "write it as in the counts or take it out"
+        msg = (
+            f"lineage.gene_sets: gene '{gene}' of '{name}' is not among the {len(known):,} genes of the counts; {hint}"
+        )
+        raise UserError(msg)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cineseq.clustering.counts import Expression
-from cineseq.clustering.cycle import cycle_scores
-from cineseq.clustering.function_share import eta_squared
-from cineseq.clustering.quality import no_counts, quality_of_cells
-from cineseq.config.clustering import Clusters
-from cineseq.names import readable
+from cineseq.config.expression import Clusters
+from cineseq.expression.cell_cycle import cycle_scores
+from cineseq.expression.function_variance import eta_squared
+from cineseq.expression.normalise import Expression
+from cineseq.expression.quality_control import no_counts, quality_of_cells
+from cineseq.text import readable
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class StudyClusters:
     Attributes
     ----------
     table
-        As :data:`cineseq.results.CLUSTERS`.
+        As :data:`cineseq.tables.expression.CLUSTERS`.
     lines
         Sentences for the report.
     numbers
@@ -61,7 +61,8 @@ def cluster_study(
     seed
         Of every random step.
     multiplet
-        Which cells are multiplets, as :func:`cineseq.clustering.quality.multiplets` says; None where nothing is known.
+        Which cells are multiplets, as :func:`cineseq.expression.quality_control.multiplets` says; None where nothing is
+        known.
     """
     if expression is None:
         lines = ["There are no counts: clusters are not estimable."]
@@ -88,7 +89,7 @@ def cluster_study(
 def _fill_communities(
     table: pd.DataFrame, kept: Expression, passes: np.ndarray, settings: Clusters, seed: int
 ) -> tuple[list[str], dict[str, float | int | None]]:
-    from cineseq.clustering.communities import find_communities, resampled_agreement  # noqa: PLC0415 - scanpy is slow
+    from cineseq.expression.leiden import find_communities, resampled_agreement  # noqa: PLC0415 - scanpy is slow
 
     if min(kept.log.shape) < 3:
         return [f"Clusters are not estimable from {kept.log.shape[1]} genes."], {"clusters": 0}

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 from scipy.stats import kruskal
 
-from cineseq.statistics.fdr import benjamini_hochberg
-from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_value
+from cineseq.statistics.permutation import (
+    benjamini_hochberg,
+    exchangeable_blocks,
+    p_value,
+    permuted_statistics,
+)
+from cineseq.tables.contract import empty
+from cineseq.tables.expression import FUNCTION_BY_COMPONENT
+from cineseq.text import readable
 
 FEWEST_CELLS = 10
-CHUNK = 4_000_000
-"""Values permuted at once; bounds memory."""
 
 
 def eta_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -41,11 +44,6 @@ def eta_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     scale = np.abs(values).max(axis=-1)
     varies = total > len(codes) * (1e-12 * scale) ** 2
     return np.divide(between, total, out=np.full(np.shape(total), np.nan), where=varies)
-
-
-def permuted_within(values: np.ndarray, blocks: list[np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return ``count`` permutations of ``values`` (cells,) that move only exchangeable blocks, shape (count, cells)."""
-    return np.stack([values[draw_rows(blocks, rng)] for _ in range(count)])
 
 
 def share_between_clusters(
@@ -78,7 +76,7 @@ def share_between_clusters(
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.results.FUNCTION_BY_CLUSTER`.
+        The table :data:`cineseq.tables.expression.FUNCTION_BY_CLUSTER`.
     """
     rng = np.random.default_rng(seed)
     rows = [
@@ -130,31 +128,125 @@ def does_not_vary(values: np.ndarray) -> bool:
     return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
 
 
-def permuted_statistics(
-    values: np.ndarray,
-    blocks: list[np.ndarray],
+ALPHA = 0.05
+NAMED = 3
+"""Components that a sentence names."""
+
+
+def share_along_components(
+    function: pd.DataFrame,
+    components: pd.DataFrame,
+    samples: pd.Series,
     permutations: int,
-    rng: np.random.Generator,
-    statistic: Callable[[np.ndarray], np.ndarray],
-) -> np.ndarray:
-    """Return a statistic of values of which exchangeable blocks are permuted.
+    seed: int,
+    *,
+    families: np.ndarray,
+) -> pd.DataFrame:
+    """Measure, function by function, how much of its variance each principal component explains.
+
+    Parameters
+    ----------
+    function
+        One column per function, one row per cell; missing values are left out.
+    components
+        One column per principal component; missing for cells that were not clustered.
+    samples
+        Sample of each cell. The null permutes function within samples, so that a difference between samples that
+        differ in their components is part of the null.
+    permutations
+        Number of permutations.
+    seed
+        Of the permutations.
+    families
+        Family of each cell, shape (cells,): kin are alike, so that they are permuted together.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table :data:`cineseq.tables.expression.FUNCTION_BY_COMPONENT`; no rows where there are
+        no components, for then the cells were not clustered.
+    """
+    rng = np.random.default_rng(seed)
+    parts = [
+        _along_one(function[name], components, samples, permutations, rng, families=families)
+        for name in function.columns
+    ]
+    if not parts or not len(components.columns):
+        return empty(FUNCTION_BY_COMPONENT)
+    table = pd.concat(parts, ignore_index=True)
+    table["q_value"] = benjamini_hochberg(table["p_value"].to_numpy(float))
+    return table[list(empty(FUNCTION_BY_COMPONENT).columns)]
+
+
+def squared_correlation(values: np.ndarray, components: np.ndarray) -> np.ndarray:
+    """Return R2 of the straight line of each component.
 
     Parameters
     ----------
     values
-        Of each cell, shape (cells,).
-    blocks
-        From :func:`cineseq.statistics.permutation.exchangeable_blocks`.
-    permutations
-        Number of them; none gives an empty array.
-    rng
-        Draws them.
-    statistic
-        Of several permutations at once, shape (some, cells), to shape (some, ...).
+        Shape (..., cells).
+    components
+        Shape (cells, k).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (..., k); NaN where either does not vary.
     """
-    step = max(1, CHUNK // len(values))
-    parts = [
-        statistic(permuted_within(values, blocks, min(step, permutations - start), rng))
-        for start in range(0, permutations, step)
-    ]
-    return np.concatenate(parts) if parts else np.empty(0)
+    centred = values - values.mean(axis=-1, keepdims=True)
+    axes = components - components.mean(axis=0)
+    scale = (centred**2).sum(axis=-1)[..., None] * (axes**2).sum(axis=0)
+    return np.divide((centred @ axes) ** 2, scale, out=np.full(scale.shape, np.nan), where=scale > 0)
+
+
+def _along_one(
+    function: pd.Series,
+    components: pd.DataFrame,
+    samples: pd.Series,
+    permutations: int,
+    rng: np.random.Generator,
+    *,
+    families: np.ndarray,
+) -> pd.DataFrame:
+    measured = components.to_numpy(float)
+    usable = np.isfinite(function.to_numpy(float)) & np.isfinite(measured).all(axis=1)
+    values = function.to_numpy(float)[usable]
+    table = pd.DataFrame({"component": components.columns, "n": len(values)}).assign(function=function.name)
+    reason = _why_not_along(values)
+    if reason:
+        return table.assign(r2=np.nan, r2_null=np.nan, p_value=np.nan, permutations=0, note=f"not estimable: {reason}")
+    axes = measured[usable]
+    blocks = exchangeable_blocks(samples[usable].to_numpy(), families[usable])
+    observed = squared_correlation(values, axes)
+    null = permuted_statistics(values, blocks, permutations, rng, lambda drawn: squared_correlation(drawn, axes))
+    mean = null.mean(axis=0) if len(null) else np.full(len(observed), np.nan)
+    note = "" if len(null) else "no permutations were asked for"
+    p = p_value(observed, null) if len(null) else np.nan
+    return table.assign(r2=observed, r2_null=mean, p_value=p, permutations=len(null), note=note)
+
+
+def _why_not_along(values: np.ndarray) -> str:
+    if len(values) < FEWEST_CELLS:
+        return f"measured in {len(values)} clustered cells, {FEWEST_CELLS} are needed"
+    return "it is the same in every cell" if does_not_vary(values) else ""
+
+
+def component_lines(table: pd.DataFrame) -> list[str]:
+    """Return one sentence per function on the components that it goes with."""
+    return [_line(readable(name), rows) for name, rows in table.groupby("function", sort=False)]
+
+
+def _line(name: str, rows: pd.DataFrame) -> str:
+    if rows["r2"].isna().all():
+        return f"The association of {name} with the principal components of expression is {rows['note'].iloc[0]}."
+    if rows["q_value"].isna().all():
+        return f"The association of {name} with the principal components is not tested: {rows['note'].iloc[0]}."
+    found = rows[rows["q_value"] <= ALPHA].sort_values("r2", ascending=False, kind="stable")
+    among = f"of {len(rows)} principal components of expression, each against permutation within samples"
+    if found.empty:
+        return f"{name} goes with none {among} (lowest q = {rows['q_value'].min():.3g})."
+    named = "; ".join(
+        f"{row.component.removeprefix('pc_')}: R2 = {row.r2:.1%}, permuted {row.r2_null:.1%}, q = {row.q_value:.3g}"
+        for row in found.head(NAMED).itertuples()
+    )
+    return f"{name} goes with {len(found)} {among} at a false discovery rate of {ALPHA:.0%} (component {named})."

@@ -11,8 +11,8 @@ import pandas as pd
 import scanpy as sc
 from sklearn.metrics import adjusted_rand_score
 
-from cineseq.clustering.counts import Expression, detected_genes
-from cineseq.config.clustering import Clusters
+from cineseq.config.expression import Clusters
+from cineseq.expression.normalise import Expression, detected_genes
 
 logger = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ import pandas as pd
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
 
-from cineseq.clustering.counts import Expression, detected_genes, expression_from, thin
-from cineseq.config.clustering import Clusters, DifferentialExpression
+from cineseq.config.expression import Clusters, DifferentialExpression
+from cineseq.expression.normalise import Expression, detected_genes, expression_from, thin
 from cineseq.expression.pseudobulk import pseudobulk_test, within_samples_test
 from cineseq.expression.wilcoxon import log2_fold_changes, rank_sum
-from cineseq.statistics.fdr import benjamini_hochberg
+from cineseq.statistics.permutation import benjamini_hochberg
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ def cluster_comparisons(
 def _labels_of_half(
     expression: Expression, clusters: pd.Series, settings: Clusters, seed: int
 ) -> tuple[pd.Series, Expression]:
-    from cineseq.clustering.communities import community_labels  # noqa: PLC0415 - scanpy is slow
+    from cineseq.expression.leiden import community_labels  # noqa: PLC0415 - scanpy is slow
 
     first, second = thin(expression.counts, np.random.default_rng(seed))
     of_first = community_labels(_half(first, expression), settings, seed)
@@ -192,7 +192,7 @@ def function_comparisons(expression: Expression, function: pd.DataFrame, obs: pd
 
 
 def compare_genes(comparison: Comparison, settings: DifferentialExpression) -> pd.DataFrame:
-    """Test every detected gene in every large enough group; the table :data:`cineseq.results.MARKERS`, maybe empty."""
+    """Test every detected gene in each large enough group, as :data:`cineseq.tables.expression.MARKERS`."""
     known = comparison.groups.notna().to_numpy()
     groups = comparison.groups[known].astype(str).to_numpy(object)
     sizes = pd.Series(groups).value_counts()

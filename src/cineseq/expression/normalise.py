@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cineseq.config.clustering import Normalisation
+from cineseq.config.expression import Normalisation
 from cineseq.errors import UserError
-from cineseq.paired import PairedData
+from cineseq.io.paired import PairedData
 
 logger = logging.getLogger(__name__)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cineseq.clustering.counts import CountKind
-from cineseq.config.clustering import Clusters
+from cineseq.config.expression import Clusters
+from cineseq.expression.normalise import CountKind
+from cineseq.io.paired import PairedData
+
+logger = logging.getLogger(__name__)
 
 PANEL_FRACTION = 0.1
 """Of a small panel of genes, no more than this fraction need be detected."""
-
 
 MULTIPLET = "more than one cell or barcode in its compartment"
 MANY = ("multi_cell", "multi_barcode")
@@ -122,3 +126,12 @@ def _joined(reasons: dict[str, np.ndarray], cells: int) -> np.ndarray:
         separator = np.where(fails & (joined != ""), "; ", "")
         joined = joined + separator + np.where(fails, text, "")
     return joined
+
+
+def usable_cells(data: PairedData, clusters: pd.DataFrame | None) -> PairedData:
+    """Return the cells that passed the quality control of their counts; all cells where there was none."""
+    if clusters is None:
+        return data
+    passes = clusters["passes_qc"].reindex(data.obs.index).fillna(value=False).to_numpy(bool)
+    logger.info("Kept %d of %d paired cells that passed quality control.", passes.sum(), len(passes))
+    return data.subset(passes)

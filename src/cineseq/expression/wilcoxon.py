@@ -3,16 +3,109 @@
 from __future__ import annotations
 
 import logging
+import warnings
 
 import anndata
 import numpy as np
 import pandas as pd
-from scipy import sparse
+from scipy import sparse, stats
 
-from cineseq.expression.rank_engines import by_illico, by_scanpy, illico_is_there
+CONTINUITY = 0.5
+"""Taken off the distance of the statistic from its mean, which moves in steps of one half or more."""
+
+
+def illico_is_there() -> bool:
+    """Return whether illico can be imported; it has compiled parts, which not every machine runs."""
+    try:
+        import illico  # noqa: F401, PLC0415 - asked for only here
+        import loguru  # noqa: F401, PLC0415
+    except ImportError:
+        return False
+    return True
+
+
+def by_illico(adata: anndata.AnnData, tested: list[str]) -> pd.DataFrame:
+    """Return ``group``, ``gene``, ``auc`` and ``p_value`` of the groups of ``adata.obs["group"]``, by illico."""
+    from illico import asymptotic_wilcoxon  # noqa: PLC0415 - may be absent
+    from loguru import logger  # noqa: PLC0415
+
+    logger.disable("illico")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # folds of genes without counts; they are not used
+        found = asymptotic_wilcoxon(adata, is_log1p=True, group_keys="group", groups=list(tested)).reset_index()
+    group = found["pert"].astype(str)
+    return pd.DataFrame(
+        {
+            "group": group,
+            "gene": found["feature"].astype(str),
+            "auc": found["statistic"].to_numpy(float) / _pairs(adata, group),
+            "p_value": found["p_value"].to_numpy(float),
+        }
+    )
+
+
+def by_scanpy(adata: anndata.AnnData, tested: list[str]) -> pd.DataFrame:
+    """Return what :func:`by_illico` does, from scanpy's tie-corrected z scores."""
+    import scanpy as sc  # noqa: PLC0415 - slow
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # scores of genes that do not vary; scanpy makes them 0
+        ranked = sc.tl.rank_genes_groups(
+            adata, "group", groups=list(tested), method="wilcoxon", tie_correct=True, use_raw=False, copy=True
+        )
+    found = pd.concat([sc.get.rank_genes_groups_df(ranked, [name]).assign(group=name) for name in tested])
+    return from_scores(found["group"].astype(str), found["names"].astype(str), found["scores"].to_numpy(float), adata)
+
+
+def from_scores(group: pd.Series, gene: pd.Series, scores: np.ndarray, adata: anndata.AnnData) -> pd.DataFrame:
+    """Turn tie-corrected z scores without continuity correction into AUCs and p-values with it.
+
+    Parameters
+    ----------
+    group, gene, scores
+        One row per group and gene.
+    adata
+        The cells that were tested, sparse.
+    """
+    pairs = _pairs(adata, group)
+    ties = pd.Series(tie_correction(adata.X), index=adata.var_names)
+    deviation = np.sqrt(ties[gene].to_numpy() * pairs * (adata.n_obs + 1) / 12)
+    distance = scores * deviation
+    corrected = np.divide(np.abs(distance) - CONTINUITY, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    p = np.minimum(2 * stats.norm.sf(corrected), 1.0)
+    columns = {"group": group.to_numpy(), "gene": gene.to_numpy(), "auc": 0.5 + distance / pairs, "p_value": p}
+    return pd.DataFrame(columns)
+
+
+def tie_correction(values: sparse.csr_matrix) -> np.ndarray:
+    """Return by what ties shrink the variance of the rank sum of each column: 1 without any, 0 if all are tied."""
+    columns = sparse.csc_matrix(values)
+    columns.eliminate_zeros()
+    cells, genes = columns.shape
+    stored = np.diff(columns.indptr)
+    gene = np.repeat(np.arange(genes), stored)
+    order = np.lexsort((columns.data, gene))
+    sizes, of_gene = _runs(columns.data[order], gene)
+    tied = np.bincount(of_gene, weights=sizes**3 - sizes, minlength=genes)
+    zeros = (cells - stored).astype(float)
+    return 1 - (tied + zeros**3 - zeros) / (float(cells) ** 3 - cells)
+
+
+def _runs(values: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the length and the column of every run of equal values within a column; both are sorted."""
+    if not len(values):
+        return np.empty(0), np.empty(0, dtype=np.int64)
+    new = np.flatnonzero(np.r_[True, (np.diff(values) != 0) | (np.diff(column) != 0)])
+    return np.diff(np.r_[new, len(values)]).astype(float), column[new]
+
+
+def _pairs(adata: anndata.AnnData, group: pd.Series) -> np.ndarray:
+    """Return the number of pairs of a cell inside and one outside the group of each row."""
+    inside = group.map(adata.obs["group"].value_counts().astype(float)).to_numpy(float)
+    return inside * (adata.n_obs - inside)
+
 
 logger = logging.getLogger(__name__)
-
 PSEUDO = 0.01
 """Added to mean normalised expression before the ratio, so that genes seen nowhere do not rule the list."""
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.given import Given
-from cineseq.contracts import CELLS
+from cineseq.config.external import Given
 from cineseq.errors import UserError
-from cineseq.given.plain import read_plain
-from cineseq.tables import empty
+from cineseq.io.delimited import read_plain
+from cineseq.tables.contract import empty
+from cineseq.tables.imaging import CELLS
 
 logger = logging.getLogger(__name__)
 PREFIXES = ("function_", "morphology_", "embedding_", "state_", "group_")
@@ -222,7 +222,7 @@ def cell_table(columns: pd.DataFrame, field: FieldOfView, prefix: str = "") -> p
     Returns
     -------
     pandas.DataFrame
-        As :data:`cineseq.contracts.CELLS`.
+        As :data:`cineseq.tables.imaging.CELLS`.
     """
     lineage = [c for c in empty(CELLS).columns if c not in ("track_id", *OWN_GROUPS, "feature_frame", "y_px", "x_px")]
     blank = empty(CELLS)[[c for c in lineage if not c.startswith(PREFIXES)]].reindex(range(len(columns)))

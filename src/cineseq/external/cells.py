@@ -10,14 +10,14 @@ import pandas as pd
 from scipy import sparse
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.given import Given
+from cineseq.config.external import Given
 from cineseq.config.pairing import Orientation
-from cineseq.contracts import CELLS
 from cineseq.errors import UserError
-from cineseq.given.columns import cell_table, chosen_columns, read_cells, replaced
-from cineseq.given.rows import STUDY, rows_of
-from cineseq.paired import BLOCKS, PairedData
-from cineseq.pairing.joining import StudyCounts, blocks_of, by_track, family_of, joined_counts
+from cineseq.external.cell_columns import cell_table, chosen_columns, read_cells, replaced
+from cineseq.io.delimited import STUDY, rows_of
+from cineseq.io.paired import BLOCKS, PairedData
+from cineseq.pairing.join import StudyCounts, blocks_of, by_track, family_of, joined_counts
+from cineseq.tables.imaging import CELLS
 
 logger = logging.getLogger(__name__)
 ALWAYS = ("sample", "fov", "family", "condition", "replicate")
@@ -40,7 +40,7 @@ def cells_of_tables(paths: list[Path], rows: list[FieldOfView], given: Given) ->
     Returns
     -------
     pandas.DataFrame
-        As :data:`cineseq.contracts.CELLS`.
+        As :data:`cineseq.tables.imaging.CELLS`.
     """
     sets: dict[FieldOfView, list[Path]] = {}
     for row, path in zip(rows_of(paths, rows), paths, strict=True):
@@ -127,7 +127,7 @@ def paired_of(cells: pd.DataFrame, counts: StudyCounts | None, source: str = "co
 
 
 def cells_of_paired(data: PairedData) -> pd.DataFrame:
-    """Return paired cells as :data:`cineseq.contracts.CELLS`; what only pairs know is left out, the unknown missing."""
+    """Return paired cells as :data:`cineseq.tables.imaging.CELLS`, without what only pairs know; unknown is missing."""
     facts = pd.concat([data.obs, *(getattr(data, name) for name in BLOCKS)], axis=1)
     facts = facts.rename_axis("track_id").reset_index()
     families = tuple(c.name[:-1] for c in CELLS.columns if c.is_family)

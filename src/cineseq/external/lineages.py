@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.given import Given, LineageColumns
-from cineseq.contracts import CELLS, FATES
-from cineseq.descent import born_before_mother_ends, ends_before_it_begins
+from cineseq.config.external import Given, LineageColumns
 from cineseq.errors import UserError
-from cineseq.given.columns import FAMILY, as_text, cell_table, chosen_columns
-from cineseq.given.plain import read_plain
-from cineseq.given.rows import rows_of
+from cineseq.external.cell_columns import FAMILY, as_text, cell_table, chosen_columns
+from cineseq.io.delimited import read_plain, rows_of
+from cineseq.tables.imaging import CELLS, FATES
+from cineseq.tracking.validate import born_before_mother_ends, ends_before_it_begins
 
 logger = logging.getLogger(__name__)
 FIELD = ["sample", "fov"]
@@ -37,7 +36,7 @@ def read_families(path: Path, field: FieldOfView, given: Given) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As :data:`cineseq.contracts.CELLS`. A cell of unknown fate is ``end_of_movie`` (and alive) when it was seen
+        As :data:`cineseq.tables.imaging.CELLS`. A cell of unknown fate is ``end_of_movie`` (and alive) when it was seen
         in the last frame of its movie, else ``lost`` (and whether it lives is unknown).
 
     Raises

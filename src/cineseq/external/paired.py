@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cineseq.config.given import Given
-from cineseq.contracts import CELLS
+from cineseq.config.external import Given
 from cineseq.errors import UserError
-from cineseq.given.assembling import paired_of
-from cineseq.given.columns import cell_table, chosen_columns, replaced
-from cineseq.given.rows import STUDY
-from cineseq.paired import BLOCKS, PairedData, blocks_apart, read_paired
-from cineseq.pairing.counts import from_anndata
-from cineseq.pairing.joining import StudyCounts
+from cineseq.expression.read_counts import from_anndata
+from cineseq.external.cell_columns import cell_table, chosen_columns, replaced
+from cineseq.external.cells import paired_of
+from cineseq.io.delimited import STUDY
+from cineseq.io.paired import BLOCKS, PairedData, blocks_apart, read_paired
+from cineseq.pairing.join import StudyCounts
+from cineseq.tables.imaging import CELLS
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.inputs import Channels
+from cineseq.config.imaging import Channels
 from cineseq.config.pairing import Cells
-from cineseq.contracts import CELLS, FATES
 from cineseq.errors import UserError
-from cineseq.pairing.scaling import divisor
+from cineseq.features.scaling import divisor
+from cineseq.tables.imaging import CELLS, FATES
 
 logger = logging.getLogger(__name__)
 OBJECT = ["sample", "fov", "frame", "label"]
@@ -25,12 +25,12 @@ def join_objects(detections: pd.DataFrame, morphology: pd.DataFrame) -> pd.DataF
     Parameters
     ----------
     detections, morphology
-        As :data:`cineseq.contracts.DETECTIONS` and :data:`cineseq.contracts.MORPHOLOGY`, of one field.
+        As :data:`cineseq.tables.imaging.DETECTIONS` and :data:`cineseq.tables.imaging.MORPHOLOGY`, of one field.
 
     Returns
     -------
     pandas.DataFrame
-        As :data:`cineseq.contracts.OBJECTS`.
+        As :data:`cineseq.tables.imaging.OBJECTS`.
     """
     joined = detections.merge(morphology, on=OBJECT, how="left", validate="one_to_one", indicator=True)
     alone = int((joined["_merge"] == "left_only").sum())
@@ -53,7 +53,7 @@ def cells_of_field(
     Parameters
     ----------
     tracks, objects
-        As :data:`cineseq.contracts.TRACKS` and :data:`cineseq.contracts.OBJECTS`, of one field.
+        As :data:`cineseq.tables.imaging.TRACKS` and :data:`cineseq.tables.imaging.OBJECTS`, of one field.
     frames
         Columns ``track_id`` and ``frame``: the frames whose measurements are averaged.
     field
@@ -64,8 +64,8 @@ def cells_of_field(
     Returns
     -------
     pandas.DataFrame
-        As :data:`cineseq.contracts.CELLS`, in the order of ``tracks``. ``feature_frame`` and the position are those
-        of the last frame of the window; a track without a feature frame has none, and no measurements.
+        As :data:`cineseq.tables.imaging.CELLS`, in the order of ``tracks``. ``feature_frame`` and the position are
+        those of the last frame of the window; a track without a feature frame has none, and no measurements.
     """
     chosen = objects.merge(frames, on=["track_id", "frame"]).sort_values(["track_id", "frame"])
     last = chosen.groupby("track_id").tail(1).set_index("track_id")
@@ -132,7 +132,7 @@ def samples_without_value(cells: pd.DataFrame) -> dict[str, list[str]]:
     Parameters
     ----------
     cells
-        As :data:`cineseq.contracts.CELLS`.
+        As :data:`cineseq.tables.imaging.CELLS`.
     """
     has = cells[_named(cells, "function_")].notna().groupby(cells["sample"]).any()
     without = {name: sorted(has.index[~has[name]]) for name in has}
@@ -149,9 +149,9 @@ def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels,
     Parameters
     ----------
     cells
-        As :data:`cineseq.contracts.CELLS`.
+        As :data:`cineseq.tables.imaging.CELLS`.
     factors
-        As :func:`cineseq.pairing.scaling.scaled` returns them.
+        As :func:`cineseq.features.scaling.scaled` returns them.
     channels
         The section ``channels`` of the configuration.
     settings

@@ -7,9 +7,9 @@ import logging
 import numpy as np
 
 from cineseq.config.features import Function
-from cineseq.config.inputs import Channels
+from cineseq.config.imaging import Channels
 from cineseq.errors import UserError
-from cineseq.stacks import Labels, Movie
+from cineseq.io.stacks import Labels, Movie
 
 logger = logging.getLogger(__name__)
 SAMPLED_FRAMES = 50

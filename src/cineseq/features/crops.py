@@ -12,7 +12,7 @@ from scipy import ndimage
 from cineseq.config.features import Embed
 from cineseq.errors import UserError
 from cineseq.features.background import ALL, Rings, local_background, rings
-from cineseq.stacks import Labels, MovieInfo
+from cineseq.io.stacks import Labels, MovieInfo
 
 logger = logging.getLogger(__name__)
 ROOM = 1.25

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.features import Embed, Features
-from cineseq.contracts import EMBEDDINGS
+from cineseq.features.channels import grey_range
 from cineseq.features.crops import Scene
+from cineseq.features.embedder import Embedder
 from cineseq.features.embedding import vectors_of
-from cineseq.features.films import grey_range
 from cineseq.features.frames import feature_frames
-from cineseq.features.models import Embedder
+from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
-from cineseq.stacks import Labels, Movie
-from cineseq.tables import empty
+from cineseq.tables.contract import empty
+from cineseq.tables.imaging import EMBEDDINGS
 
 logger = logging.getLogger(__name__)
 CELLS_AT_ONCE = 256
@@ -74,7 +74,7 @@ def embed_objects(task: Task, wanted: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As :data:`cineseq.contracts.EMBEDDINGS`, columns ``embedding_<channel>_0000`` and on.
+        As :data:`cineseq.tables.imaging.EMBEDDINGS`, columns ``embedding_<channel>_0000`` and on.
     """
     if wanted.empty or not task.channels:
         return empty(EMBEDDINGS)

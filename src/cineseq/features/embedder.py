@@ -26,8 +26,8 @@ from torch import nn
 
 from cineseq.config.features import UNTRAINED, Embed
 from cineseq.errors import UserError
-from cineseq.features.model_files import COMPACT, embedder_file
 from cineseq.files import replacing, sha256
+from cineseq.models.registry import COMPACT, embedder_file
 
 logger = logging.getLogger(__name__)
 

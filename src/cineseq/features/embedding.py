@@ -6,10 +6,35 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.functional import interpolate
 
-from cineseq.features.models import Embedder
-from cineseq.features.pooling import cell_vectors
+from cineseq.features.embedder import Embedder
+
+
+def cell_vectors(network: nn.Module, images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Concatenate the class token and the mean of the patch tokens, weighted by how much of each patch is cell.
+
+    Parameters
+    ----------
+    network
+        A vision transformer of timm with a class token.
+    images
+        Normalised images, shape (cells, 3, side, side).
+    masks
+        Share of each pixel that is cell, 0 to 1, shape (cells, side, side).
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (cells, 2 x width of the network), float32.
+    """
+    tokens = network.forward_features(images).float()
+    patches = tokens[:, network.num_prefix_tokens :]
+    weights = nn.functional.avg_pool2d(masks[:, None], network.patch_embed.patch_size).flatten(1)
+    weights = weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
+    return torch.cat([tokens[:, 0], torch.einsum("np,npd->nd", weights, patches)], dim=1)
+
 
 DECIMALS = 4
 """Vectors are rounded: later digits depend on the processor, not on the cell."""

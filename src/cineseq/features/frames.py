@@ -18,9 +18,9 @@ def feature_frames(detections: pd.DataFrame, tracks: pd.DataFrame, settings: Fea
     Parameters
     ----------
     detections
-        Objects of one field or many, see :data:`cineseq.contracts.DETECTIONS`.
+        Objects of one field or many, see :data:`cineseq.tables.imaging.DETECTIONS`.
     tracks
-        The tracks of the same fields, see :data:`cineseq.contracts.TRACKS`.
+        The tracks of the same fields, see :data:`cineseq.tables.imaging.TRACKS`.
     settings
         Which frames, and how many are averaged.
 

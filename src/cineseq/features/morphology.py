@@ -5,20 +5,20 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cineseq.config.features import Morphology
-from cineseq.contracts import MORPHOLOGY
-from cineseq.features.background import local_background, rings
-from cineseq.features.films import grey_range
-from cineseq.features.intensity import intensity_table
-from cineseq.features.shapes import shape_table
+from cineseq.features.background import intensity_table, local_background, rings
+from cineseq.features.channels import grey_range
+from cineseq.features.shape import shape_table
 from cineseq.features.texture import co_occurrence, quantised, texture_table
+from cineseq.io.stacks import Labels, Movie, MovieInfo
 from cineseq.progress import progress
-from cineseq.stacks import Labels, Movie
-from cineseq.tables import empty
+from cineseq.tables.contract import empty
+from cineseq.tables.imaging import MORPHOLOGY
 
 logger = logging.getLogger(__name__)
 TEXTURE_PERCENTILES = (0.1, 99.9)
@@ -52,8 +52,8 @@ def measure(labels: Labels, optics: Optics | None, settings: Morphology) -> tupl
     Returns
     -------
     tuple
-        The table as :data:`cineseq.contracts.MORPHOLOGY` but for ``sample`` and ``fov``, and counts of objects that
-        are too small for unbiased shape and of those whose local background is the frame's.
+        The table as :data:`cineseq.tables.imaging.MORPHOLOGY` but for ``sample`` and ``fov``, and counts of objects
+        that are too small for unbiased shape and of those whose local background is the frame's.
     """
     parts, counts = [], {"objects": 0, "small_objects": 0, "crowded_objects": 0}
     for frame, table, crowded in _frames(labels, optics, settings):
@@ -94,3 +94,28 @@ def _channels(
         measured = pd.concat([intensity_table(plane, labels, ids, background), texture_table(pairs)], axis=1)
         parts.append(measured.add_prefix(f"morphology_{channel}_"))
     return pd.concat(parts, axis=1), crowded
+
+
+def morphology_report(
+    info: MovieInfo, optics: Optics | None, counts: dict[str, int], settings: Morphology
+) -> dict[str, Any]:
+    """Say how many objects were measured, in which unit and on which channels, and which are doubtful."""
+    channels = [] if optics is None else list(optics.ranges)
+    lines = [
+        f"Measured {counts['objects']:,} objects in {info.frames:,} frames, in "
+        + ("pixels, because the pixel size is unknown." if info.pixel_size_um is None else "micrometres."),
+        f"Intensity and texture on {', '.join(channels)}." if channels else "Shape alone: no channel to measure on.",
+    ]
+    left_out = [] if optics is None else [c for c in optics.movie.info.channels if c not in channels]
+    if left_out:
+        lines.append(f"Not measured: {', '.join(left_out)}.")
+    if counts["small_objects"]:
+        lines.append(
+            f"{counts['small_objects']:,} objects are smaller than {settings.minimum_area_px} px; their perimeter, "
+            "form factor and solidity are biased."
+        )
+    if counts["crowded_objects"]:
+        lines.append(
+            f"{counts['crowded_objects']:,} objects have no free ring around them; their background is the frame's."
+        )
+    return {"lines": lines, "numbers": {"frames": info.frames, **counts, "channels": len(channels)}}

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
-from cineseq.features.intensity import STATISTICS
+from cineseq.features.background import STATISTICS
 
 REFERENCE = "mean"
 """The statistic whose median scales all others of its channel, so that their ratios stay."""
@@ -22,7 +22,7 @@ def scaled(cells: pd.DataFrame, settings: Cells) -> tuple[pd.DataFrame, pd.DataF
     Parameters
     ----------
     cells
-        As :data:`cineseq.contracts.CELLS`.
+        As :data:`cineseq.tables.imaging.CELLS`.
     settings
         The section ``cells`` of the configuration.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cineseq.features.groups import positions
+from cineseq.features.label_statistics import positions
 
 STATISTICS = ("contrast", "homogeneity", "energy", "entropy", "correlation")
 

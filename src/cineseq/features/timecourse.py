@@ -9,9 +9,9 @@ import pandas as pd
 
 from cineseq.config.features import Function
 from cineseq.features.background import local_background, rings
-from cineseq.features.groups import grouped_means, positions
+from cineseq.features.label_statistics import grouped_means, positions
+from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
-from cineseq.stacks import Labels, Movie
 
 logger = logging.getLogger(__name__)
 LEAST_OBJECTS = 10
@@ -30,7 +30,7 @@ def object_brightness(
     channels
         Channels to measure.
     detections
-        Objects, see :data:`cineseq.contracts.DETECTIONS`.
+        Objects, see :data:`cineseq.tables.imaging.DETECTIONS`.
     settings
         The section ``function``: which background is subtracted.
 

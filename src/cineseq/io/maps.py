@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.contracts import BARCODES, COMPARTMENTS
 from cineseq.errors import UserError
-from cineseq.given.plain import read_plain
-from cineseq.tables import Table, empty
+from cineseq.io.delimited import read_plain
+from cineseq.tables.contract import Table, empty
+from cineseq.tables.imaging import BARCODES, COMPARTMENTS
 
 
 def read_compartments(paths: list[Path]) -> pd.DataFrame:
@@ -19,7 +19,7 @@ def read_compartments(paths: list[Path]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As :data:`cineseq.contracts.COMPARTMENTS`, sorted by its key.
+        As :data:`cineseq.tables.imaging.COMPARTMENTS`, sorted by its key.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def read_compartments(paths: list[Path]) -> pd.DataFrame:
 
 
 def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
-    """Read barcode tables into one table as :data:`cineseq.contracts.BARCODES`.
+    """Read barcode tables into one table as :data:`cineseq.tables.imaging.BARCODES`.
 
     Raises
     ------

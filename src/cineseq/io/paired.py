@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cineseq.config.clustering import Normalisation
-from cineseq.contracts import LINEAGE_COLUMNS
+from cineseq.config.expression import Normalisation
 from cineseq.files import replacing
+from cineseq.tables.imaging import LINEAGE_COLUMNS
 
 if TYPE_CHECKING:
     import anndata

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.kinship.contrast import Units, permutation_p, several_families
-from cineseq.kinship.families import Families, strata
-from cineseq.kinship.status import NOT_DEAD
+from cineseq.lineage.sister_status import NOT_DEAD
+from cineseq.lineage.stratified_tests import Units, permutation_p, several_families
+from cineseq.lineage.trees import Families, strata
+from cineseq.pairing.positions import Circles, locate
 
 COMPARTMENT = ["sample", "compartment_id"]
 NAME = "two_survivor_sums"
@@ -34,9 +35,9 @@ def two_survivor_sums(
     Parameters
     ----------
     families, status
-        Trees, and :func:`~cineseq.kinship.status.sister_status` of their cells.
+        Trees, and :func:`~cineseq.lineage.sister_status.sister_status` of their cells.
     pairs
-        As :data:`cineseq.contracts.PAIRS`; None where there is none.
+        As :data:`cineseq.tables.imaging.PAIRS`; None where there is none.
     state
         1, 0 or NaN by ``track_id``, named; None where no state was tested.
     settings
@@ -47,7 +48,7 @@ def two_survivor_sums(
     Returns
     -------
     tuple
-        One row of :data:`cineseq.results.LINEAGE_WARNINGS`.
+        One row of :data:`cineseq.tables.lineage.LINEAGE_WARNINGS`.
     """
     if pairs is None:
         return _not_measured(families, 0, "no pairs table places two cells in a compartment")
@@ -121,3 +122,64 @@ def _not_measured(families: Families, rooms: int, why: str) -> tuple:
 def _row(families: Families, rooms: int, message: str) -> tuple:
     cells = 2 * rooms
     return NAME, "all", cells, cells / max(1, len(families.cells)), "info", message
+
+
+FIELD = ["sample", "fov"]
+
+
+def dead_mates(
+    families: Families, cells: pd.DataFrame, pairs: pd.DataFrame | None, compartments: pd.DataFrame
+) -> np.ndarray:
+    """Count the dead cells, sisters apart, in the compartment of each cell.
+
+    A dead cell is in the compartment that encloses the place where its track ended, unless that was closed later.
+
+    Parameters
+    ----------
+    families
+        The trees.
+    cells
+        As :data:`cineseq.tables.imaging.CELLS`: where the tracks of the families ended.
+    pairs
+        As :data:`cineseq.tables.imaging.PAIRS`, for the compartment of each live cell; None where there is none.
+    compartments
+        As :data:`cineseq.tables.imaging.COMPARTMENTS`; may be empty.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (cells of the families,); NaN for a cell whose compartment is not known.
+    """
+    if pairs is None or not len(compartments):
+        return np.full(len(families.cells), np.nan)
+    placed = pairs.dropna(subset=["track_id", "compartment_id"]).drop_duplicates("track_id").set_index("track_id")
+    # Plain text: missing values of pandas' text type neither compare nor match the plain names of compartments.
+    own = placed.reindex(families.cells["track_id"])[COMPARTMENT].astype(object).fillna("")
+    bodies = _bodies(families, cells, compartments)
+    count = bodies.groupby(COMPARTMENT).size().reindex(pd.MultiIndex.from_frame(own)).fillna(0).to_numpy(float)
+    lies_in = bodies.set_index("row")["compartment_id"].reindex(np.arange(-1, len(own))).to_numpy(object)
+    sister = np.full(len(families.cells), -1)
+    one, other = families.sisters.T
+    sister[one], sister[other] = other, one
+    with_sister = lies_in[sister + 1] == own["compartment_id"].to_numpy(object)
+    return np.where(own["compartment_id"] == "", np.nan, count - with_sister)
+
+
+def _bodies(families: Families, cells: pd.DataFrame, compartments: pd.DataFrame) -> pd.DataFrame:
+    """Return the dead cells that lie in a compartment: ``row`` in the families, ``sample`` and ``compartment_id``."""
+    of_cell = cells.set_index("track_id").reindex(families.cells["track_id"])
+    place = {axis: of_cell.get(f"end_{axis}_px", of_cell[f"{axis}_px"]).to_numpy(float) for axis in "yx"}
+    dead = families.cells[[*FIELD, "end_frame"]].assign(row=np.arange(len(of_cell)), **place)
+    dead = dead[(families.cells["died"] == 1).to_numpy()].dropna(subset=["y", "x"])
+    closed = compartments.get("closed_frame", pd.Series(pd.NA, compartments.index))
+    rooms = compartments.assign(closed=closed.astype("Float64").fillna(0).to_numpy(float))
+    parts = [pd.DataFrame({"row": [], "sample": [], "compartment_id": []}).astype({"row": int})]
+    for key, here in dead.groupby(FIELD):
+        there = rooms[(rooms["sample"] == key[0]) & (rooms["fov"] == key[1])]
+        circles = Circles(there[["y_px", "x_px"]].to_numpy(float), there["radius_px"].to_numpy(float))
+        which = locate(here[["y", "x"]].to_numpy(float), circles, rim=0).compartment
+        inside = which >= 0
+        inside[inside] = here["end_frame"].to_numpy()[inside] >= there["closed"].to_numpy()[which[inside]]
+        names = there["compartment_id"].to_numpy(object)[which[inside]]
+        parts.append(here.loc[inside, ["row", "sample"]].assign(compartment_id=names))
+    return pd.concat(parts, ignore_index=True)

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import gammaln
 
-from cineseq.kinship.correlation import FEWEST_PAIRS, pair_correlation
-from cineseq.kinship.families import Families, strata
-from cineseq.kinship.relatives import interval_note, matching_note
+from cineseq.lineage.pair_statistics import FEWEST_PAIRS, pair_correlation
+from cineseq.lineage.relatives import interval_note, matching_note
+from cineseq.lineage.trees import Families, strata
 from cineseq.statistics.permutation import p_value
 
 MANY_PAIRS = 100_000
@@ -33,7 +33,7 @@ def concordance_table(
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.results.CONCORDANCE`.
+        The table :data:`cineseq.tables.lineage.CONCORDANCE`.
     """
     rng = np.random.default_rng(seed)
     cells = families.cells
@@ -182,7 +182,7 @@ def times_table(families: Families, relatives: dict[str, np.ndarray]) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.results.TIMES`.
+        The table :data:`cineseq.tables.lineage.TIMES`.
     """
     cells = families.cells
     lived = (cells["end"] - cells["birth"]).to_numpy()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cineseq.family_results import FATE_LOOKS
-from cineseq.kinship.correlation import pair_correlation
-from cineseq.kinship.families import Families
-from cineseq.kinship.relatives import interval_note, matching_note
+from cineseq.lineage.pair_statistics import pair_correlation, pair_odds_ratio
+from cineseq.lineage.relatives import interval_note, matching_note
+from cineseq.lineage.trees import Families
+from cineseq.tables.contract import empty
+from cineseq.tables.lineage import FATE_LOOKS, FATE_ODDS
 
 MOST_GENERATIONS = 4
 """Third cousins; further apart, movies hold few pairs, and their number grows fourfold with each generation."""
+
 BESIDE = "unrelated neighbours show what field and time alone make; intervals are in the table"
 QUANTITIES = {"fate": None, "division_time": 0.0, "death_time": 1.0}
 
@@ -57,12 +59,12 @@ def fading_table(families: Families, neighbours: np.ndarray) -> pd.DataFrame:
     families
         The trees.
     neighbours
-        Pairs of unrelated cells, as :func:`~cineseq.kinship.relatives.relatives_of` finds them, shape (pairs, 2).
+        Pairs of unrelated cells, as :func:`~cineseq.lineage.relatives.relatives_of` finds them, shape (pairs, 2).
 
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.family_results.KINSHIP_FADING`; 0 generations stand for unrelated neighbours of
+        The table :data:`cineseq.tables.lineage.KINSHIP_FADING`; 0 generations stand for unrelated neighbours of
         like birth time.
     """
     cells = families.cells
@@ -110,7 +112,7 @@ def fate_pairs_table(families: Families) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.family_results.FATE_PAIRS`; each unordered pair of ends once.
+        The table :data:`cineseq.tables.lineage.FATE_PAIRS`; each unordered pair of ends once.
     """
     cells, sisters = families.cells, families.sisters
     look = ends_of(cells)[sisters]
@@ -128,5 +130,63 @@ def fate_pairs_table(families: Families) -> pd.DataFrame:
 
 
 def ends_of(cells: pd.DataFrame) -> np.ndarray:
-    """Return the position in :data:`cineseq.family_results.FATE_LOOKS` of every cell's end, shape (cells,)."""
+    """Return the position in :data:`cineseq.tables.lineage.FATE_LOOKS` of every cell's end, shape (cells,)."""
     return np.select([cells["died"] == 0, cells["died"] == 1, cells["alive_at_end"] == 1], [0, 1, 2], 3)
+
+
+def fate_odds_table(families: Families, relatives: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Relate the fates of relatives by odds ratios, condition by condition.
+
+    Parameters
+    ----------
+    families
+        The trees.
+    relatives
+        Pairs of each relation, as :func:`cineseq.lineage.relatives.relatives_of` returns; those with both fates known
+        (division or death) count.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table :data:`cineseq.tables.lineage.FATE_ODDS`.
+
+    References
+    ----------
+    Cohen, Educ. Psychol. Meas. 20 (1960) 37 (kappa; for members without an order, expected from their common rate).
+    """
+    cells = families.cells
+    died, condition, founder = (cells[c].to_numpy() for c in ("died", "condition", "founder"))
+    rows = []
+    for name in sorted(cells["condition"].unique()):
+        for relation, everyone in relatives.items():
+            pairs = everyone[(condition[everyone] == name).all(axis=1)]
+            known = pairs[np.isfinite(died[pairs]).all(axis=1)]
+            fates = died[known]
+            odds, kappa = (
+                f(fates[:, 0], fates[:, 1], founder[known[:, 0]]) for f in (pair_odds_ratio, pair_correlation)
+            )
+            note = "; ".join(filter(None, (odds.note, interval_note(relation, odds.low))))
+            rows.append((name, relation, len(known), odds.value, odds.low, odds.high, kappa.value, note))
+    return pd.DataFrame(rows, columns=empty(FATE_ODDS).columns)
+
+
+def fate_odds_lines(table: pd.DataFrame) -> list[str]:
+    """Return one sentence per condition on the odds of a death where the sister died."""
+    lines = []
+    for row in table[table["relation"] == "sisters"].itertuples():
+        if not np.isfinite(row.odds_ratio):
+            kappa = f"; kappa {row.kappa:.2f}" if np.isfinite(row.kappa) else ""
+            lines.append(f"{row.condition}: the odds ratio of sisters' fates is {row.note}{kappa}.")
+            continue
+        interval = f" [{row.low:.3g}, {row.high:.3g}]" if np.isfinite(row.low) else ""
+        note = f"; {row.note}" if row.note else ""
+        lines.append(
+            f"{row.condition}: the odds of a death are {row.odds_ratio:.3g}{interval} times as high where the sister "
+            f"died as where she divided, kappa {row.kappa:.2f} ({row.pairs:,} pairs{note})."
+        )
+    if table.loc[table["relation"] == "sisters", "odds_ratio"].notna().any():
+        lines.append(
+            "These odds ratios pool fields and birth times, whose shared stress may raise them; whether sisters are "
+            "alike beyond it is tested by the permutation within strata."
+        )
+    return lines

@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from cineseq.clustering.plotting import GREY, OKABE_ITO, figure, write_words
-from cineseq.family_results import FATE_LOOKS
+from cineseq.plotting import GREY, OKABE_ITO, figure, write_words
+from cineseq.tables.lineage import CONTRASTS, FATE_LOOKS
 
 COLUMNS = 4
 MOST_PANELS = 16
 DARK = -1.0
 """Logarithm of observed over expected below which the colour of a pair is too dark for black letters."""
+
 COLOURS = {
     "division": OKABE_ITO[0],
     "death": OKABE_ITO[5],
@@ -25,6 +27,7 @@ COLOURS = {
     "undivided": OKABE_ITO[0],
     "survival": OKABE_ITO[5],
 }
+
 WORDS = {"division": "divided", "death": "died", "loss": "lost", "undivided": "undivided", "survival": "alive"}
 
 
@@ -102,3 +105,39 @@ def _matrix(axis: Axes, rows: pd.DataFrame) -> None:
     axis.imshow(ratio, cmap="PuOr_r", vmin=-3, vmax=3)
     axis.set_xticks(range(size), FATE_LOOKS, rotation=45, ha="right", fontsize=6)
     axis.set_yticks(range(size), FATE_LOOKS, fontsize=6)
+
+
+CONTRAST_COLOURS = dict(zip(CONTRASTS, (OKABE_ITO[0], OKABE_ITO[1], OKABE_ITO[2], OKABE_ITO[3]), strict=True))
+APART = 0.2
+
+
+def draw_forest(compared: pd.DataFrame, path: Path) -> None:
+    """Draw the Mantel-Haenszel odds ratio of every state and contrast with its interval."""
+    if not len(compared) or compared["odds_ratio"].isna().all():
+        write_words(path, "No odds ratio of a state against the sister's fate is estimable; the table says why.")
+        return
+    states = list(dict.fromkeys(compared["state"]))
+    with figure(path, 6.2, 1.3 + 0.5 * len(states)) as page:
+        axis = page.subplots()
+        for offset, (contrast, rows) in zip(
+            np.arange(-1.5, 2) * APART, compared.groupby("contrast", sort=False), strict=False
+        ):
+            if rows["odds_ratio"].notna().any():
+                _estimates(axis, rows[rows["odds_ratio"].notna()], states, offset, contrast)
+        axis.axvline(1, color="0.5", lw=0.8, zorder=0)
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.set_yticks(range(len(states)), states)
+        axis.set_ylim(len(states) - 0.5, -0.5)
+        axis.set_xlabel("odds ratio of the state within field and birth-time strata (95 % interval)")
+        page.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=7)
+
+
+def _estimates(axis: Axes, rows: pd.DataFrame, states: list[str], offset: float, contrast: str) -> None:
+    y = np.array([states.index(state) for state in rows["state"]], dtype=float) + offset
+    ratio = rows["odds_ratio"].to_numpy(float)
+    spread = np.vstack([ratio - rows["low"].to_numpy(float), rows["high"].to_numpy(float) - ratio])
+    label = contrast.replace("_", " ")
+    axis.errorbar(ratio, y, xerr=spread, fmt="o", ms=4, lw=1.2, color=CONTRAST_COLOURS[contrast], label=label)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from cineseq.kinship.families import Families
+from cineseq.lineage.trees import Families
 
 CANDIDATES = 9
 PLACE = ["birth_y", "birth_x"]

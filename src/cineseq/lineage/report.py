@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cineseq.kinship.families import Families
-from cineseq.kinship.reading import LEVEL, readings
-from cineseq.kinship.status import MEANING
-from cineseq.statistics.fdr import benjamini_hochberg
+from cineseq.lineage.interpretation import LEVEL, readings
+from cineseq.lineage.sister_status import MEANING
+from cineseq.lineage.trees import Families
+from cineseq.statistics.permutation import benjamini_hochberg
 
 TESTED = "sister_died_vs_survived"
 MATE = "mate_died_vs_none"
@@ -101,7 +101,7 @@ def left_out_lines(together: pd.DataFrame) -> list[str]:
     Parameters
     ----------
     together
-        The table :data:`cineseq.family_results.FATE_PAIRS`.
+        The table :data:`cineseq.tables.lineage.FATE_PAIRS`.
     """
     lines = []
     for condition, rows in together.groupby("condition", sort=True):

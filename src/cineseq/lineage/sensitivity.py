@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.family_results import LINEAGE_SENSITIVITY
-from cineseq.kinship.contrast import stratified_tables
-from cineseq.kinship.families import Families, birth_edges, strata_between
-from cineseq.kinship.state_by_sister import families_with_state, survivors_with
-from cineseq.tables import empty
+from cineseq.lineage.state_by_sister import families_with_state, survivors_with
+from cineseq.lineage.stratified_tests import stratified_tables
+from cineseq.lineage.trees import Families, birth_edges, strata_between
+from cineseq.tables.contract import empty
+from cineseq.tables.lineage import LINEAGE_SENSITIVITY
 
 ERRORS = ("death_calls", "pairing", "unknown_fates")
 WORDS = {
@@ -31,7 +31,7 @@ def sensitivity_table(
     Parameters
     ----------
     families, status, states
-        As :func:`~cineseq.kinship.state_by_sister.compare_states` takes them.
+        As :func:`~cineseq.lineage.state_by_sister.compare_states` takes them.
     pairs
         The pairs table, whose posteriors tell how many pairs are wrong; None where there is none.
     settings
@@ -40,7 +40,7 @@ def sensitivity_table(
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.family_results.LINEAGE_SENSITIVITY`.
+        The table :data:`cineseq.tables.lineage.LINEAGE_SENSITIVITY`.
 
     References
     ----------

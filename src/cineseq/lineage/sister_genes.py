@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cineseq.family_results import GENES_BY_SISTER, HERITABLE_GENES
-from cineseq.kinship.contrast import NO_SCORE, founder_scores, several_families
-from cineseq.statistics.fdr import LEVEL, benjamini_hochberg, coarse
+from cineseq.lineage.stratified_tests import NO_SCORE, founder_scores, several_families
+from cineseq.statistics.permutation import LEVEL, benjamini_hochberg, coarse
+from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
 
 FEWEST_PAIRS = 10
 FEWEST_FAMILIES = 5
@@ -57,7 +57,7 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.family_results.HERITABLE_GENES`.
+        The table :data:`cineseq.tables.lineage.HERITABLE_GENES`.
 
     References
     ----------
@@ -98,7 +98,7 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
 
     Sister status is permuted among families within strata of field and birth time. Where a founder has several
     families, which are alike, the signs of founders' scores are flipped instead
-    (:func:`cineseq.kinship.contrast.founder_scores`), as for states.
+    (:func:`cineseq.lineage.stratified_tests.founder_scores`), as for states.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.family_results.GENES_BY_SISTER`.
+        The table :data:`cineseq.tables.lineage.GENES_BY_SISTER`.
     """
     stratum = design.stratum
     size, dead = np.bincount(stratum, minlength=1), np.bincount(stratum, exposed, minlength=1)

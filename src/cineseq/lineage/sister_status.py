@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.kinship.families import NEVER_BORN_IN_SIGHT, Families
+from cineseq.lineage.trees import NEVER_BORN_IN_SIGHT, Families
 
 STATUSES = ("died", "survived", "divided", "unknown", "none", "too_recent")
 NOT_DEAD = ("survived", "divided", "none")

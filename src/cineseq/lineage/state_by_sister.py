@@ -4,30 +4,65 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from cineseq.config.lineage import Lineage
-from cineseq.kinship.contrast import (
+from cineseq.lineage.sister_status import NOT_DEAD
+from cineseq.lineage.stratified_tests import (
     NO_SCORE,
     Units,
     family_weights,
     founder_p,
+    founders_once,
     gee_p,
+    jackknife_interval,
     mantel_haenszel,
     permutation_p,
     several_families,
 )
-from cineseq.kinship.families import Families, strata
-from cineseq.kinship.founders import founders_once, jackknife_interval
-from cineseq.kinship.power import detectable_odds_ratio
-from cineseq.kinship.status import NOT_DEAD
-from cineseq.results import LINEAGE_POWER, STATE_BY_SISTER
-from cineseq.tables import Table, empty
+from cineseq.lineage.trees import Families, strata
+from cineseq.tables.contract import Table, empty
+from cineseq.tables.lineage import LINEAGE_POWER, STATE_BY_SISTER
+
+POWER = 0.8
+LEVEL = 0.05
+
+
+def detectable_odds_ratio(effective: float, state_rate: float) -> float:
+    """Return the smallest odds ratio above 1 that is detected with 80 % power at a two-sided level of .05.
+
+    Parameters
+    ----------
+    effective
+        Sum over strata of n1 n0 / (n1 + n0), n1 and n0 being the independent survivors of both arms.
+    state_rate
+        Share with the state in the other arm.
+
+    Returns
+    -------
+    float
+        NaN where no odds ratio is detectable or the rate is 0 or 1.
+
+    References
+    ----------
+    Cohen, Statistical Power Analysis for the Behavioral Sciences (1988), chapter 6 (arcsine transformation).
+    """
+    if effective <= 0 or not 0 < state_rate < 1:
+        return np.nan
+    needed = (norm.ppf(1 - LEVEL / 2) + norm.ppf(POWER)) / np.sqrt(effective)
+    angle = np.arcsin(np.sqrt(state_rate)) + needed / 2
+    if angle >= np.pi / 2:
+        return np.nan
+    rate = np.sin(angle) ** 2
+    return float(rate / (1 - rate) * (1 - state_rate) / state_rate)
+
 
 DESCRIPTIVE = {
     "no_sister_vs_survived": "strata are fields only: a cell without a sister was not born in the movie, so birth "
     "times differ by design",
     "unknown_vs_survived": "descriptive: sisters of unknown fate are dead and living ones, pooled with neither",
 }
+
 UNITS = dict.fromkeys(("no_sister_vs_survived", "mate_died_vs_none"), "families")
 """What is compared where it is not pairs of sisters alone: cells without a sister are families too."""
 
@@ -40,9 +75,10 @@ def compare_states(
     Parameters
     ----------
     families, status
-        Trees, and :func:`~cineseq.kinship.status.sister_status` of their cells with ``sequenced``: whether the cell is
-        a survivor whose state was measured; with ``mates`` (:func:`~cineseq.kinship.mates.dead_mates`) also survivors
-        are compared whose compartment holds a dead cell that is not the sister, as a control.
+        Trees, and :func:`~cineseq.lineage.sister_status.sister_status` of their cells with ``sequenced``: whether the
+        cell is a survivor whose state was measured; with ``mates``
+        (:func:`~cineseq.lineage.compartment_controls.dead_mates`) also survivors are compared whose compartment holds a
+        dead cell that is not the sister, as a control.
     states
         One column per state (1, 0, NaN), indexed by ``track_id``.
     settings
@@ -53,8 +89,8 @@ def compare_states(
     Returns
     -------
     pandas.DataFrame
-        Columns of :data:`cineseq.results.STATE_BY_SISTER` and of :data:`cineseq.results.LINEAGE_POWER`, with
-        ``power_note``; one row per state and contrast.
+        Columns of :data:`cineseq.tables.lineage.STATE_BY_SISTER` and of :data:`cineseq.tables.lineage.LINEAGE_POWER`,
+        with ``power_note``; one row per state and contrast.
     """
     rng = np.random.default_rng(seed)
     measured = states.reindex(families.cells["track_id"]).reset_index(drop=True)
@@ -173,12 +209,12 @@ def _power(units: Units, state_rate: float, several: str) -> dict[str, float | s
 
 
 def state_table(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of :data:`cineseq.results.STATE_BY_SISTER`; no rows where nothing was compared."""
+    """Return the columns of :data:`cineseq.tables.lineage.STATE_BY_SISTER`; no rows where nothing was compared."""
     return _columns(compared, STATE_BY_SISTER)
 
 
 def power_table(compared: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of :data:`cineseq.results.LINEAGE_POWER`; no rows where nothing was compared."""
+    """Return the columns of :data:`cineseq.tables.lineage.LINEAGE_POWER`; no rows where nothing was compared."""
     if len(compared):
         compared = compared.assign(note=compared["power_note"])
     return _columns(compared, LINEAGE_POWER)

@@ -7,9 +7,9 @@ from difflib import get_close_matches
 import numpy as np
 import pandas as pd
 
-from cineseq import contracts
 from cineseq.errors import UserError
-from cineseq.kinship.families import Families
+from cineseq.lineage.trees import Families
+from cineseq.tables.imaging import CELLS
 
 MEASURED = ("function_", "morphology_", "embedding_")
 SCORES = ("s_score", "g2m_score")
@@ -73,7 +73,7 @@ def _names(state: str) -> set[str]:
 
 
 def _unknown(name: str, states: list[str], measured: list[str]) -> str:
-    if name in {c.name for c in contracts.CELLS.columns}:
+    if name in {c.name for c in CELLS.columns}:
         return f"lineage.states: '{name}' is a name, place or lineage of a cell, no state; take it out."
     if name in measured:
         return f"lineage.states: the column '{name}' has fewer than two values, so it is no state; take it out."

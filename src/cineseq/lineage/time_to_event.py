@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from statsmodels.duration.survfunc import CumIncidenceRight
 
-from cineseq.kinship.families import Families
-from cineseq.tables import Table, empty
+from cineseq.lineage.trees import Families
+from cineseq.tables.contract import Table, empty
+from cineseq.tables.lineage import FATE_EVENTS, FATE_INCIDENCE, FATE_SURVIVAL, SURVIVAL_EVENTS
 
 TIMES = 61
 BOOTSTRAPS = 200
@@ -119,3 +121,110 @@ def share(row: pd.Series, value: str) -> str:
     if row["low"] == row["high"]:
         interval = "(no interval: all families are alike in this)"
     return f"{row[value]:.1%} {interval}"
+
+
+EVENTS = ("division", "death", "loss")
+
+
+def incidence_table(families: Families, seed: int) -> pd.DataFrame:
+    """Estimate, per condition, how many cells have divided, died or been lost by each age.
+
+    A loss competes with the fates and is neither; see :func:`cineseq.lineage.time_to_event.curves_by_age`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table :data:`cineseq.tables.lineage.FATE_INCIDENCE`; ``none`` is the share to which nothing has
+        happened yet.
+
+    References
+    ----------
+    Aalen and Johansen, Scand. J. Stat. 5 (1978) 141.
+    """
+    return curves_by_age(families, INCIDENCE, seed)
+
+
+def _aalen_johansen(kinds: np.ndarray, cells: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    there = cells > 0
+    event = kinds[there, 1].astype(int)
+    curves = np.zeros((len(FATE_EVENTS), len(grid)))
+    if event.any():
+        fitted = CumIncidenceRight(kinds[there, 0], event, freq_weights=cells[there].astype(float))
+        place = np.searchsorted(fitted.times, grid, side="right")
+        for number, curve in enumerate(fitted.cinc):
+            curves[number] = np.concatenate([[0.0], curve])[place]
+    curves[-1] = np.clip(1 - curves[:-1].sum(axis=0), 0, 1)
+    return curves
+
+
+INCIDENCE = Curves(FATE_INCIDENCE, FATE_EVENTS, "incidence", _aalen_johansen)
+
+
+def incidence_lines(table: pd.DataFrame) -> list[str]:
+    """Say, per condition, what had become of the cells by the last age at which a tenth of them were still watched."""
+    lines = []
+    for condition, rows in table.groupby("condition", sort=True):
+        if rows["incidence"].isna().any():
+            lines.append(f"{condition}: the cumulative incidence of fates is {rows['note'].iloc[0]}.")
+            continue
+        last = last_watched(rows)
+        shares = ", ".join(
+            f"{share(last.loc[e], 'incidence')} {word}"
+            for e, word in zip(EVENTS, ("had divided", "had died", "had been lost"), strict=True)
+        )
+        at = f"{last['time'].iloc[0]:.3g} {last['unit'].iloc[0]}"
+        lines.append(f"{condition}: {at} after birth {shares} (competing risks, cells born in sight).")
+    return lines
+
+
+ENDED_BY = {"survival": DEATH, "undivided": DIVISION}
+
+
+def survival_table(families: Families, seed: int) -> pd.DataFrame:
+    """Estimate, per condition, the share of cells that death has left, and the share that division has left, by age.
+
+    Every other end censors, also a loss. That takes censored cells to be like those still watched, which competing
+    risks do not need; the curves say what one fate alone would do. See
+    :func:`cineseq.lineage.time_to_event.curves_by_age`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table :data:`cineseq.tables.lineage.FATE_SURVIVAL`.
+
+    References
+    ----------
+    Kaplan and Meier, J. Am. Stat. Assoc. 53 (1958) 457.
+    """
+    return curves_by_age(families, SURVIVAL, seed)
+
+
+def _kaplan_meier(kinds: np.ndarray, cells: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    ages, at = np.unique(kinds[:, 0], return_inverse=True)
+    ended = np.bincount(at, cells, len(ages))
+    at_risk = ended[::-1].cumsum()[::-1]
+    place = np.searchsorted(ages, grid, side="right")
+    curves = []
+    for event in ENDED_BY.values():
+        ends = np.bincount(at, cells * (kinds[:, 1] == event), len(ages))
+        left = np.cumprod(1 - ends / np.maximum(at_risk, 1))
+        curves.append(np.concatenate([[1.0], left])[place])
+    return np.stack(curves)
+
+
+SURVIVAL = Curves(FATE_SURVIVAL, SURVIVAL_EVENTS, "share", _kaplan_meier)
+
+
+def survival_lines(table: pd.DataFrame) -> list[str]:
+    """Say, per condition, what each fate alone would have left when a tenth of the cells were still watched."""
+    lines = []
+    for condition, rows in table.groupby("condition", sort=True):
+        if rows["share"].isna().any():
+            continue  # the sentence on competing risks has the reason
+        last = last_watched(rows)
+        lines.append(
+            f"{condition}: {last['time'].iloc[0]:.3g} {last['unit'].iloc[0]} after birth death alone would have left "
+            f"{share(last.loc['survival'], 'share')} alive, and division alone "
+            f"{share(last.loc['undivided'], 'share')} undivided (Kaplan-Meier, other ends censored)."
+        )
+    return lines

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from cineseq.clustering.plotting import GREY, OKABE_ITO, figure, write_words
-from cineseq.family_results import FATE_LOOKS
-from cineseq.kinship.fading import ends_of
-from cineseq.kinship.families import Families
+from cineseq.lineage.fate_correlation import ends_of
+from cineseq.lineage.trees import Families
+from cineseq.plotting import GREY, OKABE_ITO, figure, write_words
+from cineseq.tables.lineage import FATE_LOOKS
 
 COLUMNS = 5
 TOP, LEGEND_ROW, BOTTOM = 0.65, 0.2, 0.5
@@ -64,7 +64,7 @@ def look_by_state(families: Families, states: pd.DataFrame, state: str | None) -
     families
         The trees.
     states
-        As :func:`cineseq.kinship.states.states_of` returns.
+        As :func:`cineseq.lineage.states.states_of` returns.
     state
         One of its columns; of ``cluster=0`` every ``cluster=...`` is shown. None takes the first column.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cineseq.descent import born_before_mother_ends, ends_before_it_begins
+from cineseq.tracking.validate import born_before_mother_ends, ends_before_it_begins
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cineseq.config.pairing import Pairing
 from cineseq.errors import UserError
-from cineseq.pairing.counts import read_counts
+from cineseq.expression.read_counts import read_counts
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def sequenced_only(
     Parameters
     ----------
     barcodes
-        Barcode table, as :data:`cineseq.contracts.BARCODES`.
+        Barcode table, as :data:`cineseq.tables.imaging.BARCODES`.
     tables
         The files that it was read from, for messages.
     counts, samples

@@ -12,9 +12,9 @@ from scipy import sparse
 
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError
-from cineseq.paired import BLOCKS, PairedData
+from cineseq.expression.read_counts import Counts, read_counts
+from cineseq.io.paired import BLOCKS, PairedData
 from cineseq.pairing.barcodes import files_by_sample
-from cineseq.pairing.counts import Counts, read_counts
 
 logger = logging.getLogger(__name__)
 EXAMPLES = 3
@@ -103,7 +103,7 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) ->
     Parameters
     ----------
     cells, pairs
-        As :data:`cineseq.contracts.CELLS` and :data:`cineseq.contracts.PAIRS`.
+        As :data:`cineseq.tables.imaging.CELLS` and :data:`cineseq.tables.imaging.PAIRS`.
     counts
         Counts of all samples.
 

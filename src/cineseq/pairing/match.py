@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.pairing import Pairing
-from cineseq.contracts import PAIRS
 from cineseq.errors import UserError
 from cineseq.pairing.positions import LARGEST_SHIFT, Alignment, Circles, align, locate, posterior
-from cineseq.tables import empty
+from cineseq.tables.contract import empty
+from cineseq.tables.imaging import PAIRS
 
 FIELD = ["sample", "fov"]
 COMPARTMENT = ["sample", "compartment_id"]
@@ -28,7 +28,7 @@ class Matched:
     Attributes
     ----------
     pairs
-        As :data:`cineseq.contracts.PAIRS`.
+        As :data:`cineseq.tables.imaging.PAIRS`.
     alignments
         One row per field whose barcodes came by position: ``sample``, ``fov``, ``barcodes``, ``aligned``, ``shift``,
         ``residual_px`` and ``trusted``.
@@ -61,9 +61,9 @@ def match(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFram
     Parameters
     ----------
     cells
-        As :data:`cineseq.contracts.CELLS`; those with ``alive_at_end`` true are matched.
+        As :data:`cineseq.tables.imaging.CELLS`; those with ``alive_at_end`` true are matched.
     compartments, barcodes
-        As the maps are read; see :mod:`cineseq.pairing.maps`. Barcodes may have ``edits``.
+        As the maps are read; see :mod:`cineseq.io.maps`. Barcodes may have ``edits``.
     settings
         The section ``pairing`` of the configuration.
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import linregress, spearmanr
 
-from cineseq.contracts import FATES, PAIR_STATUSES
-from cineseq.paired import PairedData
-from cineseq.pairing.joining import StudyCounts, blank_totals
+from cineseq.io.paired import PairedData
+from cineseq.pairing.join import StudyCounts, blank_totals
 from cineseq.pairing.match import Matched
+from cineseq.tables.imaging import FATES, PAIR_STATUSES
 
 MIN_FOR_SLOPE = 10
 FEW_STRAY = 0.9

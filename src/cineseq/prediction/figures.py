@@ -14,8 +14,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from cineseq.files import replacing
-from cineseq.names import readable
 from cineseq.prediction.performance import Ladder
+from cineseq.text import readable
 
 BLUE, ORANGE, GREY, GREEN, PINK = "#0072B2", "#D55E00", "#9a9a9a", "#009E73", "#CC79A7"
 FOLD_COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#000000", "#8c6d1f")

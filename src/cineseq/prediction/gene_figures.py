@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Patch
 from scipy.optimize import brentq
 
-from cineseq.clustering.counts import Expression
-from cineseq.clustering.plotting import apart, figure, write_words
 from cineseq.expression.figures import LARGEST_DOT, draw_dots
-from cineseq.names import readable
+from cineseq.expression.normalise import Expression
+from cineseq.plotting import apart, figure, write_words
 from cineseq.prediction.figures import BLUE, GREY, ORANGE, draw_panels
+from cineseq.text import readable
 
 LABELLED_GENES = 10
 MOST_GENES = 40

@@ -6,21 +6,20 @@ from dataclasses import dataclass, field, replace
 
 import joblib
 import numpy as np
-import pandas as pd
 
 from cineseq.config.prediction import Folds, Prediction
-from cineseq.prediction.blocks import Block, joined
-from cineseq.prediction.folds import FoldPlan
-from cineseq.prediction.nets import PathGrid
-from cineseq.prediction.outer import LINEAR, STACKED, Procedure, out_of_fold
-from cineseq.prediction.unfinished import NOTHING_KEPT
+from cineseq.prediction.crossval.elastic_net import PathGrid
+from cineseq.prediction.crossval.feature_blocks import Block, joined
+from cineseq.prediction.crossval.folds import Cells, FoldPlan
+from cineseq.prediction.crossval.out_of_fold import LINEAR, NOTHING_KEPT, STACKED, Procedure, out_of_fold
+from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
-from cineseq.statistics.r2 import centred
 
 NULL_RATIO = 0.5
 NULL_SMALLEST = 0.05
 UNTESTED = ("all_morphology", "both_permuted")
 """Models that others are compared with; they have no p-value of their own."""
+
 UNCHANGED = "the same in every stratum of the null, so it has no p-value"
 ABSENT = {
     "expression": "no counts in the paired data",
@@ -62,36 +61,6 @@ class ModelFit:
     null: np.ndarray = field(default_factory=lambda: np.empty(0))
     quick_within: float = float("nan")
     null_within: np.ndarray = field(default_factory=lambda: np.empty(0))
-
-
-@dataclass(frozen=True)
-class Cells:
-    """What is known about the cells of one function: everything that all models share.
-
-    Attributes
-    ----------
-    values
-        The function, shape (cells, columns).
-    plan
-        How the cells are split.
-    strata
-        Within which the null permutes, shape (cells,).
-    families
-        What the null moves as blocks, shape (cells,).
-    classes
-        Class labels, shape (cells,).
-    """
-
-    values: np.ndarray
-    plan: FoldPlan
-    strata: np.ndarray
-    families: np.ndarray
-    classes: np.ndarray
-
-    def within_class(self) -> Cells:
-        """Return the same cells with every stratum divided by class."""
-        joint = pd.MultiIndex.from_arrays([self.strata, self.classes])
-        return replace(self, strata=pd.factorize(joint)[0])
 
 
 @dataclass(frozen=True)
@@ -137,7 +106,7 @@ def fit_ladder(
     Parameters
     ----------
     blocks
-        From :func:`cineseq.prediction.blocks.all_blocks`, of these cells.
+        From :func:`cineseq.prediction.crossval.feature_blocks.all_blocks`, of these cells.
     cells
         The function of the cells and how they are grouped.
     settings, folds
@@ -233,7 +202,8 @@ def quick_r2(
 ) -> np.ndarray:
     """Return the R2 of each permutation, summed over the columns of the function; shape (1 + permutations,).
 
-    Given classes, differences between their means are taken out first, see :func:`cineseq.statistics.r2.r2_within`.
+    Given classes, differences between their means are taken out first, see
+    :func:`cineseq.statistics.metrics.r2_within`.
     """
     residual, baseline = permuted - predicted.reshape(permuted.shape), permuted - training_mean(permuted, plan)
     if classes is not None:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cineseq.prediction.models import Cells, ModelFit, training_mean
+from cineseq.prediction.crossval.folds import Cells
+from cineseq.prediction.model_ladder import ModelFit, training_mean
 from cineseq.prediction.responses import Response, angular_error
-from cineseq.results import COMPARED_MODELS, MODELS
-from cineseq.statistics.bootstrap import group_weights, r2_interval
 from cineseq.statistics.correlation import spearman_within
-from cineseq.statistics.fdr import benjamini_hochberg
-from cineseq.statistics.permutation import p_value
-from cineseq.statistics.r2 import r2, r2_within
+from cineseq.statistics.metrics import group_weights, r2, r2_interval, r2_within
+from cineseq.statistics.permutation import benjamini_hochberg, p_value
+from cineseq.tables.prediction import COMPARED_MODELS, MODELS
 
 PAIRS = (
     ("both", "expression"),

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import joblib
 import numpy as np
 import pandas as pd
 
 from cineseq.config.prediction import Folds, Prediction
-from cineseq.paired import PairedData
-from cineseq.prediction.blocks import Block, all_blocks, class_labels, joined
-from cineseq.prediction.folds import (
+from cineseq.io.paired import PairedData
+from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
+from cineseq.prediction.crossval.folds import (
+    Cells,
     FoldPlan,
     NotEstimableError,
-    exchange_notes,
-    family_labels,
-    group_columns,
+    cells_of,
     grouped_folds,
-    joint_labels,
-    plan_folds,
 )
-from cineseq.prediction.genes import cluster_eta2, gene_rows, stability, with_clusters
-from cineseq.prediction.models import Cells, fit_ladder, quick_procedure, quick_r2
-from cineseq.prediction.outer import STACKED, out_of_fold
-from cineseq.prediction.overlap import overlap_row
+from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT, STACKED, out_of_fold
+from cineseq.prediction.crossval.transform import standardised
+from cineseq.prediction.genes import cluster_eta2, gene_rows, overlap_row, stability, with_clusters
+from cineseq.prediction.model_ladder import fit_ladder, quick_procedure, quick_r2
 from cineseq.prediction.performance import (
     Ladder,
     contrast_rows,
@@ -37,9 +34,8 @@ from cineseq.prediction.performance import (
 )
 from cineseq.prediction.responses import Response, as_asked, measured_rows, responses_of
 from cineseq.prediction.sensitivity import sensitivity_rows
-from cineseq.prediction.transform import standardised
-from cineseq.prediction.unfinished import NOTHING_KEPT
-from cineseq.results import (
+from cineseq.tables.contract import Table, empty
+from cineseq.tables.prediction import (
     GENES,
     MARKER_OVERLAP,
     MODEL_CONTRASTS,
@@ -48,7 +44,6 @@ from cineseq.results import (
     SAMPLE_PERFORMANCE,
     SENSITIVITY,
 )
-from cineseq.tables import Table, empty
 
 logger = logging.getLogger(__name__)
 TABLES = {
@@ -115,15 +110,6 @@ class Answer:
     notes: tuple[str, ...] = ()
 
 
-def usable_cells(data: PairedData, clusters: pd.DataFrame | None) -> PairedData:
-    """Return the cells that passed the quality control of their counts; all cells where there was none."""
-    if clusters is None:
-        return data
-    passes = clusters["passes_qc"].reindex(data.obs.index).fillna(value=False).to_numpy(bool)
-    logger.info("Kept %d of %d paired cells that passed quality control.", passes.sum(), len(passes))
-    return data.subset(passes)
-
-
 def answer(question: Question, threads: int, kept: joblib.Memory = NOTHING_KEPT) -> Answer:
     """Predict every function by every model, find its genes, and gather the tables.
 
@@ -155,20 +141,6 @@ def answer(question: Question, threads: int, kept: joblib.Memory = NOTHING_KEPT)
     claims = {function: claim for a in answers for function, claim in a.random_folds.items()}
     notes = dict.fromkeys(note for a in answers for note in a.notes)
     return Answer(tables, tuple(ladder for a in answers for ladder in a.ladders), claims, tuple(notes))
-
-
-def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: str) -> Cells:
-    """Plan the folds of some cells and label their strata, families and classes.
-
-    Raises
-    ------
-    NotEstimableError
-        When the cells cannot be split into groups.
-    """
-    strata = joint_labels(obs, group_columns(obs, folds.null_strata, "folds.null_strata"))
-    plan = plan_folds(obs, folds)
-    plan = replace(plan, notes=(*plan.notes, *exchange_notes(plan, strata)))
-    return Cells(values, plan, strata, family_labels(obs), class_labels(obs, class_column))
 
 
 def _answer_one(

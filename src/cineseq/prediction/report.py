@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cineseq.names import readable
 from cineseq.prediction.figures import WORDS
+from cineseq.text import readable
 
 VARIANT_WORDS = {
     "one_standard_error": "penalty one standard error stronger",
@@ -28,7 +28,7 @@ def report(
     Parameters
     ----------
     tables
-        The tables that are written, by their names in :data:`cineseq.prediction.study.TABLES`.
+        The tables that are written, by their names in :data:`cineseq.prediction.predict.TABLES`.
     random_folds
         Per function, R2 of the quick procedure with the grouped folds and with random folds.
     notes

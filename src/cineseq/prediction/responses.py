@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from cineseq.errors import UserError
-from cineseq.names import COSINE, FUNCTION, SINE
-from cineseq.prediction.folds import NotEstimableError
+from cineseq.prediction.crossval.folds import NotEstimableError
+from cineseq.text import COSINE, FUNCTION, SINE
 
 
 @dataclass(frozen=True)

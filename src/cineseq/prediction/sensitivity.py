@@ -9,13 +9,11 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.prediction import Folds, Prediction
-from cineseq.prediction.blocks import LIBRARY_SIZE, Block
-from cineseq.prediction.models import full_procedure, model_blocks
-from cineseq.prediction.outer import STACKED, Procedure, out_of_fold
+from cineseq.prediction.crossval.feature_blocks import LIBRARY_SIZE, Block
+from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT, STACKED, Procedure, out_of_fold
+from cineseq.prediction.model_ladder import full_procedure, model_blocks
 from cineseq.prediction.performance import Ladder
-from cineseq.prediction.unfinished import NOTHING_KEPT
-from cineseq.statistics.bootstrap import group_weights, r2_interval
-from cineseq.statistics.roc import area_interval, area_under_curve
+from cineseq.statistics.metrics import area_interval, area_under_curve, group_weights, r2_interval
 
 # Of the weights that Ding et al. try, no agreement to full agreement; the inner folds choose.
 AGREEMENTS = (0.0, 0.1, 0.5, 1.0)

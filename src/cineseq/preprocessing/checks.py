@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cineseq.config.inputs import Inputs
+from cineseq.config.imaging import Inputs
 from cineseq.errors import UserError
-from cineseq.readers.source import Source
+from cineseq.io.readers.source import Source
 
 
 def refuse_single_frame(path: Path, kept: int, recorded: int, inputs: Inputs) -> None:

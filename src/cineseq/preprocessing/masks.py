@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from skimage.measure import label as connected_components
 
-from cineseq.config.inputs import Inputs
+from cineseq.config.imaging import Inputs
 from cineseq.errors import UserError
-from cineseq.readers import Source
-from cineseq.stacks import MovieInfo
+from cineseq.io.readers import Source
+from cineseq.io.stacks import MovieInfo
 
 BINARY_PIECES = 3
 """A single label in more pieces than this, in every frame, is a black-and-white mask and no label image."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cineseq.config.inputs import Channels, Inputs
-from cineseq.correction.drift import Drift, estimate_drift, shift_back
-from cineseq.correction.flat_field import estimate_profile, flatten
-from cineseq.correction.refusals import refuse_black_frames
+from cineseq.config.imaging import Channels, Inputs
 from cineseq.errors import UserError
+from cineseq.io.readers import Source
+from cineseq.io.stacks import MovieInfo
+from cineseq.preprocessing.checks import refuse_black_frames
+from cineseq.preprocessing.drift import Drift, estimate_drift, shift_back
+from cineseq.preprocessing.flat_field import estimate_profile, flatten
 from cineseq.progress import progress
-from cineseq.readers import Source
-from cineseq.stacks import MovieInfo
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cineseq.correction.drift import padded_margins
-from cineseq.correction.movie import Corrections, Plan, Tally
+from cineseq.preprocessing.drift import padded_margins
+from cineseq.preprocessing.movie import Corrections, Plan, Tally
 
 NOTABLE_SATURATION = 0.001
 

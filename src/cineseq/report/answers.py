@@ -9,13 +9,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from cineseq.kinship.reading import interval_to_read, readings
-from cineseq.kinship.wording import tested_states
-from cineseq.names import parts_of, readable
-from cineseq.prediction.answers import mostly_class
+from cineseq.lineage.interpretation import interval_to_read, readings
+from cineseq.lineage.report import tested_states
+from cineseq.prediction.report import mostly_class
 from cineseq.report.evidence import Evidence
 from cineseq.report.variance import is_explained, variance_sentence
-from cineseq.report.words import (
+from cineseq.text import (
     NOT_ESTIMABLE,
     clean,
     count,
@@ -25,8 +24,10 @@ from cineseq.report.words import (
     listed,
     number,
     p_value,
+    parts_of,
     percent,
     ratio,
+    readable,
 )
 
 ALPHA = 0.05

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
-from cineseq import contracts, family_results, results
 from cineseq.files import write_text
-from cineseq.tables import Column, Table
+from cineseq.tables import crossmodal, expression, imaging, lineage, prediction, simulation
+from cineseq.tables.contract import Column, Table, declared_in
 
 
 def every_table() -> list[Table]:
     """Return the contracts of all tables of a run."""
-    return [*contracts.all_tables(), *results.all_tables(), *family_results.all_tables()]
+    declared = (imaging, expression, prediction, crossmodal, lineage)
+    return [*chain.from_iterable(map(declared_in, declared)), simulation.TRUTH, simulation.TRUE_TRACKS]
 
 
 def dictionary(tables: Iterable[Table]) -> pd.DataFrame:

@@ -8,9 +8,32 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 
-from cineseq import contracts, family_results, results
 from cineseq.config.prediction import Prediction
-from cineseq.tables import Table, read_table
+from cineseq.tables.contract import Table, read_table
+from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
+from cineseq.tables.expression import CLUSTERS, FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT, MARKERS
+from cineseq.tables.imaging import PAIRS
+from cineseq.tables.lineage import (
+    CONCORDANCE,
+    FATE_ODDS,
+    GENES_BY_SISTER,
+    HERITABLE_GENES,
+    KINSHIP_FADING,
+    LINEAGE_POWER,
+    LINEAGE_SENSITIVITY,
+    LINEAGE_WARNINGS,
+    STATE_BY_SISTER,
+    TIMES,
+    WHICH_SISTER_DIES,
+)
+from cineseq.tables.prediction import (
+    GENES,
+    MARKER_OVERLAP,
+    MODEL_CONTRASTS,
+    PERFORMANCE,
+    SAMPLE_PERFORMANCE,
+    SENSITIVITY,
+)
 
 CELL_COLUMNS = ("track_id", "sample", "fov", "condition", "replicate", "generation", "founder_id", "end_kind", "fate")
 
@@ -52,31 +75,31 @@ class Evidence:
 
 
 TABLES: dict[str, Table] = {
-    "pairs": contracts.PAIRS,
-    "clusters": results.CLUSTERS,
-    "function_by_cluster": results.FUNCTION_BY_CLUSTER,
-    "function_by_component": results.FUNCTION_BY_COMPONENT,
-    "markers": results.MARKERS,
-    "performance": results.PERFORMANCE,
-    "samples": results.SAMPLE_PERFORMANCE,
-    "contrasts": results.MODEL_CONTRASTS,
-    "genes": results.GENES,
-    "overlap": results.MARKER_OVERLAP,
-    "model_sensitivity": results.SENSITIVITY,
-    "concordance": results.CONCORDANCE,
-    "fate_odds": family_results.FATE_ODDS,
-    "times": results.TIMES,
-    "states": results.STATE_BY_SISTER,
-    "power": results.LINEAGE_POWER,
-    "warnings": results.LINEAGE_WARNINGS,
-    "sensitivity": family_results.LINEAGE_SENSITIVITY,
-    "which_dies": family_results.WHICH_SISTER_DIES,
-    "heritable": family_results.HERITABLE_GENES,
-    "genes_by_sister": family_results.GENES_BY_SISTER,
-    "fading": family_results.KINSHIP_FADING,
-    "crossmodal_genes": results.GENE_VARIANCE,
-    "crossmodal_features": results.FEATURE_VARIANCE,
-    "crossmodal_summary": results.VARIANCE_SUMMARY,
+    "pairs": PAIRS,
+    "clusters": CLUSTERS,
+    "function_by_cluster": FUNCTION_BY_CLUSTER,
+    "function_by_component": FUNCTION_BY_COMPONENT,
+    "markers": MARKERS,
+    "performance": PERFORMANCE,
+    "samples": SAMPLE_PERFORMANCE,
+    "contrasts": MODEL_CONTRASTS,
+    "genes": GENES,
+    "overlap": MARKER_OVERLAP,
+    "model_sensitivity": SENSITIVITY,
+    "concordance": CONCORDANCE,
+    "fate_odds": FATE_ODDS,
+    "times": TIMES,
+    "states": STATE_BY_SISTER,
+    "power": LINEAGE_POWER,
+    "warnings": LINEAGE_WARNINGS,
+    "sensitivity": LINEAGE_SENSITIVITY,
+    "which_dies": WHICH_SISTER_DIES,
+    "heritable": HERITABLE_GENES,
+    "genes_by_sister": GENES_BY_SISTER,
+    "fading": KINSHIP_FADING,
+    "crossmodal_genes": GENE_VARIANCE,
+    "crossmodal_features": FEATURE_VARIANCE,
+    "crossmodal_summary": VARIANCE_SUMMARY,
 }
 
 

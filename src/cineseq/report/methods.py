@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from cineseq.report.words import listed
+from cineseq.text import listed
 
 SENTENCES: dict[str, tuple[str, ...]] = {
     "prepare_movie": (

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from cineseq.config.inputs import Channels, Inputs
+from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.pairing import Cells
-from cineseq.pairing.scaling import divisor
-from cineseq.report.words import listed
+from cineseq.features.scaling import divisor
+from cineseq.text import listed
 
 STEP_WORDS = {"segment": "segmentation", "morphology": "morphology", "embed": "the image embedding"}
 Level = Literal["serious", "warning", "info"]

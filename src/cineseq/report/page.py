@@ -10,26 +10,24 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from cineseq import contracts, results
-from cineseq.config.inputs import Channels, Inputs
+from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.config.report import Report
-from cineseq.names import parts_of, readable
 from cineseq.report.answers import Answer, headline_function
 from cineseq.report.assets import PAGE_BYTES, Embedded, Embedder
+from cineseq.report.captions import FIGURES
 from cineseq.report.dictionary import dictionary, every_table
-from cineseq.report.drift import drift_picture
 from cineseq.report.evidence import TABLES, Evidence
-from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields
-from cineseq.report.figures import FIGURES
+from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields, show_uncertain
 from cineseq.report.methods import flat_settings, methods_paragraph
-from cineseq.report.motion import motion_picture
+from cineseq.report.motion_figures import drift_picture, motion_picture
 from cineseq.report.notices import all_notices
 from cineseq.report.provenance import models_used, package_licence
 from cineseq.report.steps import StepReport, StepSummary, summarise
-from cineseq.report.uncertain import show_uncertain
 from cineseq.report.views import TableView, plain_table, show_table, significant
-from cineseq.report.words import count, first_sentence, tie
+from cineseq.tables.imaging import PAIR_STATUSES
+from cineseq.tables.prediction import COMPARED_MODELS, MODELS, VARIANTS
+from cineseq.text import count, first_sentence, parts_of, readable, tie
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIELD_LINES_SHOWN = 40
@@ -341,14 +339,14 @@ def _most_tried_first(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _as_declared(column: pd.Series) -> pd.Series:
-    declared = {"model": results.COMPARED_MODELS, "variant": results.VARIANTS}.get(str(column.name))
+    declared = {"model": COMPARED_MODELS, "variant": VARIANTS}.get(str(column.name))
     return column if declared is None else column.map(declared.index)
 
 
 def _samples_table(frame: pd.DataFrame, link: str) -> TableView:
     """Show R2 with one row per function and sample and one column per model."""
     table = frame.pivot_table(index=["function", "sample"], columns="model", values="r2", aggfunc="first")
-    table = table.reindex(columns=[m for m in results.MODELS if m in table]).reset_index()
+    table = table.reindex(columns=[m for m in MODELS if m in table]).reset_index()
     table["function"] = table["function"].map(readable)
     table.columns = [str(name).replace("_", " ") for name in table.columns]
     view = plain_table(table, TITLES["samples"])
@@ -357,7 +355,7 @@ def _samples_table(frame: pd.DataFrame, link: str) -> TableView:
 
 def _pair_statuses(pairs: pd.DataFrame) -> TableView:
     table = pairs.groupby(["sample", "status"]).size().unstack(fill_value=0)  # noqa: PD010 - counts, no duplicates
-    table = table.reindex(columns=[s for s in contracts.PAIR_STATUSES if s in table]).reset_index()
+    table = table.reindex(columns=[s for s in PAIR_STATUSES if s in table]).reset_index()
     table.columns = [str(name).replace("_", " ") for name in table.columns]
     return plain_table(table, "Pairs by sample; only singlets enter the analyses")
 

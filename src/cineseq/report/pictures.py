@@ -19,10 +19,9 @@ from matplotlib.text import Text
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
-from cineseq.config.inputs import Channels
-from cineseq.config.segment import Segment
+from cineseq.config.imaging import Channels, Segment
 from cineseq.files import replacing
-from cineseq.stacks import Labels, Movie, MovieInfo
+from cineseq.io.stacks import Labels, Movie, MovieInfo
 
 MAX_BYTES = 250_000
 PANEL_PX = 440

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from cineseq.tracking.common_path import steps_of_tracks
+from cineseq.tracking.motion import steps_of_tracks
 
 Numbers = dict[str, int | float | None]
 

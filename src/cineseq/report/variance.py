@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cineseq.report.words import counted, interval, known, p_value, percent
+from cineseq.text import counted, interval, known, p_value, percent
 
 
 def beats_null(row: Mapping[str, Any], alpha: float) -> bool:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from cineseq.names import readable
-from cineseq.report.words import count, known
-from cineseq.tables import Column, Table
+from cineseq.tables.contract import Column, Table
+from cineseq.text import count, known, readable
 
 UNKNOWN = "–"
 

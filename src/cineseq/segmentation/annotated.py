@@ -12,7 +12,23 @@ from skimage.segmentation import relabel_sequential
 from skimage.transform import resize
 
 from cineseq.errors import UserError
-from cineseq.segmentation.training_images import Scene
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One simulated image and the outlines in it.
+
+    Attributes
+    ----------
+    image
+        Grey levels, shape (size, size), float32.
+    labels
+        One positive integer per cell, shape (size, size), int32, 0 the background.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+
 
 logger = logging.getLogger(__name__)
 

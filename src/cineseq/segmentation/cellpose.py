@@ -16,12 +16,11 @@ import torch
 from cellpose import models as cellpose_models
 from cellpose.vit import CPSAM, BaseModel
 
-from cineseq.config.segment import Segment
+from cineseq.config.imaging import Segment
 from cineseq.errors import UserError
 from cineseq.files import sha256
-from cineseq.segmentation.compact import STRIDE, CompactSegmenter
-from cineseq.segmentation.models import CELLPOSE_FOLDER, CELLPOSE_NAMES, COMPACT, SHIPPED, licence_note, model_file
-from cineseq.segmentation.training_images import DIAMETERS_PX
+from cineseq.models.registry import CELLPOSE_FOLDER, CELLPOSE_NAMES, COMPACT, SHIPPED, licence_note, model_file
+from cineseq.segmentation.compact import DIAMETERS_PX, STRIDE, CompactSegmenter
 
 logger = logging.getLogger(__name__)
 

@@ -56,3 +56,6 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
     for width in (inputs, outputs):
         layers += [nn.Conv2d(width, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
+
+
+DIAMETERS_PX = (8.0, 62.0)

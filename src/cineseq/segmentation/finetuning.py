@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cineseq.config.segment import Segment
-from cineseq.config.train import Train
+from cineseq.config.imaging import Segment, Train
 from cineseq.files import sha256
-from cineseq.segmentation.adapter import CELLPOSE_DIAMETER, CELLPOSE_TILE, Model, read_network, segment_frame
 from cineseq.segmentation.annotated import Frame, zoomed
+from cineseq.segmentation.cellpose import CELLPOSE_DIAMETER, CELLPOSE_TILE, Model, read_network, segment_frame
 from cineseq.segmentation.scoring import precision_at_half
 from cineseq.segmentation.training import Schedule, fit
 

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from cineseq.config.inputs import Channels
-from cineseq.config.segment import Segment
+from cineseq.config.imaging import Channels, Segment
 from cineseq.errors import UserError
+from cineseq.io.stacks import Movie
+from cineseq.models.registry import COMPACT_PHASE
 from cineseq.progress import progress
-from cineseq.segmentation.adapter import CELLPOSE_DIAMETER, Model, segment_frame
-from cineseq.segmentation.models import COMPACT_PHASE
-from cineseq.stacks import Movie
+from cineseq.segmentation.cellpose import CELLPOSE_DIAMETER, Model, segment_frame
 
 logger = logging.getLogger(__name__)
 

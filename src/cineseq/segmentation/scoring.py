@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from cellpose.metrics import average_precision
-
-from cineseq.config.segment import Segment
-from cineseq.segmentation.adapter import load_model, segment_frame
-from cineseq.segmentation.training_images import Scene
-
-SIZE_CLASSES_PX = (0, 12, 20, 35, 100)
+from scipy import sparse
 
 
 def matches(truth: np.ndarray, found: np.ndarray, threshold: float = 0.5) -> tuple[int, int, int]:
@@ -28,20 +24,61 @@ def precision_at_half(truths: list[np.ndarray], founds: list[np.ndarray]) -> flo
     return float(hits / total) if total else float("nan")
 
 
-def score_by_size(model: Path, scenes: list[Scene]) -> pd.DataFrame:
-    """Segment scenes with the default settings and return AP@.5 by the median diameter of the cells in a scene."""
-    settings = Segment(model=str(model))
-    network = load_model(settings, model)
-    rows = []
-    for scene in scenes:
-        found = segment_frame(network, scene.image[None], settings, None)
-        areas = np.bincount(scene.labels.ravel())[1:]
-        diameter = 2 * np.sqrt(np.median(areas) / np.pi) if len(areas) else np.nan
-        rows.append((diameter, *matches(scene.labels, found)))
-    scores = pd.DataFrame(rows, columns=["diameter_px", "hits", "extra", "missed"])
-    classes = pd.cut(scores["diameter_px"], SIZE_CLASSES_PX)
-    sums = scores.groupby(classes, observed=True)[["hits", "extra", "missed"]].sum()
-    sums.insert(0, "scenes", scores.groupby(classes, observed=True).size())
-    sums.loc["all"] = [len(scores), *scores[["hits", "extra", "missed"]].sum()]
-    sums["ap50"] = sums["hits"] / sums[["hits", "extra", "missed"]].sum(axis=1)
-    return sums
+@dataclass(frozen=True)
+class MaskCounts:
+    """Masks that were found right, found in vain, and missed."""
+
+    hits: int = 0
+    false: int = 0
+    missed: int = 0
+
+    def __add__(self, other: MaskCounts) -> MaskCounts:
+        """Add the counts of two images."""
+        return MaskCounts(self.hits + other.hits, self.false + other.false, self.missed + other.missed)
+
+    @property
+    def average_precision(self) -> float:
+        """Hits over hits, false and missed masks, as cellpose and StarDist define it; NaN where there is no mask."""
+        total = self.hits + self.false + self.missed
+        return self.hits / total if total else float("nan")
+
+
+def overlaps(true: np.ndarray, found: np.ndarray) -> pd.DataFrame:
+    """Return the overlap of every pair of masks that share a pixel.
+
+    Parameters
+    ----------
+    true, found
+        Labels of one image, shape (height, width); 0 is background.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``true``, ``found``, ``iou`` (intersection over union).
+    """
+    shape = (int(true.max(initial=0)) + 1, int(found.max(initial=0)) + 1)
+    ones = np.ones(true.size, np.int64)
+    shared = sparse.coo_matrix((ones, (true.ravel(), found.ravel())), shape=shape).tocsr()
+    true_area, found_area = np.asarray(shared.sum(1)).ravel(), np.asarray(shared.sum(0)).ravel()
+    pairs = shared.tocoo()
+    union = true_area[pairs.row] + found_area[pairs.col] - pairs.data
+    table = pd.DataFrame({"true": pairs.row, "found": pairs.col, "iou": pairs.data / union})
+    return table[(table["true"] > 0) & (table["found"] > 0)].reset_index(drop=True)
+
+
+def matched(true: np.ndarray, found: np.ndarray, threshold: float = 0.5) -> pd.DataFrame:
+    """Return the pairs of masks whose overlap exceeds ``threshold``; from a half on, no mask can have two partners."""
+    pairs = overlaps(true, found)
+    return pairs[pairs["iou"] > threshold].reset_index(drop=True)
+
+
+def count_masks(true: np.ndarray, found: np.ndarray, threshold: float = 0.5) -> MaskCounts:
+    """Count the masks of one image; shapes (height, width)."""
+    hits = len(matched(true, found, threshold))
+    return MaskCounts(hits, len(np.unique(found[found > 0])) - hits, len(np.unique(true[true > 0])) - hits)
+
+
+def count_movie(true: Iterable[np.ndarray], found: Iterable[np.ndarray], threshold: float = 0.5) -> MaskCounts:
+    """Count the masks of all frames of a movie, one frame in memory at a time."""
+    frames = (count_masks(t, f, threshold) for t, f in zip(true, found, strict=True))
+    return sum(frames, MaskCounts())

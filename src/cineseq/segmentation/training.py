@@ -14,8 +14,8 @@ from cellpose.train import train_seg
 from cellpose.vit import BaseModel
 
 from cineseq.files import replacing
+from cineseq.segmentation.annotated import Scene
 from cineseq.segmentation.compact import CompactSegmenter
-from cineseq.segmentation.training_images import Scene
 
 logger = logging.getLogger(__name__)
 

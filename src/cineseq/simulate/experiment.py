@@ -13,9 +13,8 @@ from cineseq.progress import progress
 from cineseq.simulate import expression
 from cineseq.simulate.field import SimulatedField, simulate_field
 from cineseq.simulate.genes import gene_table
-from cineseq.simulate.latents import LOADINGS
+from cineseq.simulate.latents import LOADINGS, stream
 from cineseq.simulate.sequencing import Library, sequence
-from cineseq.simulate.streams import stream
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ class Experiment:
     compartments
         Rows of the compartments table.
     cells
-        Rows of the truth table of endpoint cells (:data:`cineseq.simulate.tables.SIMULATED_CELLS`).
+        Rows of the truth table of endpoint cells (:data:`cineseq.tables.simulation.SIMULATED_CELLS`).
     genes
         See :func:`cineseq.simulate.genes.gene_table`.
     libraries

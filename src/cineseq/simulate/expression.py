@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.simulate import Simulate
-from cineseq.simulate.streams import spread, stream
+from cineseq.simulate.latents import spread, stream
 
 DISPERSION = 0.15
 """Overdispersion of the counts: variance = mean + DISPERSION * mean^2."""

@@ -10,9 +10,9 @@ from scipy import sparse
 from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError
 from cineseq.files import replacing
-from cineseq.simulate.study import Experiment
-from cineseq.simulate.tables import SIMULATED_POSITIONS
-from cineseq.tables import read_table
+from cineseq.simulate.experiment import Experiment
+from cineseq.tables.contract import read_table
+from cineseq.tables.simulation import SIMULATED_POSITIONS
 
 
 def barcode_table(experiment: Experiment) -> pd.DataFrame:

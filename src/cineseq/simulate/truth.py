@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.simulate import Simulate
+from cineseq.simulate.experiment import Experiment
 from cineseq.simulate.field import SimulatedField
-from cineseq.simulate.study import Experiment
-from cineseq.simulate.tables import SIMULATED_CELLS
+from cineseq.tables.simulation import SIMULATED_CELLS
 
 BIRTH_BINS = 5
 """Quantile bins of birth time in the strata of the planted odds ratio."""

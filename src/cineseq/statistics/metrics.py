@@ -42,3 +42,103 @@ def r2_within(residual: np.ndarray, baseline: np.ndarray, groups: np.ndarray) ->
     It is 0 for a model that only knows the group means, and 0 for the training mean itself.
     """
     return float(r2(centred(residual, groups).ravel(), centred(baseline, groups).ravel()))
+
+
+LEVEL = 0.95
+
+
+def group_weights(groups: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw how often each group appears in each bootstrap sample, shape (draws, groups)."""
+    return rng.multinomial(groups, np.full(groups, 1 / groups), size=draws).astype(float)
+
+
+def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Return the percentile interval of a ratio of sums over cells, resampling groups.
+
+    Parameters
+    ----------
+    gain
+        Numerator per cell, shape (cells,): the squared error of the baseline (or of a second model) minus that of
+        the model, so that ``gain.sum() / total.sum()`` is its R2 (or a difference of two R2).
+    total
+        Squared error of the training mean per cell, shape (cells,).
+    units
+        Number of each cell's group, 0 to groups - 1, shape (cells,).
+    weights
+        From :func:`group_weights`, shape (draws, groups).
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end of the 95 % interval; NaN where it cannot be given.
+    """
+    groups = weights.shape[1]
+    above = weights @ np.bincount(units, gain, groups)
+    below = weights @ np.bincount(units, total, groups)
+    usable = below > 0
+    if not usable.any():
+        return float("nan"), float("nan")
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(above[usable] / below[usable], [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def area_under_curve(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Return the chance that a positive cell has a higher score than a negative one; ties count half.
+
+    Parameters
+    ----------
+    scores
+        Shape (cells,).
+    positive
+        Which cells are positive, shape (cells,).
+
+    Returns
+    -------
+    float
+        0 to 1, chance is .5; NaN where all cells are of one kind.
+
+    References
+    ----------
+    Hanley and McNeil, Radiology 143 (1982) 29.
+    """
+    return _area(np.unique(scores, return_inverse=True)[1], positive, np.ones(len(scores)))
+
+
+def area_interval(
+    scores: np.ndarray, positive: np.ndarray, units: np.ndarray, weights: np.ndarray
+) -> tuple[float, float]:
+    """Return the percentile interval of :func:`area_under_curve`, resampling groups.
+
+    Parameters
+    ----------
+    scores, positive
+        See there.
+    units
+        Number of each cell's group, 0 to groups - 1, shape (cells,).
+    weights
+        From :func:`cineseq.statistics.metrics.group_weights`, shape (draws, groups).
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end of the 95 % interval over the draws that hold both kinds; NaN where none does.
+    """
+    levels = np.unique(scores, return_inverse=True)[1]
+    # Draw by draw, because all draws at once would take as much memory as cells times draws.
+    areas = np.array([_area(levels, positive, drawn[units]) for drawn in weights])
+    areas = areas[np.isfinite(areas)]
+    if not len(areas):
+        return float("nan"), float("nan")
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(areas, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _area(levels: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> float:
+    """Return the area where each cell counts as often as its weight; levels are the ranks of the scores from 0."""
+    count = int(levels.max()) + 1
+    above = np.bincount(levels, weights * positive, count)
+    below = np.bincount(levels, weights * ~positive, count)
+    pairs = above.sum() * below.sum()
+    return float(above @ (np.cumsum(below) - below / 2) / pairs) if pairs > 0 else float("nan")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -184,3 +185,32 @@ def _read_delimited(path: Path, table: Table) -> pd.DataFrame:
     # A gene or a condition may be called NA or None; only in numbers do these words mean that there is none.
     absent = {name: [""] if name in text else ["", "NA", "NaN", "nan"] for name in columns}
     return pd.read_csv(path, sep=separator, dtype=text, keep_default_na=False, na_values=absent)
+
+
+NOTE = Column("note", "text", "Why a value is missing or how to read it", missing=True)
+P = Column("p_value", "number", "Permutation p-value, (b + 1) / (m + 1)", missing=True, low=0, high=1)
+Q = Column("q_value", "number", "Benjamini-Hochberg false discovery rate", missing=True, low=0, high=1)
+FUNCTION = Column("function", "text", "Function score; an angle is one, named without the _cos and _sin of its columns")
+FUNCTION_COLUMN = Column(
+    "function",
+    "text",
+    "Column of the function score; an angle has two, ending in _cos and _sin: without the ending it is the function of "
+    "the performance table",
+)
+
+GENE = Column("gene", "text", "Gene")
+
+
+def number(name: str, meaning: str, unit: str = "") -> Column:
+    """Return an optional number."""
+    return Column(name, "number", meaning, unit, missing=True)
+
+
+def count(name: str, meaning: str) -> Column:
+    """Return an optional count."""
+    return Column(name, "integer", meaning, missing=True, low=0)
+
+
+def declared_in(module: ModuleType) -> tuple[Table, ...]:
+    """Return every table that a module declares, in order of declaration."""
+    return tuple(v for v in vars(module).values() if isinstance(v, Table))

@@ -1,6 +1,6 @@
 """The contracts of every table that passes between steps; the data dictionary is generated from them."""
 
-from cineseq.tables import Column, Table
+from cineseq.tables.contract import Column, Table
 
 END_KINDS = ("division", "death", "left_fov", "lost", "end_of_movie")
 START_KINDS = ("division", "entered", "first_frame", "appeared")
@@ -234,8 +234,3 @@ PAIRS = Table(
         Column("barcode_edits", "integer", "Hamming distance that was corrected", missing=True, low=0),
     ),
 )
-
-
-def all_tables() -> tuple[Table, ...]:
-    """Return every declared table, in order of declaration."""
-    return tuple(v for v in globals().values() if isinstance(v, Table))

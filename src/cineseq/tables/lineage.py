@@ -1,13 +1,103 @@
 """The contracts of tables on families: fates over time and tree, genes of sisters, and bounds of errors."""
 
-from cineseq.result_columns import GENE, NOTE, P, Q, count, number
-from cineseq.results import RELATIONS
-from cineseq.tables import Column, Table
+from cineseq.tables.contract import GENE, NOTE, Column, P, Q, Table, count, number
+
+RELATIONS = ("sisters", "cousins", "neighbours")
+CONTRASTS = ("sister_died_vs_survived", "no_sister_vs_survived", "unknown_vs_survived", "mate_died_vs_none")
+CONCORDANCE = Table(
+    "concordance",
+    "How often relatives share a fate, against independence",
+    ("condition", "relation"),
+    (
+        Column("condition", "text", "Condition"),
+        Column("relation", "text", "Relation", values=RELATIONS),
+        count("pairs", "Pairs with both fates known"),
+        number("concordance", "Share of pairs with the same fate"),
+        number("expected_independent", "The share expected if fates were independent"),
+        number("phi", "Phi coefficient"),
+        number("phi_low", "Lower end of its 95 % interval"),
+        number("phi_high", "Upper end of it"),
+        Column(
+            "p_value",
+            "number",
+            "One-sided permutation p-value, (b + 1) / (m + 1): of at least this concordance within strata",
+            missing=True,
+            low=0,
+            high=1,
+        ),
+        NOTE,
+    ),
+)
+
+TIMES = Table(
+    "times",
+    "Correlation of times between relatives",
+    ("condition", "relation", "quantity"),
+    (
+        Column("condition", "text", "Condition"),
+        Column("relation", "text", "Relation", values=RELATIONS),
+        Column("quantity", "text", "division_time or death_time"),
+        count("pairs", "Pairs with both times"),
+        number("r", "Pearson correlation"),
+        number("low", "Lower end of its 95 % interval"),
+        number("high", "Upper end of it"),
+        NOTE,
+    ),
+)
+
+STATE_BY_SISTER = Table(
+    "state_by_sister",
+    "Whether a state is more frequent in survivors whose sister died",
+    ("state", "contrast"),
+    (
+        Column("state", "text", "State: a cluster, a score's upper half, or a given column's value"),
+        Column("contrast", "text", "Contrast of sister status", values=CONTRASTS),
+        count("families", "Families with a sequenced survivor in either arm"),
+        count("informative", "Families in strata that hold both arms"),
+        number("odds_ratio", "Mantel-Haenszel odds ratio within field and birth-time strata"),
+        number("low", "Lower end of its 95 % interval; by founder where one has several"),
+        number("high", "Upper end of it"),
+        number(
+            "p_permutation",
+            "Permutation of sister status among families within strata; by founder where one has several",
+        ),
+        number("p_gee", "GEE with family clusters, field effects and birth time"),
+        NOTE,
+    ),
+)
+
+LINEAGE_WARNINGS = Table(
+    "lineage_warnings",
+    "What could bias the sister analysis, and how much of it there is",
+    ("warning", "sample"),
+    (
+        Column("warning", "text", "Short name of the warning"),
+        Column("sample", "text", "Sample, or all"),
+        count("cells", "Cells concerned"),
+        number("share", "Share of cells concerned"),
+        Column("severity", "text", "info, warning or serious", values=("info", "warning", "serious")),
+        Column("message", "text", "What it means, in one sentence"),
+    ),
+)
+
+LINEAGE_POWER = Table(
+    "lineage_power",
+    "The smallest effect that these families could have shown",
+    ("state", "contrast"),
+    (
+        Column("state", "text", "State"),
+        Column("contrast", "text", "Contrast of sister status", values=CONTRASTS),
+        count("died", "Informative families whose sister died"),
+        count("survived", "Informative families whose sister survived"),
+        number("state_rate", "Share with the state where the sister survived"),
+        number("detectable_odds_ratio", "Smallest odds ratio above 1 detected with 80 % power at .05"),
+        NOTE,
+    ),
+)
 
 FATE_EVENTS = ("division", "death", "loss", "none")
 SURVIVAL_EVENTS = ("survival", "undivided")
 FATE_LOOKS = ("divided", "died", "alive at the end", "unknown")
-
 LINEAGE_SENSITIVITY = Table(
     "lineage_sensitivity",
     "How far errors could move the odds ratio of a state, sister died against survived",
@@ -22,6 +112,7 @@ LINEAGE_SENSITIVITY = Table(
         NOTE,
     ),
 )
+
 WHICH_SISTER_DIES = Table(
     "which_sister_dies",
     "Which of two sisters dies, by what imaging showed of both before either's fate",
@@ -42,6 +133,7 @@ WHICH_SISTER_DIES = Table(
         NOTE,
     ),
 )
+
 HERITABLE_GENES = Table(
     "heritable_genes",
     "Genes by how alike their expression is in sisters",
@@ -56,6 +148,7 @@ HERITABLE_GENES = Table(
         NOTE,
     ),
 )
+
 GENES_BY_SISTER = Table(
     "genes_by_sister",
     "Genes by what became of the sister",
@@ -70,6 +163,7 @@ GENES_BY_SISTER = Table(
         NOTE,
     ),
 )
+
 FATE_INCIDENCE = Table(
     "fate_incidence",
     "How many cells born in sight had divided, died or been lost by each age, as competing risks",
@@ -86,6 +180,7 @@ FATE_INCIDENCE = Table(
         NOTE,
     ),
 )
+
 FATE_SURVIVAL = Table(
     "fate_survival",
     "How many cells born in sight death alone, or division alone, would have left by each age, other ends censored",
@@ -102,6 +197,7 @@ FATE_SURVIVAL = Table(
         NOTE,
     ),
 )
+
 KINSHIP_FADING = Table(
     "kinship_fading",
     "How the likeness of relatives fades with distance in the tree",
@@ -117,6 +213,7 @@ KINSHIP_FADING = Table(
         NOTE,
     ),
 )
+
 FATE_ODDS = Table(
     "fate_odds",
     "How many times as high the odds of a death are where the relative died as where it divided",
@@ -132,6 +229,7 @@ FATE_ODDS = Table(
         NOTE,
     ),
 )
+
 FATE_PAIRS = Table(
     "fate_pairs",
     "Which ends the two sisters of a pair had",
@@ -144,8 +242,3 @@ FATE_PAIRS = Table(
         number("expected", "Pairs expected if sisters were independent within the condition"),
     ),
 )
-
-
-def all_tables() -> tuple[Table, ...]:
-    """Return every declared table, in order of declaration."""
-    return tuple(v for v in globals().values() if isinstance(v, Table))

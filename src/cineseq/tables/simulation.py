@@ -1,11 +1,10 @@
 """Contracts of the truth tables of a simulated experiment."""
 
-from cineseq.contracts import PAIR_STATUSES
-from cineseq.tables import Column, Table
+from cineseq.tables.contract import NOTE, Column, Table, number
+from cineseq.tables.imaging import PAIR_STATUSES
 
 _SAMPLE = Column("sample", "text", "Sample")
 _FOV = Column("fov", "text", "Field of view within the sample")
-
 SIMULATED_POSITIONS = Table(
     "simulated_positions",
     "One row per cell, debris or cage and frame: everything that is rendered",
@@ -31,6 +30,7 @@ SIMULATED_POSITIONS = Table(
         Column("tracked", "truth", "Whether the truth masks and tracks contain the row"),
     ),
 )
+
 SIMULATED_CELLS = Table(
     "simulated_cells",
     "One row per live cell of the last frame: what is hidden in it",
@@ -63,6 +63,7 @@ SIMULATED_CELLS = Table(
         Column("trait_*", "number", "Feature of shape as drawn, standard normal"),
     ),
 )
+
 SIMULATED_GENES = Table(
     "simulated_genes",
     "One row per gene: what it follows",
@@ -83,6 +84,24 @@ SIMULATED_GENES = Table(
 )
 
 
-def all_tables() -> tuple[Table, ...]:
-    """Return every declared table, in order of declaration."""
-    return tuple(v for v in globals().values() if isinstance(v, Table))
+TRUTH = Table(
+    "truth",
+    "What a run on simulated data recovered of its planted truth",
+    ("measure",),
+    (
+        Column("area", "text", "Step that the measure is about"),
+        Column("measure", "text", "Measure"),
+        number("planted", "Planted value; missing where there is none"),
+        number("recovered", "What the run found"),
+        number("low", "Lower end of its interval"),
+        number("high", "Upper end of it"),
+        NOTE,
+    ),
+)
+
+TRUE_TRACKS = Table(
+    "true_tracks",
+    "Which found track is which simulated one, by their masks in the last frame that both are seen in",
+    ("track_id",),
+    (Column("track_id", "text", "Found track"), Column("true_track_id", "text", "Simulated track")),
+)

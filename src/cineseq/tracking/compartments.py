@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 from cineseq.config.base import FieldOfView
-from cineseq.pairing.maps import read_compartments
+from cineseq.io.maps import read_compartments
 
 OPEN = -1
 

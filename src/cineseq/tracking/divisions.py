@@ -8,7 +8,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix
 from scipy.spatial import KDTree
 
-from cineseq.tracking.scene import Scene
+from cineseq.tracking.linking_problem import Scene
 
 SIZES = 2.2
 """Farthest daughter from its mother, in square roots of the median area."""

@@ -110,7 +110,7 @@ def exit_probability(
     number
         Track number of each object, shape (objects,).
     seen
-        Area of each frame that was seen, as in :attr:`cineseq.stacks.MovieInfo.seen`, shape (frames, 2, 2).
+        Area of each frame that was seen, as in :attr:`cineseq.io.stacks.MovieInfo.seen`, shape (frames, 2, 2).
     border_px
         Distance to the border at which an exit is as likely as not.
     outward

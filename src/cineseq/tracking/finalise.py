@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cineseq import contracts
 from cineseq.config.base import FieldOfView
-from cineseq.config.track import Track
-from cineseq.curation.edits import read_edits
-from cineseq.curation.events import find_events
-from cineseq.curation.replay import edit_lines, replay, settle_ends, unedited
+from cineseq.config.tracking import Track
 from cineseq.files import write_json
-from cineseq.stacks import MovieInfo
-from cineseq.tables import empty, write_table
-from cineseq.tracking.common_path import common_path
+from cineseq.io.stacks import MovieInfo
+from cineseq.tables.contract import empty, write_table
+from cineseq.tables.imaging import DETECTIONS, EVENTS, TRACKS
+from cineseq.tracking.confidence import find_events
+from cineseq.tracking.edits import read_edits
 from cineseq.tracking.lineage import Families
+from cineseq.tracking.motion import common_path
 from cineseq.tracking.objects import Objects
-from cineseq.tracking.outcome import tables
+from cineseq.tracking.replay import edit_lines, replay, settle_ends, unedited
+from cineseq.tracking.track_tables import tables
 from cineseq.tracking.validate import validate, validate_walls
 
 
@@ -97,7 +97,7 @@ def curate(
 
 def nothing() -> Curated:
     """Return the tables of a field without objects."""
-    return Curated(*map(empty, (contracts.DETECTIONS, contracts.TRACKS, contracts.EVENTS)))
+    return Curated(*map(empty, (DETECTIONS, TRACKS, EVENTS)))
 
 
 def write_curated(
@@ -130,7 +130,7 @@ def write_curated(
     }
     for line in said["lines"]:
         logger.info("%s", line)
-    write_table(made.detections, detections, contracts.DETECTIONS)
-    write_table(made.tracks, tracks, contracts.TRACKS)
-    write_table(made.events, events, contracts.EVENTS)
+    write_table(made.detections, detections, DETECTIONS)
+    write_table(made.tracks, tracks, TRACKS)
+    write_table(made.events, events, EVENTS)
     write_json(said, report)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.stacks import MovieInfo
+from cineseq.io.stacks import MovieInfo
 
 
 class ImpossibleLineageError(ValueError):

@@ -7,15 +7,16 @@ from collections.abc import Callable
 
 import numpy as np
 import trackpy
+from scipy.spatial import KDTree
 from trackpy.linking.linking import link_iter
 
-from cineseq.tracking.assignment import match_connected
+from cineseq.tracking.assignment import match, match_connected
 from cineseq.tracking.compartments import OPEN
-from cineseq.tracking.scene import Scene
+from cineseq.tracking.linking_problem import Scene
 
 logger = logging.getLogger(__name__)
 Strategy = Callable[..., tuple[list, list]]
-ALONE = 2.0 + 1e-9
+NO_LINK_COST = 2.0 + 1e-9
 """Cost of a source without a target: that of the largest step, without a discount."""
 
 
@@ -74,12 +75,63 @@ def exact_strategy(scene: Scene) -> Strategy:
 
 def _cheapest(pairs: list[tuple[float, int, int]], shape: tuple[int, int]) -> dict[int, int]:
     """Return the target of each matched source at the least total cost, given (cost, source, target)."""
-    pairs = [pair for pair in pairs if pair[0] < ALONE]
+    pairs = [pair for pair in pairs if pair[0] < NO_LINK_COST]
     if not pairs:
         return {}
     if shape[0] == 1:  # most subnets are one cell; arrays would take longer than the answer
         _, source, target = min(pairs)
         return {source: target}
     costs, rows, cols = zip(*pairs, strict=True)
-    a, b = match_connected(np.array(rows), np.array(cols), np.array(costs), shape, ALONE)
+    a, b = match_connected(np.array(rows), np.array(cols), np.array(costs), shape, NO_LINK_COST)
     return dict(zip(a.tolist(), b.tolist(), strict=True))
+
+
+NO_GAP_COST = 0.8
+"""Cost of leaving a tracklet as it is; a pair costs its distance over the search range plus its change of size."""
+
+
+def close_gaps(scene: Scene, tracklet: np.ndarray, max_gap: int) -> np.ndarray:
+    """Join a tracklet that ends to one that starts a few frames later.
+
+    Done before divisions, so that a cell that re-appears is not taken for a daughter. A gap of g frames allows
+    sqrt(g + 1) times the search range.
+
+    Parameters
+    ----------
+    scene
+        The objects.
+    tracklet
+        Tracklet of each object, 0 to n - 1, shape (objects,).
+    max_gap
+        Most frames in a row without the cell.
+
+    Returns
+    -------
+    numpy.ndarray
+        Tracklet of each object after joining, shape (objects,).
+    """
+    if max_gap == 0 or len(tracklet) == 0:
+        return tracklet
+    points, frame, shift, reach = scene.points, scene.frame, scene.motion.shift, scene.reach
+    size = np.log(scene.table["area_px"].to_numpy())
+    _, starts = np.unique(tracklet, return_index=True)
+    ends = len(tracklet) - 1 - np.unique(tracklet[::-1], return_index=True)[1]
+    farthest = reach * np.sqrt(max_gap + 1) + np.abs(shift).max() * (max_gap + 1)
+    near = KDTree(points[ends]).sparse_distance_matrix(KDTree(points[starts]), farthest, output_type="coo_matrix")
+    e, s = ends[near.row], starts[near.col]
+    steps = frame[s] - frame[e]
+    steps_allowed = (steps >= 2) & (steps <= max_gap + 1) & scene.passable(e, s)
+    e, s, steps, row, col = (v[steps_allowed] for v in (e, s, steps, near.row, near.col))
+    left = np.hypot(*(points[s] - points[e] - shift[e] * steps[:, None]).T)
+    costs = left / (reach * np.sqrt(steps)) + np.abs(size[s] - size[e])
+    a, b = match(row, col, costs, (len(ends), len(starts)), NO_GAP_COST)
+    return joined(tracklet, tracklet[ends[a]], tracklet[starts[b]])
+
+
+def joined(tracklet: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Rename every tracklet to the first of its chain; each is continued once and continues one at most."""
+    head = np.arange(tracklet.max() + 1)
+    head[after] = before
+    while (head[head] != head).any():
+        head = head[head]
+    return head[tracklet]

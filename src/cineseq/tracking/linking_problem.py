@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from cineseq.config.track import Track
+from cineseq.config.tracking import Track
 from cineseq.tracking import motion
 from cineseq.tracking.compartments import passable
 from cineseq.tracking.motion import Motion, by_frame

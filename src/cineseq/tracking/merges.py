@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from cineseq.tracking import divisions
-from cineseq.tracking.gaps import joined
+from cineseq.tracking.linking import joined
+from cineseq.tracking.linking_problem import Scene
 from cineseq.tracking.motion import Motion
-from cineseq.tracking.scene import Scene
 
 SURE_MERGE = 0.7
 """Highest cost of a merge that explains a split."""

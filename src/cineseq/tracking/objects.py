@@ -11,10 +11,10 @@ import pandas as pd
 from skimage.measure import label as connected_pieces
 from skimage.measure import regionprops_table
 
-from cineseq.config.inputs import Channels
+from cineseq.config.imaging import Channels
 from cineseq.errors import UserError
+from cineseq.io.stacks import Labels, Movie, open_movie
 from cineseq.progress import progress
-from cineseq.stacks import Labels, Movie, open_movie
 
 logger = logging.getLogger(__name__)
 COLUMNS = {

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from cineseq.curation.edits import END_KINDS, Edit, Edits, contradiction
 from cineseq.errors import UserError
 from cineseq.tracking.compartments import passable
+from cineseq.tracking.edits import END_KINDS, Edit, Edits, contradiction
 from cineseq.tracking.lineage import Families, before_each, fates
 
 ORDER = ("delete", "unlink", "not_divide", "not_death", "death", "exit", "link", "divide")
@@ -58,7 +58,7 @@ def replay(edits: Edits, objects: pd.DataFrame, families: Families, room: np.nda
     Parameters
     ----------
     edits
-        From :func:`~cineseq.curation.edits.read_edits`, on the same objects.
+        From :func:`~cineseq.tracking.edits.read_edits`, on the same objects.
     objects
         The objects, sorted by frame.
     families

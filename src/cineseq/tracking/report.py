@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cineseq.contracts import END_KINDS, START_KINDS
-from cineseq.tracking.formats.given import FOLLOWED
+from cineseq.tables.imaging import END_KINDS, START_KINDS
+from cineseq.tracking.imports.base import FOLLOWED
 from cineseq.tracking.objects import Objects
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.track import Track
-from cineseq.stacks import MovieInfo
+from cineseq.config.tracking import Track
+from cineseq.io.stacks import MovieInfo
 from cineseq.tracking import divisions, ends, lineage
 from cineseq.tracking.lineage import Families
 from cineseq.tracking.objects import Objects

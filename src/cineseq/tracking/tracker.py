@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cineseq.config.track import Track
-from cineseq.tracking import divisions, gaps, lineage, linking, merges, motion
+from cineseq.config.tracking import Track
+from cineseq.tracking import divisions, lineage, linking, merges, motion
 from cineseq.tracking.lineage import Families
+from cineseq.tracking.linking_problem import fragments, scene_of
 from cineseq.tracking.objects import Objects
-from cineseq.tracking.scene import fragments, scene_of
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
     whole = ~fragments(table, settings.fragment_fraction)
     scene = scene_of(objects, whole, room, settings)
     linked = linking.link(scene)
-    tracklet = gaps.close_gaps(scene, linked, settings.max_gap)
+    tracklet = linking.close_gaps(scene, linked, settings.max_gap)
     told = merges.tell_splits(scene, tracklet, settings.division_cost)
     found = told.divisions
     joined = len(np.unique(tracklet))

@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from cineseq.features.dino_training import Recipe
 from cineseq.files import sha256, write_text
+from cineseq.training.dino import Recipe
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def write_card(training: Training, weights: Path, card: Path) -> None:
         f"**Training.** {recipe.steps:,} steps of {recipe.batch} cells, two {recipe.global_px} px and "
         f"{recipe.locals_per_cell} {recipe.local_px} px views of each: turned, mirrored, shifted, greys jittered, "
         f"never rescaled, because size is information. Seed {training.seed}; loss {training.losses[0]:.2f} in the "
-        f"first hundred steps, {training.losses[1]:.2f} in the last. Made by `scripts/train_embedder.py`.",
+        f"first hundred steps, {training.losses[1]:.2f} in the last. Made by `tools/train_embedder.py`.",
         "",
         f"**What a linear probe reads from it.** R2 of ridge regression under five-fold cross-validation on "
         f"{training.held_out:,} simulated cells that it was not trained on, for attributes that were planted. "
@@ -86,3 +92,38 @@ def _rows(scores: pd.DataFrame) -> list[tuple[str, list[float]]]:
         (str(name).replace("_", " "), list(row)) for name, row in zip(scores.index, scores.to_numpy(), strict=True)
     ]
     return [*named, ("**mean**", list(scores.mean()))]
+
+
+PENALTIES = np.logspace(-2, 4, 13)
+
+
+def probe(features: np.ndarray, attributes: pd.DataFrame, seed: int) -> pd.Series:
+    """Return the held-out R2 of every attribute under five-fold ridge regression.
+
+    Parameters
+    ----------
+    features
+        Representation, shape (cells, dimensions).
+    attributes
+        Planted values, one column each.
+    seed
+        Seed of the folds.
+
+    Returns
+    -------
+    pandas.Series
+        R2 by attribute, against the mean of the same cells.
+    """
+    folds = KFold(5, shuffle=True, random_state=seed)
+    model = make_pipeline(StandardScaler(), RidgeCV(PENALTIES))
+    scores = {}
+    for name in attributes.columns:
+        y = attributes[name].to_numpy(float)
+        guess = cross_val_predict(model, features, y, cv=folds)
+        scores[name] = 1 - np.sum((y - guess) ** 2) / np.sum((y - y.mean()) ** 2)
+    return pd.Series(scores)
+
+
+def pixel_components(images: np.ndarray, components: int, seed: int) -> np.ndarray:
+    """Return principal components of raw pixels, the baseline of the same width, shape (cells, components)."""
+    return PCA(components, svd_solver="randomized", random_state=seed).fit_transform(images.reshape(len(images), -1))

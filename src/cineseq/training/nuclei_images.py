@@ -14,11 +14,14 @@ from scipy import ndimage
 from skimage.measure import label as connected_components
 from skimage.measure import regionprops
 
-DIAMETERS_PX = (8.0, 62.0)
+from cineseq.segmentation.annotated import Scene
+from cineseq.segmentation.compact import DIAMETERS_PX
+
 SMALLEST_OBJECT_PX = 12
 EMPTY_SHARE = 0.04
 DIMMEST = 0.35
 """Brightness of the dimmest cells over that of usual ones: nobody could outline what is lost in noise."""
+
 SPECKS_FROM_PX = 14
 """Cells below this diameter could not be told from specks of debris."""
 
@@ -57,6 +60,7 @@ class Domain:
 
 WIDE = Domain()
 """Everything that fluorescent, blob-like cells may look like."""
+
 TOUCHING = Domain(
     diameters_px=(9.0, 50.0),
     spacing=(0.6, 1.0),
@@ -68,6 +72,7 @@ TOUCHING = Domain(
     stacked=0.25,
 )
 """Smooth ellipses side by side, a border between them that their shape tells more than their light."""
+
 CROWDED = Domain(
     diameters_px=(10.0, 46.0),
     spacing=(0.5, 1.0),
@@ -79,22 +84,6 @@ CROWDED = Domain(
     stacked=0.4,
 )
 """Smooth ellipses that touch and overlap: the scenes that are hardest to part, for scoring."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One simulated image and the outlines in it.
-
-    Attributes
-    ----------
-    image
-        Grey levels, shape (size, size), float32.
-    labels
-        One positive integer per cell, shape (size, size), int32, 0 the background.
-    """
-
-    image: np.ndarray
-    labels: np.ndarray
 
 
 @dataclass(frozen=True)

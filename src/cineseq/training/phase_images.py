@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from cineseq.segmentation.training_images import Scene, separate, smooth_noise, window_around
+from cineseq.segmentation.annotated import Scene
+from cineseq.training.nuclei_images import separate, smooth_noise, window_around
 
 PHASE_DIAMETERS_PX = (22.0, 60.0)
 """Diameters (of the circle of equal area) that the phase model is trained at; images are rescaled into this range."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cineseq.config.base import Section
+from cineseq.config.imaging import Segment
 from cineseq.files import sha256
-from cineseq.segmentation.phase_images import PHASE_DIAMETERS_PX
+from cineseq.segmentation.annotated import Scene
+from cineseq.segmentation.cellpose import load_model, segment_frame
+from cineseq.segmentation.compact import DIAMETERS_PX
+from cineseq.segmentation.scoring import matches
 from cineseq.segmentation.training import Schedule
-from cineseq.segmentation.training_images import DIAMETERS_PX
+from cineseq.training.phase_images import PHASE_DIAMETERS_PX
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ NUCLEI = Subject(
     "best on simulated scenes, so that these scores are not wholly blind; no weight was fitted to any real frame. "
     "The last stage was run by itself from the weights before it, in channels-last memory, which rounds differently.",
 )
+
 PHASE = Subject(
     "Compact segmenter of cells in phase contrast and bright field",
     "adherent cells without a label, as a start for training on your own frames (target `train`)",
@@ -55,6 +61,7 @@ PHASE = Subject(
     "at before the simulation was written, so that scores on t98g_phase are not wholly blind; no weight was fitted to "
     "any.",
 )
+
 COLUMNS = ("median diameter, px", "images", "hits", "extra", "missed", "AP@.5")
 
 
@@ -65,12 +72,12 @@ def write_card(subject: Subject, model: Path, settings: Section, scores: pd.Data
         f"# {subject.title}",
         "",
         f"A five-level U-Net (0.52 million parameters) for {subject.purpose}. It predicts cellpose's flows and runs "
-        "through `CellposeModel.eval`; code in `scripts/cineseq/segmentation/compact.py`.",
+        "through `CellposeModel.eval`; code in `src/cineseq/segmentation/compact.py`.",
         "",
         f"- file: `{model.name}`, {model.stat().st_size / 1e6:.1f} MB, SHA-256 `{sha256(model)}`",
         f"- input: one channel, {subject.scale}",
         f"- data: simulated images only, seed {settings.seed}: {told}",
-        "- training: `python scripts/train_segmenter.py`; cellpose's `train_seg` and loss, AdamW, tiles of "
+        "- training: `python tools/train_segmenter.py`; cellpose's `train_seg` and loss, AdamW, tiles of "
         f"{Schedule.tile_px} px in batches of {Schedule.batch}, one thread of a CPU",
         "- licence: BSD-3-Clause, as this repository",
         f"- not for: {subject.not_for}",
@@ -87,3 +94,25 @@ def write_card(subject: Subject, model: Path, settings: Section, scores: pd.Data
         for name, row in zip(scores.index, scores.itertuples(index=False), strict=True)
     ]
     return "\n".join(lines) + "\n"
+
+
+SIZE_CLASSES_PX = (0, 12, 20, 35, 100)
+
+
+def score_by_size(model: Path, scenes: list[Scene]) -> pd.DataFrame:
+    """Segment scenes with the default settings and return AP@.5 by the median diameter of the cells in a scene."""
+    settings = Segment(model=str(model))
+    network = load_model(settings, model)
+    rows = []
+    for scene in scenes:
+        found = segment_frame(network, scene.image[None], settings, None)
+        areas = np.bincount(scene.labels.ravel())[1:]
+        diameter = 2 * np.sqrt(np.median(areas) / np.pi) if len(areas) else np.nan
+        rows.append((diameter, *matches(scene.labels, found)))
+    scores = pd.DataFrame(rows, columns=["diameter_px", "hits", "extra", "missed"])
+    classes = pd.cut(scores["diameter_px"], SIZE_CLASSES_PX)
+    sums = scores.groupby(classes, observed=True)[["hits", "extra", "missed"]].sum()
+    sums.insert(0, "scenes", scores.groupby(classes, observed=True).size())
+    sums.loc["all"] = [len(scores), *scores[["hits", "extra", "missed"]].sum()]
+    sums["ap50"] = sums["hits"] / sums[["hits", "extra", "missed"]].sum(axis=1)
+    return sums

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parents[1]
+SOURCE = Path(__file__).resolve().parents[2]
+"""The folder that holds the package."""
+
 PACKAGE = "cineseq"
 
 
-def fingerprint(script: str, templates: str | None = None) -> str:
+def fingerprint(script: Path, templates: str | None = None) -> str:
     """Hash the syntax trees of a script and of every package module that it imports, directly or not.
 
     Comments, layout, docstrings and file times do not count.
@@ -21,16 +23,16 @@ def fingerprint(script: str, templates: str | None = None) -> str:
     Parameters
     ----------
     script
-        File name of the script, relative to the folder of the scripts.
+        The file of the script.
     templates
-        Folder, relative to the same, of files that the script fills in; their content counts too.
+        Folder of the package, such as ``report/templates``, of files that are filled in; their content counts too.
 
     Returns
     -------
     str
         Twelve hexadecimal digits.
     """
-    todo, seen = [SCRIPTS / script], set()
+    todo, seen = [script], set()
     while todo:
         path = todo.pop()
         if path not in seen:
@@ -39,7 +41,7 @@ def fingerprint(script: str, templates: str | None = None) -> str:
     digest = hashlib.sha256()
     for path in sorted(seen):
         digest.update(_module(path)[0].encode())
-    for path in sorted((SCRIPTS / templates).iterdir()) if templates else []:
+    for path in sorted((SOURCE / PACKAGE / templates).iterdir()) if templates else []:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -76,7 +78,7 @@ def _imported(node: ast.AST) -> list[Path]:
     found = []
     for name in names:
         if name.split(".")[0] == PACKAGE:
-            base = SCRIPTS / name.replace(".", "/")
+            base = SOURCE / name.replace(".", "/")
             found += [p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()]
     return found
 

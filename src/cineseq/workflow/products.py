@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cineseq.errors import UserError
-from cineseq.study import Study
+from cineseq.workflow.study import Study
 
 TRACKING = ("tracks.parquet", "detections.parquet", "tracks.geff")
 ON_MASKS = (

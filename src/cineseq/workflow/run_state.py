@@ -1,23 +1,16 @@
-"""Which machine a process runs on, as far as its process ids mean anything."""
+"""The state of a run: which machine it runs on, where its report is, why its steps failed."""
 
-import hashlib
+from __future__ import annotations
+
 import platform
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
-PROCESS_NAMESPACE = Path("/proc/self/ns/pid")
-MACHINE_ID = Path("/etc/machine-id")
+from cineseq.files import process_space
+
 STARTED_ON = Path(".snakemake/started_on")
 """Where a run notes its machine, in its working directory."""
-
-
-def process_space() -> str:
-    """Return eight hexadecimal digits, equal for processes that can see each other's ids.
-
-    Two machines differ, and so do two containers of one machine that number their processes apart.
-    """
-    namespace = str(PROCESS_NAMESPACE.readlink()) if PROCESS_NAMESPACE.is_symlink() else ""
-    machine = MACHINE_ID.read_text(encoding="utf-8").strip() if MACHINE_ID.is_file() else ""
-    return hashlib.sha256(f"{platform.node()} {machine} {namespace}".encode()).hexdigest()[:8]
 
 
 def note_machine(folder: Path) -> None:
@@ -32,3 +25,19 @@ def noted_machine(folder: Path) -> tuple[str, str]:
     note = folder / STARTED_ON
     space, _, name = note.read_text(encoding="utf-8").strip().partition(" ") if note.is_file() else ("", "", "")
     return space, name
+
+
+FAILURE = re.compile(r"^\d\d:\d\d:\d\d ERROR (.+)$")
+
+
+def why_it_failed(logs: Iterable[Path]) -> list[str]:
+    """Return what failed steps said of it in Snakemake's logs, where it stands between much else; each once."""
+    texts = (log.read_text(encoding="utf-8", errors="replace") for log in logs if log.is_file())
+    found = (FAILURE.match(line.strip()) for text in texts for line in text.splitlines())
+    return list(dict.fromkeys(match[1] for match in found if match))
+
+
+def where_the_report_is(results: Path, since: float) -> list[str]:
+    """Return where the report is, if it was made since a time, in seconds of the epoch."""
+    page = results / "report" / "index.html"
+    return [f"Report: {page}"] if page.is_file() and page.stat().st_mtime >= since else []

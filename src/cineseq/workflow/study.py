@@ -11,9 +11,8 @@ from typing import Any
 from cineseq.config.base import Section
 from cineseq.config.schema import Config, load
 from cineseq.errors import UserError
-from cineseq.features.model_files import embedder_file
-from cineseq.segmentation.models import COMPACT, COMPACT_PHASE, is_small, model_file, training_memory_mb
-from cineseq.sheet import (
+from cineseq.models.registry import COMPACT, COMPACT_PHASE, embedder_file, is_small, model_file, training_memory_mb
+from cineseq.workflow.sample_sheet import (
     FIELD_PATHS,
     SAMPLE_PATHS,
     SHARED_PATHS,

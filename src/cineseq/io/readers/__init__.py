@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cineseq.errors import UserError
-from cineseq.readers.one_file import SUFFIXES, open_file
-from cineseq.readers.png import SUFFIX as PNG_SUFFIX
-from cineseq.readers.series import open_series
-from cineseq.readers.source import Source, SourceInfo
-from cineseq.readers.zarr import is_zarr, open_zarr
+from cineseq.io.readers.png import SUFFIX as PNG_SUFFIX
+from cineseq.io.readers.series import SUFFIXES, open_file, open_series
+from cineseq.io.readers.source import Source, SourceInfo
+from cineseq.io.readers.zarr import is_zarr, open_zarr
 
 __all__ = ["Source", "SourceInfo", "open_source"]
 
@@ -27,7 +26,7 @@ def open_source(
     paths
         One path, or the files of a series in any order.
     channel_pattern, expected_channels
-        How a series' names and a plain stack's pages are read, see :func:`~cineseq.readers.series.open_series`.
+        How a series' names and a plain stack's pages are read, see :func:`~cineseq.io.readers.series.open_series`.
 
     Raises
     ------

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from cineseq.errors import UserError
-from cineseq.readers.source import Source, SourceInfo
+from cineseq.io.readers.source import Source, SourceInfo
 
 # A stitched plane may be large; it is the user's own, no bomb.
 Image.MAX_IMAGE_PIXELS = None

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from cineseq.errors import UserError
-from cineseq.readers.one_file import open_file
-from cineseq.readers.source import Source, SourceInfo
+from cineseq.io.readers.png import SUFFIX as PNG_SUFFIX
+from cineseq.io.readers.png import open_png
+from cineseq.io.readers.source import Source, SourceInfo
+from cineseq.io.readers.tiff import SUFFIXES as TIFF_SUFFIXES
+from cineseq.io.readers.tiff import open_tiff
+
+SUFFIXES = (*TIFF_SUFFIXES, PNG_SUFFIX)
+
+
+def open_file(path: Path, expected_channels: int | None = None) -> AbstractContextManager[Source]:
+    """Open a TIFF (:func:`~cineseq.io.readers.tiff.open_tiff`) or a PNG (:func:`~cineseq.io.readers.png.open_png`)."""
+    return open_png(path) if path.suffix.lower() == PNG_SUFFIX else open_tiff(path, expected_channels)
+
 
 NUMBERS = re.compile(r"\d+")
 
@@ -41,7 +52,7 @@ def open_series(
         not the same for all channels of a frame, a group ``frame``. None: each file is one frame, its pages are
         its channels.
     expected_channels
-        How many channels the user named, see :func:`~cineseq.readers.tiff.open_tiff`.
+        How many channels the user named, see :func:`~cineseq.io.readers.tiff.open_tiff`.
 
     Raises
     ------

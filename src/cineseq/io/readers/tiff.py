@@ -15,7 +15,7 @@ import tifffile
 import zarr
 
 from cineseq.errors import UserError
-from cineseq.readers.source import MICROMETRES, MINUTES, Source, SourceInfo, scaled
+from cineseq.io.readers.source import MICROMETRES, MINUTES, Source, SourceInfo, scaled
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
 DAMAGE = ("invalid page offset", "invalid value offset", "corrupted")

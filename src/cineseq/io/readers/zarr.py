@@ -13,7 +13,7 @@ import zarr
 from zarr.storage import LocalStore, ZipStore
 
 from cineseq.errors import UserError
-from cineseq.readers.source import MICROMETRES, MINUTES, Source, SourceInfo, scaled
+from cineseq.io.readers.source import MICROMETRES, MINUTES, Source, SourceInfo, scaled
 
 SUFFIXES = (".zarr", ".zarr.zip", ".ozx")
 READ_ERRORS = (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, BadZipFile)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import nnls
 
-from cineseq.prediction.paths import Problem, Sets
+from cineseq.prediction.crossval.elastic_net_path import Problem, Sets
 
 # A path is left when the inner folds' error has risen above its minimum by this share of the response's variance.
 RISE = 0.02

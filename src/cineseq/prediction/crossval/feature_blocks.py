@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from cineseq.clustering.counts import Expression, expression_of
 from cineseq.config.prediction import Prediction
 from cineseq.errors import UserError
-from cineseq.paired import PairedData
+from cineseq.expression.normalise import Expression, expression_of
+from cineseq.io.paired import PairedData
 
 logger = logging.getLogger(__name__)
 POSITION = ("y_px", "x_px")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from sklearn.model_selection import GroupKFold
 
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
+from cineseq.prediction.crossval.feature_blocks import class_labels
 
 FEWEST_GROUPS = 3
 FAMILY = "family"
@@ -234,3 +235,47 @@ def _notes(
     if largest > 0.5:
         notes.append(f"One group holds {largest:.0%} of the cells.")
     return tuple(notes)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What is known about the cells of one function: everything that all models share.
+
+    Attributes
+    ----------
+    values
+        The function, shape (cells, columns).
+    plan
+        How the cells are split.
+    strata
+        Within which the null permutes, shape (cells,).
+    families
+        What the null moves as blocks, shape (cells,).
+    classes
+        Class labels, shape (cells,).
+    """
+
+    values: np.ndarray
+    plan: FoldPlan
+    strata: np.ndarray
+    families: np.ndarray
+    classes: np.ndarray
+
+    def within_class(self) -> Cells:
+        """Return the same cells with every stratum divided by class."""
+        joint = pd.MultiIndex.from_arrays([self.strata, self.classes])
+        return replace(self, strata=pd.factorize(joint)[0])
+
+
+def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: str) -> Cells:
+    """Plan the folds of some cells and label their strata, families and classes.
+
+    Raises
+    ------
+    NotEstimableError
+        When the cells cannot be split into groups.
+    """
+    strata = joint_labels(obs, group_columns(obs, folds.null_strata, "folds.null_strata"))
+    plan = plan_folds(obs, folds)
+    plan = replace(plan, notes=(*plan.notes, *exchange_notes(plan, strata)))
+    return Cells(values, plan, strata, family_labels(obs), class_labels(obs, class_column))

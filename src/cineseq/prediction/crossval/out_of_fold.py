@@ -2,23 +2,59 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 from typing import Literal
 
 import joblib
 import numpy as np
 
-from cineseq.prediction.blocks import Block
-from cineseq.prediction.folds import FoldPlan, inner_splits
-from cineseq.prediction.nets import NestedFit, PathGrid, Split, least_squares, nested_elastic_net, stack
-from cineseq.prediction.transform import Weighing, design
-from cineseq.prediction.unfinished import NOTHING_KEPT
+from cineseq.prediction.crossval.elastic_net import NestedFit, PathGrid, Split, least_squares, nested_elastic_net, stack
+from cineseq.prediction.crossval.feature_blocks import Block
+from cineseq.prediction.crossval.folds import FoldPlan, inner_splits
+from cineseq.prediction.crossval.transform import Weighing, design
 from cineseq.progress import progress
 
 logger = logging.getLogger(__name__)
+FOLDER = ".unfinished"
+NOTHING_KEPT = joblib.Memory(None, verbose=0)
+
+
+@contextmanager
+def kept_fits(beside: Path) -> Iterator[joblib.Memory]:
+    """Yield a store of finished fits; it is removed when all went well and stays when the run was stopped.
+
+    A fit is found again by the content of its arguments. The store is named by the code that makes the fits and the
+    versions of what it stands on, so that none of other code is taken.
+
+    Parameters
+    ----------
+    beside
+        A result of the step; the store is a hidden folder in its folder.
+    """
+    root = beside.parent / FOLDER
+    store = root / _fingerprint()
+    if store.exists():
+        logger.info("Going on with the fits of an earlier run, kept in %s.", FOLDER)
+    yield joblib.Memory(store, verbose=0)
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def _fingerprint() -> str:
+    versions = [f"{name}={version(name)}" for name in ("numpy", "scipy", "scikit-learn")]
+    digest = hashlib.sha256(" ".join(versions).encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 LINEAR = ("technical", "size", "cycle", "technical_cycle_size", "class")
 STACKED = ("expression", "morphology", "embedding")
 RESPONSES_PER_TASK = 25
@@ -36,7 +72,7 @@ class Procedure:
     inner
         Grouped inner folds that choose among them.
     min_detected, max_genes
-        Which genes enter, see :func:`cineseq.prediction.transform.kept_genes`.
+        Which genes enter, see :func:`cineseq.prediction.crossval.transform.kept_genes`.
     weighing
         Whether every column counts the same, or every block.
     """
@@ -81,7 +117,7 @@ def out_of_fold(
     threads
         Worker processes.
     kept
-        Where fits are kept until the step is done, see :func:`cineseq.prediction.unfinished.kept_fits`.
+        Where fits are kept until the step is done, see :func:`cineseq.prediction.crossval.out_of_fold.kept_fits`.
 
     Returns
     -------

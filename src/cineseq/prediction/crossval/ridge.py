@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cineseq.prediction.folds import FoldPlan, inner_splits
+from cineseq.prediction.crossval.folds import FoldPlan, inner_splits
 
 LARGEST_PENALTY = 1e3
 SMALLEST_PENALTY = 1e-2

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from cineseq.prediction.blocks import Block
+from cineseq.prediction.crossval.feature_blocks import Block
 
 SMALLEST_DEVIATION = 1e-8
 Weighing = Literal["columns", "blocks"]

@@ -8,26 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cineseq.config.track import Track
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.formats import (
-    btrack_hdf5,
-    cell_acdc,
-    ctc_folder,
-    geff_folder,
-    own_tables,
-    plain_table,
-    trackmate_xml,
-)
-from cineseq.tracking.formats.given import GivenTracks
+from cineseq.tracking.imports import btrack, cell_acdc, cineseq_tables, ctc, geff, plain_table, trackmate
+from cineseq.tracking.imports.base import GivenTracks
 
 FORMATS = {
-    "ctc": ctc_folder,
-    "trackmate": trackmate_xml,
-    "geff": geff_folder,
-    "btrack": btrack_hdf5,
+    "ctc": ctc,
+    "trackmate": trackmate,
+    "geff": geff,
+    "btrack": btrack,
     "cell_acdc": cell_acdc,
-    "cineseq": own_tables,
+    "cineseq": cineseq_tables,
     "table": plain_table,
 }
 

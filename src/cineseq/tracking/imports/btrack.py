@@ -8,10 +8,9 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from cineseq.config.track import Track
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.formats.given import GivenTracks, mothers
-from cineseq.tracking.formats.units import frames, refuse_depth, refuse_empty
+from cineseq.tracking.imports.base import GivenTracks, frames, mothers, refuse_depth, refuse_empty
 
 NAME = "a btrack file (.h5 or .hdf5)"
 SUFFIXES = (".h5", ".hdf5", ".hdf")

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from cineseq.config.track import Track
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.given.plain import read_plain
-from cineseq.tracking.formats import plain_table
-from cineseq.tracking.formats.given import GivenTracks
-from cineseq.tracking.formats.units import refuse_empty
+from cineseq.io.delimited import read_plain
+from cineseq.tracking.imports import plain_table
+from cineseq.tracking.imports.base import GivenTracks, refuse_empty
 
 NAME = "Cell-ACDC's acdc_output.csv"
 COLUMNS = {"frame": "frame_i", "label": "Cell_ID", "y": "y_centroid", "x": "x_centroid", "parent": "parent_ID_tree"}
@@ -40,7 +39,7 @@ def read(path: Path, settings: Track) -> GivenTracks:
     Raises
     ------
     UserError
-        As :func:`cineseq.tracking.formats.plain_table.read`, or when the table holds several positions, as those do
+        As :func:`cineseq.tracking.imports.plain_table.read`, or when the table holds several positions, as those do
         that Cell-ACDC joins for a whole experiment.
     """
     table = read_plain(path)

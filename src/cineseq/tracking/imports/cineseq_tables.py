@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from cineseq.config.track import Track
-from cineseq.contracts import DETECTIONS, TRACKS
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tables import read_table
-from cineseq.tracking.formats.given import GivenTracks, mothers
-from cineseq.tracking.formats.units import refuse_empty
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import DETECTIONS, TRACKS
+from cineseq.tracking.imports.base import GivenTracks, mothers, refuse_empty
 
 NAME = "a run's tracks.parquet with its detections.parquet beside it"
 

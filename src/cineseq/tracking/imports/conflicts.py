@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cineseq.config.track import Track
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.formats.given import GivenTracks
+from cineseq.tracking.imports.base import GivenTracks
 from cineseq.tracking.lineage import ImpossibleLineageError, ancestors
 
 

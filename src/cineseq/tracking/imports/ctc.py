@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cineseq.config.track import Track
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.formats.given import GivenTracks, mothers
+from cineseq.tracking.imports.base import GivenTracks, mothers
 
 NAME = "a Cell Tracking Challenge folder or its man_track.txt or res_track.txt"
 FILES = ("man_track.txt", "res_track.txt")

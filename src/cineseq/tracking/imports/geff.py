@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cineseq.config.track import Track
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.formats.given import GivenTracks
-from cineseq.tracking.formats.graph import forward, tracks_of_graph, tracks_of_linked
-from cineseq.tracking.formats.units import frames, numbers, refuse_depth, refuse_empty, whole
+from cineseq.tracking.imports.base import GivenTracks, frames, numbers, refuse_depth, refuse_empty, whole
+from cineseq.tracking.imports.graph import forward, tracks_of_graph, tracks_of_linked
 
 if TYPE_CHECKING:
     from geff_spec import Axis, GeffMetadata

@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cineseq.errors import UserError
-from cineseq.tracking.formats.given import GivenTracks, mothers
+from cineseq.tracking.imports.base import GivenTracks, mothers
 
 
 def tracks_of_graph(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> GivenTracks:

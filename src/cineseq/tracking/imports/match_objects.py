@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
-from cineseq.config.track import Track
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.tracking.assignment import match
-from cineseq.tracking.conflicts import settle
-from cineseq.tracking.formats.given import GivenTracks
+from cineseq.tracking.imports.base import GivenTracks
+from cineseq.tracking.imports.conflicts import settle
 from cineseq.tracking.lineage import Families
 from cineseq.tracking.objects import Objects, no_overlaps
 

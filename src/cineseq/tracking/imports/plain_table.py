@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from cineseq.config.track import Track
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.given.plain import read_plain
-from cineseq.tracking.formats.given import FOLLOWED, GivenTracks, mothers
-from cineseq.tracking.formats.units import frames
+from cineseq.io.delimited import read_plain
+from cineseq.tracking.imports.base import FOLLOWED, GivenTracks, frames, mothers
 
 NAME = "a table (.csv, .tsv or .parquet) with columns frame, track, parent and either label or y and x"
 SUFFIXES = (".csv", ".tsv", ".parquet")

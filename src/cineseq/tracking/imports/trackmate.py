@@ -8,11 +8,10 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pandas as pd
 
-from cineseq.config.track import Track
+from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.formats.given import GivenTracks
-from cineseq.tracking.formats.graph import forward, tracks_of_linked
-from cineseq.tracking.formats.units import numbers, refuse_depth, refuse_empty, whole
+from cineseq.tracking.imports.base import GivenTracks, numbers, refuse_depth, refuse_empty, whole
+from cineseq.tracking.imports.graph import forward, tracks_of_linked
 
 NAME = "a TrackMate file (.xml)"
 PIXELS = ("pixel", "pixels", "px")

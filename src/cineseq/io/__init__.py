@@ -1,0 +1,1 @@
+"""Reading and writing: movies and masks, paired data, delimited tables, compartment maps."""

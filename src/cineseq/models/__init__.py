@@ -1,0 +1,1 @@
+"""The registry of segmentation and embedding models."""

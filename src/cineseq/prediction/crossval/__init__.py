@@ -1,0 +1,1 @@
+"""Grouped, nested cross-validation: folds, blocks of features, penalised regressions, predictions out of fold."""

@@ -1,0 +1,1 @@
+"""Making the small models that are shipped: simulated images, training, cards."""

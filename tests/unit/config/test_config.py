@@ -1,0 +1,209 @@
+"""The configuration: what it refuses and how it says so, and what is generated from its models."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from cineseq.config.documents import (
+    SECTIONS_BEGIN,
+    SECTIONS_END,
+    as_schema,
+    as_table,
+    as_yaml,
+    demo_config,
+    with_sections,
+)
+from cineseq.config.imaging import Channels
+from cineseq.config.schema import Config, load, model_of
+from cineseq.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def complaints(raw: Any) -> list[str]:
+    """Return what is said of a configuration, line by line."""
+    with pytest.raises(UserError) as raised:
+        load(raw)
+    first, *lines = str(raised.value).splitlines()
+    assert first == "Invalid configuration:"
+    return [line.removeprefix("  ") for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("raw", "complaint"),
+    [
+        ({"segmnt": {"model": "x"}}, "segmnt: unknown key, did you mean 'segment'? (got {'model': 'x'})"),
+        (
+            {"segment": {"flow_treshold": 1}},
+            "segment.flow_treshold: unknown key, did you mean 'flow_threshold'? (got 1)",
+        ),
+        (
+            {"function": {"scores": [{"name": "a", "channel": "b", "chanel": "c"}]}},
+            "function.scores.0.chanel: unknown key, did you mean 'channel'? (got 'c')",
+        ),
+        (
+            {"crossmodal": {"zzz": 1}},
+            "crossmodal.zzz: unknown key, the keys here are "
+            + ", ".join(Config().crossmodal.model_dump())
+            + " (got 1)",
+        ),
+        ({"segment": {"flow_threshold": 9}}, "segment.flow_threshold: Input should be less than or equal to 3 (got 9)"),
+        ({"seed": -1}, "seed: Input should be greater than or equal to 0 (got -1)"),
+        ({"run": "a b"}, "run: String should match pattern '^[A-Za-z0-9][A-Za-z0-9_.-]*$' (got 'a b')"),
+        ({"segment": {"max_area": 5}}, "segment.max_area: must be above min_area (20) (got 5)"),
+        (
+            {"inputs": {"channel_pattern": "_(C1)_"}},
+            "inputs.channel_pattern: needs a group named channel, written (?P<channel>...) (got '_(C1)_')",
+        ),
+        (
+            {"simulate": {"both_r2": 0.9}},
+            "simulate.both_r2: should lie between the larger and the sum of expression_r2 and morphology_r2 (got 0.9)",
+        ),
+        (
+            {"features": {"frames": "before_function"}},
+            "features.function_onset_frame: must be a frame number when frames is before_function",
+        ),
+        (
+            {"function": {"scores": [{"name": "fat", "channel": "lipid"}]}},
+            "function.scores: channel 'lipid' of 'fat' is not in channels.function, which lists none",
+        ),
+        (
+            {
+                "channels": {"names": ["nuclear", "lipid"], "function": ["lipd"]},
+                "function": {"scores": [{"name": "fat", "channel": "lipid"}]},
+            },
+            "channels.function: 'lipd' is not among channels.names, did you mean 'lipid'?",
+        ),
+        (
+            {
+                "channels": {"function": ["lipid"]},
+                "function": {"scores": [{"name": "fat", "channel": "lipids"}]},
+            },
+            "function.scores: channel 'lipids' of 'fat' is not in channels.function, did you mean 'lipid'?",
+        ),
+        (
+            {"channels": {"names": ["nuclear", "lipid"]}, "segment": {"channels": ["nucleus"]}},
+            "segment.channels: 'nucleus' is not among channels.names, did you mean 'nuclear'?",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(raw: dict, complaint: str) -> None:
+    assert complaints(raw) == [complaint]
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    assert [line.split(":")[0] for line in complaints({"seed": -1, "segment": {"min_area": -1}, "x": 1})] == [
+        "seed",
+        "segment.min_area",
+        "x",
+    ]
+
+
+@pytest.mark.parametrize("step", ["segment", "morphology", "embed"])
+def test_the_function_channel_stays_out_unless_allowed(step: str) -> None:
+    raw = {"channels": {"function": ["lipid"]}, step: {"channels": ["lipid"]}}
+    assert complaints(raw) == [
+        f"{step}.channels: 'lipid' is a function channel; take it out, or add '{step}' to channels.allow_function_in "
+        "and the report will say so"
+    ]
+    raw["channels"] = {"function": ["lipid"], "allow_function_in": [step]}
+    assert getattr(load(raw), step).channels == ["lipid"]
+    others = {"segment", "morphology", "embed"} - {step}
+    raw["channels"] = {"function": ["lipid"], "allow_function_in": sorted(others)}
+    assert complaints(raw)[0].startswith(f"{step}.channels: 'lipid' is a function channel")
+
+
+@given(
+    present=st.lists(st.sampled_from("abcdef"), unique=True).map(tuple),
+    function=st.lists(st.sampled_from("abcdef"), unique=True),
+    allowed=st.lists(st.sampled_from(["segment", "morphology", "embed"]), unique=True),
+    step=st.sampled_from(["segment", "morphology", "embed"]),
+)
+def test_no_step_sees_a_function_channel_that_it_may_not(
+    present: tuple[str, ...], function: list[str], allowed: list[str], step: str
+) -> None:
+    seen = Channels(function=function, allow_function_in=allowed).open_to(step, present)
+    assert seen == (present if step in allowed else tuple(c for c in present if c not in function))
+
+
+def test_a_configuration_cannot_be_changed_once_loaded() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load({}).seed = 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("config/config.yaml", as_yaml), ("config/config.schema.json", as_schema), ("docs/configuration.md", as_table)],
+)
+def test_generated_documents_are_in_step(name: str, text: Any) -> None:
+    assert (ROOT / name).read_text(encoding="utf-8") == text(), f"{name} is out of step; run `make config`"
+
+
+def test_the_readme_lists_every_section() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme == with_sections(readme), "README.md is out of step; run `make config`"
+    table = readme.split(SECTIONS_BEGIN)[1].split(SECTIONS_END)[0]
+    sections = [key for key, value in yaml.safe_load(as_yaml()).items() if isinstance(value, dict)]
+    assert re.findall(r"^\| `(.+?)` \|", table, re.MULTILINE) == sections
+    emptied = readme.replace(table, "")
+    assert with_sections(emptied) == readme
+
+
+def test_the_shipped_configuration_is_the_demo_and_names_every_key() -> None:
+    raw = yaml.safe_load(as_yaml())
+    assert load(raw) == demo_config()
+    assert raw == demo_config().model_dump(mode="json")
+
+
+def keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Return every key that a user may write, those of lists of sections with ``[]``."""
+    found = []
+    for name, info in model.model_fields.items():
+        inner = model_of(info.annotation)
+        is_list = "list" in str(info.annotation)
+        if inner is None or is_list:
+            found.append(f"{prefix}{name}")
+        if inner is not None:
+            found += keys(inner, f"{prefix}{name}{'[]' if is_list else ''}.")
+    return found
+
+
+def test_the_table_covers_every_key() -> None:
+    rows = [line for line in as_table().splitlines() if line.startswith("| `")]
+    assert [row.split("`")[1] for row in rows] == keys(Config)
+    assert all(row.replace("\\|", "").count("|") == 4 for row in rows)
+
+
+def test_every_key_is_described_in_one_sentence() -> None:
+    def check(model: type[BaseModel]) -> None:
+        for name, info in model.model_fields.items():
+            assert info.description, f"{model.__name__}.{name}"
+            assert info.description.endswith("."), f"{model.__name__}.{name}"
+            if inner := model_of(info.annotation):
+                check(inner)
+
+    check(Config)
+
+
+def test_the_schema_refuses_unknown_keys_everywhere() -> None:
+    schema = json.loads(as_schema())
+    assert schema["additionalProperties"] is False
+    assert all(part["additionalProperties"] is False for part in schema["$defs"].values() if "properties" in part)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config/examples").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_example_is_valid(path: Path) -> None:
+    config = load(yaml.safe_load(path.read_text()))
+    assert (ROOT / config.samples).is_file()
+
+
+def test_nothing_in_the_configuration_is_about_where_it_runs() -> None:
+    words = {word for key in keys(Config) for part in key.split(".") for word in part.strip("[]").split("_")}
+    assert not words & {"threads", "cores", "memory", "mem", "queue", "partition", "account"}

@@ -1,0 +1,226 @@
+"""Variance of one modality in the other: a planted share is found, shuffled pairing and null data are silent."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import explain_modalities
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.linear_model import Ridge
+from tests.unit.prediction.prediction_examples import Planted, simulate
+
+from cineseq.config.prediction import Crossmodal, Folds
+from cineseq.crossmodal.decompose import Decomposition, decompose
+from cineseq.crossmodal.explain import Asked
+from cineseq.crossmodal.explained_values import Targets, errors_of, noise_ceiling
+from cineseq.io.paired import PairedData, write_paired
+from cineseq.prediction.crossval.folds import FoldPlan
+from cineseq.prediction.crossval.ridge import SMALLEST_PENALTY, Tuning, predict, ridge_folds
+from cineseq.tables.contract import read_table
+from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
+
+FAST = Crossmodal(genes=40, permutations=39, components=8, penalties=5, bootstraps=200, thinnings=2)
+
+
+def ask(data: PairedData, settings: Crossmodal = FAST) -> Decomposition:
+    return decompose(data, Asked(settings, Folds(), seed=1, threads=1))
+
+
+@pytest.fixture(scope="module")
+def shared() -> Decomposition:
+    return ask(simulate(Planted(shared=0.8, genes=60, cells_per_field=40), seed=0))
+
+
+def test_shared_states_are_found_both_ways(shared):
+    summary = shared.summary.set_index("direction")
+    assert summary.loc["expression_to_morphology", "r2"] > 0.02
+    assert (summary["r2"] > summary["r2_null"]).all()
+    assert (summary["p_value"] == 1 / 40).all()
+    assert (summary["low"] > 0).all()
+
+
+def test_the_right_genes_and_features_are_explained(shared):
+    genes = shared.genes.set_index("gene")
+    carriers = [f"g{i}" for i in range(6) if f"g{i}" in genes.index]
+    assert len(carriers) >= 3
+    assert genes.loc[carriers, "r2"].mean() > 0.05
+    assert abs(genes.drop(carriers)["r2"].mean()) < 0.02
+    features = shared.features.set_index("feature")["r2"]
+    assert features.nlargest(3).index.isin([*features.index[:3]]).all()
+
+
+def test_null_data_are_silent():
+    p, totals = [], []
+    for seed in range(6):
+        found = ask(simulate(Planted(genes=30, cells_per_field=15), seed))
+        p += [*found.genes["p_value"], *found.features["p_value"]]
+        totals += [*found.summary["r2"]]
+    p = np.array(p)
+    assert (p <= 0.1).mean() < 0.17
+    assert 0.4 < p.mean() < 0.75
+    assert np.abs(totals).max() < 0.03
+
+
+def test_what_classes_share_is_in_the_null_and_not_within_class():
+    data = simulate(Planted(genes=30, cells_per_field=30), seed=1)
+    treated = (data.obs["condition"] == "b").to_numpy()
+    counts = data.counts.toarray()
+    counts[treated, :15] *= 4
+    shape = data.morphology + 2.0 * treated[:, None]
+    fields = data.obs.assign(fov=[str(int(i) % 4) for i in range(len(data.obs))], sample="s", family="")
+    found = ask(replace(data, obs=fields, counts=sparse.csr_matrix(counts), morphology=shape))
+    total = found.summary.set_index("direction").loc["expression_to_morphology"]
+    assert total["r2"] > 0.3
+    assert total["r2_null"] > 0.3
+    assert total["r2_class"] > 0.3
+    assert total["r2_within_class"] < 0.05
+    assert (found.features["q_value"] <= 0.05).mean() < 0.2
+
+
+def test_ridge_equals_scikit_learn_at_one_penalty():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 5)), rng.normal(size=(60, 2))
+    y += x[:, :2] * 5
+    plan = FoldPlan(np.arange(60) // 10, np.arange(60) // 20, ("group",), ())
+    folds = ridge_folds([x, x, x], plan, Tuning(inner=2, components=5, penalties=1))
+    predicted = predict(folds, y)
+    for train, test in plan.splits():
+        scale = np.square(np.linalg.svd(x[train] - x[train].mean(axis=0))[1]).mean()
+        expected = Ridge(alpha=SMALLEST_PENALTY * scale).fit(x[train], y[train]).predict(x[test])
+        assert predicted[test] == pytest.approx(expected, abs=1e-4)
+
+
+def test_ridge_predicts_the_mean_of_noise():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(80, 30)), rng.normal(size=(80, 40))
+    plan = FoldPlan(np.arange(80) // 10, np.arange(80) // 20, ("group",), ())
+    predicted = predict(ridge_folds([x] * 4, plan, Tuning(3, 20, 5)), y)
+    assert np.square(y - predicted).sum() < 1.1 * np.square(y).sum()
+
+
+def folded(rng: np.random.Generator) -> tuple[list, np.ndarray, FoldPlan]:
+    """Return prepared folds, two targets of which the first has gaps, and the plan."""
+    x = rng.normal(size=(60, 5))
+    y = x[:, :2] + rng.normal(size=(60, 2))
+    y[::20, 0] = np.nan
+    plan = FoldPlan(np.arange(60) // 10, np.arange(60) // 20, ("group",), ())
+    return ridge_folds([x] * 3, plan, Tuning(2, 5, 3)), y, plan
+
+
+def test_a_missing_target_counts_nowhere():
+    by_fold, y, plan = folded(np.random.default_rng(0))
+    errors = errors_of(by_fold, Targets(y, "equal"), plan)
+    assert (errors.residual[::20, 0] == 0).all()
+    assert (errors.baseline[::20, 0] == 0).all()
+    assert errors.known.sum(axis=0).tolist() == [57, 60]
+    train = np.delete(np.arange(20, 60), [0, 20])
+    assert errors.baseline[1, 0] == pytest.approx(y[1, 0] - y[train, 0].mean())
+    assert errors.weight[1, 0] == pytest.approx(1 / y[train, 0].std())
+
+
+def test_targets_of_held_out_cells_change_nothing_that_is_learnt():
+    by_fold, y, plan = folded(np.random.default_rng(1))
+    changed = y.copy()
+    changed[:20] *= 1000
+    before, after = (errors_of(by_fold, Targets(v, "equal"), plan) for v in (y, changed))
+    assert (y - before.residual)[1:20] == pytest.approx((changed - after.residual)[1:20])
+    assert before.weight[:20] == pytest.approx(after.weight[:20])
+
+
+def test_gaps_at_random_cost_little():
+    data = simulate(Planted(shared=0.8, genes=40, cells_per_field=30), seed=0)
+    gaps = data.morphology.mask(np.random.default_rng(0).random(data.morphology.shape) < 0.03)
+    whole, lacking = (
+        ask(replace(data, morphology=m), FAST.model_copy(update={"permutations": 5})) for m in (data.morphology, gaps)
+    )
+    totals = [found.summary.set_index("direction").loc["expression_to_morphology", "r2"] for found in (whole, lacking)]
+    assert totals[1] == pytest.approx(totals[0], rel=0.2)
+    assert any("features lack some cells" in note for note in lacking.notes)
+    assert "blind to shape" in whole.summary["note"][0]
+
+
+def test_noise_ceiling_is_reliability():
+    rng = np.random.default_rng(0)
+    n = 4000
+    signal = np.exp(0.5 * rng.normal(size=n))
+    rates = np.column_stack([20 * signal, np.full(n, 20.0), np.full(n, 2000.0)])
+    ceiling = noise_ceiling(sparse.csr_matrix(rng.poisson(rates).astype(float)), np.array([0, 1]), 3, seed=0)
+    assert ceiling[0] > 0.7
+    assert abs(ceiling[1]) < 0.1
+
+
+def test_values_that_are_not_counts_have_no_ceiling():
+    data = simulate(Planted(genes=12, cells_per_field=12), seed=0)
+    logged = replace(data, counts=sparse.csr_matrix(np.log1p(data.counts.toarray())))
+    found = ask(logged, FAST.model_copy(update={"permutations": 0}))
+    assert found.genes["noise_ceiling"].isna().all()
+    assert any("noise ceiling is not estimable" in note for note in found.notes)
+    assert found.genes["p_value"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("lacking", "reason"),
+    [("counts", "there are no counts"), ("morphology", "there is neither morphology nor an embedding")],
+)
+def test_one_modality_alone_is_not_estimable(lacking, reason):
+    data = simulate(Planted(genes=10, cells_per_field=10), seed=0)
+    empty = {"counts": None, "morphology": data.morphology.iloc[:, :0]}[lacking]
+    found = ask(replace(data, **{lacking: empty}))
+    assert set(found.summary["note"]) == {f"not estimable: {reason}"}
+    assert found.summary["r2"].isna().all()
+    assert not len(found.genes)
+
+
+def test_no_cell_of_sufficient_quality_is_the_reason_that_is_said():
+    data = simulate(Planted(genes=10, cells_per_field=10), seed=0)
+    found = ask(data.subset(np.zeros(len(data.obs), bool)), FAST)
+    assert found.genes.empty
+    assert "no paired cell passed quality control" in found.summary["note"].iloc[0]
+
+
+def test_two_fields_are_not_estimable():
+    found = ask(simulate(Planted(genes=10, fields=2, cells_per_field=30), seed=0))
+    assert "only 2 groups by sample and fov" in found.summary["note"][0]
+
+
+def test_the_step_writes_its_tables(tmp_path: Path):
+    data = simulate(Planted(genes=15, cells_per_field=10, embedding=4), seed=0)
+    shapes = data.morphology.mask(np.random.default_rng(0).random(data.morphology.shape) < 0.01)
+    shapes.iloc[::2, 0] = np.nan
+    data = replace(data, morphology=shapes)
+    write_paired(data, tmp_path / "paired.h5mu")
+    explain_modalities.main(
+        paired=tmp_path / "paired.h5mu",
+        genes=tmp_path / "genes.tsv",
+        features=tmp_path / "features.tsv",
+        summary=tmp_path / "summary.tsv",
+        figure=tmp_path / "figure.svg",
+        report=tmp_path / "report.json",
+        settings=explain_modalities.Settings(crossmodal=FAST.model_copy(update={"permutations": 3})),
+        threads=1,
+    )
+    assert len(read_table(tmp_path / "genes.tsv", GENE_VARIANCE)) == 15
+    assert len(read_table(tmp_path / "features.tsv", FEATURE_VARIANCE)) == 15, "half measured is not explained"
+    summary = read_table(tmp_path / "summary.tsv", VARIANCE_SUMMARY)
+    assert summary["permutations"].to_list() == [3, 3]
+    assert "svg" in (tmp_path / "figure.svg").read_text()
+    numbers = json.loads((tmp_path / "report.json").read_text())["numbers"]
+    assert numbers["genes.tested"] == 15
+
+
+def test_features_that_many_cells_lack_are_not_explained():
+    data = simulate(Planted(genes=15, cells_per_field=10), seed=0)
+    shapes = data.morphology.mask(np.random.default_rng(0).random(data.morphology.shape) < 0.5)
+    found = ask(replace(data, morphology=shapes), FAST)
+    assert found.features.empty
+    assert found.summary["note"].str.contains("every feature is missing").all()
+
+
+def test_the_same_seed_gives_the_same_tables():
+    data = simulate(Planted(genes=15, cells_per_field=10), seed=0)
+    first, second = (ask(data, FAST.model_copy(update={"permutations": 5})) for _ in range(2))
+    pd.testing.assert_frame_equal(first.genes, second.genes)
+    pd.testing.assert_frame_equal(first.summary, second.summary)

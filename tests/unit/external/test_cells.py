@@ -1,0 +1,258 @@
+"""Given tables of cells and given paired data, read with the names that a user has."""
+
+from pathlib import Path
+
+import anndata
+import import_cells
+import import_paired
+import mudata
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+from scipy import sparse
+from tests.unit.pairing.pairing_examples import write
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.external import Given
+from cineseq.config.pairing import Pairing
+from cineseq.errors import UserError
+from cineseq.external.cell_columns import as_text
+from cineseq.external.cells import cells_of_paired, cells_of_tables
+from cineseq.external.paired import only_file, read_given_paired
+from cineseq.io.delimited import read_plain
+from cineseq.io.paired import PairedData, read_paired, write_paired
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import CELLS
+
+NAMED = "id,function_speed,morphology_area,class,mouse\nc1,1.5,3,exc,7\nc2,,4,inh,8\nc3,2.5,,exc,\n"
+
+
+def imported(
+    folder: Path, tables: list[Path], counts: list[Path], **settings: object
+) -> tuple[pd.DataFrame, PairedData]:
+    outputs = {"cells": folder / "cells.parquet", "csv": folder / "cells.csv"}
+    outputs |= {"paired": folder / "paired.h5mu", "report": folder / "report.json"}
+    import_cells.main(given=tables, counts=counts, **outputs, settings=import_cells.Settings(**settings))
+    cells = read_table(outputs["cells"], CELLS)
+    assert read_table(outputs["csv"], CELLS)["track_id"].tolist() == cells["track_id"].tolist()
+    return cells, read_paired(outputs["paired"])
+
+
+def test_ready_named_columns_need_no_configuration(tmp_path: Path) -> None:
+    table = write(tmp_path / "cells.csv", NAMED)
+    counts = write(tmp_path / "counts.csv", "id,g1,g2\nc3,1,2\nc1,3,4\nx,5,6\n")
+    cells, data = imported(tmp_path, [table], [counts], given=Given(groups={"mouse": "mouse"}))
+    assert cells["track_id"].tolist() == ["c1", "c2", "c3"]
+    assert cells["function_speed"].fillna(-1).tolist() == [1.5, -1, 2.5]
+    assert data.obs.index.tolist() == ["c1", "c3"]
+    assert data.counts.toarray().tolist() == [[3, 4], [1, 2]]
+    assert data.obs["group_class"].tolist() == ["exc", "exc"]
+    assert data.obs["group_mouse"].fillna("?").tolist() == ["7", "?"]
+    assert data.obs["family"].tolist() == ["c1", "c3"]
+    assert set(data.obs["sample"]) == {"study"}
+    assert data.morphology["morphology_area"].isna().tolist() == [False, True]
+
+
+def test_arbitrary_names_several_tables_and_an_angle(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.csv", ",phase,drug name\n01_x,0.0,no\n02_x,1.5707963267948966,yes\n")
+    second = write(tmp_path / "b.tsv", "cell\tsoma size\tsoma class\tdepth\n02x\t5\tround\t9\n03x\t6\tflat\t9\n")
+    counts = write(tmp_path / "counts.tsv", "gene\t01x\t02x\ng1\t1\t2\ng2\t3\t4\n")
+    given = Given(
+        id=["cell"],
+        id_replace={"_": ""},
+        function={"theta": "phase"},
+        circular=["theta"],
+        morphology=["soma *"],
+        groups={"condition": "drug name"},
+        states={"shape": "soma class"},
+    )
+    pairing = Pairing(counts_orientation="genes_by_cells")
+    cells, data = imported(tmp_path, [first, second], [counts], given=given, pairing=pairing)
+    assert cells["track_id"].tolist() == ["01x", "02x"]
+    assert cells["condition"].tolist() == ["no", "yes"]
+    assert cells["state_shape"].fillna("?").tolist() == ["?", "round"]
+    np.testing.assert_allclose(data.function[["function_theta_cos", "function_theta_sin"]], [[1, 0], [0, 1]], atol=1e-9)
+    assert list(data.function) == ["function_theta_cos", "function_theta_sin"]
+    assert data.morphology.fillna(0).to_dict("list") == {"morphology_soma size": [0, 5]}
+    assert data.counts.toarray().tolist() == [[1, 3], [2, 4]]
+
+
+def test_tables_of_two_samples_are_kept_apart(tmp_path: Path) -> None:
+    tables = [write(tmp_path / f"{s}.csv", f"id,function_f\nc1,{v}\nc2,3\n") for s, v in (("a", 1), ("b", 2))]
+    counts = [write(tmp_path / f"n{s}.csv", f"id,g\nc1,{v}\nc2,9\n") for s, v in (("a", 1), ("b", 2))]
+    rows = [FieldOfView(sample=s, condition=f"drug {s}") for s in "ab"]
+    cells, data = imported(tmp_path, tables, counts, rows=rows, samples=["a", "b"])
+    assert cells["track_id"].tolist() == ["a/c1", "a/c2", "b/c1", "b/c2"]
+    assert cells["condition"].tolist() == ["drug a", "drug a", "drug b", "drug b"]
+    assert data.counts.toarray().ravel().tolist() == [1, 9, 2, 9]
+
+
+def test_cells_without_counts_are_paired_data_without_expression(tmp_path: Path) -> None:
+    _, data = imported(tmp_path, [write(tmp_path / "a.csv", NAMED)], [])
+    assert data.counts is None
+    assert len(data.obs) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "words"),
+    [
+        ("name,function_f\na,1\n", {}, "no column with the names of cells, 'id', was found"),
+        ("id,function_f\na,1\na,2\n", {}, "row 3: the cell 'a' is there twice"),
+        ("id,function_f\n,1\n", {}, "row 2: the cell has no name in column 'id'"),
+        ("id,function_f\na,\nb,\n", {}, "function_f has no value in any of the 2 cells"),
+        ("id,function_f\na,1\nb,high\n", {}, "column 'function_f' should hold numbers, but cell 'b' has 'high'"),
+        ("id,x\na,1\n", {"function": {"f": "y"}}, r"given\.function\.f: there is no column 'y'"),
+        ("id,x\na,1\n", {"morphology": ["soma*"]}, r"given\.morphology: no numeric column"),
+        ("id,x\na,round\n", {"morphology": ["x"]}, "column 'morphology_x' should hold numbers"),
+        ("id,x\n", {}, "the table has no rows"),
+        ("", {}, "not a readable table"),
+    ],
+)
+def test_bad_tables_are_refused(tmp_path: Path, text: str, given: dict[str, object], words: str) -> None:
+    with pytest.raises(UserError, match=f"a.csv.*{words}|{words}.*a.csv"):
+        cells_of_tables([write(tmp_path / "a.csv", text)], [], Given(**given))
+
+
+def test_tables_and_counts_without_a_common_cell_are_refused(tmp_path: Path) -> None:
+    one, two = (write(tmp_path / f"{n}.csv", f"id,function_{n}\n{n}1,1\n") for n in "ab")
+    with pytest.raises(UserError, match=r"none of its cells \(such as 'b1'\) is in .*a\.csv .*given\.id_replace"):
+        cells_of_tables([one, two], [], Given())
+    counts = write(tmp_path / "counts.csv", "id,g\nz,1\n")
+    with pytest.raises(UserError, match=r"counts\.csv: none of the given cells \(\['a1'\], .* in the counts \(\['z'\]"):
+        imported(tmp_path, [one], [counts])
+    with pytest.raises(UserError, match="one row of the sample sheet was expected for each of the 1 tables, got 2"):
+        cells_of_tables([one], [FieldOfView(), FieldOfView()], Given())
+    assert not (tmp_path / "cells.parquet").exists()
+
+
+def test_configuration_names_are_checked() -> None:
+    with pytest.raises(ValidationError, match="circular: 'theta' is not a name under function"):
+        Given(circular=["theta"])
+    with pytest.raises(ValidationError, match="'sample_1 /' should be made of letters"):
+        Given(groups={"sample_1 /": "x"})
+    with pytest.raises(ValidationError, match=r"'\(' is not a regular expression"):
+        Given(id_replace={"(": ""})
+
+
+def test_whole_numbers_with_gaps_read_as_whole_numbers() -> None:
+    assert as_text(pd.Series([1.0, np.nan])).fillna("?").tolist() == ["1", "?"]
+    assert as_text(pd.Series([1.5, np.nan])).fillna("?").tolist() == ["1.5", "?"]
+
+
+def test_separators_are_told_from_the_header(tmp_path: Path) -> None:
+    for name, text in (("a.csv", "id;x\n1;2,5\n"), ("b.csv", "id\tx, y\n1\t2\n"), ("c.tsv", "id,x\n1,2\n")):
+        assert read_plain(write(tmp_path / name, text)).columns[0] == "id"
+
+
+def make_h5ad(path: Path, **obs: list[object]) -> Path:
+    frame = pd.DataFrame(obs, index=["c1", "c2"])
+    data = anndata.AnnData(sparse.csr_matrix([[1, 0], [2, 3]]), frame, pd.DataFrame(index=["g1", "g2"]))
+    data.obsm["morphology"] = pd.DataFrame({"area": [4.0, 5.0]}, index=frame.index)
+    data.write(path)
+    return path
+
+
+def test_h5ad_with_blocks_in_obs_and_obsm(tmp_path: Path) -> None:
+    path = make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0], lane=["x", "y"])
+    given = Given(function={"speed": "speed"}, groups={"sample": "lane"})
+    outputs = {"paired": tmp_path / "paired.h5mu", "csv": tmp_path / "cells.csv", "report": tmp_path / "report.json"}
+    import_paired.main(given=[path], **outputs, settings=import_paired.Settings(given=given))
+    data = read_paired(outputs["paired"])
+    assert data.obs["sample"].tolist() == ["x", "y"]
+    assert data.counts.toarray().tolist() == [[1, 0], [2, 3]]
+    assert data.morphology.to_dict("list") == {"morphology_area": [4, 5]}
+    assert data.function.to_dict("list") == {"function_speed": [1, 2]}
+    cells = read_table(outputs["csv"], CELLS).set_index("track_id")
+    assert cells[["sample", "function_speed", "morphology_area"]].to_dict("list") == {
+        "sample": ["x", "y"],
+        "function_speed": [1, 2],
+        "morphology_area": [4, 5],
+    }
+
+
+def test_mudata_of_others_and_of_our_own(tmp_path: Path) -> None:
+    rna = anndata.read_h5ad(make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0]))
+    del rna.obsm["morphology"]
+    shape = anndata.AnnData(np.array([[7.0], [8.0]]), pd.DataFrame(index=["c2", "c1"]), pd.DataFrame(index=["area"]))
+    mudata.MuData({"rna": rna, "morphology": shape}).write(tmp_path / "other.h5mu")
+    data = read_given_paired(tmp_path / "other.h5mu", Given(function={"speed": "speed"}))
+    assert data.morphology["morphology_area"].to_dict() == {"c1": 8, "c2": 7}
+    write_paired(data, tmp_path / "own.h5mu")
+    again = read_given_paired(tmp_path / "own.h5mu", Given())
+    assert again.obs["family"].tolist() == ["c1", "c2"]
+    assert cells_of_paired(again)["function_speed"].tolist() == [1, 2]
+    assert again.function.to_dict("list") == {"function_speed": [1, 2]}
+
+
+def test_bad_paired_data_are_refused(tmp_path: Path) -> None:
+    path = make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0])
+    with pytest.raises(UserError, match=r"a\.h5ad: no function was found"):
+        read_given_paired(path, Given())
+    with pytest.raises(UserError, match="there is no such file of paired data"):
+        read_given_paired(tmp_path / "b.h5ad", Given())
+    with pytest.raises(UserError, match=r"c\.h5ad: not readable as \.h5ad"):
+        read_given_paired(write(tmp_path / "c.h5ad", "no"), Given())
+    with pytest.raises(UserError, match=r"should be \.h5ad, \.zarr or \.h5mu"):
+        read_given_paired(write(tmp_path / "c.rds", "no"), Given())
+    with pytest.raises(UserError, match="one file of paired data was expected, got 2"):
+        only_file([path, path])
+
+
+FUCCI = Given(
+    function={"theta": "theta", "gfp": "gfp.median.log10sum.adjust"},
+    circular=["theta"],
+    morphology=["size", "perimeter", "eccentricity", "dapi.median.log10sum.adjust"],
+    groups={"sample": "chip_id"},
+)
+
+
+@pytest.mark.data
+def test_fucci_cells(data_folder: Path, tmp_path: Path) -> None:
+    folder = data_folder / "fucci_ipsc"
+    cells, data = imported(tmp_path, [folder / "cells.csv"], [folder / "counts_888x101.csv"], given=FUCCI)
+    assert len(cells) == 888
+    assert data.counts.shape == (888, 101)
+    assert data.morphology.shape == (888, 4)
+    assert data.obs["sample"].nunique() == 6
+    radius = np.hypot(data.function["function_theta_cos"], data.function["function_theta_sin"])
+    np.testing.assert_allclose(radius, 1)
+    row = data.genes.get_loc("CDK1"), data.obs.index.get_loc("20170905-A02")
+    assert data.counts[row[1], row[0]] == 1
+
+
+@pytest.mark.data
+def test_patchseq_neurons(data_folder: Path, tmp_path: Path) -> None:
+    folder = data_folder / "patchseq_m1"
+    given = Given(
+        id=["cell id", "Cell"],
+        id_replace={"_": ""},
+        function={"ap_width": "AP width", "sag": "Sag"},
+        morphology=[
+            '"apical"*',
+            "EMD*",
+            "Log1p*",
+            "axon*",
+            "dendrite*",
+            "mean initial*",
+            "normalized depth",
+            "soma radius",
+            "stems*",
+        ],
+        groups={"mouse": "Mouse", "class": "RNA family"},
+    )
+    names = ("ephys_values.csv", "m1_patchseq_morph_features.csv", "m1_patchseq_meta_data.csv")
+    _, data = imported(
+        tmp_path,
+        [folder / n for n in names],
+        [folder / "gene_counts.csv"],
+        given=given,
+        pairing=Pairing(counts_orientation="genes_by_cells"),
+    )
+    assert data.counts.shape == (1213, 1000)
+    assert data.morphology.shape[1] == 61  # 63 less the layer ("2/3") and the cell class, which are text
+    with_shape = data.morphology.notna().any(axis=1)
+    assert with_shape.sum() == 627
+    assert data.function.notna().all(axis=None)
+    assert data.obs.loc[with_shape, "group_mouse"].nunique() == 223
+    assert data.obs.loc["20180918sample1", "group_class"] == "Vip"

@@ -1,0 +1,151 @@
+"""Given families: read, checked, and refused when impossible."""
+
+import json
+from pathlib import Path
+
+import import_lineage
+import pandas as pd
+import pytest
+from tests.unit.pairing.pairing_examples import write
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.external import Given, LineageColumns
+from cineseq.errors import UserError
+from cineseq.external.lineages import read_all_families, read_families
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import CELLS
+
+HEADER = "id,parent,birth,end,fate\n"
+FAMILY = HEADER + "m,,0,10,division\na,m,10,15,death\nb,m,10,20,censored\nlate,,4,9,\n"
+
+
+def read(path: Path, text: str, **given: object) -> pd.DataFrame:
+    cells = read_families(write(path / "l.csv", text), FieldOfView(sample="s", condition="drug"), Given(**given))
+    return cells.set_index("track_id")
+
+
+def test_a_family_is_read(tmp_path: Path) -> None:
+    cells = read(tmp_path, FAMILY, frame_interval_min=30)
+    assert cells["founder_id"].to_dict() == {"m": "m", "a": "m", "b": "m", "late": "late"}
+    assert cells["generation"].to_dict() == {"m": 0, "a": 1, "b": 1, "late": 0}
+    assert cells["sister_id"].fillna("").to_dict() == {"m": "", "a": "b", "b": "a", "late": ""}
+    assert cells["start_kind"].to_dict() == {"m": "first_frame", "a": "division", "b": "division", "late": "appeared"}
+    assert cells["end_kind"].to_dict() == {"m": "division", "a": "death", "b": "end_of_movie", "late": "lost"}
+    assert cells["fate"].to_dict() == {"m": "division", "a": "death", "b": "unknown", "late": "unknown"}
+    assert cells["fate_known"].to_dict() == {"m": True, "a": True, "b": False, "late": False}
+    assert cells["alive_at_end"].astype(object).fillna("?").to_dict() == {
+        "m": False,
+        "a": False,
+        "b": True,
+        "late": "?",
+    }
+    assert cells["start_hours"].to_dict() == {"m": 0, "a": 5, "b": 5, "late": 2}
+    assert set(cells["condition"]) == {"drug"}
+
+
+def test_sisters_are_found_wherever_their_rows_are(tmp_path: Path) -> None:
+    rows = ["b1,y,5,9,", "a1,x,5,9,", "y,,0,5,division", "a2,x,5,9,", "c1,z,5,9,", "b2,y,5,9,", "x,,0,5,division"]
+    cells = read(tmp_path, HEADER + "\n".join([*rows, "z,,0,5,division"]) + "\n")
+    sisters = {"b1": "b2", "b2": "b1", "a1": "a2", "a2": "a1", "c1": "", "x": "", "y": "", "z": ""}
+    assert cells["sister_id"].fillna("").to_dict() == sisters
+
+
+def test_without_a_frame_interval_there_are_no_hours(tmp_path: Path) -> None:
+    assert read(tmp_path, FAMILY)[["start_hours", "end_hours"]].isna().all(axis=None)
+
+
+def test_a_family_in_two_fields_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    lines = (FAMILY.replace("\n", ",1\n")).replace("fate,1", "fate,well").replace("censored,1", "censored,2")
+    read(tmp_path, lines, groups={"fov": "well"})
+    [said] = caplog.messages
+    assert f"{tmp_path / 'l.csv'}, row 4: cell 'b' is in field s/2, its mother 'm' in s/1 (1 such rows)" in said
+    read(tmp_path, FAMILY)
+    assert len(caplog.messages) == 1
+
+
+def test_names_within_a_scope_and_other_columns(tmp_path: Path) -> None:
+    text = "well,no,mother,from,to,what,g\nA,1,0,1,5,split,1\nA,2,1,5,9,gone,2\nB,1,0,1,9,gone,1\n"
+    columns = LineageColumns(
+        scope=["well"], parent="mother", birth="from", end="to", fate="what", generation="g",
+        fates={"split": "division", "gone": "unknown"},
+    )  # fmt: skip
+    cells = read(tmp_path, text, id=["no"], groups={"fov": "well"}, lineage=columns)
+    assert cells["parent_id"].fillna("").to_dict() == {"A/1": "", "A/2": "A/1", "B/1": ""}
+    assert cells["fov"].to_dict() == {"A/1": "A", "A/2": "A", "B/1": "B"}
+
+
+def test_two_tables_are_kept_apart(tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"{s}.csv", FAMILY) for s in "ab"]
+    cells = read_all_families(paths, [FieldOfView(sample=s) for s in "ab"], Given())
+    assert cells["track_id"].is_unique
+    assert cells.set_index("track_id").loc["b/1/a", ["parent_id", "sister_id"]].tolist() == ["b/1/m", "b/1/b"]
+    with pytest.raises(UserError, match="cell 'study/1/m' is in two tables of one field of view"):
+        read_all_families(paths, [], Given())
+
+
+def replace(old: str, new: str) -> str:
+    assert old in FAMILY
+    return FAMILY.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (replace("a,m,10", "a,x,10"), "row 3: the mother 'x' of cell 'a' is not in the table"),
+        (replace("late,,4", "a,b,4"), "row 5: cell 'a' is there twice; a cell has one row and one mother"),
+        (HEADER + "m,m,5,5,division\n", "row 2: cell 'm' descends from itself"),
+        (replace("a,m,10", "a,m,8"), "row 3: cell 'a' is born in frame 8, before its mother 'm' ends in frame 10"),
+        (FAMILY + "c,m,10,12,death\n", "row 6: the mother 'm' of cell 'c' has more than two daughters"),
+        (replace("0,10,division", "0,10,death"), "row 3: cell 'a' has a mother 'm' whose fate is death, not division"),
+        (replace("4,9,", "9,4,"), "row 5: cell 'late' ends before it begins"),
+        (replace("4,9,", "4,soon,"), "row 5: cell 'late' needs a frame number from 0 in column 'end'"),
+        (replace("4,9,", "4.5,9,"), "row 5: cell 'late' needs a frame number from 0 in column 'birth'"),
+        (replace("censored", "eaten"), r"row 4: cell 'b' has the fate 'eaten', which given\.lineage\.fates does not"),
+        (replace("birth", "born"), r"no column 'birth' \(given\.lineage\.birth\); the columns are id, parent, born"),
+        (replace("id,", "cell,"), r"no column 'id' \(given\.id\)"),
+        (HEADER, "the table has no rows"),
+    ],
+)
+def test_impossible_families_are_refused(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(UserError, match=rf"l\.csv.*{words}"):
+        read(tmp_path, text)
+
+
+def test_a_circle_of_mothers_is_refused(tmp_path: Path) -> None:
+    text = HEADER + "a,b,5,5,division\nb,a,5,5,division\n"
+    with pytest.raises(UserError, match="row 2: cell 'a' descends from itself"):
+        read(tmp_path, text)
+
+
+def test_a_wrong_generation_is_refused(tmp_path: Path) -> None:
+    text = "id,parent,birth,end,fate,g\nm,,0,5,division,1\na,m,5,9,,3\n"
+    with pytest.raises(UserError, match="row 3: column 'g' should be 2 for cell 'a'"):
+        read(tmp_path, text, lineage=LineageColumns(generation="g"))
+
+
+def test_one_frame_of_overlap_is_tolerated(tmp_path: Path) -> None:
+    assert read(tmp_path, replace("a,m,10", "a,m,9")).loc["a", "start_frame"] == 9
+
+
+@pytest.mark.data
+def test_au565_families(data_folder: Path, tmp_path: Path) -> None:
+    given = Given(
+        id=["cell"],
+        frame_interval_min=30,
+        groups={"sample": "file", "condition": "condition"},
+        lineage=LineageColumns(scope=["file", "lineage"], movie_end="exp_time", generation="generation"),
+    )
+    import_lineage.main(
+        given=[data_folder / "au565_lineages" / "lineages.csv"],
+        cells=tmp_path / "cells.parquet",
+        csv=tmp_path / "cells.csv",
+        report=tmp_path / "report.json",
+        settings=import_lineage.Settings(given=given),
+    )
+    cells = read_table(tmp_path / "cells.parquet", CELLS)
+    assert len((tmp_path / "cells.csv").read_text().splitlines()) == len(cells) + 1
+    assert cells["fate"].value_counts().to_dict() == {"unknown": 1989, "division": 1477, "death": 387}
+    assert (cells["founder_id"].nunique(), cells["sample"].nunique()) == (899, 36)
+    assert cells["sister_id"].notna().sum() == 2 * 1477
+    assert json.loads((tmp_path / "report.json").read_text())["numbers"]["sister_pairs"] == 1477
+    assert (cells["end_kind"] == "lost").sum() == 6

@@ -1,0 +1,126 @@
+"""Genes of sisters: planted ones are found, others are not, and too few families give no number."""
+
+import numpy as np
+import pandas as pd
+from compare_sister_genes import Settings, main
+from scipy import sparse
+from tests.unit.lineage.lineage_examples import experiment
+
+from cineseq.config.lineage import Lineage
+from cineseq.io.paired import PairedData, write_paired
+from cineseq.lineage.sister_genes import Design, genes_by_sister, heritable_genes
+from cineseq.tables.contract import read_table, write_table
+from cineseq.tables.expression import CLUSTERS
+from cineseq.tables.imaging import CELLS
+from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
+
+GENES = pd.Index([f"g{k}" for k in range(60)])
+
+
+def test_genes_that_sisters_share_beyond_their_stratum_are_heritable():
+    rng = np.random.default_rng(0)
+    stratum = np.repeat(np.arange(10), 12)
+    field = rng.normal(0, 2, (10, 60))[stratum]
+    one, other = (field + rng.normal(size=(120, 60)) for _ in range(2))
+    inherited = rng.normal(size=(120, 5))
+    one[:, :5], other[:, :5] = one[:, :5] + inherited, other[:, :5] + inherited
+    one[:, 59] = other[:, 59] = 3.0
+    found = HERITABLE_GENES.check(heritable_genes(one, other, Design(GENES, stratum, 999, 1)))
+    assert list(found["gene"][found["q_value"] <= 0.05]) == list(GENES[:5])
+    assert abs(found["icc"][:5].mean() - 0.5) < 0.15
+    assert abs((found["icc"] - found["icc_null"])[5:59].mean()) < 0.05
+    assert (found["p_value"][5:59] <= 0.05).mean() < 0.15
+    assert found["note"][59] == "not estimable: the gene does not vary"
+
+
+def test_a_field_that_drives_genes_and_death_is_not_the_sister():
+    rng = np.random.default_rng(1)
+    stratum = np.repeat(np.arange(10), 20)
+    stress = rng.normal(0, 2, 10)[stratum]
+    exposed = rng.random(200) < 1 / (1 + np.exp(-stress))
+    expression = stress[:, None] + rng.normal(size=(200, 60))
+    expression[:, :3] += 1.5 * exposed[:, None]
+    design = Design(GENES, stratum, 1999, 1)
+    found = GENES_BY_SISTER.check(genes_by_sister(expression, exposed, np.arange(200), design))
+    assert list(found["gene"][found["q_value"] <= 0.05]) == list(GENES[:3])
+    assert abs(found["difference"][:3].mean() - 1.5) < 0.3
+    assert (found["p_value"][3:] <= 0.05).mean() < 0.15
+
+
+def test_too_few_families_are_not_estimable():
+    few = heritable_genes(np.ones((3, 60)), np.ones((3, 60)), Design(GENES, np.zeros(3, int), 99, 1))
+    none = genes_by_sister(
+        np.empty((0, 60)), np.empty(0, bool), np.empty(0, int), Design(GENES, np.empty(0, int), 99, 1)
+    )
+    for table in (few, none):
+        assert table["p_value"].isna().all()
+        assert table["note"].str.startswith("not estimable").all()
+
+
+def test_too_few_permutations_for_one_gene_to_pass_are_said():
+    rng = np.random.default_rng(0)
+    design = Design(GENES, np.zeros(60, int), 199, 1)
+    found = genes_by_sister(rng.normal(size=(60, 60)), np.arange(60) % 2 == 0, np.arange(60), design)
+    assert found["note"][0] == "199 permutations for 60 genes: 6 or more can pass together, fewer cannot"
+
+
+def test_pairs_that_repeat_their_founder_do_not_multiply_false_genes():
+    rng = np.random.default_rng(0)
+    founder = np.repeat(np.arange(120), 4)
+    exposed = (rng.random(120) < 0.4)[founder]
+    expression = rng.normal(size=(120, 200))[founder]
+    expression[:, 0] += 2 * exposed
+    genes = pd.Index([f"g{k}" for k in range(200)])
+    design = Design(genes, founder // 40, 7999, 1)
+    found = GENES_BY_SISTER.check(genes_by_sister(expression, exposed, founder, design))
+    unrelated = genes_by_sister(expression, exposed, np.arange(480), design)
+    assert list(found["gene"][found["q_value"] <= 0.05]) == ["g0"]
+    assert 0.02 < (found["p_value"][1:] <= 0.05).mean() < 0.09
+    assert (unrelated["p_value"][1:] <= 0.05).mean() > 0.2
+    assert found["note"].str.endswith("p by founder: 120 contribute several pairs of sisters").all()
+    np.testing.assert_allclose(found["difference"], unrelated["difference"])
+    alone = genes_by_sister(expression, np.arange(480) % 2 == 0, founder, Design(genes, founder, 99, 1))
+    expected = "not estimable: every stratum holds one founder, or its scores cancel"
+    assert alone["p_value"].isna().all()
+    assert set(
+        genes_by_sister(rng.normal(size=(480, 200)), np.arange(480) % 2 == 0, founder, Design(genes, founder, 99, 1))[
+            "note"
+        ]
+    ) == {expected}
+    assert set(alone["note"]) == {"not estimable: the gene does not vary within strata"}
+
+
+def test_the_step_finds_a_gene_that_goes_with_the_sister(tmp_path):
+    cells = experiment(0, founders=250)
+    rng = np.random.default_rng(0)
+    alive = cells[cells["alive_at_end"].fillna(value=False).astype(bool)]
+    counts = rng.poisson(5, (len(alive), 60))
+    sister_died = alive.groupby("parent_id")["track_id"].transform("size").to_numpy() == 1
+    counts[:, 7] += rng.poisson(6 * sister_died)
+    obs = alive.set_index(alive["track_id"].astype(object))[["sample", "fov", "condition", "replicate"]]
+    obs = obs.assign(family=alive["founder_id"].to_numpy())
+    blocks = (pd.DataFrame(index=obs.index) for _ in range(3))
+    write_paired(PairedData(obs, sparse.csr_matrix(counts, dtype=float), GENES, *blocks), tmp_path / "paired.h5mu")
+    write_table(cells, tmp_path / "cells.parquet", CELLS)
+    tables = {"cells": tmp_path / "cells.parquet", "paired": tmp_path / "paired.h5mu"}
+    files = {"heritable": tmp_path / "heritable.tsv", "by_sister": tmp_path / "by_sister.tsv"}
+    settings = Settings(lineage=Lineage(permutations=4999))
+    main(**tables, **files, report=tmp_path / "report.json", settings=settings)
+    by_sister = read_table(files["by_sister"], GENES_BY_SISTER)
+    called = by_sister[by_sister["q_value"] <= 0.05].sort_values("p_value")["gene"]
+    assert called.iloc[0] == "g7"
+    assert len(called) <= 2, "one of twenty such experiments has a false one"
+    assert len(read_table(files["heritable"], HERITABLE_GENES)) == 60
+    passed = np.zeros(len(alive), bool)
+    passed[:4] = True
+    write_table(quality(obs.index, passed), tmp_path / "clusters.parquet", CLUSTERS)
+    main(**tables, clusters=tmp_path / "clusters.parquet", **files, report=tmp_path / "report.json", settings=settings)
+    assert not (read_table(files["by_sister"], GENES_BY_SISTER)["q_value"] <= 0.05).any()
+
+
+def quality(cells: pd.Index, passed: np.ndarray) -> pd.DataFrame:
+    table = pd.DataFrame({"track_id": cells.astype(str), "cluster": None, "phase": None, "qc_reason": None})
+    numbers = ["umap_1", "umap_2", "s_score", "g2m_score", "mitochondrial_fraction"]
+    return table.assign(
+        **dict.fromkeys(numbers, np.nan), total_counts=1.0, genes_detected=1, multiplet=False, passes_qc=passed
+    )

@@ -1,0 +1,306 @@
+"""Prediction of function: planted truth is found, null data stay silent, what cannot be estimated says so."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import predict
+import pytest
+from tests.unit.prediction.prediction_examples import FAST, Planted, ask, by_model, simulate
+
+from cineseq.config.prediction import Prediction
+from cineseq.errors import UserError
+from cineseq.io.paired import PairedData, write_paired
+from cineseq.prediction.crossval.feature_blocks import class_labels
+from cineseq.prediction.predict import Answer
+from cineseq.prediction.report import report
+from cineseq.prediction.responses import angular_error, responses_of
+from cineseq.report.answers import answer_all
+from cineseq.report.evidence import Evidence
+from cineseq.tables.contract import read_table
+from cineseq.tables.expression import CLUSTERS, MARKERS
+from cineseq.tables.prediction import GENES, MODELS, PERFORMANCE, PREDICTIONS
+
+PICTURES = ("ladder", "scatter", "selection", "selected_genes", "overlap_figure")
+
+
+@pytest.fixture(scope="module")
+def planted() -> Answer:
+    return ask(simulate(Planted(expression=0.3, morphology=0.35), seed=2))
+
+
+def test_planted_signals_are_found_in_both_modalities(planted):
+    rows = by_model(planted)
+    assert rows.loc["expression", "r2"] > 0.1
+    assert rows.loc["morphology", "r2"] > 0.15
+    assert rows.loc["both", "r2"] > max(rows.loc["expression", "r2"], rows.loc["morphology", "r2"])
+    assert rows.loc[["expression", "morphology", "both", "both_late"], "p_value"].to_list() == [0.05] * 4
+    estimated = rows[rows["r2"].notna()]
+    assert len(estimated) == 10
+    assert estimated["r2"].between(estimated["r2_low"], estimated["r2_high"]).all()
+
+
+def test_baselines_are_in_the_table(planted):
+    rows = by_model(planted)
+    assert rows.loc["mean", "r2"] == 0
+    assert rows.loc["technical", "r2"] < 0.1
+    assert set(rows.index) == set(MODELS)
+    assert rows.loc["cycle", "note"].startswith("not estimable: no cell-cycle scores")
+    assert rows.loc["embedding", "note"] == "not estimable: no embedding in the paired data"
+    assert rows.loc["class", "note"].endswith("so it has no p-value")
+    assert np.isnan(rows.loc["class", "p_value"])
+
+
+def test_the_shuffled_control_loses_what_morphology_adds(planted):
+    contrasts = planted.tables["contrasts"].set_index(["model_a", "model_b"])
+    assert contrasts.loc[("both", "both_permuted"), "low"] > 0
+    assert contrasts.loc[("both", "expression"), "delta_r2"] == pytest.approx(
+        by_model(planted).loc["both", "r2"] - by_model(planted).loc["expression", "r2"]
+    )
+
+
+def test_shapes_that_complement_each_other_are_no_gain_of_expression():
+    """One state is in morphology, another in the embedding, none in expression: both beats each alone all the same."""
+    data = simulate(Planted(morphology=0.4, genes=20, embedding=4), seed=3)
+    rng = np.random.default_rng(3)
+    state = rng.normal(size=len(data.obs))
+    embedding = data.embedding + 1.5 * state[:, None]
+    function = data.function.add(0.6 * state, axis=0)
+    found = ask(replace(data, embedding=embedding, function=function), FAST.model_copy(update={"permutations": 0}))
+    contrasts = found.tables["contrasts"].set_index(["model_a", "model_b"])
+    alone = [("both", model) for model in ("expression", "morphology", "embedding", "both_permuted")]
+    assert (contrasts.loc[alone, "low"] > 0).all()
+    assert contrasts.loc[("both", "all_morphology"), "low"] < 0
+    assert contrasts.loc[("all_morphology", "expression"), "low"] > 0
+    said = " ".join(report(found.tables, {}, ())["lines"])
+    assert "expression and shape together are not shown to predict better than the better of them" in said
+    assert "over all morphology" in said
+    evidence = Evidence(
+        performance=found.tables["performance"].assign(p_value=0.01), contrasts=found.tables["contrasts"]
+    )
+    [answer] = [a for a in answer_all(evidence) if a.id == "modalities"]
+    assert "Expression was not shown to add to morphology and embedding together" in answer.answer
+
+
+def test_all_morphology_is_what_there_is_of_it(planted):
+    contrasts = planted.tables["contrasts"].set_index(["model_a", "model_b"])["delta_r2"]
+    assert contrasts["both", "all_morphology"] == contrasts["both", "morphology"]
+    rows = planted.tables["sensitivity"].set_index(["variant", "model"])["r2"]
+    assert rows["headline", "all_morphology"] == rows["headline", "morphology"]
+    assert "all_morphology" not in set(planted.tables["performance"]["model"])
+    said = " ".join(report(planted.tables, {}, ())["lines"])
+    assert "expression and shape together are shown to predict better than the better of them" in said
+
+
+def test_selected_genes_are_planted_ones(planted):
+    genes = planted.tables["genes"]
+    selected = genes[genes["frequency"] >= 0.6]["gene"]
+    assert len(selected)
+    assert set(selected) <= {f"g{i}" for i in range(8)}
+    assert (genes.set_index("gene").loc[list(selected), "sign"] == 1).all()
+
+
+def test_predictions_are_out_of_fold_and_complete(planted):
+    rows = planted.tables["predictions"]
+    both = rows[rows["model"] == "both"]
+    assert both["track_id"].is_unique
+    assert len(both) == 240
+    error = np.square(both["measured"] - both["predicted"]).sum()
+    baseline = np.square(both["measured"] - both["baseline"]).sum()
+    assert 1 - error / baseline == pytest.approx(by_model(planted).loc["both", "r2"])
+
+
+def test_the_same_seed_gives_the_same_tables():
+    data = simulate(Planted(expression=0.2, genes=20, cells_per_field=12), seed=0)
+    first, second = (ask(data, FAST.model_copy(update={"permutations": 3})) for _ in range(2))
+    for name in first.tables:
+        pd.testing.assert_frame_equal(first.tables[name], second.tables[name])
+
+
+def test_missing_values_leave_cells_out():
+    data = simulate(Planted(morphology=0.4, genes=20), seed=0)
+    function = data.function.copy()
+    function.iloc[::3] = np.nan
+    rows = by_model(ask(replace(data, function=function), FAST.model_copy(update={"permutations": 0})))
+    assert rows.loc["morphology", "n"] == 160
+    assert rows.loc["morphology", "r2"] > 0.1
+    assert np.isnan(rows.loc["morphology", "p_value"])
+
+
+def test_a_sample_of_few_cells_says_why_it_has_no_r2():
+    data = simulate(Planted(morphology=0.4, genes=20), seed=0)
+    sample = data.obs["sample"]
+    few = (sample == sample.iloc[0]) & (sample.groupby(sample).cumcount() % 20 > 0)
+    found = ask(replace(data, function=data.function.mask(few)), FAST.model_copy(update={"permutations": 0}))
+    rows = found.tables["samples"].set_index(["model", "sample"]).loc["morphology"]
+    assert rows.loc[sample.iloc[0], "note"] == f"not estimable: {rows.loc[sample.iloc[0], 'n']} of at least 5 cells"
+    assert np.isnan(rows.loc[sample.iloc[0], "r2"])
+    others = rows.drop(index=sample.iloc[0])
+    assert others["r2"].notna().all()
+    assert others["note"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.nan, "the function was measured in no paired cell"),
+        (3.0, "the function has the same value in all 240 cells"),
+        ([1.0, 2, 3] + [np.nan] * 237, "only 3 cells with a value, fewer than folds.min_cells = 30"),
+    ],
+)
+def test_nothing_is_estimated_of_a_missing_constant_or_rare_function(values, reason):
+    data = simulate(Planted(genes=10), seed=0)
+    found = ask(replace(data, function=data.function.assign(function_uptake=values)))
+    rows = by_model(found)
+    assert rows["r2"].isna().all()
+    assert set(rows["note"]) == {f"not estimable: {reason}"}
+    assert not len(found.tables["predictions"])
+
+
+def test_one_function_may_fail_while_another_is_estimated():
+    data = simulate(Planted(morphology=0.4, genes=20), seed=0)
+    data = replace(data, function=data.function.assign(function_flat=1.0))
+    found = ask(data, FAST.model_copy(update={"permutations": 0}))
+    assert by_model(found, "function_flat")["r2"].isna().all()
+    assert by_model(found)["r2"].notna().any()
+
+
+def test_two_fields_are_not_estimable():
+    data = simulate(Planted(genes=10, fields=2, cells_per_field=40), seed=0)
+    assert "only 2 groups by sample and fov" in by_model(ask(data)).loc["expression", "note"]
+
+
+def test_without_counts_shape_is_still_judged():
+    data = replace(simulate(Planted(morphology=0.4, genes=10), seed=0), counts=None, genes=pd.Index([]))
+    rows = by_model(ask(data, FAST.model_copy(update={"permutations": 0})))
+    assert rows.loc["morphology", "r2"] > 0.1
+    assert rows.loc["both", "note"] == "not estimable: needs counts and morphology or an embedding"
+
+
+def test_an_angle_is_judged_by_its_error():
+    data = simulate(Planted(genes=10), seed=0)
+    angle = np.random.default_rng(0).uniform(0, 2 * np.pi, len(data.obs))
+    shape = data.morphology.assign(
+        morphology_c=np.cos(angle) + 0.1 * data.morphology.iloc[:, 5], morphology_s=np.sin(angle)
+    )
+    function = pd.DataFrame({"function_t_cos": np.cos(angle), "function_t_sin": np.sin(angle)}, index=data.obs.index)
+    found = ask(replace(data, morphology=shape, function=function), FAST.model_copy(update={"permutations": 0}))
+    rows = by_model(found, "function_t")
+    assert rows.loc["morphology", "circular_error"] < 0.05
+    assert 0.2 < rows.loc["mean", "circular_error"] < 0.3
+    assert set(found.tables["genes"]["function"]) == {"function_t_cos", "function_t_sin"}
+
+
+def test_angular_error_is_in_turns():
+    quarter = np.array([[1.0, 0.0]]), np.array([[0.0, 2.0]])
+    assert angular_error(*quarter) == pytest.approx(0.25)
+
+
+def test_an_unknown_function_is_refused():
+    frame = pd.DataFrame({"function_uptake": [1.0, 2.0]})
+    with pytest.raises(UserError, match=r"prediction.functions: there is no function 'lipid'"):
+        responses_of(frame, ["lipid"])
+    with pytest.raises(UserError, match="no column 'function_"):
+        responses_of(pd.DataFrame(index=[0]), [])
+
+
+def test_an_unknown_technical_column_is_refused():
+    with pytest.raises(UserError, match=r"prediction.technical_columns: 'focus' is not a column"):
+        ask(simulate(Planted(genes=10), seed=0), Prediction(technical_columns=["focus"]))
+
+
+def test_an_unknown_class_column_is_refused():
+    data = simulate(Planted(genes=10), seed=0)
+    named = r"\['condition', 'family', 'fov', 'sample'\]"
+    with pytest.raises(UserError, match=rf"class_column .*'clas' is not a column .* {named}"):
+        ask(data, Prediction(class_column="clas"))
+    assert set(class_labels(data.obs.drop(columns="condition"), "condition")) == {""}
+    assert set(class_labels(data.obs.rename(columns={"condition": "group_type"}), "type")) == {"a", "b"}
+
+
+def test_functions_are_named_with_or_without_their_prefix():
+    frame = pd.DataFrame({"function_lipid": [1.0, 2.0], "function_dye": [0.0, 1.0]})
+    assert [r.name for r in responses_of(frame, ["lipid"])] == ["function_lipid"]
+    assert [r.name for r in responses_of(frame, ["function_dye"])] == ["function_dye"]
+
+
+def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
+    data = simulate(Planted(morphology=0.4, genes=20, cells_per_field=15, embedding=5), seed=0)
+    write_paired(data, tmp_path / "paired.h5mu")
+    clusters, markers = given_tables(data)
+    clusters.to_parquet(tmp_path / "clusters.parquet")
+    markers.to_csv(tmp_path / "markers.tsv", sep="\t", index=False)
+    tables = ("performance", "samples", "contrasts", "genes", "overlap", "sensitivity")
+    files = {name: tmp_path / f"{name}.tsv" for name in tables}
+    pictures = {name: tmp_path / f"{name}.svg" for name in PICTURES}
+    settings = predict.Settings(prediction=FAST.model_copy(update={"permutations": 2}))
+    predict.main(
+        paired=tmp_path / "paired.h5mu",
+        clusters=tmp_path / "clusters.parquet",
+        markers=tmp_path / "markers.tsv",
+        **files,
+        **pictures,
+        predictions=tmp_path / "predictions.parquet",
+        report=tmp_path / "report.json",
+        settings=settings,
+        threads=1,
+    )
+    performance = read_table(files["performance"], PERFORMANCE).set_index("model")
+    assert performance.loc["both", "n"] == 119
+    assert np.isfinite(performance.loc[["cycle", "embedding", "both_late"], "r2"].astype(float)).all()
+    assert read_table(files["genes"], GENES)["is_marker"].sum() == 4
+    assert read_table(tmp_path / "predictions.parquet", PREDICTIONS)["model"].nunique() == 12
+    assert all(picture.read_text().startswith("<?xml") for picture in pictures.values())
+    # The null is of the quicker procedure, whose own R2 stands on it.
+    assert 'id="quick-function_uptake-both"' in pictures["ladder"].read_text()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["numbers"]["function_uptake.morphology.r2"] > 0.05
+
+
+@pytest.mark.slow
+def test_a_thousand_genes_with_their_null_take_less_than_two_cores_for_90_seconds():
+    data = simulate(Planted(genes=1000, features=45, embedding=192, cells_per_field=40), seed=0)
+    started = time.process_time()
+    rows = by_model(ask(data, Prediction()))
+    assert time.process_time() - started < 180
+    assert rows.loc["both", "permutations"] == 99
+
+
+def given_tables(data: PairedData) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return tables of clusters (the first cell failed quality control) and of marker genes."""
+    n = len(data.obs)
+    rng = np.random.default_rng(0)
+    clusters = pd.DataFrame(
+        {
+            "track_id": data.obs.index,
+            "cluster": [None, *(str(i % 2) for i in range(1, n))],
+            "umap_1": 0.0,
+            "umap_2": 0.0,
+            "s_score": rng.normal(size=n),
+            "g2m_score": rng.normal(size=n),
+            "phase": "G1",
+            "multiplet": False,
+            "total_counts": 100.0,
+            "genes_detected": 10,
+            "mitochondrial_fraction": np.nan,
+            "passes_qc": [False] + [True] * (n - 1),
+            "qc_reason": None,
+        }
+    )
+    markers = pd.DataFrame(
+        {
+            "comparison": "cluster",
+            "group": "0",
+            "gene": data.genes,
+            "auc": 0.5,
+            "log2_fold_change": 0.0,
+            "p_value": 0.5,
+            "q_value": 0.5,
+            "is_marker": [i < 4 for i in range(len(data.genes))],
+            "note": None,
+        }
+    )
+    return CLUSTERS.check(clusters), MARKERS.check(markers)

@@ -1,0 +1,358 @@
+"""Answers say what the tables hold, no more: null, weak, strong and absent results."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cineseq.lineage.interpretation import LESS, MORE, NO_INTERVAL, SPANS
+from cineseq.lineage.report import ASSOCIATIONS, state_lines
+from cineseq.report.answers import answer_all, contrast
+from cineseq.report.evidence import Evidence
+from cineseq.tables.contract import Table, empty
+from cineseq.tables.crossmodal import DIRECTIONS, VARIANCE_SUMMARY
+from cineseq.tables.expression import FUNCTION_BY_CLUSTER
+from cineseq.tables.lineage import CONCORDANCE, LINEAGE_WARNINGS, STATE_BY_SISTER
+from cineseq.tables.prediction import GENES, MARKER_OVERLAP, MODEL_CONTRASTS, PERFORMANCE
+
+QUESTIONS = ["function_genes", "clusters", "modalities", "sisters", "crossmodal"]
+
+
+def table(contract: Table, **columns: object) -> pd.DataFrame:
+    """Return a checked table with the given columns; the others are missing."""
+    frame = pd.DataFrame(columns)
+    for column in empty(contract).columns:
+        if column not in frame:
+            frame[column] = None
+    return contract.check(frame)
+
+
+def performance(
+    r2: list[float], p: list[float], models: tuple[str, ...] = ("expression", "morphology", "both"), **more
+):
+    r2 = np.array(r2, float)
+    values = {"function": "function_lipid", "model": list(models), "n": 300, "groups": 12, "r2": r2}
+    values |= {"r2_low": r2 - 0.07, "r2_high": r2 + 0.08, "p_value": p, "q_value": p}
+    return table(PERFORMANCE, **(values | more))
+
+
+def contrasts(delta: float, low: float, high: float, a: str = "morphology", b: str = "expression") -> pd.DataFrame:
+    values = {"function": ["function_lipid"], "model_a": [a], "model_b": [b]}
+    return table(MODEL_CONTRASTS, **values, delta_r2=[delta], low=[low], high=[high])
+
+
+def states(odds: list[float], p: list[float], **more) -> pd.DataFrame:
+    values = {"state": [f"cluster={i}" for i in range(len(odds))], "contrast": "sister_died_vs_survived"}
+    values |= {"informative": 60, "families": 90, "odds_ratio": odds, "low": np.array(odds) / 2, "p_permutation": p}
+    values["high"] = np.array(odds) * 2
+    return table(STATE_BY_SISTER, **(values | more))
+
+
+def summary(r2: list[float], p: list[float]) -> pd.DataFrame:
+    values = {"direction": list(DIRECTIONS), "n": 300, "targets": 40, "r2": r2, "low": -0.01, "high": 0.2}
+    return table(VARIANCE_SUMMARY, **values, r2_null=0.001, r2_within_class=0.01, p_value=p)
+
+
+def by_id(evidence: Evidence) -> dict:
+    return {answer.id: answer for answer in answer_all(evidence)}
+
+
+STRONG = Evidence(
+    performance=performance([0.15, 0.25, 0.33], [0.01, 0.01, 0.01]),
+    contrasts=contrasts(0.1, 0.02, 0.18),
+    genes=table(
+        GENES, function="function_lipid", gene=["A", "B", "C"], frequency=[0.9, 0.7, 0.1], sign=[1.0, -0.8, 1.0]
+    ),
+    function_by_cluster=table(
+        FUNCTION_BY_CLUSTER,
+        function=["function_lipid"],
+        n=[300],
+        clusters=[5],
+        eta2=[0.2],
+        eta2_null=[0.01],
+        p_value=[0.001],
+    ),
+    overlap=table(
+        MARKER_OVERLAP,
+        function=["function_lipid"],
+        selected=[20],
+        markers=[50],
+        shared=[2],
+        expected=[4.0],
+        p_value=[0.9],
+        expected_matched=[3.0],
+        p_matched=[0.8],
+        p_fewer_matched=[0.4],
+    ),
+    states=states([4.2, 1.0], [0.001, 0.8]),
+    concordance=table(
+        CONCORDANCE,
+        condition=["drug"],
+        relation=["sisters"],
+        pairs=[50],
+        concordance=[0.8],
+        expected_independent=[0.6],
+        p_value=[0.01],
+    ),
+    crossmodal_summary=summary([0.03, 0.1], [0.005, 0.005]),
+)
+NULL = Evidence(
+    performance=performance([-0.02, 0.01, 0.0], [0.7, 0.4, 0.5]),
+    contrasts=contrasts(0.03, -0.05, 0.1),
+    function_by_cluster=table(
+        FUNCTION_BY_CLUSTER,
+        function=["function_lipid"],
+        n=[300],
+        clusters=[5],
+        eta2=[0.015],
+        eta2_null=[0.014],
+        p_value=[0.4],
+    ),
+    states=states([1.1, 0.9], [0.5, 0.8]),
+    crossmodal_summary=summary([-0.001, 0.001], [0.6, 0.4]),
+)
+
+
+def test_what_is_only_the_class_of_a_cell_is_said_to_be():
+    models = ("class", "expression")
+    within = {"r2_within_class": [0.0, 0.04], "p_within_class": [None, 0.3]}
+    found = by_id(Evidence(performance=performance([0.24, 0.3], [0.01, 0.01], models, **within)))["function_genes"]
+    said = "Most of this is the class of a cell: class means alone reach R² = 0.24, "
+    assert said + "and within classes expression has R² = 0.04 (permutation p = 0.3)" in found.answer
+    assert found.numbers["r2_within_class"] == 0.04
+    within["r2_within_class"] = [0.0, 0.2]
+    found = by_id(Evidence(performance=performance([0.24, 0.3], [0.01, 0.01], models, **within)))["function_genes"]
+    assert "Class means alone reach R² = 0.24, and within classes expression has R² = 0.20" in found.answer
+    without = by_id(Evidence(performance=performance([-0.01, 0.3], [0.9, 0.01], models, **within)))["function_genes"]
+    assert "class" not in without.answer
+
+
+def test_every_question_is_answered_in_order_even_when_nothing_was_run():
+    answers = answer_all(Evidence())
+    assert [a.id for a in answers] == QUESTIONS
+    assert all(a.verdict == "not_estimable" and a.answer.startswith("Not estimable because ") for a in answers)
+
+
+@pytest.mark.parametrize("evidence", [Evidence(), STRONG, NULL], ids=["nothing", "strong", "null"])
+def test_no_answer_speaks_of_drivers_or_causes(evidence: Evidence):
+    text = " ".join(a.answer for a in answer_all(evidence))
+    assert not re.search(r"\b(driv\w+|caus\w+|nan|None)\b", text, re.IGNORECASE)
+
+
+def test_a_strong_run_gives_numbers_intervals_and_p_values():
+    found = by_id(STRONG)
+    assert {a.verdict for a in found.values()} == {"shown"}
+    genes = found["function_genes"]
+    assert (
+        "R² = 0.15 (95 % interval 0.08 to 0.23; permutation p = 0.01; 300 cells in 12 held-out groups)" in genes.answer
+    )
+    assert "A (+) and B (−)" in genes.answer
+    assert genes.numbers["genes"] == ["A", "B"]
+    assert genes.numbers["r2"] == pytest.approx(0.15)
+    assert "20 % of the variance of lipid (1.0 % expected by chance" in found["clusters"].answer
+    said = (
+        "Of 20 predictive genes, 2 are also cluster markers (3.0 expected of equally expressed genes, p = 0.8 for at "
+        "least that many and p = 0.4 for at most; of any genes 4.0, p = 0.9 for at least that many)."
+    )
+    assert said in found["clusters"].answer
+    assert "morphology does so better (difference in R² 0.10" in found["modalities"].answer
+    assert "cluster=0 is more frequent in survivors whose sister died" in found["sisters"].answer
+    assert "odds ratio 4.20" in found["sisters"].answer
+    assert "q = 0.002 over 2 states" in found["sisters"].answer
+    assert "80 % of 50 pairs (60 % expected if independent" in found["sisters"].answer
+    assert "Morphology explains 3.0 % of the variance of expression" in found["crossmodal"].answer
+
+
+def test_a_null_run_says_that_nothing_was_shown_and_that_this_proves_nothing():
+    found = by_id(NULL)
+    assert {a.verdict for a in found.values()} == {"not_shown"}
+    assert "did not predict lipid better than chance" in found["function_genes"].answer
+    assert "Read no gene" in found["function_genes"].answer
+    assert "genes" not in found["function_genes"].numbers
+    assert found["clusters"].answer.startswith("No, not beyond chance")
+    assert found["modalities"].answer.startswith("No modality predicted lipid")
+    assert "does not show that there is nothing" in found["modalities"].answer
+    assert found["sisters"].answer.startswith("No state of survivors was shown")
+    assert "was not shown to explain any of the variance of expression" in found["crossmodal"].answer
+
+
+def test_a_small_p_beside_nothing_explained_is_said_to_be_about_the_shuffled_pairing():
+    """The R2 of the first lies below zero and above its null, that of the second at zero and below its null."""
+    found = by_id(Evidence(crossmodal_summary=summary([-0.002, 0.0], [0.01, 0.4]).assign(r2_null=[-0.005, 0.001])))
+    answer = found["crossmodal"]
+    assert answer.verdict == "not_shown"
+    assert answer.answer == (
+        "Morphology was not shown to explain any of the variance of expression in held-out groups: R² = −0.2 % (95 % "
+        "interval −1.0 % to 20 %; 1.0 % within classes; 300 cells) is more than with shuffled pairing (−0.5 %, "
+        "p = 0.01), yet not above zero. Expression was not shown to explain any of the variance of morphology in "
+        "held-out groups: R² = 0.0 % (95 % interval −1.0 % to 20 %; 1.0 % within classes; 300 cells) is not shown to "
+        "be more than with shuffled pairing (0.1 %, p = 0.4)."
+    )
+
+
+def test_genes_and_clusters_of_an_angle_are_those_of_its_cosine_and_sine():
+    """Gene A is selected for both parts, more often for the sine; the larger share between clusters is the cosine's."""
+    names = ["function_lipid_cos", "function_lipid_sin", "function_lipid_cos", "function_other"]
+    genes = table(GENES, function=names, gene=[*"AABC"], frequency=[0.7, 0.9, 0.8, 1.0], sign=[1.0, -1, 1, 1])
+    by_cluster = table(FUNCTION_BY_CLUSTER, function=names[:2], n=300, eta2=[0.2, 0.1], p_value=[0.01, 0.9])
+    overlap = table(MARKER_OVERLAP, function=names[:2], selected=[3, 4], expected=1.0, shared=1)
+    evidence = Evidence(
+        performance=performance([0.3], [0.01], ("expression",)),
+        genes=genes,
+        function_by_cluster=by_cluster,
+        overlap=overlap,
+    )
+    found = by_id(evidence)
+    assert "Selected most stably: A (− for lipid sin) and B (+ for lipid cos)." in found["function_genes"].answer
+    assert found["function_genes"].numbers["genes"] == ["A", "B"]
+    assert "20 % of the variance of lipid cos" in found["clusters"].answer
+    assert found["clusters"].numbers["selected"] == 3
+
+
+def test_a_small_effect_is_called_weak():
+    found = by_id(Evidence(performance=performance([0.05, 0.2, 0.2], [0.03, 0.01, 0.01])))
+    assert found["function_genes"].verdict == "weak"
+    assert found["function_genes"].answer.startswith("Expression weakly predicts lipid")
+
+
+def test_an_unresolved_difference_of_modalities_is_said_to_be_unresolved():
+    evidence = Evidence(performance=performance([0.15, 0.2, 0.25], [0.01] * 3), contrasts=contrasts(0.05, -0.02, 0.12))
+    answer = by_id(evidence)["modalities"]
+    assert answer.verdict == "weak"
+    assert "which one is better is not resolved" in answer.answer
+
+
+def test_notes_become_the_reason_why_nothing_can_be_estimated():
+    nothing = performance([np.nan] * 3, [np.nan] * 3, note="fewer cells than folds")
+    found = by_id(Evidence(performance=nothing, states=states([np.nan], [np.nan], note="not estimable: too few")))
+    assert found["function_genes"].answer == "Not estimable because fewer cells than folds."
+    assert found["modalities"].answer == "Not estimable because fewer cells than folds."
+    assert found["sisters"].answer == "Not estimable because too few."
+
+
+def test_many_functions_are_judged_by_their_q_value():
+    one = performance([0.15, 0.1, 0.2], [0.04] * 3, q_value=[0.2] * 3)
+    two = performance([0.0, 0.0, 0.0], [0.9] * 3, function="function_other")
+    answer = by_id(Evidence(performance=pd.concat([one, two])))["function_genes"]
+    assert answer.verdict == "not_shown"
+    assert "q = 0.2 over 2 functions" in answer.answer
+
+
+def test_the_best_of_many_states_is_judged_by_its_q_value():
+    answer = by_id(Evidence(states=states([3.0] + [1.0] * 9, [0.02] + [0.5] * 9)))["sisters"]
+    assert answer.verdict == "not_shown"
+    assert "q = 0.2 over 10 states" in answer.answer
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("not estimable: the pairs do not differ from each other", "p not estimable: the pairs do not differ"),
+        ("no discordant pair; no p-value: nothing to permute", "p not estimable: no discordant pair; no p-value"),
+    ],
+)
+def test_the_reason_why_likeness_has_no_p_value_is_said_once(note, said):
+    shared = table(
+        CONCORDANCE, condition=["drug"], relation=["sisters"], pairs=[20], concordance=[1.0],
+        expected_independent=[0.8], p_value=[np.nan], note=[note],
+    )  # fmt: skip
+    answer = by_id(Evidence(concordance=shared))["sisters"].answer
+    assert said in answer
+    assert answer.count("not estimable") == 1
+
+
+def test_a_state_without_an_odds_ratio_counts_among_those_tested():
+    table = states([np.nan, 3.0], [0.001, 0.02])
+    assert "q = 0.02 over 2 states" in by_id(Evidence(states=table))["sisters"].answer
+
+
+def test_serious_warnings_stand_in_the_answer_about_sisters():
+    warnings = table(
+        LINEAGE_WARNINGS,
+        warning=["selection", "other"],
+        sample=["s4", "all"],
+        severity=["serious", "info"],
+        message=["One live cell implies a dead sister.", "Nothing much."],
+    )
+    answer = by_id(Evidence(states=states([4.0], [0.001]), warnings=warnings))["sisters"].answer
+    assert "Caution (s4): One live cell implies a dead sister." in answer
+    assert "Nothing much" not in answer
+
+
+@pytest.mark.parametrize(
+    ("odds", "half_width", "verdict", "said", "remains"),
+    [
+        (0.1, 2.0, "shown", "is less frequent", LESS),
+        (4.2, 2.0, "shown", "is more frequent", MORE),
+        (0.97, 1.2, "weak", "in which direction is not resolved", SPANS),
+        (1.0, 1.2, "weak", "in which direction is not resolved", SPANS),
+        (4.2, np.nan, "weak", "in which direction is not resolved", NO_INTERVAL),
+    ],
+)
+def test_an_odds_ratio_is_read_by_its_interval(odds, half_width, verdict, said, remains):
+    table = states([odds], [0.001], low=[odds / half_width], high=[odds * half_width])
+    answer = by_id(Evidence(states=table))["sisters"]
+    assert answer.verdict == verdict
+    assert said in answer.answer
+    assert answer.answer.endswith(remains)
+    assert state_lines(compared(table))[-1] == f"How to read 'cluster=0': {remains} {ASSOCIATIONS}"
+
+
+def compared(states: pd.DataFrame) -> pd.DataFrame:
+    """Add what the step knows beside the table of states."""
+    return states.assign(died=30, survived=60, effective=20.0, detectable_odds_ratio=2.0)
+
+
+@pytest.mark.parametrize("weaker_first", [True, False])
+def test_clusters_on_both_sides_of_one_are_not_read_as_one_of_them(weaker_first):
+    odds = [0.3, 8.0] if weaker_first else [8.0, 0.3]
+    low, high = ("cluster=0", "cluster=1") if weaker_first else ("cluster=1", "cluster=0")
+    table = states([*odds, 1.1], [0.001, 0.001, 0.002])
+    both = (
+        f"A cell has one value of 'cluster', so that '{high}' above 1 and '{low}' below 1 may be one finding, and "
+        f"these odds ratios do not say of which value. If of '{high}': {MORE} If of '{low}': {LESS}"
+    )
+    assert state_lines(compared(table))[-2:] == [
+        f"How to read 'cluster=0', 'cluster=1': {both} {ASSOCIATIONS}",
+        f"How to read 'cluster=2': {SPANS} {ASSOCIATIONS}",
+    ]
+    assert by_id(Evidence(states=table))["sisters"].answer.endswith(both)
+
+
+def test_states_of_other_columns_and_without_an_odds_ratio_are_read_by_themselves():
+    alone = states([8.0, 0.3], [0.001, 0.01], state=["cluster=0", "wound=open"])
+    assert f"How to read 'wound=open': {LESS} {ASSOCIATIONS}" in state_lines(compared(alone))
+    absent = states([np.nan, 0.3], [0.0005, 0.001])
+    assert f"How to read 'cluster=1': {LESS} {ASSOCIATIONS}" in state_lines(compared(absent))
+    assert by_id(Evidence(states=absent))["sisters"].answer.endswith(LESS)
+
+
+def test_a_state_that_is_not_shown_is_read_as_if_its_interval_held_one():
+    table = states([3.0] + [1.0] * 9, [0.02] + [0.5] * 9)
+    assert table["low"].iloc[0] > 1
+    assert by_id(Evidence(states=table))["sisters"].answer.endswith(SPANS)
+    assert MORE not in " ".join(state_lines(compared(table)))
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "measured"),
+    [
+        (LESS, ["both sisters inherit", "less risk"], ["against time since drug", "doubly surviving", "proxy"]),
+        (MORE, ["reaches by chance", "stress"], ["against time since drug", "doubly surviving", "proxy"]),
+        (SPANS, ["nothing to do with death", "by chance", "inherited", "stress", "does not refute protection"],
+         ["against time since drug", "doubly surviving", "proxy"]),
+    ],
+)  # fmt: skip
+def test_each_reading_names_what_remains_and_then_what_would_separate_it(text, left, measured):
+    remaining, separating = text.split("To separate")
+    assert all(word in remaining for word in left)
+    assert all(word in separating for word in measured)
+
+
+@pytest.mark.parametrize(("a", "b"), [("both", "morphology"), ("morphology", "both")])
+def test_contrasts_are_found_whichever_way_round(a: str, b: str):
+    sign = 1 if a == "both" else -1
+    low, high = sorted((sign * 0.01, sign * 0.09))
+    found = contrast(contrasts(sign * 0.05, low, high, a, b), "function_lipid", "both", "morphology")
+    assert found == pytest.approx((0.05, 0.01, 0.09))

@@ -1,0 +1,398 @@
+"""The page is one file that loads nothing, small at any size of study, and says what was not run."""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import render_report
+import show_answers
+from PIL import Image
+
+from cineseq.config.imaging import Channels, Inputs
+from cineseq.config.pairing import Cells
+from cineseq.errors import UserError
+from cineseq.report.assets import Embedder, shrink_svg
+from cineseq.report.dictionary import dictionary, every_table
+from cineseq.report.methods import flat_settings, methods_paragraph
+from cineseq.report.motion_figures import drift_picture
+from cineseq.report.notices import all_notices
+from cineseq.report.page import headline_first
+from cineseq.report.quality import field_numbers
+from cineseq.report.steps import StepReport, StepSummary, read_step_report, summarise
+from cineseq.report.views import show_table, significant
+from cineseq.tables.contract import Column, Table, empty, write_table
+from cineseq.tables.imaging import DETECTIONS, TRACKS
+from cineseq.tables.lineage import LINEAGE_WARNINGS
+from cineseq.tables.prediction import PERFORMANCE, SENSITIVITY
+from cineseq.text import first_sentence, p_value, percent
+
+LOADED = re.compile(
+    r"""(?:src|srcset|poster|action)\s*=\s*["'](?!data:)|url\(|@import|<script|<iframe|<object|<link (?!rel="icon")"""
+)
+LINKED = re.compile(r"""href\s*=\s*["'](?:\w+:)?//|href\s*=\s*["']/""")
+
+
+def render(folder: Path, **inputs) -> tuple[str, dict]:
+    settings = render_report.Settings(**inputs.pop("settings", {}))
+    outputs = {"html": folder / "report/index.html", "answers": folder / "report/answers.json"}
+    render_report.main(**inputs, **outputs, dictionary=folder / "report/dictionary.tsv", settings=settings)
+    return outputs["html"].read_text(), json.loads(outputs["answers"].read_text())
+
+
+def write_fields(folder: Path, count: int, side: int = 40) -> tuple[list[Path], list[Path]]:
+    numbers = field_numbers(empty(DETECTIONS), empty(TRACKS), 5, 0)
+    noise = np.random.default_rng(0).integers(0, 255, (side, side), np.uint8)
+    Image.fromarray(noise).save(folder / "noise.png")
+    content = (folder / "noise.png").read_bytes()
+    qualities, pictures = [], []
+    for i in range(count):
+        place = folder / f"fov/s/{i}"
+        place.mkdir(parents=True)
+        said = {"sample": "s", "fov": str(i), "pixel_size_um": None, "lines": ["5 objects."], "numbers": numbers}
+        (place / "quality.json").write_text(json.dumps(said | {"numbers": numbers | {"objects": 5 + i}}))
+        (place / "overview.png").write_bytes(content)
+        qualities.append(place / "quality.json")
+        pictures.append(place / "overview.png")
+    return qualities, pictures
+
+
+def step_report(path: Path, **content) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"lines": [], "numbers": {}} | content))
+    return path
+
+
+def checked(contract: Table, path: Path, **columns) -> Path:
+    frame = pd.DataFrame(columns)
+    for column in empty(contract).columns:
+        if column not in frame:
+            frame[column] = None
+    write_table(frame, path, contract)
+    return path
+
+
+def test_a_page_of_nothing_has_a_title_and_says_what_was_not_run(tmp_path: Path):
+    page, answers = render(tmp_path, settings={"run": "mine"})
+    assert "<title>cineseq: mine</title>" in page
+    assert page.count("<p>Not run.</p>") == 5
+    assert page.count("Not estimable because") == 5
+    assert answers["report"].endswith("index.html")
+    assert [a["id"] for a in answers["answers"]] == [
+        "function_genes",
+        "clusters",
+        "modalities",
+        "sisters",
+        "crossmodal",
+    ]
+    assert not LOADED.findall(page)
+    assert not LINKED.findall(page)
+
+
+def test_a_full_page_loads_nothing_and_names_models_warnings_and_tables(tmp_path: Path):
+    qualities, pictures = write_fields(tmp_path, 3)
+    svg = '<?xml version="1.0"?><!DOCTYPE svg PUBLIC "x" "http://www.w3.org/x.dtd"><svg xmlns="http://www.w3.org/2000/svg"/>'
+    (tmp_path / "umap.svg").write_text(svg)
+    model = {"name": "compact", "sha256": "ab" * 32, "note": "trained on simulated images"}
+    reports = [
+        step_report(
+            tmp_path / "reports/segment/s_0.json", lines=["9 cells.", "No GPU."], numbers={"cells": 9}, model=model
+        ),
+        step_report(
+            tmp_path / "reports/segment/s_1.json", lines=["7 cells.", "No GPU."], numbers={"cells": 7}, model=model
+        ),
+        step_report(tmp_path / "reports/predict.json", lines=["Two <groups> only."], numbers={"groups": 2}),
+    ]
+    warned = {"warning": ["w"], "sample": ["s4"], "severity": ["serious"], "message": ["Look out."]}
+    performance = {"function": "function_lipid", "model": ["expression", "mean"], "r2": [0.2, 0.0], "note": ["", "x"]}
+    page, _ = render(
+        tmp_path,
+        step_reports=reports,
+        quality=qualities,
+        pictures=pictures,
+        umap=tmp_path / "umap.svg",
+        warnings=checked(LINEAGE_WARNINGS, tmp_path / "warnings.tsv", **warned),
+        performance=checked(PERFORMANCE, tmp_path / "performance.tsv", **performance),
+        settings={"simulated": True, "channels": {"function": ["lipid"], "allow_function_in": ["embed"]}},
+    )
+    assert not LOADED.findall(page)
+    assert not LINKED.findall(page)
+    assert page.count('src="data:image/png;base64,') == 3
+    assert page.count('src="data:image/svg+xml;base64,') == 1
+    assert len(re.findall(r"<img (?![^>]*alt=\"[^\"]{20})", page)) == 0
+    for text in ("ab" * 32, "Look out.", "are simulated", "(lipid) was allowed in the image embedding", "pixels"):
+        assert text in page
+    assert "Two &lt;groups&gt; only." in page
+    assert "<b>s_0</b>: 9 cells." in page
+    assert page.count("No GPU.") == 1
+    assert '<a href="../performance.tsv">' in page
+
+
+def test_the_page_stays_small_with_500_fields_and_pictures_of_the_largest_size(tmp_path: Path):
+    qualities, pictures = write_fields(tmp_path, 500, side=450)
+    reports = [
+        step_report(
+            tmp_path / f"reports/track/s_{i}.json", lines=[f"Field {i} has a line of its own."], numbers={"a": i}
+        )
+        for i in range(500)
+    ]
+    settings = {"report": {"fields_shown": 24}}
+    page, _ = render(tmp_path, quality=qualities, pictures=pictures, step_reports=reports, settings=settings)
+    assert len(page.encode()) < 20_000_000
+    assert page.count("data:image/png") == 24
+    assert "24 of 500 fields are shown" in page
+    assert "40 of 500 fields." in page
+
+
+def test_images_beyond_the_budget_are_linked_instead(tmp_path: Path):
+    (tmp_path / "a.png").write_bytes(bytes(600))
+    embedder = Embedder(tmp_path / "report/index.html", budget=1000)
+    first, second = (embedder.embed(tmp_path / "a.png", "a cell") for _ in range(2))
+    assert first.source is not None
+    assert second.source is None
+    assert second.file == "../a.png"
+    assert "Too large" in second.note
+
+
+def test_an_svg_that_is_too_large_is_replaced_by_its_png(tmp_path: Path):
+    (tmp_path / "a.svg").write_text("<svg>" + "x" * 3_000_000 + "</svg>")
+    embedder = Embedder(tmp_path / "index.html")
+    assert embedder.embed(tmp_path / "a.svg", "a").source is None
+    (tmp_path / "a.png").write_bytes(b"png")
+    assert embedder.embed(tmp_path / "a.svg", "a").source == "data:image/png;base64,cG5n"
+
+
+def test_shrinking_an_svg_keeps_small_scales_whole():
+    text = '<!-- c --><path d="M 12.34567 0.015625" transform="scale(0.015625)"/>'
+    assert shrink_svg(text) == '<path d="M 12.34 0.015625" transform="scale(0.015625)"/>'
+
+
+def test_show_answers_prints_the_path_and_a_line_per_answer(tmp_path: Path):
+    _, answers = render(tmp_path)
+    lines = show_answers.report_lines(tmp_path / "report/answers.json")
+    assert lines[0] == f"Report: {answers['report']}"
+    assert len(lines) == 6
+    assert lines[1] == "What goes with function? Not estimable because the prediction step was not run."
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", "not json"])
+def test_a_broken_step_report_is_named(tmp_path: Path, content: str):
+    path = tmp_path / "reports/track.json"
+    path.parent.mkdir()
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"reports/track\.json: not a readable report of a step"):
+        read_step_report(path)
+
+
+def test_a_broken_quality_file_is_named(tmp_path: Path):
+    (tmp_path / "quality.json").write_text('{"sample": "s"}')
+    with pytest.raises(UserError, match=r"quality\.json: not a readable quality report"):
+        render(tmp_path, quality=[tmp_path / "quality.json"])
+
+
+def test_steps_are_summarised_over_fields_in_the_order_of_the_pipeline(tmp_path: Path):
+    reports = [
+        step_report(
+            tmp_path / f"reports/{step}/s_{i}.json", lines=["Same.", f"Own {i}."], numbers={"n": i, "none": None}
+        )
+        for step in ("track", "segment")
+        for i in range(3)
+    ]
+    segment, track = summarise(read_step_report(path) for path in reports)
+    assert (segment.step, track.step) == ("segment", "track")
+    assert track.fields == 3
+    assert track.lines == ("Same.",)
+    assert track.field_lines["s_1"] == ("Own 1.",)
+    assert track.numbers.to_dict("records") == [
+        {"number": "n", "fields": 3, "median": 1.0, "lowest": 0.0, "highest": 2.0}
+    ]
+
+
+def notices(**changes) -> str:
+    given = {
+        "simulated": False,
+        "channels": Channels(),
+        "inputs": Inputs(),
+        "cells": Cells(),
+        "pixel_sizes": {0.5},
+        "models": [],
+    }
+    given |= {"warnings": None, "quality": pd.DataFrame()}
+    return " ".join(f"[{n.level}] {n.text}" for n in all_notices(**(given | changes)))
+
+
+def test_a_run_that_lost_most_of_its_tracks_says_so_at_the_top():
+    lost = pd.DataFrame({"lost_share": [0.7, None, 0.2, 1.0], "tracks": [40, 40, 40, 9]})
+    assert notices(quality=lost).startswith("[warning] In 1 of 2 fields more than half of the tracks")
+    assert "up to 70%" in notices(quality=lost)
+    assert notices(quality=lost[:1]).startswith("[serious] In 1 of 1")
+    assert notices(quality=lost[1:]) == ""
+
+
+def test_warnings_of_one_kind_are_one_notice_with_their_numbers():
+    rows = [("a", 3, "info"), ("all", 9, "serious"), ("b", 4, "info"), ("c", 0, "info")]
+    warnings = pd.DataFrame(rows, columns=["sample", "cells", "severity"])
+    warnings["message"] = warnings["severity"].map({"info": "Left out.", "serious": "Biased."})
+    assert notices(warnings=warnings) == (
+        "[serious] Sisters, all (9 cells): Biased. [info] Sisters, a (3 cells), b (4 cells) and c: Left out."
+    )
+
+
+def test_caveats_stand_by_the_answers_about_prediction(tmp_path):
+    page, content = render(tmp_path, settings={"report": {"caveats": ["Genes were chosen on these <cells>."]}})
+    told = {a["id"]: a["caveats"] for a in content["answers"]}
+    said = ["Genes were chosen on these <cells>."]
+    assert told == {"function_genes": said, "modalities": said, "clusters": [], "sisters": [], "crossmodal": []}
+    assert page.count("<b>Note.</b> Genes were chosen on these &lt;cells&gt;.") == 2
+
+
+def test_notices_say_what_a_reader_must_know():
+    assert notices() == ""
+    assert "[warning] The pixel size of some or all images is unknown" in notices(pixel_sizes={None, 0.5})
+    assert "entered no mask" in notices(channels=Channels(function=["lipid"]))
+    assert "divided by its own sample" in notices(
+        channels=Channels(function=["lipid"]), cells=Cells(scaling="per_sample")
+    )
+    controls = Cells(scaling="controls", controls=["mock"])
+    assert "the control cells (mock) of the same replicate" in notices(
+        channels=Channels(function=["lipid"]), cells=controls
+    )
+    assert "shifted back by their drift" in notices(inputs=Inputs(drift="translation"))
+    random = [{"name": "untrained:vit", "sha256": "a", "note": "", "steps": ["embed"]}]
+    said = "[serious] The model untrained:vit, used for the image embedding, has untrained (random) weights"
+    assert notices(models=random).startswith(said)
+    demo = [{"name": "compact", "sha256": "a", "note": "trained on simulated cells.", "steps": ["embed"]}]
+    said = "[warning] The model compact, used for the image embedding, is a small one for demonstration"
+    assert said in notices(models=demo)
+
+
+def test_methods_say_how_the_concordance_of_fates_was_tested():
+    said = methods_paragraph(["describe_fates"], {"lineage": {"permutations": 999}}, {}, [])
+    assert "tested one-sidedly against 999 permutations of fates within field of view and birth time" in said
+
+
+@pytest.mark.parametrize("step", ["compare_sisters", "compare_sister_genes"])
+def test_methods_say_that_signs_of_founders_are_flipped(step):
+    said = methods_paragraph([step], {"lineage": {"permutations": 999}}, {}, [])
+    flipped = "where founders have several pairs of sisters, signs of founders' scores are flipped instead"
+    assert f"{flipped} (Hemerik et al., 2020)" in said
+
+
+def test_methods_leave_out_what_is_not_known():
+    bare = methods_paragraph(["cluster"], {}, {}, [])
+    assert bare == "Counts were normalised and reduced to principal components with scanpy (Wolf et al., 2018)."
+    config = {"clusters": {"resolution": 0.6, "permutations": 999}, "segment": {}}
+    models = [{"name": "cpsam", "sha256": "0123456789abcdef", "steps": ["segment"]}]
+    full = methods_paragraph(["segment", "cluster"], config, {"scanpy": "1.11"}, models)
+    assert "using the model cpsam (SHA-256 0123456789ab)." in full
+    assert (
+        "scanpy 1.11 (Wolf et al., 2018); clusters are Leiden communities (Traag et al., 2019) at resolution 0.6"
+        in full
+    )
+
+
+def test_settings_are_listed_flat():
+    assert flat_settings({"a": {"b": 1, "c": None}, "d": []}) == [("a.b", "1"), ("a.c", "none"), ("d", "none")]
+
+
+def test_the_dictionary_has_every_column_of_every_table():
+    table = dictionary(every_table())
+    assert len(table) == sum(len(t.columns) for t in every_table())
+    assert (table["meaning"].str.len() > 3).all()
+    row = table[(table["table"] == "tracks") & (table["column"] == "end_kind")].iloc[0]
+    assert row["allowed"] == "division | death | left_fov | lost | end_of_movie"
+
+
+def test_tables_show_their_first_rows_and_leave_out_empty_columns():
+    contract = Table(
+        "t", "t", (), (Column("a", "number", "An a", "um", missing=True), Column("b", "text", "B", missing=True))
+    )
+    view = show_table(contract.check(pd.DataFrame({"a": [1.23456, None, 2.0], "b": None})), contract, "T", 2)
+    assert [h.text for h in view.headings] == ["a (um)"]
+    assert view.rows == (("1.23",), ("–",))
+    assert view.is_cut
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (-1.0, "−1"), (0.07, "0.070"), (0.00001, "1.0e−05"), (1234.5, "1,234"), (12.34, "12.3")],
+)
+def test_numbers_are_written_with_few_digits(value: float, text: str):
+    assert significant(value) == text
+
+
+def test_words():
+    assert p_value(0.0002) == "p < 0.001"
+    assert p_value(None) == "p not estimable"
+    assert percent(0.031) == "3.1 %"
+    assert percent(-0.0001) == "0.0 %"
+    assert first_sentence("R² = 0.1 (p = 0.2). Next one.") == "R² = 0.1 (p = 0.2)."
+
+
+def test_the_function_of_the_answers_stands_first_in_its_tables(tmp_path: Path):
+    names, models = ["function_a", "function_b"], ["expression", "morphology"]
+    rows = pd.MultiIndex.from_product([names, models], names=["function", "model"]).to_frame(index=False)
+    rows["r2"] = [0.1, 0.1, 0.1, 0.3]
+    page, answers = render(tmp_path, performance=checked(PERFORMANCE, tmp_path / "performance.tsv", **rows))
+    cells = re.findall(r"<td>([ab])</td>", page)
+    assert cells == ["b", "b", "a", "a"]
+    assert answers["answers"][0]["numbers"]["function"] == "function_b"
+
+
+def test_other_choices_stand_beside_the_headline_model_by_model(tmp_path: Path):
+    models = {"headline": ["mean", "expression", "both", "all_morphology"], "cooperative": ["both"]}
+    rows = pd.DataFrame([(v, m) for v, names in models.items() for m in names], columns=["variant", "model"])
+    rows = rows.assign(function="function_lipid", n=300, r2=[0.0, 0.1, 0.3, 0.2, 0.28])
+    path = checked(SENSITIVITY, tmp_path / "prediction/sensitivity.tsv", **rows)
+    page, _ = render(tmp_path, model_sensitivity=path)
+    assert "shows where other choices stand beside the headline." in page
+    shown = page[page.index("What other choices of the analysis would have given") :]
+    assert re.findall(r"<td>(headline|cooperative)</td><td>([a-z ]+)</td>", shown) == [
+        ("headline", "both"),
+        ("cooperative", "both"),
+        ("headline", "mean"),
+        ("headline", "expression"),
+        ("headline", "all morphology"),
+    ]
+    assert '<a href="../prediction/sensitivity.tsv">' in shown
+
+
+def test_drift_is_drawn_where_it_was_measured():
+    still = StepReport("prepare_movie", "s_1", ("Same.",), {}, None)
+    moved = StepReport("prepare_movie", "s_2", (), {}, None, {"drift_y_px": [0, 3, 4], "drift_x_px": [0, 4, 3]})
+    assert drift_picture([still]) is None
+    drawn = drift_picture([still, moved])
+    assert drawn is not None
+    assert drawn.startswith("data:image/svg+xml;base64,")
+    assert drawn == drift_picture([moved])
+
+
+def test_common_motion_is_drawn_dashed_where_no_drift_was_taken_back():
+    drift = StepReport("prepare_movie", "s_1", (), {}, None, {"drift_y_px": [0, 3], "drift_x_px": [0, 4]})
+    common = StepReport("track", "s_1", (), {}, None, {"common_y_px": [0, 9], "common_x_px": [0, 9]})
+
+    def dashes(steps: list[StepReport]) -> int:
+        drawn = drift_picture(steps)
+        return base64.b64decode(drawn.split(",")[1]).decode().count("stroke-dasharray")
+
+    assert drift_picture([StepReport("track", "s_1", (), {}, None, {})]) is None
+    assert dashes([common]) > dashes([drift])
+    assert drift_picture([drift, common]) == drift_picture([drift])
+
+
+def test_sentences_of_the_headline_stand_first():
+    table = pd.DataFrame(
+        {"function": ["function_uptake", "function_uptake_max"], "model": "expression", "r2": [0.1, 0.3]}
+    )
+    lines = (
+        "5 folds.",
+        "uptake: low.",
+        "uptake max: high.",
+        "3 % of uptake lies there.",
+        "4 % of uptake max lies there.",
+    )
+    step = headline_first(StepSummary("predict", "Prediction", 0, lines, {}, pd.DataFrame()), table)
+    assert step.lines == tuple(lines[i] for i in (0, 2, 4, 1, 3))

@@ -1,0 +1,220 @@
+"""Given tracks: tables and track files become checked tables; contradictions are refused."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from import_tracks import Settings, main
+from tests.unit.tracking.imports.external_examples import alone, cage, on_masks, table
+from tests.unit.tracking.tracking_examples import outputs
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.tracking import Track
+from cineseq.errors import UserError
+from cineseq.io.stacks import MovieInfo, write_labels
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import TRACKS
+
+
+def ctc(folder: Path, text: str) -> Path:
+    (folder / "TRA").mkdir()
+    (folder / "TRA/man_track.txt").write_text(text)
+    return folder / "TRA"
+
+
+GOOD = "1 0 2 0\n2 3 5 1\n3 3 5 1\n4 0 5 0\n"
+
+
+def test_ctc_folder_keeps_numbers_and_parents(tmp_path):
+    _, tracks, report = on_masks(ctc(tmp_path, GOOD), tmp_path)
+    assert tracks["number"].tolist() == [1, 2, 3, 4]
+    assert tracks["parent_id"].fillna("").tolist() == ["", "sample/1/1", "sample/1/1", ""]
+    assert tracks["end_kind"].tolist() == ["division", "end_of_movie", "end_of_movie", "end_of_movie"]
+    assert tracks.loc[0, ["end_confidence"]].isna().all()
+    assert report["numbers"]["only_daughters_joined"] == 0
+
+
+def test_masks_that_contradict_the_stated_frames_are_believed_and_counted(tmp_path):
+    _, tracks, report = on_masks(ctc(tmp_path, "1 0 2 0\n2 3 4 1\n3 4 5 1\n4 1 5 0\n"), tmp_path)
+    assert tracks["frames"].tolist() == [3, 3, 3, 6]
+    assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 3
+    assert "Repaired on import: 3 objects outside the frames of their track." in report["lines"]
+
+
+def test_stated_frames_are_those_of_the_movie_before_it_was_thinned(tmp_path):
+    given = ctc(tmp_path, "1 0 5 0\n2 6 11 1\n3 6 11 1\n4 0 11 0\n")
+    _, _, report = on_masks(given, tmp_path, field=FieldOfView(frame_step=2))
+    assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 0
+    # labels 2 and 3 of frames 3 to 5 and label 4 of none are outside
+    _, _, report = on_masks(given, tmp_path)
+    assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 6
+
+
+def test_a_table_of_other_masks_is_refused(tmp_path):
+    said = r"9 of 15 objects lie outside .* \(track 1, stated in frames 9 to 9, is in the mask of frame 0\); give"
+    with pytest.raises(UserError, match=said):
+        on_masks(ctc(tmp_path, "1 9 9 0\n2 13 15 0\n3 13 15 0\n4 0 5 0\n"), tmp_path)
+
+
+def test_an_only_daughter_is_the_same_cell_and_is_counted(tmp_path):
+    _, tracks, report = on_masks(ctc(tmp_path, "1 0 2 0\n2 3 5 1\n3 3 5 0\n4 0 5 0\n"), tmp_path)
+    assert tracks["frames"].tolist() == [6, 3, 6]
+    assert report["numbers"]["only_daughters_joined"] == 1
+
+
+def test_objects_without_a_track_get_their_own(tmp_path):
+    _, tracks, report = on_masks(ctc(tmp_path, "1 0 2 0\n2 3 5 1\n3 3 5 1\n"), tmp_path)
+    assert tracks["frames"].tolist() == [3, 3, 3, *[1] * 6]
+    assert report["numbers"]["objects_without_given_track"] == 6
+
+
+@pytest.mark.parametrize("by", ["label", "place"])
+def test_table_by_label_or_by_place_gives_the_same_tracks(tmp_path, by):
+    detections, tracks, _ = on_masks(table(tmp_path, by), tmp_path)
+    assert tracks["parent_id"].fillna("").tolist() == ["", "sample/1/1", "sample/1/1", ""]
+    assert (detections["track_id"].str.split("/").str[-1].astype(int) == detections["label"]).all()
+
+
+def test_table_with_other_column_names(tmp_path):
+    names = {"frame": "t", "track": "TID", "parent": "motherID"}
+    path = table(tmp_path, **names)
+    _, tracks, _ = on_masks(path, tmp_path, track=Track(given_columns=names))
+    assert len(tracks) == 4
+
+
+def test_a_thinned_movie_keeps_the_frames_that_are_left(tmp_path):
+    rows = pd.DataFrame({"frame": np.arange(12), "track": 4, "y": 7.5, "x": 7.5})
+    cell = pd.DataFrame({"frame": np.arange(0, 12), "track": 1, "y": 34.5, "x": 34.5})
+    pd.concat([rows, cell]).to_csv(tmp_path / "given.csv", index=False)
+    _, tracks, report = on_masks(tmp_path / "given.csv", tmp_path, field=FieldOfView(frame_step=2))
+    assert tracks.set_index("number").loc[[1, 4], "frames"].tolist() == [3, 6]
+    assert report["numbers"]["given_objects_without_mask"] == 3
+
+
+def test_a_death_that_thinning_left_without_object_is_dropped_also_with_edits(tmp_path):
+    rows = [(t, 4, 7.5, 7.5, "") for t in range(12)] + [(t, 1, 34.5, 34.5, "yes") for t in range(6)]
+    rows.append((7, 3, 20.0, 50.0, "yes"))
+    pd.DataFrame(rows, columns=["frame", "track", "y", "x", "death"]).to_csv(tmp_path / "given.csv", index=False)
+    (tmp_path / "edits.csv").write_text("action,frame,cell\nnot_divide,0,1\n")
+    thinned = FieldOfView(frame_step=2)
+    _, tracks, report = on_masks(tmp_path / "given.csv", tmp_path, field=thinned, edits=tmp_path / "edits.csv")
+    assert tracks.set_index("number").loc[[1, 4], "end_kind"].tolist() == ["death", "end_of_movie"]
+    assert report["numbers"]["deaths_without_object"] == 1
+
+
+BAD_CTC = {
+    "row 2: track 2 ends before it starts": "1 0 2 0\n2 5 3 1\n3 3 5 1\n",
+    "row 2: track 1 is listed twice": "1 0 2 0\n1 3 5 0\n",
+    "four whole numbers": "1 0 2\n",
+    r"four whole numbers, track, first frame, last frame, parent \(": "1 0 2 0\n2 x 5 1\n",
+    "found none": "",
+    "more than two daughters": "1 0 2 0\n2 3 5 1\n3 3 5 1\n4 0 5 1\n",
+    "starts before her mother ends": "1 0 2 0\n2 3 5 4\n3 3 5 4\n4 0 5 0\n",
+    "its own ancestor": "1 0 2 2\n2 3 5 1\n3 3 5 1\n4 0 5 2\n",
+    "do not fit the masks": "11 0 2 0\n12 3 5 0\n",
+}
+
+
+@pytest.mark.parametrize("said", BAD_CTC)
+@pytest.mark.filterwarnings("ignore:loadtxt")
+def test_bad_track_file_is_refused_with_its_name(tmp_path, said):
+    with pytest.raises(UserError, match=said) as raised:
+        on_masks(ctc(tmp_path, BAD_CTC[said]), tmp_path)
+    assert str(tmp_path / "TRA") in str(raised.value)
+    assert not (tmp_path / "out/t.parquet").exists()
+
+
+IMPOSSIBLE = {
+    "track 2 is its own ancestor": "0,1,1,2\n1,2,2,1\n",
+    "track 1 is said to have died, and has daughters": "0,1,1,,1\n1,2,2,1,0\n1,3,3,1,0\n",
+    "there is a track 0": "0,0,1,\n",
+    "object 1 of frame 0 is there twice": "0,1,1,\n0,2,1,\n",
+    "a track has two objects in one frame": "0,1,1,\n0,1,4,\n1,1,2,\n",
+    "more than two daughters": "0,1,1,\n1,2,2,1\n1,3,3,1\n1,4,4,1\n",
+}
+MENDED = "more than two daughters"
+
+
+@pytest.mark.parametrize("conflicts", ["refuse", "cut"])
+@pytest.mark.parametrize("said", IMPOSSIBLE)
+def test_what_no_cell_can_do_is_refused(tmp_path, said, conflicts):
+    """Cutting mends merges and crowds only: where there is no telling which entry is wrong, nothing is guessed."""
+    planes = [np.array([[1, 1, 0, 4, 4]], np.uint8), np.array([[2, 0, 3, 0, 4]], np.uint8)]
+    write_labels(planes, tmp_path / "m.ome.tif", MovieInfo(2, 1, 5, (), None, None))
+    (tmp_path / "given.csv").write_text("frame,track,label,parent,death\n" + IMPOSSIBLE[said])
+    files = outputs(tmp_path)
+    settings = Settings(track=Track(given_conflicts=conflicts))
+    step = partial(main, given=tmp_path / "given.csv", labels=tmp_path / "m.ome.tif", **files, settings=settings)
+    if conflicts == "cut" and said == MENDED:
+        step()
+        assert read_table(files["tracks"], TRACKS)["parent_id"].isna().all()
+        return
+    with pytest.raises(UserError, match=said):
+        step()
+
+
+@pytest.mark.parametrize("way", [on_masks, alone])
+def test_given_tracks_pass_no_closed_wall(tmp_path, way):
+    given = table(tmp_path, "place")
+    _, tracks, _ = way(given, tmp_path, cage(tmp_path, closed=3))
+    assert len(tracks) == 4
+    with pytest.raises(UserError, match=r"passes the wall of a closed compartment .*sample/1/3"):
+        way(given, tmp_path, cage(tmp_path, closed=2))
+
+
+def test_edits_of_given_tracks_know_the_walls(tmp_path):
+    given, edits = table(tmp_path), tmp_path / "edits.csv"
+    edits.write_text("action,frame,cell,next_frame,next_cell,second_cell\nlink,3,2,4,3,\n")
+    with pytest.raises(UserError, match="row 2: 'link' takes a cell through the wall of a closed compartment"):
+        on_masks(given, tmp_path, cage(tmp_path, closed=3), edits)
+    edits.write_text("action,frame,cell,next_frame,next_cell,second_cell\nunlink,2,1,3,3,\n")
+    _, tracks, _ = on_masks(given, tmp_path, cage(tmp_path, closed=2), edits)
+    assert tracks["parent_id"].isna().all()  # what passed the wall was mended by a person
+
+
+STATED = {"1": "death", "True": "death", "0": "end_of_movie", "": "end_of_movie"}
+
+
+@pytest.mark.parametrize("written", STATED)
+def test_a_stated_death_is_a_death_and_an_empty_cell_is_none(tmp_path, written):
+    rows = pd.read_csv(table(tmp_path))
+    rows["died"] = [written if track == 4 else "0" for track in rows["track"]]
+    rows.to_csv(tmp_path / "given.csv", index=False)
+    _, tracks, report = on_masks(tmp_path / "given.csv", tmp_path, track=Track(given_columns={"death": "died"}))
+    assert report["numbers"]["cells_followed_after_death"] == 0  # said of the whole track, not of when
+    assert tracks.set_index("number").loc[4, "end_kind"] == STATED[written]
+    assert (tracks["end_kind"] == "death").sum() == (STATED[written] == "death")
+
+
+BAD_TABLE = {
+    "not a readable table": "",
+    "should hold frame numbers from 0, not -1": "frame,track,label\n-1,1,1\n",
+    "no column 'track'": "frame,label\n0,1\n",
+    "has no rows": "frame,track,label\n",
+    "row 3: column 'frame' should be a whole number, not 'x'": "frame,track,label\n0,1,1\nx,1,1\n",
+    r"track 2 .* has more than one mother, 1, 4": "frame,track,label,parent\n3,2,2,1\n4,2,2,4\n",
+}
+
+
+@pytest.mark.parametrize("said", BAD_TABLE)
+def test_bad_table_is_refused(tmp_path, said):
+    (tmp_path / "given.csv").write_text(BAD_TABLE[said])
+    with pytest.raises(UserError, match=said):
+        on_masks(tmp_path / "given.csv", tmp_path)
+
+
+def test_unknown_format_and_missing_file_are_refused(tmp_path):
+    (tmp_path / "given.xyz").write_text("")
+    with pytest.raises(UserError, match=r"given\.xyz: tracks in no known format"):
+        on_masks(tmp_path / "given.xyz", tmp_path)
+    with pytest.raises(UserError, match="no such file"):
+        on_masks(tmp_path / "nowhere", tmp_path)
+
+
+def test_tracks_without_any_object_are_refused(tmp_path):
+    write_labels([np.zeros((9, 9), np.uint16)], tmp_path / "e.ome.tif", MovieInfo(1, 9, 9, (), None, None))
+    files = outputs(tmp_path)
+    with pytest.raises(UserError, match="the masks have no objects"):
+        main(given=ctc(tmp_path, GOOD), labels=tmp_path / "e.ome.tif", **files, settings=Settings())

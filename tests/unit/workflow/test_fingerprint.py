@@ -1,0 +1,123 @@
+"""A fingerprint follows what code does, not how it looks or when it was written."""
+
+import ast
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cineseq.workflow import fingerprint
+
+ROOT = Path(__file__).resolve().parents[3]
+FILES = {
+    "step.py": '"""A step."""\nimport numpy\nfrom pack.area import tool\n\n\ndef main():\n    tool.work()\n',
+    "other.py": "import json\n",
+    "lazy.py": "def main():\n    import pack.shared\n",
+    "pack/__init__.py": "",
+    "pack/area/__init__.py": "",
+    "pack/area/tool.py": '"""Tool."""\nfrom pack.shared import ONE\n\n\ndef work():\n    """Work."""\n    return ONE\n',
+    "pack/shared.py": "ONE = 1\n",
+    "pack/unused.py": "TWO = 2\n",
+    "pack/templates/page.html": "<p>",
+}
+
+
+@pytest.fixture
+def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a small tree of scripts and a package that they import."""
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(fingerprint, "SOURCE", tmp_path)
+    monkeypatch.setattr(fingerprint, "PACKAGE", "pack")
+    fingerprint._module.cache_clear()
+    return tmp_path
+
+
+def after(folder: Path, name: str, text: str, script: str = "step.py", templates: str | None = None) -> str:
+    """Return the fingerprint of a script after a file was changed."""
+    (folder / name).write_text(text)
+    fingerprint._module.cache_clear()
+    return fingerprint.fingerprint(folder / script, templates)
+
+
+def test_a_fingerprint_is_twelve_hexadecimal_digits(scripts: Path) -> None:
+    found = fingerprint.fingerprint(scripts / "step.py")
+    assert len(found) == 12
+    assert int(found, 16) >= 0
+    assert found != fingerprint.fingerprint(scripts / "other.py")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("step.py", "# A comment.\nimport numpy\n\nfrom pack.area import tool\ndef main(): tool.work()  # works\n"),
+        ("step.py", '"""Another docstring."""\n' + FILES["step.py"].split("\n", 1)[1]),
+        ("pack/area/tool.py", "from pack.shared import ONE\n\n\ndef work():\n    '''Works.'''\n    return (ONE)\n"),
+        ("pack/unused.py", "TWO = 3\n"),
+        ("other.py", "import yaml\n"),
+    ],
+)
+def test_looks_do_not_count(name: str, text: str, scripts: Path) -> None:
+    assert fingerprint.fingerprint(scripts / "step.py") == after(scripts, name, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("step.py", FILES["step.py"].replace("tool.work()", "tool.work(), 1")),
+        ("pack/area/tool.py", FILES["pack/area/tool.py"].replace("return ONE", "return -ONE")),
+        ("pack/shared.py", "ONE = 2\n"),
+        ("pack/shared.py", "ONE = '1'\n"),
+        ("pack/area/__init__.py", "import pack.unused\n"),
+    ],
+)
+def test_what_the_code_does_counts(name: str, text: str, scripts: Path) -> None:
+    assert fingerprint.fingerprint(scripts / "step.py") != after(scripts, name, text)
+
+
+def test_imports_inside_functions_count(scripts: Path) -> None:
+    before = fingerprint.fingerprint(scripts / "lazy.py")
+    assert before != after(scripts, "pack/shared.py", "ONE = 2\n", "lazy.py")
+
+
+def test_templates_count_byte_by_byte(scripts: Path) -> None:
+    before = fingerprint.fingerprint(scripts / "step.py", "templates")
+    assert before != fingerprint.fingerprint(scripts / "step.py")
+    assert before != after(scripts, "pack/templates/page.html", "<p> ", "step.py", "templates")
+
+
+def test_times_and_places_do_not_count(scripts: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint.fingerprint(scripts / "step.py")
+    os.utime(scripts / "step.py", (0, 0))
+    assert after(scripts, "pack/shared.py", FILES["pack/shared.py"]) == before
+    shutil.copytree(scripts, scripts / "elsewhere")
+    monkeypatch.setattr(fingerprint, "SOURCE", scripts / "elsewhere")
+    assert fingerprint.fingerprint(scripts / "step.py") == before
+
+
+@given(added=st.lists(st.sampled_from(["# note", "", "    # deep note", "  "]), max_size=4), where=st.integers(0, 6))
+def test_comments_and_empty_lines_anywhere(
+    added: list[str], where: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("scripts")
+    lines = FILES["step.py"].splitlines()
+    (folder / "plain.py").write_text(FILES["step.py"])
+    (folder / "noted.py").write_text("\n".join([*lines[:where], *added, *lines[where:]]))
+    assert fingerprint.fingerprint(folder / "noted.py") == fingerprint.fingerprint(folder / "plain.py")
+
+
+def test_a_change_in_a_shared_module_reaches_its_steps() -> None:
+    seen = {path.name for path in fingerprint._module(ROOT / "scripts" / "morphology.py")[1]}
+    assert "step.py" in seen
+    steps = list((ROOT / "scripts").glob("*.py"))
+    assert len({fingerprint.fingerprint(path) for path in steps}) == len(steps)
+
+
+def test_the_package_imports_by_full_names_which_the_fingerprint_can_follow() -> None:
+    for path in [*(ROOT / "scripts").glob("*.py"), *(ROOT / "src").rglob("*.py")]:
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        assert not [n.lineno for n in nodes if isinstance(n, ast.ImportFrom) and n.level], path

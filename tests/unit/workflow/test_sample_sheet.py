@@ -1,0 +1,167 @@
+"""The sample sheet: what it may say, and one sentence for everything that it may not."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cineseq.errors import UserError
+from cineseq.workflow.sample_sheet import COLUMNS, Entry, files_of, first_of_samples, read_sheet
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def sheet(folder: Path, *lines: str) -> Path:
+    """Write a sheet of which spaces stand for tabs."""
+    path = folder / "samples.tsv"
+    path.write_text("".join(line.replace(" ", "\t") + "\n" for line in lines))
+    return path
+
+
+def test_a_sheet_with_placeholders_and_defaults(tmp_path: Path) -> None:
+    path = sheet(
+        tmp_path,
+        "sample fov frame_step images masks",
+        "a f1 2 {data}/{sample}_{fov}.tif {data}/{run}/*.tif",
+        "b f1  {data}/x.tif ",
+    )
+    assert read_sheet(path, data="/d", run="r") == [
+        Entry("a", "f1", frame_step=2, images="/d/a_f1.tif", masks="/d/r/*.tif"),
+        Entry("b", "f1", images="/d/x.tif"),
+    ]
+    assert [e.row for e in read_sheet(path, data="/d", run="r")] == [2, 3]
+
+
+def test_commas_comments_quotes_and_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "samples.csv"
+    path.write_text('\ufeff# Ours.\nsample,condition,images\n# second\n\na,"low, then high",a.tif\n', "utf-8")
+    assert read_sheet(path) == [Entry("a", condition="low, then high", images="a.tif")]
+    assert read_sheet(path)[0].row == 5
+
+
+def test_a_row_that_does_not_say_takes_the_frame_step_of_the_configuration(tmp_path: Path) -> None:
+    path = sheet(tmp_path, "sample fov frame_step images", "a 1 1 x.tif", "a 2  y.tif")
+    assert [entry.frame_step for entry in read_sheet(path, 3)] == [1, 3]
+
+
+def test_identity_is_what_steps_are_told() -> None:
+    told = Entry("a", "f1", "control", "2", 3, images="a.tif").identity
+    assert told.model_dump() == {
+        "sample": "a",
+        "fov": "f1",
+        "condition": "control",
+        "replicate": "2",
+        "frame_step": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "complaint"),
+    [
+        (
+            ["sample fov images", "a 1 x.tif", "b 1 x.tif", "a 1 y.tif"],
+            "row 4: sample 'a' with field '1' is listed twice (first in row 2); give each row a fov of its own.",
+        ),
+        (["sample image", "a x.tif"], "unknown column 'image'; did you mean 'images'?"),
+        (["sample colour", "a red"], "unknown column 'colour'; the columns are sample, fov, condition,"),
+        (["fov images", "1 x.tif"], "the column 'sample' is missing from the header."),
+        (["sample images images", "a x.tif y.tif"], "the header names the column 'images' twice;"),
+        (["sample images"], "no rows; list at least one sample."),
+        (["sample images", "a/b x.tif"], "row 2: sample 'a/b' should be made of letters, digits, dot, dash and"),
+        (["sample images", " x.tif"], "row 2: sample '' should be made of letters"),
+        (["sample fov images", "a ../up x.tif"], "row 2: fov '../up' should be made of letters"),
+        (["sample frame_step images", "a 0 x.tif"], "row 2: frame_step '0' should be a whole number of at least 1."),
+        (["sample frame_step images", "a 1.5 x.tif"], "row 2: frame_step '1.5' should be a whole number"),
+        (["sample frame_step images", "a ² x.tif"], "row 2: frame_step '²' should be a whole number"),
+        (
+            ["sample images", "a {folder}/x.tif"],
+            "row 2: images '{folder}/x.tif' has an unknown placeholder; the known ones are {data}, {sample}, {fov}.",
+        ),
+        (["sample images", "a {data.name}/x.tif"], "row 2: images '{data.name}/x.tif' has an unknown placeholder"),
+        (["sample images", "a {}/x.tif"], "row 2: images '{}/x.tif' has an unknown placeholder"),
+        (["sample images", "a {data/x.tif"], "row 2: images '{data/x.tif' has an unknown placeholder"),
+        (["sample images", "a x.tif y.tif"], "row 2: as many cells as the header has were expected"),
+        (["sample images masks", "a x.tif"], "row 2: as many cells as the header has were expected"),
+        (["sample images", 'a "x.tif'], "row 2: not readable (unexpected end of data); check quotes, tabs"),
+        (["sample condition", "a control"], "row 2: sample 'a' gives nothing; expected images, masks or tracks,"),
+        (["sample images cells", "a x.tif c.csv"], "row 2: sample 'a' gives cells and images; expected"),
+        (
+            ["sample masks lineage", "a m.tif ", "b  l.csv"],
+            "rows start from images and lineage; put them into separate sheets and runs.",
+        ),
+        (
+            ["sample cells edits", "a c.csv e.csv"],
+            "row 2: edits are given without images or masks; give what they mend.",
+        ),
+        (["sample images tracks", "a x.tif t.csv"], "row 2: images and tracks are given without masks; give"),
+        (
+            ["sample fov condition images", "a 1 low x.tif", "a 2 high y.tif"],
+            "row 3: condition of sample 'a' differs from row 2 ('high' against 'low'); a sample has one condition.",
+        ),
+        (
+            ["sample fov images counts", "a 1 x.tif c.h5ad", "a 2 y.tif d.h5ad"],
+            "row 3: counts of sample 'a' differs from row 2 ('d.h5ad' against 'c.h5ad'); a sample has one counts.",
+        ),
+    ],
+)
+def test_what_a_sheet_must_not_say(lines: list[str], complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as raised:
+        read_sheet(sheet(tmp_path, *lines), data="/d")
+    assert complaint in str(raised.value)
+    assert str(raised.value).startswith(str(tmp_path / "samples.tsv"))
+    assert "\n" not in str(raised.value)
+
+
+def test_rows_are_counted_as_an_editor_does(tmp_path: Path) -> None:
+    path = sheet(tmp_path, "# Ours", "sample images", "", "a x.tif", "# b next", "b {nowhere}")
+    with pytest.raises(UserError, match="row 6: images"):
+        read_sheet(path)
+
+
+def test_a_sheet_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"samples: there is no sheet '.*none\.tsv'; give the path of a tab-separated"):
+        read_sheet(tmp_path / "none.tsv")
+
+
+def test_a_spreadsheet_is_no_sheet(tmp_path: Path) -> None:
+    (tmp_path / "samples.xlsx").write_bytes(b"PK\x03\x04\xff\xfe\x00")
+    with pytest.raises(UserError, match=r"samples\.xlsx: not a text file in UTF-8; save the sheet as tab-separated"):
+        read_sheet(tmp_path / "samples.xlsx")
+
+
+def test_an_empty_file_is_no_sheet(tmp_path: Path) -> None:
+    (tmp_path / "samples.tsv").touch()
+    with pytest.raises(UserError, match="the column 'sample' is missing from the header"):
+        read_sheet(tmp_path / "samples.tsv")
+
+
+NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,6}", fullmatch=True)
+PATHS = st.text("abc/._-*", min_size=1, max_size=10)
+
+
+@given(rows=st.dictionaries(st.tuples(NAMES, NAMES), st.tuples(PATHS, st.integers(1, 9)), min_size=1, max_size=6))
+def test_a_sheet_says_what_was_written_into_it(rows: dict, tmp_path_factory: pytest.TempPathFactory) -> None:
+    entries = [Entry(s, f, frame_step=step, images=images) for (s, f), (images, step) in rows.items()]
+    lines = ["sample fov frame_step images", *(f"{e.sample} {e.fov} {e.frame_step} {e.images}" for e in entries)]
+    assert read_sheet(sheet(tmp_path_factory.mktemp("sheets"), *lines)) == entries
+    assert [e.sample for e in first_of_samples(entries)] == list(dict.fromkeys(e.sample for e in entries))
+
+
+def test_files_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    for name in ("t10.tif", "t2.tif", "t1.tif", "other.csv"):
+        (tmp_path / name).touch()
+    found = files_of(f"{tmp_path}/t*.tif; made/later.tif ;", "images")
+    assert found == [f"{tmp_path}/t1.tif", f"{tmp_path}/t2.tif", f"{tmp_path}/t10.tif", "made/later.tif"]
+    assert files_of("", "images") == []
+
+
+def test_a_pattern_that_matches_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as raised:
+        files_of(f"{tmp_path}/*.tif", "sample a, images")
+    assert str(raised.value) == f"sample a, images: no file matches '{tmp_path}/*.tif'; check the path and the pattern."
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.tsv")), ids=lambda p: p.name)
+def test_every_shipped_sheet_is_readable(path: Path) -> None:
+    assert all(set(vars(e)) == {*COLUMNS, "row"} for e in read_sheet(path, data="/d", run="r"))
