@@ -21,9 +21,9 @@ from sklearn.linear_model import ElasticNetCV
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.elastic_net import PathGrid, Split, fitted_nets
 from cineseq.prediction.crossval.feature_blocks import Block
-from cineseq.prediction.crossval.folds import Cells, FoldPlan, grouped_folds, inner_splits
+from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, grouped_folds, inner_splits
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
-from cineseq.prediction.model_ladder import permuted_responses, quick_procedure
+from cineseq.prediction.model_comparison import permuted_responses, quick_procedure
 
 RATIOS = (0.1, 0.5, 0.9, 1.0)
 OUTER = INNER = 5
@@ -126,7 +126,7 @@ def null(x: np.ndarray, y: np.ndarray, units: np.ndarray, permutations: int) -> 
     """Time the null of all outer folds as the pipeline draws it, cells exchanged within groups."""
     folds = Folds(outer=OUTER, inner=INNER)
     plan = FoldPlan(units, grouped_folds(units, OUTER), ("group",), ())
-    cells = Cells(y[:, None], plan, units, np.arange(len(y)), np.full(len(y), "", dtype=object))
+    cells = CrossvalCells(y[:, None], plan, units, np.arange(len(y)), np.full(len(y), "", dtype=object))
     permuted = permuted_responses(cells, permutations, np.random.default_rng(0))[:, :, 0]
     block = Block(x, tuple(map(str, range(x.shape[1]))))
     started = time.perf_counter()

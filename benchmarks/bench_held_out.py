@@ -25,7 +25,7 @@ from cineseq.config.tracking import Track
 from cineseq.evaluation.tracking import score_ctc
 from cineseq.io.stacks import open_labels
 from cineseq.tracking import divisions, linking
-from cineseq.tracking.linking_problem import fragments, scene_of
+from cineseq.tracking.linking_problem import fragments, linking_problem
 from cineseq.tracking.objects import measure
 
 SETS = (SIM01, EPITHELIUM, HELA)
@@ -64,11 +64,11 @@ def known(case: Case, data: Path, work: Path) -> Known:
     with open_labels(folder / "masks.ome.tif") as labels:
         objects = measure(labels)
     whole = ~fragments(objects.table, WIDE.fragment_fraction)
-    scene = scene_of(objects, whole, np.full(len(objects.table), -1), WIDE)
-    tracklet = linking.close_gaps(scene, linking.link(scene), WIDE.max_gap)
-    found = divisions.hypotheses(scene, tracklet)
+    problem = linking_problem(objects, whole, np.full(len(objects.table), -1), WIDE)
+    tracklet = linking.close_gaps(problem, linking.link(problem), WIDE.max_gap)
+    found = divisions.hypotheses(problem, tracklet)
     truth = true_divisions(data / case.tracks)
-    frame, label = (scene.table[name].to_numpy() for name in ("frame", "label"))
+    frame, label = (problem.table[name].to_numpy() for name in ("frame", "label"))
     rows = [found[name].to_numpy(np.int64) for name in ("mother", "first", "second")]
     keys = np.c_[frame[rows[0]], label[rows[0]], np.sort(label[np.c_[rows[1], rows[2]]], axis=1)]
     return Known(found.assign(true=[tuple(key) in truth for key in keys.tolist()]), len(truth))

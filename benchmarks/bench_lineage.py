@@ -35,7 +35,7 @@ from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.state_by_sister import compare_states
 from cineseq.lineage.states import states_of, survivors
 from cineseq.lineage.stratified_tests import Units, permutation_p
-from cineseq.lineage.trees import Families, families_of
+from cineseq.lineage.trees import LineageTrees, families_of
 from cineseq.tables.imaging import CELLS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,7 +77,7 @@ def real(data: Path) -> list[Score]:
     return scores + _second_table(folder / "cells.csv")
 
 
-def _concordance_interval(families: Families, condition: str) -> np.ndarray:
+def _concordance_interval(families: LineageTrees, condition: str) -> np.ndarray:
     """Return the 95 % interval of the concordance of sisters over families drawn with replacement, shape (2,)."""
     cells, sisters = families.cells, families.sisters
     fates = cells["died"].to_numpy()[sisters]

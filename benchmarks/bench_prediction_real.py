@@ -28,10 +28,10 @@ from cineseq.external.cells import cells_of_tables, counts_of_cells, paired_of, 
 from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.elastic_net import PathGrid, least_squares
 from cineseq.prediction.crossval.feature_blocks import Block, all_blocks
-from cineseq.prediction.crossval.folds import Cells, FoldPlan, cells_of
+from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, cells_of
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
-from cineseq.prediction.model_ladder import fit_ladder, full_procedure, model_blocks, training_mean
-from cineseq.prediction.performance import Ladder, performance_rows
+from cineseq.prediction.model_comparison import compare_models, full_procedure, model_blocks, training_mean
+from cineseq.prediction.performance import ModelComparison, performance_rows
 from cineseq.prediction.predict import compared_rows
 from cineseq.prediction.responses import Response, angular_error, measured_rows, responses_of
 from cineseq.statistics.metrics import centred, r2
@@ -60,7 +60,7 @@ def example(name: str, data: Path) -> tuple[PairedData, Config]:
 
 def compared(
     data: PairedData, config: Config, blocks: dict[str, Block | None], response: Response
-) -> tuple[dict[str, Block | None], Cells]:
+) -> tuple[dict[str, Block | None], CrossvalCells]:
     """Return the blocks and the grouping of the cells on which the models of a function are compared."""
     rows, _ = compared_rows(blocks, measured_rows(response), config.folds.min_cells)
     obs, column = data.obs.iloc[rows], config.prediction.class_column
@@ -108,15 +108,15 @@ def neurons(data: Path, threads: int) -> Iterable[Score]:
 
 
 def by_the_pipeline(
-    response: Response, blocks: dict[str, Block | None], cells: Cells, config: Config, threads: int
+    response: Response, blocks: dict[str, Block | None], cells: CrossvalCells, config: Config, threads: int
 ) -> Iterable[Score]:
     """Score the models on the pipeline's own folds: R2 with its interval from resampled mice, and the null in class."""
     settings = config.prediction.model_copy(update={"permutations": config.prediction.class_permutations})
     shown = {name: blocks.get(name) for name in MODALITIES}
-    fits = fit_ladder(shown, cells, settings=settings, folds=config.folds, seed=config.seed, threads=threads)
+    fits = compare_models(shown, cells, settings=settings, folds=config.folds, seed=config.seed, threads=threads)
     of_one = np.full(len(cells.values), "", dtype=object)
-    ladder = Ladder(response, cells, fits, of_one, np.arange(len(cells.values)))
-    rows = performance_rows(ladder, settings.bootstraps, config.seed).set_index("model")
+    comparison = ModelComparison(response, cells, fits, of_one, np.arange(len(cells.values)))
+    rows = performance_rows(comparison, settings.bootstraps, config.seed).set_index("model")
     feature = response.name.removeprefix("function_")
     for name, row in rows.loc[list(SHOWN)].iterrows():
         yield Score(f"neurons, {feature}: R2 of {name} on the pipeline's folds", row["r2"])

@@ -32,8 +32,8 @@ from cineseq.prediction.crossval.folds import FoldPlan, cells_of, grouped_folds,
 from cineseq.prediction.crossval.out_of_fold import out_of_fold, workers
 from cineseq.prediction.crossval.transform import design
 from cineseq.prediction.genes import stability
-from cineseq.prediction.model_ladder import ModelFit, full_procedure, quick_procedure, quick_r2, training_mean
-from cineseq.prediction.performance import Ladder, contrast_rows
+from cineseq.prediction.model_comparison import ModelFit, full_procedure, quick_procedure, quick_r2, training_mean
+from cineseq.prediction.performance import ModelComparison, contrast_rows
 from cineseq.prediction.responses import Response
 from cineseq.statistics.metrics import r2
 from cineseq.statistics.permutation import p_value
@@ -148,8 +148,8 @@ def _is_ordered(seed: int, planted: tuple[float, float]) -> tuple[bool, bool]:
     found = out_of_fold(designs, cells.values, cells.plan, full_procedure(FAST, FOLDS), 1)
     fits = {name: ModelFit(found.get(name)) for name in COMPARED_MODELS}
     response = Response("uptake", ("uptake",), cells.values)
-    ladder = Ladder(response, cells, fits, data.obs["sample"].to_numpy(), data.obs.index.to_numpy())
-    rows = contrast_rows(ladder, FAST.bootstraps, seed).set_index(["model_a", "model_b"])
+    comparison = ModelComparison(response, cells, fits, data.obs["sample"].to_numpy(), data.obs.index.to_numpy())
+    rows = contrast_rows(comparison, FAST.bootstraps, seed).set_index(["model_a", "model_b"])
     steps = rows.loc[[("morphology", "expression"), ("both", "morphology")]]
     return bool((steps["delta_r2"] > 0).all()), bool((steps["low"] > 0).all())
 

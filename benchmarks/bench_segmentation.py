@@ -22,15 +22,22 @@ from scores import Score
 
 from cineseq.config.imaging import Segment, Train
 from cineseq.config.simulate import Simulate
-from cineseq.segmentation.annotated import Frame, Scene, median_diameter, read_frames
-from cineseq.segmentation.cellpose import CELLPOSE_PADDING, CELLPOSE_TILE, Model, load_model, segment_frame, tiling
+from cineseq.segmentation.annotated import AnnotatedImage, Frame, median_diameter, read_frames
+from cineseq.segmentation.cellpose import (
+    CELLPOSE_PADDING,
+    CELLPOSE_TILE,
+    SegmentationModel,
+    load_model,
+    segment_frame,
+    tiling,
+)
 from cineseq.segmentation.finetuning import fine_tune, score
 from cineseq.segmentation.scoring import precision_at_half
 from cineseq.segmentation.training import save
 from cineseq.simulate.field import simulate_field
 from cineseq.simulate.images import render_movie, truth_masks
-from cineseq.training.nuclei_images import CROWDED, draw_scene, draw_scenes
-from cineseq.training.phase_images import draw_phase_scenes
+from cineseq.training.nuclei_images import CROWDED, draw_images, draw_scene
+from cineseq.training.phase_images import draw_phase_images
 
 SEED = 20_000_000
 """No scene of training or of the cards."""
@@ -42,7 +49,7 @@ ONE_TILE = CELLPOSE_TILE - CELLPOSE_PADDING
 """Side of the largest image that cellpose does not cut."""
 
 
-def demo_frames(fields: int, side: int = Simulate().size_px) -> Iterator[Scene]:
+def demo_frames(fields: int, side: int = Simulate().size_px) -> Iterator[AnnotatedImage]:
     """Yield the last frames of simulated fields of the demo's density, with seeds that the demo does not use."""
     usual = Simulate()
     settings = Simulate(size_px=side, founders=round(usual.founders * (side / usual.size_px) ** 2))
@@ -50,10 +57,10 @@ def demo_frames(fields: int, side: int = Simulate().size_px) -> Iterator[Scene]:
         positions = simulate_field(settings, SEED + number, "s1", "f1").positions
         rows = positions[positions["frame"] == settings.frames - 1].assign(frame=0)
         image = next(iter(render_movie(rows, 1, settings.size_px, np.random.default_rng(number))))
-        yield Scene(image, next(iter(truth_masks(rows, 1, settings.size_px))).astype(int))
+        yield AnnotatedImage(image, next(iter(truth_masks(rows, 1, settings.size_px))).astype(int))
 
 
-def real_frames(data: Path) -> Iterator[tuple[str, list[Scene], float]]:
+def real_frames(data: Path) -> Iterator[tuple[str, list[AnnotatedImage], float]]:
     """Yield the real sets of nuclei: name, frames with outlines, and the AP asked for."""
     folder = data / "ctc_sim01"
     truths = sorted((folder / "01_GT/SEG").glob("man_seg*.tif"))
@@ -63,11 +70,13 @@ def real_frames(data: Path) -> Iterator[tuple[str, list[Scene], float]]:
     yield "nuclei/stardist_img2d", [_scene(nuclei / "stardist_img2d.tif", nuclei / "stardist_mask2d.tif")], 0.85
 
 
-def _scene(image: Path, mask: Path) -> Scene:
-    return Scene(tifffile.imread(image).astype(np.float32), tifffile.imread(mask).astype(int))
+def _scene(image: Path, mask: Path) -> AnnotatedImage:
+    return AnnotatedImage(tifffile.imread(image).astype(np.float32), tifffile.imread(mask).astype(int))
 
 
-def row(name: str, model: Model, scenes: list[Scene], asked: float | None, settings: Segment = DEFAULTS) -> dict:
+def row(
+    name: str, model: SegmentationModel, scenes: list[AnnotatedImage], asked: float | None, settings: Segment = DEFAULTS
+) -> dict:
     """Return one row of the table: AP@.5."""
     started = time.perf_counter()
     found = [segment_frame(model, s.image[None], settings, None) for s in scenes]
@@ -77,11 +86,11 @@ def row(name: str, model: Model, scenes: list[Scene], asked: float | None, setti
     return {"set": name, "frames": len(scenes), "cells": cells, "AP@.5": ap, "asked": asked, "s a frame": seconds}
 
 
-def nuclei_rows(data: Path, model: Model) -> Iterator[dict]:
+def nuclei_rows(data: Path, model: SegmentationModel) -> Iterator[dict]:
     """Score nuclei with the default settings, which is what is asked for, and with a stricter threshold."""
     sets = [("simulated demo, unseen fields", list(demo_frames(6)), 0.95), *real_frames(data)]
-    sets.append(("simulated scenes, wide", draw_scenes(SEED, 60), None))
-    sets.append(("simulated scenes, crowded", draw_scenes(SEED, 60, domain=CROWDED), None))
+    sets.append(("simulated scenes, wide", draw_images(SEED, 60), None))
+    sets.append(("simulated scenes, crowded", draw_images(SEED, 60, domain=CROWDED), None))
     for name, scenes, asked in sets:
         yield row(name, model, scenes, asked)
         yield row(f"{name}, cellprob_threshold 1", model, scenes, None, STRICT)
@@ -109,7 +118,7 @@ def _phase_row(name: str, frames: list[Frame], ap: float | None, asked: float | 
     return {"set": name, "frames": len(frames), "cells": cells, "AP@.5": ap, "asked": asked, "s a frame": np.nan}
 
 
-def random_cpsam(work: Path) -> Model:
+def random_cpsam(work: Path) -> SegmentationModel:
     """Return Cellpose-SAM with random weights, from a checkpoint as a user's would be; for timing only."""
     torch.manual_seed(0)
     torch.save(CPSAM().state_dict(), work / "cpsam.pt")
@@ -126,7 +135,7 @@ def least_seconds(work: Callable[[], object], times: int) -> float:
     return min(taken)
 
 
-def run_network(model: Model, image: np.ndarray) -> None:
+def run_network(model: SegmentationModel, image: np.ndarray) -> None:
     """Normalise and tile a frame and run the network on it, as segmentation does, and make no masks of its flows."""
     tile, batch = tiling(model, image.shape, 1.0)
     model.cellpose.eval(image, batch_size=batch, bsize=tile, compute_masks=False)
@@ -186,7 +195,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     rows = list(nuclei_rows(options.data, load_model(DEFAULTS)))
     phase = load_model(Segment(model="compact_phase"))
-    rows.append(row("simulated phase contrast", phase, draw_phase_scenes(SEED, 40), None))
+    rows.append(row("simulated phase contrast", phase, draw_phase_images(SEED, 40), None))
     with tempfile.TemporaryDirectory() as folder:
         if options.epochs:
             rows += phase_rows(options.data, Path(folder), options.epochs, options.runs)

@@ -32,8 +32,8 @@ class Crowd:
 
 
 @dataclass
-class Cells:
-    """Cells while they are simulated: names, places in px, and for rods their direction and length."""
+class Rods:
+    """Rods while they are simulated: names, places in px, and for rods their direction and length."""
 
     name: np.ndarray
     place: np.ndarray
@@ -54,7 +54,7 @@ def rods(frames: int = 40, start: int = 20, size: int = 360, seed: int = 0) -> C
     """Simulate rods that elongate, divide and push each other apart."""
     rng = np.random.default_rng(seed)
     place = size / 2 + rng.normal(0, 35, (start, 2))
-    cells = Cells(np.arange(1, start + 1), place, rng.uniform(0, np.pi, start), rng.uniform(20, 38, start))
+    cells = Rods(np.arange(1, start + 1), place, rng.uniform(0, np.pi, start), rng.uniform(20, 38, start))
     limit, mother, planes = _limits(start, rng), {}, []
     _push(cells, 300)
     for _ in range(frames):
@@ -73,7 +73,7 @@ def _limits(count: int, rng: np.random.Generator) -> np.ndarray:
     return LENGTH_AT_DIVISION * rng.uniform(0.85, 1.15, count)
 
 
-def _push(cells: Cells, rounds: int) -> None:
+def _push(cells: Rods, rounds: int) -> None:
     """Move and turn rods that overlap; points along their axes keep a width's distance."""
     owner = np.repeat(np.arange(len(cells.name)), len(NODES))
     for _ in range(rounds):
@@ -95,7 +95,7 @@ def _push(cells: Cells, rounds: int) -> None:
         cells.angle = cells.angle + np.bincount(owner, turn) / (cells.length / 2) ** 2
 
 
-def _draw_rods(cells: Cells, size: int) -> np.ndarray:
+def _draw_rods(cells: Rods, size: int) -> np.ndarray:
     """Give each pixel to the nearest axis, if that is at most half a width away."""
     nearest, plane = np.full((size, size), WIDTH / 2), np.zeros((size, size), np.uint16)
     half = (cells.length - WIDTH) / 2
@@ -119,7 +119,7 @@ def epithelium(frames: int = 40, size: int = 360, margin: int = 60, seed: int = 
     low, high = -margin - frames * FLOW, size + margin
     count = int(np.prod(high - low) / SPACING**2)
     none = np.zeros(count)
-    cells = Cells(np.arange(1, count + 1), rng.uniform(low, high, (count, 2)), none, none + 1)
+    cells = Rods(np.arange(1, count + 1), rng.uniform(low, high, (count, 2)), none, none + 1)
     for _ in range(60):
         _spread(cells, 0.1)
     planes, mother = [], {}
@@ -135,7 +135,7 @@ def epithelium(frames: int = 40, size: int = 360, margin: int = 60, seed: int = 
     return Crowd(planes, mother)
 
 
-def _spread(cells: Cells, strength: float) -> None:
+def _spread(cells: Rods, strength: float) -> None:
     """Push neighbours apart that are nearer than cells are on average."""
     pairs = KDTree(cells.place).query_pairs(1.2 * SPACING, output_type="ndarray")
     between = cells.place[pairs[:, 0]] - cells.place[pairs[:, 1]]

@@ -9,7 +9,7 @@ from cineseq.config.lineage import Lineage
 from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.state_by_sister import compare_states
 from cineseq.lineage.states import states_of, survivors
-from cineseq.lineage.trees import Families, families_of
+from cineseq.lineage.trees import LineageTrees, families_of
 from cineseq.tables.imaging import CELLS
 
 LAST = 99
@@ -158,7 +158,7 @@ def _completed(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return CELLS.check(table)
 
 
-def analyse(cells: pd.DataFrame, settings: Lineage) -> tuple[Families, pd.DataFrame, pd.DataFrame]:
+def analyse(cells: pd.DataFrame, settings: Lineage) -> tuple[LineageTrees, pd.DataFrame, pd.DataFrame]:
     """Compare the states of survivors as the step does: trees, status of sisters, and the comparison."""
     families = families_of(cells)
     states = states_of(cells, None, settings.states)
@@ -167,7 +167,7 @@ def analyse(cells: pd.DataFrame, settings: Lineage) -> tuple[Families, pd.DataFr
     return families, status, compare_states(families, status, states, settings, seed=1)
 
 
-def caged(seed: int, *, choice: str, founders: int = 80) -> tuple[Families, pd.DataFrame, pd.DataFrame]:
+def caged(seed: int, *, choice: str, founders: int = 80) -> tuple[LineageTrees, pd.DataFrame, pd.DataFrame]:
     """Sequence some of the survivors; ``choice`` says which.
 
     ``shared``: those alone in a compartment that sisters share, which selects for dead sisters. ``apart``: those of

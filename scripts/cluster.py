@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     clusters: Clusters = Clusters()
     seed: int = 1

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     channels: Channels = Channels()
     cells: Cells = Cells()

@@ -30,7 +30,7 @@ from cineseq.lineage.sister_genes import (
 )
 from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.state_by_sister import survivors_with
-from cineseq.lineage.trees import Families, families_of, strata
+from cineseq.lineage.trees import LineageTrees, families_of, strata
 from cineseq.tables.contract import empty, read_table, write_table
 from cineseq.tables.expression import CLUSTERS
 from cineseq.tables.imaging import CELLS
@@ -43,7 +43,7 @@ BETWEEN = "survivors whose sister died and whose sister lived"
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     lineage: Lineage = Lineage()
     seed: int = 1
@@ -80,7 +80,7 @@ def main(
     write_json({"lines": lines, "numbers": numbers}, report)
 
 
-def _heritable(families: Families, expression: Expression, row: np.ndarray, settings: Settings) -> pd.DataFrame:
+def _heritable(families: LineageTrees, expression: Expression, row: np.ndarray, settings: Settings) -> pd.DataFrame:
     """Compare pairs of sisters of which both were sequenced; ``row`` is each cell's row of the expression, or -1."""
     pairs = families.sisters[(row[families.sisters] >= 0).all(axis=1)]
     tested = detected_genes(expression.counts[row[pairs.ravel()]], DETECTED)
@@ -91,7 +91,7 @@ def _heritable(families: Families, expression: Expression, row: np.ndarray, sett
     return heritable_genes(one, other, design)
 
 
-def _by_sister(families: Families, expression: Expression, row: np.ndarray, settings: Settings) -> pd.DataFrame:
+def _by_sister(families: LineageTrees, expression: Expression, row: np.ndarray, settings: Settings) -> pd.DataFrame:
     """Compare survivors by the fate of the sister; ``row`` as for :func:`_heritable`."""
     status = sister_status(families, settings.lineage).assign(sequenced=row >= 0)
     cells = survivors_with(families, status, "died", ("survived",))

@@ -38,7 +38,7 @@ from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.state_by_sister import compare_states, power_table, state_table
 from cineseq.lineage.states import states_of, survivors
 from cineseq.lineage.tree_figures import draw_trees, look_by_fate, look_by_state
-from cineseq.lineage.trees import Families, families_of
+from cineseq.lineage.trees import LineageTrees, families_of
 from cineseq.tables.contract import Table, read_table, write_table
 from cineseq.tables.expression import CLUSTERS
 from cineseq.tables.imaging import CELLS, PAIRS
@@ -49,7 +49,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     lineage: Lineage = Lineage()
     seed: int = 1
@@ -107,7 +107,7 @@ def main(
 
 
 def _sentences(
-    families: Families, status: pd.DataFrame, compared: pd.DataFrame, bounds: pd.DataFrame, warned: pd.DataFrame
+    families: LineageTrees, status: pd.DataFrame, compared: pd.DataFrame, bounds: pd.DataFrame, warned: pd.DataFrame
 ) -> list[str]:
     nearest = nearest_state(compared)
     lines = family_lines(families, status) + state_lines(compared) + control_lines(compared, nearest)

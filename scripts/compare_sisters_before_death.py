@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     lineage: Lineage = Lineage()
     seed: int = 1

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     given: Given = Given()
     pairing: Pairing = Pairing()

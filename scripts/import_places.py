@@ -31,7 +31,7 @@ logger = logging.getLogger("import_places")
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     field: FieldOfView = FieldOfView()
     inputs: Inputs = Inputs()

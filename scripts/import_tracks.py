@@ -27,7 +27,7 @@ logger = logging.getLogger("import_tracks")
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     field: FieldOfView = FieldOfView()
     track: Track = Track()

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     inputs: Inputs = Inputs()
     pairing: Pairing = Pairing()

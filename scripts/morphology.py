@@ -14,7 +14,7 @@ from cineseq.config.base import FieldOfView, Section
 from cineseq.config.features import Morphology
 from cineseq.config.imaging import Channels
 from cineseq.features.channels import channels_for, check_same_size
-from cineseq.features.morphology import Optics, measure, morphology_report
+from cineseq.features.morphology import MeasuredChannels, measure, morphology_report
 from cineseq.files import write_json
 from cineseq.io.stacks import Labels, open_labels, open_movie
 from cineseq.tables.contract import write_table
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     field: FieldOfView = FieldOfView()
     channels: Channels = Channels()
@@ -45,10 +45,10 @@ def main(*, labels: Path, movie: Path | None = None, morphology: Path, report: P
     write_json(said, report)
 
 
-def _optics(stack: Labels, movie: Path, settings: Settings, files: ExitStack) -> Optics:
+def _optics(stack: Labels, movie: Path, settings: Settings, files: ExitStack) -> MeasuredChannels:
     film = files.enter_context(open_movie(movie))
     check_same_size(stack, film)
-    return Optics.of(film, channels_for("morphology", settings.morphology.channels, settings.channels, film))
+    return MeasuredChannels.of(film, channels_for("morphology", settings.morphology.channels, settings.channels, film))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     pairing: Pairing = Pairing()
     samples: list[str] = Field(default_factory=list, description="Sample of each file of counts.")

@@ -20,7 +20,7 @@ from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
 from cineseq.io.paired import read_paired
 from cineseq.prediction.crossval.out_of_fold import kept_fits
-from cineseq.prediction.figures import draw_ladder, draw_scatter
+from cineseq.prediction.figures import draw_model_comparison, draw_scatter
 from cineseq.prediction.gene_figures import draw_overlap, draw_selected_by_cluster, draw_selection
 from cineseq.prediction.predict import TABLES, Question, answer
 from cineseq.prediction.report import report as report_of
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     folds: Folds = Folds()
     prediction: Prediction = Prediction()
@@ -74,8 +74,8 @@ def main(
     files = (performance, samples, contrasts, genes, overlap, sensitivity, predictions)
     for (name, table), path in zip(TABLES.items(), files, strict=True):
         write_table(tables[name], path, table)
-    draw_ladder(tables["performance"], found.ladders, ladder)
-    draw_scatter(found.ladders, scatter)
+    draw_model_comparison(tables["performance"], found.comparisons, ladder)
+    draw_scatter(found.comparisons, scatter)
     frequency, genes_found = settings.prediction.selected_frequency, tables["genes"]
     draw_selection(genes_found, frequency, selection)
     labels = question.cluster_of_cells
@@ -83,7 +83,7 @@ def main(
     draw_overlap(tables["overlap"], overlap_figure)
     said = report_of(tables, found.random_folds, found.notes)
     write_json(said, report)
-    logger.info("Predicted %d of %d functions.", len(found.ladders), tables["performance"]["function"].nunique())
+    logger.info("Predicted %d of %d functions.", len(found.comparisons), tables["performance"]["function"].nunique())
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     field: FieldOfView = FieldOfView()
     inputs: Inputs = Inputs()

@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     run: str = "run"
     simulated: bool = False

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     field: FieldOfView = FieldOfView()
     channels: Channels = Channels()

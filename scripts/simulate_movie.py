@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     simulate: Simulate = Simulate()
     field: FieldOfView = FieldOfView()

@@ -26,7 +26,7 @@ logger = logging.getLogger("track")
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     field: FieldOfView = FieldOfView()
     channels: Channels = Channels()

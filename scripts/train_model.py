@@ -12,7 +12,7 @@ from cineseq.config.imaging import Segment, Train
 from cineseq.files import write_text
 from cineseq.segmentation.annotated import median_diameter, read_frames, split
 from cineseq.segmentation.cellpose import load_model
-from cineseq.segmentation.finetuning import Score, fine_tune, held_out_note, score, write_card
+from cineseq.segmentation.finetuning import HeldOutScore, fine_tune, held_out_note, score, write_card
 from cineseq.segmentation.movie import use_threads
 from cineseq.segmentation.training import save
 from cineseq.workflow.step import run
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     train: Train = Train()
 
@@ -47,7 +47,7 @@ def main(
     before = score(network, held, diameter)
     save(fine_tune(network, learned, diameter, wanted), model)
     after = score(load_model(Segment(model=str(model)), model), held, diameter)
-    scored = Score(before, after, held_out_note(frames, held))
+    scored = HeldOutScore(before, after, held_out_note(frames, held))
     text = write_card(model, network, (learned, held), wanted, scored)
     write_text(text, card)
     logger.info("%s", next(line for line in text.splitlines() if line.startswith("- score")).removeprefix("- "))

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no failure: the time of an example is not tested.
+settings.register_profile("cineseq", deadline=None)
+settings.load_profile("cineseq")
 
 ROOT = Path(__file__).resolve().parents[1]
 

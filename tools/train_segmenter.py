@@ -16,8 +16,8 @@ from cineseq.files import write_text
 from cineseq.models.registry import COMPACT, COMPACT_PHASE, model_file
 from cineseq.segmentation.movie import use_threads
 from cineseq.segmentation.training import Schedule, mean_weights, save, train
-from cineseq.training.nuclei_images import TOUCHING, draw_scenes
-from cineseq.training.phase_images import draw_phase_scenes
+from cineseq.training.nuclei_images import TOUCHING, draw_images
+from cineseq.training.phase_images import draw_phase_images
 from cineseq.training.segmenter_card import NUCLEI, PHASE, score_by_size, write_card
 from cineseq.workflow.step import run
 
@@ -49,7 +49,7 @@ class Stage(Section):
 
 
 class Settings(Section):
-    """What this step is told."""
+    """Settings of this step."""
 
     nuclei: Stage = Stage(scenes=400, epochs=320, tiles=24, learning_rate=3e-3)
     touching: Stage = Stage(scenes=200, epochs=100, tiles=56, learning_rate=2e-3)
@@ -74,23 +74,23 @@ def main(
     """Train the compact segmenters on simulated cells and write their weights and cards."""
     use_threads(threads)
     seed = settings.seed
-    nuclei = draw_scenes(seed, settings.nuclei.scenes)
+    nuclei = draw_images(seed, settings.nuclei.scenes)
     logger.info("Drew %d scenes with %d cells.", len(nuclei), sum(int(s.labels.max()) for s in nuclei))
     weights = train(nuclei, settings.nuclei.schedule, seed)
     # Touching nuclei alone would unlearn the others.
-    touching = draw_scenes(seed + 1, settings.touching.scenes, domain=TOUCHING) + nuclei[: settings.touching.scenes]
+    touching = draw_images(seed + 1, settings.touching.scenes, domain=TOUCHING) + nuclei[: settings.touching.scenes]
     parted = train(touching, settings.touching.schedule, seed, weights)
     # More steps, on scenes that are all new: after the first ones too many touching nuclei are found as one.
-    practice = draw_scenes(seed + 2, settings.practice.scenes)
-    practice += draw_scenes(seed + 3, settings.practice.scenes, domain=TOUCHING)
+    practice = draw_images(seed + 2, settings.practice.scenes)
+    practice += draw_images(seed + 3, settings.practice.scenes, domain=TOUCHING)
     # The mean keeps what practice on touching nuclei alone would cost where nuclei are waisted.
     _ship(mean_weights(parted, train(practice, settings.practice.schedule, seed, parted), settings.practised), model)
-    unseen = draw_scenes(seed + UNSEEN, settings.test_scenes)
+    unseen = draw_images(seed + UNSEEN, settings.test_scenes)
     write_text(write_card(NUCLEI, model, settings, score_by_size(model, unseen)), card)
 
-    phase = draw_phase_scenes(seed + 2, settings.phase.scenes)
+    phase = draw_phase_images(seed + 2, settings.phase.scenes)
     _ship(train(phase, settings.phase.schedule, seed, weights), phase_model)
-    unseen = draw_phase_scenes(seed + UNSEEN, settings.test_scenes)
+    unseen = draw_phase_images(seed + UNSEEN, settings.test_scenes)
     write_text(write_card(PHASE, phase_model, settings, score_by_size(phase_model, unseen)), phase_card)
 
 

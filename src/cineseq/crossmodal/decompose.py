@@ -15,7 +15,7 @@ from cineseq.crossmodal.explained_values import Targets, noise_ceiling, single_p
 from cineseq.expression.normalise import Expression, expression_of
 from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.feature_blocks import Block, frame_block, gene_block
-from cineseq.prediction.crossval.folds import Cells, NotEstimableError, cells_of
+from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, cells_of
 from cineseq.prediction.crossval.transform import kept_genes
 from cineseq.prediction.performance import FEW_GROUPS, FEWEST_GROUPS_FOR_INTERVAL
 from cineseq.statistics.permutation import benjamini_hochberg, coarse
@@ -124,7 +124,13 @@ def report(found: Decomposition) -> dict[str, Any]:
 
 
 def _both_ways(
-    expression: Expression, shapes: list[Block], features: Block, chosen: np.ndarray, *, cells: Cells, asked: Asked
+    expression: Expression,
+    shapes: list[Block],
+    features: Block,
+    chosen: np.ndarray,
+    *,
+    cells: CrossvalCells,
+    asked: Asked,
 ) -> Decomposition:
     genes = gene_block(expression)
     targets = genes.values[:, chosen] - genes.values[:, chosen].mean(axis=0)

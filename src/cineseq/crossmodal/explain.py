@@ -12,7 +12,7 @@ import numpy as np
 from cineseq.config.prediction import Crossmodal, Folds
 from cineseq.crossmodal.explained_values import Errors, Targets, errors_of, training_means
 from cineseq.prediction.crossval.feature_blocks import Block
-from cineseq.prediction.crossval.folds import Cells, FoldPlan
+from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan
 from cineseq.prediction.crossval.out_of_fold import workers
 from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, ridge_folds
 from cineseq.prediction.crossval.transform import design
@@ -66,7 +66,7 @@ class Asked:
     threads: int
 
 
-def explain(predictors: Sequence[Block], targets: Targets, cells: Cells, asked: Asked) -> Explained:
+def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells, asked: Asked) -> Explained:
     """Explain targets by predictors in held-out groups, and by the same predictors of other cells of the class.
 
     Parameters
@@ -100,7 +100,7 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: Cells, asked: 
     return Explained(per_target, mean_null, within, r2(class_residual, errors.baseline), p, total)
 
 
-def _class_means(values: np.ndarray, cells: Cells) -> np.ndarray:
+def _class_means(values: np.ndarray, cells: CrossvalCells) -> np.ndarray:
     """Return for every cell the mean of its class in the training cells; their overall mean for an unseen class."""
     predicted = training_means(values, cells.plan)
     for train, test in cells.plan.splits():
@@ -112,7 +112,9 @@ def _class_means(values: np.ndarray, cells: Cells) -> np.ndarray:
     return predicted
 
 
-def _null(by_fold: list[RidgeFold], targets: Targets, cells: Cells, asked: Asked) -> tuple[np.ndarray, np.ndarray]:
+def _null(
+    by_fold: list[RidgeFold], targets: Targets, cells: CrossvalCells, asked: Asked
+) -> tuple[np.ndarray, np.ndarray]:
     """Return R2 per target, and in total, when the rows of the targets change places within strata and class."""
     permutations = asked.settings.permutations
     if not permutations:
@@ -142,7 +144,7 @@ def _permuted(
     return np.array(per_target), np.array(total)
 
 
-def _total(errors: Errors, cells: Cells, bootstraps: int, seed: int) -> dict[str, float]:
+def _total(errors: Errors, cells: CrossvalCells, bootstraps: int, seed: int) -> dict[str, float]:
     residual, baseline = errors.residual * errors.weight, errors.baseline * errors.weight
     total = np.square(baseline).sum(axis=1)
     gain = total - np.square(residual).sum(axis=1)

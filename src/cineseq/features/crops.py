@@ -74,7 +74,7 @@ def _in_pixels(crop_um: float, info: MovieInfo) -> int:
 
 
 @dataclass(frozen=True)
-class Scene:
+class FrameMasks:
     """The masks of one frame and what is derived from them once for all cells and channels.
 
     Attributes
@@ -98,7 +98,7 @@ class Scene:
     context: bool
 
     @classmethod
-    def of(cls, labels: np.ndarray, side: int, settings: Embed, seen: tuple[slice, slice] = (ALL, ALL)) -> Scene:
+    def of(cls, labels: np.ndarray, side: int, settings: Embed, seen: tuple[slice, slice] = (ALL, ALL)) -> FrameMasks:
         """Prepare a frame that has at least one object; background is looked for in what was ``seen`` of it."""
         distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
         near = np.where(distance <= settings.margin_px, labels[tuple(nearest)], 0)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cineseq.config.features import Embed, Features
 from cineseq.features.channels import grey_range
-from cineseq.features.crops import Scene
+from cineseq.features.crops import FrameMasks
 from cineseq.features.embedder import Embedder
 from cineseq.features.embedding import vectors_of
 from cineseq.features.frames import feature_frames
@@ -82,7 +82,7 @@ def embed_objects(task: Task, wanted: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for frame, objects in progress(list(wanted.groupby("frame")), "Frames embedded", logger):
         seen = task.labels.info.seen_part(int(frame))
-        scene = Scene.of(task.labels[int(frame)].astype(np.int64), task.side, task.settings, seen)
+        scene = FrameMasks.of(task.labels[int(frame)].astype(np.int64), task.side, task.settings, seen)
         planes = {channel: task.movie.plane(int(frame), channel) for channel in task.channels}
         few = [objects.iloc[i : i + CELLS_AT_ONCE] for i in range(0, len(objects), CELLS_AT_ONCE)]
         parts.extend(_embed(task, scene, cells, planes, ranges) for cells in few)
@@ -93,7 +93,7 @@ def embed_objects(task: Task, wanted: pd.DataFrame) -> pd.DataFrame:
 
 def _embed(
     task: Task,
-    scene: Scene,
+    scene: FrameMasks,
     objects: pd.DataFrame,
     planes: dict[str, np.ndarray],
     ranges: dict[str, tuple[float, float]],

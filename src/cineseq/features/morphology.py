@@ -25,19 +25,21 @@ TEXTURE_PERCENTILES = (0.1, 99.9)
 
 
 @dataclass(frozen=True)
-class Optics:
+class MeasuredChannels:
     """A movie, and the channels of it that are measured with their ranges of grey levels."""
 
     movie: Movie
     ranges: dict[str, tuple[float, float]]
 
     @classmethod
-    def of(cls, movie: Movie, channels: tuple[str, ...]) -> Optics:
+    def of(cls, movie: Movie, channels: tuple[str, ...]) -> MeasuredChannels:
         """Estimate the range of each channel over the whole movie, so that textures compare between its frames."""
         return cls(movie, {c: grey_range(movie, c, TEXTURE_PERCENTILES) for c in channels})
 
 
-def measure(labels: Labels, optics: Optics | None, settings: Morphology) -> tuple[pd.DataFrame, dict[str, int]]:
+def measure(
+    labels: Labels, optics: MeasuredChannels | None, settings: Morphology
+) -> tuple[pd.DataFrame, dict[str, int]]:
     """Measure every object of every frame, a frame at a time.
 
     Parameters
@@ -66,7 +68,9 @@ def measure(labels: Labels, optics: Optics | None, settings: Morphology) -> tupl
     return pd.concat(parts, ignore_index=True), counts
 
 
-def _frames(labels: Labels, optics: Optics | None, settings: Morphology) -> Iterator[tuple[int, pd.DataFrame, int]]:
+def _frames(
+    labels: Labels, optics: MeasuredChannels | None, settings: Morphology
+) -> Iterator[tuple[int, pd.DataFrame, int]]:
     for frame in progress(range(len(labels)), "Frames measured", logger):
         plane = labels[frame].astype(np.int64)
         if not plane.any():
@@ -80,7 +84,7 @@ def _frames(labels: Labels, optics: Optics | None, settings: Morphology) -> Iter
 
 
 def _channels(
-    frame: int, labels: np.ndarray, ids: np.ndarray, optics: Optics, settings: Morphology
+    frame: int, labels: np.ndarray, ids: np.ndarray, optics: MeasuredChannels, settings: Morphology
 ) -> tuple[pd.DataFrame, int]:
     """Measure every channel of one frame; also count the objects without a background of their own."""
     around = rings(labels, settings.background_gap_px, settings.background_ring_px, optics.movie.info.seen_part(frame))
@@ -97,7 +101,7 @@ def _channels(
 
 
 def morphology_report(
-    info: MovieInfo, optics: Optics | None, counts: dict[str, int], settings: Morphology
+    info: MovieInfo, optics: MeasuredChannels | None, counts: dict[str, int], settings: Morphology
 ) -> dict[str, Any]:
     """Say how many objects were measured, in which unit and on which channels, and which are doubtful."""
     channels = [] if optics is None else list(optics.ranges)

@@ -8,7 +8,7 @@ import pandas as pd
 from cineseq.config.lineage import Lineage
 from cineseq.lineage.sister_status import NOT_DEAD
 from cineseq.lineage.stratified_tests import Units, permutation_p, several_families
-from cineseq.lineage.trees import Families, strata
+from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.pairing.positions import Circles, locate
 
 COMPARTMENT = ["sample", "compartment_id"]
@@ -17,7 +17,7 @@ WHAT = "Compartments with two living sisters against those with two living cells
 
 
 def two_survivor_sums(
-    families: Families,
+    families: LineageTrees,
     status: pd.DataFrame,
     pairs: pd.DataFrame | None,
     state: pd.Series | None,
@@ -62,7 +62,7 @@ def two_survivor_sums(
     return _compared(families, rooms, state, settings, seed)
 
 
-def _compared(families: Families, rooms: pd.DataFrame, state: pd.Series, settings: Lineage, seed: int) -> tuple:
+def _compared(families: LineageTrees, rooms: pd.DataFrame, state: pd.Series, settings: Lineage, seed: int) -> tuple:
     """Compare the compartments of which both cells have the state measured."""
     of_cell = state.reindex(families.cells["track_id"]).to_numpy(float)
     mean = of_cell[rooms[["one", "other"]].to_numpy()].mean(axis=1)
@@ -88,13 +88,13 @@ def _compared(families: Families, rooms: pd.DataFrame, state: pd.Series, setting
     return _row(families, sum(arms), message)
 
 
-def _in_several_rooms(families: Families, rooms: pd.DataFrame) -> int:
+def _in_several_rooms(families: LineageTrees, rooms: pd.DataFrame) -> int:
     founder = families.cells["founder"].to_numpy()[rooms[["one", "other"]].to_numpy()]
     of_room = pd.DataFrame({"room": np.repeat(np.arange(len(rooms)), 2), "founder": founder.ravel()})
     return several_families(of_room.drop_duplicates()["founder"].to_numpy())
 
 
-def _rooms_of_two(families: Families, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+def _rooms_of_two(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return compartments whose two cells live at the end: ``one``, ``other``, ``sisters``, ``field`` and ``birth``."""
     shared = pairs[(pairs["occupancy"] == 2) & pairs["compartment_id"].notna()]
     shared = shared.drop_duplicates("track_id").dropna(subset="track_id")
@@ -115,11 +115,11 @@ def _rooms_of_two(families: Families, status: pd.DataFrame, pairs: pd.DataFrame)
     return rooms[sisters | (lost_none[one] & lost_none[other])]
 
 
-def _not_measured(families: Families, rooms: int, why: str) -> tuple:
+def _not_measured(families: LineageTrees, rooms: int, why: str) -> tuple:
     return _row(families, rooms, f"{WHAT}: not measured, {why}.")
 
 
-def _row(families: Families, rooms: int, message: str) -> tuple:
+def _row(families: LineageTrees, rooms: int, message: str) -> tuple:
     cells = 2 * rooms
     return NAME, "all", cells, cells / max(1, len(families.cells)), "info", message
 
@@ -128,7 +128,7 @@ FIELD = ["sample", "fov"]
 
 
 def dead_mates(
-    families: Families, cells: pd.DataFrame, pairs: pd.DataFrame | None, compartments: pd.DataFrame
+    families: LineageTrees, cells: pd.DataFrame, pairs: pd.DataFrame | None, compartments: pd.DataFrame
 ) -> np.ndarray:
     """Count the dead cells, sisters apart, in the compartment of each cell.
 
@@ -165,7 +165,7 @@ def dead_mates(
     return np.where(own["compartment_id"] == "", np.nan, count - with_sister)
 
 
-def _bodies(families: Families, cells: pd.DataFrame, compartments: pd.DataFrame) -> pd.DataFrame:
+def _bodies(families: LineageTrees, cells: pd.DataFrame, compartments: pd.DataFrame) -> pd.DataFrame:
     """Return the dead cells that lie in a compartment: ``row`` in the families, ``sample`` and ``compartment_id``."""
     of_cell = cells.set_index("track_id").reindex(families.cells["track_id"])
     place = {axis: of_cell.get(f"end_{axis}_px", of_cell[f"{axis}_px"]).to_numpy(float) for axis in "yx"}

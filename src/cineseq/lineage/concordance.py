@@ -8,7 +8,7 @@ from scipy.special import gammaln
 
 from cineseq.lineage.pair_statistics import FEWEST_PAIRS, pair_correlation
 from cineseq.lineage.relatives import interval_note, matching_note
-from cineseq.lineage.trees import Families, strata
+from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.statistics.permutation import p_value
 
 MANY_PAIRS = 100_000
@@ -21,7 +21,7 @@ FEW_DISCORDANT = 5
 
 
 def concordance_table(
-    families: Families, relatives: dict[str, np.ndarray], bins: int, permutations: int, seed: int
+    families: LineageTrees, relatives: dict[str, np.ndarray], bins: int, permutations: int, seed: int
 ) -> pd.DataFrame:
     """Compare the fates of relatives, condition by condition (pooled doses would make relatives look alike).
 
@@ -176,7 +176,7 @@ def _shuffled(code: np.ndarray, stratum: np.ndarray, times: int, rng: np.random.
     return moved
 
 
-def times_table(families: Families, relatives: dict[str, np.ndarray]) -> pd.DataFrame:
+def times_table(families: LineageTrees, relatives: dict[str, np.ndarray]) -> pd.DataFrame:
     """Correlate the times from birth to division, and from birth to death, between relatives.
 
     Returns

@@ -10,7 +10,7 @@ import pandas as pd
 from statsmodels.discrete.conditional_models import ConditionalLogit
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
-from cineseq.lineage.trees import Families
+from cineseq.lineage.trees import LineageTrees
 from cineseq.pairing.positions import Circles, locate
 from cineseq.statistics.permutation import benjamini_hochberg, p_value
 from cineseq.tables.lineage import WHICH_SISTER_DIES
@@ -64,7 +64,7 @@ def scale_of(cells: pd.DataFrame, objects: pd.DataFrame) -> Scale:
     return Scale(*(float(values.median()) if len(values) else None for values in known))
 
 
-def discordant_pairs(families: Families, margin: int) -> pd.DataFrame:
+def discordant_pairs(families: LineageTrees, margin: int) -> pd.DataFrame:
     """Return the pairs of sisters of which one died and the other is known not to have.
 
     Parameters

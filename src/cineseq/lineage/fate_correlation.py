@@ -7,7 +7,7 @@ import pandas as pd
 
 from cineseq.lineage.pair_statistics import pair_correlation, pair_odds_ratio
 from cineseq.lineage.relatives import interval_note, matching_note
-from cineseq.lineage.trees import Families
+from cineseq.lineage.trees import LineageTrees
 from cineseq.tables.contract import empty
 from cineseq.tables.lineage import FATE_LOOKS, FATE_ODDS
 
@@ -18,7 +18,7 @@ BESIDE = "unrelated neighbours show what field and time alone make; intervals ar
 QUANTITIES = {"fate": None, "division_time": 0.0, "death_time": 1.0}
 
 
-def related_over(families: Families, generations: int) -> np.ndarray:
+def related_over(families: LineageTrees, generations: int) -> np.ndarray:
     """Return pairs of cells whose nearest common ancestor lies a number of generations before both.
 
     Parameters
@@ -51,7 +51,7 @@ def related_over(families: Families, generations: int) -> np.ndarray:
     return left.merge(right, on="ancestor")[["cell_x", "cell_y"]].to_numpy()
 
 
-def fading_table(families: Families, neighbours: np.ndarray) -> pd.DataFrame:
+def fading_table(families: LineageTrees, neighbours: np.ndarray) -> pd.DataFrame:
     """Correlate fates and times of relatives by the generations to their common ancestor.
 
     Parameters
@@ -106,7 +106,7 @@ def _relation(generations: int) -> str:
     return ("unrelated neighbours", "sisters", "cousins", "second cousins", "third cousins")[generations]
 
 
-def fate_pairs_table(families: Families) -> pd.DataFrame:
+def fate_pairs_table(families: LineageTrees) -> pd.DataFrame:
     """Count which ends the two sisters of a pair had, against independence within the condition.
 
     Returns
@@ -134,7 +134,7 @@ def ends_of(cells: pd.DataFrame) -> np.ndarray:
     return np.select([cells["died"] == 0, cells["died"] == 1, cells["alive_at_end"] == 1], [0, 1, 2], 3)
 
 
-def fate_odds_table(families: Families, relatives: dict[str, np.ndarray]) -> pd.DataFrame:
+def fate_odds_table(families: LineageTrees, relatives: dict[str, np.ndarray]) -> pd.DataFrame:
     """Relate the fates of relatives by odds ratios, condition by condition.
 
     Parameters

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from cineseq.lineage.trees import Families
+from cineseq.lineage.trees import LineageTrees
 
 CANDIDATES = 9
 PLACE = ["birth_y", "birth_x"]
@@ -16,7 +16,7 @@ TIE = 1e-6
 """Tells apart cells of one birth frame and no known position: a k-d tree of equal points is searched one by one."""
 
 
-def relatives_of(families: Families, birth_time_bins: int) -> dict[str, np.ndarray]:
+def relatives_of(families: LineageTrees, birth_time_bins: int) -> dict[str, np.ndarray]:
     """Return the pairs of each relation.
 
     Every relation is made of cells that belong to a pair of sisters, so that the relations differ in kinship only.
@@ -41,7 +41,7 @@ def relatives_of(families: Families, birth_time_bins: int) -> dict[str, np.ndarr
     }
 
 
-def _cousins(families: Families) -> np.ndarray:
+def _cousins(families: LineageTrees) -> np.ndarray:
     sisters = families.sisters
     parent = families.cells["parent"].to_numpy()
     mother = parent[sisters[:, 0]] if len(sisters) else np.empty(0, dtype=int)
@@ -54,7 +54,7 @@ def _cousins(families: Families) -> np.ndarray:
     return np.concatenate([np.column_stack([left[:, i], right[:, j]]) for i in (0, 1) for j in (0, 1)])
 
 
-def _neighbours(families: Families, birth_time_bins: int) -> np.ndarray:
+def _neighbours(families: LineageTrees, birth_time_bins: int) -> np.ndarray:
     rows = np.unique(families.sisters)
     if len(rows) < 2:
         return np.empty((0, 2), dtype=int)
@@ -94,7 +94,7 @@ def _scaled(cells: pd.DataFrame, columns: list[str]) -> np.ndarray:
     return np.column_stack([cells["field"].to_numpy() * FAR, scaled, tie])
 
 
-def matching_note(families: Families, relation: str, pairs: np.ndarray) -> str:
+def matching_note(families: LineageTrees, relation: str, pairs: np.ndarray) -> str:
     """Say how many pairs of neighbours were matched by birth time alone, because a position at birth is missing."""
     if relation != "neighbours" or not len(pairs):
         return ""

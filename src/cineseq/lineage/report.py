@@ -7,7 +7,7 @@ import pandas as pd
 
 from cineseq.lineage.interpretation import LEVEL, readings
 from cineseq.lineage.sister_status import MEANING
-from cineseq.lineage.trees import Families
+from cineseq.lineage.trees import LineageTrees
 from cineseq.statistics.permutation import benjamini_hochberg
 
 TESTED = "sister_died_vs_survived"
@@ -24,7 +24,7 @@ MOST_LINES = 6
 ASSOCIATIONS = "These are associations within field and birth-time strata."
 
 
-def family_lines(families: Families, status: pd.DataFrame) -> list[str]:
+def family_lines(families: LineageTrees, status: pd.DataFrame) -> list[str]:
     """Describe the trees and what became of the survivors' sisters."""
     cells = families.cells
     if not len(cells):
@@ -42,7 +42,7 @@ def family_lines(families: Families, status: pd.DataFrame) -> list[str]:
     return lines
 
 
-def family_numbers(families: Families, status: pd.DataFrame) -> dict[str, int]:
+def family_numbers(families: LineageTrees, status: pd.DataFrame) -> dict[str, int]:
     """Return the counts of the trees for the report."""
     fates = families.cells["fate"].value_counts()
     return {

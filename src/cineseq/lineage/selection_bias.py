@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import mannwhitneyu, norm
 
 from cineseq.lineage.sister_status import NOT_DEAD
-from cineseq.lineage.trees import Families, strata
+from cineseq.lineage.trees import LineageTrees, strata
 
 DIFFERENT_P = 0.01
 FEWEST_CELLS = 5
@@ -113,7 +113,7 @@ PROBLEMS = {
 
 
 def lineage_warnings(
-    families: Families, status: pd.DataFrame, pairs: pd.DataFrame | None, ambient: pd.Series | None = None
+    families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame | None, ambient: pd.Series | None = None
 ) -> pd.DataFrame:
     """List what could bias the comparison, sample by sample.
 
@@ -147,7 +147,7 @@ def lineage_warnings(
     return table
 
 
-def _together(families: Families, status: pd.DataFrame, pairs: pd.DataFrame | None) -> np.ndarray:
+def _together(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame | None) -> np.ndarray:
     """Return 1 where a cell shares its sister's compartment, 0 where it does not, NaN where not known."""
     if pairs is None:
         return np.full(len(families.cells), np.nan)
@@ -218,7 +218,7 @@ def _excess(dead: pd.Series, seen: pd.Series, cells: pd.DataFrame) -> tuple[floa
     return float(more / read.sum()), float(norm.sf(more / np.sqrt(variance)))
 
 
-def _of_study(families: Families, cells: pd.DataFrame) -> list[tuple]:
+def _of_study(families: LineageTrees, cells: pd.DataFrame) -> list[tuple]:
     if cells.empty:
         return [("no_lineage", 0, 0.0, "info", "No lineage is known, so nothing can be said about sisters.")]
     total = max(1, len(cells))
@@ -237,7 +237,7 @@ def _of_study(families: Families, cells: pd.DataFrame) -> list[tuple]:
     return rows + _since_death(families, cells) + sequencing_guards(cells)
 
 
-def _since_death(families: Families, cells: pd.DataFrame) -> list[tuple]:
+def _since_death(families: LineageTrees, cells: pd.DataFrame) -> list[tuple]:
     rows = np.flatnonzero((cells["status"] == "died") & cells["sequenced"])
     if not len(rows):
         reason = "lost its sister" if cells["sequenced"].any() else "has a measured state"

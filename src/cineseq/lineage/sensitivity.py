@@ -8,7 +8,7 @@ import pandas as pd
 from cineseq.config.lineage import Lineage
 from cineseq.lineage.state_by_sister import families_with_state, survivors_with
 from cineseq.lineage.stratified_tests import stratified_tables
-from cineseq.lineage.trees import Families, birth_edges, strata_between
+from cineseq.lineage.trees import LineageTrees, birth_edges, strata_between
 from cineseq.tables.contract import empty
 from cineseq.tables.lineage import LINEAGE_SENSITIVITY
 
@@ -21,7 +21,7 @@ WORDS = {
 
 
 def sensitivity_table(
-    families: Families, status: pd.DataFrame, states: pd.DataFrame, pairs: pd.DataFrame | None, settings: Lineage
+    families: LineageTrees, status: pd.DataFrame, states: pd.DataFrame, pairs: pd.DataFrame | None, settings: Lineage
 ) -> pd.DataFrame:
     """Bound the odds ratio of every state, sister died against survived, by what may be wrong.
 
@@ -100,7 +100,7 @@ def _death_calls(families: pd.DataFrame, settings: Lineage) -> tuple[int, float,
     return round(false + missed), *bounds, _open_end(bounds, note)
 
 
-def _wrong_pairs(families: Families, status: pd.DataFrame, pairs: pd.DataFrame | None) -> float:
+def _wrong_pairs(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame | None) -> float:
     """Return the expected share of wrong pairs among the survivors; NaN where pairing gives no posterior."""
     if pairs is None:
         return np.nan

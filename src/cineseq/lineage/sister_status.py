@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.lineage.trees import NEVER_BORN_IN_SIGHT, Families
+from cineseq.lineage.trees import NEVER_BORN_IN_SIGHT, LineageTrees
 
 STATUSES = ("died", "survived", "divided", "unknown", "none", "too_recent")
 NOT_DEAD = ("survived", "divided", "none")
@@ -21,7 +21,7 @@ MEANING = {
 }
 
 
-def sister_status(families: Families, settings: Lineage) -> pd.DataFrame:
+def sister_status(families: LineageTrees, settings: Lineage) -> pd.DataFrame:
     """Say of every cell what became of its sister.
 
     A sister that was lost, left the field, or was never found is unknown, neither dead nor alive; one that divided
@@ -54,7 +54,7 @@ def sister_status(families: Families, settings: Lineage) -> pd.DataFrame:
     return pd.DataFrame({"status": status, "sister": sister, "block": block})
 
 
-def too_recent(families: Families, settings: Lineage) -> np.ndarray:
+def too_recent(families: LineageTrees, settings: Lineage) -> np.ndarray:
     """Return which cells were born too shortly before their movie ended, shape (cells,)."""
     cells = families.cells
     if settings.min_coobserved_hours is not None and families.unit == "h":
@@ -62,7 +62,7 @@ def too_recent(families: Families, settings: Lineage) -> np.ndarray:
     return (cells["field_end_frame"] - cells["start_frame"]).to_numpy() < settings.min_coobserved_frames
 
 
-def _sister_and_block(families: Families) -> tuple[np.ndarray, np.ndarray]:
+def _sister_and_block(families: LineageTrees) -> tuple[np.ndarray, np.ndarray]:
     sisters = families.sisters
     sister = np.full(len(families.cells), -1)
     block = len(sisters) + np.arange(len(families.cells))

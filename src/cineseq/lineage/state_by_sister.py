@@ -20,7 +20,7 @@ from cineseq.lineage.stratified_tests import (
     permutation_p,
     several_families,
 )
-from cineseq.lineage.trees import Families, strata
+from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.lineage import LINEAGE_POWER, STATE_BY_SISTER
 
@@ -68,7 +68,7 @@ UNITS = dict.fromkeys(("no_sister_vs_survived", "mate_died_vs_none"), "families"
 
 
 def compare_states(
-    families: Families, status: pd.DataFrame, states: pd.DataFrame, settings: Lineage, seed: int
+    families: LineageTrees, status: pd.DataFrame, states: pd.DataFrame, settings: Lineage, seed: int
 ) -> pd.DataFrame:
     """Compare how frequent each state is between survivors by what became of the sister.
 
@@ -112,7 +112,7 @@ def compare_states(
     return pd.DataFrame(rows)
 
 
-def survivors_with(families: Families, status: pd.DataFrame, exposed: str, others: tuple[str, ...]) -> pd.DataFrame:
+def survivors_with(families: LineageTrees, status: pd.DataFrame, exposed: str, others: tuple[str, ...]) -> pd.DataFrame:
     """Return the sequenced survivors whose sister has the exposed status or one of the others, one row each."""
     eligible = (status["sequenced"] & status["status"].isin([exposed, *others])).to_numpy(bool)
     cells = families.cells.loc[eligible, ["field", "birth", "founder"]].copy()
@@ -121,7 +121,7 @@ def survivors_with(families: Families, status: pd.DataFrame, exposed: str, other
     return cells
 
 
-def survivors_by_mate(families: Families, status: pd.DataFrame) -> pd.DataFrame:
+def survivors_by_mate(families: LineageTrees, status: pd.DataFrame) -> pd.DataFrame:
     """Return the sequenced survivors known to have lost no sister, exposed where another cell died by them.
 
     Survivors whose compartment is not known are left out, and so are those whose sister may have died: of unknown

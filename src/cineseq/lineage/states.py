@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.errors import UserError
-from cineseq.lineage.trees import Families
+from cineseq.lineage.trees import LineageTrees
 from cineseq.tables.imaging import CELLS
 
 MEASURED = ("function_", "morphology_", "embedding_")
@@ -131,7 +131,7 @@ def _upper_half(values: pd.Series, samples: pd.Series) -> pd.Series:
     return (number > median).astype(float).where(number.notna())
 
 
-def survivors(families: Families, states: pd.DataFrame, sequenced: pd.Index | None) -> np.ndarray:
+def survivors(families: LineageTrees, states: pd.DataFrame, sequenced: pd.Index | None) -> np.ndarray:
     """Return which cells are survivors with a measured state, shape (cells,).
 
     Parameters

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.duration.survfunc import CumIncidenceRight
 
-from cineseq.lineage.trees import Families
+from cineseq.lineage.trees import LineageTrees
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.lineage import FATE_EVENTS, FATE_INCIDENCE, FATE_SURVIVAL, SURVIVAL_EVENTS
 
@@ -43,7 +43,7 @@ class Curves:
     of: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-def curves_by_age(families: Families, curves: Curves, seed: int) -> pd.DataFrame:
+def curves_by_age(families: LineageTrees, curves: Curves, seed: int) -> pd.DataFrame:
     """Estimate curves per condition, at ages from birth to the oldest cell.
 
     Only cells born in sight have an age. A cell alive in the last frame is censored; one whose fate is unknown for
@@ -126,7 +126,7 @@ def share(row: pd.Series, value: str) -> str:
 EVENTS = ("division", "death", "loss")
 
 
-def incidence_table(families: Families, seed: int) -> pd.DataFrame:
+def incidence_table(families: LineageTrees, seed: int) -> pd.DataFrame:
     """Estimate, per condition, how many cells have divided, died or been lost by each age.
 
     A loss competes with the fates and is neither; see :func:`cineseq.lineage.time_to_event.curves_by_age`.
@@ -180,7 +180,7 @@ def incidence_lines(table: pd.DataFrame) -> list[str]:
 ENDED_BY = {"survival": DEATH, "undivided": DIVISION}
 
 
-def survival_table(families: Families, seed: int) -> pd.DataFrame:
+def survival_table(families: LineageTrees, seed: int) -> pd.DataFrame:
     """Estimate, per condition, the share of cells that death has left, and the share that division has left, by age.
 
     Every other end censors, also a loss. That takes censored cells to be like those still watched, which competing

@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from cineseq.lineage.fate_correlation import ends_of
-from cineseq.lineage.trees import Families
+from cineseq.lineage.trees import LineageTrees
 from cineseq.plotting import GREY, OKABE_ITO, figure, write_words
 from cineseq.tables.lineage import FATE_LOOKS
 
@@ -49,14 +49,14 @@ class Look:
     evenly: tuple[str, ...] = ("condition",)
 
 
-def look_by_fate(families: Families) -> Look:
+def look_by_fate(families: LineageTrees) -> Look:
     """Colour cells by how they ended."""
     names = np.array(FATE_LOOKS, dtype=object)[ends_of(families.cells)]
     title = "families with a division, those with the most deaths first in each condition"
     return Look(names, FATE_COLOURS, title)
 
 
-def look_by_state(families: Families, states: pd.DataFrame, state: str | None) -> Look:
+def look_by_state(families: LineageTrees, states: pd.DataFrame, state: str | None) -> Look:
     """Colour cells by one state, or by all values of the column that it is one value of.
 
     Parameters
@@ -86,7 +86,7 @@ def look_by_state(families: Families, states: pd.DataFrame, state: str | None) -
     return Look(names, palette | {NOT_MEASURED: GREY}, title, ("condition", "death_seen"))
 
 
-def draw_trees(families: Families, look: Look, most: int, path: Path) -> None:
+def draw_trees(families: LineageTrees, look: Look, most: int, path: Path) -> None:
     """Draw families with a division as trees, equal numbers of each kind that the look names, most deaths first."""
     cells = families.cells.assign(look=look.names)
     measured = cells["look"].ne(NOT_MEASURED).groupby(cells["founder"]).transform("any")

@@ -16,7 +16,7 @@ NEVER_BORN_IN_SIGHT = ("first_frame", "entered")
 
 
 @dataclass(frozen=True)
-class Families:
+class LineageTrees:
     """Cells with a lineage, one row each, and the pairs of daughters among them.
 
     Attributes
@@ -41,7 +41,7 @@ class Families:
     problems: dict[str, int]
 
 
-def families_of(cells: pd.DataFrame) -> Families:
+def families_of(cells: pd.DataFrame) -> LineageTrees:
     """Build families from the cells table; cells without a lineage are left out.
 
     Repairs, each counted in ``problems``: ``fate_contradicted`` (a cell that ends before it starts, or with daughters
@@ -68,7 +68,7 @@ def families_of(cells: pd.DataFrame) -> Families:
             first = table["track_id"].iloc[int(np.argmax(rows))]
             logger.warning("%d cells: %s, the first '%s'.", rows.sum(), name.replace("_", " "), first)
     problems = {name: int(rows.sum()) for name, rows in found.items()}
-    return Families(table, _pairs(group, table["siblings"].to_numpy(), split), table.attrs["unit"], problems)
+    return LineageTrees(table, _pairs(group, table["siblings"].to_numpy(), split), table.attrs["unit"], problems)
 
 
 def _has_lineage(cells: pd.DataFrame) -> pd.Series:

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from cineseq.files import replacing
-from cineseq.prediction.performance import Ladder
+from cineseq.prediction.performance import ModelComparison
 from cineseq.text import readable
 
 BLUE, ORANGE, GREY, GREEN, PINK = "#0072B2", "#D55E00", "#9a9a9a", "#009E73", "#CC79A7"
@@ -40,9 +40,9 @@ LINE_IN = 0.13
 """Height of a line of the note under the panels."""
 
 
-def draw_ladder(performance: pd.DataFrame, ladders: Sequence[Ladder], path: Path) -> None:
+def draw_model_comparison(performance: pd.DataFrame, comparisons: Sequence[ModelComparison], path: Path) -> None:
     """Draw R2 of every model with its interval, and the range of its permutation null, one panel per function."""
-    by_name = {ladder.response.name: ladder for ladder in ladders}
+    by_name = {comparison.response.name: comparison for comparison in comparisons}
 
     def draw(axes: Axes, name: str) -> None:
         rows = performance[performance["function"] == name].set_index("model").reindex(list(WORDS)[::-1])
@@ -67,23 +67,23 @@ def draw_ladder(performance: pd.DataFrame, ladders: Sequence[Ladder], path: Path
         "Dot and line: R² and 95 % interval from resampling groups. Grey bar: permutation null (to its 95 % quantile) "
         "of the quicker procedure; black tick: R² of that procedure, which the p-value compares with it."
     )
-    draw_panels([ladder.response.name for ladder in ladders], draw, path, size=(5.4, 3.6), note=note)
+    draw_panels([comparison.response.name for comparison in comparisons], draw, path, size=(5.4, 3.6), note=note)
 
 
-def draw_scatter(ladders: Sequence[Ladder], path: Path) -> None:
+def draw_scatter(comparisons: Sequence[ModelComparison], path: Path) -> None:
     """Draw predicted against measured values of held-out cells by outer fold, best modality of each function."""
-    by_name = {ladder.response.columns[0]: ladder for ladder in ladders}
+    by_name = {comparison.response.columns[0]: comparison for comparison in comparisons}
 
     def draw(axes: Axes, name: str) -> None:
-        ladder = by_name[name]
-        estimated = ladder.estimated()
-        values = ladder.cells.values[:, 0]
-        total = np.square(values - ladder.baseline()[:, 0]).sum()
+        comparison = by_name[name]
+        estimated = comparison.estimated()
+        values = comparison.cells.values[:, 0]
+        total = np.square(values - comparison.baseline()[:, 0]).sum()
         score = {m: 1 - np.square(values - estimated[m][:, 0]).sum() / total for m in MODALITIES if m in estimated}
         best = max(score, key=score.__getitem__) if score else "mean"
         measured, predicted = values, estimated[best][:, 0]
-        fold = ladder.cells.plan.fold
-        for number, colour in enumerate(FOLD_COLOURS[: ladder.cells.plan.folds]):
+        fold = comparison.cells.plan.fold
+        for number, colour in enumerate(FOLD_COLOURS[: comparison.cells.plan.folds]):
             own = fold == number
             axes.plot(measured[own], predicted[own], ".", color=colour, ms=4, alpha=0.7, label=f"fold {number + 1}")
         rest = fold >= len(FOLD_COLOURS)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cineseq.prediction.crossval.folds import Cells
-from cineseq.prediction.model_ladder import ModelFit, training_mean
+from cineseq.prediction.crossval.folds import CrossvalCells
+from cineseq.prediction.model_comparison import ModelFit, training_mean
 from cineseq.prediction.responses import Response, angular_error
 from cineseq.statistics.correlation import spearman_within
 from cineseq.statistics.metrics import group_weights, r2, r2_interval, r2_within
@@ -41,7 +41,7 @@ FEW_GROUPS = "interval from fewer than five groups: read it as a range, not as 9
 
 
 @dataclass(frozen=True)
-class Ladder:
+class ModelComparison:
     """Every model of one function on the same cells.
 
     Attributes
@@ -59,7 +59,7 @@ class Ladder:
     """
 
     response: Response
-    cells: Cells
+    cells: CrossvalCells
     fits: dict[str, ModelFit]
     samples: np.ndarray
     track_ids: np.ndarray
@@ -74,27 +74,27 @@ class Ladder:
         return {name: fit.predicted for name, fit in fits.items() if fit.predicted is not None}
 
 
-def performance_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame:
+def performance_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd.DataFrame:
     """Return one row per model: R2 with its group-bootstrap interval, within class, rank correlation, p-value.
 
     Q-values are added over all functions by :func:`with_q_values`.
     """
-    plan, values = ladder.cells.plan, ladder.cells.values
-    baseline = ladder.baseline()
+    plan, values = comparison.cells.plan, comparison.cells.values
+    baseline = comparison.baseline()
     weights = group_weights(plan.groups, bootstraps, np.random.default_rng(seed))
     total = np.square(values - baseline).sum(axis=1)
     rows = []
     for name in MODELS:
-        fit = ladder.fits[name]
-        row = {"function": ladder.response.name, "model": name, "n": len(values), "groups": plan.groups}
+        fit = comparison.fits[name]
+        row = {"function": comparison.response.name, "model": name, "n": len(values), "groups": plan.groups}
         notes = [fit.note]
         if fit.predicted is not None:
             residual = values - fit.predicted
             gain = total - np.square(residual).sum(axis=1)
             row["r2"] = gain.sum() / total.sum()
             row["r2_low"], row["r2_high"] = r2_interval(gain, total, plan.units, weights)
-            row["r2_within_class"] = r2_within(residual, values - baseline, ladder.cells.classes)
-            row |= _ranks_or_angles(ladder, fit.predicted, baseline)
+            row["r2_within_class"] = r2_within(residual, values - baseline, comparison.cells.classes)
+            row |= _ranks_or_angles(comparison, fit.predicted, baseline)
             row["p_value"] = p_value(fit.quick, fit.null)
             row["p_within_class"] = p_value(fit.quick_within, fit.null_within)
             if plan.groups < FEWEST_GROUPS_FOR_INTERVAL and name != "mean":
@@ -117,14 +117,14 @@ def with_q_values(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(**{q: benjamini_hochberg(rows[p].to_numpy(float)) for q, p in rates.items()})
 
 
-def contrast_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame:
+def contrast_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd.DataFrame:
     """Return differences of R2 on the same cells and folds, with intervals from resampling groups.
 
     Squared errors of the two models are paired cell by cell, so what all models share cancels.
     """
-    plan, values = ladder.cells.plan, ladder.cells.values
-    total = np.square(values - ladder.baseline()).sum(axis=1)
-    errors = {name: np.square(values - p).sum(axis=1) for name, p in ladder.estimated().items()}
+    plan, values = comparison.cells.plan, comparison.cells.values
+    total = np.square(values - comparison.baseline()).sum(axis=1)
+    errors = {name: np.square(values - p).sum(axis=1) for name, p in comparison.estimated().items()}
     weights = group_weights(plan.groups, bootstraps, np.random.default_rng(seed))
     note = FEW_GROUPS if plan.groups < FEWEST_GROUPS_FOR_INTERVAL else None
     rows = []
@@ -133,21 +133,21 @@ def contrast_rows(ladder: Ladder, bootstraps: int, seed: int) -> pd.DataFrame:
             gain = errors[b] - errors[a]
             low, high = r2_interval(gain, total, plan.units, weights)
             row = {"model_a": a, "model_b": b, "delta_r2": gain.sum() / total.sum(), "low": low, "high": high}
-            rows.append({"function": ladder.response.name, **row, "note": note})
+            rows.append({"function": comparison.response.name, **row, "note": note})
     columns = ["function", "model_a", "model_b", "delta_r2", "low", "high", "note"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def sample_rows(ladder: Ladder) -> pd.DataFrame:
+def sample_rows(comparison: ModelComparison) -> pd.DataFrame:
     """Return the R2 of every model sample by sample, against the training mean; NaN, and why, where it has none."""
-    baseline = ladder.cells.values - ladder.baseline()
+    baseline = comparison.cells.values - comparison.baseline()
     rows = []
-    for name, predicted in ladder.estimated(MODELS).items():
-        residual = ladder.cells.values - predicted
-        for sample in pd.unique(ladder.samples):
-            own = ladder.samples == sample
+    for name, predicted in comparison.estimated(MODELS).items():
+        residual = comparison.cells.values - predicted
+        for sample in pd.unique(comparison.samples):
+            own = comparison.samples == sample
             value, note = _of_sample(residual[own].ravel(), baseline[own].ravel(), int(own.sum()))
-            row = {"function": ladder.response.name, "model": name, "sample": sample, "n": int(own.sum())}
+            row = {"function": comparison.response.name, "model": name, "sample": sample, "n": int(own.sum())}
             rows.append(row | {"r2": value, "note": note})
     return pd.DataFrame(rows)
 
@@ -159,34 +159,34 @@ def _of_sample(residual: np.ndarray, baseline: np.ndarray, cells: int) -> tuple[
     return value, None if np.isfinite(value) else "not estimable: every cell has the value of the training mean"
 
 
-def prediction_rows(ladder: Ladder) -> pd.DataFrame:
+def prediction_rows(comparison: ModelComparison) -> pd.DataFrame:
     """Return measured and predicted values cell by cell; an angle's cosine and sine are two functions here."""
-    baseline = ladder.baseline()
+    baseline = comparison.baseline()
     return pd.concat(
         pd.DataFrame(
             {
                 "function": column,
                 "model": name,
-                "track_id": ladder.track_ids,
-                "fold": ladder.cells.plan.fold,
-                "measured": ladder.cells.values[:, number],
+                "track_id": comparison.track_ids,
+                "fold": comparison.cells.plan.fold,
+                "measured": comparison.cells.values[:, number],
                 "predicted": predicted[:, number],
                 "baseline": baseline[:, number],
             }
         )
-        for number, column in enumerate(ladder.response.columns)
-        for name, predicted in ladder.estimated(MODELS).items()
+        for number, column in enumerate(comparison.response.columns)
+        for name, predicted in comparison.estimated(MODELS).items()
     )
 
 
-def _ranks_or_angles(ladder: Ladder, predicted: np.ndarray, baseline: np.ndarray) -> dict[str, float]:
+def _ranks_or_angles(comparison: ModelComparison, predicted: np.ndarray, baseline: np.ndarray) -> dict[str, float]:
     """Return the angular error of an angle, the rank correlation of anything else.
 
     The correlation takes the training mean out of the prediction, because a held-out group's own mean is anticorrelated
     with it.
     """
-    values = ladder.cells.values
-    if ladder.response.is_angle:
+    values = comparison.cells.values
+    if comparison.response.is_angle:
         return {"circular_error": angular_error(predicted, values)}
     rise = (predicted - baseline)[:, 0]
-    return {"spearman": spearman_within(rise, values[:, 0], ladder.samples)}
+    return {"spearman": spearman_within(rise, values[:, 0], comparison.samples)}

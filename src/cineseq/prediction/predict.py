@@ -13,7 +13,7 @@ from cineseq.config.prediction import Folds, Prediction
 from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
 from cineseq.prediction.crossval.folds import (
-    Cells,
+    CrossvalCells,
     FoldPlan,
     NotEstimableError,
     cells_of,
@@ -22,9 +22,9 @@ from cineseq.prediction.crossval.folds import (
 from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT, STACKED, out_of_fold
 from cineseq.prediction.crossval.transform import standardised
 from cineseq.prediction.genes import cluster_eta2, gene_rows, overlap_row, stability, with_clusters
-from cineseq.prediction.model_ladder import fit_ladder, quick_procedure, quick_r2
+from cineseq.prediction.model_comparison import compare_models, quick_procedure, quick_r2
 from cineseq.prediction.performance import (
-    Ladder,
+    ModelComparison,
     contrast_rows,
     not_estimable_rows,
     performance_rows,
@@ -89,7 +89,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PredictionResult:
     """What was found for one function, or for all of them.
 
     Attributes
@@ -105,12 +105,12 @@ class Answer:
     """
 
     tables: dict[str, pd.DataFrame]
-    ladders: tuple[Ladder, ...] = ()
+    comparisons: tuple[ModelComparison, ...] = ()
     random_folds: dict[str, tuple[float, float]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
-def answer(question: Question, threads: int, kept: joblib.Memory = NOTHING_KEPT) -> Answer:
+def answer(question: Question, threads: int, kept: joblib.Memory = NOTHING_KEPT) -> PredictionResult:
     """Predict every function by every model, find its genes, and gather the tables.
 
     A function that cannot be estimated has its rows with the reason and no numbers.
@@ -140,7 +140,9 @@ def answer(question: Question, threads: int, kept: joblib.Memory = NOTHING_KEPT)
     tables["performance"] = with_q_values(tables["performance"])
     claims = {function: claim for a in answers for function, claim in a.random_folds.items()}
     notes = dict.fromkeys(note for a in answers for note in a.notes)
-    return Answer(tables, tuple(ladder for a in answers for ladder in a.ladders), claims, tuple(notes))
+    return PredictionResult(
+        tables, tuple(comparison for a in answers for comparison in a.comparisons), claims, tuple(notes)
+    )
 
 
 def _answer_one(
@@ -151,7 +153,7 @@ def _answer_one(
     *,
     threads: int,
     kept: joblib.Memory,
-) -> Answer:
+) -> PredictionResult:
     measured = measured_rows(response)
     logger.info("%s: measured in %d of %d cells.", response.name, len(measured), len(response.values))
     rows, left_out = compared_rows(blocks, measured, question.folds.min_cells)
@@ -160,25 +162,25 @@ def _answer_one(
     for note in notes:
         logger.info("%s: %s", response.name, note)
     settings, obs = question.prediction, question.data.obs.iloc[rows]
-    fits = fit_ladder(
+    fits = compare_models(
         own, cells, settings=settings, folds=question.folds, seed=question.seed, threads=threads, kept=kept
     )
     samples = obs["sample"].astype("string").to_numpy(object)
-    ladder = Ladder(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object))
+    comparison = ModelComparison(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object))
     tables = {
-        "performance": performance_rows(ladder, settings.bootstraps, question.seed),
-        "samples": sample_rows(ladder),
-        "contrasts": contrast_rows(ladder, settings.bootstraps, question.seed),
+        "performance": performance_rows(comparison, settings.bootstraps, question.seed),
+        "samples": sample_rows(comparison),
+        "contrasts": contrast_rows(comparison, settings.bootstraps, question.seed),
         "sensitivity": sensitivity_rows(
-            ladder, own, settings=settings, folds=question.folds, seed=question.seed, threads=threads, kept=kept
+            comparison, own, settings=settings, folds=question.folds, seed=question.seed, threads=threads, kept=kept
         ),
-        "predictions": prediction_rows(ladder),
+        "predictions": prediction_rows(comparison),
     }
     if own["expression"] is not None:
         everyone = (own, cells) if len(rows) == len(measured) else _at(question, blocks, response, measured)
         tables |= _genes(question, *everyone, response.columns, eta2=eta2, threads=threads)
-    claim = _claim_of_random_folds(question, own, ladder, threads)
-    return Answer(tables, (ladder,), {} if claim is None else {response.name: claim}, notes)
+    claim = _claim_of_random_folds(question, own, comparison, threads)
+    return PredictionResult(tables, (comparison,), {} if claim is None else {response.name: claim}, notes)
 
 
 def compared_rows(
@@ -215,7 +217,7 @@ def compared_rows(
 
 def _at(
     question: Question, blocks: dict[str, Block | None], response: Response, rows: np.ndarray
-) -> tuple[dict[str, Block | None], Cells]:
+) -> tuple[dict[str, Block | None], CrossvalCells]:
     """Return the blocks of some cells, None for those in which nothing varies, and how the cells are grouped."""
     cells = cells_of(
         question.data.obs.iloc[rows], response.values[rows], question.folds, question.prediction.class_column
@@ -235,7 +237,7 @@ def _varying(block: Block | None, rows: np.ndarray) -> Block | None:
 def _genes(
     question: Question,
     blocks: dict[str, Block | None],
-    cells: Cells,
+    cells: CrossvalCells,
     columns: tuple[str, ...],
     *,
     eta2: pd.Series | None,
@@ -276,14 +278,14 @@ def _genes(
 
 
 def _claim_of_random_folds(
-    question: Question, blocks: dict[str, Block | None], ladder: Ladder, threads: int
+    question: Question, blocks: dict[str, Block | None], comparison: ModelComparison, threads: int
 ) -> tuple[float, float] | None:
     """Return the R2 of the quick procedure with the grouped folds, and with folds that split every group.
 
     The modality is the one for which random folds claim the most.
     """
     designs = {n: (blocks[n],) for n in ("expression", "morphology", "embedding") if blocks[n] is not None}
-    cells = ladder.cells
+    cells = comparison.cells
     rng = np.random.default_rng(question.seed)
     alone = rng.permutation(len(cells.values))
     random = FoldPlan(alone, grouped_folds(alone, cells.plan.folds), ("cell",), ())
@@ -302,10 +304,10 @@ def _claim_of_random_folds(
     return max(scores.values(), key=lambda pair: pair[1] - pair[0], default=None)
 
 
-def _not_estimable(response: Response, reason: str) -> Answer:
+def _not_estimable(response: Response, reason: str) -> PredictionResult:
     rows = not_estimable_rows(response.name, int(response.measured.sum()), reason)
     overlap = pd.DataFrame({"function": list(response.columns), "selected": 0, "note": f"not estimable: {reason}"})
-    return Answer({"performance": rows, "overlap": overlap})
+    return PredictionResult({"performance": rows, "overlap": overlap})
 
 
 def _together(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:

@@ -11,8 +11,8 @@ import pandas as pd
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.feature_blocks import LIBRARY_SIZE, Block
 from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT, STACKED, Procedure, out_of_fold
-from cineseq.prediction.model_ladder import full_procedure, model_blocks
-from cineseq.prediction.performance import Ladder
+from cineseq.prediction.model_comparison import full_procedure, model_blocks
+from cineseq.prediction.performance import ModelComparison
 from cineseq.statistics.metrics import area_interval, area_under_curve, group_weights, r2_interval
 
 # Of the weights that Ding et al. try, no agreement to full agreement; the inner folds choose.
@@ -22,7 +22,7 @@ Designs = dict[str, tuple[Block, ...]]
 
 
 def sensitivity_rows(
-    ladder: Ladder,
+    comparison: ModelComparison,
     blocks: dict[str, Block | None],
     *,
     settings: Prediction,
@@ -52,15 +52,15 @@ def sensitivity_rows(
         One row per variant and model, columns of the table ``sensitivity``; the area under the ROC curve of indicators
         alone.
     """
-    plan, values = ladder.cells.plan, ladder.cells.values
-    found = {"headline": ladder.estimated()}
-    for name, (designs, procedure) in _variants(blocks, ladder, settings, folds).items():
+    plan, values = comparison.cells.plan, comparison.cells.values
+    found = {"headline": comparison.estimated()}
+    for name, (designs, procedure) in _variants(blocks, comparison, settings, folds).items():
         found[name] = out_of_fold(designs, values, plan, procedure, threads, kept=kept)
         found[name].pop("both_late", None)
     weights = group_weights(plan.groups, settings.bootstraps, np.random.default_rng(seed))
     rows = [
-        {"function": ladder.response.name, "variant": variant, "model": model}
-        | _judged(ladder, predicted, found["headline"][model], weights)
+        {"function": comparison.response.name, "variant": variant, "model": model}
+        | _judged(comparison, predicted, found["headline"][model], weights)
         for variant, models in found.items()
         for model, predicted in models.items()
     ]
@@ -87,11 +87,11 @@ def calibration_slope(predicted: np.ndarray, measured: np.ndarray, baseline: np.
 
 
 def _variants(
-    blocks: dict[str, Block | None], ladder: Ladder, settings: Prediction, folds: Folds
+    blocks: dict[str, Block | None], comparison: ModelComparison, settings: Prediction, folds: Folds
 ) -> dict[str, tuple[Designs, Procedure]]:
     """Return the designs and the procedure of every variant that is asked for and that these data allow."""
     # The shuffled control is not among the variants, so what draws it does not matter.
-    everything = model_blocks(blocks, ladder.cells, np.random.default_rng(0))
+    everything = model_blocks(blocks, comparison.cells, np.random.default_rng(0))
     designs = {name: everything[name] for name in COMPARED if name in everything}
     headline = full_procedure(settings, folds)
     variants = {
@@ -109,8 +109,10 @@ def _variants(
     return {name: variant for name, variant in variants.items() if name in settings.sensitivity}
 
 
-def _judged(ladder: Ladder, predicted: np.ndarray, headline: np.ndarray, weights: np.ndarray) -> dict[str, object]:
-    plan, values, baseline = ladder.cells.plan, ladder.cells.values, ladder.baseline()
+def _judged(
+    comparison: ModelComparison, predicted: np.ndarray, headline: np.ndarray, weights: np.ndarray
+) -> dict[str, object]:
+    plan, values, baseline = comparison.cells.plan, comparison.cells.values, comparison.baseline()
     total = np.square(values - baseline).sum(axis=1)
     errors, before = (np.square(values - p).sum(axis=1) for p in (predicted, headline))
     low, high = r2_interval(before - errors, total, plan.units, weights)
@@ -121,17 +123,17 @@ def _judged(ladder: Ladder, predicted: np.ndarray, headline: np.ndarray, weights
         "low": low,
         "high": high,
         "calibration_slope": calibration_slope(predicted, values, baseline),
-    } | _told_apart(ladder, predicted - baseline, weights)
+    } | _told_apart(comparison, predicted - baseline, weights)
 
 
-def _told_apart(ladder: Ladder, rise: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+def _told_apart(comparison: ModelComparison, rise: np.ndarray, weights: np.ndarray) -> dict[str, float]:
     """Return the area under the ROC curve of an indicator, and its interval; nothing for any other response.
 
     As for the rank correlation, predictions are less the training mean, which is anticorrelated with a held-out group.
     """
-    if not ladder.response.is_indicator:
+    if not comparison.response.is_indicator:
         return {}
     # Predictions that differ by rounding alone are ties.
-    scores, positive = np.round(rise[:, 0], 9), ladder.cells.values[:, 0] == 1
-    low, high = area_interval(scores, positive, ladder.cells.plan.units, weights)
+    scores, positive = np.round(rise[:, 0], 9), comparison.cells.values[:, 0] == 1
+    low, high = area_interval(scores, positive, comparison.cells.plan.units, weights)
     return {"auc": area_under_curve(scores, positive), "auc_low": low, "auc_high": high}

@@ -32,7 +32,7 @@ class Embedded:
     note: str = ""
 
 
-class Embedder:
+class ImageInliner:
     """Turns image files into data addresses until the budget of the page is spent.
 
     Parameters

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cineseq.curation.ranking import SAID
 from cineseq.errors import UserError
-from cineseq.report.assets import Embedded, Embedder
+from cineseq.report.assets import Embedded, ImageInliner
 from cineseq.report.quality import choose_fields
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import CURATION
@@ -60,7 +60,7 @@ def read_quality(paths: list[Path]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show_fields(quality: pd.DataFrame, pictures: list[Path], shown: int, embedder: Embedder) -> list[FieldView]:
+def show_fields(quality: pd.DataFrame, pictures: list[Path], shown: int, embedder: ImageInliner) -> list[FieldView]:
     """Show typical and worst fields with their pictures.
 
     Parameters
@@ -119,7 +119,7 @@ class UncertainList:
     pages: dict[str, str]
 
 
-def show_uncertain(table: Path | None, pages: list[Path], embedder: Embedder) -> UncertainList | None:
+def show_uncertain(table: Path | None, pages: list[Path], embedder: ImageInliner) -> UncertainList | None:
     """Show the least certain events with their film strips.
 
     Parameters

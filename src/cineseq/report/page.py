@@ -14,7 +14,7 @@ from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.config.report import Report
 from cineseq.report.answers import Answer, headline_function
-from cineseq.report.assets import PAGE_BYTES, Embedded, Embedder
+from cineseq.report.assets import PAGE_BYTES, Embedded, ImageInliner
 from cineseq.report.captions import FIGURES
 from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.evidence import TABLES, Evidence
@@ -182,7 +182,7 @@ def render_page(page: PageInputs) -> str:
     RuntimeError
         When the page is larger than 20 MB; images have a budget, so this is a bug.
     """
-    embedder = Embedder(page.html)
+    embedder = ImageInliner(page.html)
     summaries = summarise(page.steps)
     models = page.provenance.get("models") or models_used(page.steps)
     fields = show_fields(page.quality, page.pictures, page.report.fields_shown, embedder)
@@ -278,7 +278,7 @@ def _field_table(page: PageInputs) -> TableView | None:
     return replace(shown, total=len(page.quality))
 
 
-def _section(name: str, page: PageInputs, summaries: list[StepSummary], embedder: Embedder) -> SectionView:
+def _section(name: str, page: PageInputs, summaries: list[StepSummary], embedder: ImageInliner) -> SectionView:
     title, intro, steps, tables = SECTIONS[name]
     figures = [
         embedder.embed(path, FIGURES[figure].alt, FIGURES[figure].caption)
@@ -304,7 +304,7 @@ def headline_first(step: StepSummary, performance: pd.DataFrame | None) -> StepS
     return replace(step, lines=tuple(step.lines[i] for i in order))
 
 
-def _table(name: str, page: PageInputs, embedder: Embedder) -> TableView:
+def _table(name: str, page: PageInputs, embedder: ImageInliner) -> TableView:
     whole = getattr(page.evidence, name)
     link = embedder.link(page.tables[name]) if name in page.tables else ""
     if name == "samples":

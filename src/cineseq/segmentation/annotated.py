@@ -15,7 +15,7 @@ from cineseq.errors import UserError
 
 
 @dataclass(frozen=True)
-class Scene:
+class AnnotatedImage:
     """One simulated image and the outlines in it.
 
     Attributes
@@ -40,7 +40,7 @@ class Frame:
     image: Path
     mask: Path
     group: str
-    scene: Scene
+    scene: AnnotatedImage
 
 
 def read_frames(images: list[Path], masks: list[Path], groups: list[str] | None) -> list[Frame]:
@@ -69,7 +69,7 @@ def read_frames(images: list[Path], masks: list[Path], groups: list[str] | None)
     return [Frame(i, m, g, _scene(i, m)) for i, m, g in zip(images, masks, names, strict=True)]
 
 
-def _scene(image: Path, mask: Path) -> Scene:
+def _scene(image: Path, mask: Path) -> AnnotatedImage:
     grey, labels = _plane(image), _plane(mask)
     if grey.shape != labels.shape:
         msg = f"{mask}: {labels.shape} pixels, but its image {image} has {grey.shape}; pair or crop them alike."
@@ -80,7 +80,7 @@ def _scene(image: Path, mask: Path) -> Scene:
     if not labels.any():
         msg = f"{mask}: the mask holds no cell; leave the frame out or annotate it."
         raise UserError(msg)
-    return Scene(grey.astype(np.float32), relabel_sequential(labels)[0].astype(np.int32))
+    return AnnotatedImage(grey.astype(np.float32), relabel_sequential(labels)[0].astype(np.int32))
 
 
 def _plane(path: Path) -> np.ndarray:
@@ -114,11 +114,11 @@ def median_diameter(frames: list[Frame]) -> float:
     return float(2 * np.sqrt(np.median(areas) / np.pi))
 
 
-def zoomed(scene: Scene, zoom: float) -> Scene:
+def zoomed(scene: AnnotatedImage, zoom: float) -> AnnotatedImage:
     """Return a scene enlarged by ``zoom``."""
     if zoom == 1:
         return scene
     shape = tuple(max(1, round(n * zoom)) for n in scene.image.shape)
     image = resize(scene.image, shape, order=1, anti_aliasing=zoom < 1, preserve_range=True)
     labels = resize(scene.labels, shape, order=0, anti_aliasing=False, preserve_range=True)
-    return Scene(image.astype(np.float32), relabel_sequential(labels.astype(np.int32))[0].astype(np.int32))
+    return AnnotatedImage(image.astype(np.float32), relabel_sequential(labels.astype(np.int32))[0].astype(np.int32))

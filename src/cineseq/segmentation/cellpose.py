@@ -40,7 +40,7 @@ PIXELS_PER_PASS = 1 << 20
 
 
 @dataclass(frozen=True)
-class Model:
+class SegmentationModel:
     """A segmentation model that is ready to run.
 
     Attributes
@@ -77,7 +77,7 @@ class Model:
         return {"name": self.name, "sha256": self.sha256, "note": self.note}
 
 
-def load_model(settings: Segment, path: Path | None = None) -> Model:
+def load_model(settings: Segment, path: Path | None = None) -> SegmentationModel:
     """Load the model that the settings name, after checking its file, its hash and its keys.
 
     Parameters
@@ -102,7 +102,7 @@ def load_model(settings: Segment, path: Path | None = None) -> Model:
     logger.info("Model %s (sha256 %s) on %s in %s.", name, digest[:12], device, str(net.dtype).removeprefix("torch."))
     note = licence_note(settings.model, net.backbone)
     logger.info("%s", note)
-    return Model(name, file, digest, note, as_cellpose(net, file, device))
+    return SegmentationModel(name, file, digest, note, as_cellpose(net, file, device))
 
 
 def fetch_segmenter(settings: Segment, path: Path | None = None) -> Path:
@@ -226,7 +226,9 @@ def as_cellpose(net: BaseModel, file: Path, device: torch.device) -> cellpose_mo
     return model
 
 
-def segment_frame(model: Model, planes: np.ndarray, settings: Segment, pixel_size_um: float | None) -> np.ndarray:
+def segment_frame(
+    model: SegmentationModel, planes: np.ndarray, settings: Segment, pixel_size_um: float | None
+) -> np.ndarray:
     """Segment one frame.
 
     Parameters
@@ -266,7 +268,7 @@ def segment_frame(model: Model, planes: np.ndarray, settings: Segment, pixel_siz
     return keep_sizes(masks.reshape(planes.shape[1:]), settings.min_area / scale**2, most)
 
 
-def rescaling_diameter(model: Model, diameter_px: float | None) -> float | None:
+def rescaling_diameter(model: SegmentationModel, diameter_px: float | None) -> float | None:
     """Return the diameter that cellpose should rescale to 30 px, or None to leave the image as it is.
 
     The compact model of nuclei was trained at every scale from 8 to 62 px, so that rescaling within that range costs
@@ -279,7 +281,7 @@ def rescaling_diameter(model: Model, diameter_px: float | None) -> float | None:
     return diameter_px
 
 
-def tiling(model: Model, shape: tuple[int, ...], zoom: float) -> tuple[int, int]:
+def tiling(model: SegmentationModel, shape: tuple[int, ...], zoom: float) -> tuple[int, int]:
     """Return the side of a tile and the number of tiles per pass.
 
     Cellpose-SAM's tile is fixed. The compact model takes any multiple of its stride: the one that covers the image

@@ -12,7 +12,13 @@ import torch
 from cineseq.config.imaging import Segment, Train
 from cineseq.files import sha256
 from cineseq.segmentation.annotated import Frame, zoomed
-from cineseq.segmentation.cellpose import CELLPOSE_DIAMETER, CELLPOSE_TILE, Model, read_network, segment_frame
+from cineseq.segmentation.cellpose import (
+    CELLPOSE_DIAMETER,
+    CELLPOSE_TILE,
+    SegmentationModel,
+    read_network,
+    segment_frame,
+)
 from cineseq.segmentation.scoring import precision_at_half
 from cineseq.segmentation.training import Schedule, fit
 
@@ -24,7 +30,7 @@ CPSAM_RATE, CPSAM_DECAY = 1e-5, 0.1
 
 
 @dataclass(frozen=True)
-class Score:
+class HeldOutScore:
     """AP@.5 on held-out frames; None where nothing was held out, with the reason."""
 
     before: float | None
@@ -32,7 +38,7 @@ class Score:
     note: str
 
 
-def fine_tune(model: Model, frames: list[Frame], diameter: float, settings: Train) -> dict:
+def fine_tune(model: SegmentationModel, frames: list[Frame], diameter: float, settings: Train) -> dict:
     """Train a model further on annotated frames and return its weights; the loaded one stays as it is.
 
     It starts from the file: what runs may be rounded to bfloat16, and cellpose trains in float32. The compact models
@@ -51,7 +57,7 @@ def fine_tune(model: Model, frames: list[Frame], diameter: float, settings: Trai
     return weights
 
 
-def score(model: Model, frames: list[Frame], diameter: float) -> float | None:
+def score(model: SegmentationModel, frames: list[Frame], diameter: float) -> float | None:
     """Return AP@.5 over frames with the default thresholds, at the diameter given; None without frames."""
     if not frames:
         return None
@@ -70,7 +76,9 @@ def held_out_note(frames: list[Frame], held: list[Frame]) -> str:
     return "not estimable: " + ("a single group, so that nothing could be held out" if one else "train.held_out is 0")
 
 
-def write_card(path: Path, start: Model, parts: tuple[list[Frame], list[Frame]], settings: Train, scored: Score) -> str:
+def write_card(
+    path: Path, start: SegmentationModel, parts: tuple[list[Frame], list[Frame]], settings: Train, scored: HeldOutScore
+) -> str:
     """Return the card of a model trained on a user's frames, as Markdown."""
     frames, held = parts
     steps = settings.epochs * int(np.ceil(settings.tiles / (Schedule.batch if start.is_compact else 1)))

@@ -15,7 +15,7 @@ from cineseq.errors import UserError
 from cineseq.io.stacks import Movie
 from cineseq.models.registry import COMPACT_PHASE
 from cineseq.progress import progress
-from cineseq.segmentation.cellpose import CELLPOSE_DIAMETER, Model, segment_frame
+from cineseq.segmentation.cellpose import CELLPOSE_DIAMETER, SegmentationModel, segment_frame
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def use_threads(threads: int) -> None:
 
 
 def choose_channels(
-    movie: Path, present: tuple[str, ...], channels: Channels, settings: Segment, model: Model
+    movie: Path, present: tuple[str, ...], channels: Channels, settings: Segment, model: SegmentationModel
 ) -> tuple[str, ...]:
     """Return the channels to segment on.
 
@@ -56,7 +56,7 @@ def choose_channels(
     return wanted
 
 
-def warn_of_scale(model: Model, settings: Segment) -> None:
+def warn_of_scale(model: SegmentationModel, settings: Segment) -> None:
     """Warn where a model knows cells of one size only and nothing says how large the user's are."""
     if model.name == COMPACT_PHASE and settings.diameter is None:
         logger.warning(
@@ -68,7 +68,7 @@ def warn_of_scale(model: Model, settings: Segment) -> None:
 
 
 def segment_movie(
-    movie: Movie, channels: tuple[str, ...], model: Model, settings: Segment, counts: list[int]
+    movie: Movie, channels: tuple[str, ...], model: SegmentationModel, settings: Segment, counts: list[int]
 ) -> Iterator[np.ndarray]:
     """Yield the labels of each frame, shape (height, width), uint16, and append its number of objects to ``counts``.
 
@@ -83,7 +83,7 @@ def segment_movie(
         yield labels
 
 
-def segmentation_report(counts: list[int], channels: tuple[str, ...], model: Model) -> dict[str, Any]:
+def segmentation_report(counts: list[int], channels: tuple[str, ...], model: SegmentationModel) -> dict[str, Any]:
     """Return the report of one segmentation."""
     found = np.array(counts)
     empty = int((found == 0).sum())

@@ -14,7 +14,7 @@ from cellpose.train import train_seg
 from cellpose.vit import BaseModel
 
 from cineseq.files import replacing
-from cineseq.segmentation.annotated import Scene
+from cineseq.segmentation.annotated import AnnotatedImage
 from cineseq.segmentation.compact import CompactSegmenter
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Schedule:
     batch: int = 8
 
 
-def train(scenes: list[Scene], schedule: Schedule, seed: int, start: dict | None = None) -> dict:
+def train(scenes: list[AnnotatedImage], schedule: Schedule, seed: int, start: dict | None = None) -> dict:
     """Train a compact segmenter on scenes and return its state dictionary (float32, on the CPU).
 
     Parameters
@@ -67,7 +67,7 @@ def train(scenes: list[Scene], schedule: Schedule, seed: int, start: dict | None
     return fit(net, scenes, schedule)
 
 
-def fit(net: BaseModel, scenes: list[Scene], schedule: Schedule) -> dict:
+def fit(net: BaseModel, scenes: list[AnnotatedImage], schedule: Schedule) -> dict:
     """Go on training any network that cellpose runs, and return its state dictionary (float32, on the CPU).
 
     Notes

@@ -27,7 +27,7 @@ class SimulatedField:
     sample, fov
         Which field.
     cells
-        One row per planned cell: its plan (see :class:`cineseq.simulate.lineage.Cell`) and its latents.
+        One row per planned cell: its plan (see :class:`cineseq.simulate.lineage.SimulatedCell`) and its latents.
     positions
         Rows of the positions table: cells, debris and cages in every frame.
     cages

@@ -27,7 +27,7 @@ _TILES, _TILE = 24, 96
 
 
 @dataclass(frozen=True)
-class Optics:
+class MovieOptics:
     """What stays the same during a movie: illumination, dust and the bank of textures.
 
     Attributes
@@ -45,7 +45,7 @@ class Optics:
     textures: np.ndarray
 
     @classmethod
-    def of_field(cls, size: int, rng: np.random.Generator) -> Optics:
+    def of_field(cls, size: int, rng: np.random.Generator) -> MovieOptics:
         """Draw the optics of one field of view."""
         yy, xx = np.mgrid[:size, :size] / size - 0.5
         off = rng.normal(0, 0.06, 2)
@@ -139,7 +139,7 @@ def truth_mask(rows: pd.DataFrame, size: int) -> np.ndarray:
     return labels
 
 
-def render_scene(rows: pd.DataFrame, optics: Optics, rng: np.random.Generator) -> np.ndarray:
+def render_scene(rows: pd.DataFrame, optics: MovieOptics, rng: np.random.Generator) -> np.ndarray:
     """Render one frame.
 
     Parameters
@@ -179,13 +179,13 @@ def _inside(rho: np.ndarray, softness: float) -> np.ndarray:
     return 1 / (1 + np.exp(np.clip((rho - 1) / softness, -30, 30)))
 
 
-def _texture(optics: Optics, view: Window, pattern: int, offset: int) -> np.ndarray:
+def _texture(optics: MovieOptics, view: Window, pattern: int, offset: int) -> np.ndarray:
     tile = optics.textures[pattern % _TILES + offset]
     at = (np.rint(view.v).astype(int) + _TILE // 2, np.rint(view.u).astype(int) + _TILE // 2)
     return tile[at[0] % _TILE, at[1] % _TILE]
 
 
-def _draw_cell(light: np.ndarray, cell: pd.Series, optics: Optics, size: int) -> None:
+def _draw_cell(light: np.ndarray, cell: pd.Series, optics: MovieOptics, size: int) -> None:
     view = window(cell, size)
     if view is None:
         return
@@ -197,7 +197,9 @@ def _draw_cell(light: np.ndarray, cell: pd.Series, optics: Optics, size: int) ->
     light[2, view.rows, view.columns] += cell.signal * body * droplets * (1 - 0.25 * view.body.clip(0, 1) ** 2)
 
 
-def _bright_field(cell: pd.Series, optics: Optics, view: Window, nucleus: np.ndarray, body: np.ndarray) -> np.ndarray:
+def _bright_field(
+    cell: pd.Series, optics: MovieOptics, view: Window, nucleus: np.ndarray, body: np.ndarray
+) -> np.ndarray:
     """Contrast of one cell: darker inside, a bright halo around, brighter and ringed when round."""
     grain = _texture(optics, view, cell.pattern + 3, _TILES) * cell.bright_texture
     halo = np.exp(-(((view.body - 1.12) / 0.13) ** 2))
@@ -207,7 +209,7 @@ def _bright_field(cell: pd.Series, optics: Optics, view: Window, nucleus: np.nda
     return (1 - cell.rounding) * flat + cell.rounding * ball + grain * body * (1 + 1.5 * cell.dying)
 
 
-def _draw_debris(light: np.ndarray, dead: pd.Series, optics: Optics, size: int) -> None:  # noqa: ARG001
+def _draw_debris(light: np.ndarray, dead: pd.Series, optics: MovieOptics, size: int) -> None:  # noqa: ARG001
     """Draw fragments around where the cell died, each a small bright ball."""
     own = np.random.default_rng(int(dead.pattern))
     for angle, far, radius in own.uniform((0, 2.5, 0.9), (2 * np.pi, 8.0, 1.7), (4, 3)):
@@ -221,7 +223,7 @@ def _draw_debris(light: np.ndarray, dead: pd.Series, optics: Optics, size: int) 
         light[2, rows, columns] += 0.3 * dead.signal * ball
 
 
-def _draw_cage(light: np.ndarray, cage: pd.Series, optics: Optics, size: int) -> None:  # noqa: ARG001
+def _draw_cage(light: np.ndarray, cage: pd.Series, optics: MovieOptics, size: int) -> None:  # noqa: ARG001
     """Draw the wall of a cage: a faint ring, seen in bright field only."""
     reach = int(cage.major_px + 6)
     y, x = round(cage.y_px), round(cage.x_px)
@@ -244,7 +246,7 @@ def render_movie(positions: pd.DataFrame, frames: int, size: int, rng: np.random
     rng
         Source of optics and noise.
     """
-    optics = Optics.of_field(size, rng)
+    optics = MovieOptics.of_field(size, rng)
     for rows in _by_frame(positions, frames):
         yield from render_scene(rows, optics, rng)
 

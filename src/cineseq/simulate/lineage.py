@@ -22,7 +22,7 @@ FIRST_DIVISION = 3
 
 
 @dataclass(frozen=True)
-class Cell:
+class SimulatedCell:
     """One cell from birth to end, as planned.
 
     Attributes
@@ -61,19 +61,21 @@ class Family:
     def __init__(self, settings: Simulate, rng: np.random.Generator) -> None:
         self.last, self.rng = settings.frames - 1, rng
         self.cycle = settings.frames / MOVIE_OVER_CYCLE
-        self.cells: list[Cell] = []
+        self.cells: list[SimulatedCell] = []
 
     @property
     def last_division(self) -> int:
         """Last frame of birth that leaves a daughter the time to die in sight."""
         return self.last - AFTER_DEATH - DYING_FRAMES - BEFORE_DEATH + 1
 
-    def add(self, end: int, end_kind: str, mother: Cell | None = None, start_kind: str = "first_frame") -> Cell:
+    def add(
+        self, end: int, end_kind: str, mother: SimulatedCell | None = None, start_kind: str = "first_frame"
+    ) -> SimulatedCell:
         """Add a cell that ends at frame ``end`` in the way ``end_kind``."""
         number = len(self.cells) + 1
         start = mother.end + 1 if mother else 0
         phase = self._phases(start, end, end_kind, is_daughter=mother is not None)
-        cell = Cell(
+        cell = SimulatedCell(
             number,
             mother.number if mother else 0,
             mother.founder if mother else number,
@@ -99,7 +101,7 @@ class Family:
         first = birth + BEFORE_DEATH + DYING_FRAMES - 1
         return int(self.rng.integers(first, min(first + 5, self.last - AFTER_DEATH) + 1))
 
-    def divide(self, fates: tuple[str, str], birth: int, mother: Cell | None = None) -> list[Cell]:
+    def divide(self, fates: tuple[str, str], birth: int, mother: SimulatedCell | None = None) -> list[SimulatedCell]:
         """Let a founder (or ``mother``'s place-holder) divide so that its daughters are seen from ``birth``."""
         founder = mother or self.add(birth - 1, "division")
         ends = {"death": self.death_after, "end_of_movie": lambda _: self.last}
@@ -157,7 +159,7 @@ def plan_field(settings: Simulate, sample: str, rng: np.random.Generator) -> pd.
     Returns
     -------
     pandas.DataFrame
-        One row per cell with the attributes of :class:`Cell`, mothers before daughters.
+        One row per cell with the attributes of :class:`SimulatedCell`, mothers before daughters.
     """
     many, family = quota(settings, sample), Family(settings, rng)
     early = family.last_division

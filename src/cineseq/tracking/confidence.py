@@ -13,9 +13,9 @@ from scipy.special import expit
 from cineseq.config.base import FieldOfView
 from cineseq.config.tracking import Track
 from cineseq.tracking import divisions, ends
-from cineseq.tracking.lineage import Families, before_each
+from cineseq.tracking.lineage import TrackLineage, before_each
 from cineseq.tracking.linking import NO_GAP_COST
-from cineseq.tracking.linking_problem import Scene, fragments, scene_of
+from cineseq.tracking.linking_problem import LinkingProblem, fragments, linking_problem
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.replay import Replayed
 
@@ -35,7 +35,7 @@ GAP_SCALE = 0.15
 """Change of a gap's cost that makes it 2.7 times less likely."""
 
 
-def link_confidence(scene: Scene, before: np.ndarray, candidate: np.ndarray) -> pd.DataFrame:
+def link_confidence(problem: LinkingProblem, before: np.ndarray, candidate: np.ndarray) -> pd.DataFrame:
     """Return how sure every link is.
 
     The cost of a link is that of linking: squared distance over squared search range, less the share of overlap. Its
@@ -62,48 +62,48 @@ def link_confidence(scene: Scene, before: np.ndarray, candidate: np.ndarray) -> 
         ``confidence`` (0 to 1) and ``rival``, the object that the first one would best be linked to instead; where the
         best other way has none, -1, or -2 when it gives the second object to another cell.
     """
-    arrows = _arrows(scene, before)
+    arrows = _arrows(problem, before)
     gap = arrows["frames"].to_numpy() > 1
     arrows["margin"], arrows["rival"] = np.inf, -1
-    arrows.loc[~gap, ["margin", "rival"]] = _margins(scene, arrows[~gap], candidate)
+    arrows.loc[~gap, ["margin", "rival"]] = _margins(problem, arrows[~gap], candidate)
     links = arrows[~arrows["divides"]].reset_index(drop=True)
     gap = links["frames"].to_numpy() > 1
     step = links["step_px"].to_numpy()
     spread = max(float(np.median(step[~gap] ** 2)) / np.log(2), LEAST_NOISE) if (~gap).any() else LEAST_NOISE
-    logit = OFFSET + SLOPE * links["margin"].to_numpy() * scene.reach**2 / spread
-    size = np.log(scene.table["area_px"].to_numpy())
+    logit = OFFSET + SLOPE * links["margin"].to_numpy() * problem.reach**2 / spread
+    size = np.log(problem.table["area_px"].to_numpy())
     change = np.abs(size[links["target"]] - size[links["source"]])
-    cost = step / (scene.reach * np.sqrt(links["frames"].to_numpy())) + change
+    cost = step / (problem.reach * np.sqrt(links["frames"].to_numpy())) + change
     logit[gap] = (NO_GAP_COST - cost[gap]) / GAP_SCALE
     links["confidence"] = expit(logit)
     return links[["source", "target", "step_px", "confidence", "rival"]].astype({"rival": np.int64})
 
 
-def _arrows(scene: Scene, before: np.ndarray) -> pd.DataFrame:
+def _arrows(problem: LinkingProblem, before: np.ndarray) -> pd.DataFrame:
     """List links and divisions as pairs of objects, with the frames and the px between them."""
     target = np.flatnonzero(before >= 0)
     source = before[target]
-    frames = scene.frame[target] - scene.frame[source]
-    moved = scene.points[target] - scene.points[source] - scene.motion.shift[source] * frames[:, None]
+    frames = problem.frame[target] - problem.frame[source]
+    moved = problem.points[target] - problem.points[source] - problem.motion.shift[source] * frames[:, None]
     divides = np.bincount(source, minlength=len(before))[source] == 2
     step = np.hypot(*moved.T)
     return pd.DataFrame({"source": source, "target": target, "frames": frames, "divides": divides, "step_px": step})
 
 
-def _margins(scene: Scene, arrows: pd.DataFrame, candidate: np.ndarray) -> np.ndarray:
+def _margins(problem: LinkingProblem, arrows: pd.DataFrame, candidate: np.ndarray) -> np.ndarray:
     """Return what the cheapest exchange costs more and the successor in it, or -1, shape (arrows, 2)."""
-    n = len(scene.table)
+    n = len(problem.table)
     source, target = arrows["source"].to_numpy(), arrows["target"].to_numpy()
     discounts = csr_matrix(
-        (scene.discounts["discount"], (scene.discounts["source"], scene.discounts["target"])), shape=(n, n)
+        (problem.discounts["discount"], (problem.discounts["source"], problem.discounts["target"])), shape=(n, n)
     )
-    own = 1 + (arrows["step_px"].to_numpy() / scene.reach) ** 2 - _values(discounts, source, target)
+    own = 1 + (arrows["step_px"].to_numpy() / problem.reach) ** 2 - _values(discounts, source, target)
     to, of, leaving, entering = np.full(n, -1), np.full(n, -1), np.full(n, PART), np.full(n, PART)
     to[source], of[target], leaving[source], entering[target] = target, source, own, own
     mother = np.zeros(n, bool)
     mother[source[arrows["divides"]]] = True
-    i, j, distance = _near(scene, candidate)
-    cost = 1 + (distance / scene.reach) ** 2 - _values(discounts, i, j)
+    i, j, distance = _near(problem, candidate)
+    cost = 1 + (distance / problem.reach) ** 2 - _values(discounts, i, j)
     costs = csr_matrix((cost + 1, (i, j)), shape=(n, n))  # one more, so that no cost looks like an absent pair
     exchanges = []
     other = (to[i] >= 0) & (to[i] != j)
@@ -125,19 +125,19 @@ def _values(table: csr_matrix, rows: np.ndarray, columns: np.ndarray) -> np.ndar
     return np.asarray(table[rows, columns]).ravel() if len(rows) else np.empty(0)
 
 
-def _near(scene: Scene, candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _near(problem: LinkingProblem, candidate: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the pairs of objects of consecutive frames that linking may compare, and their distance in px."""
     found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
-    expected = scene.points + scene.motion.shift
-    for before, after in pairwise(scene.rows):
+    expected = problem.points + problem.motion.shift
+    for before, after in pairwise(problem.rows):
         p, q = (np.flatnonzero(candidate[rows]) + rows.start for rows in (before, after))
         if len(p) and len(q):
             near = KDTree(expected[p]).sparse_distance_matrix(
-                KDTree(scene.points[q]), scene.reach, output_type="coo_matrix"
+                KDTree(problem.points[q]), problem.reach, output_type="coo_matrix"
             )
             found.append((p[near.row], q[near.col], near.data))
     i, j, distance = (np.concatenate(part) for part in zip(*found, strict=True))
-    allowed = scene.passable(i, j)
+    allowed = problem.passable(i, j)
     return i[allowed], j[allowed], distance[allowed]
 
 
@@ -176,12 +176,12 @@ def find_events(
         ends is the probability in the table of tracks. What a person edited is certain.
     """
     table, families = objects.table, replayed.families
-    scene = scene_of(objects, np.ones(len(table), bool), room, settings)
-    before = before_each(scene.frame, families)
+    problem = linking_problem(objects, np.ones(len(table), bool), room, settings)
+    before = before_each(problem.frame, families)
     whole = ~fragments(table, settings.fragment_fraction)
     found = [
-        link_events(scene, before, whole),
-        division_events(scene, families, before),
+        link_events(problem, before, whole),
+        division_events(problem, families, before),
         end_events(table, families.number, tracks),
     ]
     every = pd.concat(found, ignore_index=True).sort_values("confidence", kind="stable")
@@ -216,13 +216,13 @@ def _as_table(every: pd.DataFrame, table: pd.DataFrame, number: np.ndarray, fiel
     return pd.DataFrame(names)
 
 
-def link_events(scene: Scene, before: np.ndarray, whole: np.ndarray) -> pd.DataFrame:
+def link_events(problem: LinkingProblem, before: np.ndarray, whole: np.ndarray) -> pd.DataFrame:
     """Return one event per link; ``other`` is the object that the cell could have gone to instead."""
-    links = link_confidence(scene, before, whole)
-    label = scene.table["label"].to_numpy()
-    frames = scene.frame[links["target"]] - scene.frame[links["source"]]
+    links = link_confidence(problem, before, whole)
+    label = problem.table["label"].to_numpy()
+    frames = problem.frame[links["target"]] - problem.frame[links["source"]]
     rivals = "or it is cell " + pd.Series(label[links["rival"]]).astype(str) + " of the next frame"
-    steps = "a step of " + links["step_px"].round(1).astype(str) + f" px; {scene.reach:.1f} px are the limit"
+    steps = "a step of " + links["step_px"].round(1).astype(str) + f" px; {problem.reach:.1f} px are the limit"
     unseen = pd.Series(frames - 1)
     gaps = "unseen for " + unseen.astype(str) + np.where(unseen == 1, " frame", " frames")
     claimed = "or another cell became cell " + pd.Series(label[links["target"]]).astype(str) + " of the next frame"
@@ -231,7 +231,7 @@ def link_events(scene: Scene, before: np.ndarray, whole: np.ndarray) -> pd.DataF
     return links.assign(kind="link", reason=reason, other=links["rival"].clip(lower=-1))[NAMES]
 
 
-def division_events(scene: Scene, families: Families, before: np.ndarray) -> pd.DataFrame:
+def division_events(problem: LinkingProblem, families: TrackLineage, before: np.ndarray) -> pd.DataFrame:
     """Return the divisions, and the refused ones that come closest.
 
     Each hypothesis weighs as much as its odds: of a division that tracking made, the probability that it gave; of
@@ -241,7 +241,7 @@ def division_events(scene: Scene, families: Families, before: np.ndarray) -> pd.
     has the confidence that it is none. A division that tracking would not consider has confidence 0.
     """
     number = families.number
-    cuts = divisions.hypotheses(scene, np.unique(number, return_inverse=True)[1])
+    cuts = divisions.hypotheses(problem, np.unique(number, return_inverse=True)[1])
     cuts["cost"] = divisions.costs(cuts)
     first, second = np.sort(cuts[["first", "second"]].to_numpy(np.int64), axis=1).T
     mother = cuts["mother"].to_numpy(np.int64)
@@ -250,7 +250,7 @@ def division_events(scene: Scene, families: Families, before: np.ndarray) -> pd.
     given = pd.Series(number[mother]).map(families.confidence).where(made).to_numpy(float)
     odds = _odds(divisions.confidence(cost))
     weight = np.where(np.isfinite(given), _odds(given), odds * _doubt(cost, _odds(given) / odds))
-    n = len(scene.table)
+    n = len(problem.table)
     shared = _shared(np.c_[mother, n + first, n + second], 2 * n, weight)
     free = made | ~_touches(np.c_[mother, n + first, n + second], made, 2 * n)
     likely = weight / (1 + np.where(made, shared, weight))
@@ -260,7 +260,7 @@ def division_events(scene: Scene, families: Families, before: np.ndarray) -> pd.
         f"cost {value:.2f}; a cost of {divisions.HALF_COST} is as likely true as not{DOUBT if doubt else ''}"
         for value, doubt in zip(cost, doubted, strict=True)
     ]
-    chosen = _unscored(found[made], before, scene.frame).assign(kind="division", confidence=lambda t: t["likely"])
+    chosen = _unscored(found[made], before, problem.frame).assign(kind="division", confidence=lambda t: t["likely"])
     refused = found[free & ~made & (likely >= LEAST_POSSIBLE)].sort_values("likely", ascending=False)
     for name in ("source", "target", "other"):
         refused = refused.drop_duplicates(name)

@@ -8,7 +8,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_matrix
 from scipy.spatial import KDTree
 
-from cineseq.tracking.linking_problem import Scene
+from cineseq.tracking.linking_problem import LinkingProblem
 
 SIZES = 2.2
 """Farthest daughter from its mother, in square roots of the median area."""
@@ -78,7 +78,7 @@ def confidence(cost: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp((cost - HALF_COST) / COST_SCALE))
 
 
-def hypotheses(scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
+def hypotheses(problem: LinkingProblem, tracklet: np.ndarray) -> pd.DataFrame:
     """List every way in which a start can be a daughter, with unit-free features.
 
     A mother at frame t - 1 has two daughters at frame t: two starts if her tracklet ends there, or a start and her
@@ -97,16 +97,16 @@ def hypotheses(scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
         One row per hypothesis: ``mother``, ``first``, ``second``, ``continues``, and its features; those of
         :func:`mitosis` where the scene asks for them.
     """
-    frame = scene.frame
+    frame = problem.frame
     order = np.lexsort((frame, tracklet))
     following = np.full(len(frame), -1)
     same = tracklet[order[1:]] == tracklet[order[:-1]]
     following[order[:-1][same]] = order[1:][same]
     is_start = np.ones(len(frame), bool)
     is_start[following[following >= 0]] = False
-    mother, start = _near(scene, is_start)
-    found = _features(_pairs(mother, start, following, frame), scene, tracklet)
-    return found.assign(**mitosis(scene.table, tracklet, found["mother"])) if scene.mitosis_cues else found
+    mother, start = _near(problem, is_start)
+    found = _features(_pairs(mother, start, following, frame), problem, tracklet)
+    return found.assign(**mitosis(problem.table, tracklet, found["mother"])) if problem.mitosis_cues else found
 
 
 def mitosis(objects: pd.DataFrame, tracklet: np.ndarray, mother: pd.Series) -> dict[str, np.ndarray]:
@@ -139,9 +139,9 @@ def mitosis(objects: pd.DataFrame, tracklet: np.ndarray, mother: pd.Series) -> d
     return {"condensed": np.clip(brighter, 0, 1), "rounded": rounded}
 
 
-def _near(scene: Scene, is_start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _near(problem: LinkingProblem, is_start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return (mother, start) rows: objects of the frame before a start, within reach of it."""
-    frame, points, shift = scene.frame, scene.points, scene.motion.shift
+    frame, points, shift = problem.frame, problem.points, problem.motion.shift
     mothers, starts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for t in np.unique(frame[is_start & (frame > 0)]):
         before = np.arange(*np.searchsorted(frame, [t - 1, t]))
@@ -149,13 +149,13 @@ def _near(scene: Scene, is_start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         new = new[is_start[new]]
         if len(before):
             distance, nearest = KDTree(points[before] + shift[before]).query(
-                points[new], k=np.arange(1, min(CANDIDATES, len(before)) + 1), distance_upper_bound=SIZES * scene.size
+                points[new], k=np.arange(1, min(CANDIDATES, len(before)) + 1), distance_upper_bound=SIZES * problem.size
             )
             which, rank = np.nonzero(np.isfinite(distance))
             mothers.append(before[nearest[which, rank]])
             starts.append(new[which])
     mother, start = np.concatenate(mothers), np.concatenate(starts)
-    open_way = scene.passable(mother, start)
+    open_way = problem.passable(mother, start)
     return mother[open_way], start[open_way]
 
 
@@ -169,18 +169,18 @@ def _pairs(mother: np.ndarray, start: np.ndarray, following: np.ndarray, frame: 
     return pd.concat([continued, both])[["mother", "first", "second", "continues"]].reset_index(drop=True)
 
 
-def _features(pairs: pd.DataFrame, scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
-    points, shift, size = scene.points, scene.motion.shift, scene.size
-    area = np.log(scene.table["area_px"].to_numpy())
-    usual = usual_area(scene.table, tracklet)
-    left = _frames_left(scene.frame, tracklet)
+def _features(pairs: pd.DataFrame, problem: LinkingProblem, tracklet: np.ndarray) -> pd.DataFrame:
+    points, shift, size = problem.points, problem.motion.shift, problem.size
+    area = np.log(problem.table["area_px"].to_numpy())
+    usual = usual_area(problem.table, tracklet)
+    left = _frames_left(problem.frame, tracklet)
     m, a, b = (pairs[name].to_numpy() for name in ("mother", "first", "second"))
     origin = points[m] + shift[m]
     va, vb = (points[a] - origin) / size, (points[b] - origin) / size
     da, db = np.hypot(*va.T), np.hypot(*vb.T)
     apart = np.hypot(*(va - vb).T)
     opposite = (va * vb).sum(axis=1) / np.maximum(da * db, 1e-6)
-    soon_over = np.minimum(left[a], left[b]) + 1 < np.minimum(LONG_LIFE, scene.frames - scene.frame[a])
+    soon_over = np.minimum(left[a], left[b]) + 1 < np.minimum(LONG_LIFE, problem.frames - problem.frame[a])
     return pairs.assign(
         off_centre=np.hypot(*(va + vb).T) / 2,
         asymmetry=np.abs(area[a] - area[b]),
@@ -190,8 +190,8 @@ def _features(pairs: pd.DataFrame, scene: Scene, tracklet: np.ndarray) -> pd.Dat
         short_life=soon_over.astype(float),
         apart=np.maximum(0, apart - 1.2),
         unequal_steps=np.abs(da - db),
-        on_another=_on_another(scene, m, a) + _on_another(scene, m, b),
-        **_doubts(scene.table, m, area[m] - 2 * np.log(size), np.logaddexp(area[a], area[b]) - 2 * np.log(size)),
+        on_another=_on_another(problem, m, a) + _on_another(problem, m, b),
+        **_doubts(problem.table, m, area[m] - 2 * np.log(size), np.logaddexp(area[a], area[b]) - 2 * np.log(size)),
         unlike_sum=np.maximum(0, np.abs(np.logaddexp(area[a], area[b]) - usual[m]) - SAME_SUM),
     )
 
@@ -211,10 +211,10 @@ def _doubts(objects: pd.DataFrame, mother: np.ndarray, hers: np.ndarray, theirs:
     }
 
 
-def _on_another(scene: Scene, mother: np.ndarray, daughter: np.ndarray) -> np.ndarray:
+def _on_another(problem: LinkingProblem, mother: np.ndarray, daughter: np.ndarray) -> np.ndarray:
     """How much more a daughter's mask lies on another cell of the frame before than on her mother, 0 to 1."""
-    pairs = scene.discounts
-    n = len(scene.table)
+    pairs = problem.discounts
+    n = len(problem.table)
     source, target, discount = (pairs[name].to_numpy() for name in ("source", "target", "discount"))
     most = np.zeros(n)
     np.maximum.at(most, target, discount)

@@ -19,7 +19,7 @@ from cineseq.tables.contract import empty, write_table
 from cineseq.tables.imaging import DETECTIONS, EVENTS, TRACKS
 from cineseq.tracking.confidence import find_events
 from cineseq.tracking.edits import read_edits
-from cineseq.tracking.lineage import Families
+from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.motion import common_path
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.replay import edit_lines, replay, settle_ends, unedited
@@ -48,7 +48,7 @@ class Curated:
 
 def curate(
     objects: Objects,
-    families: Families,
+    families: TrackLineage,
     room: np.ndarray,
     edits: Path | None,
     *,

@@ -16,7 +16,7 @@ class ImpossibleLineageError(ValueError):
 
 
 @dataclass(frozen=True)
-class Families:
+class TrackLineage:
     """Which object is in which track, and which track is whose daughter.
 
     Attributes
@@ -37,7 +37,7 @@ class Families:
     deaths: frozenset[int] = frozenset()
 
 
-def before_each(frame: np.ndarray, families: Families) -> np.ndarray:
+def before_each(frame: np.ndarray, families: TrackLineage) -> np.ndarray:
     """Return the object before each object, or the last one of its mother, or -1, shape (objects,)."""
     number = families.number
     order = np.lexsort((frame, number))
@@ -84,7 +84,7 @@ def number_tracks(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
     return rank[np.unique(tracklet, return_inverse=True)[1].ravel()]
 
 
-def track_table(objects: pd.DataFrame, families: Families, field: FieldOfView, info: MovieInfo) -> pd.DataFrame:
+def track_table(objects: pd.DataFrame, families: TrackLineage, field: FieldOfView, info: MovieInfo) -> pd.DataFrame:
     """Return one row per track with its ancestry, times and positions; kinds of start and end come later.
 
     Parameters

@@ -12,7 +12,7 @@ from trackpy.linking.linking import link_iter
 
 from cineseq.tracking.assignment import match, match_connected
 from cineseq.tracking.compartments import OPEN
-from cineseq.tracking.linking_problem import Scene
+from cineseq.tracking.linking_problem import LinkingProblem
 
 logger = logging.getLogger(__name__)
 Strategy = Callable[..., tuple[list, list]]
@@ -20,7 +20,7 @@ NO_LINK_COST = 2.0 + 1e-9
 """Cost of a source without a target: that of the largest step, without a discount."""
 
 
-def link(scene: Scene) -> np.ndarray:
+def link(problem: LinkingProblem) -> np.ndarray:
     """Link objects of consecutive frames.
 
     The expected motion is added to a position before it is compared with the next frame.
@@ -31,17 +31,17 @@ def link(scene: Scene) -> np.ndarray:
         Tracklet of each object, from 0, shape (objects,).
     """
     trackpy.quiet()
-    levels = ((frame, scene.points[r]) for frame, r in enumerate(scene.rows))
+    levels = ((frame, problem.points[r]) for frame, r in enumerate(problem.rows))
 
     def predict(_: int, known: list) -> np.ndarray:
         ids = [point.uuid for point in known]
-        return scene.points[ids] + scene.motion.shift[ids]
+        return problem.points[ids] + problem.motion.shift[ids]
 
-    linked = link_iter(levels, scene.reach, predictor=predict, link_strategy=exact_strategy(scene))
+    linked = link_iter(levels, problem.reach, predictor=predict, link_strategy=exact_strategy(problem))
     return np.concatenate([np.asarray(ids, np.int64) for _, ids in linked])
 
 
-def exact_strategy(scene: Scene) -> Strategy:
+def exact_strategy(problem: LinkingProblem) -> Strategy:
     """Return a trackpy link strategy that solves every subnet exactly, at any size.
 
     The cost of a pair is its squared distance over the squared search range, less its discount, plus one; staying
@@ -49,10 +49,10 @@ def exact_strategy(scene: Scene) -> Strategy:
     forbidden. trackpy numbers its points in the order in which it meets them, which is the order of our rows; its
     sets have no order of their own, so they are sorted.
     """
-    pairs = zip(scene.discounts["source"].tolist(), scene.discounts["target"].tolist(), strict=True)
-    discounts = dict(zip(pairs, scene.discounts["discount"].tolist(), strict=True))
+    pairs = zip(problem.discounts["source"].tolist(), problem.discounts["target"].tolist(), strict=True)
+    discounts = dict(zip(pairs, problem.discounts["discount"].tolist(), strict=True))
 
-    walled = bool((scene.room != OPEN).any())
+    walled = bool((problem.room != OPEN).any())
 
     def strategy(source_set: set, dest_set: set, reach: float, **_: object) -> tuple[list, list]:
         sources = sorted(source_set, key=lambda point: point.uuid)
@@ -62,7 +62,7 @@ def exact_strategy(scene: Scene) -> Strategy:
             (1 + (distance / reach) ** 2 - discounts.get((source.uuid, target.uuid), 0.0), i, place[target.uuid])
             for i, source in enumerate(sources)
             for target, distance in source.forward_cands
-            if not walled or scene.passable(source.uuid, target.uuid)
+            if not walled or problem.passable(source.uuid, target.uuid)
         ]
         taken = _cheapest(pairs, (len(sources), len(targets)))
         used = set(taken.values())
@@ -90,7 +90,7 @@ NO_GAP_COST = 0.8
 """Cost of leaving a tracklet as it is; a pair costs its distance over the search range plus its change of size."""
 
 
-def close_gaps(scene: Scene, tracklet: np.ndarray, max_gap: int) -> np.ndarray:
+def close_gaps(problem: LinkingProblem, tracklet: np.ndarray, max_gap: int) -> np.ndarray:
     """Join a tracklet that ends to one that starts a few frames later.
 
     Done before divisions, so that a cell that re-appears is not taken for a daughter. A gap of g frames allows
@@ -112,15 +112,15 @@ def close_gaps(scene: Scene, tracklet: np.ndarray, max_gap: int) -> np.ndarray:
     """
     if max_gap == 0 or len(tracklet) == 0:
         return tracklet
-    points, frame, shift, reach = scene.points, scene.frame, scene.motion.shift, scene.reach
-    size = np.log(scene.table["area_px"].to_numpy())
+    points, frame, shift, reach = problem.points, problem.frame, problem.motion.shift, problem.reach
+    size = np.log(problem.table["area_px"].to_numpy())
     _, starts = np.unique(tracklet, return_index=True)
     ends = len(tracklet) - 1 - np.unique(tracklet[::-1], return_index=True)[1]
     farthest = reach * np.sqrt(max_gap + 1) + np.abs(shift).max() * (max_gap + 1)
     near = KDTree(points[ends]).sparse_distance_matrix(KDTree(points[starts]), farthest, output_type="coo_matrix")
     e, s = ends[near.row], starts[near.col]
     steps = frame[s] - frame[e]
-    steps_allowed = (steps >= 2) & (steps <= max_gap + 1) & scene.passable(e, s)
+    steps_allowed = (steps >= 2) & (steps <= max_gap + 1) & problem.passable(e, s)
     e, s, steps, row, col = (v[steps_allowed] for v in (e, s, steps, near.row, near.col))
     left = np.hypot(*(points[s] - points[e] - shift[e] * steps[:, None]).T)
     costs = left / (reach * np.sqrt(steps)) + np.abs(size[s] - size[e])

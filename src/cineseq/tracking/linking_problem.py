@@ -16,7 +16,7 @@ from cineseq.tracking.objects import Objects
 
 
 @dataclass(frozen=True)
-class Scene:
+class LinkingProblem:
     """Whole objects, sorted by frame, and what is known of their motion.
 
     Attributes
@@ -79,7 +79,7 @@ def fragments(table: pd.DataFrame, fraction: float) -> np.ndarray:
     return (small & ~table["touches_border"]).to_numpy(bool)
 
 
-def scene_of(objects: Objects, whole: np.ndarray, room: np.ndarray, settings: Track) -> Scene:
+def linking_problem(objects: Objects, whole: np.ndarray, room: np.ndarray, settings: Track) -> LinkingProblem:
     """Return the objects that are ``whole``, shape (objects,), with their common motion and their search range."""
     kept = objects.table[whole].reset_index(drop=True)
     points = kept[["y_px", "x_px"]].to_numpy()
@@ -90,7 +90,7 @@ def scene_of(objects: Objects, whole: np.ndarray, room: np.ndarray, settings: Tr
     discounts = _discounts(objects.overlaps, whole, settings.overlap_weight)
     if reason := _why_not(discounts, settings.overlap_weight, moved.step, size):
         discounts["discount"] = 0.0
-    return Scene(kept, objects.shape[0], moved, reach, room[whole], discounts, settings.mitosis_cues, reason)
+    return LinkingProblem(kept, objects.shape[0], moved, reach, room[whole], discounts, settings.mitosis_cues, reason)
 
 
 def _why_not(discounts: pd.DataFrame, weight: float, step: float, size: float) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from cineseq.tracking import divisions
 from cineseq.tracking.linking import joined
-from cineseq.tracking.linking_problem import Scene
+from cineseq.tracking.linking_problem import LinkingProblem
 from cineseq.tracking.motion import Motion
 
 SURE_MERGE = 0.7
@@ -27,7 +27,7 @@ MEMORY = 6
 """Frames within which a split is explained by a merge before it, or undone by one after it."""
 
 
-class Backwards(Scene):
+class Backwards(LinkingProblem):
     """The objects with time reversed."""
 
     def passable(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -57,10 +57,10 @@ class Told:
     divisions: pd.DataFrame
     merges: int
     splits: int
-    lookalikes: np.ndarray
+    false_divisions: np.ndarray
 
 
-def tell_splits(scene: Scene, tracklet: np.ndarray, threshold: float) -> Told:
+def tell_splits(problem: LinkingProblem, tracklet: np.ndarray, threshold: float) -> Told:
     """Tell divisions from touching cells that come apart.
 
     A split is no division if its mother absorbed another cell in the six frames before (both are then followed
@@ -77,28 +77,28 @@ def tell_splits(scene: Scene, tracklet: np.ndarray, threshold: float) -> Told:
         Highest cost of a division.
     """
     visitors = np.empty(0, np.int64)
-    ahead, back = divisions.hypotheses(scene, tracklet), backward_hypotheses(scene, tracklet)
-    lookalikes = len(divisions.accept(back, threshold))
-    doubt = min(1.0, lookalikes / (len(divisions.accept(ahead, threshold)) + 1))
+    ahead, back = divisions.hypotheses(problem, tracklet), backward_hypotheses(problem, tracklet)
+    false_divisions = len(divisions.accept(back, threshold))
+    doubt = min(1.0, false_divisions / (len(divisions.accept(ahead, threshold)) + 1))
     explained = 0
     for _ in range(ROUNDS):
         splits, merges = divisions.accept(ahead, threshold), find_merges(back)
-        splits = splits.assign(event=splits.index, frame=scene.frame[splits["mother"].to_numpy(np.int64)])
-        merges = merges.assign(frame=scene.frame[merges["mother"].to_numpy(np.int64)])
+        splits = splits.assign(event=splits.index, frame=problem.frame[splits["mother"].to_numpy(np.int64)])
+        merges = merges.assign(frame=problem.frame[merges["mother"].to_numpy(np.int64)])
         undone, again = _undone(tracklet, splits, merges), _again(tracklet, splits, merges)
         again = again[~again["event"].isin(undone["event"])]
         if undone.empty and again.empty:
             break
         explained += len(undone) + len(again)
         visitors = np.r_[visitors, again["second"].to_numpy(np.int64)]
-        tracklet = _follow(scene, tracklet, undone, again)
-        ahead, back = divisions.hypotheses(scene, tracklet), backward_hypotheses(scene, tracklet)
+        tracklet = _follow(problem, tracklet, undone, again)
+        ahead, back = divisions.hypotheses(problem, tracklet), backward_hypotheses(problem, tracklet)
         ahead = ahead[~ahead["second"].isin(visitors)]
     left = divisions.accept(back, threshold, doubt)["cost"].to_numpy(float)
-    return Told(tracklet, divisions.accept(ahead, threshold, doubt), lookalikes, explained, left)
+    return Told(tracklet, divisions.accept(ahead, threshold, doubt), false_divisions, explained, left)
 
 
-def false_share(cost: np.ndarray, lookalikes: np.ndarray) -> np.ndarray:
+def false_share(cost: np.ndarray, false_divisions: np.ndarray) -> np.ndarray:
     """Return the share of divisions, among those that cost as little, that are touching cells which come apart.
 
     After the target-decoy search of proteomics (Elias and Gygi 2007): the number of lookalikes up to a cost over one
@@ -113,14 +113,14 @@ def false_share(cost: np.ndarray, lookalikes: np.ndarray) -> np.ndarray:
         Costs of the merges that would look like a division backwards, shape (merges,).
     """
     order = np.argsort(cost, kind="stable")
-    as_cheap = np.searchsorted(np.sort(lookalikes), cost[order], side="right")
+    as_cheap = np.searchsorted(np.sort(false_divisions), cost[order], side="right")
     share = as_cheap / (np.arange(len(cost)) + 2)
     least = np.empty(len(cost))
     least[order] = np.minimum.accumulate(share[::-1])[::-1]
     return np.minimum(least, 1.0)
 
 
-def backward_hypotheses(scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
+def backward_hypotheses(problem: LinkingProblem, tracklet: np.ndarray) -> pd.DataFrame:
     """List every way in which two cells can come to share a mask: the divisions of the movie run backwards.
 
     Returns
@@ -132,15 +132,15 @@ def backward_hypotheses(scene: Scene, tracklet: np.ndarray) -> pd.DataFrame:
         from theirs; unlike a division's cost it does not ask for cells of one size. Infinite where the shared mask
         gained less than half of the smaller cell over the larger one, which then went elsewhere.
     """
-    order = np.lexsort((np.arange(len(tracklet)), -scene.frame))
-    back = _backwards(scene, tracklet, order)
+    order = np.lexsort((np.arange(len(tracklet)), -problem.frame))
+    back = _backwards(problem, tracklet, order)
     found = divisions.hypotheses(back, tracklet[order])
     rows = {name: found[name].to_numpy(np.int64) for name in ("mother", "first", "second")}
     shared, a, b = rows.values()
     area = back.table["area_px"].to_numpy(float)
     both = area[a] + area[b]
     centre = (area[a, None] * back.points[a] + area[b, None] * back.points[b]) / both[:, None]
-    away = np.hypot(*(centre - back.points[shared] - back.motion.shift[shared]).T) / scene.size
+    away = np.hypot(*(centre - back.points[shared] - back.motion.shift[shared]).T) / problem.size
     gained = (area[shared] - np.maximum(area[a], area[b])) / np.minimum(area[a], area[b])
     merging = np.where(gained > LEAST_GAIN, away + np.abs(np.log(both / area[shared])), np.inf)
     return found.assign(**{name: order[chosen] for name, chosen in rows.items()}, merging=merging)
@@ -151,22 +151,24 @@ def find_merges(found: pd.DataFrame) -> pd.DataFrame:
     return divisions.choose(found.assign(cost=found["merging"]), SURE_MERGE)
 
 
-def _backwards(scene: Scene, tracklet: np.ndarray, order: np.ndarray) -> Scene:
-    table = scene.table.iloc[order].reset_index(drop=True)
-    table["frame"] = scene.frames - 1 - table["frame"]
+def _backwards(problem: LinkingProblem, tracklet: np.ndarray, order: np.ndarray) -> LinkingProblem:
+    table = problem.table.iloc[order].reset_index(drop=True)
+    table["frame"] = problem.frames - 1 - table["frame"]
     place = np.argsort(order)
-    pairs = scene.discounts
+    pairs = problem.discounts
     turned = {"source": place[pairs["target"]], "target": place[pairs["source"]], "discount": pairs["discount"]}
-    shift = _shift_back(scene, tracklet)[order]
-    motion = Motion(scene.motion.kind, shift, scene.motion.step, scene.motion.spacing)
-    discounts, cues = pd.DataFrame(turned), scene.mitosis_cues
-    return Backwards(table, scene.frames, motion, scene.reach, scene.room[order], discounts, cues)
+    shift = _shift_back(problem, tracklet)[order]
+    motion = Motion(problem.motion.kind, shift, problem.motion.step, problem.motion.spacing)
+    discounts, cues = pd.DataFrame(turned), problem.mitosis_cues
+    return Backwards(table, problem.frames, motion, problem.reach, problem.room[order], discounts, cues)
 
 
-def _shift_back(scene: Scene, tracklet: np.ndarray) -> np.ndarray:
+def _shift_back(problem: LinkingProblem, tracklet: np.ndarray) -> np.ndarray:
     """Return the expected displacement to the frame before: the linked object's own, else the median of that frame."""
-    shift, frame = scene.motion.shift, scene.frame
-    usual = pd.DataFrame(shift).groupby(frame).median().reindex(np.arange(-1, scene.frames), fill_value=0.0).to_numpy()
+    shift, frame = problem.motion.shift, problem.frame
+    usual = (
+        pd.DataFrame(shift).groupby(frame).median().reindex(np.arange(-1, problem.frames), fill_value=0.0).to_numpy()
+    )
     back = -usual[frame]
     order = np.lexsort((frame, tracklet))
     before, after = order[:-1], order[1:]
@@ -195,7 +197,7 @@ def _again(tracklet: np.ndarray, splits: pd.DataFrame, merges: pd.DataFrame) -> 
     return pairs[(wait > 0) & (wait <= MEMORY)].drop_duplicates("event").drop_duplicates("mother_merge")
 
 
-def _follow(scene: Scene, tracklet: np.ndarray, undone: pd.DataFrame, again: pd.DataFrame) -> np.ndarray:
+def _follow(problem: LinkingProblem, tracklet: np.ndarray, undone: pd.DataFrame, again: pd.DataFrame) -> np.ndarray:
     """Cut tracklets around shared masks and join them anew.
 
     The cell whose tracklet led into the shared mask keeps it; the other has a gap.
@@ -208,18 +210,18 @@ def _follow(scene: Scene, tracklet: np.ndarray, undone: pd.DataFrame, again: pd.
     begins[np.r_[merged, c, d]] = 1
     part = pd.Series(begins).groupby(tracklet).cumsum().to_numpy()
     piece = np.unique(np.c_[tracklet, part], axis=0, return_inverse=True)[1].ravel()
-    straight = _parting(scene, (a, merged), (c, mother)) + _parting(scene, (b, merged), (d, mother))
-    crossed = _parting(scene, (a, merged), (d, mother)) + _parting(scene, (b, merged), (c, mother))
+    straight = _parting(problem, (a, merged), (c, mother)) + _parting(problem, (b, merged), (d, mother))
+    crossed = _parting(problem, (a, merged), (d, mother)) + _parting(problem, (b, merged), (c, mother))
     own, other = np.where(straight <= crossed, [c, d], [d, c])
     links = np.c_[np.r_[a, mother, b, again["mother"]], np.r_[merged, own, other, again["first"]]].astype(np.int64)
     pieces = pd.DataFrame({"before": piece[links[:, 0]], "after": piece[links[:, 1]]})
-    fits = scene.passable(links[:, 0], links[:, 1]) & (pieces["before"] != pieces["after"])
+    fits = problem.passable(links[:, 0], links[:, 1]) & (pieces["before"] != pieces["after"])
     pieces = pieces[fits].drop_duplicates("before").drop_duplicates("after")
     return joined(piece, pieces["before"].to_numpy(), pieces["after"].to_numpy())
 
 
-def _parting(scene: Scene, before: tuple[np.ndarray, ...], after: tuple[np.ndarray, ...]) -> np.ndarray:
+def _parting(problem: LinkingProblem, before: tuple[np.ndarray, ...], after: tuple[np.ndarray, ...]) -> np.ndarray:
     """How unlike (cell, shared mask) before and after are, in place beside the mask and in size."""
-    area = np.log(scene.table["area_px"].to_numpy())
-    beside = [scene.points[cell] - scene.points[mask] for cell, mask in (before, after)]
-    return np.hypot(*(beside[0] - beside[1]).T) / scene.size + np.abs(area[before[0]] - area[after[0]])
+    area = np.log(problem.table["area_px"].to_numpy())
+    beside = [problem.points[cell] - problem.points[mask] for cell, mask in (before, after)]
+    return np.hypot(*(beside[0] - beside[1]).T) / problem.size + np.abs(area[before[0]] - area[after[0]])

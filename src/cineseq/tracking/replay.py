@@ -11,7 +11,7 @@ import pandas as pd
 from cineseq.errors import UserError
 from cineseq.tracking.compartments import passable
 from cineseq.tracking.edits import END_KINDS, Edit, Edits, contradiction
-from cineseq.tracking.lineage import Families, before_each, fates
+from cineseq.tracking.lineage import TrackLineage, before_each, fates
 
 ORDER = ("delete", "unlink", "not_divide", "not_death", "death", "exit", "link", "divide")
 """Cuts come before joins, so that the order of the rows does not matter."""
@@ -36,19 +36,19 @@ class Replayed:
         Numbers of the tracks that followed a death of the file: what is left of a cell does not die again.
     """
 
-    families: Families
+    families: TrackLineage
     ends: tuple[tuple[int, Edit], ...]
     edited: np.ndarray
     status: dict[int, str]
     bodies: frozenset[int] = frozenset()
 
 
-def unedited(families: Families) -> Replayed:
+def unedited(families: TrackLineage) -> Replayed:
     """Return a lineage that nobody edited."""
     return Replayed(families, (), np.zeros(len(families.number), bool), {})
 
 
-def replay(edits: Edits, objects: pd.DataFrame, families: Families, room: np.ndarray) -> Replayed:
+def replay(edits: Edits, objects: pd.DataFrame, families: TrackLineage, room: np.ndarray) -> Replayed:
     """Apply edits to a lineage.
 
     The lineage is one arrow per object, to the object before it; two arrows to the same object are a division. An edit
@@ -148,7 +148,7 @@ def _refuse_walls(edits: Edits, edit: Edit, room: np.ndarray) -> None:
             raise UserError(msg)
 
 
-def _families(before: np.ndarray, objects: pd.DataFrame, old: Families, sure: np.ndarray) -> Families:
+def _families(before: np.ndarray, objects: pd.DataFrame, old: TrackLineage, sure: np.ndarray) -> TrackLineage:
     """Return tracks and mothers from the object before each object; ``sure`` are the mothers that a person named.
 
     A known death stays one while nothing comes after the object that it was seen in.
@@ -167,7 +167,7 @@ def _families(before: np.ndarray, objects: pd.DataFrame, old: Families, sure: np
     confidence |= dict.fromkeys(number[sure].tolist(), 1.0)
     last = dict(zip(old.number.tolist(), rows.tolist(), strict=True))
     deaths = frozenset(int(number[last[n]]) for n in old.deaths if daughters[last[n]] == 0)
-    return Families(number, parent, confidence, deaths)
+    return TrackLineage(number, parent, confidence, deaths)
 
 
 def _numbers(head: np.ndarray, objects: pd.DataFrame, old: np.ndarray) -> np.ndarray:

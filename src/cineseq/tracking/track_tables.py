@@ -9,12 +9,12 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.tracking import Track
 from cineseq.io.stacks import MovieInfo
 from cineseq.tracking import divisions, ends, lineage
-from cineseq.tracking.lineage import Families
+from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.objects import Objects
 
 
 def tables(
-    objects: Objects, families: Families, field: FieldOfView, info: MovieInfo, settings: Track
+    objects: Objects, families: TrackLineage, field: FieldOfView, info: MovieInfo, settings: Track
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the tables of detections and tracks, with the kinds of start and end."""
     table, number = objects.table, families.number
@@ -32,7 +32,7 @@ def tables(
 
 
 def tables_of_places(
-    objects: Objects, families: Families, field: FieldOfView, info: MovieInfo
+    objects: Objects, families: TrackLineage, field: FieldOfView, info: MovieInfo
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the same tables where only places are known.
 
@@ -47,11 +47,13 @@ def tables_of_places(
     return detections, _completed(tracks, starts, finish, families)
 
 
-def _division_confidence(tracks: pd.DataFrame, families: Families) -> pd.Series:
+def _division_confidence(tracks: pd.DataFrame, families: TrackLineage) -> pd.Series:
     names = dict(zip(tracks["number"], tracks["track_id"], strict=True))
     return pd.Series({names[n]: p for n, p in families.confidence.items()}, dtype=float)
 
 
-def _completed(tracks: pd.DataFrame, starts: pd.DataFrame, finish: pd.DataFrame, families: Families) -> pd.DataFrame:
+def _completed(
+    tracks: pd.DataFrame, starts: pd.DataFrame, finish: pd.DataFrame, families: TrackLineage
+) -> pd.DataFrame:
     finish = ends.with_known_deaths(finish, tracks["number"], families.deaths)
     return pd.concat([tracks, starts, finish, lineage.fates(finish["end_kind"])], axis=1)

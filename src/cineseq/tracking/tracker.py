@@ -9,8 +9,8 @@ import numpy as np
 
 from cineseq.config.tracking import Track
 from cineseq.tracking import divisions, lineage, linking, merges, motion
-from cineseq.tracking.lineage import Families
-from cineseq.tracking.linking_problem import fragments, scene_of
+from cineseq.tracking.lineage import TrackLineage
+from cineseq.tracking.linking_problem import fragments, linking_problem
 from cineseq.tracking.objects import Objects
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Linked:
         Why the pixels that masks share did not count for links; empty where they did.
     """
 
-    families: Families
+    families: TrackLineage
     motion: motion.Motion
     reach: float
     counts: dict[str, int]
@@ -55,10 +55,10 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
     """
     table = objects.table
     whole = ~fragments(table, settings.fragment_fraction)
-    scene = scene_of(objects, whole, room, settings)
-    linked = linking.link(scene)
-    tracklet = linking.close_gaps(scene, linked, settings.max_gap)
-    told = merges.tell_splits(scene, tracklet, settings.division_cost)
+    problem = linking_problem(objects, whole, room, settings)
+    linked = linking.link(problem)
+    tracklet = linking.close_gaps(problem, linked, settings.max_gap)
+    told = merges.tell_splits(problem, tracklet, settings.division_cost)
     found = told.divisions
     joined = len(np.unique(tracklet))
     tracklet = lineage.split_at_divisions(told.tracklet, found)
@@ -72,7 +72,7 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
     for daughter in ("first", "second"):
         parent |= dict(zip(inner[found[daughter].to_numpy(np.int64)].tolist(), mothers, strict=True))
     cost = found["cost"].to_numpy(float)
-    sure = divisions.confidence(cost) * (1 - merges.false_share(cost, told.lookalikes))
+    sure = divisions.confidence(cost) * (1 - merges.false_share(cost, told.false_divisions))
     confidence = dict(zip(mothers, sure.tolist(), strict=True))
     counts = {
         "fragments": int((~whole).sum()),
@@ -80,6 +80,8 @@ def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
         "divisions": len(found),
         "merges_like_divisions": told.merges,
         "splits_explained_by_merges": told.splits,
-        "divisions_expected_false": len(told.lookalikes),
+        "divisions_expected_false": len(told.false_divisions),
     }
-    return Linked(Families(number, parent, confidence), scene.motion, scene.reach, counts, scene.without_overlaps)
+    return Linked(
+        TrackLineage(number, parent, confidence), problem.motion, problem.reach, counts, problem.without_overlaps
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.tracking.compartments import passable
-from cineseq.tracking.lineage import Families, ImpossibleLineageError, ancestors, before_each, sisters
+from cineseq.tracking.lineage import ImpossibleLineageError, TrackLineage, ancestors, before_each, sisters
 
 
 def validate(detections: pd.DataFrame, tracks: pd.DataFrame) -> None:
@@ -33,7 +33,7 @@ def validate(detections: pd.DataFrame, tracks: pd.DataFrame) -> None:
             raise ImpossibleLineageError(broken)
 
 
-def validate_walls(detections: pd.DataFrame, families: Families, room: np.ndarray) -> None:
+def validate_walls(detections: pd.DataFrame, families: TrackLineage, room: np.ndarray) -> None:
     """Check that no cell passes the wall of a closed compartment, itself or by its daughters.
 
     Parameters

@@ -69,7 +69,7 @@ class Head(nn.Module):
         return normalize(self.layers(features)) @ normalize(self.prototypes).T
 
 
-class Model(nn.Module):
+class DinoNetwork(nn.Module):
     """A network and its head; used for the student and for the teacher."""
 
     def __init__(self, network: nn.Module, width: int, prototypes: int) -> None:
@@ -98,7 +98,7 @@ def train(network: nn.Module, images: torch.Tensor, recipe: Recipe, *, seed: int
         Seed of the views and batches.
     """
     torch.manual_seed(seed)
-    student = Model(network, network.embed_dim, recipe.prototypes)
+    student = DinoNetwork(network, network.embed_dim, recipe.prototypes)
     teacher = copy.deepcopy(student).eval().requires_grad_(requires_grad=False)
     optimiser = torch.optim.AdamW(student.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     center, losses = torch.zeros(recipe.prototypes), []

@@ -14,7 +14,7 @@ from scipy import ndimage
 from skimage.measure import label as connected_components
 from skimage.measure import regionprops
 
-from cineseq.segmentation.annotated import Scene
+from cineseq.segmentation.annotated import AnnotatedImage
 from cineseq.segmentation.compact import DIAMETERS_PX
 
 SMALLEST_OBJECT_PX = 12
@@ -87,7 +87,7 @@ CROWDED = Domain(
 
 
 @dataclass(frozen=True)
-class Cell:
+class DrawnCell:
     """Where one cell lies and what it looks like.
 
     ``waves`` are the (amplitude, phase) of its outline's ripples; elongation leaves its area as it is.
@@ -112,22 +112,22 @@ class Style:
     contrast: float
 
 
-def draw_scene(rng: np.random.Generator, size: int = 288, domain: Domain = WIDE) -> Scene:
+def draw_image(rng: np.random.Generator, size: int = 288, domain: Domain = WIDE) -> AnnotatedImage:
     """Draw one scene of ``size`` by ``size`` pixels."""
     diameter = float(np.exp(rng.uniform(*np.log(domain.diameters_px))))
     cells = [] if rng.random() < EMPTY_SHARE else _cells(rng, size, diameter, domain)
     stacked = domain.stacked > 0 and rng.random() < domain.stacked
     layers = _outlines(cells, size, "stacked" if stacked else "bordering")
     light = _paint(rng, cells, layers, diameter, domain)
-    return Scene(_photograph(rng, light, diameter), separate(layers.owner))
+    return AnnotatedImage(_photograph(rng, light, diameter), separate(layers.owner))
 
 
-def draw_scenes(seed: int, count: int, size: int = 288, domain: Domain = WIDE) -> list[Scene]:
+def draw_images(seed: int, count: int, size: int = 288, domain: Domain = WIDE) -> list[AnnotatedImage]:
     """Draw ``count`` scenes; the same seed draws the same scenes, whatever their number."""
-    return [draw_scene(np.random.default_rng((seed, number)), size, domain) for number in range(count)]
+    return [draw_image(np.random.default_rng((seed, number)), size, domain) for number in range(count)]
 
 
-def _cells(rng: np.random.Generator, size: int, diameter: float, domain: Domain) -> list[Cell]:
+def _cells(rng: np.random.Generator, size: int, diameter: float, domain: Domain) -> list[DrawnCell]:
     """Place cells singly and in clumps until the drawn coverage is reached or space runs out."""
     coverage = rng.uniform(0.01, 0.65) if rng.random() < 0.8 else rng.uniform(0.0, 0.06)
     wanted = max(1, round(coverage * size**2 / (np.pi * diameter**2 / 4)))
@@ -136,7 +136,7 @@ def _cells(rng: np.random.Generator, size: int, diameter: float, domain: Domain)
     spread, ripple = rng.uniform(0.05, 0.3), rng.uniform(0.0, domain.ripple)
     style = Style(ripple, rng.uniform(*domain.elongation), rng.uniform(0.05, 0.7))
     unusual = rng.choice([0.0, 0.05, 0.2])
-    cells: list[Cell] = []
+    cells: list[DrawnCell] = []
     centres, radii = np.empty((wanted, 2)), np.empty(wanted)
     for _ in range(4 * wanted):
         if len(cells) >= wanted:
@@ -156,7 +156,7 @@ def _cells(rng: np.random.Generator, size: int, diameter: float, domain: Domain)
     return cells
 
 
-def _cell(rng: np.random.Generator, where: tuple[float, float, float], kind: str, style: Style) -> Cell:
+def _cell(rng: np.random.Generator, where: tuple[float, float, float], kind: str, style: Style) -> DrawnCell:
     y, x, radius = where
     aspect = 1 + abs(rng.normal(0, style.elongation))
     brightness = max(DIMMEST, float(rng.lognormal(0, style.contrast)))
@@ -171,7 +171,7 @@ def _cell(rng: np.random.Generator, where: tuple[float, float, float], kind: str
     elif kind == "fragmented":
         radius, aspect, brightness = radius * rng.uniform(0.7, 1.0), 1.1, brightness * rng.uniform(1, 3)
     waves = np.stack([rng.normal(0, style.ripple, 4) / np.arange(1.5, 5.5), rng.uniform(0, 2 * np.pi, 4)], axis=1)
-    return Cell(y, x, radius, min(aspect, 3.5), rng.uniform(0, np.pi), waves, brightness, kind)
+    return DrawnCell(y, x, radius, min(aspect, 3.5), rng.uniform(0, np.pi), waves, brightness, kind)
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class Layers:
     hidden: np.ndarray
 
 
-def _outlines(cells: list[Cell], size: int, overlap: str) -> Layers:
+def _outlines(cells: list[DrawnCell], size: int, overlap: str) -> Layers:
     """Return what lies at each pixel.
 
     Where ``bordering`` cells overlap, a pixel goes to the cell in which it lies deeper, so that touching cells share
@@ -213,7 +213,7 @@ def window_around(y: float, x: float, reach: int, size: int) -> tuple[slice, sli
     return slice(edges[0], edges[1]), slice(edges[2], edges[3])
 
 
-def _depth(cell: Cell, dy: np.ndarray, dx: np.ndarray) -> np.ndarray:
+def _depth(cell: DrawnCell, dy: np.ndarray, dx: np.ndarray) -> np.ndarray:
     along = dx * np.cos(cell.angle) + dy * np.sin(cell.angle)
     across = dy * np.cos(cell.angle) - dx * np.sin(cell.angle)
     along, across = along / np.sqrt(cell.aspect), across * np.sqrt(cell.aspect)
@@ -224,7 +224,9 @@ def _depth(cell: Cell, dy: np.ndarray, dx: np.ndarray) -> np.ndarray:
     return (np.hypot(along, across) / (cell.radius * np.maximum(outline, 0.4))).astype(np.float32)
 
 
-def _paint(rng: np.random.Generator, cells: list[Cell], layers: Layers, diameter: float, domain: Domain) -> np.ndarray:
+def _paint(
+    rng: np.random.Generator, cells: list[DrawnCell], layers: Layers, diameter: float, domain: Domain
+) -> np.ndarray:
     """Return the light of each pixel before the optics: cells about 1, nothing 0."""
     owner = layers.owner
     brightness = np.array([0.0, *(c.brightness for c in cells)])[owner]
@@ -239,7 +241,7 @@ def _paint(rng: np.random.Generator, cells: list[Cell], layers: Layers, diameter
     return light + haze + _debris(rng, owner.shape, diameter)
 
 
-def _spots(rng: np.random.Generator, cells: list[Cell], owner: np.ndarray, light: np.ndarray) -> None:
+def _spots(rng: np.random.Generator, cells: list[DrawnCell], owner: np.ndarray, light: np.ndarray) -> None:
     """Add nucleoli and chromocentres to interphase cells and bright blobs to fragmented ones, in place."""
     share, strength = rng.choice([0.0, rng.uniform(0.2, 1)]), rng.choice([rng.uniform(-0.6, -0.2), rng.uniform(0.2, 1)])
     for number, cell in enumerate(cells, start=1):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from cineseq.segmentation.annotated import Scene
+from cineseq.segmentation.annotated import AnnotatedImage
 from cineseq.training.nuclei_images import separate, smooth_noise, window_around
 
 PHASE_DIAMETERS_PX = (22.0, 60.0)
@@ -34,18 +34,18 @@ class SpreadCell:
     grain: float
 
 
-def draw_phase_scene(rng: np.random.Generator, size: int = 256) -> Scene:
+def draw_phase_image(rng: np.random.Generator, size: int = 256) -> AnnotatedImage:
     """Draw one scene of ``size`` by ``size`` pixels."""
     diameter = float(np.exp(rng.uniform(*np.log(PHASE_DIAMETERS_PX))))
     cells = [] if rng.random() < EMPTY_SHARE else _cells(rng, size, diameter)
     owner, thickness = _layers(rng, cells, size)
     optical = thickness * np.clip(1 + _texture(rng, cells, owner, diameter), 0.0, 3.0) + _debris(rng, size, diameter)
-    return Scene(_record(rng, _optics(rng, optical, diameter)), separate(owner))
+    return AnnotatedImage(_record(rng, _optics(rng, optical, diameter)), separate(owner))
 
 
-def draw_phase_scenes(seed: int, count: int, size: int = 256) -> list[Scene]:
+def draw_phase_images(seed: int, count: int, size: int = 256) -> list[AnnotatedImage]:
     """Draw ``count`` scenes; the same seed draws the same scenes, whatever their number."""
-    return [draw_phase_scene(np.random.default_rng((seed, number)), size) for number in range(count)]
+    return [draw_phase_image(np.random.default_rng((seed, number)), size) for number in range(count)]
 
 
 def _cells(rng: np.random.Generator, size: int, diameter: float) -> list[SpreadCell]:

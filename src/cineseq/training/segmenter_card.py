@@ -11,7 +11,7 @@ import pandas as pd
 from cineseq.config.base import Section
 from cineseq.config.imaging import Segment
 from cineseq.files import sha256
-from cineseq.segmentation.annotated import Scene
+from cineseq.segmentation.annotated import AnnotatedImage
 from cineseq.segmentation.cellpose import load_model, segment_frame
 from cineseq.segmentation.compact import DIAMETERS_PX
 from cineseq.segmentation.scoring import matches
@@ -99,7 +99,7 @@ def write_card(subject: Subject, model: Path, settings: Section, scores: pd.Data
 SIZE_CLASSES_PX = (0, 12, 20, 35, 100)
 
 
-def score_by_size(model: Path, scenes: list[Scene]) -> pd.DataFrame:
+def score_by_size(model: Path, scenes: list[AnnotatedImage]) -> pd.DataFrame:
     """Segment scenes with the default settings and return AP@.5 by the median diameter of the cells in a scene."""
     settings = Segment(model=str(model))
     network = load_model(settings, model)

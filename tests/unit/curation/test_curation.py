@@ -20,26 +20,26 @@ from cineseq.tables.contract import empty, read_table, write_table
 from cineseq.tables.imaging import CURATION, DETECTIONS, EVENTS, TRACKS
 from cineseq.tracking import divisions
 from cineseq.tracking.confidence import division_events, link_confidence
-from cineseq.tracking.lineage import Families, ImpossibleLineageError, detection_table
-from cineseq.tracking.linking_problem import Scene
+from cineseq.tracking.lineage import ImpossibleLineageError, TrackLineage, detection_table
+from cineseq.tracking.linking_problem import LinkingProblem
 from cineseq.tracking.motion import Motion
 from cineseq.tracking.validate import validate_walls
 
 FIELD = FieldOfView(sample="s", fov="f")
 
 
-def scene(rows: list[tuple[int, float, float]], reach: float = 20.0) -> Scene:
+def problem(rows: list[tuple[int, float, float]], reach: float = 20.0) -> LinkingProblem:
     """Return objects of area 100 at frame, row and column, with the label of their place in the list."""
     table = pd.DataFrame(rows, columns=["frame", "y_px", "x_px"]).assign(
         area_px=100.0, fullness=1.0, eccentricity=0.1, label=range(1, len(rows) + 1)
     )
     none = pd.DataFrame({"source": pd.Series(dtype=int), "target": pd.Series(dtype=int), "discount": []})
     calm = Motion("none", np.zeros((len(rows), 2)), 2.0, 50.0)
-    return Scene(table, 3, calm, reach, np.full(len(rows), -1), none)
+    return LinkingProblem(table, 3, calm, reach, np.full(len(rows), -1), none)
 
 
 def confidence(before: list[int], *rows: tuple[int, float, float]) -> pd.DataFrame:
-    found = link_confidence(scene(list(rows)), np.array(before), np.ones(len(rows), bool))
+    found = link_confidence(problem(list(rows)), np.array(before), np.ones(len(rows), bool))
     return found.set_index("source")[["confidence", "rival"]]
 
 
@@ -75,20 +75,20 @@ def test_a_link_over_a_gap_is_judged_by_the_cost_of_closing_it() -> None:
 
 def divided(extra: list[tuple[int, float, float]]) -> pd.DataFrame:
     """Return the events of a mother (row 0) with two daughters (rows 1 and 2), and of other cells in the field."""
-    here = scene([(0, 50, 50), (1, 50, 44), (1, 50, 56), *extra])
+    here = problem([(0, 50, 50), (1, 50, 44), (1, 50, 56), *extra])
     here.table["area_px"] = [100.0, 55.0, 55.0, *[55.0] * len(extra)]
     number = np.arange(1, 4 + len(extra))
-    return division_events(here, Families(number, {}, {}), np.array([-1, 0, 0, *[-1] * len(extra)]))
+    return division_events(here, TrackLineage(number, {}, {}), np.array([-1, 0, 0, *[-1] * len(extra)]))
 
 
 def test_a_division_without_a_rival_is_as_sure_as_tracking_is_and_less_with_one() -> None:
     alone = divided([])
     assert alone["kind"].tolist() == ["division"]
-    here = scene([(0, 50, 50), (1, 50, 44), (1, 50, 56)])
+    here = problem([(0, 50, 50), (1, 50, 44), (1, 50, 56)])
     here.table["area_px"] = [100.0, 55.0, 55.0]
     cost = divisions.costs(divisions.hypotheses(here, np.arange(3)))
     assert alone["confidence"].to_numpy() == pytest.approx(divisions.confidence(cost))
-    doubted = division_events(here, Families(np.arange(1, 4), {2: 1, 3: 1}, {1: 0.4}), np.array([-1, 0, 0]))
+    doubted = division_events(here, TrackLineage(np.arange(1, 4), {2: 1, 3: 1}, {1: 0.4}), np.array([-1, 0, 0]))
     assert doubted["confidence"].tolist() == pytest.approx([0.4])
     rivalled = divided([(1, 44, 50)])
     assert rivalled.loc[0, "confidence"] < alone.loc[0, "confidence"] - 0.05
@@ -96,7 +96,7 @@ def test_a_division_without_a_rival_is_as_sure_as_tracking_is_and_less_with_one(
 
 def test_a_refused_division_is_as_doubted_as_those_made_at_its_cost() -> None:
     rows = [(t, 20 + 50 * n + step, x) for n, x in enumerate((20, 80, 140)) for t, step in ((0, 0), (1, -6), (1, 6))]
-    here = scene(sorted(rows))
+    here = problem(sorted(rows))
     order = here.table.sort_values(["x_px", "frame", "y_px"]).index.to_numpy().reshape(3, 3)
     for n, daughter in enumerate((55.0, 75.0, 78.0)):
         here.table.loc[order[n], "area_px"] = [100.0, daughter, daughter]
@@ -104,25 +104,25 @@ def test_a_refused_division_is_as_doubted_as_those_made_at_its_cost() -> None:
     before[order[0, 1:]], before[order[1, 1:]] = order[0, 0], order[1, 0]
     sure = {int(number[order[0, 0]]): 0.98, int(number[order[1, 0]]): 0.01}
     parent = {int(number[d]): int(number[m]) for m, *both in order[:2].tolist() for d in both}
-    found = division_events(here, Families(number, parent, sure), before)
+    found = division_events(here, TrackLineage(number, parent, sure), before)
     assert found["kind"].tolist() == ["division", "division"]  # the third, refused, is dearer than the doubted second
     sure[int(number[order[1, 0]])] = 0.9
-    again = division_events(here, Families(number, parent, sure), before)
+    again = division_events(here, TrackLineage(number, parent, sure), before)
     assert again["kind"].tolist() == ["division", "division", "possible_division"]
     doubted = found.set_index("source")["reason"].str.endswith("touching cells come apart as cheaply here")
     assert doubted.to_dict() == {order[0, 0]: False, order[1, 0]: True}
 
 
 def test_a_division_beyond_reach_is_listed_as_the_least_sure() -> None:
-    here = scene([(0, 50, 50), (1, 50, 5), (1, 50, 95)])
-    found = division_events(here, Families(np.arange(1, 4), {}, {}), np.array([-1, 0, 0]))
+    here = problem([(0, 50, 50), (1, 50, 5), (1, 50, 95)])
+    found = division_events(here, TrackLineage(np.arange(1, 4), {}, {}), np.array([-1, 0, 0]))
     assert found[["kind", "confidence"]].to_numpy().tolist() == [["division", 0.0]]
 
 
 def test_a_refused_division_is_listed_once() -> None:
-    here = scene([(0, 50, 50), (1, 50, 44), (1, 50, 56)])
+    here = problem([(0, 50, 50), (1, 50, 44), (1, 50, 56)])
     here.table["area_px"] = [100.0, 55.0, 55.0]
-    found = division_events(here, Families(np.arange(1, 4), {}, {}), np.full(3, -1))
+    found = division_events(here, TrackLineage(np.arange(1, 4), {}, {}), np.full(3, -1))
     assert found["kind"].tolist() == ["possible_division"]
     assert found.loc[0, "confidence"] < 0.2
 
@@ -272,4 +272,4 @@ def test_no_lineage_passes_a_wall() -> None:
     room[objects.table["label"] == 3] = 2
     with pytest.raises(ImpossibleLineageError, match=r"passes the wall of a closed compartment .*: 's/f/3'"):
         validate_walls(detections, families, room)
-    validate_walls(detections, Families(families.number, {}, {}), room)
+    validate_walls(detections, TrackLineage(families.number, {}, {}), room)

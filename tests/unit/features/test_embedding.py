@@ -17,7 +17,7 @@ from tests.unit.features.feature_fields import Field, disc
 
 from cineseq.config.features import Embed
 from cineseq.errors import UserError
-from cineseq.features.crops import Scene, crop_side
+from cineseq.features.crops import FrameMasks, crop_side
 from cineseq.features.embedder import COMPACT_ARCHITECTURE, compact_network, load_embedder, save_compact
 from cineseq.features.embedding import cell_vectors, vectors_of
 from cineseq.io.stacks import open_labels
@@ -77,13 +77,13 @@ def test_crops_are_centred_and_masked_with_local_background():
     plane = np.full((64, 64), 100.0)
     plane[labels == 1], plane[labels == 2], plane[5:9, :] = 300, 900, 700
     wanted = pd.DataFrame({"label": [1, 2], "y_px": [30.0, 30.0], "x_px": [30.0, 45.0]})
-    masked = Scene.of(labels, 33, Embed()).cut(wanted, plane, 0, 1000)
+    masked = FrameMasks.of(labels, 33, Embed()).cut(wanted, plane, 0, 1000)
     assert masked.images.shape == masked.masks.shape == (2, 33, 33)
     for crop, mask, grey in zip(masked.images, masked.masks, (0.3, 0.9), strict=True):
         assert np.argwhere(mask).mean(0).tolist() == [16, 16]
         assert crop[mask] == pytest.approx(grey)
         assert crop[~mask] == pytest.approx(0.1)
-    wide = Scene.of(labels, 61, Embed(surroundings="context")).cut(wanted, plane, 0, 1000)
+    wide = FrameMasks.of(labels, 61, Embed(surroundings="context")).cut(wanted, plane, 0, 1000)
     assert wide.images[0].max() == pytest.approx(0.7)  # the bright line stays, the bright neighbour does not
 
 
@@ -92,7 +92,7 @@ def test_crops_at_the_border_are_filled_with_background():
     labels[:6, :6] = 7
     plane = np.where(labels == 7, 400.0, 100.0)
     wanted = pd.DataFrame({"label": [7], "y_px": [2.5], "x_px": [2.5]})
-    crops = Scene.of(labels, 32, Embed()).cut(wanted, plane, 0, 400)
+    crops = FrameMasks.of(labels, 32, Embed()).cut(wanted, plane, 0, 400)
     assert crops.masks.sum() == 36
     assert set(np.unique(crops.images)) == {np.float32(0.25), np.float32(1)}
 

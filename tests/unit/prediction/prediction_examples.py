@@ -11,8 +11,8 @@ from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import cells_of
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
-from cineseq.prediction.model_ladder import ModelFit, fit_ladder, permuted_responses, quick_procedure, quick_r2
-from cineseq.prediction.predict import Answer, Question, answer
+from cineseq.prediction.model_comparison import ModelFit, compare_models, permuted_responses, quick_procedure, quick_r2
+from cineseq.prediction.predict import PredictionResult, Question, answer
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ FAST = Prediction(permutations=19, half_samples=20, alphas=12, l1_ratios=[0.5], 
 SMALL = FAST.model_copy(update={"class_permutations": 19, "null_alphas": 4, "alphas": 6})
 
 
-def ask(data: PairedData, settings: Prediction = FAST, folds: Folds | None = None) -> Answer:
+def ask(data: PairedData, settings: Prediction = FAST, folds: Folds | None = None) -> PredictionResult:
     return answer(Question(data, None, None, folds or Folds(inner=3), settings, seed=1), threads=1)
 
 
-def by_model(found: Answer, function: str = "function_uptake") -> pd.DataFrame:
+def by_model(found: PredictionResult, function: str = "function_uptake") -> pd.DataFrame:
     rows = found.tables["performance"]
     return rows[rows["function"] == function].set_index("model")
 
@@ -114,4 +114,6 @@ def expression_within_class(seed: int, permutations: int) -> ModelFit:
     cells = cells_of(data.obs, data.function.to_numpy(), folds, "type")
     block = Block(np.log1p(data.counts.toarray()), tuple(data.genes), "genes")
     settings = SMALL.model_copy(update={"class_permutations": permutations})
-    return fit_ladder({"expression": block}, cells, settings=settings, folds=folds, seed=seed, threads=1)["expression"]
+    return compare_models({"expression": block}, cells, settings=settings, folds=folds, seed=seed, threads=1)[
+        "expression"
+    ]

@@ -15,7 +15,7 @@ from cineseq.config.prediction import Prediction
 from cineseq.errors import UserError
 from cineseq.io.paired import PairedData, write_paired
 from cineseq.prediction.crossval.feature_blocks import class_labels
-from cineseq.prediction.predict import Answer
+from cineseq.prediction.predict import PredictionResult
 from cineseq.prediction.report import report
 from cineseq.prediction.responses import angular_error, responses_of
 from cineseq.report.answers import answer_all
@@ -28,7 +28,7 @@ PICTURES = ("ladder", "scatter", "selection", "selected_genes", "overlap_figure"
 
 
 @pytest.fixture(scope="module")
-def planted() -> Answer:
+def planted() -> PredictionResult:
     return ask(simulate(Planted(expression=0.3, morphology=0.35), seed=2))
 
 

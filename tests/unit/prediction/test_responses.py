@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import roc_auc_score
 from tests.unit.prediction.prediction_examples import FAST, Planted, ask, by_model, simulate
 
-from cineseq.prediction.predict import Answer
+from cineseq.prediction.predict import PredictionResult
 from cineseq.prediction.report import report
 from cineseq.prediction.responses import Response, as_asked, normal_scores
 
@@ -57,7 +57,7 @@ def test_an_angle_is_left_alone():
     assert as_asked(angle, "hurdle") == [angle]
 
 
-def check_areas(found: Answer) -> None:
+def check_areas(found: PredictionResult) -> None:
     """Check the areas under the ROC curve of the indicator against scikit-learn; the amount has none."""
     rows = found.tables["sensitivity"].set_index(["function", "variant", "model"]).sort_index()
     areas = rows.loc[("function_uptake_above_zero", "headline"), ["auc", "auc_low", "auc_high"]].astype(float)

@@ -15,7 +15,7 @@ from tests.unit.prediction.prediction_examples import (
 
 from cineseq.config.prediction import Folds
 from cineseq.prediction.crossval.folds import cells_of
-from cineseq.prediction.model_ladder import quick_r2
+from cineseq.prediction.model_comparison import quick_r2
 from cineseq.prediction.report import report
 from cineseq.statistics.permutation import p_value
 

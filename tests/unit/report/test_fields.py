@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cineseq.report.assets import Embedder
+from cineseq.report.assets import ImageInliner
 from cineseq.report.fields import SHOWN, show_uncertain
 from cineseq.report.motion_figures import motion_picture
 from cineseq.report.steps import StepReport
@@ -40,7 +40,7 @@ def write_list(folder: Path, rows: int) -> Path:
 
 
 def test_the_report_shows_the_first_events_and_leads_to_their_cards(tmp_path: Path) -> None:
-    embedder = Embedder(tmp_path / "report/index.html")
+    embedder = ImageInliner(tmp_path / "report/index.html")
     assert show_uncertain(None, [], embedder) is None
     shown = show_uncertain(write_list(tmp_path, 9), [tmp_path / "fov/s/f/curation.html"], embedder)
     assert shown is not None

@@ -15,7 +15,7 @@ from PIL import Image
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
-from cineseq.report.assets import Embedder, shrink_svg
+from cineseq.report.assets import ImageInliner, shrink_svg
 from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.methods import flat_settings, methods_paragraph
 from cineseq.report.motion_figures import drift_picture
@@ -149,7 +149,7 @@ def test_the_page_stays_small_with_500_fields_and_pictures_of_the_largest_size(t
 
 def test_images_beyond_the_budget_are_linked_instead(tmp_path: Path):
     (tmp_path / "a.png").write_bytes(bytes(600))
-    embedder = Embedder(tmp_path / "report/index.html", budget=1000)
+    embedder = ImageInliner(tmp_path / "report/index.html", budget=1000)
     first, second = (embedder.embed(tmp_path / "a.png", "a cell") for _ in range(2))
     assert first.source is not None
     assert second.source is None
@@ -159,7 +159,7 @@ def test_images_beyond_the_budget_are_linked_instead(tmp_path: Path):
 
 def test_an_svg_that_is_too_large_is_replaced_by_its_png(tmp_path: Path):
     (tmp_path / "a.svg").write_text("<svg>" + "x" * 3_000_000 + "</svg>")
-    embedder = Embedder(tmp_path / "index.html")
+    embedder = ImageInliner(tmp_path / "index.html")
     assert embedder.embed(tmp_path / "a.svg", "a").source is None
     (tmp_path / "a.png").write_bytes(b"png")
     assert embedder.embed(tmp_path / "a.svg", "a").source == "data:image/png;base64,cG5n"

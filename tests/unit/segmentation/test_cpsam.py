@@ -14,7 +14,7 @@ from cineseq.segmentation import cellpose
 from cineseq.segmentation.annotated import Frame
 from cineseq.segmentation.finetuning import fine_tune
 from cineseq.segmentation.training import save
-from cineseq.training.nuclei_images import draw_scenes
+from cineseq.training.nuclei_images import draw_images
 
 
 def tiny_sam(checkpoint: None) -> SimpleNamespace:
@@ -31,7 +31,7 @@ def weights(monkeypatch) -> dict:
     return vit.CPSAM().state_dict()
 
 
-def loaded(weights: dict, path) -> cellpose.Model:
+def loaded(weights: dict, path) -> cellpose.SegmentationModel:
     torch.save(weights, path)
     return cellpose.load_model(Segment(model=str(path)))
 
@@ -51,7 +51,7 @@ def test_checkpoint_is_loaded_run_trained_and_loaded_again(weights, tmp_path, mo
     torch.testing.assert_close(net.out.weight.detach().float(), weights["out.weight"].to(dtype).float())
     assert (model.is_compact, model.diameter_px) == (False, None)
 
-    scene = draw_scenes(7, 1, size=300)[0]
+    scene = draw_images(7, 1, size=300)[0]
     planes = np.stack([scene.image, scene.image[::-1]])
     found = cellpose.segment_frame(model, planes, Segment(min_area=0, flow_threshold=0), None)
     assert found.shape == scene.image.shape
@@ -70,7 +70,7 @@ def test_checkpoint_is_loaded_run_trained_and_loaded_again(weights, tmp_path, mo
 def test_training_on_a_device_of_bfloat16_rounds_nothing(weights, tmp_path, monkeypatch):
     monkeypatch.setattr(cellpose, "choose_dtype", lambda device: torch.bfloat16)
     model = loaded(weights, tmp_path / "cpsam.pt")
-    frames = [as_frame(draw_scenes(7, 1, size=256)[0])]
+    frames = [as_frame(draw_images(7, 1, size=256)[0])]
     # The learning rate of cellpose's first epoch is 0, so that what comes out is what went in.
     same = fine_tune(model, frames, 20.0, Train(epochs=1, tiles=1))
     assert all(torch.equal(same[key], weights[key]) for key in weights.keys() - set(cellpose.DIAMETERS))

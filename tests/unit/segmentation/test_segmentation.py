@@ -25,11 +25,11 @@ from cineseq.segmentation.movie import choose_channels, warn_of_scale
 from cineseq.segmentation.scoring import precision_at_half
 from cineseq.simulate.field import simulate_field
 from cineseq.simulate.images import render_movie, truth_masks
-from cineseq.training.nuclei_images import draw_scene, draw_scenes
+from cineseq.training.nuclei_images import draw_image, draw_images
 
 
 @pytest.fixture(scope="module")
-def compact() -> cellpose.Model:
+def compact() -> cellpose.SegmentationModel:
     torch.set_num_threads(1)
     return cellpose.load_model(Segment())
 
@@ -130,7 +130,7 @@ def test_checkpoints_of_parallel_training_are_accepted(checkpoint, tmp_path):
 
 
 def test_compact_model_segments_unseen_scenes(compact):
-    scenes = draw_scenes(987_654, 12, size=224)
+    scenes = draw_images(987_654, 12, size=224)
     found = [cellpose.segment_frame(compact, s.image[None], Segment(), None) for s in scenes]
     assert precision_at_half([s.labels for s in scenes], found) > 0.8
 
@@ -147,7 +147,7 @@ def test_compact_model_segments_the_simulated_experiment(compact):
 
 
 def test_intensity_scale_and_offset_do_not_matter(compact):
-    image = draw_scene(np.random.default_rng((3, 4)), 160).image
+    image = draw_image(np.random.default_rng((3, 4)), 160).image
     low = image - image.min()
     sixteen_bit = np.round(20_000 * low / low.max() + 500).astype(np.uint16)
     a = cellpose.segment_frame(compact, low[None], Segment(), None)
@@ -162,7 +162,7 @@ def test_frames_without_cells_are_empty(compact):
 
 
 def test_sizes_are_in_micrometres_where_known(compact):
-    scene = draw_scenes(987_654, 6, size=224)[5]
+    scene = draw_images(987_654, 6, size=224)[5]
     everything = cellpose.segment_frame(compact, scene.image[None], Segment(min_area=0), 0.5)
     areas = np.bincount(everything.ravel())[1:]
     limit = float(np.median(areas))
@@ -257,7 +257,7 @@ def run_step(folder: Path, planes: np.ndarray, origins=(), **settings) -> tuple[
 
 
 def test_step_writes_labels_and_report(tmp_path):
-    scenes = draw_scenes(42, 2, size=160)
+    scenes = draw_images(42, 2, size=160)
     labels, info, report = run_step(tmp_path, np.stack([s.image for s in scenes]), segment={"min_area": 0})
     assert (info.pixel_size_um, info.frame_interval_min) == (0.5, 10)
     assert labels.dtype == np.uint16
@@ -268,7 +268,7 @@ def test_step_writes_labels_and_report(tmp_path):
 
 
 def test_nothing_is_segmented_where_nothing_was_seen(tmp_path):
-    image = draw_scenes(42, 1, size=160)[0].image
+    image = draw_images(42, 1, size=160)[0].image
     whole, _, _ = run_step(tmp_path, image[None])
     assert whole[0, :, :60].any()
     shifted, info, _ = run_step(tmp_path, image[None], ((0, 60),))

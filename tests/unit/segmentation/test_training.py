@@ -6,20 +6,20 @@ from skimage.measure import label as connected_components
 
 from cineseq.segmentation.compact import STRIDE, CompactSegmenter
 from cineseq.segmentation.training import Schedule, save, train
-from cineseq.training.nuclei_images import CROWDED, SMALLEST_OBJECT_PX, WIDE, draw_scenes
-from cineseq.training.phase_images import draw_phase_scenes
+from cineseq.training.nuclei_images import CROWDED, SMALLEST_OBJECT_PX, WIDE, draw_images
+from cineseq.training.phase_images import draw_phase_images
 
 
 def test_scenes_follow_their_seed_whatever_their_number():
-    few, many = draw_scenes(5, 2, size=96), draw_scenes(5, 4, size=96)
+    few, many = draw_images(5, 2, size=96), draw_images(5, 4, size=96)
     for a, b in zip(few, many, strict=False):
         np.testing.assert_array_equal(a.image, b.image)
         np.testing.assert_array_equal(a.labels, b.labels)
-    assert (draw_scenes(6, 1, size=96)[0].image != few[0].image).any()
+    assert (draw_images(6, 1, size=96)[0].image != few[0].image).any()
 
 
 def test_scenes_are_finite_and_labels_are_whole_objects():
-    scenes = draw_scenes(1, 30, size=128)
+    scenes = draw_images(1, 30, size=128)
     for scene in scenes:
         assert np.isfinite(scene.image).all()
         assert scene.image.dtype == np.float32
@@ -29,7 +29,7 @@ def test_scenes_are_finite_and_labels_are_whole_objects():
 
 
 def test_scenes_span_sizes_and_densities():
-    scenes = [s for s in draw_scenes(2, 60, size=128) if s.labels.any()]
+    scenes = [s for s in draw_images(2, 60, size=128) if s.labels.any()]
     diameters = np.array([2 * np.sqrt(np.median(np.bincount(s.labels.ravel())[1:]) / np.pi) for s in scenes])
     covered = np.array([(s.labels > 0).mean() for s in scenes])
     assert diameters.min() < 12
@@ -39,7 +39,7 @@ def test_scenes_span_sizes_and_densities():
 
 
 def test_cells_are_brighter_than_their_surroundings():
-    brighter = [s.image[s.labels > 0].mean() > s.image[s.labels == 0].mean() for s in draw_scenes(3, 40, size=128)]
+    brighter = [s.image[s.labels > 0].mean() > s.image[s.labels == 0].mean() for s in draw_images(3, 40, size=128)]
     assert np.mean(brighter) > 0.7
 
 
@@ -57,7 +57,7 @@ def test_network_returns_what_cellpose_expects():
 def test_training_lowers_the_loss_and_is_seeded(tmp_path, caplog):
     caplog.set_level("INFO")
     torch.set_num_threads(1)
-    scenes = draw_scenes(4, 8, size=96)
+    scenes = draw_images(4, 8, size=96)
     weights = train(scenes, Schedule(epochs=2, tiles=8), seed=1)
     again = train(scenes, Schedule(epochs=2, tiles=8), seed=1)
     assert weights.keys() == CompactSegmenter().state_dict().keys()
@@ -69,7 +69,7 @@ def test_training_lowers_the_loss_and_is_seeded(tmp_path, caplog):
 
 
 def test_crowded_scenes_overlap_more():
-    wide, crowded = (draw_scenes(8, 16, size=96, domain=domain) for domain in (WIDE, CROWDED))
+    wide, crowded = (draw_images(8, 16, size=96, domain=domain) for domain in (WIDE, CROWDED))
     assert all(np.isfinite(s.image).all() and s.labels.max() >= 0 for s in crowded)
     assert touching(crowded) > 1.5 * touching(wide)
 
@@ -82,9 +82,9 @@ def touching(scenes) -> float:
 
 
 def test_phase_scenes_are_finite_and_not_told_by_brightness():
-    scenes = draw_phase_scenes(5, 10, size=96)
+    scenes = draw_phase_images(5, 10, size=96)
     assert all(np.isfinite(s.image).all() for s in scenes)
-    np.testing.assert_array_equal(scenes[3].image, draw_phase_scenes(5, 4, size=96)[3].image)
+    np.testing.assert_array_equal(scenes[3].image, draw_phase_images(5, 4, size=96)[3].image)
     for scene in scenes:
         assert connected_components(scene.labels, background=0, connectivity=1).max() == scene.labels.max()
     seen = [s for s in scenes if s.labels.any()]

@@ -7,8 +7,8 @@ import pytest
 from cineseq.config.base import FieldOfView
 from cineseq.io.stacks import MovieInfo
 from cineseq.tracking.lineage import (
-    Families,
     ImpossibleLineageError,
+    TrackLineage,
     ancestors,
     detection_table,
     fates,
@@ -28,7 +28,7 @@ def family() -> tuple[pd.DataFrame, pd.DataFrame]:
     frame = np.array([0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5])
     objects = pd.DataFrame({"frame": frame, "y_px": 1.0 * number, "x_px": 2.0 * number, "area_px": 9.0})
     objects = objects.assign(label=number, touches_border=False)
-    families = Families(number, {2: 1, 3: 1, 4: 3, 5: 3}, {})
+    families = TrackLineage(number, {2: 1, 3: 1, 4: 3, 5: 3}, {})
     tracks = track_table(objects, families, FIELD, INFO)
     tracks["end_kind"] = ["division", "end_of_movie", "division", "end_of_movie", "end_of_movie", "lost"]
     tracks["start_kind"] = ["first_frame", *["division"] * 4, "first_frame"]
@@ -52,7 +52,7 @@ def test_validator_accepts_a_possible_family():
 
 def test_unknown_frame_interval_leaves_hours_missing():
     objects = pd.DataFrame({"frame": [0], "y_px": [1.0], "x_px": [1.0], "area_px": [4.0]})
-    table = track_table(objects, Families(np.array([1]), {}, {}), FIELD, MovieInfo(1, 5, 5, (), None, None))
+    table = track_table(objects, TrackLineage(np.array([1]), {}, {}), FIELD, MovieInfo(1, 5, 5, (), None, None))
     assert table["end_hours"].isna().all()
 
 

@@ -12,7 +12,7 @@ from tests.unit.tracking.tracking_examples import follow, objects_at
 
 from cineseq.config.tracking import Track
 from cineseq.tracking import assignment, divisions, ends, linking, motion
-from cineseq.tracking.linking_problem import Scene
+from cineseq.tracking.linking_problem import LinkingProblem
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.report import tracking_report
 from cineseq.tracking.tracker import link_objects
@@ -161,7 +161,7 @@ def test_overlap_decides_between_equally_near_cells():
     calm = motion.Motion("none", np.zeros((3, 2)), 0.0, 10.0)
     for source in (0, 1):
         discounts = pd.DataFrame({"source": [source], "target": [2], "discount": [0.9]})
-        tracklet = linking.link(Scene(table, 2, calm, 8.0, np.full(3, -1), discounts))
+        tracklet = linking.link(LinkingProblem(table, 2, calm, 8.0, np.full(3, -1), discounts))
         assert tracklet[2] == tracklet[source]
 
 
@@ -192,8 +192,8 @@ def test_a_daughter_that_lies_on_another_cell_costs_more():
     costs = []
     for source in (0, 1):
         shared = pd.DataFrame({"source": [source], "target": [3], "discount": [0.8]})
-        scene = Scene(table, 2, calm, 3.0, np.full(4, -1), shared)
-        found = divisions.hypotheses(scene, np.arange(4))
+        problem = LinkingProblem(table, 2, calm, 3.0, np.full(4, -1), shared)
+        found = divisions.hypotheses(problem, np.arange(4))
         costs.append(divisions.costs(found[found["mother"] == 0])[0])
     assert costs[1] - costs[0] == pytest.approx(0.8)
 
@@ -202,7 +202,7 @@ def test_no_hypotheses_are_a_table_of_numbers_without_rows():
     table = objects_at([(0, 50.0, 50.0), (1, 50.0, 52.0)]).table
     calm = motion.Motion("none", np.zeros((2, 2)), 0.0, 20.0)
     shared = pd.DataFrame({"source": [0], "target": [1], "discount": [0.8]})
-    found = divisions.hypotheses(Scene(table, 2, calm, 3.0, np.full(2, -1), shared), np.zeros(2, int))
+    found = divisions.hypotheses(LinkingProblem(table, 2, calm, 3.0, np.full(2, -1), shared), np.zeros(2, int))
     assert found.empty
     assert found["on_another"].dtype == float
 

@@ -7,7 +7,7 @@ import pytest
 from cineseq.config.tracking import Track
 from cineseq.io.stacks import MovieInfo, open_labels, write_labels
 from cineseq.tracking import divisions, motion
-from cineseq.tracking.linking_problem import Scene
+from cineseq.tracking.linking_problem import LinkingProblem
 from cineseq.tracking.merges import backward_hypotheses, false_share, find_merges
 from cineseq.tracking.objects import COLUMNS, Objects, measure
 from cineseq.tracking.tracker import Linked, link_objects
@@ -82,23 +82,23 @@ def test_a_long_shared_mask_explains_no_split(tmp_path):
     assert linked.counts["splits_explained_by_merges"] == 0
 
 
-def scene_of(rows: list[tuple[int, float, float, float]], **more: object) -> Scene:
+def linking_problem(rows: list[tuple[int, float, float, float]], **more: object) -> LinkingProblem:
     table = pd.DataFrame(rows, columns=["frame", "y_px", "x_px", "area_px"])
     table = table.assign(
         label=1, touches_border=False, brightness=np.nan, **{"eccentricity": 0.0, "fullness": 1.0} | more
     )
     still = motion.Motion("none", np.zeros((len(rows), 2)), 0.0, 30.0)
     pairs = pd.DataFrame({"source": [], "target": [], "discount": []}).astype({"source": int, "target": int})
-    return Scene(table[list(COLUMNS)].astype(COLUMNS), 3, still, 15.0, np.full(len(rows), -1), pairs)
+    return LinkingProblem(table[list(COLUMNS)].astype(COLUMNS), 3, still, 15.0, np.full(len(rows), -1), pairs)
 
 
 def test_a_merge_conserves_area_and_place():
     rows = [(0, 50.0, 40.0, 100.0), (0, 50.0, 60.0, 50.0), (1, 50.0, 46.7, 150.0)]
     for shared, merges in (((50.0, 46.7, 150.0), 1), ((50.0, 46.7, 60.0), 0), ((60.0, 46.7, 150.0), 0)):
-        scene = scene_of([*rows[:2], (1, *shared)])
-        found = find_merges(backward_hypotheses(scene, np.array([0, 1, 0])))
+        problem = linking_problem([*rows[:2], (1, *shared)])
+        found = find_merges(backward_hypotheses(problem, np.array([0, 1, 0])))
         assert len(found) == merges
-    found = find_merges(backward_hypotheses(scene_of(rows), np.array([0, 1, 0])))
+    found = find_merges(backward_hypotheses(linking_problem(rows), np.array([0, 1, 0])))
     assert found[["mother", "first", "second"]].to_numpy().tolist() == [[2, 0, 1]]
     assert found["cost"][0] == pytest.approx(0.0, abs=0.01)
 
@@ -118,8 +118,8 @@ def test_doubt_adds_what_speaks_for_two_cells(more, areas, cost):
     family = zip([(0, 50.0, 50.0), (1, 50.0, 44.0), (1, 50.0, 56.0)], areas, strict=True)
     others = [(2, 20.0 * n, 150.0, 100.0) for n in range(6)]
     mother_first = {name: [value, *[float(name == "fullness")] * 8] for name, value in more.items()}
-    scene = scene_of([*((*place, area) for place, area in family), *others], **mother_first)
-    found = divisions.hypotheses(scene, np.arange(9))
+    problem = linking_problem([*((*place, area) for place, area in family), *others], **mother_first)
+    found = divisions.hypotheses(problem, np.arange(9))
     assert len(found) == 1
     added = divisions.costs(found, 1.0) - divisions.costs(found)
     assert added[0] == pytest.approx(cost, abs=1e-9)

@@ -12,7 +12,7 @@ from cineseq.config.tracking import Track
 from cineseq.io.stacks import MovieInfo, write_labels, write_movie
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import DETECTIONS, TRACKS
-from cineseq.tracking.lineage import Families
+from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.objects import COLUMNS, Objects
 from cineseq.tracking.track_tables import tables
 from cineseq.tracking.tracker import link_objects
@@ -110,12 +110,12 @@ def follow(objects: Objects, **more: object) -> tuple[pd.DataFrame, pd.DataFrame
 INFO = MovieInfo(6, 100, 100, (), None, 30.0)
 
 
-def two_families() -> tuple[Objects, Families]:
+def two_families() -> tuple[Objects, TrackLineage]:
     """Return tracks 1 (frames 0-2, mother of 2 and 3, frames 3-5) and 4 (frames 0-5); labels are track numbers."""
     rows = [(t, 1, 30.0, 30.0 + t) for t in range(3)] + [(t, 4, 70.0, 70.0) for t in range(6)]
     rows += [(t, n, 30.0, x) for t in range(3, 6) for n, x in ((2, 24.0 - t), (3, 42.0 + t))]
     table = pd.DataFrame(sorted(rows), columns=["frame", "label", "y_px", "x_px"])
     table = table.assign(area_px=100.0, eccentricity=0.1, touches_border=False, brightness=np.nan, fullness=1.0)
     none = pd.DataFrame({"source": pd.Series(dtype=int), "target": pd.Series(dtype=int), "shared": []})
-    families = Families(table["label"].to_numpy(np.int64), {2: 1, 3: 1}, {1: 0.9})
+    families = TrackLineage(table["label"].to_numpy(np.int64), {2: 1, 3: 1}, {1: 0.9})
     return Objects(table, none, (6, 100, 100), 0), families

@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 from cineseq.config.imaging import Segment, Train
 from cineseq.errors import UserError
-from cineseq.segmentation.annotated import Frame, Scene, median_diameter, read_frames, split, zoomed
+from cineseq.segmentation.annotated import AnnotatedImage, Frame, median_diameter, read_frames, split, zoomed
 from cineseq.segmentation.cellpose import load_model
 from cineseq.segmentation.compact import CompactSegmenter
 from cineseq.segmentation.finetuning import held_out_note
 from cineseq.segmentation.training import save
-from cineseq.training.nuclei_images import draw_scenes
+from cineseq.training.nuclei_images import draw_images
 
 
 @pytest.fixture
 def annotated(tmp_path):
     """Four annotated frames as files: images, masks."""
     images, masks = [], []
-    for number, scene in enumerate(draw_scenes(31, 4, size=96)):
+    for number, scene in enumerate(draw_images(31, 4, size=96)):
         images.append(tmp_path / f"{number}_img.tif")
         masks.append(tmp_path / f"{number}_mask.tif")
         tifffile.imwrite(images[-1], scene.image)
@@ -36,7 +36,7 @@ def annotated(tmp_path):
 def square(side: int, group: str = "a") -> Frame:
     labels = np.zeros((20, 20), np.int32)
     labels[:side, :side] = 1
-    return Frame("i", "m", group, Scene(labels.astype(np.float32), labels))
+    return Frame("i", "m", group, AnnotatedImage(labels.astype(np.float32), labels))
 
 
 def test_frames_are_read_with_labels_from_one(annotated, tmp_path):

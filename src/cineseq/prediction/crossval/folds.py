@@ -238,7 +238,7 @@ def _notes(
 
 
 @dataclass(frozen=True)
-class Cells:
+class CrossvalCells:
     """What is known about the cells of one function: everything that all models share.
 
     Attributes
@@ -261,13 +261,13 @@ class Cells:
     families: np.ndarray
     classes: np.ndarray
 
-    def within_class(self) -> Cells:
+    def within_class(self) -> CrossvalCells:
         """Return the same cells with every stratum divided by class."""
         joint = pd.MultiIndex.from_arrays([self.strata, self.classes])
         return replace(self, strata=pd.factorize(joint)[0])
 
 
-def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: str) -> Cells:
+def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: str) -> CrossvalCells:
     """Plan the folds of some cells and label their strata, families and classes.
 
     Raises
@@ -278,4 +278,4 @@ def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: 
     strata = joint_labels(obs, group_columns(obs, folds.null_strata, "folds.null_strata"))
     plan = plan_folds(obs, folds)
     plan = replace(plan, notes=(*plan.notes, *exchange_notes(plan, strata)))
-    return Cells(values, plan, strata, family_labels(obs), class_labels(obs, class_column))
+    return CrossvalCells(values, plan, strata, family_labels(obs), class_labels(obs, class_column))

@@ -14,7 +14,7 @@ from cineseq.errors import UserError
 from cineseq.tracking.assignment import match
 from cineseq.tracking.imports.base import GivenTracks
 from cineseq.tracking.imports.conflicts import settle
-from cineseq.tracking.lineage import Families
+from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.objects import Objects, no_overlaps
 
 
@@ -30,7 +30,7 @@ class Adopted:
         What was repaired, by name.
     """
 
-    families: Families
+    families: TrackLineage
     counts: dict[str, int]
 
 
@@ -115,7 +115,9 @@ def take_places(given: GivenTracks, frame_step: int, settings: Track, path: Path
     return Objects(table, no_overlaps(), (frames, 0, 0), 0), Adopted(families, given.counts | counts | repaired)
 
 
-def _families(number: np.ndarray, mother: dict[int, int], deaths: frozenset[int]) -> tuple[Families, dict[str, int]]:
+def _families(
+    number: np.ndarray, mother: dict[int, int], deaths: frozenset[int]
+) -> tuple[TrackLineage, dict[str, int]]:
     """Return tracks, mothers and deaths that have an object, and what was repaired."""
     seen = set(number.tolist())
     parent = {d: m for d, m in mother.items() if d in seen and m in seen}
@@ -124,7 +126,7 @@ def _families(number: np.ndarray, mother: dict[int, int], deaths: frozenset[int]
     counts = {"only_daughters_joined": len(heads), "mothers_without_object": len(mother) - len(parent)}
     counts["deaths_without_object"] = len(deaths - dead)
     joined = pd.Series(number).map(lambda n: heads.get(n, n)).to_numpy(np.int64)
-    return Families(joined, kept, {}, frozenset(heads.get(n, n) for n in dead)), counts
+    return TrackLineage(joined, kept, {}, frozenset(heads.get(n, n) for n in dead)), counts
 
 
 def _kept_rows(given: GivenTracks, frame_step: int, path: Path) -> pd.DataFrame | None:

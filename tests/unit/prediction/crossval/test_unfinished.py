@@ -10,10 +10,10 @@ from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval import out_of_fold as outer
 from cineseq.prediction.crossval.elastic_net import PathGrid
 from cineseq.prediction.crossval.feature_blocks import Block
-from cineseq.prediction.crossval.folds import Cells, FoldPlan, grouped_folds
+from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, grouped_folds
 from cineseq.prediction.crossval.out_of_fold import FOLDER, Procedure, kept_fits, out_of_fold
 from cineseq.prediction.crossval.transform import design
-from cineseq.prediction.model_ladder import ModelFit, fit_ladder
+from cineseq.prediction.model_comparison import ModelFit, compare_models
 
 PROCEDURE = Procedure(PathGrid((0.5,), 4), 2, 0.0, None)
 
@@ -47,11 +47,11 @@ def test_finished_fits_are_not_done_again(stopped, monkeypatch):
 PERMUTATIONS = 30
 
 
-def ladder(folder: Path) -> ModelFit:
+def comparison(folder: Path) -> ModelFit:
     """Fit expression with its null; 31 responses are two tasks in each of three folds."""
     rng = np.random.default_rng(0)
     units = np.arange(30)
-    cells = Cells(
+    cells = CrossvalCells(
         rng.normal(size=(30, 1)),
         FoldPlan(units, grouped_folds(units, 3), ("cell",), ()),
         np.zeros(30, int),
@@ -61,7 +61,7 @@ def ladder(folder: Path) -> ModelFit:
     settings = Prediction(permutations=PERMUTATIONS, alphas=4, null_alphas=3, l1_ratios=[0.5])
     blocks = {"expression": Block(rng.normal(size=(30, 4)), tuple("abcd"))}
     with kept_fits(folder / "performance.tsv") as kept:
-        fits = fit_ladder(blocks, cells, settings=settings, folds=Folds(inner=2), seed=1, threads=1, kept=kept)
+        fits = compare_models(blocks, cells, settings=settings, folds=Folds(inner=2), seed=1, threads=1, kept=kept)
     return fits["expression"]
 
 
@@ -77,13 +77,13 @@ def test_a_null_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr(outer, "design", partial(counted, stop_at=5))
     with pytest.raises(KeyboardInterrupt):
-        ladder(tmp_path / "stopped")
+        comparison(tmp_path / "stopped")
     done.clear()
     monkeypatch.setattr(outer, "design", counted)
-    resumed = ladder(tmp_path / "stopped")
+    resumed = comparison(tmp_path / "stopped")
     assert len(done) == 4
     done.clear()
-    uninterrupted = ladder(tmp_path / "whole")
+    uninterrupted = comparison(tmp_path / "whole")
     assert len(done) == 9
     assert len(resumed.null) == PERMUTATIONS
     assert np.array_equal(resumed.null, uninterrupted.null)

@@ -10,7 +10,7 @@ import numpy as np
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.elastic_net import PathGrid
 from cineseq.prediction.crossval.feature_blocks import Block, joined
-from cineseq.prediction.crossval.folds import Cells, FoldPlan
+from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan
 from cineseq.prediction.crossval.out_of_fold import LINEAR, NOTHING_KEPT, STACKED, Procedure, out_of_fold
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
@@ -91,9 +91,9 @@ def quick_procedure(settings: Prediction, folds: Folds) -> Procedure:
     return Procedure(grid, min(3, folds.inner), settings.min_detected, settings.max_genes)
 
 
-def fit_ladder(
+def compare_models(
     blocks: dict[str, Block | None],
-    cells: Cells,
+    cells: CrossvalCells,
     *,
     settings: Prediction,
     folds: Folds,
@@ -153,7 +153,7 @@ def fit_ladder(
 
 
 def model_blocks(
-    blocks: dict[str, Block | None], cells: Cells, rng: np.random.Generator
+    blocks: dict[str, Block | None], cells: CrossvalCells, rng: np.random.Generator
 ) -> dict[str, tuple[Block, ...]]:
     """Return the blocks of every model that can be estimated.
 
@@ -178,7 +178,7 @@ def model_blocks(
     return designs
 
 
-def permuted_responses(cells: Cells, permutations: int, rng: np.random.Generator) -> np.ndarray:
+def permuted_responses(cells: CrossvalCells, permutations: int, rng: np.random.Generator) -> np.ndarray:
     """Return the function as measured and permuted, shape (cells, 1 + permutations, columns).
 
     Cells are permuted within strata; the cells of a family keep together and change places with a family of the same
@@ -212,7 +212,7 @@ def quick_r2(
     return 1 - np.square(residual).sum(axis=(0, 2)) / np.where(squares > 0, squares, np.nan)
 
 
-def _with_nulls(name: str, fit: ModelFit, cells: Cells, overall: _Null, within: _Null) -> ModelFit:
+def _with_nulls(name: str, fit: ModelFit, cells: CrossvalCells, overall: _Null, within: _Null) -> ModelFit:
     """Add to a fit its two nulls, where permutations were drawn and change anything."""
     if name not in overall.predicted or overall.values.shape[1] == 1:
         return fit

@@ -16,7 +16,7 @@ from cineseq.prediction.crossval.feature_blocks import Block, frame_block
 from cineseq.prediction.crossval.folds import FoldPlan, cells_of, grouped_folds
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
 from cineseq.prediction.crossval.transform import kept_genes, standardised
-from cineseq.prediction.model_ladder import quick_procedure, quick_r2
+from cineseq.prediction.model_comparison import quick_procedure, quick_r2
 from cineseq.prediction.responses import angular_error
 
 
