@@ -57,7 +57,7 @@ def main(
     listed = least_certain(every, settings.curation.rows)
     with open_labels(labels) as masks, open_movie(movie) if movie else nullcontext() as frames:
         channel = shown_channel(frames, settings.channels, settings.segment)
-        black = count_black_frames(frames, channel) if channel else None
+        black = count_black_frames(frames, channel) if frames and channel else None
         info = masks.info
         visible_movie = frames if channel else None
         rows = [build_panels(masks, found, kept, visible_movie, channel, box=box) for box in boxes(info, found)]

@@ -9,6 +9,8 @@ missing, never zero.
 import logging
 from pathlib import Path
 
+import numpy as np
+
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.features import Function
 from cineseq.config.imaging import Channels
@@ -49,7 +51,7 @@ def main(
         check_same_size(stack, film)
         function = function_channels(settings.channels, settings.function, film)
         brightness = object_brightness(stack, film, film.info.channels, found, settings.function)
-        frame_hours = float(film.info.hours(1))
+        frame_hours = float(film.info.hours(np.array(1)))
     course = brightness[brightness["channel"].isin(function)].drop(columns="label")
     table = score_table(course, followed, settings.function, frame_hours)
     correlations = bleed_through(brightness, function)

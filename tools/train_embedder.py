@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from pydantic import Field
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
-from torch import nn
+from timm.models.vision_transformer import VisionTransformer
 
 from cineseq.config.base import Section
 from cineseq.features.embedder import COMPACT_ARCHITECTURE, Embedder, compact_network, save_compact
@@ -67,7 +67,7 @@ def main(
     write_card(Training(*story), model, card)
 
 
-def _scores(networks: dict[str, nn.Module], cells: SimulatedCells, seed: int) -> pd.DataFrame:
+def _scores(networks: dict[str, VisionTransformer], cells: SimulatedCells, seed: int) -> pd.DataFrame:
     """Probe every network, and raw pixels, on the same crops."""
     side = COMPACT_ARCHITECTURE["img_size"]
     images, masks = central(cells.images, side), central(cells.masks, side)

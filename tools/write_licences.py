@@ -5,8 +5,10 @@ In: ``pyproject.toml`` and the metadata of the installed packages. Out: ``docs/l
 
 import re
 import tomllib
-from importlib.metadata import PackageMetadata, metadata
+from email.message import Message
+from importlib.metadata import metadata
 from pathlib import Path
+from typing import cast
 
 from cineseq.files import write_text
 
@@ -101,7 +103,7 @@ def direct_dependencies() -> list[str]:
     return [found[0] for text in project["dependencies"] if (found := NAME.match(text))]
 
 
-def licence(name: str, facts: PackageMetadata) -> str:
+def licence(name: str, facts: Message) -> str:
     """Return the licence of a package: as read from its licence file, else as its metadata state it.
 
     Raises
@@ -119,7 +121,8 @@ def licence(name: str, facts: PackageMetadata) -> str:
 
 def licences_text() -> str:
     """Return the page as Markdown."""
-    rows = [f"| {n} | {licence(n, metadata(n))} | {PURPOSES[n]} |" for n in direct_dependencies()]
+    facts = {n: cast("Message", metadata(n)) for n in direct_dependencies()}
+    rows = [f"| {n} | {licence(n, facts[n])} | {PURPOSES[n]} |" for n in facts]
     head = [
         "# Licences",
         "",

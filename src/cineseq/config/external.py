@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from cineseq.config.base import NAME_PATTERN, Section
 
 Fate = Literal["division", "death", "unknown"]
+FATES: dict[str, Fate] = {"division": "division", "death": "death", "censored": "unknown", "unknown": "unknown"}
 
 
 class LineageColumns(Section):
@@ -29,7 +30,7 @@ class LineageColumns(Section):
     generation: str | None = Field(None, description="Column with the generation, to be compared with the parents'.")
     fate: str = Field("fate", description="Column with the fate.")
     fates: dict[str, Fate] = Field(
-        default_factory=lambda: {"division": "division", "death": "death", "censored": "unknown", "unknown": "unknown"},
+        default_factory=lambda: dict(FATES),
         description="What its values mean: division, death or unknown; an empty cell is unknown.",
     )
 

@@ -79,7 +79,7 @@ def embed_objects(task: Task, wanted: pd.DataFrame) -> pd.DataFrame:
     if wanted.empty or not task.channels:
         return empty(EMBEDDINGS)
     ranges = {c: grey_range(task.movie, c, task.settings.clip_percentiles) for c in task.channels}
-    parts = []
+    parts: list[np.ndarray] = []
     for frame, objects in progress(list(wanted.groupby("frame")), "Frames embedded", logger):
         seen = task.labels.info.seen_part(int(frame))
         scene = FrameMasks.of(task.labels[int(frame)].astype(np.int64), task.side, task.settings, seen)

@@ -14,7 +14,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -66,7 +66,7 @@ class Embedder:
         ``cuda`` or ``cpu``.
     """
 
-    network: nn.Module
+    network: VisionTransformer
     name: str
     sha256: str
     note: str
@@ -106,10 +106,10 @@ def load_embedder(settings: Embed, file: Path | None = None) -> Embedder:
         msg = "embed.model: null makes no embeddings; name 'compact', a file of weights or a name on the model hub."
         raise UserError(msg)
     if settings.model.startswith(UNTRAINED):
-        embedder = _untrained(settings)
+        embedder = _untrained(settings.model, settings)
     else:
         path = file or embedder_file(settings.model) or _fetched(settings.model)
-        embedder = _from_file(path, settings)
+        embedder = _from_file(path, settings.model, settings)
     if not (hasattr(embedder.network, "patch_embed") and getattr(embedder.network, "cls_token", None) is not None):
         msg = f"embed.model: '{embedder.name}' is not a vision transformer with a class token; name one that is."
         raise UserError(msg)
@@ -138,7 +138,8 @@ def fetch_embedder(settings: Embed) -> Path | None:
 
 def compact_network(architecture: dict[str, int] | None = None) -> VisionTransformer:
     """Build a compact network with random weights; sizes other than its own are interpolated."""
-    return VisionTransformer(**(architecture or COMPACT_ARCHITECTURE), num_classes=0, dynamic_img_size=True)
+    sizes: dict[str, Any] = dict(architecture or COMPACT_ARCHITECTURE)
+    return VisionTransformer(**sizes, num_classes=0, dynamic_img_size=True)
 
 
 def save_compact(network: nn.Module, architecture: dict[str, int], note: str, path: Path) -> None:
@@ -149,7 +150,7 @@ def save_compact(network: nn.Module, architecture: dict[str, int], note: str, pa
         temporary.write_bytes(save(tensors, metadata=metadata))
 
 
-def _from_file(path: Path, settings: Embed) -> Embedder:
+def _from_file(path: Path, model: str, settings: Embed) -> Embedder:
     if not path.is_file():
         msg = f"embed.model: there is no file {path}; give 'compact', a file of weights or a name on the model hub."
         raise UserError(msg)
@@ -160,11 +161,11 @@ def _from_file(path: Path, settings: Embed) -> Embedder:
     metadata = _metadata(path)
     if metadata.get("format") == FORMAT:
         return _ours(path, digest, metadata, settings)
-    architecture = settings.architecture or _hub_name(settings.model)
+    architecture = settings.architecture or _hub_name(model)
     if architecture is None:
         msg = f"{path}: the file does not state its architecture; name it in embed.architecture."
         raise UserError(msg)
-    return _timms(path, digest, architecture, settings)
+    return _timms(path, digest, model, architecture, side=settings.image_px or DEFAULT_IMAGE_PX)
 
 
 def _ours(path: Path, digest: str, metadata: dict[str, str], settings: Embed) -> Embedder:
@@ -178,21 +179,20 @@ def _ours(path: Path, digest: str, metadata: dict[str, str], settings: Embed) ->
     return _ready(network, name, digest, metadata.get("note", ""), side)
 
 
-def _timms(path: Path, digest: str, architecture: str, settings: Embed) -> Embedder:
-    side = settings.image_px or DEFAULT_IMAGE_PX
+def _timms(path: Path, digest: str, model: str, architecture: str, *, side: int) -> Embedder:
     overlay = {"file": str(path)}
     # The number of classes stays the checkpoint's own: with another one timm loads without checking the keys.
     network = _readable(path, lambda: _created(architecture, side, pretrained=True, pretrained_cfg_overlay=overlay))
     network.reset_classifier(0)
-    name = settings.model if _hub_name(settings.model) else f"{architecture} ({path.name})"
+    name = model if _hub_name(model) else f"{architecture} ({path.name})"
     return _ready(network, name, digest, f"Weights of {architecture} from {path.name}, read through timm.", side)
 
 
-def _untrained(settings: Embed) -> Embedder:
+def _untrained(model: str, settings: Embed) -> Embedder:
     if not settings.allow_untrained:
-        msg = f"embed.model: '{settings.model}' has random weights; set embed.allow_untrained to true for a trial."
+        msg = f"embed.model: '{model}' has random weights; set embed.allow_untrained to true for a trial."
         raise UserError(msg)
-    architecture = settings.model.removeprefix(UNTRAINED)
+    architecture = model.removeprefix(UNTRAINED)
     side = settings.image_px or (COMPACT_ARCHITECTURE["img_size"] if architecture == COMPACT else DEFAULT_IMAGE_PX)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -200,12 +200,13 @@ def _untrained(settings: Embed) -> Embedder:
     if architecture != COMPACT:
         network.reset_classifier(0)
     digest = _hash_of_weights(network)
-    return _ready(network, settings.model, digest, "Random weights: nothing was learned; for trials only.", side)
+    return _ready(network, model, digest, "Random weights: nothing was learned; for trials only.", side)
 
 
-def _created(architecture: str, side: int, **options: Any) -> nn.Module:
+def _created(architecture: str, side: int, **options: Any) -> VisionTransformer:
     try:
-        return timm.create_model(architecture, img_size=side, **options)
+        # timm makes any network; whether it is a vision transformer is looked at when it is loaded.
+        return cast("VisionTransformer", timm.create_model(architecture, img_size=side, **options))
     except TypeError:
         msg = f"embed.architecture: '{architecture}' is not a vision transformer that takes an image size."
         raise UserError(msg) from None
@@ -216,7 +217,7 @@ def _created(architecture: str, side: int, **options: Any) -> nn.Module:
         raise UserError(msg) from None
 
 
-def _ready(network: nn.Module, name: str, digest: str, note: str, side: int) -> Embedder:
+def _ready(network: VisionTransformer, name: str, digest: str, note: str, side: int) -> Embedder:
     config = getattr(network, "pretrained_cfg", None) or {}
     device = "cuda" if torch.cuda.is_available() else "cpu"
     mean, std = config.get("mean") or IMAGENET_DEFAULT_MEAN, config.get("std") or IMAGENET_DEFAULT_STD

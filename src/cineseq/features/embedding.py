@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 from torch.nn.functional import interpolate
 
 from cineseq.features.embedder import Embedder
 
 
-def cell_vectors(network: nn.Module, images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+def cell_vectors(network: VisionTransformer, images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Concatenate the class token and the mean of the patch tokens, weighted by how much of each patch is cell.
 
     Parameters

@@ -45,10 +45,10 @@ def co_occurrence(grey: np.ndarray, labels: np.ndarray, ids: np.ndarray, levels:
     numpy.ndarray
         Symmetric counts over four directions, shape (objects, levels, levels).
     """
-    place = np.full(labels.size, -1, np.int64)
+    flat = np.full(labels.size, -1, np.int64)
     pixels, group = positions(labels, ids)
-    place[pixels] = group
-    place = place.reshape(labels.shape)
+    flat[pixels] = group
+    place = flat.reshape(labels.shape)
     total = np.zeros(len(ids) * levels**2, np.int64)
     for angle in np.pi / 4 * np.arange(4):
         down, right = round(np.sin(angle) * distance), round(np.cos(angle) * distance)

@@ -106,13 +106,17 @@ def open_movie(path: Path) -> Iterator[Movie]:
 
 
 def _info(tiff: tifffile.TiffFile) -> MovieInfo:
-    pixels = tifffile.xml2dict(tiff.ome_metadata)["OME"]["Image"]["Pixels"]
+    described = tiff.ome_metadata
+    if described is None:
+        msg = "it has no OME metadata"
+        raise ValueError(msg)
+    pixels = tifffile.xml2dict(described)["OME"]["Image"]["Pixels"]
     # Names from the text itself, for xml2dict makes numbers of names such as 01.
-    channels = ET.fromstring(tiff.ome_metadata).findall(".//{*}Channel")  # noqa: S314 - our own file
+    channels = ET.fromstring(described).findall(".//{*}Channel")  # noqa: S314 - our own file
     names = tuple(c.attrib["Name"] for c in channels if "Name" in c.attrib)
     minutes = pixels.get("TimeIncrement")
     size = pixels.get("PhysicalSizeX")
-    places = ET.fromstring(tiff.ome_metadata).findall(".//{*}Plane[@PositionX]")  # noqa: S314 - our own file
+    places = ET.fromstring(described).findall(".//{*}Plane[@PositionX]")  # noqa: S314 - our own file
     origins = {int(p.attrib["TheT"]): (int(p.attrib["PositionY"]), int(p.attrib["PositionX"])) for p in places}
     return MovieInfo(
         int(pixels["SizeT"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,7 +146,7 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) ->
     return PairedData(obs, counts.matrix[rows], counts.genes, **blocks_of(facts))
 
 
-def _shown(names: object) -> str:
+def _shown(names: Iterable[tuple[str, str]]) -> str:
     first = [f"'{sample}: {barcode}'" for sample, barcode in names]
     return ", ".join(first[:EXAMPLES]) + (", ..." if len(first) > EXAMPLES else "")
 

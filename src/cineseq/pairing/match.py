@@ -145,7 +145,7 @@ def _in_compartments(cells: pd.DataFrame, compartments: pd.DataFrame, rim: float
     for key, group in cells.dropna(subset=["y", "x"]).groupby(FIELD):
         if key in maps:
             places = locate(group[["y", "x"]].to_numpy(np.float64), _circles_of(maps[key]), rim)
-            names = np.append(maps[key]["compartment_id"].to_numpy(object), None)
+            names = np.array([*maps[key]["compartment_id"], None], object)
             chosen = zip(columns, (places.compartment, *places.touched.T), strict=True)
             cells.loc[group.index, list(columns)] = np.stack([names[which] for _, which in chosen], axis=1)
             cells.loc[group.index, "distance_px"] = places.distance
@@ -188,7 +188,8 @@ def _by_position(
     alignment = align(barcodes[["y_px", "x_px"]].to_numpy(np.float64), circles, settings.barcode_radius)
     reach = replace(circles, radii=circles.radii * settings.barcode_radius)
     which = locate(alignment.points, reach, settings.rim).compartment
-    names = pd.Series(np.append(compartments["compartment_id"].to_numpy(object), None)[which], index=barcodes.index)
+    known = np.array([*compartments["compartment_id"], None], object)
+    names = pd.Series(known[which], index=barcodes.index)
     certainty = posterior(alignment.points, circles, alignment.residual)
     return names, alignment, np.where(which >= 0, certainty, np.nan)
 

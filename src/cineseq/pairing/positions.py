@@ -49,7 +49,8 @@ class Circles:
         """
         k = min(NEAREST, len(self.centres))
         parts = [self._nearest(part, k) for part in np.array_split(points, len(points) // POINTS_AT_ONCE + 1)]
-        return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        which, distance, outside = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return which, distance, outside
 
     def _nearest(self, points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         distance = cdist(points, self.centres)
@@ -57,7 +58,7 @@ class Circles:
         which = np.sort(np.argpartition(outside, k - 1, axis=1)[:, :k], axis=1)
         nearest = np.argsort(np.take_along_axis(outside, which, axis=1), axis=1, kind="stable")
         which = np.take_along_axis(which, nearest, axis=1)
-        return which, *(np.take_along_axis(values, which, axis=1) for values in (distance, outside))
+        return which, np.take_along_axis(distance, which, axis=1), np.take_along_axis(outside, which, axis=1)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Places:
     @property
     def ambiguous(self) -> np.ndarray:
         """Whether the point may lie in a compartment or not, or in either of two."""
-        return (self.touched >= 0).any(axis=1)
+        return np.any(self.touched >= 0, axis=1)
 
 
 def locate(points: np.ndarray, circles: Circles, rim: float) -> Places:

@@ -84,7 +84,7 @@ class Field:
         n = len(self.cells)
         founders = (self.start == 0) & ~self.enters
         place = self.rng.uniform(WALL, self.size - WALL, (n, 2))
-        if self.home is not None:
+        if self.cages is not None and self.home is not None:
             place = self.cages.centre[self.home] + self.rng.normal(0, 2, (n, 2))
         at_border, outward = self._border(place)
         self.heading = np.where(self.enters[:, None], -outward, outward)
@@ -138,7 +138,7 @@ class Field:
         return goes | (self.enters[alive] & ~self.settled[alive])
 
     def _confine(self, frame: int, alive: np.ndarray, place: np.ndarray) -> np.ndarray:
-        if self.home is not None:
+        if self.cages is not None and self.home is not None:
             return self.cages.keep_inside(place, self.home[alive])
         within = np.clip(place, WALL, self.size - WALL)
         return np.where(self._is_free(frame, alive)[:, None], place, within)

@@ -74,11 +74,11 @@ class Table:
         families = [c for c in self.columns if c.is_family]
         found: dict[str, Column] = {}
         for name in names:
-            family = next((c for c in families if name.startswith(c.name[:-1])), None)
-            if name not in exact and family is None:
+            column = exact.get(name) or next((c for c in families if name.startswith(c.name[:-1])), None)
+            if column is None:
                 msg = f"table '{self.name}' has an undeclared column '{name}'"
                 raise ValueError(msg)
-            found[name] = exact.get(name) or family
+            found[name] = column
         return found
 
     def check(self, frame: pd.DataFrame, where: str = "") -> pd.DataFrame:

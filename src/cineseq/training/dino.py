@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 from torch.nn.functional import affine_grid, grid_sample, log_softmax, normalize, softmax
 
@@ -72,7 +73,7 @@ class Head(nn.Module):
 class DinoNetwork(nn.Module):
     """A network and its head; used for the student and for the teacher."""
 
-    def __init__(self, network: nn.Module, width: int, prototypes: int) -> None:
+    def __init__(self, network: VisionTransformer, width: int, prototypes: int) -> None:
         super().__init__()
         self.network, self.head = network, Head(width, prototypes)
 
@@ -81,7 +82,7 @@ class DinoNetwork(nn.Module):
         return self.head(self.network.forward_features(views)[:, 0])
 
 
-def train(network: nn.Module, images: torch.Tensor, recipe: Recipe, *, seed: int) -> list[float]:
+def train(network: VisionTransformer, images: torch.Tensor, recipe: Recipe, *, seed: int) -> list[float]:
     """Train ``network`` in place and return the loss of every step.
 
     The network is left with the teacher's weights, which embed better than the student's.
@@ -155,7 +156,7 @@ def views(cells: torch.Tensor, side: int) -> torch.Tensor:
     theta = torch.stack(
         [torch.stack([cosine, -sine * mirror, shift[:, 0]], 1), torch.stack([sine, cosine * mirror, shift[:, 1]], 1)], 1
     )
-    grid = affine_grid(theta, (n, 1, side, side), align_corners=False)
+    grid = affine_grid(theta, [n, 1, side, side], align_corners=False)
     cut = grid_sample(cells[:, None], grid, padding_mode="border", align_corners=False)
     gain, offset = 1 + 0.15 * torch.randn(n, 1, 1, 1), 0.04 * torch.randn(n, 1, 1, 1)
     noise = 0.03 * torch.rand(n, 1, 1, 1) * torch.randn_like(cut)
@@ -167,7 +168,9 @@ def _normalised(cut: torch.Tensor) -> torch.Tensor:
     return (cut.expand(-1, 3, -1, -1) - mean) / std
 
 
-def _step(optimiser: torch.optim.Optimizer, student: nn.Module, loss: torch.Tensor, step: int, recipe: Recipe) -> None:
+def _step(
+    optimiser: torch.optim.Optimizer, student: DinoNetwork, loss: torch.Tensor, step: int, recipe: Recipe
+) -> None:
     warm = max(recipe.steps // 10, 1)
     done = (step - warm) / max(recipe.steps - warm, 1)
     rate = (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * done))

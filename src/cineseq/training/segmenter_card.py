@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,7 +68,8 @@ COLUMNS = ("median diameter, px", "images", "hits", "extra", "missed", "AP@.5")
 
 def write_card(subject: Subject, model: Path, settings: Section, scores: pd.DataFrame) -> str:
     """Return the card of a shipped model as Markdown."""
-    told = subject.data.format(**{name: getattr(settings, name) for name in type(settings).model_fields})
+    values: dict[str, Any] = {name: getattr(settings, name) for name in type(settings).model_fields}
+    described = subject.data.format(**values)
     lines = [
         f"# {subject.title}",
         "",
@@ -76,7 +78,7 @@ def write_card(subject: Subject, model: Path, settings: Section, scores: pd.Data
         "",
         f"- file: `{model.name}`, {model.stat().st_size / 1e6:.1f} MB, SHA-256 `{sha256(model)}`",
         f"- input: one channel, {subject.scale}",
-        f"- data: simulated images only, seed {settings.seed}: {told}",
+        f"- data: simulated images only, seed {values['seed']}: {described}",
         "- training: `python tools/train_segmenter.py`; cellpose's `train_seg` and loss, AdamW, tiles of "
         f"{Schedule.tile_px} px in batches of {Schedule.batch}, one thread of a CPU",
         "- licence: BSD-3-Clause, as this repository",

@@ -100,7 +100,7 @@ def _from_snakemake(snakemake: Any, hints: dict[str, Any]) -> dict[str, Any]:
     for name, value in snakemake.params.items():
         if not name.startswith("_"):
             hint = hints.get(name)
-            arguments[name] = hint.model_validate(value) if _is_model(hint) else value
+            arguments[name] = hint.model_validate(value) if hint is not None and _is_model(hint) else value
     if "threads" in hints:
         arguments["threads"] = snakemake.threads
     return arguments

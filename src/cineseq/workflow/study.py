@@ -144,7 +144,7 @@ class Study:
         return [e.identity.model_dump(mode="json") for e in entries for _ in files_of(getattr(e, column), column)]
 
     @property
-    def simulated_samples(self) -> list[str]:
+    def simulated_samples(self) -> tuple[str, ...]:
         """The samples of the simulated experiment."""
         return self.config.simulate.sample_names
 

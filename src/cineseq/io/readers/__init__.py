@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from cineseq.errors import UserError
@@ -34,6 +34,7 @@ def open_source(
         When nothing is there or it is of no known kind, or whatever the reader of its kind refuses.
     """
     files = _files(paths)
+    opened: AbstractContextManager[Source]
     if len(files) == 1 and is_zarr(files[0]):
         opened = open_zarr(files[0])
     elif len(files) == 1:

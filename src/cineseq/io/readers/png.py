@@ -41,8 +41,9 @@ def open_png(path: Path) -> Iterator[Source]:
             why = f"an image with colours or transparency (mode {image.mode})"
             msg = f"{path}: {why}; save each channel as a grey image of its own."
             raise UserError(msg)
-        if getattr(image, "n_frames", 1) > 1:
-            msg = f"{path}: an animation of {image.n_frames} pictures; save each frame as a file of its own."
+        pictures = getattr(image, "n_frames", 1)
+        if pictures > 1:
+            msg = f"{path}: an animation of {pictures} pictures; save each frame as a file of its own."
             raise UserError(msg)
         notes = (f"{path.name}: entries of its palette are taken as values.",) if image.mode == PALETTE else ()
         yield Source(path, SourceInfo(1, 1, image.height, image.width, notes=notes), _reader(path, image))

@@ -67,7 +67,8 @@ def _checked(path: Path, stack: ExitStack) -> tuple[tifffile.TiffFile, tifffile.
     if damage or None in list(series.pages) or (not tiff.is_ome and max(ends, default=0) > tiff.filehandle.size):
         msg = damage[0] if damage else "image data are missing"
         raise tifffile.TiffFileError(msg)
-    shapes = [page.shape for page in tiff.pages if not page.is_reduced] if not tiff.is_ome and count > 1 else []
+    whole = (page for page in tiff.pages if not getattr(page, "is_reduced", False))
+    shapes = [page.shape for page in whole] if not tiff.is_ome and count > 1 else []
     odd = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
     if odd is not None:
         msg = (
@@ -143,7 +144,7 @@ def _check_axes(path: Path, sizes: dict[str, int], others: list[str]) -> None:
 def _info(tiff: tifffile.TiffFile, sizes: dict[str, int], layout: _Layout) -> SourceInfo:
     channels = layout.interleaved or (sizes[layout.channel] if layout.channel else 1)
     pages = sizes[layout.time] if layout.time else 1
-    if tiff.is_ome:
+    if tiff.ome_metadata is not None:
         names = _ome_names(tiff.ome_metadata)
         size, minutes = _ome_scales(tifffile.xml2dict(tiff.ome_metadata)["OME"])
     elif tiff.is_imagej:
