@@ -57,18 +57,19 @@ def decompose(data: PairedData, asked: Asked) -> Decomposition:
         logger.info("Kept %d of %d cells whose shape was measured.", seen.sum(), len(seen))
         data = data.subset(seen)
     expression = expression_of(data)
+    genes = gene_block(expression)
     shapes = [b for b in (frame_block(data.morphology), frame_block(data.embedding)) if b is not None]
     try:
-        if (lacking := _lacking(len(data.obs), expression, shapes)) is not None:
-            raise NotEstimableError(lacking)
+        if expression is None or genes is None or not len(data.obs) or not shapes:
+            raise NotEstimableError(_lacking(len(data.obs), expression))
         features = _measured(shapes)
-        chosen = explained_genes(gene_block(expression), asked.settings)
+        chosen = explained_genes(genes, asked.settings)
         values = np.zeros((len(data.obs), 1))
         cells = cells_of(data.obs, values, asked.folds, asked.settings.class_column)
     except NotEstimableError as reason:
         logger.warning("Not estimable: %s.", reason)
         return _not_estimable(len(data.obs), str(reason))
-    return _both_ways(expression, shapes, features, chosen, cells=cells, asked=asked)
+    return _both_ways(expression, genes, shapes, features, chosen, cells=cells, asked=asked)
 
 
 def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
@@ -88,7 +89,8 @@ def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
 
 def report(found: Decomposition) -> dict[str, Any]:
     """Return the step's report: one line per direction, and flat numbers."""
-    lines, numbers = list(found.notes), {}
+    lines = list(found.notes)
+    numbers: dict[str, float | None] = {}
     for row in found.summary.to_dict("records"):
         words = str(row["direction"]).replace("_", " ")
         if not np.isfinite(row["r2"]):
@@ -125,6 +127,7 @@ def report(found: Decomposition) -> dict[str, Any]:
 
 def _both_ways(
     expression: Expression,
+    genes: Block,
     shapes: list[Block],
     features: Block,
     chosen: np.ndarray,
@@ -132,7 +135,6 @@ def _both_ways(
     cells: CrossvalCells,
     asked: Asked,
 ) -> Decomposition:
-    genes = gene_block(expression)
     targets = genes.values[:, chosen] - genes.values[:, chosen].mean(axis=0)
     logger.info("Explaining %d genes by %d features in %d cells.", len(chosen), len(features.names), len(targets))
     to_genes = explain(shapes, Targets(targets.astype(np.float32), "variance"), cells, asked)
@@ -157,9 +159,9 @@ def _both_ways(
         ]
     )
     few = [FEW_GROUPS] if cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL else []
-    said = ["; ".join([BLIND, *few]), *(few or [None])]
+    notes_of = ["; ".join([BLIND, *few]), FEW_GROUPS if few else None]
     return Decomposition(
-        by_gene, by_feature, summary.assign(permutations=asked.settings.permutations, note=said), tuple(notes)
+        by_gene, by_feature, summary.assign(permutations=asked.settings.permutations, note=notes_of), tuple(notes)
     )
 
 
@@ -202,10 +204,10 @@ def _not_estimable(cells: int, reason: str) -> Decomposition:
     return Decomposition(empty(GENE_VARIANCE), empty(FEATURE_VARIANCE), summary, ())
 
 
-def _lacking(cells: int, expression: Expression | None, shapes: list[Block]) -> str | None:
-    """Say which of the two modalities there is not; None where both are there."""
+def _lacking(cells: int, expression: Expression | None) -> str:
+    """Say what is not there: cells, counts, or else any shape."""
     if cells == 0:
         return "no paired cell passed quality control"
     if expression is None:
         return "there are no counts"
-    return None if shapes else "there is neither morphology nor an embedding"
+    return "there is neither morphology nor an embedding"

@@ -90,14 +90,15 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
     total = _total(errors, cells, settings.bootstraps, asked.seed)
     total |= {
         "r2_null": float(null_total.mean()) if len(null_total) else np.nan,
-        "r2_class": r2((class_residual * errors.weight).ravel(), (errors.baseline * errors.weight).ravel()),
-        "p_value": p_value(total["r2"], null_total),
+        "r2_class": float(r2((class_residual * errors.weight).ravel(), (errors.baseline * errors.weight).ravel())),
+        "p_value": float(p_value(total["r2"], null_total)),
     }
-    per_target = r2(errors.residual, errors.baseline)
+    per_target = np.asarray(r2(errors.residual, errors.baseline))
     mean_null = null.mean(axis=0) if len(null) else np.full(len(per_target), np.nan)
     within = r2(*(_centred_in_class(e, errors.known, cells.classes) for e in (errors.residual, errors.baseline)))
-    p = p_value(per_target, null)
-    return Explained(per_target, mean_null, within, r2(class_residual, errors.baseline), p, total)
+    from_class = np.asarray(r2(class_residual, errors.baseline))
+    p = np.asarray(p_value(per_target, null))
+    return Explained(per_target, mean_null, np.asarray(within), from_class, p, total)
 
 
 def _class_means(values: np.ndarray, cells: CrossvalCells) -> np.ndarray:
@@ -150,7 +151,7 @@ def _total(errors: Errors, cells: CrossvalCells, bootstraps: int, seed: int) -> 
     gain = total - np.square(residual).sum(axis=1)
     weights = group_weights(cells.plan.groups, bootstraps, np.random.default_rng(seed))
     low, high = r2_interval(gain, total, cells.plan.units, weights)
-    within = r2(*(_centred_in_class(e, errors.known, cells.classes).ravel() for e in (residual, baseline)))
+    within = float(r2(*(_centred_in_class(e, errors.known, cells.classes).ravel() for e in (residual, baseline))))
     return {"r2": float(gain.sum() / total.sum()), "low": low, "high": high, "r2_within_class": within}
 
 

@@ -43,8 +43,10 @@ def _ranked(axes: Axes, rows: pd.DataFrame, key: str, title: str) -> None:
     for place, row in rows.head(LABELLED).iterrows():
         name = str(row[key]).removeprefix("morphology_")
         line = {"arrowstyle": "-", "color": GREY, "lw": 0.5, "shrinkB": 2, "relpos": (0, 0.5)}
-        where = {"xytext": (0.16, 0.97 - 0.045 * place), "textcoords": "axes fraction", "va": "center"}
-        axes.annotate(name, (place, row["r2"]), fontsize=6, arrowprops=line, **where)
+        beside = (0.16, 0.97 - 0.045 * place)
+        axes.annotate(
+            name, (place, row["r2"]), beside, textcoords="axes fraction", fontsize=6, va="center", arrowprops=line
+        )
     axes.axhline(0, color="black", lw=0.6)
     axes.set_xlabel(f"rank of {len(rows)}")
     axes.set_ylabel("held-out R²")

@@ -66,8 +66,8 @@ def cluster_study(
     """
     if expression is None:
         lines = ["There are no counts: clusters are not estimable."]
-        numbers = {"cells": len(track_ids), "cells_passing": 0, "clusters": 0}
-        return StudyClusters(_blank(track_ids, no_counts(len(track_ids))), lines, numbers)
+        none: dict[str, float | int | None] = {"cells": len(track_ids), "cells_passing": 0, "clusters": 0}
+        return StudyClusters(_blank(track_ids, no_counts(len(track_ids))), lines, none)
     quality = quality_of_cells(expression.counts, expression.genes, expression.kind, settings, multiplet)
     table = _blank(track_ids, quality)
     passes = quality["passes_qc"].to_numpy(bool)

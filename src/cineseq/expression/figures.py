@@ -51,19 +51,22 @@ def _by_name(axis: Axes, xy: np.ndarray, names: pd.Series, title: str) -> None:
     values = names.to_numpy(object)
     for name, colour in colours(unique).items():
         rows = values == name
-        axis.scatter(*xy[rows].T, s=6, c=colour, linewidths=0, label=name, rasterized=len(xy) > RASTER_FROM)
+        axis.scatter(
+            xy[rows, 0], xy[rows, 1], s=6, c=colour, linewidths=0, label=name, rasterized=len(xy) > RASTER_FROM
+        )
     axis.legend(markerscale=2, fontsize=7, ncols=1 + len(unique) // 12, loc="best")
     _finish(axis, title)
 
 
 def _by_value(axis: Axes, xy: np.ndarray, values: np.ndarray, title: str) -> None:
     known = np.isfinite(values)
-    axis.scatter(*xy[~known].T, s=4, c=GREY, linewidths=0, rasterized=len(xy) > RASTER_FROM)
+    axis.scatter(xy[~known, 0], xy[~known, 1], s=4, c=GREY, linewidths=0, rasterized=len(xy) > RASTER_FROM)
     if known.any():
         low, high = np.percentile(values[known], [2, 98])
         order = np.argsort(values[known], kind="stable")
         points = axis.scatter(
-            *xy[known][order].T,
+            xy[known, 0][order],
+            xy[known, 1][order],
             s=6,
             c=values[known][order],
             vmin=low,
@@ -165,9 +168,9 @@ def draw_dots(axis: Axes, expression: Expression, clusters: pd.Series, genes: li
         mean[row] = np.asarray(cells.mean(axis=0)).ravel()
     spread = np.ptp(mean, axis=0)
     scaled = np.divide(mean - mean.min(axis=0), spread, out=np.zeros_like(mean), where=spread > 0)
-    column, row = np.meshgrid(np.arange(len(genes)), np.arange(len(names)))
-    shown = {"cmap": "viridis", "vmin": 0, "vmax": 1, "linewidths": 0}
-    dots = axis.scatter(column.ravel(), row.ravel(), s=LARGEST_DOT * share.ravel(), c=scaled.ravel(), **shown)
+    x, y = np.meshgrid(np.arange(len(genes)), np.arange(len(names)))
+    sizes = LARGEST_DOT * share.ravel()
+    dots = axis.scatter(x.ravel(), y.ravel(), sizes, scaled.ravel(), cmap="viridis", vmin=0, vmax=1, linewidths=0)
     axis.set_xticks(range(len(genes)), genes, rotation=90, style="italic")
     axis.set_yticks(range(len(names)), names)
     axis.set(ylabel="cluster", xlim=(-0.7, len(genes) - 0.3), ylim=(len(names) - 0.4, -0.6))

@@ -41,7 +41,7 @@ def multiplets(obs: pd.DataFrame) -> pd.arrays.BooleanArray:
     is_many, is_one = (
         np.any([flag.fillna(value=False).to_numpy(bool) for flag in flags], axis=0) for flags in (many, one)
     )
-    return pd.array(np.where(is_many, True, np.where(is_one, False, None)), dtype="boolean")  # noqa: FBT003
+    return pd.arrays.BooleanArray(is_many, ~(is_many | is_one))
 
 
 def quality_of_cells(

@@ -69,7 +69,7 @@ def _row(fates: np.ndarray, family: np.ndarray, null: np.ndarray) -> tuple:
     if not note and (~same).sum() < FEW_DISCORDANT:
         note = f"{(~same).sum()} discordant pairs: check each of them by eye, the interval is rough"
     concordance = float(same.mean())
-    p = np.nan
+    p: np.ndarray | float = np.nan
     if len(null) and np.ptp(null) > 0:
         p = p_value(concordance - 1e-12, null)
     elif np.isfinite(phi.value):

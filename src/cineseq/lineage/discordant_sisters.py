@@ -265,7 +265,7 @@ def _compare(pairs: pd.DataFrame, permutations: int, rng: np.random.Generator) -
     found = _odds_ratio(difference / sd)
     several = int((pairs["founder"].value_counts() > 1).sum())
     kin = f"{several} founders have several pairs: swapped together, but the interval takes them as independent"
-    return row | found | {"note": "; ".join(filter(None, (found["note"], kin if several else "")))}
+    return row | found | {"note": "; ".join(filter(None, (str(found["note"]), kin if several else "")))}
 
 
 def _odds_ratio(difference: np.ndarray) -> dict[str, float | str]:

@@ -120,7 +120,8 @@ def _pairing(families: pd.DataFrame, wrong: float) -> tuple[int, float, float, s
             moved = _share_moved(arm & (state == (direction < 0)), np.zeros(len(state)), wrong * arm.sum())
             changed += direction * moved
         bounds.append(_odds_ratio(families, exposed.astype(float), changed))
-    return round(wrong * len(state)), *bounds, _open_end(bounds, f"{wrong:.1%} of pairs expected to be wrong")
+    low, high = bounds
+    return round(wrong * len(state)), low, high, _open_end(bounds, f"{wrong:.1%} of pairs expected to be wrong")
 
 
 def _unknown_fates(families: pd.DataFrame) -> tuple[int, float, float, str]:
@@ -128,7 +129,8 @@ def _unknown_fates(families: pd.DataFrame) -> tuple[int, float, float, str]:
     exposed, state = families["exposed"].to_numpy(float), families["state"].to_numpy(float)
     bounds = [_odds_ratio(families, np.where(unknown, died, exposed)) for died in (1 - state, state)]
     note = "all unknown sisters of survivors with the state alive and the others dead, and the reverse"
-    return int(unknown.sum()), *bounds, _open_end(bounds, note)
+    low, high = bounds
+    return int(unknown.sum()), low, high, _open_end(bounds, note)
 
 
 def _share_moved(eligible: np.ndarray, priority: np.ndarray, families: float) -> np.ndarray:

@@ -107,7 +107,7 @@ def compare_states(
         for state in measured.columns:
             cells["state"] = measured.loc[cells.index, state].to_numpy(float)
             row = _compare(cells.dropna(subset="state"), settings, rng, UNITS.get(contrast, "pairs of sisters"))
-            row["note"] = "; ".join(filter(None, (row["note"], DESCRIPTIVE.get(contrast, ""))))
+            row["note"] = "; ".join(filter(None, (str(row["note"]), DESCRIPTIVE.get(contrast, ""))))
             rows.append({"state": state, "contrast": contrast, **row})
     return pd.DataFrame(rows)
 
@@ -192,7 +192,7 @@ def _compare(
     if repeated and np.isfinite(row["odds_ratio"]):
         row["low"], row["high"], odds_note = jackknife_interval(units, founder)
     row["note"] = "; ".join(filter(None, (odds_note, untested, gee_note, by_founder)))
-    return row | _power(founders_once(units, founder) if repeated else units, row["state_rate"], several)
+    return row | _power(founders_once(units, founder) if repeated else units, float(row["state_rate"]), several)
 
 
 def _why_untested(units: Units) -> str:

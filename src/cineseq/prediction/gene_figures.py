@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,9 +39,16 @@ def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
         top = rows[rows["frequency"] >= threshold / 2]
         top = top.sort_values(["frequency", "univariate_rho"], ascending=False).head(LABELLED_GENES)
         for row, height in zip(top.itertuples(), apart(top["frequency"].to_numpy(), LABEL_GAP), strict=True):
-            place = {"xytext": (1.03, height), "textcoords": axes.get_yaxis_transform(), "fontsize": 6, "va": "center"}
             line = {"arrowstyle": "-", "color": GREY, "lw": 0.5, "shrinkB": 2, "relpos": (0, 0.5)}
-            axes.annotate(row.gene, (row.univariate_rho, row.frequency), arrowprops=line, **place)
+            axes.annotate(
+                row.gene,
+                (row.univariate_rho, row.frequency),
+                (1.03, height),
+                textcoords=axes.get_yaxis_transform(),
+                fontsize=6,
+                va="center",
+                arrowprops=line,
+            )
         axes.axhline(threshold, color="black", lw=0.7, ls="--")
         axes.set_ylim(-0.03, 1.05)
         axes.set_xlabel("partial Spearman correlation with function")
@@ -136,7 +144,7 @@ def centre_distance(first: float, second: float, shared: float) -> float:
         return float(outside)
     if shared >= min(first, second):
         return float(inside)
-    return float(brentq(lambda distance: lens_area(*radii, distance) - shared, inside, outside))
+    return float(brentq(lambda distance: lens_area(radii[0], radii[1], distance) - shared, inside, outside))
 
 
 def lens_area(first: float, second: float, distance: float) -> float:
@@ -160,9 +168,9 @@ def _circles(axes: Axes, selected: int, markers: int, shared: int) -> None:
     reach = radii.max()
     left, right = min(-radii[0], apart - radii[1]), max(radii[0], apart + radii[1])
     axes.set(xlim=(left - 0.1 * reach, right + 0.1 * reach), ylim=(-1.1 * reach, 1.1 * reach), aspect="equal")
-    placed = {"transform": axes.transAxes, "y": 1.02, "fontsize": 8, "va": "bottom"}
-    axes.text(x=0.48, s=f"{selected} predictors", color=BLUE, ha="right", **placed)
-    axes.text(x=0.52, s=f"{markers} cluster markers", color=ORANGE, ha="left", **placed)
+    placed: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 8, "va": "bottom"}
+    axes.text(0.48, 1.02, f"{selected} predictors", color=BLUE, ha="right", **placed)
+    axes.text(0.52, 1.02, f"{markers} cluster markers", color=ORANGE, ha="left", **placed)
 
 
 def _between_clusters(axes: Axes, genes: pd.DataFrame, chosen: Sequence[str]) -> None:

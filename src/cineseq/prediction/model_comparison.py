@@ -162,19 +162,20 @@ def model_blocks(
     ``both_permuted`` holds expression and the same morphology and embedding with rows shuffled within stratum and
     class: what "both" gains over it needs the right cell's shape.
     """
-    designs = {name: (blocks[name],) for name in (*LINEAR, *STACKED) if blocks.get(name) is not None}
-    covariates = joined(*(blocks.get(name) for name in ("technical", "cycle", "size")))
+    known = {name: block for name, block in blocks.items() if block is not None}
+    designs: dict[str, tuple[Block, ...]] = {name: (known[name],) for name in (*LINEAR, *STACKED) if name in known}
+    covariates = joined(*(known.get(name) for name in ("technical", "cycle", "size")))
     if covariates is not None:
         designs["technical_cycle_size"] = (covariates,)
-    shapes = tuple(blocks[name] for name in ("morphology", "embedding") if blocks.get(name) is not None)
+    shapes = tuple(known[name] for name in ("morphology", "embedding") if name in known)
     if len(shapes) > 1:
         designs["all_morphology"] = shapes
-    if blocks.get("expression") is not None and shapes:
+    if "expression" in known and shapes:
         within = [f"{stratum} {label}" for stratum, label in zip(cells.strata, cells.classes, strict=True)]
         strata = np.unique(within, return_inverse=True)[1]
         rows = draw_rows(exchangeable_blocks(strata, np.arange(len(strata))), rng)
-        designs["both"] = (blocks["expression"], *shapes)
-        designs["both_permuted"] = (blocks["expression"], *(b.rows(rows) for b in shapes))
+        designs["both"] = (known["expression"], *shapes)
+        designs["both_permuted"] = (known["expression"], *(b.rows(rows) for b in shapes))
     return designs
 
 

@@ -204,7 +204,7 @@ def compared_rows(
     tuple
         Positions of the cells, and what a reader should know about it, one sentence each.
     """
-    has = {n: np.isfinite(blocks[n].values[measured]).any(axis=1) for n in STACKED if blocks[n] is not None}
+    has = {n: np.isfinite(b.values[measured]).any(axis=1) for n in STACKED if (b := blocks[n]) is not None}
     lacking = {name: int((~found).sum()) for name, found in has.items() if not found.all()}
     if not lacking:
         return measured, ()
@@ -245,6 +245,8 @@ def _genes(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of genes and of their overlap with markers, column by column of the function."""
     settings, block = question.prediction, blocks["expression"]
+    if block is None:
+        return {}
     everyone = np.arange(len(cells.values))
     known = joined(blocks["technical"], blocks["cycle"])
     covariates = np.empty((len(everyone), 0)) if known is None else standardised(known, everyone, 0.0, None).values
@@ -284,7 +286,9 @@ def _claim_of_random_folds(
 
     The modality is the one for which random folds claim the most.
     """
-    designs = {n: (blocks[n],) for n in ("expression", "morphology", "embedding") if blocks[n] is not None}
+    designs: dict[str, tuple[Block, ...]] = {
+        n: (b,) for n in ("expression", "morphology", "embedding") if (b := blocks[n]) is not None
+    }
     cells = comparison.cells
     rng = np.random.default_rng(question.seed)
     alone = rng.permutation(len(cells.values))
@@ -294,13 +298,11 @@ def _claim_of_random_folds(
         plan: out_of_fold(designs, cells.values, folds, procedure, threads)
         for plan, folds in (("grouped", cells.plan), ("random", random))
     }
-    scores = {
-        name: tuple(
-            float(quick_r2(claims[plan][name], cells.values[:, None, :], folds)[0])
-            for plan, folds in (("grouped", cells.plan), ("random", random))
-        )
-        for name in designs
-    }
+
+    def score(plan: str, folds: FoldPlan, name: str) -> float:
+        return float(quick_r2(claims[plan][name], cells.values[:, None, :], folds)[0])
+
+    scores = {name: (score("grouped", cells.plan, name), score("random", random, name)) for name in designs}
     return max(scores.values(), key=lambda pair: pair[1] - pair[0], default=None)
 
 

@@ -35,7 +35,8 @@ def report(
         Sentences about how it was done.
     """
     contrasts, sensitivity = tables["contrasts"], tables["sensitivity"]
-    lines, numbers = list(notes), {}
+    lines = list(notes)
+    numbers: dict[str, float | None] = {}
     for function, rows in tables["performance"].groupby("function", sort=False):
         by_model = rows.set_index("model")
         lines.append(_ladder_line(str(function), by_model))

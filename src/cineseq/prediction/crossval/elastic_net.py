@@ -196,6 +196,9 @@ def _fit_one(sets: Sets, centre: np.ndarray, response: np.ndarray, grid: PathGri
             found = _chosen(folds, sets.left_out[:-1], response, ratio, alphas, choice=grid.choice)
             if best is None or found.error < best.error:
                 best = found
+    if best is None:
+        msg = "the grid of penalties is empty"
+        raise ValueError(msg)
     final = Problem(sets, whole, response, grid.tolerance, best.agreement)
     *_, last = final.walk(best.ratio, best.alphas)
     at = last.chosen

@@ -183,7 +183,7 @@ def _fit_fold(
     own = responses[train]
     if any(procedure.grid.agreements):
         first = design(blocks[:1], train, procedure.min_detected, procedure.max_genes).shape[1]
-        learn = partial(learn, first=first)
+        learn = partial(nested_elastic_net, first=first)
     if not columns.shape[1]:
         mean = own.mean(axis=0)
         return NestedFit(np.tile(mean, (len(test), 1)), np.tile(mean, (len(train), 1)))

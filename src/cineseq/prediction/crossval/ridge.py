@@ -132,7 +132,7 @@ def _best_penalty(inner: tuple[_Validation, ...], targets: np.ndarray) -> np.nda
 
     The error of predictions Z w is w' Z'Z w - 2 w' Z'y and a constant, so no prediction is written out per penalty.
     """
-    error = 0.0
+    error = np.zeros((1, 1))
     for fold in inner:
         weights = fold.ridge.shrink[:, :, None] * (fold.ridge.back @ targets)
         error = error + np.einsum("pct,pct->pt", weights, fold.square @ weights - 2 * (fold.against @ targets))
