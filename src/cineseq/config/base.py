@@ -1,4 +1,4 @@
-"""What every section of the configuration shares."""
+"""The base class of the sections of the configuration."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,20 +8,20 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 
 
 class Section(BaseModel):
-    """A frozen group of settings that refuses unknown keys."""
+    """A group of settings: immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=False)
 
 
 class FieldOfView(Section):
-    """Which movie a per-field step works on; filled from the sample sheet, not from the configuration."""
+    """The field of view that a step works on. It comes from the sample sheet, not from the configuration."""
 
     sample: str = Field("sample", pattern=NAME_PATTERN, description="Sample (lane, well or flow cell).")
     fov: str = Field("1", pattern=NAME_PATTERN, description="Field of view within the sample.")
     condition: str = Field("", description="Treatment or condition of the sample.")
     replicate: str = Field(
         "",
-        description="Run of the experiment, which conditions may share: its samples of one condition are one in "
-        "pseudobulk tests, and cells.scaling controls divides by its control cells.",
+        description="Run of the experiment, which conditions may share. Samples of one condition and replicate are "
+        "pooled in pseudobulk tests, and cells.scaling: controls divides by the control cells of the replicate.",
     )
     frame_step: int = Field(1, ge=1, description="Keep every n-th frame of the movie.")

@@ -15,7 +15,7 @@ class Clusters(Section):
     min_counts: int = Field(200, ge=0, description="Cells with fewer counts fail quality control.")
     min_genes: int = Field(50, ge=0, description="Cells with fewer detected genes fail quality control.")
     max_mitochondrial: float = Field(
-        0.3, gt=0, le=1, description="Cells with a larger fraction of counts in mitochondrial genes fail it."
+        0.3, gt=0, le=1, description="Cells with a larger fraction of mitochondrial counts fail quality control."
     )
     min_cells: int = Field(30, ge=10, description="Fewer cells than this after quality control are not clustered.")
     normalisation: Normalisation = Field(
@@ -24,14 +24,21 @@ class Clusters(Section):
         "(cp10k); or to 10,000, then the square root (sqrt). Every analysis of expression uses it.",
     )
     variable_genes: int = Field(
-        2000, ge=50, description="Highly variable genes that clusters are made from; all detected genes if fewer."
+        2000, ge=50, description="Highly variable genes used for clustering; all detected genes if there are fewer."
     )
     components: int = Field(30, ge=2, le=200, description="Principal components of expression.")
     neighbours: int = Field(15, ge=2, le=200, description="Neighbours of each cell in the graph.")
     resolution: float = Field(0.6, gt=0, le=10, description="Leiden resolution; larger makes more clusters.")
-    resamples: int = Field(10, ge=0, le=200, description="Random 80 % subsets that are clustered again for stability.")
+    resamples: int = Field(
+        10,
+        ge=0,
+        le=200,
+        description="Random subsets of 80 % of the cells that are clustered again to measure stability.",
+    )
     permutations: int = Field(
-        999, ge=0, description="Permutations of function within samples for the null of its share between clusters."
+        999,
+        ge=0,
+        description="Permutations of function within samples; the null of its fraction of variance between clusters.",
     )
 
 
@@ -46,8 +53,8 @@ class DifferentialExpression(Section):
     min_profile_cells: int = Field(
         10,
         ge=1,
-        description="A replicate with fewer cells does not count: fewer in all where conditions are compared, fewer on "
-        "either side where groups are compared within replicates.",
+        description="Replicates with fewer cells are left out: in total where conditions are compared, in either group "
+        "where groups are compared within replicates.",
     )
     min_detected: float = Field(
         0.02, ge=0, lt=1, description="Genes detected in a smaller fraction of the cells are not tested."

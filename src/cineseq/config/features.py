@@ -1,4 +1,4 @@
-"""What is measured on each cell: the frames that count, shape and texture, embedding, and function."""
+"""Settings of the measurements on cells: feature frames, morphology, embedding and function."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ UNTRAINED = "untrained:"
 
 
 class Features(Section):
-    """Which frames of a track stand for the cell in the paired table."""
+    """The frames of a track from which the features of the cell are taken."""
 
     frames: Literal["last_live_frame", "endpoint", "before_function"] = Field(
         "last_live_frame",
@@ -28,7 +28,9 @@ class Features(Section):
         description="Frame in which function begins (say, beads added), from 0; for before_function.",
     )
     death_margin_frames: int = Field(
-        2, ge=0, description="Frames before the end of a track that ended in death which count as dying, not alive."
+        2,
+        ge=0,
+        description="Last frames of a track that ended in death; in them the cell counts as dying, not as alive.",
     )
 
     @model_validator(mode="after")
@@ -46,10 +48,12 @@ class Morphology(Section):
         None, description="Channels whose intensity and texture are measured; null: all but the function channels."
     )
     minimum_area_px: int = Field(
-        50, ge=1, description="Objects below this area are counted in the report: perimeter and solidity are biased."
+        50,
+        ge=1,
+        description="Smaller objects are counted in the report, since their perimeter and solidity are biased.",
     )
     background_gap_px: float = Field(
-        2.0, ge=0, description="Pixels left out between a mask and the ring that its local background is taken from."
+        2.0, ge=0, description="Gap in pixels between a mask and the ring of its local background."
     )
     background_ring_px: float = Field(5.0, gt=0, description="Width in pixels of the ring of local background.")
     texture_levels: int = Field(16, ge=2, le=64, description="Grey levels of the co-occurrence matrix.")
@@ -76,7 +80,7 @@ class Embed(Section):
     )
     allow_untrained: bool = Field(
         False,  # noqa: FBT003 - a default
-        description="Permit model untrained:<architecture>, random weights for trials; named so in every output.",
+        description="Allow the model untrained:<architecture>, with random weights, for trials; every output says so.",
     )
     frames: Literal["feature", "every", "all"] = Field(
         "feature", description="Embed the frames that features.frames chooses, every every_n-th frame, or all."
@@ -93,7 +97,7 @@ class Embed(Section):
     )
     surroundings: Literal["masked", "context"] = Field(
         "masked",
-        description="masked: all outside the cell becomes local background; context: neighbouring cells alone do.",
+        description="masked: all outside the cell becomes local background; context: only neighbouring cells do.",
     )
     margin_px: float = Field(3.0, ge=0, description="Pixels around the mask that are kept with the cell.")
     clip_percentiles: tuple[float, float] = Field(
@@ -103,7 +107,7 @@ class Embed(Section):
         None, ge=16, description="Side in pixels that crops are resized to; null: the compact model's own, else 112."
     )
     orientations: Literal[1, 4, 8] = Field(
-        4, description="Embeddings are averaged over this many turns (4) and mirrored turns (8) of the crop."
+        4, description="Embeddings are averaged over this many rotations (4) and mirrored rotations (8) of the crop."
     )
     batch_size: int = Field(64, ge=1, description="Crops that pass through the model at once.")
     bfloat16: bool = Field(
@@ -157,12 +161,12 @@ class Function(Section):
     background: Literal["ring", "percentile"] = Field(
         "ring", description="Background of an object: median of the ring around it, or a percentile of the frame."
     )
-    background_gap_px: float = Field(2.0, ge=0, description="Pixels left out between a mask and its ring.")
+    background_gap_px: float = Field(2.0, ge=0, description="Gap in pixels between a mask and its ring.")
     background_ring_px: float = Field(5.0, gt=0, description="Width of the ring in pixels.")
     background_percentile: float = Field(10.0, ge=0, le=100, description="Percentile of the frame, for percentile.")
     endpoint_frames: int = Field(3, ge=1, description="Last live frames that the endpoint averages.")
     death_margin_frames: int = Field(
-        2, ge=0, description="Frames before the end of a track that ended in death which are not scored."
+        2, ge=0, description="Last frames of a track that ended in death; they are not scored."
     )
     baseline_frames: int = Field(5, ge=2, description="First frames of a track that are its baseline, for slope.")
     onset_mads: float = Field(

@@ -1,4 +1,4 @@
-"""What the movies are: pixel size, time step, channels and their corrections."""
+"""Settings of movies, channels, segmentation and the training of segmentation models."""
 
 import re
 from typing import Literal, Self
@@ -14,7 +14,7 @@ class Inputs(Section):
     pixel_size_um: float | None = Field(
         None,
         gt=0,
-        description="Micrometres per pixel; null takes it from the file, and px stay px where it is not there.",
+        description="Micrometres per pixel; null takes it from the file; without it lengths are in pixels.",
     )
     frame_interval_min: float | None = Field(
         None,
@@ -22,7 +22,7 @@ class Inputs(Section):
         description="Minutes between frames as recorded (before frame_step); null takes it from the file.",
     )
     frame_step: int = Field(
-        1, ge=1, description="Use every n-th frame; the sheet's column frame_step, where a row has it, wins."
+        1, ge=1, description="Use every n-th frame; the column frame_step of the sheet has priority."
     )
     channel_pattern: str | None = Field(
         None,
@@ -31,16 +31,16 @@ class Inputs(Section):
     )
     allow_single_frame: bool = Field(
         default=False,
-        description="Take movies and masks of one frame: their cells are measured, but none is followed; false refuses "
-        "them.",
+        description="Accept movies and masks of a single frame: cells are measured but not tracked; false makes this an "
+        "error.",
     )
     allow_black_frames: bool = Field(
         default=False,
-        description="Keep a frame that has one single grey level in a channel that channels.function does not list; "
-        "false refuses the movie.",
+        description="Accept frames with a single grey level in a channel that is not a function channel; false makes "
+        "this an error.",
     )
     flat_field: Literal["none", "estimate"] = Field(
-        "none", description="Divide by a smooth illumination profile estimated from the movie's own background."
+        "none", description="Divide by a smooth illumination profile estimated from the background of the movie."
     )
     camera_offset: float = Field(
         0.0,
@@ -48,10 +48,10 @@ class Inputs(Section):
         description="Grey level of the camera in the dark; the flat field acts on what lies above it.",
     )
     drift: Literal["none", "translation"] = Field(
-        "none", description="Shift frames back by the whole-pixel translation between consecutive frames."
+        "none", description="Undo the translation between consecutive frames, in whole pixels."
     )
     drift_channel: str | None = Field(
-        None, description="Channel that drift is measured on; null: the first that is no function channel."
+        None, description="Channel on which drift is measured; null: the first that is not a function channel."
     )
 
     @field_validator("channel_pattern")
@@ -70,19 +70,19 @@ class Inputs(Section):
 
 
 class Channels(Section):
-    """Which channels there are, and which ones measure function."""
+    """Names of the channels, and which of them measure function."""
 
     names: list[str] | None = Field(
         None,
-        description="Channel names in file order; null takes them from the file. Where the file has names and all of "
-        "these are among them, they choose and order the channels that are kept.",
+        description="Channel names in file order; null takes them from the file. If the file has names and these are "
+        "among them, they select and order the channels that are kept.",
     )
     function: list[str] = Field(
         default_factory=list,
-        description="Channels that measure function; they enter no mask, shape, texture or embedding.",
+        description="Channels that measure function; they are not used for masks, morphology or embeddings.",
     )
     allow_function_in: list[Literal["segment", "morphology", "embed"]] = Field(
-        default_factory=list, description="Steps that may use the function channels all the same; the report says so."
+        default_factory=list, description="Steps that may use the function channels nevertheless; the report says so."
     )
 
     @field_validator("names")

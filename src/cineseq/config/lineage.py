@@ -6,7 +6,7 @@ from cineseq.config.base import Section
 
 
 class Lineage(Section):
-    """How sisters, cousins and neighbours are compared."""
+    """Comparison of sisters, cousins and neighbours."""
 
     birth_time_bins: int = Field(
         5,
@@ -15,10 +15,10 @@ class Lineage(Section):
         description="Quantile bins of birth time, the same in all fields of view; each bin of a field is a stratum.",
     )
     min_coobserved_frames: int = Field(
-        3, ge=0, description="Frames that the movie must last after a division for its daughters to be compared."
+        3, ge=0, description="Daughters are compared if the movie lasts at least this many frames after their birth."
     )
     min_coobserved_hours: float | None = Field(
-        None, ge=0, description="The same in hours; where given, and the movies have times, it replaces frames."
+        None, ge=0, description="The same in hours; replaces min_coobserved_frames if the movies have a frame interval."
     )
     permutations: int = Field(
         9999,
@@ -30,23 +30,25 @@ class Lineage(Section):
         None,
         description="States to test: clusters as `cluster=0`, `s_score`, gene sets, `state_*` columns, or any "
         "`function_*`, `morphology_*` or `embedding_*` column (its upper half within the sample); null tests all but "
-        "the columns measured on images, which are many. Name them before you look at the lineage.",
+        "the columns measured on images. Choose them before looking at the lineage.",
     )
     gene_sets: dict[str, list[str]] = Field(
         default_factory=dict,
         description="Genes by the name of their set; the upper half of its score within the sample is a state.",
     )
     min_families: int = Field(
-        5, ge=2, description="Contrasts with fewer informative families in an arm are not tested."
+        5, ge=2, description="Contrasts with fewer informative families in either group are not tested."
     )
     death_precision: float | None = Field(
         None,
         gt=0,
         le=1,
-        description="Share of called deaths that are deaths, measured on movies like yours (the demo's: `make demo`, "
-        "in truth/truth.tsv); bounds the odds ratio.",
+        description="Fraction of the called deaths that are deaths, measured on movies like yours (for the demo: "
+        "truth/truth.tsv); bounds the odds ratio.",
     )
-    death_recall: float | None = Field(None, gt=0, le=1, description="Share of deaths that are called; likewise.")
+    death_recall: float | None = Field(
+        None, gt=0, le=1, description="Fraction of the deaths that are called; likewise."
+    )
     before_fate_frames: int = Field(
         6,
         ge=0,

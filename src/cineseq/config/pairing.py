@@ -1,4 +1,4 @@
-"""How cells on images are joined to barcodes, and these to counts."""
+"""Settings of the table of cells, and of its pairing with counts through compartments and barcodes."""
 
 from typing import Literal
 
@@ -40,8 +40,9 @@ class Pairing(Section):
         0.1,
         ge=0,
         le=0.5,
-        description="Doubtful rim as a fraction of a compartment's radius: a cell centred less than this outside its "
-        "wall is ambiguous, and so is one that is this close to being as near to another compartment.",
+        description="Boundary tolerance, as a fraction of the radius of the compartment. A cell whose centre lies "
+        "outside the wall by less than this is ambiguous, and so is one that is equally near to two compartments "
+        "within this tolerance.",
     )
     barcode_radius: float = Field(
         0.8,
@@ -57,7 +58,7 @@ class Pairing(Section):
         description="Fields where a smaller fraction of barcodes falls on compartments are not paired by position.",
     )
     barcode_errors: Literal[0, 1] = Field(
-        1, description="Letters in which a sequenced barcode may differ from the only one that it can stand for."
+        1, description="Largest Hamming distance at which a sequenced barcode is matched to a unique known one."
     )
     counts_orientation: Orientation = Field(
         "cells_by_genes", description="Whether rows of a csv or tsv of counts are cells or genes."

@@ -1,4 +1,4 @@
-"""How cells are split into folds, and how function is predicted from expression and morphology."""
+"""Settings of cross-validation, of the prediction of function, and of the cross-modal analysis."""
 
 from typing import Literal
 
@@ -8,22 +8,26 @@ from cineseq.config.base import Section
 
 
 class Folds(Section):
-    """Which cells may not be shared between training and testing."""
+    """Groups of cells that are never split between training and test sets."""
 
     groups: list[str] = Field(
         default_factory=lambda: ["sample", "fov", "family"],
         min_length=1,
-        description="Columns that group cells, strongest first; families are always kept whole.",
+        description="Columns that group cells, coarsest first; families are never split.",
     )
     outer: int = Field(5, ge=3, description="Outer folds; fewer where there are fewer groups.")
     inner: int = Field(4, ge=2, description="Inner folds, grouped in the same way, that choose the penalty.")
     outer_min_samples: int = Field(
-        5, ge=3, description="Fewest groups of the strongest kind that are left out whole; else the next kind is used."
+        5,
+        ge=3,
+        description="Fewest groups of the coarsest column for which whole groups are left out; with fewer, the next "
+        "column is used.",
     )
-    min_cells: int = Field(30, ge=10, description="Fewest cells with a value; with fewer nothing is estimated.")
+    min_cells: int = Field(30, ge=10, description="Fewest cells with a value; with fewer, the result is not estimable.")
     null_strata: list[str] = Field(
         default_factory=lambda: ["sample", "fov", "condition"],
-        description="Columns within whose joint values the permutation null shuffles cells (families as blocks).",
+        description="Columns whose joint values are the strata within which the null permutes cells, whole families "
+        "together.",
     )
 
     @model_validator(mode="after")
@@ -37,7 +41,7 @@ class Folds(Section):
 
 
 class Prediction(Section):
-    """Models of function: what they may use and how they are judged."""
+    """Prediction of function from expression and morphology."""
 
     functions: list[str] = Field(
         default_factory=list,
@@ -49,7 +53,8 @@ class Prediction(Section):
         "or both whether and (logarithm) how much it is.",
     )
     class_column: str = Field(
-        "condition", description="Column whose class means are a baseline; never clusters of the same counts."
+        "condition",
+        description="Column of the classes whose means are a baseline; clusters of the same counts are not allowed.",
     )
     size_features: list[str] = Field(
         default_factory=lambda: ["area", "size", "volume", "diameter"],
@@ -60,39 +65,49 @@ class Prediction(Section):
         description="Further numeric cell columns of the technical baseline, beside counts, genes and position.",
     )
     min_detected: float = Field(
-        0.05, ge=0, le=1, description="Smallest share of the training cells in which a gene is detected."
+        0.05, ge=0, le=1, description="Genes are detected in at least this fraction of training cells."
     )
     max_genes: int | None = Field(
         2000, ge=1, description="Keep the most variable genes of the training cells; null keeps all."
     )
     l1_ratios: list[float] = Field(
-        default_factory=lambda: [0.1, 0.5, 0.9], min_length=1, description="Elastic-net mixing ratios that are tried."
+        default_factory=lambda: [0.1, 0.5, 0.9],
+        min_length=1,
+        description="Elastic-net mixing ratios that are compared.",
     )
     alphas: int = Field(25, ge=3, description="Penalties along each elastic-net path.")
     permutations: int = Field(99, ge=0, description="Permutations of the null; 0 leaves p-values out.")
     class_permutations: int = Field(
         39,
         ge=19,
-        description="Permutations within class, the null of the R2 within class; where null_strata keep classes apart "
-        "already, those of permutations serve.",
+        description="Permutations within class, the null of the R² within class. If null_strata separate the classes "
+        "already, the permutations above are used.",
     )
     null_alphas: int = Field(
-        6, ge=3, description="Penalties along the quicker path that permutations and their observed value share."
+        6,
+        ge=3,
+        description="Penalties along the shorter path that is used for the permutations and their observed value.",
     )
-    bootstraps: int = Field(1000, ge=100, description="Resamplings of the groups for every interval.")
+    bootstraps: int = Field(1000, ge=100, description="Bootstrap samples of the groups for each interval.")
     half_samples: int = Field(100, ge=10, description="Half-samples of the groups for the stability of genes.")
     sensitivity: list[Literal["one_standard_error", "with_library_size", "cooperative", "equal_blocks"]] = Field(
         ["one_standard_error", "with_library_size", "cooperative", "equal_blocks"],
-        description="Other choices than the headline's whose R2 stands beside it; cooperative learning takes longest.",
+        description="Alternatives to the primary analysis whose R² is reported beside it; cooperative learning takes the "
+        "longest.",
     )
     selected_frequency: float = Field(
-        0.6, gt=0.5, le=1, description="Share of half-samples from which a gene counts as selected."
+        0.6,
+        gt=0.5,
+        le=1,
+        description="A gene is selected if it is chosen in at least this fraction of the half-samples.",
     )
     false_genes: float = Field(
-        1.0, gt=0, description="Bound on the expected number of falsely selected genes; sets genes per half-sample."
+        1.0,
+        gt=0,
+        description="PFER bound: the expected number of falsely selected genes. It sets the genes per half-sample.",
     )
     module_correlation: float = Field(
-        0.5, gt=0, lt=1, description="Mean absolute correlation at which genes join one module."
+        0.5, gt=0, lt=1, description="Mean absolute correlation above which genes are merged into a module."
     )
 
     @model_validator(mode="after")
@@ -104,13 +119,19 @@ class Prediction(Section):
 
 
 class Crossmodal(Section):
-    """Explained variance of expression by morphology and the reverse."""
+    """Variance of expression explained by morphology, and the reverse."""
 
     class_column: str = Field("condition", description="Column of the classes within which pairing is shuffled.")
-    genes: int = Field(300, ge=1, description="Most variable genes that are explained; chosen blind to morphology.")
-    min_detected: float = Field(0.1, ge=0, le=1, description="Smallest share of cells that express such a gene.")
+    genes: int = Field(
+        300, ge=1, description="Number of most variable genes that are explained; chosen without regard to morphology."
+    )
+    min_detected: float = Field(
+        0.1, ge=0, le=1, description="Genes must be detected in at least this fraction of the cells."
+    )
     components: int = Field(30, ge=1, description="Principal components of the predictors, fitted in training cells.")
-    penalties: int = Field(7, ge=2, description="Ridge penalties that grouped inner folds choose from, per target.")
+    penalties: int = Field(
+        7, ge=2, description="Ridge penalties among which grouped inner folds choose, for each target."
+    )
     permutations: int = Field(199, ge=0, description="Shuffled pairings of the null; 0 leaves p-values out.")
-    bootstraps: int = Field(1000, ge=100, description="Resamplings of the groups for the interval of the total.")
-    thinnings: int = Field(5, ge=1, description="Random halvings of the counts for the noise ceiling.")
+    bootstraps: int = Field(1000, ge=100, description="Bootstrap samples of the groups for the interval of the total.")
+    thinnings: int = Field(5, ge=1, description="Random splits of the counts into halves for the noise ceiling.")

@@ -1,4 +1,4 @@
-"""What the report page shows."""
+"""Settings of the report."""
 
 from typing import Annotated
 
@@ -8,12 +8,12 @@ from cineseq.config.base import Section
 
 
 class Report(Section):
-    """How much the report page shows; the page stays under 20 MB whatever is asked."""
+    """Contents of the report page. The page stays below 20 MB with any settings."""
 
     caveats: list[Annotated[str, Field(min_length=1)]] = Field(
         default_factory=list,
-        description="Sentences shown by the answers about prediction: what a reader must know of these data, such as "
-        "that their genes were chosen on these very cells.",
+        description="Sentences shown with the answers about prediction: what a reader must know about these data, such "
+        "as that the genes were chosen on the same cells.",
     )
     title: str = Field("", description="Title of the page; empty takes the name of the run.")
     fields_shown: int = Field(

@@ -1,4 +1,4 @@
-"""The one source of the configuration: sections, defaults, bounds and checks.
+"""The configuration: its sections, defaults, bounds and checks.
 
 ``config/config.yaml``, ``config/config.schema.json`` and the table in ``docs/configuration.md`` are generated from
 these models by ``tools/write_config.py``.
@@ -25,38 +25,40 @@ from cineseq.errors import UserError
 
 
 class Config(Section):
-    """Everything a run can be told; where it runs (threads, memory, queues) belongs into a profile."""
+    """All settings of a run. Threads, memory and queues belong in a profile."""
 
     run: str | None = Field(
         None,
         pattern=NAME_PATTERN,
-        description="Name of the run, hence of its folder in results/; null: the file's stem.",
+        description="Name of the run and of its folder in results/; null: the stem of the configuration file.",
     )
     samples: str = Field("config/samples.tsv", description="Sample sheet, tab- or comma-separated.")
     data: str = Field("../shared/data", description="Folder that {data} stands for in the sample sheet.")
-    seed: int = Field(1, ge=0, description="Seed of every random number; one seed makes one result.")
+    seed: int = Field(1, ge=0, description="Seed of the random numbers; the same seed gives the same results.")
     keep_movies: bool = Field(
-        default=True, description="Keep the corrected movies; false deletes each one when its last reader is done."
+        default=True, description="Keep the corrected movies; false deletes each one after the last step that reads it."
     )
     inputs: Inputs = Field(Inputs(), description="How raw movies are read and corrected.")
     channels: Channels = Field(Channels(), description="Which channels there are, and which ones measure function.")
     segment: Segment = Field(Segment(), description="Segmentation with cellpose.")
     train: Train = Field(Train(), description="Training a segmentation model on your own annotated frames.")
     track: Track = Field(Track(), description="Linking, divisions, deaths and other ends.")
-    curation: Curation = Field(Curation(), description="What is listed for a person to look at.")
+    curation: Curation = Field(Curation(), description="The list of uncertain events for manual review.")
     features: Features = Field(Features(), description="Which frames of a track feed the paired table.")
     morphology: Morphology = Field(Morphology(), description="Shape, intensity and texture.")
     embed: Embed = Field(Embed(), description="Image embeddings.")
     function: Function = Field(Function(), description="Function scores over time.")
     cells: Cells = Field(Cells(), description="One table of the cells of all fields.")
-    pairing: Pairing = Field(Pairing(), description="Cells to compartments to barcodes to counts.")
+    pairing: Pairing = Field(Pairing(), description="Matching of cells, compartments, barcodes and counts.")
     given: Given = Field(Given(), description="How the columns of given tables are named.")
-    folds: Folds = Field(Folds(), description="Groups that cross-validation keeps whole.")
-    clusters: Clusters = Field(Clusters(), description="Counts to clusters.")
+    folds: Folds = Field(Folds(), description="Groups that cross-validation never splits.")
+    clusters: Clusters = Field(Clusters(), description="Quality control, normalisation and clustering of the counts.")
     de: DifferentialExpression = Field(DifferentialExpression(), description="Differential expression.")
-    prediction: Prediction = Field(Prediction(), description="Function on expression, morphology and both.")
-    lineage: Lineage = Field(Lineage(), description="Sisters and their fates.")
-    crossmodal: Crossmodal = Field(Crossmodal(), description="How much of one modality is in the other.")
+    prediction: Prediction = Field(
+        Prediction(), description="Prediction of function from expression, morphology and both."
+    )
+    lineage: Lineage = Field(Lineage(), description="Comparison of sisters and other relatives.")
+    crossmodal: Crossmodal = Field(Crossmodal(), description="Variance of one modality explained by the other.")
     report: Report = Field(Report(), description="The report.")
     simulate: Simulate = Field(Simulate(), description="The simulated experiment of the demo.")
 
@@ -116,7 +118,7 @@ def load(raw: dict[str, Any], origin: str = "") -> Config:
     raw
         The configuration as it was read.
     origin
-        Where it was read from, for complaints.
+        Where it was read from, for error messages.
 
     Raises
     ------

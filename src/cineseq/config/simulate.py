@@ -10,7 +10,7 @@ Effect = Literal["expression", "morphology", "sister", "clusters", "confounder"]
 
 
 class Simulate(Section):
-    """The experiment that the demo simulates; everything that is planted in it."""
+    """The simulated experiment of the demo and the effects planted in it."""
 
     samples: int = Field(
         4,
@@ -27,20 +27,29 @@ class Simulate(Section):
     genes: int = Field(700, ge=350, le=1000, description="Genes that are counted.")
     library_size: float = Field(4000.0, ge=100, description="Median counts per cell.")
     expression_r2: float = Field(
-        0.30, gt=0, lt=1, description="Share of the function's variance that its expression module holds (oracle)."
+        0.30,
+        gt=0,
+        lt=1,
+        description="Fraction of the variance of function explained by its expression module (oracle).",
     )
     morphology_r2: float = Field(
-        0.45, gt=0, lt=1, description="Share of the function's variance that the cell's shape holds (oracle)."
+        0.45,
+        gt=0,
+        lt=1,
+        description="Fraction of the variance of function explained by the shape of the cell (oracle).",
     )
-    both_r2: float = Field(0.60, gt=0, lt=1, description="Share of the function's variance that both hold (oracle).")
+    both_r2: float = Field(
+        0.60, gt=0, lt=1, description="Fraction of the variance of function explained by both (oracle)."
+    )
     field_variance: float = Field(
-        0.08, ge=0, lt=1, description="Share of the function's variance that is a shift of its field of view."
+        0.08, ge=0, lt=1, description="Fraction of the variance of function that is a shift between fields of view."
     )
     sister_odds_ratio: float = Field(
         8.0, gt=0, description="Odds of the stress state after a sister's death, over those after its survival."
     )
     null_effects: list[Effect] = Field(
-        default_factory=list, description="Effects that are not planted; all else stays as the seed makes it."
+        default_factory=list,
+        description="Effects that are not planted; everything else stays the same for the same seed.",
     )
 
     @model_validator(mode="after")
