@@ -31,7 +31,7 @@ class Inputs(Section):
     )
     allow_single_frame: bool = Field(
         default=False,
-        description="Accept movies and masks of a single frame: cells are measured but not tracked; false makes this an "
+        description="Accept movies and masks of a single frame: cells are measured but not tracked; false: this is an "
         "error.",
     )
     allow_black_frames: bool = Field(

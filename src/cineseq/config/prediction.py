@@ -92,8 +92,8 @@ class Prediction(Section):
     half_samples: int = Field(100, ge=10, description="Half-samples of the groups for the stability of genes.")
     sensitivity: list[Literal["one_standard_error", "with_library_size", "cooperative", "equal_blocks"]] = Field(
         ["one_standard_error", "with_library_size", "cooperative", "equal_blocks"],
-        description="Alternatives to the primary analysis whose R² is reported beside it; cooperative learning takes the "
-        "longest.",
+        description="Alternatives to the primary analysis whose R² is reported beside it; cooperative learning takes "
+        "the longest.",
     )
     selected_frequency: float = Field(
         0.6,
