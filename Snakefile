@@ -4,19 +4,44 @@ import os
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.27")
-FOLDER = Path(workflow.current_basedir)
-# The package of this checkout goes before one that is installed, here and in the jobs.
-sys.path.insert(0, str(FOLDER / "src"))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(FOLDER / "src"), os.environ.get("PYTHONPATH")])
-)
+VERSION = "0.1.0"
+FOLDER = Path(str(workflow.current_basedir))
+# The package of a checkout goes before one that is installed, here and in the jobs. A Snakefile that was fetched alone
+# has none beside it.
+if (FOLDER / "src").is_dir():
+    sys.path.insert(0, str(FOLDER / "src"))
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(FOLDER / "src"), os.environ.get("PYTHONPATH")])
+    )
+# Jobs import much and keep it.
+os.environ["CINESEQ_GC_THRESHOLD"] = "10000"
+
+try:
+    import cineseq
+except ModuleNotFoundError:
+    raise WorkflowError(
+        f"The package cineseq is not installed in {sys.prefix}, whose Python runs Snakemake: install version {VERSION} "
+        "there (docs/deployment.md says how)."
+    ) from None
+if cineseq.__version__ != VERSION:
+    raise WorkflowError(
+        f"The Snakefile is of cineseq {VERSION}, and the package in {Path(cineseq.__file__).parent} is of version "
+        f"{cineseq.__version__}: install the package of version {VERSION}, or use the Snakefile of version "
+        f"{cineseq.__version__}."
+    )
 
 if not workflow.configfiles:
+    # The configuration of the working folder, else the demo, which runs from any folder.
+    HOME = Path() if Path("config/config.yaml").is_file() else FOLDER
 
-    configfile: "config/config.yaml"
+    configfile: str(HOME / "config/config.yaml")
+
+    if HOME is FOLDER and not Path(config["samples"]).is_file():
+        config["samples"] = str(FOLDER / config["samples"])
 
 
 include: "rules/common.smk"
