@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import tomllib
 import zipfile
 from pathlib import Path
@@ -97,7 +95,7 @@ def test_a_wheel_segments_and_embeds_outside_of_the_checkout(installed: Environm
 def test_a_wheel_holds_one_package_with_its_models_and_templates(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {name.split("/")[0] for name in names} == {"cineseq", f"cineseq-{cineseq.__version__}.dist-info"}
-    shipped = [path for path in (ROOT / "resources").iterdir()]
+    shipped = list((ROOT / "resources").iterdir())
     assert len(shipped) > 3
     assert {f"cineseq/resources/{path.name}" for path in shipped} <= names
     package = ROOT / "src/cineseq"
