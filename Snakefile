@@ -21,17 +21,18 @@ if (FOLDER / "src").is_dir():
 os.environ["CINESEQ_GC_THRESHOLD"] = "10000"
 
 try:
-    import cineseq
-except ModuleNotFoundError:
+    from cineseq import __file__ as PACKAGE, __version__ as INSTALLED
+except ImportError as error:
+    if error.name != "cineseq":
+        raise
     raise WorkflowError(
         f"The package cineseq is not installed in {sys.prefix}, whose Python runs Snakemake: install version {VERSION} "
         "there (docs/deployment.md says how)."
     ) from None
-if cineseq.__version__ != VERSION:
+if INSTALLED != VERSION:
     raise WorkflowError(
-        f"The Snakefile is of cineseq {VERSION}, and the package in {Path(cineseq.__file__).parent} is of version "
-        f"{cineseq.__version__}: install the package of version {VERSION}, or use the Snakefile of version "
-        f"{cineseq.__version__}."
+        f"The Snakefile is of cineseq {VERSION}, and the package in {Path(PACKAGE).parent} is of version {INSTALLED}: "
+        f"install the package of version {VERSION}, or use the Snakefile of version {INSTALLED}."
     )
 
 if not workflow.configfiles:
@@ -40,8 +41,11 @@ if not workflow.configfiles:
 
     configfile: str(HOME / "config/config.yaml")
 
-    if HOME is FOLDER and not Path(config["samples"]).is_file():
-        config["samples"] = str(FOLDER / config["samples"])
+    if (
+        not Path(config["samples"]).is_file()
+        and (HOME / config["samples"]).is_file()
+    ):
+        config["samples"] = str(HOME / config["samples"])
 
 
 include: "rules/common.smk"
