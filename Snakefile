@@ -10,15 +10,15 @@ from snakemake.utils import min_version
 min_version("9.27")
 VERSION = "0.1.0"
 FOLDER = Path(str(workflow.current_basedir))
+# Jobs import much and keep it.
+os.environ |= {"CINESEQ_GC_THRESHOLD": "10000"}
 # The package of a checkout goes before one that is installed, here and in the jobs. A Snakefile that was fetched alone
 # has none beside it.
-if (FOLDER / "src").is_dir():
-    sys.path.insert(0, str(FOLDER / "src"))
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(FOLDER / "src"), os.environ.get("PYTHONPATH")])
-    )
-# Jobs import much and keep it.
-os.environ["CINESEQ_GC_THRESHOLD"] = "10000"
+SOURCE = FOLDER / "src"
+if SOURCE.is_dir():
+    sys.path.insert(0, str(SOURCE))
+    places = filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")])
+    os.environ |= {"PYTHONPATH": os.pathsep.join(places)}
 
 try:
     from cineseq import __file__ as PACKAGE, __version__ as INSTALLED
