@@ -20,6 +20,7 @@ BLOCK = re.compile(r"^```(?:sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = BLOCK.findall((ROOT / "docs/deployment.md").read_text(encoding="utf-8"))
 MODULE = next(block for block in BLOCKS if "module cineseq:" in block)
 CENTRAL = next(block for block in BLOCKS if "cd my_study" in block)
+PROFILE = next(block for block in BLOCKS if "--workflow-profile" in block)
 OTHERS = "/path/to/cineseq"
 # What each step does is tested elsewhere, so that this asks for as little as the settings allow.
 SETTINGS = {
@@ -139,8 +140,8 @@ def test_six_lines_elsewhere_run_everything_to_the_report(study: Path, bare: str
 def test_a_module_plans_the_demo_as_the_checkout_does(tmp_path: Path) -> None:
     use_as_module(tmp_path, MODULE.replace(" as cineseq_*", ""))
     (tmp_path / "config").symlink_to(ROOT / "config")
-    profile = ("--workflow-profile", str(ROOT / "profiles/default"))
-    plan = snakemake(tmp_path, "-n", "--quiet", "rules", *profile)
+    plan = snakemake(tmp_path, *PROFILE.replace(OTHERS, str(ROOT)).split()[3:], "-n", "--quiet", "rules")
+    assert f"Using workflow specific profile {ROOT}/profiles/default" in plan
     assert unexpected(plan) == []
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
