@@ -87,6 +87,13 @@ PIP = $(@D)/bin/python -m pip install --progress-bar on --no-compile --no-deps -
 $(VENV)/.complete: envs/requirements.lock
 $(LINT)/.complete: envs/lint.lock
 $(VENV)/.complete $(LINT)/.complete:
+	@test "$$(uname -sm)" = "Linux x86_64" || { \
+		echo "The locked environment is for x86-64 Linux and this is $$(uname -sm): install on such a machine." >&2; \
+		exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2> /dev/null || { \
+		echo "Python 3.11 or newer is needed and $(PYTHON) is $$($(PYTHON) --version 2> /dev/null || echo not there):" \
+			"name another one, as in \`make $(or $(MAKECMDGOALS),install) PYTHON=python3.12\`." >&2; \
+		exit 1; }
 	@echo "Installing the locked environment into $(@D) (minutes on a cold cache)."
 	$(PYTHON) -m venv $(@D)
 	@if command -v uv > /dev/null; then \
@@ -98,7 +105,6 @@ $(VENV)/.complete $(LINT)/.complete:
 		trap 'kill $$large 2> /dev/null' EXIT INT TERM; \
 		$(PIP) --requirement $(@D)/small.lock && { echo "Waiting for torch and its libraries."; wait $$large; }; \
 	fi
-	@test -x $(@D)/bin/snakemake -o -x $(@D)/bin/ruff || { echo "The lock is for x86-64 Linux: nothing was installed."; exit 1; }
 	@touch $@
 
 # The package of this checkout, with the lock's own build tools: nothing is fetched.

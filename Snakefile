@@ -4,19 +4,48 @@ import os
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.27")
-FOLDER = Path(workflow.current_basedir)
-# The package of this checkout goes before one that is installed, here and in the jobs.
-sys.path.insert(0, str(FOLDER / "src"))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(FOLDER / "src"), os.environ.get("PYTHONPATH")])
-)
+VERSION = "0.1.0"
+FOLDER = Path(str(workflow.current_basedir))
+# Jobs import much and keep it.
+os.environ |= {"CINESEQ_GC_THRESHOLD": "10000"}
+# The package of a checkout goes before one that is installed, here and in the jobs. A Snakefile that was fetched alone
+# has none beside it.
+SOURCE = FOLDER / "src"
+if SOURCE.is_dir():
+    sys.path.insert(0, str(SOURCE))
+    places = filter(None, [str(SOURCE), os.environ.get("PYTHONPATH")])
+    os.environ |= {"PYTHONPATH": os.pathsep.join(places)}
+
+try:
+    from cineseq import __file__ as PACKAGE, __version__ as INSTALLED
+except ImportError as error:
+    if error.name != "cineseq":
+        raise
+    raise WorkflowError(
+        f"The package cineseq is not installed in {sys.prefix}, whose Python runs Snakemake: install version {VERSION} "
+        "there (docs/deployment.md says how)."
+    ) from None
+if INSTALLED != VERSION:
+    raise WorkflowError(
+        f"The Snakefile is of cineseq {VERSION}, and the package in {Path(PACKAGE).parent} is of version {INSTALLED}: "
+        f"install the package of version {VERSION}, or use the Snakefile of version {INSTALLED}."
+    )
 
 if not workflow.configfiles:
+    # The configuration of the working folder, else the demo, which runs from any folder.
+    HOME = Path() if Path("config/config.yaml").is_file() else FOLDER
 
-    configfile: "config/config.yaml"
+    configfile: str(HOME / "config/config.yaml")
+
+    if (
+        not Path(config["samples"]).is_file()
+        and (HOME / config["samples"]).is_file()
+    ):
+        config["samples"] = str(HOME / config["samples"])
 
 
 include: "rules/common.smk"

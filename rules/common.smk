@@ -38,7 +38,7 @@ field_settings = STUDY.field_settings
 
 def code(script, templates=None):
     """Return the fingerprint of the code that a rule runs, and of the templates that it fills in."""
-    return fingerprint(FOLDER / "scripts" / script, templates)
+    return fingerprint(Path(workflow.source_path(f"../scripts/{script}")), templates)
 
 
 def say(lines):

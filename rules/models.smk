@@ -5,10 +5,6 @@ OUTPUTS: the trained model and its card; models.json, the files and hashes of wh
 """
 
 
-localrules:
-    prefetch_models,
-
-
 rule prefetch_models:
     """Have the files of the segmentation and embedding models at hand, downloading what a hub knows by name."""
     output:
@@ -17,6 +13,7 @@ rule prefetch_models:
         "<logs>/prefetch_models.log",
     benchmark:
         "<benchmarks>/prefetch_models.tsv"
+    localrule: True
     conda:
         "../envs/cineseq.yaml"
     threads: 1

@@ -1,16 +1,21 @@
 """Write what is generated from the configuration's models.
 
-Out: ``config/config.yaml``, ``config/config.schema.json``, ``docs/configuration.md`` and the table of sections in
-``README.md``; a test keeps them in step.
+Out: ``config/config.yaml``, ``config/config.schema.json``, ``config/README.md``, ``docs/configuration.md`` and the
+table of sections in ``README.md``; a test keeps them in step.
 """
 
 from pathlib import Path
 
-from cineseq.config.documents import as_schema, as_table, as_yaml, with_sections
+from cineseq.config.documents import as_instructions, as_schema, as_table, as_yaml, with_sections
 from cineseq.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = {"config/config.yaml": as_yaml, "config/config.schema.json": as_schema, "docs/configuration.md": as_table}
+DOCUMENTS = {
+    "config/config.yaml": as_yaml,
+    "config/config.schema.json": as_schema,
+    "config/README.md": as_instructions,
+    "docs/configuration.md": as_table,
+}
 
 
 def main() -> None:

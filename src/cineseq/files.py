@@ -66,10 +66,10 @@ def _remove(path: Path) -> None:
 
 
 def resources() -> Path:
-    """Return the folder of the models that are shipped: the checkout's when run from one, else the installed one."""
+    """Return the folder of the models that are shipped: the checkout's when run from one, else the packed one."""
     package = Path(__file__).resolve().parent
-    checkout = package.parents[1]
-    return checkout / "resources" if (checkout / "pyproject.toml").is_file() else package / "resources"
+    checkout = package.parents[1] / "resources"
+    return checkout if (checkout / "segmenter_compact.pt").is_file() else package / "resources"
 
 
 def write_text(text: str, path: Path) -> None:

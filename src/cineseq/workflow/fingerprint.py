@@ -39,7 +39,7 @@ def fingerprint(script: Path, templates: str | None = None) -> str:
             seen.add(path)
             todo.extend(_module(path)[1])
     digest = hashlib.sha256()
-    for path in sorted(seen):
+    for path in [script, *sorted(seen - {script})]:
         digest.update(_module(path)[0].encode())
     for path in sorted((SOURCE / PACKAGE / templates).iterdir()) if templates else []:
         digest.update(path.read_bytes())

@@ -238,7 +238,10 @@ def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:
         For anything that the user has to mend before a run can start.
     """
     config = load(raw, " or ".join([*map(str, configfiles), "--config"]))
-    run = config.run or (configfiles[-1].stem if configfiles else "demo")
+    if config.run is None and not configfiles:
+        msg = "run: the settings come from no file whose name the run could have; give it one."
+        raise UserError(msg)
+    run = config.run or configfiles[-1].stem
     entries = read_sheet(Path(config.samples), config.inputs.frame_step, data=config.data, run=run)
     _check_data(config, entries)
     _check_rows_agree(config, entries)

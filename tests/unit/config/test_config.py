@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from cineseq.config.documents import (
     SECTIONS_BEGIN,
     SECTIONS_END,
+    as_instructions,
     as_schema,
     as_table,
     as_yaml,
@@ -140,7 +141,12 @@ def test_a_configuration_cannot_be_changed_once_loaded() -> None:
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("config/config.yaml", as_yaml), ("config/config.schema.json", as_schema), ("docs/configuration.md", as_table)],
+    [
+        ("config/config.yaml", as_yaml),
+        ("config/config.schema.json", as_schema),
+        ("config/README.md", as_instructions),
+        ("docs/configuration.md", as_table),
+    ],
 )
 def test_generated_documents_are_in_step(name: str, text: Any) -> None:
     assert (ROOT / name).read_text(encoding="utf-8") == text(), f"{name} is out of step; run `make config`"

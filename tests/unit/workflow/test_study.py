@@ -226,6 +226,11 @@ def test_a_run_is_named_by_its_configuration_or_its_file(tmp_path: Path) -> None
     assert open_study({**raw, "run": "named"}, [Path("hela.yaml")]).entries[0].images == "named.tif"
 
 
+def test_settings_of_a_module_that_come_from_no_file_name_the_run() -> None:
+    with pytest.raises(UserError, match=r"^run: the settings come from no file whose name the run could have; give"):
+        open_study({}, [])
+
+
 def test_a_mistake_in_the_configuration_names_its_file() -> None:
     with pytest.raises(UserError, match=r"^Invalid configuration in mine/hela\.yaml or --config:\n  sead: unknown key"):
         open_study({"sead": 1}, [Path("mine/hela.yaml")])
