@@ -1,0 +1,124 @@
+"""The house is kept: layers, no cycles, one class per name, one rule per script; each break is seen."""
+
+from pathlib import Path
+
+import pytest
+from count_house import counts, lines_naming, lines_of_a_table
+from house import LAYERS, ROOT, House, package_of, scripts_without_rule
+
+HOUSE = House.read(package_of(ROOT))
+TWO = (("ground",), ("first", "other"))
+
+
+def built(folder: Path, **modules: str) -> House:
+    """Return a house of a few modules: ``first__a="import ..."`` is ``first/a.py``."""
+    for name, text in modules.items():
+        path = folder / f"{name.replace('__', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return House.read(folder)
+
+
+def test_the_house_keeps_its_rules() -> None:
+    assert HOUSE.faults() == []
+
+
+def test_no_room_is_on_two_layers() -> None:
+    rooms = [room for layer in LAYERS for room in layer]
+    assert len(rooms) == len(set(rooms))
+
+
+def test_every_script_is_run_by_one_rule() -> None:
+    assert scripts_without_rule(ROOT / "scripts", ROOT / "rules") == []
+
+
+def test_imports_to_lower_layers_are_no_fault(tmp_path: Path) -> None:
+    house = built(tmp_path, ground="import os\nfrom numpy import ground", first__a="from cineseq.ground import b")
+    assert house.edges == {("first", "ground"): 1}
+    assert house.depths == {"ground": 1, "first": 2}
+    assert house.faults(TWO) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from cineseq.first.a import b",
+        "from cineseq import first",
+        "import cineseq.first.a",
+        "def late() -> None:\n    from cineseq.first import a",
+        "if TYPE_CHECKING:\n    from cineseq.first import a",
+        "from .first import a",
+        "from . import first",
+    ],
+)
+def test_an_upward_import_is_seen(tmp_path: Path, text: str) -> None:
+    house = built(tmp_path, ground=text, first__a="b = 1")
+    assert house.faults(TWO) == ["ground (layer 1) imports first (layer 2); imports lead to lower layers only"]
+
+
+def test_an_import_within_a_layer_is_seen(tmp_path: Path) -> None:
+    house = built(tmp_path, other="from ..cineseq import x", first__deep__a="from ...other import x")
+    assert house.faults(TWO) == ["first (layer 2) imports other (layer 2); imports lead to lower layers only"]
+
+
+def test_a_cycle_is_seen(tmp_path: Path) -> None:
+    house = built(
+        tmp_path, ground="import cineseq.first", first="import cineseq.other", other="from cineseq import ground"
+    )
+    assert house.mutual == []
+    assert house.cycles == [["first", "ground", "other"]]
+    assert "these import each other in a cycle: first, ground, other" in house.faults((("ground", "first", "other"),))
+
+
+def test_two_rooms_that_import_each_other_are_seen(tmp_path: Path) -> None:
+    house = built(tmp_path, ground="import cineseq.first", first="import cineseq.ground")
+    assert house.mutual == [("first", "ground")]
+    assert house.cycles == [["first", "ground"]]
+
+
+def test_a_class_name_used_twice_is_seen(tmp_path: Path) -> None:
+    house = built(tmp_path, ground="class Scene: pass", first__a="class Scene:\n    class Inner: pass")
+    assert house.faults(TWO) == [
+        "the class name Scene is used twice, in first.a and ground; give one of them another name"
+    ]
+
+
+def test_a_room_on_no_layer_is_seen(tmp_path: Path) -> None:
+    assert built(tmp_path, attic="").faults(TWO) == ["attic is on no layer; add it to LAYERS in tools/house.py"]
+
+
+def test_a_script_without_a_rule_is_seen(tmp_path: Path) -> None:
+    for name in ("kept", "twice", "lonely"):
+        (tmp_path / f"{name}.py").touch()
+    named = ("kept", "twice", "twice", "gone")
+    (tmp_path / "all.smk").write_text("\n".join(f'    script:\n        "../scripts/{name}.py"' for name in named))
+    assert scripts_without_rule(tmp_path, tmp_path) == [
+        "scripts/lonely.py is run by 0 rules; it is to be run by one",
+        "scripts/twice.py is run by 2 rules; it is to be run by one",
+        "scripts/gone.py is named by a rule and is not there",
+    ]
+
+
+def test_lines_of_a_table_are_counted_as_declared() -> None:
+    text = '''"""Of fading."""
+from cineseq.lineage.fading import fading_table
+from cineseq.tables.lineage import KINSHIP_FADING
+KINSHIP_FADING = Table(
+    "kinship_fading",
+)
+FILES = ("fading.tsv",)  # fading
+path = "<results>/lineage/fading.tsv"
+def main(fading: Path) -> None:
+    """:data:`KINSHIP_FADING`."""
+    write_table(faded, fading, KINSHIP_FADING)
+'''
+    names = ("fading", "fading.tsv", "KINSHIP_FADING", "kinship_fading")
+    assert lines_naming(text, names) == {3, 4, 7, 8, 9, 11}
+
+
+def test_the_counts_are_of_this_checkout() -> None:
+    found = counts(ROOT)
+    assert found["rooms"] == len(HOUSE.rooms)
+    assert found["pairs of rooms that import each other"] == 0
+    # The table that stands for all is still there, by the names that are looked for.
+    assert any(name.startswith("src/cineseq/tables/") for name in lines_of_a_table(ROOT))

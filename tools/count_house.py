@@ -1,0 +1,82 @@
+"""Count what a newcomer meets in one or more checkouts: ``python tools/count_house.py [BEFORE] AFTER``.
+
+Modules (an ``__init__`` is counted only where it holds code), modules under 45 lines, rooms (packages and modules
+directly in ``cineseq``), their layers and the imports between them, class names used twice, and the lines that a
+result table costs: those that name ``lineage/fading.tsv``, its contract or its parameters in the package, scripts and
+rules, the contract counted as one. Its values are computed in a module of its own, which is not counted; nor are tests.
+"""
+
+import argparse
+import io
+import re
+import sys
+import tokenize
+from collections import Counter
+from pathlib import Path
+
+from house import ROOT, House, package_of
+
+SHORT = 45
+TABLE = ("fading", "fading.tsv", "KINSHIP_FADING", "kinship_fading")
+CODE_OF_THE_PACKAGE = 10  # an __init__ of fewer lines says what the package is for and no more
+
+
+def counts(checkout: Path) -> dict[str, int]:
+    """Return every count of a checkout by its name."""
+    house = House.read(package_of(checkout))
+    packages = {module.name.rsplit(".", 1)[0] for module in house.modules if "." in module.name} | {""}
+    modules = [m for m in house.modules if m.name not in packages or m.lines >= CODE_OF_THE_PACKAGE]
+    cost = lines_of_a_table(checkout)
+    return {
+        "modules": len(modules),
+        f"modules under {SHORT} lines": sum(m.lines < SHORT for m in modules),
+        "rooms": len(house.rooms),
+        "layers": max(house.depths.values()),
+        "pairs of rooms of which one imports the other": len(house.edges),
+        "import statements between rooms": sum(house.edges.values()),
+        "pairs of rooms that import each other": len(house.mutual),
+        "class names used twice": len(house.class_names_used_twice),
+        "lines that a result table costs": sum(cost.values()),
+        "files that these lines are in": len(cost),
+    }
+
+
+def lines_of_a_table(checkout: Path) -> Counter[str]:
+    """Return how many lines of each file name the table that stands for all."""
+    package = package_of(checkout)
+    paths = {*package.rglob("*.py"), *(checkout / "scripts").glob("*.py"), *(checkout / "rules").glob("*.smk")}
+    found = {p.relative_to(checkout).as_posix(): len(lines_naming(p.read_text("utf-8"), TABLE)) for p in paths}
+    return Counter({name: count for name, count in sorted(found.items()) if count})
+
+
+def lines_naming(text: str, names: tuple[str, ...]) -> set[int]:
+    """Return the lines of Python or of rules on which a name, or a text that ends in one, stands.
+
+    Imports of a module, docstrings and comments do not count. A declaration of the contract counts once.
+    """
+    lines: set[int] = set()
+    within = {n + 1 for n, line in enumerate(text.splitlines(), 1) if line.endswith("= Table(")}
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        module = re.match(r"\s*(from \S*\.\w+ import|import) ", token.line) and token.string not in names[2:]
+        spoken = token.string.strip("\"'").split("/")[-1] if token.type == tokenize.STRING else token.string
+        names_it = token.type in (tokenize.NAME, tokenize.STRING) and spoken in names
+        if names_it and not module and token.start[0] not in within:
+            lines.add(token.start[0])
+    return lines
+
+
+def main() -> None:
+    """Print the counts, one column per checkout, and the files that the table's lines are in."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkouts", nargs="*", type=Path, default=[ROOT], help="folders; default: this checkout")
+    checkouts = parser.parse_args().checkouts
+    tables = [counts(checkout) for checkout in checkouts]
+    for name in tables[0]:
+        sys.stdout.write(f"{name:46}" + "".join(f"{table[name]:>8}" for table in tables) + "\n")
+    for checkout in checkouts:
+        files = ", ".join(f"{name} {count}" for name, count in lines_of_a_table(checkout).items())
+        sys.stdout.write(f"lines of the table in {checkout}: {files}\n")
+
+
+if __name__ == "__main__":
+    main()
