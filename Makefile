@@ -67,9 +67,10 @@ models: $(VENV)/.installed
 	$(RUN)/python tools/train_segmenter.py
 	$(RUN)/python tools/train_embedder.py
 
-# What is generated from the configuration's models; a test keeps it in step.
+# What is generated from the code; tests keep it in step.
 config: $(VENV)/.installed
 	$(RUN)/python tools/write_config.py
+	$(RUN)/python tools/draw_architecture.py
 
 # The lock holds versions and hashes only, for every supported Python; needs uv.
 COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes \
