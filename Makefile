@@ -71,6 +71,7 @@ models: $(VENV)/.installed
 config: $(VENV)/.installed
 	$(RUN)/python tools/write_config.py
 	$(RUN)/python tools/draw_architecture.py
+	$(RUN)/python tools/write_public_names.py
 
 # The lock holds versions and hashes only, for every supported Python; needs uv.
 COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes \

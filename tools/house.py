@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Ground floor up: a room imports from lower layers only.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "files", "progress", "statistics", "text"),
+    ("deprecation", "errors", "files", "progress", "statistics", "text"),
     ("config", "plotting", "tables"),
     ("io", "models", "simulate"),
     ("curation", "expression", "features", "preprocessing", "segmentation", "tracking", "workflow"),

@@ -1,0 +1,22 @@
+"""Old names that still work: each says once that it has a new one, and in which version it goes."""
+
+import logging
+
+logger = logging.getLogger(__name__)
+_SAID: set[str] = set()
+
+
+def deprecated(old: str, new: str, removed_in: str) -> None:
+    """Warn, once per process, that a name has been replaced.
+
+    Parameters
+    ----------
+    old, new
+        The name that was used, and the one to use.
+    removed_in
+        Version of cineseq from which the old name is refused.
+    """
+    if old in _SAID:
+        return
+    _SAID.add(old)
+    logger.warning("'%s' is now called '%s'; the old name is removed in cineseq %s.", old, new, removed_in)
