@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 LINT = .venv-lint
+DOCS = .venv-docs
 PEERS = .venv-peers
 RUN = $(VENV)/bin
 SNAKEMAKE = $(RUN)/snakemake --cores all
 # Bytecode is kept even where the shell says not to: else every job would compile all that it imports anew.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression bench-workflow lint format models config lock clean help
+.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression bench-workflow lint format docs models config lock clean help
 
 help:
 	@echo "make install   make the locked environment in .venv and nothing else"
@@ -20,6 +21,7 @@ help:
 	@echo "make bench-expression   time and memory of clustering 100,000 cells and of ranking genes, beside scanpy"
 	@echo "make bench-workflow   score the planning of large studies: processor seconds and memory (minutes)"
 	@echo "make lint      check the code as .ci/run does (make format mends what can be mended)"
+	@echo "make docs      build the site from docs/ and the docstrings into site/"
 
 install: $(VENV)/.installed
 
@@ -62,6 +64,10 @@ format: $(LINT)/.complete
 	$(LINT)/bin/ruff format .
 	$(LINT)/bin/snakefmt Snakefile rules
 
+# Docstrings are read, not imported; a warning is an error.
+docs: $(DOCS)/.complete
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=tools $(DOCS)/bin/mkdocs build --strict
+
 # The small models in resources/ are made by these two commands; they take two hours of one core and are committed.
 models: $(VENV)/.installed
 	$(RUN)/python tools/train_segmenter.py
@@ -88,7 +94,8 @@ lock:
 PIP = $(@D)/bin/python -m pip install --progress-bar on --no-compile --no-deps --require-hashes
 $(VENV)/.complete: envs/requirements.lock
 $(LINT)/.complete: envs/lint.lock
-$(VENV)/.complete $(LINT)/.complete:
+$(DOCS)/.complete: envs/docs.lock
+$(VENV)/.complete $(LINT)/.complete $(DOCS)/.complete:
 	@test "$$(uname -sm)" = "Linux x86_64" || { \
 		echo "The locked environment is for x86-64 Linux and this is $$(uname -sm): install on such a machine." >&2; \
 		exit 1; }
@@ -125,4 +132,4 @@ $(PEERS)/.complete: benchmarks/peers.txt
 	@touch $@
 
 clean:
-	rm -rf results .snakemake
+	rm -rf results site .snakemake

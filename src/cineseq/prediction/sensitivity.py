@@ -35,7 +35,7 @@ def sensitivity_rows(
 
     Parameters
     ----------
-    ladder
+    comparison
         Every model of one function, as it was fitted for the headline.
     blocks
         The blocks of its cells.

@@ -48,7 +48,7 @@ def link_confidence(problem: LinkingProblem, before: np.ndarray, candidate: np.n
 
     Parameters
     ----------
-    scene
+    problem
         All objects.
     before
         The object before each object, its mother's last one, or -1, shape (objects,).

@@ -86,7 +86,7 @@ def hypotheses(problem: LinkingProblem, tracklet: np.ndarray) -> pd.DataFrame:
 
     Parameters
     ----------
-    scene
+    problem
         The objects.
     tracklet
         Tracklet of each object, shape (objects,).

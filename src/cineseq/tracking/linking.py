@@ -98,7 +98,7 @@ def close_gaps(problem: LinkingProblem, tracklet: np.ndarray, max_gap: int) -> n
 
     Parameters
     ----------
-    scene
+    problem
         The objects.
     tracklet
         Tracklet of each object, 0 to n - 1, shape (objects,).

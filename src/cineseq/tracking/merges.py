@@ -49,7 +49,7 @@ class Told:
         Merges that would look like a division backwards.
     splits
         Splits that undo a merge or are undone by one.
-    lookalikes
+    false_divisions
         Costs of those that would still, where looks are doubted; about as many of the divisions may be false.
     """
 
@@ -69,7 +69,7 @@ def tell_splits(problem: LinkingProblem, tracklet: np.ndarray, threshold: float)
 
     Parameters
     ----------
-    scene
+    problem
         The objects.
     tracklet
         Tracklet of each object, 0 to n - 1, shape (objects,).
@@ -109,7 +109,7 @@ def false_share(cost: np.ndarray, false_divisions: np.ndarray) -> np.ndarray:
     ----------
     cost
         Of the divisions, shape (divisions,).
-    lookalikes
+    false_divisions
         Costs of the merges that would look like a division backwards, shape (merges,).
     """
     order = np.argsort(cost, kind="stable")

@@ -9,7 +9,7 @@ from write_conda import conda_text, pins
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCK = (ROOT / "envs/requirements.lock").read_text()
-LOCKS = [LOCK, (ROOT / "envs/lint.lock").read_text()]
+LOCKS = [LOCK, *((ROOT / f"envs/{name}.lock").read_text() for name in ("lint", "docs"))]
 PIN = re.compile(r"([a-z0-9-]+)==([0-9][^ ]*)(?: ; ([^\\]+?))? \\")
 
 
@@ -18,13 +18,13 @@ def blocks(lock: str) -> list[str]:
     return re.split(r"\n(?=\S)", lock.strip())
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=["requirements", "lint"])
+@pytest.mark.parametrize("lock", LOCKS, ids=["requirements", "lint", "docs"])
 def test_a_lock_names_no_place(lock: str) -> None:
     for word in ("://", "index-url", "find-links", "file:", "--trusted-host", "@ "):
         assert word not in lock
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=["requirements", "lint"])
+@pytest.mark.parametrize("lock", LOCKS, ids=["requirements", "lint", "docs"])
 def test_every_pin_has_its_hashes(lock: str) -> None:
     assert len(blocks(lock)) > 3
     for block in blocks(lock):
