@@ -149,10 +149,11 @@ def _module(path: Path, package: Path) -> Module:
 
 def _imported(node: ast.ImportFrom, within: tuple[str, ...]) -> list[str]:
     """Return what a ``from`` import names, below ``cineseq``: the module, or the names where it is the package."""
+    named = node.module.split(".") if node.module else []
     if node.level:
-        parts = [*within[: len(within) - node.level + 1], *filter(None, [node.module])]
-    elif node.module == "cineseq" or (node.module or "").startswith("cineseq."):
-        parts = node.module.split(".")[1:]
+        parts = [*within[: len(within) - node.level + 1], *named]
+    elif named[:1] == ["cineseq"]:
+        parts = named[1:]
     else:
         return []
     return [".".join(parts)] if parts else [alias.name for alias in node.names]
