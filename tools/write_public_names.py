@@ -67,7 +67,7 @@ def result_paths() -> set[str]:
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     study = open_study({**config, "samples": str(ROOT / config["samples"])}, [])
     files = [path for target in targets(study).values() for path in target.files]
-    return {re.sub(r"/fov/[^/]+/[^/]+/", "/fov/<sample>/<fov>/", path).removeprefix("<results>/") for path in files}
+    return {re.sub(r"/fov/[^/]+/[^/]+/", "/fov/{sample}/{fov}/", path).removeprefix("<results>/") for path in files}
 
 
 def rules() -> set[str]:

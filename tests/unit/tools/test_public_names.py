@@ -20,7 +20,7 @@ def test_the_list_holds_what_users_know() -> None:
     assert {"segment.model", "samples", "function.scores.name"} <= set(NAMES["keys of the configuration"])
     assert {"sample", "images", "paired"} <= set(NAMES["columns of the sample sheet"])
     assert {"tracks.founder_id", "cells.function_*"} <= set(NAMES["columns of tables"])
-    assert {"lineage/state_by_sister.tsv", "fov/<sample>/<fov>/tracks.parquet"} <= set(NAMES["paths of results"])
+    assert {"lineage/state_by_sister.tsv", "fov/{sample}/{fov}/tracks.parquet"} <= set(NAMES["paths of results"])
     assert {"track", "prediction"} <= set(NAMES["rules and targets"])
 
 
