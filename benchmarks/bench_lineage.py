@@ -37,6 +37,7 @@ from cineseq.lineage.states import states_of, survivors
 from cineseq.lineage.stratified_tests import Units, permutation_p
 from cineseq.lineage.trees import LineageTrees, families_of
 from cineseq.tables.imaging import CELLS
+from cineseq.workflow.products import products_of
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTED = "sister_died_vs_survived"
@@ -239,11 +240,10 @@ def _timed_steps(folder: Path, given: Path) -> dict[str, tuple[float, float]]:
     """Run the steps from the table of families to every table and figure; return their seconds."""
     cells, report = folder / "cells.parquet", folder / "report.json"
     settings = Lineage(permutations=9999, states=["state_x"])
-    fates = ("incidence", "concordance", "fate_odds", "times", "survival", "fading", "fate_pairs")
-    sisters = ("states", "power", "warnings", "sensitivity")
-    figures = ("incidence_figure", "survival_figure", "fate_pairs_figure", "trees", "trees_by_state", "forest")
-    files = {name: folder / f"{name}.tsv" for name in (*fates, *sisters)}
-    files |= {name: folder / f"{name}.svg" for name in figures}
+    written = {
+        step: {product.name: folder / Path(product.path).name for product in products_of(step)}
+        for step in ("describe_fates", "compare_sisters")
+    }
     return {
         "read and validated": _seconds(
             lambda: import_lineage.main(
@@ -257,7 +257,7 @@ def _timed_steps(folder: Path, given: Path) -> dict[str, tuple[float, float]]:
         "fates described": _seconds(
             lambda: describe_fates.main(
                 cells=cells,
-                **{name: files[name] for name in (*fates, *figures[:3])},
+                **written["describe_fates"],
                 report=report,
                 settings=describe_fates.Settings(lineage=settings),
             )
@@ -266,7 +266,7 @@ def _timed_steps(folder: Path, given: Path) -> dict[str, tuple[float, float]]:
             lambda: compare_sisters.main(
                 cells=cells,
                 compartments=[],
-                **{name: files[name] for name in (*sisters, *figures[3:])},
+                **written["compare_sisters"],
                 report=report,
                 settings=compare_sisters.Settings(lineage=settings),
             )

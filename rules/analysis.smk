@@ -10,11 +10,7 @@ rule cluster:
     input:
         paired="<results>/study/paired.h5mu",
     output:
-        clusters="<results>/clusters/cells.parquet",
-        function_by_cluster="<results>/clusters/function_by_cluster.tsv",
-        function_by_component="<results>/clusters/function_by_component.tsv",
-        umap="<results>/clusters/umap.svg",
-        quality="<results>/clusters/quality.svg",
+        **outputs_of("cluster"),
         report="<results>/reports/cluster.json",
     log:
         "<logs>/cluster.log",
@@ -39,8 +35,7 @@ rule differential_expression:
         paired="<results>/study/paired.h5mu",
         clusters="<results>/clusters/cells.parquet",
     output:
-        markers="<results>/de/markers.tsv",
-        figure="<results>/de/markers.svg",
+        **outputs_of("differential_expression"),
         report="<results>/reports/differential_expression.json",
     log:
         "<logs>/differential_expression.log",
@@ -66,18 +61,7 @@ rule predict:
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
         markers=if_there(STUDY.has_counts, "<results>/de/markers.tsv"),
     output:
-        performance="<results>/prediction/performance.tsv",
-        samples="<results>/prediction/performance_by_sample.tsv",
-        contrasts="<results>/prediction/contrasts.tsv",
-        genes="<results>/prediction/genes.tsv",
-        overlap="<results>/prediction/marker_overlap.tsv",
-        sensitivity="<results>/prediction/sensitivity.tsv",
-        predictions="<results>/prediction/predictions.parquet",
-        ladder="<results>/prediction/ladder.svg",
-        scatter="<results>/prediction/scatter.svg",
-        selection="<results>/prediction/selection.svg",
-        selected_genes="<results>/prediction/selected_genes.svg",
-        overlap_figure="<results>/prediction/marker_overlap.svg",
+        **outputs_of("predict"),
         report="<results>/reports/predict.json",
     log:
         "<logs>/predict.log",
@@ -107,10 +91,7 @@ rule explain_modalities:
         paired="<results>/study/paired.h5mu",
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
     output:
-        genes="<results>/crossmodal/genes.tsv",
-        features="<results>/crossmodal/features.tsv",
-        summary="<results>/crossmodal/summary.tsv",
-        figure="<results>/crossmodal/variance.svg",
+        **outputs_of("explain_modalities"),
         report="<results>/reports/explain_modalities.json",
     log:
         "<logs>/explain_modalities.log",
@@ -140,16 +121,7 @@ rule describe_fates:
     input:
         cells="<results>/study/cells.parquet",
     output:
-        incidence="<results>/lineage/incidence.tsv",
-        concordance="<results>/lineage/concordance.tsv",
-        fate_odds="<results>/lineage/fate_odds.tsv",
-        times="<results>/lineage/times.tsv",
-        survival="<results>/lineage/survival.tsv",
-        fading="<results>/lineage/fading.tsv",
-        fate_pairs="<results>/lineage/fate_pairs.tsv",
-        incidence_figure="<results>/lineage/incidence.svg",
-        survival_figure="<results>/lineage/survival.svg",
-        fate_pairs_figure="<results>/lineage/fate_pairs.svg",
+        **outputs_of("describe_fates"),
         report="<results>/reports/describe_fates.json",
     log:
         "<logs>/describe_fates.log",
@@ -178,13 +150,7 @@ rule compare_sisters:
         pairs=if_there(STUDY.pairs, "<results>/study/pairs.parquet"),
         compartments=given_to_samples("compartments"),
     output:
-        states="<results>/lineage/state_by_sister.tsv",
-        power="<results>/lineage/power.tsv",
-        warnings="<results>/lineage/warnings.tsv",
-        sensitivity="<results>/lineage/sensitivity.tsv",
-        trees="<results>/lineage/trees.svg",
-        trees_by_state="<results>/lineage/trees_by_state.svg",
-        forest="<results>/lineage/forest.svg",
+        **outputs_of("compare_sisters"),
         report="<results>/reports/compare_sisters.json",
     log:
         "<logs>/compare_sisters.log",
@@ -213,7 +179,7 @@ rule compare_sisters_before_death:
         objects=of_fields("objects.parquet", STUDY.start == "images"),
         compartments=given_to_samples("compartments"),
     output:
-        which_dies="<results>/lineage/which_sister_dies.tsv",
+        **outputs_of("compare_sisters_before_death"),
         report="<results>/reports/compare_sisters_before_death.json",
     log:
         "<logs>/compare_sisters_before_death.log",
@@ -248,8 +214,7 @@ rule compare_sister_genes:
         paired="<results>/study/paired.h5mu",
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
     output:
-        heritable="<results>/lineage/heritable_genes.tsv",
-        by_sister="<results>/lineage/genes_by_sister.tsv",
+        **outputs_of("compare_sister_genes"),
         report="<results>/reports/compare_sister_genes.json",
     log:
         "<logs>/compare_sister_genes.log",

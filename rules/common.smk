@@ -5,12 +5,7 @@ import time
 
 from cineseq.errors import UserError
 from cineseq.workflow.fingerprint import fingerprint
-from cineseq.workflow.products import (
-    all_files,
-    files_if_possible,
-    files_of_target,
-    step_reports,
-)
+from cineseq.workflow.products import products_of
 from cineseq.workflow.run_state import (
     note_machine,
     where_the_report_is,
@@ -18,6 +13,13 @@ from cineseq.workflow.run_state import (
 )
 from cineseq.workflow.sample_sheet import present
 from cineseq.workflow.study import open_study
+from cineseq.workflow.targets import (
+    all_files,
+    files_of_report,
+    files_of_target,
+    is_made,
+    step_reports,
+)
 from snakemake.exceptions import WorkflowError
 
 # Planning makes millions of objects that stay to its end: to look for garbage among them costs it more than that frees.
@@ -114,6 +116,17 @@ def true_masks(wildcards):
     return [f"{folder}/{e.sample}_{e.fov}.ome.tif" for e in STUDY.entries]
 
 
+def outputs_of(step):
+    """Return the products that a rule makes, by name, as the registry has them."""
+    made = [product for product in products_of(step) if is_made(product, STUDY)]
+    return {p.name: directory(p.file) if p.is_folder else p.file for p in made}
+
+
+def results_in_report(wildcards):
+    """Return the tables and figures that the report reads."""
+    return files_of_report(STUDY)
+
+
 def reports_of_steps(wildcards):
     """Return the report of every step that runs in this study."""
     return step_reports(STUDY)
@@ -135,8 +148,6 @@ def if_there(wanted, *paths):
 
 
 MOVIE = if_there(STUDY.has("images"), "<results>/fov/{sample}/{fov}/movie.ome.tif")
-# Tracks that come without masks cannot be written as masks.
-CTC = {"ctc": directory("<results>/fov/{sample}/{fov}/ctc")} if STUDY.has_masks else {}
 
 
 def target(name):

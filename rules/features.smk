@@ -11,7 +11,7 @@ rule morphology:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
         movie=MOVIE,
     output:
-        morphology="<results>/fov/{sample}/{fov}/morphology.parquet",
+        **outputs_of("morphology"),
         report="<results>/reports/morphology/{sample}@{fov}.json",
     log:
         "<logs>/morphology/{sample}@{fov}.log",
@@ -39,7 +39,7 @@ rule embed:
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
         model=STUDY.embedder,
     output:
-        embeddings="<results>/fov/{sample}/{fov}/embeddings.parquet",
+        **outputs_of("embed"),
         report="<results>/reports/embed/{sample}@{fov}.json",
     log:
         "<logs>/embed/{sample}@{fov}.log",
@@ -67,8 +67,7 @@ rule score_function:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
     output:
-        timecourse="<results>/fov/{sample}/{fov}/timecourse.parquet",
-        scores="<results>/fov/{sample}/{fov}/scores.parquet",
+        **outputs_of("score_function"),
         report="<results>/reports/score_function/{sample}@{fov}.json",
     log:
         "<logs>/score_function/{sample}@{fov}.log",
@@ -102,8 +101,7 @@ rule summarise_tracks:
             STUDY.measures_function, "<results>/fov/{sample}/{fov}/scores.parquet"
         ),
     output:
-        objects="<results>/fov/{sample}/{fov}/objects.parquet",
-        cells="<results>/fov/{sample}/{fov}/cells.parquet",
+        **outputs_of("summarise_tracks"),
     log:
         "<logs>/summarise_tracks/{sample}@{fov}.log",
     benchmark:

@@ -12,7 +12,7 @@ rule segment:
         movie="<results>/fov/{sample}/{fov}/movie.ome.tif",
         model=STUDY.segmenter,
     output:
-        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        **outputs_of("segment"),
         report="<results>/reports/segment/{sample}@{fov}.json",
     log:
         "<logs>/segment/{sample}@{fov}.log",
@@ -42,9 +42,7 @@ rule track:
         compartments=given("compartments"),
         edits=given("edits"),
     output:
-        detections="<results>/fov/{sample}/{fov}/detections.parquet",
-        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
-        events="<results>/fov/{sample}/{fov}/events.parquet",
+        **outputs_of("track"),
         report="<results>/reports/track/{sample}@{fov}.json",
     log:
         "<logs>/track/{sample}@{fov}.log",
@@ -73,9 +71,7 @@ rule import_tracks:
         compartments=given("compartments"),
         edits=given("edits"),
     output:
-        detections="<results>/fov/{sample}/{fov}/detections.parquet",
-        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
-        events="<results>/fov/{sample}/{fov}/events.parquet",
+        **outputs_of("import_tracks"),
         report="<results>/reports/import_tracks/{sample}@{fov}.json",
     log:
         "<logs>/import_tracks/{sample}@{fov}.log",
@@ -102,8 +98,7 @@ rule import_places:
         given=given("tracks"),
         compartments=given("compartments"),
     output:
-        detections="<results>/fov/{sample}/{fov}/detections.parquet",
-        tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+        **outputs_of("import_places"),
         report="<results>/reports/import_places/{sample}@{fov}.json",
     log:
         "<logs>/import_places/{sample}@{fov}.log",
@@ -131,8 +126,7 @@ rule export_tracks:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
     output:
-        **CTC,
-        geff=directory("<results>/fov/{sample}/{fov}/tracks.geff"),
+        **outputs_of("export_tracks"),
     log:
         "<logs>/export_tracks/{sample}@{fov}.log",
     benchmark:
@@ -158,11 +152,7 @@ rule draw_field:
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
         events="<results>/fov/{sample}/{fov}/events.parquet",
     output:
-        picture="<results>/fov/{sample}/{fov}/overview.png",
-        quality="<results>/fov/{sample}/{fov}/quality.json",
-        uncertain="<results>/fov/{sample}/{fov}/curation.tsv",
-        strips=directory("<results>/fov/{sample}/{fov}/strips"),
-        page="<results>/fov/{sample}/{fov}/curation.html",
+        **outputs_of("draw_field"),
     log:
         "<logs>/draw_field/{sample}@{fov}.log",
     benchmark:
@@ -186,7 +176,7 @@ rule collect_uncertain:
     input:
         tables=of_fields("curation.tsv", STUDY.has_masks),
     output:
-        table="<results>/study/curation.tsv",
+        **outputs_of("collect_uncertain"),
     log:
         "<logs>/collect_uncertain.log",
     benchmark:

@@ -35,7 +35,7 @@ rule import_masks:
         masks=given("masks"),
         movie=MOVIE,
     output:
-        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        **outputs_of("import_masks"),
         report="<results>/reports/import_masks/{sample}@{fov}.json",
     log:
         "<logs>/import_masks/{sample}@{fov}.log",

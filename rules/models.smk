@@ -8,7 +8,7 @@ OUTPUTS: the trained model and its card; models.json, the files and hashes of wh
 rule prefetch_models:
     """Have the files of the segmentation and embedding models at hand, downloading what a hub knows by name."""
     output:
-        record="<results>/models.json",
+        **outputs_of("prefetch_models"),
     log:
         "<logs>/prefetch_models.log",
     benchmark:
@@ -34,8 +34,7 @@ rule train_model:
         masks=annotated("masks"),
         start=STUDY.training_start,
     output:
-        model="<results>/model/segmenter.pt",
-        card="<results>/model/segmenter.md",
+        **outputs_of("train_model"),
     log:
         "<logs>/train_model.log",
     benchmark:

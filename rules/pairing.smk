@@ -11,8 +11,7 @@ if STUDY.start == "images":
         input:
             fields=of_fields("cells.parquet"),
         output:
-            cells="<results>/study/cells.parquet",
-            csv="<results>/study/cells.csv",
+            **outputs_of("collect_cells"),
             report="<results>/reports/collect_cells.json",
         log:
             "<logs>/collect_cells.log",
@@ -39,7 +38,7 @@ if STUDY.start == "images":
             barcodes=given_to_samples("barcodes"),
             counts=given_to_samples("counts"),
         output:
-            pairs="<results>/study/pairs.parquet",
+            **outputs_of("match_barcodes"),
             report="<results>/reports/match_barcodes.json",
         log:
             "<logs>/match_barcodes.log",
@@ -69,7 +68,7 @@ if STUDY.start == "images":
             pairs="<results>/study/pairs.parquet",
             counts=given_to_samples("counts"),
         output:
-            paired="<results>/study/paired.h5mu",
+            **outputs_of("pair"),
             report="<results>/reports/pair.json",
         log:
             "<logs>/pair.log",
@@ -96,9 +95,7 @@ if STUDY.start == "cells":
             given=given_to_samples("cells"),
             counts=given_to_samples("counts"),
         output:
-            cells="<results>/study/cells.parquet",
-            csv="<results>/study/cells.csv",
-            paired="<results>/study/paired.h5mu",
+            **outputs_of("import_cells"),
             report="<results>/reports/import_cells.json",
         log:
             "<logs>/import_cells.log",
@@ -129,8 +126,7 @@ if STUDY.start == "paired":
         input:
             given=given_to_samples("paired"),
         output:
-            paired="<results>/study/paired.h5mu",
-            csv="<results>/study/cells.csv",
+            **outputs_of("import_paired"),
             report="<results>/reports/import_paired.json",
         log:
             "<logs>/import_paired.log",
@@ -156,8 +152,7 @@ if STUDY.start == "lineage":
         input:
             given=given_to_samples("lineage"),
         output:
-            cells="<results>/study/cells.parquet",
-            csv="<results>/study/cells.csv",
+            **outputs_of("import_lineage"),
             report="<results>/reports/import_lineage.json",
         log:
             "<logs>/import_lineage.log",

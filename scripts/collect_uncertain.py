@@ -23,13 +23,13 @@ class Settings(Section):
     curation: Curation = Curation()
 
 
-def main(*, tables: list[Path], table: Path, settings: Settings) -> None:
+def main(*, tables: list[Path], uncertain: Path, settings: Settings) -> None:
     """List the least certain events of the study."""
     every = pd.concat([read_table(path, CURATION) for path in tables], ignore_index=True)
     order = ["confidence", "sample", "fov", "rank"]
     worst = every.sort_values(order, kind="stable").head(settings.curation.rows).reset_index(drop=True)
     logger.info("%d of %d listed events are the least certain of %d fields.", len(worst), len(every), len(tables))
-    write_table(worst.assign(rank=worst.index + 1), table, CURATION)
+    write_table(worst.assign(rank=worst.index + 1), uncertain, CURATION)
 
 
 if __name__ == "__main__":

@@ -39,14 +39,16 @@ class Settings(Section):
     seed: int = 1
 
 
-def main(*, paired: Path, clusters: Path, markers: Path, figure: Path, report: Path, settings: Settings) -> None:
+def main(
+    *, paired: Path, clusters: Path, markers: Path, markers_figure: Path, report: Path, settings: Settings
+) -> None:
     """Test every gene in every comparison."""
     data = read_paired(paired, settings.clusters.normalisation)
     found = read_table(clusters, CLUSTERS).set_index("track_id").loc[data.obs.index.astype(str)]
     passes = found["passes_qc"].to_numpy(bool)
     expression = expression_of(data)
     if expression is None or not passes.any():
-        _write_nothing(markers, figure, report)
+        _write_nothing(markers, markers_figure, report)
         return
     kept, expression, labels = data.subset(passes), expression.cells(passes), found.loc[passes, "cluster"]
     by_cluster, numbers = cluster_comparisons(
@@ -68,7 +70,7 @@ def main(*, paired: Path, clusters: Path, markers: Path, figure: Path, report: P
     for line in lines:
         logger.info("%s", line)
     table = pd.concat([empty(MARKERS), *(t for t in tables if len(t))], ignore_index=True)
-    draw_markers(table, expression, labels, settings.de.top_genes, figure)
+    draw_markers(table, expression, labels, settings.de.top_genes, markers_figure)
     write_table(table, markers, MARKERS)
     numbers["cluster_markers"] = int(table.loc[table["comparison"] == "cluster", "is_marker"].sum())
     write_json({"lines": lines, "numbers": numbers}, report)

@@ -41,10 +41,10 @@ def main(
     *,
     paired: Path,
     clusters: Path | None = None,
-    genes: Path,
-    features: Path,
-    summary: Path,
-    figure: Path,
+    crossmodal_genes: Path,
+    crossmodal_features: Path,
+    crossmodal_summary: Path,
+    variance: Path,
     report: Path,
     settings: Settings,
     threads: int = 1,
@@ -55,10 +55,10 @@ def main(
     asked = Asked(settings.crossmodal, settings.folds, settings.seed, threads)
     with threadpool_limits(1):
         found = decompose(usable_cells(data, cells), asked)
-    write_table(found.genes, genes, GENE_VARIANCE)
-    write_table(found.features, features, FEATURE_VARIANCE)
-    write_table(found.summary, summary, VARIANCE_SUMMARY)
-    draw_explained(found.genes, found.features, found.summary, figure)
+    write_table(found.genes, crossmodal_genes, GENE_VARIANCE)
+    write_table(found.features, crossmodal_features, FEATURE_VARIANCE)
+    write_table(found.summary, crossmodal_summary, VARIANCE_SUMMARY)
+    draw_explained(found.genes, found.features, found.summary, variance)
     write_json(report_of(found), report)
     logger.info("Explained %d genes and %d features.", len(found.genes), len(found.features))
 

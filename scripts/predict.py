@@ -50,7 +50,7 @@ def main(
     contrasts: Path,
     genes: Path,
     overlap: Path,
-    sensitivity: Path,
+    model_sensitivity: Path,
     predictions: Path,
     ladder: Path,
     scatter: Path,
@@ -71,7 +71,7 @@ def main(
     with threadpool_limits(1), kept_fits(performance) as kept:
         found = answer(question, threads, kept)
     tables = found.tables
-    files = (performance, samples, contrasts, genes, overlap, sensitivity, predictions)
+    files = (performance, samples, contrasts, genes, overlap, model_sensitivity, predictions)
     for (name, table), path in zip(TABLES.items(), files, strict=True):
         write_table(tables[name], path, table)
     draw_model_comparison(tables["performance"], found.comparisons, ladder)

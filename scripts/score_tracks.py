@@ -27,7 +27,7 @@ def main(
     ctc: list[Path],
     true_masks: list[Path],
     true_tracks: Path,
-    scores: Path,
+    movies: Path,
     identities: Path,
     threads: int = 1,
 ) -> None:
@@ -40,7 +40,7 @@ def main(
         logger.info("%s", line)
     known = true_track.dropna().rename("true_track_id").rename_axis("track_id").reset_index()
     write_table(known, identities, TRUE_TRACKS)
-    write_table(table, scores, TRUTH)
+    write_table(table, movies, TRUTH)
 
 
 if __name__ == "__main__":

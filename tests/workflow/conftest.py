@@ -1,5 +1,6 @@
 """A small study in a folder of its own, and Snakemake run on it."""
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ import pandas as pd
 import pytest
 import tifffile
 import yaml
+
+from cineseq.workflow.products import BESIDE, FOLDERS, PRODUCTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -145,3 +148,12 @@ def give_pairing(alone: Project, barcodes: list[str], sequenced: list[str]) -> N
     counts.to_csv(folder / "c.csv")
     given = {"tracks": "t.csv", "compartments": "w.csv", "barcodes": "b.csv", "counts": "c.csv"}
     write_sheet(folder, [{"sample": "s", "fov": "a", **given}])
+
+
+def undeclared(results: Path) -> list[str]:
+    """Return the files of a folder of results that are neither products nor beside them."""
+    paths = [FOLDERS[p.level] + p.path + ("/" if p.is_folder else "") for p in PRODUCTS]
+    known = [re.escape(path).replace(r"\{sample\}", "[^/]+").replace(r"\{fov\}", "[^/]+") for path in (*paths, *BESIDE)]
+    declared = re.compile("|".join(f"{path}.*" if path.endswith("/") else path for path in known))
+    written = (path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file())
+    return [path for path in written if not declared.fullmatch(path)]

@@ -17,6 +17,8 @@ from snakemake.settings.types import (
 )
 from tests.expected import TARGETS
 
+from cineseq.workflow.products import PRODUCTS, products_of
+
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = (
     "config/config.yaml",
@@ -69,6 +71,24 @@ def test_rule_and_script_agree(rule) -> None:
     assert given <= set(parameters)
     assert required <= given | {"threads"}
     assert get_type_hints(main)["return"] is type(None)
+
+
+@pytest.mark.parametrize("rule", STEPS, ids=lambda rule: rule.name)
+def test_a_rule_makes_its_products_and_its_report(rule) -> None:
+    written = {name: re.sub("results/[^/]+", "<results>", str(path), count=1) for name, path in rule.output.items()}
+    made = {name: re.sub(r"\{(\w+),[^}]*\}", r"{\1}", path) for name, path in written.items()}
+    if rule.name in ("simulate_study", "simulate_movie", "prepare_movie"):
+        assert not products_of(rule.name)
+        return
+    report = made.pop("report", f"reports/{rule.name}.json")
+    assert re.search(rf"reports/{rule.name}(/{{sample}}@{{fov}})?\.json$", report)
+    always = {product.name: product.file for product in products_of(rule.name) if not product.needs}
+    assert made.items() >= always.items()
+    assert made.items() <= {product.name: product.file for product in products_of(rule.name)}.items()
+
+
+def test_every_product_has_a_rule() -> None:
+    assert {step for product in PRODUCTS for step in product.steps} <= {rule.name for rule in STEPS}
 
 
 @pytest.mark.parametrize("rule", [r for r in STEPS if "settings" in dict(r.params.items())], ids=lambda rule: rule.name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.workflow.conftest import Project, write_sheet
+from tests.workflow.conftest import Project, undeclared, write_sheet
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 HERE = "results/{run}/experiment"
@@ -58,4 +58,7 @@ def test_from_raw_movies_to_answers(experiment: Project) -> None:
     page = (results / "report/index.html").read_text()
     assert "data:image/png;base64" in page
     assert len(page) < 20e6
+    assert undeclared(results) == []
+    (results / "lineage/more.tsv").touch()
+    assert undeclared(results) == ["lineage/more.tsv"]
     assert "Nothing to be done" in experiment.snakemake()

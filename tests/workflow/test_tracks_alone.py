@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from tests.workflow.conftest import Project, give_pairing
+from tests.workflow.conftest import Project, give_pairing, undeclared
 
 pytestmark = pytest.mark.workflow
 
@@ -32,3 +32,4 @@ def test_tracks_alone_become_families_and_exports(alone: Project) -> None:
     cells = pd.read_parquet(alone.folder / "results/small/study/cells.parquet")
     assert cells["sister_id"].fillna("").tolist() == ["", "s/a/3", "s/a/2"]
     assert (alone.folder / "results/small/fov/s/a/tracks.geff/nodes").is_dir()
+    assert undeclared(alone.folder / "results/small") == []

@@ -1,4 +1,7 @@
-"""The data dictionary: every column of every table, from the contracts that the tables are checked against."""
+"""The data dictionary: every column of every table, from the contracts that the tables are checked against.
+
+It holds the tables of the registry of products, and those that a user may give.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,17 @@ import pandas as pd
 
 from cineseq.files import write_text
 from cineseq.tables import crossmodal, expression, imaging, lineage, prediction, simulation
-from cineseq.tables.contract import Column, Table, declared_in
+from cineseq.tables.contract import Column, Table, contract_named, declared_in
+from cineseq.workflow import products
+
+MODULES = (imaging, expression, prediction, crossmodal, lineage, simulation)
+EXTERNAL = (imaging.COMPARTMENTS, imaging.BARCODES)
 
 
 def every_table() -> list[Table]:
-    """Return the contracts of all tables of a run."""
-    declared = (imaging, expression, prediction, crossmodal, lineage)
-    return [*chain.from_iterable(map(declared_in, declared)), simulation.TRUTH, simulation.TRUE_TRACKS]
+    """Return the contracts of all tables that a run reads from its user or makes, in the order of declaration."""
+    made = [contract_named(product.contract) for product in products.PRODUCTS if product.contract]
+    return [table for table in chain.from_iterable(map(declared_in, MODULES)) if table in made or table in EXTERNAL]
 
 
 def dictionary(tables: Iterable[Table]) -> pd.DataFrame:

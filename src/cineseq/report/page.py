@@ -15,9 +15,8 @@ from cineseq.config.pairing import Cells
 from cineseq.config.report import Report
 from cineseq.report.answers import Answer, headline_function
 from cineseq.report.assets import PAGE_BYTES, Embedded, ImageInliner
-from cineseq.report.captions import FIGURES
 from cineseq.report.dictionary import dictionary, every_table
-from cineseq.report.evidence import TABLES, Evidence
+from cineseq.report.evidence import Evidence
 from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields, show_uncertain
 from cineseq.report.methods import flat_settings, methods_paragraph
 from cineseq.report.motion_figures import drift_picture, motion_picture
@@ -25,9 +24,11 @@ from cineseq.report.notices import all_notices
 from cineseq.report.provenance import models_used, package_licence
 from cineseq.report.steps import StepReport, StepSummary, summarise
 from cineseq.report.views import TableView, plain_table, show_table, significant
+from cineseq.tables.contract import contract_named
 from cineseq.tables.imaging import PAIR_STATUSES
 from cineseq.tables.prediction import COMPARED_MODELS, MODELS, VARIANTS
 from cineseq.text import count, first_sentence, parts_of, readable, tie
+from cineseq.workflow.products import Product, read_by_report
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIELD_LINES_SHOWN = 40
@@ -42,25 +43,22 @@ VERDICTS = {
     "not_estimable": "not estimable",
 }
 
-SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
+SECTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "pairing": (
         "Pairing and counts",
         "Which cell on the images is which cell in the counts, and whether its counts are usable.",
         ("collect_cells", "import_cells", "import_paired", "match_barcodes", "pair"),
-        (),
     ),
     "prediction": (
         "What goes with function",
         "Models are judged on cells of groups that they never saw. A gene list without a prediction above its null "
         "means nothing. What hangs on one choice of the analysis shows where other choices stand beside the headline.",
         ("predict",),
-        ("performance", "contrasts", "model_sensitivity", "samples", "genes", "overlap"),
     ),
     "clusters": (
         "Clusters and their genes",
         "Groups of cells with similar expression, made without knowing function.",
         ("cluster", "differential_expression"),
-        ("function_by_cluster", "function_by_component", "markers"),
     ),
     "sisters": (
         "What became of the sisters",
@@ -72,65 +70,17 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
             "compare_sisters_before_death",
             "compare_sister_genes",
         ),
-        (
-            "states",
-            "power",
-            "sensitivity",
-            "concordance",
-            "fate_odds",
-            "times",
-            "fading",
-            "which_dies",
-            "heritable",
-            "genes_by_sister",
-            "warnings",
-        ),
     ),
     "crossmodal": (
         "How much of one modality is in the other",
         "The share of the variance of each gene, or feature, that the other modality explains in held-out groups.",
         ("explain_modalities",),
-        ("crossmodal_summary", "crossmodal_genes", "crossmodal_features"),
     ),
 }
-"""Sections of the analyses: title, what they are about, steps whose sentences they show, tables."""
+"""Sections of the analyses: title, what they are about, steps whose sentences they show.
 
-TITLES = {
-    "performance": "Held-out performance of every model",
-    "contrasts": "Differences between models",
-    "model_sensitivity": "What other choices of the analysis would have given",
-    "samples": "Held-out R² sample by sample",
-    "genes": "Genes by how stably they are selected",
-    "overlap": "Predictive genes that are cluster markers",
-    "function_by_cluster": "Variance of function between clusters",
-    "function_by_component": "Function along the principal components of expression",
-    "markers": "Marker genes",
-    "states": "States by the fate of the sister",
-    "power": "What these families could have shown",
-    "concordance": "How often relatives share a fate",
-    "fate_odds": "Odds of a death where the relative died",
-    "times": "Times of relatives",
-    "sensitivity": "How far errors could move the answer",
-    "which_dies": "Which sister dies, by imaging before either's fate",
-    "heritable": "Genes by how alike they are in sisters",
-    "genes_by_sister": "Genes by the fate of the sister",
-    "fading": "How likeness fades with distance in the tree",
-    "warnings": "What could bias the comparison",
-    "crossmodal_summary": "In total",
-    "crossmodal_genes": "Genes by how much morphology explains",
-    "crossmodal_features": "Features by how much expression explains",
-}
-ORDER = {
-    "function_by_component": (["function", "p_value", "r2"], [True, True, False]),
-    "genes": (["function", "frequency", "univariate_rho"], [True, False, False]),
-    "markers": (["comparison", "group", "q_value", "auc"], [True, True, True, False]),
-    "states": (["contrast", "p_permutation"], [False, True]),
-    "which_dies": (["p_permutation", "feature"], [True, True]),
-    "heritable": (["p_value", "icc"], [True, False]),
-    "genes_by_sister": (["p_value", "gene"], [True, True]),
-    "crossmodal_genes": (["r2"], [False]),
-    "crossmodal_features": (["r2"], [False]),
-}
+Their tables and figures are those of the registry of products.
+"""
 
 
 @dataclass(frozen=True)
@@ -148,8 +98,7 @@ class PageInputs:
     steps: list[StepReport]
     quality: pd.DataFrame
     pictures: list[Path]
-    tables: dict[str, Path]
-    figures: dict[str, Path]
+    results: dict[str, Path]
     provenance: dict[str, Any]
     html: Path
     dictionary: Path
@@ -279,17 +228,18 @@ def _field_table(page: PageInputs) -> TableView | None:
 
 
 def _section(name: str, page: PageInputs, summaries: list[StepSummary], embedder: ImageInliner) -> SectionView:
-    title, intro, steps, tables = SECTIONS[name]
+    title, intro, steps = SECTIONS[name]
+    own = [product for product in read_by_report() if product.section == name]
     figures = [
-        embedder.embed(path, FIGURES[figure].alt, FIGURES[figure].caption)
-        for figure, path in page.figures.items()
-        if FIGURES[figure].section == name
+        embedder.embed(page.results[p.name], p.title, p.caption)
+        for p in own
+        if p.contract is None and p.name in page.results
     ]
-    shown = [_table(table, page, embedder) for table in tables if getattr(page.evidence, table) is not None]
+    shown = [_table(p, page, embedder) for p in own if p.title and p.name in page.evidence.tables]
     if name == "pairing" and page.evidence.pairs is not None:
         shown.append(_pair_statuses(page.evidence.pairs))
-    own = [headline_first(s, page.evidence.performance) for s in summaries if s.step in steps]
-    return SectionView(name, title, intro, own, figures, shown)
+    said = [headline_first(s, page.evidence.performance) for s in summaries if s.step in steps]
+    return SectionView(name, title, intro, said, figures, shown)
 
 
 def headline_first(step: StepSummary, performance: pd.DataFrame | None) -> StepSummary:
@@ -304,32 +254,34 @@ def headline_first(step: StepSummary, performance: pd.DataFrame | None) -> StepS
     return replace(step, lines=tuple(step.lines[i] for i in order))
 
 
-def _table(name: str, page: PageInputs, embedder: ImageInliner) -> TableView:
-    whole = getattr(page.evidence, name)
-    link = embedder.link(page.tables[name]) if name in page.tables else ""
-    if name == "samples":
-        return _samples_table(whole, link)
-    frame = _in_order(name, whole)
+def _table(product: Product, page: PageInputs, embedder: ImageInliner) -> TableView:
+    whole = page.evidence.tables[product.name]
+    link = embedder.link(page.results[product.name])
+    if product.name == "samples":
+        return _samples_table(whole, product.title, link)
+    frame = _in_order(product, whole)
     if "function" in frame and page.evidence.performance is not None:
         headline = headline_function(page.evidence.performance) or ""
         first = frame["function"].isin(parts_of(headline, set(frame["function"])))
         frame = pd.concat([frame[first], frame[~first]])
-    view = show_table(frame, TABLES[name], TITLES[name], page.report.table_rows, link)
+    contract = contract_named(product.contract or "")
+    view = show_table(frame, contract, product.title, page.report.table_rows, link)
     return replace(view, total=len(whole))
 
 
-def _in_order(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+def _in_order(product: Product, frame: pd.DataFrame) -> pd.DataFrame:
     """Put the rows that matter most first; of marker genes, keep the best three of each group."""
     if "model" in frame:
         columns = ["function", "model", "variant"] if "variant" in frame else ["function", "model"]
         frame = frame.sort_values(columns, key=_as_declared, kind="stable")
-    if name in ORDER:
-        columns, ascending = ORDER[name]
+    if product.order:
+        columns = [name.removeprefix("-") for name in product.order]
+        ascending = [not name.startswith("-") for name in product.order]
         frame = frame.sort_values(columns, ascending=ascending, kind="stable", na_position="last")
-    if name == "markers":
+    if product.name == "markers":
         frame = frame[frame["is_marker"].fillna(value=False).astype(bool)]
         frame = frame.groupby(["comparison", "group"], sort=False).head(MARKERS_SHOWN)
-    return _most_tried_first(frame) if name == "model_sensitivity" else frame
+    return _most_tried_first(frame) if product.name == "model_sensitivity" else frame
 
 
 def _most_tried_first(frame: pd.DataFrame) -> pd.DataFrame:
@@ -343,13 +295,13 @@ def _as_declared(column: pd.Series) -> pd.Series:
     return column if declared is None else column.map(declared.index)
 
 
-def _samples_table(frame: pd.DataFrame, link: str) -> TableView:
+def _samples_table(frame: pd.DataFrame, title: str, link: str) -> TableView:
     """Show R2 with one row per function and sample and one column per model."""
     table = frame.pivot_table(index=["function", "sample"], columns="model", values="r2", aggfunc="first")
     table = table.reindex(columns=[m for m in MODELS if m in table]).reset_index()
     table["function"] = table["function"].map(readable)
     table.columns = [str(name).replace("_", " ") for name in table.columns]
-    view = plain_table(table, TITLES["samples"])
+    view = plain_table(table, title)
     return replace(view, rows=view.rows[:SAMPLES_SHOWN], file=link)
 
 

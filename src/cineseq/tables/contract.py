@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
@@ -209,6 +210,12 @@ def number(name: str, meaning: str, unit: str = "") -> Column:
 def count(name: str, meaning: str) -> Column:
     """Return an optional count."""
     return Column(name, "integer", meaning, missing=True, low=0)
+
+
+def contract_named(name: str) -> Table:
+    """Return the contract that ``module.NAME`` names in ``cineseq.tables``, as ``lineage.FATE_ODDS``."""
+    module, _, table = name.partition(".")
+    return getattr(import_module(f"cineseq.tables.{module}"), table)
 
 
 def declared_in(module: ModuleType) -> tuple[Table, ...]:

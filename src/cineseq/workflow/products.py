@@ -1,169 +1,273 @@
-"""Which products each target stands for, given what the sheet provides."""
+"""The registry of products: every table, figure and other file that a run makes, with the step that writes it.
+
+Targets, the outputs of rules, what the report reads and shows, and the data dictionary are derived from
+:data:`PRODUCTS`. To add a table: declare its contract in ``cineseq.tables``, add one :class:`Product` here, and let the
+script of its step write it, to the path that comes to ``main`` in a parameter of the product's name. One folder for all
+outputs would save that parameter, but then the head of a script would no longer show what the step writes.
+
+Planning a run imports this module, so it imports no library: contracts are named, not imported.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from cineseq.errors import UserError
-from cineseq.workflow.study import Study
 
-TRACKING = ("tracks.parquet", "detections.parquet", "tracks.geff")
-ON_MASKS = (
-    "masks.ome.tif",
-    "events.parquet",
-    "morphology.parquet",
-    "ctc",
-    "overview.png",
-    "quality.json",
-    "curation.tsv",
-    "curation.html",
-    "strips",
-)
-CLUSTERS = ("cells.parquet", "function_by_cluster.tsv", "function_by_component.tsv", "umap.svg", "quality.svg")
-DE = ("markers.tsv", "markers.svg")
-PREDICTION = (
-    "performance.tsv",
-    "performance_by_sample.tsv",
-    "contrasts.tsv",
-    "genes.tsv",
-    "marker_overlap.tsv",
-    "sensitivity.tsv",
-    "predictions.parquet",
-    "ladder.svg",
-    "scatter.svg",
-    "selection.svg",
-    "selected_genes.svg",
-    "marker_overlap.svg",
-)
-LINEAGE = (
-    "concordance.tsv",
-    "fate_odds.tsv",
-    "times.tsv",
-    "state_by_sister.tsv",
-    "power.tsv",
-    "warnings.tsv",
-    "sensitivity.tsv",
-    "which_sister_dies.tsv",
-    "trees.svg",
-    "trees_by_state.svg",
-    "forest.svg",
-    "incidence.tsv",
-    "survival.tsv",
-    "fading.tsv",
-    "fate_pairs.tsv",
-    "incidence.svg",
-    "survival.svg",
-    "fate_pairs.svg",
-)
-SISTER_GENES = ("heritable_genes.tsv", "genes_by_sister.tsv")
-CROSSMODAL = ("genes.tsv", "features.tsv", "summary.tsv", "variance.svg")
+Level = Literal["field", "sample", "study"]
+FOLDERS: dict[Level, str] = {"field": "fov/{sample}/{fov}/", "sample": "sample/{sample}/", "study": ""}
+"""Where the products of each level are, in the folder of results."""
 
 
 @dataclass(frozen=True)
-class Target:
-    """One target: whether the data allow it, what is missing where they do not, and its files."""
+class Product:
+    """A file, or folder, that a step writes.
 
-    possible: bool
-    needs: str
-    files: tuple[str, ...]
+    Attributes
+    ----------
+    path
+        Where it is: in the folder of the field, in that of the sample, or in the folder of results, as ``level`` says.
+    level
+        Whether there is one for each field of view, one for each sample, or one for the study.
+    contract
+        The contract of a table as ``module.NAME`` in ``cineseq.tables``; None for what is no table.
+    step
+        The rule that makes it; where studies start in different ways, the rules, separated by ``|``.
+    section
+        Section of the report that reads it; empty where the report does not. Tables and figures of a section stand in
+        the order of the registry.
+    title
+        What the report calls it: the heading of a table, the alternative text of a figure. A table without a title is
+        read and not shown.
+    order
+        Columns by which the report sorts the rows of a table, the first one first; from high to low after a ``-``.
+    name
+        What the rule and ``main`` of the script call it, unique in its level; by default the file's name up to the dot.
+    caption
+        Sentences below a figure.
+    target
+        The target that asks for it; by default its folder, as ``lineage`` is for ``lineage/fading.tsv``.
+    needs
+        Property of :class:`~cineseq.workflow.study.Study` without which its step does not make it.
+    is_folder
+        Whether it is a folder.
+    """
+
+    path: str
+    level: Level
+    contract: str | None
+    step: str
+    section: str = ""
+    title: str = ""
+    order: tuple[str, ...] = ()
+    name: str = ""
+    caption: str = ""
+    target: str = ""
+    needs: str = ""
+    is_folder: bool = False
+
+    def __post_init__(self) -> None:
+        """Fill in the name and the target that follow from the path."""
+        folder, _, file = self.path.rpartition("/")
+        object.__setattr__(self, "name", self.name or file.split(".")[0])
+        object.__setattr__(self, "target", self.target or folder)
+
+    @property
+    def file(self) -> str:
+        """Path as rules have it, with the wildcards of its level."""
+        return f"<results>/{FOLDERS[self.level]}{self.path}"
+
+    @property
+    def steps(self) -> list[str]:
+        """The rules that make it."""
+        return self.step.split("|")
 
 
-def _in(folder: str, names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(f"<results>/{folder}/{name}" for name in names)
+# One product a line or two, as in a table.
+# fmt: off
+PRODUCTS: tuple[Product, ...] = (
+    # Fields of view: tracking.
+    Product("masks.ome.tif", "field", None, "segment|import_masks", name="labels", target="tracking"),
+    Product("tracks.parquet", "field", "imaging.TRACKS", "track|import_tracks|import_places", target="tracking"),
+    Product("detections.parquet", "field", "imaging.DETECTIONS", "track|import_tracks|import_places",
+            target="tracking"),
+    Product("events.parquet", "field", "imaging.EVENTS", "track|import_tracks", target="tracking"),
+    Product("morphology.parquet", "field", "imaging.MORPHOLOGY", "morphology", target="tracking"),
+    # Tracks that come without masks cannot be written as masks.
+    Product("ctc", "field", None, "export_tracks", target="tracking", needs="has_masks", is_folder=True),
+    Product("tracks.geff", "field", None, "export_tracks", name="geff", target="tracking", is_folder=True),
+    Product("overview.png", "field", None, "draw_field", name="picture", target="tracking"),
+    Product("quality.json", "field", None, "draw_field", target="tracking"),
+    Product("curation.tsv", "field", "imaging.CURATION", "draw_field", name="uncertain", target="tracking"),
+    Product("strips", "field", None, "draw_field", target="tracking", is_folder=True),
+    Product("curation.html", "field", None, "draw_field", name="page", target="tracking"),
+    # Fields of view: features.
+    Product("embeddings.parquet", "field", "imaging.EMBEDDINGS", "embed"),
+    Product("timecourse.parquet", "field", "imaging.TIMECOURSE", "score_function"),
+    Product("scores.parquet", "field", "imaging.SCORES", "score_function"),
+    Product("objects.parquet", "field", "imaging.OBJECTS", "summarise_tracks", target="features"),
+    Product("cells.parquet", "field", "imaging.CELLS", "summarise_tracks", target="features"),
+    # The study.
+    Product("study/curation.tsv", "study", "imaging.CURATION", "collect_uncertain", name="uncertain",
+            target="tracking"),
+    Product("study/cells.parquet", "study", "imaging.CELLS", "collect_cells|import_cells|import_lineage", "pairing",
+            target="features"),
+    Product("study/cells.csv", "study", None, "collect_cells|import_cells|import_lineage|import_paired", name="csv"),
+    Product("study/pairs.parquet", "study", "imaging.PAIRS", "match_barcodes", "pairing", target="pairing"),
+    Product("study/paired.h5mu", "study", None, "pair|import_cells|import_paired", target="pairing"),
+    # Clusters.
+    Product("clusters/cells.parquet", "study", "expression.CLUSTERS", "cluster", "clusters", name="clusters"),
+    Product("clusters/function_by_cluster.tsv", "study", "expression.FUNCTION_BY_CLUSTER", "cluster", "clusters",
+            "Variance of function between clusters"),
+    Product("clusters/function_by_component.tsv", "study", "expression.FUNCTION_BY_COMPONENT", "cluster", "clusters",
+            "Function along the principal components of expression", ("function", "p_value", "-r2")),
+    Product("clusters/quality.svg", "study", None, "cluster", "pairing",
+            "Distributions of counts, detected genes and mitochondrial fraction per cell with the quality limits",
+            caption="Quality of the counts. Cells outside the limits enter no cluster."),
+    Product("clusters/umap.svg", "study", None, "cluster", "clusters",
+            "Map of cells by expression, coloured by cluster and by function",
+            caption="Cells placed by similarity of expression (UMAP). Distances between far groups have no meaning."),
+    # Differential expression.
+    Product("de/markers.tsv", "study", "expression.MARKERS", "differential_expression", "clusters", "Marker genes",
+            ("comparison", "group", "q_value", "-auc")),
+    Product("de/markers.svg", "study", None, "differential_expression", "clusters",
+            "Expression of the strongest marker genes in each cluster", name="markers_figure",
+            caption="Genes that separate each cluster from the other cells."),
+    # Prediction of function.
+    Product("prediction/performance.tsv", "study", "prediction.PERFORMANCE", "predict", "prediction",
+            "Held-out performance of every model"),
+    Product("prediction/contrasts.tsv", "study", "prediction.MODEL_CONTRASTS", "predict", "prediction",
+            "Differences between models"),
+    Product("prediction/sensitivity.tsv", "study", "prediction.SENSITIVITY", "predict", "prediction",
+            "What other choices of the analysis would have given", name="model_sensitivity"),
+    Product("prediction/performance_by_sample.tsv", "study", "prediction.SAMPLE_PERFORMANCE", "predict", "prediction",
+            "Held-out R² sample by sample", name="samples"),
+    Product("prediction/genes.tsv", "study", "prediction.GENES", "predict", "prediction",
+            "Genes by how stably they are selected", ("function", "-frequency", "-univariate_rho")),
+    Product("prediction/marker_overlap.tsv", "study", "prediction.MARKER_OVERLAP", "predict", "prediction",
+            "Predictive genes that are cluster markers", name="overlap"),
+    Product("prediction/predictions.parquet", "study", "prediction.PREDICTIONS", "predict"),
+    Product("prediction/ladder.svg", "study", None, "predict", "prediction",
+            "Held-out R squared of every model with intervals and null",
+            caption="Function in held-out groups as predicted by covariates, by expression, by morphology and by "
+                    "both, with 95 % intervals. The permutation null is of a quicker procedure, whose own R² is the "
+                    "tick beside it."),
+    Product("prediction/scatter.svg", "study", None, "predict", "prediction",
+            "Measured against predicted function, cell by cell",
+            caption="Each cell was predicted by a model that saw no cell of its group. Colours are the outer folds."),
+    Product("prediction/selection.svg", "study", None, "predict", "prediction",
+            "Selection frequency of the most stable genes",
+            caption="How often each gene is chosen when half of the groups are left out."),
+    Product("prediction/selected_genes.svg", "study", None, "predict", "prediction",
+            "Expression of the selected genes in each cluster, and the functions that they predict",
+            caption="Where the genes that predict are expressed. A gene that is as high in every cluster can go "
+                    "with function and yet mark no cluster."),
+    Product("prediction/marker_overlap.svg", "study", None, "predict", "prediction",
+            "Two circles for each function: genes that predict it and genes that mark clusters, with those that do "
+            "both",
+            name="overlap_figure",
+            caption="Genes that predict against genes that mark clusters."),
+    # Relatives.
+    Product("lineage/state_by_sister.tsv", "study", "lineage.STATE_BY_SISTER", "compare_sisters", "sisters",
+            "States by the fate of the sister", ("-contrast", "p_permutation"), name="states"),
+    Product("lineage/power.tsv", "study", "lineage.LINEAGE_POWER", "compare_sisters", "sisters",
+            "What these families could have shown"),
+    Product("lineage/sensitivity.tsv", "study", "lineage.LINEAGE_SENSITIVITY", "compare_sisters", "sisters",
+            "How far errors could move the answer"),
+    Product("lineage/concordance.tsv", "study", "lineage.CONCORDANCE", "describe_fates", "sisters",
+            "How often relatives share a fate"),
+    Product("lineage/fate_odds.tsv", "study", "lineage.FATE_ODDS", "describe_fates", "sisters",
+            "Odds of a death where the relative died"),
+    Product("lineage/times.tsv", "study", "lineage.TIMES", "describe_fates", "sisters", "Times of relatives"),
+    Product("lineage/fading.tsv", "study", "lineage.KINSHIP_FADING", "describe_fates", "sisters",
+            "How likeness fades with distance in the tree"),
+    Product("lineage/which_sister_dies.tsv", "study", "lineage.WHICH_SISTER_DIES", "compare_sisters_before_death",
+            "sisters", "Which sister dies, by imaging before either's fate", ("p_permutation", "feature"),
+            name="which_dies"),
+    Product("lineage/heritable_genes.tsv", "study", "lineage.HERITABLE_GENES", "compare_sister_genes", "sisters",
+            "Genes by how alike they are in sisters", ("p_value", "-icc"), name="heritable"),
+    Product("lineage/genes_by_sister.tsv", "study", "lineage.GENES_BY_SISTER", "compare_sister_genes", "sisters",
+            "Genes by the fate of the sister", ("p_value", "gene"), name="by_sister"),
+    Product("lineage/warnings.tsv", "study", "lineage.LINEAGE_WARNINGS", "compare_sisters", "sisters",
+            "What could bias the comparison"),
+    Product("lineage/incidence.tsv", "study", "lineage.FATE_INCIDENCE", "describe_fates"),
+    Product("lineage/survival.tsv", "study", "lineage.FATE_SURVIVAL", "describe_fates"),
+    Product("lineage/fate_pairs.tsv", "study", "lineage.FATE_PAIRS", "describe_fates"),
+    Product("lineage/forest.svg", "study", None, "compare_sisters", "sisters",
+            "Odds ratios of states by the fate of the sister, with intervals",
+            caption="States of survivors whose sister died against those whose sister lived; 1 means no difference."),
+    Product("lineage/trees.svg", "study", None, "compare_sisters", "sisters",
+            "Lineage trees of families with divisions, deaths and unknown ends",
+            caption="Families over time. A cross is a death that was seen; a grey end is not known, and no death."),
+    Product("lineage/trees_by_state.svg", "study", None, "compare_sisters", "sisters",
+            "Lineage trees of families with measured survivors, coloured by state",
+            caption="The state nearest to going with the sister's fate, over the trees. Cells that were not "
+                    "measured are grey."),
+    Product("lineage/incidence.svg", "study", None, "describe_fates", "sisters",
+            "Cumulative incidence of division, death and loss after birth, one panel per condition",
+            name="incidence_figure",
+            caption="Fates of cells born in sight, as competing risks; a lost cell is neither divided nor dead."),
+    Product("lineage/survival.svg", "study", None, "describe_fates", "sisters",
+            "Share of cells alive and share undivided after birth, one panel per condition", name="survival_figure",
+            caption="What death alone, and division alone, would leave of cells born in sight (Kaplan-Meier). Other "
+                    "ends censor, which takes the cells that had them to be like the others."),
+    Product("lineage/fate_pairs.svg", "study", None, "describe_fates", "sisters",
+            "Counts of sister pairs by the ends of both, one panel per condition", name="fate_pairs_figure",
+            caption="Pairs of sisters by how both ended; in brackets the pairs expected if sisters were "
+                    "independent. Orange pairs are more frequent than that, purple ones less."),
+    # Both modalities.
+    Product("crossmodal/summary.tsv", "study", "crossmodal.VARIANCE_SUMMARY", "explain_modalities", "crossmodal",
+            "In total", name="crossmodal_summary"),
+    Product("crossmodal/genes.tsv", "study", "crossmodal.GENE_VARIANCE", "explain_modalities", "crossmodal",
+            "Genes by how much morphology explains", ("-r2",), name="crossmodal_genes"),
+    Product("crossmodal/features.tsv", "study", "crossmodal.FEATURE_VARIANCE", "explain_modalities", "crossmodal",
+            "Features by how much expression explains", ("-r2",), name="crossmodal_features"),
+    Product("crossmodal/variance.svg", "study", None, "explain_modalities", "crossmodal",
+            "Variance explained per gene and per feature, with null and ceiling",
+            caption="How much of each gene and of each feature the other modality explains in held-out groups."),
+    # The record, the report and the truth of simulated data.
+    Product("provenance.json", "study", None, "write_provenance"),
+    Product("report/index.html", "study", None, "render_report", name="html"),
+    Product("report/answers.json", "study", None, "render_report"),
+    Product("report/dictionary.tsv", "study", None, "render_report"),
+    Product("truth/movies.parquet", "study", "simulation.TRUTH", "score_tracks"),
+    Product("truth/identities.parquet", "study", "simulation.TRUE_TRACKS", "score_tracks"),
+    Product("truth/truth.tsv", "study", "simulation.TRUTH", "score_truth", name="scores"),
+    # Models.
+    Product("models.json", "study", None, "prefetch_models", name="record"),
+    Product("model/segmenter.pt", "study", None, "train_model", name="model"),
+    Product("model/segmenter.md", "study", None, "train_model", name="card"),
+)
+# fmt: on
+
+BESIDE = ("fov/{sample}/{fov}/movie.ome.tif", "reports/", "logs/", "benchmarks/", "experiment/")
+"""What is in the folder of results beside the products: movies, which are removed unless the configuration keeps them,
+what each step says, and the simulated experiment, which stands for the files of a user."""
 
 
-def _of_fields(study: Study, names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(f"<results>/fov/{e.sample}/{e.fov}/{name}" for name in names for e in study.entries)
+def products_of(step: str) -> list[Product]:
+    """Return the products of one step."""
+    return [product for product in PRODUCTS if step in product.steps]
 
 
-def _tracking_files(study: Study) -> tuple[str, ...]:
-    if not study.has_masks:
-        return _of_fields(study, TRACKING)
-    return _of_fields(study, (*ON_MASKS, *TRACKING)) + _in("study", ("curation.tsv",))
+def read_by_report() -> list[Product]:
+    """Return the tables and figures of the study that the report reads, in the order of the page."""
+    return [product for product in PRODUCTS if product.section and product.level == "study"]
 
 
-def targets(study: Study) -> dict[str, Target]:
-    """Return every target of a study by its name."""
-    images = study.start == "images"
-    has_cells = images or study.start in ("lineage", "cells")
-    lineage = LINEAGE + (SISTER_GENES if study.has_counts else ())
-    measured = ("objects.parquet", "cells.parquet")
-    pairs = ("pairs.parquet", "paired.h5mu") if study.pairs else ("paired.h5mu",)
-    return {
-        "features": Target(
-            images, "images, masks or tracks", _of_fields(study, measured) + _in("study", ("cells.parquet",))
-        ),
-        "tracking": Target(images, "images, masks or tracks", _tracking_files(study)),
-        "pairing": Target(study.has_paired, "barcodes and counts, cells or paired", _in("study", pairs)),
-        "clusters": Target(study.has_counts, "counts", _in("clusters", CLUSTERS)),
-        "de": Target(study.has_counts, "counts", _in("de", DE)),
-        "prediction": Target(study.has_paired, "barcodes and counts, cells or paired", _in("prediction", PREDICTION)),
-        "lineage": Target(has_cells, "images, masks, tracks or lineage", _in("lineage", lineage)),
-        "crossmodal": Target(study.has_counts, "counts", _in("crossmodal", CROSSMODAL)),
-        "report": Target(bool(study.entries), "rows", _in("report", ("index.html", "answers.json", "dictionary.tsv"))),
-        "truth": Target(
-            study.is_simulated and study.pairs,
-            "simulated movies with their barcodes and counts",
-            _in("truth", ("truth.tsv",)),
-        ),
-    }
-
-
-def files_of_target(study: Study, name: str) -> list[str]:
-    """Return the files of one target.
+def product_at(path: Path) -> Product:
+    """Return the product of the study that a file is, told by the end of its path.
 
     Raises
     ------
     UserError
-        When the data do not allow the target; the message says what the sheet lacks.
+        When the file is none that the report reads.
     """
-    target = targets(study)[name]
-    if not target.possible:
-        msg = (
-            f"target '{name}': the sheet {study.config.samples} gives no {target.needs}; add it or name another target."
-        )
-        raise UserError(msg)
-    return list(target.files)
-
-
-def all_files(study: Study) -> list[str]:
-    """Return the files of every target that the data allow."""
-    return [path for target in targets(study).values() if target.possible for path in target.files]
-
-
-def files_if_possible(study: Study, name: str) -> dict[str, list[str]]:
-    """Return the files of a target by their name; empty lists where the data do not allow it."""
-    target = targets(study)[name]
-    return {path.split("/")[-1]: [path] if target.possible else [] for path in target.files}
-
-
-def step_reports(study: Study) -> list[str]:
-    """Return the report of every step that runs in this study."""
-    per_field: list[str] = []
-    if study.start == "images":
-        per_field += ["prepare_movie"] if study.has("images") else []
-        per_field += _tracking_steps(study)
-        per_field += ["embed"] if study.embeds else []
-        per_field += ["score_function"] if study.measures_function else []
-    fields = [f"<results>/reports/{step}/{e.sample}@{e.fov}.json" for step in per_field for e in study.entries]
-    return fields + [f"<results>/reports/{step}.json" for step in _study_steps(study)]
-
-
-def _tracking_steps(study: Study) -> list[str]:
-    if not study.has_masks:
-        return ["import_places"]
-    masks = "import_masks" if study.has("masks") else "segment"
-    return [masks, "import_tracks" if study.has("tracks") else "track", "morphology"]
-
-
-def _study_steps(study: Study) -> list[str]:
-    start = {"images": ["collect_cells"], "cells": ["import_cells"], "paired": ["import_paired"]}
-    steps = list(start.get(study.start, ["import_lineage"]))
-    steps += ["match_barcodes", "pair"] if study.pairs else []
-    steps += ["cluster", "differential_expression", "explain_modalities"] if study.has_counts else []
-    steps += ["predict"] if study.has_paired else []
-    if study.start in ("images", "lineage", "cells"):
-        steps += ["describe_fates", "compare_sisters", "compare_sisters_before_death"]
-        steps += ["compare_sister_genes"] if study.has_counts else []
-    return steps
+    for product in read_by_report():
+        if path.as_posix().endswith(f"/{product.path}"):
+            return product
+    known = ", ".join(product.path for product in read_by_report())
+    msg = f"{path}: not a result that the report reads; give files whose paths end in one of {known}."
+    raise UserError(msg)

@@ -194,10 +194,10 @@ def test_the_step_writes_its_tables(tmp_path: Path):
     write_paired(data, tmp_path / "paired.h5mu")
     explain_modalities.main(
         paired=tmp_path / "paired.h5mu",
-        genes=tmp_path / "genes.tsv",
-        features=tmp_path / "features.tsv",
-        summary=tmp_path / "summary.tsv",
-        figure=tmp_path / "figure.svg",
+        crossmodal_genes=tmp_path / "genes.tsv",
+        crossmodal_features=tmp_path / "features.tsv",
+        crossmodal_summary=tmp_path / "summary.tsv",
+        variance=tmp_path / "variance.svg",
         report=tmp_path / "report.json",
         settings=explain_modalities.Settings(crossmodal=FAST.model_copy(update={"permutations": 3})),
         threads=1,
@@ -206,7 +206,7 @@ def test_the_step_writes_its_tables(tmp_path: Path):
     assert len(read_table(tmp_path / "features.tsv", FEATURE_VARIANCE)) == 15, "half measured is not explained"
     summary = read_table(tmp_path / "summary.tsv", VARIANCE_SUMMARY)
     assert summary["permutations"].to_list() == [3, 3]
-    assert "svg" in (tmp_path / "figure.svg").read_text()
+    assert "svg" in (tmp_path / "variance.svg").read_text()
     numbers = json.loads((tmp_path / "report.json").read_text())["numbers"]
     assert numbers["genes.tested"] == 15
 

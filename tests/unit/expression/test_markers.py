@@ -212,7 +212,11 @@ def run_step(folder, data, settings):
     expression = None if data.counts is None else expression_from(data.counts, data.genes, "counts")
     study = cluster_study(data.obs.index, expression, settings, 1)
     write_table(study.table, folder / "clusters.parquet", CLUSTERS)
-    files = {"markers": folder / "markers.tsv", "figure": folder / "markers.svg", "report": folder / "report.json"}
+    files = {
+        "markers": folder / "markers.tsv",
+        "markers_figure": folder / "markers.svg",
+        "report": folder / "report.json",
+    }
     differential_expression.main(
         paired=folder / "paired.h5mu",
         clusters=folder / "clusters.parquet",
@@ -240,7 +244,7 @@ def test_the_step_from_paired_data_to_markers(tmp_path):
     assert not high["is_marker"].any(), "one sample is no replicate"
     assert high["note"].str.contains("cells tested as if independent").all()
     assert report["numbers"]["half_counts_ari"] > 0.8
-    assert b"<svg" in files["figure"].read_bytes()
+    assert b"<svg" in files["markers_figure"].read_bytes()
 
 
 def test_the_step_without_counts(tmp_path):

@@ -67,6 +67,7 @@ def step_report(path: Path, **content) -> Path:
 
 
 def checked(contract: Table, path: Path, **columns) -> Path:
+    path.parent.mkdir(exist_ok=True)
     frame = pd.DataFrame(columns)
     for column in empty(contract).columns:
         if column not in frame:
@@ -95,7 +96,9 @@ def test_a_page_of_nothing_has_a_title_and_says_what_was_not_run(tmp_path: Path)
 def test_a_full_page_loads_nothing_and_names_models_warnings_and_tables(tmp_path: Path):
     qualities, pictures = write_fields(tmp_path, 3)
     svg = '<?xml version="1.0"?><!DOCTYPE svg PUBLIC "x" "http://www.w3.org/x.dtd"><svg xmlns="http://www.w3.org/2000/svg"/>'
-    (tmp_path / "umap.svg").write_text(svg)
+    umap = tmp_path / "clusters/umap.svg"
+    umap.parent.mkdir()
+    umap.write_text(svg)
     model = {"name": "compact", "sha256": "ab" * 32, "note": "trained on simulated images"}
     reports = [
         step_report(
@@ -113,9 +116,11 @@ def test_a_full_page_loads_nothing_and_names_models_warnings_and_tables(tmp_path
         step_reports=reports,
         quality=qualities,
         pictures=pictures,
-        umap=tmp_path / "umap.svg",
-        warnings=checked(LINEAGE_WARNINGS, tmp_path / "warnings.tsv", **warned),
-        performance=checked(PERFORMANCE, tmp_path / "performance.tsv", **performance),
+        results=[
+            checked(PERFORMANCE, tmp_path / "prediction/performance.tsv", **performance),
+            umap,
+            checked(LINEAGE_WARNINGS, tmp_path / "lineage/warnings.tsv", **warned),
+        ],
         settings={"simulated": True, "channels": {"function": ["lipid"], "allow_function_in": ["embed"]}},
     )
     assert not LOADED.findall(page)
@@ -128,7 +133,7 @@ def test_a_full_page_loads_nothing_and_names_models_warnings_and_tables(tmp_path
     assert "Two &lt;groups&gt; only." in page
     assert "<b>s_0</b>: 9 cells." in page
     assert page.count("No GPU.") == 1
-    assert '<a href="../performance.tsv">' in page
+    assert '<a href="../prediction/performance.tsv">' in page
 
 
 def test_the_page_stays_small_with_500_fields_and_pictures_of_the_largest_size(tmp_path: Path):
@@ -336,7 +341,7 @@ def test_the_function_of_the_answers_stands_first_in_its_tables(tmp_path: Path):
     names, models = ["function_a", "function_b"], ["expression", "morphology"]
     rows = pd.MultiIndex.from_product([names, models], names=["function", "model"]).to_frame(index=False)
     rows["r2"] = [0.1, 0.1, 0.1, 0.3]
-    page, answers = render(tmp_path, performance=checked(PERFORMANCE, tmp_path / "performance.tsv", **rows))
+    page, answers = render(tmp_path, results=[checked(PERFORMANCE, tmp_path / "prediction/performance.tsv", **rows)])
     cells = re.findall(r"<td>([ab])</td>", page)
     assert cells == ["b", "b", "a", "a"]
     assert answers["answers"][0]["numbers"]["function"] == "function_b"
@@ -347,7 +352,7 @@ def test_other_choices_stand_beside_the_headline_model_by_model(tmp_path: Path):
     rows = pd.DataFrame([(v, m) for v, names in models.items() for m in names], columns=["variant", "model"])
     rows = rows.assign(function="function_lipid", n=300, r2=[0.0, 0.1, 0.3, 0.2, 0.28])
     path = checked(SENSITIVITY, tmp_path / "prediction/sensitivity.tsv", **rows)
-    page, _ = render(tmp_path, model_sensitivity=path)
+    page, _ = render(tmp_path, results=[path])
     assert "shows where other choices stand beside the headline." in page
     shown = page[page.index("What other choices of the analysis would have given") :]
     assert re.findall(r"<td>(headline|cooperative)</td><td>([a-z ]+)</td>", shown) == [

@@ -8,8 +8,8 @@ import pytest
 from tests.expected import TARGETS
 
 from cineseq.errors import UserError
-from cineseq.workflow.products import all_files, files_if_possible, files_of_target, step_reports, targets
 from cineseq.workflow.study import Study, open_study
+from cineseq.workflow.targets import all_files, files_of_report, files_of_target, step_reports, targets
 
 IMAGES = [
     {"sample": "a.1", "fov": "f1", "condition": "low", "images": "a1.tif"},
@@ -64,14 +64,14 @@ def test_targets_follow_the_data(rows: list[dict], start: str, impossible: set[s
     assert set(targets(found)) == TARGETS
     for name in TARGETS:
         files = targets(found)[name].files
-        assert len(set(files)) == len(files) > 0
+        assert len(set(files)) == len(files)
         assert set(files) <= set(all_files(found)) or name in impossible
         if name in impossible:
             with pytest.raises(UserError, match=f"target '{name}': the sheet .* gives no .*; add it or name another"):
                 files_of_target(found, name)
-            assert not any(files_if_possible(found, name).values())
         else:
             assert files_of_target(found, name) == list(files)
+            assert files
 
 
 def test_tracks_alone_are_tracked_without_what_needs_masks(tmp_path: Path) -> None:
@@ -95,7 +95,24 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
     ]
     assert files_of_target(found, "pairing") == ["<results>/study/pairs.parquet", "<results>/study/paired.h5mu"]
     assert files_of_target(study(tmp_path, GIVEN_PAIRED), "pairing") == ["<results>/study/paired.h5mu"]
-    assert files_if_possible(found, "crossmodal")["genes.tsv"] == ["<results>/crossmodal/genes.tsv"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "folders"),
+    [
+        (MASKS, {"study", "lineage"}),
+        (PAIRED, {"study", "clusters", "de", "prediction", "lineage", "crossmodal"}),
+        (ONLY_CELLS, {"study", "prediction", "lineage"}),
+        (GIVEN_PAIRED, {"clusters", "de", "prediction", "crossmodal"}),
+        (LINEAGE, {"study", "lineage"}),
+    ],
+)
+def test_the_report_reads_what_the_steps_of_a_study_make(rows: list[dict], folders: set[str], tmp_path: Path) -> None:
+    found = study(tmp_path, rows)
+    read = files_of_report(found)
+    assert {path.split("/")[1] for path in read} == folders
+    assert ("<results>/lineage/heritable_genes.tsv" in read) == ("lineage" in folders and "clusters" in folders)
+    assert set(read) - {"<results>/study/cells.parquet"} <= set(all_files(found))
 
 
 SISTERS = "compare_sisters compare_sisters_before_death"
