@@ -158,11 +158,11 @@ def test_the_step_writes_the_scores_and_who_is_who(tmp_path: Path):
     write_table(field.detections, folder / "d.parquet", DETECTIONS)
     write_table(field.tracks, folder / "t.parquet", TRACKS)
     files = {"labels": [field.labels], "detections": [folder / "d.parquet"], "tracks": [folder / "t.parquet"]}
-    written = {"scores": tmp_path / "movies.parquet", "identities": tmp_path / "identities.parquet"}
+    written = {"movies": tmp_path / "movies.parquet", "identities": tmp_path / "identities.parquet"}
     score_tracks.main(**files, ctc=[field.ctc], true_masks=[field.true_masks], true_tracks=truth, **written)
     who = read_table(written["identities"], TRUE_TRACKS).set_index("track_id")["true_track_id"]
     assert who.to_dict() == {"s/1/10": "s/1/3", "s/1/20": "s/1/2", "s/1/30": "s/1/1"}
-    scores = read_table(written["scores"], TRUTH).set_index("measure")["recovered"]
+    scores = read_table(written["movies"], TRUTH).set_index("measure")["recovered"]
     assert scores[["LNK", "division_F1", "death_F1"]].tolist() == [1, 1, 1]
 
 
