@@ -111,3 +111,8 @@ def test_planning_imports_no_library_of_tables() -> None:
     code = "import sys, cineseq.workflow.targets; print({'pandas', 'numpy', 'pyarrow'} & set(sys.modules) or 'none')"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "none\n"
+
+
+def test_the_dictionary_has_every_table_of_the_registry() -> None:
+    described = {table.name for table in every_table()}
+    assert {contract_named(p.contract).name for p in PRODUCTS if p.contract} | {"compartments", "barcodes"} == described
