@@ -18,9 +18,9 @@ import cineseq
 from cineseq.config.schema import Config, model_of
 from cineseq.files import write_text
 from cineseq.report.dictionary import every_table
-from cineseq.workflow.products import targets
 from cineseq.workflow.sample_sheet import COLUMNS
 from cineseq.workflow.study import open_study
+from cineseq.workflow.targets import targets
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = ROOT / "docs/public-names.txt"
