@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from statsmodels.duration.survfunc import CumIncidenceRight
+from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
 from cineseq.lineage.trees import LineageTrees
 from cineseq.tables.contract import Table, empty
@@ -200,15 +200,13 @@ def survival_table(families: LineageTrees, seed: int) -> pd.DataFrame:
 
 
 def _kaplan_meier(kinds: np.ndarray, cells: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    ages, at = np.unique(kinds[:, 0], return_inverse=True)
-    ended = np.bincount(at, cells, len(ages))
-    at_risk = ended[::-1].cumsum()[::-1]
-    place = np.searchsorted(ages, grid, side="right")
+    there = cells > 0
+    ages, event, weights = kinds[there, 0], kinds[there, 1], cells[there].astype(float)
     curves = []
-    for event in ENDED_BY.values():
-        ends = np.bincount(at, cells * (kinds[:, 1] == event), len(ages))
-        left = np.cumprod(1 - ends / np.maximum(at_risk, 1))
-        curves.append(np.concatenate([[1.0], left])[place])
+    for ending in ENDED_BY.values():
+        fitted = SurvfuncRight(ages, event == ending, freq_weights=weights)
+        place = np.searchsorted(fitted.surv_times, grid, side="right")
+        curves.append(np.concatenate([[1.0], fitted.surv_prob])[place])
     return np.stack(curves)
 
 

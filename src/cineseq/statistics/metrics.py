@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 
 def r2(residual: np.ndarray, baseline: np.ndarray) -> np.ndarray | float:
@@ -102,7 +103,7 @@ def area_under_curve(scores: np.ndarray, positive: np.ndarray) -> float:
     ----------
     Hanley and McNeil, Radiology 143 (1982) 29.
     """
-    return _area(np.unique(scores, return_inverse=True)[1], positive, np.ones(len(scores)))
+    return float(roc_auc_score(positive, scores)) if 0 < positive.sum() < len(positive) else float("nan")
 
 
 def area_interval(

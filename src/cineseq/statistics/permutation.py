@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from scipy.stats import false_discovery_control
 
 
 def p_value(observed: np.ndarray | float, null: np.ndarray) -> np.ndarray | float:
@@ -92,15 +93,7 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     values = np.asarray(p, float)
     adjusted = np.full(values.shape, np.nan)
     known = np.isfinite(values)
-    tests = int(known.sum())
-    if not tests:
-        return adjusted
-    order = np.argsort(values[known], kind="stable")
-    scaled = values[known][order] * tests / np.arange(1, tests + 1)
-    monotone = np.minimum.accumulate(scaled[::-1])[::-1].clip(max=1.0)
-    known_adjusted = np.empty(tests)
-    known_adjusted[order] = monotone
-    adjusted[known] = known_adjusted
+    adjusted[known] = false_discovery_control(values[known], method="bh")
     return adjusted
 
 
