@@ -19,7 +19,7 @@ help:
 	@echo "make bench-lineage   score the lineage analysis: real families, simulated experiments, speed (minutes)"
 	@echo "make bench-prediction   score prediction of function: real cells, simulated experiments (an hour)"
 	@echo "make bench-expression   time and memory of clustering 100,000 cells and of ranking genes, beside scanpy"
-	@echo "make bench-workflow   score the planning of large studies: processor seconds and memory (minutes)"
+	@echo "make bench-workflow   score the planning of large studies and the check of large tables (minutes)"
 	@echo "make lint      check the code as .ci/run does (make format mends what can be mended)"
 	@echo "make docs      build the site from docs/ and the docstrings into site/"
 
@@ -52,6 +52,7 @@ bench-expression: $(VENV)/.installed
 
 bench-workflow: $(VENV)/.installed
 	$(RUN)/python benchmarks/bench_dry_run.py
+	$(RUN)/python benchmarks/bench_contracts.py
 
 lint: $(VENV)/.installed $(LINT)/.complete
 	$(LINT)/bin/ruff check .

@@ -112,23 +112,13 @@ class Table:
 
 def _typed(values: pd.Series, column: Column, where: str) -> pd.Series:
     try:
-        typed = values.astype(_DTYPES[column.kind])
+        typed = values.astype(_DTYPES[column.kind], copy=False)
     except (TypeError, ValueError) as error:
         msg = f"{where}: column '{values.name}' should be of kind {column.kind} ({error})"
         raise ValueError(msg) from None
-    wrong = pd.Series(data=False, index=typed.index)
-    if not column.missing:
-        wrong |= typed.isna()
-    if column.kind == "number":
-        wrong |= typed.notna() & np.isinf(typed.fillna(0.0))
-    if column.low is not None:
-        wrong |= (typed < column.low).fillna(value=False).astype(bool)
-    if column.high is not None:
-        wrong |= (typed > column.high).fillna(value=False).astype(bool)
-    if column.values:
-        wrong |= typed.notna() & ~typed.isin(column.values)
+    wrong = _outside(typed, column)
     if wrong.any():
-        first = int(wrong.to_numpy().argmax())
+        first = int(wrong.argmax())
         value = values.iloc[first]
         msg = (
             f"{where}: column '{values.name}' has {int(wrong.sum())} values outside its contract, "
@@ -136,6 +126,22 @@ def _typed(values: pd.Series, column: Column, where: str) -> pd.Series:
         )
         raise ValueError(msg)
     return typed
+
+
+def _outside(typed: pd.Series, column: Column) -> np.ndarray:
+    """Return where a value breaks the contract of its column, shape (rows,); a missing value is in every range."""
+    missing = typed.isna().to_numpy()
+    wrong = np.zeros(len(typed), dtype=bool) if column.missing else missing.copy()
+    if column.values:
+        wrong |= ~missing & ~typed.isin(column.values).to_numpy(dtype=bool)
+    if column.kind == "number":
+        wrong |= np.isinf(typed.to_numpy())
+    if column.kind in ("number", "integer") and (column.low is not None or column.high is not None):
+        values = typed.to_numpy() if column.kind == "number" else typed.to_numpy(dtype="int64", na_value=0)
+        low = -np.inf if column.low is None else column.low
+        high = np.inf if column.high is None else column.high
+        wrong |= ~missing & ((values < low) | (values > high))
+    return wrong
 
 
 def empty(table: Table) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bench_contracts
 import bench_imaging
 import bench_memory
 import bench_prediction_simulated
@@ -17,6 +18,8 @@ import pytest
 import tifffile
 from bench_deaths import called_wrongly
 from bench_memory import LONG, SHORT, arguments
+
+from cineseq.tables.imaging import OBJECTS
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -105,3 +108,7 @@ def test_rods_grow_and_divide_and_the_sheet_leaves_no_room():
 
 def test_an_experiment_of_prediction_runs_and_finds_what_was_planted():
     assert bench_prediction_simulated._is_ordered(0, (0.2, 0.45)) == (True, True)
+
+
+def test_the_table_whose_check_is_timed_has_the_columns_asked_for():
+    assert OBJECTS.check(bench_contracts.objects(20, 12)).shape == (20, 12)
