@@ -7,6 +7,8 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any
 
+from natsort import natsorted
+
 NOT_ESTIMABLE = "not estimable"
 
 
@@ -67,6 +69,11 @@ def listed(items: Iterable[str]) -> str:
     """Join items as in a sentence: a, b and c."""
     items = list(items)
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
+
+
+def natural_order(names: Iterable[str]) -> list[str]:
+    """Sort names so that the numbers in them count as numbers: t2 comes before t10."""
+    return natsorted(sorted(names))  # names that differ only in zeros before a number have an order too
 
 
 def first_sentence(text: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cineseq.config.base import NAME_PATTERN, FieldOfView
 from cineseq.errors import UserError
+from cineseq.text import natural_order
 
 FIELD_PATHS = ("images", "masks", "tracks", "edits")
 """Columns that belong to one field of view."""
@@ -239,7 +240,7 @@ def files_of(text: str, what: str) -> list[str]:
     found: list[str] = []
     for part in filter(None, (p.strip() for p in text.split(";"))):
         if glob.has_magic(part):
-            matches = sorted(glob.glob(part), key=_natural)  # noqa: PTH207 - patterns may be absolute
+            matches = natural_order(glob.glob(part))  # noqa: PTH207 - patterns may be absolute
             if not matches:
                 msg = f"{what}: no file matches '{part}'; check the path and the pattern."
                 raise UserError(msg)
@@ -262,10 +263,6 @@ def present(files: list[str], what: str) -> list[str]:
             msg = f"{what}: there is no file '{name}'; check the path in the sample sheet."
             raise UserError(msg)
     return files
-
-
-def _natural(name: str) -> list[tuple[int, int, str]]:
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", name)]
 
 
 def first_of_samples(entries: Iterable[Entry]) -> list[Entry]:

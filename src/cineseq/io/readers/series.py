@@ -16,6 +16,7 @@ from cineseq.io.readers.png import open_png
 from cineseq.io.readers.source import Source, SourceInfo
 from cineseq.io.readers.tiff import SUFFIXES as TIFF_SUFFIXES
 from cineseq.io.readers.tiff import open_tiff
+from cineseq.text import natural_order
 
 SUFFIXES = (*TIFF_SUFFIXES, PNG_SUFFIX)
 
@@ -62,7 +63,7 @@ def open_series(
     """
     places = [_place(path, channel_pattern) for path in paths]
     channels = list(dict.fromkeys(p.channel for p in sorted(places, key=lambda p: p.channel)))
-    frames = sorted({p.frame for p in places}, key=natural_key)
+    frames = natural_order({p.frame for p in places})
     table = _table(places, channels, frames)
     if len(frames) == 1 and channel_pattern is not None:
         with _whole_channels([table[frames[0], c] for c in channels], channels) as source:
@@ -90,12 +91,6 @@ def open_series(
 
     files = tuple(table[f, channels[0]] for f in frames)
     yield Source(files[0], whole, plane, files)
-
-
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Sort key by which numbers in names count as numbers, so that t2 comes before t10."""
-    parts = re.split(r"(\d+)", name)
-    return tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts if p)
 
 
 def _place(path: Path, pattern: str | None) -> _Place:

@@ -10,7 +10,6 @@ from PIL import Image
 
 from cineseq.errors import UserError
 from cineseq.io.readers import open_source
-from cineseq.io.readers.series import natural_key
 
 SHAPE = (4, 2, 20, 30)
 
@@ -296,8 +295,3 @@ def test_stacks_in_a_series_of_frames_are_refused(tmp_path, movie):
     for t in range(2):
         tifffile.imwrite(tmp_path / f"t{t}.tif", movie[:, 0], photometric="minisblack", metadata=None)
     refused([tmp_path / "t0.tif", tmp_path / "t1.tif"], "holds 4 frames, but is one of 2 files")
-
-
-def test_natural_order():
-    names = ["t10", "t9", "00d10h00m", "00d09h30m", "t1b"]
-    assert sorted(names, key=natural_key) == ["00d09h30m", "00d10h00m", "t1b", "t9", "t10"]
