@@ -32,7 +32,7 @@ from cineseq.segmentation.cellpose import (
     tiling,
 )
 from cineseq.segmentation.finetuning import fine_tune, score
-from cineseq.segmentation.scoring import precision_at_half
+from cineseq.segmentation.scoring import count_movie
 from cineseq.segmentation.training import save
 from cineseq.simulate.field import simulate_field
 from cineseq.simulate.images import render_movie, truth_masks
@@ -82,7 +82,7 @@ def row(
     found = [segment_frame(model, s.image[None], settings, None) for s in scenes]
     seconds = (time.perf_counter() - started) / len(scenes)
     cells = sum(len(np.unique(s.labels)) - 1 for s in scenes)
-    ap = precision_at_half([s.labels for s in scenes], found)
+    ap = count_movie([s.labels for s in scenes], found).average_precision
     return {"set": name, "frames": len(scenes), "cells": cells, "AP@.5": ap, "asked": asked, "s a frame": seconds}
 
 

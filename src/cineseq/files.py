@@ -25,7 +25,7 @@ def process_space() -> str:
     """
     namespace = str(PROCESS_NAMESPACE.readlink()) if PROCESS_NAMESPACE.is_symlink() else ""
     machine = MACHINE_ID.read_text(encoding="utf-8").strip() if MACHINE_ID.is_file() else ""
-    return hashlib.sha256(f"{platform.node()} {machine} {namespace}".encode()).hexdigest()[:8]
+    return digest(f"{platform.node()} {machine} {namespace}".encode())[:8]
 
 
 @contextmanager
@@ -81,6 +81,11 @@ def write_text(text: str, path: Path) -> None:
 def write_json(value: Any, path: Path) -> None:
     """Write ``value`` as indented JSON with sorted keys, whole or not at all."""
     write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", path)
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of bytes, as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def sha256(path: Path) -> str:

@@ -9,16 +9,30 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-
-mpl.use("Agg")
-
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from cineseq.files import replacing
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-GREY = "#BBBBBB"
+"""Colours that colour-blind readers tell apart, by Okabe and Ito."""
+BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, YELLOW, BLACK = OKABE_ITO
+GREY, DARK_GREY = "#9A9A9A", "#444444"
+TWENTY = mpl.color_sequences["tab20"]
+"""For more series than :data:`OKABE_ITO` has colours."""
+ON_IMAGES = (
+    "#e69f00",
+    "#56b4e9",
+    "#00b88a",
+    "#f0e442",
+    "#5b8ff9",
+    "#ff7f3f",
+    "#e58fc0",
+    "#a6dba0",
+    "#ffc49b",
+    "#b8a9f0",
+)
+"""After Okabe and Ito, lightened where they would drown in grey tissue."""
+RED_ON_IMAGES = "#ff4438"
 STYLE: dict[Any, Any] = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -34,14 +48,11 @@ STYLE: dict[Any, Any] = {
 def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
     """Yield an empty figure (inches) and write it to ``path``, whole or not at all."""
     with mpl.rc_context(STYLE):
-        drawn = plt.figure(figsize=(width, height), layout="constrained")
-        try:
-            yield drawn
-            metadata = {"Date": None} if path.suffix == ".svg" else None
-            with replacing(path) as temporary:
-                drawn.savefig(temporary, metadata=metadata, dpi=120)
-        finally:
-            plt.close(drawn)
+        drawn = Figure(figsize=(width, height), layout="constrained")
+        yield drawn
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        with replacing(path) as temporary:
+            drawn.savefig(temporary, metadata=metadata, dpi=120)
 
 
 def colours(names: list[str]) -> dict[str, str]:

@@ -12,8 +12,9 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from cineseq.files import replacing
+from cineseq.plotting import BLUE, GREY, VERMILION
+from cineseq.statistics import ALPHA
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#9a9a9a"
 LABELLED = 8
 
 
@@ -36,10 +37,10 @@ def draw_explained(genes: pd.DataFrame, features: pd.DataFrame, summary: pd.Data
 
 def _ranked(axes: Axes, rows: pd.DataFrame, key: str, title: str) -> None:
     rows = rows.sort_values("r2", ascending=False, ignore_index=True)
-    passes = (rows["q_value"] <= 0.05).fillna(value=False).to_numpy(bool)
+    passes = (rows["q_value"] <= ALPHA).fillna(value=False).to_numpy(bool)
     axes.plot(rows.index, rows["r2_null"], ".", color=GREY, ms=3, label="pairing shuffled within class (mean)")
     axes.plot(rows.index[~passes], rows["r2"][~passes], ".", color="black", ms=4, label="held-out groups")
-    axes.plot(rows.index[passes], rows["r2"][passes], ".", color=BLUE, ms=5, label="q ≤ 0.05")
+    axes.plot(rows.index[passes], rows["r2"][passes], ".", color=BLUE, ms=5, label=f"q ≤ {ALPHA}")
     for place, row in rows.head(LABELLED).iterrows():
         name = str(row[key]).removeprefix("morphology_")
         line = {"arrowstyle": "-", "color": GREY, "lw": 0.5, "shrinkB": 2, "relpos": (0, 0.5)}
@@ -89,7 +90,7 @@ def _totals(axes: Axes, summary: pd.DataFrame) -> None:
             color=GREY,
             label="pairing shuffled within class" if not number else None,
         )
-        axes.plot(row["r2_class"], number - 0.2, "D", color=ORANGE, label="class mean alone" if not number else None)
+        axes.plot(row["r2_class"], number - 0.2, "D", color=VERMILION, label="class mean alone" if not number else None)
     axes.axvline(0, color="black", lw=0.6)
     axes.set_yticks(range(len(rows)), [str(d).replace("_to_", "\n→ ") for d in rows["direction"]])
     axes.set_ylim(-0.6, max(len(rows) - 0.2, 0.8))

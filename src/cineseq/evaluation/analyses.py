@@ -10,6 +10,8 @@ import pandas as pd
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
+from cineseq.tables.lineage import SISTER_DIED
+
 Row = dict[str, Any]
 
 
@@ -50,7 +52,6 @@ def harmonic(precision: float, recall: float) -> float:
 
 
 ORACLES = ("expression", "morphology", "both")
-SISTERS = "sister_died_vs_survived"
 
 
 def score_function(cells: pd.DataFrame, true_track: pd.Series, signal: pd.Series) -> list[Row]:
@@ -185,7 +186,7 @@ def score_sisters(states: pd.DataFrame, state: str | None, planted: float) -> li
     planted
         Planted odds ratio, 1 under a null.
     """
-    of = states[(states["contrast"] == SISTERS) & (states["state"] == state)]
+    of = states[(states["contrast"] == SISTER_DIED) & (states["state"] == state)]
     if state is None or of.empty or pd.isna(of["odds_ratio"].iloc[0]):
         note = of["note"].iloc[0] if len(of) and isinstance(of["note"].iloc[0], str) else "not estimable"
         return [row("lineage", "sister_odds_ratio", None, planted=planted, note=note)]

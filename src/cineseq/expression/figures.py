@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from cineseq.expression.normalise import Expression
-from cineseq.plotting import GREY, OKABE_ITO, colours, figure, write_words
+from cineseq.plotting import BLUE, GREY, VERMILION, colours, figure, write_words
 from cineseq.text import readable
 
 MOST_FUNCTIONS = 4
@@ -108,7 +108,7 @@ def draw_quality(quality: pd.DataFrame, samples: pd.Series, path: Path) -> None:
 def _strips(axis: Axes, values: np.ndarray, passes: np.ndarray, samples: pd.Series, names: list[str]) -> None:
     place = samples.map({name: number for number, name in enumerate(names)}).to_numpy(float)
     jitter = np.random.default_rng(0).uniform(-0.3, 0.3, len(values))
-    for rows, colour, label in ((passes, OKABE_ITO[0], "passes"), (~passes, OKABE_ITO[5], "fails")):
+    for rows, colour, label in ((passes, BLUE, "passes"), (~passes, VERMILION, "fails")):
         axis.scatter(
             (place + jitter)[rows],
             values[rows],

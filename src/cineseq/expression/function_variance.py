@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kruskal
 
+from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import (
     benjamini_hochberg,
     exchangeable_blocks,
@@ -128,7 +129,6 @@ def does_not_vary(values: np.ndarray) -> bool:
     return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
 
 
-ALPHA = 0.05
 NAMED = 3
 """Components that a sentence names."""
 

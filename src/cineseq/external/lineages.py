@@ -14,11 +14,12 @@ from cineseq.config.external import Given, LineageColumns
 from cineseq.errors import UserError
 from cineseq.external.cell_columns import FAMILY, as_text, cell_table, chosen_columns
 from cineseq.io.delimited import read_plain, rows_of
+from cineseq.statistics.pedigree import founders, sister_pairs, sisters
+from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES
 from cineseq.tracking.validate import born_before_mother_ends, ends_before_it_begins
 
 logger = logging.getLogger(__name__)
-FIELD = ["sample", "fov"]
 
 
 def read_families(path: Path, field: FieldOfView, given: Given) -> pd.DataFrame:
@@ -160,29 +161,14 @@ def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> Non
 
 def _descent(family: pd.DataFrame, parent: np.ndarray, path: Path) -> dict[str, pd.Series]:
     """Return founder, generation and sister of every cell; refuse a circle of mothers."""
-    generation = np.where(parent < 0, 0, -1)
-    founder = np.where(parent < 0, np.arange(len(family)), -1)
-    while (todo := (generation < 0) & (generation[parent] >= 0)).any():
-        generation[todo] = generation[parent[todo]] + 1
-        founder[todo] = founder[parent[todo]]
+    founder, generation = founders(parent)
     _refuse(pd.Series(generation < 0), path, "cell '{id}' descends from itself; correct a mother", family)
-    sister = _sisters(parent)
+    sister = sisters(sister_pairs(parent), len(family))
     return {
         "founder_id": family["id"].take(founder).reset_index(drop=True),
         "generation": pd.Series(generation),
         "sister_id": family["id"].take(sister).reset_index(drop=True).where(sister >= 0),
     }
-
-
-def _sisters(parent: np.ndarray) -> np.ndarray:
-    """Return the position of the other daughter of each cell's mother, -1 where there is none; shape (cells,)."""
-    daughters = np.flatnonzero(parent >= 0)
-    by_mother = daughters[np.argsort(parent[daughters], kind="stable")]
-    number = np.bincount(parent[daughters], minlength=len(parent))
-    pairs = by_mother[number[parent[by_mother]] == 2].reshape(-1, 2)
-    sister = np.full(len(parent), -1)
-    sister[pairs] = pairs[:, ::-1]
-    return sister
 
 
 def _check_generation(table: pd.DataFrame, names: LineageColumns, family: pd.DataFrame, path: Path) -> None:

@@ -6,7 +6,6 @@ used unless the configuration asks for them by name.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
@@ -26,7 +25,7 @@ from torch import nn
 
 from cineseq.config.features import UNTRAINED, Embed
 from cineseq.errors import UserError
-from cineseq.files import replacing, sha256
+from cineseq.files import digest, replacing, sha256
 from cineseq.models.registry import COMPACT, embedder_file
 
 logger = logging.getLogger(__name__)
@@ -298,7 +297,7 @@ def _check_keys(path: Path, network: nn.Module, state: dict[str, torch.Tensor]) 
 
 
 def _hash_of_weights(network: nn.Module) -> str:
-    return hashlib.sha256(save({k: v.contiguous() for k, v in sorted(network.state_dict().items())})).hexdigest()
+    return digest(save({k: v.contiguous() for k, v in sorted(network.state_dict().items())}))
 
 
 def _first_line(error: Exception) -> str:

@@ -17,7 +17,7 @@ from cineseq.features.shape import shape_table
 from cineseq.features.texture import co_occurrence, quantised, texture_table
 from cineseq.io.stacks import Labels, Movie, MovieInfo
 from cineseq.progress import progress
-from cineseq.tables.contract import empty
+from cineseq.tables.contract import FIELD, empty
 from cineseq.tables.imaging import MORPHOLOGY
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def measure(
         counts["crowded_objects"] += crowded
         parts.append(table.drop(columns="area_px").assign(frame=frame))
     if not parts:
-        return empty(MORPHOLOGY).drop(columns=["sample", "fov"]), counts
+        return empty(MORPHOLOGY).drop(columns=FIELD), counts
     return pd.concat(parts, ignore_index=True), counts
 
 

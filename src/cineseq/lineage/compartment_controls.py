@@ -10,6 +10,7 @@ from cineseq.lineage.sister_status import NOT_DEAD
 from cineseq.lineage.stratified_tests import Units, permutation_p, several_families
 from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.pairing.positions import Circles, locate
+from cineseq.tables.contract import FIELD
 
 COMPARTMENT = ["sample", "compartment_id"]
 NAME = "two_survivor_sums"
@@ -122,9 +123,6 @@ def _not_measured(families: LineageTrees, rooms: int, why: str) -> tuple:
 def _row(families: LineageTrees, rooms: int, message: str) -> tuple:
     cells = 2 * rooms
     return NAME, "all", cells, cells / max(1, len(families.cells)), "info", message
-
-
-FIELD = ["sample", "fov"]
 
 
 def dead_mates(

@@ -12,6 +12,7 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from cineseq.lineage.trees import LineageTrees
 from cineseq.pairing.positions import Circles, locate
+from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, p_value
 from cineseq.tables.lineage import WHICH_SISTER_DIES
 
@@ -190,7 +191,6 @@ def _circles(compartments: pd.DataFrame) -> Circles:
 
 
 FEWEST_PAIRS = 10
-LEVEL = 0.05
 STEEPEST = 10.0
 """Largest log odds ratio that it or its interval may reach; beyond, the sisters are all but separated."""
 
@@ -311,7 +311,7 @@ def which_dies_lines(table: pd.DataFrame, frames: float) -> list[str]:
         f"Which sister dies, among {discordant} pairs of which one died and the other is known not to have: "
         f"{int(tested['pairs'].max())} were measured in a median of {frames:.0f} common frames before either's fate."
     ]
-    shown = tested[tested["q_value"] <= LEVEL]
+    shown = tested[tested["q_value"] <= ALPHA]
     for row in (shown if len(shown) else tested.head(1)).itertuples():
         scale = f" ({row.sd:.2g} {row.unit})" if row.unit else ""
         ratio = f"odds ratio per SD{scale} {row.odds_ratio:.2f} [{row.low:.2f}, {row.high:.2f}]"

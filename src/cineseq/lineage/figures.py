@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from cineseq.plotting import GREY, OKABE_ITO, figure, write_words
+from cineseq.plotting import BLUE, GREEN, GREY, ORANGE, PINK, VERMILION, figure, write_words
 from cineseq.tables.lineage import CONTRASTS, FATE_LOOKS
 
 COLUMNS = 4
@@ -21,11 +21,11 @@ DARK = -1.0
 """Logarithm of observed over expected below which the colour of a pair is too dark for black letters."""
 
 COLOURS = {
-    "division": OKABE_ITO[0],
-    "death": OKABE_ITO[5],
+    "division": BLUE,
+    "death": VERMILION,
     "loss": GREY,
-    "undivided": OKABE_ITO[0],
-    "survival": OKABE_ITO[5],
+    "undivided": BLUE,
+    "survival": VERMILION,
 }
 
 WORDS = {"division": "divided", "death": "died", "loss": "lost", "undivided": "undivided", "survival": "alive"}
@@ -107,7 +107,7 @@ def _matrix(axis: Axes, rows: pd.DataFrame) -> None:
     axis.set_yticks(range(size), FATE_LOOKS, fontsize=6)
 
 
-CONTRAST_COLOURS = dict(zip(CONTRASTS, (OKABE_ITO[0], OKABE_ITO[1], OKABE_ITO[2], OKABE_ITO[3]), strict=True))
+CONTRAST_COLOURS = dict(zip(CONTRASTS, (BLUE, ORANGE, GREEN, PINK), strict=True))
 APART = 0.2
 
 

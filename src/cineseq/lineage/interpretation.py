@@ -6,7 +6,8 @@ import math
 
 import pandas as pd
 
-LEVEL = 0.05
+from cineseq.statistics import ALPHA
+
 LESS = (
     "The interval lies below 1. Left over are a protective state that both sisters inherit, in place before the "
     "division, and a mark of families at less risk that protects nobody; a protective state reached by chance and a "
@@ -59,7 +60,7 @@ def interval_to_read(low: float, high: float, q: float) -> tuple[float, float]:
     q
         False discovery rate over the states tested.
     """
-    return (low, high) if q <= LEVEL or math.isnan(low + high) else (min(low, 1.0), max(high, 1.0))
+    return (low, high) if q <= ALPHA or math.isnan(low + high) else (min(low, 1.0), max(high, 1.0))
 
 
 def readings(tested: pd.DataFrame) -> list[str]:

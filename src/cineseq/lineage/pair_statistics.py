@@ -9,6 +9,8 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+from cineseq.statistics import CONFIDENCE
+
 FEWEST_PAIRS = 5
 FEW_OF_A_KIND = 5
 """Intervals of odds ratios that rest on fewer pairs of one kind are said to be rough."""
@@ -71,7 +73,7 @@ def pair_correlation(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estima
         return _perfect(r, x, mean)
     influence = np.bincount(codes, (a * b - r * (a**2 + b**2) / 2) / variance) / len(x)
     error = math.sqrt(families / (families - 1) * float((influence**2).sum())) / (1 - r**2)
-    half = float(stats.t.ppf(0.975, families - 1)) * error
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, families - 1)) * error
     return Estimate(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half))
 
 
@@ -119,5 +121,5 @@ def pair_odds_ratio(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimat
     few = "; ".join(f"{pairs[k]} pairs {_KINDS[k]}" for k in np.flatnonzero(pairs < FEW_OF_A_KIND))
     influence = np.bincount(codes, (np.array([1, 1, -2]) / pairs)[kind])
     variance = families / (families - 1) * float((influence**2).sum())
-    half = float(stats.t.ppf(0.975, families - 1)) * math.sqrt(variance)
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, families - 1)) * math.sqrt(variance)
     return Estimate(ratio, ratio * math.exp(-half), ratio * math.exp(half), f"rough interval: {few}" if few else "")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cineseq.lineage.interpretation import LEVEL, readings
+from cineseq.lineage.interpretation import readings
 from cineseq.lineage.sister_status import MEANING
 from cineseq.lineage.trees import LineageTrees
+from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg
+from cineseq.tables.lineage import MATE_DIED, SISTER_DIED
 
-TESTED = "sister_died_vs_survived"
-MATE = "mate_died_vs_none"
 GUARDS = (
     "two_survivor_compartments",
     "two_survivor_sums",
@@ -66,7 +66,7 @@ def control_lines(compared: pd.DataFrame, state: str | None) -> list[str]:
     """Say how frequent the state is beside dead cells that are no sisters: what a death alone leaves behind."""
     if not len(compared):
         return []
-    rows = compared[(compared["contrast"] == MATE) & (compared["state"] == state)]
+    rows = compared[(compared["contrast"] == MATE_DIED) & (compared["state"] == state)]
     told = [_ratio(row) + f", p {_p(row['p_permutation'])}" for _, row in rows.iterrows()]
     return [f"Control, '{state}' beside a dead cage-mate that is not the sister against none: {one}." for one in told]
 
@@ -121,7 +121,7 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
     """Return sentences on the state contrasts: the smallest p-values first, what could be detected, how to read it."""
     if not len(compared):
         return ["State against the sister's fate is not estimable: no survivor has a measured state."]
-    main = compared[compared["contrast"] == TESTED]
+    main = compared[compared["contrast"] == SISTER_DIED]
     tested = tested_states(compared)
     if not len(tested):
         reason = main["note"].iloc[0] if len(main) else "there is no such state"
@@ -146,7 +146,7 @@ def _reading_lines(tested: pd.DataFrame) -> list[str]:
 
 def tested_states(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the tested states, the smallest p-value first, with the false discovery rate over all of them."""
-    main = compared[compared["contrast"] == TESTED]
+    main = compared[compared["contrast"] == SISTER_DIED]
     tested = main[main["p_permutation"].notna()].sort_values(["p_permutation", "state"], kind="stable")
     return tested.assign(q=benjamini_hochberg(tested["p_permutation"].to_numpy(float)), states=len(tested))
 
@@ -173,7 +173,7 @@ def _ratio(row: pd.Series) -> str:
 
 def _not_shown(row: pd.Series) -> str:
     """Say, of a state that was not shown, what these families could have shown."""
-    if row["q"] <= LEVEL:
+    if row["q"] <= ALPHA:
         return ""
     smallest = row["detectable_odds_ratio"]
     if not np.isfinite(smallest):

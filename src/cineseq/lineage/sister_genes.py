@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cineseq.lineage.stratified_tests import NO_SCORE, founder_scores, several_families
-from cineseq.statistics.permutation import LEVEL, benjamini_hochberg, coarse
+from cineseq.statistics import ALPHA
+from cineseq.statistics.permutation import benjamini_hochberg, coarse
 from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
 
 FEWEST_PAIRS = 10
@@ -196,7 +197,7 @@ def _line(table: pd.DataFrame, found: str, what: str) -> str:
     if not len(table) or table["p_value"].isna().all():
         reason = table["note"].iloc[0] if len(table) else "not estimable: no gene was measured in such cells"
         return f"Whether genes {what}: {reason}."
-    called = table[table["q_value"] <= LEVEL].sort_values("p_value", kind="stable")
+    called = table[table["q_value"] <= ALPHA].sort_values("p_value", kind="stable")
     names = ", ".join(f"{row.gene} ({getattr(row, found):.2f})" for row in called.head(5).itertuples())
     tested = int(table["p_value"].notna().sum())
     few = next((f" ({note})" for note in table["note"] if note.startswith(tuple("123456789"))), "")

@@ -7,6 +7,7 @@ import pandas as pd
 
 from cineseq.config.lineage import Lineage
 from cineseq.lineage.trees import NEVER_BORN_IN_SIGHT, LineageTrees
+from cineseq.statistics.pedigree import sisters
 
 STATUSES = ("died", "survived", "divided", "unknown", "none", "too_recent")
 NOT_DEAD = ("survived", "divided", "none")
@@ -63,10 +64,7 @@ def too_recent(families: LineageTrees, settings: Lineage) -> np.ndarray:
 
 
 def _sister_and_block(families: LineageTrees) -> tuple[np.ndarray, np.ndarray]:
-    sisters = families.sisters
-    sister = np.full(len(families.cells), -1)
-    block = len(sisters) + np.arange(len(families.cells))
-    if len(sisters):
-        sister[sisters[:, 0]], sister[sisters[:, 1]] = sisters[:, 1], sisters[:, 0]
-        block[sisters[:, 0]] = block[sisters[:, 1]] = np.arange(len(sisters))
-    return sister, block
+    pairs = families.sisters
+    block = len(pairs) + np.arange(len(families.cells))
+    block[pairs] = np.arange(len(pairs))[:, None]
+    return sisters(pairs, len(families.cells)), block

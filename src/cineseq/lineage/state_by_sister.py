@@ -21,11 +21,11 @@ from cineseq.lineage.stratified_tests import (
     several_families,
 )
 from cineseq.lineage.trees import LineageTrees, strata
+from cineseq.statistics import ALPHA
 from cineseq.tables.contract import Table, empty
-from cineseq.tables.lineage import LINEAGE_POWER, STATE_BY_SISTER
+from cineseq.tables.lineage import LINEAGE_POWER, MATE_DIED, NO_SISTER, SISTER_DIED, SISTER_UNKNOWN, STATE_BY_SISTER
 
 POWER = 0.8
-LEVEL = 0.05
 
 
 def detectable_odds_ratio(effective: float, state_rate: float) -> float:
@@ -49,7 +49,7 @@ def detectable_odds_ratio(effective: float, state_rate: float) -> float:
     """
     if effective <= 0 or not 0 < state_rate < 1:
         return np.nan
-    needed = (norm.ppf(1 - LEVEL / 2) + norm.ppf(POWER)) / np.sqrt(effective)
+    needed = (norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) / np.sqrt(effective)
     angle = np.arcsin(np.sqrt(state_rate)) + needed / 2
     if angle >= np.pi / 2:
         return np.nan
@@ -58,12 +58,12 @@ def detectable_odds_ratio(effective: float, state_rate: float) -> float:
 
 
 DESCRIPTIVE = {
-    "no_sister_vs_survived": "strata are fields only: a cell without a sister was not born in the movie, so birth "
+    NO_SISTER: "strata are fields only: a cell without a sister was not born in the movie, so birth "
     "times differ by design",
-    "unknown_vs_survived": "descriptive: sisters of unknown fate are dead and living ones, pooled with neither",
+    SISTER_UNKNOWN: "descriptive: sisters of unknown fate are dead and living ones, pooled with neither",
 }
 
-UNITS = dict.fromkeys(("no_sister_vs_survived", "mate_died_vs_none"), "families")
+UNITS = dict.fromkeys((NO_SISTER, MATE_DIED), "families")
 """What is compared where it is not pairs of sisters alone: cells without a sister are families too."""
 
 
@@ -96,12 +96,12 @@ def compare_states(
     measured = states.reindex(families.cells["track_id"]).reset_index(drop=True)
     rows = []
     contrasts = {
-        "sister_died_vs_survived": survivors_with(families, status, "died", ("survived",)),
-        "no_sister_vs_survived": survivors_with(families, status, "none", ("survived",)),
-        "unknown_vs_survived": survivors_with(families, status, "unknown", ("survived",)),
-    } | ({"mate_died_vs_none": survivors_by_mate(families, status)} if "mates" in status else {})
+        SISTER_DIED: survivors_with(families, status, "died", ("survived",)),
+        NO_SISTER: survivors_with(families, status, "none", ("survived",)),
+        SISTER_UNKNOWN: survivors_with(families, status, "unknown", ("survived",)),
+    } | ({MATE_DIED: survivors_by_mate(families, status)} if "mates" in status else {})
     for contrast, cells in contrasts.items():
-        apart = contrast == "no_sister_vs_survived"
+        apart = contrast == NO_SISTER
         bins = 1 if apart else settings.birth_time_bins
         cells["stratum"] = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), bins)
         for state in measured.columns:

@@ -12,6 +12,7 @@ from scipy import stats
 from scipy.special import gammaln
 from sklearn.preprocessing import SplineTransformer
 
+from cineseq.statistics import CONFIDENCE
 from cineseq.statistics.permutation import p_value
 
 GEE_AT_MOST = 4_000_000
@@ -371,7 +372,7 @@ def jackknife_interval(units: Units, founder: np.ndarray) -> tuple[float, float,
         return np.nan, np.nan, "no interval: without one of the founders the odds ratio is not estimable"
     log_odds = np.log(without[0] / without[1])
     error = np.sqrt((founders - 1) / founders * ((log_odds - log_odds.mean()) ** 2).sum())
-    ends = np.log(total[0] / total[1]) + np.array([-1, 1]) * stats.t.ppf(0.975, founders - 1) * error
+    ends = np.log(total[0] / total[1]) + np.array([-1, 1]) * stats.t.ppf((1 + CONFIDENCE) / 2, founders - 1) * error
     low, high = np.exp(ends)
     return float(low), float(high), ""
 

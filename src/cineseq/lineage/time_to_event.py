@@ -10,6 +10,7 @@ import pandas as pd
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
 from cineseq.lineage.trees import LineageTrees
+from cineseq.statistics.metrics import percentile_interval
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.lineage import FATE_EVENTS, FATE_INCIDENCE, FATE_SURVIVAL, SURVIVAL_EVENTS
 
@@ -106,7 +107,7 @@ def _interval(
     for _ in range(BOOTSTRAPS):
         times_drawn = rng.multinomial(families, np.full(families, 1 / families))
         draws.append(curves.of(kinds, np.bincount(code, times_drawn[founder], len(kinds)), grid))
-    return np.quantile(np.stack(draws), [0.025, 0.975], axis=0)
+    return percentile_interval(np.stack(draws))
 
 
 def last_watched(table: pd.DataFrame) -> pd.DataFrame:

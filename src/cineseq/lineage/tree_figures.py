@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from cineseq.lineage.fate_correlation import ends_of
 from cineseq.lineage.trees import LineageTrees
-from cineseq.plotting import GREY, OKABE_ITO, figure, write_words
+from cineseq.plotting import BLUE, GREEN, GREY, OKABE_ITO, VERMILION, figure, write_words
 from cineseq.tables.lineage import FATE_LOOKS
 
 COLUMNS = 5
@@ -21,8 +21,8 @@ TOP, LEGEND_ROW, BOTTOM = 0.65, 0.2, 0.5
 """Inches above the trees, for titles, and for each row of the legend, and below, for the axis."""
 NAME_LENGTH = 26
 """Characters of a name above a tree; longer ones are cut, the table has them whole."""
-DIED = OKABE_ITO[5]
-FATE_COLOURS = dict(zip(FATE_LOOKS, (OKABE_ITO[0], DIED, OKABE_ITO[2], GREY), strict=True))
+DIED = VERMILION
+FATE_COLOURS = dict(zip(FATE_LOOKS, (BLUE, DIED, GREEN, GREY), strict=True))
 STATE_COLOURS = (0, 1, 2, 3, 4, 6, 7)
 NOT_MEASURED = "not measured"
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cineseq.statistics.pedigree import sister_pairs
+from cineseq.tables.contract import FIELD
 from cineseq.tracking.validate import born_before_mother_ends, ends_before_it_begins
 
 logger = logging.getLogger(__name__)
@@ -68,7 +70,8 @@ def families_of(cells: pd.DataFrame) -> LineageTrees:
             first = table["track_id"].iloc[int(np.argmax(rows))]
             logger.warning("%d cells: %s, the first '%s'.", rows.sum(), name.replace("_", " "), first)
     problems = {name: int(rows.sum()) for name, rows in found.items()}
-    return LineageTrees(table, _pairs(group, table["siblings"].to_numpy(), split), table.attrs["unit"], problems)
+    pairs = sister_pairs(group)
+    return LineageTrees(table, pairs[~split[pairs].any(axis=1)], table.attrs["unit"], problems)
 
 
 def _has_lineage(cells: pd.DataFrame) -> pd.Series:
@@ -103,7 +106,7 @@ def _columns(cells: pd.DataFrame) -> pd.DataFrame:
             "birth_x": _position(kept, "start_x_px"),
         }
     )
-    table["field"] = table.groupby(["sample", "fov"], sort=True).ngroup()
+    table["field"] = table.groupby(FIELD, sort=True).ngroup()
     by_field = table.groupby("field")
     last = by_field["end_frame"].transform("max")
     stated = kept["movie_end_frame"].astype(float) if "movie_end_frame" in kept else pd.Series(np.nan, kept.index)
@@ -132,12 +135,6 @@ def _contradicted(table: pd.DataFrame) -> np.ndarray:
     wrong |= has_daughters & (table["fate"] == "death").to_numpy()
     wrong[mother[born_before_mother_ends(table, mother)]] = True
     return wrong
-
-
-def _pairs(group: np.ndarray, siblings: np.ndarray, split: np.ndarray) -> np.ndarray:
-    in_pairs = np.flatnonzero((siblings == 2) & ~split)
-    ordered = in_pairs[np.argsort(group[in_pairs], kind="stable")]
-    return ordered.reshape(-1, 2)
 
 
 def birth_edges(birth: np.ndarray, bins: int) -> np.ndarray:

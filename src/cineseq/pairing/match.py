@@ -10,10 +10,9 @@ import pandas as pd
 from cineseq.config.pairing import Pairing
 from cineseq.errors import UserError
 from cineseq.pairing.positions import LARGEST_SHIFT, Alignment, Circles, align, locate, posterior
-from cineseq.tables.contract import empty
+from cineseq.tables.contract import FIELD, empty
 from cineseq.tables.imaging import PAIRS
 
-FIELD = ["sample", "fov"]
 COMPARTMENT = ["sample", "compartment_id"]
 JOINT = ";"
 """Between the barcodes of a compartment that has several."""

@@ -15,6 +15,7 @@ from skimage.transform import AffineTransform
 from cineseq.config.base import FieldOfView
 from cineseq.io.delimited import rows_of
 from cineseq.io.stacks import open_labels
+from cineseq.tables.contract import FIELD
 
 NEAREST = 4
 """Compartments that are returned for a point."""
@@ -187,9 +188,6 @@ def posterior(points: np.ndarray, circles: Circles, residual: float) -> np.ndarr
     spread = max(residual / np.sqrt(2), 0.5)
     likelihood = np.exp(-(distance**2 - distance.min(axis=1, keepdims=True) ** 2) / (2 * spread**2))
     return likelihood.max(axis=1) / likelihood.sum(axis=1)
-
-
-FIELD = ["sample", "fov"]
 
 
 def pixel_sizes(labels: list[Path], fields: list[FieldOfView], configured: float | None) -> pd.DataFrame:

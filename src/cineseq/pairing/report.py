@@ -11,6 +11,7 @@ from scipy.stats import linregress, spearmanr
 from cineseq.io.paired import PairedData
 from cineseq.pairing.join import StudyCounts, blank_totals
 from cineseq.pairing.match import Matched
+from cineseq.statistics import ALPHA
 from cineseq.tables.imaging import FATES, PAIR_STATUSES
 
 MIN_FOR_SLOPE = 10
@@ -127,7 +128,7 @@ def occupancy_report(table: pd.DataFrame) -> dict[str, Any]:
         f"{fit.slope:.0f} more per cell over {len(table)} compartments "
         f"(Spearman {rho.statistic:.2f}, p = {rho.pvalue:.2g})."
     )
-    warning = "" if fit.slope > 0 and rho.pvalue < 0.05 else " This is what a wrong map of barcodes looks like."
+    warning = "" if fit.slope > 0 and rho.pvalue <= ALPHA else " This is what a wrong map of barcodes looks like."
     return {"lines": [line + warning], "numbers": numbers}
 
 

@@ -14,11 +14,10 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from cineseq.files import replacing
+from cineseq.plotting import BLUE, DARK_GREY, GREY, OKABE_ITO
 from cineseq.prediction.performance import ModelComparison
 from cineseq.text import readable
 
-BLUE, ORANGE, GREY, GREEN, PINK = "#0072B2", "#D55E00", "#9a9a9a", "#009E73", "#CC79A7"
-FOLD_COLOURS = (BLUE, ORANGE, GREEN, PINK, "#E69F00", "#56B4E9", "#000000", "#8c6d1f")
 WORDS = {
     "mean": "mean",
     "technical": "technical",
@@ -83,10 +82,10 @@ def draw_scatter(comparisons: Sequence[ModelComparison], path: Path) -> None:
         best = max(score, key=score.__getitem__) if score else "mean"
         measured, predicted = values, estimated[best][:, 0]
         fold = comparison.cells.plan.fold
-        for number, colour in enumerate(FOLD_COLOURS[: comparison.cells.plan.folds]):
+        for number, colour in enumerate(OKABE_ITO[: comparison.cells.plan.folds]):
             own = fold == number
             axes.plot(measured[own], predicted[own], ".", color=colour, ms=4, alpha=0.7, label=f"fold {number + 1}")
-        rest = fold >= len(FOLD_COLOURS)
+        rest = fold >= len(OKABE_ITO)
         if rest.any():
             axes.plot(measured[rest], predicted[rest], ".", color=GREY, ms=4, alpha=0.5, label="others")
         ends = [measured.min(), measured.max()]
@@ -128,7 +127,7 @@ def draw_panels(
         axes.set_visible(True)
         axes.spines[["top", "right"]].set_visible(False)
         draw(axes, name)
-    figure.text(0.01, 0.01, "\n".join(lines), fontsize=7, color="#444444")
+    figure.text(0.01, 0.01, "\n".join(lines), fontsize=7, color=DARK_GREY)
     figure.tight_layout(rect=(0, foot / height, 1, 1))
     with replacing(path) as temporary, mpl.rc_context({"svg.hashsalt": "cineseq"}):
         figure.savefig(temporary, metadata={"Date": None})

@@ -14,8 +14,8 @@ from scipy.optimize import brentq
 
 from cineseq.expression.figures import LARGEST_DOT, draw_dots
 from cineseq.expression.normalise import Expression
-from cineseq.plotting import apart, figure, write_words
-from cineseq.prediction.figures import BLUE, GREY, ORANGE, draw_panels
+from cineseq.plotting import BLUE, GREY, VERMILION, apart, figure, write_words
+from cineseq.prediction.figures import draw_panels
 from cineseq.text import readable
 
 LABELLED_GENES = 10
@@ -30,7 +30,7 @@ def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
     def draw(axes: Axes, name: str) -> None:
         rows = genes[genes["function"] == name]
         marker = rows["is_marker"].fillna(value=False).to_numpy(bool)
-        for own, colour, label in ((~marker, BLUE, "not a cluster marker"), (marker, ORANGE, "cluster marker")):
+        for own, colour, label in ((~marker, BLUE, "not a cluster marker"), (marker, VERMILION, "cluster marker")):
             part = rows[own]
             if len(part):
                 axes.plot(
@@ -163,22 +163,24 @@ def lens_area(first: float, second: float, distance: float) -> float:
 def _circles(axes: Axes, selected: int, markers: int, shared: int) -> None:
     radii = np.sqrt(np.array([selected, markers]) / np.pi)
     apart = centre_distance(selected, markers, shared)
-    axes.add_patch(Circle((apart, 0), radii[1], color=ORANGE, alpha=0.4, lw=0))
+    axes.add_patch(Circle((apart, 0), radii[1], color=VERMILION, alpha=0.4, lw=0))
     axes.add_patch(Circle((0, 0), radii[0], color=BLUE, alpha=0.6, lw=0))
     reach = radii.max()
     left, right = min(-radii[0], apart - radii[1]), max(radii[0], apart + radii[1])
     axes.set(xlim=(left - 0.1 * reach, right + 0.1 * reach), ylim=(-1.1 * reach, 1.1 * reach), aspect="equal")
     placed: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 8, "va": "bottom"}
     axes.text(0.48, 1.02, f"{selected} predictors", color=BLUE, ha="right", **placed)
-    axes.text(0.52, 1.02, f"{markers} cluster markers", color=ORANGE, ha="left", **placed)
+    axes.text(0.52, 1.02, f"{markers} cluster markers", color=VERMILION, ha="left", **placed)
 
 
 def _between_clusters(axes: Axes, genes: pd.DataFrame, chosen: Sequence[str]) -> None:
     once = genes.drop_duplicates("gene").set_index("gene").loc[list(chosen)]
     marker = once["is_marker"].fillna(value=False).to_numpy(bool)
-    axes.bar(range(len(chosen)), once["cluster_eta2"].to_numpy(float), color=np.where(marker, ORANGE, BLUE), width=0.7)
+    axes.bar(
+        range(len(chosen)), once["cluster_eta2"].to_numpy(float), color=np.where(marker, VERMILION, BLUE), width=0.7
+    )
     axes.set(ylabel="variance\nbetween\nclusters", ylim=(0, 1))
-    labels = {ORANGE: "cluster marker", BLUE: "no cluster marker"}
+    labels = {VERMILION: "cluster marker", BLUE: "no cluster marker"}
     shown = [Patch(color=colour, label=label) for colour, label in labels.items()]
     axes.legend(handles=shown, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
@@ -188,11 +190,11 @@ def _by_function(axes: Axes, genes: pd.DataFrame, functions: Sequence[str], chos
     drawn = genes.set_index(["function", "gene"]).reindex(places)
     sign, area = drawn["sign"].to_numpy(float), LARGEST_DOT * drawn["frequency"].fillna(0).to_numpy(float)
     column, row = np.meshgrid(np.arange(len(chosen)), np.arange(len(functions)))
-    axes.scatter(column.ravel(), row.ravel(), s=area, c=np.where(sign < 0, ORANGE, BLUE), lw=0)
+    axes.scatter(column.ravel(), row.ravel(), s=area, c=np.where(sign < 0, VERMILION, BLUE), lw=0)
     axes.set_xticks(range(len(chosen)), chosen, rotation=90, style="italic")
     axes.set_yticks(range(len(functions)), [readable(name) for name in functions])
     axes.set(ylabel="predicts", ylim=(len(functions) - 0.4, -0.6))
-    for colour, label in ((BLUE, "higher with function"), (ORANGE, "lower with function")):
+    for colour, label in ((BLUE, "higher with function"), (VERMILION, "lower with function")):
         axes.scatter([], [], s=LARGEST_DOT, c=colour, lw=0, label=label)
     for part in (0.25, 0.5, 1.0):
         axes.scatter([], [], s=LARGEST_DOT * part, c=GREY, lw=0, label=f"in {part:.0%} of half-samples")

@@ -14,6 +14,8 @@ from cineseq.lineage.report import tested_states
 from cineseq.prediction.report import mostly_class
 from cineseq.report.evidence import Evidence
 from cineseq.report.variance import is_explained, variance_sentence
+from cineseq.statistics import ALPHA
+from cineseq.tables.lineage import SISTER_DIED
 from cineseq.text import (
     NOT_ESTIMABLE,
     clean,
@@ -30,7 +32,6 @@ from cineseq.text import (
     readable,
 )
 
-ALPHA = 0.05
 OF_PREDICTION = ("function_genes", "modalities")
 """Questions whose answers rest on predictions of function."""
 WEAK_R2 = 0.1
@@ -299,7 +300,7 @@ def sisters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
 
 
 def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[str, Verdict, dict[str, Any]]:
-    main = table[table["contrast"] == "sister_died_vs_survived"]
+    main = table[table["contrast"] == SISTER_DIED]
     states = tested_states(table)
     tested = states[states["odds_ratio"].notna()]
     if tested.empty:
@@ -333,7 +334,7 @@ def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[s
 def _detectable(power: pd.DataFrame | None, state: str) -> str:
     if power is None:
         return ABSENCE.replace("cells", "families")
-    of_answer = (power["state"] == state) & (power["contrast"] == "sister_died_vs_survived")
+    of_answer = (power["state"] == state) & (power["contrast"] == SISTER_DIED)
     rows = power[of_answer].dropna(subset=["detectable_odds_ratio"])
     if rows.empty:
         return ABSENCE.replace("cells", "families")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 
+from cineseq.plotting import BLUE, DARK_GREY, GREY, TWENTY, VERMILION
 from cineseq.report.assets import figure_address
 from cineseq.report.steps import StepReport
 from cineseq.tracking.report import FAR
@@ -37,7 +37,7 @@ def drift_picture(steps: list[StepReport]) -> str | None:
     most = sorted(paths, key=lambda field: (-paths[field].max(), field))[:FIELDS_DRAWN]
     figure = Figure(figsize=(6.5, 2.4), layout="constrained")
     axes = figure.subplots()
-    axes.set_prop_cycle(color=colormaps["tab20"].colors)  # as many colours as fields
+    axes.set_prop_cycle(color=TWENTY)  # as many colours as fields
     for field in most:
         axes.plot(paths[field], lines.get(field, MEASURED), linewidth=1.2, label=field)
     axes.set(xlabel="frame", ylabel="from frame 0 (px)")
@@ -74,10 +74,10 @@ def motion_picture(steps: list[StepReport]) -> str | None:
     table = pd.DataFrame(rows, columns=["field", "before", "left"]).nlargest(RATIOS_DRAWN, "left")[::-1]
     figure = Figure(figsize=(6.5, 0.9 + 0.2 * len(table)), layout="constrained")
     axes = figure.subplots()
-    axes.hlines(table["field"], table["left"], table["before"], color="#b8c0c7", linewidth=1.2)
-    axes.scatter(table["before"], table["field"], s=26, facecolors="white", edgecolors="#5a646e", label="as filmed")
-    axes.scatter(table["left"], table["field"], s=18, color="#1769aa", label="common motion removed", zorder=3)
-    axes.axvline(FAR, color="#d32f2f", linewidth=1, linestyle="--", label="one third: links become unsure")
+    axes.hlines(table["field"], table["left"], table["before"], color=GREY, linewidth=1.2)
+    axes.scatter(table["before"], table["field"], s=26, facecolors="white", edgecolors=DARK_GREY, label="as filmed")
+    axes.scatter(table["left"], table["field"], s=18, color=BLUE, label="common motion removed", zorder=3)
+    axes.axvline(FAR, color=VERMILION, linewidth=1, linestyle="--", label="one third: links become unsure")
     axes.set(xlim=(0, None), xlabel="median step / distance to nearest neighbour")
     axes.tick_params(axis="y", labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)

@@ -22,6 +22,7 @@ from skimage.segmentation import find_boundaries
 from cineseq.config.imaging import Channels, Segment
 from cineseq.files import replacing
 from cineseq.io.stacks import Labels, Movie, MovieInfo
+from cineseq.plotting import DARK_GREY, ON_IMAGES, RED_ON_IMAGES
 
 MAX_BYTES = 250_000
 PANEL_PX = 440
@@ -29,11 +30,8 @@ TAIL_FRAMES = 12
 CLOSE_UP_CELLS = 18
 MARGIN_INCHES = 0.32
 SCALE_BARS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-# After Okabe and Ito, for colour-blind eyes, lightened where they would drown in grey tissue.
-TRACK_COLOURS = np.array(
-    ["#e69f00", "#56b4e9", "#00b88a", "#f0e442", "#5b8ff9", "#ff7f3f", "#e58fc0", "#a6dba0", "#ffc49b", "#b8a9f0"]
-)
-DEATH_COLOUR = "#ff4438"
+TRACK_COLOURS = np.array(ON_IMAGES)
+DEATH_COLOUR = RED_ON_IMAGES
 
 
 @dataclass(frozen=True)
@@ -226,10 +224,10 @@ def draw_panels(rows: list[list[Panel]], info: MovieInfo, title: str) -> Figure:
             if down == 0 and len(rows) > 1:
                 _frame(axes, rows[1][place].box)
         _scale_bar(axes, row[-1].box, info)
-    figure.text(0.004, 1 - 0.06 / total, title, va="top", size=12, color="#222222")
+    figure.text(0.004, 1 - 0.06 / total, title, va="top", size=12, color=DARK_GREY)
     events = "○ divided   × died   since the picture before;   lines: paths of the last frames"
     below = ";   below: the framed part close up" if len(rows) > 1 else ""
-    figure.text(0.004, 0.05 / total, events + below, va="bottom", size=11, color="#444444")
+    figure.text(0.004, 0.05 / total, events + below, va="bottom", size=11, color=DARK_GREY)
     return figure
 
 

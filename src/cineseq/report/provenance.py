@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import platform
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cineseq
-from cineseq.files import sha256
+from cineseq.files import digest, sha256
 from cineseq.progress import progress
 from cineseq.report.steps import StepReport
 
@@ -111,7 +110,7 @@ def describe_inputs(paths: Iterable[Path]) -> list[dict[str, Any]]:
 def _describe_folder(folder: Path) -> dict[str, Any]:
     sizes = {p.relative_to(folder).as_posix(): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
     listing = "\n".join(f"{name}\t{size}" for name, size in sorted(sizes.items()))
-    names = hashlib.sha256(listing.encode()).hexdigest()
+    names = digest(listing.encode())
     return {"files": len(sizes), "bytes": sum(sizes.values()), "sha256_of_names_and_sizes": names}
 
 

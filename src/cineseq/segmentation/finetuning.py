@@ -19,7 +19,7 @@ from cineseq.segmentation.cellpose import (
     read_network,
     segment_frame,
 )
-from cineseq.segmentation.scoring import precision_at_half
+from cineseq.segmentation.scoring import count_movie
 from cineseq.segmentation.training import Schedule, fit
 
 logger = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def score(model: SegmentationModel, frames: list[Frame], diameter: float) -> flo
         return None
     settings = Segment(model=model.name, diameter=diameter if model.is_compact else None, min_area=0)
     found = [segment_frame(model, f.scene.image[None], settings, None) for f in frames]
-    return precision_at_half([f.scene.labels for f in frames], found)
+    return count_movie([f.scene.labels for f in frames], found).average_precision
 
 
 def held_out_note(frames: list[Frame], held: list[Frame]) -> str:

@@ -7,21 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from cellpose.metrics import average_precision
 from scipy import sparse
-
-
-def matches(truth: np.ndarray, found: np.ndarray, threshold: float = 0.5) -> tuple[int, int, int]:
-    """Return true positives, false positives and false negatives of one image at an overlap (IoU) of ``threshold``."""
-    _, hits, extra, missed = average_precision([truth], [found], threshold=[threshold])
-    return int(hits[0, 0]), int(extra[0, 0]), int(missed[0, 0])
-
-
-def precision_at_half(truths: list[np.ndarray], founds: list[np.ndarray]) -> float:
-    """Return AP@.5 pooled over images: TP / (TP + FP + FN) at an IoU of 0.5; NaN where there is no object at all."""
-    hits, extra, missed = np.sum([matches(t, f) for t, f in zip(truths, founds, strict=True)], axis=0)
-    total = hits + extra + missed
-    return float(hits / total) if total else float("nan")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import pandas as pd
 
 from cineseq.config.simulate import Simulate
 from cineseq.simulate.latents import spread, stream
+from cineseq.statistics.pedigree import sister_pairs, sisters
+from cineseq.tables.contract import FIELD
 
 DISPERSION = 0.15
 """Overdispersion of the counts: variance = mean + DISPERSION * mean^2."""
@@ -26,11 +28,10 @@ def sister_status(cells: pd.DataFrame) -> pd.Series:
     cells
         Cells of one field with ``number``, ``parent`` and ``end_kind``.
     """
-    born = cells.loc[cells["parent"] > 0, ["number", "parent", "end_kind"]]
-    pairs = born.merge(born, on="parent", suffixes=("", "_sister"))
-    pairs = pairs[pairs["number"] != pairs["number_sister"]].set_index("number")
-    status = pairs["end_kind_sister"].map(lambda kind: "died" if kind == "death" else "survived")
-    return status.reindex(cells["number"]).fillna("none")
+    sister = sisters(sister_pairs(cells["parent"].where(cells["parent"] > 0, -1).to_numpy()), len(cells))
+    died = cells["end_kind"].to_numpy()[sister] == "death"
+    status = np.select([sister < 0, died], ["none", "died"], "survived")
+    return pd.Series(status, pd.Index(cells["number"], name="number"))
 
 
 def draw_states(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str, fov: str) -> pd.DataFrame:
@@ -97,7 +98,7 @@ def field_shifts(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simulate, s
     """Return what the field of view adds to the log of each gene in each cell, shape (cells, genes)."""
     shifts = np.zeros((len(cells), len(genes)))
     if settings.plants("confounder"):
-        for (sample, fov), rows in cells.groupby(["sample", "fov"], sort=False).indices.items():
+        for (sample, fov), rows in cells.groupby(FIELD, sort=False).indices.items():
             shifts[rows] = stream(seed, "gene shift", sample, fov).standard_normal(len(genes))
     return shifts * genes["confounder"].to_numpy()
 

@@ -51,19 +51,23 @@ class MovieOptics:
         off = rng.normal(0, 0.06, 2)
         square = ((yy - off[0]) ** 2 + (xx - off[1]) ** 2) * 2
         shading = np.stack([1 - VIGNETTING[c] * square for c in CHANNELS])
-        haze = np.stack([_smooth_noise((size, size), sigma, rng) for sigma in (60, 25, 50)])
-        grain = _smooth_noise((size, size), 1.5, rng)
+        haze = np.stack([smooth_noise(rng, (size, size), sigma, centred=True) for sigma in (60, 25, 50)])
+        grain = smooth_noise(rng, (size, size), 1.5, centred=True)
         strength = np.array([0.10, 0.006, 0.06])[:, None, None]
         haze = 1 + strength * haze
         haze[1] += 0.004 * grain
-        coarse = [_smooth_noise((_TILE, _TILE), 2.2, rng) for _ in range(_TILES)]
-        fine = [_smooth_noise((_TILE, _TILE), 1.3, rng) for _ in range(_TILES)]
+        coarse = [smooth_noise(rng, (_TILE, _TILE), 2.2, centred=True) for _ in range(_TILES)]
+        fine = [smooth_noise(rng, (_TILE, _TILE), 1.3, centred=True) for _ in range(_TILES)]
         return cls(shading, haze, np.stack(coarse + fine))
 
 
-def _smooth_noise(shape: tuple[int, int], sigma: float, rng: np.random.Generator) -> np.ndarray:
-    noise = ndimage.gaussian_filter(rng.standard_normal(shape), sigma, mode="wrap")
-    return (noise - noise.mean()) / noise.std()
+def smooth_noise(
+    rng: np.random.Generator, shape: tuple[int, int], width: float, *, centred: bool = False
+) -> np.ndarray:
+    """Return noise of unit variance that is smooth over ``width`` pixels; ``centred`` takes its mean away."""
+    noise = ndimage.gaussian_filter(rng.standard_normal(shape), width, mode="wrap")
+    spread = max(float(noise.std()), 1e-6)
+    return ((noise - noise.mean()) if centred else noise) / spread
 
 
 @dataclass(frozen=True)

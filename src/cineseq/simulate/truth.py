@@ -10,6 +10,8 @@ import pandas as pd
 from cineseq.config.simulate import Simulate
 from cineseq.simulate.experiment import Experiment
 from cineseq.simulate.field import SimulatedField
+from cineseq.statistics.pedigree import sister_pairs, sisters
+from cineseq.tables.contract import FIELD
 from cineseq.tables.simulation import SIMULATED_CELLS
 
 BIRTH_BINS = 5
@@ -39,7 +41,7 @@ def _tracks_of(field: SimulatedField, settings: Simulate) -> pd.DataFrame:
     cells = field.cells.set_index("number").loc[ends.index].join(ends).reset_index()
     prefix = f"{field.sample}/{field.fov}/"
     name = {n: f"{prefix}{n}" for n in cells["number"]}
-    sister = _sisters(cells).map(name)
+    sister = sisters(sister_pairs(cells["parent"].where(cells["parent"] > 0, -1).to_numpy()), len(cells))
     cut = cells["end_frame"] < cells["end"]
     end_kind = np.select(
         [cut, cells["end_frame"] == settings.frames - 1], ["left_fov", "end_of_movie"], cells["end_kind"]
@@ -53,7 +55,7 @@ def _tracks_of(field: SimulatedField, settings: Simulate) -> pd.DataFrame:
         fov=field.fov,
         parent_id=cells["parent"].map(name).astype("string"),
         founder_id=cells["founder"].map(name),
-        sister_id=sister.astype("string"),
+        sister_id=cells["number"].map(name).take(sister).reset_index(drop=True).where(sister >= 0).astype("string"),
         start_hours=cells["start_frame"] * hours,
         end_hours=cells["end_frame"] * hours,
         start_kind=np.where(cells["start_frame"] > cells["start"], "entered", _born(cells)),
@@ -68,14 +70,6 @@ def _tracks_of(field: SimulatedField, settings: Simulate) -> pd.DataFrame:
 
 def _born(cells: pd.DataFrame) -> pd.Series:
     return cells["start_kind"].replace({"entered": "first_frame"})
-
-
-def _sisters(cells: pd.DataFrame) -> pd.Series:
-    """Return the number of each cell's sister, missing where there is none, indexed as ``cells``."""
-    born = cells[cells["parent"] > 0]
-    total = born.groupby("parent")["number"].transform("sum")
-    both = born.groupby("parent")["number"].transform("size") == 2
-    return (total - born["number"]).where(both).reindex(cells.index)
 
 
 def position_table(experiment: Experiment) -> pd.DataFrame:
@@ -138,7 +132,7 @@ def mantel_haenszel(cells: pd.DataFrame, bins: int = BIRTH_BINS) -> float | None
     Mantel N, Haenszel W (1959) J Natl Cancer Inst 22:719.
     """
     cells = cells[cells["sister_status"] != "none"]
-    rank = cells.groupby(["sample", "fov"])["birth_frame"].rank(pct=True)
+    rank = cells.groupby(FIELD)["birth_frame"].rank(pct=True)
     stratum = [cells["sample"], cells["fov"], np.ceil(rank * bins)]
     died, stress = cells["sister_status"] == "died", cells["stress"].astype(bool)
     corners = pd.DataFrame({"a": died & stress, "b": died & ~stress, "c": ~died & stress, "d": ~died & ~stress})

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
+from cineseq.statistics import CONFIDENCE
+
 
 def r2(residual: np.ndarray, baseline: np.ndarray) -> np.ndarray | float:
     """Return 1 - SSE / SSE of the training mean, over cells.
@@ -45,7 +47,10 @@ def r2_within(residual: np.ndarray, baseline: np.ndarray, groups: np.ndarray) ->
     return float(r2(centred(residual, groups).ravel(), centred(baseline, groups).ravel()))
 
 
-LEVEL = 0.95
+def percentile_interval(draws: np.ndarray) -> np.ndarray:
+    """Return the lower and upper end of the percentile interval over draws, shape (draws, ...) to (2, ...)."""
+    tail = (1 - CONFIDENCE) / 2
+    return np.quantile(draws, [tail, 1 - tail], axis=0)
 
 
 def group_weights(groups: int, draws: int, rng: np.random.Generator) -> np.ndarray:
@@ -79,8 +84,7 @@ def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray, weights:
     usable = below > 0
     if not usable.any():
         return float("nan"), float("nan")
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(above[usable] / below[usable], [tail, 1 - tail])
+    low, high = percentile_interval(above[usable] / below[usable])
     return float(low), float(high)
 
 
@@ -131,8 +135,7 @@ def area_interval(
     areas = areas[np.isfinite(areas)]
     if not len(areas):
         return float("nan"), float("nan")
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(areas, [tail, 1 - tail])
+    low, high = percentile_interval(areas)
     return float(low), float(high)
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
+from cineseq.statistics import ALPHA
+
 
 def p_value(observed: np.ndarray | float, null: np.ndarray) -> np.ndarray | float:
     """Return the one-sided permutation p-value (b + 1) / (m + 1), large values of the statistic being extreme.
@@ -70,9 +72,6 @@ def draw_rows(blocks: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
     return rows
 
 
-LEVEL = 0.05
-
-
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """Return Benjamini-Hochberg adjusted p-values (q-values).
 
@@ -110,7 +109,7 @@ def coarse(permutations: int, p: np.ndarray, tests: str) -> str:
         What is tested, in the plural.
     """
     number = int(np.isfinite(p).sum())
-    together = int(np.ceil(number / (permutations + 1) / LEVEL))
+    together = int(np.ceil(number / (permutations + 1) / ALPHA))
     if together <= 1:
         return ""
     if together > number:

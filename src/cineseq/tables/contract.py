@@ -194,6 +194,9 @@ def _read_delimited(path: Path, table: Table) -> pd.DataFrame:
     return pd.read_csv(path, sep=separator, dtype=text, keep_default_na=False, na_values=absent)
 
 
+FIELD = ["sample", "fov"]
+"""Columns that together name a field of view."""
+
 NOTE = Column("note", "text", "Why a value is missing or how to read it", missing=True)
 P = Column("p_value", "number", "Permutation p-value, (b + 1) / (m + 1)", missing=True, low=0, high=1)
 Q = Column("q_value", "number", "Benjamini-Hochberg false discovery rate", missing=True, low=0, high=1)

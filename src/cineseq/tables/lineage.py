@@ -3,7 +3,10 @@
 from cineseq.tables.contract import GENE, NOTE, Column, P, Q, Table, count, number
 
 RELATIONS = ("sisters", "cousins", "neighbours")
-CONTRASTS = ("sister_died_vs_survived", "no_sister_vs_survived", "unknown_vs_survived", "mate_died_vs_none")
+SISTER_DIED = "sister_died_vs_survived"
+"""The contrast that is tested; the others are descriptive or controls."""
+NO_SISTER, SISTER_UNKNOWN, MATE_DIED = "no_sister_vs_survived", "unknown_vs_survived", "mate_died_vs_none"
+CONTRASTS = (SISTER_DIED, NO_SISTER, SISTER_UNKNOWN, MATE_DIED)
 CONCORDANCE = Table(
     "concordance",
     "How often relatives share a fate, against independence",

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cineseq.config.base import FieldOfView
 from cineseq.io.stacks import MovieInfo
+from cineseq.statistics import pedigree
 
 
 class ImpossibleLineageError(ValueError):
@@ -133,24 +134,23 @@ def ancestors(numbers: np.ndarray, parent: dict[int, int]) -> dict[str, np.ndarr
     ImpossibleLineageError
         When a track is its own ancestor.
     """
-    founder, generation = numbers.copy(), np.zeros(len(numbers), np.int64)
-    for _ in range(len(numbers) + 1):
-        above = np.array([parent.get(n, 0) for n in founder.tolist()], np.int64)
-        climbing = above > 0
-        if not climbing.any():
-            return {"founder": founder, "generation": generation}
-        founder = np.where(climbing, above, founder)
-        generation += climbing
-    msg = f"track {founder[climbing][0]} is its own ancestor"
-    raise ImpossibleLineageError(msg)
+    mother = pd.Index(numbers).get_indexer(_mothers(numbers, parent))
+    founder, generation = pedigree.founders(mother)
+    if (generation < 0).any():
+        msg = f"track {numbers[pedigree.own_ancestor(mother, generation)]} is its own ancestor"
+        raise ImpossibleLineageError(msg)
+    return {"founder": numbers[founder], "generation": generation}
 
 
 def sisters(numbers: np.ndarray, parent: dict[int, int]) -> np.ndarray:
     """Return the other daughter of the same mother, 0 where there is not exactly one, shape (tracks,)."""
-    born = pd.DataFrame({"number": list(parent), "mother": list(parent.values())}, dtype=np.int64)
-    born = born[born.groupby("mother")["number"].transform("size") == 2]
-    other = born.groupby("mother")["number"].transform("sum") - born["number"]
-    return pd.Series(numbers).map(dict(zip(born["number"], other, strict=True))).fillna(0).to_numpy(np.int64)
+    sister = pedigree.sisters(pedigree.sister_pairs(_mothers(numbers, parent)), len(numbers))
+    return np.where(sister >= 0, numbers[sister], 0)
+
+
+def _mothers(numbers: np.ndarray, parent: dict[int, int]) -> np.ndarray:
+    """Return the number of each track's mother, -1 where there is none, shape (tracks,)."""
+    return np.array([parent.get(n, -1) for n in numbers.tolist()], np.int64)
 
 
 def fates(end_kind: pd.Series) -> pd.DataFrame:

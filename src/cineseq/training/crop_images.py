@@ -127,7 +127,7 @@ def _shape(traits: pd.DataFrame, rng: np.random.Generator) -> tuple[np.ndarray, 
 def _body(traits: pd.DataFrame, depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return texture and granules, zero mean and in units of the cell's brightness."""
     n = len(traits)
-    texture = smooth_noise(n, np.exp(traits["texture_scale"].to_numpy()), rng) * _column(traits["texture_strength"])
+    texture = _smooth_textures(n, np.exp(traits["texture_scale"].to_numpy()), rng) * _column(traits["texture_strength"])
     y, x = np.mgrid[:CANVAS_PX, :CANVAS_PX].astype(np.float32)
     count, radius = traits["granules"].to_numpy(), traits["radius"].to_numpy()
     spots = np.zeros_like(depth)
@@ -138,7 +138,7 @@ def _body(traits: pd.DataFrame, depth: np.ndarray, rng: np.random.Generator) -> 
     return texture + 0.4 * np.minimum(spots, 1.5)
 
 
-def smooth_noise(count: int, scale_px: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _smooth_textures(count: int, scale_px: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return noise fields of unit variance, smoothed each by its own Gaussian, shape (count, canvas, canvas)."""
     white = np.fft.rfft2(rng.normal(size=(count, CANVAS_PX, CANVAS_PX)).astype(np.float32))
     fy, fx = np.fft.fftfreq(CANVAS_PX)[:, None], np.fft.rfftfreq(CANVAS_PX)[None]

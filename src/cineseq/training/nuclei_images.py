@@ -16,6 +16,7 @@ from skimage.measure import regionprops
 
 from cineseq.segmentation.annotated import AnnotatedImage
 from cineseq.segmentation.compact import DIAMETERS_PX
+from cineseq.simulate.images import smooth_noise
 
 SMALLEST_OBJECT_PX = 12
 EMPTY_SHARE = 0.04
@@ -301,12 +302,6 @@ def _photograph(rng: np.random.Generator, light: np.ndarray, diameter: float) ->
     if rng.random() < 0.2:
         image = np.minimum(image, np.percentile(image, rng.uniform(94, 99.9)))
     return image.astype(np.float32)
-
-
-def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], width: float) -> np.ndarray:
-    """Return noise of unit variance that is smooth over ``width`` pixels."""
-    noise = ndimage.gaussian_filter(rng.normal(size=shape), width, mode="wrap")
-    return noise / max(float(noise.std()), 1e-6)
 
 
 def separate(owner: np.ndarray) -> np.ndarray:

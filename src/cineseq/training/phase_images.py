@@ -14,7 +14,8 @@ import numpy as np
 from scipy import ndimage
 
 from cineseq.segmentation.annotated import AnnotatedImage
-from cineseq.training.nuclei_images import separate, smooth_noise, window_around
+from cineseq.simulate.images import smooth_noise
+from cineseq.training.nuclei_images import separate, window_around
 
 PHASE_DIAMETERS_PX = (22.0, 60.0)
 """Diameters (of the circle of equal area) that the phase model is trained at; images are rescaled into this range."""

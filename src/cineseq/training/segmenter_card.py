@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from cineseq.files import sha256
 from cineseq.segmentation.annotated import AnnotatedImage
 from cineseq.segmentation.cellpose import load_model, segment_frame
 from cineseq.segmentation.compact import DIAMETERS_PX
-from cineseq.segmentation.scoring import matches
+from cineseq.segmentation.scoring import count_masks
 from cineseq.segmentation.training import Schedule
 from cineseq.training.phase_images import PHASE_DIAMETERS_PX
 
@@ -86,7 +86,7 @@ def write_card(subject: Subject, model: Path, settings: Section, scores: pd.Data
         f"- known: {subject.known}",
         "",
         f"Scores on {int(scores.loc['all', 'scenes'])} simulated images that it has not seen, with the default "
-        "settings (overlap, IoU, of at least 0.5; AP = hits / (hits + extra + missed)):",
+        "settings (overlap, IoU, above 0.5; AP = hits / (hits + extra + missed)):",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|---" * len(COLUMNS) + "|",
@@ -110,7 +110,7 @@ def score_by_size(model: Path, scenes: list[AnnotatedImage]) -> pd.DataFrame:
         found = segment_frame(network, scene.image[None], settings, None)
         areas = np.bincount(scene.labels.ravel())[1:]
         diameter = 2 * np.sqrt(np.median(areas) / np.pi) if len(areas) else np.nan
-        rows.append((diameter, *matches(scene.labels, found)))
+        rows.append((diameter, *astuple(count_masks(scene.labels, found))))
     scores = pd.DataFrame(rows, columns=["diameter_px", "hits", "extra", "missed"])
     classes = pd.cut(scores["diameter_px"], SIZE_CLASSES_PX)
     sums = scores.groupby(classes, observed=True)[["hits", "extra", "missed"]].sum()

@@ -4,10 +4,11 @@ Snakemake's own ``code`` trigger looks at times and does not see imported module
 """
 
 import ast
-import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+from cineseq.files import digest
 
 SOURCE = Path(__file__).resolve().parents[2]
 """The folder that holds the package."""
@@ -38,12 +39,9 @@ def fingerprint(script: Path, templates: str | None = None) -> str:
         if path not in seen:
             seen.add(path)
             todo.extend(_module(path)[1])
-    digest = hashlib.sha256()
-    for path in [script, *sorted(seen - {script})]:
-        digest.update(_module(path)[0].encode())
-    for path in sorted((SOURCE / PACKAGE / templates).iterdir()) if templates else []:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    content = [_module(path)[0].encode() for path in [script, *sorted(seen - {script})]]
+    content += [path.read_bytes() for path in sorted((SOURCE / PACKAGE / templates).iterdir())] if templates else []
+    return digest(b"".join(content))[:12]
 
 
 @cache

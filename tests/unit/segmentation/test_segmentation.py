@@ -22,7 +22,7 @@ from cineseq.models import registry
 from cineseq.segmentation import cellpose
 from cineseq.segmentation.compact import CompactSegmenter
 from cineseq.segmentation.movie import choose_channels, warn_of_scale
-from cineseq.segmentation.scoring import precision_at_half
+from cineseq.segmentation.scoring import count_movie
 from cineseq.simulate.field import simulate_field
 from cineseq.simulate.images import render_movie, truth_masks
 from cineseq.training.nuclei_images import draw_image, draw_images
@@ -132,7 +132,7 @@ def test_checkpoints_of_parallel_training_are_accepted(checkpoint, tmp_path):
 def test_compact_model_segments_unseen_scenes(compact):
     scenes = draw_images(987_654, 12, size=224)
     found = [cellpose.segment_frame(compact, s.image[None], Segment(), None) for s in scenes]
-    assert precision_at_half([s.labels for s in scenes], found) > 0.8
+    assert count_movie([s.labels for s in scenes], found).average_precision > 0.8
 
 
 def test_compact_model_segments_the_simulated_experiment(compact):
@@ -143,7 +143,7 @@ def test_compact_model_segments_the_simulated_experiment(compact):
     image = next(iter(render_movie(rows, 1, settings.size_px, np.random.default_rng(0))))
     truth = next(iter(truth_masks(rows, 1, settings.size_px))).astype(int)
     found = cellpose.segment_frame(compact, image[None], Segment(), settings.pixel_size_um)
-    assert precision_at_half([truth], [found]) > 0.9
+    assert count_movie([truth], [found]).average_precision > 0.9
 
 
 def test_intensity_scale_and_offset_do_not_matter(compact):
@@ -152,7 +152,7 @@ def test_intensity_scale_and_offset_do_not_matter(compact):
     sixteen_bit = np.round(20_000 * low / low.max() + 500).astype(np.uint16)
     a = cellpose.segment_frame(compact, low[None], Segment(), None)
     b = cellpose.segment_frame(compact, sixteen_bit[None], Segment(), None)
-    assert precision_at_half([a], [b]) > 0.95
+    assert count_movie([a], [b]).average_precision > 0.95
 
 
 def test_frames_without_cells_are_empty(compact):
@@ -215,7 +215,7 @@ def test_precision_by_hand():
     truth[:4, :4], truth[6:, 6:] = 1, 2
     found = np.zeros((10, 10), int)
     found[:4, :3], found[0, 9] = 1, 2
-    assert precision_at_half([truth], [found]) == pytest.approx(1 / 3)
+    assert count_movie([truth], [found]).average_precision == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(
@@ -292,4 +292,4 @@ def test_real_frames_with_given_outlines(data_folder, compact):
     images = [tifffile.imread(folder / f"01/t{t:03d}.tif") for t in frames]
     truths = [tifffile.imread(folder / f"01_GT/SEG/man_seg{t:03d}.tif").astype(int) for t in frames]
     found = [cellpose.segment_frame(compact, image[None], Segment(), None) for image in images]
-    assert precision_at_half(truths, found) >= 0.9
+    assert count_movie(truths, found).average_precision >= 0.9

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,11 +15,13 @@ from typing import Literal
 import joblib
 import numpy as np
 
+from cineseq.files import digest
 from cineseq.prediction.crossval.elastic_net import NestedFit, PathGrid, Split, least_squares, nested_elastic_net, stack
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import FoldPlan, inner_splits
 from cineseq.prediction.crossval.transform import Weighing, design
 from cineseq.progress import progress
+from cineseq.workflow.fingerprint import fingerprint
 
 logger = logging.getLogger(__name__)
 FOLDER = ".unfinished"
@@ -49,10 +50,7 @@ def kept_fits(beside: Path) -> Iterator[joblib.Memory]:
 
 def _fingerprint() -> str:
     versions = [f"{name}={version(name)}" for name in ("numpy", "scipy", "scikit-learn")]
-    digest = hashlib.sha256(" ".join(versions).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return digest(" ".join([*versions, fingerprint(Path(__file__))]).encode())[:16]
 
 
 LINEAR = ("technical", "size", "cycle", "technical_cycle_size", "class")
