@@ -1,7 +1,7 @@
 """Ask how much of expression is in shape, and how much of shape is in expression, on groups that were held out.
 
 In: the paired cells and, where they were made, the clusters (cells that failed quality control are left out).
-Out: R2 per gene and per shape or embedding feature with the null of shuffled pairing, the totals of both directions, a
+Out: R² per gene and per shape or embedding feature with the null of shuffled pairing, the totals of both directions, a
 figure and the report.
 """
 

@@ -59,7 +59,7 @@ def main(
     losses = train(network, torch.from_numpy(training.images), recipe, seed=settings.seed)
     scores = _scores({"trained": network, "untrained": untrained}, held_out, settings.seed)
     for name, values in scores.items():
-        logger.info("Mean held-out R2 of %d planted attributes, %s: %.3f.", len(values), name, values.mean())
+        logger.info("Mean held-out R² of %d planted attributes, %s: %.3f.", len(values), name, values.mean())
     save_compact(network, COMPACT_ARCHITECTURE, NOTE, model)
     parameters = sum(p.numel() for p in network.parameters())
     ends = float(np.mean(losses[:100])), float(np.mean(losses[-100:]))

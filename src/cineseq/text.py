@@ -1,31 +1,56 @@
-"""Numbers as words: one way to write counts, effects, intervals and p-values everywhere on the report page."""
+"""How every number, count, p-value, interval and unit is written in messages, figures and the report."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from natsort import natsorted
 
 NOT_ESTIMABLE = "not estimable"
+NO_INTERVAL = "no interval"
+SMALLEST_P = 0.001
+"""P-values below this are written as smaller than it."""
 
 
 def known(value: Any) -> bool:
-    """Whether a value is there: not None, not NaN, not pandas' NA."""
+    """Whether a value is there: not None, not NaN, not infinite, not pandas' NA."""
     try:
         return value is not None and math.isfinite(float(value))
     except (TypeError, ValueError):
         return False
 
 
-def number(value: Any, digits: int = 2) -> str:
-    """Write an effect with fixed decimals and a true minus sign."""
+def number(value: Any, digits: int = 2, *, signed: bool = False) -> str:
+    """Write a number with fixed decimals, thousands separated, and a true minus sign; ``signed`` writes a plus too."""
     if not known(value):
         return NOT_ESTIMABLE
-    text = f"{float(value):.{digits}f}"
-    return (text[1:] if float(text) == 0 and text.startswith("-") else text).replace("-", "−")
+    return _with_sign(f"{float(value):,.{digits}f}", signed=signed)
+
+
+def significant(value: Any, digits: int = 3) -> str:
+    """Write a number with at most so many significant digits; whole digits are all kept."""
+    if not known(value):
+        return NOT_ESTIMABLE
+    size = abs(float(value))
+    decimals = 0 if size == 0 else digits - 1 - math.floor(math.log10(size))
+    if decimals > MOST_DECIMALS:
+        return f"{float(value):.{digits - 1}e}".replace("-", MINUS)
+    text = _with_sign(f"{float(value):,.{max(decimals, 0)}f}")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+MOST_DECIMALS = 6
+"""Numbers that need more are written with a power of ten."""
+MINUS = "\N{MINUS SIGN}"
+
+
+def _with_sign(text: str, *, signed: bool = False) -> str:
+    if not text.strip("-0.,"):
+        return text.removeprefix("-")  # rounding makes a zero, which has no sign
+    return text.replace("-", MINUS) if text.startswith("-") else f"+{text}" if signed else text
 
 
 def ratio(value: Any) -> str:
@@ -33,36 +58,95 @@ def ratio(value: Any) -> str:
     return number(value, 2 if known(value) and abs(float(value)) < 10 else 0)
 
 
-def count(value: Any) -> str:
-    """Write a count with thousands separated."""
-    return f"{int(value):,}" if known(value) else "an unknown number of"
+def count(value: Any, noun: str = "", plural: str = "") -> str:
+    """Write a count with thousands separated, and its noun, singular for one.
+
+    Parameters
+    ----------
+    value
+        The count.
+    noun
+        In the singular; empty for the number alone.
+    plural
+        Where adding an s does not make it.
+    """
+    written = f"{int(value):,}" if known(value) else "an unknown number of"
+    if not noun:
+        return written
+    return f"{written} {noun if known(value) and int(value) == 1 else plural or noun + 's'}"
 
 
-def counted(value: Any, what: str) -> str:
-    """Write a count and its noun, singular for one."""
-    return f"{count(value)} {what.removesuffix('s') if known(value) and int(value) == 1 else what}"
-
-
-def percent(value: Any) -> str:
-    """Write a share as a percentage; one decimal below ten percent."""
+def percent(value: Any, digits: int | None = None) -> str:
+    """Write a fraction as a percentage; without ``digits``, one decimal below ten percent and none above."""
     if not known(value):
         return NOT_ESTIMABLE
-    share = 100 * float(value)
-    return number(share, 1 if abs(share) < 10 else 0) + " %"
+    per_cent = 100 * float(value)
+    return number(per_cent, (1 if abs(per_cent) < 10 else 0) if digits is None else digits) + " %"
+
+
+def share(part: int, whole: int, noun: str = "", plural: str = "") -> str:
+    """Write a part of a whole with its percentage: ``3 of 12 cells (25 %)``."""
+    of = f"{count(part)} of {count(whole, noun, plural)}"
+    return f"{of} ({percent(part / whole)})" if known(whole) and whole else of
+
+
+def quantity(value: Any, unit: str | None, digits: int = 3) -> str:
+    """Write a number of so many significant digits with its unit, where it has one."""
+    return f"{significant(value, digits)} {unit_of(unit)}".rstrip() if known(value) else NOT_ESTIMABLE
+
+
+UNITS = {"um": "µm", "um2": "µm²", "px2": "px²", "1/um": "1/µm"}
+"""Units as they are read, by how tables and settings write them in ASCII."""
+
+
+def unit_of(name: str | None) -> str:
+    """Write a unit as it is read: ``um2`` becomes µm²; empty where there is none."""
+    return UNITS.get(name, name) if name else ""
+
+
+def p_size(value: Any) -> str:
+    """Write a p-value without its name, as in the cell of a table: ``0.02`` or ``< 0.001``, never 0."""
+    if not known(value):
+        return NOT_ESTIMABLE
+    return f"< {SMALLEST_P}" if float(value) < SMALLEST_P else f"{float(value):.2g}"
 
 
 def p_value(value: Any, name: str = "p") -> str:
-    """Write a p-value or q-value."""
-    if not known(value):
-        return f"{name} {NOT_ESTIMABLE}"
-    return f"{name} < 0.001" if float(value) < 0.001 else f"{name} = {float(value):.2g}"
+    """Write a p-value or, as ``q``, a false discovery rate: ``p = 0.02``, ``p < 0.001``, ``p not estimable``."""
+    size = p_size(value)
+    return f"{name} = {size}" if size[0].isdigit() else f"{name} {size}"
 
 
-def interval(low: Any, high: Any, write: Any = number) -> str:
-    """Write a 95 % interval, or say that there is none."""
-    if not (known(low) and known(high)):
-        return "no interval"
-    return f"95 % interval {write(low)} to {write(high)}"
+def interval(low: Any, high: Any, write: Callable[[Any], str] = number, *, named: bool = False) -> str:
+    """Write the ends of a 95 % interval in brackets, or say that there is none.
+
+    Parameters
+    ----------
+    low, high
+        The ends; one may be infinite, for an interval that is open on that side.
+    write
+        Writes an end.
+    named
+        Whether to say what interval it is.
+    """
+    lower, upper = _end(low, write), _end(high, write)
+    if lower is None or upper is None:
+        return NO_INTERVAL
+    opening, closing = ("(" if lower.endswith(INFINITY) else "["), (")" if upper.endswith(INFINITY) else "]")
+    return f"{'95 % interval ' if named else ''}{opening}{lower}, {upper}{closing}"
+
+
+INFINITY = "∞"
+
+
+def _end(value: Any, write: Callable[[Any], str]) -> str | None:
+    """Write one end of an interval; None where it is not known."""
+    if known(value):
+        return write(value)
+    try:
+        return {math.inf: INFINITY, -math.inf: MINUS + INFINITY}.get(float(value))
+    except (TypeError, ValueError):
+        return None
 
 
 def listed(items: Iterable[str]) -> str:

@@ -18,9 +18,11 @@ from cineseq.prediction.crossval.feature_blocks import Block, frame_block, gene_
 from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, cells_of
 from cineseq.prediction.crossval.transform import kept_genes
 from cineseq.prediction.performance import FEW_GROUPS, FEWEST_GROUPS_FOR_INTERVAL
+from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, coarse
 from cineseq.tables.contract import empty
 from cineseq.tables.crossmodal import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE
+from cineseq.text import count, interval, p_value, percent
 
 logger = logging.getLogger(__name__)
 CEILING_WORTH_DIVIDING = 0.2
@@ -82,7 +84,7 @@ def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
     """
     keep = np.flatnonzero(kept_genes(block.values, settings.min_detected, settings.genes))
     if not len(keep):
-        msg = f"no gene is expressed in {settings.min_detected:.0%} of the cells"
+        msg = f"no gene is expressed in {percent(settings.min_detected, 0)} of the cells"
         raise NotEstimableError(msg)
     return keep
 
@@ -97,21 +99,22 @@ def report(found: Decomposition) -> dict[str, Any]:
             lines.append(f"{words}: {row['note']}.")
             continue
         lines.append(
-            f"{words}: {row['r2']:.3f} ({row['low']:.3f} to {row['high']:.3f}) of the variance of "
-            f"{int(row['targets'])} targets in held-out groups; {row['r2_null']:.3f} with pairing shuffled in class "
-            f"(p {row['p_value']:.2g}), {row['r2_class']:.3f} from the class mean alone, "
-            f"{row['r2_within_class']:.3f} within class."
+            f"{words}: {percent(row['r2'])} {interval(row['low'], row['high'], percent)} of the variance of "
+            f"{count(row['targets'], 'target')} in held-out groups; {percent(row['r2_null'])} with pairing "
+            f"shuffled in class "
+            f"({p_value(row['p_value'])}), {percent(row['r2_class'])} from the class mean alone, "
+            f"{percent(row['r2_within_class'])} within class."
         )
         keys = ("r2", "low", "high", "r2_null", "r2_class", "r2_within_class", "p_value")
         numbers |= {f"{row['direction']}.{k}": float(row[k]) if np.isfinite(row[k]) else None for k in keys}
     for name, table in (("genes", found.genes), ("features", found.features)):
-        passing = int((table["q_value"] <= 0.05).sum())
+        passing = int((table["q_value"] <= ALPHA).sum())
         numbers[f"{name}.explained"], numbers[f"{name}.tested"] = passing, len(table)
         if len(table):
             permutations = int(found.summary["permutations"].iloc[0])
             few = coarse(permutations, table["p_value"].to_numpy(float), name)
             lines.append(
-                f"{passing} of {len(table)} {name} are explained better than with shuffled pairing (q <= 0.05)"
+                f"{passing} of {len(table)} {name} are explained better than with shuffled pairing (q ≤ {ALPHA})"
                 + (f"; {few}." if few else ".")
             )
     good = found.genes[found.genes["noise_ceiling"] > CEILING_WORTH_DIVIDING]
@@ -120,7 +123,7 @@ def report(found: Decomposition) -> dict[str, Any]:
         numbers["genes.median_share_of_ceiling"] = share
         lines.append(
             f"Of what counting noise leaves to explain, the median gene with a ceiling above {CEILING_WORTH_DIVIDING} "
-            f"({len(good)} genes) has {share:.2f} explained."
+            f"({len(good)} genes) has {percent(share)} explained."
         )
     return {"lines": lines, "numbers": numbers}
 
@@ -178,7 +181,7 @@ def _measured(shapes: list[Block]) -> Block:
     if len(keep) < len(block.names):
         logger.info("Left out %d features that too many cells lack.", len(block.names) - len(keep))
     if not len(keep):
-        msg = f"every feature is missing in more than {MISSING_AT_MOST:.0%} of the cells"
+        msg = f"every feature is missing in more than {percent(MISSING_AT_MOST, 0)} of the cells"
         raise NotEstimableError(msg)
     return Block(block.values[:, keep], tuple(block.names[i] for i in keep))
 

@@ -116,7 +116,7 @@ def _class_means(values: np.ndarray, cells: CrossvalCells) -> np.ndarray:
 def _null(
     by_fold: list[RidgeFold], targets: Targets, cells: CrossvalCells, asked: Asked
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return R2 per target, and in total, when the rows of the targets change places within strata and class."""
+    """Return R² per target, and in total, when the rows of the targets change places within strata and class."""
     permutations = asked.settings.permutations
     if not permutations:
         return np.empty((0, targets.values.shape[1])), np.empty(0)
@@ -136,7 +136,7 @@ def _null(
 def _permuted(
     by_fold: list[RidgeFold], targets: Targets, plan: FoldPlan, rows: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return R2 per target, shape (permutations, targets), and in total, shape (permutations,)."""
+    """Return R² per target, shape (permutations, targets), and in total, shape (permutations,)."""
     per_target, total = [], []
     for order in rows:
         errors = errors_of(by_fold, targets.rows(order), plan)

@@ -19,7 +19,7 @@ LABELLED = 8
 
 
 def draw_explained(genes: pd.DataFrame, features: pd.DataFrame, summary: pd.DataFrame, path: Path) -> None:
-    """Draw ranked R2 of both directions over their null, genes against their noise ceiling, and the totals."""
+    """Draw ranked R² of both directions over their null, genes against their noise ceiling, and the totals."""
     with mpl.rc_context({"svg.hashsalt": "cineseq"}):
         figure = Figure(figsize=(11, 7.6))
         FigureCanvasSVG(figure)

@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from cineseq.tables.lineage import SISTER_DIED
+from cineseq.text import significant
 
 Row = dict[str, Any]
 
@@ -35,8 +36,8 @@ def truth_lines(table: pd.DataFrame) -> list[str]:
     """Say each measure in a line, with what was planted."""
     lines = []
     for measure, found, planted, note in table[["measure", "recovered", "planted", "note"]].itertuples(index=False):
-        text = "not estimable" if pd.isna(found) else f"{found:.3g}"
-        of = "" if pd.isna(planted) else f" (planted {planted:.3g})"
+        text = significant(found)
+        of = "" if pd.isna(planted) else f" (planted {significant(planted)})"
         lines.append(f"{measure.replace('_', ' ')}: {text}{of}" + (f"; {note}." if isinstance(note, str) else "."))
     return lines
 
@@ -146,7 +147,7 @@ def score_genes(genes: pd.DataFrame, planted: set[str]) -> list[Row]:
 
 
 def score_performance(performance: pd.DataFrame, oracles: dict[str, float]) -> list[Row]:
-    """Compare held-out R2 with the share of variance that an oracle would explain, and give its p-value.
+    """Compare held-out R² with the share of variance that an oracle would explain, and give its p-value.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from cineseq.expression.cell_cycle import cycle_scores
 from cineseq.expression.function_variance import eta_squared
 from cineseq.expression.normalise import Expression
 from cineseq.expression.quality_control import no_counts, quality_of_cells
-from cineseq.text import readable
+from cineseq.text import number, p_value, percent, readable
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def _stability_lines(agreement: np.ndarray) -> list[str]:
         return []
     line = (
         f"Clustering {len(agreement)} random 80 % subsets again, genes and components chosen anew in each, agrees with "
-        f"these clusters at an adjusted Rand index of {agreement.mean():.2f} (lowest {agreement.min():.2f})."
+        f"these clusters at an adjusted Rand index of {number(agreement.mean())} (lowest {number(agreement.min())})."
     )
     weak = " They are unstable: read them as a partition of a continuum." if agreement.mean() < UNSTABLE else ""
     return [line + weak]
@@ -130,7 +130,7 @@ def _stability_lines(agreement: np.ndarray) -> list[str]:
 def _depth_lines(depth: float, kind: str) -> list[str]:
     if kind == "scaled" or not np.isfinite(depth):
         return []
-    line = f"{depth:.0%} of the variance of sequencing depth (log total) lies between clusters."
+    line = f"{percent(depth, 0)} of the variance of sequencing depth (log total) lies between clusters."
     if depth >= DEPTH_DRIVEN:
         line += " The clusters may be clusters of depth rather than of state; their markers then follow depth."
         logger.warning("%s", line)
@@ -173,12 +173,14 @@ def share_lines(shares: pd.DataFrame) -> list[str]:
     for row in shares.itertuples():
         if np.isfinite(row.eta2) and not np.isfinite(row.p_value):
             lines.append(
-                f"{row.eta2:.1%} of the variance of {readable(row.function)} lies between clusters (not tested)."
+                f"{percent(row.eta2, 1)} of the variance of {readable(row.function)} lies between clusters "
+                f"(not tested)."
             )
         elif np.isfinite(row.eta2):
             lines.append(
-                f"{row.eta2:.1%} of the variance of {readable(row.function)} lies between clusters "
-                f"({row.eta2_null:.1%} when permuted within samples; p = {row.p_value:.3g}, q = {row.q_value:.3g}, "
+                f"{percent(row.eta2, 1)} of the variance of {readable(row.function)} lies between clusters "
+                f"({percent(row.eta2_null, 1)} when permuted within samples; {p_value(row.p_value)}, "
+                f"{p_value(row.q_value, 'q')}, "
                 f"n = {row.n:,})."
             )
         else:

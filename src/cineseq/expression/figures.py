@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from cineseq.expression.normalise import Expression
 from cineseq.plotting import BLUE, GREY, VERMILION, colours, figure, write_words
-from cineseq.text import readable
+from cineseq.text import percent, readable
 
 MOST_FUNCTIONS = 4
 RASTER_FROM = 5_000
@@ -176,7 +176,7 @@ def draw_dots(axis: Axes, expression: Expression, clusters: pd.Series, genes: li
     axis.set(ylabel="cluster", xlim=(-0.7, len(genes) - 0.3), ylim=(len(names) - 0.4, -0.6))
     axis.figure.colorbar(dots, ax=axis, label="mean expression, each gene\nscaled from 0 to 1", shrink=0.9)
     for part in (0.25, 0.5, 1.0):
-        axis.scatter([], [], s=LARGEST_DOT * part, c="0.5", label=f"{part:.0%}")
+        axis.scatter([], [], s=LARGEST_DOT * part, c="0.5", label=f"{percent(part, 0)}")
     axis.legend(title="cells expressing", ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=7)
 
 

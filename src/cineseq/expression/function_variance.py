@@ -15,7 +15,8 @@ from cineseq.statistics.permutation import (
 )
 from cineseq.tables.contract import empty
 from cineseq.tables.expression import FUNCTION_BY_COMPONENT
-from cineseq.text import readable
+from cineseq.text import p_value as written_p
+from cineseq.text import percent, readable
 
 FEWEST_CELLS = 10
 
@@ -179,7 +180,7 @@ def share_along_components(
 
 
 def squared_correlation(values: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """Return R2 of the straight line of each component.
+    """Return R² of the straight line of each component.
 
     Parameters
     ----------
@@ -244,9 +245,12 @@ def _line(name: str, rows: pd.DataFrame) -> str:
     found = rows[rows["q_value"] <= ALPHA].sort_values("r2", ascending=False, kind="stable")
     among = f"of {len(rows)} principal components of expression, each against permutation within samples"
     if found.empty:
-        return f"{name} goes with none {among} (lowest q = {rows['q_value'].min():.3g})."
+        return f"{name} goes with none {among} (lowest {written_p(rows['q_value'].min(), 'q')})."
     named = "; ".join(
-        f"{row.component.removeprefix('pc_')}: R2 = {row.r2:.1%}, permuted {row.r2_null:.1%}, q = {row.q_value:.3g}"
+        f"{row.component.removeprefix('pc_')}: R² = {percent(row.r2)}, permuted {percent(row.r2_null)}, "
+        f"{written_p(row.q_value, 'q')}"
         for row in found.head(NAMED).itertuples()
     )
-    return f"{name} goes with {len(found)} {among} at a false discovery rate of {ALPHA:.0%} (component {named})."
+    return (
+        f"{name} goes with {len(found)} {among} at a false discovery rate of {percent(ALPHA, 0)} (component {named})."
+    )

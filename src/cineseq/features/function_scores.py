@@ -10,6 +10,7 @@ import pandas as pd
 
 from cineseq.config.features import Function, Score
 from cineseq.features.frames import last_live_frames
+from cineseq.text import number
 
 LEAST_SLOPE_FRAMES = 3
 MAD_TO_SD = 1.4826
@@ -154,7 +155,7 @@ def function_report(
         lines.append(f"{channel} rises out of its baseline in {found.notna().sum():,} tracks.")
     for (mine, other), value in correlations.items():
         numbers[f"bleed_through_{mine}_{other}"] = value
-        said = "not estimable" if value is None else f"{value:.2f}"
+        said = number(value)
         lines.append(
             f"{mine} against {other}, over objects: Spearman's correlation {said} (bleed-through or biology, the "
             "number cannot tell)."

@@ -11,6 +11,7 @@ from cineseq.lineage.stratified_tests import Units, permutation_p, several_famil
 from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.pairing.positions import Circles, locate
 from cineseq.tables.contract import FIELD
+from cineseq.text import p_value as written_p
 
 COMPARTMENT = ["sample", "compartment_id"]
 NAME = "two_survivor_sums"
@@ -80,7 +81,7 @@ def _compared(families: LineageTrees, rooms: pd.DataFrame, state: pd.Series, set
         told = f"no p-value, {several} founders have cells in several compartments, which are alike"
     else:
         p = permutation_p(units, settings.permutations, np.random.default_rng(seed))
-        told = f"p = {p:.2g}" if np.isfinite(p) else "no p-value, it does not vary within strata"
+        told = written_p(p) if np.isfinite(p) else "no p-value, it does not vary within strata"
     shares = [units.state[units.exposed == arm].mean() for arm in (True, False)]
     message = (
         f"{WHAT}: '{state.name}' in {shares[0]:.1%} of the cells of {arms[0]} and {shares[1]:.1%} of the cells of "

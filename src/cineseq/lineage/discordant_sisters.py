@@ -15,6 +15,8 @@ from cineseq.pairing.positions import Circles, locate
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, p_value
 from cineseq.tables.lineage import WHICH_SISTER_DIES
+from cineseq.text import count, interval, number, quantity, ratio
+from cineseq.text import p_value as written_p
 
 FEWEST_FRAMES = 3
 """Common frames that a pair needs; fewer give no growth and no speed."""
@@ -309,17 +311,18 @@ def which_dies_lines(table: pd.DataFrame, frames: float) -> list[str]:
         return [f"Which sister dies: {table['note'].iloc[0]} ({discordant} such pairs are in the trees)."]
     lines = [
         f"Which sister dies, among {discordant} pairs of which one died and the other is known not to have: "
-        f"{int(tested['pairs'].max())} were measured in a median of {frames:.0f} common frames before either's fate."
+        f"{int(tested['pairs'].max())} were measured in a median of {number(frames, 0)} common frames before "
+        f"either's fate."
     ]
     shown = tested[tested["q_value"] <= ALPHA]
     for row in (shown if len(shown) else tested.head(1)).itertuples():
-        scale = f" ({row.sd:.2g} {row.unit})" if row.unit else ""
-        ratio = f"odds ratio per SD{scale} {row.odds_ratio:.2f} [{row.low:.2f}, {row.high:.2f}]"
-        ratio = ratio if np.isfinite(row.odds_ratio) else row.note
+        scale = f" ({quantity(row.sd, row.unit, 2)})" if row.unit else ""
+        told = f"odds ratio per SD{scale} {ratio(row.odds_ratio)} {interval(row.low, row.high, ratio)}"
+        told = told if np.isfinite(row.odds_ratio) else row.note
         verdict = "is associated with which sister dies" if len(shown) else "is the nearest of them, and not shown"
         lines.append(
-            f"The {FEATURES[row.feature]} {verdict}: {ratio}, p = {row.p_permutation:.2g} by swaps within pairs, "
-            f"q = {row.q_value:.2g} over {len(tested)} features."
+            f"The {FEATURES[row.feature]} {verdict}: {told}, {written_p(row.p_permutation)} by swaps within pairs, "
+            f"{written_p(row.q_value, 'q')} over {count(len(tested), 'feature')}."
         )
     return lines
 

@@ -10,6 +10,7 @@ from cineseq.lineage.relatives import interval_note, matching_note
 from cineseq.lineage.trees import LineageTrees
 from cineseq.tables.contract import empty
 from cineseq.tables.lineage import FATE_LOOKS, FATE_ODDS
+from cineseq.text import interval, number, ratio
 
 MOST_GENERATIONS = 4
 """Third cousins; further apart, movies hold few pairs, and their number grows fourfold with each generation."""
@@ -35,8 +36,8 @@ def related_over(families: LineageTrees, generations: int) -> np.ndarray:
     """
     parent = families.cells["parent"].to_numpy()
     side = np.full(len(parent), -1)
-    for number in (0, 1):
-        side[families.sisters[:, number]] = number
+    for daughter in (0, 1):
+        side[families.sisters[:, daughter]] = daughter
     line = np.flatnonzero(side >= 0)
     branch = line
     for _ in range(generations - 1):
@@ -96,7 +97,7 @@ def fading_lines(table: pd.DataFrame) -> list[str]:
     fates = table[(table["quantity"] == "fate") & table["low"].notna()]
     for condition, rows in fates.groupby("condition", sort=True):
         by = rows.set_index("generations")
-        told = [f"{_relation(number)} {by.loc[number, 'r']:.2f}" for number in (1, 2, 3, 4, 0) if number in by.index]
+        told = [f"{_relation(apart)} {number(by.loc[apart, 'r'])}" for apart in (1, 2, 3, 4, 0) if apart in by.index]
         if 1 in by.index and len(told) > 1:
             lines.append(f"{condition}: correlation of fates with distance in the tree: {', '.join(told)} ({BESIDE}).")
     return lines
@@ -175,14 +176,14 @@ def fate_odds_lines(table: pd.DataFrame) -> list[str]:
     lines = []
     for row in table[table["relation"] == "sisters"].itertuples():
         if not np.isfinite(row.odds_ratio):
-            kappa = f"; kappa {row.kappa:.2f}" if np.isfinite(row.kappa) else ""
+            kappa = f"; kappa {number(row.kappa)}" if np.isfinite(row.kappa) else ""
             lines.append(f"{row.condition}: the odds ratio of sisters' fates is {row.note}{kappa}.")
             continue
-        interval = f" [{row.low:.3g}, {row.high:.3g}]" if np.isfinite(row.low) else ""
+        ends = f" {interval(row.low, row.high, ratio)}" if np.isfinite(row.low) else ""
         note = f"; {row.note}" if row.note else ""
         lines.append(
-            f"{row.condition}: the odds of a death are {row.odds_ratio:.3g}{interval} times as high where the sister "
-            f"died as where she divided, kappa {row.kappa:.2f} ({row.pairs:,} pairs{note})."
+            f"{row.condition}: the odds of a death are {ratio(row.odds_ratio)}{ends} times as high where the sister "
+            f"died as where she divided, kappa {number(row.kappa)} ({row.pairs:,} pairs{note})."
         )
     if table.loc[table["relation"] == "sisters", "odds_ratio"].notna().any():
         lines.append(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cineseq.lineage.interpretation import readings
+from cineseq.lineage.interpretation import interval_to_read, readings
 from cineseq.lineage.sister_status import MEANING
 from cineseq.lineage.trees import LineageTrees
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.tables.lineage import MATE_DIED, SISTER_DIED
+from cineseq.text import count, interval, number, p_value, percent, ratio
 
 GUARDS = (
     "two_survivor_compartments",
@@ -67,7 +68,7 @@ def control_lines(compared: pd.DataFrame, state: str | None) -> list[str]:
     if not len(compared):
         return []
     rows = compared[(compared["contrast"] == MATE_DIED) & (compared["state"] == state)]
-    told = [_ratio(row) + f", p {_p(row['p_permutation'])}" for _, row in rows.iterrows()]
+    told = [f"{_ratio(row)}, {p_value(row['p_permutation'])}" for _, row in rows.iterrows()]
     return [f"Control, '{state}' beside a dead cage-mate that is not the sister against none: {one}." for one in told]
 
 
@@ -89,8 +90,9 @@ def concordance_lines(concordance: pd.DataFrame) -> list[str]:
             lines.append(f"{condition}: concordance of sisters' fates is {sisters['note']}.")
             continue
         lines.append(
-            f"{condition}: sisters share their fate in {sisters['concordance']:.1%} of {sisters['pairs']:,} pairs with "
-            f"both fates known, {sisters['expected_independent']:.1%} if independent ({_beyond_chance(by)})."
+            f"{condition}: sisters share their fate in {percent(sisters['concordance'])} of "
+            f"{sisters['pairs']:,} pairs with "
+            f"both fates known, {percent(sisters['expected_independent'])} if independent ({_beyond_chance(by)})."
         )
     return lines
 
@@ -130,7 +132,7 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
     lines = [
         f"{len(tested)} states were compared between survivors whose sister died and whose sister lived; the "
         f"informative families for '{first['state']}' are {first['died']} and {first['survived']}, worth "
-        f"{first['effective']:.1f} balanced pairs within strata."
+        f"{number(first['effective'], 1)} balanced pairs within strata."
     ]
     shown = tested.head(MOST_LINES)
     return [*lines, *(_state_line(row) for _, row in shown.iterrows()), *_reading_lines(tested)]
@@ -158,30 +160,63 @@ def nearest_state(compared: pd.DataFrame) -> str | None:
 
 
 def _state_line(row: pd.Series) -> str:
-    p = f"p {_p(row['p_permutation'])}" + (
-        f", q {_p(row['q'])} over {row['states']} states" if row["states"] > 1 else ""
+    if not np.isfinite(row["odds_ratio"]):
+        return f"'{row['state']}' where the sister died against lived: {row['note']}, {p_value(row['p_permutation'])}."
+    return state_sentence(row, row["detectable_odds_ratio"])
+
+
+def state_sentence(row: pd.Series, detectable: float | None, *, for_all: bool = False) -> str:
+    """Say whether a state goes with what became of the sister, with the odds ratio that it rests on.
+
+    Parameters
+    ----------
+    row
+        One row of :func:`tested_states`, with an odds ratio.
+    detectable
+        Smallest odds ratio above 1 that these families detect with 80 % power; NaN where there is none, None where that
+        is not known.
+    for_all
+        Whether the state is the nearest of all and stands for them where none was shown.
+    """
+    families = count(row["informative"], "informative family", "informative families")
+    measured = (
+        f"odds ratio {ratio(row['odds_ratio'])} within field and birth time ("
+        f"{interval(row['low'], row['high'], ratio, named=True)}; "
+        f"permutation {p_value(row['p_permutation'])}{_over_states(row)}; {families})"
     )
-    return f"'{row['state']}' where the sister died against lived: {_ratio(row)}, {p}.{_not_shown(row)}"
+    if row["q"] > ALPHA:
+        found = (
+            f"No state of survivors was shown to go with the sister's death; nearest was {row['state']}"
+            if for_all
+            else f"The state {row['state']} was not shown to go with the sister's death"
+        )
+        return f"{found}: {measured}. {_detectable(detectable)}"
+    low, high = interval_to_read(*row[["low", "high"]].to_numpy(float, na_value=np.nan), row["q"])
+    if not (high < 1 or low > 1):
+        unresolved = "goes with what became of the sister, but in which direction is not resolved"
+        return f"The state {row['state']} {unresolved}: {measured}."
+    more_or_less = "more" if low > 1 else "less"
+    where = "in survivors whose sister died than in those whose sister lived"
+    return f"The state {row['state']} is {more_or_less} frequent {where}: {measured}."
+
+
+def _over_states(row: pd.Series) -> str:
+    return f", {p_value(row['q'], 'q')} over {count(row['states'], 'state')}" if row["states"] > 1 else ""
 
 
 def _ratio(row: pd.Series) -> str:
     if not np.isfinite(row["odds_ratio"]):
         return str(row["note"])
-    interval = f"[{row['low']:.2f}, {row['high']:.2f}]" if np.isfinite(row["low"]) else "without an interval"
-    return f"odds ratio {row['odds_ratio']:.2f} {interval}"
+    return f"odds ratio {ratio(row['odds_ratio'])} {interval(row['low'], row['high'], ratio)}"
 
 
-def _not_shown(row: pd.Series) -> str:
-    """Say, of a state that was not shown, what these families could have shown."""
-    if row["q"] <= ALPHA:
-        return ""
-    smallest = row["detectable_odds_ratio"]
+def _detectable(smallest: float | None) -> str:
+    """Say what these families could have shown of a state that was not shown."""
+    if smallest is None:
+        return "With this many families, finding nothing does not show that there is nothing."
     if not np.isfinite(smallest):
-        return " No association was shown, and with these families none could have been: this says nothing."
-    return (
-        f" No association was shown; these families detect an odds ratio of {smallest:.1f} or more with 80 % power, "
-        "so a smaller one is not excluded."
-    )
+        return "With these families no association could have been shown: this says nothing."
+    return f"An odds ratio of {ratio(smallest)} or more could have been seen with 80 % power, a smaller one not."
 
 
 def _beyond_chance(by: pd.DataFrame) -> str:
@@ -190,14 +225,10 @@ def _beyond_chance(by: pd.DataFrame) -> str:
     if not np.isfinite(sisters["phi"]):
         return f"phi and p are {sisters['note']}"
     beside = [f"{r} {_phi(by.loc[r])}" for r in ("cousins", "neighbours") if np.isfinite(by.loc[r, "phi"])]
-    told = f"phi {_phi(sisters)}, permutation within strata p {_p(sisters['p_value'])}"
+    told = f"phi {_phi(sisters)}, permutation within strata {p_value(sisters['p_value'])}"
     return f"{told}; for comparison {', '.join(beside)}" if beside else told
 
 
 def _phi(row: pd.Series) -> str:
-    interval = f" [{row['phi_low']:.2f}, {row['phi_high']:.2f}]" if np.isfinite(row["phi_low"]) else ""
-    return f"{row['phi']:.2f}{interval}"
-
-
-def _p(value: float) -> str:
-    return f"= {value:.2g}" if np.isfinite(value) else "not estimable"
+    ends = f" {interval(row['phi_low'], row['phi_high'])}" if np.isfinite(row["phi_low"]) else ""
+    return f"{number(row['phi'])}{ends}"

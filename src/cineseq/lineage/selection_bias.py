@@ -10,6 +10,7 @@ from scipy.stats import mannwhitneyu, norm
 
 from cineseq.lineage.sister_status import NOT_DEAD
 from cineseq.lineage.trees import LineageTrees, strata
+from cineseq.text import p_value
 
 DIFFERENT_P = 0.01
 FEWEST_CELLS = 5
@@ -80,7 +81,7 @@ def _ambient(seen: pd.DataFrame, total: int) -> tuple:
     p = float(mannwhitneyu(died, lived).pvalue)
     message += (
         f": {np.median(died):.1%} where the sister died, {np.median(lived):.1%} where she survived "
-        f"(rank test p = {p:.2g})."
+        f"(rank test {p_value(p)})."
     )
     return "ambient_score", count, count / total, "warning" if p <= DIFFERENT_P else "info", message
 

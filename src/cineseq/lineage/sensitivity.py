@@ -11,6 +11,7 @@ from cineseq.lineage.stratified_tests import stratified_tables
 from cineseq.lineage.trees import LineageTrees, birth_edges, strata_between
 from cineseq.tables.contract import empty
 from cineseq.tables.lineage import LINEAGE_SENSITIVITY
+from cineseq.text import ratio
 
 ERRORS = ("death_calls", "pairing", "unknown_fates")
 WORDS = {
@@ -158,11 +159,12 @@ def sensitivity_lines(table: pd.DataFrame, state: str | None) -> list[str]:
         if row.note.startswith("not measured"):
             texts.append(f"{WORDS[row.error]}: {row.note}")
             continue
-        ends = [f"{end:.2f}" if np.isfinite(end) else "unbounded" for end in (row.least, row.most)]
+        ends = [ratio(end) if np.isfinite(end) else "unbounded" for end in (row.least, row.most)]
         crosses = (
             "" if (row.least > 1) == (row.most > 1) and np.isfinite([row.least, row.most]).all() else ", 1 between"
         )
         texts.append(f"{WORDS[row.error]} ({row.families} families): {ends[0]} to {ends[1]}{crosses}")
     return [
-        f"At worst, the odds ratio of '{state}' ({rows['odds_ratio'].iloc[0]:.2f}) could be, by {'; by '.join(texts)}."
+        f"At worst, the odds ratio of '{state}' ({ratio(rows['odds_ratio'].iloc[0])}) could be, by "
+        f"{'; by '.join(texts)}."
     ]

@@ -11,6 +11,7 @@ from cineseq.lineage.stratified_tests import NO_SCORE, founder_scores, several_f
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, coarse
 from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
+from cineseq.text import number
 
 FEWEST_PAIRS = 10
 FEWEST_FAMILIES = 5
@@ -198,7 +199,7 @@ def _line(table: pd.DataFrame, found: str, what: str) -> str:
         reason = table["note"].iloc[0] if len(table) else "not estimable: no gene was measured in such cells"
         return f"Whether genes {what}: {reason}."
     called = table[table["q_value"] <= ALPHA].sort_values("p_value", kind="stable")
-    names = ", ".join(f"{row.gene} ({getattr(row, found):.2f})" for row in called.head(5).itertuples())
+    names = ", ".join(f"{row.gene} ({number(getattr(row, found))})" for row in called.head(5).itertuples())
     tested = int(table["p_value"].notna().sum())
     few = next((f" ({note})" for note in table["note"] if note.startswith(tuple("123456789"))), "")
-    return f"{len(called)} of {tested} genes {what} (q at most .05){': ' + names if names else ''}{few}."
+    return f"{len(called)} of {tested} genes {what} (q ≤ {ALPHA}){': ' + names if names else ''}{few}."

@@ -13,6 +13,7 @@ from cineseq.lineage.trees import LineageTrees
 from cineseq.statistics.metrics import percentile_interval
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.lineage import FATE_EVENTS, FATE_INCIDENCE, FATE_SURVIVAL, SURVIVAL_EVENTS
+from cineseq.text import NO_INTERVAL, interval, percent, quantity
 
 TIMES = 61
 BOOTSTRAPS = 200
@@ -118,10 +119,10 @@ def last_watched(table: pd.DataFrame) -> pd.DataFrame:
 
 def share(row: pd.Series, value: str) -> str:
     """Write a height of a curve with its interval; families that are all alike give it no width, which is none."""
-    interval = f"[{row['low']:.1%}, {row['high']:.1%}]" if np.isfinite(row["low"]) else "(no interval)"
+    ends = interval(row["low"], row["high"], percent)
     if row["low"] == row["high"]:
-        interval = "(no interval: all families are alike in this)"
-    return f"{row[value]:.1%} {interval}"
+        ends = f"{NO_INTERVAL}: all families are alike in this"
+    return f"{percent(row[value])} " + (ends if ends[0] in "[(" else f"({ends})")
 
 
 EVENTS = ("division", "death", "loss")
@@ -173,7 +174,7 @@ def incidence_lines(table: pd.DataFrame) -> list[str]:
             f"{share(last.loc[e], 'incidence')} {word}"
             for e, word in zip(EVENTS, ("had divided", "had died", "had been lost"), strict=True)
         )
-        at = f"{last['time'].iloc[0]:.3g} {last['unit'].iloc[0]}"
+        at = quantity(last["time"].iloc[0], last["unit"].iloc[0])
         lines.append(f"{condition}: {at} after birth {shares} (competing risks, cells born in sight).")
     return lines
 
@@ -222,7 +223,8 @@ def survival_lines(table: pd.DataFrame) -> list[str]:
             continue  # the sentence on competing risks has the reason
         last = last_watched(rows)
         lines.append(
-            f"{condition}: {last['time'].iloc[0]:.3g} {last['unit'].iloc[0]} after birth death alone would have left "
+            f"{condition}: {quantity(last['time'].iloc[0], last['unit'].iloc[0])} after birth death alone "
+            f"would have left "
             f"{share(last.loc['survival'], 'share')} alive, and division alone "
             f"{share(last.loc['undivided'], 'share')} undivided (Kaplan-Meier, other ends censored)."
         )

@@ -13,6 +13,7 @@ from cineseq.pairing.join import StudyCounts, blank_totals
 from cineseq.pairing.match import Matched
 from cineseq.statistics import ALPHA
 from cineseq.tables.imaging import FATES, PAIR_STATUSES
+from cineseq.text import number, p_value, percent
 
 MIN_FOR_SLOPE = 10
 FEW_STRAY = 0.9
@@ -76,12 +77,13 @@ def _alignment_lines(alignments: pd.DataFrame) -> list[str]:
     if alignments.empty:
         return []
     first = (
-        f"Barcodes were placed by position in {len(alignments)} fields: {alignments['aligned'].median():.0%} (median) "
-        f"lie in a compartment once the maps are shifted by {alignments['shift'].median():.2f} pitches."
+        f"Barcodes were placed by position in {len(alignments)} fields: "
+        f"{percent(alignments['aligned'].median(), 0)} (median) "
+        f"lie in a compartment once the maps are shifted by {number(alignments['shift'].median())} pitches."
     )
     return [first] + [
-        f"Field {row.sample}/{row.fov}: barcodes do not fit the compartments ({row.aligned:.0%} in one, shift "
-        f"{row.shift:.2f} pitches), so its {row.barcodes} barcodes are left out."
+        f"Field {row.sample}/{row.fov}: barcodes do not fit the compartments ({percent(row.aligned, 0)} in one, shift "
+        f"{number(row.shift)} pitches), so its {row.barcodes} barcodes are left out."
         for row in alignments[~alignments["trusted"].astype(bool)].itertuples()
     ]
 
@@ -125,8 +127,8 @@ def occupancy_report(table: pd.DataFrame) -> dict[str, Any]:
     numbers |= {"counts_occupancy_p": float(rho.pvalue)}
     line = (
         f"Counts per compartment {'rise' if fit.slope > 0 else 'do not rise'} with the cells seen in it: "
-        f"{fit.slope:.0f} more per cell over {len(table)} compartments "
-        f"(Spearman {rho.statistic:.2f}, p = {rho.pvalue:.2g})."
+        f"{number(fit.slope, 0)} more per cell over {len(table)} compartments "
+        f"(Spearman {number(rho.statistic)}, {p_value(rho.pvalue)})."
     )
     warning = "" if fit.slope > 0 and rho.pvalue <= ALPHA else " This is what a wrong map of barcodes looks like."
     return {"lines": [line + warning], "numbers": numbers}
@@ -139,10 +141,10 @@ def paired_report(data: PairedData, pairs: pd.DataFrame, counts: StudyCounts) ->
     detected = np.asarray((data.counts > 0).sum(axis=1)).ravel()
     blank = blank_totals(pairs, counts)
     lines = [
-        f"{len(data.obs)} of {singlets} singlets have counts: {np.median(totals):.0f} counts and "
-        f"{np.median(detected):.0f} genes per cell (medians).",
-        f"{len(blank)} compartments without a live cell have {blank.mean():.0f} counts on average "
-        f"({blank.mean() / totals.mean():.1%} of a cell's): ambient RNA, and cells that died there."
+        f"{len(data.obs)} of {singlets} singlets have counts: {number(np.median(totals), 0)} counts and "
+        f"{number(np.median(detected), 0)} genes per cell (medians).",
+        f"{len(blank)} compartments without a live cell have {number(blank.mean(), 0)} counts on average "
+        f"({percent(blank.mean() / totals.mean(), 1)} of a cell's): ambient RNA, and cells that died there."
         if len(blank)
         else "There is no barcode without a cell, so ambient RNA is not estimable.",
     ]

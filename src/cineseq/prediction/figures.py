@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from cineseq.files import replacing
 from cineseq.plotting import BLUE, DARK_GREY, GREY, OKABE_ITO
 from cineseq.prediction.performance import ModelComparison
-from cineseq.text import readable
+from cineseq.text import number, p_value, readable
 
 WORDS = {
     "mean": "mean",
@@ -40,7 +40,7 @@ LINE_IN = 0.13
 
 
 def draw_model_comparison(performance: pd.DataFrame, comparisons: Sequence[ModelComparison], path: Path) -> None:
-    """Draw R2 of every model with its interval, and the range of its permutation null, one panel per function."""
+    """Draw R² of every model with its interval, and the range of its permutation null, one panel per function."""
     by_name = {comparison.response.name: comparison for comparison in comparisons}
 
     def draw(axes: Axes, name: str) -> None:
@@ -55,7 +55,7 @@ def draw_model_comparison(performance: pd.DataFrame, comparisons: Sequence[Model
             colour = BLUE if model in MODALITIES else GREY
             axes.plot([row.r2_low, row.r2_high], [height, height], color=colour, lw=1.5)
             axes.plot(row.r2, height, "o", color=colour, ms=6)
-            stars = f"  q = {row.q_value:.2g}" if np.isfinite(row.q_value) else ""
+            stars = "  " + p_value(row.q_value, "q") if np.isfinite(row.q_value) else ""
             axes.text(1.01, height, stars, transform=axes.get_yaxis_transform(), va="center", fontsize=7)
         axes.axvline(0, color="black", lw=0.7)
         axes.set_yticks(range(len(rows)), [WORDS[model] for model in rows.index])
@@ -82,9 +82,9 @@ def draw_scatter(comparisons: Sequence[ModelComparison], path: Path) -> None:
         best = max(score, key=score.__getitem__) if score else "mean"
         measured, predicted = values, estimated[best][:, 0]
         fold = comparison.cells.plan.fold
-        for number, colour in enumerate(OKABE_ITO[: comparison.cells.plan.folds]):
-            own = fold == number
-            axes.plot(measured[own], predicted[own], ".", color=colour, ms=4, alpha=0.7, label=f"fold {number + 1}")
+        for place, colour in enumerate(OKABE_ITO[: comparison.cells.plan.folds]):
+            own = fold == place
+            axes.plot(measured[own], predicted[own], ".", color=colour, ms=4, alpha=0.7, label=f"fold {place + 1}")
         rest = fold >= len(OKABE_ITO)
         if rest.any():
             axes.plot(measured[rest], predicted[rest], ".", color=GREY, ms=4, alpha=0.5, label="others")
@@ -92,7 +92,7 @@ def draw_scatter(comparisons: Sequence[ModelComparison], path: Path) -> None:
         axes.plot(ends, ends, color="black", lw=0.7, ls="--")
         axes.set_xlabel(f"{readable(name)}, measured")
         axes.set_ylabel("predicted, cell held out")
-        axes.set_title(f"{readable(name)}\n{WORDS[best]}, R² = {score.get(best, 0):.2f}")
+        axes.set_title(f"{readable(name)}\n{WORDS[best]}, R² = {number(score.get(best, 0))}")
         axes.legend(fontsize=6, frameon=False, markerscale=1.5)
 
     draw_panels(

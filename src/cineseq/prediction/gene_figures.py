@@ -16,7 +16,7 @@ from cineseq.expression.figures import LARGEST_DOT, draw_dots
 from cineseq.expression.normalise import Expression
 from cineseq.plotting import BLUE, GREY, VERMILION, apart, figure, write_words
 from cineseq.prediction.figures import draw_panels
-from cineseq.text import readable
+from cineseq.text import count, number, p_value, percent, readable
 
 LABELLED_GENES = 10
 MOST_GENES = 40
@@ -80,7 +80,7 @@ def draw_selected_by_cluster(
     """
     chosen = selected_genes(genes, threshold)
     if not chosen:
-        write_words(path, f"No gene was selected in at least {threshold:.0%} of the half-samples.")
+        write_words(path, f"No gene was selected in at least {percent(threshold, 0)} of the half-samples.")
         return
     if expression is None or clusters is None or not clusters.notna().any():
         write_words(path, "There are no clusters in which the selected genes could be drawn.")
@@ -119,8 +119,8 @@ def draw_overlap(overlap: pd.DataFrame, path: Path) -> None:
             return
         _circles(axes, int(row["selected"]), int(row["markers"]), int(row["shared"]))
         said = (
-            f"{row['shared']:.0f} shared\n{row['expected_matched']:.1f} expected of equally expressed genes\n"
-            f"p = {row['p_matched']:.2g} for as many or more, {row['p_fewer_matched']:.2g} for as few or fewer"
+            f"{count(row['shared'])} shared\n{number(row['expected_matched'], 1)} expected of equally expressed genes\n"
+            f"{p_value(row['p_matched'])} for as many or more, {p_value(row['p_fewer_matched'])} for as few or fewer"
         )
         axes.text(0.5, -0.02, said, transform=axes.transAxes, ha="center", va="top", fontsize=7)
 
@@ -197,5 +197,5 @@ def _by_function(axes: Axes, genes: pd.DataFrame, functions: Sequence[str], chos
     for colour, label in ((BLUE, "higher with function"), (VERMILION, "lower with function")):
         axes.scatter([], [], s=LARGEST_DOT, c=colour, lw=0, label=label)
     for part in (0.25, 0.5, 1.0):
-        axes.scatter([], [], s=LARGEST_DOT * part, c=GREY, lw=0, label=f"in {part:.0%} of half-samples")
+        axes.scatter([], [], s=LARGEST_DOT * part, c=GREY, lw=0, label=f"in {percent(part, 0)} of half-samples")
     axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -48,11 +48,11 @@ class ModelFit:
     note
         Why it cannot be, or how to read it.
     quick
-        R2 of the quicker procedure that the null shares; NaN where there is no null.
+        R² of the quicker procedure that the null shares; NaN where there is no null.
     null
-        R2 of that procedure under permutation, shape (permutations,).
+        R² of that procedure under permutation, shape (permutations,).
     quick_within, null_within
-        The same of the R2 within class, permuted within class too.
+        The same of the R² within class, permuted within class too.
     """
 
     predicted: np.ndarray | None
@@ -201,7 +201,7 @@ def training_mean(values: np.ndarray, plan: FoldPlan) -> np.ndarray:
 def quick_r2(
     predicted: np.ndarray, permuted: np.ndarray, plan: FoldPlan, classes: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the R2 of each permutation, summed over the columns of the function; shape (1 + permutations,).
+    """Return the R² of each permutation, summed over the columns of the function; shape (1 + permutations,).
 
     Given classes, differences between their means are taken out first, see
     :func:`cineseq.statistics.metrics.r2_within`.

@@ -75,7 +75,7 @@ class ModelComparison:
 
 
 def performance_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd.DataFrame:
-    """Return one row per model: R2 with its group-bootstrap interval, within class, rank correlation, p-value.
+    """Return one row per model: R² with its group-bootstrap interval, within class, rank correlation, p-value.
 
     Q-values are added over all functions by :func:`with_q_values`.
     """
@@ -112,13 +112,13 @@ def not_estimable_rows(function: str, cells: int, reason: str) -> pd.DataFrame:
 
 
 def with_q_values(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add false discovery rates over functions and models, of the R2 and of that within class."""
+    """Add false discovery rates over functions and models, of the R² and of that within class."""
     rates = {"q_value": "p_value", "q_within_class": "p_within_class"}
     return rows.assign(**{q: benjamini_hochberg(rows[p].to_numpy(float)) for q, p in rates.items()})
 
 
 def contrast_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd.DataFrame:
-    """Return differences of R2 on the same cells and folds, with intervals from resampling groups.
+    """Return differences of R² on the same cells and folds, with intervals from resampling groups.
 
     Squared errors of the two models are paired cell by cell, so what all models share cancels.
     """
@@ -139,7 +139,7 @@ def contrast_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd
 
 
 def sample_rows(comparison: ModelComparison) -> pd.DataFrame:
-    """Return the R2 of every model sample by sample, against the training mean; NaN, and why, where it has none."""
+    """Return the R² of every model sample by sample, against the training mean; NaN, and why, where it has none."""
     baseline = comparison.cells.values - comparison.baseline()
     rows = []
     for name, predicted in comparison.estimated(MODELS).items():

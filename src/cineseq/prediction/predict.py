@@ -99,7 +99,7 @@ class PredictionResult:
     ladders
         One per function that could be estimated.
     random_folds
-        Per function: R2 of the quick procedure with grouped and with random folds.
+        Per function: R² of the quick procedure with grouped and with random folds.
     notes
         Sentences about the folds.
     """
@@ -282,7 +282,7 @@ def _genes(
 def _claim_of_random_folds(
     question: Question, blocks: dict[str, Block | None], comparison: ModelComparison, threads: int
 ) -> tuple[float, float] | None:
-    """Return the R2 of the quick procedure with the grouped folds, and with folds that split every group.
+    """Return the R² of the quick procedure with the grouped folds, and with folds that split every group.
 
     The modality is the one for which random folds claim the most.
     """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cineseq.prediction.figures import WORDS
-from cineseq.text import readable
+from cineseq.text import count, interval, number, p_value, readable
 
 VARIANT_WORDS = {
     "one_standard_error": "penalty one standard error stronger",
@@ -30,7 +31,7 @@ def report(
     tables
         The tables that are written, by their names in :data:`cineseq.prediction.predict.TABLES`.
     random_folds
-        Per function, R2 of the quick procedure with the grouped folds and with random folds.
+        Per function, R² of the quick procedure with the grouped folds and with random folds.
     notes
         Sentences about how it was done.
     """
@@ -49,8 +50,9 @@ def report(
             numbers |= {f"{function}.{model}.{key}": _finite(row[key]) for key in NUMBERS}
     for function, (grouped, by_chance) in random_folds.items():
         lines.append(
-            f"{readable(function)}: folds that split the groups would claim R2 {by_chance:.2f} where folds that keep "
-            f"them whole give {grouped:.2f} (the modality that they flatter most, quick procedure)."
+            f"{readable(function)}: folds that split the groups would claim R² = {number(by_chance)} where "
+            f"folds that keep "
+            f"them whole give {number(grouped)} (the modality that they flatter most, quick procedure)."
         )
         numbers[f"{function}.random_folds.r2"] = _finite(by_chance)
     lines += [_overlap_line(row) for row in tables["overlap"].to_dict("records")]
@@ -64,35 +66,36 @@ def _ladder_line(function: str, rows: pd.DataFrame) -> str:
     parts = []
     for model in estimated:
         row = rows.loc[model]
-        p = f", p {row['p_value']:.2g}" if np.isfinite(row["p_value"]) else ""
-        parts.append(f"{WORDS[model]} {row['r2']:.2f} ({row['r2_low']:.2f} to {row['r2_high']:.2f}{p})")
+        p = f", {p_value(row['p_value'])}" if np.isfinite(row["p_value"]) else ""
+        parts.append(f"{WORDS[model]} {number(row['r2'])} {interval(row['r2_low'], row['r2_high'])}{p}")
     first = rows.loc[estimated[0]]
-    where = f"{int(first['n'])} cells of {int(first['groups'])} groups"
-    said = f"{readable(function)}: held-out R2 in {where}: {'; '.join(parts)}."
+    where = f"{count(first['n'], 'cell')} of {count(first['groups'], 'group')}"
+    said = f"{readable(function)}: held-out R² in {where}: {'; '.join(parts)}."
     error = rows["circular_error"].dropna()
     if len(error):
-        said += " Mean angular error: " + ", ".join(f"{WORDS[m]} {v:.3f}" for m, v in error.items()) + " turns."
+        said += " Mean angular error: " + ", ".join(f"{WORDS[m]} {number(v, 3)}" for m, v in error.items()) + " turns."
     return said
 
 
 def _class_line(function: str, rows: pd.DataFrame) -> list[str]:
-    """Say how much of the best model's R2 the class means have, and what is left within class."""
+    """Say how much of the best model's R² the class means have, and what is left within class."""
     models = [m for m in ("expression", "morphology", "embedding", "both") if m in rows.index]
     r2 = rows["r2"].astype(float)
     if "class" not in rows.index or not r2["class"] > 0 or not r2[models].max() > 0:
         return []
     best = rows.loc[r2[models].idxmax()]
     q = best["q_within_class"]
-    null = f", q {q:.2g} over models when permuted within class" if np.isfinite(q) else ""
+    null = f", {p_value(q, 'q')} over models when permuted within class" if np.isfinite(q) else ""
     lead = "most of it is the class of a cell: " if mostly_class(best, rows.loc["class"]) else ""
     return [
-        f"{readable(function)}: {lead}class means alone reach R2 {r2['class']:.2f} where {WORDS[str(best.name)]} has "
-        f"{best['r2']:.2f}, and within class {best['r2_within_class']:.2f}{null}."
+        f"{readable(function)}: {lead}class means alone reach R² = {number(r2['class'])} where "
+        f"{WORDS[str(best.name)]} has "
+        f"{number(best['r2'])}, and within class {number(best['r2_within_class'])}{null}."
     ]
 
 
 def mostly_class(row: pd.Series, of_class: pd.Series) -> bool:
-    """Whether class means reach more than half of a model's R2 and the model less than half of it within classes."""
+    """Whether class means reach more than half of a model's R² and the model less than half of it within classes."""
     half = row["r2"] / 2
     return bool(of_class["r2"] > half and row["r2_within_class"] < half)
 
@@ -111,8 +114,9 @@ def _contrast_lines(function: str, rows: pd.DataFrame) -> list[str]:
     verdict = "are shown to predict" if all(row["low"] > 0 for row in needed) else "are not shown to predict"
     return [
         f"{readable(function)}: expression and shape together {verdict} better than the better of them: "
-        f"{gain['delta_r2']:+.2f} ({gain['low']:.2f} to {gain['high']:.2f}) over {WORDS[least]}, "
-        f"{needed[-1]['delta_r2']:+.2f} ({needed[-1]['low']:.2f} to {needed[-1]['high']:.2f}) over shuffled shape."
+        f"ΔR² = {number(gain['delta_r2'], signed=True)} {interval(gain['low'], gain['high'])} over {WORDS[least]}, "
+        f"{number(needed[-1]['delta_r2'], signed=True)} {interval(needed[-1]['low'], needed[-1]['high'])} "
+        f"over shuffled shape."
     ]
 
 
@@ -123,15 +127,16 @@ def _sensitivity_line(function: str, rows: pd.DataFrame) -> list[str]:
         return []
     own = rows[rows["model"] == model].set_index("variant")
     others = [
-        f"{VARIANT_WORDS[variant]} {row['r2']:.2f} ({row['low']:+.2f} to {row['high']:+.2f})"
+        f"{VARIANT_WORDS[variant]} {number(row['r2'])} "
+        f"{interval(row['low'], row['high'], partial(number, signed=True))}"
         for variant, row in own.drop(index="headline").iterrows()
     ]
     headline = own.loc["headline"]
     auc, low, high = headline[["auc", "auc_low", "auc_high"]]
-    area = f", area under the ROC curve {auc:.2f} ({low:.2f} to {high:.2f})" if np.isfinite(auc) else ""
+    area = f", area under the ROC curve {number(auc)} {interval(low, high)}" if np.isfinite(auc) else ""
     return [
-        f"{readable(function)}: {WORDS[model]} has R2 {headline['r2']:.2f}, calibration slope "
-        f"{headline['calibration_slope']:.2f}{area}; other choices, with the interval of the difference: "
+        f"{readable(function)}: {WORDS[model]} has R² = {number(headline['r2'])}, calibration slope "
+        f"{number(headline['calibration_slope'])}{area}; other choices, with the interval of the difference: "
         f"{', '.join(others)}."
     ]
 
@@ -142,10 +147,10 @@ def _overlap_line(row: dict[str, Any]) -> str:
         return f"{name}: {int(row['selected'])} selected genes; overlap with cluster markers {row['note']}."
     return (
         f"{name}: {int(row['shared'])} of {int(row['selected'])} selected genes are among "
-        f"{int(row['markers'])} cluster markers; {row['expected']:.1f} expected by chance "
-        f"(p {row['p_value']:.2g} for as many or more, {row['p_fewer']:.2g} for as few or fewer), "
-        f"{row['expected_matched']:.1f} among equally expressed genes (p {row['p_matched']:.2g} and "
-        f"{row['p_fewer_matched']:.2g})."
+        f"{count(row['markers'], 'cluster marker')}; {number(row['expected'], 1)} expected by chance "
+        f"({p_value(row['p_value'])} for as many or more, {p_value(row['p_fewer'])} for as few or fewer), "
+        f"{number(row['expected_matched'], 1)} among equally expressed genes ({p_value(row['p_matched'])} and "
+        f"{p_value(row['p_fewer_matched'])})."
     )
 
 

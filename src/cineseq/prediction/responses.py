@@ -93,7 +93,7 @@ def responses_of(function: pd.DataFrame, wanted: list[str]) -> list[Response]:
 def as_asked(response: Response, how: str) -> list[Response]:
     """Return what is predicted of a function: itself, its ranks, whether it is above zero, or a hurdle's two parts.
 
-    The models are fitted by squared error either way, so R2 of an indicator is the gain in Brier score; the area under
+    The models are fitted by squared error either way, so R² of an indicator is the gain in Brier score; the area under
     its ROC curve is in the table ``sensitivity``. Ranks are taken over all measured cells: they redefine what is
     predicted, and tell the models nothing about it.
 

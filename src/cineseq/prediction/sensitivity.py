@@ -31,7 +31,7 @@ def sensitivity_rows(
     threads: int,
     kept: joblib.Memory = NOTHING_KEPT,
 ) -> pd.DataFrame:
-    """Return the headline and its variants with calibration, R2, and the difference to the headline.
+    """Return the headline and its variants with calibration, R², and the difference to the headline.
 
     Parameters
     ----------

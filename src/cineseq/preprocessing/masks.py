@@ -13,6 +13,7 @@ from cineseq.config.imaging import Inputs
 from cineseq.errors import UserError
 from cineseq.io.readers import Source
 from cineseq.io.stacks import MovieInfo
+from cineseq.text import significant
 
 BINARY_PIECES = 3
 """A single label in more pieces than this, in every frame, is a black-and-white mask and no label image."""
@@ -132,7 +133,7 @@ def given_labels(source: Source, frames: range, found: Survey) -> Iterator[np.nd
 def mask_report(found: Survey, info: MovieInfo) -> dict[str, Any]:
     """Return the report of given masks."""
     lines = [
-        f"Masks were given: {info.frames} frames with a median of {found.median:g} objects "
+        f"Masks were given: {info.frames} frames with a median of {significant(found.median)} objects "
         f"({min(found.counts)} to {max(found.counts)}); they are used as they are."
     ]
     if found.empty:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cineseq.preprocessing.drift import padded_margins
 from cineseq.preprocessing.movie import Corrections, Plan, Tally
+from cineseq.text import number, percent, quantity
 
 NOTABLE_SATURATION = 0.001
 
@@ -22,8 +23,14 @@ def movie_report(plan: Plan, corrections: Corrections, tally: Tally, raw_frames:
 
 def _of_movie(plan: Plan, raw_frames: int) -> tuple[list[str], dict[str, Any]]:
     info = plan.info
-    size = "an unknown pixel size" if info.pixel_size_um is None else f"{info.pixel_size_um:g} um per pixel"
-    step = "an unknown interval" if info.frame_interval_min is None else f"{info.frame_interval_min:g} min per frame"
+    size = (
+        "an unknown pixel size" if info.pixel_size_um is None else f"{quantity(info.pixel_size_um, 'um', 4)} per pixel"
+    )
+    step = (
+        "an unknown interval"
+        if info.frame_interval_min is None
+        else f"{quantity(info.frame_interval_min, 'min', 4)} per frame"
+    )
     lines = [
         f"{info.frames} of {raw_frames} frames of {info.height} x {info.width} px with the channels "
         f"{', '.join(info.channels)}, {size}, {step}."
@@ -52,7 +59,9 @@ def _of_faults(plan: Plan, tally: Tally) -> tuple[list[str], dict[str, Any]]:
         share = tally.saturated_share(name)
         numbers[f"saturated_share_{name}"] = share
         if share > NOTABLE_SATURATION:
-            lines.append(f"{share:.2%} of the pixels of {name} are saturated: its intensities are too low there.")
+            lines.append(
+                f"{percent(share, 2)} of the pixels of {name} are saturated: its intensities are too low there."
+            )
     return lines, numbers
 
 
@@ -60,14 +69,15 @@ def _of_corrections(corrections: Corrections) -> tuple[list[str], dict[str, Any]
     lines, numbers = [], {}
     for name, profile in corrections.profiles.items():
         low, high = float(profile.min()), float(profile.max())
-        lines.append(f"Flat field of {name}: the illumination ran from {low:.2f} to {high:.2f} of its mean.")
+        lines.append(f"Flat field of {name}: the illumination ran from {number(low)} to {number(high)} of its mean.")
         numbers |= {f"flat_field_lowest_{name}": low, f"flat_field_highest_{name}": high}
     if corrections.drift is not None:
         drift = corrections.drift
         margins = padded_margins(drift.offsets)
         padded = ", ".join(f"{n} px at the {side}" for side, n in margins.items())
         lines.append(
-            f"Drift of up to {drift.largest_px:.0f} px was taken back in all channels; at most {padded} had no image: "
+            f"Drift of up to {number(drift.largest_px, 0)} px was taken back in all channels; at most "
+            f"{padded} had no image: "
             "they hold the frame's median, and no cell is looked for there."
         )
         if drift.doubted:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.lineage.interpretation import interval_to_read, readings
-from cineseq.lineage.report import tested_states
+from cineseq.lineage.report import state_sentence, tested_states
 from cineseq.prediction.report import mostly_class
 from cineseq.report.evidence import Evidence
 from cineseq.report.variance import is_explained, variance_sentence
@@ -20,7 +20,6 @@ from cineseq.text import (
     NOT_ESTIMABLE,
     clean,
     count,
-    counted,
     interval,
     known,
     listed,
@@ -28,7 +27,6 @@ from cineseq.text import (
     p_value,
     parts_of,
     percent,
-    ratio,
     readable,
 )
 
@@ -104,7 +102,7 @@ def _is_shown(row: pd.Series, functions: int) -> bool:
 
 
 def contrast(contrasts: pd.DataFrame | None, function: str, a: str, b: str) -> tuple[float, float, float] | None:
-    """Return the difference of R2 between two models and its interval, whichever way round the table has it."""
+    """Return the difference of R² between two models and its interval, whichever way round the table has it."""
     if contrasts is None:
         return None
     of = contrasts[contrasts["function"] == function]
@@ -128,8 +126,9 @@ def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
         return _not_estimable(notes.iloc[0] if len(notes) else "there is no paired expression of cells with a function")
     numbers = {"function": function, **{k: row[k] for k in ("r2", "r2_low", "r2_high", "p_value", "n", "groups")}}
     measured = (
-        f"R² = {number(row['r2'])} ({interval(row['r2_low'], row['r2_high'])}; permutation {p_value(row['p_value'])}"
-        f"{_best_of(table, row)}; {counted(row['n'], 'cells')} in {counted(row['groups'], 'held-out groups')})"
+        f"R² = {number(row['r2'])} ({interval(row['r2_low'], row['r2_high'], named=True)}; permutation "
+        f"{p_value(row['p_value'])}"
+        f"{_best_of(table, row)}; {count(row['n'], 'cell')} in {count(row['groups'], 'held-out group')})"
     )
     if not _is_shown(row, table["function"].nunique()):
         text = f"Expression did not predict {readable(function)} better than chance: {measured}. {ABSENCE}"
@@ -150,13 +149,17 @@ def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -
     parts = parts_of(function, set(genes["function"]))
     ranked = genes[genes["function"].isin(parts) & (genes["frequency"] >= frequency)]
     if ranked.empty:
-        return f"No single gene was selected in {frequency:.0%} of the half-samples", []
+        return f"No single gene was selected in {percent(frequency, 0)} of the half-samples", []
     ranked = ranked.sort_values(["frequency", "gene"], ascending=[False, True]).drop_duplicates("gene")
     top = ranked.head(GENES_NAMED)
     signs = np.where(top["sign"].fillna(0) >= 0, "+", "−")
     where = [f" for {readable(part)}" if len(parts) > 1 else "" for part in top["function"]]
     texts = [f"{g} ({s}{w})" for g, s, w in zip(top["gene"], signs, where, strict=True)]
-    more = f", of {len(ranked)} genes in at least {frequency:.0%} of the half-samples" if len(ranked) > len(top) else ""
+    more = (
+        f", of {len(ranked)} genes in at least {percent(frequency, 0)} of the half-samples"
+        if len(ranked) > len(top)
+        else ""
+    )
     return f"Selected most stably: {listed(texts)}{more}", top["gene"].tolist()
 
 
@@ -180,7 +183,7 @@ def _beyond_covariates(contrasts: pd.DataFrame | None, function: str) -> str:
     resolved = "" if found[1] > 0 or found[2] < 0 else ", not resolved from zero"
     return (
         "Compared with size, cell cycle and technical covariates alone: "
-        f"ΔR² = {number(found[0])} ({interval(*found[1:])}{resolved})"
+        f"ΔR² = {number(found[0])} ({interval(*found[1:], named=True)}{resolved})"
     )
 
 
@@ -201,9 +204,9 @@ def clusters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     verdict: Verdict = "not_shown" if not is_shown else "weak" if excess < WEAK_SHARE else "shown"
     lead = {"not_shown": "No, not beyond chance", "weak": "Only weakly", "shown": "In part"}[verdict]
     text = (
-        f"{lead}: {counted(row['clusters'], 'clusters')} hold {percent(row['eta2'])} of the variance of "
+        f"{lead}: {count(row['clusters'], 'cluster')} hold {percent(row['eta2'])} of the variance of "
         f"{readable(function)} ({percent(row['eta2_null'])} expected by chance, permutation {p_value(row['p_value'])}, "
-        f"{counted(row['n'], 'cells')})."
+        f"{count(row['n'], 'cell')})."
     )
     overlap, more = _overlap(evidence.overlap, function)
     return f"{text} {overlap}".strip(), verdict, numbers | more
@@ -220,7 +223,7 @@ def _overlap(table: pd.DataFrame | None, function: str) -> tuple[str, dict[str, 
     if not known(row["selected"]) or not row["selected"] or not known(row["expected"]):
         return "Its overlap with the cluster markers is not estimable: no gene predicts it stably.", numbers
     text = (
-        f"Of {counted(row['selected'], 'predictive genes')}, {count(row['shared'])} are also cluster markers "
+        f"Of {count(row['selected'], 'predictive gene')}, {count(row['shared'])} are also cluster markers "
         f"({number(row['expected_matched'], 1)} expected of equally expressed genes, {p_value(row['p_matched'])} for "
         f"at least that many and {p_value(row['p_fewer_matched'])} for at most; of any genes "
         f"{number(row['expected'], 1)}, {p_value(row['p_value'])} for at least that many)."
@@ -243,7 +246,7 @@ def modalities(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     for name, row in found.items():
         numbers |= {f"r2_{name}": row["r2"], f"p_{name}": row["p_value"]}
     values = [
-        f"{name} R² = {number(r['r2'])} ({interval(r['r2_low'], r['r2_high'])}; {p_value(r['p_value'])})"
+        f"{name} R² = {number(r['r2'])} ({interval(r['r2_low'], r['r2_high'], named=True)}; {p_value(r['p_value'])})"
         for name, r in found.items()
     ]
     functions = table["function"].nunique()
@@ -267,7 +270,7 @@ def _compared(
     delta = contrast(contrasts, function, "morphology", "expression")
     if delta is None:
         return f"{lead}; the difference was not estimated.", "weak"
-    size = f"difference in R² {number(abs(delta[0]))}, {interval(*_sorted_ends(delta))}"
+    size = f"difference in R² {number(abs(delta[0]))}, {interval(*_sorted_ends(delta), named=True)}"
     is_resolved = delta[1] > 0 or delta[2] < 0
     better = f"{'morphology' if delta[0] > 0 else 'expression'} does so better" if is_resolved else ""
     sentences = [f"{lead}; {better or 'which one is better is not resolved'} ({size})."]
@@ -276,7 +279,7 @@ def _compared(
     if gain is not None:
         shape = "morphology and embedding together" if "embedding" in found else "morphology"
         adds = "adds to" if gain[1] > 0 else "was not shown to add to"
-        sentences.append(f"Expression {adds} {shape} (ΔR² = {number(gain[0])}, {interval(*gain[1:])}).")
+        sentences.append(f"Expression {adds} {shape} (ΔR² = {number(gain[0])}, {interval(*gain[1:], named=True)}).")
     return " ".join(sentences), "shown" if is_resolved else "weak"
 
 
@@ -311,34 +314,20 @@ def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[s
     row = tested.iloc[0]
     numbers = {k: row[k] for k in ("state", "odds_ratio", "low", "high", "informative")}
     numbers |= {"p_value": row["p_permutation"], "q_value": row["q"], "states_tested": len(states)}
-    several = f", {p_value(row['q'], 'q')} over {len(states)} states" if len(states) > 1 else ""
-    measured = (
-        f"odds ratio {ratio(row['odds_ratio'])} within field and birth time "
-        f"({interval(row['low'], row['high'], ratio)}; permutation {p_value(row['p_permutation'])}{several}; "
-        f"{counted(row['informative'], 'informative families')})"
-    )
     ends = row[["low", "high"]].to_numpy(float, na_value=np.nan)
     low, high = interval_to_read(*ends, row["q"])
-    remains = readings(tested)[0]
+    text = f"{state_sentence(row, _detectable(power, row['state']), for_all=True)} {readings(tested)[0]}"
     if row["q"] > ALPHA:
-        text = f"No state of survivors was shown to go with the sister's death; nearest was {row['state']}: {measured}."
-        return f"{text} {_detectable(power, row['state'])} {remains}", "not_shown", numbers
-    if not (high < 1 or low > 1):
-        text = f"The state {row['state']} goes with what became of the sister, but in which direction is not resolved"
-        return f"{text}: {measured}. {remains}", "weak", numbers
-    more_or_less = "more" if low > 1 else "less"
-    where = "in survivors whose sister died than in those whose sister lived"
-    return f"The state {row['state']} is {more_or_less} frequent {where}: {measured}. {remains}", "shown", numbers
+        return text, "not_shown", numbers
+    return text, "shown" if high < 1 or low > 1 else "weak", numbers
 
 
-def _detectable(power: pd.DataFrame | None, state: str) -> str:
+def _detectable(power: pd.DataFrame | None, state: str) -> float | None:
     if power is None:
-        return ABSENCE.replace("cells", "families")
+        return None
     of_answer = (power["state"] == state) & (power["contrast"] == SISTER_DIED)
-    rows = power[of_answer].dropna(subset=["detectable_odds_ratio"])
-    if rows.empty:
-        return ABSENCE.replace("cells", "families")
-    return f"An odds ratio of {ratio(rows['detectable_odds_ratio'].iloc[0])} could have been seen with 80 % power."
+    rows = power.loc[of_answer, "detectable_odds_ratio"].dropna()
+    return float(rows.iloc[0]) if len(rows) else None
 
 
 def _concordance(table: pd.DataFrame | None) -> tuple[str, dict[str, Any]]:
@@ -348,7 +337,7 @@ def _concordance(table: pd.DataFrame | None) -> tuple[str, dict[str, Any]]:
     row = rows.sort_values(["pairs", "condition"], ascending=[False, True]).iloc[0]
     where = f" in {row['condition']}" if len(rows) > 1 and isinstance(row["condition"], str) else ""
     text = (
-        f"Sisters shared their fate in {percent(row['concordance'])} of {counted(row['pairs'], 'pairs')}{where} "
+        f"Sisters shared their fate in {percent(row['concordance'])} of {count(row['pairs'], 'pair')}{where} "
         f"({percent(row['expected_independent'])} expected if independent, {_beyond_chance(row)})."
     )
     numbers = {"concordance": row["concordance"], "expected_concordance": row["expected_independent"]}

@@ -12,6 +12,8 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from cineseq.text import number
+
 PAGE_BYTES = 20_000_000
 IMAGE_BYTES = 15_000_000
 SVG_BYTES = 2_000_000
@@ -63,7 +65,7 @@ class ImageInliner:
                 content, kind = raster.read_bytes(), "image/png"
         address = f"data:{kind};base64,{base64.b64encode(content).decode()}"
         if len(address) > self._left or (kind == "image/svg+xml" and len(content) > SVG_BYTES):
-            note = f"Too large for this page ({len(content) / 1e6:.1f} MB); see the file."
+            note = f"Too large for this page ({number(len(content) / 1e6, 1)} MB); see the file."
             return Embedded(None, alt, caption, self.link(path), note)
         self._left -= len(address)
         return Embedded(address, alt, caption, self.link(path))

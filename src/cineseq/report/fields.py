@@ -14,6 +14,7 @@ from cineseq.report.assets import Embedded, ImageInliner
 from cineseq.report.quality import choose_fields
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import CURATION
+from cineseq.text import number
 
 FIELD_COLUMNS = {
     "objects": "Objects in all frames",
@@ -138,7 +139,7 @@ def show_uncertain(table: Path | None, pages: list[Path], embedder: ImageInliner
     views = []
     for row in listed.head(SHOWN).to_dict("records"):
         page = places[row["sample"], row["fov"]]
-        title = f"{SAID[row['kind']]}, confidence {row['confidence']:.2f}"
+        title = f"{SAID[row['kind']]}, confidence {number(row['confidence'])}"
         place = f"{row['sample']} / {row['fov']}, frame {row['frame']}, cell {row['label']}"
         strip = embedder.embed(page.parent / "strips" / row["strip"], f"Frames around {place}")
         card = f"{embedder.link(page)}#{int(row['strip'].split('_')[0])}"

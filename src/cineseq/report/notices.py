@@ -10,7 +10,7 @@ import pandas as pd
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.features.scaling import divisor
-from cineseq.text import listed
+from cineseq.text import listed, percent
 
 STEP_WORDS = {"segment": "segmentation", "morphology": "morphology", "embed": "the image embedding"}
 Level = Literal["serious", "warning", "info"]
@@ -105,7 +105,8 @@ def _track_notices(quality: pd.DataFrame) -> list[Notice]:
         return []
     text = (
         f"In {often:,} of {len(lost):,} fields more than half of the tracks that ended before the movie were lost, "
-        f"up to {lost.max():.0%}: families, divisions and deaths there are those that are left. Look at the least "
+        f"up to {percent(lost.max(), 0)}: families, divisions and deaths there are those that are left. Look "
+        f"at the least "
         "certain events, and at whether frames are too far apart or cells are missed, before anything rests on them."
     )
     return [Notice("serious" if often > len(lost) / 2 else "warning", text)]

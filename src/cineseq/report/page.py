@@ -23,11 +23,11 @@ from cineseq.report.motion_figures import drift_picture, motion_picture
 from cineseq.report.notices import all_notices
 from cineseq.report.provenance import models_used, package_licence
 from cineseq.report.steps import StepReport, StepSummary, summarise
-from cineseq.report.views import TableView, plain_table, show_table, significant
+from cineseq.report.views import TableView, plain_table, show_table
 from cineseq.tables.contract import contract_named
 from cineseq.tables.imaging import PAIR_STATUSES
 from cineseq.tables.prediction import COMPARED_MODELS, MODELS, VARIANTS
-from cineseq.text import count, first_sentence, parts_of, readable, tie
+from cineseq.text import count, first_sentence, parts_of, readable, significant, tie
 from cineseq.workflow.products import Product, read_by_report
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -296,7 +296,7 @@ def _as_declared(column: pd.Series) -> pd.Series:
 
 
 def _samples_table(frame: pd.DataFrame, title: str, link: str) -> TableView:
-    """Show R2 with one row per function and sample and one column per model."""
+    """Show R² with one row per function and sample and one column per model."""
     table = frame.pivot_table(index=["function", "sample"], columns="model", values="r2", aggfunc="first")
     table = table.reindex(columns=[m for m in MODELS if m in table]).reset_index()
     table["function"] = table["function"].map(readable)

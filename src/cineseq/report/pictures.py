@@ -23,6 +23,7 @@ from cineseq.config.imaging import Channels, Segment
 from cineseq.files import replacing
 from cineseq.io.stacks import Labels, Movie, MovieInfo
 from cineseq.plotting import DARK_GREY, ON_IMAGES, RED_ON_IMAGES
+from cineseq.text import number
 
 MAX_BYTES = 250_000
 PANEL_PX = 440
@@ -238,7 +239,7 @@ def _draw_panel(axes: Axes, panel: Panel, info: MovieInfo) -> None:
     axes.scatter(*panel.divisions.T, s=46, facecolors="none", edgecolors="white", linewidths=1.3)
     axes.scatter(*panel.deaths.T, s=34, marker="x", color=DEATH_COLOUR, linewidths=1.6)
     hours = float(info.hours(np.array(panel.frame)))
-    when = f"frame {panel.frame}" + (f"  ({hours:.1f} h)" if np.isfinite(hours) else "")
+    when = f"frame {panel.frame}" + (f"  ({number(hours, 1)} h)" if np.isfinite(hours) else "")
     _outlined(axes.text(0.02, 0.97, when, transform=axes.transAxes, va="top", size=11, color="white"))
     axes.set(xlim=extent[:2], ylim=extent[2:], xticks=[], yticks=[])
     for spine in axes.spines.values():

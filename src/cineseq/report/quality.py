@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from cineseq.text import number, percent
 from cineseq.tracking.motion import steps_of_tracks
 
 Numbers = dict[str, int | float | None]
@@ -97,10 +98,10 @@ def quality_lines(numbers: Numbers) -> list[str]:
         f"{numbers['divisions']:,} divisions, {numbers['deaths']:,} deaths."
     ]
     if numbers["lost_share"] is not None:
-        lines.append(f"{numbers['lost_share']:.0%} of the tracks that ended before the movie were lost.")
+        lines.append(f"{percent(numbers['lost_share'], 0)} of the tracks that ended before the movie were lost.")
     if numbers["displacement_ratio"] is not None and numbers["displacement_ratio"] > 1 / 3:
         lines.append(
-            f"Cells move {numbers['displacement_ratio']:.2f} of the distance to their nearest neighbour per frame; "
+            f"Cells move {number(numbers['displacement_ratio'])} of the distance to their nearest neighbour per frame; "
             "above a third, links become uncertain."
         )
     if numbers["empty_frames"]:

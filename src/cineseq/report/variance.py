@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cineseq.text import counted, interval, known, p_value, percent
+from cineseq.text import count, interval, known, p_value, percent
 
 
 def beats_null(row: Mapping[str, Any], alpha: float) -> bool:
-    """Whether R2 is more than with shuffled pairing, which also holds where it is below zero and the null lower."""
+    """Whether R² is more than with shuffled pairing, which also holds where it is below zero and the null lower."""
     return bool(known(row["p_value"]) and row["p_value"] <= alpha)
 
 
 def is_explained(row: Mapping[str, Any], alpha: float) -> bool:
-    """Whether R2 is above zero and more than with shuffled pairing."""
+    """Whether R² is above zero and more than with shuffled pairing."""
     return bool(beats_null(row, alpha) and row["r2"] > 0)
 
 
@@ -24,14 +24,14 @@ def variance_sentence(row: Mapping[str, Any], source: str, target: str, alpha: f
     Parameters
     ----------
     row
-        One row of the table ``crossmodal_summary``, with an R2.
+        One row of the table ``crossmodal_summary``, with an R².
     source, target
         Names of the modalities; the first begins the sentence.
     alpha
         Largest p-value that counts.
     """
-    span = interval(row["low"], row["high"], percent)
-    within = f"{percent(row['r2_within_class'])} within classes; {counted(row['n'], 'cells')}"
+    span = interval(row["low"], row["high"], percent, named=True)
+    within = f"{percent(row['r2_within_class'])} within classes; {count(row['n'], 'cell')}"
     null, p = percent(row["r2_null"]), p_value(row["p_value"])
     if is_explained(row, alpha):
         return (

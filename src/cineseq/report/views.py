@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cineseq.tables.contract import Column, Table
-from cineseq.text import count, known, readable
+from cineseq.text import count, known, p_size, readable, significant, unit_of
 
 UNKNOWN = "–"
 
@@ -75,7 +75,7 @@ def plain_table(frame: pd.DataFrame, title: str, meanings: dict[str, str] | None
 
 
 def _heading(name: str, column: Column) -> Heading:
-    unit = f" ({column.unit})" if column.unit else ""
+    unit = f" ({unit_of(column.unit)})" if column.unit else ""
     return Heading(name.replace("_", " ") + unit, column.meaning, column.kind in ("number", "integer"))
 
 
@@ -90,17 +90,5 @@ def show_value(value: Any, column: Column | None) -> str:
     if column is not None and column.kind == "integer":
         return count(value)
     if column is not None and column.name in ("p_value", "q_value", "p_permutation", "p_gee", "p_fewer"):
-        return "< 0.001" if value < 0.001 else f"{value:.2g}"
+        return p_size(value)
     return significant(float(value))
-
-
-def significant(value: float) -> str:
-    """Write a number with at least three significant digits from 0.1 on, three decimals below, thousands separated."""
-    if float(value).is_integer():
-        text = f"{value:,.0f}"
-    elif abs(value) < 0.0005:
-        text = f"{value:.1e}"
-    else:
-        decimals = 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-        text = f"{value:,.{decimals}f}"
-    return text.replace("-", "\N{MINUS SIGN}")

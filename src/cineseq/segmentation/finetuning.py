@@ -21,6 +21,7 @@ from cineseq.segmentation.cellpose import (
 )
 from cineseq.segmentation.scoring import count_movie
 from cineseq.segmentation.training import Schedule, fit
+from cineseq.text import number
 
 logger = logging.getLogger(__name__)
 
@@ -104,4 +105,4 @@ def write_card(
 
 
 def _figure(value: float | None) -> str:
-    return "not estimable" if value is None else f"{value:.3f}"
+    return number(value, 3)

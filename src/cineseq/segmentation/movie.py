@@ -16,6 +16,7 @@ from cineseq.io.stacks import Movie
 from cineseq.models.registry import COMPACT_PHASE
 from cineseq.progress import progress
 from cineseq.segmentation.cellpose import CELLPOSE_DIAMETER, SegmentationModel, segment_frame
+from cineseq.text import significant
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def segmentation_report(counts: list[int], channels: tuple[str, ...], model: Seg
     empty = int((found == 0).sum())
     lines = [
         f"Segmented on {', '.join(channels)} with {model.name}: {found.sum()} objects in {len(found)} frames, "
-        f"a median of {np.median(found):g} a frame ({found.min()} to {found.max()})."
+        f"a median of {significant(np.median(found))} a frame ({found.min()} to {found.max()})."
     ]
     if empty:
         lines.append(f"No cell was found in {empty} of {len(found)} frames.")

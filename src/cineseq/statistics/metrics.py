@@ -40,7 +40,7 @@ def centred(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def r2_within(residual: np.ndarray, baseline: np.ndarray, groups: np.ndarray) -> float:
-    """Return the R2 that is left when differences between groups are taken out, summed over the columns.
+    """Return the R² that is left when differences between groups are taken out, summed over the columns.
 
     It is 0 for a model that only knows the group means, and 0 for the training mean itself.
     """
@@ -65,7 +65,7 @@ def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray, weights:
     ----------
     gain
         Numerator per cell, shape (cells,): the squared error of the baseline (or of a second model) minus that of
-        the model, so that ``gain.sum() / total.sum()`` is its R2 (or a difference of two R2).
+        the model, so that ``gain.sum() / total.sum()`` is its R² (or a difference of two R²).
     total
         Squared error of the training mean per cell, shape (cells,).
     units

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.tracking import Track
+from cineseq.text import quantity
 from cineseq.tracking import motion
 from cineseq.tracking.compartments import passable
 from cineseq.tracking.motion import Motion, by_frame
@@ -100,7 +101,7 @@ def _why_not(discounts: pd.DataFrame, weight: float, step: float, size: float) -
     if len(discounts) == 0:
         return "no masks of consecutive frames share pixels"
     if step > size / 2:
-        return f"cells step {step:.1f} px a frame, more than half of their size, {size / 2:.1f} px"
+        return f"cells step {quantity(step, 'px')} a frame, more than half of their size, {quantity(size / 2, 'px')}"
     return ""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.tables.imaging import END_KINDS, START_KINDS
+from cineseq.text import number
 from cineseq.tracking.imports.base import FOLLOWED
 from cineseq.tracking.objects import Objects
 
@@ -71,11 +72,12 @@ def _linking(linked: Linked) -> tuple[list[str], dict[str, Any]]:
     moved = linked.motion
     ratio, left = moved.step / moved.spacing, moved.left / moved.spacing
     known = bool(np.isfinite(ratio))
-    lines = [f"Search range {linked.reach:.1f} px after removing the common motion ({moved.kind})."]
+    lines = [f"Search range {number(linked.reach, 1)} px after removing the common motion ({moved.kind})."]
     if known:
         lines.append(
-            f"Cells step {moved.step:.1f} px a frame and are {moved.spacing:.1f} px apart (ratio {ratio:.2f})"
-            + ("." if moved.kind == "none" else f"; without their common motion the ratio is {left:.2f}.")
+            f"Cells step {number(moved.step, 1)} px a frame and are {number(moved.spacing, 1)} px apart "
+            f"(ratio {number(ratio)})"
+            + ("." if moved.kind == "none" else f"; without their common motion the ratio is {number(left)}.")
         )
     if known and left > FAR:
         lines.append("That ratio is above one third, where links become unsure: film at shorter intervals if you can.")

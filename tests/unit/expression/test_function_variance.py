@@ -28,7 +28,7 @@ def test_what_was_planted_on_the_first_component_is_found_there_alone():
     assert table.index[table["q_value"] <= 0.05].to_list() == ["pc_1"]
     assert table["r2_null"].max() < 0.01
     assert "goes with 1 of 6 principal components" in lines[0]
-    assert "component 1: R2" in lines[0]
+    assert "component 1: R²" in lines[0]
 
 
 def test_components_are_silent_on_null_data_that_differ_between_samples():

@@ -180,7 +180,7 @@ def test_sisters_that_all_divide_agree_no_more_than_chance():
     assert sisters[["concordance", "expected_independent"]].tolist() == [1, 1]
     assert sisters[["phi", "p_value"]].isna().all()
     assert concordance_lines(shared) == [
-        "drug: sisters share their fate in 100.0% of 20 pairs with both fates known, 100.0% if independent (phi and p "
+        "drug: sisters share their fate in 100 % of 20 pairs with both fates known, 100 % if independent (phi and p "
         "are not estimable: the pairs do not differ from each other)."
     ]
 

@@ -215,7 +215,7 @@ def test_pairs_with_a_sister_alive_at_the_end_are_said_to_be_left_out():
 def test_families_that_are_all_alike_give_no_interval_of_no_width():
     rows = [born(f"c{k}", 10, "end_of_movie") for k in range(40)]
     [line] = incidence_lines(incidence_table(families_of(as_cells(rows)), 1))
-    assert "0.0% (no interval: all families are alike in this) had died" in line
+    assert "0.0 % (no interval: all families are alike in this) had died" in line
 
 
 def run_step(folder, cells):
@@ -243,7 +243,7 @@ def test_the_step_says_what_became_of_cells(tmp_path):
     found = run_step(tmp_path / "run", as_cells(rows))
     assert all(len(table) for table in found.values())
     lines = json.loads((tmp_path / "run/report.json").read_text())["lines"]
-    assert lines[0].startswith("drug: 30 frames after birth 25.0% [")
+    assert lines[0].startswith("drug: 30 frames after birth 25 % [")
     again = run_step(tmp_path / "again", as_cells(rows))
     pd.testing.assert_frame_equal(found["incidence"], again["incidence"])
 

@@ -145,7 +145,7 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
     assert {a.verdict for a in found.values()} == {"shown"}
     genes = found["function_genes"]
     assert (
-        "R² = 0.15 (95 % interval 0.08 to 0.23; permutation p = 0.01; 300 cells in 12 held-out groups)" in genes.answer
+        "R² = 0.15 (95 % interval [0.08, 0.23]; permutation p = 0.01; 300 cells in 12 held-out groups)" in genes.answer
     )
     assert "A (+) and B (−)" in genes.answer
     assert genes.numbers["genes"] == ["A", "B"]
@@ -184,9 +184,9 @@ def test_a_small_p_beside_nothing_explained_is_said_to_be_about_the_shuffled_pai
     assert answer.verdict == "not_shown"
     assert answer.answer == (
         "Morphology was not shown to explain any of the variance of expression in held-out groups: R² = −0.2 % (95 % "
-        "interval −1.0 % to 20 %; 1.0 % within classes; 300 cells) is more than with shuffled pairing (−0.5 %, "
+        "interval [−1.0 %, 20 %]; 1.0 % within classes; 300 cells) is more than with shuffled pairing (−0.5 %, "
         "p = 0.01), yet not above zero. Expression was not shown to explain any of the variance of morphology in "
-        "held-out groups: R² = 0.0 % (95 % interval −1.0 % to 20 %; 1.0 % within classes; 300 cells) is not shown to "
+        "held-out groups: R² = 0.0 % (95 % interval [−1.0 %, 20 %]; 1.0 % within classes; 300 cells) is not shown to "
         "be more than with shuffled pairing (0.1 %, p = 0.4)."
     )
 

@@ -23,12 +23,11 @@ from cineseq.report.notices import all_notices
 from cineseq.report.page import headline_first
 from cineseq.report.quality import field_numbers
 from cineseq.report.steps import StepReport, StepSummary, read_step_report, summarise
-from cineseq.report.views import show_table, significant
+from cineseq.report.views import show_table
 from cineseq.tables.contract import Column, Table, empty, write_table
 from cineseq.tables.imaging import DETECTIONS, TRACKS
 from cineseq.tables.lineage import LINEAGE_WARNINGS
 from cineseq.tables.prediction import PERFORMANCE, SENSITIVITY
-from cineseq.text import first_sentence, p_value, percent
 
 LOADED = re.compile(
     r"""(?:src|srcset|poster|action)\s*=\s*["'](?!data:)|url\(|@import|<script|<iframe|<object|<link (?!rel="icon")"""
@@ -232,7 +231,7 @@ def notices(**changes) -> str:
 def test_a_run_that_lost_most_of_its_tracks_says_so_at_the_top():
     lost = pd.DataFrame({"lost_share": [0.7, None, 0.2, 1.0], "tracks": [40, 40, 40, 9]})
     assert notices(quality=lost).startswith("[warning] In 1 of 2 fields more than half of the tracks")
-    assert "up to 70%" in notices(quality=lost)
+    assert "up to 70 %" in notices(quality=lost)
     assert notices(quality=lost[:1]).startswith("[serious] In 1 of 1")
     assert notices(quality=lost[1:]) == ""
 
@@ -316,25 +315,9 @@ def test_tables_show_their_first_rows_and_leave_out_empty_columns():
         "t", "t", (), (Column("a", "number", "An a", "um", missing=True), Column("b", "text", "B", missing=True))
     )
     view = show_table(contract.check(pd.DataFrame({"a": [1.23456, None, 2.0], "b": None})), contract, "T", 2)
-    assert [h.text for h in view.headings] == ["a (um)"]
+    assert [h.text for h in view.headings] == ["a (µm)"]
     assert view.rows == (("1.23",), ("–",))
     assert view.is_cut
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0, "0"), (-1.0, "−1"), (0.07, "0.070"), (0.00001, "1.0e−05"), (1234.5, "1,234"), (12.34, "12.3")],
-)
-def test_numbers_are_written_with_few_digits(value: float, text: str):
-    assert significant(value) == text
-
-
-def test_words():
-    assert p_value(0.0002) == "p < 0.001"
-    assert p_value(None) == "p not estimable"
-    assert percent(0.031) == "3.1 %"
-    assert percent(-0.0001) == "0.0 %"
-    assert first_sentence("R² = 0.1 (p = 0.2). Next one.") == "R² = 0.1 (p = 0.2)."
 
 
 def test_the_function_of_the_answers_stands_first_in_its_tables(tmp_path: Path):

@@ -254,7 +254,7 @@ def test_mitosis_is_measured_against_the_mothers_own_earlier_frames():
 
 NOT_USED = {
     "": {"step": 2.0},
-    "cells step 8.0 px a frame, more than half of their size, 5.0 px": {"step": 8.0},
+    "cells step 8 px a frame, more than half of their size, 5 px": {"step": 8.0},
     "track.overlap_weight is 0": {"step": 2.0, "overlap_weight": 0},
     "no masks of consecutive frames share pixels": {"step": 2.0, "shared": []},
 }

@@ -14,6 +14,7 @@ from sklearn.model_selection import GroupKFold
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
 from cineseq.prediction.crossval.feature_blocks import class_labels
+from cineseq.text import percent
 
 FEWEST_GROUPS = 3
 FAMILY = "family"
@@ -233,7 +234,7 @@ def _notes(
         notes.append(f"There are fewer groups than the {settings.outer} folds asked for.")
     largest = np.bincount(merged(joint_labels(obs, list(level)))).max() / len(obs)
     if largest > 0.5:
-        notes.append(f"One group holds {largest:.0%} of the cells.")
+        notes.append(f"One group holds {percent(largest, 0)} of the cells.")
     return tuple(notes)
 
 

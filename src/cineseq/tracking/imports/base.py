@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.errors import UserError
+from cineseq.text import significant
 
 FOLLOWED = "cells_followed_after_death"
 """Name of the count of tracks that a file follows beyond the frame in which it says that the cell is dead."""
@@ -101,7 +102,8 @@ def refuse_depth(z: np.ndarray, path: Path) -> None:
     """Refuse positions that differ in depth, since movies here are flat."""
     if len(z) and np.ptp(z) > 0:
         msg = (
-            f"{path}: objects lie at depths from {z.min():g} to {z.max():g}; give tracks of a two-dimensional movie"
+            f"{path}: objects lie at depths from {significant(z.min())} to {significant(z.max())}; give "
+            f"tracks of a two-dimensional movie"
             " (project the stack first)."
         )
         raise UserError(msg)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
+from cineseq.text import number
 from cineseq.tracking.imports.base import GivenTracks
 from cineseq.tracking.lineage import ImpossibleLineageError, ancestors
 
@@ -73,7 +74,7 @@ def _named(track: int, given: GivenTracks) -> str:
     if given.rows is None or not (given.rows["track"] == track).any():
         return f"track {track}"
     row = given.rows[given.rows["track"] == track].sort_values("frame").iloc[0]
-    place = f" at y {row['y_px']:.1f}, x {row['x_px']:.1f}" if "y_px" in row else ""
+    place = f" at y {number(row['y_px'], 1)}, x {number(row['x_px'], 1)}" if "y_px" in row else ""
     return f"track {track} (which begins in frame {int(row['frame'])}{place})"
 
 

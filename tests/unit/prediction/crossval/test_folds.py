@@ -139,7 +139,7 @@ def test_an_unknown_group_is_refused():
 def test_a_dominating_group_is_said():
     obs = table(1, 4, 10)
     obs["fov"] = ["0"] * 31 + ["1"] * 3 + ["2"] * 3 + ["3"] * 3
-    assert any("holds 78% of the cells" in note for note in plan_folds(obs, FEW).notes)
+    assert any("holds 78 % of the cells" in note for note in plan_folds(obs, FEW).notes)
 
 
 def test_settings_refuse_a_column_named_twice():
