@@ -24,7 +24,7 @@ from scipy.stats import fisher_exact
 from scores import Score, exactly, own_peak_gb
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.external import Given
+from cineseq.config.external import External
 from cineseq.config.lineage import Lineage
 from cineseq.external.lineages import read_all_families
 from cineseq.lineage.concordance import concordance_table, times_table
@@ -47,8 +47,8 @@ TEN = "GEMCITABINE 10 uMolars"
 def real(data: Path) -> list[Score]:
     """Score the AU565 families against figures measured on the same tables by other code."""
     folder = data / "au565_lineages"
-    given = Given(**yaml.safe_load((ROOT / "config/examples/au565_lineages.yaml").read_text())["given"])
-    cells = read_all_families([folder / "lineages.csv"], [FieldOfView(sample="au565")], given)
+    source = External(**yaml.safe_load((ROOT / "config/examples/au565_lineages.yaml").read_text())["external"])
+    cells = read_all_families([folder / "lineages.csv"], [FieldOfView(sample="au565")], source)
     families = families_of(cells)
     fates = families.cells["fate"].value_counts()
     relatives = relatives_of(families, 5)
@@ -196,11 +196,11 @@ def trap(experiments: int) -> list[Score]:
 def speed(cells: int) -> list[Score]:
     """Time families of three divisions from the files to the tables, and 10,000 permutations on 100,000 pairs."""
     with tempfile.TemporaryDirectory() as folder:
-        given = Path(folder) / "lineages.csv"
+        source = Path(folder) / "lineages.csv"
         planted = Deep(founders=cells // 15, fields=200)
-        _as_given(simulate_deep(planted, 0)).to_csv(given, index=False)
-        tested = _seconds(lambda: _build_and_test(given))
-        parts = _timed_steps(Path(folder), given)
+        _as_table(simulate_deep(planted, 0)).to_csv(source, index=False)
+        tested = _seconds(lambda: _build_and_test(source))
+        parts = _timed_steps(Path(folder), source)
     rng = np.random.default_rng(0)
     pairs = 100_000
     units = Units(rng.random(pairs) < 0.3, rng.integers(0, 3, pairs) / 2, rng.integers(0, 1000, pairs), np.ones(pairs))
@@ -218,16 +218,16 @@ def speed(cells: int) -> list[Score]:
     ]
 
 
-def _as_given(cells: pd.DataFrame) -> pd.DataFrame:
+def _as_table(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of a table of families that a user would bring."""
     table = cells[["sample", "fov", "condition", "state_x", "fate"]].assign(id=cells["track_id"])
     return table.assign(parent=cells["parent_id"], birth=cells["start_frame"], end=cells["end_frame"])
 
 
-def _build_and_test(given: Path) -> None:
+def _build_and_test(source: Path) -> None:
     """Read and validate families, and test whether relatives share fates and a state goes with the sister's."""
     settings = Lineage(permutations=9999, states=["state_x"])
-    table = CELLS.check(read_all_families([given], [FieldOfView()], Given()))
+    table = CELLS.check(read_all_families([source], [FieldOfView()], External()))
     families = families_of(table)
     concordance_table(families, relatives_of(families, settings.birth_time_bins), 5, settings.permutations, 1)
     measured = states_of(table, None, settings.states, None)
@@ -236,7 +236,7 @@ def _build_and_test(given: Path) -> None:
     compare_states(families, status, measured, settings, 1)
 
 
-def _timed_steps(folder: Path, given: Path) -> dict[str, tuple[float, float]]:
+def _timed_steps(folder: Path, source: Path) -> dict[str, tuple[float, float]]:
     """Run the steps from the table of families to every table and figure; return their seconds."""
     cells, report = folder / "cells.parquet", folder / "report.json"
     settings = Lineage(permutations=9999, states=["state_x"])
@@ -247,7 +247,7 @@ def _timed_steps(folder: Path, given: Path) -> dict[str, tuple[float, float]]:
     return {
         "read and validated": _seconds(
             lambda: import_lineage.main(
-                given=[given],
+                external=[source],
                 cells=cells,
                 csv=folder / "cells.csv",
                 report=report,

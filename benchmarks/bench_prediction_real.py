@@ -52,9 +52,9 @@ def example(name: str, data: Path) -> tuple[PairedData, Config]:
     row = pd.read_csv(ROOT / f"config/examples/{name}.tsv", sep="\t").iloc[0]
     fields = [FieldOfView(sample=row["sample"])]
     tables, counts = ([Path(p.format(data=data)) for p in row[column].split(";")] for column in ("cells", "counts"))
-    cells = cells_of_tables(tables, fields * len(tables), config.given)
+    cells = cells_of_tables(tables, fields * len(tables), config.external)
     orientation = config.pairing.counts_orientation
-    found = counts_of_cells(counts, [row["sample"]], prefixes(fields), config.given, orientation)
+    found = counts_of_cells(counts, [row["sample"]], prefixes(fields), config.external, orientation)
     return paired_of(cells, found), config
 
 

@@ -148,7 +148,7 @@ rule compare_sisters:
         paired=if_there(STUDY.has_paired, "<results>/study/paired.h5mu"),
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
         pairs=if_there(STUDY.pairs, "<results>/study/pairs.parquet"),
-        compartments=given_to_samples("compartments"),
+        compartments=from_sheet_by_sample("compartments"),
     output:
         **outputs_of("compare_sisters"),
         report="<results>/reports/compare_sisters.json",
@@ -177,7 +177,7 @@ rule compare_sisters_before_death:
     input:
         cells="<results>/study/cells.parquet",
         objects=of_fields("objects.parquet", STUDY.start == "images"),
-        compartments=given_to_samples("compartments"),
+        compartments=from_sheet_by_sample("compartments"),
     output:
         **outputs_of("compare_sisters_before_death"),
         report="<results>/reports/compare_sisters_before_death.json",

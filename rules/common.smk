@@ -1,6 +1,7 @@
 """What the rules ask Python for; the other files of this folder hold rules only."""
 
 import gc
+import logging
 import time
 
 from cineseq.errors import UserError
@@ -26,6 +27,10 @@ from snakemake.exceptions import WorkflowError
 # This holds for Snakemake's own processes; a step has the threshold of the package.
 gc.set_threshold(1_000_000)
 
+# A job reads this file again; what is said of old names is said once, by the process that plans.
+if not workflow.is_main_process:
+    logging.getLogger("cineseq.deprecation").setLevel(logging.ERROR)
+
 try:
     STUDY = open_study(config, [Path(name) for name in workflow.configfiles])
 except UserError as error:
@@ -48,7 +53,7 @@ def say(lines):
     print(*lines, sep="\n", end="\n" if lines else "", file=sys.stderr)
 
 
-def given(column):
+def from_sheet(column):
     """Return an input function: the files that the sheet gives for a field of view; no function where it gives none."""
     if not STUDY.has(column):
         return []
@@ -65,7 +70,7 @@ def given(column):
     return files
 
 
-def given_to_samples(column):
+def from_sheet_by_sample(column):
     """Return an input function: the files that the sheet gives once per sample."""
 
     def files(wildcards):

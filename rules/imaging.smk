@@ -1,6 +1,6 @@
 """From movies to cells and their lineage, field of view by field of view.
 
-INPUTS: movie.ome.tif, masks.ome.tif or given tracks, compartments where given.
+INPUTS: movie.ome.tif, masks.ome.tif or external tracks, compartments where given.
 OUTPUTS: masks.ome.tif, detections.parquet, tracks.parquet, events.parquet, what a person should look at (curation.html)
 and for other tools ctc/ and tracks.geff/.
 """
@@ -39,8 +39,8 @@ rule track:
     input:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
         movie=MOVIE,
-        compartments=given("compartments"),
-        edits=given("edits"),
+        compartments=from_sheet("compartments"),
+        edits=from_sheet("edits"),
     output:
         **outputs_of("track"),
         report="<results>/reports/track/{sample}@{fov}.json",
@@ -64,12 +64,12 @@ rule track:
 
 
 rule import_tracks:
-    """Read the given tracks of one field of view and check their lineage."""
+    """Read the external tracks of one field of view and check their lineage."""
     input:
-        given=given("tracks"),
+        external=from_sheet("tracks"),
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
-        compartments=given("compartments"),
-        edits=given("edits"),
+        compartments=from_sheet("compartments"),
+        edits=from_sheet("edits"),
     output:
         **outputs_of("import_tracks"),
         report="<results>/reports/import_tracks/{sample}@{fov}.json",
@@ -92,18 +92,18 @@ rule import_tracks:
         "../scripts/import_tracks.py"
 
 
-rule import_places:
+rule import_point_tracks:
     """Read the tracks of one field of view that come without masks, and check their lineage."""
     input:
-        given=given("tracks"),
-        compartments=given("compartments"),
+        external=from_sheet("tracks"),
+        compartments=from_sheet("compartments"),
     output:
-        **outputs_of("import_places"),
-        report="<results>/reports/import_places/{sample}@{fov}.json",
+        **outputs_of("import_point_tracks"),
+        report="<results>/reports/import_point_tracks/{sample}@{fov}.json",
     log:
-        "<logs>/import_places/{sample}@{fov}.log",
+        "<logs>/import_point_tracks/{sample}@{fov}.log",
     benchmark:
-        "<benchmarks>/import_places/{sample}@{fov}.tsv"
+        "<benchmarks>/import_point_tracks/{sample}@{fov}.tsv"
     wildcard_constraints:
         sample=STUDY.only_if(tracks=True, masks=False),
     conda:
@@ -114,9 +114,9 @@ rule import_places:
         runtime=60,
     params:
         settings=field_settings("inputs", "track"),
-        _code=code("import_places.py"),
+        _code=code("import_point_tracks.py"),
     script:
-        "../scripts/import_places.py"
+        "../scripts/import_point_tracks.py"
 
 
 rule export_tracks:

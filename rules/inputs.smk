@@ -8,7 +8,7 @@ OUTPUTS: <results>/fov/{sample}/{fov}/movie.ome.tif, and masks.ome.tif where mas
 rule prepare_movie:
     """Read the raw movie of one field of view, check it and correct it."""
     input:
-        images=given("images"),
+        images=from_sheet("images"),
     output:
         movie=movie_output("<results>/fov/{sample}/{fov}/movie.ome.tif"),
         report="<results>/reports/prepare_movie/{sample}@{fov}.json",
@@ -30,9 +30,9 @@ rule prepare_movie:
 
 
 rule import_masks:
-    """Read the given masks of one field of view and check them."""
+    """Read the external masks of one field of view and check them."""
     input:
-        masks=given("masks"),
+        masks=from_sheet("masks"),
         movie=MOVIE,
     output:
         **outputs_of("import_masks"),

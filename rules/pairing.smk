@@ -1,6 +1,6 @@
 """One table of cells, and which transcriptome belongs to which cell.
 
-INPUTS: cells.parquet of each field, compartments, barcodes and counts of the sheet; or given tables.
+INPUTS: cells.parquet of each field, compartments, barcodes and counts of the sheet; or external tables.
 OUTPUTS: <results>/study/cells.parquet, cells.csv, pairs.parquet and paired.h5mu.
 """
 
@@ -34,9 +34,9 @@ if STUDY.start == "images":
         input:
             cells="<results>/study/cells.parquet",
             labels=of_fields("masks.ome.tif", STUDY.has_masks),
-            compartments=given_to_samples("compartments"),
-            barcodes=given_to_samples("barcodes"),
-            counts=given_to_samples("counts"),
+            compartments=from_sheet_by_sample("compartments"),
+            barcodes=from_sheet_by_sample("barcodes"),
+            counts=from_sheet_by_sample("counts"),
         output:
             **outputs_of("match_barcodes"),
             report="<results>/reports/match_barcodes.json",
@@ -66,7 +66,7 @@ if STUDY.start == "images":
         input:
             cells="<results>/study/cells.parquet",
             pairs="<results>/study/pairs.parquet",
-            counts=given_to_samples("counts"),
+            counts=from_sheet_by_sample("counts"),
         output:
             **outputs_of("pair"),
             report="<results>/reports/pair.json",
@@ -92,8 +92,8 @@ if STUDY.start == "cells":
     rule import_cells:
         """Read a table of cells that were measured elsewhere, with their counts."""
         input:
-            given=given_to_samples("cells"),
-            counts=given_to_samples("counts"),
+            external=from_sheet_by_sample("cells"),
+            counts=from_sheet_by_sample("counts"),
         output:
             **outputs_of("import_cells"),
             report="<results>/reports/import_cells.json",
@@ -109,7 +109,7 @@ if STUDY.start == "cells":
             runtime=60,
         params:
             settings=settings(
-                "given",
+                "external",
                 "pairing",
                 rows=STUDY.rows_of("cells"),
                 samples=STUDY.count_samples,
@@ -124,7 +124,7 @@ if STUDY.start == "paired":
     rule import_paired:
         """Read paired data that were made elsewhere."""
         input:
-            given=given_to_samples("paired"),
+            external=from_sheet_by_sample("paired"),
         output:
             **outputs_of("import_paired"),
             report="<results>/reports/import_paired.json",
@@ -139,7 +139,7 @@ if STUDY.start == "paired":
             mem_mb=growing(4000),
             runtime=60,
         params:
-            settings=settings("given"),
+            settings=settings("external"),
             _code=code("import_paired.py"),
         script:
             "../scripts/import_paired.py"
@@ -150,7 +150,7 @@ if STUDY.start == "lineage":
     rule import_lineage:
         """Read a table of families and fates, and check its lineage."""
         input:
-            given=given_to_samples("lineage"),
+            external=from_sheet_by_sample("lineage"),
         output:
             **outputs_of("import_lineage"),
             report="<results>/reports/import_lineage.json",
@@ -165,7 +165,7 @@ if STUDY.start == "lineage":
             mem_mb=growing(2000),
             runtime=60,
         params:
-            settings=settings("given", rows=STUDY.rows_of("lineage")),
+            settings=settings("external", rows=STUDY.rows_of("lineage")),
             _code=code("import_lineage.py"),
         script:
             "../scripts/import_lineage.py"

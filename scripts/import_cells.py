@@ -1,6 +1,6 @@
 """Start from a table of cells that were measured elsewhere, with or without their counts.
 
-In: tables of cells (their columns named in the section ``given``), and counts. Out: ``cells`` (every given cell,
+In: tables of cells (their columns named in the section ``external``), and counts. Out: ``cells`` (every external cell,
 parquet and csv) and ``paired.h5mu`` (those that have counts, where there are counts).
 """
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from pydantic import Field
 
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.external import Given
+from cineseq.config.external import External
 from cineseq.config.pairing import Pairing
-from cineseq.external.cells import cells_of_tables, counts_of_cells, given_report, paired_of, prefixes
+from cineseq.external.cells import cells_of_tables, counts_of_cells, external_report, paired_of, prefixes
 from cineseq.files import write_json
 from cineseq.io.paired import write_paired
 from cineseq.tables.contract import write_table
@@ -25,21 +25,23 @@ logger = logging.getLogger(__name__)
 class Settings(Section):
     """Settings of this step."""
 
-    given: Given = Given()
+    external: External = External()
     pairing: Pairing = Pairing()
     rows: list[FieldOfView] = Field(default_factory=list, description="Row of the sheet that each table belongs to.")
     samples: list[str] = Field(default_factory=list, description="Sample of each file of counts.")
 
 
 def main(
-    *, given: list[Path], counts: list[Path], cells: Path, csv: Path, paired: Path, report: Path, settings: Settings
+    *, external: list[Path], counts: list[Path], cells: Path, csv: Path, paired: Path, report: Path, settings: Settings
 ) -> None:
-    """Write given cells as the cells of the study and as paired data."""
-    measured = cells_of_tables(given, settings.rows, settings.given)
+    """Write external cells as the cells of the study and as paired data."""
+    measured = cells_of_tables(external, settings.rows, settings.external)
     prefix = prefixes(settings.rows)
-    sequenced = counts_of_cells(counts, settings.samples, prefix, settings.given, settings.pairing.counts_orientation)
+    sequenced = counts_of_cells(
+        counts, settings.samples, prefix, settings.external, settings.pairing.counts_orientation
+    )
     data = paired_of(measured, sequenced, ", ".join(map(str, counts)))
-    said = given_report(data, len(measured))
+    said = external_report(data, len(measured))
     for line in said["lines"]:
         logger.info("%s", line)
     write_table(measured, cells, CELLS)

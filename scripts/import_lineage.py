@@ -1,6 +1,6 @@
 """Start from families that were followed elsewhere: a table with one row per cell, its mother and its fate.
 
-In: tables whose columns the section ``given.lineage`` names. Out: ``cells`` (parquet and csv) with the lineage
+In: tables whose columns the section ``external.lineage`` names. Out: ``cells`` (parquet and csv) with the lineage
 of every cell; an impossible one is refused, nothing is repaired, and an unknown fate stays unknown.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import Field
 
 from cineseq.config.base import FieldOfView, Section
-from cineseq.config.external import Given
+from cineseq.config.external import External
 from cineseq.external.lineages import families_report, read_all_families
 from cineseq.files import write_json
 from cineseq.tables.contract import write_table
@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 class Settings(Section):
     """Settings of this step."""
 
-    given: Given = Given()
+    external: External = External()
     rows: list[FieldOfView] = Field(default_factory=list, description="Row of the sheet that each table belongs to.")
 
 
-def main(*, given: list[Path], cells: Path, csv: Path, report: Path, settings: Settings) -> None:
-    """Write given families as the cells of the study."""
-    families = read_all_families(given, settings.rows, settings.given)
+def main(*, external: list[Path], cells: Path, csv: Path, report: Path, settings: Settings) -> None:
+    """Write external families as the cells of the study."""
+    families = read_all_families(external, settings.rows, settings.external)
     said = families_report(families)
     for line in said["lines"]:
         logger.info("%s", line)

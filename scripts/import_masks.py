@@ -14,7 +14,7 @@ from cineseq.files import write_json
 from cineseq.io.readers import open_source
 from cineseq.io.stacks import MovieInfo, open_movie, write_labels
 from cineseq.preprocessing.checks import refuse_single_frame
-from cineseq.preprocessing.masks import given_labels, label_info, mask_report, survey
+from cineseq.preprocessing.masks import external_labels, label_info, mask_report, survey
 from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class Settings(Section):
 
 
 def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, movie: Path | None = None) -> None:
-    """Check given masks and write them as one label stack."""
+    """Check external masks and write them as one label stack."""
     inputs = settings.inputs
     shown = None if movie is None else _movie_info(movie, inputs)
     with open_source(masks) as source:
@@ -36,7 +36,7 @@ def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, m
         info = label_info(source, frames, settings.field.frame_step, inputs, shown)
         found = survey(source, frames)
         refuse_single_frame(masks[0], len(frames), source.info.frames, inputs)
-        write_labels(given_labels(source, frames, found), labels, info)
+        write_labels(external_labels(source, frames, found), labels, info)
     logger.info("Took %d masks with a median of %g objects.", info.frames, found.median)
     for frame in found.empty:
         logger.warning("%s: the mask of frame %d is empty.", masks[0], frame)

@@ -1,6 +1,6 @@
 """Start from paired data that were made elsewhere.
 
-In: AnnData (.h5ad, .zarr) or MuData (.h5mu), whose columns the section ``given`` names. Out: ``paired.h5mu`` in the
+In: AnnData (.h5ad, .zarr) or MuData (.h5mu), whose columns the section ``external`` names. Out: ``paired.h5mu`` in the
 form that all analyses read, and ``csv``, the same cells as a table.
 """
 
@@ -8,9 +8,9 @@ import logging
 from pathlib import Path
 
 from cineseq.config.base import Section
-from cineseq.config.external import Given
-from cineseq.external.cells import cells_of_paired, given_report
-from cineseq.external.paired import only_file, read_given_paired
+from cineseq.config.external import External
+from cineseq.external.cells import cells_of_paired, external_report
+from cineseq.external.paired import only_file, read_external_paired
 from cineseq.files import write_json
 from cineseq.io.paired import write_paired
 from cineseq.tables.contract import write_table
@@ -23,13 +23,13 @@ logger = logging.getLogger(__name__)
 class Settings(Section):
     """Settings of this step."""
 
-    given: Given = Given()
+    external: External = External()
 
 
-def main(*, given: list[Path], paired: Path, csv: Path, report: Path, settings: Settings) -> None:
-    """Write given paired data in the form that all analyses read."""
-    data = read_given_paired(only_file(given), settings.given)
-    said = given_report(data, len(data.obs))
+def main(*, external: list[Path], paired: Path, csv: Path, report: Path, settings: Settings) -> None:
+    """Write external paired data in the form that all analyses read."""
+    data = read_external_paired(only_file(external), settings.external)
+    said = external_report(data, len(data.obs))
     for line in said["lines"]:
         logger.info("%s", line)
     write_paired(data, paired)

@@ -159,8 +159,8 @@ def give_cells(project: Project, scores: list[float]) -> None:
     genes = [f"g{i}" for i in range(30)]
     pd.DataFrame(counts, names, genes).to_csv(project.folder / "counts.csv")
     write_sheet(project.folder, [{"sample": "s", "cells": "cells.csv", "counts": "counts.csv"}])
-    given = {"function": {"score": "score"}, "morphology": ["area"]}
-    project.configure(channels={"function": []}, function={"scores": []}, given=given)
+    external = {"function": {"score": "score"}, "morphology": ["area"]}
+    project.configure(channels={"function": []}, function={"scores": []}, external=external)
 
 
 def test_a_function_without_any_value(small: Project) -> None:

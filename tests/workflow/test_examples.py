@@ -12,7 +12,7 @@ ON_MASKS = {
     *("track", "morphology", "export_tracks", "draw_field", "collect_uncertain"),
     "tracking",
 }
-GIVEN_CELLS = {"import_cells", "cluster", "differential_expression", "predict", "prediction"}
+EXTERNAL_CELLS = {"import_cells", "cluster", "differential_expression", "predict", "prediction"}
 EXPECTED = {
     "au565_lineages": {
         *("import_lineage", "describe_fates", "compare_sisters", "compare_sisters_before_death", "lineage"),
@@ -20,14 +20,21 @@ EXPECTED = {
     "ctc_sim01": {"prepare_movie", "import_masks"} | ON_MASKS,
     "ctc_sim01_raw": {"prepare_movie", "segment"} | ON_MASKS,
     "epithelium": {"import_masks"} | ON_MASKS,
-    "fucci_ipsc": GIVEN_CELLS,
+    "fucci_ipsc": EXTERNAL_CELLS,
     "hcc_three_channel": {"prepare_movie", "segment"} | ON_MASKS,
     "hela": {"import_masks"} | ON_MASKS,
     "mcf10a_tracks": {
-        *("import_places", "export_tracks", "summarise_tracks", "collect_cells", "describe_fates", "compare_sisters"),
+        *(
+            "import_point_tracks",
+            "export_tracks",
+            "summarise_tracks",
+            "collect_cells",
+            "describe_fates",
+            "compare_sisters",
+        ),
         *("compare_sisters_before_death", "lineage", "tracking"),
     },
-    "patchseq_m1": GIVEN_CELLS,
+    "patchseq_m1": EXTERNAL_CELLS,
     "t98g_phase": {"prepare_movie", "import_masks"} | ON_MASKS,
 }
 

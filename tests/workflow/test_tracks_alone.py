@@ -9,7 +9,7 @@ pytestmark = pytest.mark.workflow
 
 def test_no_step_that_needs_masks_is_planned(alone: Project) -> None:
     planned = alone.planned("tracking", "lineage")
-    assert planned >= {"import_places", "export_tracks", "summarise_tracks", "collect_cells", "compare_sisters"}
+    assert planned >= {"import_point_tracks", "export_tracks", "summarise_tracks", "collect_cells", "compare_sisters"}
     assert not planned & {"import_masks", "segment", "track", "import_tracks", "morphology"}
     assert not planned & {"draw_field", "collect_uncertain"}
     assert "a/ctc" not in alone.snakemake("tracking", "-n"), "tracks without masks are not written as masks"

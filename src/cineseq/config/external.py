@@ -1,4 +1,4 @@
-"""How the columns of given tables are named: tables of cells, paired data, and lineages with fates."""
+"""How the columns of external tables are named: tables of cells, paired data, and lineages with fates."""
 
 import re
 from typing import Literal
@@ -35,8 +35,8 @@ class LineageColumns(Section):
     )
 
 
-class Given(Section):
-    """Which columns of given tables are what.
+class External(Section):
+    """Which columns of external tables are what.
 
     Columns named ``function_*``, ``morphology_*``, ``embedding_*``, ``state_*`` and ``group_*`` are always taken, and
     so are ``sample``, ``fov``, ``family``, ``condition``, ``replicate`` and ``class``.
@@ -73,7 +73,7 @@ class Given(Section):
         "such as mouse; folds.groups and prediction.class_column may name them.",
     )
     frame_interval_min: float | None = Field(
-        None, gt=0, description="Minutes per frame of a given lineage; null leaves its times in frames."
+        None, gt=0, description="Minutes per frame of an external lineage; null leaves its times in frames."
     )
     lineage: LineageColumns = Field(LineageColumns(), description="Columns of a table with fates.")
 
@@ -89,7 +89,7 @@ class Given(Section):
         return value
 
     @model_validator(mode="after")
-    def _names(self) -> "Given":
+    def _names(self) -> "External":
         for key in ("function", "states", "groups"):
             wrong = [name for name in getattr(self, key) if not re.match(NAME_PATTERN, name)]
             if wrong:

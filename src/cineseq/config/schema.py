@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from cineseq.config.base import NAME_PATTERN, Section
+from cineseq.config.base import NAME_PATTERN, Section, with_new_names
 from cineseq.config.expression import Clusters, DifferentialExpression
-from cineseq.config.external import Given
+from cineseq.config.external import External
 from cineseq.config.features import Embed, Features, Function, Morphology
 from cineseq.config.imaging import Channels, Inputs, Segment, Train
 from cineseq.config.lineage import Lineage
@@ -50,7 +50,7 @@ class Config(Section):
     function: Function = Field(Function(), description="Function scores over time.")
     cells: Cells = Field(Cells(), description="One table of the cells of all fields.")
     pairing: Pairing = Field(Pairing(), description="Matching of cells, compartments, barcodes and counts.")
-    given: Given = Field(Given(), description="How the columns of given tables are named.")
+    external: External = Field(External(), description="How the columns of external tables are named.")
     folds: Folds = Field(Folds(), description="Groups that cross-validation never splits.")
     clusters: Clusters = Field(Clusters(), description="Quality control, normalisation and clustering of the counts.")
     de: DifferentialExpression = Field(DifferentialExpression(), description="Differential expression.")
@@ -61,6 +61,11 @@ class Config(Section):
     crossmodal: Crossmodal = Field(Crossmodal(), description="Variance of one modality explained by the other.")
     report: Report = Field(Report(), description="The report.")
     simulate: Simulate = Field(Simulate(), description="The simulated experiment of the demo.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, raw: Any) -> Any:
+        return with_new_names(raw, {"given": "external"})
 
     @model_validator(mode="after")
     def _channels_are_named(self) -> "Config":

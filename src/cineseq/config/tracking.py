@@ -1,10 +1,14 @@
 """How objects become tracks, tracks become families, and when an end is called a death."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from cineseq.config.base import Section
+from cineseq.config.base import Section, with_new_names
+
+OLD_NAMES = {
+    f"given_{key}": f"external_{key}" for key in ("format", "columns", "frame_interval", "pixel_size", "conflicts")
+}
 
 
 class Track(Section):
@@ -49,29 +53,29 @@ class Track(Section):
         le=1,
         description="Least probability at which an unexplained end is called a death; otherwise it is lost.",
     )
-    given_format: Literal["auto", "ctc", "trackmate", "geff", "btrack", "cell_acdc", "cineseq", "table"] = Field(
-        "auto", description="Format of given tracks; auto tells it from the name and the content."
+    external_format: Literal["auto", "ctc", "trackmate", "geff", "btrack", "cell_acdc", "cineseq", "table"] = Field(
+        "auto", description="Format of external tracks; auto tells it from the name and the content."
     )
-    given_columns: dict[Literal["frame", "track", "label", "y", "x", "parent", "death"], str] = Field(
+    external_columns: dict[Literal["frame", "track", "label", "y", "x", "parent", "death"], str] = Field(
         default_factory=dict,
-        description="Names of the columns of a given table of tracks, where they are not frame, track, label (or y and"
-        " x), parent and death.",
+        description="Names of the columns of an external table of tracks, where they are not frame, track, label (or y"
+        " and x), parent and death.",
     )
-    given_frame_interval: float | None = Field(
+    external_frame_interval: float | None = Field(
         None,
         gt=0,
-        description="Time between frames in the unit in which given tracks count time, such as 30 where they count"
+        description="Time between frames in the unit in which external tracks count time, such as 30 where they count"
         " minutes; null: they count frames from 0.",
     )
-    given_pixel_size: float | None = Field(
+    external_pixel_size: float | None = Field(
         None,
         gt=0,
-        description="Size of a pixel in the unit of the positions of given tracks; null: they are in pixels, or the"
+        description="Size of a pixel in the unit of the positions of external tracks; null: they are in pixels, or the"
         " file states it.",
     )
-    given_conflicts: Literal["refuse", "cut"] = Field(
+    external_conflicts: Literal["refuse", "cut"] = Field(
         "refuse",
-        description="Where a given track has two mothers (a merge) or a mother more than two daughters: refuse the"
+        description="Where an external track has two mothers (a merge) or a mother more than two daughters: refuse the"
         " file, or cut these links, so that those mothers are unknown, and count them.",
     )
     allow_empty: bool = Field(
@@ -79,6 +83,11 @@ class Track(Section):
         description="Accept a field in which no cell was found in any frame; false refuses it.",
     )
     border_px: float = Field(10.0, ge=0, description="Ends and starts nearer to the border may be exits and entries.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names(cls, raw: Any) -> Any:
+        return with_new_names(raw, OLD_NAMES, "track")
 
 
 class Curation(Section):

@@ -1,4 +1,4 @@
-"""Which columns of a given table are what: names, functions, morphology, embedding, states and groups."""
+"""Which columns of an external table are what: names, functions, morphology, embedding, states and groups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.external import Given
+from cineseq.config.external import External
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
 from cineseq.tables.contract import empty
@@ -26,7 +26,7 @@ NUMERIC_SHARE = 0.5
 """A column that a pattern meets is taken when more than this share of its values are numbers."""
 
 
-def read_cells(paths: list[Path], given: Given) -> pd.DataFrame:
+def read_cells(paths: list[Path], external: External) -> pd.DataFrame:
     """Read tables of the same cells and join them on their names.
 
     The first table says which cells there are; a cell that a later one lacks has missing values there.
@@ -41,14 +41,14 @@ def read_cells(paths: list[Path], given: Given) -> pd.DataFrame:
     UserError
         When a table has no names, names a cell twice, or shares no cell with the first.
     """
-    first, *others = [_named_cells(path, given) for path in paths]
+    first, *others = [_named_cells(path, external) for path in paths]
     joined = first
     for path, table in zip(paths[1:], others, strict=True):
         shared = joined.index.isin(table.index)
         if not shared.any():
             msg = (
                 f"{path}: none of its cells (such as '{table.index[0]}') is in {paths[0]} (such as "
-                f"'{joined.index[0]}'); make names agree with given.id_replace."
+                f"'{joined.index[0]}'); make names agree with external.id_replace."
             )
             raise UserError(msg)
         logger.info("%s: has %d of the %d cells of %s.", path, int(shared.sum()), len(joined), paths[0])
@@ -57,18 +57,18 @@ def read_cells(paths: list[Path], given: Given) -> pd.DataFrame:
     return joined
 
 
-def _named_cells(path: Path, given: Given) -> pd.DataFrame:
-    table = read_plain(path, tuple(given.id))
+def _named_cells(path: Path, external: External) -> pd.DataFrame:
+    table = read_plain(path, tuple(external.id))
     first = str(table.columns[0])
     nameless = [first] if first.startswith("Unnamed:") or not first.strip() else []
-    column = next((name for name in (*given.id, *nameless) if name in table.columns), None)
+    column = next((name for name in (*external.id, *nameless) if name in table.columns), None)
     if column is None:
         msg = (
-            f"{path}: no column with the names of cells, {' or '.join(map(repr, given.id))}, was found (the first are "
-            f"{list(table.columns[:4])}); name it in given.id."
+            f"{path}: no column with the names of cells, {' or '.join(map(repr, external.id))}, was found (the first "
+            f"are {list(table.columns[:4])}); name it in external.id."
         )
         raise UserError(msg)
-    names = replaced(table[column].astype("string").str.strip(), given.id_replace)
+    names = replaced(table[column].astype("string").str.strip(), external.id_replace)
     if names.isna().any():
         msg = f"{path}, row {names.isna().idxmax()}: the cell has no name in column '{column}'; give it one."
         raise UserError(msg)
@@ -80,21 +80,21 @@ def _named_cells(path: Path, given: Given) -> pd.DataFrame:
 
 
 def replaced(names: pd.Series, replacements: dict[str, str]) -> pd.Series:
-    """Return names after the regular expressions of ``given.id_replace``, in order."""
+    """Return names after the regular expressions of ``external.id_replace``, in order."""
     for pattern, replacement in replacements.items():
         names = names.str.replace(pattern, replacement, regex=True)
     return names
 
 
-def chosen_columns(table: pd.DataFrame, given: Given, where: str) -> pd.DataFrame:
+def chosen_columns(table: pd.DataFrame, external: External, where: str) -> pd.DataFrame:
     """Return the columns that the configuration names, as ``function_*``, ``morphology_*`` and so on.
 
     Parameters
     ----------
     table
         The joined tables, indexed by cell.
-    given
-        The section ``given`` of the configuration.
+    external
+        The section ``external`` of the configuration.
     where
         The files, for messages.
 
@@ -111,19 +111,19 @@ def chosen_columns(table: pd.DataFrame, given: Given, where: str) -> pd.DataFram
     found: dict[str, pd.Series] = {c: table[c] for c in table.columns if str(c).startswith(PREFIXES)}
     found |= {_target("groups", c): table[c] for c in (*OWN_GROUPS, FAMILY, CLASS) if c in table.columns}
     used = {series.name for series in found.values()}
-    for key, names in (("groups", given.groups), ("states", given.states), ("function", given.function)):
+    for key, names in (("groups", external.groups), ("states", external.states), ("function", external.function)):
         for name, column in names.items():
-            found[_target(key, name)] = _column(table, column, f"given.{key}.{name}", where)
+            found[_target(key, name)] = _column(table, column, f"external.{key}.{name}", where)
             used.add(column)
     for key in ("morphology", "embedding"):
-        for column in _matching(table, getattr(given, key), used, f"given.{key}", where):
+        for column in _matching(table, getattr(external, key), used, f"external.{key}", where):
             found[f"{key}_{column}"] = table[column]
             used.add(column)
     frame = pd.DataFrame(found, index=table.index)
     for name in frame.columns:
         numeric = name.startswith(("function_", "morphology_", "embedding_"))
         frame[name] = as_numbers(frame[name], where) if numeric else as_text(frame[name])
-    return _circular(_functions_checked(frame, where), given)
+    return _circular(_functions_checked(frame, where), external)
 
 
 def _target(key: str, name: str) -> str:
@@ -199,9 +199,9 @@ def _functions_checked(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     return frame
 
 
-def _circular(frame: pd.DataFrame, given: Given) -> pd.DataFrame:
+def _circular(frame: pd.DataFrame, external: External) -> pd.DataFrame:
     """Replace each angle by its cosine and sine, which is what a circular function can be predicted as."""
-    for name in given.circular:
+    for name in external.circular:
         angle = frame.pop(f"function_{name}")
         frame[f"function_{name}_cos"], frame[f"function_{name}_sin"] = np.cos(angle), np.sin(angle)
     return frame

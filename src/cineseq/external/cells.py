@@ -1,4 +1,4 @@
-"""Given tables of cells and their counts made into the cells of the study and the paired data."""
+"""External tables of cells and their counts made into the cells of the study and the paired data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.external import Given
+from cineseq.config.external import External
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError
 from cineseq.external.cell_columns import cell_table, chosen_columns, read_cells, replaced
@@ -24,7 +24,7 @@ ALWAYS = ("sample", "fov", "family", "condition", "replicate")
 """Columns of ``obs`` that are there even where nothing is known."""
 
 
-def cells_of_tables(paths: list[Path], rows: list[FieldOfView], given: Given) -> pd.DataFrame:
+def cells_of_tables(paths: list[Path], rows: list[FieldOfView], external: External) -> pd.DataFrame:
     """Read the tables of every row of the sample sheet into one table of cells.
 
     Tables of one row describe the same cells and are joined by name; those of different rows are put under each
@@ -34,8 +34,8 @@ def cells_of_tables(paths: list[Path], rows: list[FieldOfView], given: Given) ->
     ----------
     paths, rows
         Tables, and the row of the sheet that each belongs to; without rows all belong to one.
-    given
-        The section ``given`` of the configuration.
+    external
+        The section ``external`` of the configuration.
 
     Returns
     -------
@@ -48,14 +48,14 @@ def cells_of_tables(paths: list[Path], rows: list[FieldOfView], given: Given) ->
     tables = []
     for row, mine in sets.items():
         where = ", ".join(map(str, mine))
-        columns = chosen_columns(read_cells(mine, given), given, where)
+        columns = chosen_columns(read_cells(mine, external), external, where)
         tables.append(cell_table(columns, row, prefixes(rows).get(row.sample, "")))
     joined = pd.concat(tables, ignore_index=True)
     twice = joined.loc[joined["track_id"].duplicated(), "track_id"]
     if len(twice):
         msg = f"cells: '{twice.iloc[0]}' is in the tables of two rows of the sample sheet; names must be unique."
         raise UserError(msg)
-    return CELLS.check(joined, "given cells")
+    return CELLS.check(joined, "external cells")
 
 
 def prefixes(rows: list[FieldOfView]) -> dict[str, str]:
@@ -65,9 +65,9 @@ def prefixes(rows: list[FieldOfView]) -> dict[str, str]:
 
 
 def counts_of_cells(
-    paths: list[Path], samples: list[str], prefix: dict[str, str], given: Given, orientation: Orientation
+    paths: list[Path], samples: list[str], prefix: dict[str, str], external: External, orientation: Orientation
 ) -> StudyCounts | None:
-    """Read the counts of the given cells and name them as the cells are; None where there are none.
+    """Read the counts of the external cells and name them as the cells are; None where there are none.
 
     Parameters
     ----------
@@ -75,28 +75,30 @@ def counts_of_cells(
         Files of counts, and the sample of each; without samples all belong to one.
     prefix
         What is put before the names of each sample's cells, see :func:`prefixes`.
-    given, orientation
-        Section ``given`` of the configuration, and the orientation of plain tables.
+    external, orientation
+        section ``external`` of the configuration, and the orientation of plain tables.
     """
     if not paths:
         return None
     counts = joined_counts(paths, samples or [STUDY.sample] * len(paths), orientation)
     index = counts.index.to_frame(index=False)
-    names = index["sample"].map(prefix).fillna("") + replaced(index["barcode"], given.id_replace)
+    names = index["sample"].map(prefix).fillna("") + replaced(index["barcode"], external.id_replace)
     if names.duplicated().any():
-        msg = f"counts: two cells are called '{names[names.duplicated()].iloc[0]}' after given.id_replace; change it."
+        msg = (
+            f"counts: two cells are called '{names[names.duplicated()].iloc[0]}' after external.id_replace; change it."
+        )
         raise UserError(msg)
     named = pd.MultiIndex.from_arrays([index["sample"], names.astype(object)], names=["sample", "barcode"])
     return StudyCounts(counts.matrix, named, counts.genes)
 
 
 def paired_of(cells: pd.DataFrame, counts: StudyCounts | None, source: str = "counts") -> PairedData:
-    """Join given cells with their counts; only cells that have counts stay, where there are counts.
+    """Join external cells with their counts; only cells that have counts stay, where there are counts.
 
     Parameters
     ----------
     cells
-        The given cells, named by ``track_id``.
+        The external cells, named by ``track_id``.
     counts
         Their counts, named alike by ``barcode``; None where there are none.
     source
@@ -113,8 +115,8 @@ def paired_of(cells: pd.DataFrame, counts: StudyCounts | None, source: str = "co
         rows = names.get_indexer(cells["track_id"])
         if (rows < 0).all():
             msg = (
-                f"{source}: none of the given cells ({list(cells['track_id'][:3])}, ...) is in the counts "
-                f"({list(names[:3])}, ...); make names agree with given.id_replace, and check counts_orientation."
+                f"{source}: none of the external cells ({list(cells['track_id'][:3])}, ...) is in the counts "
+                f"({list(names[:3])}, ...); make names agree with external.id_replace, and check counts_orientation."
             )
             raise UserError(msg)
         cells, rows = cells[rows >= 0], rows[rows >= 0]
@@ -136,12 +138,12 @@ def cells_of_paired(data: PairedData) -> pd.DataFrame:
     return CELLS.check(facts.reindex(columns=names), "paired cells")
 
 
-def given_report(data: PairedData, cells: int) -> dict[str, Any]:
-    """Return lines and numbers on given cells: how many have which block, and which values are missing."""
+def external_report(data: PairedData, cells: int) -> dict[str, Any]:
+    """Return lines and numbers on external cells: how many have which block, and which values are missing."""
     shapes = {name: getattr(data, name) for name in BLOCKS}
     present = {name: int(block.notna().any(axis=1).sum()) for name, block in shapes.items()}
     genes = f"counts of {len(data.genes)} genes" if data.counts is not None else "no counts"
-    lines = [f"{len(data.obs)} of {cells} given cells are used, with {genes}."]
+    lines = [f"{len(data.obs)} of {cells} external cells are used, with {genes}."]
     lines += [
         f"{present[name]} of {len(data.obs)} cells have {name} ({block.shape[1]} columns)."
         for name, block in shapes.items()

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.external import Given, LineageColumns
+from cineseq.config.external import External, LineageColumns
 from cineseq.errors import UserError
 from cineseq.external.cell_columns import FAMILY, as_text, cell_table, chosen_columns
 from cineseq.io.delimited import read_plain, rows_of
@@ -22,7 +22,7 @@ from cineseq.tracking.validate import born_before_mother_ends, ends_before_it_be
 logger = logging.getLogger(__name__)
 
 
-def read_families(path: Path, field: FieldOfView, given: Given) -> pd.DataFrame:
+def read_families(path: Path, field: FieldOfView, external: External) -> pd.DataFrame:
     """Read a table with one row per cell, its mother, its times and its fate.
 
     Parameters
@@ -31,8 +31,8 @@ def read_families(path: Path, field: FieldOfView, given: Given) -> pd.DataFrame:
         The table.
     field
         Row of the sample sheet that it belongs to.
-    given
-        The section ``given`` of the configuration; ``given.lineage`` names the columns.
+    external
+        The section ``external`` of the configuration; ``external.lineage`` names the columns.
 
     Returns
     -------
@@ -47,10 +47,10 @@ def read_families(path: Path, field: FieldOfView, given: Given) -> pd.DataFrame:
         two daughters, did not divide, or ended after a daughter was born; when times are no frames or run backwards,
         a fate has no meaning, or the generation disagrees. The message names the row.
     """
-    table = read_plain(path, tuple(given.id))
-    names = given.lineage
-    _check_columns(table, path, given)
-    cell = next(c for c in given.id if c in table.columns)
+    table = read_plain(path, tuple(external.id))
+    names = external.lineage
+    _check_columns(table, path, external)
+    cell = next(c for c in external.id if c in table.columns)
     family = pd.DataFrame({"row": table.index, "id": _identity(table, names.scope, cell).array})
     table = table.reset_index(drop=True)
     _refuse(family["id"].duplicated(), path, "cell '{id}' is there twice; a cell has one row and one mother", family)
@@ -62,26 +62,26 @@ def read_families(path: Path, field: FieldOfView, given: Given) -> pd.DataFrame:
     _check_family(family, mother, path)
     family = family.assign(**_descent(family, mother, path))
     _check_generation(table, names, family, path)
-    columns = chosen_columns(table.set_index(pd.Index(family["id"])), given, str(path)).drop(
+    columns = chosen_columns(table.set_index(pd.Index(family["id"])), external, str(path)).drop(
         columns=FAMILY, errors="ignore"
     )
     cells = cell_table(columns, field)
     _warn_of_fields(family, cells, mother, path)
     last = _movie_end(table, names, family, cells, path)
-    return CELLS.check(cells.assign(**_lineage(family, cells, last, given.frame_interval_min)), str(path))
+    return CELLS.check(cells.assign(**_lineage(family, cells, last, external.frame_interval_min)), str(path))
 
 
-def _check_columns(table: pd.DataFrame, path: Path, given: Given) -> None:
-    names = given.lineage
+def _check_columns(table: pd.DataFrame, path: Path, external: External) -> None:
+    names = external.lineage
     wanted = {"parent": names.parent, "birth": names.birth, "end": names.end, "fate": names.fate}
     wanted |= {key: value for key in ("movie_end", "generation") if (value := getattr(names, key))}
     wanted |= {f"scope[{i}]": column for i, column in enumerate(names.scope)}
     for key, column in wanted.items():
         if column not in table.columns:
-            msg = f"{path}: no column '{column}' (given.lineage.{key}); the columns are {', '.join(table.columns)}."
+            msg = f"{path}: no column '{column}' (external.lineage.{key}); the columns are {', '.join(table.columns)}."
             raise UserError(msg)
-    if not set(given.id) & set(table.columns):
-        msg = f"{path}: no column '{given.id[0]}' (given.id); the columns are {', '.join(table.columns)}."
+    if not set(external.id) & set(table.columns):
+        msg = f"{path}: no column '{external.id[0]}' (external.id); the columns are {', '.join(table.columns)}."
         raise UserError(msg)
 
 
@@ -118,7 +118,7 @@ def _fates(table: pd.DataFrame, names: LineageColumns, path: Path, family: pd.Da
     text = as_text(table[names.fate]).str.strip()
     known = text.isna() | text.isin([*names.fates, ""])
     said = f"cell '{{id}}' has the fate '{text[~known].iloc[0]}'" if not known.all() else ""
-    _refuse(~known, path, f"{said}, which given.lineage.fates does not explain; add it there or correct it", family)
+    _refuse(~known, path, f"{said}, which external.lineage.fates does not explain; add it there or correct it", family)
     return text.map(names.fates).fillna("unknown").astype("string")
 
 
@@ -227,7 +227,7 @@ def _lineage(
     }
 
 
-def read_all_families(paths: list[Path], rows: list[FieldOfView], given: Given) -> pd.DataFrame:
+def read_all_families(paths: list[Path], rows: list[FieldOfView], external: External) -> pd.DataFrame:
     """Read several tables, putting sample and field before names where there is more than one table.
 
     Raises
@@ -236,7 +236,7 @@ def read_all_families(paths: list[Path], rows: list[FieldOfView], given: Given) 
         As :func:`read_families`, and when two tables disagree on the condition of a sample.
     """
     fields = rows_of(paths, rows)
-    tables = [read_families(path, field, given) for path, field in zip(paths, fields, strict=True)]
+    tables = [read_families(path, field, external) for path, field in zip(paths, fields, strict=True)]
     _check_labels(tables, paths)
     if len(tables) > 1:
         tables = [_prefixed(table, field) for table, field in zip(tables, fields, strict=True)]

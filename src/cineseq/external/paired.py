@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from cineseq.config.external import Given
+from cineseq.config.external import External
 from cineseq.errors import UserError
 from cineseq.expression.read_counts import from_anndata
 from cineseq.external.cell_columns import cell_table, chosen_columns, replaced
@@ -43,7 +43,7 @@ def only_file(paths: list[Path]) -> Path:
     return paths[0]
 
 
-def read_given_paired(path: Path, given: Given) -> PairedData:
+def read_external_paired(path: Path, external: External) -> PairedData:
     """Read paired data from .h5ad, .zarr or .h5mu.
 
     A file that this pipeline wrote is taken as it is. Of any other, counts come from AnnData or the modality ``rna``,
@@ -65,10 +65,10 @@ def read_given_paired(path: Path, given: Given) -> PairedData:
     if not obs.index.is_unique:
         msg = f"{path}: the cell '{obs.index[obs.index.duplicated()][0]}' is there twice; names must be unique."
         raise UserError(msg)
-    names = replaced(pd.Series(obs.index.astype(str), index=obs.index), given.id_replace)
-    columns = chosen_columns(obs.set_axis(pd.Index(names, name="cell")), given, str(path))
+    names = replaced(pd.Series(obs.index.astype(str), index=obs.index), external.id_replace)
+    columns = chosen_columns(obs.set_axis(pd.Index(names, name="cell")), external, str(path))
     if not any(c.startswith("function_") for c in columns):
-        msg = f"{path}: no function was found; name the columns of obs that hold it in given.function."
+        msg = f"{path}: no function was found; name the columns of obs that hold it in external.function."
         raise UserError(msg)
     cells = CELLS.check(cell_table(columns, STUDY), str(path))
     counts = from_anndata(rna, path)

@@ -14,7 +14,7 @@ from cineseq.tables.imaging import CELLS
 MEASURED = ("function_", "morphology_", "embedding_")
 SCORES = ("s_score", "g2m_score")
 MOST_VALUES = 20
-"""A given column of text with more values than this is an identifier rather than a state."""
+"""An external column of text with more values than this is an identifier rather than a state."""
 
 
 def states_of(

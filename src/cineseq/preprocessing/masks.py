@@ -123,7 +123,7 @@ def _check(source: Source, frame: int, mask: np.ndarray) -> None:
         raise UserError(msg)
 
 
-def given_labels(source: Source, frames: range, found: Survey) -> Iterator[np.ndarray]:
+def external_labels(source: Source, frames: range, found: Survey) -> Iterator[np.ndarray]:
     """Yield the masks, labels as given, as uint16 where they fit, else uint32."""
     kind = np.uint16 if found.highest <= np.iinfo(np.uint16).max else np.uint32
     for frame in frames:
@@ -131,9 +131,9 @@ def given_labels(source: Source, frames: range, found: Survey) -> Iterator[np.nd
 
 
 def mask_report(found: Survey, info: MovieInfo) -> dict[str, Any]:
-    """Return the report of given masks."""
+    """Return the report of external masks."""
     lines = [
-        f"Masks were given: {info.frames} frames with a median of {significant(found.median)} objects "
+        f"The masks are external: {info.frames} frames with a median of {significant(found.median)} objects "
         f"({min(found.counts)} to {max(found.counts)}); they are used as they are."
     ]
     if found.empty:

@@ -13,7 +13,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "Movies were read frame by frame with tifffile {v:tifffile}",
         "; flat field: {c:inputs.flat_field}; drift: {c:inputs.drift}",
     ),
-    "import_masks": ("Masks were given, not made by this pipeline",),
+    "import_masks": ("Masks were supplied by the user, not made by this pipeline",),
     "segment": (
         "Cells were segmented in every frame with cellpose {v:cellpose} (Stringer et al., Nat. Methods 2021)",
         " using {m:segment}",
@@ -24,8 +24,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "; divisions came from one global assignment of mothers to pairs of daughters",
         "; an end was called a death only from a probability of {c:track.death_confidence}, otherwise it is unknown",
     ),
-    "import_tracks": ("Tracks were given; their lineage was checked for impossible events",),
-    "import_places": ("Tracks were given without masks; their lineage was checked for impossible events",),
+    "import_tracks": ("Tracks were supplied by the user; their lineage was checked for impossible events",),
+    "import_point_tracks": (
+        "Point tracks were supplied by the user, without masks; their lineage was checked for impossible events",
+    ),
     "morphology": ("Shape, intensity and texture of each mask were measured with scikit-image {v:scikit-image}",),
     "embed": ("Crops of single cells were embedded with {m:embed} through timm {v:timm}",),
     "score_function": (

@@ -19,7 +19,7 @@ STEPS = {
     "segment": "Cells segmented",
     "track": "Cells tracked",
     "import_tracks": "Tracks read",
-    "import_places": "Tracks without masks read",
+    "import_point_tracks": "Point tracks read",
     "morphology": "Shape, intensity and texture",
     "embed": "Image embedding",
     "score_function": "Function scored",

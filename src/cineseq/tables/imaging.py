@@ -154,7 +154,7 @@ SCORES = Table(
 )
 CELLS = Table(
     "cells",
-    "One row per track (or per cell of a given table): everything measured on images",
+    "One row per track (or per cell of an external table): everything measured on images",
     ("track_id",),
     (
         _TRACK,
@@ -176,7 +176,7 @@ CELLS = Table(
         Column(
             "movie_end_frame",
             "integer",
-            "Last frame of the movie, where a given table of families says it",
+            "Last frame of the movie, where an external table of families says it",
             missing=True,
             low=0,
             optional=True,

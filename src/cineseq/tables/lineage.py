@@ -53,7 +53,7 @@ STATE_BY_SISTER = Table(
     "Whether a state is more frequent in survivors whose sister died",
     ("state", "contrast"),
     (
-        Column("state", "text", "State: a cluster, a score's upper half, or a given column's value"),
+        Column("state", "text", "State: a cluster, a score's upper half, or an external column's value"),
         Column("contrast", "text", "Contrast of sister status", values=CONTRASTS),
         count("families", "Families with a sequenced survivor in either arm"),
         count("informative", "Families in strata that hold both arms"),

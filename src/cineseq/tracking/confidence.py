@@ -309,7 +309,7 @@ def _unscored(scored: pd.DataFrame, before: np.ndarray, frame: np.ndarray) -> pd
 def end_events(table: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame) -> pd.DataFrame:
     """Return deaths, exits and losses with their evidence; the end of the movie is no event.
 
-    Neither is a death that given tracks state, which has no confidence: nobody here has weighed it.
+    Neither is a death that external tracks state, which has no confidence: nobody here has weighed it.
     """
     last = np.unique(number[::-1], return_index=True)[1]
     evidence = ends.death_evidence(table, number)

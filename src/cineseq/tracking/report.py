@@ -27,7 +27,7 @@ def tracking_report(objects: Objects, linked: Linked | None, tracks: pd.DataFram
 
 def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame) -> dict[str, Any]:
     """Return sentences and numbers on the import of one field's tracks and its repairs."""
-    lines = ["The tracks were given."]
+    lines = ["The tracks are external."]
     lines += [
         f"Repaired on import: {n:,} {name.replace('_', ' ')}." for name, n in counts.items() if n and name != FOLLOWED
     ]
@@ -39,7 +39,7 @@ def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame
     return _report(objects, (lines, dict(counts)), tracks)
 
 
-def places_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame) -> dict[str, Any]:
+def point_tracks_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame) -> dict[str, Any]:
     """Return the same on tracks that came without masks."""
     said = import_report(objects, counts, tracks)
     said["lines"].append(

@@ -1,4 +1,4 @@
-"""The tables of one field's tracks, linked here or given, with the kinds of start and end."""
+"""The tables of one field's tracks, linked here or external, with the kinds of start and end."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def tables(
     return lineage.detection_table(table, number, field), _completed(tracks, starts, finish, families)
 
 
-def tables_of_places(
+def tables_of_points(
     objects: Objects, families: TrackLineage, field: FieldOfView, info: MovieInfo
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the same tables where only places are known.
+    """Return the same tables for point tracks, of which only positions are known.
 
     Neither borders nor shapes are known then, so a start is a division or in the first frame, else ``appeared``, and
     an end is a division, a known death or in the last frame, else ``lost``; these have no confidence.

@@ -90,8 +90,8 @@ class Product:
 PRODUCTS: tuple[Product, ...] = (
     # Fields of view: tracking.
     Product("masks.ome.tif", "field", None, "segment|import_masks", name="labels", target="tracking"),
-    Product("tracks.parquet", "field", "imaging.TRACKS", "track|import_tracks|import_places", target="tracking"),
-    Product("detections.parquet", "field", "imaging.DETECTIONS", "track|import_tracks|import_places",
+    Product("tracks.parquet", "field", "imaging.TRACKS", "track|import_tracks|import_point_tracks", target="tracking"),
+    Product("detections.parquet", "field", "imaging.DETECTIONS", "track|import_tracks|import_point_tracks",
             target="tracking"),
     Product("events.parquet", "field", "imaging.EVENTS", "track|import_tracks", target="tracking"),
     Product("morphology.parquet", "field", "imaging.MORPHOLOGY", "morphology", target="tracking"),

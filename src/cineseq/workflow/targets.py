@@ -119,7 +119,7 @@ def _field_steps(study: Study) -> list[str]:
         steps += ["import_masks" if study.has("masks") else "segment"]
         steps += ["import_tracks" if study.has("tracks") else "track", "morphology", "draw_field"]
     else:
-        steps += ["import_places"]
+        steps += ["import_point_tracks"]
     steps += ["embed"] if study.embeds else []
     steps += ["score_function"] if study.measures_function else []
     return [*steps, "export_tracks", "summarise_tracks"]

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +215,44 @@ def test_every_example_is_valid(path: Path) -> None:
 def test_nothing_in_the_configuration_is_about_where_it_runs() -> None:
     words = {word for key in keys(Config) for part in key.split(".") for word in part.strip("[]").split("_")}
     assert not words & {"threads", "cores", "memory", "mem", "queue", "partition", "account"}
+
+
+OLD_NAMES = {"given": {"id": ["cell"]}, "track": {"given_format": "ctc", "given_conflicts": "cut"}}
+
+
+def test_old_names_are_taken_for_the_new_ones():
+    old = load(OLD_NAMES)
+    assert old == load({"external": {"id": ["cell"]}, "track": {"external_format": "ctc", "external_conflicts": "cut"}})
+    assert (old.external.id, old.track.external_format, old.track.external_conflicts) == (["cell"], "ctc", "cut")
+    both = load({"given": {"id": ["cell"]}, "external": {"id": ["cell"]}})
+    assert both.external.id == ["cell"]
+
+
+def test_an_old_name_is_mentioned_once():
+    script = f"from cineseq.config.schema import load; load({OLD_NAMES}); load({OLD_NAMES})"
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stderr.splitlines()
+    assert [line for line in said if "cineseq 0.3.0" in line] == [
+        "'given' is now called 'external'; the old name is removed in cineseq 0.3.0.",
+        "'track.given_format' is now called 'track.external_format'; the old name is removed in cineseq 0.3.0.",
+        "'track.given_conflicts' is now called 'track.external_conflicts'; the old name is removed in cineseq 0.3.0.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("raw", "complaint"),
+    [
+        (
+            {"given": {"id": ["a"]}, "external": {"id": ["b"]}},
+            "'given' is the old name of 'external', and the two differ; keep 'external' only",
+        ),
+        (
+            {"track": {"given_format": "ctc", "external_format": "geff"}},
+            "track: 'track.given_format' is the old name of 'track.external_format', and the two differ; keep "
+            "'track.external_format' only",
+        ),
+    ],
+)
+def test_an_old_and_a_new_name_that_differ_are_refused(raw, complaint):
+    assert complaints(raw) == [complaint]

@@ -1,4 +1,4 @@
-"""Given tables of cells and given paired data, read with the names that a user has."""
+"""External tables of cells and external paired data, read with the names that a user has."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from scipy import sparse
 from tests.unit.pairing.pairing_examples import write
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.external import Given
+from cineseq.config.external import External
 from cineseq.config.pairing import Pairing
 from cineseq.errors import UserError
 from cineseq.external.cell_columns import as_text
 from cineseq.external.cells import cells_of_paired, cells_of_tables
-from cineseq.external.paired import only_file, read_given_paired
+from cineseq.external.paired import only_file, read_external_paired
 from cineseq.io.delimited import read_plain
 from cineseq.io.paired import PairedData, read_paired, write_paired
 from cineseq.tables.contract import read_table
@@ -33,7 +33,7 @@ def imported(
 ) -> tuple[pd.DataFrame, PairedData]:
     outputs = {"cells": folder / "cells.parquet", "csv": folder / "cells.csv"}
     outputs |= {"paired": folder / "paired.h5mu", "report": folder / "report.json"}
-    import_cells.main(given=tables, counts=counts, **outputs, settings=import_cells.Settings(**settings))
+    import_cells.main(external=tables, counts=counts, **outputs, settings=import_cells.Settings(**settings))
     cells = read_table(outputs["cells"], CELLS)
     assert read_table(outputs["csv"], CELLS)["track_id"].tolist() == cells["track_id"].tolist()
     return cells, read_paired(outputs["paired"])
@@ -42,7 +42,7 @@ def imported(
 def test_ready_named_columns_need_no_configuration(tmp_path: Path) -> None:
     table = write(tmp_path / "cells.csv", NAMED)
     counts = write(tmp_path / "counts.csv", "id,g1,g2\nc3,1,2\nc1,3,4\nx,5,6\n")
-    cells, data = imported(tmp_path, [table], [counts], given=Given(groups={"mouse": "mouse"}))
+    cells, data = imported(tmp_path, [table], [counts], external=External(groups={"mouse": "mouse"}))
     assert cells["track_id"].tolist() == ["c1", "c2", "c3"]
     assert cells["function_speed"].fillna(-1).tolist() == [1.5, -1, 2.5]
     assert data.obs.index.tolist() == ["c1", "c3"]
@@ -58,7 +58,7 @@ def test_arbitrary_names_several_tables_and_an_angle(tmp_path: Path) -> None:
     first = write(tmp_path / "a.csv", ",phase,drug name\n01_x,0.0,no\n02_x,1.5707963267948966,yes\n")
     second = write(tmp_path / "b.tsv", "cell\tsoma size\tsoma class\tdepth\n02x\t5\tround\t9\n03x\t6\tflat\t9\n")
     counts = write(tmp_path / "counts.tsv", "gene\t01x\t02x\ng1\t1\t2\ng2\t3\t4\n")
-    given = Given(
+    columns = External(
         id=["cell"],
         id_replace={"_": ""},
         function={"theta": "phase"},
@@ -68,7 +68,7 @@ def test_arbitrary_names_several_tables_and_an_angle(tmp_path: Path) -> None:
         states={"shape": "soma class"},
     )
     pairing = Pairing(counts_orientation="genes_by_cells")
-    cells, data = imported(tmp_path, [first, second], [counts], given=given, pairing=pairing)
+    cells, data = imported(tmp_path, [first, second], [counts], external=columns, pairing=pairing)
     assert cells["track_id"].tolist() == ["01x", "02x"]
     assert cells["condition"].tolist() == ["no", "yes"]
     assert cells["state_shape"].fillna("?").tolist() == ["?", "round"]
@@ -95,44 +95,46 @@ def test_cells_without_counts_are_paired_data_without_expression(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("text", "given", "words"),
+    ("text", "named", "words"),
     [
         ("name,function_f\na,1\n", {}, "no column with the names of cells, 'id', was found"),
         ("id,function_f\na,1\na,2\n", {}, "row 3: the cell 'a' is there twice"),
         ("id,function_f\n,1\n", {}, "row 2: the cell has no name in column 'id'"),
         ("id,function_f\na,\nb,\n", {}, "function_f has no value in any of the 2 cells"),
         ("id,function_f\na,1\nb,high\n", {}, "column 'function_f' should hold numbers, but cell 'b' has 'high'"),
-        ("id,x\na,1\n", {"function": {"f": "y"}}, r"given\.function\.f: there is no column 'y'"),
-        ("id,x\na,1\n", {"morphology": ["soma*"]}, r"given\.morphology: no numeric column"),
+        ("id,x\na,1\n", {"function": {"f": "y"}}, r"external\.function\.f: there is no column 'y'"),
+        ("id,x\na,1\n", {"morphology": ["soma*"]}, r"external\.morphology: no numeric column"),
         ("id,x\na,round\n", {"morphology": ["x"]}, "column 'morphology_x' should hold numbers"),
         ("id,x\n", {}, "the table has no rows"),
         ("", {}, "not a readable table"),
     ],
 )
-def test_bad_tables_are_refused(tmp_path: Path, text: str, given: dict[str, object], words: str) -> None:
+def test_bad_tables_are_refused(tmp_path: Path, text: str, named: dict[str, object], words: str) -> None:
     with pytest.raises(UserError, match=f"a.csv.*{words}|{words}.*a.csv"):
-        cells_of_tables([write(tmp_path / "a.csv", text)], [], Given(**given))
+        cells_of_tables([write(tmp_path / "a.csv", text)], [], External(**named))
 
 
 def test_tables_and_counts_without_a_common_cell_are_refused(tmp_path: Path) -> None:
     one, two = (write(tmp_path / f"{n}.csv", f"id,function_{n}\n{n}1,1\n") for n in "ab")
-    with pytest.raises(UserError, match=r"none of its cells \(such as 'b1'\) is in .*a\.csv .*given\.id_replace"):
-        cells_of_tables([one, two], [], Given())
+    with pytest.raises(UserError, match=r"none of its cells \(such as 'b1'\) is in .*a\.csv .*external\.id_replace"):
+        cells_of_tables([one, two], [], External())
     counts = write(tmp_path / "counts.csv", "id,g\nz,1\n")
-    with pytest.raises(UserError, match=r"counts\.csv: none of the given cells \(\['a1'\], .* in the counts \(\['z'\]"):
+    with pytest.raises(
+        UserError, match=r"counts\.csv: none of the external cells \(\['a1'\], .* in the counts \(\['z'\]"
+    ):
         imported(tmp_path, [one], [counts])
     with pytest.raises(UserError, match="one row of the sample sheet was expected for each of the 1 tables, got 2"):
-        cells_of_tables([one], [FieldOfView(), FieldOfView()], Given())
+        cells_of_tables([one], [FieldOfView(), FieldOfView()], External())
     assert not (tmp_path / "cells.parquet").exists()
 
 
 def test_configuration_names_are_checked() -> None:
     with pytest.raises(ValidationError, match="circular: 'theta' is not a name under function"):
-        Given(circular=["theta"])
+        External(circular=["theta"])
     with pytest.raises(ValidationError, match="'sample_1 /' should be made of letters"):
-        Given(groups={"sample_1 /": "x"})
+        External(groups={"sample_1 /": "x"})
     with pytest.raises(ValidationError, match=r"'\(' is not a regular expression"):
-        Given(id_replace={"(": ""})
+        External(id_replace={"(": ""})
 
 
 def test_whole_numbers_with_gaps_read_as_whole_numbers() -> None:
@@ -155,9 +157,9 @@ def make_h5ad(path: Path, **obs: list[object]) -> Path:
 
 def test_h5ad_with_blocks_in_obs_and_obsm(tmp_path: Path) -> None:
     path = make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0], lane=["x", "y"])
-    given = Given(function={"speed": "speed"}, groups={"sample": "lane"})
+    columns = External(function={"speed": "speed"}, groups={"sample": "lane"})
     outputs = {"paired": tmp_path / "paired.h5mu", "csv": tmp_path / "cells.csv", "report": tmp_path / "report.json"}
-    import_paired.main(given=[path], **outputs, settings=import_paired.Settings(given=given))
+    import_paired.main(external=[path], **outputs, settings=import_paired.Settings(external=columns))
     data = read_paired(outputs["paired"])
     assert data.obs["sample"].tolist() == ["x", "y"]
     assert data.counts.toarray().tolist() == [[1, 0], [2, 3]]
@@ -176,10 +178,10 @@ def test_mudata_of_others_and_of_our_own(tmp_path: Path) -> None:
     del rna.obsm["morphology"]
     shape = anndata.AnnData(np.array([[7.0], [8.0]]), pd.DataFrame(index=["c2", "c1"]), pd.DataFrame(index=["area"]))
     mudata.MuData({"rna": rna, "morphology": shape}).write(tmp_path / "other.h5mu")
-    data = read_given_paired(tmp_path / "other.h5mu", Given(function={"speed": "speed"}))
+    data = read_external_paired(tmp_path / "other.h5mu", External(function={"speed": "speed"}))
     assert data.morphology["morphology_area"].to_dict() == {"c1": 8, "c2": 7}
     write_paired(data, tmp_path / "own.h5mu")
-    again = read_given_paired(tmp_path / "own.h5mu", Given())
+    again = read_external_paired(tmp_path / "own.h5mu", External())
     assert again.obs["family"].tolist() == ["c1", "c2"]
     assert cells_of_paired(again)["function_speed"].tolist() == [1, 2]
     assert again.function.to_dict("list") == {"function_speed": [1, 2]}
@@ -188,18 +190,18 @@ def test_mudata_of_others_and_of_our_own(tmp_path: Path) -> None:
 def test_bad_paired_data_are_refused(tmp_path: Path) -> None:
     path = make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0])
     with pytest.raises(UserError, match=r"a\.h5ad: no function was found"):
-        read_given_paired(path, Given())
+        read_external_paired(path, External())
     with pytest.raises(UserError, match="there is no such file of paired data"):
-        read_given_paired(tmp_path / "b.h5ad", Given())
+        read_external_paired(tmp_path / "b.h5ad", External())
     with pytest.raises(UserError, match=r"c\.h5ad: not readable as \.h5ad"):
-        read_given_paired(write(tmp_path / "c.h5ad", "no"), Given())
+        read_external_paired(write(tmp_path / "c.h5ad", "no"), External())
     with pytest.raises(UserError, match=r"should be \.h5ad, \.zarr or \.h5mu"):
-        read_given_paired(write(tmp_path / "c.rds", "no"), Given())
+        read_external_paired(write(tmp_path / "c.rds", "no"), External())
     with pytest.raises(UserError, match="one file of paired data was expected, got 2"):
         only_file([path, path])
 
 
-FUCCI = Given(
+FUCCI = External(
     function={"theta": "theta", "gfp": "gfp.median.log10sum.adjust"},
     circular=["theta"],
     morphology=["size", "perimeter", "eccentricity", "dapi.median.log10sum.adjust"],
@@ -210,7 +212,7 @@ FUCCI = Given(
 @pytest.mark.data
 def test_fucci_cells(data_folder: Path, tmp_path: Path) -> None:
     folder = data_folder / "fucci_ipsc"
-    cells, data = imported(tmp_path, [folder / "cells.csv"], [folder / "counts_888x101.csv"], given=FUCCI)
+    cells, data = imported(tmp_path, [folder / "cells.csv"], [folder / "counts_888x101.csv"], external=FUCCI)
     assert len(cells) == 888
     assert data.counts.shape == (888, 101)
     assert data.morphology.shape == (888, 4)
@@ -224,7 +226,7 @@ def test_fucci_cells(data_folder: Path, tmp_path: Path) -> None:
 @pytest.mark.data
 def test_patchseq_neurons(data_folder: Path, tmp_path: Path) -> None:
     folder = data_folder / "patchseq_m1"
-    given = Given(
+    columns = External(
         id=["cell id", "Cell"],
         id_replace={"_": ""},
         function={"ap_width": "AP width", "sag": "Sag"},
@@ -246,7 +248,7 @@ def test_patchseq_neurons(data_folder: Path, tmp_path: Path) -> None:
         tmp_path,
         [folder / n for n in names],
         [folder / "gene_counts.csv"],
-        given=given,
+        external=columns,
         pairing=Pairing(counts_orientation="genes_by_cells"),
     )
     assert data.counts.shape == (1213, 1000)

@@ -1,4 +1,4 @@
-"""Given families: read, checked, and refused when impossible."""
+"""External families: read, checked, and refused when impossible."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from tests.unit.pairing.pairing_examples import write
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.external import Given, LineageColumns
+from cineseq.config.external import External, LineageColumns
 from cineseq.errors import UserError
 from cineseq.external.lineages import read_all_families, read_families
 from cineseq.tables.contract import read_table
@@ -19,8 +19,8 @@ HEADER = "id,parent,birth,end,fate\n"
 FAMILY = HEADER + "m,,0,10,division\na,m,10,15,death\nb,m,10,20,censored\nlate,,4,9,\n"
 
 
-def read(path: Path, text: str, **given: object) -> pd.DataFrame:
-    cells = read_families(write(path / "l.csv", text), FieldOfView(sample="s", condition="drug"), Given(**given))
+def read(path: Path, text: str, **named: object) -> pd.DataFrame:
+    cells = read_families(write(path / "l.csv", text), FieldOfView(sample="s", condition="drug"), External(**named))
     return cells.set_index("track_id")
 
 
@@ -76,11 +76,11 @@ def test_names_within_a_scope_and_other_columns(tmp_path: Path) -> None:
 
 def test_two_tables_are_kept_apart(tmp_path: Path) -> None:
     paths = [write(tmp_path / f"{s}.csv", FAMILY) for s in "ab"]
-    cells = read_all_families(paths, [FieldOfView(sample=s) for s in "ab"], Given())
+    cells = read_all_families(paths, [FieldOfView(sample=s) for s in "ab"], External())
     assert cells["track_id"].is_unique
     assert cells.set_index("track_id").loc["b/1/a", ["parent_id", "sister_id"]].tolist() == ["b/1/m", "b/1/b"]
     with pytest.raises(UserError, match="cell 'study/1/m' is in two tables of one field of view"):
-        read_all_families(paths, [], Given())
+        read_all_families(paths, [], External())
 
 
 def replace(old: str, new: str) -> str:
@@ -100,9 +100,12 @@ def replace(old: str, new: str) -> str:
         (replace("4,9,", "9,4,"), "row 5: cell 'late' ends before it begins"),
         (replace("4,9,", "4,soon,"), "row 5: cell 'late' needs a frame number from 0 in column 'end'"),
         (replace("4,9,", "4.5,9,"), "row 5: cell 'late' needs a frame number from 0 in column 'birth'"),
-        (replace("censored", "eaten"), r"row 4: cell 'b' has the fate 'eaten', which given\.lineage\.fates does not"),
-        (replace("birth", "born"), r"no column 'birth' \(given\.lineage\.birth\); the columns are id, parent, born"),
-        (replace("id,", "cell,"), r"no column 'id' \(given\.id\)"),
+        (
+            replace("censored", "eaten"),
+            r"row 4: cell 'b' has the fate 'eaten', which external\.lineage\.fates does not",
+        ),
+        (replace("birth", "born"), r"no column 'birth' \(external\.lineage\.birth\); the columns are id, parent, born"),
+        (replace("id,", "cell,"), r"no column 'id' \(external\.id\)"),
         (HEADER, "the table has no rows"),
     ],
 )
@@ -129,18 +132,18 @@ def test_one_frame_of_overlap_is_tolerated(tmp_path: Path) -> None:
 
 @pytest.mark.data
 def test_au565_families(data_folder: Path, tmp_path: Path) -> None:
-    given = Given(
+    columns = External(
         id=["cell"],
         frame_interval_min=30,
         groups={"sample": "file", "condition": "condition"},
         lineage=LineageColumns(scope=["file", "lineage"], movie_end="exp_time", generation="generation"),
     )
     import_lineage.main(
-        given=[data_folder / "au565_lineages" / "lineages.csv"],
+        external=[data_folder / "au565_lineages" / "lineages.csv"],
         cells=tmp_path / "cells.parquet",
         csv=tmp_path / "cells.csv",
         report=tmp_path / "report.json",
-        settings=import_lineage.Settings(given=given),
+        settings=import_lineage.Settings(external=columns),
     )
     cells = read_table(tmp_path / "cells.parquet", CELLS)
     assert len((tmp_path / "cells.csv").read_text().splitlines()) == len(cells) + 1

@@ -1,4 +1,4 @@
-"""Given masks: kept as they are, or refused."""
+"""External masks: kept as they are, or refused."""
 
 import json
 from pathlib import Path

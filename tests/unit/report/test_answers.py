@@ -20,7 +20,7 @@ QUESTIONS = ["function_genes", "clusters", "modalities", "sisters", "crossmodal"
 
 
 def table(contract: Table, **columns: object) -> pd.DataFrame:
-    """Return a checked table with the given columns; the others are missing."""
+    """Return a checked table with the external columns; the others are missing."""
     frame = pd.DataFrame(columns)
     for column in empty(contract).columns:
         if column not in frame:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import export_tracks
 import geff
-import import_places
+import import_point_tracks
 import import_tracks
 import networkx as nx
 import numpy as np
@@ -21,7 +21,7 @@ from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.tables.contract import empty, read_table, write_table
 from cineseq.tables.imaging import DETECTIONS, TRACKS
-from cineseq.tracking.imports import read_given
+from cineseq.tracking.imports import read_external
 from cineseq.tracking.imports.graph import tracks_of_graph
 
 FIELD = FieldOfView(sample="s", fov="f")
@@ -43,9 +43,9 @@ def read_back(path: Path, folder: Path, labels: Path | None) -> tuple[pd.DataFra
     out = outputs(folder / "again")
     if labels is None:
         del out["events"]
-        import_places.main(given=path, **out, settings=import_places.Settings(field=FIELD))
+        import_point_tracks.main(external=path, **out, settings=import_point_tracks.Settings(field=FIELD))
     else:
-        import_tracks.main(given=path, labels=labels, **out, settings=import_tracks.Settings(field=FIELD))
+        import_tracks.main(external=path, labels=labels, **out, settings=import_tracks.Settings(field=FIELD))
     return read_table(out["detections"], DETECTIONS), read_table(out["tracks"], TRACKS)
 
 
@@ -107,7 +107,7 @@ def test_a_death_from_which_links_go_on_is_none_and_is_counted(tmp_path):
         graph.add_node(10 * cell + t, t=float(t), y=10.0 * cell, x=5.0, end_kind=kind)
     graph.add_edges_from([(0, 1), (1, 2), (10, 11)])
     geff.write(graph, tmp_path / "g.geff", axis_names=["t", "y", "x"], axis_types=["time", "space", "space"])
-    found = read_given(tmp_path / "g.geff", Track())
+    found = read_external(tmp_path / "g.geff", Track())
     assert found.deaths == {2}
     assert found.counts["deaths_that_are_linked_further"] == 1
 

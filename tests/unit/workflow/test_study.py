@@ -147,7 +147,7 @@ SISTERS = "compare_sisters compare_sisters_before_death"
         (
             TRACKS_ALONE[2:],
             {},
-            f"import_places | collect_cells describe_fates {SISTERS}",
+            f"import_point_tracks | collect_cells describe_fates {SISTERS}",
         ),
         (GIVEN_PAIRED, {}, "| import_paired cluster differential_expression explain_modalities predict"),
         (LINEAGE, {}, f"| import_lineage describe_fates {SISTERS}"),

@@ -1,7 +1,7 @@
 """Tracks that other tools wrote, one module per format.
 
-A format is a module with ``NAME``, ``recognises(path) -> bool`` and ``read(path, settings) -> GivenTracks``; a new one
-is added to :data:`FORMATS`, before those that would take its files for theirs.
+A format is a module with ``NAME``, ``recognises(path) -> bool`` and ``read(path, settings) -> ExternalTracks``; a new
+one is added to :data:`FORMATS`, before those that would take its files for theirs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.tracking.imports import btrack, cell_acdc, cineseq_tables, ctc, geff, plain_table, trackmate
-from cineseq.tracking.imports.base import GivenTracks
+from cineseq.tracking.imports.base import ExternalTracks
 
 FORMATS = {
     "ctc": ctc,
@@ -24,15 +24,15 @@ FORMATS = {
 }
 
 
-def read_given(path: Path, settings: Track) -> GivenTracks:
-    """Read given tracks in the format that the settings name, or in the first that knows the file.
+def read_external(path: Path, settings: Track) -> ExternalTracks:
+    """Read external tracks in the format that the settings name, or in the first that knows the file.
 
     Parameters
     ----------
     path
         A file, or a folder of the Cell Tracking Challenge or GEFF.
     settings
-        The section ``track`` of the configuration; its keys ``given_*`` are used.
+        The section ``track`` of the configuration; its keys ``external_*`` are used.
 
     Raises
     ------
@@ -42,8 +42,8 @@ def read_given(path: Path, settings: Track) -> GivenTracks:
     if not path.exists():
         msg = f"{path}: no such file or folder; mend column 'tracks' of the sample sheet."
         raise UserError(msg)
-    if settings.given_format != "auto":
-        return FORMATS[settings.given_format].read(path, settings)
+    if settings.external_format != "auto":
+        return FORMATS[settings.external_format].read(path, settings)
     for known in FORMATS.values():
         if known.recognises(path):
             return known.read(path, settings)

@@ -1,4 +1,4 @@
-"""What every reader of given tracks returns."""
+"""What every reader of external tracks returns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def mothers(track: Iterable[int] = (), mother: Iterable[int] = ()) -> pd.DataFra
 
 
 @dataclass(frozen=True)
-class GivenTracks:
+class ExternalTracks:
     """Tracks as another tool wrote them; what it does not say is not in here.
 
     Attributes
@@ -89,10 +89,12 @@ def frames(times: pd.Series, interval: float | None, path: Path, what: str) -> p
     wrong = (nearest < 0) | ((count - nearest).abs() > 1e-3)
     if wrong.any():
         place = int(wrong.to_numpy().argmax())
-        step = "frame numbers from 0" if interval is None else f"multiples of track.given_frame_interval, {interval:g}"
+        step = (
+            "frame numbers from 0" if interval is None else f"multiples of track.external_frame_interval, {interval:g}"
+        )
         msg = (
             f"{path}: {what} should hold {step}, not {times.iloc[place]} (entry {place}); set"
-            " track.given_frame_interval to the time from one frame to the next, in the unit of the file."
+            " track.external_frame_interval to the time from one frame to the next, in the unit of the file."
         )
         raise UserError(msg)
     return nearest.astype("int64")

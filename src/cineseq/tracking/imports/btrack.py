@@ -10,7 +10,7 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.imports.base import GivenTracks, frames, mothers, refuse_depth, refuse_empty
+from cineseq.tracking.imports.base import ExternalTracks, frames, mothers, refuse_depth, refuse_empty
 
 NAME = "a btrack file (.h5 or .hdf5)"
 SUFFIXES = (".h5", ".hdf5", ".hdf")
@@ -23,7 +23,7 @@ def recognises(path: Path) -> bool:
     return path.suffix in SUFFIXES
 
 
-def read(path: Path, settings: Track) -> GivenTracks:
+def read(path: Path, settings: Track) -> ExternalTracks:
     """Read the tracks of the one object type in the file.
 
     A track lists its objects by row of ``coords`` (t, x, y, z); negative entries are dummies, which btrack puts where
@@ -46,12 +46,14 @@ def read(path: Path, settings: Track) -> GivenTracks:
     refuse_empty(int(seen.sum()), path, "its tracks hold no object that was seen")
     time, x, y, z = coords[refs[seen], :4].T.astype(float)
     refuse_depth(z, path)
-    size = settings.given_pixel_size or 1.0
-    frame = frames(pd.Series(time), settings.given_frame_interval, path, "the time of coords")
+    size = settings.external_pixel_size or 1.0
+    frame = frames(pd.Series(time), settings.external_frame_interval, path, "the time of coords")
     rows = pd.DataFrame({"frame": frame, "track": track[seen].astype(np.int64), "y_px": y / size, "x_px": x / size})
     born = (lbep[:, 3] > 0) & (lbep[:, 3] != lbep[:, 0])
     died = frozenset(lbep[np.isin(fates, DEATHS), 0].tolist())
-    return GivenTracks(rows, mothers(lbep[born, 0], lbep[born, 3]), deaths=died, counts={"dummies": int((~seen).sum())})
+    return ExternalTracks(
+        rows, mothers(lbep[born, 0], lbep[born, 3]), deaths=died, counts={"dummies": int((~seen).sum())}
+    )
 
 
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

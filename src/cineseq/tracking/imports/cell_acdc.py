@@ -10,7 +10,7 @@ from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
 from cineseq.tracking.imports import plain_table
-from cineseq.tracking.imports.base import GivenTracks, refuse_empty
+from cineseq.tracking.imports.base import ExternalTracks, refuse_empty
 
 NAME = "Cell-ACDC's acdc_output.csv"
 COLUMNS = {"frame": "frame_i", "label": "Cell_ID", "y": "y_centroid", "x": "x_centroid", "parent": "parent_ID_tree"}
@@ -27,7 +27,7 @@ def recognises(path: Path) -> bool:
         return {"frame_i", "Cell_ID"} <= set(stream.readline().strip().split(","))
 
 
-def read(path: Path, settings: Track) -> GivenTracks:
+def read(path: Path, settings: Track) -> ExternalTracks:
     """Read the cells that are not excluded.
 
     ``Cell_ID`` is the label in the masks. A track is a ``Cell_ID_tree`` where the table has the lineage tree of
@@ -53,7 +53,7 @@ def read(path: Path, settings: Track) -> GivenTracks:
     outside = tree.le(0) & by_tree & ~excluded & ~buds
     kept = table[~excluded & ~buds & ~outside]
     refuse_empty(len(kept), path, "every cell is excluded")
-    found = plain_table.given_of(kept, columns | dict(settings.given_columns), settings, path)
+    found = plain_table.external_of(kept, columns | dict(settings.external_columns), settings, path)
     found.counts.update(excluded_objects=int(excluded.sum()), buds_before_division=int((buds & ~excluded).sum()))
     found.counts["objects_outside_the_lineage_tree"] = int(outside.sum())
     return found

@@ -10,7 +10,7 @@ from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import DETECTIONS, TRACKS
-from cineseq.tracking.imports.base import GivenTracks, mothers, refuse_empty
+from cineseq.tracking.imports.base import ExternalTracks, mothers, refuse_empty
 
 NAME = "a run's tracks.parquet with its detections.parquet beside it"
 
@@ -23,7 +23,7 @@ def recognises(path: Path) -> bool:
         return False
 
 
-def read(path: Path, settings: Track) -> GivenTracks:  # noqa: ARG001 - every format has the same signature
+def read(path: Path, settings: Track) -> ExternalTracks:  # noqa: ARG001 - every format has the same signature
     """Read tracks, mothers and deaths as a run found them.
 
     Raises
@@ -46,4 +46,4 @@ def read(path: Path, settings: Track) -> GivenTracks:  # noqa: ARG001 - every fo
     rows = detections[["frame", "label", "y_px", "x_px"]].assign(track=detections["track_id"].map(number))
     born = tracks[tracks["parent_id"].notna()]
     died = frozenset(tracks.loc[tracks["end_kind"] == "death", "number"].tolist())
-    return GivenTracks(rows, mothers(born["number"], born["parent_id"].map(number)), deaths=died)
+    return ExternalTracks(rows, mothers(born["number"], born["parent_id"].map(number)), deaths=died)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.imports.base import GivenTracks, mothers
+from cineseq.tracking.imports.base import ExternalTracks, mothers
 
 NAME = "a Cell Tracking Challenge folder or its man_track.txt or res_track.txt"
 FILES = ("man_track.txt", "res_track.txt")
@@ -20,7 +20,7 @@ def recognises(path: Path) -> bool:
     return path.suffix == ".txt" or (path.is_dir() and any((path / name).exists() for name in FILES))
 
 
-def read(path: Path, settings: Track) -> GivenTracks:  # noqa: ARG001 - every format has the same signature
+def read(path: Path, settings: Track) -> ExternalTracks:  # noqa: ARG001 - every format has the same signature
     """Read the four columns L B E P; the labels of the masks are the L of their track.
 
     Raises
@@ -48,4 +48,4 @@ def read(path: Path, settings: Track) -> GivenTracks:  # noqa: ARG001 - every fo
             msg = f"{file}, row {int(wrong.idxmax()) + 1}: track {rows['track'][wrong.idxmax()]} {said}; mend the row."
             raise UserError(msg)
     born = rows[rows["parent"] > 0]
-    return GivenTracks(None, mothers(born["track"], born["parent"]), rows[["track", "first", "last"]])
+    return ExternalTracks(None, mothers(born["track"], born["parent"]), rows[["track", "first", "last"]])

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.imports.base import GivenTracks, frames, numbers, refuse_depth, refuse_empty, whole
+from cineseq.tracking.imports.base import ExternalTracks, frames, numbers, refuse_depth, refuse_empty, whole
 from cineseq.tracking.imports.graph import forward, tracks_of_graph, tracks_of_linked
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def recognises(path: Path) -> bool:
     return path.suffix == ".geff" or (attributes is not None and '"geff"' in attributes.read_text(errors="replace"))
 
 
-def read(path: Path, settings: Track) -> GivenTracks:
+def read(path: Path, settings: Track) -> ExternalTracks:
     """Read nodes and edges; the graph is cut into tracks where it splits and merges.
 
     The axes of the metadata say which properties are time, y and x (by name, else the last two of space). Where the
@@ -103,7 +103,7 @@ def _died(properties: Any, nodes: int) -> np.ndarray:
     return (np.asarray(found["values"]).astype(str) == "death") & ~missing
 
 
-def _with_deaths(found: GivenTracks) -> GivenTracks:
+def _with_deaths(found: ExternalTracks) -> ExternalTracks:
     """Take the deaths that rows state, where no link goes on from them."""
     said = found.rows[found.rows["died"]]
     last = said["frame"] == said["track"].map(found.rows.groupby("track")["frame"].max())
@@ -127,23 +127,23 @@ def _axes(metadata: GeffMetadata, path: Path) -> tuple[Axis, Axis, Axis, list[Ax
 
 
 def _interval(axis: Axis, settings: Track, path: Path) -> float | None:
-    if axis.unit not in FRAMES and settings.given_frame_interval is None:
+    if axis.unit not in FRAMES and settings.external_frame_interval is None:
         msg = (
-            f"{path}: time is in {axis.unit}; set track.given_frame_interval to the {axis.unit}s from one frame to"
+            f"{path}: time is in {axis.unit}; set track.external_frame_interval to the {axis.unit}s from one frame to"
             " the next (1 where the numbers are frames after all)."
         )
         raise UserError(msg)
-    return settings.given_frame_interval
+    return settings.external_frame_interval
 
 
 def _size(axis: Axis, settings: Track, path: Path) -> float:
-    if axis.unit not in PIXELS and settings.given_pixel_size is None:
+    if axis.unit not in PIXELS and settings.external_pixel_size is None:
         msg = (
-            f"{path}: axis '{axis.name}' is in {axis.unit}; set track.given_pixel_size to the size of a pixel in"
+            f"{path}: axis '{axis.name}' is in {axis.unit}; set track.external_pixel_size to the size of a pixel in"
             f" {axis.unit}s (1 where the numbers are pixels after all)."
         )
         raise UserError(msg)
-    return settings.given_pixel_size or 1.0
+    return settings.external_pixel_size or 1.0
 
 
 def _label(metadata: GeffMetadata) -> str | None:
@@ -151,7 +151,7 @@ def _label(metadata: GeffMetadata) -> str | None:
     return next((name for name in labels if name), None)
 
 
-def _renumbered(found: GivenTracks) -> GivenTracks:
+def _renumbered(found: ExternalTracks) -> ExternalTracks:
     """Take the numbers of the file where each stands for exactly one of the tracks that were found."""
     rows = found.rows
     pairs = rows[["track", "tracklet"]].drop_duplicates()

@@ -10,10 +10,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cineseq.errors import UserError
-from cineseq.tracking.imports.base import GivenTracks, mothers
+from cineseq.tracking.imports.base import ExternalTracks, mothers
 
 
-def tracks_of_graph(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> GivenTracks:
+def tracks_of_graph(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> ExternalTracks:
     """Cut a graph of objects where it splits and merges.
 
     A link is within a track when it is the only one that leaves its source and the only one that enters its target;
@@ -42,14 +42,14 @@ def tracks_of_graph(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> Given
     graph = coo_array((np.ones(within.sum()), (source[within], target[within])), shape=(len(nodes), len(nodes)))
     number = _by_first(connected_components(graph, directed=False)[1])
     pairs = mothers(number[target[~within]], number[source[~within]])
-    return GivenTracks(nodes.drop(columns="name").assign(track=number), pairs)
+    return ExternalTracks(nodes.drop(columns="name").assign(track=number), pairs)
 
 
-def tracks_of_linked(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> GivenTracks:
+def tracks_of_linked(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> ExternalTracks:
     """Do the same where an object without any link is in no track: leave it out and count it."""
     linked = nodes["name"].isin(links.ravel())
     found = tracks_of_graph(nodes[linked], links, path)
-    return GivenTracks(found.rows, found.parents, counts={"objects_without_any_link": int((~linked).sum())})
+    return ExternalTracks(found.rows, found.parents, counts={"objects_without_any_link": int((~linked).sum())})
 
 
 def forward(nodes: pd.DataFrame, links: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Given tracks on objects: which object is whose, and what had to be repaired."""
+"""External tracks on objects: which object is whose, and what had to be repaired."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.tracking.assignment import match
-from cineseq.tracking.imports.base import GivenTracks
+from cineseq.tracking.imports.base import ExternalTracks
 from cineseq.tracking.imports.conflicts import settle
 from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.objects import Objects, no_overlaps
@@ -20,12 +20,12 @@ from cineseq.tracking.objects import Objects, no_overlaps
 
 @dataclass(frozen=True)
 class Adopted:
-    """Given tracks in terms of the objects.
+    """External tracks in terms of the objects.
 
     Attributes
     ----------
     families
-        Tracks and mothers, with the numbers of the file and new ones for objects that are in no given track.
+        Tracks and mothers, with the numbers of the file and new ones for objects that are in no external track.
     counts
         What was repaired, by name.
     """
@@ -34,10 +34,10 @@ class Adopted:
     counts: dict[str, int]
 
 
-def adopt(objects: pd.DataFrame, given: GivenTracks, frame_step: int, settings: Track, path: Path) -> Adopted:
+def adopt(objects: pd.DataFrame, external: ExternalTracks, frame_step: int, settings: Track, path: Path) -> Adopted:
     """Give every object the track that the file says.
 
-    Objects in no given track become tracks of one frame. A mother with one daughter is one cell, so both become one
+    Objects in no external track become tracks of one frame. A mother with one daughter is one cell, so both become one
     track (the format of the Cell Tracking Challenge writes gaps so). A mother or a death without any object is
     dropped, as happens when a movie is thinned. Where the file states first and last frames and the masks have the
     track elsewhere too, the masks are believed. All of this is counted.
@@ -46,10 +46,10 @@ def adopt(objects: pd.DataFrame, given: GivenTracks, frame_step: int, settings: 
     ----------
     objects
         The objects, sorted by frame; at least one.
-    given
+    external
         As read.
     frame_step
-        Only every n-th frame of the given tracks is in the masks.
+        Only every n-th frame of the external tracks is in the masks.
     settings
         The section ``track``; says what to do with conflicts.
     path
@@ -58,40 +58,40 @@ def adopt(objects: pd.DataFrame, given: GivenTracks, frame_step: int, settings: 
     Raises
     ------
     UserError
-        When fewer than half of the objects, or of the given rows, find each other; when more than half of the objects
-        lie outside the frames that the file states of their track; when an object is given twice, or a lineage is
-        refused.
+        When fewer than half of the objects, or of the external rows, find each other; when more than half of the
+        objects lie outside the frames that the file states of their track; when an object is listed twice, or a
+        lineage is refused.
     """
-    mother, counts = settle(given, settings, path)
-    kept = _kept_rows(given, frame_step, path)
-    number, lost = _by_label(objects, given) if kept is None else _by_row(objects, kept, path)
+    mother, counts = settle(external, settings, path)
+    kept = _kept_rows(external, frame_step, path)
+    number, lost = _by_label(objects, external) if kept is None else _by_row(objects, kept, path)
     unknown = number == 0
-    if unknown.mean() > 0.5 or lost > 0.5 * max(len(given.spans) if kept is None else len(kept), 1):
+    if unknown.mean() > 0.5 or lost > 0.5 * max(len(external.spans) if kept is None else len(kept), 1):
         msg = (
             f"{path}: the tracks do not fit the masks ({int(unknown.sum())} of {len(objects)} objects have no track,"
-            f" {lost} given objects have no mask); give the masks that these tracks were made on."
+            f" {lost} external objects have no mask); give the masks that these tracks were made on."
         )
         raise UserError(msg)
-    outside = _outside_spans(objects, given, frame_step, path) if kept is None else {}
-    families, repaired = _families(number, mother, given.deaths)
+    outside = _outside_spans(objects, external, frame_step, path) if kept is None else {}
+    families, repaired = _families(number, mother, external.deaths)
     number = families.number.copy()
     number[unknown] = number.max(initial=0) + 1 + np.arange(unknown.sum())
     found = {"objects_without_given_track": int(unknown.sum()), "given_objects_without_mask": lost}
-    return Adopted(replace(families, number=number), given.counts | counts | found | outside | repaired)
+    return Adopted(replace(families, number=number), external.counts | counts | found | outside | repaired)
 
 
-def take_places(given: GivenTracks, frame_step: int, settings: Track, path: Path) -> tuple[Objects, Adopted]:
-    """Take given places themselves for the objects, where there are no masks.
+def take_points(external: ExternalTracks, frame_step: int, settings: Track, path: Path) -> tuple[Objects, Adopted]:
+    """Take the points of external tracks for the objects, where there are no masks.
 
     Parameters
     ----------
-    given, frame_step, settings, path
+    external, frame_step, settings, path
         As for :func:`adopt`.
 
     Returns
     -------
     objects
-        One object per place, numbered in each frame by track; no area, no border. The movie is taken to end with the
+        One object per point, numbered in each frame by track; no area, no border. The movie is taken to end with the
         last frame in which the file has any object.
     adopted
         Their tracks.
@@ -101,8 +101,8 @@ def take_places(given: GivenTracks, frame_step: int, settings: Track, path: Path
     UserError
         When the file gives no positions, or a lineage is refused.
     """
-    mother, counts = settle(given, settings, path)
-    kept = _kept_rows(given, frame_step, path)
+    mother, counts = settle(external, settings, path)
+    kept = _kept_rows(external, frame_step, path)
     if kept is None or "y_px" not in kept:
         msg = f"{path}: these tracks say nothing of where cells are; give the masks that they label in column 'masks'."
         raise UserError(msg)
@@ -110,9 +110,9 @@ def take_places(given: GivenTracks, frame_step: int, settings: Track, path: Path
     unknown = dict.fromkeys(("area_px", "eccentricity", "brightness", "fullness"), np.nan)
     table = rows[["frame", "y_px", "x_px"]].assign(label=rows.groupby("frame").cumcount() + 1, **unknown)
     table["touches_border"] = pd.array([pd.NA] * len(table), dtype="boolean")
-    families, repaired = _families(rows["track"].to_numpy(), mother, given.deaths)
-    frames = int(given.rows["frame"].max()) // frame_step + 1
-    return Objects(table, no_overlaps(), (frames, 0, 0), 0), Adopted(families, given.counts | counts | repaired)
+    families, repaired = _families(rows["track"].to_numpy(), mother, external.deaths)
+    frames = int(external.rows["frame"].max()) // frame_step + 1
+    return Objects(table, no_overlaps(), (frames, 0, 0), 0), Adopted(families, external.counts | counts | repaired)
 
 
 def _families(
@@ -129,29 +129,29 @@ def _families(
     return TrackLineage(joined, kept, {}, frozenset(heads.get(n, n) for n in dead)), counts
 
 
-def _kept_rows(given: GivenTracks, frame_step: int, path: Path) -> pd.DataFrame | None:
+def _kept_rows(external: ExternalTracks, frame_step: int, path: Path) -> pd.DataFrame | None:
     """Return the rows of the frames that are kept, counted in those; None where labels are tracks."""
-    if given.rows is None:
+    if external.rows is None:
         return None
-    if (wrong := given.rows["track"] < 1).any():
-        msg = f"{path}: there is a track {given.rows['track'][wrong].iloc[0]}; number tracks from 1 (0 means none)."
+    if (wrong := external.rows["track"] < 1).any():
+        msg = f"{path}: there is a track {external.rows['track'][wrong].iloc[0]}; number tracks from 1 (0 means none)."
         raise UserError(msg)
-    rows = given.rows[given.rows["frame"] % frame_step == 0]
+    rows = external.rows[external.rows["frame"] % frame_step == 0]
     return rows.assign(frame=rows["frame"] // frame_step)
 
 
-def _by_label(objects: pd.DataFrame, given: GivenTracks) -> tuple[np.ndarray, int]:
+def _by_label(objects: pd.DataFrame, external: ExternalTracks) -> tuple[np.ndarray, int]:
     label = objects["label"].to_numpy()
-    known = np.isin(label, given.spans["track"].to_numpy(np.int64))
-    return np.where(known, label, 0), int((~given.spans["track"].isin(label)).sum())
+    known = np.isin(label, external.spans["track"].to_numpy(np.int64))
+    return np.where(known, label, 0), int((~external.spans["track"].isin(label)).sum())
 
 
-def _outside_spans(objects: pd.DataFrame, given: GivenTracks, frame_step: int, path: Path) -> dict[str, int]:
+def _outside_spans(objects: pd.DataFrame, external: ExternalTracks, frame_step: int, path: Path) -> dict[str, int]:
     """Count the objects outside the frames that the file states of their track; refuse when they are most.
 
     Frames are those of the file, of which the masks have every ``frame_step``-th.
     """
-    found = objects[["frame", "label"]].merge(given.spans, left_on="label", right_on="track")
+    found = objects[["frame", "label"]].merge(external.spans, left_on="label", right_on="track")
     found["frame"] *= frame_step
     wrong = ~found["frame"].between(found["first"], found["last"])
     if wrong.mean() > 0.5:
@@ -167,7 +167,7 @@ def _outside_spans(objects: pd.DataFrame, given: GivenTracks, frame_step: int, p
 
 def _by_row(objects: pd.DataFrame, rows: pd.DataFrame, path: Path) -> tuple[np.ndarray, int]:
     if "label" not in rows:
-        return _by_place(objects, rows)
+        return _by_position(objects, rows)
     if (twice := rows.duplicated(["frame", "label"])).any():
         frame, label = rows.loc[twice, ["frame", "label"]].iloc[0]
         msg = f"{path}: object {label} of frame {frame} is there twice; an object belongs to one track, once."
@@ -177,7 +177,7 @@ def _by_row(objects: pd.DataFrame, rows: pd.DataFrame, path: Path) -> tuple[np.n
     return number, len(rows) - int((number > 0).sum())
 
 
-def _by_place(objects: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray, int]:
+def _by_position(objects: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray, int]:
     """Match positions to centroids one to one, at most the object's radius away."""
     # frames are set so far apart that no match can cross them
     radius = np.sqrt(objects["area_px"].to_numpy() / np.pi)

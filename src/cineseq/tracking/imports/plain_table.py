@@ -10,7 +10,7 @@ import pandas as pd
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
-from cineseq.tracking.imports.base import FOLLOWED, GivenTracks, frames, mothers
+from cineseq.tracking.imports.base import FOLLOWED, ExternalTracks, frames, mothers
 
 NAME = "a table (.csv, .tsv or .parquet) with columns frame, track, parent and either label or y and x"
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -23,7 +23,7 @@ def recognises(path: Path) -> bool:
     return path.suffix in SUFFIXES
 
 
-def read(path: Path, settings: Track) -> GivenTracks:
+def read(path: Path, settings: Track) -> ExternalTracks:
     """Read a table of objects.
 
     ``parent`` is empty or not positive where a track has none; ``death`` is true in any row of a track that died.
@@ -34,10 +34,10 @@ def read(path: Path, settings: Track) -> GivenTracks:
     UserError
         When the table is empty, a column is missing, or a value is no number.
     """
-    return given_of(read_plain(path), settings.given_columns, settings, path)
+    return external_of(read_plain(path), settings.external_columns, settings, path)
 
 
-def given_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track, path: Path) -> GivenTracks:
+def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track, path: Path) -> ExternalTracks:
     """Take tracks from a table, indexed by row, whose columns are named by what they hold."""
     names = {what: columns.get(what, what) for what in HOLDS}
     by_label, placed = names["label"] in table, names["y"] in table and names["x"] in table
@@ -45,17 +45,17 @@ def given_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track, p
     missing = [names[what] for what in needed if names[what] not in table]
     if missing:
         msg = (
-            f"{path}: no column {missing[0]!r} among {list(table.columns)}; name the columns in track.given_columns"
+            f"{path}: no column {missing[0]!r} among {list(table.columns)}; name the columns in track.external_columns"
             " (frame, track, parent, and label or y and x)."
         )
         raise UserError(msg)
-    time = _numbers(table[names["frame"]], path, whole=settings.given_frame_interval is None)
-    rows = {"frame": frames(time, settings.given_frame_interval, path, f"column '{names['frame']}'")}
+    time = _numbers(table[names["frame"]], path, whole=settings.external_frame_interval is None)
+    rows = {"frame": frames(time, settings.external_frame_interval, path, f"column '{names['frame']}'")}
     rows["track"] = _numbers(table[names["track"]], path, whole=True)
     if by_label:
         rows["label"] = _numbers(table[names["label"]], path, whole=True)
     if placed:
-        size = settings.given_pixel_size or 1.0
+        size = settings.external_pixel_size or 1.0
         rows |= {f"{axis}_px": _numbers(table[names[axis]], path, whole=False) / size for axis in ("y", "x")}
     track = rows["track"]
     pairs, deaths, counts = mothers(), frozenset(), {}
@@ -66,7 +66,7 @@ def given_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track, p
         dead = truths(table[names["death"]])
         deaths = frozenset(track[dead].tolist())
         counts[FOLLOWED] = followed_after_death(rows["frame"], track, dead)
-    return GivenTracks(pd.DataFrame(rows).reset_index(drop=True), pairs, deaths=deaths, counts=counts)
+    return ExternalTracks(pd.DataFrame(rows).reset_index(drop=True), pairs, deaths=deaths, counts=counts)
 
 
 def followed_after_death(frame: pd.Series, track: pd.Series, dead: pd.Series) -> int:

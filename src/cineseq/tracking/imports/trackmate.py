@@ -10,7 +10,7 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.imports.base import GivenTracks, numbers, refuse_depth, refuse_empty, whole
+from cineseq.tracking.imports.base import ExternalTracks, numbers, refuse_depth, refuse_empty, whole
 from cineseq.tracking.imports.graph import forward, tracks_of_linked
 
 NAME = "a TrackMate file (.xml)"
@@ -22,7 +22,7 @@ def recognises(path: Path) -> bool:
     return path.suffix == ".xml"
 
 
-def read(path: Path, settings: Track) -> GivenTracks:
+def read(path: Path, settings: Track) -> ExternalTracks:
     """Read the spots and edges of the tracks that TrackMate's filters kept.
 
     A track of TrackMate is a whole family; it is cut at its splits and merges. Positions are divided by the height and
@@ -43,7 +43,7 @@ def read(path: Path, settings: Track) -> GivenTracks:
     names = [[edge.get("SPOT_SOURCE_ID"), edge.get("SPOT_TARGET_ID")] for edge in edges]
     links = whole(pd.Series(np.ravel(names)), path, "the spot of an edge").to_numpy().reshape(-1, 2)
     refuse_depth(spots.pop("z").to_numpy(), path)
-    spots[["y_px", "x_px"]] /= settings.given_pixel_size or _pixel_size(root, path)
+    spots[["y_px", "x_px"]] /= settings.external_pixel_size or _pixel_size(root, path)
     found = tracks_of_linked(spots, forward(spots, links), path)
     found.counts["filtered_out_families"] = len(families) - len(kept)
     return found
@@ -81,7 +81,7 @@ def _pixel_size(root: ET.Element, path: Path) -> tuple[float, float]:
     width = None if image is None else image.get("pixelwidth")
     if width is None and unit not in PIXELS:
         msg = (
-            f"{path}: positions are in {unit} and the file states no pixel width; set track.given_pixel_size to the"
+            f"{path}: positions are in {unit} and the file states no pixel width; set track.external_pixel_size to the"
             f" size of a pixel in {unit}."
         )
         raise UserError(msg)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-import import_places
+import import_point_tracks
 import import_tracks
 import numpy as np
 import pandas as pd
@@ -40,8 +40,8 @@ def table(folder: Path, by: str = "label", **names: str) -> Path:
     rows += [(t, n, n, 33.5, x, 1) for t in range(3, FRAMES) for n, x in ((2, 25.5), (3, 45.5))]
     frame = pd.DataFrame(rows, columns=["frame", "track", "label", "y", "x", "parent"])
     frame = frame.drop(columns=["label"] if by == "place" else ["y", "x"]).rename(columns=names)
-    frame.to_csv(folder / "given.csv", index=False)
-    return folder / "given.csv"
+    frame.to_csv(folder / "external.csv", index=False)
+    return folder / "external.csv"
 
 
 def cage(folder: Path, closed: int) -> Path:
@@ -52,20 +52,22 @@ def cage(folder: Path, closed: int) -> Path:
 
 
 def on_masks(
-    given: Path, folder: Path, compartments: Path | None = None, edits: Path | None = None, **settings: object
+    external: Path, folder: Path, compartments: Path | None = None, edits: Path | None = None, **settings: object
 ) -> Imported:
     """Import tracks on the drawn masks."""
     files = outputs(folder / "out")
-    found = {"given": given, "labels": labels(folder), "compartments": compartments, "edits": edits}
+    found = {"external": external, "labels": labels(folder), "compartments": compartments, "edits": edits}
     import_tracks.main(**found, **files, settings=import_tracks.Settings(**settings))
     return _read(files)
 
 
-def alone(given: Path, folder: Path, compartments: Path | None = None, **settings: object) -> Imported:
+def alone(external: Path, folder: Path, compartments: Path | None = None, **settings: object) -> Imported:
     """Import tracks without masks."""
     files = outputs(folder / "out")
     del files["events"]
-    import_places.main(given=given, compartments=compartments, **files, settings=import_places.Settings(**settings))
+    import_point_tracks.main(
+        external=external, compartments=compartments, **files, settings=import_point_tracks.Settings(**settings)
+    )
     return _read(files)
 
 

@@ -54,7 +54,7 @@ def test_every_format_tells_the_same_family(tmp_path, name, way):
 def test_a_format_may_be_named(tmp_path):
     path = cell_acdc(tmp_path)
     columns = {"frame": "frame_i", "track": "Cell_ID", "label": "Cell_ID"}
-    _, tracks, _ = on_masks(path, tmp_path, track=Track(given_format="table", given_columns=columns))
+    _, tracks, _ = on_masks(path, tmp_path, track=Track(external_format="table", external_columns=columns))
     assert tracks["parent_id"].isna().all()
 
 
@@ -78,9 +78,9 @@ def test_an_end_without_masks_is_no_death_and_knows_no_border(tmp_path):
 
 
 def test_hours_and_thinning_without_masks(tmp_path):
-    given = table(tmp_path, "place")
+    external = table(tmp_path, "place")
     settings = {"field": {"frame_step": 2}, "inputs": {"frame_interval_min": 30}}
-    _, tracks, report = alone(given, tmp_path, **settings)
+    _, tracks, report = alone(external, tmp_path, **settings)
     # frames 0, 2, 4 are left: the mother is seen in two, her daughters in one
     assert ancestry(tracks)["2@25"] == ("0@34", 2, "end_of_movie")
     assert tracks["end_hours"].max() == 2.0
@@ -95,7 +95,7 @@ def test_a_merge_is_refused_or_cut_and_counted(tmp_path):
     path = trackmate(tmp_path, MERGED)
     with pytest.raises(UserError, match=r"begins in frame 5 at y 33\.5, x 45\.5\) has more than one mother, \d, \d"):
         on_masks(path, tmp_path)
-    _, tracks, report = alone(path, tmp_path, track=Track(given_conflicts="cut"))
+    _, tracks, report = alone(path, tmp_path, track=Track(external_conflicts="cut"))
     found = ancestry(tracks)
     assert found["5@45"] == ("", 5, "end_of_movie")
     assert found["3@45"] == ("0@34", 4, "lost")
@@ -108,7 +108,7 @@ def test_three_daughters_are_refused_or_cut_and_counted(tmp_path):
     path = geff_folder(tmp_path, [*(link for link in LINKS if link != (42, 43)), (12, 43)])
     with pytest.raises(UserError, match="has more than two daughters"):
         alone(path, tmp_path)
-    _, tracks, report = alone(path, tmp_path, track=Track(given_conflicts="cut"))
+    _, tracks, report = alone(path, tmp_path, track=Track(external_conflicts="cut"))
     assert tracks["parent_id"].isna().all()
     assert ancestry(tracks)["0@34"] == ("", 2, "lost")
     assert report["numbers"]["links_cut_to_more_than_two_daughters"] == 3
@@ -152,25 +152,25 @@ def test_bad_trackmate_file_is_refused(tmp_path, said):
 
 def test_geff_in_physical_units_needs_their_size(tmp_path):
     path = geff_folder(tmp_path, units=("minute", "micrometer"), scale=0.5)
-    with pytest.raises(UserError, match=r"time is in minute; set track\.given_frame_interval"):
+    with pytest.raises(UserError, match=r"time is in minute; set track\.external_frame_interval"):
         alone(path, tmp_path)
-    with pytest.raises(UserError, match=r"axis 'y' is in micrometer; set track\.given_pixel_size"):
-        alone(path, tmp_path, track=Track(given_frame_interval=1))
-    _, tracks, _ = on_masks(path, tmp_path, track=Track(given_frame_interval=1, given_pixel_size=0.5))
+    with pytest.raises(UserError, match=r"axis 'y' is in micrometer; set track\.external_pixel_size"):
+        alone(path, tmp_path, track=Track(external_frame_interval=1))
+    _, tracks, _ = on_masks(path, tmp_path, track=Track(external_frame_interval=1, external_pixel_size=0.5))
     assert ancestry(tracks) == FAMILY
-    with pytest.raises(UserError, match=r"multiples of track\.given_frame_interval, 2"):
-        alone(path, tmp_path, track=Track(given_frame_interval=2, given_pixel_size=0.5))
+    with pytest.raises(UserError, match=r"multiples of track\.external_frame_interval, 2"):
+        alone(path, tmp_path, track=Track(external_frame_interval=2, external_pixel_size=0.5))
 
 
 def test_bad_geff_is_refused(tmp_path):
     with pytest.raises(UserError, match="the graph has no edges"):
         alone(geff_folder(tmp_path, []), tmp_path)
-    shutil.rmtree(tmp_path / "given.geff")
+    shutil.rmtree(tmp_path / "external.geff")
     with pytest.raises(UserError, match=r"from object 25 \(frame 5\) to 23 \(frame 3\) does not lead to a later frame"):
         alone(geff_folder(tmp_path, [*LINKS, (25, 23)]), tmp_path)
-    shutil.rmtree(tmp_path / "given.geff/nodes")
+    shutil.rmtree(tmp_path / "external.geff/nodes")
     with pytest.raises(UserError, match="not a readable GEFF folder"):
-        alone(tmp_path / "given.geff", tmp_path)
+        alone(tmp_path / "external.geff", tmp_path)
 
 
 def spoil_no_tracks(file: h5py.File) -> None:
@@ -288,8 +288,8 @@ def test_labels_without_positions_need_masks(tmp_path):
 @pytest.mark.data
 def test_hand_tracked_wells(data_folder, tmp_path):
     columns = {"frame": "tmin", "track": "TID", "y": "ypixel", "x": "xpixel", "parent": "motherID"}
-    strict = Track(given_columns=columns, given_frame_interval=30)
-    lenient = strict.model_copy(update={"given_conflicts": "cut"})
+    strict = Track(external_columns=columns, external_frame_interval=30)
+    lenient = strict.model_copy(update={"external_conflicts": "cut"})
     wells = data_folder / "mcf10a_tracks"
     with pytest.raises(UserError, match=r"track 13 .* has more than two daughters"):
         alone(wells / "EGF_1.csv", tmp_path, track=strict)

@@ -1,4 +1,4 @@
-"""Given tracks: tables and track files become checked tables; contradictions are refused."""
+"""External tracks: tables and track files become checked tables; contradictions are refused."""
 
 from functools import partial
 from pathlib import Path
@@ -44,11 +44,11 @@ def test_masks_that_contradict_the_stated_frames_are_believed_and_counted(tmp_pa
 
 
 def test_stated_frames_are_those_of_the_movie_before_it_was_thinned(tmp_path):
-    given = ctc(tmp_path, "1 0 5 0\n2 6 11 1\n3 6 11 1\n4 0 11 0\n")
-    _, _, report = on_masks(given, tmp_path, field=FieldOfView(frame_step=2))
+    external = ctc(tmp_path, "1 0 5 0\n2 6 11 1\n3 6 11 1\n4 0 11 0\n")
+    _, _, report = on_masks(external, tmp_path, field=FieldOfView(frame_step=2))
     assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 0
     # labels 2 and 3 of frames 3 to 5 and label 4 of none are outside
-    _, _, report = on_masks(given, tmp_path)
+    _, _, report = on_masks(external, tmp_path)
     assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 6
 
 
@@ -80,15 +80,15 @@ def test_table_by_label_or_by_place_gives_the_same_tracks(tmp_path, by):
 def test_table_with_other_column_names(tmp_path):
     names = {"frame": "t", "track": "TID", "parent": "motherID"}
     path = table(tmp_path, **names)
-    _, tracks, _ = on_masks(path, tmp_path, track=Track(given_columns=names))
+    _, tracks, _ = on_masks(path, tmp_path, track=Track(external_columns=names))
     assert len(tracks) == 4
 
 
 def test_a_thinned_movie_keeps_the_frames_that_are_left(tmp_path):
     rows = pd.DataFrame({"frame": np.arange(12), "track": 4, "y": 7.5, "x": 7.5})
     cell = pd.DataFrame({"frame": np.arange(0, 12), "track": 1, "y": 34.5, "x": 34.5})
-    pd.concat([rows, cell]).to_csv(tmp_path / "given.csv", index=False)
-    _, tracks, report = on_masks(tmp_path / "given.csv", tmp_path, field=FieldOfView(frame_step=2))
+    pd.concat([rows, cell]).to_csv(tmp_path / "external.csv", index=False)
+    _, tracks, report = on_masks(tmp_path / "external.csv", tmp_path, field=FieldOfView(frame_step=2))
     assert tracks.set_index("number").loc[[1, 4], "frames"].tolist() == [3, 6]
     assert report["numbers"]["given_objects_without_mask"] == 3
 
@@ -96,10 +96,10 @@ def test_a_thinned_movie_keeps_the_frames_that_are_left(tmp_path):
 def test_a_death_that_thinning_left_without_object_is_dropped_also_with_edits(tmp_path):
     rows = [(t, 4, 7.5, 7.5, "") for t in range(12)] + [(t, 1, 34.5, 34.5, "yes") for t in range(6)]
     rows.append((7, 3, 20.0, 50.0, "yes"))
-    pd.DataFrame(rows, columns=["frame", "track", "y", "x", "death"]).to_csv(tmp_path / "given.csv", index=False)
+    pd.DataFrame(rows, columns=["frame", "track", "y", "x", "death"]).to_csv(tmp_path / "external.csv", index=False)
     (tmp_path / "edits.csv").write_text("action,frame,cell\nnot_divide,0,1\n")
     thinned = FieldOfView(frame_step=2)
-    _, tracks, report = on_masks(tmp_path / "given.csv", tmp_path, field=thinned, edits=tmp_path / "edits.csv")
+    _, tracks, report = on_masks(tmp_path / "external.csv", tmp_path, field=thinned, edits=tmp_path / "edits.csv")
     assert tracks.set_index("number").loc[[1, 4], "end_kind"].tolist() == ["death", "end_of_movie"]
     assert report["numbers"]["deaths_without_object"] == 1
 
@@ -143,10 +143,10 @@ def test_what_no_cell_can_do_is_refused(tmp_path, said, conflicts):
     """Cutting mends merges and crowds only: where there is no telling which entry is wrong, nothing is guessed."""
     planes = [np.array([[1, 1, 0, 4, 4]], np.uint8), np.array([[2, 0, 3, 0, 4]], np.uint8)]
     write_labels(planes, tmp_path / "m.ome.tif", MovieInfo(2, 1, 5, (), None, None))
-    (tmp_path / "given.csv").write_text("frame,track,label,parent,death\n" + IMPOSSIBLE[said])
+    (tmp_path / "external.csv").write_text("frame,track,label,parent,death\n" + IMPOSSIBLE[said])
     files = outputs(tmp_path)
-    settings = Settings(track=Track(given_conflicts=conflicts))
-    step = partial(main, given=tmp_path / "given.csv", labels=tmp_path / "m.ome.tif", **files, settings=settings)
+    settings = Settings(track=Track(external_conflicts=conflicts))
+    step = partial(main, external=tmp_path / "external.csv", labels=tmp_path / "m.ome.tif", **files, settings=settings)
     if conflicts == "cut" and said == MENDED:
         step()
         assert read_table(files["tracks"], TRACKS)["parent_id"].isna().all()
@@ -157,20 +157,20 @@ def test_what_no_cell_can_do_is_refused(tmp_path, said, conflicts):
 
 @pytest.mark.parametrize("way", [on_masks, alone])
 def test_given_tracks_pass_no_closed_wall(tmp_path, way):
-    given = table(tmp_path, "place")
-    _, tracks, _ = way(given, tmp_path, cage(tmp_path, closed=3))
+    external = table(tmp_path, "place")
+    _, tracks, _ = way(external, tmp_path, cage(tmp_path, closed=3))
     assert len(tracks) == 4
     with pytest.raises(UserError, match=r"passes the wall of a closed compartment .*sample/1/3"):
-        way(given, tmp_path, cage(tmp_path, closed=2))
+        way(external, tmp_path, cage(tmp_path, closed=2))
 
 
 def test_edits_of_given_tracks_know_the_walls(tmp_path):
-    given, edits = table(tmp_path), tmp_path / "edits.csv"
+    external, edits = table(tmp_path), tmp_path / "edits.csv"
     edits.write_text("action,frame,cell,next_frame,next_cell,second_cell\nlink,3,2,4,3,\n")
     with pytest.raises(UserError, match="row 2: 'link' takes a cell through the wall of a closed compartment"):
-        on_masks(given, tmp_path, cage(tmp_path, closed=3), edits)
+        on_masks(external, tmp_path, cage(tmp_path, closed=3), edits)
     edits.write_text("action,frame,cell,next_frame,next_cell,second_cell\nunlink,2,1,3,3,\n")
-    _, tracks, _ = on_masks(given, tmp_path, cage(tmp_path, closed=2), edits)
+    _, tracks, _ = on_masks(external, tmp_path, cage(tmp_path, closed=2), edits)
     assert tracks["parent_id"].isna().all()  # what passed the wall was mended by a person
 
 
@@ -181,8 +181,8 @@ STATED = {"1": "death", "True": "death", "0": "end_of_movie", "": "end_of_movie"
 def test_a_stated_death_is_a_death_and_an_empty_cell_is_none(tmp_path, written):
     rows = pd.read_csv(table(tmp_path))
     rows["died"] = [written if track == 4 else "0" for track in rows["track"]]
-    rows.to_csv(tmp_path / "given.csv", index=False)
-    _, tracks, report = on_masks(tmp_path / "given.csv", tmp_path, track=Track(given_columns={"death": "died"}))
+    rows.to_csv(tmp_path / "external.csv", index=False)
+    _, tracks, report = on_masks(tmp_path / "external.csv", tmp_path, track=Track(external_columns={"death": "died"}))
     assert report["numbers"]["cells_followed_after_death"] == 0  # said of the whole track, not of when
     assert tracks.set_index("number").loc[4, "end_kind"] == STATED[written]
     assert (tracks["end_kind"] == "death").sum() == (STATED[written] == "death")
@@ -200,15 +200,15 @@ BAD_TABLE = {
 
 @pytest.mark.parametrize("said", BAD_TABLE)
 def test_bad_table_is_refused(tmp_path, said):
-    (tmp_path / "given.csv").write_text(BAD_TABLE[said])
+    (tmp_path / "external.csv").write_text(BAD_TABLE[said])
     with pytest.raises(UserError, match=said):
-        on_masks(tmp_path / "given.csv", tmp_path)
+        on_masks(tmp_path / "external.csv", tmp_path)
 
 
 def test_unknown_format_and_missing_file_are_refused(tmp_path):
-    (tmp_path / "given.xyz").write_text("")
-    with pytest.raises(UserError, match=r"given\.xyz: tracks in no known format"):
-        on_masks(tmp_path / "given.xyz", tmp_path)
+    (tmp_path / "external.xyz").write_text("")
+    with pytest.raises(UserError, match=r"external\.xyz: tracks in no known format"):
+        on_masks(tmp_path / "external.xyz", tmp_path)
     with pytest.raises(UserError, match="no such file"):
         on_masks(tmp_path / "nowhere", tmp_path)
 
@@ -217,4 +217,4 @@ def test_tracks_without_any_object_are_refused(tmp_path):
     write_labels([np.zeros((9, 9), np.uint16)], tmp_path / "e.ome.tif", MovieInfo(1, 9, 9, (), None, None))
     files = outputs(tmp_path)
     with pytest.raises(UserError, match="the masks have no objects"):
-        main(given=ctc(tmp_path, GOOD), labels=tmp_path / "e.ome.tif", **files, settings=Settings())
+        main(external=ctc(tmp_path, GOOD), labels=tmp_path / "e.ome.tif", **files, settings=Settings())

@@ -82,8 +82,8 @@ def geff_folder(
         graph.add_node(name, t=float(t), y=y * scale, x=x * scale)
     graph.add_edges_from(links)
     axes = {"axis_names": ["t", "y", "x"], "axis_types": ["time", "space", "space"]}
-    geff.write(graph, folder / "given.geff", **axes, axis_units=[units[0], units[1], units[1]])
-    return folder / "given.geff"
+    geff.write(graph, folder / "external.geff", **axes, axis_units=[units[0], units[1], units[1]])
+    return folder / "external.geff"
 
 
 def btrack(folder: Path) -> Path:

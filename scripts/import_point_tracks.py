@@ -1,6 +1,6 @@
-"""Take tracks that come without masks: where cells were and who descends from whom, checked and written as tables.
+"""Take point tracks, which come without masks: where cells were and who descends from whom, checked, as tables.
 
-Goes in: the given tracks, in any of the formats of ``cineseq.tracking.imports`` that states positions, and optionally
+Goes in: external tracks, in any of the formats of ``cineseq.tracking.imports`` that states positions, and optionally
 the compartments of the sample (no cell passes the walls of closed ones). Comes out: the same two tables and report as
 from ``import_tracks``, with areas and borders missing. The movie is taken to end with the last frame in which any cell
 is listed; a track that ends before is lost, unless the file states its death.
@@ -18,16 +18,16 @@ from cineseq.io.stacks import MovieInfo
 from cineseq.tables.contract import write_table
 from cineseq.tables.imaging import DETECTIONS, TRACKS
 from cineseq.tracking.compartments import rooms
-from cineseq.tracking.imports import read_given
-from cineseq.tracking.imports.match_objects import take_places
+from cineseq.tracking.imports import read_external
+from cineseq.tracking.imports.match_objects import take_points
 from cineseq.tracking.lineage import ImpossibleLineageError
 from cineseq.tracking.motion import common_path
-from cineseq.tracking.report import places_report
-from cineseq.tracking.track_tables import tables_of_places
+from cineseq.tracking.report import point_tracks_report
+from cineseq.tracking.track_tables import tables_of_points
 from cineseq.tracking.validate import validate, validate_walls
 from cineseq.workflow.step import run
 
-logger = logging.getLogger("import_places")
+logger = logging.getLogger("import_point_tracks")
 
 
 class Settings(Section):
@@ -40,7 +40,7 @@ class Settings(Section):
 
 def main(
     *,
-    given: Path,
+    external: Path,
     compartments: Path | None = None,
     detections: Path,
     tracks: Path,
@@ -49,18 +49,18 @@ def main(
 ) -> None:
     """Import the tracks of one field of view."""
     step, minutes = settings.field.frame_step, settings.inputs.frame_interval_min
-    found = read_given(given, settings.track)
-    objects, adopted = take_places(found, step, settings.track, given)
+    found = read_external(external, settings.track)
+    objects, adopted = take_points(found, step, settings.track, external)
     info = MovieInfo(*objects.shape, (), settings.inputs.pixel_size_um, None if minutes is None else minutes * step)
-    detection_table, track_table = tables_of_places(objects, adopted.families, settings.field, info)
+    detection_table, track_table = tables_of_points(objects, adopted.families, settings.field, info)
     try:
         validate(detection_table, track_table)
         room = rooms(objects.table, compartments, settings.field)
         validate_walls(detection_table, adopted.families, room)
     except ImpossibleLineageError as error:
-        msg = f"{given}: {error}; mend the tracks in the tool that made them."
+        msg = f"{external}: {error}; mend the tracks in the tool that made them."
         raise UserError(msg) from error
-    summary = places_report(objects, adopted.counts, track_table)
+    summary = point_tracks_report(objects, adopted.counts, track_table)
     for line in summary["lines"]:
         logger.info("%s", line)
     write_table(detection_table, detections, DETECTIONS)

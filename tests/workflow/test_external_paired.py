@@ -17,9 +17,9 @@ def test_paired_data_are_clustered(small: Project) -> None:
     var = pd.DataFrame(index=[f"g{i}" for i in range(80)])
     anndata.AnnData(counts, obs, var).write_h5ad(small.folder / "theirs.h5ad")
     write_sheet(small.folder, [{"sample": "study", "paired": "theirs.h5ad"}])
-    given = {"function": {"score": "score"}, "morphology": ["area"]}
+    external = {"function": {"score": "score"}, "morphology": ["area"]}
     quality = {"min_genes": 10, "min_counts": 50}
-    small.configure(channels={"function": []}, function={"scores": []}, given=given, clusters=quality)
+    small.configure(channels={"function": []}, function={"scores": []}, external=external, clusters=quality)
     small.snakemake("clusters")
     clustered = pd.read_parquet(small.folder / "results/small/clusters/cells.parquet")
     assert len(clustered) == 60
