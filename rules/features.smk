@@ -100,6 +100,7 @@ rule summarise_tracks:
         scores=if_there(
             STUDY.measures_function, "<results>/fov/{sample}/{fov}/scores.parquet"
         ),
+        features=from_sheet("features"),
     output:
         **outputs_of("summarise_tracks"),
     log:

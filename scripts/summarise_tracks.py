@@ -1,7 +1,8 @@
 """Bring together what was measured in one field of view: one table of objects and one of cells.
 
-In: detections, tracks, and where made morphology, embeddings and function scores. Out: ``objects`` (one row per
-object, with its track and morphology) and ``cells`` (one row per track, measured in its feature frames).
+In: detections, tracks, where made morphology, embeddings and function scores, and the user's own features. Out:
+``objects`` (one row per object, with its track, morphology and own features) and ``cells`` (one row per track, measured
+in its feature frames).
 """
 
 import logging
@@ -9,7 +10,8 @@ from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.features import Features
-from cineseq.features.cells import cells_of_field, join_objects
+from cineseq.external.feature_tables import read_features
+from cineseq.features.cells import cells_of_field, join_features, join_objects
 from cineseq.features.frames import feature_frames
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.imaging import CELLS, DETECTIONS, EMBEDDINGS, MORPHOLOGY, OBJECTS, SCORES, TRACKS
@@ -32,6 +34,7 @@ def main(
     morphology: Path | None = None,
     embeddings: Path | None = None,
     scores: Path | None = None,
+    features: list[Path] = [],  # noqa: B006 - never changed; the step adapter wants plain lists
     objects: Path,
     cells: Path,
     settings: Settings,
@@ -39,6 +42,8 @@ def main(
     """Write the objects and the cells of one field of view."""
     found, followed = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
     joined = found if morphology is None else join_objects(found, read_table(morphology, MORPHOLOGY))
+    own = read_features(features, found, followed, settings.field)
+    joined = joined if own.objects is None else join_features(joined, own.objects)
     frames = feature_frames(found, followed, settings.features)
     made = cells_of_field(
         followed,
@@ -47,6 +52,7 @@ def main(
         settings.field,
         embeddings=None if embeddings is None else read_table(embeddings, EMBEDDINGS),
         scores=None if scores is None else read_table(scores, SCORES),
+        features=own.cells,
     )
     logger.info(
         "%d objects make %d cells; %d of them have a feature frame (%s, %d frames averaged).",

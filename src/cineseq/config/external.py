@@ -38,8 +38,8 @@ class LineageColumns(Section):
 class External(Section):
     """Which columns of external tables are what.
 
-    Columns named ``function_*``, ``morphology_*``, ``embedding_*``, ``state_*`` and ``group_*`` are always taken, and
-    so are ``sample``, ``fov``, ``family``, ``condition``, ``replicate`` and ``class``.
+    Columns named ``function_*``, ``morphology_*``, ``embedding_*``, ``features_*``, ``state_*`` and ``group_*`` are
+    always taken, and so are ``sample``, ``fov``, ``family``, ``condition``, ``replicate`` and ``class``.
     """
 
     id: list[str] = Field(
@@ -63,6 +63,9 @@ class External(Section):
     )
     embedding: list[str] = Field(
         default_factory=list, description="Columns of image embedding; * stands for anything, numeric columns only."
+    )
+    features: list[str] = Field(
+        default_factory=list, description="Columns of other features; * stands for anything, numeric columns only."
     )
     states: dict[str, str] = Field(
         default_factory=dict, description="Names of states, such as class, and the columns that hold them."

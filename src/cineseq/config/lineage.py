@@ -29,8 +29,8 @@ class Lineage(Section):
     states: list[str] | None = Field(
         None,
         description="States to test: clusters as `cluster=0`, `s_score`, gene sets, `state_*` columns, or any "
-        "`function_*`, `morphology_*` or `embedding_*` column (its upper half within the sample); null tests all but "
-        "the columns measured on images. Choose them before looking at the lineage.",
+        "`function_*`, `morphology_*`, `embedding_*` or `features_*` column (its upper half within the sample); null "
+        "tests all but the columns measured on images. Choose them before looking at the lineage.",
     )
     gene_sets: dict[str, list[str]] = Field(
         default_factory=dict,

@@ -54,13 +54,14 @@ def decompose(data: PairedData, asked: Asked) -> Decomposition:
 
     Where that cannot be done the tables of genes and features are empty and the summary says why.
     """
-    seen = pd.concat([data.morphology, data.embedding], axis=1).notna().any(axis=1).to_numpy(bool)
+    seen = pd.concat([data.morphology, data.embedding, data.features], axis=1).notna().any(axis=1).to_numpy(bool)
     if seen.any():
         logger.info("Kept %d of %d cells whose shape was measured.", seen.sum(), len(seen))
         data = data.subset(seen)
     expression = expression_of(data)
     genes = gene_block(expression)
-    shapes = [b for b in (frame_block(data.morphology), frame_block(data.embedding)) if b is not None]
+    measured = map(frame_block, (data.morphology, data.embedding, data.features))
+    shapes = [b for b in measured if b is not None]
     try:
         if expression is None or genes is None or not len(data.obs) or not shapes:
             raise NotEstimableError(_lacking(len(data.obs), expression))

@@ -17,7 +17,7 @@ from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS
 
 logger = logging.getLogger(__name__)
-PREFIXES = ("function_", "morphology_", "embedding_", "state_", "group_")
+PREFIXES = ("function_", "morphology_", "embedding_", "features_", "state_", "group_")
 FAMILY = "family"
 CLASS = "class"
 OWN_GROUPS = ("sample", "fov", "condition", "replicate")
@@ -115,13 +115,13 @@ def chosen_columns(table: pd.DataFrame, external: External, where: str) -> pd.Da
         for name, column in names.items():
             found[_target(key, name)] = _column(table, column, f"external.{key}.{name}", where)
             used.add(column)
-    for key in ("morphology", "embedding"):
+    for key in ("morphology", "embedding", "features"):
         for column in _matching(table, getattr(external, key), used, f"external.{key}", where):
             found[f"{key}_{column}"] = table[column]
             used.add(column)
     frame = pd.DataFrame(found, index=table.index)
     for name in frame.columns:
-        numeric = name.startswith(("function_", "morphology_", "embedding_"))
+        numeric = name.startswith(("function_", "morphology_", "embedding_", "features_"))
         frame[name] = as_numbers(frame[name], where) if numeric else as_text(frame[name])
     return _circular(_functions_checked(frame, where), external)
 

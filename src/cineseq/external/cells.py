@@ -15,7 +15,7 @@ from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError
 from cineseq.external.cell_columns import cell_table, chosen_columns, read_cells, replaced
 from cineseq.io.delimited import STUDY, rows_of
-from cineseq.io.paired import BLOCKS, PairedData
+from cineseq.io.paired import BLOCKS, OPTIONAL_BLOCKS, PairedData
 from cineseq.pairing.join import StudyCounts, blocks_of, by_track, family_of, joined_counts
 from cineseq.tables.imaging import CELLS
 
@@ -141,6 +141,7 @@ def cells_of_paired(data: PairedData) -> pd.DataFrame:
 def external_report(data: PairedData, cells: int) -> dict[str, Any]:
     """Return lines and numbers on external cells: how many have which block, and which values are missing."""
     shapes = {name: getattr(data, name) for name in BLOCKS}
+    shapes = {name: block for name, block in shapes.items() if block.shape[1] or name not in OPTIONAL_BLOCKS}
     present = {name: int(block.notna().any(axis=1).sum()) for name, block in shapes.items()}
     genes = f"counts of {len(data.genes)} genes" if data.counts is not None else "no counts"
     lines = [f"{len(data.obs)} of {cells} external cells are used, with {genes}."]

@@ -15,7 +15,7 @@ from cineseq.expression.read_counts import from_anndata
 from cineseq.external.cell_columns import cell_table, chosen_columns, replaced
 from cineseq.external.cells import paired_of
 from cineseq.io.delimited import STUDY
-from cineseq.io.paired import BLOCKS, PairedData, blocks_apart, read_paired
+from cineseq.io.paired import BLOCKS, OPTIONAL_BLOCKS, PairedData, blocks_apart, read_paired
 from cineseq.pairing.join import StudyCounts
 from cineseq.tables.imaging import CELLS
 
@@ -47,8 +47,8 @@ def read_external_paired(path: Path, external: External) -> PairedData:
     """Read paired data from .h5ad, .zarr or .h5mu.
 
     A file that this pipeline wrote is taken as it is. Of any other, counts come from AnnData or the modality ``rna``,
-    blocks from the modalities or ``obsm`` named ``morphology``, ``embedding`` and ``function``, and from the columns
-    of ``obs`` that the configuration names.
+    blocks from the modalities or ``obsm`` named ``morphology``, ``embedding``, ``features`` and ``function``, and
+    from the columns of ``obs`` that the configuration names.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def read_external_paired(path: Path, external: External) -> PairedData:
     """
     data = _open(path)
     if path.suffix == ".h5mu":
-        if set(OWN) <= set(data.obs.columns) and set(BLOCKS) <= set(data.mod):
+        if set(OWN) <= set(data.obs.columns) and set(BLOCKS) - set(OPTIONAL_BLOCKS) <= set(data.mod):
             return read_paired(path)
         obs, rna = _from_mudata(data, path)
     else:

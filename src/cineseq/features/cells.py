@@ -16,7 +16,7 @@ from cineseq.tables.imaging import CELLS, FATES
 
 logger = logging.getLogger(__name__)
 OBJECT = ["sample", "fov", "frame", "label"]
-MEASURED = ("morphology_", "embedding_", "function_")
+MEASURED = ("morphology_", "embedding_", "features_", "function_")
 
 
 def join_objects(detections: pd.DataFrame, morphology: pd.DataFrame) -> pd.DataFrame:
@@ -39,6 +39,19 @@ def join_objects(detections: pd.DataFrame, morphology: pd.DataFrame) -> pd.DataF
     return joined.drop(columns="_merge")
 
 
+def join_features(objects: pd.DataFrame, features: pd.DataFrame) -> pd.DataFrame:
+    """Add external features to the objects of one field; an object that has none keeps missing values.
+
+    Parameters
+    ----------
+    objects
+        As :data:`cineseq.tables.imaging.OBJECTS`.
+    features
+        Columns ``frame``, ``label`` and ``features_*``.
+    """
+    return objects.merge(features, on=["frame", "label"], how="left", validate="one_to_one")
+
+
 def cells_of_field(
     tracks: pd.DataFrame,
     objects: pd.DataFrame,
@@ -47,6 +60,7 @@ def cells_of_field(
     *,
     embeddings: pd.DataFrame | None = None,
     scores: pd.DataFrame | None = None,
+    features: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one row per track with what was measured in its feature frames.
 
@@ -60,6 +74,9 @@ def cells_of_field(
         The field of view, with its condition and replicate.
     embeddings, scores
         As their contracts; None where not made.
+    features
+        External features by cell, columns ``track_id`` and ``features_*``; None where there are none. Those by frame
+        and label are columns of ``objects``.
 
     Returns
     -------
@@ -72,11 +89,14 @@ def cells_of_field(
     parts = [
         last[["frame", "y_px", "x_px"]].rename(columns={"frame": "feature_frame"}),
         _means(chosen, "morphology_"),
+        _means(chosen, "features_"),
     ]
     if embeddings is not None:
         parts.append(_means(embeddings.merge(chosen[[*OBJECT, "track_id"]], on=OBJECT), "embedding_"))
     if scores is not None:
         parts.append(scores.set_index("track_id")[_named(scores, "function_")])
+    if features is not None:
+        parts.append(features.set_index("track_id"))
     measured = pd.concat([part.reindex(tracks["track_id"]) for part in parts], axis=1).reset_index(drop=True)
     known = tracks[[c for c in tracks.columns if c in {column.name for column in CELLS.columns}]]
     known = known.reset_index(drop=True).drop(columns=["y_px", "x_px"], errors="ignore")
@@ -170,6 +190,9 @@ def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels,
         f"{name} has no value in any cell ({_of_samples(samples)})."
         for name, samples in samples_without_value(cells).items()
     ]
+    if columns := _named(cells, "features_"):
+        has = int(cells[columns].notna().any(axis=1).sum())
+        lines.append(f"{has} of {len(cells)} cells have external features ({len(columns)} columns).")
     if channels.allow_function_in:
         lines.append(f"The function channel was open to: {', '.join(channels.allow_function_in)}.")
     numbers: dict[str, Any] = {"cells": len(cells), "live_cells": live}

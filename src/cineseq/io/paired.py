@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,9 @@ from cineseq.tables.imaging import LINEAGE_COLUMNS
 if TYPE_CHECKING:
     import anndata
 
-BLOCKS = ("morphology", "embedding", "function")
+BLOCKS = ("morphology", "embedding", "function", "features")
+OPTIONAL_BLOCKS = ("features",)
+"""Blocks that are in the file only where they have columns."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class PairedData:
         Gene names, unique, one per column of ``counts``.
     morphology, embedding, function
         Blocks with one row per cell and columns named as in the cells table; no columns where not measured.
+    features
+        External features, which a user measured; a block like ``morphology``.
     normalisation
         How an analysis normalises the counts; not in the file.
     """
@@ -47,6 +51,12 @@ class PairedData:
     embedding: pd.DataFrame
     function: pd.DataFrame
     normalisation: Normalisation = "median"
+    features: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def __post_init__(self) -> None:
+        """Give cells without external features a block without columns."""
+        if not self.features.shape[1]:
+            object.__setattr__(self, "features", pd.DataFrame(index=self.obs.index))
 
     def subset(self, rows: np.ndarray) -> PairedData:
         """Return the cells that a boolean mask or an array of positions selects, shape (cells,)."""
@@ -76,6 +86,8 @@ def write_paired(data: PairedData, path: Path) -> None:
         modalities["rna"] = rna
     for name in BLOCKS:
         block: pd.DataFrame = getattr(data, name)
+        if name in OPTIONAL_BLOCKS and not block.shape[1]:
+            continue
         modality = anndata.AnnData(block.to_numpy(np.float64), obs=pd.DataFrame(index=obs.index))
         modality.var_names = [str(c) for c in block.columns]
         modalities[name] = modality
@@ -139,7 +151,7 @@ def read_paired(path: Path, normalisation: Normalisation = "median") -> PairedDa
         obs = anndata.io.read_elem(file["obs"]).rename_axis("track_id")
     obs = obs.assign(**{name: _typed(obs[name]) for name in obs})
     blocks = {}
-    for name in BLOCKS:
+    for name in (n for n in BLOCKS if n in paired.mod or n not in OPTIONAL_BLOCKS):
         modality = _in_order(paired.mod[name], obs.index)
         blocks[name] = pd.DataFrame(np.asarray(modality.X), index=obs.index, columns=modality.var_names)
     rna = _in_order(paired.mod["rna"], obs.index) if "rna" in paired.mod else None

@@ -11,7 +11,7 @@ from cineseq.errors import UserError
 from cineseq.lineage.trees import LineageTrees
 from cineseq.tables.imaging import CELLS
 
-MEASURED = ("function_", "morphology_", "embedding_")
+MEASURED = ("function_", "morphology_", "embedding_", "features_")
 SCORES = ("s_score", "g2m_score")
 MOST_VALUES = 20
 """An external column of text with more values than this is an identifier rather than a state."""

@@ -28,12 +28,13 @@ WORDS = {
     "expression": "expression",
     "morphology": "morphology",
     "embedding": "image embedding",
+    "features": "external features",
     "all_morphology": "all morphology",
     "both": "both (expression + shape)",
     "both_late": "both, stacked",
     "both_permuted": "both, shape shuffled",
 }
-MODALITIES = ("expression", "morphology", "embedding", "both", "both_late")
+MODALITIES = ("expression", "morphology", "embedding", "features", "both", "both_late")
 MOST_PANELS = 12
 LINE_IN = 0.13
 """Height of a line of the note under the panels."""

@@ -20,11 +20,14 @@ NULL_SMALLEST = 0.05
 UNTESTED = ("all_morphology", "both_permuted")
 """Models that others are compared with; they have no p-value of their own."""
 
+SHAPES = ("morphology", "embedding", "features")
+"""Blocks that were measured on images."""
 UNCHANGED = "the same in every stratum of the null, so it has no p-value"
 ABSENT = {
     "expression": "no counts in the paired data",
     "morphology": "no morphology in the paired data",
     "embedding": "no embedding in the paired data",
+    "features": "the external features do not vary among these cells",
     "all_morphology": "no morphology and no embedding in the paired data",
     "technical": "no technical covariate in the paired data",
     "size": "no morphology column matches prediction.size_features",
@@ -127,7 +130,7 @@ def compare_models(
     designs = model_blocks(blocks, cells, rng)
     plan = cells.plan
     found = out_of_fold(designs, cells.values, plan, full_procedure(settings, folds), threads, kept=kept)
-    only = [name for name in ("morphology", "embedding") if name in found]
+    only = [name for name in SHAPES if name in found]
     if len(only) == 1:
         found["all_morphology"] = found[only[0]]
     tested = {name: parts for name, parts in designs.items() if name not in UNTESTED}
@@ -144,6 +147,8 @@ def compare_models(
         within = null(permuted_responses(divided, settings.class_permutations, rng))
     fits = {"mean": ModelFit(training_mean(cells.values, plan), "baseline")}
     for name in (*LINEAR, *STACKED, "all_morphology", "both", "both_late", "both_permuted"):
+        if name == "features" and name not in blocks:
+            continue
         if name not in found:
             fits[name] = ModelFit(None, f"not estimable: {ABSENT[name]}")
         else:
@@ -157,17 +162,17 @@ def model_blocks(
 ) -> dict[str, tuple[Block, ...]]:
     """Return the blocks of every model that can be estimated.
 
-    ``all_morphology`` holds morphology and embedding: what "both" gains over it needs expression, where the two may
-    complement each other without. Where there is only one of them, that one is all.
-    ``both_permuted`` holds expression and the same morphology and embedding with rows shuffled within stratum and
-    class: what "both" gains over it needs the right cell's shape.
+    ``all_morphology`` holds morphology, embedding and external features: what "both" gains over it needs expression,
+    where these may complement each other without. Where there is only one of them, that one is all.
+    ``both_permuted`` holds expression and the same blocks with rows shuffled within stratum and class: what "both"
+    gains over it needs the right cell's shape.
     """
     known = {name: block for name, block in blocks.items() if block is not None}
     designs: dict[str, tuple[Block, ...]] = {name: (known[name],) for name in (*LINEAR, *STACKED) if name in known}
     covariates = joined(*(known.get(name) for name in ("technical", "cycle", "size")))
     if covariates is not None:
         designs["technical_cycle_size"] = (covariates,)
-    shapes = tuple(known[name] for name in ("morphology", "embedding") if name in known)
+    shapes = tuple(known[name] for name in SHAPES if name in known)
     if len(shapes) > 1:
         designs["all_morphology"] = shapes
     if "expression" in known and shapes:
@@ -235,7 +240,10 @@ def _unchanged(values: np.ndarray) -> bool:
 
 def _note(name: str, blocks: dict[str, Block | None]) -> str:
     if name == "both_permuted":
-        return "control: morphology and embedding rows shuffled within stratum and class"
+        what = (
+            "morphology, embedding and features" if blocks.get("features") is not None else "morphology and embedding"
+        )
+        return f"control: {what} rows shuffled within stratum and class"
     if name == "technical_cycle_size":
         lacking = [part for part in ("technical", "cycle", "size") if blocks.get(part) is None]
         return f"without {' and '.join(lacking)}" if lacking else ""

@@ -19,6 +19,7 @@ PAIRS = (
     ("both", "expression"),
     ("both", "morphology"),
     ("both", "embedding"),
+    ("both", "features"),
     ("both", "all_morphology"),
     ("both", "both_permuted"),
     ("both", "both_late"),
@@ -26,14 +27,19 @@ PAIRS = (
     ("morphology", "expression"),
     ("embedding", "expression"),
     ("embedding", "morphology"),
+    ("features", "expression"),
+    ("features", "morphology"),
+    ("features", "embedding"),
     ("all_morphology", "expression"),
     ("expression", "technical_cycle_size"),
     ("morphology", "technical_cycle_size"),
     ("embedding", "technical_cycle_size"),
+    ("features", "technical_cycle_size"),
     ("morphology", "size"),
     ("expression", "class"),
     ("morphology", "class"),
     ("embedding", "class"),
+    ("features", "class"),
 )
 FEWEST_GROUPS_FOR_INTERVAL = 5
 FEWEST_CELLS = 5
@@ -70,7 +76,7 @@ class ModelComparison:
 
     def estimated(self, models: tuple[str, ...] = COMPARED_MODELS) -> dict[str, np.ndarray]:
         """Return the predictions of those models that could be estimated."""
-        fits = {name: self.fits[name] for name in models}
+        fits = {name: self.fits[name] for name in models if name in self.fits}
         return {name: fit.predicted for name, fit in fits.items() if fit.predicted is not None}
 
 
@@ -84,7 +90,7 @@ def performance_rows(comparison: ModelComparison, bootstraps: int, seed: int) ->
     weights = group_weights(plan.groups, bootstraps, np.random.default_rng(seed))
     total = np.square(values - baseline).sum(axis=1)
     rows = []
-    for name in MODELS:
+    for name in (model for model in MODELS if model in comparison.fits):
         fit = comparison.fits[name]
         row = {"function": comparison.response.name, "model": name, "n": len(values), "groups": plan.groups}
         notes = [fit.note]
@@ -104,11 +110,11 @@ def performance_rows(comparison: ModelComparison, bootstraps: int, seed: int) ->
     return pd.DataFrame(rows)
 
 
-def not_estimable_rows(function: str, cells: int, reason: str) -> pd.DataFrame:
+def not_estimable_rows(function: str, cells: int, reason: str, models: tuple[str, ...]) -> pd.DataFrame:
     """Return a row per model that says why nothing could be estimated for a function."""
     note = f"not estimable: {reason}"
     none = {"n": cells, "permutations": 0, "class_permutations": 0, "note": note}
-    return pd.DataFrame({"function": function, "model": list(MODELS), **none})
+    return pd.DataFrame({"function": function, "model": list(models), **none})
 
 
 def with_q_values(rows: pd.DataFrame) -> pd.DataFrame:

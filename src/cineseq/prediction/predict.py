@@ -39,6 +39,7 @@ from cineseq.tables.prediction import (
     GENES,
     MARKER_OVERLAP,
     MODEL_CONTRASTS,
+    MODELS,
     PERFORMANCE,
     PREDICTIONS,
     SAMPLE_PERFORMANCE,
@@ -135,7 +136,7 @@ def answer(question: Question, threads: int, kept: joblib.Memory = NOTHING_KEPT)
             answers.append(_answer_one(question, blocks, response, eta2, threads=threads, kept=kept))
         except NotEstimableError as reason:
             logger.warning("%s is not estimable: %s.", response.name, reason)
-            answers.append(_not_estimable(response, str(reason)))
+            answers.append(_not_estimable(response, str(reason), "features" in blocks))
     tables = {name: _together([a.tables[name] for a in answers if name in a.tables], TABLES[name]) for name in TABLES}
     tables["performance"] = with_q_values(tables["performance"])
     claims = {function: claim for a in answers for function, claim in a.random_folds.items()}
@@ -204,7 +205,7 @@ def compared_rows(
     tuple
         Positions of the cells, and what a reader should know about it, one sentence each.
     """
-    has = {n: np.isfinite(b.values[measured]).any(axis=1) for n in STACKED if (b := blocks[n]) is not None}
+    has = {n: np.isfinite(b.values[measured]).any(axis=1) for n in STACKED if (b := blocks.get(n)) is not None}
     lacking = {name: int((~found).sum()) for name, found in has.items() if not found.all()}
     if not lacking:
         return measured, ()
@@ -286,9 +287,7 @@ def _claim_of_random_folds(
 
     The modality is the one for which random folds claim the most.
     """
-    designs: dict[str, tuple[Block, ...]] = {
-        n: (b,) for n in ("expression", "morphology", "embedding") if (b := blocks[n]) is not None
-    }
+    designs: dict[str, tuple[Block, ...]] = {n: (b,) for n in STACKED if (b := blocks.get(n)) is not None}
     cells = comparison.cells
     rng = np.random.default_rng(question.seed)
     alone = rng.permutation(len(cells.values))
@@ -306,8 +305,9 @@ def _claim_of_random_folds(
     return max(scores.values(), key=lambda pair: pair[1] - pair[0], default=None)
 
 
-def _not_estimable(response: Response, reason: str) -> PredictionResult:
-    rows = not_estimable_rows(response.name, int(response.measured.sum()), reason)
+def _not_estimable(response: Response, reason: str, has_features: bool) -> PredictionResult:  # noqa: FBT001
+    models = tuple(name for name in MODELS if name != "features" or has_features)
+    rows = not_estimable_rows(response.name, int(response.measured.sum()), reason, models)
     overlap = pd.DataFrame({"function": list(response.columns), "selected": 0, "note": f"not estimable: {reason}"})
     return PredictionResult({"performance": rows, "overlap": overlap})
 

@@ -18,7 +18,7 @@ VARIANT_WORDS = {
     "cooperative": "expression and shape drawn to agree",
 }
 NUMBERS = ("r2", "p_value", "q_value", "r2_within_class", "p_within_class")
-SAID = ("technical_cycle_size", "class", "expression", "morphology", "embedding", "both")
+SAID = ("technical_cycle_size", "class", "expression", "morphology", "embedding", "features", "both")
 
 
 def report(
@@ -79,7 +79,7 @@ def _ladder_line(function: str, rows: pd.DataFrame) -> str:
 
 def _class_line(function: str, rows: pd.DataFrame) -> list[str]:
     """Say how much of the best model's R² the class means have, and what is left within class."""
-    models = [m for m in ("expression", "morphology", "embedding", "both") if m in rows.index]
+    models = [m for m in ("expression", "morphology", "embedding", "features", "both") if m in rows.index]
     r2 = rows["r2"].astype(float)
     if "class" not in rows.index or not r2["class"] > 0 or not r2[models].max() > 0:
         return []
@@ -122,7 +122,9 @@ def _contrast_lines(function: str, rows: pd.DataFrame) -> list[str]:
 
 def _sensitivity_line(function: str, rows: pd.DataFrame) -> list[str]:
     """Say how the widest model is calibrated, and what other choices would have made of it."""
-    model = next((m for m in ("both", "expression", "embedding", "morphology") if m in set(rows["model"])), None)
+    model = next(
+        (m for m in ("both", "expression", "embedding", "features", "morphology") if m in set(rows["model"])), None
+    )
     if model is None:
         return []
     own = rows[rows["model"] == model].set_index("variant")

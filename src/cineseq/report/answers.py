@@ -35,6 +35,7 @@ OF_PREDICTION = ("function_genes", "modalities")
 WEAK_R2 = 0.1
 WEAK_SHARE = 0.05
 GENES_NAMED = 5
+MODALITIES = ("expression", "morphology", "embedding", "features", "both")
 ABSENCE = "With this many cells, finding nothing does not show that there is nothing."
 Verdict = Literal["shown", "weak", "not_shown", "not_estimable"]
 
@@ -81,7 +82,7 @@ def _note(row: pd.Series, otherwise: str) -> str:
 
 def headline_function(performance: pd.DataFrame) -> str | None:
     """Return the function that the answers are about: the one best predicted by any single modality."""
-    single = performance[performance["model"].isin(["expression", "morphology", "embedding"])]
+    single = performance[performance["model"].isin(["expression", "morphology", "embedding", "features"])]
     single = single.dropna(subset=["r2"]).sort_values(["r2", "function"], ascending=[False, True])
     return None if single.empty else str(single["function"].iloc[0])
 
@@ -240,7 +241,7 @@ def modalities(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     if function is None:
         notes = table["note"].dropna()
         return _not_estimable(notes.iloc[0] if len(notes) else "no model could be fitted")
-    found = {name: _of(table, function, name) for name in ("expression", "morphology", "embedding", "both")}
+    found = {name: _of(table, function, name) for name in MODALITIES}
     found = {name: row for name, row in found.items() if row is not None and known(row["r2"])}
     numbers: dict[str, Any] = {"function": function}
     for name, row in found.items():
@@ -277,7 +278,8 @@ def _compared(
     # Morphology and embedding may complement each other, so that both beat morphology with no help of expression.
     gain = contrast(contrasts, function, "both", "all_morphology")
     if gain is not None:
-        shape = "morphology and embedding together" if "embedding" in found else "morphology"
+        shapes = [name for name in ("morphology", "embedding", "features") if name in found]
+        shape = f"{listed(shapes)} together" if len(shapes) > 1 else shapes[0]
         adds = "adds to" if gain[1] > 0 else "was not shown to add to"
         sentences.append(f"Expression {adds} {shape} (ΔR² = {number(gain[0])}, {interval(*gain[1:], named=True)}).")
     return " ".join(sentences), "shown" if is_resolved else "weak"

@@ -17,6 +17,7 @@ _Y = Column("y_px", "number", "Centroid row", "px")
 _X = Column("x_px", "number", "Centroid column", "px")
 _MORPHOLOGY = Column("morphology_*", "number", "Shape, intensity or texture; the name ends in its unit", missing=True)
 _EMBEDDING = Column("embedding_*", "number", "Coordinate of the image embedding, named by channel", missing=True)
+_FEATURES = Column("features_*", "number", "Feature that the user measured, named as in its table", missing=True)
 _FUNCTION = Column("function_*", "number", "Function score, named as in the configuration", missing=True)
 
 MORPHOLOGY = Table(
@@ -124,7 +125,7 @@ OBJECTS = Table(
     "objects",
     "One row per object: track and morphology joined on frame and label",
     ("sample", "fov", "frame", "label"),
-    (*DETECTIONS.columns, _MORPHOLOGY),
+    (*DETECTIONS.columns, _MORPHOLOGY, _FEATURES),
 )
 EMBEDDINGS = Table(
     "embeddings",
@@ -186,6 +187,7 @@ CELLS = Table(
         _FUNCTION,
         _MORPHOLOGY,
         _EMBEDDING,
+        _FEATURES,
     ),
 )
 COMPARTMENTS = Table(

@@ -12,10 +12,12 @@ MODELS = (
     "expression",
     "morphology",
     "embedding",
+    "features",
     "both",
     "both_late",
     "both_permuted",
 )
+"""Rows of ``performance``; ``features`` is there only where the user gave some."""
 
 COMPARED_MODELS = (*MODELS, "all_morphology")
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")

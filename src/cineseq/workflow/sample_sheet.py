@@ -14,7 +14,7 @@ from cineseq.config.base import NAME_PATTERN, FieldOfView
 from cineseq.errors import UserError
 from cineseq.text import natural_order
 
-FIELD_PATHS = ("images", "masks", "tracks", "edits")
+FIELD_PATHS = ("images", "masks", "tracks", "edits", "features")
 """Columns that belong to one field of view."""
 SAMPLE_PATHS = ("compartments", "barcodes", "counts")
 """Columns that belong to a whole sample; its rows must agree on them."""
@@ -37,6 +37,7 @@ class Entry:
     masks: str = ""
     tracks: str = ""
     edits: str = ""
+    features: str = ""
     compartments: str = ""
     barcodes: str = ""
     counts: str = ""
@@ -206,6 +207,12 @@ def _start(path: Path, entry: Entry) -> str:
         given.append("images")
     if entry.edits and not (entry.images or entry.masks):
         msg = f"{path}, row {entry.row}: edits are given without images or masks; give what they mend."
+        raise UserError(msg)
+    if entry.features and not (entry.images or entry.masks or entry.tracks):
+        msg = (
+            f"{path}, row {entry.row}: features go with images, masks or tracks; put them into the table of cells, in "
+            "columns named features_*."
+        )
         raise UserError(msg)
     if len(given) != 1:
         found = " and ".join(given) if given else "nothing"

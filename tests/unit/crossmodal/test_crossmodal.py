@@ -52,6 +52,13 @@ def test_the_right_genes_and_features_are_explained(shared):
     assert features.nlargest(3).index.isin([*features.index[:3]]).all()
 
 
+def test_external_features_are_explained_too():
+    data = simulate(Planted(genes=30, cells_per_field=15), seed=0)
+    own = pd.DataFrame({"features_x": np.log1p(data.counts.toarray()[:, :3]).mean(axis=1)}, index=data.obs.index)
+    found = ask(replace(data, features=own)).features.set_index("feature")
+    assert found.loc["features_x", "r2"] > 0.3
+
+
 def test_null_data_are_silent():
     p, totals = [], []
     for seed in range(6):

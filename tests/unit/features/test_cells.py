@@ -49,9 +49,9 @@ def write_field(folder: Path) -> dict[str, Path]:
     return {name: folder / f"{name}.parquet" for name in tables}
 
 
-def summarise(folder: Path, features: Features, **left_out: None) -> pd.DataFrame:
-    inputs = write_field(folder) | left_out
-    settings = summarise_tracks.Settings(field=FieldOfView(sample="s", condition="drug"), features=features)
+def summarise(folder: Path, window: Features, **changed: object) -> pd.DataFrame:
+    inputs = write_field(folder) | changed
+    settings = summarise_tracks.Settings(field=FieldOfView(sample="s", condition="drug"), features=window)
     outputs = {"objects": folder / "objects.parquet", "cells": folder / "cells.parquet"}
     summarise_tracks.main(**inputs, **outputs, settings=settings)
     return read_table(folder / "cells.parquet", CELLS)
@@ -225,3 +225,16 @@ def test_a_field_without_cells_makes_an_empty_table(tmp_path: Path) -> None:
     assert len(read_table(out["objects"], OBJECTS)) == len(read_table(out["cells"], CELLS)) == 0
     together, _ = gather(tmp_path, [read_table(out["cells"], CELLS), make_cells(1)])
     assert len(together) == 1
+
+
+def test_the_users_features_are_averaged_as_morphology_is(tmp_path: Path) -> None:
+    (tmp_path / "o.csv").write_text("frame,label,x\n1,1,10\n2,1,20\n0,2,1\n1,2,3\n")
+    (tmp_path / "c.csv").write_text("track_id,y\ns/1/2,9\n")
+    own = [tmp_path / "o.csv", tmp_path / "c.csv"]
+    cells = summarise(tmp_path, Features(window_frames=2, death_margin_frames=2), features=own)
+    assert cells["features_x"].tolist() == [15, 2]
+    assert cells["features_y"].fillna(-1).tolist() == [-1, 9]
+    objects = read_table(tmp_path / "objects.parquet", OBJECTS)
+    assert objects.sort_values(["label", "frame"])["features_x"].fillna(-1).tolist() == [-1, 10, 20, 1, 3, -1, -1]
+    _, report = gather(tmp_path, [cells])
+    assert "2 of 2 cells have external features (2 columns)." in report["lines"]

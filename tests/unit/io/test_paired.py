@@ -83,6 +83,17 @@ def test_a_second_round_changes_nothing(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(round_trip(once, tmp_path).obs, once.obs)
 
 
+def test_external_features_are_a_modality_where_there_are_some(tmp_path: Path) -> None:
+    own = pd.DataFrame({"features_gabor": [1.0, np.nan, 3.0]}, CELLS)
+    found = round_trip(replace(paired(None), features=own), tmp_path)
+    assert found.features["features_gabor"].fillna(-1).tolist() == [1, -1, 3]
+    assert found.subset(np.array([2])).features.to_dict("list") == {"features_gabor": [3.0]}
+    with blocks_apart():
+        assert "features" in mudata.read_h5mu(tmp_path / "paired.h5mu").mod
+    without = round_trip(paired(None), tmp_path).features
+    assert without.shape == (3, 0)
+
+
 def test_without_expression(tmp_path: Path) -> None:
     found = round_trip(paired(None), tmp_path)
     assert found.counts is None

@@ -47,7 +47,7 @@ def test_baselines_are_in_the_table(planted):
     rows = by_model(planted)
     assert rows.loc["mean", "r2"] == 0
     assert rows.loc["technical", "r2"] < 0.1
-    assert set(rows.index) == set(MODELS)
+    assert set(rows.index) == set(MODELS) - {"features"}
     assert rows.loc["cycle", "note"].startswith("not estimable: no cell-cycle scores")
     assert rows.loc["embedding", "note"] == "not estimable: no embedding in the paired data"
     assert rows.loc["class", "note"].endswith("so it has no p-value")
@@ -83,6 +83,33 @@ def test_shapes_that_complement_each_other_are_no_gain_of_expression():
     )
     [answer] = [a for a in answer_all(evidence) if a.id == "modalities"]
     assert "Expression was not shown to add to morphology and embedding together" in answer.answer
+
+
+def test_the_users_features_are_a_block_and_a_model_of_their_own():
+    data = simulate(Planted(genes=20, cells_per_field=12), seed=4)
+    state = np.random.default_rng(4).normal(size=len(data.obs))
+    own = pd.DataFrame({"features_x": state, "features_same": 1.0}, index=data.obs.index)
+    function = data.function.add(2 * state, axis=0)
+    found = ask(replace(data, features=own, function=function), FAST.model_copy(update={"permutations": 19}))
+    rows = by_model(found)
+    assert list(rows.index) == list(MODELS)
+    assert rows.loc["features", "r2"] > 0.5
+    assert rows.loc["features", "p_value"] == 0.05
+    assert rows.loc["both_permuted", "note"].startswith("control: morphology, embedding and features rows shuffled")
+    contrasts = found.tables["contrasts"].set_index(["model_a", "model_b"])
+    assert contrasts.loc[("features", "morphology"), "low"] > 0
+    assert "external features" in found_lines(found)
+
+
+def found_lines(found: PredictionResult) -> str:
+    return " ".join(report(found.tables, {}, ())["lines"])
+
+
+def test_features_that_do_not_vary_say_so():
+    data = simulate(Planted(genes=20, cells_per_field=12), seed=4)
+    own = pd.DataFrame({"features_same": 1.0}, index=data.obs.index)
+    rows = by_model(ask(replace(data, features=own), FAST.model_copy(update={"permutations": 0})))
+    assert rows.loc["features", "note"] == "not estimable: the external features do not vary among these cells"
 
 
 def test_all_morphology_is_what_there_is_of_it(planted):

@@ -94,6 +94,11 @@ def test_identity_is_what_steps_are_told() -> None:
             ["sample cells edits", "a c.csv e.csv"],
             "row 2: edits are given without images or masks; give what they mend.",
         ),
+        (
+            ["sample cells features", "a c.csv f.csv"],
+            "row 2: features go with images, masks or tracks; put them into the table of cells, in columns named "
+            "features_*.",
+        ),
         (["sample images tracks", "a x.tif t.csv"], "row 2: images and tracks are given without masks; give"),
         (
             ["sample fov condition images", "a 1 low x.tif", "a 2 high y.tif"],

@@ -89,10 +89,11 @@ def all_blocks(data: PairedData, clusters: pd.DataFrame | None, settings: Predic
     -------
     dict
         ``expression``, ``morphology``, ``embedding``, ``technical``, ``size``, ``cycle`` and ``class``; None for what
-        these data do not have.
+        these data do not have. ``features`` are there only where the user gave some.
     """
     area = [c for c in data.morphology.columns if any(word in str(c).lower() for word in settings.size_features)]
     cycle = None if clusters is None else clusters.reindex(data.obs.index)[list(CYCLE)]
+    own = {"features": frame_block(data.features)} if data.features.shape[1] else {}
     return {
         "expression": gene_block(expression_of(data)),
         "morphology": frame_block(data.morphology),
@@ -101,6 +102,7 @@ def all_blocks(data: PairedData, clusters: pd.DataFrame | None, settings: Predic
         "size": frame_block(data.morphology[area]),
         "cycle": None if cycle is None else frame_block(cycle),
         "class": frame_block(class_indicators(data.obs, settings.class_column)),
+        **own,
     }
 
 

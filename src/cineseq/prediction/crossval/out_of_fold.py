@@ -54,7 +54,7 @@ def _fingerprint() -> str:
 
 
 LINEAR = ("technical", "size", "cycle", "technical_cycle_size", "class")
-STACKED = ("expression", "morphology", "embedding")
+STACKED = ("expression", "morphology", "embedding", "features")
 RESPONSES_PER_TASK = 25
 Learner = Callable[[np.ndarray, np.ndarray, np.ndarray, list[Split], PathGrid], NestedFit]
 
