@@ -12,15 +12,10 @@ from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.tracking import Track
-from cineseq.errors import UserError
 from cineseq.io.stacks import open_labels
-from cineseq.tracking.compartments import rooms
-from cineseq.tracking.finalise import curate, write_curated
+from cineseq.tracking.finalise import write_curated
 from cineseq.tracking.imports import read_external
-from cineseq.tracking.imports.match_objects import adopt
-from cineseq.tracking.lineage import ImpossibleLineageError
-from cineseq.tracking.objects import measure
-from cineseq.tracking.report import import_report
+from cineseq.tracking.own_tracker import curated_on_masks
 from cineseq.workflow.step import run
 
 logger = logging.getLogger("import_tracks")
@@ -48,18 +43,15 @@ def main(
     """Import the tracks of one field of view."""
     found = read_external(external, settings.track)
     with open_labels(labels) as stack:
-        info, objects = stack.info, measure(stack)
-    if objects.table.empty:
-        msg = f"{external}: tracks are given, but the masks have no objects; give the masks that they were made on."
-        raise UserError(msg)
-    adopted = adopt(objects.table, found, settings.field.frame_step, settings.track, external)
-    try:
-        room = rooms(objects.table, compartments, settings.field)
-        made = curate(objects, adopted.families, room, edits, info=info, field=settings.field, settings=settings.track)
-    except ImpossibleLineageError as error:
-        msg = f"{external}: {error}; mend the tracks in the tool that made them."
-        raise UserError(msg) from error
-    summary = import_report(objects, adopted.counts, made.tracks)
+        made, summary = curated_on_masks(
+            found,
+            stack,
+            external,
+            field=settings.field,
+            settings=settings.track,
+            compartments=compartments,
+            edits=edits,
+        )
     write_curated(made, summary, logger, detections=detections, tracks=tracks, events=events, report=report)
 
 

@@ -83,6 +83,8 @@ class StepSummary:
 def read_step_report(path: Path) -> StepReport:
     """Read ``reports/<step>.json`` or ``reports/<step>/<sample>@<fov>.json``.
 
+    A report may name another ``step``: where a rule of the user's own stands in for one, it is not described as that.
+
     Raises
     ------
     UserError
@@ -96,7 +98,9 @@ def read_step_report(path: Path) -> StepReport:
         raise UserError(msg) from error
     of_field = path.stem not in STEPS and path.parent.name in STEPS
     step, place = (path.parent.name, path.stem.replace("@", " / ")) if of_field else (path.stem, "")
-    return StepReport(step, place, lines, numbers, content.get("model"), content.get("series", {}))
+    return StepReport(
+        str(content.get("step", step)), place, lines, numbers, content.get("model"), content.get("series", {})
+    )
 
 
 def summarise(reports: Iterable[StepReport]) -> list[StepSummary]:

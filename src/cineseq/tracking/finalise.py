@@ -117,13 +117,14 @@ def write_curated(
     made
         What :func:`curate` returned.
     summary
-        ``lines`` and ``numbers`` of how the tracks came to be; those on edits and unsure events are added.
+        ``lines`` and ``numbers`` of how the tracks came to be, to which those on edits and unsure events are added, and
+        ``step`` where the report page should describe another step than the rule's.
     logger
         Of the step.
     detections, tracks, events, report
         Where to.
     """
-    said = {
+    said = summary | {
         "lines": summary["lines"] + made.lines,
         "numbers": summary["numbers"] | made.numbers,
         "series": common_path(made.detections, summary["numbers"]["frames"]),

@@ -1,0 +1,108 @@
+"""Tracks of another tracker on the masks of a field: adopted, checked, and written as ``track`` writes its own."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.tracking import Track
+from cineseq.errors import UserError
+from cineseq.io.stacks import Labels, open_labels
+from cineseq.tracking.compartments import rooms
+from cineseq.tracking.finalise import Curated, curate, write_curated
+from cineseq.tracking.imports.base import ExternalTracks
+from cineseq.tracking.imports.match_objects import adopt
+from cineseq.tracking.imports.plain_table import external_of
+from cineseq.tracking.lineage import ImpossibleLineageError
+from cineseq.tracking.objects import measure
+from cineseq.tracking.report import import_report
+
+logger = logging.getLogger(__name__)
+
+
+def curated_on_masks(
+    found: ExternalTracks,
+    labels: Labels,
+    source: Path,
+    *,
+    field: FieldOfView,
+    settings: Track,
+    compartments: Path | None = None,
+    edits: Path | None = None,
+) -> tuple[Curated, dict[str, object]]:
+    """Return the tables of external tracks on the masks that they belong to, and the step's report.
+
+    Parameters
+    ----------
+    found
+        The tracks as read.
+    labels
+        The label stack.
+    source
+        Where the tracks come from, for messages.
+    field, settings
+        Sample and field of view; the section ``track`` of the configuration.
+    compartments, edits
+        Compartments of the sample, whose walls no cell passes, and a person's edits; None for none.
+
+    Raises
+    ------
+    UserError
+        When the masks are empty, the tracks do not fit them, or no cell could have the lineage.
+    """
+    objects = measure(labels)
+    if objects.table.empty:
+        msg = f"{source}: tracks are given, but the masks have no objects; give the masks that they were made on."
+        raise UserError(msg)
+    adopted = adopt(objects.table, found, field.frame_step, settings, source)
+    try:
+        room = rooms(objects.table, compartments, field)
+        made = curate(objects, adopted.families, room, edits, info=labels.info, field=field, settings=settings)
+    except ImpossibleLineageError as error:
+        msg = f"{source}: {error}; mend the tracks in the tool that made them."
+        raise UserError(msg) from error
+    # The report page describes these as external tracks, whichever rule wrote them.
+    return made, import_report(objects, adopted.counts, made.tracks) | {"step": "import_tracks"}
+
+
+def write_tracks(
+    table: pd.DataFrame,
+    labels: str | Path,
+    *,
+    sample: str,
+    fov: str,
+    detections: str | Path,
+    tracks: str | Path,
+    events: str | Path,
+    report: str | Path,
+) -> None:
+    """Write the outputs of the rule ``track`` from the tracks of another tracker.
+
+    Parameters
+    ----------
+    table
+        One row per object of the masks: ``frame`` (from 0), ``label`` and ``track`` (from 1); optionally ``parent``
+        (the track of the mother; empty or 0 for none) and ``death`` (true in any row of a track that ended in death).
+        Objects that are not in the table become tracks of one frame.
+    labels
+        The label stack, ``masks.ome.tif`` of the field of view.
+    sample, fov
+        Sample and field of view, as in the sample sheet.
+    detections, tracks, events, report
+        Files to write, the outputs of the rule.
+
+    Raises
+    ------
+    UserError
+        When the table lacks a column, does not fit the masks, or no cell could have the lineage.
+    """
+    source = Path(f"{sample}@{fov}")
+    settings, field = Track(), FieldOfView(sample=sample, fov=fov)
+    with open_labels(Path(labels)) as stack:
+        found = external_of(table.reset_index(drop=True), {}, settings, source)
+        made, summary = curated_on_masks(found, stack, source, field=field, settings=settings)
+    outputs = {"detections": detections, "tracks": tracks, "events": events, "report": report}
+    write_curated(made, summary, logger, **{name: Path(path) for name, path in outputs.items()})
