@@ -70,7 +70,7 @@ def _one_frame(frame: int, place: np.ndarray, area: np.ndarray, rng: np.random.G
         "x_px": place[:, 1],
         "area_px": area * rng.lognormal(0, 0.05, n),
         "eccentricity": 0.5,
-        "fullness": 1.0,
+        "ellipse_extent": 1.0,
         "touches_border": False,
         "brightness": np.nan,
     }
@@ -90,14 +90,14 @@ def track_crowd(crowd: Crowd, repeats: int = 1) -> Taken:
     """Track a crowd, from objects to checked tables."""
     logging.disable(logging.WARNING)
     objects = walk(crowd)
-    room = np.full(len(objects.table), -1)
+    compartment = np.full(len(objects.table), -1)
     settings = Track(search_range_px=crowd.reach)
     wall, processor = [], []
     for _ in range(repeats):
         started = time.perf_counter(), time.process_time()
-        linked = link_objects(objects, room, settings)
+        linked = link_objects(objects, compartment, settings)
         info = MovieInfo(*objects.shape, (), None, None)
-        curate(objects, linked.families, room, None, info=info, field=FieldOfView(), settings=settings)
+        curate(objects, linked.families, compartment, None, info=info, field=FieldOfView(), settings=settings)
         wall.append(time.perf_counter() - started[0])
         processor.append(time.process_time() - started[1])
     return Taken(min(wall), min(processor), own_peak_gb())

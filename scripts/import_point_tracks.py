@@ -17,7 +17,7 @@ from cineseq.files import write_json
 from cineseq.io.stacks import MovieInfo
 from cineseq.tables.contract import write_table
 from cineseq.tables.imaging import DETECTIONS, TRACKS
-from cineseq.tracking.compartments import rooms
+from cineseq.tracking.compartments import closed_compartments
 from cineseq.tracking.imports import read_external
 from cineseq.tracking.imports.match_objects import take_points
 from cineseq.tracking.lineage import ImpossibleLineageError
@@ -55,10 +55,10 @@ def main(
     detection_table, track_table = tables_of_points(objects, adopted.families, settings.field, info)
     try:
         validate(detection_table, track_table)
-        room = rooms(objects.table, compartments, settings.field)
-        validate_walls(detection_table, adopted.families, room)
+        compartment = closed_compartments(objects.table, compartments, settings.field)
+        validate_walls(detection_table, adopted.families, compartment)
     except ImpossibleLineageError as error:
-        msg = f"{external}: {error}; mend the tracks in the tool that made them."
+        msg = f"{external}: {error}; fix the tracks in the tool that made them."
         raise UserError(msg) from error
     summary = point_tracks_report(objects, adopted.counts, track_table)
     for line in summary["lines"]:

@@ -15,8 +15,8 @@ from cineseq.config.imaging import Channels
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.stacks import open_labels
-from cineseq.tracking.compartments import rooms
-from cineseq.tracking.finalise import curate, nothing, write_curated
+from cineseq.tracking.compartments import closed_compartments
+from cineseq.tracking.finalise import curate, no_tracks, write_curated
 from cineseq.tracking.objects import measure_with_movie
 from cineseq.tracking.report import tracking_report
 from cineseq.tracking.tracker import link_objects
@@ -55,13 +55,15 @@ def main(
             "were made; take it out of the sheet, or set track.allow_empty to true to go on without its cells."
         )
         raise UserError(msg)
-    linked, made = None, nothing()
+    linked, curated = None, no_tracks()
     if len(objects.table):
-        room = rooms(objects.table, compartments, settings.field)
-        linked = link_objects(objects, room, settings.track)
-        made = curate(objects, linked.families, room, edits, info=info, field=settings.field, settings=settings.track)
-    summary = tracking_report(objects, linked, made.tracks)
-    write_curated(made, summary, logger, detections=detections, tracks=tracks, events=events, report=report)
+        compartment = closed_compartments(objects.table, compartments, settings.field)
+        linked = link_objects(objects, compartment, settings.track)
+        curated = curate(
+            objects, linked.families, compartment, edits, info=info, field=settings.field, settings=settings.track
+        )
+    summary = tracking_report(objects, linked, curated.tracks)
+    write_curated(curated, summary, logger, detections=detections, tracks=tracks, events=events, report=report)
 
 
 if __name__ == "__main__":

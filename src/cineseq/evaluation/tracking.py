@@ -96,7 +96,7 @@ def score_deaths(
             allowed &= predicted[name].to_numpy()[:, None] == truth[name].to_numpy()[None, :]
     rows, cols = np.nonzero(allowed)
     cost = apart[rows, cols] / (distance_px + 1e-9) + late[rows, cols] / (tolerance_frames + 1)
-    hits = len(match(rows, cols, cost, (len(predicted), len(truth)), alone=1e6)[0])
+    hits = len(match(rows, cols, cost, (len(predicted), len(truth)), no_link_cost=1e6)[0])
     precision = hits / len(predicted) if len(predicted) else np.nan
     recall = hits / len(truth) if len(truth) else np.nan
     both = len(predicted) + len(truth)

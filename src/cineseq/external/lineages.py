@@ -17,7 +17,7 @@ from cineseq.io.delimited import read_plain, rows_of
 from cineseq.statistics.pedigree import founders, sister_pairs, sisters
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES
-from cineseq.tracking.validate import born_before_mother_ends, ends_before_it_begins
+from cineseq.tracking.validate import born_before_parent_ends, ends_before_it_begins
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> Non
         shown,
     )
     _refuse(
-        pd.Series(born_before_mother_ends(family, position)),
+        pd.Series(born_before_parent_ends(family, position)),
         path,
         "cell '{id}' is born in frame {start_frame}, before its mother '{parent_id}' ends in frame {mother_end}; "
         "correct a frame or the mother",

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cineseq.statistics.pedigree import sister_pairs
 from cineseq.tables.contract import FIELD
-from cineseq.tracking.validate import born_before_mother_ends, ends_before_it_begins
+from cineseq.tracking.validate import born_before_parent_ends, ends_before_it_begins
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ def _contradicted(table: pd.DataFrame) -> np.ndarray:
     has_daughters = np.zeros(len(table), dtype=bool)
     has_daughters[mother[mother >= 0]] = True
     wrong |= has_daughters & (table["fate"] == "death").to_numpy()
-    wrong[mother[born_before_mother_ends(table, mother)]] = True
+    wrong[mother[born_before_parent_ends(table, mother)]] = True
     return wrong
 
 

@@ -1,4 +1,4 @@
-"""Closed compartments: no cell passes their walls."""
+"""Closed compartments: which objects they hold, and which links would pass a wall."""
 
 from __future__ import annotations
 
@@ -14,19 +14,26 @@ from cineseq.io.maps import read_compartments
 OPEN = -1
 
 
-def passable(room: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return whether a cell can be object ``before`` first and ``after`` later (rows), shape (pairs,).
+def passable(compartment: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return whether a cell can move from object ``before`` to object ``after``, shape (pairs,).
 
-    A cell in a closed compartment stays there; one may be enclosed while a compartment closes.
+    A cell in a closed compartment stays there. A cell outside may be enclosed when a compartment closes.
+
+    Parameters
+    ----------
+    compartment
+        Closed compartment of each object, -1 for none, shape (objects,).
+    before, after
+        Rows of the earlier and the later object, shape (pairs,).
     """
-    return (room[before] == OPEN) | (room[before] == room[after])
+    return (compartment[before] == OPEN) | (compartment[before] == compartment[after])
 
 
-def rooms(objects: pd.DataFrame, path: Path | None, field: FieldOfView) -> np.ndarray:
-    """Return the closed compartment that each object is in, or -1 outside any closed one, shape (objects,).
+def closed_compartments(objects: pd.DataFrame, path: Path | None, field: FieldOfView) -> np.ndarray:
+    """Return the closed compartment of each object, -1 for none, shape (objects,).
 
-    A compartment without ``closed_frame`` is never closed. An object belongs to the compartment whose centre is
-    nearest, if it lies within its radius.
+    A compartment without ``closed_frame`` never closes. An object belongs to the compartment with the nearest centre
+    if it lies within its radius.
     """
     inside = np.full(len(objects), OPEN)
     if path is None or len(objects) == 0:
@@ -37,5 +44,5 @@ def rooms(objects: pd.DataFrame, path: Path | None, field: FieldOfView) -> np.nd
         return inside
     distance, nearest = KDTree(table[["y_px", "x_px"]].to_numpy()).query(objects[["y_px", "x_px"]].to_numpy())
     closed = table["closed_frame"].astype(float).fillna(np.inf).to_numpy()[nearest]
-    held = (distance <= table["radius_px"].to_numpy()[nearest]) & (objects["frame"].to_numpy() >= closed)
-    return np.where(held, nearest, OPEN)
+    enclosed = (distance <= table["radius_px"].to_numpy()[nearest]) & (objects["frame"].to_numpy() >= closed)
+    return np.where(enclosed, nearest, OPEN)

@@ -1,4 +1,8 @@
-"""Divisions: hypotheses around unexplained starts, unit-free costs, one exact choice among them all."""
+"""Divisions: hypotheses around track starts, their unit-free costs, and an exact choice among them.
+
+A parent cell (mother) divides into two daughters. Every hypothesis of a division is scored by features of its three
+objects, and the best set of compatible hypotheses is chosen by integer programming.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,15 @@ from scipy.spatial import KDTree
 from cineseq.tracking.linking_problem import LinkingProblem
 
 SIZES = 2.2
-"""Farthest daughter from its mother, in square roots of the median area."""
+"""Largest distance of a daughter from its parent, in square roots of the median area."""
 CANDIDATES = 6
-"""Nearest mothers considered for a start."""
+"""Number of nearest objects of the frame before that are considered as the parent of a start."""
 HISTORY = 6
-"""Frames of the mother whose median area stands for her size."""
+"""Frames of the parent over which the median of its area is taken."""
 LONG_LIFE = 3
-"""A daughter that lives for fewer frames, though the movie goes on, is suspect."""
+"""Frames; a daughter that is seen for fewer while the movie goes on counts against the division."""
 HALF_COST, COST_SCALE = 1.48, 0.29
+"""Cost at which a division is as likely true as false, and the scale of the logistic curve around it."""
 WEIGHTS = {
     "off_centre": 1.0,
     "asymmetry": 0.7,
@@ -30,47 +35,54 @@ WEIGHTS = {
     "unequal_steps": 0.5,
     "on_another": 1.0,
 }
+"""Weights of the features of a division in its cost."""
 DOUBTS = {"grown": 3.0, "lobed": 30.0, "unlike_sum": 1.5, "elongated": 4.0}
-"""Weights of what tells two cells in one mask from a mother, where the masks of a movie are seen to merge cells."""
+"""Weights of features that mark two touching cells in one mask; they count where masks of this movie merge cells."""
 CUES = {"condensed": -0.3, "rounded": -0.3}
-"""Weights of a mother's mitosis, where it counts: below zero, for it speaks for a division and its lack for nothing."""
+"""Weights of the mitosis of the parent; negative, as its presence supports a division and its absence says nothing."""
 MITOSIS = 2
-"""Last frames of a mother in which she rounds up and condenses; those before are compared with them."""
+"""Last frames of a parent, in which it rounds up and condenses; the frames before are compared with them."""
 LOBED = 0.05
-"""Most that is believed of what the mother's mask lacks of an ellipse."""
+"""Largest deficit of the ellipse extent of the parent's mask that counts."""
 ROUND = 0.75
-"""Minor over major axis from which a mother counts as round."""
+"""Ratio of minor to major axis above which a parent counts as round."""
 SAME_SUM = 0.3
-"""Change of summed log area that a division may have."""
+"""Change of the summed log area that a division may have at no cost."""
 
 
-def accept(found: pd.DataFrame, threshold: float, doubt: float = 0.0) -> pd.DataFrame:
-    """Choose the divisions among hypotheses that cost less than ``threshold``.
+def accept(candidates: pd.DataFrame, threshold: float, doubt: float = 0.0) -> pd.DataFrame:
+    """Choose the divisions among the hypotheses that cost less than ``threshold``.
 
     Parameters
     ----------
-    found
-        From :func:`hypotheses`.
+    candidates
+        Hypotheses from :func:`hypotheses`.
     threshold
         Highest cost.
     doubt
-        Share of the splits in this movie that look like touching cells that come apart, 0 to 1.
+        Fraction of the splits in this movie that look like touching cells that separate, 0 to 1.
 
     Returns
     -------
     pandas.DataFrame
-        One row per division: ``mother``, ``first``, ``second`` (rows of the objects: the mother's last object, the
-        daughters' first ones), ``continues`` (whether ``first`` was linked to the mother), ``cost`` (the weighted sum
-        of the features, 0 for a perfect division) and the features.
+        One row per division: ``parent``, ``first``, ``second`` (rows of the objects: the last object of the parent, the
+        first objects of the daughters), ``continues`` (whether ``first`` was linked to the parent), ``cost`` (the
+        weighted sum of the features, 0 for a perfect division) and the features.
     """
-    return choose(found.assign(cost=costs(found, doubt)), threshold)
+    return choose(candidates.assign(cost=costs(candidates, doubt)), threshold)
 
 
-def costs(found: pd.DataFrame, doubt: float = 0.0) -> np.ndarray:
-    """Return the weighted sum of a hypothesis' features; 0 is a perfect division, without its :data:`CUES` if any."""
+def costs(candidates: pd.DataFrame, doubt: float = 0.0) -> np.ndarray:
+    """Return the weighted sum of the features of each hypothesis, shape (hypotheses,).
+
+    A perfect division costs 0, or less where its :data:`CUES` count.
+    """
     weights = WEIGHTS | {name: doubt * weight for name, weight in DOUBTS.items()}
-    weights |= {name: weight for name, weight in CUES.items() if name in found}
-    return sum(weight * found[name].to_numpy(float) for name, weight in weights.items())
+    weights |= {name: weight for name, weight in CUES.items() if name in candidates}
+    total = np.zeros(len(candidates))
+    for name, weight in weights.items():
+        total = total + weight * candidates[name].to_numpy(float)
+    return total
 
 
 def confidence(cost: np.ndarray) -> np.ndarray:
@@ -79,38 +91,40 @@ def confidence(cost: np.ndarray) -> np.ndarray:
 
 
 def hypotheses(problem: LinkingProblem, tracklet: np.ndarray) -> pd.DataFrame:
-    """List every way in which a start can be a daughter, with unit-free features.
+    """List every hypothesis in which the start of a tracklet is a daughter, with unit-free features.
 
-    A mother at frame t - 1 has two daughters at frame t: two starts if her tracklet ends there, or a start and her
-    own continuation.
+    A parent at frame t - 1 has two daughters at frame t: two starts if its tracklet ends there, or a start and its own
+    continuation.
 
     Parameters
     ----------
     problem
-        The objects.
+        The linking problem.
     tracklet
         Tracklet of each object, shape (objects,).
 
     Returns
     -------
     pandas.DataFrame
-        One row per hypothesis: ``mother``, ``first``, ``second``, ``continues``, and its features; those of
-        :func:`mitosis` where the scene asks for them.
+        One row per hypothesis: ``parent``, ``first``, ``second``, ``continues``, and its features, including those of
+        :func:`mitosis` if ``problem.mitosis_cues``.
     """
     frame = problem.frame
+    # Next object of the same tracklet, -1 for none, and which objects start a tracklet; shape (objects,) each.
     order = np.lexsort((frame, tracklet))
     following = np.full(len(frame), -1)
     same = tracklet[order[1:]] == tracklet[order[:-1]]
     following[order[:-1][same]] = order[1:][same]
     is_start = np.ones(len(frame), bool)
     is_start[following[following >= 0]] = False
-    mother, start = _near(problem, is_start)
-    found = _features(_pairs(mother, start, following, frame), problem, tracklet)
-    return found.assign(**mitosis(problem.table, tracklet, found["mother"])) if problem.mitosis_cues else found
+    # Pairs of a parent and a start, then triples of a parent and two daughters, then their features.
+    parent, start = _near(problem, is_start)
+    triples = _features(_pairs(parent, start, following, frame), problem, tracklet)
+    return triples.assign(**mitosis(problem.table, tracklet, triples["parent"])) if problem.mitosis_cues else triples
 
 
-def mitosis(objects: pd.DataFrame, tracklet: np.ndarray, mother: pd.Series) -> dict[str, np.ndarray]:
-    """Return how much mothers round up and condense before they divide, against their own earlier frames.
+def mitosis(objects: pd.DataFrame, tracklet: np.ndarray, parent: pd.Series) -> dict[str, np.ndarray]:
+    """Return how much parents round up and condense before they divide, compared with their own earlier frames.
 
     Parameters
     ----------
@@ -118,31 +132,31 @@ def mitosis(objects: pd.DataFrame, tracklet: np.ndarray, mother: pd.Series) -> d
         The objects, sorted by frame.
     tracklet
         Tracklet of each object, shape (objects,).
-    mother
-        Rows of the mothers, shape (hypotheses,).
+    parent
+        Rows of the parents, shape (hypotheses,).
 
     Returns
     -------
     dict
-        ``condensed``: the brightest of her last two frames minus the median of up to six before, in the strongest
-        contrasts of a frame, 0 to 1; ``rounded``: how much eccentricity and log area fell, 0 to 0.5 each. 0 where
-        nothing is known, as without a movie or before her third frame.
+        ``condensed``: highest brightness of the last two frames minus the median of up to six frames before, 0 to 1;
+        ``rounded``: decrease of eccentricity plus decrease of log area, 0 to 0.5 each. 0 where unknown: without a
+        movie, or before the third frame of the parent. Shape (hypotheses,) each.
     """
     columns = ["brightness", "eccentricity", "log_area"]
     values = objects.assign(log_area=np.log(objects["area_px"]))[columns]
     by_track = values.groupby(tracklet)
     before = by_track.shift(MITOSIS).groupby(tracklet).rolling(HISTORY, min_periods=1).median().droplevel(0)
     late = by_track.rolling(MITOSIS, min_periods=1).agg({"brightness": "max", "eccentricity": "min", "log_area": "min"})
-    rise = (late.droplevel(0) - before).reindex(mother).fillna(0.0)
+    rise = (late.droplevel(0) - before).reindex(parent).fillna(0.0)
     brighter, less_oval, smaller = (rise[columns] * [1, -1, -1]).to_numpy().T
     rounded = np.clip(less_oval, 0, 0.5) + np.clip(smaller, 0, 0.5)
     return {"condensed": np.clip(brighter, 0, 1), "rounded": rounded}
 
 
 def _near(problem: LinkingProblem, is_start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (mother, start) rows: objects of the frame before a start, within reach of it."""
+    """Return pairs (parent, start) of rows: each start with the nearest objects of the frame before, shape (pairs,)."""
     frame, points, shift = problem.frame, problem.points, problem.motion.shift
-    mothers, starts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    parents, starts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for t in np.unique(frame[is_start & (frame > 0)]):
         before = np.arange(*np.searchsorted(frame, [t - 1, t]))
         new = np.arange(*np.searchsorted(frame, [t, t + 1]))
@@ -152,42 +166,46 @@ def _near(problem: LinkingProblem, is_start: np.ndarray) -> tuple[np.ndarray, np
                 points[new], k=np.arange(1, min(CANDIDATES, len(before)) + 1), distance_upper_bound=SIZES * problem.size
             )
             which, rank = np.nonzero(np.isfinite(distance))
-            mothers.append(before[nearest[which, rank]])
+            parents.append(before[nearest[which, rank]])
             starts.append(new[which])
-    mother, start = np.concatenate(mothers), np.concatenate(starts)
-    open_way = problem.passable(mother, start)
-    return mother[open_way], start[open_way]
+    parent, start = np.concatenate(parents), np.concatenate(starts)
+    open_way = problem.passable(parent, start)
+    return parent[open_way], start[open_way]
 
 
-def _pairs(mother: np.ndarray, start: np.ndarray, following: np.ndarray, frame: np.ndarray) -> pd.DataFrame:
-    near = pd.DataFrame({"mother": mother, "second": start})
-    near["first"] = following[mother]
-    continued = near[(near["first"] >= 0) & (frame[near["first"]] == frame[near["mother"]] + 1)].assign(continues=True)
-    ended = near.loc[near["first"] < 0, ["mother", "second"]]
-    both = ended.merge(ended.rename(columns={"second": "first"}), on="mother")
+def _pairs(parent: np.ndarray, start: np.ndarray, following: np.ndarray, frame: np.ndarray) -> pd.DataFrame:
+    """Return triples of a parent and two daughters: a start with a continuation, or two starts after an end."""
+    near = pd.DataFrame({"parent": parent, "second": start})
+    near["first"] = following[parent]
+    continued = near[(near["first"] >= 0) & (frame[near["first"]] == frame[near["parent"]] + 1)].assign(continues=True)
+    ended = near.loc[near["first"] < 0, ["parent", "second"]]
+    both = ended.merge(ended.rename(columns={"second": "first"}), on="parent")
     both = both[both["first"] < both["second"]].assign(continues=False)
-    return pd.concat([continued, both])[["mother", "first", "second", "continues"]].reset_index(drop=True)
+    return pd.concat([continued, both])[["parent", "first", "second", "continues"]].reset_index(drop=True)
 
 
 def _features(pairs: pd.DataFrame, problem: LinkingProblem, tracklet: np.ndarray) -> pd.DataFrame:
+    """Add the features of every triple; distances are in square roots of the median area, areas are logarithms."""
     points, shift, size = problem.points, problem.motion.shift, problem.size
     area = np.log(problem.table["area_px"].to_numpy())
     usual = usual_area(problem.table, tracklet)
     left = _frames_left(problem.frame, tracklet)
-    m, a, b = (pairs[name].to_numpy() for name in ("mother", "first", "second"))
+    # Objects of the parent (m) and the daughters (a, b), shape (hypotheses,) each. Displacements va and vb of the
+    # daughters from the expected position of the parent have shape (hypotheses, 2).
+    m, a, b = (pairs[name].to_numpy() for name in ("parent", "first", "second"))
     origin = points[m] + shift[m]
     va, vb = (points[a] - origin) / size, (points[b] - origin) / size
     da, db = np.hypot(*va.T), np.hypot(*vb.T)
     apart = np.hypot(*(va - vb).T)
     opposite = (va * vb).sum(axis=1) / np.maximum(da * db, 1e-6)
-    soon_over = np.minimum(left[a], left[b]) + 1 < np.minimum(LONG_LIFE, problem.frames - problem.frame[a])
+    short_lived = np.minimum(left[a], left[b]) + 1 < np.minimum(LONG_LIFE, problem.frames - problem.frame[a])
     return pairs.assign(
         off_centre=np.hypot(*(va + vb).T) / 2,
         asymmetry=np.abs(area[a] - area[b]),
         size_change=np.abs(np.logaddexp(area[a], area[b]) - usual[m]),
         large_daughter=np.maximum(0, np.maximum(area[a], area[b]) - usual[m] + 0.1),
         not_opposite=opposite + 1,
-        short_life=soon_over.astype(float),
+        short_life=short_lived.astype(float),
         apart=np.maximum(0, apart - 1.2),
         unequal_steps=np.abs(da - db),
         on_another=_on_another(problem, m, a) + _on_another(problem, m, b),
@@ -196,39 +214,52 @@ def _features(pairs: pd.DataFrame, problem: LinkingProblem, tracklet: np.ndarray
     )
 
 
-def _doubts(objects: pd.DataFrame, mother: np.ndarray, hers: np.ndarray, theirs: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what speaks for two cells in one mask, given the log areas of mother and daughters over the median.
+def _doubts(
+    objects: pd.DataFrame, parent: np.ndarray, parent_area: np.ndarray, daughters_area: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the features that mark two touching cells in one mask, shape (hypotheses,) each.
 
-    Newborn cells are not larger than the median cell; a mother about to divide is round, and a mask with a waist is
-    that of one cell only where it is no larger than usual (a late metaphase).
+    Newborn cells are not larger than the median cell. A parent about to divide is round. A mask with a waist is one
+    cell only if it is not larger than usual (late metaphase).
+
+    Parameters
+    ----------
+    objects
+        The objects.
+    parent
+        Row of the parent, shape (hypotheses,).
+    parent_area, daughters_area
+        Log areas of the parent and of both daughters together, relative to the median, shape (hypotheses,) each.
     """
-    fullness, eccentricity = (objects[name].to_numpy() for name in ("fullness", "eccentricity"))
-    waist = 1 - fullness[mother] / np.median(fullness)
+    extent, eccentricity = (objects[name].to_numpy() for name in ("ellipse_extent", "eccentricity"))
+    waist = 1 - extent[parent] / np.median(extent)
     return {
-        "grown": np.maximum(0, theirs - np.log(2)),
-        "lobed": np.clip(waist, 0, LOBED) * np.clip(2 * hers, 0, 1),
-        "elongated": np.maximum(0, ROUND - np.sqrt(1 - eccentricity[mother] ** 2)),
+        "grown": np.maximum(0, daughters_area - np.log(2)),
+        "lobed": np.clip(waist, 0, LOBED) * np.clip(2 * parent_area, 0, 1),
+        "elongated": np.maximum(0, ROUND - np.sqrt(1 - eccentricity[parent] ** 2)),
     }
 
 
-def _on_another(problem: LinkingProblem, mother: np.ndarray, daughter: np.ndarray) -> np.ndarray:
-    """How much more a daughter's mask lies on another cell of the frame before than on her mother, 0 to 1."""
+def _on_another(problem: LinkingProblem, parent: np.ndarray, daughter: np.ndarray) -> np.ndarray:
+    """Return how much more each daughter overlaps another cell of the frame before than its parent, 0 to 1."""
     pairs = problem.discounts
     n = len(problem.table)
     source, target, discount = (pairs[name].to_numpy() for name in ("source", "target", "discount"))
     most = np.zeros(n)
     np.maximum.at(most, target, discount)
-    # not a sparse matrix: indexed by no pair at all, SciPy's does not return an array
+    # a Series, because a SciPy sparse matrix indexed by no pair does not return an array
     shared = pd.Series(discount, index=source.astype(np.int64) * n + target)
-    return most[daughter] - shared.reindex(mother * n + daughter, fill_value=0.0).to_numpy()
+    return most[daughter] - shared.reindex(parent * n + daughter, fill_value=0.0).to_numpy()
 
 
 def usual_area(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
-    """Log of the median area over the last six frames up to and with each object."""
+    """Return the log of the median area over up to six frames that end with each object, shape (objects,)."""
     order = np.argsort(tracklet, kind="stable")
     area, track = objects["area_px"].to_numpy(float)[order], tracklet[order]
     n = len(order)
-    recent = np.full((min(HISTORY, n), n), np.inf)  # pandas would roll over each track in turn, which takes seconds
+    # Areas of the last frames of the same tracklet, shape (frames, objects), missing ones infinite: a rolling median
+    # over all tracklets at once.
+    recent = np.full((min(HISTORY, n), n), np.inf)
     for back, row in enumerate(recent):
         same = track[back:] == track[: n - back]
         row[back:][same] = area[: n - back][same]
@@ -240,32 +271,38 @@ def usual_area(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
 
 
 def _frames_left(frame: np.ndarray, tracklet: np.ndarray) -> np.ndarray:
+    """Return how many more frames the tracklet of each object lasts, shape (objects,)."""
     last = pd.Series(frame).groupby(tracklet).transform("max").to_numpy()
     return last - frame
 
 
-def choose(found: pd.DataFrame, threshold: float) -> pd.DataFrame:
+def choose(candidates: pd.DataFrame, threshold: float) -> pd.DataFrame:
     """Choose the set of divisions of the largest total benefit, ``threshold`` minus cost each.
 
-    Every object is a daughter at most once and a mother at most once. With two free daughters this is a packing of
-    triples, which no assignment solves, so it goes to SciPy's exact integer solver (HiGHS); a hypothesis that
-    conflicts with no other is accepted straight away.
+    Every object is a daughter at most once and a parent at most once. This is a set packing of triples, which a linear
+    assignment cannot solve, so SciPy's exact integer solver (HiGHS) is used. Hypotheses without conflict are accepted
+    directly.
     """
-    good = found[found["cost"] < threshold].sort_values(["cost", "mother", "second"], ignore_index=True)
+    good = candidates[candidates["cost"] < threshold].sort_values(["cost", "parent", "second"], ignore_index=True)
     if good.empty:
         return good
-    n = good["mother"].max() + good[["first", "second"]].max().max() + 2
-    keys = np.c_[good["mother"], n + good["first"], n + good["second"]]
+    # Each hypothesis uses three resources (its parent as a parent, each daughter as a daughter), shape (hypotheses, 3).
+    n = good["parent"].max() + good[["first", "second"]].max().max() + 2
+    keys = np.c_[good["parent"], n + good["first"], n + good["second"]]
     _, resource = np.unique(keys, return_inverse=True)
     resource = resource.reshape(keys.shape)
     users = np.bincount(resource.ravel())
     contested = (users[resource] > 1).any(axis=1)
-    taken = ~contested
+    taken = np.asarray(~contested)
     taken[contested] = _pack(resource[contested], threshold - good.loc[contested, "cost"].to_numpy())
-    return good[taken].sort_values(["mother", "second"], ignore_index=True)
+    return good[taken].sort_values(["parent", "second"], ignore_index=True)
 
 
 def _pack(resource: np.ndarray, benefit: np.ndarray) -> np.ndarray:
+    """Maximise the total benefit so that every resource is used at most once; return which are taken.
+
+    ``resource`` has shape (hypotheses, 3), ``benefit`` and the result have shape (hypotheses,).
+    """
     if len(benefit) == 0:
         return np.zeros(0, bool)
     _, used = np.unique(resource, return_inverse=True)

@@ -1,9 +1,9 @@
-"""Edits of tracks: a table in which a person says what became of a cell, read, found on the objects and checked."""
+"""Edits of tracks: the user's table of corrections, read, matched to the objects and checked."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,23 +24,23 @@ CELLS_AFTER = {
     "exit": (0,),
     "delete": (0,),
 }
-"""The actions, and how many cells of a later frame each one names."""
+"""The actions, and the numbers of cells of a later frame that each one may name."""
 END_KINDS = {"death": "death", "not_death": "lost", "exit": "left_fov"}
-"""Actions that say how a track ended, and the kind that they set."""
+"""Actions that state how a track ended, and the end kind that they set."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One row of the file, in terms of the objects.
+    """One row of the file, with its cells as rows of the table of objects.
 
     Attributes
     ----------
     row
-        Its line in the file.
+        Line in the file.
     action
         One of :data:`CELLS_AFTER`.
     source
-        The object that the row is about (row of the table of objects).
+        The object that the edit concerns.
     targets
         The objects of a later frame that it names.
     """
@@ -59,29 +59,29 @@ class Edits:
     ----------
     path
         The file.
-    found
+    applicable
         Edits whose objects are in the masks; none contradicts another.
     missing
         Lines of the file that name an object which is not there.
     """
 
     path: Path
-    found: tuple[Edit, ...]
+    applicable: tuple[Edit, ...]
     missing: tuple[int, ...]
 
 
 def read_edits(path: Path, objects: pd.DataFrame, field: FieldOfView) -> Edits:
     """Read the edits of one field and find their objects.
 
-    A cell is named by its frame and either its label in the masks or its position, row and column in px separated by
-    a space; neither depends on how tracks were found. Where the file has a column ``sample`` or ``fov``, rows of other
-    fields are left out.
+    A cell is named by its frame and either its label in the masks or its position: row and column in px, separated by
+    a space. Neither depends on the tracking. If the file has a column ``sample`` or ``fov``, rows of other fields are
+    left out.
 
     Parameters
     ----------
     path
-        Comma- or tab-separated, with a header; columns as in :data:`COLUMNS`, ``action``, ``frame`` and ``cell``
-        at least.
+        Comma- or tab-separated table with a header; columns as in :data:`COLUMNS`, of which ``action``, ``frame`` and
+        ``cell`` are required.
     objects
         The objects of the field: ``frame``, ``label``, ``y_px``, ``x_px``, ``area_px``.
     field
@@ -90,27 +90,28 @@ def read_edits(path: Path, objects: pd.DataFrame, field: FieldOfView) -> Edits:
     Raises
     ------
     UserError
-        For an unreadable file, an unknown column or action, a row that names too few or too many cells or a frame
-        that does not come later, and for two rows that contradict each other.
+        For an unreadable file, an unknown column or action, a row with too few or too many cells, a next frame that is
+        not later, and two rows that contradict each other.
     """
     rows = _read(path)
     for name, value in (("sample", field.sample), ("fov", field.fov)):
         if name in rows:
             rows = rows[rows[name].isin(["", value])]
     find = _finder(objects)
-    found, missing = [], []
+    applicable: list[Edit] = []
+    missing: list[int] = []
     for row, record in zip(rows.index, rows.to_dict("records"), strict=True):
         edit = _edit(path, row, record, find)
         if edit is None:
             missing.append(row)
         else:
-            found.append(edit)
-    refuse_contradictions(path, found)
-    return Edits(path, tuple(found), tuple(missing))
+            applicable.append(edit)
+    check_contradictions(path, applicable)
+    return Edits(path, tuple(applicable), tuple(missing))
 
 
 def _read(path: Path) -> pd.DataFrame:
-    """Return the rows as text, indexed by their line in the file; empty lines are left out."""
+    """Return the rows as text, indexed by line in the file, without empty lines."""
     try:
         text = path.read_text(encoding="utf-8-sig")
         delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
@@ -122,23 +123,25 @@ def _read(path: Path) -> pd.DataFrame:
     unknown = [name for name in header if name not in COLUMNS]
     lacking = [name for name in COLUMNS[:3] if name not in header]
     if unknown or lacking or len(set(header)) < len(header):
-        wrong = f"unknown column '{unknown[0]}'" if unknown else "a column is missing or there twice"
-        msg = f"{path}: {wrong}; the columns are {', '.join(COLUMNS)}, of which the first three are needed."
+        wrong = f"unknown column '{unknown[0]}'" if unknown else "a column is missing or occurs twice"
+        msg = f"{path}: {wrong}; the columns are {', '.join(COLUMNS)}, of which the first three are required."
         raise UserError(msg)
     kept = {n: cells for n, cells in enumerate(lines[1:], start=2) if any(c.strip() for c in cells)}
     uneven = next((n for n, cells in kept.items() if len(cells) > len(header)), None)
     if uneven is not None:
-        msg = f"{path}, row {uneven}: more cells than the header has; check the commas."
+        msg = f"{path}, row {uneven}: more entries than the header has columns; check the separators."
         raise UserError(msg)
     padded = [[c.strip() for c in cells] + [""] * (len(header) - len(cells)) for cells in kept.values()]
     return pd.DataFrame(padded, index=list(kept), columns=header, dtype=object)
 
 
 Finder = Callable[[int, str], int]
+Claimed = tuple[str, int]
+"""What a claim is about (``before``, ``after`` or ``end``), and the object."""
 
 
 def _finder(objects: pd.DataFrame) -> Finder:
-    """Return a function from frame and cell to the row of the object; -1 where there is none."""
+    """Return a function from frame and cell to the row of the object, -1 where there is none."""
     keys = zip(objects["frame"].tolist(), objects["label"].tolist(), strict=True)
     labels = {key: row for row, key in enumerate(keys)}
     points = objects[["y_px", "x_px"]].to_numpy(float)
@@ -157,7 +160,7 @@ def _finder(objects: pd.DataFrame) -> Finder:
 
 
 def _edit(path: Path, row: int, record: dict[str, str], find: Finder) -> Edit | None:
-    """Return one edit; None where an object is not in the masks."""
+    """Return one edit; None if an object is not in the masks."""
     action = record["action"]
     if action not in CELLS_AFTER:
         msg = f"{path}, row {row}: unknown action '{action}'; the actions are {', '.join(CELLS_AFTER)}."
@@ -177,13 +180,13 @@ def _edit(path: Path, row: int, record: dict[str, str], find: Finder) -> Edit | 
     if after and record.get("next_frame"):
         later = _frame(path, row, "next_frame", record["next_frame"])
     if later <= frame:
-        msg = f"{path}, row {row}: next_frame {later} should come after frame {frame}."
+        msg = f"{path}, row {row}: next_frame {later} should be after frame {frame}."
         raise UserError(msg)
     source, *targets = find(frame, record["cell"]), *(find(later, cell) for cell in after)
     if min(source, *targets, source) < 0:
         return None
     if len(set(targets)) < len(targets):
-        msg = f"{path}, row {row}: the two daughters are one and the same cell; name two."
+        msg = f"{path}, row {row}: the two daughters are the same cell; name two different cells."
         raise UserError(msg)
     return Edit(row, action, source, tuple(targets))
 
@@ -203,17 +206,23 @@ def _frame(path: Path, row: int, column: str, text: str) -> int:
     return int(text)
 
 
-def refuse_contradictions(path: Path, edits: list[Edit]) -> None:
-    """Refuse edits of ``path`` that cannot all be true, whatever tracking found, with a :class:`UserError`."""
-    said: dict[Hashable, tuple[object, Edit]] = {}
+def check_contradictions(path: Path, edits: list[Edit]) -> None:
+    """Check that all edits can be true together, whatever the tracking.
+
+    Raises
+    ------
+    UserError
+        For the first two rows that contradict each other.
+    """
+    claims: dict[Claimed, tuple[frozenset[object], Edit]] = {}
     for edit in edits:
         for key, value in _claims(edit):
-            known, by = said.setdefault(key, (value, edit))
+            known, by = claims.setdefault(key, (value, edit))
             if known != value:
                 raise UserError(contradiction(path, by, edit))
     named = [(o, e) for e in edits for o in (e.source, *e.targets)]
     for edit in edits:
-        after, by = said.get(("after", edit.source), (frozenset(), edit))
+        after, by = claims.get(("after", edit.source), (frozenset(), edit))
         parted = edit.action == "unlink" and set(edit.targets) & after
         single = edit.action == "not_divide" and len(after) == 2
         if parted or single:
@@ -224,23 +233,23 @@ def refuse_contradictions(path: Path, edits: list[Edit]) -> None:
                 raise UserError(contradiction(path, other, edit))
 
 
-def _claims(edit: Edit) -> list[tuple[Hashable, object]]:
-    """Return what an edit says of cells: what comes before one, what comes after it, how its track ends."""
-    claims: list[tuple[Hashable, object]] = []
+def _claims(edit: Edit) -> list[tuple[Claimed, frozenset[object]]]:
+    """Return the claims of an edit: which object precedes another, which ones follow it, how its track ends."""
+    claims: list[tuple[Claimed, frozenset[object]]] = []
     if edit.action in ("link", "divide"):
-        claims += [(("before", target), edit.source) for target in edit.targets]
+        claims += [(("before", target), frozenset({edit.source})) for target in edit.targets]
     ends = edit.action in ("death", "exit") or (edit.action == "unlink" and not edit.targets)
     if ends or edit.action in ("link", "divide"):
         claims.append((("after", edit.source), frozenset(edit.targets)))
     if edit.action in END_KINDS:
-        claims.append((("end", edit.source), edit.action))
+        claims.append((("end", edit.source), frozenset({edit.action})))
     return claims
 
 
 def contradiction(path: Path, one: Edit, other: Edit) -> str:
-    """Return what is said of two rows that cannot both be true."""
+    """Return the error message for two rows that cannot both be true."""
     early, late = sorted((one, other), key=lambda edit: edit.row)
     return (
-        f"{path}, row {late.row}: '{late.action}' contradicts '{early.action}' in row {early.row}; keep the one that is"
-        " right."
+        f"{path}, row {late.row}: '{late.action}' contradicts '{early.action}' in row {early.row}; keep the"
+        " correct one."
     )

@@ -1,4 +1,4 @@
-"""How tracks begin and end, with the evidence: an end is never called a death by default."""
+"""Kinds of track starts and ends with their evidence; an end is never called a death by default."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 RECENT, EARLIER = 2, 6
-"""Frames at the end of a track, and frames before those, that are compared."""
+"""Frames at the end of a track, and frames before them, that are compared."""
 BRIGHT = 4
-"""Frames at the end of a track in which condensation is looked for; debris that follows it is dim."""
+"""Frames at the end of a track in which condensation is searched for; debris that follows is dim."""
 BODY = (0, 4)
-"""Frames for which a dead body may go on being segmented; the living cell is looked for before them."""
+"""Frames for which a dead body may still be segmented; the living cell is measured before them."""
 SMALL = 0.2
-"""Quantile of the areas before with which the last ones are compared; of six, it is the second smallest."""
+"""Quantile of the earlier areas that the last areas are compared with; of six, the second smallest."""
 UNSURE_EXIT = 0.8
 """Highest probability of an exit where the mask does not touch the border."""
 DAUGHTER_AREA = 0.35
-"""Smallest area of a daughter, in her mother's."""
+"""Smallest area of a daughter, as a fraction of the area of its parent."""
 DAUGHTER_DELAY = 2
-"""Frames within which a daughter may appear after her mother was last seen."""
+"""Largest number of frames between the last frame of a parent and the first of a daughter."""
 
 
 def start_kinds(tracks: pd.DataFrame, exits: np.ndarray, division_confidence: pd.Series) -> pd.DataFrame:
@@ -30,9 +30,9 @@ def start_kinds(tracks: pd.DataFrame, exits: np.ndarray, division_confidence: pd
     tracks
         Table of :func:`~cineseq.tracking.lineage.track_table`.
     exits
-        Probability that the start lies where cells enter, shape (tracks,).
+        Probability that the track entered through the border, shape (tracks,).
     division_confidence
-        Confidence of the division that a mother ended in, by her track id; missing where none was given.
+        Confidence of the division in which a parent ended, by its track id; missing where unknown.
     """
     kind = np.select(
         [tracks["parent_id"].notna(), tracks["start_frame"] == 0, exits >= 0.5],
@@ -63,20 +63,20 @@ def end_kinds(
     tracks
         Table of :func:`~cineseq.tracking.lineage.track_table`.
     exits
-        Probability that the end lies where cells leave, shape (tracks,).
+        Probability that the track left through the border, shape (tracks,).
     deaths
-        Probability of death from what the last frames show, shape (tracks,).
+        Probability of death from the last frames, shape (tracks,).
     division_confidence
-        Confidence of the division that a mother ended in, by her track id; missing where none was given.
+        Confidence of the division in which a parent ended, by its track id; missing where unknown.
     last_frame
         Last frame of the movie.
     least
-        Least probability at which an end is called a death.
+        Lowest probability at which an end is called a death.
     """
-    mother = tracks["track_id"].isin(tracks["parent_id"].dropna())
+    is_parent = tracks["track_id"].isin(tracks["parent_id"].dropna())
     over = tracks["end_frame"] == last_frame
     died = (deaths >= least) & (deaths > exits)
-    reasons = [mother, over, died, exits >= 0.5]
+    reasons = [is_parent, over, died, exits >= 0.5]
     kind = np.select(reasons, ["division", "end_of_movie", "death", "left_fov"], "lost")
     confidence = np.select(
         reasons,
@@ -87,7 +87,7 @@ def end_kinds(
 
 
 def with_known_deaths(finish: pd.DataFrame, number: pd.Series, deaths: frozenset[int]) -> pd.DataFrame:
-    """Return ``finish`` with death, without a probability, for the tracks (by ``number``) that somebody saw die."""
+    """Return ``finish`` with the end kind death, without a confidence, for tracks whose number is in ``deaths``."""
     known = number.isin(deaths)
     kind, confidence = finish["end_kind"].mask(known, "death"), finish["end_confidence"].mask(known)
     return finish.assign(end_kind=kind, end_confidence=confidence)
@@ -96,12 +96,12 @@ def with_known_deaths(finish: pd.DataFrame, number: pd.Series, deaths: frozenset
 def exit_probability(
     objects: pd.DataFrame, number: np.ndarray, seen: np.ndarray, border_px: float, outward: int
 ) -> np.ndarray:
-    """Return the probability that each track's end (``outward`` 1) or start (-1) lies at the border.
+    """Return the probability that each track ends (``outward`` 1) or starts (-1) at the border, shape (tracks,).
 
-    Certain where the mask touches the border; 0.8 where the next step, extrapolated from the last four frames, lies
-    outside; else a logistic function of the distance to the border, one half at ``border_px`` or one step of that
-    cell, whichever is larger, and at most 0.8. The border is that of the frame itself or of the next one, whichever
-    is nearer, as a stage that moves can leave a cell behind.
+    It is 1 where the mask touches the border, and 0.8 where the next position, extrapolated from the last four frames,
+    lies outside. Elsewhere it is a logistic function of the distance to the border, 0.5 at ``border_px`` or at one step
+    of the cell, whichever is larger, and at most 0.8. The border is that of the frame or of the next frame, whichever
+    is nearer, since a moving stage can leave a cell behind.
 
     Parameters
     ----------
@@ -110,16 +110,18 @@ def exit_probability(
     number
         Track number of each object, shape (objects,).
     seen
-        Area of each frame that was seen, as in :attr:`cineseq.io.stacks.MovieInfo.seen`, shape (frames, 2, 2).
+        Imaged area of each frame, as in :attr:`cineseq.io.stacks.MovieInfo.seen`, shape (frames, 2, 2).
     border_px
-        Distance to the border at which an exit is as likely as not.
+        Distance to the border at which the probability of an exit is 0.5.
     outward
         1 for ends, -1 for starts.
     """
+    # Last objects of every track in the direction of time, one row per track.
     ordered = objects if outward > 0 else objects.iloc[::-1]
     groups = ordered.groupby(number if outward > 0 else number[::-1], sort=True)
     last = groups[["y_px", "x_px", "frame", "touches_border", "area_px"]].last()
     tail = groups[["y_px", "x_px", "frame"]].nth(-4)
+    # Position and velocity (px per frame) at the end, shape (tracks, 2).
     position = last[["y_px", "x_px"]].to_numpy(float)
     velocity = np.zeros_like(position)
     earlier = pd.Series(tail.index, index=number[tail.index])
@@ -127,13 +129,14 @@ def exit_probability(
     before = objects.loc[earlier.reindex(last.index[has]).to_numpy()]
     elapsed = np.abs(last["frame"].to_numpy()[has] - before["frame"].to_numpy())[:, None]
     velocity[has] = (position[has] - before[["y_px", "x_px"]].to_numpy()) / elapsed
+    # Distance of the mask from the nearer border of this frame and the next, shape (tracks,).
     radius = np.sqrt(last["area_px"].to_numpy() / np.pi)
     here = last["frame"].to_numpy(np.int64)
     there = np.clip(here + outward, 0, len(seen) - 1)
     low, high = (choose(seen[here, i], seen[there, i]) for i, choose in enumerate((np.maximum, np.minimum)))
     margin = np.minimum(position - low, high - 1 - position).min(axis=1) - radius
-    coming = position + velocity
-    outside = ((coming < low) | (coming > high - 1)).any(axis=1)
+    expected = position + velocity
+    outside = ((expected < low) | (expected > high - 1)).any(axis=1)
     near = np.maximum(border_px, np.hypot(*velocity.T))
     probability = 1 / (1 + np.exp((margin - near) / (0.25 * near + 1)))
     unsure = np.where(outside, UNSURE_EXIT, np.minimum(probability, UNSURE_EXIT))
@@ -144,20 +147,24 @@ def death_probability(objects: pd.DataFrame, number: np.ndarray) -> np.ndarray:
     """Return the probability of death from each track's last frames, shape (tracks,).
 
     Dying cells shrink, round up, stop and, in nuclear or phase channels, brighten (condensation). Each cue compares
-    the last two frames with the six before, or with six before the body that may be left of it, whichever shows
-    more; a track that is too short shows no evidence. The weights are a rule, not a fit, and demand shrinkage
-    together with a second cue, or strong shrinkage.
+    the last two frames with six frames before, once directly and once with a gap for a dead body that is still
+    segmented; the stronger evidence counts. A track that is too short shows no evidence. The weights are a rule, not a
+    fit: they require shrinkage together with a second cue, or strong shrinkage.
     """
     return 1 / (1 + np.exp(-death_evidence(objects, number)["logit"].to_numpy()))
 
 
 def death_evidence(objects: pd.DataFrame, number: np.ndarray) -> pd.DataFrame:
-    """Return, per track, the :func:`last_changes` that say more, 0 where unknown, and the ``logit`` of a death."""
+    """Return the stronger :func:`last_changes` of every track, 0 where unknown, and the ``logit`` of death.
+
+    One row per track, by number.
+    """
+    # Without and with a gap for the dead body; logits have shape (2, tracks).
     changes = [last_changes(objects, number, body).fillna(0.0) for body in BODY]
     logits = np.array([_death_logit(change) for change in changes])
-    more = np.where(logits[1] > logits[0], 1, 0)
-    shown = np.stack(changes)[more, np.arange(len(more))]
-    return pd.DataFrame(shown, columns=changes[0].columns).assign(logit=logits.max(axis=0))
+    stronger = np.where(logits[1] > logits[0], 1, 0)
+    values = np.stack([change.to_numpy() for change in changes])[stronger, np.arange(len(stronger))]
+    return pd.DataFrame(values, columns=changes[0].columns).assign(logit=logits.max(axis=0))
 
 
 def _death_logit(change: pd.DataFrame) -> np.ndarray:
@@ -167,10 +174,10 @@ def _death_logit(change: pd.DataFrame) -> np.ndarray:
 
 
 def may_have_divided(objects: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame, reach: float) -> np.ndarray:
-    """Return which tracks end where an unexplained cell of a daughter's size soon appears, shape (tracks,).
+    """Return which tracks end near the unexplained start of a cell of a daughter's size, shape (tracks,).
 
-    A mother about to divide is small, round and bright like a dying cell; where a division was not accepted but one
-    is possible, the end is not called a death.
+    A parent about to divide is small, round and bright like a dying cell. Where a division was not accepted but is
+    possible, the end is not called a death.
 
     Parameters
     ----------
@@ -181,7 +188,7 @@ def may_have_divided(objects: pd.DataFrame, number: np.ndarray, tracks: pd.DataF
     tracks
         Table of :func:`~cineseq.tracking.lineage.track_table`, sorted by number.
     reach
-        Farthest daughter in px.
+        Largest distance of a daughter in px.
     """
     groups = objects["area_px"].groupby(number)
     usual, at_start = groups.median().to_numpy(), groups.first().to_numpy()
@@ -189,6 +196,7 @@ def may_have_divided(objects: pd.DataFrame, number: np.ndarray, tracks: pd.DataF
     unsure = np.zeros(len(tracks), bool)
     if len(new) == 0:
         return unsure
+    # Pairs of an end and an unexplained start within reach, shape (pairs,) each.
     ends = KDTree(tracks[["end_y_px", "end_x_px"]].to_numpy(float))
     starts = KDTree(tracks.loc[new, ["start_y_px", "start_x_px"]].to_numpy(float))
     near = ends.sparse_distance_matrix(starts, reach, output_type="coo_matrix")
@@ -200,7 +208,7 @@ def may_have_divided(objects: pd.DataFrame, number: np.ndarray, tracks: pd.DataF
 
 
 def last_changes(objects: pd.DataFrame, number: np.ndarray, body: int = 0) -> pd.DataFrame:
-    """Compare the last two frames of every track with six before.
+    """Compare the last two frames of every track with six frames before.
 
     Parameters
     ----------
@@ -209,21 +217,22 @@ def last_changes(objects: pd.DataFrame, number: np.ndarray, body: int = 0) -> pd
     number
         Track number of each object, shape (objects,).
     body
-        Frames between the two, in which what is left of a dead cell may have been segmented.
+        Frames between the two, in which a dead body may have been segmented.
 
     Returns
     -------
     pandas.DataFrame
-        One row per track, by number: ``shrink`` (log area, the second smallest before minus the last, for an area
-        that jumps, as in shared masks, tells nothing), ``brighten`` (the brightest of the last four frames and the
-        body minus before, in units of the strongest contrasts of a frame), ``round_up`` (eccentricity, before minus
-        last), ``still`` (0 to 1: how much slower than before); NaN where the track is too short.
+        One row per track, by number; NaN where the track is too short. ``shrink``: second smallest log area before
+        minus the last (robust to areas that jump, as in shared masks). ``brighten``: highest brightness of the last
+        four frames and the body minus the median before. ``round_up``: eccentricity before minus last. ``still``:
+        relative decrease of the step, 0 to 1.
     """
     table = objects.assign(
         number=number,
         log_area=np.log(objects["area_px"]),
     )
     table["step"] = np.hypot(*table.groupby("number")[["y_px", "x_px"]].diff().to_numpy().T)
+    # Rank 0 is the last frame of a track.
     rank = table.groupby("number").cumcount(ascending=False)
     columns = ["log_area", "brightness", "eccentricity", "step"]
     late = table[rank < RECENT].groupby("number")[columns].mean()

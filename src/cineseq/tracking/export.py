@@ -1,4 +1,4 @@
-"""Tracks as the Cell Tracking Challenge writes them: one mask per frame and a table of tracks."""
+"""Export of tracks: Cell Tracking Challenge (one mask per frame and a table of tracks) and GEFF (a graph)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cineseq.io.stacks import Labels
 
 
 def continuous_pieces(detections: pd.DataFrame, tracks: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
-    """Cut tracks where their cell went unseen, since the format wants a mask in every frame of a track.
+    """Cut tracks at gaps, since the Cell Tracking Challenge requires a mask in every frame of a track.
 
-    The first piece keeps the track's number; each later one gets a number after the last track's, and the piece
-    before it as its parent. Daughters hang on their mother's last piece.
+    The first piece keeps the number of the track. Each later piece gets a new number, after all tracks, and the piece
+    before it as its parent. The parent of a daughter is the last piece of its parent track.
 
     Parameters
     ----------
@@ -28,28 +28,30 @@ def continuous_pieces(detections: pd.DataFrame, tracks: pd.DataFrame) -> tuple[p
     Returns
     -------
     rows
-        ``L B E P`` of every piece, sorted by L: number, first and last frame, parent or 0.
+        ``L B E P`` of every piece, sorted by L: number, first frame, last frame, parent or 0.
     label
         Piece of each row of ``detections``, shape (detections,).
     """
+    # Pieces (number, piece 0, 1, ...) of every detection: a new piece begins after a gap.
     number = detections["track_id"].map(tracks.set_index("track_id")["number"]).to_numpy(np.int64)
     table = pd.DataFrame({"number": number, "frame": detections["frame"].to_numpy(np.int64)})
     ordered = table.sort_values(["number", "frame"])
     begins = (ordered["frame"].diff() > 1) & (ordered["number"].diff() == 0)
     table["piece"] = begins.groupby(ordered["number"]).cumsum().reindex(table.index).astype(np.int64)
     pieces = table.groupby(["number", "piece"], as_index=False)["frame"].agg(B="min", E="max")
+    # L, B, E of every piece; P is the piece before, else the last piece of the parent track, else 0.
     later = pieces["piece"] > 0
     pieces["L"] = np.where(later, pieces["number"].max() + later.cumsum(), pieces["number"])
     last_of = pieces.groupby("number")["L"].last()
-    mothers = tracks.set_index("number")["parent_id"].map(tracks.set_index("track_id")["number"])
-    mother = pieces["number"].map(mothers).map(last_of).fillna(0).astype(np.int64)
-    pieces["P"] = np.where(later, pieces["L"].shift(fill_value=0), mother)
+    parents = tracks.set_index("number")["parent_id"].map(tracks.set_index("track_id")["number"])
+    parent = pieces["number"].map(parents).map(last_of).fillna(0).astype(np.int64)
+    pieces["P"] = np.where(later, pieces["L"].shift(fill_value=0), parent)
     label = table.merge(pieces, on=["number", "piece"], how="left")["L"].to_numpy(np.int64)
     return pieces[["L", "B", "E", "P"]].sort_values("L", ignore_index=True), label
 
 
 def write_ctc(labels: Labels, detections: pd.DataFrame, tracks: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Write ``mask000.tif`` ... and ``res_track.txt`` into ``folder``, whole or not at all.
+    """Write ``mask000.tif`` ... and ``res_track.txt`` into ``folder``, which appears only when complete.
 
     Returns
     -------
@@ -76,7 +78,7 @@ def write_ctc(labels: Labels, detections: pd.DataFrame, tracks: pd.DataFrame, fo
 
 
 def relabelled(plane: np.ndarray, known: pd.DataFrame | None) -> np.ndarray:
-    """Return ``plane`` with every ``label`` replaced by its ``piece``; every label must be known."""
+    """Return ``plane`` with every ``label`` replaced by its ``piece``; ``known`` lists both for every label."""
     if known is None:
         if plane.any():
             msg = "a frame with objects has no detections"
@@ -93,11 +95,11 @@ def relabelled(plane: np.ndarray, known: pd.DataFrame | None) -> np.ndarray:
 
 
 MASKS = "../masks.ome.tif"
-"""Where the masks lie, seen from the folder."""
+"""Path of the masks, relative to the GEFF folder."""
 
 
 def links_of(detections: pd.DataFrame, tracks: pd.DataFrame) -> np.ndarray:
-    """Return rows of ``detections`` that follow each other: in a track, and from mothers to daughters.
+    """Return the links between detections: within tracks, and from parents to daughters.
 
     Parameters
     ----------
@@ -120,11 +122,11 @@ def links_of(detections: pd.DataFrame, tracks: pd.DataFrame) -> np.ndarray:
 
 
 def write_geff(detections: pd.DataFrame, tracks: pd.DataFrame, folder: Path) -> tuple[int, int]:
-    """Write nodes and edges into ``folder``, whole or not at all.
+    """Write the tracks as a GEFF graph into ``folder``, which appears only when complete.
 
-    Nodes are the objects, in frames and pixels, with their label in the mask, the number of their track
-    (``track``, the tracklet of the format) and of the founder of its family (``family``, its lineage), and, at the
-    last object of a track, how it ended (``end_kind``).
+    Nodes are the objects, in frames and pixels. Their properties are the label in the mask, the number of the track
+    (``track``, the tracklet of the format), the number of the founder (``family``, the lineage of the format) and, at
+    the last object of a track, how it ended (``end_kind``).
 
     Parameters
     ----------
@@ -136,7 +138,7 @@ def write_geff(detections: pd.DataFrame, tracks: pd.DataFrame, folder: Path) -> 
     Returns
     -------
     nodes, edges
-        How many of each were written.
+        Number of nodes and of edges written.
     """
     detections = detections.reset_index(drop=True)
     edges = links_of(detections, tracks)
@@ -155,6 +157,7 @@ def write_geff(detections: pd.DataFrame, tracks: pd.DataFrame, folder: Path) -> 
 
 
 def _properties(detections: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return the properties of the nodes, shape (detections,) each."""
     known = tracks.set_index("track_id")
     of_track = detections["track_id"].map
     founder = of_track(known["founder_id"]).map(known["number"])

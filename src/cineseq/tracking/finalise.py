@@ -1,10 +1,10 @@
-"""From a lineage as found to the tables of a field: edits replayed, the result validated, every event weighed."""
+"""From a lineage to the final tables of a field: replay edits, validate, and give every event a confidence."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from dataclasses import field as made_of
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any
 
@@ -29,79 +29,79 @@ from cineseq.tracking.validate import validate, validate_walls
 
 @dataclass(frozen=True)
 class Curated:
-    """The tables of one field, with what is to be said of its edits and of how sure it is.
+    """The final tables of one field, with the report on its edits and its uncertain events.
 
     Attributes
     ----------
     detections, tracks, events
         With the contracts DETECTIONS, TRACKS and EVENTS.
     lines, numbers
-        For the report of the step.
+        Sentences and numbers for the report of the step.
     """
 
     detections: pd.DataFrame
     tracks: pd.DataFrame
     events: pd.DataFrame
-    lines: list[str] = made_of(default_factory=list)
-    numbers: dict[str, int] = made_of(default_factory=dict)
+    lines: list[str] = dataclass_field(default_factory=list)
+    numbers: dict[str, int] = dataclass_field(default_factory=dict)
 
 
 def curate(
     objects: Objects,
     families: TrackLineage,
-    room: np.ndarray,
+    compartment: np.ndarray,
     edits: Path | None,
     *,
     info: MovieInfo,
     field: FieldOfView,
     settings: Track,
 ) -> Curated:
-    """Replay a person's edits on a lineage and return its tables.
+    """Replay manual edits on a lineage and return the final tables.
 
     Parameters
     ----------
     objects
         The objects of the field; at least one.
     families
-        Tracks and mothers as found or given.
-    room
+        The lineage, tracked here or imported.
+    compartment
         Closed compartment of each object, -1 for none, shape (objects,).
     edits
-        The table of edits; None where there is none.
+        Table of edits; None if there is none.
     info
-        Of the label stack; gives hours.
+        Metadata of the label stack, for hours.
     field
         Sample and field of view.
     settings
-        How tracking was done.
+        The section ``track``.
 
     Raises
     ------
     UserError
-        When the edits are unreadable, contradict each other, or take a cell through a wall.
+        When the edits are unreadable, contradict each other, or lead a cell through a wall.
     ImpossibleLineageError
         When no cell could have this lineage.
     """
-    asked = None if edits is None else read_edits(edits, objects.table, field)
-    replayed = unedited(families) if asked is None else replay(asked, objects.table, families, room)
+    wanted = None if edits is None else read_edits(edits, objects.table, field)
+    replayed = unedited(families) if wanted is None else replay(wanted, objects.table, families, compartment)
     detections, tracks = tables(objects, replayed.families, field, info, settings)
     tracks, status = settle_ends(tracks, replayed)
     validate(detections, tracks)
-    validate_walls(detections, replayed.families, room)
-    events = find_events(objects, replayed, tracks, room, field=field, settings=settings)
-    lines, numbers = edit_lines(asked, status) if asked is not None else ([], {})
-    unsure = int((events["confidence"] < 0.5).sum())
-    lines.append(f"{unsure:,} of {len(events):,} links, divisions and ends are more likely wrong than right.")
-    return Curated(detections, tracks, events, lines, numbers | {"unsure_events": unsure})
+    validate_walls(detections, replayed.families, compartment)
+    events = find_events(objects, replayed, tracks, compartment, field=field, settings=settings)
+    lines, numbers = edit_lines(wanted, status) if wanted is not None else ([], {})
+    uncertain = int((events["confidence"] < 0.5).sum())
+    lines.append(f"{uncertain:,} of {len(events):,} links, divisions and ends are more likely wrong than right.")
+    return Curated(detections, tracks, events, lines, numbers | {"unsure_events": uncertain})
 
 
-def nothing() -> Curated:
-    """Return the tables of a field without objects."""
+def no_tracks() -> Curated:
+    """Return the empty tables of a field without objects."""
     return Curated(*map(empty, (DETECTIONS, TRACKS, EVENTS)))
 
 
 def write_curated(
-    made: Curated,
+    curated: Curated,
     summary: dict[str, Any],
     logger: logging.Logger,
     *,
@@ -110,28 +110,28 @@ def write_curated(
     events: Path,
     report: Path,
 ) -> None:
-    """Write the tables of one field and its report, and log the report's lines.
+    """Write the tables and the report of one field, and log the lines of the report.
 
     Parameters
     ----------
-    made
-        What :func:`curate` returned.
+    curated
+        From :func:`curate`.
     summary
-        ``lines`` and ``numbers`` of how the tracks came to be, to which those on edits and unsure events are added, and
-        ``step`` where the report page should describe another step than the rule's.
+        ``lines`` and ``numbers`` of tracking or of the import, to which those of ``curated`` are added; and ``step``
+        where the report page should describe another step than that of the rule.
     logger
-        Of the step.
+        Logger of the step.
     detections, tracks, events, report
-        Where to.
+        Output files.
     """
-    said = summary | {
-        "lines": summary["lines"] + made.lines,
-        "numbers": summary["numbers"] | made.numbers,
-        "series": common_path(made.detections, summary["numbers"]["frames"]),
+    content = summary | {
+        "lines": summary["lines"] + curated.lines,
+        "numbers": summary["numbers"] | curated.numbers,
+        "series": common_path(curated.detections, summary["numbers"]["frames"]),
     }
-    for line in said["lines"]:
+    for line in content["lines"]:
         logger.info("%s", line)
-    write_table(made.detections, detections, DETECTIONS)
-    write_table(made.tracks, tracks, TRACKS)
-    write_table(made.events, events, EVENTS)
-    write_json(said, report)
+    write_table(curated.detections, detections, DETECTIONS)
+    write_table(curated.tracks, tracks, TRACKS)
+    write_table(curated.events, events, EVENTS)
+    write_json(content, report)

@@ -1,4 +1,4 @@
-"""From tracklets and divisions to numbered tracks with parents, founders, generations and sisters."""
+"""Lineages: tracks numbered from tracklets, with parents, founders, generations and sisters."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from cineseq.statistics import pedigree
 
 
 class ImpossibleLineageError(ValueError):
-    """A lineage that no cell can have; the message names the rule and the first track that breaks it."""
+    """Raised for a lineage that no cell can have; the message names the rule and the first track that breaks it."""
 
 
 @dataclass(frozen=True)
 class TrackLineage:
-    """Which object is in which track, and which track is whose daughter.
+    """The track of every object, and the parent of every track.
 
     Attributes
     ----------
     number
         Track number of each object, from 1, shape (objects,).
     parent
-        Track number of the mother, by track number.
+        Track number of the parent, by track number.
     confidence
-        Confidence of the division that a track ends in, by track number; absent where none was given.
+        Confidence of the division in which a track ends, by track number; absent where unknown.
     deaths
         Tracks that are known to have ended in death.
     """
@@ -39,7 +39,20 @@ class TrackLineage:
 
 
 def before_each(frame: np.ndarray, families: TrackLineage) -> np.ndarray:
-    """Return the object before each object, or the last one of its mother, or -1, shape (objects,)."""
+    """Return the row of the object before each object in its track, else of the last object of its parent, else -1.
+
+    Parameters
+    ----------
+    frame
+        Frame of each object, shape (objects,).
+    families
+        The lineage.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (objects,).
+    """
     number = families.number
     order = np.lexsort((frame, number))
     same = number[order[1:]] == number[order[:-1]]
@@ -47,13 +60,13 @@ def before_each(frame: np.ndarray, families: TrackLineage) -> np.ndarray:
     before[order[1:][same]] = order[:-1][same]
     first = dict(zip(number[order[::-1]].tolist(), order[::-1].tolist(), strict=True))
     last = dict(zip(number[order].tolist(), order.tolist(), strict=True))
-    for daughter, mother in families.parent.items():
-        before[first[daughter]] = last[mother]
+    for daughter, parent in families.parent.items():
+        before[first[daughter]] = last[parent]
     return before
 
 
 def split_at_divisions(tracklet: np.ndarray, divisions: pd.DataFrame) -> np.ndarray:
-    """End a mother's tracklet where it was linked on to a daughter.
+    """End the tracklet of a parent where it was linked to a daughter.
 
     Parameters
     ----------
@@ -74,7 +87,7 @@ def split_at_divisions(tracklet: np.ndarray, divisions: pd.DataFrame) -> np.ndar
 
 
 def number_tracks(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
-    """Return track numbers from 1, by when and where tracks start, not by label, shape (objects,)."""
+    """Return the track number of each object, from 1, in the order of start frame, y and x; shape (objects,)."""
     if len(objects) == 0:
         return np.empty(0, np.int64)
     _, first = np.unique(tracklet, return_index=True)
@@ -86,18 +99,18 @@ def number_tracks(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
 
 
 def track_table(objects: pd.DataFrame, families: TrackLineage, field: FieldOfView, info: MovieInfo) -> pd.DataFrame:
-    """Return one row per track with its ancestry, times and positions; kinds of start and end come later.
+    """Return one row per track with its ancestry, times and positions, without the kinds of start and end.
 
     Parameters
     ----------
     objects
         The objects, sorted by frame.
     families
-        Tracks and mothers.
+        The lineage.
     field
         Sample and field of view.
     info
-        Of the label stack; gives hours.
+        Metadata of the label stack, for hours.
     """
     parent = families.parent
     ends = objects.assign(number=families.number).groupby("number", sort=True)
@@ -112,12 +125,12 @@ def track_table(objects: pd.DataFrame, families: TrackLineage, field: FieldOfVie
     ).reset_index()
     names = {n: f"{field.sample}/{field.fov}/{n}" for n in tracks["number"]}
     ancestry = ancestors(tracks["number"].to_numpy(), parent)
-    mothers = tracks["number"].map(parent)
+    parents = tracks["number"].map(parent)
     return tracks.assign(
         track_id=tracks["number"].map(names).astype("string"),
         sample=field.sample,
         fov=field.fov,
-        parent_id=mothers.map(names).astype("string"),
+        parent_id=parents.map(names).astype("string"),
         founder_id=pd.Series(ancestry["founder"]).map(names).astype("string"),
         generation=ancestry["generation"],
         sister_id=pd.Series(sisters(tracks["number"].to_numpy(), parent)).map(names).astype("string"),
@@ -134,7 +147,7 @@ def ancestors(numbers: np.ndarray, parent: dict[int, int]) -> dict[str, np.ndarr
     ImpossibleLineageError
         When a track is its own ancestor.
     """
-    mother = pd.Index(numbers).get_indexer(_mothers(numbers, parent))
+    mother = pd.Index(numbers).get_indexer(_parents(numbers, parent))
     founder, generation = pedigree.founders(mother)
     if (generation < 0).any():
         msg = f"track {numbers[pedigree.own_ancestor(mother, generation)]} is its own ancestor"
@@ -143,18 +156,18 @@ def ancestors(numbers: np.ndarray, parent: dict[int, int]) -> dict[str, np.ndarr
 
 
 def sisters(numbers: np.ndarray, parent: dict[int, int]) -> np.ndarray:
-    """Return the other daughter of the same mother, 0 where there is not exactly one, shape (tracks,)."""
-    sister = pedigree.sisters(pedigree.sister_pairs(_mothers(numbers, parent)), len(numbers))
+    """Return the other daughter of the same parent, 0 where there is not exactly one, shape (tracks,)."""
+    sister = pedigree.sisters(pedigree.sister_pairs(_parents(numbers, parent)), len(numbers))
     return np.where(sister >= 0, numbers[sister], 0)
 
 
-def _mothers(numbers: np.ndarray, parent: dict[int, int]) -> np.ndarray:
-    """Return the number of each track's mother, -1 where there is none, shape (tracks,)."""
+def _parents(numbers: np.ndarray, parent: dict[int, int]) -> np.ndarray:
+    """Return the number of the parent of each track, -1 where there is none, shape (tracks,)."""
     return np.array([parent.get(n, -1) for n in numbers.tolist()], np.int64)
 
 
 def fates(end_kind: pd.Series) -> pd.DataFrame:
-    """Return fate, whether it was seen, and whether the cell was alive in the last frame (missing where unknown)."""
+    """Return the fate, whether it is known, and whether the cell was alive at the end (missing where unknown)."""
     known = end_kind.isin(["division", "death"])
     alive = end_kind.map({"end_of_movie": True, "death": False}).astype("boolean")
     return pd.DataFrame({"fate": end_kind.where(known, "unknown"), "fate_known": known, "alive_at_end": alive})

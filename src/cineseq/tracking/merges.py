@@ -1,8 +1,8 @@
-"""Cells that touch share a mask for a while: a split after such a merge is no division.
+"""Merges of masks: touching cells share a mask for a while, and the split that follows is not a division.
 
-Cells divide but never fuse. A movie run backwards therefore has no divisions, and what looks like one there is a merge
-of masks; since touching cells come together as often as they come apart, such merges also tell how many of the splits
-may be no divisions, as decoys do in proteomics (Elias and Gygi 2007, Nature Methods 4, 207).
+Cells divide but do not fuse. The reversed movie therefore has no divisions, and whatever looks like one there is a
+merge of masks. Touching cells come together as often as they separate, so the number of these decoys estimates the
+number of false divisions, as in the target-decoy search of proteomics (Elias and Gygi 2007, Nature Methods 4, 207).
 """
 
 from __future__ import annotations
@@ -18,39 +18,40 @@ from cineseq.tracking.linking_problem import LinkingProblem
 from cineseq.tracking.motion import Motion
 
 SURE_MERGE = 0.7
-"""Highest cost of a merge that explains a split."""
+"""Highest cost of a merge that can explain a split."""
 ROUNDS = 5
-"""Rounds in which splits are explained; following one cell can show another's merge."""
+"""Most rounds of explaining splits by merges; joining one cell's pieces can reveal the merge of another."""
 LEAST_GAIN = 0.5
-"""Least share of the smaller cell that a shared mask gains."""
+"""Fraction of the smaller cell's area that a shared mask must gain."""
 MEMORY = 6
-"""Frames within which a split is explained by a merge before it, or undone by one after it."""
+"""Largest number of frames between a split and the merge that explains it, before or after."""
 
 
-class Backwards(LinkingProblem):
-    """The objects with time reversed."""
+class ReversedProblem(LinkingProblem):
+    """The linking problem of the reversed movie."""
 
     def passable(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Return whether a cell can be object ``after`` first and ``before`` later, in the movie's own time."""
+        """Return whether a cell can move from ``after`` to ``before`` in the time of the movie, shape (pairs,)."""
         return super().passable(after, before)
 
 
 @dataclass(frozen=True)
-class Told:
-    """Splits, told apart.
+class SplitResult:
+    """Splits, classified as divisions or as touching cells that separate.
 
     Attributes
     ----------
     tracklet
-        Tracklet of each object, with cells followed through the masks that they shared, shape (objects,).
+        Tracklet of each object, with cells followed through shared masks, shape (objects,).
     divisions
         As :func:`cineseq.tracking.divisions.accept` returns them.
     merges
-        Merges that would look like a division backwards.
+        Number of merges that look like a division in the reversed movie, before any split is explained.
     splits
-        Splits that undo a merge or are undone by one.
+        Number of splits explained by a merge before or after.
     false_divisions
-        Costs of those that would still, where looks are doubted; about as many of the divisions may be false.
+        Costs of the merges that look like a division at the end (the decoys), shape (merges,). About as many of the
+        divisions may be false.
     """
 
     tracklet: np.ndarray
@@ -60,111 +61,126 @@ class Told:
     false_divisions: np.ndarray
 
 
-def tell_splits(problem: LinkingProblem, tracklet: np.ndarray, threshold: float) -> Told:
-    """Tell divisions from touching cells that come apart.
+def classify_splits(problem: LinkingProblem, tracklet: np.ndarray, threshold: float) -> SplitResult:
+    """Classify splits as divisions or as touching cells that separate.
 
-    A split is no division if its mother absorbed another cell in the six frames before (both are then followed
-    through the shared mask), or if its daughters share a mask again within six frames. The more merges there are that
-    look like divisions backwards, the more the looks of the remaining mothers are doubted.
+    A split is not a division if its parent absorbed another cell in the six frames before (both cells are then
+    followed through the shared mask), or if its daughters share a mask again within six frames. The more merges look
+    like divisions in the reversed movie, the more weight have the features that mark touching cells.
 
     Parameters
     ----------
     problem
-        The objects.
+        The linking problem.
     tracklet
         Tracklet of each object, 0 to n - 1, shape (objects,).
     threshold
         Highest cost of a division.
     """
-    visitors = np.empty(0, np.int64)
-    ahead, back = divisions.hypotheses(problem, tracklet), backward_hypotheses(problem, tracklet)
-    false_divisions = len(divisions.accept(back, threshold))
-    doubt = min(1.0, false_divisions / (len(divisions.accept(ahead, threshold)) + 1))
+    # Targets: divisions of the movie. Decoys: divisions of the reversed movie. Their ratio is the weight of doubt.
+    forward, backward = divisions.hypotheses(problem, tracklet), backward_hypotheses(problem, tracklet)
+    decoys = len(divisions.accept(backward, threshold))
+    doubt = min(1.0, decoys / (len(divisions.accept(forward, threshold)) + 1))
+    # Explain splits by merges, join the pieces of the cells, and repeat with the new tracklets.
+    not_daughters = np.empty(0, np.int64)
     explained = 0
     for _ in range(ROUNDS):
-        splits, merges = divisions.accept(ahead, threshold), find_merges(back)
-        splits = splits.assign(event=splits.index, frame=problem.frame[splits["mother"].to_numpy(np.int64)])
-        merges = merges.assign(frame=problem.frame[merges["mother"].to_numpy(np.int64)])
-        undone, again = _undone(tracklet, splits, merges), _again(tracklet, splits, merges)
-        again = again[~again["event"].isin(undone["event"])]
-        if undone.empty and again.empty:
+        splits, merges = divisions.accept(forward, threshold), find_merges(backward)
+        splits = splits.assign(event=splits.index, frame=problem.frame[splits["parent"].to_numpy(np.int64)])
+        merges = merges.assign(frame=problem.frame[merges["parent"].to_numpy(np.int64)])
+        merged_before = _merged_before(tracklet, splits, merges)
+        merged_after = _merged_after(tracklet, splits, merges)
+        merged_after = merged_after[~merged_after["event"].isin(merged_before["event"])]
+        if merged_before.empty and merged_after.empty:
             break
-        explained += len(undone) + len(again)
-        visitors = np.r_[visitors, again["second"].to_numpy(np.int64)]
-        tracklet = _follow(problem, tracklet, undone, again)
-        ahead, back = divisions.hypotheses(problem, tracklet), backward_hypotheses(problem, tracklet)
-        ahead = ahead[~ahead["second"].isin(visitors)]
-    left = divisions.accept(back, threshold, doubt)["cost"].to_numpy(float)
-    return Told(tracklet, divisions.accept(ahead, threshold, doubt), false_divisions, explained, left)
+        explained += len(merged_before) + len(merged_after)
+        not_daughters = np.r_[not_daughters, merged_after["second"].to_numpy(np.int64)]
+        tracklet = _follow(problem, tracklet, merged_before, merged_after)
+        forward, backward = divisions.hypotheses(problem, tracklet), backward_hypotheses(problem, tracklet)
+        forward = forward[~forward["second"].isin(not_daughters)]
+    left = divisions.accept(backward, threshold, doubt)["cost"].to_numpy(float)
+    return SplitResult(tracklet, divisions.accept(forward, threshold, doubt), decoys, explained, left)
 
 
-def false_share(cost: np.ndarray, false_divisions: np.ndarray) -> np.ndarray:
-    """Return the share of divisions, among those that cost as little, that are touching cells which come apart.
+def false_discovery_rate(cost: np.ndarray, false_divisions: np.ndarray) -> np.ndarray:
+    """Return the estimated fraction of false divisions among those with at most the same cost.
 
-    After the target-decoy search of proteomics (Elias and Gygi 2007): the number of lookalikes up to a cost over one
-    more than that of divisions (the one keeps a single division from being all false), and of that the least over all
-    higher costs; at most 1.
+    Target-decoy estimate (Elias and Gygi 2007): the number of decoys up to a cost, divided by the number of divisions
+    up to it plus one, so that a single division is never all false. The result is the smallest estimate over all
+    higher costs (a q-value), at most 1.
 
     Parameters
     ----------
     cost
-        Of the divisions, shape (divisions,).
+        Costs of the divisions, shape (divisions,).
     false_divisions
-        Costs of the merges that would look like a division backwards, shape (merges,).
+        Costs of the decoys, from :class:`SplitResult`, shape (merges,).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (divisions,).
     """
     order = np.argsort(cost, kind="stable")
-    as_cheap = np.searchsorted(np.sort(false_divisions), cost[order], side="right")
-    share = as_cheap / (np.arange(len(cost)) + 2)
-    least = np.empty(len(cost))
-    least[order] = np.minimum.accumulate(share[::-1])[::-1]
-    return np.minimum(least, 1.0)
+    decoys = np.searchsorted(np.sort(false_divisions), cost[order], side="right")
+    rate = decoys / (np.arange(len(cost)) + 2)
+    smallest = np.empty(len(cost))
+    smallest[order] = np.minimum.accumulate(rate[::-1])[::-1]
+    return np.minimum(smallest, 1.0)
 
 
 def backward_hypotheses(problem: LinkingProblem, tracklet: np.ndarray) -> pd.DataFrame:
-    """List every way in which two cells can come to share a mask: the divisions of the movie run backwards.
+    """List every hypothesis in which two cells come to share a mask: the divisions of the reversed movie.
 
     Returns
     -------
     pandas.DataFrame
-        As :func:`cineseq.tracking.divisions.hypotheses`, in rows of the movie's own objects: ``mother`` is the first
-        object that holds both cells, ``first`` and ``second`` are the last ones of each cell alone. ``merging`` is
-        how far, in sizes, the shared mask lies from the centre of mass of both, plus how much its log area differs
-        from theirs; unlike a division's cost it does not ask for cells of one size. Infinite where the shared mask
-        gained less than half of the smaller cell over the larger one, which then went elsewhere.
+        As :func:`cineseq.tracking.divisions.hypotheses`, in rows of the objects in the order of the movie: ``parent``
+        is the first object that holds both cells, ``first`` and ``second`` are the last separate objects of each.
+        ``merging`` is the cost as a merge: the distance of the shared mask from the centre of mass of both cells, in
+        cell sizes, plus the difference of log areas. Unlike the cost of a division it allows cells of different
+        sizes. It is infinite where the shared mask gained less than half of the smaller cell over the larger one:
+        the smaller cell then went elsewhere.
     """
     order = np.lexsort((np.arange(len(tracklet)), -problem.frame))
-    back = _backwards(problem, tracklet, order)
-    found = divisions.hypotheses(back, tracklet[order])
-    rows = {name: found[name].to_numpy(np.int64) for name in ("mother", "first", "second")}
+    # Hypotheses of the reversed movie; shared mask and the two cells are rows of it, shape (hypotheses,) each.
+    back = _reversed(problem, tracklet, order)
+    candidates = divisions.hypotheses(back, tracklet[order])
+    rows = {name: candidates[name].to_numpy(np.int64) for name in ("parent", "first", "second")}
     shared, a, b = rows.values()
     area = back.table["area_px"].to_numpy(float)
     both = area[a] + area[b]
+    # Area-weighted centre of both cells, shape (hypotheses, 2); the shared mask should lie there.
     centre = (area[a, None] * back.points[a] + area[b, None] * back.points[b]) / both[:, None]
     away = np.hypot(*(centre - back.points[shared] - back.motion.shift[shared]).T) / problem.size
     gained = (area[shared] - np.maximum(area[a], area[b])) / np.minimum(area[a], area[b])
     merging = np.where(gained > LEAST_GAIN, away + np.abs(np.log(both / area[shared])), np.inf)
-    return found.assign(**{name: order[chosen] for name, chosen in rows.items()}, merging=merging)
+    return candidates.assign(**{name: order[chosen] for name, chosen in rows.items()}, merging=merging)
 
 
-def find_merges(found: pd.DataFrame) -> pd.DataFrame:
-    """Choose the merges among backward hypotheses, each object in one at most."""
-    return divisions.choose(found.assign(cost=found["merging"]), SURE_MERGE)
+def find_merges(candidates: pd.DataFrame) -> pd.DataFrame:
+    """Choose the merges among backward hypotheses; each object is in at most one."""
+    return divisions.choose(candidates.assign(cost=candidates["merging"]), SURE_MERGE)
 
 
-def _backwards(problem: LinkingProblem, tracklet: np.ndarray, order: np.ndarray) -> LinkingProblem:
+def _reversed(problem: LinkingProblem, tracklet: np.ndarray, order: np.ndarray) -> LinkingProblem:
+    """Return the linking problem of the reversed movie; row i is row ``order[i]`` of the movie."""
     table = problem.table.iloc[order].reset_index(drop=True)
     table["frame"] = problem.frames - 1 - table["frame"]
-    place = np.argsort(order)
+    new_row = np.argsort(order)
     pairs = problem.discounts
-    turned = {"source": place[pairs["target"]], "target": place[pairs["source"]], "discount": pairs["discount"]}
+    turned = {"source": new_row[pairs["target"]], "target": new_row[pairs["source"]], "discount": pairs["discount"]}
     shift = _shift_back(problem, tracklet)[order]
     motion = Motion(problem.motion.kind, shift, problem.motion.step, problem.motion.spacing)
     discounts, cues = pd.DataFrame(turned), problem.mitosis_cues
-    return Backwards(table, problem.frames, motion, problem.reach, problem.room[order], discounts, cues)
+    return ReversedProblem(table, problem.frames, motion, problem.reach, problem.compartment[order], discounts, cues)
 
 
 def _shift_back(problem: LinkingProblem, tracklet: np.ndarray) -> np.ndarray:
-    """Return the expected displacement to the frame before: the linked object's own, else the median of that frame."""
+    """Return the expected displacement to the frame before, shape (objects, 2).
+
+    It is minus the shift of the linked object, or minus the median shift of that frame for objects without a link.
+    """
     shift, frame = problem.motion.shift, problem.frame
     usual = (
         pd.DataFrame(shift).groupby(frame).median().reindex(np.arange(-1, problem.frames), fill_value=0.0).to_numpy()
@@ -177,51 +193,63 @@ def _shift_back(problem: LinkingProblem, tracklet: np.ndarray) -> np.ndarray:
     return back
 
 
-def _undone(tracklet: np.ndarray, splits: pd.DataFrame, merges: pd.DataFrame) -> pd.DataFrame:
-    """Pair each split with the last merge of its mother's tracklet; columns of merges end in ``_merge``."""
+def _merged_before(tracklet: np.ndarray, splits: pd.DataFrame, merges: pd.DataFrame) -> pd.DataFrame:
+    """Pair each split with the last merge in the tracklet of its parent; columns of merges end in ``_merge``."""
     of = {"splits": splits, "merges": merges}
-    keyed = {k: t.assign(blob=tracklet[t["mother"].to_numpy(np.int64)]) for k, t in of.items()}
-    pairs = keyed["splits"].merge(keyed["merges"], on="blob", suffixes=("", "_merge"))
+    keyed = {k: t.assign(shared=tracklet[t["parent"].to_numpy(np.int64)]) for k, t in of.items()}
+    pairs = keyed["splits"].merge(keyed["merges"], on="shared", suffixes=("", "_merge"))
     pairs = pairs.assign(wait=pairs["frame"] - pairs["frame_merge"]).sort_values(["wait", "event"])
-    return pairs[pairs["wait"].between(0, MEMORY - 1)].drop_duplicates("event").drop_duplicates("mother_merge")
+    return pairs[pairs["wait"].between(0, MEMORY - 1)].drop_duplicates("event").drop_duplicates("parent_merge")
 
 
-def _again(tracklet: np.ndarray, splits: pd.DataFrame, merges: pd.DataFrame) -> pd.DataFrame:
-    """Pair each split with the merge in which its two daughters come together again."""
+def _merged_after(tracklet: np.ndarray, splits: pd.DataFrame, merges: pd.DataFrame) -> pd.DataFrame:
+    """Pair each split with the merge in which its two daughters share a mask again."""
     keyed = []
     for table in (splits, merges):
         two = np.sort(tracklet[table[["first", "second"]].to_numpy(np.int64)], axis=1)
         keyed.append(table.assign(one=two[:, 0], other=two[:, 1]))
     pairs = keyed[0].merge(keyed[1], on=["one", "other"], suffixes=("", "_merge"))
     wait = pairs["frame_merge"] - pairs["frame"]
-    return pairs[(wait > 0) & (wait <= MEMORY)].drop_duplicates("event").drop_duplicates("mother_merge")
+    return pairs[(wait > 0) & (wait <= MEMORY)].drop_duplicates("event").drop_duplicates("parent_merge")
 
 
-def _follow(problem: LinkingProblem, tracklet: np.ndarray, undone: pd.DataFrame, again: pd.DataFrame) -> np.ndarray:
-    """Cut tracklets around shared masks and join them anew.
+def _follow(
+    problem: LinkingProblem, tracklet: np.ndarray, merged_before: pd.DataFrame, merged_after: pd.DataFrame
+) -> np.ndarray:
+    """Cut tracklets around shared masks and rejoin them cell by cell, shape (objects,).
 
-    The cell whose tracklet led into the shared mask keeps it; the other has a gap.
+    The cell whose tracklet led into the shared mask keeps it; the other cell has a gap.
     """
-    merged, mother, a, b, c, d = (
-        undone[name].to_numpy(np.int64)
-        for name in ("mother_merge", "mother", "first_merge", "second_merge", "first", "second")
+    # Objects of every merge and its split: cells a and b enter the shared mask at ``merged``; it is last seen as
+    # ``parent``; cells c and d leave it. Shape (events,) each.
+    merged, parent, a, b, c, d = (
+        merged_before[name].to_numpy(np.int64)
+        for name in ("parent_merge", "parent", "first_merge", "second_merge", "first", "second")
     )
+    # Cut: a new piece begins at the merge and at both cells after the split.
     begins = np.zeros(len(tracklet), np.int64)
     begins[np.r_[merged, c, d]] = 1
     part = pd.Series(begins).groupby(tracklet).cumsum().to_numpy()
     piece = np.unique(np.c_[tracklet, part], axis=0, return_inverse=True)[1].ravel()
-    straight = _parting(problem, (a, merged), (c, mother)) + _parting(problem, (b, merged), (d, mother))
-    crossed = _parting(problem, (a, merged), (d, mother)) + _parting(problem, (b, merged), (c, mother))
+    # Identify cells after the split with those before the merge, by relative position and size.
+    straight = _difference(problem, (a, merged), (c, parent)) + _difference(problem, (b, merged), (d, parent))
+    crossed = _difference(problem, (a, merged), (d, parent)) + _difference(problem, (b, merged), (c, parent))
     own, other = np.where(straight <= crossed, [c, d], [d, c])
-    links = np.c_[np.r_[a, mother, b, again["mother"]], np.r_[merged, own, other, again["first"]]].astype(np.int64)
+    # Join pieces along these links (source, target), shape (links, 2), each piece once.
+    sources = np.r_[a, parent, b, merged_after["parent"]]
+    targets = np.r_[merged, own, other, merged_after["first"]]
+    links = np.c_[sources, targets].astype(np.int64)
     pieces = pd.DataFrame({"before": piece[links[:, 0]], "after": piece[links[:, 1]]})
     fits = problem.passable(links[:, 0], links[:, 1]) & (pieces["before"] != pieces["after"])
     pieces = pieces[fits].drop_duplicates("before").drop_duplicates("after")
     return joined(piece, pieces["before"].to_numpy(), pieces["after"].to_numpy())
 
 
-def _parting(problem: LinkingProblem, before: tuple[np.ndarray, ...], after: tuple[np.ndarray, ...]) -> np.ndarray:
-    """How unlike (cell, shared mask) before and after are, in place beside the mask and in size."""
+def _difference(problem: LinkingProblem, before: tuple[np.ndarray, ...], after: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return the change of a cell between merge and split, in position relative to the shared mask and in log area.
+
+    ``before`` and ``after`` are (cell, shared mask), rows of shape (events,) each.
+    """
     area = np.log(problem.table["area_px"].to_numpy())
     beside = [problem.points[cell] - problem.points[mask] for cell, mask in (before, after)]
     return np.hypot(*(beside[0] - beside[1]).T) / problem.size + np.abs(area[before[0]] - area[after[0]])

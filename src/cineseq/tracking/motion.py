@@ -1,4 +1,4 @@
-"""Motion that neighbouring cells share, so that linking need only explain what is left."""
+"""Common motion of neighbouring cells, removed before linking, and the search range that remains."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from cineseq.tracking.assignment import match
 logger = logging.getLogger(__name__)
 NEIGHBOURS = 8
 ROUNDS = 4
+"""Most rounds of matching and estimation per pair of frames."""
 PAIRS_TO_JUDGE = 12
+"""Pairs of frames, spread over the movie, on which the motion model is chosen."""
 REACH = 2.5
-"""Search range over the 99th percentile of the steps that mutual nearest neighbours make."""
+"""Search range over the 99th percentile of the steps between mutual nearest neighbours."""
 
 WORTH_IT = 0.9
-"""A richer motion model is taken only when it leaves less than this fraction of the simpler one's residual."""
+"""A richer motion model is chosen only if its residual is below this fraction of the simpler model's."""
 
 
 @dataclass(frozen=True)
 class Motion:
-    """The motion that was removed.
+    """The common motion of one field.
 
     Attributes
     ----------
@@ -38,7 +40,7 @@ class Motion:
     spacing
         Median distance to the nearest neighbour in px; NaN where no frame has two objects.
     left
-        Median displacement between frames that is left after correction, in px.
+        Median displacement between frames after correction, in px.
     """
 
     kind: str
@@ -55,17 +57,17 @@ def by_frame(frame: np.ndarray, frames: int) -> list[slice]:
 
 
 def neighbour_distance(points: np.ndarray, rows: list[slice]) -> float:
-    """Return the median distance of objects to their nearest neighbour in px; NaN where there is none."""
-    found = [KDTree(points[r]).query(points[r], k=2)[0][:, 1] for r in rows if r.stop - r.start > 1]
-    return float(np.median(np.concatenate(found))) if found else np.nan
+    """Return the median distance of objects to their nearest neighbour in px; NaN if no frame has two objects."""
+    distances = [KDTree(points[r]).query(points[r], k=2)[0][:, 1] for r in rows if r.stop - r.start > 1]
+    return float(np.median(np.concatenate(distances))) if distances else np.nan
 
 
 def estimate(points: np.ndarray, rows: list[slice], wanted: str) -> Motion:
     """Choose and estimate the common motion between consecutive frames.
 
-    For some pairs of frames, the objects are matched under each model and each object's displacement is compared
-    with what the *others* suggest (nothing, the median of all, the median of the eight nearest). A richer model is
-    taken when its residual is clearly smaller.
+    Three models are compared on some pairs of frames: no motion, one translation (the median displacement), and a
+    local flow (the median displacement of the eight nearest *other* objects). The residual of a model is the median
+    displacement that it leaves. A richer model is chosen if its residual is clearly smaller.
 
     Parameters
     ----------
@@ -74,14 +76,16 @@ def estimate(points: np.ndarray, rows: list[slice], wanted: str) -> Motion:
     rows
         Rows of each frame.
     wanted
-        ``auto``, or the model to use.
+        ``auto``, or the model to use: ``none``, ``drift`` or ``flow``.
     """
     spacing = neighbour_distance(points, rows)
     pairs = [(a, b) for a, b in pairwise(rows) if min(a.stop - a.start, b.stop - b.start) > 0]
     if not pairs or not np.isfinite(spacing):
         return Motion("none", np.zeros_like(points), 0.0, spacing)
+    # Choose the model on pairs of frames spread over the movie.
     judged = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, PAIRS_TO_JUDGE).astype(int))]
     kind, left = _choose(points, judged, spacing, ("none", "drift", "flow") if wanted == "auto" else (wanted,))
+    # Apply it to every pair of frames; the last median shift is the first guess of the next pair.
     shift, steps = np.zeros_like(points), []
     guess = np.zeros(2)
     for before, after in pairs:
@@ -94,10 +98,10 @@ def estimate(points: np.ndarray, rows: list[slice], wanted: str) -> Motion:
 
 
 def search_range(points: np.ndarray, rows: list[slice], motion: Motion, size: float) -> float:
-    """Choose the largest step from the data.
+    """Choose the search range from the data.
 
-    Mutual nearest neighbours of consecutive frames, after the common motion, give the steps; their 99th percentile
-    times 2.5, at least three quarters of the objects' size and at most the median distance between neighbours.
+    It is 2.5 times the 99th percentile of the steps between mutual nearest neighbours of consecutive frames, after
+    the common motion; at least three quarters of the objects' size and at most the median distance between neighbours.
 
     Parameters
     ----------
@@ -117,19 +121,20 @@ def search_range(points: np.ndarray, rows: list[slice], motion: Motion, size: fl
         if len(p) and len(q):
             distance, nearest = KDTree(q).query(p)
             back = KDTree(p).query(q)[1]
+            # mutual: the nearest neighbour of a point's nearest neighbour is the point itself
             steps.append(distance[back[nearest] == np.arange(len(p))])
-    every = np.concatenate(steps)
-    every = every[every < ceiling]
-    wanted = REACH * float(np.percentile(every, 99)) if len(every) else ceiling
+    kept = np.concatenate(steps)
+    kept = kept[kept < ceiling]
+    wanted = REACH * float(np.percentile(kept, 99)) if len(kept) else ceiling
     return float(min(max(wanted, 0.75 * size), max(ceiling, 0.75 * size)))
 
 
 def _choose(
     points: np.ndarray, judged: list[tuple[slice, slice]], spacing: float, kinds: tuple[str, ...]
 ) -> tuple[str, float]:
-    """Return which of ``kinds``, the simplest first, the judged pairs of frames ask for, and what is left after it."""
+    """Return the motion model chosen from ``kinds`` (the simplest first) and its residual in px."""
     if len(kinds) > 1 and np.median([min(a.stop - a.start, b.stop - b.start) for a, b in judged]) <= NEIGHBOURS:
-        kinds = kinds[:1]  # the median of a few cells is mostly the cell itself
+        kinds = kinds[:1]  # among so few cells a median displacement is mostly that of the cell itself
     left = {kind: _residual(points, judged, spacing, kind) for kind in kinds}
     best = kinds[0]
     if len(kinds) == 1:
@@ -138,8 +143,8 @@ def _choose(
         if left[kind] < WORTH_IT * left[best]:
             best = kind
     logger.info(
-        "Median step left after removing nothing %.1f, a drift %.1f, the local flow %.1f px; neighbours are %.1f px"
-        " apart: motion model '%s'.",
+        "Median residual step: %.1f px without correction, %.1f px after drift, %.1f px after local flow; distance"
+        " between neighbours %.1f px. Motion model '%s'.",
         *left.values(),
         spacing,
         best,
@@ -148,20 +153,40 @@ def _choose(
 
 
 def _residual(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: float, kind: str) -> float:
+    """Return the median displacement in px that a motion model leaves; 0 where nothing matches."""
     left = []
     for before, after in pairs:
         p, q = points[before], points[after]
         shift = _register(p, q, spacing, kind, np.zeros(2))[0]
         a, b = _matched(p + shift, q, spacing)
         left.append(np.hypot(*(q[b] - p[a] - shift[a]).T))
-    every = np.concatenate(left)
-    return float(np.median(every)) if len(every) else 0.0
+    residual = np.concatenate(left)
+    return float(np.median(residual)) if len(residual) else 0.0
 
 
 def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the shift of every point of ``p`` under a motion model, and the median displacement of the matches.
+    """Register two frames: return the shift of every point under a motion model, and the median displacement.
 
-    Matching and estimation alternate, as in iterative closest point (Besl and McKay 1992), with an exact matching.
+    Matching and estimation alternate, as in iterative closest point (Besl and McKay 1992, IEEE Trans. PAMI 14, 239),
+    with an exact one-to-one matching.
+
+    Parameters
+    ----------
+    p, q
+        Positions in the earlier and the later frame, shape (points, 2) and (points of the next frame, 2).
+    spacing
+        Largest distance of a match in px.
+    kind
+        ``none``, ``drift`` or ``flow``.
+    guess
+        First shift, shape (2,).
+
+    Returns
+    -------
+    shift
+        Shape (points, 2).
+    step
+        Median displacement of the matches in px.
     """
     shift = np.tile(guess, (len(p), 1))
     step, matched = 0.0, None
@@ -170,7 +195,7 @@ def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np
         if len(a) == 0:
             return np.tile(guess, (len(p), 1)), step
         if matched is not None and np.array_equal(matched, (a, b)):
-            break  # the same matches give the same shift, in this round and in all to come
+            break  # converged: the same matches give the same shift
         matched = (a, b)
         moved = q[b] - p[a]
         step = float(np.median(np.hypot(*moved.T)))
@@ -179,25 +204,34 @@ def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np
 
 
 def _matched(p: np.ndarray, q: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the one-to-one matches of two point sets with the least sum of squared distances, as rows of each."""
     near = KDTree(p).sparse_distance_matrix(KDTree(q), reach, output_type="coo_matrix")
     return match(near.row, near.col, near.data**2, (len(p), len(q)), reach**2)
 
 
 def _flow(p: np.ndarray, known: np.ndarray, moved: np.ndarray) -> np.ndarray:
-    """Median displacement of the eight nearest known points, never the point itself, shape (points, 2)."""
+    """Return the median displacement of the eight nearest matched points other than the point, shape (points, 2).
+
+    Parameters
+    ----------
+    p
+        All points, shape (points, 2).
+    known, moved
+        The matched points and their displacements, shape (matches, 2) each.
+    """
     if len(known) <= NEIGHBOURS:
         return np.tile(np.median(moved, axis=0), (len(p), 1))
     distance, nearest = KDTree(known).query(p, k=NEIGHBOURS + 1)
-    own = distance[:, :1] == 0
+    own = distance[:, :1] == 0  # a matched point is its own nearest neighbour: leave it out
     return np.median(moved[np.where(own, nearest[:, 1:], nearest[:, :-1])], axis=1)
 
 
 LEAST_CELLS = 8
-"""Fewer cells than this that are seen in both of two frames do not tell common motion from their own."""
+"""Fewest cells, seen in both of two frames, from which common motion is estimated."""
 
 
 def steps_of_tracks(detections: pd.DataFrame) -> pd.DataFrame:
-    """Return the steps that tracks make between consecutive frames.
+    """Return the steps of tracks between consecutive frames.
 
     Parameters
     ----------
@@ -207,7 +241,7 @@ def steps_of_tracks(detections: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``frame`` in which the step ends, ``y_px`` and ``x_px``; a gap makes no step.
+        ``frame`` in which the step ends, and its ``y_px`` and ``x_px``. Steps over gaps are left out.
     """
     ordered = detections.sort_values(["track_id", "frame"])
     step = ordered.groupby("track_id", sort=False)[["frame", "y_px", "x_px"]].diff()
@@ -217,7 +251,8 @@ def steps_of_tracks(detections: pd.DataFrame) -> pd.DataFrame:
 def common_path(detections: pd.DataFrame, frames: int) -> dict[str, list[float]]:
     """Sum the median step of all cells from frame to frame.
 
-    Half of the cells may move as they like without a trace; what most of them do together, stage or cells, is kept.
+    The median ignores the motion of single cells and keeps what most of them share: motion of the stage or of the
+    tissue.
 
     Parameters
     ----------
@@ -229,8 +264,8 @@ def common_path(detections: pd.DataFrame, frames: int) -> dict[str, list[float]]
     Returns
     -------
     dict
-        ``common_y_px`` and ``common_x_px`` from frame 0, in px, until the first frame that fewer than ``LEAST_CELLS``
-        cells step into; empty where that is the second one.
+        ``common_y_px`` and ``common_x_px`` from frame 0, in px, up to the first frame with fewer than ``LEAST_CELLS``
+        steps; empty if that is frame 1.
     """
     by_frame = steps_of_tracks(detections).groupby("frame")[["y_px", "x_px"]]
     counts = by_frame.size().reindex(range(1, frames), fill_value=0).to_numpy()

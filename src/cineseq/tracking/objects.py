@@ -1,4 +1,4 @@
-"""Where the objects of a label stack are, how large and how round."""
+"""Objects of a label stack: positions, areas, shapes, brightness, and the overlaps of masks between frames."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = {
     "x_px": float,
     "area_px": float,
     "eccentricity": float,
-    "fullness": float,
+    "ellipse_extent": float,
     "touches_border": bool,
     "brightness": float,
 }
@@ -38,15 +38,15 @@ class Objects:
     Attributes
     ----------
     table
-        One row per object, sorted by frame and label, columns as in ``COLUMNS``; ``fullness`` is the area over that
-        of the ellipse of the same second moments, below that of single cells where two cells share a mask.
+        One row per object, sorted by frame and label, columns as in ``COLUMNS``. ``ellipse_extent`` is the area over
+        the area of the ellipse with the same second moments; it is low where two cells share a mask.
     overlaps
         One row per pair of objects in consecutive frames whose masks share pixels: ``source`` and ``target`` (rows
-        of ``table``) and ``shared`` (shared pixels over the smaller of the two areas).
+        of ``table``) and ``shared`` (shared pixels divided by the smaller of the two areas).
     shape
         Frames, height and width of the stack.
     split_labels
-        Objects whose mask has several pieces.
+        Number of mask pieces that are separate from the rest of their object.
     """
 
     table: pd.DataFrame
@@ -58,9 +58,15 @@ class Objects:
 def measure(labels: Labels, movie: Movie | None = None, channels: tuple[str, ...] = ()) -> Objects:
     """Measure every object of a label stack, one frame at a time.
 
-    A label in several pieces stays one object and is counted. Where ``channels`` of a ``movie`` are given,
-    ``brightness`` is the mean over them of the object's background-subtracted mean intensity, in units of the
-    strongest contrasts of its frame; NaN without.
+    A label in several pieces stays one object; its extra pieces are counted.
+
+    Parameters
+    ----------
+    labels
+        The label stack, frames of shape (height, width).
+    movie, channels
+        Movie and channels for ``brightness``: the background-subtracted mean intensity of the object in units of the
+        highest contrasts of its frame, averaged over channels. NaN without them.
     """
     tables, pairs, split, first, previous = [], [], 0, 0, None
     for frame in progress(range(len(labels)), "Frames measured", logger):
@@ -76,26 +82,26 @@ def measure(labels: Labels, movie: Movie | None = None, channels: tuple[str, ...
             first += len(previous[1])
         tables.append(table)
         previous = (plane, table)
-    every = pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
     overlaps = pd.concat(pairs, ignore_index=True) if pairs else no_overlaps()
-    return Objects(every, overlaps, (len(labels), labels.info.height, labels.info.width), split)
+    return Objects(table, overlaps, (len(labels), labels.info.height, labels.info.width), split)
 
 
 def _one_frame(plane: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
     if not plane.any():
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
-    found = regionprops_table(plane, properties=_PROPERTIES)
-    first, past = (np.c_[found[f"bbox-{i}"], found[f"bbox-{i + 1}"]] for i in (0, 2))
+    measured = regionprops_table(plane, properties=_PROPERTIES)
+    first, past = (np.c_[measured[f"bbox-{i}"], measured[f"bbox-{i + 1}"]] for i in (0, 2))
     border = (first <= seen[0]).any(axis=1) | (past >= seen[1]).any(axis=1)
-    ellipse = np.pi / 4 * found["axis_major_length"] * found["axis_minor_length"]
+    ellipse = np.pi / 4 * measured["axis_major_length"] * measured["axis_minor_length"]
     columns = {
         "frame": np.full(len(border), frame),
-        "label": found["label"],
-        "y_px": found["centroid-0"],
-        "x_px": found["centroid-1"],
-        "area_px": found["area"],
-        "eccentricity": found["eccentricity"],
-        "fullness": np.where(ellipse > 0, found["area"] / np.where(ellipse > 0, ellipse, 1), 1.0),
+        "label": measured["label"],
+        "y_px": measured["centroid-0"],
+        "x_px": measured["centroid-1"],
+        "area_px": measured["area"],
+        "eccentricity": measured["eccentricity"],
+        "ellipse_extent": np.where(ellipse > 0, measured["area"] / np.where(ellipse > 0, ellipse, 1), 1.0),
         "touches_border": border,
         "brightness": np.full(len(border), np.nan),
     }
@@ -103,10 +109,24 @@ def _one_frame(plane: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
 
 
 def _brightness(plane: np.ndarray, names: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """Mean over channels of (mean in the mask - background) / the strongest contrasts of the frame, shape (objects,).
+    """Return the contrast of every object over the highest contrasts of its frame, averaged over channels.
 
-    The strongest contrast is the 90th percentile of its absolute value, which unlike the median is never near zero,
-    also where objects are as bright as their background on average.
+    Contrast is the mean in the mask minus the background. The scale is the 90th percentile of absolute contrasts:
+    unlike the median it is not near zero where objects are on average as bright as their background.
+
+    Parameters
+    ----------
+    plane
+        Labels, shape (height, width).
+    names
+        The labels present, sorted, shape (objects,).
+    images
+        One plane per channel, shape (channels, height, width).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (objects,).
     """
     index = np.searchsorted(names, plane.ravel())
     inside = plane.ravel() > 0
@@ -123,6 +143,7 @@ def _brightness(plane: np.ndarray, names: np.ndarray, images: np.ndarray) -> np.
 def _overlaps(
     before: np.ndarray, after: np.ndarray, sources: pd.DataFrame, targets: pd.DataFrame, first: int
 ) -> pd.DataFrame:
+    # Pixels that are foreground in both frames, as pairs of rows (source, target); each pair is one integer code.
     both = (before > 0) & (after > 0)
     if not both.any():
         return no_overlaps()
@@ -140,12 +161,12 @@ def no_overlaps() -> pd.DataFrame:
 
 
 def measure_with_movie(labels: Labels, path: Path, movie: Path | None, channels: Channels) -> Objects:
-    """Measure objects, with the brightness in the movie's non-function channels where there is a movie.
+    """Measure objects, with their brightness in the non-function channels where there is a movie.
 
     Raises
     ------
     UserError
-        When masks and movie differ in size or number of frames.
+        When masks and movie differ in frame size or number of frames.
     """
     if movie is None:
         return measure(labels)
@@ -153,8 +174,8 @@ def measure_with_movie(labels: Labels, path: Path, movie: Path | None, channels:
         sizes = [(i.frames, i.height, i.width) for i in (labels.info, images.info)]
         if sizes[0] != sizes[1]:
             msg = (
-                f"{path}: masks of {sizes[0]} (frames, height, width) do not fit {movie} of {sizes[1]};"
-                " give the masks of this very movie."
+                f"{path}: the masks have shape {sizes[0]} (frames, height, width), but {movie} has {sizes[1]};"
+                " use the masks of this movie."
             )
             raise UserError(msg)
         return measure(labels, images, channels.open_to("segment", images.info.channels))

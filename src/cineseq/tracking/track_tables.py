@@ -1,4 +1,4 @@
-"""The tables of one field's tracks, linked here or external, with the kinds of start and end."""
+"""Tables of the detections and tracks of one field, with the kinds of track starts and ends."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def tables(
     """Return the tables of detections and tracks, with the kinds of start and end."""
     table, number = objects.table, families.number
     tracks = lineage.track_table(table, families, field, info)
-    confident = _division_confidence(tracks, families)
+    division_confidence = _division_confidence(tracks, families)
     entered, left = (ends.exit_probability(table, number, info.seen, settings.border_px, way) for way in (-1, 1))
     reach = divisions.SIZES * float(np.sqrt(table["area_px"].median()))
     may_divide = ends.may_have_divided(table, number, tracks, reach)
     died = np.where(may_divide, 0.0, ends.death_probability(table, number))
-    starts = ends.start_kinds(tracks, entered, confident)
+    starts = ends.start_kinds(tracks, entered, division_confidence)
     finish = ends.end_kinds(
-        tracks, left, died, confident, last_frame=objects.shape[0] - 1, least=settings.death_confidence
+        tracks, left, died, division_confidence, last_frame=objects.shape[0] - 1, least=settings.death_confidence
     )
     return lineage.detection_table(table, number, field), _completed(tracks, starts, finish, families)
 
@@ -34,20 +34,22 @@ def tables(
 def tables_of_points(
     objects: Objects, families: TrackLineage, field: FieldOfView, info: MovieInfo
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the same tables for point tracks, of which only positions are known.
+    """Return the tables of detections and tracks of point tracks, which have positions but no masks.
 
-    Neither borders nor shapes are known then, so a start is a division or in the first frame, else ``appeared``, and
-    an end is a division, a known death or in the last frame, else ``lost``; these have no confidence.
+    Borders and shapes are unknown. A start is a division, the first frame, or ``appeared``; an end is a division, a
+    known death, the last frame, or ``lost``. ``appeared`` and ``lost`` have no confidence.
     """
     tracks = lineage.track_table(objects.table, families, field, info)
-    confident, unknown = _division_confidence(tracks, families), np.full(len(tracks), np.nan)
-    starts = ends.start_kinds(tracks, unknown, confident)
-    finish = ends.end_kinds(tracks, unknown, unknown, confident, last_frame=objects.shape[0] - 1, least=1.0)
+    division_confidence, unknown = _division_confidence(tracks, families), np.full(len(tracks), np.nan)
+    starts = ends.start_kinds(tracks, unknown, division_confidence)
+    last = objects.shape[0] - 1
+    finish = ends.end_kinds(tracks, unknown, unknown, division_confidence, last_frame=last, least=1.0)
     detections = lineage.detection_table(objects.table, families.number, field)
     return detections, _completed(tracks, starts, finish, families)
 
 
 def _division_confidence(tracks: pd.DataFrame, families: TrackLineage) -> pd.Series:
+    """Return the confidence of divisions by the track id of the parent."""
     names = dict(zip(tracks["number"], tracks["track_id"], strict=True))
     return pd.Series({names[n]: p for n, p in families.confidence.items()}, dtype=float)
 
@@ -55,5 +57,6 @@ def _division_confidence(tracks: pd.DataFrame, families: TrackLineage) -> pd.Ser
 def _completed(
     tracks: pd.DataFrame, starts: pd.DataFrame, finish: pd.DataFrame, families: TrackLineage
 ) -> pd.DataFrame:
+    """Return the table of tracks with starts, ends, known deaths and fates."""
     finish = ends.with_known_deaths(finish, tracks["number"], families.deaths)
     return pd.concat([tracks, starts, finish, lineage.fates(finish["end_kind"])], axis=1)

@@ -1,4 +1,4 @@
-"""Tracking of one field: objects to tracklets, gaps and divisions."""
+"""Tracking of one field: linking, gap closing and divisions, from objects to a lineage."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Linked:
-    """What tracking found, before it is written as tables.
+    """Result of tracking one field, before it becomes tables.
 
     Attributes
     ----------
     families
-        Tracks and mothers.
+        The lineage.
     motion
         The common motion that was removed.
     reach
         Search range in px.
     counts
-        What was done, by name.
+        Counts for the report, by name.
     without_overlaps
-        Why the pixels that masks share did not count for links; empty where they did.
+        Why overlaps of masks were not used; empty where they were.
     """
 
     families: TrackLineage
@@ -41,46 +41,49 @@ class Linked:
     without_overlaps: str = ""
 
 
-def link_objects(objects: Objects, room: np.ndarray, settings: Track) -> Linked:
-    """Link the objects of a field into tracks and families.
+def link_objects(objects: Objects, compartment: np.ndarray, settings: Track) -> Linked:
+    """Link the objects of a field into tracks and lineages.
 
     Parameters
     ----------
     objects
         The objects of every frame; at least one.
-    room
+    compartment
         Closed compartment of each object, -1 for none, shape (objects,).
     settings
-        How to track.
+        The section ``track``.
     """
+    # Fragments are not linked; ``whole`` has shape (objects,), tracklets have shape (whole objects,).
     table = objects.table
     whole = ~fragments(table, settings.fragment_fraction)
-    problem = linking_problem(objects, whole, room, settings)
+    problem = linking_problem(objects, whole, compartment, settings)
     linked = linking.link(problem)
     tracklet = linking.close_gaps(problem, linked, settings.max_gap)
-    told = merges.tell_splits(problem, tracklet, settings.division_cost)
-    found = told.divisions
-    joined = len(np.unique(tracklet))
-    tracklet = lineage.split_at_divisions(told.tracklet, found)
-    every = np.empty(len(table), np.int64)
-    every[whole] = tracklet
-    every[~whole] = tracklet.max(initial=-1) + 1 + np.arange((~whole).sum())
-    number = lineage.number_tracks(table, every)
+    gaps_closed = len(np.unique(linked)) - len(np.unique(tracklet))
+    splits = merges.classify_splits(problem, tracklet, settings.division_cost)
+    divided = splits.divisions
+    tracklet = lineage.split_at_divisions(splits.tracklet, divided)
+    # Number the tracks; every fragment is a track of one frame.
+    all_tracklets = np.empty(len(table), np.int64)
+    all_tracklets[whole] = tracklet
+    all_tracklets[~whole] = tracklet.max(initial=-1) + 1 + np.arange((~whole).sum())
+    number = lineage.number_tracks(table, all_tracklets)
     inner = number[whole]
-    mothers = inner[found["mother"].to_numpy(np.int64)].tolist()
-    parent = {}
+    # Parents by daughter, and the confidence of every division: its own, times the chance that it is no false one.
+    parents = inner[divided["parent"].to_numpy(np.int64)].tolist()
+    parent: dict[int, int] = {}
     for daughter in ("first", "second"):
-        parent |= dict(zip(inner[found[daughter].to_numpy(np.int64)].tolist(), mothers, strict=True))
-    cost = found["cost"].to_numpy(float)
-    sure = divisions.confidence(cost) * (1 - merges.false_share(cost, told.false_divisions))
-    confidence = dict(zip(mothers, sure.tolist(), strict=True))
+        parent |= dict(zip(inner[divided[daughter].to_numpy(np.int64)].tolist(), parents, strict=True))
+    cost = divided["cost"].to_numpy(float)
+    true = divisions.confidence(cost) * (1 - merges.false_discovery_rate(cost, splits.false_divisions))
+    confidence = dict(zip(parents, true.tolist(), strict=True))
     counts = {
         "fragments": int((~whole).sum()),
-        "gaps_closed": len(np.unique(linked)) - joined,
-        "divisions": len(found),
-        "merges_like_divisions": told.merges,
-        "splits_explained_by_merges": told.splits,
-        "divisions_expected_false": len(told.false_divisions),
+        "gaps_closed": gaps_closed,
+        "divisions": len(divided),
+        "merges_like_divisions": splits.merges,
+        "splits_explained_by_merges": splits.splits,
+        "divisions_expected_false": len(splits.false_divisions),
     }
     return Linked(
         TrackLineage(number, parent, confidence), problem.motion, problem.reach, counts, problem.without_overlaps

@@ -1,4 +1,4 @@
-"""The lineage validator: it runs on every result and refuses an impossible one."""
+"""Validator of lineages: it checks every result and rejects impossible ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cineseq.tracking.lineage import ImpossibleLineageError, TrackLineage, ances
 
 
 def validate(detections: pd.DataFrame, tracks: pd.DataFrame) -> None:
-    """Check the tables of one field against each other.
+    """Check the tables of detections and tracks of one field against each other.
 
     Parameters
     ----------
@@ -23,8 +23,8 @@ def validate(detections: pd.DataFrame, tracks: pd.DataFrame) -> None:
     ------
     ImpossibleLineageError
         When a track is listed twice; an object is in two tracks; a track is twice in a frame; a track has no object
-        or an object no track; frames disagree; a mother is unknown, her own descendant, or outlives her daughter's
-        birth; a mother has one daughter only or more than two; or founder, generation, sister or the kinds of start
+        or an object no track; frames disagree; a parent is unknown, its own descendant, or ends after its daughter
+        starts; a parent has one daughter only or more than two; or founder, generation, sister or the kinds of start
         and end contradict the parents.
     """
     for rule in (_identities, _frames, _parents, _families, _kinds):
@@ -33,26 +33,26 @@ def validate(detections: pd.DataFrame, tracks: pd.DataFrame) -> None:
             raise ImpossibleLineageError(broken)
 
 
-def validate_walls(detections: pd.DataFrame, families: TrackLineage, room: np.ndarray) -> None:
-    """Check that no cell passes the wall of a closed compartment, itself or by its daughters.
+def validate_walls(detections: pd.DataFrame, families: TrackLineage, compartment: np.ndarray) -> None:
+    """Check that no track, and no link from parent to daughter, passes the wall of a closed compartment.
 
     Parameters
     ----------
     detections
         One row per object, with the contract DETECTIONS.
     families
-        Tracks and mothers of the same objects.
-    room
+        The lineage of the same objects.
+    compartment
         Closed compartment of each object, -1 for none, shape (objects,).
 
     Raises
     ------
     ImpossibleLineageError
-        When one does; the message names its track.
+        When one does; the message names the track.
     """
     before = before_each(detections["frame"].to_numpy(np.int64), families)
     later = np.flatnonzero(before >= 0)
-    broken = ~passable(room, before[later], later)
+    broken = ~passable(compartment, before[later], later)
     if broken.any():
         names = detections["track_id"].iloc[later]
         msg = f"a track passes the wall of a closed compartment (or closed_frame is wrong): {_first(names, broken)}"
@@ -63,6 +63,7 @@ Rule = Callable[[pd.DataFrame, pd.DataFrame], Iterator[str]]
 
 
 def _first(names: pd.Series, wrong: np.ndarray | pd.Series) -> str:
+    """Return the first wrong track and how many there are."""
     chosen = names[np.asarray(wrong, bool)]
     return f"'{chosen.iloc[0]}' ({len(chosen)} in all)"
 
@@ -94,19 +95,19 @@ def _frames(detections: pd.DataFrame, tracks: pd.DataFrame) -> Iterator[str]:
 def _parents(_: pd.DataFrame, tracks: pd.DataFrame) -> Iterator[str]:
     born = tracks[tracks["parent_id"].notna()]
     if (unknown := ~born["parent_id"].isin(tracks["track_id"])).any():
-        yield f"the mother of a track does not exist: {_first(born['track_id'], unknown)}"
+        yield f"the parent of a track does not exist: {_first(born['track_id'], unknown)}"
     try:
         _ancestry(tracks)
     except ImpossibleLineageError as error:
         yield str(error)
     daughters = born["parent_id"].value_counts(sort=False)
-    for wrong, said in ((daughters > 2, "more than two daughters"), (daughters == 1, "one daughter only")):
+    for wrong, problem in ((daughters > 2, "more than two daughters"), (daughters == 1, "one daughter only")):
         if wrong.any():
-            yield f"a mother has {said}: {_first(daughters.index.to_series(), wrong)}"
+            yield f"a parent has {problem}: {_first(daughters.index.to_series(), wrong)}"
     ends = tracks.set_index("track_id")["end_frame"]
     early = born["start_frame"].to_numpy() <= born["parent_id"].map(ends).to_numpy()
     if early.any():
-        yield f"a daughter starts before her mother ends: {_first(born['track_id'], early)}"
+        yield f"a daughter starts before its parent ends: {_first(born['track_id'], early)}"
 
 
 def _ancestry(tracks: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[int, int]]:
@@ -131,31 +132,31 @@ def _families(_: pd.DataFrame, tracks: pd.DataFrame) -> Iterator[str]:
 
 
 def _kinds(_: pd.DataFrame, tracks: pd.DataFrame) -> Iterator[str]:
-    is_mother = tracks["track_id"].isin(tracks["parent_id"].dropna())
-    if (wrong := is_mother != (tracks["end_kind"] == "division")).any():
+    is_parent = tracks["track_id"].isin(tracks["parent_id"].dropna())
+    if (wrong := is_parent != (tracks["end_kind"] == "division")).any():
         yield f"a track ends in division without daughters, or the reverse: {_first(tracks['track_id'], wrong)}"
     if (wrong := tracks["parent_id"].notna() != (tracks["start_kind"] == "division")).any():
-        yield f"a track starts by division without a mother, or the reverse: {_first(tracks['track_id'], wrong)}"
+        yield f"a track starts by division without a parent, or the reverse: {_first(tracks['track_id'], wrong)}"
 
 
 BIRTH_TOLERANCE = 1
-"""Frames that a daughter may be seen before her mother's last frame; tables differ in whose frame a division is."""
+"""Frames by which a daughter may start before its parent's last frame; tables differ in the frame of a division."""
 
 
 def ends_before_it_begins(cells: pd.DataFrame) -> np.ndarray:
-    """Return which cells end before they begin, by ``start_frame`` and ``end_frame``; shape (cells,)."""
+    """Return which cells end before they begin (``end_frame`` before ``start_frame``), shape (cells,)."""
     return (cells["end_frame"] < cells["start_frame"]).to_numpy(bool)
 
 
-def born_before_mother_ends(cells: pd.DataFrame, mother: np.ndarray) -> np.ndarray:
-    """Return which cells are born before their mother's end, by more than the tolerance; shape (cells,).
+def born_before_parent_ends(cells: pd.DataFrame, parent: np.ndarray) -> np.ndarray:
+    """Return which cells are born before their parent ends, by more than the tolerance, shape (cells,).
 
     Parameters
     ----------
     cells
-        With ``start_frame`` and ``end_frame``.
-    mother
-        Position of each cell's mother in ``cells``, shape (cells,); -1 where she is not there.
+        Table with ``start_frame`` and ``end_frame``.
+    parent
+        Row of the parent of each cell in ``cells``, -1 where it is missing, shape (cells,).
     """
     start, end = cells["start_frame"].to_numpy(), cells["end_frame"].to_numpy()
-    return (mother >= 0) & (start < end[mother] - BIRTH_TOLERANCE) if len(cells) else np.empty(0, dtype=bool)
+    return (parent >= 0) & (start < end[parent] - BIRTH_TOLERANCE) if len(cells) else np.empty(0, dtype=bool)

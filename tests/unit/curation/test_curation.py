@@ -31,7 +31,7 @@ FIELD = FieldOfView(sample="s", fov="f")
 def problem(rows: list[tuple[int, float, float]], reach: float = 20.0) -> LinkingProblem:
     """Return objects of area 100 at frame, row and column, with the label of their place in the list."""
     table = pd.DataFrame(rows, columns=["frame", "y_px", "x_px"]).assign(
-        area_px=100.0, fullness=1.0, eccentricity=0.1, label=range(1, len(rows) + 1)
+        area_px=100.0, ellipse_extent=1.0, eccentricity=0.1, label=range(1, len(rows) + 1)
     )
     none = pd.DataFrame({"source": pd.Series(dtype=int), "target": pd.Series(dtype=int), "discount": []})
     calm = Motion("none", np.zeros((len(rows), 2)), 2.0, 50.0)
@@ -74,7 +74,7 @@ def test_a_link_over_a_gap_is_judged_by_the_cost_of_closing_it() -> None:
 
 
 def divided(extra: list[tuple[int, float, float]]) -> pd.DataFrame:
-    """Return the events of a mother (row 0) with two daughters (rows 1 and 2), and of other cells in the field."""
+    """Return the events of a parent (row 0) with two daughters (rows 1 and 2), and of other cells in the field."""
     here = problem([(0, 50, 50), (1, 50, 44), (1, 50, 56), *extra])
     here.table["area_px"] = [100.0, 55.0, 55.0, *[55.0] * len(extra)]
     number = np.arange(1, 4 + len(extra))
@@ -267,9 +267,9 @@ def test_a_field_without_objects_has_an_empty_list(tmp_path: Path) -> None:
 def test_no_lineage_passes_a_wall() -> None:
     objects, families = two_families()
     detections = detection_table(objects.table, families.number, FIELD)
-    room = np.where(objects.table["y_px"] < 50, 0, 1)
-    validate_walls(detections, families, room)
-    room[objects.table["label"] == 3] = 2
+    compartment = np.where(objects.table["y_px"] < 50, 0, 1)
+    validate_walls(detections, families, compartment)
+    compartment[objects.table["label"] == 3] = 2
     with pytest.raises(ImpossibleLineageError, match=r"passes the wall of a closed compartment .*: 's/f/3'"):
-        validate_walls(detections, families, room)
-    validate_walls(detections, TrackLineage(families.number, {}, {}), room)
+        validate_walls(detections, families, compartment)
+    validate_walls(detections, TrackLineage(families.number, {}, {}), compartment)

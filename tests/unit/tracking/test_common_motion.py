@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cineseq.tracking.finalise import nothing
+from cineseq.tracking.finalise import no_tracks
 from cineseq.tracking.motion import LEAST_CELLS, common_path, steps_of_tracks
 
 STAGE = np.array([[0, 0], [1, -2], [3, -2], [3, 1]], float)
@@ -45,6 +45,6 @@ def test_the_path_ends_where_too_few_cells_go_on(last: int, known: int) -> None:
 
 
 def test_a_field_without_objects_has_no_path(tmp_path: Path) -> None:
-    assert common_path(nothing().detections, 5) == {}
+    assert common_path(no_tracks().detections, 5) == {}
     (tmp_path / "a.json").write_text(json.dumps(common_path(detections(9), 4)))
     assert json.loads((tmp_path / "a.json").read_text())["common_x_px"] == [0, -2, -2, 1]

@@ -14,7 +14,7 @@ from tests.unit.tracking.tracking_examples import INFO, two_families
 from cineseq.config.base import FieldOfView
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.edits import CELLS_AFTER, Edit, Edits, read_edits, refuse_contradictions
+from cineseq.tracking.edits import CELLS_AFTER, Edit, Edits, check_contradictions, read_edits
 from cineseq.tracking.finalise import Curated, curate
 from cineseq.tracking.lineage import before_each
 from cineseq.tracking.replay import replay, settle_ends
@@ -37,9 +37,9 @@ def curated(folder: Path, *rows: str, header: str = HEADER) -> Curated:
 
 
 def lineage(made: Curated) -> dict[str, tuple[int, int, str, str]]:
-    """Return first and last frame, mother and kind of end of every track, by its number."""
-    tracks = made.tracks.assign(mother=made.tracks["parent_id"].fillna("-").str.split("/").str[-1])
-    rows = zip(tracks["start_frame"], tracks["end_frame"], tracks["mother"], tracks["end_kind"], strict=True)
+    """Return first and last frame, parent and kind of end of every track, by its number."""
+    tracks = made.tracks.assign(parent=made.tracks["parent_id"].fillna("-").str.split("/").str[-1])
+    rows = zip(tracks["start_frame"], tracks["end_frame"], tracks["parent"], tracks["end_kind"], strict=True)
     return dict(zip(tracks["number"], rows, strict=True))
 
 
@@ -133,7 +133,7 @@ CONTRADICTIONS = [
 
 @pytest.mark.parametrize(("one", "other"), CONTRADICTIONS)
 def test_contradictory_edits_are_refused_with_their_rows(tmp_path: Path, one: str, other: str) -> None:
-    with pytest.raises(UserError, match=r"edits\.csv, row 4: '\w+' contradicts '\w+' in row 2; keep the one"):
+    with pytest.raises(UserError, match=r"edits\.csv, row 4: '\w+' contradicts '\w+' in row 2; keep the correct one"):
         curated(tmp_path, one, "death,1,4,,,", other)
 
 
@@ -142,10 +142,10 @@ BAD = {
     "row 2: 'link' names 0 cells of a later frame; expected 1": "link,1,4,,,",
     "row 2: 'death' names 1 cells of a later frame; expected 0": "death,1,4,2,4,",
     "row 2: frame 'x' should be a frame number": "death,x,4,,,",
-    "row 2: next_frame 1 should come after frame 1": "link,1,4,1,1,",
+    "row 2: next_frame 1 should be after frame 1": "link,1,4,1,1,",
     "row 2: cell 'left one' should be a label": "death,1,left one,,,",
-    "row 2: the two daughters are one and the same cell": "divide,2,1,3,2,2",
-    "row 2: more cells than the header has": "death,1,4,,,,,,",
+    "row 2: the two daughters are the same cell": "divide,2,1,3,2,2",
+    "row 2: more entries than the header has columns": "death,1,4,,,,,,",
 }
 
 
@@ -164,10 +164,10 @@ def test_a_bad_header_is_refused(tmp_path: Path) -> None:
 
 def test_no_edit_takes_a_cell_through_a_wall(tmp_path: Path) -> None:
     objects, families = two_families()
-    room = np.where(objects.table["y_px"] < 50, 0, 1)
+    compartment = np.where(objects.table["y_px"] < 50, 0, 1)
     asked = read_edits(edits(tmp_path, "death,1,4,,,", "link,2,1,3,4,"), objects.table, FIELD)
-    with pytest.raises(UserError, match="row 3: 'link' takes a cell through the wall of a closed compartment"):
-        replay(asked, objects.table, families, room)
+    with pytest.raises(UserError, match="row 3: 'link' leads a cell through the wall of a closed compartment"):
+        replay(asked, objects.table, families, compartment)
 
 
 OBJECTS, FAMILIES = two_families()
@@ -192,7 +192,7 @@ def test_any_edits_leave_a_possible_lineage_in_any_order_and_twice(pairs: list, 
     path = Path("edits.csv")
     given_edits = numbered(pairs)
     try:
-        refuse_contradictions(path, list(given_edits))
+        check_contradictions(path, list(given_edits))
         once = replay(Edits(path, given_edits, ()), objects.table, families, OPEN)
     except UserError:
         return
@@ -241,7 +241,7 @@ def test_a_cell_dies_once_when_its_body_shows_a_death_or_was_stated_to_die() -> 
     assert settled["end_kind"].tolist() == ["division", "lost", "lost", "death", "lost"]
     assert settled["end_confidence"].tolist() == [0.7, 0.7, 0.7, 1.0, 1.0]
     taken = Edit(3, "link", at[1, 2], (at[4, 3],))
-    other = replay(Edits(Path("e.csv"), (*said.found, taken), ()), table, found, OPEN)
+    other = replay(Edits(Path("e.csv"), (*said.applicable, taken), ()), table, found, OPEN)
     assert (other.bodies, other.families.deaths) == (set(), {1})
 
 

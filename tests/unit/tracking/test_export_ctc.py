@@ -108,7 +108,7 @@ def test_empty_movie_exports_empty_masks(tmp_path):
     assert not tifffile.imread(tmp_path / "ctc/mask001.tif").any()
 
 
-def test_daughters_hang_on_the_last_piece_of_a_mother_with_a_gap():
+def test_daughters_hang_on_the_last_piece_of_a_parent_with_a_gap():
     detections = pd.DataFrame({"track_id": ["m", "m", "a", "b"], "frame": [0, 2, 3, 3], "label": [1, 1, 1, 2]})
     tracks = pd.DataFrame({"track_id": ["m", "a", "b"], "number": [1, 2, 3], "parent_id": [pd.NA, "m", "m"]})
     rows, label = continuous_pieces(detections, tracks)

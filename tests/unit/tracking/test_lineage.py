@@ -96,7 +96,7 @@ def _cycle(detections, tracks):
     return detections, tracks
 
 
-def _unknown_mother(detections, tracks):
+def _unknown_parent(detections, tracks):
     tracks.loc[tracks["number"] == 6, "parent_id"] = "s/f/66"
     return detections, tracks
 
@@ -104,17 +104,17 @@ def _unknown_mother(detections, tracks):
 IMPOSSIBLE = {
     "in two tracks": _shared_object,
     "two objects in one frame": _two_objects_in_a_frame,
-    "starts before her mother ends: 's/f/2'": _early_daughter,
+    "starts before its parent ends: 's/f/2'": _early_daughter,
     "one daughter only: 's/f/3'": _one_daughter,
     "more than two daughters: 's/f/3'": _three_daughters,
     "its own ancestor": _cycle,
-    "mother of a track does not exist: 's/f/6'": _unknown_mother,
+    "parent of a track does not exist: 's/f/6'": _unknown_parent,
     "founder of a track contradicts": _edit("founder_id", 4, "s/f/6"),
     "generation of a track contradicts": _edit("generation", 4, 1),
     "sister of a track contradicts": _edit("sister_id", 4, "s/f/2"),
     "end_frame of a track contradicts": _edit("end_frame", 6, 5),
     "without daughters": _edit("end_kind", 6, "division"),
-    "without a mother": _edit("start_kind", 6, "division"),
+    "without a parent": _edit("start_kind", 6, "division"),
     "unknown track": _edit("track_id", "s/f/2", "s/f/9", "detections"),
     "has the same number|have the same number": _edit("number", 6, 5),
     "a track has no object": lambda d, t: (
@@ -140,7 +140,7 @@ def test_only_two_daughters_are_sisters():
     assert sisters(np.array([1, 2, 3, 4, 5]), {2: 1, 3: 1, 5: 4}).tolist() == [0, 3, 2, 0, 0]
 
 
-def test_a_continued_mother_is_cut_at_every_division():
+def test_a_continued_parent_is_cut_at_every_division():
     tracklet = np.array([0, 0, 1, 0, 1, 0, 2])
     cut = pd.DataFrame({"first": [3, 5], "continues": [True, True]})
     parts = split_at_divisions(tracklet, cut)

@@ -140,10 +140,10 @@ def test_dense_points_never_raise_and_are_linked():
 def test_the_best_set_of_divisions_is_not_the_greedy_one():
     # the cheapest hypothesis shares a daughter with each of two others that together are worth more
     found = pd.DataFrame(
-        {"mother": [0, 1, 2], "first": [3, 3, 4], "second": [4, 5, 6], "continues": False, "cost": [0.5, 0.6, 0.6]}
+        {"parent": [0, 1, 2], "first": [3, 3, 4], "second": [4, 5, 6], "continues": False, "cost": [0.5, 0.6, 0.6]}
     )
-    assert divisions.choose(found, 1.6)["mother"].tolist() == [1, 2]
-    assert divisions.choose(found.iloc[:1], 1.6)["mother"].tolist() == [0]
+    assert divisions.choose(found, 1.6)["parent"].tolist() == [1, 2]
+    assert divisions.choose(found.iloc[:1], 1.6)["parent"].tolist() == [0]
     assert divisions.choose(found, 0.4).empty
 
 
@@ -152,8 +152,8 @@ def test_no_division_crosses_a_wall():
     objects = objects_at(rows)
     free = link_objects(objects, np.full(9, -1), Track())
     assert len(free.families.parent) == 2
-    room = np.where(objects.table["x_px"] > 52, 1, 0)
-    assert link_objects(objects, room, Track()).families.parent == {}
+    compartment = np.where(objects.table["x_px"] > 52, 1, 0)
+    assert link_objects(objects, compartment, Track()).families.parent == {}
 
 
 def test_overlap_decides_between_equally_near_cells():
@@ -194,7 +194,7 @@ def test_a_daughter_that_lies_on_another_cell_costs_more():
         shared = pd.DataFrame({"source": [source], "target": [3], "discount": [0.8]})
         problem = LinkingProblem(table, 2, calm, 3.0, np.full(4, -1), shared)
         found = divisions.hypotheses(problem, np.arange(4))
-        costs.append(divisions.costs(found[found["mother"] == 0])[0])
+        costs.append(divisions.costs(found[found["parent"] == 0])[0])
     assert costs[1] - costs[0] == pytest.approx(0.8)
 
 
@@ -212,7 +212,7 @@ CELLS = {1: 40.0, 2: 60.0}
 
 
 def between_two(mitosis: dict[int, float]) -> Objects:
-    """Both cells may be its mother, by place and size; ``mitosis`` makes them brighten and round up by so much."""
+    """Both cells may be its parent, by place and size; ``mitosis`` makes them brighten and round up by so much."""
     rows = [(t, 50.0, x, 100.0) for t in range(6) for x in CELLS.values()]
     rows += [(t, 50.0, x, 50.0) for t in range(6, 12) for x in (36.0, 50.0, 64.0)]
     rows += [(t, 20.0 + 40 * i, 150.0, 100.0) for t in range(12) for i in range(4)]
@@ -225,23 +225,23 @@ def between_two(mitosis: dict[int, float]) -> Objects:
     return replace(objects, table=table)
 
 
-@pytest.mark.parametrize("mother", [1, 2])
-def test_the_candidate_that_rounds_up_and_condenses_is_the_mother_where_that_counts(mother):
-    _, tracks = follow(between_two({mother: 0.5, 3 - mother: 0.0}), search_range_px=6, mitosis_cues=True)
+@pytest.mark.parametrize("parent", [1, 2])
+def test_the_candidate_that_rounds_up_and_condenses_is_the_parent_where_that_counts(parent):
+    _, tracks = follow(between_two({parent: 0.5, 3 - parent: 0.0}), search_range_px=6, mitosis_cues=True)
     born = tracks[tracks["parent_id"].notna()]
-    assert sorted(born["start_x_px"]) == ([36.0, 50.0] if mother == 1 else [50.0, 64.0])
+    assert sorted(born["start_x_px"]) == ([36.0, 50.0] if parent == 1 else [50.0, 64.0])
 
 
 def test_mitosis_that_is_unknown_or_not_asked_for_changes_nothing():
     without = follow(between_two({}), search_range_px=6)[1]
     assert without["parent_id"].notna().sum() == 2
     pd.testing.assert_frame_equal(follow(between_two({}), search_range_px=6, mitosis_cues=True)[1], without)
-    for mother in CELLS:
-        seen = follow(between_two({mother: 0.5, 3 - mother: 0.0}), search_range_px=6)[1]
+    for parent in CELLS:
+        seen = follow(between_two({parent: 0.5, 3 - parent: 0.0}), search_range_px=6)[1]
         assert seen["start_x_px"].tolist() == without["start_x_px"].tolist()
 
 
-def test_mitosis_is_measured_against_the_mothers_own_earlier_frames():
+def test_mitosis_is_measured_against_the_parents_own_earlier_frames():
     table = between_two({1: 0.5, 2: 0.25}).table
     tracklet = table.groupby(["y_px", "x_px"], sort=False).ngroup().to_numpy()
     rows = table.index[(table["frame"] == 5) & table["x_px"].isin([40.0, 60.0])].to_series()
@@ -254,7 +254,7 @@ def test_mitosis_is_measured_against_the_mothers_own_earlier_frames():
 
 NOT_USED = {
     "": {"step": 2.0},
-    "cells step 8 px a frame, more than half of their size, 5 px": {"step": 8.0},
+    "cells move 8 px per frame, more than half of their size, 5 px": {"step": 8.0},
     "track.overlap_weight is 0": {"step": 2.0, "overlap_weight": 0},
     "no masks of consecutive frames share pixels": {"step": 2.0, "shared": []},
 }
@@ -268,10 +268,10 @@ def test_the_report_says_when_overlaps_do_not_count_and_why(reason):
     overlaps = pd.DataFrame({"source": [0], "target": [6], "shared": [0.5]}).head(len(shared))
     linked = link_objects(replace(objects, overlaps=overlaps), np.full(24, -1), Track(motion="none", **more))
     said = tracking_report(objects, linked, follow(objects)[1])
-    line = f"Links go by distance only, not by the pixels that masks share: {reason}."
+    line = f"Links use distance only, not the overlap of masks: {reason}."
     assert said["numbers"]["overlaps_used"] == (reason == "")
     assert (line in said["lines"]) == (reason != "")
-    assert any("Links go by distance only" in text for text in said["lines"]) == (reason != "")
+    assert any("Links use distance only" in text for text in said["lines"]) == (reason != "")
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(1, 500, width=32)), min_size=1, max_size=40))

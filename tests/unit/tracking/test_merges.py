@@ -8,7 +8,7 @@ from cineseq.config.tracking import Track
 from cineseq.io.stacks import MovieInfo, open_labels, write_labels
 from cineseq.tracking import divisions, motion
 from cineseq.tracking.linking_problem import LinkingProblem
-from cineseq.tracking.merges import backward_hypotheses, false_share, find_merges
+from cineseq.tracking.merges import backward_hypotheses, false_discovery_rate, find_merges
 from cineseq.tracking.objects import COLUMNS, Objects, measure
 from cineseq.tracking.tracker import Linked, link_objects
 
@@ -85,7 +85,7 @@ def test_a_long_shared_mask_explains_no_split(tmp_path):
 def linking_problem(rows: list[tuple[int, float, float, float]], **more: object) -> LinkingProblem:
     table = pd.DataFrame(rows, columns=["frame", "y_px", "x_px", "area_px"])
     table = table.assign(
-        label=1, touches_border=False, brightness=np.nan, **{"eccentricity": 0.0, "fullness": 1.0} | more
+        label=1, touches_border=False, brightness=np.nan, **{"eccentricity": 0.0, "ellipse_extent": 1.0} | more
     )
     still = motion.Motion("none", np.zeros((len(rows), 2)), 0.0, 30.0)
     pairs = pd.DataFrame({"source": [], "target": [], "discount": []}).astype({"source": int, "target": int})
@@ -99,7 +99,7 @@ def test_a_merge_conserves_area_and_place():
         found = find_merges(backward_hypotheses(problem, np.array([0, 1, 0])))
         assert len(found) == merges
     found = find_merges(backward_hypotheses(linking_problem(rows), np.array([0, 1, 0])))
-    assert found[["mother", "first", "second"]].to_numpy().tolist() == [[2, 0, 1]]
+    assert found[["parent", "first", "second"]].to_numpy().tolist() == [[2, 0, 1]]
     assert found["cost"][0] == pytest.approx(0.0, abs=0.01)
 
 
@@ -108,8 +108,8 @@ def test_a_merge_conserves_area_and_place():
     [
         ({}, (100.0, 50.0, 50.0), 0.0),
         ({"eccentricity": 0.8}, (100.0, 50.0, 50.0), 4 * (0.75 - 0.6)),
-        ({"fullness": 0.98}, (200.0, 90.0, 90.0), 30 * 0.02),
-        ({"fullness": 0.98}, (90.0, 50.0, 50.0), 0.0),
+        ({"ellipse_extent": 0.98}, (200.0, 90.0, 90.0), 30 * 0.02),
+        ({"ellipse_extent": 0.98}, (90.0, 50.0, 50.0), 0.0),
         ({}, (300.0, 150.0, 150.0), 3 * np.log(1.5)),
         ({}, (100.0, 100.0, 100.0), 1.5 * (np.log(2) - 0.3)),
     ],
@@ -117,8 +117,8 @@ def test_a_merge_conserves_area_and_place():
 def test_doubt_adds_what_speaks_for_two_cells(more, areas, cost):
     family = zip([(0, 50.0, 50.0), (1, 50.0, 44.0), (1, 50.0, 56.0)], areas, strict=True)
     others = [(2, 20.0 * n, 150.0, 100.0) for n in range(6)]
-    mother_first = {name: [value, *[float(name == "fullness")] * 8] for name, value in more.items()}
-    problem = linking_problem([*((*place, area) for place, area in family), *others], **mother_first)
+    parent_first = {name: [value, *[float(name == "ellipse_extent")] * 8] for name, value in more.items()}
+    problem = linking_problem([*((*place, area) for place, area in family), *others], **parent_first)
     found = divisions.hypotheses(problem, np.arange(9))
     assert len(found) == 1
     added = divisions.costs(found, 1.0) - divisions.costs(found)
@@ -127,7 +127,7 @@ def test_doubt_adds_what_speaks_for_two_cells(more, areas, cost):
 
 def test_only_divisions_that_look_no_better_than_merges_are_doubted():
     cost = np.array([1.5, 0.1, 0.2, 1.0])
-    assert false_share(cost, np.empty(0)).tolist() == [0, 0, 0, 0]
-    assert false_share(cost, np.array([0.9, 1.1, 1.2, 1.3, 1.4, 1.4])).tolist() == [1, 0, 0, 0.25]
+    assert false_discovery_rate(cost, np.empty(0)).tolist() == [0, 0, 0, 0]
+    assert false_discovery_rate(cost, np.array([0.9, 1.1, 1.2, 1.3, 1.4, 1.4])).tolist() == [1, 0, 0, 0.25]
     # a dear division is no better than the best share that a higher cost has
-    assert false_share(np.array([0.1, 0.2, 0.3]), np.array([0.05])).tolist() == [0.25, 0.25, 0.25]
+    assert false_discovery_rate(np.array([0.1, 0.2, 0.3]), np.array([0.05])).tolist() == [0.25, 0.25, 0.25]

@@ -45,17 +45,17 @@ def test_two_cells_that_pass_each_other_keep_their_tracks(tmp_path):
 
 def test_a_division_makes_two_sisters(tmp_path):
     detections, tracks = run_track(together(dividing(), still(9, 20, 20)), tmp_path)
-    mother = tracks.set_index("track_id").loc[track_of(detections, 0, 1)]
-    daughters = tracks[tracks["parent_id"] == mother.name]
+    parent = tracks.set_index("track_id").loc[track_of(detections, 0, 1)]
+    daughters = tracks[tracks["parent_id"] == parent.name]
     assert len(tracks) == 4
-    assert (mother["end_kind"], mother["end_frame"], mother["fate"]) == ("division", 4, "division")
+    assert (parent["end_kind"], parent["end_frame"], parent["fate"]) == ("division", 4, "division")
     assert daughters["start_frame"].tolist() == [5, 5]
     assert daughters["sister_id"].tolist() == daughters["track_id"].tolist()[::-1]
     assert daughters["generation"].tolist() == [1, 1]
-    assert set(daughters["founder_id"]) == {mother.name}
+    assert set(daughters["founder_id"]) == {parent.name}
     assert set(daughters["start_kind"]) == {"division"}
-    assert mother["end_confidence"] > 0.9
-    assert pd.isna(mother["alive_at_end"])
+    assert parent["end_confidence"] > 0.9
+    assert pd.isna(parent["alive_at_end"])
 
 
 def test_strict_threshold_refuses_the_same_division(tmp_path):
@@ -158,7 +158,7 @@ def test_masks_of_another_movie_are_refused(tmp_path):
     planes = together(still(1, 60, 60, 3))
     movie = movie_of(planes[:2], tmp_path / "movie.ome.tif", {})
     path = stack_of(planes, tmp_path / "m.ome.tif")
-    with open_labels(path) as labels, pytest.raises(UserError, match=r"m\.ome\.tif.*do not fit .*movie\.ome\.tif"):
+    with open_labels(path) as labels, pytest.raises(UserError, match=r"m\.ome\.tif.*have shape .*movie\.ome\.tif"):
         measure_with_movie(labels, path, movie, Channels())
 
 
@@ -199,6 +199,10 @@ def test_open_compartments_hold_nobody(tmp_path):
     cages = {"sample": "sample", "fov": "1", "compartment_id": "A", "y_px": 1.0, "x_px": 1.0, "radius_px": 9.0}
     pd.DataFrame([cages]).to_csv(tmp_path / "cages.csv", index=False)
     table = objects_at([(0, 1.0, 1.0)]).table
-    assert compartments.rooms(table, tmp_path / "cages.csv", FieldOfView(sample="sample")).tolist() == [-1]
+    assert compartments.closed_compartments(table, tmp_path / "cages.csv", FieldOfView(sample="sample")).tolist() == [
+        -1
+    ]
     pd.DataFrame([cages | {"closed_frame": 0}]).to_csv(tmp_path / "closed.csv", index=False)
-    assert compartments.rooms(table, tmp_path / "closed.csv", FieldOfView(sample="sample")).tolist() == [0]
+    assert compartments.closed_compartments(table, tmp_path / "closed.csv", FieldOfView(sample="sample")).tolist() == [
+        0
+    ]

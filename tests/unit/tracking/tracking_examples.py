@@ -65,9 +65,9 @@ def together(*cells: list[list[Disc]]) -> list[np.ndarray]:
 
 
 def dividing(frames: int = 10, at: int = 5) -> list[list[Disc]]:
-    mother = [[(1, 60, 60, 8)] for _ in range(at)]
+    parent = [[(1, 60, 60, 8)] for _ in range(at)]
     daughters = [[(2, 60, 52 - t, 6), (3, 60, 68 + t, 6)] for t in range(frames - at)]
-    return mother + daughters
+    return parent + daughters
 
 
 def shrinking(label: int, y: float, x: float, alive: int = 9) -> list[list[Disc]]:
@@ -93,7 +93,7 @@ def movie_of(planes: list[np.ndarray], path: Path, glow: dict[tuple[int, int], f
 def objects_at(rows: list[tuple[int, float, float]], size: int = 200, area: float = 100.0) -> Objects:
     table = pd.DataFrame(rows, columns=["frame", "y_px", "x_px"]).sort_values("frame", kind="stable")
     table["label"] = table.groupby("frame").cumcount() + 1
-    table = table.assign(area_px=area, eccentricity=0.5, fullness=1.0, touches_border=False, brightness=np.nan)
+    table = table.assign(area_px=area, eccentricity=0.5, ellipse_extent=1.0, touches_border=False, brightness=np.nan)
     overlaps = pd.DataFrame({"source": [], "target": [], "shared": []}).astype({"source": int, "target": int})
     frames = int(table["frame"].max()) + 1
     return Objects(table[list(COLUMNS)].astype(COLUMNS).reset_index(drop=True), overlaps, (frames, size, size), 0)
@@ -111,11 +111,11 @@ INFO = MovieInfo(6, 100, 100, (), None, 30.0)
 
 
 def two_families() -> tuple[Objects, TrackLineage]:
-    """Return tracks 1 (frames 0-2, mother of 2 and 3, frames 3-5) and 4 (frames 0-5); labels are track numbers."""
+    """Return tracks 1 (frames 0-2, parent of 2 and 3, frames 3-5) and 4 (frames 0-5); labels are track numbers."""
     rows = [(t, 1, 30.0, 30.0 + t) for t in range(3)] + [(t, 4, 70.0, 70.0) for t in range(6)]
     rows += [(t, n, 30.0, x) for t in range(3, 6) for n, x in ((2, 24.0 - t), (3, 42.0 + t))]
     table = pd.DataFrame(sorted(rows), columns=["frame", "label", "y_px", "x_px"])
-    table = table.assign(area_px=100.0, eccentricity=0.1, touches_border=False, brightness=np.nan, fullness=1.0)
+    table = table.assign(area_px=100.0, eccentricity=0.1, touches_border=False, brightness=np.nan, ellipse_extent=1.0)
     none = pd.DataFrame({"source": pd.Series(dtype=int), "target": pd.Series(dtype=int), "shared": []})
     families = TrackLineage(table["label"].to_numpy(np.int64), {2: 1, 3: 1}, {1: 0.9})
     return Objects(table, none, (6, 100, 100), 0), families

@@ -107,7 +107,7 @@ def take_points(external: ExternalTracks, frame_step: int, settings: Track, path
         msg = f"{path}: these tracks say nothing of where cells are; give the masks that they label in column 'masks'."
         raise UserError(msg)
     rows = kept.sort_values(["frame", "track"], ignore_index=True)
-    unknown = dict.fromkeys(("area_px", "eccentricity", "brightness", "fullness"), np.nan)
+    unknown = dict.fromkeys(("area_px", "eccentricity", "brightness", "ellipse_extent"), np.nan)
     table = rows[["frame", "y_px", "x_px"]].assign(label=rows.groupby("frame").cumcount() + 1, **unknown)
     table["touches_border"] = pd.array([pd.NA] * len(table), dtype="boolean")
     families, repaired = _families(rows["track"].to_numpy(), mother, external.deaths)
@@ -188,7 +188,9 @@ def _by_position(objects: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray,
     )
     near = KDTree(other).sparse_distance_matrix(KDTree(place), reach, output_type="coo_matrix")
     close = near.data <= radius[near.col]
-    a, b = match(near.row[close], near.col[close], near.data[close], (len(rows), len(objects)), alone=10 * (reach + 1))
+    a, b = match(
+        near.row[close], near.col[close], near.data[close], (len(rows), len(objects)), no_link_cost=10 * (reach + 1)
+    )
     number = np.zeros(len(objects), np.int64)
     number[b] = rows["track"].to_numpy()[a]
     return number, len(rows) - len(a)
