@@ -1,7 +1,7 @@
-"""Take masks that the user made, check them, and write them as one label stack.
+"""Check user-supplied masks and write them as one label stack.
 
 In: one stack of label images or a series of them; the prepared ``movie`` where there is one.
-Out: ``labels``, the masks thinned by ``frame_step`` and otherwise as given; ``report``, what was found.
+Out: ``labels``, every ``frame_step``-th mask, otherwise unchanged; ``report``, sentences and numbers.
 """
 
 import logging
@@ -13,7 +13,7 @@ from cineseq.errors import UserError
 from cineseq.files import write_json
 from cineseq.io.readers import open_source
 from cineseq.io.stacks import MovieInfo, open_movie, write_labels
-from cineseq.preprocessing.checks import refuse_single_frame
+from cineseq.preprocessing.checks import check_single_frame
 from cineseq.preprocessing.masks import external_labels, label_info, mask_report, survey
 from cineseq.workflow.step import run
 
@@ -28,27 +28,28 @@ class Settings(Section):
 
 
 def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, movie: Path | None = None) -> None:
-    """Check external masks and write them as one label stack."""
+    """Check user-supplied masks and write them as one label stack."""
     inputs = settings.inputs
     shown = None if movie is None else _movie_info(movie, inputs)
     with open_source(masks) as source:
         frames = range(0, source.info.frames, settings.field.frame_step)
         info = label_info(source, frames, settings.field.frame_step, inputs, shown)
-        found = survey(source, frames)
-        refuse_single_frame(masks[0], len(frames), source.info.frames, inputs)
-        write_labels(external_labels(source, frames, found), labels, info)
-    logger.info("Took %d masks with a median of %g objects.", info.frames, found.median)
-    for frame in found.empty:
+        surveyed = survey(source, frames)
+        check_single_frame(masks[0], len(frames), source.info.frames, inputs)
+        write_labels(external_labels(source, frames, surveyed), labels, info)
+    logger.info("Imported %d masks with a median of %g objects.", info.frames, surveyed.median)
+    for frame in surveyed.empty:
         logger.warning("%s: the mask of frame %d is empty.", masks[0], frame)
-    if found.floating:
-        logger.warning("Converted %d masks of whole floating-point numbers to integers.", found.floating)
-    write_json(mask_report(found, info), report)
+    if surveyed.floating:
+        logger.warning("Converted %d masks of whole floating-point numbers to integers.", surveyed.floating)
+    write_json(mask_report(surveyed, info), report)
 
 
 def _movie_info(movie: Path, inputs: Inputs) -> MovieInfo:
+    """Return the metadata of the movie, which must not have been shifted against the masks."""
     if inputs.drift != "none":
         msg = (
-            f"{movie}: masks are given, and they show the raw frames; set inputs.drift to none, or leave the masks out."
+            f"{movie}: user-supplied masks belong to the raw frames; set inputs.drift to none, or leave the masks out."
         )
         raise UserError(msg)
     with open_movie(movie) as opened:

@@ -1,9 +1,9 @@
-"""Read a raw movie of any supported kind, correct it, and write it as one OME-TIFF.
+"""Read a raw movie in any supported format, correct it, and write it as one OME-TIFF.
 
 In: one OME-TIFF, TIFF stack, OME-Zarr (2 or 3, zipped or not), or the files of a TIFF series.
-Out: ``movie``, an OME-TIFF with named channels, pixel size and frame interval, thinned by ``frame_step`` and, where the
-configuration says so, with even illumination and without drift (and then with the place of each frame, so that later
-steps know what was never seen); ``report``, what was found and done.
+Out: ``movie``, an OME-TIFF with named channels, pixel size and frame interval, every ``frame_step``-th frame, corrected
+for uneven illumination and drift if configured (then with the origin of each frame, from which later steps know which
+area was imaged); ``report``, sentences and numbers.
 """
 
 import logging
@@ -14,7 +14,7 @@ from cineseq.config.imaging import Channels, Inputs
 from cineseq.files import write_json
 from cineseq.io.readers import open_source
 from cineseq.io.stacks import write_movie
-from cineseq.preprocessing.checks import refuse_single_frame
+from cineseq.preprocessing.checks import check_single_frame
 from cineseq.preprocessing.movie import Plan, Tally, corrected_planes, estimate_corrections, plan_movie
 from cineseq.preprocessing.report import NOTABLE_SATURATION, movie_report
 from cineseq.workflow.step import run
@@ -37,7 +37,7 @@ def main(*, images: list[Path], movie: Path, report: Path, settings: Settings) -
     tally = Tally()
     with open_source(images, inputs.channel_pattern, expected) as source:
         plan = plan_movie(source, inputs, channels, settings.field.frame_step)
-        refuse_single_frame(images[0], plan.info.frames, source.info.frames, inputs)
+        check_single_frame(images[0], plan.info.frames, source.info.frames, inputs)
         corrections = estimate_corrections(source, plan, inputs)
         planes = corrected_planes(source, plan, corrections, inputs, tally)
         write_movie(planes, movie, corrections.applied_to(plan.info))
@@ -57,9 +57,9 @@ def _log(path: Path, plan: Plan, tally: Tally, raw_frames: int) -> None:
         ", ".join(info.channels),
     )
     if info.frames == 1:
-        logger.warning("%s: one frame, whose cells can be measured, but not followed.", path)
+        logger.warning("%s: one frame; cells can be measured, but not tracked.", path)
     for frame, name in tally.black:
-        logger.warning("%s: frame %d of channel %s is all of one grey level (black); it is kept.", path, frame, name)
+        logger.warning("%s: frame %d of channel %s has a single grey level (black); it is kept.", path, frame, name)
     for name in info.channels:
         if tally.saturated_share(name) > NOTABLE_SATURATION:
             logger.warning(

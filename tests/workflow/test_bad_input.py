@@ -97,9 +97,9 @@ def rename_channel(path: Path) -> None:
         (truncate, "a.ome.tif: not a whole TIFF file"),
         (shrink_one_frame, "a.ome.tif: page 3 has the shape (32, 64), page 0 (64, 64); all"),
         (rename_channel, "a.ome.tif: no channel 'reporter'"),
-        (blacken, "a.ome.tif: channel nuclear is all of one grey level (black) in every one of the 5 frames"),
-        (blacken_one_frame, "a.ome.tif: channel nuclear is all of one grey level (black) in 1 of the 5 frames used,"),
-        (keep_one_frame, "a.ome.tif: one frame was found, in which no cell can be followed; give the whole movie, or"),
+        (blacken, "a.ome.tif: channel nuclear has a single grey level (black) in each of the 5 frames"),
+        (blacken_one_frame, "a.ome.tif: channel nuclear has a single grey level (black) in 1 of the 5 frames used,"),
+        (keep_one_frame, "a.ome.tif: one frame was found, in which no cell can be tracked; use the whole movie, or"),
     ],
 )
 def test_a_movie_that_is_refused(small: Project, spoil: Callable[[Path], None], sentence: str) -> None:

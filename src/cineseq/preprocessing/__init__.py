@@ -1,1 +1,1 @@
-"""Corrections of raw movies: uneven illumination and drift of the stage."""
+"""Preparation of raw movies and masks: choice of frames and channels, flat field, drift, and checks."""

@@ -1,4 +1,4 @@
-"""Drift of the stage: the translation between consecutive frames, and shifting frames back by it."""
+"""Drift of the stage: its estimation by phase correlation, and its correction by whole pixels."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from skimage.filters import difference_of_gaussians
 from skimage.registration import phase_cross_correlation
 
 SUBPIXEL = 10
+"""Steps per pixel of the estimated translation."""
 LARGEST_STEP = 0.25
-"""A translation of more than this share of the field between two frames is not believed."""
+"""Largest plausible translation between two frames, as a fraction of the field."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """Where the field has moved to.
+    """Drift of one movie.
 
     Attributes
     ----------
     offsets
         Translation of each frame against frame 0 in whole pixels (y, x), shape (frames, 2).
     doubted
-        Frames whose translation was too large to be believed and was taken as none.
+        Frames whose translation was implausibly large and was replaced by zero.
     """
 
     offsets: np.ndarray
@@ -31,43 +32,46 @@ class Drift:
 
     @property
     def largest_px(self) -> float:
-        """Largest distance of any frame from frame 0."""
+        """Largest displacement of any frame from frame 0, in px."""
         return float(np.hypot(*self.offsets.T).max(initial=0))
 
 
 def estimate_drift(planes: Iterable[np.ndarray]) -> Drift:
-    """Estimate the translation of each frame by phase correlation with the one before.
+    """Estimate the translation of each frame by phase correlation with the frame before.
 
-    The planes are band-passed first, so that vignetting, which does not move, does not pull the estimate to zero.
-    Steps are estimated to a tenth of a pixel and summed before they are rounded, so that rounding does not add up.
-    Method: Guizar-Sicairos et al. 2008, Optics Letters 33, 156, as in scikit-image.
+    Planes are band-pass filtered first, since vignetting, which does not move, would bias the estimate to zero. Steps
+    are estimated to a tenth of a pixel and summed before rounding, so that rounding errors do not accumulate. The
+    method is that of Guizar-Sicairos et al. (2008, Optics Letters 33, 156), as in scikit-image.
 
     Parameters
     ----------
     planes
-        One channel's planes in order, shape (height, width) each; two are in memory at a time.
+        Planes of one channel in order, shape (height, width) each; two are in memory at a time.
     """
-    steps, doubted = [], []
+    steps: list[np.ndarray] = []
+    doubted: list[int] = []
     before: np.ndarray | None = None
     for frame, plane in enumerate(planes):
+        # Band-pass filter (difference of Gaussians, sigma 1 and 8 px).
         here = difference_of_gaussians(plane.astype(np.float32), 1, 8)
         step = np.zeros(2)
         if before is not None and before.any() and here.any():
-            # The shift that registers this frame to the last is minus the way that the field has moved.
+            # The shift that registers this frame to the last is minus the translation of the field, shape (2,).
             step = -phase_cross_correlation(before, here, upsample_factor=SUBPIXEL, normalization=None)[0]
         if (np.abs(step) > LARGEST_STEP * np.array(plane.shape)).any():
             doubted.append(frame)
             step = np.zeros(2)
         steps.append(step)
         before = here
+    # Offsets against frame 0 in whole pixels, shape (frames, 2).
     offsets = np.round(np.cumsum(steps, axis=0)).astype(int) if steps else np.zeros((0, 2), int)
     return Drift(offsets, tuple(doubted))
 
 
 def shift_back(plane: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Move a plane back by its offset (y, x) in whole pixels; what comes in from outside is the plane's median.
+    """Shift a plane back by its offset (y, x) in whole pixels; pixels without image get the median of the plane.
 
-    Whole pixels leave every grey level as it was measured.
+    Whole pixels need no interpolation, so grey levels stay as measured.
     """
     dy, dx = (int(o) for o in offset)
     if dy == dx == 0:
@@ -80,10 +84,11 @@ def shift_back(plane: np.ndarray, offset: np.ndarray) -> np.ndarray:
 
 
 def _overlap(offset: int, length: int) -> slice:
+    """Return the part of an axis that stays within the plane when shifted by ``offset``."""
     return slice(max(offset, 0), max(length + min(offset, 0), 0))
 
 
 def padded_margins(offsets: np.ndarray) -> dict[str, int]:
-    """Return the widest padding at each side in pixels, over all frames."""
+    """Return the widest padding at each side over all frames, in px."""
     low, high = offsets.min(axis=0, initial=0), offsets.max(axis=0, initial=0)
     return {"top": -int(low[0]), "bottom": int(high[0]), "left": -int(low[1]), "right": int(high[1])}

@@ -1,4 +1,4 @@
-"""Uneven illumination: a smooth profile from the movie's own background, and dividing by it."""
+"""Flat-field correction: an illumination profile estimated from the background of the movie, and division by it."""
 
 from __future__ import annotations
 
@@ -8,46 +8,50 @@ import numpy as np
 from skimage.measure import block_reduce
 
 BLOCKS = 24
+"""Blocks per side into which a plane is divided."""
 DEGREE = 4
+"""Degree of the polynomial of the log profile."""
 ROUNDS = 30
+"""Iterations of the asymmetric least squares."""
 LOWEST_PROFILE = 0.1
-"""A profile is not believed to fall below this share of its mean."""
+"""Lower limit of a profile, as a fraction of its mean."""
 
 
 def estimate_profile(planes: Iterable[np.ndarray], offset: float = 0.0) -> np.ndarray:
     """Estimate the illumination profile of a channel.
 
-    Each plane is cut into about 24 x 24 blocks; their lower quartile is kept, and of that the median over time,
-    so that few cells are left in it; a polynomial of degree 4 is fitted to its logarithm, and blocks that stand out
-    above the fit (cells) lose weight until it no longer moves (asymmetric least
-    squares, Eilers 2004, Anal. Chem. 76, 404).
+    Each plane is divided into about 24 x 24 blocks. The lower quartile of each block, and the median of it over time,
+    contain little signal of cells. A polynomial of degree 4 is fitted to its logarithm by asymmetric least squares
+    (Eilers 2004, Anal. Chem. 76, 404): blocks above the fit, which contain cells, get a low weight.
 
     Parameters
     ----------
     planes
-        Some planes of one channel, shape (height, width) each, spread over the movie.
+        Planes of one channel, shape (height, width) each, spread over the movie.
     offset
-        Grey level of the camera in the dark.
+        Grey level of the camera without light.
 
     Returns
     -------
-    np.ndarray
-        Shape (height, width), mean 1; all 1 where there is no light above the offset.
+    numpy.ndarray
+        Profile with mean 1, shape (height, width); all 1 where there is no light above the offset.
     """
-    seen = []
+    # Background: lower quartile of every block, then the median over planes, shape (blocks y, blocks x).
+    quartiles = []
     for plane in planes:
-        shape = plane.shape
-        size = tuple(max(1, n // BLOCKS) for n in shape)
-        inner = plane[: shape[0] // size[0] * size[0], : shape[1] // size[1] * size[1]]
-        seen.append(block_reduce(inner.astype(float), size, _lower_quartile))
-    background = np.median(seen, axis=0) - offset
+        height, width = plane.shape
+        size = (max(1, height // BLOCKS), max(1, width // BLOCKS))
+        inner = plane[: height // size[0] * size[0], : width // size[1] * size[1]]
+        quartiles.append(block_reduce(inner.astype(float), size, _lower_quartile))
+    background = np.median(quartiles, axis=0) - offset
     if (background <= 0).mean() > 0.5:
-        return np.ones(shape)
+        return np.ones((height, width))
     background = np.maximum(background, np.median(background[background > 0]) * 1e-3)
-    centres = [(np.arange(n) + 0.5) * s for n, s in zip(background.shape, size, strict=True)]
-    terms = _terms(*centres, shape)
-    coefficients = _fit(terms, np.log(background).ravel())
-    profile = np.exp(np.tensordot(coefficients, _terms(*map(np.arange, shape), shape).T, 1).reshape(shape))
+    # Fit the log background at the centres of the blocks; evaluate the polynomial at every pixel.
+    y, x = ((np.arange(n) + 0.5) * s for n, s in zip(background.shape, size, strict=True))
+    coefficients = _fit(_terms(y, x, (height, width)), np.log(background).ravel())
+    terms = _terms(np.arange(height), np.arange(width), (height, width))
+    profile = np.exp(np.tensordot(coefficients, terms.T, 1).reshape(height, width))
     return np.maximum(profile / profile.mean(), LOWEST_PROFILE)
 
 
@@ -55,27 +59,29 @@ def _lower_quartile(blocks: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
     return np.quantile(blocks, 0.25, axis=axis)
 
 
-def _terms(y: np.ndarray, x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the polynomial's terms at a grid of positions, shape (positions, terms)."""
+def _terms(y: np.ndarray, x: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return the terms of the polynomial on the grid of ``y`` and ``x``, shape (positions, terms)."""
     v, u = (2 * p / n - 1 for p, n in zip((y, x), shape, strict=True))
     powers = [(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
     return np.stack([np.outer(v**i, u**j).ravel() for i, j in powers], axis=1)
 
 
 def _fit(terms: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Fit by asymmetric least squares; return the coefficients, shape (terms,)."""
     weights = np.ones(len(values))
     coefficients = np.zeros(terms.shape[1])
     for _ in range(ROUNDS):
         root = np.sqrt(weights)
         coefficients = np.linalg.lstsq(terms * root[:, None], values * root, rcond=None)[0]
         residuals = values - terms @ coefficients
+        # Robust spread of the residuals (median absolute deviation); blocks above it get a low weight.
         spread = 1.4826 * np.median(np.abs(residuals)) + 1e-9
         weights = np.where(residuals > spread, 0.01, 1.0)
     return coefficients
 
 
 def flatten(plane: np.ndarray, profile: np.ndarray, offset: float = 0.0) -> np.ndarray:
-    """Divide what lies above the camera's offset by the profile; integers are rounded and clipped to their type."""
+    """Divide the signal above the offset by the profile; integers are rounded and clipped to their range."""
     flat = offset + (plane.astype(float) - offset) / profile
     if np.issubdtype(plane.dtype, np.integer):
         limits = np.iinfo(plane.dtype)

@@ -1,4 +1,4 @@
-"""Masks that the user made: what they must be, and what is said of them."""
+"""User-supplied masks: checks, metadata and report."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from cineseq.io.stacks import MovieInfo
 from cineseq.text import significant
 
 BINARY_PIECES = 3
-"""A single label in more pieces than this, in every frame, is a black-and-white mask and no label image."""
+"""A single label in more pieces than this, in every frame, means a black-and-white mask instead of a label image."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What a first pass over the masks saw.
+    """Result of a first pass over the masks.
 
     Attributes
     ----------
     counts
-        Objects in each frame that is kept.
+        Number of objects in each frame that is kept.
     empty
         Frames (of the source) without objects.
     floating
-        Masks stored as floating-point numbers.
+        Number of masks stored as floating-point numbers.
     highest
         Highest label.
     """
@@ -47,22 +47,22 @@ class Survey:
 
 
 def label_info(source: Source, frames: range, step: int, inputs: Inputs, movie: MovieInfo | None) -> MovieInfo:
-    """Return what the label stack will say of itself; scales come from the movie, the configuration or the masks.
+    """Return the metadata of the label stack; scales come from the movie, else the configuration, else the masks.
 
     Raises
     ------
     UserError
-        When masks have channels, or are not as many or not as large as the movie's frames.
+        When the masks have channels, or differ from the movie in number of frames or frame size.
     """
     here = source.info
     if here.channels > 1:
-        msg = f"{source.path}: {here.channels} channels in a label image; give one label plane a frame."
+        msg = f"{source.path}: {here.channels} channels in a label image; supply one label plane per frame."
         raise UserError(msg)
     if movie is not None:
         if (len(frames), here.height, here.width) != (movie.frames, movie.height, movie.width):
             msg = (
                 f"{source.path}: {len(frames)} masks of {here.height} x {here.width} px, but the movie has "
-                f"{movie.frames} frames of {movie.height} x {movie.width} px; give one mask for each frame."
+                f"{movie.frames} frames of {movie.height} x {movie.width} px; supply one mask for each frame."
             )
             raise UserError(msg)
         return replace(movie, channels=())
@@ -72,15 +72,18 @@ def label_info(source: Source, frames: range, step: int, inputs: Inputs, movie: 
 
 
 def survey(source: Source, frames: range) -> Survey:
-    """Look at every mask once, so that nothing is written when one is wrong.
+    """Check every mask before any is written.
 
     Raises
     ------
     UserError
-        For a mask with fractions, negative labels or another shape, or black-and-white masks; names the frame.
+        For a mask with fractions, negative labels or another shape, and for black-and-white masks.
     """
-    counts, empty, floating, highest = [], [], 0, 0
-    pieces, labels_seen = [], set()
+    counts: list[int] = []
+    empty: list[int] = []
+    pieces: list[int] = []
+    labels_seen: set[int] = set()
+    floating, highest = 0, 0
     for frame in frames:
         mask = source.plane(frame, 0)
         _check(source, frame, mask)
@@ -98,16 +101,17 @@ def survey(source: Source, frames: range) -> Survey:
     if len(labels_seen) == 1 and min(pieces) > BINARY_PIECES:
         msg = (
             f"{source.path}: every mask holds one label only, in {min(pieces)} pieces or more, so it is a "
-            "black-and-white mask; give each object a number of its own (skimage.measure.label)."
+            "black-and-white mask; give each object its own label (skimage.measure.label)."
         )
         raise UserError(msg)
     return Survey(tuple(counts), tuple(empty), floating, highest)
 
 
 def _check(source: Source, frame: int, mask: np.ndarray) -> None:
+    """Raise a UserError if a mask is not a label image of the right shape."""
     where = source.file_of(frame)
     if mask.shape != (source.info.height, source.info.width):
-        msg = f"{where}: the mask of frame {frame} has the shape {mask.shape}; all masks must have one shape."
+        msg = f"{where}: the mask of frame {frame} has the shape {mask.shape}; all masks must have the same shape."
         raise UserError(msg)
     if mask.dtype.kind == "f" and not (np.isfinite(mask).all() and (mask == np.round(mask)).all()):
         msg = f"{where}: the mask of frame {frame} has fractions; give label images with whole numbers."
@@ -123,30 +127,30 @@ def _check(source: Source, frame: int, mask: np.ndarray) -> None:
         raise UserError(msg)
 
 
-def external_labels(source: Source, frames: range, found: Survey) -> Iterator[np.ndarray]:
-    """Yield the masks, labels as given, as uint16 where they fit, else uint32."""
-    kind = np.uint16 if found.highest <= np.iinfo(np.uint16).max else np.uint32
+def external_labels(source: Source, frames: range, surveyed: Survey) -> Iterator[np.ndarray]:
+    """Yield the masks with their labels unchanged, as uint16 where they fit, else uint32."""
+    kind = np.uint16 if surveyed.highest <= np.iinfo(np.uint16).max else np.uint32
     for frame in frames:
         yield source.plane(frame, 0).astype(kind)
 
 
-def mask_report(found: Survey, info: MovieInfo) -> dict[str, Any]:
-    """Return the report of external masks."""
+def mask_report(surveyed: Survey, info: MovieInfo) -> dict[str, Any]:
+    """Return the report of user-supplied masks: sentences and numbers."""
     lines = [
-        f"The masks are external: {info.frames} frames with a median of {significant(found.median)} objects "
-        f"({min(found.counts)} to {max(found.counts)}); they are used as they are."
+        f"The masks are external: {info.frames} frames with a median of {significant(surveyed.median)} objects "
+        f"({min(surveyed.counts)} to {max(surveyed.counts)}); they are used as they are."
     ]
-    if found.empty:
-        lines.append(f"{len(found.empty)} masks are empty.")
-    if found.floating:
-        lines.append(f"{found.floating} masks held whole floating-point numbers and were converted.")
+    if surveyed.empty:
+        lines.append(f"{len(surveyed.empty)} masks are empty.")
+    if surveyed.floating:
+        lines.append(f"{surveyed.floating} masks contained whole floating-point numbers and were converted.")
     numbers = {
         "frames": info.frames,
-        "objects": sum(found.counts),
-        "objects_per_frame_median": found.median,
-        "objects_per_frame_min": min(found.counts),
-        "objects_per_frame_max": max(found.counts),
-        "empty_frames": len(found.empty),
-        "float_masks": found.floating,
+        "objects": sum(surveyed.counts),
+        "objects_per_frame_median": surveyed.median,
+        "objects_per_frame_min": min(surveyed.counts),
+        "objects_per_frame_max": max(surveyed.counts),
+        "empty_frames": len(surveyed.empty),
+        "float_masks": surveyed.floating,
     }
     return {"lines": lines, "numbers": numbers}

@@ -1,4 +1,4 @@
-"""The raw movie as the rest of the pipeline sees it: chosen frames and channels, corrected, plane by plane."""
+"""Preparation of a raw movie: choice of frames and channels, corrections, and its planes one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cineseq.config.imaging import Channels, Inputs
 from cineseq.errors import UserError
 from cineseq.io.readers import Source
 from cineseq.io.stacks import MovieInfo
-from cineseq.preprocessing.checks import refuse_black_frames
+from cineseq.preprocessing.checks import check_black_frames
 from cineseq.preprocessing.drift import Drift, estimate_drift, shift_back
 from cineseq.preprocessing.flat_field import estimate_profile, flatten
 from cineseq.progress import progress
@@ -20,14 +20,14 @@ from cineseq.progress import progress
 logger = logging.getLogger(__name__)
 
 PROFILE_FRAMES = 24
-"""Frames that an illumination profile is estimated from, spread over the movie."""
+"""Number of frames, spread over the movie, from which an illumination profile is estimated."""
 FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
-"""Highest grey levels of cameras; a movie whose brightest pixels have one of them may be saturated."""
+"""Highest grey levels of cameras; a movie whose brightest pixel has one of them may be saturated."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which planes of a source make the movie.
+    """Frames and channels of a source that make the movie.
 
     Attributes
     ----------
@@ -36,11 +36,11 @@ class Plan:
     channels
         Channels of the source that are kept, one for each of ``info.channels``.
     info
-        The movie to be.
+        Metadata of the movie.
     needed
-        Channels that do not measure function, so that cells may be found on them.
+        Channels that do not measure function, and may be used for segmentation.
     drift_channel
-        Channel that drift is measured on; one that does not measure function unless the configuration names it.
+        Channel on which drift is estimated; it does not measure function unless the configuration names it.
     """
 
     frames: range
@@ -51,7 +51,7 @@ class Plan:
 
 
 def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: int) -> Plan:
-    """Decide frames, channels and scales; values of the configuration win over those of the file, which is logged.
+    """Choose frames, channels and scales; values of the configuration override those of the file, which is logged.
 
     Raises
     ------
@@ -78,9 +78,9 @@ def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: i
 
 
 def choose_channels(source: Source, wanted: list[str] | None) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Return the positions of the channels that are kept and their names.
+    """Return the positions and the names of the channels that are kept.
 
-    Where all wanted names are in the file they select; otherwise they rename all of the file's channels in order.
+    If all ``wanted`` names are in the file, they select channels; otherwise they rename all channels in order.
     """
     info = source.info
     named = info.names
@@ -89,7 +89,7 @@ def choose_channels(source: Source, wanted: list[str] | None) -> tuple[tuple[int
         if not named:
             logger.warning("%s names no channels; they are called %s.", source.path, ", ".join(names))
         if len(set(names)) < len(names):
-            msg = f"{source.path}: channel names are not distinct ({', '.join(names)}); give channels.names."
+            msg = f"{source.path}: channel names are not distinct ({', '.join(names)}); set channels.names."
             raise UserError(msg)
         return tuple(range(info.channels)), names
     if named and set(wanted) <= set(named) and len(set(named)) == len(named):
@@ -112,37 +112,38 @@ def _no_channel(source: Source, key: str, name: str, names: tuple[str, ...]) -> 
     return UserError(f"{source.path}: no channel '{name}' ({key}); the file has {', '.join(names)}.")
 
 
-def _preferred(what: str, unit: str, given: float | None, found: float | None) -> float | None:
-    if given is None and found is None:
-        logger.warning("The %s is unknown: neither the file nor the configuration gives it.", what)
-    elif given is not None and found is not None and not np.isclose(given, found, rtol=1e-3):
-        logger.warning("The %s is %g %s as configured; the file says %g.", what, given, unit, found)
-    return found if given is None else given
+def _preferred(what: str, unit: str, configured: float | None, in_file: float | None) -> float | None:
+    """Return the configured value, else that of the file; warn if both are missing or differ."""
+    if configured is None and in_file is None:
+        logger.warning("The %s is unknown: neither the file nor the configuration states it.", what)
+    elif configured is not None and in_file is not None and not np.isclose(configured, in_file, rtol=1e-3):
+        logger.warning("The %s is %g %s as configured; the file states %g.", what, configured, unit, in_file)
+    return in_file if configured is None else configured
 
 
 @dataclass(frozen=True)
 class Corrections:
-    """What is done to every plane: one profile per channel, or none, and the drift, or none."""
+    """Corrections of every plane: illumination profiles by channel (may be empty), and drift (may be None)."""
 
     profiles: dict[str, np.ndarray]
     drift: Drift | None
 
     def applied_to(self, info: MovieInfo) -> MovieInfo:
-        """Return what the corrected movie says of itself: where each frame was moved to."""
+        """Return the metadata of the corrected movie, with the origin of each frame."""
         if self.drift is None:
             return info
         return replace(info, origins=tuple((-y, -x) for y, x in self.drift.offsets.tolist()))
 
 
 def estimate_corrections(source: Source, plan: Plan, inputs: Inputs) -> Corrections:
-    """Estimate the corrections that the configuration asks for, and log what they amount to."""
+    """Estimate the corrections that the configuration asks for, and log them."""
     profiles = {}
     if inputs.flat_field == "estimate":
         chosen = np.linspace(0, len(plan.frames) - 1, min(PROFILE_FRAMES, len(plan.frames))).round().astype(int)
         for name, channel in zip(plan.info.channels, plan.channels, strict=True):
             planes = (checked_plane(source, plan.frames[i], channel) for i in np.unique(chosen))
             profile = estimate_profile(planes, inputs.camera_offset)
-            logger.info("Flat field of %s: %.2f to %.2f of the mean.", name, profile.min(), profile.max())
+            logger.info("Flat field of %s: %.2f to %.2f of its mean.", name, profile.min(), profile.max())
             profiles[name] = profile
     drift = None
     if inputs.drift == "translation":
@@ -153,11 +154,12 @@ def estimate_corrections(source: Source, plan: Plan, inputs: Inputs) -> Correcti
         drift = estimate_drift(planes)
         logger.info("Drift on %s: up to %.0f px from the first frame.", name, drift.largest_px)
         if drift.doubted:
-            logger.warning("Drift of frames %s was too large to be believed; none was taken.", list(drift.doubted))
+            logger.warning("Implausibly large drift of frames %s was set to zero.", list(drift.doubted))
     return Corrections(profiles, drift)
 
 
 def _flat(plane: np.ndarray, name: str, profiles: dict[str, np.ndarray], inputs: Inputs) -> np.ndarray:
+    """Return a plane divided by the illumination profile of its channel, if there is one."""
     return flatten(plane, profiles[name], inputs.camera_offset) if name in profiles else plane
 
 
@@ -167,7 +169,7 @@ def checked_plane(source: Source, frame: int, channel: int) -> np.ndarray:
     Raises
     ------
     UserError
-        When it is not of one number a pixel, or has values that are not finite.
+        If pixels are not single numbers, or values are not finite.
     """
     plane = source.plane(frame, channel)
     if plane.dtype in (np.uint8, np.uint16):
@@ -176,23 +178,23 @@ def checked_plane(source: Source, frame: int, channel: int) -> np.ndarray:
         msg = f"{source.path}: frame {frame} is of type {plane.dtype}; expected grey levels (8 or 16 bit, or float)."
         raise UserError(msg)
     if not np.isfinite(plane).all():
-        msg = f"{source.path}: frame {frame} of channel {channel} has values that are not finite; mend the image."
+        msg = f"{source.path}: frame {frame} of channel {channel} has values that are not finite; fix the image."
         raise UserError(msg)
     return plane.astype(np.float32)
 
 
 @dataclass
 class Tally:
-    """What was seen while the planes went by.
+    """Statistics of the raw planes, collected while they are read.
 
     Attributes
     ----------
     black
-        (frame of the source, channel) of planes without any contrast.
+        (frame of the source, channel) of planes without contrast.
     brightest, pixels
         Highest grey level and number of pixels per channel.
     at_full_scale
-        Pixels at each possible full scale, per channel.
+        Number of pixels at each possible full scale, per channel.
     """
 
     black: list[tuple[int, str]] = field(default_factory=list)
@@ -211,7 +213,7 @@ class Tally:
         self.at_full_scale[name] = self.at_full_scale.get(name, 0) + np.array(full)
 
     def saturated_share(self, name: str) -> float:
-        """Share of a channel's pixels at full scale, where its brightest pixel is at the full scale of a camera."""
+        """Return the fraction of saturated pixels: at full scale, if the brightest pixel is at that of a camera."""
         if self.brightest[name] not in FULL_SCALES:
             return 0.0
         return float(self.at_full_scale[name][FULL_SCALES.index(int(self.brightest[name]))] / self.pixels[name])
@@ -225,8 +227,8 @@ def corrected_planes(
     Raises
     ------
     UserError
-        When a plane differs from the first in shape or in type, which names its frame; at the last plane, when a
-        channel that is needed has no contrast in a frame (see ``inputs.allow_black_frames``), or in any.
+        When a plane differs from the first in shape or type; after the last plane, when a channel used for
+        segmentation has no contrast in some frame (see ``inputs.allow_black_frames``) or in all frames.
     """
     shape = (plan.info.height, plan.info.width)
     kinds = {c: checked_plane(source, plan.frames[0], c).dtype for c in plan.channels}
@@ -239,11 +241,11 @@ def corrected_planes(
             if (raw.shape, raw.dtype) != (shape, kinds[channel]):
                 msg = (
                     f"{source.path}: frame {frame} of channel {name} is {raw.dtype} of shape {raw.shape}, but "
-                    f"{kinds[channel]} of {shape} was expected; all frames of a channel must be alike."
+                    f"{kinds[channel]} of shape {shape} was expected; all frames of a channel must have the same."
                 )
                 raise UserError(msg)
             tally.see(raw, frame, name)
-            if (number, name) == last:  # now, for a writer asks for nothing after the last plane
-                refuse_black_frames(source, tally.black, len(plan.frames), plan.needed, inputs)
+            if (number, name) == last:  # now, since a writer requests nothing after the last plane
+                check_black_frames(source, tally.black, len(plan.frames), plan.needed, inputs)
             plane = _flat(raw.astype(common, copy=False), name, corrections.profiles, inputs)
             yield plane if corrections.drift is None else shift_back(plane, corrections.drift.offsets[number])

@@ -1,4 +1,4 @@
-"""What preparing a movie found and did, as sentences and numbers."""
+"""Report of the preparation of a movie: sentences and numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from cineseq.preprocessing.movie import Corrections, Plan, Tally
 from cineseq.text import number, percent, quantity
 
 NOTABLE_SATURATION = 0.001
+"""Fraction of saturated pixels above which the report mentions them."""
 
 
 def movie_report(plan: Plan, corrections: Corrections, tally: Tally, raw_frames: int) -> dict[str, Any]:
@@ -22,6 +23,7 @@ def movie_report(plan: Plan, corrections: Corrections, tally: Tally, raw_frames:
 
 
 def _of_movie(plan: Plan, raw_frames: int) -> tuple[list[str], dict[str, Any]]:
+    """Return sentences and numbers on frames, channels and scales."""
     info = plan.info
     size = (
         "an unknown pixel size" if info.pixel_size_um is None else f"{quantity(info.pixel_size_um, 'um', 4)} per pixel"
@@ -36,7 +38,7 @@ def _of_movie(plan: Plan, raw_frames: int) -> tuple[list[str], dict[str, Any]]:
         f"{', '.join(info.channels)}, {size}, {step}."
     ]
     if info.frames == 1:
-        lines.append("The movie has one frame: cells can be measured, but not followed.")
+        lines.append("The movie has one frame: cells can be measured, but not tracked.")
     numbers = {
         "frames": info.frames,
         "raw_frames": raw_frames,
@@ -50,38 +52,43 @@ def _of_movie(plan: Plan, raw_frames: int) -> tuple[list[str], dict[str, Any]]:
 
 
 def _of_faults(plan: Plan, tally: Tally) -> tuple[list[str], dict[str, Any]]:
-    lines, numbers = [], {"black_planes": len(tally.black)}
+    """Return sentences and numbers on black planes and saturation."""
+    lines: list[str] = []
+    numbers: dict[str, Any] = {"black_planes": len(tally.black)}
     if tally.black:
         which = ", ".join(f"frame {frame} of {name}" for frame, name in tally.black[:10])
         more = f" and {len(tally.black) - 10} more" if len(tally.black) > 10 else ""
-        lines.append(f"Without any contrast (black), and kept: {which}{more}.")
+        lines.append(f"Without contrast (black), but kept: {which}{more}.")
     for name in plan.info.channels:
         share = tally.saturated_share(name)
         numbers[f"saturated_share_{name}"] = share
         if share > NOTABLE_SATURATION:
             lines.append(
-                f"{percent(share, 2)} of the pixels of {name} are saturated: its intensities are too low there."
+                f"{percent(share, 2)} of the pixels of {name} are saturated; their true intensities are higher."
             )
     return lines, numbers
 
 
 def _of_corrections(corrections: Corrections) -> tuple[list[str], dict[str, Any]]:
-    lines, numbers = [], {}
+    """Return sentences and numbers on flat field and drift."""
+    lines: list[str] = []
+    numbers: dict[str, Any] = {}
     for name, profile in corrections.profiles.items():
         low, high = float(profile.min()), float(profile.max())
-        lines.append(f"Flat field of {name}: the illumination ran from {number(low)} to {number(high)} of its mean.")
+        lines.append(
+            f"Flat field of {name}: the illumination ranges from {number(low)} to {number(high)} of its mean."
+        )
         numbers |= {f"flat_field_lowest_{name}": low, f"flat_field_highest_{name}": high}
     if corrections.drift is not None:
         drift = corrections.drift
         margins = padded_margins(drift.offsets)
         padded = ", ".join(f"{n} px at the {side}" for side, n in margins.items())
         lines.append(
-            f"Drift of up to {number(drift.largest_px, 0)} px was taken back in all channels; at most "
-            f"{padded} had no image: "
-            "they hold the frame's median, and no cell is looked for there."
+            f"Drift of up to {number(drift.largest_px, 0)} px was corrected in all channels. At most {padded} have no "
+            "image; they contain the median of the frame and are not searched for cells."
         )
         if drift.doubted:
-            lines.append(f"The drift of {len(drift.doubted)} frames was too large to be believed; none was taken.")
+            lines.append(f"Implausibly large drift of {len(drift.doubted)} frames was set to zero.")
         numbers |= {"drift_largest_px": drift.largest_px, "drift_doubted_frames": len(drift.doubted)}
         numbers |= {f"padded_{side}_px": n for side, n in margins.items()}
     return lines, numbers

@@ -68,7 +68,7 @@ def test_configuration_wins_and_says_so(ome, tmp_path, caplog):
     inputs = {"pixel_size_um": 0.65, "frame_interval_min": 12}
     _, info, _ = prepare([ome], tmp_path, inputs=inputs, channels={"names": ["nuclei", "fat"]})
     assert (info.channels, info.pixel_size_um, info.frame_interval_min) == (("nuclei", "fat"), 0.65, 12)
-    assert "0.65 um as configured; the file says 0.5" in caplog.text
+    assert "0.65 um as configured; the file states 0.5" in caplog.text
     assert "renames DNA, lipid to nuclei, fat" in caplog.text
 
 
@@ -106,14 +106,14 @@ def test_wrong_channels_are_refused_and_nothing_is_written(ome, tmp_path, settin
 def test_black_frames_are_refused_unless_asked_for(tmp_path, raw, caplog):
     raw[3, 0] = 0
     tifffile.imwrite(tmp_path / "a.tif", raw[:, 0], photometric="minisblack")
-    said = r"a\.tif: channel C0 is all of one .* in 1 of the 5 frames used, the first of them frame 3; mend"
+    said = r"a\.tif: channel C0 has a single grey level .* in 1 of the 5 frames used, the first of them frame 3; fix"
     with pytest.raises(UserError, match=said):
         prepare([tmp_path / "a.tif"], tmp_path)
     assert not list((tmp_path / "out").glob("*"))
     planes, _, report = prepare([tmp_path / "a.tif"], tmp_path, inputs={"allow_black_frames": True})
     assert (planes[3] == 0).all()
     assert report["numbers"]["black_planes"] == 1
-    assert "a.tif: frame 3 of channel C0 is all of one grey level" in caplog.text
+    assert "a.tif: frame 3 of channel C0 has a single grey level" in caplog.text
     assert any("frame 3 of C0" in line for line in report["lines"])
 
 
@@ -147,7 +147,7 @@ def test_one_frame_is_refused_unless_asked_for(tmp_path, ome, raw, caplog):
     assert not (tmp_path / "out").exists()
     _, info, report = prepare([tmp_path / "a.tif"], tmp_path, inputs={"allow_single_frame": True})
     assert info.frames == 1
-    assert "a.tif: one frame, whose cells can be measured" in caplog.text
+    assert "a.tif: one frame; cells can be measured" in caplog.text
     assert any("one frame" in line for line in report["lines"])
 
 
@@ -156,7 +156,7 @@ def test_a_channel_that_is_black_throughout_is_refused(tmp_path, raw):
     tifffile.imwrite(tmp_path / "a.tif", raw, photometric="minisblack", ome=True, metadata={"axes": "TCYX"})
     channels = {"names": ["DNA", "lipid"]}
     with pytest.raises(
-        UserError, match=r"a\.tif: channel lipid is all of one grey level \(black\) in every one of the 5 frames used;"
+        UserError, match=r"a\.tif: channel lipid has a single grey level \(black\) in each of the 5 frames used;"
     ):
         prepare([tmp_path / "a.tif"], tmp_path, channels=channels)
     assert not list((tmp_path / "out").glob("*"))
@@ -217,7 +217,7 @@ def test_drift_moves_every_channel_alike(tmp_path, caplog):
     assert (planes[3, 0][padded] == np.median(raw[3, 0]).astype(np.uint16)).all()
     assert padded.sum() == 64 * 64 - 61 * 58
     assert "Drift on DNA" in caplog.text
-    assert any("hold the frame's median" in line for line in report["lines"])
+    assert any("the median of the frame" in line for line in report["lines"])
 
 
 def test_flat_field_is_logged_and_reported(tmp_path, caplog):
