@@ -1,6 +1,6 @@
-"""Bring the least certain events of all fields of view into one list.
+"""Collect the least certain events of all fields of view in one list.
 
-In: the list of every field. Out: the least certain events of the study, with the rank that they have there.
+In: the list of every field. Out: the least certain events of the study, with their rank in it.
 """
 
 import logging

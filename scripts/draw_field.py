@@ -1,10 +1,9 @@
-"""Draw what became of one field of view, count what tells a good field from a bad one, and list what is unsure in it.
+"""Draw the tracks of one field of view, compute its quality measures, and list its least certain events.
 
 In: the field's masks, movie (where there is one), detections, tracks and events.
-Out: one PNG with the first, middle and last frame, cells outlined in the colour of their track; one JSON with the
-numbers by which the report picks typical and worst fields; the table of the events that tracking is least sure of, a
-folder with one PNG film strip each, and a page that shows both, from which a person copies rows into the table of edits
-that the next run replays.
+Out: a PNG with the first, middle and last frame, cells outlined in the colour of their track; a JSON with the numbers
+by which the report chooses typical and worst fields; a table of the least certain events, a folder with one film strip
+(PNG) each, and a page that shows both, from which users copy rows into the table of edits that the next run replays.
 """
 
 import logging
@@ -51,7 +50,7 @@ def main(
     page: Path,
     settings: Settings,
 ) -> None:
-    """Draw one field of view, count what says how well it went, and list what is unsure."""
+    """Draw one field of view, compute its quality measures, and list its least certain events."""
     found, kept = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
     every = read_table(events, EVENTS)
     listed = least_certain(every, settings.curation.rows)

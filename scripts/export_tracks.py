@@ -1,11 +1,11 @@
-"""Write the tracks of one field for other tools.
+"""Export the tracks of one field for other tools.
 
 In: the tables of detections and tracks, and where there are masks the label stack.
 Out: ``geff``, a folder in the Graph Exchange File Format, for viewers and editors of tracks: one node per object, an
-edge from each object to the cell's next one, and an edge from a mother's last object to each daughter's first; and with
-masks ``ctc``, a folder as in the Cell Tracking Challenge: one mask per frame, whose labels are track numbers, and
-``res_track.txt``. There a track with a gap is written as several, each the parent of the next, because the format wants
-a mask in every frame of a track.
+edge from each object to the next of the same track, and an edge from the last object of a parent to the first of each
+daughter. With masks also ``ctc``, a folder in the format of the Cell Tracking Challenge: one mask per frame, whose
+labels are track numbers, and ``res_track.txt``. There a track with a gap is written as several tracks, each the parent of the
+next, because the format requires a mask in every frame of a track.
 """
 
 import logging
@@ -28,7 +28,7 @@ def main(*, labels: Path | None = None, detections: Path, tracks: Path, geff: Pa
     logger.info("Wrote %d objects and %d links.", nodes, edges)
     if ctc is not None:
         if labels is None:
-            msg = f"{ctc}: tracks without masks cannot be written as masks; give labels or leave ctc out."
+            msg = f"{ctc}: tracks without masks cannot be written as masks; supply labels or leave ctc out."
             raise UserError(msg)
         with open_labels(labels) as stack:
             written = write_ctc(stack, found, followed, ctc)

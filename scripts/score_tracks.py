@@ -1,7 +1,7 @@
-"""Score the masks, tracks, divisions and deaths of a run on the simulated experiment against what was simulated.
+"""Score the masks, tracks, divisions and deaths of a run on the simulated experiment.
 
-In: masks, tables and exports of all fields, and the true masks and tracks. Out: one row per measure, and which found
-track is which true one.
+In: masks, tables and exports of all fields, and the true masks and tracks. Out: a table with one row per measure, and
+the true track of each track.
 """
 
 import logging

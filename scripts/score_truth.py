@@ -1,7 +1,7 @@
-"""Score a run on the simulated experiment against what was planted in it.
+"""Score the analyses of a run on the simulated experiment against the simulated truth.
 
 In: the scores of its movies, the tables of the study and of its analyses, and the truth of the experiment.
-Out: one table with a row per measure (what was planted, what was recovered, its interval and how to read it).
+Out: a table with one row per measure (planted value, recovered value, interval, note), and a report.
 """
 
 import json

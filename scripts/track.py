@@ -1,10 +1,10 @@
-"""Link segmented objects into tracks and families.
+"""Track the segmented objects of one field of view.
 
-Goes in: the label stack of one field; optionally the movie (non-function channels help to see deaths) and the
-compartments of the sample (cells do not pass the walls of closed ones) and a person's edits, which are replayed on
-what was found. Comes out: a table of detections (object to track), a table of tracks (parents, sisters, generations,
-how each began and ended, with a confidence), a table of events (how sure every link, division and end is), and a
-report. Every object is in exactly one track; the lineage validator has passed the result.
+In: the label stack; optionally the movie (brightness in non-function channels is evidence of death), the compartments
+of the sample (cells do not pass the walls of closed ones), and manual edits, which are replayed on the result.
+Out: a table of detections (the track of every object), a table of tracks (parents, sisters, generations, kinds of start
+and end with their confidence), a table of events (the confidence of every link, division and end), and a report. Every
+object is in exactly one track, and the lineage has passed the validator.
 """
 
 import logging
@@ -51,8 +51,8 @@ def main(
         objects = measure_with_movie(stack, labels, movie, settings.channels)
     if objects.table.empty and not settings.track.allow_empty:
         msg = (
-            f"{labels}: there is no cell in any frame; look at the movie or the masks of this field, and at how they "
-            "were made; take it out of the sheet, or set track.allow_empty to true to go on without its cells."
+            f"{labels}: there is no cell in any frame; check the movie or the masks of this field; remove the field "
+            "from the sheet, or set track.allow_empty to true to continue without its cells."
         )
         raise UserError(msg)
     linked, curated = None, no_tracks()

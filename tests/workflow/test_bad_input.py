@@ -121,7 +121,7 @@ def test_masks_of_another_size_than_the_movie(small: Project) -> None:
 def test_a_field_without_cells(small: Project) -> None:
     tifffile.imwrite(small.folder / "a_masks.tif", np.zeros((5, 64, 64), np.uint16), metadata={"axes": "TYX"})
     said = small.complaint("results/small/fov/s/a/tracks.parquet")
-    assert "track, sample s, field a: results/small/fov/s/a/masks.ome.tif: there is no cell in any frame; look" in said
+    assert "track, sample s, field a: results/small/fov/s/a/masks.ome.tif: there is no cell in any frame; check" in said
     assert not (small.folder / "results/small/fov/s/a/tracks.parquet").exists()
     small.configure(track={"allow_empty": True})
     small.snakemake("results/small/fov/s/a/tracks.parquet")

@@ -1,1 +1,1 @@
-"""What tracking is least sure of, shown to people, and the edits with which they mend it."""
+"""Curation: the least certain events of tracking as film strips on a page, and the edits that correct them."""

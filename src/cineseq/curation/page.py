@@ -1,4 +1,4 @@
-"""The page on which a person judges uncertain events: one card each, with its film strip and the rows to copy."""
+"""The page for curation of uncertain events: one card per event, with its film strip and the edits to copy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from cineseq.config.base import FieldOfView
-from cineseq.curation.ranking import EDIT_HEADER, SAID
+from cineseq.curation.ranking import CLAIMS, EDIT_HEADER
 from cineseq.curation.strips import COLOURS
 from cineseq.files import replacing, write_text
 from cineseq.tables.contract import write_table
@@ -37,14 +37,14 @@ def write_curation(
     strips: Path,
     page: Path,
 ) -> None:
-    """Write the list of uncertain events: as a table, as a folder of film strips, and as the page that shows both.
+    """Write the uncertain events as a table, a folder of film strips, and a page that shows both.
 
     Parameters
     ----------
     listed, drawn, total, field
         As in :func:`render_curation`.
     table, strips, page
-        Where to.
+        Output files; ``strips`` is a folder.
     """
     write_table(listed, table, CURATION)
     with replacing(strips) as folder:
@@ -55,22 +55,22 @@ def write_curation(
 
 
 def render_curation(listed: pd.DataFrame, strips: list[bytes], total: int, field: FieldOfView) -> str:
-    """Render the page, which loads nothing from outside.
+    """Render the page, which needs no other file and no network.
 
     Parameters
     ----------
     listed
         With the contract CURATION.
     strips
-        The PNG file of each row.
+        Content of the PNG file of each row.
     total
-        Events of the field, listed or not.
+        Number of events of the field, listed or not.
     field
         Sample and field of view.
     """
     pictures = [f"data:image/png;base64,{base64.b64encode(png).decode()}" for png in strips]
     cards = [
-        event | {"picture": picture, "said": SAID[event["kind"]]}
+        event | {"picture": picture, "claim": CLAIMS[event["kind"]]}
         for event, picture in zip(listed.to_dict("records"), pictures, strict=True)
     ]
     environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True)

@@ -1,11 +1,11 @@
-"""The least certain events of a field, and the rows of the table of edits that settle them."""
+"""Ranking of the least certain events of a field, with the edits that settle them."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 EDIT_HEADER = "action,frame,cell,next_frame,next_cell,second_cell"
-SAID = {
+CLAIMS = {
     "link": "Same cell",
     "division": "Division",
     "possible_division": "No division",
@@ -13,7 +13,7 @@ SAID = {
     "left_fov": "Left the field",
     "lost": "Lost, fate unknown",
 }
-"""What each kind of event claims, in words."""
+"""The claim of each kind of event, as shown on the page."""
 EDITS = {
     "link": ("link", "unlink"),
     "division": ("divide", "not_divide"),
@@ -22,27 +22,27 @@ EDITS = {
     "left_fov": ("exit", "death"),
     "lost": ("not_death", "death"),
 }
-"""The action that confirms each kind of event, and the likeliest one that takes it back."""
+"""The action that confirms each kind of event, and the most likely action that corrects it."""
 
 
 def least_certain(events: pd.DataFrame, rows: int) -> pd.DataFrame:
-    """Return the least certain events that nobody has edited.
+    """Return the least certain events that have not been edited.
 
     Parameters
     ----------
     events
         With the contract EVENTS, of one field.
     rows
-        Most events returned.
+        Largest number of events.
 
     Returns
     -------
     pandas.DataFrame
         With the contract CURATION, the least certain event first.
     """
-    open_ones = events[~events["edited"].astype(bool)]
+    unedited = events[~events["edited"].astype(bool)]
     order = ["confidence", "kind", "frame", "label"]
-    worst = open_ones.sort_values(order, kind="stable").head(rows).reset_index(drop=True)
+    worst = unedited.sort_values(order, kind="stable").head(rows).reset_index(drop=True)
     rank = worst.index + 1
     names = [
         f"{n:04d}_{kind}_frame{frame}_cell{label}.png"
@@ -58,7 +58,10 @@ def least_certain(events: pd.DataFrame, rows: int) -> pd.DataFrame:
 
 
 def _rows(event: dict[str, object]) -> tuple[str, str]:
-    """Return the two rows for the table of edits; a division whose daughters differ in frame has no row of its own."""
+    """Return the edits that confirm and that correct an event; empty where no single edit can.
+
+    A division whose daughters start in different frames has no edit of its own.
+    """
     right, wrong = (_row(action, event) for action in EDITS[str(event["kind"])])
     if event["kind"] == "link" and pd.notna(event["other_label"]):
         wrong = _row("link", event | {"next_label": event["other_label"]})
@@ -66,6 +69,7 @@ def _rows(event: dict[str, object]) -> tuple[str, str]:
 
 
 def _row(action: str, event: dict[str, object]) -> str:
+    """Return one row of the table of edits as text; empty where a cell that it needs is missing."""
     named = {"link": ("next_label",), "unlink": ("next_label",), "divide": ("next_label", "other_label")}.get(
         action, ()
     )

@@ -1,4 +1,4 @@
-"""Film strips: a few frames around an event, its cells outlined, so that a person sees what happened."""
+"""Film strips: a few frames around an event with its cells outlined."""
 
 from __future__ import annotations
 
@@ -16,28 +16,31 @@ PANEL = 116
 """Width and height of a frame in the strip, in px of the picture."""
 FOOT = 18
 GAP = 3
+"""Height of the line of frame numbers, and width between frames, in px."""
 GREYS = 24
+"""Grey levels of the palette."""
 EVENT_COLOUR, LATER_COLOUR = "#d32f2f", "#1769aa"
 CELLS_ACROSS = 6.0
 """Side of a frame, in square roots of the median area."""
 COLOURS = {"cell": "#ff9d00", "next": "#35b4ff", "second": "#3ddc84", "rival": "#ff6ec7", "other": "#8c8c8c"}
-"""The cell before, the same cell or a daughter after, the other daughter, the next best cell, all others."""
+"""Colours of the cell before the event, the same cell or a daughter after it, the other daughter, the next best cell,
+and all others."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """What one strip shows.
+    """Content of one strip.
 
     Attributes
     ----------
     frames
-        Frames in order.
+        Frames shown, in order.
     event_frame
         Last frame before the event.
     box
-        Rows and columns of the part that is shown.
+        Rows and columns of the frame that are shown.
     before, after
-        Role of tracks up to ``event_frame`` and later, by track id.
+        Role of each track (a key of :data:`COLOURS`) up to ``event_frame`` and after it, by track id.
     """
 
     frames: tuple[int, ...]
@@ -48,18 +51,18 @@ class Shot:
 
 
 def plan_shots(listed: pd.DataFrame, detections: pd.DataFrame, shape: tuple[int, int, int], around: int) -> list[Shot]:
-    """Decide what the strip of every listed event shows.
+    """Plan the strip of every listed event.
 
     Parameters
     ----------
     listed
         With the contract CURATION.
     detections
-        All objects of the field.
+        Detections of the field.
     shape
         Frames, height and width of the movie.
     around
-        Frames shown before the event, its own included, and after it.
+        Number of frames shown up to the event, and number shown after it.
     """
     if listed.empty:
         return []
@@ -69,15 +72,16 @@ def plan_shots(listed: pd.DataFrame, detections: pd.DataFrame, shape: tuple[int,
 
 
 def _shot(event: dict, objects: pd.DataFrame, shape: tuple[int, int, int], side: float, around: int) -> Shot:
+    """Return the strip of one event: a square around all its cells, clipped to the field."""
     at = int(event["frame"])
     named = [event["next_label"], event["other_label"]]
     later = at if pd.isna(event["next_frame"]) else int(event["next_frame"])
     roles = ("next", "rival" if event["kind"] == "link" else "second")
-    known = {
+    others = {
         role: objects.loc[(later, int(label))] for role, label in zip(roles, named, strict=True) if pd.notna(label)
     }
     cell = objects.loc[(at, int(event["label"]))]
-    points = np.array([[c["y_px"], c["x_px"]] for c in (cell, *known.values())], float)
+    points = np.array([[c["y_px"], c["x_px"]] for c in (cell, *others.values())], float)
     side = max(side, 2 * float(np.ptp(points, axis=0).max()))
     slices = []
     for middle, size in zip((points.min(axis=0) + points.max(axis=0)) / 2, shape[1:], strict=True):
@@ -85,7 +89,7 @@ def _shot(event: dict, objects: pd.DataFrame, shape: tuple[int, int, int], side:
         low = int(np.clip(round(middle - width / 2), 0, size - width))
         slices.append(slice(low, low + width))
     frames = range(max(0, at - around + 1), min(shape[0], max(later, at + 1) + around))
-    after = {str(c["track_id"]): role for role, c in known.items()}
+    after = {str(c["track_id"]): role for role, c in others.items()}
     return Shot(tuple(frames), at, (slices[0], slices[1]), {str(cell["track_id"]): "cell"}, after)
 
 
@@ -94,7 +98,7 @@ def draw_strips(
 ) -> Iterator[Image.Image]:
     """Yield the strip of every shot, in order; each frame of the movie is read once.
 
-    Without a movie the masks themselves are filled.
+    Without a movie the masks are drawn filled.
     """
     crops: list[dict[int, tuple[np.ndarray, np.ndarray, np.ndarray | None]]] = [{} for _ in wanted]
     by_frame = dict(tuple(detections.groupby("frame")[["label", "track_id"]]))
@@ -112,7 +116,7 @@ def draw_strips(
 
 
 def _colours(masks: np.ndarray, here: pd.DataFrame | None, roles: dict[str, str]) -> np.ndarray:
-    """Return the colour of every label up to the largest of a part of a frame, shape (labels + 1, 3)."""
+    """Return the colour of every label, up to the largest in this part of a frame, shape (labels + 1, 3)."""
     colour = np.tile(_rgb("other"), (int(masks.max()) + 1, 1))
     if here is not None:
         ours = here[here["track_id"].isin(list(roles)) & (here["label"] < len(colour))]
@@ -146,7 +150,7 @@ def _strip(shot: Shot, crops: dict[int, tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _palette() -> Image.Image:
-    """Return a palette of grey levels and of every drawn colour, full and half, so that no outline changes colour."""
+    """Return a palette of grey levels and of every colour drawn, full and half, so that outlines keep their colour."""
     greys = np.repeat(np.linspace(0, 255, GREYS)[:, None], 3, axis=1)
     roles = np.array([_rgb(role) for role in COLOURS])
     palette = Image.new("P", (1, 1))
@@ -156,7 +160,7 @@ def _palette() -> Image.Image:
 
 
 def _panel(masks: np.ndarray, colour: np.ndarray, image: np.ndarray | None, low: float, span: float) -> Image.Image:
-    """Draw one frame: grey levels with outlines, or without an image filled masks."""
+    """Draw one frame: the image with outlines, or filled masks without an image."""
     shape = (PANEL, PANEL)
     rows, columns = (np.arange(PANEL) * n // PANEL for n in masks.shape)
     large = masks[np.ix_(rows, columns)]

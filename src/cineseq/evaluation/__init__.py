@@ -1,1 +1,1 @@
-"""Scores of a run on simulated data against what was planted."""
+"""Evaluation of a run on simulated data against the simulated truth, and of tracks against annotations."""

@@ -1,4 +1,4 @@
-"""Whether the analyses found what was planted: genes, explained variance, sisters, and the selection warning."""
+"""Scores of the analyses against the simulated truth: function, pairs, genes, variance, sisters, warnings."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ def row(
     high: float | None = None,
     note: str | None = None,
 ) -> Row:
-    """Return one row of the contract TRUTH; what is not finite is missing."""
+    """Return one row of the contract TRUTH; values that are not finite are missing."""
     values = {"planted": planted, "recovered": recovered, "low": low, "high": high}
     finite = {name: float(v) if v is not None and math.isfinite(v) else math.nan for name, v in values.items()}
     return {"area": area, "measure": measure, **finite, "note": note}
 
 
 def truth_lines(table: pd.DataFrame) -> list[str]:
-    """Say each measure in a line, with what was planted."""
+    """Return one sentence per measure, with the recovered and the planted value."""
     lines = []
-    for measure, found, planted, note in table[["measure", "recovered", "planted", "note"]].itertuples(index=False):
-        text = significant(found)
+    for measure, recovered, planted, note in table[["measure", "recovered", "planted", "note"]].itertuples(index=False):
+        text = significant(recovered)
         of = "" if pd.isna(planted) else f" (planted {significant(planted)})"
         lines.append(f"{measure.replace('_', ' ')}: {text}{of}" + (f"; {note}." if isinstance(note, str) else "."))
     return lines
 
 
 def ratio(part: float, whole: float) -> float:
-    """Return a share, NaN of nothing."""
+    """Return ``part / whole``, NaN if ``whole`` is 0."""
     return part / whole if whole else math.nan
 
 
 def harmonic(precision: float, recall: float) -> float:
-    """Return F1 of precision and recall."""
+    """Return the F1 score, the harmonic mean of precision and recall."""
     return ratio(2 * precision * recall, precision + recall)
 
 
@@ -65,7 +65,7 @@ def score_function(cells: pd.DataFrame, true_track: pd.Series, signal: pd.Series
     true_track
         True track of each found track, by ``track_id``.
     signal
-        Function signal of true cells in the last frame, by ``track_id``.
+        Simulated function signal of the true cells in the last frame, by ``track_id``.
 
     Returns
     -------
@@ -97,8 +97,8 @@ def score_pairs(pairs: pd.DataFrame, true_track: pd.Series, true_cells: pd.DataF
     Returns
     -------
     list of dict
-        Precision: the share of singlets whose barcode is that of the matched true cell. Recall: the share of true
-        pairs that are among them.
+        Precision: fraction of singlets whose barcode is that of the matched true cell. Recall: fraction of true pairs
+        among them.
     """
     is_pair = (true_cells["pair_status"] == "singlet") & true_cells["sequenced"].astype(bool)
     true = true_cells.loc[is_pair, ["sample", "barcode_in_counts", "track_id"]].reset_index(drop=True)
@@ -128,7 +128,7 @@ def score_genes(genes: pd.DataFrame, planted: set[str]) -> list[Row]:
     -------
     list of dict
         Area under the ROC curve (.5 is chance) of selection frequency and of the absolute partial correlation, and
-        the share of planted genes among as many top genes as were planted.
+        the fraction of planted genes among as many top genes as were planted.
     """
     is_planted = genes["gene"].isin(planted).to_numpy()
     seen = int(is_planted.sum())
@@ -147,14 +147,14 @@ def score_genes(genes: pd.DataFrame, planted: set[str]) -> list[Row]:
 
 
 def score_performance(performance: pd.DataFrame, oracles: dict[str, float]) -> list[Row]:
-    """Compare held-out R² with the share of variance that an oracle would explain, and give its p-value.
+    """Compare the held-out R² with the fraction of variance that an oracle would explain, and return its p-value.
 
     Parameters
     ----------
     performance
         Rows of one function (contract PERFORMANCE).
     oracles
-        Share of variance that the planted latents explain, as ``<model>_r2``.
+        Fraction of variance that the planted latent variables explain, as ``<model>_r2``.
     """
     by_model = performance.set_index("model")
     rows = []
@@ -176,14 +176,14 @@ def score_performance(performance: pd.DataFrame, oracles: dict[str, float]) -> l
 
 
 def score_sisters(states: pd.DataFrame, state: str | None, planted: float) -> list[Row]:
-    """Compare the odds ratio of the state that stands for the planted one.
+    """Compare the odds ratio of the matched state with the planted odds ratio.
 
     Parameters
     ----------
     states
         State by the fate of the sister (contract STATE_BY_SISTER).
     state
-        The state that matches the planted one best; None where there is none.
+        The state that matches the planted one best; None if there is none.
     planted
         Planted odds ratio, 1 under a null.
     """
@@ -223,14 +223,14 @@ def best_state(cells: pd.DataFrame, planted: pd.Series) -> str | None:
 
 
 def score_warnings(warnings: pd.DataFrame, early: set[str]) -> list[Row]:
-    """Say for which of the samples that were caged early a selection warning was given, and for which others.
+    """Count the early caged samples with a selection warning, and name other samples with one.
 
     Parameters
     ----------
     warnings
         Contract LINEAGE_WARNINGS.
     early
-        Samples whose compartments closed before cells divided.
+        Samples whose compartments closed before the cells divided.
     """
     fired = set(warnings.loc[warnings["severity"] == "serious", "sample"])
     hits = len(fired & early)

@@ -1,4 +1,4 @@
-"""Scores of segmentation, tracking, divisions and deaths, over all fields."""
+"""Scores of segmentation, tracking, divisions and deaths over all fields, against simulated movies."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from cineseq.tracking.export import write_ctc
 
 
 def true_track_of(found: Labels, true: Labels, detections: pd.DataFrame) -> pd.DataFrame:
-    """Match the tracks of one field to true ones.
+    """Match the tracks of one field to true tracks.
 
-    Each track is matched in its last frame; where its mask there overlaps no true mask by half, it has no match.
+    Each track is matched in its last frame. It has no match if its mask there overlaps no true mask by half.
 
     Parameters
     ----------
     found, true
-        Found masks, and true ones whose labels are the numbers of true tracks.
+        Masks of the run, and true masks, whose labels are the numbers of true tracks.
     detections
         Detections of the field (contract DETECTIONS).
 
@@ -50,14 +50,14 @@ def true_track_of(found: Labels, true: Labels, detections: pd.DataFrame) -> pd.D
 
 
 DEATH_TOLERANCE_FRAMES = 5
-"""Frames for which the simulated body stays visible: a death is seen late, not elsewhere."""
+"""Tolerance in frames for the time of a death, since a simulated dead body stays visible that long."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class FieldResult:
-    """One field: its found masks, tables and export, and its true masks and tracks."""
+    """Masks, tables and export of one field of a run, with its true masks and tracks."""
 
     labels: Path
     true_masks: Path
@@ -69,7 +69,7 @@ class FieldResult:
 
 @dataclass(frozen=True)
 class FieldScore:
-    """Scores of one field: masks, tracking figures, and which found track is which true one."""
+    """Scores of one field: masks, tracking, and the true track of each track."""
 
     masks: MaskCounts
     tracking: dict[str, float]
@@ -86,18 +86,18 @@ def read_fields(
     true_masks: list[Path],
     true_tracks: pd.DataFrame,
 ) -> list[FieldResult]:
-    """Gather the files of each field; all lists are in the same order, in folders ``<sample>/<fov>``."""
+    """Read the results of each field; all lists have the same order, in folders ``<sample>/<fov>``."""
     fields = []
     for files in zip(labels, detections, tracks, ctc, true_masks, strict=True):
         sample, fov = files[0].parts[-3:-1]
         here = true_tracks[(true_tracks["sample"] == sample) & (true_tracks["fov"] == fov)].reset_index(drop=True)
-        found = read_table(files[1], DETECTIONS), read_table(files[2], TRACKS)
-        fields.append(FieldResult(files[0], files[4], files[3], *found, here))
+        tables = read_table(files[1], DETECTIONS), read_table(files[2], TRACKS)
+        fields.append(FieldResult(files[0], files[4], files[3], *tables, here))
     return fields
 
 
 def score_field(field: FieldResult) -> FieldScore:
-    """Score one field of view against its truth."""
+    """Score one field of view against the simulated truth."""
     with open_labels(field.labels) as found, open_labels(field.true_masks) as true:
         masks = count_movie(_frames(true), _frames(found))
         partners = true_track_of(found, true, field.detections)
@@ -116,12 +116,12 @@ def _frames(labels: Labels) -> Iterable[np.ndarray]:
 
 
 def true_detections(true: Labels, tracks: pd.DataFrame) -> pd.DataFrame:
-    """Return which true track each true mask belongs to: ``frame``, ``label``, ``track_id`` and ``area_px``."""
-    found = []
+    """Return the true track of each true mask: ``frame``, ``label``, ``track_id`` and ``area_px``."""
+    planes = []
     for frame in range(len(true)):
         numbers, areas = np.unique(true[frame], return_counts=True)
-        found.append(pd.DataFrame({"frame": frame, "label": numbers, "area_px": areas})[numbers > 0])
-    table = pd.concat(found, ignore_index=True)
+        planes.append(pd.DataFrame({"frame": frame, "label": numbers, "area_px": areas})[numbers > 0])
+    table = pd.concat(planes, ignore_index=True)
     names = tracks.set_index("number")["track_id"]
     return table[table["label"].isin(names.index)].assign(track_id=lambda t: t["label"].map(names))
 
@@ -134,7 +134,7 @@ def score_fields(fields: list[FieldResult], threads: int = 1) -> tuple[list[Row]
     fields
         The fields of the run.
     threads
-        Worker processes.
+        Number of worker processes.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def score_fields(fields: list[FieldResult], threads: int = 1) -> tuple[list[Row]
         Average precision over all masks; mean TRA, LNK and DET over fields; precision, recall and F1 of divisions
         and deaths over all fields.
     true_track
-        True track of each found track that has one, by ``track_id``.
+        True track of each track that has one, by ``track_id``.
     """
     parallel = Parallel(n_jobs=threads, return_as="generator")(delayed(score_field)(field) for field in fields)
     scores = list(progress(parallel, f"Scoring {len(fields)} fields", logger))
@@ -159,22 +159,28 @@ def score_fields(fields: list[FieldResult], threads: int = 1) -> tuple[list[Row]
 
 
 def _division_rows(scores: list[FieldScore]) -> list[Row]:
-    """Pool divisions over fields: recall weighs by true divisions, hits over precision are the found ones."""
+    """Pool divisions over fields.
+
+    True positives are recall times true divisions; predicted divisions are true positives over precision. Arrays have
+    shape (fields,).
+    """
     true = np.array([s.tracking["true_divisions"] for s in scores])
     recall = np.nan_to_num(np.array([s.tracking["division_recall"] for s in scores]))
     precision = np.array([s.tracking["division_precision"] for s in scores])
     hits = recall * true
-    found = np.divide(hits, precision, out=np.zeros_like(hits), where=precision > 0).sum()
-    both = ratio(hits.sum(), found), ratio(hits.sum(), true.sum())
+    predicted = np.divide(hits, precision, out=np.zeros_like(hits), where=precision > 0).sum()
+    both = ratio(hits.sum(), predicted), ratio(hits.sum(), true.sum())
     return _three_rows("division", *both, f"{true.sum():.0f} true divisions, one frame of tolerance")
 
 
 def _death_rows(fields: list[FieldResult], scores: list[FieldScore]) -> list[Row]:
-    found = pd.concat([_deaths(f.tracks) for f in fields], ignore_index=True)
+    predicted = pd.concat([_deaths(f.tracks) for f in fields], ignore_index=True)
     true = pd.concat([_deaths(f.true_tracks) for f in fields], ignore_index=True)
     width = float(np.nanmedian([s.cell_width_px for s in scores]))
-    score = score_deaths(found, true, tolerance_frames=DEATH_TOLERANCE_FRAMES, distance_px=2 * width)
-    note = f"{len(true)} true deaths, {len(found)} found; within {DEATH_TOLERANCE_FRAMES} frames and two cell widths"
+    score = score_deaths(predicted, true, tolerance_frames=DEATH_TOLERANCE_FRAMES, distance_px=2 * width)
+    note = (
+        f"{len(true)} true deaths, {len(predicted)} found; within {DEATH_TOLERANCE_FRAMES} frames and two cell widths"
+    )
     return _three_rows("death", score["precision"], score["recall"], note)
 
 

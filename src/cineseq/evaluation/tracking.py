@@ -1,4 +1,4 @@
-"""Scores of tracking against a known truth."""
+"""Scores of tracking against annotated or simulated tracks: Cell Tracking Challenge measures, divisions, deaths."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from scipy.spatial.distance import cdist
 from cineseq.tracking.assignment import match
 
 MIN_OVERLAP = 0.3
-"""Least intersection over union of a one-to-one match."""
+"""Lowest intersection over union of a one-to-one match."""
 
 
 def score_ctc(result: Path, truth: Path) -> dict[str, float]:
-    """Score a Cell Tracking Challenge folder against another with traccuracy.
+    """Score a folder in the format of the Cell Tracking Challenge against another, with traccuracy.
 
     Parameters
     ----------
@@ -38,12 +38,13 @@ def score_ctc(result: Path, truth: Path) -> dict[str, float]:
     from traccuracy.matchers import CTCMatcher, IOUMatcher  # noqa: PLC0415 - 2 s, and only scoring needs it
     from traccuracy.metrics import CTCMetrics, DivisionMetrics  # noqa: PLC0415
 
+    # TRA, DET, LNK and AOGM (Matula et al. 2015); then divisions with a tolerance of one frame.
     ctc = _run(result, truth, CTCMatcher(), CTCMetrics())
     division = DivisionMetrics(max_frame_buffer=1)
     try:
         divided = _run(result, truth, CTCMatcher(), division)
     except TypeError:
-        # A mask that covers two true cells matches both, and divisions can only be scored one to one.
+        # A mask that covers two true cells matches both, but divisions can only be scored one to one.
         divided = _run(result, truth, IOUMatcher(iou_threshold=MIN_OVERLAP, one_to_one=True), division)
     buffered = divided["results"]["Frame Buffer 1"]
     names = {"division_precision": "Division Precision", "division_recall": "Division Recall"}
@@ -55,16 +56,16 @@ def score_ctc(result: Path, truth: Path) -> dict[str, float]:
 
 
 def _run(result: Path, truth: Path, matcher: Any, metric: Any) -> dict[str, Any]:
-    """Run one metric of traccuracy; it writes into the graphs that it is given, so they are read each time."""
+    """Run one metric of traccuracy; the graphs are read each time, since traccuracy modifies them."""
     from traccuracy import run_metrics  # noqa: PLC0415
     from traccuracy.loaders import load_ctc_data  # noqa: PLC0415
 
-    # traccuracy draws progress bars, which make a log unreadable.
+    # Progress bars of traccuracy would make the log unreadable.
     with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         logging.getLogger("traccuracy").setLevel(logging.ERROR)
-        given = [load_ctc_data(str(f), str(_track_file(f)), run_checks=False) for f in (truth, result)]
-        return run_metrics(gt_data=given[0], pred_data=given[1], matcher=matcher, metrics=[metric])[0][0]
+        graphs = [load_ctc_data(str(f), str(_track_file(f)), run_checks=False) for f in (truth, result)]
+        return run_metrics(gt_data=graphs[0], pred_data=graphs[1], matcher=matcher, metrics=[metric])[0][0]
 
 
 def _track_file(folder: Path) -> Path:
@@ -74,26 +75,28 @@ def _track_file(folder: Path) -> Path:
 def score_deaths(
     predicted: pd.DataFrame, truth: pd.DataFrame, *, tolerance_frames: int, distance_px: float
 ) -> dict[str, float]:
-    """Score deaths by place and time, one to one.
+    """Score deaths by position and time, one to one.
 
     Parameters
     ----------
     predicted, truth
         One row per death: ``frame``, ``y_px``, ``x_px`` (and ``fov`` and ``sample`` where there are several fields).
     tolerance_frames, distance_px
-        Farthest that a prediction may lie from a true death.
+        Largest distance of a prediction from a true death, in frames and in px.
 
     Returns
     -------
     dict
-        ``precision``, ``recall``, ``F1``, ``predicted``, ``true``; NaN where nothing was predicted or is true.
+        ``precision``, ``recall``, ``F1``, ``predicted``, ``true``; NaN where there is no prediction or no true death.
     """
+    # Distances in px and in frames of every pair, shape (predicted, true); pairs within both tolerances may match.
     apart = cdist(predicted[["y_px", "x_px"]], truth[["y_px", "x_px"]])
     late = np.abs(predicted["frame"].to_numpy()[:, None] - truth["frame"].to_numpy()[None, :])
     allowed = (apart <= distance_px) & (late <= tolerance_frames)
     for name in ("sample", "fov"):
         if name in predicted and name in truth:
             allowed &= predicted[name].to_numpy()[:, None] == truth[name].to_numpy()[None, :]
+    # Exact one-to-one matching; the no-link cost is so high that the number of matches is as large as possible.
     rows, cols = np.nonzero(allowed)
     cost = apart[rows, cols] / (distance_px + 1e-9) + late[rows, cols] / (tolerance_frames + 1)
     hits = len(match(rows, cols, cost, (len(predicted), len(truth)), no_link_cost=1e6)[0])

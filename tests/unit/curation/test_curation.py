@@ -261,7 +261,7 @@ def test_a_field_without_objects_has_an_empty_list(tmp_path: Path) -> None:
         write_table(empty(contract), tmp_path / f"{name}.parquet", contract)
     files = {name: tmp_path / f"{name}.parquet" for name in contracts}
     assert draw({"labels": tmp_path / "m.ome.tif", **files}, tmp_path / "out").empty
-    assert "No event of this field is open" in (tmp_path / "out/c.html").read_text()
+    assert "No event of this field is left to settle" in (tmp_path / "out/c.html").read_text()
 
 
 def test_no_lineage_passes_a_wall() -> None:
