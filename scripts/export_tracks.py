@@ -4,8 +4,8 @@ In: the tables of detections and tracks, and where there are masks the label sta
 Out: ``geff``, a folder in the Graph Exchange File Format, for viewers and editors of tracks: one node per object, an
 edge from each object to the next of the same track, and an edge from the last object of a parent to the first of each
 daughter. With masks also ``ctc``, a folder in the format of the Cell Tracking Challenge: one mask per frame, whose
-labels are track numbers, and ``res_track.txt``. There a track with a gap is written as several tracks, each the parent of the
-next, because the format requires a mask in every frame of a track.
+labels are track numbers, and ``res_track.txt``. There a track with a gap is written as several tracks, each the parent
+of the next, because the format requires a mask in every frame of a track.
 """
 
 import logging

@@ -1,9 +1,9 @@
-"""Take point tracks, which come without masks: where cells were and who descends from whom, checked, as tables.
+"""Import point tracks (external tracks without masks), check their lineage, and write them as tables.
 
-Goes in: external tracks, in any of the formats of ``cineseq.tracking.imports`` that states positions, and optionally
-the compartments of the sample (no cell passes the walls of closed ones). Comes out: the same two tables and report as
-from ``import_tracks``, with areas and borders missing. The movie is taken to end with the last frame in which any cell
-is listed; a track that ends before is lost, unless the file states its death.
+In: the tracks, in any format of ``cineseq.tracking.imports`` that states positions; optionally the compartments of the
+sample (cells do not pass the walls of closed ones).
+Out: the two tables and the report of ``import_tracks``, with areas and borders missing. The movie ends with the last
+frame in which any cell is listed; a track that ends before is lost, unless the file states its death.
 """
 
 import logging
@@ -49,8 +49,8 @@ def main(
 ) -> None:
     """Import the tracks of one field of view."""
     step, minutes = settings.field.frame_step, settings.inputs.frame_interval_min
-    found = read_external(external, settings.track)
-    objects, adopted = take_points(found, step, settings.track, external)
+    tracks_read = read_external(external, settings.track)
+    objects, adopted = take_points(tracks_read, step, settings.track, external)
     info = MovieInfo(*objects.shape, (), settings.inputs.pixel_size_um, None if minutes is None else minutes * step)
     detection_table, track_table = tables_of_points(objects, adopted.families, settings.field, info)
     try:

@@ -1,10 +1,9 @@
-"""Take tracks that another tool or a person made, check their lineage, and write them as tables.
+"""Import external tracks of one field of view, check their lineage, and write them as tables.
 
-Goes in: external tracks, in any of the formats of ``cineseq.tracking.imports``, the label stack that they belong to,
-optionally the compartments of the sample (no cell passes the walls of closed ones) and a person's edits. Comes out:
-the same tables and report as from ``track``. How tracks begin and end is judged as there, except where the file states
-a death; the external links and divisions are kept, repaired only as the report counts, and refused when no cell could
-have them.
+In: the tracks, in any format of ``cineseq.tracking.imports``; the label stack that they belong to; optionally the
+compartments of the sample (cells do not pass the walls of closed ones) and manual edits.
+Out: the tables and report of ``track``. Kinds of start and end are determined as there, except for deaths that the file
+states. Links and divisions are kept; repairs are counted in the report, and an impossible lineage is an error.
 """
 
 import logging
@@ -41,10 +40,10 @@ def main(
     settings: Settings,
 ) -> None:
     """Import the tracks of one field of view."""
-    found = read_external(external, settings.track)
+    tracks_read = read_external(external, settings.track)
     with open_labels(labels) as stack:
-        made, summary = curated_on_masks(
-            found,
+        curated, summary = curated_on_masks(
+            tracks_read,
             stack,
             external,
             field=settings.field,
@@ -52,7 +51,7 @@ def main(
             compartments=compartments,
             edits=edits,
         )
-    write_curated(made, summary, logger, detections=detections, tracks=tracks, events=events, report=report)
+    write_curated(curated, summary, logger, detections=detections, tracks=tracks, events=events, report=report)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Tracks of another tracker on the masks of a field: adopted, checked, and written as ``track`` writes its own."""
+"""Tracks of another tracker on the masks of a field: matched, checked, and written like the outputs of ``track``."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, open_labels
-from cineseq.tracking.compartments import rooms
+from cineseq.tracking.compartments import closed_compartments
 from cineseq.tracking.finalise import Curated, curate, write_curated
 from cineseq.tracking.imports.base import ExternalTracks
 from cineseq.tracking.imports.match_objects import adopt
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def curated_on_masks(
-    found: ExternalTracks,
+    external: ExternalTracks,
     labels: Labels,
     source: Path,
     *,
@@ -32,21 +33,21 @@ def curated_on_masks(
     settings: Track,
     compartments: Path | None = None,
     edits: Path | None = None,
-) -> tuple[Curated, dict[str, object]]:
-    """Return the tables of external tracks on the masks that they belong to, and the step's report.
+) -> tuple[Curated, dict[str, Any]]:
+    """Return the tables of external tracks on the masks that they belong to, and the report of the step.
 
     Parameters
     ----------
-    found
+    external
         The tracks as read.
     labels
         The label stack.
     source
-        Where the tracks come from, for messages.
+        Path of the tracks, for messages.
     field, settings
         Sample and field of view; the section ``track`` of the configuration.
     compartments, edits
-        Compartments of the sample, whose walls no cell passes, and a person's edits; None for none.
+        Compartments of the sample, whose walls no cell passes, and manual edits; None for none.
 
     Raises
     ------
@@ -55,17 +56,17 @@ def curated_on_masks(
     """
     objects = measure(labels)
     if objects.table.empty:
-        msg = f"{source}: tracks are given, but the masks have no objects; give the masks that they were made on."
+        msg = f"{source}: there are external tracks, but the masks have no objects; supply the masks of these tracks."
         raise UserError(msg)
-    adopted = adopt(objects.table, found, field.frame_step, settings, source)
+    adopted = adopt(objects.table, external, field.frame_step, settings, source)
     try:
-        room = rooms(objects.table, compartments, field)
-        made = curate(objects, adopted.families, room, edits, info=labels.info, field=field, settings=settings)
+        compartment = closed_compartments(objects.table, compartments, field)
+        curated = curate(objects, adopted.families, compartment, edits, info=labels.info, field=field, settings=settings)
     except ImpossibleLineageError as error:
-        msg = f"{source}: {error}; mend the tracks in the tool that made them."
+        msg = f"{source}: {error}; fix the tracks in the tool that made them."
         raise UserError(msg) from error
     # The report page describes these as external tracks, whichever rule wrote them.
-    return made, import_report(objects, adopted.counts, made.tracks) | {"step": "import_tracks"}
+    return curated, import_report(objects, adopted.counts, curated.tracks) | {"step": "import_tracks"}
 
 
 def write_tracks(
@@ -85,7 +86,7 @@ def write_tracks(
     ----------
     table
         One row per object of the masks: ``frame`` (from 0), ``label`` and ``track`` (from 1); optionally ``parent``
-        (the track of the mother; empty or 0 for none) and ``death`` (true in any row of a track that ended in death).
+        (the parent track; empty or 0 for none) and ``death`` (true in any row of a track that ended in death).
         Objects that are not in the table become tracks of one frame.
     labels
         The label stack, ``masks.ome.tif`` of the field of view.
@@ -97,12 +98,12 @@ def write_tracks(
     Raises
     ------
     UserError
-        When the table lacks a column, does not fit the masks, or no cell could have the lineage.
+        When the table lacks a column or does not fit the masks, or when no cell could have the lineage.
     """
     source = Path(f"{sample}@{fov}")
     settings, field = Track(), FieldOfView(sample=sample, fov=fov)
     with open_labels(Path(labels)) as stack:
-        found = external_of(table.reset_index(drop=True), {}, settings, source)
-        made, summary = curated_on_masks(found, stack, source, field=field, settings=settings)
+        external = external_of(table.reset_index(drop=True), {}, settings, source)
+        curated, summary = curated_on_masks(external, stack, source, field=field, settings=settings)
     outputs = {"detections": detections, "tracks": tracks, "events": events, "report": report}
-    write_curated(made, summary, logger, **{name: Path(path) for name, path in outputs.items()})
+    write_curated(curated, summary, logger, **{name: Path(path) for name, path in outputs.items()})

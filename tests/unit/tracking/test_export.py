@@ -151,5 +151,5 @@ def test_a_cut_graph_keeps_every_link_once(pairs, names):
     assert within + len(found.parents) == len(np.unique(links, axis=0))
     assert not found.rows.duplicated(["track", "frame"]).any()
     assert sorted(tracks.groups) == list(range(1, tracks.ngroups + 1))
-    assert (found.parents["mother"].map(tracks.max()) < found.parents["track"].map(tracks.min())).all()
+    assert (found.parents["parent"].map(tracks.max()) < found.parents["track"].map(tracks.min())).all()
     assert len(found.rows) == 20

@@ -1,7 +1,7 @@
-"""Tracks that other tools wrote, one module per format.
+"""Import of external tracks, one module per format.
 
-A format is a module with ``NAME``, ``recognises(path) -> bool`` and ``read(path, settings) -> ExternalTracks``; a new
-one is added to :data:`FORMATS`, before those that would take its files for theirs.
+A format is a module with ``NAME``, ``recognises(path) -> bool`` and ``read(path, settings) -> ExternalTracks``. A new
+format is added to :data:`FORMATS`, before formats that would also recognise its files.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FORMATS = {
 
 
 def read_external(path: Path, settings: Track) -> ExternalTracks:
-    """Read external tracks in the format that the settings name, or in the first that knows the file.
+    """Read external tracks in the format that the settings name, or in the first that recognises the file.
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ def read_external(path: Path, settings: Track) -> ExternalTracks:
     Raises
     ------
     UserError
-        When the path is missing, in no known format, broken, or holds no object.
+        When the path is missing, its format is unknown, it cannot be read, or it contains no object.
     """
     if not path.exists():
-        msg = f"{path}: no such file or folder; mend column 'tracks' of the sample sheet."
+        msg = f"{path}: no such file or folder; fix column 'tracks' of the sample sheet."
         raise UserError(msg)
     if settings.external_format != "auto":
         return FORMATS[settings.external_format].read(path, settings)
@@ -48,5 +48,5 @@ def read_external(path: Path, settings: Track) -> ExternalTracks:
         if known.recognises(path):
             return known.read(path, settings)
     names = "; ".join(known.NAME for known in FORMATS.values())
-    msg = f"{path}: tracks in no known format; expected one of: {names}."
+    msg = f"{path}: unknown format of tracks; expected one of: {names}."
     raise UserError(msg)

@@ -1,4 +1,4 @@
-"""What every reader of external tracks returns."""
+"""Result of every reader of external tracks, and checks that the readers share."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from cineseq.errors import UserError
 from cineseq.text import significant
 
 FOLLOWED = "cells_followed_after_death"
-"""Name of the count of tracks that a file follows beyond the frame in which it says that the cell is dead."""
+"""Name of the count of tracks that go on after the frame in which the file states the death of the cell."""
 
 
-def mothers(track: Iterable[int] = (), mother: Iterable[int] = ()) -> pd.DataFrame:
-    """Return pairs of daughter and mother, columns ``track`` and ``mother``, each pair once."""
-    pairs = pd.DataFrame({"track": pd.Series(track, dtype="int64"), "mother": pd.Series(mother, dtype="int64")})
+def parent_links(track: Iterable[int] = (), parent: Iterable[int] = ()) -> pd.DataFrame:
+    """Return pairs of a daughter and its parent (mother), columns ``track`` and ``parent``, each pair once."""
+    pairs = pd.DataFrame({"track": pd.Series(track, dtype="int64"), "parent": pd.Series(parent, dtype="int64")})
     return pairs.drop_duplicates(ignore_index=True)
 
 
 @dataclass(frozen=True)
 class ExternalTracks:
-    """Tracks as another tool wrote them; what it does not say is not in here.
+    """Tracks as another tool wrote them, with nothing added.
 
     Attributes
     ----------
     rows
-        One row per object: ``frame`` and ``track``, and ``label`` (its label in the mask), ``y_px`` and ``x_px``, or
-        all three. None where the labels of the masks are the track numbers themselves.
+        One row per object: ``frame``, ``track``, and ``label`` (in the mask), or ``y_px`` and ``x_px``, or all three.
+        None where the labels of the masks are the track numbers.
     parents
-        One row per pair of a daughter and its mother, columns ``track`` and ``mother``. What no cell can have (two
-        mothers, three daughters) may be in here; :func:`~cineseq.tracking.imports.conflicts.settle` sees to it.
+        One row per pair of a daughter and its parent, columns ``track`` and ``parent``. They may be impossible (two
+        parents, three daughters); :func:`~cineseq.tracking.imports.conflicts.settle` resolves that.
     spans
-        Where the file states them: first and last frame of each track, columns ``track``, ``first``, ``last``.
+        First and last frame of each track, columns ``track``, ``first``, ``last``; empty if the file states none.
     deaths
-        Tracks that the file says ended in death.
+        Tracks whose death the file states.
     counts
-        What the reader left out, by name.
+        Numbers of entries that the reader left out, by name.
     """
 
     rows: pd.DataFrame | None
@@ -48,6 +48,14 @@ class ExternalTracks:
     deaths: frozenset[int] = frozenset()
     counts: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def known_rows(self) -> pd.DataFrame:
+        """The rows, of formats that list objects."""
+        if self.rows is None:
+            msg = "these tracks list no objects: the labels of the masks are the track numbers"
+            raise ValueError(msg)
+        return self.rows
+
 
 def whole(values: pd.Series, path: Path, what: str) -> pd.Series:
     """Return whole numbers as integers.
@@ -55,36 +63,41 @@ def whole(values: pd.Series, path: Path, what: str) -> pd.Series:
     Raises
     ------
     UserError
-        For the first value that is none; the message names its place, counted from 0.
+        For the first value that is not a whole number; the message names its position, from 0.
     """
-    found = numbers(values, path, what)
-    if (wrong := found % 1 != 0).any():
+    number = numbers(values, path, what)
+    if (wrong := number % 1 != 0).any():
         place = int(wrong.to_numpy().argmax())
-        msg = f"{path}: {what} should be a whole number, not {values.iloc[place]} (entry {place}); mend it."
+        msg = f"{path}: {what} should be a whole number, not {values.iloc[place]} (entry {place}); fix it."
         raise UserError(msg)
-    return found.astype("int64")
+    return number.astype("int64")
 
 
 def numbers(values: pd.Series, path: Path, what: str) -> pd.Series:
-    """Return finite numbers, or refuse the first value that is none."""
-    found = pd.to_numeric(values, errors="coerce").astype("float64")
-    if (wrong := ~np.isfinite(found)).any():
-        place = int(wrong.to_numpy().argmax())
-        msg = f"{path}: {what} should be a number, not {values.iloc[place]!r} (entry {place}); mend it."
-        raise UserError(msg)
-    return found
-
-
-def frames(times: pd.Series, interval: float | None, path: Path, what: str) -> pd.Series:
-    """Return frame numbers from times that are multiples of ``interval`` (None: they are frame numbers).
+    """Return finite numbers.
 
     Raises
     ------
     UserError
-        For a time that is no frame, or lies before the first.
+        For the first value that is not a finite number.
     """
-    found = numbers(times, path, what)
-    count = found / (interval or 1.0)
+    number = pd.to_numeric(values, errors="coerce").astype("float64")
+    if (wrong := ~np.isfinite(number)).any():
+        place = int(wrong.to_numpy().argmax())
+        msg = f"{path}: {what} should be a number, not {values.iloc[place]!r} (entry {place}); fix it."
+        raise UserError(msg)
+    return number
+
+
+def frames(times: pd.Series, interval: float | None, path: Path, what: str) -> pd.Series:
+    """Return frame numbers from times, which are multiples of ``interval``, or frame numbers if it is None.
+
+    Raises
+    ------
+    UserError
+        For a time that is not a frame, or is negative.
+    """
+    count = numbers(times, path, what) / (interval or 1.0)
     nearest = count.round()
     wrong = (nearest < 0) | ((count - nearest).abs() > 1e-3)
     if wrong.any():
@@ -100,19 +113,19 @@ def frames(times: pd.Series, interval: float | None, path: Path, what: str) -> p
     return nearest.astype("int64")
 
 
-def refuse_depth(z: np.ndarray, path: Path) -> None:
-    """Refuse positions that differ in depth, since movies here are flat."""
+def check_depth(z: np.ndarray, path: Path) -> None:
+    """Check that all positions have the same depth, since movies are two-dimensional; else raise a UserError."""
     if len(z) and np.ptp(z) > 0:
         msg = (
-            f"{path}: objects lie at depths from {significant(z.min())} to {significant(z.max())}; give "
-            f"tracks of a two-dimensional movie"
+            f"{path}: objects have depths from {significant(z.min())} to {significant(z.max())}; supply tracks of a "
+            "two-dimensional movie"
             " (project the stack first)."
         )
         raise UserError(msg)
 
 
-def refuse_empty(count: int, path: Path, what: str) -> None:
-    """Refuse a file without any object in a track."""
+def check_not_empty(count: int, path: Path, what: str) -> None:
+    """Check that a file contains an object in a track; else raise a UserError that says what is missing."""
     if count == 0:
-        msg = f"{path}: {what}; give a file with at least one tracked object."
+        msg = f"{path}: {what}; supply a file with at least one tracked object."
         raise UserError(msg)

@@ -10,65 +10,67 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.imports.base import ExternalTracks, frames, mothers, refuse_depth, refuse_empty
+from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not_empty, frames, parent_links
 
 NAME = "a btrack file (.h5 or .hdf5)"
 SUFFIXES = (".h5", ".hdf5", ".hdf")
 DEATHS = (5, 666)
-"""Values of btrack's ``Fates`` that are deaths: APOPTOSIS and DEAD. Every TERMINATE says only that a track ends."""
+"""Values of btrack's ``Fates`` that are deaths: APOPTOSIS and DEAD. TERMINATE values only mean that a track ends."""
 
 
 def recognises(path: Path) -> bool:
-    """Whether the path is an HDF5 file by its suffix."""
+    """Return whether the path has the suffix of an HDF5 file."""
     return path.suffix in SUFFIXES
 
 
 def read(path: Path, settings: Track) -> ExternalTracks:
     """Read the tracks of the one object type in the file.
 
-    A track lists its objects by row of ``coords`` (t, x, y, z); negative entries are dummies, which btrack puts where
-    it believes a cell that was not seen, and are left out and counted. A track whose parent is itself or 0 has none.
+    A track lists its objects by row of ``coords`` (t, x, y, z). Negative entries are dummies, which btrack inserts for
+    cells that were not detected; they are left out and counted. A track whose parent is itself or 0 has no parent.
     Tracks with the fate APOPTOSIS or DEAD died.
 
     Raises
     ------
     UserError
-        When the file is no HDF5, holds no tracks or several object types, or its tables disagree.
+        When the file is not HDF5, contains no tracks or several object types, or its tables disagree.
     """
     coords, refs, spans, lbep, fates = _arrays(path)
-    refuse_empty(len(spans), path, "it holds no tracks")
-    length = np.diff(spans.astype(np.int64), axis=1)[:, 0]
+    check_not_empty(len(spans), path, "it contains no tracks")
+    # Rows of ``refs`` of each track, shape (tracks,), and the track of each entry, shape (entries,).
+    length = spans[:, 1].astype(np.int64) - spans[:, 0].astype(np.int64)
     track = np.repeat(lbep[:, 0], length)
     if len(track) != len(refs) or len(lbep) != len(spans) or refs.max(initial=-1) >= len(coords):
         msg = f"{path}: the tables of its tracks disagree in length; write the file again with btrack."
         raise UserError(msg)
     seen = refs >= 0
-    refuse_empty(int(seen.sum()), path, "its tracks hold no object that was seen")
+    check_not_empty(int(seen.sum()), path, "its tracks contain no detected object")
     time, x, y, z = coords[refs[seen], :4].T.astype(float)
-    refuse_depth(z, path)
+    check_depth(z, path)
     size = settings.external_pixel_size or 1.0
     frame = frames(pd.Series(time), settings.external_frame_interval, path, "the time of coords")
     rows = pd.DataFrame({"frame": frame, "track": track[seen].astype(np.int64), "y_px": y / size, "x_px": x / size})
     born = (lbep[:, 3] > 0) & (lbep[:, 3] != lbep[:, 0])
     died = frozenset(lbep[np.isin(fates, DEATHS), 0].tolist())
     return ExternalTracks(
-        rows, mothers(lbep[born, 0], lbep[born, 3]), deaths=died, counts={"dummies": int((~seen).sum())}
+        rows, parent_links(lbep[born, 0], lbep[born, 3]), deaths=died, counts={"dummies": int((~seen).sum())}
     )
 
 
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return coordinates of objects, and references, spans, LBEP table and fates of tracks."""
     try:
         with h5py.File(path) as file:
             tracks = file["tracks"]
             if len(tracks) != 1:
-                msg = f"{path}: tracks of {len(tracks)} object types ({', '.join(tracks)}); keep one of them in it."
+                msg = f"{path}: tracks of {len(tracks)} object types ({', '.join(tracks)}); keep only one."
                 raise UserError(msg)
             name = next(iter(tracks))
             group = tracks[name]
             return file["objects"][name]["coords"][:], *(group[n][:] for n in ("tracks", "map", "LBEPR", "fates"))
     except (OSError, KeyError) as error:
         msg = (
-            f"{path}: not a btrack file with tracks ({error}); write it with btrack's HDF5FileHandler, objects and"
-            " tracks both."
+            f"{path}: not a btrack file with tracks ({error}); write it with btrack's HDF5FileHandler, with objects"
+            " and tracks."
         )
         raise UserError(msg) from error

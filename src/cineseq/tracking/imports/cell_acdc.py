@@ -10,17 +10,17 @@ from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
 from cineseq.tracking.imports import plain_table
-from cineseq.tracking.imports.base import ExternalTracks, refuse_empty
+from cineseq.tracking.imports.base import ExternalTracks, check_not_empty
 
 NAME = "Cell-ACDC's acdc_output.csv"
 COLUMNS = {"frame": "frame_i", "label": "Cell_ID", "y": "y_centroid", "x": "x_centroid", "parent": "parent_ID_tree"}
 
 POSITION = ("Position_n", "experiment_folderpath", "experiment_foldername")
-"""Columns of the tables that Cell-ACDC joins over positions and experiments."""
+"""Columns that name the position in tables that Cell-ACDC concatenates over positions and experiments."""
 
 
 def recognises(path: Path) -> bool:
-    """Whether the path is a csv file with the columns by which Cell-ACDC names cells and frames."""
+    """Return whether the path is a csv file with the columns of cells and frames of Cell-ACDC."""
     if path.suffix != ".csv":
         return False
     with path.open(encoding="utf-8-sig", errors="replace") as stream:
@@ -30,21 +30,21 @@ def recognises(path: Path) -> bool:
 def read(path: Path, settings: Track) -> ExternalTracks:
     """Read the cells that are not excluded.
 
-    ``Cell_ID`` is the label in the masks. A track is a ``Cell_ID_tree`` where the table has the lineage tree of
-    budding cells, and then a bud belongs to its mother's cycle until they divide, so its rows are left out and
-    counted, as are those of cells that are not in the tree (-1); else it is a ``Cell_ID``. Mothers are
-    ``parent_ID_tree``; without that column they are unknown. A cell with ``is_cell_dead`` in any frame died; every
-    other end is only an end.
+    ``Cell_ID`` is the label in the masks. If the table has the lineage tree of budding cells, a track is a
+    ``Cell_ID_tree``. A bud then belongs to the cell cycle of its mother until they divide, so its rows are left out
+    and counted, as are rows of cells outside the tree (-1). Otherwise a track is a ``Cell_ID``. Parents are
+    ``parent_ID_tree``; without that column they are unknown. A cell with ``is_cell_dead`` in any frame died; any other
+    end is not a death.
 
     Raises
     ------
     UserError
-        As :func:`cineseq.tracking.imports.plain_table.read`, or when the table holds several positions, as those do
-        that Cell-ACDC joins for a whole experiment.
+        As :func:`cineseq.tracking.imports.plain_table.read`, or when the table contains several positions, like
+        those that Cell-ACDC concatenates for a whole experiment.
     """
     table = read_plain(path)
-    _refuse_positions(table, path)
-    excluded = _said(table, "is_cell_excluded")
+    _check_one_position(table, path)
+    excluded = _marked(table, "is_cell_excluded")
     none = pd.Series(-1, index=table.index)
     tree = pd.to_numeric(table.get("Cell_ID_tree", none), errors="coerce")
     by_tree = bool(tree.gt(0).any())
@@ -52,25 +52,26 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     columns = COLUMNS | {"track": "Cell_ID_tree" if by_tree else "Cell_ID", "death": "is_cell_dead"}
     outside = tree.le(0) & by_tree & ~excluded & ~buds
     kept = table[~excluded & ~buds & ~outside]
-    refuse_empty(len(kept), path, "every cell is excluded")
+    check_not_empty(len(kept), path, "every cell is excluded")
     found = plain_table.external_of(kept, columns | dict(settings.external_columns), settings, path)
     found.counts.update(excluded_objects=int(excluded.sum()), buds_before_division=int((buds & ~excluded).sum()))
     found.counts["objects_outside_the_lineage_tree"] = int(outside.sum())
     return found
 
 
-def _refuse_positions(table: pd.DataFrame, path: Path) -> None:
-    """Refuse a table of several fields of view, in which cells of one number are different cells."""
-    found = {name: len(table[name].unique()) for name in POSITION if name in table}
-    for name in (name for name, count in found.items() if count > 1):
+def _check_one_position(table: pd.DataFrame, path: Path) -> None:
+    """Check that a table contains one field of view, since cells are numbered within it; else raise a UserError."""
+    counts = {name: len(table[name].unique()) for name in POSITION if name in table}
+    for name in (name for name, count in counts.items() if count > 1):
         msg = (
-            f"{path}: column '{name}' names {found[name]} positions; give each field of view the table of its own"
-            " position."
+            f"{path}: column '{name}' names {counts[name]} positions; supply the table of one position for each field"
+            " of view."
         )
         raise UserError(msg)
 
 
-def _said(table: pd.DataFrame, column: str) -> pd.Series:
+def _marked(table: pd.DataFrame, column: str) -> pd.Series:
+    """Return where a column is true; nowhere if it is missing."""
     if column not in table:
         return pd.Series(data=False, index=table.index)
     return plain_table.truths(table[column])

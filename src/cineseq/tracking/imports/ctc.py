@@ -9,24 +9,24 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.imports.base import ExternalTracks, mothers
+from cineseq.tracking.imports.base import ExternalTracks, parent_links
 
 NAME = "a Cell Tracking Challenge folder or its man_track.txt or res_track.txt"
 FILES = ("man_track.txt", "res_track.txt")
 
 
 def recognises(path: Path) -> bool:
-    """Whether the path is such a folder, or such a text file."""
+    """Return whether the path is such a folder, or a text file."""
     return path.suffix == ".txt" or (path.is_dir() and any((path / name).exists() for name in FILES))
 
 
 def read(path: Path, settings: Track) -> ExternalTracks:  # noqa: ARG001 - every format has the same signature
-    """Read the four columns L B E P; the labels of the masks are the L of their track.
+    """Read the four columns L B E P (label, begin, end, parent); the labels of the masks are the L of their track.
 
     Raises
     ------
     UserError
-        When the file is empty or a row is not four whole numbers, a track is listed twice, or ends before it starts.
+        When the file is empty, a row is not four whole numbers, or a track is listed twice or ends before it starts.
     """
     file = next(path / name for name in FILES if (path / name).exists()) if path.is_dir() else path
     try:
@@ -39,13 +39,15 @@ def read(path: Path, settings: Track) -> ExternalTracks:  # noqa: ARG001 - every
         raise UserError(msg)
     rows = pd.DataFrame(table, columns=["track", "first", "last", "parent"])
     twice, backwards = rows["track"].duplicated(), rows["last"] < rows["first"]
-    for wrong, said in (
+    for wrong, problem in (
         (twice, "is listed twice"),
         (backwards, "ends before it starts"),
         (rows["track"] < 1, "is < 1"),
     ):
         if wrong.any():
-            msg = f"{file}, row {int(wrong.idxmax()) + 1}: track {rows['track'][wrong.idxmax()]} {said}; mend the row."
+            msg = (
+                f"{file}, row {int(wrong.idxmax()) + 1}: track {rows['track'][wrong.idxmax()]} {problem}; fix the row."
+            )
             raise UserError(msg)
     born = rows[rows["parent"] > 0]
-    return ExternalTracks(None, mothers(born["track"], born["parent"]), rows[["track", "first", "last"]])
+    return ExternalTracks(None, parent_links(born["track"], born["parent"]), rows[["track", "first", "last"]])

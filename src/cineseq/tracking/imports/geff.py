@@ -11,7 +11,7 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.tracking.imports.base import ExternalTracks, frames, numbers, refuse_depth, refuse_empty, whole
+from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not_empty, frames, numbers, whole
 from cineseq.tracking.imports.graph import forward, tracks_of_graph, tracks_of_linked
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 NAME = "a GEFF folder (.geff or .zarr)"
 END = "end_kind"
-"""Property that our exports give to the last object of a track: how the track ended."""
+"""Property of exports of this pipeline: how the track ended, at its last object."""
 MARKS = ("zarr.json", ".zattrs")
 PIXELS = (None, "pixel", "pixels", "px")
 FRAMES = (None, "frame", "frames")
 
 
 def recognises(path: Path) -> bool:
-    """Whether the path is a Zarr folder whose attributes speak of GEFF."""
+    """Return whether the path is a Zarr folder whose attributes have the key of GEFF."""
     attributes = next((path / mark for mark in MARKS if (path / mark).is_file()), None)
     return path.suffix == ".geff" or (attributes is not None and '"geff"' in attributes.read_text(errors="replace"))
 
@@ -34,30 +34,29 @@ def recognises(path: Path) -> bool:
 def read(path: Path, settings: Track) -> ExternalTracks:
     """Read nodes and edges; the graph is cut into tracks where it splits and merges.
 
-    The axes of the metadata say which properties are time, y and x (by name, else the last two of space). Where the
-    metadata name a property as the label in a label image, objects are found in the masks by it, else by place. Where
-    they name a property as the number of the tracklet, every node is in a track, and the numbers are kept if they fit
-    the graph; elsewhere nodes without an edge are in no track. Where nodes have a property ``end_kind``, the value
-    "death" states that the cell died there; where links go on from such a node, somebody has linked it further since,
-    so it is no death, and counted.
+    The axes of the metadata name the properties of time, y and x (by name, else the last two of space). If the metadata
+    name a property as the label in a label image, objects are matched to the masks by it, else by position. If they
+    name a property as the tracklet, every node is in a track, and its numbers are kept if they fit the graph; else
+    nodes without an edge are in no track. If nodes have a property ``end_kind``, the value "death" states that the cell
+    died there. If links continue from such a node, it was linked further since; it is then not a death, and is counted.
 
     Raises
     ------
     UserError
         When the library cannot read the folder, there are no nodes, a link does not lead to a later frame, an axis
-        is lacking, or positions are in a unit whose size in pixels is not known.
+        is missing, or the size of a pixel in the unit of the positions is unknown.
     """
     memory = _read(path)
     metadata, properties = memory["metadata"], memory["node_props"]
-    refuse_empty(len(memory["node_ids"]), path, "the graph has no nodes")
+    check_not_empty(len(memory["node_ids"]), path, "the graph has no nodes")
     time, y, x, depth = _axes(metadata, path)
 
     def values(name: str) -> pd.Series:
         return _values(properties, name, path)
 
     for axis in depth:
-        refuse_depth(values(axis.name).to_numpy(), path)
-    table = {"name": memory["node_ids"].astype(np.int64)}
+        check_depth(values(axis.name).to_numpy(), path)
+    table: dict[str, pd.Series | np.ndarray] = {"name": memory["node_ids"].astype(np.int64)}
     table["frame"] = frames(values(time.name), _interval(time, settings, path), path, f"axis '{time.name}'")
     for column, axis in (("y_px", y), ("x_px", x)):
         table[column] = numbers(values(axis.name), path, f"axis '{axis.name}'") / _size(axis, settings, path)
@@ -71,7 +70,7 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     links = links if metadata.directed else forward(nodes, links)
     if tracklet:
         return _with_deaths(_renumbered(tracks_of_graph(nodes, links, path)))
-    refuse_empty(len(links), path, "the graph has no edges")
+    check_not_empty(len(links), path, "the graph has no edges")
     return _with_deaths(tracks_of_linked(nodes, links, path))
 
 
@@ -81,45 +80,47 @@ def _read(path: Path) -> Any:
     try:
         return read_to_memory(path, structure_validation=True)
     except (OSError, ValueError, LookupError, TypeError, RuntimeError, AssertionError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        msg = f"{path}: not a readable GEFF folder ({said}); give the folder whose attributes have the key 'geff'."
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        msg = f"{path}: not a readable GEFF folder ({reason}); supply the folder whose attributes have the key 'geff'."
         raise UserError(msg) from error
 
 
 def _values(properties: Any, name: str, path: Path) -> pd.Series:
-    found = properties[name]
-    if found["missing"] is not None and found["missing"].any():
-        msg = f"{path}: property '{name}' is missing in {int(found['missing'].sum())} nodes; give it to every node."
+    """Return a property of the nodes, which none may lack."""
+    stored = properties[name]
+    if stored["missing"] is not None and stored["missing"].any():
+        msg = f"{path}: property '{name}' is missing in {int(stored['missing'].sum())} nodes; every node needs it."
         raise UserError(msg)
-    return pd.Series(found["values"])
+    return pd.Series(stored["values"])
 
 
 def _died(properties: Any, nodes: int) -> np.ndarray:
-    """Return which nodes are said to be the last of a cell that died; none where the property is not there."""
+    """Return which nodes are marked as the last of a cell that died, shape (nodes,); none without the property."""
     if END not in properties:
         return np.zeros(nodes, bool)
-    found = properties[END]
-    missing = np.zeros(nodes, bool) if found["missing"] is None else np.asarray(found["missing"], bool)
-    return (np.asarray(found["values"]).astype(str) == "death") & ~missing
+    stored = properties[END]
+    missing = np.zeros(nodes, bool) if stored["missing"] is None else np.asarray(stored["missing"], bool)
+    return (np.asarray(stored["values"]).astype(str) == "death") & ~missing
 
 
-def _with_deaths(found: ExternalTracks) -> ExternalTracks:
-    """Take the deaths that rows state, where no link goes on from them."""
-    said = found.rows[found.rows["died"]]
-    last = said["frame"] == said["track"].map(found.rows.groupby("track")["frame"].max())
-    kept = said.loc[last & ~said["track"].isin(found.parents["mother"]), "track"]
-    counts = found.counts | {"deaths_that_are_linked_further": len(said) - len(kept)}
-    return replace(found, rows=found.rows.drop(columns="died"), deaths=frozenset(kept.tolist()), counts=counts)
+def _with_deaths(tracks: ExternalTracks) -> ExternalTracks:
+    """Return the tracks with the deaths that nodes state, except where links continue from them."""
+    rows = tracks.known_rows
+    stated = rows[rows["died"]]
+    last = stated["frame"] == stated["track"].map(rows.groupby("track")["frame"].max())
+    kept = stated.loc[last & ~stated["track"].isin(tracks.parents["parent"]), "track"]
+    counts = tracks.counts | {"deaths_that_are_linked_further": len(stated) - len(kept)}
+    return replace(tracks, rows=rows.drop(columns="died"), deaths=frozenset(kept.tolist()), counts=counts)
 
 
 def _axes(metadata: GeffMetadata, path: Path) -> tuple[Axis, Axis, Axis, list[Axis]]:
-    """Return the axes of time, y and x, and what other axes of space there are."""
+    """Return the axes of time, y and x, and the other axes of space."""
     axes = metadata.axes or []
     time = [axis for axis in axes if axis.type == "time"]
     space = [axis for axis in axes if axis.type == "space"]
     if len(time) != 1 or len(space) < 2:
-        said = ", ".join(f"{axis.name} ({axis.type})" for axis in axes) or "none"
-        msg = f"{path}: expected one axis of time and two of space in the metadata, found {said}; name them there."
+        listed = ", ".join(f"{axis.name} ({axis.type})" for axis in axes) or "none"
+        msg = f"{path}: expected one axis of time and two of space in the metadata, found {listed}; add them there."
         raise UserError(msg)
     named = {axis.name.lower(): axis for axis in space}
     y, x = (named["y"], named["x"]) if {"y", "x"} <= named.keys() else space[-2:]
@@ -127,6 +128,7 @@ def _axes(metadata: GeffMetadata, path: Path) -> tuple[Axis, Axis, Axis, list[Ax
 
 
 def _interval(axis: Axis, settings: Track, path: Path) -> float | None:
+    """Return the time between frames in the unit of the axis, None where times are frame numbers."""
     if axis.unit not in FRAMES and settings.external_frame_interval is None:
         msg = (
             f"{path}: time is in {axis.unit}; set track.external_frame_interval to the {axis.unit}s from one frame to"
@@ -137,6 +139,7 @@ def _interval(axis: Axis, settings: Track, path: Path) -> float | None:
 
 
 def _size(axis: Axis, settings: Track, path: Path) -> float:
+    """Return the size of a pixel in the unit of the axis."""
     if axis.unit not in PIXELS and settings.external_pixel_size is None:
         msg = (
             f"{path}: axis '{axis.name}' is in {axis.unit}; set track.external_pixel_size to the size of a pixel in"
@@ -147,17 +150,18 @@ def _size(axis: Axis, settings: Track, path: Path) -> float:
 
 
 def _label(metadata: GeffMetadata) -> str | None:
+    """Return the property that is the label in a label image, if any."""
     labels = [item.label_prop for item in metadata.related_objects or [] if item.type == "labels"]
     return next((name for name in labels if name), None)
 
 
-def _renumbered(found: ExternalTracks) -> ExternalTracks:
-    """Take the numbers of the file where each stands for exactly one of the tracks that were found."""
-    rows = found.rows
+def _renumbered(tracks: ExternalTracks) -> ExternalTracks:
+    """Return the tracks with the numbers of the file, if each number belongs to exactly one track of the graph."""
+    rows = tracks.known_rows
     pairs = rows[["track", "tracklet"]].drop_duplicates()
     rows = rows.drop(columns="tracklet")
     if pairs["track"].duplicated().any() or pairs["tracklet"].duplicated().any() or (pairs["tracklet"] < 1).any():
-        return replace(found, rows=rows)
+        return replace(tracks, rows=rows)
     number = pairs.set_index("track")["tracklet"]
-    parents = found.parents.apply(lambda column: column.map(number))
-    return replace(found, rows=rows.assign(track=rows["track"].map(number)), parents=parents)
+    parents = tracks.parents.apply(lambda column: column.map(number))
+    return replace(tracks, rows=rows.assign(track=rows["track"].map(number)), parents=parents)

@@ -1,4 +1,4 @@
-"""External tracks on objects: which object is whose, and what had to be repaired."""
+"""Matching of external tracks to the objects of masks, with repairs; and point tracks without masks."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from cineseq.tracking.objects import Objects, no_overlaps
 
 @dataclass(frozen=True)
 class Adopted:
-    """External tracks in terms of the objects.
+    """External tracks matched to objects.
 
     Attributes
     ----------
     families
-        Tracks and mothers, with the numbers of the file and new ones for objects that are in no external track.
+        The lineage, with the track numbers of the file, and new numbers for objects in no external track.
     counts
-        What was repaired, by name.
+        Numbers of repairs, by name.
     """
 
     families: TrackLineage
@@ -35,34 +35,34 @@ class Adopted:
 
 
 def adopt(objects: pd.DataFrame, external: ExternalTracks, frame_step: int, settings: Track, path: Path) -> Adopted:
-    """Give every object the track that the file says.
+    """Assign every object to its external track.
 
-    Objects in no external track become tracks of one frame. A mother with one daughter is one cell, so both become one
-    track (the format of the Cell Tracking Challenge writes gaps so). A mother or a death without any object is
-    dropped, as happens when a movie is thinned. Where the file states first and last frames and the masks have the
-    track elsewhere too, the masks are believed. All of this is counted.
+    Objects in no external track become tracks of one frame. A parent with a single daughter is the same cell, so both
+    become one track (the format of the Cell Tracking Challenge represents gaps in this way). Parents and deaths
+    without an object are dropped, as happens when frames are left out. If the masks contain a track in frames outside
+    those that the file states, the masks count. All repairs are counted.
 
     Parameters
     ----------
     objects
         The objects, sorted by frame; at least one.
     external
-        As read.
+        The tracks as read.
     frame_step
-        Only every n-th frame of the external tracks is in the masks.
+        The masks contain every ``frame_step``-th frame of the external tracks.
     settings
-        The section ``track``; says what to do with conflicts.
+        The section ``track``, for conflicts.
     path
-        Where they were read, for messages.
+        Path of the tracks, for messages.
 
     Raises
     ------
     UserError
-        When fewer than half of the objects, or of the external rows, find each other; when more than half of the
-        objects lie outside the frames that the file states of their track; when an object is listed twice, or a
-        lineage is refused.
+        When less than half of the objects, or of the external rows, are matched; when more than half of the objects
+        lie outside the frames that the file states for their track; when an object is listed twice, or the lineage is
+        impossible.
     """
-    mother, counts = settle(external, settings, path)
+    parent, counts = settle(external, settings, path)
     kept = _kept_rows(external, frame_step, path)
     number, lost = _by_label(objects, external) if kept is None else _by_row(objects, kept, path)
     unknown = number == 0
@@ -73,7 +73,7 @@ def adopt(objects: pd.DataFrame, external: ExternalTracks, frame_step: int, sett
         )
         raise UserError(msg)
     outside = _outside_spans(objects, external, frame_step, path) if kept is None else {}
-    families, repaired = _families(number, mother, external.deaths)
+    families, repaired = _families(number, parent, external.deaths)
     number = families.number.copy()
     number[unknown] = number.max(initial=0) + 1 + np.arange(unknown.sum())
     found = {"objects_without_given_track": int(unknown.sum()), "given_objects_without_mask": lost}
@@ -81,7 +81,7 @@ def adopt(objects: pd.DataFrame, external: ExternalTracks, frame_step: int, sett
 
 
 def take_points(external: ExternalTracks, frame_step: int, settings: Track, path: Path) -> tuple[Objects, Adopted]:
-    """Take the points of external tracks for the objects, where there are no masks.
+    """Return the points of external tracks as objects, for point tracks without masks.
 
     Parameters
     ----------
@@ -91,17 +91,17 @@ def take_points(external: ExternalTracks, frame_step: int, settings: Track, path
     Returns
     -------
     objects
-        One object per point, numbered in each frame by track; no area, no border. The movie is taken to end with the
-        last frame in which the file has any object.
+        One object per point, labelled in each frame in the order of tracks, without area and border. The movie ends
+        with the last frame in which the file lists an object.
     adopted
-        Their tracks.
+        Their lineage.
 
     Raises
     ------
     UserError
-        When the file gives no positions, or a lineage is refused.
+        When the file has no positions, or the lineage is impossible.
     """
-    mother, counts = settle(external, settings, path)
+    parent, counts = settle(external, settings, path)
     kept = _kept_rows(external, frame_step, path)
     if kept is None or "y_px" not in kept:
         msg = f"{path}: these tracks say nothing of where cells are; give the masks that they label in column 'masks'."
@@ -110,27 +110,27 @@ def take_points(external: ExternalTracks, frame_step: int, settings: Track, path
     unknown = dict.fromkeys(("area_px", "eccentricity", "brightness", "ellipse_extent"), np.nan)
     table = rows[["frame", "y_px", "x_px"]].assign(label=rows.groupby("frame").cumcount() + 1, **unknown)
     table["touches_border"] = pd.array([pd.NA] * len(table), dtype="boolean")
-    families, repaired = _families(rows["track"].to_numpy(), mother, external.deaths)
-    frames = int(external.rows["frame"].max()) // frame_step + 1
+    families, repaired = _families(rows["track"].to_numpy(), parent, external.deaths)
+    frames = int(external.known_rows["frame"].max()) // frame_step + 1
     return Objects(table, no_overlaps(), (frames, 0, 0), 0), Adopted(families, external.counts | counts | repaired)
 
 
 def _families(
-    number: np.ndarray, mother: dict[int, int], deaths: frozenset[int]
+    number: np.ndarray, stated: dict[int, int], deaths: frozenset[int]
 ) -> tuple[TrackLineage, dict[str, int]]:
-    """Return tracks, mothers and deaths that have an object, and what was repaired."""
+    """Return the lineage of the tracks that have an object, and the repairs; ``stated`` are parents by daughter."""
     seen = set(number.tolist())
-    parent = {d: m for d, m in mother.items() if d in seen and m in seen}
+    parent = {daughter: p for daughter, p in stated.items() if daughter in seen and p in seen}
     heads, kept = _only_daughters(parent)
     dead = deaths & seen
-    counts = {"only_daughters_joined": len(heads), "mothers_without_object": len(mother) - len(parent)}
+    counts = {"only_daughters_joined": len(heads), "parents_without_object": len(stated) - len(parent)}
     counts["deaths_without_object"] = len(deaths - dead)
     joined = pd.Series(number).map(lambda n: heads.get(n, n)).to_numpy(np.int64)
     return TrackLineage(joined, kept, {}, frozenset(heads.get(n, n) for n in dead)), counts
 
 
 def _kept_rows(external: ExternalTracks, frame_step: int, path: Path) -> pd.DataFrame | None:
-    """Return the rows of the frames that are kept, counted in those; None where labels are tracks."""
+    """Return the rows of the frames that are kept, with their new frame numbers; None where labels are tracks."""
     if external.rows is None:
         return None
     if (wrong := external.rows["track"] < 1).any():
@@ -141,23 +141,24 @@ def _kept_rows(external: ExternalTracks, frame_step: int, path: Path) -> pd.Data
 
 
 def _by_label(objects: pd.DataFrame, external: ExternalTracks) -> tuple[np.ndarray, int]:
+    """Return the track of each object by its label (0 for none), shape (objects,), and the unmatched tracks."""
     label = objects["label"].to_numpy()
     known = np.isin(label, external.spans["track"].to_numpy(np.int64))
     return np.where(known, label, 0), int((~external.spans["track"].isin(label)).sum())
 
 
 def _outside_spans(objects: pd.DataFrame, external: ExternalTracks, frame_step: int, path: Path) -> dict[str, int]:
-    """Count the objects outside the frames that the file states of their track; refuse when they are most.
+    """Count the objects outside the frames that the file states for their track; a UserError if they are most.
 
-    Frames are those of the file, of which the masks have every ``frame_step``-th.
+    Frames are those of the file; the masks contain every ``frame_step``-th.
     """
-    found = objects[["frame", "label"]].merge(external.spans, left_on="label", right_on="track")
-    found["frame"] *= frame_step
-    wrong = ~found["frame"].between(found["first"], found["last"])
+    joined = objects[["frame", "label"]].merge(external.spans, left_on="label", right_on="track")
+    joined["frame"] *= frame_step
+    wrong = ~joined["frame"].between(joined["first"], joined["last"])
     if wrong.mean() > 0.5:
-        track, frame, first, last = found.loc[wrong, ["track", "frame", "first", "last"]].iloc[0]
+        track, frame, first, last = joined.loc[wrong, ["track", "frame", "first", "last"]].iloc[0]
         msg = (
-            f"{path}: {int(wrong.sum())} of {len(found)} objects lie outside the frames that the file states of their"
+            f"{path}: {int(wrong.sum())} of {len(joined)} objects lie outside the frames that the file states of their"
             f" track (track {track}, stated in frames {first} to {last}, is in the mask of frame {frame}); give the"
             " masks that these tracks were made on, and the frame_step that they were thinned by."
         )
@@ -166,20 +167,21 @@ def _outside_spans(objects: pd.DataFrame, external: ExternalTracks, frame_step: 
 
 
 def _by_row(objects: pd.DataFrame, rows: pd.DataFrame, path: Path) -> tuple[np.ndarray, int]:
+    """Return the track of each object by label or position (0 for none), shape (objects,), and the unmatched rows."""
     if "label" not in rows:
         return _by_position(objects, rows)
     if (twice := rows.duplicated(["frame", "label"])).any():
         frame, label = rows.loc[twice, ["frame", "label"]].iloc[0]
-        msg = f"{path}: object {label} of frame {frame} is there twice; an object belongs to one track, once."
+        msg = f"{path}: object {label} of frame {frame} is listed twice; an object belongs to one track."
         raise UserError(msg)
-    found = objects[["frame", "label"]].merge(rows, on=["frame", "label"], how="left")
-    number = found["track"].fillna(0).to_numpy(np.int64)
+    joined = objects[["frame", "label"]].merge(rows, on=["frame", "label"], how="left")
+    number = joined["track"].fillna(0).to_numpy(np.int64)
     return number, len(rows) - int((number > 0).sum())
 
 
 def _by_position(objects: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray, int]:
-    """Match positions to centroids one to one, at most the object's radius away."""
-    # frames are set so far apart that no match can cross them
+    """Match positions to centroids one to one, within the radius of the object."""
+    # Frames are a third coordinate, shape (objects, 3) and (rows, 3), spaced so far that no match can cross them.
     radius = np.sqrt(objects["area_px"].to_numpy() / np.pi)
     reach = float(radius.max())
     place, other = (
@@ -197,16 +199,16 @@ def _by_position(objects: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray,
 
 
 def _only_daughters(parent: dict[int, int]) -> tuple[dict[int, int], dict[int, int]]:
-    """Return the first track of every chain of only daughters, by its later tracks, and the other mothers."""
+    """Return the first track of every chain of single daughters, by its later tracks, and the remaining parents."""
     daughters = pd.Series(parent, dtype=np.int64)
-    alone = daughters[~daughters.duplicated(keep=False)].to_dict()
+    single = daughters[~daughters.duplicated(keep=False)].to_dict()
 
     def head(track: int) -> int:
-        seen = set()
-        while track in alone and track not in seen:
+        seen: set[int] = set()
+        while track in single and track not in seen:
             seen.add(track)
-            track = alone[track]
+            track = single[track]
         return track
 
-    heads = {track: head(track) for track in alone}
-    return heads, {d: heads.get(m, m) for d, m in parent.items() if d not in alone}
+    heads = {track: head(track) for track in single}
+    return heads, {d: heads.get(m, m) for d, m in parent.items() if d not in single}

@@ -1,4 +1,4 @@
-"""A plain table, one row per object: its frame and track, its label or position, and the track's parent."""
+"""Plain table of tracks: one row per object with frame, track, label or position, and parent of the track."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ import pandas as pd
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
-from cineseq.tracking.imports.base import FOLLOWED, ExternalTracks, frames, mothers
+from cineseq.tracking.imports.base import FOLLOWED, ExternalTracks, frames, parent_links
 
 NAME = "a table (.csv, .tsv or .parquet) with columns frame, track, parent and either label or y and x"
 SUFFIXES = (".csv", ".tsv", ".parquet")
 HOLDS = ("frame", "track", "label", "y", "x", "parent", "death")
+COLUMNS = {what: what for what in HOLDS}
+"""Name of the column of each entry, unless the settings name another."""
 TRUE = ("1", "1.0", "true", "yes")
 
 
 def recognises(path: Path) -> bool:
-    """Whether the path is a table by its suffix."""
+    """Return whether the path has the suffix of a table."""
     return path.suffix in SUFFIXES
 
 
 def read(path: Path, settings: Track) -> ExternalTracks:
     """Read a table of objects.
 
-    ``parent`` is empty or not positive where a track has none; ``death`` is true in any row of a track that died.
-    Either column may be absent, and then nothing is known of mothers or deaths.
+    ``parent`` is empty or not positive where a track has none; ``death`` is true in any row of a track that died. Both
+    columns are optional; without them, parents or deaths are unknown.
 
     Raises
     ------
     UserError
-        When the table is empty, a column is missing, or a value is no number.
+        When the table is empty, a column is missing, or a value is not a number.
     """
-    return external_of(read_plain(path), settings.external_columns, settings, path)
+    return external_of(read_plain(path), COLUMNS | dict(settings.external_columns), settings, path)
 
 
 def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track, path: Path) -> ExternalTracks:
-    """Take tracks from a table, indexed by row, whose columns are named by what they hold."""
+    """Return the tracks of a table indexed by row; ``columns`` maps each of ``HOLDS`` to the name of its column."""
     names = {what: columns.get(what, what) for what in HOLDS}
     by_label, placed = names["label"] in table, names["y"] in table and names["x"] in table
     needed = ["frame", "track", *(["label"] if by_label else ["y", "x"])]
@@ -58,10 +60,12 @@ def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track
         size = settings.external_pixel_size or 1.0
         rows |= {f"{axis}_px": _numbers(table[names[axis]], path, whole=False) / size for axis in ("y", "x")}
     track = rows["track"]
-    pairs, deaths, counts = mothers(), frozenset(), {}
+    pairs = parent_links()
+    deaths: frozenset[int] = frozenset()
+    counts: dict[str, int] = {}
     if names["parent"] in table:
         parent = _numbers(table[names["parent"]].fillna(0), path, whole=True)
-        pairs = mothers(track[parent > 0], parent[parent > 0])
+        pairs = parent_links(track[parent > 0], parent[parent > 0])
     if names["death"] in table:
         dead = truths(table[names["death"]])
         deaths = frozenset(track[dead].tolist())
@@ -70,9 +74,9 @@ def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track
 
 
 def followed_after_death(frame: pd.Series, track: pd.Series, dead: pd.Series) -> int:
-    """Return how many tracks go on after the first row that says that the cell is dead.
+    """Return how many tracks go on after the first row that marks the cell as dead.
 
-    Where the first row of a track says so already, that is said of the track, and nothing of when.
+    A track whose first row is marked already does not count: the mark then concerns the track, not a frame.
     """
     died = frame[dead].groupby(track[dead]).min()
     spans = frame.groupby(track).agg(["min", "max"]).loc[died.index]
@@ -80,16 +84,17 @@ def followed_after_death(frame: pd.Series, track: pd.Series, dead: pd.Series) ->
 
 
 def truths(values: pd.Series) -> pd.Series:
-    """Return where a column says true (true, yes or 1); empty is not true."""
+    """Return where a column is true (true, yes or 1); empty is not true."""
     return values.astype("string").str.lower().isin(TRUE)
 
 
 def _numbers(values: pd.Series, path: Path, *, whole: bool) -> pd.Series:
+    """Return a column as numbers; a UserError names the first row without one."""
     numbers = pd.to_numeric(values, errors="coerce")
     wrong = numbers.isna() | (whole & (numbers % 1 != 0))
     if wrong.any():
         row = wrong.idxmax()
         kind = "a whole number" if whole else "a number"
-        msg = f"{path}, row {row}: column '{values.name}' should be {kind}, not {values[row]!r}; mend it."
+        msg = f"{path}, row {row}: column '{values.name}' should be {kind}, not {values[row]!r}; fix it."
         raise UserError(msg)
     return numbers.astype("int64" if whole else "float64")

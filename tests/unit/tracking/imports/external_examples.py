@@ -45,7 +45,7 @@ def table(folder: Path, by: str = "label", **names: str) -> Path:
 
 
 def cage(folder: Path, closed: int) -> Path:
-    """A table of one compartment that holds the mother and, of her daughters, track 2 only."""
+    """A table of one compartment that holds the parent and, of her daughters, track 2 only."""
     columns = "sample,fov,compartment_id,y_px,x_px,radius_px,closed_frame"
     (folder / "cages.csv").write_text(f"{columns}\nsample,1,A,34.5,30.0,8.0,{closed}\n")
     return folder / "cages.csv"
@@ -72,10 +72,10 @@ def alone(external: Path, folder: Path, compartments: Path | None = None, **sett
 
 
 def ancestry(tracks: pd.DataFrame) -> dict[str, tuple[str, int, str]]:
-    """Return, for every track, named by its first frame and column, its mother ("" for none), last frame and end."""
+    """Return, for every track, named by its first frame and column, its parent ("" for none), last frame and end."""
     names = tracks["start_frame"].astype(str) + "@" + tracks["start_x_px"].astype(int).astype(str)
-    mother = tracks["parent_id"].map(dict(zip(tracks["track_id"], names, strict=True))).fillna("")
-    return dict(zip(names, zip(mother, tracks["end_frame"], tracks["end_kind"], strict=True), strict=True))
+    parent = tracks["parent_id"].map(dict(zip(tracks["track_id"], names, strict=True))).fillna("")
+    return dict(zip(names, zip(parent, tracks["end_frame"], tracks["end_kind"], strict=True), strict=True))
 
 
 def _read(files: dict[str, Path]) -> Imported:

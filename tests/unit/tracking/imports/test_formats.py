@@ -81,7 +81,7 @@ def test_hours_and_thinning_without_masks(tmp_path):
     external = table(tmp_path, "place")
     settings = {"field": {"frame_step": 2}, "inputs": {"frame_interval_min": 30}}
     _, tracks, report = alone(external, tmp_path, **settings)
-    # frames 0, 2, 4 are left: the mother is seen in two, her daughters in one
+    # frames 0, 2, 4 are left: the parent is seen in two, her daughters in one
     assert ancestry(tracks)["2@25"] == ("0@34", 2, "end_of_movie")
     assert tracks["end_hours"].max() == 2.0
     assert report["numbers"]["frames"] == 3
@@ -93,15 +93,15 @@ MERGED = (MERGE[0], MERGE[0] + '<Edge SPOT_SOURCE_ID="4" SPOT_TARGET_ID="8"/>')
 
 def test_a_merge_is_refused_or_cut_and_counted(tmp_path):
     path = trackmate(tmp_path, MERGED)
-    with pytest.raises(UserError, match=r"begins in frame 5 at y 33\.5, x 45\.5\) has more than one mother, \d, \d"):
+    with pytest.raises(UserError, match=r"begins in frame 5 at y 33\.5, x 45\.5\) has more than one parent, \d, \d"):
         on_masks(path, tmp_path)
     _, tracks, report = alone(path, tmp_path, track=Track(external_conflicts="cut"))
     found = ancestry(tracks)
     assert found["5@45"] == ("", 5, "end_of_movie")
     assert found["3@45"] == ("0@34", 4, "lost")
     assert found["3@25"] == ("0@34", 5, "end_of_movie")
-    assert report["numbers"]["links_cut_to_two_mothers"] == 2
-    assert "Repaired on import: 2 links cut to two mothers." in report["lines"]
+    assert report["numbers"]["links_cut_to_two_parents"] == 2
+    assert "Repaired on import: 2 links cut to two parents." in report["lines"]
 
 
 def test_three_daughters_are_refused_or_cut_and_counted(tmp_path):
@@ -195,7 +195,7 @@ def spoil_length(file: h5py.File) -> None:
     [
         (spoil_no_tracks, "not a btrack file with tracks"),
         (spoil_two_types, r"2 object types \(obj_type_1, obj_type_2\)"),
-        (spoil_empty, "it holds no tracks"),
+        (spoil_empty, "it contains no tracks"),
         (spoil_length, "disagree in length"),
     ],
 )
@@ -213,7 +213,7 @@ def test_cell_acdc_knows_deaths_and_exclusions(tmp_path):
     rows.loc[rows["Cell_ID"] == 3, "is_cell_excluded"] = 1
     rows.to_csv(tmp_path / "acdc_output.csv", index=False)
     _, tracks, report = alone(tmp_path / "acdc_output.csv", tmp_path)
-    # without her sister a daughter is one cell with her mother
+    # without her sister a daughter is one cell with her parent
     assert ancestry(tracks) == {"0@34": ("", 5, "end_of_movie"), "0@7": ("", 5, "death")}
     assert report["numbers"]["excluded_objects"] == 3
     assert report["numbers"]["only_daughters_joined"] == 1
@@ -226,7 +226,7 @@ def test_a_body_that_is_followed_counts_as_alive_until_the_margin(tmp_path, marg
     rows.to_csv(tmp_path / "acdc_output.csv", index=False)
     detections, tracks, report = alone(tmp_path / "acdc_output.csv", tmp_path)
     assert report["numbers"]["cells_followed_after_death"] == 1
-    assert any(line.startswith("Cells followed further") and "dead: 1." in line for line in report["lines"])
+    assert any(line.startswith("Cells followed beyond") and "death: 1." in line for line in report["lines"])
     chosen = feature_frames(detections, tracks, Features(death_margin_frames=margin)).set_index("track_id")
     assert chosen.loc["sample/1/4", "frame"] == last
 
@@ -247,12 +247,12 @@ def test_a_bud_of_cell_acdc_belongs_to_its_mother_until_they_divide(tmp_path):
 def test_a_table_that_cell_acdc_joined_is_read_if_it_has_one_position(tmp_path, way):
     detections, tracks, _ = way(joined_cell_acdc(tmp_path, ("Position_1",)), tmp_path)
     assert len(detections) == len(SPOTS)
-    # without a lineage tree mothers are unknown, and a bud is a cell
+    # without a lineage tree parents are unknown, and a bud is a cell
     assert {name: (up, last) for name, (up, last, _) in ancestry(tracks).items()} == {
         name: ("", last) for name, (_, last, _) in FAMILY.items()
     }
     assert ancestry(tracks)["0@7"][2] == "death"
-    with pytest.raises(UserError, match="column 'Position_n' names 2 positions; give each field of view the table"):
+    with pytest.raises(UserError, match="column 'Position_n' names 2 positions; supply the table of one position"):
         way(joined_cell_acdc(tmp_path, ("Position_1", "Position_2")), tmp_path)
 
 
@@ -268,7 +268,7 @@ def test_cells_outside_the_tree_of_cell_acdc_are_left_out_and_counted(tmp_path):
 EMPTY = {
     "TrackMate found no spots in it": trackmate_without_spots,
     "acdc_output.csv: the table has no rows": header_of_cell_acdc,
-    "tracks.parquet: it holds no tracks": lambda f: own_tables(f, "tracks", "detections"),
+    "tracks.parquet: it contains no tracks": lambda f: own_tables(f, "tracks", "detections"),
     "there is no detections.parquet beside it": lambda f: own_tables(f, "tracks"),
 }
 

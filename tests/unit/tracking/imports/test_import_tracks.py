@@ -111,7 +111,7 @@ BAD_CTC = {
     r"four whole numbers, track, first frame, last frame, parent \(": "1 0 2 0\n2 x 5 1\n",
     "found none": "",
     "more than two daughters": "1 0 2 0\n2 3 5 1\n3 3 5 1\n4 0 5 1\n",
-    "starts before her mother ends": "1 0 2 0\n2 3 5 4\n3 3 5 4\n4 0 5 0\n",
+    "starts before its parent ends": "1 0 2 0\n2 3 5 4\n3 3 5 4\n4 0 5 0\n",
     "its own ancestor": "1 0 2 2\n2 3 5 1\n3 3 5 1\n4 0 5 2\n",
     "do not fit the masks": "11 0 2 0\n12 3 5 0\n",
 }
@@ -128,9 +128,9 @@ def test_bad_track_file_is_refused_with_its_name(tmp_path, said):
 
 IMPOSSIBLE = {
     "track 2 is its own ancestor": "0,1,1,2\n1,2,2,1\n",
-    "track 1 is said to have died, and has daughters": "0,1,1,,1\n1,2,2,1,0\n1,3,3,1,0\n",
+    "track 1 died and has daughters": "0,1,1,,1\n1,2,2,1,0\n1,3,3,1,0\n",
     "there is a track 0": "0,0,1,\n",
-    "object 1 of frame 0 is there twice": "0,1,1,\n0,2,1,\n",
+    "object 1 of frame 0 is listed twice": "0,1,1,\n0,2,1,\n",
     "a track has two objects in one frame": "0,1,1,\n0,1,4,\n1,1,2,\n",
     "more than two daughters": "0,1,1,\n1,2,2,1\n1,3,3,1\n1,4,4,1\n",
 }
@@ -167,7 +167,7 @@ def test_given_tracks_pass_no_closed_wall(tmp_path, way):
 def test_edits_of_given_tracks_know_the_walls(tmp_path):
     external, edits = table(tmp_path), tmp_path / "edits.csv"
     edits.write_text("action,frame,cell,next_frame,next_cell,second_cell\nlink,3,2,4,3,\n")
-    with pytest.raises(UserError, match="row 2: 'link' takes a cell through the wall of a closed compartment"):
+    with pytest.raises(UserError, match="row 2: 'link' leads a cell through the wall of a closed compartment"):
         on_masks(external, tmp_path, cage(tmp_path, closed=3), edits)
     edits.write_text("action,frame,cell,next_frame,next_cell,second_cell\nunlink,2,1,3,3,\n")
     _, tracks, _ = on_masks(external, tmp_path, cage(tmp_path, closed=2), edits)
@@ -194,7 +194,7 @@ BAD_TABLE = {
     "no column 'track'": "frame,label\n0,1\n",
     "has no rows": "frame,track,label\n",
     "row 3: column 'frame' should be a whole number, not 'x'": "frame,track,label\n0,1,1\nx,1,1\n",
-    r"track 2 .* has more than one mother, 1, 4": "frame,track,label,parent\n3,2,2,1\n4,2,2,4\n",
+    r"track 2 .* has more than one parent, 1, 4": "frame,track,label,parent\n3,2,2,1\n4,2,2,4\n",
 }
 
 
@@ -207,7 +207,7 @@ def test_bad_table_is_refused(tmp_path, said):
 
 def test_unknown_format_and_missing_file_are_refused(tmp_path):
     (tmp_path / "external.xyz").write_text("")
-    with pytest.raises(UserError, match=r"external\.xyz: tracks in no known format"):
+    with pytest.raises(UserError, match=r"external\.xyz: unknown format of tracks"):
         on_masks(tmp_path / "external.xyz", tmp_path)
     with pytest.raises(UserError, match="no such file"):
         on_masks(tmp_path / "nowhere", tmp_path)
