@@ -147,10 +147,10 @@ def ancestors(numbers: np.ndarray, parent: dict[int, int]) -> dict[str, np.ndarr
     ImpossibleLineageError
         When a track is its own ancestor.
     """
-    mother = pd.Index(numbers).get_indexer(_parents(numbers, parent))
-    founder, generation = pedigree.founders(mother)
+    row = pd.Index(numbers).get_indexer(_parents(numbers, parent))
+    founder, generation = pedigree.founders(row)
     if (generation < 0).any():
-        msg = f"track {numbers[pedigree.own_ancestor(mother, generation)]} is its own ancestor"
+        msg = f"track {numbers[pedigree.own_ancestor(row, generation)]} is its own ancestor"
         raise ImpossibleLineageError(msg)
     return {"founder": numbers[founder], "generation": generation}
 

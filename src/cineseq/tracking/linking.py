@@ -57,9 +57,9 @@ def exact_strategy(problem: LinkingProblem) -> Strategy:
     def strategy(source_set: set, dest_set: set, reach: float, **_: object) -> tuple[list, list]:
         sources = sorted(source_set, key=lambda point: point.uuid)
         targets = sorted(dest_set, key=lambda point: point.uuid)
-        place = {point.uuid: j for j, point in enumerate(targets)}
+        column = {point.uuid: j for j, point in enumerate(targets)}
         pairs = [
-            (1 + (distance / reach) ** 2 - discounts.get((source.uuid, target.uuid), 0.0), i, place[target.uuid])
+            (1 + (distance / reach) ** 2 - discounts.get((source.uuid, target.uuid), 0.0), i, column[target.uuid])
             for i, source in enumerate(sources)
             for target, distance in source.forward_cands
             if not walled or problem.passable(source.uuid, target.uuid)

@@ -61,7 +61,9 @@ def curated_on_masks(
     adopted = adopt(objects.table, external, field.frame_step, settings, source)
     try:
         compartment = closed_compartments(objects.table, compartments, field)
-        curated = curate(objects, adopted.families, compartment, edits, info=labels.info, field=field, settings=settings)
+        curated = curate(
+            objects, adopted.families, compartment, edits, info=labels.info, field=field, settings=settings
+        )
     except ImpossibleLineageError as error:
         msg = f"{source}: {error}; fix the tracks in the tool that made them."
         raise UserError(msg) from error

@@ -82,7 +82,7 @@ def test_round_trip_keeps_links_divisions_and_the_gap(tmp_path):
     write_labels(planes, ours / "m.ome.tif", MovieInfo(8, 80, 80, (), 0.5, 10.0))
     out = outputs(ours)
     settings = ImportSettings(field=FieldOfView(sample="s", fov="f"))
-    import_tracks(given=files["ctc"], labels=ours / "m.ome.tif", **out, settings=settings)
+    import_tracks(external=files["ctc"], labels=ours / "m.ome.tif", **out, settings=settings)
     columns = ["track_id", "parent_id", "sister_id", "start_frame", "end_frame", "frames", "end_kind", "start_y_px"]
     before, after = (read_table(p, TRACKS)[columns] for p in (files["tracks"], out["tracks"]))
     pd.testing.assert_frame_equal(before, after)

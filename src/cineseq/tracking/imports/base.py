@@ -67,8 +67,8 @@ def whole(values: pd.Series, path: Path, what: str) -> pd.Series:
     """
     number = numbers(values, path, what)
     if (wrong := number % 1 != 0).any():
-        place = int(wrong.to_numpy().argmax())
-        msg = f"{path}: {what} should be a whole number, not {values.iloc[place]} (entry {place}); fix it."
+        entry = int(wrong.to_numpy().argmax())
+        msg = f"{path}: {what} should be a whole number, not {values.iloc[entry]} (entry {entry}); fix it."
         raise UserError(msg)
     return number.astype("int64")
 
@@ -83,8 +83,8 @@ def numbers(values: pd.Series, path: Path, what: str) -> pd.Series:
     """
     number = pd.to_numeric(values, errors="coerce").astype("float64")
     if (wrong := ~np.isfinite(number)).any():
-        place = int(wrong.to_numpy().argmax())
-        msg = f"{path}: {what} should be a number, not {values.iloc[place]!r} (entry {place}); fix it."
+        entry = int(wrong.to_numpy().argmax())
+        msg = f"{path}: {what} should be a number, not {values.iloc[entry]!r} (entry {entry}); fix it."
         raise UserError(msg)
     return number
 
@@ -101,12 +101,12 @@ def frames(times: pd.Series, interval: float | None, path: Path, what: str) -> p
     nearest = count.round()
     wrong = (nearest < 0) | ((count - nearest).abs() > 1e-3)
     if wrong.any():
-        place = int(wrong.to_numpy().argmax())
+        entry = int(wrong.to_numpy().argmax())
         step = (
             "frame numbers from 0" if interval is None else f"multiples of track.external_frame_interval, {interval:g}"
         )
         msg = (
-            f"{path}: {what} should hold {step}, not {times.iloc[place]} (entry {place}); set"
+            f"{path}: {what} should hold {step}, not {times.iloc[entry]} (entry {entry}); set"
             " track.external_frame_interval to the time from one frame to the next, in the unit of the file."
         )
         raise UserError(msg)

@@ -75,8 +75,8 @@ def _named(track: int, external: ExternalTracks) -> str:
     if external.rows is None or not (external.rows["track"] == track).any():
         return f"track {track}"
     row = external.rows[external.rows["track"] == track].sort_values("frame").iloc[0]
-    place = f" at y {number(row['y_px'], 1)}, x {number(row['x_px'], 1)}" if "y_px" in row else ""
-    return f"track {track} (which begins in frame {int(row['frame'])}{place})"
+    where = f" at y {number(row['y_px'], 1)}, x {number(row['x_px'], 1)}" if "y_px" in row else ""
+    return f"track {track} (which begins in frame {int(row['frame'])}{where})"
 
 
 def _listed(numbers: pd.Series) -> str:

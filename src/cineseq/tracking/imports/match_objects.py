@@ -69,7 +69,7 @@ def adopt(objects: pd.DataFrame, external: ExternalTracks, frame_step: int, sett
     if unknown.mean() > 0.5 or lost > 0.5 * max(len(external.spans) if kept is None else len(kept), 1):
         msg = (
             f"{path}: the tracks do not fit the masks ({int(unknown.sum())} of {len(objects)} objects have no track,"
-            f" {lost} external objects have no mask); give the masks that these tracks were made on."
+            f" {lost} external objects have no mask); supply the masks that these tracks were made on."
         )
         raise UserError(msg)
     outside = _outside_spans(objects, external, frame_step, path) if kept is None else {}
@@ -159,8 +159,8 @@ def _outside_spans(objects: pd.DataFrame, external: ExternalTracks, frame_step: 
         track, frame, first, last = joined.loc[wrong, ["track", "frame", "first", "last"]].iloc[0]
         msg = (
             f"{path}: {int(wrong.sum())} of {len(joined)} objects lie outside the frames that the file states of their"
-            f" track (track {track}, stated in frames {first} to {last}, is in the mask of frame {frame}); give the"
-            " masks that these tracks were made on, and the frame_step that they were thinned by."
+            f" track (track {track}, stated in frames {first} to {last}, is in the mask of frame {frame}); supply"
+            " the masks that these tracks were made on, and their frame_step."
         )
         raise UserError(msg)
     return {"objects_outside_the_frames_of_their_track": int(wrong.sum())}
@@ -184,11 +184,11 @@ def _by_position(objects: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray,
     # Frames are a third coordinate, shape (objects, 3) and (rows, 3), spaced so far that no match can cross them.
     radius = np.sqrt(objects["area_px"].to_numpy() / np.pi)
     reach = float(radius.max())
-    place, other = (
+    centroids, positions = (
         np.c_[table[["y_px", "x_px"]].to_numpy(), table["frame"].to_numpy() * 10 * (reach + 1)]
         for table in (objects, rows)
     )
-    near = KDTree(other).sparse_distance_matrix(KDTree(place), reach, output_type="coo_matrix")
+    near = KDTree(positions).sparse_distance_matrix(KDTree(centroids), reach, output_type="coo_matrix")
     close = near.data <= radius[near.col]
     a, b = match(
         near.row[close], near.col[close], near.data[close], (len(rows), len(objects)), no_link_cost=10 * (reach + 1)

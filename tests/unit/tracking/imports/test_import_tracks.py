@@ -53,7 +53,7 @@ def test_stated_frames_are_those_of_the_movie_before_it_was_thinned(tmp_path):
 
 
 def test_a_table_of_other_masks_is_refused(tmp_path):
-    said = r"9 of 15 objects lie outside .* \(track 1, stated in frames 9 to 9, is in the mask of frame 0\); give"
+    said = r"9 of 15 objects lie outside .* \(track 1, stated in frames 9 to 9, is in the mask of frame 0\); supply"
     with pytest.raises(UserError, match=said):
         on_masks(ctc(tmp_path, "1 9 9 0\n2 13 15 0\n3 13 15 0\n4 0 5 0\n"), tmp_path)
 
