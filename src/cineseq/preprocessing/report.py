@@ -75,9 +75,7 @@ def _of_corrections(corrections: Corrections) -> tuple[list[str], dict[str, Any]
     numbers: dict[str, Any] = {}
     for name, profile in corrections.profiles.items():
         low, high = float(profile.min()), float(profile.max())
-        lines.append(
-            f"Flat field of {name}: the illumination ranges from {number(low)} to {number(high)} of its mean."
-        )
+        lines.append(f"Flat field of {name}: the illumination ranges from {number(low)} to {number(high)} of its mean.")
         numbers |= {f"flat_field_lowest_{name}": low, f"flat_field_highest_{name}": high}
     if corrections.drift is not None:
         drift = corrections.drift
