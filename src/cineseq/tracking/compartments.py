@@ -22,16 +22,16 @@ def passable(room: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndar
     return (room[before] == OPEN) | (room[before] == room[after])
 
 
-def rooms(objects: pd.DataFrame, path: Path | None, field: FieldOfView) -> np.ndarray:
+def rooms(objects: pd.DataFrame, compartments: Path | pd.DataFrame | None, field: FieldOfView) -> np.ndarray:
     """Return the closed compartment that each object is in, or -1 outside any closed one, shape (objects,).
 
     A compartment without ``closed_frame`` is never closed. An object belongs to the compartment whose centre is
-    nearest, if it lies within its radius.
+    nearest, if it lies within its radius. ``compartments`` is their table, or the file of it.
     """
     inside = np.full(len(objects), OPEN)
-    if path is None or len(objects) == 0:
+    if compartments is None or len(objects) == 0:
         return inside
-    table = read_compartments([path])
+    table = read_compartments([compartments]) if isinstance(compartments, Path) else compartments
     table = table[(table["sample"] == field.sample) & (table["fov"] == field.fov)].reset_index(drop=True)
     if "closed_frame" not in table or table["closed_frame"].isna().all():
         return inside

@@ -23,7 +23,7 @@ from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.motion import common_path
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.replay import edit_lines, replay, settle_ends, unedited
-from cineseq.tracking.track_tables import tables
+from cineseq.tracking.track_tables import tables, tables_of_places
 from cineseq.tracking.validate import validate, validate_walls
 
 
@@ -50,7 +50,7 @@ def curate(
     objects: Objects,
     families: TrackLineage,
     room: np.ndarray,
-    edits: Path | None,
+    edits: Path | pd.DataFrame | None,
     *,
     info: MovieInfo,
     field: FieldOfView,
@@ -67,7 +67,7 @@ def curate(
     room
         Closed compartment of each object, -1 for none, shape (objects,).
     edits
-        The table of edits; None where there is none.
+        The table of edits, or its file; None where there is none.
     info
         Of the label stack; gives hours.
     field
@@ -84,7 +84,10 @@ def curate(
     """
     asked = None if edits is None else read_edits(edits, objects.table, field)
     replayed = unedited(families) if asked is None else replay(asked, objects.table, families, room)
-    detections, tracks = tables(objects, replayed.families, field, info, settings)
+    if objects.are_points:
+        detections, tracks = tables_of_places(objects, replayed.families, field, info)
+    else:
+        detections, tracks = tables(objects, replayed.families, field, info, settings)
     tracks, status = settle_ends(tracks, replayed)
     validate(detections, tracks)
     validate_walls(detections, replayed.families, room)
