@@ -19,7 +19,9 @@ def test_examples_print_what_they_say(name):
     assert failed == 0
 
 
-@pytest.mark.parametrize("name", cineseq.__all__)
+@pytest.mark.parametrize(
+    "name", [name for name, module in cineseq._MODULES.items() if module.removeprefix("cineseq.api.") in MODULES]
+)
 def test_every_function_has_an_example(name):
     sections = ("Parameters", "Returns", "Raises", "Examples")
     text = getattr(cineseq, name).__doc__
