@@ -166,7 +166,7 @@ def as_labels(
     return Labels(info, lambda frame: plane(frame, 0).astype(np.int64))
 
 
-def known_channels(present: Sequence[str], wanted: Sequence[str | int], argument: str) -> list[str]:
+def known_channels(present: Sequence[str], wanted: str | int | Sequence[str | int], argument: str) -> list[str]:
     """Return channels by name, where they are named or counted from 0.
 
     Raises
@@ -174,11 +174,11 @@ def known_channels(present: Sequence[str], wanted: Sequence[str | int], argument
     UserError
         When one is not there; the message lists those that are.
     """
+    counted = dict(enumerate(present))
     found = []
     for channel in [wanted] if isinstance(wanted, (str, int, np.integer)) else wanted:
-        counted = isinstance(channel, (int, np.integer)) and 0 <= channel < len(present)
-        name = present[channel] if counted else channel
-        if name not in present:
+        name = channel if isinstance(channel, str) else counted.get(int(channel))
+        if name is None or name not in present:
             msg = f"{argument}: there is no channel {channel!r}; the image has {', '.join(present)}, counted from 0."
             raise UserError(msg)
         found.append(name)
@@ -195,7 +195,8 @@ def positive(argument: str, value: float | None) -> float | None:
     """
     if value is None:
         return None
-    if isinstance(value, (str, bool)) or not np.isscalar(value) or not 0 < float(value) < np.inf:
+    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not is_number or not 0 < value < np.inf:
         msg = f"{argument}: {value!r} should be a number above 0, or None where it is unknown."
         raise UserError(msg)
     return float(value)
