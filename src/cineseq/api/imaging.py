@@ -23,7 +23,7 @@ from cineseq.errors import UserError
 from cineseq.features.channels import channels_for
 from cineseq.features.morphology import MeasuredChannels
 from cineseq.features.morphology import measure as measure_stack
-from cineseq.io.arrays import as_labels, as_movie, image_axes, known_channels, positive
+from cineseq.io.arrays import as_labels, as_movie, image_axes, known_channels, label_array, positive
 from cineseq.io.readers import open_source
 from cineseq.io.stacks import Movie, MovieInfo
 from cineseq.preprocessing.movie import Recording, estimate_corrections, plan_movie
@@ -149,8 +149,9 @@ def measure(
     image : Movie, array or None
         A movie of :func:`read_movie`, or grey levels of shape YX, CYX or TCYX, of any integer or float type; None
         measures shape alone.
-    labels : array
-        Whole numbers in the shape of the image without its channel axis, 0 the background. One number is one cell of
+    labels : array or Movie
+        Whole numbers in the shape of the image without its channel axis, 0 the background; or a movie of one channel
+        that holds them. One number is one cell of
         a frame, also in several pieces.
     pixel_size_um : float, optional
         Micrometres per pixel; by default as the movie says. Lengths and areas are in pixels where it is unknown.
@@ -245,9 +246,9 @@ def track(
 
     Parameters
     ----------
-    labels : array or pandas.DataFrame
+    labels : array, Movie or pandas.DataFrame
         Label images of one field, whole numbers of shape (frames, height, width), 0 the background; labels need not
-        agree between frames. Or points: a table with ``frame`` (from 0), ``y_px`` and ``x_px`` (px), and optionally
+        agree between frames. They may be a movie of one channel. Or points: a table with ``frame`` (from 0), ``y_px`` and ``x_px`` (px), and optionally
         ``label`` and ``area_px`` (px2). Of points neither borders nor shapes are known, so that no end is called an
         exit or a death, and ends have no confidence.
     pixel_size_um, frame_interval_min : float, optional
@@ -340,9 +341,10 @@ def _objects(
     scales: tuple[float | None, float | None],
 ) -> tuple[Objects, MovieInfo]:
     """Measure labels for tracking, with the brightness in an image where there is one."""
-    if np.ndim(labels) != 3:
+    labels = label_array(labels)
+    if len(labels.shape) != 3:
         msg = (
-            f"labels: {np.ndim(labels)} axes; expected (frames, height, width), or a table with frame, y_px and x_px "
+            f"labels: {len(labels.shape)} axes; expected (frames, height, width), or a table with frame, y_px and x_px "
             "(a single frame is labels[None])."
         )
         raise UserError(msg)

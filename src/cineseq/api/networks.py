@@ -125,8 +125,9 @@ def embed(
     ----------
     image : Movie or array
         A movie of :func:`read_movie`, or grey levels of shape YX, CYX or TCYX, of any integer or float type.
-    labels : array
-        Whole numbers in the shape of the image without its channel axis, 0 the background.
+    labels : array or Movie
+        Whole numbers in the shape of the image without its channel axis, 0 the background; or a movie of one channel
+        that holds them.
     model : str or path
         ``"compact"`` (shipped, trained on simulated cells), the file of weights (.safetensors or .pth), a timm name
         such as ``"vit_small_patch14_dinov2.lvd142m"``, or ``"untrained:<architecture>"`` with

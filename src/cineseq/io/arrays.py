@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def as_labels(
     Parameters
     ----------
     labels
-        Whole numbers from 0, shape YX or TYX, or the axes of the image without C.
+        Whole numbers from 0, shape YX or TYX, or the axes of the image without C; or a movie of one channel.
     movie
         The movie that the labels belong to; gives scales, and where frames were shifted.
     axes
@@ -135,7 +136,7 @@ def as_labels(
     UserError
         For another number of axes, values that are no labels, or labels that are not those of the movie.
     """
-    array = _array(labels)
+    array = label_array(labels)
     letters = axes or LABEL_AXES.get(len(array.shape), "")
     if len(letters) != len(array.shape):
         expected = f"{axes}, as image without C" if axes else "YX or TYX"
@@ -202,8 +203,27 @@ def positive(argument: str, value: float | None) -> float | None:
     return float(value)
 
 
+def label_array(labels: Any) -> Any:
+    """Return labels as something with a shape that can be indexed; those of a movie of one channel as TYX.
+
+    Raises
+    ------
+    UserError
+        For a movie of several channels.
+    """
+    if not isinstance(labels, Movie):
+        return _array(labels)
+    if len(labels.channels) > 1:
+        msg = f"labels: a movie with {len(labels.channels)} channels; labels have one, choose it in read_movie."
+        raise UserError(msg)
+    return labels.data[:, 0]
+
+
 def _array(values: Any) -> Any:
     """Return what has a shape and can be indexed as it is, such as a lazy array, and else an array."""
+    if isinstance(values, (str, PathLike)):
+        msg = f"'{values}' is a path, where an array or a movie was expected; open it with read_movie first."
+        raise UserError(msg)
     return values if hasattr(values, "shape") and hasattr(values, "dtype") else np.asarray(values)
 
 

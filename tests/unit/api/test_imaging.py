@@ -200,6 +200,20 @@ def test_a_single_plane_is_a_movie_of_one_frame(tmp_path):
     assert table[["frame", "label"]].to_numpy().tolist() == [[0, 1], [0, 2]]
 
 
+def test_labels_may_be_a_movie_and_paths_are_to_be_opened(tmp_path):
+    tifffile.imwrite(tmp_path / "masks.tif", SMALL.astype(np.uint16))
+    masks = cs.read_movie(tmp_path / "masks.tif")
+    pd.testing.assert_frame_equal(cs.track(masks).tracks, cs.track(SMALL).tracks)
+    with pytest.raises(UserError, match=r"masks\.tif' is a path, .*; open it with read_movie first"):
+        cs.track(tmp_path / "masks.tif")
+    with pytest.raises(UserError, match=r"is a path, .*; open it with read_movie first"):
+        cs.segment(str(tmp_path / "masks.tif"))
+    tifffile.imwrite(tmp_path / "two.tif", np.stack([SMALL] * 2, 1).astype(np.uint8), imagej=True)
+    two = cs.read_movie(tmp_path / "two.tif")
+    with pytest.raises(UserError, match=r"labels: a movie with 2 channels; labels have one"):
+        cs.measure(GREY, two)
+
+
 @pytest.mark.parametrize(
     ("axes", "shape", "wanted"),
     [(None, (48, 48), (48, 48)), (None, (3, 48, 48), (48, 48)), (None, (2, 3, 48, 48), (2, 48, 48)),
