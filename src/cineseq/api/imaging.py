@@ -247,10 +247,10 @@ def track(
     Parameters
     ----------
     labels : array, Movie or pandas.DataFrame
-        Label images of one field, whole numbers of shape (frames, height, width), 0 the background; labels need not
-        agree between frames. They may be a movie of one channel. Or points: a table with ``frame`` (from 0), ``y_px`` and ``x_px`` (px), and optionally
-        ``label`` and ``area_px`` (px2). Of points neither borders nor shapes are known, so that no end is called an
-        exit or a death, and ends have no confidence.
+        Label images of one field, whole numbers of shape (frames, height, width), 0 the background, or a movie of one
+        channel that holds them; labels need not agree between frames. Or points: a table with ``frame`` (from 0),
+        ``y_px`` and ``x_px`` (px), and optionally ``label`` and ``area_px`` (px2). Of points neither borders nor shapes
+        are known, so that no end is called an exit or a death, and ends have no confidence.
     pixel_size_um, frame_interval_min : float, optional
         Micrometres per pixel and minutes per frame; by default as ``image`` says where it is a movie. Hours are
         missing where the frame interval is unknown; positions and settings are in px.
