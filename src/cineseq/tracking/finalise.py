@@ -23,7 +23,7 @@ from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.motion import common_path
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.replay import edit_lines, replay, settle_ends, unedited
-from cineseq.tracking.track_tables import tables, tables_of_places
+from cineseq.tracking.track_tables import tables, tables_of_points
 from cineseq.tracking.validate import validate, validate_walls
 
 
@@ -85,7 +85,7 @@ def curate(
     asked = None if edits is None else read_edits(edits, objects.table, field)
     replayed = unedited(families) if asked is None else replay(asked, objects.table, families, room)
     if objects.are_points:
-        detections, tracks = tables_of_places(objects, replayed.families, field, info)
+        detections, tracks = tables_of_points(objects, replayed.families, field, info)
     else:
         detections, tracks = tables(objects, replayed.families, field, info, settings)
     tracks, status = settle_ends(tracks, replayed)
