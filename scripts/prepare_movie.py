@@ -15,7 +15,7 @@ from cineseq.files import write_json
 from cineseq.io.readers import open_source
 from cineseq.io.stacks import write_movie
 from cineseq.preprocessing.checks import check_single_frame
-from cineseq.preprocessing.movie import Plan, Tally, corrected_planes, estimate_corrections, plan_movie
+from cineseq.preprocessing.movie import Plan, Recording, Tally, corrected_planes, estimate_corrections, plan_movie
 from cineseq.preprocessing.report import NOTABLE_SATURATION, movie_report
 from cineseq.workflow.step import run
 
@@ -39,7 +39,7 @@ def main(*, images: list[Path], movie: Path, report: Path, settings: Settings) -
         plan = plan_movie(source, inputs, channels, settings.field.frame_step)
         check_single_frame(images[0], plan.info.frames, source.info.frames, inputs)
         corrections = estimate_corrections(source, plan, inputs)
-        planes = corrected_planes(source, plan, corrections, inputs, tally)
+        planes = corrected_planes(Recording.of(source, plan, corrections, inputs), tally)
         write_movie(planes, movie, corrections.applied_to(plan.info))
         raw_frames = source.info.frames
     _log(images[0], plan, tally, raw_frames)

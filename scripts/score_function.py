@@ -52,8 +52,9 @@ def main(
         function = function_channels(settings.channels, settings.function, film)
         brightness = object_brightness(stack, film, film.info.channels, found, settings.function)
         frame_hours = float(film.info.hours(np.array(1)))
+        brightness["hours"] = film.info.hours(brightness["frame"].to_numpy())
     course = brightness[brightness["channel"].isin(function)].drop(columns="label")
-    table = score_table(course, followed, settings.function, frame_hours)
+    table = score_table(course, followed, settings.function)
     correlations = bleed_through(brightness, function)
     said = function_report(table, course, followed, correlations, settings.function, frame_hours=frame_hours)
     for line in said["lines"]:

@@ -8,18 +8,16 @@ object is in exactly one track, and the lineage has passed the validator.
 """
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.imaging import Channels
 from cineseq.config.tracking import Track
-from cineseq.errors import UserError
-from cineseq.io.stacks import open_labels
-from cineseq.tracking.compartments import closed_compartments
-from cineseq.tracking.finalise import curate, no_tracks, write_curated
+from cineseq.io.stacks import open_labels, open_movie
+from cineseq.tracking.field import track_objects
+from cineseq.tracking.finalise import write_curated
 from cineseq.tracking.objects import measure_with_movie
-from cineseq.tracking.report import tracking_report
-from cineseq.tracking.tracker import link_objects
 from cineseq.workflow.step import run
 
 logger = logging.getLogger("track")
@@ -46,23 +44,11 @@ def main(
     settings: Settings,
 ) -> None:
     """Track one field of view."""
-    with open_labels(labels) as stack:
-        info = stack.info
-        objects = measure_with_movie(stack, labels, movie, settings.channels)
-    if objects.table.empty and not settings.track.allow_empty:
-        msg = (
-            f"{labels}: there is no cell in any frame; check the movie or the masks of this field; remove the field "
-            "from the sheet, or set track.allow_empty to true to continue without its cells."
-        )
-        raise UserError(msg)
-    linked, curated = None, no_tracks()
-    if len(objects.table):
-        compartment = closed_compartments(objects.table, compartments, settings.field)
-        linked = link_objects(objects, compartment, settings.track)
-        curated = curate(
-            objects, linked.families, compartment, edits, info=info, field=settings.field, settings=settings.track
-        )
-    summary = tracking_report(objects, linked, curated.tracks)
+    with open_labels(labels) as stack, open_movie(movie) if movie else nullcontext() as images:
+        objects, info = measure_with_movie(stack, labels, images, settings.channels), stack.info
+    curated, summary = track_objects(
+        objects, compartments, edits, info=info, field=settings.field, settings=settings.track, where=labels
+    )
     write_curated(curated, summary, logger, detections=detections, tracks=tracks, events=events, report=report)
 
 

@@ -1,10 +1,44 @@
-"""cineseq: from a movie of living cells and their transcriptomes to what goes with what a cell did."""
+"""cineseq: from a movie of living cells and their transcriptomes to what goes with what a cell did.
+
+``import cineseq as cs`` gives the functions of :data:`__all__`: arrays and tables in, tables out, no file touched.
+Each one is loaded when it is first asked for.
+"""
 
 import gc
 import os
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
 
 # In the processes of a workflow only, which says so: to look for garbage less often makes importing torch quicker.
 if "CINESEQ_GC_THRESHOLD" in os.environ:
     gc.set_threshold(int(os.environ["CINESEQ_GC_THRESHOLD"]))
+
+_MODULES = {
+    "read_movie": "cineseq.api.imaging",
+    "segment": "cineseq.api.networks",
+    "track": "cineseq.api.imaging",
+    "measure": "cineseq.api.imaging",
+    "embed": "cineseq.api.networks",
+    "score": "cineseq.api.scoring",
+    "pair": "cineseq.api.analysis",
+    "cluster": "cineseq.api.analysis",
+    "predict": "cineseq.api.analysis",
+    "compare_sisters": "cineseq.api.analysis",
+    "explain": "cineseq.api.analysis",
+}
+"""Where each function of the interface is; importing the package alone loads none of them."""
+
+__all__ = [*_MODULES]  # noqa: PLE0604 - the names above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        msg = f"module 'cineseq' has no attribute '{name}'"
+        raise AttributeError(msg)
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -5,7 +5,7 @@ these models by ``tools/write_config.py``.
 """
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -22,6 +22,8 @@ from cineseq.config.report import Report
 from cineseq.config.simulate import Simulate
 from cineseq.config.tracking import Curation, Track
 from cineseq.errors import UserError
+
+Group = TypeVar("Group", bound=BaseModel)
 
 
 class Config(Section):
@@ -140,10 +142,35 @@ def load(raw: dict[str, Any], origin: str = "") -> Config:
         raise UserError(msg) from None
 
 
-def _complaint(error: ErrorDetails) -> str:
+def section_from(model: type[Group], settings: dict[str, Any], function: str) -> Group:
+    """Validate the keyword settings of a function, which are those of a section of the configuration.
+
+    Parameters
+    ----------
+    model
+        The section.
+    settings
+        Its values by name.
+    function
+        Name of the function, for complaints.
+
+    Raises
+    ------
+    UserError
+        With the first mistake, ``function: setting: reason (got value)``; an unknown setting is answered with the
+        nearest known one.
+    """
+    try:
+        return model.model_validate(settings)
+    except ValidationError as error:
+        msg = f"{function}: {_complaint(error.errors()[0], model)}."
+        raise UserError(msg) from None
+
+
+def _complaint(error: ErrorDetails, root: type[BaseModel] = Config) -> str:
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        known = _known_keys(error["loc"][:-1])
+        known = _known_keys(error["loc"][:-1], root)
         near = get_close_matches(str(error["loc"][-1]), known, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"the keys here are {', '.join(known)}"
         return f"{place}: unknown key, {hint} (got {error['input']!r})"
@@ -163,9 +190,9 @@ def _checked(place: str, reason: str, value: Any) -> str:
     return f"{place}: {reason}{got}"
 
 
-def _known_keys(place: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the model at a place in the configuration."""
-    model: Any = Config
+def _known_keys(place: tuple[int | str, ...], root: type[BaseModel]) -> list[str]:
+    """Return the keys of the model at a place in a configuration."""
+    model: Any = root
     for part in place:
         if isinstance(part, str) and part in getattr(model, "model_fields", {}):
             model = model_of(model.model_fields[part].annotation) or model

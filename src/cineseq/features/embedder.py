@@ -85,7 +85,7 @@ class Embedder:
         return 2 * int(self.network.embed_dim)
 
 
-def load_embedder(settings: Embed, file: Path | None = None) -> Embedder:
+def load_embedder(settings: Embed, file: Path | None = None, *, download: bool = True) -> Embedder:
     """Load the model that the configuration names.
 
     Parameters
@@ -94,6 +94,8 @@ def load_embedder(settings: Embed, file: Path | None = None) -> Embedder:
         The section ``embed``.
     file
         File of the weights, where the caller depends on it; None finds it by name.
+    download
+        Whether a model of the hub that is not in the cache may be downloaded.
 
     Raises
     ------
@@ -107,7 +109,7 @@ def load_embedder(settings: Embed, file: Path | None = None) -> Embedder:
     if settings.model.startswith(UNTRAINED):
         embedder = _untrained(settings.model, settings)
     else:
-        path = file or embedder_file(settings.model) or _fetched(settings.model)
+        path = file or embedder_file(settings.model) or _fetched(settings.model, download=download)
         embedder = _from_file(path, settings.model, settings)
     if not (hasattr(embedder.network, "patch_embed") and getattr(embedder.network, "cls_token", None) is not None):
         msg = f"embed.model: '{embedder.name}' is not a vision transformer with a class token; name one that is."
@@ -227,8 +229,8 @@ def _ready(network: VisionTransformer, name: str, digest: str, note: str, side: 
     return Embedder(network.eval().to(device), name, digest, note, side, tuple(mean), tuple(std), device)
 
 
-def _fetched(name: str) -> Path:
-    """Return the file of a hub model from the local cache, or download it."""
+def _fetched(name: str, *, download: bool = True) -> Path:
+    """Return the file of a hub model from the local cache, or download it where that is allowed."""
     known = timm.is_model(_architecture_of(name))
     repository = getattr(timm.get_pretrained_cfg(name) if known else None, "hf_hub_id", None)
     if not repository:
@@ -241,6 +243,9 @@ def _fetched(name: str) -> Path:
     try:
         return Path(hf_hub_download(repository, WEIGHTS, local_files_only=True))
     except LocalEntryNotFoundError:
+        if not download:
+            msg = f"model: the weights of '{name}' are not in the local cache; allow download, or name a local file."
+            raise UserError(msg) from None
         logger.info("The weights of %s are not in the cache; asking the model hub.", name)
     try:
         return Path(hf_hub_download(repository, WEIGHTS))

@@ -26,7 +26,7 @@ def live_values(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Functi
     return joined.drop(columns="live").sort_values(["channel", "track_id", "frame"], ignore_index=True)
 
 
-def score_tracks(live: pd.DataFrame, score: Score, settings: Function, frame_hours: float) -> pd.Series:
+def score_tracks(live: pd.DataFrame, score: Score, settings: Function) -> pd.Series:
     """Reduce every track to one score.
 
     Parameters
@@ -37,45 +37,103 @@ def score_tracks(live: pd.DataFrame, score: Score, settings: Function, frame_hou
         Channel, summary and frames that count.
     settings
         The section ``function``.
-    frame_hours
-        Hours per frame; NaN where unknown, then areas and slopes are per frame.
 
     Returns
     -------
     pandas.Series
-        Score by ``track_id``; a track that has none (no frame that counts, no onset) is NaN or absent.
+        Score by ``track_id``; a track that has none (no frame that counts, no onset) is NaN or absent. Areas and
+        slopes are per frame where hours are unknown.
     """
     counted = live[(live["channel"] == score.channel) & (live["frame"] >= score.from_frame)]
     if score.to_frame is not None:
         counted = counted[counted["frame"] <= score.to_frame]
-    step = frame_hours if np.isfinite(frame_hours) else 1.0
-    summaries: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
-        "endpoint": lambda c: c.groupby("track_id").tail(settings.endpoint_frames).groupby("track_id")["value"].mean(),
-        "maximum": lambda c: c.groupby("track_id")["value"].max(),
-        "auc": lambda c: _areas(c, step),
-        "slope": lambda c: _slopes_after_onset(c, settings, step),
+    time = counted["hours"] if counted["hours"].notna().all() else counted["frame"]
+    return summarise(counted.assign(time=time.astype(float)), score.summary, settings)["value"].rename(score.name)
+
+
+def summarise(course: pd.DataFrame, summary: str, settings: Function) -> pd.DataFrame:
+    """Reduce the time course of every track to one number.
+
+    Parameters
+    ----------
+    course
+        ``track_id``, ``time`` and ``value`` without missing values, sorted by track and time.
+    summary
+        ``endpoint``, ``maximum``, ``auc`` or ``slope``, see :class:`cineseq.config.features.Score`.
+    settings
+        The section ``function``: frames of the endpoint and of the baseline, and what counts as an onset.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By ``track_id``: ``value``; its ``standard_error``, as if the errors of the frames were independent; and
+        ``note``, why one of them is not estimable, else missing. A track without any value is absent.
+    """
+    summaries: dict[str, Callable[[pd.DataFrame, Function], pd.DataFrame]] = {
+        "endpoint": _endpoints,
+        "maximum": _maxima,
+        "auc": _areas,
+        "slope": _slopes_after_onset,
     }
-    return summaries[score.summary](counted).rename(score.name)
+    return summaries[summary](course, settings)
 
 
-def _areas(live: pd.DataFrame, step: float) -> pd.Series:
-    """Return areas by the trapezoid rule; NaN for a track of a single frame, whose area has no width."""
-    before = live.groupby("track_id")[["frame", "value"]].shift()
-    strips = (live["frame"] - before["frame"]) * (live["value"] + before["value"]) / 2 * step
-    return strips.groupby(live["track_id"]).sum(min_count=1)
+def _scores(value: pd.Series, error: pd.Series, note: pd.Series | str) -> pd.DataFrame:
+    """Return a table of scores, with a note only where the value or its standard error is not estimable."""
+    table = pd.DataFrame({"value": value, "standard_error": error.where(value.notna())}, dtype=float)
+    return table.assign(note=pd.Series(note, table.index, dtype="string").where(table.isna().any(axis=1)))
+
+
+def _endpoints(course: pd.DataFrame, settings: Function) -> pd.DataFrame:
+    """Return the mean of the last frames; the error is their standard deviation over the root of their number."""
+    last = course.groupby("track_id").tail(settings.endpoint_frames).groupby("track_id")["value"]
+    return _scores(last.mean(), last.sem(), "one frame has no standard error")
+
+
+def _maxima(course: pd.DataFrame, settings: Function) -> pd.DataFrame:  # noqa: ARG001 - one signature for all
+    highest = course.groupby("track_id")["value"].max()
+    return _scores(highest, highest * np.nan, "a maximum has no standard error that frames could tell")
+
+
+def _areas(course: pd.DataFrame, settings: Function) -> pd.DataFrame:  # noqa: ARG001 - one signature for all
+    """Return areas by the trapezoid rule; NaN for a track of a single frame, whose area has no width.
+
+    The error is the noise of a frame (:func:`_noise`) times the root of the sum of the squared weights that the rule
+    gives to the frames.
+    """
+    tracks, groups = course["track_id"], course.groupby("track_id")[["time", "value"]]
+    # the trapezoid between each frame and the one before it
+    before = groups.shift()
+    width = course["time"] - before["time"]
+    area = (width * (course["value"] + before["value"]) / 2).groupby(tracks).sum(min_count=1)
+    # weight of a frame: half of the widths on both of its sides
+    weight = (width.fillna(0) + width.groupby(tracks).shift(-1, fill_value=0)) / 2
+    error = _noise(course) * np.sqrt((weight**2).groupby(tracks).sum())
+    single = groups.size() == 1
+    notes = np.where(single, "a single frame has no area", "two frames do not tell noise from a change")
+    return _scores(area, error.where(groups.size() > 2), pd.Series(notes, single.index))
+
+
+def _noise(live: pd.DataFrame) -> pd.Series:
+    """Return the standard deviation of the noise of a frame, by track.
+
+    It is the MAD of the steps between consecutive values over sqrt 2, which a steady rise does not inflate.
+    """
+    steps = live.groupby("track_id")["value"].diff()
+    typical = steps.groupby(live["track_id"]).transform("median")
+    return (steps - typical).abs().groupby(live["track_id"]).median() * MAD_TO_SD / np.sqrt(2)
 
 
 def onsets(live: pd.DataFrame, settings: Function) -> pd.Series:
-    """Return the frame in which the signal of each track rises out of its baseline; NaN where it never does.
+    """Return the time at which the signal of each track rises out of its baseline; NaN where it never does.
 
-    The baseline is the median of the track's first ``baseline_frames`` values. The noise is the MAD of the steps
-    between consecutive values (over sqrt 2, as a standard deviation), which a steady rise does not inflate. Onset is
-    the first of two consecutive values more than ``onset_mads`` noises above baseline, after the baseline frames.
+    The baseline is the median of the track's first ``baseline_frames`` values, the noise that of :func:`_noise`. Onset
+    is the first of two consecutive values more than ``onset_mads`` noises above baseline, after the baseline frames.
 
     Parameters
     ----------
     live
-        One channel of :func:`live_values`, sorted by track and frame.
+        ``track_id``, ``time`` and ``value`` of one channel, sorted by track and time.
     settings
         The section ``function``.
     """
@@ -83,28 +141,34 @@ def onsets(live: pd.DataFrame, settings: Function) -> pd.Series:
     place = live.groupby("track_id").cumcount()
     in_baseline = place < settings.baseline_frames
     baseline = live[in_baseline].groupby("track_id")["value"].median()
-    steps = live.groupby("track_id")["value"].diff()
-    typical = steps.groupby(tracks).transform("median")
-    noise = (steps - typical).abs().groupby(tracks).median() * MAD_TO_SD / np.sqrt(2)
-    level = tracks.map(baseline + settings.onset_mads * noise)
+    level = tracks.map(baseline + settings.onset_mads * _noise(live))
     # A flat noiseless signal may differ from its own median in the last bit.
     above = ~in_baseline & (live["value"] > level + 1e-9 * (1 + level.abs()))
     confirmed = above & above.groupby(tracks).shift(-1, fill_value=False)
-    first = live["frame"].astype(float).where(confirmed).groupby(tracks).min()
+    first = live["time"].astype(float).where(confirmed).groupby(tracks).min()
     return first.rename("onset")
 
 
-def _slopes_after_onset(live: pd.DataFrame, settings: Function, step: float) -> pd.Series:
+def _slopes_after_onset(course: pd.DataFrame, settings: Function) -> pd.DataFrame:
     """Return least-squares slopes from the onset to the end; NaN without an onset or with too few frames after it."""
-    after = live[live["frame"] >= live["track_id"].map(onsets(live, settings))]
+    onset = onsets(course, settings)
+    after = course[course["time"] >= course["track_id"].map(onset)]
     groups = after.groupby("track_id")
-    time = (after["frame"] - groups["frame"].transform("mean")).astype(float) * step
+    time = after["time"] - groups["time"].transform("mean")
     value = after["value"] - groups["value"].transform("mean")
-    sums = pd.DataFrame({"xy": time * value, "xx": time**2, "n": 1.0}).groupby(after["track_id"]).sum()
-    return (sums["xy"] / sums["xx"]).where(sums["n"] >= LEAST_SLOPE_FRAMES)
+    products = pd.DataFrame({"xy": time * value, "xx": time**2, "yy": value**2, "n": 1.0})
+    sums = products.groupby(after["track_id"]).sum().reindex(onset.index)
+    enough = sums["n"] >= LEAST_SLOPE_FRAMES
+    slope = (sums["xy"] / sums["xx"]).where(enough)
+    # residual variance with n - 2 degrees of freedom, over the spread of the times
+    left = (sums["yy"] - slope * sums["xy"]).clip(lower=0)
+    error = np.sqrt(left / (sums["n"] - 2).where(enough) / sums["xx"])
+    few = f"fewer than {LEAST_SLOPE_FRAMES} frames after the onset"
+    notes = np.where(onset.isna(), "the signal never rises out of its baseline", few)
+    return _scores(slope, error, pd.Series(notes, onset.index))
 
 
-def score_table(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Function, frame_hours: float) -> pd.DataFrame:
+def score_table(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Function) -> pd.DataFrame:
     """Return one row per track with a column ``function_<name>`` per score, as :data:`cineseq.tables.imaging.SCORES`.
 
     Parameters
@@ -115,13 +179,11 @@ def score_table(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Functi
         As :data:`cineseq.tables.imaging.TRACKS`.
     settings
         The section ``function``.
-    frame_hours
-        Hours per frame; NaN where unknown.
     """
     live = live_values(timecourse, tracks, settings)
     table = tracks[["track_id", "sample", "fov"]].reset_index(drop=True)
     for score in settings.scores:
-        found = score_tracks(live, score, settings, frame_hours)
+        found = score_tracks(live, score, settings)
         table[f"function_{score.name}"] = table["track_id"].map(found).astype(float)
     return table
 
@@ -150,7 +212,8 @@ def function_report(
         lines.append(f"{score.name} ({score.summary} of {score.channel}): {known:,} of {len(tracks):,} tracks have it.")
         numbers[f"scored_{score.name}"] = known
     for channel in sorted({s.channel for s in settings.scores if s.summary == "slope"}):
-        found = onsets(live[live["channel"] == channel], settings)
+        of_channel = live[live["channel"] == channel]
+        found = onsets(of_channel.assign(time=of_channel["frame"]), settings)
         numbers[f"onsets_{channel}"] = int(found.notna().sum())
         lines.append(f"{channel} rises out of its baseline in {found.notna().sum():,} tracks.")
     for (mine, other), value in correlations.items():

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -62,10 +63,55 @@ class MovieInfo:
 
 
 class Movie:
-    """A corrected movie, one ``(height, width)`` plane at a time."""
+    """A movie, one ``(height, width)`` plane at a time.
 
-    def __init__(self, path: Path, tiff: tifffile.TiffFile, info: MovieInfo) -> None:
-        self.path, self.info, self._tiff = path, info, tiff
+    Parameters
+    ----------
+    path
+        Where it is from, for messages.
+    info
+        Size, channels and scales.
+    read
+        Function of a frame and the position of a channel, both from 0, that returns the plane.
+    function
+        Channels that measure function.
+    """
+
+    def __init__(
+        self, path: Path, info: MovieInfo, read: Callable[[int, int], np.ndarray], function: tuple[str, ...] = ()
+    ) -> None:
+        self.path, self.info, self.read, self.function = path, info, read, function
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels, in order."""
+        return self.info.channels
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Micrometres per pixel; None where unknown."""
+        return self.info.pixel_size_um
+
+    @property
+    def frame_interval_min(self) -> float | None:
+        """Minutes per frame; None where unknown."""
+        return self.info.frame_interval_min
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Frames, channels, height and width."""
+        return self.info.frames, len(self.channels), self.info.height, self.info.width
+
+    @cached_property
+    def data(self) -> np.ndarray:
+        """All planes in memory, shape (frames, channels, height, width); read when first asked for."""
+        return np.stack([self.planes(frame, self.channels) for frame in range(self.info.frames)])
+
+    def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 - numpy's
+        return np.array(self.data, dtype, copy=copy)
+
+    def __repr__(self) -> str:
+        return f"Movie of {self.path}: shape {self.shape} (TCYX), channels {', '.join(self.channels)}"
 
     def plane(self, frame: int, channel: str) -> np.ndarray:
         """Return one plane, shape (height, width), in its stored dtype.
@@ -79,7 +125,7 @@ class Movie:
             names = ", ".join(self.info.channels)
             msg = f"{self.path}: no channel '{channel}'; the movie has {names}. Mend channels in the configuration."
             raise UserError(msg)
-        return self._tiff.pages[frame * len(self.info.channels) + self.info.channels.index(channel)].asarray()
+        return self.read(frame, self.info.channels.index(channel))
 
     def planes(self, frame: int, channels: Iterable[str]) -> np.ndarray:
         """Return several channels of one frame, shape (channels, height, width)."""
@@ -102,7 +148,8 @@ def open_movie(path: Path) -> Iterator[Movie]:
         except (OSError, ValueError, KeyError, TypeError, struct.error, tifffile.TiffFileError) as error:
             msg = f"{path}: not a readable OME-TIFF ({error}); delete it and run again to re-make it."
             raise UserError(msg) from error
-        yield Movie(path, tiff, info)
+        channels = max(len(info.channels), 1)
+        yield Movie(path, info, lambda frame, channel: tiff.pages[frame * channels + channel].asarray())
 
 
 def _info(tiff: tifffile.TiffFile) -> MovieInfo:
@@ -179,10 +226,18 @@ def write_labels(planes: Iterable[np.ndarray], path: Path, info: MovieInfo) -> N
 
 
 class Labels:
-    """A label stack: one ``(height, width)`` plane of integers a frame, 0 the background."""
+    """A label stack: one ``(height, width)`` plane of integers a frame, 0 the background.
 
-    def __init__(self, tiff: tifffile.TiffFile, info: MovieInfo) -> None:
-        self.info, self._tiff = info, tiff
+    Parameters
+    ----------
+    info
+        Size and scales; no channels.
+    read
+        Function of a frame, from 0, that returns its plane.
+    """
+
+    def __init__(self, info: MovieInfo, read: Callable[[int], np.ndarray]) -> None:
+        self.info, self._read = info, read
 
     def __len__(self) -> int:
         return self.info.frames
@@ -190,11 +245,11 @@ class Labels:
     def __getitem__(self, frame: int) -> np.ndarray:
         if not 0 <= frame < self.info.frames:
             raise IndexError(frame)
-        return self._tiff.pages[frame].asarray()
+        return self._read(frame)
 
 
 @contextmanager
 def open_labels(path: Path) -> Iterator[Labels]:
     """Open a label stack that :func:`write_labels` wrote; iterate it or index it by frame."""
     with open_movie(path) as movie:
-        yield Labels(movie._tiff, movie.info)
+        yield Labels(movie.info, lambda frame: movie.read(frame, 0))

@@ -219,33 +219,78 @@ class Tally:
         return float(self.at_full_scale[name][FULL_SCALES.index(int(self.brightest[name]))] / self.pixels[name])
 
 
-def corrected_planes(
-    source: Source, plan: Plan, corrections: Corrections, inputs: Inputs, tally: Tally
-) -> Iterator[np.ndarray]:
+@dataclass(frozen=True)
+class Recording:
+    """A source with its plan and its corrections: the planes of the movie to be, in any order.
+
+    Attributes
+    ----------
+    source, plan, corrections, inputs
+        What is read, which planes of it, and what is done to them.
+    kinds
+        Type of the planes of each channel of the source.
+    """
+
+    source: Source
+    plan: Plan
+    corrections: Corrections
+    inputs: Inputs
+    kinds: dict[int, np.dtype]
+
+    @classmethod
+    def of(cls, source: Source, plan: Plan, corrections: Corrections, inputs: Inputs) -> Recording:
+        """Look at the first plane of every channel for its type."""
+        kinds = {c: checked_plane(source, plan.frames[0], c).dtype for c in plan.channels}
+        return cls(source, plan, corrections, inputs, kinds)
+
+    def raw_plane(self, number: int, position: int) -> np.ndarray:
+        """Return the plane of a frame and a channel of the movie, both from 0, as recorded.
+
+        Raises
+        ------
+        UserError
+            When it differs from the channel's first plane in shape or in type, which names its frame.
+        """
+        frame, channel = self.plan.frames[number], self.plan.channels[position]
+        shape = (self.plan.info.height, self.plan.info.width)
+        raw = checked_plane(self.source, frame, channel)
+        if (raw.shape, raw.dtype) != (shape, self.kinds[channel]):
+            msg = (
+                f"{self.source.path}: frame {frame} of channel {self.plan.info.channels[position]} is {raw.dtype} of "
+                f"shape {raw.shape}, but {self.kinds[channel]} of {shape} was expected; all frames of a channel must "
+                "be alike."
+            )
+            raise UserError(msg)
+        return raw
+
+    def corrected(self, raw: np.ndarray, number: int, position: int) -> np.ndarray:
+        """Return a plane of the movie as it will be: of one type with all others, evenly lit, and in its place."""
+        # Cameras and exports mix 8 and 16 bit between channels; the movie has the type that holds them all.
+        common = np.result_type(*self.kinds.values())
+        name, drift = self.plan.info.channels[position], self.corrections.drift
+        plane = _flat(raw.astype(common, copy=False), name, self.corrections.profiles, self.inputs)
+        return plane if drift is None else shift_back(plane, drift.offsets[number])
+
+    def plane(self, number: int, position: int) -> np.ndarray:
+        """Return one corrected plane."""
+        return self.corrected(self.raw_plane(number, position), number, position)
+
+
+def corrected_planes(recording: Recording, tally: Tally) -> Iterator[np.ndarray]:
     """Yield the movie's planes in frame-major, then channel order, one in memory at a time.
 
     Raises
     ------
     UserError
-        When a plane differs from the first in shape or type; after the last plane, when a channel used for
-        segmentation has no contrast in some frame (see ``inputs.allow_black_frames``) or in all frames.
+        See :meth:`Recording.raw_plane`; after the last plane, when a channel used for segmentation has no contrast in
+        some frame (see ``inputs.allow_black_frames``) or in all frames.
     """
-    shape = (plan.info.height, plan.info.width)
-    kinds = {c: checked_plane(source, plan.frames[0], c).dtype for c in plan.channels}
-    # Cameras and exports mix 8 and 16 bit between channels; the movie has the type that holds them all.
-    common = np.result_type(*kinds.values())
-    last = (len(plan.frames) - 1, plan.info.channels[-1])
+    plan = recording.plan
+    last = (len(plan.frames) - 1, len(plan.channels) - 1)
     for number, frame in enumerate(progress(plan.frames, "Frames", logger)):
-        for name, channel in zip(plan.info.channels, plan.channels, strict=True):
-            raw = checked_plane(source, frame, channel)
-            if (raw.shape, raw.dtype) != (shape, kinds[channel]):
-                msg = (
-                    f"{source.path}: frame {frame} of channel {name} is {raw.dtype} of shape {raw.shape}, but "
-                    f"{kinds[channel]} of shape {shape} was expected; all frames of a channel must have the same."
-                )
-                raise UserError(msg)
+        for position, name in enumerate(plan.info.channels):
+            raw = recording.raw_plane(number, position)
             tally.see(raw, frame, name)
-            if (number, name) == last:  # now, since a writer requests nothing after the last plane
-                check_black_frames(source, tally.black, len(plan.frames), plan.needed, inputs)
-            plane = _flat(raw.astype(common, copy=False), name, corrections.profiles, inputs)
-            yield plane if corrections.drift is None else shift_back(plane, corrections.drift.offsets[number])
+            if (number, position) == last:  # now, since a writer requests nothing after the last plane
+                check_black_frames(recording.source, tally.black, len(plan.frames), plan.needed, recording.inputs)
+            yield recording.corrected(raw, number, position)

@@ -142,6 +142,7 @@ TIMECOURSE = Table(
         _FOV,
         _TRACK,
         _FRAME,
+        Column("hours", "number", "Time of the frame; missing without a frame interval", "h", missing=True),
         Column("channel", "text", "Function channel"),
         Column("value", "number", "Mean intensity in the mask, background subtracted", "grey levels", missing=True),
         Column("background", "number", "Local background that was subtracted", "grey levels", missing=True),

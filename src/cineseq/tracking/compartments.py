@@ -29,16 +29,18 @@ def passable(compartment: np.ndarray, before: np.ndarray, after: np.ndarray) -> 
     return (compartment[before] == OPEN) | (compartment[before] == compartment[after])
 
 
-def closed_compartments(objects: pd.DataFrame, path: Path | None, field: FieldOfView) -> np.ndarray:
+def closed_compartments(
+    objects: pd.DataFrame, compartments: Path | pd.DataFrame | None, field: FieldOfView
+) -> np.ndarray:
     """Return the closed compartment of each object, -1 for none, shape (objects,).
 
     A compartment without ``closed_frame`` never closes. An object belongs to the compartment with the nearest centre
-    if it lies within its radius.
+    if it lies within its radius. ``compartments`` is their table or its file.
     """
     inside = np.full(len(objects), OPEN)
-    if path is None or len(objects) == 0:
+    if compartments is None or len(objects) == 0:
         return inside
-    table = read_compartments([path])
+    table = read_compartments([compartments]) if isinstance(compartments, Path) else compartments
     table = table[(table["sample"] == field.sample) & (table["fov"] == field.fov)].reset_index(drop=True)
     if "closed_frame" not in table or table["closed_frame"].isna().all():
         return inside

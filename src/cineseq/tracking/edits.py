@@ -70,7 +70,7 @@ class Edits:
     missing: tuple[int, ...]
 
 
-def read_edits(path: Path, objects: pd.DataFrame, field: FieldOfView) -> Edits:
+def read_edits(edits: Path | pd.DataFrame, objects: pd.DataFrame, field: FieldOfView) -> Edits:
     """Read the edits of one field and find their objects.
 
     A cell is named by its frame and either its label in the masks or its position: row and column in px, separated by
@@ -79,9 +79,9 @@ def read_edits(path: Path, objects: pd.DataFrame, field: FieldOfView) -> Edits:
 
     Parameters
     ----------
-    path
-        Comma- or tab-separated table with a header; columns as in :data:`COLUMNS`, of which ``action``, ``frame`` and
-        ``cell`` are required.
+    edits
+        A comma- or tab-separated file with a header, or a table; columns as in :data:`COLUMNS`, of which ``action``,
+        ``frame`` and ``cell`` are required.
     objects
         The objects of the field: ``frame``, ``label``, ``y_px``, ``x_px``, ``area_px``.
     field
@@ -93,7 +93,8 @@ def read_edits(path: Path, objects: pd.DataFrame, field: FieldOfView) -> Edits:
         For an unreadable file, an unknown column or action, a row with too few or too many cells, a next frame that is
         not later, and two rows that contradict each other.
     """
-    rows = _read(path)
+    path = edits if isinstance(edits, Path) else Path("edits")
+    rows = _read(edits) if isinstance(edits, Path) else _as_text(edits)
     for name, value in (("sample", field.sample), ("fov", field.fov)):
         if name in rows:
             rows = rows[rows[name].isin(["", value])]
@@ -120,12 +121,7 @@ def _read(path: Path) -> pd.DataFrame:
         msg = f"{path}: not readable as a table ({error}); save the edits as comma-separated text in UTF-8."
         raise UserError(msg) from error
     header = [name.strip() for name in lines[0]] if lines else []
-    unknown = [name for name in header if name not in COLUMNS]
-    lacking = [name for name in COLUMNS[:3] if name not in header]
-    if unknown or lacking or len(set(header)) < len(header):
-        wrong = f"unknown column '{unknown[0]}'" if unknown else "a column is missing or occurs twice"
-        msg = f"{path}: {wrong}; the columns are {', '.join(COLUMNS)}, of which the first three are required."
-        raise UserError(msg)
+    _check_header(path, header)
     kept = {n: cells for n, cells in enumerate(lines[1:], start=2) if any(c.strip() for c in cells)}
     uneven = next((n for n, cells in kept.items() if len(cells) > len(header)), None)
     if uneven is not None:
@@ -133,6 +129,27 @@ def _read(path: Path) -> pd.DataFrame:
         raise UserError(msg)
     padded = [[c.strip() for c in cells] + [""] * (len(header) - len(cells)) for cells in kept.values()]
     return pd.DataFrame(padded, index=list(kept), columns=header, dtype=object)
+
+
+def _as_text(edits: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a table as they would be in a file: whole numbers without a point, nothing where missing."""
+    _check_header(Path("edits"), [str(name) for name in edits.columns])
+
+    def text(value: object) -> str:
+        if pd.isna(value):
+            return ""
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
+
+    return pd.DataFrame({name: [text(v) for v in edits[name]] for name in edits.columns}, dtype=object)
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    unknown = [name for name in header if name not in COLUMNS]
+    lacking = [name for name in COLUMNS[:3] if name not in header]
+    if unknown or lacking or len(set(header)) < len(header):
+        wrong = f"unknown column '{unknown[0]}'" if unknown else "a column is missing or occurs twice"
+        msg = f"{path}: {wrong}; the columns are {', '.join(COLUMNS)}, of which the first three are required."
+        raise UserError(msg)
 
 
 Finder = Callable[[int, str], int]

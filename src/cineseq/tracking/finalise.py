@@ -23,7 +23,7 @@ from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.motion import common_path
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.replay import edit_lines, replay, settle_ends, unedited
-from cineseq.tracking.track_tables import tables
+from cineseq.tracking.track_tables import tables, tables_of_points
 from cineseq.tracking.validate import validate, validate_walls
 
 
@@ -50,7 +50,7 @@ def curate(
     objects: Objects,
     families: TrackLineage,
     compartment: np.ndarray,
-    edits: Path | None,
+    edits: Path | pd.DataFrame | None,
     *,
     info: MovieInfo,
     field: FieldOfView,
@@ -67,7 +67,7 @@ def curate(
     compartment
         Closed compartment of each object, -1 for none, shape (objects,).
     edits
-        Table of edits; None if there is none.
+        Table of edits, or its file; None if there is none.
     info
         Metadata of the label stack, for hours.
     field
@@ -84,7 +84,10 @@ def curate(
     """
     wanted = None if edits is None else read_edits(edits, objects.table, field)
     replayed = unedited(families) if wanted is None else replay(wanted, objects.table, families, compartment)
-    detections, tracks = tables(objects, replayed.families, field, info, settings)
+    if objects.are_points:
+        detections, tracks = tables_of_points(objects, replayed.families, field, info)
+    else:
+        detections, tracks = tables(objects, replayed.families, field, info, settings)
     tracks, status = settle_ends(tracks, replayed)
     validate(detections, tracks)
     validate_walls(detections, replayed.families, compartment)

@@ -56,10 +56,16 @@ def by_frame(frame: np.ndarray, frames: int) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(edges)]
 
 
+def neighbours_apart(points: np.ndarray, rows: list[slice]) -> np.ndarray:
+    """Return the distance in px of every object to its nearest neighbour, of the frames that have two or more."""
+    found = [KDTree(points[r]).query(points[r], k=2)[0][:, 1] for r in rows if r.stop - r.start > 1]
+    return np.concatenate([np.empty(0), *found])
+
+
 def neighbour_distance(points: np.ndarray, rows: list[slice]) -> float:
     """Return the median distance of objects to their nearest neighbour in px; NaN if no frame has two objects."""
-    distances = [KDTree(points[r]).query(points[r], k=2)[0][:, 1] for r in rows if r.stop - r.start > 1]
-    return float(np.median(np.concatenate(distances))) if distances else np.nan
+    apart = neighbours_apart(points, rows)
+    return float(np.median(apart)) if len(apart) else np.nan
 
 
 def estimate(points: np.ndarray, rows: list[slice], wanted: str) -> Motion:

@@ -13,7 +13,7 @@ from skimage.measure import regionprops_table
 
 from cineseq.config.imaging import Channels
 from cineseq.errors import UserError
-from cineseq.io.stacks import Labels, Movie, open_movie
+from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
 
 logger = logging.getLogger(__name__)
@@ -47,12 +47,15 @@ class Objects:
         Frames, height and width of the stack.
     split_labels
         Number of mask pieces that are separate from the rest of their object.
+    are_points
+        Whether there are no masks: shapes are then placeholders, the same for all, and no end is explained by them.
     """
 
     table: pd.DataFrame
     overlaps: pd.DataFrame
     shape: tuple[int, int, int]
     split_labels: int
+    are_points: bool = False
 
 
 def measure(labels: Labels, movie: Movie | None = None, channels: tuple[str, ...] = ()) -> Objects:
@@ -160,7 +163,7 @@ def no_overlaps() -> pd.DataFrame:
     return pd.DataFrame({"source": pd.Series(dtype=np.int64), "target": pd.Series(dtype=np.int64), "shared": []})
 
 
-def measure_with_movie(labels: Labels, path: Path, movie: Path | None, channels: Channels) -> Objects:
+def measure_with_movie(labels: Labels, path: Path, movie: Movie | None, channels: Channels) -> Objects:
     """Measure objects, with their brightness in the non-function channels where there is a movie.
 
     Raises
@@ -170,12 +173,11 @@ def measure_with_movie(labels: Labels, path: Path, movie: Path | None, channels:
     """
     if movie is None:
         return measure(labels)
-    with open_movie(movie) as images:
-        sizes = [(i.frames, i.height, i.width) for i in (labels.info, images.info)]
-        if sizes[0] != sizes[1]:
-            msg = (
-                f"{path}: the masks have shape {sizes[0]} (frames, height, width), but {movie} has {sizes[1]};"
-                " use the masks of this movie."
-            )
-            raise UserError(msg)
-        return measure(labels, images, channels.open_to("segment", images.info.channels))
+    sizes = [(i.frames, i.height, i.width) for i in (labels.info, movie.info)]
+    if sizes[0] != sizes[1]:
+        msg = (
+            f"{path}: the masks have shape {sizes[0]} (frames, height, width), but {movie.path} has {sizes[1]};"
+            " use the masks of this movie."
+        )
+        raise UserError(msg)
+    return measure(labels, movie, channels.open_to("segment", movie.info.channels))

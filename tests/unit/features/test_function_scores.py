@@ -36,7 +36,8 @@ def score(summary: str, values: pd.DataFrame, hours: float = 0.5, tracks: pd.Dat
     if tracks is None:
         spans = values.groupby("track_id", sort=False)["frame"].agg(["min", "max"])
         tracks = make_tracks([(a, b, "lost") for a, b in spans.to_numpy()])
-    return score_tracks(live_values(values, tracks, chosen), asked, chosen, hours)
+    timed = values.assign(hours=values["frame"] * hours)
+    return score_tracks(live_values(timed, tracks, chosen), asked, chosen)
 
 
 def run(folder, paths: dict, scores: list[dict], **sections: object) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
@@ -93,7 +94,7 @@ def test_onset_and_slope_are_recovered_under_noise(slope):
     clean = 20 + slope * np.clip(frames - 14, 0, None)
     noisy = [list(clean + rng.normal(0, 1, 40)) for _ in range(60)]
     live = live_values(course(*noisy), make_tracks([(0, 39, "lost")] * 60), Function())
-    found = onsets(live, Function())
+    found = onsets(live.assign(time=live["frame"]), Function())
     assert found.notna().all()
     assert 14 <= found.median() <= 17
     assert score("slope", course(*noisy)).median() == pytest.approx(slope * 2, rel=0.05)

@@ -25,7 +25,7 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.imaging import Channels
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
-from cineseq.io.stacks import open_labels
+from cineseq.io.stacks import open_labels, open_movie
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.imaging import COMPARTMENTS, TRACKS
 from cineseq.tracking import compartments
@@ -158,16 +158,17 @@ def test_masks_of_another_movie_are_refused(tmp_path):
     planes = together(still(1, 60, 60, 3))
     movie = movie_of(planes[:2], tmp_path / "movie.ome.tif", {})
     path = stack_of(planes, tmp_path / "m.ome.tif")
-    with open_labels(path) as labels, pytest.raises(UserError, match=r"m\.ome\.tif.*have shape .*movie\.ome\.tif"):
-        measure_with_movie(labels, path, movie, Channels())
+    refused = pytest.raises(UserError, match=r"m\.ome\.tif.*have shape .*movie\.ome\.tif")
+    with open_labels(path) as labels, open_movie(movie) as images, refused:
+        measure_with_movie(labels, path, images, Channels())
 
 
 def test_function_channels_do_not_reach_tracking(tmp_path):
     planes = together(still(1, 60, 60, 2))
     movie = movie_of(planes, tmp_path / "movie.ome.tif", {})
     path = stack_of(planes, tmp_path / "m.ome.tif")
-    with open_labels(path) as labels:
-        objects = measure_with_movie(labels, path, movie, Channels(function=["nuclear", "lipid"]))
+    with open_labels(path) as labels, open_movie(movie) as images:
+        objects = measure_with_movie(labels, path, images, Channels(function=["nuclear", "lipid"]))
     assert objects.table["brightness"].isna().all()
 
 

@@ -1,0 +1,124 @@
+"""Function scores of time courses in memory."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.features import Function
+from cineseq.config.schema import nearest, section_from
+from cineseq.errors import UserError
+from cineseq.features.function_scores import summarise
+
+Summary = Literal["endpoint", "maximum", "auc", "slope"]
+
+
+def score(
+    timecourse: pd.DataFrame,
+    summary: Summary = "endpoint",
+    *,
+    channel: str | None = None,
+    details: bool = False,
+    endpoint_frames: int = 3,
+    baseline_frames: int = 5,
+    onset_mads: float = 5.0,
+) -> pd.Series | pd.DataFrame:
+    """Reduce the time course of every track to one function score.
+
+    All rows count: leave out the frames in which a cell is dying, as the workflow does.
+
+    Parameters
+    ----------
+    timecourse : pandas.DataFrame
+        ``track_id``, ``hours`` (h) and ``value`` (any unit, such as grey levels above background), in any order; rows
+        without a value are left out. The workflow's ``timecourse.parquet`` has these columns.
+    summary : str
+        ``"endpoint"``: mean of the last frames; ``"maximum"``: highest value; ``"auc"``: area under the curve by the
+        trapezoid rule, in units of the value times hours; ``"slope"``: units an hour, by least squares from the onset
+        to the end.
+    channel : str, optional
+        The channel to score, where ``timecourse`` has several in its column ``channel``.
+    details : bool
+        Whether to return standard errors and notes too.
+    endpoint_frames : int
+        Frames that the endpoint averages.
+    baseline_frames : int
+        First frames of a track that are its baseline, for the slope.
+    onset_mads : float
+        The onset is the first of two frames that are this many noise MADs above the baseline, for the slope.
+
+    Returns
+    -------
+    pandas.Series or pandas.DataFrame
+        The score by ``track_id``, NaN where it is not estimable (no value, no onset, a single frame); with ``details``
+        the columns ``value``, ``standard_error`` and ``note``, which says why one of them is missing. Standard errors
+        are those of independent frames; frames that resemble each other make them too small.
+
+    Raises
+    ------
+    UserError
+        For a missing column, a value that is no number, a track that has two values at a time, or several channels.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import cineseq as cs
+    >>> course = pd.DataFrame({"track_id": ["a"] * 4 + ["b"], "hours": [0, 1, 2, 3, 0], "value": [0, 2, 4, 6, 5]})
+    >>> cs.score(course, "auc").to_dict()
+    {'a': 9.0, 'b': nan}
+    >>> cs.score(course, "endpoint", details=True).loc["a", "value"].item()
+    4.0
+    """
+    if summary not in get_args(Summary):
+        msg = f"summary: '{summary}' is not known, {nearest(str(summary), list(get_args(Summary)))}"
+        raise UserError(msg)
+    keys = {"endpoint_frames": endpoint_frames, "baseline_frames": baseline_frames, "onset_mads": onset_mads}
+    chosen = section_from(Function, keys, "score")
+    course = _course(timecourse, channel)
+    scores = summarise(course.dropna(subset="value"), summary, chosen)
+    every = scores.reindex(pd.Index(course["track_id"].unique(), name="track_id", dtype="object"))
+    every["note"] = every["note"].mask(every["note"].isna() & every["value"].isna(), "there is no value")
+    return every if details else every["value"]
+
+
+def _course(timecourse: pd.DataFrame, channel: str | None) -> pd.DataFrame:
+    """Return a time course of one channel, checked and sorted by track and time."""
+    for name in ("track_id", "hours", "value"):
+        if name not in timecourse:
+            hint = " (frame number times minutes per frame over 60; frame numbers make it per frame)"
+            msg = f"timecourse: no column '{name}'{hint if name == 'hours' else ''}; give track_id, hours and value."
+            raise UserError(msg)
+    there = timecourse["channel"].dropna().unique().tolist() if "channel" in timecourse else []
+    if channel is not None:
+        if channel not in there:
+            known = ", ".join(map(str, there)) or "none"
+            msg = f"channel: there is no channel '{channel}' in timecourse; its column channel has {known}."
+            raise UserError(msg)
+        timecourse = timecourse[timecourse["channel"] == channel]
+    elif len(there) > 1:
+        msg = f"timecourse: there are {len(there)} channels ({', '.join(map(str, there))}); name one as channel."
+        raise UserError(msg)
+    hours, value = (
+        pd.to_numeric(timecourse[name], errors="coerce").to_numpy(float, na_value=np.nan) for name in ("hours", "value")
+    )
+    course = pd.DataFrame({"track_id": timecourse["track_id"].to_numpy(object), "time": hours, "value": value})
+    _refuse_values(timecourse, "track_id", course["track_id"].isna().to_numpy(), "a name")
+    per_frame = "a number (give frame numbers where the frame interval is unknown; scores are then per frame)"
+    _refuse_values(timecourse, "hours", ~np.isfinite(hours), per_frame)
+    _refuse_values(timecourse, "value", ~np.isfinite(value) & timecourse["value"].notna().to_numpy(), "a number")
+    twice = course.duplicated(["track_id", "time"])
+    if twice.any():
+        first = course[twice].iloc[0]
+        msg = f"timecourse: track '{first['track_id']}' has two values at {first['time']:g} hours; keep one."
+        raise UserError(msg)
+    return course.sort_values(["track_id", "time"], ignore_index=True)
+
+
+def _refuse_values(timecourse: pd.DataFrame, column: str, wrong: np.ndarray, expected: str) -> None:
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        value = timecourse[column].iloc[row]
+        msg = f"timecourse: column '{column}' has the value {value} in row {row} (from 0); expected {expected}."
+        raise UserError(msg)

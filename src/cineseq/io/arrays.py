@@ -1,0 +1,292 @@
+"""Arrays of a caller as the movies and label stacks that the steps read, checked and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cineseq.errors import UserError
+from cineseq.io.stacks import Labels, Movie, MovieInfo
+
+IMAGE_AXES = {2: "YX", 3: "CYX", 4: "TCYX"}
+"""How an image is read by its number of axes: T frames, C channels, Y rows, X columns."""
+LABEL_AXES = {2: "YX", 3: "TYX"}
+LARGEST_LABEL = 10_000_000
+"""Measuring takes time and memory in proportion to the largest label of a frame."""
+
+
+def image_axes(image: Any, axes: str | None) -> str:
+    """Return the axes of an image, as letters out of T, C, Y and X.
+
+    Parameters
+    ----------
+    image
+        A movie, or an array.
+    axes
+        What the caller says; None reads them from the number of axes, :data:`IMAGE_AXES`.
+
+    Raises
+    ------
+    UserError
+        When the axes are not those of the image, or there is one that is not known here.
+    """
+    if isinstance(image, Movie):
+        return "TCYX"
+    shape = tuple(_array(image).shape)
+    count = len(shape)
+    if axes is None:
+        if count not in IMAGE_AXES:
+            msg = f"image: {count} axes, shape {shape}; expected YX, CYX or TCYX, or axes= that names them."
+            raise UserError(msg)
+        return IMAGE_AXES[count]
+    letters = axes.upper()
+    if "Z" in letters:
+        msg = (
+            f"axes: '{axes}' has a depth axis Z, but cells are measured in two dimensions; give one plane or a "
+            "projection, such as image.max(axis=0), and name the axes that are left."
+        )
+        raise UserError(msg)
+    if set(letters) - set("TCYX") or len(set(letters)) < len(letters) or not {"Y", "X"} <= set(letters):
+        msg = f"axes: '{axes}' should hold Y and X, and T and C where there are any, each once, such as 'TYX' or 'YXC'."
+        raise UserError(msg)
+    if len(letters) != count:
+        msg = f"axes: '{axes}' names {len(letters)} axes, but image has {count}, shape {shape}; name each one."
+        raise UserError(msg)
+    return letters
+
+
+def as_movie(
+    image: Any,
+    *,
+    axes: str | None = None,
+    names: Sequence[str] | None = None,
+    pixel_size_um: float | None = None,
+    frame_interval_min: float | None = None,
+    function: Sequence[str] = (),
+) -> Movie:
+    """Return a movie that reads its planes from an array, or a movie as it is but for the scales that are given.
+
+    Parameters
+    ----------
+    image
+        A movie, or anything with a shape and a dtype that can be indexed; grey levels of any integer or float type,
+        in any byte order.
+    axes
+        See :func:`image_axes`.
+    names
+        Names of the channels of an array; None calls them C0, C1, ...
+    pixel_size_um, frame_interval_min
+        Micrometres per pixel and minutes per frame; None where unknown, or as the movie says.
+    function
+        Channels that measure function.
+
+    Raises
+    ------
+    UserError
+        For axes, names or scales that do not fit, and, when a plane is read, for values that are no grey levels.
+    """
+    size = positive("pixel_size_um", pixel_size_um)
+    minutes = positive("frame_interval_min", frame_interval_min)
+    letters = image_axes(image, axes)
+    if isinstance(image, Movie):
+        if names is not None:
+            msg = "names: a movie names its channels; give other names to read_movie, as channels."
+            raise UserError(msg)
+        size, minutes = size or image.pixel_size_um, minutes or image.frame_interval_min
+        info = replace(image.info, pixel_size_um=size, frame_interval_min=minutes)
+        return Movie(image.path, info, image.read, tuple(function) or image.function)
+    array = _array(image)
+    if 0 in array.shape:
+        msg = f"image: it is empty, shape {tuple(array.shape)}; give at least one pixel, frame and channel."
+        raise UserError(msg)
+    length = dict(zip(letters, array.shape, strict=True))
+    channels = _names(names, length.get("C", 1))
+    info = MovieInfo(length.get("T", 1), length["Y"], length["X"], channels, size, minutes)
+    return Movie(Path("image"), info, _reader(array, letters), tuple(known_channels(channels, function, "function")))
+
+
+def as_labels(
+    labels: Any,
+    movie: Movie | None = None,
+    axes: str | None = None,
+    *,
+    pixel_size_um: float | None = None,
+    frame_interval_min: float | None = None,
+) -> Labels:
+    """Return a label stack that reads its planes from an array.
+
+    Parameters
+    ----------
+    labels
+        Whole numbers from 0, shape YX or TYX, or the axes of the image without C; or a movie of one channel.
+    movie
+        The movie that the labels belong to; gives scales, and where frames were shifted.
+    axes
+        Axes of the labels; None reads them from their number.
+    pixel_size_um, frame_interval_min
+        Scales where there is no movie.
+
+    Raises
+    ------
+    UserError
+        For another number of axes, values that are no labels, or labels that are not those of the movie.
+    """
+    array = label_array(labels)
+    letters = axes or LABEL_AXES.get(len(array.shape), "")
+    if len(letters) != len(array.shape):
+        expected = f"{axes}, as image without C" if axes else "YX or TYX"
+        msg = (
+            f"labels: {len(array.shape)} axes, shape {tuple(array.shape)}; expected {expected}; give one label a "
+            "pixel, and say axes= (such as 'TYX') where image is not YX, CYX or TCYX."
+        )
+        raise UserError(msg)
+    if 0 in array.shape:
+        msg = f"labels: they are empty, shape {tuple(array.shape)}; give at least one frame and one pixel."
+        raise UserError(msg)
+    length = dict(zip(letters, array.shape, strict=True))
+    here = (length.get("T", 1), length["Y"], length["X"])
+    if movie is not None and here != _sizes(movie.info):
+        frames, height, width = _sizes(movie.info)
+        msg = (
+            f"labels: {here[0]} frames of {here[1]} x {here[2]} px, but image has {frames} of {height} x {width} px "
+            f"and {len(movie.channels)} channels; give the labels of this very image, and say axes= (such as 'TYX') "
+            "where image is not YX, CYX or TCYX."
+        )
+        raise UserError(msg)
+    plane = _plane(array, letters)
+    for frame in range(here[0]):
+        _check_labels(plane(frame, 0), frame)
+    size = positive("pixel_size_um", pixel_size_um)
+    minutes = positive("frame_interval_min", frame_interval_min)
+    info = MovieInfo(*here, (), size, minutes) if movie is None else replace(movie.info, channels=())
+    return Labels(info, lambda frame: plane(frame, 0).astype(np.int64))
+
+
+def known_channels(present: Sequence[str], wanted: str | int | Sequence[str | int], argument: str) -> list[str]:
+    """Return channels by name, where they are named or counted from 0.
+
+    Raises
+    ------
+    UserError
+        When one is not there; the message lists those that are.
+    """
+    counted = dict(enumerate(present))
+    found = []
+    for channel in [wanted] if isinstance(wanted, (str, int, np.integer)) else wanted:
+        name = channel if isinstance(channel, str) else counted.get(int(channel))
+        if name is None or name not in present:
+            msg = f"{argument}: there is no channel {channel!r}; the image has {', '.join(present)}, counted from 0."
+            raise UserError(msg)
+        found.append(name)
+    return found
+
+
+def positive(argument: str, value: float | None) -> float | None:
+    """Return a scale as a float, None where it is unknown.
+
+    Raises
+    ------
+    UserError
+        When it is no number above 0.
+    """
+    if value is None:
+        return None
+    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not is_number or not 0 < value < np.inf:
+        msg = f"{argument}: {value!r} should be a number above 0, or None where it is unknown."
+        raise UserError(msg)
+    return float(value)
+
+
+def label_array(labels: Any) -> Any:
+    """Return labels as something with a shape that can be indexed; those of a movie of one channel as TYX.
+
+    Raises
+    ------
+    UserError
+        For a movie of several channels.
+    """
+    if not isinstance(labels, Movie):
+        return _array(labels)
+    if len(labels.channels) > 1:
+        msg = f"labels: a movie with {len(labels.channels)} channels; labels have one, choose it in read_movie."
+        raise UserError(msg)
+    return labels.data[:, 0]
+
+
+def _array(values: Any) -> Any:
+    """Return what has a shape and can be indexed as it is, such as a lazy array, and else an array."""
+    if isinstance(values, (str, PathLike)):
+        msg = f"'{values}' is a path, where an array or a movie was expected; open it with read_movie first."
+        raise UserError(msg)
+    return values if hasattr(values, "shape") and hasattr(values, "dtype") else np.asarray(values)
+
+
+def _sizes(info: MovieInfo) -> tuple[int, int, int]:
+    return info.frames, info.height, info.width
+
+
+def _names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    if names is None:
+        return tuple(f"C{i}" for i in range(count))
+    if isinstance(names, str):
+        names = [names]
+    if len(names) != count or len(set(names)) < count or not all(isinstance(n, str) and n for n in names):
+        msg = f"names: {list(names)} should be {count} different names, one for each channel of image."
+        raise UserError(msg)
+    return tuple(names)
+
+
+def _plane(array: Any, letters: str) -> Callable[[int, int], np.ndarray]:
+    """Return a function of frame and channel that cuts a plane out of an array, rows first."""
+
+    def plane(frame: int, channel: int) -> np.ndarray:
+        where = {"T": frame, "C": channel}
+        cut = np.asarray(array[tuple(where.get(letter, slice(None)) for letter in letters)])
+        return cut if letters.index("Y") < letters.index("X") else cut.T
+
+    return plane
+
+
+def _reader(array: Any, letters: str) -> Callable[[int, int], np.ndarray]:
+    plane = _plane(array, letters)
+
+    def read(frame: int, channel: int) -> np.ndarray:
+        values = plane(frame, channel)
+        if values.dtype.kind not in "uif":
+            msg = f"image: values of type {values.dtype}; expected grey levels, whole numbers or floats."
+            raise UserError(msg)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            msg = f"image: frame {frame} of channel {channel} has values that are not finite; fill those pixels."
+            raise UserError(msg)
+        # The types of a prepared movie, in this machine's byte order.
+        kind = values.dtype.newbyteorder("=") if values.dtype.itemsize <= 2 and values.dtype.kind == "u" else np.float32
+        return np.array(values, kind, order="C")
+
+    return read
+
+
+def _check_labels(plane: np.ndarray, frame: int) -> None:
+    if plane.dtype.kind == "b":
+        msg = "labels: truth values tell cells from background only; number the cells, as skimage.measure.label does."
+        raise UserError(msg)
+    if plane.dtype.kind not in "uif":
+        msg = f"labels: values of type {plane.dtype}; expected whole numbers, 0 the background."
+        raise UserError(msg)
+    if plane.dtype.kind == "f" and not (np.isfinite(plane).all() and (plane == np.round(plane)).all()):
+        msg = f"labels: frame {frame} has fractions or missing values; give whole numbers, 0 the background."
+        raise UserError(msg)
+    if plane.min() < 0:
+        msg = f"labels: frame {frame} has negative labels; give 0 to the background and numbers above 0 to cells."
+        raise UserError(msg)
+    if plane.max() > LARGEST_LABEL:
+        msg = (
+            f"labels: frame {frame} has the label {int(plane.max())}, above {LARGEST_LABEL}; renumber the cells, as "
+            "skimage.segmentation.relabel_sequential does."
+        )
+        raise UserError(msg)
