@@ -1,0 +1,1 @@
+"""Arrays, tables or AnnData in, tables out; no files are touched."""
