@@ -35,7 +35,7 @@ def adata_of(data: PairedData) -> AnnData:
     """
     import anndata  # noqa: PLC0415 - 4 s
 
-    names = pd.Index(data.obs.index.astype(str))
+    names = data.obs.index.astype(str).rename(None)
     facts = {"track_id": pd.Series(names, names)} | {name: data.obs[name].set_axis(names) for name in data.obs}
     facts |= {str(name): column.set_axis(names) for name, column in data.function.items()}
     obs = pd.DataFrame({name: storable(values) for name, values in facts.items()}, index=names)
@@ -158,7 +158,8 @@ def _block(adata: AnnData, obs: pd.DataFrame, name: str, where: str) -> pd.DataF
         values = adata.obsm[key]
         frame = pd.DataFrame(values.toarray() if sparse.issparse(values) else np.asarray(values), index=obs.index)
     frame = frame.rename(columns=lambda c: str(c) if str(c).startswith(prefix) else f"{prefix}{c}")
-    return pd.DataFrame({c: as_finite(frame[c], where) for c in frame}, index=obs.index)
+    names = pd.Index(frame.columns, dtype=object)
+    return pd.DataFrame({c: as_finite(frame[c], where) for c in names}, index=obs.index, columns=names)
 
 
 def as_finite(values: pd.Series, where: str) -> pd.Series:

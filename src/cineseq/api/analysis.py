@@ -430,7 +430,9 @@ def compare_sisters(
     if chosen.gene_sets:
         msg = "compare_sisters: gene_sets needs counts; give their scores as columns state_* instead."
         raise UserError(msg)
-    table = completed_cells(cells, LINEAGE)
+    completed = completed_cells(cells, LINEAGE)
+    # in the order of the workflow's files, so that no result depends on the order of rows
+    table = completed.sort_values("track_id", kind="stable", ignore_index=True)
     families = families_of(table)
     # relatives by their fates and times
     relatives = relatives_of(families, chosen.birth_time_bins)
@@ -439,7 +441,7 @@ def compare_sisters(
     states = states_of(table, None, chosen.states)
     known = Sequenced(None if sequenced is None else pd.Index(sequenced))
     if "compartment_id" in cells:
-        rooms = table[["track_id", "sample"]].assign(compartment_id=cells["compartment_id"].to_numpy(object))
+        rooms = completed[["track_id", "sample"]].assign(compartment_id=cells["compartment_id"].to_numpy(object))
         known = sequenced_of_compartments(families, rooms, known.cells)
     found = compare_survivors(families, states, known, chosen, seed)
     return SisterTables(
