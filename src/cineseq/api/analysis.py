@@ -195,12 +195,12 @@ def pair(
     {'a': 'CCCC', 'b': 'AAAA'}
     """
     check_names("pair", settings, Pairing, Features)
-    pairing, framing = (section_of("pair", section, settings) for section in (Pairing, Features))
+    pairing, framing = section_of("pair", Pairing, settings), section_of("pair", Features, settings)
     tables = [features] if isinstance(features, pd.DataFrame) else list(features)
     # cells, and the maps that say where compartments and barcodes are
     cells = cells_with_features(tracks, tables, detections, framing)
-    maps = {} if compartments is None else {"compartments": with_field(compartments, cells, "compartments")}
-    rooms = checked_compartments(maps)
+    located = None if compartments is None else with_field(compartments, cells, "compartments")
+    rooms = checked_compartments({} if located is None else {"compartments": located})
     placed = "y_px" in barcodes and len(cells[FIELD].drop_duplicates()) == 1
     known = checked_barcodes({"barcodes": with_field(barcodes, cells, "barcodes", FIELD if placed else ["sample"])})
     check_samples(cells, rooms, known)
