@@ -33,7 +33,7 @@ from cineseq.expression.quality_control import multiplets, usable_cells
 from cineseq.expression.read_counts import LAYER
 from cineseq.io.maps import check_fields, check_samples, checked_barcodes, checked_compartments
 from cineseq.io.paired import PairedData, storable
-from cineseq.lineage.complete_cells import FIELD, LINEAGE, completed_cells
+from cineseq.lineage.complete_cells import LINEAGE, completed_cells
 from cineseq.lineage.concordance import concordance_table, times_table
 from cineseq.lineage.relatives import relatives_of
 from cineseq.lineage.sister_comparison import Sequenced, compare_survivors, sequenced_of_compartments
@@ -48,7 +48,7 @@ from cineseq.pairing.report import paired_report, pairs_report
 from cineseq.prediction.crossval.feature_blocks import CYCLE
 from cineseq.prediction.features import associated_features
 from cineseq.prediction.predict import Question, answer
-from cineseq.tables.contract import Table
+from cineseq.tables.contract import FIELD, Table
 from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
 from cineseq.tables.imaging import PAIRS
 from cineseq.tables.lineage import (

@@ -16,8 +16,9 @@ from cineseq.errors import UserError
 from cineseq.expression.read_counts import make_counts
 from cineseq.features.cells import MEASURED, OBJECT
 from cineseq.features.frames import feature_frames
-from cineseq.lineage.complete_cells import FIELD, completed_cells
+from cineseq.lineage.complete_cells import completed_cells
 from cineseq.pairing.join import StudyCounts
+from cineseq.tables.contract import FIELD
 
 if TYPE_CHECKING:
     from anndata import AnnData

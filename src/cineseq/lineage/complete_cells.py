@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError
-from cineseq.tables.contract import empty
+from cineseq.statistics.pedigree import founders, own_ancestor, sister_pairs, sisters
+from cineseq.tables.contract import FIELD, empty
 from cineseq.tables.imaging import CELLS
-from cineseq.tracking.lineage import ancestors, fates, sisters
+from cineseq.tracking.lineage import fates
 
-FIELD = ["sample", "fov"]
 LINEAGE = ("parent_id", "start_frame", "end_frame", "end_kind")
 ANCESTRY = ("founder_id", "generation", "sister_id")
-FATES = ("fate", "fate_known", "alive_at_end")
 
 
 def completed_cells(cells: pd.DataFrame, needed: tuple[str, ...] = (), where: str = "cells") -> pd.DataFrame:
@@ -95,25 +92,22 @@ def _with(table: pd.DataFrame, columns: dict) -> pd.DataFrame:
 
 def _ancestry(table: pd.DataFrame, where: str) -> dict[str, pd.Series]:
     """Return founder, generation and sister; daughters of a mother that is not in the table descend from her."""
-    # number every cell and every mother from 1: mothers that are not in the table come last
     codes, names = pd.factorize(pd.concat([table["track_id"], table["parent_id"]]).to_numpy(object))
-    number, mother = codes[: len(table)] + 1, codes[len(table) :] + 1
-    known = mother > 0
-    parent = dict(zip(number[known].tolist(), mother[known].tolist(), strict=True))
-    # a circle of mothers is a strongly connected component of several cells, or a cell that is its own mother
-    graph = sparse.coo_matrix((np.ones(known.sum()), (number[known], mother[known])), shape=(len(names) + 1,) * 2)
-    of_cell = connected_components(graph, connection="strong")[1]
-    circular = known & ((np.bincount(of_cell)[of_cell[number]] > 1) | (number == mother))
-    if circular.any():
-        cell = table["track_id"].iloc[int(circular.argmax())]
-        msg = f"{where}: cell '{cell}' descends from itself; correct its parent_id or that of an ancestor."
+    cell, mother_of_cell = codes[: len(table)], codes[len(table) :]
+    # mothers that are not in the table are founders too
+    mother = np.full(len(names), -1)
+    mother[cell] = mother_of_cell
+    founder, generation = founders(mother)
+    if (generation < 0).any():
+        name = names[own_ancestor(mother, generation)]
+        msg = f"{where}: cell '{name}' descends from itself; correct its parent_id or that of an ancestor."
         raise UserError(msg)
-    found, sister = ancestors(number, parent), sisters(number, parent)
-    text = pd.Series(names, index=np.arange(1, len(names) + 1)).astype("string")
+    sister = sisters(sister_pairs(mother_of_cell), len(table))
+    own = table["track_id"]
     return {
-        "founder_id": text.reindex(found["founder"]).reset_index(drop=True),
-        "generation": pd.Series(found["generation"]),
-        "sister_id": text.reindex(sister).reset_index(drop=True),
+        "founder_id": pd.Series(names[founder[cell]], dtype="string"),
+        "generation": pd.Series(generation[cell]),
+        "sister_id": own.take(sister).reset_index(drop=True).where(sister >= 0),
     }
 
 

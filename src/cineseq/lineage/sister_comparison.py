@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.lineage.compartment_controls import dead_mates, mates_in, two_survivor_sums
+from cineseq.lineage.compartment_controls import COMPARTMENT, dead_mates, mates_in, two_survivor_sums
 from cineseq.lineage.report import nearest_state
 from cineseq.lineage.selection_bias import lineage_warnings
 from cineseq.lineage.sensitivity import sensitivity_table
@@ -16,8 +16,6 @@ from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.state_by_sister import compare_states
 from cineseq.lineage.states import survivors
 from cineseq.lineage.trees import LineageTrees
-
-COMPARTMENT = ["sample", "compartment_id"]
 
 
 @dataclass(frozen=True)
