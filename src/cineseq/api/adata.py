@@ -19,7 +19,7 @@ from cineseq.io.paired import BLOCKS, PairedData, storable, typed_column
 if TYPE_CHECKING:
     from anndata import AnnData
 
-IMAGED = ("morphology", "embedding")
+IMAGED = ("morphology", "embedding", "features")
 """Blocks that are tables of ``obsm``; function is columns of ``obs``."""
 
 
@@ -30,8 +30,8 @@ def adata_of(data: PairedData) -> AnnData:
     -------
     anndata.AnnData
         ``layers["counts"]``, their normalised logarithm as ``X``, what is known of the cells and ``function_*`` in
-        ``obs``, and ``obsm["X_morphology"]`` and ``["X_embedding"]`` (tables with named columns) where measured. It
-        can be written as h5ad.
+        ``obs``, and ``obsm["X_morphology"]``, ``["X_embedding"]`` and ``["X_features"]`` (tables with named columns)
+        where measured. It can be written as h5ad.
     """
     import anndata  # noqa: PLC0415 - 4 s
 
@@ -57,9 +57,9 @@ def paired_of(adata: AnnData, where: str, normalisation: Normalisation = "median
     ----------
     adata
         In memory or backed. Counts are ``layers["counts"]``, else ``X`` or ``raw.X`` where these hold counts. Blocks
-        are ``obsm["X_morphology"]`` and ``["X_embedding"]`` (or without ``X_``; columns of arrays are numbered from
-        0), else columns ``morphology_*`` and ``embedding_*`` of ``obs``. Without ``sample`` or ``fov`` in ``obs`` all
-        cells are of one.
+        are ``obsm["X_morphology"]``, ``["X_embedding"]`` and ``["X_features"]`` (or without ``X_``; columns of arrays
+        are numbered from 0), else columns of ``obs`` with these names before them. Without ``sample`` or ``fov`` in
+        ``obs`` all cells are of one.
     where
         What is called, for messages.
     normalisation

@@ -50,7 +50,7 @@ def cells_with_features(
         Tracks or cells, or what tracking returned.
     features
         Tables by ``frame`` and ``label`` (with ``sample`` and ``fov`` where there are several fields), or by
-        ``track_id``; columns ``morphology_*``, ``embedding_*`` and ``function_*``.
+        ``track_id``; columns ``morphology_*``, ``embedding_*``, ``features_*`` and ``function_*``.
     detections
         Which object is in which track; None where ``tracks`` say it.
     settings
@@ -87,7 +87,7 @@ def _checked(table: pd.DataFrame, number: int) -> pd.DataFrame:
         if not str(name).startswith(MEASURED) and name not in (*OBJECT, *PLACES, "track_id"):
             msg = (
                 f"features: column '{name}' of table {number} is of no block; begin its name with morphology_, "
-                "embedding_ or function_."
+                "embedding_, features_ or function_."
             )
             raise UserError(msg)
     return table.drop(columns=[name for name in PLACES if name in table]).reset_index(drop=True)

@@ -17,7 +17,7 @@ from cineseq.tables.contract import empty
 from cineseq.tables.prediction import PREDICTIVE_FEATURES
 
 logger = logging.getLogger(__name__)
-BLOCKS = ("morphology", "embedding")
+BLOCKS = ("morphology", "embedding", "features")
 
 
 def associated_features(question: Question, threads: int = 1) -> pd.DataFrame:
@@ -66,7 +66,7 @@ def _of_function(
     everyone = np.arange(len(rows))
     found = []
     for name in BLOCKS:
-        block = _filled(blocks[name], rows)
+        block = _filled(blocks.get(name), rows)
         if block is None:
             continue
         known = _filled(_without(joined(blocks["technical"], blocks["cycle"]), block.names), rows)

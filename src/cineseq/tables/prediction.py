@@ -108,7 +108,7 @@ PREDICTIVE_FEATURES = Table(
     (
         FUNCTION_COLUMN,
         Column("feature", "text", "Column of morphology or embedding"),
-        Column("block", "text", "The block that it is of", values=("morphology", "embedding")),
+        Column("block", "text", "The block that it is of", values=("morphology", "embedding", "features")),
         number("frequency", "Share of group half-samples in which the elastic net of its block selects the feature"),
         number("sign", "Mean sign of its coefficient over those, -1 to 1"),
         Column("module", "text", "Module of correlated features of its block", missing=True),

@@ -25,13 +25,13 @@ from tests.unit.prediction.prediction_examples import Planted, simulate
 from cineseq.api.adata import adata_of, paired_of
 from cineseq.api.analysis import cluster, compare_sisters, explain, pair, predict
 from cineseq.config.expression import Clusters
-from cineseq.config.external import Given
+from cineseq.config.external import External
 from cineseq.config.lineage import Lineage
 from cineseq.config.prediction import Crossmodal, Folds, Prediction
 from cineseq.errors import UserError
 from cineseq.expression.cluster import cluster_study
 from cineseq.expression.normalise import expression_of
-from cineseq.external.paired import read_given_paired
+from cineseq.external.paired import read_external_paired
 from cineseq.io.paired import BLOCKS, PairedData, read_paired, write_paired
 from cineseq.lineage.complete_cells import completed_cells
 from cineseq.tables.contract import Table, read_table, write_table
@@ -101,7 +101,7 @@ def test_adata_holds_what_the_file_of_the_workflow_holds(data: PairedData, tmp_p
 
 def test_the_workflow_reads_what_is_saved(data: PairedData, adata: anndata.AnnData, tmp_path: Path) -> None:
     adata.write_h5ad(tmp_path / "own.h5ad")
-    read = read_given_paired(tmp_path / "own.h5ad", Given())
+    read = read_external_paired(tmp_path / "own.h5ad", External())
     for name in BLOCKS:
         pd.testing.assert_frame_equal(getattr(read, name), getattr(data, name), check_names=False)
     assert read.obs["sample"].tolist() == data.obs["sample"].tolist()
@@ -133,9 +133,11 @@ def test_counts_are_found_where_others_keep_them(adata: anndata.AnnData, dense: 
 
 def test_blocks_without_names_are_numbered(adata: anndata.AnnData) -> None:
     adata.obsm = {"X_morphology": np.arange(144.0).reshape(72, 2), "embedding": sparse.csr_matrix(np.eye(72, 3))}
+    adata.obs["features_own"] = 1.5
     read = paired_of(adata, "test")
     assert list(read.morphology) == ["morphology_0", "morphology_1"]
     assert list(read.embedding) == ["embedding_0", "embedding_1", "embedding_2"]
+    assert list(read.features) == ["features_own"]
 
 
 def test_what_others_do_not_say_is_one_sample_and_unknown(adata: anndata.AnnData) -> None:
