@@ -21,7 +21,6 @@ from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
 from cineseq.io.maps import read_compartments
 from cineseq.io.paired import PairedData, read_paired
-from cineseq.lineage.compartment_controls import dead_mates, two_survivor_sums
 from cineseq.lineage.figures import draw_forest
 from cineseq.lineage.report import (
     control_lines,
@@ -32,11 +31,10 @@ from cineseq.lineage.report import (
     serious_lines,
     state_lines,
 )
-from cineseq.lineage.selection_bias import lineage_warnings
-from cineseq.lineage.sensitivity import sensitivity_lines, sensitivity_table
-from cineseq.lineage.sister_status import sister_status
-from cineseq.lineage.state_by_sister import compare_states, power_table, state_table
-from cineseq.lineage.states import states_of, survivors
+from cineseq.lineage.sensitivity import sensitivity_lines
+from cineseq.lineage.sister_comparison import Sequenced, SisterComparison, compare_survivors
+from cineseq.lineage.state_by_sister import power_table, state_table
+from cineseq.lineage.states import states_of
 from cineseq.lineage.tree_figures import draw_trees, look_by_fate, look_by_state
 from cineseq.lineage.trees import LineageTrees, families_of
 from cineseq.tables.contract import Table, read_table, write_table
@@ -77,23 +75,16 @@ def main(
     table = read_table(cells, CELLS)
     families = families_of(table)
     data = None if paired is None else read_paired(paired, settings.normalisation)
-    sequenced = None if data is None else data.obs
     matched, grouped = _optional(pairs, PAIRS), _optional(clusters, CLUSTERS)
     measured = states_of(table, grouped, settings.lineage.states, _gene_sets(data, grouped, settings))
-    status = sister_status(families, settings.lineage)
-    status["sequenced"] = survivors(families, measured, None if sequenced is None else sequenced.index)
+    sequenced = Sequenced(pairs=matched)
+    if data is not None:
+        sequenced = Sequenced(data.obs.index, matched, ambient=data.obs.get("ambient_score"))
     if compartments:
-        status["mates"] = dead_mates(families, table, matched, read_compartments(compartments))
-    compared = compare_states(families, status, measured, settings.lineage, settings.seed)
-    bounds = sensitivity_table(families, status, measured, matched, settings.lineage)
-    warned = lineage_warnings(families, status, matched, None if sequenced is None else sequenced.get("ambient_score"))
-    if len(families.cells):
-        nearest = nearest_state(compared)
-        state = None if nearest is None else measured[nearest]
-        warned.loc[len(warned)] = two_survivor_sums(
-            families, status, matched, state, settings.lineage, seed=settings.seed
-        )
-    lines = _sentences(families, status, compared, bounds, warned)
+        sequenced = sequenced.with_map(families, table, read_compartments(compartments))
+    found = compare_survivors(families, measured, sequenced, settings.lineage, settings.seed)
+    compared = found.compared
+    lines = _sentences(families, found)
     draw_trees(families, look_by_fate(families), settings.lineage.trees, trees)
     draw_trees(
         families, look_by_state(families, measured, nearest_state(compared)), settings.lineage.trees, trees_by_state
@@ -101,17 +92,16 @@ def main(
     draw_forest(compared, forest)
     write_table(state_table(compared), states, STATE_BY_SISTER)
     write_table(power_table(compared), power, LINEAGE_POWER)
-    write_table(warned, warnings, LINEAGE_WARNINGS)
-    write_table(bounds, sensitivity, LINEAGE_SENSITIVITY)
-    write_json({"lines": lines, "numbers": family_numbers(families, status)}, report)
+    write_table(found.warnings, warnings, LINEAGE_WARNINGS)
+    write_table(found.sensitivity, sensitivity, LINEAGE_SENSITIVITY)
+    write_json({"lines": lines, "numbers": family_numbers(families, found.status)}, report)
 
 
-def _sentences(
-    families: LineageTrees, status: pd.DataFrame, compared: pd.DataFrame, bounds: pd.DataFrame, warned: pd.DataFrame
-) -> list[str]:
-    nearest = nearest_state(compared)
-    lines = family_lines(families, status) + state_lines(compared) + control_lines(compared, nearest)
-    lines += sensitivity_lines(bounds, nearest) + guard_lines(warned) + serious_lines(warned)
+def _sentences(families: LineageTrees, found: SisterComparison) -> list[str]:
+    nearest = nearest_state(found.compared)
+    lines = family_lines(families, found.status) + state_lines(found.compared)
+    lines += control_lines(found.compared, nearest) + sensitivity_lines(found.sensitivity, nearest)
+    lines += guard_lines(found.warnings) + serious_lines(found.warnings)
     for line in lines:
         logger.info("%s", line)
     return lines

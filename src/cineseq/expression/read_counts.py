@@ -92,7 +92,7 @@ def from_anndata(data: AnnData, path: Path) -> Counts:
     if data.raw is not None:
         candidates.append((data.raw.X, data.raw.var_names))
     candidates = [(sparse.csr_matrix(x), genes) for x, genes in candidates if x is not None]
-    matrix, genes = next(((x, g) for x, g in candidates if not _not_counts(x.data)), candidates[0])
+    matrix, genes = next(((x, g) for x, g in candidates if not why_not_counts(x.data)), candidates[0])
     return make_counts(matrix, data.obs_names, genes, path)
 
 
@@ -107,7 +107,7 @@ def make_counts(matrix: sparse.csr_matrix, cells: pd.Index, genes: pd.Index, pat
         first = cells[cells.duplicated()][0]
         msg = f"{path}: the cell '{first}' is there twice; names of cells must be unique within a file of counts."
         raise UserError(msg)
-    reason = _not_counts(matrix.data)
+    reason = why_not_counts(matrix.data)
     if reason:
         msg = f"{path}: counts (whole numbers from 0) were expected, {reason}; give the raw counts."
         raise UserError(msg)
@@ -128,7 +128,7 @@ def _sum_columns(matrix: sparse.csr_matrix, target: np.ndarray, columns: int) ->
     )
 
 
-def _not_counts(values: np.ndarray) -> str:
+def why_not_counts(values: np.ndarray) -> str:
     """Return why values cannot be counts; empty where they can."""
     if not np.isfinite(values).all():
         return "found missing or infinite values"

@@ -47,8 +47,8 @@ def read_external_paired(path: Path, external: External) -> PairedData:
     """Read paired data from .h5ad, .zarr or .h5mu.
 
     A file that this pipeline wrote is taken as it is. Of any other, counts come from AnnData or the modality ``rna``,
-    blocks from the modalities or ``obsm`` named ``morphology``, ``embedding``, ``features`` and ``function``, and
-    from the columns of ``obs`` that the configuration names.
+    blocks from the modalities or ``obsm`` named ``morphology``, ``embedding``, ``features`` and ``function`` (of
+    ``obsm`` also with ``X_`` before them), and from the columns of ``obs`` that the configuration names.
 
     Raises
     ------
@@ -61,7 +61,8 @@ def read_external_paired(path: Path, external: External) -> PairedData:
             return read_paired(path)
         obs, rna = _from_mudata(data, path)
     else:
-        obs, rna = data.obs.join([_block(data.obsm[n], data.obs_names, n) for n in BLOCKS if n in data.obsm]), data
+        keys = {name: key for name in BLOCKS for key in (name, f"X_{name}") if key in data.obsm}
+        obs, rna = data.obs.join([_block(data.obsm[key], data.obs_names, name) for name, key in keys.items()]), data
     if not obs.index.is_unique:
         msg = f"{path}: the cell '{obs.index[obs.index.duplicated()][0]}' is there twice; names must be unique."
         raise UserError(msg)

@@ -26,7 +26,12 @@ def read_compartments(paths: list[Path]) -> pd.DataFrame:
     UserError
         When a file cannot be read, lacks a column, or a compartment is there twice.
     """
-    return _read(paths, COMPARTMENTS, "compartment_id").sort_values(list(COMPARTMENTS.key), ignore_index=True)
+    return checked_compartments(_read(paths, COMPARTMENTS))
+
+
+def checked_compartments(maps: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
+    """Return maps of compartments, by file or name, as one table; see :func:`read_compartments`."""
+    return _joined(maps, COMPARTMENTS, "compartment_id").sort_values(list(COMPARTMENTS.key), ignore_index=True)
 
 
 def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
@@ -38,7 +43,12 @@ def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
         When a file cannot be read or lacks a column, a barcode is there twice, or a barcode has neither a
         compartment nor a position.
     """
-    table = _read(paths, BARCODES, "barcode")
+    return checked_barcodes(_read(paths, BARCODES))
+
+
+def checked_barcodes(tables: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
+    """Return tables of barcodes, by file or name, as one table; see :func:`read_barcode_tables`."""
+    table = _joined(tables, BARCODES, "barcode")
     for name in ("compartment_id", "fov"):
         table[name] = table.get(name, pd.Series(pd.NA, table.index)).astype("string")
     for name in ("y_px", "x_px"):
@@ -55,10 +65,15 @@ def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
     return table.sort_values(list(BARCODES.key), ignore_index=True)
 
 
-def _read(paths: list[Path], table: Table, what: str) -> pd.DataFrame:
+def _read(paths: list[Path], table: Table) -> dict[Path | str, pd.DataFrame]:
+    text = tuple(c.name for c in table.columns if c.kind == "text")
+    return {path: read_plain(path, text) for path in dict.fromkeys(paths)}
+
+
+def _joined(frames: dict[Path | str, pd.DataFrame], table: Table, what: str) -> pd.DataFrame:
     """Return the rows of all files, in order; the index is the file and the row in it."""
-    frames = {path: _read_one(path, table) for path in dict.fromkeys(paths)}
-    joined = pd.concat(frames) if frames else empty(table)
+    checked = {place: _checked(frame, place, table) for place, frame in frames.items()}
+    joined = pd.concat(checked) if checked else empty(table)
     key = list(table.key)
     twice = joined.index[joined.duplicated(key)]
     if len(twice):
@@ -72,19 +87,18 @@ def _read(paths: list[Path], table: Table, what: str) -> pd.DataFrame:
     return joined
 
 
-def _place(path: Path, row: int) -> str:
-    return f"{path}, row {row}"
+def _place(file: Path | str, row: int) -> str:
+    return f"{file}, row {row}"
 
 
-def _read_one(path: Path, table: Table) -> pd.DataFrame:
+def _checked(frame: pd.DataFrame, place: Path | str, table: Table) -> pd.DataFrame:
     known = {c.name for c in table.columns}
-    frame = read_plain(path, tuple(c.name for c in table.columns if c.kind == "text"))
     frame = frame[[c for c in frame.columns if c in known]]
     try:
         # The key is checked by the caller, over all files and with a message of its own.
         return Table(table.name, table.meaning, (), table.columns).check(frame).set_axis(frame.index)
     except ValueError as error:
-        msg = f"{path}: {error}; the columns are {', '.join(c.name for c in table.columns)}."
+        msg = f"{place}: {error}; the columns are {', '.join(c.name for c in table.columns)}."
         raise UserError(msg) from error
 
 

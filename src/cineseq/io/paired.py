@@ -78,7 +78,7 @@ def write_paired(data: PairedData, path: Path) -> None:
     import anndata  # noqa: PLC0415 - 4 s
     import mudata  # noqa: PLC0415
 
-    obs = data.obs.assign(**{name: _storable(data.obs[name]) for name in data.obs})
+    obs = data.obs.assign(**{name: storable(data.obs[name]) for name in data.obs})
     modalities = {}
     if data.counts is not None:
         rna = anndata.AnnData(sparse.csr_matrix(data.counts), obs=pd.DataFrame(index=obs.index))
@@ -118,8 +118,8 @@ def blocks_apart() -> AbstractContextManager[Any]:
     return nullcontext() if set_options is None else set_options(pull_on_update=False)
 
 
-def _storable(values: pd.Series) -> pd.Series:
-    """Return a column of ``obs`` in a type that h5mu files hold, missing values included."""
+def storable(values: pd.Series) -> pd.Series:
+    """Return a column of ``obs`` in a type that h5ad and h5mu files hold, missing values included."""
     if pd.api.types.infer_dtype(values) == "boolean":
         return values.astype("boolean")
     if pd.api.types.is_float_dtype(values):
@@ -149,7 +149,7 @@ def read_paired(path: Path, normalisation: Normalisation = "median") -> PairedDa
     # mudata guesses types anew and makes integers of numbers that happen to be whole; the file knows better.
     with h5py.File(path) as file:
         obs = anndata.io.read_elem(file["obs"]).rename_axis("track_id")
-    obs = obs.assign(**{name: _typed(obs[name]) for name in obs})
+    obs = obs.assign(**{name: typed_column(obs[name]) for name in obs})
     blocks = {}
     for name in (n for n in BLOCKS if n in paired.mod or n not in OPTIONAL_BLOCKS):
         modality = _in_order(paired.mod[name], obs.index)
@@ -165,7 +165,8 @@ def _in_order(modality: anndata.AnnData, cells: pd.Index) -> anndata.AnnData:
     return modality if modality.obs_names.equals(cells) else modality[cells]
 
 
-def _typed(values: pd.Series) -> pd.Series:
+def typed_column(values: pd.Series) -> pd.Series:
+    """Return a column as analyses read it: text ``string``, truth ``boolean``, whole numbers ``Int64``."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         return values.astype("string")
     if pd.api.types.is_bool_dtype(values):

@@ -154,7 +154,26 @@ def dead_mates(
     placed = pairs.dropna(subset=["track_id", "compartment_id"]).drop_duplicates("track_id").set_index("track_id")
     # Plain text: missing values of pandas' text type neither compare nor match the plain names of compartments.
     own = placed.reindex(families.cells["track_id"])[COMPARTMENT].astype(object).fillna("")
-    bodies = _bodies(families, cells, compartments)
+    return mates_in(families, own, _bodies(families, cells, compartments))
+
+
+def mates_in(families: LineageTrees, own: pd.DataFrame, bodies: pd.DataFrame) -> np.ndarray:
+    """Count the dead cells, sisters apart, in the compartment of each cell.
+
+    Parameters
+    ----------
+    families
+        The trees.
+    own
+        ``sample`` and ``compartment_id`` of each cell of the families as plain text, empty where not known.
+    bodies
+        Dead cells whose compartment is known: ``row`` in the families, ``sample`` and ``compartment_id``.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (cells of the families,); NaN for a cell whose compartment is not known.
+    """
     count = bodies.groupby(COMPARTMENT).size().reindex(pd.MultiIndex.from_frame(own)).fillna(0).to_numpy(float)
     lies_in = bodies.set_index("row")["compartment_id"].reindex(np.arange(-1, len(own))).to_numpy(object)
     sister = np.full(len(families.cells), -1)

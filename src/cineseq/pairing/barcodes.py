@@ -96,7 +96,7 @@ def _examples(names: pd.Index) -> str:
 def sequenced_only(
     barcodes: pd.DataFrame, tables: list[Path], counts: list[Path], samples: list[str], settings: Pairing
 ) -> pd.DataFrame:
-    """Keep the barcodes that were sequenced, named as in the counts, with the ``edits`` that this took.
+    """Keep the barcodes that are in the files of counts; see :func:`named_as_sequenced`.
 
     Parameters
     ----------
@@ -114,16 +114,44 @@ def sequenced_only(
     UserError
         When counts and barcodes of a sample have nothing in common, or a file has no sample.
     """
-    parts = [barcodes[~barcodes["sample"].isin(samples)].assign(edits=pd.NA)]
     listed = ", ".join(map(str, dict.fromkeys(tables)))
+    sequenced, places = {}, {}
     for sample, paths in files_by_sample(counts, samples).items():
+        names = [read_counts(path, settings.counts_orientation).cells for path in paths]
+        sequenced[sample] = pd.Index([]).append(names)
+        places[sample] = ", ".join(map(str, paths))
+    return named_as_sequenced(barcodes, sequenced, settings.barcode_errors, listed, places)
+
+
+def named_as_sequenced(
+    barcodes: pd.DataFrame, sequenced: dict[str, pd.Index], errors: int, listed: str, places: dict[str, str]
+) -> pd.DataFrame:
+    """Keep the barcodes that were sequenced, named as in the counts, with the ``edits`` that this took.
+
+    Parameters
+    ----------
+    barcodes
+        Barcode table, as :data:`cineseq.tables.imaging.BARCODES`.
+    sequenced
+        Names of the cells in the counts, by sample; a sample that is not named keeps all its barcodes.
+    errors
+        Letters that may differ: 0 or 1.
+    listed, places
+        Where the barcode table and the counts of each sample are from, for messages.
+
+    Raises
+    ------
+    UserError
+        When counts and barcodes of a sample have nothing in common.
+    """
+    parts = [barcodes[~barcodes["sample"].isin(list(sequenced))].assign(edits=pd.NA)]
+    for sample, names in sequenced.items():
         mine = barcodes[barcodes["sample"] == sample]
         if mine.empty:
             logger.warning("Sample %s has counts but no row in %s: none of its cells is paired.", sample, listed)
             continue
-        names = pd.Index([]).append([read_counts(p, settings.counts_orientation).cells for p in paths])
-        where = f"{', '.join(map(str, paths))} and the rows of sample '{sample}' in {listed}"
-        found = recognise(names, pd.Index(mine["barcode"]), settings.barcode_errors, where)
+        where = f"{places[sample]} and the rows of sample '{sample}' in {listed}"
+        found = recognise(names, pd.Index(mine["barcode"]), errors, where)
         logger.info(
             "Sample %s: %d of %d barcodes were sequenced, %d of them read with one wrong letter.",
             *(sample, len(found), len(mine), int(found["edits"].sum())),

@@ -101,6 +101,22 @@ GENES = Table(
     ),
 )
 
+PREDICTIVE_FEATURES = Table(
+    "predictive_features",
+    "Which shapes and embedding coordinates go with a function, and how stably",
+    ("function", "feature"),
+    (
+        FUNCTION_COLUMN,
+        Column("feature", "text", "Column of morphology or embedding"),
+        Column("block", "text", "The block that it is of", values=("morphology", "embedding", "features")),
+        number("frequency", "Share of group half-samples in which the elastic net of its block selects the feature"),
+        number("sign", "Mean sign of its coefficient over those, -1 to 1"),
+        Column("module", "text", "Module of correlated features of its block", missing=True),
+        number("univariate_rho", "Partial Spearman correlation given technical covariates and cell-cycle scores"),
+        Q,
+    ),
+)
+
 MARKER_OVERLAP = Table(
     "marker_overlap",
     "Overlap of the predictive genes with the cluster markers",

@@ -1,0 +1,183 @@
+"""Paired data as one AnnData, and any AnnData as the arrays that analyses read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.expression import Normalisation
+from cineseq.errors import UserError
+from cineseq.expression.normalise import log_normalised
+from cineseq.expression.read_counts import LAYER, make_counts, why_not_counts
+from cineseq.io.paired import BLOCKS, PairedData, storable, typed_column
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+IMAGED = ("morphology", "embedding", "features")
+"""Blocks that are tables of ``obsm``; function is columns of ``obs``."""
+
+
+def adata_of(data: PairedData) -> AnnData:
+    """Return paired data as AnnData.
+
+    Returns
+    -------
+    anndata.AnnData
+        ``layers["counts"]``, their normalised logarithm as ``X``, what is known of the cells and ``function_*`` in
+        ``obs``, and ``obsm["X_morphology"]``, ``["X_embedding"]`` and ``["X_features"]`` (tables with named columns)
+        where measured. It can be written as h5ad.
+    """
+    import anndata  # noqa: PLC0415 - 4 s
+
+    names = data.obs.index.astype(str).rename(None)
+    facts = {"track_id": pd.Series(names, names)} | {name: data.obs[name].set_axis(names) for name in data.obs}
+    facts |= {str(name): column.set_axis(names) for name, column in data.function.items()}
+    obs = pd.DataFrame({name: storable(values) for name, values in facts.items()}, index=names)
+    counts = sparse.csr_matrix((len(names), 0), dtype=np.float32) if data.counts is None else data.counts
+    log = log_normalised(sparse.csr_matrix(counts, dtype=np.float64), data.normalisation)
+    adata = anndata.AnnData(log, obs=obs, var=pd.DataFrame(index=pd.Index(data.genes.astype(str))))
+    adata.layers[LAYER] = sparse.csr_matrix(counts)
+    for name in IMAGED:
+        block: pd.DataFrame = getattr(data, name)
+        if block.shape[1]:
+            adata.obsm[f"X_{name}"] = block.set_axis(names)
+    return adata
+
+
+def paired_of(adata: AnnData, where: str, normalisation: Normalisation = "median") -> PairedData:
+    """Return the arrays of an AnnData that analyses read; it is not changed.
+
+    Parameters
+    ----------
+    adata
+        In memory or backed. Counts are ``layers["counts"]``, else ``X`` or ``raw.X`` where these hold counts. Blocks
+        are ``obsm["X_morphology"]``, ``["X_embedding"]`` and ``["X_features"]`` (or without ``X_``; columns of arrays
+        are numbered from 0), else columns of ``obs`` with these names before them. Without ``sample`` or ``fov`` in
+        ``obs`` all cells are of one.
+    where
+        What is called, for messages.
+    normalisation
+        How the analysis normalises the counts.
+
+    Raises
+    ------
+    UserError
+        When it is no AnnData, a cell is there twice, there are genes without counts, or a value is infinite.
+    """
+    _check_type(adata, where)
+    names = pd.Index(adata.obs_names.astype(str).astype(object), name="track_id")
+    if names.has_duplicates:
+        twice = names[names.duplicated()][0]
+        msg = f"{where}: the cell '{twice}' is there twice; call adata.obs_names_make_unique() or leave one out."
+        raise UserError(msg)
+    obs = adata.obs.set_axis(names)
+    blocks = {name: _block(adata, obs, name, where) for name in BLOCKS}
+    prefixes = tuple(f"{name}_" for name in BLOCKS)
+    facts = obs[[c for c in obs if c != "track_id" and not str(c).startswith(prefixes)]]
+    facts = facts.assign(**{name: typed_column(facts[name]) for name in facts})
+    counts, genes = _counts(adata, where)
+    return PairedData(_with_groups(facts), counts, genes, **blocks, normalisation=normalisation)
+
+
+def _check_type(adata: AnnData, where: str) -> None:
+    import anndata  # noqa: PLC0415 - 4 s
+
+    if not isinstance(adata, anndata.AnnData):
+        kind = type(adata).__name__
+        msg = f"{where}: an AnnData was expected, got {kind}; make one with cs.pair, or read it with anndata.read_h5ad."
+        raise UserError(msg)
+
+
+def _with_groups(obs: pd.DataFrame) -> pd.DataFrame:
+    """Return what is known of the cells with the columns that every analysis groups by; unknown is missing."""
+    one = FieldOfView()
+    defaults = {"sample": one.sample, "fov": one.fov, "condition": pd.NA, "replicate": pd.NA}
+    obs = obs.assign(
+        **{name: pd.Series(value, obs.index, dtype="string") for name, value in defaults.items() if name not in obs}
+    )
+    if "family" not in obs:
+        founder = obs["founder_id"] if "founder_id" in obs else pd.Series(pd.NA, obs.index)
+        obs = obs.assign(family=founder.astype("string").fillna(pd.Series(obs.index, obs.index, dtype="string")))
+    return obs
+
+
+def _counts(adata: AnnData, where: str) -> tuple[sparse.csr_matrix | None, pd.Index]:
+    """Return counts, float32 of shape (cells, genes), and the names of genes; None where there is no gene."""
+    if not adata.n_vars or not adata.n_obs:
+        return None, pd.Index([])
+    found = make_counts(*counts_matrix(adata, where), Path(where))
+    return found.matrix, found.genes
+
+
+def counts_matrix(adata: AnnData, where: str) -> tuple[sparse.csr_matrix, pd.Index, pd.Index]:
+    """Return the counts of an AnnData, names of cells and of genes: its layer ``counts``, else ``X``, else ``raw.X``.
+
+    Raises
+    ------
+    UserError
+        When none of them holds counts.
+    """
+    found = [("X", adata.X, adata.var_names)]
+    if LAYER in adata.layers:
+        found = [(f"layers['{LAYER}']", adata.layers[LAYER], adata.var_names)]
+    elif adata.raw is not None:
+        found.append(("raw.X", adata.raw.X, adata.raw.var_names))
+    reasons = []
+    for place, values, genes in found:
+        if values is not None:
+            matrix = _sparse(values)
+            reason = why_not_counts(matrix.data)
+            if not reason:
+                return matrix, adata.obs_names, genes
+            reasons.append(f"of adata.{place}: {reason}")
+    why = "; ".join(reasons) or "adata.X is empty"
+    msg = f"{where}: raw counts (whole numbers from 0) were expected in adata.layers['{LAYER}'], {why}."
+    raise UserError(msg)
+
+
+def _sparse(values: object) -> sparse.csr_matrix:
+    in_memory = values.to_memory() if hasattr(values, "to_memory") else values
+    return sparse.csr_matrix(in_memory if sparse.issparse(in_memory) else np.asarray(in_memory))
+
+
+def _block(adata: AnnData, obs: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
+    """Return a block with its columns named ``<name>_*``, as numbers; missing values stay."""
+    prefix = f"{name}_"
+    key = next((k for k in (f"X_{name}", name) if k in adata.obsm), None) if name in IMAGED else None
+    if key is None:
+        frame = obs[[c for c in obs if str(c).startswith(prefix)]]
+    elif isinstance(adata.obsm[key], pd.DataFrame):
+        frame = adata.obsm[key].set_axis(obs.index)
+    else:
+        values = adata.obsm[key]
+        frame = pd.DataFrame(values.toarray() if sparse.issparse(values) else np.asarray(values), index=obs.index)
+    frame = frame.rename(columns=lambda c: str(c) if str(c).startswith(prefix) else f"{prefix}{c}")
+    names = pd.Index(frame.columns, dtype=object)
+    return pd.DataFrame({c: as_finite(frame[c], where) for c in names}, index=obs.index, columns=names)
+
+
+def as_finite(values: pd.Series, where: str) -> pd.Series:
+    """Return a column as numbers, missing values included.
+
+    Raises
+    ------
+    UserError
+        For text or an infinite value, naming the cell.
+    """
+    try:
+        numbers = values.astype("Float64").astype("float64")
+    except (TypeError, ValueError):
+        msg = f"{where}: '{values.name}' should hold numbers and holds {values.dtype}; convert it or leave it out."
+        raise UserError(msg) from None
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        cell = infinite.idxmax()
+        msg = f"{where}: '{values.name}' of cell '{cell}' is not finite; give NaN where a value is not known."
+        raise UserError(msg)
+    return numbers

@@ -1,0 +1,120 @@
+"""A table of cells completed to its contract: what other columns imply is derived, what they do not stays unknown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.base import FieldOfView
+from cineseq.errors import UserError
+from cineseq.statistics.pedigree import founders, own_ancestor, sister_pairs, sisters
+from cineseq.tables.contract import FIELD, empty
+from cineseq.tables.imaging import CELLS
+from cineseq.tracking.lineage import fates
+
+LINEAGE = ("parent_id", "start_frame", "end_frame", "end_kind")
+ANCESTRY = ("founder_id", "generation", "sister_id")
+
+
+def completed_cells(cells: pd.DataFrame, needed: tuple[str, ...] = (), where: str = "cells") -> pd.DataFrame:
+    """Return a table of cells or tracks as :data:`cineseq.tables.imaging.CELLS`.
+
+    Of a column that is absent, founder, generation and sister follow from ``parent_id``; fate and whether the cell
+    lived at the end from ``end_kind``; ``start_kind`` from ``parent_id`` and ``start_frame``. A cell that was lost or
+    left the field is of unknown fate. Columns that no contract knows are left out.
+
+    Parameters
+    ----------
+    cells
+        One row per cell with ``track_id``; not changed.
+    needed
+        Columns that must be there.
+    where
+        Name of the table, for messages.
+
+    Raises
+    ------
+    UserError
+        When a needed column is absent, a cell is there twice or descends from itself, or a value is outside of its
+        contract.
+    """
+    table = _named(cells, needed, where)
+    if "parent_id" in table and not set(ANCESTRY) <= set(table):
+        table = _with(table, _ancestry(table, where))
+    if "end_kind" in table:
+        table = _with(table, dict(fates(table["end_kind"].astype("string")).items()))
+    if "parent_id" in table and "start_frame" in table:
+        table = _with(table, {"start_kind": _start_kind(table)})
+    for axis in ("y_px", "x_px"):
+        if axis not in table and f"end_{axis}" in table:
+            table = table.assign(**{axis: table[f"end_{axis}"]})
+    required = [c.name for c in CELLS.columns if not (c.is_family or c.optional)]
+    blank = empty(CELLS)[[name for name in required if name not in table]].reindex(table.index)
+    try:
+        return CELLS.check(pd.concat([table, blank], axis=1), where)
+    except ValueError as error:
+        msg = f"{error}; correct the column in the table."
+        raise UserError(msg) from None
+
+
+def _named(cells: pd.DataFrame, needed: tuple[str, ...], where: str) -> pd.DataFrame:
+    """Return the columns that the contract knows, names as text; sample and field as of a study of one field."""
+    absent = [name for name in ("track_id", *needed) if name not in cells]
+    if absent:
+        msg = f"{where}: the column '{absent[0]}' is missing; the columns are {', '.join(map(str, cells.columns))}."
+        raise UserError(msg)
+    exact = {c.name for c in CELLS.columns if not c.is_family}
+    families = tuple(c.name[:-1] for c in CELLS.columns if c.is_family)
+    table = cells[[c for c in cells.columns if c in exact or str(c).startswith(families)]].reset_index(drop=True)
+    if table["track_id"].isna().any():
+        msg = f"{where}: row {int(table['track_id'].isna().idxmax())} has no track_id; give every cell a name."
+        raise UserError(msg)
+    default = FieldOfView()
+    table = _with(table, {"sample": default.sample, "fov": default.fov})
+    text = {c.name for c in CELLS.columns if c.kind == "text"}
+    names = [c for c in table if c in text or str(c).startswith(("group_", "state_"))]
+    return table.assign(**{name: _as_text(table[name]) for name in names})
+
+
+def _as_text(values: pd.Series) -> pd.Series:
+    """Return values as text; whole numbers and truth without the decimals that missing values give them."""
+    if pd.api.types.infer_dtype(values, skipna=True) == "boolean":
+        values = values.astype("boolean").astype("Int64")
+    elif pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
+        values = values.astype("Int64")
+    return values.astype("string")
+
+
+def _with(table: pd.DataFrame, columns: dict) -> pd.DataFrame:
+    """Return the table with those columns that it does not have."""
+    return table.assign(**{name: values for name, values in columns.items() if name not in table})
+
+
+def _ancestry(table: pd.DataFrame, where: str) -> dict[str, pd.Series]:
+    """Return founder, generation and sister; daughters of a mother that is not in the table descend from her."""
+    codes, names = pd.factorize(pd.concat([table["track_id"], table["parent_id"]]).to_numpy(object))
+    cell, mother_of_cell = codes[: len(table)], codes[len(table) :]
+    # mothers that are not in the table are founders too
+    mother = np.full(len(names), -1)
+    mother[cell] = mother_of_cell
+    founder, generation = founders(mother)
+    if (generation < 0).any():
+        name = names[own_ancestor(mother, generation)]
+        msg = f"{where}: cell '{name}' descends from itself; correct its parent_id or that of an ancestor."
+        raise UserError(msg)
+    sister = sisters(sister_pairs(mother_of_cell), len(table))
+    own = table["track_id"]
+    return {
+        "founder_id": pd.Series(names[founder[cell]], dtype="string"),
+        "generation": pd.Series(generation[cell]),
+        "sister_id": own.take(sister).reset_index(drop=True).where(sister >= 0),
+    }
+
+
+def _start_kind(table: pd.DataFrame) -> pd.Series:
+    """Return how each cell began: born of a mother, there in the field's first frame, or appeared later."""
+    start = table["start_frame"].astype("Float64")
+    first = start.groupby([table[name] for name in FIELD]).transform("min")
+    begins = (start <= first).fillna(value=False)
+    kind = np.select([table["parent_id"].notna(), begins], ["division", "first_frame"], "appeared")
+    return pd.Series(kind, index=table.index, dtype="string").where(start.notna())

@@ -1,0 +1,119 @@
+"""Which shapes and embedding coordinates go with a function: how stably, and with which others."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
+from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, cells_of
+from cineseq.prediction.crossval.transform import standardised
+from cineseq.prediction.genes import gene_rows, stability
+from cineseq.prediction.predict import Question
+from cineseq.prediction.responses import Response, as_asked, measured_rows, responses_of
+from cineseq.tables.contract import empty
+from cineseq.tables.prediction import PREDICTIVE_FEATURES
+
+logger = logging.getLogger(__name__)
+BLOCKS = ("morphology", "embedding", "features")
+
+
+def associated_features(question: Question, threads: int = 1) -> pd.DataFrame:
+    """Select features of every block by the stability selection that finds genes.
+
+    Missing values become the median of the cells. No feature is a covariate of another of its block: the distance to
+    neighbours, a technical covariate of genes, is none of the correlations of morphology.
+
+    Parameters
+    ----------
+    question
+        What is asked.
+    threads
+        Worker processes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :data:`cineseq.tables.prediction.PREDICTIVE_FEATURES`; no rows of a function that cannot be estimated.
+
+    References
+    ----------
+    Meinshausen and Buhlmann, J. R. Stat. Soc. B 72 (2010) 417.
+    """
+    blocks = all_blocks(question.data, question.clusters, question.prediction)
+    responses = [
+        part
+        for whole in responses_of(question.data.function, question.prediction.functions)
+        for part in as_asked(whole, question.prediction.response)
+    ]
+    rows = [empty(PREDICTIVE_FEATURES)]
+    for response in responses:
+        try:
+            rows += _of_function(question, blocks, response, threads)
+        except NotEstimableError as reason:
+            logger.warning("Features of %s are not estimable: %s.", response.name, reason)
+    return pd.concat(rows[1:], ignore_index=True) if len(rows) > 1 else rows[0]
+
+
+def _of_function(
+    question: Question, blocks: dict[str, Block | None], response: Response, threads: int
+) -> list[pd.DataFrame]:
+    rows = measured_rows(response)
+    settings = question.prediction
+    cells = cells_of(question.data.obs.iloc[rows], response.values[rows], question.folds, settings.class_column)
+    everyone = np.arange(len(rows))
+    found = []
+    for name in BLOCKS:
+        block = _filled(blocks.get(name), rows)
+        if block is None:
+            continue
+        known = _filled(_without(joined(blocks["technical"], blocks["cycle"]), block.names), rows)
+        covariates = np.empty((len(rows), 0)) if known is None else standardised(known, everyone, 0.0, None).values
+        columns = zip(response.columns, cells.values.T, strict=True)
+        found += [
+            _rows(question, block, column, cells, covariates=covariates, threads=threads).assign(block=name)
+            for column in columns
+        ]
+    return found
+
+
+def _rows(
+    question: Question,
+    block: Block,
+    column: tuple[str, np.ndarray],
+    cells: CrossvalCells,
+    *,
+    covariates: np.ndarray,
+    threads: int,
+) -> pd.DataFrame:
+    settings, (name, values) = question.prediction, column
+    chosen = stability(
+        block, values, cells.plan.units, cells.strata, settings=settings, seed=question.seed, threads=threads
+    )
+    rows = gene_rows(
+        name,
+        block,
+        values,
+        chosen,
+        covariates=covariates,
+        strata=cells.strata,
+        module_correlation=settings.module_correlation,
+    )
+    return rows.rename(columns={"gene": "feature"})
+
+
+def _filled(block: Block | None, rows: np.ndarray) -> Block | None:
+    """Return the standardised columns that vary among some cells, medians for missing values; None where none does."""
+    if block is None or not len(rows):
+        return None
+    filled = standardised(block.rows(rows), np.arange(len(rows)), 0.0, None)
+    return filled if filled.names else None
+
+
+def _without(block: Block | None, names: tuple[str, ...]) -> Block | None:
+    if block is None:
+        return None
+    keep = np.array([name not in names for name in block.names])
+    return Block(block.values[:, keep], tuple(np.array(block.names, object)[keep])) if keep.any() else None
