@@ -330,7 +330,17 @@ def track(
         known = "area_px" in labels
         area = detections["area_px"] if known else np.nan
         detections = detections.assign(area_px=area, touches_border=pd.array([pd.NA] * len(detections), "boolean"))
-    return TrackingResult(*map(_by_key, (made.tracks, detections, made.events), (TRACKS, DETECTIONS, EVENTS)))
+    tables = map(_by_key, (made.tracks, detections, made.events), (TRACKS, DETECTIONS, EVENTS))
+    return _with_end_labels(TrackingResult(*tables))
+
+
+def _with_end_labels(result: TrackingResult) -> TrackingResult:
+    """Note in ``tracks.attrs["end_label"]`` the label of each track in its last frame, for ``cs.pair``."""
+    ends = result.tracks[["track_id", "end_frame"]].merge(
+        result.detections, left_on=["track_id", "end_frame"], right_on=["track_id", "frame"]
+    )
+    result.tracks.attrs["end_label"] = dict(zip(ends["track_id"], ends["label"].astype(int), strict=True))
+    return result
 
 
 def _objects(
