@@ -80,7 +80,7 @@ def joined_counts(paths: list[Path], samples: list[str], orientation: Orientatio
 
 
 def _common_genes(read: dict[Path, Counts]) -> pd.Index:
-    """Return the genes that all files have, in the order of the first; a gene absent from a file is not a zero count."""
+    """Return the genes of all files, in the order of the first; a gene absent from a file is not a zero count."""
     files = list(read.items())
     one, first = files[0]
     genes = first.genes

@@ -93,18 +93,16 @@ def locate(points: np.ndarray, circles: Circles, rim: float) -> LocatedPoints:
     A point lies in the compartment whose wall encloses it. It is ambiguous when it lies outside by at most ``rim``
     radii (the boundary tolerance), or when the walls of two compartments are equally near within ``rim`` radii.
     """
-    no_compartment = np.full(len(points), -1)
+    outside_all = np.full(len(points), -1)
     if not len(points) or not len(circles.centres):
-        return LocatedPoints(
-            no_compartment, np.stack([no_compartment, no_compartment], axis=1), np.full(len(points), np.nan)
-        )
+        return LocatedPoints(outside_all, np.stack([outside_all, outside_all], axis=1), np.full(len(points), np.nan))
     which, distance, outside = circles.nearest(points)
     first, second = outside[:, 0], outside[:, 1] if outside.shape[1] > 1 else np.full(len(points), np.inf)
     near_two = (first <= rim) & (second - first <= rim)
     on_the_wall = (first > 0) & (first <= rim)
     ambiguous = near_two | on_the_wall
     inside = (first <= 0) & ~ambiguous
-    other = which[:, 1] if which.shape[1] > 1 else no_compartment
+    other = which[:, 1] if which.shape[1] > 1 else outside_all
     touched = np.stack([np.where(ambiguous, which[:, 0], -1), np.where(near_two, other, -1)], axis=1)
     return LocatedPoints(np.where(inside, which[:, 0], -1), touched, np.where(inside, distance[:, 0], np.nan))
 
