@@ -147,7 +147,7 @@ def collect(fields: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def samples_without_value(cells: pd.DataFrame) -> dict[str, list[str]]:
-    """Return, for each function score, the samples in which no cell has a value; scores without such samples are left out.
+    """Return, for each function score that lacks values in whole samples, these samples in order.
 
     Parameters
     ----------
