@@ -1,4 +1,4 @@
-"""Progress of long loops as log lines, so that it is seen on a screen and in a cluster's log alike."""
+"""Log the progress of long loops as lines that read well on a screen and in a cluster log."""
 
 import logging
 import time

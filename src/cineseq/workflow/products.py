@@ -18,7 +18,7 @@ from cineseq.errors import UserError
 
 Level = Literal["field", "sample", "study"]
 FOLDERS: dict[Level, str] = {"field": "fov/{sample}/{fov}/", "sample": "sample/{sample}/", "study": ""}
-"""Where the products of each level are, in the folder of results."""
+"""Folder of the products of each level, within the results folder."""
 
 
 @dataclass(frozen=True)
@@ -28,29 +28,29 @@ class Product:
     Attributes
     ----------
     path
-        Where it is: in the folder of the field, in that of the sample, or in the folder of results, as ``level`` says.
+        Path within the folder of its ``level``: that of the field, of the sample, or the results folder.
     level
         Whether there is one for each field of view, one for each sample, or one for the study.
     contract
-        The contract of a table as ``module.NAME`` in ``cineseq.tables``; None for what is no table.
+        The contract of a table as ``module.NAME`` in ``cineseq.tables``; None if it is not a table.
     step
-        The rule that makes it; where studies start in different ways, the rules, separated by ``|``.
+        The rule that makes it. If the rule depends on how a study starts, all these rules, separated by ``|``.
     section
-        Section of the report that reads it; empty where the report does not. Tables and figures of a section stand in
-        the order of the registry.
+        Section of the report that reads it; empty if none does. Tables and figures of a section are shown in the order
+        of the registry.
     title
-        What the report calls it: the heading of a table, the alternative text of a figure. A table without a title is
-        read and not shown.
+        Title in the report: the heading of a table, the alternative text of a figure. A table without a title is read
+        but not shown.
     order
         Columns by which the report sorts the rows of a table, the first one first; from high to low after a ``-``.
     name
-        What the rule and ``main`` of the script call it, unique in its level; by default the file's name up to the dot.
+        Name in the rule and in ``main`` of the script, unique in its level; by default the file name up to the dot.
     caption
         Sentences below a figure.
     target
-        The target that asks for it; by default its folder, as ``lineage`` is for ``lineage/fading.tsv``.
+        The target that includes it; by default its folder, for example ``lineage`` for ``lineage/fading.tsv``.
     needs
-        Property of :class:`~cineseq.workflow.study.Study` without which its step does not make it.
+        Property of :class:`~cineseq.workflow.study.Study` that must be true for the step to make it.
     is_folder
         Whether it is a folder.
     """
@@ -76,7 +76,7 @@ class Product:
 
     @property
     def file(self) -> str:
-        """Path as rules have it, with the wildcards of its level."""
+        """Path as in rules, with the wildcards of its level."""
         return f"<results>/{FOLDERS[self.level]}{self.path}"
 
     @property
