@@ -24,7 +24,7 @@ EMPTY_SHARE = 0.03
 
 @dataclass(frozen=True)
 class SpreadCell:
-    """One adherent cell: a body of ``radius`` at (y, x), arms as (angle, length, width at the tip), and its appearance."""
+    """One adherent cell: a body of ``radius`` at (y, x), arms as (angle, length, tip width), and its appearance."""
 
     y: float
     x: float
