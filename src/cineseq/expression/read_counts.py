@@ -105,7 +105,7 @@ def make_counts(matrix: sparse.csr_matrix, cells: pd.Index, genes: pd.Index, pat
         raise UserError(msg)
     if cells.has_duplicates:
         first = cells[cells.duplicated()][0]
-        msg = f"{path}: the cell '{first}' is there twice; names of cells must be unique within a file of counts."
+        msg = f"{path}: the cell '{first}' is listed twice; names of cells must be unique within a file of counts."
         raise UserError(msg)
     reason = why_not_counts(matrix.data)
     if reason:

@@ -73,10 +73,10 @@ def cells_of_field(
     field
         Field of view, with its condition and replicate.
     embeddings, scores
-        As their contracts; None where not made.
+        As their contracts; None if absent.
     features
-        External features by cell, columns ``track_id`` and ``features_*``; None where there are none. Those by frame
-        and label are columns of ``objects``.
+        External features by cell, columns ``track_id`` and ``features_*``; None if absent. Features by frame and
+        label are columns of ``objects``.
 
     Returns
     -------

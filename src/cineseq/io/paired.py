@@ -25,7 +25,7 @@ OPTIONAL_BLOCKS = ("features",)
 
 @dataclass(frozen=True)
 class PairedData:
-    """Everything measured on the same cells; rows of every block are the cells of ``obs``, in order.
+    """All measurements of the same cells; the rows of each block are the cells of ``obs``, in order.
 
     Attributes
     ----------
@@ -33,11 +33,11 @@ class PairedData:
         One row per cell, indexed by ``track_id``. Always has ``sample``, ``fov``, ``family`` (founder), ``condition``
         and ``replicate``; from imaging also the lineage columns of the cells table and the columns of its pair.
     counts
-        Counts, shape (cells, genes); None where there is no expression.
+        Counts, shape (cells, genes); None without expression.
     genes
         Gene names, unique, one per column of ``counts``.
     morphology, embedding, function
-        Blocks with one row per cell and columns named as in the cells table; no columns where not measured.
+        Blocks with one row per cell and columns named as in the cells table; no columns if not measured.
     features
         External features, which a user measured; a block like ``morphology``.
     normalisation
