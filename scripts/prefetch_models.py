@@ -1,6 +1,6 @@
-"""Have the models at hand before jobs run where there is no network.
+"""Download the models before jobs run without a network.
 
-In: the settings, which name a segmentation and an embedding model, and one to train on.
+In: the settings, which name a segmentation model, an embedding model, and a model to fine-tune.
 Out: ``record``, their files and hashes.
 """
 
@@ -27,8 +27,8 @@ class Settings(Section):
 
 
 def main(*, record: Path, settings: Settings) -> None:
-    """Fetch what is not there yet, and record files and hashes."""
-    # To ask for this step is to allow the download.
+    """Download missing models, and record files and hashes."""
+    # Running this step allows the download.
     files = {
         "segment": fetch_segmenter(settings.segment.model_copy(update={"download": True})),
         "embed": fetch_embedder(settings.embed),

@@ -1,7 +1,7 @@
-"""Find the cells in every frame of a movie.
+"""Segment the cells in every frame of a movie.
 
 In: ``movie``, the prepared OME-TIFF; ``model``, the file of the segmentation model.
-Out: ``labels``, one label image per frame, 0 the background; ``report``, the model, its hash and what it found.
+Out: ``labels``, one label image per frame, 0 for background; ``report``, the model, its hash and the number of cells.
 """
 
 import logging
@@ -29,7 +29,7 @@ class Settings(Section):
 def main(
     *, movie: Path, labels: Path, report: Path, settings: Settings, threads: int = 1, model: Path | None = None
 ) -> None:
-    """Find the cells in every frame of a movie."""
+    """Segment the cells in every frame of a movie."""
     use_threads(threads)
     network = load_model(settings.segment, model)
     warn_of_scale(network, settings.segment)
