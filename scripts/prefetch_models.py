@@ -35,14 +35,14 @@ def main(*, record: Path, settings: Settings) -> None:
     }
     if settings.train.images:
         files["train"] = fetch_segmenter(Segment(model=settings.train.model, download=True))
-    found = {
+    entries = {
         step: {"file": str(path), "sha256": sha256(path), "bytes": path.stat().st_size}
         for step, path in files.items()
         if path is not None
     }
-    for step, entry in found.items():
+    for step, entry in entries.items():
         logger.info("%s: %s, SHA-256 %s.", step, entry["file"], entry["sha256"])
-    write_json(found, record)
+    write_json(entries, record)
 
 
 if __name__ == "__main__":

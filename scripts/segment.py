@@ -38,12 +38,12 @@ def main(
         channels = choose_channels(movie, frames.info.channels, settings.channels, settings.segment, network)
         logger.info("Segmenting on %s.", ", ".join(channels))
         write_labels(segment_movie(frames, channels, network, settings.segment, counts), labels, frames.info)
-    found = segmentation_report(counts, channels, network)
-    for line in found["lines"]:
+    result = segmentation_report(counts, channels, network)
+    for line in result["lines"]:
         logger.info("%s", line)
     if 0 in counts:
         logger.warning("%s: no cell in %d of %d frames.", movie, counts.count(0), len(counts))
-    write_json(found, report)
+    write_json(result, report)
 
 
 if __name__ == "__main__":

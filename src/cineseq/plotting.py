@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from cineseq.files import replacing
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-"""Colours that colour-blind readers tell apart, by Okabe and Ito."""
+"""Colours that colour-blind readers can distinguish (Okabe and Ito)."""
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, YELLOW, BLACK = OKABE_ITO
 GREY, DARK_GREY = "#9A9A9A", "#444444"
 TWENTY = mpl.color_sequences["tab20"]
-"""For more series than :data:`OKABE_ITO` has colours."""
+"""Colours for more series than :data:`OKABE_ITO` has colours."""
 ON_IMAGES = (
     "#e69f00",
     "#56b4e9",
@@ -31,7 +31,7 @@ ON_IMAGES = (
     "#ffc49b",
     "#b8a9f0",
 )
-"""After Okabe and Ito, lightened where they would drown in grey tissue."""
+"""Colours after Okabe and Ito, lightened for contrast on grey images."""
 RED_ON_IMAGES = "#ff4438"
 STYLE: dict[Any, Any] = {
     "font.size": 9,

@@ -55,7 +55,7 @@ def cluster_study(
     track_ids
         One per cell.
     expression
-        Expression of the cells; None where there is none.
+        Expression of the cells; None without counts.
     settings
         Thresholds and parameters.
     seed

@@ -218,9 +218,9 @@ def function_report(
         lines.append(f"{channel} rises out of its baseline in {found.notna().sum():,} tracks.")
     for (mine, other), value in correlations.items():
         numbers[f"bleed_through_{mine}_{other}"] = value
-        said = number(value)
+        correlation = number(value)
         lines.append(
-            f"{mine} against {other}, over objects: Spearman's correlation {said} (bleed-through or biology, the "
-            "number cannot tell)."
+            f"{mine} against {other}, over objects: Spearman's correlation {correlation} (bleed-through or biology, "
+            "the number cannot tell)."
         )
     return {"lines": lines, "numbers": numbers}

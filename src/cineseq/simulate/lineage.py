@@ -69,20 +69,20 @@ class Family:
         return self.last - AFTER_DEATH - DYING_FRAMES - BEFORE_DEATH + 1
 
     def add(
-        self, end: int, end_kind: str, mother: SimulatedCell | None = None, start_kind: str = "first_frame"
+        self, end: int, end_kind: str, parent: SimulatedCell | None = None, start_kind: str = "first_frame"
     ) -> SimulatedCell:
         """Add a cell that ends in frame ``end`` with ``end_kind``."""
         number = len(self.cells) + 1
-        start = mother.end + 1 if mother else 0
-        phase = self._phases(start, end, end_kind, is_daughter=mother is not None)
+        start = parent.end + 1 if parent else 0
+        phase = self._phases(start, end, end_kind, is_daughter=parent is not None)
         cell = SimulatedCell(
             number,
-            mother.number if mother else 0,
-            mother.founder if mother else number,
-            mother.generation + 1 if mother else 0,
+            parent.number if parent else 0,
+            parent.founder if parent else number,
+            parent.generation + 1 if parent else 0,
             start,
             end,
-            "division" if mother else start_kind,
+            "division" if parent else start_kind,
             end_kind,
             *phase,
         )
@@ -101,20 +101,20 @@ class Family:
         first = birth + BEFORE_DEATH + DYING_FRAMES - 1
         return int(self.rng.integers(first, min(first + 5, self.last - AFTER_DEATH) + 1))
 
-    def divide(self, fates: tuple[str, str], birth: int, mother: SimulatedCell | None = None) -> list[SimulatedCell]:
-        """Let a founder (or ``mother``'s place-holder) divide so that its daughters are seen from ``birth``."""
-        founder = mother or self.add(birth - 1, "division")
+    def divide(self, fates: tuple[str, str], birth: int, parent: SimulatedCell | None = None) -> list[SimulatedCell]:
+        """Let ``parent``, or a new founder, divide so that its daughters are visible from frame ``birth``."""
+        founder = parent or self.add(birth - 1, "division")
         ends = {"death": self.death_after, "end_of_movie": lambda _: self.last}
         return [self.add(ends[fate](birth), fate, founder) for fate in fates]
 
     def divide_twice(self, again: int, birth: int) -> None:
-        """Let a founder divide and then ``again`` (1 or 2) of its daughters, about half a cycle later."""
+        """Let a founder divide, and ``again`` (1 or 2) of its daughters about half a cell cycle later."""
         founder = self.add(birth - 1, "division")
         for daughter in range(2):
             if daughter < again:
                 second = min(birth + int(self.rng.integers(12, 16)), self.last - AFTER_DEATH - 1)
-                mother = self.add(second - 1, "division", founder)
-                self.divide(("end_of_movie", "end_of_movie"), second, mother)
+                parent = self.add(second - 1, "division", founder)
+                self.divide(("end_of_movie", "end_of_movie"), second, parent)
             else:
                 self.add(self.last, "end_of_movie", founder)
 
