@@ -1,4 +1,4 @@
-"""How much of a function's variance lies between clusters."""
+"""Variance of function between clusters and along principal components."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ PENALTIES = np.logspace(-2, 4, 13)
 
 
 def probe(features: np.ndarray, attributes: pd.DataFrame, seed: int) -> pd.Series:
-    """Return the held-out R2 of every attribute under five-fold ridge regression.
+    """Return the R² of each attribute by ridge regression with five-fold cross-validation.
 
     Parameters
     ----------

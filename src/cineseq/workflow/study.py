@@ -57,7 +57,7 @@ class Study:
         return next((name for name in ("cells", "paired", "lineage") if getattr(first, name)), "images")
 
     def has(self, column: str) -> bool:
-        """Whether any row gives this column."""
+        """Whether any row has a value in this column."""
         return any(getattr(e, column) for e in self.entries)
 
     @property

@@ -61,7 +61,7 @@ def products_of_study(study: Study) -> list[Product]:
 
 
 def is_made(product: Product, study: Study) -> bool:
-    """Whether the steps of a product make it from what a study has."""
+    """Whether the data of a study allow its steps to make a product."""
     return not product.needs or getattr(study, product.needs)
 
 
