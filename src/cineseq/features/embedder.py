@@ -93,9 +93,9 @@ def load_embedder(settings: Embed, file: Path | None = None, *, download: bool =
     settings
         The section ``embed``.
     file
-        File of the weights, where the caller depends on it; None finds it by name.
+        File of the weights, if the caller has it as an input; None finds it by name.
     download
-        Whether a model of the hub that is not in the cache may be downloaded.
+        Whether a model on the hub that is not in the cache may be downloaded.
 
     Raises
     ------
