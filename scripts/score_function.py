@@ -1,4 +1,4 @@
-"""Turn the function channels of one field of view into a time course and scores of each track.
+"""Measure the time course of the function channels of one field of view, and score each track.
 
 In: label stack, movie, detections and tracks. Out: the time course (one row per object and function channel, local
 background subtracted), one row of scores per track, and a report that also gives the correlation of each function
