@@ -129,7 +129,7 @@ def _sum_columns(matrix: sparse.csr_matrix, target: np.ndarray, columns: int) ->
 
 
 def why_not_counts(values: np.ndarray) -> str:
-    """Return why values cannot be counts; empty where they can."""
+    """Return why values cannot be counts; empty if they can."""
     if not np.isfinite(values).all():
         return "found missing or infinite values"
     if (values < 0).any():

@@ -46,9 +46,9 @@ def only_file(paths: list[Path]) -> Path:
 def read_external_paired(path: Path, external: External) -> PairedData:
     """Read paired data from .h5ad, .zarr or .h5mu.
 
-    A file that this pipeline wrote is taken as it is. Of any other, counts come from AnnData or the modality ``rna``,
-    blocks from the modalities or ``obsm`` named ``morphology``, ``embedding``, ``features`` and ``function`` (of
-    ``obsm`` also with ``X_`` before them), and from the columns of ``obs`` that the configuration names.
+    A file written by this pipeline is read unchanged. In other files, counts are read from AnnData or the modality
+    ``rna``, and blocks from the modalities or ``obsm`` named ``morphology``, ``embedding``, ``features`` and
+    ``function`` (in ``obsm`` also with the prefix ``X_``) and from the configured columns of ``obs``.
 
     Raises
     ------

@@ -30,7 +30,7 @@ def read_compartments(paths: list[Path]) -> pd.DataFrame:
 
 
 def checked_compartments(maps: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
-    """Return maps of compartments, by file or name, as one table; see :func:`read_compartments`."""
+    """Check compartment maps, given by file or name, and return one table; see :func:`read_compartments`."""
     return _joined(maps, COMPARTMENTS, "compartment_id").sort_values(list(COMPARTMENTS.key), ignore_index=True)
 
 
@@ -47,7 +47,7 @@ def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
 
 
 def checked_barcodes(tables: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
-    """Return tables of barcodes, by file or name, as one table; see :func:`read_barcode_tables`."""
+    """Check barcode tables, given by file or name, and return one table; see :func:`read_barcode_tables`."""
     table = _joined(tables, BARCODES, "barcode")
     for name in ("compartment_id", "fov"):
         table[name] = table.get(name, pd.Series(pd.NA, table.index)).astype("string")

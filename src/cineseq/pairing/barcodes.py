@@ -97,7 +97,7 @@ def _examples(names: pd.Index) -> str:
 def sequenced_only(
     barcodes: pd.DataFrame, tables: list[Path], counts: list[Path], samples: list[str], settings: Pairing
 ) -> pd.DataFrame:
-    """Keep the barcodes that are in the files of counts; see :func:`named_as_sequenced`.
+    """Keep the barcodes that are in the count files; see :func:`named_as_sequenced`.
 
     Parameters
     ----------
@@ -127,18 +127,18 @@ def sequenced_only(
 def named_as_sequenced(
     barcodes: pd.DataFrame, sequenced: dict[str, pd.Index], errors: int, listed: str, places: dict[str, str]
 ) -> pd.DataFrame:
-    """Keep the barcodes that were sequenced, named as in the counts, with the ``edits`` that this took.
+    """Keep the barcodes that were sequenced, named as in the counts, with their number of ``edits``.
 
     Parameters
     ----------
     barcodes
         Barcode table, as :data:`cineseq.tables.imaging.BARCODES`.
     sequenced
-        Names of the cells in the counts, by sample; a sample that is not named keeps all its barcodes.
+        Names of the cells in the counts, by sample; a sample without an entry keeps all its barcodes.
     errors
-        Letters that may differ: 0 or 1.
+        Number of letters that may differ: 0 or 1.
     listed, places
-        Where the barcode table and the counts of each sample are from, for messages.
+        Sources of the barcode table and of the counts of each sample, for error messages.
 
     Raises
     ------
