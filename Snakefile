@@ -1,4 +1,4 @@
-"""cineseq: from a movie of living cells and their transcriptomes to what goes with what a cell did."""
+"""cineseq: from a movie of living cells and their transcriptomes to associations with cell function."""
 
 import os
 import sys

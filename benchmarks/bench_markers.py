@@ -22,7 +22,7 @@ from scipy import sparse
 from scores import Score
 
 from cineseq.expression.normalise import log_normalised
-from cineseq.expression.wilcoxon import from_scores, illico_is_there, rank_sum
+from cineseq.expression.wilcoxon import from_scores, illico_available, rank_sum
 
 RATIO = 9
 LARGEST_DIFFERENCE = 1e-3
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--genes", type=int, default=10_000)
     parser.add_argument("--groups", type=int, default=10)
     told = parser.parse_args()
-    if not illico_is_there():
+    if not illico_available():
         msg = "illico cannot be imported here, so that there is nothing to compare scanpy with."
         raise SystemExit(msg)
     counts, kind = simulate(told.cells, told.genes, told.groups)

@@ -22,7 +22,7 @@ from cineseq.config.expression import Clusters, DifferentialExpression
 from cineseq.config.prediction import Folds
 from cineseq.expression.cluster import cluster_study
 from cineseq.expression.function_variance import share_between_clusters
-from cineseq.expression.leiden import community_labels
+from cineseq.expression.leiden import cluster_labels
 from cineseq.expression.markers import HELD_OUT, cluster_comparisons, compare_genes
 from cineseq.expression.normalise import expression_from
 from cineseq.io.paired import PairedData
@@ -194,7 +194,7 @@ def _share_found(seed: int, planted: float) -> float:
     mean = np.tile(rng.lognormal(0.5, 0.8, 100), (300, 1))
     for number in range(3):
         mean[np.ix_(group == number, range(20 * number, 20 * number + 20))] *= np.exp(1.2)
-    labels = pd.Series(community_labels(_expression(rng.poisson(mean)), Clusters(), seed))
+    labels = pd.Series(cluster_labels(_expression(rng.poisson(mean)), Clusters(), seed))
     level = np.sqrt(1.5) * np.array([-1.0, 0.0, 1.0])[group]
     function = np.sqrt(planted) * level + np.sqrt(1 - planted) * rng.normal(size=300)
     samples = pd.Series(["s"] * 300)
@@ -219,7 +219,7 @@ def _false_markers(seed: int) -> tuple[float, ...]:
     rng = np.random.default_rng(seed)
     expression = _expression(rng.poisson(rng.lognormal(-0.5, 1.2, 300), (300, 300)))
     clusters, settings = Clusters(), DifferentialExpression()
-    labels = pd.Series(community_labels(expression, clusters, seed))
+    labels = pd.Series(cluster_labels(expression, clusters, seed))
     thinned, naive = (
         pd.concat([compare_genes(c, settings) for c in cluster_comparisons(expression, labels, how, clusters, seed)[0]])
         for how in ("thin", "warn")

@@ -6,7 +6,7 @@ OUTPUTS: tidy tables and figures in clusters/, de/, prediction/, lineage/ and cr
 
 
 rule cluster:
-    """Cluster the paired cells by expression, and ask how much of function lies between clusters."""
+    """Cluster the paired cells by expression, and measure the fraction of function's variance between clusters."""
     input:
         paired="<results>/study/paired.h5mu",
     output:
@@ -86,7 +86,7 @@ rule predict:
 
 
 rule explain_modalities:
-    """Ask how much of each gene's variance morphology explains in held-out groups, and the reverse."""
+    """Estimate the variance of each gene that morphology explains in held-out groups, and the reverse."""
     input:
         paired="<results>/study/paired.h5mu",
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
@@ -117,7 +117,7 @@ rule explain_modalities:
 
 
 rule describe_fates:
-    """Describe fates over time as competing risks, and how alike relatives are."""
+    """Describe fates over time as competing risks, and the similarity of relatives."""
     input:
         cells="<results>/study/cells.parquet",
     output:
@@ -208,7 +208,7 @@ rule compare_sisters_before_death:
 
 
 rule compare_sister_genes:
-    """Find genes that sisters share, and genes that go with the fate of the sister."""
+    """Find genes that are similar in sisters, and genes that are associated with the fate of the sister."""
     input:
         cells="<results>/study/cells.parquet",
         paired="<results>/study/paired.h5mu",

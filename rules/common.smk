@@ -1,4 +1,4 @@
-"""What the rules ask Python for; the other files of this folder hold rules only."""
+"""Python functions for the rules; the other files of this folder contain only rules."""
 
 import gc
 import logging
@@ -23,11 +23,11 @@ from cineseq.workflow.targets import (
 )
 from snakemake.exceptions import WorkflowError
 
-# Planning makes millions of objects that stay to its end: to look for garbage among them costs it more than that frees.
-# This holds for Snakemake's own processes; a step has the threshold of the package.
+# Planning creates millions of objects that live until its end, so collecting garbage costs more than it frees.
+# This applies to Snakemake's own processes, not to the steps.
 gc.set_threshold(1_000_000)
 
-# A job reads this file again; what is said of old names is said once, by the process that plans.
+# Every job reads this file again; only the planning process warns about old names.
 if not workflow.is_main_process:
     logging.getLogger("cineseq.deprecation").setLevel(logging.ERROR)
 
@@ -36,7 +36,7 @@ try:
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
-# What is off the longest chain of steps waits for cores that the chain leaves idle. This asks for the greedy scheduler.
+# Steps off the longest chain wait for cores that the chain leaves idle. This needs the greedy scheduler.
 LATER = -1
 STARTED = time.time()
 settings = STUDY.settings
@@ -49,12 +49,12 @@ def code(script, templates=None):
 
 
 def say(lines):
-    """Print lines where Snakemake prints; nothing for none."""
+    """Print lines to Snakemake's output."""
     print(*lines, sep="\n", end="\n" if lines else "", file=sys.stderr)
 
 
 def from_sheet(column):
-    """Return an input function: the files that the sheet gives for a field of view; no function where it gives none."""
+    """Return an input function for the files of a field of view in the sheet; an empty list if the column is empty."""
     if not STUDY.has(column):
         return []
 
@@ -71,7 +71,7 @@ def from_sheet(column):
 
 
 def from_sheet_by_sample(column):
-    """Return an input function: the files that the sheet gives once per sample."""
+    """Return an input function for the files of a column of the sheet, once per sample."""
 
     def files(wildcards):
         try:
@@ -83,7 +83,7 @@ def from_sheet_by_sample(column):
 
 
 def annotated(column):
-    """Return an input function: the annotated frames, or their masks, that the section train names."""
+    """Return an input function for the annotated frames, or their masks, of the section train."""
 
     def files(wildcards):
         try:
@@ -103,7 +103,7 @@ def all_inputs(wildcards):
 
 
 def of_fields(name, wanted=True):
-    """Return an input function: one product of every field of view, in the order of the sheet."""
+    """Return an input function for one product of every field of view, in the order of the sheet."""
 
     def products(wildcards):
         return (
@@ -122,7 +122,7 @@ def true_masks(wildcards):
 
 
 def outputs_of(step):
-    """Return the products that a rule makes, by name, as the registry has them."""
+    """Return the products of a rule in the registry, by name."""
     made = [product for product in products_of(step) if is_made(product, STUDY)]
     return {p.name: directory(p.file) if p.is_folder else p.file for p in made}
 
@@ -143,12 +143,12 @@ def everything(wildcards):
 
 
 def movie_output(path):
-    """Return the movie's path, marked temporary where the configuration does not keep movies."""
+    """Return the movie's path, marked as temporary unless the configuration keeps movies."""
     return path if STUDY.config.keep_movies else temp(path)
 
 
 def if_there(wanted, *paths):
-    """Return the paths where they will exist in this run, else nothing."""
+    """Return the paths if they will exist in this run, else an empty list."""
     return list(paths) if wanted else []
 
 
@@ -156,7 +156,7 @@ MOVIE = if_there(STUDY.has("images"), "<results>/fov/{sample}/{fov}/movie.ome.ti
 
 
 def target(name):
-    """Return an input function: the files of a target, or one sentence on what the sheet lacks for it."""
+    """Return an input function for the files of a target; it fails with one sentence if the sheet lacks data for it."""
 
     def files(wildcards):
         try:
@@ -168,14 +168,14 @@ def target(name):
 
 
 def growing(least):
-    """Return a resource function: MB that grow with every attempt."""
+    """Return a resource function for memory (MB) that grows with every attempt."""
     return lambda wildcards, attempt: least * attempt
 
 
 def memory(least, per_mb):
-    """Return a resource function: MB for a step that holds counts, which grow with its inputs, most of all themselves.
+    """Return a resource function for the memory (MB) of a step that loads counts, which grows with its inputs.
 
-    The file of paired data is not compressed, so that its size is that of its counts in memory.
+    The paired data are not compressed, so the size of their file is that of the counts in memory.
     """
 
     def mb(wildcards, input, attempt):

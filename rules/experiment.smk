@@ -5,7 +5,7 @@ OUTPUTS: raw movies, compartments, barcodes and counts of the experiment, and it
 
 
 rule simulate_study:
-    """Decide what every simulated cell is and does, and what sequencing sees of it."""
+    """Simulate the lineages, states and sequenced transcriptomes of all cells."""
     output:
         compartments="<results>/experiment/compartments.csv",
         barcodes="<results>/experiment/barcodes.csv",
@@ -35,7 +35,7 @@ rule simulate_study:
 
 
 rule simulate_movie:
-    """Film one simulated field of view."""
+    """Render the movie of one simulated field of view."""
     input:
         positions="<results>/experiment/truth/positions.parquet",
     output:

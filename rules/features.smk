@@ -1,4 +1,4 @@
-"""What each cell looks like and does: shape, texture, embedding and function scores.
+"""Features of cells: shape, intensity, texture, embedding and function scores.
 
 INPUTS: movie.ome.tif, masks.ome.tif, detections.parquet, tracks.parquet of each field of view.
 OUTPUTS: morphology, embeddings, timecourse, scores and objects of each field, and study/cells.parquet.
@@ -60,7 +60,7 @@ rule embed:
 
 
 rule score_function:
-    """Turn the function channels of one field of view into a time course and scores of each track."""
+    """Measure the time course of the function channels of one field of view, and score each track."""
     input:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
         movie="<results>/fov/{sample}/{fov}/movie.ome.tif",
@@ -87,7 +87,7 @@ rule score_function:
 
 
 rule summarise_tracks:
-    """Join what was measured on the objects of one field of view, and reduce it to one row per track."""
+    """Join the measurements of the objects of one field of view, and summarise them as one row per track."""
     input:
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",

@@ -1,13 +1,13 @@
-"""From movies to cells and their lineage, field of view by field of view.
+"""Segmentation and tracking, for each field of view.
 
-INPUTS: movie.ome.tif, masks.ome.tif or external tracks, compartments where given.
-OUTPUTS: masks.ome.tif, detections.parquet, tracks.parquet, events.parquet, what a person should look at (curation.html)
-and for other tools ctc/ and tracks.geff/.
+INPUTS: movie.ome.tif, masks.ome.tif or external tracks, compartments if available.
+OUTPUTS: masks.ome.tif, detections.parquet, tracks.parquet, events.parquet, the events to check (curation.html), and
+ctc/ and tracks.geff/ for other tools.
 """
 
 
 rule segment:
-    """Find the cells of every frame of one movie with cellpose."""
+    """Segment the cells of every frame of one movie with cellpose."""
     input:
         movie="<results>/fov/{sample}/{fov}/movie.ome.tif",
         model=STUDY.segmenter,
@@ -93,7 +93,7 @@ rule import_tracks:
 
 
 rule import_point_tracks:
-    """Read the tracks of one field of view that come without masks, and check their lineage."""
+    """Read the point tracks (without masks) of one field of view, and check their lineage."""
     input:
         external=from_sheet("tracks"),
         compartments=from_sheet("compartments"),
@@ -120,7 +120,7 @@ rule import_point_tracks:
 
 
 rule export_tracks:
-    """Write the tracks of one field of view for other tools: as a graph, and as the Cell Tracking Challenge has them."""
+    """Export the tracks of one field of view as a graph and in the format of the Cell Tracking Challenge."""
     input:
         labels=if_there(STUDY.has_masks, "<results>/fov/{sample}/{fov}/masks.ome.tif"),
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
@@ -144,7 +144,7 @@ rule export_tracks:
 
 
 rule draw_field:
-    """Draw one field of view and its least certain links, divisions and ends, and rate its quality."""
+    """Draw one field of view with its least certain links, divisions and ends, and rate its quality."""
     input:
         labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
         movie=MOVIE,
@@ -172,7 +172,7 @@ rule draw_field:
 
 
 rule collect_uncertain:
-    """Bring the least certain events of all fields of view into one list."""
+    """Collect the least certain events of all fields of view in one list."""
     input:
         tables=of_fields("curation.tsv", STUDY.has_masks),
     output:

@@ -1,12 +1,12 @@
-"""From the user's files to one movie and one label stack per field of view.
+"""Import of the user's files as one movie and one label stack per field of view.
 
 INPUTS: images or masks of the sample sheet.
-OUTPUTS: <results>/fov/{sample}/{fov}/movie.ome.tif, and masks.ome.tif where masks are given.
+OUTPUTS: <results>/fov/{sample}/{fov}/movie.ome.tif, and masks.ome.tif for external masks.
 """
 
 
 rule prepare_movie:
-    """Read the raw movie of one field of view, check it and correct it."""
+    """Read, check and correct the raw movie of one field of view."""
     input:
         images=from_sheet("images"),
     output:

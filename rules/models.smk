@@ -1,12 +1,12 @@
-"""Models: fetched before jobs run where there is no network, or trained on a user's own annotated frames.
+"""Models: downloaded before jobs run without a network, or trained on a user's annotated frames.
 
 INPUTS: annotated frames and their masks (section train).
-OUTPUTS: the trained model and its card; models.json, the files and hashes of what was fetched.
+OUTPUTS: the trained model and its model card; models.json, the files and hashes of the models.
 """
 
 
 rule prefetch_models:
-    """Have the files of the segmentation and embedding models at hand, downloading what a hub knows by name."""
+    """Download the segmentation and embedding models that are named on a hub, and record all model files."""
     output:
         **outputs_of("prefetch_models"),
     log:
@@ -28,7 +28,7 @@ rule prefetch_models:
 
 
 rule train_model:
-    """Train a segmentation model further on annotated frames."""
+    """Fine-tune a segmentation model on annotated frames."""
     input:
         images=annotated("images"),
         masks=annotated("masks"),

@@ -1,4 +1,4 @@
-"""One table of cells, and which transcriptome belongs to which cell.
+"""The table of cells, and the pairing of cells with transcriptomes.
 
 INPUTS: cells.parquet of each field, compartments, barcodes and counts of the sheet; or external tables.
 OUTPUTS: <results>/study/cells.parquet, cells.csv, pairs.parquet and paired.h5mu.
@@ -7,7 +7,7 @@ OUTPUTS: <results>/study/cells.parquet, cells.csv, pairs.parquet and paired.h5mu
 if STUDY.start == "images":
 
     rule collect_cells:
-        """Gather the cells of every field of view into one table."""
+        """Collect the cells of all fields of view in one table."""
         input:
             fields=of_fields("cells.parquet"),
         output:
@@ -62,7 +62,7 @@ if STUDY.start == "images":
             "../scripts/match_barcodes.py"
 
     rule pair:
-        """Join the counts to the cells they came from."""
+        """Join the counts and the cells that they come from."""
         input:
             cells="<results>/study/cells.parquet",
             pairs="<results>/study/pairs.parquet",
@@ -90,7 +90,7 @@ if STUDY.start == "images":
 if STUDY.start == "cells":
 
     rule import_cells:
-        """Read a table of cells that were measured elsewhere, with their counts."""
+        """Import external tables of cells and their counts."""
         input:
             external=from_sheet_by_sample("cells"),
             counts=from_sheet_by_sample("counts"),
@@ -122,7 +122,7 @@ if STUDY.start == "cells":
 if STUDY.start == "paired":
 
     rule import_paired:
-        """Read paired data that were made elsewhere."""
+        """Import external paired data."""
         input:
             external=from_sheet_by_sample("paired"),
         output:
@@ -148,7 +148,7 @@ if STUDY.start == "paired":
 if STUDY.start == "lineage":
 
     rule import_lineage:
-        """Read a table of families and fates, and check its lineage."""
+        """Import external lineages with fates, and check them."""
         input:
             external=from_sheet_by_sample("lineage"),
         output:

@@ -1,8 +1,8 @@
-"""What people look at, and where every number came from.
+"""The report, the provenance, and the scores against the truth.
 
 INPUTS: the reports of all steps, tables and figures.
 OUTPUTS: provenance.json, report/index.html, report/answers.json, report/dictionary.tsv and truth/truth.tsv (with
-truth/movies.parquet and truth/identities.parquet, which found track is which true one).
+truth/movies.parquet and truth/identities.parquet, which matches tracks to true tracks).
 """
 
 
@@ -32,9 +32,9 @@ rule write_provenance:
 
 
 rule render_report:
-    """Write the one page that people look at."""
+    """Write the report, one HTML page."""
     input:
-        # The pages of fields show these from beside them; the script reads none.
+        # The field pages show these files by relative path; the script does not read them.
         of_fields("strips", STUDY.has_masks),
         provenance="<results>/provenance.json",
         step_reports=reports_of_steps,
@@ -71,7 +71,7 @@ rule render_report:
 
 
 rule score_tracks:
-    """Score masks, tracks, divisions and deaths of a run on the simulated experiment against what was simulated."""
+    """Score masks, tracks, divisions and deaths of a run on the simulated experiment against the truth."""
     input:
         labels=of_fields("masks.ome.tif"),
         detections=of_fields("detections.parquet"),
@@ -98,7 +98,7 @@ rule score_tracks:
 
 
 rule score_truth:
-    """Score a run on the simulated experiment against what was planted."""
+    """Score the analyses of a run on the simulated experiment against the simulated effects."""
     input:
         movies="<results>/truth/movies.parquet",
         identities="<results>/truth/identities.parquet",

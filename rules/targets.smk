@@ -1,4 +1,4 @@
-"""The targets that a user names on the command line; none of them is a step."""
+"""Targets for the command line; none of them is a step."""
 
 
 rule features:
@@ -69,6 +69,6 @@ rule train:
 
 
 rule prefetch:
-    """Fetch the models before jobs run on machines without a network."""
+    """Download the models before jobs run on machines without a network."""
     input:
         "<results>/models.json",

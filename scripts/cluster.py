@@ -1,8 +1,8 @@
-"""Quality control, normalisation, clusters and map of the sequenced cells, and function against clusters.
+"""Quality control, normalisation, clusters and UMAP of the sequenced cells, and the association of function with them.
 
-In: the paired data. Out: one row per cell with quality, cluster, map, components and cell cycle; how much of each
-function's variance lies between clusters and goes with each principal component, with its null; the map and the
-quality control as figures; a report.
+In: the paired data. Out: one row per cell with quality, cluster, UMAP, components and cell cycle; the fraction of each
+function's variance between clusters and along each principal component, with its null; the UMAP and the quality control
+as figures; a report.
 """
 
 import logging
@@ -43,7 +43,7 @@ def main(
     report: Path,
     settings: Settings,
 ) -> None:
-    """Cluster the sequenced cells and measure how much of function lies between clusters."""
+    """Cluster the sequenced cells and measure the fraction of function's variance between clusters."""
     data = read_paired(paired, settings.clusters.normalisation)
     study = cluster_study(data.obs.index, expression_of(data), settings.clusters, settings.seed, multiplets(data.obs))
     function, samples = data.function.reset_index(drop=True), data.obs["sample"].reset_index(drop=True)

@@ -1,7 +1,7 @@
-"""Bring the cells of all fields of view together into the table of the study.
+"""Collect the cells of all fields of view in the table of the study.
 
-In: the cells of every field. Out: ``cells`` (parquet and csv), with fluorescence divided by its sample's own median
-where the configuration asks for that; the report says which columns were scaled, and by how much.
+In: the cells of every field. Out: ``cells`` (parquet and csv), with fluorescence scaled by a median if configured; the
+report states which columns were scaled, and by how much.
 """
 
 import logging
@@ -31,12 +31,12 @@ def main(*, fields: list[Path], cells: Path, csv: Path, report: Path, settings: 
     """Write the cells of the study."""
     together = collect([read_table(path, CELLS) for path in fields])
     comparable, factors = scaled(together, settings.cells)
-    said = cells_report(comparable, factors, settings.channels, settings.cells)
-    for line in said["lines"]:
+    result = cells_report(comparable, factors, settings.channels, settings.cells)
+    for line in result["lines"]:
         logger.info("%s", line)
     write_table(comparable, cells, CELLS)
     write_table(comparable, csv, CELLS)
-    write_json(said, report)
+    write_json(result, report)
 
 
 if __name__ == "__main__":

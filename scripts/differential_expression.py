@@ -1,7 +1,7 @@
-"""Which genes differ between clusters, between conditions, and between cells of high and low function.
+"""Test which genes differ between clusters, between conditions, and between cells of high and low function.
 
-In: the paired data and its clusters. Out: one tidy table of markers with effect, p-value, false discovery rate and how
-to read them; the dot plot of the top cluster markers; a report.
+In: the paired data and its clusters. Out: one tidy table of markers with effect, p-value, false discovery rate and a
+note on their interpretation; a dot plot of the top cluster markers; a report.
 """
 
 import logging
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told; the half of the counts is clustered with the settings of the clusters."""
+    """Settings of this step; half of the counts is clustered with the settings of ``clusters``."""
 
     de: DifferentialExpression = DifferentialExpression()
     clusters: Clusters = Clusters()

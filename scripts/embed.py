@@ -1,8 +1,8 @@
 """Embed crops of the cells of one field of view with a vision transformer.
 
-In: label stack, movie, detections and tracks, and the file of the weights where it is not on the model hub. Out: a
-table with one row per embedded object and one block of columns per channel, and a report that names the model and the
-hash of its weights. The function channels are left out unless ``channels.allow_function_in`` names this step.
+In: label stack, movie, detections and tracks, and the file of the weights unless it is on the model hub. Out: a table
+with one row per embedded object and one block of columns per channel, and a report that names the model and the hash
+of its weights. Function channels are left out unless ``channels.allow_function_in`` names this step.
 """
 
 import logging
@@ -52,16 +52,16 @@ def main(
     embedder = load_embedder(settings.embed, model)
     found, followed = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
     wanted = wanted_objects(found, followed, settings.features, settings.embed)
-    with open_labels(labels) as stack, open_movie(movie) as film:
-        check_same_size(stack, film)
-        channels = channels_for("embed", settings.embed.channels, settings.channels, film)
-        task = Task(stack, film, channels, embedder, crop_side(stack, settings.embed), settings.embed)
+    with open_labels(labels) as stack, open_movie(movie) as source:
+        check_same_size(stack, source)
+        channels = channels_for("embed", settings.embed.channels, settings.channels, source)
+        task = Task(stack, source, channels, embedder, crop_side(stack, settings.embed), settings.embed)
         table = embed_objects(task, wanted)
-        said = embed_report(task, wanted, len(followed))
-    for line in said["lines"]:
+        result = embed_report(task, wanted, len(followed))
+    for line in result["lines"]:
         logger.info("%s", line)
     write_table(table, embeddings, EMBEDDINGS)
-    write_json(said, report)
+    write_json(result, report)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Start from a table of cells that were measured elsewhere, with or without their counts.
+"""Import external tables of cells, with or without counts.
 
-In: tables of cells (their columns named in the section ``external``), and counts. Out: ``cells`` (every external cell,
-parquet and csv) and ``paired.h5mu`` (those that have counts, where there are counts).
+In: tables of cells, whose columns the section ``external`` names, and counts. Out: ``cells`` (every external cell,
+parquet and csv) and ``paired.h5mu`` (with counts, only the cells that have counts).
 """
 
 import logging
@@ -28,7 +28,7 @@ class Settings(Section):
     external: External = External()
     pairing: Pairing = Pairing()
     rows: list[FieldOfView] = Field(default_factory=list, description="Row of the sheet that each table belongs to.")
-    samples: list[str] = Field(default_factory=list, description="Sample of each file of counts.")
+    samples: list[str] = Field(default_factory=list, description="Sample of each count file.")
 
 
 def main(
@@ -41,13 +41,13 @@ def main(
         counts, settings.samples, prefix, settings.external, settings.pairing.counts_orientation
     )
     data = paired_of(measured, sequenced, ", ".join(map(str, counts)))
-    said = external_report(data, len(measured))
-    for line in said["lines"]:
+    result = external_report(data, len(measured))
+    for line in result["lines"]:
         logger.info("%s", line)
     write_table(measured, cells, CELLS)
     write_table(measured, csv, CELLS)
     write_paired(data, paired)
-    write_json(said, report)
+    write_json(result, report)
 
 
 if __name__ == "__main__":

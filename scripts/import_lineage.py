@@ -1,7 +1,7 @@
-"""Start from families that were followed elsewhere: a table with one row per cell, its mother and its fate.
+"""Import external lineages: a table with one row per cell, its parent and its fate.
 
 In: tables whose columns the section ``external.lineage`` names. Out: ``cells`` (parquet and csv) with the lineage
-of every cell; an impossible one is refused, nothing is repaired, and an unknown fate stays unknown.
+of every cell. An impossible lineage is refused, nothing is repaired, and an unknown fate stays unknown.
 """
 
 import logging
@@ -30,12 +30,12 @@ class Settings(Section):
 def main(*, external: list[Path], cells: Path, csv: Path, report: Path, settings: Settings) -> None:
     """Write external families as the cells of the study."""
     families = read_all_families(external, settings.rows, settings.external)
-    said = families_report(families)
-    for line in said["lines"]:
+    result = families_report(families)
+    for line in result["lines"]:
         logger.info("%s", line)
     write_table(families, cells, CELLS)
     write_table(families, csv, CELLS)
-    write_json(said, report)
+    write_json(result, report)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Start from paired data that were made elsewhere.
+"""Import external paired data.
 
 In: AnnData (.h5ad, .zarr) or MuData (.h5mu), whose columns the section ``external`` names. Out: ``paired.h5mu`` in the
 form that all analyses read, and ``csv``, the same cells as a table.
@@ -29,12 +29,12 @@ class Settings(Section):
 def main(*, external: list[Path], paired: Path, csv: Path, report: Path, settings: Settings) -> None:
     """Write external paired data in the form that all analyses read."""
     data = read_external_paired(only_file(external), settings.external)
-    said = external_report(data, len(data.obs))
-    for line in said["lines"]:
+    result = external_report(data, len(data.obs))
+    for line in result["lines"]:
         logger.info("%s", line)
     write_paired(data, paired)
     write_table(cells_of_paired(data), csv, CELLS)
-    write_json(said, report)
+    write_json(result, report)
 
 
 if __name__ == "__main__":

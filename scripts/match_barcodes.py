@@ -1,8 +1,8 @@
 """Pair live cells with sequenced barcodes through the compartments that hold both.
 
-In: the cells of the study, the masks of its fields where it has any (for their pixel size), maps of compartments,
-tables of barcodes, and (where there are any) the counts, whose barcodes may be misread by a letter. Out: one row per
-live cell and per barcode without one, with a status (``singlet``, ``multi_cell``, ``multi_barcode``, ``ambiguous``,
+In: the cells of the study, the masks of its fields if there are any (for their pixel size), maps of compartments,
+tables of barcodes, and the counts if there are any, whose barcodes may have one wrong letter. Out: one row per live
+cell and per barcode without a cell, with a status (``singlet``, ``multi_cell``, ``multi_barcode``, ``ambiguous``,
 ``no_barcode``, ``no_cell``); only singlets are used.
 """
 
@@ -32,7 +32,7 @@ class Settings(Section):
 
     inputs: Inputs = Inputs()
     pairing: Pairing = Pairing()
-    samples: list[str] = Field(default_factory=list, description="Sample of each file of counts.")
+    samples: list[str] = Field(default_factory=list, description="Sample of each count file.")
     fields: list[FieldOfView] = Field(default_factory=list, description="Fields of view, in the order of their masks.")
 
 
@@ -54,13 +54,13 @@ def main(
     check_fields(settings.fields, where, known)
     sequenced = sequenced_only(known, barcodes, counts, settings.samples, settings.pairing)
     matched = match(imaged, where, sequenced, settings.pairing)
-    said = pairs_report(matched, known=len(known), found=len(sequenced), imaged=len(imaged))
+    result = pairs_report(matched, known=len(known), found=len(sequenced), imaged=len(imaged))
     sizes = pixel_sizes(labels, settings.fields, settings.inputs.pixel_size_um)
-    said["lines"] += missing_sizes(sizes)
-    for line in said["lines"]:
+    result["lines"] += missing_sizes(sizes)
+    for line in result["lines"]:
         logger.info("%s", line)
     write_table(with_micrometres(matched.pairs, sizes), pairs, PAIRS)
-    write_json(said, report)
+    write_json(result, report)
 
 
 if __name__ == "__main__":

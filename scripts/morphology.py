@@ -1,9 +1,8 @@
 """Measure size, shape, intensity and texture of every object of one field of view.
 
-In: the label stack and, where there is one, the movie. Out: a table with one row per object, in micrometres where the
-pixel size is known and in pixels where it is not, and a report. The function channels are left out unless
-``channels.allow_function_in`` names this step. Grey levels stay as they are here: ``cells.scaling`` acts later,
-when the cells of all samples are together.
+In: the label stack and, if there is one, the movie. Out: a table with one row per object, in micrometres if the pixel
+size is known, else in pixels; and a report. Function channels are left out unless ``channels.allow_function_in`` names
+this step. Grey levels are not scaled here: ``cells.scaling`` applies later, to the cells of all samples.
 """
 
 import logging
@@ -38,17 +37,19 @@ def main(*, labels: Path, movie: Path | None = None, morphology: Path, report: P
         stack = files.enter_context(open_labels(labels))
         optics = None if movie is None else _optics(stack, movie, settings, files)
         table, counts = measure(stack, optics, settings.morphology)
-        said = morphology_report(stack.info, optics, counts, settings.morphology)
-    for line in said["lines"]:
+        result = morphology_report(stack.info, optics, counts, settings.morphology)
+    for line in result["lines"]:
         logger.info("%s", line)
     write_table(table.assign(sample=settings.field.sample, fov=settings.field.fov), morphology, MORPHOLOGY)
-    write_json(said, report)
+    write_json(result, report)
 
 
 def _optics(stack: Labels, movie: Path, settings: Settings, files: ExitStack) -> MeasuredChannels:
-    film = files.enter_context(open_movie(movie))
-    check_same_size(stack, film)
-    return MeasuredChannels.of(film, channels_for("morphology", settings.morphology.channels, settings.channels, film))
+    source = files.enter_context(open_movie(movie))
+    check_same_size(stack, source)
+    return MeasuredChannels.of(
+        source, channels_for("morphology", settings.morphology.channels, settings.channels, source)
+    )
 
 
 if __name__ == "__main__":

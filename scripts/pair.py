@@ -1,7 +1,7 @@
-"""Join the singlets with their counts into the paired data.
+"""Join singlets and their counts into the paired data.
 
 In: the cells of the study, the pairs, and the counts of every sample. Out: ``paired.h5mu`` with one row per singlet
-that was sequenced: expression, morphology, embedding, function, lineage, and what became of the cell's sister.
+that was sequenced: expression, morphology, embedding, function, lineage, and the fate of the sister.
 """
 
 import logging
@@ -26,7 +26,7 @@ class Settings(Section):
     """Settings of this step."""
 
     pairing: Pairing = Pairing()
-    samples: list[str] = Field(default_factory=list, description="Sample of each file of counts.")
+    samples: list[str] = Field(default_factory=list, description="Sample of each count file.")
 
 
 def main(*, cells: Path, pairs: Path, counts: list[Path], paired: Path, report: Path, settings: Settings) -> None:
@@ -34,11 +34,11 @@ def main(*, cells: Path, pairs: Path, counts: list[Path], paired: Path, report: 
     imaged, matched = read_table(cells, CELLS), read_table(pairs, PAIRS)
     sequenced = joined_counts(counts, settings.samples, settings.pairing.counts_orientation)
     data = pair_cells(imaged, matched, sequenced)
-    said = paired_report(data, matched, sequenced)
-    for line in said["lines"]:
+    result = paired_report(data, matched, sequenced)
+    for line in result["lines"]:
         logger.info("%s", line)
     write_paired(data, paired)
-    write_json(said, report)
+    write_json(result, report)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Have the models at hand before jobs run where there is no network.
+"""Download the models before jobs run without a network.
 
-In: the settings, which name a segmentation and an embedding model, and one to train on.
+In: the settings, which name a segmentation model, an embedding model, and a model to fine-tune.
 Out: ``record``, their files and hashes.
 """
 
@@ -27,22 +27,22 @@ class Settings(Section):
 
 
 def main(*, record: Path, settings: Settings) -> None:
-    """Fetch what is not there yet, and record files and hashes."""
-    # To ask for this step is to allow the download.
+    """Download missing models, and record files and hashes."""
+    # Running this step allows the download.
     files = {
         "segment": fetch_segmenter(settings.segment.model_copy(update={"download": True})),
         "embed": fetch_embedder(settings.embed),
     }
     if settings.train.images:
         files["train"] = fetch_segmenter(Segment(model=settings.train.model, download=True))
-    found = {
+    entries = {
         step: {"file": str(path), "sha256": sha256(path), "bytes": path.stat().st_size}
         for step, path in files.items()
         if path is not None
     }
-    for step, entry in found.items():
+    for step, entry in entries.items():
         logger.info("%s: %s, SHA-256 %s.", step, entry["file"], entry["sha256"])
-    write_json(found, record)
+    write_json(entries, record)
 
 
 if __name__ == "__main__":

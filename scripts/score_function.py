@@ -1,4 +1,4 @@
-"""Turn the function channels of one field of view into a time course and scores of each track.
+"""Measure the time course of the function channels of one field of view, and score each track.
 
 In: label stack, movie, detections and tracks. Out: the time course (one row per object and function channel, local
 background subtracted), one row of scores per track, and a report that also gives the correlation of each function
@@ -47,21 +47,21 @@ def main(
 ) -> None:
     """Score one field of view."""
     found, followed = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
-    with open_labels(labels) as stack, open_movie(movie) as film:
-        check_same_size(stack, film)
-        function = function_channels(settings.channels, settings.function, film)
-        brightness = object_brightness(stack, film, film.info.channels, found, settings.function)
-        frame_hours = float(film.info.hours(np.array(1)))
-        brightness["hours"] = film.info.hours(brightness["frame"].to_numpy())
+    with open_labels(labels) as stack, open_movie(movie) as source:
+        check_same_size(stack, source)
+        function = function_channels(settings.channels, settings.function, source)
+        brightness = object_brightness(stack, source, source.info.channels, found, settings.function)
+        frame_hours = float(source.info.hours(np.array(1)))
+        brightness["hours"] = source.info.hours(brightness["frame"].to_numpy())
     course = brightness[brightness["channel"].isin(function)].drop(columns="label")
     table = score_table(course, followed, settings.function)
     correlations = bleed_through(brightness, function)
-    said = function_report(table, course, followed, correlations, settings.function, frame_hours=frame_hours)
-    for line in said["lines"]:
+    result = function_report(table, course, followed, correlations, settings.function, frame_hours=frame_hours)
+    for line in result["lines"]:
         logger.info("%s", line)
     write_table(course, timecourse, TIMECOURSE)
     write_table(table, scores, SCORES)
-    write_json(said, report)
+    write_json(result, report)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Find the cells in every frame of a movie.
+"""Segment the cells in every frame of a movie.
 
 In: ``movie``, the prepared OME-TIFF; ``model``, the file of the segmentation model.
-Out: ``labels``, one label image per frame, 0 the background; ``report``, the model, its hash and what it found.
+Out: ``labels``, one label image per frame, 0 for background; ``report``, the model, its hash and the number of cells.
 """
 
 import logging
@@ -29,7 +29,7 @@ class Settings(Section):
 def main(
     *, movie: Path, labels: Path, report: Path, settings: Settings, threads: int = 1, model: Path | None = None
 ) -> None:
-    """Find the cells in every frame of a movie."""
+    """Segment the cells in every frame of a movie."""
     use_threads(threads)
     network = load_model(settings.segment, model)
     warn_of_scale(network, settings.segment)
@@ -38,12 +38,12 @@ def main(
         channels = choose_channels(movie, frames.info.channels, settings.channels, settings.segment, network)
         logger.info("Segmenting on %s.", ", ".join(channels))
         write_labels(segment_movie(frames, channels, network, settings.segment, counts), labels, frames.info)
-    found = segmentation_report(counts, channels, network)
-    for line in found["lines"]:
+    result = segmentation_report(counts, channels, network)
+    for line in result["lines"]:
         logger.info("%s", line)
     if 0 in counts:
         logger.warning("%s: no cell in %d of %d frames.", movie, counts.count(0), len(counts))
-    write_json(found, report)
+    write_json(result, report)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Render one field of view of the simulated experiment.
 
-In go the positions of `simulate_study`; out come a raw movie as a microscope would write it, and the true masks, whose
-labels are the numbers of the tracks.
+In: the positions of `simulate_study`. Out: a raw movie as a microscope would write it, and the true masks, whose labels
+are the numbers of the tracks.
 """
 
 import logging

@@ -1,8 +1,8 @@
-"""Simulate an experiment: who lived, divided and died, in which cage, with which transcriptome.
+"""Simulate an experiment: lineages, cages and transcriptomes of cells.
 
-Out come what an experimenter would have (compartments, barcodes, one count matrix per sample) and what only a
-simulation knows (tracks, positions, the latents of each cell, what each gene follows, the planted effects).
-Movies are rendered from the positions by `simulate_movie`, one field of view at a time.
+Out: the data of an experiment (compartments, barcodes, one count matrix per sample) and the truth (tracks, positions,
+latents of each cell, effects on each gene, simulated effects). `simulate_movie` renders movies from the positions, one
+field of view at a time.
 """
 
 import logging

@@ -1,8 +1,8 @@
-"""Bring together what was measured in one field of view: one table of objects and one of cells.
+"""Join the measurements of one field of view into one table of objects and one of cells.
 
-In: detections, tracks, where made morphology, embeddings and function scores, and the user's own features. Out:
-``objects`` (one row per object, with its track, morphology and own features) and ``cells`` (one row per track, measured
-in its feature frames).
+In: detections and tracks; if available, morphology, embeddings, function scores and external features. Out:
+``objects`` (one row per object, with its track, morphology and external features) and ``cells`` (one row per track,
+measured in its feature frames).
 """
 
 import logging

@@ -1,7 +1,7 @@
-"""Train a segmentation model further on a user's own annotated frames.
+"""Fine-tune a segmentation model on a user's annotated frames.
 
-In: ``images`` and their ``masks``; ``start``, the file of the model to go on from.
-Out: ``model``, the new weights; ``card``, what they are: hashes of model and data, steps, score on frames held out.
+In: ``images`` and their ``masks``; ``start``, the file of the model from which training starts.
+Out: ``model``, the new weights; ``card``, the model card: hashes of model and data, steps, score on held-out frames.
 """
 
 import logging
@@ -36,7 +36,7 @@ def main(
     threads: int = 1,
     start: Path | None = None,
 ) -> None:
-    """Train a segmentation model further on annotated frames and write its weights and its card."""
+    """Fine-tune a segmentation model on annotated frames and write its weights and model card."""
     use_threads(threads)
     wanted = settings.train
     frames = read_frames(images, masks, wanted.groups)

@@ -1,9 +1,8 @@
-"""Record where every number of a run came from.
+"""Record the provenance of a run.
 
-In: the sample sheet and its files, which are described by their hashes, and the reports of all steps,
-which name models.
-Out: one JSON with versions, the whole configuration, models with their weight hashes, and inputs. It holds no times
-and no machine, so that the same run makes the same record.
+In: the sample sheet and its files, which are recorded by their hashes, and the reports of all steps, which name models.
+Out: one JSON file with versions, the whole configuration, models with the hashes of their weights, and inputs. It has
+no times and no machine, so that the same run makes the same record.
 """
 
 import logging
@@ -22,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Settings(Section):
-    """What this step is told: the name of the run and its whole configuration."""
+    """Settings of this step: the name of the run and its whole configuration."""
 
     run: str = "run"
     config: dict[str, Any] = Field(default_factory=dict)

@@ -1,7 +1,7 @@
-"""cineseq: from a movie of living cells and their transcriptomes to what goes with what a cell did.
+"""cineseq: from a movie of living cells and their transcriptomes to associations with cell function.
 
 ``import cineseq as cs`` gives the functions of :data:`__all__`: arrays and tables in, tables out, no file touched.
-Each one is loaded when it is first asked for.
+Each one is imported on first use.
 """
 
 import gc
@@ -11,7 +11,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# In the processes of a workflow only, which says so: to look for garbage less often makes importing torch quicker.
+# In processes of a workflow only, which sets the variable: rarer garbage collection speeds up the import of torch.
 if "CINESEQ_GC_THRESHOLD" in os.environ:
     gc.set_threshold(int(os.environ["CINESEQ_GC_THRESHOLD"]))
 

@@ -1,9 +1,9 @@
-"""Old names that still work: each says once that it has a new one, and in which version it goes."""
+"""Old names that still work: each warns once about its new name and the version that removes the old one."""
 
 import logging
 
 logger = logging.getLogger(__name__)
-_SAID: set[str] = set()
+_WARNED: set[str] = set()
 
 
 def deprecated(old: str, new: str, removed_in: str) -> None:
@@ -16,7 +16,7 @@ def deprecated(old: str, new: str, removed_in: str) -> None:
     removed_in
         Version of cineseq from which the old name is refused.
     """
-    if old in _SAID:
+    if old in _WARNED:
         return
-    _SAID.add(old)
+    _WARNED.add(old)
     logger.warning("'%s' is now called '%s'; the old name is removed in cineseq %s.", old, new, removed_in)

@@ -1,9 +1,9 @@
-"""The one exception that users are meant to read."""
+"""The exception for mistakes that the user can correct."""
 
 
 class UserError(Exception):
-    """A mistake that the user can mend.
+    """An error in the user's data or configuration.
 
-    The message is one sentence that names the file, the row or key, what was expected, and how to mend it.
+    The message is one sentence that names the file, the row or key, what was expected, and how to fix it.
     It is shown without a traceback.
     """

@@ -1,4 +1,4 @@
-"""Writing files so that nothing is ever half-written."""
+"""Write files atomically, so that no file is ever incomplete."""
 
 import hashlib
 import json
@@ -19,9 +19,9 @@ MACHINE_ID = Path("/etc/machine-id")
 
 
 def process_space() -> str:
-    """Return eight hexadecimal digits, equal for processes that can see each other's ids.
+    """Return eight hexadecimal digits that are equal for processes that can see each other's ids.
 
-    Two machines differ, and so do two containers of one machine that number their processes apart.
+    They differ between machines, and between containers of one machine with separate process ids.
     """
     namespace = str(PROCESS_NAMESPACE.readlink()) if PROCESS_NAMESPACE.is_symlink() else ""
     machine = MACHINE_ID.read_text(encoding="utf-8").strip() if MACHINE_ID.is_file() else ""
@@ -32,10 +32,10 @@ def process_space() -> str:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` and rename it to ``path`` on success.
 
-    The temporary name says which process of which machine it belongs to, so that a killed run's orphan cannot write
-    into its successor's file. It keeps the suffixes of ``path``, because many writers choose their format by them.
-    Works for files and folders; on any error the temporary is removed and ``path`` is left as it was. Temporaries of
-    ``path`` that processes of this machine left when they were killed are removed first.
+    The temporary name contains the process and its machine, so that an orphan process of a killed run cannot write to
+    the file of the next run. It keeps the suffixes of ``path``, because many writers choose their format by them.
+    This works for files and folders. On any error the temporary is removed and ``path`` is not changed. Temporaries of
+    ``path`` that killed processes of this machine left behind are removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for orphan in _orphans(path):
@@ -51,14 +51,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def _orphans(path: Path) -> list[Path]:
-    """Return temporaries of ``path`` whose process is dead; of another machine's processes nothing is known."""
+    """Return temporaries of ``path`` whose process has ended; those of other machines are left alone."""
     pattern = re.compile(rf"\.{process_space()}-(\d+)-[0-9a-f]{{8}}-{re.escape(path.name)}")
     named = ((entry, pattern.fullmatch(entry.name)) for entry in path.parent.iterdir())
     return [entry for entry, found in named if found and not psutil.pid_exists(int(found[1]))]
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or folder, which another process may be removing too."""
+    """Remove a file or folder that another process may be removing at the same time."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -66,20 +66,20 @@ def _remove(path: Path) -> None:
 
 
 def resources() -> Path:
-    """Return the folder of the models that are shipped: the checkout's when run from one, else the packed one."""
+    """Return the folder of the shipped models: that of the checkout if run from one, else that of the wheel."""
     package = Path(__file__).resolve().parent
     checkout = package.parents[1] / "resources"
     return checkout if (checkout / "segmenter_compact.pt").is_file() else package / "resources"
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write ``text`` to ``path``, whole or not at all."""
+    """Write ``text`` to ``path`` atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(value: Any, path: Path) -> None:
-    """Write ``value`` as indented JSON with sorted keys, whole or not at all."""
+    """Write ``value`` as indented JSON with sorted keys, atomically."""
     write_text(json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n", path)
 
 

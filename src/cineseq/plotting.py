@@ -1,4 +1,4 @@
-"""The look of figures, and writing them so that the same data make the same file."""
+"""Style of figures, and writing them reproducibly: the same data make the same file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from cineseq.files import replacing
 
 OKABE_ITO = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-"""Colours that colour-blind readers tell apart, by Okabe and Ito."""
+"""Colours that colour-blind readers can distinguish (Okabe and Ito)."""
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION, YELLOW, BLACK = OKABE_ITO
 GREY, DARK_GREY = "#9A9A9A", "#444444"
 TWENTY = mpl.color_sequences["tab20"]
-"""For more series than :data:`OKABE_ITO` has colours."""
+"""Colours for more series than :data:`OKABE_ITO` has colours."""
 ON_IMAGES = (
     "#e69f00",
     "#56b4e9",
@@ -31,7 +31,7 @@ ON_IMAGES = (
     "#ffc49b",
     "#b8a9f0",
 )
-"""After Okabe and Ito, lightened where they would drown in grey tissue."""
+"""Colours after Okabe and Ito, lightened for contrast on grey images."""
 RED_ON_IMAGES = "#ff4438"
 STYLE: dict[Any, Any] = {
     "font.size": 9,
@@ -46,7 +46,7 @@ STYLE: dict[Any, Any] = {
 
 @contextmanager
 def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """Yield an empty figure (inches) and write it to ``path``, whole or not at all."""
+    """Yield an empty figure (width and height in inches) and write it to ``path`` atomically."""
     with mpl.rc_context(STYLE):
         drawn = Figure(figsize=(width, height), layout="constrained")
         yield drawn
@@ -56,17 +56,17 @@ def figure(path: Path, width: float, height: float) -> Iterator[Figure]:
 
 
 def colours(names: list[str]) -> dict[str, str]:
-    """Give each name a colour that colour-blind readers tell apart; from the ninth name on they repeat."""
+    """Assign each name a colour that colour-blind readers can distinguish; from the ninth name on they repeat."""
     return {name: OKABE_ITO[number % len(OKABE_ITO)] for number, name in enumerate(names)}
 
 
 def apart(heights: np.ndarray, gap: float) -> np.ndarray:
-    """Return heights, which fall, moved down where one is nearer than ``gap`` to the one before it."""
+    """Return descending heights, moved down where needed so that neighbours are at least ``gap`` apart."""
     steps = gap * np.arange(len(heights))
     return np.minimum.accumulate(heights + steps) - steps
 
 
 def write_words(path: Path, words: str) -> None:
-    """Write a figure that only says why there is nothing to draw."""
+    """Write a figure that only states why there is nothing to draw."""
     with figure(path, 6, 1.2) as drawn:
         drawn.text(0.5, 0.5, words, ha="center", va="center", wrap=True)

@@ -1,4 +1,4 @@
-"""Progress of long loops as log lines, so that it is seen on a screen and in a cluster's log alike."""
+"""Log the progress of long loops as lines that read well on a screen and in a cluster log."""
 
 import logging
 import time
@@ -12,10 +12,10 @@ Item = TypeVar("Item")
 def progress(items: Iterable[Item], what: str, logger: logging.Logger) -> Iterator[Item]:
     """Yield ``items`` and log, at most every ten seconds, how many of them are done."""
     total = len(items) if isinstance(items, Sized) else None
-    said = started = time.monotonic()
+    logged = started = time.monotonic()
     for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if now - said >= SECONDS_BETWEEN_LINES:
+        if now - logged >= SECONDS_BETWEEN_LINES:
             logger.info("%s: %d%s done in %.0f s.", what, done, f" of {total}" if total else "", now - started)
-            said = now
+            logged = now

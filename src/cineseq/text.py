@@ -1,4 +1,4 @@
-"""How every number, count, p-value, interval and unit is written in messages, figures and the report."""
+"""Format numbers, counts, p-values, intervals and units for messages, figures and the report."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from natsort import natsorted
 NOT_ESTIMABLE = "not estimable"
 NO_INTERVAL = "no interval"
 SMALLEST_P = 0.001
-"""P-values below this are written as smaller than it."""
+"""P-values below this are written as ``< 0.001``."""
 
 
 def known(value: Any) -> bool:
-    """Whether a value is there: not None, not NaN, not infinite, not pandas' NA."""
+    """Return whether a value is known: not None, NaN, infinite or pandas' NA."""
     try:
         return value is not None and math.isfinite(float(value))
     except (TypeError, ValueError):
@@ -24,14 +24,14 @@ def known(value: Any) -> bool:
 
 
 def number(value: Any, digits: int = 2, *, signed: bool = False) -> str:
-    """Write a number with fixed decimals, thousands separated, and a true minus sign; ``signed`` writes a plus too."""
+    """Write a number with fixed decimals, thousands separators and a true minus sign; ``signed`` also writes a plus."""
     if not known(value):
         return NOT_ESTIMABLE
     return _with_sign(f"{float(value):,.{digits}f}", signed=signed)
 
 
 def significant(value: Any, digits: int = 3) -> str:
-    """Write a number with at most so many significant digits; whole digits are all kept."""
+    """Write a number with at most ``digits`` significant digits; digits before the decimal point are all kept."""
     if not known(value):
         return NOT_ESTIMABLE
     size = abs(float(value))
@@ -43,7 +43,7 @@ def significant(value: Any, digits: int = 3) -> str:
 
 
 MOST_DECIMALS = 6
-"""Numbers that need more are written with a power of ten."""
+"""Numbers that need more digits are written with a power of ten."""
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -59,7 +59,7 @@ def ratio(value: Any) -> str:
 
 
 def count(value: Any, noun: str = "", plural: str = "") -> str:
-    """Write a count with thousands separated, and its noun, singular for one.
+    """Write a count with thousands separators and its noun, in the singular for one.
 
     Parameters
     ----------
@@ -91,16 +91,16 @@ def share(part: int, whole: int, noun: str = "", plural: str = "") -> str:
 
 
 def quantity(value: Any, unit: str | None, digits: int = 3) -> str:
-    """Write a number of so many significant digits with its unit, where it has one."""
+    """Write a number with its unit, if it has one; ``digits`` is the number of significant digits."""
     return f"{significant(value, digits)} {unit_of(unit)}".rstrip() if known(value) else NOT_ESTIMABLE
 
 
 UNITS = {"um": "µm", "um2": "µm²", "px2": "px²", "1/um": "1/µm"}
-"""Units as they are read, by how tables and settings write them in ASCII."""
+"""Units for readers, by their ASCII form in tables and settings."""
 
 
 def unit_of(name: str | None) -> str:
-    """Write a unit as it is read: ``um2`` becomes µm²; empty where there is none."""
+    """Write a unit for readers: ``um2`` becomes µm²; empty without a unit."""
     return UNITS.get(name, name) if name else ""
 
 
@@ -118,7 +118,7 @@ def p_value(value: Any, name: str = "p") -> str:
 
 
 def interval(low: Any, high: Any, write: Callable[[Any], str] = number, *, named: bool = False) -> str:
-    """Write the ends of a 95 % interval in brackets, or say that there is none.
+    """Write the ends of a 95 % interval in brackets, or that it is not estimable.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ INFINITY = "∞"
 
 
 def _end(value: Any, write: Callable[[Any], str]) -> str | None:
-    """Write one end of an interval; None where it is not known."""
+    """Write one end of an interval; None if it is unknown."""
     if known(value):
         return write(value)
     try:
@@ -156,8 +156,8 @@ def listed(items: Iterable[str]) -> str:
 
 
 def natural_order(names: Iterable[str]) -> list[str]:
-    """Sort names so that the numbers in them count as numbers: t2 comes before t10."""
-    return natsorted(sorted(names))  # names that differ only in zeros before a number have an order too
+    """Sort names in natural order: t2 comes before t10."""
+    return natsorted(sorted(names))  # sorted first, so that names that differ only in leading zeros have a fixed order
 
 
 def first_sentence(text: str) -> str:
@@ -171,7 +171,7 @@ def tie(text: str) -> str:
 
 
 def clean(value: Any) -> float | int | str | None:
-    """Turn a table's value into what JSON can hold; None where it is unknown."""
+    """Convert a value of a table to a JSON value; None if it is unknown."""
     if isinstance(value, str):
         return value
     if not known(value):
@@ -180,14 +180,14 @@ def clean(value: Any) -> float | int | str | None:
 
 
 FUNCTION = "function_"
-"""How the names of columns that hold a function begin."""
+"""Prefix of the columns of functions."""
 
 COSINE, SINE = "_cos", "_sin"
-"""How the names of the two columns of an angle end."""
+"""Suffixes of the two columns of an angle."""
 
 
 def parts_of(function: str, named: Collection[str]) -> list[str]:
-    """Return under which names a table with a row per column has a function: its own, or those of an angle's two parts.
+    """Return the names of a function in a table with one row per column: its own, or those of the parts of an angle.
 
     Parameters
     ----------
@@ -200,5 +200,5 @@ def parts_of(function: str, named: Collection[str]) -> list[str]:
 
 
 def readable(name: str) -> str:
-    """Turn a column name into words: ``function_uptake_max`` becomes ``uptake max``."""
+    """Convert a column name to words: ``function_uptake_max`` becomes ``uptake max``."""
     return name.removeprefix(FUNCTION).replace("_", " ")

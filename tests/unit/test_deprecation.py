@@ -9,7 +9,7 @@ from cineseq.deprecation import deprecated
 
 
 def test_an_old_name_is_said_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deprecation, "_SAID", set())
+    monkeypatch.setattr(deprecation, "_WARNED", set())
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             deprecated("old.key", "new.key", "9.0.0")

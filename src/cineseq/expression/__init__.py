@@ -1,1 +1,1 @@
-"""Differential expression between clusters, conditions, and high and low function."""
+"""Expression: counts, quality control, normalisation, clusters and differential expression."""

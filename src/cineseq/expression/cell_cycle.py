@@ -1,4 +1,4 @@
-"""Cell-cycle scores from the standard human gene lists, which also name the mouse genes in capitals."""
+"""Cell-cycle scores from the standard human gene lists; in capitals, mouse genes match them too."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ FEWEST_GENES = 5
 
 
 def cycle_scores(expression: Expression, seed: int) -> tuple[pd.DataFrame, str]:
-    """Score S and G2/M phase of each cell and assign its phase.
+    """Score the S and G2/M phases of each cell and assign its phase.
 
     Parameters
     ----------
     expression
         Cells that passed quality control.
     seed
-        Of the choice of control genes.
+        Seed for the choice of control genes.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def cycle_scores(expression: Expression, seed: int) -> tuple[pd.DataFrame, str]:
     adata.var_names = expression.genes
     try:
         sc.tl.score_genes_cell_cycle(adata, s_genes=s_genes, g2m_genes=g2m_genes, random_state=seed)
-    except (ValueError, RuntimeError) as error:  # as scanpy's version has it
+    except (ValueError, RuntimeError) as error:  # which one depends on scanpy's version
         return _missing(cells), f"Cell-cycle scores are not estimable: no control genes beside the {found} ({error})."
     scores = pd.DataFrame(
         {
@@ -83,21 +83,21 @@ logger = logging.getLogger(__name__)
 
 
 def gene_set_scores(expression: Expression, gene_sets: dict[str, list[str]], seed: int) -> pd.DataFrame:
-    """Score each set in each cell: its mean less that of control genes of like expression.
+    """Score each gene set in each cell: its mean minus that of control genes with similar expression.
 
     Parameters
     ----------
     expression
         Cells that passed quality control.
     gene_sets
-        Genes by name of the set.
+        Genes of each set, by its name.
     seed
-        Of the choice of control genes.
+        Seed for the choice of control genes.
 
     Returns
     -------
     pandas.DataFrame
-        One column per set and one row per cell; NaN, with a line in the log, where there are no control genes.
+        One column per set and one row per cell; NaN, with a warning in the log, without control genes.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def gene_set_scores(expression: Expression, gene_sets: dict[str, list[str]], see
         scores[name] = np.full(adata.n_obs, np.nan)
         try:
             sc.tl.score_genes(adata, list(dict.fromkeys(genes)), score_name="score", random_state=seed)
-        except (ValueError, RuntimeError) as error:  # as scanpy's version has it
+        except (ValueError, RuntimeError) as error:  # which one depends on scanpy's version
             logger.warning("The gene set '%s' has no score: no control genes beside it (%s).", name, error)
             continue
         scores[name] = adata.obs["score"].to_numpy(float)

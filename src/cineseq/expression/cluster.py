@@ -1,4 +1,4 @@
-"""The clusters table of a study: quality, cycle, clusters, map, and what to say of them."""
+"""The clusters table of a study: quality control, cell cycle, clusters and UMAP, with their report."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from cineseq.text import number, p_value, percent, readable
 logger = logging.getLogger(__name__)
 
 DEPTH_DRIVEN = 0.3
-"""From this share of the variance of depth between clusters on, clusters may be clusters of depth."""
+"""If this fraction of the variance of depth lies between clusters, they may be clusters of depth."""
 UNSTABLE = 0.6
 
 
 @dataclass(frozen=True)
 class StudyClusters:
-    """The clusters table with what was learnt while making it.
+    """The clusters table with its report.
 
     Attributes
     ----------
@@ -48,21 +48,21 @@ def cluster_study(
     seed: int,
     multiplet: pd.arrays.BooleanArray | None = None,
 ) -> StudyClusters:
-    """Make the clusters table; legal, with the reason said, where the cells cannot be clustered.
+    """Make the clusters table; if the cells cannot be clustered, it is valid and the report gives the reason.
 
     Parameters
     ----------
     track_ids
         One per cell.
     expression
-        Expression of the cells; None where there is none.
+        Expression of the cells; None without counts.
     settings
         Thresholds and parameters.
     seed
-        Of every random step.
+        Seed of every random step.
     multiplet
-        Which cells are multiplets, as :func:`cineseq.expression.quality_control.multiplets` says; None where nothing is
-        known.
+        Which cells are multiplets, as returned by :func:`cineseq.expression.quality_control.multiplets`; None if
+        unknown.
     """
     if expression is None:
         lines = ["There are no counts: clusters are not estimable."]
@@ -78,22 +78,22 @@ def cluster_study(
         lines.append(f"Clusters are not estimable: {passes.sum()} cells passed, {asked}.")
         return StudyClusters(table, lines, {**numbers, "clusters": 0})
     kept = expression.cells(passes)
-    del expression  # the caller keeps none, so that a large study is in memory once
+    del expression  # so that the expression of a large study is in memory only once
     scores, note = cycle_scores(kept, seed)
     _fill(table, passes, scores)
     lines.append(note)
-    found_lines, found_numbers = _fill_communities(table, kept, passes, settings, seed)
+    found_lines, found_numbers = _fill_clusters(table, kept, passes, settings, seed)
     return StudyClusters(table, lines + found_lines, {**numbers, **found_numbers})
 
 
-def _fill_communities(
+def _fill_clusters(
     table: pd.DataFrame, kept: Expression, passes: np.ndarray, settings: Clusters, seed: int
 ) -> tuple[list[str], dict[str, float | int | None]]:
-    from cineseq.expression.leiden import find_communities, resampled_agreement  # noqa: PLC0415 - scanpy is slow
+    from cineseq.expression.leiden import find_clusters, resampled_agreement  # noqa: PLC0415 - scanpy is slow
 
     if min(kept.log.shape) < 3:
         return [f"Clusters are not estimable from {kept.log.shape[1]} genes."], {"clusters": 0}
-    found = find_communities(kept, settings, seed)
+    found = find_clusters(kept, settings, seed)
     columns = {"cluster": pd.array(found.labels, dtype="string")}
     columns |= {f"umap_{k + 1}": found.positions[:, k].astype(float) for k in range(2)}
     columns |= {f"pc_{k + 1}": found.components[:, k] for k in range(found.components.shape[1])}
@@ -144,7 +144,7 @@ def _quality_line(quality: pd.DataFrame) -> str:
     line = f"{passing:,} of {len(quality):,} sequenced cells passed quality control" + (f" ({why})." if why else ".")
     known = quality["multiplet"].dropna()
     if known.empty:
-        return f"{line} Nothing says which are multiplets."
+        return f"{line} Which of them are multiplets is unknown."
     return f"{line} {int(known.sum()):,} of {len(known):,} cells are multiplets by their pairing."
 
 
@@ -168,7 +168,7 @@ def _finite(value: float) -> float | None:
 
 
 def share_lines(shares: pd.DataFrame) -> list[str]:
-    """Return one sentence per function on how much of it lies between clusters."""
+    """Return one sentence per function on the fraction of its variance between clusters."""
     lines = []
     for row in shares.itertuples():
         if np.isfinite(row.eta2) and not np.isfinite(row.p_value):

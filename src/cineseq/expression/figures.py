@@ -14,7 +14,7 @@ from cineseq.text import percent, readable
 
 MOST_FUNCTIONS = 4
 RASTER_FROM = 5_000
-"""From this number of points on, they are drawn as an image inside the SVG."""
+"""If there are more points, they are drawn as an image inside the SVG."""
 
 
 def draw_map(clusters: pd.DataFrame, samples: pd.Series, function: pd.DataFrame, path: Path) -> None:
@@ -23,7 +23,7 @@ def draw_map(clusters: pd.DataFrame, samples: pd.Series, function: pd.DataFrame,
     Parameters
     ----------
     clusters
-        With ``cluster``, ``umap_1`` and ``umap_2``, one row per cell.
+        Columns ``cluster``, ``umap_1`` and ``umap_2``, one row per cell.
     samples
         Sample of each cell, in the same order.
     function
@@ -84,7 +84,7 @@ def _finish(axis: Axes, title: str) -> None:
 
 
 def draw_quality(quality: pd.DataFrame, samples: pd.Series, path: Path) -> None:
-    """Draw counts, detected genes and mitochondrial share by sample, passing and failing cells apart."""
+    """Draw counts, detected genes and mitochondrial fraction by sample, with passing and failing cells apart."""
     if not len(quality):
         write_words(path, "There are no sequenced cells.")
         return
@@ -126,7 +126,7 @@ LARGEST_DOT = 110.0
 
 
 def draw_markers(markers: pd.DataFrame, expression: Expression, clusters: pd.Series, top: int, path: Path) -> None:
-    """Draw the top markers of each cluster: dot size is the share of cells that express, colour the mean.
+    """Draw the top markers of each cluster: dot size is the fraction of cells that express, colour the mean.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def draw_markers(markers: pd.DataFrame, expression: Expression, clusters: pd.Ser
     expression, clusters
         Of the same cells, in order.
     top
-        Genes per cluster, by AUC among the markers.
+        Number of genes per cluster; markers with the highest AUC are drawn.
     path
         SVG to write.
     """
@@ -148,12 +148,12 @@ def draw_markers(markers: pd.DataFrame, expression: Expression, clusters: pd.Ser
 
 
 def draw_dots(axis: Axes, expression: Expression, clusters: pd.Series, genes: list[str]) -> None:
-    """Draw genes by cluster: dot size is the share of cells that express, colour the mean scaled gene by gene.
+    """Draw genes by cluster: dot size is the fraction of cells that express, colour the mean scaled gene by gene.
 
     Parameters
     ----------
     axis
-        To draw on.
+        Axis to draw on.
     expression, clusters
         Of the same cells, in order; cells without a cluster are left out.
     genes

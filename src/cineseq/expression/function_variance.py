@@ -1,4 +1,4 @@
-"""How much of a function's variance lies between clusters."""
+"""Variance of function between clusters and along principal components."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FEWEST_CELLS = 10
 
 
 def eta_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """Return the share of variance between groups.
+    """Return the fraction of variance between groups (eta squared).
 
     Parameters
     ----------
@@ -36,13 +36,15 @@ def eta_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     numpy.ndarray
         Sum of squares between groups over the total, shape (...); NaN where the values do not vary.
     """
+    # Sums of squares between groups and in total, from centred values; member has shape (cells, groups).
     groups = int(codes.max()) + 1
     member = np.zeros((len(codes), groups))
     member[np.arange(len(codes)), codes] = 1.0
     centred = values - values.mean(axis=-1, keepdims=True)
-    sums = centred @ member
+    sums = centred @ member  # (..., groups)
     between = (sums**2 / member.sum(axis=0).clip(min=1)).sum(axis=-1)
     total = (centred**2).sum(axis=-1)
+    # A total within rounding error of zero means that the values do not vary.
     scale = np.abs(values).max(axis=-1)
     varies = total > len(codes) * (1e-12 * scale) ** 2
     return np.divide(between, total, out=np.full(np.shape(total), np.nan), where=varies)
@@ -57,7 +59,7 @@ def share_between_clusters(
     *,
     families: np.ndarray,
 ) -> pd.DataFrame:
-    """Measure, function by function, how much of its variance lies between clusters.
+    """Measure the fraction of each function's variance that lies between clusters.
 
     Parameters
     ----------
@@ -66,14 +68,14 @@ def share_between_clusters(
     clusters
         Cluster of each cell; missing for cells that were not clustered.
     samples
-        Sample of each cell. The null permutes function within samples, so that a difference between samples that
+        Sample of each cell. The null permutes function within samples, so a difference between samples that
         differ in their clusters is part of the null.
     permutations
         Number of permutations.
     seed
-        Of the permutations.
+        Seed of the permutations.
     families
-        Family of each cell, shape (cells,): kin are alike, so that they are permuted together.
+        Family of each cell, shape (cells,). Relatives are similar, so a family is permuted as a block.
 
     Returns
     -------
@@ -126,12 +128,12 @@ def _why_not(values: np.ndarray, clusters_with_it: int, clusters: int) -> str:
 
 
 def does_not_vary(values: np.ndarray) -> bool:
-    """Return whether values are the same but for rounding; shape (cells,), at least one."""
+    """Return whether all values are equal up to rounding; shape (cells,), at least one."""
     return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
 
 
 NAMED = 3
-"""Components that a sentence names."""
+"""Number of components named in a sentence."""
 
 
 def share_along_components(
@@ -143,7 +145,7 @@ def share_along_components(
     *,
     families: np.ndarray,
 ) -> pd.DataFrame:
-    """Measure, function by function, how much of its variance each principal component explains.
+    """Measure the fraction of each function's variance that each principal component explains.
 
     Parameters
     ----------
@@ -152,20 +154,20 @@ def share_along_components(
     components
         One column per principal component; missing for cells that were not clustered.
     samples
-        Sample of each cell. The null permutes function within samples, so that a difference between samples that
+        Sample of each cell. The null permutes function within samples, so a difference between samples that
         differ in their components is part of the null.
     permutations
         Number of permutations.
     seed
-        Of the permutations.
+        Seed of the permutations.
     families
-        Family of each cell, shape (cells,): kin are alike, so that they are permuted together.
+        Family of each cell, shape (cells,). Relatives are similar, so a family is permuted as a block.
 
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.tables.expression.FUNCTION_BY_COMPONENT`; no rows where there are
-        no components, for then the cells were not clustered.
+        The table :data:`cineseq.tables.expression.FUNCTION_BY_COMPONENT`; no rows without
+        components, because the cells were then not clustered.
     """
     rng = np.random.default_rng(seed)
     parts = [
@@ -194,6 +196,7 @@ def squared_correlation(values: np.ndarray, components: np.ndarray) -> np.ndarra
     numpy.ndarray
         Shape (..., k); NaN where either does not vary.
     """
+    # Squared Pearson correlation: squared covariance over the product of the sums of squares, shape (..., k).
     centred = values - values.mean(axis=-1, keepdims=True)
     axes = components - components.mean(axis=0)
     scale = (centred**2).sum(axis=-1)[..., None] * (axes**2).sum(axis=0)
@@ -233,7 +236,7 @@ def _why_not_along(values: np.ndarray) -> str:
 
 
 def component_lines(table: pd.DataFrame) -> list[str]:
-    """Return one sentence per function on the components that it goes with."""
+    """Return one sentence per function on the components that it is associated with."""
     return [_line(readable(name), rows) for name, rows in table.groupby("function", sort=False)]
 
 

@@ -1,4 +1,4 @@
-"""Principal components, graph communities, their map and their stability."""
+"""Principal components, Leiden clusters, their UMAP and their stability."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ logger = logging.getLogger(__name__)
 
 EXACT_NEIGHBOURS_UP_TO = 20_000
 CELLS_FOR_GENES = 30_000
-RESAMPLED_SHARE = 0.8
-DETECTED_SHARE = 0.01
+RESAMPLED_FRACTION = 0.8
+DETECTED_FRACTION = 0.01
 
 
 @dataclass(frozen=True)
-class Communities:
+class LeidenClusters:
     """Clusters of cells.
 
     Attributes
@@ -35,7 +35,7 @@ class Communities:
     positions
         UMAP coordinates, shape (cells, 2).
     genes
-        Genes that the components were made from.
+        Genes that the components were computed from.
     """
 
     labels: np.ndarray
@@ -44,33 +44,35 @@ class Communities:
     genes: pd.Index
 
 
-def find_communities(expression: Expression, settings: Clusters, seed: int) -> Communities:
+def find_clusters(expression: Expression, settings: Clusters, seed: int) -> LeidenClusters:
     """Cluster cells by their expression.
 
-    Highly variable genes, principal components, a neighbour graph, Leiden communities (Traag et al., Sci. Rep. 9
-    (2019) 5233; igraph's implementation, two iterations) and UMAP, all by scanpy.
+    The steps are highly variable genes, principal components, a neighbour graph, Leiden clusters (Traag et al., Sci.
+    Rep. 9 (2019) 5233; igraph's implementation, two iterations) and UMAP, all by scanpy.
     """
+    # Highly variable genes and principal components, (cells, k).
     chosen = expression.columns(variable_genes(expression, settings))
     components = principal_components(chosen, settings, seed)
+    # Neighbour graph, UMAP (cells, 2) and Leiden clusters (cells,).
     graph = _neighbour_graph(components, settings, seed)
     sc.tl.umap(graph, random_state=seed)
-    return Communities(_leiden(graph, settings, seed), components, np.asarray(graph.obsm["X_umap"]), chosen.genes)
+    return LeidenClusters(_leiden(graph, settings, seed), components, np.asarray(graph.obsm["X_umap"]), chosen.genes)
 
 
-def community_labels(expression: Expression, settings: Clusters, seed: int) -> np.ndarray:
-    """Return only the labels of :func:`find_communities`, without the map; shape (cells,)."""
+def cluster_labels(expression: Expression, settings: Clusters, seed: int) -> np.ndarray:
+    """Return only the labels of :func:`find_clusters`, without the UMAP; shape (cells,)."""
     chosen = expression.columns(variable_genes(expression, settings))
     return _leiden(_neighbour_graph(principal_components(chosen, settings, seed), settings, seed), settings, seed)
 
 
 def variable_genes(expression: Expression, settings: Clusters, cells: np.ndarray | None = None) -> np.ndarray:
-    """Choose highly variable genes, or all detected ones where they are few; a boolean mask, shape (genes,).
+    """Return a mask of the highly variable genes, or of all detected genes if these are few; shape (genes,).
 
     Counts are ranked by the variance of their Pearson residuals (Lause et al., Genome Biol. 22 (2021) 258), which,
-    unlike a loess fit, does not fail with few cells; logarithms by dispersion. Of more than 30,000 cells, 30,000 are
-    looked at. Where positions of ``cells`` are given, variance is that among them; detected means in all cells.
+    unlike a loess fit, works with few cells; logarithms are ranked by dispersion. At most 30,000 cells are used. If
+    indices of ``cells`` are given, the variance is computed among them; a gene is detected among all cells.
     """
-    detected = detected_genes(expression.counts, DETECTED_SHARE)
+    detected = detected_genes(expression.counts, DETECTED_FRACTION)
     if detected.sum() <= settings.variable_genes:
         return detected if detected.any() else np.ones(len(detected), dtype=bool)
     rows = _even_sample(np.arange(expression.counts.shape[0]) if cells is None else cells)
@@ -88,7 +90,7 @@ def variable_genes(expression: Expression, settings: Clusters, cells: np.ndarray
 
 
 def _even_sample(cells: np.ndarray) -> np.ndarray:
-    """Return evenly spaced ones of the positions, all where they are few: variances need no more, memory does."""
+    """Return at most 30,000 evenly spaced indices, which are enough to estimate variances and bound the memory."""
     if len(cells) <= CELLS_FOR_GENES:
         return cells
     return cells[np.linspace(0, len(cells) - 1, CELLS_FOR_GENES).astype(int)]
@@ -101,7 +103,7 @@ def principal_components(expression: Expression, settings: Clusters, seed: int) 
 
 
 def resampled_agreement(expression: Expression, labels: np.ndarray, settings: Clusters, seed: int) -> np.ndarray:
-    """Cluster random 80 % subsets of the cells again, from the choice of genes on, and compare with those of all.
+    """Cluster random 80 % subsets of the cells again, starting with the choice of genes, and compare the clusters.
 
     Returns
     -------
@@ -109,7 +111,7 @@ def resampled_agreement(expression: Expression, labels: np.ndarray, settings: Cl
         Adjusted Rand index of each subset, shape (resamples,).
     """
     rng = np.random.default_rng(seed)
-    size = int(RESAMPLED_SHARE * len(labels))
+    size = int(RESAMPLED_FRACTION * len(labels))
     agreement = np.full(settings.resamples, np.nan)
     for number in range(settings.resamples):
         rows = np.sort(rng.choice(len(labels), size, replace=False))
@@ -121,8 +123,9 @@ def resampled_agreement(expression: Expression, labels: np.ndarray, settings: Cl
 
 
 def _neighbour_graph(components: np.ndarray, settings: Clusters, seed: int) -> anndata.AnnData:
+    """Return an AnnData with the neighbour graph of the principal components."""
     adata = anndata.AnnData(np.zeros((len(components), 1), np.float32), obsm={"X_pca": components})
-    # The exact search is deterministic, and avoids a crash of scanpy with pynndescent 0.7 at 8,192 cells and more.
+    # Exact search is deterministic and avoids a crash of scanpy with pynndescent 0.7 at 8,192 or more cells.
     transformer = "sklearn" if len(components) <= EXACT_NEIGHBOURS_UP_TO else None
     neighbours = min(settings.neighbours, len(components) - 1)
     sc.pp.neighbors(adata, n_neighbors=neighbours, use_rep="X_pca", transformer=transformer, random_state=seed)

@@ -1,4 +1,4 @@
-"""Which cells are compared, and the tidy table of what differs."""
+"""Choose the cells to compare and test which genes differ, as a tidy table."""
 
 from __future__ import annotations
 
@@ -45,20 +45,21 @@ class Comparison:
     name
         ``cluster``, ``condition`` or the name of a function.
     groups
-        Group of each cell; missing for cells left out; shape (cells,).
+        Group of each cell, shape (cells,); missing for cells that are left out.
     expression
-        What is tested, same cells.
+        Expression of the same cells.
     note
         How to read the p-values.
     only
         Groups to report; empty for all.
     calls_markers
-        Whether genes that pass the thresholds are called markers, or only ranked.
+        Whether genes that pass the thresholds are called markers; otherwise they are only ranked.
     replicates
-        Replicate that each cell belongs to, where they are tested instead of cells, by pseudobulk; shape (cells,).
+        Replicate of each cell, shape (cells,), for a pseudobulk test between replicates instead of cells.
     carriers
-        Replicate of each cell, where one may have cells of a group and of the rest; shape (cells,). Groups that three
-        carry are tested within them, by pseudobulk, and may have markers whatever ``calls_markers`` says of cells.
+        Replicate of each cell, shape (cells,), where a replicate may have cells of a group and of the rest. Groups
+        with cells in at least three replicates are tested within these by pseudobulk and may then have markers even
+        if ``calls_markers`` is false.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Comparison:
 
 
 def replicates_of(obs: pd.DataFrame) -> pd.Series:
-    """Return the replicate of each cell: samples of one ``replicate`` of a condition are one, else each is its own."""
+    """Return the replicate of each cell: its condition and ``replicate``, or its sample if ``replicate`` is empty."""
     name = obs["replicate"].astype("string").fillna("")
     of_condition = obs["condition"].astype("string").fillna("") + " / " + name
     return of_condition.where(name != "", obs["sample"].astype("string"))
@@ -87,34 +88,34 @@ def cluster_comparisons(
     *,
     carriers: pd.Series | None = None,
 ) -> tuple[list[Comparison], dict[str, float]]:
-    """Compare clusters, if possible on counts that did not make them.
+    """Compare clusters, if possible on counts that were not used for clustering.
 
-    Counts are thinned into two halves; one is clustered as the whole was, each of its clusters takes the name of the
-    cluster of the whole that it overlaps most, and genes are tested on the other half. Clusters that the half does
-    not find again are tested on the same counts; their genes are ranked, not called markers, and their rows say so.
-    Thinning removes double dipping where counts are Poisson given the cell's rate; it cannot remove clusters of
-    sequencing depth.
+    Counts are thinned into two halves. One half is clustered like the full counts, and each of its clusters is named
+    after the original cluster that it overlaps most. Genes are tested on the other half. Clusters that are not
+    found again on half of the counts are tested on the same counts: their genes are ranked, not called markers, and
+    the note says so. Thinning removes double dipping if counts are Poisson given the cell's rate; it cannot remove
+    clusters of sequencing depth.
 
     Parameters
     ----------
     expression
         Cells that passed quality control.
     clusters
-        Cluster of each, shape (cells,).
+        Cluster of each cell, shape (cells,).
     method
         ``thin`` or ``warn``.
     settings
-        As in the clustering step.
+        Settings of the clustering step.
     seed
-        Of the thinning.
+        Seed of the thinning.
     carriers
-        Replicate of each cell, to test within; None to test cells.
+        Replicate of each cell, to test within replicates; None to test cells.
 
     Returns
     -------
     comparisons : list of Comparison
     numbers : dict
-        Agreement of the half's clusters with the whole's.
+        Agreement of the clusters of half the counts with those of all counts.
     """
     names = sorted(clusters.dropna().unique())
     if len(names) < 2:
@@ -136,10 +137,10 @@ def cluster_comparisons(
 def _labels_of_half(
     expression: Expression, clusters: pd.Series, settings: Clusters, seed: int
 ) -> tuple[pd.Series, Expression]:
-    from cineseq.expression.leiden import community_labels  # noqa: PLC0415 - scanpy is slow
+    from cineseq.expression.leiden import cluster_labels  # noqa: PLC0415 - scanpy is slow
 
     first, second = thin(expression.counts, np.random.default_rng(seed))
-    of_first = community_labels(_half(first, expression), settings, seed)
+    of_first = cluster_labels(_half(first, expression), settings, seed)
     most = pd.crosstab(of_first, clusters.to_numpy(object)).idxmax(axis=1)
     labels = pd.Series(of_first, index=clusters.index).map(most)
     return labels, _half(second, expression)
@@ -150,10 +151,10 @@ def _half(counts: sparse.csr_matrix, whole: Expression) -> Expression:
 
 
 def condition_comparisons(expression: Expression, obs: pd.DataFrame, fewest: int) -> list[Comparison]:
-    """Compare conditions by pseudobulk where two or more have three replicates of whole counts; else descriptively.
+    """Compare conditions by pseudobulk if at least two have three replicates of whole counts; else descriptively.
 
-    A replicate with fewer cells than ``fewest`` is none: the sum of a handful of cells says as little as they do. By
-    pseudobulk only conditions that have three are compared, and the note says what is left out.
+    A replicate with fewer cells than ``fewest`` does not count. Pseudobulk compares only conditions with three
+    replicates, and the note names what is left out.
     """
     conditions = obs["condition"].astype("string")
     conditions = conditions.where(conditions != "")
@@ -177,7 +178,7 @@ def condition_comparisons(expression: Expression, obs: pd.DataFrame, fewest: int
 
 
 def function_comparisons(expression: Expression, function: pd.DataFrame, obs: pd.DataFrame) -> list[Comparison]:
-    """Compare cells above their sample's median of each function with the others of the sample."""
+    """Compare cells above their sample's median of each function with the other cells of the sample."""
     found, samples, carriers = [], obs["sample"], replicates_of(obs)
     for name in function.columns:
         values = function[name].astype(float)
@@ -217,7 +218,7 @@ def compare_genes(comparison: Comparison, settings: DifferentialExpression) -> p
         cells = pd.DataFrame({"group": groups, "carrier": comparison.carriers[known].to_numpy(object)})
         table = _within(table, expression, cells, comparison.note, settings.min_profile_cells)
     table["q_value"] = table.groupby("group")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
-    # Replicates may disagree with all cells pooled: a marker is higher by both.
+    # The replicates may disagree with the pooled cells: a marker must be higher in both.
     up = table["log2_fold_change"].isna() | (table["log2_fold_change"] > 0)
     clear = (table["q_value"] <= settings.fdr) & (table["auc"] >= settings.min_auc)
     table["is_marker"] = clear & up & table["may_mark"]
@@ -225,7 +226,7 @@ def compare_genes(comparison: Comparison, settings: DifferentialExpression) -> p
 
 
 def _within(table: pd.DataFrame, expression: Expression, cells: pd.DataFrame, note: str, fewest: int) -> pd.DataFrame:
-    """Test each group that three replicates carry within those; the others stay as they are."""
+    """Test each group that three replicates have cells of within these replicates; leave other groups unchanged."""
     for group in table["group"].unique():
         inside, mine = (cells["group"] == group).to_numpy(bool), table["group"] == group
         sides = pd.crosstab(cells["carrier"], inside)
@@ -244,12 +245,12 @@ def _within(table: pd.DataFrame, expression: Expression, cells: pd.DataFrame, no
 
 
 def _replaced(table: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with effects and p-values of cells replaced by those of replicates."""
+    """Replace the effects and p-values of cells in the table by those of replicates."""
     return table.drop(columns=["log2_fold_change", "p_value"]).merge(tests, on=["group", "gene"], how="left")
 
 
 def comparison_line(comparison: Comparison, table: pd.DataFrame) -> str:
-    """Return one sentence on what a comparison found."""
+    """Return one sentence with the result of a comparison."""
     kind = {"cluster": "Clusters", "condition": "Conditions"}.get(comparison.name, f"High and low {comparison.name}")
     if table.empty:
         return f"{kind}: not estimable, no group has enough cells on both sides."

@@ -1,4 +1,4 @@
-"""What a count matrix really holds, and its normalised logarithm."""
+"""Detect what a count matrix holds and normalise it."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ class Expression:
     Attributes
     ----------
     counts
-        As given, repeated genes summed; shape (cells, genes).
+        Counts before normalisation, with repeated genes summed; shape (cells, genes).
     log
-        Normalised logarithms, or square roots; shape (cells, genes), sorted indices.
+        Normalised logarithms, or square roots; shape (cells, genes), with sorted indices.
     genes
         Unique gene names.
     kind
-        What the given matrix holds.
+        What the input matrix holds.
     normalisation
-        How counts became ``log``; not used where the given matrix holds no counts.
+        How ``log`` was computed from the counts; not used if the input matrix holds no counts.
     """
 
     counts: sparse.csr_matrix
@@ -58,29 +58,29 @@ class Expression:
 
     @property
     def meaning(self) -> str:
-        """What the given values are and what was done with them."""
+        """Description of the input values and of their transformation."""
         done = f", {NORMALISED[self.normalisation]}" if self.kind in {"counts", "fractional"} else ""
         return MEANING[self.kind] + done
 
     @property
     def linear(self) -> sparse.csr_matrix:
-        """Normalised counts, neither logarithms nor roots; shape (cells, genes)."""
+        """Normalised counts on the linear scale, shape (cells, genes)."""
         values = self.log.astype(np.float64)
         return values.multiply(values).tocsr() if self.normalisation == "sqrt" else values.expm1()
 
     def cells(self, rows: np.ndarray) -> Expression:
-        """Return the cells that a boolean mask or positions select; normalisation stays that of all cells."""
+        """Return the cells selected by a mask or by indices; the normalisation over all cells is kept."""
         if rows.dtype == bool and rows.all():
             return self
         return replace(self, counts=self.counts[rows], log=self.log[rows])
 
     def columns(self, keep: np.ndarray) -> Expression:
-        """Return the genes that a boolean mask selects, shape (genes,)."""
+        """Return the genes selected by a boolean mask of shape (genes,)."""
         return replace(self, counts=self.counts[:, keep], log=self.log[:, keep], genes=self.genes[keep])
 
 
 def expression_of(data: PairedData) -> Expression | None:
-    """Return the expression of the paired cells; None where there is none."""
+    """Return the expression of the paired cells; None without counts."""
     if data.counts is None or not data.counts.shape[1] or not data.counts.shape[0]:
         return None
     counts = sparse.csr_matrix(data.counts, dtype=np.float64)
@@ -92,7 +92,7 @@ def expression_of(data: PairedData) -> Expression | None:
 def expression_from(
     counts: sparse.csr_matrix, genes: pd.Index, kind: CountKind, normalisation: Normalisation = "median"
 ) -> Expression:
-    """Normalise counts of a known kind; logarithms and centred values stay as they are."""
+    """Normalise counts of a known kind; logarithms and centred values stay unchanged."""
     countable = kind in {"counts", "fractional"}
     log = log_normalised(counts, normalisation) if countable else sparse.csr_matrix(counts, dtype=np.float32)
     log.sort_indices()
@@ -100,7 +100,7 @@ def expression_from(
 
 
 def kind_of(counts: sparse.csr_matrix) -> CountKind:
-    """Tell whole counts from fractions, logarithms and centred values.
+    """Detect whether values are whole counts, fractions, logarithms or centred values.
 
     Raises
     ------
@@ -124,12 +124,12 @@ def kind_of(counts: sparse.csr_matrix) -> CountKind:
 def merge_repeated_genes(
     counts: sparse.csr_matrix, genes: pd.Index, kind: CountKind
 ) -> tuple[sparse.csr_matrix, pd.Index]:
-    """Sum the counts of genes that appear twice, keeping the order of first appearance.
+    """Sum the counts of repeated genes, in the order of first appearance.
 
     Raises
     ------
     UserError
-        When the values are not counts, so that they cannot be summed.
+        When genes are repeated and the values are not counts, so that they cannot be summed.
     """
     if genes.is_unique:
         return counts, genes
@@ -144,21 +144,22 @@ def merge_repeated_genes(
 
 
 def log_normalised(counts: sparse.csr_matrix, normalisation: Normalisation = "median") -> sparse.csr_matrix:
-    """Scale every cell to the median total, or to 10,000, and take log(1 + x), or the root; empty cells stay 0.
+    """Scale each cell to the median total, or to 10,000, and take log(1 + x), or the root; empty cells stay 0.
 
     Returns
     -------
     scipy.sparse.csr_matrix
-        float32, shape (cells, genes).
+        Normalised values, float32, shape (cells, genes).
     """
     if not counts.has_canonical_format:
         counts = counts.copy()
         counts.sum_duplicates()
+    # Size factor of each cell, (cells,): target total over its own total.
     totals = np.asarray(counts.sum(axis=1)).ravel()
     seen = totals > 0
     target = PER_CELL if normalisation != "median" else np.median(totals[seen]) if seen.any() else 1.0
     factors = np.divide(target, totals, out=np.zeros_like(totals), where=seen)
-    # In place on the values alone: products of sparse matrices would hold the largest matrix of a study three times.
+    # Scale and transform the stored values in place: sparse products would need three copies of the largest matrix.
     values = np.repeat(factors, np.diff(counts.indptr))
     values *= counts.data
     transform = np.sqrt if normalisation == "sqrt" else np.log1p
@@ -167,12 +168,13 @@ def log_normalised(counts: sparse.csr_matrix, normalisation: Normalisation = "me
 
 
 def thin(counts: sparse.csr_matrix, rng: np.random.Generator) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Split every count into two halves by fair coin flips; independent where counts are Poisson.
+    """Split each count binomially into two halves, which are independent if the counts are Poisson.
 
     References
     ----------
     Neufeld et al., Biostatistics 25 (2024) 270 (count splitting).
     """
+    # Count splitting: first ~ Binomial(count, 1/2), second = count - first; both (cells, genes).
     first = counts.copy()
     first.data = rng.binomial(np.rint(counts.data).astype(np.int64), 0.5).astype(np.float64)
     second = sparse.csr_matrix(counts - first)
@@ -182,6 +184,6 @@ def thin(counts: sparse.csr_matrix, rng: np.random.Generator) -> tuple[sparse.cs
 
 
 def detected_genes(counts: sparse.csr_matrix, at_least: float, cells: int = 3) -> np.ndarray:
-    """Return which genes are non-zero in at least a fraction of cells and in at least ``cells``, shape (genes,)."""
+    """Return a mask of genes that are non-zero in at least a fraction of cells and in ``cells`` cells; (genes,)."""
     detected = counts.getnnz(axis=0)
     return detected >= max(cells, at_least * counts.shape[0])

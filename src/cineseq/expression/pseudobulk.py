@@ -1,4 +1,4 @@
-"""Tests between groups of samples on counts summed by sample: the samples, not the cells, are the replicates."""
+"""Pseudobulk tests on counts summed by sample: the samples, not the cells, are the replicates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import sparse
 def pseudobulk_test(
     counts: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, samples: np.ndarray, tested: list[str]
 ) -> pd.DataFrame:
-    """Test each gene in each group against all others by a negative binomial model of summed counts.
+    """Test each gene in each group against all other groups with a negative binomial model of summed counts.
 
     Parameters
     ----------
@@ -21,15 +21,15 @@ def pseudobulk_test(
     genes
         Unique gene names, shape (genes,).
     groups, samples
-        Of each cell, shape (cells,); cells of one sample and group are summed.
+        Group and sample of each cell, shape (cells,); the cells of one sample and group are summed.
     tested
         Groups to test.
 
     Returns
     -------
     pandas.DataFrame
-        ``group``, ``gene``, ``log2_fold_change`` and ``p_value`` (Wald test), missing where a gene has no counts or one
-        sample alone makes the difference (Cook's distance).
+        ``group``, ``gene``, ``log2_fold_change`` and ``p_value`` (Wald test), missing if a gene has no counts or is an
+        outlier in one sample (Cook's distance).
 
     References
     ----------
@@ -55,12 +55,12 @@ def within_samples_test(
     genes
         Unique gene names, shape (genes,).
     inside
-        Which cells are of the group, shape (cells,).
+        Which cells belong to the group, shape (cells,).
     samples
-        Of each cell, shape (cells,); every sample has cells of both sides, which are summed apart. What differs
-        between samples is a term of the model.
+        Sample of each cell, shape (cells,). Every sample has cells inside and outside the group, which are summed
+        separately. The sample is a term of the model.
     group
-        Its name.
+        Name of the group.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def _arms(inside: np.ndarray) -> np.ndarray:
 def _profiles(
     counts: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, samples: np.ndarray
 ) -> tuple[pd.DataFrame, tuple[np.ndarray, np.ndarray]]:
-    """Sum the cells of each group and sample; return the sums, and the group and the sample of each."""
+    """Sum the cells of each group and sample; return the sums, (profiles, genes), and the group and sample of each."""
     profile, names = pd.factorize(pd.MultiIndex.from_arrays([groups, samples]))
     member = sparse.csr_matrix((np.ones(len(profile)), (profile, np.arange(len(profile)))))
     labels = [f"profile {number}" for number in range(len(names))]
@@ -87,20 +87,20 @@ def _profiles(
     return sums, tuple(names.get_level_values(level).to_numpy() for level in (0, 1))
 
 
-def _wald(sums: pd.DataFrame, facts: pd.DataFrame, group: str) -> pd.DataFrame:
-    """Test the arm ``inside``; every other column of the facts is a term beside it."""
+def _wald(sums: pd.DataFrame, design: pd.DataFrame, group: str) -> pd.DataFrame:
+    """Test arm ``inside`` against ``outside`` (Wald test); every other column of ``design`` is a further term."""
     from pydeseq2.dds import DeseqDataSet  # noqa: PLC0415 - seconds
     from pydeseq2.default_inference import DefaultInference  # noqa: PLC0415
     from pydeseq2.ds import DeseqStats  # noqa: PLC0415
 
     inference = DefaultInference(n_cpus=1)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of fits that fall back to a simpler trend of dispersion
-        # Of sparse counts few genes are seen in every sample, which the default size factors ask for.
+        warnings.simplefilter("ignore")  # about fits that fall back to a simpler dispersion trend
+        # The default size factors need genes detected in every sample, of which sparse counts have few.
         model = DeseqDataSet(
             counts=sums,
-            metadata=facts,
-            design="~" + " + ".join(facts.columns),
+            metadata=design,
+            design="~" + " + ".join(design.columns),
             size_factors_fit_type="poscounts",
             inference=inference,
             quiet=True,

@@ -15,21 +15,22 @@ from cineseq.io.paired import PairedData
 logger = logging.getLogger(__name__)
 
 PANEL_FRACTION = 0.1
-"""Of a small panel of genes, no more than this fraction need be detected."""
+"""In a small gene panel, at most this fraction of the genes must be detected."""
 
 MULTIPLET = "more than one cell or barcode in its compartment"
 MANY = ("multi_cell", "multi_barcode")
 
 
 def multiplets(obs: pd.DataFrame) -> pd.arrays.BooleanArray:
-    """Return which cells the pairing calls multiplets, missing where it does not say; nullable, shape (cells,).
+    """Return which cells are multiplets by their pairing, missing where unknown; nullable, shape (cells,).
 
     Parameters
     ----------
     obs
-        What is known of the cells. Of its columns ``status``, ``occupancy`` (cells in the compartment) and
-        ``barcodes``, those that are there count: more than one of either, or such a status, is a multiplet; one
-        cell, or the status ``singlet``, is none. One barcode alone says nothing of the number of cells.
+        Annotation of the cells. Its columns ``status``, ``occupancy`` (cells in the compartment) and ``barcodes``
+        are used where present. A cell is a multiplet if its compartment has several cells or barcodes, or by its
+        status; it is not if its compartment has one cell, or by the status ``singlet``. A single barcode does not
+        tell the number of cells.
     """
     cells = pd.Series(pd.NA, obs.index, dtype="Float64")
     occupancy, barcodes = (
@@ -51,26 +52,26 @@ def quality_of_cells(
     settings: Clusters,
     multiplet: pd.arrays.BooleanArray | None = None,
 ) -> pd.DataFrame:
-    """Measure the quality of each cell and say which pass.
+    """Compute quality metrics of each cell and whether it passes.
 
     Parameters
     ----------
     counts
-        As given, shape (cells, genes).
+        Counts before normalisation, shape (cells, genes).
     genes
         Gene names; mitochondrial ones start with ``MT-`` (any case).
     kind
-        Totals are only judged where the values are counts.
+        Kind of the values; the threshold on totals applies to counts only.
     settings
         The thresholds.
     multiplet
-        As :func:`multiplets` says, such cells fail; None where nothing is known.
+        As returned by :func:`multiplets`; multiplets fail. None if unknown.
 
     Returns
     -------
     pandas.DataFrame
         ``total_counts``, ``genes_detected``, ``mitochondrial_fraction`` (NaN where no such gene was measured),
-        ``multiplet``, ``passes_qc`` and ``qc_reason`` (missing where it passes; several reasons are joined by ``; ``).
+        ``multiplet``, ``passes_qc`` and ``qc_reason`` (missing if it passes; several reasons are joined by ``; ``).
     """
     countable = kind in {"counts", "fractional"}
     totals = np.asarray(counts.sum(axis=1)).ravel()
@@ -102,12 +103,12 @@ def quality_of_cells(
 
 
 def unknown_multiplets(cells: int) -> pd.arrays.BooleanArray:
-    """Return that of no cell is known whether it is a multiplet."""
+    """Return an all-missing array for cells of which it is unknown whether they are multiplets."""
     return pd.array([pd.NA] * cells, dtype="boolean")
 
 
 def no_counts(cells: int) -> pd.DataFrame:
-    """Return the quality of cells without any counts: none passes."""
+    """Return the quality table of cells without counts, none of which passes."""
     return pd.DataFrame(
         {
             "total_counts": np.zeros(cells),
@@ -129,7 +130,7 @@ def _joined(reasons: dict[str, np.ndarray], cells: int) -> np.ndarray:
 
 
 def usable_cells(data: PairedData, clusters: pd.DataFrame | None) -> PairedData:
-    """Return the cells that passed the quality control of their counts; all cells where there was none."""
+    """Return the cells that passed quality control; all cells if there was none."""
     if clusters is None:
         return data
     passes = clusters["passes_qc"].reindex(data.obs.index).fillna(value=False).to_numpy(bool)

@@ -1,4 +1,4 @@
-"""Reading counts: AnnData, 10x, and plain tables, checked to be counts."""
+"""Read counts from AnnData, 10x files and plain tables, and check that they are counts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 LAYER = "counts"
 TABLE_SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 LARGEST_LOG = 30.0
-"""No logarithm of a count exceeds this; fractional values below it look log-transformed."""
+"""No logarithm of a count is larger; fractional values up to this look log-transformed."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Counts:
     matrix
         Non-negative whole numbers, shape (cells, genes).
     cells
-        Names of cells (barcodes), unique.
+        Cell names (barcodes), unique.
     genes
-        Names of genes, unique.
+        Gene names, unique.
     """
 
     matrix: sparse.csr_matrix
@@ -45,26 +45,26 @@ class Counts:
 
     @property
     def totals(self) -> np.ndarray:
-        """Counts of each cell, shape (cells,)."""
+        """Total counts of each cell, shape (cells,)."""
         return np.asarray(self.matrix.sum(axis=1)).ravel()
 
 
 def read_counts(path: Path, orientation: Orientation = "cells_by_genes") -> Counts:
     """Read counts from .h5ad, .zarr, 10x .h5, a 10x mtx folder, or .csv, .tsv, .txt (.gz).
 
-    Counts of genes with the same name (10x symbols that several Ensembl genes share) are summed.
+    Counts of genes with the same name are summed (in 10x files, several Ensembl genes can share a symbol).
 
     Parameters
     ----------
     path
         The file or folder.
     orientation
-        Whether the rows of a plain table are cells or genes; other formats say so themselves.
+        Whether the rows of a plain table are cells or genes; other formats define it themselves.
 
     Raises
     ------
     UserError
-        When the file cannot be read, has no cells or genes, names a cell twice, or holds no counts.
+        When the file cannot be read, has no cells or genes, has a repeated cell name, or does not hold counts.
     """
     if not path.exists():
         msg = f"{path}: there is no such file or folder of counts; check the column counts of the sample sheet."
@@ -79,7 +79,7 @@ def read_counts(path: Path, orientation: Orientation = "cells_by_genes") -> Coun
 
 
 def from_anndata(data: AnnData, path: Path) -> Counts:
-    """Return the counts of an AnnData: X where it holds counts, else the layer ``counts``, else raw.
+    """Return the counts of an AnnData: X if it holds counts, else the layer ``counts``, else raw.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def make_counts(matrix: sparse.csr_matrix, cells: pd.Index, genes: pd.Index, pat
         raise UserError(msg)
     if cells.has_duplicates:
         first = cells[cells.duplicated()][0]
-        msg = f"{path}: the cell '{first}' is there twice; names of cells must be unique within a file of counts."
+        msg = f"{path}: the cell '{first}' is listed twice; names of cells must be unique within a file of counts."
         raise UserError(msg)
     reason = why_not_counts(matrix.data)
     if reason:
@@ -129,7 +129,7 @@ def _sum_columns(matrix: sparse.csr_matrix, target: np.ndarray, columns: int) ->
 
 
 def why_not_counts(values: np.ndarray) -> str:
-    """Return why values cannot be counts; empty where they can."""
+    """Return why values cannot be counts; empty if they can."""
     if not np.isfinite(values).all():
         return "found missing or infinite values"
     if (values < 0).any():
@@ -143,7 +143,7 @@ def why_not_counts(values: np.ndarray) -> str:
 
 def _from_table(path: Path, separator: str, orientation: Orientation) -> Counts:
     try:
-        # The header is read as data: pandas would rename a repeated name and so hide it.
+        # Read the header as data, because pandas would rename repeated names and so hide them.
         header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0]
         frame = pd.read_csv(path, sep=separator, header=None, skiprows=1, index_col=0, low_memory=False)
     except (OSError, ValueError, EOFError) as error:

@@ -1,4 +1,4 @@
-"""Wilcoxon rank-sum test of every gene, each group against the rest."""
+"""Wilcoxon rank-sum test of each gene in each group against the rest."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pandas as pd
 from scipy import sparse, stats
 
 CONTINUITY = 0.5
-"""Taken off the distance of the statistic from its mean, which moves in steps of one half or more."""
+"""Continuity correction, subtracted from the distance of the rank-sum statistic from its mean."""
 
 
-def illico_is_there() -> bool:
-    """Return whether illico can be imported; it has compiled parts, which not every machine runs."""
+def illico_available() -> bool:
+    """Return whether illico can be imported; its compiled parts do not run on every machine."""
     try:
         import illico  # noqa: F401, PLC0415 - asked for only here
         import loguru  # noqa: F401, PLC0415
@@ -25,13 +25,13 @@ def illico_is_there() -> bool:
 
 
 def by_illico(adata: anndata.AnnData, tested: list[str]) -> pd.DataFrame:
-    """Return ``group``, ``gene``, ``auc`` and ``p_value`` of the groups of ``adata.obs["group"]``, by illico."""
+    """Return ``group``, ``gene``, ``auc`` and ``p_value`` for the groups of ``adata.obs["group"]``, by illico."""
     from illico import asymptotic_wilcoxon  # noqa: PLC0415 - may be absent
     from loguru import logger  # noqa: PLC0415
 
     logger.disable("illico")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # folds of genes without counts; they are not used
+        warnings.simplefilter("ignore", RuntimeWarning)  # fold changes of genes without counts, which are not used
         found = asymptotic_wilcoxon(adata, is_log1p=True, group_keys="group", groups=list(tested)).reset_index()
     group = found["pert"].astype(str)
     return pd.DataFrame(
@@ -45,11 +45,11 @@ def by_illico(adata: anndata.AnnData, tested: list[str]) -> pd.DataFrame:
 
 
 def by_scanpy(adata: anndata.AnnData, tested: list[str]) -> pd.DataFrame:
-    """Return what :func:`by_illico` does, from scanpy's tie-corrected z scores."""
+    """Return the same table as :func:`by_illico`, from scanpy's tie-corrected z scores."""
     import scanpy as sc  # noqa: PLC0415 - slow
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # scores of genes that do not vary; scanpy makes them 0
+        warnings.simplefilter("ignore", RuntimeWarning)  # scores of genes that do not vary, which scanpy sets to 0
         ranked = sc.tl.rank_genes_groups(
             adata, "group", groups=list(tested), method="wilcoxon", tie_correct=True, use_raw=False, copy=True
         )
@@ -58,18 +58,20 @@ def by_scanpy(adata: anndata.AnnData, tested: list[str]) -> pd.DataFrame:
 
 
 def from_scores(group: pd.Series, gene: pd.Series, scores: np.ndarray, adata: anndata.AnnData) -> pd.DataFrame:
-    """Turn tie-corrected z scores without continuity correction into AUCs and p-values with it.
+    """Convert tie-corrected z scores to AUCs and to p-values with continuity correction.
 
     Parameters
     ----------
     group, gene, scores
         One row per group and gene.
     adata
-        The cells that were tested, sparse.
+        The cells that were tested, with a sparse matrix.
     """
+    # Standard deviation of U under the null, sqrt(ties n1 n2 (n + 1) / 12), one per row.
     pairs = _pairs(adata, group)
     ties = pd.Series(tie_correction(adata.X), index=adata.var_names)
     deviation = np.sqrt(ties[gene].to_numpy() * pairs * (adata.n_obs + 1) / 12)
+    # Distance of U from its mean n1 n2 / 2; AUC = U / (n1 n2). Then the two-sided p-value of the corrected z.
     distance = scores * deviation
     corrected = np.divide(np.abs(distance) - CONTINUITY, deviation, out=np.zeros_like(deviation), where=deviation > 0)
     p = np.minimum(2 * stats.norm.sf(corrected), 1.0)
@@ -78,11 +80,15 @@ def from_scores(group: pd.Series, gene: pd.Series, scores: np.ndarray, adata: an
 
 
 def tie_correction(values: sparse.csr_matrix) -> np.ndarray:
-    """Return by what ties shrink the variance of the rank sum of each column: 1 without any, 0 if all are tied."""
+    """Return the factor by which ties reduce the variance of each column's rank sum: 1 without ties, 0 if all are tied.
+
+    The factor is 1 - sum(t^3 - t) / (n^3 - n) over groups of t tied values; implicit zeros are one such group.
+    """
     columns = sparse.csc_matrix(values)
     columns.eliminate_zeros()
     cells, genes = columns.shape
-    stored = np.diff(columns.indptr)
+    # Sort the stored values within each column and measure the runs of equal values.
+    stored = np.diff(columns.indptr)  # (genes,)
     gene = np.repeat(np.arange(genes), stored)
     order = np.lexsort((columns.data, gene))
     sizes, of_gene = _runs(columns.data[order], gene)
@@ -92,7 +98,7 @@ def tie_correction(values: sparse.csr_matrix) -> np.ndarray:
 
 
 def _runs(values: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the length and the column of every run of equal values within a column; both are sorted."""
+    """Return the length and the column of every run of equal values; ``column``, and values within it, are sorted."""
     if not len(values):
         return np.empty(0), np.empty(0, dtype=np.int64)
     new = np.flatnonzero(np.r_[True, (np.diff(values) != 0) | (np.diff(column) != 0)])
@@ -100,14 +106,14 @@ def _runs(values: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _pairs(adata: anndata.AnnData, group: pd.Series) -> np.ndarray:
-    """Return the number of pairs of a cell inside and one outside the group of each row."""
+    """Return n1 n2 for the group of each row: the number of pairs of a cell inside and a cell outside."""
     inside = group.map(adata.obs["group"].value_counts().astype(float)).to_numpy(float)
     return inside * (adata.n_obs - inside)
 
 
 logger = logging.getLogger(__name__)
 PSEUDO = 0.01
-"""Added to mean normalised expression before the ratio, so that genes seen nowhere do not rule the list."""
+"""Pseudocount added to the means before the ratio, so that undetected genes do not dominate the list."""
 
 
 def rank_sum(log: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, tested: list[str]) -> pd.DataFrame:
@@ -122,7 +128,7 @@ def rank_sum(log: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, tested
     groups
         Group of each cell, shape (cells,).
     tested
-        Groups to test; the others only serve as part of the rest.
+        Groups to test; other groups only serve as part of the rest.
 
     Returns
     -------
@@ -138,7 +144,7 @@ def rank_sum(log: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, tested
     values.sort_indices()
     adata = anndata.AnnData(values, obs=pd.DataFrame({"group": pd.Categorical(groups)}, index=_names(len(groups))))
     adata.var_names = genes
-    if illico_is_there():
+    if illico_available():
         found = by_illico(adata, tested)
     else:
         logger.warning("illico cannot be imported: scanpy ranks the genes instead, many times slower.")
@@ -151,7 +157,7 @@ def rank_sum(log: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, tested
 def log2_fold_changes(
     expression: sparse.csr_matrix, genes: pd.Index, groups: np.ndarray, tested: list[str]
 ) -> pd.DataFrame:
-    """Return log2 of mean normalised expression in each group over that outside, as ``group, gene, value``."""
+    """Return the log2 ratio of mean normalised expression inside and outside each group, one row per group and gene."""
     total = np.asarray(expression.sum(axis=0)).ravel()
     parts = []
     for group in tested:

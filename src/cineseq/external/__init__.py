@@ -1,1 +1,1 @@
-"""Reading what users bring: tables of cells, paired data, and lineages with fates."""
+"""Read external data: tables of cells, paired data, lineages with fates, and feature tables."""

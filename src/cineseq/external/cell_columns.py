@@ -1,4 +1,4 @@
-"""Which columns of an external table are what: names, functions, morphology, embedding, states and groups."""
+"""Select the columns of external tables: names, functions, morphology, embedding, features, states and groups."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ PREFIXES = ("function_", "morphology_", "embedding_", "features_", "state_", "gr
 FAMILY = "family"
 CLASS = "class"
 OWN_GROUPS = ("sample", "fov", "condition", "replicate")
-"""Groups that have a column of their own in the table of cells."""
-NUMERIC_SHARE = 0.5
-"""A column that a pattern meets is taken when more than this share of its values are numbers."""
+"""Groups with a column of their own in the cells table."""
+NUMERIC_FRACTION = 0.5
+"""A column that matches a pattern is used if more than this fraction of its values are numbers."""
 
 
 def read_cells(paths: list[Path], external: External) -> pd.DataFrame:
-    """Read tables of the same cells and join them on their names.
+    """Read tables of the same cells and join them by the names of the cells.
 
-    The first table says which cells there are; a cell that a later one lacks has missing values there.
+    The first table defines the cells; values of a cell that a later table lacks are missing.
 
     Returns
     -------
@@ -39,7 +39,7 @@ def read_cells(paths: list[Path], external: External) -> pd.DataFrame:
     Raises
     ------
     UserError
-        When a table has no names, names a cell twice, or shares no cell with the first.
+        When a table has no names, repeats a cell, or has no cell of the first table.
     """
     first, *others = [_named_cells(path, external) for path in paths]
     joined = first
@@ -74,20 +74,20 @@ def _named_cells(path: Path, external: External) -> pd.DataFrame:
         raise UserError(msg)
     if names.duplicated().any():
         row = names.duplicated().idxmax()
-        msg = f"{path}, row {row}: the cell '{names[row]}' is there twice; names of cells must be unique."
+        msg = f"{path}, row {row}: the cell '{names[row]}' is listed twice; names of cells must be unique."
         raise UserError(msg)
     return table.drop(columns=column).set_index(pd.Index(names.astype(object), name="cell"))
 
 
 def replaced(names: pd.Series, replacements: dict[str, str]) -> pd.Series:
-    """Return names after the regular expressions of ``external.id_replace``, in order."""
+    """Apply the regular expressions of ``external.id_replace`` to names, in order."""
     for pattern, replacement in replacements.items():
         names = names.str.replace(pattern, replacement, regex=True)
     return names
 
 
 def chosen_columns(table: pd.DataFrame, external: External, where: str) -> pd.DataFrame:
-    """Return the columns that the configuration names, as ``function_*``, ``morphology_*`` and so on.
+    """Return the configured columns, renamed to ``function_*``, ``morphology_*`` and so on.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def chosen_columns(table: pd.DataFrame, external: External, where: str) -> pd.Da
     external
         The section ``external`` of the configuration.
     where
-        The files, for messages.
+        The files, for error messages.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def chosen_columns(table: pd.DataFrame, external: External, where: str) -> pd.Da
     Raises
     ------
     UserError
-        When a named column is not there, holds text where numbers are needed, or a function has no value at all.
+        When a configured column does not exist, a column has text instead of numbers, or a function has no value.
     """
     found: dict[str, pd.Series] = {c: table[c] for c in table.columns if str(c).startswith(PREFIXES)}
     found |= {_target("groups", c): table[c] for c in (*OWN_GROUPS, FAMILY, CLASS) if c in table.columns}
@@ -142,13 +142,13 @@ def _column(table: pd.DataFrame, column: str, key: str, where: str) -> pd.Series
 
 
 def _matching(table: pd.DataFrame, patterns: list[str], used: set[str], key: str, where: str) -> list[str]:
-    """Return the columns that patterns name, in the order of the table; text columns only where named outright."""
+    """Return the columns that match patterns, in the order of the table; text columns only if named in full."""
     chosen: set[str] = set()
     for pattern in patterns:
         if pattern in table.columns:
             chosen.add(pattern)
             continue
-        # fnmatch gives brackets a meaning, which names of columns such as "width [um]" do not expect
+        # Brackets are special in fnmatch, but literal in column names such as "width [um]".
         met = [c for c in table.columns if c not in used and fnmatchcase(str(c), pattern.replace("[", "[[]"))]
         text = [c for c in met if pd.to_numeric(table[c], errors="coerce").notna().sum() <= _filled(table[c])]
         if len(met) == len(text):
@@ -161,7 +161,7 @@ def _matching(table: pd.DataFrame, patterns: list[str], used: set[str], key: str
 
 
 def _filled(values: pd.Series) -> float:
-    return NUMERIC_SHARE * values.notna().sum()
+    return NUMERIC_FRACTION * values.notna().sum()
 
 
 def as_numbers(values: pd.Series, where: str) -> pd.Series:
@@ -170,7 +170,7 @@ def as_numbers(values: pd.Series, where: str) -> pd.Series:
     Raises
     ------
     UserError
-        For a value that is no number, naming the cell.
+        When a value is not a number; the message names the cell.
     """
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     wrong = numbers.isna() & values.notna() & ~values.astype("string").str.strip().str.lower().isin(["", "na", "nan"])
@@ -182,7 +182,7 @@ def as_numbers(values: pd.Series, where: str) -> pd.Series:
 
 
 def as_text(values: pd.Series) -> pd.Series:
-    """Return a column as text; whole numbers that a table keeps as 1.0 because some are missing read 1."""
+    """Return a column as text; whole numbers that are stored as 1.0 because of missing values become 1."""
     if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")
     return values.astype("string")
@@ -192,7 +192,7 @@ def _functions_checked(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     for name in (c for c in frame.columns if c.startswith("function_")):
         missing = int(frame[name].isna().sum())
         if missing == len(frame):
-            msg = f"{where}: {name} has no value in any of the {len(frame)} cells; leave it out or mend the column."
+            msg = f"{where}: {name} has no value in any of the {len(frame)} cells; leave it out or correct the column."
             raise UserError(msg)
         if missing:
             logger.info("%s is missing in %d of %d cells; they stay unknown.", name, missing, len(frame))
@@ -200,7 +200,7 @@ def _functions_checked(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 
 
 def _circular(frame: pd.DataFrame, external: External) -> pd.DataFrame:
-    """Replace each angle by its cosine and sine, which is what a circular function can be predicted as."""
+    """Replace each angle by its cosine and sine, because a circular function can only be predicted in this form."""
     for name in external.circular:
         angle = frame.pop(f"function_{name}")
         frame[f"function_{name}_cos"], frame[f"function_{name}_sin"] = np.cos(angle), np.sin(angle)
@@ -208,16 +208,16 @@ def _circular(frame: pd.DataFrame, external: External) -> pd.DataFrame:
 
 
 def cell_table(columns: pd.DataFrame, field: FieldOfView, prefix: str = "") -> pd.DataFrame:
-    """Return chosen columns as a table of cells; what they do not say comes from the sample sheet or is missing.
+    """Return chosen columns as a table of cells; other columns come from the sample sheet or are missing.
 
     Parameters
     ----------
     columns
-        As :func:`chosen_columns` returns them.
+        As returned by :func:`chosen_columns`.
     field
         Row of the sample sheet that the table belongs to.
     prefix
-        Put before the names of cells, to make them unique in the study.
+        Prefix of the names of cells that makes them unique in the study.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""External tables of cells and their counts made into the cells of the study and the paired data."""
+"""Make the cells table of the study and the paired data from external tables of cells and counts."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from cineseq.tables.imaging import CELLS
 
 logger = logging.getLogger(__name__)
 ALWAYS = ("sample", "fov", "family", "condition", "replicate")
-"""Columns of ``obs`` that are there even where nothing is known."""
+"""Columns of ``obs`` that always exist, even without any value."""
 
 
 def cells_of_tables(paths: list[Path], rows: list[FieldOfView], external: External) -> pd.DataFrame:
     """Read the tables of every row of the sample sheet into one table of cells.
 
-    Tables of one row describe the same cells and are joined by name; those of different rows are put under each
-    other, and with several samples the names of cells get their sample in front.
+    Tables of one row describe the same cells and are joined by name; tables of different rows are concatenated. With
+    several samples, the names of cells are prefixed by their sample.
 
     Parameters
     ----------
     paths, rows
-        Tables, and the row of the sheet that each belongs to; without rows all belong to one.
+        Tables, and the row of the sheet of each; without rows, all tables belong to one row.
     external
         The section ``external`` of the configuration.
 
@@ -59,7 +59,7 @@ def cells_of_tables(paths: list[Path], rows: list[FieldOfView], external: Extern
 
 
 def prefixes(rows: list[FieldOfView]) -> dict[str, str]:
-    """Return what is put before the names of each sample's cells: nothing, unless there are several samples."""
+    """Return the prefix of the names of each sample's cells; empty unless there are several samples."""
     samples = {row.sample for row in rows}
     return {sample: f"{sample}/" for sample in samples} if len(samples) > 1 else {}
 
@@ -67,16 +67,16 @@ def prefixes(rows: list[FieldOfView]) -> dict[str, str]:
 def counts_of_cells(
     paths: list[Path], samples: list[str], prefix: dict[str, str], external: External, orientation: Orientation
 ) -> StudyCounts | None:
-    """Read the counts of the external cells and name them as the cells are; None where there are none.
+    """Read the counts of the external cells and name them like the cells; None without count files.
 
     Parameters
     ----------
     paths, samples
-        Files of counts, and the sample of each; without samples all belong to one.
+        Count files, and the sample of each; without samples, all belong to one sample.
     prefix
-        What is put before the names of each sample's cells, see :func:`prefixes`.
+        Prefix of the names of each sample's cells, see :func:`prefixes`.
     external, orientation
-        section ``external`` of the configuration, and the orientation of plain tables.
+        Section ``external`` of the configuration, and the orientation of plain tables.
     """
     if not paths:
         return None
@@ -93,16 +93,16 @@ def counts_of_cells(
 
 
 def paired_of(cells: pd.DataFrame, counts: StudyCounts | None, source: str = "counts") -> PairedData:
-    """Join external cells with their counts; only cells that have counts stay, where there are counts.
+    """Join external cells with their counts; with counts, cells that have none are left out.
 
     Parameters
     ----------
     cells
         The external cells, named by ``track_id``.
     counts
-        Their counts, named alike by ``barcode``; None where there are none.
+        Their counts, with the same names as ``barcode``; None without counts.
     source
-        The files of the counts, for messages.
+        The count files, for error messages.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def paired_of(cells: pd.DataFrame, counts: StudyCounts | None, source: str = "co
 
 
 def cells_of_paired(data: PairedData) -> pd.DataFrame:
-    """Return paired cells as :data:`cineseq.tables.imaging.CELLS`, without what only pairs know; unknown is missing."""
+    """Return paired cells as :data:`cineseq.tables.imaging.CELLS`, without columns of pairs; unknown is missing."""
     facts = pd.concat([data.obs, *(getattr(data, name) for name in BLOCKS)], axis=1)
     facts = facts.rename_axis("track_id").reset_index()
     families = tuple(c.name[:-1] for c in CELLS.columns if c.is_family)
@@ -139,7 +139,7 @@ def cells_of_paired(data: PairedData) -> pd.DataFrame:
 
 
 def external_report(data: PairedData, cells: int) -> dict[str, Any]:
-    """Return lines and numbers on external cells: how many have which block, and which values are missing."""
+    """Return report lines and numbers on external cells: their feature blocks and missing values."""
     shapes = {name: getattr(data, name) for name in BLOCKS}
     shapes = {name: block for name, block in shapes.items() if block.shape[1] or name not in OPTIONAL_BLOCKS}
     present = {name: int(block.notna().any(axis=1).sum()) for name, block in shapes.items()}

@@ -1,4 +1,4 @@
-"""Features that a user measured elsewhere: tables by frame and label, or by cell, checked and put on the cells."""
+"""Read external features by frame and label, or by cell, and check them against the tracks."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def read_features(
     Raises
     ------
     UserError
-        When a table has no such keys, no row of this field, a key twice or one that is not there, a value that is no
-        number, or a column that another table has too; the message names the file and the row.
+        When a table has no key columns, no row of this field, a repeated or unknown key, a value that is not a
+        number, or a column of another table; the message names the file and the row.
     """
     found: dict[str, list[pd.DataFrame]] = {"objects": [], "cells": []}
     owner: dict[str, Path] = {}
@@ -80,7 +80,7 @@ def read_features(
 
 
 def _of_field(table: pd.DataFrame, field: FieldOfView) -> pd.DataFrame:
-    """Return the rows of one field of view, where a table says which they are."""
+    """Return the rows of one field of view, if the table has columns for it."""
     mine = pd.Series(data=True, index=table.index)
     for name in (c for c in FIELD if c in table):
         mine &= (table[name] == getattr(field, name)).fillna(value=False).astype(bool)
@@ -101,10 +101,10 @@ def _by_object(table: pd.DataFrame, detections: pd.DataFrame, field: FieldOfView
     index = pd.MultiIndex.from_arrays([keys["frame"] // field.frame_step, keys["label"]], names=OBJECT)
     known = pd.MultiIndex.from_frame(detections[OBJECT])
 
-    def said(row: int) -> str:
+    def described(row: int) -> str:
         return f"object {keys.loc[row, 'label']} of frame {keys.loc[row, 'frame']}"
 
-    _check_keys(index, known, said, table=table, path=path, field=field)
+    _check_keys(index, known, described, table=table, path=path, field=field)
     return _numbers(table.drop(columns=[*OBJECT, CELL], errors="ignore"), path).set_axis(index)
 
 
@@ -122,13 +122,13 @@ def _by_cell(table: pd.DataFrame, tracks: pd.DataFrame, field: FieldOfView, path
 def _check_keys(
     index: pd.Index,
     known: pd.Index,
-    said: Callable[[int], str],
+    described: Callable[[int], str],
     *,
     table: pd.DataFrame,
     path: Path,
     field: FieldOfView,
 ) -> None:
-    """Refuse a table without a row of this field, and one with a key that is not there or is there twice."""
+    """Refuse a table without rows of this field, or with a key that is unknown or repeated."""
     shown = known[0] if len(known) else None
     example = f"such as {'/'.join(map(str, shown)) if isinstance(shown, tuple) else repr(shown)}"
     if not len(index) and len(known):
@@ -139,12 +139,12 @@ def _check_keys(
         row = table.index[strange][0]
         kind = "frame/label" if isinstance(index, pd.MultiIndex) else "track_id"
         have = f"those there are, as {kind}, are {example}" if len(known) else "there are none"
-        msg = f"{path}, row {row}: {_named(field)} has no {said(row)}; {have}."
+        msg = f"{path}, row {row}: {_named(field)} has no {described(row)}; {have}."
         raise UserError(msg)
     twice = index.duplicated()
     if twice.any():
         row = table.index[twice][0]
-        msg = f"{path}, row {row}: {said(row)} is there twice; give one row for each."
+        msg = f"{path}, row {row}: {described(row)} is listed twice; give one row for each."
         raise UserError(msg)
 
 

@@ -1,4 +1,4 @@
-"""Reading families with fates: checked to be possible, nothing repaired."""
+"""Read lineages with fates; impossible ones are refused, and nothing is repaired."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 def read_families(path: Path, field: FieldOfView, external: External) -> pd.DataFrame:
-    """Read a table with one row per cell, its mother, its times and its fate.
+    """Read a table with one row per cell, its parent, times and fate.
 
     Parameters
     ----------
@@ -37,15 +37,16 @@ def read_families(path: Path, field: FieldOfView, external: External) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        As :data:`cineseq.tables.imaging.CELLS`. A cell of unknown fate is ``end_of_movie`` (and alive) when it was seen
-        in the last frame of its movie, else ``lost`` (and whether it lives is unknown).
+        As :data:`cineseq.tables.imaging.CELLS`. A cell of unknown fate is ``end_of_movie`` (and alive) if it is in the
+        last frame of its movie, else ``lost`` (and whether it is alive is unknown).
 
     Raises
     ------
     UserError
-        When a column is missing, a cell is there twice, a mother is not there, is her own descendant, has more than
-        two daughters, did not divide, or ended after a daughter was born; when times are no frames or run backwards,
-        a fate has no meaning, or the generation disagrees. The message names the row.
+        When a column is missing; when a cell is listed twice; when a parent is not in the table, descends from
+        itself, has more than two daughters, did not divide, or ended after the birth of a daughter; when times are
+        not frame numbers or run backwards; when a fate is not configured; or when the generation disagrees. The
+        message names the row.
     """
     table = read_plain(path, tuple(external.id))
     names = external.lineage
@@ -53,20 +54,20 @@ def read_families(path: Path, field: FieldOfView, external: External) -> pd.Data
     cell = next(c for c in external.id if c in table.columns)
     family = pd.DataFrame({"row": table.index, "id": _identity(table, names.scope, cell).array})
     table = table.reset_index(drop=True)
-    _refuse(family["id"].duplicated(), path, "cell '{id}' is there twice; a cell has one row and one mother", family)
+    _refuse(family["id"].duplicated(), path, "cell '{id}' is listed twice; a cell has one row and one parent", family)
     family["parent_id"] = _parents(table, names)
     family["start_frame"] = _frames(table, names.birth, path, family)
     family["end_frame"] = _frames(table, names.end, path, family)
     family["fate"] = _fates(table, names, path, family)
-    mother = pd.Index(family["id"]).get_indexer(family["parent_id"].fillna(""))
-    _check_family(family, mother, path)
-    family = family.assign(**_descent(family, mother, path))
+    parent = pd.Index(family["id"]).get_indexer(family["parent_id"].fillna(""))
+    _check_family(family, parent, path)
+    family = family.assign(**_descent(family, parent, path))
     _check_generation(table, names, family, path)
     columns = chosen_columns(table.set_index(pd.Index(family["id"])), external, str(path)).drop(
         columns=FAMILY, errors="ignore"
     )
     cells = cell_table(columns, field)
-    _warn_of_fields(family, cells, mother, path)
+    _warn_of_fields(family, cells, parent, path)
     last = _movie_end(table, names, family, cells, path)
     return CELLS.check(cells.assign(**_lineage(family, cells, last, external.frame_interval_min)), str(path))
 
@@ -95,7 +96,7 @@ def _refuse(wrong: pd.Series, path: Path, reason: str, family: pd.DataFrame) -> 
 
 
 def _identity(table: pd.DataFrame, scope: list[str], column: str) -> pd.Series:
-    """Return names that are unique in the table: those of the scope and the cell's own, with slashes."""
+    """Return unique names: those of the scope and of the cell, joined by slashes."""
     parts = [as_text(table[c]).str.strip() for c in (*scope, column)]
     joined = parts[0].str.cat(parts[1:], sep="/") if len(parts) > 1 else parts[0]
     return joined.astype("string")
@@ -117,52 +118,54 @@ def _frames(table: pd.DataFrame, column: str, path: Path, family: pd.DataFrame) 
 def _fates(table: pd.DataFrame, names: LineageColumns, path: Path, family: pd.DataFrame) -> pd.Series:
     text = as_text(table[names.fate]).str.strip()
     known = text.isna() | text.isin([*names.fates, ""])
-    said = f"cell '{{id}}' has the fate '{text[~known].iloc[0]}'" if not known.all() else ""
-    _refuse(~known, path, f"{said}, which external.lineage.fates does not explain; add it there or correct it", family)
+    stated = f"cell '{{id}}' has the fate '{text[~known].iloc[0]}'" if not known.all() else ""
+    _refuse(
+        ~known, path, f"{stated}, which external.lineage.fates does not explain; add it there or correct it", family
+    )
     return text.map(names.fates).fillna("unknown").astype("string")
 
 
 def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> None:
-    has_mother = family["parent_id"].notna()
-    mother = family.loc[position.clip(min=0), ["end_frame", "fate"]].reset_index(drop=True)
-    shown = family.assign(mother_end=mother["end_frame"], mother_fate=mother["fate"])
+    has_parent = family["parent_id"].notna()
+    parent = family.loc[position.clip(min=0), ["end_frame", "fate"]].reset_index(drop=True)
+    shown = family.assign(parent_end=parent["end_frame"], parent_fate=parent["fate"])
     _refuse(
         pd.Series(ends_before_it_begins(family)), path, "cell '{id}' ends before it begins; correct its frames", shown
     )
-    absent = has_mother & (position < 0)
+    absent = has_parent & (position < 0)
     _refuse(
         absent,
         path,
-        "the mother '{parent_id}' of cell '{id}' is not in the table; add her row or correct the name",
+        "the parent '{parent_id}' of cell '{id}' is not in the table; add its row or correct the name",
         shown,
     )
     number = pd.Series(position).groupby(position).cumcount()
     _refuse(
-        has_mother & (number > 1),
+        has_parent & (number > 1),
         path,
-        "the mother '{parent_id}' of cell '{id}' has more than two daughters; leave her the two that are hers",
+        "the parent '{parent_id}' of cell '{id}' has more than two daughters; keep the two that are its own",
         shown,
     )
     _refuse(
         pd.Series(born_before_parent_ends(family, position)),
         path,
-        "cell '{id}' is born in frame {start_frame}, before its mother '{parent_id}' ends in frame {mother_end}; "
-        "correct a frame or the mother",
+        "cell '{id}' is born in frame {start_frame}, before its parent '{parent_id}' ends in frame {parent_end}; "
+        "correct a frame or the parent",
         shown,
     )
-    undivided = has_mother & (mother["fate"] != "division").to_numpy(bool, na_value=False)
+    undivided = has_parent & (parent["fate"] != "division").to_numpy(bool, na_value=False)
     _refuse(
         undivided,
         path,
-        "cell '{id}' has a mother '{parent_id}' whose fate is {mother_fate}, not division; correct one of them",
+        "cell '{id}' has a parent '{parent_id}' whose fate is {parent_fate}, not division; correct one of them",
         shown,
     )
 
 
 def _descent(family: pd.DataFrame, parent: np.ndarray, path: Path) -> dict[str, pd.Series]:
-    """Return founder, generation and sister of every cell; refuse a circle of mothers."""
+    """Return founder, generation and sister of each cell; refuse a cell that descends from itself."""
     founder, generation = founders(parent)
-    _refuse(pd.Series(generation < 0), path, "cell '{id}' descends from itself; correct a mother", family)
+    _refuse(pd.Series(generation < 0), path, "cell '{id}' descends from itself; correct a parent", family)
     sister = sisters(sister_pairs(parent), len(family))
     return {
         "founder_id": family["id"].take(founder).reset_index(drop=True),
@@ -178,22 +181,22 @@ def _check_generation(table: pd.DataFrame, names: LineageColumns, family: pd.Dat
     # Founders are generation 0 in some tables and 1 in others.
     shown = family.assign(expected=family["generation"] + int(stated.min() if stated.notna().any() else 0))
     wrong = stated.notna() & (stated != shown["expected"])
-    reason = f"column '{names.generation}' should be {{expected}} for cell '{{id}}', by its mothers"
+    reason = f"column '{names.generation}' should be {{expected}} for cell '{{id}}', by its ancestors"
     _refuse(wrong, path, reason, shown)
 
 
-def _warn_of_fields(family: pd.DataFrame, cells: pd.DataFrame, mother: np.ndarray, path: Path) -> None:
-    """Name the first cell whose mother is in another field of view: its family will make no pairs of relatives."""
+def _warn_of_fields(family: pd.DataFrame, cells: pd.DataFrame, parent: np.ndarray, path: Path) -> None:
+    """Warn about the first cell whose parent is in another field of view; its family is not used for relatives."""
     field = cells.groupby(FIELD).ngroup().to_numpy()
-    elsewhere = (mother >= 0) & (field[mother] != field)
+    elsewhere = (parent >= 0) & (field[parent] != field)
     if elsewhere.any():
         row = int(elsewhere.argmax())
         cell = family.iloc[row]
-        own, hers = ("/".join(cells[FIELD].iloc[k]) for k in (row, mother[row]))
+        own, other = ("/".join(cells[FIELD].iloc[k]) for k in (row, parent[row]))
         logger.warning(
-            "%s, row %d: cell '%s' is in field %s, its mother '%s' in %s (%d such rows): families in two fields of "
+            "%s, row %d: cell '%s' is in field %s, its parent '%s' in %s (%d such rows): families in two fields of "
             "view are left out where relatives are compared; give a family one field.",
-            path, cell["row"], cell["id"], own, cell["parent_id"], hers, elsewhere.sum(),
+            path, cell["row"], cell["id"], own, cell["parent_id"], other, elsewhere.sum(),
         )  # fmt: skip
 
 
@@ -228,12 +231,12 @@ def _lineage(
 
 
 def read_all_families(paths: list[Path], rows: list[FieldOfView], external: External) -> pd.DataFrame:
-    """Read several tables, putting sample and field before names where there is more than one table.
+    """Read one or more tables; with several, names are prefixed by sample and field.
 
     Raises
     ------
     UserError
-        As :func:`read_families`, and when two tables disagree on the condition of a sample.
+        As :func:`read_families`, and when two tables state different conditions for a sample.
     """
     fields = rows_of(paths, rows)
     tables = [read_families(path, field, external) for path, field in zip(paths, fields, strict=True)]
@@ -249,7 +252,7 @@ def read_all_families(paths: list[Path], rows: list[FieldOfView], external: Exte
 
 
 def _check_labels(tables: list[pd.DataFrame], paths: list[Path]) -> None:
-    """Refuse a sample that two tables give to different conditions: one of the labels, or a unit in it, is wrong."""
+    """Refuse a sample with different conditions in two tables: one of the labels, or a unit in it, is wrong."""
     seen: dict[str, tuple[frozenset[str], Path]] = {}
     for table, path in zip(tables, paths, strict=True):
         for sample, values in table.groupby("sample")["condition"]:
@@ -270,7 +273,7 @@ def _prefixed(cells: pd.DataFrame, field: FieldOfView) -> pd.DataFrame:
 
 
 def families_report(cells: pd.DataFrame) -> dict[str, Any]:
-    """Return lines and numbers on cells, families and fates."""
+    """Return report lines and numbers on cells, families and fates."""
     fates = {fate: int((cells["fate"] == fate).sum()) for fate in FATES}
     fields, families = cells[FIELD].drop_duplicates().shape[0], cells["founder_id"].nunique()
     pairs = int(cells["sister_id"].notna().sum()) // 2

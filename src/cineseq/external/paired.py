@@ -1,4 +1,4 @@
-"""Reading paired data that were made elsewhere: AnnData or MuData."""
+"""Read external paired data from AnnData or MuData."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 EXPRESSION = ("rna", "gex")
-"""Modalities of MuData that hold counts."""
+"""Modalities of MuData with counts."""
 OWN = ("sample", "fov", "family")
 
 
@@ -46,14 +46,14 @@ def only_file(paths: list[Path]) -> Path:
 def read_external_paired(path: Path, external: External) -> PairedData:
     """Read paired data from .h5ad, .zarr or .h5mu.
 
-    A file that this pipeline wrote is taken as it is. Of any other, counts come from AnnData or the modality ``rna``,
-    blocks from the modalities or ``obsm`` named ``morphology``, ``embedding``, ``features`` and ``function`` (of
-    ``obsm`` also with ``X_`` before them), and from the columns of ``obs`` that the configuration names.
+    A file written by this pipeline is read unchanged. In other files, counts are read from AnnData or the modality
+    ``rna``, and blocks from the modalities or ``obsm`` named ``morphology``, ``embedding``, ``features`` and
+    ``function`` (in ``obsm`` also with the prefix ``X_``) and from the configured columns of ``obs``.
 
     Raises
     ------
     UserError
-        When the file cannot be read, holds no counts, names a cell twice, or has no function.
+        When the file cannot be read, has no counts, repeats a cell, or has no function.
     """
     data = _open(path)
     if path.suffix == ".h5mu":
@@ -64,7 +64,7 @@ def read_external_paired(path: Path, external: External) -> PairedData:
         keys = {name: key for name in BLOCKS for key in (name, f"X_{name}") if key in data.obsm}
         obs, rna = data.obs.join([_block(data.obsm[key], data.obs_names, name) for name, key in keys.items()]), data
     if not obs.index.is_unique:
-        msg = f"{path}: the cell '{obs.index[obs.index.duplicated()][0]}' is there twice; names must be unique."
+        msg = f"{path}: the cell '{obs.index[obs.index.duplicated()][0]}' is listed twice; names must be unique."
         raise UserError(msg)
     names = replaced(pd.Series(obs.index.astype(str), index=obs.index), external.id_replace)
     columns = chosen_columns(obs.set_axis(pd.Index(names, name="cell")), external, str(path))
@@ -112,7 +112,7 @@ def _from_mudata(data: MuData, path: Path) -> tuple[pd.DataFrame, AnnData]:
 
 
 def _block(values: pd.DataFrame | np.ndarray, cells: pd.Index, name: str) -> pd.DataFrame:
-    """Return a block with its columns named ``<name>_*``."""
+    """Return a block with columns named ``<name>_*``."""
     frame = values if isinstance(values, pd.DataFrame) else pd.DataFrame(np.asarray(values), index=cells)
     prefix = f"{name}_"
     return frame.rename(columns=lambda c: str(c) if str(c).startswith(prefix) else f"{prefix}{c}").set_axis(cells)

@@ -1,1 +1,1 @@
-"""What is measured on each cell: shape, texture, embedding and function."""
+"""Features of each cell: shape, intensity, texture, embedding and function."""

@@ -1,4 +1,4 @@
-"""Local background: what lies in a ring around a cell and belongs to no cell."""
+"""Local background: the pixels in a ring around a cell that belong to no cell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cineseq.features.label_statistics import grouped_means, grouped_quantiles, 
 
 ALL = slice(None)
 LEAST_PIXELS = 10
-"""A ring of fewer pixels says too little; the background of the frame stands in."""
+"""If a ring has fewer pixels, the background of the frame is used instead."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Rings:
     labels
         Label of the object whose ring a pixel belongs to, 0 for none, shape (height, width).
     open
-        Whether a pixel lies farther than the gap from every object, same shape.
+        Whether a pixel is farther than the gap from all objects, same shape.
     """
 
     labels: np.ndarray
@@ -32,23 +32,24 @@ class Rings:
 
 
 def rings(labels: np.ndarray, gap_px: float, width_px: float, seen: tuple[slice, slice] = (ALL, ALL)) -> Rings:
-    """Lay a ring around every object; each pixel goes to its nearest object, pixels near any object to none.
+    """Return rings around all objects; each ring pixel belongs to its nearest object.
 
     Parameters
     ----------
     labels
         Label image, shape (height, width).
     gap_px
-        Distance from the masks at which rings begin.
+        Distance from the masks at which the rings begin.
     width_px
         Width of the rings.
     seen
-        The area of the frame that was seen; drift correction pads the rest, which is no background.
+        The imaged area of the frame; the rest is padding from drift correction and no background.
     """
     shown = np.zeros(labels.shape, bool)
     shown[seen] = True
     if not labels.any():
         return Rings(np.zeros_like(labels), shown)
+    # Distance of each pixel to its nearest object, (height, width), and the index of that object's pixel.
     distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
     beyond = (distance > gap_px) & shown
     ring = beyond & (distance <= gap_px + width_px)
@@ -63,16 +64,18 @@ def local_background(plane: np.ndarray, around: Rings, ids: np.ndarray) -> tuple
     plane
         One channel of the frame, shape (height, width).
     around
-        Its rings.
+        Rings of the frame.
     ids
-        Labels in rising order.
+        Labels in ascending order.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Background of each object, and whether it is its own: where a cell is so crowded that its ring has fewer than
-        :data:`LEAST_PIXELS`, the median of all open pixels of the frame (or its lowest hundredth) stands in.
+        Background of each object, and whether it comes from its own ring; both have shape (objects,). If a ring has
+        fewer than :data:`LEAST_PIXELS` pixels, the background is the median of all open pixels of the frame, or the
+        1st percentile of the frame without open pixels.
     """
+    # Median of each ring.
     pixels, group = positions(around.labels, ids)
     values = plane.ravel()[pixels]
     size = np.bincount(group, minlength=len(ids))
@@ -85,11 +88,11 @@ def local_background(plane: np.ndarray, around: Rings, ids: np.ndarray) -> tuple
 
 
 STATISTICS = ("mean", "std", "min", "q05", "q95", "max", "mean_above_background")
-"""All are in grey levels, hence what scaling between samples divides."""
+"""Intensity statistics; all are in grey levels, so scaling between samples divides them."""
 
 
 def intensity_table(plane: np.ndarray, labels: np.ndarray, ids: np.ndarray, background: np.ndarray) -> pd.DataFrame:
-    """Measure the brightness of objects.
+    """Measure the intensity of objects.
 
     Parameters
     ----------
@@ -98,7 +101,7 @@ def intensity_table(plane: np.ndarray, labels: np.ndarray, ids: np.ndarray, back
     labels
         Label image, same shape.
     ids
-        Labels in rising order, each with at least one pixel.
+        Labels in ascending order, each with at least one pixel.
     background
         Local background of each object, shape (objects,).
 

@@ -1,4 +1,4 @@
-"""From objects and tracks to one row per cell, and from fields to the study."""
+"""Summarise objects and tracks as one row per cell, and collect the cells of all fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MEASURED = ("morphology_", "embedding_", "features_", "function_")
 
 
 def join_objects(detections: pd.DataFrame, morphology: pd.DataFrame) -> pd.DataFrame:
-    """Join detections with their morphology; an object that was not measured keeps missing values.
+    """Join detections with their morphology; values are missing for an object that was not measured.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def cells_of_field(
     scores: pd.DataFrame | None = None,
     features: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Return one row per track with what was measured in its feature frames.
+    """Return one row per track with the means of the features in its feature frames.
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ def cells_of_field(
     frames
         Columns ``track_id`` and ``frame``: the frames whose measurements are averaged.
     field
-        The field of view, with its condition and replicate.
+        Field of view, with its condition and replicate.
     embeddings, scores
-        As their contracts; None where not made.
+        As their contracts; None if absent.
     features
-        External features by cell, columns ``track_id`` and ``features_*``; None where there are none. Those by frame
-        and label are columns of ``objects``.
+        External features by cell, columns ``track_id`` and ``features_*``; None if absent. Features by frame and
+        label are columns of ``objects``.
 
     Returns
     -------
@@ -113,9 +113,9 @@ def _means(objects: pd.DataFrame, prefix: str) -> pd.DataFrame:
 
 
 def collect(fields: list[pd.DataFrame]) -> pd.DataFrame:
-    """Put the cells of all fields under each other, sorted by sample, field and track.
+    """Concatenate the cells of all fields, sorted by sample, field and track.
 
-    Columns that a field lacks (a channel it does not have, an embedding that was not made) are missing there.
+    Columns that a field lacks (for example of a channel or an embedding) are missing there.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def collect(fields: list[pd.DataFrame]) -> pd.DataFrame:
     filled = [cells for cells in fields if len(cells)]
     if not filled:
         msg = (
-            f"cells: none of the {len(fields)} fields of view has a tracked cell; look at the masks, and lower "
+            f"cells: none of the {len(fields)} fields of view has a tracked cell; check the masks, and lower "
             "segment.diameter or the thresholds if cells were missed."
         )
         raise UserError(msg)
@@ -147,7 +147,7 @@ def collect(fields: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def samples_without_value(cells: pd.DataFrame) -> dict[str, list[str]]:
-    """Return for each function score the samples, sorted, in which no cell has a value; no entry where there are none.
+    """Return, for each function score that lacks values in whole samples, these samples in order.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def _of_samples(samples: list[str]) -> str:
 
 
 def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels, settings: Cells) -> dict[str, Any]:
-    """Return lines and numbers on the cells of the study and on how their fluorescence was made comparable.
+    """Return report lines and numbers on the cells and on the scaling of their fluorescence.
 
     Parameters
     ----------

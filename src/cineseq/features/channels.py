@@ -1,4 +1,4 @@
-"""What the feature steps ask of a movie before they measure on it."""
+"""Checks and grey-level ranges of the movie channels that the feature steps measure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from cineseq.io.stacks import Labels, Movie
 logger = logging.getLogger(__name__)
 SAMPLED_FRAMES = 50
 SAMPLED_PIXELS = 40_000
-"""Grey levels of a movie are estimated from so many of its frames, and so many pixels of each."""
+"""Number of frames, and of pixels per frame, from which the grey-level range of a movie is estimated."""
 
 
 def check_same_size(labels: Labels, movie: Movie) -> None:
-    """Refuse masks that do not belong to the movie.
+    """Check that masks belong to the movie.
 
     Raises
     ------
@@ -44,17 +44,17 @@ def channels_for(step: str, asked: list[str] | None, channels: Channels, movie: 
     step
         ``morphology`` or ``embed``.
     asked
-        The step's own choice; None takes every channel that it may see.
+        Channels configured for the step; None uses every channel that it may use.
     channels
-        Which channels measure function, and which steps may use those.
+        Section ``channels``: which channels measure function, and which steps may use these.
     movie
         The movie.
 
     Raises
     ------
     UserError
-        When a function channel is not in the movie (misspelt, it would slip in as an ordinary channel), when a channel
-        that was asked for is not there, or is a function channel that the step may not use.
+        When a function channel is not in the movie (a misspelt name would let it in as an ordinary channel), or when
+        a configured channel is not in the movie or is a function channel that the step may not use.
     """
     present = movie.info.channels
     _check_present(present, channels.function, movie, "channels.function")
@@ -73,12 +73,12 @@ def channels_for(step: str, asked: list[str] | None, channels: Channels, movie: 
 
 
 def function_channels(channels: Channels, settings: Function, movie: Movie) -> list[str]:
-    """Return the channels whose time course is kept: those that measure function, or that a score names.
+    """Return the channels whose time course is measured: function channels, and channels of scores.
 
     Raises
     ------
     UserError
-        When one is not in the movie.
+        When one of them is not in the movie.
     """
     present = movie.info.channels
     _check_present(present, channels.function, movie, "channels.function")
@@ -97,21 +97,21 @@ def _check_present(present: tuple[str, ...], names: list[str], movie: Movie, key
 def grey_range(movie: Movie, channel: str, percentiles: tuple[float, float]) -> tuple[float, float]:
     """Return two percentiles of a channel over the whole movie.
 
-    One range for the movie keeps brightness comparable between its cells and frames. Taken from at most
-    :data:`SAMPLED_FRAMES` evenly spaced frames and every n-th pixel of each, so that memory does not grow.
+    One range for the whole movie keeps intensities comparable between cells and frames. It is estimated from at most
+    :data:`SAMPLED_FRAMES` evenly spaced frames and every n-th pixel of each, which bounds the memory.
 
     Parameters
     ----------
     movie
         The movie.
     channel
-        Its channel.
+        Name of the channel.
     percentiles
         The lower and the upper percentile, 0 to 100.
     """
     last = movie.info.frames - 1
     frames = np.unique(np.linspace(0, last, min(SAMPLED_FRAMES, last + 1)).round().astype(int))
-    # A stride along the flattened plane that is no divisor of its width visits every column.
+    # A stride that does not divide the width visits every column of the flattened plane.
     stride = max(1, movie.info.height * movie.info.width // SAMPLED_PIXELS)
     stride += stride > 1 and movie.info.width % stride == 0
     pixels = np.concatenate([movie.plane(int(f), channel).ravel()[::stride] for f in frames])

@@ -1,4 +1,4 @@
-"""Crops of single cells: one physical size for all, centred, everything that is not the cell masked."""
+"""Crops of single cells: centred, of one physical size, with other pixels masked."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from cineseq.features.background import ALL, Rings, local_background, rings
 from cineseq.io.stacks import Labels, MovieInfo
 
 logger = logging.getLogger(__name__)
-ROOM = 1.25
+MARGIN_FACTOR = 1.25
 SIDES_PX = np.array([16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024])
-"""An estimated side is rounded up to one of these, so that fields of one study mostly agree on it."""
+"""An estimated side is rounded up to one of these, so that the fields of a study mostly agree."""
 RING_GAP_PX, RING_WIDTH_PX = 2.0, 5.0
 SAMPLED_FRAMES = 50
 
@@ -58,7 +58,7 @@ def crop_side(labels: Labels, settings: Embed) -> int:
         for box in ndimage.find_objects(labels[int(frame)].astype(np.int64))
         if box is not None
     ]
-    wanted = ROOM * np.percentile(sizes, 99) if sizes else SIDES_PX[0]
+    wanted = MARGIN_FACTOR * np.percentile(sizes, 99) if sizes else SIDES_PX[0]
     side = int(SIDES_PX[min(np.searchsorted(SIDES_PX, wanted), len(SIDES_PX) - 1)])
     logger.info(
         "Crops of %d px (%.0f px wanted); give embed.crop_um or crop_px to fix it for all fields.", side, wanted
@@ -75,20 +75,20 @@ def _in_pixels(crop_um: float, info: MovieInfo) -> int:
 
 @dataclass(frozen=True)
 class FrameMasks:
-    """The masks of one frame and what is derived from them once for all cells and channels.
+    """The masks of one frame, and images derived from them once for all cells and channels.
 
     Attributes
     ----------
     labels
         Label image, shape (height, width).
     near
-        Label of the object within ``margin_px`` of a pixel, the nearest one, else 0.
+        Label of the nearest object within ``margin_px`` of each pixel, else 0; same shape.
     around
         Rings of local background.
     side
         Side of the crops in pixels.
     context
-        Whether surroundings that belong to no cell stay.
+        Whether pixels that belong to no cell are kept.
     """
 
     labels: np.ndarray
@@ -99,41 +99,44 @@ class FrameMasks:
 
     @classmethod
     def of(cls, labels: np.ndarray, side: int, settings: Embed, seen: tuple[slice, slice] = (ALL, ALL)) -> FrameMasks:
-        """Prepare a frame that has at least one object; background is looked for in what was ``seen`` of it."""
+        """Prepare a frame with at least one object; the background is measured in the imaged (``seen``) area."""
         distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
         near = np.where(distance <= settings.margin_px, labels[tuple(nearest)], 0)
         around = rings(labels, RING_GAP_PX, RING_WIDTH_PX, seen)
         return cls(labels, near, around, side, settings.surroundings == "context")
 
     def cut(self, objects: pd.DataFrame, plane: np.ndarray, low: float, high: float) -> Crops:
-        """Cut objects out of one channel.
+        """Crop objects from one channel.
 
-        What is masked, and what lies beyond the border of the field, takes the object's local background.
+        Masked pixels and pixels outside the field are set to the object's local background.
 
         Parameters
         ----------
         objects
-            ``label``, ``y_px`` and ``x_px``, by rising label.
+            Columns ``label``, ``y_px`` and ``x_px``, sorted by label.
         plane
             The channel, shape (height, width).
         low, high
-            Grey levels that become 0 and 1.
+            Grey levels that are mapped to 0 and 1.
         """
+        # Pixel indices of every crop, clipped at the border of the field; all broadcast to (cells, side, side).
         ids = objects["label"].to_numpy(np.int64)
         background, _ = local_background(plane, self.around, ids)
         rows, columns = self._pixels(objects[["y_px", "x_px"]].to_numpy(float))
         inside = (rows >= 0) & (rows < plane.shape[0]) & (columns >= 0) & (columns < plane.shape[1])
         rows, columns = np.clip(rows, 0, plane.shape[0] - 1), np.clip(columns, 0, plane.shape[1] - 1)
+        # Keep the pixels of the cell and its margin, and with context those of no cell.
         own, found = ids[:, None, None], self.labels[rows, columns]
         kept = self.near[rows, columns] == own
         if self.context:
             kept |= found == 0
+        # Fill the rest with the local background and scale grey levels to 0..1.
         image = np.where(kept & inside, plane[rows, columns], background[:, None, None])
         grey = (image - low) / (high - low) if high > low else np.zeros_like(image)
         return Crops(np.clip(grey, 0, 1).astype(np.float32), (found == own) & inside)
 
     def _pixels(self, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return row and column of every pixel of every crop, shapes (cells, side, 1) and (cells, 1, side)."""
+        """Return the rows and columns of the pixels of each crop, shapes (cells, side, 1) and (cells, 1, side)."""
         start = np.round(centres - (self.side - 1) / 2).astype(int)
         steps = np.arange(self.side)
         rows, columns = start[:, :1] + steps, start[:, 1:] + steps

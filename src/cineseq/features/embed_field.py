@@ -1,4 +1,4 @@
-"""Embeddings of the objects of a field of view."""
+"""Embed the objects of a field of view."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from cineseq.tables.imaging import EMBEDDINGS
 
 logger = logging.getLogger(__name__)
 CELLS_AT_ONCE = 256
-"""Crops that are in memory at once."""
+"""Number of crops in memory at once."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is embedded, and with what.
+    """Images, model and settings of an embedding.
 
     Attributes
     ----------
     labels, movie
         The field of view.
     channels
-        Channels that are embedded, each on its own.
+        Channels to embed, each separately.
     embedder
         The model.
     side
@@ -62,19 +62,19 @@ def wanted_objects(detections: pd.DataFrame, tracks: pd.DataFrame, features: Fea
 
 
 def embed_objects(task: Task, wanted: pd.DataFrame) -> pd.DataFrame:
-    """Embed objects, a frame at a time.
+    """Embed objects, one frame at a time.
 
     Parameters
     ----------
     task
-        What is embedded, and with what.
+        Images, model and settings.
     wanted
         Detections, sorted by frame and label.
 
     Returns
     -------
     pandas.DataFrame
-        As :data:`cineseq.tables.imaging.EMBEDDINGS`, columns ``embedding_<channel>_0000`` and on.
+        As :data:`cineseq.tables.imaging.EMBEDDINGS`, with columns ``embedding_<channel>_0000`` and so on.
     """
     if wanted.empty or not task.channels:
         return empty(EMBEDDINGS)
@@ -116,13 +116,13 @@ def _embed(
 
 
 def column_names(embedder: Embedder, channel: str) -> list[str]:
-    """Return the names of the columns of one channel; random weights are named so in each of them."""
+    """Return the column names of one channel; with random weights, every name says so."""
     prefix = "embedding" if embedder.trained else "embedding_untrained"
     return [f"{prefix}_{channel}_{i:04d}" for i in range(embedder.columns)]
 
 
 def embed_report(task: Task, wanted: pd.DataFrame, tracks: int) -> dict[str, Any]:
-    """Say what was embedded, with which model, and how the crops were cut."""
+    """Return report lines and numbers on the embedded objects, the model and the crops."""
     model, chosen = task.embedder, task.settings
     surroundings = "everything but the cell masked" if chosen.surroundings == "masked" else "neighbours masked"
     lines = [

@@ -1,7 +1,7 @@
-"""The one way in for embedding models: the embedded one, a local file, or a name on the model hub.
+"""Load embedding models: the compact model of this package, a local file, or a name on the model hub.
 
-Whatever the way, weights come from a file whose hash is recorded, every key must fit, and random weights are never
-used unless the configuration asks for them by name.
+Weights always come from a file whose hash is recorded, and every key must match the network. Random weights are used
+only if the configuration asks for them by name.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ COMPACT_ARCHITECTURE: dict[str, int] = {
 DEFAULT_IMAGE_PX = 112
 WEIGHTS = "model.safetensors"
 FORMAT = "cineseq-embedder-1"
-"""Marks our own safetensors files, whose metadata states their architecture."""
+"""Metadata key of this package's safetensors files, whose metadata contains the architecture."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class Embedder:
     network
         A vision transformer in evaluation mode, on ``device``.
     name
-        Name for every output; starts with ``untrained:`` where the weights are random.
+        Name that every output states; starts with ``untrained:`` if the weights are random.
     sha256
-        Hash of the file of the weights (of the weights themselves where they are random).
+        Hash of the weights file (of the weights themselves if they are random).
     note
-        One sentence on what the weights are.
+        One sentence about the weights.
     image_px
-        Side of the images that it takes.
+        Side of the input images, in pixels.
     mean, std
-        Normalisation of the three channels.
+        Mean and standard deviation that normalise the three channels.
     device
         ``cuda`` or ``cpu``.
     """
@@ -81,7 +81,7 @@ class Embedder:
 
     @property
     def columns(self) -> int:
-        """How many numbers it gives per channel."""
+        """Number of values per channel of the movie."""
         return 2 * int(self.network.embed_dim)
 
 
@@ -93,15 +93,15 @@ def load_embedder(settings: Embed, file: Path | None = None, *, download: bool =
     settings
         The section ``embed``.
     file
-        File of the weights, where the caller depends on it; None finds it by name.
+        File of the weights, if the caller has it as an input; None finds it by name.
     download
-        Whether a model of the hub that is not in the cache may be downloaded.
+        Whether a model on the hub that is not in the cache may be downloaded.
 
     Raises
     ------
     UserError
-        When the file is missing, is not a file of weights, has another hash, has keys or shapes that the architecture
-        lacks, when the hub cannot be reached, or when random weights were not permitted.
+        When the file is missing, is not a weights file, has a different hash, or does not match the architecture;
+        when the hub cannot be reached; or when random weights are not allowed.
     """
     if settings.model is None:
         msg = "embed.model: null makes no embeddings; name 'compact', a file of weights or a name on the model hub."
@@ -119,9 +119,9 @@ def load_embedder(settings: Embed, file: Path | None = None, *, download: bool =
 
 
 def fetch_embedder(settings: Embed) -> Path | None:
-    """Return the file of the weights that the configuration names, downloaded where it is a name on the model hub.
+    """Return the weights file that the configuration names, downloaded if it is a name on the model hub.
 
-    None where nothing is embedded or the weights are random.
+    Return None if nothing is embedded or the weights are random.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def fetch_embedder(settings: Embed) -> Path | None:
 
 
 def compact_network(architecture: dict[str, int] | None = None) -> VisionTransformer:
-    """Build a compact network with random weights; sizes other than its own are interpolated."""
+    """Build a compact network with random weights; for other image sizes its position embedding is interpolated."""
     sizes: dict[str, Any] = dict(architecture or COMPACT_ARCHITECTURE)
     return VisionTransformer(**sizes, num_classes=0, dynamic_img_size=True)
 
@@ -157,7 +157,7 @@ def _from_file(path: Path, model: str, settings: Embed) -> Embedder:
         raise UserError(msg)
     digest = sha256(path)
     if settings.sha256 is not None and digest != settings.sha256:
-        msg = f"{path}: its SHA-256 is {digest}, embed.sha256 expects {settings.sha256}; mend one of them."
+        msg = f"{path}: its SHA-256 is {digest}, but embed.sha256 is {settings.sha256}; correct one of them."
         raise UserError(msg)
     metadata = _metadata(path)
     if metadata.get("format") == FORMAT:
@@ -182,7 +182,7 @@ def _ours(path: Path, digest: str, metadata: dict[str, str], settings: Embed) ->
 
 def _timms(path: Path, digest: str, model: str, architecture: str, *, side: int) -> Embedder:
     overlay = {"file": str(path)}
-    # The number of classes stays the checkpoint's own: with another one timm loads without checking the keys.
+    # Keep the checkpoint's number of classes: with another number timm loads without checking the keys.
     network = _readable(path, lambda: _created(architecture, side, pretrained=True, pretrained_cfg_overlay=overlay))
     network.reset_classifier(0)
     name = model if _hub_name(model) else f"{architecture} ({path.name})"
@@ -206,7 +206,7 @@ def _untrained(model: str, settings: Embed) -> Embedder:
 
 def _created(architecture: str, side: int, **options: Any) -> VisionTransformer:
     try:
-        # timm makes any network; whether it is a vision transformer is looked at when it is loaded.
+        # timm builds any network; whether it is a vision transformer is checked when it is loaded.
         return cast("VisionTransformer", timm.create_model(architecture, img_size=side, **options))
     except TypeError:
         msg = f"embed.architecture: '{architecture}' is not a vision transformer that takes an image size."
@@ -249,7 +249,7 @@ def _fetched(name: str, *, download: bool = True) -> Path:
         logger.info("The weights of %s are not in the cache; asking the model hub.", name)
     try:
         return Path(hf_hub_download(repository, WEIGHTS))
-    # Without a network the hub's own retries end in a RuntimeError.
+    # Without a network, the hub's own retries end in a RuntimeError.
     except (OSError, ValueError, RuntimeError, HfHubHTTPError, httpx.HTTPError) as error:
         where = "is switched off (HF_HUB_OFFLINE)" if os.environ.get("HF_HUB_OFFLINE") else "cannot be reached"
         msg = (
@@ -260,7 +260,7 @@ def _fetched(name: str, *, download: bool = True) -> Path:
 
 
 def _architecture_of(name: str) -> str:
-    """Return a timm name without the tag of its weights."""
+    """Return a timm model name without the tag of its weights."""
     return name.partition(".")[0]
 
 
@@ -280,7 +280,7 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def _readable(path: Path, load: Callable[[], Any]) -> Any:
-    """Call ``load`` and turn whatever a foreign or broken file raises into one sentence."""
+    """Call ``load`` and convert any error of an incompatible or damaged file to a ``UserError``."""
     try:
         return load()
     except (RuntimeError, ValueError, KeyError, OSError, EOFError, SafetensorError, pickle.UnpicklingError) as error:

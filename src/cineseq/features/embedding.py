@@ -1,4 +1,4 @@
-"""From crops of cells to vectors."""
+"""Compute embedding vectors from crops of cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cineseq.features.embedder import Embedder
 
 
 def cell_vectors(network: VisionTransformer, images: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    """Concatenate the class token and the mean of the patch tokens, weighted by how much of each patch is cell.
+    """Concatenate the class token and the mean of the patch tokens, weighted by the cell fraction of each patch.
 
     Parameters
     ----------
@@ -23,22 +23,24 @@ def cell_vectors(network: VisionTransformer, images: torch.Tensor, masks: torch.
     images
         Normalised images, shape (cells, 3, side, side).
     masks
-        Share of each pixel that is cell, 0 to 1, shape (cells, side, side).
+        Fraction of each pixel that is cell, 0 to 1, shape (cells, side, side).
 
     Returns
     -------
     torch.Tensor
         Shape (cells, 2 x width of the network), float32.
     """
+    # Tokens, (cells, prefix + patches, width); the class token is the first of the prefix.
     tokens = network.forward_features(images).float()
     patches = tokens[:, network.num_prefix_tokens :]
+    # Cell fraction of each patch, (cells, patches), normalised to sum to 1.
     weights = nn.functional.avg_pool2d(masks[:, None], network.patch_embed.patch_size).flatten(1)
     weights = weights / weights.sum(1, keepdim=True).clamp_min(1e-6)
     return torch.cat([tokens[:, 0], torch.einsum("np,npd->nd", weights, patches)], dim=1)
 
 
 DECIMALS = 4
-"""Vectors are rounded: later digits depend on the processor, not on the cell."""
+"""Vectors are rounded to so many decimals; later digits depend on the processor, not on the cell."""
 
 
 def vectors_of(
@@ -61,12 +63,12 @@ def vectors_of(
     masks
         Masks of the cells, same shape.
     orientations
-        1, 4 (quarter turns) or 8 (and their mirror images): vectors are averaged over them, so that how a cell
-        happens to lie counts less.
+        1, 4 (quarter turns) or 8 (quarter turns and their mirror images). Vectors are averaged over them, which
+        reduces the effect of a cell's orientation.
     batch_size
-        Crops at once.
+        Number of crops per batch.
     bfloat16
-        Compute in bfloat16.
+        Whether to compute in bfloat16.
 
     Returns
     -------
@@ -88,11 +90,13 @@ def _batch(
     orientations: int,
     bfloat16: bool,  # noqa: FBT001
 ) -> np.ndarray:
+    # Resize images and masks to the input size of the network, (cells, 1, image_px, image_px).
     side = (embedder.image_px, embedder.image_px)
     crops = torch.from_numpy(np.ascontiguousarray(images, np.float32))[:, None].to(embedder.device)
     cells = torch.from_numpy(np.ascontiguousarray(masks, np.float32))[:, None].to(embedder.device)
     crops = interpolate(crops, side, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
     cells = interpolate(cells, side, mode="bilinear", align_corners=False, antialias=True)
+    # Repeat the grey channel three times, normalise, and average the vectors over the orientations.
     mean, std = (torch.tensor(v, device=embedder.device)[:, None, None] for v in (embedder.mean, embedder.std))
     total = torch.zeros(len(images), embedder.columns, device=embedder.device)
     with torch.autocast(embedder.device, torch.bfloat16, enabled=bfloat16):

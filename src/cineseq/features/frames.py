@@ -1,4 +1,4 @@
-"""Which frames of a track stand for the cell."""
+"""Choose the frames of a track in which features are measured."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cineseq.config.features import Features
 
 
 def feature_frames(detections: pd.DataFrame, tracks: pd.DataFrame, settings: Features) -> pd.DataFrame:
-    """Choose the frames whose morphology and embedding stand for each track.
+    """Choose the frames in which the features of each track are measured.
 
     ``last_live_frame`` ends with the last frame in which the cell was seen alive: the last frame before a division,
     ``death_margin_frames`` before the end of a track that died, else the track's last frame. ``endpoint`` keeps the

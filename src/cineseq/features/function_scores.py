@@ -1,4 +1,4 @@
-"""From a time course to one number per track."""
+"""Summarise the time course of each track as one score."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAD_TO_SD = 1.4826
 
 
 def live_values(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Function) -> pd.DataFrame:
-    """Return the time course in the frames that show each cell alive, sorted by channel, track and frame."""
+    """Return the time course in the frames in which each cell is alive, sorted by channel, track and frame."""
     live = pd.DataFrame(
         {"track_id": tracks["track_id"], "live": last_live_frames(tracks, settings.death_margin_frames)}
     )
@@ -27,22 +27,22 @@ def live_values(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Functi
 
 
 def score_tracks(live: pd.DataFrame, score: Score, settings: Function) -> pd.Series:
-    """Reduce every track to one score.
+    """Compute one score per track.
 
     Parameters
     ----------
     live
         Table of :func:`live_values`.
     score
-        Channel, summary and frames that count.
+        Channel, summary and frames of the score.
     settings
         The section ``function``.
 
     Returns
     -------
     pandas.Series
-        Score by ``track_id``; a track that has none (no frame that counts, no onset) is NaN or absent. Areas and
-        slopes are per frame where hours are unknown.
+        Score by ``track_id``; NaN or absent for a track without a score (no frame in range, no onset). Areas and
+        slopes are per frame if hours are unknown.
     """
     counted = live[(live["channel"] == score.channel) & (live["frame"] >= score.from_frame)]
     if score.to_frame is not None:
@@ -52,7 +52,7 @@ def score_tracks(live: pd.DataFrame, score: Score, settings: Function) -> pd.Ser
 
 
 def summarise(course: pd.DataFrame, summary: str, settings: Function) -> pd.DataFrame:
-    """Reduce the time course of every track to one number.
+    """Summarise the time course of each track as one number.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ def summarise(course: pd.DataFrame, summary: str, settings: Function) -> pd.Data
     summary
         ``endpoint``, ``maximum``, ``auc`` or ``slope``, see :class:`cineseq.config.features.Score`.
     settings
-        The section ``function``: frames of the endpoint and of the baseline, and what counts as an onset.
+        The section ``function``: frames of the endpoint and of the baseline, and the threshold of an onset.
 
     Returns
     -------
     pandas.DataFrame
-        By ``track_id``: ``value``; its ``standard_error``, as if the errors of the frames were independent; and
+        By ``track_id``: ``value``; its ``standard_error``, which assumes independent errors of the frames; and
         ``note``, why one of them is not estimable, else missing. A track without any value is absent.
     """
     summaries: dict[str, Callable[[pd.DataFrame, Function], pd.DataFrame]] = {
@@ -79,45 +79,46 @@ def summarise(course: pd.DataFrame, summary: str, settings: Function) -> pd.Data
 
 
 def _scores(value: pd.Series, error: pd.Series, note: pd.Series | str) -> pd.DataFrame:
-    """Return a table of scores, with a note only where the value or its standard error is not estimable."""
+    """Return a table of scores, with a note only if the value or its standard error is not estimable."""
     table = pd.DataFrame({"value": value, "standard_error": error.where(value.notna())}, dtype=float)
     return table.assign(note=pd.Series(note, table.index, dtype="string").where(table.isna().any(axis=1)))
 
 
 def _endpoints(course: pd.DataFrame, settings: Function) -> pd.DataFrame:
-    """Return the mean of the last frames; the error is their standard deviation over the root of their number."""
+    """Return the mean of the last frames and its standard error."""
     last = course.groupby("track_id").tail(settings.endpoint_frames).groupby("track_id")["value"]
     return _scores(last.mean(), last.sem(), "one frame has no standard error")
 
 
 def _maxima(course: pd.DataFrame, settings: Function) -> pd.DataFrame:  # noqa: ARG001 - one signature for all
     highest = course.groupby("track_id")["value"].max()
-    return _scores(highest, highest * np.nan, "a maximum has no standard error that frames could tell")
+    return _scores(highest, highest * np.nan, "the standard error of a maximum is not estimable from its frames")
 
 
 def _areas(course: pd.DataFrame, settings: Function) -> pd.DataFrame:  # noqa: ARG001 - one signature for all
-    """Return areas by the trapezoid rule; NaN for a track of a single frame, whose area has no width.
+    """Return areas by the trapezoidal rule; NaN for a track with a single frame.
 
-    The error is the noise of a frame (:func:`_noise`) times the root of the sum of the squared weights that the rule
-    gives to the frames.
+    The standard error is the noise of a frame (:func:`_noise`) times the root of the sum of the squared weights of the
+    frames in the trapezoidal rule.
     """
     tracks, groups = course["track_id"], course.groupby("track_id")[["time", "value"]]
-    # the trapezoid between each frame and the one before it
+    # Trapezoid between each frame and the previous one.
     before = groups.shift()
     width = course["time"] - before["time"]
     area = (width * (course["value"] + before["value"]) / 2).groupby(tracks).sum(min_count=1)
-    # weight of a frame: half of the widths on both of its sides
+    # Weight of a frame: half of the widths on both sides.
     weight = (width.fillna(0) + width.groupby(tracks).shift(-1, fill_value=0)) / 2
     error = _noise(course) * np.sqrt((weight**2).groupby(tracks).sum())
     single = groups.size() == 1
-    notes = np.where(single, "a single frame has no area", "two frames do not tell noise from a change")
+    notes = np.where(single, "a single frame has no area", "two frames cannot separate noise from a change")
     return _scores(area, error.where(groups.size() > 2), pd.Series(notes, single.index))
 
 
 def _noise(live: pd.DataFrame) -> pd.Series:
     """Return the standard deviation of the noise of a frame, by track.
 
-    It is the MAD of the steps between consecutive values over sqrt 2, which a steady rise does not inflate.
+    It is the MAD of the differences between consecutive values, scaled to a standard deviation and divided by sqrt 2; a
+    steady rise does not inflate it.
     """
     steps = live.groupby("track_id")["value"].diff()
     typical = steps.groupby(live["track_id"]).transform("median")
@@ -125,10 +126,11 @@ def _noise(live: pd.DataFrame) -> pd.Series:
 
 
 def onsets(live: pd.DataFrame, settings: Function) -> pd.Series:
-    """Return the time at which the signal of each track rises out of its baseline; NaN where it never does.
+    """Return the time at which the signal of each track rises above its baseline; NaN if it never does.
 
-    The baseline is the median of the track's first ``baseline_frames`` values, the noise that of :func:`_noise`. Onset
-    is the first of two consecutive values more than ``onset_mads`` noises above baseline, after the baseline frames.
+    The baseline is the median of the track's first ``baseline_frames`` values, and the noise is that of :func:`_noise`.
+    The onset is the first of two consecutive values more than ``onset_mads`` times the noise above the baseline, after
+    the baseline frames.
 
     Parameters
     ----------
@@ -138,11 +140,12 @@ def onsets(live: pd.DataFrame, settings: Function) -> pd.Series:
         The section ``function``.
     """
     tracks = live["track_id"]
-    place = live.groupby("track_id").cumcount()
-    in_baseline = place < settings.baseline_frames
+    position = live.groupby("track_id").cumcount()
+    in_baseline = position < settings.baseline_frames
     baseline = live[in_baseline].groupby("track_id")["value"].median()
+    # Threshold, and the first of two consecutive values above it.
     level = tracks.map(baseline + settings.onset_mads * _noise(live))
-    # A flat noiseless signal may differ from its own median in the last bit.
+    # A constant signal may differ from its own median by rounding.
     above = ~in_baseline & (live["value"] > level + 1e-9 * (1 + level.abs()))
     confirmed = above & above.groupby(tracks).shift(-1, fill_value=False)
     first = live["time"].astype(float).where(confirmed).groupby(tracks).min()
@@ -150,17 +153,18 @@ def onsets(live: pd.DataFrame, settings: Function) -> pd.Series:
 
 
 def _slopes_after_onset(course: pd.DataFrame, settings: Function) -> pd.DataFrame:
-    """Return least-squares slopes from the onset to the end; NaN without an onset or with too few frames after it."""
+    """Return least-squares slopes from onset to end; NaN without an onset or with too few frames after it."""
     onset = onsets(course, settings)
     after = course[course["time"] >= course["track_id"].map(onset)]
     groups = after.groupby("track_id")
     time = after["time"] - groups["time"].transform("mean")
     value = after["value"] - groups["value"].transform("mean")
+    # Slope of the regression of the centred values on the centred times, by track.
     products = pd.DataFrame({"xy": time * value, "xx": time**2, "yy": value**2, "n": 1.0})
     sums = products.groupby(after["track_id"]).sum().reindex(onset.index)
     enough = sums["n"] >= LEAST_SLOPE_FRAMES
     slope = (sums["xy"] / sums["xx"]).where(enough)
-    # residual variance with n - 2 degrees of freedom, over the spread of the times
+    # Standard error: residual variance with n - 2 degrees of freedom over the sum of squares of the times.
     left = (sums["yy"] - slope * sums["xy"]).clip(lower=0)
     error = np.sqrt(left / (sums["n"] - 2).where(enough) / sums["xx"])
     few = f"fewer than {LEAST_SLOPE_FRAMES} frames after the onset"
@@ -197,7 +201,7 @@ def function_report(
     *,
     frame_hours: float,
 ) -> dict[str, Any]:
-    """Say how many tracks have each score, in which unit, and how far other channels go along with function."""
+    """Return report lines and numbers on the scores, their units and the correlation with other channels."""
     unit = "hour" if pd.notna(frame_hours) else "frame"
     background = (
         "the median of a ring around each cell"
@@ -218,9 +222,9 @@ def function_report(
         lines.append(f"{channel} rises out of its baseline in {found.notna().sum():,} tracks.")
     for (mine, other), value in correlations.items():
         numbers[f"bleed_through_{mine}_{other}"] = value
-        said = number(value)
+        correlation = number(value)
         lines.append(
-            f"{mine} against {other}, over objects: Spearman's correlation {said} (bleed-through or biology, the "
-            "number cannot tell)."
+            f"{mine} against {other}, over objects: Spearman's correlation {correlation} (bleed-through or biology, "
+            "the number cannot tell)."
         )
     return {"lines": lines, "numbers": numbers}

@@ -1,4 +1,4 @@
-"""Statistics of the pixels of every object at once."""
+"""Statistics over the pixels of all objects at once."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import numpy as np
 
 
 def positions(labels: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the pixels of objects.
+    """Return the pixels of objects.
 
     Parameters
     ----------
     labels
         Label image, any shape.
     ids
-        Labels in rising order; others are left out.
+        Labels in ascending order; pixels of other labels are left out.
 
     Returns
     -------
     tuple of numpy.ndarray
-        Flat indices of the pixels, and for each the place of its object in ``ids``.
+        Flat indices of the pixels, shape (pixels,), and for each pixel the index of its object in ``ids``.
     """
     pixels = np.flatnonzero(labels)
     if len(ids) == 0:
         return pixels[:0], pixels[:0]
     mine = labels.ravel()[pixels]
-    place = np.minimum(np.searchsorted(ids, mine), len(ids) - 1)
-    known = ids[place] == mine
-    return pixels[known], place[known]
+    index = np.minimum(np.searchsorted(ids, mine), len(ids) - 1)
+    known = ids[index] == mine
+    return pixels[known], index[known]
 
 
 def grouped_quantiles(values: np.ndarray, groups: np.ndarray, count: int, quantiles: np.ndarray) -> np.ndarray:
-    """Return quantiles of every group, interpolated as :func:`numpy.quantile` does.
+    """Return quantiles of each group, interpolated linearly as by :func:`numpy.quantile`.
 
     Parameters
     ----------
@@ -48,19 +48,21 @@ def grouped_quantiles(values: np.ndarray, groups: np.ndarray, count: int, quanti
     numpy.ndarray
         Shape (count, quantiles); NaN for a group without values.
     """
+    # Sort by group, then by value, and find the fractional index of each quantile, (count, quantiles).
     ordered = values[np.lexsort((values, groups))].astype(float)
     size = np.bincount(groups, minlength=count)
     first = np.cumsum(size) - size
-    place = first[:, None] + np.maximum(size - 1, 0)[:, None] * np.asarray(quantiles, float)
-    below = np.floor(place).astype(int)
+    index = first[:, None] + np.maximum(size - 1, 0)[:, None] * np.asarray(quantiles, float)
+    # Interpolate between the two neighbouring values; NaN pads the end for an empty last group.
+    below = np.floor(index).astype(int)
     padded = np.append(ordered, np.nan)
-    low, high = padded[np.minimum(below, len(ordered))], padded[np.minimum(np.ceil(place).astype(int), len(ordered))]
-    found = low + (place - below) * (high - low)
+    low, high = padded[np.minimum(below, len(ordered))], padded[np.minimum(np.ceil(index).astype(int), len(ordered))]
+    found = low + (index - below) * (high - low)
     return np.where(size[:, None] > 0, found, np.nan)
 
 
 def grouped_means(values: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
-    """Return the mean of every group, shape (count,); NaN for a group without values."""
+    """Return the mean of each group, shape (count,); NaN for a group without values."""
     size = np.bincount(groups, minlength=count)
     total = np.bincount(groups, values.astype(float), minlength=count)
     return np.divide(total, size, out=np.full(count, np.nan), where=size > 0)

@@ -1,4 +1,4 @@
-"""Shape, intensity and texture of every object of a field of view."""
+"""Measure shape, intensity and texture of all objects of a field of view."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ TEXTURE_PERCENTILES = (0.1, 99.9)
 
 @dataclass(frozen=True)
 class MeasuredChannels:
-    """A movie, and the channels of it that are measured with their ranges of grey levels."""
+    """A movie, its channels to measure, and the grey-level range of each channel."""
 
     movie: Movie
     ranges: dict[str, tuple[float, float]]
 
     @classmethod
     def of(cls, movie: Movie, channels: tuple[str, ...]) -> MeasuredChannels:
-        """Estimate the range of each channel over the whole movie, so that textures compare between its frames."""
+        """Estimate the range of each channel over the whole movie, so that textures are comparable between frames."""
         return cls(movie, {c: grey_range(movie, c, TEXTURE_PERCENTILES) for c in channels})
 
 
 def measure(
     labels: Labels, optics: MeasuredChannels | None, settings: Morphology
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Measure every object of every frame, a frame at a time.
+    """Measure all objects, one frame at a time.
 
     Parameters
     ----------
     labels
         The label stack.
     optics
-        The movie and its channels; None measures shape alone.
+        The movie and its channels; None measures shape only.
     settings
         The section ``morphology``.
 
     Returns
     -------
     tuple
-        The table as :data:`cineseq.tables.imaging.MORPHOLOGY` but for ``sample`` and ``fov``, and counts of objects
-        that are too small for unbiased shape and of those whose local background is the frame's.
+        The table as :data:`cineseq.tables.imaging.MORPHOLOGY` without ``sample`` and ``fov``, and the numbers of
+        objects, of objects too small for unbiased shape, and of objects without a local background of their own.
     """
     parts, counts = [], {"objects": 0, "small_objects": 0, "crowded_objects": 0}
     for frame, table, crowded in _frames(labels, optics, settings):
@@ -86,7 +86,7 @@ def _frames(
 def _channels(
     frame: int, labels: np.ndarray, ids: np.ndarray, optics: MeasuredChannels, settings: Morphology
 ) -> tuple[pd.DataFrame, int]:
-    """Measure every channel of one frame; also count the objects without a background of their own."""
+    """Measure all channels of one frame; also count the objects without a local background of their own."""
     around = rings(labels, settings.background_gap_px, settings.background_ring_px, optics.movie.info.seen_part(frame))
     parts, crowded = [], 0
     for channel, (low, high) in optics.ranges.items():
@@ -103,7 +103,7 @@ def _channels(
 def morphology_report(
     info: MovieInfo, optics: MeasuredChannels | None, counts: dict[str, int], settings: Morphology
 ) -> dict[str, Any]:
-    """Say how many objects were measured, in which unit and on which channels, and which are doubtful."""
+    """Return report lines and numbers on the objects measured, the units, the channels and doubtful objects."""
     channels = [] if optics is None else list(optics.ranges)
     lines = [
         f"Measured {counts['objects']:,} objects in {info.frames:,} frames, in "

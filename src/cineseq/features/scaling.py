@@ -1,4 +1,4 @@
-"""Making fluorescence comparable between samples, by an explicit choice."""
+"""Scale fluorescence between samples, if the configuration asks for it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from cineseq.errors import UserError
 from cineseq.features.background import STATISTICS
 
 REFERENCE = "mean"
-"""The statistic whose median scales all others of its channel, so that their ratios stay."""
+"""The statistic whose median scales all intensities of a channel, so that their ratios are kept."""
 
 
 def scaled(cells: pd.DataFrame, settings: Cells) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Divide fluorescence by a median of its sample, or of the controls of its replicate, as ``cells.scaling`` says.
+    """Divide fluorescence by a median of its sample, or of the controls of its replicate (``cells.scaling``).
 
-    All intensities of a channel are divided by the median of its mean intensity, a function score by its own median:
-    over the sample's cells (``per_sample``; what samples differ in on average is lost), or over the control cells of
-    the sample's replicate (``controls``; levels are then relative to them). Shape, texture and embeddings stay.
+    All intensities of a channel are divided by the median of its mean intensity, and a function score by its own
+    median. The median is that of the sample's cells (``per_sample``, which removes average differences between
+    samples) or of the control cells of the sample's replicate (``controls``, which makes levels relative to theirs).
+    Shape, texture and embeddings are not changed.
 
     Parameters
     ----------
@@ -29,12 +30,12 @@ def scaled(cells: pd.DataFrame, settings: Cells) -> tuple[pd.DataFrame, pd.DataF
     Returns
     -------
     tuple of pandas.DataFrame
-        The cells, and the factors: ``sample``, ``reference`` (the column whose median it is) and ``factor``.
+        The cells, and the factors: ``sample``, ``reference`` (the column whose median is used) and ``factor``.
 
     Raises
     ------
     UserError
-        When a replicate has no control, or a median is not above zero, so that nothing can be divided by it.
+        When a replicate has no control cell, or when a median is not above zero.
     """
     references = {} if settings.scaling == "none" else reference_columns(cells)
     if not references:
@@ -61,7 +62,7 @@ def scaled(cells: pd.DataFrame, settings: Cells) -> tuple[pd.DataFrame, pd.DataF
 def _control_medians(cells: pd.DataFrame, columns: list[str], controls: list[str]) -> pd.DataFrame:
     """Return the medians of the control cells of each sample's replicate, indexed by sample.
 
-    Samples without a replicate are one replicate together.
+    All samples without a replicate form one replicate.
     """
     replicate = cells["replicate"].fillna("")
     medians = cells[cells["condition"].isin(controls).fillna(value=False)].groupby(replicate)[columns].median()
@@ -82,7 +83,7 @@ def _control_medians(cells: pd.DataFrame, columns: list[str], controls: list[str
 
 
 def divisor(settings: Cells) -> str:
-    """Return what fluorescence is divided by and what that means, in words; there is no divisor without scaling."""
+    """Return a phrase that names the divisor of fluorescence and what it implies; only for data that are scaled."""
     if settings.scaling == "controls":
         named = " or ".join(settings.controls)
         return f"the median of the control cells ({named}) of the same replicate, so levels are relative to theirs"
@@ -90,11 +91,11 @@ def divisor(settings: Cells) -> str:
 
 
 def reference_columns(cells: pd.DataFrame) -> dict[str, str]:
-    """Return every column in grey levels and the column whose median scales it."""
+    """Return all columns in grey levels, each with the column whose median scales it."""
     references = {c: c for c in cells.columns if c.startswith("function_")}
     ending = f"_{REFERENCE}"
     for channel in [c.removesuffix(ending) for c in cells if c.startswith("morphology_") and c.endswith(ending)]:
         levels = {f"{channel}_{statistic}" for statistic in STATISTICS}
-        if levels <= set(cells.columns):  # else a mean of something else than grey levels
+        if levels <= set(cells.columns):  # else it is the mean of something other than grey levels
             references |= dict.fromkeys(sorted(levels), f"{channel}{ending}")
     return references

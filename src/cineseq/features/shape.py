@@ -1,4 +1,4 @@
-"""Size and shape of the objects of one frame."""
+"""Measure size and shape of the objects of one frame."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ LENGTHS = {
 }
 SHAPES = ("eccentricity", "solidity", "extent")
 HU_FLOOR = 1e-8
-"""Hu moments span many decades and both signs; below this floor their logarithm runs linearly through zero."""
+"""Hu moments span many decades and both signs; below this floor their symmetric logarithm is linear."""
 
 
 def shape_table(labels: np.ndarray, pixel_size_um: float | None) -> pd.DataFrame:
     """Measure the objects of one frame.
 
-    All measures but ``extent`` (share of the upright bounding box) do not depend on how the cell lies.
+    All measures except ``extent`` (fraction of the upright bounding box) are independent of orientation.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ def shape_table(labels: np.ndarray, pixel_size_um: float | None) -> pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        One row per object by rising label: ``label``, ``area_px`` (pixels, for callers), and ``morphology_*`` columns
-        that end in their unit. Ratios that a very small object does not have are NaN.
+        One row per object, sorted by label: ``label``, ``area_px`` (in pixels, for callers) and ``morphology_*``
+        columns that end in their unit. Ratios that are undefined for a very small object are NaN.
     """
     wanted = ("label", "area", "centroid", *LENGTHS.values(), *SHAPES, "moments_hu")
     found = regionprops_table(labels, properties=wanted, cache=True)
@@ -55,12 +55,12 @@ def shape_table(labels: np.ndarray, pixel_size_um: float | None) -> pd.DataFrame
 
 
 def _form_factor(area: np.ndarray, perimeter: np.ndarray) -> np.ndarray:
-    """Return 4 pi area / perimeter squared: 1 for a disc, less for anything else; NaN without a perimeter."""
+    """Return 4 pi area / perimeter squared: 1 for a disc, less for other shapes; NaN without a perimeter."""
     return np.divide(4 * np.pi * area, perimeter**2, out=np.full(len(area), np.nan), where=perimeter > 0)
 
 
 def _neighbour_distance(centres: np.ndarray) -> np.ndarray:
-    """Return the distance to the nearest other centre; NaN for a lone object."""
+    """Return the distance to the nearest other centre; NaN for a single object."""
     if len(centres) < 2:
         return np.full(len(centres), np.nan)
     return cKDTree(centres).query(centres, k=2)[0][:, 1]

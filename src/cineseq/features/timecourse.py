@@ -1,4 +1,4 @@
-"""Brightness of the function channels over time, object by object, above the local background."""
+"""Measure the intensity of the function channels over time, above the background."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cineseq.progress import progress
 
 logger = logging.getLogger(__name__)
 LEAST_OBJECTS = 10
-"""A correlation over fewer objects is not estimable."""
+"""With fewer objects a correlation is not estimable."""
 
 
 def object_brightness(
     labels: Labels, movie: Movie, channels: tuple[str, ...], detections: pd.DataFrame, settings: Function
 ) -> pd.DataFrame:
-    """Measure every tracked object in every channel.
+    """Measure all tracked objects in all channels.
 
     Parameters
     ----------
@@ -30,15 +30,15 @@ def object_brightness(
     channels
         Channels to measure.
     detections
-        Objects, see :data:`cineseq.tables.imaging.DETECTIONS`.
+        As :data:`cineseq.tables.imaging.DETECTIONS`.
     settings
         The section ``function``: which background is subtracted.
 
     Returns
     -------
     pandas.DataFrame
-        Long: ``sample``, ``fov``, ``track_id``, ``frame``, ``label``, ``channel``, ``value`` (mean minus background,
-        grey levels) and ``background``.
+        Long format: ``sample``, ``fov``, ``track_id``, ``frame``, ``label``, ``channel``, ``value`` (mean minus
+        background, in grey levels) and ``background``.
     """
     parts = []
     for frame, objects in progress(list(detections.groupby("frame")), "Frames scored", logger):
@@ -61,9 +61,9 @@ def object_brightness(
 
 
 def bleed_through(brightness: pd.DataFrame, function: list[str]) -> dict[tuple[str, str], float | None]:
-    """Return Spearman's correlation of each function channel with each other channel, over all objects.
+    """Return Spearman's correlation of each function channel with each other channel over all objects.
 
-    A high value may be light of one dye in the other's filter, or biology; the number alone cannot tell.
+    A high value may be due to spectral bleed-through or to biology; the correlation alone cannot distinguish them.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def bleed_through(brightness: pd.DataFrame, function: list[str]) -> dict[tuple[s
     Returns
     -------
     dict
-        By (function channel, other channel); None where it is not estimable: fewer than :data:`LEAST_OBJECTS` objects,
-        or a channel without any variation.
+        Correlation by (function channel, other channel); None if it is not estimable, that is with fewer than
+        :data:`LEAST_OBJECTS` objects or a constant channel.
     """
     if brightness.empty:
         return {}

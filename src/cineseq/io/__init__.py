@@ -1,1 +1,1 @@
-"""Reading and writing: movies and masks, paired data, delimited tables, compartment maps."""
+"""Read and write movies and masks, paired data, delimited tables, and maps of compartments and barcodes."""

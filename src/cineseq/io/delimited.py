@@ -1,4 +1,4 @@
-"""Reading a plain table, whatever separates its columns."""
+"""Read plain tables with any separator."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from cineseq.errors import UserError
 
 
 def read_plain(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Read a csv, tsv (either may be .gz) or parquet table; the header tells tabs from commas and semicolons.
+    """Read a csv, tsv (optionally .gz) or parquet table; the separator (tab, comma, semicolon) is found in the header.
 
     Parameters
     ----------
     path
         The table.
     text
-        Columns to be kept as text, so that ``01`` stays ``01``.
+        Columns to read as text, so that ``01`` stays ``01``.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by the number of the row, as an editor or a spreadsheet counts: the header of a text file is row 1.
+        Indexed by row number, as in an editor or a spreadsheet: the header of a text file is row 1.
 
     Raises
     ------
     UserError
-        When the file is not there, cannot be read, has no rows, or all of its rows end with a separator.
+        When the file does not exist, cannot be read, has no rows, or all of its rows end with a separator.
     """
     if not path.is_file():
         msg = f"{path}: there is no such table; check its path in the sample sheet."
@@ -50,10 +50,10 @@ def read_plain(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
         raise UserError(msg)
     if path.suffix == ".parquet":
         return frame.set_axis(range(1, len(frame) + 1))
-    # R writes the names of rows without a header, which pandas takes for an index; a separator that ends all rows would
+    # R writes row names without a header, which pandas would read as an index; a separator at the end of all rows would
     # shift every column by one.
     if not isinstance(frame.index, pd.RangeIndex) and frame.iloc[:, -1].isna().all():
-        msg = f"{path}: rows hold more values than the header names; name every column, end no row with a separator."
+        msg = f"{path}: rows have more values than the header; name every column, and end no row with a separator."
         raise UserError(msg)
     return frame.set_axis(_rows(path, len(frame)))
 
@@ -65,7 +65,7 @@ def _separator(path: Path) -> str:
 
 
 def _rows(path: Path, count: int) -> Sequence[int]:
-    """Return the line of each row; pandas passes over empty lines, and a value in quotes may hold a line break."""
+    """Return the line number of each row; pandas skips empty lines, and a quoted value may contain a line break."""
     with _text(path) as stream:
         lines = [number for number, line in enumerate(stream, 1) if line.strip()][1:]
     return lines if len(lines) == count else range(2, count + 2)
@@ -76,16 +76,16 @@ def _text(path: Path) -> IO[str]:
 
 
 STUDY = FieldOfView(sample="study")
-"""Stands for the row where a step is run without a sheet."""
+"""Used instead of a row of the sheet if a step is run without one."""
 
 
 def rows_of(paths: list[Path], rows: list[FieldOfView]) -> list[FieldOfView]:
-    """Return one row of the sheet per table; without a sheet all tables belong to the same.
+    """Return one row of the sheet per table; without a sheet, the same placeholder for all.
 
     Raises
     ------
     UserError
-        When there are not as many rows as tables.
+        When the numbers of rows and tables differ.
     """
     if rows and len(rows) != len(paths):
         msg = f"rows: one row of the sample sheet was expected for each of the {len(paths)} tables, got {len(rows)}."

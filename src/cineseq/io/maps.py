@@ -1,4 +1,4 @@
-"""Reading the maps that say where compartments and barcodes are."""
+"""Read the maps of compartments and barcodes."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def read_compartments(paths: list[Path]) -> pd.DataFrame:
     Raises
     ------
     UserError
-        When a file cannot be read, lacks a column, or a compartment is there twice.
+        When a file cannot be read or lacks a column, or a compartment is listed twice.
     """
     return checked_compartments(_read(paths, COMPARTMENTS))
 
 
 def checked_compartments(maps: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
-    """Return maps of compartments, by file or name, as one table; see :func:`read_compartments`."""
+    """Check compartment maps, given by file or name, and return one table; see :func:`read_compartments`."""
     return _joined(maps, COMPARTMENTS, "compartment_id").sort_values(list(COMPARTMENTS.key), ignore_index=True)
 
 
@@ -40,14 +40,14 @@ def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
     Raises
     ------
     UserError
-        When a file cannot be read or lacks a column, a barcode is there twice, or a barcode has neither a
+        When a file cannot be read or lacks a column, a barcode is listed twice, or a barcode has neither a
         compartment nor a position.
     """
     return checked_barcodes(_read(paths, BARCODES))
 
 
 def checked_barcodes(tables: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
-    """Return tables of barcodes, by file or name, as one table; see :func:`read_barcode_tables`."""
+    """Check barcode tables, given by file or name, and return one table; see :func:`read_barcode_tables`."""
     table = _joined(tables, BARCODES, "barcode")
     for name in ("compartment_id", "fov"):
         table[name] = table.get(name, pd.Series(pd.NA, table.index)).astype("string")
@@ -103,10 +103,10 @@ def _checked(frame: pd.DataFrame, place: Path | str, table: Table) -> pd.DataFra
 
 
 def check_fields(fields: list[FieldOfView], compartments: pd.DataFrame, barcodes: pd.DataFrame) -> None:
-    """Refuse a map that names a sample which the sheet does not have while it has nothing of one of the sheet's.
+    """Refuse a map that names a sample that is not in the sheet and also lacks a sample of the sheet.
 
-    The same holds for the fields of a sample. What is only on a map, or only on the sheet, may be so on purpose; both
-    at once are one that is written in two ways.
+    The same holds for the fields of a sample. A name that is only in the map, or only in the sheet, may be intended;
+    both at once mean that one name is spelled in two ways.
 
     Raises
     ------
@@ -124,24 +124,24 @@ def _check_names(table: str, what: str, there: set[str], asked: set[str]) -> Non
     strange, lacking = sorted(there - asked), sorted(asked - there)
     if there and strange and lacking:
         msg = (
-            f"{table}: the table names {what} '{strange[0]}', which the sample sheet does not, and nothing of "
-            f"'{lacking[0]}', which it does; name them alike, or leave out the former."
+            f"{table}: the table names {what} '{strange[0]}', which is not in the sample sheet, and lacks "
+            f"'{lacking[0]}', which is; spell them alike, or leave out the former."
         )
         raise UserError(msg)
 
 
 def check_samples(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFrame) -> None:
-    """Refuse maps that name none of the samples of the cells, and cells of which none is alive at the end.
+    """Refuse maps without any sample of the cells, and cells of which none is alive at the end.
 
     Raises
     ------
     UserError
-        With examples of both namings.
+        When they have nothing in common, with examples of both.
     """
     if not cells["alive_at_end"].fillna(value=False).any():
         msg = (
             f"cells: none of the {len(cells)} cells is alive in the last frame, so none can be paired with a barcode; "
-            "look at how their tracks end (end_kind in study/cells.csv)."
+            "check how their tracks end (end_kind in study/cells.csv)."
         )
         raise UserError(msg)
     for name, table in (("compartments", compartments), ("barcodes", barcodes)):

@@ -1,4 +1,4 @@
-"""The paired data in memory, and as MuData on disk."""
+"""Paired data in memory, and as MuData files."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 BLOCKS = ("morphology", "embedding", "function", "features")
 OPTIONAL_BLOCKS = ("features",)
-"""Blocks that are in the file only where they have columns."""
+"""Blocks that are in the file only if they have columns."""
 
 
 @dataclass(frozen=True)
 class PairedData:
-    """Everything measured on the same cells; rows of every block are the cells of ``obs``, in order.
+    """All measurements of the same cells; the rows of each block are the cells of ``obs``, in order.
 
     Attributes
     ----------
@@ -33,11 +33,11 @@ class PairedData:
         One row per cell, indexed by ``track_id``. Always has ``sample``, ``fov``, ``family`` (founder), ``condition``
         and ``replicate``; from imaging also the lineage columns of the cells table and the columns of its pair.
     counts
-        Counts, shape (cells, genes); None where there is no expression.
+        Counts, shape (cells, genes); None without expression.
     genes
         Gene names, unique, one per column of ``counts``.
     morphology, embedding, function
-        Blocks with one row per cell and columns named as in the cells table; no columns where not measured.
+        Blocks with one row per cell and columns named as in the cells table; no columns if not measured.
     features
         External features, which a user measured; a block like ``morphology``.
     normalisation
@@ -73,7 +73,7 @@ def _positions(rows: np.ndarray) -> np.ndarray:
 def write_paired(data: PairedData, path: Path) -> None:
     """Write the paired data as MuData with one modality per block (``rna``, ``morphology``, ...) and ``lineage``.
 
-    The modality ``lineage`` is for other programs: it shows columns of ``obs`` again, and is not read back.
+    The modality ``lineage`` is for other programs: it repeats columns of ``obs`` and is not read back.
     """
     import anndata  # noqa: PLC0415 - 4 s
     import mudata  # noqa: PLC0415
@@ -99,7 +99,7 @@ def write_paired(data: PairedData, path: Path) -> None:
 
 
 def _lineage(obs: pd.DataFrame) -> anndata.AnnData:
-    """Return the lineage columns that there are: numbers as the matrix, text and truth as ``obs``."""
+    """Return the lineage columns as AnnData: numbers in the matrix, text and Boolean values in ``obs``."""
     import anndata  # noqa: PLC0415 - 4 s
 
     there = [column for column in LINEAGE_COLUMNS if column.name in obs]
@@ -131,7 +131,7 @@ def storable(values: pd.Series) -> pd.Series:
 
 
 def read_paired(path: Path, normalisation: Normalisation = "median") -> PairedData:
-    """Read what :func:`write_paired` wrote; text is ``string``, truth ``boolean``, whole numbers are ``Int64``.
+    """Read a file of :func:`write_paired`; text is ``string``, Boolean values ``boolean``, whole numbers ``Int64``.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def read_paired(path: Path, normalisation: Normalisation = "median") -> PairedDa
 
     with blocks_apart():
         paired = mudata.read_h5mu(path)
-    # mudata guesses types anew and makes integers of numbers that happen to be whole; the file knows better.
+    # mudata infers types again and would convert whole floating-point numbers to integers; keep the types of the file.
     with h5py.File(path) as file:
         obs = anndata.io.read_elem(file["obs"]).rename_axis("track_id")
     obs = obs.assign(**{name: typed_column(obs[name]) for name in obs})
@@ -161,7 +161,7 @@ def read_paired(path: Path, normalisation: Normalisation = "median") -> PairedDa
 
 
 def _in_order(modality: anndata.AnnData, cells: pd.Index) -> anndata.AnnData:
-    """Return a modality with its rows as ``cells``; itself where they are, for a selection copies its matrix."""
+    """Return a modality with its rows in the order of ``cells``; unchanged if they are, to avoid a copy."""
     return modality if modality.obs_names.equals(cells) else modality[cells]
 
 

@@ -20,7 +20,7 @@ from cineseq.files import replacing
 
 @dataclass(frozen=True)
 class MovieInfo:
-    """What a movie says of itself.
+    """Metadata of a movie.
 
     Attributes
     ----------
@@ -29,12 +29,12 @@ class MovieInfo:
     channels
         Channel names in order; empty for a label stack.
     pixel_size_um
-        Micrometres per pixel; None where unknown.
+        Micrometres per pixel; None if unknown.
     frame_interval_min
-        Minutes per frame; None where unknown.
+        Minutes per frame; None if unknown.
     origins
-        Row and column of the movie at which each frame's first pixel lies, where frames were shifted against each
-        other; empty where none was. What lies beyond a shifted frame was never seen.
+        Row and column of the movie at which the first pixel of each frame lies, if frames were shifted against each
+        other; empty if none was. The rest of a shifted frame is padding that was never imaged.
     """
 
     frames: int
@@ -46,18 +46,18 @@ class MovieInfo:
     origins: tuple[tuple[int, int], ...] = ()
 
     def hours(self, frame: np.ndarray) -> np.ndarray:
-        """Return the time of frames in hours; NaN where the frame interval is unknown."""
+        """Return the time of frames in hours; NaN if the frame interval is unknown."""
         return np.asarray(frame, float) * (np.nan if self.frame_interval_min is None else self.frame_interval_min / 60)
 
     @property
     def seen(self) -> np.ndarray:
-        """The area of each frame that was seen: first row and column, and those past the last, shape (frames, 2, 2)."""
+        """The imaged area of each frame: first row and column, and those past the last; shape (frames, 2, 2)."""
         size = np.array([self.height, self.width])
         origin = np.array(self.origins, np.int64) if self.origins else np.zeros((self.frames, 2), np.int64)
         return np.stack([np.clip(origin, 0, size), np.clip(origin + size, 0, size)], axis=1)
 
     def seen_part(self, frame: int) -> tuple[slice, slice]:
-        """Return the area of one frame that was seen, to index a plane with."""
+        """Return the imaged area of one frame as slices that index a plane."""
         (top, left), (bottom, right) = self.seen[frame].tolist()
         return slice(top, bottom), slice(left, right)
 
@@ -89,12 +89,12 @@ class Movie:
 
     @property
     def pixel_size_um(self) -> float | None:
-        """Micrometres per pixel; None where unknown."""
+        """Micrometres per pixel; None if unknown."""
         return self.info.pixel_size_um
 
     @property
     def frame_interval_min(self) -> float | None:
-        """Minutes per frame; None where unknown."""
+        """Minutes per frame; None if unknown."""
         return self.info.frame_interval_min
 
     @property
@@ -119,11 +119,11 @@ class Movie:
         Raises
         ------
         UserError
-            When the channel is not in the movie; the message lists those that are.
+            When the channel is not in the movie; the message lists its channels.
         """
         if channel not in self.info.channels:
             names = ", ".join(self.info.channels)
-            msg = f"{self.path}: no channel '{channel}'; the movie has {names}. Mend channels in the configuration."
+            msg = f"{self.path}: no channel '{channel}'; the movie has {names}; correct channels in the configuration."
             raise UserError(msg)
         return self.read(frame, self.info.channels.index(channel))
 
@@ -146,7 +146,7 @@ def open_movie(path: Path) -> Iterator[Movie]:
             tiff = opened.enter_context(tifffile.TiffFile(path))
             info = _info(tiff)
         except (OSError, ValueError, KeyError, TypeError, struct.error, tifffile.TiffFileError) as error:
-            msg = f"{path}: not a readable OME-TIFF ({error}); delete it and run again to re-make it."
+            msg = f"{path}: not a readable OME-TIFF ({error}); delete it and run again to make it again."
             raise UserError(msg) from error
         channels = max(len(info.channels), 1)
         yield Movie(path, info, lambda frame, channel: tiff.pages[frame * channels + channel].asarray())
@@ -158,13 +158,13 @@ def _info(tiff: tifffile.TiffFile) -> MovieInfo:
         msg = "it has no OME metadata"
         raise ValueError(msg)
     pixels = tifffile.xml2dict(described)["OME"]["Image"]["Pixels"]
-    # Names from the text itself, for xml2dict makes numbers of names such as 01.
+    # Read names from the XML text, because xml2dict converts names such as 01 to numbers.
     channels = ET.fromstring(described).findall(".//{*}Channel")  # noqa: S314 - our own file
     names = tuple(c.attrib["Name"] for c in channels if "Name" in c.attrib)
     minutes = pixels.get("TimeIncrement")
     size = pixels.get("PhysicalSizeX")
-    places = ET.fromstring(described).findall(".//{*}Plane[@PositionX]")  # noqa: S314 - our own file
-    origins = {int(p.attrib["TheT"]): (int(p.attrib["PositionY"]), int(p.attrib["PositionX"])) for p in places}
+    positions = ET.fromstring(described).findall(".//{*}Plane[@PositionX]")  # noqa: S314 - our own file
+    origins = {int(p.attrib["TheT"]): (int(p.attrib["PositionY"]), int(p.attrib["PositionX"])) for p in positions}
     return MovieInfo(
         int(pixels["SizeT"]),
         int(pixels["SizeY"]),
@@ -200,7 +200,7 @@ def write_movie(planes: Iterable[np.ndarray], path: Path, info: MovieInfo) -> No
 
 
 def _ome(info: MovieInfo, name: str) -> dict[str, object]:
-    # An identifier made from the name: the same pixels then make the same file.
+    # Derive the identifier from the name, so that the same pixels make the same file.
     metadata: dict[str, object] = {"axes": "TCYX", "UUID": str(uuid.uuid5(uuid.NAMESPACE_URL, name))}
     if info.channels:
         metadata["Channel"] = {"Name": list(info.channels)}
@@ -215,18 +215,18 @@ def _ome(info: MovieInfo, name: str) -> dict[str, object]:
 
 
 def _positions(info: MovieInfo) -> dict[str, list]:
-    """Origins as the stage position of every plane, for which OME has a place and pixels are a unit."""
+    """Return the origins as stage positions of all planes, in pixels, which is how OME stores them."""
     y, x = np.repeat(info.origins, max(len(info.channels), 1), axis=0).T.tolist()
     return {"PositionX": x, "PositionXUnit": ["pixel"] * len(x), "PositionY": y, "PositionYUnit": ["pixel"] * len(y)}
 
 
 def write_labels(planes: Iterable[np.ndarray], path: Path, info: MovieInfo) -> None:
-    """Write a label stack, one ``(height, width)`` plane a frame, as uint16 where given, else uint32."""
+    """Write a label stack, one ``(height, width)`` plane per frame, in the dtype of the first plane."""
     write_movie(planes, path, replace(info, channels=()))
 
 
 class Labels:
-    """A label stack: one ``(height, width)`` plane of integers a frame, 0 the background.
+    """A label stack: one ``(height, width)`` plane of integers per frame, 0 for background.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""The registry of segmentation and embedding models."""
+"""Registry of segmentation and embedding models."""

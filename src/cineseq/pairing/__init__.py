@@ -1,1 +1,1 @@
-"""From cells on images to barcodes and counts: compartments, barcodes, counts and the paired data."""
+"""Pairing imaged cells with their transcriptomes through compartments and barcodes."""

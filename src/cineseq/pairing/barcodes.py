@@ -1,4 +1,4 @@
-"""Sequenced barcodes against the barcodes that are known to be in the experiment."""
+"""Match sequenced barcodes to the known barcodes of the experiment."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ logger = logging.getLogger(__name__)
 
 LETTERS = "ACGTN"
 SEQUENCE = re.compile(f"[{LETTERS}]{{8,}}")
-"""Only names that are sequences are corrected: ``cell_01`` and ``cell_02`` also differ by one letter."""
+"""Only names that are sequences are corrected; ``cell_01`` and ``cell_02`` also differ by one letter."""
 SUFFIX = r"-\d+$"
-"""What 10x software appends to a barcode."""
+"""Suffix that 10x software appends to a barcode."""
 EXAMPLES = 3
 
 
 def recognise(sequenced: pd.Index, known: pd.Index, errors: int, where: str) -> pd.DataFrame:
-    """Find which known barcode each sequenced one is.
+    """Match each sequenced barcode to a known one.
 
-    A sequenced barcode that is not known is taken for the known one that differs from it in one letter, provided
-    that there is only one, that it was not sequenced itself, and that no other sequenced barcode claims it; what
-    remains is left out, for a wrong pair costs more than a lost one. A suffix such as ``-1`` is ignored where names
-    agree without it only.
+    A sequenced barcode that is not known is corrected to the known barcode that differs from it in one letter, if
+    there is exactly one, if that barcode was not sequenced itself, and if no other sequenced barcode matches it.
+    All others are left out, because a wrong pair costs more than a lost one. Suffixes such as ``-1`` are ignored
+    if the names agree only without them.
 
     Parameters
     ----------
@@ -37,19 +37,19 @@ def recognise(sequenced: pd.Index, known: pd.Index, errors: int, where: str) -> 
     known
         The sample's known barcodes, unique.
     errors
-        Letters that may differ: 0 or 1.
+        Number of letters that may differ: 0 or 1.
     where
-        The files that are compared, for the message.
+        The files that are compared, for error messages.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``sequenced``, ``known`` and ``edits``, one row per known barcode that was found, sorted by it.
+        Columns ``sequenced``, ``known`` and ``edits``, one row per known barcode that was matched, sorted by ``known``.
 
     Raises
     ------
     UserError
-        When none is found.
+        When no barcode matches.
     """
     names = pd.Series(sequenced.astype(str), index=sequenced.astype(str))
     wanted = pd.Series(known.astype(str), index=known.astype(str))
@@ -67,14 +67,14 @@ def recognise(sequenced: pd.Index, known: pd.Index, errors: int, where: str) -> 
     if found.empty and len(known):
         msg = (
             f"{where}: no barcode is in both; the counts have {_examples(sequenced)}, the table has "
-            f"{_examples(known)}; check that they belong to the same sample and are written alike."
+            f"{_examples(known)}; check that they belong to the same sample and are spelled alike."
         )
         raise UserError(msg)
     return found[["sequenced", "known", "edits"]].sort_values("known", ignore_index=True).astype({"edits": "int64"})
 
 
 def _one_letter_off(names: pd.Series, known: set[str], free: set[str]) -> pd.DataFrame:
-    """Pair each name with the only known barcode at one letter, where that one is still free."""
+    """Match each name to the only known barcode that differs in one letter, if that barcode is still unmatched."""
     rows = []
     for name, plain in names.items():
         near = _neighbours(plain) & known if SEQUENCE.fullmatch(plain) else set()
@@ -84,8 +84,9 @@ def _one_letter_off(names: pd.Series, known: set[str], free: set[str]) -> pd.Dat
 
 
 def _neighbours(sequence: str) -> set[str]:
-    places = range(len(sequence))
-    return {sequence[:i] + letter + sequence[i + 1 :] for i in places for letter in LETTERS} - {sequence}
+    """Return all sequences that differ from this one in exactly one letter."""
+    positions = range(len(sequence))
+    return {sequence[:i] + letter + sequence[i + 1 :] for i in positions for letter in LETTERS} - {sequence}
 
 
 def _examples(names: pd.Index) -> str:
@@ -96,7 +97,7 @@ def _examples(names: pd.Index) -> str:
 def sequenced_only(
     barcodes: pd.DataFrame, tables: list[Path], counts: list[Path], samples: list[str], settings: Pairing
 ) -> pd.DataFrame:
-    """Keep the barcodes that are in the files of counts; see :func:`named_as_sequenced`.
+    """Keep the barcodes that are in the count files; see :func:`named_as_sequenced`.
 
     Parameters
     ----------
@@ -105,7 +106,7 @@ def sequenced_only(
     tables
         The files that it was read from, for messages.
     counts, samples
-        Files of counts and the sample that each belongs to; a sample without counts keeps all its barcodes.
+        Count files, and the sample of each; a sample without counts keeps all its barcodes.
     settings
         The section ``pairing`` of the configuration.
 
@@ -126,18 +127,18 @@ def sequenced_only(
 def named_as_sequenced(
     barcodes: pd.DataFrame, sequenced: dict[str, pd.Index], errors: int, listed: str, places: dict[str, str]
 ) -> pd.DataFrame:
-    """Keep the barcodes that were sequenced, named as in the counts, with the ``edits`` that this took.
+    """Keep the barcodes that were sequenced, named as in the counts, with their number of ``edits``.
 
     Parameters
     ----------
     barcodes
         Barcode table, as :data:`cineseq.tables.imaging.BARCODES`.
     sequenced
-        Names of the cells in the counts, by sample; a sample that is not named keeps all its barcodes.
+        Names of the cells in the counts, by sample; a sample without an entry keeps all its barcodes.
     errors
-        Letters that may differ: 0 or 1.
+        Number of letters that may differ: 0 or 1.
     listed, places
-        Where the barcode table and the counts of each sample are from, for messages.
+        Sources of the barcode table and of the counts of each sample, for error messages.
 
     Raises
     ------
@@ -163,12 +164,12 @@ def named_as_sequenced(
 
 
 def files_by_sample(counts: list[Path], samples: list[str]) -> dict[str, list[Path]]:
-    """Return the files of counts of each sample, in order.
+    """Return the count files of each sample, in order.
 
     Raises
     ------
     UserError
-        When there are not as many samples as files.
+        When the numbers of samples and files differ.
     """
     if len(counts) != len(samples):
         msg = f"samples: one sample was expected for each of the {len(counts)} files of counts, got {len(samples)}."

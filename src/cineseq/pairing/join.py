@@ -1,4 +1,4 @@
-"""Singlets and their counts joined into paired data."""
+"""Join singlets and their counts into paired data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cineseq.pairing.barcodes import files_by_sample
 logger = logging.getLogger(__name__)
 EXAMPLES = 3
 PAIR_COLUMNS = ("barcode", "compartment_id", "occupancy", "posterior", "barcode_edits")
-SISTER_FACTS = ("fate", "end_kind", "end_frame", "end_hours")
+SISTER_COLUMNS = ("fate", "end_kind", "end_frame", "end_hours")
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class StudyCounts:
     index
         Sample and barcode of every row, unique.
     genes
-        Names of genes, unique.
+        Gene names, unique.
     """
 
     matrix: sparse.csr_matrix
@@ -48,13 +48,13 @@ class StudyCounts:
 
 
 def joined_counts(paths: list[Path], samples: list[str], orientation: Orientation) -> StudyCounts:
-    """Read the counts of every sample and put them on the same genes.
+    """Read the counts of every sample and restrict them to the genes they share.
 
     Raises
     ------
     UserError
-        When there is no file or one cannot be read, samples have no gene in common, or files of a sample share a
-        barcode.
+        When there is no file or one cannot be read, the samples have no gene in common, or two files of a sample
+        share a barcode.
     """
     if not paths:
         msg = "counts: no file of counts is given; name it in the column counts of the sample sheet."
@@ -73,14 +73,14 @@ def joined_counts(paths: list[Path], samples: list[str], orientation: Orientatio
         if others:
             msg = (
                 f"{one} and {others[0]}: barcode '{barcode}' is in both, which are files of sample '{sample}'; "
-                "barcodes are unique within a sample, so give the files of two libraries to two samples."
+                "barcodes must be unique within a sample, so assign the files of two libraries to two samples."
             )
         raise UserError(msg)
     return StudyCounts(sparse.csr_matrix(sparse.vstack(blocks)), index, genes)
 
 
 def _common_genes(read: dict[Path, Counts]) -> pd.Index:
-    """Return the genes that every file has, in the order of the first: absence from a file is not a count of zero."""
+    """Return the genes of all files, in the order of the first; a gene absent from a file is not a zero count."""
     files = list(read.items())
     one, first = files[0]
     genes = first.genes
@@ -99,7 +99,7 @@ def _common_genes(read: dict[Path, Counts]) -> pd.Index:
 
 
 def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) -> PairedData:
-    """Return the singlets that were sequenced, with everything known of them.
+    """Return the singlets that were sequenced, with all their measurements.
 
     Parameters
     ----------
@@ -112,8 +112,8 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) ->
     -------
     PairedData
         Sorted by ``track_id``; ``obs`` has the columns of the cells that are in no block, those of the pair,
-        ``sister_*`` and ``ambient_score``, the share of the cell's counts that blank compartments of its sample make
-        likely to be ambient (their median over the cell's total, at most 1; missing without blanks).
+        ``sister_*`` and ``ambient_score``, the fraction of the cell's counts that is likely ambient: the median
+        count of blank compartments of its sample over the cell's total, at most 1; missing without blanks.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) ->
     singlets, rows = singlets[rows >= 0], rows[rows >= 0]
     facts = by_track(cells).loc[singlets["track_id"]]
     obs = facts[[c for c in facts.columns if not c.startswith(tuple(f"{b}_" for b in BLOCKS))]]
-    obs = obs.assign(family=family_of(facts), **_sister_facts(facts, cells))
+    obs = obs.assign(family=family_of(facts), **_sister_columns(facts, cells))
     obs = obs.assign(
         **{c: singlets[c].to_numpy() for c in PAIR_COLUMNS}, ambient_score=_ambient(singlets, pairs, counts)
     )
@@ -152,37 +152,37 @@ def _shown(names: Iterable[tuple[str, str]]) -> str:
 
 
 def blocks_of(cells: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the blocks of cells, as numbers, by the prefix of their columns."""
+    """Return the feature blocks of the cells as floats, selected by column prefix."""
     return {name: cells[[c for c in cells.columns if c.startswith(f"{name}_")]].astype("float64") for name in BLOCKS}
 
 
 def by_track(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of cells indexed by ``track_id``, as plain text that AnnData can write."""
+    """Return a table of cells indexed by ``track_id``, as plain strings that AnnData can write."""
     return cells.set_index(pd.Index(cells["track_id"].astype(object), name="track_id")).drop(columns="track_id")
 
 
 def family_of(cells: pd.DataFrame) -> pd.Series:
-    """Return the founder of each cell of a table indexed by ``track_id``; a cell of unknown founder is its own."""
+    """Return the root cell (founder) of each cell, indexed by ``track_id``; where unknown, the cell itself."""
     own = pd.Series(cells.index, index=cells.index, dtype="string")
     return cells["founder_id"].astype("string").fillna(own)
 
 
-def _sister_facts(cells: pd.DataFrame, everyone: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return what became of the sister of each cell; missing where there is none."""
-    sisters = everyone.set_index("track_id")[list(SISTER_FACTS)].reindex(cells["sister_id"])
-    return {f"sister_{name}": sisters[name].array for name in SISTER_FACTS}
+def _sister_columns(cells: pd.DataFrame, all_cells: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return the fate of each cell's sister, and how and when its track ended; missing without a sister."""
+    sisters = all_cells.set_index("track_id")[list(SISTER_COLUMNS)].reindex(cells["sister_id"])
+    return {f"sister_{name}": sisters[name].array for name in SISTER_COLUMNS}
 
 
 def blank_totals(pairs: pd.DataFrame, counts: StudyCounts) -> pd.Series:
-    """Return total counts of the compartments without a live cell, indexed by sample and barcode."""
+    """Return the total counts of compartments without a live cell, indexed by sample and barcode."""
     blank = pairs[(pairs["status"] == "no_cell") & (pairs["occupancy"] == 0).fillna(value=False).to_numpy(bool)]
     totals = counts.totals.reindex(pd.MultiIndex.from_frame(blank[["sample", "barcode"]]))
     return totals.dropna()
 
 
 def _ambient(singlets: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) -> np.ndarray:
-    # The median, because a compartment whose cell has died counts as blank here and holds that cell's RNA.
+    # Use the median: a compartment whose cell died counts as blank here but holds the RNA of that cell.
     blank = blank_totals(pairs, counts).groupby(level="sample").median()
     total = counts.totals.reindex(pd.MultiIndex.from_frame(singlets[["sample", "barcode"]])).to_numpy()
-    share = blank.reindex(singlets["sample"]).to_numpy(np.float64) / np.maximum(total, 1)
-    return np.minimum(share, 1.0)
+    fraction = blank.reindex(singlets["sample"]).to_numpy(np.float64) / np.maximum(total, 1)
+    return np.minimum(fraction, 1.0)

@@ -1,4 +1,4 @@
-"""Cells, compartments and barcodes joined into pairs, each with a status that says whether it can be trusted."""
+"""Pair cells with barcodes through compartments; the status of each pair says whether it can be trusted."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from cineseq.tables.contract import FIELD, empty
 from cineseq.tables.imaging import PAIRS
 
 COMPARTMENT = ["sample", "compartment_id"]
-JOINT = ";"
-"""Between the barcodes of a compartment that has several."""
+SEPARATOR = ";"
+"""Separates the barcodes of a compartment that has several."""
 END_POSITION = ("end_y_px", "end_x_px")
 FEATURE_POSITION = ("y_px", "x_px")
 
 
 @dataclass(frozen=True)
 class Matched:
-    """What matching found.
+    """Result of the matching.
 
     Attributes
     ----------
     pairs
         As :data:`cineseq.tables.imaging.PAIRS`.
     alignments
-        One row per field whose barcodes came by position: ``sample``, ``fov``, ``barcodes``, ``aligned``, ``shift``,
-        ``residual_px`` and ``trusted``.
+        One row per field whose barcodes are located by position: ``sample``, ``fov``, ``barcodes``, ``aligned``,
+        ``shift``, ``residual_px`` and ``trusted``.
     hidden
-        Compartments that may hold a cell which tracking lost.
+        Number of compartments that may hold a cell that tracking lost.
     checked, agreeing
-        Barcodes that came with both a compartment and a position, and those of them that lie in that compartment.
+        Number of barcodes with both a compartment and a position, and how many of them lie in that compartment.
     nowhere
         Rows of the barcode table whose compartment is not on the map of compartments.
     """
@@ -50,31 +50,31 @@ class Matched:
 def match(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFrame, settings: Pairing) -> Matched:
     """Pair live cells with barcodes through compartments.
 
-    A singlet is one live cell and one barcode in one compartment. Whatever puts that in doubt makes another status:
-    ``multi_cell``, ``multi_barcode``, ``no_barcode`` (also a cell outside every compartment), and ``ambiguous`` for
-    a cell on a wall or between two compartments, for every cell of a compartment so touched, and for a compartment in
-    which tracking lost a cell after it was closed. Barcodes without a live cell are ``no_cell``; those that cannot be
-    placed, or whose compartment is in doubt, are ``ambiguous``. In samples without compartments each live cell stands
-    for its own.
+    A singlet is one live cell and one barcode in one compartment. All other cells have another status:
+    ``multi_cell``, ``multi_barcode``, ``no_barcode`` (also for a cell outside all compartments) or ``ambiguous``.
+    A cell is ambiguous if it lies on a wall or between two compartments, if another cell touches its compartment in
+    this way, or if tracking lost a cell in its compartment after the compartment was closed. Barcodes without a live
+    cell are ``no_cell``; those that cannot be located, or whose compartment is in doubt, are ``ambiguous``. In
+    samples without compartments, each live cell is a compartment of its own.
 
     Parameters
     ----------
     cells
         As :data:`cineseq.tables.imaging.CELLS`; those with ``alive_at_end`` true are matched.
     compartments, barcodes
-        As the maps are read; see :mod:`cineseq.io.maps`. Barcodes may have ``edits``.
+        As read by :mod:`cineseq.io.maps`. Barcodes may have a column ``edits``.
     settings
         The section ``pairing`` of the configuration.
 
     Returns
     -------
     Matched
-        Every live cell is in exactly one row; barcodes of a compartment with several are joined with ``;``.
+        Every live cell is in exactly one row. If a compartment has several barcodes, they are joined with ``;``.
 
     Raises
     ------
     UserError
-        When barcodes name compartments and none of them is on the map.
+        When barcodes name compartments but none of these is on the map.
     """
     live = _placed(cells[_is_true(cells["alive_at_end"])])
     open_culture = ~live["sample"].isin(compartments["sample"])
@@ -99,7 +99,7 @@ def _on_map(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> np.ndarray:
 
 
 def _agreement(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> tuple[int, int]:
-    """Count the barcodes that have both a compartment and a position, and those of them that lie in it."""
+    """Count the barcodes that have both a compartment and a position, and those that lie in that compartment."""
     both = barcodes.drop(columns="fov").merge(compartments, on=COMPARTMENT, suffixes=("", "_centre"))
     both = both.dropna(subset=["y_px", "x_px"])
     distance = np.hypot(both["y_px"] - both["y_px_centre"], both["x_px"] - both["x_px_centre"])
@@ -111,7 +111,7 @@ def _is_true(values: pd.Series) -> np.ndarray:
 
 
 def _placed(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return cells with ``y`` and ``x``: where the track ended, else where its features were measured."""
+    """Add the position ``y``, ``x`` of each cell: the end of its track, or else where its features were measured."""
     ends, features = ([c if c in cells else None for c in names] for names in (END_POSITION, FEATURE_POSITION))
     for axis, end, feature in zip("yx", ends, features, strict=True):
         position = cells[feature].astype("float64")
@@ -120,7 +120,7 @@ def _placed(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_own_compartments(compartments: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
-    """Add a compartment around each cell of an open culture, reaching half-way to the nearest other cell."""
+    """Add a compartment around each cell of an open culture that extends half-way to the nearest other cell."""
     parts = [compartments] if len(compartments) else []
     for _, group in live.dropna(subset=["y", "x"]).groupby(FIELD):
         points = group[["y", "x"]].to_numpy(np.float64)
@@ -137,32 +137,32 @@ def _circles_of(compartments: pd.DataFrame) -> Circles:
 
 
 def _in_compartments(cells: pd.DataFrame, compartments: pd.DataFrame, rim: float) -> pd.DataFrame:
-    """Add ``compartment_id``, ``distance_px``, ``ambiguous`` and the compartments touched (``touched_1``, ``_2``)."""
+    """Add ``compartment_id``, ``distance_px``, ``ambiguous``, and the compartments touched (``touched_1``, ``_2``)."""
     columns = ("compartment_id", "touched_1", "touched_2")
     cells = cells.assign(**dict.fromkeys(columns, None), distance_px=np.nan, ambiguous=False)
     maps = dict(iter(compartments.groupby(FIELD)))
     for key, group in cells.dropna(subset=["y", "x"]).groupby(FIELD):
         if key in maps:
-            places = locate(group[["y", "x"]].to_numpy(np.float64), _circles_of(maps[key]), rim)
+            located = locate(group[["y", "x"]].to_numpy(np.float64), _circles_of(maps[key]), rim)
             names = np.array([*maps[key]["compartment_id"], None], object)
-            chosen = zip(columns, (places.compartment, *places.touched.T), strict=True)
+            chosen = zip(columns, (located.compartment, *located.touched.T), strict=True)
             cells.loc[group.index, list(columns)] = np.stack([names[which] for _, which in chosen], axis=1)
-            cells.loc[group.index, "distance_px"] = places.distance
-            cells.loc[group.index, "ambiguous"] = places.ambiguous
+            cells.loc[group.index, "distance_px"] = located.distance
+            cells.loc[group.index, "ambiguous"] = located.ambiguous
     return cells
 
 
 def _locate_barcodes(
     barcodes: pd.DataFrame, compartments: pd.DataFrame, settings: Pairing
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give every barcode its compartment (missing where unknown) and posterior; and say how the maps align."""
+    """Assign each barcode a compartment (missing where unknown) and a posterior; also return the alignments."""
     named = barcodes["compartment_id"].notna()
     if named.any() and not _on_map(barcodes[named], compartments).any():
         first, example = barcodes.loc[named.idxmax()], compartments["compartment_id"].head(1).tolist()
         msg = (
             f"barcodes: none of the {int(named.sum())} compartments that barcodes name is on the map of compartments "
             f"(the first is '{first['compartment_id']}' of sample '{first['sample']}', the map has {example}); "
-            "check that both tables name samples and compartments alike."
+            "check that both tables spell samples and compartments alike."
         )
         raise UserError(msg)
     located = barcodes.assign(posterior=np.nan)
@@ -194,7 +194,7 @@ def _by_position(
 
 
 def _hidden(cells: pd.DataFrame, live: pd.DataFrame, compartments: pd.DataFrame, rim: float) -> pd.MultiIndex:
-    """Return compartments in which, after closing, a track was lost that no later live track there may continue."""
+    """Return the compartments in which a track was lost after closing and no later live track may continue it."""
     if "closed_frame" not in compartments:
         return pd.MultiIndex.from_tuples([], names=COMPARTMENT)
     lost = _placed(cells[cells["alive_at_end"].isna().to_numpy() & (cells["end_kind"] == "lost").to_numpy(bool)])
@@ -210,12 +210,12 @@ def _hidden(cells: pd.DataFrame, live: pd.DataFrame, compartments: pd.DataFrame,
 def _compartment_table(
     compartments: pd.DataFrame, live: pd.DataFrame, barcodes: pd.DataFrame, hidden: pd.MultiIndex
 ) -> pd.DataFrame:
-    """Return per compartment its live cells, barcodes and posterior, and whether its occupancy is in doubt."""
+    """Return the live cells, barcodes and posterior of each compartment, and whether its occupancy is in doubt."""
     table = compartments.set_index(COMPARTMENT)[["fov"]]
     table["occupancy"] = live.groupby(COMPARTMENT).size().reindex(table.index, fill_value=0)
     grouped = barcodes.sort_values("barcode").groupby(COMPARTMENT)
     table["barcodes"] = grouped.size().reindex(table.index, fill_value=0)
-    table["barcode"] = grouped["barcode"].agg(JOINT.join).reindex(table.index)
+    table["barcode"] = grouped["barcode"].agg(SEPARATOR.join).reindex(table.index)
     table["posterior"] = grouped["posterior"].agg("min").reindex(table.index)
     touched = [live[["sample", f"touched_{i}"]].set_axis(COMPARTMENT, axis=1).dropna() for i in (1, 2)]
     doubtful = pd.MultiIndex.from_frame(pd.concat(touched)).append(hidden)
@@ -234,7 +234,7 @@ def _rows_of_cells(live: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rows_of_barcodes(barcodes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each barcode whose compartment has no live cell, is in doubt, or is not known."""
+    """Return one row per barcode whose compartment has no live cell, is in doubt, or is unknown."""
     table = table.rename(columns={"fov": "compartment_fov"}).drop(columns=["barcode", "posterior"])
     rows = barcodes.drop(columns="posterior").merge(table.reset_index(), on=COMPARTMENT, how="left")
     rows = rows[~(rows["occupancy"] > 0).fillna(value=False).to_numpy(bool)]
@@ -244,7 +244,7 @@ def _rows_of_barcodes(barcodes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFra
 
 
 def _edits(pairs: pd.DataFrame, barcodes: pd.DataFrame) -> pd.Series:
-    """Return the letters that were corrected in each pair's barcode; missing where counts were not looked at."""
+    """Return how many letters of each pair's barcode were corrected; missing where counts were not compared."""
     edits = barcodes.get("edits", pd.Series(pd.NA, barcodes.index, dtype="Int64"))
     keyed = pd.Series(edits.to_numpy(), index=pd.MultiIndex.from_frame(barcodes[["sample", "barcode"]]))
     found = keyed.reindex(pd.MultiIndex.from_frame(pairs[["sample", "barcode"]]))

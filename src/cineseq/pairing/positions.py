@@ -1,4 +1,4 @@
-"""Which compartment a point lies in, and how two maps of the same compartments are aligned."""
+"""Locate points in compartments and align two maps of the same compartments."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from cineseq.io.stacks import open_labels
 from cineseq.tables.contract import FIELD
 
 NEAREST = 4
-"""Compartments that are returned for a point."""
+"""Number of compartments returned per point."""
 
 POINTS_AT_ONCE = 1000
-"""Bounds the memory of distances."""
+"""Points per chunk of the distance matrix, which bounds its memory."""
 
 TRANSLATION_ROUNDS = 10
 MIN_FOR_AFFINE = 12
 LARGEST_DISTORTION = 0.05
-"""Largest departure of the linear part from the identity; two pictures of one field do not differ by more."""
+"""Largest accepted deviation of the linear part from the identity; two images of one field do not differ by more."""
 
 LARGEST_SHIFT = 0.35
-"""Largest shift in pitches: beyond half a pitch a regular array fits its neighbours as well as itself."""
+"""Largest accepted shift in pitches; beyond half a pitch, a regular array also fits when shifted by one pitch."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Circles:
     radii: np.ndarray
 
     def nearest(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the compartments around points, the one whose wall is the nearest first.
+        """Return the compartments around each point, sorted by the distance to their walls.
 
         Returns
         -------
         tuple of numpy.ndarray
-            Position in ``centres``, distance to the centre (px) and distance outside the wall (radii; negative
-            inside), each of shape (points, k) with k at most ``NEAREST``.
+            Index in ``centres``, distance to the centre (px) and distance outside the wall (in radii; negative
+            inside), each of shape (n, k) for n points and k of at most ``NEAREST``.
         """
         k = min(NEAREST, len(self.centres))
         parts = [self._nearest(part, k) for part in np.array_split(points, len(points) // POINTS_AT_ONCE + 1)]
@@ -54,8 +54,9 @@ class Circles:
         return which, distance, outside
 
     def _nearest(self, points: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        distance = cdist(points, self.centres)
+        distance = cdist(points, self.centres)  # (n, m)
         outside = (distance - self.radii) / self.radii
+        # Select the k nearest walls and sort them; the stable sort breaks ties by index. Shape (n, k).
         which = np.sort(np.argpartition(outside, k - 1, axis=1)[:, :k], axis=1)
         nearest = np.argsort(np.take_along_axis(outside, which, axis=1), axis=1, kind="stable")
         which = np.take_along_axis(which, nearest, axis=1)
@@ -63,17 +64,17 @@ class Circles:
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where points lie; every array has one entry per point.
+class LocatedPoints:
+    """Compartments of points; each array has one entry per point.
 
     Attributes
     ----------
     compartment
-        Position of the compartment; -1 outside all of them and where ambiguous.
+        Index of the compartment; -1 outside all compartments and where ambiguous.
     touched
-        Up to two compartments that an ambiguous point may lie in, shape (points, 2); -1 for none.
+        Up to two compartments that an ambiguous point may lie in, shape (n, 2); -1 for none.
     distance
-        Distance to the centre of the compartment in px; NaN without one.
+        Distance to the centre of the compartment in px; NaN without a compartment.
     """
 
     compartment: np.ndarray
@@ -82,44 +83,44 @@ class Places:
 
     @property
     def ambiguous(self) -> np.ndarray:
-        """Whether the point may lie in a compartment or not, or in either of two."""
+        """Whether each point may or may not lie in a compartment, or may lie in either of two; shape (n,)."""
         return np.any(self.touched >= 0, axis=1)
 
 
-def locate(points: np.ndarray, circles: Circles, rim: float) -> Places:
-    """Place points of shape (n, 2) into compartments.
+def locate(points: np.ndarray, circles: Circles, rim: float) -> LocatedPoints:
+    """Assign points of shape (n, 2) to compartments.
 
-    A point is in the compartment whose wall encloses it. It is ambiguous when it lies outside by at most ``rim``
-    radii, or when another compartment's wall is as near, within ``rim`` radii.
+    A point lies in the compartment whose wall encloses it. It is ambiguous when it lies outside by at most ``rim``
+    radii (the boundary tolerance), or when the walls of two compartments are equally near within ``rim`` radii.
     """
-    nobody = np.full(len(points), -1)
+    outside_all = np.full(len(points), -1)
     if not len(points) or not len(circles.centres):
-        return Places(nobody, np.stack([nobody, nobody], axis=1), np.full(len(points), np.nan))
+        return LocatedPoints(outside_all, np.stack([outside_all, outside_all], axis=1), np.full(len(points), np.nan))
     which, distance, outside = circles.nearest(points)
     first, second = outside[:, 0], outside[:, 1] if outside.shape[1] > 1 else np.full(len(points), np.inf)
     near_two = (first <= rim) & (second - first <= rim)
     on_the_wall = (first > 0) & (first <= rim)
     ambiguous = near_two | on_the_wall
     inside = (first <= 0) & ~ambiguous
-    other = which[:, 1] if which.shape[1] > 1 else nobody
+    other = which[:, 1] if which.shape[1] > 1 else outside_all
     touched = np.stack([np.where(ambiguous, which[:, 0], -1), np.where(near_two, other, -1)], axis=1)
-    return Places(np.where(inside, which[:, 0], -1), touched, np.where(inside, distance[:, 0], np.nan))
+    return LocatedPoints(np.where(inside, which[:, 0], -1), touched, np.where(inside, distance[:, 0], np.nan))
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """A map of barcodes brought onto the map of compartments of one field.
+    """A barcode map aligned to the compartment map of one field.
 
     Attributes
     ----------
     points
-        Positions of the barcodes on the map of compartments, shape (n, 2), px.
+        Positions of the barcodes on the compartment map, shape (n, 2), px.
     shift
-        Length of the mean shift in pitches, the pitch being the usual distance between neighbouring compartments.
+        Length of the mean shift in pitches, where the pitch is the median distance between neighbouring compartments.
     aligned
         Fraction of the barcodes within the accepted distance of a compartment.
     residual
-        Root mean square distance of those from their centres, px; NaN where there is none.
+        Root mean square distance of those barcodes from their centres, px; NaN without any.
     """
 
     points: np.ndarray
@@ -129,11 +130,11 @@ class Alignment:
 
 
 def align(points: np.ndarray, circles: Circles, radius: float) -> Alignment:
-    """Align barcodes to compartments: a translation, then an affine map where enough barcodes support it.
+    """Align barcodes to compartments by a translation, then by an affine map if enough barcodes support it.
 
-    The translation is the median offset from the nearest centres, repeated until it settles; the affine map is fitted
-    by random sample consensus (Fischler and Bolles 1981) and kept only if it hardly distorts. Nothing here can tell
-    a shift by a whole pitch from none, hence ``shift``.
+    The translation is the median offset from the nearest centres, repeated until it converges. The affine map is
+    fitted by random sample consensus (Fischler and Bolles 1981) and kept only if its distortion is small. A shift
+    by a whole pitch cannot be told from no shift, hence ``shift``.
 
     Parameters
     ----------
@@ -144,13 +145,15 @@ def align(points: np.ndarray, circles: Circles, radius: float) -> Alignment:
     radius
         Accepted distance from a centre, in radii.
     """
+    # Translation: median offset to the nearest centres, as in iterative closest point, until it converges.
     tree = cKDTree(circles.centres)
-    moved = points.astype(np.float64)
+    moved = points.astype(np.float64)  # (n, 2)
     for _ in range(TRANSLATION_ROUNDS):
         step = np.median(circles.centres[tree.query(moved)[1]] - moved, axis=0)
         moved = moved + step
         if np.abs(step).max() < 1e-3:
             break
+    # Affine refinement, then the fraction aligned, the residual and the shift.
     moved = _affine(moved, circles, tree, radius)
     distance, which = tree.query(moved)
     near = distance <= radius * circles.radii[which]
@@ -160,6 +163,7 @@ def align(points: np.ndarray, circles: Circles, radius: float) -> Alignment:
 
 
 def _affine(points: np.ndarray, circles: Circles, tree: cKDTree, radius: float) -> np.ndarray:
+    """Return the points after the affine map; unchanged if few points are near a centre or the map distorts."""
     distance, which = tree.query(points)
     near = distance <= radius * circles.radii[which]
     if near.sum() < MIN_FOR_AFFINE:
@@ -173,6 +177,7 @@ def _affine(points: np.ndarray, circles: Circles, tree: cKDTree, radius: float) 
 
 
 def _pitch(circles: Circles, tree: cKDTree) -> float:
+    """Return the median distance to the nearest other centre; the diameter for a single compartment."""
     if len(circles.centres) < 2:
         return float(2 * circles.radii[0])
     return float(np.median(tree.query(circles.centres, k=2)[0][:, 1]))
@@ -181,32 +186,34 @@ def _pitch(circles: Circles, tree: cKDTree) -> float:
 def posterior(points: np.ndarray, circles: Circles, residual: float) -> np.ndarray:
     """Return the probability that each point belongs to the compartment nearest to it, shape (n,).
 
-    Positions are taken to scatter around their compartment's centre as a round Gaussian whose spread is the residual
-    of the alignment (at least half a pixel), all compartments being equally likely beforehand.
+    Positions are assumed to scatter around the centre of their compartment as an isotropic Gaussian whose spread is
+    the residual of the alignment (at least half a pixel), with a uniform prior over the compartments.
     """
-    distance = circles.nearest(points)[1]
+    distance = circles.nearest(points)[1]  # (n, k)
+    # The residual is a distance in two dimensions; divided by sqrt 2 it is the spread along each axis.
     spread = max(residual / np.sqrt(2), 0.5)
     likelihood = np.exp(-(distance**2 - distance.min(axis=1, keepdims=True) ** 2) / (2 * spread**2))
     return likelihood.max(axis=1) / likelihood.sum(axis=1)
 
 
 def pixel_sizes(labels: list[Path], fields: list[FieldOfView], configured: float | None) -> pd.DataFrame:
-    """Return ``sample``, ``fov`` and ``pixel_size_um`` of every field of view; NaN where nothing says it.
+    """Return ``sample``, ``fov`` and ``pixel_size_um`` of every field of view; NaN where unknown.
 
-    Masks take it from ``inputs.pixel_size_um``, or else from the images; tracks without masks have only the former.
+    For masks it comes from ``inputs.pixel_size_um``, or else from the images; for tracks without masks only from
+    the former.
 
     Parameters
     ----------
     labels
-        The masks of each field of view; none where tracks come alone.
+        The masks of each field of view; empty for point tracks.
     fields
         The fields of view.
     configured
         ``inputs.pixel_size_um``, for fields without masks.
     """
-    said = [_pixel_size(path) for path in labels] if labels else [configured] * len(fields)
+    found = [_pixel_size(path) for path in labels] if labels else [configured] * len(fields)
     known = rows_of(labels, fields) if labels else fields
-    rows = [(f.sample, f.fov, size) for f, size in zip(known, said, strict=True)]
+    rows = [(f.sample, f.fov, size) for f, size in zip(known, found, strict=True)]
     sizes = pd.DataFrame(rows, columns=[*FIELD, "pixel_size_um"])
     return sizes.astype({"sample": "string", "fov": "string", "pixel_size_um": "float64"})
 
@@ -223,7 +230,7 @@ def with_micrometres(pairs: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
 
 
 def missing_sizes(sizes: pd.DataFrame) -> list[str]:
-    """Return a sentence on the fields of view without a pixel size; nothing where all have one."""
+    """Return a sentence about the fields of view without a pixel size; an empty list if all have one."""
     unknown = sizes[sizes["pixel_size_um"].isna()]
     if unknown.empty:
         return []
@@ -231,5 +238,5 @@ def missing_sizes(sizes: pd.DataFrame) -> list[str]:
     named = ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
     return [
         f"distance_um is missing in {len(names)} of {len(sizes)} fields of view ({named}): neither their images nor "
-        "inputs.pixel_size_um say how large a pixel is."
+        "inputs.pixel_size_um give the pixel size."
     ]

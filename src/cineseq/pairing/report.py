@@ -1,4 +1,4 @@
-"""What the report says about pairs and their counts."""
+"""Report on pairs and their counts."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from cineseq.text import number, p_value, percent
 
 MIN_FOR_SLOPE = 10
 FEW_STRAY = 0.9
-"""Share of barcodes in their own compartment below which a map of barcodes is doubted."""
+"""If a smaller fraction of barcodes lies in its own compartment, the barcode map is doubted."""
 
 
 def pairs_report(matched: Matched, *, known: int, found: int, imaged: int) -> dict[str, Any]:
-    """Return lines and numbers on how cells and barcodes were paired.
+    """Return report lines and numbers on how cells and barcodes were paired.
 
     Parameters
     ----------
     matched
-        What matching found.
+        Result of the matching.
     known, found
-        Barcodes in the table, and those of them that were sequenced.
+        Number of barcodes in the table, and of those that were sequenced.
     imaged
-        Cells of the study, dead and alive.
+        Number of cells in the study, dead and alive.
     """
     pairs = matched.pairs
     cells = pairs[pairs["track_id"].notna()]
@@ -49,7 +49,7 @@ def pairs_report(matched: Matched, *, known: int, found: int, imaged: int) -> di
         lines.append(
             f"{len(matched.nowhere)} barcodes are in compartments that are not on the map (the first: "
             f"'{first['barcode']}' in '{first['compartment_id']}' of sample '{first['sample']}') and pair with none; "
-            "check that both tables name compartments alike."
+            "check that both tables spell compartments alike."
         )
     if matched.hidden:
         lines.append(
@@ -67,9 +67,9 @@ def pairs_report(matched: Matched, *, known: int, found: int, imaged: int) -> di
     numbers |= {"barcodes_with_a_position": matched.checked, "barcodes_in_their_compartment": matched.agreeing}
     numbers |= {"barcodes_in_table": known, "barcodes_sequenced": found, "barcodes_corrected": corrected}
     for row in matched.alignments.itertuples():
-        place = f"{row.sample}_{row.fov}"
-        numbers[f"aligned_{place}"] = float(row.aligned)
-        numbers[f"alignment_residual_px_{place}"] = None if np.isnan(row.residual_px) else float(row.residual_px)
+        field = f"{row.sample}_{row.fov}"
+        numbers[f"aligned_{field}"] = float(row.aligned)
+        numbers[f"alignment_residual_px_{field}"] = None if np.isnan(row.residual_px) else float(row.residual_px)
     return {"lines": lines, "numbers": numbers}
 
 
@@ -101,7 +101,7 @@ def counts_by_occupancy(pairs: pd.DataFrame, totals: pd.Series) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``sample``, ``barcode``, ``occupancy`` and ``counts``, one row per barcode in no doubt.
+        Columns ``sample``, ``barcode``, ``occupancy`` and ``counts``, one row per barcode that is not ambiguous.
     """
     one = pairs[(pairs["barcodes"] == 1).fillna(value=False).to_numpy(bool) & (pairs["status"] != "ambiguous")]
     one = one.drop_duplicates(["sample", "barcode"])[["sample", "barcode", "occupancy"]]
@@ -110,9 +110,9 @@ def counts_by_occupancy(pairs: pd.DataFrame, totals: pd.Series) -> pd.DataFrame:
 
 
 def occupancy_report(table: pd.DataFrame) -> dict[str, Any]:
-    """Return lines and numbers on whether counts rise with the cells in a compartment.
+    """Return report lines and numbers on whether counts rise with the number of cells in a compartment.
 
-    They must, if images and barcodes belong together: a map that is off by one row makes the slope vanish.
+    They must if images and barcodes belong together; with a map that is off by one row the slope vanishes.
     """
     numbers: dict[str, Any] = {}
     for occupancy, group in table.groupby("occupancy"):
@@ -135,7 +135,7 @@ def occupancy_report(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def paired_report(data: PairedData, pairs: pd.DataFrame, counts: StudyCounts) -> dict[str, Any]:
-    """Return lines and numbers on the paired data: cells, counts, blanks, and the check of counts by occupancy."""
+    """Return report lines and numbers on the paired data: cells, counts, blanks, and counts by occupancy."""
     singlets = int((pairs["status"] == "singlet").sum())
     totals = np.asarray(data.counts.sum(axis=1)).ravel()
     detected = np.asarray((data.counts > 0).sum(axis=1)).ravel()

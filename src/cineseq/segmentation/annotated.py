@@ -1,4 +1,4 @@
-"""Frames that a user annotated: read with their masks, checked, and split into those to learn from and the rest."""
+"""Read and check frames that a user annotated, and split them into training and held-out frames."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from cineseq.errors import UserError
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """One simulated image and the outlines in it.
+    """An image and its annotated cells.
 
     Attributes
     ----------
     image
-        Grey levels, shape (size, size), float32.
+        Grey levels, shape (height, width), float32.
     labels
-        One positive integer per cell, shape (size, size), int32, 0 the background.
+        One positive integer per cell, 0 for background, shape (height, width), int32.
     """
 
     image: np.ndarray
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Frame:
-    """One annotated frame: its files, its group, its grey levels and labels, both of shape (height, width)."""
+    """An annotated frame: its files, its group, and its grey levels and labels, both of shape (height, width)."""
 
     image: Path
     mask: Path
@@ -44,13 +44,13 @@ class Frame:
 
 
 def read_frames(images: list[Path], masks: list[Path], groups: list[str] | None) -> list[Frame]:
-    """Read annotated frames; images and masks belong together by their order.
+    """Read annotated frames; images and masks are matched by their order.
 
     Raises
     ------
     UserError
-        When an image lacks its mask, sizes differ, a file is no single plane, a mask is not made of integers or holds
-        no cell, or groups do not match the images.
+        When an image has no mask, sizes differ, a file is not a single plane, a mask has other values than
+        integers or has no cell, or the numbers of groups and images differ.
     """
     if not images:
         msg = "train.images: no image is given; list annotated frames there and their masks in train.masks."
@@ -58,18 +58,18 @@ def read_frames(images: list[Path], masks: list[Path], groups: list[str] | None)
     if len(images) != len(masks):
         extra = (images[len(masks) :] or masks[len(images) :])[0]
         msg = (
-            f"train.masks: {len(images)} images but {len(masks)} masks, so that {extra} has no partner; give every "
-            "image one mask, in the same order."
+            f"train.masks: {len(images)} images but {len(masks)} masks, so {extra} has no partner; give one mask "
+            "per image, in the same order."
         )
         raise UserError(msg)
     if groups is not None and len(groups) != len(images):
         msg = f"train.groups: {len(groups)} groups for {len(images)} images; name one for each, or none."
         raise UserError(msg)
     names = groups or [str(path) for path in images]
-    return [Frame(i, m, g, _scene(i, m)) for i, m, g in zip(images, masks, names, strict=True)]
+    return [Frame(i, m, g, _annotated_image(i, m)) for i, m, g in zip(images, masks, names, strict=True)]
 
 
-def _scene(image: Path, mask: Path) -> AnnotatedImage:
+def _annotated_image(image: Path, mask: Path) -> AnnotatedImage:
     grey, labels = _plane(image), _plane(mask)
     if grey.shape != labels.shape:
         msg = f"{mask}: {labels.shape} pixels, but its image {image} has {grey.shape}; pair or crop them alike."
@@ -96,9 +96,9 @@ def _plane(path: Path) -> np.ndarray:
 
 
 def split(frames: list[Frame], held_out: float, seed: int) -> tuple[list[Frame], list[Frame]]:
-    """Return the frames to learn from and those held out, whole groups at a time.
+    """Return the training frames and the held-out frames; groups are never split.
 
-    With a share of 0, or a single group, nothing is held out.
+    With a fraction of 0, or a single group, nothing is held out.
     """
     groups = sorted({f.group for f in frames})
     if held_out == 0 or len(groups) == 1:
@@ -109,13 +109,13 @@ def split(frames: list[Frame], held_out: float, seed: int) -> tuple[list[Frame],
 
 
 def median_diameter(frames: list[Frame]) -> float:
-    """Return the median diameter in px of the cells, as circles of equal area."""
+    """Return the median equivalent diameter of the cells (of a circle of equal area), in px."""
     areas = np.concatenate([np.bincount(f.scene.labels.ravel())[1:] for f in frames])
     return float(2 * np.sqrt(np.median(areas) / np.pi))
 
 
 def zoomed(scene: AnnotatedImage, zoom: float) -> AnnotatedImage:
-    """Return a scene enlarged by ``zoom``."""
+    """Return an annotated image magnified by ``zoom``."""
     if zoom == 1:
         return scene
     shape = tuple(max(1, round(n * zoom)) for n in scene.image.shape)

@@ -1,7 +1,7 @@
-"""The one way in which segmentation models are loaded and run, whichever they are: cellpose's own ``eval``.
+"""Load segmentation models and run them through cellpose's own ``eval``.
 
-cellpose 4 falls back to its default model when a path is wrong and loads foreign checkpoints without a word; so file,
-hash and every key are checked here first.
+cellpose 4 falls back to its default model if a path is wrong and loads incompatible checkpoints without an error.
+Therefore the file, its hash and every key are checked here first.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from cineseq.segmentation.compact import DIAMETERS_PX, STRIDE, CompactSegmenter
 
 logger = logging.getLogger(__name__)
 
-# cellpose builds its sparse tensors itself; without saying so torch warns in every run.
+# cellpose builds sparse tensors; without an explicit choice torch warns in every run.
 torch.sparse.check_sparse_tensor_invariants.disable()
 
 CELLPOSE_TILE = 256
 CELLPOSE_PADDING = 16
-"""cellpose pads images to a multiple of this and by as much again."""
+"""cellpose pads images to a multiple of this many pixels, plus as many again."""
 LARGEST_TILE = 1024
 CELLPOSE_DIAMETER = 30.0
 DIAMETERS = ("diam_labels", "diam_mean")
-"""Parameters that tell of training images and that no network computes with: cellpose 4 did not always write them."""
+"""Parameters that describe the training images and are not used for inference; some checkpoints lack them."""
 TILES_PER_PASS = {"cuda": 64, "mps": 8, "cpu": 4}
 PIXELS_PER_PASS = 1 << 20
-"""What the compact model takes at a time on a CPU, so that memory does not grow with the image."""
+"""Pixels per pass of the compact model, so that memory does not grow with the image."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class SegmentationModel:
     Attributes
     ----------
     name, path, sha256, note
-        What it is, for every output that names it.
+        Identity of the model, for the outputs that name it.
     cellpose
-        The instance whose ``eval`` is called.
+        The cellpose model whose ``eval`` is called.
     """
 
     name: str
@@ -59,38 +59,38 @@ class SegmentationModel:
 
     @property
     def is_compact(self) -> bool:
-        """Whether this is the compact network."""
+        """Whether the network is the compact one."""
         return isinstance(self.cellpose.net, CompactSegmenter)
 
     @property
     def diameter_px(self) -> float | None:
-        """Diameter of the cells it was trained on, in pixels of their images; None where any scale will do.
+        """Diameter of the cells that the model was trained on, in px of their images; None for a model of all sizes.
 
-        Only our own checkpoints state it: training on a user's frames writes it there.
+        Only checkpoints trained by this package state it: training on a user's frames writes it.
         """
         stated = float(self.cellpose.net.diam_labels)
         return stated if self.is_compact and stated != CELLPOSE_DIAMETER else None
 
     @property
     def provenance(self) -> dict[str, str]:
-        """What the report says of the model."""
+        """Name, file, hash and terms of the model, for the report."""
         return {"name": self.name, "sha256": self.sha256, "note": self.note}
 
 
 def load_model(settings: Segment, path: Path | None = None) -> SegmentationModel:
-    """Load the model that the settings name, after checking its file, its hash and its keys.
+    """Load the configured model after checking its file, hash and keys.
 
     Parameters
     ----------
     settings
-        Names the model, its expected hash, and whether cellpose may download it.
+        Name of the model, its expected hash, and whether cellpose may download it.
     path
-        The model's file where it is known already; else it follows from the name.
+        File of the model; None finds it by the name of the model.
 
     Raises
     ------
     UserError
-        When the file is missing, has another hash, or is no checkpoint of a network that is known here.
+        When the file is missing, has a different hash, or is not a checkpoint of a supported network.
     """
     file = fetch_segmenter(settings, path)
     digest = sha256(file)
@@ -106,20 +106,18 @@ def load_model(settings: Segment, path: Path | None = None) -> SegmentationModel
 
 
 def fetch_segmenter(settings: Segment, path: Path | None = None) -> Path:
-    """Return the file of the model that the settings name, downloaded by cellpose where that is allowed.
+    """Return the file of the configured model, downloaded by cellpose if that is allowed.
 
     Raises
     ------
     UserError
-        When there is no such file, it cannot be downloaded, or its hash is another.
+        When the file is missing and cannot be downloaded, or when its hash differs.
     """
     file = model_file(settings.model) if path is None else path
     if not file.is_file():
         _download(settings, file)
     if settings.sha256 is not None and (digest := sha256(file)) != settings.sha256:
-        msg = (
-            f"{file}: SHA-256 is {digest}, but segment.sha256 expects {settings.sha256}; replace the file or the hash."
-        )
+        msg = f"{file}: SHA-256 is {digest}, but segment.sha256 is {settings.sha256}; replace the file or the hash."
         raise UserError(msg)
     return file
 
@@ -142,14 +140,14 @@ def _download(settings: Segment, file: Path) -> None:
 
 
 def choose_device() -> torch.device:
-    """Return the fastest device there is."""
+    """Return the fastest available device."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def choose_dtype(device: torch.device) -> torch.dtype:
-    """Return bfloat16 where the device computes in it natively (it halves cpsam's time and memory), else float32."""
+    """Return bfloat16 if the device supports it natively (it halves cpsam's time and memory), else float32."""
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -158,14 +156,14 @@ def choose_dtype(device: torch.device) -> torch.dtype:
 
 
 def read_network(file: Path, device: torch.device) -> BaseModel:
-    """Build the network that a checkpoint is of, with its weights, in float32.
+    """Build the network of a checkpoint and load its weights, in float32.
 
-    Building on the meta device costs neither time nor memory, and shows every key and shape to compare with.
+    The candidate networks are built on the meta device, which takes no memory, to compare their keys and shapes.
 
     Raises
     ------
     UserError
-        When the file cannot be read, or a weight is missing, foreign or of another shape.
+        When the file cannot be read, or a weight is missing, unknown or of a different shape.
     """
     weights = _read_weights(file)
     with torch.device("meta"):
@@ -177,7 +175,7 @@ def read_network(file: Path, device: torch.device) -> BaseModel:
     net = fitting[0]
     net.load_state_dict(weights | _diameters(weights), strict=True, assign=True)
     if isinstance(net, CompactSegmenter):
-        # A third faster on CPUs.
+        # The channels-last layout is a third faster on CPUs.
         return net.to(device, memory_format=torch.channels_last).eval()
     return net.to(device).eval()
 
@@ -185,7 +183,7 @@ def read_network(file: Path, device: torch.device) -> BaseModel:
 def _read_weights(file: Path) -> dict[str, torch.Tensor]:
     try:
         weights = torch.load(file, map_location="cpu", mmap=True, weights_only=True)
-        # The first is what parallel training writes; half precision is what some people save in.
+        # Parallel training prefixes keys with "module."; some checkpoints are saved in half precision.
         return {str(key).removeprefix("module."): value.float() for key, value in dict(weights).items()}
     except (OSError, RuntimeError, ValueError, TypeError, AttributeError, EOFError, UnpicklingError) as error:
         msg = (
@@ -195,12 +193,12 @@ def _read_weights(file: Path) -> dict[str, torch.Tensor]:
 
 
 def _shapes(weights: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of everything that a network computes with."""
+    """Return the shape of each weight that is used for inference, by its key."""
     return {key: tuple(value.shape) for key, value in weights.items() if key not in DIAMETERS}
 
 
 def _diameters(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return the diameters that a checkpoint states, or cellpose's default where it states none or no number."""
+    """Return the diameters that a checkpoint states, or cellpose's default if it states none or no single number."""
     usual = torch.tensor([CELLPOSE_DIAMETER])
     stated = {key: weights.get(key, usual) for key in DIAMETERS}
     return {key: value.reshape(1) if value.numel() == 1 else usual for key, value in stated.items()}
@@ -218,7 +216,7 @@ def _refuse(file: Path, shapes: dict[str, tuple[int, ...]], candidates: tuple[Ba
 
 
 def as_cellpose(net: BaseModel, file: Path, device: torch.device) -> cellpose_models.CellposeModel:
-    """Return a CellposeModel around a network, without its constructor, which would look for models to download."""
+    """Wrap a network in a CellposeModel without calling its constructor, which might download models."""
     model = cellpose_models.CellposeModel.__new__(cellpose_models.CellposeModel)
     model.net, model.device, model.backbone = net, device, net.backbone
     model.gpu = device.type != "cpu"
@@ -240,12 +238,12 @@ def segment_frame(
     settings
         Thresholds and sizes.
     pixel_size_um
-        Micrometres per pixel; None takes the sizes in the settings as pixels.
+        Micrometres per pixel; with None, the sizes in the settings are in pixels.
 
     Returns
     -------
     np.ndarray
-        Labels 1, 2, ..., shape (height, width), uint16; all 0 where the frame has no contrast.
+        Labels 1, 2, ..., shape (height, width), uint16; all 0 for a frame without contrast.
     """
     if planes.max() == planes.min():
         return np.zeros(planes.shape[1:], np.uint16)
@@ -269,10 +267,10 @@ def segment_frame(
 
 
 def rescaling_diameter(model: SegmentationModel, diameter_px: float | None) -> float | None:
-    """Return the diameter that cellpose should rescale to 30 px, or None to leave the image as it is.
+    """Return the diameter that cellpose should rescale to 30 px, or None to keep the scale of the image.
 
-    The compact model of nuclei was trained at every scale from 8 to 62 px, so that rescaling within that range costs
-    time and gains nothing. A checkpoint trained on a user's frames knows their cells' diameter.
+    The compact nuclear model was trained at all scales from 8 to 62 px, so rescaling within this range only costs
+    time. A checkpoint trained on a user's frames states the diameter of their cells.
     """
     if diameter_px is None:
         return model.diameter_px
@@ -284,8 +282,8 @@ def rescaling_diameter(model: SegmentationModel, diameter_px: float | None) -> f
 def tiling(model: SegmentationModel, shape: tuple[int, ...], zoom: float) -> tuple[int, int]:
     """Return the side of a tile and the number of tiles per pass.
 
-    Cellpose-SAM's tile is fixed. The compact model takes any multiple of its stride: the one that covers the image
-    with the fewest pixels, which is the whole frame where it is small.
+    The tile of Cellpose-SAM is fixed. For the compact model it is the multiple of its stride that covers the image
+    with the fewest pixels, which for a small image is the whole frame.
     """
     kind = model.cellpose.device.type
     if not model.is_compact:
@@ -296,19 +294,19 @@ def tiling(model: SegmentationModel, shape: tuple[int, ...], zoom: float) -> tup
 
 
 def _tiles(shape: tuple[int, ...], zoom: float, side: int) -> int:
-    """Return how many tiles cellpose cuts an image into, with its padding and its overlap of a tenth."""
+    """Return the number of tiles into which cellpose cuts an image, with its padding and its overlap of a tenth."""
     padded = (int(np.ceil(int(n * zoom) / CELLPOSE_PADDING) + 1) * CELLPOSE_PADDING for n in shape)
     return int(np.prod([1 if n <= side else np.ceil(1.2 * n / side) for n in padded]))
 
 
 def keep_sizes(labels: np.ndarray, least: float, most: float) -> np.ndarray:
-    """Drop objects smaller or larger than the limits (pixels) and number the others from 1, in their old order."""
+    """Remove objects outside the size limits (in pixels) and number the others from 1, in their order."""
     areas = np.bincount(labels.ravel())
     kept = (areas >= least) & (areas <= most)
     kept &= areas > 0
     kept[0] = False
     if kept.sum() > np.iinfo(np.uint16).max:
-        msg = f"{kept.sum()} objects in one frame do not fit a label image"
+        msg = f"{kept.sum()} objects in one frame are too many for a label image of uint16"
         raise ValueError(msg)
     numbers = np.where(kept, np.cumsum(kept), 0).astype(np.uint16)
     return numbers[labels]

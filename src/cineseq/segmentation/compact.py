@@ -1,4 +1,4 @@
-"""The compact segmenter: a small U-Net that predicts cellpose's flows and runs through cellpose's own code."""
+"""The compact segmenter, a small U-Net that predicts cellpose's flows and runs in cellpose's own code."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch.nn import functional
 WIDTHS = (12, 24, 48, 72, 96)
 STRIDE = 2 ** (len(WIDTHS) - 1)
 STYLE_LENGTH = 256
-"""Length of the style vector that cellpose 4 expects and no longer uses."""
+"""Length of the style vector that cellpose 4 expects but no longer uses."""
 
 
 class CompactSegmenter(BaseModel):
     """A five-level U-Net (about 0.5 M parameters) for fluorescent nuclei of 8 to 60 px.
 
-    It takes cellpose's input, shape (tiles, channels, height, width) normalised to percentiles, of which it uses the
-    first channel only, and returns cellpose's output: the flows in y and x times 5 and the logit of being in a cell,
-    shape (tiles, 3, height, width), with an empty style. Height and width must be multiples of ``STRIDE``.
+    Its input is cellpose's: images normalised to percentiles, shape (tiles, channels, height, width), of which only
+    the first channel is used. Its output is cellpose's: the flows in y and x times 5 and the cell logit, shape (tiles,
+    3, height, width), with an empty style vector. Height and width must be multiples of ``STRIDE``.
 
     Training and inference are those of cellpose (Stringer et al. 2021, Nature Methods 18, 100; Pachitariu et al. 2025,
     bioRxiv 2025.04.28.651001); the network is a U-Net (Ronneberger et al. 2015, MICCAI).
@@ -33,7 +33,7 @@ class CompactSegmenter(BaseModel):
         pairs = list(pairwise(WIDTHS))
         self.up = nn.ModuleList(_block(narrow + wide, narrow) for narrow, wide in reversed(pairs))
         self.out = nn.Conv2d(WIDTHS[0], 3, kernel_size=1)
-        # cellpose refuses to load a checkpoint without this key.
+        # cellpose does not load a checkpoint without this key.
         self.W2 = nn.Parameter(torch.zeros(1), requires_grad=False)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -51,7 +51,7 @@ class CompactSegmenter(BaseModel):
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:
-    """Two 3 x 3 convolutions, each normalised over the batch (so that a tile's result does not depend on the tile)."""
+    """Return two 3 x 3 convolutions with batch normalisation, so that results do not depend on the tiling."""
     layers: list[nn.Module] = []
     for width in (inputs, outputs):
         layers += [nn.Conv2d(width, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]

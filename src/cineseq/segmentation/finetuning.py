@@ -1,4 +1,4 @@
-"""Going on from a model with a user's annotated frames, the score on frames held out, and the card."""
+"""Fine-tune a model on a user's annotated frames, score it on held-out frames, and write its model card."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ logger = logging.getLogger(__name__)
 
 COMPACT_RATE = 2e-3
 CPSAM_RATE, CPSAM_DECAY = 1e-5, 0.1
-"""What cellpose recommends for its own model."""
+"""Settings that cellpose recommends for its own model."""
 
 
 @dataclass(frozen=True)
 class HeldOutScore:
-    """AP@.5 on held-out frames; None where nothing was held out, with the reason."""
+    """AP@.5 on held-out frames before and after training, None without held-out frames; with a note on the frames."""
 
     before: float | None
     after: float | None
@@ -40,11 +40,11 @@ class HeldOutScore:
 
 
 def fine_tune(model: SegmentationModel, frames: list[Frame], diameter: float, settings: Train) -> dict:
-    """Train a model further on annotated frames and return its weights; the loaded one stays as it is.
+    """Fine-tune a model on annotated frames and return its weights; the loaded model is not changed.
 
-    It starts from the file: what runs may be rounded to bfloat16, and cellpose trains in float32. The compact models
-    learn at 30 px a cell, and their weights state the diameter for later use; Cellpose-SAM takes frames at their own
-    scale.
+    Training starts from the file, because the loaded model may be in bfloat16 and cellpose trains in float32. Frames
+    for the compact models are rescaled to 30 px per cell, and the weights state the original diameter for later use.
+    Cellpose-SAM is trained on frames at their own scale.
     """
     torch.manual_seed(settings.seed)
     net = read_network(model.path, model.cellpose.device).train()
@@ -59,7 +59,7 @@ def fine_tune(model: SegmentationModel, frames: list[Frame], diameter: float, se
 
 
 def score(model: SegmentationModel, frames: list[Frame], diameter: float) -> float | None:
-    """Return AP@.5 over frames with the default thresholds, at the diameter given; None without frames."""
+    """Return AP@.5 over frames with default thresholds and this diameter; None without frames."""
     if not frames:
         return None
     settings = Segment(model=model.name, diameter=diameter if model.is_compact else None, min_area=0)
@@ -68,7 +68,7 @@ def score(model: SegmentationModel, frames: list[Frame], diameter: float) -> flo
 
 
 def held_out_note(frames: list[Frame], held: list[Frame]) -> str:
-    """Return one sentence on what the score is from, or why there is none."""
+    """Return a phrase that describes the held-out frames, or why there is no score."""
     if held:
         cells = sum(int(f.scene.labels.max()) for f in held)
         groups = len({f.group for f in held})
@@ -80,7 +80,7 @@ def held_out_note(frames: list[Frame], held: list[Frame]) -> str:
 def write_card(
     path: Path, start: SegmentationModel, parts: tuple[list[Frame], list[Frame]], settings: Train, scored: HeldOutScore
 ) -> str:
-    """Return the card of a model trained on a user's frames, as Markdown."""
+    """Return the model card of a model trained on a user's frames, as Markdown."""
     frames, held = parts
     steps = settings.epochs * int(np.ceil(settings.tiles / (Schedule.batch if start.is_compact else 1)))
     lines = [

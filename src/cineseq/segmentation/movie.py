@@ -1,4 +1,4 @@
-"""What the segmentation step does with a movie and a model."""
+"""Segment a movie with a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def use_threads(threads: int) -> None:
-    """Let torch use as many threads as the rule has."""
+    """Set the number of torch threads."""
     torch.set_num_threads(max(1, threads))
 
 
@@ -34,7 +34,7 @@ def choose_channels(
     Raises
     ------
     UserError
-        When a wanted channel is not in the movie or measures function, none is left, or there are too many.
+        When a configured channel is not in the movie or measures function, or when there are none or too many.
     """
     open_ones = channels.open_to("segment", present)
     wanted = tuple(settings.channels) if settings.channels is not None else open_ones[:1]
@@ -58,11 +58,11 @@ def choose_channels(
 
 
 def warn_of_scale(model: SegmentationModel, settings: Segment) -> None:
-    """Warn where a model knows cells of one size only and nothing says how large the user's are."""
+    """Warn if the model was trained on cells of one size and the size of the user's cells is not configured."""
     if model.name == COMPACT_PHASE and settings.diameter is None:
         logger.warning(
-            "segment.diameter is not given: %s knows cells of about %g px and takes yours for such; give their typical "
-            "diameter, or train it on your own frames (target train), which finds it out.",
+            "segment.diameter is not set: %s was trained on cells of about %g px and assumes this size; set the "
+            "typical diameter of your cells, or train the model on your own frames (target train), which measures it.",
             COMPACT_PHASE,
             CELLPOSE_DIAMETER,
         )
@@ -73,7 +73,7 @@ def segment_movie(
 ) -> Iterator[np.ndarray]:
     """Yield the labels of each frame, shape (height, width), uint16, and append its number of objects to ``counts``.
 
-    Only what was seen of a frame is segmented; what drift correction padded has no object.
+    Only the imaged part of a frame is segmented; padding from drift correction has no objects.
     """
     info = movie.info
     for frame in progress(range(info.frames), "Segmentation", logger):
@@ -85,7 +85,7 @@ def segment_movie(
 
 
 def segmentation_report(counts: list[int], channels: tuple[str, ...], model: SegmentationModel) -> dict[str, Any]:
-    """Return the report of one segmentation."""
+    """Return report lines and numbers on the segmentation of a movie."""
     found = np.array(counts)
     empty = int((found == 0).sum())
     lines = [

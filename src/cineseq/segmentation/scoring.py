@@ -1,4 +1,4 @@
-"""How well a model segments scenes whose outlines are known."""
+"""Score segmentations against known masks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy import sparse
 
 @dataclass(frozen=True)
 class MaskCounts:
-    """Masks that were found right, found in vain, and missed."""
+    """Numbers of true positive (hits), false positive and missed masks."""
 
     hits: int = 0
     false: int = 0
@@ -24,13 +24,13 @@ class MaskCounts:
 
     @property
     def average_precision(self) -> float:
-        """Hits over hits, false and missed masks, as cellpose and StarDist define it; NaN where there is no mask."""
+        """Average precision TP / (TP + FP + FN), as defined by cellpose and StarDist; NaN without masks."""
         total = self.hits + self.false + self.missed
         return self.hits / total if total else float("nan")
 
 
 def overlaps(true: np.ndarray, found: np.ndarray) -> pd.DataFrame:
-    """Return the overlap of every pair of masks that share a pixel.
+    """Return the IoU of every pair of masks that share a pixel.
 
     Parameters
     ----------
@@ -42,6 +42,7 @@ def overlaps(true: np.ndarray, found: np.ndarray) -> pd.DataFrame:
     pandas.DataFrame
         Columns ``true``, ``found``, ``iou`` (intersection over union).
     """
+    # Contingency table: pixels shared by each pair of labels, (true labels, found labels), and the areas.
     shape = (int(true.max(initial=0)) + 1, int(found.max(initial=0)) + 1)
     ones = np.ones(true.size, np.int64)
     shared = sparse.coo_matrix((ones, (true.ravel(), found.ravel())), shape=shape).tocsr()
@@ -53,18 +54,18 @@ def overlaps(true: np.ndarray, found: np.ndarray) -> pd.DataFrame:
 
 
 def matched(true: np.ndarray, found: np.ndarray, threshold: float = 0.5) -> pd.DataFrame:
-    """Return the pairs of masks whose overlap exceeds ``threshold``; from a half on, no mask can have two partners."""
+    """Return the pairs of masks whose IoU exceeds ``threshold``; from 0.5 on, each mask is in at most one pair."""
     pairs = overlaps(true, found)
     return pairs[pairs["iou"] > threshold].reset_index(drop=True)
 
 
 def count_masks(true: np.ndarray, found: np.ndarray, threshold: float = 0.5) -> MaskCounts:
-    """Count the masks of one image; shapes (height, width)."""
+    """Count the masks of one image; both label images have shape (height, width)."""
     hits = len(matched(true, found, threshold))
     return MaskCounts(hits, len(np.unique(found[found > 0])) - hits, len(np.unique(true[true > 0])) - hits)
 
 
 def count_movie(true: Iterable[np.ndarray], found: Iterable[np.ndarray], threshold: float = 0.5) -> MaskCounts:
-    """Count the masks of all frames of a movie, one frame in memory at a time."""
+    """Count the masks of a movie, one frame at a time."""
     frames = (count_masks(t, f, threshold) for t, f in zip(true, found, strict=True))
     return sum(frames, MaskCounts())

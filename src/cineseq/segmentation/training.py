@@ -1,4 +1,4 @@
-"""Training segmentation networks with cellpose's own loss and augmentation."""
+"""Train segmentation networks with cellpose's own loss and augmentation."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from cineseq.segmentation.compact import CompactSegmenter
 logger = logging.getLogger(__name__)
 
 ZOOM_RANGE = 0.4
-"""Tiles are zoomed by 0.8 to 1.2, besides being turned and mirrored."""
+"""Range of the random zoom: tiles are zoomed by 0.8 to 1.2, besides being rotated and mirrored."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast a network learns.
+    """Training schedule of a network.
 
     Attributes
     ----------
     epochs, tiles
-        Epochs, and tiles per epoch; from 100 epochs on cellpose halves the learning rate ten times in the last 50,
-        above 300 in the last 100.
+        Epochs, and tiles per epoch. With 100 epochs or more, cellpose halves the learning rate ten times in the last
+        50 epochs; above 300, in the last 100.
     learning_rate, weight_decay
-        Of AdamW.
+        Parameters of AdamW.
     tile_px, batch
         Side of a tile, and tiles per step.
     """
@@ -47,18 +47,18 @@ class Schedule:
 
 
 def train(scenes: list[AnnotatedImage], schedule: Schedule, seed: int, start: dict | None = None) -> dict:
-    """Train a compact segmenter on scenes and return its state dictionary (float32, on the CPU).
+    """Train a compact segmenter on annotated images and return its state dictionary (float32, on the CPU).
 
     Parameters
     ----------
     scenes
-        Images with outlines, at least as large as a training tile.
+        Annotated images, at least as large as a training tile.
     schedule
-        How long and how fast.
+        Training schedule.
     seed
-        Of the initial weights; the order of tiles is seeded by cellpose.
+        Seed of the initial weights; cellpose seeds the order of tiles itself.
     start
-        Weights to go on from; None starts from random ones.
+        Weights to start from; None starts from random weights.
     """
     torch.manual_seed(seed)
     net = CompactSegmenter()
@@ -68,7 +68,7 @@ def train(scenes: list[AnnotatedImage], schedule: Schedule, seed: int, start: di
 
 
 def fit(net: BaseModel, scenes: list[AnnotatedImage], schedule: Schedule) -> dict:
-    """Go on training any network that cellpose runs, and return its state dictionary (float32, on the CPU).
+    """Train any network that cellpose runs further, and return its state dictionary (float32, on the CPU).
 
     Notes
     -----
@@ -101,10 +101,10 @@ def fit(net: BaseModel, scenes: list[AnnotatedImage], schedule: Schedule) -> dic
 
 
 def mean_weights(first: dict, second: dict, share: float) -> dict:
-    """Return the mean of two state dictionaries of one network, the second weighing ``share``; its counters are kept.
+    """Return the weighted mean of two state dictionaries; the second has weight ``share``, and its counters are kept.
 
-    Where the second was trained on from the first, the mean is often better than both on images unlike those of
-    training (Wortsman et al. 2022, CVPR, "Robust fine-tuning of zero-shot models").
+    If the second was fine-tuned from the first, the mean is often better than both on images unlike the training
+    images (Wortsman et al. 2022, CVPR, "Robust fine-tuning of zero-shot models").
     """
     return {
         name: torch.lerp(first[name], value, share) if value.is_floating_point() else value
@@ -113,8 +113,8 @@ def mean_weights(first: dict, second: dict, share: float) -> dict:
 
 
 def save(weights: dict, path: Path) -> None:
-    """Write a state dictionary where ``CompactSegmenter.load_model`` finds it, whole or not at all."""
-    # Saved to a path, the file would hold the path's name, and the same weights would have another hash elsewhere.
+    """Write a state dictionary atomically, in the format of ``CompactSegmenter.load_model``."""
+    # Save to a buffer: torch writes the name of a path into the file, so the hash would depend on the path.
     buffer = BytesIO()
     torch.save(weights, buffer)
     with replacing(path) as temporary:

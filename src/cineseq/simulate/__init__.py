@@ -1,1 +1,1 @@
-"""A simulated experiment with known truth: filmed, caged and sequenced cells."""
+"""Simulate an experiment with known truth: imaged, caged and sequenced cells."""

@@ -1,4 +1,4 @@
-"""How each cell looks in each frame: everything that the renderer needs, and nothing hidden from it."""
+"""Appearance of each cell in each frame: everything that the renderer needs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from cineseq.simulate.lineage import DYING_FRAMES
 NUCLEUS_AREA = 205.0
 """Area of an average nucleus in square pixels."""
 FADING_FRAMES = 5
-"""Frames in which debris is seen."""
+"""Number of frames in which debris is visible."""
 MEAN_SIGNAL, SIGNAL_STEP = 900.0, 210.0
-"""Function signal in grey levels of an average cell at the end, and per standard deviation of function."""
+"""Function signal in grey levels: of an average cell at the end, and its change per standard deviation of function."""
 DRIFT = 3.0
-"""Largest excursion of the stage in pixels; it is back where it began in the last frame."""
+"""Largest displacement of the stage in pixels; it returns to its start in the last frame."""
 
 
 def drift(frames: int, rng: np.random.Generator) -> np.ndarray:
-    """Return a slow excursion of the stage that begins and ends at zero, shape (frames, 2), in pixels."""
+    """Return a slow drift of the stage that begins and ends at zero, shape (frames, 2), in pixels."""
     t = np.linspace(0, 1, frames)
     angle = rng.uniform(0, 2 * np.pi)
     far = DRIFT * np.sin(np.pi * t) ** 2
@@ -30,16 +30,16 @@ def drift(frames: int, rng: np.random.Generator) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Moments:
-    """Every cell in every frame in which it lives, and what it is about there; all arrays have shape (moments,).
+    """The state of each cell in each frame of its life; all arrays have shape (moments,).
 
     Attributes
     ----------
     frame, cell
-        Frame, and row of the plan.
+        Frame, and row of the cell in the plan.
     phase
         Position in the cell cycle.
     mitosis, newborn, dying
-        How far the cell is into division, from birth, and into death; 0 to 1.
+        Progress of division, recency of birth, and progress of death; 0 to 1.
     """
 
     frame: np.ndarray
@@ -51,7 +51,7 @@ class Moments:
 
     @classmethod
     def of(cls, cells: pd.DataFrame, position: np.ndarray) -> Moments:
-        """Find the moments of planned cells at positions of shape (frames, cells, 2), NaN where not alive."""
+        """Return the moments of planned cells; ``position`` has shape (frames, cells, 2), NaN where not alive."""
         frame, cell = np.nonzero(np.isfinite(position[..., 0]))
         plan = cells.iloc[cell]
         start, end = plan["start"].to_numpy(), plan["end"].to_numpy()
@@ -88,15 +88,16 @@ def cell_rows(
     position
         Positions without drift, shape (frames, cells, 2).
     division_angle
-        Axis along which each cell's daughters part, shape (cells,), in radians.
+        Axis along which each cell's daughters separate, shape (cells,), in radians.
     shift
         Drift of the stage, shape (frames, 2).
     rng
-        Source of random numbers.
+        Random generator.
     """
+    # All arrays from here have shape (moments,).
     at = Moments.of(cells, position)
     trait = latents.iloc[at.cell].reset_index(drop=True)
-    place = position[at.frame, at.cell] + shift[at.frame]
+    centre = position[at.frame, at.cell] + shift[at.frame]
     major, minor = _half_axes(at, trait)
     brightness = np.exp(0.15 * trait["brightness"]) * (1 + 0.25 * at.phase)
     signal = accumulated(cells, latents, at, len(position))
@@ -105,8 +106,8 @@ def cell_rows(
             "frame": at.frame,
             "kind": "cell",
             "number": cells["number"].to_numpy()[at.cell],
-            "y_px": place[:, 0],
-            "x_px": place[:, 1],
+            "y_px": centre[:, 0],
+            "x_px": centre[:, 1],
             "major_px": major,
             "minor_px": minor,
             "angle": _angles(at, cells, division_angle, len(position), rng),
@@ -122,7 +123,7 @@ def cell_rows(
 
 
 def _half_axes(at: Moments, trait: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Long and short half-axis in pixels: cells grow, round up, line up their chromosomes, and condense as they die."""
+    """Return the long and short half-axes in px: cells grow, round up, align chromosomes, and condense as they die."""
     area = NUCLEUS_AREA * np.exp(0.17 * trait["size"].to_numpy()) * (0.82 + 0.36 * at.phase)
     area *= (1 - 0.30 * at.newborn) * (1 - 0.35 * at.mitosis) * (1 - 0.62 * at.dying)
     ratio = np.clip(0.78 - 0.085 * trait["elongation"].to_numpy(), 0.45, 0.99)
@@ -134,7 +135,7 @@ def _half_axes(at: Moments, trait: pd.DataFrame) -> tuple[np.ndarray, np.ndarray
 def _angles(
     at: Moments, cells: pd.DataFrame, division_angle: np.ndarray, frames: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Direction of the long axis: wanders, but lies across the axis of a division in mother and daughters."""
+    """Return the angle of the long axis: a random walk, but at a division perpendicular to its axis."""
     start = rng.uniform(0, np.pi, len(cells))
     wander = start + np.cumsum(rng.normal(0, 0.12, (frames, len(cells))), 0)
     parent = np.maximum(cells["parent"].to_numpy() - 1, 0)
@@ -145,7 +146,7 @@ def _angles(
 def accumulated(cells: pd.DataFrame, latents: pd.DataFrame, at: Moments, frames: int) -> np.ndarray:
     """Return the function signal in grey levels at each moment, shape (moments,).
 
-    It accumulates over the movie to what the cell's function says; a daughter starts at its mother's level.
+    It accumulates over the movie to the level of the cell's function; a daughter starts at the level of its parent.
     """
     final = np.clip(MEAN_SIGNAL + SIGNAL_STEP * latents["function"].to_numpy(), 80, None)
     parent = cells["parent"].to_numpy()[at.cell] - 1
@@ -155,7 +156,7 @@ def accumulated(cells: pd.DataFrame, latents: pd.DataFrame, at: Moments, frames:
 
 
 def debris_rows(rows: pd.DataFrame, cells: pd.DataFrame, shift: np.ndarray) -> pd.DataFrame:
-    """Return one row per frame of the fragments that each dead cell leaves; they fade and do not move."""
+    """Return one row per dead cell and frame for its fragments, which fade and do not move."""
     dead = rows.merge(cells.loc[cells["end_kind"] == "death", ["number", "end"]], on="number")
     dead = dead[dead["frame"] == dead["end"]]
     frames = len(shift)
@@ -175,7 +176,7 @@ def debris_rows(rows: pd.DataFrame, cells: pd.DataFrame, shift: np.ndarray) -> p
 
 
 def cage_rows(centre: np.ndarray, radius: np.ndarray, closed_frame: int, shift: np.ndarray) -> pd.DataFrame:
-    """Return one row per cage and frame from the one in which it is closed; they drift with the stage."""
+    """Return one row per cage and frame, from the frame in which it is closed; cages drift with the stage."""
     frame, cage = (a.ravel() for a in np.mgrid[closed_frame : len(shift), : len(radius)])
     place = centre[cage] + shift[frame]
     return pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Compartments: hydrogel cages polymerised around cells, early or at the end of the movie."""
+"""Compartments: hydrogel cages that are polymerised around cells, early or at the end of the movie."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from scipy.spatial.distance import cdist
 NUCLEUS = 8.0
 """Typical radius of a nucleus in pixels."""
 SHARED = 19.0
-"""Cells closer than this (px) end up in one cage."""
+"""Cells closer than this (px) share a cage."""
 LARGEST, SMALLEST = 20.0, 9.5
-"""Range of the radius of a cage that is closed at the end, in pixels."""
+"""Range of radii of cages that are closed at the end, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -34,22 +34,22 @@ class Cages:
     radius: np.ndarray
     closed_frame: int
 
-    def keep_inside(self, place: np.ndarray, home: np.ndarray) -> np.ndarray:
-        """Pull cells back into their cages: positions and cage numbers, shapes (cells, 2) and (cells,)."""
-        out = place - self.centre[home]
+    def keep_inside(self, position: np.ndarray, home: np.ndarray) -> np.ndarray:
+        """Move cells back into their cages; takes positions, (cells, 2), and cage indices, (cells,)."""
+        out = position - self.centre[home]
         distance = np.maximum(np.hypot(*out.T), 1e-9)
         room = self.radius[home] - 0.9 * NUCLEUS
         return self.centre[home] + out * np.minimum(1.0, room / distance)[:, None]
 
-    def holding(self, place: np.ndarray) -> np.ndarray:
-        """Return the number of the cage that holds each position, -1 where none does, shape (cells,)."""
-        distance = cdist(place, self.centre) / self.radius
+    def holding(self, position: np.ndarray) -> np.ndarray:
+        """Return the index of the cage around each position, -1 outside all cages, shape (cells,)."""
+        distance = cdist(position, self.centre) / self.radius
         nearest = distance.argmin(1)
-        return np.where(distance[np.arange(len(place)), nearest] <= 1, nearest, -1)
+        return np.where(distance[np.arange(len(position)), nearest] <= 1, nearest, -1)
 
 
 def early_cages(size: int, closed_frame: int, rng: np.random.Generator) -> Cages:
-    """Return a regular array of cages that is closed before most cells have divided."""
+    """Return a regular array of cages that are closed before most cells divide."""
     pitch = 53.0
     many = int(size // pitch)
     at = (np.arange(many) + 0.5) * size / many
@@ -57,44 +57,44 @@ def early_cages(size: int, closed_frame: int, rng: np.random.Generator) -> Cages
     return Cages(centre, np.full(len(centre), 24.0), closed_frame)
 
 
-def endpoint_cages(place: np.ndarray, size: int, closed_frame: int, rng: np.random.Generator) -> Cages:
-    """Return cages around the cells that are there when the movie ends, and a few empty ones.
+def endpoint_cages(position: np.ndarray, size: int, closed_frame: int, rng: np.random.Generator) -> Cages:
+    """Return cages around the cells of the last frame, and a few empty cages.
 
     Parameters
     ----------
-    place
+    position
         Positions of the live cells in the last frame, shape (cells, 2).
     size
         Height and width of the field in pixels.
     closed_frame
         First frame in which the cages are closed.
     rng
-        Source of random numbers.
+        Random generator.
     """
-    group = fcluster(linkage(place, "complete"), SHARED, "distance") - 1
+    group = fcluster(linkage(position, "complete"), SHARED, "distance") - 1
     members = np.bincount(group)
-    centre = np.stack([np.bincount(group, place[:, axis]) / members for axis in (0, 1)], 1)
+    centre = np.stack([np.bincount(group, position[:, axis]) / members for axis in (0, 1)], 1)
     centre += rng.normal(0, 1.2, centre.shape)
     reach = np.zeros(len(members))
-    np.maximum.at(reach, group, np.hypot(*(place - centre[group]).T))
+    np.maximum.at(reach, group, np.hypot(*(position - centre[group]).T))
     radius = _radii(centre, reach)
     keep = rng.random(len(centre)) > 0.03
     centre, radius = centre[keep], radius[keep]
-    extra = _empty(place, centre, size, rng)
+    extra = _empty(position, centre, size, rng)
     return Cages(np.concatenate([centre, extra]), np.concatenate([radius, np.full(len(extra), 14.0)]), closed_frame)
 
 
 def _radii(centre: np.ndarray, reach: np.ndarray) -> np.ndarray:
-    """As large as neighbours allow, but never smaller than what holds the cage's own cells."""
+    """Return radii as large as neighbouring cages allow, but large enough for the cells of each cage."""
     distance = cdist(centre, centre) + np.diag(np.full(len(centre), np.inf))
     room = np.clip(0.48 * distance.min(1), SMALLEST, LARGEST)
     return np.maximum(room, reach + 2.0)
 
 
-def _empty(place: np.ndarray, centre: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw up to three cages where there is no cell."""
+def _empty(position: np.ndarray, centre: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the centres of up to three cages without cells."""
     tried = rng.uniform(16, size - 16, (400, 2))
-    free = tried[(cdist(tried, place).min(1) > 26) & (cdist(tried, centre).min(1) > 36)]
+    free = tried[(cdist(tried, position).min(1) > 26) & (cdist(tried, centre).min(1) > 36)]
     chosen: list[np.ndarray] = []
     for spot in free:
         if len(chosen) < 3 and all(np.hypot(*(spot - c)) > 30 for c in chosen):

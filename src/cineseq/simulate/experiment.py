@@ -1,4 +1,4 @@
-"""The whole experiment: fields of view, cages, cells with their states, and libraries."""
+"""Simulate the whole experiment: fields of view, cages, cells with their states, and libraries."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Experiment:
-    """Everything that is simulated.
+    """A simulated experiment.
 
     Attributes
     ----------
     fields
-        The fields of view, by sample, then field.
+        The fields of view, sorted by sample and field.
     compartments
         Rows of the compartments table.
     cells
@@ -34,7 +34,7 @@ class Experiment:
     genes
         See :func:`cineseq.simulate.genes.gene_table`.
     libraries
-        What was sequenced, by sample.
+        The sequenced library of each sample.
     """
 
     fields: list[SimulatedField]
@@ -45,7 +45,7 @@ class Experiment:
 
 
 def simulate(settings: Simulate, seed: int) -> Experiment:
-    """Simulate the experiment that ``settings`` and ``seed`` describe; the same ones always make the same."""
+    """Simulate the experiment; equal ``settings`` and ``seed`` always give the same result."""
     names = [(s, f) for s in settings.sample_names for f in settings.field_names]
     fields = [simulate_field(settings, seed, s, f) for s, f in progress(names, "Fields of view", logger)]
     compartments = pd.concat([compartment_rows(f) for f in fields], ignore_index=True)
@@ -63,7 +63,7 @@ def simulate(settings: Simulate, seed: int) -> Experiment:
 
 
 def compartment_id(fov: str, cage: np.ndarray) -> list[str]:
-    """Name cages of a field by their number, from 0."""
+    """Return the names of a field's cages from their indices."""
     return [f"{fov}-c{number + 1:03d}" for number in cage]
 
 
@@ -84,7 +84,7 @@ def compartment_rows(field: SimulatedField) -> pd.DataFrame:
 
 
 def endpoint_cells(field: SimulatedField, settings: Simulate, seed: int) -> pd.DataFrame:
-    """Return the live cells of the last frame of one field with latents, states and cages, by number."""
+    """Return the live cells of the last frame of one field with latents, states and cages, indexed by number."""
     plan = field.cells.assign(sister_status=expression.sister_status(field.cells).to_numpy()).set_index("number")
     cells = plan.loc[field.endpoint.index].join(field.endpoint).reset_index()
     states = expression.draw_states(cells, settings, seed, field.sample, field.fov)
@@ -107,7 +107,7 @@ def endpoint_cells(field: SimulatedField, settings: Simulate, seed: int) -> pd.D
 def _sequence(
     sample: str, compartments: pd.DataFrame, cells: pd.DataFrame, profiles: np.ndarray, *, settings: Simulate, seed: int
 ) -> Library:
-    """Count the transcripts of each cell, pool them by cage and sequence the cages."""
+    """Draw the counts of each cell, sum them by cage and sequence the cages."""
     own = (cells["sample"] == sample).to_numpy()
     here = compartments[compartments["sample"] == sample].reset_index(drop=True)
     expected = profiles[own] * cells.loc[own, "library_size"].to_numpy()[:, None]
@@ -120,7 +120,7 @@ def _sequence(
 
 
 def add_pairs(cells: pd.DataFrame, compartments: pd.DataFrame, tags: pd.DataFrame) -> pd.DataFrame:
-    """Add what a perfect pairing finds: occupancy, barcode and status, and the columns of the truth table.
+    """Add the result of a perfect pairing: occupancy, barcode and status, and the columns of the truth table.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def add_pairs(cells: pd.DataFrame, compartments: pd.DataFrame, tags: pd.DataFram
         Rows of the compartments table.
     tags
         Barcodes of all samples, see :class:`cineseq.simulate.sequencing.Library`, with ``sample``; ``compartment``
-        counts the rows of a sample's compartments.
+        is the row index among a sample's compartments.
     """
     place = compartments.assign(compartment=compartments.groupby("sample").cumcount())
     tags = tags.merge(place[["sample", "compartment", "compartment_id"]], on=["sample", "compartment"])

@@ -1,4 +1,4 @@
-"""Transcriptomes: states, a cell-cycle axis, a module that goes with function, and counts of them."""
+"""Simulate transcriptomes: states, the cell cycle, a gene module associated with function, and counts."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from cineseq.tables.contract import FIELD
 DISPERSION = 0.15
 """Overdispersion of the counts: variance = mean + DISPERSION * mean^2."""
 AMBIENT_SHARE = 0.05
-"""Ambient counts per barcode, as a share of a median library."""
+"""Ambient counts per barcode, as a fraction of a median library."""
 STRESS_AFTER_SURVIVAL, STRESS_WITHOUT_SISTER = 0.20, 0.28
-"""Frequency of the stress state among cells whose sister lived, and among cells without a sister."""
+"""Frequency of the stress state among cells whose sister survived, and among cells without a sister."""
 FAMILY_KEEPS_STATE = 0.9
-"""Probability that a cell is in its founder's state, A or B."""
+"""Probability that a cell has the state of its founder, A or B."""
 
 
 def sister_status(cells: pd.DataFrame) -> pd.Series:
-    """Return ``died``, ``survived`` or ``none`` for what became of each cell's sister, by ``number``.
+    """Return the fate of each cell's sister, ``died``, ``survived`` or ``none``, indexed by ``number``.
 
     Parameters
     ----------
@@ -37,15 +37,15 @@ def sister_status(cells: pd.DataFrame) -> pd.Series:
 def draw_states(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str, fov: str) -> pd.DataFrame:
     """Draw the transcriptional state of the endpoint cells of one field.
 
-    The stress state follows what became of the sister; it is spread evenly over birth times, so that the planted
-    odds ratio is there within a field and birth time too. States A and B run in families and mean nothing else.
+    The stress state depends on the fate of the sister. It is spread evenly over birth times, so that the simulated
+    odds ratio also holds within each field and birth time. States A and B are heritable and have no other meaning.
 
     Parameters
     ----------
     cells
         Endpoint cells of one field with ``founder``, ``start`` and ``sister_status``.
     settings, seed, sample, fov
-        Which experiment and field.
+        Settings and seed of the experiment, and names of the field.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def draw_states(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str,
 
 
 def expected_profiles(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simulate, seed: int) -> np.ndarray:
-    """Return the expected share of each gene in each cell's counts, shape (cells, genes); rows sum to one.
+    """Return the expected fraction of each gene in each cell's counts, shape (cells, genes); rows sum to one.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def expected_profiles(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simula
     genes
         See :func:`cineseq.simulate.genes.gene_table`.
     settings, seed
-        Which experiment.
+        Settings and seed of the experiment.
     """
     phase = cells["phase"].to_numpy()
     states = float(settings.plants("clusters"))
@@ -95,7 +95,7 @@ def expected_profiles(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simula
 
 
 def field_shifts(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simulate, seed: int) -> np.ndarray:
-    """Return what the field of view adds to the log of each gene in each cell, shape (cells, genes)."""
+    """Return the effect of the field of view on the log expression of each gene and cell, shape (cells, genes)."""
     shifts = np.zeros((len(cells), len(genes)))
     if settings.plants("confounder"):
         for (sample, fov), rows in cells.groupby(FIELD, sort=False).indices.items():
@@ -104,7 +104,7 @@ def field_shifts(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simulate, s
 
 
 def library_sizes(cells: pd.DataFrame, settings: Simulate) -> np.ndarray:
-    """Return expected counts per cell, lognormal and larger in larger cells, shape (cells,)."""
+    """Return the expected total counts of each cell, lognormal and larger for larger cells, shape (cells,)."""
     log_size = 0.17 * cells["size"] + 0.36 * (cells["phase"] - 0.5)
     return settings.library_size * np.exp(log_size + 0.28 * cells["library"]).to_numpy()
 

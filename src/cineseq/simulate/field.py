@@ -1,4 +1,4 @@
-"""One field of view, from the plan of its families to everything that is seen of them."""
+"""Simulate one field of view, from the plan of its families to positions, cages and latents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cineseq.simulate.lineage import FIRST_DIVISION, plan_field
 from cineseq.simulate.motion import Field
 
 VISIBLE = 0.35
-"""A cell is tracked until its centre lies this share of its short half-axis outside the field."""
+"""A cell is tracked until its centre lies this fraction of its short half-axis outside the field."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class SimulatedField:
     Attributes
     ----------
     sample, fov
-        Which field.
+        Names of the sample and field.
     cells
         One row per planned cell: its plan (see :class:`cineseq.simulate.lineage.SimulatedCell`) and its latents.
     positions
@@ -45,7 +45,7 @@ class SimulatedField:
 
 
 def simulate_field(settings: Simulate, seed: int, sample: str, fov: str) -> SimulatedField:
-    """Simulate one field of view; it depends on the seed and its own name only."""
+    """Simulate one field of view, which depends only on the settings, the seed and its own name."""
     here = (sample, fov)
     frames, size = settings.frames, settings.size_px
     cells = plan_field(settings, sample, stream(seed, "lineage", *here))
@@ -83,7 +83,7 @@ def simulate_field(settings: Simulate, seed: int, sample: str, fov: str) -> Simu
 
 
 def tracked(rows: pd.DataFrame, size: int) -> np.ndarray:
-    """Say for each row whether it belongs to the first unbroken run of frames in which its cell is in the field.
+    """Return whether each row belongs to the first continuous run of frames in which its cell is in the field.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The genes of the simulated experiment: their names, what they follow, and how strongly."""
+"""The genes of the simulated experiment: their names, groups and effect sizes."""
 
 from __future__ import annotations
 
@@ -55,25 +55,26 @@ def _background() -> list[str]:
 
 
 CONFOUNDED_SHARE = 0.30
-"""Share of the genes of no group that shift from field to field."""
+"""Fraction of the genes without a group that vary between fields."""
 
 
 def gene_table(count: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Draw the genes.
+    """Draw the table of genes.
 
     Parameters
     ----------
     count
         Number of genes.
     rng
-        Source of random numbers.
+        Random generator.
 
     Returns
     -------
     pandas.DataFrame
-        One row per gene: ``gene``, ``group`` (what it follows), ``base`` (log of its mean share of a cell's counts,
-        up to a constant), and the log fold changes ``module``, ``state_a``, ``state_b``, ``stress`` (per standard
-        deviation or for membership), ``s_phase``, ``g2m_phase`` and ``confounder`` (standard deviation over fields).
+        One row per gene: ``gene``, ``group`` (what its expression depends on), ``base`` (log of its mean fraction of
+        a cell's counts, up to a constant), and the log fold changes ``module``, ``state_a``, ``state_b``, ``stress``
+        (per standard deviation or for membership), ``s_phase``, ``g2m_phase`` and ``confounder`` (standard deviation
+        over fields).
     """
     groups = {
         "function_module": MODULE,
@@ -94,7 +95,7 @@ def gene_table(count: int, rng: np.random.Generator) -> pd.DataFrame:
 def _loaded(genes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     n, group = len(genes), genes["group"]
     base = rng.normal(0.0, 1.1, n)
-    # marker and module genes are seen in most cells, as those that real experiments report
+    # marker and module genes are detected in most cells, like those reported in real experiments
     level = {"function_module": 0.9, "state_a": 0.5, "state_b": 0.5, "stress": 0.4, "s_phase": -0.1, "g2m_phase": 0.0}
     for name, centre in level.items():
         base = np.where(group == name, centre + 0.5 * rng.standard_normal(n), base)

@@ -1,4 +1,4 @@
-"""Rendering: nuclear fluorescence, bright field with phase-like halos, and the function channel, from positions."""
+"""Render nuclear fluorescence, bright field with phase-like halos, and the function channel from positions."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from scipy import ndimage
 
 CHANNELS = ("nuclear", "brightfield", "lipid")
 BACKGROUND = {"nuclear": 180.0, "brightfield": 8000.0, "lipid": 220.0}
-"""Grey levels where there is no cell."""
+"""Background in grey levels."""
 NUCLEAR_SIGNAL = 1300.0
 GAIN = {"nuclear": 4.0, "brightfield": 2.0, "lipid": 4.0}
-"""Grey levels per photo-electron, which sets the shot noise."""
+"""Grey levels per photoelectron, which determines the shot noise."""
 READ_NOISE = 6.0
 VIGNETTING = {"nuclear": 0.18, "brightfield": 0.10, "lipid": 0.10}
-"""Loss of light in the corners of the field."""
+"""Fraction of light lost in the corners of the field."""
 BLUR_PX = 1.1
 HALF = 22
-"""Half the width of the window in which a cell is drawn, in pixels."""
+"""Half width of the window in which a cell is drawn, in pixels."""
 BODY = 1.6
-"""Radius of a spread cell's body over that of its nucleus."""
+"""Ratio of the radii of body and nucleus of a spread cell."""
 _TILES, _TILE = 24, 96
 
 
 @dataclass(frozen=True)
 class MovieOptics:
-    """What stays the same during a movie: illumination, dust and the bank of textures.
+    """Optics that are constant during a movie: illumination, uneven background and a bank of textures.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class MovieOptics:
 def smooth_noise(
     rng: np.random.Generator, shape: tuple[int, int], width: float, *, centred: bool = False
 ) -> np.ndarray:
-    """Return noise of unit variance that is smooth over ``width`` pixels; ``centred`` takes its mean away."""
+    """Return noise of unit variance that is smooth over ``width`` pixels; ``centred`` subtracts its mean."""
     noise = ndimage.gaussian_filter(rng.standard_normal(shape), width, mode="wrap")
     spread = max(float(noise.std()), 1e-6)
     return ((noise - noise.mean()) if centred else noise) / spread
@@ -81,9 +81,9 @@ class Window:
     rho
         Distance from the centre in units of the nucleus's outline, shape (height, width).
     body
-        The same in units of the cell body's outline.
+        Distance from the centre in units of the outline of the cell body, same shape.
     u, v
-        Coordinates along the long and the short axis in pixels.
+        Coordinates along the long and the short axis in pixels, same shape.
     """
 
     rows: slice
@@ -95,22 +95,24 @@ class Window:
 
 
 def window(cell: pd.Series, size: int) -> Window | None:
-    """Return the window of a cell (a row of the positions table), or None where it lies outside the field."""
+    """Return the window of a cell (a row of the positions table), or None if it lies outside the field."""
     y0, x0 = round(cell.y_px), round(cell.x_px)
     rows = slice(max(0, y0 - HALF), min(size, y0 + HALF + 1))
     columns = slice(max(0, x0 - HALF), min(size, x0 + HALF + 1))
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return None
+    # Coordinates along the axes of the nucleus, (height, width), and the angle of each pixel.
     dy = np.arange(rows.start, rows.stop)[:, None] - cell.y_px
     dx = np.arange(columns.start, columns.stop)[None] - cell.x_px
     u = dy * np.sin(cell.angle) + dx * np.cos(cell.angle)
     v = dy * np.cos(cell.angle) - dx * np.sin(cell.angle)
     theta = np.arctan2(v / cell.minor_px, u / cell.major_px)
+    # Irregular outline of the nucleus: an ellipse with second and third harmonics, constant for a cell.
     own = np.random.default_rng(int(cell.pattern))
     phases, bulge = own.uniform(0, 2 * np.pi, 2), own.uniform(0.02, 0.06, 2) * (1 - 0.7 * cell.rounding)
     outline = 1 + bulge[0] * np.cos(2 * theta + phases[0]) + bulge[1] * np.cos(3 * theta + phases[1])
     rho = np.hypot(u / cell.major_px, v / cell.minor_px) / outline
-    # a spread cell reaches beyond its nucleus; a round one is a ball not much wider than its chromatin
+    # The body of a spread cell extends beyond its nucleus; a rounded cell is hardly wider than its chromatin.
     spread = BODY - (BODY - 1.35) * cell.rounding
     even = np.sqrt(cell.major_px * cell.minor_px)
     long, short = (spread * (0.6 * even + 0.4 * axis) for axis in (cell.major_px, cell.minor_px))
@@ -119,9 +121,9 @@ def window(cell: pd.Series, size: int) -> Window | None:
 
 
 def truth_mask(rows: pd.DataFrame, size: int) -> np.ndarray:
-    """Return the label image of one frame: nuclei of the tracked cells, 0 the background.
+    """Return the label image of one frame: nuclei of the tracked cells, 0 for background.
 
-    Where two nuclei overlap a pixel goes to the one that it lies deeper in.
+    If two nuclei overlap, a pixel belongs to the one in which it lies deeper.
 
     Parameters
     ----------
@@ -153,19 +155,21 @@ def render_scene(rows: pd.DataFrame, optics: MovieOptics, rng: np.random.Generat
     optics
         Illumination and textures of the field.
     rng
-        Source of the noise.
+        Random generator of the noise.
 
     Returns
     -------
     numpy.ndarray
         Grey levels, uint16, shape (channels, size, size), channels as in :data:`CHANNELS`.
     """
+    # Sum the light of all objects, (channels, size, size), and blur it.
     size = optics.shading.shape[-1]
     light = np.zeros((3, size, size))
     draw = {"cell": _draw_cell, "debris": _draw_debris, "cage": _draw_cage}
     for row in rows.itertuples(index=False):
         draw[row.kind](light, row, optics, size)
     light = ndimage.gaussian_filter(light, (0, BLUR_PX, BLUR_PX))
+    # Scale to grey levels, add the uneven background, and apply the illumination.
     level = np.array([BACKGROUND[c] for c in CHANNELS])[:, None, None]
     light[0], light[2] = light[0] * NUCLEAR_SIGNAL, light[2]
     light[1] *= level[1]
@@ -174,22 +178,26 @@ def render_scene(rows: pd.DataFrame, optics: MovieOptics, rng: np.random.Generat
 
 
 def _expose(expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return grey levels with shot noise and read noise, uint16, from expected grey levels of the same shape."""
     gain = np.array([GAIN[c] for c in CHANNELS])[:, None, None]
     seen = rng.poisson(expected / gain) * gain + rng.normal(0, READ_NOISE, expected.shape)
     return np.clip(np.rint(seen), 0, 65535).astype(np.uint16)
 
 
 def _inside(rho: np.ndarray, softness: float) -> np.ndarray:
+    """Return a soft mask: 1 inside the outline at ``rho`` of 1, 0 outside."""
     return 1 / (1 + np.exp(np.clip((rho - 1) / softness, -30, 30)))
 
 
 def _texture(optics: MovieOptics, view: Window, pattern: int, offset: int) -> np.ndarray:
+    """Return a texture tile in the coordinates of the cell, shape (height, width)."""
     tile = optics.textures[pattern % _TILES + offset]
     at = (np.rint(view.v).astype(int) + _TILE // 2, np.rint(view.u).astype(int) + _TILE // 2)
     return tile[at[0] % _TILE, at[1] % _TILE]
 
 
 def _draw_cell(light: np.ndarray, cell: pd.Series, optics: MovieOptics, size: int) -> None:
+    """Add the light of one cell in the three channels to ``light``, in place."""
     view = window(cell, size)
     if view is None:
         return
@@ -204,7 +212,7 @@ def _draw_cell(light: np.ndarray, cell: pd.Series, optics: MovieOptics, size: in
 def _bright_field(
     cell: pd.Series, optics: MovieOptics, view: Window, nucleus: np.ndarray, body: np.ndarray
 ) -> np.ndarray:
-    """Contrast of one cell: darker inside, a bright halo around, brighter and ringed when round."""
+    """Return the contrast of one cell: dark with a bright halo if spread, bright with a dark ring if rounded."""
     grain = _texture(optics, view, cell.pattern + 3, _TILES) * cell.bright_texture
     halo = np.exp(-(((view.body - 1.12) / 0.13) ** 2))
     rim = np.exp(-(((view.rho - 1.0) / 0.12) ** 2))
@@ -214,7 +222,7 @@ def _bright_field(
 
 
 def _draw_debris(light: np.ndarray, dead: pd.Series, optics: MovieOptics, size: int) -> None:  # noqa: ARG001
-    """Draw fragments around where the cell died, each a small bright ball."""
+    """Add fragments of a dead cell, each a small bright spot, to ``light``, in place."""
     own = np.random.default_rng(int(dead.pattern))
     for angle, far, radius in own.uniform((0, 2.5, 0.9), (2 * np.pi, 8.0, 1.7), (4, 3)):
         y, x = dead.y_px + far * np.sin(angle), dead.x_px + far * np.cos(angle)
@@ -228,7 +236,7 @@ def _draw_debris(light: np.ndarray, dead: pd.Series, optics: MovieOptics, size: 
 
 
 def _draw_cage(light: np.ndarray, cage: pd.Series, optics: MovieOptics, size: int) -> None:  # noqa: ARG001
-    """Draw the wall of a cage: a faint ring, seen in bright field only."""
+    """Add the wall of a cage, a faint ring in bright field only, to ``light``, in place."""
     reach = int(cage.major_px + 6)
     y, x = round(cage.y_px), round(cage.x_px)
     rows = slice(max(0, y - reach), min(size, max(0, y + reach + 1)))
@@ -248,7 +256,7 @@ def render_movie(positions: pd.DataFrame, frames: int, size: int, rng: np.random
     frames, size
         Number of frames, and height and width in pixels.
     rng
-        Source of optics and noise.
+        Random generator of optics and noise.
     """
     optics = MovieOptics.of_field(size, rng)
     for rows in _by_frame(positions, frames):

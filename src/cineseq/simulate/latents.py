@@ -1,4 +1,4 @@
-"""What each cell is like: the hidden quantities that its function, its shape and its expression follow."""
+"""Latent variables of each cell, on which its function, shape and expression depend."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from cineseq.config.simulate import Simulate
 def stream(seed: int, *names: str) -> np.random.Generator:
     """Return the generator that belongs to ``names``, such as ``("motion", "s1", "f2")``.
 
-    The same seed and names always give the same numbers, whatever else was drawn before.
+    The same seed and names always give the same numbers, independently of other draws.
     """
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
 def spread(probability: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw true or false for each probability so that every run of rows holds its expected number, give or take one.
+    """Draw true or false for each probability so that each run of rows has its expected number, plus or minus one.
 
-    Systematic sampling: the draws are as frequent as asked for along the given order, which keeps a planted
-    association from drifting away in a small sample.
+    This is systematic sampling along the given order. It keeps a simulated association close to its expected strength
+    in a small sample.
 
     Parameters
     ----------
     probability
         Probabilities, shape (n,), in the order along which the draws are spread.
     rng
-        Source of the one random number that is needed.
+        Random generator; one number is drawn.
     """
     ladder = np.concatenate([[0.0], np.cumsum(probability)]) + rng.random()
     return np.diff(np.floor(ladder)) > 0
@@ -42,11 +42,11 @@ LOADINGS = {
     "nuclear_texture": 0.70,
     "bright_texture": 0.70,
 }
-"""Correlation of each feature of shape with the latent that goes with function."""
+"""Correlation of each shape feature with the latent that is associated with function."""
 
 
 def coupling(expression: float, morphology: float, both: float) -> tuple[float, float, float]:
-    """Return the weights of two standard latents, and their correlation, that give three shares of variance.
+    """Return the weights of two standard latents, and their correlation, that give three fractions of variance.
 
     With function ``a z_e + b z_m + noise`` of unit variance and ``r`` the correlation of the latents, the squared
     correlation of function with ``z_e`` is ``expression``, with ``z_m`` it is ``morphology``, and their multiple
@@ -55,7 +55,7 @@ def coupling(expression: float, morphology: float, both: float) -> tuple[float, 
     Parameters
     ----------
     expression, morphology, both
-        Shares of the variance, each in (0, 1), ``both`` between the larger and the sum of the others.
+        Fractions of the variance, each in (0, 1); ``both`` lies between the larger and the sum of the others.
 
     Returns
     -------
@@ -70,17 +70,17 @@ def coupling(expression: float, morphology: float, both: float) -> tuple[float, 
 
 
 def balanced(draws: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Shift, scale and rotate draws so that among some cells they have mean 0, variance 1 and no correlation.
+    """Whiten draws so that among some cells they have mean 0, variance 1 and no correlation.
 
-    A few hundred cells are few enough for chance correlations to halve or double a weak planted signal; balanced
-    draws hold in every field what is planted. The rotation is the one that moves the draws least.
+    Among a few hundred cells, chance correlations can halve or double a weak signal; balanced draws have the specified
+    effects in every field. The symmetric (ZCA) whitening changes the draws least.
 
     Parameters
     ----------
     draws
         Independent draws, shape (draws, cells).
     cells
-        The cells among which the draws are balanced, true or false, shape (cells,).
+        Mask of the cells among which the draws are balanced, shape (cells,).
     """
     centred = draws - draws[:, cells].mean(1, keepdims=True)
     size, axes = np.linalg.eigh(np.cov(centred[:, cells], ddof=0))
@@ -90,8 +90,8 @@ def balanced(draws: np.ndarray, cells: np.ndarray) -> np.ndarray:
 def draw_latents(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str, fov: str) -> pd.DataFrame:
     """Draw the latents and the function of every cell of one field of view.
 
-    Under a null effect the same numbers are drawn, but the module (or the shape) follows an independent latent that
-    function knows nothing of; function itself does not change.
+    Under a null effect the same numbers are drawn, but the module (or the shape) depends on another latent that is
+    independent of function; function itself does not change.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Who lives, divides, dies, enters and leaves: the family trees of one field of view."""
+"""Plan the lineages of one field of view: which cells live, divide, die, enter and leave."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pandas as pd
 from cineseq.config.simulate import Simulate
 
 MOVIE_OVER_CYCLE = 0.7
-"""Length of the movie over the time from birth to division of an ordinary cell."""
+"""Length of the movie in cell cycles."""
 BEFORE_DEATH = 3
-"""Frames that every daughter lives before it starts to die."""
+"""Least number of frames that a daughter lives before it starts to die."""
 DYING_FRAMES = 3
 """Frames in which a dying cell condenses; its track ends with the last of them."""
 AFTER_DEATH = 5
-"""Frames that the movie lasts after the last frame of a dying cell, at least."""
+"""Least number of frames between the last frame of a dying cell and the end of the movie."""
 FIRST_DIVISION = 3
-"""First frame in which daughters are seen."""
+"""First frame in which daughters appear."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class SimulatedCell:
     number
         Number in the field of view, from 1.
     parent
-        Number of the mother; 0 where there is none.
+        Number of the parent; 0 without one.
     founder
         Number of the first cell of the family.
     generation
@@ -38,7 +38,7 @@ class SimulatedCell:
     start, end
         First and last frame.
     start_kind, end_kind
-        As in the tracks table; ``left_fov`` and ``entered`` say what the cell tries to do.
+        As in the tracks table; ``left_fov`` and ``entered`` are what is planned for the cell.
     start_phase, end_phase
         Position in the cell cycle in the first frame and at ``end``, 0 at birth, 1 at division.
     """
@@ -65,24 +65,24 @@ class Family:
 
     @property
     def last_division(self) -> int:
-        """Last frame of birth that leaves a daughter the time to die in sight."""
+        """Last frame of birth after which a daughter can still die within the movie."""
         return self.last - AFTER_DEATH - DYING_FRAMES - BEFORE_DEATH + 1
 
     def add(
-        self, end: int, end_kind: str, mother: SimulatedCell | None = None, start_kind: str = "first_frame"
+        self, end: int, end_kind: str, parent: SimulatedCell | None = None, start_kind: str = "first_frame"
     ) -> SimulatedCell:
-        """Add a cell that ends at frame ``end`` in the way ``end_kind``."""
+        """Add a cell that ends in frame ``end`` with ``end_kind``."""
         number = len(self.cells) + 1
-        start = mother.end + 1 if mother else 0
-        phase = self._phases(start, end, end_kind, is_daughter=mother is not None)
+        start = parent.end + 1 if parent else 0
+        phase = self._phases(start, end, end_kind, is_daughter=parent is not None)
         cell = SimulatedCell(
             number,
-            mother.number if mother else 0,
-            mother.founder if mother else number,
-            mother.generation + 1 if mother else 0,
+            parent.number if parent else 0,
+            parent.founder if parent else number,
+            parent.generation + 1 if parent else 0,
             start,
             end,
-            "division" if mother else start_kind,
+            "division" if parent else start_kind,
             end_kind,
             *phase,
         )
@@ -101,32 +101,32 @@ class Family:
         first = birth + BEFORE_DEATH + DYING_FRAMES - 1
         return int(self.rng.integers(first, min(first + 5, self.last - AFTER_DEATH) + 1))
 
-    def divide(self, fates: tuple[str, str], birth: int, mother: SimulatedCell | None = None) -> list[SimulatedCell]:
-        """Let a founder (or ``mother``'s place-holder) divide so that its daughters are seen from ``birth``."""
-        founder = mother or self.add(birth - 1, "division")
+    def divide(self, fates: tuple[str, str], birth: int, parent: SimulatedCell | None = None) -> list[SimulatedCell]:
+        """Let ``parent``, or a new founder, divide so that its daughters are visible from frame ``birth``."""
+        founder = parent or self.add(birth - 1, "division")
         ends = {"death": self.death_after, "end_of_movie": lambda _: self.last}
         return [self.add(ends[fate](birth), fate, founder) for fate in fates]
 
     def divide_twice(self, again: int, birth: int) -> None:
-        """Let a founder divide and then ``again`` (1 or 2) of its daughters, about half a cycle later."""
+        """Let a founder divide, and ``again`` (1 or 2) of its daughters about half a cell cycle later."""
         founder = self.add(birth - 1, "division")
         for daughter in range(2):
             if daughter < again:
                 second = min(birth + int(self.rng.integers(12, 16)), self.last - AFTER_DEATH - 1)
-                mother = self.add(second - 1, "division", founder)
-                self.divide(("end_of_movie", "end_of_movie"), second, mother)
+                parent = self.add(second - 1, "division", founder)
+                self.divide(("end_of_movie", "end_of_movie"), second, parent)
             else:
                 self.add(self.last, "end_of_movie", founder)
 
 
 @dataclass(frozen=True)
 class Quota:
-    """How many founders of a field have which fate.
+    """Numbers of founders of a field by their fate.
 
     Attributes
     ----------
     one_dies, both_die, both_live
-        Founders that divide, by what becomes of their daughters.
+        Founders that divide, by the fates of their daughters.
     again
         Founders of which one or both daughters divide too.
     dies, leaves
@@ -145,7 +145,7 @@ class Quota:
 
 
 def quota(settings: Simulate, sample: str) -> Quota:
-    """Return the fates that a field of ``sample`` gets: treatment kills more, closed cages keep cells in."""
+    """Return the fates in a field of ``sample``: treatment kills more cells, closed cages keep cells in the field."""
     share = {"control": (0.19, 0.03, 0.33, 0.04), "treated": (0.27, 0.06, 0.30, 0.06)}[settings.condition(sample)]
     one_dies, both_die, both_live, dies = (round(s * settings.founders) for s in share)
     open_field = not settings.is_caged_early(sample)
@@ -159,7 +159,7 @@ def plan_field(settings: Simulate, sample: str, rng: np.random.Generator) -> pd.
     Returns
     -------
     pandas.DataFrame
-        One row per cell with the attributes of :class:`SimulatedCell`, mothers before daughters.
+        One row per cell with the attributes of :class:`SimulatedCell`, parents before daughters.
     """
     many, family = quota(settings, sample), Family(settings, rng)
     early = family.last_division
@@ -184,6 +184,6 @@ def plan_field(settings: Simulate, sample: str, rng: np.random.Generator) -> pd.
 
 
 def births(first: int, last: int, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw ``count`` frames of birth, one in each of as many equal slices of ``first`` to ``last``."""
+    """Draw ``count`` frames of birth, one in each of ``count`` equal intervals between ``first`` and ``last``."""
     slices = (np.arange(count) + rng.random(count)) / max(count, 1)
     return first + np.floor(slices * (last - first + 1)).astype(int)

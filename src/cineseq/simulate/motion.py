@@ -1,4 +1,4 @@
-"""Where the cells of one field of view are in every frame."""
+"""Simulate the positions of the cells of one field of view in every frame."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from cineseq.simulate.cages import Cages
 SPEED = 1.1
 """Standard deviation of a velocity component in pixels per frame."""
 PERSISTENCE = 0.75
-"""Correlation of a cell's velocity with that of the frame before."""
+"""Correlation of a cell's velocity with that in the previous frame."""
 CONTACT = 17.0
-"""Distance in pixels below which two nuclei push each other apart firmly."""
+"""Distance in pixels below which two nuclei repel each other strongly."""
 REACH = 36.0
-"""Distance in pixels up to which cells keep away from each other a little."""
+"""Distance in pixels up to which cells repel each other weakly."""
 WALL = 6.0
-"""Distance to the border that cells which stay in the field keep, in pixels."""
+"""Least distance to the border of cells that stay in the field, in pixels."""
 EXIT_SPEED = 2.6
-"""Speed of cells on their way into or out of the field, in pixels per frame."""
+"""Speed of cells that enter or leave the field, in pixels per frame."""
 
 
 def repel(position: np.ndarray) -> np.ndarray:
-    """Return the displacement that soft repulsion gives to each cell in one relaxation, shape (n, 2)."""
+    """Return the displacement of each cell by soft repulsion in one relaxation step, shape (n, 2)."""
     apart = position[:, None] - position[None]
     distance = np.sqrt((apart**2).sum(-1)) + np.where(np.eye(len(position), dtype=bool), np.inf, 1e-6)
     push = 0.25 * np.clip(CONTACT - distance, 0, None) + 0.05 * np.clip(REACH - distance, 0, None)
@@ -39,9 +39,9 @@ class Field:
     frames, size
         Frames, and height and width in pixels.
     cages
-        Compartments that confine families from the first frame; None where cells roam.
+        Compartments that confine families from the first frame; None for cells that move freely.
     rng
-        Source of random numbers.
+        Random generator.
     """
 
     def __init__(
@@ -70,66 +70,71 @@ class Field:
         return self.position
 
     def _homes(self) -> np.ndarray | None:
-        """Draw the cage of each family; some cages get two families, some none."""
+        """Draw the cage of each family; some cages have two families, some none. Return one index per cell, or None."""
         if self.cages is None:
             return None
         families = np.unique(self.founder)
         cages = len(self.cages.radius)
-        spots = self.rng.permutation(cages)[np.arange(len(families)) % cages]
-        shared = self.rng.random(len(spots)) < 0.06
-        spots[shared] = np.roll(spots, 1)[shared]
-        return spots[np.searchsorted(families, self.founder)]
+        cage_of_family = self.rng.permutation(cages)[np.arange(len(families)) % cages]
+        shared = self.rng.random(len(cage_of_family)) < 0.06
+        cage_of_family[shared] = np.roll(cage_of_family, 1)[shared]
+        return cage_of_family[np.searchsorted(families, self.founder)]
 
     def _first(self) -> np.ndarray:
+        """Return the positions in the first frame, shape (cells, 2); NaN for cells that are not there."""
         n = len(self.cells)
         founders = (self.start == 0) & ~self.enters
-        place = self.rng.uniform(WALL, self.size - WALL, (n, 2))
+        position = self.rng.uniform(WALL, self.size - WALL, (n, 2))
         if self.cages is not None and self.home is not None:
-            place = self.cages.centre[self.home] + self.rng.normal(0, 2, (n, 2))
-        at_border, outward = self._border(place)
+            position = self.cages.centre[self.home] + self.rng.normal(0, 2, (n, 2))
+        # Cells that enter start outside the border; founders that leave start close to it.
+        at_border, outward = self._border(position)
         self.heading = np.where(self.enters[:, None], -outward, outward)
         begins = at_border + outward * self.rng.uniform(15, 35, n)[:, None]
         goes = at_border - outward * self.rng.uniform(10, 25, n)[:, None]
-        place = np.where(self.enters[:, None], begins, np.where(self.leaves[:, None], goes, place))
-        place[~(founders | self.enters)] = np.nan
+        position = np.where(self.enters[:, None], begins, np.where(self.leaves[:, None], goes, position))
+        position[~(founders | self.enters)] = np.nan
+        # Relax overlaps among the founders.
         alive = np.flatnonzero(founders & ~self.leaves)
         for _ in range(60):
-            place[alive] = self._confine(0, alive, place[alive] + repel(place[alive]))
-        return place
+            position[alive] = self._confine(0, alive, position[alive] + repel(position[alive]))
+        return position
 
-    def _border(self, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Move each position to a random side of the field; return it and the direction that points outwards."""
-        n = len(place)
+    def _border(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Move each position to a random side of the field; return positions and outward directions, both (n, 2)."""
+        n = len(position)
         crossed = self.rng.integers(0, 2, n)[:, None] == [[0, 1]]
         far = self.rng.integers(0, 2, n)[:, None].astype(float)
-        return np.where(crossed, far * self.size, place), crossed * (2 * far - 1)
+        return np.where(crossed, far * self.size, position), crossed * (2 * far - 1)
 
     def _carry_over(self, frame: int) -> None:
         old = (self.start < frame) & (self.end >= frame)
         self.position[frame, old] = self.position[frame - 1, old]
 
     def _separate(self, frame: int) -> None:
-        """Put newborn daughters on either side of where their mother was."""
+        """Place newborn daughters on opposite sides of the last position of their parent."""
         born = np.flatnonzero((self.start == frame) & (self.parent >= 0))
-        mother = self.parent[born]
-        side = np.where(np.concatenate([[False], mother[1:] == mother[:-1]]), 1.0, -1.0)
-        axis = np.stack([np.sin(self.division_angle[mother]), np.cos(self.division_angle[mother])], 1)
-        self.position[frame, born] = self.position[frame - 1, mother] + 5.5 * side[:, None] * axis
+        parent = self.parent[born]
+        side = np.where(np.concatenate([[False], parent[1:] == parent[:-1]]), 1.0, -1.0)
+        axis = np.stack([np.sin(self.division_angle[parent]), np.cos(self.division_angle[parent])], 1)
+        self.position[frame, born] = self.position[frame - 1, parent] + 5.5 * side[:, None] * axis
 
     def _step(self, frame: int) -> None:
+        """Move all live cells by one frame: a persistent random walk, repulsion, and confinement."""
         alive = np.flatnonzero((self.start <= frame) & (self.end >= frame))
+        # Velocity as a first-order autoregressive process, (alive, 2).
         noise = self.rng.normal(0, SPEED * np.sqrt(1 - PERSISTENCE**2), (len(alive), 2))
         self.velocity[alive] = PERSISTENCE * self.velocity[alive] + noise
-        place = self.position[frame, alive]
+        position = self.position[frame, alive]
         still = (self.start[alive] == frame)[:, None]
-        place = place + np.where(still, 0.0, self.velocity[alive] + self._intent(frame, alive, place))
+        position = position + np.where(still, 0.0, self.velocity[alive] + self._intent(frame, alive, position))
         for _ in range(2):
-            place = self._confine(frame, alive, place + 0.5 * repel(place))
-        self.position[frame, alive] = place
+            position = self._confine(frame, alive, position + 0.5 * repel(position))
+        self.position[frame, alive] = position
 
-    def _intent(self, frame: int, alive: np.ndarray, place: np.ndarray) -> np.ndarray:
-        """Return what cells on their way in or out add to their step; remember who has come in for good."""
-        self.settled[alive] |= ((place > 1.2 * CONTACT) & (place < self.size - 1.2 * CONTACT)).all(1)
+    def _intent(self, frame: int, alive: np.ndarray, position: np.ndarray) -> np.ndarray:
+        """Return the added velocity of cells that enter or leave, (alive, 2); mark cells that are inside as settled."""
+        self.settled[alive] |= ((position > 1.2 * CONTACT) & (position < self.size - 1.2 * CONTACT)).all(1)
         travels = self._is_free(frame, alive)
         return np.where(travels[:, None], EXIT_SPEED * self.heading[alive], 0.0)
 
@@ -137,8 +142,8 @@ class Field:
         goes = self.leaves[alive] & (frame >= self.leaving_from[alive])
         return goes | (self.enters[alive] & ~self.settled[alive])
 
-    def _confine(self, frame: int, alive: np.ndarray, place: np.ndarray) -> np.ndarray:
+    def _confine(self, frame: int, alive: np.ndarray, position: np.ndarray) -> np.ndarray:
         if self.cages is not None and self.home is not None:
-            return self.cages.keep_inside(place, self.home[alive])
-        within = np.clip(place, WALL, self.size - WALL)
-        return np.where(self._is_free(frame, alive)[:, None], place, within)
+            return self.cages.keep_inside(position, self.home[alive])
+        within = np.clip(position, WALL, self.size - WALL)
+        return np.where(self._is_free(frame, alive)[:, None], position, within)

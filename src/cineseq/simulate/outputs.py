@@ -1,4 +1,4 @@
-"""Files of the simulated experiment: barcodes, one count matrix per sample, and positions read back."""
+"""Write and read files of the simulated experiment: barcodes, count matrices and positions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write_counts(experiment: Experiment, paths: list[Path]) -> None:
     Raises
     ------
     UserError
-        When there are not as many paths as samples.
+        When the numbers of paths and samples differ.
     """
     import anndata  # noqa: PLC0415 - seconds
 

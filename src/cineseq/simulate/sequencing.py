@@ -1,4 +1,4 @@
-"""Barcodes and libraries: what the sequencer makes of the cages, with its losses and errors."""
+"""Simulate barcodes and sequenced libraries, with losses and errors."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pandas as pd
 BARCODE_LENGTH, BARCODE_DISTANCE = 16, 3
 BASES = np.array(list("ACGT"))
 EVENTS = {"not_decoded": 0.045, "not_sequenced": 0.010, "doubled": 0.040, "misread": 0.050}
-"""How often the barcode of a cage is not located, has no counts, has a companion, or is read with one error."""
+"""Frequencies at which a cage's barcode is not located, has no counts, shares its cage, or is read with one error."""
 POSITION_NOISE = 1.5
-"""Standard deviation of a barcode's registered position in pixels."""
+"""Standard deviation of the recorded position of a barcode in pixels."""
 EMPTY_LIBRARY = 0.02
-"""Ambient counts of a barcode from an empty cage, as a share of a median library."""
+"""Ambient counts of a barcode from an empty cage, as a fraction of a median library."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Library:
     Attributes
     ----------
     barcodes
-        Rows of the barcodes table: what was located where.
+        Rows of the barcodes table, with the location of each barcode.
     tags
-        One row per barcode that exists: ``compartment``, ``barcode`` (its design), ``read_as`` (its name in the
-        counts), ``event``, ``decoded``, ``sequenced``.
+        One row per barcode: ``compartment``, ``barcode`` (its true sequence), ``read_as`` (its name in the counts),
+        ``event``, ``decoded``, ``sequenced``.
     counts
         Counts of the sequenced barcodes, shape (barcodes, genes), rows as ``names``.
     names
@@ -41,7 +41,7 @@ class Library:
 
 
 def design_barcodes(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw sequences of which any two differ in at least three bases, shape (count, length), as numbers 0 to 3."""
+    """Draw sequences that differ pairwise in at least three bases, shape (count, length), as codes 0 to 3."""
     chosen = np.empty((0, BARCODE_LENGTH), int)
     while len(chosen) < count:
         new = rng.integers(0, 4, BARCODE_LENGTH)
@@ -51,12 +51,12 @@ def design_barcodes(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def spelled(codes: np.ndarray) -> np.ndarray:
-    """Return sequences of numbers as text, shape (n,)."""
+    """Return coded sequences as text, shape (n,)."""
     return np.array(["".join(row) for row in BASES[codes]], dtype=object)
 
 
 def misread(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the sequences with one base of each replaced by another."""
+    """Return the coded sequences with one base of each replaced."""
     wrong, rows = codes.copy(), np.arange(len(codes))
     at = rng.integers(0, codes.shape[1], len(codes))
     wrong[rows, at] = (wrong[rows, at] + rng.integers(1, 4, len(codes))) % 4
@@ -64,7 +64,7 @@ def misread(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def tag_compartments(compartments: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Give each compartment of a sample its barcode, or two, and draw what goes wrong with them.
+    """Assign each compartment of a sample one or two barcodes and draw their errors.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def sequence(
     Parameters
     ----------
     sample
-        Its name.
+        Name of the sample.
     compartments
         Rows of the compartments table of this sample.
     contents
@@ -106,7 +106,7 @@ def sequence(
     ambient
         Expected ambient counts per barcode, shape (genes,), for an occupied compartment; empty ones get less.
     rng
-        Source of random numbers.
+        Random generator.
     """
     tags = tag_compartments(compartments, rng)
     occupied = contents.sum(1) > 0
@@ -128,13 +128,13 @@ def _median(contents: np.ndarray) -> float:
 
 
 def _split(twins: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Divide the counts of each compartment between its two barcodes; rows come in pairs."""
+    """Divide the counts of each compartment between its two barcodes, which are in successive rows."""
     first = rng.binomial(twins[::2], 0.5)
     return np.stack([first, twins[::2] - first], 1).reshape(twins.shape)
 
 
 def located(sample: str, compartments: pd.DataFrame, tags: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """Return the rows of the barcodes table: decoded barcodes and where they were found."""
+    """Return the rows of the barcodes table: decoded barcodes and their positions."""
     at = compartments.iloc[tags["compartment"]].reset_index(drop=True)
     noise = rng.normal(0, POSITION_NOISE, (len(tags), 2)).round(2)
     table = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""The truth of a simulated experiment as tables and numbers that a run can be scored against."""
+"""The truth of a simulated experiment, as tables and numbers for scoring a run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cineseq.tables.contract import FIELD
 from cineseq.tables.simulation import SIMULATED_CELLS
 
 BIRTH_BINS = 5
-"""Quantile bins of birth time in the strata of the planted odds ratio."""
+"""Number of quantile bins of birth time in the strata of the simulated odds ratio."""
 
 
 def track_table(experiment: Experiment, settings: Simulate) -> pd.DataFrame:
-    """Return the rows of the tracks table, as a perfect tracker would find them.
+    """Return the rows of the tracks table of a perfect tracker.
 
-    A track ends as ``left_fov`` in the last frame in which enough of its nucleus is in the field; a cell whose mother
+    A track ends as ``left_fov`` in the last frame in which enough of its nucleus is in the field; a cell whose parent
     was never in the field has ``entered``.
     """
     return pd.concat([_tracks_of(f, settings) for f in experiment.fields], ignore_index=True)
@@ -84,7 +84,7 @@ def cell_table(experiment: Experiment) -> pd.DataFrame:
 
 
 def gene_truth(experiment: Experiment, settings: Simulate) -> pd.DataFrame:
-    """Return the genes with what they follow in this experiment, null effects taken out."""
+    """Return the genes with their effects in this experiment, without those that are switched off."""
     genes = experiment.genes.assign(goes_with_function=experiment.genes["module"] > 0)
     if not settings.plants("expression"):
         genes["goes_with_function"] = False
@@ -101,9 +101,9 @@ def paired_cells(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def explained(function: pd.Series, latents: pd.DataFrame) -> float:
-    """Return the share of the function's variance that a linear model of latents explains, adjusted for their number.
+    """Return the adjusted R² of a linear model of function on latents.
 
-    This is the oracle: what could be predicted if the latents themselves were measured.
+    This is the oracle: the R² that could be reached if the latents were measured without error.
     """
     X = np.column_stack([np.ones(len(latents)), latents.to_numpy(float)])
     y = function.to_numpy(float)
@@ -125,7 +125,7 @@ def mantel_haenszel(cells: pd.DataFrame, bins: int = BIRTH_BINS) -> float | None
     Returns
     -------
     float or None
-        None where no stratum holds both kinds of cell in discordant states.
+        None if no stratum has both kinds of cells in discordant states.
 
     Notes
     -----
@@ -143,7 +143,7 @@ def mantel_haenszel(cells: pd.DataFrame, bins: int = BIRTH_BINS) -> float | None
 
 
 def planted_effects(experiment: Experiment, settings: Simulate, seed: int) -> dict[str, Any]:
-    """Return what was planted, and what is there among the cells that a perfect run pairs, as flat numbers."""
+    """Return the simulated effects, and their values among the cells that a perfect run pairs, as flat numbers."""
     cells, tracks = experiment.cells, track_table(experiment, settings)
     paired = paired_cells(cells)
     y = paired["function"]
@@ -181,7 +181,7 @@ def planted_effects(experiment: Experiment, settings: Simulate, seed: int) -> di
 
 
 def _counted(experiment: Experiment, tracks: pd.DataFrame, paired: pd.DataFrame) -> dict[str, int]:
-    """Count what an experiment holds, and what became of the pairing of its cells."""
+    """Count the cells and tracks of an experiment, and the outcomes of pairing."""
     cells, ends = experiment.cells, tracks["end_kind"].value_counts()
     return {
         "tracks": len(tracks),

@@ -1,7 +1,7 @@
-"""Small statistics that several analyses share."""
+"""Statistics that several analyses share."""
 
 ALPHA = 0.05
-"""Level of significance, of p-values and of false discovery rates."""
+"""Level of significance for p-values and false discovery rates."""
 
 CONFIDENCE = 0.95
-"""Level of every interval."""
+"""Confidence level of all intervals."""

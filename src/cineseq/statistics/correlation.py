@@ -1,4 +1,4 @@
-"""Rank correlations, within samples and given covariates."""
+"""Rank correlations within groups and given covariates."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ FEWEST_CELLS = 5
 
 
 def spearman_within(predicted: np.ndarray, measured: np.ndarray, groups: np.ndarray) -> float:
-    """Return the mean Spearman correlation within groups, weighted by their cells.
+    """Return the mean Spearman correlation within groups, weighted by their numbers of cells.
 
-    Groups of fewer than five cells, or in which either value is constant, do not count; NaN when none is left.
+    Groups with fewer than five cells, or in which either value is constant, are left out; NaN if none remains.
     """
     total, cells = 0.0, 0
     for group in np.unique(groups):
@@ -24,10 +24,10 @@ def spearman_within(predicted: np.ndarray, measured: np.ndarray, groups: np.ndar
 
 
 def partial_spearman(values: np.ndarray, response: np.ndarray, covariates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return Spearman correlations of many columns with a response, given covariates, and their p-values.
+    """Return partial Spearman correlations of many columns with a response given covariates, and their p-values.
 
-    Ranks are made linear residuals of the covariates; p-values are those of the t distribution with the degrees
-    of freedom that the covariates leave.
+    They are Pearson correlations between the residuals of the ranks after linear regression on the covariates. The
+    p-values follow from the t distribution, with degrees of freedom reduced by the number of covariates.
 
     Parameters
     ----------
@@ -36,21 +36,24 @@ def partial_spearman(values: np.ndarray, response: np.ndarray, covariates: np.nd
     response
         Shape (cells,).
     covariates
-        Shape (cells, covariates), already in the scale to be used (ranks, indicators); no intercept needed.
+        Shape (cells, covariates), on the scale to be used (ranks, indicators); an intercept is added.
 
     Returns
     -------
     tuple of numpy.ndarray
         Correlation and two-sided p-value, each shape (columns,); NaN where a residual is constant.
     """
+    # Orthonormal basis of the covariates with an intercept, (cells, rank of the design).
     design = np.column_stack([np.ones(len(response)), covariates])
     basis, singular, _ = np.linalg.svd(design, full_matrices=False)
     basis = basis[:, singular > singular[0] * 1e-10]
     freedom = len(response) - basis.shape[1] - 1
+    # Residuals of the ranks, (cells, columns), and of the response, (cells,), by projection off the basis.
     ranks, target = stats.rankdata(values, axis=0), stats.rankdata(response)
     before = np.square(ranks - ranks.mean(axis=0)).sum(axis=0)
     ranks -= basis @ (basis.T @ ranks)
     target = target - basis @ (basis.T @ target)
+    # Correlation of the residuals and its t statistic; columns without residual variance are NaN.
     length = np.square(ranks).sum(axis=0)
     usable = (length > 1e-9 * np.maximum(before, 1)) & (np.square(target).sum() > 1e-9) & (freedom > 0)
     rho = np.full(values.shape[1], np.nan)

@@ -10,7 +10,7 @@ from cineseq.statistics import CONFIDENCE
 
 
 def r2(residual: np.ndarray, baseline: np.ndarray) -> np.ndarray | float:
-    """Return 1 - SSE / SSE of the training mean, over cells.
+    """Return 1 - SSE / SSE of the training mean, summed over cells.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def r2(residual: np.ndarray, baseline: np.ndarray) -> np.ndarray | float:
     Returns
     -------
     float or numpy.ndarray
-        Shape (...): one value per trailing index; NaN where the baseline has no error. Negative values are kept.
+        Shape (...), one value per trailing index; NaN if the baseline has no error. Negative values are kept.
     """
     total = np.square(baseline).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -31,7 +31,7 @@ def r2(residual: np.ndarray, baseline: np.ndarray) -> np.ndarray | float:
 
 
 def centred(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Subtract from every column its mean within each group; ``values`` has shape (cells, columns)."""
+    """Subtract the group mean from each column; ``values`` has shape (cells, columns)."""
     codes = pd.factorize(groups)[0]
     sums = np.zeros((codes.max() + 1, *values.shape[1:]))
     np.add.at(sums, codes, values)
@@ -42,7 +42,7 @@ def centred(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
 def r2_within(residual: np.ndarray, baseline: np.ndarray, groups: np.ndarray) -> float:
     """Return the R² that is left when differences between groups are taken out, summed over the columns.
 
-    It is 0 for a model that only knows the group means, and 0 for the training mean itself.
+    It is 0 for a model that predicts only the group means, and 0 for the training mean itself.
     """
     return float(r2(centred(residual, groups).ravel(), centred(baseline, groups).ravel()))
 
@@ -54,12 +54,12 @@ def percentile_interval(draws: np.ndarray) -> np.ndarray:
 
 
 def group_weights(groups: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw how often each group appears in each bootstrap sample, shape (draws, groups)."""
+    """Return how often each group appears in each bootstrap sample, shape (draws, groups)."""
     return rng.multinomial(groups, np.full(groups, 1 / groups), size=draws).astype(float)
 
 
 def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Return the percentile interval of a ratio of sums over cells, resampling groups.
+    """Return the percentile interval of a ratio of sums over cells by a cluster bootstrap over groups.
 
     Parameters
     ----------
@@ -69,15 +69,16 @@ def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray, weights:
     total
         Squared error of the training mean per cell, shape (cells,).
     units
-        Number of each cell's group, 0 to groups - 1, shape (cells,).
+        Index of each cell's group, 0 to groups - 1, shape (cells,).
     weights
         From :func:`group_weights`, shape (draws, groups).
 
     Returns
     -------
     tuple of float
-        Lower and upper end of the 95 % interval; NaN where it cannot be given.
+        Lower and upper end of the 95 % interval; NaN if no draw has a positive denominator.
     """
+    # Sums within each group, then the ratio in each bootstrap sample, (draws,).
     groups = weights.shape[1]
     above = weights @ np.bincount(units, gain, groups)
     below = weights @ np.bincount(units, total, groups)
@@ -113,24 +114,24 @@ def area_under_curve(scores: np.ndarray, positive: np.ndarray) -> float:
 def area_interval(
     scores: np.ndarray, positive: np.ndarray, units: np.ndarray, weights: np.ndarray
 ) -> tuple[float, float]:
-    """Return the percentile interval of :func:`area_under_curve`, resampling groups.
+    """Return the percentile interval of :func:`area_under_curve` by a cluster bootstrap over groups.
 
     Parameters
     ----------
     scores, positive
-        See there.
+        As in :func:`area_under_curve`.
     units
-        Number of each cell's group, 0 to groups - 1, shape (cells,).
+        Index of each cell's group, 0 to groups - 1, shape (cells,).
     weights
         From :func:`cineseq.statistics.metrics.group_weights`, shape (draws, groups).
 
     Returns
     -------
     tuple of float
-        Lower and upper end of the 95 % interval over the draws that hold both kinds; NaN where none does.
+        Lower and upper end of the 95 % interval over the draws with both kinds of cells; NaN without such draws.
     """
     levels = np.unique(scores, return_inverse=True)[1]
-    # Draw by draw, because all draws at once would take as much memory as cells times draws.
+    # One draw at a time, because all draws at once would need (draws, cells) values in memory.
     areas = np.array([_area(levels, positive, drawn[units]) for drawn in weights])
     areas = areas[np.isfinite(areas)]
     if not len(areas):
@@ -140,7 +141,7 @@ def area_interval(
 
 
 def _area(levels: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> float:
-    """Return the area where each cell counts as often as its weight; levels are the ranks of the scores from 0."""
+    """Return the area with cells counted by their weights; ``levels`` are dense ranks of the scores from 0."""
     count = int(levels.max()) + 1
     above = np.bincount(levels, weights * positive, count)
     below = np.bincount(levels, weights * ~positive, count)

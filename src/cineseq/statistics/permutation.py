@@ -1,4 +1,4 @@
-"""P-values from permutations, and permutations that respect strata and families."""
+"""Permutation p-values, and permutations that respect strata and families."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from cineseq.statistics import ALPHA
 
 
 def p_value(observed: np.ndarray | float, null: np.ndarray) -> np.ndarray | float:
-    """Return the one-sided permutation p-value (b + 1) / (m + 1), large values of the statistic being extreme.
+    """Return the one-sided permutation p-value (b + 1) / (m + 1), where large values of the statistic are extreme.
 
     Parameters
     ----------
     observed
-        The statistic, a scalar or shape (...).
+        Observed statistic, a scalar or shape (...).
     null
-        Its values under permutation, shape (permutations, ...). Values that are not finite are left out, in b and m.
+        Permuted statistics, shape (permutations, ...). Values that are not finite are left out of b and m.
 
     Returns
     -------
     float or numpy.ndarray
-        Never 0; NaN where the statistic is not finite or no permutation was done.
+        Never 0; NaN if the statistic is not finite or there are no permutations.
 
     References
     ----------
@@ -40,7 +40,7 @@ def p_value(observed: np.ndarray | float, null: np.ndarray) -> np.ndarray | floa
 
 
 def exchangeable_blocks(strata: np.ndarray, families: np.ndarray) -> list[np.ndarray]:
-    """Find what may be exchanged: families of equal size in the same stratum.
+    """Return blocks of rows that may be exchanged: families of equal size in the same stratum.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ def exchangeable_blocks(strata: np.ndarray, families: np.ndarray) -> list[np.nda
     Returns
     -------
     list of numpy.ndarray
-        Arrays of row positions, shape (blocks, size): their rows may be exchanged with each other. Families of one
-        size in one stratum make one array. A family whose size no other family of its stratum shares cannot move as
-        a block; its cells are exchanged among themselves, shape (size, 1).
+        Arrays of row indices, shape (blocks, size), one for each stratum and family size. The blocks of an array may
+        be exchanged with each other. A family that is the only one of its size in a stratum cannot move as a block;
+        its cells are exchanged among themselves, shape (size, 1).
     """
     cells = pd.DataFrame({"stratum": pd.factorize(strata)[0], "family": pd.factorize(families)[0]})
     cells["size"] = cells.groupby(["stratum", "family"])["family"].transform("size")
@@ -65,7 +65,7 @@ def exchangeable_blocks(strata: np.ndarray, families: np.ndarray) -> list[np.nda
 
 
 def draw_rows(blocks: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """Draw one permutation of the rows that moves only exchangeable blocks, shape (cells,)."""
+    """Draw a permutation of the rows that moves only exchangeable blocks, shape (cells,)."""
     rows = np.empty(sum(block.size for block in blocks), dtype=np.intp)
     for block in blocks:
         rows[block] = block[rng.permutation(len(block))]
@@ -78,7 +78,7 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     p
-        P-values of any shape; NaN marks a test that could not be done. It stays NaN and is not counted.
+        P-values of any shape; NaN marks a test that was not possible. It stays NaN and is not counted.
 
     Returns
     -------
@@ -97,14 +97,14 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
 
 
 def coarse(permutations: int, p: np.ndarray, tests: str) -> str:
-    """Return a warning where the least p-value possible is so large that one test alone cannot pass; else nothing.
+    """Return a warning if the smallest possible p-value is too large for a single test to pass; else an empty string.
 
     Parameters
     ----------
     permutations
-        Permutations that each p-value rests on.
+        Number of permutations of each p-value.
     p
-        P-values that are adjusted together; NaN marks a test that could not be done.
+        P-values that are adjusted together; NaN marks a test that was not possible.
     tests
         What is tested, in the plural.
     """
@@ -118,7 +118,7 @@ def coarse(permutations: int, p: np.ndarray, tests: str) -> str:
 
 
 CHUNK = 4_000_000
-"""Values permuted at once; bounds memory."""
+"""Number of values permuted at once, which bounds the memory."""
 
 
 def permuted_within(values: np.ndarray, blocks: list[np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
@@ -133,21 +133,22 @@ def permuted_statistics(
     rng: np.random.Generator,
     statistic: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Return a statistic of values of which exchangeable blocks are permuted.
+    """Return a statistic of values whose exchangeable blocks are permuted, shape (permutations, ...).
 
     Parameters
     ----------
     values
-        Of each cell, shape (cells,).
+        Value of each cell, shape (cells,).
     blocks
         From :func:`cineseq.statistics.permutation.exchangeable_blocks`.
     permutations
-        Number of them; none gives an empty array.
+        Number of permutations; 0 returns an empty array.
     rng
-        Draws them.
+        Random generator.
     statistic
-        Of several permutations at once, shape (some, cells), to shape (some, ...).
+        Function that maps permuted values of shape (n, cells) to shape (n, ...).
     """
+    # Permute in chunks of (step, cells) to bound the memory.
     step = max(1, CHUNK // len(values))
     parts = [
         statistic(permuted_within(values, blocks, min(step, permutations - start), rng))

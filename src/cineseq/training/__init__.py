@@ -1,1 +1,1 @@
-"""Making the small models that are shipped: simulated images, training, cards."""
+"""Train the compact models that are shipped: simulated images, training and model cards."""

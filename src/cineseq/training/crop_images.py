@@ -1,8 +1,8 @@
-"""Simulated images of single cells, to train and to probe the compact embedder.
+"""Simulate images of single cells to train and to probe the compact embedder.
 
-Every cell has a size, a shape, a texture, granules and a brightness drawn on their own, under three ways of imaging
-(nuclear stain, cytoplasmic fluorescence, phase contrast). They are caricatures: they teach a small network what in
-a crop may vary, not what cells are.
+Size, shape, texture, granules and brightness of each cell are drawn independently, for three imaging modes (nuclear
+stain, cytoplasmic fluorescence, phase contrast). The images are caricatures: they teach a small network what may vary
+in a crop, not what cells look like.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import ndimage, special
 
 CANVAS_PX = 96
-"""Side of a simulated image; larger than a crop, so that views can be turned and shifted without leaving it."""
+"""Side of a simulated image; larger than a crop, so that views can be rotated and shifted within it."""
 KINDS = ("nuclear", "cytoplasmic", "phase")
 MOST_GRANULES = 16
 MARGIN_PX = 3
@@ -28,7 +28,7 @@ ATTRIBUTES = (
     "brightness",
     "rim",
 )
-"""Planted attributes that a probe should recover."""
+"""Simulated attributes that a probe should recover."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,16 @@ class SimulatedCells:
 
 
 def simulate_cells(count: int, rng: np.random.Generator, batch: int = 256) -> SimulatedCells:
-    """Draw ``count`` cells, each alone on its canvas with its surroundings at background level.
+    """Simulate ``count`` cells, each alone on its canvas with its surroundings at background level.
 
     Parameters
     ----------
     count
         Cells.
     rng
-        Source of every random number.
+        Random generator.
     batch
-        Cells that are drawn at once; bounds the memory.
+        Number of cells simulated at once, which bounds the memory.
     """
     parts = [_simulate(min(batch, count - start), rng) for start in range(0, count, batch)]
     return SimulatedCells(
@@ -71,7 +71,7 @@ def simulate_cells(count: int, rng: np.random.Generator, batch: int = 256) -> Si
 
 
 def central(images: np.ndarray, side: int) -> np.ndarray:
-    """Cut the central square out of every canvas, shape (cells, side, side)."""
+    """Return the central square of each canvas, shape (cells, side, side)."""
     start = (CANVAS_PX - side) // 2
     return images[:, start : start + side, start : start + side]
 
@@ -108,7 +108,7 @@ def _column(values: pd.Series | np.ndarray) -> np.ndarray:
 
 
 def _shape(traits: pd.DataFrame, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Return the depth below the outline in pixels (negative outside) and the masks."""
+    """Return the depth inside the outline in pixels (negative outside) and the masks."""
     n = len(traits)
     y, x = (np.mgrid[:CANVAS_PX, :CANVAS_PX] - (CANVAS_PX - 1) / 2).astype(np.float32)
     turn = _column(rng.uniform(0, np.pi, n))
@@ -125,7 +125,7 @@ def _shape(traits: pd.DataFrame, rng: np.random.Generator) -> tuple[np.ndarray, 
 
 
 def _body(traits: pd.DataFrame, depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return texture and granules, zero mean and in units of the cell's brightness."""
+    """Return texture and granules with zero mean, in units of the cell's brightness."""
     n = len(traits)
     texture = _smooth_textures(n, np.exp(traits["texture_scale"].to_numpy()), rng) * _column(traits["texture_strength"])
     y, x = np.mgrid[:CANVAS_PX, :CANVAS_PX].astype(np.float32)
@@ -150,7 +150,7 @@ def _smooth_textures(count: int, scale_px: np.ndarray, rng: np.random.Generator)
 def _imaged(
     traits: pd.DataFrame, depth: np.ndarray, masks: np.ndarray, body: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """Image the cells in their kind, add noise, and lay everything beyond a small margin at background level."""
+    """Render the cells in their imaging mode, add noise, and set everything beyond a small margin to background."""
     n, kind = len(traits), _column(traits["kind"])
     bright, rim, radius = (_column(traits[c]) for c in ("brightness", "rim", "radius"))
     inside, edge = special.expit(depth / 0.8), np.exp(-((depth / 1.8) ** 2))

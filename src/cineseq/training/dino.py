@@ -1,7 +1,7 @@
-"""The DINO objective for a small vision transformer: a student learns to name views as its own slow average does.
+"""The DINO objective for a small vision transformer: a student learns to predict the output of its moving average.
 
 Source: M. Caron et al., Emerging properties in self-supervised vision transformers, ICCV 2021. Unlike natural images,
-crops of cells are never rescaled: size is information, so views are turned, mirrored, shifted and cut, not zoomed.
+crops of cells are never rescaled, because size is information: views are rotated, mirrored, shifted and cropped.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the embedder is trained; defaults follow the source, scaled to a small network and minutes of CPU.
+    """Training settings of the embedder; defaults follow the source, scaled to a small network and minutes of CPU.
 
     Attributes
     ----------
     steps, batch
-        Optimiser steps, and cells in each.
+        Number of optimiser steps, and of cells per step.
     learning_rate, weight_decay
-        Of AdamW; the rate warms up over a tenth of the steps and falls as a cosine.
+        Parameters of AdamW; the rate warms up over a tenth of the steps, then follows a cosine schedule.
     global_px, local_px, locals_per_cell
-        Sides of the two large and the several small views.
+        Sides of the two global and the several local views.
     prototypes
-        Width of the head's output.
+        Width of the output of the head.
     student_temperature, teacher_temperature
-        Temperatures of the two softmaxes; the lower one sharpens.
+        Temperatures of the two softmax functions; the lower one sharpens.
     teacher_momentum, center_momentum
-        Of the moving averages; the first rises to 1 as a cosine.
+        Momenta of the moving averages; the first rises to 1 on a cosine schedule.
     """
 
     steps: int = 1000
@@ -71,7 +71,7 @@ class Head(nn.Module):
 
 
 class DinoNetwork(nn.Module):
-    """A network and its head; used for the student and for the teacher."""
+    """A network with its head; used for the student and the teacher."""
 
     def __init__(self, network: VisionTransformer, width: int, prototypes: int) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ def train(network: VisionTransformer, images: torch.Tensor, recipe: Recipe, *, s
     images
         Grey levels 0 to 1, shape (cells, side, side).
     recipe
-        How to train.
+        Training settings.
     seed
         Seed of the views and batches.
     """
@@ -124,7 +124,7 @@ def train(network: VisionTransformer, images: torch.Tensor, recipe: Recipe, *, s
 def dino_loss(
     students: list[torch.Tensor], teachers: list[torch.Tensor], center: torch.Tensor, recipe: Recipe
 ) -> torch.Tensor:
-    """Return the mean cross-entropy of every student view to every other teacher view (centred and sharpened)."""
+    """Return the mean cross-entropy of each student view to each other teacher view (centred and sharpened)."""
     terms = [
         -(softmax((t - center) / recipe.teacher_temperature, -1) * log_softmax(s / recipe.student_temperature, -1))
         .sum(-1)
@@ -137,14 +137,14 @@ def dino_loss(
 
 
 def views(cells: torch.Tensor, side: int) -> torch.Tensor:
-    """Cut one random view of each cell: turned, mirrored, shifted, its greys jittered and noised, never zoomed.
+    """Return one random view of each cell: rotated, mirrored, shifted, with grey levels jittered and noise; not zoomed.
 
     Parameters
     ----------
     cells
         Grey levels 0 to 1, shape (cells, canvas, canvas).
     side
-        Side of the views; small ones are cut farther from the centre.
+        Side of the views; small views are shifted farther from the centre.
     """
     n, canvas = len(cells), cells.shape[-1]
     turn = torch.rand(n) * 2 * math.pi
@@ -180,7 +180,7 @@ def _step(
     loss.backward()
     nn.utils.clip_grad_norm_(student.parameters(), 3.0)
     if step < warm // 2:
-        # The source holds the prototypes still at first, lest they run ahead of the features.
+        # As in the source, freeze the prototypes at first, so that they do not change faster than the features.
         student.head.prototypes.grad = None
     optimiser.step()
 

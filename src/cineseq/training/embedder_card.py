@@ -1,4 +1,4 @@
-"""The card of a trained embedder: what it is, and what was measured."""
+"""Write the model card of a trained embedder, and measure what a probe reads from it."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from cineseq.training.dino import Recipe
 
 @dataclass(frozen=True)
 class Training:
-    """What a card says.
+    """Contents of a model card.
 
     Attributes
     ----------
     recipe
-        How the network was trained.
+        Training settings.
     architecture
         Arguments of the vision transformer.
     parameters
         Number of weights.
     cells
-        Simulated cells it was trained on.
+        Number of simulated cells for training.
     held_out
-        Simulated cells it was probed on.
+        Number of simulated cells for the probe.
     seed
-        Seed of everything.
+        Seed of all random numbers.
     losses
         Mean loss of the first and of the last hundred steps.
     scores
@@ -52,7 +52,7 @@ class Training:
 
 
 def write_card(training: Training, weights: Path, card: Path) -> None:
-    """Write the card of ``weights`` as Markdown."""
+    """Write the model card of ``weights`` as Markdown."""
     recipe, net = training.recipe, training.architecture
     rows = [f"| {name} | " + " | ".join(f"{v:.2f}" for v in row) + " |" for name, row in _rows(training.scores)]
     lines = [
@@ -98,21 +98,21 @@ PENALTIES = np.logspace(-2, 4, 13)
 
 
 def probe(features: np.ndarray, attributes: pd.DataFrame, seed: int) -> pd.Series:
-    """Return the held-out R2 of every attribute under five-fold ridge regression.
+    """Return the R² of each attribute by ridge regression with five-fold cross-validation.
 
     Parameters
     ----------
     features
         Representation, shape (cells, dimensions).
     attributes
-        Planted values, one column each.
+        Simulated values, one column per attribute.
     seed
         Seed of the folds.
 
     Returns
     -------
     pandas.Series
-        R2 by attribute, against the mean of the same cells.
+        R² by attribute, relative to the mean of the same cells.
     """
     folds = KFold(5, shuffle=True, random_state=seed)
     model = make_pipeline(StandardScaler(), RidgeCV(PENALTIES))
@@ -125,5 +125,5 @@ def probe(features: np.ndarray, attributes: pd.DataFrame, seed: int) -> pd.Serie
 
 
 def pixel_components(images: np.ndarray, components: int, seed: int) -> np.ndarray:
-    """Return principal components of raw pixels, the baseline of the same width, shape (cells, components)."""
+    """Return principal components of raw pixels, the baseline of equal width, shape (cells, components)."""
     return PCA(components, svd_solver="randomized", random_state=seed).fit_transform(images.reshape(len(images), -1))

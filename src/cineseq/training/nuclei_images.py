@@ -1,8 +1,8 @@
-"""Simulated fluorescent nuclei with known outlines, drawn at random over everything that differs between microscopes.
+"""Simulate images of fluorescent nuclei with known outlines, by domain randomisation.
 
-Domain randomisation: size, shape, density, touching, texture, mitotic and dying cells, haze, debris, illumination,
-blur, noise, gamma and saturation are drawn anew for every scene, wider than real images need, so that a network
-trained on them has no single look to depend on. No real image is involved.
+Size, shape, density, contacts, texture, mitotic and dying cells, haze, debris, illumination, blur, noise, gamma and
+saturation are drawn anew for each image, from wider ranges than real images need, so that a network trained on them
+does not depend on one appearance. No real image is used.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from cineseq.simulate.images import smooth_noise
 SMALLEST_OBJECT_PX = 12
 EMPTY_SHARE = 0.04
 DIMMEST = 0.35
-"""Brightness of the dimmest cells over that of usual ones: nobody could outline what is lost in noise."""
+"""Relative brightness of the dimmest cells; dimmer cells would be lost in noise."""
 
 SPECKS_FROM_PX = 14
-"""Cells below this diameter could not be told from specks of debris."""
+"""Smallest diameter at which cells can be distinguished from specks of debris."""
 
 
 @dataclass(frozen=True)
 class Domain:
-    """What scenes are drawn from: ranges that every scene draws its own values in.
+    """Ranges from which each image draws its own values.
 
     Attributes
     ----------
     diameters_px
-        Median diameter of a scene's cells.
+        Median diameter of the cells of an image.
     spacing
-        Least distance of two cells, as a part of the sum of their radii.
+        Least distance of two cells, as a fraction of the sum of their radii.
     reach
-        Distance of a cell from the one that it clumps with, in diameters.
+        Distance of a cell from the cell that it clumps with, in diameters.
     ripple, elongation
-        How irregular and how elongated outlines may become.
+        Largest irregularity and elongation of outlines.
     dome
-        Exponent of the fall of brightness towards the outline; 0 is a flat disc.
+        Exponent with which brightness decreases towards the outline; 0 for a flat disc.
     veil
-        Share of the light of a cell that shines through the cell that it overlaps.
+        Fraction of the light of a cell that shines through an overlapping cell.
     stacked
-        Share of scenes in which the later of two cells lies on top, instead of sharing a border.
+        Fraction of images in which the later of two cells lies on top, instead of sharing a border.
     """
 
     diameters_px: tuple[float, float] = DIAMETERS_PX
@@ -60,7 +60,7 @@ class Domain:
 
 
 WIDE = Domain()
-"""Everything that fluorescent, blob-like cells may look like."""
+"""The full range of fluorescent, blob-like cells."""
 
 TOUCHING = Domain(
     diameters_px=(9.0, 50.0),
@@ -72,7 +72,7 @@ TOUCHING = Domain(
     veil=0.6,
     stacked=0.25,
 )
-"""Smooth ellipses side by side, a border between them that their shape tells more than their light."""
+"""Smooth ellipses side by side, whose border is visible in their shape more than in their intensity."""
 
 CROWDED = Domain(
     diameters_px=(10.0, 46.0),
@@ -84,14 +84,14 @@ CROWDED = Domain(
     veil=0.9,
     stacked=0.4,
 )
-"""Smooth ellipses that touch and overlap: the scenes that are hardest to part, for scoring."""
+"""Smooth ellipses that touch and overlap, which are hardest to separate; for scoring."""
 
 
 @dataclass(frozen=True)
 class DrawnCell:
-    """Where one cell lies and what it looks like.
+    """Position and appearance of one cell.
 
-    ``waves`` are the (amplitude, phase) of its outline's ripples; elongation leaves its area as it is.
+    ``waves`` are the (amplitude, phase) of the ripples of its outline; elongation does not change its area.
     """
 
     y: float
@@ -106,7 +106,7 @@ class DrawnCell:
 
 @dataclass(frozen=True)
 class Style:
-    """How irregular, how elongated and how unequal in brightness the cells of a scene are."""
+    """Irregularity, elongation and variation in brightness of the cells of an image."""
 
     ripple: float
     elongation: float
@@ -114,7 +114,7 @@ class Style:
 
 
 def draw_image(rng: np.random.Generator, size: int = 288, domain: Domain = WIDE) -> AnnotatedImage:
-    """Draw one scene of ``size`` by ``size`` pixels."""
+    """Simulate one image of ``size`` by ``size`` pixels."""
     diameter = float(np.exp(rng.uniform(*np.log(domain.diameters_px))))
     cells = [] if rng.random() < EMPTY_SHARE else _cells(rng, size, diameter, domain)
     stacked = domain.stacked > 0 and rng.random() < domain.stacked
@@ -124,7 +124,7 @@ def draw_image(rng: np.random.Generator, size: int = 288, domain: Domain = WIDE)
 
 
 def draw_images(seed: int, count: int, size: int = 288, domain: Domain = WIDE) -> list[AnnotatedImage]:
-    """Draw ``count`` scenes; the same seed draws the same scenes, whatever their number."""
+    """Simulate ``count`` images; an image depends only on the seed and its index."""
     return [draw_image(np.random.default_rng((seed, number)), size, domain) for number in range(count)]
 
 
@@ -177,10 +177,10 @@ def _cell(rng: np.random.Generator, where: tuple[float, float, float], kind: str
 
 @dataclass(frozen=True)
 class Layers:
-    """What lies at each pixel of a scene.
+    """Cells at each pixel of an image; all arrays have shape (size, size).
 
-    ``owner`` is the pixel's cell (from 1; 0 none), ``depth`` how deep it lies in it (0 centre, 1 outline), ``hidden``
-    the brightness of the other cells there.
+    ``owner`` is the cell of a pixel (from 1; 0 for none), ``depth`` its relative distance from the centre of that cell
+    (0 at the centre, 1 at the outline), and ``hidden`` the brightness of the other cells there.
     """
 
     owner: np.ndarray
@@ -189,10 +189,10 @@ class Layers:
 
 
 def _outlines(cells: list[DrawnCell], size: int, overlap: str) -> Layers:
-    """Return what lies at each pixel.
+    """Return the cells at each pixel.
 
-    Where ``bordering`` cells overlap, a pixel goes to the cell in which it lies deeper, so that touching cells share
-    a border; where they are ``stacked``, to the one drawn last.
+    If overlapping cells are ``bordering``, a pixel belongs to the cell in which it lies deeper, so that touching cells
+    share a border; if they are ``stacked``, it belongs to the cell drawn last.
     """
     owner, depth = np.zeros((size, size), np.int32), np.ones((size, size), np.float32)
     total, own = np.zeros((size, size)), np.zeros((size, size))
@@ -209,7 +209,7 @@ def _outlines(cells: list[DrawnCell], size: int, overlap: str) -> Layers:
 
 
 def window_around(y: float, x: float, reach: int, size: int) -> tuple[slice, slice]:
-    """Return the part of the image within ``reach`` of a point; empty for a point far outside."""
+    """Return the slices of the image within ``reach`` of a point; empty for a point far outside."""
     edges = np.clip([int(y) - reach, int(y) + reach + 1, int(x) - reach, int(x) + reach + 1], 0, size)
     return slice(edges[0], edges[1]), slice(edges[2], edges[3])
 
@@ -228,7 +228,7 @@ def _depth(cell: DrawnCell, dy: np.ndarray, dx: np.ndarray) -> np.ndarray:
 def _paint(
     rng: np.random.Generator, cells: list[DrawnCell], layers: Layers, diameter: float, domain: Domain
 ) -> np.ndarray:
-    """Return the light of each pixel before the optics: cells about 1, nothing 0."""
+    """Return the intensity of each pixel before the optics: about 1 in cells, 0 elsewhere."""
     owner = layers.owner
     brightness = np.array([0.0, *(c.brightness for c in cells)])[owner]
     light = brightness * np.power(np.clip(1 - layers.depth**2, 0, 1), rng.uniform(0.0, domain.dome))
@@ -260,7 +260,7 @@ def _spots(rng: np.random.Generator, cells: list[DrawnCell], owner: np.ndarray, 
 
 
 def _debris(rng: np.random.Generator, shape: tuple[int, int], diameter: float) -> np.ndarray:
-    """Return specks and out-of-focus blobs that are not cells."""
+    """Return the intensity of specks and out-of-focus blobs that are not cells."""
     field = np.zeros(shape)
     if rng.random() < 0.5 and diameter > SPECKS_FROM_PX:
         specks = rng.integers(1, 40)
@@ -278,7 +278,7 @@ def _debris(rng: np.random.Generator, shape: tuple[int, int], diameter: float) -
 
 
 def _photograph(rng: np.random.Generator, light: np.ndarray, diameter: float) -> np.ndarray:
-    """Blur, illuminate unevenly, and record with shot noise, read noise, gamma and saturation."""
+    """Apply blur, uneven illumination, shot noise, read noise, gamma and saturation."""
     size = light.shape[0]
     blurred = ndimage.gaussian_filter(light, rng.uniform(0.3, min(3.0, 0.5 + 0.09 * diameter)))
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
@@ -305,7 +305,7 @@ def _photograph(rng: np.random.Generator, light: np.ndarray, diameter: float) ->
 
 
 def separate(owner: np.ndarray) -> np.ndarray:
-    """Give every connected piece its own label and drop those too small to be seen."""
+    """Label connected components separately and remove those that are too small to be seen."""
     pieces = connected_components(owner, background=0, connectivity=1)
     small = [p.label for p in regionprops(pieces) if p.area < SMALLEST_OBJECT_PX]
     pieces[np.isin(pieces, small)] = 0

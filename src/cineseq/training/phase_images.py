@@ -1,9 +1,9 @@
-"""Simulated phase-contrast and bright-field images of adherent cells with known outlines, drawn at random.
+"""Simulate phase-contrast and bright-field images of adherent cells with known outlines.
 
-A cell is a body with up to five tapering arms. Its optical thickness rises from the outline; a phase microscope shows
-thickness less its own surroundings (the halo; Yin et al. 2012, Medical Image Analysis 16, 1047), a slightly defocused
-bright-field one the curvature of thickness. Strength, sign, texture, shape, density, debris, illumination, blur and
-noise are drawn anew for every scene. No real image is involved.
+A cell is a body with up to five tapering arms. Its optical thickness increases from the outline. Phase contrast shows
+the thickness minus its local mean (the halo; Yin et al. 2012, Medical Image Analysis 16, 1047); slightly defocused
+bright field shows the curvature of the thickness. Strength, sign, texture, shape, density, debris, illumination, blur
+and noise are drawn anew for each image. No real image is used.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from cineseq.simulate.images import smooth_noise
 from cineseq.training.nuclei_images import separate, window_around
 
 PHASE_DIAMETERS_PX = (22.0, 60.0)
-"""Diameters (of the circle of equal area) that the phase model is trained at; images are rescaled into this range."""
+"""Range of equivalent diameters for training the phase model; images are rescaled into it."""
 EMPTY_SHARE = 0.03
 
 
 @dataclass(frozen=True)
 class SpreadCell:
-    """One adherent cell: a body of ``radius`` at (y, x), arms as (angle, length, width at the tip), and its looks."""
+    """One adherent cell: a body of ``radius`` at (y, x), arms as (angle, length, tip width), and its appearance."""
 
     y: float
     x: float
@@ -36,7 +36,7 @@ class SpreadCell:
 
 
 def draw_phase_image(rng: np.random.Generator, size: int = 256) -> AnnotatedImage:
-    """Draw one scene of ``size`` by ``size`` pixels."""
+    """Simulate one image of ``size`` by ``size`` pixels."""
     diameter = float(np.exp(rng.uniform(*np.log(PHASE_DIAMETERS_PX))))
     cells = [] if rng.random() < EMPTY_SHARE else _cells(rng, size, diameter)
     owner, thickness = _layers(rng, cells, size)
@@ -45,7 +45,7 @@ def draw_phase_image(rng: np.random.Generator, size: int = 256) -> AnnotatedImag
 
 
 def draw_phase_images(seed: int, count: int, size: int = 256) -> list[AnnotatedImage]:
-    """Draw ``count`` scenes; the same seed draws the same scenes, whatever their number."""
+    """Simulate ``count`` images; an image depends only on the seed and its index."""
     return [draw_phase_image(np.random.default_rng((seed, number)), size) for number in range(count)]
 
 
@@ -65,7 +65,7 @@ def _cells(rng: np.random.Generator, size: int, diameter: float) -> list[SpreadC
         if any((c.y - y) ** 2 + (c.x - x) ** 2 < near**2 for c in cells):
             continue
         if rng.random() < round_share:
-            # Rounded up: dividing, dying or not yet attached; small, thick, with a strong halo.
+            # Rounded cells are dividing, dying or not yet attached; they are small and thick, with a strong halo.
             look = (0.35 * size_px, np.empty((0, 3)), rng.uniform(1.5, 4), 1.0, 0.3 * grain)
         else:
             turn = direction + rng.normal(0, 0.3) if rng.random() < alignment else rng.uniform(0, 2 * np.pi)
@@ -76,14 +76,14 @@ def _cells(rng: np.random.Generator, size: int, diameter: float) -> list[SpreadC
 
 
 def _arms(rng: np.random.Generator, diameter: float, count: int, turn: float) -> np.ndarray:
-    """Return arms around a cell: spindles have two opposite ones, stars three or more."""
+    """Return the arms of a cell: two opposite ones for a spindle, three or more for a star."""
     angles = turn + 2 * np.pi * np.arange(max(count, 2)) / max(count, 2) + rng.normal(0, 0.35, max(count, 2))
     lengths = diameter * rng.uniform(0.4, 1.3, len(angles))
     return np.stack([angles, lengths, diameter * rng.uniform(0.02, 0.16, len(angles))], axis=1)
 
 
 def _layers(rng: np.random.Generator, cells: list[SpreadCell], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return each pixel's cell (from 1; the deepest where cells meet) and the optical thickness there."""
+    """Return the cell of each pixel (from 1; the deepest if cells overlap) and its optical thickness."""
     owner, depth, thickness = np.zeros((size, size), np.int32), np.zeros((size, size)), np.zeros((size, size))
     ruffle = rng.uniform(0, 0.12) * smooth_noise(rng, (size, size), rng.uniform(1.5, 4))
     for number, cell in enumerate(cells, start=1):
@@ -99,7 +99,7 @@ def _layers(rng: np.random.Generator, cells: list[SpreadCell], size: int) -> tup
 
 
 def _inside(cell: SpreadCell, dy: np.ndarray, dx: np.ndarray) -> np.ndarray:
-    """Return the distance into the cell in pixels (negative outside): a disc joined smoothly to tapered arms."""
+    """Return the depth inside a cell in pixels (negative outside): a disc joined smoothly to tapered arms."""
     parts = [cell.radius - np.hypot(dy, dx)]
     for angle, length, tip in cell.arms:
         along = dy * np.sin(angle) + dx * np.cos(angle)
@@ -111,7 +111,7 @@ def _inside(cell: SpreadCell, dy: np.ndarray, dx: np.ndarray) -> np.ndarray:
 
 
 def _texture(rng: np.random.Generator, cells: list[SpreadCell], owner: np.ndarray, diameter: float) -> np.ndarray:
-    """Return relative thickness changes in cells: granules, nucleoli, vacuoles."""
+    """Return relative changes of thickness in cells: granules, nucleoli, vacuoles."""
     grain = np.array([0.0, *(c.grain for c in cells)])[owner]
     texture = grain * 0.5 * smooth_noise(rng, owner.shape, rng.uniform(0.5, 1.2))
     texture += grain * 0.4 * smooth_noise(rng, owner.shape, diameter * rng.uniform(0.06, 0.15))
@@ -137,7 +137,7 @@ def _debris(rng: np.random.Generator, size: int, diameter: float) -> np.ndarray:
 
 
 def _optics(rng: np.random.Generator, optical: np.ndarray, diameter: float) -> np.ndarray:
-    """Return what a microscope shows of optical thickness; the background is 0."""
+    """Return the image contrast of optical thickness; 0 for background."""
     sharp = ndimage.gaussian_filter(optical, rng.uniform(0.4, 1.2))
     sign = -1.0 if rng.random() < 0.8 else 1.0
     if rng.random() < 0.8:
@@ -147,7 +147,7 @@ def _optics(rng: np.random.Generator, optical: np.ndarray, diameter: float) -> n
 
 
 def _record(rng: np.random.Generator, signal: np.ndarray) -> np.ndarray:
-    """Illuminate unevenly and record with noise and saturation."""
+    """Apply uneven illumination, noise and saturation."""
     size = len(signal)
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     tilt = rng.normal(0, 0.3, 3)

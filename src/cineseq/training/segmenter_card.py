@@ -1,4 +1,4 @@
-"""The cards of the shipped segmentation models."""
+"""Write the model cards of the shipped segmentation models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cineseq.training.phase_images import PHASE_DIAMETERS_PX
 
 @dataclass(frozen=True)
 class Subject:
-    """What a shipped model is for and how its training is told, with placeholders of the settings."""
+    """Purpose and limits of a shipped model, and a description of its training with placeholders for settings."""
 
     title: str
     purpose: str
@@ -67,7 +67,7 @@ COLUMNS = ("median diameter, px", "images", "hits", "extra", "missed", "AP@.5")
 
 
 def write_card(subject: Subject, model: Path, settings: Section, scores: pd.DataFrame) -> str:
-    """Return the card of a shipped model as Markdown."""
+    """Return the model card of a shipped model as Markdown."""
     values: dict[str, Any] = {name: getattr(settings, name) for name in type(settings).model_fields}
     described = subject.data.format(**values)
     lines = [
@@ -102,7 +102,7 @@ SIZE_CLASSES_PX = (0, 12, 20, 35, 100)
 
 
 def score_by_size(model: Path, scenes: list[AnnotatedImage]) -> pd.DataFrame:
-    """Segment scenes with the default settings and return AP@.5 by the median diameter of the cells in a scene."""
+    """Segment images with default settings and return AP@.5 by the median diameter of the cells of an image."""
     settings = Segment(model=str(model))
     network = load_model(settings, model)
     rows = []

@@ -1,1 +1,1 @@
-"""What the rules ask: the study and its sheet, products, steps, fingerprints of code, the state of a run."""
+"""The workflow: the study and its sample sheet, products, steps, code fingerprints and the state of a run."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from cineseq.files import digest
 
 SOURCE = Path(__file__).resolve().parents[2]
-"""The folder that holds the package."""
+"""Folder that contains the package."""
 
 PACKAGE = "cineseq"
 
@@ -26,7 +26,7 @@ def fingerprint(script: Path, templates: str | None = None) -> str:
     script
         The file of the script.
     templates
-        Folder of the package, such as ``report/templates``, of files that are filled in; their content counts too.
+        Folder of template files in the package, such as ``report/templates``; their content counts too.
 
     Returns
     -------
@@ -55,9 +55,9 @@ def _module(path: Path) -> tuple[str, tuple[Path, ...]]:
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """Yield a module and the statements in it at any depth; every job of a cluster waits for this.
+    """Yield a module and its statements at any depth.
 
-    Expressions, most of the nodes, hold neither imports nor docstrings.
+    Expressions, which are most of the nodes, contain neither imports nor docstrings and are skipped for speed.
     """
     todo: list[ast.AST] = [tree]
     while todo:

@@ -18,7 +18,7 @@ from cineseq.errors import UserError
 
 Level = Literal["field", "sample", "study"]
 FOLDERS: dict[Level, str] = {"field": "fov/{sample}/{fov}/", "sample": "sample/{sample}/", "study": ""}
-"""Where the products of each level are, in the folder of results."""
+"""Folder of the products of each level, within the results folder."""
 
 
 @dataclass(frozen=True)
@@ -28,29 +28,29 @@ class Product:
     Attributes
     ----------
     path
-        Where it is: in the folder of the field, in that of the sample, or in the folder of results, as ``level`` says.
+        Path within the folder of its ``level``: that of the field, of the sample, or the results folder.
     level
         Whether there is one for each field of view, one for each sample, or one for the study.
     contract
-        The contract of a table as ``module.NAME`` in ``cineseq.tables``; None for what is no table.
+        The contract of a table as ``module.NAME`` in ``cineseq.tables``; None if it is not a table.
     step
-        The rule that makes it; where studies start in different ways, the rules, separated by ``|``.
+        The rule that makes it. If the rule depends on how a study starts, all these rules, separated by ``|``.
     section
-        Section of the report that reads it; empty where the report does not. Tables and figures of a section stand in
-        the order of the registry.
+        Section of the report that reads it; empty if none does. Tables and figures of a section are shown in the order
+        of the registry.
     title
-        What the report calls it: the heading of a table, the alternative text of a figure. A table without a title is
-        read and not shown.
+        Title in the report: the heading of a table, the alternative text of a figure. A table without a title is read
+        but not shown.
     order
         Columns by which the report sorts the rows of a table, the first one first; from high to low after a ``-``.
     name
-        What the rule and ``main`` of the script call it, unique in its level; by default the file's name up to the dot.
+        Name in the rule and in ``main`` of the script, unique in its level; by default the file name up to the dot.
     caption
         Sentences below a figure.
     target
-        The target that asks for it; by default its folder, as ``lineage`` is for ``lineage/fading.tsv``.
+        The target that includes it; by default its folder, for example ``lineage`` for ``lineage/fading.tsv``.
     needs
-        Property of :class:`~cineseq.workflow.study.Study` without which its step does not make it.
+        Property of :class:`~cineseq.workflow.study.Study` that must be true for the step to make it.
     is_folder
         Whether it is a folder.
     """
@@ -76,7 +76,7 @@ class Product:
 
     @property
     def file(self) -> str:
-        """Path as rules have it, with the wildcards of its level."""
+        """Path as in rules, with the wildcards of its level."""
         return f"<results>/{FOLDERS[self.level]}{self.path}"
 
     @property
@@ -125,10 +125,11 @@ PRODUCTS: tuple[Product, ...] = (
             "Function along the principal components of expression", ("function", "p_value", "-r2")),
     Product("clusters/quality.svg", "study", None, "cluster", "pairing",
             "Distributions of counts, detected genes and mitochondrial fraction per cell with the quality limits",
-            caption="Quality of the counts. Cells outside the limits enter no cluster."),
+            caption="Quality of the counts. Cells outside the limits are not clustered."),
     Product("clusters/umap.svg", "study", None, "cluster", "clusters",
-            "Map of cells by expression, coloured by cluster and by function",
-            caption="Cells placed by similarity of expression (UMAP). Distances between far groups have no meaning."),
+            "UMAP of cells by expression, coloured by cluster and by function",
+            caption="Cells arranged by similarity of expression (UMAP). Distances between distant groups are not "
+                    "meaningful."),
     # Differential expression.
     Product("de/markers.tsv", "study", "expression.MARKERS", "differential_expression", "clusters", "Marker genes",
             ("comparison", "group", "q_value", "-auc")),
@@ -137,11 +138,11 @@ PRODUCTS: tuple[Product, ...] = (
             caption="Genes that separate each cluster from the other cells."),
     # Prediction of function.
     Product("prediction/performance.tsv", "study", "prediction.PERFORMANCE", "predict", "prediction",
-            "Held-out performance of every model"),
+            "Held-out performance of each model"),
     Product("prediction/contrasts.tsv", "study", "prediction.MODEL_CONTRASTS", "predict", "prediction",
             "Differences between models"),
     Product("prediction/sensitivity.tsv", "study", "prediction.SENSITIVITY", "predict", "prediction",
-            "What other choices of the analysis would have given", name="model_sensitivity"),
+            "Results under other choices of the analysis", name="model_sensitivity"),
     Product("prediction/performance_by_sample.tsv", "study", "prediction.SAMPLE_PERFORMANCE", "predict", "prediction",
             "Held-out R² sample by sample", name="samples"),
     Product("prediction/genes.tsv", "study", "prediction.GENES", "predict", "prediction",
@@ -150,25 +151,24 @@ PRODUCTS: tuple[Product, ...] = (
             "Predictive genes that are cluster markers", name="overlap"),
     Product("prediction/predictions.parquet", "study", "prediction.PREDICTIONS", "predict"),
     Product("prediction/ladder.svg", "study", None, "predict", "prediction",
-            "Held-out R squared of every model with intervals and null",
+            "Held-out R² of each model, with intervals and null",
             caption="Function in held-out groups as predicted by covariates, by expression, by morphology and by "
                     "both, with 95 % intervals. The permutation null is of a quicker procedure, whose own R² is the "
                     "tick beside it."),
     Product("prediction/scatter.svg", "study", None, "predict", "prediction",
             "Measured against predicted function, cell by cell",
-            caption="Each cell was predicted by a model that saw no cell of its group. Colours are the outer folds."),
+            caption="Each cell was predicted by a model trained without its group. Colours are the outer folds."),
     Product("prediction/selection.svg", "study", None, "predict", "prediction",
             "Selection frequency of the most stable genes",
-            caption="How often each gene is chosen when half of the groups are left out."),
+            caption="Frequency at which each gene is selected when half of the groups are left out."),
     Product("prediction/selected_genes.svg", "study", None, "predict", "prediction",
             "Expression of the selected genes in each cluster, and the functions that they predict",
             caption="Where the genes that predict are expressed. A gene that is as high in every cluster can go "
                     "with function and yet mark no cluster."),
     Product("prediction/marker_overlap.svg", "study", None, "predict", "prediction",
-            "Two circles for each function: genes that predict it and genes that mark clusters, with those that do "
-            "both",
+            "Two circles for each function: genes that predict it and genes that mark clusters, with their overlap",
             name="overlap_figure",
-            caption="Genes that predict against genes that mark clusters."),
+            caption="Overlap of the genes that predict function and the genes that mark clusters."),
     # Relatives.
     Product("lineage/state_by_sister.tsv", "study", "lineage.STATE_BY_SISTER", "compare_sisters", "sisters",
             "States by the fate of the sister", ("-contrast", "p_permutation"), name="states"),
@@ -197,10 +197,11 @@ PRODUCTS: tuple[Product, ...] = (
     Product("lineage/fate_pairs.tsv", "study", "lineage.FATE_PAIRS", "describe_fates"),
     Product("lineage/forest.svg", "study", None, "compare_sisters", "sisters",
             "Odds ratios of states by the fate of the sister, with intervals",
-            caption="States of survivors whose sister died against those whose sister lived; 1 means no difference."),
+            caption="Odds of each state in survivors whose sister died, relative to those whose sister survived; 1 "
+                    "is no difference."),
     Product("lineage/trees.svg", "study", None, "compare_sisters", "sisters",
             "Lineage trees of families with divisions, deaths and unknown ends",
-            caption="Families over time. A cross is a death that was seen; a grey end is not known, and no death."),
+            caption="Families over time. A cross is an observed death; a grey end is unknown and is not a death."),
     Product("lineage/trees_by_state.svg", "study", None, "compare_sisters", "sisters",
             "Lineage trees of families with measured survivors, coloured by state",
             caption="The state nearest to going with the sister's fate, over the trees. Cells that were not "
@@ -208,15 +209,17 @@ PRODUCTS: tuple[Product, ...] = (
     Product("lineage/incidence.svg", "study", None, "describe_fates", "sisters",
             "Cumulative incidence of division, death and loss after birth, one panel per condition",
             name="incidence_figure",
-            caption="Fates of cells born in sight, as competing risks; a lost cell is neither divided nor dead."),
+            caption="Fates of cells born within the movie, as competing risks; a lost cell is neither divided nor "
+                    "dead."),
     Product("lineage/survival.svg", "study", None, "describe_fates", "sisters",
-            "Share of cells alive and share undivided after birth, one panel per condition", name="survival_figure",
-            caption="What death alone, and division alone, would leave of cells born in sight (Kaplan-Meier). Other "
-                    "ends censor, which takes the cells that had them to be like the others."),
+            "Fraction of cells alive and fraction undivided after birth, one panel per condition",
+            name="survival_figure",
+            caption="Kaplan-Meier estimates for death alone and for division alone, of cells born within the movie. "
+                    "Other ends are censored, which assumes that those cells are like the others."),
     Product("lineage/fate_pairs.svg", "study", None, "describe_fates", "sisters",
             "Counts of sister pairs by the ends of both, one panel per condition", name="fate_pairs_figure",
-            caption="Pairs of sisters by how both ended; in brackets the pairs expected if sisters were "
-                    "independent. Orange pairs are more frequent than that, purple ones less."),
+            caption="Pairs of sisters by their fates; in brackets, the number expected if sisters were "
+                    "independent. Orange pairs are more frequent than expected, purple ones less."),
     # Both modalities.
     Product("crossmodal/summary.tsv", "study", "crossmodal.VARIANCE_SUMMARY", "explain_modalities", "crossmodal",
             "In total", name="crossmodal_summary"),
@@ -226,7 +229,7 @@ PRODUCTS: tuple[Product, ...] = (
             "Features by how much expression explains", ("-r2",), name="crossmodal_features"),
     Product("crossmodal/variance.svg", "study", None, "explain_modalities", "crossmodal",
             "Variance explained per gene and per feature, with null and ceiling",
-            caption="How much of each gene and of each feature the other modality explains in held-out groups."),
+            caption="Variance of each gene and each feature that the other modality explains in held-out groups."),
     # The record, the report and the truth of simulated data.
     Product("provenance.json", "study", None, "write_provenance"),
     Product("report/index.html", "study", None, "render_report", name="html"),

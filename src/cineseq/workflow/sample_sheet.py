@@ -1,4 +1,4 @@
-"""The sample sheet: one row per field of view, naming whatever data the user has."""
+"""Read the sample sheet: one row per field of view, which names the user's data."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from cineseq.text import natural_order
 FIELD_PATHS = ("images", "masks", "tracks", "edits", "features")
 """Columns that belong to one field of view."""
 SAMPLE_PATHS = ("compartments", "barcodes", "counts")
-"""Columns that belong to a whole sample; its rows must agree on them."""
+"""Columns of files of a whole sample; all rows of the sample must agree on them."""
 SHARED_PATHS = ("compartments", "barcodes")
-"""Those of them whose files may list several samples."""
+"""Columns of a sample whose files may contain several samples."""
 STUDY_PATHS = ("cells", "paired", "lineage")
-"""Columns that start the pipeline after the images."""
+"""Columns of data with which the pipeline starts after the imaging steps."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One row of the sheet; paths have their placeholders filled and are empty where not given."""
+    """One row of the sheet; placeholders in paths are filled, and paths are empty if the row has none."""
 
     sample: str
     fov: str = "1"
@@ -48,7 +48,7 @@ class Entry:
 
     @property
     def identity(self) -> FieldOfView:
-        """What the per-field steps are told of this row."""
+        """The field of view, as passed to the per-field steps."""
         return FieldOfView(
             sample=self.sample,
             fov=self.fov,
@@ -69,7 +69,7 @@ def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
     path
         The sheet.
     frame_step
-        Of the rows that do not say.
+        Frame step of rows without one.
     places
         Values of the placeholders that its paths may use, such as ``data`` and ``run``.
 
@@ -81,8 +81,8 @@ def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
     Raises
     ------
     UserError
-        For a missing file, an unknown or missing column, a bad name, a field of view listed twice, rows of one
-        sample that disagree, or a row without data; the message names the row.
+        When the file is missing, a column is unknown or missing, a name is invalid, a field of view is listed twice,
+        rows of one sample disagree, or a row has no data; the message names the row.
     """
     if not path.is_file():
         msg = f"samples: there is no sheet '{path}'; give the path of a tab-separated sample sheet."
@@ -94,7 +94,7 @@ def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
     reader = csv.DictReader(texts, delimiter=delimiter, strict=True)
     try:
         _check_header(path, list(reader.fieldnames or []))
-        # Rows go by their line in the file, as an editor shows it; comments and empty lines count.
+        # Row numbers are line numbers of the file, as in an editor; comments and empty lines count.
         usual = {"frame_step": str(frame_step)}
         entries = [_entry(path, lines[reader.line_num - 1][0], usual, row, places) for row in reader]
     except csv.Error as error:
@@ -111,7 +111,7 @@ def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
 
 
 def _lines(path: Path, stream: Iterable[str]) -> list[tuple[int, str]]:
-    """Return the lines that are no comments, each with its number in the file."""
+    """Return the lines that are not comments, each with its line number."""
     try:
         return [(number, line) for number, line in enumerate(stream, start=1) if not line.startswith("#")]
     except UnicodeDecodeError:
@@ -206,7 +206,7 @@ def _start(path: Path, entry: Entry) -> str:
     if entry.images or entry.masks or entry.tracks:
         given.append("images")
     if entry.edits and not (entry.images or entry.masks):
-        msg = f"{path}, row {entry.row}: edits are given without images or masks; give what they mend."
+        msg = f"{path}, row {entry.row}: edits need images or masks; give those that they correct."
         raise UserError(msg)
     if entry.features and not (entry.images or entry.masks or entry.tracks):
         msg = (
@@ -234,10 +234,10 @@ MADE_BY_RULES = "results/"
 
 
 def files_of(text: str, what: str) -> list[str]:
-    """Return the files that a cell of the sheet names: paths or patterns, separated by semicolons.
+    """Return the files named in a cell of the sheet: paths or patterns, separated by semicolons.
 
-    Patterns are expanded and sorted by the numbers in the names; a path without a pattern is returned as it is, for
-    it may be the product of a rule.
+    Patterns are expanded and sorted by the numbers in the names. A path without a pattern is returned unchanged,
+    because it may be the product of a rule.
 
     Raises
     ------
@@ -258,12 +258,12 @@ def files_of(text: str, what: str) -> list[str]:
 
 
 def present(files: list[str], what: str) -> list[str]:
-    """Return the files; those under results/ may still be made by a rule, the others must be there.
+    """Return the files after checking that they exist; files under results/ may still be made by a rule.
 
     Raises
     ------
     UserError
-        When one is not there.
+        When a file does not exist.
     """
     for name in files:
         if not name.startswith(MADE_BY_RULES) and not Path(name).exists():

@@ -1,7 +1,7 @@
 """Run a step's ``main`` from Snakemake or from the command line.
 
-A step is a function whose keyword-only parameters are its contract: ``Path`` and ``list[Path]`` parameters are
-files, ``settings`` is one nested model, ``threads`` is the rule's. Names equal the rule's input, output and params.
+A step is a function with keyword-only parameters: ``Path`` and ``list[Path]`` parameters are files, ``settings`` is a
+nested model, ``threads`` is the number of threads. Names equal those of the rule's input, output and params.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from cineseq.errors import UserError
 
 
 def run(main: Callable[..., None], snakemake: Any = None) -> None:
-    """Call ``main`` with the arguments that Snakemake or the command line provides.
+    """Call ``main`` with arguments from Snakemake or from the command line.
 
     Parameters
     ----------
     main
-        The step: keyword-only parameters, see the module's docstring.
+        Function of the step with keyword-only parameters, see the module docstring.
     snakemake
-        The object that Snakemake puts into a script's globals; None on the command line.
+        Object that Snakemake adds to a script's globals; None on the command line.
 
     Raises
     ------
     SystemExit
-        With status 1 when the step fails; a :class:`~cineseq.errors.UserError` is shown as its one sentence,
-        anything else with its traceback, in the rule's log and on the screen.
+        With status 1 when the step fails. A :class:`~cineseq.errors.UserError` is shown as one sentence, any other
+        error with its traceback, in the rule's log and on the screen.
     """
-    atexit.register(gc.freeze)  # else Python looks for garbage once more as it exits, a second where torch is loaded
+    atexit.register(gc.freeze)  # skips the garbage collection at exit, which takes a second when torch is loaded
     hints = get_type_hints(main)
     arguments = _from_snakemake(snakemake, hints) if snakemake is not None else from_command_line(main, hints)
     _check_names(main, arguments)
@@ -61,7 +61,7 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
 
 
 def _field_of(arguments: dict[str, Any]) -> str:
-    """Return the field of view that a step works on, in words: every line of its log names it."""
+    """Return the name of a step's field of view for the lines of its log; empty for a step of the study."""
     field = getattr(arguments.get("settings"), "field", None)
     return "" if field is None else f", sample {field.sample}, field {field.fov}"
 
@@ -79,7 +79,7 @@ def _start_logging(log: Path | None, where: str) -> None:
 
 
 def _matters(record: logging.LogRecord) -> bool:
-    """Leave out what libraries tell in passing on the root logger, as mudata does of its options."""
+    """Filter out messages that libraries send to the root logger, as mudata does about its options."""
     return record.name != "root" or record.levelno > logging.INFO
 
 
@@ -107,7 +107,7 @@ def _from_snakemake(snakemake: Any, hints: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_paths(value: Any, hint: Any) -> Any:
-    """Turn Snakemake's file(s) into what the hint asks for: one path, a list of paths, or None for an absent one."""
+    """Convert Snakemake's file(s) to the type of the hint: one path, a list of paths, or None for an absent file."""
     many = not isinstance(value, str)
     if hint == list[Path]:
         return [Path(v) for v in value] if many else [Path(value)]
@@ -128,12 +128,12 @@ def _is_optional(hint: Any) -> bool:
 
 
 def from_command_line(main: Callable[..., None], hints: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of ``main`` that the command line gives, by name; ``hints`` are the types of all.
+    """Parse the arguments of ``main`` from the command line, by name; ``hints`` has the types of all arguments.
 
     Raises
     ------
     SystemExit
-        With status 2 when an argument is missing, unknown or of the wrong kind.
+        With status 2 when an argument is missing, unknown or of the wrong type.
     """
     parser = argparse.ArgumentParser(description=inspect.getdoc(main))
     for name, parameter in inspect.signature(main).parameters.items():

@@ -1,4 +1,4 @@
-"""What the workflow asks about a run: its fields of view, its samples, and which products it can have."""
+"""One run of the workflow: its configuration, fields of view, samples and available data."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ class Study:
         return next((name for name in ("cells", "paired", "lineage") if getattr(first, name)), "images")
 
     def has(self, column: str) -> bool:
-        """Whether any row gives this column."""
+        """Whether any row has a value in this column."""
         return any(getattr(e, column) for e in self.entries)
 
     @property
     def has_masks(self) -> bool:
-        """Whether cells have outlines, given or segmented; tracks that come alone have places only."""
+        """Whether cells have masks, external or segmented; point tracks have positions only."""
         return self.start == "images" and (self.has("images") or self.has("masks"))
 
     @property
@@ -72,7 +72,7 @@ class Study:
 
     @property
     def embeds(self) -> bool:
-        """Whether objects are embedded: there are movies and the configuration asks for it."""
+        """Whether objects are embedded: there are movies, and the configuration names a model."""
         return self.config.embed.model is not None and self.has("images")
 
     @property
@@ -82,7 +82,7 @@ class Study:
 
     @property
     def has_paired(self) -> bool:
-        """Whether there are paired data, made or given."""
+        """Whether there are paired data, from this pipeline or external."""
         return self.pairs or self.start in ("paired", "cells")
 
     @property
@@ -106,19 +106,19 @@ class Study:
         return all(e.images.startswith(f"results/{self.run}/experiment/") for e in self.entries)
 
     def files(self, sample: str, fov: str, column: str) -> list[str]:
-        """Return the files of one column of one row; none where it is empty."""
+        """Return the files of one column of one row; an empty list if it is empty."""
         entry = self.entry(sample, fov)
         return files_of(getattr(entry, column), f"sample {sample}, field {fov}, {column}")
 
     def only_if(self, **given: bool) -> str:
-        """Return a regular expression for samples: any where each column is given or not as said, else none.
+        """Return a regular expression that matches any sample if each column is present or absent as stated, else none.
 
-        It constrains the wildcard of rules that make the same product in different ways.
+        It constrains the wildcards of rules that make the same product in different ways.
         """
         return r"[^/]+" if all(self.has(column) == wanted for column, wanted in given.items()) else r"(?!)"
 
     def _by_name(self, column: str) -> Iterator[tuple[str, list[str]]]:
-        """Yield what the files of one column are called in complaints, and the files, sample by sample."""
+        """Yield, for each sample, the name of one column's files in error messages, and the files."""
         for sample, entry in self._by_sample.items():
             what = f"sample {sample}, {column}"
             yield what, files_of(getattr(entry, column), what)
@@ -128,12 +128,12 @@ class Study:
         return [name for _, names in self._by_name(column) for name in names]
 
     def present_files(self, column: str) -> list[str]:
-        """Return the files of one column, in order: once per sample, or each once where one may list several samples.
+        """Return the files of one column, in order: once per sample, or each once if a file may have several samples.
 
         Raises
         ------
         UserError
-            When one is not there.
+            When a file does not exist.
         """
         names = [name for what, found in self._by_name(column) for name in present(found, what)]
         return list(dict.fromkeys(names)) if column in SHARED_PATHS else names
@@ -155,7 +155,7 @@ class Study:
 
     @property
     def segmenter(self) -> list[str]:
-        """The file of the segmentation model; none where cellpose may fetch it, for then it appears during a run."""
+        """The file of the segmentation model; empty if cellpose may download it during the run."""
         if self.config.segment.download:
             return []
         path = model_file(self.config.segment.model)
@@ -163,13 +163,13 @@ class Study:
 
     @property
     def training_start(self) -> list[str]:
-        """The file of the model that training goes on from, where it is there."""
+        """The file of the model from which training starts, if it exists."""
         path = model_file(self.config.train.model)
         return [str(path)] if path.exists() else []
 
     @property
     def training_memory_mb(self) -> int:
-        """The memory to ask for in training, which follows from the model that it goes on from."""
+        """The memory to request for training, in MB, which depends on the model from which it starts."""
         return training_memory_mb(self.config.train.model)
 
     def training_files(self, column: str) -> list[str]:
@@ -188,12 +188,12 @@ class Study:
 
     @property
     def embedder(self) -> list[str]:
-        """The file of the embedding model, where it is there to be an input."""
+        """The file of the embedding model, if it exists as an input."""
         path = None if self.config.embed.model is None else embedder_file(self.config.embed.model)
         return [str(path)] if path is not None and path.exists() else []
 
     def gpus(self, section: str) -> int:
-        """Return how many GPUs a job with the model of a section takes: none for one of compact size, else one."""
+        """Return the number of GPUs for a job with the model of a section: none for a compact model, else one."""
         model = getattr(self.config, section).model
         small = model in (COMPACT, COMPACT_PHASE) or (section != "embed" and is_small(model))
         return int(not small)
@@ -201,7 +201,7 @@ class Study:
     def settings(self, *sections: str, **more: Any) -> dict[str, Any]:
         """Return sections of the configuration as one nested dictionary of plain values.
 
-        Names, types and order are the models', so that the same settings always compare equal.
+        Names, types and order are those of the models, so that equal settings always compare equal.
         """
         found = {name: getattr(self.config, name) for name in sections} | more
         return {k: v.model_dump(mode="json") if isinstance(v, Section) else v for k, v in found.items()}
@@ -235,11 +235,11 @@ def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:
     Raises
     ------
     UserError
-        For anything that the user has to mend before a run can start.
+        When the configuration or the sheet has an error.
     """
     config = load(raw, " or ".join([*map(str, configfiles), "--config"]))
     if config.run is None and not configfiles:
-        msg = "run: the settings come from no file whose name the run could have; give it one."
+        msg = "run: there is no configuration file to name the run after; set run."
         raise UserError(msg)
     run = config.run or configfiles[-1].stem
     entries = read_sheet(Path(config.samples), config.inputs.frame_step, data=config.data, run=run)
@@ -263,7 +263,7 @@ def _check_data(config: Config, entries: list[Entry]) -> None:
 
 
 def _check_rows_agree(config: Config, entries: list[Entry]) -> None:
-    """Refuse a sheet whose rows start differently: a product has one way of being made in a run."""
+    """Check that all rows start from the same kind of data, because a run makes each product in one way."""
     for column in ("images", "masks", "tracks"):
         lacking = [e for e in entries if not getattr(e, column)]
         if lacking and len(lacking) < len(entries):

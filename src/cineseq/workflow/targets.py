@@ -1,4 +1,4 @@
-"""Which steps a study runs, which products it makes, and which of them each target stands for."""
+"""The steps that a study runs, the products that they make, and the products of each target."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WITHOUT_REPORT = (
     "score_tracks",
     "score_truth",
 )
-"""Steps that write no report, or, as the score against the truth, one that is made from the page's own tables."""
+"""Steps without a report; for the score against the truth, the page makes one from its own tables."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def products_of_study(study: Study) -> list[Product]:
 
 
 def is_made(product: Product, study: Study) -> bool:
-    """Whether the steps of a product make it from what a study has."""
+    """Whether the data of a study allow its steps to make a product."""
     return not product.needs or getattr(study, product.needs)
 
 

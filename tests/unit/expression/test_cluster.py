@@ -184,7 +184,7 @@ def test_multiplets_fail_quality_control_with_the_reason_and_are_counted():
     assert "88 of 90" in study.lines[1]
     assert "2 of 87 cells are multiplets" in study.lines[1]
     unknown = cluster_study(pd.RangeIndex(90), expression, Clusters(min_cells=1000, min_genes=0, min_counts=0), 1)
-    assert "Nothing says which are multiplets" in unknown.lines[1]
+    assert "Which of them are multiplets is unknown" in unknown.lines[1]
 
 
 def test_totals_of_logarithms_are_not_judged():
@@ -231,7 +231,7 @@ def test_resampling_chooses_genes_and_components_anew(monkeypatch):
     settings = Clusters(resamples=3, variable_genes=80)
     chosen, seen = leiden.variable_genes, []
     monkeypatch.setattr(leiden, "variable_genes", lambda *asked: seen.append(chosen(*asked)) or seen[-1])
-    labels = leiden.community_labels(expression, settings, 1)
+    labels = leiden.cluster_labels(expression, settings, 1)
     agreement = leiden.resampled_agreement(expression, labels, settings, 1)
     assert (agreement > 0.8).all()
     assert [mask.sum() for mask in seen] == [80] * 4

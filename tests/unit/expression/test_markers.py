@@ -12,7 +12,7 @@ from scipy.stats import mannwhitneyu, rankdata, tiecorrect
 
 from cineseq.config.expression import Clusters, DifferentialExpression
 from cineseq.expression.cluster import cluster_study
-from cineseq.expression.leiden import community_labels
+from cineseq.expression.leiden import cluster_labels
 from cineseq.expression.markers import (  # fmt: skip
     DESCRIPTIVE,
     DOUBLE_DIPPED,
@@ -145,7 +145,7 @@ def test_thinning_removes_double_dipping_in_one_homogeneous_population():
     counts = sparse.csr_matrix(rng.poisson(rng.lognormal(-1, 1.2, 1000), (600, 1000)).astype(float))
     expression = expression_from(counts, names(1000), "counts")
     settings = Clusters(resolution=0.6)
-    clusters = pd.Series(community_labels(expression, settings, 1))
+    clusters = pd.Series(cluster_labels(expression, settings, 1))
     assert len(clusters.unique()) > 1
     significant = {}
     for method in ("warn", "thin"):

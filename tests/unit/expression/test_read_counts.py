@@ -86,7 +86,7 @@ def test_what_is_not_counts_is_refused(values: np.ndarray, words: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.csv", "id,AAA,AAA\ng1,1,2\n", "the cell 'AAA' is there twice"),
+        ("a.csv", "id,AAA,AAA\ng1,1,2\n", "the cell 'AAA' is listed twice"),
         ("b.csv", "id,AAA,note\ng1,1,good\n", "column 'note' should hold counts but holds text"),
         ("c.csv", "", "not a readable table of counts"),
         ("d.csv", "id\ng1\n", "found 0 cells"),

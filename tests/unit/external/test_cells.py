@@ -98,7 +98,7 @@ def test_cells_without_counts_are_paired_data_without_expression(tmp_path: Path)
     ("text", "named", "words"),
     [
         ("name,function_f\na,1\n", {}, "no column with the names of cells, 'id', was found"),
-        ("id,function_f\na,1\na,2\n", {}, "row 3: the cell 'a' is there twice"),
+        ("id,function_f\na,1\na,2\n", {}, "row 3: the cell 'a' is listed twice"),
         ("id,function_f\n,1\n", {}, "row 2: the cell has no name in column 'id'"),
         ("id,function_f\na,\nb,\n", {}, "function_f has no value in any of the 2 cells"),
         ("id,function_f\na,1\nb,high\n", {}, "column 'function_f' should hold numbers, but cell 'b' has 'high'"),

@@ -58,7 +58,7 @@ def test_a_family_in_two_fields_is_named(tmp_path: Path, caplog: pytest.LogCaptu
     lines = (FAMILY.replace("\n", ",1\n")).replace("fate,1", "fate,well").replace("censored,1", "censored,2")
     read(tmp_path, lines, groups={"fov": "well"})
     [said] = caplog.messages
-    assert f"{tmp_path / 'l.csv'}, row 4: cell 'b' is in field s/2, its mother 'm' in s/1 (1 such rows)" in said
+    assert f"{tmp_path / 'l.csv'}, row 4: cell 'b' is in field s/2, its parent 'm' in s/1 (1 such rows)" in said
     read(tmp_path, FAMILY)
     assert len(caplog.messages) == 1
 
@@ -91,12 +91,12 @@ def replace(old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (replace("a,m,10", "a,x,10"), "row 3: the mother 'x' of cell 'a' is not in the table"),
-        (replace("late,,4", "a,b,4"), "row 5: cell 'a' is there twice; a cell has one row and one mother"),
+        (replace("a,m,10", "a,x,10"), "row 3: the parent 'x' of cell 'a' is not in the table"),
+        (replace("late,,4", "a,b,4"), "row 5: cell 'a' is listed twice; a cell has one row and one parent"),
         (HEADER + "m,m,5,5,division\n", "row 2: cell 'm' descends from itself"),
-        (replace("a,m,10", "a,m,8"), "row 3: cell 'a' is born in frame 8, before its mother 'm' ends in frame 10"),
-        (FAMILY + "c,m,10,12,death\n", "row 6: the mother 'm' of cell 'c' has more than two daughters"),
-        (replace("0,10,division", "0,10,death"), "row 3: cell 'a' has a mother 'm' whose fate is death, not division"),
+        (replace("a,m,10", "a,m,8"), "row 3: cell 'a' is born in frame 8, before its parent 'm' ends in frame 10"),
+        (FAMILY + "c,m,10,12,death\n", "row 6: the parent 'm' of cell 'c' has more than two daughters"),
+        (replace("0,10,division", "0,10,death"), "row 3: cell 'a' has a parent 'm' whose fate is death, not division"),
         (replace("4,9,", "9,4,"), "row 5: cell 'late' ends before it begins"),
         (replace("4,9,", "4,soon,"), "row 5: cell 'late' needs a frame number from 0 in column 'end'"),
         (replace("4,9,", "4.5,9,"), "row 5: cell 'late' needs a frame number from 0 in column 'birth'"),

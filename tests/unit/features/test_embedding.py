@@ -143,7 +143,7 @@ def test_a_local_file_in_our_format_states_its_own_architecture(tiny):
 
 
 def test_a_wrong_hash_is_refused(tiny):
-    with pytest.raises(UserError, match=r"its SHA-256 is [0-9a-f]{64}, embed.sha256 expects 0000"):
+    with pytest.raises(UserError, match=r"its SHA-256 is [0-9a-f]{64}, but embed.sha256 is 0000"):
         load_embedder(Embed(model=str(tiny), sha256="0" * 64))
     digest = hashlib.sha256(tiny.read_bytes()).hexdigest()
     assert load_embedder(Embed(model=str(tiny), sha256=digest)).sha256 == digest

@@ -35,7 +35,7 @@ def test_a_line_break_in_a_value_shifts_no_name(tmp_path: Path) -> None:
 
 def test_rows_that_end_with_a_separator_are_refused(tmp_path: Path) -> None:
     assert read_plain(write(tmp_path / "r.csv", "a,b\nx,1,2\ny,3,4\n"))["b"].tolist() == [2, 4]
-    with pytest.raises(UserError, match=r"t\.csv: rows hold more values than the header names; name every column"):
+    with pytest.raises(UserError, match=r"t\.csv: rows have more values than the header; name every column"):
         read_plain(write(tmp_path / "t.csv", "a,b\n1,2,\n4,5,\n"))
 
 

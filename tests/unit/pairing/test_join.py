@@ -268,12 +268,12 @@ def test_a_field_that_maps_write_otherwise_is_refused() -> None:
     sheet = [FieldOfView(sample="s", fov=fov) for fov in ("1", "2")]
     compartments = pd.concat([make_compartments([(0, 0)]), make_compartments([(9, 9)]).assign(fov="02")])
     barcodes = make_barcodes({"A": "c0"})
-    said = r"compartments: the table names of sample 's' field '02', which .* not, and nothing of '2'"
+    said = r"compartments: the table names of sample 's' field '02', which is not .*, and lacks '2'"
     with pytest.raises(UserError, match=said):
         check_fields(sheet, compartments, barcodes)
-    with pytest.raises(UserError, match=r"barcodes: the table names sample 'S', which .* and nothing of 's'"):
+    with pytest.raises(UserError, match=r"barcodes: the table names sample 'S', which is not .*, and lacks 's'"):
         check_fields(sheet, compartments[:1], barcodes.assign(sample="S"))
-    with pytest.raises(UserError, match=r"barcodes: the table names of sample 's' field '02', .* of '1'"):
+    with pytest.raises(UserError, match=r"barcodes: the table names of sample 's' field '02', .* lacks '1'"):
         check_fields(sheet, compartments[:1], barcodes.assign(fov="02"))
     # More on the maps than on the sheet, or less, may be meant so.
     check_fields(sheet[:1], compartments, barcodes)

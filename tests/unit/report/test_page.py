@@ -337,7 +337,7 @@ def test_other_choices_stand_beside_the_headline_model_by_model(tmp_path: Path):
     path = checked(SENSITIVITY, tmp_path / "prediction/sensitivity.tsv", **rows)
     page, _ = render(tmp_path, results=[path])
     assert "shows where other choices stand beside the headline." in page
-    shown = page[page.index("What other choices of the analysis would have given") :]
+    shown = page[page.index("Results under other choices of the analysis") :]
     assert re.findall(r"<td>(headline|cooperative)</td><td>([a-z ]+)</td>", shown) == [
         ("headline", "both"),
         ("cooperative", "both"),

@@ -61,7 +61,7 @@ def test_checkpoint_is_loaded_run_trained_and_loaded_again(weights, tmp_path, mo
     assert trained.keys() == weights.keys()
     save(trained, tmp_path / "mine.pt")
     again = cellpose.load_model(Segment(model=str(tmp_path / "mine.pt")))
-    assert again.provenance["note"].startswith("A checkpoint of the user's")
+    assert again.provenance["note"].startswith("User-supplied checkpoint")
     assert again.provenance["note"].endswith("its weights were trained on data licensed CC-BY-NC.")
     assert not torch.equal(trained["encoder.blocks.0.mlp.lin1.weight"], weights["encoder.blocks.0.mlp.lin1.weight"])
     assert cellpose.segment_frame(again, planes, Segment(), None).shape == scene.image.shape

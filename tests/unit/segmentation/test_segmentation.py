@@ -76,7 +76,7 @@ def test_a_model_of_one_scale_warns_without_a_diameter(caplog):
     assert not caplog.records
     warn_of_scale(model, Segment(model="compact_phase"))
     assert [r.levelname for r in caplog.records] == ["WARNING"]
-    assert "segment.diameter is not given: compact_phase knows cells of about 30 px" in caplog.text
+    assert "segment.diameter is not set: compact_phase was trained on cells of about 30 px" in caplog.text
 
 
 def test_missing_models_are_refused(tmp_path, monkeypatch):
@@ -91,7 +91,7 @@ def test_wrong_hash_is_refused(checkpoint, tmp_path):
     path = saved(checkpoint, tmp_path / "a.pt")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert cellpose.load_model(Segment(model=str(path), sha256=digest)).sha256 == digest
-    with pytest.raises(UserError, match=r"SHA-256 is .*, but segment\.sha256 expects 0000"):
+    with pytest.raises(UserError, match=r"SHA-256 is .*, but segment\.sha256 is 0000"):
         cellpose.load_model(Segment(model=str(path), sha256="0" * 64))
 
 
@@ -126,7 +126,7 @@ def test_checkpoints_of_parallel_training_are_accepted(checkpoint, tmp_path):
     loaded = cellpose.load_model(Segment(model=str(path)))
     assert loaded.name == "mine.pt" or loaded.name == str(path)
     torch.testing.assert_close(loaded.cellpose.net.out.weight.cpu(), checkpoint["out.weight"])
-    assert loaded.note == "A checkpoint of the user's; its terms are those of whoever trained it."
+    assert loaded.note == "User-supplied checkpoint; its terms are those of whoever trained it."
 
 
 def test_compact_model_segments_unseen_scenes(compact):

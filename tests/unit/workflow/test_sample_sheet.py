@@ -92,7 +92,7 @@ def test_identity_is_what_steps_are_told() -> None:
         ),
         (
             ["sample cells edits", "a c.csv e.csv"],
-            "row 2: edits are given without images or masks; give what they mend.",
+            "row 2: edits need images or masks; give those that they correct.",
         ),
         (
             ["sample cells features", "a c.csv f.csv"],

@@ -244,7 +244,7 @@ def test_a_run_is_named_by_its_configuration_or_its_file(tmp_path: Path) -> None
 
 
 def test_settings_of_a_module_that_come_from_no_file_name_the_run() -> None:
-    with pytest.raises(UserError, match=r"^run: the settings come from no file whose name the run could have; give"):
+    with pytest.raises(UserError, match=r"^run: there is no configuration file to name the run after; set run"):
         open_study({}, [])
 
 

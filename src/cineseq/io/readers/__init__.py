@@ -1,4 +1,4 @@
-"""Reading what microscopes write: one module per technology, one way to ask for a plane."""
+"""Readers of raw images: one module per file format, with a common interface."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ __all__ = ["Source", "SourceInfo", "open_source"]
 def open_source(
     paths: list[Path], channel_pattern: str | None = None, expected_channels: int | None = None
 ) -> Iterator[Source]:
-    """Open raw images whatever they are: one OME-Zarr, one TIFF or PNG, or a folder or a list of them.
+    """Open raw images: one OME-Zarr, TIFF or PNG, or a folder or list of TIFF or PNG files.
 
     Parameters
     ----------
     paths
         One path, or the files of a series in any order.
     channel_pattern, expected_channels
-        How a series' names and a plain stack's pages are read, see :func:`~cineseq.io.readers.series.open_series`.
+        Pattern of file names and number of channels, see :func:`~cineseq.io.readers.series.open_series`.
 
     Raises
     ------
     UserError
-        When nothing is there or it is of no known kind, or whatever the reader of its kind refuses.
+        When no file exists, the format is unknown, or the reader of the format raises it.
     """
     files = _files(paths)
     opened: AbstractContextManager[Source]
@@ -46,14 +46,14 @@ def open_source(
 
 
 def _files(paths: list[Path]) -> list[Path]:
-    """Replace a folder of images by its TIFF files, or by its PNG files where it has no TIFF."""
+    """Replace a folder by its TIFF files, or by its PNG files if it has no TIFF files."""
     if not paths:
-        msg = "images: no file was given or none fits the pattern in the sample sheet; mend the path there."
+        msg = "images: no file was named, or none matches the pattern in the sample sheet; correct the path there."
         raise UserError(msg)
     if len(paths) > 1 or not paths[0].is_dir() or is_zarr(paths[0]):
         return paths
     files = sorted(p for p in paths[0].iterdir() if p.suffix.lower() in SUFFIXES)
-    # PNG files beside TIFF files are usually views of them.
+    # PNG files next to TIFF files are usually renderings of them.
     files = [p for p in files if p.suffix.lower() != PNG_SUFFIX] or files
     if not files:
         msg = f"{paths[0]}: a folder without TIFF or PNG files; give the path of the images."

@@ -1,4 +1,4 @@
-"""PNG: one grey plane or one plane of labels in a file."""
+"""PNG files: one grey plane, or one plane of labels, per file."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from PIL import Image
 from cineseq.errors import UserError
 from cineseq.io.readers.source import Source, SourceInfo
 
-# A stitched plane may be large; it is the user's own, no bomb.
+# A stitched plane may be large; it is the user's own file, not a decompression bomb.
 Image.MAX_IMAGE_PIXELS = None
 SUFFIX = ".png"
 GREY = ("1", "L", "I", "I;16", "I;16B")
 PALETTE = "P"
-"""The mode of a file whose pixels are entries of a table of colours; in masks these entries are the labels."""
+"""Mode of a file whose pixels are palette indices; in masks these indices are the labels."""
 
 
 @contextmanager
 def open_png(path: Path) -> Iterator[Source]:
-    """Open one PNG file; its plane is read when it is asked for.
+    """Open one PNG file; its plane is read on demand.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def open_png(path: Path) -> Iterator[Source]:
         When the file is missing, damaged, in colour, or an animation.
     """
     if not path.is_file():
-        msg = f"{path}: there is no such file; mend the path in the sample sheet."
+        msg = f"{path}: there is no such file; correct the path in the sample sheet."
         raise UserError(msg)
     try:
         image = Image.open(path, formats=["PNG"])
@@ -45,7 +45,7 @@ def open_png(path: Path) -> Iterator[Source]:
         if pictures > 1:
             msg = f"{path}: an animation of {pictures} pictures; save each frame as a file of its own."
             raise UserError(msg)
-        notes = (f"{path.name}: entries of its palette are taken as values.",) if image.mode == PALETTE else ()
+        notes = (f"{path.name}: its palette indices are used as values.",) if image.mode == PALETTE else ()
         yield Source(path, SourceInfo(1, 1, image.height, image.width, notes=notes), _reader(path, image))
 
 
@@ -55,7 +55,7 @@ def _reader(path: Path, image: Image.Image) -> Callable[[int, int], np.ndarray]:
             values = np.array(image)
         except (OSError, SyntaxError) as error:
             raise _unreadable(path, error) from error
-        # Pillow holds some 16-bit files in 32 bits.
+        # Pillow reads some 16-bit files as 32 bits.
         return values.astype(np.uint16) if values.dtype == np.int32 else values
 
     return plane

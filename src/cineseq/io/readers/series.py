@@ -1,4 +1,4 @@
-"""A series of TIFF or PNG files: one file a frame, or one a frame and channel, told apart by their names."""
+"""Series of TIFF or PNG files: one file per frame, or per frame and channel, identified by file names."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NUMBERS = re.compile(r"\d+")
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a file stands: its channel ("" where names do not say) and the key that its frame is sorted by."""
+    """Position of a file in the series: its channel ("" if the name has none) and the sort key of its frame."""
 
     path: Path
     channel: str
@@ -49,17 +49,17 @@ def open_series(
     paths
         The files, in any order; frames follow the numbers in their names (2 before 10).
     channel_pattern
-        Regular expression searched in each file's name, with a group ``channel`` and, where the rest of the name is
-        not the same for all channels of a frame, a group ``frame``. None: each file is one frame, its pages are
-        its channels.
+        Regular expression that is searched in each file name, with a group ``channel`` and, if the rest of the name
+        differs between the channels of a frame, a group ``frame``. With None, each file is one frame and its pages
+        are its channels.
     expected_channels
-        How many channels the user named, see :func:`~cineseq.io.readers.tiff.open_tiff`.
+        Number of channels that the user named, see :func:`~cineseq.io.readers.tiff.open_tiff`.
 
     Raises
     ------
     UserError
-        For a name that the pattern does not fit, a frame that lacks a channel, a gap in the numbering, a file of
-        several frames, or files of different shapes; the message names the file.
+        When a name does not match the pattern, a frame lacks a channel, the numbering has a gap, a file has several
+        frames, or files differ in shape; the message names the file.
     """
     places = [_place(path, channel_pattern) for path in paths]
     channels = list(dict.fromkeys(p.channel for p in sorted(places, key=lambda p: p.channel)))
@@ -98,9 +98,7 @@ def _place(path: Path, pattern: str | None) -> _Place:
         return _Place(path, "", path.name)
     found = re.search(pattern, path.name)
     if found is None:
-        msg = (
-            f"{path}: the name does not fit inputs.channel_pattern '{pattern}'; mend the pattern or leave the file out."
-        )
+        msg = f"{path}: the name does not match inputs.channel_pattern '{pattern}'; correct it or leave the file out."
         raise UserError(msg)
     start, stop = found.span("channel")
     frame = found.groupdict().get("frame")
@@ -113,7 +111,7 @@ def _table(places: list[_Place], channels: list[str], frames: list[str]) -> dict
         key = (place.frame, place.channel)
         if key in table:
             other = table[key].name
-            msg = f"{place.path}: same frame and channel as {other}; inputs.channel_pattern must tell them apart."
+            msg = f"{place.path}: same frame and channel as {other}; inputs.channel_pattern must distinguish them."
             raise UserError(msg)
         table[key] = place.path
     for frame in frames:
@@ -126,7 +124,7 @@ def _table(places: list[_Place], channels: list[str], frames: list[str]) -> dict
 
 
 def _check_gaps(paths: list[Path]) -> None:
-    """Refuse a series whose names differ in one number only and skip some of it: a lost file would shift time."""
+    """Refuse a series whose names differ in one number only and skip a value: a lost file would shift time."""
     numbers = [NUMBERS.findall(p.name) for p in paths]
     stems = {NUMBERS.sub("#", p.name) for p in paths}
     varying = [column for column in zip(*numbers, strict=False) if len(set(column)) > 1]
@@ -139,7 +137,7 @@ def _check_gaps(paths: list[Path]) -> None:
         at = int(np.flatnonzero(steps != usual)[0])
         msg = (
             f"{paths[at + 1]}: follows {paths[at].name}, so the frame numbered {counts[at] + usual} is missing; "
-            "add it, or take the frames after it as a movie of their own."
+            "add it, or make the frames after it a separate movie."
         )
         raise UserError(msg)
 
@@ -150,21 +148,23 @@ def _check_same(source: Source, first: SourceInfo, frame: int) -> None:
         msg = (
             f"{source.path}: frame {frame} has the shape {here.height} x {here.width} px and "
             f"{here.frames * here.channels} page(s), frame 0 {first.height} x {first.width} px and {first.channels}; "
-            "all frames of a movie must be alike."
+            "all frames of a movie must have the same shape."
         )
         raise UserError(msg)
 
 
 @contextmanager
 def _whole_channels(paths: list[Path], channels: list[str]) -> Iterator[Source]:
-    """Open one stack per channel, the pages of which are the frames."""
+    """Open one stack per channel whose pages are the frames."""
     infos = []
     for path in paths:
         with open_file(path) as source:
             infos.append(source.info)
     for path, info in zip(paths, infos, strict=True):
         if (info.frames, info.height, info.width) != (infos[0].frames, infos[0].height, infos[0].width):
-            msg = f"{path}: {info.frames} frames of {info.height} x {info.width} px, unlike {paths[0].name}; mend it."
+            msg = (
+                f"{path}: {info.frames} frames of {info.height} x {info.width} px, unlike {paths[0].name}; correct it."
+            )
             raise UserError(msg)
 
     def plane(frame: int, channel: int) -> np.ndarray:

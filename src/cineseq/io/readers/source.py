@@ -1,4 +1,4 @@
-"""What every reader gives: the size and metadata of the raw images, and one plane at a time."""
+"""The common interface of all readers: size and metadata of raw images, and one plane at a time."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class SourceInfo:
     frames, channels, height, width
         Size; ``height`` and ``width`` in pixels.
     names
-        Channel names in file order; empty where the file has none.
+        Channel names in file order; empty if the file has none.
     pixel_size_um, frame_interval_min
-        Micrometres per pixel and minutes per frame; None where the file does not say.
+        Micrometres per pixel and minutes per frame; None if the file does not state them.
     notes
-        Sentences on how the file was understood, for the log.
+        Sentences for the log on how the file was interpreted.
     """
 
     frames: int
@@ -70,7 +70,7 @@ class SourceInfo:
 
 @dataclass(frozen=True)
 class Source:
-    """Raw images that are open for reading.
+    """Open raw images.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Source:
     plane
         Function of (frame, channel), both from 0, that reads one plane, shape (height, width).
     frame_files
-        The file of each frame; empty where all are in ``path``.
+        File of each frame; empty if all frames are in ``path``.
     """
 
     path: Path
@@ -90,12 +90,12 @@ class Source:
     frame_files: tuple[Path, ...] = ()
 
     def file_of(self, frame: int) -> Path:
-        """Return the file that a frame, from 0, is read from."""
+        """Return the file of a frame, counted from 0."""
         return self.frame_files[frame] if self.frame_files else self.path
 
 
 def scaled(value: object, unit: object, units: dict[str, float]) -> float | None:
-    """Return a metadata value in the wanted unit; None where it is absent, not positive or in an unknown unit."""
+    """Convert a metadata value to the target unit; None if it is absent, not positive or in an unknown unit."""
     factor = units.get(str(unit or "").strip().lower())
     try:
         number = float(value)  # type: ignore[arg-type]

@@ -22,20 +22,20 @@ DAMAGE = ("invalid page offset", "invalid value offset", "corrupted")
 UNKNOWN_AXES = ("I", "Q")
 POSSIBLE_TIMES = ("Z", *UNKNOWN_AXES)
 READ_ERRORS = (OSError, ValueError, KeyError, IndexError, RuntimeError, tifffile.TiffFileError)
-"""What tifffile, zarr and the decoders raise on a damaged file."""
+"""Exceptions that tifffile, zarr and the decoders raise for a damaged file."""
 
 
 @contextmanager
 def open_tiff(path: Path, expected_channels: int | None = None) -> Iterator[Source]:
-    """Open one TIFF file; planes are read from disk one at a time.
+    """Open one TIFF file; planes are read on demand.
 
     Parameters
     ----------
     path
-        The file. A file of several series (positions) is read by its first one.
+        The file. Of a file with several series (positions), the first is read.
     expected_channels
-        How many channels the user named. Pages of a plain stack, which does not say what they are, are then taken
-        as the channels of frame 0, of frame 1 and so on; otherwise each page is a frame.
+        Number of channels that the user named. Pages of a plain stack, which has no axes, are then read as the
+        channels of frame 0, of frame 1 and so on; otherwise each page is a frame.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def open_tiff(path: Path, expected_channels: int | None = None) -> Iterator[Sour
         When the file is missing, truncated, not a TIFF, in colour, a z-stack, or its pages differ in shape.
     """
     if not path.is_file():
-        msg = f"{path}: there is no such file; mend the path in the sample sheet."
+        msg = f"{path}: there is no such file; correct the path in the sample sheet."
         raise UserError(msg)
     with ExitStack() as stack:
         try:
@@ -57,8 +57,8 @@ def open_tiff(path: Path, expected_channels: int | None = None) -> Iterator[Sour
 
 
 def _checked(path: Path, stack: ExitStack) -> tuple[tifffile.TiffFile, tifffile.TiffPageSeries]:
-    """Open a file, walk all its pages, and refuse it when tifffile complains or data lie beyond its end."""
-    with _complaints() as complaints:
+    """Open a file and check all its pages; refuse it if tifffile reports an error or data are beyond its end."""
+    with _logged_errors() as complaints:
         tiff = stack.enter_context(tifffile.TiffFile(path))
         count = len(tiff.pages)
         series = tiff.series[0]
@@ -80,17 +80,17 @@ def _checked(path: Path, stack: ExitStack) -> tuple[tifffile.TiffFile, tifffile.
 
 
 @contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """Collect what tifffile logs: it goes on with what is left of a truncated file and only logs that it did."""
-    said: list[str] = []
+def _logged_errors() -> Iterator[list[str]]:
+    """Collect the errors that tifffile logs: it reads a truncated file as far as possible and only logs the error."""
+    logged: list[str] = []
     handler = logging.Handler()
-    handler.emit = lambda record: said.append(record.getMessage())  # type: ignore[method-assign]
+    handler.emit = lambda record: logged.append(record.getMessage())  # type: ignore[method-assign]
     log = tifffile.logger()
     before = log.propagate
     log.addHandler(handler)
     log.propagate = False
     try:
-        yield said
+        yield logged
     finally:
         log.propagate = before
         log.removeHandler(handler)
@@ -102,7 +102,7 @@ def _unreadable(path: Path, error: Exception) -> UserError:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Which axis is time and which is channel; ``interleaved`` channels share the time axis, where not 0."""
+    """The axes of time and channel; if ``interleaved`` is not 0, so many channels share the time axis."""
 
     time: str | None
     channel: str | None
@@ -116,28 +116,28 @@ def _layout(path: Path, sizes: dict[str, int], expected: int | None) -> _Layout:
     time = "T" if "T" in sizes else others[0] if others else None
     channel = "C" if "C" in sizes else None
     if time == "Z":
-        note = f"{path.name}: the {sizes[time]} z planes are taken as time, because the file has no time."
+        note = f"{path.name}: the {sizes[time]} z planes are read as time, because the file has no time axis."
         return _Layout(time, channel, notes=(note,))
     if time in UNKNOWN_AXES and channel is None and expected and expected > 1:
         if sizes[time] % expected:
             msg = (
-                f"{path}: {sizes[time]} pages cannot be shared by the {expected} channels of channels.names; "
+                f"{path}: {sizes[time]} pages cannot be divided among the {expected} channels of channels.names; "
                 "name as many channels as there are pages in a frame."
             )
             raise UserError(msg)
-        note = f"{path.name}: pages are taken as the {expected} channels of frame 0, then of frame 1, and so on."
+        note = f"{path.name}: pages are read as the {expected} channels of frame 0, then of frame 1, and so on."
         return _Layout(time, None, expected, (note,))
     return _Layout(time, channel)
 
 
 def _check_axes(path: Path, sizes: dict[str, int], others: list[str]) -> None:
-    """Refuse colour, and any axis beside time and channel that could not itself be time."""
+    """Refuse colour images, and axes other than time and channel that cannot be read as time."""
     if "S" in others:
         msg = f"{path}: a colour (RGB) image; save each channel as a grey image of its own."
         raise UserError(msg)
     if len(others) > ("T" not in sizes) or any(axis not in POSSIBLE_TIMES for axis in others):
         extra = ", ".join(f"{axis} ({sizes[axis]})" for axis in others)
-        msg = f"{path}: has axes beside time and channel: {extra}; project or save them one at a time first."
+        msg = f"{path}: has axes other than time and channel: {extra}; project or save them one at a time first."
         raise UserError(msg)
 
 
@@ -164,8 +164,8 @@ def _info(tiff: tifffile.TiffFile, sizes: dict[str, int], layout: _Layout) -> So
 
 
 def _ome_names(metadata: str) -> tuple[str, ...]:
-    """Return the channel names of the first image as they are written; ``xml2dict`` would make a number of "01"."""
-    image = ET.fromstring(metadata).find("{*}Image")  # noqa: S314 - tifffile has parsed this very text before
+    """Return the channel names of the first image as text; ``xml2dict`` would convert "01" to a number."""
+    image = ET.fromstring(metadata).find("{*}Image")  # noqa: S314 - tifffile has already parsed this text
     channels = [] if image is None else image.iterfind("{*}Pixels/{*}Channel")
     return tuple(channel.attrib["Name"] for channel in channels if "Name" in channel.attrib)
 
@@ -179,7 +179,7 @@ def _ome_scales(ome: dict[str, Any]) -> tuple[float | None, float | None]:
 
 
 def _minutes_of_planes(pixels: dict[str, Any]) -> float | None:
-    """Return the median time between the first channel's planes, where planes carry times."""
+    """Return the median time between planes of the first channel, if planes have times."""
     planes = [p for p in _all(pixels.get("Plane")) if int(p.get("TheC", 0)) == 0 and "DeltaT" in p]
     times = np.sort([float(p["DeltaT"]) for p in planes])
     if len(times) < 2:

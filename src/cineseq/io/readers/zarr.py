@@ -1,4 +1,4 @@
-"""OME-Zarr: NGFF 0.4 on Zarr 2 and NGFF 0.5 on Zarr 3, as a folder or zipped."""
+"""OME-Zarr: NGFF 0.4 on Zarr 2 and NGFF 0.5 on Zarr 3, as a folder or zip file."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def is_zarr(path: Path) -> bool:
 
 @contextmanager
 def open_zarr(path: Path) -> Iterator[Source]:
-    """Open an OME-Zarr image at its full resolution; planes are read from disk one at a time.
+    """Open an OME-Zarr image at full resolution; planes are read on demand.
 
     Raises
     ------
     UserError
-        When the path is missing, has no image metadata, is a plate, or has an axis beside time and channel.
+        When the path does not exist, has no image metadata, is a plate, or has axes other than time and channel.
     """
     if not path.exists():
-        msg = f"{path}: there is no such OME-Zarr; mend the path in the sample sheet."
+        msg = f"{path}: there is no such OME-Zarr; correct the path in the sample sheet."
         raise UserError(msg)
     with ExitStack() as stack:
         try:
@@ -55,13 +55,13 @@ def open_zarr(path: Path) -> Iterator[Source]:
 
 
 def _attributes(group: Any) -> dict[str, Any]:
-    """Return the NGFF metadata, which 0.5 keeps under the key "ome" and 0.4 does not."""
+    """Return the NGFF metadata, which version 0.5 stores under the key "ome" and 0.4 does not."""
     attributes = dict(group.attrs)
     return attributes.get("ome", attributes)
 
 
 def _image(path: Path, root: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the group that holds the image and its first multiscale; bioformats2raw keeps images in "0", "1", ..."""
+    """Return the group of the image and its first multiscale; bioformats2raw stores images in "0", "1", ..."""
     attributes = _attributes(root)
     if "bioformats2raw.layout" in attributes and "multiscales" not in attributes:
         root = root["0"]
@@ -76,7 +76,7 @@ def _check_axes(path: Path, sizes: dict[str, int]) -> None:
     other = {name: n for name, n in sizes.items() if name not in "tcyx" and n > 1}
     if other or not {"y", "x"} <= sizes.keys():
         extra = ", ".join(f"{name} ({n})" for name, n in other.items()) or "no y and x"
-        msg = f"{path}: has axes beside time and channel: {extra}; project or save them one at a time first."
+        msg = f"{path}: has axes other than time and channel: {extra}; project or save them one at a time first."
         raise UserError(msg)
 
 
@@ -96,7 +96,7 @@ def _info(sizes: dict[str, int], metadata: dict[str, Any], attributes: dict[str,
 
 
 def _scales(metadata: dict[str, Any], names: list[str]) -> dict[str, tuple[float | None, str]]:
-    """Return the step along each axis of the full resolution and its unit; "?" where the file names none."""
+    """Return the step along each axis at full resolution and its unit; "?" if the file has none."""
     steps: list[float | None] = [None] * len(names)
     transforms = metadata["datasets"][0].get("coordinateTransformations", [])
     for transform in [*transforms, *metadata.get("coordinateTransformations", [])]:

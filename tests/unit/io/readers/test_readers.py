@@ -79,7 +79,10 @@ def test_plain_stack_is_frames_or_interleaved_channels(tmp_path, movie):
     with open_source([path], expected_channels=2) as source:
         assert (source.info.frames, source.info.channels) == (4, 2)
         np.testing.assert_array_equal(all_planes(source), movie)
-    with pytest.raises(UserError, match=r"8 pages cannot be shared by the 3 channels"), open_source([path], None, 3):
+    with (
+        pytest.raises(UserError, match=r"8 pages cannot be divided among the 3 channels"),
+        open_source([path], None, 3),
+    ):
         pass
 
 
@@ -87,7 +90,7 @@ def test_z_planes_without_time_are_taken_as_time(tmp_path, movie):
     path = write_ome(tmp_path / "a.ome.tif", movie[:, 0], axes="ZYX")
     with open_source([path]) as source:
         assert source.info.frames == 4
-        assert "z planes are taken as time" in source.info.notes[0]
+        assert "z planes are read as time" in source.info.notes[0]
 
 
 def test_series_sorts_numbers_as_numbers(tmp_path, movie):
@@ -187,7 +190,7 @@ def test_png_with_a_palette_gives_its_entries(tmp_path):
     image.save(tmp_path / "a.png")
     with open_source([tmp_path / "a.png"]) as source:
         np.testing.assert_array_equal(source.plane(0, 0), entries)
-        assert "entries of its palette are taken as values" in source.info.notes[0]
+        assert "its palette indices are used as values" in source.info.notes[0]
 
 
 def test_what_png_cannot_be_is_refused(tmp_path, movie):
@@ -220,7 +223,7 @@ def refused(paths: list[Path], match: str, pattern: str | None = None) -> None:
 def test_missing_files_are_refused(tmp_path):
     refused([tmp_path / "none.tif"], r"none\.tif: there is no such file")
     refused([tmp_path / "none.zarr"], "there is no such OME-Zarr")
-    refused([], "no file was given")
+    refused([], "no file was named")
     refused([tmp_path], "a folder without TIFF or PNG files")
 
 
@@ -264,7 +267,7 @@ def test_colour_and_z_stacks_are_refused(tmp_path, movie):
     tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((3, 20, 30, 3), np.uint8), photometric="rgb")
     refused([tmp_path / "rgb.tif"], "colour")
     path = write_ome(tmp_path / "z.ome.tif", movie, axes="TZYX")
-    refused([path], r"axes beside time and channel: Z \(2\)")
+    refused([path], r"axes other than time and channel: Z \(2\)")
 
 
 def test_frames_of_different_shapes_are_refused(tmp_path, movie):
@@ -284,7 +287,7 @@ def test_series_with_holes_are_refused(tmp_path, movie):
     paths = write_by_channel(tmp_path, movie)
     pattern = r"_(?P<channel>[A-Z])_B"
     refused([*paths[:3], *paths[4:]], "00d01h30m.tif: this frame has no file of channel R", pattern)
-    refused([*paths, tmp_path / "other.tif"], "does not fit inputs.channel_pattern", pattern)
+    refused([*paths, tmp_path / "other.tif"], "does not match inputs.channel_pattern", pattern)
     refused(paths, "same frame and channel", r"_(?P<channel>[A-Z])_B(?P<frame>2)")
     for t in (0, 1, 3):
         tifffile.imwrite(tmp_path / f"t{t}.tif", movie[0, 0])
