@@ -1,7 +1,8 @@
 """Import external tables of cells, with or without counts.
 
 In: tables of cells, whose columns the section ``external`` names, and counts. Out: ``cells`` (every external cell,
-parquet and csv) and ``paired.h5mu`` (with counts, only the cells that have counts).
+parquet and csv) and ``paired.h5mu`` and ``paired.h5ad``
+(with counts, only the cells that have counts).
 """
 
 import logging
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from cineseq.api.adata import write_adata
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.external import External
 from cineseq.config.pairing import Pairing
@@ -32,7 +34,15 @@ class Settings(Section):
 
 
 def main(
-    *, external: list[Path], counts: list[Path], cells: Path, csv: Path, paired: Path, report: Path, settings: Settings
+    *,
+    external: list[Path],
+    counts: list[Path],
+    cells: Path,
+    csv: Path,
+    paired: Path,
+    adata: Path,
+    report: Path,
+    settings: Settings,
 ) -> None:
     """Write external cells as the cells of the study and as paired data."""
     measured = cells_of_tables(external, settings.rows, settings.external)
@@ -47,6 +57,7 @@ def main(
     write_table(measured, cells, CELLS)
     write_table(measured, csv, CELLS)
     write_paired(data, paired)
+    write_adata(data, adata)
     write_json(result, report)
 
 

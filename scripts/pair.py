@@ -1,7 +1,8 @@
 """Join singlets and their counts into the paired data.
 
-In: the cells of the study, the pairs, and the counts of every sample. Out: ``paired.h5mu`` with one row per singlet
-that was sequenced: expression, morphology, embedding, function, lineage, and the fate of the sister.
+In: the cells of the study, the pairs, and the counts of every sample. Out: ``paired`` (MuData) and ``adata`` (AnnData),
+with one row per singlet that was sequenced: expression, morphology, embedding, function, lineage, and the fate of the
+sister; a report.
 """
 
 import logging
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from cineseq.api.adata import write_adata
 from cineseq.config.base import Section
 from cineseq.config.pairing import Pairing
 from cineseq.files import write_json
@@ -29,7 +31,9 @@ class Settings(Section):
     samples: list[str] = Field(default_factory=list, description="Sample of each count file.")
 
 
-def main(*, cells: Path, pairs: Path, counts: list[Path], paired: Path, report: Path, settings: Settings) -> None:
+def main(
+    *, cells: Path, pairs: Path, counts: list[Path], paired: Path, adata: Path, report: Path, settings: Settings
+) -> None:
     """Write the paired data."""
     imaged, matched = read_table(cells, CELLS), read_table(pairs, PAIRS)
     sequenced = joined_counts(counts, settings.samples, settings.pairing.counts_orientation)
@@ -38,6 +42,7 @@ def main(*, cells: Path, pairs: Path, counts: list[Path], paired: Path, report: 
     for line in result["lines"]:
         logger.info("%s", line)
     write_paired(data, paired)
+    write_adata(data, adata)
     write_json(result, report)
 
 

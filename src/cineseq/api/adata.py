@@ -14,6 +14,7 @@ from cineseq.config.expression import Normalisation
 from cineseq.errors import UserError
 from cineseq.expression.normalise import log_normalised
 from cineseq.expression.read_counts import LAYER, make_counts, why_not_counts
+from cineseq.files import replacing
 from cineseq.io.paired import BLOCKS, PairedData, storable, typed_column
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ def adata_of(data: PairedData) -> AnnData:
         if block.shape[1]:
             adata.obsm[f"X_{name}"] = block.set_axis(names)
     return adata
+
+
+def write_adata(data: PairedData, path: Path) -> None:
+    """Write paired data as one AnnData (h5ad), whole or not at all; see :func:`adata_of`."""
+    with replacing(path) as temporary:
+        adata_of(data).write_h5ad(temporary)
 
 
 def paired_of(adata: AnnData, where: str, normalisation: Normalisation = "median") -> PairedData:

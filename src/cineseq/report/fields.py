@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cineseq.curation.ranking import SAID
+from cineseq.curation.ranking import CLAIMS
 from cineseq.errors import UserError
 from cineseq.report.assets import Embedded, ImageInliner
 from cineseq.report.quality import choose_fields
@@ -139,7 +139,7 @@ def show_uncertain(table: Path | None, pages: list[Path], embedder: ImageInliner
     views = []
     for row in listed.head(SHOWN).to_dict("records"):
         page = places[row["sample"], row["fov"]]
-        title = f"{SAID[row['kind']]}, confidence {number(row['confidence'])}"
+        title = f"{CLAIMS[row['kind']]}, confidence {number(row['confidence'])}"
         place = f"{row['sample']} / {row['fov']}, frame {row['frame']}, cell {row['label']}"
         strip = embedder.embed(page.parent / "strips" / row["strip"], f"Frames around {place}")
         card = f"{embedder.link(page)}#{int(row['strip'].split('_')[0])}"

@@ -232,9 +232,11 @@ def test_pair_gives_the_data_of_the_steps(tmp_path: Path) -> None:
     matched = match_step.Settings(samples=["s"], fields=[{"sample": "s", "fov": "1"}])
     match_step.main(**files, **maps, **counts, report=tmp_path / "m.json", settings=matched)
     paired = pair_step.Settings(samples=["s"])
-    pair_step.main(**files, **counts, paired=tmp_path / "p.h5mu", report=tmp_path / "p.json", settings=paired)
+    written = {"paired": tmp_path / "p.h5mu", "adata": tmp_path / "p.h5ad", "report": tmp_path / "p.json"}
+    pair_step.main(**files, **counts, **written, settings=paired)
     found = pair(CELLS.check(cells), ROOMS, BARCODES, COUNTS)
     same_data(paired_of(found, "test"), read_paired(tmp_path / "p.h5mu"))
+    same_data(paired_of(anndata.read_h5ad(tmp_path / "p.h5ad"), "test"), read_paired(tmp_path / "p.h5mu"))
     pd.testing.assert_frame_equal(
         PAIRS.check(found.uns["pairs"].reset_index(drop=True)), read_table(files["pairs"], PAIRS)
     )

@@ -32,7 +32,7 @@ def imported(
     folder: Path, tables: list[Path], counts: list[Path], **settings: object
 ) -> tuple[pd.DataFrame, PairedData]:
     outputs = {"cells": folder / "cells.parquet", "csv": folder / "cells.csv"}
-    outputs |= {"paired": folder / "paired.h5mu", "report": folder / "report.json"}
+    outputs |= {"paired": folder / "paired.h5mu", "adata": folder / "paired.h5ad", "report": folder / "report.json"}
     import_cells.main(external=tables, counts=counts, **outputs, settings=import_cells.Settings(**settings))
     cells = read_table(outputs["cells"], CELLS)
     assert read_table(outputs["csv"], CELLS)["track_id"].tolist() == cells["track_id"].tolist()
@@ -158,8 +158,10 @@ def make_h5ad(path: Path, **obs: list[object]) -> Path:
 def test_h5ad_with_blocks_in_obs_and_obsm(tmp_path: Path) -> None:
     path = make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0], lane=["x", "y"])
     columns = External(function={"speed": "speed"}, groups={"sample": "lane"})
-    outputs = {"paired": tmp_path / "paired.h5mu", "csv": tmp_path / "cells.csv", "report": tmp_path / "report.json"}
+    outputs = {"paired": tmp_path / "paired.h5mu", "adata": tmp_path / "paired.h5ad"}
+    outputs |= {"csv": tmp_path / "cells.csv", "report": tmp_path / "report.json"}
     import_paired.main(external=[path], **outputs, settings=import_paired.Settings(external=columns))
+    assert anndata.read_h5ad(outputs["adata"]).obs["function_speed"].tolist() == [1, 2]
     data = read_paired(outputs["paired"])
     assert data.obs["sample"].tolist() == ["x", "y"]
     assert data.counts.toarray().tolist() == [[1, 0], [2, 3]]

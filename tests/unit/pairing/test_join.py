@@ -98,6 +98,7 @@ def run_both(experiment: dict[str, Path]) -> None:
         pairs=experiment["pairs.parquet"],
         counts=[folder / "counts.csv"],
         paired=experiment["paired.h5mu"],
+        adata=experiment["paired.h5mu"].with_suffix(".h5ad"),
         report=experiment["pair.json"],
         settings=pair.Settings(samples=["s"]),
     )
