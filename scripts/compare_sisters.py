@@ -26,8 +26,8 @@ from cineseq.lineage.report import (
     control_lines,
     family_lines,
     family_numbers,
-    guard_lines,
     nearest_state,
+    negative_control_lines,
     serious_lines,
     state_lines,
 )
@@ -35,7 +35,7 @@ from cineseq.lineage.sensitivity import sensitivity_lines
 from cineseq.lineage.sister_comparison import Sequenced, SisterComparison, compare_survivors
 from cineseq.lineage.state_by_sister import power_table, state_table
 from cineseq.lineage.states import states_of
-from cineseq.lineage.tree_figures import draw_trees, look_by_fate, look_by_state
+from cineseq.lineage.tree_figures import colour_by_fate, colour_by_state, draw_trees
 from cineseq.lineage.trees import LineageTrees, families_of
 from cineseq.tables.contract import Table, read_table, write_table
 from cineseq.tables.expression import CLUSTERS
@@ -85,9 +85,9 @@ def main(
     found = compare_survivors(families, measured, sequenced, settings.lineage, settings.seed)
     compared = found.compared
     lines = _sentences(families, found)
-    draw_trees(families, look_by_fate(families), settings.lineage.trees, trees)
+    draw_trees(families, colour_by_fate(families), settings.lineage.trees, trees)
     draw_trees(
-        families, look_by_state(families, measured, nearest_state(compared)), settings.lineage.trees, trees_by_state
+        families, colour_by_state(families, measured, nearest_state(compared)), settings.lineage.trees, trees_by_state
     )
     draw_forest(compared, forest)
     write_table(state_table(compared), states, STATE_BY_SISTER)
@@ -101,7 +101,7 @@ def _sentences(families: LineageTrees, found: SisterComparison) -> list[str]:
     nearest = nearest_state(found.compared)
     lines = family_lines(families, found.status) + state_lines(found.compared)
     lines += control_lines(found.compared, nearest) + sensitivity_lines(found.sensitivity, nearest)
-    lines += guard_lines(found.warnings) + serious_lines(found.warnings)
+    lines += negative_control_lines(found.warnings) + serious_lines(found.warnings)
     for line in lines:
         logger.info("%s", line)
     return lines

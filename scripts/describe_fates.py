@@ -14,8 +14,8 @@ from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
 from cineseq.lineage.concordance import concordance_table, times_table
 from cineseq.lineage.fate_correlation import (
-    fading_lines,
-    fading_table,
+    decay_lines,
+    decay_table,
     fate_odds_lines,
     fate_odds_table,
     fate_pairs_table,
@@ -73,10 +73,10 @@ def main(
         families, relatives, settings.lineage.birth_time_bins, settings.lineage.permutations, settings.seed
     )
     odds = fate_odds_table(families, relatives)
-    faded = fading_table(families, relatives["neighbours"])
+    faded = decay_table(families, relatives["neighbours"])
     together = fate_pairs_table(families)
     lines = incidence_lines(curves) + survival_lines(left) + concordance_lines(shared)
-    lines += left_out_lines(together) + fate_odds_lines(odds) + fading_lines(faded)
+    lines += left_out_lines(together) + fate_odds_lines(odds) + decay_lines(faded)
     for line in lines:
         logger.info("%s", line)
     draw_incidence(curves, incidence_figure)

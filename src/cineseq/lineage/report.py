@@ -1,4 +1,4 @@
-"""Sentences about relatives and states, worded as what they can show and no more."""
+"""Sentences of the lineage report; each states only what the data can show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.tables.lineage import MATE_DIED, SISTER_DIED
 from cineseq.text import count, interval, number, p_value, percent, ratio
 
-GUARDS = (
+NEGATIVE_CONTROLS = (
     "two_survivor_compartments",
     "two_survivor_sums",
     "dead_cage_mates",
@@ -26,7 +26,7 @@ ASSOCIATIONS = "These are associations within field and birth-time strata."
 
 
 def family_lines(families: LineageTrees, status: pd.DataFrame) -> list[str]:
-    """Describe the trees and what became of the survivors' sisters."""
+    """Describe the trees and the fates of the survivors' sisters."""
     cells = families.cells
     if not len(cells):
         return ["There are no cells with a lineage: relatives are not estimable."]
@@ -57,14 +57,14 @@ def family_numbers(families: LineageTrees, status: pd.DataFrame) -> dict[str, in
     }
 
 
-def guard_lines(warned: pd.DataFrame) -> list[str]:
-    """Return what sequencing in compartments adds to the answer, one sentence per guard."""
-    guards = warned[warned["warning"].isin(GUARDS)]
-    return [f"{row.message.rstrip('.')}; {row.cells:,} cells." for row in guards.itertuples()]
+def negative_control_lines(warned: pd.DataFrame) -> list[str]:
+    """Return one sentence per negative control on how sequencing in compartments affects the comparison."""
+    controls = warned[warned["warning"].isin(NEGATIVE_CONTROLS)]
+    return [f"{row.message.rstrip('.')}; {row.cells:,} cells." for row in controls.itertuples()]
 
 
 def control_lines(compared: pd.DataFrame, state: str | None) -> list[str]:
-    """Say how frequent the state is beside dead cells that are no sisters: what a death alone leaves behind."""
+    """Report the control with dead cage-mates other than the sister, which shows the effect of a death alone."""
     if not len(compared):
         return []
     rows = compared[(compared["contrast"] == MATE_DIED) & (compared["state"] == state)]
@@ -81,7 +81,7 @@ def serious_lines(warned: pd.DataFrame) -> list[str]:
 
 
 def concordance_lines(concordance: pd.DataFrame) -> list[str]:
-    """Return one sentence per condition on the fates of sisters, with cousins and neighbours beside."""
+    """Return one sentence per condition on the concordance of sisters, with cousins and neighbours for comparison."""
     lines = []
     for condition, rows in concordance.groupby("condition", sort=True):
         by = rows.set_index("relation")
@@ -98,7 +98,7 @@ def concordance_lines(concordance: pd.DataFrame) -> list[str]:
 
 
 def left_out_lines(together: pd.DataFrame) -> list[str]:
-    """Say, per condition, which pairs of sisters the concordance leaves out, because a fate of theirs is not known.
+    """Report, per condition, the pairs of sisters that the concordance leaves out because a fate is unknown.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def left_out_lines(together: pd.DataFrame) -> list[str]:
 
 
 def state_lines(compared: pd.DataFrame) -> list[str]:
-    """Return sentences on the state contrasts: the smallest p-values first, what could be detected, how to read it."""
+    """Report the states by sister's fate: smallest p-values first, detectable effects, and how to interpret them."""
     if not len(compared):
         return ["State against the sister's fate is not estimable: no survivor has a measured state."]
     main = compared[compared["contrast"] == SISTER_DIED]
@@ -139,11 +139,11 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
 
 
 def _reading_lines(tested: pd.DataFrame) -> list[str]:
-    """Say once per kind of interval how to read the first states that have it."""
-    told: dict[str, list[str]] = {}
+    """Return the interpretation of the first states, once for all states that share it."""
+    by_text: dict[str, list[str]] = {}
     for state, text in list(zip(tested["state"], readings(tested), strict=True))[:MOST_LINES]:
-        told.setdefault(text, []).append(f"'{state}'")
-    return [f"How to read {', '.join(states)}: {text} {ASSOCIATIONS}" for text, states in told.items()]
+        by_text.setdefault(text, []).append(f"'{state}'")
+    return [f"How to interpret {', '.join(states)}: {text} {ASSOCIATIONS}" for text, states in by_text.items()]
 
 
 def tested_states(compared: pd.DataFrame) -> pd.DataFrame:
@@ -211,7 +211,7 @@ def _ratio(row: pd.Series) -> str:
 
 
 def _detectable(smallest: float | None) -> str:
-    """Say what these families could have shown of a state that was not shown."""
+    """Report, for a state without a demonstrated association, the smallest effect that could be detected."""
     if smallest is None:
         return "With this many families, finding nothing does not show that there is nothing."
     if not np.isfinite(smallest):
@@ -220,7 +220,7 @@ def _detectable(smallest: float | None) -> str:
 
 
 def _beyond_chance(by: pd.DataFrame) -> str:
-    """Say how much more alike the fates of sisters are than by chance, or why that cannot be said."""
+    """Report how much sisters' fates agree beyond chance, or why that is not estimable."""
     sisters = by.loc["sisters"]
     if not np.isfinite(sisters["phi"]):
         return f"phi and p are {sisters['note']}"

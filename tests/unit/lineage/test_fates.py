@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.lineage.lineage_examples import as_cells, cell, family
 
 from cineseq.config.lineage import Lineage
-from cineseq.lineage.fate_correlation import fading_table, fate_pairs_table, related_over
+from cineseq.lineage.fate_correlation import decay_table, fate_pairs_table, related_over
 from cineseq.lineage.figures import draw_fate_pairs
 from cineseq.lineage.relatives import relatives_of
 from cineseq.lineage.report import left_out_lines
@@ -176,7 +176,7 @@ def test_likeness_that_halves_with_each_generation_is_seen_to_fade():
                 inherited[path] = inherited[path[:-1]] * 0.7 + rng.normal() * np.sqrt(1 - 0.49)
         rows += tree(f"f{k}_", 3, lambda path, of=inherited: int(60 + 12 * of[path]))
     families = families_of(as_cells(rows))
-    table = fading_table(families, relatives_of(families, 5)["neighbours"])
+    table = decay_table(families, relatives_of(families, 5)["neighbours"])
     KINSHIP_FADING.check(table)
     deaths = table[table["quantity"] == "death_time"].set_index("generations")
     for generations, expected in ((1, 0.49), (2, 0.24), (3, 0.118)):
