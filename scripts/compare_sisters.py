@@ -1,9 +1,9 @@
-"""What became of the sister: states of sequenced survivors against the fate of the sister.
+"""Test the association of states of sequenced survivors with the fate of the sister.
 
-In: the cells table with its lineage; where cells were sequenced, also the paired data (for the scores of gene sets
-too), their clusters, the pairs and the maps of compartments. Out: states of survivors by what became of the sister,
-with the smallest effect that these families could show; how far errors could move the answer; warnings of selection;
-trees coloured by fate and by state; a forest plot; a report.
+In: the cells table with its lineage; where cells were sequenced, also the paired data (for scores of gene sets),
+clusters, pairs and maps of compartments. Out: states of survivors by the fate of the sister, with the smallest
+detectable effect; sensitivity to errors; warnings of possible selection bias; trees coloured by fate and by state; a
+forest plot; a report.
 """
 
 import logging
@@ -71,7 +71,7 @@ def main(
     report: Path,
     settings: Settings,
 ) -> None:
-    """Compare survivors by the fate of their sisters."""
+    """Compare states of survivors by the fate of their sisters."""
     table = read_table(cells, CELLS)
     families = families_of(table)
     data = None if paired is None else read_paired(paired, settings.normalisation)
@@ -108,12 +108,12 @@ def _sentences(families: LineageTrees, found: SisterComparison) -> list[str]:
 
 
 def _gene_sets(data: PairedData | None, clusters: pd.DataFrame | None, settings: Settings) -> pd.DataFrame | None:
-    """Score the configured sets in the cells that passed quality control, by ``track_id``; None where there are none.
+    """Return scores of the configured gene sets in cells that passed quality control; None without gene sets.
 
     Raises
     ------
     UserError
-        When there are no counts to score them in.
+        When the study has no counts.
     """
     if not settings.lineage.gene_sets:
         return None
@@ -122,7 +122,7 @@ def _gene_sets(data: PairedData | None, clusters: pd.DataFrame | None, settings:
         usable = usable_cells(data, None if clusters is None else clusters.set_index("track_id"))
     expression = None if usable is None else expression_of(usable)
     if usable is None or expression is None:
-        msg = "lineage.gene_sets: the study has no counts of cells to score them in; give counts or take the sets out."
+        msg = "lineage.gene_sets: the study has no counts to score gene sets in; supply counts or remove the gene sets."
         raise UserError(msg)
     scores = gene_set_scores(expression, settings.lineage.gene_sets, settings.seed)
     return scores.set_index(usable.obs.index.astype(str))

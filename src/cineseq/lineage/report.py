@@ -68,8 +68,9 @@ def control_lines(compared: pd.DataFrame, state: str | None) -> list[str]:
     if not len(compared):
         return []
     rows = compared[(compared["contrast"] == MATE_DIED) & (compared["state"] == state)]
-    told = [f"{_ratio(row)}, {p_value(row['p_permutation'])}" for _, row in rows.iterrows()]
-    return [f"Control, '{state}' beside a dead cage-mate that is not the sister against none: {one}." for one in told]
+    estimates = [f"{_ratio(row)}, {p_value(row['p_permutation'])}" for _, row in rows.iterrows()]
+    control = f"Negative control, '{state}' with a dead cage-mate other than the sister against none"
+    return [f"{control}: {estimate}." for estimate in estimates]
 
 
 def serious_lines(warned: pd.DataFrame) -> list[str]:
@@ -113,8 +114,8 @@ def left_out_lines(together: pd.DataFrame) -> list[str]:
         if left_out := died + divided + alive + unknown:
             lines.append(
                 f"{condition}: of {pairs.sum():,} pairs of sisters {left_out:,} are not among those with both fates "
-                f"known (one alive at the end beside one that died {died:,}, beside one that divided {divided:,}, both "
-                f"alive {alive:,}, an end unknown {unknown:,}); those known may be more or less alike than all are."
+                f"known (one alive at the end and one dead {died:,}, one alive and one divided {divided:,}, both alive "
+                f"{alive:,}, an end unknown {unknown:,}); pairs with known fates may be unlike all pairs."
             )
     return lines
 
@@ -122,16 +123,16 @@ def left_out_lines(together: pd.DataFrame) -> list[str]:
 def state_lines(compared: pd.DataFrame) -> list[str]:
     """Report the states by sister's fate: smallest p-values first, detectable effects, and how to interpret them."""
     if not len(compared):
-        return ["State against the sister's fate is not estimable: no survivor has a measured state."]
+        return ["The association of a state with the sister's fate is not estimable: no survivor has a measured state."]
     main = compared[compared["contrast"] == SISTER_DIED]
     tested = tested_states(compared)
     if not len(tested):
         reason = main["note"].iloc[0] if len(main) else "there is no such state"
-        return [f"State against the sister's fate is {reason}."]
+        return [f"The association of a state with the sister's fate is {reason}."]
     first = tested.iloc[0]
     lines = [
         f"{len(tested)} states were compared between survivors whose sister died and whose sister lived; the "
-        f"informative families for '{first['state']}' are {first['died']} and {first['survived']}, worth "
+        f"informative families for '{first['state']}' are {first['died']} and {first['survived']}, equivalent to "
         f"{number(first['effective'], 1)} balanced pairs within strata."
     ]
     shown = tested.head(MOST_LINES)
@@ -166,17 +167,17 @@ def _state_line(row: pd.Series) -> str:
 
 
 def state_sentence(row: pd.Series, detectable: float | None, *, for_all: bool = False) -> str:
-    """Say whether a state goes with what became of the sister, with the odds ratio that it rests on.
+    """Return a sentence on the association of a state with the fate of the sister, with its odds ratio.
 
     Parameters
     ----------
     row
         One row of :func:`tested_states`, with an odds ratio.
     detectable
-        Smallest odds ratio above 1 that these families detect with 80 % power; NaN where there is none, None where that
-        is not known.
+        Smallest odds ratio above 1 that these families detect with 80 % power; NaN where there is none, None where it
+        is unknown.
     for_all
-        Whether the state is the nearest of all and stands for them where none was shown.
+        Whether the sentence is about all states; the state is then the one with the smallest p-value.
     """
     families = count(row["informative"], "informative family", "informative families")
     measured = (
@@ -185,15 +186,16 @@ def state_sentence(row: pd.Series, detectable: float | None, *, for_all: bool = 
         f"permutation {p_value(row['p_permutation'])}{_over_states(row)}; {families})"
     )
     if row["q"] > ALPHA:
-        found = (
-            f"No state of survivors was shown to go with the sister's death; nearest was {row['state']}"
+        not_shown = (
+            "No state of survivors was shown to be associated with the sister's death; the smallest p-value is that of "
+            f"{row['state']}"
             if for_all
-            else f"The state {row['state']} was not shown to go with the sister's death"
+            else f"The state {row['state']} was not shown to be associated with the sister's death"
         )
-        return f"{found}: {measured}. {_detectable(detectable)}"
+        return f"{not_shown}: {measured}. {_detectable(detectable)}"
     low, high = interval_to_read(*row[["low", "high"]].to_numpy(float, na_value=np.nan), row["q"])
     if not (high < 1 or low > 1):
-        unresolved = "goes with what became of the sister, but in which direction is not resolved"
+        unresolved = "is associated with the fate of the sister, but the direction is not resolved"
         return f"The state {row['state']} {unresolved}: {measured}."
     more_or_less = "more" if low > 1 else "less"
     where = "in survivors whose sister died than in those whose sister lived"
@@ -213,10 +215,10 @@ def _ratio(row: pd.Series) -> str:
 def _detectable(smallest: float | None) -> str:
     """Report, for a state without a demonstrated association, the smallest effect that could be detected."""
     if smallest is None:
-        return "With this many families, finding nothing does not show that there is nothing."
+        return "The smallest effect that this number of families can detect is unknown; an association is not excluded."
     if not np.isfinite(smallest):
-        return "With these families no association could have been shown: this says nothing."
-    return f"An odds ratio of {ratio(smallest)} or more could have been seen with 80 % power, a smaller one not."
+        return "No odds ratio is detectable with these families, so this result is uninformative."
+    return f"An odds ratio of {ratio(smallest)} or more is detectable with 80 % power; a smaller one is not excluded."
 
 
 def _beyond_chance(by: pd.DataFrame) -> str:
@@ -224,9 +226,9 @@ def _beyond_chance(by: pd.DataFrame) -> str:
     sisters = by.loc["sisters"]
     if not np.isfinite(sisters["phi"]):
         return f"phi and p are {sisters['note']}"
-    beside = [f"{r} {_phi(by.loc[r])}" for r in ("cousins", "neighbours") if np.isfinite(by.loc[r, "phi"])]
-    told = f"phi {_phi(sisters)}, permutation within strata {p_value(sisters['p_value'])}"
-    return f"{told}; for comparison {', '.join(beside)}" if beside else told
+    others = [f"{r} {_phi(by.loc[r])}" for r in ("cousins", "neighbours") if np.isfinite(by.loc[r, "phi"])]
+    of_sisters = f"phi {_phi(sisters)}, permutation within strata {p_value(sisters['p_value'])}"
+    return f"{of_sisters}; for comparison {', '.join(others)}" if others else of_sisters
 
 
 def _phi(row: pd.Series) -> str:

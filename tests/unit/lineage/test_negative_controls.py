@@ -154,9 +154,9 @@ def test_trees_by_state_show_every_value_of_the_column(state, first, second):
     for row in (rows[0], rows[3]):
         row |= {"state_x": None, "state_n": None}
     cells = as_cells(rows)
-    look = colour_by_state(families_of(cells), states_of(cells, None, None), state)
-    assert list(look.names) == [NOT_MEASURED, first, first, NOT_MEASURED, second, second]
-    assert set(look.names) <= set(look.colours)
+    colouring = colour_by_state(families_of(cells), states_of(cells, None, None), state)
+    assert list(colouring.names) == [NOT_MEASURED, first, first, NOT_MEASURED, second, second]
+    assert set(colouring.names) <= set(colouring.colours)
 
 
 def compartments_of_two(sisters, others, on_sisters, on_others, end="end_of_movie"):
