@@ -317,18 +317,23 @@ def which_dies_lines(table: pd.DataFrame, frames: float) -> list[str]:
     if not len(tested):
         return [f"Which sister dies: {table['note'].iloc[0]} ({discordant} such pairs are in the trees)."]
     lines = [
-        f"Which sister dies, among {discordant} pairs of which one died and the other is known not to have: "
+        f"Which sister dies, among {discordant} pairs of which one died and the other is known not to have died: "
         f"{int(tested['pairs'].max())} were measured in a median of {number(frames, 0)} common frames before "
         f"either's fate."
     ]
     shown = tested[tested["q_value"] <= ALPHA]
     for row in (shown if len(shown) else tested.head(1)).itertuples():
         scale = f" ({quantity(row.sd, row.unit, 2)})" if row.unit else ""
-        told = f"odds ratio per SD{scale} {ratio(row.odds_ratio)} {interval(row.low, row.high, ratio)}"
-        told = told if np.isfinite(row.odds_ratio) else row.note
-        verdict = "is associated with which sister dies" if len(shown) else "is the nearest of them, and not shown"
+        estimate = row.note
+        if np.isfinite(row.odds_ratio):
+            estimate = f"odds ratio per SD{scale} {ratio(row.odds_ratio)} {interval(row.low, row.high, ratio)}"
+        verdict = (
+            "is associated with which sister dies"
+            if len(shown)
+            else "has the smallest p-value; no association was shown"
+        )
         lines.append(
-            f"The {FEATURES[row.feature]} {verdict}: {told}, {written_p(row.p_permutation)} by swaps within pairs, "
+            f"The {FEATURES[row.feature]} {verdict}: {estimate}, {written_p(row.p_permutation)} by swaps within pairs, "
             f"{written_p(row.q_value, 'q')} over {count(len(tested), 'feature')}."
         )
     return lines
@@ -339,6 +344,6 @@ def call_lines(called: int, total: int) -> list[str]:
     if not called:
         return []
     return [
-        f"{called} of {total} of these deaths were called from shape, brightness and speed in the last frames "
-        "against those before, so that area, growth and speed before a death are in part evidence of the call itself."
+        f"{called} of {total} of these deaths were called from shape, brightness and speed in the last frames relative "
+        "to earlier ones, so area, growth and speed before a death are partly what the call itself is based on."
     ]

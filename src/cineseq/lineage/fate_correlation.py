@@ -15,7 +15,7 @@ from cineseq.text import interval, number, ratio
 MOST_GENERATIONS = 4
 """Third cousins. Movies hold few pairs at a larger distance, and candidates grow fourfold with each generation."""
 
-BESIDE = "unrelated neighbours show what field and time alone make; intervals are in the table"
+BASELINE = "unrelated neighbours show the effect of field and time alone; intervals are in the table"
 QUANTITIES = {"fate": None, "division_time": 0.0, "death_time": 1.0}
 
 
@@ -99,9 +99,9 @@ def decay_lines(table: pd.DataFrame) -> list[str]:
     fates = table[(table["quantity"] == "fate") & table["low"].notna()]
     for condition, rows in fates.groupby("condition", sort=True):
         by = rows.set_index("generations")
-        told = [f"{_relation(apart)} {number(by.loc[apart, 'r'])}" for apart in (1, 2, 3, 4, 0) if apart in by.index]
-        if 1 in by.index and len(told) > 1:
-            lines.append(f"{condition}: correlation of fates with distance in the tree: {', '.join(told)} ({BESIDE}).")
+        each = [f"{_relation(apart)} {number(by.loc[apart, 'r'])}" for apart in (1, 2, 3, 4, 0) if apart in by.index]
+        if 1 in by.index and len(each) > 1:
+            lines.append(f"{condition}: correlation of fates by genealogical distance: {', '.join(each)} ({BASELINE}).")
     return lines
 
 
@@ -185,11 +185,11 @@ def fate_odds_lines(table: pd.DataFrame) -> list[str]:
         note = f"; {row.note}" if row.note else ""
         lines.append(
             f"{row.condition}: the odds of a death are {ratio(row.odds_ratio)}{ends} times as high where the sister "
-            f"died as where she divided, kappa {number(row.kappa)} ({row.pairs:,} pairs{note})."
+            f"died as where it divided, kappa {number(row.kappa)} ({row.pairs:,} pairs{note})."
         )
     if table.loc[table["relation"] == "sisters", "odds_ratio"].notna().any():
         lines.append(
-            "These odds ratios pool fields and birth times, whose shared stress may raise them; whether sisters are "
-            "alike beyond it is tested by the permutation within strata."
+            "These odds ratios pool fields and birth times, and stress shared within these may increase them; the "
+            "permutation within strata tests whether sisters are more alike than that."
         )
     return lines

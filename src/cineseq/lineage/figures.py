@@ -28,7 +28,7 @@ COLOURS = {
     "survival": VERMILION,
 }
 
-WORDS = {"division": "divided", "death": "died", "loss": "lost", "undivided": "undivided", "survival": "alive"}
+EVENT_LABELS = {"division": "divided", "death": "died", "loss": "lost", "undivided": "undivided", "survival": "alive"}
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def _draw_curves(table: pd.DataFrame, path: Path, value: str, label: str) -> Non
         for axis, rows in panels:
             for event, curve in rows[rows["event"].isin(COLOURS)].groupby("event", sort=True):
                 colour = COLOURS[event]
-                axis.step(curve["time"], curve[value], where="post", color=colour, label=WORDS[event])
+                axis.step(curve["time"], curve[value], where="post", color=colour, label=EVENT_LABELS[event])
                 axis.fill_between(
                     curve["time"], curve["low"], curve["high"], step="post", color=colour, alpha=0.2, lw=0
                 )

@@ -164,9 +164,8 @@ def sensitivity_lines(table: pd.DataFrame, state: str | None) -> list[str]:
             texts.append(f"{DESCRIPTIONS[row.error]}: {row.note}")
             continue
         ends = [ratio(end) if np.isfinite(end) else "unbounded" for end in (row.least, row.most)]
-        crosses = (
-            "" if (row.least > 1) == (row.most > 1) and np.isfinite([row.least, row.most]).all() else ", 1 between"
-        )
+        one_sided = (row.least > 1) == (row.most > 1) and np.isfinite([row.least, row.most]).all()
+        crosses = "" if one_sided else ", which includes 1"
         texts.append(f"{DESCRIPTIONS[row.error]} ({row.families} families): {ends[0]} to {ends[1]}{crosses}")
     return [
         f"At worst, the odds ratio of '{state}' ({ratio(rows['odds_ratio'].iloc[0])}) could be, by "

@@ -113,14 +113,14 @@ def _interval(
     return percentile_interval(np.stack(draws))
 
 
-def last_watched(table: pd.DataFrame) -> pd.DataFrame:
+def last_observed(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of one condition at the last age at which a tenth of its cells were at risk, by event."""
     observed = table[table["at_risk"] >= max(FEWEST_CELLS, 0.1 * table["at_risk"].max())]
     return observed[observed["time"] == observed["time"].max()].set_index("event")
 
 
-def share(row: pd.Series, value: str) -> str:
-    """Write a height of a curve with its interval; families that are all alike give it no width, which is none."""
+def fraction(row: pd.Series, value: str) -> str:
+    """Format an estimate with its interval; an interval of zero width (all families alike) is no interval."""
     ends = interval(row["low"], row["high"], percent)
     if row["low"] == row["high"]:
         ends = f"{NO_INTERVAL}: all families are alike in this"
@@ -172,13 +172,13 @@ def incidence_lines(table: pd.DataFrame) -> list[str]:
         if rows["incidence"].isna().any():
             lines.append(f"{condition}: the cumulative incidence of fates is {rows['note'].iloc[0]}.")
             continue
-        last = last_watched(rows)
-        shares = ", ".join(
-            f"{share(last.loc[e], 'incidence')} {word}"
+        last = last_observed(rows)
+        fractions = ", ".join(
+            f"{fraction(last.loc[e], 'incidence')} {word}"
             for e, word in zip(EVENTS, ("had divided", "had died", "had been lost"), strict=True)
         )
         at = quantity(last["time"].iloc[0], last["unit"].iloc[0])
-        lines.append(f"{condition}: {at} after birth {shares} (competing risks, cells born in sight).")
+        lines.append(f"{condition}: {at} after birth, {fractions} (competing risks, cells born in the movie).")
     return lines
 
 
@@ -223,11 +223,11 @@ def survival_lines(table: pd.DataFrame) -> list[str]:
     for condition, rows in table.groupby("condition", sort=True):
         if rows["share"].isna().any():
             continue  # the sentence on competing risks has the reason
-        last = last_watched(rows)
+        last = last_observed(rows)
         lines.append(
             f"{condition}: {quantity(last['time'].iloc[0], last['unit'].iloc[0])} after birth death alone "
             f"would have left "
-            f"{share(last.loc['survival'], 'share')} alive, and division alone "
-            f"{share(last.loc['undivided'], 'share')} undivided (Kaplan-Meier, other ends censored)."
+            f"{fraction(last.loc['survival'], 'share')} alive, and division alone would leave "
+            f"{fraction(last.loc['undivided'], 'share')} undivided (Kaplan-Meier, other ends censored)."
         )
     return lines

@@ -210,10 +210,14 @@ def compared_rows(
     if not lacking:
         return measured, ()
     complete = measured[np.all(list(has.values()), axis=0)]
-    said = " and ".join(f"{number} of {len(measured)} cells have no {name}" for name, number in lacking.items())
+    missing = " and ".join(f"{number} of {len(measured)} cells have no {name}" for name, number in lacking.items())
     if len(complete) < fewest:
-        return measured, (f"{said}; too few have all, so missing values are replaced by the median of training cells.",)
-    return complete, (f"{said}: models are compared on the {len(complete)} cells that have all; genes use all cells.",)
+        return measured, (
+            f"{missing}; too few have all, so missing values are replaced by the median of training cells.",
+        )
+    return complete, (
+        f"{missing}: models are compared on the {len(complete)} cells that have all; genes use all cells.",
+    )
 
 
 def _at(

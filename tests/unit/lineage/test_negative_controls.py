@@ -71,7 +71,9 @@ def test_the_control_of_dead_cage_mates_finds_a_mark_of_death_itself_and_only_th
         row = compared.set_index("contrast").loc[MATE]
         assert (row["died"], row["survived"]) == (60, 140)
         assert (row["p_permutation"] <= 0.01) == (mark > 0)
-        assert control_lines(compared, "state_x=on")[0].startswith("Control, 'state_x=on' beside a dead cage-mate")
+        assert control_lines(compared, "state_x=on")[0].startswith(
+            "Negative control, 'state_x=on' with a dead cage-mate"
+        )
 
 
 @pytest.mark.parametrize(
