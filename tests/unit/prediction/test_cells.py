@@ -22,7 +22,7 @@ def test_a_cell_without_any_shape_is_left_out():
     rows, notes = compared_rows(blocks([2, 7]), np.array([0, 1, 2, 5, 9]), 3)
     assert rows.tolist() == [0, 1, 5, 9]
     assert notes == (
-        "1 of 5 cells have no morphology: models are compared on the 4 cells that have all; genes use all.",
+        "1 of 5 cells have no morphology: models are compared on the 4 cells that have all; genes use all cells.",
     )
 
 
