@@ -66,7 +66,7 @@ def draw_survival(table: pd.DataFrame, path: Path) -> None:
 def _draw_curves(table: pd.DataFrame, path: Path, value: str, label: str) -> None:
     drawn = table[table[value].notna()]
     if not len(drawn):
-        write_words(path, "No cell was born in sight and followed, so there is no curve of fates.")
+        write_words(path, "No cell was born in the movie and followed, so there are no curves of fates.")
         return
     with _panels(path, drawn, 2.3) as (page, panels):
         for axis, rows in panels:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.lineage.trees import NEVER_BORN_IN_SIGHT, LineageTrees
+from cineseq.lineage.trees import NOT_BORN_IN_MOVIE, LineageTrees
 from cineseq.statistics.pedigree import sisters
 
 STATUSES = ("died", "survived", "divided", "unknown", "none", "too_recent")
@@ -51,7 +51,7 @@ def sister_status(families: LineageTrees, settings: Lineage) -> pd.DataFrame:
     status[paired & (alive == 1) & (fate != "division")] = "survived"
     status[paired & (died == 1)] = "died"
     status[paired & too_recent(families, settings)] = "too_recent"
-    status[(cells["siblings"] == 0) & cells["start_kind"].isin(NEVER_BORN_IN_SIGHT)] = "none"
+    status[(cells["siblings"] == 0) & cells["start_kind"].isin(NOT_BORN_IN_MOVIE)] = "none"
     return pd.DataFrame({"status": status, "sister": sister, "block": block})
 
 

@@ -14,7 +14,7 @@ from cineseq.tracking.validate import born_before_parent_ends, ends_before_it_be
 
 logger = logging.getLogger(__name__)
 
-NEVER_BORN_IN_SIGHT = ("first_frame", "entered")
+NOT_BORN_IN_MOVIE = ("first_frame", "entered")
 
 
 @dataclass(frozen=True)

@@ -122,5 +122,5 @@ def test_gene_sets_are_tested_in_the_sequenced_cells_and_need_counts(tmp_path):
     write_paired(PairedData(obs, counts, genes, nothing, nothing, nothing), tmp_path / "p.h5mu")
     found = run_step(tmp_path, cells, paired=tmp_path / "p.h5mu", gene_sets={"stress": ["g1", "g2"]}, states=["stress"])
     assert set(found["states"]["state"]) == {"stress_high"}
-    with pytest.raises(UserError, match=r"lineage\.gene_sets: the study has no counts of cells"):
+    with pytest.raises(UserError, match=r"lineage\.gene_sets: the study has no counts to score"):
         run_step(tmp_path, cells, gene_sets={"stress": ["g1"]})

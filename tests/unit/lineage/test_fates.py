@@ -32,7 +32,7 @@ from cineseq.tables.lineage import (
 
 
 def born(name, lived, end_kind):
-    """A cell born in sight whose mother was not followed."""
+    """A cell born in the movie whose parent was not followed."""
     return cell(name, name, 0, lived, end_kind, start_kind="division")
 
 
@@ -205,10 +205,7 @@ def test_pairs_with_a_sister_alive_at_the_end_are_said_to_be_left_out():
     ]  # fmt: skip
     [line] = left_out_lines(fate_pairs_table(families_of(as_cells(rows))))
     assert "of 5 pairs of sisters 4 are not among those with both fates known" in line
-    assert (
-        "(one alive at the end beside one that died 2, beside one that divided 1, both alive 0, an end unknown 1)"
-        in line
-    )
+    assert "(one alive at the end and one dead 2, one alive and one divided 1, both alive 0, an end unknown 1)" in line
     assert left_out_lines(fate_pairs_table(families_of(as_cells(rows[:3])))) == []
 
 
@@ -243,7 +240,7 @@ def test_the_step_says_what_became_of_cells(tmp_path):
     found = run_step(tmp_path / "run", as_cells(rows))
     assert all(len(table) for table in found.values())
     lines = json.loads((tmp_path / "run/report.json").read_text())["lines"]
-    assert lines[0].startswith("drug: 30 frames after birth 25 % [")
+    assert lines[0].startswith("drug: 30 frames after birth, 25 % [")
     again = run_step(tmp_path / "again", as_cells(rows))
     pd.testing.assert_frame_equal(found["incidence"], again["incidence"])
 

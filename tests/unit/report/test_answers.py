@@ -285,9 +285,9 @@ def test_serious_warnings_stand_in_the_answer_about_sisters():
     [
         (0.1, 2.0, "shown", "is less frequent", LESS),
         (4.2, 2.0, "shown", "is more frequent", MORE),
-        (0.97, 1.2, "weak", "in which direction is not resolved", SPANS),
-        (1.0, 1.2, "weak", "in which direction is not resolved", SPANS),
-        (4.2, np.nan, "weak", "in which direction is not resolved", NO_INTERVAL),
+        (0.97, 1.2, "weak", "the direction is not resolved", SPANS),
+        (1.0, 1.2, "weak", "the direction is not resolved", SPANS),
+        (4.2, np.nan, "weak", "the direction is not resolved", NO_INTERVAL),
     ],
 )
 def test_an_odds_ratio_is_read_by_its_interval(odds, half_width, verdict, said, remains):
