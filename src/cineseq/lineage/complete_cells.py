@@ -19,9 +19,9 @@ ANCESTRY = ("founder_id", "generation", "sister_id")
 def completed_cells(cells: pd.DataFrame, needed: tuple[str, ...] = (), where: str = "cells") -> pd.DataFrame:
     """Return a table of cells or tracks as :data:`cineseq.tables.imaging.CELLS`.
 
-    Absent columns are derived: founder, generation and sister from ``parent_id``; fate and whether the cell was alive at
-    the end from ``end_kind``; ``start_kind`` from ``parent_id`` and ``start_frame``. A cell that was lost or left the
-    field has an unknown fate. Columns outside of the contract are left out.
+    Absent columns are derived: founder, generation and sister from ``parent_id``; fate and whether the cell was alive
+    at the end from ``end_kind``; ``start_kind`` from ``parent_id`` and ``start_frame``. A cell that was lost or left
+    the field has an unknown fate. Columns outside of the contract are left out.
 
     Parameters
     ----------
