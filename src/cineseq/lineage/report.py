@@ -115,8 +115,7 @@ def left_out_lines(together: pd.DataFrame) -> list[str]:
             lines.append(
                 f"{condition}: of {pairs.sum():,} pairs of sisters {left_out:,} are not among those with both fates "
                 f"known (one alive at the end and one dead {died:,}, one alive and one divided {divided:,}, both alive "
-                f"{alive:,}, an end unknown {unknown:,}); the concordance of all pairs may be "
-                "higher or lower."
+                f"{alive:,}, an end unknown {unknown:,}); the concordance of all pairs may differ."
             )
     return lines
 
