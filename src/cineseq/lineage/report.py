@@ -193,7 +193,8 @@ def state_sentence(row: pd.Series, detectable: float | None, *, for_all: bool = 
             else f"The state {row['state']} was not shown to be associated with the sister's death"
         )
         return f"{not_shown}: {measured}. {_detectable(detectable)}"
-    low, high = interval_to_read(*row[["low", "high"]].to_numpy(float, na_value=np.nan), row["q"])
+    ends = row[["low", "high"]].to_numpy(float, na_value=np.nan)
+    low, high = interval_to_read(ends[0], ends[1], row["q"])
     if not (high < 1 or low > 1):
         unresolved = "is associated with the fate of the sister, but the direction is not resolved"
         return f"The state {row['state']} {unresolved}: {measured}."
