@@ -1,9 +1,9 @@
-"""Genes against sisters: which are alike in both sisters, and which go with the fate of the sister.
+"""Find heritable genes, and genes associated with the fate of the sister.
 
-In: the cells table with its lineage, the paired data, and which of its cells passed quality control. Out: heritable
-genes, by the correlation within pairs of sequenced sisters against partners changed within field and birth time; genes
-by what became of the sister, permuted within field and birth time, or by flipped signs of founders' scores where
-founders have several pairs of sisters; a report.
+In: the cells table with its lineage, the paired data, and the clusters (which cells passed quality control). Out:
+heritable genes, by the correlation within pairs of sequenced sisters, with partners permuted within field and birth
+time; genes by the fate of the sister, permuted within field and birth time, or by sign flips of the scores of root
+cells where these have several pairs of sisters; a report.
 """
 
 import logging
@@ -60,7 +60,7 @@ def main(
     report: Path,
     settings: Settings,
 ) -> None:
-    """Compare expression between sisters, and between survivors by the fate of the sister."""
+    """Correlate expression between sisters, and compare it between survivors by the fate of the sister."""
     families = families_of(read_table(cells, CELLS))
     quality = None if clusters is None else read_table(clusters, CLUSTERS).set_index("track_id")
     data = usable_cells(read_paired(paired, settings.normalisation), quality)
@@ -81,7 +81,7 @@ def main(
 
 
 def _heritable(families: LineageTrees, expression: Expression, row: np.ndarray, settings: Settings) -> pd.DataFrame:
-    """Compare pairs of sisters of which both were sequenced; ``row`` is each cell's row of the expression, or -1."""
+    """Test pairs of sequenced sisters; ``row`` is the row of each cell in the expression or -1, shape (cells,)."""
     pairs = families.sisters[(row[families.sisters] >= 0).all(axis=1)]
     tested = detected_genes(expression.counts[row[pairs.ravel()]], DETECTED)
     one, other = (expression.log[row[pairs[:, k]]][:, tested].toarray().astype(float) for k in (0, 1))
@@ -99,8 +99,9 @@ def _by_sister(families: LineageTrees, expression: Expression, row: np.ndarray, 
     rows = row[cells.index]
     tested = detected_genes(expression.counts[rows], DETECTED)
     code = pd.factorize(cells["block"])[0]
-    share = 1 / np.bincount(code, minlength=1)[code] if len(code) else np.empty(0)
-    average = sparse.csr_matrix((share, (code, np.arange(len(code)))), (len(np.unique(code)), len(code)))
+    # Average of the survivors of each family, as a sparse matrix of shape (families, cells).
+    weight = 1 / np.bincount(code, minlength=1)[code] if len(code) else np.empty(0)
+    average = sparse.csr_matrix((weight, (code, np.arange(len(code)))), (len(np.unique(code)), len(code)))
     family = cells.groupby(code)[["exposed", "stratum", "founder"]].first()
     stratum = family["stratum"].to_numpy(int)
     design = Design(expression.genes[tested], stratum, settings.lineage.permutations, settings.seed)

@@ -1,9 +1,9 @@
-"""What became of the sister: states of sequenced survivors against the fate of the sister.
+"""Test the association of states of sequenced survivors with the fate of the sister.
 
-In: the cells table with its lineage; where cells were sequenced, also the paired data (for the scores of gene sets
-too), their clusters, the pairs and the maps of compartments. Out: states of survivors by what became of the sister,
-with the smallest effect that these families could show; how far errors could move the answer; warnings of selection;
-trees coloured by fate and by state; a forest plot; a report.
+In: the cells table with its lineage; where cells were sequenced, also the paired data (for scores of gene sets),
+clusters, pairs and maps of compartments. Out: states of survivors by the fate of the sister, with the smallest
+detectable effect; sensitivity to errors; warnings of possible selection bias; trees coloured by fate and by state; a
+forest plot; a report.
 """
 
 import logging
@@ -26,8 +26,8 @@ from cineseq.lineage.report import (
     control_lines,
     family_lines,
     family_numbers,
-    guard_lines,
     nearest_state,
+    negative_control_lines,
     serious_lines,
     state_lines,
 )
@@ -35,7 +35,7 @@ from cineseq.lineage.sensitivity import sensitivity_lines
 from cineseq.lineage.sister_comparison import Sequenced, SisterComparison, compare_survivors
 from cineseq.lineage.state_by_sister import power_table, state_table
 from cineseq.lineage.states import states_of
-from cineseq.lineage.tree_figures import draw_trees, look_by_fate, look_by_state
+from cineseq.lineage.tree_figures import colour_by_fate, colour_by_state, draw_trees
 from cineseq.lineage.trees import LineageTrees, families_of
 from cineseq.tables.contract import Table, read_table, write_table
 from cineseq.tables.expression import CLUSTERS
@@ -71,7 +71,7 @@ def main(
     report: Path,
     settings: Settings,
 ) -> None:
-    """Compare survivors by the fate of their sisters."""
+    """Compare states of survivors by the fate of their sisters."""
     table = read_table(cells, CELLS)
     families = families_of(table)
     data = None if paired is None else read_paired(paired, settings.normalisation)
@@ -85,9 +85,9 @@ def main(
     found = compare_survivors(families, measured, sequenced, settings.lineage, settings.seed)
     compared = found.compared
     lines = _sentences(families, found)
-    draw_trees(families, look_by_fate(families), settings.lineage.trees, trees)
+    draw_trees(families, colour_by_fate(families), settings.lineage.trees, trees)
     draw_trees(
-        families, look_by_state(families, measured, nearest_state(compared)), settings.lineage.trees, trees_by_state
+        families, colour_by_state(families, measured, nearest_state(compared)), settings.lineage.trees, trees_by_state
     )
     draw_forest(compared, forest)
     write_table(state_table(compared), states, STATE_BY_SISTER)
@@ -101,19 +101,19 @@ def _sentences(families: LineageTrees, found: SisterComparison) -> list[str]:
     nearest = nearest_state(found.compared)
     lines = family_lines(families, found.status) + state_lines(found.compared)
     lines += control_lines(found.compared, nearest) + sensitivity_lines(found.sensitivity, nearest)
-    lines += guard_lines(found.warnings) + serious_lines(found.warnings)
+    lines += negative_control_lines(found.warnings) + serious_lines(found.warnings)
     for line in lines:
         logger.info("%s", line)
     return lines
 
 
 def _gene_sets(data: PairedData | None, clusters: pd.DataFrame | None, settings: Settings) -> pd.DataFrame | None:
-    """Score the configured sets in the cells that passed quality control, by ``track_id``; None where there are none.
+    """Return scores of the configured gene sets in cells that passed quality control; None without gene sets.
 
     Raises
     ------
     UserError
-        When there are no counts to score them in.
+        When the study has no counts.
     """
     if not settings.lineage.gene_sets:
         return None
@@ -122,7 +122,7 @@ def _gene_sets(data: PairedData | None, clusters: pd.DataFrame | None, settings:
         usable = usable_cells(data, None if clusters is None else clusters.set_index("track_id"))
     expression = None if usable is None else expression_of(usable)
     if usable is None or expression is None:
-        msg = "lineage.gene_sets: the study has no counts of cells to score them in; give counts or take the sets out."
+        msg = "lineage.gene_sets: the study has no counts to score gene sets in; supply counts or remove the gene sets."
         raise UserError(msg)
     scores = gene_set_scores(expression, settings.lineage.gene_sets, settings.seed)
     return scores.set_index(usable.obs.index.astype(str))

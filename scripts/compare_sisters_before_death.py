@@ -1,7 +1,7 @@
-"""Which of two sisters dies: what imaging showed of both before either's fate, compared within pairs.
+"""Compare imaging features of two sisters before either's fate, within pairs of which one dies.
 
-In: the cells table with its lineage; where there are movies or tracks, the objects of every field of view, and the
-maps of compartments. Out: one row per feature with its odds ratio, or why that is not estimable; a report.
+In: the cells table with its lineage; where there are movies or tracks, the objects of every field of view; the maps of
+compartments. Out: one row per feature with its odds ratio, or the reason why it is not estimable; a report.
 """
 
 import logging
@@ -51,14 +51,14 @@ def main(
     report: Path,
     settings: Settings,
 ) -> None:
-    """Compare sisters before one of them dies."""
+    """Compare features of sisters before one of them dies."""
     tracked = read_table(cells, CELLS)
     families = families_of(tracked)
     pairs = discordant_pairs(families, settings.lineage.before_fate_frames)
-    rooms = read_compartments(compartments)
+    maps = read_compartments(compartments)
     measured = []
     for place, path in zip(settings.fields, objects, strict=True):
-        tables = (pairs, rooms, tracked)
+        tables = (pairs, maps, tracked)
         here, there, lives = (t[(t["sample"] == place.sample) & (t["fov"] == place.fov)] for t in tables)
         if len(here):
             seen = read_table(path, OBJECTS)

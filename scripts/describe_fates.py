@@ -1,9 +1,9 @@
-"""What became of cells after birth, and how alike relatives are: fates over time and over the tree.
+"""Describe fates of cells over time, and their correlation between relatives.
 
 In: the cells table with its lineage. Out: cumulative incidence of division, death and loss per condition, as
-competing risks; survival and time to division; concordance and odds ratio of fates and correlation of times of
-sisters, cousins and unrelated neighbours; how the correlation of relatives fades with distance in the tree; which
-ends sisters had together; three figures; a report.
+competing risks; survival and time to division; concordance and odds ratio of fates, and correlation of times, of
+sisters, cousins and unrelated neighbours; decay of the correlation with genealogical distance; joint ends of sisters;
+three figures; a report.
 """
 
 import logging
@@ -14,8 +14,8 @@ from cineseq.config.lineage import Lineage
 from cineseq.files import write_json
 from cineseq.lineage.concordance import concordance_table, times_table
 from cineseq.lineage.fate_correlation import (
-    fading_lines,
-    fading_table,
+    decay_lines,
+    decay_table,
     fate_odds_lines,
     fate_odds_table,
     fate_pairs_table,
@@ -73,10 +73,10 @@ def main(
         families, relatives, settings.lineage.birth_time_bins, settings.lineage.permutations, settings.seed
     )
     odds = fate_odds_table(families, relatives)
-    faded = fading_table(families, relatives["neighbours"])
+    decay = decay_table(families, relatives["neighbours"])
     together = fate_pairs_table(families)
     lines = incidence_lines(curves) + survival_lines(left) + concordance_lines(shared)
-    lines += left_out_lines(together) + fate_odds_lines(odds) + fading_lines(faded)
+    lines += left_out_lines(together) + fate_odds_lines(odds) + decay_lines(decay)
     for line in lines:
         logger.info("%s", line)
     draw_incidence(curves, incidence_figure)
@@ -87,7 +87,7 @@ def main(
     write_table(shared, concordance, CONCORDANCE)
     write_table(odds, fate_odds, FATE_ODDS)
     write_table(times_table(families, relatives), times, TIMES)
-    write_table(faded, fading, KINSHIP_FADING)
+    write_table(decay, fading, KINSHIP_FADING)
     write_table(together, fate_pairs, FATE_PAIRS)
     born = int((families.cells["start_kind"] == "division").sum())
     write_json({"lines": lines, "numbers": {"cells_born_in_sight": born}}, report)

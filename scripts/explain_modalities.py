@@ -1,8 +1,8 @@
-"""Ask how much of expression is in shape, and how much of shape is in expression, on groups that were held out.
+"""Explain expression by shape and shape by expression, in held-out groups of cells.
 
 In: the paired cells and, where they were made, the clusters (cells that failed quality control are left out).
-Out: R² per gene and per shape or embedding feature with the null of shuffled pairing, the totals of both directions, a
-figure and the report.
+Out: R² per gene and per shape or embedding feature, with the null of shuffled pairing; totals of both directions; a
+figure; the report.
 """
 
 import logging

@@ -1,10 +1,10 @@
-"""Predict function from expression, from morphology and from both, on groups of cells that were held out.
+"""Predict function from expression, from morphology and from both, in held-out groups of cells.
 
 In: the paired cells and, where they were made, the clusters (cell-cycle scores) and their marker genes.
-Out: the performance of every model with its interval and null, the same sample by sample, differences between models,
-the genes that predict and how stably, their overlap with cluster markers, calibration and what other choices would have
-given, every out-of-fold prediction, figures (model ladder, predicted against measured, selection of genes, the selected
-genes by cluster, their overlap with markers) and the report.
+Out: performance of every model with its interval and null, also per sample; differences between models; selected genes
+with their stability and their overlap with cluster markers; calibration and sensitivity to alternative choices; all
+out-of-fold predictions; figures (model comparison, predicted against measured, selection of genes, selected genes by
+cluster, overlap with markers); the report.
 """
 
 import logging
@@ -61,7 +61,7 @@ def main(
     settings: Settings,
     threads: int = 1,
 ) -> None:
-    """Predict every function by every model and write tables, figures and report."""
+    """Predict every function with every model and write tables, figures and report."""
     data = read_paired(paired, settings.normalisation)
     cells = None if clusters is None else read_table(clusters, CLUSTERS).set_index("track_id")
     marker_genes = None if markers is None else read_table(markers, MARKERS)
@@ -81,8 +81,7 @@ def main(
     labels = question.cluster_of_cells
     draw_selected_by_cluster(genes_found, expression_of(question.data), labels, frequency, selected_genes)
     draw_overlap(tables["overlap"], overlap_figure)
-    said = report_of(tables, found.random_folds, found.notes)
-    write_json(said, report)
+    write_json(report_of(tables, found.random_folds, found.notes), report)
     logger.info("Predicted %d of %d functions.", len(found.comparisons), tables["performance"]["function"].nunique())
 
 

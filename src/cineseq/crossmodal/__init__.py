@@ -1,1 +1,1 @@
-"""How much of one modality is in the other, on groups that were held out."""
+"""Cross-modal variance: how much of one modality the other explains in held-out groups."""

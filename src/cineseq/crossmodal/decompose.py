@@ -1,4 +1,4 @@
-"""Both directions of the question, and the tables that they fill."""
+"""Expression explained by shape, and shape explained by expression: tables and report."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from cineseq.text import count, interval, p_value, percent
 logger = logging.getLogger(__name__)
 CEILING_WORTH_DIVIDING = 0.2
 MISSING_AT_MOST = 0.05
-"""Share of cells that may lack a feature that is to be explained."""
+"""Largest fraction of cells in which a feature to explain may be missing."""
 BLIND = "genes chosen by detection and variance over all cells, blind to shape"
 
 
 @dataclass(frozen=True)
 class Decomposition:
-    """What one modality explains of the other.
+    """Variance of each modality that the other explains.
 
     Attributes
     ----------
     genes, features, summary
         The output tables.
     notes
-        Sentences about how it was done, or why it could not be.
+        Sentences about the method, or the reason why it is not estimable.
     """
 
     genes: pd.DataFrame
@@ -52,7 +52,7 @@ class Decomposition:
 def decompose(data: PairedData, asked: Asked) -> Decomposition:
     """Explain expression by shape and shape by expression in held-out groups.
 
-    Where that cannot be done the tables of genes and features are empty and the summary says why.
+    If that is not estimable, the tables of genes and features are empty and the summary gives the reason.
     """
     seen = pd.concat([data.morphology, data.embedding, data.features], axis=1).notna().any(axis=1).to_numpy(bool)
     if seen.any():
@@ -76,7 +76,7 @@ def decompose(data: PairedData, asked: Asked) -> Decomposition:
 
 
 def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
-    """Return positions of the most variable genes that enough cells express; nothing else is looked at.
+    """Return positions of the most variable genes that enough cells express; shape is not used.
 
     Raises
     ------
@@ -91,19 +91,18 @@ def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
 
 
 def report(found: Decomposition) -> dict[str, Any]:
-    """Return the step's report: one line per direction, and flat numbers."""
+    """Return the report of the step: sentences and numbers."""
     lines = list(found.notes)
     numbers: dict[str, float | None] = {}
     for row in found.summary.to_dict("records"):
-        words = str(row["direction"]).replace("_", " ")
+        direction = str(row["direction"]).replace("_", " ")
         if not np.isfinite(row["r2"]):
-            lines.append(f"{words}: {row['note']}.")
+            lines.append(f"{direction}: {row['note']}.")
             continue
         lines.append(
-            f"{words}: {percent(row['r2'])} {interval(row['low'], row['high'], percent)} of the variance of "
+            f"{direction}: {percent(row['r2'])} {interval(row['low'], row['high'], percent)} of the variance of "
             f"{count(row['targets'], 'target')} in held-out groups; {percent(row['r2_null'])} with pairing "
-            f"shuffled in class "
-            f"({p_value(row['p_value'])}), {percent(row['r2_class'])} from the class mean alone, "
+            f"shuffled within class ({p_value(row['p_value'])}), {percent(row['r2_class'])} from the class mean alone, "
             f"{percent(row['r2_within_class'])} within class."
         )
         keys = ("r2", "low", "high", "r2_null", "r2_class", "r2_within_class", "p_value")
@@ -120,11 +119,11 @@ def report(found: Decomposition) -> dict[str, Any]:
             )
     good = found.genes[found.genes["noise_ceiling"] > CEILING_WORTH_DIVIDING]
     if len(good):
-        share = float((good["r2"] / good["noise_ceiling"]).median())
-        numbers["genes.median_share_of_ceiling"] = share
+        fraction = float((good["r2"] / good["noise_ceiling"]).median())
+        numbers["genes.median_share_of_ceiling"] = fraction
         lines.append(
-            f"Of what counting noise leaves to explain, the median gene with a ceiling above {CEILING_WORTH_DIVIDING} "
-            f"({len(good)} genes) has {percent(share)} explained."
+            f"Of the variance below the noise ceiling, {percent(fraction)} is explained in the median gene with a "
+            f"ceiling above {CEILING_WORTH_DIVIDING} ({len(good)} genes)."
         )
     return {"lines": lines, "numbers": numbers}
 
@@ -147,7 +146,7 @@ def _both_ways(
     ceiling = np.full(len(chosen), np.nan)
     notes = [*cells.plan.notes, f"The {len(chosen)} genes to explain: {BLIND}."]
     if lacking := int(np.isnan(features.values).any(axis=0).sum()):
-        notes.append(f"{lacking} features lack some cells, which are left out of what is said about that feature.")
+        notes.append(f"{lacking} features are missing in some cells, which are left out for that feature.")
     if expression.kind == "counts":
         ceiling = noise_ceiling(
             expression.counts, chosen, asked.settings.thinnings, asked.seed, expression.normalisation
@@ -170,17 +169,17 @@ def _both_ways(
 
 
 def _measured(shapes: list[Block]) -> Block:
-    """Return the features that nearly all cells have: an imputed value is no measurement to be explained.
+    """Return the features measured in nearly all cells; imputed values are not explained.
 
     Raises
     ------
     NotEstimableError
-        When there is none.
+        When there are none.
     """
     block = Block(np.column_stack([b.values for b in shapes]), tuple(n for b in shapes for n in b.names))
     keep = np.flatnonzero(np.isnan(block.values).mean(axis=0) <= MISSING_AT_MOST)
     if len(keep) < len(block.names):
-        logger.info("Left out %d features that too many cells lack.", len(block.names) - len(keep))
+        logger.info("Left out %d features that are missing in too many cells.", len(block.names) - len(keep))
     if not len(keep):
         msg = f"every feature is missing in more than {percent(MISSING_AT_MOST, 0)} of the cells"
         raise NotEstimableError(msg)
@@ -209,7 +208,7 @@ def _not_estimable(cells: int, reason: str) -> Decomposition:
 
 
 def _lacking(cells: int, expression: Expression | None) -> str:
-    """Say what is not there: cells, counts, or else any shape."""
+    """Return what is missing: cells, counts or shape."""
     if cells == 0:
         return "no paired cell passed quality control"
     if expression is None:

@@ -1,4 +1,4 @@
-"""One direction of the question: how much of some targets a set of predictors explains in held-out groups."""
+"""Variance of targets that predictors explain in held-out groups."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_val
 
 logger = logging.getLogger(__name__)
 PER_TASK = 10
-"""Permutations per task of a worker."""
+"""Number of permutations per task of a worker."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Explained:
     Attributes
     ----------
     r2, r2_null, r2_within_class, r2_class, p_value
-        Per target, shape (targets,).
+        Values per target, shape (targets,).
     total
-        Flat numbers of all targets together: ``r2``, ``low``, ``high``, ``r2_null``, ``r2_within_class``,
-        ``r2_class``, ``p_value``; targets weigh as :class:`Targets` say.
+        Values for all targets together: ``r2``, ``low``, ``high``, ``r2_null``, ``r2_within_class``, ``r2_class``,
+        ``p_value``; :class:`Targets` defines the weights of targets.
     """
 
     r2: np.ndarray
@@ -48,16 +48,16 @@ class Explained:
 
 @dataclass(frozen=True)
 class Asked:
-    """How variance is explained.
+    """Settings of the cross-modal step.
 
     Attributes
     ----------
     settings, folds
         Sections ``crossmodal`` and ``folds`` of the configuration.
     seed
-        Seeds permutations and bootstrap.
+        Seed of permutations and bootstrap.
     threads
-        Worker processes.
+        Number of worker processes.
     """
 
     settings: Crossmodal
@@ -67,25 +67,27 @@ class Asked:
 
 
 def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells, asked: Asked) -> Explained:
-    """Explain targets by predictors in held-out groups, and by the same predictors of other cells of the class.
+    """Explain targets by predictors in held-out groups, with the null of predictors from other cells of the class.
 
     Parameters
     ----------
     predictors
-        Blocks side by side; selected, imputed and scaled in the training cells of each fold.
+        Blocks of predictors, selected, imputed and scaled in the training cells of each fold.
     targets
-        What is explained; a cell without a target is left out of what is said about that target.
+        Values to explain; a cell without a value is left out for that target.
     cells
-        How the cells are grouped.
+        Folds and labels of the cells.
     asked
-        How.
+        Settings.
     """
+    # Cross-validated ridge on principal components; errors of held-out cells, shape (cells, targets).
     plan, settings = cells.plan, asked.settings
     designs = [design(predictors, train, settings.min_detected, None) for train, _ in plan.splits()]
     tuning = Tuning(asked.folds.inner, settings.components, settings.penalties)
     by_fold = ridge_folds(designs, plan, tuning)
     errors = errors_of(by_fold, targets, plan)
     class_residual = np.where(errors.known, targets.values - _class_means(targets.values, cells), 0).astype(float)
+    # Null: shuffled pairing within strata and class; interval: cluster bootstrap of groups.
     null, null_total = _null(by_fold, targets, cells, asked)
     total = _total(errors, cells, settings.bootstraps, asked.seed)
     total |= {
@@ -93,6 +95,7 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
         "r2_class": float(r2((class_residual * errors.weight).ravel(), (errors.baseline * errors.weight).ravel())),
         "p_value": float(p_value(total["r2"], null_total)),
     }
+    # R² per target, shape (targets,).
     per_target = np.asarray(r2(errors.residual, errors.baseline))
     mean_null = null.mean(axis=0) if len(null) else np.full(len(per_target), np.nan)
     within = r2(*(_centred_in_class(e, errors.known, cells.classes) for e in (errors.residual, errors.baseline)))
@@ -102,7 +105,7 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
 
 
 def _class_means(values: np.ndarray, cells: CrossvalCells) -> np.ndarray:
-    """Return for every cell the mean of its class in the training cells; their overall mean for an unseen class."""
+    """Return the mean of the class of each cell in the training cells; the overall mean for an unseen class."""
     predicted = training_means(values, cells.plan)
     for train, test in cells.plan.splits():
         for label in np.unique(cells.classes[test]):
@@ -116,7 +119,10 @@ def _class_means(values: np.ndarray, cells: CrossvalCells) -> np.ndarray:
 def _null(
     by_fold: list[RidgeFold], targets: Targets, cells: CrossvalCells, asked: Asked
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return R² per target, and in total, when the rows of the targets change places within strata and class."""
+    """Return R² per target and in total under permutation of target rows within strata and class.
+
+    Shapes are (permutations, targets) and (permutations,).
+    """
     permutations = asked.settings.permutations
     if not permutations:
         return np.empty((0, targets.values.shape[1])), np.empty(0)
@@ -129,7 +135,7 @@ def _null(
     done = zip(
         progress(tasks, "Shuffled pairings, tens", logger), workers(asked.threads, "generator")(calls), strict=False
     )
-    per_target, total = (np.concatenate(part) for part in zip(*(found for _, found in done), strict=True))
+    per_target, total = (np.concatenate(part) for part in zip(*(result for _, result in done), strict=True))
     return per_target, total
 
 
@@ -146,6 +152,7 @@ def _permuted(
 
 
 def _total(errors: Errors, cells: CrossvalCells, bootstraps: int, seed: int) -> dict[str, float]:
+    # Weighted squared errors per cell, shape (cells,), and bootstrap weights of groups, shape (bootstraps, groups).
     residual, baseline = errors.residual * errors.weight, errors.baseline * errors.weight
     total = np.square(baseline).sum(axis=1)
     gain = total - np.square(residual).sum(axis=1)
@@ -156,9 +163,9 @@ def _total(errors: Errors, cells: CrossvalCells, bootstraps: int, seed: int) -> 
 
 
 def _centred_in_class(errors: np.ndarray, known: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Take the class mean of the measured cells out of each target's errors; 0 where it was not measured."""
+    """Subtract the class mean of the measured cells from the errors of each target; 0 where not measured."""
     columns = errors.shape[1]
     labels = np.unique(classes, return_inverse=True)[1][:, None] * columns + np.arange(columns)
-    found = np.zeros_like(errors)
-    found[known] = centred(errors[known], labels[known])
-    return found
+    within = np.zeros_like(errors)
+    within[known] = centred(errors[known], labels[known])
+    return within

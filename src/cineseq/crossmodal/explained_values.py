@@ -1,4 +1,4 @@
-"""What is to be explained, with its gaps: what a fold takes from its training cells, and the errors it makes."""
+"""Values to explain, with missing values: training means and scales, errors of held-out cells, noise ceiling."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from cineseq.prediction.crossval.ridge import RidgeFold, predict
 
 @dataclass(frozen=True)
 class Targets:
-    """Values to be explained.
+    """Values to explain.
 
     Attributes
     ----------
     values
-        Shape (cells, targets), single precision; NaN where a target was not measured. Such a cell counts nowhere for
+        Shape (cells, targets), single precision; NaN where a target was not measured; such a cell is left out for
         that target.
     weigh
-        How targets weigh in the total: as their ``variance``, or all ``equal`` (divided by their deviation in the
-        training cells of each fold).
+        Weights of targets in the total: by their ``variance``, or all ``equal`` (divided by their standard deviation in
+        the training cells of each fold).
     """
 
     values: np.ndarray
     weigh: Literal["variance", "equal"]
 
     def rows(self, order: np.ndarray) -> Targets:
-        """Return the targets of other cells in the same places."""
+        """Return the targets with reordered rows."""
         return replace(self, values=self.values[order])
 
 
@@ -47,7 +47,7 @@ class Errors:
     known
         Whether the target was measured, shape (cells, targets).
     weight
-        What errors are multiplied by in the total, shape (cells, targets).
+        Weights of errors in the total, shape (cells, targets).
     """
 
     residual: np.ndarray
@@ -57,13 +57,13 @@ class Errors:
 
 
 def single_precision(values: np.ndarray) -> np.ndarray:
-    """Return targets moved and stretched to where single precision holds them; folds take their own mean and scale."""
+    """Return targets centred and scaled for single precision; folds use their own mean and scale."""
     deviation = np.nanstd(values, axis=0)
     return ((values - np.nanmean(values, axis=0)) / np.where(deviation > 0, deviation, 1)).astype(np.float32)
 
 
 def errors_of(by_fold: list[RidgeFold], targets: Targets, plan: FoldPlan) -> Errors:
-    """Predict targets out of fold and return the errors of the model and of the training mean."""
+    """Predict targets out of fold; return the errors of the model and of the training mean."""
     values, known = targets.values, np.isfinite(targets.values)
     residual = np.where(known, values - predict(by_fold, values), 0)
     baseline = np.where(known, values - training_means(values, plan), 0)
@@ -72,7 +72,7 @@ def errors_of(by_fold: list[RidgeFold], targets: Targets, plan: FoldPlan) -> Err
 
 
 def training_means(values: np.ndarray, plan: FoldPlan) -> np.ndarray:
-    """Return for every cell the mean of the measured training cells of its fold; same shape as ``values``."""
+    """Return the mean of the measured training cells of the fold of each cell, shape as ``values``."""
     means = np.empty_like(values)
     for train, test in plan.splits():
         means[test] = np.nanmean(values[train], axis=0)
@@ -80,7 +80,7 @@ def training_means(values: np.ndarray, plan: FoldPlan) -> np.ndarray:
 
 
 def _training_scales(values: np.ndarray, plan: FoldPlan) -> np.ndarray:
-    """Return for every cell one over the deviation of the training cells of its fold; 0 where they do not vary."""
+    """Return 1 / standard deviation of the training cells of the fold of each cell; 0 where they are constant."""
     scales = np.zeros_like(values)
     for train, test in plan.splits():
         deviation = np.nanstd(values[train], axis=0)
@@ -91,25 +91,25 @@ def _training_scales(values: np.ndarray, plan: FoldPlan) -> np.ndarray:
 def noise_ceiling(
     counts: sparse.csr_matrix, genes: np.ndarray, thinnings: int, seed: int, normalisation: Normalisation = "median"
 ) -> np.ndarray:
-    """Return the reliability of each gene: correlation of two halves of its counts, corrected to the full depth.
+    """Return the reliability of each gene: correlation between two halves of its counts, corrected to full depth.
 
     Parameters
     ----------
     counts
         Whole counts, shape (cells, genes).
     genes
-        Positions of the genes to judge.
+        Positions of the genes.
     thinnings
-        Random halvings that are averaged.
+        Number of random halvings to average.
     seed
-        Seeds them.
+        Seed of the halvings.
     normalisation
-        Of each half.
+        Normalisation of each half.
 
     Returns
     -------
     numpy.ndarray
-        2 r / (1 + r), shape (genes,); about 0 (and a little below) for a gene that is noise, NaN for a constant half.
+        2 r / (1 + r), shape (genes,); about 0 or slightly below for pure noise, NaN for a constant half.
 
     References
     ----------
@@ -118,6 +118,7 @@ def noise_ceiling(
     rng = np.random.default_rng(seed)
     reliability = np.zeros((thinnings, len(genes)))
     for number in range(thinnings):
+        # Binomial thinning into two halves, each normalised and centred, shape (cells, genes).
         first, second = (
             log_normalised(half, normalisation)[:, genes].toarray().astype(float) for half in thin(counts, rng)
         )
@@ -125,5 +126,6 @@ def noise_ceiling(
         length = np.sqrt(np.square(first).sum(axis=0) * np.square(second).sum(axis=0))
         with np.errstate(invalid="ignore", divide="ignore"):
             r = (first * second).sum(axis=0) / np.where(length > 0, length, np.nan)
+        # Spearman-Brown: reliability at full depth from the correlation of halves.
         reliability[number] = 2 * r / (1 + r)
     return reliability.mean(axis=0)

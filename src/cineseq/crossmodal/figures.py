@@ -1,4 +1,4 @@
-"""The figure of the cross-modal step."""
+"""Figure of the cross-modal step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LABELLED = 8
 
 
 def draw_explained(genes: pd.DataFrame, features: pd.DataFrame, summary: pd.DataFrame, path: Path) -> None:
-    """Draw ranked R² of both directions over their null, genes against their noise ceiling, and the totals."""
+    """Draw ranked R² of both directions with their null, genes against their noise ceiling, and the totals."""
     with mpl.rc_context({"svg.hashsalt": "cineseq"}):
         figure = Figure(figsize=(11, 7.6))
         FigureCanvasSVG(figure)
@@ -61,7 +61,7 @@ def _ceiling(axes: Axes, genes: pd.DataFrame) -> None:
     axes.plot([0, top], [0, top], color="black", lw=0.7, ls="--")
     axes.set_xlabel("noise ceiling (reliability of the gene's counts)")
     axes.set_ylabel("held-out R² from shape")
-    axes.set_title("what counting noise leaves to explain (dashed: all of it)")
+    axes.set_title("explained variance against the noise ceiling (dashed: equal)")
 
 
 def _totals(axes: Axes, summary: pd.DataFrame) -> None:
@@ -94,7 +94,7 @@ def _totals(axes: Axes, summary: pd.DataFrame) -> None:
     axes.axvline(0, color="black", lw=0.6)
     axes.set_yticks(range(len(rows)), [str(d).replace("_to_", "\n→ ") for d in rows["direction"]])
     axes.set_ylim(-0.6, max(len(rows) - 0.2, 0.8))
-    axes.set_xlabel("share of total variance in held-out groups (R²)")
+    axes.set_xlabel("fraction of total variance in held-out groups (R²)")
     axes.set_title("in total")
     if len(rows):
         axes.legend(fontsize=7, frameon=False, loc="upper right")

@@ -1,1 +1,1 @@
-"""Families: relatives, whether they share their fates, and states of survivors against the fate of the sister."""
+"""Lineage analysis: concordance of fates between relatives, and survivors' states by the fate of the sister."""

@@ -1,4 +1,4 @@
-"""Compartments with two living sisters against compartments with two other living cells, by the mean of the two."""
+"""Negative controls that need compartments: pairs of survivors, and dead cage-mates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "two_survivor_sums"
 WHAT = "Compartments with two living sisters against those with two living cells that are no sisters and lost none"
 
 
-def two_survivor_sums(
+def two_survivor_control(
     families: LineageTrees,
     status: pd.DataFrame,
     pairs: pd.DataFrame | None,
@@ -27,12 +27,12 @@ def two_survivor_sums(
     *,
     seed: int,
 ) -> tuple:
-    """Compare a state between the two kinds of compartments by the mean of their two cells, where both are measured.
+    """Compare a state between compartments with two living sisters and those with two other living cells.
 
-    Summed counts are not used. There is no p-value where a founder has cells in several compartments, which are alike
-    and may not be exchanged. Both arms hold two living cells, so neither their number nor a death tells them apart. The
-    others are known to have lost no sister, so a difference would go with sitting beside a sister, and no death would
-    explain it.
+    The value of a compartment is the mean state of its two cells, where both are measured; summed counts are not used.
+    Both arms hold two living cells, and the cells of the second arm are known to have lost no sister. A difference
+    would therefore be associated with the presence of a sister, not with a death. There is no p-value where a root
+    cell has descendants in several compartments: these are alike and cannot be exchanged.
 
     Parameters
     ----------
@@ -43,9 +43,9 @@ def two_survivor_sums(
     state
         1, 0 or NaN by ``track_id``, named; None where no state was tested.
     settings
-        Strata, permutations, and the fewest compartments of an arm.
+        Strata, number of permutations, and the least number of compartments per arm.
     seed
-        Of the permutations.
+        Seed of the permutations.
 
     Returns
     -------
@@ -54,93 +54,104 @@ def two_survivor_sums(
     """
     if pairs is None:
         return _not_measured(families, 0, "no pairs table places two cells in a compartment")
-    rooms = _rooms_of_two(families, status, pairs)
-    kin = int(rooms["sisters"].sum())
-    if min(kin, len(rooms) - kin) < settings.min_families:
-        found = f"{kin} with sisters and {len(rooms) - kin} with others, {settings.min_families} each are needed"
-        return _not_measured(families, len(rooms), found)
+    compartments = _two_cell_compartments(families, status, pairs)
+    with_sisters = int(compartments["sisters"].sum())
+    with_others = len(compartments) - with_sisters
+    if min(with_sisters, with_others) < settings.min_families:
+        counts = f"{with_sisters} with sisters and {with_others} with others"
+        return _not_measured(families, len(compartments), f"{counts}, {settings.min_families} each are needed")
     if state is None:
-        return _not_measured(families, len(rooms), "no state was tested")
-    return _compared(families, rooms, state, settings, seed)
+        return _not_measured(families, len(compartments), "no state was tested")
+    return _compared(families, compartments, state, settings, seed)
 
 
-def _compared(families: LineageTrees, rooms: pd.DataFrame, state: pd.Series, settings: Lineage, seed: int) -> tuple:
+def _compared(
+    families: LineageTrees, compartments: pd.DataFrame, state: pd.Series, settings: Lineage, seed: int
+) -> tuple:
     """Compare the compartments of which both cells have the state measured."""
+    # Mean state of both cells of each compartment, shape (compartments,); NaN where one is not measured.
     of_cell = state.reindex(families.cells["track_id"]).to_numpy(float)
-    mean = of_cell[rooms[["one", "other"]].to_numpy()].mean(axis=1)
-    rooms, mean = rooms[np.isfinite(mean)], mean[np.isfinite(mean)]
-    stratum = strata(rooms["field"].to_numpy(), rooms["birth"].to_numpy(), settings.birth_time_bins)
-    every = Units(rooms["sisters"].to_numpy(bool), mean, stratum, np.ones(len(mean)))
+    mean = of_cell[compartments[["one", "other"]].to_numpy()].mean(axis=1)
+    compartments, mean = compartments[np.isfinite(mean)], mean[np.isfinite(mean)]
+    stratum = strata(compartments["field"].to_numpy(), compartments["birth"].to_numpy(), settings.birth_time_bins)
+    # Permutation of the arms between compartments of a stratum (each compartment is one unit of weight 1).
+    every = Units(compartments["sisters"].to_numpy(bool), mean, stratum, np.ones(len(mean)))
     units = every.only(every.informative) if len(mean) else every
     arms = int(units.exposed.sum()), int((~units.exposed).sum())
     if min(arms) < settings.min_families:
-        found = f"{arms[0]} and {arms[1]} of them have '{state.name}' in both cells and share strata"
-        return _not_measured(families, len(rooms), f"{found}; barcodes of two cells enter no paired data")
-    several = _in_several_rooms(families, rooms[every.informative])
+        reason = f"{arms[0]} and {arms[1]} of them have '{state.name}' in both cells and share strata"
+        return _not_measured(families, len(compartments), f"{reason}; barcodes of two cells enter no paired data")
+    several = _in_several_compartments(families, compartments[every.informative])
     if several:
-        told = f"no p-value, {several} founders have cells in several compartments, which are alike"
+        p_text = f"no p-value, {several} founders have cells in several compartments, which are alike"
     else:
         p = permutation_p(units, settings.permutations, np.random.default_rng(seed))
-        told = written_p(p) if np.isfinite(p) else "no p-value, it does not vary within strata"
-    shares = [units.state[units.exposed == arm].mean() for arm in (True, False)]
+        p_text = written_p(p) if np.isfinite(p) else "no p-value, it does not vary within strata"
+    with_state = [units.state[units.exposed == arm].mean() for arm in (True, False)]
     message = (
-        f"{WHAT}: '{state.name}' in {shares[0]:.1%} of the cells of {arms[0]} and {shares[1]:.1%} of the cells of "
-        f"{arms[1]} (permutation within strata, {told}). No death of a sister can explain a difference."
+        f"{WHAT}: '{state.name}' in {with_state[0]:.1%} of the cells of {arms[0]} and {with_state[1]:.1%} of the cells "
+        f"of {arms[1]} (permutation within strata, {p_text}). No death of a sister can explain a difference."
     )
     return _row(families, sum(arms), message)
 
 
-def _in_several_rooms(families: LineageTrees, rooms: pd.DataFrame) -> int:
-    founder = families.cells["founder"].to_numpy()[rooms[["one", "other"]].to_numpy()]
-    of_room = pd.DataFrame({"room": np.repeat(np.arange(len(rooms)), 2), "founder": founder.ravel()})
-    return several_families(of_room.drop_duplicates()["founder"].to_numpy())
+def _in_several_compartments(families: LineageTrees, compartments: pd.DataFrame) -> int:
+    founder = families.cells["founder"].to_numpy()[compartments[["one", "other"]].to_numpy()]
+    founders = pd.DataFrame({"compartment": np.repeat(np.arange(len(compartments)), 2), "founder": founder.ravel()})
+    return several_families(founders.drop_duplicates()["founder"].to_numpy())
 
 
-def _rooms_of_two(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return compartments whose two cells live at the end: ``one``, ``other``, ``sisters``, ``field`` and ``birth``."""
+def _two_cell_compartments(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return the compartments with two cells, both alive at the end of the movie.
+
+    Columns are ``one`` and ``other`` (rows of the cells), ``sisters`` (whether they are), ``field`` and ``birth`` (mean
+    of both).
+    """
     shared = pairs[(pairs["occupancy"] == 2) & pairs["compartment_id"].notna()]
     shared = shared.drop_duplicates("track_id").dropna(subset="track_id")
     position = pd.Index(families.cells["track_id"]).get_indexer(shared["track_id"])
     shared = shared.assign(cell=position)[position >= 0]
     shared = shared[families.cells["alive_at_end"].to_numpy()[shared["cell"]] == 1]
-    rooms = shared.groupby(COMPARTMENT)["cell"].agg(["min", "max", "size"])
-    rooms = rooms[rooms["size"] == 2].rename(columns={"min": "one", "max": "other"}).reset_index(drop=True)
-    one, other = rooms["one"].to_numpy(int), rooms["other"].to_numpy(int)
+    compartments = shared.groupby(COMPARTMENT)["cell"].agg(["min", "max", "size"])
+    compartments = (
+        compartments[compartments["size"] == 2].rename(columns={"min": "one", "max": "other"}).reset_index(drop=True)
+    )
+    one, other = compartments["one"].to_numpy(int), compartments["other"].to_numpy(int)
     birth = families.cells["birth"].to_numpy()
     sisters = status["sister"].to_numpy()[one] == other
     lost_none = status["status"].isin(NOT_DEAD).to_numpy()
-    rooms = rooms.assign(
+    compartments = compartments.assign(
         sisters=sisters,
         field=families.cells["field"].to_numpy()[one],
         birth=(birth[one] + birth[other]) / 2,
     )
-    return rooms[sisters | (lost_none[one] & lost_none[other])]
+    return compartments[sisters | (lost_none[one] & lost_none[other])]
 
 
-def _not_measured(families: LineageTrees, rooms: int, why: str) -> tuple:
-    return _row(families, rooms, f"{WHAT}: not measured, {why}.")
+def _not_measured(families: LineageTrees, compartments: int, why: str) -> tuple:
+    return _row(families, compartments, f"{WHAT}: not measured, {why}.")
 
 
-def _row(families: LineageTrees, rooms: int, message: str) -> tuple:
-    cells = 2 * rooms
+def _row(families: LineageTrees, compartments: int, message: str) -> tuple:
+    cells = 2 * compartments
     return NAME, "all", cells, cells / max(1, len(families.cells)), "info", message
 
 
-def dead_mates(
+def dead_cage_mates(
     families: LineageTrees, cells: pd.DataFrame, pairs: pd.DataFrame | None, compartments: pd.DataFrame
 ) -> np.ndarray:
-    """Count the dead cells, sisters apart, in the compartment of each cell.
+    """Count the dead cage-mates of each cell: dead cells in its compartment other than its sister.
 
-    A dead cell is in the compartment that encloses the place where its track ended, unless that was closed later.
+    A dead cell belongs to the compartment that encloses the end of its track, unless the compartment closed later.
 
     Parameters
     ----------
     families
         The trees.
     cells
-        As :data:`cineseq.tables.imaging.CELLS`: where the tracks of the families ended.
+        As :data:`cineseq.tables.imaging.CELLS`, with the positions at which tracks end.
     pairs
-        As :data:`cineseq.tables.imaging.PAIRS`, for the compartment of each live cell; None where there is none.
+        As :data:`cineseq.tables.imaging.PAIRS`, with the compartment of each live cell; None where there is none.
     compartments
         As :data:`cineseq.tables.imaging.COMPARTMENTS`; may be empty.
 
@@ -154,28 +165,29 @@ def dead_mates(
     placed = pairs.dropna(subset=["track_id", "compartment_id"]).drop_duplicates("track_id").set_index("track_id")
     # Plain text: missing values of pandas' text type neither compare nor match the plain names of compartments.
     own = placed.reindex(families.cells["track_id"])[COMPARTMENT].astype(object).fillna("")
-    return mates_in(families, own, _bodies(families, cells, compartments))
+    return cage_mates_in(families, own, _dead_cells(families, cells, compartments))
 
 
-def mates_in(families: LineageTrees, own: pd.DataFrame, bodies: pd.DataFrame) -> np.ndarray:
-    """Count the dead cells, sisters apart, in the compartment of each cell.
+def cage_mates_in(families: LineageTrees, own: pd.DataFrame, dead: pd.DataFrame) -> np.ndarray:
+    """Count the dead cage-mates of each cell in known compartments.
 
     Parameters
     ----------
     families
         The trees.
     own
-        ``sample`` and ``compartment_id`` of each cell of the families as plain text, empty where not known.
-    bodies
-        Dead cells whose compartment is known: ``row`` in the families, ``sample`` and ``compartment_id``.
+        ``sample`` and ``compartment_id`` of each cell of the trees as plain text, empty where unknown.
+    dead
+        Dead cells of known compartments: ``row`` of the cell in the trees, ``sample`` and ``compartment_id``.
 
     Returns
     -------
     numpy.ndarray
-        Shape (cells of the families,); NaN for a cell whose compartment is not known.
+        Shape (cells of the families,); NaN for a cell of unknown compartment.
     """
-    count = bodies.groupby(COMPARTMENT).size().reindex(pd.MultiIndex.from_frame(own)).fillna(0).to_numpy(float)
-    lies_in = bodies.set_index("row")["compartment_id"].reindex(np.arange(-1, len(own))).to_numpy(object)
+    # Dead cells per compartment, then per cell of the trees, shape (cells,); the sister is subtracted.
+    count = dead.groupby(COMPARTMENT).size().reindex(pd.MultiIndex.from_frame(own)).fillna(0).to_numpy(float)
+    lies_in = dead.set_index("row")["compartment_id"].reindex(np.arange(-1, len(own))).to_numpy(object)
     sister = np.full(len(families.cells), -1)
     one, other = families.sisters.T
     sister[one], sister[other] = other, one
@@ -183,17 +195,17 @@ def mates_in(families: LineageTrees, own: pd.DataFrame, bodies: pd.DataFrame) ->
     return np.where(own["compartment_id"] == "", np.nan, count - with_sister)
 
 
-def _bodies(families: LineageTrees, cells: pd.DataFrame, compartments: pd.DataFrame) -> pd.DataFrame:
-    """Return the dead cells that lie in a compartment: ``row`` in the families, ``sample`` and ``compartment_id``."""
+def _dead_cells(families: LineageTrees, cells: pd.DataFrame, compartments: pd.DataFrame) -> pd.DataFrame:
+    """Return the dead cells inside a compartment: ``row`` of the cell, ``sample`` and ``compartment_id``."""
     of_cell = cells.set_index("track_id").reindex(families.cells["track_id"])
     place = {axis: of_cell.get(f"end_{axis}_px", of_cell[f"{axis}_px"]).to_numpy(float) for axis in "yx"}
     dead = families.cells[[*FIELD, "end_frame"]].assign(row=np.arange(len(of_cell)), **place)
     dead = dead[(families.cells["died"] == 1).to_numpy()].dropna(subset=["y", "x"])
     closed = compartments.get("closed_frame", pd.Series(pd.NA, compartments.index))
-    rooms = compartments.assign(closed=closed.astype("Float64").fillna(0).to_numpy(float))
+    closable = compartments.assign(closed=closed.astype("Float64").fillna(0).to_numpy(float))
     parts = [pd.DataFrame({"row": [], "sample": [], "compartment_id": []}).astype({"row": int})]
     for key, here in dead.groupby(FIELD):
-        there = rooms[(rooms["sample"] == key[0]) & (rooms["fov"] == key[1])]
+        there = closable[(closable["sample"] == key[0]) & (closable["fov"] == key[1])]
         circles = Circles(there[["y_px", "x_px"]].to_numpy(float), there["radius_px"].to_numpy(float))
         which = locate(here[["y", "x"]].to_numpy(float), circles, rim=0).compartment
         inside = which >= 0

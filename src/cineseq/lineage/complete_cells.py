@@ -1,4 +1,4 @@
-"""A table of cells completed to its contract: what other columns imply is derived, what they do not stays unknown."""
+"""Completion of a table of cells to its contract: derived columns are added, the rest stays unknown."""
 
 from __future__ import annotations
 
@@ -19,24 +19,23 @@ ANCESTRY = ("founder_id", "generation", "sister_id")
 def completed_cells(cells: pd.DataFrame, needed: tuple[str, ...] = (), where: str = "cells") -> pd.DataFrame:
     """Return a table of cells or tracks as :data:`cineseq.tables.imaging.CELLS`.
 
-    Of a column that is absent, founder, generation and sister follow from ``parent_id``; fate and whether the cell
-    lived at the end from ``end_kind``; ``start_kind`` from ``parent_id`` and ``start_frame``. A cell that was lost or
-    left the field is of unknown fate. Columns that no contract knows are left out.
+    Absent columns are derived: founder, generation and sister from ``parent_id``; fate and whether the cell was alive
+    at the end from ``end_kind``; ``start_kind`` from ``parent_id`` and ``start_frame``. A cell that was lost or left
+    the field has an unknown fate. Columns outside of the contract are left out.
 
     Parameters
     ----------
     cells
         One row per cell with ``track_id``; not changed.
     needed
-        Columns that must be there.
+        Columns that must be present.
     where
         Name of the table, for messages.
 
     Raises
     ------
     UserError
-        When a needed column is absent, a cell is there twice or descends from itself, or a value is outside of its
-        contract.
+        When a needed column is absent, a cell occurs twice or descends from itself, or a value violates the contract.
     """
     table = _named(cells, needed, where)
     if "parent_id" in table and not set(ANCESTRY) <= set(table):
@@ -58,7 +57,7 @@ def completed_cells(cells: pd.DataFrame, needed: tuple[str, ...] = (), where: st
 
 
 def _named(cells: pd.DataFrame, needed: tuple[str, ...], where: str) -> pd.DataFrame:
-    """Return the columns that the contract knows, names as text; sample and field as of a study of one field."""
+    """Return the columns of the contract with names as text; sample and field default to those of a single field."""
     absent = [name for name in ("track_id", *needed) if name not in cells]
     if absent:
         msg = f"{where}: the column '{absent[0]}' is missing; the columns are {', '.join(map(str, cells.columns))}."
@@ -77,7 +76,7 @@ def _named(cells: pd.DataFrame, needed: tuple[str, ...], where: str) -> pd.DataF
 
 
 def _as_text(values: pd.Series) -> pd.Series:
-    """Return values as text; whole numbers and truth without the decimals that missing values give them."""
+    """Return values as text; whole numbers and Booleans without decimals."""
     if pd.api.types.infer_dtype(values, skipna=True) == "boolean":
         values = values.astype("boolean").astype("Int64")
     elif pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
@@ -86,23 +85,23 @@ def _as_text(values: pd.Series) -> pd.Series:
 
 
 def _with(table: pd.DataFrame, columns: dict) -> pd.DataFrame:
-    """Return the table with those columns that it does not have."""
+    """Return the table with the columns that it lacks."""
     return table.assign(**{name: values for name, values in columns.items() if name not in table})
 
 
 def _ancestry(table: pd.DataFrame, where: str) -> dict[str, pd.Series]:
-    """Return founder, generation and sister; daughters of a mother that is not in the table descend from her."""
+    """Return root cell, generation and sister; a parent that is not in the table is a root cell."""
     codes, names = pd.factorize(pd.concat([table["track_id"], table["parent_id"]]).to_numpy(object))
-    cell, mother_of_cell = codes[: len(table)], codes[len(table) :]
-    # mothers that are not in the table are founders too
-    mother = np.full(len(names), -1)
-    mother[cell] = mother_of_cell
-    founder, generation = founders(mother)
+    cell, parent_of_cell = codes[: len(table)], codes[len(table) :]
+    # Parent of every name, shape (names,), -1 where none; parents that are not in the table are root cells too.
+    parent = np.full(len(names), -1)
+    parent[cell] = parent_of_cell
+    founder, generation = founders(parent)
     if (generation < 0).any():
-        name = names[own_ancestor(mother, generation)]
+        name = names[own_ancestor(parent, generation)]
         msg = f"{where}: cell '{name}' descends from itself; correct its parent_id or that of an ancestor."
         raise UserError(msg)
-    sister = sisters(sister_pairs(mother_of_cell), len(table))
+    sister = sisters(sister_pairs(parent_of_cell), len(table))
     own = table["track_id"]
     return {
         "founder_id": pd.Series(names[founder[cell]], dtype="string"),
@@ -112,7 +111,7 @@ def _ancestry(table: pd.DataFrame, where: str) -> dict[str, pd.Series]:
 
 
 def _start_kind(table: pd.DataFrame) -> pd.Series:
-    """Return how each cell began: born of a mother, there in the field's first frame, or appeared later."""
+    """Return how each cell began: by a division, in the first frame of the field, or by appearing later."""
     start = table["start_frame"].astype("Float64")
     first = start.groupby([table[name] for name in FIELD]).transform("min")
     begins = (start <= first).fillna(value=False)

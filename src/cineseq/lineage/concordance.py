@@ -1,4 +1,4 @@
-"""Whether relatives share their fates and times more than strata of field and birth time make them."""
+"""Concordance of fates and correlation of times between relatives, beyond strata of field and birth time."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from cineseq.statistics.permutation import p_value
 
 MANY_PAIRS = 100_000
 PERMUTATIONS_OF_MANY = 499
-"""Most permutations of more pairs of relatives than the above: they are half of what a million cells take, and with so
-many pairs nobody asks for a smaller p than .002."""
+"""Most permutations with more than :data:`MANY_PAIRS` pairs, to bound the run time; the smallest p is then .002."""
 AT_ONCE = 2**25
-"""Values held while permuting."""
+"""Values held in memory while permuting."""
 FEW_DISCORDANT = 5
 
 
 def concordance_table(
     families: LineageTrees, relatives: dict[str, np.ndarray], bins: int, permutations: int, seed: int
 ) -> pd.DataFrame:
-    """Compare the fates of relatives, condition by condition (pooled doses would make relatives look alike).
+    """Compare the fates of relatives in each condition (pooling doses would make relatives appear alike).
 
-    Only pairs with both fates known (division or death) count; a cell lost, gone or alive at the end has none. The
-    p-value is of at least the observed concordance when fates are dealt out anew within strata of sample, field and
-    birth time: between single cells for sisters, between whole pairs of sisters for cousins and neighbours, because
-    sisters are alike.
+    Only pairs with both fates known (division or death) count. The fate of a cell that was lost, left the field or is
+    alive at the end is unknown. The p-value is one-sided: the probability of at least the observed concordance when
+    fates are permuted within strata of sample, field and birth time. Single cells are permuted for sisters. Whole
+    pairs of sisters are permuted for cousins and neighbours, because sisters are alike.
 
     Returns
     -------
@@ -87,20 +86,28 @@ def _null_of_sisters(
 ) -> np.ndarray:
     """Return the concordance of sisters under permutation of fates between the cells of a stratum.
 
-    Drawn from its exact distribution: of m pairs with k deaths dealt out at random, the number with two deaths is j
-    with weight C(m, j) C(m - j, k - 2j) 2^(k - 2j).
+    Draws come from the exact permutation distribution. When k deaths fall at random on the 2m cells of m pairs, j
+    pairs have two deaths with weight C(m, j) C(m - j, k - 2j) 2^(k - 2j).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (permutations,).
     """
+    # Pairs m and deaths k of each stratum, shape (strata,).
     first = pairs[:, 0]
     code = strata(cells["field"].to_numpy()[first], cells["birth"].to_numpy()[first], bins)
     count = np.bincount(code)
     deaths = np.bincount(code, cells["died"].to_numpy()[pairs].sum(axis=1)).astype(int)
     concordant = np.zeros(permutations)
+    # Strata with the same m and k have the same distribution, so each distinct layout is computed once.
     layouts, repeats = np.unique(np.column_stack([count, deaths]), axis=0, return_counts=True)
     for (m, k), number in zip(layouts, repeats, strict=True):
         both = np.arange(max(0, k - m), k // 2 + 1)
         log_weight = (k - 2 * both) * np.log(2) - gammaln(both + 1) - gammaln(k - 2 * both + 1)
         log_weight -= gammaln(m - k + both + 1)
         weight = np.exp(log_weight - log_weight.max())
+        # m - (k - 2j) pairs are concordant; drawn has shape (strata of this layout, permutations).
         drawn = rng.choice(both, size=(number, permutations), p=weight / weight.sum())
         concordant += (m - (k - 2 * drawn)).sum(axis=0)
     return concordant / len(pairs)
@@ -109,18 +116,26 @@ def _null_of_sisters(
 def _null_of_blocks(
     cells: pd.DataFrame, blocks: np.ndarray, pairs: np.ndarray, design: tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the concordance of ``pairs`` when whole pairs of sisters change places within strata.
+    """Return the concordance of ``pairs`` under permutation of whole pairs of sisters (blocks) within strata.
 
-    Only blocks that the pairs use change places, and only with blocks whose known fates are the same ones, so that the
-    set of pairs with known fates stays as it is.
+    Only blocks that occur in the pairs are permuted, and only among blocks in which the same members have a known
+    fate. The set of pairs with known fates therefore does not change.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (permutations,).
     """
     bins, permutations = design
+    # Position of each cell as 2 * block + member, shape (cells,); -1 outside of blocks.
     place = np.full(len(cells), -1)
     place[blocks.ravel()] = np.arange(blocks.size)
     pairs = place[pairs]
     pairs = pairs[(pairs >= 0).all(axis=1)]
+    # Blocks in use, and for every two blocks that are compared which of their members make pairs.
     used, within = np.unique(pairs // 2, return_inverse=True)
     one, other, scored = _scores(within.reshape(-1, 2), pairs % 2)
+    # Stratum: field, birth time and pattern of known fates. Code: bit 0 and 1 for the death of each member.
     fates = cells["died"].to_numpy()[blocks[used]]
     first = blocks[used, 0]
     stratum = strata(cells["field"].to_numpy()[first], cells["birth"].to_numpy()[first], bins)
@@ -128,6 +143,7 @@ def _null_of_blocks(
     code = ((fates == 1) @ np.array([1, 2])).astype(np.uint8)
     number = min(permutations, PERMUTATIONS_OF_MANY) if len(pairs) > MANY_PAIRS else permutations
     step = int(np.clip(AT_ONCE // max(1, len(one), len(used)), 1, number))
+    # Permute the codes within strata, shape (blocks, step), and count concordant pairs by table look-up.
     null = []
     for start in range(0, number, step):
         moved = _shuffled(code, stratum, min(step, number - start), rng)
@@ -137,10 +153,10 @@ def _null_of_blocks(
 
 
 def _agreements() -> np.ndarray:
-    """Return how many pairs agree in fate, by the pairs made between two blocks and by the deaths in both.
+    """Return the number of concordant pairs between two blocks, shape (256,).
 
-    The index has a bit for every pair made (first or second of one block with first or second of the other), and two
-    bits for the deaths of each block; shape (256,).
+    The index has eight bits. The upper four mark the pairs that are counted (first or second member of one block with
+    first or second member of the other). The lower four are the deaths of the members, two bits per block.
     """
     number = np.arange(256)
     died = number[:, None] >> np.array([2, 3, 0, 1]) & 1
@@ -152,9 +168,10 @@ AGREE = _agreements()
 
 
 def _scores(blocks: np.ndarray, side: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return both blocks of every pair of blocks, and which of their cells are pairs, as :data:`AGREE` has it.
+    """Return both blocks of every two that are compared, and the upper four bits of the index of :data:`AGREE`.
 
-    ``blocks`` and ``side`` say of each pair of cells in which blocks they are, and which of its two; shape (pairs, 2).
+    ``blocks`` and ``side`` are, for both cells of each pair, the block and the member of the block (0 or 1); shape
+    (pairs, 2).
     """
     bit = 1 << (4 + 2 * side[:, 0] + side[:, 1])
     between, which = np.unique(blocks, axis=0, return_inverse=True)
@@ -163,9 +180,10 @@ def _scores(blocks: np.ndarray, side: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _shuffled(code: np.ndarray, stratum: np.ndarray, times: int, rng: np.random.Generator) -> np.ndarray:
-    """Return codes from 0 to 3 shuffled within strata a number of times, shape (blocks, times).
+    """Return ``times`` permutations within strata of codes from 0 to 3, shape (blocks, times).
 
-    The codes are the last bits of random numbers that are sorted, several times faster than moving them one by one.
+    Each code becomes the last two bits of a random number, and the numbers are sorted. This is several times faster
+    than permuting row by row.
     """
     moved = np.repeat(code[:, None], times, axis=1)
     order = np.argsort(stratum, kind="stable")
@@ -177,7 +195,7 @@ def _shuffled(code: np.ndarray, stratum: np.ndarray, times: int, rng: np.random.
 
 
 def times_table(families: LineageTrees, relatives: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Correlate the times from birth to division, and from birth to death, between relatives.
+    """Correlate the times from birth to division and from birth to death between relatives.
 
     Returns
     -------

@@ -19,7 +19,7 @@ from cineseq.text import count, interval, number, quantity, ratio
 from cineseq.text import p_value as written_p
 
 FEWEST_FRAMES = 3
-"""Common frames that a pair needs; fewer give no growth and no speed."""
+"""Least number of common frames of a pair; growth and speed need as many."""
 
 FEATURES = {
     "area": "mean logarithm of the area",
@@ -30,7 +30,7 @@ FEATURES = {
     "neighbour_distance": "mean distance to the nearest other cell",
     "compartment_distance": "mean distance to the centre of the compartment, in its radii",
 }
-"""Features of a cell before its fate; shape and place only, so none shows a function channel."""
+"""Features of a cell before its fate. They are of shape and position only; none uses a function channel."""
 
 UNITS = {
     "area_growth": "per {time}",
@@ -38,7 +38,7 @@ UNITS = {
     "neighbour_distance": "{length}",
     "compartment_distance": "radii",
 }
-"""Units of the features that have one; a difference of logarithms has none."""
+"""Units of the features. A difference of logarithms has no unit."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ UNSCALED = Scale()
 
 
 def scale_of(cells: pd.DataFrame, objects: pd.DataFrame) -> Scale:
-    """Find the scale of a field: of space by areas in both units, of time by the lives of cells in both units.
+    """Infer the scale of a field from areas in px and um2, and from durations of tracks in frames and hours.
 
     Parameters
     ----------
@@ -68,20 +68,20 @@ def scale_of(cells: pd.DataFrame, objects: pd.DataFrame) -> Scale:
 
 
 def discordant_pairs(families: LineageTrees, margin: int) -> pd.DataFrame:
-    """Return the pairs of sisters of which one died and the other is known not to have.
+    """Return the pairs of sisters of which one died and the other is known not to have died.
 
     Parameters
     ----------
     families
         The trees.
     margin
-        Frames before a death or a division that are not measured: dying and rounding up show the fate itself.
+        Number of frames before a death or a division that are excluded, because the fate is already visible in them.
 
     Returns
     -------
     pandas.DataFrame
-        ``died`` and ``other`` (their ``track_id``), ``sample``, ``fov``, ``founder``, and the window, ``first`` to
-        ``last`` frame, that both lived through; it may be empty (``last`` before ``first``).
+        ``died`` and ``other`` (their ``track_id``), ``sample``, ``fov``, ``founder``, and the window in which both
+        were alive, ``first`` to ``last`` frame. The window may be empty (``last`` before ``first``).
     """
     cells = families.cells
     died = (cells["died"] == 1).to_numpy()[families.sisters]
@@ -98,14 +98,15 @@ def discordant_pairs(families: LineageTrees, margin: int) -> pd.DataFrame:
 
 
 def called_deaths(pairs: pd.DataFrame, cells: pd.DataFrame) -> int:
-    """Count the pairs whose death tracking called from shape, brightness and speed; nobody saw or stated it.
+    """Count the pairs whose death was called by the tracking step, and not confirmed by a person or stated by the user.
 
     Parameters
     ----------
     pairs
         As :func:`discordant_pairs` returns.
     cells
-        As :data:`cineseq.tables.imaging.CELLS`. A death that was given has no confidence, one that a person saw has 1.
+        As :data:`cineseq.tables.imaging.CELLS`. A death that the user states has no confidence; one that a person
+        confirmed has 1.
     """
     confidence = cells.set_index("track_id")["end_confidence"].reindex(pairs["died"]).astype(float)
     return int((confidence < 1).sum())
@@ -125,17 +126,18 @@ def measured_before_fate(
     compartments
         As :data:`cineseq.tables.imaging.COMPARTMENTS`, of the same field; may be empty.
     scale
-        Of the same field; pixels and frames stay what they are where it is not known.
+        Scale of the same field; where it is unknown, values stay in pixels and frames.
 
     Returns
     -------
     pandas.DataFrame
-        One row per pair and side, indexed by pair (as ``pairs``) and ``side`` (``died`` or ``other``), with the
-        :data:`FEATURES`, ``frames``, the number of common frames, ``founder``, and the units of ``length`` (um or px)
-        and ``time`` (h or frame). Pairs with fewer than :data:`FEWEST_FRAMES` are
-        left out; what was not measured is missing.
+        One row per pair and side, indexed by ``pair`` (as ``pairs``) and ``side`` (``died`` or ``other``). Columns are
+        :data:`FEATURES` (NaN where not measured), ``frames`` (number of common frames), ``founder``, and the units
+        ``length`` (um or px) and ``time`` (h or frame). Pairs with fewer than :data:`FEWEST_FRAMES` common frames are
+        left out.
     """
     seen = _in_common_frames(pairs, objects)
+    # Values per object, shape (objects,): those of a frame, and the speed since the previous common frame.
     group = seen.groupby(["pair", "side"], sort=True)
     log_area = np.log(seen["area_px"].where(seen["area_px"] > 0))
     steps = np.hypot(*(group[axis].diff() for axis in ("y_px", "x_px"))) / group["frame"].diff()
@@ -147,16 +149,17 @@ def measured_before_fate(
         "neighbour_distance": _column(seen, "morphology_neighbour_distance_"),
         "compartment_distance": _from_centre(seen, compartments),
     }
-    found = pd.DataFrame(by_frame).groupby([seen["pair"], seen["side"]]).mean()
+    # One value per pair and side: the mean over common frames, and the slope of the logarithm of the area.
+    means = pd.DataFrame(by_frame).groupby([seen["pair"], seen["side"]]).mean()
     growth = _slope(log_area, seen["frame"] * (scale.hours or 1.0), [seen["pair"], seen["side"]])
-    found = found.assign(area_growth=growth)[list(FEATURES)].assign(frames=group.size())
-    founder = pairs["founder"].reindex(found.index.get_level_values("pair")).to_numpy()
+    features = means.assign(area_growth=growth)[list(FEATURES)].assign(frames=group.size())
+    founder = pairs["founder"].reindex(features.index.get_level_values("pair")).to_numpy()
     length, time = "um" if scale.um else "px", "h" if scale.hours else "frame"
-    return found.assign(founder=founder, length=length, time=time)
+    return features.assign(founder=founder, length=length, time=time)
 
 
 def _slope(values: pd.Series, time: pd.Series, by: list[pd.Series]) -> pd.Series:
-    """Return the least-squares slope of the values over time in each group, from the frames that have a value."""
+    """Return the least-squares slope of the values over time in each group; missing values are skipped."""
     time = time.where(values.notna())
     centred = time - time.groupby(by).transform("mean")
     covariance = (centred * values).groupby(by).sum(min_count=FEWEST_FRAMES)
@@ -164,7 +167,7 @@ def _slope(values: pd.Series, time: pd.Series, by: list[pd.Series]) -> pd.Series
 
 
 def _in_common_frames(pairs: pd.DataFrame, objects: pd.DataFrame) -> pd.DataFrame:
-    """Return the objects of both sisters in the frames of the window in which both were seen, ordered in time."""
+    """Return the objects of both sisters in the frames in which both were detected, ordered in time."""
     sides = pairs.rename_axis(index="pair").reset_index()
     sides = sides.melt(["pair", "first", "last"], ["died", "other"], var_name="side", value_name="track_id")
     seen = objects.merge(sides, on="track_id")
@@ -176,7 +179,7 @@ def _in_common_frames(pairs: pd.DataFrame, objects: pd.DataFrame) -> pd.DataFram
 
 
 def _column(seen: pd.DataFrame, start: str) -> pd.Series:
-    """Return the first column whose name begins so (its unit is the rest), missing values where there is none."""
+    """Return the first column whose name starts with ``start`` (the rest is its unit), or missing values."""
     name = next((c for c in seen.columns if c.startswith(start)), None)
     return pd.Series(np.nan, seen.index) if name is None else seen[name].astype(float)
 
@@ -194,28 +197,29 @@ def _circles(compartments: pd.DataFrame) -> Circles:
 
 FEWEST_PAIRS = 10
 STEEPEST = 10.0
-"""Largest log odds ratio that it or its interval may reach; beyond, the sisters are all but separated."""
+"""Largest absolute log odds ratio, ends of the interval included; larger values indicate separation."""
 
 SIGNS_AT_ONCE = 10_000_000
-"""Signs drawn at once; bounds the memory of the permutations."""
+"""Number of signs drawn at once; bounds the memory of the permutations."""
 
 
 def which_sister_dies(measured: pd.DataFrame, discordant: int, permutations: int, seed: int) -> pd.DataFrame:
-    """Relate each feature before the fate to which sister of a pair died; every pair is a stratum of its own.
+    """Test whether a feature before the fate is associated with which sister of a pair dies.
 
-    What sisters share (field, birth, mother, condition) cannot matter here. The odds ratio is per standard deviation
-    of a sister about the mean of her pair: what differs between pairs only is no scale for what differs within. Its
-    null swaps the fates of the two sisters within pairs, in all pairs of a founder together, for they are kin; the
-    statistic is the sum over pairs of the difference, died less other, which is the score of the model at no effect.
+    The model is a conditional logistic regression in which every pair is a stratum. Factors that sisters share (field,
+    time of birth, parent, condition) cancel. The odds ratio is per within-pair standard deviation. The null
+    distribution swaps the fates of both sisters, jointly in all pairs that descend from one root cell. The test
+    statistic is the sum over pairs of the difference between the sister that died and the other; this is the score of
+    the model at an odds ratio of 1.
 
     Parameters
     ----------
     measured
         As :func:`cineseq.lineage.discordant_sisters.measured_before_fate` returns, of all fields.
     discordant
-        Pairs of which one died and the other is known not to have, measured or not.
+        Number of pairs of which one died and the other is known not to have died, measured or not.
     permutations, seed
-        Of the null.
+        Number and seed of the permutations.
 
     Returns
     -------
@@ -236,7 +240,7 @@ def which_sister_dies(measured: pd.DataFrame, discordant: int, permutations: int
 
 
 def _pairs_with(feature: str, measured: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs of which both sisters have the feature, as ``died`` and ``other``, ``founder`` and ``unit``."""
+    """Return pairs with the feature measured in both sisters: ``died``, ``other``, ``founder``, ``unit``."""
     if not len(measured):
         return pd.DataFrame({name: [] for name in ("died", "other", "founder", "unit")})
     sides = {side: measured.xs(side, level="side") for side in ("died", "other")}
@@ -259,22 +263,25 @@ def _compare(pairs: pd.DataFrame, permutations: int, rng: np.random.Generator) -
         return row | {"note": f"not estimable: {known} in {FEWEST_FRAMES} common frames, {FEWEST_PAIRS} are needed"}
     if len(units) > 1:
         return row | {"note": f"not estimable: fields differ in unit ({', '.join(units)})"}
+    # Within-pair standard deviation: a pair with difference d has variance d^2 / 2.
     sd = float(np.sqrt((difference**2).mean() / 2))
     if not sd > 1e-9 * max(1.0, float(pairs[["died", "other"]].abs().max(axis=None))):
         return row | {"note": "not estimable: the two sisters of a pair do not differ"}
+    # Permutation test on the sums per root cell, shape (root cells,); the fit is of the same differences in SDs.
     by_founder = pd.Series(difference / sd).groupby(pairs["founder"].to_numpy()).sum().to_numpy()
     row |= {"unit": units[0], "sd": sd, "p_permutation": _swapped_p(by_founder, permutations, rng)}
-    found = _odds_ratio(difference / sd)
+    fit = _odds_ratio(difference / sd)
     several = int((pairs["founder"].value_counts() > 1).sum())
-    kin = f"{several} founders have several pairs: swapped together, but the interval takes them as independent"
-    return row | found | {"note": "; ".join(filter(None, (str(found["note"]), kin if several else "")))}
+    repeated = f"{several} founders have several pairs: swapped together, but the interval takes them as independent"
+    return row | fit | {"note": "; ".join(filter(None, (str(fit["note"]), repeated if several else "")))}
 
 
 def _odds_ratio(difference: np.ndarray) -> dict[str, float | str]:
-    """Return the odds ratio, its interval and p-value, or a note; differences are in within-pair SDs."""
+    """Return the odds ratio with its interval and p-value, or a note; differences are in within-pair SDs."""
     if not (difference > 0).any() or not (difference < 0).any():
         never = "lower" if (difference > 0).any() else "higher"
         return {"note": f"odds ratio not estimable: in no pair was it {never} in the one that died (separation)"}
+    # Two rows per pair, shape (2 pairs, 1): the sister that died at +d/2, the other at -d/2.
     values = np.column_stack([difference / 2, -difference / 2]).reshape(-1, 1)
     groups = np.repeat(np.arange(len(difference)), 2)
     with warnings.catch_warnings():
@@ -291,9 +298,9 @@ def _odds_ratio(difference: np.ndarray) -> dict[str, float | str]:
 
 
 def _swapped_p(by_founder: np.ndarray, permutations: int, rng: np.random.Generator) -> float:
-    """Return the two-sided p-value of the sum of differences when the sisters of all pairs of a founder change places.
+    """Return the two-sided p-value of the sum of differences under swaps of sisters, jointly per root cell.
 
-    The differences are summed over the pairs of each founder, shape (founders,).
+    ``by_founder`` holds the sum of differences of each root cell, shape (root cells,).
     """
     null = []
     at_once = max(1, SIGNS_AT_ONCE // len(by_founder))
@@ -304,34 +311,39 @@ def _swapped_p(by_founder: np.ndarray, permutations: int, rng: np.random.Generat
 
 
 def which_dies_lines(table: pd.DataFrame, frames: float) -> list[str]:
-    """Say which features go with the death of one sister rather than the other, or why that is not estimable."""
+    """Report which features are associated with which sister dies, or why that is not estimable."""
     tested = table[table["p_permutation"].notna()].sort_values(["p_permutation", "feature"], kind="stable")
     discordant = int(table["discordant"].iloc[0])
     if not len(tested):
         return [f"Which sister dies: {table['note'].iloc[0]} ({discordant} such pairs are in the trees)."]
     lines = [
-        f"Which sister dies, among {discordant} pairs of which one died and the other is known not to have: "
+        f"Which sister dies, among {discordant} pairs of which one died and the other is known not to have died: "
         f"{int(tested['pairs'].max())} were measured in a median of {number(frames, 0)} common frames before "
         f"either's fate."
     ]
     shown = tested[tested["q_value"] <= ALPHA]
     for row in (shown if len(shown) else tested.head(1)).itertuples():
         scale = f" ({quantity(row.sd, row.unit, 2)})" if row.unit else ""
-        told = f"odds ratio per SD{scale} {ratio(row.odds_ratio)} {interval(row.low, row.high, ratio)}"
-        told = told if np.isfinite(row.odds_ratio) else row.note
-        verdict = "is associated with which sister dies" if len(shown) else "is the nearest of them, and not shown"
+        estimate = row.note
+        if np.isfinite(row.odds_ratio):
+            estimate = f"odds ratio per SD{scale} {ratio(row.odds_ratio)} {interval(row.low, row.high, ratio)}"
+        verdict = (
+            "is associated with which sister dies"
+            if len(shown)
+            else "has the smallest p-value; no association was shown"
+        )
         lines.append(
-            f"The {FEATURES[row.feature]} {verdict}: {told}, {written_p(row.p_permutation)} by swaps within pairs, "
+            f"The {FEATURES[row.feature]} {verdict}: {estimate}, {written_p(row.p_permutation)} by swaps within pairs, "
             f"{written_p(row.q_value, 'q')} over {count(len(tested), 'feature')}."
         )
     return lines
 
 
 def call_lines(called: int, total: int) -> list[str]:
-    """Warn where deaths were called from what is compared; ``called`` of ``total`` deaths, neither given nor seen."""
+    """Warn that ``called`` of ``total`` deaths were called from the features that are compared."""
     if not called:
         return []
     return [
-        f"{called} of {total} of these deaths were called from shape, brightness and speed in the last frames "
-        "against those before, so that area, growth and speed before a death are in part evidence of the call itself."
+        f"{called} of {total} of these deaths were called from shape, brightness and speed in the last frames relative "
+        "to earlier ones, so area, growth and speed before a death are partly what the call itself is based on."
     ]

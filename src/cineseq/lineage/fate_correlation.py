@@ -1,4 +1,4 @@
-"""How the likeness of relatives fades with their distance in the tree, and which fates sisters have together."""
+"""Correlation of fates by genealogical distance, and the joint fates of sisters."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from cineseq.lineage.pair_statistics import pair_correlation, pair_odds_ratio
 from cineseq.lineage.relatives import interval_note, matching_note
 from cineseq.lineage.trees import LineageTrees
 from cineseq.tables.contract import empty
-from cineseq.tables.lineage import FATE_LOOKS, FATE_ODDS
+from cineseq.tables.lineage import FATE_ENDS, FATE_ODDS
 from cineseq.text import interval, number, ratio
 
 MOST_GENERATIONS = 4
-"""Third cousins; further apart, movies hold few pairs, and their number grows fourfold with each generation."""
+"""Third cousins. Movies hold few pairs at a larger distance, and candidates grow fourfold with each generation."""
 
-BESIDE = "unrelated neighbours show what field and time alone make; intervals are in the table"
+BASELINE = "unrelated neighbours show the effect of field and time alone; intervals are in the table"
 QUANTITIES = {"fate": None, "division_time": 0.0, "death_time": 1.0}
 
 
 def related_over(families: LineageTrees, generations: int) -> np.ndarray:
-    """Return pairs of cells whose nearest common ancestor lies a number of generations before both.
+    """Return the pairs of cells whose last common ancestor is a given number of generations back.
 
     Parameters
     ----------
@@ -38,6 +38,7 @@ def related_over(families: LineageTrees, generations: int) -> np.ndarray:
     side = np.full(len(parent), -1)
     for daughter in (0, 1):
         side[families.sisters[:, daughter]] = daughter
+    # Walk up the tree: ``line`` are the cells, ``branch`` their ancestors one generation below the common one.
     line = np.flatnonzero(side >= 0)
     branch = line
     for _ in range(generations - 1):
@@ -46,14 +47,15 @@ def related_over(families: LineageTrees, generations: int) -> np.ndarray:
         line, branch = line[kept], branch[kept]
         kept = side[branch] >= 0
         line, branch = line[kept], branch[kept]
+    # Join the descendants of both daughters of each ancestor.
     table = pd.DataFrame({"cell": line, "ancestor": parent[branch], "side": side[branch]})
     table = table[table["ancestor"] >= 0]
     left, right = (table[table["side"] == number] for number in (0, 1))
     return left.merge(right, on="ancestor")[["cell_x", "cell_y"]].to_numpy()
 
 
-def fading_table(families: LineageTrees, neighbours: np.ndarray) -> pd.DataFrame:
-    """Correlate fates and times of relatives by the generations to their common ancestor.
+def decay_table(families: LineageTrees, neighbours: np.ndarray) -> pd.DataFrame:
+    """Correlate fates and times of relatives by genealogical distance, the generations to the common ancestor.
 
     Parameters
     ----------
@@ -65,8 +67,8 @@ def fading_table(families: LineageTrees, neighbours: np.ndarray) -> pd.DataFrame
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.tables.lineage.KINSHIP_FADING`; 0 generations stand for unrelated neighbours of
-        like birth time.
+        The table :data:`cineseq.tables.lineage.KINSHIP_FADING`; 0 generations are unrelated neighbours with a similar
+        birth time.
     """
     cells = families.cells
     died, condition, founder = (cells[c].to_numpy() for c in ("died", "condition", "founder"))
@@ -75,8 +77,8 @@ def fading_table(families: LineageTrees, neighbours: np.ndarray) -> pd.DataFrame
     apart[0] = neighbours
     rows = []
     for name in sorted(cells["condition"].unique()):
-        for generations, everyone in sorted(apart.items()):
-            pairs = everyone[(condition[everyone] == name).all(axis=1)]
+        for generations, all_pairs in sorted(apart.items()):
+            pairs = all_pairs[(condition[all_pairs] == name).all(axis=1)]
             for quantity, fate in QUANTITIES.items():
                 known = np.isfinite(died[pairs]) if fate is None else died[pairs] == fate
                 both = pairs[known.all(axis=1)]
@@ -91,15 +93,15 @@ def fading_table(families: LineageTrees, neighbours: np.ndarray) -> pd.DataFrame
     ).astype({"generations": "Int64", "pairs": "Int64"})
 
 
-def fading_lines(table: pd.DataFrame) -> list[str]:
-    """Return one sentence per condition on how the correlation of fates fades."""
+def decay_lines(table: pd.DataFrame) -> list[str]:
+    """Return one sentence per condition on how the correlation of fates decays with genealogical distance."""
     lines = []
     fates = table[(table["quantity"] == "fate") & table["low"].notna()]
     for condition, rows in fates.groupby("condition", sort=True):
         by = rows.set_index("generations")
-        told = [f"{_relation(apart)} {number(by.loc[apart, 'r'])}" for apart in (1, 2, 3, 4, 0) if apart in by.index]
-        if 1 in by.index and len(told) > 1:
-            lines.append(f"{condition}: correlation of fates with distance in the tree: {', '.join(told)} ({BESIDE}).")
+        each = [f"{_relation(apart)} {number(by.loc[apart, 'r'])}" for apart in (1, 2, 3, 4, 0) if apart in by.index]
+        if 1 in by.index and len(each) > 1:
+            lines.append(f"{condition}: correlation of fates by genealogical distance: {', '.join(each)} ({BASELINE}).")
     return lines
 
 
@@ -108,43 +110,43 @@ def _relation(generations: int) -> str:
 
 
 def fate_pairs_table(families: LineageTrees) -> pd.DataFrame:
-    """Count which ends the two sisters of a pair had, against independence within the condition.
+    """Count the joint ends of both sisters, with the counts expected under independence in the condition.
 
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.tables.lineage.FATE_PAIRS`; each unordered pair of ends once.
+        The table :data:`cineseq.tables.lineage.FATE_PAIRS`, with one row per unordered pair of ends.
     """
     cells, sisters = families.cells, families.sisters
-    look = ends_of(cells)[sisters]
+    end = ends_of(cells)[sisters]
     condition = cells["condition"].to_numpy()[sisters[:, 0]]
     rows = []
     for name in np.unique(condition):
-        here = look[condition == name]
-        share = np.bincount(here.ravel(), minlength=len(FATE_LOOKS)) / here.size
+        here = end[condition == name]
+        frequency = np.bincount(here.ravel(), minlength=len(FATE_ENDS)) / here.size
         low, high = here.min(axis=1), here.max(axis=1)
-        for i, first in enumerate(FATE_LOOKS):
-            for j, second in enumerate(FATE_LOOKS[i:], start=i):
-                expected = len(here) * share[i] * share[j] * (1 if i == j else 2)
+        for i, first in enumerate(FATE_ENDS):
+            for j, second in enumerate(FATE_ENDS[i:], start=i):
+                expected = len(here) * frequency[i] * frequency[j] * (1 if i == j else 2)
                 rows.append((name, first, second, int(((low == i) & (high == j)).sum()), expected))
     return pd.DataFrame(rows, columns=["condition", "fate", "sister_fate", "pairs", "expected"])
 
 
 def ends_of(cells: pd.DataFrame) -> np.ndarray:
-    """Return the position in :data:`cineseq.tables.lineage.FATE_LOOKS` of every cell's end, shape (cells,)."""
+    """Return the position in :data:`cineseq.tables.lineage.FATE_ENDS` of every cell's end, shape (cells,)."""
     return np.select([cells["died"] == 0, cells["died"] == 1, cells["alive_at_end"] == 1], [0, 1, 2], 3)
 
 
 def fate_odds_table(families: LineageTrees, relatives: dict[str, np.ndarray]) -> pd.DataFrame:
-    """Relate the fates of relatives by odds ratios, condition by condition.
+    """Estimate the odds ratio of the fates of relatives in each condition.
 
     Parameters
     ----------
     families
         The trees.
     relatives
-        Pairs of each relation, as :func:`cineseq.lineage.relatives.relatives_of` returns; those with both fates known
-        (division or death) count.
+        Pairs of each relation, as :func:`cineseq.lineage.relatives.relatives_of` returns. Only pairs with both fates
+        known (division or death) count.
 
     Returns
     -------
@@ -153,14 +155,14 @@ def fate_odds_table(families: LineageTrees, relatives: dict[str, np.ndarray]) ->
 
     References
     ----------
-    Cohen, Educ. Psychol. Meas. 20 (1960) 37 (kappa; for members without an order, expected from their common rate).
+    Cohen, Educ. Psychol. Meas. 20 (1960) 37 (kappa, here with the pooled rate of both members).
     """
     cells = families.cells
     died, condition, founder = (cells[c].to_numpy() for c in ("died", "condition", "founder"))
     rows = []
     for name in sorted(cells["condition"].unique()):
-        for relation, everyone in relatives.items():
-            pairs = everyone[(condition[everyone] == name).all(axis=1)]
+        for relation, all_pairs in relatives.items():
+            pairs = all_pairs[(condition[all_pairs] == name).all(axis=1)]
             known = pairs[np.isfinite(died[pairs]).all(axis=1)]
             fates = died[known]
             odds, kappa = (
@@ -172,7 +174,7 @@ def fate_odds_table(families: LineageTrees, relatives: dict[str, np.ndarray]) ->
 
 
 def fate_odds_lines(table: pd.DataFrame) -> list[str]:
-    """Return one sentence per condition on the odds of a death where the sister died."""
+    """Return one sentence per condition on the odds ratio of sisters' fates."""
     lines = []
     for row in table[table["relation"] == "sisters"].itertuples():
         if not np.isfinite(row.odds_ratio):
@@ -183,11 +185,11 @@ def fate_odds_lines(table: pd.DataFrame) -> list[str]:
         note = f"; {row.note}" if row.note else ""
         lines.append(
             f"{row.condition}: the odds of a death are {ratio(row.odds_ratio)}{ends} times as high where the sister "
-            f"died as where she divided, kappa {number(row.kappa)} ({row.pairs:,} pairs{note})."
+            f"died as where it divided, kappa {number(row.kappa)} ({row.pairs:,} pairs{note})."
         )
     if table.loc[table["relation"] == "sisters", "odds_ratio"].notna().any():
         lines.append(
-            "These odds ratios pool fields and birth times, whose shared stress may raise them; whether sisters are "
-            "alike beyond it is tested by the permutation within strata."
+            "These odds ratios pool fields and birth times, and stress shared within these may increase them; the "
+            "permutation within strata tests whether sisters are more alike than that."
         )
     return lines

@@ -1,4 +1,4 @@
-"""Figures of fates: cumulative incidence and survival by condition, and the ends of sister pairs."""
+"""Figures of fates: cumulative incidence and survival by condition, joint ends of sisters, and odds ratios."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from cineseq.plotting import BLUE, GREEN, GREY, ORANGE, PINK, VERMILION, figure, write_words
-from cineseq.tables.lineage import CONTRASTS, FATE_LOOKS
+from cineseq.tables.lineage import CONTRASTS, FATE_ENDS
 
 COLUMNS = 4
 MOST_PANELS = 16
 DARK = -1.0
-"""Logarithm of observed over expected below which the colour of a pair is too dark for black letters."""
+"""log2(observed / expected) below which the background is too dark for black text."""
 
 COLOURS = {
     "division": BLUE,
@@ -28,14 +28,14 @@ COLOURS = {
     "survival": VERMILION,
 }
 
-WORDS = {"division": "divided", "death": "died", "loss": "lost", "undivided": "undivided", "survival": "alive"}
+EVENT_LABELS = {"division": "divided", "death": "died", "loss": "lost", "undivided": "undivided", "survival": "alive"}
 
 
 @contextmanager
 def _panels(path: Path, table: pd.DataFrame, size: float) -> Iterator[tuple[Figure, list[tuple[Axes, pd.DataFrame]]]]:
-    """Yield a page, and a titled panel with its rows per condition.
+    """Yield a figure and, for each condition, a titled panel with its rows.
 
-    Only the first :data:`MOST_PANELS` are drawn, and the page says how many are left out.
+    Only the first :data:`MOST_PANELS` conditions are drawn; the figure says how many are left out.
     """
     every = list(table.groupby("condition", sort=True))
     shown = every[:MOST_PANELS]
@@ -59,20 +59,20 @@ def draw_incidence(table: pd.DataFrame, path: Path) -> None:
 
 
 def draw_survival(table: pd.DataFrame, path: Path) -> None:
-    """Draw the shares that death alone and division alone would leave after birth, one panel per condition."""
-    _draw_curves(table, path, "share", "share left")
+    """Draw the survival and undivided fractions after birth, one panel per condition."""
+    _draw_curves(table, path, "share", "fraction left")
 
 
 def _draw_curves(table: pd.DataFrame, path: Path, value: str, label: str) -> None:
     drawn = table[table[value].notna()]
     if not len(drawn):
-        write_words(path, "No cell was born in sight and followed, so there is no curve of fates.")
+        write_words(path, "No cell was born in the movie and followed, so there are no curves of fates.")
         return
     with _panels(path, drawn, 2.3) as (page, panels):
         for axis, rows in panels:
             for event, curve in rows[rows["event"].isin(COLOURS)].groupby("event", sort=True):
                 colour = COLOURS[event]
-                axis.step(curve["time"], curve[value], where="post", color=colour, label=WORDS[event])
+                axis.step(curve["time"], curve[value], where="post", color=colour, label=EVENT_LABELS[event])
                 axis.fill_between(
                     curve["time"], curve["low"], curve["high"], step="post", color=colour, alpha=0.2, lw=0
                 )
@@ -83,7 +83,7 @@ def _draw_curves(table: pd.DataFrame, path: Path, value: str, label: str) -> Non
 
 
 def draw_fate_pairs(table: pd.DataFrame, path: Path) -> None:
-    """Draw which ends sisters had together: pairs, and in brackets those expected if sisters were independent."""
+    """Draw the joint ends of sisters: observed pairs, and in brackets those expected under independence."""
     if not len(table):
         write_words(path, "There is no pair of sisters, so there is no table of their ends.")
         return
@@ -94,17 +94,17 @@ def draw_fate_pairs(table: pd.DataFrame, path: Path) -> None:
 
 
 def _matrix(axis: Axes, rows: pd.DataFrame) -> None:
-    size = len(FATE_LOOKS)
+    size = len(FATE_ENDS)
     ratio = np.full((size, size), np.nan)
     for row in rows.itertuples():
-        i, j = FATE_LOOKS.index(row.fate), FATE_LOOKS.index(row.sister_fate)
+        i, j = FATE_ENDS.index(row.fate), FATE_ENDS.index(row.sister_fate)
         if row.expected > 0:
             ratio[j, i] = np.clip(np.log2((row.pairs + 0.5) / (row.expected + 0.5)), -2, 2)
             words = f"{row.pairs}\n({row.expected:.0f})"
             axis.text(i, j, words, ha="center", va="center", fontsize=6, color="w" if ratio[j, i] < DARK else "k")
     axis.imshow(ratio, cmap="PuOr_r", vmin=-3, vmax=3)
-    axis.set_xticks(range(size), FATE_LOOKS, rotation=45, ha="right", fontsize=6)
-    axis.set_yticks(range(size), FATE_LOOKS, fontsize=6)
+    axis.set_xticks(range(size), FATE_ENDS, rotation=45, ha="right", fontsize=6)
+    axis.set_yticks(range(size), FATE_ENDS, fontsize=6)
 
 
 CONTRAST_COLOURS = dict(zip(CONTRASTS, (BLUE, ORANGE, GREEN, PINK), strict=True))
@@ -112,7 +112,7 @@ APART = 0.2
 
 
 def draw_forest(compared: pd.DataFrame, path: Path) -> None:
-    """Draw the Mantel-Haenszel odds ratio of every state and contrast with its interval."""
+    """Draw a forest plot: the Mantel-Haenszel odds ratio of every state and contrast with its interval."""
     if not len(compared) or compared["odds_ratio"].isna().all():
         write_words(path, "No odds ratio of a state against the sister's fate is estimable; the table says why.")
         return

@@ -1,4 +1,4 @@
-"""What an odds ratio of a state, sister died against lived, leaves possible; ``docs/sisters.md`` has the reasons."""
+"""Explanations compatible with the odds ratio of a state (sister died or lived); see ``docs/sisters.md`` for why."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ import pandas as pd
 from cineseq.statistics import ALPHA
 
 LESS = (
-    "The interval lies below 1. Left over are a protective state that both sisters inherit, in place before the "
-    "division, and a mark of families at less risk that protects nobody; a protective state reached by chance and a "
-    "mark of the stress that killed the sister would not leave this, though the absence of either would. To separate "
-    "the two: state against time since drug, beside untreated lineages (there before the drug if inherited, lost with "
-    "the stress if a mark). State concordance in doubly surviving pairs must be high for either, and a proxy of the "
-    "state before the death equal in both sisters."
+    "The interval lies below 1. Compatible explanations are a protective state that both sisters inherit, in place "
+    "before the division, and a marker of families at less risk that is not itself protective. A protective state "
+    "reached by chance and a marker of the stress that killed the sister would not give this result, though the "
+    "absence of either would. To separate the two: measure the state against time since drug, next to untreated "
+    "lineages (present before the drug if inherited, lost with the stress if a marker). With either, state concordance "
+    "in doubly surviving pairs must be high, and a proxy of the state before the death must be equal in both sisters."
 )
 MORE = (
     "The interval lies above 1, which argues against a protective state that both sisters inherit, though the absence "
-    "of one would leave this. Left over are a protective state that each daughter reaches by chance in families that "
-    "differ in risk, and a mark of the stress that killed the sister. To separate the two: a proxy of the state in "
-    "the sister before she died (rarer than in the survivor if it protects, as frequent if it is a mark), state "
-    "concordance in doubly surviving pairs (low if by chance), and state against time since drug, beside untreated "
-    "lineages (rising after the drug only if a mark)."
+    "of such a state would give this result. Compatible explanations are a protective state that each daughter "
+    "reaches by chance in families that differ in risk, and a marker of the stress that killed the sister. To "
+    "separate the two: measure a proxy of the state in the sister before it died (rarer than in the survivor if "
+    "protective, as frequent if a marker), state concordance in doubly surviving pairs (low if by chance), and the "
+    "state against time since drug, next to untreated lineages (rising after the drug only if a marker)."
 )
 _ALL = (
-    "Left over are a state that has nothing to do with death and a protective state that each daughter reaches by "
-    "chance, which both leave 1.0, and, as far as the interval reaches, an inherited protective state below 1 and a "
-    "mark of stress above it. To separate them: a proxy of the state in the sister before she died (rarer than in the "
-    "survivor if it protects by chance), state concordance in doubly surviving pairs (high if inherited), and state "
-    "against time since drug, beside untreated lineages (rising after the drug only if a mark)."
+    "Compatible explanations are a state that has nothing to do with death and a protective state that each daughter "
+    "reaches by chance, which both give 1.0, and, as far as the interval extends, an inherited protective state below "
+    "1 and a marker of stress above 1. To separate them: measure a proxy of the state in the sister before it died "
+    "(rarer than in the survivor if protective by chance), state concordance in doubly surviving pairs (high if "
+    "inherited), and the state against time since drug, next to untreated lineages (rising after the drug only if a "
+    "marker)."
 )
 SPANS = f"1.0 is not excluded, and 1.0 does not refute protection. {_ALL}"
-NO_INTERVAL = f"There is no interval to read, and 1.0 would not refute protection. {_ALL}"
+NO_INTERVAL = f"There is no interval to interpret, and 1.0 would not refute protection. {_ALL}"
 
 
 def reading(low: float, high: float) -> str:
-    """Say which explanations an odds ratio leaves, and which measurements would separate them.
+    """Return the explanations compatible with an odds ratio, and the measurements that would separate them.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def reading(low: float, high: float) -> str:
 
 
 def interval_to_read(low: float, high: float, q: float) -> tuple[float, float]:
-    """Return the interval to read a state by: one that holds 1 where the state was not shown among all those tested.
+    """Return the interval to interpret, extended to include 1 where the q-value does not reach the level.
 
     Parameters
     ----------
@@ -64,10 +65,10 @@ def interval_to_read(low: float, high: float, q: float) -> tuple[float, float]:
 
 
 def readings(tested: pd.DataFrame) -> list[str]:
-    """Say of each tested state what its odds ratio leaves, knowing of the others.
+    """Return the interpretation of each tested state in the light of the others.
 
-    The values of one column, such as clusters, share one total. Where some lie above 1 and others below, they may be
-    one finding, and which value it is of cannot be told from them: both readings are given.
+    The values of one column, such as clusters, exclude each other. Odds ratios above 1 for some and below 1 for others
+    may reflect a single association, and they do not show which value it concerns. Both interpretations are then given.
 
     Parameters
     ----------
@@ -85,7 +86,8 @@ def readings(tested: pd.DataFrame) -> list[str]:
         if len(less) and len(more):
             below, above = (", ".join(f"'{name}'" for name in own.loc[side, "state"]) for side in (less, more))
             texts[[*less, *more]] = (
-                f"A cell has one value of '{column}', so that {above} above 1 and {below} below 1 may be one finding, "
-                f"and these odds ratios do not say of which value. If of {above}: {MORE} If of {below}: {LESS}"
+                f"A cell has one value of '{column}', so {above} above 1 and {below} below 1 may be a single "
+                f"association; these odds ratios do not show which value it concerns. If {above}: {MORE} "
+                f"If {below}: {LESS}"
             )
     return texts.tolist()

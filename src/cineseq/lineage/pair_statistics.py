@@ -1,4 +1,4 @@
-"""Correlation and odds ratio within pairs whose members have no order, with intervals that know of families."""
+"""Correlation and odds ratio within unordered pairs, with intervals that allow for dependence within families."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cineseq.statistics import CONFIDENCE
 
 FEWEST_PAIRS = 5
 FEW_OF_A_KIND = 5
-"""Intervals of odds ratios that rest on fewer pairs of one kind are said to be rough."""
+"""Intervals of odds ratios with fewer pairs of one kind get the note that they are rough."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def _few_families(families: int) -> str:
 
 
 def pair_correlation(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimate:
-    """Correlate the two members of pairs (Pearson's r with every pair entered both ways round).
+    """Correlate the two members of unordered pairs (Pearson's r with every pair entered in both orders).
 
     For two fates coded 0 and 1 this is the symmetric phi coefficient, equal to the kappa of the pairs
     (concordance - expected) / (1 - expected). The interval is that of Fisher's z with a standard error that is robust
@@ -60,6 +60,7 @@ def pair_correlation(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estima
     if len(x) < FEWEST_PAIRS:
         return _too_few(len(x))
     mean = (x.mean() + y.mean()) / 2
+    # Intraclass correlation: cross product over variance, both about the pooled mean.
     a, b = x - mean, y - mean
     variance = ((a**2 + b**2) / 2).mean()
     if variance <= 1e-24 * max(1.0, mean**2):
@@ -71,6 +72,7 @@ def pair_correlation(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estima
         return Estimate(r, np.nan, np.nan, _few_families(families))
     if 1 - abs(r) < 1e-9:
         return _perfect(r, x, mean)
+    # Robust variance: influence of each pair on r, summed per family, shape (families,); then Fisher's z.
     influence = np.bincount(codes, (a * b - r * (a**2 + b**2) / 2) / variance) / len(x)
     error = math.sqrt(families / (families - 1) * float((influence**2).sum())) / (1 - r**2)
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, families - 1)) * error
@@ -78,7 +80,7 @@ def pair_correlation(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estima
 
 
 def _perfect(r: float, x: np.ndarray, mean: float) -> Estimate:
-    """Bound a correlation without any discordant pair by Wilson's limit of the share of discordant pairs."""
+    """Bound a correlation without discordant pairs by Wilson's limit of the proportion of discordant pairs."""
     if r < 0 or not np.isin(x, (0.0, 1.0)).all():
         return Estimate(r, np.nan, np.nan, "no interval: the pairs agree perfectly")
     most = proportion_confint(0, len(x), method="wilson")[1]
@@ -86,11 +88,12 @@ def _perfect(r: float, x: np.ndarray, mean: float) -> Estimate:
 
 
 def pair_odds_ratio(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimate:
-    """Relate two fates of pairs by their odds ratio, every pair entered both ways round.
+    """Estimate the odds ratio of a binary value within unordered pairs, every pair entered in both orders.
 
-    Of pairs with both, neither and one of the members coded 1 it is 4 both neither / one^2. Where one of the three is
-    empty it is not estimable: half a pair added to each would make an interval of what was not seen. The interval is
-    Woolf's, with a standard error that is robust to dependence between pairs of one family (linearisation).
+    With the counts of pairs in which both, neither or one of the members is coded 1, it is 4 both neither / one^2. It
+    is not estimable where one of the three counts is zero; no half counts are added, because the interval would then
+    rest on pairs that were not observed. The interval is Woolf's, with a standard error that is robust to dependence
+    between pairs of one family (linearisation).
 
     Parameters
     ----------
@@ -106,6 +109,7 @@ def pair_odds_ratio(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimat
     """
     if len(x) < FEWEST_PAIRS:
         return _too_few(len(x))
+    # Kind of each pair: 0 both, 1 neither, 2 one.
     kind = np.where(x == y, 1 - x, 2).astype(int)
     pairs = np.bincount(kind, minlength=3)
     if pairs.max() == len(x) and pairs[2] == 0:
@@ -119,6 +123,7 @@ def pair_odds_ratio(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimat
     if families < FEWEST_PAIRS:
         return Estimate(ratio, np.nan, np.nan, _few_families(families))
     few = "; ".join(f"{pairs[k]} pairs {_KINDS[k]}" for k in np.flatnonzero(pairs < FEW_OF_A_KIND))
+    # Robust variance of the log odds ratio: influence of each pair, summed per family, shape (families,).
     influence = np.bincount(codes, (np.array([1, 1, -2]) / pairs)[kind])
     variance = families / (families - 1) * float((influence**2).sum())
     half = float(stats.t.ppf((1 + CONFIDENCE) / 2, families - 1)) * math.sqrt(variance)

@@ -11,23 +11,23 @@ from cineseq.lineage.trees import LineageTrees
 CANDIDATES = 9
 PLACE = ["birth_y", "birth_x"]
 FAR = 1e4
-"""Separates fields in the space of scaled birth time and position, in standard deviations."""
+"""Distance between fields in the space of scaled birth time and position, in standard deviations."""
 TIE = 1e-6
-"""Tells apart cells of one birth frame and no known position: a k-d tree of equal points is searched one by one."""
+"""Jitter that separates cells with equal coordinates; a k-d tree degenerates on equal points."""
 
 
 def relatives_of(families: LineageTrees, birth_time_bins: int) -> dict[str, np.ndarray]:
     """Return the pairs of each relation.
 
-    Every relation is made of cells that belong to a pair of sisters, so that the relations differ in kinship only.
+    All relations use cells that belong to a pair of sisters, so that they differ in relatedness only.
 
     Parameters
     ----------
     families
         The trees.
     birth_time_bins
-        Neighbours differ in birth time by at most the field's range over this number. Among these the nearest in
-        birth time and place of birth is taken; a cell whose place of birth is not known is matched by time only.
+        Neighbours differ in birth time by at most the range of the field divided by this number. The nearest cell in
+        birth time and position at birth is chosen. A cell without a position at birth is matched by time only.
 
     Returns
     -------
@@ -44,11 +44,12 @@ def relatives_of(families: LineageTrees, birth_time_bins: int) -> dict[str, np.n
 def _cousins(families: LineageTrees) -> np.ndarray:
     sisters = families.sisters
     parent = families.cells["parent"].to_numpy()
-    mother = parent[sisters[:, 0]] if len(sisters) else np.empty(0, dtype=int)
-    grandmother = np.where(mother >= 0, parent[mother.clip(min=0)], -1) if len(sisters) else mother
-    rows = np.flatnonzero(grandmother >= 0)
-    rows = rows[np.argsort(grandmother[rows], kind="stable")]
-    ordered = grandmother[rows]
+    # Grandparent of each pair of sisters, shape (pairs,); two pairs with the same one are cousins.
+    of_pair = parent[sisters[:, 0]] if len(sisters) else np.empty(0, dtype=int)
+    grandparent = np.where(of_pair >= 0, parent[of_pair.clip(min=0)], -1) if len(sisters) else of_pair
+    rows = np.flatnonzero(grandparent >= 0)
+    rows = rows[np.argsort(grandparent[rows], kind="stable")]
+    ordered = grandparent[rows]
     twice = np.flatnonzero(ordered[1:] == ordered[:-1])
     left, right = sisters[rows[twice]], sisters[rows[twice + 1]]
     return np.concatenate([np.column_stack([left[:, i], right[:, j]]) for i in (0, 1) for j in (0, 1)])
@@ -62,28 +63,30 @@ def _neighbours(families: LineageTrees, birth_time_bins: int) -> np.ndarray:
     reach = cells.groupby("field")["birth"].transform(np.ptp).to_numpy() / birth_time_bins
     placed = np.flatnonzero(cells[PLACE].notna().all(axis=1))
     rest = np.setdiff1d(np.arange(len(rows)), placed)
+    # Cells with a position choose among such cells; the others choose among all by birth time.
     chosen = np.full(len(rows), -1)
-    for asking, answering, columns in ((placed, placed, ["birth", *PLACE]), (rest, np.arange(len(rows)), ["birth"])):
-        if len(asking):
-            chosen[asking] = _nearest(cells, asking, answering, columns, reach)
+    for query, candidates, columns in ((placed, placed, ["birth", *PLACE]), (rest, np.arange(len(rows)), ["birth"])):
+        if len(query):
+            chosen[query] = _nearest(cells, query, candidates, columns, reach)
     pairs = np.sort(np.column_stack([np.arange(len(rows)), chosen])[chosen >= 0], axis=1)
     return rows[np.unique(pairs, axis=0)] if len(pairs) else np.empty((0, 2), dtype=int)
 
 
 def _nearest(
-    cells: pd.DataFrame, asking: np.ndarray, answering: np.ndarray, columns: list[str], reach: np.ndarray
+    cells: pd.DataFrame, query: np.ndarray, candidates: np.ndarray, columns: list[str], reach: np.ndarray
 ) -> np.ndarray:
-    """Return for each asking cell the nearest answering one that is no kin, -1 where none; positions in ``cells``."""
+    """Return the nearest unrelated candidate of each query cell, -1 where none; all are positions in ``cells``."""
     points = _scaled(cells, columns)
-    near = cKDTree(points[answering]).query(points[asking], k=min(CANDIDATES, len(answering)))[1]
-    near = answering[near.reshape(len(asking), -1)]
+    # The nearest few candidates of each cell, shape (query, CANDIDATES), then the first one that is allowed.
+    near = cKDTree(points[candidates]).query(points[query], k=min(CANDIDATES, len(candidates)))[1]
+    near = candidates[near.reshape(len(query), -1)]
     founder, birth, field = (cells[c].to_numpy() for c in ("founder", "birth", "field"))
     allowed = (
-        (founder[near] != founder[asking, None])
-        & (field[near] == field[asking, None])
-        & (np.abs(birth[near] - birth[asking, None]) <= reach[asking, None])
+        (founder[near] != founder[query, None])
+        & (field[near] == field[query, None])
+        & (np.abs(birth[near] - birth[query, None]) <= reach[query, None])
     )
-    return np.where(allowed.any(axis=1), near[np.arange(len(asking)), allowed.argmax(axis=1)], -1)
+    return np.where(allowed.any(axis=1), near[np.arange(len(query)), allowed.argmax(axis=1)], -1)
 
 
 def _scaled(cells: pd.DataFrame, columns: list[str]) -> np.ndarray:
@@ -95,7 +98,7 @@ def _scaled(cells: pd.DataFrame, columns: list[str]) -> np.ndarray:
 
 
 def matching_note(families: LineageTrees, relation: str, pairs: np.ndarray) -> str:
-    """Say how many pairs of neighbours were matched by birth time alone, because a position at birth is missing."""
+    """Return a note on neighbours that were matched by birth time only, for want of a position at birth."""
     if relation != "neighbours" or not len(pairs):
         return ""
     without = int(families.cells[PLACE].isna().any(axis=1).to_numpy()[pairs].any(axis=1).sum())
@@ -103,7 +106,7 @@ def matching_note(families: LineageTrees, relation: str, pairs: np.ndarray) -> s
 
 
 def interval_note(relation: str, low: float) -> str:
-    """Say that an interval of neighbours, where there is one, knows of one of the two founders of a pair alone."""
+    """Return a note that the interval of neighbours clusters pairs by only one of their two root cells."""
     if relation != "neighbours" or not np.isfinite(low):
         return ""
     return "the interval clusters pairs by one of their two founders"

@@ -1,4 +1,4 @@
-"""Sentences about relatives and states, worded as what they can show and no more."""
+"""Sentences of the lineage report; each states only what the data can show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.tables.lineage import MATE_DIED, SISTER_DIED
 from cineseq.text import count, interval, number, p_value, percent, ratio
 
-GUARDS = (
+NEGATIVE_CONTROLS = (
     "two_survivor_compartments",
     "two_survivor_sums",
     "dead_cage_mates",
@@ -26,7 +26,7 @@ ASSOCIATIONS = "These are associations within field and birth-time strata."
 
 
 def family_lines(families: LineageTrees, status: pd.DataFrame) -> list[str]:
-    """Describe the trees and what became of the survivors' sisters."""
+    """Describe the trees and the fates of the survivors' sisters."""
     cells = families.cells
     if not len(cells):
         return ["There are no cells with a lineage: relatives are not estimable."]
@@ -57,19 +57,20 @@ def family_numbers(families: LineageTrees, status: pd.DataFrame) -> dict[str, in
     }
 
 
-def guard_lines(warned: pd.DataFrame) -> list[str]:
-    """Return what sequencing in compartments adds to the answer, one sentence per guard."""
-    guards = warned[warned["warning"].isin(GUARDS)]
-    return [f"{row.message.rstrip('.')}; {row.cells:,} cells." for row in guards.itertuples()]
+def negative_control_lines(warned: pd.DataFrame) -> list[str]:
+    """Return one sentence per negative control on how sequencing in compartments affects the comparison."""
+    controls = warned[warned["warning"].isin(NEGATIVE_CONTROLS)]
+    return [f"{row.message.rstrip('.')}; {row.cells:,} cells." for row in controls.itertuples()]
 
 
 def control_lines(compared: pd.DataFrame, state: str | None) -> list[str]:
-    """Say how frequent the state is beside dead cells that are no sisters: what a death alone leaves behind."""
+    """Report the control with dead cage-mates other than the sister, which shows the effect of a death alone."""
     if not len(compared):
         return []
     rows = compared[(compared["contrast"] == MATE_DIED) & (compared["state"] == state)]
-    told = [f"{_ratio(row)}, {p_value(row['p_permutation'])}" for _, row in rows.iterrows()]
-    return [f"Control, '{state}' beside a dead cage-mate that is not the sister against none: {one}." for one in told]
+    estimates = [f"{_ratio(row)}, {p_value(row['p_permutation'])}" for _, row in rows.iterrows()]
+    control = f"Negative control, '{state}' with a dead cage-mate other than the sister against none"
+    return [f"{control}: {estimate}." for estimate in estimates]
 
 
 def serious_lines(warned: pd.DataFrame) -> list[str]:
@@ -81,7 +82,7 @@ def serious_lines(warned: pd.DataFrame) -> list[str]:
 
 
 def concordance_lines(concordance: pd.DataFrame) -> list[str]:
-    """Return one sentence per condition on the fates of sisters, with cousins and neighbours beside."""
+    """Return one sentence per condition on the concordance of sisters, with cousins and neighbours for comparison."""
     lines = []
     for condition, rows in concordance.groupby("condition", sort=True):
         by = rows.set_index("relation")
@@ -98,7 +99,7 @@ def concordance_lines(concordance: pd.DataFrame) -> list[str]:
 
 
 def left_out_lines(together: pd.DataFrame) -> list[str]:
-    """Say, per condition, which pairs of sisters the concordance leaves out, because a fate of theirs is not known.
+    """Report, per condition, the pairs of sisters that the concordance leaves out because a fate is unknown.
 
     Parameters
     ----------
@@ -113,25 +114,25 @@ def left_out_lines(together: pd.DataFrame) -> list[str]:
         if left_out := died + divided + alive + unknown:
             lines.append(
                 f"{condition}: of {pairs.sum():,} pairs of sisters {left_out:,} are not among those with both fates "
-                f"known (one alive at the end beside one that died {died:,}, beside one that divided {divided:,}, both "
-                f"alive {alive:,}, an end unknown {unknown:,}); those known may be more or less alike than all are."
+                f"known (one alive at the end and one dead {died:,}, one alive and one divided {divided:,}, both alive "
+                f"{alive:,}, an end unknown {unknown:,}); the concordance of all pairs may differ."
             )
     return lines
 
 
 def state_lines(compared: pd.DataFrame) -> list[str]:
-    """Return sentences on the state contrasts: the smallest p-values first, what could be detected, how to read it."""
+    """Report the states by sister's fate: smallest p-values first, detectable effects, and how to interpret them."""
     if not len(compared):
-        return ["State against the sister's fate is not estimable: no survivor has a measured state."]
+        return ["The association of a state with the sister's fate is not estimable: no survivor has a measured state."]
     main = compared[compared["contrast"] == SISTER_DIED]
     tested = tested_states(compared)
     if not len(tested):
         reason = main["note"].iloc[0] if len(main) else "there is no such state"
-        return [f"State against the sister's fate is {reason}."]
+        return [f"The association of a state with the sister's fate is {reason}."]
     first = tested.iloc[0]
     lines = [
         f"{len(tested)} states were compared between survivors whose sister died and whose sister lived; the "
-        f"informative families for '{first['state']}' are {first['died']} and {first['survived']}, worth "
+        f"informative families for '{first['state']}' are {first['died']} and {first['survived']}, equivalent to "
         f"{number(first['effective'], 1)} balanced pairs within strata."
     ]
     shown = tested.head(MOST_LINES)
@@ -139,11 +140,11 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
 
 
 def _reading_lines(tested: pd.DataFrame) -> list[str]:
-    """Say once per kind of interval how to read the first states that have it."""
-    told: dict[str, list[str]] = {}
+    """Return the interpretation of the first states, once for all states that share it."""
+    by_text: dict[str, list[str]] = {}
     for state, text in list(zip(tested["state"], readings(tested), strict=True))[:MOST_LINES]:
-        told.setdefault(text, []).append(f"'{state}'")
-    return [f"How to read {', '.join(states)}: {text} {ASSOCIATIONS}" for text, states in told.items()]
+        by_text.setdefault(text, []).append(f"'{state}'")
+    return [f"How to interpret {', '.join(states)}: {text} {ASSOCIATIONS}" for text, states in by_text.items()]
 
 
 def tested_states(compared: pd.DataFrame) -> pd.DataFrame:
@@ -166,17 +167,17 @@ def _state_line(row: pd.Series) -> str:
 
 
 def state_sentence(row: pd.Series, detectable: float | None, *, for_all: bool = False) -> str:
-    """Say whether a state goes with what became of the sister, with the odds ratio that it rests on.
+    """Return a sentence on the association of a state with the fate of the sister, with its odds ratio.
 
     Parameters
     ----------
     row
         One row of :func:`tested_states`, with an odds ratio.
     detectable
-        Smallest odds ratio above 1 that these families detect with 80 % power; NaN where there is none, None where that
-        is not known.
+        Smallest odds ratio above 1 that these families detect with 80 % power; NaN where there is none, None where it
+        is unknown.
     for_all
-        Whether the state is the nearest of all and stands for them where none was shown.
+        Whether the sentence is about all states; the state is then the one with the smallest p-value.
     """
     families = count(row["informative"], "informative family", "informative families")
     measured = (
@@ -185,15 +186,17 @@ def state_sentence(row: pd.Series, detectable: float | None, *, for_all: bool = 
         f"permutation {p_value(row['p_permutation'])}{_over_states(row)}; {families})"
     )
     if row["q"] > ALPHA:
-        found = (
-            f"No state of survivors was shown to go with the sister's death; nearest was {row['state']}"
+        not_shown = (
+            "No state of survivors was shown to be associated with the sister's death; the smallest p-value is that of "
+            f"{row['state']}"
             if for_all
-            else f"The state {row['state']} was not shown to go with the sister's death"
+            else f"The state {row['state']} was not shown to be associated with the sister's death"
         )
-        return f"{found}: {measured}. {_detectable(detectable)}"
-    low, high = interval_to_read(*row[["low", "high"]].to_numpy(float, na_value=np.nan), row["q"])
+        return f"{not_shown}: {measured}. {_detectable(detectable)}"
+    ends = row[["low", "high"]].to_numpy(float, na_value=np.nan)
+    low, high = interval_to_read(ends[0], ends[1], row["q"])
     if not (high < 1 or low > 1):
-        unresolved = "goes with what became of the sister, but in which direction is not resolved"
+        unresolved = "is associated with the fate of the sister, but the direction is not resolved"
         return f"The state {row['state']} {unresolved}: {measured}."
     more_or_less = "more" if low > 1 else "less"
     where = "in survivors whose sister died than in those whose sister lived"
@@ -211,22 +214,22 @@ def _ratio(row: pd.Series) -> str:
 
 
 def _detectable(smallest: float | None) -> str:
-    """Say what these families could have shown of a state that was not shown."""
+    """Report, for a state without a demonstrated association, the smallest effect that could be detected."""
     if smallest is None:
-        return "With this many families, finding nothing does not show that there is nothing."
+        return "The smallest effect that this number of families can detect is unknown; an association is not excluded."
     if not np.isfinite(smallest):
-        return "With these families no association could have been shown: this says nothing."
-    return f"An odds ratio of {ratio(smallest)} or more could have been seen with 80 % power, a smaller one not."
+        return "No odds ratio is detectable with these families, so this result is uninformative."
+    return f"An odds ratio of {ratio(smallest)} or more is detectable with 80 % power; a smaller one is not excluded."
 
 
 def _beyond_chance(by: pd.DataFrame) -> str:
-    """Say how much more alike the fates of sisters are than by chance, or why that cannot be said."""
+    """Report how much sisters' fates agree beyond chance, or why that is not estimable."""
     sisters = by.loc["sisters"]
     if not np.isfinite(sisters["phi"]):
         return f"phi and p are {sisters['note']}"
-    beside = [f"{r} {_phi(by.loc[r])}" for r in ("cousins", "neighbours") if np.isfinite(by.loc[r, "phi"])]
-    told = f"phi {_phi(sisters)}, permutation within strata {p_value(sisters['p_value'])}"
-    return f"{told}; for comparison {', '.join(beside)}" if beside else told
+    others = [f"{r} {_phi(by.loc[r])}" for r in ("cousins", "neighbours") if np.isfinite(by.loc[r, "phi"])]
+    of_sisters = f"phi {_phi(sisters)}, permutation within strata {p_value(sisters['p_value'])}"
+    return f"{of_sisters}; for comparison {', '.join(others)}" if others else of_sisters
 
 
 def _phi(row: pd.Series) -> str:

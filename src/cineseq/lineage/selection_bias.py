@@ -1,4 +1,4 @@
-"""What could bias the comparison of sisters: selection by occupancy, losses, unknown fates, ambient RNA."""
+"""Possible biases of the comparison of sisters: selection by occupancy, lost tracks, unknown fates, ambient RNA."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from cineseq.text import p_value
 DIFFERENT_P = 0.01
 FEWEST_CELLS = 5
 NONE_SEEN = "no survivor has a measured state"
-GUARDS = {
+CONTROLS = {
     "two_survivor_compartments": "Survivors that share a compartment with their sister",
     "dead_cage_mates": "Dead cage-mates other than the sister",
     "ambient_not_measured": "Ambient RNA",
 }
 
 
-def sequencing_guards(cells: pd.DataFrame) -> list[tuple]:
-    """Return rows of :data:`cineseq.tables.lineage.LINEAGE_WARNINGS`, but for the sample, on the sequenced survivors.
+def sequencing_controls(cells: pd.DataFrame) -> list[tuple]:
+    """Return rows of :data:`cineseq.tables.lineage.LINEAGE_WARNINGS`, without the sample: the negative controls.
 
     Parameters
     ----------
     cells
-        Cells of the trees with ``status``, ``sequenced``, ``alive_at_end``, ``together`` (1 where the sister sits in
-        the same compartment), ``mates`` (dead cells there that are not the sister) and ``ambient`` (share of counts);
-        missing values are what was not measured.
+        Cells of the trees with ``status``, ``sequenced``, ``alive_at_end``, ``together`` (1 where the sister is in the
+        same compartment), ``dead_cage_mates`` (number of them, sister excluded) and ``ambient`` (fraction of counts);
+        NaN where not measured.
     """
     seen = cells[cells["sequenced"]]
     if not len(seen):
-        return [(name, 0, 0.0, "info", f"{what}: not measured, {NONE_SEEN}.") for name, what in GUARDS.items()]
-    return [_sums(cells, len(cells)), _mates(seen, len(cells)), _ambient(seen, len(cells))]
+        return [(name, 0, 0.0, "info", f"{what}: not measured, {NONE_SEEN}.") for name, what in CONTROLS.items()]
+    return [_pairs_of_survivors(cells, len(cells)), _cage_mates(seen, len(cells)), _ambient(seen, len(cells))]
 
 
-def _sums(cells: pd.DataFrame, total: int) -> tuple:
+def _pairs_of_survivors(cells: pd.DataFrame, total: int) -> tuple:
     both = (cells["status"] == "survived") & (cells["alive_at_end"] == 1) & (cells["together"] == 1)
     count = int(both.sum())
     if cells["together"].isna().all():
-        message = GUARDS["two_survivor_compartments"] + ": not measured, no pair of sisters was placed."
+        message = CONTROLS["two_survivor_compartments"] + ": not measured, no pair of sisters was placed."
     else:
         message = (
             "Survivors that share a compartment with their living sister: their counts are the sum of both, so they "
@@ -52,11 +52,11 @@ def _sums(cells: pd.DataFrame, total: int) -> tuple:
     return "two_survivor_compartments", count, count / total, "info", message
 
 
-def _mates(seen: pd.DataFrame, total: int) -> tuple:
-    known = seen["mates"].notna() & seen["status"].isin(NOT_DEAD)
-    beside = known & (seen["mates"] > 0)
-    message = GUARDS["dead_cage_mates"] + ": not measured, no map of compartments places the dead cells."
-    if seen["mates"].notna().any():
+def _cage_mates(seen: pd.DataFrame, total: int) -> tuple:
+    known = seen["dead_cage_mates"].notna() & seen["status"].isin(NOT_DEAD)
+    beside = known & (seen["dead_cage_mates"] > 0)
+    message = CONTROLS["dead_cage_mates"] + ": not measured, no map of compartments places the dead cells."
+    if seen["dead_cage_mates"].notna().any():
         message = (
             "Sequenced survivors known to have lost no sister, with a dead cage-mate: the control mate_died_vs_none. A "
             "state as frequent beside them as beside a dead sister would answer to the death, not to kinship."
@@ -68,7 +68,7 @@ def _ambient(seen: pd.DataFrame, total: int) -> tuple:
     share = seen["ambient"]
     if share.isna().all():
         message = (
-            GUARDS["ambient_not_measured"]
+            CONTROLS["ambient_not_measured"]
             + ": not measured. A dead sister in reach can add its transcripts to the survivor's."
         )
         return "ambient_not_measured", len(seen), len(seen) / total, "info", message
@@ -88,16 +88,16 @@ def _ambient(seen: pd.DataFrame, total: int) -> tuple:
 
 logger = logging.getLogger(__name__)
 INFLATED_BY = 0.15
-TRAP_P = 1e-4
+SELECTION_P = 1e-4
 MOST_BINS = 5
 SURVIVORS_PER_STRATUM = 10
-"""With fewer than this there are fewer bins of birth time, because strata of one cell say nothing."""
+"""Least mean number of survivors per stratum; bins of birth time are merged to reach it."""
 
 SHARED_COMPARTMENT = 0.5
 FEWEST_PAIRS_TOGETHER = 3
 MANY_LOST = 0.2
 MANY_UNKNOWN = 0.25
-TRAP = {
+SELECTION = {
     "shared": "Sisters share a compartment here, so a compartment with one live cell after a division implies a dead "
     "sister: {counts}",
     "inflated": "Survivors were sequenced as if sisters shared compartments and only those with one live cell were "
@@ -116,7 +116,7 @@ PROBLEMS = {
 def lineage_warnings(
     families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame | None, ambient: pd.Series | None = None
 ) -> pd.DataFrame:
-    """List what could bias the comparison, sample by sample.
+    """List possible biases of the comparison for each sample.
 
     Parameters
     ----------
@@ -124,9 +124,9 @@ def lineage_warnings(
         Trees, and :func:`~cineseq.lineage.sister_status.sister_status` of their cells with ``sequenced``: whether the
         cell is a survivor whose state was measured.
     pairs
-        The pairs table, whose compartments tell whether sisters sat together; None where there is none.
+        The pairs table, whose compartments show whether sisters were together; None where there is none.
     ambient
-        Share of each sequenced cell's counts that is likely to be ambient, by ``track_id``; None where not measured.
+        Fraction of each sequenced cell's counts that is likely to be ambient, by ``track_id``; None where not measured.
 
     Returns
     -------
@@ -135,9 +135,9 @@ def lineage_warnings(
     """
     together = _together(families, status, pairs)
     share = np.nan if ambient is None else ambient.reindex(families.cells["track_id"]).to_numpy(float)
-    mates = status.get("mates", np.nan)
+    cage_mates = status.get("dead_cage_mates", np.nan)
     known = status[["status", "sequenced", "sister"]]
-    cells = families.cells.assign(together=together, ambient=share, mates=mates, **known)
+    cells = families.cells.assign(together=together, ambient=share, dead_cage_mates=cage_mates, **known)
     rows = []
     for sample, group in cells.groupby("sample", sort=True):
         rows += [(kind, sample, *rest) for kind, *rest in _of_sample(group)]
@@ -161,9 +161,9 @@ def _together(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame 
 
 def _of_sample(cells: pd.DataFrame) -> list[tuple]:
     rows = []
-    trap = _trap(cells)
-    if trap:
-        rows.append(trap)
+    selection = _selection_by_occupancy(cells)
+    if selection:
+        rows.append(selection)
     lost = cells["end_kind"].isin(("lost", "left_fov"))
     if lost.any():
         severity = "warning" if lost.mean() >= MANY_LOST else "info"
@@ -178,11 +178,11 @@ def _of_sample(cells: pd.DataFrame) -> list[tuple]:
     return rows
 
 
-def _trap(cells: pd.DataFrame) -> tuple | None:
-    """Detect that the choice of cells to sequence depends on the sister's death.
+def _selection_by_occupancy(cells: pd.DataFrame) -> tuple | None:
+    """Detect whether the selection of cells for sequencing depends on the death of the sister.
 
-    Either the survivors' living sisters sit in the same compartments, or dead sisters are more frequent among
-    sequenced survivors than among all of the same field and birth time.
+    This is assumed where survivors share a compartment with their living sister, or where dead sisters are more
+    frequent among sequenced survivors than among all survivors of the same field and birth time.
     """
     alive = cells[cells["status"].isin(["died", "survived"]) & (cells["sequenced"] | (cells["alive_at_end"] == 1))]
     seen = alive["sequenced"]
@@ -190,18 +190,18 @@ def _trap(cells: pd.DataFrame) -> tuple | None:
     shared = len(with_sister) >= FEWEST_PAIRS_TOGETHER and with_sister.mean() >= SHARED_COMPARTMENT
     dead = alive["status"] == "died"
     excess, p = _excess(dead, seen, alive)
-    inflated = p < TRAP_P and excess >= INFLATED_BY
+    inflated = p < SELECTION_P and excess >= INFLATED_BY
     if not (inflated or shared) or not (seen & dead).any():
         return None
     counts = COUNTS.format(seen=int(seen.sum()), in_seen=dead[seen].mean(), all_=len(alive), in_all=dead.mean())
-    message = TRAP["shared" if shared else "inflated"].format(counts=counts, excess=excess) + ADVICE
+    message = SELECTION["shared" if shared else "inflated"].format(counts=counts, excess=excess) + ADVICE
     return "one_cell_compartments", int((seen & dead).sum()), float(dead[seen].mean()), "serious", message
 
 
 def _excess(dead: pd.Series, seen: pd.Series, cells: pd.DataFrame) -> tuple[float, float]:
-    """Return how much more frequent dead sisters are among the sequenced than in their strata, and its p-value.
+    """Return the excess frequency of dead sisters among sequenced survivors within strata, and its p-value.
 
-    Capture that differs between fields, or with the age of cells, then makes no excess.
+    Strata of field and birth time remove differences in capture between fields and between ages of cells.
 
     References
     ----------
@@ -209,11 +209,13 @@ def _excess(dead: pd.Series, seen: pd.Series, cells: pd.DataFrame) -> tuple[floa
     """
     bins = int(np.clip(len(cells) // max(1, cells["field"].nunique() * SURVIVORS_PER_STRATUM), 1, MOST_BINS))
     code = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), bins)
+    # Per stratum, shape (strata,): survivors, with a dead sister, sequenced, and both.
     total, lost, read, both = (np.bincount(code, w).astype(float) for w in (None, dead, seen, dead & seen))
     varied = (total > 1) & (lost > 0) & (lost < total) & (read > 0) & (read < total)
     total, lost, read, both = (counts[varied] for counts in (total, lost, read, both))
     if not len(total):
         return 0.0, 1.0
+    # Mantel-Haenszel test: observed less expected count of the hypergeometric, and its variance.
     more = (both - read * lost / total).sum()
     variance = (read * (total - read) * lost * (total - lost) / (total**2 * (total - 1))).sum()
     return float(more / read.sum()), float(norm.sf(more / np.sqrt(variance)))
@@ -235,7 +237,7 @@ def _of_study(families: LineageTrees, cells: pd.DataFrame) -> list[tuple]:
     message = "Cells without a known fate (lost, gone, or alive at the end); never counted as dead or alive."
     severity = "warning" if unknown.all() else "info"
     rows.append(("fates_unknown", int(unknown.sum()), float(unknown.mean()), severity, message))
-    return rows + _since_death(families, cells) + sequencing_guards(cells)
+    return rows + _since_death(families, cells) + sequencing_controls(cells)
 
 
 def _since_death(families: LineageTrees, cells: pd.DataFrame) -> list[tuple]:

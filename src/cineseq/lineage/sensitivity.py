@@ -1,4 +1,4 @@
-"""How far the odds ratio of a state could move by errors in death calls, in pairing, and by unknown fates."""
+"""Sensitivity of the odds ratio of a state to wrong death calls, wrong pairs, and unknown fates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cineseq.tables.lineage import LINEAGE_SENSITIVITY
 from cineseq.text import ratio
 
 ERRORS = ("death_calls", "pairing", "unknown_fates")
-WORDS = {
+DESCRIPTIONS = {
     "death_calls": "wrong death calls",
     "pairing": "wrong pairs of cell and barcode",
     "unknown_fates": "unknown fates of sisters",
@@ -24,17 +24,17 @@ WORDS = {
 def sensitivity_table(
     families: LineageTrees, status: pd.DataFrame, states: pd.DataFrame, pairs: pd.DataFrame | None, settings: Lineage
 ) -> pd.DataFrame:
-    """Bound the odds ratio of every state, sister died against survived, by what may be wrong.
+    """Bound the odds ratio of every state (sister died against survived) under each kind of error.
 
-    The bounds are the extremes: all errors of one kind fall on the families where they matter most, in one direction.
-    Errors that fall at random move the odds ratio towards 1 and stay within the bounds.
+    The bounds are extremes: all errors of one kind occur in the families in which they matter most, in one direction.
+    Random errors move the odds ratio towards 1 and stay within the bounds.
 
     Parameters
     ----------
     families, status, states
         As :func:`~cineseq.lineage.state_by_sister.compare_states` takes them.
     pairs
-        The pairs table, whose posteriors tell how many pairs are wrong; None where there is none.
+        The pairs table, whose posteriors give the expected number of wrong pairs; None where there is none.
     settings
         ``death_precision`` and ``death_recall`` of the death calls, and the strata.
 
@@ -61,21 +61,21 @@ def sensitivity_table(
             families_with_state(cells.assign(state=measured.loc[cells.index, state].to_numpy(float)))
             for cells in (known, every)
         )
-        # Known families weigh the same in both, so that unknown ones do nothing but join an arm.
+        # Known families keep their weight, so that the only change is that unknown families join an arm.
         wide["weight"] = main["weight"].reindex(wide.index).fillna(1.0)
-        found = {
+        bounds = {
             "death_calls": _death_calls(main, settings),
             "pairing": _pairing(main, wrong_pairs),
             "unknown_fates": _unknown_fates(wide),
         }
         odds_ratio = _odds_ratio(main, main["exposed"].to_numpy(float))
-        rows += [(state, error, *found[error][:1], odds_ratio, *found[error][1:]) for error in ERRORS]
+        rows += [(state, error, *bounds[error][:1], odds_ratio, *bounds[error][1:]) for error in ERRORS]
     table = pd.DataFrame(rows, columns=[c.name for c in LINEAGE_SENSITIVITY.columns])
     return table if len(table) else empty(LINEAGE_SENSITIVITY)
 
 
 def _odds_ratio(families: pd.DataFrame, exposed: np.ndarray, state: np.ndarray | None = None) -> float:
-    """Return the Mantel-Haenszel odds ratio; ``exposed`` may be the share of a family that counts as exposed."""
+    """Return the Mantel-Haenszel odds ratio; ``exposed`` may be the fraction of a family that counts as exposed."""
     state = families["state"].to_numpy(float) if state is None else state
     tables = stratified_tables(exposed, state, families["stratum"].to_numpy(), families["weight"].to_numpy())
     total = tables.sum(axis=(0, 1))
@@ -93,16 +93,17 @@ def _death_calls(families: pd.DataFrame, settings: Lineage) -> tuple[int, float,
     missed = min(float((~exposed).sum()), precision * exposed.sum() * (1 - recall) / recall)
     bounds = []
     for towards in (1, -1):
-        # The odds ratio falls most when dead sisters of survivors with the state were alive, and the other way round.
-        alive = _share_moved(exposed, towards * state, false)
-        dead = _share_moved(~exposed, -towards * state, missed)
+        # The odds ratio is smallest if false deaths are in families with the state and missed ones in those without
+        # it, and largest in the reverse case; shape of every array: (families,).
+        alive = _fraction_moved(exposed, towards * state, false)
+        dead = _fraction_moved(~exposed, -towards * state, missed)
         bounds.append(_odds_ratio(families, exposed - alive + dead))
     note = f"{false:.1f} deaths called wrongly, {missed:.1f} missed among sisters that count as alive"
     return round(false + missed), *bounds, _open_end(bounds, note)
 
 
 def _wrong_pairs(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame | None) -> float:
-    """Return the expected share of wrong pairs among the survivors; NaN where pairing gives no posterior."""
+    """Return the expected fraction of wrong pairs among the survivors; NaN where there are no posteriors."""
     if pairs is None:
         return np.nan
     survivors = families.cells.loc[status["sequenced"].to_numpy(bool), "track_id"]
@@ -118,7 +119,7 @@ def _pairing(families: pd.DataFrame, wrong: float) -> tuple[int, float, float, s
     for towards in (-1, 1):
         changed = state.copy()
         for arm, direction in ((exposed, towards), (~exposed, -towards)):
-            moved = _share_moved(arm & (state == (direction < 0)), np.zeros(len(state)), wrong * arm.sum())
+            moved = _fraction_moved(arm & (state == (direction < 0)), np.zeros(len(state)), wrong * arm.sum())
             changed += direction * moved
         bounds.append(_odds_ratio(families, exposed.astype(float), changed))
     low, high = bounds
@@ -134,15 +135,18 @@ def _unknown_fates(families: pd.DataFrame) -> tuple[int, float, float, str]:
     return int(unknown.sum()), low, high, _open_end(bounds, note)
 
 
-def _share_moved(eligible: np.ndarray, priority: np.ndarray, families: float) -> np.ndarray:
-    """Return the share of each family that moves: the highest priority first, equal ones alike, shape (families,)."""
-    share = np.zeros(len(eligible))
+def _fraction_moved(eligible: np.ndarray, priority: np.ndarray, families: float) -> np.ndarray:
+    """Return the fraction of each family that changes arm, shape (families,).
+
+    ``families`` change in total, highest priority first; families of equal priority change by the same fraction.
+    """
+    fraction = np.zeros(len(eligible))
     left = families
     for value in np.unique(priority[eligible])[::-1]:
         group = eligible & (priority == value)
-        share[group] = min(1.0, left / group.sum())
-        left -= share[group].sum()
-    return share
+        fraction[group] = min(1.0, left / group.sum())
+        left -= fraction[group].sum()
+    return fraction
 
 
 def _open_end(bounds: list[float], note: str) -> str:
@@ -150,20 +154,19 @@ def _open_end(bounds: list[float], note: str) -> str:
 
 
 def sensitivity_lines(table: pd.DataFrame, state: str | None) -> list[str]:
-    """Say how far what may be wrong could move the odds ratio of one state."""
+    """Report the bounds of the odds ratio of one state under each kind of error."""
     rows = table[(table["state"] == state) & table["odds_ratio"].notna()]
     if not len(rows):
         return []
     texts = []
     for row in rows.itertuples():
         if row.note.startswith("not measured"):
-            texts.append(f"{WORDS[row.error]}: {row.note}")
+            texts.append(f"{DESCRIPTIONS[row.error]}: {row.note}")
             continue
         ends = [ratio(end) if np.isfinite(end) else "unbounded" for end in (row.least, row.most)]
-        crosses = (
-            "" if (row.least > 1) == (row.most > 1) and np.isfinite([row.least, row.most]).all() else ", 1 between"
-        )
-        texts.append(f"{WORDS[row.error]} ({row.families} families): {ends[0]} to {ends[1]}{crosses}")
+        one_sided = (row.least > 1) == (row.most > 1) and np.isfinite([row.least, row.most]).all()
+        crosses = "" if one_sided else ", which includes 1"
+        texts.append(f"{DESCRIPTIONS[row.error]} ({row.families} families): {ends[0]} to {ends[1]}{crosses}")
     return [
         f"At worst, the odds ratio of '{state}' ({ratio(rows['odds_ratio'].iloc[0])}) could be, by "
         f"{'; by '.join(texts)}."

@@ -1,4 +1,4 @@
-"""The comparison of survivors by the fate of their sisters: every table of it from trees and states."""
+"""Comparison of survivors by the fate of their sisters: all tables from trees and states."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.lineage.compartment_controls import COMPARTMENT, dead_mates, mates_in, two_survivor_sums
+from cineseq.lineage.compartment_controls import COMPARTMENT, cage_mates_in, dead_cage_mates, two_survivor_control
 from cineseq.lineage.report import nearest_state
 from cineseq.lineage.selection_bias import lineage_warnings
 from cineseq.lineage.sensitivity import sensitivity_table
@@ -20,38 +20,39 @@ from cineseq.lineage.trees import LineageTrees
 
 @dataclass(frozen=True)
 class Sequenced:
-    """What sequencing adds to the trees; None stands for what was not measured.
+    """Sequencing data of the cells of trees; None where not measured.
 
     Attributes
     ----------
     cells
-        Names of the sequenced cells; None where nothing was sequenced, and then cells alive at the end count.
+        Names of the sequenced cells; None where nothing was sequenced: the cells alive at the end are then used.
     pairs
-        As :data:`cineseq.tables.imaging.PAIRS`: the compartment of each live cell.
-    mates
-        Dead cells beside each cell of the trees, its sister apart, shape (cells,).
+        As :data:`cineseq.tables.imaging.PAIRS`, with the compartment of each live cell.
+    dead_cage_mates
+        Number of dead cage-mates of each cell of the trees, its sister excluded, shape (cells,).
     ambient
-        Share of each cell's counts that is likely to be ambient, by ``track_id``.
+        Fraction of each cell's counts that is likely to be ambient, by ``track_id``.
     """
 
     cells: pd.Index | None = None
     pairs: pd.DataFrame | None = None
-    mates: np.ndarray | None = None
+    dead_cage_mates: np.ndarray | None = None
     ambient: pd.Series | None = None
 
     def with_map(self, families: LineageTrees, cells: pd.DataFrame, compartments: pd.DataFrame) -> Sequenced:
-        """Return the same with the dead cells that a map of compartments places beside each cell."""
-        return replace(self, mates=dead_mates(families, cells, self.pairs, compartments))
+        """Return a copy with the dead cage-mates of each cell, from a map of compartments."""
+        return replace(self, dead_cage_mates=dead_cage_mates(families, cells, self.pairs, compartments))
 
 
 @dataclass(frozen=True)
 class SisterComparison:
-    """What the comparison found.
+    """Tables of the comparison.
 
     Attributes
     ----------
     status
-        As :func:`~cineseq.lineage.sister_status.sister_status`, with ``sequenced`` and, where known, ``mates``.
+        As :func:`~cineseq.lineage.sister_status.sister_status`, with ``sequenced`` and, where known,
+        ``dead_cage_mates``.
     compared
         As :func:`~cineseq.lineage.state_by_sister.compare_states`.
     sensitivity, warnings
@@ -67,7 +68,7 @@ class SisterComparison:
 def compare_survivors(
     families: LineageTrees, states: pd.DataFrame, sequenced: Sequenced, settings: Lineage, seed: int
 ) -> SisterComparison:
-    """Compare survivors by what became of their sisters, bound the errors, and list what could bias it.
+    """Compare survivors by the fate of their sisters, with bounds for errors and warnings of possible biases.
 
     Parameters
     ----------
@@ -76,41 +77,41 @@ def compare_survivors(
     states
         One column per state (1, 0, NaN), indexed by ``track_id``.
     sequenced
-        What is known of the sequenced cells.
+        Sequencing data of the cells.
     settings
         The section ``lineage`` of the configuration.
     seed
-        Of the permutations.
+        Seed of the permutations.
     """
     status = sister_status(families, settings)
     status["sequenced"] = survivors(families, states, sequenced.cells)
-    if sequenced.mates is not None:
-        status["mates"] = sequenced.mates
+    if sequenced.dead_cage_mates is not None:
+        status["dead_cage_mates"] = sequenced.dead_cage_mates
     compared = compare_states(families, status, states, settings, seed)
     bounds = sensitivity_table(families, status, states, sequenced.pairs, settings)
     warned = lineage_warnings(families, status, sequenced.pairs, sequenced.ambient)
     if len(families.cells):
         nearest = nearest_state(compared)
         state = None if nearest is None else states[nearest]
-        warned.loc[len(warned)] = two_survivor_sums(families, status, sequenced.pairs, state, settings, seed=seed)
+        warned.loc[len(warned)] = two_survivor_control(families, status, sequenced.pairs, state, settings, seed=seed)
     return SisterComparison(status, compared, bounds, warned)
 
 
 def sequenced_of_compartments(families: LineageTrees, cells: pd.DataFrame, names: pd.Index | None) -> Sequenced:
-    """Return what a column ``compartment_id`` of the cells says of who sat with whom.
+    """Return sequencing data with the cage-mates that a column ``compartment_id`` of the cells implies.
 
     Parameters
     ----------
     families
         The trees.
     cells
-        Columns ``track_id``, ``sample`` and ``compartment_id``, dead cells too; missing where not known.
+        Columns ``track_id``, ``sample`` and ``compartment_id``, of dead cells too; missing where unknown.
     names
-        Names of the sequenced cells; None for all that are alive at the end.
+        Names of the sequenced cells; None for all cells alive at the end.
     """
     placed = cells.set_index("track_id").reindex(families.cells["track_id"])[COMPARTMENT]
-    room = placed.astype(object).reset_index(drop=True)
-    rows = room.assign(track_id=families.cells["track_id"], row=np.arange(len(room))).dropna(subset="compartment_id")
+    own = placed.astype(object).reset_index(drop=True)
+    rows = own.assign(track_id=families.cells["track_id"], row=np.arange(len(own))).dropna(subset="compartment_id")
     dead = rows[families.cells["died"].to_numpy()[rows["row"]] == 1]
     live = rows[families.cells["alive_at_end"].to_numpy()[rows["row"]] == 1]
     pairs = live.drop(columns="row").assign(
@@ -118,4 +119,4 @@ def sequenced_of_compartments(families: LineageTrees, cells: pd.DataFrame, names
     )
     if dead.empty:
         return Sequenced(names, pairs)
-    return Sequenced(names, pairs, mates_in(families, room.fillna(""), dead[["row", *COMPARTMENT]]))
+    return Sequenced(names, pairs, cage_mates_in(families, own.fillna(""), dead[["row", *COMPARTMENT]]))

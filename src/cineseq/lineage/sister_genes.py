@@ -1,4 +1,4 @@
-"""Genes that sisters share, and genes that go with the fate of the sister."""
+"""Genes with correlated expression in sisters, and genes associated with the fate of the sister."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from cineseq.text import number
 FEWEST_PAIRS = 10
 FEWEST_FAMILIES = 5
 VALUES_DRAWN = 2_000_000_000
-"""Values multiplied over all permutations; with very many genes this bounds the number of permutations."""
+"""Number of products over all permutations; bounds the number of permutations with very many genes."""
 FEWEST_PERMUTATIONS = 199
 CHUNK = 256
 DETECTED = 0.1
-"""Genes seen in fewer of the survivors are not tested."""
+"""Genes detected in a smaller fraction of the survivors are not tested."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """What every test of genes is told.
+    """Design of a test of genes: names, strata and permutations.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Design:
     stratum
         Stratum of field and birth time of each pair or family, from 0, shape (pairs,) or (families,).
     permutations, seed
-        Of the null; the number falls with very many genes.
+        Number and seed of the permutations; the number is reduced with very many genes.
     """
 
     genes: pd.Index
@@ -44,10 +44,10 @@ class Design:
 
 
 def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.DataFrame:
-    """Correlate the expression of each gene between the two sisters of pairs, both sequenced.
+    """Correlate the expression of each gene between sisters that were both sequenced.
 
-    Values are taken about the mean of their stratum of field and birth time. Under the null hypothesis sisters
-    change partners within the stratum, so that what a stratum shares is no heritability.
+    Values are centred within strata of field and birth time. The null distribution exchanges partners within strata,
+    so that differences between strata do not count as heritability.
 
     Parameters
     ----------
@@ -67,17 +67,20 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.Da
     """
     stratum = design.stratum
     table = pd.DataFrame({"gene": design.genes, "pairs": len(one)})
+    # Keep pairs of strata with at least two pairs; partners cannot be exchanged in others.
     movable = np.bincount(stratum, minlength=1)[stratum] > 1 if len(one) else np.zeros(0, dtype=bool)
     one, other, stratum = one[movable], other[movable], stratum[movable]
     if len(one) < FEWEST_PAIRS:
         note = f"not estimable: {len(one)} pairs of sequenced sisters share a stratum with another, "
         return _not_estimable(table, HERITABLE_GENES.columns, f"{note}{FEWEST_PAIRS} are needed")
+    # Intraclass correlation within strata: cross product over variance, shape (genes,).
     mean = _stratum_means((one + other) / 2, stratum)
     a, b = one - mean, other - mean
     variance = ((a**2 + b**2) / 2).sum(axis=0)
     varies = variance > 1e-12
     scale = np.where(varies, variance, 1.0)
     observed = (a * b).sum(axis=0) / scale
+    # Null: permute the second sisters within strata; count draws at least as high, shape (genes,).
     rng = np.random.default_rng(design.seed)
     count = _affordable(design.permutations, a.size)
     as_high, total = np.zeros(a.shape[1]), np.zeros(a.shape[1])
@@ -98,8 +101,8 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.Da
 def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.ndarray, design: Design) -> pd.DataFrame:
     """Compare the expression of each gene between survivors whose sister died and whose sister lived.
 
-    Sister status is permuted among families within strata of field and birth time. Where a founder has several
-    families, which are alike, the signs of founders' scores are flipped instead
+    The fate of the sister is permuted among families within strata of field and birth time. Where a root cell has
+    several families, which are alike, the signs of the scores of root cells are flipped instead
     (:func:`cineseq.lineage.stratified_tests.founder_scores`), as for states.
 
     Parameters
@@ -109,7 +112,7 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
     exposed
         Whether the sister died, shape (families,).
     founder
-        Founder of each family, shape (families,).
+        Root cell of each family, shape (families,).
     design
         Genes, strata of the families, permutations.
 
@@ -119,6 +122,7 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
         The table :data:`cineseq.tables.lineage.GENES_BY_SISTER`.
     """
     stratum = design.stratum
+    # Keep families of strata with both arms, and sort them by stratum.
     size, dead = np.bincount(stratum, minlength=1), np.bincount(stratum, exposed, minlength=1)
     informs = ((dead > 0) & (dead < size))[stratum] if len(stratum) else np.zeros(0, dtype=bool)
     expression, exposed, founder = expression[informs], exposed[informs], founder[informs]
@@ -131,6 +135,7 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
     exposed, stratum, founder = exposed[order], stratum[order], founder[order]
     centred = expression[order] - _stratum_means(expression[order], stratum)
     size, dead = np.bincount(stratum), np.bincount(stratum, exposed)
+    # Test: flip the signs of root cells, shape (root cells, genes), or permute the arms within strata.
     count, rng = _affordable(design.permutations, centred.size), np.random.default_rng(design.seed)
     repeated = several_families(founder)
     if repeated:
@@ -141,6 +146,7 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
         tested = np.abs(centred).max(axis=0) > 1e-9
         as_extreme = _permuted(exposed, centred, stratum, count, rng)
     p = np.where(tested, (as_extreme + 1) / (count + 1), np.nan)
+    # Difference of means within strata, weighted by the harmonic number of pairs of each stratum.
     table["difference"] = exposed @ centred / (dead * (size - dead) / size).sum()
     table["p_value"], table["q_value"] = p, benjamini_hochberg(p)
     by_founder = f"p by founder: {repeated} contribute several pairs of sisters" if repeated else ""
@@ -153,7 +159,7 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
 def _permuted(
     exposed: np.ndarray, centred: np.ndarray, stratum: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return how many permutations of the arms within strata, in order, are as extreme, shape (genes,)."""
+    """Return how many permutations of the arms within sorted strata are as extreme, shape (genes,)."""
     as_extreme, observed = np.zeros(centred.shape[1]), np.abs(exposed @ centred)
     for start in range(0, count, CHUNK):
         keys = stratum + rng.random((min(CHUNK, count - start), len(stratum)))
@@ -163,7 +169,7 @@ def _permuted(
 
 
 def _flipped(observed: np.ndarray, scores: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how many draws of the signs of founders are as extreme, shape (genes,)."""
+    """Return how many draws of the signs of root cells are as extreme, shape (genes,)."""
     as_extreme = np.zeros(scores.shape[1])
     for start in range(0, count, CHUNK):
         signs = rng.choice((-1.0, 1.0), (min(CHUNK, count - start), len(scores)))
@@ -185,21 +191,21 @@ def _not_estimable(table: pd.DataFrame, columns: tuple, note: str) -> pd.DataFra
 
 
 def heritable_line(table: pd.DataFrame) -> str:
-    """Say how many genes sisters share."""
+    """Report how many genes are more alike in sisters than by chance."""
     return _line(table, "icc", "are more alike in sisters than in cells of the same field and birth time")
 
 
 def difference_line(table: pd.DataFrame, between: str) -> str:
-    """Say how many genes go with the fate of the sister, ``between`` which cells."""
+    """Report how many genes differ ``between`` the survivors of both arms."""
     return _line(table, "difference", f"differ between {between}")
 
 
-def _line(table: pd.DataFrame, found: str, what: str) -> str:
+def _line(table: pd.DataFrame, estimate: str, statement: str) -> str:
     if not len(table) or table["p_value"].isna().all():
         reason = table["note"].iloc[0] if len(table) else "not estimable: no gene was measured in such cells"
-        return f"Whether genes {what}: {reason}."
+        return f"Whether genes {statement}: {reason}."
     called = table[table["q_value"] <= ALPHA].sort_values("p_value", kind="stable")
-    names = ", ".join(f"{row.gene} ({number(getattr(row, found))})" for row in called.head(5).itertuples())
+    names = ", ".join(f"{row.gene} ({number(getattr(row, estimate))})" for row in called.head(5).itertuples())
     tested = int(table["p_value"].notna().sum())
     few = next((f" ({note})" for note in table["note"] if note.startswith(tuple("123456789"))), "")
-    return f"{len(called)} of {tested} genes {what} (q ≤ {ALPHA}){': ' + names if names else ''}{few}."
+    return f"{len(called)} of {tested} genes {statement} (q ≤ {ALPHA}){': ' + names if names else ''}{few}."

@@ -1,4 +1,4 @@
-"""What became of the sister of each survivor."""
+"""Status of the sister of each survivor."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.lineage.trees import NEVER_BORN_IN_SIGHT, LineageTrees
+from cineseq.lineage.trees import NOT_BORN_IN_MOVIE, LineageTrees
 from cineseq.statistics.pedigree import sisters
 
 STATUSES = ("died", "survived", "divided", "unknown", "none", "too_recent")
 NOT_DEAD = ("survived", "divided", "none")
-"""Statuses of cells known to have lost no sister; an unknown fate may be a death, too short a time tells nothing."""
+"""Statuses of cells whose sister is known not to have died; an unknown or too recent one may have died."""
 MEANING = {
     "died": "sister died",
     "survived": "sister alive in the last frame",
@@ -23,24 +23,24 @@ MEANING = {
 
 
 def sister_status(families: LineageTrees, settings: Lineage) -> pd.DataFrame:
-    """Say of every cell what became of its sister.
+    """Classify every cell by the fate of its sister.
 
-    A sister that was lost, left the field, or was never found is unknown, neither dead nor alive; one that divided
-    again is kept apart. Cells whose movie ends too soon after their birth are ``too_recent`` whatever the sister did,
-    so that both arms had the same time to die.
+    A sister that was lost, left the field, or was never detected is unknown, neither dead nor alive. Sisters that
+    divided again are a class of their own. Cells born too shortly before the end of the movie are ``too_recent``
+    regardless of the sister, so that sisters in both arms were at risk for a sufficient time.
 
     Parameters
     ----------
     families
         The trees.
     settings
-        The least time of co-observation.
+        Settings with the least time of co-observation.
 
     Returns
     -------
     pandas.DataFrame
-        ``status`` (one of :data:`STATUSES`), ``sister`` (position, -1 where none) and ``block`` (number of the pair
-        of sisters, or a number of its own for a cell without one); rows as in ``families.cells``.
+        ``status`` (one of :data:`STATUSES`), ``sister`` (row of the sister, -1 where none) and ``block`` (number of
+        the pair of sisters; a cell without a sister has a number of its own). Rows as in ``families.cells``.
     """
     cells = families.cells
     sister, block = _sister_and_block(families)
@@ -51,12 +51,12 @@ def sister_status(families: LineageTrees, settings: Lineage) -> pd.DataFrame:
     status[paired & (alive == 1) & (fate != "division")] = "survived"
     status[paired & (died == 1)] = "died"
     status[paired & too_recent(families, settings)] = "too_recent"
-    status[(cells["siblings"] == 0) & cells["start_kind"].isin(NEVER_BORN_IN_SIGHT)] = "none"
+    status[(cells["siblings"] == 0) & cells["start_kind"].isin(NOT_BORN_IN_MOVIE)] = "none"
     return pd.DataFrame({"status": status, "sister": sister, "block": block})
 
 
 def too_recent(families: LineageTrees, settings: Lineage) -> np.ndarray:
-    """Return which cells were born too shortly before their movie ended, shape (cells,)."""
+    """Return which cells were born too shortly before the end of the movie, shape (cells,)."""
     cells = families.cells
     if settings.min_coobserved_hours is not None and families.unit == "h":
         return (cells["field_end"] - cells["birth"]).to_numpy() < settings.min_coobserved_hours

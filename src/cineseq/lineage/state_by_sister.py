@@ -1,4 +1,4 @@
-"""Every state against every contrast of sister status, and what these families could have shown."""
+"""Association of every state with every contrast of sister status, and its detectable effect."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def detectable_odds_ratio(effective: float, state_rate: float) -> float:
     effective
         Sum over strata of n1 n0 / (n1 + n0), n1 and n0 being the independent survivors of both arms.
     state_rate
-        Share with the state in the other arm.
+        Fraction with the state in the other arm.
 
     Returns
     -------
@@ -49,6 +49,7 @@ def detectable_odds_ratio(effective: float, state_rate: float) -> float:
     """
     if effective <= 0 or not 0 < state_rate < 1:
         return np.nan
+    # Cohen's h that reaches the power, then back from the arcsine scale to a rate.
     needed = (norm.ppf(1 - ALPHA / 2) + norm.ppf(POWER)) / np.sqrt(effective)
     angle = np.arcsin(np.sqrt(state_rate)) + needed / 2
     if angle >= np.pi / 2:
@@ -63,28 +64,28 @@ DESCRIPTIVE = {
     SISTER_UNKNOWN: "descriptive: sisters of unknown fate are dead and living ones, pooled with neither",
 }
 
-UNITS = dict.fromkeys((NO_SISTER, MATE_DIED), "families")
-"""What is compared where it is not pairs of sisters alone: cells without a sister are families too."""
+UNIT_NAMES = dict.fromkeys((NO_SISTER, MATE_DIED), "families")
+"""Units of contrasts in which a cell without a sister also counts as a family; else pairs of sisters."""
 
 
 def compare_states(
     families: LineageTrees, status: pd.DataFrame, states: pd.DataFrame, settings: Lineage, seed: int
 ) -> pd.DataFrame:
-    """Compare how frequent each state is between survivors by what became of the sister.
+    """Compare the frequency of each state between survivors by the fate of the sister.
 
     Parameters
     ----------
     families, status
         Trees, and :func:`~cineseq.lineage.sister_status.sister_status` of their cells with ``sequenced``: whether the
-        cell is a survivor whose state was measured; with ``mates``
-        (:func:`~cineseq.lineage.compartment_controls.dead_mates`) also survivors are compared whose compartment holds a
-        dead cell that is not the sister, as a control.
+        cell is a survivor whose state was measured. With ``dead_cage_mates``
+        (:func:`~cineseq.lineage.compartment_controls.dead_cage_mates`), survivors with a dead cage-mate other than the
+        sister are compared as a negative control.
     states
         One column per state (1, 0, NaN), indexed by ``track_id``.
     settings
-        Strata and permutations.
+        Strata and number of permutations.
     seed
-        Of the permutations.
+        Seed of the permutations.
 
     Returns
     -------
@@ -99,14 +100,13 @@ def compare_states(
         SISTER_DIED: survivors_with(families, status, "died", ("survived",)),
         NO_SISTER: survivors_with(families, status, "none", ("survived",)),
         SISTER_UNKNOWN: survivors_with(families, status, "unknown", ("survived",)),
-    } | ({MATE_DIED: survivors_by_mate(families, status)} if "mates" in status else {})
+    } | ({MATE_DIED: survivors_by_cage_mate(families, status)} if "dead_cage_mates" in status else {})
     for contrast, cells in contrasts.items():
-        apart = contrast == NO_SISTER
-        bins = 1 if apart else settings.birth_time_bins
+        bins = 1 if contrast == NO_SISTER else settings.birth_time_bins
         cells["stratum"] = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), bins)
         for state in measured.columns:
             cells["state"] = measured.loc[cells.index, state].to_numpy(float)
-            row = _compare(cells.dropna(subset="state"), settings, rng, UNITS.get(contrast, "pairs of sisters"))
+            row = _compare(cells.dropna(subset="state"), settings, rng, UNIT_NAMES.get(contrast, "pairs of sisters"))
             row["note"] = "; ".join(filter(None, (str(row["note"]), DESCRIPTIVE.get(contrast, ""))))
             rows.append({"state": state, "contrast": contrast, **row})
     return pd.DataFrame(rows)
@@ -121,27 +121,27 @@ def survivors_with(families: LineageTrees, status: pd.DataFrame, exposed: str, o
     return cells
 
 
-def survivors_by_mate(families: LineageTrees, status: pd.DataFrame) -> pd.DataFrame:
-    """Return the sequenced survivors known to have lost no sister, exposed where another cell died by them.
+def survivors_by_cage_mate(families: LineageTrees, status: pd.DataFrame) -> pd.DataFrame:
+    """Return the sequenced survivors known to have lost no sister; exposed are those with a dead cage-mate.
 
-    Survivors whose compartment is not known are left out, and so are those whose sister may have died: of unknown
-    fate, or born too late to be compared. Columns are those of :func:`survivors_with`.
+    Survivors of an unknown compartment are left out, and so are those whose sister may have died (unknown fate, or born
+    too late to be compared). Columns are those of :func:`survivors_with`.
     """
     lost_none = status["status"].isin(NOT_DEAD)
-    eligible = (status["sequenced"] & status["mates"].notna() & lost_none).to_numpy(bool)
+    eligible = (status["sequenced"] & status["dead_cage_mates"].notna() & lost_none).to_numpy(bool)
     cells = families.cells.loc[eligible, ["field", "birth", "founder"]].copy()
     cells[["block", "status"]] = status.loc[eligible, ["block", "status"]]
     # A pair of sisters is one unit, so both are exposed where one of them is.
-    return cells.assign(exposed=(status.loc[eligible, "mates"] > 0).groupby(cells["block"]).transform("any"))
+    return cells.assign(exposed=(status.loc[eligible, "dead_cage_mates"] > 0).groupby(cells["block"]).transform("any"))
 
 
 def families_with_state(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per family: its arm, the mean state of its survivors, its stratum and its weight.
+    """Return one row per family: arm, mean state of its survivors, stratum and weight.
 
     Parameters
     ----------
     cells
-        As :func:`survivors_with` returns, with ``stratum`` and ``state``; survivors without a state do not count.
+        As :func:`survivors_with` returns, with ``stratum`` and ``state``; survivors without a state are left out.
     """
     family = (
         cells.dropna(subset="state")
@@ -176,10 +176,11 @@ def _compare(
         counts = f"{exposed} and {other} families in strata with both arms, {settings.min_families} each are needed"
         row["note"] = row["power_note"] = f"not estimable: {counts}"
         return row
+    # Mantel-Haenszel odds ratio, stratified permutation test, and GEE as a second test.
     row["odds_ratio"], row["low"], row["high"], odds_note = mantel_haenszel(units)
     founder = family["founder"].to_numpy()[every.informative]
     repeated = several_families(founder)
-    # Pairs of one founder are alike, so that pair by pair they may not be exchanged.
+    # Families of one root cell are alike, so that they cannot be exchanged one by one.
     row["p_permutation"] = (
         founder_p(units, founder, settings.permutations, rng)
         if repeated

@@ -1,4 +1,4 @@
-"""The states of sequenced survivors: clusters, upper halves of scores, and columns measured or brought by the user."""
+"""Binary states of survivors: clusters, upper halves of scores, and measured or user-supplied columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cineseq.tables.imaging import CELLS
 MEASURED = ("function_", "morphology_", "embedding_", "features_")
 SCORES = ("s_score", "g2m_score")
 MOST_VALUES = 20
-"""An external column of text with more values than this is an identifier rather than a state."""
+"""A text column with more values than this is an identifier rather than a state."""
 
 
 def states_of(
@@ -23,7 +23,7 @@ def states_of(
     wanted: list[str] | None,
     gene_sets: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Collect binary states of cells, fixed before sisters are looked at.
+    """Collect binary states of cells, defined without reference to the fates of sisters.
 
     Parameters
     ----------
@@ -40,22 +40,22 @@ def states_of(
     Returns
     -------
     pandas.DataFrame
-        One column per state with 1, 0 or NaN, indexed by ``track_id``. Numbers with more than two values become their
-        upper half within the sample; texts one column per value.
+        One column per state with 1, 0 or NaN, indexed by ``track_id``. Numbers with more than two values are split at
+        the median of the sample (1 above it); text gives one column per value.
 
     Raises
     ------
     UserError
-        When a wanted state is not there.
+        When a wanted state does not exist.
     """
     measured = [c for c in cells.columns if c.startswith(MEASURED)]
     sample = cells.set_index("track_id")["sample"]
     chosen = [c for c in measured if wanted is not None and c in wanted]
-    parts = [_given(cells, [*(c for c in cells.columns if c.startswith("state_")), *chosen])]
+    parts = [_from_columns(cells, [*(c for c in cells.columns if c.startswith("state_")), *chosen])]
     if clusters is not None:
         parts.append(_from_clusters(clusters, sample))
     if gene_sets is not None:
-        _refuse_taken(list(gene_sets.columns), parts)
+        _check_names(list(gene_sets.columns), parts)
         of_set = sample.reindex(gene_sets.index).fillna("")
         parts += [_upper_half(gene_sets[c], of_set).rename(f"{c}_high").to_frame() for c in gene_sets.columns]
     states = pd.concat(parts, axis=1, sort=True)
@@ -68,52 +68,52 @@ def states_of(
 
 
 def _names(state: str) -> set[str]:
-    """Return the names that a state answers to in the configuration."""
+    """Return the names by which the configuration may refer to a state."""
     return {state, state.removesuffix("_high"), state.split("=", maxsplit=1)[0]}
 
 
 def _unknown(name: str, states: list[str], measured: list[str]) -> str:
     if name in {c.name for c in CELLS.columns}:
-        return f"lineage.states: '{name}' is a name, place or lineage of a cell, no state; take it out."
+        return f"lineage.states: '{name}' is not a state of cells (it is a name, position or lineage); remove it."
     if name in measured:
-        return f"lineage.states: the column '{name}' has fewer than two values, so it is no state; take it out."
+        return f"lineage.states: the column '{name}' has fewer than two values, so it is not a state; remove it."
     known = sorted(set().union(*map(_names, states)) | set(measured))
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'?" if near else f"the data have {sorted(states)}"
     return f"lineage.states: there is no state '{name}'; {hint}"
 
 
-def _refuse_taken(names: list[str], parts: list[pd.DataFrame]) -> None:
+def _check_names(names: list[str], parts: list[pd.DataFrame]) -> None:
     taken = set().union(*(_names(c) for part in parts for c in part.columns))
     for name in names:
         if name in taken or "=" in name:
-            msg = f"lineage.gene_sets: '{name}' is the name of another state or holds '='; give the set another name."
+            msg = f"lineage.gene_sets: '{name}' is the name of another state or contains '='; rename the gene set."
             raise UserError(msg)
 
 
 def _from_clusters(clusters: pd.DataFrame, samples: pd.Series) -> pd.DataFrame:
     table = clusters.set_index("track_id")
-    found = one_hot(table["cluster"], "cluster")
+    states = one_hot(table["cluster"], "cluster")
     sample = samples.reindex(table.index).fillna("")
     for name in SCORES:
         if table[name].notna().any():
-            found[f"{name}_high"] = _upper_half(table[name], sample)
-    return found
+            states[f"{name}_high"] = _upper_half(table[name], sample)
+    return states
 
 
-def _given(cells: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+def _from_columns(cells: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     table = cells.set_index("track_id")
-    found = [pd.DataFrame(index=table.index)]
+    states = [pd.DataFrame(index=table.index)]
     for name in names:
         values = table[name]
         number = pd.to_numeric(values, errors="coerce")
         if number.notna().sum() < values.notna().sum():
-            found.append(one_hot(values, name))
+            states.append(one_hot(values, name))
         elif number.nunique() > 2:
-            found.append(_upper_half(number, table["sample"]).rename(f"{name}_high").to_frame())
+            states.append(_upper_half(number, table["sample"]).rename(f"{name}_high").to_frame())
         elif number.nunique() == 2:
-            found.append((number == number.max()).astype(float).where(number.notna()).rename(name).to_frame())
-    return pd.concat(found, axis=1)
+            states.append((number == number.max()).astype(float).where(number.notna()).rename(name).to_frame())
+    return pd.concat(states, axis=1)
 
 
 def one_hot(values: pd.Series, name: str) -> pd.DataFrame:
@@ -141,7 +141,7 @@ def survivors(families: LineageTrees, states: pd.DataFrame, sequenced: pd.Index 
     states
         As :func:`states_of` returns.
     sequenced
-        The paired cells; None where nothing was sequenced, and then the cells alive at the end.
+        The paired cells; None where nothing was sequenced: the cells alive at the end are then used.
     """
     track_ids = families.cells["track_id"]
     there = families.cells["alive_at_end"] == 1 if sequenced is None else track_ids.isin(sequenced.astype(str))

@@ -1,4 +1,4 @@
-"""State of survivors against what became of the sister, within strata of field and birth time."""
+"""Tests of a state of survivors against the fate of the sister, within strata of field and birth time."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from cineseq.statistics import CONFIDENCE
 from cineseq.statistics.permutation import p_value
 
 GEE_AT_MOST = 4_000_000
-"""Survivors times covariates; beyond this the second opinion takes minutes and is left out."""
+"""Largest number of survivors times covariates of the GEE; beyond it the fit takes minutes and is left out."""
 
 SIGNS_AT_ONCE = 2**23
-"""Signs of founders that are held at once."""
+"""Number of signs held in memory at once."""
 
 NO_SCORE = "every stratum holds one founder, or its scores cancel"
-"""Why founders' scores give no p-value though there is something that varies."""
+"""Reason why scores of root cells give no p-value although the values vary."""
 
 LARGEST_LOG_ODDS = 15.0
 SAME = 1e-6
-"""Directions of a spline with less than this part of the largest spread are combinations of the others."""
+"""Relative singular value below which a direction of the spline basis is treated as linearly dependent."""
 
 
 @dataclass(frozen=True)
 class Units:
-    """Families that enter one contrast; a family is one pair of sisters, or one cell without a sister.
+    """Families of one contrast; a family is a pair of sisters or a single cell without a sister.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Units:
     stratum
         Stratum, from 0, shape (families,).
     weight
-        Independent survivors that the family is worth, shape (families,); see :func:`family_weights`.
+        Effective number of independent survivors of the family, shape (families,); see :func:`family_weights`.
     """
 
     exposed: np.ndarray
@@ -52,12 +52,12 @@ class Units:
 
     @property
     def informative(self) -> np.ndarray:
-        """Families of strata that hold both arms, shape (families,)."""
+        """Whether the stratum of a family holds both arms, shape (families,)."""
         size, exposed = self.counts()
         return ((exposed > 0) & (exposed < size))[self.stratum]
 
     def counts(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return families, and exposed families, of each stratum."""
+        """Return the number of families and of exposed families of each stratum, shape (strata,) each."""
         return np.bincount(self.stratum), np.bincount(self.stratum, self.exposed).astype(int)
 
     def only(self, rows: np.ndarray) -> Units:
@@ -67,17 +67,17 @@ class Units:
 
     @property
     def effective(self) -> float:
-        """Harmonic number of pairs of survivors, sum over strata of n1 n0 / (n1 + n0), n being sums of weights."""
+        """Effective number of balanced pairs: sum over strata of n1 n0 / (n1 + n0), with sums of weights n1 and n0."""
         total = np.bincount(self.stratum, self.weight)
         exposed = np.bincount(self.stratum, self.weight * self.exposed)
         return float(np.divide(exposed * (total - exposed), total, out=np.zeros_like(total), where=total > 0).sum())
 
 
 def family_weights(survivors: np.ndarray, state: np.ndarray, stratum: np.ndarray) -> np.ndarray:
-    """Return how many independent survivors each family is worth, m / (1 + (m - 1) r).
+    """Return the effective number of independent survivors of each family, m / (1 + (m - 1) r).
 
-    The correlation r of the states of doubly surviving sisters is estimated about the means of their strata, with the
-    negative expectation that centring gives to unrelated cells put right, and kept between 0 and 1.
+    The correlation r of the states of doubly surviving sisters is estimated about the means of their strata. It is
+    corrected for the negative bias that centring introduces, and limited to the range from 0 to 1.
 
     Parameters
     ----------
@@ -92,13 +92,16 @@ def family_weights(survivors: np.ndarray, state: np.ndarray, stratum: np.ndarray
     ----------
     Kish, Survey Sampling (1965), section 5.4 (design effect).
     """
+    # Pairs with two measured survivors, shape (pairs,), and the mean state of their strata.
     pair = survivors == 2
     state, stratum = state[pair], stratum[pair]
     cells = 2.0 * np.bincount(stratum)
     mean = np.divide(2 * np.bincount(stratum, state), cells, out=np.zeros_like(cells), where=cells > 0)[stratum]
+    # Cross product and sum of squares of both members about the stratum mean, from the pair's mean state alone.
     split = state == 0.5
     both = np.where(split, -mean * (1 - mean), (state - mean) ** 2)
     spread = np.where(split, mean**2 + (1 - mean) ** 2, 2 * (state - mean) ** 2)
+    # Pooled over strata with more than one pair; a stratum of c cells has expected cross product -total / (2 (c - 1)).
     total = np.bincount(stratum, spread)
     usable = cells > 2
     cross = np.bincount(stratum, both)[usable] + total[usable] / (2 * (cells[usable] - 1))
@@ -110,9 +113,9 @@ def family_weights(survivors: np.ndarray, state: np.ndarray, stratum: np.ndarray
 def permutation_p(units: Units, permutations: int, rng: np.random.Generator) -> float:
     """Return the two-sided p-value of sister status permuted among families within strata.
 
-    The statistic is the sum, over exposed families, of the family's mean state less the stratum's. Its permutation
-    distribution is that of one multivariate hypergeometric draw per stratum, which is what is drawn here, so the cost
-    grows with strata rather than with families.
+    The statistic is the sum over exposed families of the mean state of the family minus that of the stratum. Its
+    permutation distribution is a sum of one multivariate hypergeometric draw per stratum. These are drawn directly,
+    so the cost grows with the number of strata rather than of families.
 
     Parameters
     ----------
@@ -127,11 +130,13 @@ def permutation_p(units: Units, permutations: int, rng: np.random.Generator) -> 
     ----------
     Good, Permutation, Parametric and Bootstrap Tests of Hypotheses (2005), chapter 6 (stratified permutation).
     """
+    # Families with state 0, 1/2 and 1 in each stratum, shape (strata,).
     size, exposed = units.counts()
     doubled = np.rint(2 * units.state).astype(int)
     zeros, halves, ones = (np.bincount(units.stratum, doubled == value).astype(int) for value in (0, 1, 2))
     expected = (exposed * (halves / 2 + ones) / size).sum()
     observed = abs(units.state[units.exposed].sum() - expected)
+    # Null: sum over strata of the states of the exposed families (doubled, integer), shape (permutations,).
     log_factorial = gammaln(np.arange(1, size.max() + 2))
     drawn = np.zeros(permutations)
     for layout in zip(zeros, halves, ones, exposed, strict=True):
@@ -142,18 +147,18 @@ def permutation_p(units: Units, permutations: int, rng: np.random.Generator) -> 
 
 
 def founder_p(units: Units, founder: np.ndarray, permutations: int, rng: np.random.Generator) -> float:
-    """Return the two-sided p-value of the same statistic where founders have several families, which are alike.
+    """Return the two-sided p-value of the same statistic where a root cell (founder) has several families.
 
-    Every founder's score is the sum over its families of exposure and state, each less the mean of the stratum,
-    multiplied; signs of founders are drawn at random. The scores drawn are divided by the root of the other
-    founders' share of the families of the stratum, because centring takes the founder's own share of the spread away.
+    The score of a root cell is the sum over its families of (exposure - stratum mean) * (state - stratum mean). The
+    null distribution flips the signs of these scores at random. Flipped scores are divided by the square root of the
+    fraction of the stratum's families that belong to other root cells, because centring reduces their variance.
 
     Parameters
     ----------
     units
         Informative families.
     founder
-        Founder of each family, shape (families,).
+        Root cell of each family, shape (families,).
     permutations
         Number of draws.
     rng
@@ -178,55 +183,64 @@ def founder_p(units: Units, founder: np.ndarray, permutations: int, rng: np.rand
 
 
 def several_families(founder: np.ndarray) -> int:
-    """Return how many founders have several of the families, given the founder of each, shape (families,)."""
+    """Return the number of root cells with several families; ``founder`` is that of each family, shape (families,)."""
     return int((np.unique(founder, return_counts=True)[1] > 1).sum())
 
 
 def founder_scores(
     exposed: np.ndarray, values: np.ndarray, stratum: np.ndarray, founder: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the statistic of :func:`founder_p`, shape (columns,), and the scores flipped, shape (founders, columns).
+    """Return the statistic of :func:`founder_p`, shape (columns,), and the scores, shape (root cells, columns).
 
-    Strata of one founder, which is compared with nobody, count in neither.
+    Strata with a single root cell hold no comparison and are left out of both.
 
     Parameters
     ----------
     exposed, stratum, founder
-        Arm, stratum from 0, and founder of each family, shape (families,).
+        Arm, stratum from 0, and root cell of each family, shape (families,).
     values
         Values of each family, shape (families, columns).
     """
+    # Fraction of the stratum's families that belong to other root cells, shape (families,).
     size = np.bincount(stratum)
     pairs = np.column_stack([np.unique(founder, return_inverse=True)[1], stratum])
     both, group = np.unique(pairs, axis=0, return_inverse=True)
     others = 1 - np.bincount(group.ravel()) / size[both[:, 1]]
     others = others[group.ravel()]
     compared = others > 1e-12
+    # Score contributions, shape (families, columns), and the leverage-corrected ones that are flipped.
     centred = values - pd.DataFrame(values).groupby(stratum).transform("mean").to_numpy()
-    share = np.bincount(stratum, exposed) / size
-    score = ((exposed - share[stratum]) * compared)[:, None] * centred
-    drawn = pd.DataFrame(score / np.sqrt(np.where(compared, others, 1.0))[:, None])
-    return score.sum(axis=0), drawn.groupby(pairs[:, 0]).sum().to_numpy()
+    rate = np.bincount(stratum, exposed) / size
+    score = ((exposed - rate[stratum]) * compared)[:, None] * centred
+    flipped = pd.DataFrame(score / np.sqrt(np.where(compared, others, 1.0))[:, None])
+    return score.sum(axis=0), flipped.groupby(pairs[:, 0]).sum().to_numpy()
 
 
 def _sum_of_exposed(
     zeros: int, halves: int, ones: int, exposed: int, log_factorial: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return twice the sum of states of ``exposed`` families drawn from a stratum: its values, and their cumulative.
+    """Return the distribution of twice the sum of states of ``exposed`` families drawn from a stratum.
 
-    The counts drawn are multivariate hypergeometric. Counts too far from their mean to occur in any number of
-    permutations (Bernstein's inequality) are left out, so that large strata stay cheap.
+    The numbers of families drawn with state 0, 1/2 and 1 are multivariate hypergeometric. Numbers so far from their
+    mean that they never occur in practice (Bernstein's inequality) are left out, so that large strata stay cheap.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Values, and their cumulative probabilities.
     """
     total = zeros + halves + ones
     half = _likely(halves, total, exposed)[:, None]
     one = _likely(ones, total, exposed)[None, :]
     none = exposed - half - one
     possible = (none >= 0) & (none <= zeros)
+    # Log probability of each (halves drawn, ones drawn) up to a constant, shape (halves, ones).
     log_weight = -sum(
         log_factorial[drawn] + log_factorial[there - drawn] for drawn, there in ((half, halves), (one, ones))
     )
     none = none.clip(0, zeros)
     log_weight = np.where(possible, log_weight - log_factorial[none] - log_factorial[zeros - none], -np.inf)
+    # Add up the probabilities of equal sums.
     twice = np.broadcast_to(half + 2 * one, log_weight.shape)
     weight = np.bincount(twice.ravel(), np.exp(log_weight - log_weight.max()).ravel())
     values = np.flatnonzero(weight)
@@ -235,7 +249,7 @@ def _sum_of_exposed(
 
 
 def _likely(kind: int, total: int, drawn: int) -> np.ndarray:
-    """Return the counts of one kind that may be among ``drawn`` of ``total``, without the all but impossible ones."""
+    """Return the numbers of one kind that may be among ``drawn`` of ``total``, without negligible ones."""
     mean = drawn * kind / total
     reach = 10 * np.sqrt(mean * (1 - kind / total)) + 40
     low, high = max(0, drawn - (total - kind), int(mean - reach)), min(kind, drawn, int(mean + reach) + 1)
@@ -243,10 +257,10 @@ def _likely(kind: int, total: int, drawn: int) -> np.ndarray:
 
 
 def mantel_haenszel(units: Units) -> tuple[float, float, float, str]:
-    """Return the odds ratio within strata, its 95 % interval, and why it is missing.
+    """Return the Mantel-Haenszel odds ratio, the ends of its 95 % interval, and why it is missing.
 
-    Families enter with the mean state of their survivors and their weight, so that the interval neither takes two
-    alike sisters for two observations nor two unlike ones for one.
+    Families enter with the mean state of their survivors and their weight, so that correlated sisters do not count as
+    independent observations.
 
     References
     ----------
@@ -263,14 +277,14 @@ def mantel_haenszel(units: Units) -> tuple[float, float, float, str]:
 
 
 def stratified_tables(exposed: np.ndarray, state: np.ndarray, stratum: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Return weighted families by arm (exposed first) and state (with it first), shape (2, 2, strata).
+    """Return weighted counts of families by arm (exposed first) and state (present first), shape (2, 2, strata).
 
-    ``exposed`` and ``state`` may be shares of a family between 0 and 1; every argument has shape (families,).
+    ``exposed`` and ``state`` may be fractions between 0 and 1; every argument has shape (families,).
     """
     arms = []
-    for share in (exposed, 1 - exposed):
-        with_state = np.bincount(stratum, weight * state * share)
-        arms.append([with_state, np.bincount(stratum, weight * share) - with_state])
+    for in_arm in (exposed, 1 - exposed):
+        with_state = np.bincount(stratum, weight * state * in_arm)
+        arms.append([with_state, np.bincount(stratum, weight * in_arm) - with_state])
     return np.array(arms, dtype=float)
 
 
@@ -281,7 +295,7 @@ def _which_is_empty(units: Units) -> str:
 
 
 def _spline(time: np.ndarray) -> np.ndarray:
-    """Return a basis of a cubic spline of time, of lower degree where there are few times, shape (cells, columns)."""
+    """Return an orthogonal basis of a cubic spline of time, shape (cells, columns); lower degree with few times."""
     times = len(np.unique(time))
     if times < 2:
         return np.empty((len(time), 0))
@@ -294,8 +308,8 @@ def _spline(time: np.ndarray) -> np.ndarray:
 def gee_p(cells: pd.DataFrame) -> tuple[float, str]:
     """Return the p-value of exposure from a logistic GEE, and why it is missing.
 
-    Clusters are founder families with exchangeable correlation; fields are fixed effects; birth time enters as a
-    spline.
+    Clusters are the descendants of one root cell, with exchangeable correlation. Fields are fixed effects, and birth
+    time enters as a spline.
 
     Parameters
     ----------
@@ -314,6 +328,7 @@ def gee_p(cells: pd.DataFrame) -> tuple[float, str]:
         return np.nan, "GEE not estimable: too few survivors in fields that hold both arms and both states"
     if len(used) * (used["field"].nunique() + 4) > GEE_AT_MOST:
         return np.nan, "GEE not computed: too many survivors and fields"
+    # Design: intercept, exposure, spline of birth time, and indicators of fields, shape (cells, columns).
     fields = pd.get_dummies(used["field"], drop_first=True).to_numpy(float)
     times = _spline(used["birth"].to_numpy(float))
     design = np.column_stack([np.ones(len(used)), used["exposed"].to_numpy(float), times, fields])
@@ -341,27 +356,29 @@ FEWEST_FOUNDERS = 5
 
 
 def jackknife_interval(units: Units, founder: np.ndarray) -> tuple[float, float, str]:
-    """Return the 95 % interval of the odds ratio of Mantel and Haenszel, and why it is missing.
+    """Return the jackknife 95 % interval of the Mantel-Haenszel odds ratio, and why it is missing.
 
-    Founders are left out one at a time, with all their families; the interval of the log odds ratio is that of t with
-    one degree of freedom less than there are founders. Weights of families are taken as known.
+    Root cells (founders) are left out one at a time, with all their families. The interval of the log odds ratio uses
+    Student's t with one degree of freedom less than the number of root cells. Family weights are taken as known.
 
     Parameters
     ----------
     units
-        Informative families, with an odds ratio that is estimable.
+        Informative families, with an estimable odds ratio.
     founder
-        Founder of each family, shape (families,).
+        Root cell of each family, shape (families,).
 
     References
     ----------
     Miller, Biometrika 61 (1974) 1 (the jackknife).
     """
+    # Weighted 2 x 2 tables of each stratum, and of each root cell within a stratum, shape (2, 2, n).
     pairs = np.column_stack([np.unique(founder, return_inverse=True)[1], units.stratum])
     both, group = np.unique(pairs, axis=0, return_inverse=True)
     exposed = units.exposed.astype(float)
     own = stratified_tables(exposed, units.state, group.ravel(), units.weight)
     every = stratified_tables(exposed, units.state, units.stratum, units.weight)
+    # Both sums of the odds ratio with each root cell left out, shape (2, root cells): only its strata change.
     total = _products(every).sum(axis=1)
     change = _products(every[:, :, both[:, 1]] - own) - _products(every[:, :, both[:, 1]])
     without = total[:, None] + np.array([np.bincount(both[:, 0], part) for part in change])
@@ -370,6 +387,7 @@ def jackknife_interval(units: Units, founder: np.ndarray) -> tuple[float, float,
         return np.nan, np.nan, f"no interval: the families come from {founders} founders"
     if without.min() <= 1e-9:
         return np.nan, np.nan, "no interval: without one of the founders the odds ratio is not estimable"
+    # Jackknife standard error of the log odds ratio.
     log_odds = np.log(without[0] / without[1])
     error = np.sqrt((founders - 1) / founders * ((log_odds - log_odds.mean()) ** 2).sum())
     ends = np.log(total[0] / total[1]) + np.array([-1, 1]) * stats.t.ppf((1 + CONFIDENCE) / 2, founders - 1) * error
@@ -378,16 +396,16 @@ def jackknife_interval(units: Units, founder: np.ndarray) -> tuple[float, float,
 
 
 def founders_once(units: Units, founder: np.ndarray) -> Units:
-    """Return the families with their weights divided by the number of families of their founder.
+    """Return the families with their weights divided by the number of families of their root cell.
 
-    As if families of a founder told the same, so that what is effective grows with founders alone.
+    This assumes that families of one root cell are fully dependent, so that the effective number counts root cells.
     """
     _, code, families = np.unique(founder, return_inverse=True, return_counts=True)
     return replace(units, weight=units.weight / families[code])
 
 
 def _products(tables: np.ndarray) -> np.ndarray:
-    """Return the two sums' terms of which the odds ratio is the quotient, of tables (2, 2, n), shape (2, n)."""
+    """Return the terms of both sums of the Mantel-Haenszel odds ratio, shape (2, n), from tables of (2, 2, n)."""
     size = tables.sum(axis=(0, 1))
     terms = np.array([tables[0, 0] * tables[1, 1], tables[0, 1] * tables[1, 0]])
     return np.divide(terms, size, out=np.zeros_like(terms), where=size > 1e-9)

@@ -1,4 +1,4 @@
-"""Curves over the age of cells born in sight, with intervals from whole families drawn anew."""
+"""Time to event of cells born in the movie, with intervals from a bootstrap of whole families."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ CENSORED, DIVISION, DEATH, LOSS = range(4)
 
 @dataclass(frozen=True)
 class Curves:
-    """What is drawn over age.
+    """Estimator of one or several curves over the age of cells.
 
     Attributes
     ----------
     table
         Contract of the result.
     names
-        Of the curves, in the column ``event``.
+        Names of the curves, in the column ``event``.
     value
-        Column of their heights.
+        Column of the estimates.
     of
-        Estimates the curves, shape (names, times), from kinds of cells (age and event code, shape (kinds, 2), sorted),
-        the number of cells of each kind, and the ages to estimate them at.
+        Estimates the curves, shape (names, times). Its arguments are the distinct pairs of age and event code, sorted,
+        shape (kinds, 2); the number of cells of each kind; and the ages at which to estimate, shape (times,).
     """
 
     table: Table
@@ -46,10 +46,10 @@ class Curves:
 
 
 def curves_by_age(families: LineageTrees, curves: Curves, seed: int) -> pd.DataFrame:
-    """Estimate curves per condition, at ages from birth to the oldest cell.
+    """Estimate curves per condition, at ages from birth to that of the oldest cell.
 
-    Only cells born in sight have an age. A cell alive in the last frame is censored; one whose fate is unknown for
-    another reason is lost. Intervals resample whole families, because relatives share their fates.
+    Only cells born in the movie have a known age. A cell alive in the last frame is censored; one whose fate is unknown
+    for another reason is lost. Intervals resample whole families, because relatives have correlated fates.
     """
     cells = families.cells[families.cells["start_kind"] == "division"]
     rng = np.random.default_rng(seed)
@@ -69,6 +69,7 @@ def _of_condition(
         note = f"not estimable: {len(age)} cells were born in sight and followed, {FEWEST_CELLS} are needed"
         row = {"condition": condition, "event": curves.names[-1], "time": 0.0, "unit": unit, "at_risk": len(age)}
         return pd.DataFrame([row | dict.fromkeys((curves.value, "low", "high"), np.nan) | {"note": note}])
+    # Group cells by age and event: the estimators and the bootstrap use counts of these kinds, shape (kinds,).
     grid = np.linspace(0, age.max(), TIMES)
     kinds, code = np.unique(np.column_stack([age, _event(cells)[known]]), axis=0, return_inverse=True)
     low, high = _interval(kinds, code, founder, (curves, grid), rng)
@@ -104,6 +105,7 @@ def _interval(
     families = founder.max() + 1
     if families < FEWEST_FAMILIES:
         return np.full((2, len(curves.names), len(grid)), np.nan)
+    # Cluster bootstrap: multinomial counts of families, then of kinds of cells; draws of shape (names, times).
     draws = []
     for _ in range(BOOTSTRAPS):
         times_drawn = rng.multinomial(families, np.full(families, 1 / families))
@@ -111,14 +113,14 @@ def _interval(
     return percentile_interval(np.stack(draws))
 
 
-def last_watched(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of one condition at the last age at which a tenth of its cells were still watched, by event."""
-    watched = table[table["at_risk"] >= max(FEWEST_CELLS, 0.1 * table["at_risk"].max())]
-    return watched[watched["time"] == watched["time"].max()].set_index("event")
+def last_observed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of one condition at the last age at which a tenth of its cells were at risk, by event."""
+    observed = table[table["at_risk"] >= max(FEWEST_CELLS, 0.1 * table["at_risk"].max())]
+    return observed[observed["time"] == observed["time"].max()].set_index("event")
 
 
-def share(row: pd.Series, value: str) -> str:
-    """Write a height of a curve with its interval; families that are all alike give it no width, which is none."""
+def fraction(row: pd.Series, value: str) -> str:
+    """Format an estimate with its interval; an interval of zero width (all families alike) is no interval."""
     ends = interval(row["low"], row["high"], percent)
     if row["low"] == row["high"]:
         ends = f"{NO_INTERVAL}: all families are alike in this"
@@ -129,15 +131,15 @@ EVENTS = ("division", "death", "loss")
 
 
 def incidence_table(families: LineageTrees, seed: int) -> pd.DataFrame:
-    """Estimate, per condition, how many cells have divided, died or been lost by each age.
+    """Estimate the cumulative incidence of division, death and loss by age, per condition.
 
-    A loss competes with the fates and is neither; see :func:`cineseq.lineage.time_to_event.curves_by_age`.
+    A loss is a competing event of its own; see :func:`cineseq.lineage.time_to_event.curves_by_age`.
 
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.tables.lineage.FATE_INCIDENCE`; ``none`` is the share to which nothing has
-        happened yet.
+        The table :data:`cineseq.tables.lineage.FATE_INCIDENCE`; ``none`` is the fraction of cells without
+        an event so far.
 
     References
     ----------
@@ -147,6 +149,7 @@ def incidence_table(families: LineageTrees, seed: int) -> pd.DataFrame:
 
 
 def _aalen_johansen(kinds: np.ndarray, cells: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    # Estimates step at event times; evaluate them at the grid, shape (events, times). The last row is no event.
     there = cells > 0
     event = kinds[there, 1].astype(int)
     curves = np.zeros((len(FATE_EVENTS), len(grid)))
@@ -163,19 +166,19 @@ INCIDENCE = Curves(FATE_INCIDENCE, FATE_EVENTS, "incidence", _aalen_johansen)
 
 
 def incidence_lines(table: pd.DataFrame) -> list[str]:
-    """Say, per condition, what had become of the cells by the last age at which a tenth of them were still watched."""
+    """Report the cumulative incidences per condition at the last age at which a tenth of the cells were at risk."""
     lines = []
     for condition, rows in table.groupby("condition", sort=True):
         if rows["incidence"].isna().any():
             lines.append(f"{condition}: the cumulative incidence of fates is {rows['note'].iloc[0]}.")
             continue
-        last = last_watched(rows)
-        shares = ", ".join(
-            f"{share(last.loc[e], 'incidence')} {word}"
+        last = last_observed(rows)
+        fractions = ", ".join(
+            f"{fraction(last.loc[e], 'incidence')} {word}"
             for e, word in zip(EVENTS, ("had divided", "had died", "had been lost"), strict=True)
         )
         at = quantity(last["time"].iloc[0], last["unit"].iloc[0])
-        lines.append(f"{condition}: {at} after birth {shares} (competing risks, cells born in sight).")
+        lines.append(f"{condition}: {at} after birth, {fractions} (competing risks, cells born in the movie).")
     return lines
 
 
@@ -183,11 +186,10 @@ ENDED_BY = {"survival": DEATH, "undivided": DIVISION}
 
 
 def survival_table(families: LineageTrees, seed: int) -> pd.DataFrame:
-    """Estimate, per condition, the share of cells that death has left, and the share that division has left, by age.
+    """Estimate, per condition, the fraction of cells alive and the fraction undivided by age, each as if alone.
 
-    Every other end censors, also a loss. That takes censored cells to be like those still watched, which competing
-    risks do not need; the curves say what one fate alone would do. See
-    :func:`cineseq.lineage.time_to_event.curves_by_age`.
+    Every other end censors, including a loss. This assumes that censored cells would fare like those still at risk, an
+    assumption that competing risks do not need. See :func:`cineseq.lineage.time_to_event.curves_by_age`.
 
     Returns
     -------
@@ -216,16 +218,16 @@ SURVIVAL = Curves(FATE_SURVIVAL, SURVIVAL_EVENTS, "share", _kaplan_meier)
 
 
 def survival_lines(table: pd.DataFrame) -> list[str]:
-    """Say, per condition, what each fate alone would have left when a tenth of the cells were still watched."""
+    """Report the survival and undivided fractions per condition when a tenth of the cells were at risk."""
     lines = []
     for condition, rows in table.groupby("condition", sort=True):
         if rows["share"].isna().any():
             continue  # the sentence on competing risks has the reason
-        last = last_watched(rows)
+        last = last_observed(rows)
         lines.append(
             f"{condition}: {quantity(last['time'].iloc[0], last['unit'].iloc[0])} after birth death alone "
             f"would have left "
-            f"{share(last.loc['survival'], 'share')} alive, and division alone "
-            f"{share(last.loc['undivided'], 'share')} undivided (Kaplan-Meier, other ends censored)."
+            f"{fraction(last.loc['survival'], 'share')} alive, and division alone would leave "
+            f"{fraction(last.loc['undivided'], 'share')} undivided (Kaplan-Meier, other ends censored)."
         )
     return lines

@@ -1,4 +1,4 @@
-"""Family trees as arrays, from the cells table."""
+"""Lineage trees as arrays, from the cells table."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from cineseq.tracking.validate import born_before_parent_ends, ends_before_it_be
 
 logger = logging.getLogger(__name__)
 
-NEVER_BORN_IN_SIGHT = ("first_frame", "entered")
+NOT_BORN_IN_MOVIE = ("first_frame", "entered")
 
 
 @dataclass(frozen=True)
 class LineageTrees:
-    """Cells with a lineage, one row each, and the pairs of daughters among them.
+    """Lineage trees: the cells, one row each, and the pairs of sisters.
 
     Attributes
     ----------
     cells
-        ``track_id, sample, fov, condition, founder, parent`` (position of the mother's row, -1 where none),
-        ``siblings`` (daughters of the same division that were seen, itself included; 0 without a seen division),
-        ``generation, birth, end, field_end`` (times; the last is the movie's end where it is known, else the last
-        end in the field), ``start_kind, fate, died`` (1 death, 0 division, NaN unknown),
-        ``alive_at_end`` (1, 0 or NaN), ``birth_y, birth_x`` (px, NaN where not known); index 0, 1, ...
+        ``track_id, sample, fov, condition, founder`` (number of the root cell), ``parent`` (row of the parent, -1
+        where none), ``siblings`` (detected daughters of the same division, itself included; 0 where the cell was not
+        born in the movie), ``generation, birth, end, field_end`` (times; the last is the end of the movie, or where
+        unknown the last end in the field), ``start_kind, fate, died`` (1 death, 0 division, NaN unknown),
+        ``alive_at_end`` (1, 0 or NaN), ``birth_y, birth_x`` (px, NaN where unknown); index 0, 1, ...
     sisters
-        Positions of both daughters of every division with two seen daughters; shape (divisions, 2).
+        Rows of both daughters of every division with two detected daughters, shape (divisions, 2).
     unit
-        ``h`` or ``frames``, of the times.
+        Unit of the times: ``h`` or ``frames``.
     problems
-        Number of rows repaired or left out, by name of the reason.
+        Number of rows repaired or left out, by reason.
     """
 
     cells: pd.DataFrame
@@ -44,12 +44,12 @@ class LineageTrees:
 
 
 def families_of(cells: pd.DataFrame) -> LineageTrees:
-    """Build families from the cells table; cells without a lineage are left out.
+    """Build lineage trees from the cells table; cells without a lineage are left out.
 
-    Repairs, each counted in ``problems``: ``fate_contradicted`` (a cell that ends before it starts, or with daughters
-    although it did not divide, or with daughters born before its end: its fate becomes unknown), ``three_sisters``
-    (divisions with more than two daughters make no pairs), ``family_in_two_fields`` (families that span two fields
-    make no pairs).
+    Inconsistent rows are repaired and counted in ``problems``: ``fate_contradicted`` (a cell that ends before it
+    starts, has daughters although it died, or has daughters born before its end; its fate becomes unknown),
+    ``three_sisters`` (a division with more than two daughters makes no pair) and ``family_in_two_fields`` (a family
+    that spans two fields makes no pairs).
     """
     table = _columns(cells)
     position = pd.Index(table["track_id"]).get_indexer(table.pop("parent_id").fillna(""))
@@ -60,16 +60,16 @@ def families_of(cells: pd.DataFrame) -> LineageTrees:
     table.loc[contradicted, "died"] = np.nan
     table.loc[contradicted, "fate"] = "unknown"
     split = table.groupby("founder")["field"].transform("nunique").to_numpy() > 1
-    found = {
+    affected = {
         "fate_contradicted": contradicted,
         "three_sisters": (table["siblings"] > 2).to_numpy(),
         "family_in_two_fields": split,
     }
-    for name, rows in found.items():
+    for name, rows in affected.items():
         if rows.any():
             first = table["track_id"].iloc[int(np.argmax(rows))]
             logger.warning("%d cells: %s, the first '%s'.", rows.sum(), name.replace("_", " "), first)
-    problems = {name: int(rows.sum()) for name, rows in found.items()}
+    problems = {name: int(rows.sum()) for name, rows in affected.items()}
     pairs = sister_pairs(group)
     return LineageTrees(table, pairs[~split[pairs].any(axis=1)], table.attrs["unit"], problems)
 
@@ -128,30 +128,30 @@ def _group_sizes(group: np.ndarray) -> np.ndarray:
 
 
 def _contradicted(table: pd.DataFrame) -> np.ndarray:
-    mother = table["parent"].to_numpy()
+    parent = table["parent"].to_numpy()
     wrong = ends_before_it_begins(table)
     has_daughters = np.zeros(len(table), dtype=bool)
-    has_daughters[mother[mother >= 0]] = True
+    has_daughters[parent[parent >= 0]] = True
     wrong |= has_daughters & (table["fate"] == "death").to_numpy()
-    wrong[mother[born_before_parent_ends(table, mother)]] = True
+    wrong[parent[born_before_parent_ends(table, parent)]] = True
     return wrong
 
 
 def birth_edges(birth: np.ndarray, bins: int) -> np.ndarray:
-    """Return the birth times between quantile bins, shape (at most bins - 1,)."""
+    """Return the inner edges of quantile bins of birth time, shape (at most bins - 1,)."""
     few = bins == 1 or not len(birth)
     return np.empty(0) if few else np.unique(np.quantile(birth, np.linspace(0, 1, bins + 1)[1:-1]))
 
 
 def strata(field: np.ndarray, birth: np.ndarray, bins: int) -> np.ndarray:
-    """Return the stratum (field x quantile bin of birth time) of each row as a number from 0; shape as the input.
+    """Return the stratum (field by quantile bin of birth time) of each row as a number from 0, shape (rows,).
 
-    Quantiles are those of all rows: a field holds too few families for quantiles of its own.
+    Quantiles are of all rows, because a single field holds too few families.
     """
     return strata_between(field, birth, birth_edges(birth, bins))
 
 
 def strata_between(field: np.ndarray, birth: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return the stratum of each row as :func:`strata` does, with given edges of birth time."""
+    """Return the stratum of each row as :func:`strata` does, for the given edges of birth time, shape (rows,)."""
     quantile = np.searchsorted(edges, birth, side="left")
     return np.unique(np.asarray(field, dtype=np.int64) * (len(edges) + 1) + quantile, return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""Which shapes and embedding coordinates go with a function: how stably, and with which others."""
+"""Features of shape and embedding associated with a function: stability selection and modules."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ BLOCKS = ("morphology", "embedding", "features")
 
 
 def associated_features(question: Question, threads: int = 1) -> pd.DataFrame:
-    """Select features of every block by the stability selection that finds genes.
+    """Select features of every block by stability selection, as for genes.
 
-    Missing values become the median of the cells. No feature is a covariate of another of its block: the distance to
-    neighbours, a technical covariate of genes, is none of the correlations of morphology.
+    Missing values are replaced by the median of the cells. Features of a block are never covariates of that block: the
+    distance to neighbours, a technical covariate of genes, is not a covariate of morphology.
 
     Parameters
     ----------
     question
-        What is asked.
+        Data and settings.
     threads
-        Worker processes.
+        Number of worker processes.
 
     Returns
     -------
     pandas.DataFrame
-        As :data:`cineseq.tables.prediction.PREDICTIVE_FEATURES`; no rows of a function that cannot be estimated.
+        As :data:`cineseq.tables.prediction.PREDICTIVE_FEATURES`; without rows of functions that are not estimable.
 
     References
     ----------
@@ -105,7 +105,7 @@ def _rows(
 
 
 def _filled(block: Block | None, rows: np.ndarray) -> Block | None:
-    """Return the standardised columns that vary among some cells, medians for missing values; None where none does."""
+    """Return standardised columns of some cells, with missing values imputed; None if all are constant."""
     if block is None or not len(rows):
         return None
     filled = standardised(block.rows(rows), np.arange(len(rows)), 0.0, None)

@@ -1,4 +1,4 @@
-"""The figures of the prediction step."""
+"""Figures of the prediction step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cineseq.plotting import BLUE, DARK_GREY, GREY, OKABE_ITO
 from cineseq.prediction.performance import ModelComparison
 from cineseq.text import number, p_value, readable
 
-WORDS = {
+MODEL_NAMES = {
     "mean": "mean",
     "technical": "technical",
     "size": "size only",
@@ -37,15 +37,15 @@ WORDS = {
 MODALITIES = ("expression", "morphology", "embedding", "features", "both", "both_late")
 MOST_PANELS = 12
 LINE_IN = 0.13
-"""Height of a line of the note under the panels."""
+"""Height in inches of a line of the note below the panels."""
 
 
 def draw_model_comparison(performance: pd.DataFrame, comparisons: Sequence[ModelComparison], path: Path) -> None:
-    """Draw R² of every model with its interval, and the range of its permutation null, one panel per function."""
+    """Draw R² of every model with its interval and permutation null, one panel per function."""
     by_name = {comparison.response.name: comparison for comparison in comparisons}
 
     def draw(axes: Axes, name: str) -> None:
-        rows = performance[performance["function"] == name].set_index("model").reindex(list(WORDS)[::-1])
+        rows = performance[performance["function"] == name].set_index("model").reindex(list(MODEL_NAMES)[::-1])
         rows = rows[rows["r2"].notna()]
         for height, (model, row) in enumerate(zip(rows.index, rows.itertuples(), strict=True)):
             fit = by_name[name].fits[model]
@@ -59,19 +59,19 @@ def draw_model_comparison(performance: pd.DataFrame, comparisons: Sequence[Model
             stars = "  " + p_value(row.q_value, "q") if np.isfinite(row.q_value) else ""
             axes.text(1.01, height, stars, transform=axes.get_yaxis_transform(), va="center", fontsize=7)
         axes.axvline(0, color="black", lw=0.7)
-        axes.set_yticks(range(len(rows)), [WORDS[model] for model in rows.index])
+        axes.set_yticks(range(len(rows)), [MODEL_NAMES[model] for model in rows.index])
         axes.set_xlabel("held-out R² against the training mean")
         axes.set_title(readable(name))
 
     note = (
         "Dot and line: R² and 95 % interval from resampling groups. Grey bar: permutation null (to its 95 % quantile) "
-        "of the quicker procedure; black tick: R² of that procedure, which the p-value compares with it."
+        "of the quick procedure; black tick: R² of that procedure, which the p-value compares with the null."
     )
     draw_panels([comparison.response.name for comparison in comparisons], draw, path, size=(5.4, 3.6), note=note)
 
 
 def draw_scatter(comparisons: Sequence[ModelComparison], path: Path) -> None:
-    """Draw predicted against measured values of held-out cells by outer fold, best modality of each function."""
+    """Draw predicted against measured values of held-out cells by outer fold, for the best model of each function."""
     by_name = {comparison.response.columns[0]: comparison for comparison in comparisons}
 
     def draw(axes: Axes, name: str) -> None:
@@ -93,7 +93,7 @@ def draw_scatter(comparisons: Sequence[ModelComparison], path: Path) -> None:
         axes.plot(ends, ends, color="black", lw=0.7, ls="--")
         axes.set_xlabel(f"{readable(name)}, measured")
         axes.set_ylabel("predicted, cell held out")
-        axes.set_title(f"{readable(name)}\n{WORDS[best]}, R² = {number(score.get(best, 0))}")
+        axes.set_title(f"{readable(name)}\n{MODEL_NAMES[best]}, R² = {number(score.get(best, 0))}")
         axes.legend(fontsize=6, frameon=False, markerscale=1.5)
 
     draw_panels(
@@ -101,7 +101,7 @@ def draw_scatter(comparisons: Sequence[ModelComparison], path: Path) -> None:
         draw,
         path,
         size=(4.2, 3.8),
-        note="Every cell was predicted by a model that saw none of its group.",
+        note="Every cell was predicted by a model that was trained without its group.",
     )
 
 

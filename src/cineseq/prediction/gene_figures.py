@@ -1,4 +1,4 @@
-"""Figures of the genes that predict: how stably, where they are expressed, and whether they are cluster markers."""
+"""Figures of selected genes: stability, expression by cluster, and overlap with cluster markers."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from cineseq.text import count, number, p_value, percent, readable
 LABELLED_GENES = 10
 MOST_GENES = 40
 LABEL_GAP = 0.04
-"""Between the labels of genes, as a share of half-samples."""
+"""Distance between the labels of genes, as a fraction of half-samples."""
 
 
 def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
-    """Draw how often each gene was selected against its partial correlation, cluster markers apart."""
+    """Draw the selection frequency of each gene against its partial correlation; cluster markers are coloured."""
 
     def draw(axes: Axes, name: str) -> None:
         rows = genes[genes["function"] == name]
@@ -52,7 +52,7 @@ def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
         axes.axhline(threshold, color="black", lw=0.7, ls="--")
         axes.set_ylim(-0.03, 1.05)
         axes.set_xlabel("partial Spearman correlation with function")
-        axes.set_ylabel("share of half-samples that select the gene")
+        axes.set_ylabel("fraction of half-samples that select the gene")
         axes.set_title(readable(name))
         axes.legend(fontsize=6, frameon=False)
 
@@ -63,16 +63,16 @@ def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
 def draw_selected_by_cluster(
     genes: pd.DataFrame, expression: Expression | None, clusters: pd.Series | None, threshold: float, path: Path
 ) -> None:
-    """Draw where the selected genes are expressed, which functions they predict, and how far clusters part them.
+    """Draw expression of selected genes by cluster, the functions they predict, and variance between clusters.
 
-    A gene that is as high in every cluster can go with function and yet mark no cluster.
+    A gene with equal expression in all clusters can be associated with function without being a cluster marker.
 
     Parameters
     ----------
     genes
         The table of genes.
     expression, clusters
-        Of the same cells, in order; None where there is none.
+        Expression and cluster of the same cells, in the same order; None where there is none.
     threshold
         Frequency from which a gene counts as selected.
     path
@@ -89,15 +89,15 @@ def draw_selected_by_cluster(
     rows = clusters.nunique()
     heights = (1.0, 0.3 * rows + 0.9, 0.3 * len(functions) + 0.9)
     with figure(path, 4.0 + 0.24 * len(chosen), sum(heights) + 0.8) as page:
-        share, dots, predicted = page.subplots(3, 1, sharex=True, height_ratios=heights)
-        _between_clusters(share, genes, chosen)
+        variance, dots, predicted = page.subplots(3, 1, sharex=True, height_ratios=heights)
+        _between_clusters(variance, genes, chosen)
         draw_dots(dots, expression, clusters, chosen)
         _by_function(predicted, genes, functions, chosen)
         dots.tick_params(labelbottom=False)
 
 
 def selected_genes(genes: pd.DataFrame, threshold: float) -> list[str]:
-    """Return the genes that any function selects, by the function that selects each most often; at most 40."""
+    """Return at most 40 selected genes, ordered by the function that selects each most often."""
     selected = genes[genes["frequency"] >= threshold].sort_values(
         ["frequency", "gene"], ascending=[False, True], kind="stable"
     )
@@ -118,25 +118,25 @@ def draw_overlap(overlap: pd.DataFrame, path: Path) -> None:
             axes.text(0.5, 0.5, row["note"], transform=axes.transAxes, ha="center", va="center", wrap=True, fontsize=8)
             return
         _circles(axes, int(row["selected"]), int(row["markers"]), int(row["shared"]))
-        said = (
+        label = (
             f"{count(row['shared'])} shared\n{number(row['expected_matched'], 1)} expected of equally expressed genes\n"
             f"{p_value(row['p_matched'])} for as many or more, {p_value(row['p_fewer_matched'])} for as few or fewer"
         )
-        axes.text(0.5, -0.02, said, transform=axes.transAxes, ha="center", va="top", fontsize=7)
+        axes.text(0.5, -0.02, label, transform=axes.transAxes, ha="center", va="top", fontsize=7)
 
     note = "Areas are in proportion to the numbers of genes. Genes of both lists are those tested in both analyses."
     draw_panels(list(rows.index), draw, path, size=(4.2, 3.2), note=note)
 
 
 def centre_distance(first: float, second: float, shared: float) -> float:
-    """Return how far apart the centres of two circles are whose lens has an area.
+    """Return the distance of the centres of two circles whose overlap has a given area.
 
     Parameters
     ----------
     first, second
         Areas of the circles, above 0.
     shared
-        Area of the lens, at most the smaller of them.
+        Area of the overlap, at most that of the smaller circle.
     """
     radii = np.sqrt(np.array([first, second]) / np.pi)
     inside, outside = abs(radii[0] - radii[1]), radii.sum()
@@ -148,7 +148,7 @@ def centre_distance(first: float, second: float, shared: float) -> float:
 
 
 def lens_area(first: float, second: float, distance: float) -> float:
-    """Return the area that two circles share, from their radii and the distance of their centres."""
+    """Return the area of overlap of two circles from their radii and the distance of their centres."""
     if distance >= first + second:
         return 0.0
     if distance <= abs(first - second):

@@ -1,4 +1,4 @@
-"""Which genes predict a function: how stably, with which others, and whether they are cluster markers."""
+"""Genes that predict a function: stability selection, modules, and overlap with cluster markers."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ GRID = PathGrid((RATIO,), alphas=20, smallest=0.1)
 
 @dataclass(frozen=True)
 class Stability:
-    """How often each gene was selected.
+    """Result of stability selection.
 
     Attributes
     ----------
     frequency
-        Share of half-samples, shape (genes,).
+        Fraction of half-samples that select the gene, shape (genes,).
     sign
-        Mean sign of the coefficient over the half-samples that selected the gene; NaN for a gene never selected.
+        Mean sign of the coefficient over the half-samples that select the gene, shape (genes,); NaN where none does.
     per_half
-        Genes taken from each half-sample.
+        Number of genes selected in each half-sample.
     """
 
     frequency: np.ndarray
@@ -47,20 +47,21 @@ class Stability:
     per_half: int
 
 
-def genes_per_half(genes: int, threshold: float, false_genes: float) -> int:
-    """Return how many genes each half-sample may select so that falsely selected ones stay below a bound.
+def genes_per_half(genes: int, threshold: float, pfer_bound: float) -> int:
+    """Return the number of genes that each half-sample may select under a bound on false selections.
 
-    The bound on their expected number is q^2 / ((2 threshold - 1) genes) for q genes per half-sample.
+    With q genes per half-sample, the expected number of falsely selected genes (per-family error rate, PFER) is at
+    most q^2 / ((2 threshold - 1) genes).
 
     References
     ----------
     Meinshausen and Buhlmann, J. R. Stat. Soc. B 72 (2010) 417, theorem 1.
     """
-    return max(1, int(np.sqrt(false_genes * (2 * threshold - 1) * genes)))
+    return max(1, int(np.sqrt(pfer_bound * (2 * threshold - 1) * genes)))
 
 
 def complementary_halves(units: np.ndarray, pairs: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return positions of the cells of random halves of the groups, each half followed by its complement.
+    """Return the cells of random halves of the groups, each half followed by its complement.
 
     References
     ----------
@@ -85,9 +86,10 @@ def stability(
     seed: int,
     threads: int,
 ) -> Stability:
-    """Select genes by elastic net on half-samples of the groups and count how often each is among the first.
+    """Select genes by stability selection with elastic nets on half-samples of the groups.
 
-    Gene and function are centred within strata first, so that a difference between samples or fields selects nothing.
+    In each half-sample the genes that enter the path first are selected. Genes and function are centred within strata,
+    so that differences between samples or fields do not select genes.
 
     Parameters
     ----------
@@ -96,24 +98,29 @@ def stability(
     response
         The function, shape (cells,).
     units, strata
-        Groups that halves keep whole, and strata of the null, each shape (cells,).
+        Groups that stay together in a half, and strata of the null, each shape (cells,).
     settings
         The section ``prediction`` of the configuration.
     seed, threads
-        Seeds the halves; worker processes.
+        Seed of the halves; number of worker processes.
 
     References
     ----------
-    Meinshausen and Buhlmann, J. R. Stat. Soc. B 72 (2010) 417.
+    Meinshausen and Buhlmann, J. R. Stat. Soc. B 72 (2010) 417; Shah and Samworth, J. R. Stat. Soc. B 75 (2013) 55
+    (complementary pairs).
     """
+    # Detected genes, centred within strata, shape (cells, usable genes).
     usable = (block.values != 0).mean(axis=0) >= settings.min_detected
     centred_block = Block(centred(block.values[:, usable], strata), tuple(np.array(block.names, object)[usable]))
     own = centred(response[:, None], strata)[:, 0]
+    # Genes per half-sample from the bound on the PFER, then complementary pairs of halves (Shah and Samworth).
     most = genes_per_half(int(usable.sum()), settings.selected_frequency, settings.false_genes)
     halves = complementary_halves(units, settings.half_samples // 2, np.random.default_rng(seed))
+    # Signs of the selected genes, shape (half-samples, usable genes); 0 where not selected.
     signs = np.array(
         workers(threads)(joblib.delayed(_first_selected)(centred_block, own, half, most) for half in halves)
     )
+    # Selection frequency and mean sign, shape (genes,).
     frequency, sign = np.zeros(len(usable)), np.full(len(usable), np.nan)
     frequency[usable] = (signs != 0).mean(axis=0)
     chosen = np.flatnonzero(usable)[(signs != 0).any(axis=0)]
@@ -122,14 +129,14 @@ def stability(
 
 
 def modules(values: np.ndarray, correlation: float) -> np.ndarray:
-    """Return the number of each gene's module, by average linkage on 1 - |r|; shape (genes,), from 1.
+    """Return the module of each gene, by average linkage on 1 - |r|, as a number from 1, shape (genes,).
 
     Parameters
     ----------
     values
         Shape (cells, genes).
     correlation
-        Mean absolute correlation at which two modules are still joined.
+        Least mean absolute correlation at which two modules are joined.
     """
     if values.shape[1] < 2:
         return np.ones(values.shape[1], dtype=int)
@@ -144,7 +151,7 @@ def gene_rows(
     function: str,
     block: Block,
     response: np.ndarray,
-    found: Stability,
+    selection: Stability,
     *,
     covariates: np.ndarray,
     strata: np.ndarray,
@@ -155,14 +162,14 @@ def gene_rows(
     Parameters
     ----------
     function
-        Its name.
+        Name of the function.
     block, response
         Normalised expression and the function of the same cells.
-    found
-        From :func:`stability`.
+    selection
+        Result of :func:`stability`.
     covariates
-        Technical covariates and cell-cycle scores, shape (cells, covariates), without missing values; their ranks and
-        indicators of the strata are taken out of gene and function.
+        Technical covariates and cell-cycle scores, shape (cells, covariates), without missing values. Their ranks and
+        indicators of the strata are regressed out of gene and function.
     strata
         Shape (cells,).
     module_correlation
@@ -171,27 +178,29 @@ def gene_rows(
     indicators = np.eye(strata.max() + 1)[strata]
     design = np.column_stack([stats.rankdata(covariates, axis=0), indicators])
     rho, p = partial_spearman(block.values, response, design)
-    rows = pd.DataFrame({"function": function, "gene": block.names, "frequency": found.frequency, "sign": found.sign})
-    seen = np.flatnonzero(found.frequency > 0)
+    rows = pd.DataFrame(
+        {"function": function, "gene": block.names, "frequency": selection.frequency, "sign": selection.sign}
+    )
+    chosen = np.flatnonzero(selection.frequency > 0)
     module = np.full(len(rows), None, dtype=object)
-    numbers = modules(centred(block.values[:, seen], strata), module_correlation)
-    module[seen] = [f"m{number}" for number in numbers]
+    numbers = modules(centred(block.values[:, chosen], strata), module_correlation)
+    module[chosen] = [f"m{number}" for number in numbers]
     return rows.assign(module=module, univariate_rho=rho, q_value=benjamini_hochberg(p))
 
 
 def with_clusters(rows: pd.DataFrame, markers: pd.DataFrame | None, eta2: pd.Series | None) -> pd.DataFrame:
-    """Add to gene rows whether each gene is a cluster marker, and its share of variance between clusters."""
+    """Add to gene rows whether each gene is a cluster marker, and its fraction of variance between clusters."""
     cluster = None if markers is None else markers[markers["comparison"] == "cluster"]
     is_marker = pd.Series(pd.NA, index=rows.index, dtype="boolean")
     if cluster is not None and len(cluster):
         by_gene = cluster.groupby("gene")["is_marker"].any()
         is_marker = rows["gene"].map(by_gene).astype("boolean")
-    share = np.nan if eta2 is None else rows["gene"].map(eta2)
-    return rows.assign(is_marker=is_marker, cluster_eta2=share)
+    between = np.nan if eta2 is None else rows["gene"].map(eta2)
+    return rows.assign(is_marker=is_marker, cluster_eta2=between)
 
 
 def cluster_eta2(block: Block | None, clusters: pd.Series | None) -> pd.Series | None:
-    """Return the share of each gene's variance that lies between clusters; None without clusters.
+    """Return the fraction of each gene's variance that lies between clusters; None without clusters.
 
     Parameters
     ----------
@@ -207,26 +216,29 @@ def cluster_eta2(block: Block | None, clusters: pd.Series | None) -> pd.Series |
 
 
 def _first_selected(block: Block, response: np.ndarray, half: np.ndarray, most: int) -> np.ndarray:
-    """Return the signs of the first genes that enter the path on one half-sample, 0 for all others."""
+    """Return the signs of the genes that enter the path of one half-sample first, 0 for others, shape (genes,)."""
     scaled = standardised(block, half, 0.0, None)
     signs = np.zeros(len(block.names))
     own = response[half] - response[half].mean()
     if not scaled.values.shape[1] or not own.any():
         return signs
+    # Elastic-net path from the smallest penalty that selects no gene, on standardised genes (half, genes).
     train = np.asfortranarray(scaled.values[half])
     problem = Problem(Sets(train, [np.empty(0, dtype=int)]), [0], own, GRID.tolerance)
     largest = np.abs(problem.products).max() / len(own) / RATIO
     alphas = np.geomspace(largest, largest * GRID.smallest, GRID.alphas)
+    # Step of the path at which each gene enters, and its coefficient there, shape (genes,).
     entered = np.full(train.shape[1], GRID.alphas)
     coefficient = np.zeros(train.shape[1])
     for piece in problem.walk(RATIO, alphas):
-        found = piece.coefficients[0] != 0
-        new = found.any(axis=1) & (entered[piece.chosen] == GRID.alphas)
-        columns, first = piece.chosen[new], found[new].argmax(axis=1)
+        nonzero = piece.coefficients[0] != 0
+        new = nonzero.any(axis=1) & (entered[piece.chosen] == GRID.alphas)
+        columns, first = piece.chosen[new], nonzero[new].argmax(axis=1)
         entered[columns] = piece.at.start + first
         coefficient[columns] = piece.coefficients[0][new, first]
         if (entered < GRID.alphas).sum() >= most:
             break
+    # The first genes to enter; those of one step in the order of their coefficients.
     order = np.lexsort((-np.abs(coefficient), entered))[:most]
     order = order[entered[order] < GRID.alphas]
     positions = {name: number for number, name in enumerate(block.names)}
@@ -239,24 +251,25 @@ DRAWS = 9999
 
 
 def overlap_row(function: str, rows: pd.DataFrame, selected_frequency: float, seed: int) -> dict[str, object]:
-    """Test whether the selected genes of a function and the cluster markers share more or fewer genes than by chance.
+    """Test whether selected genes and cluster markers overlap more or less than expected by chance.
 
     Parameters
     ----------
     function
-        Its name.
+        Name of the function.
     rows
-        Its gene rows with ``is_marker`` and ``mean``; the genes tested in both analyses are the universe.
+        Its gene rows with ``is_marker`` and ``mean``; the universe is the genes tested in both analyses.
     selected_frequency
         Frequency from which a gene counts as selected.
     seed
-        Seeds the draws of :func:`matched_overlap`.
+        Seed of :func:`matched_overlap`.
 
     Returns
     -------
     dict
-        One row of the table ``marker_overlap``. Two nulls: any gene for any other, and any for one that is expressed
-        as much, because both analyses find well expressed genes more easily.
+        One row of the table ``marker_overlap``, with two null distributions. One exchanges any two genes
+        (hypergeometric); the other only genes of similar mean expression, because both analyses detect highly expressed
+        genes more easily.
     """
     both = rows[rows["is_marker"].notna()]
     if not len(both):
@@ -288,21 +301,21 @@ def overlap_row(function: str, rows: pd.DataFrame, selected_frequency: float, se
 
 
 def matched_overlap(mean: np.ndarray, marker: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw how many genes are shared when the chosen ones change places with others of like mean expression.
+    """Draw the overlap when the chosen genes are exchanged with genes of similar mean expression.
 
     Parameters
     ----------
     mean
-        Mean expression of each gene, shape (genes,); genes of one tenth of its range of ranks are alike.
+        Mean expression of each gene, shape (genes,); genes of the same decile are exchangeable.
     marker, chosen
         Whether each gene is in either list, shape (genes,).
     rng
-        Draws.
+        Random number generator.
 
     Returns
     -------
     numpy.ndarray
-        Shared genes in each draw, shape (draws,): a sum of hypergeometric draws, one per tenth.
+        Number of shared genes in each draw, shape (draws,): a sum of hypergeometric draws, one per decile.
     """
     level = (stats.rankdata(mean, "ordinal") - 1).astype(int) * LEVELS // len(mean)
     genes, markers, taken = (np.bincount(level, weight, LEVELS).astype(int) for weight in (None, marker, chosen))

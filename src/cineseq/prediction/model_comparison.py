@@ -1,4 +1,4 @@
-"""The ladder of models: out-of-fold predictions of each, and the null of the whole nested procedure."""
+"""Model comparison: out-of-fold predictions of every model, and permutation nulls of the nested procedure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
 NULL_RATIO = 0.5
 NULL_SMALLEST = 0.05
 UNTESTED = ("all_morphology", "both_permuted")
-"""Models that others are compared with; they have no p-value of their own."""
+"""Models that only serve as comparisons; they have no p-value of their own."""
 
 SHAPES = ("morphology", "embedding", "features")
-"""Blocks that were measured on images."""
+"""Blocks of features measured on images."""
 UNCHANGED = "the same in every stratum of the null, so it has no p-value"
 ABSENT = {
     "expression": "no counts in the paired data",
@@ -42,20 +42,20 @@ ABSENT = {
 
 @dataclass(frozen=True)
 class ModelFit:
-    """One model of one function.
+    """Predictions and null distributions of one model of one function.
 
     Attributes
     ----------
     predicted
         Out-of-fold predictions, shape (cells, columns); None where the model cannot be estimated.
     note
-        Why it cannot be, or how to read it.
+        Why the model cannot be estimated, or how to interpret it.
     quick
-        R² of the quicker procedure that the null shares; NaN where there is no null.
+        R² of the quick procedure, which is also that of the null; NaN where there is no null.
     null
         R² of that procedure under permutation, shape (permutations,).
     quick_within, null_within
-        The same of the R² within class, permuted within class too.
+        The same for R² within class, permuted within class.
     """
 
     predicted: np.ndarray | None
@@ -68,12 +68,12 @@ class ModelFit:
 
 @dataclass(frozen=True)
 class _Null:
-    """The quick procedure on the function as measured and permuted.
+    """Predictions of the quick procedure for the measured and the permuted function.
 
     Attributes
     ----------
     values
-        The function, as measured first, shape (cells, 1 + permutations, columns).
+        The measured function first, then the permuted ones, shape (cells, 1 + permutations, columns).
     predicted
         Out-of-fold predictions of every model, each of shape (cells, (1 + permutations) * columns).
     """
@@ -83,13 +83,13 @@ class _Null:
 
 
 def full_procedure(settings: Prediction, folds: Folds) -> Procedure:
-    """Return the procedure of the headline."""
+    """Return the procedure of the primary analysis."""
     grid = PathGrid(tuple(settings.l1_ratios), settings.alphas)
     return Procedure(grid, folds.inner, settings.min_detected, settings.max_genes)
 
 
 def quick_procedure(settings: Prediction, folds: Folds) -> Procedure:
-    """Return the shorter procedure that permutations and the value that is compared with them share."""
+    """Return the quick procedure, used for the permutations and for the observed value compared with them."""
     grid = PathGrid((NULL_RATIO,), settings.null_alphas, NULL_SMALLEST)
     return Procedure(grid, min(3, folds.inner), settings.min_detected, settings.max_genes)
 
@@ -104,35 +104,37 @@ def compare_models(
     threads: int,
     kept: joblib.Memory = NOTHING_KEPT,
 ) -> dict[str, ModelFit]:
-    """Fit every model of the ladder on the same cells and folds, with its null.
+    """Fit every model on the same cells and folds, with its permutation null.
 
     Parameters
     ----------
     blocks
         From :func:`cineseq.prediction.crossval.feature_blocks.all_blocks`, of these cells.
     cells
-        The function of the cells and how they are grouped.
+        The function of the cells and their groups.
     settings, folds
         The sections ``prediction`` and ``folds`` of the configuration.
     seed
-        Seeds the permutations and the shuffled morphology.
+        Seed of the permutations and of the shuffled morphology.
     threads
-        Worker processes.
+        Number of worker processes.
     kept
-        Where fits are kept until the step is done.
+        Cache of fits, kept until the step is done.
 
     Returns
     -------
     dict
-        One fit per model name, in the order of the ladder.
+        One fit per model name, in the order of the model comparison.
     """
     rng = np.random.default_rng(seed)
     designs = model_blocks(blocks, cells, rng)
     plan = cells.plan
-    found = out_of_fold(designs, cells.values, plan, full_procedure(settings, folds), threads, kept=kept)
-    only = [name for name in SHAPES if name in found]
+    # Primary analysis: nested cross-validation of every model, predictions of shape (cells, columns).
+    predictions = out_of_fold(designs, cells.values, plan, full_procedure(settings, folds), threads, kept=kept)
+    only = [name for name in SHAPES if name in predictions]
     if len(only) == 1:
-        found["all_morphology"] = found[only[0]]
+        predictions["all_morphology"] = predictions[only[0]]
+    # Null: the quick procedure on the measured and permuted functions together, as (1 + permutations) responses.
     tested = {name: parts for name, parts in designs.items() if name not in UNTESTED}
     shorter = quick_procedure(settings, folds)
 
@@ -142,17 +144,17 @@ def compare_models(
 
     overall = within = null(permuted_responses(cells, settings.permutations, rng))
     divided = cells.within_class()
-    # Where each stratum is of one class, the permutations within strata are within class already.
+    # If every stratum holds a single class, permutations within strata are already within class.
     if settings.permutations and divided.strata.max() > np.unique(cells.strata).size - 1:
         within = null(permuted_responses(divided, settings.class_permutations, rng))
     fits = {"mean": ModelFit(training_mean(cells.values, plan), "baseline")}
     for name in (*LINEAR, *STACKED, "all_morphology", "both", "both_late", "both_permuted"):
         if name == "features" and name not in blocks:
             continue
-        if name not in found:
+        if name not in predictions:
             fits[name] = ModelFit(None, f"not estimable: {ABSENT[name]}")
         else:
-            fit = ModelFit(found[name], _note(name, blocks))
+            fit = ModelFit(predictions[name], _note(name, blocks))
             fits[name] = _with_nulls(name, fit, cells, overall, within)
     return fits
 
@@ -162,10 +164,10 @@ def model_blocks(
 ) -> dict[str, tuple[Block, ...]]:
     """Return the blocks of every model that can be estimated.
 
-    ``all_morphology`` holds morphology, embedding and external features: what "both" gains over it needs expression,
-    where these may complement each other without. Where there is only one of them, that one is all.
-    ``both_permuted`` holds expression and the same blocks with rows shuffled within stratum and class: what "both"
-    gains over it needs the right cell's shape.
+    ``all_morphology`` combines morphology, embedding and external features, which may complement each other: a gain of
+    "both" over it requires expression. It is absent where there is only one of these, which then stands for it.
+    ``both_permuted`` combines expression with the same blocks shuffled within stratum and class: a gain of "both" over
+    it requires the shape of the same cell.
     """
     known = {name: block for name, block in blocks.items() if block is not None}
     designs: dict[str, tuple[Block, ...]] = {name: (known[name],) for name in (*LINEAR, *STACKED) if name in known}
@@ -187,8 +189,8 @@ def model_blocks(
 def permuted_responses(cells: CrossvalCells, permutations: int, rng: np.random.Generator) -> np.ndarray:
     """Return the function as measured and permuted, shape (cells, 1 + permutations, columns).
 
-    Cells are permuted within strata; the cells of a family keep together and change places with a family of the same
-    size (see :func:`cineseq.statistics.permutation.exchangeable_blocks`).
+    Cells are permuted within strata. Cells of a family stay together and are exchanged with a family of the same size
+    (see :func:`cineseq.statistics.permutation.exchangeable_blocks`).
     """
     exchange = exchangeable_blocks(cells.strata, cells.families)
     rows = [np.arange(len(cells.values)), *(draw_rows(exchange, rng) for _ in range(permutations))]
@@ -206,9 +208,9 @@ def training_mean(values: np.ndarray, plan: FoldPlan) -> np.ndarray:
 def quick_r2(
     predicted: np.ndarray, permuted: np.ndarray, plan: FoldPlan, classes: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the R² of each permutation, summed over the columns of the function; shape (1 + permutations,).
+    """Return R² of each permutation, summed over the columns of the function, shape (1 + permutations,).
 
-    Given classes, differences between their means are taken out first, see
+    With ``classes``, differences between class means are removed first; see
     :func:`cineseq.statistics.metrics.r2_within`.
     """
     residual, baseline = permuted - predicted.reshape(permuted.shape), permuted - training_mean(permuted, plan)
@@ -219,14 +221,14 @@ def quick_r2(
 
 
 def _with_nulls(name: str, fit: ModelFit, cells: CrossvalCells, overall: _Null, within: _Null) -> ModelFit:
-    """Add to a fit its two nulls, where permutations were drawn and change anything."""
+    """Add both null distributions to a fit, where permutations were drawn and change R²."""
     if name not in overall.predicted or overall.values.shape[1] == 1:
         return fit
     values = quick_r2(overall.predicted[name], overall.values, cells.plan)
     if _unchanged(values):
         return replace(fit, note="; ".join(filter(None, [fit.note, UNCHANGED])))
-    told = f"p-value of the quicker procedure, R2 {values[0]:.3f}" if name not in LINEAR else ""
-    fit = replace(fit, note="; ".join(filter(None, [fit.note, told])), quick=float(values[0]), null=values[1:])
+    procedure = f"p-value of the quicker procedure, R2 {values[0]:.3f}" if name not in LINEAR else ""
+    fit = replace(fit, note="; ".join(filter(None, [fit.note, procedure])), quick=float(values[0]), null=values[1:])
     by_class = quick_r2(within.predicted[name], within.values, cells.plan, cells.classes)
     if name == "class" or _unchanged(by_class):
         return fit
@@ -234,7 +236,7 @@ def _with_nulls(name: str, fit: ModelFit, cells: CrossvalCells, overall: _Null, 
 
 
 def _unchanged(values: np.ndarray) -> bool:
-    """Say whether no permutation changes anything."""
+    """Return whether no permutation changes R²."""
     return bool(np.allclose(values, values[0], atol=1e-9) and np.abs(values[0]) > 1e-9)
 
 

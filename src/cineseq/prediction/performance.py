@@ -1,4 +1,4 @@
-"""Tables of how well each model predicts, and of what separates two models."""
+"""Tables of the performance of each model and of differences between models."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ FEW_GROUPS = "interval from fewer than five groups: read it as a range, not as 9
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """Every model of one function on the same cells.
+    """All models of one function, fitted on the same cells and folds.
 
     Attributes
     ----------
     response
         The function of these cells.
     cells
-        How the cells are grouped.
+        Values, groups and folds of the cells.
     fits
         One fit per model.
     samples
@@ -81,12 +81,13 @@ class ModelComparison:
 
 
 def performance_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd.DataFrame:
-    """Return one row per model: R² with its group-bootstrap interval, within class, rank correlation, p-value.
+    """Return one row per model: R² with its cluster-bootstrap interval, R² within class, rank correlation, p-value.
 
-    Q-values are added over all functions by :func:`with_q_values`.
+    :func:`with_q_values` adds q-values over all functions.
     """
     plan, values = comparison.cells.plan, comparison.cells.values
     baseline = comparison.baseline()
+    # Cluster bootstrap: weights of groups, shape (bootstraps, groups); squared errors per cell, shape (cells,).
     weights = group_weights(plan.groups, bootstraps, np.random.default_rng(seed))
     total = np.square(values - baseline).sum(axis=1)
     rows = []
@@ -111,14 +112,14 @@ def performance_rows(comparison: ModelComparison, bootstraps: int, seed: int) ->
 
 
 def not_estimable_rows(function: str, cells: int, reason: str, models: tuple[str, ...]) -> pd.DataFrame:
-    """Return a row per model that says why nothing could be estimated for a function."""
+    """Return one row per model with the reason why the function is not estimable."""
     note = f"not estimable: {reason}"
     none = {"n": cells, "permutations": 0, "class_permutations": 0, "note": note}
     return pd.DataFrame({"function": function, "model": list(models), **none})
 
 
 def with_q_values(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add false discovery rates over functions and models, of the R² and of that within class."""
+    """Add q-values over functions and models, of R² and of R² within class."""
     rates = {"q_value": "p_value", "q_within_class": "p_within_class"}
     return rows.assign(**{q: benjamini_hochberg(rows[p].to_numpy(float)) for q, p in rates.items()})
 
@@ -126,7 +127,7 @@ def with_q_values(rows: pd.DataFrame) -> pd.DataFrame:
 def contrast_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd.DataFrame:
     """Return differences of R² on the same cells and folds, with intervals from resampling groups.
 
-    Squared errors of the two models are paired cell by cell, so what all models share cancels.
+    Squared errors of both models are paired by cell, so that variation common to both cancels.
     """
     plan, values = comparison.cells.plan, comparison.cells.values
     total = np.square(values - comparison.baseline()).sum(axis=1)
@@ -145,7 +146,7 @@ def contrast_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd
 
 
 def sample_rows(comparison: ModelComparison) -> pd.DataFrame:
-    """Return the R² of every model sample by sample, against the training mean; NaN, and why, where it has none."""
+    """Return R² of every model in each sample, against the training mean; NaN with the reason where not estimable."""
     baseline = comparison.cells.values - comparison.baseline()
     rows = []
     for name, predicted in comparison.estimated(MODELS).items():
@@ -166,7 +167,7 @@ def _of_sample(residual: np.ndarray, baseline: np.ndarray, cells: int) -> tuple[
 
 
 def prediction_rows(comparison: ModelComparison) -> pd.DataFrame:
-    """Return measured and predicted values cell by cell; an angle's cosine and sine are two functions here."""
+    """Return measured and predicted values of each cell; cosine and sine of an angle count as two functions."""
     baseline = comparison.baseline()
     return pd.concat(
         pd.DataFrame(
@@ -186,13 +187,13 @@ def prediction_rows(comparison: ModelComparison) -> pd.DataFrame:
 
 
 def _ranks_or_angles(comparison: ModelComparison, predicted: np.ndarray, baseline: np.ndarray) -> dict[str, float]:
-    """Return the angular error of an angle, the rank correlation of anything else.
+    """Return the angular error of an angle, or the rank correlation of any other function.
 
-    The correlation takes the training mean out of the prediction, because a held-out group's own mean is anticorrelated
-    with it.
+    The training mean is subtracted from the predictions, because it is anticorrelated with the mean of the held-out
+    group.
     """
     values = comparison.cells.values
     if comparison.response.is_angle:
         return {"circular_error": angular_error(predicted, values)}
-    rise = (predicted - baseline)[:, 0]
-    return {"spearman": spearman_within(rise, values[:, 0], comparison.samples)}
+    deviation = (predicted - baseline)[:, 0]
+    return {"spearman": spearman_within(deviation, values[:, 0], comparison.samples)}

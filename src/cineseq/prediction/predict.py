@@ -1,4 +1,4 @@
-"""The prediction of every function of a study: what is fitted, in which order, and what is kept."""
+"""Prediction of every function of a study: models, genes and tables."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ TABLES = {
 
 @dataclass(frozen=True)
 class Question:
-    """What is predicted, from what, and how.
+    """Data and settings of the prediction step.
 
     Attributes
     ----------
     data
-        The paired cells that are used.
+        The paired cells.
     clusters
         Table of clusters by ``track_id``; None where it was not made.
     markers
@@ -73,7 +73,7 @@ class Question:
     folds, prediction
         Sections of the configuration.
     seed
-        Seeds everything that is drawn.
+        Seed of all random draws.
     """
 
     data: PairedData
@@ -91,18 +91,18 @@ class Question:
 
 @dataclass(frozen=True)
 class PredictionResult:
-    """What was found for one function, or for all of them.
+    """Results for one function or for all functions.
 
     Attributes
     ----------
     tables
-        The output tables by the names in ``TABLES``; those that are empty may be absent.
-    ladders
-        One per function that could be estimated.
+        The output tables by the names in ``TABLES``; empty ones may be absent.
+    comparisons
+        Model comparisons, one per estimable function.
     random_folds
-        Per function: R² of the quick procedure with grouped and with random folds.
+        R² of the quick procedure with grouped and with random folds, by function.
     notes
-        Sentences about the folds.
+        Sentences about the folds and cells.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -112,18 +112,18 @@ class PredictionResult:
 
 
 def answer(question: Question, threads: int, kept: joblib.Memory = NOTHING_KEPT) -> PredictionResult:
-    """Predict every function by every model, find its genes, and gather the tables.
+    """Predict every function with every model, select its genes, and collect the tables.
 
-    A function that cannot be estimated has its rows with the reason and no numbers.
+    A function that is not estimable has rows with the reason and without numbers.
 
     Parameters
     ----------
     question
-        What is asked.
+        Data and settings.
     threads
-        Worker processes.
+        Number of worker processes.
     kept
-        Where fits are kept until the step is done; by default nowhere.
+        Cache of fits, kept until the step is done; by default none.
     """
     blocks = all_blocks(question.data, question.clusters, question.prediction)
     for name, block in blocks.items():
@@ -187,39 +187,43 @@ def _answer_one(
 def compared_rows(
     blocks: dict[str, Block | None], measured: np.ndarray, fewest: int
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the cells on which models are compared: those that have a value of every modality there is.
+    """Return the cells on which models are compared: those with a value of every available modality.
 
-    Models that see different cells cannot be compared, and a cell whose shape was imputed says nothing about shape.
+    Models are comparable only on the same cells, and a cell with imputed shape is not informative about shape.
 
     Parameters
     ----------
     blocks
-        Feature blocks; a modality is missing in a cell where all its columns are.
+        Feature blocks; a modality is missing in a cell if all of its columns are.
     measured
-        Positions of the cells whose function is known.
+        Positions of the cells with a measured function.
     fewest
-        With fewer complete cells than this, all are kept.
+        Least number of complete cells; with fewer, all cells are kept.
 
     Returns
     -------
     tuple
-        Positions of the cells, and what a reader should know about it, one sentence each.
+        Positions of the cells, and sentences about cells that were left out or imputed.
     """
     has = {n: np.isfinite(b.values[measured]).any(axis=1) for n in STACKED if (b := blocks.get(n)) is not None}
     lacking = {name: int((~found).sum()) for name, found in has.items() if not found.all()}
     if not lacking:
         return measured, ()
     complete = measured[np.all(list(has.values()), axis=0)]
-    said = " and ".join(f"{number} of {len(measured)} cells have no {name}" for name, number in lacking.items())
+    missing = " and ".join(f"{number} of {len(measured)} cells have no {name}" for name, number in lacking.items())
     if len(complete) < fewest:
-        return measured, (f"{said}; too few have all, so missing values are replaced by the median of training cells.",)
-    return complete, (f"{said}: models are compared on the {len(complete)} cells that have all; genes use all cells.",)
+        return measured, (
+            f"{missing}; too few have all, so missing values are replaced by the median of training cells.",
+        )
+    return complete, (
+        f"{missing}: models are compared on the {len(complete)} cells that have all; genes use all cells.",
+    )
 
 
 def _at(
     question: Question, blocks: dict[str, Block | None], response: Response, rows: np.ndarray
 ) -> tuple[dict[str, Block | None], CrossvalCells]:
-    """Return the blocks of some cells, None for those in which nothing varies, and how the cells are grouped."""
+    """Return the blocks of some cells (None for a constant one), and the groups and folds of these cells."""
     cells = cells_of(
         question.data.obs.iloc[rows], response.values[rows], question.folds, question.prediction.class_column
     )
@@ -227,7 +231,7 @@ def _at(
 
 
 def _varying(block: Block | None, rows: np.ndarray) -> Block | None:
-    """Return the block of some cells; None when nothing varies among them."""
+    """Return the block of some cells; None if it is constant in them."""
     if block is None:
         return None
     own = block.rows(rows)
@@ -244,7 +248,7 @@ def _genes(
     eta2: pd.Series | None,
     threads: int,
 ) -> dict[str, pd.DataFrame]:
-    """Return the tables of genes and of their overlap with markers, column by column of the function."""
+    """Return the tables of genes and of their overlap with markers, for each column of the function."""
     settings, block = question.prediction, blocks["expression"]
     if block is None:
         return {}
@@ -283,9 +287,9 @@ def _genes(
 def _claim_of_random_folds(
     question: Question, blocks: dict[str, Block | None], comparison: ModelComparison, threads: int
 ) -> tuple[float, float] | None:
-    """Return the R² of the quick procedure with the grouped folds, and with folds that split every group.
+    """Return R² of the quick procedure with grouped folds, and with random folds that split the groups.
 
-    The modality is the one for which random folds claim the most.
+    It is for the modality with the largest difference between the two.
     """
     designs: dict[str, tuple[Block, ...]] = {n: (b,) for n in STACKED if (b := blocks.get(n)) is not None}
     cells = comparison.cells
@@ -313,7 +317,7 @@ def _not_estimable(response: Response, reason: str, has_features: bool) -> Predi
 
 
 def _together(frames: list[pd.DataFrame], table: Table) -> pd.DataFrame:
-    """Concatenate frames and give them every column of their contract, so that it holds for no frame at all."""
+    """Concatenate frames with every column of their contract; without frames the table is empty."""
     blank = empty(table)
     filled = [frame.reindex(columns=blank.columns) for frame in frames if len(frame)]
     return pd.concat(filled, ignore_index=True) if filled else blank

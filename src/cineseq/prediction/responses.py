@@ -1,4 +1,4 @@
-"""The functions that are predicted: one column, or the cosine and sine of an angle."""
+"""Functions to predict: one column each, or the cosine and sine of an angle."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from cineseq.text import COSINE, FUNCTION, SINE
 
 @dataclass(frozen=True)
 class Response:
-    """One function.
+    """One function to predict.
 
     Attributes
     ----------
     name
-        Name of its column; of an angle without ``_cos`` and ``_sin``.
+        Name of the column; for an angle without ``_cos`` and ``_sin``.
     columns
         Names of its columns: one, or two for an angle.
     values
@@ -52,7 +52,7 @@ class Response:
 
 
 def responses_of(function: pd.DataFrame, wanted: list[str]) -> list[Response]:
-    """Turn the columns of the function block into responses, an angle's two columns into one.
+    """Return the responses of the function block; the two columns of an angle make one.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def responses_of(function: pd.DataFrame, wanted: list[str]) -> list[Response]:
     Raises
     ------
     UserError
-        When there is no function, or one that is wanted is not there.
+        When there is no function, or a wanted one does not exist.
     """
     columns = {str(c): pd.to_numeric(function[c], errors="coerce") for c in function.columns}
     angles = {c.removesuffix(COSINE) for c in columns if c.endswith(COSINE)}
@@ -74,7 +74,7 @@ def responses_of(function: pd.DataFrame, wanted: list[str]) -> list[Response]:
     if not found:
         msg = (
             "There is no function to predict: the paired cells have no column 'function_*'; name a function channel "
-            "in channels.function or give a table of cells that has such a column."
+            "in channels.function, or supply a table of cells with such a column."
         )
         raise UserError(msg)
     known = {n.removeprefix(FUNCTION) for n in found}
@@ -91,11 +91,11 @@ def responses_of(function: pd.DataFrame, wanted: list[str]) -> list[Response]:
 
 
 def as_asked(response: Response, how: str) -> list[Response]:
-    """Return what is predicted of a function: itself, its ranks, whether it is above zero, or a hurdle's two parts.
+    """Transform a function into the responses to predict: as measured, ranks, an indicator, or a hurdle's two parts.
 
-    The models are fitted by squared error either way, so R² of an indicator is the gain in Brier score; the area under
-    its ROC curve is in the table ``sensitivity``. Ranks are taken over all measured cells: they redefine what is
-    predicted, and tell the models nothing about it.
+    All models minimise squared error, so R² of an indicator is the gain in Brier score. The area under its ROC curve is
+    in the table ``sensitivity``. Ranks are over all measured cells: this redefines the response and leaks no
+    information into the models.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def as_asked(response: Response, how: str) -> list[Response]:
         A function as measured; an angle is returned as it is.
     how
         ``measured``; ``rank`` (normal scores); ``binary`` (1 above zero, else 0); or ``hurdle``: the indicator
-        ``<name>_above_zero`` and the logarithm of the values above zero, ``<name>_amount``, unknown elsewhere.
+        ``<name>_above_zero`` and ``<name>_amount``, the logarithm of values above zero (NaN elsewhere).
 
     References
     ----------
@@ -122,7 +122,7 @@ def as_asked(response: Response, how: str) -> list[Response]:
 
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
-    """Return the normal quantile of each value's rank, shape (cells,); ties share theirs, NaN stays.
+    """Return the normal quantile of the rank of each value, shape (cells,); ties are equal, NaN stays.
 
     References
     ----------
@@ -157,7 +157,7 @@ def measured_rows(response: Response) -> np.ndarray:
 
 
 def angular_error(predicted: np.ndarray, measured: np.ndarray) -> float:
-    """Return the mean absolute angle between two directions, in turns (0 to 0.5).
+    """Return the mean absolute angle between predicted and measured directions, in turns (0 to 0.5).
 
     Parameters
     ----------

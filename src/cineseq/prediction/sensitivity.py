@@ -1,4 +1,4 @@
-"""How much the headline depends on choices that could have been made otherwise, and how well it is calibrated."""
+"""Calibration of the primary analysis, and its sensitivity to alternative choices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cineseq.prediction.model_comparison import full_procedure, model_blocks
 from cineseq.prediction.performance import ModelComparison
 from cineseq.statistics.metrics import area_interval, area_under_curve, group_weights, r2_interval
 
-# Of the weights that Ding et al. try, no agreement to full agreement; the inner folds choose.
+# Weights of the agreement penalty of cooperative learning (Ding et al.); the inner folds choose one.
 AGREEMENTS = (0.0, 0.1, 0.5, 1.0)
 COMPARED = (*STACKED, "all_morphology", "both")
 Designs = dict[str, tuple[Block, ...]]
@@ -31,44 +31,46 @@ def sensitivity_rows(
     threads: int,
     kept: joblib.Memory = NOTHING_KEPT,
 ) -> pd.DataFrame:
-    """Return the headline and its variants with calibration, R², and the difference to the headline.
+    """Return R² and calibration of the primary analysis and its variants, and the difference between them.
 
     Parameters
     ----------
     comparison
-        Every model of one function, as it was fitted for the headline.
+        All models of one function, as fitted in the primary analysis.
     blocks
-        The blocks of its cells.
+        Feature blocks of its cells.
     settings, folds
         The sections ``prediction`` and ``folds`` of the configuration.
     seed, threads
-        Seeds the resampling of groups; worker processes.
+        Seed of the bootstrap of groups; number of worker processes.
     kept
-        Where fits are kept until the step is done.
+        Cache of fits, kept until the step is done.
 
     Returns
     -------
     pandas.DataFrame
-        One row per variant and model, columns of the table ``sensitivity``; the area under the ROC curve of indicators
-        alone.
+        One row per variant and model, with the columns of the table ``sensitivity``. Only indicators have an area
+        under the ROC curve. The primary analysis is the variant ``headline``.
     """
     plan, values = comparison.cells.plan, comparison.cells.values
-    found = {"headline": comparison.estimated()}
+    predictions = {"headline": comparison.estimated()}
     for name, (designs, procedure) in _variants(blocks, comparison, settings, folds).items():
-        found[name] = out_of_fold(designs, values, plan, procedure, threads, kept=kept)
-        found[name].pop("both_late", None)
+        predictions[name] = out_of_fold(designs, values, plan, procedure, threads, kept=kept)
+        predictions[name].pop("both_late", None)
     weights = group_weights(plan.groups, settings.bootstraps, np.random.default_rng(seed))
     rows = [
         {"function": comparison.response.name, "variant": variant, "model": model}
-        | _judged(comparison, predicted, found["headline"][model], weights)
-        for variant, models in found.items()
-        for model, predicted in models.items()
+        | _scores(comparison, own, predictions["headline"][model], weights)
+        for variant, models in predictions.items()
+        for model, own in models.items()
     ]
     return pd.DataFrame(rows)
 
 
 def calibration_slope(predicted: np.ndarray, measured: np.ndarray, baseline: np.ndarray) -> float:
-    """Return the slope of measured on predicted, both less the training mean; 1 is calibrated, below 1 overconfident.
+    """Return the regression slope of measured on predicted values, both minus the training mean.
+
+    A slope of 1 is calibrated; predictions with a slope below 1 are overconfident.
 
     Parameters
     ----------
@@ -80,41 +82,41 @@ def calibration_slope(predicted: np.ndarray, measured: np.ndarray, baseline: np.
     float
         NaN where the predictions do not vary.
     """
-    rise, own = (predicted - baseline).ravel(), (measured - baseline).ravel()
-    rise, own = rise - rise.mean(), own - own.mean()
-    spread = rise @ rise
-    return float(rise @ own / spread) if spread > 1e-12 * max(own @ own, 1e-300) else float("nan")
+    x, y = (predicted - baseline).ravel(), (measured - baseline).ravel()
+    x, y = x - x.mean(), y - y.mean()
+    spread = x @ x
+    return float(x @ y / spread) if spread > 1e-12 * max(y @ y, 1e-300) else float("nan")
 
 
 def _variants(
     blocks: dict[str, Block | None], comparison: ModelComparison, settings: Prediction, folds: Folds
 ) -> dict[str, tuple[Designs, Procedure]]:
-    """Return the designs and the procedure of every variant that is asked for and that these data allow."""
-    # The shuffled control is not among the variants, so what draws it does not matter.
+    """Return designs and procedure of every configured variant that the data allow."""
+    # The variants leave out the shuffled control, so the seed has no effect.
     everything = model_blocks(blocks, comparison.cells, np.random.default_rng(0))
     designs = {name: everything[name] for name in COMPARED if name in everything}
-    headline = full_procedure(settings, folds)
+    primary = full_procedure(settings, folds)
     variants = {
-        "one_standard_error": (designs, replace(headline, grid=replace(headline.grid, choice="one_standard_error")))
+        "one_standard_error": (designs, replace(primary, grid=replace(primary.grid, choice="one_standard_error")))
     }
     technical = blocks.get("technical")
     if technical is not None and LIBRARY_SIZE in technical.names:
         at = technical.names.index(LIBRARY_SIZE)
         size = Block(technical.values[:, [at]], (LIBRARY_SIZE,))
-        variants["with_library_size"] = ({name: (*parts, size) for name, parts in designs.items()}, headline)
+        variants["with_library_size"] = ({name: (*parts, size) for name, parts in designs.items()}, primary)
     if "both" in designs:
-        agreeing = replace(headline, grid=replace(headline.grid, agreements=AGREEMENTS))
-        variants["cooperative"] = ({"both": designs["both"]}, agreeing)
-        variants["equal_blocks"] = ({"both": designs["both"]}, replace(headline, weighing="blocks"))
+        cooperative = replace(primary, grid=replace(primary.grid, agreements=AGREEMENTS))
+        variants["cooperative"] = ({"both": designs["both"]}, cooperative)
+        variants["equal_blocks"] = ({"both": designs["both"]}, replace(primary, weighing="blocks"))
     return {name: variant for name, variant in variants.items() if name in settings.sensitivity}
 
 
-def _judged(
-    comparison: ModelComparison, predicted: np.ndarray, headline: np.ndarray, weights: np.ndarray
+def _scores(
+    comparison: ModelComparison, predicted: np.ndarray, primary: np.ndarray, weights: np.ndarray
 ) -> dict[str, object]:
     plan, values, baseline = comparison.cells.plan, comparison.cells.values, comparison.baseline()
     total = np.square(values - baseline).sum(axis=1)
-    errors, before = (np.square(values - p).sum(axis=1) for p in (predicted, headline))
+    errors, before = (np.square(values - p).sum(axis=1) for p in (predicted, primary))
     low, high = r2_interval(before - errors, total, plan.units, weights)
     return {
         "n": len(values),
@@ -123,17 +125,17 @@ def _judged(
         "low": low,
         "high": high,
         "calibration_slope": calibration_slope(predicted, values, baseline),
-    } | _told_apart(comparison, predicted - baseline, weights)
+    } | _area(comparison, predicted - baseline, weights)
 
 
-def _told_apart(comparison: ModelComparison, rise: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-    """Return the area under the ROC curve of an indicator, and its interval; nothing for any other response.
+def _area(comparison: ModelComparison, deviation: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    """Return the area under the ROC curve of an indicator with its interval; empty for any other response.
 
-    As for the rank correlation, predictions are less the training mean, which is anticorrelated with a held-out group.
+    ``deviation`` is the prediction minus the training mean, which is anticorrelated with the mean of a held-out group.
     """
     if not comparison.response.is_indicator:
         return {}
-    # Predictions that differ by rounding alone are ties.
-    scores, positive = np.round(rise[:, 0], 9), comparison.cells.values[:, 0] == 1
+    # Predictions that differ only by rounding errors are ties.
+    scores, positive = np.round(deviation[:, 0], 9), comparison.cells.values[:, 0] == 1
     low, high = area_interval(scores, positive, comparison.cells.plan.units, weights)
     return {"auc": area_under_curve(scores, positive), "auc_low": low, "auc_high": high}

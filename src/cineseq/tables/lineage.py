@@ -100,7 +100,7 @@ LINEAGE_POWER = Table(
 
 FATE_EVENTS = ("division", "death", "loss", "none")
 SURVIVAL_EVENTS = ("survival", "undivided")
-FATE_LOOKS = ("divided", "died", "alive at the end", "unknown")
+FATE_ENDS = ("divided", "died", "alive at the end", "unknown")
 LINEAGE_SENSITIVITY = Table(
     "lineage_sensitivity",
     "How far errors could move the odds ratio of a state, sister died against survived",
@@ -239,8 +239,8 @@ FATE_PAIRS = Table(
     ("condition", "fate", "sister_fate"),
     (
         Column("condition", "text", "Condition"),
-        Column("fate", "text", "End of one sister", values=FATE_LOOKS),
-        Column("sister_fate", "text", "End of the other", values=FATE_LOOKS),
+        Column("fate", "text", "End of one sister", values=FATE_ENDS),
+        Column("sister_fate", "text", "End of the other", values=FATE_ENDS),
         count("pairs", "Pairs of sisters"),
         number("expected", "Pairs expected if sisters were independent within the condition"),
     ),

@@ -15,14 +15,14 @@ from cineseq.lineage.discordant_sisters import (
     which_dies_lines,
     which_sister_dies,
 )
-from cineseq.lineage.fate_correlation import fading_lines, fading_table, fate_odds_lines, fate_odds_table
+from cineseq.lineage.fate_correlation import decay_lines, decay_table, fate_odds_lines, fate_odds_table
 from cineseq.lineage.relatives import relatives_of
 from cineseq.lineage.report import (
     concordance_lines,
     control_lines,
     family_lines,
-    guard_lines,
     nearest_state,
+    negative_control_lines,
     serious_lines,
     state_lines,
 )
@@ -69,7 +69,7 @@ def of_relatives(families, states, status):
         "fate_odds": fate_odds_table(families, relatives).query("relation == 'sisters'"),
         "concordance": concordance_table(families, relatives, 5, 199, 1),
         "times": times_table(families, relatives),
-        "fading": fading_table(families, relatives["neighbours"]),
+        "fading": decay_table(families, relatives["neighbours"]),
         "which_dies": of_fates(families),
         "sensitivity": sensitivity_table(families, status, states, None, Lineage()),
         "incidence": incidence_table(families, 1),
@@ -157,11 +157,11 @@ def test_no_sentence_holds_a_number_that_is_none(case):
     measured, warned = states_of(cells, None, None), lineage_warnings(families, status, None)
     lines = [
         *family_lines(families, status), *state_lines(compared), *control_lines(compared, nearest_state(compared)),
-        *guard_lines(warned), *serious_lines(warned),
+        *negative_control_lines(warned), *serious_lines(warned),
         *concordance_lines(shared), *fate_odds_lines(fate_odds_table(families, relatives_of(families, 5))),
         *incidence_lines(incidence_table(families, 1)),
         *survival_lines(survival_table(families, 1)),
-        *fading_lines(fading_table(families, relatives_of(families, 5)["neighbours"])),
+        *decay_lines(decay_table(families, relatives_of(families, 5)["neighbours"])),
         *which_dies_lines(of_fates(families), 0),
         *sensitivity_lines(sensitivity_table(families, status, measured, None, Lineage()), nearest_state(compared)),
         by_question(Evidence(concordance=CONCORDANCE.check(shared)))["sisters"],

@@ -15,7 +15,7 @@ from cineseq.errors import UserError
 from cineseq.io.paired import PairedData, write_paired
 from cineseq.lineage.figures import draw_forest
 from cineseq.lineage.selection_bias import lineage_warnings
-from cineseq.lineage.tree_figures import draw_trees, look_by_fate
+from cineseq.lineage.tree_figures import colour_by_fate, draw_trees
 from cineseq.lineage.trees import families_of
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.imaging import CELLS
@@ -106,7 +106,7 @@ def test_the_step_survives_a_table_without_lineage(tmp_path):
 
 def test_figures_say_when_there_is_nothing_to_draw(tmp_path):
     families = families_of(as_cells([cell("a", "a", 0, LAST, "end_of_movie")]))
-    draw_trees(families, look_by_fate(families), 40, tmp_path / "trees.svg")
+    draw_trees(families, colour_by_fate(families), 40, tmp_path / "trees.svg")
     draw_forest(pd.DataFrame(), tmp_path / "forest.svg")
     assert (tmp_path / "trees.svg").stat().st_size > 0
     assert (tmp_path / "forest.svg").stat().st_size > 0
@@ -122,5 +122,5 @@ def test_gene_sets_are_tested_in_the_sequenced_cells_and_need_counts(tmp_path):
     write_paired(PairedData(obs, counts, genes, nothing, nothing, nothing), tmp_path / "p.h5mu")
     found = run_step(tmp_path, cells, paired=tmp_path / "p.h5mu", gene_sets={"stress": ["g1", "g2"]}, states=["stress"])
     assert set(found["states"]["state"]) == {"stress_high"}
-    with pytest.raises(UserError, match=r"lineage\.gene_sets: the study has no counts of cells"):
+    with pytest.raises(UserError, match=r"lineage\.gene_sets: the study has no counts to score"):
         run_step(tmp_path, cells, gene_sets={"stress": ["g1"]})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.lineage.lineage_examples import as_cells, cell, family
 
 from cineseq.config.lineage import Lineage
-from cineseq.lineage.fate_correlation import fading_table, fate_pairs_table, related_over
+from cineseq.lineage.fate_correlation import decay_table, fate_pairs_table, related_over
 from cineseq.lineage.figures import draw_fate_pairs
 from cineseq.lineage.relatives import relatives_of
 from cineseq.lineage.report import left_out_lines
@@ -32,7 +32,7 @@ from cineseq.tables.lineage import (
 
 
 def born(name, lived, end_kind):
-    """A cell born in sight whose mother was not followed."""
+    """A cell born in the movie whose parent was not followed."""
     return cell(name, name, 0, lived, end_kind, start_kind="division")
 
 
@@ -176,7 +176,7 @@ def test_likeness_that_halves_with_each_generation_is_seen_to_fade():
                 inherited[path] = inherited[path[:-1]] * 0.7 + rng.normal() * np.sqrt(1 - 0.49)
         rows += tree(f"f{k}_", 3, lambda path, of=inherited: int(60 + 12 * of[path]))
     families = families_of(as_cells(rows))
-    table = fading_table(families, relatives_of(families, 5)["neighbours"])
+    table = decay_table(families, relatives_of(families, 5)["neighbours"])
     KINSHIP_FADING.check(table)
     deaths = table[table["quantity"] == "death_time"].set_index("generations")
     for generations, expected in ((1, 0.49), (2, 0.24), (3, 0.118)):
@@ -205,10 +205,7 @@ def test_pairs_with_a_sister_alive_at_the_end_are_said_to_be_left_out():
     ]  # fmt: skip
     [line] = left_out_lines(fate_pairs_table(families_of(as_cells(rows))))
     assert "of 5 pairs of sisters 4 are not among those with both fates known" in line
-    assert (
-        "(one alive at the end beside one that died 2, beside one that divided 1, both alive 0, an end unknown 1)"
-        in line
-    )
+    assert "(one alive at the end and one dead 2, one alive and one divided 1, both alive 0, an end unknown 1)" in line
     assert left_out_lines(fate_pairs_table(families_of(as_cells(rows[:3])))) == []
 
 
@@ -243,7 +240,7 @@ def test_the_step_says_what_became_of_cells(tmp_path):
     found = run_step(tmp_path / "run", as_cells(rows))
     assert all(len(table) for table in found.values())
     lines = json.loads((tmp_path / "run/report.json").read_text())["lines"]
-    assert lines[0].startswith("drug: 30 frames after birth 25 % [")
+    assert lines[0].startswith("drug: 30 frames after birth, 25 % [")
     again = run_step(tmp_path / "again", as_cells(rows))
     pd.testing.assert_frame_equal(found["incidence"], again["incidence"])
 

@@ -8,13 +8,13 @@ import pytest
 from tests.unit.lineage.lineage_examples import LAST, analyse, as_cells, cell, experiment, family
 
 from cineseq.config.lineage import Lineage
-from cineseq.lineage.compartment_controls import dead_mates, two_survivor_sums
-from cineseq.lineage.report import control_lines, guard_lines
+from cineseq.lineage.compartment_controls import dead_cage_mates, two_survivor_control
+from cineseq.lineage.report import control_lines, negative_control_lines
 from cineseq.lineage.selection_bias import lineage_warnings
 from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.state_by_sister import compare_states, state_table
 from cineseq.lineage.states import states_of
-from cineseq.lineage.tree_figures import NOT_MEASURED, look_by_state
+from cineseq.lineage.tree_figures import NOT_MEASURED, colour_by_state
 from cineseq.lineage.trees import families_of
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS, COMPARTMENTS, PAIRS
@@ -34,9 +34,9 @@ def placed(rows, cages):
     columns = empty(PAIRS).columns
     pairs = PAIRS.check(pairs.assign(status="singlet").reindex(columns=columns))
     numbers = sorted(set(cages.values()))
-    rooms = pd.DataFrame({"sample": "s", "fov": "1", "compartment_id": [f"c{n}" for n in numbers], "x_px": 0.0})
-    rooms = rooms.assign(y_px=[n * 20.0 for n in numbers], radius_px=5.0)
-    return cells, pairs, COMPARTMENTS.check(rooms)
+    compartments = pd.DataFrame({"sample": "s", "fov": "1", "compartment_id": [f"c{n}" for n in numbers], "x_px": 0.0})
+    compartments = compartments.assign(y_px=[n * 20.0 for n in numbers], radius_px=5.0)
+    return cells, pairs, COMPARTMENTS.check(compartments)
 
 
 def test_dead_cells_of_a_compartment_count_but_the_sister_does_not():
@@ -46,15 +46,15 @@ def test_dead_cells_of_a_compartment_count_but_the_sister_does_not():
         cell("e", "e", 0, LAST, "end_of_movie"),
     ]  # fmt: skip
     cages = {"a.0": 1, "a.1": 1, "b.0": 2, "b.1": 3, "c": 3, "d": 1}
-    cells, pairs, rooms = placed(rows, cages)
+    cells, pairs, compartments = placed(rows, cages)
     families = families_of(cells)
-    found = pd.Series(dead_mates(families, cells, pairs, rooms), families.cells["track_id"])
+    found = pd.Series(dead_cage_mates(families, cells, pairs, compartments), families.cells["track_id"])
     assert found[["a.0", "b.0", "c"]].tolist() == [1, 0, 1]
     assert found[["a.1", "d", "e"]].isna().all()
-    later = dead_mates(families, cells, pairs, rooms.assign(closed_frame=[35, 35, 35]))
+    later = dead_cage_mates(families, cells, pairs, compartments.assign(closed_frame=[35, 35, 35]))
     assert pd.Series(later, found.index)[["a.0", "c"]].tolist() == [1, 0]
-    assert np.isnan(dead_mates(families, cells, None, rooms)).all()
-    assert np.isnan(dead_mates(families, cells, pairs, rooms.iloc[:0])).all()
+    assert np.isnan(dead_cage_mates(families, cells, None, compartments)).all()
+    assert np.isnan(dead_cage_mates(families, cells, pairs, compartments.iloc[:0])).all()
 
 
 def test_the_control_of_dead_cage_mates_finds_a_mark_of_death_itself_and_only_then():
@@ -64,14 +64,16 @@ def test_the_control_of_dead_cage_mates_finds_a_mark_of_death_itself_and_only_th
         on = rng.random(200) < 0.2 + mark * beside
         rows = [cell(f"f{k}", f"f{k}", 0, LAST, "end_of_movie", state_x=("off", "on")[int(on[k])]) for k in range(200)]
         families = families_of(as_cells(rows))
-        status = sister_status(families, Lineage()).assign(sequenced=True, mates=beside.astype(float))
+        status = sister_status(families, Lineage()).assign(sequenced=True, dead_cage_mates=beside.astype(float))
         states = states_of(as_cells(rows), None, ["state_x=on"])
         compared = compare_states(families, status, states, Lineage(permutations=499), seed=1)
         STATE_BY_SISTER.check(state_table(compared))
         row = compared.set_index("contrast").loc[MATE]
         assert (row["died"], row["survived"]) == (60, 140)
         assert (row["p_permutation"] <= 0.01) == (mark > 0)
-        assert control_lines(compared, "state_x=on")[0].startswith("Control, 'state_x=on' beside a dead cage-mate")
+        assert control_lines(compared, "state_x=on")[0].startswith(
+            "Negative control, 'state_x=on' with a dead cage-mate"
+        )
 
 
 @pytest.mark.parametrize(
@@ -81,7 +83,7 @@ def test_the_control_of_dead_cage_mates_finds_a_mark_of_death_itself_and_only_th
 def test_only_survivors_known_to_have_lost_no_sister_are_controls(status, families):
     rows = [cell(f"f{k}", f"f{k}", 0, LAST, "end_of_movie", state_x="ab"[k % 2]) for k in range(6)]
     trees = families_of(as_cells(rows))
-    told = sister_status(trees, Lineage()).assign(sequenced=True, mates=1.0, status=status)
+    told = sister_status(trees, Lineage()).assign(sequenced=True, dead_cage_mates=1.0, status=status)
     compared = compare_states(trees, told, states_of(as_cells(rows), None, None), Lineage(), seed=1)
     assert compared.set_index("contrast").loc[MATE, "families"].eq(families).all()
     warned = lineage_warnings(trees, told, None).set_index("warning")
@@ -111,16 +113,16 @@ def test_what_was_not_measured_is_said_in_those_words():
     found = warnings_of()
     for name in ("ambient_not_measured", "dead_cage_mates", "two_survivor_compartments"):
         assert "not measured" in found.loc[name, "message"]
-    assert len(guard_lines(found.reset_index())) == 4
+    assert len(negative_control_lines(found.reset_index())) == 4
     assert found.loc["time_since_sister_death", "message"].startswith("The sister died ")
 
 
 @pytest.mark.parametrize("sequenced", [False, True])
-def test_guards_that_have_nothing_to_look_at_say_so(sequenced):
+def test_negative_controls_without_data_say_so(sequenced):
     rows = [row for k in range(4) for row in family(f"f{k}", "end_of_movie", "end_of_movie")]
     trees = families_of(as_cells(rows))
     alive = (trees.cells["alive_at_end"] == 1) & sequenced
-    status = sister_status(trees, Lineage()).assign(sequenced=alive, mates=0.0)
+    status = sister_status(trees, Lineage()).assign(sequenced=alive, dead_cage_mates=0.0)
     found = lineage_warnings(trees, status, None).set_index("warning")
     LINEAGE_WARNINGS.check(found.reset_index())
     since = found.loc["time_since_sister_death"]
@@ -154,19 +156,19 @@ def test_trees_by_state_show_every_value_of_the_column(state, first, second):
     for row in (rows[0], rows[3]):
         row |= {"state_x": None, "state_n": None}
     cells = as_cells(rows)
-    look = look_by_state(families_of(cells), states_of(cells, None, None), state)
-    assert list(look.names) == [NOT_MEASURED, first, first, NOT_MEASURED, second, second]
-    assert set(look.names) <= set(look.colours)
+    colouring = colour_by_state(families_of(cells), states_of(cells, None, None), state)
+    assert list(colouring.names) == [NOT_MEASURED, first, first, NOT_MEASURED, second, second]
+    assert set(colouring.names) <= set(colouring.colours)
 
 
-def rooms_of_two(sisters, others, on_sisters, on_others, end="end_of_movie"):
+def compartments_of_two(sisters, others, on_sisters, on_others, end="end_of_movie"):
     """Compartments with two living sisters and with two living cells of two families, and a state of their cells."""
     rows = [row for k in range(sisters) for row in family(f"k{k}", "end_of_movie", "end_of_movie")]
     rows += [row for k in range(2 * others) for row in family(f"o{k}", "end_of_movie", end)]
     families = families_of(as_cells(rows))
     names = [f"k{k}.{n}" for k in range(sisters) for n in (0, 1)] + [f"o{k}.0" for k in range(2 * others)]
-    rooms = [f"k{k}" for k in range(sisters) for _ in (0, 1)] + [f"o{k // 2}" for k in range(2 * others)]
-    pairs = pd.DataFrame({"track_id": names, "sample": "s", "compartment_id": rooms, "status": "multi_cell"})
+    compartments = [f"k{k}" for k in range(sisters) for _ in (0, 1)] + [f"o{k // 2}" for k in range(2 * others)]
+    pairs = pd.DataFrame({"track_id": names, "sample": "s", "compartment_id": compartments, "status": "multi_cell"})
     pairs = PAIRS.check(pairs.assign(occupancy=2).reindex(columns=empty(PAIRS).columns))
     rng = np.random.default_rng(0)
     rate = np.repeat([on_sisters, on_others], [2 * sisters, 2 * others])
@@ -175,9 +177,9 @@ def rooms_of_two(sisters, others, on_sisters, on_others, end="end_of_movie"):
 
 
 @pytest.mark.parametrize(("rate", "differs"), [(0.3, False), (0.9, True)])
-def test_rooms_with_two_sisters_are_compared_with_rooms_of_two_others(rate, differs):
-    families, status, pairs, state = rooms_of_two(40, 40, rate, 0.3)
-    row = two_survivor_sums(families, status, pairs, state, Lineage(permutations=999), seed=1)
+def test_rooms_with_two_sisters_are_compared_with_compartments_of_two_others(rate, differs):
+    families, status, pairs, state = compartments_of_two(40, 40, rate, 0.3)
+    row = two_survivor_control(families, status, pairs, state, Lineage(permutations=999), seed=1)
     kin = state[:80].mean()
     assert f"'stress_high' in {kin:.1%} of the cells of 40 and " in row[-1]
     assert (float(row[-1].split("p = ")[1].split(")")[0]) <= 0.01) == differs
@@ -194,27 +196,28 @@ def test_rooms_with_two_sisters_are_compared_with_rooms_of_two_others(rate, diff
         (lambda pairs, state: (pairs, state[:3]), "barcodes of two cells enter no paired data"),
     ],
 )
-def test_rooms_of_two_that_cannot_be_compared_say_why(spoil, why):
-    families, status, pairs, state = rooms_of_two(6, 6, 0.5, 0.5)
-    row = two_survivor_sums(families, status, *spoil(pairs, state), Lineage(), seed=1)
+def test_compartments_of_two_that_cannot_be_compared_say_why(spoil, why):
+    families, status, pairs, state = compartments_of_two(6, 6, 0.5, 0.5)
+    row = two_survivor_control(families, status, *spoil(pairs, state), Lineage(), seed=1)
     assert "not measured, " in row[-1]
     assert why in row[-1]
 
 
 def test_rooms_that_share_a_founder_have_no_p_value_and_other_seeds_have_others():
-    families, status, pairs, state = rooms_of_two(40, 40, 0.4, 0.3)
-    told = {two_survivor_sums(families, status, pairs, state, Lineage(), seed=seed)[-1] for seed in range(5)}
+    families, status, pairs, state = compartments_of_two(40, 40, 0.4, 0.3)
+    told = {two_survivor_control(families, status, pairs, state, Lineage(), seed=seed)[-1] for seed in range(5)}
     assert len(told) > 1
     cells = families.cells
     one = cells["track_id"].isin(["k0.0", "k0.1", "k1.0", "k1.1"])
     merged = replace(families, cells=cells.assign(founder=cells["founder"].where(~one, cells["founder"].max() + 1)))
-    said = two_survivor_sums(merged, status, pairs, state, Lineage(), seed=1)[-1]
+    said = two_survivor_control(merged, status, pairs, state, Lineage(), seed=1)[-1]
     assert "no p-value, 1 founders have cells in several compartments, which are alike" in said
     assert "p = " not in said
 
 
 def test_strangers_that_lost_a_sister_are_no_control_of_two_sisters():
-    families, status, pairs, state = rooms_of_two(6, 6, 0.5, 0.5, end="death")
+    families, status, pairs, state = compartments_of_two(6, 6, 0.5, 0.5, end="death")
     assert (
-        "6 with sisters and 0 with others" in two_survivor_sums(families, status, pairs, state, Lineage(), seed=1)[-1]
+        "6 with sisters and 0 with others"
+        in two_survivor_control(families, status, pairs, state, Lineage(), seed=1)[-1]
     )

@@ -348,7 +348,7 @@ def test_a_gene_set_is_a_state_by_its_upper_half_within_the_sample():
         ("function_lipids", "there is no state 'function_lipids'; did you mean 'function_lipid'?"),
         ("stage", "there is no state 'stage'; did you mean 'state_stage'?"),
         ("qqq", "there is no state 'qqq'; the data have ['state_stage=x', 'state_stage=y']"),
-        ("generation", "'generation' is a name, place or lineage of a cell, no state"),
+        ("generation", "'generation' is not a state of cells (it is a name, position or lineage)"),
         ("morphology_area_um2", "the column 'morphology_area_um2' has fewer than two values"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from tests.unit.lineage.lineage_examples import as_cells, family
 
-from cineseq.lineage.tree_figures import Look, draw_trees
+from cineseq.lineage.tree_figures import Colouring, draw_trees
 from cineseq.lineage.trees import families_of
 
 
@@ -16,7 +16,9 @@ def test_the_legend_leaves_room_for_the_names_of_the_first_trees(tmp_path: Path,
     rows = [row for n in range(6) for row in family(f"a long name of a cell {n}", "death", "division")]
     families = families_of(as_cells(rows))
     names = [f"state {n}" for n in range(entries)]
-    look = Look(np.resize(np.array(names, object), len(families.cells)), dict.fromkeys(names, "#000000"), "families")
+    colouring = Colouring(
+        np.resize(np.array(names, object), len(families.cells)), dict.fromkeys(names, "#000000"), "families"
+    )
     lowest, highest = [], []
 
     def measure(page: Figure, path: Path, **_: object) -> None:
@@ -26,5 +28,5 @@ def test_the_legend_leaves_room_for_the_names_of_the_first_trees(tmp_path: Path,
         path.write_text("")
 
     monkeypatch.setattr(Figure, "savefig", measure)
-    draw_trees(families, look, 10, tmp_path / "trees.svg")
+    draw_trees(families, colouring, 10, tmp_path / "trees.svg")
     assert lowest[0] >= highest[0]

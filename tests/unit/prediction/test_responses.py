@@ -72,7 +72,7 @@ def check_areas(found: PredictionResult) -> None:
     assert rows.loc["function_uptake_amount", "auc"].isna().all()
     lines = " ".join(report(found.tables, {}, ())["lines"])
     auc, low, high = areas.loc["both"]
-    assert f"area under the ROC curve {auc:.2f} ({low:.2f} to {high:.2f}); other choices" in lines
+    assert f"area under the ROC curve {auc:.2f} [{low:.2f}, {high:.2f}]; alternative choices" in lines
     assert lines.count("area under the ROC curve") == 1
 
 

@@ -1,4 +1,4 @@
-"""Calibration, and what other choices than the headline's would have given."""
+"""Calibration of the primary analysis, and its sensitivity to alternative choices."""
 
 import numpy as np
 import pandas as pd
@@ -60,7 +60,7 @@ def rows() -> pd.DataFrame:
     return ask(data, FAST.model_copy(update={"permutations": 0})).tables["sensitivity"]
 
 
-def test_every_variant_is_judged_against_the_headline(rows):
+def test_every_variant_is_compared_with_the_primary_analysis(rows):
     SENSITIVITY.check(rows)
     assert set(rows["variant"]) == {
         "headline",
@@ -83,7 +83,7 @@ def test_a_stronger_penalty_gives_flatter_predictions(rows):
     assert slope["one_standard_error", "both"] > slope["headline", "both"]
 
 
-def test_only_the_choices_asked_for_stand_beside_the_headline():
+def test_only_configured_variants_are_in_the_table():
     data = simulate(Planted(expression=0.3, morphology=0.35, genes=10), seed=2)
     asked = FAST.model_copy(update={"permutations": 0, "sensitivity": ["equal_blocks"]})
     assert set(ask(data, asked).tables["sensitivity"]["variant"]) == {"headline", "equal_blocks"}

@@ -285,9 +285,9 @@ def test_serious_warnings_stand_in_the_answer_about_sisters():
     [
         (0.1, 2.0, "shown", "is less frequent", LESS),
         (4.2, 2.0, "shown", "is more frequent", MORE),
-        (0.97, 1.2, "weak", "in which direction is not resolved", SPANS),
-        (1.0, 1.2, "weak", "in which direction is not resolved", SPANS),
-        (4.2, np.nan, "weak", "in which direction is not resolved", NO_INTERVAL),
+        (0.97, 1.2, "weak", "the direction is not resolved", SPANS),
+        (1.0, 1.2, "weak", "the direction is not resolved", SPANS),
+        (4.2, np.nan, "weak", "the direction is not resolved", NO_INTERVAL),
     ],
 )
 def test_an_odds_ratio_is_read_by_its_interval(odds, half_width, verdict, said, remains):
@@ -296,7 +296,7 @@ def test_an_odds_ratio_is_read_by_its_interval(odds, half_width, verdict, said, 
     assert answer.verdict == verdict
     assert said in answer.answer
     assert answer.answer.endswith(remains)
-    assert state_lines(compared(table))[-1] == f"How to read 'cluster=0': {remains} {ASSOCIATIONS}"
+    assert state_lines(compared(table))[-1] == f"How to interpret 'cluster=0': {remains} {ASSOCIATIONS}"
 
 
 def compared(states: pd.DataFrame) -> pd.DataFrame:
@@ -310,21 +310,21 @@ def test_clusters_on_both_sides_of_one_are_not_read_as_one_of_them(weaker_first)
     low, high = ("cluster=0", "cluster=1") if weaker_first else ("cluster=1", "cluster=0")
     table = states([*odds, 1.1], [0.001, 0.001, 0.002])
     both = (
-        f"A cell has one value of 'cluster', so that '{high}' above 1 and '{low}' below 1 may be one finding, and "
-        f"these odds ratios do not say of which value. If of '{high}': {MORE} If of '{low}': {LESS}"
+        f"A cell has one value of 'cluster', so '{high}' above 1 and '{low}' below 1 may be a single "
+        f"association; these odds ratios do not show which value it concerns. If '{high}': {MORE} If '{low}': {LESS}"
     )
     assert state_lines(compared(table))[-2:] == [
-        f"How to read 'cluster=0', 'cluster=1': {both} {ASSOCIATIONS}",
-        f"How to read 'cluster=2': {SPANS} {ASSOCIATIONS}",
+        f"How to interpret 'cluster=0', 'cluster=1': {both} {ASSOCIATIONS}",
+        f"How to interpret 'cluster=2': {SPANS} {ASSOCIATIONS}",
     ]
     assert by_id(Evidence(states=table))["sisters"].answer.endswith(both)
 
 
 def test_states_of_other_columns_and_without_an_odds_ratio_are_read_by_themselves():
     alone = states([8.0, 0.3], [0.001, 0.01], state=["cluster=0", "wound=open"])
-    assert f"How to read 'wound=open': {LESS} {ASSOCIATIONS}" in state_lines(compared(alone))
+    assert f"How to interpret 'wound=open': {LESS} {ASSOCIATIONS}" in state_lines(compared(alone))
     absent = states([np.nan, 0.3], [0.0005, 0.001])
-    assert f"How to read 'cluster=1': {LESS} {ASSOCIATIONS}" in state_lines(compared(absent))
+    assert f"How to interpret 'cluster=1': {LESS} {ASSOCIATIONS}" in state_lines(compared(absent))
     assert by_id(Evidence(states=absent))["sisters"].answer.endswith(LESS)
 
 

@@ -1,4 +1,4 @@
-"""Elastic nets whose penalty is chosen by grouped inner folds, and plain least squares."""
+"""Elastic nets with a penalty chosen by grouped inner folds, least squares, and stacking."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from scipy.optimize import nnls
 
 from cineseq.prediction.crossval.elastic_net_path import Problem, Sets
 
-# A path is left when the inner folds' error has risen above its minimum by this share of the response's variance.
+# A path ends when the inner error exceeds its minimum by this fraction of the variance of the response.
 RISE = 0.02
 Split = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class PathGrid:
-    """The penalties that are tried.
+    """Grid of penalties.
 
     Attributes
     ----------
     l1_ratios
         Mixing ratios between ridge (0) and lasso (1).
     alphas
-        Penalties per path, from the smallest that makes every coefficient zero downwards.
+        Number of penalties per path; the first is the smallest that makes every coefficient zero.
     smallest
         Last penalty of the path as a fraction of the first.
     tolerance
-        Duality gap at which a fit stops, relative to the response's sum of squares.
+        Duality gap at which a fit stops, relative to the sum of squares of the response.
     agreements
-        Weights that are tried of the agreement between a first block of columns and the others (cooperative learning);
+        Weights of the penalty on disagreement between the first block of columns and the others (cooperative learning);
         0 is none.
     choice
-        Which penalty is taken: that at the minimum of the inner folds' error, or the strongest whose error is within
-        one standard error (over inner folds) of it.
+        Which penalty is chosen: at the minimum of the inner error, or the strongest with an error within one standard
+        error (over inner folds) of it.
     """
 
     l1_ratios: tuple[float, ...]
@@ -52,9 +52,9 @@ class NestedFit:
     Attributes
     ----------
     test
-        Of the test cells, shape (test cells, responses).
+        Predictions of the test cells, shape (test cells, responses).
     inner
-        Of the training cells by the inner folds at the chosen penalty, shape (training cells, responses).
+        Predictions of the training cells by the inner folds at the chosen penalty, shape (training cells, responses).
     """
 
     test: np.ndarray
@@ -63,18 +63,18 @@ class NestedFit:
 
 @dataclass(frozen=True)
 class Net:
-    """One response's elastic net at the penalty that the inner folds chose.
+    """Elastic net of one response at the penalty chosen by the inner folds.
 
     Attributes
     ----------
     columns, coefficients
         Positions of the predictors in the working set and their coefficients, each shape (chosen,).
     centre, intercept
-        Means of those predictors and of the response in the training cells.
+        Means of these predictors and of the response in the training cells.
     ratio, alpha
-        The mixing ratio and the penalty; NaN where the response varies with no predictor.
+        The mixing ratio and the penalty; NaN if the response is uncorrelated with all predictors.
     inner
-        Of the training cells by the inner folds at that penalty, shape (training cells,).
+        Predictions of the training cells by the inner folds at that penalty, shape (training cells,).
     """
 
     columns: np.ndarray
@@ -92,7 +92,7 @@ class Net:
 
 @dataclass(frozen=True)
 class _Choice:
-    """An agreement and mixing ratio, the path to its penalty, the least inner error on it, and predictions there."""
+    """Agreement weight, mixing ratio and path up to the chosen penalty, with least inner error and predictions."""
 
     error: float
     agreement: float
@@ -110,7 +110,7 @@ def nested_elastic_net(
     *,
     first: int | None = None,
 ) -> NestedFit:
-    """Fit one elastic net per response, its penalty and mixing ratio chosen by the inner folds' error.
+    """Fit one elastic net per response, with penalty and mixing ratio chosen by the error of the inner folds.
 
     Parameters
     ----------
@@ -119,11 +119,11 @@ def nested_elastic_net(
     responses
         Shape (training cells, responses).
     inner
-        Positions among the training cells that fit and validate, grouped as the outer folds are.
+        Positions among the training cells for fitting and validation, grouped like the outer folds.
     grid
-        The penalties.
+        Grid of penalties.
     first
-        How many columns make the block that is asked to agree with the others; None where none is.
+        Number of columns of the first block of cooperative learning; None without it.
 
     References
     ----------
@@ -136,7 +136,7 @@ def nested_elastic_net(
 def fitted_nets(
     train: np.ndarray, responses: np.ndarray, inner: list[Split], grid: PathGrid, *, first: int | None = None
 ) -> list[Net]:
-    """Return the elastic nets behind :func:`nested_elastic_net`, whose parameters these are, one per response."""
+    """Return the elastic nets of :func:`nested_elastic_net`, one per response; parameters are the same."""
     centre = train.mean(axis=0)
     cells = np.asfortranarray(train - centre)
     sets = Sets(cells, [*(validation for _, validation in inner), np.empty(0, dtype=int)], first)
@@ -146,9 +146,9 @@ def fitted_nets(
 def least_squares(
     train: np.ndarray, test: np.ndarray, responses: np.ndarray, inner: list[Split], grid: PathGrid
 ) -> NestedFit:
-    """Predict by ordinary least squares of minimal norm; there is no penalty, so ``inner`` and ``grid`` are not used.
+    """Predict by ordinary least squares of minimal norm; without a penalty, ``inner`` and ``grid`` are not used.
 
-    The parameters are those of :func:`nested_elastic_net`; ``inner`` of the result is the fit to the training cells.
+    Parameters are those of :func:`nested_elastic_net`; ``inner`` of the result is the fit to the training cells.
     """
     del inner, grid
     centre, mean = train.mean(axis=0), responses.mean(axis=0)
@@ -157,7 +157,7 @@ def least_squares(
 
 
 def stack(parts: list[NestedFit], responses: np.ndarray) -> np.ndarray:
-    """Weigh the predictions of several models, weights not negative and fitted to their inner-fold predictions.
+    """Combine several models by stacking: non-negative weights, fitted to their inner-fold predictions.
 
     Returns
     -------
@@ -171,6 +171,7 @@ def stack(parts: list[NestedFit], responses: np.ndarray) -> np.ndarray:
     mean = responses.mean(axis=0)
     stacked = np.empty_like(parts[0].test)
     for number in range(responses.shape[1]):
+        # Non-negative least squares of the response on the models' predictions, shape (training cells, models).
         inner = np.column_stack([p.inner[:, number] - mean[number] for p in parts])
         weights = nnls(inner, responses[:, number] - mean[number])[0]
         stacked[:, number] = mean[number] + sum(
@@ -180,7 +181,8 @@ def stack(parts: list[NestedFit], responses: np.ndarray) -> np.ndarray:
 
 
 def _fit_one(sets: Sets, centre: np.ndarray, response: np.ndarray, grid: PathGrid) -> Net:
-    """Fit one response; the last of the sets leaves out no cell, the others one inner fold each."""
+    """Fit one response. The last set leaves out no cell; each of the others leaves out one inner fold."""
+    # Smallest penalty (times the mixing ratio) at which every coefficient is zero.
     mean = float(response.mean())
     inside, whole = list(range(len(sets.left_out) - 1)), [len(sets.left_out) - 1]
     centred = response - mean
@@ -188,17 +190,19 @@ def _fit_one(sets: Sets, centre: np.ndarray, response: np.ndarray, grid: PathGri
     if largest <= 0 or not np.isfinite(largest):
         nothing = np.empty(0)
         return Net(nothing.astype(int), nothing, nothing, mean, np.nan, np.nan, np.full(len(response), mean))
+    # Inner folds choose agreement, mixing ratio and penalty.
     best: _Choice | None = None
     for agreement in grid.agreements:
         folds = Problem(sets, inside, response, grid.tolerance, agreement)
         for ratio in grid.l1_ratios:
             alphas = np.geomspace(largest / ratio, largest / ratio * grid.smallest, grid.alphas)
-            found = _chosen(folds, sets.left_out[:-1], response, ratio, alphas, choice=grid.choice)
-            if best is None or found.error < best.error:
-                best = found
+            candidate = _chosen(folds, sets.left_out[:-1], response, ratio, alphas, choice=grid.choice)
+            if best is None or candidate.error < best.error:
+                best = candidate
     if best is None:
         msg = "the grid of penalties is empty"
         raise ValueError(msg)
+    # Refit on all training cells along the path to the chosen penalty.
     final = Problem(sets, whole, response, grid.tolerance, best.agreement)
     *_, last = final.walk(best.ratio, best.alphas)
     at = last.chosen
@@ -214,7 +218,8 @@ def _chosen(
     *,
     choice: str,
 ) -> _Choice:
-    """Walk the path until the inner folds' error has clearly risen, and choose a penalty on it."""
+    """Choose a penalty on the path, which ends once the inner error has clearly risen."""
+    # Predictions of the validation cells and their squared errors, shape (training cells, penalties).
     predicted = np.empty((len(response), len(alphas)))
     squares = np.full(predicted.shape, np.inf)
     enough = RISE * response.var()
@@ -225,6 +230,7 @@ def _chosen(
         error = squares.mean(axis=0)
         if error[piece.at.stop - 1] > error.min() + enough:
             break
+    # Minimum of the inner error, or the one-standard-error rule over inner folds.
     at = least = int(error.argmin())
     if choice == "one_standard_error":
         by_fold = [squares[rows, least].mean() for rows in validation]

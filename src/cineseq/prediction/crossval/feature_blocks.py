@@ -1,4 +1,4 @@
-"""What each model may look at: blocks of columns on the same cells, before any transformation."""
+"""Feature blocks of the models: columns on the same cells, before any transformation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CYCLE = ("s_score", "g2m_score")
 
 @dataclass(frozen=True)
 class Block:
-    """Columns measured on every cell.
+    """Feature columns of the same cells.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Block:
     names
         One name per column.
     kind
-        ``genes`` are filtered by detection and variability inside the training cells, ``features`` are all kept.
+        ``genes`` are filtered by detection and variance in the training cells; ``features`` are all kept.
     """
 
     values: np.ndarray
@@ -41,7 +41,7 @@ class Block:
     kind: Literal["genes", "features"] = "features"
 
     def rows(self, rows: np.ndarray) -> Block:
-        """Return the block of the cells at some positions (in that order)."""
+        """Return the block of the cells at the given positions, in that order."""
         return replace(self, values=self.values[rows])
 
 
@@ -53,7 +53,7 @@ def gene_block(expression: Expression | None) -> Block | None:
 
 
 def frame_block(frame: pd.DataFrame) -> Block | None:
-    """Return the numeric columns of a table as a block; None where it has none with two different values."""
+    """Return the numeric columns of a table as a block; None where none varies."""
     if not frame.shape[1]:
         return None
     values = frame.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
@@ -74,7 +74,7 @@ def joined(*blocks: Block | None) -> Block | None:
 
 
 def all_blocks(data: PairedData, clusters: pd.DataFrame | None, settings: Prediction) -> dict[str, Block | None]:
-    """Collect every block that the models draw on.
+    """Return all feature blocks of the models.
 
     Parameters
     ----------
@@ -88,8 +88,8 @@ def all_blocks(data: PairedData, clusters: pd.DataFrame | None, settings: Predic
     Returns
     -------
     dict
-        ``expression``, ``morphology``, ``embedding``, ``technical``, ``size``, ``cycle`` and ``class``; None for what
-        these data do not have. ``features`` are there only where the user gave some.
+        ``expression``, ``morphology``, ``embedding``, ``technical``, ``size``, ``cycle`` and ``class``; None where
+        the data lack it. ``features`` is present only where the user supplies external features.
     """
     area = [c for c in data.morphology.columns if any(word in str(c).lower() for word in settings.size_features)]
     cycle = None if clusters is None else clusters.reindex(data.obs.index)[list(CYCLE)]
@@ -107,10 +107,10 @@ def all_blocks(data: PairedData, clusters: pd.DataFrame | None, settings: Predic
 
 
 def technical_columns(data: PairedData, settings: Prediction) -> pd.DataFrame:
-    """Return what describes how a cell was measured, blind to its sample.
+    """Return technical covariates of the cells; the sample is not among them.
 
-    Logarithm of total counts and genes detected, position in the field, distance to neighbours where morphology
-    has it, and the columns that the configuration adds.
+    They are the logarithm of total counts, the number of detected genes, the position in the field, distances to
+    neighbours where morphology has them, and the columns that the configuration adds.
     """
     frame = pd.DataFrame(index=data.obs.index)
     if data.counts is not None and data.counts.shape[1]:
@@ -138,7 +138,7 @@ def class_labels(obs: pd.DataFrame, column: str) -> np.ndarray:
     Raises
     ------
     UserError
-        When another column is named and is not there.
+        When another column is named and does not exist.
     """
     if not {column, f"group_{column}"} & set(obs.columns):
         if column == CONDITION:

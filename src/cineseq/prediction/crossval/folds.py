@@ -1,4 +1,4 @@
-"""Folds that keep whole what must not be shared between training and testing."""
+"""Grouped cross-validation folds; groups are never split between training and test cells."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ logger = logging.getLogger(__name__)
 
 
 class NotEstimableError(ValueError):
-    """What was asked for cannot be estimated from these cells; the message is the reason."""
+    """The quantity is not estimable from these cells; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class FoldPlan:
-    """How the cells are split.
+    """Groups and outer folds of the cells.
 
     Attributes
     ----------
     units
-        Number of the group that each cell is kept together with, 0 to ``groups`` - 1, shape (cells,).
+        Number of the group of each cell, from 0 to ``groups`` - 1, shape (cells,).
     fold
-        Number of the outer fold that tests each cell, shape (cells,).
+        Number of the outer fold in which each cell is a test cell, shape (cells,).
     level
-        The columns that make a group, strongest first.
+        Columns that define a group, strongest first.
     notes
-        What a reader should know about the choice, one sentence each.
+        Sentences about the choice of groups, for the report.
     """
 
     units: np.ndarray
@@ -48,24 +48,24 @@ class FoldPlan:
 
     @property
     def groups(self) -> int:
-        """How many groups there are."""
+        """Number of groups."""
         return int(self.units.max()) + 1
 
     @property
     def folds(self) -> int:
-        """How many outer folds there are."""
+        """Number of outer folds."""
         return int(self.fold.max()) + 1
 
     def splits(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return positions of training and test cells of every outer fold."""
+        """Return the positions of training and test cells of every outer fold."""
         return [(np.flatnonzero(self.fold != k), np.flatnonzero(self.fold == k)) for k in range(self.folds)]
 
 
 def plan_folds(obs: pd.DataFrame, settings: Folds) -> FoldPlan:
-    """Split cells by the strongest grouping that has enough groups, families whole.
+    """Split cells by the strongest grouping with enough groups; families stay whole.
 
-    The first of ``settings.groups`` is left out whole when it has at least ``outer_min_samples`` groups; else its
-    combination with the second, and so on. Where none has as many, the one with the most groups is taken.
+    The first of ``settings.groups`` defines the groups if it has at least ``outer_min_samples`` of them, else its
+    combination with the second, and so on. If none has enough, the one with the most groups is used.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def plan_folds(obs: pd.DataFrame, settings: Folds) -> FoldPlan:
     Returns
     -------
     FoldPlan
-        Deterministic for the same cells in the same order.
+        Groups and folds; deterministic for the same cells in the same order.
 
     Raises
     ------
@@ -105,14 +105,14 @@ def plan_folds(obs: pd.DataFrame, settings: Folds) -> FoldPlan:
 
 
 def exchange_notes(plan: FoldPlan, strata: np.ndarray) -> tuple[str, ...]:
-    """Return what a reader should know of a null that exchanges cells between the groups of the folds.
+    """Return a note for the report if the null exchanges cells between groups of the folds.
 
     Parameters
     ----------
     plan
         The folds.
     strata
-        Within which the null permutes, shape (cells,).
+        Strata of the permutation null, shape (cells,).
     """
     groups = pd.Series(plan.units).groupby(strata).nunique()
     if plan.level == (FAMILY,) or groups.max() < 2:
@@ -120,20 +120,20 @@ def exchange_notes(plan: FoldPlan, strata: np.ndarray) -> tuple[str, ...]:
     named = " and ".join(plan.level)
     return (
         f"The permutation null exchanges cells between up to {groups.max()} groups by {named}, because "
-        f"folds.null_strata does not keep these apart: where cells of one group are more alike than others, its "
-        f"p-values are too small.",
+        f"folds.null_strata does not separate these: if cells of one group are more alike than others, its p-values "
+        f"are too small.",
     )
 
 
 def group_columns(obs: pd.DataFrame, names: list[str], key: str) -> list[str]:
-    """Return the columns of ``obs`` that grouping names stand for: the name itself, or ``group_`` and the name.
+    """Return the columns of ``obs`` for grouping names: the name itself, or ``group_`` and the name.
 
     Raises
     ------
     UserError
-        When there is neither.
+        When neither exists.
     """
-    found = []
+    columns = []
     for name in names:
         column = next((c for c in (name, f"group_{name}") if c in obs.columns), None)
         if column is None:
@@ -142,12 +142,12 @@ def group_columns(obs: pd.DataFrame, names: list[str], key: str) -> list[str]:
                 f"{sorted(c for c in obs.columns if obs[c].nunique() < len(obs))}."
             )
             raise UserError(msg)
-        found.append(column)
-    return found
+        columns.append(column)
+    return columns
 
 
 def joint_labels(obs: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """Return the number of each cell's joint value of some columns, shape (cells,); missing is a value of its own."""
+    """Return a number per combination of values of some columns, shape (cells,); missing is a value of its own."""
     if not columns:
         return np.zeros(len(obs), dtype=int)
     text = obs[columns].astype("string").fillna("")
@@ -155,7 +155,7 @@ def joint_labels(obs: pd.DataFrame, columns: list[str]) -> np.ndarray:
 
 
 def family_labels(obs: pd.DataFrame) -> np.ndarray:
-    """Return the number of each cell's family, shape (cells,); a cell of unknown family is one of its own."""
+    """Return the number of the family of each cell, shape (cells,); a cell of unknown family is its own family."""
     if FAMILY not in obs.columns:
         return np.arange(len(obs))
     family = obs[FAMILY].astype("string").fillna("")
@@ -164,9 +164,9 @@ def family_labels(obs: pd.DataFrame) -> np.ndarray:
 
 
 def merged(*labelings: np.ndarray) -> np.ndarray:
-    """Return the finest grouping that keeps every group of every labeling whole, numbered by first appearance.
+    """Return the finest grouping that splits no group of any labelling, numbered by first appearance.
 
-    Groups that share a cell are merged, and again until nothing more is shared (connected components).
+    Groups that share a cell are merged (connected components of the graph of cells and groups).
     """
     cells = len(labelings[0])
     rows, columns, offset = [], [], cells
@@ -181,7 +181,7 @@ def merged(*labelings: np.ndarray) -> np.ndarray:
 
 
 def grouped_folds(units: np.ndarray, folds: int) -> np.ndarray:
-    """Deal groups to folds of about equal size; return the fold of every cell, shape (cells,)."""
+    """Assign groups to folds of about equal size; return the fold of every cell, shape (cells,)."""
     fold = np.empty(len(units), dtype=int)
     for number, (_, test) in enumerate(GroupKFold(folds).split(units, groups=units)):
         fold[test] = number
@@ -194,14 +194,14 @@ def inner_splits(units: np.ndarray, folds: int) -> list[tuple[np.ndarray, np.nda
     Parameters
     ----------
     units
-        Groups of the training cells, shape (training cells,), at least two different.
+        Groups of the training cells, shape (training cells,); at least two.
     folds
-        Folds wanted; there are fewer where there are fewer groups.
+        Number of folds, at most the number of groups.
 
     Returns
     -------
     list of tuple
-        Positions among the training cells of the inner training and validation cells.
+        Positions of inner training and validation cells among the training cells.
     """
     folds = min(folds, len(np.unique(units)))
     return list(GroupKFold(folds).split(units, groups=units))
@@ -222,16 +222,14 @@ def _notes(
     strongest = next(iter(counts))
     notes = [f"{folds} outer folds hold out {counts[level]} groups by {' and '.join(level)}, families whole."]
     if level != strongest and counts[strongest] == 1:
-        notes.append(
-            f"There is only one {strongest[0]}: nothing is known about how the result carries over to another."
-        )
+        notes.append(f"There is only one {strongest[0]}: whether the result generalises to another is unknown.")
     elif level != strongest:
         notes.append(
             f"{counts[strongest]} groups by {strongest[0]} are fewer than folds.outer_min_samples = "
             f"{settings.outer_min_samples}, so whole groups of that kind are not left out."
         )
     if folds < settings.outer:
-        notes.append(f"There are fewer groups than the {settings.outer} folds asked for.")
+        notes.append(f"There are fewer groups than the configured {settings.outer} folds.")
     largest = np.bincount(merged(joint_labels(obs, list(level)))).max() / len(obs)
     if largest > 0.5:
         notes.append(f"One group holds {percent(largest, 0)} of the cells.")
@@ -240,18 +238,18 @@ def _notes(
 
 @dataclass(frozen=True)
 class CrossvalCells:
-    """What is known about the cells of one function: everything that all models share.
+    """Cells of one function, with folds and labels that all models share.
 
     Attributes
     ----------
     values
         The function, shape (cells, columns).
     plan
-        How the cells are split.
+        Groups and folds.
     strata
-        Within which the null permutes, shape (cells,).
+        Strata of the permutation null, shape (cells,).
     families
-        What the null moves as blocks, shape (cells,).
+        Families, which the null permutes as blocks, shape (cells,).
     classes
         Class labels, shape (cells,).
     """
@@ -263,7 +261,7 @@ class CrossvalCells:
     classes: np.ndarray
 
     def within_class(self) -> CrossvalCells:
-        """Return the same cells with every stratum divided by class."""
+        """Return the same cells with strata split by class."""
         joint = pd.MultiIndex.from_arrays([self.strata, self.classes])
         return replace(self, strata=pd.factorize(joint)[0])
 

@@ -1,4 +1,4 @@
-"""Out-of-fold predictions of many models and many responses over the same outer folds."""
+"""Nested cross-validation: out-of-fold predictions of many models and responses on the same outer folds."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ NOTHING_KEPT = joblib.Memory(None, verbose=0)
 
 @contextmanager
 def kept_fits(beside: Path) -> Iterator[joblib.Memory]:
-    """Yield a store of finished fits; it is removed when all went well and stays when the run was stopped.
+    """Yield a cache of finished fits, which is removed on success and kept when the run is interrupted.
 
-    A fit is found again by the content of its arguments. The store is named by the code that makes the fits and the
-    versions of what it stands on, so that none of other code is taken.
+    A fit is identified by the content of its arguments. The cache is named by a fingerprint of the code and of library
+    versions, so that fits of other code are never reused.
 
     Parameters
     ----------
     beside
-        A result of the step; the store is a hidden folder in its folder.
+        A result of the step; the cache is a hidden folder next to it.
     """
     root = beside.parent / FOLDER
     store = root / _fingerprint()
     if store.exists():
-        logger.info("Going on with the fits of an earlier run, kept in %s.", FOLDER)
+        logger.info("Continuing with the fits of an earlier run in %s.", FOLDER)
     yield joblib.Memory(store, verbose=0)
     shutil.rmtree(root, ignore_errors=True)
 
@@ -61,18 +61,18 @@ Learner = Callable[[np.ndarray, np.ndarray, np.ndarray, list[Split], PathGrid], 
 
 @dataclass(frozen=True)
 class Procedure:
-    """How models are fitted inside an outer fold.
+    """How models are fitted in an outer fold.
 
     Attributes
     ----------
     grid
         Penalties of the elastic nets.
     inner
-        Grouped inner folds that choose among them.
+        Number of grouped inner folds, which choose the penalty.
     min_detected, max_genes
-        Which genes enter, see :func:`cineseq.prediction.crossval.transform.kept_genes`.
+        Filter of genes, see :func:`cineseq.prediction.crossval.transform.kept_genes`.
     weighing
-        Whether every column counts the same, or every block.
+        Whether all columns have equal weight, or all blocks.
     """
 
     grid: PathGrid
@@ -84,7 +84,7 @@ class Procedure:
 
 @dataclass(frozen=True)
 class _Task:
-    """One fit: a model in an outer fold, for some of the responses."""
+    """One fit: a model in an outer fold for some responses."""
 
     model: str
     fold: int
@@ -100,7 +100,7 @@ def out_of_fold(
     *,
     kept: joblib.Memory = NOTHING_KEPT,
 ) -> dict[str, np.ndarray]:
-    """Predict every cell by models that saw none of its group.
+    """Predict every cell by models that were trained without its group.
 
     Parameters
     ----------
@@ -111,11 +111,11 @@ def out_of_fold(
     plan
         Outer folds and groups.
     procedure
-        What happens inside an outer fold.
+        How models are fitted in an outer fold.
     threads
-        Worker processes.
+        Number of worker processes.
     kept
-        Where fits are kept until the step is done, see :func:`cineseq.prediction.crossval.out_of_fold.kept_fits`.
+        Cache of fits, see :func:`cineseq.prediction.crossval.out_of_fold.kept_fits`.
 
     Returns
     -------
@@ -145,13 +145,13 @@ def out_of_fold(
 
 def workers(threads: int, returned: Literal["list", "generator"] = "list") -> joblib.Parallel:
     """Return a pool of processes with one BLAS thread each; with one thread the calls run in this process."""
-    # joblib 1.6 heeds the limit only from its configuration: given to Parallel itself, it is dropped without a word.
+    # joblib 1.6 ignores the limit when it is passed to Parallel itself; only the configuration is used.
     with joblib.parallel_config("loky", inner_max_num_threads=1):
         return joblib.Parallel(n_jobs=threads, return_as=returned)
 
 
 def _tasks(designs: dict[str, tuple[Block, ...]], responses: int, folds: int) -> list[_Task]:
-    """Return every fit, the widest models first so that workers end together."""
+    """Return all fits, the widest models first, so that workers finish at about the same time."""
     widest = sorted(designs, key=lambda name: -sum(len(b.names) for b in designs[name]))
     return [
         _Task(name, fold, slice(start, min(start + step, responses)))
@@ -175,7 +175,7 @@ def _fit_fold(
     *,
     learn: Learner,
 ) -> NestedFit:
-    """Fit one outer fold: select and scale in its training cells, learn there, predict its test cells."""
+    """Fit one outer fold: select, scale and fit on its training cells, and predict its test cells."""
     train, test = split
     columns = design(blocks, train, procedure.min_detected, procedure.max_genes, procedure.weighing)
     own = responses[train]
@@ -191,6 +191,7 @@ def _fit_fold(
 def _stacked(
     parts: dict[tuple[int, int], dict[str, NestedFit]], responses: np.ndarray, splits: list[Split]
 ) -> np.ndarray:
+    # Stacking (Breiman 1996) of the models of single modalities, fold by fold; shape (cells, responses).
     stacked = np.empty_like(responses)
     for (fold, start), fits in parts.items():
         train, test = splits[fold]

@@ -1,7 +1,7 @@
-"""Cross-fitted ridge regression of many targets on principal components, cheap enough for hundreds of permutations.
+"""Cross-validated ridge regression of many targets on principal components, fast enough for many permutations.
 
-All that depends on the predictors alone (components, decompositions, penalties) is made once; targets then cost two
-matrix products per fold, however often their rows are permuted.
+Everything that depends only on the predictors (components, decompositions, penalties) is computed once. Targets, in
+particular permuted ones, then cost two matrix products per fold.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ Split = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class _Decomposed:
-    """Ridge on some cells, by singular value decomposition of their component scores.
+    """Ridge regression on some cells, by singular value decomposition of their component scores.
 
     Attributes
     ----------
     back
-        Takes targets to the singular basis, shape (components, cells); 0 for cells outside the training cells.
+        Projects targets on the left singular vectors, shape (components, cells); 0 outside of the training cells.
     ahead
-        Component scores of the cells to predict, in that basis, shape (cells to predict, components).
+        Component scores of the cells to predict in the singular basis, shape (cells to predict, components).
     shrink
-        Ridge factors, shape (penalties, components); the last penalty is infinite, so that the mean is predicted.
+        Factors s / (s^2 + penalty), shape (penalties, components); the last penalty is infinite and predicts the mean.
     """
 
     back: np.ndarray
@@ -38,14 +38,14 @@ class _Decomposed:
 
 @dataclass(frozen=True)
 class _Validation:
-    """One inner fold: its ridge, and what its error needs of the validated cells.
+    """One inner fold: its ridge regression, and matrices that give its validation error.
 
     Attributes
     ----------
     ridge
         Fitted to the inner training cells.
     against
-        Takes targets to their products with ``ridge.ahead``, the training mean taken out, shape (components, cells).
+        Gives products of ``ridge.ahead`` with targets minus their training mean, shape (components, cells).
     square
         Cross-products of ``ridge.ahead``, shape (components, components).
     """
@@ -57,7 +57,7 @@ class _Validation:
 
 @dataclass(frozen=True)
 class RidgeFold:
-    """Everything of one outer fold that does not depend on the targets."""
+    """Parts of one outer fold that do not depend on the targets."""
 
     train: np.ndarray
     test: np.ndarray
@@ -67,16 +67,16 @@ class RidgeFold:
 
 @dataclass(frozen=True)
 class Tuning:
-    """How a ridge regression is set up inside an outer fold.
+    """Settings of the ridge regression in an outer fold.
 
     Attributes
     ----------
     inner
-        Grouped inner folds that choose the penalty.
+        Number of grouped inner folds, which choose the penalty.
     components
-        Principal components of the predictors that are kept.
+        Number of principal components of the predictors.
     penalties
-        Penalties that are tried, beside the infinite one.
+        Number of finite penalties; an infinite one is added.
     """
 
     inner: int
@@ -87,13 +87,13 @@ class Tuning:
 def ridge_folds(designs: list[np.ndarray], plan: FoldPlan, tuning: Tuning) -> list[RidgeFold]:
     """Prepare the ridge regressions of every outer fold.
 
-    Principal components are fitted to the training cells of the outer fold; the penalty is chosen by its inner folds,
-    grouped as the outer ones are.
+    Principal components are fitted to the training cells of the outer fold; the penalty is chosen by inner folds
+    that are grouped like the outer ones.
 
     Parameters
     ----------
     designs
-        Predictors per outer fold, already standardised on its training cells, each shape (cells, columns).
+        Predictors of each outer fold, standardised on its training cells, shape (cells, columns) each.
     plan
         Outer folds and groups.
     tuning
@@ -103,15 +103,15 @@ def ridge_folds(designs: list[np.ndarray], plan: FoldPlan, tuning: Tuning) -> li
 
 
 def predict(folds: list[RidgeFold], targets: np.ndarray) -> np.ndarray:
-    """Return out-of-fold predictions of every target, each with the penalty that its inner folds choose.
+    """Return out-of-fold predictions of every target, each with the penalty chosen by its inner folds.
 
     Parameters
     ----------
     folds
         From :func:`ridge_folds`.
     targets
-        Shape (cells, targets). Where one is missing in a training cell, the mean of the measured training cells of
-        the fold stands for it, which pulls the fit a little towards the mean.
+        Shape (cells, targets). Missing values of training cells are replaced by the mean of the measured training
+        cells of the fold, which shrinks the fit slightly towards the mean.
 
     References
     ----------
@@ -119,6 +119,7 @@ def predict(folds: list[RidgeFold], targets: np.ndarray) -> np.ndarray:
     """
     predicted = np.empty_like(targets)
     for fold in folds:
+        # Weights of the components, shape (components, targets), at the penalty chosen for each target.
         mean = np.nanmean(targets[fold.train], axis=0)
         filled = np.nan_to_num(targets - mean, copy=False)
         chosen = _best_penalty(fold.inner, filled)
@@ -128,18 +129,21 @@ def predict(folds: list[RidgeFold], targets: np.ndarray) -> np.ndarray:
 
 
 def _best_penalty(inner: tuple[_Validation, ...], targets: np.ndarray) -> np.ndarray:
-    """Return the number of the penalty with the least inner error, shape (targets,).
+    """Return the index of the penalty with the least inner error, shape (targets,).
 
-    The error of predictions Z w is w' Z'Z w - 2 w' Z'y and a constant, so no prediction is written out per penalty.
+    The squared error of predictions Z w is w' Z'Z w - 2 w' Z'y plus a constant, so predictions need not be computed
+    for every penalty.
     """
-    error = np.zeros((1, 1))
+    error = np.zeros((1, 1))  # shape (penalties, targets) after the first fold
     for fold in inner:
+        # Weights of every penalty, shape (penalties, components, targets).
         weights = fold.ridge.shrink[:, :, None] * (fold.ridge.back @ targets)
         error = error + np.einsum("pct,pct->pt", weights, fold.square @ weights - 2 * (fold.against @ targets))
     return error.argmin(axis=0)
 
 
 def _ridge_fold(design: np.ndarray, split: Split, units: np.ndarray, tuning: Tuning) -> RidgeFold:
+    # Principal components of the training cells; scores of all cells, shape (cells, components).
     train, test = split
     centred = design - design[train].mean(axis=0)
     axes = np.linalg.svd(centred[train], full_matrices=False)[2]
@@ -155,6 +159,7 @@ def _ridge_fold(design: np.ndarray, split: Split, units: np.ndarray, tuning: Tun
 
 def _validation(scores: np.ndarray, train: np.ndarray, test: np.ndarray, penalties: int) -> _Validation:
     ridge = _decomposed(scores, train, test, penalties)
+    # Z'(y - training mean of y) as one matrix that is applied to y, shape (components, cells).
     against = np.zeros_like(ridge.back)
     against[:, test] = ridge.ahead.T
     against[:, train] -= ridge.ahead.sum(axis=0)[:, None] / len(train)
@@ -162,13 +167,14 @@ def _validation(scores: np.ndarray, train: np.ndarray, test: np.ndarray, penalti
 
 
 def _decomposed(scores: np.ndarray, train: np.ndarray, test: np.ndarray, penalties: int) -> _Decomposed:
-    """Decompose the scores of the training cells; penalties are relative to their mean variance."""
+    """Decompose the scores of the training cells; penalties are relative to their mean squared singular value."""
     centre = scores[train].mean(axis=0)
     left, singular, right = np.linalg.svd(scores[train] - centre, full_matrices=False)
     usable = singular > singular.max(initial=0.0) * 1e-7
     left, singular, right = left[:, usable], singular[usable], right[usable]
     back = np.zeros((len(singular), len(scores)))
     back[:, train] = left.T
+    # Ridge factors of every penalty, shape (penalties + 1, components).
     scale = np.square(singular).mean() if len(singular) else 1.0
     grid = scale * np.geomspace(SMALLEST_PENALTY, LARGEST_PENALTY, penalties)
     shrink = np.vstack([singular / (np.square(singular) + grid[:, None]), np.zeros(len(singular))])

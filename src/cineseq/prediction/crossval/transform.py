@@ -1,4 +1,4 @@
-"""Everything that is fitted to cells before a model is: always to the training cells of a fold alone."""
+"""Selection, imputation and scaling of features, always fitted to the training cells of a fold only."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ Weighing = Literal["columns", "blocks"]
 
 
 def kept_genes(values: np.ndarray, min_detected: float, max_genes: int | None) -> np.ndarray:
-    """Return which genes the training cells support, as a boolean array of shape (genes,).
+    """Return which genes pass the filters in the training cells, as a boolean array of shape (genes,).
 
     Parameters
     ----------
     values
-        Normalised logarithms of the training cells, shape (cells, genes).
+        Log-normalised expression of the training cells, shape (cells, genes).
     min_detected
-        Smallest share of cells in which a gene is not zero.
+        Least fraction of cells in which a gene is not zero.
     max_genes
-        Most genes to keep, the most variable ones; None for no limit.
+        Largest number of genes, the most variable ones; None for no limit.
     """
     keep = (values != 0).mean(axis=0) >= min_detected
     keep &= values.std(axis=0) > SMALLEST_DEVIATION
@@ -36,15 +36,15 @@ def kept_genes(values: np.ndarray, min_detected: float, max_genes: int | None) -
 
 
 def standardised(block: Block, train: np.ndarray, min_detected: float, max_genes: int | None) -> Block:
-    """Select, impute and scale the columns of a block by what its training cells say.
+    """Select, impute and scale the columns of a block, all fitted to its training cells.
 
-    Missing values become the median of the training cells; columns get mean 0 and deviation 1 in them. Columns that
-    do not vary there are dropped.
+    Missing values are replaced by the median of the training cells. Columns are scaled to mean 0 and standard deviation
+    1 in the training cells; columns that are constant there are dropped.
 
     Returns
     -------
     Block
-        All cells, training and test alike, with the columns that are left.
+        All cells, training and test, with the remaining columns.
     """
     values, names = block.values, np.array(block.names, dtype=object)
     if block.kind == "genes":
@@ -67,10 +67,10 @@ def design(
     max_genes: int | None,
     weighing: Weighing = "columns",
 ) -> np.ndarray:
-    """Standardise blocks and put them side by side, shape (cells, columns).
+    """Standardise blocks and concatenate their columns, shape (cells, columns).
 
-    With ``weighing`` by blocks, the columns of a block are scaled so that all blocks have the same total variance, and
-    the largest does not win by its number of columns.
+    With ``weighing`` of ``blocks``, columns are scaled so that all blocks have the same total variance, regardless of
+    their number of columns.
     """
     parts = [standardised(b, train, min_detected, max_genes).values for b in blocks]
     if weighing == "blocks":

@@ -82,7 +82,7 @@ def test_one_sample_is_split_by_field_with_a_note():
 def test_fewer_groups_than_folds_make_fewer_folds():
     plan = plan_folds(table(1, 3, 20), FEW)
     assert plan.folds == 3
-    assert any("fewer groups than the 5 folds" in note for note in plan.notes)
+    assert any("fewer groups than the configured 5 folds" in note for note in plan.notes)
 
 
 @pytest.mark.parametrize(("groups", "said"), [(1, "only 1 group by sample"), (2, "only 2 groups by sample and fov")])

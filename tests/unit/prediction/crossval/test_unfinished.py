@@ -66,7 +66,7 @@ def comparison(folder: Path) -> ModelFit:
 
 
 def test_a_null_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch):
-    """The headline takes 3 fits, its null 6; the run is stopped in the null's third and does the other four later."""
+    """The primary analysis takes 3 fits, its null 6; the run stops in the third of these and does the others later."""
     done = []
 
     def counted(*given, stop_at: int | None = None, **named):
