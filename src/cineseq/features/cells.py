@@ -182,8 +182,8 @@ def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels,
     counted = ", ".join(f"{n} in {sample}" for sample, n in per_sample.items())
     lines = [f"{len(cells)} cells were tracked ({counted}); {live} of them are alive in the last frame."]
     if len(factors):
-        columns = ", ".join(factors["reference"].unique())
-        lines.append(f"Fluorescence was divided by {divisor(settings)} (medians of {columns}).")
+        references = ", ".join(factors["reference"].unique())
+        lines.append(f"Fluorescence was divided by {divisor(settings)} (medians of {references}).")
     else:
         lines.append(f"Fluorescence is in grey levels, not scaled between samples (cells.scaling: {settings.scaling}).")
     lines += [

@@ -137,8 +137,9 @@ def occupancy_report(table: pd.DataFrame) -> dict[str, Any]:
 def paired_report(data: PairedData, pairs: pd.DataFrame, counts: StudyCounts) -> dict[str, Any]:
     """Return report lines and numbers on the paired data: cells, counts, blanks, and counts by occupancy."""
     singlets = int((pairs["status"] == "singlet").sum())
-    totals = np.asarray(data.counts.sum(axis=1)).ravel()
-    detected = np.asarray((data.counts > 0).sum(axis=1)).ravel()
+    matrix = counts.matrix[:0] if data.counts is None else data.counts
+    totals = np.asarray(matrix.sum(axis=1)).ravel()
+    detected = np.asarray((matrix > 0).sum(axis=1)).ravel()
     blank = blank_totals(pairs, counts)
     lines = [
         f"{len(data.obs)} of {singlets} singlets have counts: {number(np.median(totals), 0)} counts and "
