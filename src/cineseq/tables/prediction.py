@@ -48,7 +48,12 @@ PERFORMANCE = Table(
             high=1,
         ),
         Column(
-            "q_within_class", "number", "Benjamini-Hochberg false discovery rate of p_within_class", missing=True, low=0, high=1
+            "q_within_class",
+            "number",
+            "Benjamini-Hochberg false discovery rate of p_within_class",
+            missing=True,
+            low=0,
+            high=1,
         ),
         count("class_permutations", "Permutations within class"),
         NOTE,
@@ -94,7 +99,9 @@ GENES = Table(
         number("frequency", "Fraction of half-samples of the groups in which the elastic net selects the gene"),
         number("sign", "Mean sign of its coefficient over those half-samples, -1 to 1"),
         Column("module", "text", "Module of correlated genes", missing=True),
-        number("univariate_rho", "Partial Spearman correlation, adjusted for technical covariates and cell-cycle scores"),
+        number(
+            "univariate_rho", "Partial Spearman correlation, adjusted for technical covariates and cell-cycle scores"
+        ),
         Q,
         Column("is_marker", "truth", "Whether it is a cluster marker", missing=True),
         number("cluster_eta2", "Fraction of the variance of the gene that lies between clusters"),
