@@ -77,7 +77,8 @@ class Track(Section):
     )
     external_conflicts: Literal["refuse", "cut"] = Field(
         "refuse",
-        description="Where an external track has two parents (a merge) or a parent has more than two daughters: refuse the"
+        description="Where an external track has two parents (a merge) or a parent has more than two daughters: "
+        "refuse the"
         " file, or cut these links, so that those parents are unknown, and count them.",
     )
     allow_empty: bool = Field(
