@@ -25,10 +25,6 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "; an end was called a death only at a probability of at least {c:track.death_confidence}; other ends have an "
         "unknown fate",
     ),
-    "import_tracks": ("Tracks were provided by the user; their lineages were checked for impossible events",),
-    "import_places": (
-        "Tracks without masks were provided by the user; their lineages were checked for impossible events",
-    ),
     "import_tracks": ("Tracks were supplied by the user; their lineage was checked for impossible events",),
     "import_point_tracks": (
         "Point tracks were supplied by the user, without masks; their lineage was checked for impossible events",

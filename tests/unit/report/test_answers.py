@@ -161,7 +161,7 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
     assert "cluster=0 is more frequent in survivors whose sister died" in found["sisters"].answer
     assert "odds ratio 4.20" in found["sisters"].answer
     assert "q = 0.002 over 2 states" in found["sisters"].answer
-    assert "80 % of 50 pairs (60 % expected if independent" in found["sisters"].answer
+    assert "80 % of 50 pairs (60 % expected if fates were independent" in found["sisters"].answer
     assert "Morphology explains 3.0 % of the variance of expression" in found["crossmodal"].answer
 
 
