@@ -56,7 +56,7 @@ def read_quality(paths: list[Path]) -> pd.DataFrame:
             identity = {key: content[key] for key in ("sample", "fov", "pixel_size_um", "lines")}
             rows.append(identity | content["numbers"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            msg = f"{path}: not a readable quality report ({error}); delete it and run again to make it anew."
+            msg = f"{path}: not a readable quality report ({error}); delete it and run again to make it again."
             raise UserError(msg) from error
     return pd.DataFrame(rows)
 

@@ -116,7 +116,10 @@ PREDICTIVE_FEATURES = Table(
         FUNCTION_COLUMN,
         Column("feature", "text", "Column of morphology or embedding"),
         Column("block", "text", "The block that it is of", values=("morphology", "embedding", "features")),
-        number("frequency", "Share of group half-samples in which the elastic net of its block selects the feature"),
+        number(
+            "frequency",
+            "Fraction of half-samples of the groups in which the elastic net of its block selects the feature",
+        ),
         number("sign", "Mean sign of its coefficient over those, -1 to 1"),
         Column("module", "text", "Module of correlated features of its block", missing=True),
         number("univariate_rho", "Partial Spearman correlation given technical covariates and cell-cycle scores"),
