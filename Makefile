@@ -1,4 +1,4 @@
-# Everything a person types. `make demo` and `make test` need x86-64 Linux, Python 3.11 or newer and nothing else.
+# The commands that people use. `make demo` and `make test` need x86-64 Linux, Python 3.11 or newer and nothing else.
 PYTHON ?= python3
 VENV ?= .venv
 LINT = .venv-lint
@@ -6,21 +6,21 @@ DOCS = .venv-docs
 PEERS = .venv-peers
 RUN = $(VENV)/bin
 SNAKEMAKE = $(RUN)/snakemake --cores all
-# Bytecode is kept even where the shell says not to: else every job would compile all that it imports anew.
+# Bytecode is kept even if the shell forbids it: otherwise every job would compile all its imports again.
 export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression bench-workflow lint format docs models config lock clean help
 
 help:
-	@echo "make install   make the locked environment in .venv and nothing else"
+	@echo "make install   create the locked environment in .venv"
 	@echo "make demo      simulate an experiment, run the whole pipeline on it, print the answers"
 	@echo "make test      run the tests (make test-all adds the slow ones)"
-	@echo "make bench-imaging   score segmentation, tracking and memory on real and simulated movies, beside peers (an hour)"
+	@echo "make bench-imaging   score segmentation, tracking and memory on real and simulated movies, compared with peers (an hour)"
 	@echo "make bench-lineage   score the lineage analysis: real families, simulated experiments, speed (minutes)"
 	@echo "make bench-prediction   score prediction of function: real cells, simulated experiments (an hour)"
-	@echo "make bench-expression   time and memory of clustering 100,000 cells and of ranking genes, beside scanpy"
+	@echo "make bench-expression   time and memory of clustering 100,000 cells and of ranking genes, compared with scanpy"
 	@echo "make bench-workflow   score the planning of large studies and the check of large tables (minutes)"
-	@echo "make lint      check the code as .ci/run does (make format mends what can be mended)"
+	@echo "make lint      check the code as .ci/run does (make format fixes what can be fixed)"
 	@echo "make docs      build the site from docs/ and the docstrings into site/"
 
 install: $(VENV)/.installed
@@ -65,16 +65,16 @@ format: $(LINT)/.complete
 	$(LINT)/bin/ruff format .
 	$(LINT)/bin/snakefmt Snakefile rules
 
-# Docstrings are read, not imported; a warning is an error.
+# Docstrings are read without importing the package; a warning is an error.
 docs: $(DOCS)/.complete
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=tools $(DOCS)/bin/mkdocs build --strict
 
-# The small models in resources/ are made by these two commands; they take two hours of one core and are committed.
+# These two commands train the small models in resources/, which are committed; they take two hours on one core.
 models: $(VENV)/.installed
 	$(RUN)/python tools/train_segmenter.py
 	$(RUN)/python tools/train_embedder.py
 
-# What is generated from the code; tests keep it in step.
+# Files that are generated from the code; tests keep them up to date.
 config: $(VENV)/.installed
 	$(RUN)/python tools/write_config.py
 	$(RUN)/python tools/draw_architecture.py
@@ -126,7 +126,7 @@ $(VENV)/.installed: $(VENV)/.complete pyproject.toml
 	fi
 	@touch $@
 
-# Published tools that ours are compared with. They are no part of cineseq and need no lock.
+# Published tools for comparison. They are not part of cineseq and are not locked.
 $(PEERS)/.complete: benchmarks/peers.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --progress-bar on --requirement $<

@@ -1,10 +1,10 @@
-"""Measure memory and time of the clustering step on many cells, as the pipeline runs it: a file in, tables out.
+"""Measure the memory and time of the clustering step on many cells, from the input file to the tables.
 
 Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_clusters.py --cells 100000 --genes 20000``
-Simulated counts of eight kinds of cell, 2,000 of each cell, and one function, are written once as ``paired.h5mu``; the
-genes of the cell cycle are among them, and a hundredth of cells keeps so few counts that quality control refuses it.
-``scripts/cluster.py`` then runs on them in a process of its own, whose most memory is measured, from reading the file
-to the last figure. Settings are the defaults, the subsets clustered again for stability among them.
+Simulated counts of eight types of cells (2,000 counts per cell) and one function are written as ``paired.h5mu``. They
+include the genes of the cell cycle, and 1 % of the cells have so few counts that they fail quality control.
+``scripts/cluster.py`` then runs on them in a separate process, whose peak memory is measured from reading the file to
+the last figure. Settings are the defaults, including the subsets that are clustered again to measure stability.
 """
 
 import argparse
@@ -58,26 +58,26 @@ def write_cells(cells: int, genes: int, path: Path) -> pd.Series:
 def arguments(folder: Path, resamples: int) -> list[str]:
     """Return the arguments of the step: its files and its settings."""
     files = {"paired": "paired.h5mu"} | OUTPUTS
-    given = [text for name, file in files.items() for text in (f"--{name.replace('_', '-')}", str(folder / file))]
-    return [*given, "--settings", json.dumps({"clusters": {"resamples": resamples}})]
+    named = [text for name, file in files.items() for text in (f"--{name.replace('_', '-')}", str(folder / file))]
+    return [*named, "--settings", json.dumps({"clusters": {"resamples": resamples}})]
 
 
 def main() -> None:
-    """Print seconds, memory and how well the kinds were found."""
+    """Print seconds, memory and the agreement of clusters with the types of cells."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cells", type=int, default=100_000)
     parser.add_argument("--genes", type=int, default=20_000)
     default = Clusters().resamples
     parser.add_argument("--resamples", type=int, default=default, help="subsets clustered again, which takes time")
-    told = parser.parse_args()
-    size = f"{told.cells:,} cells x {told.genes:,} genes"
+    options = parser.parse_args()
+    size = f"{options.cells:,} cells x {options.genes:,} genes"
     with tempfile.TemporaryDirectory(prefix="cineseq-") as name:
         folder = Path(name)
-        kind = write_cells(told.cells, told.genes, folder / "paired.h5mu")
+        kind = write_cells(options.cells, options.genes, folder / "paired.h5mu")
         print(Score(f"{size}: paired.h5mu, GB", (folder / "paired.h5mu").stat().st_size / 1e9), flush=True)
-        found = run_apart(STEP, arguments(folder, told.resamples))
+        found = run_apart(STEP, arguments(folder, options.resamples))
         table = read_table(folder / "cells.parquet", CLUSTERS)
-    print(Score(f"{size}: seconds, {told.resamples} subsets clustered again", found["seconds"]))
+    print(Score(f"{size}: seconds, {options.resamples} subsets clustered again", found["seconds"]))
     kept = table[table["passes_qc"].to_numpy(bool)]
     agreement = adjusted_rand_score(kind[kept["track_id"]], kept["cluster"])
     print(Score(f"{size}: adjusted Rand index of the kinds planted", agreement, low=0.9))

@@ -1,7 +1,7 @@
-"""Score divisions and deaths of the simulated experiment, of which all is known, with its true masks given.
+"""Score divisions and deaths of the simulated experiment, whose truth is known, with its true masks.
 
 Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_deaths.py``
-Seeds that no setting was chosen with. What remains with found masks is in ``truth/truth.tsv`` of ``make demo``.
+The seeds were not used to choose any setting. Scores with segmented masks are in ``truth/truth.tsv`` of ``make demo``.
 """
 
 import argparse
@@ -29,7 +29,7 @@ ASKED = {"death_F1": 0.9, "death_precision": 1.0}
 
 
 def track_field(here: FieldOfView, true_tracks: pd.DataFrame, settings: Simulate, seed: int, work: Path) -> FieldResult:
-    """Film, track and export one field through the steps' own scripts."""
+    """Simulate, track and export one field with the scripts of the steps."""
     folder = work / here.sample / here.fov
     folder.mkdir(parents=True)
     film, tracking, export = step("simulate_movie"), step("track"), step("export_tracks")
@@ -41,8 +41,10 @@ def track_field(here: FieldOfView, true_tracks: pd.DataFrame, settings: Simulate
         masks=stack["labels"],
         settings=film.Settings(simulate=settings, field=here, seed=seed),
     )
-    told = tracking.Settings(field=here, channels=Channels(function=["lipid"]))
-    tracking.main(**stack, **tables, events=folder / "events.parquet", report=folder / "report.json", settings=told)
+    settings_of_step = tracking.Settings(field=here, channels=Channels(function=["lipid"]))
+    tracking.main(
+        **stack, **tables, events=folder / "events.parquet", report=folder / "report.json", settings=settings_of_step
+    )
     export.main(labels=stack["labels"], **tables, geff=folder / "tracks.geff", ctc=folder / "ctc")
     mine = true_tracks[(true_tracks["sample"] == here.sample) & (true_tracks["fov"] == here.fov)]
     found = read_table(tables["detections"], DETECTIONS), read_table(tables["tracks"], TRACKS)
@@ -68,7 +70,7 @@ def scores(seed: int, work: Path) -> Iterator[Score]:
 
 
 def called_wrongly(tracks: pd.DataFrame, true_track: pd.Series, true_tracks: pd.DataFrame) -> int:
-    """Return how many tracks are said to die whose own true track does not end in death, or is not known.
+    """Return the number of called deaths whose true track does not end in death, or is not known.
 
     A hit of :func:`cineseq.tracking.scoring.score_deaths` is one by place and time, and may be another cell's death.
 

@@ -1,8 +1,8 @@
-"""How long Snakemake takes to plan large studies, and how much memory.
+"""Measure the time and memory that Snakemake needs to plan large studies.
 
-Run: ``make bench-workflow``, or ``python benchmarks/bench_dry_run.py [--cases NAME ...]``; ``CASES`` says what they are
-and what is asked of them. Prints one line per score of each case's own ``snakemake -n``: its jobs, the seconds of the
-processor and its peak memory, which are asked for, and the seconds by the clock, which depend on what else runs.
+Run: ``make bench-workflow``, or ``python benchmarks/bench_dry_run.py [--cases NAME ...]``; ``CASES`` lists
+them with their limits. Prints one line per score of ``snakemake -n`` for each case: the number of jobs, processor
+seconds and peak memory, which have limits, and elapsed seconds, which depend on the load of the machine.
 """
 
 import argparse
@@ -36,7 +36,7 @@ function: {scores: [{name: lipid, channel: lipid}]}
 
 @dataclass(frozen=True)
 class Limits:
-    """The fewest jobs that a case must have to count, and the most that planning them may take."""
+    """The smallest number of jobs of a case, and the limits of planning them."""
 
     jobs: float = -inf
     seconds: float = inf
@@ -45,7 +45,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Case:
-    """A study of some fields that all give the same columns, what Snakemake is told, and what is asked of it."""
+    """A study of some fields with the same columns, the options of Snakemake, and the limits."""
 
     fields: int
     columns: dict[str, str]
@@ -79,24 +79,24 @@ def make_study(folder: Path, case: Case) -> Path:
 
 
 def plan(name: str, case: Case, folder: Path) -> list[Score]:
-    """Plan a case in a folder, in a process of its own, and score what that took."""
+    """Plan a case in a folder, in a separate process, and score the time and memory."""
     config = make_study(folder, case)
     command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "-s", str(ROOT / "Snakefile")]
     command += ["-d", str(folder), "--configfile", str(config), "--cores", "2", *case.options]
-    said = folder / "said.txt"
+    output = folder / "output.txt"
     start = time.perf_counter()
-    with said.open("w") as stream:
+    with output.open("w") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
         _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
-    found = re.search(r"total\s+(\d+)", said.read_text())
+    found = re.search(r"total\s+(\d+)", output.read_text())
     if status or found is None:
-        raise SystemExit(said.read_text())
+        raise SystemExit(output.read_text())
     return [
         Score(f"{name}, {case.fields} fields: jobs", int(found[1]), low=case.limits.jobs),
         Score(f"{name}: processor seconds", used.ru_utime + used.ru_stime, high=case.limits.seconds),
         Score(f"{name}: peak memory, GB", used.ru_maxrss * 1024 / 1e9, high=case.limits.peak_gb),
-        Score(f"{name}: seconds by the clock", seconds),
+        Score(f"{name}: elapsed seconds", seconds),
     ]
 
 

@@ -1,11 +1,11 @@
-"""Score divisions on each real movie with costs that were chosen on the other movies only.
+"""Score divisions on each real movie with costs that were chosen on the other movies.
 
 Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_held_out.py``
-The defaults were chosen with all of these movies at hand, so their scores flatter. Here the weights start out equal;
-each in turn, and the highest cost with it, takes the value of a small grid that gives the best mean division F1 on the
-other movies. The tracker then runs on the movie that was left out. Only these are chosen anew: the constants of linking
-and of gaps (search range, costs of being alone), of merges, of doubted divisions and of a division's confidence were
-set as rules with all of these movies at hand, and stay as they are.
+The defaults were chosen on all of these movies, so their scores are optimistic. Here all weights start equal. Each
+weight in turn, together with the highest cost, is set to the value of a small grid with the best mean division F1 on
+the other movies. The tracker then runs on the held-out movie. Only these parameters are chosen again. The constants of
+linking and of gaps (search range, no-link costs), of merges, of doubtful divisions and of the confidence of divisions
+were set on all of these movies and are kept.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def known(case: Case, data: Path, work: Path) -> Known:
 
 
 def true_divisions(path: Path) -> set[tuple[int, int, int, int]]:
-    """Return the divisions of a CTC table: the mother's last frame, mother and daughters."""
+    """Return the divisions of a CTC table: the last frame of the parent, the parent and the daughters."""
     table = pd.DataFrame(np.loadtxt(path, int, ndmin=2), columns=["L", "B", "E", "P"])
     born = (
         table[table["P"] > 0]
@@ -89,7 +89,7 @@ def true_divisions(path: Path) -> set[tuple[int, int, int, int]]:
 
 
 def fit(others: list[Known]) -> tuple[dict[str, float], float]:
-    """Choose weights and the highest cost on movies, one weight after the other."""
+    """Choose the weights and the highest cost on some movies, one weight after the other."""
     weights = dict.fromkeys(divisions.WEIGHTS, 1.0)
     best, threshold = max((_mean_f1(others, weights, t), t) for t in THRESHOLDS)
     for _ in range(ROUNDS):
@@ -110,7 +110,7 @@ def _mean_f1(movies: list[Known], weights: dict[str, float], threshold: float) -
 
 
 def held_out(data: Path, work: Path) -> Iterator[Score]:
-    """Leave out one movie after the other."""
+    """Hold out each movie in turn."""
     every = {case.name: known(case, data, work / f"known {i}") for i, case in enumerate(SETS)}
     for i, case in enumerate(SETS):
         weights, threshold = fit([movie for name, movie in every.items() if name != case.name])

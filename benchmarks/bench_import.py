@@ -1,8 +1,8 @@
-"""How long each script takes to import all that it needs: ``python benchmarks/bench_import.py [BEFORE] [AFTER]``.
+"""Time the imports of each script: ``python benchmarks/bench_import.py [BEFORE] [AFTER]``.
 
-Every script is run in a fresh process up to where a rule would call it, three times, and the least is printed: seconds
-of the first checkout, of the second where one is given, and their ratio. Bytecode is kept, as it is for jobs. The last
-line is the sum.
+Every script runs in a fresh process up to the point where a rule would call it, three times, and the minimum is
+printed: seconds for the first checkout, for the second if there is one, and their ratio. Bytecode is kept, as for jobs.
+The last line is the sum.
 """
 
 import argparse
@@ -22,18 +22,18 @@ print(time.perf_counter() - start)
 
 
 def seconds(script: Path, repeats: int = REPEATS) -> float:
-    """Return the least seconds of several fresh processes.
+    """Return the minimum time, in seconds, of several fresh processes.
 
     Raises
     ------
     subprocess.CalledProcessError
-        Where the script cannot be imported.
+        When the script cannot be imported.
     """
     checkout = script.parents[1]
     folder = checkout / "src" if (checkout / "src").is_dir() else checkout / "scripts"
     environment = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": ""}
     command = [sys.executable, "-c", PROGRAM, str(script)]
-    # The first one fills the caches and does not count.
+    # The first run fills the caches and does not count.
     runs = [
         subprocess.run(command, env=environment, cwd=checkout, check=True, capture_output=True, text=True)
         for _ in range(repeats + 1)

@@ -2,7 +2,7 @@
 
 Run: ``make bench-lineage``, or
 ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_lineage.py --data ../shared/data``
-Prints one line per score: what was found, what it should be, and whether it is.
+Prints one line per score: value, target, and whether it is met.
 """
 
 import argparse
@@ -45,7 +45,7 @@ TEN = "GEMCITABINE 10 uMolars"
 
 
 def real(data: Path) -> list[Score]:
-    """Score the AU565 families against figures measured on the same tables by other code."""
+    """Compare the AU565 families with values that other code computed from the same tables."""
     folder = data / "au565_lineages"
     source = External(**yaml.safe_load((ROOT / "config/examples/au565_lineages.yaml").read_text())["external"])
     cells = read_all_families([folder / "lineages.csv"], [FieldOfView(sample="au565")], source)
@@ -130,7 +130,7 @@ def _repeat(experiments: int, make: Callable[[int], pd.DataFrame]) -> pd.DataFra
 
 
 def type_one(experiments: int) -> list[Score]:
-    """Score the tests where a shared field and time stress drives both state and death, and the sister nothing."""
+    """Score the tests where stress of field and time determines state and death, and the sister has no effect."""
     table = _repeat(experiments, lambda seed: simulate(Experiment(), seed))
     excludes = ((table["low"] > 1) | (table["high"] < 1)).mean()
     return [
@@ -172,7 +172,7 @@ def coverage(experiments: int) -> list[Score]:
 
 
 def trap(experiments: int) -> list[Score]:
-    """Score the warning of compartments whose one live cell implies a dead sister."""
+    """Score the warning about compartments whose only live cell implies a dead sister."""
     kinds = {
         "where it is": ("shared", 80, True, 1),
         "where it is, cages unmeasured, 500 families": ("shared", 500, False, 1),
@@ -188,8 +188,8 @@ def trap(experiments: int) -> list[Score]:
             families, status, pairs = caged(seed, choice=choice, founders=founders)
             warned = lineage_warnings(families, status, pairs if measured else None)
             named += int("one_cell_compartments" in set(warned["warning"]))
-        name, share = f"one-cell trap: warned {where}", named / experiments
-        scores.append(Score(name, share) if wanted is None else exactly(name, share, wanted))
+        name, fraction = f"one-cell compartments: warned {where}", named / experiments
+        scores.append(Score(name, fraction) if wanted is None else exactly(name, fraction, wanted))
     return scores
 
 
@@ -225,7 +225,7 @@ def _as_table(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _build_and_test(source: Path) -> None:
-    """Read and validate families, and test whether relatives share fates and a state goes with the sister's."""
+    """Read and validate families, and test the concordance of fates and a state by the fate of the sister."""
     settings = Lineage(permutations=9999, states=["state_x"])
     table = CELLS.check(read_all_families([source], [FieldOfView()], External()))
     families = families_of(table)

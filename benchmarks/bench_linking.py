@@ -36,7 +36,7 @@ CHECKED = (SIM01, EPITHELIUM, HELA)
 
 
 def our_seconds(objects: Objects) -> float:
-    """Return the median seconds of processor that linking and divisions take."""
+    """Return the median processor seconds of linking and divisions."""
     taken = []
     for _ in range(REPEATS):
         started = time.process_time()
@@ -46,7 +46,7 @@ def our_seconds(objects: Objects) -> float:
 
 
 def run_laptrack(peers: Path, objects: Objects, reach: float, work: Path) -> tuple[float, pd.DataFrame, pd.DataFrame]:
-    """Return laptrack's seconds, its detections and its tracks."""
+    """Return the processor seconds, detections and tracks of laptrack."""
     files = {name: work / f"{name}_{reach:g}.csv" for name in ("points", "tracks", "parents")}
     objects.table[["frame", "label", "y_px", "x_px"]].to_csv(files["points"], index=False)
     given = [f"--{name}={path}" for name, path in files.items()]
@@ -54,9 +54,9 @@ def run_laptrack(peers: Path, objects: Objects, reach: float, work: Path) -> tup
     detections, parents = pd.read_csv(files["tracks"]), pd.read_csv(files["parents"])
     detections["track_id"] = (detections["track"] + 1).astype("string")
     number = np.sort(detections["track"].unique()) + 1
-    mother = pd.Series(number - 1).map(parents.set_index("track")["parent"]).astype("Int64") + 1
+    parent = pd.Series(number - 1).map(parents.set_index("track")["parent"]).astype("Int64") + 1
     tracks = pd.DataFrame(
-        {"number": number, "track_id": pd.array(number).astype("string"), "parent_id": mother.astype("string")}
+        {"number": number, "track_id": pd.array(number).astype("string"), "parent_id": parent.astype("string")}
     )
     return float(said), detections, tracks
 
@@ -84,15 +84,15 @@ def against_laptrack(data: Path, peers: Path, work: Path) -> Iterator[Score]:
             theirs.append(taken)
             scores.append(score_ctc(work / f"laptrack_{reach:g}", truth))
             yield Score(f"epithelium, laptrack, steps up to {reach:g} px: division F1", scores[-1]["division_F1"])
-            yield Score(f"epithelium, laptrack, steps up to {reach:g} px: seconds of processor", taken)
+            yield Score(f"epithelium, laptrack, steps up to {reach:g} px: processor seconds", taken)
     best = max(scores, key=lambda score: score["division_F1"])
     mine = score_ctc(ours / "ctc", truth)
     yield Score("epithelium: objects", len(objects.table))
-    yield Score("epithelium: seconds of processor of linking and divisions", seconds)
-    yield Score("epithelium: seconds of the whole step, with reading and measuring masks", whole_step)
-    yield Score("epithelium: laptrack's least seconds over ours", min(theirs) / seconds, low=10)
-    yield Score("epithelium: division F1, at least laptrack's best", mine["division_F1"], low=best["division_F1"])
-    yield Score("epithelium: LNK, laptrack's best beside it in the next line", mine["LNK"])
+    yield Score("epithelium: processor seconds of linking and divisions", seconds)
+    yield Score("epithelium: seconds of the whole step, including reading and measuring masks", whole_step)
+    yield Score("epithelium: shortest time of laptrack divided by ours", min(theirs) / seconds, low=10)
+    yield Score("epithelium: division F1, at least the best of laptrack", mine["division_F1"], low=best["division_F1"])
+    yield Score("epithelium: LNK (best of laptrack in the next line)", mine["LNK"])
     yield Score("epithelium, laptrack: best LNK", max(score["LNK"] for score in scores))
 
 
@@ -110,7 +110,7 @@ def against_ctcmetrics(case: Case, data: Path, peers: Path, work: Path) -> Itera
     yield Score(f"{case.name}: LNK by py-ctcmetrics", found["LNK"], low=case.asked["LNK"])
     if found["BC(1)"] is not None:
         yield Score(f"{case.name}: branching correctness BC(1) by py-ctcmetrics", found["BC(1)"])
-        yield Score(f"{case.name}: division F1 by traccuracy, beside it", mine["division_F1"])
+        yield Score(f"{case.name}: division F1 by traccuracy", mine["division_F1"])
     for name in ("LNK", "TRA"):
         yield exactly(f"{case.name}: {name}, py-ctcmetrics less traccuracy", found[name] - mine[name], 0, 1e-4)
 

@@ -1,10 +1,10 @@
 """Peak memory of every imaging step on a long movie of two channels.
 
 Run: ``.venv/bin/python benchmarks/bench_memory.py [--frames 500]``
-The movie is simulated. Each step runs as from the command line, in a process of its own; its figure is the most memory
-that it held, libraries included. ``segment`` and ``embed`` take seconds a frame and run on a short movie and on one of
-twice its length only: that their memory does not grow shows that it is bounded by frames in flight, and their rows say
-so. The imports get the GEFF folder that the run itself exported.
+The movie is simulated. Each step runs as from the command line, in a separate process; the score is its peak memory,
+libraries included. ``segment`` and ``embed`` take seconds per frame and run only on a short movie and on one of twice
+its length: if their memory does not grow, it does not depend on the length of the movie. The imports read the GEFF
+folder that the run exported.
 """
 
 import argparse
@@ -118,7 +118,7 @@ def arguments(step: str, film: Path, out: Path) -> list[str]:
             "strips": out / "strips",
             "page": out / "curation.html",
         },
-        "collect_uncertain": {"tables": listed, "table": out / "uncertain.tsv"},
+        "collect_uncertain": {"tables": listed, "uncertain": out / "uncertain.tsv"},
         "import_tracks": {"external": geff, **masks, **again, "events": out / f"{step}_events.parquet", **report},
         "import_point_tracks": {"external": geff, **again, **report},
         "morphology": {**masks, **movie, "morphology": out / "morphology.parquet", **report},

@@ -1,7 +1,7 @@
-"""How the time and the memory of tracking grow with the number of cells and with their density.
+"""Measure how the time and memory of tracking grow with the number and density of cells.
 
 Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_points.py``
-Cells walk at random, divide and vanish; there are no masks. Each run has a process of its own.
+Cells move at random, divide and disappear; there are no masks. Each run is a separate process.
 """
 
 import argparse
@@ -27,7 +27,7 @@ SPACINGS = (60.0, 30.0, 15.0, 10.0, 8.0)
 GROWTH = (100, 300, 1000, 2500, 5000)
 STEP_PX = 3.0
 DIVIDING = 0.005
-"""Share of the cells that divide in a frame; as many others vanish."""
+"""Fraction of the cells that divide in a frame; as many others disappear."""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""Score prediction of function on real paired cells, on groups that were held out, beside what is published.
+"""Score prediction of function on real paired cells in held-out groups, and compare with published values.
 
 Run: ``make bench-prediction``, or
 ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_prediction_real.py --data ../shared/data``
-Patch-seq neurons: the models over five random deals of mice to folds, because one deal moves R2 by some hundredths.
-Induced stem cells: the angle of the cell cycle in an individual that was left out.
+Patch-seq neurons: the models over five random assignments of mice to folds, because R² varies by some hundredths
+between assignments. Induced stem cells: the angle of the cell cycle in a held-out individual.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from cineseq.statistics.metrics import centred, r2
 
 ROOT = Path(__file__).resolve().parents[1]
 LEAST = {"max_aps": 0.75, "ap_width": 0.745, "ap_ratio": 0.78, "membrane_tau": 0.35, "input_resistance": 0.56}
-"""Asked of expression alone: what a plain elastic net reaches over several deals, less its spread."""
+"""Target for expression only: what a plain elastic net reaches over several assignments, minus its spread."""
 SHOWN = ("class", "expression", "morphology", "both", "both_late")
 MODALITIES = ("class", "expression", "morphology", "embedding")
 DEALS = 5
@@ -69,7 +69,7 @@ def compared(
 
 
 def dealt(plan: FoldPlan, folds: int, seed: int) -> FoldPlan:
-    """Return a plan whose groups are dealt to folds at random."""
+    """Return a plan with groups assigned to folds at random."""
     fold = np.empty(len(plan.units), dtype=int)
     split = GroupKFold(folds, shuffle=True, random_state=seed).split(plan.units, groups=plan.units)
     for number, (_, test) in enumerate(split):
@@ -161,7 +161,7 @@ def stem_cells(data: Path, threads: int) -> Iterable[Score]:
     predicted = out_of_fold(designs, cells.values, cells.plan, full_procedure(config.prediction, config.folds), threads)
     predicted["constant"] = training_mean(cells.values, cells.plan)
     most = {"expression": 0.130, "morphology": 0.185, "shape": 0.20, "both": 0.126}
-    said = {"morphology": "nuclear shape and DAPI", "shape": "nuclear shape alone", "constant": "the mean"}
+    said = {"morphology": "nuclear shape and DAPI", "shape": "nuclear shape only", "constant": "the mean"}
     for name in (*most, "constant"):
         error = angular_error(predicted[name], cells.values)
         yield Score(
@@ -170,7 +170,7 @@ def stem_cells(data: Path, threads: int) -> Iterable[Score]:
 
 
 def lasso(data: Path) -> Iterable[Score]:
-    """Score a published cross-validation against its published figures."""
+    """Score a published cross-validation and compare with its published values."""
     for penalty, published in PUBLISHED.items():
         found = cross_validated_r2(data / "patchseq_m1", penalty)
         yield exactly(f"neurons: published lasso, penalty {penalty}", found, published, 1e-3)
@@ -184,7 +184,7 @@ def main() -> None:
     told = parser.parse_args()
     logging.disable(logging.WARNING)
     if not (told.data / "patchseq_m1").is_dir():
-        print(f"not scored, there are no data at {told.data}")
+        print(f"not scored: there are no data in {told.data}")
         return
     parts = (lasso(told.data), stem_cells(told.data, told.threads), leak(told.data, told.threads))
     for part in (*parts, neurons(told.data, told.threads)):

@@ -1,9 +1,9 @@
-"""Score prediction, stability of genes and clusters on simulated cells whose truth is known, many experiments a case.
+"""Score prediction, stability of genes and clusters on many simulated experiments with known truth.
 
 Run: ``make bench-prediction``, or
 ``OMP_NUM_THREADS=1 PYTHONPATH=. .venv/bin/python benchmarks/bench_prediction_simulated.py``
-Small experiments, so that there can be many: 8 fields of view of 10 to 30 cells, 30 to 100 genes; penalties of the null
-on a path of 4; 99 permutations (39 within class). A share of p-values may exceed its level by two standard errors.
+The experiments are small, so that there can be many: 8 fields of view of 10 to 30 cells, 30 to 100 genes, 4 penalties
+for the null, and 99 permutations (39 within class). A fraction of p-values may exceed its level by two standard errors.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def null(repeat: _Repeated) -> Iterable[Score]:
         p = repeat(experiment)
         for level in LEVELS:
             most = level + 2 * np.sqrt(level * (1 - level) / len(p))
-            yield Score(f"{name}: share of p-values at most {level}", (p <= level).mean(), high=most)
+            yield Score(f"{name}: fraction of p-values at most {level}", (p <= level).mean(), high=most)
 
 
 def _null_p(seed: int) -> float:
@@ -182,10 +182,12 @@ def _confounded(seed: int, planted: Planted) -> tuple[float, float]:
 
 
 def share(repeat: _Repeated) -> Iterable[Score]:
-    """Score the share of function between clusters that were found anew in the counts."""
+    """Score the fraction of the variance of function between clusters that were found in the counts."""
     for planted in (0.0, SHARE):
         found = repeat(partial(_share_found, planted=planted)).mean()
-        yield Score(f"share of function between clusters, {planted:g} planted", found, planted - 0.03, planted + 0.03)
+        yield Score(
+            f"fraction of function between clusters, {planted:g} planted", found, planted - 0.03, planted + 0.03
+        )
 
 
 def _share_found(seed: int, planted: float) -> float:
@@ -208,11 +210,11 @@ def _share_found(seed: int, planted: float) -> float:
 def markers(repeat: _Repeated) -> Iterable[Score]:
     """Score markers of clusters of one homogeneous population, thinned and not, and the flag of clusters of depth."""
     called, thinned, naive, nominal = np.nanmean(repeat(_false_markers), axis=0)
-    yield Score("one population: genes called markers on thinned counts, share", called, high=0.05)
-    yield Score("    false discovery rate at most 0.05 on thinned counts, share", thinned, high=0.05)
-    yield Score("    the same where the same counts were clustered and tested, share", naive)
-    yield Score("    p-values at most 0.05 on thinned counts, share", nominal)
-    yield Score("clusters of depth: flagged, share", repeat(_depth_is_flagged).mean(), low=1.0)
+    yield Score("one population: genes called markers on thinned counts, fraction", called, high=0.05)
+    yield Score("    false discovery rate at most 0.05 on thinned counts, fraction", thinned, high=0.05)
+    yield Score("    the same where the same counts were clustered and tested, fraction", naive)
+    yield Score("    p-values at most 0.05 on thinned counts, fraction", nominal)
+    yield Score("clusters of depth: flagged, fraction", repeat(_depth_is_flagged).mean(), low=1.0)
 
 
 def _false_markers(seed: int) -> tuple[float, ...]:
@@ -226,8 +228,8 @@ def _false_markers(seed: int) -> tuple[float, ...]:
     )
     # Clusters that half of the counts does not show again are only ranked, on the same counts.
     held_out = thinned[thinned["note"] == HELD_OUT]
-    shares = thinned["is_marker"], held_out["q_value"] <= 0.05, naive["q_value"] <= 0.05, held_out["p_value"] <= 0.05
-    return tuple(float(share.mean()) for share in shares)
+    fractions = thinned["is_marker"], held_out["q_value"] <= 0.05, naive["q_value"] <= 0.05, held_out["p_value"] <= 0.05
+    return tuple(float(fraction.mean()) for fraction in fractions)
 
 
 def _depth_is_flagged(seed: int) -> bool:

@@ -1,11 +1,11 @@
-"""Score the shipped segmentation models on simulated and real frames, and time the compact one beside Cellpose-SAM.
+"""Score the shipped segmentation models on simulated and real frames, and time the compact one and Cellpose-SAM.
 
 Run: ``.venv/bin/python benchmarks/bench_segmentation.py --data ../shared/data``
-Default settings for every row but those that name another; only phase contrast is given its masks' diameter. The rows
+Every row uses the default settings unless it names others; only phase contrast uses the diameter of its masks. The rows
 after training train on images 1-4 as ``snakemake train`` does and score images 5-7. Cellpose-SAM has random weights:
-its network takes the time of the trained one, but random flows make no cells. So networks are compared alone, and then
-with the time that both spend on making masks of flows, which is that of the compact model's; on 1024 x 1024 frames, in
-float32 or bfloat16, whichever is faster here (minutes; ``--cpsam 0`` leaves it out).
+its network takes as long as the trained one, but random flows give no cells. Therefore the networks are compared
+separately, and then with the time of making masks from flows, which is measured with the compact model. Frames are 1024
+x 1024, in float32 or bfloat16, whichever is faster here (minutes; ``--cpsam 0`` leaves it out).
 """
 
 import argparse
@@ -40,11 +40,11 @@ from cineseq.training.nuclei_images import CROWDED, draw_images, draw_scene
 from cineseq.training.phase_images import draw_phase_images
 
 SEED = 20_000_000
-"""No scene of training or of the cards."""
+"""Seed of scenes that neither training nor the model cards use."""
 DEFAULTS = Segment()
 STRICT = Segment(cellprob_threshold=1)
 LEAST_RATIO = 15
-"""Times that the compact model is asked to be faster than Cellpose-SAM."""
+"""Target: how many times faster than Cellpose-SAM the compact model is."""
 ONE_TILE = CELLPOSE_TILE - CELLPOSE_PADDING
 """Side of the largest image that cellpose does not cut."""
 
@@ -61,7 +61,7 @@ def demo_frames(fields: int, side: int = Simulate().size_px) -> Iterator[Annotat
 
 
 def real_frames(data: Path) -> Iterator[tuple[str, list[AnnotatedImage], float]]:
-    """Yield the real sets of nuclei: name, frames with outlines, and the AP asked for."""
+    """Yield the real sets of nuclei: name, annotated frames, and the target of the AP."""
     folder = data / "ctc_sim01"
     truths = sorted((folder / "01_GT/SEG").glob("man_seg*.tif"))
     images = [folder / f"01/t{path.stem.removeprefix('man_seg')}.tif" for path in truths]
@@ -87,7 +87,7 @@ def row(
 
 
 def nuclei_rows(data: Path, model: SegmentationModel) -> Iterator[dict]:
-    """Score nuclei with the default settings, which is what is asked for, and with a stricter threshold."""
+    """Score nuclei with the default settings, which have the target, and with a stricter threshold."""
     sets = [("simulated demo, unseen fields", list(demo_frames(6)), 0.95), *real_frames(data)]
     sets.append(("simulated scenes, wide", draw_images(SEED, 60), None))
     sets.append(("simulated scenes, crowded", draw_images(SEED, 60, domain=CROWDED), None))
@@ -178,7 +178,7 @@ def timings(work: Path, side: int, times: int) -> Iterator[Score]:
 
 
 def as_score(found: dict) -> Score:
-    """Return a row of the table as one figure."""
+    """Return a row of the table as one score."""
     low = -np.inf if found["asked"] is None else found["asked"]
     return Score(f"{found['set']}, {found['frames']} frames, {found['cells']:,} cells: AP@.5", found["AP@.5"], low)
 

@@ -1,9 +1,9 @@
-"""Score tracking with its default settings on real movies with masks given, and time it.
+"""Score and time tracking with its default settings on real movies with masks.
 
 Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_tracking.py --data ../shared/data``
-One parameter set (the defaults) for every row. LNK, TRA and division F1 (frame buffer 1) by traccuracy. Masks are
-given, but for ``ctc_sim01_raw``, whose masks are what the compact model finds in the raw frames. Rods and the packed
-epithelium are simulated, by ``crowds.py``.
+All rows use one parameter set, the defaults. LNK, TRA and division F1 (frame buffer 1) are computed by traccuracy.
+Masks are those of the data sets, except for ``ctc_sim01_raw``, which is segmented with the compact model. Rods and the
+packed epithelium are simulated by ``crowds.py``.
 """
 
 import argparse
@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Case:
-    """A movie with masks and truth: its folder, file pattern, the least scores asked, the step between its frames."""
+    """A movie with masks and truth: its folder, file pattern, target scores and frame step."""
 
     name: str
     folder: str
@@ -110,7 +110,7 @@ def step(name: str):
 
 
 def track(case: Case, data: Path, work: Path, settings: Track | None = None) -> tuple[Path, float]:
-    """Track a case through the steps' own scripts; return its folder and the seconds that ``track`` took."""
+    """Track a case through the steps' own scripts; return its folder and the seconds of ``track``."""
     files = sorted((data / case.folder).glob(case.pattern))[:: case.frame_step]
     first = tifffile.imread(files[0])
     work.mkdir(parents=True)
@@ -121,7 +121,7 @@ def track(case: Case, data: Path, work: Path, settings: Track | None = None) -> 
 
 
 def _tracked(work: Path, settings: Track, **more: Path) -> float:
-    """Track ``masks.ome.tif`` and export it, ``more`` files given; return the seconds that ``track`` took."""
+    """Track ``masks.ome.tif`` and export it, ``more`` files given; return the seconds of ``track``."""
     tables = {"detections": work / "detections.parquet", "tracks": work / "tracks.parquet"}
     module, export = step("track"), step("export_tracks")
     started = time.perf_counter()
@@ -154,7 +154,7 @@ def track_raw(data: Path, work: Path) -> None:
 
 
 def edges(labels: pd.DataFrame, parents: pd.DataFrame) -> set[tuple[int, int, int, int]]:
-    """Return the links (frame, label, frame, label): within tracks, and from a mother to her daughters."""
+    """Return the links (frame, label, frame, label): within tracks, and from a parent to its daughters."""
     ordered = labels.sort_values(["track", "frame"])
     rows = ordered[["frame", "label"]].to_numpy(np.int64)
     same = ordered["track"].to_numpy()[1:] == ordered["track"].to_numpy()[:-1]

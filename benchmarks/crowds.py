@@ -1,4 +1,4 @@
-"""Simulated cells without room between them, of which all is known: a growing colony of rods, a packed epithelium.
+"""Simulated cells without space between them, with known truth: a growing colony of rods, and a packed epithelium.
 
 Both return a :class:`Crowd` of label images; :func:`write_ctc_truth` writes it as a Cell Tracking Challenge folder.
 """
@@ -18,14 +18,14 @@ NODES = np.linspace(-1, 1, 5)
 GROWTH, LENGTH_AT_DIVISION = 0.0475, 40.0
 """Growth of a rod's length in a frame; with these, 20 rods become about 120 in 40 frames."""
 STEP_PX, SPACING, DIVIDING = 1.0, 22.0, 0.004
-"""Of the epithelium: random step, distance between neighbours, share of cells that divide in a frame."""
+"""Of the epithelium: random step, distance between neighbours, fraction of cells that divide in a frame."""
 FLOW = np.array([0.8, 0.5])
 """Motion of the epithelium as a whole, by which cells enter and leave, in px a frame (row, column)."""
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """Label images whose labels are cells, and the mother of every cell that was born."""
+    """Label images whose labels are cells, and the parent of every cell that was born."""
 
     planes: list[np.ndarray]
     mother: dict[int, int]
@@ -33,7 +33,7 @@ class Crowd:
 
 @dataclass
 class Rods:
-    """Rods while they are simulated: names, places in px, and for rods their direction and length."""
+    """Rods while they are simulated: names, positions in px, and for rods their direction and length."""
 
     name: np.ndarray
     place: np.ndarray

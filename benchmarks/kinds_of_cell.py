@@ -1,4 +1,4 @@
-"""Sparse counts of many cells of a few kinds, for the benchmarks of speed and memory."""
+"""Sparse counts of many cells of a few types, for the benchmarks of speed and memory."""
 
 import numpy as np
 from scipy import sparse

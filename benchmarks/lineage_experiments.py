@@ -1,4 +1,4 @@
-"""Simulated families whose field and birth time drive both death and state: for lineage scores and their tests."""
+"""Simulated families whose field and birth time determine both death and state, for lineage scores and tests."""
 
 from dataclasses import dataclass
 

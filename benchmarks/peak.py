@@ -1,4 +1,4 @@
-"""Run a script as ``python script arguments`` would, then print its seconds and peak memory as one line of JSON."""
+"""Run a script like ``python script arguments``, then print its seconds and peak memory as one line of JSON."""
 
 import json
 import runpy

@@ -1,7 +1,7 @@
 """Score a result with py-ctcmetrics; run by ``bench_linking.py`` in the environment of the peers.
 
 Prints TRA, LNK and BC(1), the F1 of divisions with a tolerance of one frame, as one line of JSON; null where a score is
-not defined.
+undefined.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Link points with laptrack (Fukai and Kawaguchi 2023); run by ``bench_linking.py`` in the environment of the peers.
 
 Reads a table of ``frame``, ``label``, ``y_px`` and ``x_px``; writes the same rows with their ``track``, and a table of
-``track`` and ``parent``. Prints the seconds of processor that linking took, without reading and writing.
+``track`` and ``parent``. Prints the processor seconds of linking, without reading and writing.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A published cross-validation of the group lasso on patch-seq neurons, whose figures ours must equal."""
+"""A published cross-validation of the group lasso on patch-seq neurons, whose values ours must reproduce."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What every benchmark prints: one line per figure, with what was asked of it."""
+"""The output of every benchmark: one line per score, with its target."""
 
 import json
 import re
@@ -14,7 +14,7 @@ PEAK = Path(__file__).with_name("peak.py")
 
 @dataclass(frozen=True)
 class Score:
-    """One measured number and the range that it should lie in; without a range it is there for comparison."""
+    """One measured number and its target range; a number without a range is for comparison."""
 
     name: str
     value: float
@@ -22,7 +22,7 @@ class Score:
     high: float = np.inf
 
     def __str__(self) -> str:
-        """Return the line that is printed."""
+        """Return the line to print."""
         return f"{self.name:<76} {self.value:>11,.4g}   {self._wanted():<18} {self._verdict()}"
 
     def _wanted(self) -> str:
@@ -40,26 +40,26 @@ class Score:
 
 
 def exactly(name: str, value: float, wanted: float, within: float = 0.0) -> Score:
-    """Return a score that should have one value."""
+    """Return a score whose target is one value."""
     return Score(name, value, wanted - within, wanted + within)
 
 
 def own_peak_gb() -> float:
-    """Return the most memory that this process has held, in GB.
+    """Return the peak memory of this process in GB.
 
-    From ``VmHWM``, which starts anew with a program; what ``getrusage`` says of a child includes its parent's.
+    From ``VmHWM``, which is reset when a program starts; ``getrusage`` of a child includes the memory of its parent.
     """
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(found[1]) * 1024 / 1e9
 
 
 def run_apart(script: Path, arguments: list[str]) -> dict[str, float]:
-    """Run a script in a process of its own; return its ``seconds`` and its ``peak_gb``.
+    """Run a script in a separate process; return its ``seconds`` and ``peak_gb``.
 
     Raises
     ------
     SystemExit
-        When the script fails; with what it said.
+        When the script fails, with its error output.
     """
     command = [sys.executable, str(PEAK), str(script), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,8 +1,8 @@
-"""Write the one page that people look at, and the answers and data dictionary that go with it.
+"""Write the report page, the answers and the data dictionary.
 
-In: whatever the run made: reports of steps, quality and pictures of fields, tables and figures of the analyses, and
-the record of provenance. Everything is optional; what is missing is said to be missing.
-Out: one self-contained HTML file, answers.json with five plain answers, and the data dictionary.
+In: reports of steps, quality and pictures of fields, tables and figures of the analyses, and the record of provenance.
+All of them are optional; the page says what was not run.
+Out: one self-contained HTML file, answers.json with the five answers, and the data dictionary.
 """
 
 import json
@@ -56,11 +56,11 @@ def main(
 ) -> None:
     """Render the report."""
     evidence = read_evidence(results, settings.prediction.selected_frequency)
-    said = answer_all(evidence, settings.report.caveats)
+    answered = answer_all(evidence, settings.report.caveats)
     page = PageInputs(
         **{name: getattr(settings, name) for name in ("run", "simulated", "report", "channels", "inputs", "cells")},
         evidence=evidence,
-        answers=said,
+        answers=answered,
         steps=[read_step_report(path) for path in step_reports],
         quality=read_quality(quality),
         pictures=pictures,
@@ -72,15 +72,15 @@ def main(
         curation_pages=curation_pages,
     )
     text = render_page(page)
-    log_answers(said, text)
+    log_answers(answered, text)
     write_dictionary(dictionary)
-    write_json({"answers": [asdict(answer) for answer in said], "report": str(html)}, answers)
+    write_json({"answers": [asdict(answer) for answer in answered], "report": str(html)}, answers)
     write_text(text, html)
 
 
-def log_answers(said: list[Answer], text: str) -> None:
-    """Log every answer, and how large the page is."""
-    for answer in said:
+def log_answers(answered: list[Answer], text: str) -> None:
+    """Log the answers and the size of the page."""
+    for answer in answered:
         logger.info("%s %s", answer.question, answer.answer)
     logger.info("The page has %.1f MB.", len(text.encode()) / 1e6)
 

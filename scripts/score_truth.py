@@ -22,7 +22,7 @@ from cineseq.evaluation.analyses import (
     truth_lines,
 )
 from cineseq.files import write_json
-from cineseq.report.answers import headline_function
+from cineseq.report.answers import main_function
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.expression import CLUSTERS
 from cineseq.tables.imaging import CELLS, PAIRS
@@ -60,7 +60,7 @@ def main(
     rows += score_pairs(read_table(pairs, PAIRS), true_track, hidden)
 
     found = read_table(performance, PERFORMANCE)
-    function = headline_function(found)
+    function = main_function(found)
     known_genes = read_table(true_genes, SIMULATED_GENES)
     follows = set(known_genes.loc[known_genes["goes_with_function"].astype(bool), "gene"])
     gene_table = read_table(genes, GENES)

@@ -1,12 +1,12 @@
 """Compare two results folders value by value: ``python tools/compare_results.py OLD NEW [--page PAGE.html]``.
 
 Rows of tables are matched by the key of their contract, images by their pixels, AnnData and MuData by their arrays and
-figures by their drawing, so that the order of rows, compression, dates and random ids do not count. Prints one line per
-file that differs and a last line with counts. ``--page`` writes what changed side by side. Changes of names that are
-meant are listed in ``tools/results_changes.yaml``.
+figures by their drawing, so that row order, compression, dates and random ids do not matter. Prints one line per
+file that differs and a last line with counts. ``--page`` writes a page of the changes side by side. Intended changes of
+names are listed in ``tools/results_changes.yaml``.
 
 A difference is in the ``values``, in the ``words`` (notes, messages and sentences of reports) or in a ``figure``. The
-exit status is 1 where anything differs that ``--allow`` does not name.
+exit status is 1 if anything differs that ``--allow`` does not name.
 """
 
 import argparse
@@ -38,7 +38,7 @@ CHANGES = Path(__file__).with_name("results_changes.yaml")
 Kind = Literal["values", "words", "figure"]
 KINDS: tuple[Kind, ...] = ("values", "words", "figure")
 
-# Times, machines, versions and fingerprints of the code; and pages, whose content is compared where it comes from.
+# Times, machines, versions and fingerprints of the code; and pages, whose content is compared in its own files.
 LEFT_OUT = {
     "logs/*": "logs",
     "benchmarks/*": "benchmarks",
@@ -65,7 +65,7 @@ body {{font: 14px sans-serif; margin: 2em}} table {{border-collapse: collapse}} 
 
 @dataclass(frozen=True)
 class Changes:
-    """The changes of names that are meant; see the comments of ``results_changes.yaml``."""
+    """Intended changes of names; see the comments in ``results_changes.yaml``."""
 
     files: dict[str, str] = field(default_factory=dict)
     columns: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -83,14 +83,14 @@ class Changes:
         return {old: new for names in matching for old, new in names.items()}
 
     def is_added(self, name: str, column: str) -> bool:
-        """Tell whether a column is meant to be in the new file only."""
+        """Return whether a column is intended to be in the new file only."""
         patterns = [p for file, names in self.added.items() if fnmatch.fnmatch(name, file) for p in names]
         return any(fnmatch.fnmatch(column, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One file that differs: what in it, in one phrase, and the values that changed (for tables and JSON)."""
+    """A difference in one file: its kind, a short description, and the changed values (for tables and JSON)."""
 
     name: str
     kind: Kind
@@ -100,7 +100,7 @@ class Difference:
 
 @dataclass
 class Comparison:
-    """All differences, how many files are equal, and how many were not compared, by the reason."""
+    """All differences, the number of equal files, and the number of files not compared, by reason."""
 
     differences: list[Difference] = field(default_factory=list)
     equal: int = 0
@@ -136,7 +136,7 @@ def compare_folders(old: Path, new: Path, changes: Changes | None = None) -> Com
 
 
 def _files(folder: Path, left_out: Counter[str]) -> dict[str, Path]:
-    """Return the files to compare by their path below the folder; count the others by the reason."""
+    """Return the files to compare by their path below the folder; count the others by reason."""
     kept = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         name = path.relative_to(folder).as_posix()
@@ -149,7 +149,7 @@ def _files(folder: Path, left_out: Counter[str]) -> dict[str, Path]:
 
 
 def compare_files(name: str, old: Path, new: Path, changes: Changes) -> list[Difference]:
-    """Compare two files of one name by their content."""
+    """Compare the content of two files of the same name."""
     if old.read_bytes() == new.read_bytes():
         return []
     suffix = old.suffix or old.name
@@ -166,7 +166,7 @@ def compare_files(name: str, old: Path, new: Path, changes: Changes) -> list[Dif
 
 
 def read_any_table(path: Path) -> pd.DataFrame:
-    """Read a table without a check; text files as text and numbers, where an empty field is missing."""
+    """Read a table without checking it; empty fields of text files are missing values."""
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     separator = "\t" if path.suffix == ".tsv" else ","
@@ -174,7 +174,7 @@ def read_any_table(path: Path) -> pd.DataFrame:
 
 
 def contract_of(columns: list[str]) -> Table | None:
-    """Return the contract that these columns keep: every column declared and no required one absent."""
+    """Return the contract that fits these columns: all are declared and no required one is absent."""
     for table in (*every_table(), *declared_in(simulation)):
         required = {c.name for c in table.columns if not (c.optional or c.is_family)}
         try:
@@ -206,7 +206,7 @@ def compare_tables(name: str, old: pd.DataFrame, new: pd.DataFrame, changes: Cha
 
 
 def _changed_cells(name: str, old: pd.DataFrame, new: pd.DataFrame) -> list[Difference]:
-    """Return the cells that differ, words and values apart."""
+    """Return the cells that differ, words and values separately."""
     parts: dict[Kind, list[pd.DataFrame]] = {"values": [], "words": []}
     for column in new.columns:
         differs = ~_same(old[column], new[column])
@@ -223,7 +223,7 @@ def _changed_cells(name: str, old: pd.DataFrame, new: pd.DataFrame) -> list[Diff
 
 
 def _same(old: pd.Series, new: pd.Series) -> np.ndarray:
-    """Tell for each pair of cells whether both are equal or both missing."""
+    """Return for each pair of cells whether both are equal or both missing."""
     left, right = old.astype(object).to_numpy(), new.astype(object).to_numpy()
     missing = pd.isna(left), pd.isna(right)
     equal = np.array([a == b for a, b in zip(left, right, strict=True)], dtype=object)
@@ -235,7 +235,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def flat(value: Any, path: str = "") -> dict[str, Any]:
-    """Return the leaves of nested mappings and lists by their dotted path."""
+    """Return the leaves of nested mappings and lists by dotted path."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
     if items is None:
         return {path: value}
@@ -290,7 +290,7 @@ def _arrays(path: Path) -> dict[str, Any]:
 
 
 def drawing(path: Path) -> str:
-    """Return an SVG's text without its metadata and with its random ids numbered in order of appearance."""
+    """Return the text of an SVG image without metadata, with random ids replaced by numbers in order of appearance."""
     text = re.sub(r"<metadata>.*?</metadata>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->|<dc:date>.*?</dc:date>", "", text, flags=re.DOTALL)
     ids: dict[str, str] = {}
@@ -310,7 +310,7 @@ def _compare_pixels(name: str, old: np.ndarray, new: np.ndarray, kind: Kind) -> 
     return [Difference(name, kind, f"{differ} of {old.size} pixels differ")] if differ else []
 
 
-# How the values and the pixels of a file are read, by its suffix.
+# Functions that read the values or the pixels of a file, by suffix.
 VALUES: dict[str, Callable[[Path], dict[str, Any]]] = {
     **dict.fromkeys((".json", ".zattrs", ".zarray", ".zgroup"), _json),
     **dict.fromkeys((".h5ad", ".h5mu"), _arrays),
@@ -322,7 +322,7 @@ PIXELS: dict[str, tuple[Kind, Callable[[Path], np.ndarray]]] = {
 
 
 def page(found: Comparison, old: Path, new: Path) -> str:
-    """Return an HTML page of what changed: cells with both values, figures and images side by side."""
+    """Return an HTML page of the changes: cells with both values, figures and images side by side."""
     parts = [_section(d, old / d.name, new / d.name) for d in found.differences]
     body = "\n".join(parts) or "<p>Nothing differs.</p>"
     return PAGE.format(old=html.escape(str(old)), new=html.escape(str(new)), counts=found.last_line, body=body)
@@ -330,11 +330,11 @@ def page(found: Comparison, old: Path, new: Path) -> str:
 
 def _section(difference: Difference, old: Path, new: Path) -> str:
     title = f"<h2>{html.escape(difference.name)} <small>{difference.kind}</small></h2>"
-    said = f"<p>{html.escape(difference.what)}</p>"
+    text = f"<p>{html.escape(difference.what)}</p>"
     if difference.rows is not None:
-        return title + said + difference.rows.to_html(na_rep="missing", max_rows=SHOWN_ROWS)
+        return title + text + difference.rows.to_html(na_rep="missing", max_rows=SHOWN_ROWS)
     shown = [_image(path) for path in (old, new) if path.suffix in IMAGES and path.is_file()]
-    return title + said + f'<div class="pair">{"".join(shown)}</div>'
+    return title + text + f'<div class="pair">{"".join(shown)}</div>'
 
 
 def _image(path: Path) -> str:
@@ -347,12 +347,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old", type=Path, help="results folder before, such as results/demo")
     parser.add_argument("new", type=Path, help="results folder after")
-    parser.add_argument("--page", type=Path, help="write what changed, side by side, to this HTML file")
-    parser.add_argument("--allow", nargs="*", choices=KINDS, default=[], help="kinds of difference that may be")
+    parser.add_argument("--page", type=Path, help="write the changes, side by side, to this HTML file")
+    parser.add_argument("--allow", nargs="*", choices=KINDS, default=[], help="kinds of difference that do not fail")
     asked = parser.parse_args(arguments)
     for folder in (asked.old, asked.new):
         if not folder.is_dir():
-            parser.error(f"{folder} is no folder; give the results folder of a run, such as results/demo")
+            parser.error(f"{folder} is not a folder; give the results folder of a run, such as results/demo")
     found = compare_folders(asked.old, asked.new)
     for difference in found.differences:
         sys.stdout.write(f"{difference.kind}: {difference.name}: {difference.what}\n")

@@ -1,9 +1,9 @@
-"""Count what a newcomer meets in one or more checkouts: ``python tools/count_house.py [BEFORE] AFTER``.
+"""Count modules, layers and imports of one or more checkouts: ``python tools/count_house.py [BEFORE] AFTER``.
 
-Modules (an ``__init__`` is counted only where it holds code), modules under 45 lines, rooms (packages and modules
+Counts modules (an ``__init__`` only if it holds code), modules under 45 lines, components (packages and modules
 directly in ``cineseq``), their layers and the imports between them, class names used twice, and the lines that a
 result table costs: those that name ``lineage/fading.tsv``, its contract or its parameters in the package, scripts and
-rules, the contract counted as one. Its values are computed in a module of its own, which is not counted; nor are tests.
+rules. The contract counts as one line; the module that computes the table and tests do not count.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from house import ROOT, House, package_of
 
 SHORT = 45
 TABLE = ("fading", "fading.tsv", "KINSHIP_FADING", "kinship_fading")
-CODE_OF_THE_PACKAGE = 10  # an __init__ of fewer lines says what the package is for and no more
+CODE_OF_THE_PACKAGE = 10  # an __init__ with fewer lines holds only a docstring
 
 
 def counts(checkout: Path) -> dict[str, int]:
-    """Return every count of a checkout by its name."""
+    """Return the counts of a checkout by name."""
     house = House.read(package_of(checkout))
     packages = {module.name.rsplit(".", 1)[0] for module in house.modules if "." in module.name} | {""}
     modules = [m for m in house.modules if m.name not in packages or m.lines >= CODE_OF_THE_PACKAGE]
@@ -30,11 +30,11 @@ def counts(checkout: Path) -> dict[str, int]:
     return {
         "modules": len(modules),
         f"modules under {SHORT} lines": sum(m.lines < SHORT for m in modules),
-        "rooms": len(house.rooms),
+        "components": len(house.components),
         "layers": max(house.depths.values()),
-        "pairs of rooms of which one imports the other": len(house.edges),
-        "import statements between rooms": sum(house.edges.values()),
-        "pairs of rooms that import each other": len(house.mutual),
+        "pairs of components with imports": len(house.edges),
+        "import statements between components": sum(house.edges.values()),
+        "pairs of components that import each other": len(house.mutual),
         "class names used twice": len(house.class_names_used_twice),
         "lines that a result table costs": sum(cost.values()),
         "files that these lines are in": len(cost),
@@ -42,7 +42,7 @@ def counts(checkout: Path) -> dict[str, int]:
 
 
 def lines_of_a_table(checkout: Path) -> Counter[str]:
-    """Return how many lines of each file name the table that stands for all."""
+    """Return the number of lines in each file that name the example table."""
     package = package_of(checkout)
     paths = {*package.rglob("*.py"), *(checkout / "scripts").glob("*.py"), *(checkout / "rules").glob("*.smk")}
     found = {p.relative_to(checkout).as_posix(): len(lines_naming(p.read_text("utf-8"), TABLE)) for p in paths}
@@ -50,23 +50,23 @@ def lines_of_a_table(checkout: Path) -> Counter[str]:
 
 
 def lines_naming(text: str, names: tuple[str, ...]) -> set[int]:
-    """Return the lines of Python or of rules on which a name, or a text that ends in one, stands.
+    """Return the lines of Python or of rules that contain one of the names, or a text that ends in one.
 
-    Imports of a module, docstrings and comments do not count. A declaration of the contract counts once.
+    Imports of modules, docstrings and comments do not count. The declaration of the contract counts once.
     """
     lines: set[int] = set()
     within = {n + 1 for n, line in enumerate(text.splitlines(), 1) if line.endswith("= Table(")}
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         module = re.match(r"\s*(from \S*\.\w+ import|import) ", token.line) and token.string not in names[2:]
-        spoken = token.string.strip("\"'").split("/")[-1] if token.type == tokenize.STRING else token.string
-        names_it = token.type in (tokenize.NAME, tokenize.STRING) and spoken in names
+        text_of = token.string.strip("\"'").split("/")[-1] if token.type == tokenize.STRING else token.string
+        names_it = token.type in (tokenize.NAME, tokenize.STRING) and text_of in names
         if names_it and not module and token.start[0] not in within:
             lines.add(token.start[0])
     return lines
 
 
 def main() -> None:
-    """Print the counts, one column per checkout, and the files that the table's lines are in."""
+    """Print the counts, one column per checkout, and the files with the lines of the example table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkouts", nargs="*", type=Path, default=[ROOT], help="folders; default: this checkout")
     checkouts = parser.parse_args().checkouts

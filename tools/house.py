@@ -1,7 +1,7 @@
-"""What the package is made of and what imports what, read from its source: nothing is imported.
+"""The components of the package and the imports between them, read from the source without importing it.
 
-A room is a package directly in ``cineseq``, or a module there that is no package: ``tracking/imports`` is in the room
-``tracking``. Used by the test of the layers, by ``count_house.py`` and by ``draw_architecture.py``.
+A component is a package or a module directly in ``cineseq``: ``tracking/imports`` belongs to ``tracking``.
+Used by the test of the layers, ``count_house.py`` and ``draw_architecture.py``.
 """
 
 import ast
@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Ground floor up: a room imports from lower layers only.
+# From the bottom up: a component imports from lower layers only.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("deprecation", "errors", "files", "progress", "statistics", "text"),
     ("config", "plotting", "tables"),
@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True)
 class Module:
-    """One module: its dotted name below ``cineseq``, its lines, the names that it imports, its classes."""
+    """One module: its dotted name below ``cineseq``, its number of lines, the names that it imports, its classes."""
 
     name: str
     lines: int
@@ -37,14 +37,14 @@ class Module:
     classes: tuple[str, ...]
 
     @property
-    def room(self) -> str:
-        """The room that the module is in; the package's own ``__init__`` is in none."""
+    def component(self) -> str:
+        """The component of the module; that of the ``__init__`` of ``cineseq`` is empty."""
         return self.name.split(".")[0]
 
 
 @dataclass(frozen=True)
 class House:
-    """The modules of a package."""
+    """The modules of a package, with the imports between its components."""
 
     modules: tuple[Module, ...]
 
@@ -54,24 +54,24 @@ class House:
         return cls(tuple(_module(path, package) for path in sorted(package.rglob("*.py"))))
 
     @cached_property
-    def rooms(self) -> list[str]:
-        """The rooms, in alphabetical order."""
-        return sorted({module.room for module in self.modules} - {""})
+    def components(self) -> list[str]:
+        """The components, in alphabetical order."""
+        return sorted({module.component for module in self.modules} - {""})
 
     @cached_property
     def edges(self) -> Counter[tuple[str, str]]:
-        """How many import statements lead from one room to another."""
+        """The number of import statements from one component to another."""
         found: Counter[tuple[str, str]] = Counter()
         for module in self.modules:
             for name in module.imports:
-                room = name.split(".")[0]
-                if module.room and room in self.rooms and room != module.room:
-                    found[module.room, room] += 1
+                component = name.split(".")[0]
+                if module.component and component in self.components and component != module.component:
+                    found[module.component, component] += 1
         return found
 
     @property
     def mutual(self) -> list[tuple[str, str]]:
-        """Pairs of rooms that import each other."""
+        """Pairs of components that import each other."""
         return sorted(pair for pair in self.edges if pair[0] < pair[1] and pair[::-1] in self.edges)
 
     @property
@@ -85,14 +85,14 @@ class House:
 
     @property
     def cycles(self) -> list[list[str]]:
-        """Groups of rooms that can all be reached from each other."""
-        reach = {room: self._reached(room) for room in self.rooms}
-        groups = {tuple(sorted({a} | {b for b in reach[a] if a in reach[b]})) for a in self.rooms if a in reach[a]}
+        """Groups of components that can all be reached from each other."""
+        reach = {component: self._reached(component) for component in self.components}
+        groups = {tuple(sorted({a} | {b for b in reach[a] if a in reach[b]})) for a in self.components if a in reach[a]}
         return sorted(list(group) for group in groups)
 
-    def _reached(self, room: str) -> set[str]:
+    def _reached(self, component: str) -> set[str]:
         seen: set[str] = set()
-        todo = [room]
+        todo = [component]
         while todo:
             after = {b for a, b in self.edges if a == todo[-1]} - seen
             todo.pop()
@@ -102,20 +102,22 @@ class House:
 
     @property
     def depths(self) -> dict[str, int]:
-        """The lowest layer on which each room can stand; rooms of one cycle stand together."""
-        together = {room: set(group) for group in self.cycles for room in group}
-        depth = dict.fromkeys(self.rooms, 1)
-        for _ in self.rooms:
+        """The lowest possible layer of each component; components of a cycle are on the same layer."""
+        together = {component: set(group) for group in self.cycles for component in group}
+        depth = dict.fromkeys(self.components, 1)
+        for _ in self.components:
             for a, b in self.edges:
-                for room in together.get(a, {a}) if b not in together.get(a, set()) else ():
-                    depth[room] = max(depth[room], depth[b] + 1)
+                for component in together.get(a, {a}) if b not in together.get(a, set()) else ():
+                    depth[component] = max(depth[component], depth[b] + 1)
         return depth
 
     def faults(self, layers: Iterable[tuple[str, ...]] = LAYERS) -> list[str]:
-        """Return one sentence per break of the rules of the house."""
-        floor = {room: number for number, layer in enumerate(layers, 1) for room in layer}
+        """Return one sentence for each violation of the rules."""
+        floor = {component: number for number, layer in enumerate(layers, 1) for component in layer}
         found = [
-            f"{room} is on no layer; add it to LAYERS in tools/house.py" for room in self.rooms if room not in floor
+            f"{component} is on no layer; add it to LAYERS in tools/house.py"
+            for component in self.components
+            if component not in floor
         ]
         found += [
             f"{a} (layer {floor[a]}) imports {b} (layer {floor[b]}); imports lead to lower layers only"
@@ -160,7 +162,7 @@ def _imported(node: ast.ImportFrom, within: tuple[str, ...]) -> list[str]:
 
 
 def scripts_without_rule(scripts: Path, rules: Path) -> list[str]:
-    """Return one sentence per script that not exactly one rule runs, and per rule whose script is not there."""
+    """Return one sentence for each script that not exactly one rule runs, and each rule whose script is missing."""
     named = Counter(
         name
         for path in sorted(rules.glob("*.smk"))
@@ -168,13 +170,13 @@ def scripts_without_rule(scripts: Path, rules: Path) -> list[str]:
     )
     there = {path.name for path in scripts.glob("*.py")}
     found = [
-        f"scripts/{name} is run by {named[name]} rules; it is to be run by one"
+        f"scripts/{name} is run by {named[name]} rules; exactly one should run it"
         for name in sorted(there)
         if named[name] != 1
     ]
-    return found + [f"scripts/{name} is named by a rule and is not there" for name in sorted(named.keys() - there)]
+    return found + [f"scripts/{name} is named by a rule but does not exist" for name in sorted(named.keys() - there)]
 
 
 def package_of(checkout: Path) -> Path:
-    """Return the package's folder in a checkout: where it is, or where it was before it was installed."""
+    """Return the folder of the package in a checkout, also in one with the former layout."""
     return next(p for p in (checkout / "src/cineseq", checkout / "scripts/cineseq") if p.is_dir())

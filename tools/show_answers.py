@@ -1,4 +1,4 @@
-"""Print where the report is, and one line for each of its answers."""
+"""Print the path of the report and one line for each of its answers."""
 
 import argparse
 import json
@@ -11,8 +11,8 @@ from cineseq.text import first_sentence
 def report_lines(answers: Path) -> list[str]:
     """Return the path of the report, then each question with the first sentence of its answer."""
     content = json.loads(answers.read_text(encoding="utf-8"))
-    said = [f"{answer['question']} {first_sentence(answer['answer'])}" for answer in content["answers"]]
-    return [f"Report: {content['report']}", *said]
+    answers_in_brief = [f"{answer['question']} {first_sentence(answer['answer'])}" for answer in content["answers"]]
+    return [f"Report: {content['report']}", *answers_in_brief]
 
 
 def main() -> None:

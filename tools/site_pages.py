@@ -1,7 +1,7 @@
-"""Pages of the site that are made when it is built; a hook of mkdocs (``mkdocs.yml``).
+"""Pages that are generated when the site is built; a hook of mkdocs (``mkdocs.yml``).
 
-The home page is README.md, CONTRIBUTING.md and CHANGELOG.md are pages too, and each room of the package has a page of
-reference, whose content mkdocstrings reads from its docstrings.
+README.md becomes the home page, and CONTRIBUTING.md and CHANGELOG.md become pages. Each component of the package has a
+reference page, which mkdocstrings fills from the docstrings.
 """
 
 import ast
@@ -17,7 +17,7 @@ ROLE = re.compile(r":\w+:`(~?)([\w.]+)`")
 
 
 def site_text(text: str) -> str:
-    """Return a page of the top level as one of the site: links into ``docs/`` lead to pages beside it."""
+    """Return the text of a top-level page for the site, with links into ``docs/`` made relative."""
     text = re.sub(r"\]\(docs/", "](", text)
     for target, source in COPIED.items():
         text = text.replace(f"]({source})", f"]({target})")
@@ -25,21 +25,23 @@ def site_text(text: str) -> str:
 
 
 def reference_pages(root: Path = ROOT) -> dict[str, str]:
-    """Return the text of each page of the reference by its path, the layers from above, each room by its name."""
+    """Return the text of each reference page by its path, from the top layer down, components in alphabetical order."""
     package = package_of(root)
     house = House.read(package)
-    rooms = [room for layer in reversed(LAYERS) for room in sorted(layer) if room in house.rooms]
+    components = [
+        component for layer in reversed(LAYERS) for component in sorted(layer) if component in house.components
+    ]
     pages = {}
-    for room in rooms:
-        file = package / room / "__init__.py" if (package / room).is_dir() else package / f"{room}.py"
+    for component in components:
+        file = package / component / "__init__.py" if (package / component).is_dir() else package / f"{component}.py"
         summary = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").split("\n\n")[0]
-        name = f"cineseq.{room}"
-        pages[f"reference/{room}.md"] = f"# {name}\n\n::: {name}\n" if summary else f"# {name}\n"
+        name = f"cineseq.{component}"
+        pages[f"reference/{component}.md"] = f"# {name}\n\n::: {name}\n" if summary else f"# {name}\n"
     return pages
 
 
 def with_unlisted(nav: list[dict[str, Any]], docs: Path) -> list[dict[str, Any]]:
-    """Return the navigation with the pages that it does not name under "Guides", and the reference."""
+    """Return the navigation with unlisted pages added under "Guides", and with the reference."""
     named = set(re.findall(r"[\w/-]+\.md", str(nav)))
     unlisted = sorted(path.name for path in docs.glob("*.md") if path.name not in named)
     added: dict[str, list[Any]] = {"Guides": unlisted, "Reference": list(reference_pages())}
@@ -51,7 +53,7 @@ def with_unlisted(nav: list[dict[str, Any]], docs: Path) -> list[dict[str, Any]]
 
 
 def without_roles(text: str) -> str:
-    """Return a docstring whose references, such as ``:class:`~a.B```, are the names that they stand for."""
+    """Return a docstring with its references, such as ``:class:`~a.B```, replaced by names."""
     return ROLE.sub(lambda m: f"`{m[2].rsplit('.', 1)[-1] if m[1] else m[2]}`", text)
 
 
@@ -62,7 +64,7 @@ def on_config(config: Any) -> Any:
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the pages that are made."""
+    """Add the generated pages."""
     from mkdocs.structure.files import File  # noqa: PLC0415 - tests read this module without mkdocs
 
     made = {name: site_text((ROOT / source).read_text(encoding="utf-8")) for name, source in COPIED.items()}

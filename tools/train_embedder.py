@@ -1,8 +1,8 @@
-"""Train the compact embedder on simulated cells (not a rule: its product is in resources/).
+"""Train the compact embedder on simulated cells (not a rule; its result is in resources/).
 
-In: nothing but a seed; the cells are drawn by ``cineseq.training.crop_images``. Out: ``model``, the weights as
-safetensors that state their own architecture, and ``card``, which says what they are and what a linear probe reads
-from them on held-out simulated cells, beside the same network untrained and the raw pixels.
+In: a seed; the cells are drawn by ``cineseq.training.crop_images``. Out: ``model``, the weights as safetensors that
+state their architecture, and ``card``, the model card with the scores of a linear probe on held-out simulated cells,
+compared with the same network untrained and with raw pixels.
 """
 
 import copy
@@ -31,12 +31,12 @@ NOTE = "Small vision transformer trained with the DINO objective on simulated ce
 
 
 class Settings(Section):
-    """What this script is told."""
+    """Settings of this script."""
 
     cells: int = Field(12000, ge=64, description="Simulated cells to train on.")
     held_out: int = Field(2000, ge=200, description="Simulated cells to probe on.")
     steps: int = Field(1000, ge=2, description="Steps of the optimiser.")
-    seed: int = Field(1, description="Seed of cells, weights and views.")
+    seed: int = Field(1, description="Seed of the cells, the initial weights and the views.")
 
 
 def main(
@@ -46,7 +46,7 @@ def main(
     settings: Settings,
     threads: int = 1,
 ) -> None:
-    """Train the compact embedder, probe it, and write its weights and card."""
+    """Train the compact embedder, probe it, and write its weights and its model card."""
     torch.set_num_threads(threads)
     torch.manual_seed(settings.seed)
     recipe = Recipe(steps=settings.steps, global_px=COMPACT_ARCHITECTURE["img_size"])
@@ -68,7 +68,7 @@ def main(
 
 
 def _scores(networks: dict[str, VisionTransformer], cells: SimulatedCells, seed: int) -> pd.DataFrame:
-    """Probe every network, and raw pixels, on the same crops."""
+    """Return the probe scores of every network, and of raw pixels, on the same crops."""
     side = COMPACT_ARCHITECTURE["img_size"]
     images, masks = central(cells.images, side), central(cells.masks, side)
     attributes = cells.attributes[list(ATTRIBUTES)]

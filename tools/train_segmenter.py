@@ -1,8 +1,8 @@
-"""Make the compact segmentation models that are shipped; not a rule of the workflow.
+"""Train the compact segmentation models that are shipped; not a rule of the workflow.
 
-In: nothing but a seed: the training images are simulated. Real images are never seen.
+In: a seed; the training images are simulated, and no real image is used.
 Out: ``model`` and ``phase_model``, the weights for nuclei and for cells in phase contrast; ``card`` and
-``phase_card``, what they are: data, steps, seed, hash and scores on unseen simulated images.
+``phase_card``, their model cards: data, steps, seed, hash and scores on unseen simulated images.
 """
 
 import logging
@@ -34,17 +34,17 @@ class Stage(Section):
 
     scenes: int = Field(ge=8, description="Simulated training images.")
     epochs: int = Field(ge=2, description="Epochs of training.")
-    tiles: int = Field(ge=8, description="Tiles per epoch, one of each image drawn.")
-    learning_rate: float = Field(gt=0, description="Learning rate before it falls.")
+    tiles: int = Field(ge=8, description="Tiles per epoch, one from each image drawn.")
+    learning_rate: float = Field(gt=0, description="Initial learning rate.")
 
     @property
     def schedule(self) -> Schedule:
-        """The same as the trainer takes it."""
+        """The schedule of this stage for the trainer."""
         return Schedule(self.epochs, self.tiles, self.learning_rate)
 
     @property
     def steps(self) -> int:
-        """Steps of the optimiser."""
+        """Number of optimiser steps."""
         return self.epochs * -(-self.tiles // Schedule.batch)
 
 
@@ -55,7 +55,7 @@ class Settings(Section):
     touching: Stage = Stage(scenes=200, epochs=100, tiles=56, learning_rate=2e-3)
     practice: Stage = Stage(scenes=400, epochs=200, tiles=80, learning_rate=2e-3)
     practised: float = Field(
-        0.9, gt=0, le=1, description="Weight of what practice gave in the mean with what it began with."
+        0.9, gt=0, le=1, description="Weight of the weights after practice in the mean with those before it."
     )
     phase: Stage = Stage(scenes=160, epochs=100, tiles=8, learning_rate=3e-3)
     test_scenes: int = Field(60, ge=1, description="Simulated images that the scores are from.")
@@ -71,19 +71,19 @@ def main(
     settings: Settings,
     threads: int = 1,
 ) -> None:
-    """Train the compact segmenters on simulated cells and write their weights and cards."""
+    """Train the compact segmenters on simulated cells and write their weights and model cards."""
     use_threads(threads)
     seed = settings.seed
     nuclei = draw_images(seed, settings.nuclei.scenes)
     logger.info("Drew %d scenes with %d cells.", len(nuclei), sum(int(s.labels.max()) for s in nuclei))
     weights = train(nuclei, settings.nuclei.schedule, seed)
-    # Touching nuclei alone would unlearn the others.
+    # Training on touching nuclei only would forget the others.
     touching = draw_images(seed + 1, settings.touching.scenes, domain=TOUCHING) + nuclei[: settings.touching.scenes]
     parted = train(touching, settings.touching.schedule, seed, weights)
-    # More steps, on scenes that are all new: after the first ones too many touching nuclei are found as one.
+    # More steps on new scenes only: after the first ones too many touching nuclei are merged.
     practice = draw_images(seed + 2, settings.practice.scenes)
     practice += draw_images(seed + 3, settings.practice.scenes, domain=TOUCHING)
-    # The mean keeps what practice on touching nuclei alone would cost where nuclei are waisted.
+    # The mean preserves the performance on nuclei with a waist, which practice on touching nuclei lowers.
     _ship(mean_weights(parted, train(practice, settings.practice.schedule, seed, parted), settings.practised), model)
     unseen = draw_images(seed + UNSEEN, settings.test_scenes)
     write_text(write_card(NUCLEI, model, settings, score_by_size(model, unseen)), card)
@@ -95,7 +95,7 @@ def main(
 
 
 def _ship(weights: dict, model: Path) -> None:
-    # 30 px is cellpose's nominal diameter: such weights ask for no rescaling.
+    # 30 px is the nominal diameter of cellpose: with it, images are not rescaled.
     save(weights | {"diam_labels": torch.tensor([30.0])}, model)
 
 

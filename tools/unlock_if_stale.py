@@ -1,8 +1,8 @@
-"""Clear the lock that a killed Snakemake left in this folder; fail where one is still at work here.
+"""Remove the lock that a killed Snakemake left in this folder; fail if Snakemake is still running here.
 
-Snakemake's lock does not say who holds it. It is stale when the last run began on this machine (each run notes where it
-begins) and no live process that runs Snakemake, or one of its jobs, has this folder as its working directory. The
-processes of other machines cannot be seen from here, so a lock that may be theirs stays.
+The lock of Snakemake does not name its owner. It is stale if the last run began on this machine (each run records its
+machine) and no live process of Snakemake or of its jobs has this folder as its working directory. Processes of other
+machines are not visible from here, so a lock that may be theirs is kept.
 """
 
 import logging
@@ -31,12 +31,12 @@ def holders(folder: Path) -> list[int]:
 
 
 def main(folder: Path) -> bool:
-    """Unlock ``folder`` when a lock is there that a run of this machine made, and nothing alive holds it.
+    """Unlock ``folder`` if it has a lock of a run on this machine and no live process owns it.
 
     Returns
     -------
     bool
-        Whether a run can begin, as far as can be seen from this machine: nothing alive works here.
+        Whether a run can begin: no process that is visible from this machine is running here.
     """
     locks = folder / ".snakemake" / "locks"
     if not locks.is_dir() or not any(locks.iterdir()):

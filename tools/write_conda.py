@@ -14,7 +14,7 @@ PIN = re.compile(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)(?: ; ([^\\]*))?")
 
 
 def pins(lock: str) -> list[str]:
-    """Return ``name==version`` of every locked package that Python 3.11 on Linux gets, in the lock's order."""
+    """Return ``name==version`` of every locked package for Python 3.11 on Linux, in the order of the lock."""
     found = []
     for line in lock.splitlines():
         match = PIN.match(line)
@@ -24,7 +24,7 @@ def pins(lock: str) -> list[str]:
 
 
 def conda_text(lock: str) -> str:
-    """Return the text of the conda file: the interpreter from conda, every package as locked."""
+    """Return the text of the conda file: Python from conda, every package at its locked version."""
     head = [
         "# Generated from envs/requirements.lock by `python tools/write_conda.py`; do not edit.",
         "channels:",

@@ -1,7 +1,7 @@
-"""Write what is generated from the configuration's models.
+"""Write the documents that are generated from the models of the configuration.
 
 Out: ``config/config.yaml``, ``config/config.schema.json``, ``config/README.md``, ``docs/configuration.md`` and the
-table of sections in ``README.md``; a test keeps them in step.
+table of sections in ``README.md``; a test keeps them up to date.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Write the table of licences: every direct dependency, and the models.
 
-In: ``pyproject.toml`` and the metadata of the installed packages. Out: ``docs/licences.md``; a test keeps it in step.
+In: ``pyproject.toml`` and the metadata of the installed packages. Out: ``docs/licences.md``, tested to be current.
 """
 
 import re
@@ -15,9 +15,9 @@ from cineseq.files import write_text
 ROOT = Path(__file__).resolve().parents[1]
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 SHORT = 40
-"""Longer texts in a package's field ``License`` are the whole licence rather than its name."""
+"""A longer text in the field ``License`` of a package is the whole licence, not its name."""
 
-# What the licence files say of packages whose metadata have no name for it, or one that several licences share.
+# Licences from the licence files of packages whose metadata do not name it, or not uniquely.
 READ = {
     "cellpose": "BSD-3-Clause",
     "igraph": "GPL-2.0-or-later",
@@ -43,7 +43,7 @@ PURPOSES = {
     "h5py": "HDF5 files",
     "geff": "exchange of tracks with other tools",
     "geff-spec": "exchange of tracks with other tools",
-    "igraph": "communities of the graph of cells",
+    "igraph": "clusters of the graph of cells",
     "imagecodecs": "compressed images",
     "jinja2": "the report's page",
     "joblib": "parallel folds",
@@ -55,7 +55,7 @@ PURPOSES = {
     "numpy": "arrays",
     "pandas": "tables",
     "pillow": "pictures of the report",
-    "psutil": "live processes and memory",
+    "psutil": "running processes and memory",
     "pulp": "linear programs of Snakemake's scheduler",
     "pyarrow": "Parquet files",
     "pydantic": "the configuration's models",
@@ -84,8 +84,8 @@ PURPOSES = {
 }
 MODELS = """## Models
 
-Weights have terms of their own, which come on top of those of the code that runs them. Every report names the model it
-used, and its SHA-256.
+Weights have their own terms, in addition to those of the code that runs them. Every report names its models and their
+SHA-256.
 
 | weights | terms | shipped here |
 |---|---|---|
@@ -104,12 +104,12 @@ def direct_dependencies() -> list[str]:
 
 
 def licence(name: str, facts: Message) -> str:
-    """Return the licence of a package: as read from its licence file, else as its metadata state it.
+    """Return the licence of a package: as read from its licence file, otherwise from its metadata.
 
     Raises
     ------
     ValueError
-        When neither says it.
+        When neither names it.
     """
     stated = [READ.get(name), facts.get("License-Expression"), facts.get("License")]
     found = next((text for text in stated if text), "")
@@ -126,12 +126,13 @@ def licences_text() -> str:
     head = [
         "# Licences",
         "",
-        "cineseq itself is BSD-3-Clause. It is built on the packages below, which are installed, not copied; each",
-        "brings dependencies of its own (`envs/requirements.lock` lists all). Written from the packages' metadata by",
-        "`python tools/write_licences.py`. igraph is under the GPL: whoever passes on an installed environment",
-        "or a container that holds it meets the GPL's terms for it.",
+        "cineseq is under the BSD 3-Clause licence. It uses the packages below, which are installed, not "
+        "copied; each has",
+        "dependencies of its own (`envs/requirements.lock` lists all). The table is written from the metadata of the",
+        "packages by `python tools/write_licences.py`. igraph is under the GPL: if you distribute an environment or a",
+        "container that holds it, the terms of the GPL apply.",
         "",
-        "| package | licence | what it does here |",
+        "| package | licence | purpose |",
         "|---|---|---|",
     ]
     return "\n".join([*head, *rows, "", MODELS])

@@ -1,6 +1,6 @@
-"""Write every public name into ``docs/public-names.txt``; ``docs/compatibility.md`` says what is promised of them.
+"""Write every public name into ``docs/public-names.txt``; ``docs/compatibility.md`` states what is promised.
 
-A name that would be dropped has to be in that page's table of old names; otherwise nothing is written.
+A name can be dropped only if it is in the table of old names of that page; otherwise nothing is written.
 """
 
 import inspect
@@ -28,7 +28,7 @@ PAGE = ROOT / "docs/compatibility.md"
 
 
 def public_names() -> dict[str, list[str]]:
-    """Return every public name by its kind."""
+    """Return the public names by kind."""
     return {
         "functions of cineseq": sorted(python_names(cineseq)),
         "keys of the configuration": sorted(config_keys(Config)),
@@ -63,7 +63,7 @@ def config_keys(model: type[BaseModel], place: str = "") -> Iterator[str]:
 
 
 def result_paths() -> set[str]:
-    """Return where the demo, which makes everything, has its results."""
+    """Return the result paths of the demo, which makes every result."""
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     study = open_study({**config, "samples": str(ROOT / config["samples"])}, [])
     files = [path for target in targets(study).values() for path in target.files]
@@ -71,19 +71,19 @@ def result_paths() -> set[str]:
 
 
 def rules() -> set[str]:
-    """Return the names of all rules; targets are rules too."""
+    """Return the names of all rules, including targets."""
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk")]
     return {name for text in texts for name in re.findall(r"^ *rule (\w+):", text, re.MULTILINE)}
 
 
 def as_text(names: dict[str, list[str]]) -> str:
-    """Return the list: a heading per kind, a name per line."""
+    """Return the list as text: a heading per kind, a name per line."""
     head = "# Every public name; written by `make config`. docs/compatibility.md says what is promised of them.\n"
     return head + "".join(f"\n## {kind}\n" + "".join(f"{name}\n" for name in listed) for kind, listed in names.items())
 
 
 def read_names(text: str) -> set[tuple[str, str]]:
-    """Return each name of a list with its kind."""
+    """Return each name in a list with its kind."""
     found, kind = set(), ""
     for line in text.splitlines():
         if line.startswith("## "):
@@ -100,13 +100,13 @@ def old_names(page: str) -> list[str]:
 
 
 def dropped(before: str, after: str, old: list[str]) -> list[str]:
-    """Return the names that a new list lacks although the table of old names holds neither them nor their section."""
+    """Return the names that a new list lacks and that are not covered by the table of old names."""
     gone = sorted(name for _, name in read_names(before) - read_names(after))
     return [name for name in gone if not any(name == o or name.startswith((f"{o}.", f"{o}(")) for o in old)]
 
 
 def main() -> int:
-    """Write the list, or say which names it would drop."""
+    """Write the list, or report the names that it would drop."""
     before = LIST.read_text(encoding="utf-8") if LIST.is_file() else ""
     after = as_text(public_names())
     gone = dropped(before, after, old_names(PAGE.read_text(encoding="utf-8")))

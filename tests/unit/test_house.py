@@ -23,9 +23,9 @@ def test_the_house_keeps_its_rules() -> None:
     assert HOUSE.faults() == []
 
 
-def test_no_room_is_on_two_layers() -> None:
-    rooms = [room for layer in LAYERS for room in layer]
-    assert len(rooms) == len(set(rooms))
+def test_no_component_is_on_two_layers() -> None:
+    components = [component for layer in LAYERS for component in layer]
+    assert len(components) == len(set(components))
 
 
 def test_every_script_is_run_by_one_rule() -> None:
@@ -70,7 +70,7 @@ def test_a_cycle_is_seen(tmp_path: Path) -> None:
     assert "these import each other in a cycle: first, ground, other" in house.faults((("ground", "first", "other"),))
 
 
-def test_two_rooms_that_import_each_other_are_seen(tmp_path: Path) -> None:
+def test_two_components_that_import_each_other_are_seen(tmp_path: Path) -> None:
     house = built(tmp_path, ground="import cineseq.first", first="import cineseq.ground")
     assert house.mutual == [("first", "ground")]
     assert house.cycles == [["first", "ground"]]
@@ -83,7 +83,7 @@ def test_a_class_name_used_twice_is_seen(tmp_path: Path) -> None:
     ]
 
 
-def test_a_room_on_no_layer_is_seen(tmp_path: Path) -> None:
+def test_a_component_on_no_layer_is_seen(tmp_path: Path) -> None:
     assert built(tmp_path, attic="").faults(TWO) == ["attic is on no layer; add it to LAYERS in tools/house.py"]
 
 
@@ -93,9 +93,9 @@ def test_a_script_without_a_rule_is_seen(tmp_path: Path) -> None:
     named = ("kept", "twice", "twice", "gone")
     (tmp_path / "all.smk").write_text("\n".join(f'    script:\n        "../scripts/{name}.py"' for name in named))
     assert scripts_without_rule(tmp_path, tmp_path) == [
-        "scripts/lonely.py is run by 0 rules; it is to be run by one",
-        "scripts/twice.py is run by 2 rules; it is to be run by one",
-        "scripts/gone.py is named by a rule and is not there",
+        "scripts/lonely.py is run by 0 rules; exactly one should run it",
+        "scripts/twice.py is run by 2 rules; exactly one should run it",
+        "scripts/gone.py is named by a rule but does not exist",
     ]
 
 
@@ -118,7 +118,7 @@ def main(fading: Path) -> None:
 
 def test_the_counts_are_of_this_checkout() -> None:
     found = counts(ROOT)
-    assert found["rooms"] == len(HOUSE.rooms)
-    assert found["pairs of rooms that import each other"] == 0
+    assert found["components"] == len(HOUSE.components)
+    assert found["pairs of components that import each other"] == 0
     # The table that stands for all is still there, by the names that are looked for.
     assert any(name.startswith("src/cineseq/tables/") for name in lines_of_a_table(ROOT))

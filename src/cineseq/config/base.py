@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cineseq.deprecation import deprecated
 
 Name = str
-"""A name that appears in file paths: letters, digits, dot, dash and underscore."""
+"""A name used in file paths: letters, digits, dot, dash and underscore."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 REMOVED_IN = "0.3.0"
 """Version of cineseq that no longer knows the old names of keys."""
@@ -52,14 +52,14 @@ def with_new_names(raw: Any, names: dict[str, str], section: str = "") -> Any:
 
 
 class FieldOfView(Section):
-    """The field of view that a step works on. It comes from the sample sheet, not from the configuration."""
+    """The field of view that a step works on, from the sample sheet."""
 
     sample: str = Field("sample", pattern=NAME_PATTERN, description="Sample (lane, well or flow cell).")
     fov: str = Field("1", pattern=NAME_PATTERN, description="Field of view within the sample.")
     condition: str = Field("", description="Treatment or condition of the sample.")
     replicate: str = Field(
         "",
-        description="Run of the experiment, which conditions may share. Samples of one condition and replicate are "
+        description="Run of the experiment; conditions may share one. Samples of one condition and replicate are "
         "pooled in pseudobulk tests, and cells.scaling: controls divides by the control cells of the replicate.",
     )
     frame_step: int = Field(1, ge=1, description="Keep every n-th frame of the movie.")

@@ -10,7 +10,7 @@ Normalisation = Literal["median", "cp10k", "sqrt"]
 
 
 class Clusters(Section):
-    """From counts to clusters, and how function relates to them."""
+    """Quality control, clustering, and the variance of function between clusters."""
 
     min_counts: int = Field(200, ge=0, description="Cells with fewer counts fail quality control.")
     min_genes: int = Field(50, ge=0, description="Cells with fewer detected genes fail quality control.")
@@ -38,12 +38,13 @@ class Clusters(Section):
     permutations: int = Field(
         999,
         ge=0,
-        description="Permutations of function within samples; the null of its fraction of variance between clusters.",
+        description="Permutations of function within samples, the null of the fraction of its variance between "
+        "clusters.",
     )
 
 
 class DifferentialExpression(Section):
-    """Which genes differ between clusters, conditions, and high and low function."""
+    """Genes that differ between clusters, between conditions, and between high and low function."""
 
     double_dipping: Literal["thin", "warn"] = Field(
         "thin",

@@ -18,20 +18,23 @@ class LineageColumns(Section):
         default_factory=list,
         description="Columns within which the names of cells are unique, such as file and family; empty: the table.",
     )
-    parent: str = Field("parent", description="Column with the name of the mother, within the same scope.")
+    parent: str = Field("parent", description="Column with the name of the parent, within the same scope.")
     no_parent: list[str] = Field(
-        default_factory=lambda: ["0"], description="Values of it that say that the mother is not known, beside empty."
+        default_factory=lambda: ["0"],
+        description="Values of that column that mean an unknown parent; an empty value always does.",
     )
     birth: str = Field("birth", description="Column with the first frame of the cell.")
     end: str = Field("end", description="Column with the last frame of the cell.")
     movie_end: str | None = Field(
         None, description="Column with the last frame of the movie; null: the last end in the field of view."
     )
-    generation: str | None = Field(None, description="Column with the generation, to be compared with the parents'.")
+    generation: str | None = Field(
+        None, description="Column with the generation; it is checked against the generation of the parent."
+    )
     fate: str = Field("fate", description="Column with the fate.")
     fates: dict[str, Fate] = Field(
         default_factory=lambda: dict(FATES),
-        description="What its values mean: division, death or unknown; an empty cell is unknown.",
+        description="What the values of that column mean: division, death or unknown. An empty value is unknown.",
     )
 
 
@@ -45,11 +48,12 @@ class External(Section):
     id: list[str] = Field(
         default_factory=lambda: ["id"],
         min_length=1,
-        description="Columns with the name of the cell, of which a table has one; else its nameless first column.",
+        description="Columns that may hold the name of the cell; a table has one of them, or else an unnamed "
+        "first column.",
     )
     id_replace: dict[str, str] = Field(
         default_factory=dict,
-        description="Regular expressions and what replaces them in the names of cells, so that all files agree.",
+        description="Regular expressions and their replacements in the names of cells, so that all files agree.",
     )
     function: dict[str, str] = Field(
         default_factory=dict, description="Names of function scores and the columns that hold them."
@@ -59,10 +63,11 @@ class External(Section):
         description="Functions that are angles in radians; each becomes two scores, its cosine and sine.",
     )
     morphology: list[str] = Field(
-        default_factory=list, description="Columns of morphology; * stands for anything, numeric columns only."
+        default_factory=list, description="Columns of morphology; * matches any text. Only numeric columns are taken."
     )
     embedding: list[str] = Field(
-        default_factory=list, description="Columns of image embedding; * stands for anything, numeric columns only."
+        default_factory=list,
+        description="Columns of image embedding; * matches any text. Only numeric columns are taken.",
     )
     features: list[str] = Field(
         default_factory=list, description="Columns of other features; * stands for anything, numeric columns only."
@@ -87,7 +92,7 @@ class External(Section):
             try:
                 re.sub(pattern, replacement, "")
             except (re.error, IndexError) as error:
-                msg = f"'{pattern}' is not a regular expression with a fitting replacement ({error})"
+                msg = f"'{pattern}' is not a regular expression with a valid replacement ({error})"
                 raise ValueError(msg) from None
         return value
 

@@ -16,21 +16,21 @@ class Features(Section):
 
     frames: Literal["last_live_frame", "endpoint", "before_function"] = Field(
         "last_live_frame",
-        description="last_live_frame: the last frame in which the cell was seen alive; endpoint: the movie's last "
-        "frame, cells that reached it only; before_function: the frames before function_onset_frame.",
+        description="last_live_frame: the last frame in which the cell was seen alive; endpoint: the last frame of the "
+        "movie, only for cells that reach it; before_function: the frames before function_onset_frame.",
     )
     window_frames: int = Field(
-        1, ge=1, description="Frames that are averaged, ending with the chosen one; 1 takes that frame alone."
+        1, ge=1, description="Number of frames that are averaged, ending with the chosen one; 1 uses that frame only."
     )
     function_onset_frame: int | None = Field(
         None,
         ge=1,
-        description="Frame in which function begins (say, beads added), from 0; for before_function.",
+        description="Frame in which function begins, such as when beads are added, from 0; for before_function.",
     )
     death_margin_frames: int = Field(
         2,
         ge=0,
-        description="Last frames of a track that ended in death; in them the cell counts as dying, not as alive.",
+        description="Number of last frames, of a track that ends in death, in which the cell counts as dying.",
     )
 
     @model_validator(mode="after")
@@ -50,14 +50,17 @@ class Morphology(Section):
     minimum_area_px: int = Field(
         50,
         ge=1,
-        description="Smaller objects are counted in the report, since their perimeter and solidity are biased.",
+        description="Objects smaller than this are counted in the report, because their perimeter and solidity "
+        "are biased.",
     )
     background_gap_px: float = Field(
         2.0, ge=0, description="Gap in pixels between a mask and the ring of its local background."
     )
     background_ring_px: float = Field(5.0, gt=0, description="Width in pixels of the ring of local background.")
     texture_levels: int = Field(16, ge=2, le=64, description="Grey levels of the co-occurrence matrix.")
-    texture_distance_px: int = Field(1, ge=1, description="Pixels between the two pixels of a co-occurring pair.")
+    texture_distance_px: int = Field(
+        1, ge=1, description="Distance in pixels between the two pixels of a co-occurring pair."
+    )
 
 
 class Embed(Section):
@@ -66,28 +69,32 @@ class Embed(Section):
     model: str | None = Field(
         "compact",
         min_length=1,
-        description="compact (embedded, trained on simulated cells), a timm name that is fetched from the model hub "
-        "(vit_small_patch14_dinov2.lvd142m), or a local .safetensors or .pth file; null makes no embeddings.",
+        description="compact (shipped, trained on simulated cells), a timm name that is downloaded from the model hub "
+        "(vit_small_patch14_dinov2.lvd142m), or a local .safetensors or .pth file; null computes no embeddings.",
     )
     channels: list[str] | None = Field(
-        None, description="Channels that are embedded, each on its own; null: all but the function channels."
+        None, description="Channels that are embedded, each separately; null: all but the function channels."
     )
     architecture: str | None = Field(
-        None, description="timm architecture of a local file that does not state its own, say vit_small_patch14_dinov2."
+        None, description="timm architecture of a local file that does not state it, such as vit_small_patch14_dinov2."
     )
     sha256: str | None = Field(
-        None, pattern=SHA256_PATTERN, description="SHA-256 that the weights must have; null records it unchecked."
+        None,
+        pattern=SHA256_PATTERN,
+        description="SHA-256 that the weights must have; null records the hash without a check.",
     )
     allow_untrained: bool = Field(
         False,  # noqa: FBT003 - a default
         description="Allow the model untrained:<architecture>, with random weights, for trials; every output says so.",
     )
     frames: Literal["feature", "every", "all"] = Field(
-        "feature", description="Embed the frames that features.frames chooses, every every_n-th frame, or all."
+        "feature",
+        description="Frames that are embedded: feature: those that features.frames chooses; every: each "
+        "every_n-th frame; all.",
     )
     every_n: int = Field(10, ge=1, description="Step in frames when frames is every.")
     crop_um: float | None = Field(
-        None, gt=0, description="Side of the square crop in micrometres; give it to make fields and runs comparable."
+        None, gt=0, description="Side of the square crop in micrometres; set it to make fields and runs comparable."
     )
     crop_px: int | None = Field(
         None,
@@ -97,32 +104,37 @@ class Embed(Section):
     )
     surroundings: Literal["masked", "context"] = Field(
         "masked",
-        description="masked: all outside the cell becomes local background; context: only neighbouring cells do.",
+        description="masked: everything outside the cell is replaced by local background; context: only "
+        "neighbouring cells are.",
     )
     margin_px: float = Field(3.0, ge=0, description="Pixels around the mask that are kept with the cell.")
     clip_percentiles: tuple[float, float] = Field(
-        (0.1, 99.9), description="Percentiles of the movie, per channel, that become black and white."
+        (0.1, 99.9), description="Percentiles of the movie, per channel, that are mapped to black and white."
     )
     image_px: int | None = Field(
-        None, ge=16, description="Side in pixels that crops are resized to; null: the compact model's own, else 112."
+        None,
+        ge=16,
+        description="Side in pixels that crops are resized to; null: the size of the compact model, otherwise 112.",
     )
     orientations: Literal[1, 4, 8] = Field(
-        4, description="Embeddings are averaged over this many rotations (4) and mirrored rotations (8) of the crop."
+        4,
+        description="Views of the crop over which embeddings are averaged: 1, 4 rotations, or 8 rotations and "
+        "mirrored rotations.",
     )
-    batch_size: int = Field(64, ge=1, description="Crops that pass through the model at once.")
+    batch_size: int = Field(64, ge=1, description="Number of crops per pass of the model.")
     bfloat16: bool = Field(
         False,  # noqa: FBT003 - a default
-        description="Compute in bfloat16: faster for large models, slightly coarser.",
+        description="Compute in bfloat16: faster for large models, slightly less precise.",
     )
 
     @model_validator(mode="after")
     def _one_way(self) -> "Embed":
         if self.crop_um is not None and self.crop_px is not None:
-            msg = "crop_px: give crop_um or crop_px, not both"
+            msg = "crop_px: set crop_um or crop_px, not both"
             raise ValueError(msg)
         low, high = self.clip_percentiles
         if not 0 <= low < high <= 100:
-            msg = "clip_percentiles: must be two rising percentiles between 0 and 100"
+            msg = "clip_percentiles: must be two increasing percentiles between 0 and 100"
             raise ValueError(msg)
         if self.model is not None and self.model.startswith(UNTRAINED) and not self.allow_untrained:
             msg = f"model: '{self.model}' has random weights; set allow_untrained to true for a trial, or name a model"
@@ -138,7 +150,7 @@ class Score(Section):
     summary: Literal["endpoint", "maximum", "auc", "slope"] = Field(
         "endpoint",
         description="endpoint: mean of the last live frames; maximum: highest value; auc: area under the curve in "
-        "grey-level hours (or frames); slope: grey levels an hour (or frame) after the onset.",
+        "grey-level hours (or frames); slope: grey levels per hour (or frame) after the onset.",
     )
     from_frame: int = Field(0, ge=0, description="First frame of the movie that counts, from 0.")
     to_frame: int | None = Field(None, ge=0, description="Last frame of the movie that counts; null: the last one.")
@@ -156,7 +168,7 @@ class Function(Section):
 
     scores: list[Score] = Field(
         default_factory=list,
-        description="Scores (name, channel, summary) of each track; empty: function is not scored.",
+        description="Scores (name, channel, summary) of each track; empty: no function is scored.",
     )
     background: Literal["ring", "percentile"] = Field(
         "ring", description="Background of an object: median of the ring around it, or a percentile of the frame."
@@ -164,11 +176,13 @@ class Function(Section):
     background_gap_px: float = Field(2.0, ge=0, description="Gap in pixels between a mask and its ring.")
     background_ring_px: float = Field(5.0, gt=0, description="Width of the ring in pixels.")
     background_percentile: float = Field(10.0, ge=0, le=100, description="Percentile of the frame, for percentile.")
-    endpoint_frames: int = Field(3, ge=1, description="Last live frames that the endpoint averages.")
+    endpoint_frames: int = Field(3, ge=1, description="Number of last live frames that the endpoint averages.")
     death_margin_frames: int = Field(
-        2, ge=0, description="Last frames of a track that ended in death; they are not scored."
+        2, ge=0, description="Number of last frames, of a track that ends in death, that are not scored."
     )
-    baseline_frames: int = Field(5, ge=2, description="First frames of a track that are its baseline, for slope.")
+    baseline_frames: int = Field(
+        5, ge=2, description="Number of first frames of a track that form its baseline, for slope."
+    )
     onset_mads: float = Field(
         5.0, gt=0, description="Onset is the first of two frames this many noise MADs above baseline, for slope."
     )

@@ -31,7 +31,7 @@ class Inputs(Section):
     )
     allow_single_frame: bool = Field(
         default=False,
-        description="Accept movies and masks of a single frame: cells are measured but not tracked; false: this is an "
+        description="Accept movies and masks of a single frame; cells are then measured but not tracked. false: an "
         "error.",
     )
     allow_black_frames: bool = Field(
@@ -45,7 +45,7 @@ class Inputs(Section):
     camera_offset: float = Field(
         0.0,
         ge=0,
-        description="Grey level of the camera in the dark; the flat field acts on what lies above it.",
+        description="Grey level of the camera in the dark; the flat field is applied to the signal above it.",
     )
     drift: Literal["none", "translation"] = Field(
         "none", description="Undo the translation between consecutive frames, in whole pixels."
@@ -92,7 +92,7 @@ class Channels(Section):
             msg = "expected at least one name, and each only once"
             raise ValueError(msg)
         if any("/" in name for name in names or ()):
-            msg = "a channel's name must not hold a slash, for columns are named after it"
+            msg = "the name of a channel must not contain a slash, because columns are named after it"
             raise ValueError(msg)
         return names
 
@@ -104,7 +104,7 @@ class Channels(Section):
 
 
 class Segment(Section):
-    """Which model segments, on which channels, and which objects are kept."""
+    """The segmentation model, its channels, and the objects that are kept."""
 
     model: str = Field(
         "compact",
@@ -118,12 +118,13 @@ class Segment(Section):
         description="Expected SHA-256 of the model's file; null accepts any and reports it.",
     )
     download: bool = Field(
-        default=False, description="Let cellpose download a model that it knows by name and that is not there yet."
+        default=False,
+        description="Let cellpose download a model that it knows by name and that is not on this machine yet.",
     )
     channels: list[str] | None = Field(
         None,
         max_length=3,
-        description="Channels to segment on (compact: one); null: the first that is no function channel.",
+        description="Channels to segment on (compact: one); null: the first that is not a function channel.",
     )
     diameter: float | None = Field(
         None,
@@ -131,7 +132,10 @@ class Segment(Section):
         description="Typical cell diameter in um (px without a pixel size); null segments at the image's scale.",
     )
     cellprob_threshold: float = Field(
-        0.0, ge=-6, le=6, description="Cell logit above which a pixel belongs to a cell; lower finds larger masks."
+        0.0,
+        ge=-6,
+        le=6,
+        description="Cell logit above which a pixel belongs to a cell; a lower threshold gives larger masks.",
     )
     flow_threshold: float = Field(
         0.4, ge=0, le=3, description="Largest mean squared flow error of a mask; 0 keeps every mask."
@@ -151,33 +155,42 @@ class Segment(Section):
 
 
 class Train(Section):
-    """Which annotated frames, from which model on, and for how long."""
+    """The annotated frames, the model that training starts from, and the length of training."""
 
     images: list[str] = Field(
-        [], description="Annotated frames: paths or patterns; one grey plane each (TIFF or PNG). Target 'train'."
+        [],
+        description="Annotated frames as paths or patterns, one grey plane each (TIFF or PNG); for the target 'train'.",
     )
     masks: list[str] = Field(
         [], description="Their label images, in the same order: one positive integer per cell, 0 the background."
     )
     groups: list[str] | None = Field(
         None,
-        description="Group of each frame (movie, well, donor), in the order of images; a group is held out whole. "
-        "null: every frame is its own.",
+        description="Group of each frame (movie, well, donor), in the order of images; a group is never split. "
+        "null: every frame is a group of its own.",
     )
     model: str = Field(
         "compact",
         min_length=1,
-        description="Model to go on from: compact, compact_phase, cpsam_v2, cpsam or the path of a checkpoint.",
+        description="Model that training starts from: compact, compact_phase, cpsam_v2, cpsam or the path of a "
+        "checkpoint.",
     )
     held_out: float = Field(
-        0.25, ge=0, lt=1, description="Share of groups (at least one) that the score is from; 0 trains on all."
+        0.25,
+        ge=0,
+        lt=1,
+        description="Fraction of the groups (at least one) that are held out for the score; 0 trains on all.",
     )
     diameter: float | None = Field(
-        None, gt=0, description="Diameter in px that is brought to 30 px (compact models); null: the masks' median."
+        None,
+        gt=0,
+        description="Diameter in px that is scaled to 30 px (compact models); null: the median of the masks.",
     )
-    epochs: int = Field(100, ge=1, description="Epochs; from 100 on the learning rate falls in the last 50.")
-    tiles: int = Field(16, ge=1, description="Tiles per epoch, drawn at random with turns, mirrors and zooms.")
+    epochs: int = Field(
+        100, ge=1, description="Number of epochs; with 100 or more the learning rate decays in the last 50."
+    )
+    tiles: int = Field(16, ge=1, description="Tiles per epoch, drawn at random with rotation, reflection and zoom.")
     learning_rate: float | None = Field(
-        None, gt=0, description="Of AdamW; null: 0.002 for the compact models, 0.00001 for cpsam."
+        None, gt=0, description="Learning rate of AdamW; null: 0.002 for the compact models, 0.00001 for cpsam."
     )
-    seed: int = Field(1, ge=0, description="Seed of the choice of what is held out.")
+    seed: int = Field(1, ge=0, description="Seed of the choice of the held-out groups.")

@@ -18,7 +18,9 @@ class Lineage(Section):
         3, ge=0, description="Daughters are compared if the movie lasts at least this many frames after their birth."
     )
     min_coobserved_hours: float | None = Field(
-        None, ge=0, description="The same in hours; replaces min_coobserved_frames if the movies have a frame interval."
+        None,
+        ge=0,
+        description="The same in hours; used instead of min_coobserved_frames if the movies have a frame interval.",
     )
     permutations: int = Field(
         9999,
@@ -34,7 +36,7 @@ class Lineage(Section):
     )
     gene_sets: dict[str, list[str]] = Field(
         default_factory=dict,
-        description="Genes by the name of their set; the upper half of its score within the sample is a state.",
+        description="Genes of each set by its name; the upper half of the score of a set within the sample is a state.",
     )
     min_families: int = Field(
         5, ge=2, description="Contrasts with fewer informative families in either group are not tested."
@@ -47,12 +49,12 @@ class Lineage(Section):
         "truth/truth.tsv); bounds the odds ratio.",
     )
     death_recall: float | None = Field(
-        None, gt=0, le=1, description="Fraction of the deaths that are called; likewise."
+        None, gt=0, le=1, description="Fraction of the deaths that are called, measured in the same way."
     )
     before_fate_frames: int = Field(
         6,
         ge=0,
         description="Frames before a death or division that are left out when sisters are compared before it; "
-        "tracking calls a death from the last 2 frames and up to 4 of a body.",
+        "tracking calls a death from the last 2 frames of the cell and up to 4 frames of its body.",
     )
     trees: int = Field(40, ge=1, le=200, description="Families drawn on the page of trees.")

@@ -27,7 +27,7 @@ class Cells(Section):
             msg = (
                 "controls: name the conditions of the sheet that are controls"
                 if self.scaling == "controls"
-                else f"controls: they are used where cells.scaling is controls, and it is {self.scaling}"
+                else f"controls: used only where cells.scaling is controls, and it is {self.scaling}"
             )
             raise ValueError(msg)
         return self

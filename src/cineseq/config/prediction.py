@@ -45,12 +45,13 @@ class Prediction(Section):
 
     functions: list[str] = Field(
         default_factory=list,
-        description="Function scores to predict, with or without the prefix function_; empty for all.",
+        description="Function scores to predict, with or without the prefix function_; empty: all.",
     )
     response: Literal["measured", "rank", "binary", "hurdle"] = Field(
         "measured",
-        description="What of a function is predicted: its value, its ranks (normal scores), whether it is above zero, "
-        "or both whether and (logarithm) how much it is.",
+        description="What is predicted: the value of the function, its ranks (normal scores), whether it is "
+        "above zero, "
+        "or (hurdle) both whether it is above zero and the logarithm of positive values.",
     )
     class_column: str = Field(
         "condition",
@@ -62,10 +63,11 @@ class Prediction(Section):
     )
     technical_columns: list[str] = Field(
         default_factory=list,
-        description="Further numeric cell columns of the technical baseline, beside counts, genes and position.",
+        description="Further numeric columns of cells for the technical baseline, which has counts, genes and "
+        "position.",
     )
     min_detected: float = Field(
-        0.05, ge=0, le=1, description="Genes are detected in at least this fraction of training cells."
+        0.05, ge=0, le=1, description="Genes must be detected in at least this fraction of the training cells."
     )
     max_genes: int | None = Field(
         2000, ge=1, description="Keep the most variable genes of the training cells; null keeps all."
@@ -76,7 +78,7 @@ class Prediction(Section):
         description="Elastic-net mixing ratios that are compared.",
     )
     alphas: int = Field(25, ge=3, description="Penalties along each elastic-net path.")
-    permutations: int = Field(99, ge=0, description="Permutations of the null; 0 leaves p-values out.")
+    permutations: int = Field(99, ge=0, description="Permutations of the null; 0 gives no p-values.")
     class_permutations: int = Field(
         39,
         ge=19,
@@ -92,8 +94,8 @@ class Prediction(Section):
     half_samples: int = Field(100, ge=10, description="Half-samples of the groups for the stability of genes.")
     sensitivity: list[Literal["one_standard_error", "with_library_size", "cooperative", "equal_blocks"]] = Field(
         ["one_standard_error", "with_library_size", "cooperative", "equal_blocks"],
-        description="Alternatives to the primary analysis whose R² is reported beside it; cooperative learning takes "
-        "the longest.",
+        description="Alternatives to the primary analysis whose R² is reported next to its own; cooperative learning "
+        "takes the longest.",
     )
     selected_frequency: float = Field(
         0.6,
@@ -113,7 +115,7 @@ class Prediction(Section):
     @model_validator(mode="after")
     def _ratios_in_range(self) -> "Prediction":
         if not all(0 < ratio <= 1 for ratio in self.l1_ratios):
-            msg = f"l1_ratios: every ratio lies above 0 and at most at 1 (got {self.l1_ratios})"
+            msg = f"l1_ratios: every ratio must be above 0 and at most 1 (got {self.l1_ratios})"
             raise ValueError(msg)
         return self
 
@@ -132,6 +134,6 @@ class Crossmodal(Section):
     penalties: int = Field(
         7, ge=2, description="Ridge penalties among which grouped inner folds choose, for each target."
     )
-    permutations: int = Field(199, ge=0, description="Shuffled pairings of the null; 0 leaves p-values out.")
+    permutations: int = Field(199, ge=0, description="Shuffled pairings of the null; 0 gives no p-values.")
     bootstraps: int = Field(1000, ge=100, description="Bootstrap samples of the groups for the interval of the total.")
     thinnings: int = Field(5, ge=1, description="Random splits of the counts into halves for the noise ceiling.")

@@ -110,7 +110,7 @@ class Config(Section):
 
 
 def nearest(name: str, names: list[str]) -> str:
-    """Return a hint at what may have been meant, or else at what there is."""
+    """Return a hint: the nearest name, or else all names."""
     if not names:
         return "which lists none"
     near = get_close_matches(name, names, n=1)

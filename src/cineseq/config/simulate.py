@@ -16,7 +16,8 @@ class Simulate(Section):
         4,
         ge=2,
         le=26,
-        description="Samples s1, s2, ...; the first half is control, the rest treated, the last one is caged early.",
+        description="Samples s1, s2, ...; the first half are controls, the others treated; in the last one "
+        "cages close early.",
     )
     fields: int = Field(3, ge=1, le=99, description="Fields of view per sample, f1, f2, ...")
     frames: int = Field(28, ge=24, le=200, description="Frames per movie.")
@@ -45,11 +46,11 @@ class Simulate(Section):
         0.08, ge=0, lt=1, description="Fraction of the variance of function that is a shift between fields of view."
     )
     sister_odds_ratio: float = Field(
-        8.0, gt=0, description="Odds of the stress state after a sister's death, over those after its survival."
+        8.0, gt=0, description="Odds of the stress state where the sister died, relative to where it survived."
     )
     null_effects: list[Effect] = Field(
         default_factory=list,
-        description="Effects that are not planted; everything else stays the same for the same seed.",
+        description="Effects that are not planted; everything else stays the same with the same seed.",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""How objects become tracks, tracks become families, and when an end is called a death."""
+"""Settings of tracking, and of the list of uncertain events."""
 
 from typing import Any, Literal
 
@@ -36,22 +36,24 @@ class Track(Section):
         description="Objects with less than this fraction of the median area, inside the field, are fragments: kept as"
         " one-frame tracks, never linked.",
     )
-    max_gap: int = Field(2, ge=0, description="Most frames in a row in which a cell may go unseen.")
+    max_gap: int = Field(2, ge=0, description="Largest number of consecutive frames in which a cell may be missed.")
     division_cost: float = Field(
         1.6,
         gt=0,
-        description="Divisions that cost more (unit-free, 0 is perfect) are refused; lower is more precise.",
+        description="Divisions with a higher cost (unit-free, 0 is perfect) are refused; a lower limit is more "
+        "precise.",
     )
     mitosis_cues: bool = Field(
         default=False,
-        description="Let a mother's rounding (from her masks) and condensation (from her brightness, where there is a"
-        " movie) speak for a division. Off by default: the scores that are published with cineseq are without.",
+        description="Count rounding (from the masks) and condensation (from the brightness, where there is a "
+        "movie) of the"
+        " parent as evidence for a division. Off by default; the scores published with cineseq are without it.",
     )
     death_confidence: float = Field(
         0.5,
         gt=0,
         le=1,
-        description="Least probability at which an unexplained end is called a death; otherwise it is lost.",
+        description="Smallest probability at which an unexplained end is called a death; below it the track is lost.",
     )
     external_format: Literal["auto", "ctc", "trackmate", "geff", "btrack", "cell_acdc", "cineseq", "table"] = Field(
         "auto", description="Format of external tracks; auto tells it from the name and the content."
@@ -75,14 +77,17 @@ class Track(Section):
     )
     external_conflicts: Literal["refuse", "cut"] = Field(
         "refuse",
-        description="Where an external track has two mothers (a merge) or a mother more than two daughters: refuse the"
-        " file, or cut these links, so that those mothers are unknown, and count them.",
+        description="Where an external track has two parents (a merge) or a parent has more than two daughters: "
+        "refuse the"
+        " file, or cut these links, so that those parents are unknown, and count them.",
     )
     allow_empty: bool = Field(
         default=False,
         description="Accept a field in which no cell was found in any frame; false refuses it.",
     )
-    border_px: float = Field(10.0, ge=0, description="Ends and starts nearer to the border may be exits and entries.")
+    border_px: float = Field(
+        10.0, ge=0, description="Tracks that end or start nearer to the border than this may be exits or entries."
+    )
 
     @model_validator(mode="before")
     @classmethod

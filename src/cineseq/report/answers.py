@@ -1,4 +1,4 @@
-"""The five answers of a run as plain sentences, each with its number, interval, null and honest wording."""
+"""The five answers of a run as sentences, each with its number, interval and null."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from cineseq.text import (
 )
 
 OF_PREDICTION = ("function_genes", "modalities")
-"""Questions whose answers rest on predictions of function."""
+"""Questions that are answered from predictions of function."""
 WEAK_R2 = 0.1
 WEAK_SHARE = 0.05
 GENES_NAMED = 5
 MODALITIES = ("expression", "morphology", "embedding", "features", "both")
-ABSENCE = "With this many cells, finding nothing does not show that there is nothing."
+ABSENCE = "With this many cells, a negative result does not show that there is no association."
 Verdict = Literal["shown", "weak", "not_shown", "not_estimable"]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """One question with its answer, the numbers behind it, a verdict, and what its data cannot show."""
+    """One question with its answer, the numbers behind it, a verdict, and the limits of the data."""
 
     id: str
     question: str
@@ -53,13 +53,13 @@ class Answer:
 
 
 def answer_all(evidence: Evidence, caveats: Sequence[str] = ()) -> list[Answer]:
-    """Answer the five questions, in the order of the page; ``caveats`` stand by the answers about prediction."""
+    """Answer the five questions in the order of the page; ``caveats`` are added to the answers about prediction."""
     asked: tuple[tuple[str, str, Callable[[Evidence], tuple[str, Verdict, dict[str, Any]]]], ...] = (
-        ("function_genes", "What goes with function?", function_genes),
-        ("clusters", "Do the clusters show it?", clusters),
-        ("modalities", "Which modality predicts it?", modalities),
-        ("sisters", "What became of the sisters?", sisters),
-        ("crossmodal", "How much of one modality is in the other?", crossmodal),
+        ("function_genes", "What is associated with function?", function_genes),
+        ("clusters", "Do the clusters differ in function?", clusters),
+        ("modalities", "Which modality predicts function?", modalities),
+        ("sisters", "What happened to the sisters?", sisters),
+        ("crossmodal", "How much of one modality does the other explain?", crossmodal),
     )
     answers = []
     for name, question, answer in asked:
@@ -80,8 +80,8 @@ def _note(row: pd.Series, otherwise: str) -> str:
     return note if isinstance(note, str) and note else otherwise
 
 
-def headline_function(performance: pd.DataFrame) -> str | None:
-    """Return the function that the answers are about: the one best predicted by any single modality."""
+def main_function(performance: pd.DataFrame) -> str | None:
+    """Return the main function, which the answers are about: the one best predicted by any single modality."""
     single = performance[performance["model"].isin(["expression", "morphology", "embedding", "features"])]
     single = single.dropna(subset=["r2"]).sort_values(["r2", "function"], ascending=[False, True])
     return None if single.empty else str(single["function"].iloc[0])
@@ -103,7 +103,7 @@ def _is_shown(row: pd.Series, functions: int) -> bool:
 
 
 def contrast(contrasts: pd.DataFrame | None, function: str, a: str, b: str) -> tuple[float, float, float] | None:
-    """Return the difference of R² between two models and its interval, whichever way round the table has it."""
+    """Return the difference of R² (``a`` minus ``b``) and its interval, for either order of the two in the table."""
     if contrasts is None:
         return None
     of = contrasts[contrasts["function"] == function]
@@ -116,15 +116,15 @@ def contrast(contrasts: pd.DataFrame | None, function: str, a: str, b: str) -> t
 
 
 def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
-    """Say whether expression predicts function in held-out groups, and which genes do so most stably."""
+    """Answer whether expression predicts function in held-out groups, and which genes do so most stably."""
     table = evidence.performance
     if table is None or table.empty:
         return _not_estimable("the prediction step was not run")
-    function = headline_function(table)
+    function = main_function(table)
     row = None if function is None else _of(table, function, "expression")
-    if row is None or not known(row["r2"]):
-        notes = table.loc[table["model"] == "expression", "note"].dropna() if "note" in table else []
-        return _not_estimable(notes.iloc[0] if len(notes) else "there is no paired expression of cells with a function")
+    if function is None or row is None or not known(row["r2"]):
+        notes = list(table.loc[table["model"] == "expression", "note"].dropna()) if "note" in table else []
+        return _not_estimable(notes[0] if notes else "there is no paired expression of cells with a function")
     numbers = {"function": function, **{k: row[k] for k in ("r2", "r2_low", "r2_high", "p_value", "n", "groups")}}
     measured = (
         f"R² = {number(row['r2'])} ({interval(row['r2_low'], row['r2_high'], named=True)}; permutation "
@@ -133,7 +133,7 @@ def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     )
     if not _is_shown(row, table["function"].nunique()):
         text = f"Expression did not predict {readable(function)} better than chance: {measured}. {ABSENCE}"
-        return f"{text} Read no gene from the list below.", "not_shown", numbers
+        return f"{text} Do not interpret the genes listed below.", "not_shown", numbers
     weak = row["r2"] < WEAK_R2 or (known(row["r2_low"]) and row["r2_low"] <= 0)
     parts = [f"Expression {'weakly ' if weak else ''}predicts {readable(function)}: {measured}"]
     genes, named = _stable_genes(evidence.genes, function, evidence.selected_frequency)
@@ -165,12 +165,13 @@ def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -
 
 
 def _beyond_class(row: pd.Series, of_class: pd.Series | None) -> tuple[str, dict[str, Any]]:
-    """Say how much of the prediction the class means alone have, and what is left within classes."""
+    """Compare the prediction with class means, and give its R² within classes."""
     if of_class is None or not known(of_class["r2"]) or of_class["r2"] <= 0:
         return "", {}
     keys = ("r2_within_class", "p_within_class")
     text = (
-        f"{'Most of this is the class of a cell: c' if mostly_class(row, of_class) else 'C'}lass means alone reach "
+        f"{'Most of this is explained by the class of a cell: c' if mostly_class(row, of_class) else 'C'}lass means "
+        f"alone reach "
         f"R² = {number(of_class['r2'])}, and within classes expression has "
         f"R² = {number(row['r2_within_class'])} (permutation {p_value(row['p_within_class'])})"
     )
@@ -189,11 +190,11 @@ def _beyond_covariates(contrasts: pd.DataFrame | None, function: str) -> str:
 
 
 def clusters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
-    """Say how much of the function lies between clusters, and whether predictive genes are cluster markers."""
+    """Answer how much of the function lies between clusters, and whether predictive genes are cluster markers."""
     table = evidence.function_by_cluster
     if table is None or table.empty:
         return _not_estimable("the clusters were not compared with any function")
-    wanted = headline_function(evidence.performance) if evidence.performance is not None else None
+    wanted = main_function(evidence.performance) if evidence.performance is not None else None
     rows = table[table["function"].isin([] if wanted is None else parts_of(wanted, set(table["function"])))]
     row = (rows if len(rows) else table).sort_values("eta2", ascending=False, na_position="last").iloc[0]
     function = row["function"]
@@ -205,8 +206,9 @@ def clusters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     verdict: Verdict = "not_shown" if not is_shown else "weak" if excess < WEAK_SHARE else "shown"
     lead = {"not_shown": "No, not beyond chance", "weak": "Only weakly", "shown": "In part"}[verdict]
     text = (
-        f"{lead}: {count(row['clusters'], 'cluster')} hold {percent(row['eta2'])} of the variance of "
-        f"{readable(function)} ({percent(row['eta2_null'])} expected by chance, permutation {p_value(row['p_value'])}, "
+        f"{lead}: {percent(row['eta2'])} of the variance of {readable(function)} lies between "
+        f"{count(row['clusters'], 'cluster')} ({percent(row['eta2_null'])} expected by chance, permutation "
+        f"{p_value(row['p_value'])}, "
         f"{count(row['n'], 'cell')})."
     )
     overlap, more = _overlap(evidence.overlap, function)
@@ -222,27 +224,27 @@ def _overlap(table: pd.DataFrame | None, function: str) -> tuple[str, dict[str, 
     numbers = {k: row[k] for k in ("selected", "markers", "shared", *matched, "expected")}
     numbers["p_overlap"] = row["p_value"]
     if not known(row["selected"]) or not row["selected"] or not known(row["expected"]):
-        return "Its overlap with the cluster markers is not estimable: no gene predicts it stably.", numbers
+        text = "The overlap of predictive genes with cluster markers is not estimable: no gene is a stable predictor."
+        return text, numbers
     text = (
         f"Of {count(row['selected'], 'predictive gene')}, {count(row['shared'])} are also cluster markers "
-        f"({number(row['expected_matched'], 1)} expected of equally expressed genes, {p_value(row['p_matched'])} for "
-        f"at least that many and {p_value(row['p_fewer_matched'])} for at most; of any genes "
-        f"{number(row['expected'], 1)}, {p_value(row['p_value'])} for at least that many)."
+        f"({number(row['expected_matched'], 1)} expected among equally expressed genes, {p_value(row['p_matched'])} "
+        f"for at least that many and {p_value(row['p_fewer_matched'])} for at most that many; among all genes "
+        f"{number(row['expected'], 1)} expected, {p_value(row['p_value'])} for at least that many)."
     )
     return text, numbers
 
 
 def modalities(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
-    """Compare expression, morphology and both as predictors of the function."""
+    """Answer which of expression, morphology and both predicts the function."""
     table = evidence.performance
     if table is None or table.empty:
         return _not_estimable("the prediction step was not run")
-    function = headline_function(table)
+    function = main_function(table)
     if function is None:
         notes = table["note"].dropna()
         return _not_estimable(notes.iloc[0] if len(notes) else "no model could be fitted")
-    found = {name: _of(table, function, name) for name in MODALITIES}
-    found = {name: row for name, row in found.items() if row is not None and known(row["r2"])}
+    found = {n: row for n in MODALITIES if (row := _of(table, function, n)) is not None and known(row["r2"])}
     numbers: dict[str, Any] = {"function": function}
     for name, row in found.items():
         numbers |= {f"r2_{name}": row["r2"], f"p_{name}": row["p_value"]}
@@ -261,21 +263,23 @@ def modalities(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
 def _compared(
     contrasts: pd.DataFrame | None, function: str, found: dict[str, pd.Series], functions: int
 ) -> tuple[str, Verdict]:
-    """Say which single modalities predict the function, which one better, and whether expression adds to morphology."""
+    """State which modalities predict the function, which one better, and whether expression adds to morphology."""
     if not {"expression", "morphology"} <= found.keys():
         only = listed([name for name in found if name != "both"])
-        return f"{only.capitalize()} predicts {readable(function)}; there is nothing to compare it with.", "weak"
+        return f"{only.capitalize()} predicts {readable(function)}; there is no other modality to compare.", "weak"
     able = [name for name in ("expression", "morphology") if _is_shown(found[name], functions)]
     verb = "predict" if len(able) == 2 else "predicts"
-    lead = f"{' and '.join(able).capitalize()} {verb} {readable(function)}" if able else "Neither one predicts it alone"
+    lead = f"{' and '.join(able).capitalize()} {verb} {readable(function)}"
+    if not able:
+        lead = f"Neither expression nor morphology alone was shown to predict {readable(function)}"
     delta = contrast(contrasts, function, "morphology", "expression")
     if delta is None:
         return f"{lead}; the difference was not estimated.", "weak"
     size = f"difference in R² {number(abs(delta[0]))}, {interval(*_sorted_ends(delta), named=True)}"
     is_resolved = delta[1] > 0 or delta[2] < 0
-    better = f"{'morphology' if delta[0] > 0 else 'expression'} does so better" if is_resolved else ""
-    sentences = [f"{lead}; {better or 'which one is better is not resolved'} ({size})."]
-    # Morphology and embedding may complement each other, so that both beat morphology with no help of expression.
+    better = f"{'morphology' if delta[0] > 0 else 'expression'} predicts it better" if is_resolved else ""
+    sentences = [f"{lead}; {better or 'which one predicts it better is not resolved'} ({size})."]
+    # Compared with morphology and embedding together: these two may beat morphology without any help of expression.
     gain = contrast(contrasts, function, "both", "all_morphology")
     if gain is not None:
         shapes = [name for name in ("morphology", "embedding", "features") if name in found]
@@ -286,12 +290,12 @@ def _compared(
 
 
 def _sorted_ends(delta: tuple[float, float, float]) -> tuple[float, float]:
-    """Return the interval of the absolute difference: flipped where the difference is negative."""
+    """Return the interval of the absolute difference, which is reversed for a negative difference."""
     return (delta[1], delta[2]) if delta[0] > 0 else (-delta[2], -delta[1])
 
 
 def sisters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
-    """Say whether a state of survivors goes with the death of the sister, and whether sisters share fates."""
+    """Answer whether a state of survivors is associated with the death of the sister, and how alike fates are."""
     shared, numbers = _concordance(evidence.concordance)
     caution = _caution(evidence.warnings)
     table = evidence.states
@@ -311,13 +315,16 @@ def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[s
     if tested.empty:
         first = main.iloc[0] if len(main) else table.iloc[0]
         return _not_estimable(
-            _note(first, "too few families hold both a survivor whose sister died and one whose lived")
+            _note(
+                first,
+                "too few families are in strata with survivors whose sister died and survivors whose sister lived",
+            )
         )
     row = tested.iloc[0]
     numbers = {k: row[k] for k in ("state", "odds_ratio", "low", "high", "informative")}
     numbers |= {"p_value": row["p_permutation"], "q_value": row["q"], "states_tested": len(states)}
     ends = row[["low", "high"]].to_numpy(float, na_value=np.nan)
-    low, high = interval_to_read(*ends, row["q"])
+    low, high = interval_to_read(ends[0], ends[1], row["q"])
     text = f"{state_sentence(row, _detectable(power, row['state']), for_all=True)} {readings(tested)[0]}"
     if row["q"] > ALPHA:
         return text, "not_shown", numbers
@@ -339,15 +346,15 @@ def _concordance(table: pd.DataFrame | None) -> tuple[str, dict[str, Any]]:
     row = rows.sort_values(["pairs", "condition"], ascending=[False, True]).iloc[0]
     where = f" in {row['condition']}" if len(rows) > 1 and isinstance(row["condition"], str) else ""
     text = (
-        f"Sisters shared their fate in {percent(row['concordance'])} of {count(row['pairs'], 'pair')}{where} "
-        f"({percent(row['expected_independent'])} expected if independent, {_beyond_chance(row)})."
+        f"Sisters had the same fate in {percent(row['concordance'])} of {count(row['pairs'], 'pair')}{where} "
+        f"({percent(row['expected_independent'])} expected if fates were independent, {_beyond_chance(row)})."
     )
     numbers = {"concordance": row["concordance"], "expected_concordance": row["expected_independent"]}
     return text, numbers | {"pairs": row["pairs"], "p_concordance": row["p_value"]}
 
 
 def _beyond_chance(row: pd.Series) -> str:
-    """Say how surely the fates are more alike than by chance, or why that is not estimable."""
+    """Return the p-value of the concordance of fates, or why it is not estimable."""
     note = _note(row, "")
     if known(row["p_value"]) or not note:
         return p_value(row["p_value"])
@@ -365,14 +372,15 @@ def _caution(warnings: pd.DataFrame | None) -> str:
 
 
 def crossmodal(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
-    """Say what share of each modality's variance the other explains in held-out groups."""
+    """Answer which fraction of the variance of each modality the other explains in held-out groups."""
     table = evidence.crossmodal_summary
     if table is None or table.empty:
         return _not_estimable("the cross-modal step was not run")
     rows = {row["direction"]: row for row in table.to_dict("records") if known(row["r2"])}
     if not rows:
         return _not_estimable(_note(table.iloc[0], "too few cells have both modalities"))
-    texts, numbers, shown = [], {}, []
+    texts, shown = [], []
+    numbers: dict[str, Any] = {}
     for direction, source, target in (
         ("morphology_to_expression", "Morphology", "expression"),
         ("expression_to_morphology", "Expression", "morphology"),

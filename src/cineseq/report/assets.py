@@ -1,4 +1,4 @@
-"""Images inside the page: data addresses of PNG and SVG files under one budget, so that the page stays small."""
+"""Images embedded in the page: PNG and SVG files as data URLs within a size budget."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ IMAGE_BYTES = 15_000_000
 SVG_BYTES = 2_000_000
 
 _NOT_DRAWN = re.compile(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
-# Numbers below 1 are left alone: they may be scales of glyphs, where a hundredth matters.
+# Numbers below 1 are kept: they may be scales of glyphs, where a hundredth matters.
 _LONG_DECIMAL = re.compile(r"(?<![\d.])([1-9]\d*\.\d{2})\d+")
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """An image on the page; ``source`` is None, with a ``note``, where it did not fit."""
+    """An image on the page; where it did not fit, ``source`` is None and ``note`` says so."""
 
     source: str | None
     alt: str
@@ -35,27 +35,28 @@ class Embedded:
 
 
 class ImageInliner:
-    """Turns image files into data addresses until the budget of the page is spent.
+    """Embed image files as data URLs until the budget of the page is used up.
 
     Parameters
     ----------
     page
         Path of the page, from which files are linked.
     budget
-        Bytes that all images of the page may take.
+        Largest total size of all images in bytes.
     """
 
     def __init__(self, page: Path, budget: int = IMAGE_BYTES) -> None:
         self._page, self._left = page, budget
 
     def link(self, path: Path) -> str:
-        """Return the address of a file relative to the page."""
+        """Return the path of a file relative to the page."""
         return Path(os.path.relpath(path.absolute(), self._page.absolute().parent)).as_posix()
 
     def embed(self, path: Path, alt: str, caption: str = "") -> Embedded:
         """Embed a PNG or SVG file.
 
-        An SVG over 2 MB is replaced by the PNG of the same name, where there is one. What does not fit is linked.
+        An SVG file over 2 MB is replaced by the PNG file of the same name, if there is one. An image that does not fit
+        is linked.
         """
         content, kind = path.read_bytes(), "image/png"
         if path.suffix == ".svg":
@@ -72,7 +73,7 @@ class ImageInliner:
 
 
 def figure_address(figure: Figure, salt: str) -> str:
-    """Return a figure as the data address of an SVG image; the same figure and ``salt`` make the same address."""
+    """Return a figure as the data URL of an SVG image; the same figure and ``salt`` give the same URL."""
     drawn = BytesIO()
     with mpl.rc_context({"svg.hashsalt": salt}):
         figure.savefig(drawn, format="svg", metadata={"Date": None})
@@ -80,5 +81,5 @@ def figure_address(figure: Figure, salt: str) -> str:
 
 
 def shrink_svg(text: str) -> str:
-    """Drop from an SVG what is not drawn (prologue, comments, metadata) and digits beyond a hundredth of a point."""
+    """Remove prologue, comments and metadata from an SVG image, and digits beyond a hundredth of a point."""
     return _LONG_DECIMAL.sub(r"\1", _NOT_DRAWN.sub("", text)).strip()

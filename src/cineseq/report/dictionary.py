@@ -1,6 +1,6 @@
-"""The data dictionary: every column of every table, from the contracts that the tables are checked against.
+"""The data dictionary: every column of every table, from the contracts of the tables.
 
-It holds the tables of the registry of products, and those that a user may give.
+It covers the tables of the registry of products, and the tables that users may bring.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ EXTERNAL = (imaging.COMPARTMENTS, imaging.BARCODES)
 
 
 def every_table() -> list[Table]:
-    """Return the contracts of all tables that a run reads from its user or makes, in the order of declaration."""
+    """Return the contracts of all tables that a run makes or that users bring, in order of declaration."""
     made = [contract_named(product.contract) for product in products.PRODUCTS if product.contract]
     return [table for table in chain.from_iterable(map(declared_in, MODULES)) if table in made or table in EXTERNAL]
 

@@ -1,4 +1,4 @@
-"""What a run found: its tables, read once for the report; whatever was not run is None."""
+"""The result tables of a run, read once for the report; tables of steps that were not run are None."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CELL_COLUMNS = ("track_id", "sample", "fov", "condition", "replicate", "generati
 
 @dataclass(frozen=True)
 class Evidence:
-    """The tables of a run, each with its contract.
+    """The result tables of a run.
 
-    ``tables`` holds every table that was read, by the name of its product. Those that the answers and counts of the
-    page ask for are attributes too, and None where the step was not run. ``selected_frequency`` is the share of
-    half-samples from which a gene counts as selected.
+    ``tables`` holds every table that was read, by the name of its product. The tables that the answers and the counts
+    of the page use are also attributes, which are None where the step was not run. ``selected_frequency`` is the
+    smallest fraction of half-samples at which a gene counts as selected.
     """
 
     cells: pd.DataFrame | None = None
@@ -43,19 +43,19 @@ class Evidence:
 
 
 def read_evidence(files: Iterable[Path], selected_frequency: float) -> Evidence:
-    """Read the tables that are there.
+    """Read the tables of a run.
 
     Parameters
     ----------
     files
-        Tables of the run that the report reads; what each holds is told by its path.
+        Tables that the report reads; the path says which table a file holds.
     selected_frequency
-        Share of half-samples from which a gene counts as selected.
+        Smallest fraction of half-samples at which a gene counts as selected.
 
     Raises
     ------
     UserError
-        When a file is none that the report reads, or a table breaks its contract.
+        When the report does not read such a file, or a table breaks its contract.
     """
     tables = {}
     for path in files:
@@ -69,7 +69,7 @@ def read_evidence(files: Iterable[Path], selected_frequency: float) -> Evidence:
 
 
 def _read_cells(path: Path) -> pd.DataFrame:
-    """Read identities, fates and functions only: the page needs no image feature of any cell."""
+    """Read identities, fates and functions only; the page uses no image features of cells."""
     present = pq.read_schema(path).names
     wanted = [name for name in present if name in CELL_COLUMNS or name.startswith("function_")]
     return pq.read_table(path, columns=wanted).to_pandas()

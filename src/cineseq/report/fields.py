@@ -1,4 +1,4 @@
-"""Quality of fields of view as the page shows it: numbers of all fields, pictures of typical and worst ones."""
+"""Quality of the fields of view on the page: their numbers, pictures of some, and uncertain events."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FIELD_COLUMNS = {
     "frames_per_track": "Median length of tracks in frames",
     "divisions": "Tracks that ended in a division",
     "deaths": "Tracks that ended in a death",
-    "lost_share": "Share of the tracks that ended before the movie which were lost",
-    "displacement_ratio": "Median step between frames over the distance to the nearest neighbour",
-    "count_variation": "Mean jump of the number of objects between frames, relative to its median",
+    "lost_share": "Fraction of lost tracks among those that ended before the movie",
+    "displacement_ratio": "Median step between frames divided by the median distance to the nearest neighbour",
+    "count_variation": "Mean change in the number of objects between frames, relative to the median number",
     "empty_frames": "Frames without any object",
-    "black_frames": "Frames with one single grey value",
+    "black_frames": "Frames with a single grey value",
 }
 
 
@@ -42,12 +42,12 @@ class FieldView:
 
 
 def read_quality(paths: list[Path]) -> pd.DataFrame:
-    """Read the quality of fields: one row each, with sample, fov, lines, pixel_size_um and the numbers.
+    """Read the quality of the fields, one row each: sample, fov, lines, pixel_size_um and the numbers.
 
     Raises
     ------
     UserError
-        When a file is not what ``draw_field`` writes.
+        When a file was not written by ``draw_field``.
     """
     rows = []
     for path in paths:
@@ -56,7 +56,7 @@ def read_quality(paths: list[Path]) -> pd.DataFrame:
             identity = {key: content[key] for key in ("sample", "fov", "pixel_size_um", "lines")}
             rows.append(identity | content["numbers"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            msg = f"{path}: not a readable quality report ({error}); delete it and run again to re-make it."
+            msg = f"{path}: not a readable quality report ({error}); delete it and run again to make it again."
             raise UserError(msg) from error
     return pd.DataFrame(rows)
 
@@ -71,9 +71,9 @@ def show_fields(quality: pd.DataFrame, pictures: list[Path], shown: int, embedde
     pictures
         One picture per field, in the same order; may be empty.
     shown
-        Fields that are shown at most.
+        Largest number of fields that are shown.
     embedder
-        The budget of the page.
+        Embeds the pictures within the size budget of the page.
     """
     if quality.empty:
         return []
@@ -102,7 +102,7 @@ SHOWN = 6
 
 @dataclass(frozen=True)
 class UncertainView:
-    """One event: what is claimed, how sure it is, its film strip, and its card on the page of its field."""
+    """One event: the claim, its confidence, its film strip, and a link to it on the page of its field."""
 
     title: str
     reason: str
@@ -112,7 +112,7 @@ class UncertainView:
 
 @dataclass(frozen=True)
 class UncertainList:
-    """The first events of the study, its whole list, and one page per field."""
+    """The least certain events of the study, the number and table of all listed events, and one page per field."""
 
     events: tuple[UncertainView, ...]
     total: int
@@ -128,9 +128,9 @@ def show_uncertain(table: Path | None, pages: list[Path], embedder: ImageInliner
     table
         The list of the study; None where nothing was tracked.
     pages
-        The page of every field, ``<sample>/<fov>/curation.html`` beside the folder of its strips.
+        The page of every field, ``<sample>/<fov>/curation.html`` next to the folder of its strips.
     embedder
-        The budget of the page.
+        Embeds the pictures within the size budget of the page.
     """
     if table is None:
         return None

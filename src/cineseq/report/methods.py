@@ -1,4 +1,4 @@
-"""The methods paragraph, from the steps that ran, their settings and the versions of what they used."""
+"""The methods paragraph, from the steps that ran, their settings and the versions of their software."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "track": (
         "Cells were linked over time with trackpy {v:trackpy} (Crocker and Grier, 1996) by exact assignment",
         ", across gaps of up to {c:track.max_gap} frames",
-        "; divisions came from one global assignment of mothers to pairs of daughters",
-        "; an end was called a death only from a probability of {c:track.death_confidence}, otherwise it is unknown",
+        "; divisions were found by one global assignment of parents to pairs of daughters",
+        "; an end was called a death only at a probability of at least {c:track.death_confidence}; other ends have an "
+        "unknown fate",
     ),
     "import_tracks": ("Tracks were supplied by the user; their lineage was checked for impossible events",),
     "import_point_tracks": (
@@ -31,74 +32,81 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "morphology": ("Shape, intensity and texture of each mask were measured with scikit-image {v:scikit-image}",),
     "embed": ("Crops of single cells were embedded with {m:embed} through timm {v:timm}",),
     "score_function": (
-        "Function channels were measured in the masks above a background taken by {c:function.background} "
+        "Function channels were measured in the masks above background (method: {c:function.background}) "
         "and summarised per track",
-        " (made comparable between samples by: {c:cells.scaling})",
+        " (scaling between samples: {c:cells.scaling})",
     ),
-    "collect_cells": ("Each track entered the table of cells with its frames chosen by: {c:features.frames}",),
+    "collect_cells": ("Each track entered the table of cells with the features of these frames: {c:features.frames}",),
     "match_barcodes": (
-        "Cells, compartments and barcodes were matched; only a compartment with one live cell and one accepted "
-        "barcode makes a pair",
+        "Cells, compartments and barcodes were matched; a pair is one live cell and one accepted barcode that are "
+        "alone in a compartment",
     ),
     "cluster": (
         "Counts were normalised and reduced to principal components with scanpy {v:scanpy} (Wolf et al., 2018)",
         ", normalisation {c:clusters.normalisation}",
         ", from up to {c:clusters.variable_genes} variable genes and {c:clusters.components} components",
-        "; clusters are Leiden communities (Traag et al., 2019) at resolution {c:clusters.resolution}",
-        "; function was permuted within samples {c:clusters.permutations} times for its share between clusters",
+        "; clusters were found by the Leiden method (Traag et al., 2019) at resolution {c:clusters.resolution}",
+        "; the fraction of the variance of function between clusters was compared with {c:clusters.permutations} "
+        "permutations of function within samples",
     ),
     "differential_expression": (
         "Groups were compared with tie-corrected Wilcoxon rank-sum tests, at a false discovery rate of {c:de.fdr} "
         "(Benjamini and Hochberg, 1995)",
-        "; clustering and testing the same counts: {c:de.double_dipping}",
-        "; conditions of three or more replicates are tested on counts summed by replicate, and groups that three or "
-        "more replicates carry within these, each of at least {c:de.min_profile_cells} cells, with PyDESeq2 "
-        "{v:pydeseq2} (Love et al., 2014); with fewer, cells are tested as if independent, which for conditions and "
-        "for function calls no gene a marker",
+        "; treatment of clustering and testing the same counts: {c:de.double_dipping}",
+        "; conditions with three or more replicates were tested on counts summed by replicate, and groups present in "
+        "three or more replicates were tested within replicates (each with at least {c:de.min_profile_cells} cells), "
+        "with PyDESeq2 {v:pydeseq2} (Love et al., 2014); with fewer replicates, cells were tested as if independent, "
+        "and for conditions and function no gene is then called a marker",
     ),
     "predict": (
         "Function was predicted by elastic nets (scikit-learn {v:scikit-learn}) in nested cross-validation whose "
-        "outer and inner folds keep groups whole",
+        "outer and inner folds never split groups",
         " ({c:folds.groups})",
-        "; scaling and the choice of genes took place within the folds",
-        "; p-values compare a quicker procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most three "
-        "inner folds) with itself on {c:prediction.permutations} permutations of function, intervals come from "
-        "{c:prediction.bootstraps} resamplings of groups",
-        "; the stability of genes is their share of {c:prediction.half_samples} half-samples of groups (Meinshausen "
-        "and Bühlmann, 2010)",
+        "; scaling and the selection of genes were done within the folds",
+        "; p-values compare a faster procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most three "
+        "inner folds) with the same procedure on {c:prediction.permutations} permutations of function; intervals are "
+        "from {c:prediction.bootstraps} bootstrap samples of groups",
+        "; the stability of a gene is the fraction of {c:prediction.half_samples} half-samples of groups in "
+        "which it is "
+        "selected (Meinshausen and Bühlmann, 2010)",
     ),
     "explain_modalities": (
         "Each gene was predicted from morphology, and each feature from expression, by ridge regression in held-out "
         "groups",
-        ", against {c:crossmodal.permutations} shufflings of the pairing within {c:crossmodal.class_column}",
+        ", and compared with {c:crossmodal.permutations} permutations of the pairing within "
+        "{c:crossmodal.class_column}",
     ),
     "describe_fates": (
         "The cumulative incidence of division, death and loss after birth was estimated as competing risks (Aalen and "
-        "Johansen, 1978; statsmodels), with intervals from resampled families",
-        "; survival and time to division by Kaplan and Meier (1958), other ends censored",
-        "; the concordance of relatives' fates was tested one-sidedly against {c:lineage.permutations} permutations of "
+        "Johansen, 1978; statsmodels), with intervals from resampled lineages",
+        "; survival and time to division were estimated by the method of Kaplan and Meier (1958), with other "
+        "ends censored",
+        "; the concordance of the fates of relatives was tested one-sidedly against {c:lineage.permutations} "
+        "permutations of "
         "fates within field of view and birth time, between cells for sisters and between pairs of sisters for others",
-        "; odds ratios of fates have Woolf's interval, robust to several pairs of a founder",
+        "; odds ratios of fates have Woolf's interval, robust to several pairs of one root cell",
     ),
     "compare_sisters_before_death": (
-        "Which of two sisters died was related to shape and place before either's fate by conditional logistic "
-        "regression within pairs (statsmodels), against fates swapped within pairs, in all pairs of a founder "
-        "together",
+        "The association of death in one of two sisters with shape and position before the fate of either was "
+        "estimated "
+        "by conditional logistic regression within pairs (statsmodels), and compared with permutations that swap fates "
+        "within pairs, for all pairs of a root cell together",
     ),
     "compare_sister_genes": (
         "Genes were compared within pairs of sisters by intraclass correlation, and between survivors by the fate of "
         "the sister, each against permutations within field of view and birth time; for the fate of the sister, where "
-        "founders have several pairs of sisters, signs of founders' scores are flipped instead (Hemerik et al., 2020)",
+        "root cells have several pairs of sisters, the signs of their scores were flipped instead (Hemerik et al., "
+        "2020)",
     ),
     "compare_sisters": (
         "States of survivors whose sister died were compared with those whose sister lived, within field of view and "
         "birth time, by Mantel-Haenszel odds ratios",
-        " and {c:lineage.permutations} permutations of sister status among families; where founders have "
-        "several pairs of sisters, signs of founders' scores are flipped instead (Hemerik et al., 2020)",
-        "; unknown fates stayed unknown",
+        " and {c:lineage.permutations} permutations of sister status among families; where root cells have "
+        "several pairs of sisters, the signs of their scores were flipped instead (Hemerik et al., 2020)",
+        "; unknown fates were kept as unknown",
     ),
 }
-"""Per step, the pieces of its sentence; a piece that names a setting or version which is not known is left out."""
+"""The pieces of the sentence of each step; a piece with an unknown setting or version is left out."""
 
 _SLOT = re.compile(r"\{([vcm]):([^}]+)\}")
 
@@ -106,7 +114,7 @@ _SLOT = re.compile(r"\{([vcm]):([^}]+)\}")
 def methods_paragraph(
     steps: list[str], config: Mapping[str, Any], versions: Mapping[str, str], models: list[dict[str, Any]]
 ) -> str:
-    """Write how the results were made, one sentence per step that ran.
+    """Describe the methods of a run, one sentence per step.
 
     Parameters
     ----------
@@ -133,6 +141,7 @@ def _filled(
 ) -> str | None:
     values: dict[str, str] = {}
     for kind, name in _SLOT.findall(piece):
+        found: str | None
         if kind == "v":
             found = versions.get(name, "")
         else:

@@ -1,4 +1,4 @@
-"""A picture of how far fields moved: the drift that was taken back, or the common motion that was not."""
+"""Figures of how far fields moved, and of the steps of cells relative to the distance of their neighbours."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from cineseq.report.steps import StepReport
 from cineseq.tracking.report import FAR
 
 FIELDS_DRAWN = 12
-"""Fields that moved most, which are drawn; the others lie within them."""
+"""Number of fields drawn: those that moved most."""
 
-TAKEN_BACK, MEASURED = "-", "--"
-"""Lines of a drift that was corrected, and of a common motion of cells that was only measured."""
+CORRECTED, MEASURED = "-", "--"
+"""Line styles of a drift that was corrected, and of a common motion of cells that was only measured."""
 
 
 def drift_picture(steps: list[StepReport]) -> str | None:
-    """Draw how far the fields that moved most moved, in px from their first frame.
+    """Draw the distance from the first frame, in px, of the fields that moved most.
 
-    That is the drift that was taken back, or else the path that tracked cells have in common, which is the stage's and
-    whatever else most of them share.
+    It is the drift that was corrected, or else the common motion of the tracked cells, which includes the motion of
+    the stage.
 
     Returns
     -------
     str or None
-        A data address of an SVG image; None where nothing was measured.
+        A data URL of an SVG image; None where nothing was measured.
     """
     paths = _paths(steps, "drift")
-    lines = dict.fromkeys(paths, TAKEN_BACK)
+    lines = dict.fromkeys(paths, CORRECTED)
     paths = _paths(steps, "common") | paths
     if not paths:
         return None
@@ -47,22 +47,22 @@ def drift_picture(steps: list[StepReport]) -> str | None:
 
 
 def _paths(steps: list[StepReport], kind: str) -> dict[str, np.ndarray]:
-    """Return the distance from the first frame in px, by field, that reports hold as two series."""
-    names = [f"{kind}_{axis}_px" for axis in "yx"]
-    return {s.field: np.hypot(*(s.series[name] for name in names)) for s in steps if s.series.get(names[0])}
+    """Return the distance from the first frame in px by field, from the two series of each report."""
+    y, x = (f"{kind}_{axis}_px" for axis in "yx")
+    return {s.field: np.hypot(s.series[y], s.series[x]) for s in steps if s.series.get(y)}
 
 
 RATIOS_DRAWN = 20
-"""Fields with the largest ratio that are drawn; the others lie below them."""
+"""Number of fields drawn: those with the largest ratio."""
 
 
 def motion_picture(steps: list[StepReport]) -> str | None:
-    """Draw the median step over the distance to the nearest neighbour, for the fields where it is largest.
+    """Draw the median step relative to the distance of the nearest neighbour, for the fields where it is largest.
 
     Returns
     -------
     str or None
-        A data address of an SVG image; None where nothing was tracked.
+        A data URL of an SVG image; None where nothing was tracked.
     """
     rows = [
         (s.field, s.numbers["step_over_neighbour_distance"], s.numbers["step_left_over_neighbour_distance"])
@@ -75,9 +75,9 @@ def motion_picture(steps: list[StepReport]) -> str | None:
     figure = Figure(figsize=(6.5, 0.9 + 0.2 * len(table)), layout="constrained")
     axes = figure.subplots()
     axes.hlines(table["field"], table["left"], table["before"], color=GREY, linewidth=1.2)
-    axes.scatter(table["before"], table["field"], s=26, facecolors="white", edgecolors=DARK_GREY, label="as filmed")
+    axes.scatter(table["before"], table["field"], s=26, facecolors="white", edgecolors=DARK_GREY, label="as recorded")
     axes.scatter(table["left"], table["field"], s=18, color=BLUE, label="common motion removed", zorder=3)
-    axes.axvline(FAR, color=VERMILION, linewidth=1, linestyle="--", label="one third: links become unsure")
+    axes.axvline(FAR, color=VERMILION, linewidth=1, linestyle="--", label="one third: links become uncertain")
     axes.set(xlim=(0, None), xlabel="median step / distance to nearest neighbour")
     axes.tick_params(axis="y", labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""What a reader must know before any number on the page."""
+"""Notices that a reader must see before any number on the page."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Level = Literal["serious", "warning", "info"]
 ORDER: tuple[Level, ...] = ("serious", "warning", "info")
 MOSTLY_LOST = 0.5
 FEWEST_TRACKS = 10
-"""Of fewer tracks the share that was lost says little."""
+"""With fewer tracks, the fraction of lost ones is not judged."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One sentence, and how much it matters."""
+    """One sentence with its level."""
 
     level: Level
     text: str
@@ -46,13 +46,13 @@ def all_notices(
     simulated
         Whether the movies are simulated.
     channels
-        Which channels measure function, and what they may enter.
+        Which channels measure function, and which steps may use them.
     inputs
         How movies were corrected.
     cells
         How fluorescence was made comparable between samples.
     pixel_sizes
-        Micrometres per pixel of the fields; None stands for unknown. Empty where there are no images.
+        Micrometres per pixel of the fields; None where unknown. Empty where there are no images.
     models
         Models with name, SHA-256, note and the steps that used them.
     warnings
@@ -69,7 +69,7 @@ def all_notices(
 
 
 def _sister_notices(warnings: pd.DataFrame) -> list[Notice]:
-    """Return one notice per message, with the samples that it is of and the cells that it concerns in each."""
+    """Return one notice per message, with its samples and the number of cells concerned in each."""
     notices = []
     for (level, message), rows in warnings.groupby(["severity", "message"], sort=False):
         concerned = rows["cells"].fillna(0).astype(int)
@@ -82,16 +82,16 @@ def _sister_notices(warnings: pd.DataFrame) -> list[Notice]:
 def _data_notices(simulated: bool, models: list[dict[str, Any]]) -> list[Notice]:  # noqa: FBT001
     notices = []
     if simulated:
-        text = "The data of this run are simulated: they show that the pipeline works and say nothing about any cell."
+        text = "The data of this run are simulated: they show that the pipeline works and say nothing about real cells."
         notices.append(Notice("warning", text))
     for model in models:
         used = listed([STEP_WORDS.get(step, step) for step in model.get("steps", [])])
         name, note = f"{model.get('name')}, used for {used},", str(model.get("note") or "").rstrip(".")
         if "untrained" in f"{name} {note}".lower():
-            text = f"The model {name} has untrained (random) weights; nothing that rests on it can be interpreted."
+            text = f"The model {name} has untrained (random) weights; no result that uses it can be interpreted."
             notices.append(Notice("serious", text))
         elif "simulated" in note.lower():
-            text = f"The model {name} is a small one for demonstration: {note}. Name a full model for real cells."
+            text = f"The model {name} is a small model for demonstration: {note}. Use a full model for real cells."
             notices.append(Notice("info" if simulated else "warning", text))
     return notices
 
@@ -105,9 +105,9 @@ def _track_notices(quality: pd.DataFrame) -> list[Notice]:
         return []
     text = (
         f"In {often:,} of {len(lost):,} fields more than half of the tracks that ended before the movie were lost, "
-        f"up to {percent(lost.max(), 0)}: families, divisions and deaths there are those that are left. Look "
-        f"at the least "
-        "certain events, and at whether frames are too far apart or cells are missed, before anything rests on them."
+        f"up to {percent(lost.max(), 0)}. Lineages, divisions and deaths of these fields are incomplete. Before "
+        f"you use them, "
+        "look at the least certain events, and check whether frames are too far apart or cells are missed."
     )
     return [Notice("serious" if often > len(lost) / 2 else "warning", text)]
 
@@ -117,23 +117,24 @@ def _image_notices(channels: Channels, inputs: Inputs, cells: Cells, pixel_sizes
     if channels.function and channels.allow_function_in:
         where = listed([STEP_WORDS[step] for step in channels.allow_function_in])
         text = (
-            f"The function channel ({listed(channels.function)}) was allowed in {where}: predictions of function from "
-            "images are then partly of function by itself."
+            f"The function channel ({listed(channels.function)}) was allowed in {where}: images then contain function, "
+            "and predict it partly from itself."
         )
         notices.append(Notice("serious", text))
     elif channels.function:
-        text = f"The function channel ({listed(channels.function)}) entered no mask, shape, texture or embedding."
+        text = f"The function channel ({listed(channels.function)}) was not used for masks, morphology or embeddings."
         notices.append(Notice("info", text))
     if None in pixel_sizes:
-        text = "The pixel size of some or all images is unknown: sizes are in pixels (columns ending in _px)."
+        text = "The pixel size of some or all images is unknown: sizes are in pixels (columns whose names end in _px)."
         notices.append(Notice("warning", text))
     corrections = ["divided by an illumination profile"] if inputs.flat_field == "estimate" else []
-    corrections += ["shifted back by their drift"] if inputs.drift == "translation" else []
+    corrections += ["corrected for drift"] if inputs.drift == "translation" else []
     if corrections:
-        notices.append(Notice("info", f"Before anything was measured, frames were {listed(corrections)}."))
+        notices.append(Notice("info", f"Before any measurement, frames were {listed(corrections)}."))
     if channels.function:
         scaled = f"Fluorescence was divided by {divisor(cells)}."
         if cells.scaling == "none":
-            scaled = "Fluorescence was not rescaled between samples: they may differ by staining or light alone."
+            scaled = "Fluorescence was not rescaled between samples: samples may differ by staining or "
+            "illumination only."
         notices.append(Notice("info", scaled))
     return notices

@@ -1,4 +1,4 @@
-"""The report page: its sections, and their rendering as one self-contained HTML file."""
+"""The report page: its sections, rendered as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.config.report import Report
-from cineseq.report.answers import Answer, headline_function
+from cineseq.report.answers import Answer, main_function
 from cineseq.report.assets import PAGE_BYTES, Embedded, ImageInliner
 from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.evidence import Evidence
@@ -33,7 +33,7 @@ from cineseq.workflow.products import Product, read_by_report
 TEMPLATES = Path(__file__).parent / "templates"
 FIELD_LINES_SHOWN = 40
 LINES_SHOWN = 12
-"""Sentences of a step that are shown before the rest is folded away."""
+"""Sentences of a step that are shown; the others are collapsed."""
 SAMPLES_SHOWN = 60
 MARKERS_SHOWN = 3
 VERDICTS = {
@@ -46,22 +46,23 @@ VERDICTS = {
 SECTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "pairing": (
         "Pairing and counts",
-        "Which cell on the images is which cell in the counts, and whether its counts are usable.",
+        "Which cell of the images is which cell of the counts, and whether its counts pass quality control.",
         ("collect_cells", "import_cells", "import_paired", "match_barcodes", "pair"),
     ),
     "prediction": (
-        "What goes with function",
-        "Models are judged on cells of groups that they never saw. A gene list without a prediction above its null "
-        "means nothing. What hangs on one choice of the analysis shows where other choices stand beside the headline.",
+        "What is associated with function",
+        "Models are judged on cells of held-out groups. A list of genes means nothing unless the prediction is "
+        "above its "
+        "null. The sensitivity analysis compares the primary analysis with alternatives to it.",
         ("predict",),
     ),
     "clusters": (
         "Clusters and their genes",
-        "Groups of cells with similar expression, made without knowing function.",
+        "Groups of cells with similar expression, found without knowledge of function.",
         ("cluster", "differential_expression"),
     ),
     "sisters": (
-        "What became of the sisters",
+        "What happened to the sisters",
         "Whether survivors whose sister died differ from survivors whose sister lived. Unknown fates stay unknown.",
         (
             "import_lineage",
@@ -72,20 +73,20 @@ SECTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ),
     ),
     "crossmodal": (
-        "How much of one modality is in the other",
-        "The share of the variance of each gene, or feature, that the other modality explains in held-out groups.",
+        "How much of one modality the other explains",
+        "The fraction of the variance of each gene or feature that the other modality explains in held-out groups.",
         ("explain_modalities",),
     ),
 }
-"""Sections of the analyses: title, what they are about, steps whose sentences they show.
+"""Sections of the analyses: title, introduction, and the steps whose sentences they show.
 
-Their tables and figures are those of the registry of products.
+Their tables and figures are listed in the registry of products.
 """
 
 
 @dataclass(frozen=True)
 class PageInputs:
-    """Everything that the page is made from."""
+    """The inputs of the page."""
 
     run: str
     simulated: bool
@@ -108,7 +109,7 @@ class PageInputs:
 
 @dataclass(frozen=True)
 class SectionView:
-    """One section of the analyses, ready to be shown."""
+    """One section of the analyses as it is shown."""
 
     id: str
     title: str
@@ -119,17 +120,17 @@ class SectionView:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to show because the steps were not run."""
+        """Whether there is nothing to show, because the steps were not run."""
         return not (self.steps or self.figures or self.tables)
 
 
 def render_page(page: PageInputs) -> str:
-    """Render the page as HTML that loads nothing from outside.
+    """Render the page as HTML that loads nothing from elsewhere.
 
     Raises
     ------
     RuntimeError
-        When the page is larger than 20 MB; images have a budget, so this is a bug.
+        When the page is larger than 20 MB, which is a bug, because images have a budget.
     """
     embedder = ImageInliner(page.html)
     summaries = summarise(page.steps)
@@ -179,7 +180,7 @@ def render_page(page: PageInputs) -> str:
 
 
 def _environment() -> Environment:
-    """Return the templates' environment; the style sheet is part of the package, so it is not escaped."""
+    """Return the environment of the templates; the style sheet is part of the package and is not escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -202,7 +203,7 @@ def _pixel_sizes(quality: pd.DataFrame) -> set[float | None]:
 
 
 def _counts(page: PageInputs) -> list[tuple[str, str]]:
-    """Count what was run, from fields of view to cells in the analyses."""
+    """Return the counts of the run, from samples and fields of view to cells in the analyses."""
     evidence, quality = page.evidence, page.quality
     rows: list[tuple[str, str]] = []
     if evidence.cells is not None:
@@ -238,18 +239,18 @@ def _section(name: str, page: PageInputs, summaries: list[StepSummary], embedder
     shown = [_table(p, page, embedder) for p in own if p.title and p.name in page.evidence.tables]
     if name == "pairing" and page.evidence.pairs is not None:
         shown.append(_pair_statuses(page.evidence.pairs))
-    said = [headline_first(s, page.evidence.performance) for s in summaries if s.step in steps]
-    return SectionView(name, title, intro, said, figures, shown)
+    own_lines = [main_function_first(s, page.evidence.performance) for s in summaries if s.step in steps]
+    return SectionView(name, title, intro, own_lines, figures, shown)
 
 
-def headline_first(step: StepSummary, performance: pd.DataFrame | None) -> StepSummary:
-    """Put sentences about another function than the one that the answers are about last."""
-    if performance is None or (headline := headline_function(performance)) is None:
+def main_function_first(step: StepSummary, performance: pd.DataFrame | None) -> StepSummary:
+    """Move sentences about other functions than the main function to the end."""
+    if performance is None or (main := main_function(performance)) is None:
         return step
     names = [readable(name) for name in performance["function"].unique()]
     longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
     named = [set(re.findall(rf"\b(?:{longest_first})\b", line)) for line in step.lines]
-    is_other = [bool(found) and readable(headline) not in found for found in named]
+    is_other = [bool(found) and readable(main) not in found for found in named]
     order = sorted(range(len(step.lines)), key=is_other.__getitem__)
     return replace(step, lines=tuple(step.lines[i] for i in order))
 
@@ -261,8 +262,8 @@ def _table(product: Product, page: PageInputs, embedder: ImageInliner) -> TableV
         return _samples_table(whole, product.title, link)
     frame = _in_order(product, whole)
     if "function" in frame and page.evidence.performance is not None:
-        headline = headline_function(page.evidence.performance) or ""
-        first = frame["function"].isin(parts_of(headline, set(frame["function"])))
+        main = main_function(page.evidence.performance) or ""
+        first = frame["function"].isin(parts_of(main, set(frame["function"])))
         frame = pd.concat([frame[first], frame[~first]])
     contract = contract_named(product.contract or "")
     view = show_table(frame, contract, product.title, page.report.table_rows, link)
@@ -270,7 +271,7 @@ def _table(product: Product, page: PageInputs, embedder: ImageInliner) -> TableV
 
 
 def _in_order(product: Product, frame: pd.DataFrame) -> pd.DataFrame:
-    """Put the rows that matter most first; of marker genes, keep the best three of each group."""
+    """Put the most important rows first; of marker genes, keep the best three of each group."""
     if "model" in frame:
         columns = ["function", "model", "variant"] if "variant" in frame else ["function", "model"]
         frame = frame.sort_values(columns, key=_as_declared, kind="stable")
@@ -285,7 +286,7 @@ def _in_order(product: Product, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _most_tried_first(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put the models that were fitted in most ways first, since the others have no row but the headline's."""
+    """Put the models with the most alternatives first; the others have only a row of the primary analysis."""
     ways = frame.groupby(["function", "model"])["variant"].transform("size")
     return frame.assign(ways=-ways).sort_values(["function", "ways"], kind="stable").drop(columns="ways")
 

@@ -1,4 +1,4 @@
-"""Pictures of a field for people who know cells: frames with outlines, tails of tracks and what became of cells."""
+"""Pictures of a field of view: frames with outlined cells, recent paths of tracks, divisions and deaths."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DEATH_COLOUR = RED_ON_IMAGES
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of the field, in pixels of the movie."""
+    """A rectangle within the field, in pixels of the movie."""
 
     top: int
     left: int
@@ -51,29 +51,29 @@ class Box:
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        """Left, right, bottom and top edge, for drawing."""
+        """Left, right, bottom and top edges, for drawing."""
         return self.left - 0.5, self.left + self.width - 0.5, self.top + self.height - 0.5, self.top - 0.5
 
     @property
     def step(self) -> int:
-        """Pixels of the movie per pixel of the picture that suffice to fill a panel."""
+        """Pixels of the movie per pixel of the picture, so that a panel is filled."""
         return max(1, -(-max(self.height, self.width) // (3 * PANEL_PX // 2)))
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One frame, or a part of it.
+    """One frame, or a part of one.
 
     Attributes
     ----------
     frame, box
-        Which frame, and which part of it.
+        The frame, and the part of it.
     image
-        RGB picture, shape (height, width, 3), every ``box.step``-th pixel of the frame.
+        RGB picture, shape (height, width, 3), with every ``box.step``-th pixel of the frame.
     tails, tail_colours
         One (points, 2) array of x and y per track, in movie pixels, and one colour each.
     divisions, deaths
-        Where tracks divided or died since the panel before, shape (events, 2), x and y in movie pixels.
+        Positions of divisions and deaths since the previous panel, shape (events, 2), x and y in movie pixels.
     """
 
     frame: int
@@ -86,25 +86,25 @@ class Panel:
 
 
 def shown_channel(movie: Movie | None, channels: Channels, segment: Segment) -> str | None:
-    """Return the channel that masks are drawn over: the first one that segmentation may use; None without a movie."""
+    """Return the channel under the masks: the first one that segmentation may use; None without a movie."""
     visible = channels.open_to("segment", movie.info.channels) if movie is not None else ()
     asked = [c for c in segment.channels or () if c in visible]
     return next(iter((*asked, *visible)), None)
 
 
 def shown_frames(frames: int) -> list[int]:
-    """Return the first, middle and last frame, each once."""
+    """Return the first, middle and last frame without repeats."""
     return sorted({0, frames // 2, frames - 1})
 
 
 def count_black_frames(movie: Movie, channel: str) -> int:
-    """Count the frames of a channel that hold one single grey value; one page is in memory at a time."""
+    """Count the frames of a channel with a single grey value; one plane is in memory at a time."""
     planes = (movie.plane(frame, channel) for frame in range(movie.info.frames))
     return sum(int(plane.min() == plane.max()) for plane in planes)
 
 
 def boxes(info: MovieInfo, detections: pd.DataFrame) -> list[Box]:
-    """Return what each row of the picture shows: the field, and where that is large, its most crowded part close up."""
+    """Return the box of each row of the picture: the field, and for a large field a close-up of its densest part."""
     whole = Box(0, 0, info.height, info.width)
     if whole.step == 1 or detections.empty:
         return [whole]
@@ -129,17 +129,17 @@ def build_panels(
 ) -> list[Panel]:
     """Prepare the frames of one row of the picture.
 
-    Grey levels share one scale over the shown frames (0.5th to 99.7th percentile), so that bleaching is seen. A
-    division or death is marked in the first shown frame at or after it.
+    The shown frames have one grey scale (0.5th to 99.7th percentile), so that bleaching is visible. A division or
+    death is marked in the first shown frame at or after it.
 
     Parameters
     ----------
     labels
-        The field's masks.
+        Masks of the field.
     detections, tracks
-        The field's tables.
+        Tables of the field.
     movie, channel
-        The movie and the channel under the masks; None draws the masks alone.
+        The movie and the channel under the masks; None draws the masks only.
     box
         Part of the field.
     """
@@ -148,7 +148,7 @@ def build_panels(
     detections = detections.assign(colour=number.to_numpy() % len(TRACK_COLOURS))
     greys: list[np.ndarray | None] = [None] * len(frames)
     if movie is not None and channel is not None:
-        greys = _scaled([_shrunk(movie.plane(frame, channel)[box.slices], box.step) for frame in frames])
+        greys = [*_scaled([_shrunk(movie.plane(frame, channel)[box.slices], box.step) for frame in frames])]
     panels = []
     for frame, before, grey in zip(frames, [-1, *frames[:-1]], greys, strict=True):
         here = detections[detections["frame"] == frame]
@@ -175,7 +175,7 @@ def _scaled(planes: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _painted(masks: np.ndarray, here: pd.DataFrame, grey: np.ndarray | None) -> np.ndarray:
-    """Paint outlines over the grey image; without an image, fill the masks dimly."""
+    """Paint outlines over the grey image; without an image, fill the masks in dark colours."""
     colour_of = np.full(max(int(masks.max()), int(here["label"].max() if len(here) else 0)) + 1, -1)
     colour_of[here["label"].to_numpy(int)] = here["colour"].to_numpy(int)
     colour = colour_of[masks]
@@ -198,12 +198,12 @@ def _tails(detections: pd.DataFrame, frame: int) -> tuple[list[np.ndarray], np.n
 
 
 def draw_panels(rows: list[list[Panel]], info: MovieInfo, title: str) -> Figure:
-    """Lay the panels out in rows, with time, events and scale bars.
+    """Draw the panels in rows, with time, events and scale bars.
 
     Parameters
     ----------
     rows
-        From :func:`build_panels`, one list per row; all panels have the proportions of the field.
+        From :func:`build_panels`, one list per row; all panels have the aspect ratio of the field.
     info
         Pixel size and frame interval; without a pixel size scale bars are in pixels.
     title
@@ -215,19 +215,19 @@ def draw_panels(rows: list[list[Panel]], info: MovieInfo, title: str) -> Figure:
     total = height * len(rows) + 2 * MARGIN_INCHES
     figure = Figure(figsize=(max(width * across, 7.0), total), dpi=100)
     FigureCanvasAgg(figure)
-    share = width / figure.get_figwidth()
+    fraction = width / figure.get_figwidth()
     for down, row in enumerate(rows):
         bottom = (MARGIN_INCHES + height * (len(rows) - 1 - down)) / total
         for place, panel in enumerate(row):
-            size = (share - 0.004, height / total - 0.006)
-            axes = figure.add_axes((place * share + 0.002, bottom + 0.003, *size))
+            size = (fraction - 0.004, height / total - 0.006)
+            axes = figure.add_axes((place * fraction + 0.002, bottom + 0.003, *size))
             _draw_panel(axes, panel, info)
             if down == 0 and len(rows) > 1:
                 _frame(axes, rows[1][place].box)
         _scale_bar(axes, row[-1].box, info)
     figure.text(0.004, 1 - 0.06 / total, title, va="top", size=12, color=DARK_GREY)
-    events = "○ divided   × died   since the picture before;   lines: paths of the last frames"
-    below = ";   below: the framed part close up" if len(rows) > 1 else ""
+    events = "○ divided   × died   since the previous picture;   lines: paths over the last frames"
+    below = ";   below: close-up of the framed part" if len(rows) > 1 else ""
     figure.text(0.004, 0.05 / total, events + below, va="bottom", size=11, color=DARK_GREY)
     return figure
 
@@ -236,8 +236,10 @@ def _draw_panel(axes: Axes, panel: Panel, info: MovieInfo) -> None:
     extent = panel.box.extent
     axes.imshow(panel.image, extent=extent, interpolation="nearest" if panel.box.step == 1 else "antialiased")
     axes.add_collection(LineCollection(panel.tails, colors=panel.tail_colours, linewidths=1.0, alpha=0.9))
-    axes.scatter(*panel.divisions.T, s=46, facecolors="none", edgecolors="white", linewidths=1.3)
-    axes.scatter(*panel.deaths.T, s=34, marker="x", color=DEATH_COLOUR, linewidths=1.6)
+    axes.scatter(
+        panel.divisions[:, 0], panel.divisions[:, 1], s=46, facecolors="none", edgecolors="white", linewidths=1.3
+    )
+    axes.scatter(panel.deaths[:, 0], panel.deaths[:, 1], s=34, marker="x", color=DEATH_COLOUR, linewidths=1.6)
     hours = float(info.hours(np.array(panel.frame)))
     when = f"frame {panel.frame}" + (f"  ({number(hours, 1)} h)" if np.isfinite(hours) else "")
     _outlined(axes.text(0.02, 0.97, when, transform=axes.transAxes, va="top", size=11, color="white"))
@@ -255,7 +257,7 @@ def _outlined(text: Text) -> None:
 
 
 def _scale_bar(axes: Axes, box: Box, info: MovieInfo) -> None:
-    """Draw the round length nearest to a fifth of the width, in micrometres or, without a pixel size, in pixels."""
+    """Draw a bar of the round length nearest to a fifth of the width, in µm or, without a pixel size, in pixels."""
     pixel, unit = (1.0, "px") if info.pixel_size_um is None else (info.pixel_size_um, "µm")
     wanted = box.width * pixel / 5
     length = min(SCALE_BARS, key=lambda candidate: abs(np.log(candidate / wanted)))
@@ -270,7 +272,8 @@ def _scale_bar(axes: Axes, box: Box, info: MovieInfo) -> None:
 def write_picture(figure: Figure, path: Path, max_bytes: int = MAX_BYTES) -> int:
     """Write a figure as a palette PNG of at most ``max_bytes`` and return its size.
 
-    Grey levels are reduced first, then the size of the picture, until it fits; the colours of tracks always stay.
+    The number of grey levels is reduced first, then the size of the picture, until it fits. The colours of tracks are
+    kept.
     """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -288,13 +291,13 @@ def write_picture(figure: Figure, path: Path, max_bytes: int = MAX_BYTES) -> int
 
 
 def _reduced(picture: Image.Image, greys: int) -> Image.Image:
-    """Reduce a picture to the palette; pure white stays white, which the quick search for the nearest colour misses."""
+    """Reduce a picture to the palette; pure white is set exactly, because the fast quantiser misses it."""
     palette = _palette(greys)
     reduced = picture.quantize(palette=palette, dither=Image.Dither.NONE)
     indices = np.array(reduced)
     indices[(np.asarray(picture) == 255).all(axis=2)] = greys - 1
     fixed = Image.fromarray(indices, "P")
-    fixed.putpalette(palette.getpalette())
+    fixed.putpalette(palette.getpalette() or [])
     return fixed
 
 
@@ -302,7 +305,7 @@ def _palette(greys: int) -> Image.Image:
     """Return a palette of grey levels and of every drawn colour in four strengths over black and over grey."""
     levels = np.repeat(np.linspace(0, 255, greys)[:, None], 3, axis=1)
     colours = np.array([*_rgb(TRACK_COLOURS), *_rgb([DEATH_COLOUR])], float)
-    blends = [colours * (1 - share) + ground * share for share, ground in ((0, 0), (0.55, 0), (0.4, 60), (0.4, 230))]
+    blends = [colours * (1 - weight) + ground * weight for weight, ground in ((0, 0), (0.55, 0), (0.4, 60), (0.4, 230))]
     palette = Image.new("P", (1, 1))
     palette.putpalette(np.concatenate([levels, *blends]).round().astype(np.uint8).ravel().tolist())
     return palette

@@ -1,13 +1,14 @@
-"""Where every number of a run came from: versions, settings, models and inputs, without times or machine names."""
+"""The provenance of a run: versions, settings, models and inputs, without times or machine names."""
 
 from __future__ import annotations
 
 import logging
 import platform
 from collections.abc import Iterable
+from email.message import Message
 from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cineseq
 from cineseq.files import digest, sha256
@@ -40,33 +41,35 @@ PACKAGES = (
     "zarr",
 )
 UNDECLARED = {"illico": "Apache-2.0", "trackpy": "BSD-3-Clause"}
-"""Licences of packages that ship their text but do not declare its name."""
+"""Licences of packages that contain the text of their licence but do not declare its name."""
 HASHED_UP_TO = 200_000_000
 HASHED_IN_TOTAL = 50_000_000_000
 logger = logging.getLogger(__name__)
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of the packages that results depend on; those that are not installed are left out."""
+    """Return the versions of the packages that results depend on; packages that are not installed are left out."""
     found = {}
     for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
-            logger.warning("Package %s is not installed; the record of versions leaves it out.", name)
+            logger.warning("Package %s is not installed; it is left out of the record of versions.", name)
     return found
 
 
 def package_licence(name: str) -> str:
-    """Return the licence that an installed package declares, in its own words; "see the package" where it does not."""
+    """Return the licence that an installed package declares, or else "see the package"."""
     try:
-        said = metadata(name)
+        declared = cast("Message", metadata(name))
     except PackageNotFoundError:
         return "not installed"
-    classifiers = [c.split(" :: ")[-1] for c in said.get_all("Classifier") or [] if c.startswith("License ::")]
-    full = (said.get("License") or "").strip()
+    classifiers = [c.split(" :: ")[-1] for c in declared.get_all("Classifier") or [] if c.startswith("License ::")]
+    full = (declared.get("License") or "").strip()
     short = full.splitlines()[0] if full and len(full.splitlines()[0]) < 40 else ""
-    return said.get("License-Expression") or ", ".join(classifiers) or short or UNDECLARED.get(name, "see the package")
+    return (
+        declared.get("License-Expression") or ", ".join(classifiers) or short or UNDECLARED.get(name, "see the package")
+    )
 
 
 def models_used(reports: Iterable[StepReport]) -> list[dict[str, Any]]:
@@ -82,12 +85,13 @@ def models_used(reports: Iterable[StepReport]) -> list[dict[str, Any]]:
 
 
 def describe_inputs(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Describe input files: SHA-256 below 200 MB (50 GB in all), else size and time of the last change.
+    """Describe input files: SHA-256 up to 200 MB (50 GB in total), otherwise size and time of the last change.
 
     Parameters
     ----------
     paths
-        Files or folders; a folder (OME-Zarr) is described by the names and sizes of its files. Repeats are dropped.
+        Files or folders; a folder (OME-Zarr) is described by the names and sizes of its files. Repeated paths are
+        dropped.
     """
     described, left = [], HASHED_IN_TOTAL
     for path in progress(sorted(set(paths)), "Hashing inputs", logger):
@@ -102,7 +106,7 @@ def describe_inputs(paths: Iterable[Path]) -> list[dict[str, Any]]:
             else:
                 entry["modified_ns"] = stat.st_mtime_ns
         else:
-            entry["note"] = "no longer there when the record was written"
+            entry["note"] = "missing when the record was written"
         described.append(entry)
     return described
 
@@ -117,7 +121,7 @@ def _describe_folder(folder: Path) -> dict[str, Any]:
 def provenance_record(
     run: str, config: dict[str, Any], reports: Iterable[StepReport], inputs: Iterable[Path]
 ) -> dict[str, Any]:
-    """Gather the record of a run; the same run, packages and inputs give the same record."""
+    """Return the provenance of a run; the same run, packages and inputs give the same record."""
     return {
         "cineseq": cineseq.__version__,
         "python": platform.python_version(),

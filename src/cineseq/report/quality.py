@@ -1,4 +1,4 @@
-"""Numbers that say how well one field of view was segmented and tracked, and which fields are typical or worst."""
+"""Quality of the segmentation and tracking of fields of view, and the choice of typical and worst fields."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BAD_WHEN_HIGH = (
     "black_frames",
 )
 SMALLEST_UNIT = 0.05
-"""Excess that counts as one where most fields share one value, which is zero."""
+"""Unit of the excess where the median absolute deviation and the median are both zero."""
 
 
 def field_numbers(detections: pd.DataFrame, tracks: pd.DataFrame, frames: int, black_frames: int | None) -> Numbers:
@@ -29,16 +29,16 @@ def field_numbers(detections: pd.DataFrame, tracks: pd.DataFrame, frames: int, b
     Parameters
     ----------
     detections, tracks
-        The field's tables (contracts DETECTIONS and TRACKS); both may be empty.
+        Tables of the field (contracts DETECTIONS and TRACKS); both may be empty.
     frames
-        Frames in the movie.
+        Number of frames of the movie.
     black_frames
-        Frames whose segmented channel holds one single value; None where there is no movie.
+        Number of frames whose segmented channel has a single grey value; None without a movie.
 
     Returns
     -------
     dict
-        Counts, shares and ratios; None where the field cannot tell (no ended track, one object a frame, ...).
+        Counts, fractions and ratios; None where not defined (no track that ended, one object per frame, ...).
     """
     counts = np.bincount(detections["frame"].to_numpy(int), minlength=frames) if len(detections) else np.zeros(frames)
     displacement, neighbour = median_displacement(detections), median_neighbour_distance(detections)
@@ -50,11 +50,11 @@ def field_numbers(detections: pd.DataFrame, tracks: pd.DataFrame, frames: int, b
         "count_variation": _count_variation(counts),
         "empty_frames": int((counts == 0).sum()),
         "black_frames": black_frames,
-        "border_share": _share(detections["touches_border"]),
+        "border_share": _fraction(detections["touches_border"]),
         "tracks": len(tracks),
         "frames_per_track": float(tracks["frames"].median()) if len(tracks) else None,
-        "lost_share": _share(tracks.loc[tracks["end_kind"] != "end_of_movie", "end_kind"] == "lost"),
-        "appeared_share": _share(tracks.loc[tracks["start_kind"] != "first_frame", "start_kind"] == "appeared"),
+        "lost_share": _fraction(tracks.loc[tracks["end_kind"] != "end_of_movie", "end_kind"] == "lost"),
+        "appeared_share": _fraction(tracks.loc[tracks["start_kind"] != "first_frame", "start_kind"] == "appeared"),
         "divisions": int((tracks["end_kind"] == "division").sum()),
         "deaths": int((tracks["end_kind"] == "death").sum()),
         "left_field": int((tracks["end_kind"] == "left_fov").sum()),
@@ -64,18 +64,18 @@ def field_numbers(detections: pd.DataFrame, tracks: pd.DataFrame, frames: int, b
     }
 
 
-def _share(truths: pd.Series) -> float | None:
+def _fraction(truths: pd.Series) -> float | None:
     return float(truths.astype(float).mean()) if len(truths) else None
 
 
 def _count_variation(counts: np.ndarray) -> float | None:
-    """Return the mean jump of the object count between frames, relative to its median; cells rarely come in bulk."""
+    """Return the mean change in the number of objects between frames, relative to the median number."""
     level = float(np.median(counts)) if len(counts) else 0.0
     return float(np.abs(np.diff(counts)).mean() / level) if level and len(counts) > 1 else None
 
 
 def median_displacement(detections: pd.DataFrame) -> float | None:
-    """Return the median distance, in pixels, that a track moves between consecutive frames."""
+    """Return the median distance, in pixels, between consecutive frames of a track."""
     steps = steps_of_tracks(detections)
     moved = np.hypot(steps["y_px"], steps["x_px"])
     return float(moved.median()) if len(moved) else None
@@ -92,7 +92,7 @@ def median_neighbour_distance(detections: pd.DataFrame) -> float | None:
 
 
 def quality_lines(numbers: Numbers) -> list[str]:
-    """Say a field's numbers in sentences for the report page."""
+    """Return the numbers of a field as sentences for the report page."""
     lines = [
         f"{numbers['objects']:,} objects in {numbers['frames']:,} frames, {numbers['tracks']:,} tracks, "
         f"{numbers['divisions']:,} divisions, {numbers['deaths']:,} deaths."
@@ -105,14 +105,14 @@ def quality_lines(numbers: Numbers) -> list[str]:
             "above a third, links become uncertain."
         )
     if numbers["empty_frames"]:
-        lines.append(f"{numbers['empty_frames']:,} frames hold no object.")
+        lines.append(f"{numbers['empty_frames']:,} frames have no object.")
     if numbers["black_frames"]:
-        lines.append(f"{numbers['black_frames']:,} frames are black (one single grey value).")
+        lines.append(f"{numbers['black_frames']:,} frames are black (a single grey value).")
     return lines
 
 
 def badness(fields: pd.DataFrame) -> pd.Series:
-    """Score fields by how far they stand out from the others of the run; 0 is the typical field or better.
+    """Score fields by how much worse they are than the others of the run; 0 is a typical field or better.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def badness(fields: pd.DataFrame) -> pd.Series:
     Returns
     -------
     pandas.Series
-        Sum over the measures of the excess above the run's median, in units of the median absolute deviation
+        Sum over the measures of the excess above the median of the run, in units of the median absolute deviation
         (clipped at 10), plus 100 for a field without any object.
     """
     score = pd.Series(0.0, index=fields.index)
@@ -144,13 +144,13 @@ def choose_fields(fields: pd.DataFrame, shown: int) -> pd.DataFrame:
     fields
         One row per field, with ``sample`` and ``fov`` and the columns of :func:`field_numbers`.
     shown
-        How many fields to keep at most.
+        Largest number of fields to keep.
 
     Returns
     -------
     pandas.DataFrame
-        The rows kept, with ``badness`` and ``why`` ("typical" or "worst"): all fields where they are few; else
-        ``shown // 2`` worst ones and, of the others, those nearest to the median badness.
+        The chosen rows with ``badness`` and ``why`` ("typical" or "worst"): all fields if there are few; otherwise
+        the ``shown // 2`` worst ones and, of the others, those nearest to the median badness.
     """
     ranked = fields.assign(badness=badness(fields)).sort_values(["badness", "sample", "fov"], ignore_index=True)
     worst = ranked.tail(shown // 2 if len(ranked) > 1 else 0).assign(why="worst")

@@ -1,10 +1,11 @@
-"""The reports of steps: which step and field each belongs to, and one summary per step over all fields."""
+"""The reports of steps, and one summary per step over all fields."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +38,21 @@ STEPS = {
     "compare_sisters": "Sisters compared",
     "compare_sisters_before_death": "Sisters compared before a death",
     "compare_sister_genes": "Genes of sisters compared",
-    "score_truth": "Scored against the truth",
+    "score_truth": "Compared with the truth",
 }
-"""Steps in the order of the pipeline and what they are called on the page."""
+"""Steps in the order of the pipeline, with their titles on the page."""
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one step said of one field of view, or of the whole study (``field`` is then empty)."""
+    """The report of one step on one field of view, or on the whole study (``field`` is then empty)."""
 
     step: str
     field: str
     lines: tuple[str, ...]
     numbers: dict[str, Any]
     model: dict[str, Any] | None
-    series: dict[str, list[float]] = field(default_factory=dict)
+    series: dict[str, list[float]] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,15 @@ class StepSummary:
     Attributes
     ----------
     step, title
-        Name of the step and what it is called.
+        Name and title of the step.
     fields
-        Fields of view that it ran on; 0 for a step of the whole study.
+        Number of fields of view of the step; 0 for a step on the whole study.
     lines
-        Sentences that hold for all fields (or the study).
+        Sentences that are the same for all fields (or of the study).
     field_lines
-        Sentences of single fields, by field.
+        Other sentences, by field.
     numbers
-        Median, lowest and highest value over fields of each number; one row per number.
+        Median, lowest and highest value of each number over the fields; one row per number.
     """
 
     step: str
@@ -94,7 +95,7 @@ def read_step_report(path: Path) -> StepReport:
         content = json.loads(path.read_text(encoding="utf-8"))
         lines, numbers = tuple(map(str, content["lines"])), dict(content["numbers"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{path}: not a readable report of a step ({error}); delete it and run again to re-make it."
+        msg = f"{path}: not a readable report of a step ({error}); delete it and run again to make it again."
         raise UserError(msg) from error
     of_field = path.stem not in STEPS and path.parent.name in STEPS
     step, place = (path.parent.name, path.stem.replace("@", " / ")) if of_field else (path.stem, "")
@@ -113,8 +114,8 @@ def summarise(reports: Iterable[StepReport]) -> list[StepSummary]:
 
 
 def _summary(step: str, reports: list[StepReport]) -> StepSummary:
-    said = [set(r.lines) for r in reports]
-    shared = tuple(line for line in reports[0].lines if all(line in lines for lines in said))
+    of_each = [set(r.lines) for r in reports]
+    shared = tuple(line for line in reports[0].lines if all(line in lines for lines in of_each))
     own = {r.field: tuple(line for line in r.lines if line not in shared) for r in reports if r.field}
     table = pd.DataFrame([r.numbers for r in reports]).apply(pd.to_numeric, errors="coerce").astype(float)
     numbers = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Tables as they are shown: the first rows, numbers rounded, every heading explained by its contract."""
+"""Tables on the page: the first rows, with rounded numbers and explained headings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNKNOWN = "–"
 
 @dataclass(frozen=True)
 class Heading:
-    """A column's name in words, its meaning, and whether it holds numbers."""
+    """The heading of a column: its name in words, its meaning, and whether it holds numbers."""
 
     text: str
     meaning: str
@@ -24,7 +24,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class TableView:
-    """A table ready to be shown."""
+    """A table as it is shown."""
 
     title: str
     headings: tuple[Heading, ...]
@@ -41,20 +41,20 @@ class TableView:
 def show_table(frame: pd.DataFrame, contract: Table, title: str, rows: int, file: str = "") -> TableView:
     """Show the first rows of a table.
 
-    Columns without any value, and the note where nothing is noted, are left out.
+    Columns without any value are left out.
 
     Parameters
     ----------
     frame
-        The table, in the order it should be shown in.
+        The table, with its rows in the order in which they are shown.
     contract
-        Its contract, from which headings take their explanation.
+        The contract of the table, which explains the headings.
     title
-        What the table is called on the page.
+        Title of the table on the page.
     rows
-        Rows that are shown.
+        Number of rows that are shown.
     file
-        Address of the whole table.
+        Link to the whole table.
     """
     names = [str(name) for name in frame.columns if frame[name].notna().any()]
     declared = contract.columns_of(names)
@@ -65,7 +65,7 @@ def show_table(frame: pd.DataFrame, contract: Table, title: str, rows: int, file
 
 
 def plain_table(frame: pd.DataFrame, title: str, meanings: dict[str, str] | None = None) -> TableView:
-    """Show a small table that has no contract; its columns' names are its headings."""
+    """Show a small table without a contract; the names of its columns are the headings."""
     explained = meanings or {}
     headings = tuple(
         Heading(str(name), explained.get(str(name), ""), pd.api.types.is_numeric_dtype(frame[name])) for name in frame
@@ -80,7 +80,7 @@ def _heading(name: str, column: Column) -> Heading:
 
 
 def show_value(value: Any, column: Column | None) -> str:
-    """Write one value of a table as text; a dash where it is unknown."""
+    """Return one value of a table as text; a dash where it is unknown."""
     if isinstance(value, str):
         return readable(value) if column is not None and (column.values or column.name == "function") else value
     if value is None or value is pd.NA or not known(value):

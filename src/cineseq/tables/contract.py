@@ -1,4 +1,4 @@
-"""Tables with a contract: declared columns, types, units and keys, checked whenever a table is written or read."""
+"""Contracts of tables: columns, types, units and keys, checked whenever a table is written or read."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Column:
 
     @property
     def is_family(self) -> bool:
-        """Whether the name stands for every column with its prefix."""
+        """Whether the name means every column with its prefix."""
         return self.name.endswith("*")
 
 
@@ -70,7 +70,7 @@ class Table:
     columns: tuple[Column, ...] = field(default=())
 
     def columns_of(self, names: list[str]) -> dict[str, Column]:
-        """Match column names to their declarations; raise ValueError for one that is not declared."""
+        """Return the declaration of each column name; raise ValueError for an undeclared one."""
         exact = {c.name: c for c in self.columns if not c.is_family}
         families = [c for c in self.columns if c.is_family]
         found: dict[str, Column] = {}
@@ -89,7 +89,7 @@ class Table:
         ------
         ValueError
             When a column is missing, undeclared or of the wrong type, a value is missing or out of range, or the
-            key is not unique. The message names the table, the column and the first offending row.
+            key is not unique. The message names the table, the column and the first wrong row.
         """
         prefix = f"{where}: " if where else ""
         columns = self.columns_of([str(c) for c in frame.columns])
@@ -151,10 +151,10 @@ def empty(table: Table) -> pd.DataFrame:
 
 
 def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
-    """Check ``frame`` against its contract and write it, whole or not at all.
+    """Check ``frame`` against its contract and write the complete file, or none.
 
     The format follows the suffix: ``.parquet`` (zstd), ``.tsv`` or ``.csv``. Rows are sorted by the key, so that
-    the same content makes the same file.
+    the same content gives the same file.
     """
     checked = table.check(frame, path.name)
     if table.key:
@@ -175,13 +175,13 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     Raises
     ------
     UserError
-        When the file cannot be read or breaks its contract; delete it and run Snakemake again to re-make it.
+        When the file cannot be read or breaks its contract; delete it and run Snakemake again to make it again.
     """
     try:
         frame = pq.read_table(path).to_pandas() if path.suffix == ".parquet" else _read_delimited(path, table)
         return table.check(frame, str(path))
     except (OSError, ValueError, pa.ArrowException) as error:
-        msg = f"{path}: not a readable '{table.name}' table ({error}); delete it and run again to re-make it."
+        msg = f"{path}: not a readable '{table.name}' table ({error}); delete it and run again to make it again."
         raise UserError(msg) from error
 
 
@@ -189,7 +189,7 @@ def _read_delimited(path: Path, table: Table) -> pd.DataFrame:
     separator = "\t" if path.suffix == ".tsv" else ","
     columns = table.columns_of(list(pd.read_csv(path, sep=separator, nrows=0).columns))
     text = {name: "string" for name, column in columns.items() if column.kind == "text"}
-    # A gene or a condition may be called NA or None; only in numbers do these words mean that there is none.
+    # A gene or a condition may be called NA or None; these words mean a missing value in numeric columns only.
     absent = {name: [""] if name in text else ["", "NA", "NaN", "nan"] for name in columns}
     return pd.read_csv(path, sep=separator, dtype=text, keep_default_na=False, na_values=absent)
 
@@ -200,33 +200,35 @@ FIELD = ["sample", "fov"]
 NOTE = Column("note", "text", "Why a value is missing or how to read it", missing=True)
 P = Column("p_value", "number", "Permutation p-value, (b + 1) / (m + 1)", missing=True, low=0, high=1)
 Q = Column("q_value", "number", "Benjamini-Hochberg false discovery rate", missing=True, low=0, high=1)
-FUNCTION = Column("function", "text", "Function score; an angle is one, named without the _cos and _sin of its columns")
+FUNCTION = Column(
+    "function", "text", "Function score; an angle is one score, named without the _cos and _sin of its two columns"
+)
 FUNCTION_COLUMN = Column(
     "function",
     "text",
-    "Column of the function score; an angle has two, ending in _cos and _sin: without the ending it is the function of "
-    "the performance table",
+    "Column of the function score; an angle has two, with the endings _cos and _sin. Without the ending it is the "
+    "function of the performance table",
 )
 
 GENE = Column("gene", "text", "Gene")
 
 
 def number(name: str, meaning: str, unit: str = "") -> Column:
-    """Return an optional number."""
+    """Return a column of numbers that may be missing."""
     return Column(name, "number", meaning, unit, missing=True)
 
 
 def count(name: str, meaning: str) -> Column:
-    """Return an optional count."""
+    """Return a column of counts that may be missing."""
     return Column(name, "integer", meaning, missing=True, low=0)
 
 
 def contract_named(name: str) -> Table:
-    """Return the contract that ``module.NAME`` names in ``cineseq.tables``, as ``lineage.FATE_ODDS``."""
+    """Return the contract ``module.NAME`` of ``cineseq.tables``, such as ``lineage.FATE_ODDS``."""
     module, _, table = name.partition(".")
     return getattr(import_module(f"cineseq.tables.{module}"), table)
 
 
 def declared_in(module: ModuleType) -> tuple[Table, ...]:
-    """Return every table that a module declares, in order of declaration."""
+    """Return the tables of a module in order of declaration."""
     return tuple(v for v in vars(module).values() if isinstance(v, Table))

@@ -1,11 +1,11 @@
-"""TODO docstring of cineseq.tables.expression."""
+"""The contracts of the tables of clustering and differential expression."""
 
 from cineseq.tables.contract import FUNCTION_COLUMN, GENE, NOTE, Column, P, Q, Table, count, number
 
 PHASES = ("G1", "S", "G2M")
 CLUSTERS = Table(
     "clusters",
-    "One row per paired cell: quality, cluster and map",
+    "One row per paired cell: quality, cluster and UMAP",
     ("track_id",),
     (
         Column("track_id", "text", "Cell"),
@@ -19,21 +19,21 @@ CLUSTERS = Table(
         Column("total_counts", "number", "Counts of the cell", low=0),
         Column("genes_detected", "integer", "Genes with at least one count", low=0),
         Column("mitochondrial_fraction", "number", "Fraction of counts in mitochondrial genes", missing=True),
-        Column("multiplet", "truth", "Whether its compartment held more cells or barcodes than one", missing=True),
+        Column("multiplet", "truth", "Whether its compartment held more than one cell or barcode", missing=True),
         Column("passes_qc", "truth", "Whether the cell entered clustering"),
-        Column("qc_reason", "text", "Why it did not", missing=True),
+        Column("qc_reason", "text", "Why the cell did not enter clustering", missing=True),
     ),
 )
 
 FUNCTION_BY_CLUSTER = Table(
     "function_by_cluster",
-    "How much of a function's variance lies between clusters",
+    "Fraction of the variance of each function that lies between clusters",
     ("function",),
     (
         FUNCTION_COLUMN,
         count("n", "Cells"),
         count("clusters", "Clusters"),
-        number("eta2", "Share of variance between clusters (eta squared)"),
+        number("eta2", "Fraction of the variance that lies between clusters (eta squared)"),
         number("eta2_null", "Mean of eta squared with function permuted within samples"),
         number("kruskal_h", "Kruskal-Wallis statistic"),
         P,
@@ -45,14 +45,14 @@ FUNCTION_BY_CLUSTER = Table(
 
 FUNCTION_BY_COMPONENT = Table(
     "function_by_component",
-    "How much of a function's variance goes with each principal component of expression",
+    "Fraction of the variance of each function that each principal component of expression explains",
     ("function", "component"),
     (
         FUNCTION_COLUMN,
-        Column("component", "text", "Principal component, as the column of the clusters table"),
+        Column("component", "text", "Principal component, named as its column in the clusters table"),
         count("n", "Cells"),
-        number("r2", "Share of the function's variance that a straight line on the component explains"),
-        number("r2_null", "Mean of it with function permuted within samples"),
+        number("r2", "Fraction of the variance of function that a linear regression on the component explains"),
+        number("r2_null", "Mean of R² with function permuted within samples"),
         P,
         Q,
         count("permutations", "Permutations"),
@@ -62,24 +62,26 @@ FUNCTION_BY_COMPONENT = Table(
 
 MARKERS = Table(
     "markers",
-    "Differential expression of each group against the rest, or between two conditions or function halves",
+    "Differential expression between a group and the other cells, two conditions, or high and low function",
     ("comparison", "group", "gene"),
     (
-        Column("comparison", "text", "What is compared: cluster, condition, or the name of a function (high vs low)"),
-        Column("group", "text", "The group whose genes these are"),
+        Column(
+            "comparison", "text", "What is compared: cluster, condition, or the name of a function (high against low)"
+        ),
+        Column("group", "text", "Group in which the gene is tested"),
         GENE,
-        number("auc", "Probability that a cell of the group exceeds one outside"),
+        number("auc", "Probability that a cell of the group has a higher value than one outside it"),
         number("log2_fold_change", "Log2 ratio of mean normalised expression", "log2"),
         Column(
             "p_value",
             "number",
-            "Wilcoxon rank-sum p-value, tie-corrected; of pseudobulk where the note says so",
+            "Wilcoxon rank-sum p-value, corrected for ties; of a pseudobulk test where the note says so",
             missing=True,
             low=0,
             high=1,
         ),
         Q,
-        Column("is_marker", "truth", "Whether q and effect pass the configured thresholds"),
+        Column("is_marker", "truth", "Whether the q-value and the effect pass the configured thresholds"),
         NOTE,
     ),
 )

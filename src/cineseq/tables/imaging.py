@@ -1,4 +1,4 @@
-"""The contracts of every table that passes between steps; the data dictionary is generated from them."""
+"""The contracts of the tables on images, tracks, cells and pairs."""
 
 from cineseq.tables.contract import Column, Table
 
@@ -11,12 +11,14 @@ PAIR_STATUSES = ("singlet", "multi_cell", "multi_barcode", "ambiguous", "no_barc
 _SAMPLE = Column("sample", "text", "Sample: one lane, well or flow cell")
 _FOV = Column("fov", "text", "Field of view within the sample")
 _FRAME = Column("frame", "integer", "Frame number, from 0", low=0)
-_LABEL = Column("label", "integer", "Label of the object in the mask of its frame; its rank there without masks", low=1)
+_LABEL = Column(
+    "label", "integer", "Label of the object in the mask of its frame; without masks, its number in the frame", low=1
+)
 _TRACK = Column("track_id", "text", "Track, unique in the study: sample/fov/number")
 _Y = Column("y_px", "number", "Centroid row", "px")
 _X = Column("x_px", "number", "Centroid column", "px")
 _MORPHOLOGY = Column("morphology_*", "number", "Shape, intensity or texture; the name ends in its unit", missing=True)
-_EMBEDDING = Column("embedding_*", "number", "Coordinate of the image embedding, named by channel", missing=True)
+_EMBEDDING = Column("embedding_*", "number", "Coordinate of the image embedding, named after its channel", missing=True)
 _FEATURES = Column("features_*", "number", "Feature that the user measured, named as in its table", missing=True)
 _FUNCTION = Column("function_*", "number", "Function score, named as in the configuration", missing=True)
 
@@ -28,7 +30,7 @@ MORPHOLOGY = Table(
 )
 DETECTIONS = Table(
     "detections",
-    "One row per object: where it is and which track it belongs to",
+    "One row per object: its position and its track",
     ("sample", "fov", "frame", "label"),
     (
         _SAMPLE,
@@ -42,26 +44,34 @@ DETECTIONS = Table(
         Column(
             "touches_border",
             "truth",
-            "Whether the mask touches the border of what was seen of the field; missing without masks",
+            "Whether the mask touches the border of the visible part of the field; missing without masks",
             missing=True,
         ),
     ),
 )
 LINEAGE_COLUMNS = (
-    Column("parent_id", "text", "Track of the mother; missing where unknown", missing=True),
-    Column("founder_id", "text", "First track of the family"),
-    Column("generation", "integer", "Divisions since the founder", low=0),
+    Column("parent_id", "text", "Track of the parent; missing where unknown", missing=True),
+    Column("founder_id", "text", "First track of the lineage (the root cell)"),
+    Column("generation", "integer", "Divisions since the root cell", low=0),
     Column("sister_id", "text", "The other daughter of the same division; missing where there is none", missing=True),
     Column("start_frame", "integer", "First frame of the track", low=0),
     Column("end_frame", "integer", "Last frame of the track", low=0),
-    Column("start_hours", "number", "Time of the first frame; missing without a frame interval", "h", missing=True),
-    Column("end_hours", "number", "Time of the last frame; missing without a frame interval", "h", missing=True),
+    Column(
+        "start_hours",
+        "number",
+        "Time of the first frame; missing where the frame interval is unknown",
+        "h",
+        missing=True,
+    ),
+    Column(
+        "end_hours", "number", "Time of the last frame; missing where the frame interval is unknown", "h", missing=True
+    ),
     Column("start_kind", "text", "How the track began", values=START_KINDS),
-    Column("start_confidence", "number", "Probability given to start_kind", missing=True, low=0, high=1),
+    Column("start_confidence", "number", "Probability of start_kind", missing=True, low=0, high=1),
     Column("end_kind", "text", "How the track ended; never death without evidence", values=END_KINDS),
-    Column("end_confidence", "number", "Probability given to end_kind", missing=True, low=0, high=1),
+    Column("end_confidence", "number", "Probability of end_kind", missing=True, low=0, high=1),
     Column("fate", "text", "division, death or unknown", values=FATES),
-    Column("fate_known", "truth", "Whether the fate was seen"),
+    Column("fate_known", "truth", "Whether the fate is known"),
     Column(
         "alive_at_end", "truth", "Whether the cell was alive in the last frame; missing where unknown", missing=True
     ),
@@ -87,25 +97,25 @@ _EVENT_COLUMNS = (
     Column(
         "kind",
         "text",
-        "The claim: same cell, division or not, how a track ended",
+        "The claim: a link, a division, a refused division, or how a track ended",
         values=EVENT_KINDS,
     ),
     _FRAME,
     _LABEL,
     Column("next_frame", "integer", "Frame of the next cell or of the daughters", missing=True, low=0),
     Column("next_label", "integer", "Label of the next cell or of one daughter", missing=True, low=1),
-    Column("other_label", "integer", "Label of the other daughter, or of the next best cell", missing=True, low=1),
+    Column("other_label", "integer", "Label of the other daughter, or of the second-best cell", missing=True, low=1),
     _TRACK,
     _Y,
     _X,
-    Column("confidence", "number", "How sure the claim is; for ends and divisions a probability", low=0, high=1),
+    Column("confidence", "number", "Confidence in the claim; for ends and divisions a probability", low=0, high=1),
     Column("reason", "text", "The evidence"),
 )
 EVENTS = Table(
     "events",
-    "One row per link, division and unexplained end: how sure tracking is of it",
+    "One row per link, division and unexplained end, with the confidence of tracking",
     ("sample", "fov", "kind", "frame", "label"),
-    (_SAMPLE, _FOV, *_EVENT_COLUMNS, Column("edited", "truth", "Whether a person said what became of the cell")),
+    (_SAMPLE, _FOV, *_EVENT_COLUMNS, Column("edited", "truth", "Whether an edit by a person decided it")),
 )
 CURATION = Table(
     "curation",
@@ -114,11 +124,11 @@ CURATION = Table(
     (
         _SAMPLE,
         _FOV,
-        Column("rank", "integer", "From 1, the least certain event first", low=1),
+        Column("rank", "integer", "Rank from 1, the least certain event first", low=1),
         *_EVENT_COLUMNS,
         Column("strip", "text", "File of the film strip, in the field's folder strips"),
         Column("edit_if_right", "text", "Row for the table of edits that confirms it", missing=True),
-        Column("edit_if_wrong", "text", "Row for the table of edits that takes it back", missing=True),
+        Column("edit_if_wrong", "text", "Row for the table of edits that undoes it", missing=True),
     ),
 )
 OBJECTS = Table(
@@ -163,12 +173,12 @@ CELLS = Table(
         _SAMPLE,
         _FOV,
         Column("condition", "text", "Condition of the sample", missing=True),
-        Column("replicate", "text", "Run of the experiment, which conditions may share", missing=True),
+        Column("replicate", "text", "Run of the experiment; conditions may share one", missing=True),
         *(
             Column(c.name, c.kind, c.meaning, c.unit, missing=True, low=c.low, high=c.high, values=c.values)
             for c in LINEAGE_COLUMNS
         ),
-        Column("feature_frame", "integer", "Frame whose morphology and embedding the row shows", missing=True, low=0),
+        Column("feature_frame", "integer", "Frame of the morphology and embedding in this row", missing=True, low=0),
         Column("y_px", "number", "Centroid row in feature_frame", "px", missing=True),
         Column("x_px", "number", "Centroid column in feature_frame", "px", missing=True),
         Column("start_y_px", "number", "Centroid row in the first frame", "px", missing=True, optional=True),
@@ -178,13 +188,13 @@ CELLS = Table(
         Column(
             "movie_end_frame",
             "integer",
-            "Last frame of the movie, where an external table of families says it",
+            "Last frame of the movie, where an external table of lineages states it",
             missing=True,
             low=0,
             optional=True,
         ),
-        Column("group_*", "text", "Grouping that the user's table brought", missing=True, optional=True),
-        Column("state_*", "text", "State that the user's table brought", missing=True, optional=True),
+        Column("group_*", "text", "Group from the user's table", missing=True, optional=True),
+        Column("state_*", "text", "State from the user's table", missing=True, optional=True),
         _FUNCTION,
         _MORPHOLOGY,
         _EMBEDDING,
@@ -193,7 +203,7 @@ CELLS = Table(
 )
 COMPARTMENTS = Table(
     "compartments",
-    "One row per compartment (cage, well, droplet): where it is",
+    "One row per compartment (cage, well, droplet): its position and size",
     ("sample", "compartment_id"),
     (
         _SAMPLE,
@@ -202,7 +212,14 @@ COMPARTMENTS = Table(
         Column("y_px", "number", "Centre row", "px"),
         Column("x_px", "number", "Centre column", "px"),
         Column("radius_px", "number", "Radius", "px", low=0),
-        Column("closed_frame", "integer", "First frame in which it was closed", missing=True, low=0, optional=True),
+        Column(
+            "closed_frame",
+            "integer",
+            "First frame in which the compartment was closed",
+            missing=True,
+            low=0,
+            optional=True,
+        ),
     ),
 )
 BARCODES = Table(
@@ -211,7 +228,7 @@ BARCODES = Table(
     ("sample", "barcode"),
     (
         _SAMPLE,
-        Column("barcode", "text", "Sequence of the barcode as sequenced, or a name"),
+        Column("barcode", "text", "Sequence of the barcode as in the counts, or a name"),
         Column("compartment_id", "text", "Compartment, where known", missing=True, optional=True),
         Column("y_px", "number", "Row of the barcode in its field, where known", "px", missing=True, optional=True),
         Column("x_px", "number", "Column of the barcode in its field, where known", "px", missing=True, optional=True),
@@ -228,12 +245,18 @@ PAIRS = Table(
         Column("track_id", "text", "Track; missing for a barcode without a cell", missing=True),
         Column("compartment_id", "text", "Compartment; missing for a cell outside any", missing=True),
         Column("barcode", "text", "Barcode as in the counts; missing for a cell without one", missing=True),
-        Column("status", "text", "singlet, or why not", values=PAIR_STATUSES),
+        Column("status", "text", "singlet, or the reason why the pair is not used", values=PAIR_STATUSES),
         Column("occupancy", "integer", "Live cells in the compartment when it was read", missing=True, low=0),
         Column("barcodes", "integer", "Accepted barcodes of the compartment", missing=True, low=0),
-        Column("distance_um", "number", "Cell to compartment centre", "um", missing=True),
-        Column("distance_px", "number", "Cell to compartment centre", "px", missing=True),
+        Column("distance_um", "number", "Distance of the cell from the centre of the compartment", "um", missing=True),
+        Column("distance_px", "number", "Distance of the cell from the centre of the compartment", "px", missing=True),
         Column("posterior", "number", "Probability that the pair is right", missing=True, low=0, high=1),
-        Column("barcode_edits", "integer", "Hamming distance that was corrected", missing=True, low=0),
+        Column(
+            "barcode_edits",
+            "integer",
+            "Hamming distance between the sequenced and the known barcode",
+            missing=True,
+            low=0,
+        ),
     ),
 )

@@ -1,4 +1,4 @@
-"""The contracts of tables on families: fates over time and tree, genes of sisters, and bounds of errors."""
+"""The contracts of the tables on lineages: fates, sisters, their genes, and bounds on errors."""
 
 from cineseq.tables.contract import GENE, NOTE, Column, P, Q, Table, count, number
 
@@ -9,21 +9,21 @@ NO_SISTER, SISTER_UNKNOWN, MATE_DIED = "no_sister_vs_survived", "unknown_vs_surv
 CONTRASTS = (SISTER_DIED, NO_SISTER, SISTER_UNKNOWN, MATE_DIED)
 CONCORDANCE = Table(
     "concordance",
-    "How often relatives share a fate, against independence",
+    "How often relatives have the same fate, compared with independence",
     ("condition", "relation"),
     (
         Column("condition", "text", "Condition"),
         Column("relation", "text", "Relation", values=RELATIONS),
         count("pairs", "Pairs with both fates known"),
-        number("concordance", "Share of pairs with the same fate"),
-        number("expected_independent", "The share expected if fates were independent"),
+        number("concordance", "Fraction of pairs with the same fate"),
+        number("expected_independent", "Fraction expected if fates were independent"),
         number("phi", "Phi coefficient"),
         number("phi_low", "Lower end of its 95 % interval"),
         number("phi_high", "Upper end of it"),
         Column(
             "p_value",
             "number",
-            "One-sided permutation p-value, (b + 1) / (m + 1): of at least this concordance within strata",
+            "One-sided permutation p-value, (b + 1) / (m + 1), of at least this concordance, within strata",
             missing=True,
             low=0,
             high=1,
@@ -53,31 +53,31 @@ STATE_BY_SISTER = Table(
     "Whether a state is more frequent in survivors whose sister died",
     ("state", "contrast"),
     (
-        Column("state", "text", "State: a cluster, a score's upper half, or an external column's value"),
+        Column("state", "text", "State: a cluster, the upper half of a score, or a value of a column of the user"),
         Column("contrast", "text", "Contrast of sister status", values=CONTRASTS),
         count("families", "Families with a sequenced survivor in either arm"),
-        count("informative", "Families in strata that hold both arms"),
-        number("odds_ratio", "Mantel-Haenszel odds ratio within field and birth-time strata"),
-        number("low", "Lower end of its 95 % interval; by founder where one has several"),
+        count("informative", "Families in strata that contain both arms"),
+        number("odds_ratio", "Mantel-Haenszel odds ratio within strata of field and birth time"),
+        number("low", "Lower end of its 95 % interval; with root cells as units where one has several families"),
         number("high", "Upper end of it"),
         number(
             "p_permutation",
-            "Permutation of sister status among families within strata; by founder where one has several",
+            "P-value from permuting sister status among families within strata; among root cells where one has several",
         ),
-        number("p_gee", "GEE with family clusters, field effects and birth time"),
+        number("p_gee", "P-value of a GEE with families as clusters, field effects and birth time"),
         NOTE,
     ),
 )
 
 LINEAGE_WARNINGS = Table(
     "lineage_warnings",
-    "What could bias the sister analysis, and how much of it there is",
+    "What could bias the comparison of sisters, and how many cells it concerns",
     ("warning", "sample"),
     (
         Column("warning", "text", "Short name of the warning"),
         Column("sample", "text", "Sample, or all"),
         count("cells", "Cells concerned"),
-        number("share", "Share of cells concerned"),
+        number("share", "Fraction of cells concerned"),
         Column("severity", "text", "info, warning or serious", values=("info", "warning", "serious")),
         Column("message", "text", "What it means, in one sentence"),
     ),
@@ -92,8 +92,8 @@ LINEAGE_POWER = Table(
         Column("contrast", "text", "Contrast of sister status", values=CONTRASTS),
         count("died", "Informative families whose sister died"),
         count("survived", "Informative families whose sister survived"),
-        number("state_rate", "Share with the state where the sister survived"),
-        number("detectable_odds_ratio", "Smallest odds ratio above 1 detected with 80 % power at .05"),
+        number("state_rate", "Fraction with the state where the sister survived"),
+        number("detectable_odds_ratio", "Smallest odds ratio above 1 detected with 80 % power at level .05"),
         NOTE,
     ),
 )
@@ -103,35 +103,41 @@ SURVIVAL_EVENTS = ("survival", "undivided")
 FATE_ENDS = ("divided", "died", "alive at the end", "unknown")
 LINEAGE_SENSITIVITY = Table(
     "lineage_sensitivity",
-    "How far errors could move the odds ratio of a state, sister died against survived",
+    "How far errors could move the odds ratio of a state, sister died against sister survived",
     ("state", "error"),
     (
         Column("state", "text", "State"),
         Column("error", "text", "What may be wrong", values=("death_calls", "pairing", "unknown_fates")),
-        count("families", "Families that it may concern"),
+        count("families", "Families that the error may concern"),
         number("odds_ratio", "The odds ratio as measured"),
-        number("least", "The least that it could be"),
-        number("most", "The most that it could be"),
+        number("least", "Smallest odds ratio that the error allows"),
+        number("most", "Largest odds ratio that the error allows"),
         NOTE,
     ),
 )
 
 WHICH_SISTER_DIES = Table(
     "which_sister_dies",
-    "Which of two sisters dies, by what imaging showed of both before either's fate",
+    "Which of two sisters dies, by features of both that imaging showed before the fate of either",
     ("feature",),
     (
         Column("feature", "text", "Feature, averaged over the frames that both sisters lived through"),
         count("discordant", "Pairs of which one sister died and the other is known not to have"),
-        count("pairs", "Those of them in which the feature was measured in both"),
+        count("pairs", "Discordant pairs in which the feature was measured in both sisters"),
         count("higher", "Pairs in which the sister that died had the higher value"),
         number("sd", "Scale within pairs: root of half the mean squared difference between the two sisters"),
         Column("unit", "text", "Unit of the feature and of its scale; empty where it has none", missing=True),
-        number("odds_ratio", "Odds of being the one that died, per that scale, by conditional logistic regression"),
+        number(
+            "odds_ratio",
+            "Odds ratio of being the sister that died, per unit of that scale, by conditional logistic regression",
+        ),
         number("low", "Lower end of its 95 % interval"),
         number("high", "Upper end of it"),
         number("p_value", "Wald p-value of that regression"),
-        number("p_permutation", "Permutation p-value, fates swapped within the pairs of a founder together"),
+        number(
+            "p_permutation",
+            "Permutation p-value; fates are swapped within pairs, for all pairs of a root cell together",
+        ),
         Q,
         NOTE,
     ),
@@ -139,13 +145,13 @@ WHICH_SISTER_DIES = Table(
 
 HERITABLE_GENES = Table(
     "heritable_genes",
-    "Genes by how alike their expression is in sisters",
+    "Similarity of the expression of sisters, gene by gene",
     ("gene",),
     (
         GENE,
         count("pairs", "Pairs of sequenced sisters"),
-        number("icc", "Correlation within pairs about the mean of field and birth-time strata"),
-        number("icc_null", "Its mean when sisters change partners within strata"),
+        number("icc", "Intraclass correlation of pairs, about the mean of their stratum of field and birth time"),
+        number("icc_null", "Mean intraclass correlation when partners are permuted within strata"),
         P,
         Q,
         NOTE,
@@ -154,13 +160,13 @@ HERITABLE_GENES = Table(
 
 GENES_BY_SISTER = Table(
     "genes_by_sister",
-    "Genes by what became of the sister",
+    "Difference in expression between cells whose sister died and cells whose sister survived, gene by gene",
     ("gene",),
     (
         GENE,
         count("died", "Informative families whose sister died"),
         count("survived", "Informative families whose sister survived"),
-        number("difference", "Mean log expression where the sister died less where she survived, in strata"),
+        number("difference", "Mean log expression where the sister died minus where it survived, within strata"),
         P,
         Q,
         NOTE,
@@ -169,16 +175,16 @@ GENES_BY_SISTER = Table(
 
 FATE_INCIDENCE = Table(
     "fate_incidence",
-    "How many cells born in sight had divided, died or been lost by each age, as competing risks",
+    "Fraction of cells born in the movie that had divided, died or been lost by each age, as competing risks",
     ("condition", "event", "time"),
     (
         Column("condition", "text", "Condition"),
-        Column("event", "text", "What happened; none: nothing yet", values=FATE_EVENTS),
-        number("time", "Time since birth, in the unit beside it"),
+        Column("event", "text", "Event; none: no event yet", values=FATE_EVENTS),
+        number("time", "Time since birth, in the unit of the column unit"),
         Column("unit", "text", "h or frames"),
         count("at_risk", "Cells still followed at this age"),
-        number("incidence", "Aalen-Johansen cumulative incidence; for none, the share left"),
-        number("low", "Lower end of its 95 % interval, families resampled"),
+        number("incidence", "Aalen-Johansen cumulative incidence; for none, the fraction without an event"),
+        number("low", "Lower end of its 95 % interval, from resampling lineages"),
         number("high", "Upper end of it"),
         NOTE,
     ),
@@ -186,16 +192,23 @@ FATE_INCIDENCE = Table(
 
 FATE_SURVIVAL = Table(
     "fate_survival",
-    "How many cells born in sight death alone, or division alone, would have left by each age, other ends censored",
+    "Fraction of cells born in the movie that would remain if death, or division, were the only event",
     ("condition", "event", "time"),
     (
         Column("condition", "text", "Condition"),
-        Column("event", "text", "survival: not dead; undivided: not divided", values=SURVIVAL_EVENTS),
-        number("time", "Time since birth, in the unit beside it"),
+        Column("event", "text", "survival: not yet dead; undivided: not yet divided", values=SURVIVAL_EVENTS),
+        number("time", "Time since birth, in the unit of the column unit"),
         Column("unit", "text", "h or frames"),
         count("at_risk", "Cells still followed at this age"),
-        Column("share", "number", "Kaplan-Meier share left; other ends censor", missing=True, low=0, high=1),
-        number("low", "Lower end of its 95 % interval, families resampled"),
+        Column(
+            "share",
+            "number",
+            "Kaplan-Meier estimate of the fraction that remains; other ends are censored",
+            missing=True,
+            low=0,
+            high=1,
+        ),
+        number("low", "Lower end of its 95 % interval, from resampling lineages"),
         number("high", "Upper end of it"),
         NOTE,
     ),
@@ -203,14 +216,14 @@ FATE_SURVIVAL = Table(
 
 KINSHIP_FADING = Table(
     "kinship_fading",
-    "How the likeness of relatives fades with distance in the tree",
+    "How the correlation of relatives decays with genealogical distance",
     ("condition", "generations", "quantity"),
     (
         Column("condition", "text", "Condition"),
-        count("generations", "Generations to the common ancestor: 1 sisters, 2 cousins; 0 unrelated neighbours"),
-        Column("quantity", "text", "fate (death against division), division_time or death_time"),
+        count("generations", "Generations to the common ancestor: 1 sisters, 2 cousins; 0 means unrelated neighbours"),
+        Column("quantity", "text", "Quantity: fate (death against division), division_time or death_time"),
         count("pairs", "Pairs with both values"),
-        number("r", "Correlation of the two members of pairs"),
+        number("r", "Correlation between the members of a pair"),
         number("low", "Lower end of its 95 % interval"),
         number("high", "Upper end of it"),
         NOTE,
@@ -219,29 +232,29 @@ KINSHIP_FADING = Table(
 
 FATE_ODDS = Table(
     "fate_odds",
-    "How many times as high the odds of a death are where the relative died as where it divided",
+    "Odds of death where the relative died, relative to where it divided",
     ("condition", "relation"),
     (
         Column("condition", "text", "Condition"),
         Column("relation", "text", "Relation", values=RELATIONS),
         count("pairs", "Pairs with both fates known"),
-        number("odds_ratio", "Odds ratio of the two fates, every pair entered both ways round"),
-        number("low", "Lower end of its 95 % interval (Woolf's, robust to several pairs of a founder)"),
+        number("odds_ratio", "Odds ratio of the two fates; every pair enters in both orders"),
+        number("low", "Lower end of its 95 % interval (Woolf, robust to several pairs of one root cell)"),
         number("high", "Upper end of it"),
-        number("kappa", "Kappa of the two fates; members of a pair have no order, so it equals their phi"),
+        number("kappa", "Kappa of the two fates; equal to phi, because the members of a pair have no order"),
         NOTE,
     ),
 )
 
 FATE_PAIRS = Table(
     "fate_pairs",
-    "Which ends the two sisters of a pair had",
+    "How the tracks of the two sisters of a pair ended",
     ("condition", "fate", "sister_fate"),
     (
         Column("condition", "text", "Condition"),
         Column("fate", "text", "End of one sister", values=FATE_ENDS),
         Column("sister_fate", "text", "End of the other", values=FATE_ENDS),
         count("pairs", "Pairs of sisters"),
-        number("expected", "Pairs expected if sisters were independent within the condition"),
+        number("expected", "Pairs expected if the sisters were independent within the condition"),
     ),
 )

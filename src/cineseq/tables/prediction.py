@@ -1,4 +1,4 @@
-"""The contracts of the tables that the analyses write; their names and columns are what people build on."""
+"""The contracts of the tables of the prediction of function."""
 
 from cineseq.tables.contract import FUNCTION, FUNCTION_COLUMN, GENE, NOTE, Column, P, Q, Table, count, number
 
@@ -29,8 +29,8 @@ PERFORMANCE = Table(
         FUNCTION,
         Column("model", "text", "Model", values=MODELS),
         count("n", "Cells"),
-        count("groups", "Groups that the outer folds keep whole"),
-        number("r2", "Out-of-fold R² against the training mean"),
+        count("groups", "Groups that outer folds never split"),
+        number("r2", "Out-of-fold R² relative to the training mean"),
         number("r2_low", "Lower end of the 95 % group-bootstrap interval"),
         number("r2_high", "Upper end of it"),
         number("r2_within_class", "R² after centring function and prediction within class"),
@@ -48,7 +48,12 @@ PERFORMANCE = Table(
             high=1,
         ),
         Column(
-            "q_within_class", "number", "Benjamini-Hochberg false discovery rate of it", missing=True, low=0, high=1
+            "q_within_class",
+            "number",
+            "Benjamini-Hochberg false discovery rate of p_within_class",
+            missing=True,
+            low=0,
+            high=1,
         ),
         count("class_permutations", "Permutations within class"),
         NOTE,
@@ -57,14 +62,14 @@ PERFORMANCE = Table(
 
 SAMPLE_PERFORMANCE = Table(
     "sample_performance",
-    "The same R² sample by sample",
+    "Out-of-fold R² of every model of every function, sample by sample",
     ("function", "model", "sample"),
     (
         FUNCTION,
         Column("model", "text", "Model", values=MODELS),
         Column("sample", "text", "Sample"),
         count("n", "Cells"),
-        number("r2", "Out-of-fold R² within the sample, against the training mean"),
+        number("r2", "Out-of-fold R² within the sample, relative to the training mean"),
         NOTE,
     ),
 )
@@ -77,7 +82,7 @@ MODEL_CONTRASTS = Table(
         FUNCTION,
         Column("model_a", "text", "First model", values=COMPARED_MODELS),
         Column("model_b", "text", "Second model", values=COMPARED_MODELS),
-        number("delta_r2", "R² of a minus R² of b"),
+        number("delta_r2", "R² of model_a minus R² of model_b"),
         number("low", "Lower end of the 95 % group-bootstrap interval"),
         number("high", "Upper end of it"),
         NOTE,
@@ -91,13 +96,15 @@ GENES = Table(
     (
         FUNCTION_COLUMN,
         GENE,
-        number("frequency", "Share of group half-samples in which the elastic net selects the gene"),
-        number("sign", "Mean sign of its coefficient over those, -1 to 1"),
+        number("frequency", "Fraction of half-samples of the groups in which the elastic net selects the gene"),
+        number("sign", "Mean sign of its coefficient over those half-samples, -1 to 1"),
         Column("module", "text", "Module of correlated genes", missing=True),
-        number("univariate_rho", "Partial Spearman correlation given technical covariates and cell-cycle scores"),
+        number(
+            "univariate_rho", "Partial Spearman correlation, adjusted for technical covariates and cell-cycle scores"
+        ),
         Q,
         Column("is_marker", "truth", "Whether it is a cluster marker", missing=True),
-        number("cluster_eta2", "Share of the gene's variance between clusters"),
+        number("cluster_eta2", "Fraction of the variance of the gene that lies between clusters"),
     ),
 )
 
@@ -109,7 +116,10 @@ PREDICTIVE_FEATURES = Table(
         FUNCTION_COLUMN,
         Column("feature", "text", "Column of morphology or embedding"),
         Column("block", "text", "The block that it is of", values=("morphology", "embedding", "features")),
-        number("frequency", "Share of group half-samples in which the elastic net of its block selects the feature"),
+        number(
+            "frequency",
+            "Fraction of half-samples of the groups in which the elastic net of its block selects the feature",
+        ),
         number("sign", "Mean sign of its coefficient over those, -1 to 1"),
         Column("module", "text", "Module of correlated features of its block", missing=True),
         number("univariate_rho", "Partial Spearman correlation given technical covariates and cell-cycle scores"),
@@ -126,32 +136,32 @@ MARKER_OVERLAP = Table(
         count("selected", "Genes selected as predictors"),
         count("markers", "Cluster markers"),
         count("shared", "Genes that are both"),
-        number("jaccard", "Shared over union"),
+        number("jaccard", "Jaccard index: genes that are both over genes that are either"),
         number("expected", "Shared genes expected by chance (hypergeometric)"),
         Column("p_value", "number", "Hypergeometric p-value of at least that overlap", missing=True, low=0, high=1),
         number("p_fewer", "Hypergeometric p-value of at most that overlap"),
-        number("expected_matched", "Shared genes expected when genes change places with equally expressed ones"),
-        number("p_matched", "P-value of at least that overlap among such draws"),
-        number("p_fewer_matched", "P-value of at most that overlap among them"),
+        number("expected_matched", "Shared genes expected when genes are replaced by equally expressed ones"),
+        number("p_matched", "P-value of at least that overlap among such replacements"),
+        number("p_fewer_matched", "P-value of at most that overlap among such replacements"),
         NOTE,
     ),
 )
 
 SENSITIVITY = Table(
     "sensitivity",
-    "The headline and what other choices would have given, with calibration",
+    "The primary analysis and the alternatives to it, with calibration",
     ("function", "variant", "model"),
     (
         FUNCTION,
-        Column("variant", "text", "What was done otherwise", values=VARIANTS),
+        Column("variant", "text", "Alternative; headline is the primary analysis", values=VARIANTS),
         Column("model", "text", "Model", values=COMPARED_MODELS),
         count("n", "Cells"),
-        number("r2", "Out-of-fold R² against the training mean"),
-        number("delta_r2", "That R² minus the headline's"),
+        number("r2", "Out-of-fold R² relative to the training mean"),
+        number("delta_r2", "R² minus that of the primary analysis"),
         number("low", "Lower end of the 95 % group-bootstrap interval of the difference"),
         number("high", "Upper end of it"),
-        number("calibration_slope", "Slope of measured on predicted; below 1 the predictions are too extreme"),
-        number("auc", "Area under the ROC curve of out-of-fold predictions, of a function of 0 and 1; chance is 0.5"),
+        number("calibration_slope", "Slope of measured on predicted values; below 1 the predictions are too extreme"),
+        number("auc", "Area under the ROC curve of out-of-fold predictions, for a function of 0 and 1; chance is 0.5"),
         number("auc_low", "Lower end of its 95 % group-bootstrap interval"),
         number("auc_high", "Upper end of it"),
     ),
@@ -165,7 +175,7 @@ PREDICTIONS = Table(
         FUNCTION_COLUMN,
         Column("model", "text", "Model", values=MODELS),
         Column("track_id", "text", "Cell"),
-        Column("fold", "integer", "Outer fold in which the cell was held out", low=0),
+        Column("fold", "integer", "Outer fold that held out the cell", low=0),
         number("measured", "Measured function"),
         number("predicted", "Out-of-fold prediction"),
         number("baseline", "Training mean of that fold"),

@@ -1,4 +1,4 @@
-"""Contracts of the truth tables of a simulated experiment."""
+"""The contracts of the truth tables of a simulated experiment."""
 
 from cineseq.tables.contract import NOTE, Column, Table, number
 from cineseq.tables.imaging import PAIR_STATUSES
@@ -7,16 +7,16 @@ _SAMPLE = Column("sample", "text", "Sample")
 _FOV = Column("fov", "text", "Field of view within the sample")
 SIMULATED_POSITIONS = Table(
     "simulated_positions",
-    "One row per cell, debris or cage and frame: everything that is rendered",
+    "One row per frame and cell, debris or cage: everything that is rendered",
     ("sample", "fov", "frame", "kind", "number"),
     (
         _SAMPLE,
         _FOV,
         Column("frame", "integer", "Frame number, from 0", low=0),
         Column("kind", "text", "What the row shows", values=("cell", "debris", "cage")),
-        Column("number", "integer", "Cell (or dead cell) as in the tracks table, or cage", low=1),
-        Column("y_px", "number", "Centre row, with drift", "px"),
-        Column("x_px", "number", "Centre column, with drift", "px"),
+        Column("number", "integer", "Number of the cell (alive or dead) as in the tracks table, or of the cage", low=1),
+        Column("y_px", "number", "Row of the centre, with drift", "px"),
+        Column("x_px", "number", "Column of the centre, with drift", "px"),
         Column("major_px", "number", "Long half-axis of the nucleus, or radius of a cage", "px", low=0),
         Column("minor_px", "number", "Short half-axis", "px", low=0),
         Column("angle", "number", "Direction of the long axis, from +x towards +y", "rad", missing=True),
@@ -27,32 +27,32 @@ SIMULATED_POSITIONS = Table(
         Column("rounding", "number", "0 spread, 1 rounded up", missing=True, low=0, high=1),
         Column("dying", "number", "0 alive, 1 condensed or debris", missing=True, low=0, high=1),
         Column("pattern", "integer", "Seed of the texture and outline", low=0),
-        Column("tracked", "truth", "Whether the truth masks and tracks contain the row"),
+        Column("tracked", "truth", "Whether the true masks and tracks contain the row"),
     ),
 )
 
 SIMULATED_CELLS = Table(
     "simulated_cells",
-    "One row per live cell of the last frame: what is hidden in it",
+    "One row per live cell of the last frame: its latent variables",
     ("track_id",),
     (
         Column("track_id", "text", "Track: sample/fov/number"),
         _SAMPLE,
         _FOV,
         Column("number", "integer", "Number of the track in its field", low=1),
-        Column("founder_id", "text", "First track of the family"),
+        Column("founder_id", "text", "First track of the lineage (the root cell)"),
         Column("condition", "text", "Condition of the sample"),
         Column("birth_frame", "integer", "First frame of the cell", low=0),
         Column("y_px", "number", "Centre row in the last frame", "px"),
         Column("x_px", "number", "Centre column in the last frame", "px"),
-        Column("sister_status", "text", "What became of the sister", values=("died", "survived", "none")),
+        Column("sister_status", "text", "Fate of the sister", values=("died", "survived", "none")),
         Column("compartment_id", "text", "Cage that holds the cell", missing=True),
         Column("occupancy", "integer", "Live cells in the cage", missing=True, low=1),
         Column("barcode", "text", "Barcode of the cage as designed; the first one of a doubled cage", missing=True),
-        Column("barcode_in_counts", "text", "Its name in the counts", missing=True),
-        Column("pair_status", "text", "What a perfect pairing says", values=PAIR_STATUSES),
-        Column("sequenced", "truth", "Whether the counts hold the barcode"),
-        Column("function", "number", "Function: standard normal over cells, but for the field's shift"),
+        Column("barcode_in_counts", "text", "Name of the barcode in the counts", missing=True),
+        Column("pair_status", "text", "Status in a perfect pairing", values=PAIR_STATUSES),
+        Column("sequenced", "truth", "Whether the counts contain the barcode"),
+        Column("function", "number", "Function: standard normal over cells, plus the shift of the field"),
         Column("function_signal", "number", "Function signal in the last frame", "grey levels", low=0),
         Column("module", "number", "Latent variable of the expression module"),
         Column("shape", "number", "Latent variable of size, elongation, brightness and textures"),
@@ -66,33 +66,33 @@ SIMULATED_CELLS = Table(
 
 SIMULATED_GENES = Table(
     "simulated_genes",
-    "One row per gene: what it follows",
+    "One row per gene: the effects planted in it",
     ("gene",),
     (
         Column("gene", "text", "Gene"),
-        Column("group", "text", "What the gene follows; none for nothing but its field"),
-        Column("base", "number", "Log of its mean share of a cell's counts, up to a constant"),
-        Column("module", "number", "Log fold change per standard deviation of the module latent"),
+        Column("group", "text", "Effect that the gene follows; none: only that of its field"),
+        Column("base", "number", "Log of its mean fraction of the counts of a cell, up to a constant"),
+        Column("module", "number", "Log fold change per standard deviation of the latent variable of the module"),
         Column("state_a", "number", "Log fold change in state A"),
         Column("state_b", "number", "Log fold change in state B"),
         Column("stress", "number", "Log fold change in the stress state"),
-        Column("s_phase", "number", "Log fold change at the height of S phase"),
+        Column("s_phase", "number", "Log fold change at the peak of S phase"),
         Column("g2m_phase", "number", "Log fold change in G2/M"),
-        Column("confounder", "number", "Standard deviation over fields of its log fold change", low=0),
-        Column("goes_with_function", "truth", "Whether the gene is planted to go with function"),
+        Column("confounder", "number", "Standard deviation of its log fold change between fields", low=0),
+        Column("goes_with_function", "truth", "Whether an association of the gene with function is planted"),
     ),
 )
 
 
 TRUTH = Table(
     "truth",
-    "What a run on simulated data recovered of its planted truth",
+    "Planted values of a simulated experiment and what the run recovered of them",
     ("measure",),
     (
-        Column("area", "text", "Step that the measure is about"),
+        Column("area", "text", "Step that the measure belongs to"),
         Column("measure", "text", "Measure"),
         number("planted", "Planted value; missing where there is none"),
-        number("recovered", "What the run found"),
+        number("recovered", "Value that the run recovered"),
         number("low", "Lower end of its interval"),
         number("high", "Upper end of it"),
         NOTE,
@@ -101,7 +101,7 @@ TRUTH = Table(
 
 TRUE_TRACKS = Table(
     "true_tracks",
-    "Which found track is which simulated one, by their masks in the last frame that both are seen in",
+    "The simulated track of every track found, matched by masks in the last frame that has both",
     ("track_id",),
     (Column("track_id", "text", "Found track"), Column("true_track_id", "text", "Simulated track")),
 )

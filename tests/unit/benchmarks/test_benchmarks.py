@@ -59,9 +59,9 @@ def test_a_part_that_fails_ends_nothing_and_is_named(monkeypatch, capsys):
     said = capsys.readouterr().out.splitlines()
     assert said[1:] == [
         "points ok",
-        "points FAILED with status 3; figures that it did not print are lacking.",
+        "points FAILED with status 3; scores that it did not print are missing.",
         "deaths ok",
-        "2 of 2 figures are met.",
+        "2 of 2 targets are met.",
     ]
 
 

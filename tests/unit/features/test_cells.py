@@ -201,7 +201,7 @@ def test_a_replicate_without_controls_is_refused() -> None:
     ("cells", "said"),
     [
         ({"scaling": "controls"}, "cells.controls: name the conditions of the sheet that are controls"),
-        ({"controls": ["mock"]}, "cells.controls: they are used where cells.scaling is controls, and it is none"),
+        ({"controls": ["mock"]}, "cells.controls: used only where cells.scaling is controls, and it is none"),
     ],
 )
 def test_controls_and_scaling_go_together(cells: dict[str, object], said: str) -> None:

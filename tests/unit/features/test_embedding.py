@@ -273,9 +273,9 @@ def test_empty_fields_and_single_frames_are_legal(tmp_path, frames, centres):
 
 
 def test_settings_refuse_two_sides_and_odd_percentiles():
-    with pytest.raises(ValidationError, match="crop_px: give crop_um or crop_px, not both"):
+    with pytest.raises(ValidationError, match="crop_px: set crop_um or crop_px, not both"):
         Embed(crop_um=5, crop_px=20)
-    with pytest.raises(ValidationError, match="clip_percentiles: must be two rising"):
+    with pytest.raises(ValidationError, match="clip_percentiles: must be two increasing"):
         Embed(clip_percentiles=(99, 1))
 
 

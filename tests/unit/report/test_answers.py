@@ -118,7 +118,7 @@ def test_what_is_only_the_class_of_a_cell_is_said_to_be():
     models = ("class", "expression")
     within = {"r2_within_class": [0.0, 0.04], "p_within_class": [None, 0.3]}
     found = by_id(Evidence(performance=performance([0.24, 0.3], [0.01, 0.01], models, **within)))["function_genes"]
-    said = "Most of this is the class of a cell: class means alone reach R² = 0.24, "
+    said = "Most of this is explained by the class of a cell: class means alone reach R² = 0.24, "
     assert said + "and within classes expression has R² = 0.04 (permutation p = 0.3)" in found.answer
     assert found.numbers["r2_within_class"] == 0.04
     within["r2_within_class"] = [0.0, 0.2]
@@ -150,17 +150,18 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
     assert "A (+) and B (−)" in genes.answer
     assert genes.numbers["genes"] == ["A", "B"]
     assert genes.numbers["r2"] == pytest.approx(0.15)
-    assert "20 % of the variance of lipid (1.0 % expected by chance" in found["clusters"].answer
+    assert "20 % of the variance of lipid lies between 5 clusters (1.0 % expected by chance" in found["clusters"].answer
     said = (
-        "Of 20 predictive genes, 2 are also cluster markers (3.0 expected of equally expressed genes, p = 0.8 for at "
-        "least that many and p = 0.4 for at most; of any genes 4.0, p = 0.9 for at least that many)."
+        "Of 20 predictive genes, 2 are also cluster markers (3.0 expected among equally expressed genes, p = 0.8 for "
+        "at least that many and p = 0.4 for at most that many; among all genes 4.0 expected, p = 0.9 for at least "
+        "that many)."
     )
     assert said in found["clusters"].answer
-    assert "morphology does so better (difference in R² 0.10" in found["modalities"].answer
+    assert "morphology predicts it better (difference in R² 0.10" in found["modalities"].answer
     assert "cluster=0 is more frequent in survivors whose sister died" in found["sisters"].answer
     assert "odds ratio 4.20" in found["sisters"].answer
     assert "q = 0.002 over 2 states" in found["sisters"].answer
-    assert "80 % of 50 pairs (60 % expected if independent" in found["sisters"].answer
+    assert "80 % of 50 pairs (60 % expected if fates were independent" in found["sisters"].answer
     assert "Morphology explains 3.0 % of the variance of expression" in found["crossmodal"].answer
 
 
@@ -168,11 +169,11 @@ def test_a_null_run_says_that_nothing_was_shown_and_that_this_proves_nothing():
     found = by_id(NULL)
     assert {a.verdict for a in found.values()} == {"not_shown"}
     assert "did not predict lipid better than chance" in found["function_genes"].answer
-    assert "Read no gene" in found["function_genes"].answer
+    assert "Do not interpret the genes" in found["function_genes"].answer
     assert "genes" not in found["function_genes"].numbers
     assert found["clusters"].answer.startswith("No, not beyond chance")
     assert found["modalities"].answer.startswith("No modality predicted lipid")
-    assert "does not show that there is nothing" in found["modalities"].answer
+    assert "does not show that there is no association" in found["modalities"].answer
     assert found["sisters"].answer.startswith("No state of survivors was shown")
     assert "was not shown to explain any of the variance of expression" in found["crossmodal"].answer
 
@@ -185,7 +186,7 @@ def test_a_small_p_beside_nothing_explained_is_said_to_be_about_the_shuffled_pai
     assert answer.answer == (
         "Morphology was not shown to explain any of the variance of expression in held-out groups: R² = −0.2 % (95 % "
         "interval [−1.0 %, 20 %]; 1.0 % within classes; 300 cells) is more than with shuffled pairing (−0.5 %, "
-        "p = 0.01), yet not above zero. Expression was not shown to explain any of the variance of morphology in "
+        "p = 0.01), but not above zero. Expression was not shown to explain any of the variance of morphology in "
         "held-out groups: R² = 0.0 % (95 % interval [−1.0 %, 20 %]; 1.0 % within classes; 300 cells) is not shown to "
         "be more than with shuffled pairing (0.1 %, p = 0.4)."
     )
@@ -220,7 +221,7 @@ def test_an_unresolved_difference_of_modalities_is_said_to_be_unresolved():
     evidence = Evidence(performance=performance([0.15, 0.2, 0.25], [0.01] * 3), contrasts=contrasts(0.05, -0.02, 0.12))
     answer = by_id(evidence)["modalities"]
     assert answer.verdict == "weak"
-    assert "which one is better is not resolved" in answer.answer
+    assert "which one predicts it better is not resolved" in answer.answer
 
 
 def test_notes_become_the_reason_why_nothing_can_be_estimated():

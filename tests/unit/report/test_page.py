@@ -20,7 +20,7 @@ from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.methods import flat_settings, methods_paragraph
 from cineseq.report.motion_figures import drift_picture
 from cineseq.report.notices import all_notices
-from cineseq.report.page import headline_first
+from cineseq.report.page import main_function_first
 from cineseq.report.quality import field_numbers
 from cineseq.report.steps import StepReport, StepSummary, read_step_report, summarise
 from cineseq.report.views import show_table
@@ -179,7 +179,7 @@ def test_show_answers_prints_the_path_and_a_line_per_answer(tmp_path: Path):
     lines = show_answers.report_lines(tmp_path / "report/answers.json")
     assert lines[0] == f"Report: {answers['report']}"
     assert len(lines) == 6
-    assert lines[1] == "What goes with function? Not estimable because the prediction step was not run."
+    assert lines[1] == "What is associated with function? Not estimable because the prediction step was not run."
 
 
 @pytest.mark.parametrize("content", ["{}", "[1]", "not json"])
@@ -256,7 +256,7 @@ def test_caveats_stand_by_the_answers_about_prediction(tmp_path):
 def test_notices_say_what_a_reader_must_know():
     assert notices() == ""
     assert "[warning] The pixel size of some or all images is unknown" in notices(pixel_sizes={None, 0.5})
-    assert "entered no mask" in notices(channels=Channels(function=["lipid"]))
+    assert "was not used for masks, morphology or embeddings" in notices(channels=Channels(function=["lipid"]))
     assert "divided by its own sample" in notices(
         channels=Channels(function=["lipid"]), cells=Cells(scaling="per_sample")
     )
@@ -264,12 +264,12 @@ def test_notices_say_what_a_reader_must_know():
     assert "the control cells (mock) of the same replicate" in notices(
         channels=Channels(function=["lipid"]), cells=controls
     )
-    assert "shifted back by their drift" in notices(inputs=Inputs(drift="translation"))
+    assert "corrected for drift" in notices(inputs=Inputs(drift="translation"))
     random = [{"name": "untrained:vit", "sha256": "a", "note": "", "steps": ["embed"]}]
     said = "[serious] The model untrained:vit, used for the image embedding, has untrained (random) weights"
     assert notices(models=random).startswith(said)
     demo = [{"name": "compact", "sha256": "a", "note": "trained on simulated cells.", "steps": ["embed"]}]
-    said = "[warning] The model compact, used for the image embedding, is a small one for demonstration"
+    said = "[warning] The model compact, used for the image embedding, is a small model for demonstration"
     assert said in notices(models=demo)
 
 
@@ -281,7 +281,7 @@ def test_methods_say_how_the_concordance_of_fates_was_tested():
 @pytest.mark.parametrize("step", ["compare_sisters", "compare_sister_genes"])
 def test_methods_say_that_signs_of_founders_are_flipped(step):
     said = methods_paragraph([step], {"lineage": {"permutations": 999}}, {}, [])
-    flipped = "where founders have several pairs of sisters, signs of founders' scores are flipped instead"
+    flipped = "where root cells have several pairs of sisters, the signs of their scores were flipped instead"
     assert f"{flipped} (Hemerik et al., 2020)" in said
 
 
@@ -293,8 +293,8 @@ def test_methods_leave_out_what_is_not_known():
     full = methods_paragraph(["segment", "cluster"], config, {"scanpy": "1.11"}, models)
     assert "using the model cpsam (SHA-256 0123456789ab)." in full
     assert (
-        "scanpy 1.11 (Wolf et al., 2018); clusters are Leiden communities (Traag et al., 2019) at resolution 0.6"
-        in full
+        "scanpy 1.11 (Wolf et al., 2018); clusters were found by the Leiden method (Traag et al., 2019) at "
+        "resolution 0.6" in full
     )
 
 
@@ -330,13 +330,13 @@ def test_the_function_of_the_answers_stands_first_in_its_tables(tmp_path: Path):
     assert answers["answers"][0]["numbers"]["function"] == "function_b"
 
 
-def test_other_choices_stand_beside_the_headline_model_by_model(tmp_path: Path):
+def test_the_sensitivity_table_compares_alternatives_model_by_model(tmp_path: Path):
     models = {"headline": ["mean", "expression", "both", "all_morphology"], "cooperative": ["both"]}
     rows = pd.DataFrame([(v, m) for v, names in models.items() for m in names], columns=["variant", "model"])
     rows = rows.assign(function="function_lipid", n=300, r2=[0.0, 0.1, 0.3, 0.2, 0.28])
     path = checked(SENSITIVITY, tmp_path / "prediction/sensitivity.tsv", **rows)
     page, _ = render(tmp_path, results=[path])
-    assert "shows where other choices stand beside the headline." in page
+    assert "The sensitivity analysis compares the primary analysis with alternatives to it." in page
     shown = page[page.index("Results under other choices of the analysis") :]
     assert re.findall(r"<td>(headline|cooperative)</td><td>([a-z ]+)</td>", shown) == [
         ("headline", "both"),
@@ -371,7 +371,7 @@ def test_common_motion_is_drawn_dashed_where_no_drift_was_taken_back():
     assert drift_picture([drift, common]) == drift_picture([drift])
 
 
-def test_sentences_of_the_headline_stand_first():
+def test_sentences_about_the_main_function_come_first():
     table = pd.DataFrame(
         {"function": ["function_uptake", "function_uptake_max"], "model": "expression", "r2": [0.1, 0.3]}
     )
@@ -382,5 +382,5 @@ def test_sentences_of_the_headline_stand_first():
         "3 % of uptake lies there.",
         "4 % of uptake max lies there.",
     )
-    step = headline_first(StepSummary("predict", "Prediction", 0, lines, {}, pd.DataFrame()), table)
+    step = main_function_first(StepSummary("predict", "Prediction", 0, lines, {}, pd.DataFrame()), table)
     assert step.lines == tuple(lines[i] for i in (0, 2, 4, 1, 3))

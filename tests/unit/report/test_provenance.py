@@ -68,7 +68,7 @@ def test_large_files_folders_and_absent_files_are_described_without_a_hash(
     absent, large, zarr = describe_inputs(
         [tmp_path / "zarr", tmp_path / "large", tmp_path / "absent", tmp_path / "large"]
     )
-    assert absent["note"].startswith("no longer there")
+    assert absent["note"].startswith("missing when the record")
     assert large["bytes"] == 4
     assert "sha256" not in large
     assert large["modified_ns"] == (tmp_path / "large").stat().st_mtime_ns

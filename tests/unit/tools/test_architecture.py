@@ -19,16 +19,16 @@ def content_of(path: Path) -> tuple[dict[str, list[str]], set[str]]:
     return json.loads(html.unescape(said[1])), set(re.findall(r"<text [^>]*>(\w+)</text>", text))
 
 
-def test_the_drawing_shows_the_rooms_and_imports_of_today() -> None:
+def test_the_drawing_shows_the_components_and_imports_of_today() -> None:
     graph, names = content_of(PICTURE)
     assert graph == GRAPH, AGAIN
     assert names == set(GRAPH), AGAIN
 
 
-def test_the_page_shows_the_drawing_and_names_every_room() -> None:
+def test_the_page_shows_the_drawing_and_names_every_component() -> None:
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     assert "images/architecture.svg" in page
-    assert [room for room in GRAPH if f"`{room}`" not in page] == []
+    assert [component for component in GRAPH if f"`{component}`" not in page] == []
 
 
 def test_a_drawing_of_another_graph_is_another_drawing(tmp_path: Path) -> None:
@@ -42,9 +42,9 @@ def test_an_arrow_that_a_longer_way_replaces_is_left_out() -> None:
     assert drawn(graph) == [("report", "lineage"), ("lineage", "tracking")]
 
 
-def test_each_room_has_a_place_of_its_own_and_its_layer_s_height() -> None:
+def test_each_component_has_a_place_of_its_own_and_its_layer_s_height() -> None:
     where = places(GRAPH)
     assert sorted(where) == sorted(GRAPH)
     assert len(set(where.values())) == len(where)
     for layer in LAYERS:
-        assert len({where[room][1] for room in layer if room in where}) <= 1
+        assert len({where[component][1] for component in layer if component in where}) <= 1

@@ -172,4 +172,4 @@ def test_the_page_shows_cells_and_figures_side_by_side(folders: tuple[Path, Path
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path, capsys) -> None:
     with pytest.raises(SystemExit):
         main([str(tmp_path), str(tmp_path / "none")])
-    assert f"{tmp_path / 'none'} is no folder; give the results folder of a run" in capsys.readouterr().err
+    assert f"{tmp_path / 'none'} is not a folder; give the results folder of a run" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The site holds every page of docs/ and every room of the package, and asks for nothing from elsewhere."""
+"""The site holds every page of docs/ and every component of the package, and asks for nothing from elsewhere."""
 
 import re
 from pathlib import Path
@@ -43,10 +43,12 @@ def test_a_broken_link_is_seen(tmp_path: Path) -> None:
     assert broken_links(page) == ["other.md#two", "none.md", "#there"]
 
 
-def test_every_page_and_every_room_is_in_the_navigation() -> None:
+def test_every_page_and_every_component_is_in_the_navigation() -> None:
     nav = str(with_unlisted(CONFIG["nav"], ROOT / "docs"))
     assert [path.name for path in PAGES if f"'{path.name}'" not in nav] == []
-    assert [room for room in House.read(package_of(ROOT)).rooms if f"'reference/{room}.md'" not in nav] == []
+    assert [
+        component for component in House.read(package_of(ROOT)).components if f"'reference/{component}.md'" not in nav
+    ] == []
 
 
 def test_a_page_that_the_navigation_does_not_name_is_a_guide(tmp_path: Path) -> None:
