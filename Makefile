@@ -31,10 +31,10 @@ demo: $(VENV)/.installed
 	@$(RUN)/python tools/show_answers.py results/demo/report/answers.json
 
 test: $(VENV)/.installed
-	$(RUN)/python -m pytest -m "not slow"
+	$(RUN)/python -m pytest -n auto -m "not slow"
 
 test-all: $(VENV)/.installed
-	$(RUN)/python -m pytest
+	$(RUN)/python -m pytest -n auto
 
 bench-imaging: $(VENV)/.installed $(PEERS)/.complete
 	$(RUN)/python benchmarks/bench_imaging.py
@@ -59,6 +59,7 @@ lint: $(VENV)/.installed $(LINT)/.complete
 	$(LINT)/bin/ruff format --check .
 	$(LINT)/bin/snakefmt --check Snakefile rules
 	$(RUN)/snakemake --lint
+	$(RUN)/mypy
 
 format: $(LINT)/.complete
 	$(LINT)/bin/ruff check --fix .
