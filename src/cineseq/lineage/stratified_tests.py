@@ -1,4 +1,8 @@
-"""Tests of a state of survivors against the fate of the sister, within strata of field and birth time."""
+"""The sister test: a state of survivors against the fate of the sister, within strata of field and birth time.
+
+The reported p-value (``p_permutation``) is that of :func:`permutation_p`, or of :func:`founder_p` if a root cell has
+several families; :func:`gee_p` is a second opinion.
+"""
 
 from __future__ import annotations
 

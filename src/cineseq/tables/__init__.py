@@ -1,1 +1,4 @@
-"""The contracts of all tables, one module per domain."""
+"""The contracts of all tables, one module per domain.
+
+A :class:`~cineseq.tables.contract.Column` declares the name, kind, meaning and unit of a column.
+"""

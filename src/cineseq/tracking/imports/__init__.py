@@ -1,7 +1,8 @@
 """Import of external tracks, one module per format.
 
 A format is a module with ``NAME``, ``recognises(path) -> bool`` and ``read(path, settings) -> ExternalTracks``. A new
-format is added to :data:`FORMATS`, before formats that would also recognise its files.
+format is added to :data:`FORMATS`, before formats that would also recognise its files, and its name to the setting
+``track.external_format`` in ``cineseq/config/tracking.py``.
 """
 
 from __future__ import annotations
