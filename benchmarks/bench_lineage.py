@@ -32,9 +32,9 @@ from cineseq.lineage.pair_statistics import pair_correlation
 from cineseq.lineage.relatives import relatives_of
 from cineseq.lineage.selection_bias import lineage_warnings
 from cineseq.lineage.sister_status import sister_status
+from cineseq.lineage.sister_test import Units, permutation_p
 from cineseq.lineage.state_by_sister import compare_states
 from cineseq.lineage.states import states_of, survivors
-from cineseq.lineage.stratified_tests import Units, permutation_p
 from cineseq.lineage.trees import LineageTrees, families_of
 from cineseq.tables.imaging import CELLS
 from cineseq.workflow.products import products_of

@@ -12,9 +12,9 @@ from pathlib import Path
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.tracking import Track
 from cineseq.io.stacks import open_labels
+from cineseq.tracking.external_tracks import curated_on_masks
 from cineseq.tracking.finalise import write_curated
 from cineseq.tracking.imports import read_external
-from cineseq.tracking.external_tracks import curated_on_masks
 from cineseq.workflow.step import run
 
 logger = logging.getLogger("import_tracks")

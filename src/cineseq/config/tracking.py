@@ -40,8 +40,7 @@ class Track(Section):
     division_cost: float = Field(
         1.6,
         gt=0,
-        description="Divisions with a higher cost (unit-free, 0 is perfect) are refused; a lower limit is more "
-        "precise.",
+        description="Largest cost of a division (unit-free, 0 is perfect); a smaller value gives fewer false divisions.",
     )
     mitosis_cues: bool = Field(
         default=False,

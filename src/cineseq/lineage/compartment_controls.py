@@ -7,7 +7,7 @@ import pandas as pd
 
 from cineseq.config.lineage import Lineage
 from cineseq.lineage.sister_status import NOT_DEAD
-from cineseq.lineage.stratified_tests import Units, permutation_p, several_families
+from cineseq.lineage.sister_test import Units, permutation_p, several_families
 from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.pairing.positions import Circles, locate
 from cineseq.tables.contract import FIELD

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
+from cineseq.lineage.sister_test import stratified_tables
 from cineseq.lineage.state_by_sister import families_with_state, survivors_with
-from cineseq.lineage.stratified_tests import stratified_tables
 from cineseq.lineage.trees import LineageTrees, birth_edges, strata_between
 from cineseq.tables.contract import empty
 from cineseq.tables.lineage import LINEAGE_SENSITIVITY

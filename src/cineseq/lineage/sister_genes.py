@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cineseq.lineage.stratified_tests import NO_SCORE, founder_scores, several_families
+from cineseq.lineage.sister_test import NO_SCORE, founder_scores, several_families
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, coarse
 from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
@@ -103,7 +103,7 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
 
     The fate of the sister is permuted among families within strata of field and birth time. Where a root cell has
     several families, which are alike, the signs of the scores of root cells are flipped instead
-    (:func:`cineseq.lineage.stratified_tests.founder_scores`), as for states.
+    (:func:`cineseq.lineage.sister_test.founder_scores`), as for states.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from cineseq.config.lineage import Lineage
 from cineseq.lineage.sister_status import NOT_DEAD
-from cineseq.lineage.stratified_tests import (
+from cineseq.lineage.sister_test import (
     NO_SCORE,
     Units,
     family_weights,

@@ -35,7 +35,7 @@ class Column:
     unit
         Unit of the values; empty where there is none.
     missing
-        Whether a value may be missing (unknown is a value).
+        Whether values may be missing, that is unknown.
     low, high
         Inclusive range; None where it is open.
     values

@@ -17,7 +17,9 @@ _LABEL = Column(
 _TRACK = Column("track_id", "text", "Track, unique in the study: sample/fov/number")
 _Y = Column("y_px", "number", "Centroid row", "px")
 _X = Column("x_px", "number", "Centroid column", "px")
-_MORPHOLOGY = Column("morphology_*", "number", "Shape, intensity or texture; the name ends in its unit", missing=True)
+_MORPHOLOGY = Column(
+    "morphology_*", "number", "Shape, intensity or texture; the name ends in its unit where it has one", missing=True
+)
 _EMBEDDING = Column("embedding_*", "number", "Coordinate of the image embedding, named after its channel", missing=True)
 _FEATURES = Column("features_*", "number", "Feature that the user measured, named as in its table", missing=True)
 _FUNCTION = Column("function_*", "number", "Function score, named as in the configuration", missing=True)

@@ -62,9 +62,10 @@ STATE_BY_SISTER = Table(
         number("high", "Upper end of it"),
         number(
             "p_permutation",
-            "P-value from permuting sister status among families within strata; among root cells where one has several",
+            "P-value from permuting sister status among families within strata; where a root cell has several families, "
+            "from flipping the signs of the scores of root cells",
         ),
-        number("p_gee", "P-value of a GEE with families as clusters, field effects and birth time"),
+        number("p_gee", "P-value of a GEE with pairs of sisters as clusters, field effects and birth time"),
         NOTE,
     ),
 )
@@ -90,8 +91,8 @@ LINEAGE_POWER = Table(
     (
         Column("state", "text", "State"),
         Column("contrast", "text", "Contrast of sister status", values=CONTRASTS),
-        count("died", "Informative families whose sister died"),
-        count("survived", "Informative families whose sister survived"),
+        count("died", "Informative families in the first group of the contrast, such as those whose sister died"),
+        count("survived", "Informative families in the other group, such as those whose sister survived"),
         number("state_rate", "Fraction with the state where the sister survived"),
         number("detectable_odds_ratio", "Smallest odds ratio above 1 detected with 80 % power at level .05"),
         NOTE,

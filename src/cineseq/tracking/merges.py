@@ -50,8 +50,8 @@ class SplitResult:
     splits
         Number of splits explained by a merge before or after.
     false_divisions
-        Costs of the merges that look like a division at the end (the decoys), shape (merges,). About as many of the
-        divisions may be false.
+        Costs of the merges that look like divisions when the movie runs backwards (the decoys), shape (merges,).
+        About as many of the divisions may be false.
     """
 
     tracklet: np.ndarray

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cineseq.lineage.stratified_tests import gee_p
+from cineseq.lineage.sister_test import gee_p
 
 
 def null_experiment(seed):

@@ -14,9 +14,7 @@ from cineseq.expression.cell_cycle import gene_set_scores
 from cineseq.expression.normalise import expression_from
 from cineseq.lineage.report import state_lines
 from cineseq.lineage.selection_bias import lineage_warnings
-from cineseq.lineage.state_by_sister import detectable_odds_ratio, power_table, state_table
-from cineseq.lineage.states import states_of
-from cineseq.lineage.stratified_tests import (
+from cineseq.lineage.sister_test import (
     Units,
     family_weights,
     founder_p,
@@ -26,6 +24,8 @@ from cineseq.lineage.stratified_tests import (
     mantel_haenszel,
     permutation_p,
 )
+from cineseq.lineage.state_by_sister import detectable_odds_ratio, power_table, state_table
+from cineseq.lineage.states import states_of
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS
 from cineseq.tables.lineage import LINEAGE_POWER, STATE_BY_SISTER

@@ -1,6 +1,7 @@
 """Tracks in the formats of other tools: read on masks and alone; broken files are refused, what is unknown stays so."""
 
 import shutil
+from typing import get_args
 
 import h5py
 import numpy as np
@@ -25,6 +26,7 @@ from cineseq.config.features import Features
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.features.frames import feature_frames
+from cineseq.tracking.imports import FORMATS
 
 FAMILY = {
     "0@34": ("", 2, "division"),
@@ -301,3 +303,8 @@ def test_hand_tracked_wells(data_folder, tmp_path):
             report["numbers"]["links_cut_to_more_than_two_daughters"],
         )
         assert (len(detections), len(tracks), divisions, cut) == numbers
+
+
+def test_every_format_can_be_named_in_the_settings() -> None:
+    named = get_args(Track.model_fields["external_format"].annotation)
+    assert set(named) == {"auto", *FORMATS}
