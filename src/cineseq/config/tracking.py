@@ -40,7 +40,7 @@ class Track(Section):
     division_cost: float = Field(
         1.6,
         gt=0,
-        description="Largest cost of a division (unit-free, 0 is perfect); a smaller value gives fewer false divisions.",
+        description="Largest cost of a division (unit-free, 0 is perfect); smaller gives fewer false divisions.",
     )
     mitosis_cues: bool = Field(
         default=False,

@@ -18,7 +18,7 @@ _TRACK = Column("track_id", "text", "Track, unique in the study: sample/fov/numb
 _Y = Column("y_px", "number", "Centroid row", "px")
 _X = Column("x_px", "number", "Centroid column", "px")
 _MORPHOLOGY = Column(
-    "morphology_*", "number", "Shape, intensity or texture; the name ends in its unit where it has one", missing=True
+    "morphology_*", "number", "Shape, intensity or texture; the name ends in its unit, if any", missing=True
 )
 _EMBEDDING = Column("embedding_*", "number", "Coordinate of the image embedding, named after its channel", missing=True)
 _FEATURES = Column("features_*", "number", "Feature that the user measured, named as in its table", missing=True)

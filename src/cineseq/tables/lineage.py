@@ -62,7 +62,7 @@ STATE_BY_SISTER = Table(
         number("high", "Upper end of it"),
         number(
             "p_permutation",
-            "P-value from permuting sister status among families within strata; where a root cell has several families, "
+            "P-value from permuting sister status among families within strata; where a root cell has several, "
             "from flipping the signs of the scores of root cells",
         ),
         number("p_gee", "P-value of a GEE with pairs of sisters as clusters, field effects and birth time"),
