@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from cineseq.expression.normalise import log_normalised
 from cineseq.expression.read_counts import LAYER, make_counts, why_not_counts
 from cineseq.files import replacing
 from cineseq.io.paired import BLOCKS, PairedData, storable, typed_column
+from cineseq.tables.contract import FIELD
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -78,6 +79,7 @@ def paired_of(adata: AnnData, where: str, normalisation: Normalisation = "median
         When it is no AnnData, a cell is there twice, there are genes without counts, or a value is infinite.
     """
     _check_type(adata, where)
+    check_normalisation(normalisation, where)
     names = pd.Index(adata.obs_names.astype(str).astype(object), name="track_id")
     if names.has_duplicates:
         twice = names[names.duplicated()][0]
@@ -86,6 +88,7 @@ def paired_of(adata: AnnData, where: str, normalisation: Normalisation = "median
     obs = adata.obs.set_axis(names)
     blocks = {name: _block(adata, obs, name, where) for name in BLOCKS}
     prefixes = tuple(f"{name}_" for name in BLOCKS)
+    _check_groups(obs, where)
     facts = obs[[c for c in obs if c != "track_id" and not str(c).startswith(prefixes)]]
     facts = facts.assign(**{name: typed_column(facts[name]) for name in facts})
     counts, genes = _counts(adata, where)
@@ -99,6 +102,27 @@ def _check_type(adata: AnnData, where: str) -> None:
         kind = type(adata).__name__
         msg = f"{where}: an AnnData was expected, got {kind}; make one with cs.pair, or read it with anndata.read_h5ad."
         raise UserError(msg)
+
+
+def check_normalisation(normalisation: str, where: str) -> None:
+    """Check the name of a normalisation; else name those that there are."""
+    if normalisation not in get_args(Normalisation):
+        known = ", ".join(map(repr, get_args(Normalisation)))
+        msg = f"{where}: normalisation={normalisation!r} is not known; the normalisations are {known}."
+        raise UserError(msg)
+
+
+def in_order(data: PairedData) -> PairedData:
+    """Return the cells sorted by name, so that results do not depend on the order of rows."""
+    return data.subset(np.argsort(data.obs.index.to_numpy(str), kind="stable"))
+
+
+def _check_groups(obs: pd.DataFrame, where: str) -> None:
+    for name in FIELD:
+        if name in obs and obs[name].isna().any():
+            cell = obs[name].isna().idxmax()
+            msg = f"{where}: cell '{cell}' has no value in adata.obs['{name}']; give every cell its {name}, or none."
+            raise UserError(msg)
 
 
 def _with_groups(obs: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from cineseq.api.adata import adata_of, as_finite, paired_of
+from cineseq.api.adata import adata_of, as_finite, check_normalisation, in_order, paired_of
 from cineseq.api.keywords import check_names, section_of
 from cineseq.api.tracked_cells import Tracked, cells_with_features, study_counts, with_field
 from cineseq.config.base import FieldOfView
@@ -31,6 +31,7 @@ from cineseq.expression.cluster import cluster_study
 from cineseq.expression.normalise import expression_of, log_normalised
 from cineseq.expression.quality_control import multiplets, usable_cells
 from cineseq.expression.read_counts import LAYER
+from cineseq.io.arrays import positive
 from cineseq.io.maps import check_fields, check_samples, checked_barcodes, checked_compartments
 from cineseq.io.paired import PairedData, storable
 from cineseq.lineage.complete_cells import LINEAGE, completed_cells
@@ -195,14 +196,19 @@ def pair(
     {'a': 'CCCC', 'b': 'AAAA'}
     """
     check_names("pair", settings, Pairing, Features)
+    check_normalisation(normalisation, "pair")
+    pixel_size_um = positive("pixel_size_um", pixel_size_um)
+    check_tables(barcodes=barcodes, **({} if compartments is None else {"compartments": compartments}))
     pairing, framing = section_of("pair", Pairing, settings), section_of("pair", Features, settings)
     tables = [features] if isinstance(features, pd.DataFrame) else list(features)
     # cells, and the maps that say where compartments and barcodes are
     cells = cells_with_features(tracks, tables, detections, framing)
-    located = None if compartments is None else with_field(compartments, cells, "compartments")
+    located = None if compartments is None else with_field(compartments.reset_index(drop=True), cells, "compartments")
     rooms = checked_compartments({} if located is None else {"compartments": located})
     placed = "y_px" in barcodes and len(cells[FIELD].drop_duplicates()) == 1
-    known = checked_barcodes({"barcodes": with_field(barcodes, cells, "barcodes", FIELD if placed else ["sample"])})
+    known = checked_barcodes(
+        {"barcodes": with_field(barcodes.reset_index(drop=True), cells, "barcodes", FIELD if placed else ["sample"])}
+    )
     check_samples(cells, rooms, known)
     fields = cells[FIELD].drop_duplicates().itertuples(index=False)
     check_fields([FieldOfView.model_construct(sample=sample, fov=fov) for sample, fov in fields], rooms, known)
@@ -268,14 +274,16 @@ def cluster(adata: AnnData, *, seed: int = 1, **settings: Any) -> AnnData:
     check_names("cluster", settings, Clusters)
     chosen = section_of("cluster", Clusters, settings)
     data = paired_of(adata, "cluster", chosen.normalisation)
-    found = cluster_study(data.obs.index, expression_of(data), chosen, seed, multiplets(data.obs))
+    ordered = in_order(data)
+    found = cluster_study(ordered.obs.index, expression_of(ordered), chosen, seed, multiplets(ordered.obs))
+    table = found.table.set_index("track_id").loc[data.obs.index].reset_index()
     copied = adata.to_memory() if adata.isbacked else adata.copy()
     if LAYER not in copied.layers and data.counts is not None and data.counts.shape == copied.shape:
         copied.layers[LAYER] = data.counts
         copied.X = log_normalised(data.counts.astype(np.float64), chosen.normalisation)
-    positions = found.table.filter(regex=r"^(pc|umap)_\d+$")
-    for name in found.table.columns.difference([*positions, "track_id"], sort=False):
-        copied.obs[name] = storable(found.table[name].set_axis(copied.obs_names))
+    positions = table.filter(regex=r"^(pc|umap)_\d+$")
+    for name in table.columns.difference([*positions, "track_id"], sort=False):
+        copied.obs[name] = storable(table[name].set_axis(copied.obs_names))
     copied.obsm["X_pca"] = positions.filter(like="pc_").to_numpy(np.float64)
     copied.obsm["X_umap"] = positions[["umap_1", "umap_2"]].to_numpy(np.float64)
     numbers = {name: np.nan if number is None else number for name, number in found.numbers.items()}
@@ -354,6 +362,8 @@ def predict(
     """
     check_names("predict", settings, Prediction, Folds)
     data, names = _with_functions(paired_of(adata, "predict", normalisation), adata.obs, function)
+    data = in_order(data)
+    groups = [groups] if isinstance(groups, str) else groups
     chosen = section_of("predict", Prediction, settings, functions=names)
     folds = section_of("predict", Folds, settings, groups=list(groups))
     cells = _quality_and_clusters(data)
@@ -398,7 +408,8 @@ def compare_sisters(
     SisterTables
         ``concordance`` of fates and ``times`` of sisters, cousins and neighbours; ``state_by_sister`` with odds ratios,
         ``power`` with the smallest odds ratio that these families could show, ``sensitivity`` to errors, ``warnings``.
-        What is not estimable has no numbers and says why in ``note``.
+        What is not estimable has no numbers and says why in ``note``; where no state varies in both groups the tables
+        on states have no rows.
 
     Raises
     ------
@@ -426,6 +437,7 @@ def compare_sisters(
     3.0
     """
     check_names("compare_sisters", settings, Lineage)
+    check_tables(cells=cells)
     chosen = section_of("compare_sisters", Lineage, settings)
     if chosen.gene_sets:
         msg = "compare_sisters: gene_sets needs counts; give their scores as columns state_* instead."
@@ -439,7 +451,7 @@ def compare_sisters(
     shared = concordance_table(families, relatives, chosen.birth_time_bins, chosen.permutations, seed)
     # survivors by the fate of the sister
     states = states_of(table, None, chosen.states)
-    known = Sequenced(None if sequenced is None else pd.Index(sequenced))
+    known = Sequenced(None if sequenced is None else _known_cells(sequenced, table))
     if "compartment_id" in cells:
         rooms = completed[["track_id", "sample"]].assign(compartment_id=cells["compartment_id"].to_numpy(object))
         known = sequenced_of_compartments(families, rooms, known.cells)
@@ -504,7 +516,7 @@ def explain(
     """
     check_names("explain", settings, Crossmodal, Folds)
     asked = Asked(section_of("explain", Crossmodal, settings), section_of("explain", Folds, settings), seed, threads)
-    data = paired_of(adata, "explain", normalisation)
+    data = in_order(paired_of(adata, "explain", normalisation))
     with threadpool_limits(1):
         found = decompose(usable_cells(data, _quality_and_clusters(data)), asked)
     return ExplainedVariance(
@@ -513,6 +525,23 @@ def explain(
         as_table(found.features, FEATURE_VARIANCE),
         found.notes,
     )
+
+
+def check_tables(**tables: object) -> None:
+    """Check that arguments are tables; else name the argument."""
+    for name, table in tables.items():
+        if not isinstance(table, pd.DataFrame):
+            msg = f"{name}: a pandas.DataFrame was expected, got {type(table).__name__}."
+            raise UserError(msg)
+
+
+def _known_cells(names: Sequence[str], cells: pd.DataFrame) -> pd.Index:
+    wanted = pd.Index([names] if isinstance(names, str) else names)
+    strange = wanted.difference(pd.Index(cells["track_id"]))
+    if len(strange):
+        msg = f"sequenced: '{strange[0]}' is not a track_id of cells; name cells as the table does."
+        raise UserError(msg)
+    return wanted
 
 
 def as_table(frame: pd.DataFrame, contract: Table) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cineseq.api.adata import counts_matrix
+from cineseq.api.adata import as_finite, counts_matrix
 from cineseq.config.features import Features
 from cineseq.errors import UserError
 from cineseq.expression.read_counts import make_counts
@@ -62,12 +62,22 @@ def cells_with_features(
         When a table cannot be joined to the tracks.
     """
     if not isinstance(tracks, pd.DataFrame):
+        if not isinstance(getattr(tracks, "tracks", None), pd.DataFrame):
+            msg = f"tracks: a pandas.DataFrame, or what cs.track returned, was expected, got {type(tracks).__name__}."
+            raise UserError(msg)
         tracks, detections = tracks.tracks, tracks.detections if detections is None else detections
     cells = completed_cells(tracks, where="tracks")
+    _check_alive(cells)
     tables = [_checked(table, number) for number, table in enumerate(features, start=1)]
     by_object = [table for table in tables if "label" in table]
     parts = [_per_cell(table, cells) for table in tables if "label" not in table]
     if by_object:
+        if detections is None and (settings.frames != "last_live_frame" or settings.window_frames > 1):
+            msg = (
+                "features: averages over frames, and frames other than the last one, need the label of a track in "
+                "every frame; give detections=, or what cs.track returned instead of its tracks."
+            )
+            raise UserError(msg)
         objects = with_field(_detections(tracks, detections), cells, "detections")
         chosen = objects.merge(feature_frames(objects, cells, settings), on=["track_id", "frame"])
         cells = _with_positions(cells, chosen)
@@ -79,7 +89,22 @@ def cells_with_features(
     return pd.concat([cells, *parts], axis=1)
 
 
+def _check_alive(cells: pd.DataFrame) -> None:
+    """Check that no cell that died or divided is said to be alive at the end."""
+    wrong = (cells["alive_at_end"].fillna(value=False) & cells["end_kind"].isin(["death", "division"])).to_numpy(bool)
+    if wrong.any():
+        first = cells.loc[wrong.argmax()]
+        msg = (
+            f"tracks: '{first['track_id']}' is alive_at_end, but its end_kind is {first['end_kind']}; correct one of "
+            "them, or leave out alive_at_end, which is then derived."
+        )
+        raise UserError(msg)
+
+
 def _checked(table: pd.DataFrame, number: int) -> pd.DataFrame:
+    if not isinstance(table, pd.DataFrame):
+        msg = f"features: table {number} is a {type(table).__name__}; a pandas.DataFrame was expected."
+        raise UserError(msg)
     if "track_id" not in table and not {"frame", "label"} <= set(table):
         msg = f"features: table {number} lacks 'frame' and 'label', or 'track_id', to name its rows; add them."
         raise UserError(msg)
@@ -90,7 +115,8 @@ def _checked(table: pd.DataFrame, number: int) -> pd.DataFrame:
                 "embedding_, features_ or function_."
             )
             raise UserError(msg)
-    return table.drop(columns=[name for name in PLACES if name in table]).reset_index(drop=True)
+    table = table.drop(columns=[name for name in PLACES if name in table]).reset_index(drop=True)
+    return table.assign(**{name: as_finite(table[name], f"features: table {number}") for name in _measured(table)})
 
 
 def with_field(table: pd.DataFrame, cells: pd.DataFrame, where: str, names: Sequence[str] = FIELD) -> pd.DataFrame:
@@ -180,8 +206,11 @@ def study_counts(counts: AnnData | pd.DataFrame, cells: pd.DataFrame) -> StudyCo
         When values are no counts, a sample has a barcode twice, or the sample is not said.
     """
     if isinstance(counts, pd.DataFrame):
-        genes = counts.columns.drop("sample", errors="ignore")
-        matrix, facts, barcodes = _matrix(counts[genes]), counts, counts.index
+        values = counts.loc[:, counts.columns != "sample"]
+        matrix, facts, barcodes, genes = _matrix(values), counts, counts.index, values.columns
+    elif not hasattr(counts, "obs"):
+        msg = f"counts: an AnnData or a pandas.DataFrame was expected, got {type(counts).__name__}."
+        raise UserError(msg)
     else:
         matrix, barcodes, genes = counts_matrix(counts, "counts")
         facts = counts.obs

@@ -145,7 +145,7 @@ def paired_report(data: PairedData, pairs: pd.DataFrame, counts: StudyCounts) ->
         f"{len(data.obs)} of {singlets} singlets have counts: {number(np.median(totals), 0)} counts and "
         f"{number(np.median(detected), 0)} genes per cell (medians).",
         f"{len(blank)} compartments without a live cell have {number(blank.mean(), 0)} counts on average "
-        f"({percent(blank.mean() / totals.mean(), 1)} of a cell's): ambient RNA, and cells that died there."
+        f"({percent(blank.mean() / totals.mean(), 1)} of a cell's): ambient RNA, and cells that were there before."
         if len(blank)
         else "There is no barcode without a cell, so ambient RNA is not estimable.",
     ]

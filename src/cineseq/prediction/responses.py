@@ -148,7 +148,11 @@ def measured_rows(response: Response) -> np.ndarray:
     """
     rows = np.flatnonzero(response.measured)
     if not len(rows):
-        msg = "the function was measured in no paired cell"
+        msg = (
+            "the function was measured in no paired cell"
+            if len(response.values)
+            else "no paired cell passed quality control"
+        )
         raise NotEstimableError(msg)
     if np.ptp(response.values[rows], axis=0).max() == 0:
         msg = f"the function has the same value in all {len(rows)} cells"

@@ -54,5 +54,5 @@ def test_missing_files_are_refused(tmp_path):
         fetch(tmp_path, segment=Segment(model="no.pt"))
     with pytest.raises(UserError, match=r"embed.model: there is no file no.safetensors"):
         fetch(tmp_path, embed=Embed(model="no.safetensors"))
-    with pytest.raises(UserError, match=r"segment\.sha256 expects 0000"):
+    with pytest.raises(UserError, match=r"segment\.sha256 is 0000"):
         fetch(tmp_path, segment=Segment(sha256="0" * 64))

@@ -69,7 +69,7 @@ def test_wrong_masks_are_refused(annotated, labels, match):
 
 def test_frames_without_partner_are_refused(annotated, tmp_path):
     images, masks = annotated
-    with pytest.raises(UserError, match=r"4 images but 3 masks, so that .*3_img.tif has no partner"):
+    with pytest.raises(UserError, match=r"4 images but 3 masks, so .*3_img.tif has no partner"):
         read_frames(images, masks[:3], None)
     with pytest.raises(UserError, match=r"train\.images: no image is given"):
         read_frames([], [], None)

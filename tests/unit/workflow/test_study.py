@@ -93,8 +93,9 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
         "<results>/fov/b/f1/cells.parquet",
         "<results>/study/cells.parquet",
     ]
-    assert files_of_target(found, "pairing") == ["<results>/study/pairs.parquet", "<results>/study/paired.h5mu"]
-    assert files_of_target(study(tmp_path, GIVEN_PAIRED), "pairing") == ["<results>/study/paired.h5mu"]
+    paired = ["<results>/study/paired.h5mu", "<results>/study/paired.h5ad"]
+    assert files_of_target(found, "pairing") == ["<results>/study/pairs.parquet", *paired]
+    assert files_of_target(study(tmp_path, GIVEN_PAIRED), "pairing") == paired
 
 
 @pytest.mark.parametrize(

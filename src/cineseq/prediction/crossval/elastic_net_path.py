@@ -278,4 +278,5 @@ def _path(
             tol=tolerance,
             max_iter=MOST_ITERATIONS,
             check_input=False,
+            random_state=0,  # never used in cyclic order, but without it scikit-learn moves the global generator
         )[1]
