@@ -124,7 +124,7 @@ $(VENV)/.complete $(LINT)/.complete $(DOCS)/.complete:
 	@touch $@
 
 # The package of this checkout, with the lock's own build tools: nothing is fetched.
-$(VENV)/.installed: $(VENV)/.complete pyproject.toml
+$(VENV)/.installed: $(VENV)/.complete pyproject.toml src/cineseq/__init__.py
 	@if command -v uv > /dev/null; then \
 		uv pip install --quiet --python $(@D) --no-deps --no-build-isolation --editable .; \
 	else \

@@ -38,12 +38,15 @@ if INSTALLED != VERSION:
 if not workflow.configfiles:
     # The configuration of the working folder, else the demo, which runs from any folder.
     HOME = Path() if Path("config/config.yaml").is_file() else FOLDER
+    # A sheet that is named on the command line, or by a workflow that takes this one as a module, is never the demo's.
+    NAMED = "samples" in config
 
     configfile: str(HOME / "config/config.yaml")
 
     if (
-        not Path(config["samples"]).is_file()
-        and (HOME / config["samples"]).is_file()
+        not NAMED
+        and not Path(config.get("samples", "")).is_file()
+        and HOME == FOLDER
     ):
         config["samples"] = str(HOME / config["samples"])
 

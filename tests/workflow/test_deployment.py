@@ -174,6 +174,18 @@ def test_a_sheet_that_is_named_is_sought_in_the_working_folder(study: Path) -> N
     assert "samples: there is no sheet 'there/is/none.tsv'" in said
 
 
+def test_a_sheet_of_ones_own_is_never_the_demos(tmp_path: Path) -> None:
+    said = complaint(tmp_path, "-s", str(ROOT / "Snakefile"), "--config", "samples=config/samples.tsv", "run=mine")
+    assert "samples: there is no sheet 'config/samples.tsv'" in said
+
+
+def test_a_configuration_without_a_sheet_takes_the_default_one(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text("run: mine\n")
+    said = complaint(tmp_path, "-s", str(ROOT / "Snakefile"))
+    assert "samples: there is no sheet 'config/samples.tsv'" in said
+
+
 def alone(folder: Path, version: str = cineseq.__version__) -> Path:
     """Copy the workflow without its package, and state a version; return the Snakefile."""
     folder.mkdir()

@@ -204,20 +204,20 @@ def pair(
     # cells, and the maps that say where compartments and barcodes are
     cells = cells_with_features(tracks, tables, detections, framing)
     located = None if compartments is None else with_field(compartments.reset_index(drop=True), cells, "compartments")
-    rooms = checked_compartments({} if located is None else {"compartments": located})
+    cages = checked_compartments({} if located is None else {"compartments": located})
     placed = "y_px" in barcodes and len(cells[FIELD].drop_duplicates()) == 1
     known = checked_barcodes(
         {"barcodes": with_field(barcodes.reset_index(drop=True), cells, "barcodes", FIELD if placed else ["sample"])}
     )
-    check_samples(cells, rooms, known)
+    check_samples(cells, cages, known)
     fields = cells[FIELD].drop_duplicates().itertuples(index=False)
-    check_fields([FieldOfView.model_construct(sample=sample, fov=fov) for sample, fov in fields], rooms, known)
+    check_fields([FieldOfView.model_construct(sample=sample, fov=fov) for sample, fov in fields], cages, known)
     # barcodes as the counts name them, and what they share a compartment with
     sequenced = study_counts(counts, cells)
     of_sample = sequenced.index.to_frame(index=False).groupby("sample", sort=False)["barcode"]
     names = {sample: pd.Index(mine) for sample, mine in of_sample}
     found = named_as_sequenced(known, names, pairing.barcode_errors, "barcodes", dict.fromkeys(names, "counts"))
-    matched = match(cells, rooms, found, pairing)
+    matched = match(cells, cages, found, pairing)
     sizes = cells[FIELD].drop_duplicates().assign(pixel_size_um=np.nan if pixel_size_um is None else pixel_size_um)
     pairs = PAIRS.check(with_micrometres(matched.pairs, sizes))
     data = pair_cells(cells, pairs, sequenced)
@@ -361,6 +361,9 @@ def predict(
     ['0', '1']
     """
     check_names("predict", settings, Prediction, Folds)
+    if "functions" in settings:
+        msg = "predict: functions is the argument function; give the names there."
+        raise UserError(msg)
     data, names = _with_functions(paired_of(adata, "predict", normalisation), adata.obs, function)
     data = in_order(data)
     groups = [groups] if isinstance(groups, str) else groups
@@ -453,8 +456,8 @@ def compare_sisters(
     states = states_of(table, None, chosen.states)
     known = Sequenced(None if sequenced is None else _known_cells(sequenced, table))
     if "compartment_id" in cells:
-        rooms = completed[["track_id", "sample"]].assign(compartment_id=cells["compartment_id"].to_numpy(object))
-        known = sequenced_of_compartments(families, rooms, known.cells)
+        members = completed[["track_id", "sample"]].assign(compartment_id=cells["compartment_id"].to_numpy(object))
+        known = sequenced_of_compartments(families, members, known.cells)
     found = compare_survivors(families, states, known, chosen, seed)
     return SisterTables(
         as_table(shared, CONCORDANCE),

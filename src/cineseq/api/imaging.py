@@ -127,7 +127,9 @@ def _files(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[Pa
         files = [Path(one) for one in found]
     missing = next((file for file in files if not file.exists()), None)
     if missing is not None or not files:
-        msg = f"path: there is no file or folder '{missing or path}', and no file fits it as a pattern; mend the path."
+        msg = (
+            f"path: there is no file or folder '{missing or path}', and no file fits it as a pattern; correct the path."
+        )
         raise UserError(msg)
     return files
 
@@ -250,7 +252,7 @@ def track(
         Label images of one field, whole numbers of shape (frames, height, width), 0 the background, or a movie of one
         channel that holds them; labels need not agree between frames. Or points: a table with ``frame`` (from 0),
         ``y_px`` and ``x_px`` (px), and optionally ``label`` and ``area_px`` (px2). Of points neither borders nor shapes
-        are known, so that no end is called an exit or a death, and ends have no confidence.
+        are known, so that no end is called an exit or a death, and ends before the last frame have no confidence.
     pixel_size_um, frame_interval_min : float, optional
         Micrometres per pixel and minutes per frame; by default as ``image`` says where it is a movie. Hours are
         missing where the frame interval is unknown; positions and settings are in px.

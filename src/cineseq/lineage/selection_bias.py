@@ -80,7 +80,7 @@ def _ambient(seen: pd.DataFrame, total: int) -> tuple:
         return "ambient_score", count, count / total, "info", message
     p = float(mannwhitneyu(died, lived).pvalue)
     message += (
-        f": {np.median(died):.1%} where the sister died, {np.median(lived):.1%} where she survived "
+        f": {np.median(died):.1%} where the sister died, {np.median(lived):.1%} where it survived "
         f"(rank test {p_value(p)})."
     )
     return "ambient_score", count, count / total, "warning" if p <= DIFFERENT_P else "info", message

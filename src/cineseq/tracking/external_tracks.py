@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
+from cineseq.config.schema import section_from
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, open_labels
@@ -81,6 +83,9 @@ def write_tracks(
     tracks: str | Path,
     events: str | Path,
     report: str | Path,
+    compartments: str | Path | None = None,
+    edits: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the outputs of the rule ``track`` from the tracks of another tracker.
 
@@ -96,6 +101,11 @@ def write_tracks(
         Sample and field of view, as in the sample sheet.
     detections, tracks, events, report
         Files to write, the outputs of the rule.
+    compartments, edits
+        Table of compartments, whose closed walls no cell passes, and table of manual edits, as the sheet names them;
+        None for none.
+    settings
+        Section ``track`` of the configuration; None for the defaults.
 
     Raises
     ------
@@ -103,9 +113,18 @@ def write_tracks(
         When the table lacks a column or does not fit the masks, or when no cell could have the lineage.
     """
     source = Path(f"{sample}@{fov}")
-    settings, field = Track(), FieldOfView(sample=sample, fov=fov)
+    chosen = section_from(Track, dict(settings or {}), "write_tracks")
+    field = FieldOfView(sample=sample, fov=fov)
     with open_labels(Path(labels)) as stack:
-        external = external_of(table.reset_index(drop=True), {}, settings, source)
-        curated, summary = curated_on_masks(external, stack, source, field=field, settings=settings)
+        external = external_of(table.reset_index(drop=True), {}, chosen, source)
+        curated, summary = curated_on_masks(
+            external,
+            stack,
+            source,
+            field=field,
+            settings=chosen,
+            compartments=None if compartments is None else Path(compartments),
+            edits=None if edits is None else Path(edits),
+        )
     outputs = {"detections": detections, "tracks": tracks, "events": events, "report": report}
     write_curated(curated, summary, logger, **{name: Path(path) for name, path in outputs.items()})

@@ -28,7 +28,7 @@ def take_points(points: pd.DataFrame, frames: int | None = None, diameter_px: fl
     frames
         Frames of the movie; None takes the last one in the table for the last one of the movie.
     diameter_px
-        Typical diameter of a cell, which says how far from its mother a daughter is looked for. None estimates it
+        Typical diameter of a cell, which limits the distance between a parent and its daughters. None estimates it
         from ``area_px``, and without that from the distance between the closest cells.
 
     Returns
