@@ -546,6 +546,59 @@ def test_wrong_time_courses_are_refused(case):
         cs.score(pd.DataFrame(columns), **keywords)
 
 
+def test_function_channels_are_kept_out_and_the_advice_works(tmp_path):
+    names = ["dna", "lipid"]
+    tifffile.imwrite(tmp_path / "m.ome.tif", np.stack([GREY, GREY + 1], 1), metadata={"axes": "TCYX"})
+    movie = cs.read_movie(tmp_path / "m.ome.tif", channels=names, function="lipid")
+    assert movie.function == ("lipid",)
+    for kept_out in (cs.measure, cs.embed):
+        with pytest.raises(UserError, match=r"channels: 'lipid' measures function, .* without 'lipid' in function="):
+            kept_out(movie, SMALL, channels=["lipid"])
+    with pytest.raises(UserError, match=r"channels: 'lipid' measures function"):
+        cs.segment(movie, channels="lipid")
+    advised = cs.read_movie(tmp_path / "m.ome.tif", channels=names)
+    assert "morphology_lipid_mean" in cs.measure(advised, SMALL, channels=["lipid"])
+    every = cs.read_movie(tmp_path / "m.ome.tif", channels=names, function=names)
+    with pytest.raises(UserError, match=r"m\.ome\.tif: every channel measures function, so that none is left to embed"):
+        cs.embed(every, SMALL)
+
+
+def test_one_name_may_be_given_as_text(tmp_path):
+    movie = cs.read_movie(series(tmp_path, "ome.tif"), channels="lip", function="lip")
+    assert (movie.channels, movie.function) == (("lip",), ("lip",))
+
+
+def test_planes_of_a_movie_are_not_changed_in_place(tmp_path):
+    movie = cs.read_movie(series(tmp_path, "ome.tif"))
+    with pytest.raises(ValueError, match="read-only"):
+        movie.data[0] = 0
+    copy = movie.data.copy()
+    copy[:] = 0
+    assert cs.segment(copy).max() == 0
+    assert cs.segment(movie).max() > 0
+
+
+def test_labels_without_an_image_have_no_channels():
+    with pytest.raises(UserError, match=r"axes: 'CYX' has channels C, but .* give 'TYX' or 'YX'"):
+        cs.measure(None, SMALL, axes="CYX")
+    pd.testing.assert_frame_equal(cs.measure(None, SMALL, axes="tyx"), cs.measure(None, SMALL))
+    assert cs.measure(None, SMALL)["frame"].tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(("path", "kind"), [(None, "NoneType"), (GREY, "ndarray"), ([GREY], "list")])
+def test_what_is_no_path_is_not_read(path, kind):
+    with pytest.raises(UserError, match=rf"path: a {kind} where a path, a pattern or a list of paths was expected"):
+        cs.read_movie(path)
+
+
+def test_a_model_is_a_name_or_a_path():
+    match = r"model: None should be the name of a model or the path of its weights"
+    with pytest.raises(UserError, match=match):
+        cs.segment(GREY[0], model=None)
+    with pytest.raises(UserError, match=match):
+        cs.embed(GREY[0], SMALL[0], model=None)
+
+
 def test_only_a_table_with_each_column_once_is_a_time_course():
     with pytest.raises(UserError, match=r"timecourse: a NoneType; give a pandas table with track_id, hours and value"):
         cs.score(None)
