@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -23,7 +23,7 @@ from cineseq.errors import UserError
 from cineseq.features.channels import channels_for
 from cineseq.features.morphology import MeasuredChannels
 from cineseq.features.morphology import measure as measure_stack
-from cineseq.io.arrays import as_labels, as_movie, image_axes, known_channels, label_array, positive
+from cineseq.io.arrays import as_labels, as_movie, asked_channels, image_axes, known_channels, label_array, positive
 from cineseq.io.readers import open_source
 from cineseq.io.stacks import Movie, MovieInfo
 from cineseq.preprocessing.movie import Recording, estimate_corrections, plan_movie
@@ -38,8 +38,8 @@ from cineseq.tracking.points import take_points
 def read_movie(
     path: str | PathLike[str] | Sequence[str | PathLike[str]],
     *,
-    channels: Sequence[str] | None = None,
-    function: Sequence[str] = (),
+    channels: str | Sequence[str] | None = None,
+    function: str | Sequence[str] = (),
     pixel_size_um: float | None = None,
     frame_interval_min: float | None = None,
     frame_step: int = 1,
@@ -56,10 +56,10 @@ def read_movie(
         One OME-TIFF, TIFF stack, PNG or OME-Zarr (2 or 3, zipped or not), or a series of TIFF or PNG files: their
         folder, a pattern such as ``"run1/t*.tif"``, or a list. Files of a series are frames, by the numbers in their
         names.
-    channels : sequence of str, optional
+    channels : str or sequence of str, optional
         Names of the channels. Where the file has names and all of these are among them, they choose and order the
         channels that are kept; else they rename all of them in file order.
-    function : sequence of str
+    function : str or sequence of str
         Channels that measure function: :func:`segment`, :func:`track`, :func:`measure` and :func:`embed` then leave
         them out.
     pixel_size_um, frame_interval_min : float, optional
@@ -104,7 +104,7 @@ def read_movie(
     inputs = section_from(
         Inputs, settings | scales | {"channel_pattern": channel_pattern, "frame_step": frame_step}, "read_movie"
     )
-    named = {"names": None if channels is None else list(channels), "function": list(function)}
+    named = {"names": None if channels is None else _names(channels), "function": _names(function)}
     chosen = section_from(Channels, named, "read_movie")
     with ExitStack() as opened:
         expected = None if chosen.names is None else len(chosen.names)
@@ -117,10 +117,21 @@ def read_movie(
     return movie
 
 
+def _names(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
 def _files(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[Path]:
     """Return the paths that a path, a pattern or a list of paths names."""
     if not isinstance(path, (str, PathLike)):
-        files = [Path(fspath(one)).expanduser() for one in path]
+        given = list(path) if isinstance(path, Iterable) else [path]
+        if not all(isinstance(one, (str, PathLike)) for one in given):
+            msg = (
+                f"path: a {type(path).__name__} where a path, a pattern or a list of paths was expected; an array "
+                "needs no read_movie, give it to segment, track, measure or embed as it is."
+            )
+            raise UserError(msg)
+        files = [Path(fspath(one)).expanduser() for one in given]
     else:
         name = str(Path(fspath(path)).expanduser())
         found = [name] if Path(name).exists() else sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - absolute too
@@ -194,12 +205,16 @@ def measure(
     """
     chosen = section_from(Morphology, settings, "measure")
     if image is None:
-        stack, optics = as_labels(labels, axes=axes, pixel_size_um=pixel_size_um), None
+        letters = None if axes is None else image_axes(label_array(labels), axes)
+        if letters is not None and "C" in letters:
+            msg = f"axes: '{axes}' has channels C, but there is no image and labels have none; give 'TYX' or 'YX'."
+            raise UserError(msg)
+        stack, optics = as_labels(labels, axes=letters, pixel_size_um=pixel_size_um), None
     else:
         letters = image_axes(image, axes)
         movie = as_movie(image, axes=axes, names=names, pixel_size_um=pixel_size_um)
         stack = as_labels(labels, movie, letters.replace("C", ""))
-        wanted = None if channels is None else known_channels(movie.channels, channels, "channels")
+        wanted = asked_channels(movie, channels)
         on = channels_for("morphology", wanted, Channels(function=list(movie.function)), movie)
         optics = MeasuredChannels.of(movie, on)
     table, _ = measure_stack(stack, optics, chosen)

@@ -13,11 +13,12 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.features import Embed
 from cineseq.config.imaging import Channels, Segment
 from cineseq.config.schema import section_from
+from cineseq.errors import UserError
 from cineseq.features.channels import channels_for
 from cineseq.features.crops import crop_side
 from cineseq.features.embed_field import Task, embed_objects
 from cineseq.features.embedder import load_embedder
-from cineseq.io.arrays import as_labels, as_movie, image_axes, known_channels
+from cineseq.io.arrays import as_labels, as_movie, asked_channels, image_axes
 from cineseq.segmentation.cellpose import load_model
 from cineseq.segmentation.movie import choose_channels, segment_movie, warn_of_scale
 from cineseq.tables.imaging import EMBEDDINGS
@@ -87,13 +88,21 @@ def segment(
     """
     letters = image_axes(image, axes)
     movie = as_movie(image, axes=axes, names=names, pixel_size_um=pixel_size_um)
-    wanted = None if channels is None else known_channels(movie.channels, channels, "channels")
-    chosen = section_from(Segment, settings | {"model": fspath(model), "channels": wanted}, "segment")
+    wanted = asked_channels(movie, channels)
+    chosen = section_from(Segment, settings | {"model": _model(model), "channels": wanted}, "segment")
     network = load_model(chosen)
     warn_of_scale(network, chosen)
     on = choose_channels(movie.path, movie.channels, Channels(function=list(movie.function)), chosen, network)
     labels = np.stack([plane.astype(np.int32) for plane in segment_movie(movie, on, network, chosen, [])])
     return _as_given(labels, letters)
+
+
+def _model(model: str | PathLike[str]) -> str:
+    """Return a model as text; refuse what is neither a name nor a path."""
+    if not isinstance(model, (str, PathLike)):
+        msg = f"model: {model!r} should be the name of a model or the path of its weights, such as 'compact'."
+        raise UserError(msg)
+    return fspath(model)
 
 
 def _as_given(labels: np.ndarray, letters: str) -> np.ndarray:
@@ -176,9 +185,12 @@ def embed(
     letters = image_axes(image, axes)
     movie = as_movie(image, axes=axes, names=names, pixel_size_um=pixel_size_um)
     stack = as_labels(labels, movie, letters.replace("C", ""))
-    wanted = None if channels is None else known_channels(movie.channels, channels, "channels")
-    chosen = section_from(Embed, settings | {"model": fspath(model), "channels": wanted, "frames": "all"}, "embed")
+    wanted = asked_channels(movie, channels)
+    chosen = section_from(Embed, settings | {"model": _model(model), "channels": wanted, "frames": "all"}, "embed")
     on = channels_for("embed", chosen.channels, Channels(function=list(movie.function)), movie)
+    if not on:
+        msg = f"{movie.path}: every channel measures function, so that none is left to embed; open it with another one."
+        raise UserError(msg)
     embedder = load_embedder(chosen, download=download)
     found, field = measure_objects(stack).table, FieldOfView()
     cells = found[["frame", "label", "y_px", "x_px"]].assign(sample=field.sample, fov=field.fov)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Literal, get_args
 
 import numpy as np
@@ -59,7 +60,8 @@ def score(
     Raises
     ------
     UserError
-        For a missing column, a value that is no number, a track that has two values at a time, or several channels.
+        For a missing column, a value that is no number (as a date or a duration), a track that has two values at a
+        time, or several channels.
 
     Examples
     --------
@@ -85,11 +87,7 @@ def score(
 
 def _course(timecourse: pd.DataFrame, channel: str | None) -> pd.DataFrame:
     """Return a time course of one channel, checked and sorted by track and time."""
-    for name in ("track_id", "hours", "value"):
-        if name not in timecourse:
-            hint = " (frame number times minutes per frame over 60; frame numbers make it per frame)"
-            msg = f"timecourse: no column '{name}'{hint if name == 'hours' else ''}; give track_id, hours and value."
-            raise UserError(msg)
+    _refuse_columns(timecourse)
     there = timecourse["channel"].dropna().unique().tolist() if "channel" in timecourse else []
     if channel is not None:
         if channel not in there:
@@ -111,9 +109,37 @@ def _course(timecourse: pd.DataFrame, channel: str | None) -> pd.DataFrame:
     twice = course.duplicated(["track_id", "time"])
     if twice.any():
         first = course[twice].iloc[0]
-        msg = f"timecourse: track '{first['track_id']}' has two values at {first['time']:g} hours; keep one."
+        here = (course["track_id"] == first["track_id"]) & (course["time"] == first["time"])
+        fields = timecourse.loc[here.to_numpy()].filter(["sample", "fov"]).drop_duplicates()
+        advice = "keep one"
+        if fields.size and len(fields) > 1:
+            named = ", ".join("/".join(map(str, row)) for row in fields.to_numpy().tolist())
+            advice = f"they are of {len(fields)} fields ({named}); give each track of each field its own track_id"
+        msg = f"timecourse: track '{first['track_id']}' has two values at {first['time']:g} hours; {advice}."
         raise UserError(msg)
     return course.sort_values(["track_id", "time"], ignore_index=True)
+
+
+def _refuse_columns(timecourse: pd.DataFrame) -> None:
+    """Refuse what is no table, and a column that is missing, there twice, or of dates or durations."""
+    if not isinstance(timecourse, pd.DataFrame):
+        msg = f"timecourse: a {type(timecourse).__name__}; give a pandas table with track_id, hours and value."
+        raise UserError(msg)
+    for name in ("track_id", "hours", "value"):
+        if name not in timecourse:
+            hint = " (frame number times minutes per frame over 60; frame numbers make it per frame)"
+            msg = f"timecourse: no column '{name}'{hint if name == 'hours' else ''}; give track_id, hours and value."
+            raise UserError(msg)
+    for name in ("track_id", "hours", "value", "channel", "sample", "fov"):
+        if list(timecourse.columns).count(name) > 1:
+            msg = f"timecourse: there are several columns '{name}'; keep one of them."
+            raise UserError(msg)
+    for name in ("hours", "value"):
+        column = timecourse[name]
+        if not pd.api.types.is_numeric_dtype(column) and any(isinstance(one, (date, timedelta)) for one in column):
+            numbers = f"(t['{name}'] - t['{name}'].min()) / pd.Timedelta(hours=1)"
+            msg = f"timecourse: column '{name}' holds dates or durations; give numbers, such as {numbers}."
+            raise UserError(msg)
 
 
 def _refuse_values(timecourse: pd.DataFrame, column: str, wrong: np.ndarray, expected: str) -> None:

@@ -68,7 +68,10 @@ def crop_side(labels: Labels, settings: Embed) -> int:
 
 def _in_pixels(crop_um: float, info: MovieInfo) -> int:
     if info.pixel_size_um is None:
-        msg = "embed.crop_um: the pixel size is unknown; give inputs.pixel_size_um, or embed.crop_px instead."
+        msg = (
+            "embed.crop_um: the pixel size is unknown; give inputs.pixel_size_um (pixel_size_um= in Python), or "
+            "embed.crop_px instead."
+        )
         raise UserError(msg)
     return max(8, round(crop_um / info.pixel_size_um))
 

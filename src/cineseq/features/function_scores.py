@@ -168,8 +168,12 @@ def _slopes_after_onset(course: pd.DataFrame, settings: Function) -> pd.DataFram
     left = (sums["yy"] - slope * sums["xy"]).clip(lower=0)
     error = np.sqrt(left / (sums["n"] - 2).where(enough) / sums["xx"])
     few = f"fewer than {LEAST_SLOPE_FRAMES} frames after the onset"
-    notes = np.where(onset.isna(), "the signal never rises out of its baseline", few)
-    return _scores(slope, error, pd.Series(notes, onset.index))
+    # An onset is two values above the baseline, after the baseline.
+    needed = settings.baseline_frames + 2
+    short = course.groupby("track_id").size() < needed
+    too_short = f"fewer than {needed} points: baseline_frames={settings.baseline_frames}, and two for the onset"
+    never = np.where(short, too_short, "the signal never rises out of its baseline")
+    return _scores(slope, error, pd.Series(np.where(onset.isna(), never, few), onset.index))
 
 
 def score_table(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Function) -> pd.DataFrame:

@@ -186,6 +186,27 @@ def known_channels(present: Sequence[str], wanted: str | int | Sequence[str | in
     return found
 
 
+def asked_channels(movie: Movie, channels: str | int | Sequence[str | int] | None) -> list[str] | None:
+    """Return the channels that a caller asks for, by name; None where the default is meant.
+
+    Raises
+    ------
+    UserError
+        When one is not there, or measures function.
+    """
+    if channels is None:
+        return None
+    wanted = known_channels(movie.channels, channels, "channels")
+    barred = next((name for name in wanted if name in movie.function), None)
+    if barred is not None:
+        msg = (
+            f"channels: '{barred}' measures function, so that it is kept out here; choose another, or open the movie "
+            f"with read_movie without '{barred}' in function=."
+        )
+        raise UserError(msg)
+    return wanted
+
+
 def positive(argument: str, value: float | None) -> float | None:
     """Return a scale as a float, None where it is unknown.
 

@@ -104,8 +104,13 @@ class Movie:
 
     @cached_property
     def data(self) -> np.ndarray:
-        """All planes in memory, shape (frames, channels, height, width); read when first asked for."""
-        return np.stack([self.planes(frame, self.channels) for frame in range(self.info.frames)])
+        """All planes in memory, shape (frames, channels, height, width); read when first asked for, not to be changed.
+
+        The functions read the planes again, so that they would not see a change; give them a changed copy instead.
+        """
+        planes = np.stack([self.planes(frame, self.channels) for frame in range(self.info.frames)])
+        planes.setflags(write=False)
+        return planes
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 - numpy's
         return np.array(self.data, dtype, copy=copy)

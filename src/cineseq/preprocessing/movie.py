@@ -89,7 +89,10 @@ def choose_channels(source: Source, wanted: list[str] | None) -> tuple[tuple[int
         if not named:
             logger.warning("%s names no channels; they are called %s.", source.path, ", ".join(names))
         if len(set(names)) < len(names):
-            msg = f"{source.path}: channel names are not distinct ({', '.join(names)}); set channels.names."
+            msg = (
+                f"{source.path}: channel names are not distinct ({', '.join(names)}); give other names as "
+                "channels.names (channels= in Python)."
+            )
             raise UserError(msg)
         return tuple(range(info.channels)), names
     if named and set(wanted) <= set(named) and len(set(named)) == len(named):
@@ -99,8 +102,8 @@ def choose_channels(source: Source, wanted: list[str] | None) -> tuple[tuple[int
     if len(wanted) != info.channels:
         there = f" ({', '.join(named)})" if named else ""
         msg = (
-            f"{source.path}: channels.names lists {len(wanted)} channels, but the file has {info.channels}{there}; "
-            "give one name for each."
+            f"{source.path}: channels.names (channels= in Python) lists {len(wanted)} channels, but the file has "
+            f"{info.channels}{there}; give one name for each."
         )
         raise UserError(msg)
     if named:

@@ -352,7 +352,11 @@ def test_scores_have_errors_and_say_why_there_is_none():
     assert cs.score(course, "maximum").dropna().to_dict() == {"a": 6, "b": 5}
     slope = cs.score(course, "slope", details=True)
     assert slope["value"].isna().all()
-    assert slope.loc["a", "note"] == "the signal never rises out of its baseline"
+    assert slope.loc["a", "note"] == "fewer than 7 points: baseline_frames=5, and two for the onset"
+    flat = pd.DataFrame({"track_id": "a", "hours": range(7), "value": 1.0})
+    notes = [cs.score(course, "slope", details=True).loc["a", "note"] for course in (flat, flat[:6])]
+    assert notes[0] == "the signal never rises out of its baseline"
+    assert notes[1] == slope.loc["a", "note"]
 
 
 def test_the_slope_has_the_standard_error_of_least_squares():
@@ -511,6 +515,20 @@ COURSES = {
     "with missing hours": ({"track_id": ["a"], "hours": [None], "value": [1]}, {}, r"'hours' has the value None in"),
     "with text": ({"track_id": ["a"], "hours": 1, "value": ["x"]}, {}, r"'value' has the value x in row 0"),
     "twice": ({"track_id": ["a", "a"], "hours": 1, "value": 2}, {}, r"track 'a' has two values at 1 hours; keep one"),
+    "of two fields": (
+        {"track_id": "a", "hours": [1, 1], "value": 2, "fov": ["1", "2"]}, {},
+        r"are of 2 fields \(1, 2\); give each track of each field its own track_id",
+    ),
+    "with durations": (
+        {"track_id": "a", "hours": pd.to_timedelta([1, 2], unit="h"), "value": 2}, {}, r"'hours' holds dates or durat",
+    ),
+    "with a duration": (
+        {"track_id": "a", "hours": [1.0, pd.Timedelta(2, "h")], "value": 2}, {}, r"'hours' holds dates or durations",
+    ),
+    "with dates": (
+        {"track_id": "a", "hours": pd.to_datetime(["2024-01-01", "2024-01-02"], utc=True), "value": 2}, {},
+        r"'hours' holds dates or durations; give numbers",
+    ),
     "of two channels": (
         {"track_id": "a", "hours": [1, 1], "value": 2, "channel": ["p", "q"]}, {}, r"2 channels \(p, q\); name one as",
     ),
@@ -526,6 +544,67 @@ def test_wrong_time_courses_are_refused(case):
     columns, keywords, match = COURSES[case]
     with pytest.raises(UserError, match=match):
         cs.score(pd.DataFrame(columns), **keywords)
+
+
+def test_function_channels_are_kept_out_and_the_advice_works(tmp_path):
+    names = ["dna", "lipid"]
+    tifffile.imwrite(tmp_path / "m.ome.tif", np.stack([GREY, GREY + 1], 1), metadata={"axes": "TCYX"})
+    movie = cs.read_movie(tmp_path / "m.ome.tif", channels=names, function="lipid")
+    assert movie.function == ("lipid",)
+    for kept_out in (cs.measure, cs.embed):
+        with pytest.raises(UserError, match=r"channels: 'lipid' measures function, .* without 'lipid' in function="):
+            kept_out(movie, SMALL, channels=["lipid"])
+    with pytest.raises(UserError, match=r"channels: 'lipid' measures function"):
+        cs.segment(movie, channels="lipid")
+    advised = cs.read_movie(tmp_path / "m.ome.tif", channels=names)
+    assert "morphology_lipid_mean" in cs.measure(advised, SMALL, channels=["lipid"])
+    every = cs.read_movie(tmp_path / "m.ome.tif", channels=names, function=names)
+    with pytest.raises(UserError, match=r"m\.ome\.tif: every channel measures function, so that none is left to embed"):
+        cs.embed(every, SMALL)
+
+
+def test_one_name_may_be_given_as_text(tmp_path):
+    movie = cs.read_movie(series(tmp_path, "ome.tif"), channels="lip", function="lip")
+    assert (movie.channels, movie.function) == (("lip",), ("lip",))
+
+
+def test_planes_of_a_movie_are_not_changed_in_place(tmp_path):
+    movie = cs.read_movie(series(tmp_path, "ome.tif"))
+    with pytest.raises(ValueError, match="read-only"):
+        movie.data[0] = 0
+    copy = movie.data.copy()
+    copy[:] = 0
+    assert cs.segment(copy).max() == 0
+    assert cs.segment(movie).max() > 0
+
+
+def test_labels_without_an_image_have_no_channels():
+    with pytest.raises(UserError, match=r"axes: 'CYX' has channels C, but .* give 'TYX' or 'YX'"):
+        cs.measure(None, SMALL, axes="CYX")
+    pd.testing.assert_frame_equal(cs.measure(None, SMALL, axes="tyx"), cs.measure(None, SMALL))
+    assert cs.measure(None, SMALL)["frame"].tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize(("path", "kind"), [(None, "NoneType"), (GREY, "ndarray"), ([GREY], "list")])
+def test_what_is_no_path_is_not_read(path, kind):
+    with pytest.raises(UserError, match=rf"path: a {kind} where a path, a pattern or a list of paths was expected"):
+        cs.read_movie(path)
+
+
+def test_a_model_is_a_name_or_a_path():
+    match = r"model: None should be the name of a model or the path of its weights"
+    with pytest.raises(UserError, match=match):
+        cs.segment(GREY[0], model=None)
+    with pytest.raises(UserError, match=match):
+        cs.embed(GREY[0], SMALL[0], model=None)
+
+
+def test_only_a_table_with_each_column_once_is_a_time_course():
+    with pytest.raises(UserError, match=r"timecourse: a NoneType; give a pandas table with track_id, hours and value"):
+        cs.score(None)
+    twice = pd.DataFrame([["a", 0, 1, 2]], columns=["track_id", "hours", "value", "value"])
+    with pytest.raises(UserError, match=r"timecourse: there are several columns 'value'; keep one of them"):
+        cs.score(twice)
 
 
 def test_a_model_of_the_hub_is_not_downloaded_unless_asked(monkeypatch, tmp_path):

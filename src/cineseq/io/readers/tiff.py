@@ -40,7 +40,8 @@ def open_tiff(path: Path, expected_channels: int | None = None) -> Iterator[Sour
     Raises
     ------
     UserError
-        When the file is missing, truncated, not a TIFF, in colour, a z-stack, or its pages differ in shape.
+        When the file is missing, truncated, not a TIFF, in colour, a z-stack, or its pages differ in shape, or several
+        axes are unnamed.
     """
     if not path.is_file():
         msg = f"{path}: there is no such file; correct the path in the sample sheet."
@@ -48,9 +49,9 @@ def open_tiff(path: Path, expected_channels: int | None = None) -> Iterator[Sour
     with ExitStack() as stack:
         try:
             tiff, series = _checked(path, stack)
-            sizes = dict(zip(series.axes, series.shape, strict=True))
         except READ_ERRORS as error:
             raise _unreadable(path, error) from error
+        sizes = _sizes(path, series)
         layout = _layout(path, sizes, expected_channels)
         array = zarr.open(series.aszarr(level=0), mode="r")
         yield Source(path, _info(tiff, sizes, layout), _reader(path, array, series.axes, layout))
@@ -108,6 +109,19 @@ class _Layout:
     channel: str | None
     interleaved: int = 0
     notes: tuple[str, ...] = ()
+
+
+def _sizes(path: Path, series: tifffile.TiffPageSeries) -> dict[str, int]:
+    """Return the length of each axis; refuse several axes of one letter, as of an array saved without axes."""
+    repeated = [n for axis, n in zip(series.axes, series.shape, strict=True) if series.axes.count(axis) > 1]
+    if max(repeated, default=1) > 1:
+        msg = (
+            f"{path}: an array of shape {tuple(series.shape)} with {len(repeated)} unnamed axes, so that nothing says "
+            "which is time and which channel; keep time, channel, rows and columns, and save it with their names: "
+            'tifffile.imwrite(path, array, photometric="minisblack", metadata={"axes": "TCYX"}).'
+        )
+        raise UserError(msg)
+    return dict(zip(series.axes, series.shape, strict=True))
 
 
 def _layout(path: Path, sizes: dict[str, int], expected: int | None) -> _Layout:

@@ -1,5 +1,6 @@
 """Each reader on small files written here, and what each refuses."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -268,6 +269,23 @@ def test_colour_and_z_stacks_are_refused(tmp_path, movie):
     refused([tmp_path / "rgb.tif"], "colour")
     path = write_ome(tmp_path / "z.ome.tif", movie, axes="TZYX")
     refused([path], r"axes other than time and channel: Z \(2\)")
+
+
+@pytest.mark.parametrize("shape", [(4, 2, 20, 30), (1, 2, 20, 30), (2, 4, 2, 20, 30)])
+def test_several_unnamed_axes_are_refused(tmp_path, shape):
+    values = np.arange(np.prod(shape), dtype=np.uint16).reshape(shape)
+    tifffile.imwrite(tmp_path / "p.tif", values)
+    refused([tmp_path / "p.tif"], rf"p\.tif: an array of shape {re.escape(str(shape))} with {len(shape) - 2} unnamed")
+    if len(shape) == 4:
+        tifffile.imwrite(tmp_path / "named.tif", values, photometric="minisblack", metadata={"axes": "TCYX"})
+        with open_source([tmp_path / "named.tif"]) as source:
+            np.testing.assert_array_equal(all_planes(source), values)
+
+
+def test_unnamed_axes_of_length_one_are_one_plane(tmp_path, movie):
+    tifffile.imwrite(tmp_path / "one.tif", movie[:1, :1])
+    with open_source([tmp_path / "one.tif"]) as source:
+        np.testing.assert_array_equal(all_planes(source), movie[:1, :1])
 
 
 def test_frames_of_different_shapes_are_refused(tmp_path, movie):
