@@ -31,6 +31,7 @@ from cineseq.lineage.sister_genes import (
 from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.state_by_sister import survivors_with
 from cineseq.lineage.trees import LineageTrees, families_of, strata
+from cineseq.statistics import ALPHA
 from cineseq.tables.contract import empty, read_table, write_table
 from cineseq.tables.expression import CLUSTERS
 from cineseq.tables.imaging import CELLS
@@ -76,7 +77,8 @@ def main(
         logger.info("%s", line)
     write_table(shared, heritable, HERITABLE_GENES)
     write_table(differing, by_sister, GENES_BY_SISTER)
-    numbers = {name: int((t["q_value"] <= 0.05).sum()) for name, t in (("heritable", shared), ("differing", differing))}
+    tables = {"heritable": shared, "differing": differing}
+    numbers = {name: int((table["q_value"] <= ALPHA).sum()) for name, table in tables.items()}
     write_json({"lines": lines, "numbers": numbers}, report)
 
 

@@ -12,9 +12,9 @@ import pandas as pd
 from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
+from cineseq.tables.contract import FIELD
 
 PREFIX = "features_"
-FIELD = ("sample", "fov")
 OBJECT = ["frame", "label"]
 CELL = "track_id"
 

@@ -12,10 +12,11 @@ from cineseq.config.imaging import Channels
 from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
 from cineseq.features.scaling import divisor
+from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES
 
 logger = logging.getLogger(__name__)
-OBJECT = ["sample", "fov", "frame", "label"]
+OBJECT = [*FIELD, "frame", "label"]
 MEASURED = ("morphology_", "embedding_", "features_", "function_")
 
 
@@ -143,7 +144,7 @@ def collect(fields: list[pd.DataFrame]) -> pd.DataFrame:
             )
             raise UserError(msg)
         logger.warning("%s has no value in any cell (%s).", name, _of_samples(samples))
-    return joined.sort_values(["sample", "fov", "track_id"], ignore_index=True)
+    return joined.sort_values([*FIELD, "track_id"], ignore_index=True)
 
 
 def samples_without_value(cells: pd.DataFrame) -> dict[str, list[str]]:

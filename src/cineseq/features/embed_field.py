@@ -17,7 +17,7 @@ from cineseq.features.embedding import vectors_of
 from cineseq.features.frames import feature_frames
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
-from cineseq.tables.contract import empty
+from cineseq.tables.contract import FIELD, empty
 from cineseq.tables.imaging import EMBEDDINGS
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ def embed_objects(task: Task, wanted: pd.DataFrame) -> pd.DataFrame:
         planes = {channel: task.movie.plane(int(frame), channel) for channel in task.channels}
         few = [objects.iloc[i : i + CELLS_AT_ONCE] for i in range(0, len(objects), CELLS_AT_ONCE)]
         parts.extend(_embed(task, scene, cells, planes, ranges) for cells in few)
-    keys = wanted[["sample", "fov", "frame", "label"]]
+    keys = wanted[[*FIELD, "frame", "label"]]
     names = [name for c in task.channels for name in column_names(task.embedder, c)]
     return pd.concat([keys, pd.DataFrame(np.concatenate(parts), columns=names)], axis=1)
 

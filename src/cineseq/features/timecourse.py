@@ -12,6 +12,7 @@ from cineseq.features.background import local_background, rings
 from cineseq.features.label_statistics import grouped_means, positions
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
+from cineseq.tables.contract import FIELD
 
 logger = logging.getLogger(__name__)
 LEAST_OBJECTS = 10
@@ -54,9 +55,9 @@ def object_brightness(
             else:
                 background = np.full(len(ids), np.percentile(image[seen], settings.background_percentile))
             value = grouped_means(image.ravel()[pixels], group, len(ids)) - background
-            keys = ordered[["sample", "fov", "track_id", "frame", "label"]]
+            keys = ordered[[*FIELD, "track_id", "frame", "label"]]
             parts.append(keys.assign(channel=channel, value=value, background=background))
-    columns = ["sample", "fov", "track_id", "frame", "label", "channel", "value", "background"]
+    columns = [*FIELD, "track_id", "frame", "label", "channel", "value", "background"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
 from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, cells_of
 from cineseq.prediction.crossval.transform import standardised
-from cineseq.prediction.genes import gene_rows, stability
+from cineseq.prediction.genes import associations
 from cineseq.prediction.predict import Question
 from cineseq.prediction.responses import Response, as_asked, measured_rows, responses_of
 from cineseq.tables.contract import empty
@@ -88,18 +88,15 @@ def _rows(
     covariates: np.ndarray,
     threads: int,
 ) -> pd.DataFrame:
-    settings, (name, values) = question.prediction, column
-    chosen = stability(
-        block, values, cells.plan.units, cells.strata, settings=settings, seed=question.seed, threads=threads
-    )
-    rows = gene_rows(
-        name,
+    rows = associations(
+        column[0],
         block,
-        values,
-        chosen,
+        column[1],
+        cells,
         covariates=covariates,
-        strata=cells.strata,
-        module_correlation=settings.module_correlation,
+        settings=question.prediction,
+        seed=question.seed,
+        threads=threads,
     )
     return rows.rename(columns={"gene": "feature"})
 

@@ -17,6 +17,7 @@ from cineseq.expression.function_variance import eta_squared
 from cineseq.prediction.crossval.elastic_net import PathGrid
 from cineseq.prediction.crossval.elastic_net_path import Problem, Sets
 from cineseq.prediction.crossval.feature_blocks import Block
+from cineseq.prediction.crossval.folds import CrossvalCells
 from cineseq.prediction.crossval.out_of_fold import workers
 from cineseq.prediction.crossval.transform import standardised
 from cineseq.statistics.correlation import partial_spearman
@@ -145,6 +146,37 @@ def modules(values: np.ndarray, correlation: float) -> np.ndarray:
     np.fill_diagonal(distance, 0)
     tree = linkage(squareform((distance + distance.T) / 2, checks=False), "average")
     return fcluster(tree, 1 - correlation, "distance")
+
+
+def associations(
+    name: str,
+    block: Block,
+    response: np.ndarray,
+    cells: CrossvalCells,
+    *,
+    covariates: np.ndarray,
+    settings: Prediction,
+    seed: int,
+    threads: int,
+) -> pd.DataFrame:
+    """Select columns of a block by stability selection; one row per column, see :func:`gene_rows`.
+
+    Parameters
+    ----------
+    name, block, response
+        Name of the function, the block, and the function of the same cells, shape (cells,).
+    cells
+        Groups and strata of the cells.
+    covariates
+        Technical covariates and cell-cycle scores, shape (cells, covariates), without missing values.
+    settings, seed, threads
+        Section ``prediction``, seed of the half-samples, and number of worker processes.
+    """
+    chosen = stability(block, response, cells.plan.units, cells.strata, settings=settings, seed=seed, threads=threads)
+    correlation = settings.module_correlation
+    return gene_rows(
+        name, block, response, chosen, covariates=covariates, strata=cells.strata, module_correlation=correlation
+    )
 
 
 def gene_rows(

@@ -21,7 +21,7 @@ from cineseq.prediction.crossval.folds import (
 )
 from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT, STACKED, out_of_fold
 from cineseq.prediction.crossval.transform import standardised
-from cineseq.prediction.genes import cluster_eta2, gene_rows, overlap_row, stability, with_clusters
+from cineseq.prediction.genes import associations, cluster_eta2, overlap_row, with_clusters
 from cineseq.prediction.model_comparison import compare_models, quick_procedure, quick_r2
 from cineseq.prediction.performance import (
     ModelComparison,
@@ -257,17 +257,15 @@ def _genes(
     covariates = np.empty((len(everyone), 0)) if known is None else standardised(known, everyone, 0.0, None).values
     genes, overlap = [], []
     for column, values in zip(columns, cells.values.T, strict=True):
-        found = stability(
-            block, values, cells.plan.units, cells.strata, settings=settings, seed=question.seed, threads=threads
-        )
-        rows = gene_rows(
+        rows = associations(
             column,
             block,
             values,
-            found,
+            cells,
             covariates=covariates,
-            strata=cells.strata,
-            module_correlation=settings.module_correlation,
+            settings=settings,
+            seed=question.seed,
+            threads=threads,
         )
         rows = with_clusters(rows, question.markers, eta2)
         selected = int((rows["frequency"] >= settings.selected_frequency).sum())
