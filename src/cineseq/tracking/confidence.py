@@ -14,8 +14,7 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.tracking import Track
 from cineseq.tracking import divisions, ends
 from cineseq.tracking.lineage import TrackLineage, before_each
-from cineseq.tracking.linking import NO_GAP_COST
-from cineseq.tracking.linking_problem import LinkingProblem, fragments, linking_problem
+from cineseq.tracking.linking_problem import NO_GAP_COST, LinkingProblem, fragments, linking_problem
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.replay import Replayed
 

@@ -11,6 +11,9 @@ from cineseq.config.base import FieldOfView
 from cineseq.io.stacks import MovieInfo
 from cineseq.statistics import pedigree
 
+FOLLOWED = "cells_followed_after_death"
+"""Name of the count of tracks that go on after the frame in which the file states the death of the cell."""
+
 
 class ImpossibleLineageError(ValueError):
     """Raised for a lineage that no cell can have; the message names the rule and the first track that breaks it."""

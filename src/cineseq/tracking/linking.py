@@ -12,7 +12,7 @@ from trackpy.linking.linking import link_iter
 
 from cineseq.tracking.assignment import match, match_connected
 from cineseq.tracking.compartments import OPEN
-from cineseq.tracking.linking_problem import LinkingProblem
+from cineseq.tracking.linking_problem import NO_GAP_COST, LinkingProblem
 
 logger = logging.getLogger(__name__)
 Strategy = Callable[..., tuple[list, list]]
@@ -85,10 +85,6 @@ def _cheapest(pairs: list[tuple[float, int, int]], shape: tuple[int, int]) -> di
     costs, rows, cols = zip(*pairs, strict=True)
     a, b = match_connected(np.array(rows), np.array(cols), np.array(costs), shape, NO_LINK_COST)
     return dict(zip(a.tolist(), b.tolist(), strict=True))
-
-
-NO_GAP_COST = 0.8
-"""Cost of leaving a gap open; a pair costs its distance over the search range plus the change of log area."""
 
 
 def close_gaps(problem: LinkingProblem, tracklet: np.ndarray, max_gap: int) -> np.ndarray:

@@ -15,6 +15,9 @@ from cineseq.tracking.compartments import passable
 from cineseq.tracking.motion import Motion, by_frame
 from cineseq.tracking.objects import Objects
 
+NO_GAP_COST = 0.8
+"""Cost of leaving a gap open; a pair costs its distance over the search range plus the change of log area."""
+
 
 @dataclass(frozen=True)
 class LinkingProblem:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cineseq.tables.imaging import END_KINDS, START_KINDS
 from cineseq.text import number
-from cineseq.tracking.imports.base import FOLLOWED
+from cineseq.tracking.lineage import FOLLOWED
 from cineseq.tracking.objects import Objects
 
 if TYPE_CHECKING:

@@ -12,9 +12,6 @@ import pandas as pd
 from cineseq.errors import UserError
 from cineseq.text import significant
 
-FOLLOWED = "cells_followed_after_death"
-"""Name of the count of tracks that go on after the frame in which the file states the death of the cell."""
-
 
 def parent_links(track: Iterable[int] = (), parent: Iterable[int] = ()) -> pd.DataFrame:
     """Return pairs of a daughter and its parent (mother), columns ``track`` and ``parent``, each pair once."""

@@ -10,7 +10,8 @@ import pandas as pd
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
-from cineseq.tracking.imports.base import FOLLOWED, ExternalTracks, frames, parent_links
+from cineseq.tracking.imports.base import ExternalTracks, frames, parent_links
+from cineseq.tracking.lineage import FOLLOWED
 
 NAME = "a table (.csv, .tsv or .parquet) with columns frame, track, parent and either label or y and x"
 SUFFIXES = (".csv", ".tsv", ".parquet")
