@@ -7,8 +7,6 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from natsort import natsorted
-
 NOT_ESTIMABLE = "not estimable"
 NO_INTERVAL = "no interval"
 SMALLEST_P = 0.001
@@ -157,6 +155,8 @@ def listed(items: Iterable[str]) -> str:
 
 def natural_order(names: Iterable[str]) -> list[str]:
     """Sort names in natural order: t2 comes before t10."""
+    from natsort import natsorted  # noqa: PLC0415 - 20 ms, and every step imports this module
+
     return natsorted(sorted(names))  # sorted first, so that names that differ only in leading zeros have a fixed order
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.schema import section_from
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, open_labels
@@ -113,6 +112,8 @@ def write_tracks(
         When the table lacks a column or does not fit the masks, or when no cell could have the lineage.
     """
     source = Path(f"{sample}@{fov}")
+    from cineseq.config.schema import section_from  # noqa: PLC0415 - all sections, for own rules only
+
     chosen = section_from(Track, dict(settings or {}), "write_tracks")
     field = FieldOfView(sample=sample, fov=fov)
     with open_labels(Path(labels)) as stack:
