@@ -106,7 +106,7 @@ def test_ambient_rna_is_compared_between_arms_where_it_was_measured():
     assert same["severity"] == "info"
     more = warnings_of(lambda status: 0.05 + 0.2 * (status["status"] == "died").to_numpy()).loc["ambient_score"]
     assert more["severity"] == "warning"
-    assert "25.0% where the sister died, 5.0% where she survived" in more["message"]
+    assert "25.0% where the sister died, 5.0% where it survived" in more["message"]
 
 
 def test_what_was_not_measured_is_said_in_those_words():
