@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from cineseq.features.label_statistics import grouped_means, grouped_quantiles, positions
+from cineseq.features.label_statistics import STATISTICS, grouped_means, grouped_quantiles, positions
 
 ALL = slice(None)
 LEAST_PIXELS = 10
@@ -85,10 +85,6 @@ def local_background(plane: np.ndarray, around: Rings, ids: np.ndarray) -> tuple
         anywhere = np.median(plane[around.open]) if around.open.any() else np.percentile(plane, 1)
         background = np.where(own, background, float(anywhere))
     return background, own
-
-
-STATISTICS = ("mean", "std", "min", "q05", "q95", "max", "mean_above_background")
-"""Intensity statistics; all are in grey levels, so scaling between samples divides them."""
 
 
 def intensity_table(plane: np.ndarray, labels: np.ndarray, ids: np.ndarray, background: np.ndarray) -> pd.DataFrame:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+STATISTICS = ("mean", "std", "min", "q05", "q95", "max", "mean_above_background")
+"""Intensity statistics; all are in grey levels, so scaling between samples divides them."""
+
 
 def positions(labels: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the pixels of objects.

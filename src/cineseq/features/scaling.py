@@ -6,7 +6,7 @@ import pandas as pd
 
 from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
-from cineseq.features.background import STATISTICS
+from cineseq.features.label_statistics import STATISTICS
 
 REFERENCE = "mean"
 """The statistic whose median scales all intensities of a channel, so that their ratios are kept."""

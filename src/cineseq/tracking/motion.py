@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
-from cineseq.tracking.assignment import match
-
 logger = logging.getLogger(__name__)
 NEIGHBOURS = 8
 ROUNDS = 4
@@ -212,6 +210,8 @@ def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np
 def _matched(p: np.ndarray, q: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the one-to-one matches of two point sets with the least sum of squared distances, as rows of each."""
     near = KDTree(p).sparse_distance_matrix(KDTree(q), reach, output_type="coo_matrix")
+    from cineseq.tracking.assignment import match  # noqa: PLC0415 - scipy.optimize, which pictures do without
+
     return match(near.row, near.col, near.data**2, (len(p), len(q)), reach**2)
 
 

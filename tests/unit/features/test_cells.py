@@ -15,7 +15,7 @@ from cineseq.config.features import Features
 from cineseq.config.pairing import Cells
 from cineseq.config.schema import load
 from cineseq.errors import UserError
-from cineseq.features.background import STATISTICS
+from cineseq.features.label_statistics import STATISTICS
 from cineseq.features.scaling import scaled
 from cineseq.tables.contract import empty, read_table, write_table
 from cineseq.tables.imaging import CELLS, DETECTIONS, EMBEDDINGS, MORPHOLOGY, OBJECTS, SCORES, TRACKS
