@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import KDTree
 
 from cineseq.config.base import FieldOfView
 from cineseq.io.maps import read_compartments
@@ -44,6 +43,8 @@ def closed_compartments(
     table = table[(table["sample"] == field.sample) & (table["fov"] == field.fov)].reset_index(drop=True)
     if "closed_frame" not in table or table["closed_frame"].isna().all():
         return inside
+    from scipy.spatial import KDTree  # noqa: PLC0415 - a quarter of a second, which lineages do without
+
     distance, nearest = KDTree(table[["y_px", "x_px"]].to_numpy()).query(objects[["y_px", "x_px"]].to_numpy())
     closed = table["closed_frame"].astype(float).fillna(np.inf).to_numpy()[nearest]
     enclosed = (distance <= table["radius_px"].to_numpy()[nearest]) & (objects["frame"].to_numpy() >= closed)
