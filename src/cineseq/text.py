@@ -155,7 +155,7 @@ def listed(items: Iterable[str]) -> str:
 
 def natural_order(names: Iterable[str]) -> list[str]:
     """Sort names in natural order: t2 comes before t10."""
-    from natsort import natsorted  # noqa: PLC0415 - 20 ms, and every step imports this module
+    from natsort import natsorted  # noqa: PLC0415 - every step imports this module, few sort names
 
     return natsorted(sorted(names))  # sorted first, so that names that differ only in leading zeros have a fixed order
 

@@ -16,7 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from cineseq.api.adata import adata_of, as_finite, check_normalisation, in_order, paired_of
-from cineseq.api.keywords import check_names, section_of
+from cineseq.api.keywords import check_names, check_tables, section_of
 from cineseq.api.tracked_cells import Tracked, cells_with_features, study_counts, with_field
 from cineseq.config.base import FieldOfView
 from cineseq.config.expression import Clusters, Normalisation
@@ -528,14 +528,6 @@ def explain(
         as_table(found.features, FEATURE_VARIANCE),
         found.notes,
     )
-
-
-def check_tables(**tables: object) -> None:
-    """Check that arguments are tables; else name the argument."""
-    for name, table in tables.items():
-        if not isinstance(table, pd.DataFrame):
-            msg = f"{name}: a pandas.DataFrame was expected, got {type(table).__name__}."
-            raise UserError(msg)
 
 
 def _known_cells(names: Sequence[str], cells: pd.DataFrame) -> pd.Index:

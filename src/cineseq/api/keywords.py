@@ -1,8 +1,10 @@
-"""Keyword settings of functions that use several sections of the configuration."""
+"""Checks of arguments that several functions share: tables, and settings of several sections."""
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
+
+import pandas as pd
 
 from cineseq.config.base import Section
 from cineseq.config.schema import nearest, section_from
@@ -30,3 +32,11 @@ def section_of(where: str, section: type[S], keywords: dict[str, Any], **more: A
     """
     own = {name: value for name, value in (keywords | more).items() if name in section.model_fields}
     return section_from(section, own, where)
+
+
+def check_tables(**tables: object) -> None:
+    """Check that arguments are tables; else name the argument."""
+    for name, table in tables.items():
+        if not isinstance(table, pd.DataFrame):
+            msg = f"{name}: a pandas.DataFrame was expected, got {type(table).__name__}."
+            raise UserError(msg)

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from cineseq.api.adata import as_finite, counts_matrix
+from cineseq.api.keywords import check_tables
 from cineseq.config.features import Features
 from cineseq.errors import UserError
 from cineseq.expression.read_counts import make_counts
@@ -102,9 +103,7 @@ def _check_alive(cells: pd.DataFrame) -> None:
 
 
 def _checked(table: pd.DataFrame, number: int) -> pd.DataFrame:
-    if not isinstance(table, pd.DataFrame):
-        msg = f"features: table {number} is a {type(table).__name__}; a pandas.DataFrame was expected."
-        raise UserError(msg)
+    check_tables(**{f"features, table {number}": table})
     if "track_id" not in table and not {"frame", "label"} <= set(table):
         msg = f"features: table {number} lacks 'frame' and 'label', or 'track_id', to name its rows; add them."
         raise UserError(msg)

@@ -12,7 +12,7 @@ from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, 
 from cineseq.prediction.crossval.transform import standardised
 from cineseq.prediction.genes import associations
 from cineseq.prediction.predict import Question
-from cineseq.prediction.responses import Response, as_asked, measured_rows, responses_of
+from cineseq.prediction.responses import Response, measured_rows
 from cineseq.tables.contract import empty
 from cineseq.tables.prediction import PREDICTIVE_FEATURES
 
@@ -43,13 +43,8 @@ def associated_features(question: Question, threads: int = 1) -> pd.DataFrame:
     Meinshausen and Buhlmann, J. R. Stat. Soc. B 72 (2010) 417.
     """
     blocks = all_blocks(question.data, question.clusters, question.prediction)
-    responses = [
-        part
-        for whole in responses_of(question.data.function, question.prediction.functions)
-        for part in as_asked(whole, question.prediction.response)
-    ]
     rows = [empty(PREDICTIVE_FEATURES)]
-    for response in responses:
+    for response in question.responses:
         try:
             rows += _of_function(question, blocks, response, threads)
         except NotEstimableError as reason:

@@ -84,6 +84,12 @@ class Question:
     seed: int
 
     @property
+    def responses(self) -> list[Response]:
+        """What is predicted: the functions that are wanted, as they are asked for."""
+        measured = responses_of(self.data.function, self.prediction.functions)
+        return [part for whole in measured for part in as_asked(whole, self.prediction.response)]
+
+    @property
     def cluster_of_cells(self) -> pd.Series | None:
         """The cluster of every cell; None where clusters were not made."""
         return None if self.clusters is None else self.clusters["cluster"].reindex(self.data.obs.index)
@@ -130,8 +136,7 @@ def answer(question: Question, threads: int, kept: joblib.Memory = NOTHING_KEPT)
         logger.info("Block %s: %s.", name, "none" if block is None else f"{len(block.names)} columns")
     eta2 = cluster_eta2(blocks["expression"], question.cluster_of_cells)
     answers = []
-    measured = responses_of(question.data.function, question.prediction.functions)
-    for response in [part for whole in measured for part in as_asked(whole, question.prediction.response)]:
+    for response in question.responses:
         try:
             answers.append(_answer_one(question, blocks, response, eta2, threads=threads, kept=kept))
         except NotEstimableError as reason:

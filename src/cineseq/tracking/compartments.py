@@ -43,7 +43,7 @@ def closed_compartments(
     table = table[(table["sample"] == field.sample) & (table["fov"] == field.fov)].reset_index(drop=True)
     if "closed_frame" not in table or table["closed_frame"].isna().all():
         return inside
-    from scipy.spatial import KDTree  # noqa: PLC0415 - a quarter of a second, which lineages do without
+    from scipy.spatial import KDTree  # noqa: PLC0415 - slow to import, and lineages do without it
 
     distance, nearest = KDTree(table[["y_px", "x_px"]].to_numpy()).query(objects[["y_px", "x_px"]].to_numpy())
     closed = table["closed_frame"].astype(float).fillna(np.inf).to_numpy()[nearest]
