@@ -45,15 +45,22 @@ def main() -> None:
     """Print one line per script and the sum."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkouts", nargs="*", type=Path, default=[ROOT], help="one or two folders; default: this one")
-    parser.add_argument("--scripts", nargs="*", help="names without .py; default: every script of the last checkout")
+    parser.add_argument("--scripts", nargs="*", help="names without .py; default: every script that all checkouts have")
     asked = parser.parse_args()
     checkouts = [folder.resolve() for folder in asked.checkouts]
-    names = asked.scripts or sorted(path.stem for path in (checkouts[-1] / "scripts").glob("*.py"))
+    names = asked.scripts or sorted(set.intersection(*(_scripts(checkout) for checkout in checkouts)))
+    for checkout in checkouts:
+        for name in sorted(_scripts(checkout) - set(names)) if not asked.scripts else ():
+            print(f"{name:32} only in {checkout.name}")
     rows = {}
     for name in names:
         rows[name] = [seconds(checkout / "scripts" / f"{name}.py") for checkout in checkouts]
         print(_line(name, rows[name]), flush=True)
     print(_line("all", [sum(times) for times in zip(*rows.values(), strict=True)]))
+
+
+def _scripts(checkout: Path) -> set[str]:
+    return {path.stem for path in (checkout / "scripts").glob("*.py")}
 
 
 def _line(name: str, times: list[float]) -> str:

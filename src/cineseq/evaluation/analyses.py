@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
-from sklearn.metrics import roc_auc_score
 
 from cineseq.tables.lineage import SISTER_DIED
 from cineseq.text import significant
@@ -72,6 +70,8 @@ def score_function(cells: pd.DataFrame, true_track: pd.Series, signal: pd.Series
     list of dict
         One Spearman correlation per function.
     """
+    from scipy.stats import spearmanr  # noqa: PLC0415 - half a second, and scores of movies do without
+
     of_cell = cells["track_id"].map(true_track).map(signal).astype(float)
     rows = []
     for name in (c for c in cells.columns if c.startswith("function_")):
@@ -130,6 +130,8 @@ def score_genes(genes: pd.DataFrame, planted: set[str]) -> list[Row]:
         Area under the ROC curve (.5 is chance) of selection frequency and of the absolute partial correlation, and
         the fraction of planted genes among as many top genes as were planted.
     """
+    from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - a third of a second, and scores of movies do without
+
     is_planted = genes["gene"].isin(planted).to_numpy()
     seen = int(is_planted.sum())
     rows = []

@@ -14,7 +14,6 @@ from skimage.transform import AffineTransform
 
 from cineseq.config.base import FieldOfView
 from cineseq.io.delimited import rows_of
-from cineseq.io.stacks import open_labels
 from cineseq.tables.contract import FIELD
 
 NEAREST = 4
@@ -219,6 +218,8 @@ def pixel_sizes(labels: list[Path], fields: list[FieldOfView], configured: float
 
 
 def _pixel_size(labels: Path) -> float | None:
+    from cineseq.io.stacks import open_labels  # noqa: PLC0415 - image files are opened for a map of pixels only
+
     with open_labels(labels) as masks:
         return masks.info.pixel_size_um
 

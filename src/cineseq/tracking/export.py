@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import tifffile
-from geff.core_io import write_arrays
-from geff_spec import Axis, GeffMetadata, RelatedObject
 
 from cineseq.files import replacing
 from cineseq.io.stacks import Labels
+
+if TYPE_CHECKING:
+    from geff_spec import GeffMetadata, RelatedObject
 
 
 def continuous_pieces(detections: pd.DataFrame, tracks: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -143,6 +145,9 @@ def write_geff(detections: pd.DataFrame, tracks: pd.DataFrame, folder: Path) -> 
     detections = detections.reset_index(drop=True)
     edges = links_of(detections, tracks)
     has_masks = detections["area_px"].notna().any()
+    from geff.core_io import write_arrays  # noqa: PLC0415 - half a second: it loads zarr and networkx
+    from geff_spec import RelatedObject  # noqa: PLC0415
+
     masks = [RelatedObject(type="labels", path=MASKS, label_prop="label")] if has_masks else []
     with replacing(folder) as temporary:
         write_arrays(
@@ -172,6 +177,8 @@ def _properties(detections: pd.DataFrame, tracks: pd.DataFrame) -> dict[str, np.
 
 
 def _metadata(related: list[RelatedObject]) -> GeffMetadata:
+    from geff_spec import Axis, GeffMetadata  # noqa: PLC0415
+
     return GeffMetadata(
         directed=True,
         axes=[Axis(name="t", type="time"), Axis(name="y", type="space"), Axis(name="x", type="space")],
