@@ -21,7 +21,7 @@ from tests.unit.prediction.prediction_examples import FAST, Planted, expression_
 from cineseq.config.expression import Clusters, DifferentialExpression
 from cineseq.config.prediction import Folds
 from cineseq.expression.cluster import cluster_study
-from cineseq.expression.function_variance import share_between_clusters
+from cineseq.expression.function_variance import variance_between_clusters
 from cineseq.expression.leiden import cluster_labels
 from cineseq.expression.markers import HELD_OUT, cluster_comparisons, compare_genes
 from cineseq.expression.normalise import expression_from
@@ -201,7 +201,7 @@ def _share_found(seed: int, planted: float) -> float:
     function = np.sqrt(planted) * level + np.sqrt(1 - planted) * rng.normal(size=300)
     samples = pd.Series(["s"] * 300)
     return float(
-        share_between_clusters(pd.DataFrame({"f": function}), labels, samples, 0, seed, families=np.arange(300))[
+        variance_between_clusters(pd.DataFrame({"f": function}), labels, samples, 0, seed, families=np.arange(300))[
             "eta2"
         ][0]
     )

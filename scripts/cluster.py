@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cineseq.config.base import Section
 from cineseq.config.expression import Clusters
-from cineseq.expression.cluster import cluster_study, share_lines
-from cineseq.expression.figures import draw_map, draw_quality
-from cineseq.expression.function_variance import component_lines, share_along_components, share_between_clusters
+from cineseq.expression.cluster import between_clusters_lines, cluster_study
+from cineseq.expression.figures import draw_quality, draw_umap
+from cineseq.expression.function_variance import component_lines, variance_along_components, variance_between_clusters
 from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import multiplets
 from cineseq.files import write_json
@@ -48,13 +48,13 @@ def main(
     study = cluster_study(data.obs.index, expression_of(data), settings.clusters, settings.seed, multiplets(data.obs))
     function, samples = data.function.reset_index(drop=True), data.obs["sample"].reset_index(drop=True)
     families, drawn = family_labels(data.obs), (settings.clusters.permutations, settings.seed)
-    shares = share_between_clusters(function, study.table["cluster"], samples, *drawn, families=families)
+    shares = variance_between_clusters(function, study.table["cluster"], samples, *drawn, families=families)
     components = study.table.filter(regex=r"^pc_\d+$")
-    along = share_along_components(function, components, samples, *drawn, families=families)
-    lines = study.lines + share_lines(shares) + component_lines(along)
+    along = variance_along_components(function, components, samples, *drawn, families=families)
+    lines = study.lines + between_clusters_lines(shares) + component_lines(along)
     for line in lines:
         logger.info("%s", line)
-    draw_map(study.table, samples, function, umap)
+    draw_umap(study.table, samples, function, umap)
     draw_quality(study.table, samples, quality)
     write_table(shares, function_by_cluster, FUNCTION_BY_CLUSTER)
     write_table(along, function_by_component, FUNCTION_BY_COMPONENT)

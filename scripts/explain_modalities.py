@@ -15,7 +15,7 @@ from cineseq.config.expression import Normalisation
 from cineseq.config.prediction import Crossmodal, Folds
 from cineseq.crossmodal.decompose import decompose
 from cineseq.crossmodal.decompose import report as report_of
-from cineseq.crossmodal.explain import Asked
+from cineseq.crossmodal.explain import ExplainOptions
 from cineseq.crossmodal.figures import draw_explained
 from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
@@ -52,9 +52,9 @@ def main(
     """Explain each modality by the other and write tables, figure and report."""
     data = read_paired(paired, settings.normalisation)
     cells = None if clusters is None else read_table(clusters, CLUSTERS).set_index("track_id")
-    asked = Asked(settings.crossmodal, settings.folds, settings.seed, threads)
+    options = ExplainOptions(settings.crossmodal, settings.folds, settings.seed, threads)
     with threadpool_limits(1):
-        found = decompose(usable_cells(data, cells), asked)
+        found = decompose(usable_cells(data, cells), options)
     write_table(found.genes, crossmodal_genes, GENE_VARIANCE)
     write_table(found.features, crossmodal_features, FEATURE_VARIANCE)
     write_table(found.summary, crossmodal_summary, VARIANCE_SUMMARY)

@@ -15,6 +15,7 @@ from cineseq.io.readers import open_source
 from cineseq.io.stacks import MovieInfo, open_movie, write_labels
 from cineseq.preprocessing.checks import check_single_frame
 from cineseq.preprocessing.masks import external_labels, label_info, mask_report, survey
+from cineseq.text import significant
 from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, m
         surveyed = survey(source, frames)
         check_single_frame(masks[0], len(frames), source.info.frames, inputs)
         write_labels(external_labels(source, frames, surveyed), labels, info)
-    logger.info("Imported %d masks with a median of %g objects.", info.frames, surveyed.median)
+    logger.info("Imported %d masks with a median of %s objects.", info.frames, significant(surveyed.median))
     for frame in surveyed.empty:
         logger.warning("%s: the mask of frame %d is empty.", masks[0], frame)
     if surveyed.floating:

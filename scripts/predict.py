@@ -22,7 +22,7 @@ from cineseq.io.paired import read_paired
 from cineseq.prediction.crossval.out_of_fold import kept_fits
 from cineseq.prediction.figures import draw_model_comparison, draw_scatter
 from cineseq.prediction.gene_figures import draw_overlap, draw_selected_by_cluster, draw_selection
-from cineseq.prediction.predict import TABLES, Question, answer
+from cineseq.prediction.predict import TABLES, PredictionTask, predict_functions
 from cineseq.prediction.report import report as report_of
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.expression import CLUSTERS, MARKERS
@@ -65,11 +65,11 @@ def main(
     data = read_paired(paired, settings.normalisation)
     cells = None if clusters is None else read_table(clusters, CLUSTERS).set_index("track_id")
     marker_genes = None if markers is None else read_table(markers, MARKERS)
-    question = Question(
+    task = PredictionTask(
         usable_cells(data, cells), cells, marker_genes, settings.folds, settings.prediction, settings.seed
     )
     with threadpool_limits(1), kept_fits(performance) as kept:
-        found = answer(question, threads, kept)
+        found = predict_functions(task, threads, kept)
     tables = found.tables
     files = (performance, samples, contrasts, genes, overlap, model_sensitivity, predictions)
     for (name, table), path in zip(TABLES.items(), files, strict=True):
@@ -78,8 +78,8 @@ def main(
     draw_scatter(found.comparisons, scatter)
     frequency, genes_found = settings.prediction.selected_frequency, tables["genes"]
     draw_selection(genes_found, frequency, selection)
-    labels = question.cluster_of_cells
-    draw_selected_by_cluster(genes_found, expression_of(question.data), labels, frequency, selected_genes)
+    labels = task.cluster_of_cells
+    draw_selected_by_cluster(genes_found, expression_of(task.data), labels, frequency, selected_genes)
     draw_overlap(tables["overlap"], overlap_figure)
     write_json(report_of(tables, found.random_folds, found.notes), report)
     logger.info("Predicted %d of %d functions.", len(found.comparisons), tables["performance"]["function"].nunique())

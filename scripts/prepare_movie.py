@@ -17,6 +17,7 @@ from cineseq.io.stacks import write_movie
 from cineseq.preprocessing.checks import check_single_frame
 from cineseq.preprocessing.movie import Plan, Recording, Tally, corrected_planes, estimate_corrections, plan_movie
 from cineseq.preprocessing.report import NOTABLE_SATURATION, movie_report
+from cineseq.text import percent
 from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ def _log(path: Path, plan: Plan, tally: Tally, raw_frames: int) -> None:
     for name in info.channels:
         if tally.saturated_share(name) > NOTABLE_SATURATION:
             logger.warning(
-                "%s: %.2f %% of the pixels of channel %s are saturated.", path, 100 * tally.saturated_share(name), name
+                "%s: %s of the pixels of channel %s are saturated.", path, percent(tally.saturated_share(name), 2), name
             )
 
 

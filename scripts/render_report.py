@@ -22,6 +22,7 @@ from cineseq.report.evidence import read_evidence
 from cineseq.report.fields import read_quality
 from cineseq.report.page import PageInputs, render_page
 from cineseq.report.steps import read_step_report
+from cineseq.text import number
 from cineseq.workflow.products import product_at
 from cineseq.workflow.step import run as run_step
 
@@ -82,7 +83,7 @@ def log_answers(answered: list[Answer], text: str) -> None:
     """Log the answers and the size of the page."""
     for answer in answered:
         logger.info("%s %s", answer.question, answer.answer)
-    logger.info("The page has %.1f MB.", len(text.encode()) / 1e6)
+    logger.info("The page has %s MB.", number(len(text.encode()) / 1e6, 1))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from cineseq.segmentation.cellpose import load_model
 from cineseq.segmentation.finetuning import HeldOutScore, fine_tune, held_out_note, score, write_card
 from cineseq.segmentation.movie import use_threads
 from cineseq.segmentation.training import save
+from cineseq.text import number
 from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ def main(
     frames = read_frames(images, masks, wanted.groups)
     learned, held = split(frames, wanted.held_out, wanted.seed)
     diameter = wanted.diameter or median_diameter(learned)
-    logger.info("Training on %d frames, %d held out; cells of %.0f px.", len(learned), len(held), diameter)
+    logger.info("Training on %d frames, %d held out; cells of %s px.", len(learned), len(held), number(diameter, 0))
     network = load_model(Segment(model=wanted.model), start)
     before = score(network, held, diameter)
     save(fine_tune(network, learned, diameter, wanted), model)

@@ -17,5 +17,5 @@ def progress(items: Iterable[Item], what: str, logger: logging.Logger) -> Iterat
         yield item
         now = time.monotonic()
         if now - logged >= SECONDS_BETWEEN_LINES:
-            logger.info("%s: %d%s done in %.0f s.", what, done, f" of {total}" if total else "", now - started)
+            logger.info("%s: %d%s done in %d s.", what, done, f" of {total}" if total else "", round(now - started))
             logged = now

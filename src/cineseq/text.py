@@ -74,12 +74,15 @@ def count(value: Any, noun: str = "", plural: str = "") -> str:
     return f"{written} {noun if known(value) and int(value) == 1 else plural or noun + 's'}"
 
 
-def percent(value: Any, digits: int | None = None) -> str:
-    """Write a fraction as a percentage; without ``digits``, one decimal below ten percent and none above."""
+def percent(value: Any, digits: int | None = None, *, signed: bool = False) -> str:
+    """Write a fraction as a percentage; without ``digits``, one decimal below ten percent and none above.
+
+    ``signed`` also writes a plus.
+    """
     if not known(value):
         return NOT_ESTIMABLE
     per_cent = 100 * float(value)
-    return number(per_cent, (1 if abs(per_cent) < 10 else 0) if digits is None else digits) + " %"
+    return number(per_cent, (1 if abs(per_cent) < 10 else 0) if digits is None else digits, signed=signed) + " %"
 
 
 def share(part: int, whole: int, noun: str = "", plural: str = "") -> str:

@@ -25,7 +25,7 @@ from cineseq.config.lineage import Lineage
 from cineseq.config.pairing import Pairing
 from cineseq.config.prediction import Crossmodal, Folds, Prediction
 from cineseq.crossmodal.decompose import decompose
-from cineseq.crossmodal.explain import Asked
+from cineseq.crossmodal.explain import ExplainOptions
 from cineseq.errors import UserError
 from cineseq.expression.cluster import cluster_study
 from cineseq.expression.normalise import expression_of, log_normalised
@@ -48,7 +48,7 @@ from cineseq.pairing.positions import with_micrometres
 from cineseq.pairing.report import paired_report, pairs_report
 from cineseq.prediction.crossval.feature_blocks import CYCLE
 from cineseq.prediction.features import associated_features
-from cineseq.prediction.predict import Question, answer
+from cineseq.prediction.predict import PredictionTask, predict_functions
 from cineseq.tables.contract import FIELD, Table
 from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
 from cineseq.tables.imaging import PAIRS
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Associations:
-    """Which genes and features go with a function, and how well it is predicted in held-out groups.
+    """Genes and features associated with a function, and how well it is predicted in held-out groups.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Associations:
 
 @dataclass(frozen=True)
 class SisterTables:
-    """How alike relatives are, and how survivors differ by the fate of their sister.
+    """Similarity of relatives, and states of survivors by the fate of their sister.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ class SisterTables:
 
 @dataclass(frozen=True)
 class ExplainedVariance:
-    """How much one modality explains of the other in held-out groups.
+    """Variance of each modality that the other explains in held-out groups.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class ExplainedVariance:
         As :data:`cineseq.tables.crossmodal.VARIANCE_SUMMARY`, :data:`cineseq.tables.crossmodal.GENE_VARIANCE` and
         :data:`cineseq.tables.crossmodal.FEATURE_VARIANCE`.
     notes
-        Sentences on how it was done, or why it could not be.
+        Sentences on the method, or the reason why it is not estimable.
     """
 
     summary: pd.DataFrame
@@ -143,45 +143,46 @@ def pair(
 ) -> AnnData:
     """Pair live cells with sequenced barcodes through compartments, and join them with their counts.
 
-    A pair is one live cell and one barcode that are alone in their compartment. Whatever puts a pair in doubt leaves
-    the cell out; ``uns["pairs"]`` says why.
+    A pair is one live cell and one barcode that are alone in their compartment. Cells in doubtful pairs are left out;
+    ``uns["pairs"]`` gives the reason.
 
     Parameters
     ----------
     tracks
         One row per cell: a table of tracks or cells (``track_id``, ``alive_at_end`` or ``end_kind``, and
         ``end_y_px, end_x_px`` or ``y_px, x_px`` in pixels; columns ``function_*``, ``morphology_*`` and
-        ``embedding_*`` enter), or what ``cs.track`` returned. Without ``sample`` and ``fov`` all are of one field.
+        ``embedding_*`` are taken), or the result of ``cs.track``. Without ``sample`` and ``fov`` all cells belong to
+        one field.
     compartments
-        ``compartment_id, y_px, x_px, radius_px`` in pixels, ``sample, fov``; None where every cell stands for its own.
+        ``compartment_id, y_px, x_px, radius_px`` in pixels, ``sample, fov``; None if every cell is its own compartment.
     barcodes
         ``barcode`` with ``compartment_id`` or with its position ``fov, y_px, x_px`` in pixels; ``sample``.
     counts
-        Shape (barcodes, genes), named by barcode; ``sample`` in a column, or in ``obs``, where there are several.
+        Shape (barcodes, genes), with barcodes as names; with several samples, ``sample`` in a column or in ``obs``.
     features
-        Tables by ``frame`` and ``label``, as ``cs.measure`` and ``cs.embed`` return them, or by ``track_id``. Of each
-        cell the last live frame enters.
+        Tables by ``frame`` and ``label``, as ``cs.measure`` and ``cs.embed`` return them, or by ``track_id``. The last
+        live frame of each cell is used.
     detections
-        ``track_id, frame, label``, where ``tracks`` do not say which label is which track.
+        ``track_id, frame, label``, if ``tracks`` do not state the label of each track.
     pixel_size_um
-        Side of a pixel in micrometres, for the distance to the centre of the compartment; None where not known.
+        Micrometres per pixel, for the distance to the centre of the compartment; None if unknown.
     normalisation
-        Of ``X``: ``median``, ``cp10k`` or ``sqrt``.
+        Normalisation of ``X``: ``median``, ``cp10k`` or ``sqrt``.
     **settings
-        Of the sections ``pairing`` and ``features`` of the configuration.
+        Settings of the sections ``pairing`` and ``features`` of the configuration.
 
     Returns
     -------
     anndata.AnnData
         Shape (paired cells, genes), sorted by cell: ``layers["counts"]``, their normalised logarithm ``X``, ``obs``
-        with ``track_id, sample, fov, condition, function_*`` and what is known of the pair and of the sister,
-        ``obsm["X_morphology"]`` and ``["X_embedding"]``, ``uns["pairs"]`` with the fate of every cell and barcode.
+        with ``track_id, sample, fov, condition, function_*`` and columns on the pair and on the sister,
+        ``obsm["X_morphology"]`` and ``["X_embedding"]``, ``uns["pairs"]`` with the status of every cell and barcode.
 
     Raises
     ------
     UserError
-        When a table lacks a column, tables do not name samples, fields or barcodes alike, no cell is alone with one
-        barcode, or values are no counts.
+        When a table lacks a column, samples, fields or barcodes have different names in different tables, no cell is
+        alone with one barcode, or values are not counts.
 
     Examples
     --------
@@ -201,7 +202,7 @@ def pair(
     check_tables(barcodes=barcodes, **({} if compartments is None else {"compartments": compartments}))
     pairing, framing = section_of("pair", Pairing, settings), section_of("pair", Features, settings)
     tables = [features] if isinstance(features, pd.DataFrame) else list(features)
-    # cells, and the maps that say where compartments and barcodes are
+    # Cells, and maps of compartments and barcodes.
     cells = cells_with_features(tracks, tables, detections, framing)
     located = None if compartments is None else with_field(compartments.reset_index(drop=True), cells, "compartments")
     cages = checked_compartments({} if located is None else {"compartments": located})
@@ -212,7 +213,7 @@ def pair(
     check_samples(cells, cages, known)
     fields = cells[FIELD].drop_duplicates().itertuples(index=False)
     check_fields([FieldOfView.model_construct(sample=sample, fov=fov) for sample, fov in fields], cages, known)
-    # barcodes as the counts name them, and what they share a compartment with
+    # Barcodes as named in the counts, and the cells that share their compartments.
     sequenced = study_counts(counts, cells)
     of_sample = sequenced.index.to_frame(index=False).groupby("sample", sort=False)["barcode"]
     names = {sample: pd.Index(mine) for sample, mine in of_sample}
@@ -236,9 +237,9 @@ def cluster(adata: AnnData, *, seed: int = 1, **settings: Any) -> AnnData:
     adata
         Shape (cells, genes) with counts as ``layers["counts"]`` or ``X``; in memory or backed.
     seed
-        Of every random step.
+        Seed of every random step.
     **settings
-        Of the section ``clusters`` of the configuration.
+        Settings of the section ``clusters`` of the configuration.
 
     Returns
     -------
@@ -246,13 +247,13 @@ def cluster(adata: AnnData, *, seed: int = 1, **settings: Any) -> AnnData:
         A copy with ``obs`` ``cluster`` and the quality and cell-cycle columns of
         :data:`cineseq.tables.expression.CLUSTERS`; ``obsm["X_pca"]`` of shape (cells, components) and ``["X_umap"]``
         of shape (cells, 2). Cells that failed quality control, and all cells where clusters are not estimable, have no
-        cluster and NaN; ``uns["cluster"]["lines"]`` says why. Where there was no layer ``counts``, ``X`` becomes the
+        cluster and NaN; ``uns["cluster"]["lines"]`` gives the reason. Without a layer ``counts``, ``X`` becomes the
         normalised logarithm.
 
     Raises
     ------
     UserError
-        When a cell is there twice, or the values are no counts.
+        When a cell is listed twice, or the values are not counts.
 
     References
     ----------
@@ -304,8 +305,8 @@ def predict(
 ) -> Associations:
     """Predict a function from expression, morphology and embedding in groups of cells that were held out.
 
-    Cells that failed quality control, where ``obs["passes_qc"]`` says so, are left out; clusters and cell-cycle scores
-    are used where ``obs`` has them, as ``cs.cluster`` writes them. What predicts is associated, not a cause.
+    Cells that failed quality control according to ``obs["passes_qc"]`` are left out; clusters and cell-cycle scores
+    are used if ``obs`` has them, as ``cs.cluster`` writes them. Predictors are associated with function, not its cause.
 
     Parameters
     ----------
@@ -313,31 +314,31 @@ def predict(
         Shape (cells, genes); see ``cs.pair`` for its parts. Cells of one family (``obs["family"]`` or ``founder_id``)
         are always kept together.
     function
-        Name of a column of ``obs``, with or without the prefix ``function_``, or several; of an angle the name without
-        ``_cos`` and ``_sin``. None predicts every ``function_*``. Missing values are unknown, and their cells left out.
+        Names of one or several columns of ``obs``, with or without the prefix ``function_``; the name of an angle is
+        without ``_cos`` and ``_sin``. None predicts every ``function_*``. Cells with missing values are left out.
     groups
         Columns of ``obs`` that group cells, the strongest first.
     markers
-        As :data:`cineseq.tables.expression.MARKERS`, to tell which genes are cluster markers; None where not tested.
+        As :data:`cineseq.tables.expression.MARKERS`, to state which genes are cluster markers; None if not tested.
     seed
-        Of folds, permutations, bootstrap and half-samples.
+        Seed of folds, permutations, bootstrap and half-samples.
     normalisation
-        Of the counts: ``median``, ``cp10k`` or ``sqrt``.
+        Normalisation of the counts: ``median``, ``cp10k`` or ``sqrt``.
     threads
-        Worker processes; the results do not depend on them.
+        Number of worker processes; the results do not depend on it.
     **settings
-        Of the sections ``prediction`` and ``folds`` of the configuration.
+        Settings of the sections ``prediction`` and ``folds`` of the configuration.
 
     Returns
     -------
     Associations
-        ``performance`` (R2 in held-out groups, unitless), ``genes`` and ``features``. Where a function is not estimable
-        its row of ``performance`` has no numbers and says why in ``note``.
+        ``performance`` (R² in held-out groups, unitless), ``genes`` and ``features``. If a function is not estimable,
+        its rows of ``performance`` have no numbers and ``note`` gives the reason.
 
     Raises
     ------
     UserError
-        When the function or a group is no column, values are no counts or not finite, or a cell is there twice.
+        When the function or a group is not a column, values are not counts or not finite, or a cell is listed twice.
 
     References
     ----------
@@ -362,7 +363,7 @@ def predict(
     """
     check_names("predict", settings, Prediction, Folds)
     if "functions" in settings:
-        msg = "predict: functions is the argument function; give the names there."
+        msg = "predict: there is no setting 'functions'; name the functions in the argument function."
         raise UserError(msg)
     data, names = _with_functions(paired_of(adata, "predict", normalisation), adata.obs, function)
     data = in_order(data)
@@ -370,10 +371,10 @@ def predict(
     chosen = section_of("predict", Prediction, settings, functions=names)
     folds = section_of("predict", Folds, settings, groups=list(groups))
     cells = _quality_and_clusters(data)
-    question = Question(usable_cells(data, cells), cells, markers, folds, chosen, seed)
+    task = PredictionTask(usable_cells(data, cells), cells, markers, folds, chosen, seed)
     with threadpool_limits(1):
-        found = answer(question, threads)
-        features = associated_features(question, threads)
+        found = predict_functions(task, threads)
+        features = associated_features(task, threads)
     return Associations(
         as_table(found.tables["performance"], PERFORMANCE),
         as_table(found.tables["genes"], GENES),
@@ -385,39 +386,39 @@ def predict(
 def compare_sisters(
     cells: pd.DataFrame, seed: int = 1, *, sequenced: Sequence[str] | None = None, **settings: Any
 ) -> SisterTables:
-    """Ask how alike relatives are, and whether a state is more frequent in survivors whose sister died.
+    """Measure how similar relatives are, and test whether a state is more frequent in survivors whose sister died.
 
-    A cell that was lost or left the field is of unknown fate, neither dead nor alive. Survivors are compared within
-    strata of field and birth time, families as units.
+    The fate of a cell that was lost or left the field is unknown: it counts neither as dead nor as alive. Survivors are
+    compared within strata of field and birth time, with families as units.
 
     Parameters
     ----------
     cells
         One row per cell: ``track_id, sample, fov, parent_id`` (missing where unknown), ``start_frame, end_frame``,
         ``end_kind`` (``division, death, left_fov, lost, end_of_movie``) and states ``state_*`` (numbers become their
-        upper half within the sample). ``condition``, ``start_hours, end_hours`` (h) and places of birth ``start_y_px,
-        start_x_px`` (px) are used where they are there; founder, generation, sister, fate and survival are derived
-        where missing. With ``compartment_id``, dead cells too, it is told apart what a dead neighbour in the same
-        compartment goes with.
+        upper half within the sample). ``condition``, ``start_hours, end_hours`` (h) and positions at birth
+        ``start_y_px, start_x_px`` (px) are used if present; founder, generation, sister, fate and survival are derived
+        if missing. With ``compartment_id`` (also of dead cells), the association with a dead cage-mate is separated
+        from that with a dead sister.
     seed
-        Of permutations and intervals.
+        Seed of permutations and intervals.
     sequenced
-        Names of the cells that were sequenced; None for all that are alive at the end and have a state.
+        Names of the sequenced cells; None for all cells that are alive at the end and have a state.
     **settings
-        Of the section ``lineage`` of the configuration.
+        Settings of the section ``lineage`` of the configuration.
 
     Returns
     -------
     SisterTables
         ``concordance`` of fates and ``times`` of sisters, cousins and neighbours; ``state_by_sister`` with odds ratios,
-        ``power`` with the smallest odds ratio that these families could show, ``sensitivity`` to errors, ``warnings``.
-        What is not estimable has no numbers and says why in ``note``; where no state varies in both groups the tables
-        on states have no rows.
+        ``power`` with the smallest detectable odds ratio, ``sensitivity`` to errors, and ``warnings``. A row that
+        is not estimable has no numbers and ``note`` gives the reason; if no state varies in both groups, the tables on
+        states have no rows.
 
     Raises
     ------
     UserError
-        When a column is missing, a cell is there twice or descends from itself, or a value is none of its contract.
+        When a column is missing, a cell is listed twice or descends from itself, or a value breaks its contract.
 
     References
     ----------
@@ -443,16 +444,16 @@ def compare_sisters(
     check_tables(cells=cells)
     chosen = section_of("compare_sisters", Lineage, settings)
     if chosen.gene_sets:
-        msg = "compare_sisters: gene_sets needs counts; give their scores as columns state_* instead."
+        msg = "compare_sisters: gene_sets needs counts; supply scores of the sets as columns state_* instead."
         raise UserError(msg)
     completed = completed_cells(cells, LINEAGE)
-    # in the order of the workflow's files, so that no result depends on the order of rows
+    # Sorted as the files of the workflow are, so that results do not depend on the order of rows.
     table = completed.sort_values("track_id", kind="stable", ignore_index=True)
     families = families_of(table)
-    # relatives by their fates and times
+    # Fates and times of relatives.
     relatives = relatives_of(families, chosen.birth_time_bins)
     shared = concordance_table(families, relatives, chosen.birth_time_bins, chosen.permutations, seed)
-    # survivors by the fate of the sister
+    # States of survivors by the fate of the sister.
     states = states_of(table, None, chosen.states)
     known = Sequenced(None if sequenced is None else _known_cells(sequenced, table))
     if "compartment_id" in cells:
@@ -472,32 +473,32 @@ def compare_sisters(
 def explain(
     adata: AnnData, *, seed: int = 1, normalisation: Normalisation = "median", threads: int = 1, **settings: Any
 ) -> ExplainedVariance:
-    """Ask how much of expression is in shape, and how much of shape is in expression, in held-out groups.
+    """Measure how much of the variance of expression shape explains, and the reverse, in held-out groups.
 
     Parameters
     ----------
     adata
         Shape (cells, genes) with ``obsm["X_morphology"]`` or ``["X_embedding"]``; see ``cs.pair`` for its parts. Cells
-        that failed quality control, where ``obs["passes_qc"]`` says so, are left out.
+        that failed quality control according to ``obs["passes_qc"]`` are left out.
     seed
-        Of permutations, halvings of the counts and bootstrap.
+        Seed of permutations, halvings of the counts and bootstrap.
     normalisation
-        Of the counts: ``median``, ``cp10k`` or ``sqrt``.
+        Normalisation of the counts: ``median``, ``cp10k`` or ``sqrt``.
     threads
-        Worker processes; the results do not depend on them.
+        Number of worker processes; the results do not depend on it.
     **settings
-        Of the sections ``crossmodal`` and ``folds`` of the configuration, such as ``groups``.
+        Settings of the sections ``crossmodal`` and ``folds`` of the configuration, such as ``groups``.
 
     Returns
     -------
     ExplainedVariance
-        R2 (unitless) per direction, gene and feature, with the null of shuffled pairing. Where it is not estimable the
-        tables of genes and features are empty and ``summary`` says why in ``note``.
+        R² (unitless) per direction, gene and feature, with the null of shuffled pairing. If it is not estimable, the
+        tables of genes and features are empty and ``note`` in ``summary`` gives the reason.
 
     Raises
     ------
     UserError
-        When a group is no column, values are no counts or not finite, or a cell is there twice.
+        When a group is not a column, values are not counts or not finite, or a cell is listed twice.
 
     References
     ----------
@@ -518,10 +519,11 @@ def explain(
     ['morphology_other', 'morphology_area_um2']
     """
     check_names("explain", settings, Crossmodal, Folds)
-    asked = Asked(section_of("explain", Crossmodal, settings), section_of("explain", Folds, settings), seed, threads)
+    chosen, folds = section_of("explain", Crossmodal, settings), section_of("explain", Folds, settings)
+    options = ExplainOptions(chosen, folds, seed, threads)
     data = in_order(paired_of(adata, "explain", normalisation))
     with threadpool_limits(1):
-        found = decompose(usable_cells(data, _quality_and_clusters(data)), asked)
+        found = decompose(usable_cells(data, _quality_and_clusters(data)), options)
     return ExplainedVariance(
         as_table(found.summary, VARIANCE_SUMMARY),
         as_table(found.genes, GENE_VARIANCE),
@@ -534,13 +536,13 @@ def _known_cells(names: Sequence[str], cells: pd.DataFrame) -> pd.Index:
     wanted = pd.Index([names] if isinstance(names, str) else names)
     strange = wanted.difference(pd.Index(cells["track_id"]))
     if len(strange):
-        msg = f"sequenced: '{strange[0]}' is not a track_id of cells; name cells as the table does."
+        msg = f"sequenced: '{strange[0]}' is not among the track_id of cells; use the names of that table."
         raise UserError(msg)
     return wanted
 
 
 def as_table(frame: pd.DataFrame, contract: Table) -> pd.DataFrame:
-    """Return a table as its contract says, sorted by its key as the workflow's files are."""
+    """Return a table with the columns and types of its contract, sorted by its key like the files of the workflow."""
     checked = contract.check(frame, contract.name)
     return checked.sort_values(list(contract.key), kind="stable", ignore_index=True) if contract.key else checked
 
@@ -548,7 +550,7 @@ def as_table(frame: pd.DataFrame, contract: Table) -> pd.DataFrame:
 def _with_functions(
     data: PairedData, obs: pd.DataFrame, wanted: str | Sequence[str] | None
 ) -> tuple[PairedData, list[str]]:
-    """Return the data with every wanted column of ``obs`` in the block of functions, and the names of these."""
+    """Return the data with every wanted column of ``obs`` in the function block, and the names of these functions."""
     names = [] if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
     function = data.function
     for name in names:
@@ -567,7 +569,7 @@ def _with_functions(
 
 
 def _quality_and_clusters(data: PairedData) -> pd.DataFrame | None:
-    """Return quality, cluster and cell-cycle scores by cell from ``obs``; None where it has no cluster or quality."""
+    """Return quality, cluster and cell-cycle scores by cell from ``obs``; None if it has neither of the first two."""
     obs = data.obs
     if not {"passes_qc", "cluster"} & set(obs):
         return None

@@ -46,44 +46,44 @@ def read_movie(
     channel_pattern: str | None = None,
     **settings: Any,
 ) -> Movie:
-    """Open a movie or an image of any kind that the workflow reads.
+    """Open a movie or an image in any format that the workflow reads.
 
-    Size and names are read now, and a plane when it is asked for; the files stay open as long as the movie is in use.
+    Sizes and names are read at once, and planes on request; the files stay open as long as the movie is in use.
 
     Parameters
     ----------
     path : path or sequence of paths
         One OME-TIFF, TIFF stack, PNG or OME-Zarr (2 or 3, zipped or not), or a series of TIFF or PNG files: their
-        folder, a pattern such as ``"run1/t*.tif"``, or a list. Files of a series are frames, by the numbers in their
-        names.
+        folder, a pattern such as ``"run1/t*.tif"``, or a list. Each file of a series is a frame, in the order of the
+        numbers in the names.
     channels : str or sequence of str, optional
-        Names of the channels. Where the file has names and all of these are among them, they choose and order the
-        channels that are kept; else they rename all of them in file order.
+        Names of the channels. If the file has names and all of these are among them, they select and order the
+        channels that are kept; otherwise they rename all channels in file order.
     function : str or sequence of str
         Channels that measure function: :func:`segment`, :func:`track`, :func:`measure` and :func:`embed` then leave
         them out.
     pixel_size_um, frame_interval_min : float, optional
-        Micrometres per pixel, and minutes between frames as recorded; by default as the file says.
+        Micrometres per pixel, and minutes between frames as recorded; by default those of the file.
     frame_step : int
         Keep every n-th frame; the frame interval grows with it.
     channel_pattern : str, optional
         Regular expression searched in the names of a series, with a group ``channel`` and optionally ``frame``, such
         as ``"_(?P<channel>[PRG])_"``.
     **settings
-        Others of the section ``inputs`` of the configuration: ``flat_field``, ``camera_offset``, ``drift`` and
+        Other settings of the section ``inputs`` of the configuration: ``flat_field``, ``camera_offset``, ``drift`` and
         ``drift_channel``. By default nothing is corrected.
 
     Returns
     -------
     Movie
-        ``data`` (frames, channels, height, width; read when first asked for), ``channels`` (names),
+        ``data`` (frames, channels, height, width; read on first use), ``channels`` (names),
         ``pixel_size_um`` and ``frame_interval_min`` (None where unknown). ``plane(frame, channel)`` reads one plane,
-        and ``numpy.asarray`` works too.
+        and ``numpy.asarray`` also works.
 
     Raises
     ------
     UserError
-        When there is no such file, it is of no known kind or damaged, or channels or settings do not fit it.
+        When the file does not exist, has no known format or is damaged, or when channels or settings do not fit it.
 
     Examples
     --------
@@ -127,8 +127,8 @@ def _files(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[Pa
         given = list(path) if isinstance(path, Iterable) else [path]
         if not all(isinstance(one, (str, PathLike)) for one in given):
             msg = (
-                f"path: a {type(path).__name__} where a path, a pattern or a list of paths was expected; an array "
-                "needs no read_movie, give it to segment, track, measure or embed as it is."
+                f"path: expected a path, a pattern or a list of paths, not a {type(path).__name__}; pass an array to "
+                "segment, track, measure or embed directly, without read_movie."
             )
             raise UserError(msg)
         files = [Path(fspath(one)).expanduser() for one in given]
@@ -138,9 +138,7 @@ def _files(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[Pa
         files = [Path(one) for one in found]
     missing = next((file for file in files if not file.exists()), None)
     if missing is not None or not files:
-        msg = (
-            f"path: there is no file or folder '{missing or path}', and no file fits it as a pattern; correct the path."
-        )
+        msg = f"path: there is no file or folder '{missing or path}', nor one that matches this pattern; correct it."
         raise UserError(msg)
     return files
 
@@ -163,19 +161,18 @@ def measure(
         A movie of :func:`read_movie`, or grey levels of shape YX, CYX or TCYX, of any integer or float type; None
         measures shape alone.
     labels : array or Movie
-        Whole numbers in the shape of the image without its channel axis, 0 the background; or a movie of one channel
-        that holds them. One number is one cell of
-        a frame, also in several pieces.
+        Label images: whole numbers in the shape of the image without its channel axis, 0 for background; or a movie
+        of one channel that holds them. Each label is one cell of a frame, even if it is in several pieces.
     pixel_size_um : float, optional
-        Micrometres per pixel; by default as the movie says. Lengths and areas are in pixels where it is unknown.
+        Micrometres per pixel; by default that of the movie. Without it, lengths and areas are in pixels.
     axes : str, optional
         Axes of an array that is not YX, CYX or TCYX, such as ``"TYX"``.
     channels : str, int or sequence of them, optional
         Channels whose intensity and texture are measured; by default all that do not measure function.
     names : sequence of str, optional
-        Names of the channels of an array, which the columns bear; by default C0, C1, ...
+        Names of the channels of an array, used in the names of columns; by default C0, C1, ...
     **settings
-        Those of the section ``morphology`` of the configuration: ``background_gap_px``, ``background_ring_px``,
+        Settings of the section ``morphology`` of the configuration: ``background_gap_px``, ``background_ring_px``,
         ``texture_levels``, ``texture_distance_px`` and ``minimum_area_px``.
 
     Returns
@@ -187,7 +184,7 @@ def measure(
     Raises
     ------
     UserError
-        For labels that do not fit the image, or channels or settings that do not exist.
+        When labels do not fit the image, or channels or settings do not exist.
 
     Notes
     -----
@@ -207,7 +204,7 @@ def measure(
     if image is None:
         letters = None if axes is None else image_axes(label_array(labels), axes)
         if letters is not None and "C" in letters:
-            msg = f"axes: '{axes}' has channels C, but there is no image and labels have none; give 'TYX' or 'YX'."
+            msg = f"axes: '{axes}' has channels C, but labels have none and there is no image; use 'TYX' or 'YX'."
             raise UserError(msg)
         stack, optics = as_labels(labels, axes=letters, pixel_size_um=pixel_size_um), None
     else:
@@ -224,18 +221,18 @@ def measure(
 
 @dataclass(frozen=True)
 class TrackingResult:
-    """What :func:`track` found.
+    """Result of :func:`track`.
 
     Attributes
     ----------
     tracks
-        One row per track, as :data:`cineseq.tables.imaging.TRACKS`: parent, sister, generation, how it began and
-        ended, with a confidence.
+        One row per track, as :data:`cineseq.tables.imaging.TRACKS`: parent, sister, generation, kinds of start and
+        end with their confidence.
     detections
         One row per cell and frame, as :data:`cineseq.tables.imaging.DETECTIONS`: ``frame``, ``label``, ``track_id``,
-        place and area.
+        position and area.
     events
-        One row per link, division and end, as :data:`cineseq.tables.imaging.EVENTS`: how sure each one is.
+        One row per link, division and end, as :data:`cineseq.tables.imaging.EVENTS`, with its confidence.
     """
 
     tracks: pd.DataFrame
@@ -264,53 +261,53 @@ def track(
     Parameters
     ----------
     labels : array, Movie or pandas.DataFrame
-        Label images of one field, whole numbers of shape (frames, height, width), 0 the background, or a movie of one
+        Label images of one field, whole numbers of shape (frames, height, width), 0 for background, or a movie of one
         channel that holds them; labels need not agree between frames. Or points: a table with ``frame`` (from 0),
-        ``y_px`` and ``x_px`` (px), and optionally ``label`` and ``area_px`` (px2). Of points neither borders nor shapes
-        are known, so that no end is called an exit or a death, and ends before the last frame have no confidence.
+        ``y_px`` and ``x_px`` (px), and optionally ``label`` and ``area_px`` (px2). Borders and shapes are unknown for
+        points, so no end is called an exit or a death, and ends before the last frame have no confidence.
     pixel_size_um, frame_interval_min : float, optional
-        Micrometres per pixel and minutes per frame; by default as ``image`` says where it is a movie. Hours are
-        missing where the frame interval is unknown; positions and settings are in px.
+        Micrometres per pixel and minutes per frame; by default those of ``image`` if it is a movie. Hours are missing
+        if the frame interval is unknown; positions and settings are in px.
     image : Movie or array, optional
-        The movie, which helps to see deaths (dying cells brighten); for labels only.
+        The movie, as evidence of deaths (dying cells brighten); for labels only.
     axes : str, optional
-        Axes of ``image`` where it is an array that is not TCYX, such as ``"TYX"``.
+        Axes of ``image`` if it is an array that is not TCYX, such as ``"TYX"``.
     channels : str, int or sequence of them, optional
-        Channels of ``image`` that are looked at; by default all that do not measure function.
+        Channels of ``image`` that are used; by default all that do not measure function.
     compartments : pandas.DataFrame, optional
         Cages, wells or droplets, as :data:`cineseq.tables.imaging.COMPARTMENTS`: ``compartment_id``, ``y_px``,
-        ``x_px``, ``radius_px`` and ``closed_frame``; ``sample`` and ``fov`` where there are several. Cells do not pass
+        ``x_px``, ``radius_px`` and ``closed_frame``; ``sample`` and ``fov`` if there are several. Cells do not pass
         the wall of a closed one.
     edits : pandas.DataFrame, optional
-        What a person says became of cells: ``action``, ``frame``, ``cell``, ``next_frame``, ``next_cell``,
+        Manual edits: ``action``, ``frame``, ``cell``, ``next_frame``, ``next_cell``,
         ``second_cell``.
     sample, fov : str
         Sample and field of view; tracks are named ``sample/fov/number``.
     frames : int, optional
-        Frames of the movie, for points; by default the last one with a point is the last one of the movie.
+        Frames of the movie, for points; by default the movie ends with the last point.
     diameter_px : float, optional
         Typical diameter of a cell, for points without ``area_px``; by default the distance between the closest cells.
     **settings
-        Those of the section ``track`` of the configuration: ``search_range_px``, ``motion``, ``overlap_weight``,
+        Settings of the section ``track`` of the configuration: ``search_range_px``, ``motion``, ``overlap_weight``,
         ``fragment_fraction``, ``max_gap``, ``division_cost``, ``mitosis_cues``, ``death_confidence``, ``allow_empty``
         and ``border_px``.
 
     Returns
     -------
     TrackingResult
-        The tables ``tracks``, ``detections`` and ``events``. A track that ends is no death without evidence.
+        The tables ``tracks``, ``detections`` and ``events``. The end of a track is not called a death without evidence.
 
     Raises
     ------
     UserError
-        For values that are no labels or points, an image of another size, settings that do not exist, or edits or
-        compartments that cannot be true.
+        When values are not labels or points, the image has another size, settings do not exist, or edits or
+        compartments are impossible.
 
     Notes
     -----
-    Cells are linked between frames by the assignment of the least total cost, after the motion that neighbours share
-    is removed, as in Jaqaman et al. (2008), Nature Methods 5, 695; divisions are the best set among all hypotheses, by
-    integer programming.
+    After the common motion of neighbours is removed, cells are linked between frames by the assignment of lowest total
+    cost, as in Jaqaman et al. (2008), Nature Methods 5, 695. Divisions are the best compatible set of hypotheses, found
+    by integer programming.
 
     Examples
     --------
@@ -329,7 +326,7 @@ def track(
     scales = positive("pixel_size_um", pixel_size_um), positive("frame_interval_min", frame_interval_min)
     if isinstance(labels, pd.DataFrame):
         if image is not None:
-            msg = "image: it helps with labels only, for points have no pixels; leave it out, or give label images."
+            msg = "image: it is used with label images only, since points have no pixels; leave one of them out."
             raise UserError(msg)
         objects = take_points(labels, frames, positive("diameter_px", diameter_px))
         info = MovieInfo(*objects.shape, (), *scales)
@@ -338,7 +335,7 @@ def track(
         objects, info = _objects(labels, image, axes, channels, scales)
     if objects.table.empty and not chosen.allow_empty:
         what = "point" if objects.are_points else "cell in any frame"
-        msg = f"labels: there is no {what}; look at how they were made, or give allow_empty=True for empty tables."
+        msg = f"labels: there is no {what}; check them, or set allow_empty=True to get empty tables."
         raise UserError(msg)
     closed = None if compartments is None else _compartments(compartments, field)
     made, _ = track_objects(objects, closed, edits, info=info, field=field, settings=chosen, where=Path("labels"))
@@ -386,14 +383,14 @@ def _objects(
 
 
 def _refuse_for_labels(**only_for_points: object) -> None:
-    given = next((name for name, value in only_for_points.items() if value is not None), None)
-    if given is not None:
-        msg = f"{given}: it is for tables of points; label images say so themselves, so leave it out."
+    name = next((name for name, value in only_for_points.items() if value is not None), None)
+    if name is not None:
+        msg = f"{name}: it is for tables of points only; leave it out for label images."
         raise UserError(msg)
 
 
 def _compartments(table: pd.DataFrame, field: FieldOfView) -> pd.DataFrame:
-    """Return a table of compartments by its contract; those of no sample or field are of this one."""
+    """Return a table of compartments by its contract; rows without sample or field belong to this one."""
     known = [column.name for column in COMPARTMENTS.columns]
     own = {name: value for name, value in (("sample", field.sample), ("fov", field.fov)) if name not in table}
     kept = table.assign(**own)

@@ -14,7 +14,7 @@ S = TypeVar("S", bound=Section)
 
 
 def check_names(where: str, keywords: dict[str, Any], *sections: type[Section]) -> None:
-    """Check that every keyword is a setting of one of the sections; else name the nearest setting."""
+    """Check that every keyword is a setting of one of the sections; the UserError names the nearest setting."""
     known = sorted(name for section in sections for name in section.model_fields)
     for name in keywords:
         if name not in known:
@@ -28,15 +28,15 @@ def section_of(where: str, section: type[S], keywords: dict[str, Any], **more: A
     Raises
     ------
     UserError
-        For a value out of bounds, with the name of the setting.
+        When a value is out of bounds; the message names the setting.
     """
     own = {name: value for name, value in (keywords | more).items() if name in section.model_fields}
     return section_from(section, own, where)
 
 
 def check_tables(**tables: object) -> None:
-    """Check that arguments are tables; else name the argument."""
+    """Check that arguments are tables; otherwise raise a UserError that names the argument."""
     for name, table in tables.items():
         if not isinstance(table, pd.DataFrame):
-            msg = f"{name}: a pandas.DataFrame was expected, got {type(table).__name__}."
+            msg = f"{name}: expected a pandas.DataFrame, not a {type(table).__name__}."
             raise UserError(msg)

@@ -48,33 +48,33 @@ def segment(
     axes : str, optional
         Axes of an array that is not YX, CYX or TCYX, one letter each, such as ``"TYX"`` or ``"YXC"``.
     channels : str, int or sequence of them, optional
-        Channels to segment on, by name or counted from 0; the compact models take one. By default the first one that
+        Channels to segment on, by name or by number from 0; the compact models take one. By default the first one that
         does not measure function.
     names : sequence of str, optional
         Names of the channels of an array; by default C0, C1, ...
     pixel_size_um : float, optional
-        Micrometres per pixel; by default as the movie says. Where it is known, lengths and areas among the settings
-        are in micrometres, else in pixels.
+        Micrometres per pixel; by default that of the movie. With it, lengths and areas in the settings are in
+        micrometres, otherwise in pixels.
     **settings
-        Those of the section ``segment`` of the configuration: ``diameter``, ``min_area``, ``max_area``,
+        Settings of the section ``segment`` of the configuration: ``diameter``, ``min_area``, ``max_area``,
         ``cellprob_threshold``, ``flow_threshold``, ``batch_size``, ``sha256`` and ``download`` (False: no model is
         downloaded).
 
     Returns
     -------
     numpy.ndarray
-        Labels, int32, in the shape of the image without its channel axis: 0 the background, 1, 2, ... the cells of
-        each frame. They are not linked between frames, see :func:`track`.
+        Labels, int32, in the shape of the image without its channel axis: 0 for background, 1, 2, ... for the
+        cells of each frame. Labels are not linked between frames, see :func:`track`.
 
     Raises
     ------
     UserError
-        For axes, channels, settings or values that do not fit the image, or a model that is not there.
+        When axes, channels, settings or values do not fit the image, or the model does not exist.
 
     Notes
     -----
     Flows are predicted and followed as in Cellpose (Stringer et al. 2021, Nature Methods 18, 100; Pachitariu et al.
-    2025, bioRxiv 2025.04.28.651001). The compact model is a U-Net that was trained on simulated nuclei only.
+    2025, bioRxiv 2025.04.28.651001). The compact model is a U-Net trained on simulated nuclei only.
 
     Examples
     --------
@@ -94,23 +94,23 @@ def segment(
     warn_of_scale(network, chosen)
     on = choose_channels(movie.path, movie.channels, Channels(function=list(movie.function)), chosen, network)
     labels = np.stack([plane.astype(np.int32) for plane in segment_movie(movie, on, network, chosen, [])])
-    return _as_given(labels, letters)
+    return _with_axes_of(labels, letters)
 
 
 def _model(model: str | PathLike[str]) -> str:
-    """Return a model as text; refuse what is neither a name nor a path."""
+    """Return a model as text; raise a UserError for anything but a name or a path."""
     if not isinstance(model, (str, PathLike)):
         msg = f"model: {model!r} should be the name of a model or the path of its weights, such as 'compact'."
         raise UserError(msg)
     return fspath(model)
 
 
-def _as_given(labels: np.ndarray, letters: str) -> np.ndarray:
-    """Return labels, shape TYX, with the axes of their image but C."""
-    given = letters.replace("C", "")
-    if "T" not in given:
-        return np.ascontiguousarray(labels[0].transpose(["YX".index(letter) for letter in given]))
-    return np.ascontiguousarray(labels.transpose(["TYX".index(letter) for letter in given]))
+def _with_axes_of(labels: np.ndarray, letters: str) -> np.ndarray:
+    """Return labels, shape TYX, with the axes of their image without C."""
+    kept = letters.replace("C", "")
+    if "T" not in kept:
+        return np.ascontiguousarray(labels[0].transpose(["YX".index(letter) for letter in kept]))
+    return np.ascontiguousarray(labels.transpose(["TYX".index(letter) for letter in kept]))
 
 
 def embed(
@@ -125,52 +125,52 @@ def embed(
     download: bool = False,
     **settings: Any,
 ) -> pd.DataFrame:
-    """Turn the image of every cell into a vector.
+    """Embed the image of every cell as a vector.
 
-    A square is cut around each cell, all that is not the cell becomes local background, and a vision transformer
-    reads it; vectors are averaged over turns of the cell.
+    A square is cropped around each cell, everything but the cell is replaced by local background, and a vision
+    transformer embeds the crop; vectors are averaged over rotations.
 
     Parameters
     ----------
     image : Movie or array
         A movie of :func:`read_movie`, or grey levels of shape YX, CYX or TCYX, of any integer or float type.
     labels : array or Movie
-        Whole numbers in the shape of the image without its channel axis, 0 the background; or a movie of one channel
-        that holds them.
+        Label images: whole numbers in the shape of the image without its channel axis, 0 for background; or a movie
+        of one channel that holds them.
     model : str or path
-        ``"compact"`` (shipped, trained on simulated cells), the file of weights (.safetensors or .pth), a timm name
+        ``"compact"`` (shipped, trained on simulated cells), a file of weights (.safetensors or .pth), a timm name
         such as ``"vit_small_patch14_dinov2.lvd142m"``, or ``"untrained:<architecture>"`` with
         ``allow_untrained=True``, for trials.
     axes : str, optional
         Axes of an array that is not YX, CYX or TCYX, such as ``"TYX"``.
     channels : str, int or sequence of them, optional
-        Channels to embed, each on its own; by default all that do not measure function.
+        Channels to embed, each separately; by default all that do not measure function.
     names : sequence of str, optional
         Names of the channels of an array; by default C0, C1, ...
     pixel_size_um : float, optional
-        Micrometres per pixel, for ``crop_um``; by default as the movie says.
+        Micrometres per pixel, for ``crop_um``; by default that of the movie.
     download : bool
-        Whether a model of the hub that is not in the local cache may be downloaded.
+        Whether a model on the hub that is not in the local cache may be downloaded.
     **settings
-        Those of the section ``embed`` of the configuration: ``crop_um`` or ``crop_px`` (the side of the square; give
-        one of them to make images comparable, else it follows from the cells of these labels), ``surroundings``,
+        Settings of the section ``embed`` of the configuration: ``crop_um`` or ``crop_px`` (the side of the square; set
+        one of them to make images comparable, otherwise it is estimated from these labels), ``surroundings``,
         ``margin_px``, ``clip_percentiles``, ``image_px``, ``orientations``, ``batch_size``, ``bfloat16``,
         ``architecture``, ``sha256`` and ``allow_untrained``.
 
     Returns
     -------
     pandas.DataFrame
-        One row per cell and frame: ``frame`` (from 0), ``label`` and ``embedding_<channel>_0000`` and on, without
-        unit; ``embedding_untrained_...`` where the weights are random.
+        One row per cell and frame: ``frame`` (from 0), ``label`` and ``embedding_<channel>_0000`` and so on, without
+        unit; ``embedding_untrained_...`` if the weights are random.
 
     Raises
     ------
     UserError
-        For labels that do not fit the image, channels or settings that do not exist, or a model that is not there.
+        When labels do not fit the image, or channels, settings or the model do not exist.
 
     Notes
     -----
-    The compact model was trained as DINO is (Caron et al. 2021, ICCV, 9650), on simulated cells only.
+    The compact model was trained with the DINO objective (Caron et al. 2021, ICCV, 9650) on simulated cells only.
 
     Examples
     --------
@@ -189,7 +189,7 @@ def embed(
     chosen = section_from(Embed, settings | {"model": _model(model), "channels": wanted, "frames": "all"}, "embed")
     on = channels_for("embed", chosen.channels, Channels(function=list(movie.function)), movie)
     if not on:
-        msg = f"{movie.path}: every channel measures function, so that none is left to embed; open it with another one."
+        msg = f"{movie.path}: every channel measures function, so none is left to embed; open it with another one."
         raise UserError(msg)
     embedder = load_embedder(chosen, download=download)
     found, field = measure_objects(stack).table, FieldOfView()

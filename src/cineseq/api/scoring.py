@@ -12,6 +12,7 @@ from cineseq.config.features import Function
 from cineseq.config.schema import nearest, section_from
 from cineseq.errors import UserError
 from cineseq.features.function_scores import summarise
+from cineseq.text import quantity
 
 Summary = Literal["endpoint", "maximum", "auc", "slope"]
 
@@ -28,7 +29,7 @@ def score(
 ) -> pd.Series | pd.DataFrame:
     """Reduce the time course of every track to one function score.
 
-    All rows count: leave out the frames in which a cell is dying, as the workflow does.
+    All rows are used: leave out the frames in which a cell is dying, as the workflow does.
 
     Parameters
     ----------
@@ -37,16 +38,16 @@ def score(
         without a value are left out. The workflow's ``timecourse.parquet`` has these columns.
     summary : str
         ``"endpoint"``: mean of the last frames; ``"maximum"``: highest value; ``"auc"``: area under the curve by the
-        trapezoid rule, in units of the value times hours; ``"slope"``: units an hour, by least squares from the onset
+        trapezoid rule, in units of the value times hours; ``"slope"``: units per hour, by least squares from the onset
         to the end.
     channel : str, optional
-        The channel to score, where ``timecourse`` has several in its column ``channel``.
+        The channel to score, if ``timecourse`` has several in its column ``channel``.
     details : bool
-        Whether to return standard errors and notes too.
+        Whether to return standard errors and notes as well.
     endpoint_frames : int
-        Frames that the endpoint averages.
+        Number of frames that the endpoint averages.
     baseline_frames : int
-        First frames of a track that are its baseline, for the slope.
+        Number of first frames of a track that form its baseline, for the slope.
     onset_mads : float
         The onset is the first of two frames that are this many noise MADs above the baseline, for the slope.
 
@@ -54,14 +55,14 @@ def score(
     -------
     pandas.Series or pandas.DataFrame
         The score by ``track_id``, NaN where it is not estimable (no value, no onset, a single frame); with ``details``
-        the columns ``value``, ``standard_error`` and ``note``, which says why one of them is missing. Standard errors
-        are those of independent frames; frames that resemble each other make them too small.
+        the columns ``value``, ``standard_error`` and ``note``, the reason why one of them is missing. Standard errors
+        assume independent frames; they are too small if frames are correlated.
 
     Raises
     ------
     UserError
-        For a missing column, a value that is no number (as a date or a duration), a track that has two values at a
-        time, or several channels.
+        When a column is missing, a value is not a number (such as a date or a duration), a track has two values at
+        one time, or there are several channels and none is named.
 
     Examples
     --------
@@ -115,15 +116,15 @@ def _course(timecourse: pd.DataFrame, channel: str | None) -> pd.DataFrame:
         if fields.size and len(fields) > 1:
             named = ", ".join("/".join(map(str, row)) for row in fields.to_numpy().tolist())
             advice = f"they are of {len(fields)} fields ({named}); give each track of each field its own track_id"
-        msg = f"timecourse: track '{first['track_id']}' has two values at {first['time']:g} hours; {advice}."
+        msg = f"timecourse: track '{first['track_id']}' has two values at {quantity(first['time'], 'h', 6)}; {advice}."
         raise UserError(msg)
     return course.sort_values(["track_id", "time"], ignore_index=True)
 
 
 def _refuse_columns(timecourse: pd.DataFrame) -> None:
-    """Refuse what is no table, and a column that is missing, there twice, or of dates or durations."""
+    """Raise a UserError unless this is a table that has each column once, without dates or durations."""
     if not isinstance(timecourse, pd.DataFrame):
-        msg = f"timecourse: a {type(timecourse).__name__}; give a pandas table with track_id, hours and value."
+        msg = f"timecourse: expected a pandas table with track_id, hours and value, not a {type(timecourse).__name__}."
         raise UserError(msg)
     for name in ("track_id", "hours", "value"):
         if name not in timecourse:

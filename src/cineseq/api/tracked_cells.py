@@ -1,4 +1,4 @@
-"""Cells from tracks and from tables of features, and counts of several samples, as the pairing reads them."""
+"""Cells from tracks and tables of features, and counts of several samples, in the form that the pairing reads."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 END_LABEL = "end_label"
 """Column of tracks, or entry of their ``attrs`` by track: the label of the object in the last frame."""
 PLACES = ("y_px", "x_px", "area_px", "touches_border")
-"""Columns of tables of objects that are no features."""
+"""Columns of tables of objects that are not features."""
 
 
 class Tracked(Protocol):
-    """What tracking returns."""
+    """Result of tracking."""
 
     tracks: pd.DataFrame
     detections: pd.DataFrame
@@ -48,12 +48,12 @@ def cells_with_features(
     Parameters
     ----------
     tracks
-        Tracks or cells, or what tracking returned.
+        Tracks or cells, or the result of tracking.
     features
-        Tables by ``frame`` and ``label`` (with ``sample`` and ``fov`` where there are several fields), or by
+        Tables by ``frame`` and ``label`` (with ``sample`` and ``fov`` if there are several fields), or by
         ``track_id``; columns ``morphology_*``, ``embedding_*``, ``features_*`` and ``function_*``.
     detections
-        Which object is in which track; None where ``tracks`` say it.
+        The track of each object; None if ``tracks`` state it.
     settings
         Which frames are averaged.
 
@@ -64,7 +64,7 @@ def cells_with_features(
     """
     if not isinstance(tracks, pd.DataFrame):
         if not isinstance(getattr(tracks, "tracks", None), pd.DataFrame):
-            msg = f"tracks: a pandas.DataFrame, or what cs.track returned, was expected, got {type(tracks).__name__}."
+            msg = f"tracks: expected a pandas.DataFrame or the result of cs.track, not a {type(tracks).__name__}."
             raise UserError(msg)
         tracks, detections = tracks.tracks, tracks.detections if detections is None else detections
     cells = completed_cells(tracks, where="tracks")
@@ -76,7 +76,7 @@ def cells_with_features(
         if detections is None and (settings.frames != "last_live_frame" or settings.window_frames > 1):
             msg = (
                 "features: averages over frames, and frames other than the last one, need the label of a track in "
-                "every frame; give detections=, or what cs.track returned instead of its tracks."
+                "every frame; set detections=, or pass the result of cs.track instead of its tracks."
             )
             raise UserError(msg)
         objects = with_field(_detections(tracks, detections), cells, "detections")
@@ -85,13 +85,13 @@ def cells_with_features(
         parts += [_means(with_field(table, cells, "features"), chosen, cells) for table in by_object]
     columns = pd.Index([name for part in (cells, *parts) for name in part])
     if columns.has_duplicates:
-        msg = f"features: the column '{columns[columns.duplicated()][0]}' is in two tables; give each column once."
+        msg = f"features: the column '{columns[columns.duplicated()][0]}' is in two tables; supply each column once."
         raise UserError(msg)
     return pd.concat([cells, *parts], axis=1)
 
 
 def _check_alive(cells: pd.DataFrame) -> None:
-    """Check that no cell that died or divided is said to be alive at the end."""
+    """Check that no cell that died or divided is marked as alive at the end."""
     wrong = (cells["alive_at_end"].fillna(value=False) & cells["end_kind"].isin(["death", "division"])).to_numpy(bool)
     if wrong.any():
         first = cells.loc[wrong.argmax()]
@@ -110,7 +110,7 @@ def _checked(table: pd.DataFrame, number: int) -> pd.DataFrame:
     for name in table:
         if not str(name).startswith(MEASURED) and name not in (*OBJECT, *PLACES, "track_id"):
             msg = (
-                f"features: column '{name}' of table {number} is of no block; begin its name with morphology_, "
+                f"features: column '{name}' of table {number} belongs to no block; start its name with morphology_, "
                 "embedding_, features_ or function_."
             )
             raise UserError(msg)
@@ -119,12 +119,12 @@ def _checked(table: pd.DataFrame, number: int) -> pd.DataFrame:
 
 
 def with_field(table: pd.DataFrame, cells: pd.DataFrame, where: str, names: Sequence[str] = FIELD) -> pd.DataFrame:
-    """Return a table with sample and field, which it may leave out where the cells are of one."""
+    """Return a table with sample and field, which it may lack if all cells belong to one."""
     for name in names:
         known = cells[name].unique()
         if name not in table:
             if len(known) > 1:
-                msg = f"{where}: the column '{name}' is missing, and there are {len(known)} of it; add it."
+                msg = f"{where}: the column '{name}' is missing, but the cells have {len(known)} values of it; add it."
                 raise UserError(msg)
             table = table.assign(**{name: known[0]})
         table = table.assign(**{name: table[name].astype("string")})
@@ -137,7 +137,7 @@ def _detections(tracks: pd.DataFrame, detections: pd.DataFrame | None) -> pd.Dat
     labels = tracks.get(END_LABEL, tracks["track_id"].map(tracks.attrs.get(END_LABEL, {})))
     if "end_frame" not in tracks or labels.isna().all():
         msg = (
-            "features: tables by frame and label need to know which label is which track; give detections= (track_id, "
+            "features: tables by frame and label require the track of each label; set detections= (track_id, "
             f"frame, label), or a column '{END_LABEL}' of tracks, the label in end_frame."
         )
         raise UserError(msg)
@@ -148,7 +148,7 @@ def _detections(tracks: pd.DataFrame, detections: pd.DataFrame | None) -> pd.Dat
 
 
 def _with_positions(cells: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
-    """Return cells with the last of their feature frames and where they were in it."""
+    """Return cells with the last of their feature frames and their position in it."""
     last = chosen.sort_values("frame").groupby("track_id").tail(1).set_index("track_id").reindex(cells["track_id"])
     places = {name: last[name].to_numpy(float) for name in ("y_px", "x_px") if name in last}
     return cells.assign(feature_frame=last["frame"].astype("Int64").array, **places)
@@ -158,10 +158,10 @@ def _per_cell(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     named = table.set_index(table["track_id"].astype("string"))
     if named.index.has_duplicates:
         twice = named.index[named.index.duplicated()][0]
-        msg = f"features: cell '{twice}' is there twice in a table by track_id; give each cell one row."
+        msg = f"features: cell '{twice}' is listed twice in a table by track_id; keep one row per cell."
         raise UserError(msg)
     if not named.index.isin(cells["track_id"]).any():
-        msg = f"features: none of the cells of a table ('{named.index[0]}', ...) is among the tracks; name them alike."
+        msg = f"features: no cell of a table ('{named.index[0]}', ...) is among the tracks; use the same names in both."
         raise UserError(msg)
     return named[_measured(table)].reindex(cells["track_id"]).reset_index(drop=True)
 
@@ -171,13 +171,13 @@ def _means(table: pd.DataFrame, chosen: pd.DataFrame, cells: pd.DataFrame) -> pd
     twice = table.duplicated(OBJECT)
     if twice.any():
         first = table.loc[twice.idxmax(), ["frame", "label"]].to_dict()
-        msg = f"features: frame {first['frame']} has the label {first['label']} twice; give each object one row."
+        msg = f"features: frame {first['frame']} has the label {first['label']} twice; keep one row per object."
         raise UserError(msg)
     of_track = table.drop(columns="track_id", errors="ignore").merge(chosen[[*OBJECT, "track_id"]], on=OBJECT)
     if of_track.empty and len(table):
         msg = (
-            "features: no frame and label of a table is that of a tracked cell in its feature frame; check that frames "
-            "count from 0 and that the labels are those that were tracked."
+            "features: no row of a table matches a tracked cell in its feature frame by frame and label; check that "
+            "frames count from 0 and that the labels are those that were tracked."
         )
         raise UserError(msg)
     means = of_track.groupby("track_id")[_measured(table)].mean()
@@ -195,20 +195,20 @@ def study_counts(counts: AnnData | pd.DataFrame, cells: pd.DataFrame) -> StudyCo
     ----------
     counts
         Cells in rows, named by barcode (or ``obs["barcode"]``), genes in columns; ``sample`` is a column of the table
-        or of ``obs``, and may be left out where the cells are of one sample.
+        or of ``obs``, and may be missing if all cells belong to one sample.
     cells
         The cells that will be paired.
 
     Raises
     ------
     UserError
-        When values are no counts, a sample has a barcode twice, or the sample is not said.
+        When values are not counts, a sample has a barcode twice, or the sample of a row is unknown.
     """
     if isinstance(counts, pd.DataFrame):
         values = counts.loc[:, counts.columns != "sample"]
         matrix, facts, barcodes, genes = _matrix(values), counts, counts.index, values.columns
     elif not hasattr(counts, "obs"):
-        msg = f"counts: an AnnData or a pandas.DataFrame was expected, got {type(counts).__name__}."
+        msg = f"counts: expected an AnnData or a pandas.DataFrame, not a {type(counts).__name__}."
         raise UserError(msg)
     else:
         matrix, barcodes, genes = counts_matrix(counts, "counts")
@@ -228,6 +228,6 @@ def study_counts(counts: AnnData | pd.DataFrame, cells: pd.DataFrame) -> StudyCo
 def _matrix(counts: pd.DataFrame) -> sparse.csr_matrix:
     text = next((c for c, kind in counts.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)), None)
     if text is not None:
-        msg = f"counts: column '{text}' should hold counts and holds text; name barcodes in the index."
+        msg = f"counts: column '{text}' should hold counts but holds text; put the barcodes into the index."
         raise UserError(msg)
     return sparse.csr_matrix(counts.to_numpy(np.float64, na_value=np.nan))

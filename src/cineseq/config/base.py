@@ -34,7 +34,7 @@ def with_new_names(raw: Any, names: dict[str, str], section: str = "") -> Any:
     Raises
     ------
     ValueError
-        When a key is there under both names with different values.
+        When a key occurs under both names with different values.
     """
     old = [key for key in names if isinstance(raw, dict) and key in raw]
     if not old:

@@ -39,7 +39,7 @@ class LineageColumns(Section):
 
 
 class External(Section):
-    """Which columns of external tables are what.
+    """Roles of the columns of external tables.
 
     Columns named ``function_*``, ``morphology_*``, ``embedding_*``, ``features_*``, ``state_*`` and ``group_*`` are
     always taken, and so are ``sample``, ``fov``, ``family``, ``condition``, ``replicate`` and ``class``.
@@ -70,7 +70,8 @@ class External(Section):
         description="Columns of image embedding; * matches any text. Only numeric columns are taken.",
     )
     features: list[str] = Field(
-        default_factory=list, description="Columns of other features; * stands for anything, numeric columns only."
+        default_factory=list,
+        description="Columns of other features; * matches any text. Only numeric columns are taken.",
     )
     states: dict[str, str] = Field(
         default_factory=dict, description="Names of states, such as class, and the columns that hold them."

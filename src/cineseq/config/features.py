@@ -34,7 +34,7 @@ class Features(Section):
     )
 
     @model_validator(mode="after")
-    def _onset_is_given(self) -> "Features":
+    def _onset_is_set(self) -> "Features":
         if self.frames == "before_function" and self.function_onset_frame is None:
             msg = "function_onset_frame: must be a frame number when frames is before_function"
             raise ValueError(msg)

@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from cineseq.config.base import Section
+from cineseq.text import significant
 
 
 class Inputs(Section):
@@ -36,8 +37,8 @@ class Inputs(Section):
     )
     allow_black_frames: bool = Field(
         default=False,
-        description="Accept frames with a single grey level in a channel that is not a function channel; false makes "
-        "this an error.",
+        description="Accept frames with a single grey level in a channel that is not a function channel; false: an "
+        "error.",
     )
     flat_field: Literal["none", "estimate"] = Field(
         "none", description="Divide by a smooth illumination profile estimated from the background of the movie."
@@ -149,7 +150,7 @@ class Segment(Section):
     @model_validator(mode="after")
     def _areas_in_order(self) -> Self:
         if self.max_area is not None and self.max_area <= self.min_area:
-            msg = f"max_area: must be above min_area ({self.min_area:g})"
+            msg = f"max_area: must be above min_area ({significant(self.min_area, 6)})"
             raise ValueError(msg)
         return self
 

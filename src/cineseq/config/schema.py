@@ -41,7 +41,7 @@ class Config(Section):
         default=True, description="Keep the corrected movies; false deletes each one after the last step that reads it."
     )
     inputs: Inputs = Field(Inputs(), description="How raw movies are read and corrected.")
-    channels: Channels = Field(Channels(), description="Which channels there are, and which ones measure function.")
+    channels: Channels = Field(Channels(), description="Names of the channels, and which of them measure function.")
     segment: Segment = Field(Segment(), description="Segmentation with cellpose.")
     train: Train = Field(Train(), description="Training a segmentation model on your own annotated frames.")
     track: Track = Field(Track(), description="Linking, divisions, deaths and other ends.")
@@ -71,7 +71,7 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _channels_are_named(self) -> "Config":
-        """Refuse a channel that is not among the names given."""
+        """Raise an error for a channel that is not among the configured names."""
         names = self.channels.names
         uses = {
             "channels.function": self.channels.function,
@@ -89,10 +89,10 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _function_stays_out(self) -> "Config":
-        """Refuse a function channel where the configuration does not allow it by name."""
+        """Raise an error for a function channel in a step that is not in ``channels.allow_function_in``."""
         for step, section in (("segment", self.segment), ("morphology", self.morphology), ("embed", self.embed)):
-            asked = set(getattr(section, "channels", None) or ())
-            leak = sorted(asked & set(self.channels.function))
+            listed = set(getattr(section, "channels", None) or ())
+            leak = sorted(listed & set(self.channels.function))
             if leak and step not in self.channels.allow_function_in:
                 msg = (
                     f"{step}.channels: '{leak[0]}' is a function channel; take it out, or add '{step}' to "
@@ -130,13 +130,13 @@ def load(raw: dict[str, Any], origin: str = "") -> Config:
     Raises
     ------
     UserError
-        With one line per mistake, ``section.key: reason (got value)``; an unknown key is answered with the nearest
-        known one.
+        With one line per mistake, ``section.key: reason (got value)``; for an unknown key, it names the nearest known
+        one.
     """
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        lines = [f"  {_complaint(e)}" for e in error.errors()]
+        lines = [f"  {_message_of(e)}" for e in error.errors()]
         place = f" in {origin}" if origin else ""
         msg = f"Invalid configuration{place}:\n" + "\n".join(lines)
         raise UserError(msg) from None
@@ -152,22 +152,22 @@ def section_from(model: type[Group], settings: dict[str, Any], function: str) ->
     settings
         Its values by name.
     function
-        Name of the function, for complaints.
+        Name of the function, for messages.
 
     Raises
     ------
     UserError
-        With the first mistake, ``function: setting: reason (got value)``; an unknown setting is answered with the
-        nearest known one.
+        With the first mistake, ``function: setting: reason (got value)``; for an unknown setting, it
+        names the nearest known one.
     """
     try:
         return model.model_validate(settings)
     except ValidationError as error:
-        msg = f"{function}: {_complaint(error.errors()[0], model)}."
+        msg = f"{function}: {_message_of(error.errors()[0], model)}."
         raise UserError(msg) from None
 
 
-def _complaint(error: ErrorDetails, root: type[BaseModel] = Config) -> str:
+def _message_of(error: ErrorDetails, root: type[BaseModel] = Config) -> str:
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         known = _known_keys(error["loc"][:-1], root)
@@ -180,7 +180,7 @@ def _complaint(error: ErrorDetails, root: type[BaseModel] = Config) -> str:
 
 
 def _checked(place: str, reason: str, value: Any) -> str:
-    """Return the complaint of one of our own checks; one across the keys of a section names its key first."""
+    """Return the message of one of our own checks; a check across the keys of a section names its key first."""
     if not place:
         return reason
     key, _, rest = reason.partition(": ")

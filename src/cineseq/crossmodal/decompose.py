@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.prediction import Crossmodal
-from cineseq.crossmodal.explain import Asked, Explained, explain
+from cineseq.crossmodal.explain import Explained, ExplainOptions, explain
 from cineseq.crossmodal.explained_values import Targets, noise_ceiling, single_precision
 from cineseq.expression.normalise import Expression, expression_of
 from cineseq.io.paired import PairedData
@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 CEILING_WORTH_DIVIDING = 0.2
 MISSING_AT_MOST = 0.05
 """Largest fraction of cells in which a feature to explain may be missing."""
-BLIND = "genes chosen by detection and variance over all cells, blind to shape"
+BLIND = "genes chosen by detection and variance over all cells, without regard to shape"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Decomposition:
     notes: tuple[str, ...]
 
 
-def decompose(data: PairedData, asked: Asked) -> Decomposition:
+def decompose(data: PairedData, options: ExplainOptions) -> Decomposition:
     """Explain expression by shape and shape by expression in held-out groups.
 
     If that is not estimable, the tables of genes and features are empty and the summary gives the reason.
@@ -66,13 +66,13 @@ def decompose(data: PairedData, asked: Asked) -> Decomposition:
         if expression is None or genes is None or not len(data.obs) or not shapes:
             raise NotEstimableError(_lacking(len(data.obs), expression))
         features = _measured(shapes)
-        chosen = explained_genes(genes, asked.settings)
+        chosen = explained_genes(genes, options.settings)
         values = np.zeros((len(data.obs), 1))
-        cells = cells_of(data.obs, values, asked.folds, asked.settings.class_column)
+        cells = cells_of(data.obs, values, options.folds, options.settings.class_column)
     except NotEstimableError as reason:
         logger.warning("Not estimable: %s.", reason)
         return _not_estimable(len(data.obs), str(reason))
-    return _both_ways(expression, genes, shapes, features, chosen, cells=cells, asked=asked)
+    return _both_ways(expression, genes, shapes, features, chosen, cells=cells, options=options)
 
 
 def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
@@ -114,8 +114,8 @@ def report(found: Decomposition) -> dict[str, Any]:
             permutations = int(found.summary["permutations"].iloc[0])
             few = coarse(permutations, table["p_value"].to_numpy(float), name)
             lines.append(
-                f"{passing} of {len(table)} {name} are explained better than with shuffled pairing (q ≤ {ALPHA})"
-                + (f"; {few}." if few else ".")
+                f"{count(passing)} of {count(len(table))} {name} are explained better than with shuffled pairing "
+                f"(q ≤ {ALPHA})" + (f"; {few}." if few else ".")
             )
     good = found.genes[found.genes["noise_ceiling"] > CEILING_WORTH_DIVIDING]
     if len(good):
@@ -123,7 +123,7 @@ def report(found: Decomposition) -> dict[str, Any]:
         numbers["genes.median_share_of_ceiling"] = fraction
         lines.append(
             f"Of the variance below the noise ceiling, {percent(fraction)} is explained in the median gene with a "
-            f"ceiling above {CEILING_WORTH_DIVIDING} ({len(good)} genes)."
+            f"ceiling above {CEILING_WORTH_DIVIDING} ({count(len(good), 'gene')})."
         )
     return {"lines": lines, "numbers": numbers}
 
@@ -136,20 +136,20 @@ def _both_ways(
     chosen: np.ndarray,
     *,
     cells: CrossvalCells,
-    asked: Asked,
+    options: ExplainOptions,
 ) -> Decomposition:
     targets = genes.values[:, chosen] - genes.values[:, chosen].mean(axis=0)
     logger.info("Explaining %d genes by %d features in %d cells.", len(chosen), len(features.names), len(targets))
-    to_genes = explain(shapes, Targets(targets.astype(np.float32), "variance"), cells, asked)
+    to_genes = explain(shapes, Targets(targets.astype(np.float32), "variance"), cells, options)
     logger.info("Explaining %d features by %d genes.", len(features.names), len(genes.names))
-    to_features = explain([genes], Targets(single_precision(features.values), "equal"), cells, asked)
+    to_features = explain([genes], Targets(single_precision(features.values), "equal"), cells, options)
     ceiling = np.full(len(chosen), np.nan)
     notes = [*cells.plan.notes, f"The {len(chosen)} genes to explain: {BLIND}."]
     if lacking := int(np.isnan(features.values).any(axis=0).sum()):
         notes.append(f"{lacking} features are missing in some cells, which are left out for that feature.")
     if expression.kind == "counts":
         ceiling = noise_ceiling(
-            expression.counts, chosen, asked.settings.thinnings, asked.seed, expression.normalisation
+            expression.counts, chosen, options.settings.thinnings, options.seed, expression.normalisation
         )
     else:
         notes.append("The noise ceiling is not estimable: the expression values are not whole counts.")
@@ -164,7 +164,7 @@ def _both_ways(
     few = [FEW_GROUPS] if cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL else []
     notes_of = ["; ".join([BLIND, *few]), FEW_GROUPS if few else None]
     return Decomposition(
-        by_gene, by_feature, summary.assign(permutations=asked.settings.permutations, note=notes_of), tuple(notes)
+        by_gene, by_feature, summary.assign(permutations=options.settings.permutations, note=notes_of), tuple(notes)
     )
 
 

@@ -47,7 +47,7 @@ class Explained:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ExplainOptions:
     """Settings of the cross-modal step.
 
     Attributes
@@ -66,7 +66,7 @@ class Asked:
     threads: int
 
 
-def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells, asked: Asked) -> Explained:
+def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells, options: ExplainOptions) -> Explained:
     """Explain targets by predictors in held-out groups, with the null of predictors from other cells of the class.
 
     Parameters
@@ -77,19 +77,19 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
         Values to explain; a cell without a value is left out for that target.
     cells
         Folds and labels of the cells.
-    asked
+    options
         Settings.
     """
     # Cross-validated ridge on principal components; errors of held-out cells, shape (cells, targets).
-    plan, settings = cells.plan, asked.settings
+    plan, settings = cells.plan, options.settings
     designs = [design(predictors, train, settings.min_detected, None) for train, _ in plan.splits()]
-    tuning = Tuning(asked.folds.inner, settings.components, settings.penalties)
+    tuning = Tuning(options.folds.inner, settings.components, settings.penalties)
     by_fold = ridge_folds(designs, plan, tuning)
     errors = errors_of(by_fold, targets, plan)
     class_residual = np.where(errors.known, targets.values - _class_means(targets.values, cells), 0).astype(float)
     # Null: shuffled pairing within strata and class; interval: cluster bootstrap of groups.
-    null, null_total = _null(by_fold, targets, cells, asked)
-    total = _total(errors, cells, settings.bootstraps, asked.seed)
+    null, null_total = _null(by_fold, targets, cells, options)
+    total = _total(errors, cells, settings.bootstraps, options.seed)
     total |= {
         "r2_null": float(null_total.mean()) if len(null_total) else np.nan,
         "r2_class": float(r2((class_residual * errors.weight).ravel(), (errors.baseline * errors.weight).ravel())),
@@ -117,23 +117,23 @@ def _class_means(values: np.ndarray, cells: CrossvalCells) -> np.ndarray:
 
 
 def _null(
-    by_fold: list[RidgeFold], targets: Targets, cells: CrossvalCells, asked: Asked
+    by_fold: list[RidgeFold], targets: Targets, cells: CrossvalCells, options: ExplainOptions
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return R² per target and in total under permutation of target rows within strata and class.
 
     Shapes are (permutations, targets) and (permutations,).
     """
-    permutations = asked.settings.permutations
+    permutations = options.settings.permutations
     if not permutations:
         return np.empty((0, targets.values.shape[1])), np.empty(0)
-    rng = np.random.default_rng(asked.seed)
+    rng = np.random.default_rng(options.seed)
     within = np.array([f"{s} {c}" for s, c in zip(cells.strata, cells.classes, strict=True)])
     blocks = exchangeable_blocks(within, cells.families)
     rows = [draw_rows(blocks, rng) for _ in range(permutations)]
     tasks = [rows[start : start + PER_TASK] for start in range(0, permutations, PER_TASK)]
     calls = (joblib.delayed(_permuted)(by_fold, targets, cells.plan, task) for task in tasks)
     done = zip(
-        progress(tasks, "Shuffled pairings, tens", logger), workers(asked.threads, "generator")(calls), strict=False
+        progress(tasks, "Shuffled pairings, tens", logger), workers(options.threads, "generator")(calls), strict=False
     )
     per_target, total = (np.concatenate(part) for part in zip(*(result for _, result in done), strict=True))
     return per_target, total

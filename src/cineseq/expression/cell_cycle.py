@@ -10,6 +10,7 @@ import pandas as pd
 
 from cineseq.errors import UserError
 from cineseq.expression.normalise import Expression
+from cineseq.text import count
 
 _S = (
     "MCM5 PCNA TYMS FEN1 MCM2 MCM4 RRM1 UNG GINS2 MCM6 CDCA7 DTL PRIM1 UHRF1 MLF1IP CENPU HELLS RFC2 RPA2 NASP "
@@ -43,7 +44,7 @@ def cycle_scores(expression: Expression, seed: int) -> tuple[pd.DataFrame, str]:
     scores : pandas.DataFrame
         ``s_score``, ``g2m_score`` and ``phase``, one row per cell; missing where they cannot be estimated.
     note : str
-        Why they are missing, or which genes they rest on.
+        Why they are missing, or how many genes they are based on.
 
     References
     ----------
@@ -71,7 +72,7 @@ def cycle_scores(expression: Expression, seed: int) -> tuple[pd.DataFrame, str]:
             "phase": adata.obs["phase"].astype("string").to_numpy(),
         }
     )
-    return scores, f"Cell-cycle scores rest on {found}."
+    return scores, f"Cell-cycle scores are based on {found}."
 
 
 def _missing(cells: int) -> pd.DataFrame:
@@ -133,7 +134,6 @@ def _refuse_unknown(name: str, genes: list[str], known: pd.Index) -> None:
             continue
         near = get_close_matches(gene.upper(), by_capitals, n=1)
         hint = f"did you mean '{by_capitals[near[0]]}'?" if near else "write it as in the counts or take it out"
-        msg = (
-            f"lineage.gene_sets: gene '{gene}' of '{name}' is not among the {len(known):,} genes of the counts; {hint}"
-        )
+        among = f"is not among the {count(len(known), 'gene')} of the counts"
+        msg = f"lineage.gene_sets: gene '{gene}' of '{name}' {among}; {hint}"
         raise UserError(msg)

@@ -13,7 +13,7 @@ from cineseq.expression.cell_cycle import cycle_scores
 from cineseq.expression.function_variance import eta_squared
 from cineseq.expression.normalise import Expression
 from cineseq.expression.quality_control import no_counts, quality_of_cells
-from cineseq.text import number, p_value, percent, readable
+from cineseq.text import count, number, p_value, percent, readable, significant
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +74,8 @@ def cluster_study(
     lines = [f"The expression values are {expression.meaning}.", _quality_line(quality)]
     numbers = {"cells": len(quality), "cells_passing": int(passes.sum()), "genes": len(expression.genes)}
     if passes.sum() < settings.min_cells:
-        asked = f"clusters.min_cells asks for {settings.min_cells}"
-        lines.append(f"Clusters are not estimable: {passes.sum()} cells passed, {asked}.")
+        required = f"clusters.min_cells requires {count(settings.min_cells)}"
+        lines.append(f"Clusters are not estimable: {count(passes.sum(), 'cell')} passed, {required}.")
         return StudyClusters(table, lines, {**numbers, "clusters": 0})
     kept = expression.cells(passes)
     del expression  # so that the expression of a large study is in memory only once
@@ -92,7 +92,7 @@ def _fill_clusters(
     from cineseq.expression.leiden import find_clusters, resampled_agreement  # noqa: PLC0415 - scanpy is slow
 
     if min(kept.log.shape) < 3:
-        return [f"Clusters are not estimable from {kept.log.shape[1]} genes."], {"clusters": 0}
+        return [f"Clusters are not estimable from {count(kept.log.shape[1], 'gene')}."], {"clusters": 0}
     found = find_clusters(kept, settings, seed)
     columns = {"cluster": pd.array(found.labels, dtype="string")}
     columns |= {f"umap_{k + 1}": found.positions[:, k].astype(float) for k in range(2)}
@@ -103,7 +103,8 @@ def _fill_clusters(
     totals = table.loc[passes, "total_counts"].to_numpy(float)
     depth = float(eta_squared(np.log1p(totals), codes))
     lines = [
-        f"Leiden found {len(names)} cluster(s) from {len(found.genes):,} genes at resolution {settings.resolution}."
+        f"Leiden found {count(len(names), 'cluster')} from {count(len(found.genes), 'gene')} at resolution "
+        f"{significant(settings.resolution)}."
     ]
     lines += _stability_lines(agreement) + _depth_lines(depth, kept.kind)
     numbers = {
@@ -120,8 +121,9 @@ def _stability_lines(agreement: np.ndarray) -> list[str]:
     if not len(agreement):
         return []
     line = (
-        f"Clustering {len(agreement)} random 80 % subsets again, genes and components chosen anew in each, agrees with "
-        f"these clusters at an adjusted Rand index of {number(agreement.mean())} (lowest {number(agreement.min())})."
+        f"Clusters of {count(len(agreement), 'random subset')} of 80 % of the cells, with genes and components chosen "
+        f"anew in each, agree with these clusters at an adjusted Rand index of {number(agreement.mean())} (lowest "
+        f"{number(agreement.min())})."
     )
     weak = " They are unstable: read them as a partition of a continuum." if agreement.mean() < UNSTABLE else ""
     return [line + weak]
@@ -140,12 +142,13 @@ def _depth_lines(depth: float, kind: str) -> list[str]:
 def _quality_line(quality: pd.DataFrame) -> str:
     passing = int(quality["passes_qc"].sum())
     failing = quality["qc_reason"].dropna().value_counts()
-    why = "; ".join(f"{count:,} had {reason}" for reason, count in sorted(failing.items()))
-    line = f"{passing:,} of {len(quality):,} sequenced cells passed quality control" + (f" ({why})." if why else ".")
+    why = "; ".join(f"{count(cells)} had {reason}" for reason, cells in sorted(failing.items()))
+    line = f"{count(passing)} of {count(len(quality), 'sequenced cell')} passed quality control"
+    line += f" ({why})." if why else "."
     known = quality["multiplet"].dropna()
     if known.empty:
         return f"{line} Which of them are multiplets is unknown."
-    return f"{line} {int(known.sum()):,} of {len(known):,} cells are multiplets by their pairing."
+    return f"{line} {count(known.sum())} of {count(len(known), 'cell')} are multiplets by their pairing."
 
 
 def _blank(track_ids: pd.Index, quality: pd.DataFrame) -> pd.DataFrame:
@@ -167,22 +170,21 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def share_lines(shares: pd.DataFrame) -> list[str]:
+def between_clusters_lines(shares: pd.DataFrame) -> list[str]:
     """Return one sentence per function on the fraction of its variance between clusters."""
     lines = []
     for row in shares.itertuples():
         if np.isfinite(row.eta2) and not np.isfinite(row.p_value):
             lines.append(
                 f"{percent(row.eta2, 1)} of the variance of {readable(row.function)} lies between clusters "
-                f"(not tested)."
+                "(not tested)."
             )
         elif np.isfinite(row.eta2):
             lines.append(
                 f"{percent(row.eta2, 1)} of the variance of {readable(row.function)} lies between clusters "
                 f"({percent(row.eta2_null, 1)} when permuted within samples; {p_value(row.p_value)}, "
-                f"{p_value(row.q_value, 'q')}, "
-                f"n = {row.n:,})."
+                f"{p_value(row.q_value, 'q')}, {count(row.n, 'cell')})."
             )
         else:
-            lines.append(f"The share of {row.function} between clusters is {row.note}.")
+            lines.append(f"The fraction of the variance of {readable(row.function)} between clusters is {row.note}.")
     return lines

@@ -17,7 +17,7 @@ RASTER_FROM = 5_000
 """If there are more points, they are drawn as an image inside the SVG."""
 
 
-def draw_map(clusters: pd.DataFrame, samples: pd.Series, function: pd.DataFrame, path: Path) -> None:
+def draw_umap(clusters: pd.DataFrame, samples: pd.Series, function: pd.DataFrame, path: Path) -> None:
     """Draw the UMAP of the clustered cells by cluster, by sample and by each function (the first four).
 
     Parameters

@@ -15,8 +15,8 @@ from cineseq.statistics.permutation import (
 )
 from cineseq.tables.contract import empty
 from cineseq.tables.expression import FUNCTION_BY_COMPONENT
+from cineseq.text import count, percent, readable
 from cineseq.text import p_value as written_p
-from cineseq.text import percent, readable
 
 FEWEST_CELLS = 10
 
@@ -50,7 +50,7 @@ def eta_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return np.divide(between, total, out=np.full(np.shape(total), np.nan), where=varies)
 
 
-def share_between_clusters(
+def variance_between_clusters(
     function: pd.DataFrame,
     clusters: pd.Series,
     samples: pd.Series,
@@ -113,13 +113,13 @@ def _one(
     null = permuted_statistics(values, blocks, permutations, rng, lambda drawn: eta_squared(drawn, codes))
     h = float(kruskal(*(values[codes == code] for code in range(len(found)))).statistic)
     mean = float(null.mean()) if len(null) else np.nan
-    note = "" if len(null) else "no permutations were asked for"
+    note = "" if len(null) else "permutations are switched off"
     return (len(values), len(found), observed, mean, h, p_value(observed, null), len(null), note)
 
 
 def _why_not(values: np.ndarray, clusters_with_it: int, clusters: int) -> str:
     if len(values) < FEWEST_CELLS:
-        return f"measured in {len(values)} clustered cells, {FEWEST_CELLS} are needed"
+        return f"measured in {len(values)} clustered cells, {FEWEST_CELLS} are required"
     if does_not_vary(values):
         return "it is the same in every cell"
     if clusters < 2:
@@ -136,7 +136,7 @@ NAMED = 3
 """Number of components named in a sentence."""
 
 
-def share_along_components(
+def variance_along_components(
     function: pd.DataFrame,
     components: pd.DataFrame,
     samples: pd.Series,
@@ -182,7 +182,7 @@ def share_along_components(
 
 
 def squared_correlation(values: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """Return R² of the straight line of each component.
+    """Return R² of a linear regression on each component.
 
     Parameters
     ----------
@@ -224,14 +224,14 @@ def _along_one(
     observed = squared_correlation(values, axes)
     null = permuted_statistics(values, blocks, permutations, rng, lambda drawn: squared_correlation(drawn, axes))
     mean = null.mean(axis=0) if len(null) else np.full(len(observed), np.nan)
-    note = "" if len(null) else "no permutations were asked for"
+    note = "" if len(null) else "permutations are switched off"
     p = p_value(observed, null) if len(null) else np.nan
     return table.assign(r2=observed, r2_null=mean, p_value=p, permutations=len(null), note=note)
 
 
 def _why_not_along(values: np.ndarray) -> str:
     if len(values) < FEWEST_CELLS:
-        return f"measured in {len(values)} clustered cells, {FEWEST_CELLS} are needed"
+        return f"measured in {len(values)} clustered cells, {FEWEST_CELLS} are required"
     return "it is the same in every cell" if does_not_vary(values) else ""
 
 
@@ -246,14 +246,15 @@ def _line(name: str, rows: pd.DataFrame) -> str:
     if rows["q_value"].isna().all():
         return f"The association of {name} with the principal components is not tested: {rows['note'].iloc[0]}."
     found = rows[rows["q_value"] <= ALPHA].sort_values("r2", ascending=False, kind="stable")
-    among = f"of {len(rows)} principal components of expression, each against permutation within samples"
+    among = f"of {count(len(rows), 'principal component')} of expression, each against permutation within samples"
     if found.empty:
-        return f"{name} goes with none {among} (lowest {written_p(rows['q_value'].min(), 'q')})."
+        return f"{name} is associated with none {among} (lowest {written_p(rows['q_value'].min(), 'q')})."
     named = "; ".join(
         f"{row.component.removeprefix('pc_')}: R² = {percent(row.r2)}, permuted {percent(row.r2_null)}, "
         f"{written_p(row.q_value, 'q')}"
         for row in found.head(NAMED).itertuples()
     )
     return (
-        f"{name} goes with {len(found)} {among} at a false discovery rate of {percent(ALPHA, 0)} (component {named})."
+        f"{name} is associated with {count(len(found))} {among} at a false discovery rate of {percent(ALPHA, 0)} "
+        f"(component {named})."
     )

@@ -15,6 +15,7 @@ from cineseq.expression.normalise import Expression, detected_genes, expression_
 from cineseq.expression.pseudobulk import pseudobulk_test, within_samples_test
 from cineseq.expression.wilcoxon import log2_fold_changes, rank_sum
 from cineseq.statistics.permutation import benjamini_hochberg
+from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ HELD_OUT = "clustered on one half of the counts, tested on the other"
 DOUBLE_DIPPED = (
     "the same counts were clustered and tested: p-values are too small (double dipping), markers rest on the AUC"
 )
-NOT_FOUND_AGAIN = "not found again on half of the counts: genes are ranked on the same counts, none is called a marker"
+NOT_FOUND_AGAIN = "not found again on half of the counts: genes ranked on the same counts, none is called a marker"
 DESCRIPTIVE = (
     "descriptive: fewer than 3 replicates per condition that have enough cells, and cells are not replicates; none is "
     "called a marker"
@@ -31,7 +32,7 @@ PSEUDOBULK = "pseudobulk: counts summed by replicate, which are compared; the AU
 NOT_WHOLE = "descriptive: pseudobulk over the replicates needs whole counts; none is called a marker"
 HALVES = "upper against lower half of function within each sample"
 CELLS_TESTED = "cells tested as if independent"
-AS_IF_INDEPENDENT = "descriptive: cells tested as if independent, none is called a marker"
+AS_IF_INDEPENDENT = "descriptive: cells tested as if independent; none is called a marker"
 WITHIN = "pseudobulk: both sides summed by replicate, compared within replicates; the AUC is that of cells"
 REPLICATES = 3
 
@@ -255,6 +256,6 @@ def comparison_line(comparison: Comparison, table: pd.DataFrame) -> str:
     if table.empty:
         return f"{kind}: not estimable, no group has enough cells on both sides."
     counts = table.groupby("group")["is_marker"].sum().sort_index()
-    each = ", ".join(f"{group}: {count:,}" for group, count in counts.items())
+    each = ", ".join(f"{group}: {count(genes)}" for group, genes in counts.items())
     how = " | ".join(table["note"].unique())
-    return f"{kind}: markers of {table['gene'].nunique():,} tested genes by group {each} ({how})."
+    return f"{kind}: markers of {count(table['gene'].nunique(), 'tested gene')} by group {each} ({how})."

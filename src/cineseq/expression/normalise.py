@@ -27,8 +27,8 @@ PER_CELL = 10_000.0
 MEANING: dict[CountKind, str] = {
     "counts": "counts",
     "fractional": "not whole counts (expected counts or TPM)",
-    "logged": "already logarithms, used as given",
-    "scaled": "already centred (there are negative values), used as given",
+    "logged": "already logarithms, used unchanged",
+    "scaled": "already centred (there are negative values), used unchanged",
 }
 
 

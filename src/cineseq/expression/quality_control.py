@@ -11,6 +11,7 @@ from scipy import sparse
 from cineseq.config.expression import Clusters
 from cineseq.expression.normalise import CountKind
 from cineseq.io.paired import PairedData
+from cineseq.text import number, percent
 
 logger = logging.getLogger(__name__)
 
@@ -82,10 +83,11 @@ def quality_of_cells(
         of_them = np.asarray(counts[:, mitochondrial].sum(axis=1)).ravel()
         np.divide(of_them, totals, out=fraction, where=totals > 0)
     enough_genes = min(settings.min_genes, PANEL_FRACTION * len(genes))
+    few_counts = totals < settings.min_counts if countable else totals == np.inf
     reasons = {
-        f"fewer than {settings.min_counts} counts": totals < settings.min_counts if countable else totals == np.inf,
-        f"fewer than {enough_genes:.0f} genes": detected < enough_genes,
-        f"more than {settings.max_mitochondrial:.0%} mitochondrial": fraction > settings.max_mitochondrial,
+        f"fewer than {number(settings.min_counts, 0)} counts": few_counts,
+        f"fewer than {number(enough_genes, 0)} genes": detected < enough_genes,
+        f"more than {percent(settings.max_mitochondrial, 0)} mitochondrial": fraction > settings.max_mitochondrial,
     }
     multiplet = unknown_multiplets(len(totals)) if multiplet is None else multiplet
     reasons[MULTIPLET] = multiplet.fillna(value=False).to_numpy(bool)

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError
+from cineseq.text import significant
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -133,12 +134,12 @@ def why_not_counts(values: np.ndarray) -> str:
     if not np.isfinite(values).all():
         return "found missing or infinite values"
     if (values < 0).any():
-        return f"found negative values (such as {values.min():.4g}), as scaled data have"
+        return f"found negative values (such as {significant(values.min(), 4)}), as scaled data have"
     fractional = values[values != np.rint(values)]
     if not fractional.size:
         return ""
     kind = "these look log-transformed" if values.max() < LARGEST_LOG else "these look normalised"
-    return f"found fractions (such as {fractional[0]:.4g}): {kind}"
+    return f"found fractions (such as {significant(fractional[0], 4)}): {kind}"
 
 
 def _from_table(path: Path, separator: str, orientation: Orientation) -> Counts:

@@ -17,7 +17,7 @@ CONTINUITY = 0.5
 def illico_available() -> bool:
     """Return whether illico can be imported; its compiled parts do not run on every machine."""
     try:
-        import illico  # noqa: F401, PLC0415 - asked for only here
+        import illico  # noqa: F401, PLC0415 - imported only here
         import loguru  # noqa: F401, PLC0415
     except ImportError:
         return False

@@ -43,7 +43,7 @@ def rings(labels: np.ndarray, gap_px: float, width_px: float, seen: tuple[slice,
     width_px
         Width of the rings.
     seen
-        The imaged area of the frame; the rest is padding from drift correction and no background.
+        The imaged area of the frame; the rest is padding from drift correction, not background.
     """
     shown = np.zeros(labels.shape, bool)
     shown[seen] = True

@@ -14,6 +14,7 @@ from cineseq.errors import UserError
 from cineseq.features.scaling import divisor
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES
+from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 OBJECT = [*FIELD, "frame", "label"]
@@ -180,8 +181,8 @@ def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels,
     """
     per_sample = cells["sample"].value_counts().sort_index()
     live = int(cells["alive_at_end"].fillna(value=False).sum())
-    counted = ", ".join(f"{n} in {sample}" for sample, n in per_sample.items())
-    lines = [f"{len(cells)} cells were tracked ({counted}); {live} of them are alive in the last frame."]
+    counted = ", ".join(f"{count(n)} in {sample}" for sample, n in per_sample.items())
+    lines = [f"Cells tracked: {count(len(cells))} ({counted}), of which {count(live)} are alive in the last frame."]
     if len(factors):
         references = ", ".join(factors["reference"].unique())
         lines.append(f"Fluorescence was divided by {divisor(settings)} (medians of {references}).")
@@ -193,9 +194,11 @@ def cells_report(cells: pd.DataFrame, factors: pd.DataFrame, channels: Channels,
     ]
     if columns := _named(cells, "features_"):
         has = int(cells[columns].notna().any(axis=1).sum())
-        lines.append(f"{has} of {len(cells)} cells have external features ({len(columns)} columns).")
+        lines.append(
+            f"{count(has)} of {count(len(cells), 'cell')} have external features ({count(len(columns), 'column')})."
+        )
     if channels.allow_function_in:
-        lines.append(f"The function channel was open to: {', '.join(channels.allow_function_in)}.")
+        lines.append(f"The function channel was allowed in: {', '.join(channels.allow_function_in)}.")
     numbers: dict[str, Any] = {"cells": len(cells), "live_cells": live}
     numbers |= {f"cells_{sample}": int(n) for sample, n in per_sample.items()}
     numbers |= {f"fate_{fate}": int((cells["fate"] == fate).sum()) for fate in FATES}

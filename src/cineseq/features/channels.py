@@ -36,14 +36,14 @@ def check_same_size(labels: Labels, movie: Movie) -> None:
         raise UserError(msg)
 
 
-def channels_for(step: str, asked: list[str] | None, channels: Channels, movie: Movie) -> tuple[str, ...]:
+def channels_for(step: str, wanted: list[str] | None, channels: Channels, movie: Movie) -> tuple[str, ...]:
     """Return the channels that a step measures, in the order of the movie.
 
     Parameters
     ----------
     step
         ``morphology`` or ``embed``.
-    asked
+    wanted
         Channels configured for the step; None uses every channel that it may use.
     channels
         Section ``channels``: which channels measure function, and which steps may use these.
@@ -59,17 +59,17 @@ def channels_for(step: str, asked: list[str] | None, channels: Channels, movie: 
     present = movie.info.channels
     _check_present(present, channels.function, movie, "channels.function")
     allowed = channels.open_to(step, present)
-    if asked is None:
+    if wanted is None:
         return allowed
-    _check_present(present, asked, movie, f"{step}.channels")
-    barred = [c for c in asked if c not in allowed]
+    _check_present(present, wanted, movie, f"{step}.channels")
+    barred = [c for c in wanted if c not in allowed]
     if barred:
         msg = (
             f"{step}.channels: '{barred[0]}' measures function and must not enter {step}; take it out, or add "
             f"'{step}' to channels.allow_function_in."
         )
         raise UserError(msg)
-    return tuple(c for c in allowed if c in asked)
+    return tuple(c for c in allowed if c in wanted)
 
 
 def function_channels(channels: Channels, settings: Function, movie: Movie) -> list[str]:

@@ -13,6 +13,7 @@ from cineseq.config.features import Embed
 from cineseq.errors import UserError
 from cineseq.features.background import ALL, Rings, local_background, rings
 from cineseq.io.stacks import Labels, MovieInfo
+from cineseq.text import number
 
 logger = logging.getLogger(__name__)
 MARGIN_FACTOR = 1.25
@@ -61,7 +62,9 @@ def crop_side(labels: Labels, settings: Embed) -> int:
     wanted = MARGIN_FACTOR * np.percentile(sizes, 99) if sizes else SIDES_PX[0]
     side = int(SIDES_PX[min(np.searchsorted(SIDES_PX, wanted), len(SIDES_PX) - 1)])
     logger.info(
-        "Crops of %d px (%.0f px wanted); give embed.crop_um or crop_px to fix it for all fields.", side, wanted
+        "Crops of %d px (%s px wanted); give embed.crop_um or crop_px to use one side for all fields.",
+        side,
+        number(wanted, 0),
     )
     return side
 

@@ -19,6 +19,7 @@ from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
 from cineseq.tables.contract import FIELD, empty
 from cineseq.tables.imaging import EMBEDDINGS
+from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 CELLS_AT_ONCE = 256
@@ -126,7 +127,8 @@ def embed_report(task: Task, wanted: pd.DataFrame, tracks: int) -> dict[str, Any
     model, chosen = task.embedder, task.settings
     surroundings = "everything but the cell masked" if chosen.surroundings == "masked" else "neighbours masked"
     lines = [
-        f"Embedded {len(wanted):,} objects of {wanted['track_id'].nunique():,} of {tracks:,} tracks on "
+        f"Embedded {count(len(wanted), 'object')} of {count(wanted['track_id'].nunique())} of "
+        f"{count(tracks, 'track')} on "
         f"{', '.join(task.channels) or 'no channel'} with {model.name} (SHA-256 {model.sha256[:12]}).",
         f"Crops of {task.side} px, {surroundings}, resized to {model.image_px} px without rescaling cells, "
         f"averaged over {chosen.orientations} orientations.",

@@ -290,13 +290,13 @@ def _readable(path: Path, load: Callable[[], Any]) -> Any:
 
 def _check_keys(path: Path, network: nn.Module, state: dict[str, torch.Tensor]) -> None:
     wanted = {k: tuple(v.shape) for k, v in network.state_dict().items()}
-    given = {k: tuple(v.shape) for k, v in state.items()}
-    wrong = sorted(k for k in wanted.keys() | given.keys() if wanted.get(k) != given.get(k))
+    stored = {k: tuple(v.shape) for k, v in state.items()}
+    wrong = sorted(k for k in wanted.keys() | stored.keys() if wanted.get(k) != stored.get(k))
     if wrong:
         first = wrong[0]
         msg = (
             f"{path}: {len(wrong)} weights do not fit the architecture, the first '{first}' "
-            f"({given.get(first, 'absent')} where {wanted.get(first, 'none')} was expected); give another file."
+            f"({stored.get(first, 'absent')} where {wanted.get(first, 'none')} was expected); give another file."
         )
         raise UserError(msg)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cineseq.config.features import Function, Score
 from cineseq.features.frames import last_live_frames
-from cineseq.text import number
+from cineseq.text import count, number, significant
 
 LEAST_SLOPE_FRAMES = 3
 MAD_TO_SD = 1.4826
@@ -172,7 +172,7 @@ def _slopes_after_onset(course: pd.DataFrame, settings: Function) -> pd.DataFram
     needed = settings.baseline_frames + 2
     short = course.groupby("track_id").size() < needed
     too_short = f"fewer than {needed} points: baseline_frames={settings.baseline_frames}, and two for the onset"
-    never = np.where(short, too_short, "the signal never rises out of its baseline")
+    never = np.where(short, too_short, "the signal never rises above its baseline")
     return _scores(slope, error, pd.Series(np.where(onset.isna(), never, few), onset.index))
 
 
@@ -210,25 +210,26 @@ def function_report(
     background = (
         "the median of a ring around each cell"
         if settings.background == "ring"
-        else f"percentile {settings.background_percentile:g} of each frame"
+        else f"percentile {significant(settings.background_percentile)} of each frame"
     )
     lines = [f"Function is the mean grey level in the mask above {background}; time is in {unit}s."]
     numbers: dict[str, float | int | None] = {"tracks": len(tracks), "objects": len(timecourse)}
     live = live_values(timecourse, tracks, settings)
     for score in settings.scores:
         known = int(scores[f"function_{score.name}"].notna().sum())
-        lines.append(f"{score.name} ({score.summary} of {score.channel}): {known:,} of {len(tracks):,} tracks have it.")
+        which = f"{score.name} ({score.summary} of {score.channel})"
+        lines.append(f"{which}: known in {count(known)} of {count(len(tracks), 'track')}.")
         numbers[f"scored_{score.name}"] = known
     for channel in sorted({s.channel for s in settings.scores if s.summary == "slope"}):
         of_channel = live[live["channel"] == channel]
         found = onsets(of_channel.assign(time=of_channel["frame"]), settings)
         numbers[f"onsets_{channel}"] = int(found.notna().sum())
-        lines.append(f"{channel} rises out of its baseline in {found.notna().sum():,} tracks.")
+        lines.append(f"{channel} rises above its baseline in {count(found.notna().sum(), 'track')}.")
     for (mine, other), value in correlations.items():
         numbers[f"bleed_through_{mine}_{other}"] = value
         correlation = number(value)
         lines.append(
-            f"{mine} against {other}, over objects: Spearman's correlation {correlation} (bleed-through or biology, "
-            "the number cannot tell)."
+            f"{mine} against {other}, over objects: Spearman's correlation {correlation} (it may be bleed-through "
+            "or biology; the number cannot tell which)."
         )
     return {"lines": lines, "numbers": numbers}

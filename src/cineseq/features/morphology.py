@@ -19,6 +19,7 @@ from cineseq.io.stacks import Labels, Movie, MovieInfo
 from cineseq.progress import progress
 from cineseq.tables.contract import FIELD, empty
 from cineseq.tables.imaging import MORPHOLOGY
+from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 TEXTURE_PERCENTILES = (0.1, 99.9)
@@ -106,7 +107,7 @@ def morphology_report(
     """Return report lines and numbers on the objects measured, the units, the channels and doubtful objects."""
     channels = [] if optics is None else list(optics.ranges)
     lines = [
-        f"Measured {counts['objects']:,} objects in {info.frames:,} frames, in "
+        f"Measured {count(counts['objects'], 'object')} in {count(info.frames, 'frame')}, in "
         + ("pixels, because the pixel size is unknown." if info.pixel_size_um is None else "micrometres."),
         f"Intensity and texture on {', '.join(channels)}." if channels else "Shape alone: no channel to measure on.",
     ]
@@ -115,11 +116,12 @@ def morphology_report(
         lines.append(f"Not measured: {', '.join(left_out)}.")
     if counts["small_objects"]:
         lines.append(
-            f"{counts['small_objects']:,} objects are smaller than {settings.minimum_area_px} px; their perimeter, "
-            "form factor and solidity are biased."
+            f"Objects smaller than {count(settings.minimum_area_px)} px, whose perimeter, form factor and solidity are "
+            f"biased: {count(counts['small_objects'])}."
         )
     if counts["crowded_objects"]:
         lines.append(
-            f"{counts['crowded_objects']:,} objects have no free ring around them; their background is the frame's."
+            "Objects without a free ring around them, whose background is that of the frame: "
+            f"{count(counts['crowded_objects'])}."
         )
     return {"lines": lines, "numbers": {"frames": info.frames, **counts, "channels": len(channels)}}

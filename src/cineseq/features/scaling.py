@@ -7,6 +7,7 @@ import pandas as pd
 from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
 from cineseq.features.label_statistics import STATISTICS
+from cineseq.text import significant
 
 REFERENCE = "mean"
 """The statistic whose median scales all intensities of a channel, so that their ratios are kept."""
@@ -52,7 +53,7 @@ def scaled(cells: pd.DataFrame, settings: Cells) -> tuple[pd.DataFrame, pd.DataF
         row = wrong.iloc[0]
         msg = (
             f"cells.scaling: {settings.scaling} divides by the median, but the median of {row['reference']} for sample "
-            f"'{row['sample']}' is {row['factor']:.4g}; set cells.scaling to none."
+            f"'{row['sample']}' is {significant(row['factor'], 4)}; set cells.scaling to none."
         )
         raise UserError(msg)
     divided = {name: cells[name] / cells["sample"].map(medians[ref]).to_numpy() for name, ref in references.items()}
@@ -75,7 +76,7 @@ def _control_medians(cells: pd.DataFrame, columns: list[str], controls: list[str
         msg = (
             f"cells.controls: no cell of condition {' or '.join(controls)} has {column} in replicate "
             f"'{replicate_of[sample]}', to which sample '{sample}' belongs (conditions are "
-            f"{', '.join(sorted(cells['condition'].dropna().unique())) or 'not given'}); name the conditions and "
+            f"{', '.join(sorted(cells['condition'].dropna().unique())) or 'none'}); name the conditions and "
             "replicates of the sheet so that every replicate has controls, or set cells.scaling to per_sample or none."
         )
         raise UserError(msg)

@@ -151,7 +151,7 @@ def open_movie(path: Path) -> Iterator[Movie]:
             tiff = opened.enter_context(tifffile.TiffFile(path))
             info = _info(tiff)
         except (OSError, ValueError, KeyError, TypeError, struct.error, tifffile.TiffFileError) as error:
-            msg = f"{path}: not a readable OME-TIFF ({error}); delete it and run again to make it again."
+            msg = f"{path}: not a readable OME-TIFF ({error}); delete it and run the workflow again."
             raise UserError(msg) from error
         channels = max(len(info.channels), 1)
         yield Movie(path, info, lambda frame, channel: tiff.pages[frame * channels + channel].asarray())

@@ -11,7 +11,7 @@ from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
 from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, cells_of
 from cineseq.prediction.crossval.transform import standardised
 from cineseq.prediction.genes import associations
-from cineseq.prediction.predict import Question
+from cineseq.prediction.predict import PredictionTask
 from cineseq.prediction.responses import Response, measured_rows
 from cineseq.tables.contract import empty
 from cineseq.tables.prediction import PREDICTIVE_FEATURES
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 BLOCKS = ("morphology", "embedding", "features")
 
 
-def associated_features(question: Question, threads: int = 1) -> pd.DataFrame:
+def associated_features(task: PredictionTask, threads: int = 1) -> pd.DataFrame:
     """Select features of every block by stability selection, as for genes.
 
     Missing values are replaced by the median of the cells. Features of a block are never covariates of that block: the
@@ -28,7 +28,7 @@ def associated_features(question: Question, threads: int = 1) -> pd.DataFrame:
 
     Parameters
     ----------
-    question
+    task
         Data and settings.
     threads
         Number of worker processes.
@@ -42,22 +42,22 @@ def associated_features(question: Question, threads: int = 1) -> pd.DataFrame:
     ----------
     Meinshausen and Buhlmann, J. R. Stat. Soc. B 72 (2010) 417.
     """
-    blocks = all_blocks(question.data, question.clusters, question.prediction)
+    blocks = all_blocks(task.data, task.clusters, task.prediction)
     rows = [empty(PREDICTIVE_FEATURES)]
-    for response in question.responses:
+    for response in task.responses:
         try:
-            rows += _of_function(question, blocks, response, threads)
+            rows += _of_function(task, blocks, response, threads)
         except NotEstimableError as reason:
             logger.warning("Features of %s are not estimable: %s.", response.name, reason)
     return pd.concat(rows[1:], ignore_index=True) if len(rows) > 1 else rows[0]
 
 
 def _of_function(
-    question: Question, blocks: dict[str, Block | None], response: Response, threads: int
+    task: PredictionTask, blocks: dict[str, Block | None], response: Response, threads: int
 ) -> list[pd.DataFrame]:
     rows = measured_rows(response)
-    settings = question.prediction
-    cells = cells_of(question.data.obs.iloc[rows], response.values[rows], question.folds, settings.class_column)
+    settings = task.prediction
+    cells = cells_of(task.data.obs.iloc[rows], response.values[rows], task.folds, settings.class_column)
     everyone = np.arange(len(rows))
     found = []
     for name in BLOCKS:
@@ -68,14 +68,14 @@ def _of_function(
         covariates = np.empty((len(rows), 0)) if known is None else standardised(known, everyone, 0.0, None).values
         columns = zip(response.columns, cells.values.T, strict=True)
         found += [
-            _rows(question, block, column, cells, covariates=covariates, threads=threads).assign(block=name)
+            _rows(task, block, column, cells, covariates=covariates, threads=threads).assign(block=name)
             for column in columns
         ]
     return found
 
 
 def _rows(
-    question: Question,
+    task: PredictionTask,
     block: Block,
     column: tuple[str, np.ndarray],
     cells: CrossvalCells,
@@ -89,8 +89,8 @@ def _rows(
         column[1],
         cells,
         covariates=covariates,
-        settings=question.prediction,
-        seed=question.seed,
+        settings=task.prediction,
+        seed=task.seed,
         threads=threads,
     )
     return rows.rename(columns={"gene": "feature"})

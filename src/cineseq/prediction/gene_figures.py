@@ -16,7 +16,7 @@ from cineseq.expression.figures import LARGEST_DOT, draw_dots
 from cineseq.expression.normalise import Expression
 from cineseq.plotting import BLUE, GREY, VERMILION, apart, figure, write_words
 from cineseq.prediction.figures import draw_panels
-from cineseq.text import count, number, p_value, percent, readable
+from cineseq.text import count, number, p_value, percent, readable, significant
 
 LABELLED_GENES = 10
 MOST_GENES = 40
@@ -56,7 +56,10 @@ def draw_selection(genes: pd.DataFrame, threshold: float, path: Path) -> None:
         axes.set_title(readable(name))
         axes.legend(fontsize=6, frameon=False)
 
-    note = f"Genes above the dashed line ({threshold:g}) count as selected predictors; an association, not a mechanism."
+    note = (
+        f"Genes above the dashed line ({significant(threshold)}) count as selected predictors: an association, not a "
+        "mechanism."
+    )
     draw_panels(list(dict.fromkeys(genes["function"])), draw, path, size=(4.6, 3.8), note=note)
 
 
@@ -169,8 +172,8 @@ def _circles(axes: Axes, selected: int, markers: int, shared: int) -> None:
     left, right = min(-radii[0], apart - radii[1]), max(radii[0], apart + radii[1])
     axes.set(xlim=(left - 0.1 * reach, right + 0.1 * reach), ylim=(-1.1 * reach, 1.1 * reach), aspect="equal")
     placed: dict[str, Any] = {"transform": axes.transAxes, "fontsize": 8, "va": "bottom"}
-    axes.text(0.48, 1.02, f"{selected} predictors", color=BLUE, ha="right", **placed)
-    axes.text(0.52, 1.02, f"{markers} cluster markers", color=VERMILION, ha="left", **placed)
+    axes.text(0.48, 1.02, count(selected, "predictor"), color=BLUE, ha="right", **placed)
+    axes.text(0.52, 1.02, count(markers, "cluster marker"), color=VERMILION, ha="left", **placed)
 
 
 def _between_clusters(axes: Axes, genes: pd.DataFrame, chosen: Sequence[str]) -> None:
@@ -180,7 +183,7 @@ def _between_clusters(axes: Axes, genes: pd.DataFrame, chosen: Sequence[str]) ->
         range(len(chosen)), once["cluster_eta2"].to_numpy(float), color=np.where(marker, VERMILION, BLUE), width=0.7
     )
     axes.set(ylabel="variance\nbetween\nclusters", ylim=(0, 1))
-    labels = {VERMILION: "cluster marker", BLUE: "no cluster marker"}
+    labels = {VERMILION: "cluster marker", BLUE: "not a cluster marker"}
     shown = [Patch(color=colour, label=label) for colour, label in labels.items()]
     axes.legend(handles=shown, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 

@@ -14,6 +14,7 @@ from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan
 from cineseq.prediction.crossval.out_of_fold import LINEAR, NOTHING_KEPT, STACKED, Procedure, out_of_fold
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
+from cineseq.text import number
 
 NULL_RATIO = 0.5
 NULL_SMALLEST = 0.05
@@ -22,7 +23,7 @@ UNTESTED = ("all_morphology", "both_permuted")
 
 SHAPES = ("morphology", "embedding", "features")
 """Blocks of features measured on images."""
-UNCHANGED = "the same in every stratum of the null, so it has no p-value"
+UNCHANGED = "constant within every stratum of the null, so it has no p-value"
 ABSENT = {
     "expression": "no counts in the paired data",
     "morphology": "no morphology in the paired data",
@@ -227,7 +228,7 @@ def _with_nulls(name: str, fit: ModelFit, cells: CrossvalCells, overall: _Null, 
     values = quick_r2(overall.predicted[name], overall.values, cells.plan)
     if _unchanged(values):
         return replace(fit, note="; ".join(filter(None, [fit.note, UNCHANGED])))
-    procedure = f"p-value of the quicker procedure, R2 {values[0]:.3f}" if name not in LINEAR else ""
+    procedure = f"p-value of the quick procedure, R² = {number(values[0], 3)}" if name not in LINEAR else ""
     fit = replace(fit, note="; ".join(filter(None, [fit.note, procedure])), quick=float(values[0]), null=values[1:])
     by_class = quick_r2(within.predicted[name], within.values, cells.plan, cells.classes)
     if name == "class" or _unchanged(by_class):

@@ -32,7 +32,7 @@ from cineseq.prediction.performance import (
     sample_rows,
     with_q_values,
 )
-from cineseq.prediction.responses import Response, as_asked, measured_rows, responses_of
+from cineseq.prediction.responses import Response, measured_rows, responses_of, transformed
 from cineseq.prediction.sensitivity import sensitivity_rows
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.prediction import (
@@ -45,6 +45,7 @@ from cineseq.tables.prediction import (
     SAMPLE_PERFORMANCE,
     SENSITIVITY,
 )
+from cineseq.text import percent
 
 logger = logging.getLogger(__name__)
 TABLES = {
@@ -59,7 +60,7 @@ TABLES = {
 
 
 @dataclass(frozen=True)
-class Question:
+class PredictionTask:
     """Data and settings of the prediction step.
 
     Attributes
@@ -67,9 +68,9 @@ class Question:
     data
         The paired cells.
     clusters
-        Table of clusters by ``track_id``; None where it was not made.
+        Table of clusters by ``track_id``; None if there is none.
     markers
-        Table of marker genes; None where it was not made.
+        Table of marker genes; None if there is none.
     folds, prediction
         Sections of the configuration.
     seed
@@ -85,13 +86,13 @@ class Question:
 
     @property
     def responses(self) -> list[Response]:
-        """What is predicted: the functions that are wanted, as they are asked for."""
+        """The responses to predict: the configured functions, transformed as configured."""
         measured = responses_of(self.data.function, self.prediction.functions)
-        return [part for whole in measured for part in as_asked(whole, self.prediction.response)]
+        return [part for whole in measured for part in transformed(whole, self.prediction.response)]
 
     @property
     def cluster_of_cells(self) -> pd.Series | None:
-        """The cluster of every cell; None where clusters were not made."""
+        """The cluster of every cell; None without clusters."""
         return None if self.clusters is None else self.clusters["cluster"].reindex(self.data.obs.index)
 
 
@@ -117,42 +118,42 @@ class PredictionResult:
     notes: tuple[str, ...] = ()
 
 
-def answer(question: Question, threads: int, kept: joblib.Memory = NOTHING_KEPT) -> PredictionResult:
+def predict_functions(task: PredictionTask, threads: int, kept: joblib.Memory = NOTHING_KEPT) -> PredictionResult:
     """Predict every function with every model, select its genes, and collect the tables.
 
     A function that is not estimable has rows with the reason and without numbers.
 
     Parameters
     ----------
-    question
+    task
         Data and settings.
     threads
         Number of worker processes.
     kept
         Cache of fits, kept until the step is done; by default none.
     """
-    blocks = all_blocks(question.data, question.clusters, question.prediction)
+    blocks = all_blocks(task.data, task.clusters, task.prediction)
     for name, block in blocks.items():
         logger.info("Block %s: %s.", name, "none" if block is None else f"{len(block.names)} columns")
-    eta2 = cluster_eta2(blocks["expression"], question.cluster_of_cells)
-    answers = []
-    for response in question.responses:
+    eta2 = cluster_eta2(blocks["expression"], task.cluster_of_cells)
+    results = []
+    for response in task.responses:
         try:
-            answers.append(_answer_one(question, blocks, response, eta2, threads=threads, kept=kept))
+            results.append(_predict_one(task, blocks, response, eta2, threads=threads, kept=kept))
         except NotEstimableError as reason:
             logger.warning("%s is not estimable: %s.", response.name, reason)
-            answers.append(_not_estimable(response, str(reason), "features" in blocks))
-    tables = {name: _together([a.tables[name] for a in answers if name in a.tables], TABLES[name]) for name in TABLES}
+            results.append(_not_estimable(response, str(reason), "features" in blocks))
+    tables = {name: _together([a.tables[name] for a in results if name in a.tables], TABLES[name]) for name in TABLES}
     tables["performance"] = with_q_values(tables["performance"])
-    claims = {function: claim for a in answers for function, claim in a.random_folds.items()}
-    notes = dict.fromkeys(note for a in answers for note in a.notes)
+    claims = {function: claim for a in results for function, claim in a.random_folds.items()}
+    notes = dict.fromkeys(note for a in results for note in a.notes)
     return PredictionResult(
-        tables, tuple(comparison for a in answers for comparison in a.comparisons), claims, tuple(notes)
+        tables, tuple(comparison for a in results for comparison in a.comparisons), claims, tuple(notes)
     )
 
 
-def _answer_one(
-    question: Question,
+def _predict_one(
+    task: PredictionTask,
     blocks: dict[str, Block | None],
     response: Response,
     eta2: pd.Series | None,
@@ -162,30 +163,28 @@ def _answer_one(
 ) -> PredictionResult:
     measured = measured_rows(response)
     logger.info("%s: measured in %d of %d cells.", response.name, len(measured), len(response.values))
-    rows, left_out = compared_rows(blocks, measured, question.folds.min_cells)
-    own, cells = _at(question, blocks, response, rows)
+    rows, left_out = compared_rows(blocks, measured, task.folds.min_cells)
+    own, cells = _at(task, blocks, response, rows)
     notes = (*cells.plan.notes, *left_out)
     for note in notes:
         logger.info("%s: %s", response.name, note)
-    settings, obs = question.prediction, question.data.obs.iloc[rows]
-    fits = compare_models(
-        own, cells, settings=settings, folds=question.folds, seed=question.seed, threads=threads, kept=kept
-    )
+    settings, obs = task.prediction, task.data.obs.iloc[rows]
+    fits = compare_models(own, cells, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept)
     samples = obs["sample"].astype("string").to_numpy(object)
     comparison = ModelComparison(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object))
     tables = {
-        "performance": performance_rows(comparison, settings.bootstraps, question.seed),
+        "performance": performance_rows(comparison, settings.bootstraps, task.seed),
         "samples": sample_rows(comparison),
-        "contrasts": contrast_rows(comparison, settings.bootstraps, question.seed),
+        "contrasts": contrast_rows(comparison, settings.bootstraps, task.seed),
         "sensitivity": sensitivity_rows(
-            comparison, own, settings=settings, folds=question.folds, seed=question.seed, threads=threads, kept=kept
+            comparison, own, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept
         ),
         "predictions": prediction_rows(comparison),
     }
     if own["expression"] is not None:
-        everyone = (own, cells) if len(rows) == len(measured) else _at(question, blocks, response, measured)
-        tables |= _genes(question, *everyone, response.columns, eta2=eta2, threads=threads)
-    claim = _claim_of_random_folds(question, own, comparison, threads)
+        everyone = (own, cells) if len(rows) == len(measured) else _at(task, blocks, response, measured)
+        tables |= _genes(task, *everyone, response.columns, eta2=eta2, threads=threads)
+    claim = _claim_of_random_folds(task, own, comparison, threads)
     return PredictionResult(tables, (comparison,), {} if claim is None else {response.name: claim}, notes)
 
 
@@ -226,12 +225,10 @@ def compared_rows(
 
 
 def _at(
-    question: Question, blocks: dict[str, Block | None], response: Response, rows: np.ndarray
+    task: PredictionTask, blocks: dict[str, Block | None], response: Response, rows: np.ndarray
 ) -> tuple[dict[str, Block | None], CrossvalCells]:
     """Return the blocks of some cells (None for a constant one), and the groups and folds of these cells."""
-    cells = cells_of(
-        question.data.obs.iloc[rows], response.values[rows], question.folds, question.prediction.class_column
-    )
+    cells = cells_of(task.data.obs.iloc[rows], response.values[rows], task.folds, task.prediction.class_column)
     return {name: _varying(block, rows) for name, block in blocks.items()}, cells
 
 
@@ -245,7 +242,7 @@ def _varying(block: Block | None, rows: np.ndarray) -> Block | None:
 
 
 def _genes(
-    question: Question,
+    task: PredictionTask,
     blocks: dict[str, Block | None],
     cells: CrossvalCells,
     columns: tuple[str, ...],
@@ -254,7 +251,7 @@ def _genes(
     threads: int,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of genes and of their overlap with markers, for each column of the function."""
-    settings, block = question.prediction, blocks["expression"]
+    settings, block = task.prediction, blocks["expression"]
     if block is None:
         return {}
     everyone = np.arange(len(cells.values))
@@ -269,26 +266,26 @@ def _genes(
             cells,
             covariates=covariates,
             settings=settings,
-            seed=question.seed,
+            seed=task.seed,
             threads=threads,
         )
-        rows = with_clusters(rows, question.markers, eta2)
+        rows = with_clusters(rows, task.markers, eta2)
         selected = int((rows["frequency"] >= settings.selected_frequency).sum())
         logger.info(
-            "%s: %d of %d genes in at least %.0f %% of half-samples.",
+            "%s: %d of %d genes in at least %s of the half-samples.",
             column,
             selected,
             len(rows),
-            100 * settings.selected_frequency,
+            percent(settings.selected_frequency, 0),
         )
         genes.append(rows)
         compared = rows.assign(mean=block.values.mean(axis=0))
-        overlap.append(overlap_row(column, compared, settings.selected_frequency, question.seed))
+        overlap.append(overlap_row(column, compared, settings.selected_frequency, task.seed))
     return {"genes": pd.concat(genes), "overlap": pd.DataFrame(overlap)}
 
 
 def _claim_of_random_folds(
-    question: Question, blocks: dict[str, Block | None], comparison: ModelComparison, threads: int
+    task: PredictionTask, blocks: dict[str, Block | None], comparison: ModelComparison, threads: int
 ) -> tuple[float, float] | None:
     """Return R² of the quick procedure with grouped folds, and with random folds that split the groups.
 
@@ -296,10 +293,10 @@ def _claim_of_random_folds(
     """
     designs: dict[str, tuple[Block, ...]] = {n: (b,) for n in STACKED if (b := blocks.get(n)) is not None}
     cells = comparison.cells
-    rng = np.random.default_rng(question.seed)
+    rng = np.random.default_rng(task.seed)
     alone = rng.permutation(len(cells.values))
     random = FoldPlan(alone, grouped_folds(alone, cells.plan.folds), ("cell",), ())
-    procedure = quick_procedure(question.prediction, question.folds)
+    procedure = quick_procedure(task.prediction, task.folds)
     claims = {
         plan: out_of_fold(designs, cells.values, folds, procedure, threads)
         for plan, folds in (("grouped", cells.plan), ("random", random))

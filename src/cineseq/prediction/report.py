@@ -12,8 +12,8 @@ from cineseq.prediction.figures import MODEL_NAMES
 from cineseq.text import count, interval, number, p_value, readable
 
 VARIANT_NAMES = {
-    "one_standard_error": "penalty one standard error stronger",
-    "with_library_size": "library size as a column",
+    "one_standard_error": "one-standard-error penalty",
+    "with_library_size": "library size as a predictor",
     "equal_blocks": "blocks of equal variance",
     "cooperative": "agreement penalty between expression and shape",
 }
@@ -78,7 +78,7 @@ def _model_comparison_line(function: str, rows: pd.DataFrame) -> str:
 
 
 def _class_line(function: str, rows: pd.DataFrame) -> list[str]:
-    """Report the R² of class means next to that of the best model, and its R² within class."""
+    """Report R² of the class means next to that of the best model, and its R² within class."""
     models = [m for m in ("expression", "morphology", "embedding", "features", "both") if m in rows.index]
     r2 = rows["r2"].astype(float)
     if "class" not in rows.index or not r2["class"] > 0 or not r2[models].max() > 0:
@@ -146,9 +146,9 @@ def _sensitivity_line(function: str, rows: pd.DataFrame) -> list[str]:
 def _overlap_line(row: dict[str, Any]) -> str:
     name = readable(row["function"])
     if pd.isna(row.get("shared")) or pd.notna(row.get("note")):
-        return f"{name}: {int(row['selected'])} selected genes; overlap with cluster markers {row['note']}."
+        return f"{name}: {count(row['selected'], 'selected gene')}; the overlap with cluster markers is {row['note']}."
     return (
-        f"{name}: {int(row['shared'])} of {int(row['selected'])} selected genes are among "
+        f"{name}: {count(row['shared'])} of {count(row['selected'], 'selected gene')} are among "
         f"{count(row['markers'], 'cluster marker')}; {number(row['expected'], 1)} expected by chance "
         f"({p_value(row['p_value'])} for as many or more, {p_value(row['p_fewer'])} for as few or fewer), "
         f"{number(row['expected_matched'], 1)} among equally expressed genes ({p_value(row['p_matched'])} and "

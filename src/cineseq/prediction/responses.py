@@ -90,8 +90,8 @@ def responses_of(function: pd.DataFrame, wanted: list[str]) -> list[Response]:
     ]
 
 
-def as_asked(response: Response, how: str) -> list[Response]:
-    """Transform a function into the responses to predict: as measured, ranks, an indicator, or a hurdle's two parts.
+def transformed(response: Response, how: str) -> list[Response]:
+    """Transform a function into the responses to predict: unchanged, ranks, an indicator, or the two parts of a hurdle.
 
     All models minimise squared error, so R² of an indicator is the gain in Brier score. The area under its ROC curve is
     in the table ``sensitivity``. Ranks are over all measured cells: this redefines the response and leaks no

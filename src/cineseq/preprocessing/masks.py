@@ -13,7 +13,7 @@ from cineseq.config.imaging import Inputs
 from cineseq.errors import UserError
 from cineseq.io.readers import Source
 from cineseq.io.stacks import MovieInfo
-from cineseq.text import significant
+from cineseq.text import count, significant
 
 BINARY_PIECES = 3
 """A single label in more pieces than this, in every frame, means a black-and-white mask instead of a label image."""
@@ -137,13 +137,13 @@ def external_labels(source: Source, frames: range, surveyed: Survey) -> Iterator
 def mask_report(surveyed: Survey, info: MovieInfo) -> dict[str, Any]:
     """Return the report of user-supplied masks: sentences and numbers."""
     lines = [
-        f"The masks are external: {info.frames} frames with a median of {significant(surveyed.median)} objects "
-        f"({min(surveyed.counts)} to {max(surveyed.counts)}); they are used as they are."
+        f"The masks are external: {count(info.frames, 'frame')} with a median of {significant(surveyed.median)} "
+        f"objects ({count(min(surveyed.counts))} to {count(max(surveyed.counts))}); they are used unchanged."
     ]
     if surveyed.empty:
-        lines.append(f"{len(surveyed.empty)} masks are empty.")
+        lines.append(f"Empty masks: {count(len(surveyed.empty))}.")
     if surveyed.floating:
-        lines.append(f"{surveyed.floating} masks contained whole floating-point numbers and were converted.")
+        lines.append(f"Masks of whole floating-point numbers, converted to integers: {count(surveyed.floating)}.")
     numbers = {
         "frames": info.frames,
         "objects": sum(surveyed.counts),

@@ -16,6 +16,7 @@ from cineseq.preprocessing.checks import check_black_frames
 from cineseq.preprocessing.drift import Drift, estimate_drift, shift_back
 from cineseq.preprocessing.flat_field import estimate_profile, flatten
 from cineseq.progress import progress
+from cineseq.text import number, quantity
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,12 @@ def _preferred(what: str, unit: str, configured: float | None, in_file: float | 
     if configured is None and in_file is None:
         logger.warning("The %s is unknown: neither the file nor the configuration states it.", what)
     elif configured is not None and in_file is not None and not np.isclose(configured, in_file, rtol=1e-3):
-        logger.warning("The %s is %g %s as configured; the file states %g.", what, configured, unit, in_file)
+        logger.warning(
+            "The %s is %s as configured; the file states %s.",
+            what,
+            quantity(configured, unit, 4),
+            quantity(in_file, unit, 4),
+        )
     return in_file if configured is None else configured
 
 
@@ -146,7 +152,7 @@ def estimate_corrections(source: Source, plan: Plan, inputs: Inputs) -> Correcti
         for name, channel in zip(plan.info.channels, plan.channels, strict=True):
             planes = (checked_plane(source, plan.frames[i], channel) for i in np.unique(chosen))
             profile = estimate_profile(planes, inputs.camera_offset)
-            logger.info("Flat field of %s: %.2f to %.2f of its mean.", name, profile.min(), profile.max())
+            logger.info("Flat field of %s: %s to %s of its mean.", name, number(profile.min()), number(profile.max()))
             profiles[name] = profile
     drift = None
     if inputs.drift == "translation":
@@ -155,7 +161,7 @@ def estimate_corrections(source: Source, plan: Plan, inputs: Inputs) -> Correcti
         frames = progress(plan.frames, "Drift", logger)
         planes = (_flat(checked_plane(source, f, channel), name, profiles, inputs) for f in frames)
         drift = estimate_drift(planes)
-        logger.info("Drift on %s: up to %.0f px from the first frame.", name, drift.largest_px)
+        logger.info("Drift on %s: up to %s px from the first frame.", name, number(drift.largest_px, 0))
         if drift.doubted:
             logger.warning("Implausibly large drift of frames %s was set to zero.", list(drift.doubted))
     return Corrections(profiles, drift)
@@ -224,12 +230,12 @@ class Tally:
 
 @dataclass(frozen=True)
 class Recording:
-    """A source with its plan and its corrections: the planes of the movie to be, in any order.
+    """A source with its plan and its corrections, which gives the planes of the prepared movie in any order.
 
     Attributes
     ----------
     source, plan, corrections, inputs
-        What is read, which planes of it, and what is done to them.
+        The source, the planes that are kept, and their corrections.
     kinds
         Type of the planes of each channel of the source.
     """
@@ -242,19 +248,19 @@ class Recording:
 
     @classmethod
     def of(cls, source: Source, plan: Plan, corrections: Corrections, inputs: Inputs) -> Recording:
-        """Look at the first plane of every channel for its type."""
+        """Read the first plane of every channel for its type."""
         kinds = {c: checked_plane(source, plan.frames[0], c).dtype for c in plan.channels}
         return cls(source, plan, corrections, inputs, kinds)
 
-    def raw_plane(self, number: int, position: int) -> np.ndarray:
+    def raw_plane(self, index: int, position: int) -> np.ndarray:
         """Return the plane of a frame and a channel of the movie, both from 0, as recorded.
 
         Raises
         ------
         UserError
-            When it differs from the channel's first plane in shape or in type, which names its frame.
+            When it differs from the first plane of the channel in shape or type; the message names its frame.
         """
-        frame, channel = self.plan.frames[number], self.plan.channels[position]
+        frame, channel = self.plan.frames[index], self.plan.channels[position]
         shape = (self.plan.info.height, self.plan.info.width)
         raw = checked_plane(self.source, frame, channel)
         if (raw.shape, raw.dtype) != (shape, self.kinds[channel]):
@@ -266,17 +272,17 @@ class Recording:
             raise UserError(msg)
         return raw
 
-    def corrected(self, raw: np.ndarray, number: int, position: int) -> np.ndarray:
-        """Return a plane of the movie as it will be: of one type with all others, evenly lit, and in its place."""
+    def corrected(self, raw: np.ndarray, index: int, position: int) -> np.ndarray:
+        """Return a corrected plane: in the common type, with even illumination and without drift."""
         # Cameras and exports mix 8 and 16 bit between channels; the movie has the type that holds them all.
         common = np.result_type(*self.kinds.values())
         name, drift = self.plan.info.channels[position], self.corrections.drift
         plane = _flat(raw.astype(common, copy=False), name, self.corrections.profiles, self.inputs)
-        return plane if drift is None else shift_back(plane, drift.offsets[number])
+        return plane if drift is None else shift_back(plane, drift.offsets[index])
 
-    def plane(self, number: int, position: int) -> np.ndarray:
+    def plane(self, index: int, position: int) -> np.ndarray:
         """Return one corrected plane."""
-        return self.corrected(self.raw_plane(number, position), number, position)
+        return self.corrected(self.raw_plane(index, position), index, position)
 
 
 def corrected_planes(recording: Recording, tally: Tally) -> Iterator[np.ndarray]:
@@ -290,10 +296,10 @@ def corrected_planes(recording: Recording, tally: Tally) -> Iterator[np.ndarray]
     """
     plan = recording.plan
     last = (len(plan.frames) - 1, len(plan.channels) - 1)
-    for number, frame in enumerate(progress(plan.frames, "Frames", logger)):
+    for index, frame in enumerate(progress(plan.frames, "Frames", logger)):
         for position, name in enumerate(plan.info.channels):
-            raw = recording.raw_plane(number, position)
+            raw = recording.raw_plane(index, position)
             tally.see(raw, frame, name)
-            if (number, position) == last:  # now, since a writer requests nothing after the last plane
+            if (index, position) == last:  # now, since a writer requests nothing after the last plane
                 check_black_frames(recording.source, tally.black, len(plan.frames), plan.needed, recording.inputs)
-            yield recording.corrected(raw, number, position)
+            yield recording.corrected(raw, index, position)

@@ -6,7 +6,7 @@ from typing import Any
 
 from cineseq.preprocessing.drift import padded_margins
 from cineseq.preprocessing.movie import Corrections, Plan, Tally
-from cineseq.text import number, percent, quantity
+from cineseq.text import count, number, percent, quantity
 
 NOTABLE_SATURATION = 0.001
 """Fraction of saturated pixels above which the report mentions them."""
@@ -34,7 +34,7 @@ def _of_movie(plan: Plan, raw_frames: int) -> tuple[list[str], dict[str, Any]]:
         else f"{quantity(info.frame_interval_min, 'min', 4)} per frame"
     )
     lines = [
-        f"{info.frames} of {raw_frames} frames of {info.height} x {info.width} px with the channels "
+        f"{count(info.frames)} of {count(raw_frames, 'frame')} of {info.height} x {info.width} px with the channels "
         f"{', '.join(info.channels)}, {size}, {step}."
     ]
     if info.frames == 1:
@@ -57,7 +57,7 @@ def _of_faults(plan: Plan, tally: Tally) -> tuple[list[str], dict[str, Any]]:
     numbers: dict[str, Any] = {"black_planes": len(tally.black)}
     if tally.black:
         which = ", ".join(f"frame {frame} of {name}" for frame, name in tally.black[:10])
-        more = f" and {len(tally.black) - 10} more" if len(tally.black) > 10 else ""
+        more = f" and {count(len(tally.black) - 10)} more" if len(tally.black) > 10 else ""
         lines.append(f"Without contrast (black), but kept: {which}{more}.")
     for name in plan.info.channels:
         share = tally.saturated_share(name)
@@ -86,7 +86,7 @@ def _of_corrections(corrections: Corrections) -> tuple[list[str], dict[str, Any]
             "image; they contain the median of the frame and are not searched for cells."
         )
         if drift.doubted:
-            lines.append(f"Implausibly large drift of {len(drift.doubted)} frames was set to zero.")
+            lines.append(f"Implausibly large drift of {count(len(drift.doubted), 'frame')} was set to zero.")
         numbers |= {"drift_largest_px": drift.largest_px, "drift_doubted_frames": len(drift.doubted)}
         numbers |= {f"padded_{side}_px": n for side, n in margins.items()}
     return lines, numbers

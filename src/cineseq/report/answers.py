@@ -54,7 +54,7 @@ class Answer:
 
 def answer_all(evidence: Evidence, caveats: Sequence[str] = ()) -> list[Answer]:
     """Answer the five questions in the order of the page; ``caveats`` are added to the answers about prediction."""
-    asked: tuple[tuple[str, str, Callable[[Evidence], tuple[str, Verdict, dict[str, Any]]]], ...] = (
+    wanted: tuple[tuple[str, str, Callable[[Evidence], tuple[str, Verdict, dict[str, Any]]]], ...] = (
         ("function_genes", "What is associated with function?", function_genes),
         ("clusters", "Do the clusters differ in function?", clusters),
         ("modalities", "Which modality predicts function?", modalities),
@@ -62,7 +62,7 @@ def answer_all(evidence: Evidence, caveats: Sequence[str] = ()) -> list[Answer]:
         ("crossmodal", "How much of one modality does the other explain?", crossmodal),
     )
     answers = []
-    for name, question, answer in asked:
+    for name, question, answer in wanted:
         sentence, verdict, numbers = answer(evidence)
         numbers = {key: clean(value) if not isinstance(value, list) else value for key, value in numbers.items()}
         limits = tuple(caveats) if name in OF_PREDICTION else ()

@@ -14,6 +14,7 @@ import pandas as pd
 from cineseq.files import write_text
 from cineseq.tables import crossmodal, expression, imaging, lineage, prediction, simulation
 from cineseq.tables.contract import Column, Table, contract_named, declared_in
+from cineseq.text import significant
 from cineseq.workflow import products
 
 MODULES = (imaging, expression, prediction, crossmodal, lineage, simulation)
@@ -48,8 +49,8 @@ def dictionary(tables: Iterable[Table]) -> pd.DataFrame:
 def _allowed(column: Column) -> str:
     if column.values:
         return " | ".join(column.values)
-    low = "" if column.low is None else f"{column.low:g} ≤ "
-    high = "" if column.high is None else f" ≤ {column.high:g}"
+    low = "" if column.low is None else f"{significant(column.low, 6)} ≤ "
+    high = "" if column.high is None else f" ≤ {significant(column.high, 6)}"
     return f"{low}value{high}" if low or high else ""
 
 

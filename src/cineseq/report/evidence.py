@@ -64,8 +64,8 @@ def read_evidence(files: Iterable[Path], selected_frequency: float) -> Evidence:
             tables["cells"] = _read_cells(path)
         elif product.contract:
             tables[product.name] = read_table(path, contract_named(product.contract))
-    asked = {f.name: tables[f.name] for f in fields(Evidence) if f.name in tables}
-    return Evidence(**asked, selected_frequency=selected_frequency, tables=tables)
+    wanted = {f.name: tables[f.name] for f in fields(Evidence) if f.name in tables}
+    return Evidence(**wanted, selected_frequency=selected_frequency, tables=tables)
 
 
 def _read_cells(path: Path) -> pd.DataFrame:

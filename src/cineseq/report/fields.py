@@ -27,7 +27,7 @@ FIELD_COLUMNS = {
     "displacement_ratio": "Median step between frames divided by the median distance to the nearest neighbour",
     "count_variation": "Mean change in the number of objects between frames, relative to the median number",
     "empty_frames": "Frames without any object",
-    "black_frames": "Frames with a single grey value",
+    "black_frames": "Frames with a single grey level",
 }
 
 
@@ -56,7 +56,7 @@ def read_quality(paths: list[Path]) -> pd.DataFrame:
             identity = {key: content[key] for key in ("sample", "fov", "pixel_size_um", "lines")}
             rows.append(identity | content["numbers"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            msg = f"{path}: not a readable quality report ({error}); delete it and run again to make it again."
+            msg = f"{path}: not a readable quality report ({error}); delete it and run the workflow again."
             raise UserError(msg) from error
     return pd.DataFrame(rows)
 
@@ -67,7 +67,7 @@ def show_fields(quality: pd.DataFrame, pictures: list[Path], shown: int, embedde
     Parameters
     ----------
     quality
-        From :func:`read_quality`, in the order of ``pictures`` where both are given.
+        From :func:`read_quality`, in the same order as ``pictures`` if there are any.
     pictures
         One picture per field, in the same order; may be empty.
     shown

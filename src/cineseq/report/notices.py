@@ -10,7 +10,7 @@ import pandas as pd
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.features.scaling import divisor
-from cineseq.text import listed, percent
+from cineseq.text import count, listed, percent
 
 STEP_WORDS = {"segment": "segmentation", "morphology": "morphology", "embed": "the image embedding"}
 Level = Literal["serious", "warning", "info"]
@@ -74,7 +74,7 @@ def _sister_notices(warnings: pd.DataFrame) -> list[Notice]:
     for (level, message), rows in warnings.groupby(["severity", "message"], sort=False):
         concerned = rows["cells"].fillna(0).astype(int)
         of_samples = zip(rows["sample"], concerned, strict=True)
-        named = [f"{sample} ({cells:,} cells)" if cells else sample for sample, cells in of_samples]
+        named = [f"{sample} ({count(cells, 'cell')})" if cells else sample for sample, cells in of_samples]
         notices.append(Notice(level, f"Sisters, {listed(named)}: {message}"))
     return notices
 
@@ -104,10 +104,10 @@ def _track_notices(quality: pd.DataFrame) -> list[Notice]:
     if not often:
         return []
     text = (
-        f"In {often:,} of {len(lost):,} fields more than half of the tracks that ended before the movie were lost, "
-        f"up to {percent(lost.max(), 0)}. Lineages, divisions and deaths of these fields are incomplete. Before "
-        f"you use them, "
-        "look at the least certain events, and check whether frames are too far apart or cells are missed."
+        f"In {count(often)} of {count(len(lost), 'field')} more than half of the tracks that ended before the movie "
+        f"were lost, up to {percent(lost.max(), 0)}. Lineages, divisions and deaths of these fields are incomplete. "
+        "Before you use them, look at the least certain events, and check whether frames are too far apart or cells "
+        "are missed."
     )
     return [Notice("serious" if often > len(lost) / 2 else "warning", text)]
 

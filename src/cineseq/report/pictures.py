@@ -88,8 +88,8 @@ class Panel:
 def shown_channel(movie: Movie | None, channels: Channels, segment: Segment) -> str | None:
     """Return the channel under the masks: the first one that segmentation may use; None without a movie."""
     visible = channels.open_to("segment", movie.info.channels) if movie is not None else ()
-    asked = [c for c in segment.channels or () if c in visible]
-    return next(iter((*asked, *visible)), None)
+    wanted = [c for c in segment.channels or () if c in visible]
+    return next(iter((*wanted, *visible)), None)
 
 
 def shown_frames(frames: int) -> list[int]:
@@ -98,7 +98,7 @@ def shown_frames(frames: int) -> list[int]:
 
 
 def count_black_frames(movie: Movie, channel: str) -> int:
-    """Count the frames of a channel with a single grey value; one plane is in memory at a time."""
+    """Count the frames of a channel with a single grey level; one plane is in memory at a time."""
     planes = (movie.plane(frame, channel) for frame in range(movie.info.frames))
     return sum(int(plane.min() == plane.max()) for plane in planes)
 

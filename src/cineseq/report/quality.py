@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from cineseq.text import number, percent
+from cineseq.text import count, number, percent
 from cineseq.tracking.motion import steps_of_tracks
 
 Numbers = dict[str, int | float | None]
@@ -33,7 +33,7 @@ def field_numbers(detections: pd.DataFrame, tracks: pd.DataFrame, frames: int, b
     frames
         Number of frames of the movie.
     black_frames
-        Number of frames whose segmented channel has a single grey value; None without a movie.
+        Number of frames whose segmented channel has a single grey level; None without a movie.
 
     Returns
     -------
@@ -94,8 +94,9 @@ def median_neighbour_distance(detections: pd.DataFrame) -> float | None:
 def quality_lines(numbers: Numbers) -> list[str]:
     """Return the numbers of a field as sentences for the report page."""
     lines = [
-        f"{numbers['objects']:,} objects in {numbers['frames']:,} frames, {numbers['tracks']:,} tracks, "
-        f"{numbers['divisions']:,} divisions, {numbers['deaths']:,} deaths."
+        f"{count(numbers['objects'], 'object')} in {count(numbers['frames'], 'frame')}, "
+        f"{count(numbers['tracks'], 'track')}, {count(numbers['divisions'], 'division')}, "
+        f"{count(numbers['deaths'], 'death')}."
     ]
     if numbers["lost_share"] is not None:
         lines.append(f"{percent(numbers['lost_share'], 0)} of the tracks that ended before the movie were lost.")
@@ -105,9 +106,9 @@ def quality_lines(numbers: Numbers) -> list[str]:
             "above a third, links become uncertain."
         )
     if numbers["empty_frames"]:
-        lines.append(f"{numbers['empty_frames']:,} frames have no object.")
+        lines.append(f"Frames without any object: {count(numbers['empty_frames'])}.")
     if numbers["black_frames"]:
-        lines.append(f"{numbers['black_frames']:,} frames are black (a single grey value).")
+        lines.append(f"Black frames (a single grey level): {count(numbers['black_frames'])}.")
     return lines
 
 

@@ -95,7 +95,7 @@ def read_step_report(path: Path) -> StepReport:
         content = json.loads(path.read_text(encoding="utf-8"))
         lines, numbers = tuple(map(str, content["lines"])), dict(content["numbers"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{path}: not a readable report of a step ({error}); delete it and run again to make it again."
+        msg = f"{path}: not a readable report of a step ({error}); delete it and run the workflow again."
         raise UserError(msg) from error
     of_field = path.stem not in STEPS and path.parent.name in STEPS
     step, place = (path.parent.name, path.stem.replace("@", " / ")) if of_field else (path.stem, "")

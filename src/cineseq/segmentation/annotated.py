@@ -53,7 +53,7 @@ def read_frames(images: list[Path], masks: list[Path], groups: list[str] | None)
         integers or has no cell, or the numbers of groups and images differ.
     """
     if not images:
-        msg = "train.images: no image is given; list annotated frames there and their masks in train.masks."
+        msg = "train.images: no image is listed; list annotated frames there and their masks in train.masks."
         raise UserError(msg)
     if len(images) != len(masks):
         extra = (images[len(masks) :] or masks[len(images) :])[0]

@@ -21,7 +21,7 @@ from cineseq.segmentation.cellpose import (
 )
 from cineseq.segmentation.scoring import count_movie
 from cineseq.segmentation.training import Schedule, fit
-from cineseq.text import number
+from cineseq.text import count, number
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def held_out_note(frames: list[Frame], held: list[Frame]) -> str:
     if held:
         cells = sum(int(f.scene.labels.max()) for f in held)
         groups = len({f.group for f in held})
-        return f"{cells} cells in {len(held)} held-out frames of {groups} groups that training never saw"
+        return f"{count(cells, 'cell')} in {count(len(held), 'held-out frame')} of {count(groups, 'unseen group')}"
     one = len({f.group for f in frames}) == 1
     return "not estimable: " + ("a single group, so that nothing could be held out" if one else "train.held_out is 0")
 
@@ -86,8 +86,8 @@ def write_card(
     lines = [
         f"# {path.stem}",
         "",
-        f"- file: `{path.name}`, {path.stat().st_size / 1e6:.1f} MB, SHA-256 `{sha256(path)}`",
-        f"- went on from: {start.name}, SHA-256 `{start.sha256}`. {start.note}",
+        f"- file: `{path.name}`, {number(path.stat().st_size / 1e6, 1)} MB, SHA-256 `{sha256(path)}`",
+        f"- trained from: {start.name}, SHA-256 `{start.sha256}`. {start.note}",
         f"- training: cellpose's `train_seg`, {settings.epochs} epochs of {settings.tiles} tiles ({steps} steps), seed "
         f"{settings.seed}",
         f"- score, AP@.5: {_figure(scored.after)}; before training {_figure(scored.before)} ({scored.note})",

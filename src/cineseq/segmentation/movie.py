@@ -16,7 +16,7 @@ from cineseq.io.stacks import Movie
 from cineseq.models.registry import COMPACT_PHASE
 from cineseq.progress import progress
 from cineseq.segmentation.cellpose import CELLPOSE_DIAMETER, SegmentationModel, segment_frame
-from cineseq.text import significant
+from cineseq.text import count, significant
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +61,10 @@ def warn_of_scale(model: SegmentationModel, settings: Segment) -> None:
     """Warn if the model was trained on cells of one size and the size of the user's cells is not configured."""
     if model.name == COMPACT_PHASE and settings.diameter is None:
         logger.warning(
-            "segment.diameter is not set: %s was trained on cells of about %g px and assumes this size; set the "
+            "segment.diameter is not set: %s was trained on cells of about %s px and assumes this size; set the "
             "typical diameter of your cells, or train the model on your own frames (target train), which measures it.",
             COMPACT_PHASE,
-            CELLPOSE_DIAMETER,
+            significant(CELLPOSE_DIAMETER),
         )
 
 
@@ -89,11 +89,12 @@ def segmentation_report(counts: list[int], channels: tuple[str, ...], model: Seg
     found = np.array(counts)
     empty = int((found == 0).sum())
     lines = [
-        f"Segmented on {', '.join(channels)} with {model.name}: {found.sum()} objects in {len(found)} frames, "
-        f"a median of {significant(np.median(found))} a frame ({found.min()} to {found.max()})."
+        f"Segmented on {', '.join(channels)} with {model.name}: {count(found.sum(), 'object')} in "
+        f"{count(len(found), 'frame')}, a median of {significant(np.median(found))} per frame "
+        f"({count(found.min())} to {count(found.max())})."
     ]
     if empty:
-        lines.append(f"No cell was found in {empty} of {len(found)} frames.")
+        lines.append(f"No cell was found in {count(empty)} of {count(len(found), 'frame')}.")
     numbers = {
         "frames": len(found),
         "objects": int(found.sum()),

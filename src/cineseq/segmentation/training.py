@@ -16,6 +16,7 @@ from cellpose.vit import BaseModel
 from cineseq.files import replacing
 from cineseq.segmentation.annotated import AnnotatedImage
 from cineseq.segmentation.compact import CompactSegmenter
+from cineseq.text import number
 
 logger = logging.getLogger(__name__)
 
@@ -92,10 +93,10 @@ def fit(net: BaseModel, scenes: list[AnnotatedImage], schedule: Schedule) -> dic
             model_name="network",
         )
     logger.info(
-        "Trained %d epochs; the loss was %.3f at first and %.3f at the end.",
+        "Trained %d epochs; the loss was %s at first and %s at the end.",
         schedule.epochs,
-        losses[0],
-        float(np.mean(losses[-5:])),
+        number(losses[0], 3),
+        number(np.mean(losses[-5:]), 3),
     )
     return {name: value.detach().cpu().float() for name, value in net.state_dict().items()}
 

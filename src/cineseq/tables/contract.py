@@ -175,13 +175,13 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     Raises
     ------
     UserError
-        When the file cannot be read or breaks its contract; delete it and run Snakemake again to make it again.
+        When the file cannot be read or breaks its contract; delete it and run the workflow again.
     """
     try:
         frame = pq.read_table(path).to_pandas() if path.suffix == ".parquet" else _read_delimited(path, table)
         return table.check(frame, str(path))
     except (OSError, ValueError, pa.ArrowException) as error:
-        msg = f"{path}: not a readable '{table.name}' table ({error}); delete it and run again to make it again."
+        msg = f"{path}: not a readable '{table.name}' table ({error}); delete it and run the workflow again."
         raise UserError(msg) from error
 
 

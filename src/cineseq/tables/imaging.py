@@ -99,7 +99,7 @@ _EVENT_COLUMNS = (
     Column(
         "kind",
         "text",
-        "The claim: a link, a division, a refused division, or how a track ended",
+        "The claim: a link, a division, a rejected division, or how a track ended",
         values=EVENT_KINDS,
     ),
     _FRAME,
@@ -117,11 +117,11 @@ EVENTS = Table(
     "events",
     "One row per link, division and unexplained end, with the confidence of tracking",
     ("sample", "fov", "kind", "frame", "label"),
-    (_SAMPLE, _FOV, *_EVENT_COLUMNS, Column("edited", "truth", "Whether an edit by a person decided it")),
+    (_SAMPLE, _FOV, *_EVENT_COLUMNS, Column("edited", "truth", "Whether a manual edit decided it")),
 )
 CURATION = Table(
     "curation",
-    "The least certain events, for a person to judge",
+    "The least certain events, for manual review",
     ("rank",),
     (
         _SAMPLE,

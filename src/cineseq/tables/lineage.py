@@ -53,7 +53,7 @@ STATE_BY_SISTER = Table(
     "Whether a state is more frequent in survivors whose sister died",
     ("state", "contrast"),
     (
-        Column("state", "text", "State: a cluster, the upper half of a score, or a value of a column of the user"),
+        Column("state", "text", "State: a cluster, the upper half of a score, or a value of the user's column"),
         Column("contrast", "text", "Contrast of sister status", values=CONTRASTS),
         count("families", "Families with a sequenced survivor in either arm"),
         count("informative", "Families in strata that contain both arms"),
@@ -119,7 +119,7 @@ LINEAGE_SENSITIVITY = Table(
 
 WHICH_SISTER_DIES = Table(
     "which_sister_dies",
-    "Which of two sisters dies, by features of both that imaging showed before the fate of either",
+    "Which of two sisters dies, by imaging features of both before the fate of either",
     ("feature",),
     (
         Column("feature", "text", "Feature, averaged over the frames that both sisters lived through"),

@@ -17,7 +17,7 @@ MODELS = (
     "both_late",
     "both_permuted",
 )
-"""Rows of ``performance``; ``features`` is there only where the user gave some."""
+"""Rows of ``performance``; ``features`` is present only with external features."""
 
 COMPARED_MODELS = (*MODELS, "all_morphology")
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
@@ -110,19 +110,21 @@ GENES = Table(
 
 PREDICTIVE_FEATURES = Table(
     "predictive_features",
-    "Which shapes and embedding coordinates go with a function, and how stably",
+    "Which shape and embedding features are associated with a function, and how stably",
     ("function", "feature"),
     (
         FUNCTION_COLUMN,
         Column("feature", "text", "Column of morphology or embedding"),
-        Column("block", "text", "The block that it is of", values=("morphology", "embedding", "features")),
+        Column("block", "text", "Block of the feature", values=("morphology", "embedding", "features")),
         number(
             "frequency",
             "Fraction of half-samples of the groups in which the elastic net of its block selects the feature",
         ),
-        number("sign", "Mean sign of its coefficient over those, -1 to 1"),
+        number("sign", "Mean sign of its coefficient over those half-samples, -1 to 1"),
         Column("module", "text", "Module of correlated features of its block", missing=True),
-        number("univariate_rho", "Partial Spearman correlation given technical covariates and cell-cycle scores"),
+        number(
+            "univariate_rho", "Partial Spearman correlation, adjusted for technical covariates and cell-cycle scores"
+        ),
         Q,
     ),
 )

@@ -86,7 +86,7 @@ SIMULATED_GENES = Table(
 
 TRUTH = Table(
     "truth",
-    "Planted values of a simulated experiment and what the run recovered of them",
+    "Planted values of a simulated experiment and the values that the run recovered",
     ("measure",),
     (
         Column("area", "text", "Step that the measure belongs to"),

@@ -8,7 +8,7 @@ from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 
 DENSE_ENTRIES = 250_000
-"""Largest cost matrix (entries) that the dense solver is given."""
+"""Largest cost matrix, in entries, for the dense solver."""
 
 
 def match(

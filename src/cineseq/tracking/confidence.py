@@ -12,6 +12,8 @@ from scipy.special import expit
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.tracking import Track
+from cineseq.text import number as decimal
+from cineseq.text import percent
 from cineseq.tracking import divisions, ends
 from cineseq.tracking.lineage import TrackLineage, before_each
 from cineseq.tracking.linking_problem import NO_GAP_COST, LinkingProblem, fragments, linking_problem
@@ -159,7 +161,7 @@ LEAST_POSSIBLE = 0.05
 """Lowest probability of a rejected division that is listed."""
 
 NAMES = ["kind", "source", "target", "other", "confidence", "reason"]
-DOUBT = "; but touching cells come apart as cheaply here"
+DOUBT = "; but touching cells that separate cost as little in this movie"
 
 
 def find_events(
@@ -243,7 +245,8 @@ def link_events(problem: LinkingProblem, before: np.ndarray, whole: np.ndarray) 
     label = problem.table["label"].to_numpy()
     frames = problem.frame[links["target"]] - problem.frame[links["source"]]
     rivals = "or it is cell " + pd.Series(label[links["rival"]]).astype(str) + " of the next frame"
-    steps = "a step of " + links["step_px"].round(1).astype(str) + f" px; {problem.reach:.1f} px are the limit"
+    limit = f"{decimal(problem.reach, 1)} px are the limit"
+    steps = [f"a step of {decimal(step, 1)} px; {limit}" for step in links["step_px"]]
     unseen = pd.Series(frames - 1)
     gaps = "unseen for " + unseen.astype(str) + np.where(unseen == 1, " frame", " frames")
     claimed = "or another cell became cell " + pd.Series(label[links["target"]]).astype(str) + " of the next frame"
@@ -282,8 +285,9 @@ def division_events(problem: LinkingProblem, families: TrackLineage, before: np.
     likely = weight / (1 + np.where(accepted, shared, weight))
     scored = pd.DataFrame({"source": parent, "target": first, "other": second, "likely": likely, "accepted": accepted})
     doubted = tracked < divisions.confidence(cost) / 2  # False where tracking did not accept it (NaN)
+    half = decimal(divisions.HALF_COST)
     scored["reason"] = [
-        f"cost {value:.2f}; a cost of {divisions.HALF_COST} is as likely true as not{DOUBT if doubt else ''}"
+        f"cost {decimal(value)}; a division of cost {half} is as likely true as false{DOUBT if doubt else ''}"
         for value, doubt in zip(cost, doubted, strict=True)
     ]
     chosen = _with_unscored(scored[accepted], before, problem.frame)
@@ -332,7 +336,7 @@ def _with_unscored(scored: pd.DataFrame, before: np.ndarray, frame: np.ndarray) 
     pairs = pd.DataFrame({"source": before[born], "cell": born}).groupby("source")["cell"].agg(["min", "max"])
     pairs = pairs[~pairs.index.isin(scored["source"])].reset_index()
     pairs.loc[frame[pairs["min"]] != frame[pairs["max"]], "max"] = -1  # an event names one later frame only
-    reason = "farther apart than divisions are looked for"
+    reason = "farther apart than the search for divisions reaches"
     extra = pairs.rename(columns={"min": "target", "max": "other"}).assign(likely=0.0, reason=reason, accepted=True)
     return pd.concat([scored, extra], ignore_index=True)
 
@@ -344,9 +348,13 @@ def end_events(table: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame) ->
     """
     last = np.unique(number[::-1], return_index=True)[1]
     evidence = ends.death_evidence(table, number)
-    area = 100 * (np.exp(-evidence["shrink"]) - 1)
+    area = np.exp(-evidence["shrink"]) - 1
     values = zip(area, *(evidence[name] for name in ("brighten", "round_up", "still")), strict=True)
-    reason = ["area {:+.0f} %, brightness {:+.2f}, roundness {:+.2f}, slower by {:.0%}".format(*row) for row in values]
+    reason = [
+        f"area {percent(change, 0, signed=True)}, brightness {decimal(brighter, signed=True)}, "
+        f"roundness {decimal(rounder, signed=True)}, slower by {percent(slower, 0)}"
+        for change, brighter, rounder, slower in values
+    ]
     events = pd.DataFrame({"source": len(number) - 1 - last, "target": -1, "other": -1, "reason": reason})
     kinds = tracks["end_kind"].to_numpy(object)
     events = events.assign(kind=kinds, confidence=tracks["end_confidence"].to_numpy(float))

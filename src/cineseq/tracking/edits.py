@@ -154,7 +154,7 @@ def _check_header(path: Path, header: list[str]) -> None:
 
 Finder = Callable[[int, str], int]
 Claimed = tuple[str, int]
-"""What a claim is about (``before``, ``after`` or ``end``), and the object."""
+"""Kind of a claim (``before``, ``after`` or ``end``), and its object."""
 
 
 def _finder(objects: pd.DataFrame) -> Finder:

@@ -28,7 +28,7 @@ def track_objects(
     settings: Track,
     where: Path,
 ) -> tuple[Curated, dict[str, Any]]:
-    """Link the objects of one field, replay a person's edits, and check the lineage.
+    """Link the objects of one field, replay manual edits, and check the lineage.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def track_objects(
         The compartments of the sample, as :data:`cineseq.tables.imaging.COMPARTMENTS`, or their file: cells do not
         pass the walls of closed ones.
     edits
-        A person's edits, or their file.
+        Manual edits, or their file.
     info
         Metadata of the label stack, for hours and the border.
     field

@@ -17,6 +17,7 @@ from cineseq.files import write_json
 from cineseq.io.stacks import MovieInfo
 from cineseq.tables.contract import empty, write_table
 from cineseq.tables.imaging import DETECTIONS, EVENTS, TRACKS
+from cineseq.text import count
 from cineseq.tracking.confidence import find_events
 from cineseq.tracking.edits import read_edits
 from cineseq.tracking.lineage import TrackLineage
@@ -94,7 +95,9 @@ def curate(
     events = find_events(objects, replayed, tracks, compartment, field=field, settings=settings)
     lines, numbers = edit_lines(wanted, status) if wanted is not None else ([], {})
     uncertain = int((events["confidence"] < 0.5).sum())
-    lines.append(f"{uncertain:,} of {len(events):,} links, divisions and ends are more likely wrong than right.")
+    lines.append(
+        f"{count(uncertain)} of {count(len(events))} links, divisions and ends are more likely wrong than right."
+    )
     return Curated(detections, tracks, events, lines, numbers | {"unsure_events": uncertain})
 
 

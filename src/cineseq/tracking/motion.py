@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
+from cineseq.text import number
+
 logger = logging.getLogger(__name__)
 NEIGHBOURS = 8
 ROUNDS = 4
@@ -147,10 +149,10 @@ def _choose(
         if left[kind] < WORTH_IT * left[best]:
             best = kind
     logger.info(
-        "Median residual step: %.1f px without correction, %.1f px after drift, %.1f px after local flow; distance"
-        " between neighbours %.1f px. Motion model '%s'.",
-        *left.values(),
-        spacing,
+        "Median residual step: %s px without correction, %s px after drift, %s px after local flow; distance between "
+        "neighbours %s px. Motion model '%s'.",
+        *(number(step, 1) for step in left.values()),
+        number(spacing, 1),
         best,
     )
     return best, left[best]

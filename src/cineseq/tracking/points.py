@@ -1,4 +1,4 @@
-"""Points for objects: where cells are when there are no masks."""
+"""Point tracks as objects: positions of cells without masks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.errors import UserError
+from cineseq.text import significant
 from cineseq.tracking.motion import by_frame, neighbours_apart
 from cineseq.tracking.objects import COLUMNS, Objects, no_overlaps
 
@@ -14,33 +15,33 @@ TOUCHING = 5
 """Percentile of the distances between nearest neighbours that stands for the diameter of a cell: the closest cells
 nearly touch."""
 LONE_DIAMETER_PX = 30.0
-"""Diameter where no frame has two cells; there is then nobody to confuse them with."""
+"""Diameter where no frame has two cells, which then cannot be confused."""
 
 
 def take_points(points: pd.DataFrame, frames: int | None = None, diameter_px: float | None = None) -> Objects:
-    """Take points for the objects of a field.
+    """Convert the points of a field to objects.
 
     Parameters
     ----------
     points
-        ``frame`` (from 0), ``y_px`` and ``x_px`` (px); optionally ``label`` (from 1, each once a frame; else the rank
-        by y and x) and ``area_px``.
+        ``frame`` (from 0), ``y_px`` and ``x_px`` (px); optionally ``label`` (from 1, unique in its frame; by default
+        the rank by y and x) and ``area_px``.
     frames
-        Frames of the movie; None takes the last one in the table for the last one of the movie.
+        Number of frames of the movie; with None it ends with the last frame of the table.
     diameter_px
-        Typical diameter of a cell, which limits the distance between a parent and its daughters. None estimates it
-        from ``area_px``, and without that from the distance between the closest cells.
+        Typical diameter of a cell, which limits the distance between a parent and its daughters. With None it is
+        estimated from ``area_px`` or, without areas, from the distance between the closest cells.
 
     Returns
     -------
     Objects
-        Sorted by frame and label, without overlaps; all are round, and of one area where none is given.
+        Sorted by frame and label, without overlaps; all are round, and of equal area without ``area_px``.
 
     Raises
     ------
     UserError
-        For a missing column, a missing or impossible value, a cell that is there twice, or a frame without any cell
-        that ``frames`` does not account for.
+        For a missing column, a missing or impossible value, a cell that is listed twice, or a frame without any cell
+        although ``frames`` is not set.
     """
     table = _checked(points)
     count = _frames(table, frames)
@@ -68,7 +69,7 @@ def _checked(points: pd.DataFrame) -> pd.DataFrame:
     lacking = [name for name in NEEDED if name not in points]
     if lacking:
         there = ", ".join(map(str, points.columns)) or "none"
-        msg = f"points: no column '{lacking[0]}'; the columns frame, y_px and x_px are needed, and there are {there}."
+        msg = f"points: no column '{lacking[0]}'; frame, y_px and x_px are required, and the table has {there}."
         raise UserError(msg)
     known = [name for name in (*NEEDED, "label", "area_px") if name in points]
     table = pd.DataFrame({name: _numbers(points[name]) for name in known})
@@ -82,10 +83,8 @@ def _checked(points: pd.DataFrame) -> pd.DataFrame:
     for key in (["frame", "y_px", "x_px"], ["frame", "label"]):
         if set(key) <= set(table) and (twice := table.duplicated(key)).any():
             row = table.loc[twice, key].iloc[0]
-            said = ", ".join(f"{name} {value:g}" for name, value in row.items())
-            msg = (
-                f"points: {int(twice.sum())} cells are there twice, the first with {said}; keep one row for each cell."
-            )
+            said = ", ".join(f"{name} {significant(value, 6)}" for name, value in row.items())
+            msg = f"points: the cell with {said} is listed twice; keep one row for each cell."
             raise UserError(msg)
     return table
 
@@ -114,7 +113,7 @@ def _frames(table: pd.DataFrame, frames: int | None) -> int:
     if len(empty):
         msg = (
             f"points: there is no cell in {len(empty)} of the frames 0 to {last}, the first of them {empty[0]}; number "
-            "consecutive frames 0, 1, 2, ..., or give frames=, the length of the movie, if no cell was found there."
+            "consecutive frames 0, 1, 2, ..., or set frames=, the length of the movie, if no cell was found there."
         )
         raise UserError(msg)
     return last + 1

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.errors import UserError
+from cineseq.text import count
 from cineseq.tracking.compartments import passable
 from cineseq.tracking.edits import END_KINDS, Edit, Edits, contradiction
 from cineseq.tracking.lineage import TrackLineage, before_each, fates
@@ -228,10 +229,10 @@ def settle_ends(tracks: pd.DataFrame, replayed: Replayed) -> tuple[pd.DataFrame,
 def edit_lines(edits: Edits, status: dict[int, str]) -> tuple[list[str], dict[str, int]]:
     """Return sentences on the edits for the report, and their counts."""
     counts = Counter(status.values())
-    line = f"{len(status):,} edits from {edits.path.name}: {counts['applied']:,} applied, {counts['confirmed']:,}"
-    line += " confirm the tracking"
+    line = f"{count(len(status), 'edit')} from {edits.path.name}: {count(counts['applied'])} applied, "
+    line += f"{count(counts['confirmed'])} confirm the tracking"
     if edits.missing:
         rows = ", ".join(map(str, edits.missing[:5])) + (", ..." if len(edits.missing) > 5 else "")
-        line += f", {len(edits.missing):,} not applicable because an object is not in the masks (row {rows})"
+        line += f", {count(len(edits.missing))} not applicable because an object is not in the masks (row {rows})"
     numbers = {f"edits_{name.replace(' ', '_')}": counts[name] for name in ("applied", "confirmed", "not applicable")}
     return [f"{line}."], numbers

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.tables.imaging import END_KINDS, START_KINDS
-from cineseq.text import number
+from cineseq.text import count, number
 from cineseq.tracking.lineage import FOLLOWED
 from cineseq.tracking.objects import Objects
 
@@ -35,12 +35,14 @@ def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame
     """Return the report of the import of the external tracks of one field, with all repairs."""
     lines = ["The tracks are external."]
     lines += [
-        f"Repaired on import: {n:,} {name.replace('_', ' ')}." for name, n in counts.items() if n and name != FOLLOWED
+        f"Repaired on import: {count(n)} {name.replace('_', ' ')}."
+        for name, n in counts.items()
+        if n and name != FOLLOWED
     ]
     if followed := counts.get(FOLLOWED):
         lines.append(
-            f"Cells followed beyond the frame in which the file states their death: {followed:,}. Those frames are "
-            "kept and may show a dead cell; end such tracks at death."
+            f"Cells followed beyond the frame in which the file states their death: {count(followed)}. Those frames "
+            "are kept and may show a dead cell; end such tracks at death."
         )
     return _report(objects, (lines, dict(counts)), tracks)
 
@@ -53,12 +55,13 @@ def point_tracks_report(objects: Objects, counts: dict[str, int], tracks: pd.Dat
 
 
 def _report(objects: Objects, details: tuple[list[str], dict[str, Any]], tracks: pd.DataFrame) -> dict[str, Any]:
-    frames, count = objects.shape[0], len(objects.table)
-    lines = [f"{count:,} objects in {frames} frames form {len(tracks):,} tracks."]
-    numbers: dict[str, Any] = {"frames": frames, "objects": count, "tracks": len(tracks)}
+    frames, found = objects.shape[0], len(objects.table)
+    lines = [f"{count(found, 'object')} in {count(frames, 'frame')} form {count(len(tracks), 'track')}."]
+    numbers: dict[str, Any] = {"frames": frames, "objects": found, "tracks": len(tracks)}
     if objects.split_labels:
         lines.append(
-            f"{objects.split_labels:,} mask pieces are separate from the rest of their object; they stay part of it."
+            "Mask pieces that are separate from the rest of their object, and stay part of it: "
+            f"{count(objects.split_labels)}."
         )
     numbers["split_labels"] = objects.split_labels
     lines += details[0]
@@ -67,7 +70,7 @@ def _report(objects: Objects, details: tuple[list[str], dict[str, Any]], tracks:
         counts = tracks[column].value_counts()
         numbers |= {f"{column}_{kind}": int(counts.get(kind, 0)) for kind in kinds}
     if len(tracks):
-        ends = ", ".join(f"{numbers[f'end_kind_{kind}']:,} {kind.replace('_', ' ')}" for kind in END_KINDS)
+        ends = ", ".join(f"{count(numbers[f'end_kind_{kind}'])} {kind.replace('_', ' ')}" for kind in END_KINDS)
         lines.append(f"Tracks by kind of end: {ends}.")
     return {"lines": lines, "numbers": numbers}
 
@@ -93,14 +96,15 @@ def _linking(linked: Linked) -> tuple[list[str], dict[str, Any]]:
     if linked.without_overlaps:
         lines.append(f"Links use distance only, not the overlap of masks: {linked.without_overlaps}.")
     if linked.counts["fragments"]:
-        lines.append(f"{linked.counts['fragments']:,} fragments were not linked; each is a track of one frame.")
-    lines.append(f"{linked.counts['gaps_closed']:,} gaps were closed.")
+        lines.append(f"Fragments, not linked (each is a track of one frame): {count(linked.counts['fragments'])}.")
+    lines.append(f"Gaps closed: {count(linked.counts['gaps_closed'])}.")
     if linked.counts["merges_like_divisions"]:
         lines.append(
             "Cells do not fuse, so apparent divisions in the reversed movie are touching cells that share a mask: "
-            f"{linked.counts['merges_like_divisions']:,} such merges. {linked.counts['splits_explained_by_merges']:,} "
-            "splits follow or precede such a merge and are not divisions. Of the divisions found, about "
-            f"{linked.counts['divisions_expected_false']:,} may be false: touching cells that separate."
+            f"{count(linked.counts['merges_like_divisions'], 'such merge')}. Splits that follow or precede such a "
+            f"merge and are not divisions: {count(linked.counts['splits_explained_by_merges'])}. Of the divisions "
+            f"found, about {count(linked.counts['divisions_expected_false'])} may be false: touching cells that "
+            "separate."
         )
     numbers = {
         "search_range_px": round(linked.reach, 3),

@@ -18,6 +18,8 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 from torch.nn.functional import affine_grid, grid_sample, log_softmax, normalize, softmax
 
+from cineseq.text import number
+
 logger = logging.getLogger(__name__)
 
 
@@ -116,7 +118,7 @@ def train(network: VisionTransformer, images: torch.Tensor, recipe: Recipe, *, s
         _follow(teacher, student, step, recipe)
         losses.append(loss.item())
         if step % 100 == 0:
-            logger.info("Step %d of %d: loss %.3f.", step, recipe.steps, np.mean(losses[-100:]))
+            logger.info("Step %d of %d: loss %s.", step, recipe.steps, number(np.mean(losses[-100:]), 3))
     network.load_state_dict(teacher.network.state_dict())
     return losses
 

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from cineseq.files import sha256, write_text
+from cineseq.text import count, number
 from cineseq.training.dino import Recipe
 
 
@@ -38,7 +39,7 @@ class Training:
     losses
         Mean loss of the first and of the last hundred steps.
     scores
-        Held-out R2, one row per attribute and one column per representation.
+        Held-out R², one row per attribute and one column per representation.
     """
 
     recipe: Recipe
@@ -54,28 +55,28 @@ class Training:
 def write_card(training: Training, weights: Path, card: Path) -> None:
     """Write the model card of ``weights`` as Markdown."""
     recipe, net = training.recipe, training.architecture
-    rows = [f"| {name} | " + " | ".join(f"{v:.2f}" for v in row) + " |" for name, row in _rows(training.scores)]
+    rows = [f"| {name} | " + " | ".join(number(value) for value in row) + " |" for name, row in _rows(training.scores)]
     lines = [
         "# Compact cell embedder",
         "",
         f"File `{weights.name}`, SHA-256 `{sha256(weights)}`.",
         "",
         "**What it is.** A small vision transformer "
-        f"({training.parameters:,} weights, {net['img_size']} px images, {net['patch_size']} px patches, width "
+        f"({count(training.parameters)} weights, {net['img_size']} px images, {net['patch_size']} px patches, width "
         f"{net['embed_dim']}, depth {net['depth']}) trained from random weights with the DINO objective (Caron et al. "
-        f"2021) on {training.cells:,} simulated crops of single cells, and on nothing else.",
+        f"2021) on {count(training.cells)} simulated crops of single cells, and on nothing else.",
         "",
         "**What it is not.** It is not DINOv2, it has seen no real image, and it was trained for minutes on one "
         "processor core. It serves demonstrations, tests and machines without a network; for results, name "
         "`vit_small_patch14_dinov2.lvd142m` or weights trained on your kind of images in `embed.model`.",
         "",
-        f"**Training.** {recipe.steps:,} steps of {recipe.batch} cells, two {recipe.global_px} px and "
+        f"**Training.** {count(recipe.steps)} steps of {recipe.batch} cells, two {recipe.global_px} px and "
         f"{recipe.locals_per_cell} {recipe.local_px} px views of each: turned, mirrored, shifted, greys jittered, "
-        f"never rescaled, because size is information. Seed {training.seed}; loss {training.losses[0]:.2f} in the "
-        f"first hundred steps, {training.losses[1]:.2f} in the last. Made by `tools/train_embedder.py`.",
+        f"never rescaled, because size is information. Seed {training.seed}; loss {number(training.losses[0])} in the "
+        f"first hundred steps, {number(training.losses[1])} in the last. Made by `tools/train_embedder.py`.",
         "",
-        f"**What a linear probe reads from it.** R2 of ridge regression under five-fold cross-validation on "
-        f"{training.held_out:,} simulated cells that it was not trained on, for attributes that were planted. "
+        "**What a linear probe reads from it.** R² of ridge regression under five-fold cross-validation on "
+        f"{count(training.held_out)} simulated cells that it was not trained on, for attributes that were planted. "
         "Beside it the same network with its random starting weights, and as many principal components of the raw "
         "pixels. All see the same crops; the two networks are averaged over four quarter turns.",
         "",

@@ -17,6 +17,7 @@ from cineseq.segmentation.cellpose import load_model, segment_frame
 from cineseq.segmentation.compact import DIAMETERS_PX
 from cineseq.segmentation.scoring import count_masks
 from cineseq.segmentation.training import Schedule
+from cineseq.text import count, number, significant
 from cineseq.training.phase_images import PHASE_DIAMETERS_PX
 
 
@@ -35,32 +36,33 @@ class Subject:
 NUCLEI = Subject(
     "Compact segmenter of nuclei",
     "fluorescent nuclei and other bright, blob-like cells",
-    f"cells of {DIAMETERS_PX[0]:g} to {DIAMETERS_PX[1]:g} px in diameter at the image's own scale",
-    "{nuclei.scenes} scenes ({nuclei.epochs} epochs of {nuclei.tiles} tiles, {nuclei.steps:,} steps, learning rate "
-    "{nuclei.learning_rate:g}), then {touching.scenes} scenes of touching nuclei with as many of the first ones "
-    "({touching.epochs} epochs of {touching.tiles} tiles, {touching.steps:,} steps, {touching.learning_rate:g}), then "
-    "{practice.scenes} new ones of each kind ({practice.epochs} epochs of {practice.tiles} tiles, {practice.steps:,} "
-    "steps, {practice.learning_rate:g}); the weights are the mean of those before and after that, the latter weighing "
-    "{practised:g}",
+    f"cells of {significant(DIAMETERS_PX[0])} to {significant(DIAMETERS_PX[1])} px in diameter at the image scale",
+    "{nuclei.scenes} scenes ({nuclei.epochs} epochs of {nuclei.tiles} tiles, {nuclei.steps} steps, learning rate "
+    "{nuclei.learning_rate}), then {touching.scenes} scenes of touching nuclei with as many of the first ones "
+    "({touching.epochs} epochs of {touching.tiles} tiles, {touching.steps} steps, {touching.learning_rate}), then "
+    "{practice.scenes} new ones of each kind ({practice.epochs} epochs of {practice.tiles} tiles, {practice.steps} "
+    "steps, {practice.learning_rate}); the weights are the mean of those before and after that, the latter weighing "
+    "{practised}",
     "phase contrast, bright field, very elongated or branched cells; it has never seen any",
-    "nuclei of like brightness that touch along a long side are sometimes found as one. Scores on real frames, also "
+    "nuclei of similar brightness that touch along a long side are sometimes merged. Scores on real frames, also "
     "with `segment.cellprob_threshold: 1`, are printed by `benchmarks/bench_segmentation.py`. The touching scenes were "
-    "written after looking at stardist_img2d, and the share of the mean was seen to keep ctc_sim01 beside being the "
-    "best on simulated scenes, so that these scores are not wholly blind; no weight was fitted to any real frame. "
-    "The last stage was run by itself from the weights before it, in channels-last memory, which rounds differently.",
+    "written after looking at stardist_img2d. The share of the mean is the best one on simulated scenes, and was seen "
+    "to preserve the score on ctc_sim01. These scores are therefore not wholly blind; no weight was fitted to any real "
+    "frame. The last stage was run on its own from the weights before it, in channels-last memory, which rounds "
+    "differently.",
 )
 
 PHASE = Subject(
     "Compact segmenter of cells in phase contrast and bright field",
     "adherent cells without a label, as a start for training on your own frames (target `train`)",
     "cells of about 30 px in diameter (circle of equal area; drawn from "
-    f"{PHASE_DIAMETERS_PX[0]:g} to {PHASE_DIAMETERS_PX[1]:g}); give `segment.diameter`, and frames are brought to it",
-    "from the nuclear model's first stage on, {phase.scenes} scenes ({phase.epochs} epochs of {phase.tiles} tiles, "
-    "{phase.steps:,} steps, learning rate {phase.learning_rate:g})",
-    "use on real cells without looking: simulated phase contrast is far from real; train it on a few frames first",
-    "even on simulated frames it misses more cells than it finds. Two real images (1 and 6 of t98g_phase) were looked "
-    "at before the simulation was written, so that scores on t98g_phase are not wholly blind; no weight was fitted to "
-    "any.",
+    f"{significant(PHASE_DIAMETERS_PX[0])} to {significant(PHASE_DIAMETERS_PX[1])}); set `segment.diameter` to rescale "
+    "frames accordingly",
+    "starting from the first stage of the nuclear model, {phase.scenes} scenes ({phase.epochs} epochs of {phase.tiles} "
+    "tiles, {phase.steps} steps, learning rate {phase.learning_rate})",
+    "unchecked use on real cells: simulated phase contrast is far from real; train it on a few frames first",
+    "even on simulated frames it misses more cells than it finds. Two real images (1 and 6 of t98g_phase) were viewed "
+    "before the simulation was written, so scores on t98g_phase are not wholly blind; no weight was fitted to any.",
 )
 
 COLUMNS = ("median diameter, px", "images", "hits", "extra", "missed", "AP@.5")
@@ -76,7 +78,7 @@ def write_card(subject: Subject, model: Path, settings: Section, scores: pd.Data
         f"A five-level U-Net (0.52 million parameters) for {subject.purpose}. It predicts cellpose's flows and runs "
         "through `CellposeModel.eval`; code in `src/cineseq/segmentation/compact.py`.",
         "",
-        f"- file: `{model.name}`, {model.stat().st_size / 1e6:.1f} MB, SHA-256 `{sha256(model)}`",
+        f"- file: `{model.name}`, {number(model.stat().st_size / 1e6, 1)} MB, SHA-256 `{sha256(model)}`",
         f"- input: one channel, {subject.scale}",
         f"- data: simulated images only, seed {values['seed']}: {described}",
         "- training: `python tools/train_segmenter.py`; cellpose's `train_seg` and loss, AdamW, tiles of "
@@ -92,7 +94,8 @@ def write_card(subject: Subject, model: Path, settings: Section, scores: pd.Data
         "|---" * len(COLUMNS) + "|",
     ]
     lines += [
-        f"| {name} | {row.scenes:.0f} | {row.hits:.0f} | {row.extra:.0f} | {row.missed:.0f} | {row.ap50:.3f} |"
+        f"| {name} | {count(row.scenes)} | {count(row.hits)} | {count(row.extra)} | {count(row.missed)} | "
+        f"{number(row.ap50, 3)} |"
         for name, row in zip(scores.index, scores.itertuples(index=False), strict=True)
     ]
     return "\n".join(lines) + "\n"

@@ -143,18 +143,18 @@ PRODUCTS: tuple[Product, ...] = (
     Product("prediction/contrasts.tsv", "study", "prediction.MODEL_CONTRASTS", "predict", "prediction",
             "Differences between models"),
     Product("prediction/sensitivity.tsv", "study", "prediction.SENSITIVITY", "predict", "prediction",
-            "Results under other choices of the analysis", name="model_sensitivity"),
+            "Sensitivity to alternative choices of the analysis", name="model_sensitivity"),
     Product("prediction/performance_by_sample.tsv", "study", "prediction.SAMPLE_PERFORMANCE", "predict", "prediction",
             "Held-out R² sample by sample", name="samples"),
     Product("prediction/genes.tsv", "study", "prediction.GENES", "predict", "prediction",
-            "Genes by how stably they are selected", ("function", "-frequency", "-univariate_rho")),
+            "Genes by selection frequency", ("function", "-frequency", "-univariate_rho")),
     Product("prediction/marker_overlap.tsv", "study", "prediction.MARKER_OVERLAP", "predict", "prediction",
             "Predictive genes that are cluster markers", name="overlap"),
     Product("prediction/predictions.parquet", "study", "prediction.PREDICTIONS", "predict"),
     Product("prediction/ladder.svg", "study", None, "predict", "prediction",
             "Held-out R² of each model, with intervals and null",
             caption="Function in held-out groups as predicted by covariates, by expression, by morphology and by "
-                    "both, with 95 % intervals. The permutation null is of a quicker procedure, whose own R² is the "
+                    "both, with 95 % intervals. The permutation null is that of the quick procedure, whose R² is the "
                     "tick beside it."),
     Product("prediction/scatter.svg", "study", None, "predict", "prediction",
             "Measured against predicted function, cell by cell",
@@ -164,8 +164,8 @@ PRODUCTS: tuple[Product, ...] = (
             caption="Frequency at which each gene is selected when half of the groups are left out."),
     Product("prediction/selected_genes.svg", "study", None, "predict", "prediction",
             "Expression of the selected genes in each cluster, and the functions that they predict",
-            caption="Where the genes that predict are expressed. A gene that is as high in every cluster can go "
-                    "with function and yet mark no cluster."),
+            caption="Expression of the predictive genes by cluster. A gene with equal expression in all clusters "
+                    "can be associated with function without marking a cluster."),
     Product("prediction/marker_overlap.svg", "study", None, "predict", "prediction",
             "Two circles for each function: genes that predict it and genes that mark clusters, with their overlap",
             name="overlap_figure",
@@ -174,25 +174,25 @@ PRODUCTS: tuple[Product, ...] = (
     Product("lineage/state_by_sister.tsv", "study", "lineage.STATE_BY_SISTER", "compare_sisters", "sisters",
             "States by the fate of the sister", ("-contrast", "p_permutation"), name="states"),
     Product("lineage/power.tsv", "study", "lineage.LINEAGE_POWER", "compare_sisters", "sisters",
-            "What these families could have shown"),
+            "Smallest detectable effects"),
     Product("lineage/sensitivity.tsv", "study", "lineage.LINEAGE_SENSITIVITY", "compare_sisters", "sisters",
-            "How far errors could move the answer"),
+            "Sensitivity of the odds ratios to errors"),
     Product("lineage/concordance.tsv", "study", "lineage.CONCORDANCE", "describe_fates", "sisters",
-            "How often relatives share a fate"),
+            "Concordance of the fates of relatives"),
     Product("lineage/fate_odds.tsv", "study", "lineage.FATE_ODDS", "describe_fates", "sisters",
             "Odds of a death where the relative died"),
     Product("lineage/times.tsv", "study", "lineage.TIMES", "describe_fates", "sisters", "Times of relatives"),
     Product("lineage/fading.tsv", "study", "lineage.KINSHIP_FADING", "describe_fates", "sisters",
-            "How likeness fades with distance in the tree"),
+            "Decay of correlation with genealogical distance"),
     Product("lineage/which_sister_dies.tsv", "study", "lineage.WHICH_SISTER_DIES", "compare_sisters_before_death",
-            "sisters", "Which sister dies, by imaging before either's fate", ("p_permutation", "feature"),
+            "sisters", "Which sister dies, by imaging features before the fate of either", ("p_permutation", "feature"),
             name="which_dies"),
     Product("lineage/heritable_genes.tsv", "study", "lineage.HERITABLE_GENES", "compare_sister_genes", "sisters",
-            "Genes by how alike they are in sisters", ("p_value", "-icc"), name="heritable"),
+            "Genes by their correlation between sisters", ("p_value", "-icc"), name="heritable"),
     Product("lineage/genes_by_sister.tsv", "study", "lineage.GENES_BY_SISTER", "compare_sister_genes", "sisters",
             "Genes by the fate of the sister", ("p_value", "gene"), name="by_sister"),
     Product("lineage/warnings.tsv", "study", "lineage.LINEAGE_WARNINGS", "compare_sisters", "sisters",
-            "What could bias the comparison"),
+            "Possible biases of the comparison"),
     Product("lineage/incidence.tsv", "study", "lineage.FATE_INCIDENCE", "describe_fates"),
     Product("lineage/survival.tsv", "study", "lineage.FATE_SURVIVAL", "describe_fates"),
     Product("lineage/fate_pairs.tsv", "study", "lineage.FATE_PAIRS", "describe_fates"),
@@ -205,8 +205,8 @@ PRODUCTS: tuple[Product, ...] = (
             caption="Families over time. A cross is an observed death; a grey end is unknown and is not a death."),
     Product("lineage/trees_by_state.svg", "study", None, "compare_sisters", "sisters",
             "Lineage trees of families with measured survivors, coloured by state",
-            caption="The state nearest to going with the sister's fate, over the trees. Cells that were not "
-                    "measured are grey."),
+            caption="The state with the strongest association with the fate of the sister. Cells that were "
+                    "not measured are grey."),
     Product("lineage/incidence.svg", "study", None, "describe_fates", "sisters",
             "Cumulative incidence of division, death and loss after birth, one panel per condition",
             name="incidence_figure",
@@ -216,18 +216,18 @@ PRODUCTS: tuple[Product, ...] = (
             "Fraction of cells alive and fraction undivided after birth, one panel per condition",
             name="survival_figure",
             caption="Kaplan-Meier estimates for death alone and for division alone, of cells born within the movie. "
-                    "Other ends are censored, which assumes that those cells are like the others."),
+                    "Other ends are censored, which assumes that these cells do not differ from the others."),
     Product("lineage/fate_pairs.svg", "study", None, "describe_fates", "sisters",
             "Counts of sister pairs by the ends of both, one panel per condition", name="fate_pairs_figure",
             caption="Pairs of sisters by their fates; in brackets, the number expected if sisters were "
                     "independent. Orange pairs are more frequent than expected, purple ones less."),
     # Both modalities.
     Product("crossmodal/summary.tsv", "study", "crossmodal.VARIANCE_SUMMARY", "explain_modalities", "crossmodal",
-            "In total", name="crossmodal_summary"),
+            "Total explained variance", name="crossmodal_summary"),
     Product("crossmodal/genes.tsv", "study", "crossmodal.GENE_VARIANCE", "explain_modalities", "crossmodal",
-            "Genes by how much morphology explains", ("-r2",), name="crossmodal_genes"),
+            "Genes by the variance that morphology explains", ("-r2",), name="crossmodal_genes"),
     Product("crossmodal/features.tsv", "study", "crossmodal.FEATURE_VARIANCE", "explain_modalities", "crossmodal",
-            "Features by how much expression explains", ("-r2",), name="crossmodal_features"),
+            "Features by the variance that expression explains", ("-r2",), name="crossmodal_features"),
     Product("crossmodal/variance.svg", "study", None, "explain_modalities", "crossmodal",
             "Variance explained per gene and per feature, with null and ceiling",
             caption="Variance of each gene and each feature that the other modality explains in held-out groups."),
@@ -248,7 +248,7 @@ PRODUCTS: tuple[Product, ...] = (
 
 BESIDE = ("fov/{sample}/{fov}/movie.ome.tif", "reports/", "logs/", "benchmarks/", "experiment/")
 """What is in the folder of results beside the products: movies, which are removed unless the configuration keeps them,
-what each step says, and the simulated experiment, which stands for the files of a user."""
+reports of steps, and the simulated experiment, which replaces the files of a user."""
 
 
 def products_of(step: str) -> list[Product]:
@@ -262,12 +262,12 @@ def read_by_report() -> list[Product]:
 
 
 def product_at(path: Path) -> Product:
-    """Return the product of the study that a file is, told by the end of its path.
+    """Return the product of the study that a file belongs to, by the end of its path.
 
     Raises
     ------
     UserError
-        When the file is none that the report reads.
+        When the report does not read this file.
     """
     for product in read_by_report():
         if path.as_posix().endswith(f"/{product.path}"):

@@ -140,7 +140,7 @@ def _check_header(path: Path, names: list[str]) -> None:
 
 def _entry(path: Path, number: int, usual: dict[str, str], row: dict[str, str | None], places: dict[str, str]) -> Entry:
     if None in row or None in row.values():
-        msg = f"{path}, row {number}: as many cells as the header has were expected; check tabs and commas."
+        msg = f"{path}, row {number}: expected as many values as the header has columns; check tabs and commas."
         raise UserError(msg)
     values = usual | {name: (value or "").strip() for name, value in row.items() if (value or "").strip()}
     for name in ("sample", "fov"):
@@ -206,12 +206,12 @@ def _start(path: Path, entry: Entry) -> str:
     if entry.images or entry.masks or entry.tracks:
         given.append("images")
     if entry.edits and not (entry.images or entry.masks):
-        msg = f"{path}, row {entry.row}: edits need images or masks; give those that they correct."
+        msg = f"{path}, row {entry.row}: edits require images or masks; add those that they correct."
         raise UserError(msg)
     if entry.features and not (entry.images or entry.masks or entry.tracks):
         msg = (
-            f"{path}, row {entry.row}: features go with images, masks or tracks; put them into the table of cells, in "
-            "columns named features_*."
+            f"{path}, row {entry.row}: features require images, masks or tracks; without them, put features into "
+            "columns features_* of the table of cells."
         )
         raise UserError(msg)
     if len(given) != 1:
@@ -223,7 +223,7 @@ def _start(path: Path, entry: Entry) -> str:
         raise UserError(msg)
     if entry.tracks and entry.images and not entry.masks:
         msg = (
-            f"{path}, row {entry.row}: images and tracks are given without masks; give the masks that the tracks were "
+            f"{path}, row {entry.row}: images and tracks are listed without masks; add the masks that the tracks were "
             "made on, or leave the images out to use the tracks alone."
         )
         raise UserError(msg)

@@ -110,12 +110,12 @@ class Study:
         entry = self.entry(sample, fov)
         return files_of(getattr(entry, column), f"sample {sample}, field {fov}, {column}")
 
-    def only_if(self, **given: bool) -> str:
+    def only_if(self, **present: bool) -> str:
         """Return a regular expression that matches any sample if each column is present or absent as stated, else none.
 
         It constrains the wildcards of rules that make the same product in different ways.
         """
-        return r"[^/]+" if all(self.has(column) == wanted for column, wanted in given.items()) else r"(?!)"
+        return r"[^/]+" if all(self.has(column) == wanted for column, wanted in present.items()) else r"(?!)"
 
     def _by_name(self, column: str) -> Iterator[tuple[str, list[str]]]:
         """Yield, for each sample, the name of one column's files in error messages, and the files."""
@@ -182,7 +182,7 @@ class Study:
         """
         named = getattr(self.config.train, column)
         if not named:
-            msg = f"train.{column}: no file is given; list your annotated frames in train.images and train.masks."
+            msg = f"train.{column}: no file is listed; list your annotated frames in train.images and train.masks."
             raise UserError(msg)
         return files_of(";".join(named), f"train.{column}")
 

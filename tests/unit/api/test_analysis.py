@@ -503,9 +503,9 @@ def test_too_few_cells_are_not_estimable_and_the_tables_say_so(adata: anndata.An
 
 def test_pair_refuses_what_cannot_be_joined() -> None:
     tracks, detections = tracked()
-    with pytest.raises(UserError, match="need to know which label is which track; give detections="):
+    with pytest.raises(UserError, match="require the track of each label; set detections="):
         pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES])
-    with pytest.raises(UserError, match="no frame and label of a table is that of a tracked cell"):
+    with pytest.raises(UserError, match="no row of a table matches a tracked cell in its feature frame"):
         pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES.assign(frame=FEATURES["frame"] + 9)], detections=detections)
     with pytest.raises(UserError, match="column 'area' of table 1 is of no block"):
         pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES.rename(columns={"morphology_area_um2": "area"})])

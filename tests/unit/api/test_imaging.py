@@ -355,7 +355,7 @@ def test_scores_have_errors_and_say_why_there_is_none():
     assert slope.loc["a", "note"] == "fewer than 7 points: baseline_frames=5, and two for the onset"
     flat = pd.DataFrame({"track_id": "a", "hours": range(7), "value": 1.0})
     notes = [cs.score(course, "slope", details=True).loc["a", "note"] for course in (flat, flat[:6])]
-    assert notes[0] == "the signal never rises out of its baseline"
+    assert notes[0] == "the signal never rises above its baseline"
     assert notes[1] == slope.loc["a", "note"]
 
 
@@ -430,9 +430,9 @@ POINTS = {
     "with a missing frame": ({"frame": [0, None], "y_px": 1, "x_px": [1, 2]}, r"'frame' has the value nan; expected"),
     "with half a frame": ({"frame": [0.5], "y_px": 1, "x_px": 1}, r"'frame' has the value 0.5; .* whole number from 0"),
     "with text": ({"frame": [0], "y_px": ["here"], "x_px": 1}, r"'y_px' has the value here; expected a number"),
-    "twice": ({"frame": [0, 0], "y_px": 1.5, "x_px": 2}, r"1 cells are there twice, the first with frame 0, y_px 1.5"),
+    "twice": ({"frame": [0, 0], "y_px": 1.5, "x_px": 2}, r"the cell with frame 0, y_px 1\.5, x_px 2 is listed twice"),
     "of a label twice": (
-        {"frame": [0, 0], "label": 1, "y_px": 1, "x_px": [2, 3]}, r"there twice, the first with frame 0, label 1",
+        {"frame": [0, 0], "label": 1, "y_px": 1, "x_px": [2, 3]}, r"the cell with frame 0, label 1 is listed twice",
     ),
     "without area": ({"frame": [0], "y_px": 1, "x_px": 2, "area_px": 0}, r"'area_px' has the value 0.0; .*above 0"),
     "of nothing": ({"frame": [], "y_px": [], "x_px": []}, r"labels: there is no point; .*allow_empty=True"),
@@ -447,7 +447,7 @@ def test_wrong_points_are_refused(case):
 
 
 def test_points_take_no_image_and_labels_no_length():
-    with pytest.raises(UserError, match=r"image: it helps with labels only"):
+    with pytest.raises(UserError, match=r"image: it is used with label images only"):
         cs.track(crowd(), image=GREY)
     with pytest.raises(UserError, match=r"frames: it is for tables of points"):
         cs.track(SMALL, frames=3)
@@ -493,7 +493,7 @@ def test_labels_of_another_image_are_refused():
 
 
 def test_a_missing_path_and_wrong_settings_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"path: there is no file or folder '.*nowhere\.tif', and no file fits it"):
+    with pytest.raises(UserError, match=r"path: there is no file or folder '.*nowhere\.tif' nor one that matches"):
         cs.read_movie(tmp_path / "nowhere.tif")
     with pytest.raises(UserError, match=r"path: there is no file or folder '.*t\*\.tif'"):
         cs.read_movie(str(tmp_path / "t*.tif"))
@@ -559,7 +559,7 @@ def test_function_channels_are_kept_out_and_the_advice_works(tmp_path):
     advised = cs.read_movie(tmp_path / "m.ome.tif", channels=names)
     assert "morphology_lipid_mean" in cs.measure(advised, SMALL, channels=["lipid"])
     every = cs.read_movie(tmp_path / "m.ome.tif", channels=names, function=names)
-    with pytest.raises(UserError, match=r"m\.ome\.tif: every channel measures function, so that none is left to embed"):
+    with pytest.raises(UserError, match=r"m\.ome\.tif: every channel measures function, so none is left to embed"):
         cs.embed(every, SMALL)
 
 
@@ -587,7 +587,7 @@ def test_labels_without_an_image_have_no_channels():
 
 @pytest.mark.parametrize(("path", "kind"), [(None, "NoneType"), (GREY, "ndarray"), ([GREY], "list")])
 def test_what_is_no_path_is_not_read(path, kind):
-    with pytest.raises(UserError, match=rf"path: a {kind} where a path, a pattern or a list of paths was expected"):
+    with pytest.raises(UserError, match=rf"path: expected a path, a pattern or a list of paths, not a {kind}"):
         cs.read_movie(path)
 
 
@@ -600,7 +600,7 @@ def test_a_model_is_a_name_or_a_path():
 
 
 def test_only_a_table_with_each_column_once_is_a_time_course():
-    with pytest.raises(UserError, match=r"timecourse: a NoneType; give a pandas table with track_id, hours and value"):
+    with pytest.raises(UserError, match="expected a pandas table with track_id, hours and value, not a NoneType"):
         cs.score(None)
     twice = pd.DataFrame([["a", 0, 1, 2]], columns=["track_id", "hours", "value", "value"])
     with pytest.raises(UserError, match=r"timecourse: there are several columns 'value'; keep one of them"):

@@ -14,7 +14,7 @@ from tests.unit.prediction.prediction_examples import Planted, simulate
 
 from cineseq.config.prediction import Crossmodal, Folds
 from cineseq.crossmodal.decompose import Decomposition, decompose
-from cineseq.crossmodal.explain import Asked
+from cineseq.crossmodal.explain import ExplainOptions
 from cineseq.crossmodal.explained_values import Targets, errors_of, noise_ceiling
 from cineseq.io.paired import PairedData, write_paired
 from cineseq.prediction.crossval.folds import FoldPlan
@@ -26,7 +26,7 @@ FAST = Crossmodal(genes=40, permutations=39, components=8, penalties=5, bootstra
 
 
 def ask(data: PairedData, settings: Crossmodal = FAST) -> Decomposition:
-    return decompose(data, Asked(settings, Folds(), seed=1, threads=1))
+    return decompose(data, ExplainOptions(settings, Folds(), seed=1, threads=1))
 
 
 @pytest.fixture(scope="module")

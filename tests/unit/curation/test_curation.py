@@ -109,7 +109,9 @@ def test_a_refused_division_is_as_doubted_as_those_made_at_its_cost() -> None:
     sure[int(number[order[1, 0]])] = 0.9
     again = division_events(here, TrackLineage(number, parent, sure), before)
     assert again["kind"].tolist() == ["division", "division", "possible_division"]
-    doubted = found.set_index("source")["reason"].str.endswith("touching cells come apart as cheaply here")
+    doubted = found.set_index("source")["reason"].str.endswith(
+        "touching cells that separate cost as little in this movie"
+    )
     assert doubted.to_dict() == {order[0, 0]: False, order[1, 0]: True}
 
 

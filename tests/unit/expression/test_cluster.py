@@ -19,7 +19,7 @@ from cineseq.errors import UserError
 from cineseq.expression import leiden
 from cineseq.expression.cell_cycle import G2M_GENES, S_GENES, cycle_scores
 from cineseq.expression.cluster import cluster_study
-from cineseq.expression.function_variance import eta_squared, share_between_clusters
+from cineseq.expression.function_variance import eta_squared, variance_between_clusters
 from cineseq.expression.normalise import (  # fmt: skip
     Expression,
     expression_from,
@@ -157,7 +157,7 @@ def test_each_cell_that_fails_says_why():
     table = quality_of_cells(counts, pd.Index(["a", "b", "mt-Co1"]), "counts", Clusters(min_counts=200))
     assert list(table["passes_qc"]) == [True, False, False, False, True]
     assert list(table["qc_reason"].fillna("")) == [
-        "", "fewer than 200 counts", "more than 30% mitochondrial", "fewer than 200 counts; fewer than 0 genes", ""
+        "", "fewer than 200 counts", "more than 30 % mitochondrial", "fewer than 200 counts; fewer than 0 genes", ""
     ]  # fmt: skip
     assert table["mitochondrial_fraction"][2] == 0.7
 
@@ -287,7 +287,7 @@ def test_permutation_keeps_every_stratum(rows, seed):
 def shares(function, clusters, samples, permutations=99, seed=0, *, families=None):
     frame = pd.DataFrame({"function_x": function})
     families = np.arange(len(frame)) if families is None else families
-    table = share_between_clusters(
+    table = variance_between_clusters(
         frame, pd.Series(clusters), pd.Series(samples), permutations, seed, families=families
     )
     return table.iloc[0]
@@ -337,7 +337,7 @@ def test_null_is_calibrated_when_samples_differ_in_clusters_and_function():
     [
         (np.full(30, 0.3), ["0", "1"] * 15, "same in every cell"),
         (np.full(30, np.nan), ["0", "1"] * 15, "measured in 0 clustered cells"),
-        (np.r_[1.0, 2, 3, np.full(27, np.nan)], ["0", "1"] * 15, "measured in 3 clustered cells, 10 are needed"),
+        (np.r_[1.0, 2, 3, np.full(27, np.nan)], ["0", "1"] * 15, "measured in 3 clustered cells, 10 are required"),
         (np.arange(30.0), ["0"] * 30, "one cluster"),
         (np.arange(30.0), [None] * 30, "measured in 0 clustered cells"),
     ],

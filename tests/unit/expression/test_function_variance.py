@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cineseq.expression.function_variance import component_lines, share_along_components
+from cineseq.expression.function_variance import component_lines, variance_along_components
 from cineseq.tables.expression import FUNCTION_BY_COMPONENT
 
 
@@ -13,7 +13,7 @@ def along(function, components, samples=None, permutations=199, seed=0):
     samples = pd.Series(["s"] * len(frame)) if samples is None else pd.Series(samples)
     function = pd.DataFrame({"function_x": function})
     families = np.arange(len(frame))
-    table = share_along_components(function, frame, samples, permutations, seed, families=families)
+    table = variance_along_components(function, frame, samples, permutations, seed, families=families)
     FUNCTION_BY_COMPONENT.check(table)
     return table.set_index("component"), component_lines(table)
 
@@ -27,7 +27,7 @@ def test_what_was_planted_on_the_first_component_is_found_there_alone():
     assert table.loc["pc_1", "r2"] == pytest.approx(0.25, abs=0.08)
     assert table.index[table["q_value"] <= 0.05].to_list() == ["pc_1"]
     assert table["r2_null"].max() < 0.01
-    assert "goes with 1 of 6 principal components" in lines[0]
+    assert "is associated with 1 of 6 principal components" in lines[0]
     assert "component 1: R²" in lines[0]
 
 
@@ -47,7 +47,7 @@ def test_components_are_silent_on_null_data_that_differ_between_samples():
 
 @pytest.mark.parametrize(
     ("function", "reason"),
-    [(np.r_[np.arange(9.0), np.full(21, np.nan)], "measured in 9 clustered cells, 10 are needed"),
+    [(np.r_[np.arange(9.0), np.full(21, np.nan)], "measured in 9 clustered cells, 10 are required"),
      (np.full(30, 0.3), "same in every cell")],
 )  # fmt: skip
 def test_components_of_too_few_cells_are_not_estimable_with_the_reason(function, reason):

@@ -131,7 +131,10 @@ def test_a_truncated_movie_says_what_to_do(part: float, tmp_path: Path) -> None:
     write_movie(PLANES, path, INFO)
     content = path.read_bytes()
     path.write_bytes(content[: int(part if part >= 1 else part * len(content))])
-    with pytest.raises(UserError, match=r"not a readable OME-TIFF .*; delete it and run again"), open_movie(path):
+    with (
+        pytest.raises(UserError, match=r"not a readable OME-TIFF .*; delete it and run the"),
+        open_movie(path),
+    ):
         pass
 
 

@@ -12,7 +12,7 @@ from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import cells_of
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
 from cineseq.prediction.model_comparison import ModelFit, compare_models, permuted_responses, quick_procedure, quick_r2
-from cineseq.prediction.predict import PredictionResult, Question, answer
+from cineseq.prediction.predict import PredictionResult, PredictionTask, predict_functions
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ SMALL = FAST.model_copy(update={"class_permutations": 19, "null_alphas": 4, "alp
 
 
 def ask(data: PairedData, settings: Prediction = FAST, folds: Folds | None = None) -> PredictionResult:
-    return answer(Question(data, None, None, folds or Folds(inner=3), settings, seed=1), threads=1)
+    return predict_functions(PredictionTask(data, None, None, folds or Folds(inner=3), settings, seed=1), threads=1)
 
 
 def by_model(found: PredictionResult, function: str = "function_uptake") -> pd.DataFrame:
@@ -86,7 +86,7 @@ def by_model(found: PredictionResult, function: str = "function_uptake") -> pd.D
 
 
 def quick_scores(seed: int, planted: Planted, permutations: int) -> np.ndarray:
-    """Return the quick R2 of expression: observed first, then permuted; grouped folds."""
+    """Return the quick R² of expression: observed first, then permuted; grouped folds."""
     data = simulate(planted, seed)
     cells = cells_of(data.obs, data.function.to_numpy(), Folds(inner=2, outer=4), "condition")
     block = {"expression": (Block(np.log1p(data.counts.toarray()), tuple(data.genes), "genes"),)}

@@ -7,7 +7,7 @@ from tests.unit.prediction.prediction_examples import Planted, simulate
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.feature_blocks import Block
-from cineseq.prediction.predict import Question, answer, compared_rows
+from cineseq.prediction.predict import PredictionTask, compared_rows, predict_functions
 
 SMALL = Prediction(permutations=0, half_samples=10, alphas=8, l1_ratios=[0.5], bootstraps=100)
 
@@ -44,10 +44,12 @@ def test_models_are_compared_on_complete_cells_and_genes_use_all():
     data = simulate(Planted(expression=0.4, morphology=0.3, genes=20), seed=0)
     shape = data.morphology.copy()
     shape.iloc[::2] = np.nan
-    found = answer(Question(replace(data, morphology=shape), None, None, Folds(inner=3), SMALL, seed=1), threads=1)
+    found = predict_functions(
+        PredictionTask(replace(data, morphology=shape), None, None, Folds(inner=3), SMALL, seed=1), threads=1
+    )
     rows = found.tables["performance"].set_index("model")
     assert set(rows["n"]) == {120}
     assert rows.loc["morphology", "r2"] > 0.1
     assert len(found.tables["predictions"]["track_id"].unique()) == 120
-    whole = answer(Question(data, None, None, Folds(inner=3), SMALL, seed=1), threads=1)
+    whole = predict_functions(PredictionTask(data, None, None, Folds(inner=3), SMALL, seed=1), threads=1)
     assert found.tables["genes"].equals(whole.tables["genes"])

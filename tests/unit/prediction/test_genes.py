@@ -11,7 +11,7 @@ from tests.unit.prediction.prediction_examples import FAST, Planted, ask, simula
 from cineseq.config.prediction import Folds
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.genes import cluster_eta2, complementary_halves, genes_per_half, modules, with_clusters
-from cineseq.prediction.predict import Question, answer
+from cineseq.prediction.predict import PredictionTask, predict_functions
 
 
 def test_stability_bound_sets_genes_per_half():
@@ -45,7 +45,9 @@ def test_what_a_gene_shares_with_function_by_the_cell_cycle_is_no_partial_correl
     scores = pd.DataFrame({"cluster": "0", "s_score": cycle, "g2m_score": -cycle}, index=data.obs.index)
     settings = FAST.model_copy(update={"permutations": 0, "half_samples": 2, "sensitivity": []})
     blind, given = (
-        answer(Question(data, known, None, Folds(inner=2), settings, seed=1), threads=1).tables["genes"]
+        predict_functions(PredictionTask(data, known, None, Folds(inner=2), settings, seed=1), threads=1).tables[
+            "genes"
+        ]
         for known in (None, scores)
     )
     blind, given = blind.set_index("gene"), given.set_index("gene")

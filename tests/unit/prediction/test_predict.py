@@ -281,7 +281,7 @@ def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     assert read_table(files["genes"], GENES)["is_marker"].sum() == 4
     assert read_table(tmp_path / "predictions.parquet", PREDICTIONS)["model"].nunique() == 12
     assert all(picture.read_text().startswith("<?xml") for picture in pictures.values())
-    # The null is of the quicker procedure, whose own R2 stands on it.
+    # The null is of the quick procedure, whose own R² stands on it.
     assert 'id="quick-function_uptake-both"' in pictures["ladder"].read_text()
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["numbers"]["function_uptake.morphology.r2"] > 0.05

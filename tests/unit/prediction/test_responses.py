@@ -12,7 +12,7 @@ from tests.unit.prediction.prediction_examples import FAST, Planted, ask, by_mod
 
 from cineseq.prediction.predict import PredictionResult
 from cineseq.prediction.report import report
-from cineseq.prediction.responses import Response, as_asked, normal_scores
+from cineseq.prediction.responses import Response, normal_scores, transformed
 
 NAN = np.nan
 
@@ -23,16 +23,16 @@ def response(*values: float) -> Response:
 
 def test_values_are_left_as_measured():
     measured = response(1.0, NAN)
-    assert as_asked(measured, "measured") == [measured]
+    assert transformed(measured, "measured") == [measured]
 
 
 def test_an_indicator_keeps_unknown_unknown():
-    [found] = as_asked(response(0.0, 3.0, NAN, -1.0), "binary")
+    [found] = transformed(response(0.0, 3.0, NAN, -1.0), "binary")
     assert found.values[:, 0] == pytest.approx([0, 1, NAN, 0], nan_ok=True)
 
 
 def test_a_hurdle_has_two_parts():
-    above, amount = as_asked(response(0.0, np.e, NAN, 1.0), "hurdle")
+    above, amount = transformed(response(0.0, np.e, NAN, 1.0), "hurdle")
     assert (above.name, amount.name) == ("function_x_above_zero", "function_x_amount")
     assert above.values[:, 0] == pytest.approx([0, 1, NAN, 1], nan_ok=True)
     assert amount.values[:, 0] == pytest.approx([NAN, 1, NAN, 0], nan_ok=True)
@@ -40,7 +40,7 @@ def test_a_hurdle_has_two_parts():
 
 
 def test_ranks_become_normal_scores():
-    [found] = as_asked(response(5.0, 100.0, NAN, 1.0), "rank")
+    [found] = transformed(response(5.0, 100.0, NAN, 1.0), "rank")
     assert found.values[:, 0] == pytest.approx([0, 0.8694, NAN, -0.8694], nan_ok=True, abs=1e-3)
 
 
@@ -54,7 +54,7 @@ def test_normal_scores_keep_order_and_ties(values):
 
 def test_an_angle_is_left_alone():
     angle = Response("function_t", ("function_t_cos", "function_t_sin"), np.ones((3, 2)))
-    assert as_asked(angle, "hurdle") == [angle]
+    assert transformed(angle, "hurdle") == [angle]
 
 
 def check_areas(found: PredictionResult) -> None:

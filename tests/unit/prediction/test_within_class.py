@@ -1,4 +1,4 @@
-"""R2 within class has a null of its own: silent when only the class predicts, not when more does."""
+"""R² within class has a null of its own: silent when only the class predicts, not when more does."""
 
 import numpy as np
 import pandas as pd

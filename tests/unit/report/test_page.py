@@ -337,7 +337,7 @@ def test_the_sensitivity_table_compares_alternatives_model_by_model(tmp_path: Pa
     path = checked(SENSITIVITY, tmp_path / "prediction/sensitivity.tsv", **rows)
     page, _ = render(tmp_path, results=[path])
     assert "The sensitivity analysis compares the primary analysis with alternatives to it." in page
-    shown = page[page.index("Results under other choices of the analysis") :]
+    shown = page[page.index("Sensitivity to alternative choices of the analysis") :]
     assert re.findall(r"<td>(headline|cooperative)</td><td>([a-z ]+)</td>", shown) == [
         ("headline", "both"),
         ("cooperative", "both"),

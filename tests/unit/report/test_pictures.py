@@ -103,7 +103,7 @@ def test_an_empty_field_is_drawn_and_counted(tmp_path: Path):
     assert quality["numbers"]["lost_share"] is None
     assert quality["numbers"]["empty_frames"] == 3
     assert quality["numbers"]["black_frames"] == 3
-    assert "3 frames are black (a single grey value)." in quality["lines"]
+    assert "Black frames (a single grey level): 3." in quality["lines"]
 
 
 def test_a_function_channel_is_not_shown_under_the_masks(tmp_path: Path):

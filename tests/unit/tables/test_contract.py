@@ -164,7 +164,7 @@ def test_an_unreadable_table_says_what_to_do(name: str, content: bytes | None, t
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(UserError, match=r"mice\.\w+: not a readable 'mice' table .*; delete it and run again"):
+    with pytest.raises(UserError, match=r"mice\.\w+: not a readable 'mice' table .*; delete it and run the"):
         read_table(path, MICE)
 
 

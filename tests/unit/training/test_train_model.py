@@ -96,7 +96,7 @@ def test_a_single_group_cannot_be_scored():
     assert held_out_note(learned, held) == "not estimable: a single group, so that nothing could be held out"
     assert held_out_note([square(5), square(5, "b")], []) == "not estimable: train.held_out is 0"
     note = held_out_note(frames, [square(5, "b")])
-    assert note == "1 cells in 1 held-out frames of 1 groups that training never saw"
+    assert note == "1 cell in 1 held-out frame of 1 unseen group"
 
 
 def test_diameters_and_zoom_by_hand():
@@ -124,7 +124,7 @@ def test_step_trains_and_tells(annotated, tmp_path, caplog):
     assert hashlib.sha256(start.read_bytes()).hexdigest() in text
     assert text.count("| trained on |") == text.count("| held out |") == 2
     assert hashlib.sha256(masks[3].read_bytes()).hexdigest()[:16] in text
-    assert "2 held-out frames of 1 groups that training never saw" in text
+    assert "2 held-out frames of 1 unseen group" in text
     assert f"segment: {{model: {model}}}" in caplog.text
 
 

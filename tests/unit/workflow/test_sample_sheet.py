@@ -81,8 +81,8 @@ def test_identity_is_what_steps_are_told() -> None:
         (["sample images", "a {data.name}/x.tif"], "row 2: images '{data.name}/x.tif' has an unknown placeholder"),
         (["sample images", "a {}/x.tif"], "row 2: images '{}/x.tif' has an unknown placeholder"),
         (["sample images", "a {data/x.tif"], "row 2: images '{data/x.tif' has an unknown placeholder"),
-        (["sample images", "a x.tif y.tif"], "row 2: as many cells as the header has were expected"),
-        (["sample images masks", "a x.tif"], "row 2: as many cells as the header has were expected"),
+        (["sample images", "a x.tif y.tif"], "row 2: expected as many values as the header has columns"),
+        (["sample images masks", "a x.tif"], "row 2: expected as many values as the header has columns"),
         (["sample images", 'a "x.tif'], "row 2: not readable (unexpected end of data); check quotes, tabs"),
         (["sample condition", "a control"], "row 2: sample 'a' gives nothing; expected images, masks or tracks,"),
         (["sample images cells", "a x.tif c.csv"], "row 2: sample 'a' gives cells and images; expected"),
@@ -92,14 +92,13 @@ def test_identity_is_what_steps_are_told() -> None:
         ),
         (
             ["sample cells edits", "a c.csv e.csv"],
-            "row 2: edits need images or masks; give those that they correct.",
+            "row 2: edits require images or masks; add those that they correct.",
         ),
         (
             ["sample cells features", "a c.csv f.csv"],
-            "row 2: features go with images, masks or tracks; put them into the table of cells, in columns named "
-            "features_*.",
+            "row 2: features require images, masks or tracks; without them, put features into columns features_* of the table of cells.",
         ),
-        (["sample images tracks", "a x.tif t.csv"], "row 2: images and tracks are given without masks; give"),
+        (["sample images tracks", "a x.tif t.csv"], "row 2: images and tracks are listed without masks; add"),
         (
             ["sample fov condition images", "a 1 low x.tif", "a 2 high y.tif"],
             "row 3: condition of sample 'a' differs from row 2 ('high' against 'low'); a sample has one condition.",

@@ -81,7 +81,7 @@ def all_blocks(data: PairedData, clusters: pd.DataFrame | None, settings: Predic
     data
         The paired cells.
     clusters
-        Table of clusters with cell-cycle scores, indexed by ``track_id``; None where it was not made.
+        Table of clusters with cell-cycle scores, indexed by ``track_id``; None if there is none.
     settings
         The section ``prediction`` of the configuration.
 

@@ -100,7 +100,9 @@ def frames(times: pd.Series, interval: float | None, path: Path, what: str) -> p
     if wrong.any():
         entry = int(wrong.to_numpy().argmax())
         step = (
-            "frame numbers from 0" if interval is None else f"multiples of track.external_frame_interval, {interval:g}"
+            "frame numbers from 0"
+            if interval is None
+            else f"multiples of track.external_frame_interval, {significant(interval, 6)}"
         )
         msg = (
             f"{path}: {what} should hold {step}, not {times.iloc[entry]} (entry {entry}); set"

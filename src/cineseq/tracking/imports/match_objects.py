@@ -104,7 +104,7 @@ def take_points(external: ExternalTracks, frame_step: int, settings: Track, path
     parent, counts = settle(external, settings, path)
     kept = _kept_rows(external, frame_step, path)
     if kept is None or "y_px" not in kept:
-        msg = f"{path}: these tracks say nothing of where cells are; give the masks that they label in column 'masks'."
+        msg = f"{path}: these tracks state no positions; supply the masks that they label in the column 'masks'."
         raise UserError(msg)
     rows = kept.sort_values(["frame", "track"], ignore_index=True)
     unknown = dict.fromkeys(("area_px", "eccentricity", "brightness", "ellipse_extent"), np.nan)

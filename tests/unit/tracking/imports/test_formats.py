@@ -283,7 +283,7 @@ def test_an_empty_file_is_refused_with_its_reason(tmp_path, said, way):
 
 
 def test_labels_without_positions_need_masks(tmp_path):
-    with pytest.raises(UserError, match="give the masks that they label in column 'masks'"):
+    with pytest.raises(UserError, match="supply the masks that they label in the column 'masks'"):
         alone(table(tmp_path, "label"), tmp_path)
 
 
