@@ -96,7 +96,8 @@ def test_identity_is_what_steps_are_told() -> None:
         ),
         (
             ["sample cells features", "a c.csv f.csv"],
-            "row 2: features require images, masks or tracks; without them, put features into columns features_* of the table of cells.",
+            "row 2: features require images, masks or tracks; without them, put features into columns features_* of "
+            "the table of cells.",
         ),
         (["sample images tracks", "a x.tif t.csv"], "row 2: images and tracks are listed without masks; add"),
         (
