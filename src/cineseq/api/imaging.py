@@ -23,7 +23,7 @@ from cineseq.errors import UserError
 from cineseq.features.channels import channels_for
 from cineseq.features.morphology import MeasuredChannels
 from cineseq.features.morphology import measure as measure_stack
-from cineseq.io.arrays import as_labels, as_movie, asked_channels, image_axes, known_channels, label_array, positive
+from cineseq.io.arrays import as_labels, as_movie, chosen_channels, image_axes, known_channels, label_array, positive
 from cineseq.io.readers import open_source
 from cineseq.io.stacks import Movie, MovieInfo
 from cineseq.preprocessing.movie import Recording, estimate_corrections, plan_movie
@@ -211,7 +211,7 @@ def measure(
         letters = image_axes(image, axes)
         movie = as_movie(image, axes=axes, names=names, pixel_size_um=pixel_size_um)
         stack = as_labels(labels, movie, letters.replace("C", ""))
-        wanted = asked_channels(movie, channels)
+        wanted = chosen_channels(movie, channels)
         on = channels_for("morphology", wanted, Channels(function=list(movie.function)), movie)
         optics = MeasuredChannels.of(movie, on)
     table, _ = measure_stack(stack, optics, chosen)

@@ -18,7 +18,7 @@ from cineseq.features.channels import channels_for
 from cineseq.features.crops import crop_side
 from cineseq.features.embed_field import Task, embed_objects
 from cineseq.features.embedder import load_embedder
-from cineseq.io.arrays import as_labels, as_movie, asked_channels, image_axes
+from cineseq.io.arrays import as_labels, as_movie, chosen_channels, image_axes
 from cineseq.segmentation.cellpose import load_model
 from cineseq.segmentation.movie import choose_channels, segment_movie, warn_of_scale
 from cineseq.tables.imaging import EMBEDDINGS
@@ -35,7 +35,7 @@ def segment(
     pixel_size_um: float | None = None,
     **settings: Any,
 ) -> np.ndarray:
-    """Find the cells of an image or of every frame of a movie.
+    """Segment the cells of an image or of every frame of a movie.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def segment(
     """
     letters = image_axes(image, axes)
     movie = as_movie(image, axes=axes, names=names, pixel_size_um=pixel_size_um)
-    wanted = asked_channels(movie, channels)
+    wanted = chosen_channels(movie, channels)
     chosen = section_from(Segment, settings | {"model": _model(model), "channels": wanted}, "segment")
     network = load_model(chosen)
     warn_of_scale(network, chosen)
@@ -185,7 +185,7 @@ def embed(
     letters = image_axes(image, axes)
     movie = as_movie(image, axes=axes, names=names, pixel_size_um=pixel_size_um)
     stack = as_labels(labels, movie, letters.replace("C", ""))
-    wanted = asked_channels(movie, channels)
+    wanted = chosen_channels(movie, channels)
     chosen = section_from(Embed, settings | {"model": _model(model), "channels": wanted, "frames": "all"}, "embed")
     on = channels_for("embed", chosen.channels, Channels(function=list(movie.function)), movie)
     if not on:

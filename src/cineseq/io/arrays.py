@@ -1,4 +1,4 @@
-"""Arrays of a caller as the movies and label stacks that the steps read, checked and never changed."""
+"""Arrays of the caller as movies and label stacks in the form that the steps read; they are never changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, Movie, MovieInfo
 
 IMAGE_AXES = {2: "YX", 3: "CYX", 4: "TCYX"}
-"""How an image is read by its number of axes: T frames, C channels, Y rows, X columns."""
+"""Default axes of an image by their number: T frames, C channels, Y rows, X columns."""
 LABEL_AXES = {2: "YX", 3: "TYX"}
 LARGEST_LABEL = 10_000_000
 """Measuring takes time and memory in proportion to the largest label of a frame."""
@@ -28,12 +28,12 @@ def image_axes(image: Any, axes: str | None) -> str:
     image
         A movie, or an array.
     axes
-        What the caller says; None reads them from the number of axes, :data:`IMAGE_AXES`.
+        Axes as the caller names them; None derives them from their number, see :data:`IMAGE_AXES`.
 
     Raises
     ------
     UserError
-        When the axes are not those of the image, or there is one that is not known here.
+        When the axes do not fit the image, or one of them is unknown.
     """
     if isinstance(image, Movie):
         return "TCYX"
@@ -41,18 +41,18 @@ def image_axes(image: Any, axes: str | None) -> str:
     count = len(shape)
     if axes is None:
         if count not in IMAGE_AXES:
-            msg = f"image: {count} axes, shape {shape}; expected YX, CYX or TCYX, or axes= that names them."
+            msg = f"image: {count} axes, shape {shape}; expected YX, CYX or TCYX; name other axes in axes=."
             raise UserError(msg)
         return IMAGE_AXES[count]
     letters = axes.upper()
     if "Z" in letters:
         msg = (
-            f"axes: '{axes}' has a depth axis Z, but cells are measured in two dimensions; give one plane or a "
-            "projection, such as image.max(axis=0), and name the axes that are left."
+            f"axes: '{axes}' has a depth axis Z, but cells are measured in two dimensions; supply one plane or a "
+            "projection, such as image.max(axis=0), and name the remaining axes."
         )
         raise UserError(msg)
     if set(letters) - set("TCYX") or len(set(letters)) < len(letters) or not {"Y", "X"} <= set(letters):
-        msg = f"axes: '{axes}' should hold Y and X, and T and C where there are any, each once, such as 'TYX' or 'YXC'."
+        msg = f"axes: '{axes}' should hold Y and X, and T and C if present, each once, such as 'TYX' or 'YXC'."
         raise UserError(msg)
     if len(letters) != count:
         msg = f"axes: '{axes}' names {len(letters)} axes, but image has {count}, shape {shape}; name each one."
@@ -69,7 +69,7 @@ def as_movie(
     frame_interval_min: float | None = None,
     function: Sequence[str] = (),
 ) -> Movie:
-    """Return a movie that reads its planes from an array, or a movie as it is but for the scales that are given.
+    """Return a movie that reads its planes from an array, or a movie, unchanged except for its scales.
 
     Parameters
     ----------
@@ -81,21 +81,21 @@ def as_movie(
     names
         Names of the channels of an array; None calls them C0, C1, ...
     pixel_size_um, frame_interval_min
-        Micrometres per pixel and minutes per frame; None where unknown, or as the movie says.
+        Micrometres per pixel and minutes per frame; None for those of the movie, or if they are unknown.
     function
         Channels that measure function.
 
     Raises
     ------
     UserError
-        For axes, names or scales that do not fit, and, when a plane is read, for values that are no grey levels.
+        When axes, names or scales do not fit or, once a plane is read, when its values are not grey levels.
     """
     size = positive("pixel_size_um", pixel_size_um)
     minutes = positive("frame_interval_min", frame_interval_min)
     letters = image_axes(image, axes)
     if isinstance(image, Movie):
         if names is not None:
-            msg = "names: a movie names its channels; give other names to read_movie, as channels."
+            msg = "names: a movie names its channels; set other names in read_movie, as channels=."
             raise UserError(msg)
         size, minutes = size or image.pixel_size_um, minutes or image.frame_interval_min
         info = replace(image.info, pixel_size_um=size, frame_interval_min=minutes)
@@ -125,24 +125,24 @@ def as_labels(
     labels
         Whole numbers from 0, shape YX or TYX, or the axes of the image without C; or a movie of one channel.
     movie
-        The movie that the labels belong to; gives scales, and where frames were shifted.
+        The movie that the labels belong to, with its scales and the shifts of its frames.
     axes
         Axes of the labels; None reads them from their number.
     pixel_size_um, frame_interval_min
-        Scales where there is no movie.
+        Scales if there is no movie.
 
     Raises
     ------
     UserError
-        For another number of axes, values that are no labels, or labels that are not those of the movie.
+        When the number of axes is wrong, values are not labels, or the labels do not belong to the movie.
     """
     array = label_array(labels)
     letters = axes or LABEL_AXES.get(len(array.shape), "")
     if len(letters) != len(array.shape):
         expected = f"{axes}, as image without C" if axes else "YX or TYX"
         msg = (
-            f"labels: {len(array.shape)} axes, shape {tuple(array.shape)}; expected {expected}; give one label a "
-            "pixel, and say axes= (such as 'TYX') where image is not YX, CYX or TCYX."
+            f"labels: {len(array.shape)} axes, shape {tuple(array.shape)}; expected {expected}; supply one label "
+            "per pixel, and set axes= (such as 'TYX') if image is not YX, CYX or TCYX."
         )
         raise UserError(msg)
     if 0 in array.shape:
@@ -154,8 +154,8 @@ def as_labels(
         frames, height, width = _sizes(movie.info)
         msg = (
             f"labels: {here[0]} frames of {here[1]} x {here[2]} px, but image has {frames} of {height} x {width} px "
-            f"and {len(movie.channels)} channels; give the labels of this very image, and say axes= (such as 'TYX') "
-            "where image is not YX, CYX or TCYX."
+            f"and {len(movie.channels)} channels; supply the labels of this image, and set axes= (such as 'TYX') "
+            "if image is not YX, CYX or TCYX."
         )
         raise UserError(msg)
     plane = _plane(array, letters)
@@ -168,12 +168,12 @@ def as_labels(
 
 
 def known_channels(present: Sequence[str], wanted: str | int | Sequence[str | int], argument: str) -> list[str]:
-    """Return channels by name, where they are named or counted from 0.
+    """Return the names of channels from names or numbers from 0.
 
     Raises
     ------
     UserError
-        When one is not there; the message lists those that are.
+        When one does not exist; the message lists those that do.
     """
     counted = dict(enumerate(present))
     found = []
@@ -186,13 +186,13 @@ def known_channels(present: Sequence[str], wanted: str | int | Sequence[str | in
     return found
 
 
-def asked_channels(movie: Movie, channels: str | int | Sequence[str | int] | None) -> list[str] | None:
-    """Return the channels that a caller asks for, by name; None where the default is meant.
+def chosen_channels(movie: Movie, channels: str | int | Sequence[str | int] | None) -> list[str] | None:
+    """Return the names of the channels that the caller chose; None for the default.
 
     Raises
     ------
     UserError
-        When one is not there, or measures function.
+        When one does not exist, or measures function.
     """
     if channels is None:
         return None
@@ -200,7 +200,7 @@ def asked_channels(movie: Movie, channels: str | int | Sequence[str | int] | Non
     barred = next((name for name in wanted if name in movie.function), None)
     if barred is not None:
         msg = (
-            f"channels: '{barred}' measures function, so that it is kept out here; choose another, or open the movie "
+            f"channels: '{barred}' measures function and must not be used here; choose another, or open the movie "
             f"with read_movie without '{barred}' in function=."
         )
         raise UserError(msg)
@@ -208,42 +208,42 @@ def asked_channels(movie: Movie, channels: str | int | Sequence[str | int] | Non
 
 
 def positive(argument: str, value: float | None) -> float | None:
-    """Return a scale as a float, None where it is unknown.
+    """Return a scale as a float, None if it is unknown.
 
     Raises
     ------
     UserError
-        When it is no number above 0.
+        When it is not a number above 0.
     """
     if value is None:
         return None
     is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if not is_number or not 0 < value < np.inf:
-        msg = f"{argument}: {value!r} should be a number above 0, or None where it is unknown."
+        msg = f"{argument}: {value!r} should be a number above 0, or None if it is unknown."
         raise UserError(msg)
     return float(value)
 
 
 def label_array(labels: Any) -> Any:
-    """Return labels as something with a shape that can be indexed; those of a movie of one channel as TYX.
+    """Return labels as an array, possibly a lazy one; those of a movie of one channel have the shape TYX.
 
     Raises
     ------
     UserError
-        For a movie of several channels.
+        When a movie has several channels.
     """
     if not isinstance(labels, Movie):
         return _array(labels)
     if len(labels.channels) > 1:
-        msg = f"labels: a movie with {len(labels.channels)} channels; labels have one, choose it in read_movie."
+        msg = f"labels: a movie with {len(labels.channels)} channels, but labels have one; choose it in read_movie."
         raise UserError(msg)
     return labels.data[:, 0]
 
 
 def _array(values: Any) -> Any:
-    """Return what has a shape and can be indexed as it is, such as a lazy array, and else an array."""
+    """Return values that have a shape and can be indexed, such as a lazy array, unchanged; others as an array."""
     if isinstance(values, (str, PathLike)):
-        msg = f"'{values}' is a path, where an array or a movie was expected; open it with read_movie first."
+        msg = f"'{values}' is a path; expected an array or a movie, so open it with read_movie first."
         raise UserError(msg)
     return values if hasattr(values, "shape") and hasattr(values, "dtype") else np.asarray(values)
 
@@ -294,16 +294,16 @@ def _reader(array: Any, letters: str) -> Callable[[int, int], np.ndarray]:
 
 def _check_labels(plane: np.ndarray, frame: int) -> None:
     if plane.dtype.kind == "b":
-        msg = "labels: truth values tell cells from background only; number the cells, as skimage.measure.label does."
+        msg = "labels: truth values do not distinguish cells; number the cells, as skimage.measure.label does."
         raise UserError(msg)
     if plane.dtype.kind not in "uif":
-        msg = f"labels: values of type {plane.dtype}; expected whole numbers, 0 the background."
+        msg = f"labels: values of type {plane.dtype}; expected whole numbers, 0 for background."
         raise UserError(msg)
     if plane.dtype.kind == "f" and not (np.isfinite(plane).all() and (plane == np.round(plane)).all()):
-        msg = f"labels: frame {frame} has fractions or missing values; give whole numbers, 0 the background."
+        msg = f"labels: frame {frame} has fractions or missing values; use whole numbers, 0 for background."
         raise UserError(msg)
     if plane.min() < 0:
-        msg = f"labels: frame {frame} has negative labels; give 0 to the background and numbers above 0 to cells."
+        msg = f"labels: frame {frame} has negative labels; use 0 for background and numbers above 0 for cells."
         raise UserError(msg)
     if plane.max() > LARGEST_LABEL:
         msg = (

@@ -30,7 +30,7 @@ def read_compartments(paths: list[Path]) -> pd.DataFrame:
 
 
 def checked_compartments(maps: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
-    """Check compartment maps, given by file or name, and return one table; see :func:`read_compartments`."""
+    """Check compartment maps, by file or name, and return one table; see :func:`read_compartments`."""
     return _joined(maps, COMPARTMENTS, "compartment_id").sort_values(list(COMPARTMENTS.key), ignore_index=True)
 
 
@@ -47,7 +47,7 @@ def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
 
 
 def checked_barcodes(tables: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
-    """Check barcode tables, given by file or name, and return one table; see :func:`read_barcode_tables`."""
+    """Check barcode tables, by file or name, and return one table; see :func:`read_barcode_tables`."""
     table = _joined(tables, BARCODES, "barcode")
     for name in ("compartment_id", "fov"):
         table[name] = table.get(name, pd.Series(pd.NA, table.index)).astype("string")
@@ -116,12 +116,12 @@ def check_fields(fields: list[FieldOfView], compartments: pd.DataFrame, barcodes
     for name, table in (("compartments", compartments), ("barcodes", barcodes)):
         _check_names(name, "sample", set(table["sample"]), {field.sample for field in fields})
         for sample, rows in table.dropna(subset="fov").groupby("sample"):
-            asked = {field.fov for field in fields if field.sample == sample}
-            _check_names(name, f"of sample '{sample}' field", set(rows["fov"]), asked)
+            listed = {field.fov for field in fields if field.sample == sample}
+            _check_names(name, f"of sample '{sample}' field", set(rows["fov"]), listed)
 
 
-def _check_names(table: str, what: str, there: set[str], asked: set[str]) -> None:
-    strange, lacking = sorted(there - asked), sorted(asked - there)
+def _check_names(table: str, what: str, there: set[str], listed: set[str]) -> None:
+    strange, lacking = sorted(there - listed), sorted(listed - there)
     if there and strange and lacking:
         msg = (
             f"{table}: the table names {what} '{strange[0]}', which is not in the sample sheet, and lacks "

@@ -68,7 +68,7 @@ class Movie:
     Parameters
     ----------
     path
-        Where it is from, for messages.
+        Its origin, for messages.
     info
         Size, channels and scales.
     read
@@ -104,9 +104,9 @@ class Movie:
 
     @cached_property
     def data(self) -> np.ndarray:
-        """All planes in memory, shape (frames, channels, height, width); read when first asked for, not to be changed.
+        """All planes in memory, shape (frames, channels, height, width); read on first use; do not change it.
 
-        The functions read the planes again, so that they would not see a change; give them a changed copy instead.
+        The functions read the planes again and would not see a change; pass them a changed copy instead.
         """
         planes = np.stack([self.planes(frame, self.channels) for frame in range(self.info.frames)])
         planes.setflags(write=False)

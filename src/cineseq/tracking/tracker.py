@@ -69,7 +69,7 @@ def link_objects(objects: Objects, compartment: np.ndarray, settings: Track) -> 
     all_tracklets[~whole] = tracklet.max(initial=-1) + 1 + np.arange((~whole).sum())
     number = lineage.number_tracks(table, all_tracklets)
     inner = number[whole]
-    # Parents by daughter, and the confidence of every division: its own, times the chance that it is no false one.
+    # Parents by daughter, and the confidence of every division: its own, times the probability that it is not false.
     parents = inner[divided["parent"].to_numpy(np.int64)].tolist()
     parent: dict[int, int] = {}
     for daughter in ("first", "second"):

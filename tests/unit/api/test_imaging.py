@@ -401,9 +401,9 @@ def test_the_numbers_of_the_labels_do_not_change_what_is_measured(order, turn):
 LABELS = {
     "of text": (np.full((2, 8, 8), "a"), r"labels: values of type <U1; expected whole numbers"),
     "true or false": (SMALL > 0, r"labels: truth values .* number the cells, as skimage.measure.label"),
-    "with fractions": (SMALL * 0.5, r"labels: frame 0 has fractions or missing values; give whole numbers"),
+    "with fractions": (SMALL * 0.5, r"labels: frame 0 has fractions or missing values; use whole numbers"),
     "with NaN": (np.where(SMALL == 2, np.nan, SMALL), r"labels: frame 0 has fractions or missing values"),
-    "below zero": (-SMALL, r"labels: frame 0 has negative labels; give 0 to the background"),
+    "below zero": (-SMALL, r"labels: frame 0 has negative labels; use 0 for background"),
     "too high": (SMALL.astype(np.int64) * 10**8, r"label 200000000, above 10000000; renumber .*relabel_sequential"),
     "of two axes": (SMALL[0], r"labels: 2 axes; expected \(frames, height, width\).*labels\[None\]"),
     "of nothing": (SMALL[:0], r"labels: they are empty, shape \(0, 48, 48\)"),

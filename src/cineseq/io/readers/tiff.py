@@ -116,8 +116,8 @@ def _sizes(path: Path, series: tifffile.TiffPageSeries) -> dict[str, int]:
     repeated = [n for axis, n in zip(series.axes, series.shape, strict=True) if series.axes.count(axis) > 1]
     if max(repeated, default=1) > 1:
         msg = (
-            f"{path}: an array of shape {tuple(series.shape)} with {len(repeated)} unnamed axes, so that nothing says "
-            "which is time and which channel; keep time, channel, rows and columns, and save it with their names: "
+            f"{path}: an array of shape {tuple(series.shape)} with {len(repeated)} unnamed axes, so time and channel "
+            "cannot be distinguished; keep time, channel, rows and columns, and save it with their names: "
             'tifffile.imwrite(path, array, photometric="minisblack", metadata={"axes": "TCYX"}).'
         )
         raise UserError(msg)
