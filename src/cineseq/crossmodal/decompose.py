@@ -144,7 +144,7 @@ def _both_ways(
     logger.info("Explaining %d features by %d genes.", len(features.names), len(genes.names))
     to_features = explain([genes], Targets(single_precision(features.values), "equal"), cells, options)
     ceiling = np.full(len(chosen), np.nan)
-    notes = [*cells.plan.notes, f"The {len(chosen)} genes to explain: {BLIND}."]
+    notes = [*cells.plan.notes, f"The {count(len(chosen))} genes to explain: {BLIND}."]
     if lacking := int(np.isnan(features.values).any(axis=0).sum()):
         notes.append(f"{lacking} features are missing in some cells, which are left out for that feature.")
     if expression.kind == "counts":

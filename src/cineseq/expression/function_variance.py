@@ -119,7 +119,7 @@ def _one(
 
 def _why_not(values: np.ndarray, clusters_with_it: int, clusters: int) -> str:
     if len(values) < FEWEST_CELLS:
-        return f"measured in {len(values)} clustered cells, {FEWEST_CELLS} are required"
+        return f"measured in {count(len(values), 'clustered cell')}, {FEWEST_CELLS} are required"
     if does_not_vary(values):
         return "it is the same in every cell"
     if clusters < 2:
@@ -231,7 +231,7 @@ def _along_one(
 
 def _why_not_along(values: np.ndarray) -> str:
     if len(values) < FEWEST_CELLS:
-        return f"measured in {len(values)} clustered cells, {FEWEST_CELLS} are required"
+        return f"measured in {count(len(values), 'clustered cell')}, {FEWEST_CELLS} are required"
     return "it is the same in every cell" if does_not_vary(values) else ""
 
 

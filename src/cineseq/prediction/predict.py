@@ -45,7 +45,7 @@ from cineseq.tables.prediction import (
     SAMPLE_PERFORMANCE,
     SENSITIVITY,
 )
-from cineseq.text import percent
+from cineseq.text import count, percent
 
 logger = logging.getLogger(__name__)
 TABLES = {
@@ -214,13 +214,14 @@ def compared_rows(
     if not lacking:
         return measured, ()
     complete = measured[np.all(list(has.values()), axis=0)]
-    missing = " and ".join(f"{number} of {len(measured)} cells have no {name}" for name, number in lacking.items())
+    whole = count(len(measured), "cell")
+    missing = " and ".join(f"{count(cells)} of {whole} have no {name}" for name, cells in lacking.items())
     if len(complete) < fewest:
         return measured, (
-            f"{missing}; too few have all, so missing values are replaced by the median of training cells.",
+            f"{missing}; too few cells have all of them, so missing values are replaced by the median of training cells.",
         )
     return complete, (
-        f"{missing}: models are compared on the {len(complete)} cells that have all; genes use all cells.",
+        f"{missing}: models are compared on the {count(len(complete), 'cell')} with all of them; genes use all cells.",
     )
 
 

@@ -157,7 +157,7 @@ def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -
     where = [f" for {readable(part)}" if len(parts) > 1 else "" for part in top["function"]]
     texts = [f"{g} ({s}{w})" for g, s, w in zip(top["gene"], signs, where, strict=True)]
     more = (
-        f", of {len(ranked)} genes in at least {percent(frequency, 0)} of the half-samples"
+        f", of {count(len(ranked), 'gene')} in at least {percent(frequency, 0)} of the half-samples"
         if len(ranked) > len(top)
         else ""
     )

@@ -210,7 +210,7 @@ def test_labels_may_be_a_movie_and_paths_are_to_be_opened(tmp_path):
         cs.segment(str(tmp_path / "masks.tif"))
     tifffile.imwrite(tmp_path / "two.tif", np.stack([SMALL] * 2, 1).astype(np.uint8), imagej=True)
     two = cs.read_movie(tmp_path / "two.tif")
-    with pytest.raises(UserError, match=r"labels: a movie with 2 channels; labels have one"):
+    with pytest.raises(UserError, match=r"labels: a movie with 2 channels, but labels have one"):
         cs.measure(GREY, two)
 
 

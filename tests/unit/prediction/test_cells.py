@@ -22,7 +22,7 @@ def test_a_cell_without_any_shape_is_left_out():
     rows, notes = compared_rows(blocks([2, 7]), np.array([0, 1, 2, 5, 9]), 3)
     assert rows.tolist() == [0, 1, 5, 9]
     assert notes == (
-        "1 of 5 cells have no morphology: models are compared on the 4 cells that have all; genes use all cells.",
+        "1 of 5 cells have no morphology: models are compared on the 4 cells with all of them; genes use all cells.",
     )
 
 
@@ -37,7 +37,7 @@ def test_a_cell_with_some_shape_stays():
 def test_too_few_complete_cells_leave_out_none():
     rows, notes = compared_rows(blocks([0, 1, 2, 3, 4, 5, 6]), np.arange(10), 4)
     assert len(rows) == 10
-    assert notes[0].startswith("7 of 10 cells have no morphology; too few have all")
+    assert notes[0].startswith("7 of 10 cells have no morphology; too few cells have all of them")
 
 
 def test_models_are_compared_on_complete_cells_and_genes_use_all():

@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
 from cineseq.prediction.crossval.feature_blocks import class_labels
-from cineseq.text import percent
+from cineseq.text import count, percent
 
 FEWEST_GROUPS = 3
 FAMILY = "family"
@@ -119,7 +119,7 @@ def exchange_notes(plan: FoldPlan, strata: np.ndarray) -> tuple[str, ...]:
         return ()
     named = " and ".join(plan.level)
     return (
-        f"The permutation null exchanges cells between up to {groups.max()} groups by {named}, because "
+        f"The permutation null exchanges cells between up to {count(groups.max())} groups by {named}, because "
         f"folds.null_strata does not separate these: if cells of one group are more alike than others, its p-values "
         f"are too small.",
     )
@@ -220,12 +220,12 @@ def _notes(
     obs: pd.DataFrame, settings: Folds, level: tuple[str, ...], counts: dict[tuple[str, ...], int], folds: int
 ) -> tuple[str, ...]:
     strongest = next(iter(counts))
-    notes = [f"{folds} outer folds hold out {counts[level]} groups by {' and '.join(level)}, families whole."]
+    notes = [f"{folds} outer folds hold out {count(counts[level], 'group')} by {' and '.join(level)}, families whole."]
     if level != strongest and counts[strongest] == 1:
         notes.append(f"There is only one {strongest[0]}: whether the result generalises to another is unknown.")
     elif level != strongest:
         notes.append(
-            f"{counts[strongest]} groups by {strongest[0]} are fewer than folds.outer_min_samples = "
+            f"{count(counts[strongest])} groups by {strongest[0]} are fewer than folds.outer_min_samples = "
             f"{settings.outer_min_samples}, so whole groups of that kind are not left out."
         )
     if folds < settings.outer:
