@@ -91,6 +91,8 @@ def test_significant_digits_are_as_many_as_asked_for(value: float, digits: int) 
         (percent(0.31), "31 %"),
         (percent(-0.0001), "0.0 %"),
         (percent(0.12345, 1), "12.3 %"),
+        (percent(0.07, 0, signed=True), "+7 %"),
+        (percent(-0.42, 0, signed=True), "−42 %"),
         (quantity(4.25, "h"), "4.25 h"),
         (quantity(2, "um2"), "2 µm²"),
         (quantity(12.0, None), "12"),

@@ -218,7 +218,8 @@ def compared_rows(
     missing = " and ".join(f"{count(cells)} of {whole} have no {name}" for name, cells in lacking.items())
     if len(complete) < fewest:
         return measured, (
-            f"{missing}; too few cells have all of them, so missing values are replaced by the median of training cells.",
+            f"{missing}; too few cells have all of them, so missing values are replaced by the median of training "
+            "cells.",
         )
     return complete, (
         f"{missing}: models are compared on the {count(len(complete), 'cell')} with all of them; genes use all cells.",
