@@ -507,7 +507,7 @@ def test_pair_refuses_what_cannot_be_joined() -> None:
         pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES])
     with pytest.raises(UserError, match="no row of a table matches a tracked cell in its feature frame"):
         pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES.assign(frame=FEATURES["frame"] + 9)], detections=detections)
-    with pytest.raises(UserError, match="column 'area' of table 1 is of no block"):
+    with pytest.raises(UserError, match="column 'area' of table 1 belongs to no block"):
         pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES.rename(columns={"morphology_area_um2": "area"})])
     with pytest.raises(UserError, match="table 2 lacks 'frame' and 'label', or 'track_id'"):
         pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES, FEATURES.drop(columns="label")])

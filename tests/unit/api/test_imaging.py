@@ -426,7 +426,7 @@ def test_whole_floats_are_labels_and_no_cells_are_allowed_when_said():
 
 
 POINTS = {
-    "without a column": ({"frame": [0], "y": [1], "x_px": [1]}, r"points: no column 'y_px'; .*are frame, y, x_px"),
+    "without a column": ({"frame": [0], "y": [1], "x_px": [1]}, r"points: no column 'y_px'; .*the table has frame, y, x_px"),
     "with a missing frame": ({"frame": [0, None], "y_px": 1, "x_px": [1, 2]}, r"'frame' has the value nan; expected"),
     "with half a frame": ({"frame": [0.5], "y_px": 1, "x_px": 1}, r"'frame' has the value 0.5; .* whole number from 0"),
     "with text": ({"frame": [0], "y_px": ["here"], "x_px": 1}, r"'y_px' has the value here; expected a number"),
@@ -493,7 +493,7 @@ def test_labels_of_another_image_are_refused():
 
 
 def test_a_missing_path_and_wrong_settings_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"path: there is no file or folder '.*nowhere\.tif' nor one that matches"):
+    with pytest.raises(UserError, match=r"path: there is no file or folder '.*nowhere\.tif', nor one that matches"):
         cs.read_movie(tmp_path / "nowhere.tif")
     with pytest.raises(UserError, match=r"path: there is no file or folder '.*t\*\.tif'"):
         cs.read_movie(str(tmp_path / "t*.tif"))
@@ -514,7 +514,7 @@ COURSES = {
     "without hours": ({"track_id": ["a"], "value": [1]}, {}, r"timecourse: no column 'hours' \(frame number times min"),
     "with missing hours": ({"track_id": ["a"], "hours": [None], "value": [1]}, {}, r"'hours' has the value None in"),
     "with text": ({"track_id": ["a"], "hours": 1, "value": ["x"]}, {}, r"'value' has the value x in row 0"),
-    "twice": ({"track_id": ["a", "a"], "hours": 1, "value": 2}, {}, r"track 'a' has two values at 1 hours; keep one"),
+    "twice": ({"track_id": ["a", "a"], "hours": 1, "value": 2}, {}, r"track 'a' has two values at 1 h; keep one"),
     "of two fields": (
         {"track_id": "a", "hours": [1, 1], "value": 2, "fov": ["1", "2"]}, {},
         r"are of 2 fields \(1, 2\); give each track of each field its own track_id",
@@ -579,7 +579,7 @@ def test_planes_of_a_movie_are_not_changed_in_place(tmp_path):
 
 
 def test_labels_without_an_image_have_no_channels():
-    with pytest.raises(UserError, match=r"axes: 'CYX' has channels C, but .* give 'TYX' or 'YX'"):
+    with pytest.raises(UserError, match=r"axes: 'CYX' has channels C, but .* use 'TYX' or 'YX'"):
         cs.measure(None, SMALL, axes="CYX")
     pd.testing.assert_frame_equal(cs.measure(None, SMALL, axes="tyx"), cs.measure(None, SMALL))
     assert cs.measure(None, SMALL)["frame"].tolist() == [0, 0, 1, 1]
