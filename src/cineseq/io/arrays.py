@@ -200,7 +200,7 @@ def chosen_channels(movie: Movie, channels: str | int | Sequence[str | int] | No
     barred = next((name for name in wanted if name in movie.function), None)
     if barred is not None:
         msg = (
-            f"channels: '{barred}' measures function and must not be used here; choose another, or open the movie "
+            f"channels: '{barred}' measures function, so it must not be used here; choose another, or open the movie "
             f"with read_movie without '{barred}' in function=."
         )
         raise UserError(msg)
@@ -243,7 +243,7 @@ def label_array(labels: Any) -> Any:
 def _array(values: Any) -> Any:
     """Return values that have a shape and can be indexed, such as a lazy array, unchanged; others as an array."""
     if isinstance(values, (str, PathLike)):
-        msg = f"'{values}' is a path; expected an array or a movie, so open it with read_movie first."
+        msg = f"'{values}' is a path, but an array or a movie was expected; open it with read_movie first."
         raise UserError(msg)
     return values if hasattr(values, "shape") and hasattr(values, "dtype") else np.asarray(values)
 

@@ -426,7 +426,7 @@ def test_whole_floats_are_labels_and_no_cells_are_allowed_when_said():
 
 
 POINTS = {
-    "without a column": ({"frame": [0], "y": [1], "x_px": [1]}, r"points: no column 'y_px'; .*the table has frame, y, x_px"),
+    "without a column": ({"frame": [0], "y": [1], "x_px": [1]}, r"points: no column 'y_px'; .* has frame, y, x_px"),
     "with a missing frame": ({"frame": [0, None], "y_px": 1, "x_px": [1, 2]}, r"'frame' has the value nan; expected"),
     "with half a frame": ({"frame": [0.5], "y_px": 1, "x_px": 1}, r"'frame' has the value 0.5; .* whole number from 0"),
     "with text": ({"frame": [0], "y_px": ["here"], "x_px": 1}, r"'y_px' has the value here; expected a number"),
