@@ -146,7 +146,7 @@ def test_gaps_at_random_cost_little():
     totals = [found.summary.set_index("direction").loc["expression_to_morphology", "r2"] for found in (whole, lacking)]
     assert totals[1] == pytest.approx(totals[0], rel=0.2)
     assert any("features are missing in some cells" in note for note in lacking.notes)
-    assert "blind to shape" in whole.summary["note"][0]
+    assert "without regard to shape" in whole.summary["note"][0]
 
 
 def test_noise_ceiling_is_reliability():
