@@ -71,7 +71,7 @@ def test_frames_without_partner_are_refused(annotated, tmp_path):
     images, masks = annotated
     with pytest.raises(UserError, match=r"4 images but 3 masks, so .*3_img.tif has no partner"):
         read_frames(images, masks[:3], None)
-    with pytest.raises(UserError, match=r"train\.images: no image is given"):
+    with pytest.raises(UserError, match=r"train\.images: no image is listed"):
         read_frames([], [], None)
     with pytest.raises(UserError, match=r"train\.groups: 2 groups for 4 images"):
         read_frames(images, masks, ["a", "b"])
