@@ -68,7 +68,7 @@ def test_configuration_wins_and_says_so(ome, tmp_path, caplog):
     inputs = {"pixel_size_um": 0.65, "frame_interval_min": 12}
     _, info, _ = prepare([ome], tmp_path, inputs=inputs, channels={"names": ["nuclei", "fat"]})
     assert (info.channels, info.pixel_size_um, info.frame_interval_min) == (("nuclei", "fat"), 0.65, 12)
-    assert "0.65 um as configured; the file states 0.5" in caplog.text
+    assert "0.65 µm as configured; the file states 0.5" in caplog.text
     assert "renames DNA, lipid to nuclei, fat" in caplog.text
 
 
