@@ -1,7 +1,8 @@
 """The components of the package and the imports between them, read from the source without importing it.
 
 A component is a package or a module directly in ``cineseq``: ``tracking/imports`` belongs to ``tracking``.
-Also the numbers that modules format by hand. Used by the test of the layers, ``count_house.py`` and ``draw_architecture.py``.
+Also the numbers that modules format by hand. Used by the test of the layers, ``count_house.py`` and
+``draw_architecture.py``.
 """
 
 import ast
@@ -177,7 +178,7 @@ def scripts_without_rule(scripts: Path, rules: Path) -> list[str]:
     return found + [f"scripts/{name} is named by a rule but does not exist" for name in sorted(named.keys() - there)]
 
 
-# Modules that format numbers themselves: the one that does it for all, and the writer of tables, whose files programs read.
+# Modules that format numbers themselves: the one that does it for all, and the writer of tables for programs.
 FORMATTERS = ("text", "tables.contract")
 _SPEC = r"[<>=^+\- #0-9,_]*(?:\.\d+[eEfFgGn%]?|[eEfFgGn%])"
 _IN_BRACES = re.compile(r"\{[^{}:]*:(" + _SPEC + r")\}")

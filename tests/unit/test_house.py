@@ -131,7 +131,11 @@ def test_a_number_in_a_template_is_seen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['f"{x:04d} {y:>10} {z!r} {number(x)}"', '"95 % for {each:name.of} and {c:cells.scaling}"', '"%s of %d, 100 %% free"'],
+    [
+        'f"{x:04d} {y:>10} {z!r} {number(x)}"',
+        '"95 % for {each:name.of} and {c:cells.scaling}"',
+        '"%s of %d, 100 %% free"',
+    ],
 )
 def test_other_formats_are_no_fault(tmp_path: Path, text: str) -> None:
     built(tmp_path, first__a=text)
