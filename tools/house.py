@@ -207,7 +207,7 @@ def numbers_written_by_hand(package: Path, formatters: Iterable[str] = FORMATTER
 def _specs_of_module(tree: ast.Module) -> Iterable[tuple[int, str]]:
     """Yield the line and the format specification of each number that a module formats."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.FormattedValue) and node.format_spec:
+        if isinstance(node, ast.FormattedValue) and isinstance(node.format_spec, ast.JoinedStr):
             parts = [v.value if isinstance(v, ast.Constant) else "0" for v in node.format_spec.values]
             spec = "".join(map(str, parts))
             if re.fullmatch(_SPEC, spec):
@@ -215,11 +215,8 @@ def _specs_of_module(tree: ast.Module) -> Iterable[tuple[int, str]]:
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from ((node.lineno + line - 1, spec) for line, spec in _specs_of_text(node.value))
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "format":
-            yield from (
-                (node.lineno, spec.value)
-                for spec in node.args[1:]
-                if isinstance(spec, ast.Constant) and re.fullmatch(_SPEC, str(spec.value))
-            )
+            specs = [str(spec.value) for spec in node.args[1:] if isinstance(spec, ast.Constant)]
+            yield from ((node.lineno, spec) for spec in specs if re.fullmatch(_SPEC, spec))
 
 
 def _specs_of_text(text: str) -> Iterable[tuple[int, str]]:
