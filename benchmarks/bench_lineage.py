@@ -83,7 +83,7 @@ def _concordance_interval(families: LineageTrees, condition: str) -> np.ndarray:
     cells, sisters = families.cells, families.sisters
     fates = cells["died"].to_numpy()[sisters]
     here = np.isfinite(fates).all(axis=1) & (cells["condition"].to_numpy()[sisters[:, 0]] == condition)
-    family = np.unique(cells["founder"].to_numpy()[sisters[here, 0]], return_inverse=True)[1]
+    family = np.unique(cells["root_cell"].to_numpy()[sisters[here, 0]], return_inverse=True)[1]
     pairs, same = np.bincount(family), np.bincount(family, fates[here, 0] == fates[here, 1])
     drawn = np.random.default_rng(0).multinomial(len(pairs), np.full(len(pairs), 1 / len(pairs)), 2000)
     return np.quantile(drawn @ same / (drawn @ pairs), [0.025, 0.975])

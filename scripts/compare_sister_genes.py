@@ -104,11 +104,11 @@ def _by_sister(families: LineageTrees, expression: Expression, row: np.ndarray, 
     # Average of the survivors of each family, as a sparse matrix of shape (families, cells).
     weight = 1 / np.bincount(code, minlength=1)[code] if len(code) else np.empty(0)
     average = sparse.csr_matrix((weight, (code, np.arange(len(code)))), (len(np.unique(code)), len(code)))
-    family = cells.groupby(code)[["exposed", "stratum", "founder"]].first()
+    family = cells.groupby(code)[["exposed", "stratum", "root_cell"]].first()
     stratum = family["stratum"].to_numpy(int)
     design = Design(expression.genes[tested], stratum, settings.lineage.permutations, settings.seed)
     mean = (average @ expression.log[rows][:, tested]).toarray()
-    return genes_by_sister(mean, family["exposed"].to_numpy(bool), family["founder"].to_numpy(), design)
+    return genes_by_sister(mean, family["exposed"].to_numpy(bool), family["root_cell"].to_numpy(), design)
 
 
 if __name__ == "__main__":

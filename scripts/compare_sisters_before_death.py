@@ -1,4 +1,4 @@
-"""Compare imaging features of two sisters before either's fate, within pairs of which one dies.
+"""Compare imaging features of two sisters before the fate of either, within pairs of which one dies.
 
 In: the cells table with its lineage; where there are movies or tracks, the objects of every field of view; the maps of
 compartments. Out: one row per feature with its odds ratio, or the reason why it is not estimable; a report.

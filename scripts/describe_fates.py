@@ -29,11 +29,11 @@ from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.imaging import CELLS
 from cineseq.tables.lineage import (
     CONCORDANCE,
+    CORRELATION_DECAY,
     FATE_INCIDENCE,
     FATE_ODDS,
     FATE_PAIRS,
     FATE_SURVIVAL,
-    KINSHIP_FADING,
     TIMES,
 )
 from cineseq.workflow.step import run
@@ -87,7 +87,7 @@ def main(
     write_table(shared, concordance, CONCORDANCE)
     write_table(odds, fate_odds, FATE_ODDS)
     write_table(times_table(families, relatives), times, TIMES)
-    write_table(decay, fading, KINSHIP_FADING)
+    write_table(decay, fading, CORRELATION_DECAY)
     write_table(together, fate_pairs, FATE_PAIRS)
     born = int((families.cells["start_kind"] == "division").sum())
     write_json({"lines": lines, "numbers": {"cells_born_in_sight": born}}, report)

@@ -1,8 +1,7 @@
 """Import external tables of cells, with or without counts.
 
 In: tables of cells, whose columns the section ``external`` names, and counts. Out: ``cells`` (every external cell,
-parquet and csv) and ``paired.h5mu`` and ``paired.h5ad``
-(with counts, only the cells that have counts).
+parquet and csv), ``paired.h5mu`` and ``paired.h5ad`` (with counts, only the cells that have counts).
 """
 
 import logging

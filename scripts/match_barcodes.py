@@ -54,7 +54,7 @@ def main(
     check_fields(settings.fields, where, known)
     sequenced = sequenced_only(known, barcodes, counts, settings.samples, settings.pairing)
     matched = match(imaged, where, sequenced, settings.pairing)
-    result = pairs_report(matched, known=len(known), found=len(sequenced), imaged=len(imaged))
+    result = pairs_report(matched, known=len(known), sequenced=len(sequenced), imaged=len(imaged))
     sizes = pixel_sizes(labels, settings.fields, settings.inputs.pixel_size_um)
     result["lines"] += missing_sizes(sizes)
     for line in result["lines"]:

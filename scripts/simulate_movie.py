@@ -1,7 +1,7 @@
 """Render one field of view of the simulated experiment.
 
-In: the positions of `simulate_study`. Out: a raw movie as a microscope would write it, and the true masks, whose labels
-are the numbers of the tracks.
+In: the positions of `simulate_study`. Out: a raw movie in the form that a microscope writes, and the true masks, whose
+labels are the numbers of the tracks.
 """
 
 import logging

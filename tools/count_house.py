@@ -17,7 +17,7 @@ from pathlib import Path
 from house import ROOT, House, package_of
 
 SHORT = 45
-TABLE = ("fading", "fading.tsv", "KINSHIP_FADING", "kinship_fading")
+TABLE = ("fading", "fading.tsv", "CORRELATION_DECAY", "KINSHIP_FADING", "kinship_fading")  # new and former names
 CODE_OF_THE_PACKAGE = 10  # an __init__ with fewer lines holds only a docstring
 
 

@@ -1,7 +1,8 @@
 """The components of the package and the imports between them, read from the source without importing it.
 
 A component is a package or a module directly in ``cineseq``: ``tracking/imports`` belongs to ``tracking``.
-Used by the test of the layers, ``count_house.py`` and ``draw_architecture.py``.
+Also the numbers that modules format by hand. Used by the test of the layers, ``count_house.py`` and
+``draw_architecture.py``.
 """
 
 import ast
@@ -175,6 +176,54 @@ def scripts_without_rule(scripts: Path, rules: Path) -> list[str]:
         if named[name] != 1
     ]
     return found + [f"scripts/{name} is named by a rule but does not exist" for name in sorted(named.keys() - there)]
+
+
+# Modules that format numbers themselves: the one that does it for all, and the writer of tables for programs.
+FORMATTERS = ("text", "tables.contract")
+_SPEC = r"[<>=^+\- #0-9,_]*(?:\.\d+[eEfFgGn%]?|[eEfFgGn%])"
+_IN_BRACES = re.compile(r"\{[^{}:]*:(" + _SPEC + r")\}")
+_AFTER_PERCENT = re.compile(r"%[-+#0]*\d*(?:\.\d+)?[eEfFgG]\b")
+
+
+def numbers_written_by_hand(package: Path, formatters: Iterable[str] = FORMATTERS) -> list[str]:
+    """Return one sentence for each decimal or percentage that a module or template formats without ``cineseq.text``.
+
+    It sees format specifications such as ``.2f``, ``g`` and ``.0%`` in f-strings, in ``format``, and in texts that are
+    filled in later, by ``str.format``, by ``%`` or by logging.
+    """
+    found = []
+    for path in sorted([*package.rglob("*.py"), *package.rglob("*.html")]):
+        name = ".".join(path.relative_to(package).with_suffix("").parts)
+        if name not in formatters:
+            text = path.read_text(encoding="utf-8")
+            specs = _specs_of_module(ast.parse(text)) if path.suffix == ".py" else _specs_of_text(text)
+            found += [
+                f"{name}, line {line}: a number is formatted by '{spec}'; use cineseq.text"
+                for line, spec in sorted(set(specs))
+            ]
+    return found
+
+
+def _specs_of_module(tree: ast.Module) -> Iterable[tuple[int, str]]:
+    """Yield the line and the format specification of each number that a module formats."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FormattedValue) and isinstance(node.format_spec, ast.JoinedStr):
+            parts = [v.value if isinstance(v, ast.Constant) else "0" for v in node.format_spec.values]
+            spec = "".join(map(str, parts))
+            if re.fullmatch(_SPEC, spec):
+                yield node.lineno, spec
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from ((node.lineno + line - 1, spec) for line, spec in _specs_of_text(node.value))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "format":
+            specs = [str(spec.value) for spec in node.args[1:] if isinstance(spec, ast.Constant)]
+            yield from ((node.lineno, spec) for spec in specs if re.fullmatch(_SPEC, spec))
+
+
+def _specs_of_text(text: str) -> Iterable[tuple[int, str]]:
+    """Yield the line, from 1, and the specification of each number that is to be filled into a text."""
+    for line, content in enumerate(text.splitlines(), 1):
+        yield from ((line, match.group(1)) for match in _IN_BRACES.finditer(content))
+        yield from ((line, match.group()) for match in _AFTER_PERCENT.finditer(content))
 
 
 def package_of(checkout: Path) -> Path:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from count_house import counts, lines_naming, lines_of_a_table
-from house import LAYERS, ROOT, House, package_of, scripts_without_rule
+from house import LAYERS, ROOT, House, numbers_written_by_hand, package_of, scripts_without_rule
 
 HOUSE = House.read(package_of(ROOT))
 TWO = (("ground",), ("first", "other"))
@@ -99,20 +99,63 @@ def test_a_script_without_a_rule_is_seen(tmp_path: Path) -> None:
     ]
 
 
+def test_numbers_are_written_by_one_module() -> None:
+    assert numbers_written_by_hand(package_of(ROOT)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ('f"{x:.2f} px"', ".2f"),
+        ('f"{x:.0%} of the cells"', ".0%"),
+        ('f"{x:g}"', "g"),
+        ('f"{x:,.1f}"', ",.1f"),
+        ('f"{x:.{digits}f}"', ".0f"),
+        ('"{share:.0%} of {all}".format(share=x, all=y)', ".0%"),
+        ('logger.info("%s: %.1f px", name, x)', "%.1f"),
+        ('"%g px" % x', "%g"),
+        ('format(x, ".3g")', ".3g"),
+    ],
+)
+def test_a_number_that_is_written_by_hand_is_seen(tmp_path: Path, text: str, spec: str) -> None:
+    built(tmp_path, text=text, first__a=f"import os\n{text}")
+    assert numbers_written_by_hand(tmp_path, ("text",)) == [
+        f"first.a, line 2: a number is formatted by '{spec}'; use cineseq.text"
+    ]
+
+
+def test_a_number_in_a_template_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text('<p style="width: 95%">\n{{ "%.2f"|format(x) }}</p>')
+    assert numbers_written_by_hand(tmp_path) == ["page, line 2: a number is formatted by '%.2f'; use cineseq.text"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'f"{x:04d} {y:>10} {z!r} {number(x)}"',
+        '"95 % for {each:name.of} and {c:cells.scaling}"',
+        '"%s of %d, 100 %% free"',
+    ],
+)
+def test_other_formats_are_no_fault(tmp_path: Path, text: str) -> None:
+    built(tmp_path, first__a=text)
+    assert numbers_written_by_hand(tmp_path) == []
+
+
 def test_lines_of_a_table_are_counted_as_declared() -> None:
     text = '''"""Of fading."""
 from cineseq.lineage.fading import fading_table
-from cineseq.tables.lineage import KINSHIP_FADING
-KINSHIP_FADING = Table(
+from cineseq.tables.lineage import CORRELATION_DECAY
+CORRELATION_DECAY = Table(
     "kinship_fading",
 )
 FILES = ("fading.tsv",)  # fading
 path = "<results>/lineage/fading.tsv"
 def main(fading: Path) -> None:
-    """:data:`KINSHIP_FADING`."""
-    write_table(faded, fading, KINSHIP_FADING)
+    """:data:`CORRELATION_DECAY`."""
+    write_table(decay, fading, CORRELATION_DECAY)
 '''
-    names = ("fading", "fading.tsv", "KINSHIP_FADING", "kinship_fading")
+    names = ("fading", "fading.tsv", "CORRELATION_DECAY", "kinship_fading")
     assert lines_naming(text, names) == {3, 4, 7, 8, 9, 11}
 
 

@@ -223,7 +223,7 @@ def pair(
     pairs = PAIRS.check(with_micrometres(matched.pairs, sizes))
     data = pair_cells(cells, pairs, sequenced)
     adata = adata_of(replace(data, normalisation=normalisation))
-    lines = pairs_report(matched, known=len(known), found=len(found), imaged=len(cells))["lines"]
+    lines = pairs_report(matched, known=len(known), sequenced=len(found), imaged=len(cells))["lines"]
     adata.uns["pairs"] = pd.DataFrame({name: storable(pairs[name]) for name in pairs}).set_axis(pairs.index.astype(str))
     adata.uns["pair"] = {"lines": np.array(lines + paired_report(data, pairs, sequenced)["lines"], dtype=str)}
     return adata

@@ -1,4 +1,4 @@
-"""The page for curation of uncertain events: one card per event, with its film strip and the edits to copy."""
+"""The page for curation of uncertain events: one entry per event, with its film strip and the edits to copy."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cineseq.curation.strips import COLOURS
 from cineseq.files import replacing, write_text
 from cineseq.tables.contract import write_table
 from cineseq.tables.imaging import CURATION
+from cineseq.text import count, number
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -69,10 +70,11 @@ def render_curation(listed: pd.DataFrame, strips: list[bytes], total: int, field
         Sample and field of view.
     """
     pictures = [f"data:image/png;base64,{base64.b64encode(png).decode()}" for png in strips]
-    cards = [
+    events = [
         event | {"picture": picture, "claim": CLAIMS[event["kind"]]}
         for event, picture in zip(listed.to_dict("records"), pictures, strict=True)
     ]
     environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, autoescape=True)
-    context = {"cards": cards, "total": total, "field": field, "header": EDIT_HEADER, "colours": COLOURS}
+    environment.globals.update(count=count, number=number)
+    context = {"events": events, "total": total, "field": field, "header": EDIT_HEADER, "colours": COLOURS}
     return environment.get_template("curation.html").render(context)

@@ -1,4 +1,4 @@
-"""Scores of the analyses against the simulated truth: function, pairs, genes, variance, sisters, warnings."""
+"""Scores of the analyses against the simulated truth: function, pairs, genes, prediction, sisters, warnings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.tables.lineage import SISTER_DIED
-from cineseq.text import significant
+from cineseq.text import count, significant
 
 Row = dict[str, Any]
 
@@ -24,7 +24,7 @@ def row(
     high: float | None = None,
     note: str | None = None,
 ) -> Row:
-    """Return one row of the contract TRUTH; values that are not finite are missing."""
+    """Return one row of the contract TRUTH; values that are not finite become missing."""
     values = {"planted": planted, "recovered": recovered, "low": low, "high": high}
     finite = {name: float(v) if v is not None and math.isfinite(v) else math.nan for name, v in values.items()}
     return {"area": area, "measure": measure, **finite, "note": note}
@@ -59,9 +59,9 @@ def score_function(cells: pd.DataFrame, true_track: pd.Series, signal: pd.Series
     Parameters
     ----------
     cells
-        Found cells (contract CELLS).
+        Cells of the run (contract CELLS).
     true_track
-        True track of each found track, by ``track_id``.
+        True track of each track of the run, by ``track_id``.
     signal
         Simulated function signal of the true cells in the last frame, by ``track_id``.
 
@@ -77,7 +77,7 @@ def score_function(cells: pd.DataFrame, true_track: pd.Series, signal: pd.Series
     for name in (c for c in cells.columns if c.startswith("function_")):
         both = of_cell.notna() & cells[name].notna()
         rho = spearmanr(of_cell[both], cells.loc[both, name].astype(float)).statistic if both.sum() > 2 else np.nan
-        note = f"Spearman correlation with the simulated signal, {int(both.sum())} cells"
+        note = f"Spearman correlation with the simulated signal, {count(both.sum(), 'cell')}"
         rows.append(row("function", f"{name}_rho", float(rho), planted=1, note=note))
     return rows
 
@@ -88,9 +88,9 @@ def score_pairs(pairs: pd.DataFrame, true_track: pd.Series, true_cells: pd.DataF
     Parameters
     ----------
     pairs
-        Found pairs (contract PAIRS).
+        Pairs of the run (contract PAIRS).
     true_track
-        True track of each found track, by ``track_id``.
+        True track of each track of the run, by ``track_id``.
     true_cells
         True cells (contract SIMULATED_CELLS); a true pair is a sequenced singlet.
 
@@ -103,14 +103,15 @@ def score_pairs(pairs: pd.DataFrame, true_track: pd.Series, true_cells: pd.DataF
     is_pair = (true_cells["pair_status"] == "singlet") & true_cells["sequenced"].astype(bool)
     true = true_cells.loc[is_pair, ["sample", "barcode_in_counts", "track_id"]].reset_index(drop=True)
     true.columns = ["sample", "barcode", "true_track_of_barcode"]
-    found = pairs.loc[pairs["status"] == "singlet", ["sample", "barcode", "track_id"]]
-    found = found.assign(true_track=found["track_id"].map(true_track))
-    both = found.merge(true, on=["sample", "barcode"], how="left")
+    singlets = pairs.loc[pairs["status"] == "singlet", ["sample", "barcode", "track_id"]]
+    singlets = singlets.assign(true_track=singlets["track_id"].map(true_track))
+    both = singlets.merge(true, on=["sample", "barcode"], how="left")
     right = int((both["true_track"] == both["true_track_of_barcode"]).fillna(value=False).sum())
-    precision, recall = ratio(right, len(found)), ratio(right, len(true))
+    precision, recall = ratio(right, len(singlets)), ratio(right, len(true))
+    of_run, of_truth = count(len(singlets), "pair"), count(len(true), "true pair")
     return [
-        row("pairing", "pairing_precision", precision, planted=1, note=f"{right} of {len(found)} pairs are right"),
-        row("pairing", "pairing_recall", recall, planted=1, note=f"{right} of {len(true)} true pairs"),
+        row("pairing", "pairing_precision", precision, planted=1, note=f"{count(right)} of {of_run} are right"),
+        row("pairing", "pairing_recall", recall, planted=1, note=f"{count(right)} of {of_truth}"),
     ]
 
 
@@ -127,7 +128,7 @@ def score_genes(genes: pd.DataFrame, planted: set[str]) -> list[Row]:
     Returns
     -------
     list of dict
-        Area under the ROC curve (.5 is chance) of selection frequency and of the absolute partial correlation, and
+        Area under the ROC curve (0.5 is chance) of selection frequency and of the absolute partial correlation, and
         the fraction of planted genes among as many top genes as were planted.
     """
     from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - a third of a second, and scores of movies do without
@@ -139,17 +140,17 @@ def score_genes(genes: pd.DataFrame, planted: set[str]) -> list[Row]:
         values = scores.fillna(0).to_numpy(float)
         able = 0 < seen < len(genes)
         auc = roc_auc_score(is_planted, values) if able else np.nan
-        note = f"{seen} of {len(planted)} planted genes among {len(genes)} genes; .5 is chance"
+        note = f"{seen} of {count(len(planted), 'planted gene')} among {count(len(genes), 'gene')}; 0.5 is chance"
         rows.append(row("prediction", f"gene_auc_{name}", auc, planted=1, note=note))
         top = np.argsort(-values, kind="stable")[:seen]
-        share = ratio(int(is_planted[top].sum()), seen)
-        chance = f"{ratio(seen, len(genes)):.3f} expected by chance"
-        rows.append(row("prediction", f"gene_top_share_{name}", share, planted=1, note=chance))
+        fraction = ratio(int(is_planted[top].sum()), seen)
+        chance = f"{significant(ratio(seen, len(genes)))} expected by chance"
+        rows.append(row("prediction", f"gene_top_share_{name}", fraction, planted=1, note=chance))
     return rows
 
 
 def score_performance(performance: pd.DataFrame, oracles: dict[str, float]) -> list[Row]:
-    """Compare the held-out R² with the fraction of variance that an oracle would explain, and return its p-value.
+    """Compare held-out R² with the fraction of variance that an oracle would explain; also return its p-value.
 
     Parameters
     ----------
@@ -166,10 +167,10 @@ def score_performance(performance: pd.DataFrame, oracles: dict[str, float]) -> l
                 row("prediction", f"r2_{model}", None, planted=oracles.get(f"{model}_r2"), note="not estimable")
             )
             continue
-        found = by_model.loc[model]
-        r2, low, high, p = (_value(found[name]) for name in ("r2", "r2_low", "r2_high", "p_value"))
-        own = [found["note"]] if isinstance(found["note"], str) else []
-        note = "; ".join(["planted is the oracle; held-out R2 stays below it", *own])
+        of_model = by_model.loc[model]
+        r2, low, high, p = (_value(of_model[name]) for name in ("r2", "r2_low", "r2_high", "p_value"))
+        own = [of_model["note"]] if isinstance(of_model["note"], str) else []
+        note = "; ".join(["planted is the R² of an oracle; held-out R² is expected to be below it", *own])
         rows.append(
             row("prediction", f"r2_{model}", r2, planted=oracles.get(f"{model}_r2"), low=low, high=high, note=note)
         )
@@ -193,9 +194,9 @@ def score_sisters(states: pd.DataFrame, state: str | None, planted: float) -> li
     if state is None or of.empty or pd.isna(of["odds_ratio"].iloc[0]):
         note = of["note"].iloc[0] if len(of) and isinstance(of["note"].iloc[0], str) else "not estimable"
         return [row("lineage", "sister_odds_ratio", None, planted=planted, note=note)]
-    found = of.iloc[0]
-    values = {name: _value(found[name]) for name in ("odds_ratio", "low", "high", "p_permutation")}
-    note = f"state {state}, {found['informative']} informative families"
+    of_state = of.iloc[0]
+    values = {name: _value(of_state[name]) for name in ("odds_ratio", "low", "high", "p_permutation")}
+    note = f"state {state}, {count(of_state['informative'], 'informative family', 'informative families')}"
     interval = {"low": values["low"], "high": values["high"]}
     return [
         row("lineage", "sister_odds_ratio", values["odds_ratio"], planted=planted, note=note, **interval),
@@ -211,21 +212,21 @@ def best_state(cells: pd.DataFrame, planted: pd.Series) -> str | None:
     cells
         Clusters by cell: ``track_id`` and ``cluster``.
     planted
-        Whether each found track is of the planted state, by ``track_id``; tracks without a true cell are absent.
+        Whether each track of the run is of the planted state, by ``track_id``; tracks without a true cell are absent.
     """
     both = cells.dropna(subset=["cluster"]).set_index("track_id").join(planted.rename("planted"), how="inner")
     if both.empty or not both["planted"].any():
         return None
-    truth = both["planted"].astype(bool)
+    is_planted = both["planted"].astype(bool)
     scores = {
-        name: 2 * int((truth & (both["cluster"] == name)).sum()) / (int((both["cluster"] == name).sum()) + truth.sum())
+        name: 2 * (is_planted & (both["cluster"] == name)).sum() / ((both["cluster"] == name).sum() + is_planted.sum())
         for name in sorted(both["cluster"].unique())
     }
     return f"cluster={max(scores, key=scores.__getitem__)}"
 
 
 def score_warnings(warnings: pd.DataFrame, early: set[str]) -> list[Row]:
-    """Count the early caged samples with a selection warning, and name other samples with one.
+    """Count the early caged samples that have the warning of selection, and name other samples that have it.
 
     Parameters
     ----------
@@ -237,7 +238,7 @@ def score_warnings(warnings: pd.DataFrame, early: set[str]) -> list[Row]:
     fired = set(warnings.loc[warnings["severity"] == "serious", "sample"])
     hits = len(fired & early)
     others = sorted(fired - early - {"all"})
-    note = "also fired for " + ", ".join(others) if others else None
+    note = "other samples with the warning: " + ", ".join(others) if others else None
     return [row("lineage", "selection_warning", hits, planted=len(early), note=note)]
 
 

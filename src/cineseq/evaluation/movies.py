@@ -19,17 +19,18 @@ from cineseq.progress import progress
 from cineseq.segmentation.scoring import MaskCounts, count_movie, matched
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import DETECTIONS, TRACKS
+from cineseq.text import count
 from cineseq.tracking.export import write_ctc
 
 
-def true_track_of(found: Labels, true: Labels, detections: pd.DataFrame) -> pd.DataFrame:
+def true_track_of(masks: Labels, true: Labels, detections: pd.DataFrame) -> pd.DataFrame:
     """Match the tracks of one field to true tracks.
 
     Each track is matched in its last frame. It has no match if its mask there overlaps no true mask by half.
 
     Parameters
     ----------
-    found, true
+    masks, true
         Masks of the run, and true masks, whose labels are the numbers of true tracks.
     detections
         Detections of the field (contract DETECTIONS).
@@ -41,7 +42,7 @@ def true_track_of(found: Labels, true: Labels, detections: pd.DataFrame) -> pd.D
     """
     last = detections.sort_values("frame").groupby("track_id", as_index=False).last()
     partners = [
-        matched(true[int(frame)], found[int(frame)]).assign(frame=frame) for frame in sorted(last["frame"].unique())
+        matched(true[int(frame)], masks[int(frame)]).assign(frame=frame) for frame in sorted(last["frame"].unique())
     ]
     empty = pd.DataFrame({"true": [], "found": [], "iou": [], "frame": []}, dtype=float)
     pairs = pd.concat(partners) if partners else empty
@@ -50,7 +51,7 @@ def true_track_of(found: Labels, true: Labels, detections: pd.DataFrame) -> pd.D
 
 
 DEATH_TOLERANCE_FRAMES = 5
-"""Tolerance in frames for the time of a death, since a simulated dead body stays visible that long."""
+"""Tolerance for the time of a death in frames; a simulated dead cell stays visible as long."""
 
 logger = logging.getLogger(__name__)
 
@@ -98,9 +99,9 @@ def read_fields(
 
 def score_field(field: FieldResult) -> FieldScore:
     """Score one field of view against the simulated truth."""
-    with open_labels(field.labels) as found, open_labels(field.true_masks) as true:
-        masks = count_movie(_frames(true), _frames(found))
-        partners = true_track_of(found, true, field.detections)
+    with open_labels(field.labels) as masks, open_labels(field.true_masks) as true:
+        counts = count_movie(_frames(true), _frames(masks))
+        partners = true_track_of(masks, true, field.detections)
         truth = true_detections(true, field.true_tracks)
         with tempfile.TemporaryDirectory() as folder:
             write_ctc(true, truth, field.true_tracks, Path(folder) / "truth")
@@ -108,7 +109,7 @@ def score_field(field: FieldResult) -> FieldScore:
     names = field.true_tracks.set_index("number")["track_id"]
     true_track = partners.set_index("track_id")["true_number"].map(names)
     area = float(truth["area_px"].median()) if len(truth) else np.nan
-    return FieldScore(masks, tracking, true_track, float(np.sqrt(area)))
+    return FieldScore(counts, tracking, true_track, float(np.sqrt(area)))
 
 
 def _frames(labels: Labels) -> Iterable[np.ndarray]:
@@ -145,14 +146,15 @@ def score_fields(fields: list[FieldResult], threads: int = 1) -> tuple[list[Row]
         True track of each track that has one, by ``track_id``.
     """
     parallel = Parallel(n_jobs=threads, return_as="generator")(delayed(score_field)(field) for field in fields)
-    scores = list(progress(parallel, f"Scoring {len(fields)} fields", logger))
+    scores = list(progress(parallel, f"Scoring {count(len(fields), 'field')}", logger))
     masks = sum((s.masks for s in scores), MaskCounts())
-    note = f"{masks.hits} masks right, {masks.false} false, {masks.missed} missed, at an overlap of one half"
+    wrong = f"{count(masks.false)} false, {count(masks.missed)} missed"
+    note = f"{count(masks.hits, 'right mask')}, {wrong}, at an overlap of one half"
     rows = [row("segmentation", "average_precision_50", masks.average_precision, planted=1, note=note)]
     for name in ("TRA", "DET", "LNK"):
         values = np.array([s.tracking[name] for s in scores])
         spread = {"low": float(values.min()), "high": float(values.max())} if len(values) else {}
-        note = f"mean, lowest and highest of {len(values)} fields"
+        note = f"mean, lowest and highest of {count(len(values), 'field')}"
         rows.append(row("tracking", name, float(np.mean(values)), planted=1, note=note, **spread))
     rows += _division_rows(scores) + _death_rows(fields, scores)
     return rows, pd.concat([s.true_track for s in scores])
@@ -170,7 +172,7 @@ def _division_rows(scores: list[FieldScore]) -> list[Row]:
     hits = recall * true
     predicted = np.divide(hits, precision, out=np.zeros_like(hits), where=precision > 0).sum()
     both = ratio(hits.sum(), predicted), ratio(hits.sum(), true.sum())
-    return _three_rows("division", *both, f"{true.sum():.0f} true divisions, one frame of tolerance")
+    return _three_rows("division", *both, f"{count(true.sum(), 'true division')}, one frame of tolerance")
 
 
 def _death_rows(fields: list[FieldResult], scores: list[FieldScore]) -> list[Row]:
@@ -178,9 +180,8 @@ def _death_rows(fields: list[FieldResult], scores: list[FieldScore]) -> list[Row
     true = pd.concat([_deaths(f.true_tracks) for f in fields], ignore_index=True)
     width = float(np.nanmedian([s.cell_width_px for s in scores]))
     score = score_deaths(predicted, true, tolerance_frames=DEATH_TOLERANCE_FRAMES, distance_px=2 * width)
-    note = (
-        f"{len(true)} true deaths, {len(predicted)} found; within {DEATH_TOLERANCE_FRAMES} frames and two cell widths"
-    )
+    called = f"{count(len(true), 'true death')}, {count(len(predicted))} called"
+    note = f"{called}; within {DEATH_TOLERANCE_FRAMES} frames and two cell widths"
     return _three_rows("death", score["precision"], score["recall"], note)
 
 

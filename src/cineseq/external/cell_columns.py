@@ -64,8 +64,8 @@ def _named_cells(path: Path, external: External) -> pd.DataFrame:
     column = next((name for name in (*external.id, *nameless) if name in table.columns), None)
     if column is None:
         msg = (
-            f"{path}: no column with the names of cells, {' or '.join(map(repr, external.id))}, was found (the first "
-            f"are {list(table.columns[:4])}); name it in external.id."
+            f"{path}: there is no column with the names of cells, {' or '.join(map(repr, external.id))} (the first "
+            f"columns are {list(table.columns[:4])}); name it in external.id."
         )
         raise UserError(msg)
     names = replaced(table[column].astype("string").str.strip(), external.id_replace)
@@ -80,7 +80,7 @@ def _named_cells(path: Path, external: External) -> pd.DataFrame:
 
 
 def replaced(names: pd.Series, replacements: dict[str, str]) -> pd.Series:
-    """Apply the regular expressions of ``external.id_replace`` to names, in order."""
+    """Apply the replacements of ``external.id_replace`` (regular expressions) to names, in order."""
     for pattern, replacement in replacements.items():
         names = names.str.replace(pattern, replacement, regex=True)
     return names
@@ -108,18 +108,18 @@ def chosen_columns(table: pd.DataFrame, external: External, where: str) -> pd.Da
     UserError
         When a configured column does not exist, a column has text instead of numbers, or a function has no value.
     """
-    found: dict[str, pd.Series] = {c: table[c] for c in table.columns if str(c).startswith(PREFIXES)}
-    found |= {_target("groups", c): table[c] for c in (*OWN_GROUPS, FAMILY, CLASS) if c in table.columns}
-    used = {series.name for series in found.values()}
+    chosen: dict[str, pd.Series] = {c: table[c] for c in table.columns if str(c).startswith(PREFIXES)}
+    chosen |= {_target("groups", c): table[c] for c in (*OWN_GROUPS, FAMILY, CLASS) if c in table.columns}
+    used = {series.name for series in chosen.values()}
     for key, names in (("groups", external.groups), ("states", external.states), ("function", external.function)):
         for name, column in names.items():
-            found[_target(key, name)] = _column(table, column, f"external.{key}.{name}", where)
+            chosen[_target(key, name)] = _column(table, column, f"external.{key}.{name}", where)
             used.add(column)
     for key in ("morphology", "embedding", "features"):
         for column in _matching(table, getattr(external, key), used, f"external.{key}", where):
-            found[f"{key}_{column}"] = table[column]
+            chosen[f"{key}_{column}"] = table[column]
             used.add(column)
-    frame = pd.DataFrame(found, index=table.index)
+    frame = pd.DataFrame(chosen, index=table.index)
     for name in frame.columns:
         numeric = name.startswith(("function_", "morphology_", "embedding_", "features_"))
         frame[name] = as_numbers(frame[name], where) if numeric else as_text(frame[name])

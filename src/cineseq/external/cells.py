@@ -18,6 +18,7 @@ from cineseq.io.delimited import STUDY, rows_of
 from cineseq.io.paired import BLOCKS, OPTIONAL_BLOCKS, PairedData
 from cineseq.pairing.join import StudyCounts, blocks_of, by_track, family_of, joined_counts
 from cineseq.tables.imaging import CELLS
+from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 ALWAYS = ("sample", "fov", "family", "condition", "replicate")
@@ -143,10 +144,10 @@ def external_report(data: PairedData, cells: int) -> dict[str, Any]:
     shapes = {name: getattr(data, name) for name in BLOCKS}
     shapes = {name: block for name, block in shapes.items() if block.shape[1] or name not in OPTIONAL_BLOCKS}
     present = {name: int(block.notna().any(axis=1).sum()) for name, block in shapes.items()}
-    genes = f"counts of {len(data.genes)} genes" if data.counts is not None else "no counts"
-    lines = [f"{len(data.obs)} of {cells} external cells are used, with {genes}."]
+    genes = f"counts of {count(len(data.genes), 'gene')}" if data.counts is not None else "no counts"
+    lines = [f"{count(len(data.obs))} of {count(cells, 'external cell')} are used, with {genes}."]
     lines += [
-        f"{present[name]} of {len(data.obs)} cells have {name} ({block.shape[1]} columns)."
+        f"{count(present[name])} of {count(len(data.obs), 'cell')} have {name} ({count(block.shape[1], 'column')})."
         for name, block in shapes.items()
         if block.shape[1]
     ]
@@ -157,7 +158,7 @@ def external_report(data: PairedData, cells: int) -> dict[str, Any]:
         missing = int(column.isna().sum())
         numbers[f"missing_{name}"] = missing
         if missing:
-            lines.append(f"{name} is unknown in {missing} cells.")
+            lines.append(f"{name} is unknown in {count(missing, 'cell')}.")
     groups = [c for c in data.obs.columns if c.startswith("group_") or c in ("sample", "fov")]
     numbers |= {f"groups_by_{c.removeprefix('group_')}": int(data.obs[c].nunique()) for c in groups}
     return {"lines": lines, "numbers": numbers}

@@ -41,8 +41,8 @@ def read_features(
     """Read the feature tables of one field of view.
 
     A table has the columns ``frame`` and ``label`` (one row per object of the masks) or ``track_id`` (one row per
-    cell). All other columns are features and hold numbers; each becomes ``features_<column>``, unless it is called so.
-    With columns ``sample`` and ``fov``, or by their ``track_id``, rows of other fields of view are passed over.
+    cell). All other columns are features and hold numbers; each becomes ``features_<column>``, unless it has the
+    prefix. Rows of other fields of view, by their columns ``sample`` and ``fov`` or by ``track_id``, are left out.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def read_features(
         When a table has no key columns, no row of this field, a repeated or unknown key, a value that is not a
         number, or a column of another table; the message names the file and the row.
     """
-    found: dict[str, list[pd.DataFrame]] = {"objects": [], "cells": []}
+    by_kind: dict[str, list[pd.DataFrame]] = {"objects": [], "cells": []}
     owner: dict[str, Path] = {}
     for path in paths:
         table = _of_field(read_plain(path, (*FIELD, CELL)), field)
@@ -75,8 +75,8 @@ def read_features(
             if owner.setdefault(name, path) != path:
                 msg = f"{path}: the feature '{name}' is in {owner[name]} too; give it another name in one of them."
                 raise UserError(msg)
-        found["objects" if by_object else "cells"].append(rows)
-    return FeatureTables(**{kind: pd.concat(rows, axis=1).reset_index() for kind, rows in found.items() if rows})
+        by_kind["objects" if by_object else "cells"].append(rows)
+    return FeatureTables(**{kind: pd.concat(rows, axis=1).reset_index() for kind, rows in by_kind.items() if rows})
 
 
 def _of_field(table: pd.DataFrame, field: FieldOfView) -> pd.DataFrame:
@@ -130,15 +130,15 @@ def _check_keys(
 ) -> None:
     """Refuse a table without rows of this field, or with a key that is unknown or repeated."""
     shown = known[0] if len(known) else None
-    example = f"such as {'/'.join(map(str, shown)) if isinstance(shown, tuple) else repr(shown)}"
+    example = "/".join(map(str, shown)) if isinstance(shown, tuple) else repr(shown)
     if not len(index) and len(known):
-        msg = f"{path}: no row is of {_named(field)}; its keys are {example}."
+        msg = f"{path}: no row is of {_named(field)}; its keys are like {example}."
         raise UserError(msg)
     strange = ~index.isin(known)
     if strange.any():
         row = table.index[strange][0]
         kind = "frame/label" if isinstance(index, pd.MultiIndex) else "track_id"
-        have = f"those there are, as {kind}, are {example}" if len(known) else "there are none"
+        have = f"its keys ({kind}) are like {example}" if len(known) else "it has none"
         msg = f"{path}, row {row}: {_named(field)} has no {described(row)}; {have}."
         raise UserError(msg)
     twice = index.duplicated()
@@ -159,7 +159,7 @@ def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             row = table.index[wrong][0]
             msg = (
                 f"{path}, row {row}: column '{column}' should hold numbers, not '{table.loc[row, column]}'; correct "
-                "it, or take the column out."
+                "it or remove the column."
             )
             raise UserError(msg)
         if name in values:
@@ -167,7 +167,7 @@ def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             raise UserError(msg)
         values[name] = numbers
     if not values:
-        msg = f"{path}: there is no column of features beside the keys; give at least one column of numbers."
+        msg = f"{path}: there is no column of features beside the keys; add at least one column of numbers."
         raise UserError(msg)
     return pd.DataFrame(values, index=table.index)
 

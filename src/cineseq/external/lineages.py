@@ -1,4 +1,4 @@
-"""Read lineages with fates; impossible ones are refused, and nothing is repaired."""
+"""Read lineages with fates; impossible lineages are refused, and nothing is repaired."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from cineseq.config.external import External, LineageColumns
 from cineseq.errors import UserError
 from cineseq.external.cell_columns import FAMILY, as_text, cell_table, chosen_columns
 from cineseq.io.delimited import read_plain, rows_of
-from cineseq.statistics.pedigree import founders, sister_pairs, sisters
+from cineseq.statistics.pedigree import OwnAncestorError, ancestry
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES
+from cineseq.text import count, listed
 from cineseq.tracking.validate import born_before_parent_ends, ends_before_it_begins
 
 logger = logging.getLogger(__name__)
@@ -54,14 +55,14 @@ def read_families(path: Path, field: FieldOfView, external: External) -> pd.Data
     cell = next(c for c in external.id if c in table.columns)
     family = pd.DataFrame({"row": table.index, "id": _identity(table, names.scope, cell).array})
     table = table.reset_index(drop=True)
-    _refuse(family["id"].duplicated(), path, "cell '{id}' is listed twice; a cell has one row and one parent", family)
+    _refuse(family["id"].duplicated(), path, "cell '{id}' is listed twice; keep one row for each cell", family)
     family["parent_id"] = _parents(table, names)
     family["start_frame"] = _frames(table, names.birth, path, family)
     family["end_frame"] = _frames(table, names.end, path, family)
     family["fate"] = _fates(table, names, path, family)
     parent = pd.Index(family["id"]).get_indexer(family["parent_id"].fillna(""))
     _check_family(family, parent, path)
-    family = family.assign(**_descent(family, parent, path))
+    family = _with_ancestry(family, path)
     _check_generation(table, names, family, path)
     columns = chosen_columns(table.set_index(pd.Index(family["id"])), external, str(path)).drop(
         columns=FAMILY, errors="ignore"
@@ -162,23 +163,21 @@ def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> Non
     )
 
 
-def _descent(family: pd.DataFrame, parent: np.ndarray, path: Path) -> dict[str, pd.Series]:
-    """Return founder, generation and sister of each cell; refuse a cell that descends from itself."""
-    founder, generation = founders(parent)
-    _refuse(pd.Series(generation < 0), path, "cell '{id}' descends from itself; correct a parent", family)
-    sister = sisters(sister_pairs(parent), len(family))
-    return {
-        "founder_id": family["id"].take(founder).reset_index(drop=True),
-        "generation": pd.Series(generation),
-        "sister_id": family["id"].take(sister).reset_index(drop=True).where(sister >= 0),
-    }
+def _with_ancestry(family: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Add root cell, generation and sister of each cell; refuse a cell that descends from itself."""
+    try:
+        return family.assign(**ancestry(family["id"], family["parent_id"]))
+    except OwnAncestorError as cell:
+        row = family.loc[family["id"] == str(cell), "row"].iloc[0]
+        msg = f"{path}, row {row}: cell '{cell}' descends from itself; correct its parent or that of an ancestor."
+        raise UserError(msg) from None
 
 
 def _check_generation(table: pd.DataFrame, names: LineageColumns, family: pd.DataFrame, path: Path) -> None:
     if names.generation is None:
         return
     stated = pd.to_numeric(table[names.generation], errors="coerce")
-    # Founders are generation 0 in some tables and 1 in others.
+    # Root cells are generation 0 in some tables and 1 in others.
     shown = family.assign(expected=family["generation"] + int(stated.min() if stated.notna().any() else 0))
     wrong = stated.notna() & (stated != shown["expected"])
     reason = f"column '{names.generation}' should be {{expected}} for cell '{{id}}', by its ancestors"
@@ -212,9 +211,9 @@ def _lineage(
     family: pd.DataFrame, cells: pd.DataFrame, last: pd.Series, interval: float | None
 ) -> dict[str, pd.Series | str]:
     first = family["start_frame"].groupby([cells[c] for c in FIELD]).transform("min")
-    founder, unknown = family["parent_id"].isna(), family["fate"] == "unknown"
+    is_root, unknown = family["parent_id"].isna(), family["fate"] == "unknown"
     seen_last = family["end_frame"] >= last
-    start_kind = np.select([~founder, family["start_frame"] <= first], ["division", "first_frame"], "appeared")
+    start_kind = np.select([~is_root, family["start_frame"] <= first], ["division", "first_frame"], "appeared")
     end_kind = np.select([~unknown, seen_last], [family["fate"].astype(object), "end_of_movie"], "lost")
     hours = float("nan") if interval is None else interval / 60
     alive = pd.Series(pd.NA, index=family.index, dtype="boolean").mask(unknown & seen_last, other=True)
@@ -252,14 +251,14 @@ def read_all_families(paths: list[Path], rows: list[FieldOfView], external: Exte
 
 
 def _check_labels(tables: list[pd.DataFrame], paths: list[Path]) -> None:
-    """Refuse a sample with different conditions in two tables: one of the labels, or a unit in it, is wrong."""
+    """Refuse a sample with different conditions in two tables; one of them must be wrong."""
     seen: dict[str, tuple[frozenset[str], Path]] = {}
     for table, path in zip(tables, paths, strict=True):
         for sample, values in table.groupby("sample")["condition"]:
             conditions = frozenset(values.fillna("").unique())
             before, where = seen.setdefault(sample, (conditions, path))
             if before != conditions:
-                labels = [" and ".join(f"'{label}'" for label in sorted(found)) for found in (before, conditions)]
+                labels = [listed(f"'{label}'" for label in sorted(names)) for names in (before, conditions)]
                 msg = (
                     f"{path}: sample '{sample}' has the condition {labels[1]}, but {labels[0]} in {where}; "
                     "give it one label, that of the experiment."
@@ -278,9 +277,11 @@ def families_report(cells: pd.DataFrame) -> dict[str, Any]:
     fields, families = cells[FIELD].drop_duplicates().shape[0], cells["founder_id"].nunique()
     pairs = int(cells["sister_id"].notna().sum()) // 2
     lines = [
-        f"{len(cells)} cells of {families} families in {fields} fields of view, with {pairs} pairs of sisters.",
-        f"{fates['division']} cells divide, {fates['death']} die, and the fate of {fates['unknown']} is unknown "
-        f"({int((cells['end_kind'] == 'end_of_movie').sum())} of these are alive when the movie ends).",
+        f"{count(len(cells), 'cell')} of {count(families, 'family', 'families')} in {count(fields, 'field')} of view, "
+        f"with {count(pairs, 'pair')} of sisters.",
+        f"{count(fates['division'], 'cell divides', 'cells divide')}, {count(fates['death'])} die, and the fate of "
+        f"{count(fates['unknown'])} is unknown ({count((cells['end_kind'] == 'end_of_movie').sum())} of these are "
+        "alive when the movie ends).",
     ]
     numbers = {"cells": len(cells), "families": families, "fields": fields, "sister_pairs": pairs}
     return {"lines": lines, "numbers": numbers | {f"fate_{fate}": n for fate, n in fates.items()}}

@@ -69,7 +69,7 @@ def read_external_paired(path: Path, external: External) -> PairedData:
     names = replaced(pd.Series(obs.index.astype(str), index=obs.index), external.id_replace)
     columns = chosen_columns(obs.set_axis(pd.Index(names, name="cell")), external, str(path))
     if not any(c.startswith("function_") for c in columns):
-        msg = f"{path}: no function was found; name the columns of obs that hold it in external.function."
+        msg = f"{path}: there is no function; name the columns of obs that hold it in external.function."
         raise UserError(msg)
     cells = CELLS.check(cell_table(columns, STUDY), str(path))
     counts = from_anndata(rna, path)
@@ -83,7 +83,7 @@ def _open(path: Path) -> AnnData | MuData:
 
     readers = {".h5ad": anndata.read_h5ad, ".zarr": anndata.read_zarr, ".h5mu": mudata.read_h5mu}
     if path.suffix not in readers:
-        msg = f"{path}: paired data should be .h5ad, .zarr or .h5mu."
+        msg = f"{path}: paired data should be .h5ad, .zarr or .h5mu; convert the file to one of them."
         raise UserError(msg)
     if not path.exists():
         msg = f"{path}: there is no such file of paired data; check the column paired of the sample sheet."
@@ -92,7 +92,7 @@ def _open(path: Path) -> AnnData | MuData:
         with blocks_apart():
             return readers[path.suffix](path)
     except (OSError, ValueError, KeyError) as error:
-        msg = f"{path}: not readable as {path.suffix} ({type(error).__name__}: {error})."
+        msg = f"{path}: not readable as {path.suffix} ({type(error).__name__}: {error}); write the file again."
         raise UserError(msg) from error
 
 

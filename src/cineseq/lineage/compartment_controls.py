@@ -11,11 +11,12 @@ from cineseq.lineage.sister_test import Units, permutation_p, several_families
 from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.pairing.positions import Circles, locate
 from cineseq.tables.contract import FIELD
+from cineseq.text import count, percent
 from cineseq.text import p_value as written_p
 
 COMPARTMENT = ["sample", "compartment_id"]
 NAME = "two_survivor_sums"
-WHAT = "Compartments with two living sisters against those with two living cells that are no sisters and lost none"
+WHAT = "Compartments with two living sisters against those with two living cells that are not sisters and lost none"
 
 
 def two_survivor_control(
@@ -32,7 +33,7 @@ def two_survivor_control(
     The value of a compartment is the mean state of its two cells, where both are measured; summed counts are not used.
     Both arms hold two living cells, and the cells of the second arm are known to have lost no sister. A difference
     would therefore be associated with the presence of a sister, not with a death. There is no p-value where a root
-    cell has descendants in several compartments: these are alike and cannot be exchanged.
+    cell has descendants in several compartments, because these are alike and cannot be exchanged.
 
     Parameters
     ----------
@@ -58,8 +59,8 @@ def two_survivor_control(
     with_sisters = int(compartments["sisters"].sum())
     with_others = len(compartments) - with_sisters
     if min(with_sisters, with_others) < settings.min_families:
-        counts = f"{with_sisters} with sisters and {with_others} with others"
-        return _not_measured(families, len(compartments), f"{counts}, {settings.min_families} each are needed")
+        there = f"{count(with_sisters)} with sisters and {count(with_others)} with others"
+        return _not_measured(families, len(compartments), f"{there}, {settings.min_families} of each are needed")
     if state is None:
         return _not_measured(families, len(compartments), "no state was tested")
     return _compared(families, compartments, state, settings, seed)
@@ -68,7 +69,7 @@ def two_survivor_control(
 def _compared(
     families: LineageTrees, compartments: pd.DataFrame, state: pd.Series, settings: Lineage, seed: int
 ) -> tuple:
-    """Compare the compartments of which both cells have the state measured."""
+    """Compare the compartments in which the state of both cells was measured."""
     # Mean state of both cells of each compartment, shape (compartments,); NaN where one is not measured.
     of_cell = state.reindex(families.cells["track_id"]).to_numpy(float)
     mean = of_cell[compartments[["one", "other"]].to_numpy()].mean(axis=1)
@@ -79,33 +80,36 @@ def _compared(
     units = every.only(every.informative) if len(mean) else every
     arms = int(units.exposed.sum()), int((~units.exposed).sum())
     if min(arms) < settings.min_families:
-        reason = f"{arms[0]} and {arms[1]} of them have '{state.name}' in both cells and share strata"
+        reason = f"'{state.name}' is measured in both cells of {count(arms[0])} and {count(arms[1])} that share strata"
         return _not_measured(families, len(compartments), f"{reason}; barcodes of two cells enter no paired data")
     several = _in_several_compartments(families, compartments[every.informative])
     if several:
-        p_text = f"no p-value, {several} founders have cells in several compartments, which are alike"
+        of_several = count(several, "root cell has", "root cells have")
+        p_text = f"no p-value, {of_several} cells in several compartments, which are alike"
     else:
         p = permutation_p(units, settings.permutations, np.random.default_rng(seed))
         p_text = written_p(p) if np.isfinite(p) else "no p-value, it does not vary within strata"
     with_state = [units.state[units.exposed == arm].mean() for arm in (True, False)]
     message = (
-        f"{WHAT}: '{state.name}' in {with_state[0]:.1%} of the cells of {arms[0]} and {with_state[1]:.1%} of the cells "
-        f"of {arms[1]} (permutation within strata, {p_text}). No death of a sister can explain a difference."
+        f"{WHAT}: '{state.name}' in {percent(with_state[0], 1)} of the cells of {count(arms[0])} and "
+        f"{percent(with_state[1], 1)} of the cells of {count(arms[1])} (permutation within strata, {p_text}). "
+        "No death of a sister can explain a difference."
     )
     return _row(families, sum(arms), message)
 
 
 def _in_several_compartments(families: LineageTrees, compartments: pd.DataFrame) -> int:
-    founder = families.cells["founder"].to_numpy()[compartments[["one", "other"]].to_numpy()]
-    founders = pd.DataFrame({"compartment": np.repeat(np.arange(len(compartments)), 2), "founder": founder.ravel()})
-    return several_families(founders.drop_duplicates()["founder"].to_numpy())
+    root_cell = families.cells["root_cell"].to_numpy()[compartments[["one", "other"]].to_numpy()]
+    number = np.repeat(np.arange(len(compartments)), 2)
+    of_both = pd.DataFrame({"compartment": number, "root_cell": root_cell.ravel()}).drop_duplicates()
+    return several_families(of_both["root_cell"].to_numpy())
 
 
 def _two_cell_compartments(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the compartments with two cells, both alive at the end of the movie.
 
-    Columns are ``one`` and ``other`` (rows of the cells), ``sisters`` (whether they are), ``field`` and ``birth`` (mean
-    of both).
+    Columns are ``one`` and ``other`` (rows of the cells), ``sisters`` (whether they are sisters), ``field`` and
+    ``birth`` (mean of both).
     """
     shared = pairs[(pairs["occupancy"] == 2) & pairs["compartment_id"].notna()]
     shared = shared.drop_duplicates("track_id").dropna(subset="track_id")
@@ -186,13 +190,13 @@ def cage_mates_in(families: LineageTrees, own: pd.DataFrame, dead: pd.DataFrame)
         Shape (cells of the families,); NaN for a cell of unknown compartment.
     """
     # Dead cells per compartment, then per cell of the trees, shape (cells,); the sister is subtracted.
-    count = dead.groupby(COMPARTMENT).size().reindex(pd.MultiIndex.from_frame(own)).fillna(0).to_numpy(float)
+    dead_cells = dead.groupby(COMPARTMENT).size().reindex(pd.MultiIndex.from_frame(own)).fillna(0).to_numpy(float)
     lies_in = dead.set_index("row")["compartment_id"].reindex(np.arange(-1, len(own))).to_numpy(object)
     sister = np.full(len(families.cells), -1)
     one, other = families.sisters.T
     sister[one], sister[other] = other, one
     with_sister = lies_in[sister + 1] == own["compartment_id"].to_numpy(object)
-    return np.where(own["compartment_id"] == "", np.nan, count - with_sister)
+    return np.where(own["compartment_id"] == "", np.nan, dead_cells - with_sister)
 
 
 def _dead_cells(families: LineageTrees, cells: pd.DataFrame, compartments: pd.DataFrame) -> pd.DataFrame:
@@ -207,7 +211,7 @@ def _dead_cells(families: LineageTrees, cells: pd.DataFrame, compartments: pd.Da
     for key, here in dead.groupby(FIELD):
         there = closable[(closable["sample"] == key[0]) & (closable["fov"] == key[1])]
         circles = Circles(there[["y_px", "x_px"]].to_numpy(float), there["radius_px"].to_numpy(float))
-        which = locate(here[["y", "x"]].to_numpy(float), circles, rim=0).compartment
+        which = locate(here[["y", "x"]].to_numpy(float), circles, tolerance=0).compartment
         inside = which >= 0
         inside[inside] = here["end_frame"].to_numpy()[inside] >= there["closed"].to_numpy()[which[inside]]
         names = there["compartment_id"].to_numpy(object)[which[inside]]

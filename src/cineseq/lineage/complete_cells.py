@@ -7,7 +7,7 @@ import pandas as pd
 
 from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError
-from cineseq.statistics.pedigree import founders, own_ancestor, sister_pairs, sisters
+from cineseq.statistics.pedigree import OwnAncestorError, ancestry
 from cineseq.tables.contract import FIELD, empty
 from cineseq.tables.imaging import CELLS
 from cineseq.tracking.lineage import fates
@@ -19,9 +19,9 @@ ANCESTRY = ("founder_id", "generation", "sister_id")
 def completed_cells(cells: pd.DataFrame, needed: tuple[str, ...] = (), where: str = "cells") -> pd.DataFrame:
     """Return a table of cells or tracks as :data:`cineseq.tables.imaging.CELLS`.
 
-    Absent columns are derived: founder, generation and sister from ``parent_id``; fate and whether the cell was alive
+    Absent columns are derived: root cell, generation and sister from ``parent_id``; fate and whether the cell was alive
     at the end from ``end_kind``; ``start_kind`` from ``parent_id`` and ``start_frame``. A cell that was lost or left
-    the field has an unknown fate. Columns outside of the contract are left out.
+    the field has an unknown fate. Columns that are not in the contract are left out.
 
     Parameters
     ----------
@@ -39,7 +39,11 @@ def completed_cells(cells: pd.DataFrame, needed: tuple[str, ...] = (), where: st
     """
     table = _named(cells, needed, where)
     if "parent_id" in table and not set(ANCESTRY) <= set(table):
-        table = _with(table, _ancestry(table, where))
+        try:
+            table = _with(table, ancestry(table["track_id"], table["parent_id"]))
+        except OwnAncestorError as cell:
+            msg = f"{where}: cell '{cell}' descends from itself; correct its parent_id or that of an ancestor."
+            raise UserError(msg) from None
     if "end_kind" in table:
         table = _with(table, dict(fates(table["end_kind"].astype("string")).items()))
     if "parent_id" in table and "start_frame" in table:
@@ -87,27 +91,6 @@ def _as_text(values: pd.Series) -> pd.Series:
 def _with(table: pd.DataFrame, columns: dict) -> pd.DataFrame:
     """Return the table with the columns that it lacks."""
     return table.assign(**{name: values for name, values in columns.items() if name not in table})
-
-
-def _ancestry(table: pd.DataFrame, where: str) -> dict[str, pd.Series]:
-    """Return root cell, generation and sister; a parent that is not in the table is a root cell."""
-    codes, names = pd.factorize(pd.concat([table["track_id"], table["parent_id"]]).to_numpy(object))
-    cell, parent_of_cell = codes[: len(table)], codes[len(table) :]
-    # Parent of every name, shape (names,), -1 where none; parents that are not in the table are root cells too.
-    parent = np.full(len(names), -1)
-    parent[cell] = parent_of_cell
-    founder, generation = founders(parent)
-    if (generation < 0).any():
-        name = names[own_ancestor(parent, generation)]
-        msg = f"{where}: cell '{name}' descends from itself; correct its parent_id or that of an ancestor."
-        raise UserError(msg)
-    sister = sisters(sister_pairs(parent_of_cell), len(table))
-    own = table["track_id"]
-    return {
-        "founder_id": pd.Series(names[founder[cell]], dtype="string"),
-        "generation": pd.Series(generation[cell]),
-        "sister_id": own.take(sister).reset_index(drop=True).where(sister >= 0),
-    }
 
 
 def _start_kind(table: pd.DataFrame) -> pd.Series:

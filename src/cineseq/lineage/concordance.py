@@ -10,10 +10,11 @@ from cineseq.lineage.pair_statistics import FEWEST_PAIRS, pair_correlation
 from cineseq.lineage.relatives import interval_note, matching_note
 from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.statistics.permutation import p_value
+from cineseq.text import count
 
 MANY_PAIRS = 100_000
 PERMUTATIONS_OF_MANY = 499
-"""Most permutations with more than :data:`MANY_PAIRS` pairs, to bound the run time; the smallest p is then .002."""
+"""Most permutations with more than :data:`MANY_PAIRS` pairs, to bound the run time; the smallest p is then 0.002."""
 AT_ONCE = 2**25
 """Values held in memory while permuting."""
 FEW_DISCORDANT = 5
@@ -22,7 +23,7 @@ FEW_DISCORDANT = 5
 def concordance_table(
     families: LineageTrees, relatives: dict[str, np.ndarray], bins: int, permutations: int, seed: int
 ) -> pd.DataFrame:
-    """Compare the fates of relatives in each condition (pooling doses would make relatives appear alike).
+    """Compare the fates of relatives in each condition, because pooled doses would make relatives appear alike.
 
     Only pairs with both fates known (division or death) count. The fate of a cell that was lost, left the field or is
     alive at the end is unknown. The p-value is one-sided: the probability of at least the observed concordance when
@@ -36,7 +37,7 @@ def concordance_table(
     """
     rng = np.random.default_rng(seed)
     cells = families.cells
-    died, condition, founder = (cells[c].to_numpy() for c in ("died", "condition", "founder"))
+    died, condition, root_cell = (cells[c].to_numpy() for c in ("died", "condition", "root_cell"))
     rows = []
     for name in sorted(cells["condition"].unique()):
         blocks = families.sisters[condition[families.sisters[:, 0]] == name]
@@ -48,8 +49,9 @@ def concordance_table(
                 null = _null_of_sisters(cells, known, bins, permutations, rng)
             elif len(known) >= FEWEST_PAIRS:
                 null = _null_of_blocks(cells, blocks, known, (bins, permutations), rng)
-            row = _row(died[known], founder[known[:, 0]], null)
-            fewer = f"{len(null)} permutations, because there are many pairs" if 0 < len(null) < permutations else ""
+            row = _row(died[known], root_cell[known[:, 0]], null)
+            few = 0 < len(null) < permutations
+            fewer = f"{count(len(null), 'permutation')} only, because there are many pairs" if few else ""
             matched = matching_note(families, relation, known)
             note = _joined(row[-1], fewer, matched, interval_note(relation, row[4]))
             rows.append((name, relation, *row[:-1], note))
@@ -59,20 +61,20 @@ def concordance_table(
 
 def _row(fates: np.ndarray, family: np.ndarray, null: np.ndarray) -> tuple:
     if len(fates) < FEWEST_PAIRS:
-        note = f"not estimable: {len(fates)} pairs with both fates known, {FEWEST_PAIRS} are needed"
+        note = f"not estimable: {count(len(fates), 'pair')} with both fates known, {FEWEST_PAIRS} are needed"
         return (len(fates), *(np.nan,) * 6, note)
     same = fates[:, 0] == fates[:, 1]
     death = fates.mean()
     phi = pair_correlation(fates[:, 0], fates[:, 1], family)
     note = phi.note
     if not note and (~same).sum() < FEW_DISCORDANT:
-        note = f"{(~same).sum()} discordant pairs: check each of them by eye, the interval is rough"
+        note = f"{count((~same).sum(), 'discordant pair')}: check each by eye, the interval is rough"
     concordance = float(same.mean())
     p: np.ndarray | float = np.nan
     if len(null) and np.ptp(null) > 0:
         p = p_value(concordance - 1e-12, null)
     elif np.isfinite(phi.value):
-        reason = "no p-value: within strata of field and birth time the fates leave nothing to permute"
+        reason = "no p-value: no exchange of fates within strata of field and birth time changes the concordance"
         note = _joined(note, reason)
     return (len(fates), concordance, death**2 + (1 - death) ** 2, phi.value, phi.low, phi.high, p, note)
 
@@ -97,11 +99,11 @@ def _null_of_sisters(
     # Pairs m and deaths k of each stratum, shape (strata,).
     first = pairs[:, 0]
     code = strata(cells["field"].to_numpy()[first], cells["birth"].to_numpy()[first], bins)
-    count = np.bincount(code)
+    in_stratum = np.bincount(code)
     deaths = np.bincount(code, cells["died"].to_numpy()[pairs].sum(axis=1)).astype(int)
     concordant = np.zeros(permutations)
     # Strata with the same m and k have the same distribution, so each distinct layout is computed once.
-    layouts, repeats = np.unique(np.column_stack([count, deaths]), axis=0, return_counts=True)
+    layouts, repeats = np.unique(np.column_stack([in_stratum, deaths]), axis=0, return_counts=True)
     for (m, k), number in zip(layouts, repeats, strict=True):
         both = np.arange(max(0, k - m), k // 2 + 1)
         log_weight = (k - 2 * both) * np.log(2) - gammaln(both + 1) - gammaln(k - 2 * both + 1)
@@ -204,14 +206,14 @@ def times_table(families: LineageTrees, relatives: dict[str, np.ndarray]) -> pd.
     """
     cells = families.cells
     lived = (cells["end"] - cells["birth"]).to_numpy()
-    condition, founder = cells["condition"].to_numpy(), cells["founder"].to_numpy()
+    condition, root_cell = cells["condition"].to_numpy(), cells["root_cell"].to_numpy()
     rows = []
     for name in sorted(cells["condition"].unique()):
         for relation, all_pairs in relatives.items():
             pairs = all_pairs[(condition[all_pairs] == name).all(axis=1)]
             for quantity, fate in (("division_time", 0.0), ("death_time", 1.0)):
                 both = pairs[(cells["died"].to_numpy()[pairs] == fate).all(axis=1)]
-                r = pair_correlation(lived[both[:, 0]], lived[both[:, 1]], founder[both[:, 0]])
+                r = pair_correlation(lived[both[:, 0]], lived[both[:, 1]], root_cell[both[:, 0]])
                 note = _joined(r.note, matching_note(families, relation, both))
                 rows.append((name, relation, quantity, len(both), r.value, r.low, r.high, note))
     names = ["condition", "relation", "quantity", "pairs", "r", "low", "high", "note"]

@@ -15,7 +15,7 @@ from cineseq.pairing.positions import Circles, locate
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, p_value
 from cineseq.tables.lineage import WHICH_SISTER_DIES
-from cineseq.text import count, interval, number, quantity, ratio
+from cineseq.text import count, interval, number, quantity, ratio, share
 from cineseq.text import p_value as written_p
 
 FEWEST_FRAMES = 3
@@ -80,7 +80,7 @@ def discordant_pairs(families: LineageTrees, margin: int) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        ``died`` and ``other`` (their ``track_id``), ``sample``, ``fov``, ``founder``, and the window in which both
+        ``died`` and ``other`` (their ``track_id``), ``sample``, ``fov``, ``root_cell``, and the window in which both
         were alive, ``first`` to ``last`` frame. The window may be empty (``last`` before ``first``).
     """
     cells = families.cells
@@ -92,7 +92,7 @@ def discordant_pairs(families: LineageTrees, margin: int) -> pd.DataFrame:
     fated = cells["died"].notna().to_numpy()
     last = cells["end_frame"].to_numpy() - margin * fated
     track = cells["track_id"].to_numpy()[rows]
-    one = cells.iloc[rows[:, 0]][["sample", "fov", "founder"]].reset_index(drop=True)
+    one = cells.iloc[rows[:, 0]][["sample", "fov", "root_cell"]].reset_index(drop=True)
     window = {"first": cells["start_frame"].to_numpy()[rows].max(axis=1), "last": last[rows].min(axis=1)}
     return one.assign(died=track[:, 0], other=track[:, 1], **window)
 
@@ -132,7 +132,7 @@ def measured_before_fate(
     -------
     pandas.DataFrame
         One row per pair and side, indexed by ``pair`` (as ``pairs``) and ``side`` (``died`` or ``other``). Columns are
-        :data:`FEATURES` (NaN where not measured), ``frames`` (number of common frames), ``founder``, and the units
+        :data:`FEATURES` (NaN where not measured), ``frames`` (number of common frames), ``root_cell``, and the units
         ``length`` (um or px) and ``time`` (h or frame). Pairs with fewer than :data:`FEWEST_FRAMES` common frames are
         left out.
     """
@@ -153,9 +153,9 @@ def measured_before_fate(
     means = pd.DataFrame(by_frame).groupby([seen["pair"], seen["side"]]).mean()
     growth = _slope(log_area, seen["frame"] * (scale.hours or 1.0), [seen["pair"], seen["side"]])
     features = means.assign(area_growth=growth)[list(FEATURES)].assign(frames=group.size())
-    founder = pairs["founder"].reindex(features.index.get_level_values("pair")).to_numpy()
+    root_cell = pairs["root_cell"].reindex(features.index.get_level_values("pair")).to_numpy()
     length, time = "um" if scale.um else "px", "h" if scale.hours else "frame"
-    return features.assign(founder=founder, length=length, time=time)
+    return features.assign(root_cell=root_cell, length=length, time=time)
 
 
 def _slope(values: pd.Series, time: pd.Series, by: list[pd.Series]) -> pd.Series:
@@ -186,7 +186,7 @@ def _column(seen: pd.DataFrame, start: str) -> pd.Series:
 
 def _from_centre(seen: pd.DataFrame, compartments: pd.DataFrame) -> np.ndarray:
     radii = compartments["radius_px"].to_numpy(float)
-    places = locate(seen[["y_px", "x_px"]].to_numpy(float), _circles(compartments), rim=0)
+    places = locate(seen[["y_px", "x_px"]].to_numpy(float), _circles(compartments), tolerance=0)
     radius = np.append(radii, np.nan)[places.compartment]
     return places.distance / radius
 
@@ -240,15 +240,15 @@ def which_sister_dies(measured: pd.DataFrame, discordant: int, permutations: int
 
 
 def _pairs_with(feature: str, measured: pd.DataFrame) -> pd.DataFrame:
-    """Return pairs with the feature measured in both sisters: ``died``, ``other``, ``founder``, ``unit``."""
+    """Return pairs with the feature measured in both sisters: ``died``, ``other``, ``root_cell``, ``unit``."""
     if not len(measured):
-        return pd.DataFrame({name: [] for name in ("died", "other", "founder", "unit")})
+        return pd.DataFrame({name: [] for name in ("died", "other", "root_cell", "unit")})
     sides = {side: measured.xs(side, level="side") for side in ("died", "other")}
     one = sides["died"]
     unit = UNITS.get(feature, "")
     units = [unit.format(length=length, time=time) for length, time in zip(one["length"], one["time"], strict=True)]
     pairs = pd.DataFrame({side: values[feature] for side, values in sides.items()})
-    pairs = pairs.assign(founder=one["founder"], unit=units)
+    pairs = pairs.assign(root_cell=one["root_cell"], unit=units)
     return pairs[np.isfinite(pairs[["died", "other"]]).all(axis=1)]
 
 
@@ -259,8 +259,9 @@ def _compare(pairs: pd.DataFrame, permutations: int, rng: np.random.Generator) -
     row: dict[str, float | int | str] = {"pairs": len(pairs), "higher": higher, "unit": "", "note": ""}
     row |= dict.fromkeys(("sd", "odds_ratio", "low", "high", "p_value", "p_permutation"), np.nan)
     if len(pairs) < FEWEST_PAIRS:
-        known = f"{len(pairs)} pairs of which one sister died and the other is known not to have were measured"
-        return row | {"note": f"not estimable: {known} in {FEWEST_FRAMES} common frames, {FEWEST_PAIRS} are needed"}
+        of_them = f"{len(pairs)} pairs of which one sister died and the other is known not to have died"
+        needed = f"were measured in {FEWEST_FRAMES} common frames, {FEWEST_PAIRS} are needed"
+        return row | {"note": f"not estimable: {of_them} {needed}"}
     if len(units) > 1:
         return row | {"note": f"not estimable: fields differ in unit ({', '.join(units)})"}
     # Within-pair standard deviation: a pair with difference d has variance d^2 / 2.
@@ -268,11 +269,12 @@ def _compare(pairs: pd.DataFrame, permutations: int, rng: np.random.Generator) -
     if not sd > 1e-9 * max(1.0, float(pairs[["died", "other"]].abs().max(axis=None))):
         return row | {"note": "not estimable: the two sisters of a pair do not differ"}
     # Permutation test on the sums per root cell, shape (root cells,); the fit is of the same differences in SDs.
-    by_founder = pd.Series(difference / sd).groupby(pairs["founder"].to_numpy()).sum().to_numpy()
-    row |= {"unit": units[0], "sd": sd, "p_permutation": _swapped_p(by_founder, permutations, rng)}
+    by_root_cell = pd.Series(difference / sd).groupby(pairs["root_cell"].to_numpy()).sum().to_numpy()
+    row |= {"unit": units[0], "sd": sd, "p_permutation": _swapped_p(by_root_cell, permutations, rng)}
     fit = _odds_ratio(difference / sd)
-    several = int((pairs["founder"].value_counts() > 1).sum())
-    repeated = f"{several} founders have several pairs: swapped together, but the interval takes them as independent"
+    several = int((pairs["root_cell"].value_counts() > 1).sum())
+    several_pairs = count(several, "root cell has", "root cells have") + " several pairs"
+    repeated = f"{several_pairs}: swapped together, but the interval takes them as independent"
     return row | fit | {"note": "; ".join(filter(None, (str(fit["note"]), repeated if several else "")))}
 
 
@@ -280,7 +282,9 @@ def _odds_ratio(difference: np.ndarray) -> dict[str, float | str]:
     """Return the odds ratio with its interval and p-value, or a note; differences are in within-pair SDs."""
     if not (difference > 0).any() or not (difference < 0).any():
         never = "lower" if (difference > 0).any() else "higher"
-        return {"note": f"odds ratio not estimable: in no pair was it {never} in the one that died (separation)"}
+        return {
+            "note": f"odds ratio not estimable: in no pair was the value {never} in the sister that died (separation)"
+        }
     # Two rows per pair, shape (2 pairs, 1): the sister that died at +d/2, the other at -d/2.
     values = np.column_stack([difference / 2, -difference / 2]).reshape(-1, 1)
     groups = np.repeat(np.arange(len(difference)), 2)
@@ -292,22 +296,22 @@ def _odds_ratio(difference: np.ndarray) -> dict[str, float | str]:
             return {"note": "odds ratio not estimable: the fit did not converge"}
     ends = np.concatenate([fit.params, fit.conf_int()[0]])
     if not (np.abs(ends) <= STEEPEST).all():
-        return {"note": "odds ratio not estimable: it has no bound, hardly a pair differs the other way (separation)"}
+        return {"note": "odds ratio not estimable: almost all pairs differ in the same direction (separation)"}
     names = ("odds_ratio", "low", "high")
     return dict(zip(names, np.exp(ends), strict=True)) | {"p_value": float(fit.pvalues[0]), "note": ""}
 
 
-def _swapped_p(by_founder: np.ndarray, permutations: int, rng: np.random.Generator) -> float:
+def _swapped_p(by_root_cell: np.ndarray, permutations: int, rng: np.random.Generator) -> float:
     """Return the two-sided p-value of the sum of differences under swaps of sisters, jointly per root cell.
 
-    ``by_founder`` holds the sum of differences of each root cell, shape (root cells,).
+    ``by_root_cell`` holds the sum of differences of each root cell, shape (root cells,).
     """
     null = []
-    at_once = max(1, SIGNS_AT_ONCE // len(by_founder))
+    at_once = max(1, SIGNS_AT_ONCE // len(by_root_cell))
     for start in range(0, permutations, at_once):
-        signs = rng.integers(0, 2, (min(at_once, permutations - start), len(by_founder)), dtype=np.int8) * 2 - 1
-        null.append(np.abs(signs @ by_founder))
-    return float(p_value(abs(by_founder.sum()) - 1e-9, np.concatenate(null)))
+        signs = rng.integers(0, 2, (min(at_once, permutations - start), len(by_root_cell)), dtype=np.int8) * 2 - 1
+        null.append(np.abs(signs @ by_root_cell))
+    return float(p_value(abs(by_root_cell.sum()) - 1e-9, np.concatenate(null)))
 
 
 def which_dies_lines(table: pd.DataFrame, frames: float) -> list[str]:
@@ -315,11 +319,11 @@ def which_dies_lines(table: pd.DataFrame, frames: float) -> list[str]:
     tested = table[table["p_permutation"].notna()].sort_values(["p_permutation", "feature"], kind="stable")
     discordant = int(table["discordant"].iloc[0])
     if not len(tested):
-        return [f"Which sister dies: {table['note'].iloc[0]} ({discordant} such pairs are in the trees)."]
+        return [f"Which sister dies: {table['note'].iloc[0]} (the trees hold {count(discordant, 'such pair')})."]
     lines = [
-        f"Which sister dies, among {discordant} pairs of which one died and the other is known not to have died: "
-        f"{int(tested['pairs'].max())} were measured in a median of {number(frames, 0)} common frames before "
-        f"either's fate."
+        f"Which sister dies, among {count(discordant, 'pair')} of which one died and the other is known not to have "
+        f"died: {count(tested['pairs'].max())} were measured in a median of {number(frames, 0)} common frames before "
+        "the fate of either."
     ]
     shown = tested[tested["q_value"] <= ALPHA]
     for row in (shown if len(shown) else tested.head(1)).itertuples():
@@ -344,6 +348,6 @@ def call_lines(called: int, total: int) -> list[str]:
     if not called:
         return []
     return [
-        f"{called} of {total} of these deaths were called from shape, brightness and speed in the last frames relative "
-        "to earlier ones, so area, growth and speed before a death are partly what the call itself is based on."
+        f"{share(called, total, 'such death')} were called from shape, brightness and speed in the last frames "
+        "relative to earlier ones, so area, growth and speed before a death are partly what the call is based on."
     ]

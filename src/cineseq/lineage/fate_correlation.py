@@ -10,10 +10,10 @@ from cineseq.lineage.relatives import interval_note, matching_note
 from cineseq.lineage.trees import LineageTrees
 from cineseq.tables.contract import empty
 from cineseq.tables.lineage import FATE_ENDS, FATE_ODDS
-from cineseq.text import interval, number, ratio
+from cineseq.text import count, interval, number, ratio
 
 MOST_GENERATIONS = 4
-"""Third cousins. Movies hold few pairs at a larger distance, and candidates grow fourfold with each generation."""
+"""Third cousins. Movies hold few more distant pairs, and the candidates grow fourfold with each generation."""
 
 BASELINE = "unrelated neighbours show the effect of field and time alone; intervals are in the table"
 QUANTITIES = {"fate": None, "division_time": 0.0, "death_time": 1.0}
@@ -67,11 +67,11 @@ def decay_table(families: LineageTrees, neighbours: np.ndarray) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.tables.lineage.KINSHIP_FADING`; 0 generations are unrelated neighbours with a similar
+        The table :data:`cineseq.tables.lineage.CORRELATION_DECAY`; 0 generations means unrelated neighbours of similar
         birth time.
     """
     cells = families.cells
-    died, condition, founder = (cells[c].to_numpy() for c in ("died", "condition", "founder"))
+    died, condition, root_cell = (cells[c].to_numpy() for c in ("died", "condition", "root_cell"))
     lived = (cells["end"] - cells["birth"]).to_numpy()
     apart = {number: related_over(families, number) for number in range(1, MOST_GENERATIONS + 1)}
     apart[0] = neighbours
@@ -83,7 +83,7 @@ def decay_table(families: LineageTrees, neighbours: np.ndarray) -> pd.DataFrame:
                 known = np.isfinite(died[pairs]) if fate is None else died[pairs] == fate
                 both = pairs[known.all(axis=1)]
                 values = (died if fate is None else lived)[both]
-                r = pair_correlation(values[:, 0], values[:, 1], founder[both[:, 0]])
+                r = pair_correlation(values[:, 0], values[:, 1], root_cell[both[:, 0]])
                 relation = "" if generations else "neighbours"
                 notes = (r.note, matching_note(families, relation, both), interval_note(relation, r.low))
                 note = "; ".join(filter(None, notes))
@@ -110,12 +110,12 @@ def _relation(generations: int) -> str:
 
 
 def fate_pairs_table(families: LineageTrees) -> pd.DataFrame:
-    """Count the joint ends of both sisters, with the counts expected under independence in the condition.
+    """Count how both sisters ended, with the counts expected if the sisters of a condition were independent.
 
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.tables.lineage.FATE_PAIRS`, with one row per unordered pair of ends.
+        The table :data:`cineseq.tables.lineage.FATE_PAIRS`; one row per unordered pair of ends.
     """
     cells, sisters = families.cells, families.sisters
     end = ends_of(cells)[sisters]
@@ -158,7 +158,7 @@ def fate_odds_table(families: LineageTrees, relatives: dict[str, np.ndarray]) ->
     Cohen, Educ. Psychol. Meas. 20 (1960) 37 (kappa, here with the pooled rate of both members).
     """
     cells = families.cells
-    died, condition, founder = (cells[c].to_numpy() for c in ("died", "condition", "founder"))
+    died, condition, root_cell = (cells[c].to_numpy() for c in ("died", "condition", "root_cell"))
     rows = []
     for name in sorted(cells["condition"].unique()):
         for relation, all_pairs in relatives.items():
@@ -166,7 +166,7 @@ def fate_odds_table(families: LineageTrees, relatives: dict[str, np.ndarray]) ->
             known = pairs[np.isfinite(died[pairs]).all(axis=1)]
             fates = died[known]
             odds, kappa = (
-                f(fates[:, 0], fates[:, 1], founder[known[:, 0]]) for f in (pair_odds_ratio, pair_correlation)
+                f(fates[:, 0], fates[:, 1], root_cell[known[:, 0]]) for f in (pair_odds_ratio, pair_correlation)
             )
             note = "; ".join(filter(None, (odds.note, interval_note(relation, odds.low))))
             rows.append((name, relation, len(known), odds.value, odds.low, odds.high, kappa.value, note))
@@ -185,11 +185,11 @@ def fate_odds_lines(table: pd.DataFrame) -> list[str]:
         note = f"; {row.note}" if row.note else ""
         lines.append(
             f"{row.condition}: the odds of a death are {ratio(row.odds_ratio)}{ends} times as high where the sister "
-            f"died as where it divided, kappa {number(row.kappa)} ({row.pairs:,} pairs{note})."
+            f"died as where it divided, kappa {number(row.kappa)} ({count(row.pairs, 'pair')}{note})."
         )
     if table.loc[table["relation"] == "sisters", "odds_ratio"].notna().any():
         lines.append(
-            "These odds ratios pool fields and birth times, and stress shared within these may increase them; the "
-            "permutation within strata tests whether sisters are more alike than that."
+            "These odds ratios pool fields and birth times, so stress that cells of one field and time share may "
+            "increase them; the permutation within strata tests whether sisters are more alike than that."
         )
     return lines

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from cineseq.plotting import BLUE, GREEN, GREY, ORANGE, PINK, VERMILION, figure, write_words
 from cineseq.tables.lineage import CONTRASTS, FATE_ENDS
+from cineseq.text import count, number, significant
 
 COLUMNS = 4
 MOST_PANELS = 16
@@ -48,7 +49,7 @@ def _panels(path: Path, table: pd.DataFrame, size: float) -> Iterator[tuple[Figu
         for axis in axes[len(shown) :]:
             axis.set_axis_off()
         if len(every) > len(shown):
-            words = f"{len(every) - len(shown)} of {len(every)} conditions are left out; the table has them"
+            words = f"{len(every) - len(shown)} of {count(len(every), 'condition')} are left out; the table has them"
             page.text(0.995, 0.002, words, ha="right", va="bottom", fontsize=7, color=GREY)
         yield page, [(axis, rows) for axis, (_, rows) in zip(axes, shown, strict=False)]
 
@@ -100,7 +101,7 @@ def _matrix(axis: Axes, rows: pd.DataFrame) -> None:
         i, j = FATE_ENDS.index(row.fate), FATE_ENDS.index(row.sister_fate)
         if row.expected > 0:
             ratio[j, i] = np.clip(np.log2((row.pairs + 0.5) / (row.expected + 0.5)), -2, 2)
-            words = f"{row.pairs}\n({row.expected:.0f})"
+            words = f"{count(row.pairs)}\n({number(row.expected, 0)})"
             axis.text(i, j, words, ha="center", va="center", fontsize=6, color="w" if ratio[j, i] < DARK else "k")
     axis.imshow(ratio, cmap="PuOr_r", vmin=-3, vmax=3)
     axis.set_xticks(range(size), FATE_ENDS, rotation=45, ha="right", fontsize=6)
@@ -127,7 +128,7 @@ def draw_forest(compared: pd.DataFrame, path: Path) -> None:
         axis.axvline(1, color="0.5", lw=0.8, zorder=0)
         axis.set_xscale("log")
         axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: f"{ratio:g}"))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda ratio, _: significant(ratio)))
         axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_yticks(range(len(states)), states)
         axis.set_ylim(len(states) - 0.5, -0.5)

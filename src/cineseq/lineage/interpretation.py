@@ -65,7 +65,7 @@ def interval_to_read(low: float, high: float, q: float) -> tuple[float, float]:
 
 
 def readings(tested: pd.DataFrame) -> list[str]:
-    """Return the interpretation of each tested state in the light of the others.
+    """Return the interpretation of each tested state, given the other states.
 
     The values of one column, such as clusters, exclude each other. Odds ratios above 1 for some and below 1 for others
     may reflect a single association, and they do not show which value it concerns. Both interpretations are then given.

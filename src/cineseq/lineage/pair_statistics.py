@@ -10,6 +10,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from cineseq.statistics import CONFIDENCE
+from cineseq.text import count
 
 FEWEST_PAIRS = 5
 FEW_OF_A_KIND = 5
@@ -31,11 +32,11 @@ _ALL_ALIKE = Estimate(np.nan, np.nan, np.nan, "not estimable: the pairs do not d
 
 
 def _too_few(pairs: int) -> Estimate:
-    return Estimate(np.nan, np.nan, np.nan, f"not estimable: {pairs} pairs, {FEWEST_PAIRS} are needed")
+    return Estimate(np.nan, np.nan, np.nan, f"not estimable: {count(pairs, 'pair')}, {FEWEST_PAIRS} are needed")
 
 
 def _few_families(families: int) -> str:
-    return f"no interval: the pairs come from {families} families"
+    return f"no interval: the pairs come from {count(families, 'family', 'families')}"
 
 
 def pair_correlation(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimate:
@@ -115,14 +116,14 @@ def pair_odds_ratio(x: np.ndarray, y: np.ndarray, family: np.ndarray) -> Estimat
     if pairs.max() == len(x) and pairs[2] == 0:
         return _ALL_ALIKE
     if absent := " and ".join(_KINDS[k] for k in np.flatnonzero(pairs == 0)):
-        return Estimate(np.nan, np.nan, np.nan, f"not estimable: of {len(x)} pairs there are none {absent}")
+        return Estimate(np.nan, np.nan, np.nan, f"not estimable: of {count(len(x), 'pair')} there are none {absent}")
     both, neither, one = pairs
     ratio = float(4 * both * neither / one**2)
     _, codes = np.unique(family, return_inverse=True)
     families = int(codes.max()) + 1
     if families < FEWEST_PAIRS:
         return Estimate(ratio, np.nan, np.nan, _few_families(families))
-    few = "; ".join(f"{pairs[k]} pairs {_KINDS[k]}" for k in np.flatnonzero(pairs < FEW_OF_A_KIND))
+    few = "; ".join(f"{count(pairs[k], 'pair')} {_KINDS[k]}" for k in np.flatnonzero(pairs < FEW_OF_A_KIND))
     # Robust variance of the log odds ratio: influence of each pair, summed per family, shape (families,).
     influence = np.bincount(codes, (np.array([1, 1, -2]) / pairs)[kind])
     variance = families / (families - 1) * float((influence**2).sum())

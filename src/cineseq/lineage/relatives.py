@@ -7,19 +7,20 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from cineseq.lineage.trees import LineageTrees
+from cineseq.text import count
 
 CANDIDATES = 9
 PLACE = ["birth_y", "birth_x"]
 FAR = 1e4
 """Distance between fields in the space of scaled birth time and position, in standard deviations."""
 TIE = 1e-6
-"""Jitter that separates cells with equal coordinates; a k-d tree degenerates on equal points."""
+"""Jitter that separates cells with equal coordinates, which make a k-d tree slow."""
 
 
 def relatives_of(families: LineageTrees, birth_time_bins: int) -> dict[str, np.ndarray]:
     """Return the pairs of each relation.
 
-    All relations use cells that belong to a pair of sisters, so that they differ in relatedness only.
+    All relations use cells that have a sister in the data, so that they differ in relatedness only.
 
     Parameters
     ----------
@@ -80,9 +81,9 @@ def _nearest(
     # The nearest few candidates of each cell, shape (query, CANDIDATES), then the first one that is allowed.
     near = cKDTree(points[candidates]).query(points[query], k=min(CANDIDATES, len(candidates)))[1]
     near = candidates[near.reshape(len(query), -1)]
-    founder, birth, field = (cells[c].to_numpy() for c in ("founder", "birth", "field"))
+    root_cell, birth, field = (cells[c].to_numpy() for c in ("root_cell", "birth", "field"))
     allowed = (
-        (founder[near] != founder[query, None])
+        (root_cell[near] != root_cell[query, None])
         & (field[near] == field[query, None])
         & (np.abs(birth[near] - birth[query, None]) <= reach[query, None])
     )
@@ -98,15 +99,17 @@ def _scaled(cells: pd.DataFrame, columns: list[str]) -> np.ndarray:
 
 
 def matching_note(families: LineageTrees, relation: str, pairs: np.ndarray) -> str:
-    """Return a note on neighbours that were matched by birth time only, for want of a position at birth."""
+    """Return a note on neighbours that were matched by birth time only, or an empty text."""
     if relation != "neighbours" or not len(pairs):
         return ""
     without = int(families.cells[PLACE].isna().any(axis=1).to_numpy()[pairs].any(axis=1).sum())
-    return f"{without} of {len(pairs)} pairs matched by birth time only: no position at birth" if without else ""
+    if not without:
+        return ""
+    return f"{count(without)} of {count(len(pairs), 'pair')} matched by birth time only: no position at birth"
 
 
 def interval_note(relation: str, low: float) -> str:
-    """Return a note that the interval of neighbours clusters pairs by only one of their two root cells."""
+    """Return a note on the intervals of neighbours, which cluster pairs by only one of their two root cells."""
     if relation != "neighbours" or not np.isfinite(low):
         return ""
-    return "the interval clusters pairs by one of their two founders"
+    return "the interval clusters pairs by one of their two root cells"

@@ -32,14 +32,15 @@ def family_lines(families: LineageTrees, status: pd.DataFrame) -> list[str]:
         return ["There are no cells with a lineage: relatives are not estimable."]
     fates = cells["fate"].value_counts()
     lines = [
-        f"{len(cells):,} cells in {cells['founder'].nunique():,} families: {fates.get('division', 0):,} divided, "
-        f"{fates.get('death', 0):,} died, {fates.get('unknown', 0):,} have no known fate; "
-        f"{len(families.sisters):,} pairs of sisters."
+        f"{count(len(cells), 'cell')} in {count(cells['root_cell'].nunique(), 'family', 'families')}: "
+        f"{count(fates.get('division', 0))} divided, {count(fates.get('death', 0))} died, "
+        f"{count(fates.get('unknown', 0))} have no known fate; "
+        f"{count(len(families.sisters), 'pair')} of sisters."
     ]
     seen = status.loc[status["sequenced"], "status"].value_counts()
     if len(seen):
-        each = ", ".join(f"{MEANING[name]}: {seen[name]:,}" for name in MEANING if name in seen)
-        lines.append(f"Of {int(seen.sum()):,} survivors with a measured state: {each}.")
+        each = ", ".join(f"{MEANING[name]}: {count(seen[name])}" for name in MEANING if name in seen)
+        lines.append(f"Of {count(seen.sum(), 'survivor')} with a measured state: {each}.")
     return lines
 
 
@@ -48,7 +49,7 @@ def family_numbers(families: LineageTrees, status: pd.DataFrame) -> dict[str, in
     fates = families.cells["fate"].value_counts()
     return {
         "cells": len(families.cells),
-        "families": int(families.cells["founder"].nunique()),
+        "families": int(families.cells["root_cell"].nunique()),
         "divisions": int(fates.get("division", 0)),
         "deaths": int(fates.get("death", 0)),
         "unknown_fates": int(fates.get("unknown", 0)),
@@ -58,13 +59,13 @@ def family_numbers(families: LineageTrees, status: pd.DataFrame) -> dict[str, in
 
 
 def negative_control_lines(warned: pd.DataFrame) -> list[str]:
-    """Return one sentence per negative control on how sequencing in compartments affects the comparison."""
+    """Return one sentence per negative control: how sequencing in compartments may affect the comparison."""
     controls = warned[warned["warning"].isin(NEGATIVE_CONTROLS)]
-    return [f"{row.message.rstrip('.')}; {row.cells:,} cells." for row in controls.itertuples()]
+    return [f"{row.message.rstrip('.')}; {count(row.cells, 'cell')}." for row in controls.itertuples()]
 
 
 def control_lines(compared: pd.DataFrame, state: str | None) -> list[str]:
-    """Report the control with dead cage-mates other than the sister, which shows the effect of a death alone."""
+    """Report the control with dead cage-mates other than the sister, which shows the association with a death alone."""
     if not len(compared):
         return []
     rows = compared[(compared["contrast"] == MATE_DIED) & (compared["state"] == state)]
@@ -91,9 +92,9 @@ def concordance_lines(concordance: pd.DataFrame) -> list[str]:
             lines.append(f"{condition}: concordance of sisters' fates is {sisters['note']}.")
             continue
         lines.append(
-            f"{condition}: sisters share their fate in {percent(sisters['concordance'])} of "
-            f"{sisters['pairs']:,} pairs with "
-            f"both fates known, {percent(sisters['expected_independent'])} if independent ({_beyond_chance(by)})."
+            f"{condition}: sisters have the same fate in {percent(sisters['concordance'])} of "
+            f"{count(sisters['pairs'], 'pair')} with both fates known, {percent(sisters['expected_independent'])} if "
+            f"independent ({_beyond_chance(by)})."
         )
     return lines
 
@@ -113,15 +114,16 @@ def left_out_lines(together: pd.DataFrame) -> list[str]:
         unknown = int(pairs.xs("unknown", level="sister_fate").sum())
         if left_out := died + divided + alive + unknown:
             lines.append(
-                f"{condition}: of {pairs.sum():,} pairs of sisters {left_out:,} are not among those with both fates "
-                f"known (one alive at the end and one dead {died:,}, one alive and one divided {divided:,}, both alive "
-                f"{alive:,}, an end unknown {unknown:,}); the concordance of all pairs may differ."
+                f"{condition}: of {count(pairs.sum(), 'pair')} of sisters {count(left_out)} are left out, because a "
+                f"fate is not known (one alive at the end and one dead {count(died)}, one alive and one divided "
+                f"{count(divided)}, both alive {count(alive)}, an end unknown {count(unknown)}); the concordance of "
+                "all pairs may differ."
             )
     return lines
 
 
 def state_lines(compared: pd.DataFrame) -> list[str]:
-    """Report the states by sister's fate: smallest p-values first, detectable effects, and how to interpret them."""
+    """Report the states by the fate of the sister: smallest p-values first, detectable effects, and interpretation."""
     if not len(compared):
         return ["The association of a state with the sister's fate is not estimable: no survivor has a measured state."]
     main = compared[compared["contrast"] == SISTER_DIED]
@@ -131,16 +133,16 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
         return [f"The association of a state with the sister's fate is {reason}."]
     first = tested.iloc[0]
     lines = [
-        f"{len(tested)} states were compared between survivors whose sister died and whose sister lived; the "
-        f"informative families for '{first['state']}' are {first['died']} and {first['survived']}, equivalent to "
-        f"{number(first['effective'], 1)} balanced pairs within strata."
+        f"{count(len(tested), 'state was', 'states were')} compared between survivors whose sister died and those "
+        f"whose sister lived; the informative families for '{first['state']}' are {count(first['died'])} and "
+        f"{count(first['survived'])}, equivalent to {number(first['effective'], 1)} balanced pairs within strata."
     ]
     shown = tested.head(MOST_LINES)
     return [*lines, *(_state_line(row) for _, row in shown.iterrows()), *_reading_lines(tested)]
 
 
 def _reading_lines(tested: pd.DataFrame) -> list[str]:
-    """Return the interpretation of the first states, once for all states that share it."""
+    """Return the interpretation of the first states; states with the same interpretation share a sentence."""
     by_text: dict[str, list[str]] = {}
     for state, text in list(zip(tested["state"], readings(tested), strict=True))[:MOST_LINES]:
         by_text.setdefault(text, []).append(f"'{state}'")
@@ -162,7 +164,8 @@ def nearest_state(compared: pd.DataFrame) -> str | None:
 
 def _state_line(row: pd.Series) -> str:
     if not np.isfinite(row["odds_ratio"]):
-        return f"'{row['state']}' where the sister died against lived: {row['note']}, {p_value(row['p_permutation'])}."
+        where = "where the sister died against where it lived"
+        return f"'{row['state']}' {where}: {row['note']}, {p_value(row['p_permutation'])}."
     return state_sentence(row, row["detectable_odds_ratio"])
 
 
@@ -174,10 +177,10 @@ def state_sentence(row: pd.Series, detectable: float | None, *, for_all: bool = 
     row
         One row of :func:`tested_states`, with an odds ratio.
     detectable
-        Smallest odds ratio above 1 that these families detect with 80 % power; NaN where there is none, None where it
-        is unknown.
+        Smallest odds ratio above 1 that these families detect with 80 % power; NaN where there is none, None where
+        unknown.
     for_all
-        Whether the sentence is about all states; the state is then the one with the smallest p-value.
+        Whether the sentence stands for all states; the row is then that of the smallest p-value.
     """
     families = count(row["informative"], "informative family", "informative families")
     measured = (

@@ -10,7 +10,7 @@ from scipy.stats import mannwhitneyu, norm
 
 from cineseq.lineage.sister_status import NOT_DEAD
 from cineseq.lineage.trees import LineageTrees, strata
-from cineseq.text import p_value
+from cineseq.text import p_value, percent, quantity, significant
 
 DIFFERENT_P = 0.01
 FEWEST_CELLS = 5
@@ -40,50 +40,51 @@ def sequencing_controls(cells: pd.DataFrame) -> list[tuple]:
 
 def _pairs_of_survivors(cells: pd.DataFrame, total: int) -> tuple:
     both = (cells["status"] == "survived") & (cells["alive_at_end"] == 1) & (cells["together"] == 1)
-    count = int(both.sum())
+    alive = int(both.sum())
     if cells["together"].isna().all():
-        message = CONTROLS["two_survivor_compartments"] + ": not measured, no pair of sisters was placed."
+        message = CONTROLS["two_survivor_compartments"] + ": not measured, no pair of sisters is in known compartments."
     else:
         message = (
-            "Survivors that share a compartment with their living sister: their counts are the sum of both, so they "
-            "enter no comparison of single cells, and none with sums of two bereaved survivors: those mix cells that "
-            "are no kin, and sisters are alike in every heritable gene whatever became of a sister."
+            "Survivors that share a compartment with their living sister: their counts are the sum of two cells, so "
+            "they enter no comparison of single cells. Nor are they compared with sums of two survivors that lost "
+            "their sisters: those are unrelated cells, while sisters are alike in every heritable gene."
         )
-    return "two_survivor_compartments", count, count / total, "info", message
+    return "two_survivor_compartments", alive, alive / total, "info", message
 
 
 def _cage_mates(seen: pd.DataFrame, total: int) -> tuple:
     known = seen["dead_cage_mates"].notna() & seen["status"].isin(NOT_DEAD)
     beside = known & (seen["dead_cage_mates"] > 0)
-    message = CONTROLS["dead_cage_mates"] + ": not measured, no map of compartments places the dead cells."
+    message = CONTROLS["dead_cage_mates"] + ": not measured, the compartments of dead cells are not known."
     if seen["dead_cage_mates"].notna().any():
         message = (
-            "Sequenced survivors known to have lost no sister, with a dead cage-mate: the control mate_died_vs_none. A "
-            "state as frequent beside them as beside a dead sister would answer to the death, not to kinship."
+            "Sequenced survivors known to have lost no sister, with a dead cage-mate: the control mate_died_vs_none. "
+            "If a state is as frequent beside a dead cage-mate as beside a dead sister, it is associated with the "
+            "death and not with relatedness."
         )
     return "dead_cage_mates", int(beside.sum()), float(beside.sum() / total), "info", message
 
 
 def _ambient(seen: pd.DataFrame, total: int) -> tuple:
-    share = seen["ambient"]
-    if share.isna().all():
+    fraction = seen["ambient"]
+    if fraction.isna().all():
         message = (
             CONTROLS["ambient_not_measured"]
-            + ": not measured. A dead sister in reach can add its transcripts to the survivor's."
+            + ": not measured. A dead sister nearby can add its transcripts to those of the survivor."
         )
         return "ambient_not_measured", len(seen), len(seen) / total, "info", message
-    died, lived = (share[seen["status"] == status].dropna().to_numpy(float) for status in ("died", "survived"))
-    count = int(share.notna().sum())
-    message = f"Ambient RNA makes a median of {share.median():.1%} of a sequenced survivor's counts"
+    died, lived = (fraction[seen["status"] == status].dropna().to_numpy(float) for status in ("died", "survived"))
+    measured = int(fraction.notna().sum())
+    message = f"Ambient RNA makes up a median of {percent(fraction.median(), 1)} of the counts of a sequenced survivor"
     if min(len(died), len(lived)) < FEWEST_CELLS:
-        message += f"; too few to compare where the sister died ({len(died)}) and survived ({len(lived)})."
-        return "ambient_score", count, count / total, "info", message
+        message += f"; too few to compare where the sister died ({len(died)}) with where it survived ({len(lived)})."
+        return "ambient_score", measured, measured / total, "info", message
     p = float(mannwhitneyu(died, lived).pvalue)
     message += (
-        f": {np.median(died):.1%} where the sister died, {np.median(lived):.1%} where it survived "
-        f"(rank test {p_value(p)})."
+        f": {percent(np.median(died), 1)} where the sister died, {percent(np.median(lived), 1)} where it survived "
+        f"(rank test, {p_value(p)})."
     )
-    return "ambient_score", count, count / total, "warning" if p <= DIFFERENT_P else "info", message
+    return "ambient_score", measured, measured / total, "warning" if p <= DIFFERENT_P else "info", message
 
 
 logger = logging.getLogger(__name__)
@@ -100,14 +101,14 @@ MANY_UNKNOWN = 0.25
 SELECTION = {
     "shared": "Sisters share a compartment here, so a compartment with one live cell after a division implies a dead "
     "sister: {counts}",
-    "inflated": "Survivors were sequenced as if sisters shared compartments and only those with one live cell were "
-    "read: {counts}, {excess:.0%} more than survivors of the same field and birth time",
+    "inflated": "Survivors were sequenced as if sisters shared compartments and only compartments with one live cell "
+    "were sequenced: {counts}, an excess of {excess} over survivors of the same field and birth time",
 }
 
-COUNTS = "among {seen} sequenced survivors with a known sister {in_seen:.0%} lost it, among all {all_} {in_all:.0%}"
+COUNTS = "of {seen} sequenced survivors with a known sister {in_seen} lost it, of all {all_} survivors {in_all}"
 ADVICE = "; do not compare them with cells that never divided."
 PROBLEMS = {
-    "fate_contradicted": "Fates that contradict times or daughters were set to unknown.",
+    "fate_contradicted": "Fates that contradict the times or the daughters of the cell were set to unknown.",
     "three_sisters": "Divisions with more than two daughters make no pairs of sisters.",
     "family_in_two_fields": "Families that span two fields make no pairs of sisters.",
 }
@@ -116,7 +117,7 @@ PROBLEMS = {
 def lineage_warnings(
     families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame | None, ambient: pd.Series | None = None
 ) -> pd.DataFrame:
-    """List possible biases of the comparison for each sample.
+    """List possible biases of the comparison, for each sample and for the study.
 
     Parameters
     ----------
@@ -124,7 +125,7 @@ def lineage_warnings(
         Trees, and :func:`~cineseq.lineage.sister_status.sister_status` of their cells with ``sequenced``: whether the
         cell is a survivor whose state was measured.
     pairs
-        The pairs table, whose compartments show whether sisters were together; None where there is none.
+        The pairs table, whose compartments show which sisters were together; None where there is none.
     ambient
         Fraction of each sequenced cell's counts that is likely to be ambient, by ``track_id``; None where not measured.
 
@@ -134,10 +135,10 @@ def lineage_warnings(
         The table :data:`cineseq.tables.lineage.LINEAGE_WARNINGS`.
     """
     together = _together(families, status, pairs)
-    share = np.nan if ambient is None else ambient.reindex(families.cells["track_id"]).to_numpy(float)
+    fraction = np.nan if ambient is None else ambient.reindex(families.cells["track_id"]).to_numpy(float)
     cage_mates = status.get("dead_cage_mates", np.nan)
     known = status[["status", "sequenced", "sister"]]
-    cells = families.cells.assign(together=together, ambient=share, dead_cage_mates=cage_mates, **known)
+    cells = families.cells.assign(together=together, ambient=fraction, dead_cage_mates=cage_mates, **known)
     rows = []
     for sample, group in cells.groupby("sample", sort=True):
         rows += [(kind, sample, *rest) for kind, *rest in _of_sample(group)]
@@ -193,8 +194,9 @@ def _selection_by_occupancy(cells: pd.DataFrame) -> tuple | None:
     inflated = p < SELECTION_P and excess >= INFLATED_BY
     if not (inflated or shared) or not (seen & dead).any():
         return None
-    counts = COUNTS.format(seen=int(seen.sum()), in_seen=dead[seen].mean(), all_=len(alive), in_all=dead.mean())
-    message = SELECTION["shared" if shared else "inflated"].format(counts=counts, excess=excess) + ADVICE
+    of_seen, of_all = percent(dead[seen].mean(), 0), percent(dead.mean(), 0)
+    counts = COUNTS.format(seen=int(seen.sum()), in_seen=of_seen, all_=len(alive), in_all=of_all)
+    message = SELECTION["shared" if shared else "inflated"].format(counts=counts, excess=percent(excess, 0)) + ADVICE
     return "one_cell_compartments", int((seen & dead).sum()), float(dead[seen].mean()), "serious", message
 
 
@@ -223,7 +225,7 @@ def _excess(dead: pd.Series, seen: pd.Series, cells: pd.DataFrame) -> tuple[floa
 
 def _of_study(families: LineageTrees, cells: pd.DataFrame) -> list[tuple]:
     if cells.empty:
-        return [("no_lineage", 0, 0.0, "info", "No lineage is known, so nothing can be said about sisters.")]
+        return [("no_lineage", 0, 0.0, "info", "No lineage is known, so sisters cannot be compared.")]
     total = max(1, len(cells))
     rows = []
     for name, count in families.problems.items():
@@ -232,9 +234,9 @@ def _of_study(families: LineageTrees, cells: pd.DataFrame) -> list[tuple]:
     if not (cells["fate"] == "division").any():
         rows.append(("no_divisions", 0, 0.0, "warning", "No division was seen, so there are no sisters."))
     if not (cells["fate"] == "death").any():
-        rows.append(("no_deaths", 0, 0.0, "warning", "No death was seen, so nothing can be said about dead sisters."))
+        rows.append(("no_deaths", 0, 0.0, "warning", "No death was seen, so there is no survivor with a dead sister."))
     unknown = cells["fate"] == "unknown"
-    message = "Cells without a known fate (lost, gone, or alive at the end); never counted as dead or alive."
+    message = "Cells of unknown fate (lost, out of the field, or alive at the end); never counted as dead or divided."
     severity = "warning" if unknown.all() else "info"
     rows.append(("fates_unknown", int(unknown.sum()), float(unknown.mean()), severity, message))
     return rows + _since_death(families, cells) + sequencing_controls(cells)
@@ -249,7 +251,7 @@ def _since_death(families: LineageTrees, cells: pd.DataFrame) -> list[tuple]:
     since = cells["field_end"].to_numpy()[rows] - cells["end"].to_numpy()[cells["sister"].to_numpy()[rows]]
     low, middle, high = np.percentile(since, [25, 50, 75])
     message = (
-        f"The sister died {middle:.3g} {families.unit} before the end (quartiles {low:.3g} to {high:.3g}); states that "
-        "answer to the death itself would depend on it."
+        f"The sister died {quantity(middle, families.unit)} before the end (median; quartiles {significant(low)} to "
+        f"{significant(high)}); states that respond to the death itself would depend on this time."
     )
     return [("time_since_sister_death", len(rows), len(rows) / len(cells), "info", message)]

@@ -11,7 +11,7 @@ from cineseq.lineage.state_by_sister import families_with_state, survivors_with
 from cineseq.lineage.trees import LineageTrees, birth_edges, strata_between
 from cineseq.tables.contract import empty
 from cineseq.tables.lineage import LINEAGE_SENSITIVITY
-from cineseq.text import ratio
+from cineseq.text import count, number, percent, ratio
 
 ERRORS = ("death_calls", "pairing", "unknown_fates")
 DESCRIPTIONS = {
@@ -26,13 +26,13 @@ def sensitivity_table(
 ) -> pd.DataFrame:
     """Bound the odds ratio of every state (sister died against survived) under each kind of error.
 
-    The bounds are extremes: all errors of one kind occur in the families in which they matter most, in one direction.
-    Random errors move the odds ratio towards 1 and stay within the bounds.
+    The bounds are extremes: they assume that all errors of one kind occur in the families in which they matter most,
+    and in one direction. Random errors move the odds ratio towards 1 and stay within the bounds.
 
     Parameters
     ----------
     families, status, states
-        As :func:`~cineseq.lineage.state_by_sister.compare_states` takes them.
+        As for :func:`~cineseq.lineage.state_by_sister.compare_states`.
     pairs
         The pairs table, whose posteriors give the expected number of wrong pairs; None where there is none.
     settings
@@ -61,7 +61,7 @@ def sensitivity_table(
             families_with_state(cells.assign(state=measured.loc[cells.index, state].to_numpy(float)))
             for cells in (known, every)
         )
-        # Known families keep their weight, so that the only change is that unknown families join an arm.
+        # Known families keep their weight; the only change is that unknown families join an arm.
         wide["weight"] = main["weight"].reindex(wide.index).fillna(1.0)
         bounds = {
             "death_calls": _death_calls(main, settings),
@@ -87,7 +87,7 @@ def _odds_ratio(families: pd.DataFrame, exposed: np.ndarray, state: np.ndarray |
 def _death_calls(families: pd.DataFrame, settings: Lineage) -> tuple[int, float, float, str]:
     precision, recall = settings.death_precision, settings.death_recall
     if precision is None or recall is None:
-        return 0, np.nan, np.nan, "not measured: give lineage.death_precision and lineage.death_recall of your movies"
+        return 0, np.nan, np.nan, "not measured: set lineage.death_precision and lineage.death_recall for your movies"
     exposed, state = families["exposed"].to_numpy(bool), families["state"].to_numpy(float)
     false = (1 - precision) * exposed.sum()
     missed = min(float((~exposed).sum()), precision * exposed.sum() * (1 - recall) / recall)
@@ -98,7 +98,7 @@ def _death_calls(families: pd.DataFrame, settings: Lineage) -> tuple[int, float,
         alive = _fraction_moved(exposed, towards * state, false)
         dead = _fraction_moved(~exposed, -towards * state, missed)
         bounds.append(_odds_ratio(families, exposed - alive + dead))
-    note = f"{false:.1f} deaths called wrongly, {missed:.1f} missed among sisters that count as alive"
+    note = f"{number(false, 1)} deaths called wrongly, {number(missed, 1)} missed among sisters that count as alive"
     return round(false + missed), *bounds, _open_end(bounds, note)
 
 
@@ -113,7 +113,7 @@ def _wrong_pairs(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFra
 
 def _pairing(families: pd.DataFrame, wrong: float) -> tuple[int, float, float, str]:
     if not np.isfinite(wrong):
-        return 0, np.nan, np.nan, "not measured: there is no posterior of pairs"
+        return 0, np.nan, np.nan, "not measured: the pairs have no posterior"
     exposed, state = families["exposed"].to_numpy(bool), families["state"].to_numpy(float)
     bounds = []
     for towards in (-1, 1):
@@ -123,14 +123,14 @@ def _pairing(families: pd.DataFrame, wrong: float) -> tuple[int, float, float, s
             changed += direction * moved
         bounds.append(_odds_ratio(families, exposed.astype(float), changed))
     low, high = bounds
-    return round(wrong * len(state)), low, high, _open_end(bounds, f"{wrong:.1%} of pairs expected to be wrong")
+    return round(wrong * len(state)), low, high, _open_end(bounds, f"{percent(wrong, 1)} of pairs expected to be wrong")
 
 
 def _unknown_fates(families: pd.DataFrame) -> tuple[int, float, float, str]:
     unknown = (families["status"] == "unknown").to_numpy(bool)
     exposed, state = families["exposed"].to_numpy(float), families["state"].to_numpy(float)
     bounds = [_odds_ratio(families, np.where(unknown, died, exposed)) for died in (1 - state, state)]
-    note = "all unknown sisters of survivors with the state alive and the others dead, and the reverse"
+    note = "all unknown sisters of survivors with the state taken as alive and the others as dead, and the reverse"
     low, high = bounds
     return int(unknown.sum()), low, high, _open_end(bounds, note)
 
@@ -150,7 +150,7 @@ def _fraction_moved(eligible: np.ndarray, priority: np.ndarray, families: float)
 
 
 def _open_end(bounds: list[float], note: str) -> str:
-    return note if np.isfinite(bounds).all() else f"{note}; an end without a number is not bounded"
+    return note if np.isfinite(bounds).all() else f"{note}; a missing bound is unbounded"
 
 
 def sensitivity_lines(table: pd.DataFrame, state: str | None) -> list[str]:
@@ -166,7 +166,8 @@ def sensitivity_lines(table: pd.DataFrame, state: str | None) -> list[str]:
         ends = [ratio(end) if np.isfinite(end) else "unbounded" for end in (row.least, row.most)]
         one_sided = (row.least > 1) == (row.most > 1) and np.isfinite([row.least, row.most]).all()
         crosses = "" if one_sided else ", which includes 1"
-        texts.append(f"{DESCRIPTIONS[row.error]} ({row.families} families): {ends[0]} to {ends[1]}{crosses}")
+        of_families = count(row.families, "family", "families")
+        texts.append(f"{DESCRIPTIONS[row.error]} ({of_families}): {ends[0]} to {ends[1]}{crosses}")
     return [
         f"At worst, the odds ratio of '{state}' ({ratio(rows['odds_ratio'].iloc[0])}) could be, by "
         f"{'; by '.join(texts)}."

@@ -98,7 +98,7 @@ def compare_survivors(
 
 
 def sequenced_of_compartments(families: LineageTrees, cells: pd.DataFrame, names: pd.Index | None) -> Sequenced:
-    """Return sequencing data with the cage-mates that a column ``compartment_id`` of the cells implies.
+    """Return sequencing data with the dead cage-mates, from the column ``compartment_id`` of the cells.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cineseq.lineage.sister_test import NO_SCORE, founder_scores, several_families
+from cineseq.lineage.sister_test import NO_SCORE, root_cell_scores, several_families
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, coarse
 from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
@@ -71,7 +71,7 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.Da
     movable = np.bincount(stratum, minlength=1)[stratum] > 1 if len(one) else np.zeros(0, dtype=bool)
     one, other, stratum = one[movable], other[movable], stratum[movable]
     if len(one) < FEWEST_PAIRS:
-        note = f"not estimable: {len(one)} pairs of sequenced sisters share a stratum with another, "
+        note = f"not estimable: {len(one)} pairs of sequenced sisters share a stratum with another pair, "
         return _not_estimable(table, HERITABLE_GENES.columns, f"{note}{FEWEST_PAIRS} are needed")
     # Intraclass correlation within strata: cross product over variance, shape (genes,).
     mean = _stratum_means((one + other) / 2, stratum)
@@ -98,12 +98,12 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.Da
     return table.assign(note=np.where(varies, coarse(count, p, "genes"), "not estimable: the gene does not vary"))
 
 
-def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.ndarray, design: Design) -> pd.DataFrame:
+def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, root_cell: np.ndarray, design: Design) -> pd.DataFrame:
     """Compare the expression of each gene between survivors whose sister died and whose sister lived.
 
     The fate of the sister is permuted among families within strata of field and birth time. Where a root cell has
     several families, which are alike, the signs of the scores of root cells are flipped instead
-    (:func:`cineseq.lineage.sister_test.founder_scores`), as for states.
+    (:func:`cineseq.lineage.sister_test.root_cell_scores`), as for states.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
         Mean log-normalised expression of a family's survivors, shape (families, genes).
     exposed
         Whether the sister died, shape (families,).
-    founder
+    root_cell
         Root cell of each family, shape (families,).
     design
         Genes, strata of the families, permutations.
@@ -125,21 +125,21 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
     # Keep families of strata with both arms, and sort them by stratum.
     size, dead = np.bincount(stratum, minlength=1), np.bincount(stratum, exposed, minlength=1)
     informs = ((dead > 0) & (dead < size))[stratum] if len(stratum) else np.zeros(0, dtype=bool)
-    expression, exposed, founder = expression[informs], exposed[informs], founder[informs]
+    expression, exposed, root_cell = expression[informs], exposed[informs], root_cell[informs]
     stratum = np.unique(stratum[informs], return_inverse=True)[1]
     table = pd.DataFrame({"gene": design.genes, "died": int(exposed.sum()), "survived": int((~exposed).sum())})
     if min(exposed.sum(), (~exposed).sum()) < FEWEST_FAMILIES:
         note = f"not estimable: {exposed.sum()} and {(~exposed).sum()} families in strata with both arms"
-        return _not_estimable(table, GENES_BY_SISTER.columns, f"{note}, {FEWEST_FAMILIES} each are needed")
+        return _not_estimable(table, GENES_BY_SISTER.columns, f"{note}, {FEWEST_FAMILIES} of each are needed")
     order = np.argsort(stratum, kind="stable")
-    exposed, stratum, founder = exposed[order], stratum[order], founder[order]
+    exposed, stratum, root_cell = exposed[order], stratum[order], root_cell[order]
     centred = expression[order] - _stratum_means(expression[order], stratum)
     size, dead = np.bincount(stratum), np.bincount(stratum, exposed)
     # Test: flip the signs of root cells, shape (root cells, genes), or permute the arms within strata.
     count, rng = _affordable(design.permutations, centred.size), np.random.default_rng(design.seed)
-    repeated = several_families(founder)
+    repeated = several_families(root_cell)
     if repeated:
-        observed, scores = founder_scores(exposed, centred, stratum, founder)
+        observed, scores = root_cell_scores(exposed, centred, stratum, root_cell)
         tested = np.abs(scores).max(axis=0) > 1e-9
         as_extreme = _flipped(observed, scores, count, rng)
     else:
@@ -149,8 +149,8 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
     # Difference of means within strata, weighted by the harmonic number of pairs of each stratum.
     table["difference"] = exposed @ centred / (dead * (size - dead) / size).sum()
     table["p_value"], table["q_value"] = p, benjamini_hochberg(p)
-    by_founder = f"p by founder: {repeated} contribute several pairs of sisters" if repeated else ""
-    note = "; ".join(filter(None, (coarse(count, p, "genes"), by_founder)))
+    by_root_cell = f"p by root cell: {repeated} have several pairs of sisters" if repeated else ""
+    note = "; ".join(filter(None, (coarse(count, p, "genes"), by_root_cell)))
     varies = np.abs(centred).max(axis=0) > 1e-9
     untested = np.where(varies, f"not estimable: {NO_SCORE}", "not estimable: the gene does not vary within strata")
     return table.assign(note=np.where(tested, note, untested))
@@ -159,7 +159,7 @@ def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, founder: np.nda
 def _permuted(
     exposed: np.ndarray, centred: np.ndarray, stratum: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return how many permutations of the arms within sorted strata are as extreme, shape (genes,)."""
+    """Return how many permutations of the arms within strata are as extreme, shape (genes,); strata are sorted."""
     as_extreme, observed = np.zeros(centred.shape[1]), np.abs(exposed @ centred)
     for start in range(0, count, CHUNK):
         keys = stratum + rng.random((min(CHUNK, count - start), len(stratum)))
@@ -191,7 +191,7 @@ def _not_estimable(table: pd.DataFrame, columns: tuple, note: str) -> pd.DataFra
 
 
 def heritable_line(table: pd.DataFrame) -> str:
-    """Report how many genes are more alike in sisters than by chance."""
+    """Report how many genes are more alike in sisters than expected by chance."""
     return _line(table, "icc", "are more alike in sisters than in cells of the same field and birth time")
 
 

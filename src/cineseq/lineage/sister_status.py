@@ -11,7 +11,7 @@ from cineseq.statistics.pedigree import sisters
 
 STATUSES = ("died", "survived", "divided", "unknown", "none", "too_recent")
 NOT_DEAD = ("survived", "divided", "none")
-"""Statuses of cells whose sister is known not to have died; an unknown or too recent one may have died."""
+"""Statuses of cells whose sister is known not to have died; the sisters of others may have died."""
 MEANING = {
     "died": "sister died",
     "survived": "sister alive in the last frame",
@@ -26,8 +26,8 @@ def sister_status(families: LineageTrees, settings: Lineage) -> pd.DataFrame:
     """Classify every cell by the fate of its sister.
 
     A sister that was lost, left the field, or was never detected is unknown, neither dead nor alive. Sisters that
-    divided again are a class of their own. Cells born too shortly before the end of the movie are ``too_recent``
-    regardless of the sister, so that sisters in both arms were at risk for a sufficient time.
+    divided again are a separate class. Cells born too shortly before the end of the movie are ``too_recent`` whatever
+    became of the sister, so that sisters in both arms were at risk for long enough.
 
     Parameters
     ----------

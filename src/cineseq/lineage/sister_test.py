@@ -1,7 +1,7 @@
 """The sister test: a state of survivors against the fate of the sister, within strata of field and birth time.
 
-The reported p-value (``p_permutation``) is that of :func:`permutation_p`, or of :func:`founder_p` if a root cell has
-several families; :func:`gee_p` is a second opinion.
+The reported p-value (``p_permutation``) is that of :func:`permutation_p`, or of :func:`root_cell_p` if a root cell has
+several families; :func:`gee_p` is a second test.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from sklearn.preprocessing import SplineTransformer
 
 from cineseq.statistics import CONFIDENCE
 from cineseq.statistics.permutation import p_value
+from cineseq.text import count, significant
 
 GEE_AT_MOST = 4_000_000
 """Largest number of survivors times covariates of the GEE; beyond it the fit takes minutes and is left out."""
@@ -25,7 +26,7 @@ GEE_AT_MOST = 4_000_000
 SIGNS_AT_ONCE = 2**23
 """Number of signs held in memory at once."""
 
-NO_SCORE = "every stratum holds one founder, or its scores cancel"
+NO_SCORE = "every stratum holds one root cell, or its scores cancel"
 """Reason why scores of root cells give no p-value although the values vary."""
 
 LARGEST_LOG_ODDS = 15.0
@@ -150,8 +151,8 @@ def permutation_p(units: Units, permutations: int, rng: np.random.Generator) -> 
     return float(p_value(observed - 1e-9, null)) if null.max() > 1e-9 else np.nan
 
 
-def founder_p(units: Units, founder: np.ndarray, permutations: int, rng: np.random.Generator) -> float:
-    """Return the two-sided p-value of the same statistic where a root cell (founder) has several families.
+def root_cell_p(units: Units, root_cell: np.ndarray, permutations: int, rng: np.random.Generator) -> float:
+    """Return the two-sided p-value of the same statistic where a root cell has several families.
 
     The score of a root cell is the sum over its families of (exposure - stratum mean) * (state - stratum mean). The
     null distribution flips the signs of these scores at random. Flipped scores are divided by the square root of the
@@ -161,7 +162,7 @@ def founder_p(units: Units, founder: np.ndarray, permutations: int, rng: np.rand
     ----------
     units
         Informative families.
-    founder
+    root_cell
         Root cell of each family, shape (families,).
     permutations
         Number of draws.
@@ -173,7 +174,7 @@ def founder_p(units: Units, founder: np.ndarray, permutations: int, rng: np.rand
     Hemerik, Goeman and Finos, J. R. Stat. Soc. B 82 (2020) 841 (tests by flipping signs of scores); Bell and
     McCaffrey, Survey Methodology 28 (2002) 169 (the correction for leverage).
     """
-    observed, scores = founder_scores(units.exposed, units.state[:, None], units.stratum, founder)
+    observed, scores = root_cell_scores(units.exposed, units.state[:, None], units.stratum, root_cell)
     scores = scores[:, 0]
     scores = scores[np.abs(scores) > 1e-12]
     if not len(scores):
@@ -186,28 +187,28 @@ def founder_p(units: Units, founder: np.ndarray, permutations: int, rng: np.rand
     return float(p_value(abs(observed[0]) - 1e-9, np.abs(np.concatenate(null) - scores.sum())))
 
 
-def several_families(founder: np.ndarray) -> int:
-    """Return the number of root cells with several families; ``founder`` is that of each family, shape (families,)."""
-    return int((np.unique(founder, return_counts=True)[1] > 1).sum())
+def several_families(root_cell: np.ndarray) -> int:
+    """Return the number of root cells with several families, from the root cell of each family, shape (families,)."""
+    return int((np.unique(root_cell, return_counts=True)[1] > 1).sum())
 
 
-def founder_scores(
-    exposed: np.ndarray, values: np.ndarray, stratum: np.ndarray, founder: np.ndarray
+def root_cell_scores(
+    exposed: np.ndarray, values: np.ndarray, stratum: np.ndarray, root_cell: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the statistic of :func:`founder_p`, shape (columns,), and the scores, shape (root cells, columns).
+    """Return the statistic of :func:`root_cell_p`, shape (columns,), and the scores, shape (root cells, columns).
 
     Strata with a single root cell hold no comparison and are left out of both.
 
     Parameters
     ----------
-    exposed, stratum, founder
+    exposed, stratum, root_cell
         Arm, stratum from 0, and root cell of each family, shape (families,).
     values
         Values of each family, shape (families, columns).
     """
     # Fraction of the stratum's families that belong to other root cells, shape (families,).
     size = np.bincount(stratum)
-    pairs = np.column_stack([np.unique(founder, return_inverse=True)[1], stratum])
+    pairs = np.column_stack([np.unique(root_cell, return_inverse=True)[1], stratum])
     both, group = np.unique(pairs, axis=0, return_inverse=True)
     others = 1 - np.bincount(group.ravel()) / size[both[:, 1]]
     others = others[group.ravel()]
@@ -294,8 +295,11 @@ def stratified_tables(exposed: np.ndarray, state: np.ndarray, stratum: np.ndarra
 
 def _which_is_empty(units: Units) -> str:
     arms = {"exposed": units.state[units.exposed], "other": units.state[~units.exposed]}
-    texts = [f"{values.sum():g} of {len(values)} {name} families have the state" for name, values in arms.items()]
-    return " and ".join(texts) + ", and no stratum holds the comparison both ways"
+    texts = [
+        f"{significant(values.sum())} of {count(len(values), f'{name} family', f'{name} families')} have the state"
+        for name, values in arms.items()
+    ]
+    return " and ".join(texts) + ", so that a Mantel-Haenszel sum is zero"
 
 
 def _spline(time: np.ndarray) -> np.ndarray:
@@ -318,17 +322,17 @@ def gee_p(cells: pd.DataFrame) -> tuple[float, str]:
     Parameters
     ----------
     cells
-        Survivors with ``state`` (0 or 1), ``exposed``, ``field``, ``birth`` and ``founder``.
+        Survivors with ``state`` (0 or 1), ``exposed``, ``field``, ``birth`` and ``root_cell``.
 
     References
     ----------
     Liang and Zeger, Biometrika 73 (1986) 13.
     """
-    cells = cells.sort_values("founder", kind="stable")
+    cells = cells.sort_values("root_cell", kind="stable")
     by_field = cells.groupby("field")
     mixed = (by_field["state"].transform("nunique") > 1) & (by_field["exposed"].transform("nunique") > 1)
     used = cells[mixed]
-    if len(used) < 20 or used["founder"].nunique() < 10:
+    if len(used) < 20 or used["root_cell"].nunique() < 10:
         return np.nan, "GEE not estimable: too few survivors in fields that hold both arms and both states"
     if len(used) * (used["field"].nunique() + 4) > GEE_AT_MOST:
         return np.nan, "GEE not computed: too many survivors and fields"
@@ -341,7 +345,7 @@ def gee_p(cells: pd.DataFrame) -> tuple[float, str]:
     model = sm.GEE(
         used["state"].to_numpy(float),
         design,
-        groups=used["founder"].to_numpy(),
+        groups=used["root_cell"].to_numpy(),
         family=sm.families.Binomial(),
         cov_struct=sm.cov_struct.Exchangeable(),
     )
@@ -356,20 +360,20 @@ def gee_p(cells: pd.DataFrame) -> tuple[float, str]:
     return float(fit.pvalues[1]), ""
 
 
-FEWEST_FOUNDERS = 5
+FEWEST_ROOT_CELLS = 5
 
 
-def jackknife_interval(units: Units, founder: np.ndarray) -> tuple[float, float, str]:
+def jackknife_interval(units: Units, root_cell: np.ndarray) -> tuple[float, float, str]:
     """Return the jackknife 95 % interval of the Mantel-Haenszel odds ratio, and why it is missing.
 
-    Root cells (founders) are left out one at a time, with all their families. The interval of the log odds ratio uses
+    Root cells are left out one at a time, with all their families. The interval of the log odds ratio uses
     Student's t with one degree of freedom less than the number of root cells. Family weights are taken as known.
 
     Parameters
     ----------
     units
         Informative families, with an estimable odds ratio.
-    founder
+    root_cell
         Root cell of each family, shape (families,).
 
     References
@@ -377,7 +381,7 @@ def jackknife_interval(units: Units, founder: np.ndarray) -> tuple[float, float,
     Miller, Biometrika 61 (1974) 1 (the jackknife).
     """
     # Weighted 2 x 2 tables of each stratum, and of each root cell within a stratum, shape (2, 2, n).
-    pairs = np.column_stack([np.unique(founder, return_inverse=True)[1], units.stratum])
+    pairs = np.column_stack([np.unique(root_cell, return_inverse=True)[1], units.stratum])
     both, group = np.unique(pairs, axis=0, return_inverse=True)
     exposed = units.exposed.astype(float)
     own = stratified_tables(exposed, units.state, group.ravel(), units.weight)
@@ -386,25 +390,25 @@ def jackknife_interval(units: Units, founder: np.ndarray) -> tuple[float, float,
     total = _products(every).sum(axis=1)
     change = _products(every[:, :, both[:, 1]] - own) - _products(every[:, :, both[:, 1]])
     without = total[:, None] + np.array([np.bincount(both[:, 0], part) for part in change])
-    founders = without.shape[1]
-    if founders < FEWEST_FOUNDERS:
-        return np.nan, np.nan, f"no interval: the families come from {founders} founders"
+    root_cells = without.shape[1]
+    if root_cells < FEWEST_ROOT_CELLS:
+        return np.nan, np.nan, f"no interval: the families come from {count(root_cells, 'root cell')}"
     if without.min() <= 1e-9:
-        return np.nan, np.nan, "no interval: without one of the founders the odds ratio is not estimable"
+        return np.nan, np.nan, "no interval: without one of the root cells the odds ratio is not estimable"
     # Jackknife standard error of the log odds ratio.
     log_odds = np.log(without[0] / without[1])
-    error = np.sqrt((founders - 1) / founders * ((log_odds - log_odds.mean()) ** 2).sum())
-    ends = np.log(total[0] / total[1]) + np.array([-1, 1]) * stats.t.ppf((1 + CONFIDENCE) / 2, founders - 1) * error
+    error = np.sqrt((root_cells - 1) / root_cells * ((log_odds - log_odds.mean()) ** 2).sum())
+    ends = np.log(total[0] / total[1]) + np.array([-1, 1]) * stats.t.ppf((1 + CONFIDENCE) / 2, root_cells - 1) * error
     low, high = np.exp(ends)
     return float(low), float(high), ""
 
 
-def founders_once(units: Units, founder: np.ndarray) -> Units:
+def root_cells_once(units: Units, root_cell: np.ndarray) -> Units:
     """Return the families with their weights divided by the number of families of their root cell.
 
     This assumes that families of one root cell are fully dependent, so that the effective number counts root cells.
     """
-    _, code, families = np.unique(founder, return_inverse=True, return_counts=True)
+    _, code, families = np.unique(root_cell, return_inverse=True, return_counts=True)
     return replace(units, weight=units.weight / families[code])
 
 

@@ -12,12 +12,12 @@ from cineseq.lineage.sister_test import (
     NO_SCORE,
     Units,
     family_weights,
-    founder_p,
-    founders_once,
     gee_p,
     jackknife_interval,
     mantel_haenszel,
     permutation_p,
+    root_cell_p,
+    root_cells_once,
     several_families,
 )
 from cineseq.lineage.trees import LineageTrees, strata
@@ -29,7 +29,7 @@ POWER = 0.8
 
 
 def detectable_odds_ratio(effective: float, state_rate: float) -> float:
-    """Return the smallest odds ratio above 1 that is detected with 80 % power at a two-sided level of .05.
+    """Return the smallest odds ratio above 1 that is detected with 80 % power at a two-sided level of 0.05.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def detectable_odds_ratio(effective: float, state_rate: float) -> float:
 DESCRIPTIVE = {
     NO_SISTER: "strata are fields only: a cell without a sister was not born in the movie, so birth "
     "times differ by design",
-    SISTER_UNKNOWN: "descriptive: sisters of unknown fate are dead and living ones, pooled with neither",
+    SISTER_UNKNOWN: "descriptive: sisters of unknown fate may be dead or alive and enter no other contrast",
 }
 
 UNIT_NAMES = dict.fromkeys((NO_SISTER, MATE_DIED), "families")
@@ -115,7 +115,7 @@ def compare_states(
 def survivors_with(families: LineageTrees, status: pd.DataFrame, exposed: str, others: tuple[str, ...]) -> pd.DataFrame:
     """Return the sequenced survivors whose sister has the exposed status or one of the others, one row each."""
     eligible = (status["sequenced"] & status["status"].isin([exposed, *others])).to_numpy(bool)
-    cells = families.cells.loc[eligible, ["field", "birth", "founder"]].copy()
+    cells = families.cells.loc[eligible, ["field", "birth", "root_cell"]].copy()
     cells[["block", "status"]] = status.loc[eligible, ["block", "status"]]
     cells["exposed"] = cells["status"] == exposed
     return cells
@@ -129,7 +129,7 @@ def survivors_by_cage_mate(families: LineageTrees, status: pd.DataFrame) -> pd.D
     """
     lost_none = status["status"].isin(NOT_DEAD)
     eligible = (status["sequenced"] & status["dead_cage_mates"].notna() & lost_none).to_numpy(bool)
-    cells = families.cells.loc[eligible, ["field", "birth", "founder"]].copy()
+    cells = families.cells.loc[eligible, ["field", "birth", "root_cell"]].copy()
     cells[["block", "status"]] = status.loc[eligible, ["block", "status"]]
     # A pair of sisters is one unit, so both are exposed where one of them is.
     return cells.assign(exposed=(status.loc[eligible, "dead_cage_mates"] > 0).groupby(cells["block"]).transform("any"))
@@ -152,7 +152,7 @@ def families_with_state(cells: pd.DataFrame) -> pd.DataFrame:
             state=("state", "mean"),
             survivors=("state", "size"),
             stratum=("stratum", "first"),
-            founder=("founder", "first"),
+            root_cell=("root_cell", "first"),
         )
     )
     family["stratum"] = np.unique(family["stratum"].to_numpy(), return_inverse=True)[1]
@@ -173,27 +173,27 @@ def _compare(
     row["state_rate"] = float(units.state[~units.exposed].mean()) if other else np.nan
     row["effective"] = units.effective if len(units.exposed) else 0.0
     if min(exposed, other) < settings.min_families:
-        counts = f"{exposed} and {other} families in strata with both arms, {settings.min_families} each are needed"
+        counts = f"{exposed} and {other} families in strata with both arms, {settings.min_families} of each are needed"
         row["note"] = row["power_note"] = f"not estimable: {counts}"
         return row
     # Mantel-Haenszel odds ratio, stratified permutation test, and GEE as a second test.
     row["odds_ratio"], row["low"], row["high"], odds_note = mantel_haenszel(units)
-    founder = family["founder"].to_numpy()[every.informative]
-    repeated = several_families(founder)
+    root_cell = family["root_cell"].to_numpy()[every.informative]
+    repeated = several_families(root_cell)
     # Families of one root cell are alike, so that they cannot be exchanged one by one.
     row["p_permutation"] = (
-        founder_p(units, founder, settings.permutations, rng)
+        root_cell_p(units, root_cell, settings.permutations, rng)
         if repeated
         else permutation_p(units, settings.permutations, rng)
     )
     row["p_gee"], gee_note = gee_p(cells)
     untested = "" if np.isfinite(row["p_permutation"]) else f"no p-value: {_why_untested(units)}"
-    several = f"{repeated} contribute several {unit}" if repeated else ""
-    by_founder = f"p and interval by founder: {several}" if repeated else ""
+    several = f"{repeated} have several {unit}" if repeated else ""
+    by_root_cell = f"p and interval by root cell: {several}" if repeated else ""
     if repeated and np.isfinite(row["odds_ratio"]):
-        row["low"], row["high"], odds_note = jackknife_interval(units, founder)
-    row["note"] = "; ".join(filter(None, (odds_note, untested, gee_note, by_founder)))
-    return row | _power(founders_once(units, founder) if repeated else units, float(row["state_rate"]), several)
+        row["low"], row["high"], odds_note = jackknife_interval(units, root_cell)
+    row["note"] = "; ".join(filter(None, (odds_note, untested, gee_note, by_root_cell)))
+    return row | _power(root_cells_once(units, root_cell) if repeated else units, float(row["state_rate"]), several)
 
 
 def _why_untested(units: Units) -> str:
@@ -203,8 +203,8 @@ def _why_untested(units: Units) -> str:
 
 def _power(units: Units, state_rate: float, several: str) -> dict[str, float | str]:
     smallest = detectable_odds_ratio(units.effective, state_rate)
-    none = "no odds ratio is detectable with so few families at this rate of the state"
-    notes = ("" if np.isfinite(smallest) else none, f"every founder counts once: {several}" if several else "")
+    none = "no odds ratio is detectable with so few families at this frequency of the state"
+    notes = ("" if np.isfinite(smallest) else none, f"every root cell counts once: {several}" if several else "")
     note = "; ".join(filter(None, notes))
     return {"effective": units.effective, "detectable_odds_ratio": smallest, "power_note": note}
 

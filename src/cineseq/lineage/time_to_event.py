@@ -13,7 +13,7 @@ from cineseq.lineage.trees import LineageTrees
 from cineseq.statistics.metrics import percentile_interval
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.lineage import FATE_EVENTS, FATE_INCIDENCE, FATE_SURVIVAL, SURVIVAL_EVENTS
-from cineseq.text import NO_INTERVAL, interval, percent, quantity
+from cineseq.text import NO_INTERVAL, count, interval, percent, quantity
 
 TIMES = 61
 BOOTSTRAPS = 200
@@ -64,15 +64,16 @@ def _of_condition(
 ) -> pd.DataFrame:
     known = (cells["end"] > cells["birth"]).to_numpy()
     age = (cells["end"] - cells["birth"]).to_numpy()[known]
-    founder = np.unique(cells["founder"].to_numpy()[known], return_inverse=True)[1]
+    root_cell = np.unique(cells["root_cell"].to_numpy()[known], return_inverse=True)[1]
     if len(age) < FEWEST_CELLS:
-        note = f"not estimable: {len(age)} cells were born in sight and followed, {FEWEST_CELLS} are needed"
+        born = count(len(age), "cell")
+        note = f"not estimable: {born} born in the movie and followed, {FEWEST_CELLS} are needed"
         row = {"condition": condition, "event": curves.names[-1], "time": 0.0, "unit": unit, "at_risk": len(age)}
         return pd.DataFrame([row | dict.fromkeys((curves.value, "low", "high"), np.nan) | {"note": note}])
     # Group cells by age and event: the estimators and the bootstrap use counts of these kinds, shape (kinds,).
     grid = np.linspace(0, age.max(), TIMES)
     kinds, code = np.unique(np.column_stack([age, _event(cells)[known]]), axis=0, return_inverse=True)
-    low, high = _interval(kinds, code, founder, (curves, grid), rng)
+    low, high = _interval(kinds, code, root_cell, (curves, grid), rng)
     at_risk = len(age) - np.searchsorted(np.sort(age), grid, side="left")
     return pd.DataFrame(
         {
@@ -97,33 +98,33 @@ def _event(cells: pd.DataFrame) -> np.ndarray:
 def _interval(
     kinds: np.ndarray,
     code: np.ndarray,
-    founder: np.ndarray,
+    root_cell: np.ndarray,
     drawn: tuple[Curves, np.ndarray],
     rng: np.random.Generator,
 ) -> np.ndarray:
     curves, grid = drawn
-    families = founder.max() + 1
+    families = root_cell.max() + 1
     if families < FEWEST_FAMILIES:
         return np.full((2, len(curves.names), len(grid)), np.nan)
     # Cluster bootstrap: multinomial counts of families, then of kinds of cells; draws of shape (names, times).
     draws = []
     for _ in range(BOOTSTRAPS):
         times_drawn = rng.multinomial(families, np.full(families, 1 / families))
-        draws.append(curves.of(kinds, np.bincount(code, times_drawn[founder], len(kinds)), grid))
+        draws.append(curves.of(kinds, np.bincount(code, times_drawn[root_cell], len(kinds)), grid))
     return percentile_interval(np.stack(draws))
 
 
 def last_observed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of one condition at the last age at which a tenth of its cells were at risk, by event."""
+    """Return the rows of one condition by event, at the last age at which a tenth of its cells were at risk."""
     observed = table[table["at_risk"] >= max(FEWEST_CELLS, 0.1 * table["at_risk"].max())]
     return observed[observed["time"] == observed["time"].max()].set_index("event")
 
 
 def fraction(row: pd.Series, value: str) -> str:
-    """Format an estimate with its interval; an interval of zero width (all families alike) is no interval."""
+    """Write an estimate with its interval; an interval of zero width (all families alike) counts as none."""
     ends = interval(row["low"], row["high"], percent)
     if row["low"] == row["high"]:
-        ends = f"{NO_INTERVAL}: all families are alike in this"
+        ends = f"{NO_INTERVAL}: all families are alike"
     return f"{percent(row[value])} " + (ends if ends[0] in "[(" else f"({ends})")
 
 
@@ -133,7 +134,7 @@ EVENTS = ("division", "death", "loss")
 def incidence_table(families: LineageTrees, seed: int) -> pd.DataFrame:
     """Estimate the cumulative incidence of division, death and loss by age, per condition.
 
-    A loss is a competing event of its own; see :func:`cineseq.lineage.time_to_event.curves_by_age`.
+    A loss is a competing event; see :func:`cineseq.lineage.time_to_event.curves_by_age`.
 
     Returns
     -------
@@ -186,9 +187,9 @@ ENDED_BY = {"survival": DEATH, "undivided": DIVISION}
 
 
 def survival_table(families: LineageTrees, seed: int) -> pd.DataFrame:
-    """Estimate, per condition, the fraction of cells alive and the fraction undivided by age, each as if alone.
+    """Estimate, per condition, the fraction of cells alive and the fraction undivided by age, one event at a time.
 
-    Every other end censors, including a loss. This assumes that censored cells would fare like those still at risk, an
+    Every other end is censored, including a loss. This assumes that censored cells have the same risk as the others, an
     assumption that competing risks do not need. See :func:`cineseq.lineage.time_to_event.curves_by_age`.
 
     Returns
@@ -225,9 +226,8 @@ def survival_lines(table: pd.DataFrame) -> list[str]:
             continue  # the sentence on competing risks has the reason
         last = last_observed(rows)
         lines.append(
-            f"{condition}: {quantity(last['time'].iloc[0], last['unit'].iloc[0])} after birth death alone "
-            f"would have left "
+            f"{condition}: {quantity(last['time'].iloc[0], last['unit'].iloc[0])} after birth, death alone would leave "
             f"{fraction(last.loc['survival'], 'share')} alive, and division alone would leave "
-            f"{fraction(last.loc['undivided'], 'share')} undivided (Kaplan-Meier, other ends censored)."
+            f"{fraction(last.loc['undivided'], 'share')} undivided (Kaplan-Meier; other ends are censored)."
         )
     return lines

@@ -89,7 +89,7 @@ def colour_by_state(families: LineageTrees, states: pd.DataFrame, state: str | N
 def draw_trees(families: LineageTrees, colouring: Colouring, most: int, path: Path) -> None:
     """Draw families with a division as trees: equal numbers per kind of ``colouring.evenly``, most deaths first."""
     cells = families.cells.assign(colour=colouring.names)
-    measured = cells["colour"].ne(NOT_MEASURED).groupby(cells["founder"]).transform("any")
+    measured = cells["colour"].ne(NOT_MEASURED).groupby(cells["root_cell"]).transform("any")
     chosen = _chosen(cells[measured], colouring.evenly, most)
     if not chosen:
         write_words(path, f"There is no tree to draw: no {colouring.title.split(',')[0]}.")
@@ -128,7 +128,7 @@ def _legend(colouring: Colouring) -> list[Line2D]:
 def _chosen(cells: pd.DataFrame, evenly: tuple[str, ...], most: int) -> list[tuple[int, pd.DataFrame]]:
     summary = (
         cells.assign(dead=cells["died"] == 1, in_pair=cells["siblings"] == 2)
-        .groupby("founder")
+        .groupby("root_cell")
         .agg(
             condition=("condition", "first"),
             deaths=("dead", "sum"),
@@ -138,12 +138,12 @@ def _chosen(cells: pd.DataFrame, evenly: tuple[str, ...], most: int) -> list[tup
     )
     summary = summary[summary["divided"]].reset_index()
     summary = summary.assign(death_seen=summary["deaths"] > 0)
-    order = summary.sort_values(["condition", "deaths", "cells", "founder"], ascending=[True, False, False, True])
+    order = summary.sort_values(["condition", "deaths", "cells", "root_cell"], ascending=[True, False, False, True])
     kinds = order.groupby(list(evenly))
-    wanted = kinds.head(max(1, most // max(1, kinds.ngroups)))["founder"].head(most)
-    of_them = cells[cells["founder"].isin(wanted)]
-    groups = dict(iter(of_them.groupby("founder")))
-    return [(founder, groups[founder]) for founder in wanted]
+    wanted = kinds.head(max(1, most // max(1, kinds.ngroups)))["root_cell"].head(most)
+    of_them = cells[cells["root_cell"].isin(wanted)]
+    groups = dict(iter(of_them.groupby("root_cell")))
+    return [(root_cell, groups[root_cell]) for root_cell in wanted]
 
 
 def _tree(axis: Axes, cells: pd.DataFrame, palette: dict[str, str]) -> None:

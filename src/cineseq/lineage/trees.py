@@ -24,7 +24,7 @@ class LineageTrees:
     Attributes
     ----------
     cells
-        ``track_id, sample, fov, condition, founder`` (number of the root cell), ``parent`` (row of the parent, -1
+        ``track_id, sample, fov, condition, root_cell`` (number of the root cell), ``parent`` (row of the parent, -1
         where none), ``siblings`` (detected daughters of the same division, itself included; 0 where the cell was not
         born in the movie), ``generation, birth, end, field_end`` (times; the last is the end of the movie, or where
         unknown the last end in the field), ``start_kind, fate, died`` (1 death, 0 division, NaN unknown),
@@ -59,7 +59,7 @@ def families_of(cells: pd.DataFrame) -> LineageTrees:
     contradicted = _contradicted(table)
     table.loc[contradicted, "died"] = np.nan
     table.loc[contradicted, "fate"] = "unknown"
-    split = table.groupby("founder")["field"].transform("nunique").to_numpy() > 1
+    split = table.groupby("root_cell")["field"].transform("nunique").to_numpy() > 1
     affected = {
         "fate_contradicted": contradicted,
         "three_sisters": (table["siblings"] > 2).to_numpy(),
@@ -91,7 +91,7 @@ def _columns(cells: pd.DataFrame) -> pd.DataFrame:
             "sample": kept["sample"].astype(str),
             "fov": kept["fov"].astype(str),
             "condition": kept["condition"].fillna("").replace("", "all").astype(str),
-            "founder": pd.factorize(kept["founder_id"])[0],
+            "root_cell": pd.factorize(kept["founder_id"])[0],
             "generation": kept["generation"].fillna(0).astype(int),
             "birth": kept[f"start_{unit}"].astype(float),
             "end": kept[f"end_{unit}"].astype(float),

@@ -56,21 +56,21 @@ def recognise(sequenced: pd.Index, known: pd.Index, errors: int, where: str) -> 
     if not names.isin(wanted).any():
         names, wanted = (series.str.replace(SUFFIX, "", regex=True) for series in (names, wanted))
     exact = names[names.isin(wanted)]
-    found = pd.DataFrame({"sequenced": exact.index, "plain": exact.to_numpy(), "edits": 0})
+    matched = pd.DataFrame({"sequenced": exact.index, "plain": exact.to_numpy(), "edits": 0})
     if errors:
         left = wanted[~wanted.isin(exact)]
-        found = pd.concat([found, _one_letter_off(names[~names.isin(wanted)], set(wanted), set(left))])
-    found = found[~found["plain"].duplicated(keep=False)]
+        matched = pd.concat([matched, _one_letter_off(names[~names.isin(wanted)], set(wanted), set(left))])
+    matched = matched[~matched["plain"].duplicated(keep=False)]
     plain = pd.Series(wanted.index, index=wanted.to_numpy())
-    found["known"] = found["plain"].map(plain[~plain.index.duplicated(keep=False)])
-    found = found.dropna(subset="known")
-    if found.empty and len(known):
+    matched["known"] = matched["plain"].map(plain[~plain.index.duplicated(keep=False)])
+    matched = matched.dropna(subset="known")
+    if matched.empty and len(known):
         msg = (
             f"{where}: no barcode is in both; the counts have {_examples(sequenced)}, the table has "
             f"{_examples(known)}; check that they belong to the same sample and are spelled alike."
         )
         raise UserError(msg)
-    return found[["sequenced", "known", "edits"]].sort_values("known", ignore_index=True).astype({"edits": "int64"})
+    return matched[["sequenced", "known", "edits"]].sort_values("known", ignore_index=True).astype({"edits": "int64"})
 
 
 def _one_letter_off(names: pd.Series, known: set[str], free: set[str]) -> pd.DataFrame:
@@ -152,12 +152,12 @@ def named_as_sequenced(
             logger.warning("Sample %s has counts but no row in %s: none of its cells is paired.", sample, listed)
             continue
         where = f"{places[sample]} and the rows of sample '{sample}' in {listed}"
-        found = recognise(names, pd.Index(mine["barcode"]), errors, where)
+        matched = recognise(names, pd.Index(mine["barcode"]), errors, where)
         logger.info(
             "Sample %s: %d of %d barcodes were sequenced, %d of them read with one wrong letter.",
-            *(sample, len(found), len(mine), int(found["edits"].sum())),
+            *(sample, len(matched), len(mine), int(matched["edits"].sum())),
         )
-        named = mine.merge(found, left_on="barcode", right_on="known").drop(columns=["known", "barcode"])
+        named = mine.merge(matched, left_on="barcode", right_on="known").drop(columns=["known", "barcode"])
         parts.append(named.rename(columns={"sequenced": "barcode"}))
     joined = pd.concat([p for p in parts if len(p)] or parts, ignore_index=True)
     return joined.astype({"edits": "Int64"}).sort_values(["sample", "barcode"], ignore_index=True)
@@ -174,7 +174,7 @@ def files_by_sample(counts: list[Path], samples: list[str]) -> dict[str, list[Pa
     if len(counts) != len(samples):
         msg = f"samples: one sample was expected for each of the {len(counts)} files of counts, got {len(samples)}."
         raise UserError(msg)
-    found: dict[str, list[Path]] = {}
+    by_sample: dict[str, list[Path]] = {}
     for path, sample in zip(counts, samples, strict=True):
-        found.setdefault(sample, []).append(path)
-    return found
+        by_sample.setdefault(sample, []).append(path)
+    return by_sample

@@ -48,7 +48,7 @@ class StudyCounts:
 
 
 def joined_counts(paths: list[Path], samples: list[str], orientation: Orientation) -> StudyCounts:
-    """Read the counts of every sample and restrict them to the genes they share.
+    """Read the counts of every sample and keep the genes that all samples have.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def joined_counts(paths: list[Path], samples: list[str], orientation: Orientatio
         share a barcode.
     """
     if not paths:
-        msg = "counts: no file of counts is given; name it in the column counts of the sample sheet."
+        msg = "counts: there is no file of counts; name it in the column counts of the sample sheet."
         raise UserError(msg)
     read = {path: read_counts(path, orientation) for path in dict.fromkeys(paths)}
     files = [(sample, path) for sample, mine in files_by_sample(paths, samples).items() for path in mine]
@@ -122,10 +122,10 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) ->
     """
     singlets = pairs[pairs["status"] == "singlet"].sort_values("track_id")
     if singlets.empty:
-        found = ", ".join(f"{n} {s}" for s, n in pairs["status"].value_counts().items()) or "no row"
+        statuses = ", ".join(f"{n} {s}" for s, n in pairs["status"].value_counts().items()) or "no row"
         msg = (
-            f"pairs: no cell is alone in a compartment with one barcode (found {found}), so nothing can be paired; "
-            "study/pairs.parquet says why for each barcode in its column status."
+            f"pairs: no cell is alone in a compartment with one barcode (status of pairs: {statuses}), so nothing can "
+            "be paired; the column status of study/pairs.parquet gives the reason for each barcode."
         )
         raise UserError(msg)
     rows = counts.index.get_indexer(pd.MultiIndex.from_frame(singlets[["sample", "barcode"]]))
@@ -162,7 +162,7 @@ def by_track(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def family_of(cells: pd.DataFrame) -> pd.Series:
-    """Return the root cell (founder) of each cell, indexed by ``track_id``; where unknown, the cell itself."""
+    """Return the root cell of each cell, indexed by ``track_id``; where unknown, the cell itself."""
     own = pd.Series(cells.index, index=cells.index, dtype="string")
     return cells["founder_id"].astype("string").fillna(own)
 

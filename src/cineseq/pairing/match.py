@@ -1,4 +1,4 @@
-"""Pair cells with barcodes through compartments; the status of each pair says whether it can be trusted."""
+"""Pair cells with barcodes through compartments; the status of each pair shows whether it is unique."""
 
 from __future__ import annotations
 
@@ -136,14 +136,14 @@ def _circles_of(compartments: pd.DataFrame) -> Circles:
     return Circles(centres, compartments["radius_px"].to_numpy(np.float64))
 
 
-def _in_compartments(cells: pd.DataFrame, compartments: pd.DataFrame, rim: float) -> pd.DataFrame:
+def _in_compartments(cells: pd.DataFrame, compartments: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     """Add ``compartment_id``, ``distance_px``, ``ambiguous``, and the compartments touched (``touched_1``, ``_2``)."""
     columns = ("compartment_id", "touched_1", "touched_2")
     cells = cells.assign(**dict.fromkeys(columns, None), distance_px=np.nan, ambiguous=False)
     maps = dict(iter(compartments.groupby(FIELD)))
     for key, group in cells.dropna(subset=["y", "x"]).groupby(FIELD):
         if key in maps:
-            located = locate(group[["y", "x"]].to_numpy(np.float64), _circles_of(maps[key]), rim)
+            located = locate(group[["y", "x"]].to_numpy(np.float64), _circles_of(maps[key]), tolerance)
             names = np.array([*maps[key]["compartment_id"], None], object)
             chosen = zip(columns, (located.compartment, *located.touched.T), strict=True)
             cells.loc[group.index, list(columns)] = np.stack([names[which] for _, which in chosen], axis=1)
@@ -193,12 +193,12 @@ def _by_position(
     return names, alignment, np.where(which >= 0, certainty, np.nan)
 
 
-def _hidden(cells: pd.DataFrame, live: pd.DataFrame, compartments: pd.DataFrame, rim: float) -> pd.MultiIndex:
-    """Return the compartments in which a track was lost after closing and no later live track may continue it."""
+def _hidden(cells: pd.DataFrame, live: pd.DataFrame, compartments: pd.DataFrame, tolerance: float) -> pd.MultiIndex:
+    """Return the compartments in which a track was lost after closing and that no later live track may continue."""
     if "closed_frame" not in compartments:
         return pd.MultiIndex.from_tuples([], names=COMPARTMENT)
     lost = _placed(cells[cells["alive_at_end"].isna().to_numpy() & (cells["end_kind"] == "lost").to_numpy(bool)])
-    lost = _in_compartments(lost, compartments, rim)[[*COMPARTMENT, "track_id", "end_frame"]].dropna()
+    lost = _in_compartments(lost, compartments, tolerance)[[*COMPARTMENT, "track_id", "end_frame"]].dropna()
     lost = lost.merge(compartments[[*COMPARTMENT, "closed_frame"]], on=COMPARTMENT)
     lost = lost[lost["end_frame"].astype(float) >= lost["closed_frame"].astype(float)]
     later = live.loc[live["start_kind"] == "appeared", [*COMPARTMENT, "start_frame"]].dropna()
@@ -247,5 +247,5 @@ def _edits(pairs: pd.DataFrame, barcodes: pd.DataFrame) -> pd.Series:
     """Return how many letters of each pair's barcode were corrected; missing where counts were not compared."""
     edits = barcodes.get("edits", pd.Series(pd.NA, barcodes.index, dtype="Int64"))
     keyed = pd.Series(edits.to_numpy(), index=pd.MultiIndex.from_frame(barcodes[["sample", "barcode"]]))
-    found = keyed.reindex(pd.MultiIndex.from_frame(pairs[["sample", "barcode"]]))
-    return pd.Series(found.to_numpy(), index=pairs.index).astype("Int64")
+    edits = keyed.reindex(pd.MultiIndex.from_frame(pairs[["sample", "barcode"]]))
+    return pd.Series(edits.to_numpy(), index=pairs.index).astype("Int64")

@@ -15,6 +15,7 @@ from skimage.transform import AffineTransform
 from cineseq.config.base import FieldOfView
 from cineseq.io.delimited import rows_of
 from cineseq.tables.contract import FIELD
+from cineseq.text import count
 
 NEAREST = 4
 """Number of compartments returned per point."""
@@ -28,7 +29,7 @@ LARGEST_DISTORTION = 0.05
 """Largest accepted deviation of the linear part from the identity; two images of one field do not differ by more."""
 
 LARGEST_SHIFT = 0.35
-"""Largest accepted shift in pitches; beyond half a pitch, a regular array also fits when shifted by one pitch."""
+"""Largest accepted shift in pitches; from half a pitch on, a regular array may be shifted by a whole pitch."""
 
 
 @dataclass(frozen=True)
@@ -86,19 +87,19 @@ class LocatedPoints:
         return np.any(self.touched >= 0, axis=1)
 
 
-def locate(points: np.ndarray, circles: Circles, rim: float) -> LocatedPoints:
+def locate(points: np.ndarray, circles: Circles, tolerance: float) -> LocatedPoints:
     """Assign points of shape (n, 2) to compartments.
 
-    A point lies in the compartment whose wall encloses it. It is ambiguous when it lies outside by at most ``rim``
-    radii (the boundary tolerance), or when the walls of two compartments are equally near within ``rim`` radii.
+    A point lies in the compartment whose wall encloses it. It is ambiguous when it lies outside by at most
+    ``tolerance`` radii, or when the walls of two compartments are equally near within ``tolerance`` radii.
     """
     outside_all = np.full(len(points), -1)
     if not len(points) or not len(circles.centres):
         return LocatedPoints(outside_all, np.stack([outside_all, outside_all], axis=1), np.full(len(points), np.nan))
     which, distance, outside = circles.nearest(points)
     first, second = outside[:, 0], outside[:, 1] if outside.shape[1] > 1 else np.full(len(points), np.inf)
-    near_two = (first <= rim) & (second - first <= rim)
-    on_the_wall = (first > 0) & (first <= rim)
+    near_two = (first <= tolerance) & (second - first <= tolerance)
+    on_the_wall = (first > 0) & (first <= tolerance)
     ambiguous = near_two | on_the_wall
     inside = (first <= 0) & ~ambiguous
     other = which[:, 1] if which.shape[1] > 1 else outside_all
@@ -210,9 +211,9 @@ def pixel_sizes(labels: list[Path], fields: list[FieldOfView], configured: float
     configured
         ``inputs.pixel_size_um``, for fields without masks.
     """
-    found = [_pixel_size(path) for path in labels] if labels else [configured] * len(fields)
+    sizes = [_pixel_size(path) for path in labels] if labels else [configured] * len(fields)
     known = rows_of(labels, fields) if labels else fields
-    rows = [(f.sample, f.fov, size) for f, size in zip(known, found, strict=True)]
+    rows = [(f.sample, f.fov, size) for f, size in zip(known, sizes, strict=True)]
     sizes = pd.DataFrame(rows, columns=[*FIELD, "pixel_size_um"])
     return sizes.astype({"sample": "string", "fov": "string", "pixel_size_um": "float64"})
 
@@ -231,13 +232,13 @@ def with_micrometres(pairs: pd.DataFrame, sizes: pd.DataFrame) -> pd.DataFrame:
 
 
 def missing_sizes(sizes: pd.DataFrame) -> list[str]:
-    """Return a sentence about the fields of view without a pixel size; an empty list if all have one."""
+    """Return a sentence on the fields of view without a pixel size; an empty list if all have one."""
     unknown = sizes[sizes["pixel_size_um"].isna()]
     if unknown.empty:
         return []
     names = (unknown["sample"] + "/" + unknown["fov"]).tolist()
     named = ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
     return [
-        f"distance_um is missing in {len(names)} of {len(sizes)} fields of view ({named}): neither their images nor "
-        "inputs.pixel_size_um give the pixel size."
+        f"distance_um is missing in {len(names)} of {count(len(sizes), 'field')} of view ({named}): neither their "
+        "images nor inputs.pixel_size_um give the pixel size."
     ]

@@ -13,21 +13,21 @@ from cineseq.pairing.join import StudyCounts, blank_totals
 from cineseq.pairing.match import Matched
 from cineseq.statistics import ALPHA
 from cineseq.tables.imaging import FATES, PAIR_STATUSES
-from cineseq.text import number, p_value, percent
+from cineseq.text import count, number, p_value, percent
 
 MIN_FOR_SLOPE = 10
 FEW_STRAY = 0.9
-"""If a smaller fraction of barcodes lies in its own compartment, the barcode map is doubted."""
+"""If a smaller fraction of barcodes lies in its own compartment, the report doubts the barcode map."""
 
 
-def pairs_report(matched: Matched, *, known: int, found: int, imaged: int) -> dict[str, Any]:
+def pairs_report(matched: Matched, *, known: int, sequenced: int, imaged: int) -> dict[str, Any]:
     """Return report lines and numbers on how cells and barcodes were paired.
 
     Parameters
     ----------
     matched
         Result of the matching.
-    known, found
+    known, sequenced
         Number of barcodes in the table, and of those that were sequenced.
     imaged
         Number of cells in the study, dead and alive.
@@ -37,27 +37,31 @@ def pairs_report(matched: Matched, *, known: int, found: int, imaged: int) -> di
     by_status = {s: int((pairs["status"] == s).sum()) for s in PAIR_STATUSES}
     corrected = int((pairs["barcode_edits"].fillna(0) > 0).sum())
     reasons = ", ".join(
-        f"{int(n)} {s}" for s, n in cells["status"].value_counts().sort_index().items() if s != "singlet"
+        f"{count(n)} {s}" for s, n in cells["status"].value_counts().sort_index().items() if s != "singlet"
     )
+    singlets = f"{count(by_status['singlet'])} of {count(len(cells), 'live cell')}"
     lines = [
-        f"{by_status['singlet']} of {len(cells)} live cells are alone in a compartment with one sequenced barcode"
+        f"{singlets} are alone in a compartment with one sequenced barcode"
         + (f" (the others: {reasons})." if reasons else "."),
-        f"{found} of {known} barcodes of the barcode table were sequenced, {corrected} of them with one wrong letter.",
+        f"{count(sequenced)} of {count(known, 'barcode')} of the barcode table were sequenced, {count(corrected)} of "
+        "them with one wrong letter.",
     ]
     if len(matched.nowhere):
         first = matched.nowhere.iloc[0]
         lines.append(
-            f"{len(matched.nowhere)} barcodes are in compartments that are not on the map (the first: "
-            f"'{first['barcode']}' in '{first['compartment_id']}' of sample '{first['sample']}') and pair with none; "
-            "check that both tables spell compartments alike."
+            f"{count(len(matched.nowhere), 'barcode is', 'barcodes are')} in compartments that are not on the map (the "
+            f"first: '{first['barcode']}' in '{first['compartment_id']}' of sample '{first['sample']}') and not "
+            "paired; check that both tables spell compartments alike."
         )
     if matched.hidden:
         lines.append(
-            f"{matched.hidden} compartments lost a tracked cell after they were closed; their cells are ambiguous."
+            f"In {count(matched.hidden, 'compartment')} a track was lost after the compartment was closed; the cells "
+            "there are ambiguous."
         )
     if matched.checked:
         lines.append(
-            f"{matched.agreeing} of {matched.checked} barcodes with a compartment and a position lie in it."
+            f"{count(matched.agreeing)} of {count(matched.checked, 'barcode')} with a compartment and a position lie "
+            "in it."
             + ("" if matched.agreeing >= FEW_STRAY * matched.checked else " The two maps may be shifted or mixed up.")
         )
     lines += _alignment_lines(matched.alignments)
@@ -65,7 +69,7 @@ def pairs_report(matched: Matched, *, known: int, found: int, imaged: int) -> di
     numbers |= {"live_cells": len(cells), "cells": imaged, "compartments_with_a_lost_cell": matched.hidden}
     numbers |= {"barcodes_not_on_the_map": len(matched.nowhere)}
     numbers |= {"barcodes_with_a_position": matched.checked, "barcodes_in_their_compartment": matched.agreeing}
-    numbers |= {"barcodes_in_table": known, "barcodes_sequenced": found, "barcodes_corrected": corrected}
+    numbers |= {"barcodes_in_table": known, "barcodes_sequenced": sequenced, "barcodes_corrected": corrected}
     for row in matched.alignments.itertuples():
         field = f"{row.sample}_{row.fov}"
         numbers[f"aligned_{field}"] = float(row.aligned)
@@ -77,13 +81,13 @@ def _alignment_lines(alignments: pd.DataFrame) -> list[str]:
     if alignments.empty:
         return []
     first = (
-        f"Barcodes were placed by position in {len(alignments)} fields: "
+        f"Barcodes were located by position in {count(len(alignments), 'field')}: "
         f"{percent(alignments['aligned'].median(), 0)} (median) "
         f"lie in a compartment once the maps are shifted by {number(alignments['shift'].median())} pitches."
     )
     return [first] + [
         f"Field {row.sample}/{row.fov}: barcodes do not fit the compartments ({percent(row.aligned, 0)} in one, shift "
-        f"{number(row.shift)} pitches), so its {row.barcodes} barcodes are left out."
+        f"{number(row.shift)} pitches), so its {count(row.barcodes, 'barcode')} are left out."
         for row in alignments[~alignments["trusted"].astype(bool)].itertuples()
     ]
 
@@ -112,7 +116,7 @@ def counts_by_occupancy(pairs: pd.DataFrame, totals: pd.Series) -> pd.DataFrame:
 def occupancy_report(table: pd.DataFrame) -> dict[str, Any]:
     """Return report lines and numbers on whether counts rise with the number of cells in a compartment.
 
-    They must if images and barcodes belong together; with a map that is off by one row the slope vanishes.
+    They do if images and barcodes belong together; with a map that is off by one row the slope vanishes.
     """
     numbers: dict[str, Any] = {}
     for occupancy, group in table.groupby("occupancy"):
@@ -127,10 +131,10 @@ def occupancy_report(table: pd.DataFrame) -> dict[str, Any]:
     numbers |= {"counts_occupancy_p": float(rho.pvalue)}
     line = (
         f"Counts per compartment {'rise' if fit.slope > 0 else 'do not rise'} with the cells seen in it: "
-        f"{number(fit.slope, 0)} more per cell over {len(table)} compartments "
+        f"{number(fit.slope, 0)} more per cell over {count(len(table), 'compartment')} "
         f"(Spearman {number(rho.statistic)}, {p_value(rho.pvalue)})."
     )
-    warning = "" if fit.slope > 0 and rho.pvalue <= ALPHA else " This is what a wrong map of barcodes looks like."
+    warning = "" if fit.slope > 0 and rho.pvalue <= ALPHA else " A wrong map of barcodes has this effect."
     return {"lines": [line + warning], "numbers": numbers}
 
 
@@ -142,10 +146,10 @@ def paired_report(data: PairedData, pairs: pd.DataFrame, counts: StudyCounts) ->
     detected = np.asarray((matrix > 0).sum(axis=1)).ravel()
     blank = blank_totals(pairs, counts)
     lines = [
-        f"{len(data.obs)} of {singlets} singlets have counts: {number(np.median(totals), 0)} counts and "
-        f"{number(np.median(detected), 0)} genes per cell (medians).",
-        f"{len(blank)} compartments without a live cell have {number(blank.mean(), 0)} counts on average "
-        f"({percent(blank.mean() / totals.mean(), 1)} of a cell's): ambient RNA, and cells that were there before."
+        f"{count(len(data.obs))} of {count(singlets, 'singlet')} have counts: {number(np.median(totals), 0)} counts "
+        f"and {number(np.median(detected), 0)} genes per cell (medians).",
+        f"{count(len(blank), 'compartment')} without a live cell have {number(blank.mean(), 0)} counts on average "
+        f"({percent(blank.mean() / totals.mean(), 1)} of the mean of a cell): ambient RNA, or cells that died there."
         if len(blank)
         else "There is no barcode without a cell, so ambient RNA is not estimable.",
     ]

@@ -11,10 +11,10 @@ from cineseq.simulate.lineage import DYING_FRAMES
 
 NUCLEUS_AREA = 205.0
 """Area of an average nucleus in square pixels."""
-FADING_FRAMES = 5
+DEBRIS_FRAMES = 5
 """Number of frames in which debris is visible."""
 MEAN_SIGNAL, SIGNAL_STEP = 900.0, 210.0
-"""Function signal in grey levels: of an average cell at the end, and its change per standard deviation of function."""
+"""Function signal of an average cell in the last frame, and its change per standard deviation, in grey levels."""
 DRIFT = 3.0
 """Largest displacement of the stage in pixels; it returns to its start in the last frame."""
 
@@ -135,7 +135,7 @@ def _half_axes(at: Moments, trait: pd.DataFrame) -> tuple[np.ndarray, np.ndarray
 def _angles(
     at: Moments, cells: pd.DataFrame, division_angle: np.ndarray, frames: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the angle of the long axis: a random walk, but at a division perpendicular to its axis."""
+    """Return the angle of the long axis: a random walk, and at a division perpendicular to the axis of separation."""
     start = rng.uniform(0, np.pi, len(cells))
     wander = start + np.cumsum(rng.normal(0, 0.12, (frames, len(cells))), 0)
     parent = np.maximum(cells["parent"].to_numpy() - 1, 0)
@@ -146,7 +146,8 @@ def _angles(
 def accumulated(cells: pd.DataFrame, latents: pd.DataFrame, at: Moments, frames: int) -> np.ndarray:
     """Return the function signal in grey levels at each moment, shape (moments,).
 
-    It accumulates over the movie to the level of the cell's function; a daughter starts at the level of its parent.
+    It accumulates during the movie up to the level set by the cell's function; a daughter starts at the level of its
+    parent.
     """
     final = np.clip(MEAN_SIGNAL + SIGNAL_STEP * latents["function"].to_numpy(), 80, None)
     parent = cells["parent"].to_numpy()[at.cell] - 1
@@ -156,20 +157,20 @@ def accumulated(cells: pd.DataFrame, latents: pd.DataFrame, at: Moments, frames:
 
 
 def debris_rows(rows: pd.DataFrame, cells: pd.DataFrame, shift: np.ndarray) -> pd.DataFrame:
-    """Return one row per dead cell and frame for its fragments, which fade and do not move."""
+    """Return one row per dead cell and frame with debris: fragments that fade and do not move."""
     dead = rows.merge(cells.loc[cells["end_kind"] == "death", ["number", "end"]], on="number")
     dead = dead[dead["frame"] == dead["end"]]
     frames = len(shift)
     parts = []
-    for age in range(1, FADING_FRAMES + 1):
+    for age in range(1, DEBRIS_FRAMES + 1):
         later = dead.assign(frame=dead["end"] + age, kind="debris", dying=1.0)
         later = later[later["frame"] < frames]
         moved = shift[later["frame"]] - shift[later["end"]]
         later = later.assign(
             y_px=later["y_px"] + moved[:, 0],
             x_px=later["x_px"] + moved[:, 1],
-            brightness=later["brightness"] * (1 - age / (FADING_FRAMES + 1)) * 0.5,
-            signal=later["signal"] * (1 - age / (FADING_FRAMES + 1)),
+            brightness=later["brightness"] * (1 - age / (DEBRIS_FRAMES + 1)) * 0.5,
+            signal=later["signal"] * (1 - age / (DEBRIS_FRAMES + 1)),
         )
         parts.append(later)
     return pd.concat(parts)[rows.columns]

@@ -38,8 +38,8 @@ class Cages:
         """Move cells back into their cages; takes positions, (cells, 2), and cage indices, (cells,)."""
         out = position - self.centre[home]
         distance = np.maximum(np.hypot(*out.T), 1e-9)
-        room = self.radius[home] - 0.9 * NUCLEUS
-        return self.centre[home] + out * np.minimum(1.0, room / distance)[:, None]
+        farthest = self.radius[home] - 0.9 * NUCLEUS
+        return self.centre[home] + out * np.minimum(1.0, farthest / distance)[:, None]
 
     def holding(self, position: np.ndarray) -> np.ndarray:
         """Return the index of the cage around each position, -1 outside all cages, shape (cells,)."""
@@ -87,8 +87,8 @@ def endpoint_cages(position: np.ndarray, size: int, closed_frame: int, rng: np.r
 def _radii(centre: np.ndarray, reach: np.ndarray) -> np.ndarray:
     """Return radii as large as neighbouring cages allow, but large enough for the cells of each cage."""
     distance = cdist(centre, centre) + np.diag(np.full(len(centre), np.inf))
-    room = np.clip(0.48 * distance.min(1), SMALLEST, LARGEST)
-    return np.maximum(room, reach + 2.0)
+    allowed = np.clip(0.48 * distance.min(1), SMALLEST, LARGEST)
+    return np.maximum(allowed, reach + 2.0)
 
 
 def _empty(position: np.ndarray, centre: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -115,7 +115,7 @@ def _sequence(
     cage = pd.Index(here["compartment_id"]).get_indexer(cells.loc[own, "compartment_id"])
     contents = np.zeros((len(here), counts.shape[1]), np.int32)
     np.add.at(contents, cage[cage >= 0], counts[cage >= 0])
-    ambient = expression.AMBIENT_SHARE * settings.library_size * profiles[own].mean(0)
+    ambient = expression.AMBIENT_FRACTION * settings.library_size * profiles[own].mean(0)
     return sequence(sample, here, contents, ambient, stream(seed, "sequencing", sample))
 
 
@@ -150,5 +150,5 @@ def add_pairs(cells: pd.DataFrame, compartments: pd.DataFrame, tags: pd.DataFram
     )
     prefix = cells["sample"] + "/" + cells["fov"] + "/"
     cells["track_id"] = prefix + cells["number"].astype(str)
-    cells["founder_id"] = prefix + cells["founder"].astype(str)
+    cells["founder_id"] = prefix + cells["root_cell"].astype(str)
     return cells.rename(columns={name: f"trait_{name}" for name in LOADINGS})

@@ -12,12 +12,12 @@ from cineseq.tables.contract import FIELD
 
 DISPERSION = 0.15
 """Overdispersion of the counts: variance = mean + DISPERSION * mean^2."""
-AMBIENT_SHARE = 0.05
+AMBIENT_FRACTION = 0.05
 """Ambient counts per barcode, as a fraction of a median library."""
 STRESS_AFTER_SURVIVAL, STRESS_WITHOUT_SISTER = 0.20, 0.28
 """Frequency of the stress state among cells whose sister survived, and among cells without a sister."""
 FAMILY_KEEPS_STATE = 0.9
-"""Probability that a cell has the state of its founder, A or B."""
+"""Probability that a cell has the state of its root cell, A or B."""
 
 
 def sister_status(cells: pd.DataFrame) -> pd.Series:
@@ -43,7 +43,7 @@ def draw_states(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str,
     Parameters
     ----------
     cells
-        Endpoint cells of one field with ``founder``, ``start`` and ``sister_status``.
+        Endpoint cells of one field with ``root_cell``, ``start`` and ``sister_status``.
     settings, seed, sample, fov
         Settings and seed of the experiment, and names of the field.
 
@@ -60,8 +60,8 @@ def draw_states(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str,
     planted = settings.plants("sister")
     drawn = spread(expected, rng) if planted else rng.random(len(expected)) < expected.mean()
     stress = pd.Series(drawn, index=ordered.index).reindex(cells.index)
-    of_founder = rng.random(int(cells["founder"].max()) + 1) < 0.5
-    is_a = of_founder[cells["founder"]] == (rng.random(len(cells)) < FAMILY_KEEPS_STATE)
+    of_root_cell = rng.random(int(cells["root_cell"].max()) + 1) < 0.5
+    is_a = of_root_cell[cells["root_cell"]] == (rng.random(len(cells)) < FAMILY_KEEPS_STATE)
     return pd.DataFrame({"stress": stress, "state": np.where(stress, "stress", np.where(is_a, "A", "B"))})
 
 

@@ -20,7 +20,7 @@ VISIBLE = 0.35
 
 @dataclass(frozen=True)
 class SimulatedField:
-    """The truth of one field of view.
+    """One simulated field of view with its ground truth.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ def simulate_field(settings: Simulate, seed: int, sample: str, fov: str) -> Simu
 
 
 def tracked(rows: pd.DataFrame, size: int) -> np.ndarray:
-    """Return whether each row belongs to the first continuous run of frames in which its cell is in the field.
+    """Return whether a row is in the first continuous run of frames in which its cell is in the field, shape (rows,).
 
     Parameters
     ----------

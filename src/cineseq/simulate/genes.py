@@ -54,7 +54,7 @@ def _background() -> list[str]:
     return [*_RIBOSOMAL, *(f"{stem}{i}" for stem, low, high in _NUMBERED for i in range(low, high))]
 
 
-CONFOUNDED_SHARE = 0.30
+CONFOUNDED_FRACTION = 0.30
 """Fraction of the genes without a group that vary between fields."""
 
 
@@ -107,6 +107,6 @@ def _loaded(genes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     for name, (low, high) in sizes.items():
         column = name.removeprefix("function_")
         genes[column] = np.where(group == name, rng.uniform(low, high, n), 0.0)
-    shifted = (group == "none") & (rng.random(n) < CONFOUNDED_SHARE)
+    shifted = (group == "none") & (rng.random(n) < CONFOUNDED_FRACTION)
     genes["confounder"] = np.where(shifted, rng.uniform(0.2, 0.6, n), 0.0)
     return genes

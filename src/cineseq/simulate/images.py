@@ -46,7 +46,7 @@ class MovieOptics:
 
     @classmethod
     def of_field(cls, size: int, rng: np.random.Generator) -> MovieOptics:
-        """Draw the optics of one field of view."""
+        """Draw random optics of one field of view."""
         yy, xx = np.mgrid[:size, :size] / size - 0.5
         off = rng.normal(0, 0.06, 2)
         square = ((yy - off[0]) ** 2 + (xx - off[1]) ** 2) * 2

@@ -19,7 +19,7 @@ def stream(seed: int, *names: str) -> np.random.Generator:
 
 
 def spread(probability: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw true or false for each probability so that each run of rows has its expected number, plus or minus one.
+    """Draw true or false by probability so that each run of rows has its expected number of true, plus or minus one.
 
     This is systematic sampling along the given order. It keeps a simulated association close to its expected strength
     in a small sample.
@@ -46,7 +46,7 @@ LOADINGS = {
 
 
 def coupling(expression: float, morphology: float, both: float) -> tuple[float, float, float]:
-    """Return the weights of two standard latents, and their correlation, that give three fractions of variance.
+    """Return weights of two standard latents, and their correlation, that explain given fractions of the variance.
 
     With function ``a z_e + b z_m + noise`` of unit variance and ``r`` the correlation of the latents, the squared
     correlation of function with ``z_e`` is ``expression``, with ``z_m`` it is ``morphology``, and their multiple
@@ -90,8 +90,8 @@ def balanced(draws: np.ndarray, cells: np.ndarray) -> np.ndarray:
 def draw_latents(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str, fov: str) -> pd.DataFrame:
     """Draw the latents and the function of every cell of one field of view.
 
-    Under a null effect the same numbers are drawn, but the module (or the shape) depends on another latent that is
-    independent of function; function itself does not change.
+    Where an effect is switched off, the same numbers are drawn, but the module (or the shape) depends on another latent
+    that is independent of function; function itself does not change.
 
     Returns
     -------

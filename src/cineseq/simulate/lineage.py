@@ -31,21 +31,21 @@ class SimulatedCell:
         Number in the field of view, from 1.
     parent
         Number of the parent; 0 without one.
-    founder
+    root_cell
         Number of the first cell of the family.
     generation
-        Divisions since the founder.
+        Divisions since the root cell.
     start, end
         First and last frame.
     start_kind, end_kind
-        As in the tracks table; ``left_fov`` and ``entered`` are what is planned for the cell.
+        As in the tracks table, but planned: a cell may leave or enter the field without a plan.
     start_phase, end_phase
         Position in the cell cycle in the first frame and at ``end``, 0 at birth, 1 at division.
     """
 
     number: int
     parent: int
-    founder: int
+    root_cell: int
     generation: int
     start: int
     end: int
@@ -78,7 +78,7 @@ class Family:
         cell = SimulatedCell(
             number,
             parent.number if parent else 0,
-            parent.founder if parent else number,
+            parent.root_cell if parent else number,
             parent.generation + 1 if parent else 0,
             start,
             end,
@@ -97,40 +97,40 @@ class Family:
         return first, first + duration
 
     def death_after(self, birth: int) -> int:
-        """Draw the last frame of a cell that is born in ``birth`` and dies."""
+        """Draw the last frame of a cell that is born in frame ``birth`` and dies."""
         first = birth + BEFORE_DEATH + DYING_FRAMES - 1
         return int(self.rng.integers(first, min(first + 5, self.last - AFTER_DEATH) + 1))
 
     def divide(self, fates: tuple[str, str], birth: int, parent: SimulatedCell | None = None) -> list[SimulatedCell]:
-        """Let ``parent``, or a new founder, divide so that its daughters are visible from frame ``birth``."""
-        founder = parent or self.add(birth - 1, "division")
+        """Let ``parent``, or a new root cell, divide so that its daughters are visible from frame ``birth``."""
+        root_cell = parent or self.add(birth - 1, "division")
         ends = {"death": self.death_after, "end_of_movie": lambda _: self.last}
-        return [self.add(ends[fate](birth), fate, founder) for fate in fates]
+        return [self.add(ends[fate](birth), fate, root_cell) for fate in fates]
 
     def divide_twice(self, again: int, birth: int) -> None:
-        """Let a founder divide, and ``again`` (1 or 2) of its daughters about half a cell cycle later."""
-        founder = self.add(birth - 1, "division")
+        """Let a root cell divide, and ``again`` (1 or 2) of its daughters about half a cell cycle later."""
+        root_cell = self.add(birth - 1, "division")
         for daughter in range(2):
             if daughter < again:
                 second = min(birth + int(self.rng.integers(12, 16)), self.last - AFTER_DEATH - 1)
-                parent = self.add(second - 1, "division", founder)
+                parent = self.add(second - 1, "division", root_cell)
                 self.divide(("end_of_movie", "end_of_movie"), second, parent)
             else:
-                self.add(self.last, "end_of_movie", founder)
+                self.add(self.last, "end_of_movie", root_cell)
 
 
 @dataclass(frozen=True)
 class Quota:
-    """Numbers of founders of a field by their fate.
+    """Numbers of root cells of a field by their fate.
 
     Attributes
     ----------
     one_dies, both_die, both_live
-        Founders that divide, by the fates of their daughters.
+        Root cells that divide, by the fates of their daughters.
     again
-        Founders of which one or both daughters divide too.
+        Root cells of which one or both daughters divide too.
     dies, leaves
-        Founders that die, or leave the field, undivided.
+        Root cells that die, or leave the field, undivided.
     enters
         Cells that enter the field after the first frame.
     """
@@ -146,8 +146,8 @@ class Quota:
 
 def quota(settings: Simulate, sample: str) -> Quota:
     """Return the fates in a field of ``sample``: treatment kills more cells, closed cages keep cells in the field."""
-    share = {"control": (0.19, 0.03, 0.33, 0.04), "treated": (0.27, 0.06, 0.30, 0.06)}[settings.condition(sample)]
-    one_dies, both_die, both_live, dies = (round(s * settings.founders) for s in share)
+    fractions = {"control": (0.19, 0.03, 0.33, 0.04), "treated": (0.27, 0.06, 0.30, 0.06)}[settings.condition(sample)]
+    one_dies, both_die, both_live, dies = (round(part * settings.founders) for part in fractions)
     open_field = not settings.is_caged_early(sample)
     passing = max(1, round(0.05 * settings.founders)) if open_field else 0
     return Quota(max(1, one_dies), both_die, both_live, max(1, settings.founders // 12), dies, passing, passing)

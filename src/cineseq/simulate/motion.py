@@ -50,7 +50,7 @@ class Field:
         self.cells, self.frames, self.size, self.cages, self.rng = cells, frames, size, cages, rng
         n = len(cells)
         self.start, self.end = cells["start"].to_numpy(), cells["end"].to_numpy()
-        self.parent, self.founder = cells["parent"].to_numpy() - 1, cells["founder"].to_numpy() - 1
+        self.parent, self.root_cell = cells["parent"].to_numpy() - 1, cells["root_cell"].to_numpy() - 1
         self.leaves = (cells["end_kind"] == "left_fov").to_numpy()
         self.enters = (cells["start_kind"] == "entered").to_numpy()
         self.position = np.full((frames, n, 2), np.nan)
@@ -73,29 +73,29 @@ class Field:
         """Draw the cage of each family; some cages have two families, some none. Return one index per cell, or None."""
         if self.cages is None:
             return None
-        families = np.unique(self.founder)
+        families = np.unique(self.root_cell)
         cages = len(self.cages.radius)
         cage_of_family = self.rng.permutation(cages)[np.arange(len(families)) % cages]
         shared = self.rng.random(len(cage_of_family)) < 0.06
         cage_of_family[shared] = np.roll(cage_of_family, 1)[shared]
-        return cage_of_family[np.searchsorted(families, self.founder)]
+        return cage_of_family[np.searchsorted(families, self.root_cell)]
 
     def _first(self) -> np.ndarray:
         """Return the positions in the first frame, shape (cells, 2); NaN for cells that are not there."""
         n = len(self.cells)
-        founders = (self.start == 0) & ~self.enters
+        root_cells = (self.start == 0) & ~self.enters
         position = self.rng.uniform(WALL, self.size - WALL, (n, 2))
         if self.cages is not None and self.home is not None:
             position = self.cages.centre[self.home] + self.rng.normal(0, 2, (n, 2))
-        # Cells that enter start outside the border; founders that leave start close to it.
+        # Cells that enter start outside the border; root cells that leave start close to it.
         at_border, outward = self._border(position)
         self.heading = np.where(self.enters[:, None], -outward, outward)
         begins = at_border + outward * self.rng.uniform(15, 35, n)[:, None]
         goes = at_border - outward * self.rng.uniform(10, 25, n)[:, None]
         position = np.where(self.enters[:, None], begins, np.where(self.leaves[:, None], goes, position))
-        position[~(founders | self.enters)] = np.nan
-        # Relax overlaps among the founders.
-        alive = np.flatnonzero(founders & ~self.leaves)
+        position[~(root_cells | self.enters)] = np.nan
+        # Relax overlaps among the root cells.
+        alive = np.flatnonzero(root_cells & ~self.leaves)
         for _ in range(60):
             position[alive] = self._confine(0, alive, position[alive] + repel(position[alive]))
         return position
@@ -133,7 +133,7 @@ class Field:
         self.position[frame, alive] = position
 
     def _intent(self, frame: int, alive: np.ndarray, position: np.ndarray) -> np.ndarray:
-        """Return the added velocity of cells that enter or leave, (alive, 2); mark cells that are inside as settled."""
+        """Return the added velocity of cells that enter or leave, (alive, 2); mark cells that have entered."""
         self.settled[alive] |= ((position > 1.2 * CONTACT) & (position < self.size - 1.2 * CONTACT)).all(1)
         travels = self._is_free(frame, alive)
         return np.where(travels[:, None], EXIT_SPEED * self.heading[alive], 0.0)

@@ -13,6 +13,7 @@ from cineseq.files import replacing
 from cineseq.simulate.experiment import Experiment
 from cineseq.tables.contract import read_table
 from cineseq.tables.simulation import SIMULATED_POSITIONS
+from cineseq.text import count
 
 
 def barcode_table(experiment: Experiment) -> pd.DataFrame:
@@ -32,8 +33,8 @@ def write_counts(experiment: Experiment, paths: list[Path]) -> None:
 
     if len(paths) != len(experiment.libraries):
         msg = (
-            f"simulate.samples: {len(experiment.libraries)} samples make as many count files, but {len(paths)} were "
-            "asked for; let simulate.samples and the sample sheet agree."
+            f"simulate.samples: the experiment has {count(len(experiment.libraries), 'sample')}, but the sample sheet "
+            f"names {count(len(paths), 'count file')}; make simulate.samples and the sample sheet agree."
         )
         raise UserError(msg)
     for library, path in zip(experiment.libraries.values(), paths, strict=True):
@@ -58,7 +59,7 @@ def read_positions(path: Path, field: FieldOfView) -> pd.DataFrame:
     rows = table[(table["sample"] == field.sample) & (table["fov"] == field.fov)]
     if rows.empty:
         msg = (
-            f"{path}: no field '{field.fov}' of sample '{field.sample}' in the simulated experiment; let "
+            f"{path}: no field '{field.fov}' of sample '{field.sample}' in the simulated experiment; make "
             "simulate.samples and simulate.fields agree with the sample sheet."
         )
         raise UserError(msg)

@@ -10,7 +10,7 @@ import pandas as pd
 BARCODE_LENGTH, BARCODE_DISTANCE = 16, 3
 BASES = np.array(list("ACGT"))
 EVENTS = {"not_decoded": 0.045, "not_sequenced": 0.010, "doubled": 0.040, "misread": 0.050}
-"""Frequencies at which a cage's barcode is not located, has no counts, shares its cage, or is read with one error."""
+"""Frequency with which a barcode is not located, has no counts, shares its cage, or is read with one error."""
 POSITION_NOISE = 1.5
 """Standard deviation of the recorded position of a barcode in pixels."""
 EMPTY_LIBRARY = 0.02
@@ -93,7 +93,7 @@ def tag_compartments(compartments: pd.DataFrame, rng: np.random.Generator) -> pd
 def sequence(
     sample: str, compartments: pd.DataFrame, contents: np.ndarray, ambient: np.ndarray, rng: np.random.Generator
 ) -> Library:
-    """Sequence one sample.
+    """Simulate the sequencing of one sample.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _median(contents: np.ndarray) -> float:
 
 
 def _split(twins: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Divide the counts of each compartment between its two barcodes, which are in successive rows."""
+    """Divide the counts of each compartment between its two barcodes, which are in consecutive rows."""
     first = rng.binomial(twins[::2], 0.5)
     return np.stack([first, twins[::2] - first], 1).reshape(twins.shape)
 

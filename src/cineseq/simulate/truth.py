@@ -12,6 +12,7 @@ from cineseq.simulate.experiment import Experiment
 from cineseq.simulate.field import SimulatedField
 from cineseq.statistics.pedigree import sister_pairs, sisters
 from cineseq.tables.contract import FIELD
+from cineseq.tables.imaging import TRACK_ENDS
 from cineseq.tables.simulation import SIMULATED_CELLS
 
 BIRTH_BINS = 5
@@ -29,15 +30,7 @@ def track_table(experiment: Experiment, settings: Simulate) -> pd.DataFrame:
 
 def _tracks_of(field: SimulatedField, settings: Simulate) -> pd.DataFrame:
     seen = field.positions[field.positions["tracked"]].sort_values(["number", "frame"])
-    ends = seen.groupby("number").agg(
-        start_frame=("frame", "first"),
-        end_frame=("frame", "last"),
-        frames=("frame", "size"),
-        start_y_px=("y_px", "first"),
-        start_x_px=("x_px", "first"),
-        end_y_px=("y_px", "last"),
-        end_x_px=("x_px", "last"),
-    )
+    ends = seen.groupby("number").agg(**TRACK_ENDS)
     cells = field.cells.set_index("number").loc[ends.index].join(ends).reset_index()
     prefix = f"{field.sample}/{field.fov}/"
     name = {n: f"{prefix}{n}" for n in cells["number"]}
@@ -54,7 +47,7 @@ def _tracks_of(field: SimulatedField, settings: Simulate) -> pd.DataFrame:
         sample=field.sample,
         fov=field.fov,
         parent_id=cells["parent"].map(name).astype("string"),
-        founder_id=cells["founder"].map(name),
+        founder_id=cells["root_cell"].map(name),
         sister_id=cells["number"].map(name).take(sister).reset_index(drop=True).where(sister >= 0).astype("string"),
         start_hours=cells["start_frame"] * hours,
         end_hours=cells["end_frame"] * hours,
@@ -84,7 +77,7 @@ def cell_table(experiment: Experiment) -> pd.DataFrame:
 
 
 def gene_truth(experiment: Experiment, settings: Simulate) -> pd.DataFrame:
-    """Return the genes with their effects in this experiment, without those that are switched off."""
+    """Return the genes with their effects in this experiment; effects that are switched off are 0."""
     genes = experiment.genes.assign(goes_with_function=experiment.genes["module"] > 0)
     if not settings.plants("expression"):
         genes["goes_with_function"] = False
@@ -103,7 +96,7 @@ def paired_cells(cells: pd.DataFrame) -> pd.DataFrame:
 def explained(function: pd.Series, latents: pd.DataFrame) -> float:
     """Return the adjusted R² of a linear model of function on latents.
 
-    This is the oracle: the R² that could be reached if the latents were measured without error.
+    This is the oracle: the R² that a model could reach if the latents were measured without error.
     """
     X = np.column_stack([np.ones(len(latents)), latents.to_numpy(float)])
     y = function.to_numpy(float)
@@ -113,7 +106,7 @@ def explained(function: pd.Series, latents: pd.DataFrame) -> float:
 
 
 def mantel_haenszel(cells: pd.DataFrame, bins: int = BIRTH_BINS) -> float | None:
-    """Return the odds ratio of the stress state by sister's death, pooled over field and birth-time strata.
+    """Return the odds ratio of the stress state (sister died against lived), pooled over field and birth-time strata.
 
     Parameters
     ----------
@@ -125,7 +118,7 @@ def mantel_haenszel(cells: pd.DataFrame, bins: int = BIRTH_BINS) -> float | None
     Returns
     -------
     float or None
-        None if no stratum has both kinds of cells in discordant states.
+        None if no stratum compares both kinds of cells in different states.
 
     Notes
     -----

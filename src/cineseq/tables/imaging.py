@@ -95,6 +95,17 @@ TRACKS = Table(
         Column("end_x_px", "number", "Centroid column in the last frame", "px", missing=True),
     ),
 )
+TRACK_ENDS = {
+    "start_frame": ("frame", "first"),
+    "end_frame": ("frame", "last"),
+    "frames": ("frame", "size"),
+    "start_y_px": ("y_px", "first"),
+    "start_x_px": ("x_px", "first"),
+    "end_y_px": ("y_px", "last"),
+    "end_x_px": ("x_px", "last"),
+}
+"""Columns of the tracks table from the objects of each track, sorted by frame: arguments of ``agg`` of a groupby."""
+
 _EVENT_COLUMNS = (
     Column(
         "kind",

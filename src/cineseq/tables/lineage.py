@@ -215,7 +215,7 @@ FATE_SURVIVAL = Table(
     ),
 )
 
-KINSHIP_FADING = Table(
+CORRELATION_DECAY = Table(
     "kinship_fading",
     "How the correlation of relatives decays with genealogical distance",
     ("condition", "generations", "quantity"),

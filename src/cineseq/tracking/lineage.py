@@ -10,6 +10,7 @@ import pandas as pd
 from cineseq.config.base import FieldOfView
 from cineseq.io.stacks import MovieInfo
 from cineseq.statistics import pedigree
+from cineseq.tables.imaging import TRACK_ENDS
 
 FOLLOWED = "cells_followed_after_death"
 """Name of the count of tracks that go on after the frame in which the file states the death of the cell."""
@@ -117,15 +118,7 @@ def track_table(objects: pd.DataFrame, families: TrackLineage, field: FieldOfVie
     """
     parent = families.parent
     ends = objects.assign(number=families.number).groupby("number", sort=True)
-    tracks = ends.agg(
-        start_frame=("frame", "first"),
-        end_frame=("frame", "last"),
-        frames=("frame", "size"),
-        start_y_px=("y_px", "first"),
-        start_x_px=("x_px", "first"),
-        end_y_px=("y_px", "last"),
-        end_x_px=("x_px", "last"),
-    ).reset_index()
+    tracks = ends.agg(**TRACK_ENDS).reset_index()
     names = {n: f"{field.sample}/{field.fov}/{n}" for n in tracks["number"]}
     ancestry = ancestors(tracks["number"].to_numpy(), parent)
     parents = tracks["number"].map(parent)
@@ -151,7 +144,7 @@ def ancestors(numbers: np.ndarray, parent: dict[int, int]) -> dict[str, np.ndarr
         When a track is its own ancestor.
     """
     row = pd.Index(numbers).get_indexer(_parents(numbers, parent))
-    founder, generation = pedigree.founders(row)
+    founder, generation = pedigree.root_cells(row)
     if (generation < 0).any():
         msg = f"track {numbers[pedigree.own_ancestor(row, generation)]} is its own ancestor"
         raise ImpossibleLineageError(msg)

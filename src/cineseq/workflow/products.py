@@ -182,7 +182,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("lineage/fate_odds.tsv", "study", "lineage.FATE_ODDS", "describe_fates", "sisters",
             "Odds of a death where the relative died"),
     Product("lineage/times.tsv", "study", "lineage.TIMES", "describe_fates", "sisters", "Times of relatives"),
-    Product("lineage/fading.tsv", "study", "lineage.KINSHIP_FADING", "describe_fates", "sisters",
+    Product("lineage/fading.tsv", "study", "lineage.CORRELATION_DECAY", "describe_fates", "sisters",
             "Decay of correlation with genealogical distance"),
     Product("lineage/which_sister_dies.tsv", "study", "lineage.WHICH_SISTER_DIES", "compare_sisters_before_death",
             "sisters", "Which sister dies, by imaging features before the fate of either", ("p_permutation", "feature"),

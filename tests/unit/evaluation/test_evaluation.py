@@ -298,7 +298,7 @@ def test_the_selection_warning_is_looked_for_in_the_sample_that_was_caged_early(
     )
     (found,) = score_warnings(warned, {"s4"})
     assert found["recovered"] == found["planted"] == 1
-    assert found["note"] == "also fired for s1"
+    assert found["note"] == "other samples with the warning: s1"
     (missed,) = score_warnings(warned[warned["severity"] == "info"], {"s4"})
     assert missed["recovered"] == 0
 

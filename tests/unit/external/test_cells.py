@@ -97,7 +97,7 @@ def test_cells_without_counts_are_paired_data_without_expression(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "named", "words"),
     [
-        ("name,function_f\na,1\n", {}, "no column with the names of cells, 'id', was found"),
+        ("name,function_f\na,1\n", {}, "no column with the names of cells, 'id'"),
         ("id,function_f\na,1\na,2\n", {}, "row 3: the cell 'a' is listed twice"),
         ("id,function_f\n,1\n", {}, "row 2: the cell has no name in column 'id'"),
         ("id,function_f\na,\nb,\n", {}, "function_f has no value in any of the 2 cells"),
@@ -191,7 +191,7 @@ def test_mudata_of_others_and_of_our_own(tmp_path: Path) -> None:
 
 def test_bad_paired_data_are_refused(tmp_path: Path) -> None:
     path = make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0])
-    with pytest.raises(UserError, match=r"a\.h5ad: no function was found"):
+    with pytest.raises(UserError, match=r"a\.h5ad: there is no function"):
         read_external_paired(path, External())
     with pytest.raises(UserError, match="there is no such file of paired data"):
         read_external_paired(tmp_path / "b.h5ad", External())

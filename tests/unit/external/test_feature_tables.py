@@ -59,13 +59,13 @@ def test_frames_are_thinned_as_the_movie_is(tmp_path):
         (["frame,x\n1,2\n"], r"t0\.csv: there are neither columns frame and label nor a column track_id"),
         (
             ["frame,label,x\n0,1,2\n1,9,2\n"],
-            r"t0\.csv, row 3: field 'a' of sample 's' has no object 9 of frame 1; those there are, as frame/label, are "
-            "such as 0/1",
+            r"t0\.csv, row 3: field 'a' of sample 's' has no object 9 of frame 1; its keys \(frame/label\) are like "
+            "0/1",
         ),
-        (["track_id,x\ns/a/1,1\ns/a/7,1\n"], r"t0\.csv, row 3: field 'a' of sample 's' has no cell 's/a/7'; those"),
+        (["track_id,x\ns/a/1,1\ns/a/7,1\n"], r"t0\.csv, row 3: field 'a' of sample 's' has no cell 's/a/7'; its keys"),
         (
             ["track_id,x\n1,1\n"],
-            r"t0\.csv, row 2: .* has no cell '1'; those there are, as track_id, are such as 's/a/1'",
+            r"t0\.csv, row 2: .* has no cell '1'; its keys \(track_id\) are like 's/a/1'",
         ),
         (["frame,label,x\n0,1,2\n0,1,3\n"], r"t0\.csv, row 3: object 1 of frame 0 is listed twice"),
         (["track_id,x\ns/a/1,2\ns/a/1,3\n"], r"t0\.csv, row 3: cell 's/a/1' is listed twice"),

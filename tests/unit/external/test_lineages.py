@@ -92,7 +92,7 @@ def replace(old: str, new: str) -> str:
     ("text", "words"),
     [
         (replace("a,m,10", "a,x,10"), "row 3: the parent 'x' of cell 'a' is not in the table"),
-        (replace("late,,4", "a,b,4"), "row 5: cell 'a' is listed twice; a cell has one row and one parent"),
+        (replace("late,,4", "a,b,4"), "row 5: cell 'a' is listed twice; keep one row for each cell"),
         (HEADER + "m,m,5,5,division\n", "row 2: cell 'm' descends from itself"),
         (replace("a,m,10", "a,m,8"), "row 3: cell 'a' is born in frame 8, before its parent 'm' ends in frame 10"),
         (FAMILY + "c,m,10,12,death\n", "row 6: the parent 'm' of cell 'c' has more than two daughters"),
@@ -114,7 +114,7 @@ def test_impossible_families_are_refused(tmp_path: Path, text: str, words: str) 
         read(tmp_path, text)
 
 
-def test_a_circle_of_mothers_is_refused(tmp_path: Path) -> None:
+def test_a_cycle_of_parents_is_refused(tmp_path: Path) -> None:
     text = HEADER + "a,b,5,5,division\nb,a,5,5,division\n"
     with pytest.raises(UserError, match="row 2: cell 'a' descends from itself"):
         read(tmp_path, text)

@@ -38,7 +38,7 @@ def cell(name, founder, start, end, end_kind, parent=None, **more):  # noqa: PLR
 
 
 def family(name, one, other, birth=10, **more):
-    """A founder that divides, and two daughters with given ends."""
+    """A root cell that divides, and two daughters with given ends."""
     ends = {"death": birth + 20, "division": birth + 30, "end_of_movie": LAST, "lost": birth + 5}
     return [
         cell(name, name, 0, birth - 1, "division", **more),

@@ -79,7 +79,7 @@ def of_relatives(families, states, status):
 NUMBERS = ("concordance", "p_value", "p_permutation", "phi", "r", "odds_ratio", "least", "most", "incidence", "low")
 REASONS = ("not estimable: ", "not measured: ", "all unknown")
 SURE = {"concordance": "sisters", "times": "sisters", "fading": 1}
-"""Where a fault in the pairs of sisters must leave no number; neighbours and mothers may have theirs."""
+"""Where a fault in the pairs of sisters must leave no number; neighbours and parents may have theirs."""
 
 
 def of_fates(families):
@@ -146,7 +146,7 @@ def test_one_stratum_is_tested_as_one_and_one_arm_is_not():
     assert np.isfinite(compared["p_permutation"])
     apart = [row | {"fov": row["founder_id"][0]} for row in rows]
     apart = analyse(as_cells(apart), states=["state_x=on"])[2].iloc[0]
-    assert apart["note"] == "not estimable: 0 and 0 families in strata with both arms, 5 each are needed"
+    assert apart["note"] == "not estimable: 0 and 0 families in strata with both arms, 5 of each are needed"
 
 
 @pytest.mark.parametrize("case", [*CASES, "divide_only", "one_family"])
@@ -180,7 +180,7 @@ def test_sisters_that_all_divide_agree_no_more_than_chance():
     assert sisters[["concordance", "expected_independent"]].tolist() == [1, 1]
     assert sisters[["phi", "p_value"]].isna().all()
     assert concordance_lines(shared) == [
-        "drug: sisters share their fate in 100 % of 20 pairs with both fates known, 100 % if independent (phi and p "
+        "drug: sisters have the same fate in 100 % of 20 pairs with both fates known, 100 % if independent (phi and p "
         "are not estimable: the pairs do not differ from each other)."
     ]
 

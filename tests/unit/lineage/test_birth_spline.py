@@ -17,7 +17,7 @@ def null_experiment(seed):
             "exposed": rng.random(1000) < rate,
             "field": rng.integers(0, 4, 1000),
             "birth": birth,
-            "founder": np.arange(1000),
+            "root_cell": np.arange(1000),
         }
     )
 

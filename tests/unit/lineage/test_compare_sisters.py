@@ -25,10 +25,10 @@ from cineseq.tables.lineage import LINEAGE_POWER, LINEAGE_SENSITIVITY, LINEAGE_W
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("with_pairs", [True, False])
 def test_the_one_cell_compartment_trap_is_named_when_it_is_there_and_only_then(seed, with_pairs):
-    founders = 80 if with_pairs else 300
+    root_cells = 80 if with_pairs else 300
     for choice in ("shared", "apart", "uneven"):
         together = choice == "shared"
-        families, status, pairs = caged(seed, choice=choice, founders=founders)
+        families, status, pairs = caged(seed, choice=choice, founders=root_cells)
         warned = lineage_warnings(families, status, pairs if with_pairs else None)
         LINEAGE_WARNINGS.check(warned)
         named = warned[warned["warning"] == "one_cell_compartments"]

@@ -79,7 +79,7 @@ def test_an_odds_ratio_with_an_empty_cell_is_not_estimable_and_says_which(pairs,
 def test_an_odds_ratio_of_a_handful_of_pairs_of_a_kind_is_said_to_be_rough():
     found = pair_odds_ratio(*pairs_of(1, 150, 3), np.arange(154))
     assert np.isfinite([found.value, found.low, found.high]).all()
-    assert found.note == "rough interval: 1 pairs with two deaths; 3 pairs with one death"
+    assert found.note == "rough interval: 1 pair with two deaths; 3 pairs with one death"
 
 
 def test_odds_ratio_is_wide_where_pairs_are_of_few_families_and_absent_where_nothing_differs():
@@ -118,7 +118,7 @@ def test_the_table_of_odds_has_the_literal_values_and_kappa_is_phi():
     assert "odds of a death are 12 [" in fate_odds_lines(table)[0]
 
 
-def test_intervals_of_neighbours_say_that_they_know_one_founder_of_a_pair():
+def test_intervals_of_neighbours_say_that_they_know_one_root_cell_of_a_pair():
     ends = [("death", "death"), ("division", "division"), ("death", "division")] * 8
     families = families_of(as_cells([row for k, two in enumerate(ends) for row in family(f"f{k}", *two)]))
     relatives = relatives_of(families, 5)
@@ -128,7 +128,7 @@ def test_intervals_of_neighbours_say_that_they_know_one_founder_of_a_pair():
     ):
         by = table.set_index("relation")
         assert by.loc[["sisters", "neighbours"], low].notna().all()
-        assert by.loc["neighbours", "note"].endswith("the interval clusters pairs by one of their two founders")
+        assert by.loc["neighbours", "note"].endswith("the interval clusters pairs by one of their two root cells")
         assert "clusters" not in by.loc["sisters", "note"]
 
 
@@ -160,7 +160,7 @@ def test_all_fates_unknown_is_not_estimable():
     assert "not estimable" in concordance_lines(table)[0]
 
 
-def test_concordance_by_shared_stress_alone_is_not_called_kinship():
+def test_concordance_by_shared_stress_alone_is_not_called_relatedness():
     """Field and time make independent sisters look alike; the permutation within strata must not be fooled."""
     rng = np.random.default_rng(3)
     rejected, naive = 0, 0
@@ -177,11 +177,11 @@ def test_concordance_by_shared_stress_alone_is_not_called_kinship():
     assert naive >= 30
 
 
-def cousins(founders, seed=0):
-    """Founders whose four grandchildren die or divide, in two pairs of sisters born at the same time."""
+def cousins(root_cells, seed=0):
+    """Root cells whose four grandchildren die or divide, in two pairs of sisters born at the same time."""
     rng = np.random.default_rng(seed)
     rows = []
-    for k in range(founders):
+    for k in range(root_cells):
         name, birth = f"f{k}", 20 + k % 3
         rows.append(cell(name, name, 0, 9, "division", fov=str(k % 2)))
         for a in "ab":
@@ -224,7 +224,7 @@ def test_fewer_permutations_than_asked_are_said(monkeypatch):
     assert "permutations" not in full["note"]
     monkeypatch.setattr(concordance, "MANY_PAIRS", 10)
     fewer = concordance_table(families, relatives, 2, 1999, 1).iloc[0]
-    assert fewer["note"].endswith("499 permutations, because there are many pairs")
+    assert fewer["note"].endswith("499 permutations only, because there are many pairs")
     assert fewer["p_value"] == pytest.approx(full["p_value"], abs=0.1)
 
 

@@ -62,7 +62,7 @@ def families_with_one_death(count):
     return [row for k in range(count) for row in family(f"f{k}", *("death", "end_of_movie")[:: 1 - 2 * (k % 2)])]
 
 
-def rooms(**columns):
+def compartments_of(**columns):
     return COMPARTMENTS.check(pd.DataFrame({"sample": ["s"], "fov": ["1"], "compartment_id": ["a"], **columns}))
 
 
@@ -103,7 +103,7 @@ def test_features_of_a_literal_pair_are_taken_in_common_frames_only():
             "morphology_neighbour_distance_um": [1, 9, 2, 3, 9, 4, 4, 4, 9.0],
         }
     )  # fmt: skip
-    compartment = rooms(y_px=[0.0], x_px=[0.0], radius_px=[10.0])
+    compartment = compartments_of(y_px=[0.0], x_px=[0.0], radius_px=[10.0])
     found = measured_before_fate(pairs_of(rows), OBJECTS.check(objects), compartment)
     died, other = found.loc[(0, "died")], found.loc[(0, "other")]
     assert died["frames"] == other["frames"] == 3
@@ -165,35 +165,37 @@ def test_too_few_pairs_separation_and_equal_sisters_give_no_odds_ratio():
     apart = table_of(rows, imaged(rows, rng, larger=50.0)).loc["area"]
     assert np.isnan(apart["odds_ratio"])
     assert apart["p_permutation"] < 0.01
-    assert apart["note"] == "odds ratio not estimable: in no pair was it lower in the one that died (separation)"
+    assert (
+        apart["note"] == "odds ratio not estimable: in no pair was the value lower in the sister that died (separation)"
+    )
     same = table_of(rows, imaged(rows, rng).assign(area_px=9.0)).loc["area"]
     assert same["note"] == "not estimable: the two sisters of a pair do not differ"
     assert table_of(rows, imaged(rows, rng)).loc["solidity", "pairs"] == 0
 
 
-def pairs_in(founder, difference, **units):
+def pairs_in(root_cell, difference, **units):
     """Measured pairs that differ in area alone, the sister that died less the other."""
     index = pd.MultiIndex.from_product([range(len(difference)), ["died", "other"]], names=["pair", "side"])
     values = np.column_stack([difference, np.zeros(len(difference))]).ravel()
     empty_features = dict.fromkeys(FEATURES, np.nan)
     table = pd.DataFrame({**empty_features, "area": values, "speed": values, "frames": 5}, index)
-    return table.assign(founder=np.repeat(founder, 2), **{"length": "um", "time": "h"} | units)
+    return table.assign(root_cell=np.repeat(root_cell, 2), **{"length": "um", "time": "h"} | units)
 
 
 def feature_of(measured, feature="area", permutations=999):
     return which_sister_dies(measured, 20, permutations, 1).set_index("feature").loc[feature]
 
 
-def test_pairs_of_one_founder_change_places_together():
+def test_pairs_of_one_root_cell_change_places_together():
     difference = 1 + np.arange(20) / 20
     difference[[0, 10]] = -1.0
     apart = feature_of(pairs_in(np.arange(20), difference))
     assert apart["p_permutation"] < 0.01
     assert not apart["note"]
     kin = feature_of(pairs_in(np.arange(20) // 10, difference))
-    assert kin["p_permutation"] == pytest.approx(0.5, abs=0.05)  # two founders: half of all swaps are as extreme
+    assert kin["p_permutation"] == pytest.approx(0.5, abs=0.05)  # two root cells: half of all swaps are as extreme
     assert kin["odds_ratio"] == apart["odds_ratio"]
-    assert kin["note"].startswith("2 founders have several pairs")
+    assert kin["note"].startswith("2 root cells have several pairs")
 
 
 def test_sisters_that_all_but_one_pair_separates_have_no_odds_ratio():
@@ -201,7 +203,7 @@ def test_sisters_that_all_but_one_pair_separates_have_no_odds_ratio():
     difference[0] = -1e-6
     found = feature_of(pairs_in(np.arange(20), difference))
     assert np.isnan([found["odds_ratio"], found["low"], found["high"], found["p_value"]]).all()
-    assert found["note"].startswith("odds ratio not estimable: it has no bound")
+    assert found["note"].startswith("odds ratio not estimable: almost all pairs differ in the same")
     assert found["p_permutation"] < 0.01
 
 
@@ -256,7 +258,7 @@ def test_the_step_says_where_deaths_were_called_from_what_it_compares(tmp_path, 
     rows = families_with_one_death(12)
     cells = as_cells([row | {"end_confidence": confidence} for row in rows])
     lines = run_step(tmp_path, cells, imaged(rows, np.random.default_rng(0)))[1]["lines"]
-    assert lines[-1].startswith("12 of 12 of these deaths were called from shape") == said
+    assert lines[-1].startswith("12 of 12 such deaths (100 %) were called from shape") == said
 
 
 def test_the_step_with_movies_without_any_and_without_lineage(tmp_path):
@@ -268,4 +270,4 @@ def test_the_step_with_movies_without_any_and_without_lineage(tmp_path):
         table, report = run_step(tmp_path, cells, None)
         assert table["odds_ratio"].isna().all()
         assert report["lines"][0].startswith("Which sister dies: not estimable: 0 pairs")
-        assert report["lines"][0].endswith(f"({known} such pairs are in the trees).")
+        assert report["lines"][0].endswith(f"(the trees hold {known} such pairs).")

@@ -21,12 +21,12 @@ from cineseq.tables.contract import empty, read_table, write_table
 from cineseq.tables.imaging import CELLS
 from cineseq.tables.lineage import (
     CONCORDANCE,
+    CORRELATION_DECAY,
     FATE_EVENTS,
     FATE_INCIDENCE,
     FATE_ODDS,
     FATE_PAIRS,
     FATE_SURVIVAL,
-    KINSHIP_FADING,
     TIMES,
 )
 
@@ -141,7 +141,7 @@ def test_cells_not_born_in_sight_have_no_age():
     assert incidence_table(families_of(as_cells(rows)), 1).empty
     few = curve([born("a", 5, "death")], "none")
     assert few["incidence"].isna().all()
-    assert few["note"].str.startswith("not estimable: 1 cells").all()
+    assert few["note"].str.startswith("not estimable: 1 cell born").all()
 
 
 def tree(name, generations, value):
@@ -177,7 +177,7 @@ def test_likeness_that_halves_with_each_generation_is_seen_to_fade():
         rows += tree(f"f{k}_", 3, lambda path, of=inherited: int(60 + 12 * of[path]))
     families = families_of(as_cells(rows))
     table = decay_table(families, relatives_of(families, 5)["neighbours"])
-    KINSHIP_FADING.check(table)
+    CORRELATION_DECAY.check(table)
     deaths = table[table["quantity"] == "death_time"].set_index("generations")
     for generations, expected in ((1, 0.49), (2, 0.24), (3, 0.118)):
         assert deaths.loc[generations, "low"] < expected < deaths.loc[generations, "high"]
@@ -204,7 +204,7 @@ def test_pairs_with_a_sister_alive_at_the_end_are_said_to_be_left_out():
         *family("d", "division", "end_of_movie"), *family("e", "lost", "death"),
     ]  # fmt: skip
     [line] = left_out_lines(fate_pairs_table(families_of(as_cells(rows))))
-    assert "of 5 pairs of sisters 4 are not among those with both fates known" in line
+    assert "of 5 pairs of sisters 4 are left out, because a fate is not known" in line
     assert "(one alive at the end and one dead 2, one alive and one divided 1, both alive 0, an end unknown 1)" in line
     assert left_out_lines(fate_pairs_table(families_of(as_cells(rows[:3])))) == []
 
@@ -212,7 +212,7 @@ def test_pairs_with_a_sister_alive_at_the_end_are_said_to_be_left_out():
 def test_families_that_are_all_alike_give_no_interval_of_no_width():
     rows = [born(f"c{k}", 10, "end_of_movie") for k in range(40)]
     [line] = incidence_lines(incidence_table(families_of(as_cells(rows)), 1))
-    assert "0.0 % (no interval: all families are alike in this) had died" in line
+    assert "0.0 % (no interval: all families are alike) had died" in line
 
 
 def run_step(folder, cells):
@@ -224,7 +224,7 @@ def run_step(folder, cells):
         "fate_odds": FATE_ODDS,
         "times": TIMES,
         "survival": FATE_SURVIVAL,
-        "fading": KINSHIP_FADING,
+        "fading": CORRELATION_DECAY,
         "fate_pairs": FATE_PAIRS,
     }
     files = {name: folder / f"{name}.tsv" for name in tables}

@@ -19,6 +19,7 @@ from cineseq.lineage.trees import families_of
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS, COMPARTMENTS, PAIRS
 from cineseq.tables.lineage import LINEAGE_WARNINGS, STATE_BY_SISTER
+from cineseq.text import percent
 
 MATE = "mate_died_vs_none"
 
@@ -106,7 +107,7 @@ def test_ambient_rna_is_compared_between_arms_where_it_was_measured():
     assert same["severity"] == "info"
     more = warnings_of(lambda status: 0.05 + 0.2 * (status["status"] == "died").to_numpy()).loc["ambient_score"]
     assert more["severity"] == "warning"
-    assert "25.0% where the sister died, 5.0% where it survived" in more["message"]
+    assert "25.0 % where the sister died, 5.0 % where it survived" in more["message"]
 
 
 def test_what_was_not_measured_is_said_in_those_words():
@@ -143,7 +144,7 @@ def test_two_survivors_of_a_compartment_are_counted_as_a_sum():
     pairs = pd.DataFrame({"track_id": born["track_id"], "compartment_id": shared})
     row = lineage_warnings(families, status, pairs).set_index("warning").loc["two_survivor_compartments"]
     assert row["cells"] == 6
-    assert "the sum of both, so they enter no comparison of single cells" in row["message"]
+    assert "the sum of two cells, so they enter no comparison of single cells" in row["message"]
 
 
 @pytest.mark.parametrize(
@@ -177,11 +178,11 @@ def compartments_of_two(sisters, others, on_sisters, on_others, end="end_of_movi
 
 
 @pytest.mark.parametrize(("rate", "differs"), [(0.3, False), (0.9, True)])
-def test_rooms_with_two_sisters_are_compared_with_compartments_of_two_others(rate, differs):
+def test_compartments_with_two_sisters_are_compared_with_compartments_of_two_others(rate, differs):
     families, status, pairs, state = compartments_of_two(40, 40, rate, 0.3)
     row = two_survivor_control(families, status, pairs, state, Lineage(permutations=999), seed=1)
     kin = state[:80].mean()
-    assert f"'stress_high' in {kin:.1%} of the cells of 40 and " in row[-1]
+    assert f"'stress_high' in {percent(kin, 1)} of the cells of 40 and " in row[-1]
     assert (float(row[-1].split("p = ")[1].split(")")[0]) <= 0.01) == differs
     assert row[2] == 160
 
@@ -203,15 +204,17 @@ def test_compartments_of_two_that_cannot_be_compared_say_why(spoil, why):
     assert why in row[-1]
 
 
-def test_rooms_that_share_a_founder_have_no_p_value_and_other_seeds_have_others():
+def test_compartments_that_share_a_root_cell_have_no_p_value_and_other_seeds_have_others():
     families, status, pairs, state = compartments_of_two(40, 40, 0.4, 0.3)
     told = {two_survivor_control(families, status, pairs, state, Lineage(), seed=seed)[-1] for seed in range(5)}
     assert len(told) > 1
     cells = families.cells
     one = cells["track_id"].isin(["k0.0", "k0.1", "k1.0", "k1.1"])
-    merged = replace(families, cells=cells.assign(founder=cells["founder"].where(~one, cells["founder"].max() + 1)))
+    merged = replace(
+        families, cells=cells.assign(root_cell=cells["root_cell"].where(~one, cells["root_cell"].max() + 1))
+    )
     said = two_survivor_control(merged, status, pairs, state, Lineage(), seed=1)[-1]
-    assert "no p-value, 1 founders have cells in several compartments, which are alike" in said
+    assert "no p-value, 1 root cell has cells in several compartments, which are alike" in said
     assert "p = " not in said
 
 

@@ -39,12 +39,12 @@ def test_neighbours_are_unrelated_close_in_space_and_in_the_same_field():
         rows += family(f"f{number}", "death", "division", fov=fov, start_y_px=y, start_x_px=0.0)
     families = families_of(as_cells(rows))
     pairs = relatives_of(families, 5)["neighbours"]
-    founders = families.cells["founder"].to_numpy()[pairs]
+    root_cells = families.cells["root_cell"].to_numpy()[pairs]
     assert len(pairs)
-    assert (founders[:, 0] != founders[:, 1]).all()
+    assert (root_cells[:, 0] != root_cells[:, 1]).all()
     assert (families.cells["fov"].to_numpy()[pairs] == "1").all()
-    of_first_two = np.isin(founders, [0, 1]).any(axis=1)
-    assert (np.isin(founders[of_first_two], [0, 1]).all(axis=1)).sum() >= 2
+    of_first_two = np.isin(root_cells, [0, 1]).any(axis=1)
+    assert (np.isin(root_cells[of_first_two], [0, 1]).all(axis=1)).sum() >= 2
 
 
 def test_one_missing_position_costs_only_that_cell_its_match_in_space():

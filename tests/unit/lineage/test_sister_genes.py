@@ -64,28 +64,28 @@ def test_too_few_permutations_for_one_gene_to_pass_are_said():
     assert found["note"][0] == "199 permutations for 60 genes: 6 or more can pass together, fewer cannot"
 
 
-def test_pairs_that_repeat_their_founder_do_not_multiply_false_genes():
+def test_pairs_that_repeat_their_root_cell_do_not_multiply_false_genes():
     rng = np.random.default_rng(0)
-    founder = np.repeat(np.arange(120), 4)
-    exposed = (rng.random(120) < 0.4)[founder]
-    expression = rng.normal(size=(120, 200))[founder]
+    root_cell = np.repeat(np.arange(120), 4)
+    exposed = (rng.random(120) < 0.4)[root_cell]
+    expression = rng.normal(size=(120, 200))[root_cell]
     expression[:, 0] += 2 * exposed
     genes = pd.Index([f"g{k}" for k in range(200)])
-    design = Design(genes, founder // 40, 7999, 1)
-    found = GENES_BY_SISTER.check(genes_by_sister(expression, exposed, founder, design))
+    design = Design(genes, root_cell // 40, 7999, 1)
+    found = GENES_BY_SISTER.check(genes_by_sister(expression, exposed, root_cell, design))
     unrelated = genes_by_sister(expression, exposed, np.arange(480), design)
     assert list(found["gene"][found["q_value"] <= 0.05]) == ["g0"]
     assert 0.02 < (found["p_value"][1:] <= 0.05).mean() < 0.09
     assert (unrelated["p_value"][1:] <= 0.05).mean() > 0.2
-    assert found["note"].str.endswith("p by founder: 120 contribute several pairs of sisters").all()
+    assert found["note"].str.endswith("p by root cell: 120 have several pairs of sisters").all()
     np.testing.assert_allclose(found["difference"], unrelated["difference"])
-    alone = genes_by_sister(expression, np.arange(480) % 2 == 0, founder, Design(genes, founder, 99, 1))
-    expected = "not estimable: every stratum holds one founder, or its scores cancel"
+    alone = genes_by_sister(expression, np.arange(480) % 2 == 0, root_cell, Design(genes, root_cell, 99, 1))
+    expected = "not estimable: every stratum holds one root cell, or its scores cancel"
     assert alone["p_value"].isna().all()
     assert set(
-        genes_by_sister(rng.normal(size=(480, 200)), np.arange(480) % 2 == 0, founder, Design(genes, founder, 99, 1))[
-            "note"
-        ]
+        genes_by_sister(
+            rng.normal(size=(480, 200)), np.arange(480) % 2 == 0, root_cell, Design(genes, root_cell, 99, 1)
+        )["note"]
     ) == {expected}
     assert set(alone["note"]) == {"not estimable: the gene does not vary within strata"}
 

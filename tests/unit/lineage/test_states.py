@@ -17,12 +17,12 @@ from cineseq.lineage.selection_bias import lineage_warnings
 from cineseq.lineage.sister_test import (
     Units,
     family_weights,
-    founder_p,
-    founders_once,
     gee_p,
     jackknife_interval,
     mantel_haenszel,
     permutation_p,
+    root_cell_p,
+    root_cells_once,
 )
 from cineseq.lineage.state_by_sister import detectable_odds_ratio, power_table, state_table
 from cineseq.lineage.states import states_of
@@ -93,40 +93,40 @@ def test_permutation_p_equals_the_exact_hypergeometric_tail():
     assert found == pytest.approx(exact, abs=0.003)
 
 
-def units_of(founders, pairs, seed):
-    """Founders in strata of 40, every one with a number of pairs that are all the same."""
+def units_of(root_cells, pairs, seed):
+    """Root cells in strata of 40, every one with a number of pairs that are all the same."""
     rng = np.random.default_rng(seed)
-    founder = np.repeat(np.arange(founders), pairs)
-    exposed, state = (rng.random(founders) < 0.4)[founder], (rng.random(founders) < 0.4)[founder]
-    return Units(exposed, state.astype(float), founder // 40, np.ones(len(founder))), founder
+    root_cell = np.repeat(np.arange(root_cells), pairs)
+    exposed, state = (rng.random(root_cells) < 0.4)[root_cell], (rng.random(root_cells) < 0.4)[root_cell]
+    return Units(exposed, state.astype(float), root_cell // 40, np.ones(len(root_cell))), root_cell
 
 
-def test_pairs_that_repeat_their_founder_prove_no_more_than_one_of_them():
-    found = {"one": [], "one by founder": [], "four": [], "four as if unrelated": []}
+def test_pairs_that_repeat_their_root_cell_prove_no_more_than_one_of_them():
+    found = {"one": [], "one by root cell": [], "four": [], "four as if unrelated": []}
     for seed in range(200):
         rng = np.random.default_rng(seed)
         one, of_one = units_of(120, 1, seed)
         four, of_four = units_of(120, 4, seed)
         found["one"].append(permutation_p(one, 399, rng))
-        found["four"].append(founder_p(four, of_four, 399, rng))
+        found["four"].append(root_cell_p(four, of_four, 399, rng))
         found["four as if unrelated"].append(permutation_p(four, 399, rng))
-        found["one by founder"].append(founder_p(one, of_one, 399, rng))
+        found["one by root cell"].append(root_cell_p(one, of_one, 399, rng))
     rejected = {name: np.mean(np.array(p) <= 0.05) for name, p in found.items()}
     assert rejected["one"] <= 0.09
     assert rejected["four"] <= 0.09
     assert rejected["four as if unrelated"] >= 0.2
-    for name in ("one by founder", "four"):
+    for name in ("one by root cell", "four"):
         assert np.corrcoef(found["one"], found[name])[0, 1] > 0.95
 
 
-def test_intervals_and_power_of_repeated_founders_are_those_of_one_pair_each():
+def test_intervals_and_power_of_repeated_root_cells_are_those_of_one_pair_each():
     covers, as_if_unrelated = [], []
     for seed in range(200):
         (one, of_one), (four, of_four) = units_of(120, 1, seed), units_of(120, 4, seed)
         low, high, note = jackknife_interval(four, of_four)
         assert (low, high) == pytest.approx(jackknife_interval(one, of_one)[:2])
         assert note == ""
-        assert founders_once(four, of_four).effective == pytest.approx(one.effective)
+        assert root_cells_once(four, of_four).effective == pytest.approx(one.effective)
         covers.append(low <= 1 <= high)
         _, low, high, _ = mantel_haenszel(four)
         as_if_unrelated.append(low <= 1 <= high)
@@ -134,9 +134,9 @@ def test_intervals_and_power_of_repeated_founders_are_those_of_one_pair_each():
     assert np.mean(as_if_unrelated) <= 0.8
 
 
-def test_an_odds_ratio_of_one_founder_or_few_has_no_interval():
+def test_an_odds_ratio_of_one_root_cell_or_few_has_no_interval():
     few = units_of(4, 10, 1)
-    assert jackknife_interval(*few)[2] == "no interval: the families come from 4 founders"
+    assert jackknife_interval(*few)[2] == "no interval: the families come from 4 root cells"
     exposed, state = np.arange(40) % 2 == 0, np.repeat([0.0, 1], 20)
     state[:3] = 1.0
     units = Units(
@@ -147,7 +147,7 @@ def test_an_odds_ratio_of_one_founder_or_few_has_no_interval():
     )
     low, _, note = jackknife_interval(units, np.arange(40) // 4)
     assert np.isnan(low)
-    assert note == "no interval: without one of the founders the odds ratio is not estimable"
+    assert note == "no interval: without one of the root cells the odds ratio is not estimable"
 
 
 def repeated_families():
@@ -159,21 +159,21 @@ def repeated_families():
     return as_cells(rows)
 
 
-def test_a_contrast_of_repeated_founders_counts_them_once_and_says_so():
+def test_a_contrast_of_repeated_root_cells_counts_them_once_and_says_so():
     compared = analyse(repeated_families(), states=["state_x=a"])[2]
     row = compared[compared.contrast == TESTED].iloc[0]
     assert row["low"] < row["odds_ratio"] < row["high"]
     assert row["effective"] == pytest.approx(5.0)
-    assert row["note"].endswith("p and interval by founder: 20 contribute several pairs of sisters")
-    assert row["power_note"].endswith("every founder counts once: 20 contribute several pairs of sisters")
+    assert row["note"].endswith("p and interval by root cell: 20 have several pairs of sisters")
+    assert row["power_note"].endswith("every root cell counts once: 20 have several pairs of sisters")
 
 
-def test_strata_of_one_founder_each_are_the_reason_for_no_p_value():
+def test_strata_of_one_root_cell_each_are_the_reason_for_no_p_value():
     cells = repeated_families()
     cells["fov"] = cells["founder_id"]
     row = analyse(cells, states=["state_x=a"])[2].set_index("contrast").loc[TESTED]
     assert np.isnan(row["p_permutation"])
-    assert "no p-value: every stratum holds one founder, or its scores cancel" in row["note"]
+    assert "no p-value: every stratum holds one root cell, or its scores cancel" in row["note"]
     assert "does not vary" not in row["note"]
 
 
@@ -181,21 +181,21 @@ def test_cells_without_a_sister_are_not_called_pairs_of_sisters():
     alone = [cell(f"a{k}", f"h{k // 2}", 0, LAST, "end_of_movie", state_x="ab"[k % 3 == 0]) for k in range(20)]
     cells = pd.concat([repeated_families(), as_cells(alone)], ignore_index=True)
     notes = analyse(cells, states=["state_x=a"])[2].set_index("contrast")["note"]
-    assert "contribute several families" in notes["no_sister_vs_survived"]
-    assert "contribute several pairs of sisters" in notes[TESTED]
+    assert "have several families" in notes["no_sister_vs_survived"]
+    assert "have several pairs of sisters" in notes[TESTED]
 
 
-def test_a_stratum_of_one_founder_gives_no_p_value():
+def test_a_stratum_of_one_root_cell_gives_no_p_value():
     units = Units(np.array([True, False, True]), np.array([1.0, 0, 1]), np.zeros(3, int), np.ones(3))
-    assert np.isnan(founder_p(units, np.zeros(3, int), 99, np.random.default_rng(0)))
+    assert np.isnan(root_cell_p(units, np.zeros(3, int), 99, np.random.default_rng(0)))
 
 
-def test_a_stratum_of_one_founder_adds_nothing_to_the_others():
-    units, founder = units_of(120, 4, 3)
+def test_a_stratum_of_one_root_cell_adds_nothing_to_the_others():
+    units, root_cell = units_of(120, 4, 3)
     exposed, state = np.append(units.exposed, np.tile([True, False], 20)), np.append(units.state, np.tile([1.0, 0], 20))
     more = Units(exposed, state, np.append(units.stratum, np.full(40, 3)), np.ones(520))
-    with_it = founder_p(more, np.append(founder, np.full(40, 120)), 399, np.random.default_rng(0))
-    assert with_it == founder_p(units, founder, 399, np.random.default_rng(0))
+    with_it = root_cell_p(more, np.append(root_cell, np.full(40, 120)), 399, np.random.default_rng(0))
+    assert with_it == root_cell_p(units, root_cell, 399, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(("alike", "weight"), [(0.0, 2.0), (0.5, 1.333), (1.0, 1.0)])
@@ -280,7 +280,9 @@ def test_no_deaths_no_sisters_one_arm_are_not_estimable():
 
 
 def test_gee_is_guarded():
-    few = pd.DataFrame({"state": [0.0, 1], "exposed": [True, False], "field": 0, "birth": [0.0, 1], "founder": [0, 1]})
+    few = pd.DataFrame(
+        {"state": [0.0, 1], "exposed": [True, False], "field": 0, "birth": [0.0, 1], "root_cell": [0, 1]}
+    )
     p, note = gee_p(few)
     assert np.isnan(p)
     assert "too few" in note

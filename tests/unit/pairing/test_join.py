@@ -181,7 +181,7 @@ def test_bad_sets_of_counts_are_refused(tmp_path: Path) -> None:
         joined_counts([one, three], ["s", "s"], "cells_by_genes")
     with pytest.raises(UserError, match=r"a\.csv: the file is listed twice for sample 's'; list it once"):
         joined_counts([one, one], ["s", "s"], "cells_by_genes")
-    with pytest.raises(UserError, match="no file of counts is given"):
+    with pytest.raises(UserError, match="there is no file of counts"):
         joined_counts([], [], "cells_by_genes")
 
 
@@ -193,7 +193,7 @@ def test_counts_without_any_paired_barcode_are_refused(tmp_path: Path) -> None:
 
 def test_no_singlet_is_refused_with_what_there_is(tmp_path: Path) -> None:
     counts = joined_counts([write_counts(tmp_path / "a.csv", {"X": [1] * 5})], ["s"], "cells_by_genes")
-    with pytest.raises(UserError, match=r"no cell is alone .* \(found 2 multi_cell\)"):
+    with pytest.raises(UserError, match=r"no cell is alone .* \(status of pairs: 2 multi_cell\)"):
         pair_cells(make_cells(2), make_pairs(["X", "X"], ["multi_cell"] * 2), counts)
 
 

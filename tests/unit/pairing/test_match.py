@@ -95,7 +95,7 @@ def test_barcodes_that_fit_no_compartments_are_left_out() -> None:
     found = match(make_cells(1), compartments, barcodes, Pairing())
     assert not found.alignments["trusted"].any()
     assert set(found.pairs["status"]) == {"no_barcode", "ambiguous"}
-    lines = pairs_report(found, known=30, found=30, imaged=1)["lines"]
+    lines = pairs_report(found, known=30, sequenced=30, imaged=1)["lines"]
     assert any("barcodes do not fit the compartments" in line for line in lines)
 
 
@@ -119,7 +119,7 @@ def test_names_and_positions_of_barcodes_are_compared() -> None:
     off_by_one = right.assign(x_px=right["x_px"] + 50)
     for barcodes, agreeing, doubted in ((right, 6, False), (off_by_one, 0, True), (make_barcodes(named), 0, False)):
         found = match(make_cells(1), SIX, barcodes, Pairing())
-        report = pairs_report(found, known=6, found=6, imaged=1)
+        report = pairs_report(found, known=6, sequenced=6, imaged=1)
         assert report["numbers"]["barcodes_in_their_compartment"] == agreeing
         assert any("may be shifted or mixed up" in line for line in report["lines"]) == doubted
 
@@ -184,6 +184,6 @@ def test_barcodes_of_compartments_that_are_on_no_map_are_said() -> None:
     cells = make_cells(1, y_px=0.0, x_px=0.0)
     found = match(cells, make_compartments([(0, 0)]), make_barcodes({"A": "c0", "B": "c7", "C": None}), Pairing())
     assert found.nowhere["barcode"].tolist() == ["B"]
-    said = pairs_report(found, known=3, found=3, imaged=1)
+    said = pairs_report(found, known=3, sequenced=3, imaged=1)
     assert said["numbers"]["barcodes_not_on_the_map"] == 1
     assert any("(the first: 'B' in 'c7' of sample 's')" in line for line in said["lines"])

@@ -45,11 +45,11 @@ def test_no_compartments_and_no_points() -> None:
 
 @given(st.integers(1, 25), st.integers(0, 2**32 - 1), st.floats(0, 0.5))
 @settings(max_examples=60, deadline=None)
-def test_a_placed_point_is_inside_and_never_also_ambiguous(count: int, seed: int, rim: float) -> None:
+def test_a_located_point_is_inside_and_never_also_ambiguous(count: int, seed: int, tolerance: float) -> None:
     rng = np.random.default_rng(seed)
     some = Circles(rng.uniform(0, 100, (count, 2)), rng.uniform(3, 20, count))
     points = rng.uniform(-20, 120, (40, 2))
-    places = locate(points, some, rim)
+    places = locate(points, some, tolerance)
     distance = np.linalg.norm(points[:, None] - some.centres, axis=-1)
     placed = places.compartment >= 0
     assert not (placed & places.ambiguous).any()

@@ -196,7 +196,7 @@ def test_a_field_that_is_not_there_is_refused(small, tmp_path):
 def test_count_files_and_samples_must_agree(tmp_path, small):
     files = dict.fromkeys(("compartments", "barcodes", "tracks", "positions", "cells", "genes", "effects"))
     files = {n: tmp_path / (n + (".csv" if n in ("compartments", "barcodes") else ".parquet")) for n in files}
-    with pytest.raises(UserError, match=r"simulate\.samples: 2 samples make as many count files, but 1"):
+    with pytest.raises(UserError, match=r"2 samples, but the sample sheet names 1 count file;"):
         simulate_study.main(
             **files, counts=[tmp_path / "a.h5ad"], settings=simulate_study.Settings(simulate=SMALL, seed=1)
         )
@@ -207,7 +207,7 @@ def test_the_demo_is_large_enough(demo):
     assert numbers["counts"]["paired_cells"] >= 350
     assert numbers["sisters"]["died_not_caged_early"] >= 45
     paired = paired_cells(demo.cells)
-    families = paired.loc[paired["sister_status"] == "died", ["sample", "fov", "founder"]].drop_duplicates()
+    families = paired.loc[paired["sister_status"] == "died", ["sample", "fov", "root_cell"]].drop_duplicates()
     assert len(families) >= 50
     assert set(demo.cells["pair_status"]) == {"singlet", "multi_cell", "multi_barcode", "no_barcode"}
 

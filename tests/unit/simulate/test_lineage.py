@@ -29,12 +29,12 @@ def test_every_plan_is_a_possible_lineage(seed, frames, founders, sample):
     assert cells["end"].between(0, frames - 1).all()
     assert cells["start_phase"].between(0, 1).all()
     assert cells["end_phase"].between(0, 1).all()
-    daughters = cells[cells["parent"] > 0].merge(cells, left_on="parent", right_on="number", suffixes=("", "_mother"))
+    daughters = cells[cells["parent"] > 0].merge(cells, left_on="parent", right_on="number", suffixes=("", "_parent"))
     assert set(daughters.groupby("parent").size()) == {2}
-    assert (daughters["start"] == daughters["end_mother"] + 1).all()
-    assert (daughters["end_kind_mother"] == "division").all()
-    assert (daughters["founder"] == daughters["founder_mother"]).all()
-    assert (daughters["generation"] == daughters["generation_mother"] + 1).all()
+    assert (daughters["start"] == daughters["end_parent"] + 1).all()
+    assert (daughters["end_kind_parent"] == "division").all()
+    assert (daughters["root_cell"] == daughters["root_cell_parent"]).all()
+    assert (daughters["generation"] == daughters["generation_parent"] + 1).all()
     assert set(cells.loc[cells["end_kind"] == "division", "number"]) == set(daughters["parent"])
 
 

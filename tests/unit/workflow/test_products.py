@@ -44,7 +44,7 @@ def test_the_report_knows_the_section_of_what_it_reads(product: Product) -> None
 
 
 def test_what_follows_from_the_path_need_not_be_said() -> None:
-    found = Product("lineage/fading.tsv", "study", "lineage.KINSHIP_FADING", "describe_fates")
+    found = Product("lineage/fading.tsv", "study", "lineage.CORRELATION_DECAY", "describe_fates")
     assert (found.name, found.target, found.file) == ("fading", "lineage", "<results>/lineage/fading.tsv")
     field = Product("masks.ome.tif", "field", None, "segment|import_masks", name="labels", target="tracking")
     assert (field.name, field.target, field.steps) == ("labels", "tracking", ["segment", "import_masks"])

@@ -127,7 +127,7 @@ def test_bad_track_file_is_refused_with_its_name(tmp_path, said):
 
 
 IMPOSSIBLE = {
-    "track 2 is its own ancestor": "0,1,1,2\n1,2,2,1\n",
+    "track 1 is its own ancestor": "0,1,1,2\n1,2,2,1\n",
     "track 1 died and has daughters": "0,1,1,,1\n1,2,2,1,0\n1,3,3,1,0\n",
     "there is a track 0": "0,0,1,\n",
     "object 1 of frame 0 is listed twice": "0,1,1,\n0,2,1,\n",
