@@ -3,8 +3,12 @@
 import os
 from pathlib import Path
 
-import pytest
-from hypothesis import settings
+# One thread per process, set before numpy is loaded: the workers of pytest -n fill the cores, and linear algebra of
+# several threads on busy cores is several times slower than of one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 # A busy machine is no failure: the time of an example is not tested.
 settings.register_profile("cineseq", deadline=None)
