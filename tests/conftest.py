@@ -3,12 +3,14 @@
 import os
 from pathlib import Path
 
-# One thread per process, set before numpy is loaded: the workers of pytest -n fill the cores, and linear algebra of
-# several threads on busy cores is several times slower than of one.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+import pytest
+from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
-import pytest  # noqa: E402
-from hypothesis import settings  # noqa: E402
+# One thread per process: the workers of pytest -n fill the cores, and linear algebra of several threads on busy cores
+# is several times slower than of one. The variable is for libraries and processes that are loaded later.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+threadpool_limits(int(os.environ["OMP_NUM_THREADS"]))
 
 # A busy machine is no failure: the time of an example is not tested.
 settings.register_profile("cineseq", deadline=None)
