@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 IMAGED = ("morphology", "embedding", "features")
 """Blocks that are tables of ``obsm``; function is columns of ``obs``."""
-SLASH = "%2F"
-"""What stands for ``/`` in the names of columns in a file; HDF5 would make a group of it."""
+SLASH = quote("/", safe="")
+"""What stands for ``/`` in the names of columns in a file, as in a URL; HDF5 would make a group of it."""
 
 
 def adata_of(data: PairedData) -> AnnData:
@@ -109,8 +110,8 @@ def paired_of(adata: AnnData, where: str, normalisation: Normalisation = "median
     adata
         In memory or backed. Counts are ``layers["counts"]``, else ``X`` or ``raw.X`` where these hold counts. Blocks
         are ``obsm["X_morphology"]``, ``["X_embedding"]`` and ``["X_features"]`` (or without ``X_``; columns of arrays
-        are numbered from 0), else columns of ``obs`` with these names before them; ``%2F`` in a name is ``/``. Without
-        ``sample`` or ``fov`` in ``obs`` all cells are of one.
+        are numbered from 0), else columns of ``obs`` with these names before them; a slash may be
+        quoted as in a URL. Without ``sample`` or ``fov`` in ``obs`` all cells are of one.
     where
         What is called, for messages.
     normalisation
