@@ -1,7 +1,7 @@
 """Measure the memory and time of the clustering step on many cells, from the input file to the tables.
 
 Run: ``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_clusters.py --cells 100000 --genes 20000``
-Simulated counts of eight types of cells (2,000 counts per cell) and one function are written as ``paired.h5mu``. They
+Simulated counts of eight types of cells (2,000 counts per cell) and one function are written as ``paired.h5ad``. They
 include the genes of the cell cycle, and 1 % of the cells have so few counts that they fail quality control.
 ``scripts/cluster.py`` then runs on them in a separate process, whose peak memory is measured from reading the file to
 the last figure. Settings are the defaults, including the subsets that are clustered again to measure stability.
@@ -20,7 +20,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from cineseq.config.expression import Clusters
 from cineseq.expression.cell_cycle import G2M_GENES, S_GENES
-from cineseq.io.paired import PairedData, write_paired
+from cineseq.io.adata import write_paired
+from cineseq.io.paired import PairedData
 from cineseq.tables.contract import read_table
 from cineseq.tables.expression import CLUSTERS
 
@@ -57,7 +58,7 @@ def write_cells(cells: int, genes: int, path: Path) -> pd.Series:
 
 def arguments(folder: Path, resamples: int) -> list[str]:
     """Return the arguments of the step: its files and its settings."""
-    files = {"paired": "paired.h5mu"} | OUTPUTS
+    files = {"paired": "paired.h5ad"} | OUTPUTS
     named = [text for name, file in files.items() for text in (f"--{name.replace('_', '-')}", str(folder / file))]
     return [*named, "--settings", json.dumps({"clusters": {"resamples": resamples}})]
 
@@ -73,8 +74,8 @@ def main() -> None:
     size = f"{options.cells:,} cells x {options.genes:,} genes"
     with tempfile.TemporaryDirectory(prefix="cineseq-") as name:
         folder = Path(name)
-        kind = write_cells(options.cells, options.genes, folder / "paired.h5mu")
-        print(Score(f"{size}: paired.h5mu, GB", (folder / "paired.h5mu").stat().st_size / 1e9), flush=True)
+        kind = write_cells(options.cells, options.genes, folder / "paired.h5ad")
+        print(Score(f"{size}: paired.h5ad, GB", (folder / "paired.h5ad").stat().st_size / 1e9), flush=True)
         found = run_apart(STEP, arguments(folder, options.resamples))
         table = read_table(folder / "cells.parquet", CLUSTERS)
     print(Score(f"{size}: seconds, {options.resamples} subsets clustered again", found["seconds"]))

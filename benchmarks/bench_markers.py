@@ -21,8 +21,8 @@ from kinds_of_cell import simulate
 from scipy import sparse
 from scores import Score
 
-from cineseq.expression.normalise import log_normalised
 from cineseq.expression.wilcoxon import from_scores, illico_available, rank_sum
+from cineseq.io.counts import log_normalised
 
 RATIO = 9
 LARGEST_DIFFERENCE = 1e-3

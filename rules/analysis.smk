@@ -1,6 +1,6 @@
 """The analyses: clusters, differential expression, prediction of function, sisters, and both modalities.
 
-INPUTS: study/paired.h5mu and study/cells.parquet.
+INPUTS: study/paired.h5ad and study/cells.parquet.
 OUTPUTS: tidy tables and figures in clusters/, de/, prediction/, lineage/ and crossmodal/.
 """
 
@@ -8,7 +8,7 @@ OUTPUTS: tidy tables and figures in clusters/, de/, prediction/, lineage/ and cr
 rule cluster:
     """Cluster the paired cells by expression, and measure the fraction of function's variance between clusters."""
     input:
-        paired="<results>/study/paired.h5mu",
+        paired="<results>/study/paired.h5ad",
     output:
         **outputs_of("cluster"),
         report="<results>/reports/cluster.json",
@@ -20,7 +20,7 @@ rule cluster:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000, per_mb=7),
+        mem_mb=memory(4000, per_mb=4),
         runtime=120,
     params:
         settings=settings("clusters", "seed"),
@@ -32,7 +32,7 @@ rule cluster:
 rule differential_expression:
     """Test which genes differ between clusters, conditions, and high and low function."""
     input:
-        paired="<results>/study/paired.h5mu",
+        paired="<results>/study/paired.h5ad",
         clusters="<results>/clusters/cells.parquet",
     output:
         **outputs_of("differential_expression"),
@@ -45,7 +45,7 @@ rule differential_expression:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000, per_mb=15),
+        mem_mb=memory(4000, per_mb=8),
         runtime=120,
     params:
         settings=settings("de", "clusters", "seed"),
@@ -57,7 +57,7 @@ rule differential_expression:
 rule predict:
     """Predict function from expression, morphology and both in grouped nested folds, with nulls and baselines."""
     input:
-        paired="<results>/study/paired.h5mu",
+        paired="<results>/study/paired.h5ad",
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
         markers=if_there(STUDY.has_counts, "<results>/de/markers.tsv"),
     output:
@@ -88,7 +88,7 @@ rule predict:
 rule explain_modalities:
     """Estimate the variance of each gene that morphology explains in held-out groups, and the reverse."""
     input:
-        paired="<results>/study/paired.h5mu",
+        paired="<results>/study/paired.h5ad",
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
     output:
         **outputs_of("explain_modalities"),
@@ -145,7 +145,7 @@ rule compare_sisters:
     """Compare the state of survivors by the fate of their sister."""
     input:
         cells="<results>/study/cells.parquet",
-        paired=if_there(STUDY.has_paired, "<results>/study/paired.h5mu"),
+        paired=if_there(STUDY.has_paired, "<results>/study/paired.h5ad"),
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
         pairs=if_there(STUDY.pairs, "<results>/study/pairs.parquet"),
         compartments=from_sheet_by_sample("compartments"),
@@ -161,7 +161,7 @@ rule compare_sisters:
         "../envs/cineseq.yaml"
     threads: 1
     resources:
-        mem_mb=memory(2000, per_mb=8),
+        mem_mb=memory(2000, per_mb=4),
         runtime=240,
     params:
         settings=settings(
@@ -211,7 +211,7 @@ rule compare_sister_genes:
     """Find genes that are similar in sisters, and genes that are associated with the fate of the sister."""
     input:
         cells="<results>/study/cells.parquet",
-        paired="<results>/study/paired.h5mu",
+        paired="<results>/study/paired.h5ad",
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
     output:
         **outputs_of("compare_sister_genes"),

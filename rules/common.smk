@@ -175,7 +175,7 @@ def growing(least):
 def memory(least, per_mb):
     """Return a resource function for the memory (MB) of a step that loads counts, which grows with its inputs.
 
-    The paired data are not compressed, so the size of their file is that of the counts in memory.
+    The paired data are not compressed, so the size of their file is that of the counts and their logarithm in memory.
     """
 
     def mb(wildcards, input, attempt):

@@ -1,7 +1,7 @@
 """The table of cells, and the pairing of cells with transcriptomes.
 
 INPUTS: cells.parquet of each field, compartments, barcodes and counts of the sheet; or external tables.
-OUTPUTS: <results>/study/cells.parquet, cells.csv, pairs.parquet and paired.h5mu.
+OUTPUTS: <results>/study/cells.parquet, cells.csv, pairs.parquet, paired.h5ad and its export paired.h5mu.
 """
 
 if STUDY.start == "images":

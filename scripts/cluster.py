@@ -16,7 +16,7 @@ from cineseq.expression.function_variance import component_lines, variance_along
 from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import multiplets
 from cineseq.files import write_json
-from cineseq.io.paired import read_paired
+from cineseq.io.adata import read_paired
 from cineseq.prediction.crossval.folds import family_labels
 from cineseq.tables.contract import write_table
 from cineseq.tables.expression import CLUSTERS, FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT

@@ -19,7 +19,7 @@ from cineseq.config.lineage import Lineage
 from cineseq.expression.normalise import Expression, detected_genes, expression_of
 from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
-from cineseq.io.paired import read_paired
+from cineseq.io.adata import read_paired
 from cineseq.lineage.sister_genes import (
     DETECTED,
     Design,

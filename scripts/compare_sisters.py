@@ -19,8 +19,9 @@ from cineseq.expression.cell_cycle import gene_set_scores
 from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
+from cineseq.io.adata import read_paired
 from cineseq.io.maps import read_compartments
-from cineseq.io.paired import PairedData, read_paired
+from cineseq.io.paired import PairedData
 from cineseq.lineage.figures import draw_forest
 from cineseq.lineage.report import (
     control_lines,

@@ -22,7 +22,7 @@ from cineseq.expression.markers import (
 )
 from cineseq.expression.normalise import expression_of
 from cineseq.files import write_json
-from cineseq.io.paired import read_paired
+from cineseq.io.adata import read_paired
 from cineseq.plotting import write_words
 from cineseq.tables.contract import empty, read_table, write_table
 from cineseq.tables.expression import CLUSTERS, MARKERS

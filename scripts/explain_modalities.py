@@ -19,7 +19,7 @@ from cineseq.crossmodal.explain import ExplainOptions
 from cineseq.crossmodal.figures import draw_explained
 from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
-from cineseq.io.paired import read_paired
+from cineseq.io.adata import read_paired
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
 from cineseq.tables.expression import CLUSTERS

@@ -1,7 +1,8 @@
 """Import external tables of cells, with or without counts.
 
 In: tables of cells, whose columns the section ``external`` names, and counts. Out: ``cells`` (every external cell,
-parquet and csv), ``paired.h5mu`` and ``paired.h5ad`` (with counts, only the cells that have counts).
+parquet and csv), and ``paired``, their AnnData, with the export ``mudata`` (with counts, only the cells that have
+counts).
 """
 
 import logging
@@ -9,13 +10,13 @@ from pathlib import Path
 
 from pydantic import Field
 
-from cineseq.api.adata import write_adata
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.external import External
 from cineseq.config.pairing import Pairing
 from cineseq.external.cells import cells_of_tables, counts_of_cells, external_report, paired_of, prefixes
 from cineseq.files import write_json
-from cineseq.io.paired import write_paired
+from cineseq.io.adata import write_paired
+from cineseq.io.mudata_export import write_mudata
 from cineseq.tables.contract import write_table
 from cineseq.tables.imaging import CELLS
 from cineseq.workflow.step import run
@@ -39,7 +40,7 @@ def main(
     cells: Path,
     csv: Path,
     paired: Path,
-    adata: Path,
+    mudata: Path,
     report: Path,
     settings: Settings,
 ) -> None:
@@ -56,7 +57,7 @@ def main(
     write_table(measured, cells, CELLS)
     write_table(measured, csv, CELLS)
     write_paired(data, paired)
-    write_adata(data, adata)
+    write_mudata(data, mudata)
     write_json(result, report)
 
 

@@ -1,19 +1,19 @@
 """Import external paired data.
 
-In: AnnData (.h5ad, .zarr) or MuData (.h5mu), whose columns the section ``external`` names. Out: ``paired.h5mu`` and
-``paired.h5ad`` in the form that all analyses read, and ``csv``, the same cells as a table.
+In: AnnData (.h5ad, .zarr) or MuData (.h5mu), whose columns the section ``external`` names. Out: ``paired``, the
+AnnData that all analyses read, and the exports ``mudata`` and ``csv``, the cells as a table.
 """
 
 import logging
 from pathlib import Path
 
-from cineseq.api.adata import write_adata
 from cineseq.config.base import Section
 from cineseq.config.external import External
 from cineseq.external.cells import cells_of_paired, external_report
 from cineseq.external.paired import only_file, read_external_paired
 from cineseq.files import write_json
-from cineseq.io.paired import write_paired
+from cineseq.io.adata import write_paired
+from cineseq.io.mudata_export import write_mudata
 from cineseq.tables.contract import write_table
 from cineseq.tables.imaging import CELLS
 from cineseq.workflow.step import run
@@ -27,14 +27,14 @@ class Settings(Section):
     external: External = External()
 
 
-def main(*, external: list[Path], paired: Path, adata: Path, csv: Path, report: Path, settings: Settings) -> None:
+def main(*, external: list[Path], paired: Path, mudata: Path, csv: Path, report: Path, settings: Settings) -> None:
     """Write external paired data in the form that all analyses read."""
     data = read_external_paired(only_file(external), settings.external)
     result = external_report(data, len(data.obs))
     for line in result["lines"]:
         logger.info("%s", line)
     write_paired(data, paired)
-    write_adata(data, adata)
+    write_mudata(data, mudata)
     write_table(cells_of_paired(data), csv, CELLS)
     write_json(result, report)
 

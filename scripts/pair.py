@@ -1,8 +1,8 @@
 """Join singlets and their counts into the paired data.
 
-In: the cells of the study, the pairs, and the counts of every sample. Out: ``paired`` (MuData) and ``adata`` (AnnData),
-with one row per singlet that was sequenced: expression, morphology, embedding, function, lineage, and the fate of the
-sister; a report.
+In: the cells of the study, the pairs, and the counts of every sample. Out: ``paired`` (AnnData), with one
+row per singlet that was sequenced: expression, morphology, embedding, function, lineage, and the fate of the sister;
+``mudata``, the same as MuData for other programs; a report.
 """
 
 import logging
@@ -10,11 +10,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from cineseq.api.adata import write_adata
 from cineseq.config.base import Section
 from cineseq.config.pairing import Pairing
 from cineseq.files import write_json
-from cineseq.io.paired import write_paired
+from cineseq.io.adata import write_paired
+from cineseq.io.mudata_export import write_mudata
 from cineseq.pairing.join import joined_counts, pair_cells
 from cineseq.pairing.report import paired_report
 from cineseq.tables.contract import read_table
@@ -32,7 +32,7 @@ class Settings(Section):
 
 
 def main(
-    *, cells: Path, pairs: Path, counts: list[Path], paired: Path, adata: Path, report: Path, settings: Settings
+    *, cells: Path, pairs: Path, counts: list[Path], paired: Path, mudata: Path, report: Path, settings: Settings
 ) -> None:
     """Write the paired data."""
     imaged, matched = read_table(cells, CELLS), read_table(pairs, PAIRS)
@@ -42,7 +42,7 @@ def main(
     for line in result["lines"]:
         logger.info("%s", line)
     write_paired(data, paired)
-    write_adata(data, adata)
+    write_mudata(data, mudata)
     write_json(result, report)
 
 

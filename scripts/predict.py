@@ -18,7 +18,7 @@ from cineseq.config.prediction import Folds, Prediction
 from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
-from cineseq.io.paired import read_paired
+from cineseq.io.adata import read_paired
 from cineseq.prediction.crossval.out_of_fold import kept_fits
 from cineseq.prediction.figures import draw_model_comparison, draw_scatter
 from cineseq.prediction.gene_figures import draw_overlap, draw_selected_by_cluster, draw_selection

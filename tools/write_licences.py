@@ -49,7 +49,7 @@ PURPOSES = {
     "joblib": "parallel folds",
     "loguru": "the log of the rank tests, which is switched off",
     "matplotlib": "figures",
-    "mudata": "paired data on disk",
+    "mudata": "export of paired data",
     "natsort": "the order of file names",
     "numba": "compiled loops of trackpy and scanpy",
     "numpy": "arrays",

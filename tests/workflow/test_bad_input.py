@@ -165,9 +165,9 @@ def give_cells(project: Project, scores: list[float]) -> None:
 
 def test_a_function_without_any_value(small: Project) -> None:
     give_cells(small, [float("nan")] * 4)
-    said = small.complaint("results/small/study/paired.h5mu")
+    said = small.complaint("results/small/study/paired.h5ad")
     assert "cells.csv: function_score has no value in any of the 4 cells; leave it out or correct the column." in said
-    assert not (small.folder / "results/small/study/paired.h5mu").exists()
+    assert not (small.folder / "results/small/study/paired.h5ad").exists()
 
 
 @pytest.mark.slow

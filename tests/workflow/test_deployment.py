@@ -158,7 +158,7 @@ def test_the_central_checkout_runs_a_study_as_documented(study: Path) -> None:
     status, said = run([*words[:3], "pairing", *words[3:]], study)
     assert status == 0, said[-6000:]
     assert [path.name for path in (study / "results").iterdir()] == ["elsewhere"]
-    assert (study / "results/elsewhere/study/paired.h5mu").is_file()
+    assert (study / "results/elsewhere/study/paired.h5ad").is_file()
     assert "Nothing to be done" in run([*words[:3], "pairing", *words[3:]], study)[1]
 
 

@@ -18,7 +18,7 @@ def test_no_step_that_needs_masks_is_planned(alone: Project) -> None:
 @pytest.mark.slow
 def test_tracks_alone_are_paired_with_counts(alone: Project) -> None:
     give_pairing(alone, ["AAAA", "CCCC"], ["AAAA", "CCCC"])
-    alone.snakemake("results/small/study/paired.h5mu")
+    alone.snakemake("results/small/study/paired.h5ad")
     pairs = pd.read_parquet(alone.folder / "results/small/study/pairs.parquet")
     assert pairs["status"].tolist() == ["singlet", "singlet"]
     assert pairs["distance_um"].isna().all()

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from cineseq.api.adata import adata_of, as_finite, check_normalisation, in_order, paired_of
 from cineseq.api.keywords import check_names, check_tables, section_of
 from cineseq.api.tracked_cells import Tracked, cells_with_features, study_counts, with_field
 from cineseq.config.base import FieldOfView
@@ -28,12 +27,13 @@ from cineseq.crossmodal.decompose import decompose
 from cineseq.crossmodal.explain import ExplainOptions
 from cineseq.errors import UserError
 from cineseq.expression.cluster import cluster_study
-from cineseq.expression.normalise import expression_of, log_normalised
+from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import multiplets, usable_cells
-from cineseq.expression.read_counts import LAYER
+from cineseq.io.adata import adata_of, as_finite, check_normalisation, paired_of
 from cineseq.io.arrays import positive
+from cineseq.io.counts import LAYER, log_normalised
 from cineseq.io.maps import check_fields, check_samples, checked_barcodes, checked_compartments
-from cineseq.io.paired import PairedData, storable
+from cineseq.io.paired import PairedData, in_order, storable
 from cineseq.lineage.complete_cells import LINEAGE, completed_cells
 from cineseq.lineage.concordance import concordance_table, times_table
 from cineseq.lineage.relatives import relatives_of

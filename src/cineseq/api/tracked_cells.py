@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cineseq.api.adata import as_finite, counts_matrix
 from cineseq.api.keywords import check_tables
 from cineseq.config.features import Features
 from cineseq.errors import UserError
-from cineseq.expression.read_counts import make_counts
 from cineseq.features.cells import MEASURED, OBJECT
 from cineseq.features.frames import feature_frames
+from cineseq.io.adata import as_finite, counts_matrix
+from cineseq.io.counts import make_counts
 from cineseq.lineage.complete_cells import completed_cells
 from cineseq.pairing.join import StudyCounts
 from cineseq.tables.contract import FIELD

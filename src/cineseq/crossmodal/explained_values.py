@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from cineseq.config.expression import Normalisation
-from cineseq.expression.normalise import log_normalised, thin
+from cineseq.expression.normalise import thin
+from cineseq.io.counts import log_normalised
 from cineseq.prediction.crossval.folds import FoldPlan
 from cineseq.prediction.crossval.ridge import RidgeFold, predict
 

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from cineseq.config.expression import Normalisation
 from cineseq.errors import UserError
+from cineseq.io.counts import log_normalised
 from cineseq.io.paired import PairedData
 
 logger = logging.getLogger(__name__)
@@ -23,7 +24,6 @@ NORMALISED: dict[Normalisation, str] = {
     "cp10k": "normalised to 10,000 per cell and log1p-transformed",
     "sqrt": "normalised to 10,000 per cell and square-rooted",
 }
-PER_CELL = 10_000.0
 MEANING: dict[CountKind, str] = {
     "counts": "counts",
     "fractional": "not whole counts (expected counts or TPM)",
@@ -141,30 +141,6 @@ def merge_repeated_genes(
     logger.info("Summed the counts of %d repeated gene names.", len(genes) - len(unique))
     summing = sparse.csr_matrix((np.ones(len(codes)), (np.arange(len(codes)), codes)), (len(codes), len(unique)))
     return sparse.csr_matrix(counts @ summing), pd.Index(unique)
-
-
-def log_normalised(counts: sparse.csr_matrix, normalisation: Normalisation = "median") -> sparse.csr_matrix:
-    """Scale each cell to the median total, or to 10,000, and take log(1 + x), or the root; empty cells stay 0.
-
-    Returns
-    -------
-    scipy.sparse.csr_matrix
-        Normalised values, float32, shape (cells, genes).
-    """
-    if not counts.has_canonical_format:
-        counts = counts.copy()
-        counts.sum_duplicates()
-    # Size factor of each cell, (cells,): target total over its own total.
-    totals = np.asarray(counts.sum(axis=1)).ravel()
-    seen = totals > 0
-    target = PER_CELL if normalisation != "median" else np.median(totals[seen]) if seen.any() else 1.0
-    factors = np.divide(target, totals, out=np.zeros_like(totals), where=seen)
-    # Scale and transform the stored values in place: sparse products would need three copies of the largest matrix.
-    values = np.repeat(factors, np.diff(counts.indptr))
-    values *= counts.data
-    transform = np.sqrt if normalisation == "sqrt" else np.log1p
-    transform(values, out=values)
-    return sparse.csr_matrix((values.astype(np.float32), counts.indices.copy(), counts.indptr.copy()), counts.shape)
 
 
 def thin(counts: sparse.csr_matrix, rng: np.random.Generator) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:

@@ -11,11 +11,13 @@ import pandas as pd
 
 from cineseq.config.external import External
 from cineseq.errors import UserError
-from cineseq.expression.read_counts import from_anndata
 from cineseq.external.cell_columns import cell_table, chosen_columns, replaced
-from cineseq.external.cells import paired_of
+from cineseq.external.cells import ALWAYS, paired_of
+from cineseq.io.adata import read_paired
+from cineseq.io.counts import LAYER, from_anndata
 from cineseq.io.delimited import STUDY
-from cineseq.io.paired import BLOCKS, OPTIONAL_BLOCKS, PairedData, blocks_apart, read_paired
+from cineseq.io.mudata_export import blocks_apart, read_mudata
+from cineseq.io.paired import BLOCKS, OPTIONAL_BLOCKS, PairedData
 from cineseq.pairing.join import StudyCounts
 from cineseq.tables.imaging import CELLS
 
@@ -46,9 +48,10 @@ def only_file(paths: list[Path]) -> Path:
 def read_external_paired(path: Path, external: External) -> PairedData:
     """Read paired data from .h5ad, .zarr or .h5mu.
 
-    A file written by this pipeline is read unchanged. In other files, counts are read from AnnData or the modality
-    ``rna``, and blocks from the modalities or ``obsm`` named ``morphology``, ``embedding``, ``features`` and
-    ``function`` (in ``obsm`` also with the prefix ``X_``) and from the configured columns of ``obs``.
+    A file written by this pipeline is read unchanged, an h5ad only where ``external`` names none of its columns. In
+    other files, counts are read from AnnData or the modality ``rna``, and blocks from the modalities or ``obsm`` named
+    ``morphology``, ``embedding``, ``features`` and ``function`` (in ``obsm`` also with the prefix ``X_``) and from the
+    configured columns of ``obs``.
 
     Raises
     ------
@@ -58,8 +61,10 @@ def read_external_paired(path: Path, external: External) -> PairedData:
     data = _open(path)
     if path.suffix == ".h5mu":
         if set(OWN) <= set(data.obs.columns) and set(BLOCKS) - set(OPTIONAL_BLOCKS) <= set(data.mod):
-            return read_paired(path)
+            return read_mudata(path)
         obs, rna = _from_mudata(data, path)
+    elif path.suffix == ".h5ad" and external == External() and _is_own(data):
+        return read_paired(path)
     else:
         keys = {name: key for name in BLOCKS for key in (name, f"X_{name}") if key in data.obsm}
         obs, rna = data.obs.join([_block(data.obsm[key], data.obs_names, name) for name, key in keys.items()]), data
@@ -75,6 +80,12 @@ def read_external_paired(path: Path, external: External) -> PairedData:
     counts = from_anndata(rna, path)
     index = pd.MultiIndex.from_product([[STUDY.sample], names.reindex(counts.cells)], names=["sample", "barcode"])
     return paired_of(cells, StudyCounts(counts.matrix, index, counts.genes))
+
+
+def _is_own(data: AnnData) -> bool:
+    """Return whether a file was written by this pipeline, with functions."""
+    columns = set(data.obs.columns)
+    return {"track_id", *ALWAYS} <= columns and LAYER in data.layers and any(c.startswith("function_") for c in columns)
 
 
 def _open(path: Path) -> AnnData | MuData:

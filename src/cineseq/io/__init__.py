@@ -1,1 +1,1 @@
-"""Read and write movies and masks, paired data, delimited tables, and maps of compartments and barcodes."""
+"""Read and write movies and masks, counts, paired data, delimited tables, and maps of compartments and barcodes."""

@@ -10,7 +10,7 @@ import pandas as pd
 
 from cineseq.config.pairing import Pairing
 from cineseq.errors import UserError
-from cineseq.expression.read_counts import read_counts
+from cineseq.io.counts import read_counts
 
 logger = logging.getLogger(__name__)
 

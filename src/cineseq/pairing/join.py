@@ -13,7 +13,7 @@ from scipy import sparse
 
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError
-from cineseq.expression.read_counts import Counts, read_counts
+from cineseq.io.counts import Counts, read_counts
 from cineseq.io.paired import BLOCKS, PairedData
 from cineseq.pairing.barcodes import files_by_sample
 

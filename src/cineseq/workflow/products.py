@@ -116,8 +116,8 @@ PRODUCTS: tuple[Product, ...] = (
             target="features"),
     Product("study/cells.csv", "study", None, "collect_cells|import_cells|import_lineage|import_paired", name="csv"),
     Product("study/pairs.parquet", "study", "imaging.PAIRS", "match_barcodes", "pairing", target="pairing"),
-    Product("study/paired.h5mu", "study", None, "pair|import_cells|import_paired", target="pairing"),
-    Product("study/paired.h5ad", "study", None, "pair|import_cells|import_paired", name="adata", target="pairing"),
+    Product("study/paired.h5ad", "study", None, "pair|import_cells|import_paired", target="pairing"),
+    Product("study/paired.h5mu", "study", None, "pair|import_cells|import_paired", name="mudata", target="pairing"),
     # Clusters.
     Product("clusters/cells.parquet", "study", "expression.CLUSTERS", "cluster", "clusters", name="clusters"),
     Product("clusters/function_by_cluster.tsv", "study", "expression.FUNCTION_BY_CLUSTER", "cluster", "clusters",

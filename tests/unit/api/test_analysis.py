@@ -22,7 +22,6 @@ from tests.unit.lineage.lineage_examples import as_cells, cell, experiment, fami
 from tests.unit.pairing.pairing_examples import make_barcodes, make_cells, make_compartments
 from tests.unit.prediction.prediction_examples import Planted, simulate
 
-from cineseq.api.adata import adata_of, in_order, paired_of
 from cineseq.api.analysis import cluster, compare_sisters, explain, pair, predict
 from cineseq.config.expression import Clusters
 from cineseq.config.external import External
@@ -32,7 +31,9 @@ from cineseq.errors import UserError
 from cineseq.expression.cluster import cluster_study
 from cineseq.expression.normalise import expression_of
 from cineseq.external.paired import read_external_paired
-from cineseq.io.paired import BLOCKS, PairedData, read_paired, write_paired
+from cineseq.io.adata import adata_of, paired_of, read_paired, write_paired
+from cineseq.io.mudata_export import read_mudata
+from cineseq.io.paired import BLOCKS, PairedData, in_order
 from cineseq.lineage.complete_cells import completed_cells
 from cineseq.tables.contract import Table, read_table, write_table
 from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
@@ -93,9 +94,9 @@ def same_data(one: PairedData, other: PairedData) -> None:
 
 @pytest.mark.parametrize("backed", [None, "r"])
 def test_adata_holds_what_the_file_of_the_workflow_holds(data: PairedData, tmp_path: Path, backed: str | None) -> None:
-    write_paired(data, tmp_path / "paired.h5mu")
-    read = read_paired(tmp_path / "paired.h5mu")
-    adata_of(read).write_h5ad(tmp_path / "paired.h5ad")
+    write_paired(data, tmp_path / "paired.h5ad")
+    read = read_paired(tmp_path / "paired.h5ad")
+    same_data(read, paired_of(adata_of(data), "test"))
     same_data(paired_of(anndata.read_h5ad(tmp_path / "paired.h5ad", backed=backed), "test"), read)
 
 
@@ -151,12 +152,12 @@ def test_what_others_do_not_say_is_one_sample_and_unknown(adata: anndata.AnnData
 
 
 def predicted_by_the_step(data: PairedData, folder: Path) -> dict[str, Path]:
-    write_paired(data, folder / "paired.h5mu")
+    write_paired(data, folder / "paired.h5ad")
     names = ("performance", "samples", "contrasts", "genes", "overlap", "model_sensitivity")
     files = {name: folder / f"{name}.tsv" for name in names} | {"predictions": folder / "predictions.parquet"}
     figures = ("ladder", "scatter", "selection", "selected_genes", "overlap_figure")
     predict_step.main(
-        paired=folder / "paired.h5mu",
+        paired=folder / "paired.h5ad",
         **files,
         **{name: folder / f"{name}.svg" for name in figures},
         report=folder / "report.json",
@@ -180,12 +181,12 @@ def test_predict_gives_the_tables_of_the_step(data: PairedData, adata: anndata.A
 
 
 def test_explain_gives_the_tables_of_the_step(data: PairedData, adata: anndata.AnnData, tmp_path: Path) -> None:
-    write_paired(data, tmp_path / "paired.h5mu")
+    write_paired(data, tmp_path / "paired.h5ad")
     files = {name: tmp_path / f"{name}.tsv" for name in ("genes", "features", "summary")}
     settings = explain_step.Settings(crossmodal=Crossmodal(**QUICK_CROSSMODAL))
     rest = {"variance": tmp_path / "f.svg", "report": tmp_path / "r.json", "settings": settings}
     outputs = {f"crossmodal_{name}": path for name, path in files.items()}
-    explain_step.main(paired=tmp_path / "paired.h5mu", **outputs, **rest)
+    explain_step.main(paired=tmp_path / "paired.h5ad", **outputs, **rest)
     found = explain(adata, **QUICK_CROSSMODAL)
     same_as_file(found.summary, files["summary"], VARIANCE_SUMMARY)
     same_as_file(found.genes, files["genes"], GENE_VARIANCE)
@@ -232,11 +233,11 @@ def test_pair_gives_the_data_of_the_steps(tmp_path: Path) -> None:
     matched = match_step.Settings(samples=["s"], fields=[{"sample": "s", "fov": "1"}])
     match_step.main(**files, **maps, **counts, report=tmp_path / "m.json", settings=matched)
     paired = pair_step.Settings(samples=["s"])
-    written = {"paired": tmp_path / "p.h5mu", "adata": tmp_path / "p.h5ad", "report": tmp_path / "p.json"}
+    written = {"paired": tmp_path / "p.h5ad", "mudata": tmp_path / "p.h5mu", "report": tmp_path / "p.json"}
     pair_step.main(**files, **counts, **written, settings=paired)
     found = pair(CELLS.check(cells), ROOMS, BARCODES, COUNTS)
-    same_data(paired_of(found, "test"), read_paired(tmp_path / "p.h5mu"))
-    same_data(paired_of(anndata.read_h5ad(tmp_path / "p.h5ad"), "test"), read_paired(tmp_path / "p.h5mu"))
+    same_data(paired_of(found, "test"), read_paired(tmp_path / "p.h5ad"))
+    same_data(read_mudata(tmp_path / "p.h5mu"), read_paired(tmp_path / "p.h5ad"))
     pd.testing.assert_frame_equal(
         PAIRS.check(found.uns["pairs"].reset_index(drop=True)), read_table(files["pairs"], PAIRS)
     )

@@ -16,7 +16,8 @@ from cineseq.config.prediction import Crossmodal, Folds
 from cineseq.crossmodal.decompose import Decomposition, decompose
 from cineseq.crossmodal.explain import ExplainOptions
 from cineseq.crossmodal.explained_values import Targets, errors_of, noise_ceiling
-from cineseq.io.paired import PairedData, write_paired
+from cineseq.io.adata import write_paired
+from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.folds import FoldPlan
 from cineseq.prediction.crossval.ridge import SMALLEST_PENALTY, Tuning, predict, ridge_folds
 from cineseq.tables.contract import read_table
@@ -198,9 +199,9 @@ def test_the_step_writes_its_tables(tmp_path: Path):
     shapes = data.morphology.mask(np.random.default_rng(0).random(data.morphology.shape) < 0.01)
     shapes.iloc[::2, 0] = np.nan
     data = replace(data, morphology=shapes)
-    write_paired(data, tmp_path / "paired.h5mu")
+    write_paired(data, tmp_path / "paired.h5ad")
     explain_modalities.main(
-        paired=tmp_path / "paired.h5mu",
+        paired=tmp_path / "paired.h5ad",
         crossmodal_genes=tmp_path / "genes.tsv",
         crossmodal_features=tmp_path / "features.tsv",
         crossmodal_summary=tmp_path / "summary.tsv",

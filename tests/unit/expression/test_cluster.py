@@ -25,12 +25,13 @@ from cineseq.expression.normalise import (  # fmt: skip
     expression_from,
     expression_of,
     kind_of,
-    log_normalised,
     merge_repeated_genes,
     thin,
 )
 from cineseq.expression.quality_control import multiplets, quality_of_cells
-from cineseq.io.paired import PairedData, write_paired
+from cineseq.io.adata import write_paired
+from cineseq.io.counts import log_normalised
+from cineseq.io.paired import PairedData
 from cineseq.statistics.permutation import exchangeable_blocks, permuted_within
 from cineseq.tables.contract import read_table
 from cineseq.tables.expression import CLUSTERS, FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT
@@ -353,11 +354,11 @@ def test_what_cannot_be_estimated_is_missing_with_its_reason(function, clusters,
 
 
 def run_step(folder, data):
-    write_paired(data, folder / "paired.h5mu")
+    write_paired(data, folder / "paired.h5ad")
     names = {"clusters": "parquet", "umap": "svg", "quality": "svg", "report": "json"}
     names |= {"function_by_cluster": "tsv", "function_by_component": "tsv"}
     files = {name: folder / f"{name}.{suffix}" for name, suffix in names.items()}
-    cluster.main(paired=folder / "paired.h5mu", **files, settings=cluster.Settings(clusters=FAST))
+    cluster.main(paired=folder / "paired.h5ad", **files, settings=cluster.Settings(clusters=FAST))
     return files
 
 

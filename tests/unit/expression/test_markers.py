@@ -28,7 +28,8 @@ from cineseq.expression.markers import (  # fmt: skip
 )
 from cineseq.expression.normalise import expression_from
 from cineseq.expression.wilcoxon import log2_fold_changes, rank_sum, tie_correction
-from cineseq.io.paired import PairedData, write_paired
+from cineseq.io.adata import write_paired
+from cineseq.io.paired import PairedData
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.expression import CLUSTERS, MARKERS
 
@@ -208,7 +209,7 @@ def test_function_is_halved_within_samples():
 
 
 def run_step(folder, data, settings):
-    write_paired(data, folder / "paired.h5mu")
+    write_paired(data, folder / "paired.h5ad")
     expression = None if data.counts is None else expression_from(data.counts, data.genes, "counts")
     study = cluster_study(data.obs.index, expression, settings, 1)
     write_table(study.table, folder / "clusters.parquet", CLUSTERS)
@@ -218,7 +219,7 @@ def run_step(folder, data, settings):
         "report": folder / "report.json",
     }
     differential_expression.main(
-        paired=folder / "paired.h5mu",
+        paired=folder / "paired.h5ad",
         clusters=folder / "clusters.parquet",
         **files,
         settings=differential_expression.Settings(clusters=settings),

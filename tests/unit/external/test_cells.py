@@ -1,5 +1,6 @@
 """External tables of cells and external paired data, read with the names that a user has."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import anndata
@@ -20,8 +21,10 @@ from cineseq.errors import UserError
 from cineseq.external.cell_columns import as_text
 from cineseq.external.cells import cells_of_paired, cells_of_tables
 from cineseq.external.paired import only_file, read_external_paired
+from cineseq.io.adata import read_paired, write_paired
 from cineseq.io.delimited import read_plain
-from cineseq.io.paired import PairedData, read_paired, write_paired
+from cineseq.io.mudata_export import blocks_apart, write_mudata
+from cineseq.io.paired import PairedData
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import CELLS
 
@@ -32,7 +35,7 @@ def imported(
     folder: Path, tables: list[Path], counts: list[Path], **settings: object
 ) -> tuple[pd.DataFrame, PairedData]:
     outputs = {"cells": folder / "cells.parquet", "csv": folder / "cells.csv"}
-    outputs |= {"paired": folder / "paired.h5mu", "adata": folder / "paired.h5ad", "report": folder / "report.json"}
+    outputs |= {"paired": folder / "paired.h5ad", "mudata": folder / "paired.h5mu", "report": folder / "report.json"}
     import_cells.main(external=tables, counts=counts, **outputs, settings=import_cells.Settings(**settings))
     cells = read_table(outputs["cells"], CELLS)
     assert read_table(outputs["csv"], CELLS)["track_id"].tolist() == cells["track_id"].tolist()
@@ -158,10 +161,11 @@ def make_h5ad(path: Path, **obs: list[object]) -> Path:
 def test_h5ad_with_blocks_in_obs_and_obsm(tmp_path: Path) -> None:
     path = make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0], lane=["x", "y"])
     columns = External(function={"speed": "speed"}, groups={"sample": "lane"})
-    outputs = {"paired": tmp_path / "paired.h5mu", "adata": tmp_path / "paired.h5ad"}
+    outputs = {"paired": tmp_path / "paired.h5ad", "mudata": tmp_path / "paired.h5mu"}
     outputs |= {"csv": tmp_path / "cells.csv", "report": tmp_path / "report.json"}
     import_paired.main(external=[path], **outputs, settings=import_paired.Settings(external=columns))
-    assert anndata.read_h5ad(outputs["adata"]).obs["function_speed"].tolist() == [1, 2]
+    with blocks_apart():
+        assert mudata.read_h5mu(outputs["mudata"]).mod["function"].X.ravel().tolist() == [1, 2]
     data = read_paired(outputs["paired"])
     assert data.obs["sample"].tolist() == ["x", "y"]
     assert data.counts.toarray().tolist() == [[1, 0], [2, 3]]
@@ -182,11 +186,25 @@ def test_mudata_of_others_and_of_our_own(tmp_path: Path) -> None:
     mudata.MuData({"rna": rna, "morphology": shape}).write(tmp_path / "other.h5mu")
     data = read_external_paired(tmp_path / "other.h5mu", External(function={"speed": "speed"}))
     assert data.morphology["morphology_area"].to_dict() == {"c1": 8, "c2": 7}
-    write_paired(data, tmp_path / "own.h5mu")
+    write_mudata(data, tmp_path / "own.h5mu")
     again = read_external_paired(tmp_path / "own.h5mu", External())
     assert again.obs["family"].tolist() == ["c1", "c2"]
     assert cells_of_paired(again)["function_speed"].tolist() == [1, 2]
     assert again.function.to_dict("list") == {"function_speed": [1, 2]}
+
+
+def test_our_own_h5ad_is_read_unchanged_unless_columns_are_named(tmp_path: Path) -> None:
+    path = make_h5ad(tmp_path / "a.h5ad", function_speed=[1.0, 2.0])
+    data = read_external_paired(path, External())
+    data = replace(data, obs=data.obs.assign(founder_id=["r", "r"], family=["r", "r"], barcode_edits=[0, 1]))
+    write_paired(data, tmp_path / "own.h5ad")
+    again = read_external_paired(tmp_path / "own.h5ad", External())
+    assert again.obs[["family", "barcode_edits"]].to_dict("list") == {"family": ["r", "r"], "barcode_edits": [0, 1]}
+    assert again.function.to_dict("list") == {"function_speed": [1, 2]}
+    assert again.morphology.to_dict("list") == {"morphology_area": [4, 5]}
+    assert again.counts.toarray().tolist() == [[1, 0], [2, 3]]
+    named = read_external_paired(tmp_path / "own.h5ad", External(function={"edits": "barcode_edits"}))
+    assert named.function["function_edits"].tolist() == [0, 1]
 
 
 def test_bad_paired_data_are_refused(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from tests.unit.lineage.lineage_examples import LAST, analyse, as_cells, cell, e
 
 from cineseq.config.lineage import Lineage
 from cineseq.errors import UserError
-from cineseq.io.paired import PairedData, write_paired
+from cineseq.io.adata import write_paired
+from cineseq.io.paired import PairedData
 from cineseq.lineage.figures import draw_forest
 from cineseq.lineage.selection_bias import lineage_warnings
 from cineseq.lineage.tree_figures import colour_by_fate, draw_trees
@@ -119,8 +120,8 @@ def test_gene_sets_are_tested_in_the_sequenced_cells_and_need_counts(tmp_path):
     obs = pd.DataFrame(dict.fromkeys(("sample", "fov", "family", "condition", "replicate"), "s"), index)
     counts = sparse.csr_matrix(np.random.default_rng(0).poisson(2.0, (len(obs), 120)).astype(float))
     genes, nothing = pd.Index([f"g{k}" for k in range(120)]), pd.DataFrame(index=index)
-    write_paired(PairedData(obs, counts, genes, nothing, nothing, nothing), tmp_path / "p.h5mu")
-    found = run_step(tmp_path, cells, paired=tmp_path / "p.h5mu", gene_sets={"stress": ["g1", "g2"]}, states=["stress"])
+    write_paired(PairedData(obs, counts, genes, nothing, nothing, nothing), tmp_path / "p.h5ad")
+    found = run_step(tmp_path, cells, paired=tmp_path / "p.h5ad", gene_sets={"stress": ["g1", "g2"]}, states=["stress"])
     assert set(found["states"]["state"]) == {"stress_high"}
     with pytest.raises(UserError, match=r"lineage\.gene_sets: the study has no counts to score"):
         run_step(tmp_path, cells, gene_sets={"stress": ["g1"]})

@@ -7,7 +7,8 @@ from scipy import sparse
 from tests.unit.lineage.lineage_examples import experiment
 
 from cineseq.config.lineage import Lineage
-from cineseq.io.paired import PairedData, write_paired
+from cineseq.io.adata import write_paired
+from cineseq.io.paired import PairedData
 from cineseq.lineage.sister_genes import Design, genes_by_sister, heritable_genes
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.expression import CLUSTERS
@@ -100,9 +101,9 @@ def test_the_step_finds_a_gene_that_goes_with_the_sister(tmp_path):
     obs = alive.set_index(alive["track_id"].astype(object))[["sample", "fov", "condition", "replicate"]]
     obs = obs.assign(family=alive["founder_id"].to_numpy())
     blocks = (pd.DataFrame(index=obs.index) for _ in range(3))
-    write_paired(PairedData(obs, sparse.csr_matrix(counts, dtype=float), GENES, *blocks), tmp_path / "paired.h5mu")
+    write_paired(PairedData(obs, sparse.csr_matrix(counts, dtype=float), GENES, *blocks), tmp_path / "paired.h5ad")
     write_table(cells, tmp_path / "cells.parquet", CELLS)
-    tables = {"cells": tmp_path / "cells.parquet", "paired": tmp_path / "paired.h5mu"}
+    tables = {"cells": tmp_path / "cells.parquet", "paired": tmp_path / "paired.h5ad"}
     files = {"heritable": tmp_path / "heritable.tsv", "by_sister": tmp_path / "by_sister.tsv"}
     settings = Settings(lineage=Lineage(permutations=4999))
     main(**tables, **files, report=tmp_path / "report.json", settings=settings)

@@ -12,8 +12,8 @@ from tests.unit.pairing.pairing_examples import make_barcodes, make_cells, make_
 
 from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError
+from cineseq.io.adata import read_paired
 from cineseq.io.maps import check_fields, check_samples, read_barcode_tables, read_compartments
-from cineseq.io.paired import read_paired
 from cineseq.io.stacks import MovieInfo, write_labels
 from cineseq.pairing.join import joined_counts, pair_cells
 from cineseq.pairing.positions import missing_sizes, pixel_sizes, with_micrometres
@@ -69,7 +69,7 @@ def experiment(tmp_path: Path) -> dict[str, Path]:
         morphology_area_px2=[1.0, 2.0, 3.0, 4.0],
         function_gfp=[5.0, 6.0, 7.0, None],
     )
-    paths = {n: tmp_path / n for n in ("cells.parquet", "pairs.parquet", "paired.h5mu", "match.json", "pair.json")}
+    paths = {n: tmp_path / n for n in ("cells.parquet", "pairs.parquet", "paired.h5ad", "match.json", "pair.json")}
     write_table(cells, paths["cells.parquet"], CELLS)
     paths["masks.ome.tif"] = write_masks(tmp_path / "masks.ome.tif", pixel_size_um=0.5)
     compartments = make_compartments([(0, 50 * i) for i in range(5)])
@@ -97,8 +97,8 @@ def run_both(experiment: dict[str, Path]) -> None:
         cells=experiment["cells.parquet"],
         pairs=experiment["pairs.parquet"],
         counts=[folder / "counts.csv"],
-        paired=experiment["paired.h5mu"],
-        adata=experiment["paired.h5mu"].with_suffix(".h5ad"),
+        paired=experiment["paired.h5ad"],
+        mudata=experiment["paired.h5ad"].with_suffix(".h5mu"),
         report=experiment["pair.json"],
         settings=pair.Settings(samples=["s"]),
     )
@@ -131,7 +131,7 @@ def test_the_step_measures_in_micrometres(experiment: dict[str, Path]) -> None:
 
 def test_from_cells_to_paired_data(experiment: dict[str, Path]) -> None:
     run_both(experiment)
-    data = read_paired(experiment["paired.h5mu"])
+    data = read_paired(experiment["paired.h5ad"])
     assert data.obs.index.tolist() == ["s/1/1", "s/1/2"]
     assert data.obs["barcode"].tolist() == ["AAAAAAAA", "CCCCCCCT"]
     assert data.obs["barcode_edits"].tolist() == [0, 1]

@@ -13,7 +13,8 @@ from tests.unit.prediction.prediction_examples import FAST, Planted, ask, by_mod
 
 from cineseq.config.prediction import Prediction
 from cineseq.errors import UserError
-from cineseq.io.paired import PairedData, write_paired
+from cineseq.io.adata import write_paired
+from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.feature_blocks import class_labels
 from cineseq.prediction.predict import PredictionResult
 from cineseq.prediction.report import report
@@ -256,7 +257,7 @@ def test_functions_are_named_with_or_without_their_prefix():
 
 def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     data = simulate(Planted(morphology=0.4, genes=20, cells_per_field=15, embedding=5), seed=0)
-    write_paired(data, tmp_path / "paired.h5mu")
+    write_paired(data, tmp_path / "paired.h5ad")
     clusters, markers = given_tables(data)
     clusters.to_parquet(tmp_path / "clusters.parquet")
     markers.to_csv(tmp_path / "markers.tsv", sep="\t", index=False)
@@ -265,7 +266,7 @@ def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     pictures = {name: tmp_path / f"{name}.svg" for name in PICTURES}
     settings = predict.Settings(prediction=FAST.model_copy(update={"permutations": 2}))
     predict.main(
-        paired=tmp_path / "paired.h5mu",
+        paired=tmp_path / "paired.h5ad",
         clusters=tmp_path / "clusters.parquet",
         markers=tmp_path / "markers.tsv",
         **files,

@@ -93,7 +93,7 @@ def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
         "<results>/fov/b/f1/cells.parquet",
         "<results>/study/cells.parquet",
     ]
-    paired = ["<results>/study/paired.h5mu", "<results>/study/paired.h5ad"]
+    paired = ["<results>/study/paired.h5ad", "<results>/study/paired.h5mu"]
     assert files_of_target(found, "pairing") == ["<results>/study/pairs.parquet", *paired]
     assert files_of_target(study(tmp_path, GIVEN_PAIRED), "pairing") == paired
 

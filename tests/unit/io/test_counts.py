@@ -11,7 +11,7 @@ import pytest
 from scipy import io, sparse
 
 from cineseq.errors import UserError
-from cineseq.expression.read_counts import make_counts, read_counts
+from cineseq.io.counts import make_counts, read_counts
 
 MATRIX = np.array([[1, 0, 3], [0, 5, 0]])
 CELLS, GENES = ["AAA", "CCC"], ["g1", "g2", "g3"]

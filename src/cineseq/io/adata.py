@@ -1,9 +1,12 @@
-"""Paired data as one AnnData, and any AnnData as the arrays that analyses read."""
+"""Paired data as one AnnData, in memory and as h5ad, and any AnnData as the arrays that analyses read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -12,9 +15,8 @@ from scipy import sparse
 from cineseq.config.base import FieldOfView
 from cineseq.config.expression import Normalisation
 from cineseq.errors import UserError
-from cineseq.expression.normalise import log_normalised
-from cineseq.expression.read_counts import LAYER, make_counts, why_not_counts
 from cineseq.files import replacing
+from cineseq.io.counts import LAYER, log_normalised, make_counts, why_not_counts
 from cineseq.io.paired import BLOCKS, PairedData, storable, typed_column
 from cineseq.tables.contract import FIELD
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 IMAGED = ("morphology", "embedding", "features")
 """Blocks that are tables of ``obsm``; function is columns of ``obs``."""
+SLASH = quote("/", safe="")
+"""What stands for ``/`` in the names of columns in a file, as in a URL; HDF5 would make a group of it."""
 
 
 def adata_of(data: PairedData) -> AnnData:
@@ -48,14 +52,54 @@ def adata_of(data: PairedData) -> AnnData:
     for name in IMAGED:
         block: pd.DataFrame = getattr(data, name)
         if block.shape[1]:
-            adata.obsm[f"X_{name}"] = block.set_axis(names)
+            adata.obsm[f"X_{name}"] = block.set_axis(names).astype(np.float64)
     return adata
 
 
-def write_adata(data: PairedData, path: Path) -> None:
+def write_paired(data: PairedData, path: Path) -> None:
     """Write paired data as one AnnData (h5ad), whole or not at all; see :func:`adata_of`."""
+    adata = adata_of(data)
+    adata.obs = adata.obs.rename(columns=_without_slash)
+    for key in list(adata.obsm):
+        adata.obsm[key] = adata.obsm[key].rename(columns=_without_slash)
     with replacing(path) as temporary:
-        adata_of(data).write_h5ad(temporary)
+        adata.write_h5ad(temporary)
+
+
+def read_paired(path: Path, normalisation: Normalisation = "median") -> PairedData:
+    """Read a file of :func:`write_paired`, as :func:`paired_of` does; ``X`` is not loaded.
+
+    Raises
+    ------
+    UserError
+        When the file is no complete AnnData, or as :func:`paired_of`.
+    """
+    with _opened(path) as adata:
+        return paired_of(adata, str(path), normalisation)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[AnnData]:
+    import anndata  # noqa: PLC0415 - 4 s
+
+    try:
+        adata = anndata.read_h5ad(path, backed="r")
+    except (OSError, ValueError, KeyError) as error:
+        why = f"{type(error).__name__}: {error}"
+        msg = f"{path}: not readable as paired data ({why}); delete it and run again, so that it is made anew."
+        raise UserError(msg) from error
+    try:
+        yield adata
+    finally:
+        adata.file.close()
+
+
+def _without_slash(name: str) -> str:
+    return name.replace("/", SLASH)
+
+
+def _with_slash(name: object) -> str:
+    return str(name).replace(SLASH, "/")
 
 
 def paired_of(adata: AnnData, where: str, normalisation: Normalisation = "median") -> PairedData:
@@ -66,8 +110,8 @@ def paired_of(adata: AnnData, where: str, normalisation: Normalisation = "median
     adata
         In memory or backed. Counts are ``layers["counts"]``, else ``X`` or ``raw.X`` where these hold counts. Blocks
         are ``obsm["X_morphology"]``, ``["X_embedding"]`` and ``["X_features"]`` (or without ``X_``; columns of arrays
-        are numbered from 0), else columns of ``obs`` with these names before them. Without ``sample`` or ``fov`` in
-        ``obs`` all cells are of one.
+        are numbered from 0), else columns of ``obs`` with these names before them; a slash may be
+        quoted as in a URL. Without ``sample`` or ``fov`` in ``obs`` all cells are of one.
     where
         What is called, for messages.
     normalisation
@@ -85,11 +129,11 @@ def paired_of(adata: AnnData, where: str, normalisation: Normalisation = "median
         twice = names[names.duplicated()][0]
         msg = f"{where}: the cell '{twice}' is there twice; call adata.obs_names_make_unique() or leave one out."
         raise UserError(msg)
-    obs = adata.obs.set_axis(names)
+    obs = adata.obs.set_axis(names).rename(columns=_with_slash)
     blocks = {name: _block(adata, obs, name, where) for name in BLOCKS}
     prefixes = tuple(f"{name}_" for name in BLOCKS)
     _check_groups(obs, where)
-    facts = obs[[c for c in obs if c != "track_id" and not str(c).startswith(prefixes)]]
+    facts = obs[[c for c in obs if c != "track_id" and not c.startswith(prefixes)]]
     facts = facts.assign(**{name: typed_column(facts[name]) for name in facts})
     counts, genes = _counts(adata, where)
     return PairedData(_with_groups(facts), counts, genes, **blocks, normalisation=normalisation)
@@ -110,11 +154,6 @@ def check_normalisation(normalisation: str, where: str) -> None:
         known = ", ".join(map(repr, get_args(Normalisation)))
         msg = f"{where}: normalisation={normalisation!r} is not known; the normalisations are {known}."
         raise UserError(msg)
-
-
-def in_order(data: PairedData) -> PairedData:
-    """Return the cells sorted by name, so that results do not depend on the order of rows."""
-    return data.subset(np.argsort(data.obs.index.to_numpy(str), kind="stable"))
 
 
 def _check_groups(obs: pd.DataFrame, where: str) -> None:
@@ -140,8 +179,10 @@ def _with_groups(obs: pd.DataFrame) -> pd.DataFrame:
 
 def _counts(adata: AnnData, where: str) -> tuple[sparse.csr_matrix | None, pd.Index]:
     """Return counts, float32 of shape (cells, genes), and the names of genes; None where there is no gene."""
-    if not adata.n_vars or not adata.n_obs:
+    if not adata.n_vars:
         return None, pd.Index([])
+    if not adata.n_obs:
+        return sparse.csr_matrix(adata.shape, dtype=np.float32), pd.Index(adata.var_names.astype(str))
     found = make_counts(*counts_matrix(adata, where), Path(where))
     return found.matrix, found.genes
 
@@ -182,15 +223,22 @@ def _block(adata: AnnData, obs: pd.DataFrame, name: str, where: str) -> pd.DataF
     prefix = f"{name}_"
     key = next((k for k in (f"X_{name}", name) if k in adata.obsm), None) if name in IMAGED else None
     if key is None:
-        frame = obs[[c for c in obs if str(c).startswith(prefix)]]
+        frame = obs[[c for c in obs if c.startswith(prefix)]]
     elif isinstance(adata.obsm[key], pd.DataFrame):
         frame = adata.obsm[key].set_axis(obs.index)
     else:
         values = adata.obsm[key]
         frame = pd.DataFrame(values.toarray() if sparse.issparse(values) else np.asarray(values), index=obs.index)
-    frame = frame.rename(columns=lambda c: str(c) if str(c).startswith(prefix) else f"{prefix}{c}")
-    names = pd.Index(frame.columns, dtype=object)
-    return pd.DataFrame({c: as_finite(frame[c], where) for c in names}, index=obs.index, columns=names)
+    frame = frame.rename(columns=_with_slash).rename(columns=lambda c: c if c.startswith(prefix) else f"{prefix}{c}")
+    return as_block(frame, where)
+
+
+def as_block(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """Return a table of shape (cells, columns) as finite numbers or missing; see :func:`as_finite`."""
+    values = np.empty(frame.shape)  # one array, row by row, however the columns were stored
+    for k, name in enumerate(frame.columns):
+        values[:, k] = as_finite(frame[name], where)
+    return pd.DataFrame(values, frame.index, pd.Index(frame.columns, dtype=object))
 
 
 def as_finite(values: pd.Series, where: str) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Read counts from AnnData, 10x files and plain tables, and check that they are counts."""
+"""Read counts from AnnData, 10x files and plain tables, check that they are counts, and normalise them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from cineseq.config.expression import Normalisation
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError
 from cineseq.text import significant
@@ -24,6 +25,8 @@ LAYER = "counts"
 TABLE_SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 LARGEST_LOG = 30.0
 """No logarithm of a count is larger; fractional values up to this look log-transformed."""
+PER_CELL = 10_000.0
+"""Total to which ``cp10k`` and ``sqrt`` scale the counts of a cell."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,30 @@ def why_not_counts(values: np.ndarray) -> str:
         return ""
     kind = "these look log-transformed" if values.max() < LARGEST_LOG else "these look normalised"
     return f"found fractions (such as {significant(fractional[0], 4)}): {kind}"
+
+
+def log_normalised(counts: sparse.csr_matrix, normalisation: Normalisation = "median") -> sparse.csr_matrix:
+    """Scale each cell to the median total, or to 10,000, and take log(1 + x), or the root; empty cells stay 0.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix
+        Normalised values, float32, shape (cells, genes).
+    """
+    if not counts.has_canonical_format:
+        counts = counts.copy()
+        counts.sum_duplicates()
+    # Size factor of each cell, (cells,): target total over its own total.
+    totals = np.asarray(counts.sum(axis=1)).ravel()
+    seen = totals > 0
+    target = PER_CELL if normalisation != "median" else np.median(totals[seen]) if seen.any() else 1.0
+    factors = np.divide(target, totals, out=np.zeros_like(totals), where=seen)
+    # Scale and transform the stored values in place: sparse products would need three copies of the largest matrix.
+    values = np.repeat(factors, np.diff(counts.indptr))
+    values *= counts.data
+    transform = np.sqrt if normalisation == "sqrt" else np.log1p
+    transform(values, out=values)
+    return sparse.csr_matrix((values.astype(np.float32), counts.indices.copy(), counts.indptr.copy()), counts.shape)
 
 
 def _from_table(path: Path, separator: str, orientation: Orientation) -> Counts:
