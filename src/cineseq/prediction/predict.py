@@ -280,7 +280,7 @@ def _genes(
             len(rows),
             percent(settings.selected_frequency, 0),
         )
-        genes.append(rows)
+        genes.append(rows.assign(grouped_by=cells.plan.grouped_by))
         compared = rows.assign(mean=block.values.mean(axis=0))
         overlap.append(overlap_row(column, compared, settings.selected_frequency, task.seed))
     return {"genes": pd.concat(genes), "overlap": pd.DataFrame(overlap)}
