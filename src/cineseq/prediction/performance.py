@@ -24,6 +24,8 @@ PAIRS = (
     ("both", "both_permuted"),
     ("both", "both_late"),
     ("both", "technical_cycle_size"),
+    ("nonlinear", "both"),
+    ("nonlinear", "expression"),
     ("morphology", "expression"),
     ("embedding", "expression"),
     ("embedding", "morphology"),

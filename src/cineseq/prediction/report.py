@@ -18,7 +18,16 @@ VARIANT_NAMES = {
     "cooperative": "agreement penalty between expression and shape",
 }
 NUMBERS = ("r2", "p_value", "q_value", "r2_within_class", "p_within_class")
-REPORTED_MODELS = ("technical_cycle_size", "class", "expression", "morphology", "embedding", "features", "both")
+REPORTED_MODELS = (
+    "technical_cycle_size",
+    "class",
+    "expression",
+    "morphology",
+    "embedding",
+    "features",
+    "both",
+    "nonlinear",
+)
 
 
 def report(

@@ -125,7 +125,9 @@ def _lead(rows: pd.DataFrame, q: np.ndarray) -> str:
     if len(rows) == 1:
         verb = "shared" if shown.any() else "were not shown to share"
         return f"Sisters {verb} their fate more often than by chance within field and birth time."
-    told = f"Sisters shared their fate more often than by chance in {shown.sum()} of {count(len(rows), 'condition')}"
+    told = f"Sisters shared their fate more often than by chance in {shown.sum()} of {len(rows)} conditions"
+    if not shown.any():
+        told = f"Sisters were not shown to share their fate more often than by chance in any of {len(rows)} conditions"
     rate = f"within field and birth time, q ≤ {ALPHA:g} over {tested.sum()}"
     others = [
         f"{what} in {listed(rows.index[which])}"

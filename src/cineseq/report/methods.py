@@ -64,6 +64,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "outer and inner folds never split groups",
         " ({c:folds.groups})",
         "; scaling and the selection of genes were done within the folds",
+        "; the model nonlinear, which finds such products, is {c:prediction.nonlinear}",
         "; p-values compare a faster procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most three "
         "inner folds) with the same procedure on {c:prediction.permutations} permutations of function; intervals are "
         "from {c:prediction.bootstraps} bootstrap samples of groups",

@@ -28,8 +28,9 @@ MODELS = (
     "both",
     "both_late",
     "both_permuted",
+    "nonlinear",
 )
-"""Rows of ``performance``; ``features`` is present only with external features."""
+"""Rows of ``performance``; ``features`` only with external features, ``nonlinear`` only where it was set."""
 
 COMPARED_MODELS = (*MODELS, "all_morphology")
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
