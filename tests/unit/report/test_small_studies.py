@@ -11,6 +11,7 @@ from tests.unit.report.report_examples import render, step_report
 
 from cineseq.config.prediction import Crossmodal, Folds
 from cineseq.crossmodal import decompose as crossmodal
+from cineseq.crossmodal.explain import ExplainOptions
 from cineseq.io.paired import PairedData
 from cineseq.prediction.predict import TABLES
 from cineseq.prediction.report import report
@@ -67,7 +68,7 @@ def test_ceilings_of_reads_are_warned_of_on_the_page(tmp_path: Path, one_field: 
     counts = sparse.csr_matrix(np.hstack([one_field.counts.toarray() * each, rare]))
     genes = one_field.genes.append(type(one_field.genes)([f"rare{i}" for i in range(60)]))
     data = replace(one_field, counts=counts, genes=genes)
-    found = crossmodal.decompose(data, crossmodal.Asked(FAST, Folds(), seed=1, threads=1))
+    found = crossmodal.decompose(data, ExplainOptions(FAST, Folds(), seed=1, threads=1))
     path = tmp_path / FILES["crossmodal_summary"]
     path.parent.mkdir()
     write_table(found.summary, path, VARIANCE_SUMMARY)
