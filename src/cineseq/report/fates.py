@@ -12,7 +12,18 @@ import pandas as pd
 from cineseq.lineage.report import last_observed
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg
-from cineseq.text import NOT_ESTIMABLE, count, interval, known, listed, natural_order, p_value, percent, quantity
+from cineseq.text import (
+    NOT_ESTIMABLE,
+    count,
+    interval,
+    known,
+    listed,
+    natural_order,
+    p_value,
+    percent,
+    quantity,
+    significant,
+)
 
 CONDITIONS_NAMED = 12
 """Conditions with a sentence of their own in the answer; the others are in the tables."""
@@ -128,7 +139,7 @@ def _lead(rows: pd.DataFrame, q: np.ndarray) -> str:
     told = f"Sisters shared their fate more often than by chance in {shown.sum()} of {len(rows)} conditions"
     if not shown.any():
         told = f"Sisters were not shown to share their fate more often than by chance in any of {len(rows)} conditions"
-    rate = f"within field and birth time, q ≤ {ALPHA:g} over {tested.sum()}"
+    rate = f"within field and birth time, q ≤ {significant(ALPHA)} over {tested.sum()}"
     others = [
         f"{what} in {listed(rows.index[which])}"
         for what, which in (("not shown", tested & ~shown), ("not estimable", ~tested))
