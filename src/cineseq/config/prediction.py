@@ -97,6 +97,11 @@ class Prediction(Section):
         description="Alternatives to the primary analysis whose R² is reported next to its own; cooperative learning "
         "takes the longest.",
     )
+    nonlinear: Literal["kernel_ridge", "gradient_boosting"] | None = Field(
+        None,
+        description="A learner that also finds products of two genes or features, as one more model; the others add "
+        "up effects. Null fits none; kernel_ridge takes seconds, gradient_boosting (trees) minutes.",
+    )
     selected_frequency: float = Field(
         0.6,
         gt=0.5,

@@ -12,6 +12,7 @@ import pandas as pd
 from cineseq.config.prediction import Crossmodal
 from cineseq.crossmodal.explain import Explained, ExplainOptions, explain
 from cineseq.crossmodal.explained_values import Targets, noise_ceiling, single_precision
+from cineseq.expression.amplification import reads_warning
 from cineseq.expression.normalise import Expression, expression_of
 from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.feature_blocks import Block, frame_block, gene_block
@@ -143,7 +144,7 @@ def _both_ways(
     to_genes = explain(shapes, Targets(targets.astype(np.float32), "variance"), cells, options)
     logger.info("Explaining %d features by %d genes.", len(features.names), len(genes.names))
     to_features = explain([genes], Targets(single_precision(features.values), "equal"), cells, options)
-    ceiling = np.full(len(chosen), np.nan)
+    ceiling, reads = np.full(len(chosen), np.nan), ""
     notes = [*cells.plan.notes, f"The {count(len(chosen))} genes to explain: {BLIND}."]
     if lacking := int(np.isnan(features.values).any(axis=0).sum()):
         notes.append(f"{lacking} features are missing in some cells, which are left out for that feature.")
@@ -151,18 +152,27 @@ def _both_ways(
         ceiling = noise_ceiling(
             expression.counts, chosen, options.settings.thinnings, options.seed, expression.normalisation
         )
+        reads = reads_warning(expression.counts)
+        notes += [reads] if reads else []
     else:
         notes.append("The noise ceiling is not estimable: the expression values are not whole counts.")
     by_gene = _rows(to_genes, "gene", np.array(genes.names, object)[chosen]).assign(noise_ceiling=ceiling)
     by_feature = _rows(to_features, "feature", np.array(features.names, object))
     summary = pd.DataFrame(
         [
-            {"direction": direction, "n": len(targets), "targets": len(found.r2), **found.total}
+            {
+                "direction": direction,
+                "n": len(targets),
+                "grouped_by": cells.plan.grouped_by,
+                "targets": len(found.r2),
+                **found.total,
+            }
             for direction, found in zip(DIRECTIONS, (to_genes, to_features), strict=True)
         ]
     )
     few = [FEW_GROUPS] if cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL else []
-    notes_of = ["; ".join([BLIND, *few]), FEW_GROUPS if few else None]
+    above = ["the noise ceilings of genes are too high, because the counts look like reads"] if reads else []
+    notes_of = ["; ".join([BLIND, *few, *above]), FEW_GROUPS if few else None]
     return Decomposition(
         by_gene, by_feature, summary.assign(permutations=options.settings.permutations, note=notes_of), tuple(notes)
     )

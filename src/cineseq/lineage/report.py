@@ -22,6 +22,8 @@ NEGATIVE_CONTROLS = (
     "ambient_not_measured",
 )
 MOST_LINES = 6
+FEWEST_CELLS = 10
+"""Cells at risk with which a fraction of fates is estimated."""
 ASSOCIATIONS = "These are associations within field and birth-time strata."
 
 
@@ -238,3 +240,9 @@ def _beyond_chance(by: pd.DataFrame) -> str:
 def _phi(row: pd.Series) -> str:
     ends = f" {interval(row['phi_low'], row['phi_high'])}" if np.isfinite(row["phi_low"]) else ""
     return f"{number(row['phi'])}{ends}"
+
+
+def last_observed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of one condition by event, at the last age at which a tenth of its cells were at risk."""
+    observed = table[table["at_risk"] >= max(FEWEST_CELLS, 0.1 * table["at_risk"].max())]
+    return observed[observed["time"] == observed["time"].max()].set_index("event")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
+from cineseq.lineage.report import FEWEST_CELLS, last_observed
 from cineseq.lineage.trees import LineageTrees
 from cineseq.statistics.metrics import percentile_interval
 from cineseq.tables.contract import Table, empty
@@ -17,7 +18,6 @@ from cineseq.text import NO_INTERVAL, count, interval, percent, quantity
 
 TIMES = 61
 BOOTSTRAPS = 200
-FEWEST_CELLS = 10
 FEWEST_FAMILIES = 5
 CENSORED, DIVISION, DEATH, LOSS = range(4)
 
@@ -112,12 +112,6 @@ def _interval(
         times_drawn = rng.multinomial(families, np.full(families, 1 / families))
         draws.append(curves.of(kinds, np.bincount(code, times_drawn[root_cell], len(kinds)), grid))
     return percentile_interval(np.stack(draws))
-
-
-def last_observed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of one condition by event, at the last age at which a tenth of its cells were at risk."""
-    observed = table[table["at_risk"] >= max(FEWEST_CELLS, 0.1 * table["at_risk"].max())]
-    return observed[observed["time"] == observed["time"].max()].set_index("event")
 
 
 def fraction(row: pd.Series, value: str) -> str:

@@ -68,7 +68,9 @@ def _of_function(
         covariates = np.empty((len(rows), 0)) if known is None else standardised(known, everyone, 0.0, None).values
         columns = zip(response.columns, cells.values.T, strict=True)
         found += [
-            _rows(task, block, column, cells, covariates=covariates, threads=threads).assign(block=name)
+            _rows(task, block, column, cells, covariates=covariates, threads=threads).assign(
+                block=name, grouped_by=cells.plan.grouped_by
+            )
             for column in columns
         ]
     return found

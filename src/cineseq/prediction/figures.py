@@ -33,6 +33,7 @@ MODEL_NAMES = {
     "both": "both (expression + shape)",
     "both_late": "both, stacked",
     "both_permuted": "both, shape shuffled",
+    "nonlinear": "non-linear",
 }
 MODALITIES = ("expression", "morphology", "embedding", "features", "both", "both_late")
 MOST_PANELS = 12

@@ -11,7 +11,7 @@ from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.elastic_net import PathGrid
 from cineseq.prediction.crossval.feature_blocks import Block, joined
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan
-from cineseq.prediction.crossval.out_of_fold import LINEAR, NOTHING_KEPT, STACKED, Procedure, out_of_fold
+from cineseq.prediction.crossval.out_of_fold import LINEAR, NONLINEAR, NOTHING_KEPT, STACKED, Procedure, out_of_fold
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
 from cineseq.text import number
@@ -38,6 +38,7 @@ ABSENT = {
     "both": "needs counts and morphology or an embedding",
     "both_late": "needs counts and morphology or an embedding",
     "both_permuted": "needs counts and morphology or an embedding",
+    "nonlinear": "neither counts nor shape in the paired data",
 }
 
 
@@ -86,13 +87,13 @@ class _Null:
 def full_procedure(settings: Prediction, folds: Folds) -> Procedure:
     """Return the procedure of the primary analysis."""
     grid = PathGrid(tuple(settings.l1_ratios), settings.alphas)
-    return Procedure(grid, folds.inner, settings.min_detected, settings.max_genes)
+    return Procedure(grid, folds.inner, settings.min_detected, settings.max_genes, nonlinear=settings.nonlinear)
 
 
 def quick_procedure(settings: Prediction, folds: Folds) -> Procedure:
     """Return the quick procedure, used for the permutations and for the observed value compared with them."""
     grid = PathGrid((NULL_RATIO,), settings.null_alphas, NULL_SMALLEST)
-    return Procedure(grid, min(3, folds.inner), settings.min_detected, settings.max_genes)
+    return Procedure(grid, min(3, folds.inner), settings.min_detected, settings.max_genes, nonlinear=settings.nonlinear)
 
 
 def compare_models(
@@ -129,6 +130,9 @@ def compare_models(
     """
     rng = np.random.default_rng(seed)
     designs = model_blocks(blocks, cells, rng)
+    widest = next((name for name in ("both", "all_morphology", *STACKED) if name in designs), None)
+    if settings.nonlinear and widest is not None:
+        designs[NONLINEAR] = designs[widest]
     plan = cells.plan
     # Primary analysis: nested cross-validation of every model, predictions of shape (cells, columns).
     predictions = out_of_fold(designs, cells.values, plan, full_procedure(settings, folds), threads, kept=kept)
@@ -149,8 +153,8 @@ def compare_models(
     if settings.permutations and divided.strata.max() > np.unique(cells.strata).size - 1:
         within = null(permuted_responses(divided, settings.class_permutations, rng))
     fits = {"mean": ModelFit(training_mean(cells.values, plan), "baseline")}
-    for name in (*LINEAR, *STACKED, "all_morphology", "both", "both_late", "both_permuted"):
-        if name == "features" and name not in blocks:
+    for name in (*LINEAR, *STACKED, "all_morphology", "both", "both_late", "both_permuted", NONLINEAR):
+        if (name == "features" and name not in blocks) or (name == NONLINEAR and not settings.nonlinear):
             continue
         if name not in predictions:
             fits[name] = ModelFit(None, f"not estimable: {ABSENT[name]}")

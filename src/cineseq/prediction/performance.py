@@ -24,6 +24,8 @@ PAIRS = (
     ("both", "both_permuted"),
     ("both", "both_late"),
     ("both", "technical_cycle_size"),
+    ("nonlinear", "both"),
+    ("nonlinear", "expression"),
     ("morphology", "expression"),
     ("embedding", "expression"),
     ("embedding", "morphology"),
@@ -94,6 +96,7 @@ def performance_rows(comparison: ModelComparison, bootstraps: int, seed: int) ->
     for name in (model for model in MODELS if model in comparison.fits):
         fit = comparison.fits[name]
         row = {"function": comparison.response.name, "model": name, "n": len(values), "groups": plan.groups}
+        row["grouped_by"] = plan.grouped_by
         notes = [fit.note]
         if fit.predicted is not None:
             residual = values - fit.predicted

@@ -19,7 +19,7 @@ from cineseq.prediction.crossval.folds import (
     cells_of,
     grouped_folds,
 )
-from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT, STACKED, out_of_fold
+from cineseq.prediction.crossval.out_of_fold import NONLINEAR, NOTHING_KEPT, STACKED, out_of_fold
 from cineseq.prediction.crossval.transform import standardised
 from cineseq.prediction.genes import associations, cluster_eta2, overlap_row, with_clusters
 from cineseq.prediction.model_comparison import compare_models, quick_procedure, quick_r2
@@ -280,7 +280,7 @@ def _genes(
             len(rows),
             percent(settings.selected_frequency, 0),
         )
-        genes.append(rows)
+        genes.append(rows.assign(grouped_by=cells.plan.grouped_by))
         compared = rows.assign(mean=block.values.mean(axis=0))
         overlap.append(overlap_row(column, compared, settings.selected_frequency, task.seed))
     return {"genes": pd.concat(genes), "overlap": pd.DataFrame(overlap)}
@@ -312,7 +312,7 @@ def _claim_of_random_folds(
 
 
 def _not_estimable(response: Response, reason: str, has_features: bool) -> PredictionResult:  # noqa: FBT001
-    models = tuple(name for name in MODELS if name != "features" or has_features)
+    models = tuple(name for name in MODELS if name != NONLINEAR and (name != "features" or has_features))
     rows = not_estimable_rows(response.name, int(response.measured.sum()), reason, models)
     overlap = pd.DataFrame({"function": list(response.columns), "selected": 0, "note": f"not estimable: {reason}"})
     return PredictionResult({"performance": rows, "overlap": overlap})

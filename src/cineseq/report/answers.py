@@ -13,11 +13,12 @@ from cineseq.lineage.interpretation import interval_to_read, readings
 from cineseq.lineage.report import state_sentence, tested_states
 from cineseq.prediction.report import mostly_class
 from cineseq.report.evidence import Evidence
+from cineseq.report.fates import ALIKE, shared_fates
+from cineseq.report.limits import by_groups, detectable, held_out_alone
 from cineseq.report.variance import is_explained, variance_sentence
 from cineseq.statistics import ALPHA
 from cineseq.tables.lineage import SISTER_DIED
 from cineseq.text import (
-    NOT_ESTIMABLE,
     clean,
     count,
     interval,
@@ -128,12 +129,14 @@ def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     numbers = {"function": function, **{k: row[k] for k in ("r2", "r2_low", "r2_high", "p_value", "n", "groups")}}
     measured = (
         f"R² = {number(row['r2'])} ({interval(row['r2_low'], row['r2_high'], named=True)}; permutation "
-        f"{p_value(row['p_value'])}"
-        f"{_best_of(table, row)}; {count(row['n'], 'cell')} in {count(row['groups'], 'held-out group')})"
+        f"{p_value(row['p_value'])}{_best_of(table, row)}; {count(row['n'], 'cell')} in "
+        f"{count(row['groups'], 'held-out group')}{by_groups(row)})"
     )
+    scope = held_out_alone(row)
     if not _is_shown(row, table["function"].nunique()):
         text = f"Expression did not predict {readable(function)} better than chance: {measured}. {ABSENCE}"
-        return f"{text} Do not interpret the genes listed below.", "not_shown", numbers
+        parts = [text, detectable(row["n"]), scope, "Do not interpret the genes listed below."]
+        return " ".join(part for part in parts if part), "not_shown", numbers
     weak = row["r2"] < WEAK_R2 or (known(row["r2_low"]) and row["r2_low"] <= 0)
     parts = [f"Expression {'weakly ' if weak else ''}predicts {readable(function)}: {measured}"]
     genes, named = _stable_genes(evidence.genes, function, evidence.selected_frequency)
@@ -141,7 +144,8 @@ def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     beyond, more = _beyond_class(row, _of(table, function, "class"))
     numbers |= more
     parts += [genes, beyond, _beyond_covariates(evidence.contrasts, function), "These are associations"]
-    return ". ".join(p for p in parts if p) + ".", "weak" if weak else "shown", numbers
+    text = ". ".join(p for p in parts if p) + "."
+    return f"{text} {scope}".strip(), "weak" if weak else "shown", numbers
 
 
 def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -> tuple[str, list[str]]:
@@ -252,37 +256,43 @@ def modalities(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
         f"{name} R² = {number(r['r2'])} ({interval(r['r2_low'], r['r2_high'], named=True)}; {p_value(r['p_value'])})"
         for name, r in found.items()
     ]
-    functions = table["function"].nunique()
+    functions, scope = table["function"].nunique(), held_out_alone(next(iter(found.values())))
     if not any(_is_shown(row, functions) for row in found.values()):
         text = f"No modality predicted {readable(function)} better than chance: {'; '.join(values)}. {ABSENCE}"
-        return text, "not_shown", numbers
+        return f"{text} {scope}".strip(), "not_shown", numbers
     comparison, verdict = _compared(evidence.contrasts, function, found, functions)
-    return f"{comparison} Held-out {'; '.join(values)}.", verdict, numbers
+    return f"{comparison} Held-out {'; '.join(values)}. {scope}".strip(), verdict, numbers
 
 
 def _compared(
     contrasts: pd.DataFrame | None, function: str, found: dict[str, pd.Series], functions: int
 ) -> tuple[str, Verdict]:
-    """State which modalities predict the function, which one better, and whether expression adds to morphology."""
-    if not {"expression", "morphology"} <= found.keys():
-        only = listed([name for name in found if name != "both"])
-        return f"{only.capitalize()} predicts {readable(function)}; there is no other modality to compare.", "weak"
-    able = [name for name in ("expression", "morphology") if _is_shown(found[name], functions)]
+    """State which modalities predict the function, which one better, and whether expression adds to the others.
+
+    Expression is compared with morphology or, where there is none, with the embedding or the user's features; without
+    expression, two of these are compared with each other.
+    """
+    single = [name for name in MODALITIES if name in found and name != "both"]
+    if len(single) == 1:
+        if not _is_shown(found[single[0]], functions):
+            return f"{single[0].capitalize()} alone was not shown to predict {readable(function)}.", "weak"
+        return f"{single[0].capitalize()} predicts {readable(function)}; there is no other modality to compare.", "weak"
+    able = [name for name in single[:2] if _is_shown(found[name], functions)]
     verb = "predict" if len(able) == 2 else "predicts"
     lead = f"{' and '.join(able).capitalize()} {verb} {readable(function)}"
     if not able:
-        lead = f"Neither expression nor morphology alone was shown to predict {readable(function)}"
-    delta = contrast(contrasts, function, "morphology", "expression")
+        lead = f"Neither {single[0]} nor {single[1]} alone was shown to predict {readable(function)}"
+    delta = contrast(contrasts, function, single[1], single[0])
     if delta is None:
         return f"{lead}; the difference was not estimated.", "weak"
     size = f"difference in R² {number(abs(delta[0]))}, {interval(*_sorted_ends(delta), named=True)}"
     is_resolved = delta[1] > 0 or delta[2] < 0
-    better = f"{'morphology' if delta[0] > 0 else 'expression'} predicts it better" if is_resolved else ""
+    better = f"{single[1] if delta[0] > 0 else single[0]} predicts it better" if is_resolved else ""
     sentences = [f"{lead}; {better or 'which one predicts it better is not resolved'} ({size})."]
     # Compared with morphology and embedding together: these two may beat morphology without any help of expression.
+    shapes = [name for name in ("morphology", "embedding", "features") if name in found]
     gain = contrast(contrasts, function, "both", "all_morphology")
     if gain is not None:
-        shapes = [name for name in ("morphology", "embedding", "features") if name in found]
         shape = f"{listed(shapes)} together" if len(shapes) > 1 else shapes[0]
         adds = "adds to" if gain[1] > 0 else "was not shown to add to"
         sentences.append(f"Expression {adds} {shape} (ΔR² = {number(gain[0])}, {interval(*gain[1:], named=True)}).")
@@ -295,17 +305,30 @@ def _sorted_ends(delta: tuple[float, float, float]) -> tuple[float, float]:
 
 
 def sisters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
-    """Answer whether a state of survivors is associated with the death of the sister, and how alike fates are."""
-    shared, numbers = _concordance(evidence.concordance)
+    """Answer whether a state of survivors is associated with the death of the sister, and how alike fates are.
+
+    Without a tested state, the fates of the sisters themselves, condition by condition, are the answer.
+    """
+    fates = shared_fates(evidence.concordance, evidence.incidence)
+    alike = (fates.lead, *fates.sentences, ALIKE if fates.is_shown else "")
     caution = _caution(evidence.warnings)
     table = evidence.states
     if table is None or table.empty:
-        state_text, verdict, more = _not_estimable("no survivor with a measured state has a sister of known fate")
+        state = _not_estimable("no survivor with a measured state has a sister of known fate")
         if evidence.concordance is None:
-            state_text, verdict, more = _not_estimable("the sister analysis was not run")
+            state = _not_estimable("the sister analysis was not run")
     else:
-        state_text, verdict, more = _state_by_sister(table, evidence.power)
-    return " ".join(t for t in (state_text, shared, caution) if t), verdict, numbers | more
+        state = _state_by_sister(table, evidence.power)
+    text, verdict, numbers = state
+    if verdict != "not_estimable" or not fates.lead:
+        return " ".join(t for t in (text, *alike, caution) if t), verdict, numbers | fates.numbers
+    of_states = f"Whether a state of survivors is associated with the death of the sister is {_lower_first(text)}"
+    verdict = "shown" if fates.is_shown else "not_shown" if known(fates.numbers["p_concordance"]) else "weak"
+    return " ".join(t for t in (*alike, of_states, caution) if t), verdict, numbers | fates.numbers
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[str, Verdict, dict[str, Any]]:
@@ -339,28 +362,6 @@ def _detectable(power: pd.DataFrame | None, state: str) -> float | None:
     return float(rows.iloc[0]) if len(rows) else None
 
 
-def _concordance(table: pd.DataFrame | None) -> tuple[str, dict[str, Any]]:
-    rows = None if table is None else table[table["relation"] == "sisters"].dropna(subset=["concordance"])
-    if rows is None or rows.empty:
-        return "", {}
-    row = rows.sort_values(["pairs", "condition"], ascending=[False, True]).iloc[0]
-    where = f" in {row['condition']}" if len(rows) > 1 and isinstance(row["condition"], str) else ""
-    text = (
-        f"Sisters had the same fate in {percent(row['concordance'])} of {count(row['pairs'], 'pair')}{where} "
-        f"({percent(row['expected_independent'])} expected if fates were independent, {_beyond_chance(row)})."
-    )
-    numbers = {"concordance": row["concordance"], "expected_concordance": row["expected_independent"]}
-    return text, numbers | {"pairs": row["pairs"], "p_concordance": row["p_value"]}
-
-
-def _beyond_chance(row: pd.Series) -> str:
-    """Return the p-value of the concordance of fates, or why it is not estimable."""
-    note = _note(row, "")
-    if known(row["p_value"]) or not note:
-        return p_value(row["p_value"])
-    return f"p {note}" if note.startswith(NOT_ESTIMABLE) else f"{p_value(None)}: {note}"
-
-
 def _caution(warnings: pd.DataFrame | None) -> str:
     if warnings is None:
         return ""
@@ -392,4 +393,5 @@ def crossmodal(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
         texts.append(variance_sentence(row, source, target, ALPHA))
         numbers |= {f"r2_{direction}": row["r2"], f"null_{direction}": row["r2_null"], f"p_{direction}": row["p_value"]}
     verdict: Verdict = "not_shown" if not any(shown) else "shown" if all(shown) else "weak"
-    return " ".join(texts), verdict, numbers
+    texts.append(held_out_alone(next(iter(rows.values()))))
+    return " ".join(texts).strip(), verdict, numbers

@@ -34,6 +34,7 @@ class Evidence:
     genes: pd.DataFrame | None = None
     overlap: pd.DataFrame | None = None
     concordance: pd.DataFrame | None = None
+    incidence: pd.DataFrame | None = None
     states: pd.DataFrame | None = None
     power: pd.DataFrame | None = None
     warnings: pd.DataFrame | None = None

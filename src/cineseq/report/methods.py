@@ -59,10 +59,12 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "and for conditions and function no gene is then called a marker",
     ),
     "predict": (
-        "Function was predicted by elastic nets (scikit-learn {v:scikit-learn}) in nested cross-validation whose "
+        "Function was predicted by elastic nets (scikit-learn {v:scikit-learn}), which add up the effects of genes "
+        "and features and so miss a product of two of them, in nested cross-validation whose "
         "outer and inner folds never split groups",
         " ({c:folds.groups})",
         "; scaling and the selection of genes were done within the folds",
+        "; the model nonlinear, which finds such products, is {c:prediction.nonlinear}",
         "; p-values compare a faster procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most three "
         "inner folds) with the same procedure on {c:prediction.permutations} permutations of function; intervals are "
         "from {c:prediction.bootstraps} bootstrap samples of groups",
@@ -72,7 +74,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "explain_modalities": (
         "Each gene was predicted from morphology, and each feature from expression, by ridge regression in held-out "
-        "groups",
+        "groups; it is linear, so the variance explained is a lower bound",
         ", and compared with {c:crossmodal.permutations} permutations of the pairing within "
         "{c:crossmodal.class_column}",
     ),

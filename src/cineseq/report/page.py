@@ -18,10 +18,11 @@ from cineseq.report.assets import PAGE_BYTES, Embedded, ImageInliner
 from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.evidence import Evidence
 from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields, show_uncertain
-from cineseq.report.methods import flat_settings, methods_paragraph
+from cineseq.report.methods import methods_paragraph
 from cineseq.report.motion_figures import drift_picture, motion_picture
 from cineseq.report.notices import all_notices
-from cineseq.report.provenance import models_used, package_licence
+from cineseq.report.provenance import models_used
+from cineseq.report.record import show_record, without_unknown
 from cineseq.report.steps import StepReport, StepSummary, summarise
 from cineseq.report.views import TableView, plain_table, show_table
 from cineseq.tables.contract import contract_named
@@ -134,12 +135,12 @@ def render_page(page: PageInputs) -> str:
     """
     embedder = ImageInliner(page.html)
     summaries = summarise(page.steps)
-    models = page.provenance.get("models") or models_used(page.steps)
+    models = [without_unknown(model) for model in page.provenance.get("models") or models_used(page.steps)]
     fields = show_fields(page.quality, page.pictures, page.report.fields_shown, embedder)
     context = {
         "title": page.report.title or f"cineseq: {page.run}",
         "run": page.run,
-        "answers": page.answers,
+        "answers": sorted(page.answers, key=lambda answer: answer.verdict == "not_estimable"),
         "verdicts": VERDICTS,
         "notices": all_notices(
             simulated=page.simulated,
@@ -163,12 +164,7 @@ def render_page(page: PageInputs) -> str:
         "uncertain": show_uncertain(page.uncertain, page.curation_pages, embedder),
         "sections": [_section(name, page, summaries, embedder) for name in SECTIONS],
         "methods": _methods(page, [s.step for s in summaries], models),
-        "models": models,
-        "versions": {"cineseq": page.provenance.get("cineseq"), "python": page.provenance.get("python")}
-        | page.provenance.get("packages", {}),
-        "settings": flat_settings(page.provenance.get("config", {})),
-        "input_files": page.provenance.get("inputs", []),
-        "licences": [(name, version, package_licence(name)) for name, version in _packages(page).items()],
+        "record": show_record(page.provenance, models),
         "dictionary_link": embedder.link(page.dictionary),
         "dictionary": _dictionary(),
     }
@@ -193,7 +189,7 @@ def _environment() -> Environment:
 
 
 def _packages(page: PageInputs) -> dict[str, str]:
-    return page.provenance.get("packages", {})
+    return page.provenance.get("packages") or {}
 
 
 def _pixel_sizes(quality: pd.DataFrame) -> set[float | None]:
@@ -314,7 +310,7 @@ def _pair_statuses(pairs: pd.DataFrame) -> TableView:
 
 
 def _methods(page: PageInputs, steps: list[str], models: list[dict[str, Any]]) -> str:
-    return methods_paragraph(steps, page.provenance.get("config", {}), _packages(page), models)
+    return methods_paragraph(steps, page.provenance.get("config") or {}, _packages(page), models)
 
 
 def _dictionary() -> list[tuple[str, str, TableView]]:

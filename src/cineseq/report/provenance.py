@@ -14,6 +14,7 @@ import cineseq
 from cineseq.files import digest, sha256
 from cineseq.progress import progress
 from cineseq.report.steps import StepReport
+from cineseq.text import count
 
 PACKAGES = (
     "anndata",
@@ -85,37 +86,68 @@ def models_used(reports: Iterable[StepReport]) -> list[dict[str, Any]]:
 
 
 def describe_inputs(paths: Iterable[Path]) -> list[dict[str, Any]]:
-    """Describe input files: SHA-256 up to 200 MB (50 GB in total), otherwise size and time of the last change.
+    """Describe input files and folders by their size and a hash.
+
+    Content is hashed up to 200 MB of each input and 50 GB in total. A file beyond that is described by its size and the
+    time of its last change, and a folder (such as OME-Zarr, GEFF or 10x mtx) by the names and sizes of its files.
 
     Parameters
     ----------
     paths
-        Files or folders; a folder (OME-Zarr) is described by the names and sizes of its files. Repeated paths are
-        dropped.
+        Files or folders. Repeated paths are dropped.
+
+    Returns
+    -------
+    list of dict
+        ``file``, the path, and for what exists ``bytes``. For a file ``sha256``, or ``modified_ns`` and a ``note`` that
+        says why it was not hashed. For a folder ``files``, ``sha256_of_names_and_sizes``, ``sha256_of_listing`` (names,
+        sizes and the hashes of contents) and a ``note`` that says which contents that hash covers. For what is missing
+        or cannot be read a ``note``.
     """
     described, left = [], HASHED_IN_TOTAL
     for path in progress(sorted(set(paths)), "Hashing inputs", logger):
-        entry: dict[str, Any] = {"file": str(path)}
-        if path.is_dir():
-            entry |= _describe_folder(path)
-        elif path.is_file():
-            stat = path.stat()
-            entry["bytes"] = stat.st_size
-            if stat.st_size <= min(HASHED_UP_TO, left):
-                entry["sha256"], left = sha256(path), left - stat.st_size
-            else:
-                entry["modified_ns"] = stat.st_mtime_ns
-        else:
-            entry["note"] = "missing when the record was written"
-        described.append(entry)
+        try:
+            found, read = _describe(path, left)
+        except OSError as error:
+            found, read = {"note": f"could not be read when the record was written ({error.strerror})"}, 0
+        described.append({"file": str(path), **found})
+        left -= read
     return described
 
 
-def _describe_folder(folder: Path) -> dict[str, Any]:
+def _describe(path: Path, left: int) -> tuple[dict[str, Any], int]:
+    """Describe one input, and return how many bytes of it were hashed."""
+    if path.is_dir():
+        return _describe_folder(path, left)
+    if not path.is_file():
+        return {"note": "missing when the record was written"}, 0
+    size = path.stat().st_size
+    if size <= min(HASHED_UP_TO, left):
+        return {"bytes": size, "sha256": sha256(path)}, size
+    limit, of = (HASHED_UP_TO, "one input") if size > HASHED_UP_TO else (HASHED_IN_TOTAL, "all inputs together")
+    note = f"not hashed: above the limit of {count(limit / 1e6)} MB for {of}; size and time of last change are recorded"
+    return {"bytes": size, "modified_ns": path.stat().st_mtime_ns, "note": note}, 0
+
+
+def _describe_folder(folder: Path, left: int) -> tuple[dict[str, Any], int]:
+    """Describe a folder by its listing, and return how many bytes of its files were hashed, in order of their names."""
     sizes = {p.relative_to(folder).as_posix(): p.stat().st_size for p in folder.rglob("*") if p.is_file()}
-    listing = "\n".join(f"{name}\t{size}" for name, size in sorted(sizes.items()))
-    names = digest(listing.encode())
-    return {"files": len(sizes), "bytes": sum(sizes.values()), "sha256_of_names_and_sizes": names}
+    rest, hashed, lines = min(HASHED_UP_TO, left), 0, []
+    for name, size in sorted(sizes.items()):
+        content = ""
+        if size <= rest:
+            content, rest, hashed = sha256(folder / name), rest - size, hashed + 1
+        lines.append(f"{name}\t{size}\t{content}")
+    covered = "their contents"
+    if hashed < len(sizes):
+        covered = f"the contents of {count(hashed)} of them (limit: {count(HASHED_UP_TO / 1e6)} MB of one input)"
+    return {
+        "files": len(sizes),
+        "bytes": sum(sizes.values()),
+        "sha256_of_names_and_sizes": digest("\n".join(f"{n}\t{s}" for n, s in sorted(sizes.items())).encode()),
+        "sha256_of_listing": digest("\n".join(lines).encode()),
+        "note": f"folder of {count(len(sizes), 'file')}: names, sizes and {covered}",
+    }, min(HASHED_UP_TO, left) - rest
 
 
 def provenance_record(

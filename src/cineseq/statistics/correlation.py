@@ -5,7 +5,35 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from cineseq.statistics import ALPHA
+
 FEWEST_CELLS = 5
+POWER = 0.8
+
+
+def detectable_r2(cells: int, power: float = POWER) -> float:
+    """Return the share of variance that one predictor must explain to be found among independent cells.
+
+    Parameters
+    ----------
+    cells
+        Number of cells.
+    power
+        Probability of finding it with a two-sided test of the correlation at the level .05.
+
+    Returns
+    -------
+    float
+        Squared correlation, by Fisher's z; 1 with three cells or fewer.
+
+    References
+    ----------
+    Fisher, Metron 1 (1921) 3.
+    """
+    if cells <= 3:
+        return 1.0
+    sizes = stats.norm.ppf(1 - ALPHA / 2) + stats.norm.ppf(power)
+    return float(np.tanh(sizes / np.sqrt(cells - 3)) ** 2)
 
 
 def spearman_within(predicted: np.ndarray, measured: np.ndarray, groups: np.ndarray) -> float:

@@ -211,6 +211,13 @@ FUNCTION_COLUMN = Column(
 )
 
 GENE = Column("gene", "text", "Gene")
+GROUPED_BY = Column(
+    "grouped_by",
+    "text",
+    "What outer folds never split: samples, fields within samples, families, or single cells",
+    missing=True,
+    optional=True,
+)
 
 
 def number(name: str, meaning: str, unit: str = "") -> Column:

@@ -1,6 +1,6 @@
 """The contracts of the tables of the cross-modal analysis."""
 
-from cineseq.tables.contract import GENE, NOTE, Column, P, Q, Table, count, number
+from cineseq.tables.contract import GENE, GROUPED_BY, NOTE, Column, P, Q, Table, count, number
 
 DIRECTIONS = ("morphology_to_expression", "expression_to_morphology")
 GENE_VARIANCE = Table(
@@ -13,7 +13,10 @@ GENE_VARIANCE = Table(
         number("r2_null", "Mean held-out R² when pairing is permuted within class"),
         number("r2_within_class", "Held-out R² after centring within class"),
         number("r2_class", "Held-out R² of the class mean only"),
-        number("noise_ceiling", "Reliability of the gene, estimated by thinning its counts"),
+        number(
+            "noise_ceiling",
+            "Reliability of the gene, by thinning its counts; too high where reads, not molecules, are counted",
+        ),
         P,
         Q,
     ),
@@ -41,6 +44,7 @@ VARIANCE_SUMMARY = Table(
     (
         Column("direction", "text", "Predicting modality and explained modality", values=DIRECTIONS),
         count("n", "Cells"),
+        GROUPED_BY,
         count("targets", "Genes or features"),
         number("r2", "Held-out R², weighted by variance"),
         number("low", "Lower end of the 95 % group-bootstrap interval"),

@@ -1,6 +1,18 @@
 """The contracts of the tables of the prediction of function."""
 
-from cineseq.tables.contract import FUNCTION, FUNCTION_COLUMN, GENE, NOTE, Column, P, Q, Table, count, number
+from cineseq.tables.contract import (
+    FUNCTION,
+    FUNCTION_COLUMN,
+    GENE,
+    GROUPED_BY,
+    NOTE,
+    Column,
+    P,
+    Q,
+    Table,
+    count,
+    number,
+)
 
 MODELS = (
     "mean",
@@ -16,8 +28,9 @@ MODELS = (
     "both",
     "both_late",
     "both_permuted",
+    "nonlinear",
 )
-"""Rows of ``performance``; ``features`` is present only with external features."""
+"""Rows of ``performance``; ``features`` only with external features, ``nonlinear`` only where it was set."""
 
 COMPARED_MODELS = (*MODELS, "all_morphology")
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
@@ -30,6 +43,7 @@ PERFORMANCE = Table(
         Column("model", "text", "Model", values=MODELS),
         count("n", "Cells"),
         count("groups", "Groups that outer folds never split"),
+        GROUPED_BY,
         number("r2", "Out-of-fold R² relative to the training mean"),
         number("r2_low", "Lower end of the 95 % group-bootstrap interval"),
         number("r2_high", "Upper end of it"),
@@ -105,6 +119,7 @@ GENES = Table(
         Q,
         Column("is_marker", "truth", "Whether it is a cluster marker", missing=True),
         number("cluster_eta2", "Fraction of the variance of the gene that lies between clusters"),
+        GROUPED_BY,
     ),
 )
 
@@ -126,6 +141,7 @@ PREDICTIVE_FEATURES = Table(
             "univariate_rho", "Partial Spearman correlation, adjusted for technical covariates and cell-cycle scores"
         ),
         Q,
+        GROUPED_BY,
     ),
 )
 

@@ -193,7 +193,7 @@ PRODUCTS: tuple[Product, ...] = (
             "Genes by the fate of the sister", ("p_value", "gene"), name="by_sister"),
     Product("lineage/warnings.tsv", "study", "lineage.LINEAGE_WARNINGS", "compare_sisters", "sisters",
             "Possible biases of the comparison"),
-    Product("lineage/incidence.tsv", "study", "lineage.FATE_INCIDENCE", "describe_fates"),
+    Product("lineage/incidence.tsv", "study", "lineage.FATE_INCIDENCE", "describe_fates", "sisters"),
     Product("lineage/survival.tsv", "study", "lineage.FATE_SURVIVAL", "describe_fates"),
     Product("lineage/fate_pairs.tsv", "study", "lineage.FATE_PAIRS", "describe_fates"),
     Product("lineage/forest.svg", "study", None, "compare_sisters", "sisters",

@@ -196,9 +196,12 @@ def test_one_function_may_fail_while_another_is_estimated():
     assert by_model(found)["r2"].notna().any()
 
 
-def test_two_fields_are_not_estimable():
-    data = simulate(Planted(genes=10, fields=2, cells_per_field=40), seed=0)
-    assert "only 2 groups by sample and fov" in by_model(ask(data)).loc["expression", "note"]
+def test_two_fields_are_predicted_from_their_families():
+    data = simulate(Planted(expression=0.4, genes=10, fields=2, cells_per_field=40), seed=0)
+    found = ask(data, FAST.model_copy(update={"permutations": 0}))
+    assert by_model(found).loc["expression", ["groups", "grouped_by"]].tolist() == [40, "family"]
+    assert by_model(found).loc["expression", "r2"] > 0
+    assert any("that the result holds in another field or sample cannot be claimed" in note for note in found.notes)
 
 
 def test_without_counts_shape_is_still_judged():

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import render_report
 import show_answers
 from PIL import Image
+from tests.unit.report.report_examples import checked, render, step_report
 
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.pairing import Cells
@@ -24,7 +24,7 @@ from cineseq.report.page import main_function_first
 from cineseq.report.quality import field_numbers
 from cineseq.report.steps import StepReport, StepSummary, read_step_report, summarise
 from cineseq.report.views import show_table
-from cineseq.tables.contract import Column, Table, empty, write_table
+from cineseq.tables.contract import Column, Table, empty
 from cineseq.tables.imaging import DETECTIONS, TRACKS
 from cineseq.tables.lineage import LINEAGE_WARNINGS
 from cineseq.tables.prediction import PERFORMANCE, SENSITIVITY
@@ -33,13 +33,6 @@ LOADED = re.compile(
     r"""(?:src|srcset|poster|action)\s*=\s*["'](?!data:)|url\(|@import|<script|<iframe|<object|<link (?!rel="icon")"""
 )
 LINKED = re.compile(r"""href\s*=\s*["'](?:\w+:)?//|href\s*=\s*["']/""")
-
-
-def render(folder: Path, **inputs) -> tuple[str, dict]:
-    settings = render_report.Settings(**inputs.pop("settings", {}))
-    outputs = {"html": folder / "report/index.html", "answers": folder / "report/answers.json"}
-    render_report.main(**inputs, **outputs, dictionary=folder / "report/dictionary.tsv", settings=settings)
-    return outputs["html"].read_text(), json.loads(outputs["answers"].read_text())
 
 
 def write_fields(folder: Path, count: int, side: int = 40) -> tuple[list[Path], list[Path]]:
@@ -57,22 +50,6 @@ def write_fields(folder: Path, count: int, side: int = 40) -> tuple[list[Path], 
         qualities.append(place / "quality.json")
         pictures.append(place / "overview.png")
     return qualities, pictures
-
-
-def step_report(path: Path, **content) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"lines": [], "numbers": {}} | content))
-    return path
-
-
-def checked(contract: Table, path: Path, **columns) -> Path:
-    path.parent.mkdir(exist_ok=True)
-    frame = pd.DataFrame(columns)
-    for column in empty(contract).columns:
-        if column not in frame:
-            frame[column] = None
-    write_table(frame, path, contract)
-    return path
 
 
 def test_a_page_of_nothing_has_a_title_and_says_what_was_not_run(tmp_path: Path):

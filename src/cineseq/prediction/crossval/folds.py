@@ -14,10 +14,17 @@ from sklearn.model_selection import GroupKFold
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
 from cineseq.prediction.crossval.feature_blocks import class_labels
-from cineseq.text import count, percent
+from cineseq.statistics.correlation import detectable_r2
+from cineseq.text import count, listed, percent
 
 FEWEST_GROUPS = 3
-FAMILY = "family"
+FAMILY, CELL = "family", "cell"
+ALONE = ((FAMILY,), (CELL,))
+"""Groups that do not keep the cells of a field together."""
+PLACES = ("sample", "fov")
+"""Columns that split the cells further where the configured groups are too few."""
+LITTLE = 0.05
+"""Cells are called few where a share of variance this large can be missed."""
 logger = logging.getLogger(__name__)
 
 
@@ -52,6 +59,11 @@ class FoldPlan:
         return int(self.units.max()) + 1
 
     @property
+    def grouped_by(self) -> str:
+        """Names of the columns that define a group, in words."""
+        return listed(name.removeprefix("group_") for name in self.level)
+
+    @property
     def folds(self) -> int:
         """Number of outer folds."""
         return int(self.fold.max()) + 1
@@ -65,7 +77,9 @@ def plan_folds(obs: pd.DataFrame, settings: Folds) -> FoldPlan:
     """Split cells by the strongest grouping with enough groups; families stay whole.
 
     The first of ``settings.groups`` defines the groups if it has at least ``outer_min_samples`` of them, else its
-    combination with the second, and so on. If none has enough, the one with the most groups is used.
+    combination with the second, and so on. If none has enough, the one with the most groups is used. If that has fewer
+    than three, fields are the groups, else families, else (where no family is known) single cells; the notes then say
+    what the result cannot show.
 
     Parameters
     ----------
@@ -82,26 +96,24 @@ def plan_folds(obs: pd.DataFrame, settings: Folds) -> FoldPlan:
     Raises
     ------
     NotEstimableError
-        With fewer cells than ``min_cells`` or fewer than three groups.
+        With fewer cells than ``min_cells``, or fewer than three groups of any kind.
     UserError
         When a grouping is not a column.
     """
     if len(obs) < settings.min_cells:
         msg = f"only {len(obs)} cells with a value, fewer than folds.min_cells = {settings.min_cells}"
         raise NotEstimableError(msg)
-    levels = _levels(obs, settings)
-    counts = {level: int(units.max()) + 1 for level, units in levels.items()}
-    enough = [level for level, count in counts.items() if count >= settings.outer_min_samples]
-    level = enough[0] if enough else max(counts, key=counts.__getitem__)
-    if counts[level] < FEWEST_GROUPS:
-        named = " and ".join(level)
-        plural = "" if counts[level] == 1 else "s"
-        msg = f"only {counts[level]} group{plural} by {named}, but {FEWEST_GROUPS} are needed to hold some out"
-        raise NotEstimableError(msg)
-    folds = min(settings.outer, counts[level])
-    return FoldPlan(
-        levels[level], grouped_folds(levels[level], folds), level, _notes(obs, settings, level, counts, folds)
-    )
+    level, units, about = _choose_level(obs, settings)
+    groups = int(units.max()) + 1
+    folds = min(settings.outer, groups)
+    whole = "" if level in ALONE else ", families whole"
+    notes = [f"{folds} outer folds hold out {count(groups, 'group')} by {' and '.join(level)}{whole}.", *about]
+    if folds < settings.outer:
+        notes.append(f"There are fewer groups than the configured {settings.outer} folds.")
+    largest = np.bincount(units).max() / len(obs)
+    if largest > 0.5:
+        notes.append(f"One group holds {percent(largest, 0)} of the cells.")
+    return FoldPlan(units, grouped_folds(units, folds), level, (*notes, *_few_cells(len(obs))))
 
 
 def exchange_notes(plan: FoldPlan, strata: np.ndarray) -> tuple[str, ...]:
@@ -115,7 +127,7 @@ def exchange_notes(plan: FoldPlan, strata: np.ndarray) -> tuple[str, ...]:
         Strata of the permutation null, shape (cells,).
     """
     groups = pd.Series(plan.units).groupby(strata).nunique()
-    if plan.level == (FAMILY,) or groups.max() < 2:
+    if plan.level in ALONE or groups.max() < 2:
         return ()
     named = " and ".join(plan.level)
     return (
@@ -216,24 +228,81 @@ def _levels(obs: pd.DataFrame, settings: Folds) -> dict[tuple[str, ...], np.ndar
     return {tuple(prefix): merged(joint_labels(obs, prefix), family) for prefix in prefixes}
 
 
-def _notes(
-    obs: pd.DataFrame, settings: Folds, level: tuple[str, ...], counts: dict[tuple[str, ...], int], folds: int
-) -> tuple[str, ...]:
+def _choose_level(obs: pd.DataFrame, settings: Folds) -> tuple[tuple[str, ...], np.ndarray, list[str]]:
+    """Return the columns that define the groups, the group of each cell, and notes on what was not held out."""
+    levels = _levels(obs, settings)
+    counts = {level: int(units.max()) + 1 for level, units in levels.items()}
+    enough = [level for level, groups in counts.items() if groups >= settings.outer_min_samples]
+    level = enough[0] if enough else max(counts, key=counts.__getitem__)
+    if counts[level] < FEWEST_GROUPS:
+        return _fallback(obs, settings, f"only {count(counts[level], 'group')} by {' and '.join(level)}")
     strongest = next(iter(counts))
-    notes = [f"{folds} outer folds hold out {count(counts[level], 'group')} by {' and '.join(level)}, families whole."]
-    if level != strongest and counts[strongest] == 1:
-        notes.append(f"There is only one {strongest[0]}: whether the result generalises to another is unknown.")
-    elif level != strongest:
-        notes.append(
+    if level == strongest:
+        return level, levels[level], []
+    if counts[strongest] == 1:
+        note = f"There is only one {strongest[0]}: whether the result generalises to another is unknown."
+    else:
+        note = (
             f"{count(counts[strongest])} groups by {strongest[0]} are fewer than folds.outer_min_samples = "
             f"{settings.outer_min_samples}, so whole groups of that kind are not left out."
         )
-    if folds < settings.outer:
-        notes.append(f"There are fewer groups than the configured {settings.outer} folds.")
-    largest = np.bincount(merged(joint_labels(obs, list(level)))).max() / len(obs)
-    if largest > 0.5:
-        notes.append(f"One group holds {percent(largest, 0)} of the cells.")
-    return tuple(notes)
+    return level, levels[level], [note]
+
+
+def _fallback(obs: pd.DataFrame, settings: Folds, few: str) -> tuple[tuple[str, ...], np.ndarray, list[str]]:
+    """Return the coarsest of fields, families and single cells that has three groups, as :func:`_choose_level`.
+
+    Raises
+    ------
+    NotEstimableError
+        When none has.
+    """
+    family = family_labels(obs)
+    columns = group_columns(obs, [n for n in settings.groups if n != FAMILY], "folds.groups")
+    places = [*columns, *(name for name in PLACES if name in obs.columns and name not in columns)]
+    levels = {} if places == columns else {tuple(places): merged(joint_labels(obs, places), family)}
+    levels[(FAMILY,) if _known_families(obs).any() else (CELL,)] = merged(family)
+    for level, units in levels.items():
+        if units.max() + 1 >= FEWEST_GROUPS:
+            return level, units, [_of_fallback(obs, level, few)]
+    msg = f"{few}, but {FEWEST_GROUPS} are needed to hold some out, and fields and families are as few"
+    raise NotEstimableError(msg)
+
+
+def _known_families(obs: pd.DataFrame) -> np.ndarray:
+    if FAMILY not in obs.columns:
+        return np.zeros(len(obs), dtype=bool)
+    return (obs[FAMILY].astype("string").fillna("") != "").to_numpy(dtype=bool)
+
+
+def _of_fallback(obs: pd.DataFrame, level: tuple[str, ...], few: str) -> str:
+    """Say what the result cannot show where groups other than the configured ones are held out."""
+    held_out = {(FAMILY,): "families", (CELL,): "single cells"}.get(level, f"groups by {listed(level)}")
+    note = f"With {few}, {held_out} are held out instead"
+    if level not in ALONE:
+        return f"{note}: that the result holds in another {level[0].removeprefix('group_')} cannot be claimed."
+    note += (
+        ": cells of one field are among both training and held-out cells, so R² includes what they share "
+        "(illumination, density, treatment), and that the result holds in another field or sample cannot be claimed."
+    )
+    if unknown := int((~_known_families(obs)).sum()):
+        note += (
+            f" The family of {count(unknown)} of {count(len(obs), 'cell')} is unknown: relatives among them may be "
+            "split between training and held-out cells, which can make R² too large and p-values too small."
+        )
+    return note
+
+
+def _few_cells(cells: int) -> tuple[str, ...]:
+    """Say how little few cells carry, by what a single predictor must explain to be found."""
+    least = detectable_r2(cells)
+    if least <= LITTLE:
+        return ()
+    return (
+        f"{count(cells, 'cell')} carry little: even one predictor that is named beforehand is found with 80 % power "
+        f"only if it explains {percent(least)} of the variance or more; a model of many predictors needs more, and so "
+        "do cells that are related.",
+    )
 
 
 @dataclass(frozen=True)

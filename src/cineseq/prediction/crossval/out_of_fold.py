@@ -19,6 +19,7 @@ from cineseq.files import digest
 from cineseq.prediction.crossval.elastic_net import NestedFit, PathGrid, Split, least_squares, nested_elastic_net, stack
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import FoldPlan, inner_splits
+from cineseq.prediction.crossval.nonlinear import Nonlinear, gradient_boosting, kernel_ridge
 from cineseq.prediction.crossval.transform import Weighing, design
 from cineseq.progress import progress
 from cineseq.workflow.fingerprint import fingerprint
@@ -54,6 +55,7 @@ def _fingerprint() -> str:
 
 
 LINEAR = ("technical", "size", "cycle", "technical_cycle_size", "class")
+NONLINEAR = "nonlinear"
 STACKED = ("expression", "morphology", "embedding", "features")
 RESPONSES_PER_TASK = 25
 Learner = Callable[[np.ndarray, np.ndarray, np.ndarray, list[Split], PathGrid], NestedFit]
@@ -73,6 +75,8 @@ class Procedure:
         Filter of genes, see :func:`cineseq.prediction.crossval.transform.kept_genes`.
     weighing
         Whether all columns have equal weight, or all blocks.
+    nonlinear
+        Learner of the model ``nonlinear``.
     """
 
     grid: PathGrid
@@ -80,6 +84,7 @@ class Procedure:
     min_detected: float
     max_genes: int | None
     weighing: Weighing = "columns"
+    nonlinear: Nonlinear | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,8 @@ def out_of_fold(
     Parameters
     ----------
     designs
-        Blocks of every model; those in ``LINEAR`` are fitted by least squares, the others by elastic net.
+        Blocks of every model; those in ``LINEAR`` are fitted by least squares, ``nonlinear`` by the learner of that
+        name, the others by elastic net.
     responses
         Shape (cells, responses).
     plan
@@ -126,9 +132,10 @@ def out_of_fold(
     splits = plan.splits()
     tasks = _tasks(designs, responses.shape[1], len(splits))
     fit_fold = kept.cache(_fit_fold)
+    learners = {name: _learner(name, procedure) for name in designs}
     calls = (
         joblib.delayed(fit_fold)(
-            designs[t.model], responses[:, t.responses], splits[t.fold], plan.units, procedure, learn=_learner(t.model)
+            designs[t.model], responses[:, t.responses], splits[t.fold], plan.units, procedure, learn=learners[t.model]
         )
         for t in tasks
     )
@@ -162,7 +169,9 @@ def _tasks(designs: dict[str, tuple[Block, ...]], responses: int, folds: int) ->
     ]
 
 
-def _learner(model: str) -> Learner:
+def _learner(model: str, procedure: Procedure) -> Learner:
+    if model == NONLINEAR:
+        return kernel_ridge if procedure.nonlinear == "kernel_ridge" else gradient_boosting
     return least_squares if model in LINEAR else nested_elastic_net
 
 

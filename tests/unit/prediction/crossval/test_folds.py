@@ -50,7 +50,7 @@ def test_no_group_is_in_training_and_testing(cells, outer, enough):
     for train, test in plan.splits():
         tested[test] += 1
         assert not set(obs["family"].iloc[train]) & set(obs["family"].iloc[test])
-        place = obs["sample"] + "/" + obs["fov"]
+        place = obs["family"] if plan.level == ("family",) else obs["sample"] + "/" + obs["fov"]
         assert not set(place.iloc[train]) & set(place.iloc[test])
         for inner_train, inner_test in inner_splits(plan.units[train], 4):
             assert not set(place.iloc[train[inner_train]]) & set(place.iloc[train[inner_test]])
@@ -85,10 +85,54 @@ def test_fewer_groups_than_folds_make_fewer_folds():
     assert any("fewer groups than the configured 5 folds" in note for note in plan.notes)
 
 
-@pytest.mark.parametrize(("groups", "said"), [(1, "only 1 group by sample"), (2, "only 2 groups by sample and fov")])
-def test_one_or_two_groups_are_not_estimable(groups, said):
-    with pytest.raises(NotEstimableError, match=said):
-        plan_folds(table(1, groups, 60), FEW)
+@pytest.mark.parametrize(("groups", "few"), [(1, "only 1 group by sample"), (2, "only 2 groups by sample and fov")])
+def test_one_or_two_fields_fall_back_to_families(groups, few):
+    families = [f"f{i // 3}" for i in range(60 * groups)]
+    plan = plan_folds(table(1, groups, 60, families), FEW)
+    assert (plan.level, plan.grouped_by, plan.groups, plan.folds) == (("family",), "family", 20 * groups, 5)
+    assert all(len(set(plan.fold[3 * i : 3 * i + 3])) == 1 for i in range(20 * groups))
+    said = next(note for note in plan.notes if note.startswith(f"With {few}, families are held out instead"))
+    assert "cells of one field are among both training and held-out cells" in said
+    assert "that the result holds in another field or sample cannot be claimed" in said
+    assert "unknown" not in said
+
+
+def test_two_samples_named_alone_fall_back_to_their_fields():
+    plan = plan_folds(table(2, 6, 10), Folds(groups=["sample"], min_cells=10))
+    assert (plan.level, plan.groups) == (("sample", "fov"), 12)
+    assert any(
+        note == "With only 2 groups by sample, groups by sample and fov are held out instead: that the result holds in "
+        "another sample cannot be claimed."
+        for note in plan.notes
+    )
+
+
+@pytest.mark.parametrize(("known", "level"), [(0, "cell"), (20, "family")])
+def test_unknown_families_in_one_field_are_held_out_one_by_one_and_said(known, level):
+    obs = table(1, 1, 60, [f"f{i // 2}" for i in range(60)])
+    obs.loc[known:, "family"] = None
+    plan = plan_folds(obs, FEW)
+    assert (plan.level, plan.groups) == ((level,), 60 - known // 2)
+    said = f"The family of {60 - known} of 60 cells is unknown: relatives among them may be split"
+    assert any(said in note for note in plan.notes)
+    assert exchange_notes(plan, np.zeros(60, int)) == ()
+
+
+def test_without_a_column_of_families_single_cells_are_held_out():
+    plan = plan_folds(table(1, 1, 40).drop(columns=["family", "fov"]), Folds(groups=["sample"], min_cells=10))
+    assert (plan.level, plan.groups) == (("cell",), 40)
+
+
+def test_one_family_is_not_estimable():
+    with pytest.raises(NotEstimableError, match=r"only 1 group by sample, but 3 are needed .* fields and families are"):
+        plan_folds(table(1, 1, 60, ["f"] * 60), FEW)
+
+
+@pytest.mark.parametrize(("cells", "share"), [(40, "19 %"), (80, "9.5 %"), (154, "5.1 %"), (200, None)])
+def test_few_cells_are_said_to_carry_little(cells, share):
+    said = [note for note in plan_folds(table(4, 1, cells // 4), FEW).notes if "carry little" in note]
+    assert len(said) == (share is not None)
+    assert share is None or f"only if it explains {share} of the variance or more" in said[0]
 
 
 def test_few_cells_are_not_estimable():

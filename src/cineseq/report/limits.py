@@ -1,0 +1,37 @@
+"""What the groups of the folds and the number of cells cannot show, as sentences beside the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cineseq.statistics.correlation import detectable_r2
+from cineseq.text import count, known, percent
+
+
+def by_groups(row: Mapping[str, Any]) -> str:
+    """Return what the groups of the folds are, as `` by sample and fov``; empty where it is not recorded."""
+    grouped_by = row.get("grouped_by")
+    return f" by {grouped_by}" if isinstance(grouped_by, str) and grouped_by else ""
+
+
+def held_out_alone(row: Mapping[str, Any]) -> str:
+    """Say what held-out families or single cells cannot show; empty where fields or samples were held out."""
+    held_out = {"family": "Families", "cell": "Single cells"}.get(str(row.get("grouped_by")))
+    if held_out is None:
+        return ""
+    return (
+        f"{held_out} were held out, not fields or samples: R² includes what the cells of a field share, and that the "
+        "result holds in another field or sample cannot be claimed."
+    )
+
+
+def detectable(cells: Any) -> str:
+    """State the smallest effect that so many cells can show; empty where their number is unknown."""
+    if not known(cells):
+        return ""
+    return (
+        f"Among {count(cells, 'independent cell')}, one predictor named beforehand is found with 80 % power if it "
+        f"explains {percent(detectable_r2(int(cells)))} of the variance; the models add up the effects of genes, so a "
+        "product of two genes would be missed."
+    )
