@@ -277,7 +277,8 @@ def _known_families(obs: pd.DataFrame) -> np.ndarray:
 
 def _of_fallback(obs: pd.DataFrame, level: tuple[str, ...], few: str) -> str:
     """Say what the result cannot show where groups other than the configured ones are held out."""
-    held_out = {(FAMILY,): "families", (CELL,): "single cells"}.get(level, f"groups by {listed(level)}")
+    alone: dict[tuple[str, ...], str] = {(FAMILY,): "families", (CELL,): "single cells"}
+    held_out = alone.get(level, f"groups by {listed(level)}")
     note = f"With {few}, {held_out} are held out instead"
     if level not in ALONE:
         return f"{note}: that the result holds in another {level[0].removeprefix('group_')} cannot be claimed."
