@@ -164,7 +164,7 @@ def analyse(cells: pd.DataFrame, settings: Lineage) -> tuple[LineageTrees, pd.Da
     states = states_of(cells, None, settings.states)
     status = sister_status(families, settings)
     status["sequenced"] = survivors(families, states, None)
-    return families, status, compare_states(families, status, states, settings, seed=1)
+    return families, status, compare_states(families, status, states, settings)
 
 
 def caged(seed: int, *, choice: str, founders: int = 80) -> tuple[LineageTrees, pd.DataFrame, pd.DataFrame]:

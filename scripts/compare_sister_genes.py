@@ -28,6 +28,7 @@ from cineseq.lineage.sister_genes import (
     heritable_genes,
     heritable_line,
 )
+from cineseq.lineage.sister_score import Summaries
 from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.state_by_sister import survivors_with
 from cineseq.lineage.trees import LineageTrees, families_of, strata
@@ -89,8 +90,8 @@ def _heritable(families: LineageTrees, expression: Expression, row: np.ndarray, 
     one, other = (expression.log[row[pairs[:, k]]][:, tested].toarray().astype(float) for k in (0, 1))
     first = families.cells.iloc[pairs[:, 0]]
     stratum = strata(first["field"].to_numpy(), first["birth"].to_numpy(), settings.lineage.birth_time_bins)
-    design = Design(expression.genes[tested], stratum, settings.lineage.permutations, settings.seed)
-    return heritable_genes(one, other, design)
+    design = Design(expression.genes[tested], settings.lineage.permutations, settings.seed)
+    return heritable_genes(one, other, stratum, design)
 
 
 def _by_sister(families: LineageTrees, expression: Expression, row: np.ndarray, settings: Settings) -> pd.DataFrame:
@@ -101,14 +102,17 @@ def _by_sister(families: LineageTrees, expression: Expression, row: np.ndarray, 
     rows = row[cells.index]
     tested = detected_genes(expression.counts[rows], DETECTED)
     code = pd.factorize(cells["block"])[0]
+    survivors = np.bincount(code)
     # Average of the survivors of each family, as a sparse matrix of shape (families, cells).
-    weight = 1 / np.bincount(code, minlength=1)[code] if len(code) else np.empty(0)
-    average = sparse.csr_matrix((weight, (code, np.arange(len(code)))), (len(np.unique(code)), len(code)))
+    average = sparse.csr_matrix((1 / survivors[code], (code, np.arange(len(code)))), (len(survivors), len(code)))
+    values = expression.log[rows][:, tested]
+    mean = (average @ values).toarray()
+    within = np.where(survivors[:, None] > 1, (average @ values.multiply(values)).toarray() - mean**2, 0.0)
     family = cells.groupby(code)[["exposed", "stratum", "root_cell"]].first()
-    stratum = family["stratum"].to_numpy(int)
-    design = Design(expression.genes[tested], stratum, settings.lineage.permutations, settings.seed)
-    mean = (average @ expression.log[rows][:, tested]).toarray()
-    return genes_by_sister(mean, family["exposed"].to_numpy(bool), family["root_cell"].to_numpy(), design)
+    exposed, stratum, root_cell = (family[name].to_numpy() for name in ("exposed", "stratum", "root_cell"))
+    summaries = Summaries(exposed.astype(bool), mean, within.clip(min=0), survivors, stratum.astype(int), root_cell)
+    design = Design(expression.genes[tested], settings.lineage.permutations, settings.seed)
+    return genes_by_sister(summaries, design)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from cineseq.files import write_json
 from cineseq.io.adata import read_paired
 from cineseq.io.maps import read_compartments
 from cineseq.io.paired import PairedData
+from cineseq.lineage.e_value import e_value_lines
 from cineseq.lineage.figures import draw_forest
 from cineseq.lineage.report import (
     control_lines,
@@ -83,7 +84,7 @@ def main(
         sequenced = Sequenced(data.obs.index, matched, ambient=data.obs.get("ambient_score"))
     if compartments:
         sequenced = sequenced.with_map(families, table, read_compartments(compartments))
-    found = compare_survivors(families, measured, sequenced, settings.lineage, settings.seed)
+    found = compare_survivors(families, measured, sequenced, settings.lineage)
     compared = found.compared
     lines = _sentences(families, found)
     draw_trees(families, colour_by_fate(families), settings.lineage.trees, trees)
@@ -101,7 +102,8 @@ def main(
 def _sentences(families: LineageTrees, found: SisterComparison) -> list[str]:
     nearest = nearest_state(found.compared)
     lines = family_lines(families, found.status) + state_lines(found.compared)
-    lines += control_lines(found.compared, nearest) + sensitivity_lines(found.sensitivity, nearest)
+    lines += control_lines(found.compared, nearest) + e_value_lines(found.compared, nearest)
+    lines += sensitivity_lines(found.sensitivity, nearest)
     lines += negative_control_lines(found.warnings) + serious_lines(found.warnings)
     for line in lines:
         logger.info("%s", line)

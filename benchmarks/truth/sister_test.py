@@ -17,16 +17,8 @@ import statsmodels.api as sm
 
 from cineseq.lineage.sister_genes import Design as GeneDesign
 from cineseq.lineage.sister_genes import genes_by_sister
-from cineseq.lineage.sister_test import (
-    Units,
-    family_weights,
-    founder_p,
-    gee_p,
-    jackknife_interval,
-    mantel_haenszel,
-    permutation_p,
-    several_families,
-)
+from cineseq.lineage.sister_score import Summaries
+from cineseq.lineage.sister_test import associate, gee_p, stratified_tables
 from truth.claims import Claim
 
 LEVEL = 0.05
@@ -158,30 +150,13 @@ def logistic(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-def units_of(drawn: Drawn) -> tuple[Units, np.ndarray] | None:
-    """Return the informative families and their founders; None where an arm is too small."""
-    state = np.nanmean(drawn.values[:, :, 0], axis=1)
+def summaries_of(drawn: Drawn) -> Summaries:
+    """Return the summaries of families that the package tests."""
+    mean = np.nanmean(drawn.values, axis=1)
+    within = np.nanmean((drawn.values - mean[:, None]) ** 2, axis=1)
     survivors = np.isfinite(drawn.values[:, :, 0]).sum(axis=1)
     stratum = np.unique(drawn.stratum, return_inverse=True)[1]
-    every = Units(drawn.exposed, state, stratum, family_weights(survivors, state, stratum))
-    units = every.only(every.informative)
-    if min(units.exposed.sum(), (~units.exposed).sum()) < FEWEST:
-        return None
-    return units, drawn.founder[every.informative]
-
-
-def tested(drawn: Drawn, rng: np.random.Generator) -> tuple[float, float, float]:
-    """Return the p-value of the state and the interval of its odds ratio; NaN where not estimable."""
-    found = units_of(drawn)
-    if found is None:
-        return np.nan, np.nan, np.nan
-    units, founder = found
-    repeated = several_families(founder)
-    p = founder_p(units, founder, PERMUTATIONS, rng) if repeated else permutation_p(units, PERMUTATIONS, rng)
-    odds_ratio, low, high, _ = mantel_haenszel(units)
-    if repeated and np.isfinite(odds_ratio):
-        low, high, _ = jackknife_interval(units, founder)
-    return p, low, high
+    return Summaries(drawn.exposed, mean, within, survivors, stratum, drawn.founder)
 
 
 def rejected(p: float) -> float:
@@ -191,22 +166,21 @@ def rejected(p: float) -> float:
 
 def size_of_states(planted: Planted, seed: int) -> float:
     """Return whether the state is called."""
-    rng = np.random.default_rng([11, seed])
-    return rejected(tested(draw_states(planted, rng), rng)[0])
+    drawn = draw_states(planted, np.random.default_rng([11, seed]))
+    return rejected(associate(summaries_of(drawn), FEWEST).p_value)
 
 
 def interval_misses(planted: Planted, seed: int) -> float:
     """Return whether the interval leaves out the planted odds ratio."""
-    rng = np.random.default_rng([12, seed])
-    _, low, high = tested(draw_states(planted, rng), rng)
-    return float(not low <= planted.odds_ratio <= high) if np.isfinite(low) else np.nan
+    drawn = draw_states(planted, np.random.default_rng([12, seed]))
+    found = associate(summaries_of(drawn), FEWEST)
+    return float(not found.low <= planted.odds_ratio <= found.high) if np.isfinite(found.low) else np.nan
 
 
 def power_over(other: Callable[[Drawn], float], planted: Planted, seed: int) -> float:
     """Return whether the state is called minus whether the other test calls it."""
-    rng = np.random.default_rng([13, seed])
-    drawn = draw_states(planted, rng)
-    return rejected(tested(drawn, rng)[0]) - rejected(other(drawn))
+    drawn = draw_states(planted, np.random.default_rng([13, seed]))
+    return rejected(associate(summaries_of(drawn), FEWEST).p_value) - rejected(other(drawn))
 
 
 def size_over(other: Callable[[Drawn], float], planted: Planted, seed: int) -> float:
@@ -219,15 +193,19 @@ def cells_of(drawn: Drawn) -> pd.DataFrame:
     alive = np.isfinite(drawn.values[:, :, 0])
     family, side = np.nonzero(alive)
     columns = {"state": drawn.values[family, side, 0], "exposed": drawn.exposed[family]}
-    return pd.DataFrame(columns | {"field": drawn.stratum[family], "birth": 0.0, "founder": drawn.founder[family]})
+    return pd.DataFrame(columns | {"field": drawn.stratum[family], "birth": 0.0, "root_cell": drawn.founder[family]})
 
 
 def plain_mantel_haenszel(drawn: Drawn) -> float:
     """Return the p-value of the Mantel-Haenszel test of cells as if they were independent."""
     cells = cells_of(drawn)
-    tables = [pd.crosstab(own["exposed"], own["state"]).to_numpy() for _, own in cells.groupby("field")]
-    full = [table for table in tables if table.shape == (2, 2)]
-    return float(sm.stats.StratifiedTable(full).test_null_odds().pvalue) if full else np.nan
+    stratum = np.unique(cells["field"], return_inverse=True)[1]
+    tables = stratified_tables(
+        *(cells[name].to_numpy(float) for name in ("exposed", "state")), stratum, np.ones(len(cells))
+    )
+    arms, states = tables.sum(axis=1), tables.sum(axis=0)
+    full = tables[..., (arms > 0).all(axis=0) & (states > 0).all(axis=0)]
+    return float(sm.stats.StratifiedTable(full).test_null_odds().pvalue) if full.shape[2] else np.nan
 
 
 def gee(drawn: Drawn) -> float:
@@ -240,9 +218,7 @@ def size_of_genes(planted: Planted, genes: int, level: float, seed: int) -> floa
     rng = np.random.default_rng([15, seed])
     drawn = draw_genes(planted, genes, rng)
     names = pd.Index([f"g{gene}" for gene in range(genes)])
-    stratum = np.unique(drawn.stratum, return_inverse=True)[1]
-    design = GeneDesign(names, stratum, PERMUTATIONS, seed)
-    table = genes_by_sister(np.nanmean(drawn.values, axis=1), drawn.exposed, drawn.founder, design)
+    table = genes_by_sister(summaries_of(drawn), GeneDesign(names, PERMUTATIONS, seed))
     p = table["p_value"].to_numpy(float)
     return float(np.mean(p[np.isfinite(p)] <= level)) if np.isfinite(p).any() else np.nan
 
@@ -255,11 +231,9 @@ def size_of_compartments(compartments: int, alike: float, rate: float, with_sist
     copies = sisters & (rng.random(compartments) < alike)
     state[copies, 1] = state[copies, 0]
     stratum = np.unique(rng.integers(0, 10, compartments), return_inverse=True)[1]
-    every = Units(sisters, state.mean(axis=1), stratum, np.ones(compartments))
-    units = every.only(every.informative)
-    if min(units.exposed.sum(), (~units.exposed).sum()) < FEWEST:
-        return np.nan
-    return rejected(permutation_p(units, PERMUTATIONS, rng))
+    number = np.full(compartments, 2)
+    every = Summaries.of_state(sisters, state.mean(axis=1), number, stratum, np.arange(compartments))
+    return rejected(associate(every, FEWEST, kind=sisters).p_value)
 
 
 CALLED = "share of studies with p <= .05"

@@ -459,7 +459,7 @@ def compare_sisters(
     if "compartment_id" in cells:
         members = completed[["track_id", "sample"]].assign(compartment_id=cells["compartment_id"].to_numpy(object))
         known = sequenced_of_compartments(families, members, known.cells)
-    found = compare_survivors(families, states, known, chosen, seed)
+    found = compare_survivors(families, states, known, chosen)
     return SisterTables(
         as_table(shared, CONCORDANCE),
         as_table(times_table(families, relatives), TIMES),

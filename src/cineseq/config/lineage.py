@@ -25,7 +25,7 @@ class Lineage(Section):
     permutations: int = Field(
         9999,
         ge=99,
-        description="Permutations of sister status among families within strata, and of fates; at most 499 of "
+        description="Permutations of fates, and of the expression of sisters and survivors; at most 499 of "
         "the fates of more than 100,000 pairs of relatives.",
     )
     states: list[str] | None = Field(

@@ -195,12 +195,12 @@ def score_sisters(states: pd.DataFrame, state: str | None, planted: float) -> li
         note = of["note"].iloc[0] if len(of) and isinstance(of["note"].iloc[0], str) else "not estimable"
         return [row("lineage", "sister_odds_ratio", None, planted=planted, note=note)]
     of_state = of.iloc[0]
-    values = {name: _value(of_state[name]) for name in ("odds_ratio", "low", "high", "p_permutation")}
+    values = {name: _value(of_state[name]) for name in ("odds_ratio", "low", "high", "p_value")}
     note = f"state {state}, {count(of_state['informative'], 'informative family', 'informative families')}"
     interval = {"low": values["low"], "high": values["high"]}
     return [
         row("lineage", "sister_odds_ratio", values["odds_ratio"], planted=planted, note=note, **interval),
-        row("lineage", "sister_p_permutation", values["p_permutation"], note=note),
+        row("lineage", "sister_p_permutation", values["p_value"], note=note),
     ]
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from cineseq.config.lineage import Lineage
+from cineseq.lineage.sister_score import Summaries
 from cineseq.lineage.sister_status import NOT_DEAD
-from cineseq.lineage.sister_test import Units, permutation_p, several_families
+from cineseq.lineage.sister_test import associate
 from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.pairing.positions import Circles, locate
 from cineseq.tables.contract import FIELD
-from cineseq.text import count, percent
+from cineseq.text import count, interval, percent, ratio
 from cineseq.text import p_value as written_p
 
 COMPARTMENT = ["sample", "compartment_id"]
@@ -25,15 +28,14 @@ def two_survivor_control(
     pairs: pd.DataFrame | None,
     state: pd.Series | None,
     settings: Lineage,
-    *,
-    seed: int,
 ) -> tuple:
     """Compare a state between compartments with two living sisters and those with two other living cells.
 
     The value of a compartment is the mean state of its two cells, where both are measured; summed counts are not used.
     Both arms hold two living cells, and the cells of the second arm are known to have lost no sister. A difference
-    would therefore be associated with the presence of a sister, not with a death. There is no p-value where a root
-    cell has descendants in several compartments, because these are alike and cannot be exchanged.
+    would therefore be associated with the presence of a sister, not with a death. Sisters are more alike than other
+    cells, so that the means of the arms differ in variance: the correlation of the two cells of a compartment is
+    estimated in each arm. Compartments with cells of one root cell count as alike, directly or by way of others.
 
     Parameters
     ----------
@@ -44,9 +46,7 @@ def two_survivor_control(
     state
         1, 0 or NaN by ``track_id``, named; None where no state was tested.
     settings
-        Strata, number of permutations, and the least number of compartments per arm.
-    seed
-        Seed of the permutations.
+        Strata, and the least number of compartments per arm.
 
     Returns
     -------
@@ -63,46 +63,47 @@ def two_survivor_control(
         return _not_measured(families, len(compartments), f"{there}, {settings.min_families} of each are needed")
     if state is None:
         return _not_measured(families, len(compartments), "no state was tested")
-    return _compared(families, compartments, state, settings, seed)
+    return _compared(families, compartments, state, settings)
 
 
-def _compared(
-    families: LineageTrees, compartments: pd.DataFrame, state: pd.Series, settings: Lineage, seed: int
-) -> tuple:
+def _compared(families: LineageTrees, compartments: pd.DataFrame, state: pd.Series, settings: Lineage) -> tuple:
     """Compare the compartments in which the state of both cells was measured."""
     # Mean state of both cells of each compartment, shape (compartments,); NaN where one is not measured.
     of_cell = state.reindex(families.cells["track_id"]).to_numpy(float)
     mean = of_cell[compartments[["one", "other"]].to_numpy()].mean(axis=1)
     compartments, mean = compartments[np.isfinite(mean)], mean[np.isfinite(mean)]
     stratum = strata(compartments["field"].to_numpy(), compartments["birth"].to_numpy(), settings.birth_time_bins)
-    # Permutation of the arms between compartments of a stratum (each compartment is one unit of weight 1).
-    every = Units(compartments["sisters"].to_numpy(bool), mean, stratum, np.ones(len(mean)))
-    units = every.only(every.informative) if len(mean) else every
-    arms = int(units.exposed.sum()), int((~units.exposed).sum())
-    if min(arms) < settings.min_families:
-        reason = f"'{state.name}' is measured in both cells of {count(arms[0])} and {count(arms[1])} that share strata"
+    number, kin = np.full(len(mean), 2), _related(families, compartments)
+    every = Summaries.of_state(compartments["sisters"].to_numpy(), mean, number, stratum, kin)
+    found = associate(every, settings.min_families, kind=every.exposed)
+    if not found.tested:
+        arms = f"{count(found.exposed)} and {count(found.other)}"
+        reason = f"'{state.name}' is measured in both cells of {arms} that share strata"
         return _not_measured(families, len(compartments), f"{reason}; barcodes of two cells enter no paired data")
-    several = _in_several_compartments(families, compartments[every.informative])
-    if several:
-        of_several = count(several, "root cell has", "root cells have")
-        p_text = f"no p-value, {of_several} cells in several compartments, which are alike"
-    else:
-        p = permutation_p(units, settings.permutations, np.random.default_rng(seed))
-        p_text = written_p(p) if np.isfinite(p) else "no p-value, it does not vary within strata"
-    with_state = [units.state[units.exposed == arm].mean() for arm in (True, False)]
+    shares = [percent(mean[every.informative & (every.exposed == arm)].mean(), 1) for arm in (True, False)]
+    estimates = []
+    if np.isfinite(found.odds_ratio):
+        ends = interval(found.low, found.high, ratio, named=True)
+        estimates.append(f"odds ratio {ratio(found.odds_ratio)} within strata, {ends}")
+    if np.isfinite(found.p_value):
+        estimates.append(written_p(found.p_value))
     message = (
-        f"{WHAT}: '{state.name}' in {percent(with_state[0], 1)} of the cells of {count(arms[0])} and "
-        f"{percent(with_state[1], 1)} of the cells of {count(arms[1])} (permutation within strata, {p_text}). "
+        f"{WHAT}: '{state.name}' in {shares[0]} of the cells of {count(found.exposed)} and {shares[1]} of the cells of "
+        f"{count(found.other)} ({'; '.join(filter(None, (*estimates, found.note)))}). "
         "No death of a sister can explain a difference."
     )
-    return _row(families, sum(arms), message)
+    return _row(families, found.exposed + found.other, message)
 
 
-def _in_several_compartments(families: LineageTrees, compartments: pd.DataFrame) -> int:
+def _related(families: LineageTrees, compartments: pd.DataFrame) -> np.ndarray:
+    """Return a number for each compartment that it shares with all that are linked to it by root cells in common."""
     root_cell = families.cells["root_cell"].to_numpy()[compartments[["one", "other"]].to_numpy()]
+    known, code = np.unique(root_cell, return_inverse=True)
     number = np.repeat(np.arange(len(compartments)), 2)
-    of_both = pd.DataFrame({"compartment": number, "root_cell": root_cell.ravel()}).drop_duplicates()
-    return several_families(of_both["root_cell"].to_numpy())
+    # Graph of compartments and root cells, with an edge where a compartment holds a cell of a root cell.
+    nodes = len(compartments) + len(known)
+    edges = coo_array((np.ones(len(number)), (number, len(compartments) + code.ravel())), (nodes, nodes))
+    return connected_components(edges, directed=False)[1][: len(compartments)]
 
 
 def _two_cell_compartments(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:

@@ -71,7 +71,7 @@ def control_lines(compared: pd.DataFrame, state: str | None) -> list[str]:
     if not len(compared):
         return []
     rows = compared[(compared["contrast"] == MATE_DIED) & (compared["state"] == state)]
-    estimates = [f"{_ratio(row)}, {p_value(row['p_permutation'])}" for _, row in rows.iterrows()]
+    estimates = [f"{_ratio(row)}, {p_value(row['p_value'])}" for _, row in rows.iterrows()]
     control = f"Negative control, '{state}' with a dead cage-mate other than the sister against none"
     return [f"{control}: {estimate}." for estimate in estimates]
 
@@ -154,8 +154,8 @@ def _reading_lines(tested: pd.DataFrame) -> list[str]:
 def tested_states(compared: pd.DataFrame) -> pd.DataFrame:
     """Return the tested states, the smallest p-value first, with the false discovery rate over all of them."""
     main = compared[compared["contrast"] == SISTER_DIED]
-    tested = main[main["p_permutation"].notna()].sort_values(["p_permutation", "state"], kind="stable")
-    return tested.assign(q=benjamini_hochberg(tested["p_permutation"].to_numpy(float)), states=len(tested))
+    tested = main[main["p_value"].notna()].sort_values(["p_value", "state"], kind="stable")
+    return tested.assign(q=benjamini_hochberg(tested["p_value"].to_numpy(float)), states=len(tested))
 
 
 def nearest_state(compared: pd.DataFrame) -> str | None:
@@ -167,7 +167,7 @@ def nearest_state(compared: pd.DataFrame) -> str | None:
 def _state_line(row: pd.Series) -> str:
     if not np.isfinite(row["odds_ratio"]):
         where = "where the sister died against where it lived"
-        return f"'{row['state']}' {where}: {row['note']}, {p_value(row['p_permutation'])}."
+        return f"'{row['state']}' {where}: {row['note']}, {p_value(row['p_value'])}."
     return state_sentence(row, row["detectable_odds_ratio"])
 
 
@@ -188,7 +188,7 @@ def state_sentence(row: pd.Series, detectable: float | None, *, for_all: bool = 
     measured = (
         f"odds ratio {ratio(row['odds_ratio'])} within field and birth time ("
         f"{interval(row['low'], row['high'], ratio, named=True)}; "
-        f"permutation {p_value(row['p_permutation'])}{_over_states(row)}; {families})"
+        f"{p_value(row['p_value'])}{_over_states(row)}; {families})"
     )
     if row["q"] > ALPHA:
         not_shown = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 import numpy as np
 import pandas as pd
 
@@ -69,7 +71,10 @@ def sensitivity_table(
             "unknown_fates": _unknown_fates(wide),
         }
         odds_ratio = _odds_ratio(main, main["exposed"].to_numpy(float))
-        rows += [(state, error, *bounds[error][:1], odds_ratio, *bounds[error][1:]) for error in ERRORS]
+        fewest = {"death_calls": fewest_wrong_calls(main)}
+        for error in ERRORS:
+            concerned, least, most, note = bounds[error]
+            rows.append((state, error, concerned, odds_ratio, least, most, fewest.get(error, np.nan), note))
     table = pd.DataFrame(rows, columns=[c.name for c in LINEAGE_SENSITIVITY.columns])
     return table if len(table) else empty(LINEAGE_SENSITIVITY)
 
@@ -100,6 +105,32 @@ def _death_calls(families: pd.DataFrame, settings: Lineage) -> tuple[int, float,
         bounds.append(_odds_ratio(families, exposed - alive + dead))
     note = f"{number(false, 1)} deaths called wrongly, {number(missed, 1)} missed among sisters that count as alive"
     return round(false + missed), *bounds, _open_end(bounds, note)
+
+
+def fewest_wrong_calls(families: pd.DataFrame) -> float:
+    """Return the fewest families whose wrong death call could bring the odds ratio to 1; NaN where there is none.
+
+    The wrong calls are of one kind, false deaths or missed ones, in the families in which they matter most.
+
+    Parameters
+    ----------
+    families
+        As :func:`cineseq.lineage.state_by_sister.families_with_state` returns.
+    """
+    exposed, state = families["exposed"].to_numpy(bool), families["state"].to_numpy(float)
+    odds_ratio = _odds_ratio(families, exposed.astype(float))
+    if not np.isfinite(odds_ratio):
+        return np.nan
+    towards = 1 if odds_ratio > 1 else -1
+    found = []
+    for arm, change, priority in ((exposed, -1, towards * state), (~exposed, 1, -towards * state)):
+
+        def crossed(wrong: int, arm: np.ndarray = arm, change: int = change, first: np.ndarray = priority) -> bool:
+            moved = _odds_ratio(families, exposed + change * _fraction_moved(arm, first, wrong))
+            return bool(towards * (moved - 1) <= 0)
+
+        found.append(bisect_left(range(int(arm.sum())), x=True, key=crossed))
+    return float(min(found))
 
 
 def _wrong_pairs(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame | None) -> float:
@@ -168,7 +199,10 @@ def sensitivity_lines(table: pd.DataFrame, state: str | None) -> list[str]:
         crosses = "" if one_sided else ", which includes 1"
         of_families = count(row.families, "family", "families")
         texts.append(f"{DESCRIPTIONS[row.error]} ({of_families}): {ends[0]} to {ends[1]}{crosses}")
+    fewest = rows["fewest_to_1"].dropna()
+    at_least = count(fewest.iloc[0], "wrong death call") if len(fewest) else ""
     return [
         f"At worst, the odds ratio of '{state}' ({ratio(rows['odds_ratio'].iloc[0])}) could be, by "
-        f"{'; by '.join(texts)}."
+        f"{'; by '.join(texts)}.",
+        *([f"At least {at_least} would be needed to bring the odds ratio of '{state}' to 1."] if at_least else []),
     ]

@@ -66,7 +66,7 @@ class SisterComparison:
 
 
 def compare_survivors(
-    families: LineageTrees, states: pd.DataFrame, sequenced: Sequenced, settings: Lineage, seed: int
+    families: LineageTrees, states: pd.DataFrame, sequenced: Sequenced, settings: Lineage
 ) -> SisterComparison:
     """Compare survivors by the fate of their sisters, with bounds for errors and warnings of possible biases.
 
@@ -80,20 +80,18 @@ def compare_survivors(
         Sequencing data of the cells.
     settings
         The section ``lineage`` of the configuration.
-    seed
-        Seed of the permutations.
     """
     status = sister_status(families, settings)
     status["sequenced"] = survivors(families, states, sequenced.cells)
     if sequenced.dead_cage_mates is not None:
         status["dead_cage_mates"] = sequenced.dead_cage_mates
-    compared = compare_states(families, status, states, settings, seed)
+    compared = compare_states(families, status, states, settings)
     bounds = sensitivity_table(families, status, states, sequenced.pairs, settings)
     warned = lineage_warnings(families, status, sequenced.pairs, sequenced.ambient)
     if len(families.cells):
         nearest = nearest_state(compared)
         state = None if nearest is None else states[nearest]
-        warned.loc[len(warned)] = two_survivor_control(families, status, sequenced.pairs, state, settings, seed=seed)
+        warned.loc[len(warned)] = two_survivor_control(families, status, sequenced.pairs, state, settings)
     return SisterComparison(status, compared, bounds, warned)
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
-from cineseq.lineage.sister_test import NO_SCORE, root_cell_scores, several_families
-from cineseq.statistics import ALPHA
+from cineseq.lineage.sister_score import Summaries, score, weights
+from cineseq.lineage.sister_test import several_families
+from cineseq.statistics import ALPHA, CONFIDENCE
 from cineseq.statistics.permutation import benjamini_hochberg, coarse
 from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
 from cineseq.text import number
@@ -19,31 +21,30 @@ VALUES_DRAWN = 2_000_000_000
 """Number of products over all permutations; bounds the number of permutations with very many genes."""
 FEWEST_PERMUTATIONS = 199
 CHUNK = 256
+GENES_AT_ONCE = 1000
+"""Number of genes tested at once, which bounds the memory."""
 DETECTED = 0.1
 """Genes detected in a smaller fraction of the survivors are not tested."""
 
 
 @dataclass(frozen=True)
 class Design:
-    """Design of a test of genes: names, strata and permutations.
+    """Design of a test of genes: names and permutations.
 
     Attributes
     ----------
     genes
         Names, one per column of expression.
-    stratum
-        Stratum of field and birth time of each pair or family, from 0, shape (pairs,) or (families,).
     permutations, seed
         Number and seed of the permutations; the number is reduced with very many genes.
     """
 
     genes: pd.Index
-    stratum: np.ndarray
     permutations: int
     seed: int
 
 
-def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.DataFrame:
+def heritable_genes(one: np.ndarray, other: np.ndarray, stratum: np.ndarray, design: Design) -> pd.DataFrame:
     """Correlate the expression of each gene between sisters that were both sequenced.
 
     Values are centred within strata of field and birth time. The null distribution exchanges partners within strata,
@@ -53,8 +54,10 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.Da
     ----------
     one, other
         Log-normalised expression of both sisters, shape (pairs, genes).
+    stratum
+        Stratum of field and birth time of each pair, from 0, shape (pairs,).
     design
-        Genes, strata of the pairs, permutations.
+        Genes and permutations.
 
     Returns
     -------
@@ -65,7 +68,6 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.Da
     ----------
     Fisher, Statistical Methods for Research Workers (1925), chapter 7 (intraclass correlation).
     """
-    stratum = design.stratum
     table = pd.DataFrame({"gene": design.genes, "pairs": len(one)})
     # Keep pairs of strata with at least two pairs; partners cannot be exchanged in others.
     movable = np.bincount(stratum, minlength=1)[stratum] > 1 if len(one) else np.zeros(0, dtype=bool)
@@ -98,82 +100,75 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, design: Design) -> pd.Da
     return table.assign(note=np.where(varies, coarse(count, p, "genes"), "not estimable: the gene does not vary"))
 
 
-def genes_by_sister(expression: np.ndarray, exposed: np.ndarray, root_cell: np.ndarray, design: Design) -> pd.DataFrame:
+def genes_by_sister(every: Summaries, design: Design) -> pd.DataFrame:
     """Compare the expression of each gene between survivors whose sister died and whose sister lived.
 
-    The fate of the sister is permuted among families within strata of field and birth time. Where a root cell has
-    several families, which are alike, the signs of the scores of root cells are flipped instead
-    (:func:`cineseq.lineage.sister_test.root_cell_scores`), as for states.
+    The difference, its interval and its p-value are those of the score of
+    :func:`cineseq.lineage.sister_score.score`, within strata of field and birth time. The p-value is the larger of two:
+    that of the normal approximation, and that of permutations, which give the score the tail that a few cells of high
+    expression cause.
 
     Parameters
     ----------
-    expression
-        Mean log-normalised expression of a family's survivors, shape (families, genes).
-    exposed
-        Whether the sister died, shape (families,).
-    root_cell
-        Root cell of each family, shape (families,).
+    every
+        Log-normalised expression of families, one column per gene.
     design
-        Genes, strata of the families, permutations.
+        Genes and permutations.
 
     Returns
     -------
     pandas.DataFrame
         The table :data:`cineseq.tables.lineage.GENES_BY_SISTER`.
     """
-    stratum = design.stratum
-    # Keep families of strata with both arms, and sort them by stratum.
-    size, dead = np.bincount(stratum, minlength=1), np.bincount(stratum, exposed, minlength=1)
-    informs = ((dead > 0) & (dead < size))[stratum] if len(stratum) else np.zeros(0, dtype=bool)
-    expression, exposed, root_cell = expression[informs], exposed[informs], root_cell[informs]
-    stratum = np.unique(stratum[informs], return_inverse=True)[1]
-    table = pd.DataFrame({"gene": design.genes, "died": int(exposed.sum()), "survived": int((~exposed).sum())})
-    if min(exposed.sum(), (~exposed).sum()) < FEWEST_FAMILIES:
-        note = f"not estimable: {exposed.sum()} and {(~exposed).sum()} families in strata with both arms"
+    informs = every.informative if len(every.exposed) else np.zeros(0, dtype=bool)
+    died, survived = int(every.exposed[informs].sum()), int((~every.exposed[informs]).sum())
+    table = pd.DataFrame({"gene": design.genes, "died": died, "survived": survived})
+    if min(died, survived) < FEWEST_FAMILIES:
+        note = f"not estimable: {died} and {survived} families in strata with both arms"
         return _not_estimable(table, GENES_BY_SISTER.columns, f"{note}, {FEWEST_FAMILIES} of each are needed")
-    order = np.argsort(stratum, kind="stable")
-    exposed, stratum, root_cell = exposed[order], stratum[order], root_cell[order]
-    centred = expression[order] - _stratum_means(expression[order], stratum)
-    size, dead = np.bincount(stratum), np.bincount(stratum, exposed)
-    # Test: flip the signs of root cells, shape (root cells, genes), or permute the arms within strata.
-    count, rng = _affordable(design.permutations, centred.size), np.random.default_rng(design.seed)
-    repeated = several_families(root_cell)
-    if repeated:
-        observed, scores = root_cell_scores(exposed, centred, stratum, root_cell)
-        tested = np.abs(scores).max(axis=0) > 1e-9
-        as_extreme = _flipped(observed, scores, count, rng)
-    else:
-        tested = np.abs(centred).max(axis=0) > 1e-9
-        as_extreme = _permuted(exposed, centred, stratum, count, rng)
-    p = np.where(tested, (as_extreme + 1) / (count + 1), np.nan)
-    # Difference of means within strata, weighted by the harmonic number of pairs of each stratum.
-    table["difference"] = exposed @ centred / (dead * (size - dead) / size).sum()
-    table["p_value"], table["q_value"] = p, benjamini_hochberg(p)
+    count = _affordable(design.permutations, informs.sum() * every.mean.shape[1])
+    starts = range(0, every.mean.shape[1], GENES_AT_ONCE)
+    parts = [_tested(every.columns(slice(k, k + GENES_AT_ONCE)), informs, count, design.seed) for k in starts]
+    table = table.assign(**pd.concat(parts, ignore_index=True))
+    p = table["p_value"].to_numpy()
+    table["q_value"] = benjamini_hochberg(p)
+    repeated = several_families(every.root_cell[informs])
     by_root_cell = f"p by root cell: {repeated} have several pairs of sisters" if repeated else ""
     note = "; ".join(filter(None, (coarse(count, p, "genes"), by_root_cell)))
-    varies = np.abs(centred).max(axis=0) > 1e-9
-    untested = np.where(varies, f"not estimable: {NO_SCORE}", "not estimable: the gene does not vary within strata")
-    return table.assign(note=np.where(tested, note, untested))
+    return table.assign(note=np.where(np.isfinite(p), note, "not estimable: the gene does not vary within strata"))
 
 
-def _permuted(
-    exposed: np.ndarray, centred: np.ndarray, stratum: np.ndarray, count: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Return how many permutations of the arms within strata are as extreme, shape (genes,); strata are sorted."""
-    as_extreme, observed = np.zeros(centred.shape[1]), np.abs(exposed @ centred)
+def _tested(every: Summaries, informs: np.ndarray, count: int, seed: int) -> pd.DataFrame:
+    """Return ``difference``, its 95 % interval ``low`` to ``high``, and ``p_value``, one row per gene."""
+    families = every.only(informs)
+    found = score(families, weights(every)[informs])
+    difference = found.score / found.information
+    reach = norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt(found.variance.clip(min=0)) / found.information
+    permuted = (_as_extreme(families, found.z, count, np.random.default_rng(seed)) + 1) / (count + 1)
+    p = np.where(np.isfinite(found.z), np.maximum(found.p_value, permuted), np.nan)
+    ends = {"low": difference - reach, "high": difference + reach}
+    return pd.DataFrame({"difference": difference, **ends, "p_value": p})
+
+
+def _as_extreme(families: Summaries, z: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Return how many permuted scores, in their standard deviations, are as extreme as ``z``, shape (genes,).
+
+    A family stands for one of its survivors, drawn anew for every chunk of permutations, because those whose sister
+    died stand alone.
+    """
+    order = np.argsort(families.stratum, kind="stable")
+    exposed, stratum = families.exposed[order], families.stratum[order]
+    mean, apart = families.mean[order], np.sqrt(families.within[order])
+    size, dead = np.bincount(stratum), np.bincount(stratum, exposed)
+    share = (dead * (size - dead) / (size * np.maximum(size - 1, 1)))[stratum]
+    as_extreme, extreme = np.zeros(len(z)), np.abs(z) - 1e-9
     for start in range(0, count, CHUNK):
+        survivor = mean + apart * rng.choice((-1.0, 1.0), (len(mean), 1))
+        centred = survivor - _stratum_means(survivor, stratum)
+        sd = np.sqrt(share @ centred**2)
         keys = stratum + rng.random((min(CHUNK, count - start), len(stratum)))
         null = exposed[np.argsort(keys, axis=1)].astype(float) @ centred
-        as_extreme += (np.abs(null) >= observed - 1e-9).sum(axis=0)
-    return as_extreme
-
-
-def _flipped(observed: np.ndarray, scores: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how many draws of the signs of root cells are as extreme, shape (genes,)."""
-    as_extreme = np.zeros(scores.shape[1])
-    for start in range(0, count, CHUNK):
-        signs = rng.choice((-1.0, 1.0), (min(CHUNK, count - start), len(scores)))
-        as_extreme += (np.abs(signs @ scores) >= np.abs(observed) - 1e-9).sum(axis=0)
+        as_extreme += (np.abs(null) >= extreme * sd).sum(axis=0)
     return as_extreme
 
 

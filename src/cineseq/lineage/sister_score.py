@@ -7,7 +7,7 @@ root cell that are alike. For a state (0 or 1) of unrelated families it is the M
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse, stats
@@ -36,7 +36,7 @@ class Summaries:
         Number of survivors averaged, 1 or 2, shape (families,).
     stratum
         Stratum, from 0, shape (families,).
-    founder
+    root_cell
         Root cell, shape (families,).
     """
 
@@ -45,11 +45,40 @@ class Summaries:
     within: np.ndarray
     survivors: np.ndarray
     stratum: np.ndarray
-    founder: np.ndarray
+    root_cell: np.ndarray
+
+    @classmethod
+    def of_state(
+        cls,
+        exposed: np.ndarray,
+        state: np.ndarray,
+        survivors: np.ndarray,
+        stratum: np.ndarray,
+        root_cell: np.ndarray,
+    ) -> Summaries:
+        """Return the summaries of a single state; ``state`` is the fraction of survivors that have it, (families,)."""
+        mean = np.asarray(state, float)[:, None]
+        return cls(np.asarray(exposed, bool), mean, mean * (1 - mean), survivors, stratum, root_cell)
+
+    @property
+    def informative(self) -> np.ndarray:
+        """Whether the stratum of a family holds both arms, shape (families,)."""
+        size, exposed = np.bincount(self.stratum), np.bincount(self.stratum, self.exposed)
+        return ((exposed > 0) & (exposed < size))[self.stratum]
+
+    def only(self, rows: np.ndarray) -> Summaries:
+        """Return the families that a boolean mask selects."""
+        stratum = np.unique(self.stratum[rows], return_inverse=True)[1]
+        parts = self.mean[rows], self.within[rows], self.survivors[rows]
+        return Summaries(self.exposed[rows], *parts, stratum, self.root_cell[rows])
+
+    def columns(self, which: slice) -> Summaries:
+        """Return the same families with some of the columns."""
+        return replace(self, mean=self.mean[:, which], within=self.within[:, which])
 
 
 @dataclass(frozen=True)
-class Score:
+class SisterScore:
     """Score of every column, all of shape (columns,).
 
     Attributes
@@ -117,18 +146,29 @@ def sister_correlation(pairs: Summaries) -> np.ndarray:
     return np.where(variance > 0, np.clip(cross / np.where(variance > 0, variance, 1.0), 0, 1), 1.0)
 
 
-def weights(families: Summaries) -> np.ndarray:
+def weights(families: Summaries, kind: np.ndarray | None = None) -> np.ndarray:
     """Return the effective number of independent survivors m / (1 + (m - 1) r), shape (families, columns).
+
+    Parameters
+    ----------
+    families
+        All families, also those of strata with one arm.
+    kind
+        Kind of each family, shape (families,); the correlation r is estimated in each kind. One kind by default.
 
     References
     ----------
     Kish, Survey Sampling (1965), section 5.4 (design effect).
     """
-    pair = (families.survivors == 2)[:, None]
-    return np.where(pair, 2 / (1 + sister_correlation(families)), 1.0)
+    weight = np.ones_like(families.mean)
+    kind = np.zeros(len(weight)) if kind is None else kind
+    for value in np.unique(kind):
+        pair = (kind == value) & (families.survivors == 2)
+        weight[pair] = 2 / (1 + sister_correlation(families.only(pair)))
+    return weight
 
 
-def score(families: Summaries, weight: np.ndarray) -> Score:
+def score(families: Summaries, weight: np.ndarray) -> SisterScore:
     """Compare the arms within strata.
 
     The variance of a survivor's value is estimated in each stratum, and the correlation of families of one root cell
@@ -155,17 +195,17 @@ def score(families: Summaries, weight: np.ndarray) -> Score:
     leverage = arm * (total - arm) / total
     observed = (exposed * weight * deviation).sum(axis=0)
     # Unrelated families: the mean square of a stratum has N - 1 degrees of freedom.
-    alone = len(np.unique(families.founder)) == len(families.founder)
+    alone = len(np.unique(families.root_cell)) == len(families.root_cell)
     if alone:
         variance = (leverage * _mean_square(square, total, np.zeros_like(total), 0.0)).sum(axis=0)
-        return Score(observed, variance, variance, leverage.sum(axis=0), np.zeros(len(variance)))
+        return SisterScore(observed, variance, variance, leverage.sum(axis=0), np.zeros(len(variance)))
     kin, spread = _kin(families, weight, deviation, square)
     # Covariance of families of one root cell, from the parts of the score that multiply their values.
     part = np.sqrt(spread)[stratum] * weight * (exposed - (arm / total)[stratum])
-    by_founder = _sums_by(np.unique(families.founder, return_inverse=True)[1]) @ part
+    by_root_cell = _sums_by(np.unique(families.root_cell, return_inverse=True)[1]) @ part
     unrelated = (leverage * spread).sum(axis=0)
-    variance = unrelated + kin * ((by_founder**2).sum(axis=0) - (part**2).sum(axis=0))
-    return Score(observed, variance, unrelated, leverage.sum(axis=0), kin)
+    variance = unrelated + kin * ((by_root_cell**2).sum(axis=0) - (part**2).sum(axis=0))
+    return SisterScore(observed, variance, unrelated, leverage.sum(axis=0), kin)
 
 
 def _kin(
@@ -177,11 +217,11 @@ def _kin(
     variance 1, deviations from the stratum's weighted mean have, summed over the pairs of families of the same root
     cell and stratum, the expected product c p - q, where p and q follow from the weights alone.
     """
-    code, founder = np.unique(
-        np.column_stack([np.unique(families.founder, return_inverse=True)[1], families.stratum]), axis=0,
+    code, root_cell = np.unique(
+        np.column_stack([np.unique(families.root_cell, return_inverse=True)[1], families.stratum]), axis=0,
         return_inverse=True,
     )  # fmt: skip
-    group, by_founder = _sums_by(founder.ravel()), _sums_by(code[:, 0])
+    group, by_root_cell = _sums_by(root_cell.ravel()), _sums_by(code[:, 0])
     by_stratum = _sums_by(code[:, 1])
     # Sums of powers of the weights in each root cell and stratum, shape (groups, columns).
     own, second, third = (group @ weight**power for power in (1, 2, 3))
@@ -192,12 +232,12 @@ def _kin(
     # Products of deviations within a stratum, and between the strata of a root cell.
     product = group @ (weight * deviation)
     within = (product**2 - group @ (weight * deviation) ** 2).sum(axis=0)
-    between = ((by_founder @ product) ** 2).sum(axis=0) - (product**2).sum(axis=0)
+    between = ((by_root_cell @ product) ** 2).sum(axis=0) - (product**2).sum(axis=0)
     kin = np.zeros(weight.shape[1])
     for _ in range(ROUNDS):
         spread = _mean_square(square, total, shared, kin)
         reach = np.sqrt(spread)[code[:, 1]] * own * (1 - own / total[code[:, 1]])
-        apart = ((by_founder @ reach) ** 2).sum(axis=0) - (reach**2).sum(axis=0)
+        apart = ((by_root_cell @ reach) ** 2).sum(axis=0) - (reach**2).sum(axis=0)
         expected = (spread * p).sum(axis=0) + apart
         found = within + between + (spread * q).sum(axis=0)
         kin = np.where(expected > 0, np.clip(found / np.where(expected > 0, expected, 1.0), 0, ALIKE_AT_MOST), 0.0)

@@ -7,19 +7,10 @@ import pandas as pd
 from scipy.stats import norm
 
 from cineseq.config.lineage import Lineage
+from cineseq.lineage.e_value import e_values
+from cineseq.lineage.sister_score import Summaries, weights
 from cineseq.lineage.sister_status import NOT_DEAD
-from cineseq.lineage.sister_test import (
-    NO_SCORE,
-    Units,
-    family_weights,
-    gee_p,
-    jackknife_interval,
-    mantel_haenszel,
-    permutation_p,
-    root_cell_p,
-    root_cells_once,
-    several_families,
-)
+from cineseq.lineage.sister_test import Association, associate, gee_p
 from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.statistics import ALPHA
 from cineseq.tables.contract import Table, empty
@@ -64,12 +55,15 @@ DESCRIPTIVE = {
     SISTER_UNKNOWN: "descriptive: sisters of unknown fate may be dead or alive and enter no other contrast",
 }
 
+ESTIMANDS = ("odds ratio within field", "odds ratio within field and birth time")
+"""What odds ratio, interval and p-value are of: without and with strata of birth time."""
+
 UNIT_NAMES = dict.fromkeys((NO_SISTER, MATE_DIED), "families")
 """Units of contrasts in which a cell without a sister also counts as a family; else pairs of sisters."""
 
 
 def compare_states(
-    families: LineageTrees, status: pd.DataFrame, states: pd.DataFrame, settings: Lineage, seed: int
+    families: LineageTrees, status: pd.DataFrame, states: pd.DataFrame, settings: Lineage
 ) -> pd.DataFrame:
     """Compare the frequency of each state between survivors by the fate of the sister.
 
@@ -83,9 +77,7 @@ def compare_states(
     states
         One column per state (1, 0, NaN), indexed by ``track_id``.
     settings
-        Strata and number of permutations.
-    seed
-        Seed of the permutations.
+        Strata, and the least number of families of an arm.
 
     Returns
     -------
@@ -93,7 +85,6 @@ def compare_states(
         Columns of :data:`cineseq.tables.lineage.STATE_BY_SISTER` and of :data:`cineseq.tables.lineage.LINEAGE_POWER`,
         with ``power_note``; one row per state and contrast.
     """
-    rng = np.random.default_rng(seed)
     measured = states.reindex(families.cells["track_id"]).reset_index(drop=True)
     rows = []
     contrasts = {
@@ -106,9 +97,9 @@ def compare_states(
         cells["stratum"] = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), bins)
         for state in measured.columns:
             cells["state"] = measured.loc[cells.index, state].to_numpy(float)
-            row = _compare(cells.dropna(subset="state"), settings, rng, UNIT_NAMES.get(contrast, "pairs of sisters"))
+            row = _compare(cells.dropna(subset="state"), settings, UNIT_NAMES.get(contrast, "pairs of sisters"))
             row["note"] = "; ".join(filter(None, (str(row["note"]), DESCRIPTIVE.get(contrast, ""))))
-            rows.append({"state": state, "contrast": contrast, **row})
+            rows.append({"state": state, "contrast": contrast, "estimand": ESTIMANDS[bins > 1], **row})
     return pd.DataFrame(rows)
 
 
@@ -156,57 +147,38 @@ def families_with_state(cells: pd.DataFrame) -> pd.DataFrame:
         )
     )
     family["stratum"] = np.unique(family["stratum"].to_numpy(), return_inverse=True)[1]
-    numbers = (family[name].to_numpy() for name in ("survivors", "state", "stratum"))
-    return family.assign(weight=family_weights(*numbers))
+    return family.assign(weight=weights(_summaries(family))[:, 0])
 
 
-def _compare(
-    cells: pd.DataFrame, settings: Lineage, rng: np.random.Generator, unit: str
-) -> dict[str, float | int | str]:
+def _summaries(family: pd.DataFrame) -> Summaries:
+    names = ("exposed", "state", "survivors", "stratum", "root_cell")
+    return Summaries.of_state(*(family[name].to_numpy() for name in names))
+
+
+def _compare(cells: pd.DataFrame, settings: Lineage, unit: str) -> dict[str, float | int | str]:
     family = families_with_state(cells)
-    every = Units(*(family[name].to_numpy() for name in ("exposed", "state", "stratum", "weight")))
-    units = every.only(every.informative) if len(family) else every
-    exposed, other = int(units.exposed.sum()), int((~units.exposed).sum())
-    row: dict[str, float | int | str] = {"families": len(family), "informative": len(units.exposed)}
-    row |= dict.fromkeys(("odds_ratio", "low", "high", "p_permutation", "p_gee", "detectable_odds_ratio"), np.nan)
-    row |= {"died": exposed, "survived": other}
-    row["state_rate"] = float(units.state[~units.exposed].mean()) if other else np.nan
-    row["effective"] = units.effective if len(units.exposed) else 0.0
-    if min(exposed, other) < settings.min_families:
-        counts = f"{exposed} and {other} families in strata with both arms, {settings.min_families} of each are needed"
-        row["note"] = row["power_note"] = f"not estimable: {counts}"
+    found = associate(_summaries(family), settings.min_families)
+    row: dict[str, float | int | str] = {"families": len(family), "informative": found.exposed + found.other}
+    row |= {"died": found.exposed, "survived": found.other, "state_rate": found.rate, "effective": found.effective}
+    row |= {"odds_ratio": found.odds_ratio, "low": found.low, "high": found.high}
+    row |= {"p_value": found.p_value, "p_permutation": found.p_value}
+    row |= dict.fromkeys(("p_gee", "detectable_odds_ratio", "e_value", "e_value_interval"), np.nan)
+    if not found.tested:
+        row["note"] = row["power_note"] = found.note
         return row
-    # Mantel-Haenszel odds ratio, stratified permutation test, and GEE as a second test.
-    row["odds_ratio"], row["low"], row["high"], odds_note = mantel_haenszel(units)
-    root_cell = family["root_cell"].to_numpy()[every.informative]
-    repeated = several_families(root_cell)
-    # Families of one root cell are alike, so that they cannot be exchanged one by one.
-    row["p_permutation"] = (
-        root_cell_p(units, root_cell, settings.permutations, rng)
-        if repeated
-        else permutation_p(units, settings.permutations, rng)
-    )
+    row["e_value"], row["e_value_interval"] = e_values(found.odds_ratio, found.low, found.high, found.rate)
     row["p_gee"], gee_note = gee_p(cells)
-    untested = "" if np.isfinite(row["p_permutation"]) else f"no p-value: {_why_untested(units)}"
-    several = f"{repeated} have several {unit}" if repeated else ""
-    by_root_cell = f"p and interval by root cell: {several}" if repeated else ""
-    if repeated and np.isfinite(row["odds_ratio"]):
-        row["low"], row["high"], odds_note = jackknife_interval(units, root_cell)
-    row["note"] = "; ".join(filter(None, (odds_note, untested, gee_note, by_root_cell)))
-    return row | _power(root_cells_once(units, root_cell) if repeated else units, float(row["state_rate"]), several)
+    several = f"{found.repeated} have several {unit}" if found.repeated else ""
+    alike = f"p and interval by root cell: {several}" if several else ""
+    row["note"] = "; ".join(filter(None, (found.note, gee_note, alike)))
+    return row | _power(found, several)
 
 
-def _why_untested(units: Units) -> str:
-    states = pd.Series(units.state).groupby(units.stratum)
-    return NO_SCORE if (states.max() > states.min()).any() else "the state does not vary within strata"
-
-
-def _power(units: Units, state_rate: float, several: str) -> dict[str, float | str]:
-    smallest = detectable_odds_ratio(units.effective, state_rate)
+def _power(found: Association, several: str) -> dict[str, float | str]:
+    smallest = detectable_odds_ratio(found.effective, found.rate)
     none = "no odds ratio is detectable with so few families at this frequency of the state"
-    notes = ("" if np.isfinite(smallest) else none, f"every root cell counts once: {several}" if several else "")
-    note = "; ".join(filter(None, notes))
-    return {"effective": units.effective, "detectable_odds_ratio": smallest, "power_note": note}
+    notes = ("" if np.isfinite(smallest) else none, f"by root cell: {several}" if several else "")
+    return {"detectable_odds_ratio": smallest, "power_note": "; ".join(filter(None, notes))}
 
 
 def state_table(compared: pd.DataFrame) -> pd.DataFrame:

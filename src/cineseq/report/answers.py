@@ -345,7 +345,7 @@ def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[s
         )
     row = tested.iloc[0]
     numbers = {k: row[k] for k in ("state", "odds_ratio", "low", "high", "informative")}
-    numbers |= {"p_value": row["p_permutation"], "q_value": row["q"], "states_tested": len(states)}
+    numbers |= {"p_value": row["p_value"], "q_value": row["q"], "states_tested": len(states)}
     ends = row[["low", "high"]].to_numpy(float, na_value=np.nan)
     low, high = interval_to_read(ends[0], ends[1], row["q"])
     text = f"{state_sentence(row, _detectable(power, row['state']), for_all=True)} {readings(tested)[0]}"

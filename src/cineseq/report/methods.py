@@ -96,15 +96,15 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "compare_sister_genes": (
         "Genes were compared within pairs of sisters by intraclass correlation, and between survivors by the fate of "
-        "the sister, each against permutations within field of view and birth time; for the fate of the sister, where "
-        "root cells have several pairs of sisters, the signs of their scores were flipped instead (Hemerik et al., "
-        "2020)",
+        "the sister, within field of view and birth time: pairs against permutations of partners, survivors by a score "
+        "that weights a family by the estimated correlation of sisters, against the larger of a normal and a "
+        "permutation p-value",
     ),
     "compare_sisters": (
         "States of survivors whose sister died were compared with those whose sister lived, within field of view and "
-        "birth time, by Mantel-Haenszel odds ratios",
-        " and {c:lineage.permutations} permutations of sister status among families; where root cells have "
-        "several pairs of sisters, the signs of their scores were flipped instead (Hemerik et al., 2020)",
+        "birth time, by Mantel-Haenszel odds ratios and scores (Mantel and Haenszel, 1959) that weight a family by the "
+        "estimated correlation of sisters and allow for that of the families of a root cell",
+        "; E-values (VanderWeele and Ding, 2017) give the strength of a common cause that would explain them",
         "; unknown fates were kept as unknown",
     ),
 }

@@ -58,14 +58,23 @@ STATE_BY_SISTER = Table(
         count("families", "Families with a sequenced survivor in either arm"),
         count("informative", "Families in strata that contain both arms"),
         number("odds_ratio", "Mantel-Haenszel odds ratio within strata of field and birth time"),
-        number("low", "Lower end of its 95 % interval; with root cells as units where one has several families"),
+        number("low", "Lower end of its 95 % interval, which allows for families of one root cell that are alike"),
         number("high", "Upper end of it"),
-        number(
-            "p_permutation",
-            "P-value from permuting sister status among families within strata; where a root cell has several, "
-            "from flipping the signs of the scores of root cells",
-        ),
+        number("p_permutation", "The same as p_value, under the name it had when sister status was permuted"),
         number("p_gee", "P-value of a GEE with pairs of sisters as clusters, field effects and birth time"),
+        Column(
+            "estimand",
+            "text",
+            "What odds ratio, interval and p-value are of; survivors count as far as independent",
+        ),
+        number(
+            "p_value",
+            "P-value of the Mantel-Haenszel score, allowing for alike sisters and root cells",
+        ),
+        number(
+            "e_value", "Ratio of risks by which a common cause would need to go with both to explain the odds ratio"
+        ),
+        number("e_value_interval", "The same for the end of the interval closer to 1; 1 where the interval holds 1"),
         NOTE,
     ),
 )
@@ -113,6 +122,10 @@ LINEAGE_SENSITIVITY = Table(
         number("odds_ratio", "The odds ratio as measured"),
         number("least", "Smallest odds ratio that the error allows"),
         number("most", "Largest odds ratio that the error allows"),
+        number(
+            "fewest_to_1",
+            "Fewest wrong death calls with which the odds ratio could be 1; of death_calls only",
+        ),
         NOTE,
     ),
 )
@@ -168,6 +181,8 @@ GENES_BY_SISTER = Table(
         count("died", "Informative families whose sister died"),
         count("survived", "Informative families whose sister survived"),
         number("difference", "Mean log expression where the sister died minus where it survived, within strata"),
+        number("low", "Lower end of its 95 % interval"),
+        number("high", "Upper end of it"),
         P,
         Q,
         NOTE,

@@ -172,7 +172,7 @@ PRODUCTS: tuple[Product, ...] = (
             caption="Overlap of the genes that predict function and the genes that mark clusters."),
     # Relatives.
     Product("lineage/state_by_sister.tsv", "study", "lineage.STATE_BY_SISTER", "compare_sisters", "sisters",
-            "States by the fate of the sister", ("-contrast", "p_permutation"), name="states"),
+            "States by the fate of the sister", ("-contrast", "p_value"), name="states"),
     Product("lineage/power.tsv", "study", "lineage.LINEAGE_POWER", "compare_sisters", "sisters",
             "Smallest detectable effects"),
     Product("lineage/sensitivity.tsv", "study", "lineage.LINEAGE_SENSITIVITY", "compare_sisters", "sisters",

@@ -276,7 +276,8 @@ def test_sister_odds_ratio_of_the_matching_state():
         odds_ratio=[1.0, 6.0],
         low=[0.5, 2.0],
         high=[2.0, 15.0],
-        p_permutation=[0.9, 0.001],
+        estimand="odds ratio within field",
+        p_value=[0.9, 0.001],
         informative=[50, 50],
     )
     found = {r["measure"]: r for r in score_sisters(states, "cluster=1", 8.0)}

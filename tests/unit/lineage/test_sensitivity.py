@@ -58,6 +58,16 @@ def test_bounds_of_death_calls(precision, recall, least, most):
     assert (row["least"], row["most"]) == pytest.approx((least, most))
 
 
+def test_seven_false_deaths_or_nine_missed_ones_bring_an_odds_ratio_of_three_and_a_half_to_one():
+    table = bounds(literal())
+    assert of_state(table, "death_calls")["fewest_to_1"] == 7
+    assert of_state(table, "death_calls", "state_x=off")["fewest_to_1"] == 7
+    assert np.isnan(of_state(table, "pairing")["fewest_to_1"])
+    assert (12 - 7) * 21 < 8 * (9 + 7)
+    assert (12 - 6) * 21 > 8 * (9 + 6)
+    assert "At least 7 wrong death calls would be needed" in sensitivity_lines(table, "state_x=on")[-1]
+
+
 def test_bounds_of_unknown_fates():
     row = of_state(bounds(literal(unknown=10)), "unknown_fates")
     assert row["families"] == 10
@@ -125,7 +135,7 @@ def compared_states(number):
     states = states_of(cells, None, None)
     status = sister_status(families, settings)
     status["sequenced"] = survivors(families, states, None)
-    return compare_states(families, status, states, settings, 1)
+    return compare_states(families, status, states, settings)
 
 
 def test_a_null_result_is_worded_with_what_could_have_been_seen_and_q_over_all_states():
@@ -139,7 +149,7 @@ def test_a_null_result_is_worded_with_what_could_have_been_seen_and_q_over_all_s
 def test_the_report_names_the_power_of_the_contrast_that_it_answers_with():
     states = pd.DataFrame(
         {"state": "x", "contrast": ["no_sister_vs_survived", "sister_died_vs_survived"], "families": 40,
-         "informative": 40, "odds_ratio": 1.1, "low": 0.5, "high": 2.0, "p_permutation": 0.8, "p_gee": 0.8, "note": ""}
+         "informative": 40, "odds_ratio": 1.1, "low": 0.5, "high": 2.0, "p_value": 0.8, "note": ""}
     )  # fmt: skip
     power = states[["state", "contrast"]].assign(detectable_odds_ratio=[1.5, 4.0])
     text, verdict, _ = sisters(Evidence(states=states, power=power))

@@ -10,12 +10,20 @@ from cineseq.config.lineage import Lineage
 from cineseq.io.adata import write_paired
 from cineseq.io.paired import PairedData
 from cineseq.lineage.sister_genes import Design, genes_by_sister, heritable_genes
+from cineseq.lineage.sister_score import Summaries
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.expression import CLUSTERS
 from cineseq.tables.imaging import CELLS
 from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
 
 GENES = pd.Index([f"g{k}" for k in range(60)])
+
+
+def alone(expression, exposed, stratum, root_cell=None):
+    """Families of one survivor each."""
+    root_cell = np.arange(len(expression)) if root_cell is None else root_cell
+    within, survivors = np.zeros_like(expression), np.ones(len(expression), int)
+    return Summaries(exposed, expression, within, survivors, stratum, root_cell)
 
 
 def test_genes_that_sisters_share_beyond_their_stratum_are_heritable():
@@ -26,7 +34,7 @@ def test_genes_that_sisters_share_beyond_their_stratum_are_heritable():
     inherited = rng.normal(size=(120, 5))
     one[:, :5], other[:, :5] = one[:, :5] + inherited, other[:, :5] + inherited
     one[:, 59] = other[:, 59] = 3.0
-    found = HERITABLE_GENES.check(heritable_genes(one, other, Design(GENES, stratum, 999, 1)))
+    found = HERITABLE_GENES.check(heritable_genes(one, other, stratum, Design(GENES, 999, 1)))
     assert list(found["gene"][found["q_value"] <= 0.05]) == list(GENES[:5])
     assert abs(found["icc"][:5].mean() - 0.5) < 0.15
     assert abs((found["icc"] - found["icc_null"])[5:59].mean()) < 0.05
@@ -41,18 +49,17 @@ def test_a_field_that_drives_genes_and_death_is_not_the_sister():
     exposed = rng.random(200) < 1 / (1 + np.exp(-stress))
     expression = stress[:, None] + rng.normal(size=(200, 60))
     expression[:, :3] += 1.5 * exposed[:, None]
-    design = Design(GENES, stratum, 1999, 1)
-    found = GENES_BY_SISTER.check(genes_by_sister(expression, exposed, np.arange(200), design))
+    found = GENES_BY_SISTER.check(genes_by_sister(alone(expression, exposed, stratum), Design(GENES, 1999, 1)))
     assert list(found["gene"][found["q_value"] <= 0.05]) == list(GENES[:3])
     assert abs(found["difference"][:3].mean() - 1.5) < 0.3
     assert (found["p_value"][3:] <= 0.05).mean() < 0.15
+    assert ((found["low"] < found["difference"]) & (found["difference"] < found["high"])).all()
+    assert ((found["low"] > 0)[:3]).all()
 
 
 def test_too_few_families_are_not_estimable():
-    few = heritable_genes(np.ones((3, 60)), np.ones((3, 60)), Design(GENES, np.zeros(3, int), 99, 1))
-    none = genes_by_sister(
-        np.empty((0, 60)), np.empty(0, bool), np.empty(0, int), Design(GENES, np.empty(0, int), 99, 1)
-    )
+    few = heritable_genes(np.ones((3, 60)), np.ones((3, 60)), np.zeros(3, int), Design(GENES, 99, 1))
+    none = genes_by_sister(alone(np.empty((0, 60)), np.empty(0, bool), np.empty(0, int)), Design(GENES, 99, 1))
     for table in (few, none):
         assert table["p_value"].isna().all()
         assert table["note"].str.startswith("not estimable").all()
@@ -60,8 +67,8 @@ def test_too_few_families_are_not_estimable():
 
 def test_too_few_permutations_for_one_gene_to_pass_are_said():
     rng = np.random.default_rng(0)
-    design = Design(GENES, np.zeros(60, int), 199, 1)
-    found = genes_by_sister(rng.normal(size=(60, 60)), np.arange(60) % 2 == 0, np.arange(60), design)
+    families = alone(rng.normal(size=(60, 60)), np.arange(60) % 2 == 0, np.zeros(60, int))
+    found = genes_by_sister(families, Design(GENES, 199, 1))
     assert found["note"][0] == "199 permutations for 60 genes: 6 or more can pass together, fewer cannot"
 
 
@@ -71,24 +78,31 @@ def test_pairs_that_repeat_their_root_cell_do_not_multiply_false_genes():
     exposed = (rng.random(120) < 0.4)[root_cell]
     expression = rng.normal(size=(120, 200))[root_cell]
     expression[:, 0] += 2 * exposed
-    genes = pd.Index([f"g{k}" for k in range(200)])
-    design = Design(genes, root_cell // 40, 7999, 1)
-    found = GENES_BY_SISTER.check(genes_by_sister(expression, exposed, root_cell, design))
-    unrelated = genes_by_sister(expression, exposed, np.arange(480), design)
+    design = Design(pd.Index([f"g{k}" for k in range(200)]), 7999, 1)
+    stratum = root_cell // 40
+    found = GENES_BY_SISTER.check(genes_by_sister(alone(expression, exposed, stratum, root_cell), design))
+    unrelated = genes_by_sister(alone(expression, exposed, stratum), design)
     assert list(found["gene"][found["q_value"] <= 0.05]) == ["g0"]
     assert 0.02 < (found["p_value"][1:] <= 0.05).mean() < 0.09
     assert (unrelated["p_value"][1:] <= 0.05).mean() > 0.2
     assert found["note"].str.endswith("p by root cell: 120 have several pairs of sisters").all()
     np.testing.assert_allclose(found["difference"], unrelated["difference"])
-    alone = genes_by_sister(expression, np.arange(480) % 2 == 0, root_cell, Design(genes, root_cell, 99, 1))
-    expected = "not estimable: every stratum holds one root cell, or its scores cancel"
-    assert alone["p_value"].isna().all()
-    assert set(
-        genes_by_sister(
-            rng.normal(size=(480, 200)), np.arange(480) % 2 == 0, root_cell, Design(genes, root_cell, 99, 1)
-        )["note"]
-    ) == {expected}
-    assert set(alone["note"]) == {"not estimable: the gene does not vary within strata"}
+    same = genes_by_sister(alone(expression, np.arange(480) % 2 == 0, root_cell, root_cell), design)
+    assert same["p_value"].isna().all()
+    assert set(same["note"]) == {"not estimable: the gene does not vary within strata"}
+
+
+def test_genes_of_unlike_sisters_are_not_called_because_few_stand_alone():
+    """20 of 400 families have one survivor, whose expression varies more than the mean of two."""
+    rng = np.random.default_rng(0)
+    cells = rng.gamma(0.3, size=(400, 2, 2000))
+    exposed = np.arange(400) % 20 == 0
+    mean, within = cells.mean(axis=1), cells.var(axis=1)
+    mean[exposed], within[exposed] = cells[exposed, 0], 0
+    families = Summaries(exposed, mean, within, np.where(exposed, 1, 2), np.arange(400) // 100, np.arange(400))
+    p = genes_by_sister(families, Design(pd.Index(range(2000)).astype(str), 999, 1))["p_value"]
+    assert 0.03 <= (p <= 0.05).mean() <= 0.07
+    assert (p <= 0.002).mean() <= 0.005
 
 
 def test_the_step_finds_a_gene_that_goes_with_the_sister(tmp_path):

@@ -15,14 +15,7 @@ from cineseq.expression.normalise import expression_from
 from cineseq.lineage.report import state_lines
 from cineseq.lineage.selection_bias import lineage_warnings
 from cineseq.lineage.sister_test import (
-    Units,
-    family_weights,
     gee_p,
-    jackknife_interval,
-    mantel_haenszel,
-    permutation_p,
-    root_cell_p,
-    root_cells_once,
 )
 from cineseq.lineage.state_by_sister import detectable_odds_ratio, power_table, state_table
 from cineseq.lineage.states import states_of
@@ -67,89 +60,6 @@ def test_unknown_sisters_are_a_row_of_their_own_and_pooled_with_nobody():
     assert (compared.loc[["unknown_vs_survived", TESTED], "families"] == 50).all()
 
 
-def test_mantel_haenszel_of_one_stratum_is_the_cross_product():
-    units = Units(
-        np.repeat([True, False], [30, 40]), np.repeat([1.0, 0, 1, 0], [20, 10, 10, 30]), np.zeros(70, int), np.ones(70)
-    )
-    ratio, low, high, note = mantel_haenszel(units)
-    assert ratio == pytest.approx(20 * 30 / (10 * 10))
-    assert low < ratio < high
-    assert note == ""
-
-
-def test_an_empty_cell_gives_no_number():
-    units = Units(np.repeat([True, False], [10, 10]), np.repeat([0.0, 1.0], [10, 10]), np.zeros(20, int), np.ones(20))
-    ratio, _, _, note = mantel_haenszel(units)
-    assert np.isnan(ratio)
-    assert "0 of 10 exposed families" in note
-
-
-def test_permutation_p_equals_the_exact_hypergeometric_tail():
-    units = Units(
-        np.repeat([True, False], [8, 12]), np.repeat([1.0, 0, 1, 0], [7, 1, 3, 9]), np.zeros(20, int), np.ones(20)
-    )
-    exact = fisher_exact([[7, 1], [3, 9]]).pvalue
-    found = permutation_p(units, 40_000, np.random.default_rng(0))
-    assert found == pytest.approx(exact, abs=0.003)
-
-
-def units_of(root_cells, pairs, seed):
-    """Root cells in strata of 40, every one with a number of pairs that are all the same."""
-    rng = np.random.default_rng(seed)
-    root_cell = np.repeat(np.arange(root_cells), pairs)
-    exposed, state = (rng.random(root_cells) < 0.4)[root_cell], (rng.random(root_cells) < 0.4)[root_cell]
-    return Units(exposed, state.astype(float), root_cell // 40, np.ones(len(root_cell))), root_cell
-
-
-def test_pairs_that_repeat_their_root_cell_prove_no_more_than_one_of_them():
-    found = {"one": [], "one by root cell": [], "four": [], "four as if unrelated": []}
-    for seed in range(200):
-        rng = np.random.default_rng(seed)
-        one, of_one = units_of(120, 1, seed)
-        four, of_four = units_of(120, 4, seed)
-        found["one"].append(permutation_p(one, 399, rng))
-        found["four"].append(root_cell_p(four, of_four, 399, rng))
-        found["four as if unrelated"].append(permutation_p(four, 399, rng))
-        found["one by root cell"].append(root_cell_p(one, of_one, 399, rng))
-    rejected = {name: np.mean(np.array(p) <= 0.05) for name, p in found.items()}
-    assert rejected["one"] <= 0.09
-    assert rejected["four"] <= 0.09
-    assert rejected["four as if unrelated"] >= 0.2
-    for name in ("one by root cell", "four"):
-        assert np.corrcoef(found["one"], found[name])[0, 1] > 0.95
-
-
-def test_intervals_and_power_of_repeated_root_cells_are_those_of_one_pair_each():
-    covers, as_if_unrelated = [], []
-    for seed in range(200):
-        (one, of_one), (four, of_four) = units_of(120, 1, seed), units_of(120, 4, seed)
-        low, high, note = jackknife_interval(four, of_four)
-        assert (low, high) == pytest.approx(jackknife_interval(one, of_one)[:2])
-        assert note == ""
-        assert root_cells_once(four, of_four).effective == pytest.approx(one.effective)
-        covers.append(low <= 1 <= high)
-        _, low, high, _ = mantel_haenszel(four)
-        as_if_unrelated.append(low <= 1 <= high)
-    assert np.mean(covers) >= 0.92
-    assert np.mean(as_if_unrelated) <= 0.8
-
-
-def test_an_odds_ratio_of_one_root_cell_or_few_has_no_interval():
-    few = units_of(4, 10, 1)
-    assert jackknife_interval(*few)[2] == "no interval: the families come from 4 root cells"
-    exposed, state = np.arange(40) % 2 == 0, np.repeat([0.0, 1], 20)
-    state[:3] = 1.0
-    units = Units(
-        exposed,
-        np.where(exposed, np.where(np.arange(40) < 3, 1.0, 0.0), 1.0 - (np.arange(40) < 3)),
-        np.zeros(40, int),
-        np.ones(40),
-    )
-    low, _, note = jackknife_interval(units, np.arange(40) // 4)
-    assert np.isnan(low)
-    assert note == "no interval: without one of the root cells the odds ratio is not estimable"
-
-
 def repeated_families():
     rows = []
     for k in range(60):
@@ -163,18 +73,15 @@ def test_a_contrast_of_repeated_root_cells_counts_them_once_and_says_so():
     compared = analyse(repeated_families(), states=["state_x=a"])[2]
     row = compared[compared.contrast == TESTED].iloc[0]
     assert row["low"] < row["odds_ratio"] < row["high"]
-    assert row["effective"] == pytest.approx(5.0)
     assert row["note"].endswith("p and interval by root cell: 20 have several pairs of sisters")
-    assert row["power_note"].endswith("every root cell counts once: 20 have several pairs of sisters")
+    assert row["power_note"].endswith("by root cell: 20 have several pairs of sisters")
 
 
-def test_strata_of_one_root_cell_each_are_the_reason_for_no_p_value():
+def test_strata_of_one_root_cell_each_are_compared_within_the_root_cell():
     cells = repeated_families()
     cells["fov"] = cells["founder_id"]
     row = analyse(cells, states=["state_x=a"])[2].set_index("contrast").loc[TESTED]
-    assert np.isnan(row["p_permutation"])
-    assert "no p-value: every stratum holds one root cell, or its scores cancel" in row["note"]
-    assert "does not vary" not in row["note"]
+    assert 0 < row["p_value"] <= 1
 
 
 def test_cells_without_a_sister_are_not_called_pairs_of_sisters():
@@ -185,43 +92,14 @@ def test_cells_without_a_sister_are_not_called_pairs_of_sisters():
     assert "have several pairs of sisters" in notes[TESTED]
 
 
-def test_a_stratum_of_one_root_cell_gives_no_p_value():
-    units = Units(np.array([True, False, True]), np.array([1.0, 0, 1]), np.zeros(3, int), np.ones(3))
-    assert np.isnan(root_cell_p(units, np.zeros(3, int), 99, np.random.default_rng(0)))
-
-
-def test_a_stratum_of_one_root_cell_adds_nothing_to_the_others():
-    units, root_cell = units_of(120, 4, 3)
-    exposed, state = np.append(units.exposed, np.tile([True, False], 20)), np.append(units.state, np.tile([1.0, 0], 20))
-    more = Units(exposed, state, np.append(units.stratum, np.full(40, 3)), np.ones(520))
-    with_it = root_cell_p(more, np.append(root_cell, np.full(40, 120)), 399, np.random.default_rng(0))
-    assert with_it == root_cell_p(units, root_cell, 399, np.random.default_rng(0))
-
-
-@pytest.mark.parametrize(("alike", "weight"), [(0.0, 2.0), (0.5, 1.333), (1.0, 1.0)])
-def test_a_pair_is_worth_two_survivors_when_sisters_are_unlike_and_one_when_alike(alike, weight):
-    rng = np.random.default_rng(0)
-    stratum = np.repeat(np.arange(400), 5)
-    rate = rng.uniform(0.2, 0.8, 400)[stratum]
-    one, other = rng.random((2, 2000)) < rate
-    other = np.where(rng.random(2000) < alike, one, other)
-    found = family_weights(np.full(2000, 2), (one + other.astype(float)) / 2, stratum)
-    assert found[0] == pytest.approx(weight, abs=0.1)
-    assert list(family_weights(np.ones(3), np.ones(3), np.arange(3))) == [1, 1, 1]
-
-
-def test_only_strata_with_both_arms_inform():
-    units = Units(np.array([True, True, True, False, False]), np.ones(5), np.array([0, 0, 1, 1, 2]), np.ones(5))
-    assert list(units.informative) == [False, False, True, True, False]
-    assert units.only(units.informative).effective == 0.5
-
-
 def test_planted_odds_ratio_is_recovered_and_worded_as_association():
     _, _, compared = analyse(experiment(5, founders=1500, fields=20, log_odds=np.log(3)), states=["state_x=on"])
     row = compared[compared.contrast == TESTED].iloc[0]
     assert row["low"] < 3 < row["high"]
     assert row["low"] > 1.5
-    assert row["p_permutation"] == pytest.approx(1 / 500)
+    assert row["p_value"] == row["p_permutation"] < 1e-6
+    assert row["estimand"] == "odds ratio within field and birth time"
+    assert 1 < row["e_value_interval"] < row["e_value"]
     assert row["p_gee"] < 1e-4
     text = " ".join(state_lines(compared))
     assert "associations" in text
@@ -229,28 +107,28 @@ def test_planted_odds_ratio_is_recovered_and_worded_as_association():
     assert "drive" not in text
 
 
-def null_rejections(runs, permutations=499):
+def null_rejections(runs):
     found = []
     for seed in range(runs):
         cells = experiment(1000 + seed)
-        families, status, compared = analyse(cells, states=["state_x=on"], permutations=permutations)
+        families, status, compared = analyse(cells, states=["state_x=on"])
         row = compared[compared.contrast == TESTED].iloc[0]
-        found.append((row["p_permutation"], pooled_fisher(families, status, cells), row["low"] <= 1 <= row["high"]))
+        found.append((row["p_value"], pooled_fisher(families, status, cells), row["low"] <= 1 <= row["high"]))
     p, fisher, covers = np.array(found, dtype=float).T
     return (p <= 0.05).mean(), (fisher <= 0.05).mean(), covers.mean()
 
 
 def test_type_one_error_under_shared_stress_holds_where_pooled_fisher_fails():
-    permutation, fisher, covers = null_rejections(40)
-    assert permutation <= 0.15
+    score, fisher, covers = null_rejections(40)
+    assert score <= 0.15
     assert fisher >= 0.35
     assert covers >= 0.85
 
 
 @pytest.mark.slow
 def test_type_one_error_over_300_experiments():
-    permutation, fisher, covers = null_rejections(300)
-    assert 0.02 <= permutation <= 0.08
+    score, fisher, covers = null_rejections(300)
+    assert 0.02 <= score <= 0.08
     assert fisher >= 0.4
     assert 0.92 <= covers <= 0.98
 
@@ -271,7 +149,7 @@ def test_no_deaths_no_sisters_one_arm_are_not_estimable():
         families, status, compared = analyse(as_cells(rows))
         main_rows = compared[compared.contrast == TESTED]
         assert main_rows["odds_ratio"].isna().all()
-        assert main_rows["p_permutation"].isna().all()
+        assert main_rows[["p_value", "p_permutation"]].isna().all(axis=None)
         assert main_rows["note"].str.startswith("not estimable").all()
         STATE_BY_SISTER.check(state_table(compared))
         LINEAGE_POWER.check(power_table(compared))

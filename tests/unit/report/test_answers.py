@@ -44,8 +44,8 @@ def contrasts(delta: float, low: float, high: float, a: str = "morphology", b: s
 
 def states(odds: list[float], p: list[float], **more) -> pd.DataFrame:
     values = {"state": [f"cluster={i}" for i in range(len(odds))], "contrast": "sister_died_vs_survived"}
-    values |= {"informative": 60, "families": 90, "odds_ratio": odds, "low": np.array(odds) / 2, "p_permutation": p}
-    values["high"] = np.array(odds) * 2
+    values |= {"informative": 60, "families": 90, "odds_ratio": odds, "low": np.array(odds) / 2, "p_value": p}
+    values |= {"high": np.array(odds) * 2, "estimand": "odds ratio within field and birth time"}
     return table(STATE_BY_SISTER, **(values | more))
 
 

@@ -256,10 +256,10 @@ def test_methods_say_how_the_concordance_of_fates_was_tested():
 
 
 @pytest.mark.parametrize("step", ["compare_sisters", "compare_sister_genes"])
-def test_methods_say_that_signs_of_founders_are_flipped(step):
+def test_methods_say_how_families_are_weighted(step):
     said = methods_paragraph([step], {"lineage": {"permutations": 999}}, {}, [])
-    flipped = "where root cells have several pairs of sisters, the signs of their scores were flipped instead"
-    assert f"{flipped} (Hemerik et al., 2020)" in said
+    assert "estimated correlation of sisters" in " ".join(said.split())
+    assert "flipped" not in said
 
 
 def test_methods_leave_out_what_is_not_known():
