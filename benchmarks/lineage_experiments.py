@@ -33,6 +33,8 @@ class Experiment:
         Of the state, within field and birth time, where the sister died against where she lived.
     alike
         Chance that a sister copies the other's state instead of drawing her own.
+    risk
+        Log odds of death of a daughter without stress; with the default about four in ten die.
     births
         Frames in which a family may be born. The default leaves no stress within a stratum of birth time.
     """
@@ -41,6 +43,7 @@ class Experiment:
     fields: int = 20
     odds_ratio: float = 1.0
     alike: float = 0.3
+    risk: float = -0.7
     births: tuple[int, ...] = BIRTHS
 
 
@@ -75,7 +78,7 @@ def simulate(planted: Experiment, seed: int) -> pd.DataFrame:
     field, when = rng.integers(0, planted.fields, founders), rng.integers(0, len(planted.births), founders)
     birth = np.array(planted.births)[when]
     stress = _stress(planted.fields, field, birth, rng)
-    risk = _logistic(-0.7 + stress + rng.normal(0, 1, founders))
+    risk = _logistic(planted.risk + stress + rng.normal(0, 1, founders))
     dead = rng.random((founders, 2)) < risk[:, None]
     rate = _logistic(-1 + stress[:, None] + np.log(planted.odds_ratio) * dead[:, ::-1])
     state = rng.random((founders, 2)) < rate
