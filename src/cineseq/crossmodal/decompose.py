@@ -54,7 +54,7 @@ class Decomposition:
 
 @dataclass(frozen=True)
 class _Side:
-    """One kind of measurement: its blocks, the features to explain, and the number of components that stand for them."""
+    """One kind of measurement: its blocks, the features to explain, and how many components stand for them."""
 
     blocks: list[Block]
     features: Block

@@ -16,7 +16,7 @@ from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, NotEstima
 from cineseq.prediction.crossval.out_of_fold import workers
 from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, ridge_folds
 from cineseq.prediction.crossval.transform import design
-from cineseq.prediction.estimands import between_row, class_note, not_estimable_row
+from cineseq.prediction.estimands import between_row, class_note, not_estimable_row, share_columns
 from cineseq.progress import progress
 from cineseq.statistics.metrics import group_weights, r2, r2_interval
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_value
@@ -125,8 +125,7 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
     similar = _all_predictors(predictors, options.settings.min_detected)
     fixed = {"within": cells.field_labels(), "within_class": cells.classes, "pooled": np.zeros(len(cells.strata))}
     for name, groups in fixed.items():
-        share = variance_share(similar, _in_share(targets, groups), groups)
-        total[name] |= {"share": share.share, "share_low": share.low, "share_high": share.high}
+        total[name] |= share_columns(variance_share(similar, _in_share(targets, groups), groups), total[name])
     of_all = _in_share(targets, fixed["pooled"])
     total["between"] = between_row(similar, of_all, cells.sample_labels(), options.settings.permutations, options.seed)
     names = {"r2_low": "low", "r2_high": "high"}

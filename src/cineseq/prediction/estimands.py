@@ -13,6 +13,7 @@ from cineseq.statistics import ALPHA
 from cineseq.statistics.between import FEWEST_SAMPLES, FEWEST_TESTED, between_samples, means_of
 from cineseq.statistics.metrics import group_weights, r2_interval
 from cineseq.statistics.permutation import p_value
+from cineseq.statistics.shares import Share
 from cineseq.text import interval, known, number
 
 HEADLINE = "within"
@@ -71,6 +72,14 @@ def not_estimable_row(reason: str) -> Row:
     return dict.fromkeys(numbers, np.nan) | {"permutations": 0, "note": f"not estimable: {reason}"}
 
 
+def share_columns(share: Share, row: Row | None = None) -> Row:
+    """Return the columns of a share of variance; it is never below the held-out R² of ``row``, which is part of it."""
+    least, highest = (row["r2"], row["r2_high"]) if row is not None and known(row.get("r2")) else (np.nan, np.nan)
+    if known(share.share) and known(least) and least > share.share:
+        share = Share(least, share.low, max(least, share.high, np.nan_to_num(min(highest, 1.0))))
+    return {"share": share.share, "share_low": share.low, "share_high": share.high}
+
+
 def between_row(predictors: np.ndarray, targets: np.ndarray, samples: np.ndarray, permutations: int, seed: int) -> Row:
     """Return the row about the means of samples, with an interval and a p-value from twenty samples.
 
@@ -97,8 +106,12 @@ def between_row(predictors: np.ndarray, targets: np.ndarray, samples: np.ndarray
     value = float(found.gain.sum() / found.total.sum())
     mean = float(np.nanmean(found.null)) if np.isfinite(found.null).any() else np.nan
     row: Row = {"n": number, "r2": value, "r2_null": mean, "r2_above_null": value - mean}
-    row |= {"share": found.share.share, "share_low": found.share.low, "share_high": found.share.high}
-    row |= {"r2_low": np.nan, "r2_high": np.nan, "p_value": np.nan, "permutations": permutations}
+    row |= share_columns(found.share) | {
+        "r2_low": np.nan,
+        "r2_high": np.nan,
+        "p_value": np.nan,
+        "permutations": permutations,
+    }
     if number < FEWEST_TESTED:
         return row | {"note": f"descriptive: {number} samples, fewer than {FEWEST_TESTED}"}
     weights = group_weights(number, BOOTSTRAPS, rng)

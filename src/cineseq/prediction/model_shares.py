@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,16 +12,23 @@ from cineseq.prediction.crossval.folds import CrossvalCells
 from cineseq.prediction.crossval.transform import design
 from cineseq.prediction.estimands import Row, between_row
 from cineseq.prediction.model_comparison import model_blocks
-from cineseq.statistics.shares import MOST_PREDICTORS, variance_share
+from cineseq.statistics.shares import MOST_PREDICTORS, Share, variance_share
 
-logger = logging.getLogger(__name__)
 WITHOUT = ("both_permuted", "all_morphology")
 """Models that only serve as comparisons."""
 
 
+@dataclass(frozen=True)
+class ModelShares:
+    """Share of variance of a linear function of a model's predictors, per estimand, and its row between samples."""
+
+    shares: dict[str, Share]
+    between: Row
+
+
 def model_shares(
     blocks: dict[str, Block | None], cells: CrossvalCells, settings: Prediction, seed: int
-) -> dict[str, dict[str, Row]]:
+) -> dict[str, ModelShares]:
     """Return for every model its share of variance per estimand, and its row between samples.
 
     Predictors are selected, imputed and scaled over all cells; nothing is held out, except samples between samples.
@@ -41,16 +48,12 @@ def model_shares(
     everyone = np.arange(len(cells.values))
     most = min(MOST_PREDICTORS, settings.max_genes or MOST_PREDICTORS)
     fixed = {"within": cells.field_labels(), "within_class": cells.classes, "pooled": np.zeros(len(everyone))}
-    found: dict[str, dict[str, Row]] = {}
+    found: dict[str, ModelShares] = {}
     for name, parts in designs.items():
         if name in WITHOUT:
             continue
         predictors = design(parts, everyone, settings.min_detected, most)
-        found[name] = {}
-        for estimand, groups in fixed.items():
-            share = variance_share(predictors, cells.values, groups)
-            found[name][estimand] = {"share": share.share, "share_low": share.low, "share_high": share.high}
-        found[name]["between"] = between_row(
-            predictors, cells.values, cells.sample_labels(), settings.permutations, seed
-        )
+        shares = {name: variance_share(predictors, cells.values, groups) for name, groups in fixed.items()}
+        between = between_row(predictors, cells.values, cells.sample_labels(), settings.permutations, seed)
+        found[name] = ModelShares(shares, between)
     return found

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from cineseq.prediction.crossval.folds import CrossvalCells
-from cineseq.prediction.estimands import Row, class_note, not_estimable_row
+from cineseq.prediction.estimands import Row, class_note, not_estimable_row, share_columns
 from cineseq.prediction.model_comparison import ModelFit, training_mean
+from cineseq.prediction.model_shares import ModelShares
 from cineseq.prediction.responses import Response, angular_error
 from cineseq.statistics.correlation import spearman_within
 from cineseq.statistics.metrics import centred, group_weights, r2, r2_interval
@@ -64,13 +65,12 @@ class Within:
     fits
         One fit per model, of centred values on centred predictors.
     shares
-        Per model and estimand, the share of variance; under ``between`` the row about means of samples. See
-        :func:`cineseq.prediction.model_shares.model_shares`.
+        Per model, its shares of variance and its row between samples.
     """
 
     cells: CrossvalCells
     fits: dict[str, ModelFit]
-    shares: dict[str, dict[str, Row]]
+    shares: dict[str, ModelShares]
 
     def estimated(self) -> dict[str, np.ndarray]:
         """Return the predictions of those models that could be estimated."""
@@ -139,9 +139,8 @@ def _rows_of_model(comparison: ModelComparison, name: str, weights: np.ndarray) 
     """Return the row of every estimand of one model."""
     cells, fit, within = comparison.cells, comparison.fits[name], comparison.within
     rows: dict[str, Row] = {}
-    shares: dict[str, Row] = {}
+    shares = within.shares.get(name) if isinstance(within, Within) else None
     if isinstance(within, Within):
-        shares = within.shares.get(name, {})
         own = within.fits[name]
         rows["within"] = {"permutations": len(own.null), "note": own.note}
         if own.predicted is not None:
@@ -162,11 +161,13 @@ def _rows_of_model(comparison: ModelComparison, name: str, weights: np.ndarray) 
         rows["pooled"]["permutations"] = len(fit.null)
     few = FEW_GROUPS if cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL and name != "mean" else ""
     for estimand, row in rows.items():
-        row.update(shares.get(estimand, {}))
+        row.update(
+            {} if shares is None or estimand not in shares.shares else share_columns(shares.shares[estimand], row)
+        )
         parts = (row["note"], notes.get(estimand), few if "r2" in row and known(row["r2"]) else "")
         row["note"] = "; ".join(filter(None, parts)) or None
-    if "between" in shares:
-        rows["between"] = shares["between"] | {"groups": shares["between"]["n"]}
+    if shares is not None:
+        rows["between"] = shares.between | {"groups": shares.between["n"]}
     elif isinstance(within, Within):
         rows["between"] = {"permutations": 0, "note": _without_between(name, fit)}
     return rows

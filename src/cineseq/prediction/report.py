@@ -188,8 +188,8 @@ def _sensitivity_line(function: str, rows: pd.DataFrame) -> list[str]:
     area = f", area under the ROC curve {number(auc)} {interval(low, high)}" if np.isfinite(auc) else ""
     return [
         f"{readable(function)}: pooled over fields, {MODEL_NAMES[model]} has R² = {number(primary['r2'])}, calibration "
-        f"slope {number(primary['calibration_slope'])}{area}; alternative choices, with the interval of the difference: "
-        f"{', '.join(others)}."
+        f"slope {number(primary['calibration_slope'])}{area}; alternative choices, with the interval of the "
+        f"difference: {', '.join(others)}."
     ]
 
 

@@ -17,8 +17,9 @@ from cineseq.statistics import CONFIDENCE
 LARGEST = 0.999
 STEPS = 400
 POWERS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
-LEAST_BLANK = 0.1
-"""Powers below 1 need this fraction of directions without predictors, which alone tell the noise from the rest."""
+MOSTLY_BLANK, LEAST_BLANK = 0.5, 0.1
+"""Fractions of directions without predictors, which tell the noise from the rest: above the first the power is 0; below
+the second, powers below 1 cannot be told from noise."""
 SMALLEST_SPREAD = 1e-6
 MOST_PREDICTORS = 2000
 """Genes from which a share is estimated, the most variable ones; the work grows with the cube of their number."""
@@ -69,11 +70,13 @@ class Spectrum:
 def variance_share(predictors: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> Share:
     """Return the share of the variance within groups that a linear function of the predictors has.
 
-    Group means are fixed effects, and coefficients of the standardised predictors are random. Their variance along each
-    principal component goes with a power of that component's variance: equal variances of all coefficients are the
-    power 1, and a higher power lets the leading components tell more than others. Power and share are estimated by
-    restricted maximum likelihood. The interval inverts the score test at that power, with the coefficients random in
-    direction and fixed in length, so that it is about these predictors' share in these cells' population.
+    Group means are fixed effects, and coefficients of the standardised predictors are random. What each principal
+    component tells goes with a power of that component's variance. With at most half as many predictors as cells, the
+    power is 0 (every component alike) and the share is the adjusted R², which holds whatever the coefficients are. With
+    more predictors the power is estimated: it is 1 if all coefficients have equal variances, and higher if leading
+    components tell more. Share and power are estimated by restricted maximum likelihood. The interval inverts
+    the score test at that power, with the coefficients random in direction and fixed in length, so that it is about
+    these predictors' share in these cells' population.
 
     Parameters
     ----------
@@ -101,7 +104,8 @@ def variance_share(predictors: np.ndarray, targets: np.ndarray, groups: np.ndarr
     # Likelihood of each share at each power, shape (steps,); without variance of eigenvalues it tells nothing.
     grid = np.linspace(0, LARGEST, STEPS)
     blank = spectrum.times[spectrum.values == 0].sum() / spectrum.times.sum()
-    candidates = [spectrum.to_power(power) for power in POWERS if power >= 1 or blank >= LEAST_BLANK]
+    powers = POWERS[:1] if blank >= MOSTLY_BLANK else [p for p in POWERS if p >= 1 or blank >= LEAST_BLANK]
+    candidates = [spectrum.to_power(power) for power in powers]
     candidates = [c for c in candidates if np.ptp(c.values) > SMALLEST_SPREAD]
     if not candidates:
         return Share()

