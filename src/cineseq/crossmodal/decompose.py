@@ -32,6 +32,7 @@ CEILING_WORTH_DIVIDING = 0.2
 MISSING_AT_MOST = 0.05
 """Largest fraction of cells in which a feature to explain may be missing."""
 BLIND = "genes chosen by detection and variance over all cells, without regard to shape"
+CEILING_OF_READS = "the noise ceilings of genes are too high, because the counts look like reads"
 
 
 @dataclass(frozen=True)
@@ -220,14 +221,12 @@ def _both_ways(
     by_gene = _rows(next(iter(to_genes.values())), "gene", np.array(genes.names, object)[chosen])
     features_table = _with_q(pd.concat(by_feature, ignore_index=True))
     few = cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL
-    read_as = (BLIND, *(["the noise ceilings of genes are too high, because the counts look like reads"] if reads else []))
-    table = _with_notes(_with_direction_q(pd.DataFrame(summary)), few, read_as)
+    of_genes = (BLIND, CEILING_OF_READS) if reads else (BLIND,)
+    table = _with_notes(_with_direction_q(pd.DataFrame(summary)), few, of_genes)
     return Decomposition(_with_q(by_gene).assign(noise_ceiling=ceiling), features_table, table, tuple(notes))
 
 
-def _ceiling(
-    expression: Expression, chosen: np.ndarray, options: ExplainOptions
-) -> tuple[np.ndarray, list[str], bool]:
+def _ceiling(expression: Expression, chosen: np.ndarray, options: ExplainOptions) -> tuple[np.ndarray, list[str], bool]:
     """Return the noise ceiling of each explained gene, notes on it, and whether the counts look like reads."""
     if expression.kind != "counts":
         note = "The noise ceiling is not estimable: the expression values are not whole counts."

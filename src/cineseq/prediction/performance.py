@@ -178,7 +178,7 @@ def _without_between(name: str, fit: ModelFit) -> str:
         return fit.note
     if name == "mean":
         return "not estimable: it has no predictors"
-    return "not estimable: it combines other models, and has no predictors of its own"
+    return "not estimable: means of samples are predicted by linear models of predictors of their own only"
 
 
 def _errors(cells: CrossvalCells, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

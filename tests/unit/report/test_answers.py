@@ -281,12 +281,15 @@ def test_answers_say_what_held_out_families_cannot_show(held_out, said):
         crossmodal_summary=summary([0.03, 0.1], [0.005, 0.005]).assign(grouped_by=held_out),
     )
     found = by_id(evidence)
-    assert f"in 12 held-out groups by {held_out})" in found["function_genes"].answer
+    assert f"in 12 held-out groups by {held_out}; pooled" in found["function_genes"].answer
     for name in ("function_genes", "modalities", "crossmodal"):
         assert (
-            f"{said} were held out, not fields or samples: R² includes what the cells of a field share"
-            in found[name].answer
-        )
+            f"{said} were held out, not fields or samples: that the result holds in another field or sample cannot be "
+            "claimed"
+        ) in found[name].answer
+    whole = evidence.performance[evidence.performance["estimand"] == "pooled"]
+    pooled = by_id(Evidence(performance=whole))["function_genes"].answer
+    assert "were held out, not fields or samples: R² includes what the cells of a field share" in pooled
     assert "held out, not" not in by_id(STRONG)["function_genes"].answer
 
 
