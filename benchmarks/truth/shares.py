@@ -135,6 +135,11 @@ def said(design: Design, seed: int) -> float:
     return float(is_explained(found))
 
 
+def said_with_shift(design: Design, seed: int) -> float:
+    """Return whether it is said with the fields' differences, minus whether it is said without them."""
+    return said(design, seed) - said(replace(design, shift=0.0), seed)
+
+
 def noise_effect(columns: int, seed: int) -> float:
     """Return what columns of noise in the embedding change in how much of shape expression explains."""
     rng = np.random.default_rng(seed)
@@ -201,9 +206,10 @@ def _claims() -> list[Claim]:
         Claim(f"shares.said.{_name(d)}", _line(d), says, partial(said, d), 400, at_most=0.065)
         for d in (Design(0.0, **small, shift=1.0), Design(0.0, **small, shift=3.0))
     ]
+    power = "share of studies in which 'explains' is said minus that of the same cells without the shift"
     found += [
-        Claim(f"shares.said.{_name(d)}", _line(d), says, partial(said, d), 400, at_least=least)
-        for d, least in ((Design(0.1, **small, shift=1.0), 0.45), (Design(0.3, **small, shift=1.0), 0.95))
+        Claim(f"shares.power.{_name(d)}", _line(d), power, partial(said_with_shift, d), 200, -0.03, 0.03)
+        for d in (Design(0.1, **small, shift=1.0), Design(0.3, **small, shift=1.0))
     ]
     moved = "held-out R2 of shape with noise in the embedding minus that without"
     what = "360 cells, 12 fields, 10 shape columns and {} columns of noise in the embedding"

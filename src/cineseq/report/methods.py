@@ -77,9 +77,9 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "explain_modalities": (
         "Each gene was predicted from morphology and from the embedding, and each of their features from expression, "
-        "by ridge regression in held-out groups, both sides centred in each field of a sample; the embedding counts by "
-        "its first {c:crossmodal.components} principal components; ridge regression is linear, so the variance "
-        "explained is a lower bound",
+        "by ridge regression in held-out groups, both sides centred in each field of a sample; it is linear, so the "
+        "variance explained is a lower bound",
+        "; the embedding counts by its first {c:crossmodal.components} principal components",
         ", and compared with {c:crossmodal.permutations} permutations of the pairing within "
         "{c:crossmodal.class_column}",
     ),
