@@ -131,7 +131,7 @@ def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
 def report(found: Decomposition) -> dict[str, Any]:
     """Return the report of the step: sentences and numbers."""
     lines = list(found.notes)
-    numbers: dict[str, float | None] = {}
+    numbers: dict[str, Any] = {}
     for direction, rows in found.summary.groupby("direction", sort=False):
         by_estimand = rows.set_index("estimand", drop=False)
         lines.append(_line(str(direction).replace("_", " "), by_estimand))

@@ -16,7 +16,7 @@ from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, NotEstima
 from cineseq.prediction.crossval.out_of_fold import workers
 from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, ridge_folds
 from cineseq.prediction.crossval.transform import design
-from cineseq.prediction.estimands import between_row, class_note, not_estimable_row, share_columns
+from cineseq.prediction.estimands import Row, between_row, class_note, not_estimable_row, share_columns
 from cineseq.progress import progress
 from cineseq.statistics.metrics import group_weights, r2, r2_interval
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_value
@@ -55,7 +55,7 @@ class Explained:
     pooled: PerTarget
     r2_within_class: np.ndarray
     r2_class: np.ndarray
-    total: dict[str, dict[str, float | str | None]]
+    total: dict[str, Row]
 
 
 @dataclass(frozen=True)
@@ -105,22 +105,22 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
     pooled = _fit(predictors, targets, cells, options)
     errors = pooled.errors
     class_residual = np.where(errors.known, targets.values - _class_means(targets.values, cells), 0).astype(float)
-    of_classes = {"r2_class": _ratio(*(errors.in_total(e, cells.plan) for e in (class_residual, errors.baseline)))}
+    of_classes: Row = {"r2_class": _ratio(*(errors.in_total(e, cells.plan) for e in (class_residual, errors.baseline)))}
     # One row per estimand; those of pooled errors differ in what is taken out of the errors of held-out cells.
-    total: dict[str, dict[str, float | str | None]] = {}
+    total: dict[str, Row] = {}
     within = PerTarget(*np.full((3, errors.known.shape[1]), np.nan))
     try:
         centred = cells.within_fields()
         blocks = [replace(block, centre=centred.centre) for block in predictors]
         fit = _fit(blocks, targets.within(centred.centre), centred, options)
         within = _per_target(fit)
-        total["within"] = _row(*_in_total(fit.errors, cells.plan), fit.null_total, cells.plan, options)
+        total["within"] = _row(_in_total(fit.errors, cells.plan), fit.null_total, cells.plan, options)
     except NotEstimableError as reason:
         total["within"] = not_estimable_row(str(reason))
     whole = _in_total(errors, cells.plan)
-    in_class = (_centred_in_class(e, errors.known, cells.classes) for e in whole)
-    total["within_class"] = _row(*in_class, pooled.null_class, cells.plan, options) | {"note": class_note(cells)}
-    total["pooled"] = _row(*whole, pooled.null_total, cells.plan, options)
+    in_class = [_centred_in_class(e, errors.known, cells.classes) for e in whole]
+    total["within_class"] = _row(in_class, pooled.null_class, cells.plan, options) | {"note": class_note(cells)}
+    total["pooled"] = _row(whole, pooled.null_total, cells.plan, options)
     # Shares of variance, with the means of fields, classes or all cells as fixed effects.
     similar = _all_predictors(predictors, options.settings.min_detected)
     fixed = {"within": cells.field_labels(), "within_class": cells.classes, "pooled": np.zeros(len(cells.strata))}
@@ -208,17 +208,18 @@ def _in_total(errors: Errors, plan: FoldPlan) -> tuple[np.ndarray, np.ndarray]:
     return errors.in_total(errors.residual, plan), errors.in_total(errors.baseline, plan)
 
 
-def _row(
-    residual: np.ndarray, baseline: np.ndarray, null: np.ndarray, plan: FoldPlan, options: ExplainOptions
-) -> dict[str, float | str | None]:
-    """Return R² in total with its interval by resampling groups, the mean of its null, and its p-value."""
+def _row(errors: Sequence[np.ndarray], null: np.ndarray, plan: FoldPlan, options: ExplainOptions) -> Row:
+    """Return R² in total with its interval by resampling groups, the mean of its null, and its p-value.
+
+    ``errors`` are those of the model and of the training mean.
+    """
     # Squared errors per cell, shape (cells,), and bootstrap weights of groups, shape (bootstraps, groups).
-    residual, baseline = (np.square(errors).sum(axis=1) for errors in (residual, baseline))
+    residual, baseline = (np.square(part).sum(axis=1) for part in errors)
     weights = group_weights(plan.groups, options.settings.bootstraps, np.random.default_rng(options.seed))
     low, high = r2_interval(baseline - residual, baseline, plan.units, weights)
     value = float(1 - residual.sum() / baseline.sum()) if baseline.sum() > 0 else np.nan
     mean = float(null.mean()) if len(null) else np.nan
-    row = {"r2": value, "r2_low": low, "r2_high": high, "r2_null": mean, "r2_above_null": value - mean}
+    row: Row = {"r2": value, "r2_low": low, "r2_high": high, "r2_null": mean, "r2_above_null": value - mean}
     return row | {"n": len(residual), "p_value": float(p_value(value, null)), "permutations": len(null), "note": None}
 
 

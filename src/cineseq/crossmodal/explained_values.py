@@ -47,8 +47,10 @@ class Targets:
         values = self.values[order]
         return replace(self, values=values if self.centre is None else centred_known(values, self.centre))
 
-    def within(self, centre: np.ndarray) -> Targets:
-        """Return the targets centred within groups."""
+    def within(self, centre: np.ndarray | None) -> Targets:
+        """Return the targets centred within groups, unchanged without groups."""
+        if centre is None:
+            return self
         return replace(self, values=centred_known(self.values, centre), centre=centre)
 
     def with_axes(self, plan: FoldPlan) -> Targets:
