@@ -116,7 +116,8 @@ def by_the_pipeline(
     fits = compare_models(shown, cells, settings=settings, folds=config.folds, seed=config.seed, threads=threads)
     of_one = np.full(len(cells.values), "", dtype=object)
     comparison = ModelComparison(response, cells, fits, of_one, np.arange(len(cells.values)))
-    rows = performance_rows(comparison, settings.bootstraps, config.seed).set_index("model")
+    rows = performance_rows(comparison, settings.bootstraps, config.seed)
+    rows = rows[rows["estimand"] == "pooled"].set_index("model")
     feature = response.name.removeprefix("function_")
     for name, row in rows.loc[list(SHOWN)].iterrows():
         yield Score(f"neurons, {feature}: R2 of {name} on the pipeline's folds", row["r2"])

@@ -332,7 +332,8 @@ def predict(
     Returns
     -------
     Associations
-        ``performance`` (R² in held-out groups, unitless), ``genes`` and ``features``. If a function is not estimable,
+        ``performance`` (R² in held-out groups, unitless, with a row for each ``estimand``: ``within`` fields is the
+        primary one), ``genes`` and ``features``. If a function is not estimable,
         its rows of ``performance`` have no numbers and ``note`` gives the reason.
 
     Raises
@@ -356,7 +357,7 @@ def predict(
     >>> obs.index = [f"cell{k}" for k in range(60)]
     >>> quick = {"permutations": 19, "half_samples": 20, "bootstraps": 100, "sensitivity": [], "l1_ratios": [0.5]}
     >>> found = cs.predict(anndata.AnnData(counts, obs=obs), "uptake", **quick)
-    >>> bool(found.performance.set_index("model")["r2"]["expression"] > 0.5)
+    >>> bool(found.performance.set_index(["estimand", "model"])["r2"]["within", "expression"] > 0.5)
     True
     >>> sorted(found.genes.sort_values("frequency").tail(2)["gene"])
     ['0', '1']
@@ -492,8 +493,9 @@ def explain(
     Returns
     -------
     ExplainedVariance
-        R² (unitless) per direction, gene and feature, with the null of shuffled pairing. If it is not estimable, the
-        tables of genes and features are empty and ``note`` in ``summary`` gives the reason.
+        R² (unitless) per direction, gene and feature, with the null of shuffled pairing. ``summary`` has a row for each
+        ``estimand`` of a direction; ``within`` fields is the primary one. If it is not estimable, the tables of genes
+        and features are empty and ``note`` in ``summary`` gives the reason.
 
     Raises
     ------

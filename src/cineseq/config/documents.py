@@ -23,7 +23,11 @@ DEMO: dict[str, Any] = {
     "crossmodal": {"permutations": 199},
     # The scores of the demo's own death calls, as `make demo` writes them to results/demo/truth/truth.tsv.
     "lineage": {"death_precision": 1.0, "death_recall": 0.882},
-    "prediction": {"permutations": 49, "sensitivity": ["one_standard_error", "with_library_size"]},
+    "prediction": {
+        "permutations": 49,
+        "class_permutations": 19,
+        "sensitivity": ["one_standard_error", "with_library_size"],
+    },
 }
 """Settings of the demo, which is the shipped configuration, that differ from the defaults."""
 

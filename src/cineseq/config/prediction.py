@@ -82,8 +82,8 @@ class Prediction(Section):
     class_permutations: int = Field(
         39,
         ge=19,
-        description="Permutations within class, the null of the R² within class. If null_strata separate the classes "
-        "already, the permutations above are used.",
+        description="Permutations of the nulls of R² within class and of R² pooled over fields; the permutations above "
+        "are those of R² within fields.",
     )
     null_alphas: int = Field(
         6,
@@ -135,7 +135,12 @@ class Crossmodal(Section):
     min_detected: float = Field(
         0.1, ge=0, le=1, description="Genes must be detected in at least this fraction of the cells."
     )
-    components: int = Field(30, ge=1, description="Principal components of the predictors, fitted in training cells.")
+    components: int = Field(
+        30,
+        ge=1,
+        description="Principal components of the predictors, and of an embedding that is explained, fitted in training "
+        "cells.",
+    )
     penalties: int = Field(
         7, ge=2, description="Ridge penalties among which grouped inner folds choose, for each target."
     )

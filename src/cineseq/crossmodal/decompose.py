@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,18 +19,20 @@ from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.feature_blocks import Block, frame_block, gene_block
 from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, cells_of
 from cineseq.prediction.crossval.transform import kept_genes
+from cineseq.prediction.estimands import HEADLINE, gain_text, share_text
 from cineseq.prediction.performance import FEW_GROUPS, FEWEST_GROUPS_FOR_INTERVAL
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, coarse
-from cineseq.tables.contract import empty
-from cineseq.tables.crossmodal import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE
-from cineseq.text import count, interval, p_value, percent
+from cineseq.tables.contract import ESTIMANDS, empty
+from cineseq.tables.crossmodal import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
+from cineseq.text import clean, count, interval, known, p_value, percent
 
 logger = logging.getLogger(__name__)
 CEILING_WORTH_DIVIDING = 0.2
 MISSING_AT_MOST = 0.05
 """Largest fraction of cells in which a feature to explain may be missing."""
 BLIND = "genes chosen by detection and variance over all cells, without regard to shape"
+CEILING_OF_READS = "the noise ceilings of genes are too high, because the counts look like reads"
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,20 @@ class Decomposition:
     notes: tuple[str, ...]
 
 
-def decompose(data: PairedData, options: ExplainOptions) -> Decomposition:
-    """Explain expression by shape and shape by expression in held-out groups.
+@dataclass(frozen=True)
+class _Side:
+    """One kind of measurement: its blocks, the features to explain, and how many components stand for them."""
 
-    If that is not estimable, the tables of genes and features are empty and the summary gives the reason.
+    blocks: list[Block]
+    features: Block
+    components: int | None
+
+
+def decompose(data: PairedData, options: ExplainOptions) -> Decomposition:
+    """Explain expression by shape and by the embedding, and both by expression, in held-out groups.
+
+    Shape is morphology with the user's own features. The embedding is explained on its principal components. If nothing
+    is estimable, the tables of genes and features are empty and the summary gives the reason.
     """
     seen = pd.concat([data.morphology, data.embedding, data.features], axis=1).notna().any(axis=1).to_numpy(bool)
     if seen.any():
@@ -61,19 +74,43 @@ def decompose(data: PairedData, options: ExplainOptions) -> Decomposition:
         data = data.subset(seen)
     expression = expression_of(data)
     genes = gene_block(expression)
-    measured = map(frame_block, (data.morphology, data.embedding, data.features))
-    shapes = [b for b in measured if b is not None]
+    settings = options.settings
     try:
-        if expression is None or genes is None or not len(data.obs) or not shapes:
+        sides = _sides(data, settings)
+        if expression is None or genes is None or not len(data.obs) or not sides:
             raise NotEstimableError(_lacking(len(data.obs), expression))
-        features = _measured(shapes)
-        chosen = explained_genes(genes, options.settings)
-        values = np.zeros((len(data.obs), 1))
-        cells = cells_of(data.obs, values, options.folds, options.settings.class_column)
+        chosen = explained_genes(genes, settings)
+        cells = cells_of(data.obs, np.zeros((len(data.obs), 1)), options.folds, settings.class_column)
     except NotEstimableError as reason:
         logger.warning("Not estimable: %s.", reason)
         return _not_estimable(len(data.obs), str(reason))
-    return _both_ways(expression, genes, shapes, features, chosen, cells=cells, options=options)
+    return _both_ways(expression, genes, sides, chosen, cells=cells, options=options)
+
+
+def _sides(data: PairedData, settings: Crossmodal) -> dict[str, _Side]:
+    """Return the measurements of images by the names that they have in directions, where there are any.
+
+    Raises
+    ------
+    NotEstimableError
+        When no feature is measured in nearly all cells.
+    """
+    frames = {
+        "morphology": ((data.morphology, data.features), None),
+        "embedding": ((data.embedding,), settings.components),
+    }
+    sides, lacking = {}, []
+    for name, (parts, components) in frames.items():
+        blocks = [block for block in map(frame_block, parts) if block is not None]
+        if not blocks:
+            continue
+        try:
+            sides[name] = _Side(blocks, _measured(blocks), components)
+        except NotEstimableError as reason:
+            lacking.append(reason)
+    if lacking and not sides:
+        raise lacking[0]
+    return sides
 
 
 def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
@@ -94,88 +131,137 @@ def explained_genes(block: Block, settings: Crossmodal) -> np.ndarray:
 def report(found: Decomposition) -> dict[str, Any]:
     """Return the report of the step: sentences and numbers."""
     lines = list(found.notes)
-    numbers: dict[str, float | None] = {}
-    for row in found.summary.to_dict("records"):
-        direction = str(row["direction"]).replace("_", " ")
-        if not np.isfinite(row["r2"]):
-            lines.append(f"{direction}: {row['note']}.")
-            continue
-        lines.append(
-            f"{direction}: {percent(row['r2'])} {interval(row['low'], row['high'], percent)} of the variance of "
-            f"{count(row['targets'], 'target')} in held-out groups; {percent(row['r2_null'])} with pairing "
-            f"shuffled within class ({p_value(row['p_value'])}), {percent(row['r2_class'])} from the class mean alone, "
-            f"{percent(row['r2_within_class'])} within class."
-        )
-        keys = ("r2", "low", "high", "r2_null", "r2_class", "r2_within_class", "p_value")
-        numbers |= {f"{row['direction']}.{k}": float(row[k]) if np.isfinite(row[k]) else None for k in keys}
+    numbers: dict[str, Any] = {}
+    for direction, rows in found.summary.groupby("direction", sort=False):
+        by_estimand = rows.set_index("estimand", drop=False)
+        lines.append(_line(str(direction).replace("_", " "), by_estimand))
+        keys = ("r2", "low", "high", "r2_null", "share", "p_value", "q_value")
+        for name, row in by_estimand.iterrows():
+            numbers |= {f"{direction}.{name}.{key}": clean(row[key]) for key in keys}
     for name, table in (("genes", found.genes), ("features", found.features)):
-        passing = int((table["q_value"] <= ALPHA).sum())
+        passing = int((table["q_within"] <= ALPHA).sum())
         numbers[f"{name}.explained"], numbers[f"{name}.tested"] = passing, len(table)
         if len(table):
-            permutations = int(found.summary["permutations"].iloc[0])
-            few = coarse(permutations, table["p_value"].to_numpy(float), name)
+            permutations = int(found.summary["permutations"].max())
+            few = coarse(permutations, table["p_within"].to_numpy(float), name)
             lines.append(
-                f"{count(passing)} of {count(len(table))} {name} are explained better than with shuffled pairing "
-                f"(q ≤ {ALPHA})" + (f"; {few}." if few else ".")
+                f"{count(passing)} of {count(len(table))} {name} are explained within fields better than with shuffled "
+                f"pairing (q ≤ {ALPHA})" + (f"; {few}." if few else ".")
             )
     good = found.genes[found.genes["noise_ceiling"] > CEILING_WORTH_DIVIDING]
     if len(good):
-        fraction = float((good["r2"] / good["noise_ceiling"]).median())
-        numbers["genes.median_share_of_ceiling"] = fraction
+        fraction = float((good["r2_within"] / good["noise_ceiling"]).median())
+        numbers["genes.median_share_of_ceiling"] = clean(fraction)
         lines.append(
-            f"Of the variance below the noise ceiling, {percent(fraction)} is explained in the median gene with a "
-            f"ceiling above {CEILING_WORTH_DIVIDING} ({count(len(good), 'gene')})."
+            f"Of the variance below the noise ceiling, {percent(fraction)} is explained within fields in the median "
+            f"gene with a ceiling above {CEILING_WORTH_DIVIDING} ({count(len(good), 'gene')})."
         )
     return {"lines": lines, "numbers": numbers}
+
+
+def _line(direction: str, rows: pd.DataFrame) -> str:
+    """Return the sentence of one direction: within fields first, then what the other estimands say."""
+    main = rows.loc[HEADLINE]
+    if not rows["r2"].notna().any():
+        return f"{direction}: {main['note']}."
+    if known(main["r2"]):
+        parts = [
+            f"within fields {percent(main['r2'])} {interval(main['low'], main['high'], percent)} of the variance of "
+            f"{count(main['targets'], 'target')} in held-out groups, {gain_text(main, 'low', 'high', percent)} "
+            f"({p_value(main['p_value'])}, {p_value(main['q_value'], 'q')}); {share_text(main, percent)}"
+        ]
+    else:
+        parts = [f"within fields {main['note']}"]
+    pooled, in_class, between = (rows.loc[name] for name in ("pooled", "within_class", "between"))
+    parts.append(
+        f"pooled over fields {percent(pooled['r2'])} ({percent(pooled['r2_null'])} with pairing shuffled within class, "
+        f"{percent(pooled['r2_class'])} from the class mean alone)"
+    )
+    parts.append(f"within class {percent(in_class['r2'])} ({percent(in_class['r2_null'])} with pairing shuffled)")
+    if known(between["r2"]):
+        parts.append(f"between the means of {count(between['n'], 'sample')} {percent(between['r2'])}")
+    return f"{direction}: {'; '.join(parts)}."
 
 
 def _both_ways(
     expression: Expression,
     genes: Block,
-    shapes: list[Block],
-    features: Block,
+    sides: dict[str, _Side],
     chosen: np.ndarray,
     *,
     cells: CrossvalCells,
     options: ExplainOptions,
 ) -> Decomposition:
     targets = genes.values[:, chosen] - genes.values[:, chosen].mean(axis=0)
-    logger.info("Explaining %d genes by %d features in %d cells.", len(chosen), len(features.names), len(targets))
-    to_genes = explain(shapes, Targets(targets.astype(np.float32), "variance"), cells, options)
-    logger.info("Explaining %d features by %d genes.", len(features.names), len(genes.names))
-    to_features = explain([genes], Targets(single_precision(features.values), "equal"), cells, options)
-    ceiling, reads = np.full(len(chosen), np.nan), ""
-    notes = [*cells.plan.notes, f"The {count(len(chosen))} genes to explain: {BLIND}."]
-    if lacking := int(np.isnan(features.values).any(axis=0).sum()):
-        notes.append(f"{lacking} features are missing in some cells, which are left out for that feature.")
-    if expression.kind == "counts":
-        ceiling = noise_ceiling(
-            expression.counts, chosen, options.settings.thinnings, options.seed, expression.normalisation
-        )
-        reads = reads_warning(expression.counts)
-        notes += [reads] if reads else []
-    else:
-        notes.append("The noise ceiling is not estimable: the expression values are not whole counts.")
-    by_gene = _rows(to_genes, "gene", np.array(genes.names, object)[chosen]).assign(noise_ceiling=ceiling)
-    by_feature = _rows(to_features, "feature", np.array(features.names, object))
-    summary = pd.DataFrame(
-        [
-            {
-                "direction": direction,
-                "n": len(targets),
-                "grouped_by": cells.plan.grouped_by,
-                "targets": len(found.r2),
-                **found.total,
-            }
-            for direction, found in zip(DIRECTIONS, (to_genes, to_features), strict=True)
-        ]
-    )
-    few = [FEW_GROUPS] if cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL else []
-    above = ["the noise ceilings of genes are too high, because the counts look like reads"] if reads else []
-    notes_of = ["; ".join([BLIND, *few, *above]), FEW_GROUPS if few else None]
-    return Decomposition(
-        by_gene, by_feature, summary.assign(permutations=options.settings.permutations, note=notes_of), tuple(notes)
-    )
+    to_genes: dict[str, Explained] = {}
+    by_feature: list[pd.DataFrame] = []
+    summary: list[dict[str, Any]] = []
+    for name, side in sides.items():
+        features = side.features
+        logger.info("Explaining %d genes by %d %s features.", len(chosen), len(features.names), name)
+        to_genes[name] = explain(side.blocks, Targets(targets.astype(np.float32), "variance"), cells, options)
+        logger.info("Explaining %d %s features by %d genes.", len(features.names), name, len(genes.names))
+        if side.components is None:
+            wanted = Targets(single_precision(features.values), "equal")
+        else:
+            wanted = Targets(features.values.astype(np.float32), "variance", components=side.components)
+        to_features = explain([genes], wanted, cells, options)
+        by_feature.append(_rows(to_features, "feature", np.array(features.names, object)))
+        for direction, found in ((f"{name}_to_expression", to_genes[name]), (f"expression_to_{name}", to_features)):
+            many = {"direction": direction, "targets": len(found.pooled.r2), "n": len(targets)}
+            many["grouped_by"] = cells.plan.grouped_by
+            summary += [many | row | {"estimand": estimand} for estimand, row in found.total.items()]
+    if "morphology" not in sides:
+        summary += _rows_without(len(targets), "neither morphology nor features were measured").to_dict("records")
+    ceiling, notes, reads = _ceiling(expression, chosen, options)
+    lacking = sum(int(np.isnan(side.features.values).any(axis=0).sum()) for side in sides.values())
+    if lacking:
+        notes.insert(0, f"{lacking} features are missing in some cells, which are left out for that feature.")
+    notes = [*cells.plan.notes, f"The {count(len(chosen))} genes to explain: {BLIND}.", *notes]
+    by_gene = _rows(next(iter(to_genes.values())), "gene", np.array(genes.names, object)[chosen])
+    features_table = _with_q(pd.concat(by_feature, ignore_index=True))
+    few = cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL
+    of_genes = (BLIND, CEILING_OF_READS) if reads else (BLIND,)
+    table = _with_notes(_with_direction_q(pd.DataFrame(summary)), few, of_genes)
+    return Decomposition(_with_q(by_gene).assign(noise_ceiling=ceiling), features_table, table, tuple(notes))
+
+
+def _ceiling(expression: Expression, chosen: np.ndarray, options: ExplainOptions) -> tuple[np.ndarray, list[str], bool]:
+    """Return the noise ceiling of each explained gene, notes on it, and whether the counts look like reads."""
+    if expression.kind != "counts":
+        note = "The noise ceiling is not estimable: the expression values are not whole counts."
+        return np.full(len(chosen), np.nan), [note], False
+    thinnings = options.settings.thinnings
+    ceiling = noise_ceiling(expression.counts, chosen, thinnings, options.seed, expression.normalisation)
+    reads = reads_warning(expression.counts)
+    return ceiling, [reads] if reads else [], bool(reads)
+
+
+def _with_notes(summary: pd.DataFrame, few: bool, of_genes: tuple[str, ...]) -> pd.DataFrame:  # noqa: FBT001
+    """Add to the note of each row how to read explained genes, and that an interval is from few groups."""
+    notes = []
+    for row in summary.to_dict("records"):
+        parts = [row["note"]]
+        if known(row["r2"]):
+            parts += of_genes if str(row["direction"]).endswith("_to_expression") else ()
+            parts += [FEW_GROUPS] if few and row["estimand"] != "between" else []
+        notes.append("; ".join(part for part in parts if isinstance(part, str)) or None)
+    return summary.assign(note=notes)
+
+
+def _with_direction_q(summary: pd.DataFrame) -> pd.DataFrame:
+    """Add q-values over the directions of each estimand."""
+    q = summary.groupby("estimand")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy(float)))
+    return summary.assign(q_value=q)
+
+
+def _with_q(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add q-values over all genes or features."""
+    q = {
+        new: benjamini_hochberg(rows[old].to_numpy(float))
+        for new, old in (("q_within", "p_within"), ("q_value", "p_value"))
+    }
+    return rows.assign(**q)
 
 
 def _measured(shapes: list[Block]) -> Block:
@@ -200,21 +286,29 @@ def _rows(found: Explained, key: str, names: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             key: names,
-            "r2": found.r2,
-            "r2_null": found.r2_null,
+            "r2_within": found.within.r2,
+            "r2_within_null": found.within.r2_null,
+            "p_within": found.within.p_value,
+            "r2": found.pooled.r2,
+            "r2_null": found.pooled.r2_null,
             "r2_within_class": found.r2_within_class,
             "r2_class": found.r2_class,
-            "p_value": found.p_value,
-            "q_value": benjamini_hochberg(found.p_value),
+            "p_value": found.pooled.p_value,
         }
     )
 
 
 def _not_estimable(cells: int, reason: str) -> Decomposition:
-    numbers = ("r2", "low", "high", "r2_null", "r2_within_class", "r2_class", "p_value")
-    summary = pd.DataFrame({"direction": DIRECTIONS, "n": cells, "targets": 0, **dict.fromkeys(numbers, np.nan)})
-    summary = summary.assign(permutations=0, note=f"not estimable: {reason}")
-    return Decomposition(empty(GENE_VARIANCE), empty(FEATURE_VARIANCE), summary, ())
+    return Decomposition(empty(GENE_VARIANCE), empty(FEATURE_VARIANCE), _rows_without(cells, reason), ())
+
+
+def _rows_without(cells: int, reason: str) -> pd.DataFrame:
+    """Return the rows of shape without numbers."""
+    blank = empty(VARIANCE_SUMMARY)
+    keys = pd.DataFrame(product(DIRECTIONS[:2], ESTIMANDS), columns=list(VARIANCE_SUMMARY.key))
+    numbers = dict.fromkeys(blank.select_dtypes("float64").columns, np.nan)
+    note = {"n": cells, "targets": 0, "permutations": 0, "note": f"not estimable: {reason}"}
+    return keys.assign(**numbers, **note)
 
 
 def _lacking(cells: int, expression: Expression | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import joblib
 import numpy as np
@@ -12,17 +12,28 @@ import numpy as np
 from cineseq.config.prediction import Crossmodal, Folds
 from cineseq.crossmodal.explained_values import Errors, Targets, errors_of, training_means
 from cineseq.prediction.crossval.feature_blocks import Block
-from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan
+from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, NotEstimableError
 from cineseq.prediction.crossval.out_of_fold import workers
 from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, ridge_folds
 from cineseq.prediction.crossval.transform import design
+from cineseq.prediction.estimands import Row, between_row, class_note, not_estimable_row, share_columns
 from cineseq.progress import progress
-from cineseq.statistics.metrics import centred, group_weights, r2, r2_interval
+from cineseq.statistics.metrics import group_weights, r2, r2_interval
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_value
+from cineseq.statistics.shares import MOST_PREDICTORS, centred_known, variance_share
 
 logger = logging.getLogger(__name__)
 PER_TASK = 10
 """Number of permutations per task of a worker."""
+
+
+@dataclass(frozen=True)
+class PerTarget:
+    """Held-out R² of each target, the mean of its null, and its p-value, each of shape (targets,)."""
+
+    r2: np.ndarray
+    r2_null: np.ndarray
+    p_value: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -31,19 +42,20 @@ class Explained:
 
     Attributes
     ----------
-    r2, r2_null, r2_within_class, r2_class, p_value
-        Values per target, shape (targets,).
+    within, pooled
+        Values per target within fields, and pooled over them.
+    r2_within_class, r2_class
+        Values per target, pooled: after centring within class, and of the class mean only, shape (targets,).
     total
-        Values for all targets together: ``r2``, ``low``, ``high``, ``r2_null``, ``r2_within_class``, ``r2_class``,
-        ``p_value``; :class:`Targets` defines the weights of targets.
+        Values for all targets together per estimand, with the columns of the table ``crossmodal_summary``;
+        :class:`Targets` defines the weights of targets.
     """
 
-    r2: np.ndarray
-    r2_null: np.ndarray
+    within: PerTarget
+    pooled: PerTarget
     r2_within_class: np.ndarray
     r2_class: np.ndarray
-    p_value: np.ndarray
-    total: dict[str, float]
+    total: dict[str, Row]
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,16 @@ class ExplainOptions:
     threads: int
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """Errors of held-out cells, and the null: R² per target (permutations, targets), in total and within class."""
+
+    errors: Errors
+    null: np.ndarray
+    null_total: np.ndarray
+    null_class: np.ndarray
+
+
 def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells, options: ExplainOptions) -> Explained:
     """Explain targets by predictors in held-out groups, with the null of predictors from other cells of the class.
 
@@ -80,28 +102,53 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
     options
         Settings.
     """
-    # Cross-validated ridge on principal components; errors of held-out cells, shape (cells, targets).
+    pooled = _fit(predictors, targets, cells, options)
+    errors = pooled.errors
+    class_residual = np.where(errors.known, targets.values - _class_means(targets.values, cells), 0).astype(float)
+    of_classes: Row = {"r2_class": _ratio(*(errors.in_total(e, cells.plan) for e in (class_residual, errors.baseline)))}
+    # One row per estimand; those of pooled errors differ in what is taken out of the errors of held-out cells.
+    total: dict[str, Row] = {}
+    within = PerTarget(*np.full((3, errors.known.shape[1]), np.nan))
+    try:
+        centred = cells.within_fields()
+        blocks = [replace(block, centre=centred.centre) for block in predictors]
+        fit = _fit(blocks, targets.within(centred.centre), centred, options)
+        within = _per_target(fit)
+        total["within"] = _row(_in_total(fit.errors, cells.plan), fit.null_total, cells.plan, options)
+    except NotEstimableError as reason:
+        total["within"] = not_estimable_row(str(reason))
+    whole = _in_total(errors, cells.plan)
+    in_class = [_centred_in_class(e, errors.known, cells.classes) for e in whole]
+    total["within_class"] = _row(in_class, pooled.null_class, cells.plan, options) | {"note": class_note(cells)}
+    total["pooled"] = _row(whole, pooled.null_total, cells.plan, options)
+    # Shares of variance, with the means of fields, classes or all cells as fixed effects.
+    similar = _all_predictors(predictors, options.settings.min_detected)
+    fixed = {"within": cells.field_labels(), "within_class": cells.classes, "pooled": np.zeros(len(cells.strata))}
+    for name, groups in fixed.items():
+        total[name] |= share_columns(variance_share(similar, _in_share(targets, groups), groups), total[name])
+    of_all = _in_share(targets, fixed["pooled"])
+    total["between"] = between_row(similar, of_all, cells.sample_labels(), options.settings.permutations, options.seed)
+    names = {"r2_low": "low", "r2_high": "high"}
+    of_classes["r2_within_class"] = total["within_class"]["r2"]
+    total = {name: {names.get(k, k): v for k, v in (row | of_classes).items()} for name, row in total.items()}
+    from_class = np.asarray(r2(class_residual, errors.baseline))
+    from_within = r2(*(_centred_in_class(e, errors.known, cells.classes) for e in (errors.residual, errors.baseline)))
+    return Explained(within, _per_target(pooled), np.asarray(from_within), from_class, total)
+
+
+def _fit(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells, options: ExplainOptions) -> _Fit:
+    """Fit cross-validated ridge on principal components, and the same with shuffled pairing."""
     plan, settings = cells.plan, options.settings
     designs = [design(predictors, train, settings.min_detected, None) for train, _ in plan.splits()]
-    tuning = Tuning(options.folds.inner, settings.components, settings.penalties)
-    by_fold = ridge_folds(designs, plan, tuning)
-    errors = errors_of(by_fold, targets, plan)
-    class_residual = np.where(errors.known, targets.values - _class_means(targets.values, cells), 0).astype(float)
-    # Null: shuffled pairing within strata and class; interval: cluster bootstrap of groups.
-    null, null_total = _null(by_fold, targets, cells, options)
-    total = _total(errors, cells, settings.bootstraps, options.seed)
-    total |= {
-        "r2_null": float(null_total.mean()) if len(null_total) else np.nan,
-        "r2_class": float(r2((class_residual * errors.weight).ravel(), (errors.baseline * errors.weight).ravel())),
-        "p_value": float(p_value(total["r2"], null_total)),
-    }
-    # R² per target, shape (targets,).
-    per_target = np.asarray(r2(errors.residual, errors.baseline))
-    mean_null = null.mean(axis=0) if len(null) else np.full(len(per_target), np.nan)
-    within = r2(*(_centred_in_class(e, errors.known, cells.classes) for e in (errors.residual, errors.baseline)))
-    from_class = np.asarray(r2(class_residual, errors.baseline))
-    p = np.asarray(p_value(per_target, null))
-    return Explained(per_target, mean_null, np.asarray(within), from_class, p, total)
+    by_fold = ridge_folds(designs, plan, Tuning(options.folds.inner, settings.components, settings.penalties))
+    targets = targets.with_axes(plan)
+    return _Fit(errors_of(by_fold, targets, plan), *_null(by_fold, targets, cells, options))
+
+
+def _per_target(fit: _Fit) -> PerTarget:
+    values = np.asarray(r2(fit.errors.residual, fit.errors.baseline))
+    mean_null = fit.null.mean(axis=0) if len(fit.null) else np.full(len(values), np.nan)
+    return PerTarget(values, mean_null, np.asarray(p_value(values, fit.null)))
 
 
 def _class_means(values: np.ndarray, cells: CrossvalCells) -> np.ndarray:
@@ -118,54 +165,82 @@ def _class_means(values: np.ndarray, cells: CrossvalCells) -> np.ndarray:
 
 def _null(
     by_fold: list[RidgeFold], targets: Targets, cells: CrossvalCells, options: ExplainOptions
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return R² per target and in total under permutation of target rows within strata and class.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return R² per target, in total and within class under permutation of target rows within strata and class.
 
-    Shapes are (permutations, targets) and (permutations,).
+    Shapes are (permutations, targets), (permutations,) and (permutations,).
     """
     permutations = options.settings.permutations
     if not permutations:
-        return np.empty((0, targets.values.shape[1])), np.empty(0)
+        return np.empty((0, targets.values.shape[1])), np.empty(0), np.empty(0)
     rng = np.random.default_rng(options.seed)
-    within = np.array([f"{s} {c}" for s, c in zip(cells.strata, cells.classes, strict=True)])
-    blocks = exchangeable_blocks(within, cells.families)
+    blocks = exchangeable_blocks(cells.within_class().strata, cells.families)
     rows = [draw_rows(blocks, rng) for _ in range(permutations)]
     tasks = [rows[start : start + PER_TASK] for start in range(0, permutations, PER_TASK)]
-    calls = (joblib.delayed(_permuted)(by_fold, targets, cells.plan, task) for task in tasks)
+    calls = (joblib.delayed(_permuted)(by_fold, targets, cells, task) for task in tasks)
     done = zip(
         progress(tasks, "Shuffled pairings, tens", logger), workers(options.threads, "generator")(calls), strict=False
     )
-    per_target, total = (np.concatenate(part) for part in zip(*(result for _, result in done), strict=True))
-    return per_target, total
+    per_target, total, within = (np.concatenate(part) for part in zip(*(result for _, result in done), strict=True))
+    return per_target, total, within
 
 
 def _permuted(
-    by_fold: list[RidgeFold], targets: Targets, plan: FoldPlan, rows: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return R² per target, shape (permutations, targets), and in total, shape (permutations,)."""
-    per_target, total = [], []
+    by_fold: list[RidgeFold], targets: Targets, cells: CrossvalCells, rows: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return R² per target, shape (permutations, targets), in total and within class, shape (permutations,)."""
+    per_target, total, within = [], [], []
     for order in rows:
-        errors = errors_of(by_fold, targets.rows(order), plan)
+        errors = errors_of(by_fold, targets.rows(order), cells.plan)
         per_target.append(r2(errors.residual, errors.baseline))
-        total.append(r2((errors.residual * errors.weight).ravel(), (errors.baseline * errors.weight).ravel()))
-    return np.array(per_target), np.array(total)
+        whole = _in_total(errors, cells.plan)
+        total.append(_ratio(*whole))
+        within.append(_ratio(*(_centred_in_class(e, errors.known, cells.classes) for e in whole)))
+    return np.array(per_target), np.array(total), np.array(within)
 
 
-def _total(errors: Errors, cells: CrossvalCells, bootstraps: int, seed: int) -> dict[str, float]:
-    # Weighted squared errors per cell, shape (cells,), and bootstrap weights of groups, shape (bootstraps, groups).
-    residual, baseline = errors.residual * errors.weight, errors.baseline * errors.weight
-    total = np.square(baseline).sum(axis=1)
-    gain = total - np.square(residual).sum(axis=1)
-    weights = group_weights(cells.plan.groups, bootstraps, np.random.default_rng(seed))
-    low, high = r2_interval(gain, total, cells.plan.units, weights)
-    within = float(r2(*(_centred_in_class(e, errors.known, cells.classes).ravel() for e in (residual, baseline))))
-    return {"r2": float(gain.sum() / total.sum()), "low": low, "high": high, "r2_within_class": within}
+def _ratio(residual: np.ndarray, baseline: np.ndarray) -> float:
+    return float(r2(residual.ravel(), baseline.ravel()))
+
+
+def _in_total(errors: Errors, plan: FoldPlan) -> tuple[np.ndarray, np.ndarray]:
+    """Return the errors of the model and of the training mean as they count in the total."""
+    return errors.in_total(errors.residual, plan), errors.in_total(errors.baseline, plan)
+
+
+def _row(errors: Sequence[np.ndarray], null: np.ndarray, plan: FoldPlan, options: ExplainOptions) -> Row:
+    """Return R² in total with its interval by resampling groups, the mean of its null, and its p-value.
+
+    ``errors`` are those of the model and of the training mean.
+    """
+    # Squared errors per cell, shape (cells,), and bootstrap weights of groups, shape (bootstraps, groups).
+    residual, baseline = (np.square(part).sum(axis=1) for part in errors)
+    weights = group_weights(plan.groups, options.settings.bootstraps, np.random.default_rng(options.seed))
+    low, high = r2_interval(baseline - residual, baseline, plan.units, weights)
+    value = float(1 - residual.sum() / baseline.sum()) if baseline.sum() > 0 else np.nan
+    mean = float(null.mean()) if len(null) else np.nan
+    row: Row = {"r2": value, "r2_low": low, "r2_high": high, "r2_null": mean, "r2_above_null": value - mean}
+    return row | {"n": len(residual), "p_value": float(p_value(value, null)), "permutations": len(null), "note": None}
 
 
 def _centred_in_class(errors: np.ndarray, known: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Subtract the class mean of the measured cells from the errors of each target; 0 where not measured."""
-    columns = errors.shape[1]
-    labels = np.unique(classes, return_inverse=True)[1][:, None] * columns + np.arange(columns)
-    within = np.zeros_like(errors)
-    within[known] = centred(errors[known], labels[known])
-    return within
+    return np.nan_to_num(centred_known(np.where(known, errors, np.nan), classes))
+
+
+def _all_predictors(blocks: Sequence[Block], min_detected: float) -> np.ndarray:
+    """Return the predictors of all cells, imputed and scaled over them; of more genes, the most variable ones."""
+    cells = np.arange(len(blocks[0].values))
+    return design(blocks, cells, min_detected, MOST_PREDICTORS)
+
+
+def _in_share(targets: Targets, groups: np.ndarray) -> np.ndarray:
+    """Return the targets as they count in the total, over all cells: scaled, or scores on principal axes."""
+    values = targets.values.astype(float)
+    if targets.components is not None:
+        axes = np.linalg.svd(np.nan_to_num(centred_known(values, groups)), full_matrices=False)[2][: targets.components]
+        return np.nan_to_num(values - np.nanmean(values, axis=0)) @ axes.T
+    if targets.weigh == "variance":
+        return values
+    deviation = np.nanstd(values, axis=0)
+    return values / np.where(deviation > 0, deviation, 1)

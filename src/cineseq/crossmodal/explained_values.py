@@ -12,7 +12,8 @@ from cineseq.config.expression import Normalisation
 from cineseq.expression.normalise import thin
 from cineseq.io.counts import log_normalised
 from cineseq.prediction.crossval.folds import FoldPlan
-from cineseq.prediction.crossval.ridge import RidgeFold, predict
+from cineseq.prediction.crossval.ridge import RidgeFold, predict, predict_fold
+from cineseq.statistics.shares import centred_known
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,43 @@ class Targets:
     weigh
         Weights of targets in the total: by their ``variance``, or all ``equal`` (divided by their standard deviation in
         the training cells of each fold).
+    centre
+        Groups within which the values are centred, shape (cells,); None where they are not.
+    components
+        Number of principal components that stand for the targets in the total; None: the targets themselves.
+    axes
+        Principal axes of the training cells of each fold, shape (targets, components) each, see :meth:`with_axes`.
     """
 
     values: np.ndarray
     weigh: Literal["variance", "equal"]
+    centre: np.ndarray | None = None
+    components: int | None = None
+    axes: tuple[np.ndarray, ...] | None = None
 
     def rows(self, order: np.ndarray) -> Targets:
-        """Return the targets with reordered rows."""
-        return replace(self, values=self.values[order])
+        """Return the targets with reordered rows, centred again."""
+        values = self.values[order]
+        return replace(self, values=values if self.centre is None else centred_known(values, self.centre))
+
+    def within(self, centre: np.ndarray | None) -> Targets:
+        """Return the targets centred within groups, unchanged without groups."""
+        if centre is None:
+            return self
+        return replace(self, values=centred_known(self.values, centre), centre=centre)
+
+    def with_axes(self, plan: FoldPlan) -> Targets:
+        """Return the targets with the leading principal axes of the training cells of every fold, if they are wanted.
+
+        Components count by their variance, so columns of noise weigh little. A missing value has the mean.
+        """
+        if self.components is None:
+            return self
+        axes = []
+        for train, _ in plan.splits():
+            own = np.nan_to_num(self.values[train] - np.nanmean(self.values[train], axis=0))
+            axes.append(np.linalg.svd(own, full_matrices=False)[2][: self.components].T)
+        return replace(self, axes=tuple(axes))
 
 
 @dataclass(frozen=True)
@@ -49,12 +79,24 @@ class Errors:
         Whether the target was measured, shape (cells, targets).
     weight
         Weights of errors in the total, shape (cells, targets).
+    axes
+        Principal axes of each fold, see :class:`Targets`.
     """
 
     residual: np.ndarray
     baseline: np.ndarray
     known: np.ndarray
     weight: np.ndarray
+    axes: tuple[np.ndarray, ...] | None = None
+
+    def in_total(self, errors: np.ndarray, plan: FoldPlan) -> np.ndarray:
+        """Return errors as they count in the total: weighted, and projected on the principal axes of their fold."""
+        if self.axes is None:
+            return errors * self.weight
+        projected = np.empty_like(errors)
+        for (_, test), axes in zip(plan.splits(), self.axes, strict=True):
+            projected[test] = errors[test] @ axes @ axes.T
+        return projected
 
 
 def single_precision(values: np.ndarray) -> np.ndarray:
@@ -66,10 +108,21 @@ def single_precision(values: np.ndarray) -> np.ndarray:
 def errors_of(by_fold: list[RidgeFold], targets: Targets, plan: FoldPlan) -> Errors:
     """Predict targets out of fold; return the errors of the model and of the training mean."""
     values, known = targets.values, np.isfinite(targets.values)
-    residual = np.where(known, values - predict(by_fold, values), 0)
-    baseline = np.where(known, values - training_means(values, plan), 0)
+    means = training_means(values, plan)
+    predicted = predict(by_fold, values) if targets.axes is None else _by_components(by_fold, targets, means)
+    residual, baseline = (np.where(known, values - p, 0).astype(float) for p in (predicted, means))
     weight = np.ones_like(values) if targets.weigh == "variance" else _training_scales(values, plan)
-    return Errors(residual.astype(float), baseline.astype(float), known, weight)
+    return Errors(residual, baseline, known, weight, targets.axes)
+
+
+def _by_components(by_fold: list[RidgeFold], targets: Targets, means: np.ndarray) -> np.ndarray:
+    """Predict the scores on the principal axes of each fold; return the predicted targets."""
+    predicted = means.copy()
+    for fold, axes in zip(by_fold, targets.axes or (), strict=True):
+        # Scores of all cells, shape (cells, components), around the mean of the training cells of this fold.
+        scores = np.nan_to_num(targets.values - means[fold.test[0]]) @ axes.astype(means.dtype)
+        predicted[fold.test] += predict_fold(fold, scores) @ axes.T
+    return predicted
 
 
 def training_means(values: np.ndarray, plan: FoldPlan) -> np.ndarray:

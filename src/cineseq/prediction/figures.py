@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from cineseq.files import replacing
 from cineseq.plotting import BLUE, DARK_GREY, GREY, OKABE_ITO
-from cineseq.prediction.performance import ModelComparison
+from cineseq.prediction.performance import ModelComparison, Within
 from cineseq.text import number, p_value, readable
 
 MODEL_NAMES = {
@@ -42,14 +42,24 @@ LINE_IN = 0.13
 
 
 def draw_model_comparison(performance: pd.DataFrame, comparisons: Sequence[ModelComparison], path: Path) -> None:
-    """Draw R² of every model with its interval and permutation null, one panel per function."""
+    """Draw R² of every model with its interval and permutation null, one panel per function.
+
+    Dots are R² within fields; where that is not estimable, they are pooled. Crosses are pooled R².
+    """
     by_name = {comparison.response.name: comparison for comparison in comparisons}
 
     def draw(axes: Axes, name: str) -> None:
-        rows = performance[performance["function"] == name].set_index("model").reindex(list(MODEL_NAMES)[::-1])
+        comparison, of = by_name[name], performance[performance["function"] == name]
+        is_within = isinstance(comparison.within, Within)
+        fits = comparison.within.fits if isinstance(comparison.within, Within) else comparison.fits
+        estimands = {e: rows.set_index("model").reindex(list(MODEL_NAMES)[::-1]) for e, rows in of.groupby("estimand")}
+        pooled = estimands["pooled"]
+        rows = estimands["within"] if is_within else pooled
         rows = rows[rows["r2"].notna()]
         for height, (model, row) in enumerate(zip(rows.index, rows.itertuples(), strict=True)):
-            fit = by_name[name].fits[model]
+            fit = fits[model]
+            if is_within and np.isfinite(pooled["r2"][model]):
+                axes.plot(pooled["r2"][model], height + 0.22, "x", color=DARK_GREY, ms=4, gid=f"pooled-{name}-{model}")
             if len(fit.null):
                 low, high = np.nanquantile(fit.null, [0, 0.95])
                 axes.plot([low, high], [height - 0.28] * 2, color=GREY, lw=4, solid_capstyle="butt", alpha=0.6)
@@ -57,16 +67,19 @@ def draw_model_comparison(performance: pd.DataFrame, comparisons: Sequence[Model
             colour = BLUE if model in MODALITIES else GREY
             axes.plot([row.r2_low, row.r2_high], [height, height], color=colour, lw=1.5)
             axes.plot(row.r2, height, "o", color=colour, ms=6)
-            stars = "  " + p_value(row.q_value, "q") if np.isfinite(row.q_value) else ""
+            stars = f"  {p_value(row.q_value, 'q')}" if np.isfinite(row.q_value) else ""
+            if np.isfinite(row.r2_above_null):
+                stars = f"  {number(row.r2_above_null, signed=True)}{stars}"
             axes.text(1.01, height, stars, transform=axes.get_yaxis_transform(), va="center", fontsize=7)
         axes.axvline(0, color="black", lw=0.7)
         axes.set_yticks(range(len(rows)), [MODEL_NAMES[model] for model in rows.index])
-        axes.set_xlabel("held-out R² against the training mean")
+        axes.set_xlabel("held-out R² within fields" if is_within else "held-out R², pooled over fields")
         axes.set_title(readable(name))
 
     note = (
-        "Dot and line: R² and 95 % interval from resampling groups. Grey bar: permutation null (to its 95 % quantile) "
-        "of the quick procedure; black tick: R² of that procedure, which the p-value compares with the null."
+        "Dot and line: R² within fields and 95 % interval from resampling groups; cross: R² pooled over fields. Grey "
+        "bar: permutation null within fields (to its 95 % quantile) of the quick procedure; black tick: R² of that "
+        "procedure, which the p-value compares with the null. On the right: R² minus the mean of the null, and q."
     )
     draw_panels([comparison.response.name for comparison in comparisons], draw, path, size=(5.4, 3.6), note=note)
 
@@ -77,9 +90,12 @@ def draw_scatter(comparisons: Sequence[ModelComparison], path: Path) -> None:
 
     def draw(axes: Axes, name: str) -> None:
         comparison = by_name[name]
-        estimated = comparison.estimated()
-        values = comparison.cells.values[:, 0]
-        total = np.square(values - comparison.baseline()[:, 0]).sum()
+        within = comparison.within
+        is_within = isinstance(within, Within)
+        estimated = within.estimated() if isinstance(within, Within) else comparison.estimated()
+        values = (within.cells if isinstance(within, Within) else comparison.cells).values[:, 0]
+        baseline = 0 if is_within else comparison.baseline()[:, 0]
+        total = np.square(values - baseline).sum()
         score = {m: 1 - np.square(values - estimated[m][:, 0]).sum() / total for m in MODALITIES if m in estimated}
         best = max(score, key=score.__getitem__) if score else "mean"
         measured, predicted = values, estimated[best][:, 0]
@@ -92,9 +108,10 @@ def draw_scatter(comparisons: Sequence[ModelComparison], path: Path) -> None:
             axes.plot(measured[rest], predicted[rest], ".", color=GREY, ms=4, alpha=0.5, label="others")
         ends = [measured.min(), measured.max()]
         axes.plot(ends, ends, color="black", lw=0.7, ls="--")
-        axes.set_xlabel(f"{readable(name)}, measured")
+        axes.set_xlabel(f"{readable(name)}, measured{', minus the mean of its field' if is_within else ''}")
         axes.set_ylabel("predicted, cell held out")
-        axes.set_title(f"{readable(name)}\n{MODEL_NAMES[best]}, R² = {number(score.get(best, 0))}")
+        where = " within fields" if is_within else ""
+        axes.set_title(f"{readable(name)}\n{MODEL_NAMES[best]}, R²{where} = {number(score.get(best, 0))}")
         axes.legend(fontsize=6, frameon=False, markerscale=1.5)
 
     draw_panels(

@@ -12,8 +12,10 @@ from cineseq.prediction.crossval.elastic_net import PathGrid
 from cineseq.prediction.crossval.feature_blocks import Block, joined
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan
 from cineseq.prediction.crossval.out_of_fold import LINEAR, NONLINEAR, NOTHING_KEPT, STACKED, Procedure, out_of_fold
+from cineseq.prediction.crossval.transform import design
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
+from cineseq.statistics.shares import centred_known
 from cineseq.text import number
 
 NULL_RATIO = 0.5
@@ -147,21 +149,35 @@ def compare_models(
         flat = permuted.reshape(len(permuted), -1)
         return _Null(permuted, out_of_fold(tested, flat, plan, shorter, threads, kept=kept))
 
-    overall = within = null(permuted_responses(cells, settings.permutations, rng))
+    # Pooled over fields, the null only shows how much of R² differences between strata have; it needs fewer.
+    is_pooled = cells.centre is None
+    drawn = min(settings.permutations, settings.class_permutations) if is_pooled else settings.permutations
+    overall = within = null(permuted_responses(cells, drawn, rng))
     divided = cells.within_class()
     # If every stratum holds a single class, permutations within strata are already within class.
-    if settings.permutations and divided.strata.max() > np.unique(cells.strata).size - 1:
+    if is_pooled and settings.permutations and divided.strata.max() > np.unique(cells.strata).size - 1:
         within = null(permuted_responses(divided, settings.class_permutations, rng))
     fits = {"mean": ModelFit(training_mean(cells.values, plan), "baseline")}
+    flat = _flat_models(designs, cells)
     for name in (*LINEAR, *STACKED, "all_morphology", "both", "both_late", "both_permuted", NONLINEAR):
         if (name == "features" and name not in blocks) or (name == NONLINEAR and not settings.nonlinear):
             continue
         if name not in predictions:
             fits[name] = ModelFit(None, f"not estimable: {ABSENT[name]}")
+        elif name in flat:
+            fits[name] = ModelFit(None, "not estimable: its predictors do not differ within fields")
         else:
             fit = ModelFit(predictions[name], _note(name, blocks))
             fits[name] = _with_nulls(name, fit, cells, overall, within)
     return fits
+
+
+def _flat_models(designs: dict[str, tuple[Block, ...]], cells: CrossvalCells) -> set[str]:
+    """Return the models whose predictors do not vary once centred in the groups of the cells."""
+    everyone = np.arange(len(cells.values))
+    if cells.centre is None:
+        return set()
+    return {n for n, parts in designs.items() if n in LINEAR and not design(parts, everyone, 0.0, None).shape[1]}
 
 
 def model_blocks(
@@ -172,7 +188,7 @@ def model_blocks(
     ``all_morphology`` combines morphology, embedding and external features, which may complement each other: a gain of
     "both" over it requires expression. It is absent where there is only one of these, which then stands for it.
     ``both_permuted`` combines expression with the same blocks shuffled within stratum and class: a gain of "both" over
-    it requires the shape of the same cell.
+    it requires the shape of the same cell. Columns are centred like the values of the cells.
     """
     known = {name: block for name, block in blocks.items() if block is not None}
     designs: dict[str, tuple[Block, ...]] = {name: (known[name],) for name in (*LINEAR, *STACKED) if name in known}
@@ -188,18 +204,24 @@ def model_blocks(
         rows = draw_rows(exchangeable_blocks(strata, np.arange(len(strata))), rng)
         designs["both"] = (known["expression"], *shapes)
         designs["both_permuted"] = (known["expression"], *(b.rows(rows) for b in shapes))
-    return designs
+    if cells.centre is None:
+        return designs
+    return {name: tuple(replace(block, centre=cells.centre) for block in parts) for name, parts in designs.items()}
 
 
 def permuted_responses(cells: CrossvalCells, permutations: int, rng: np.random.Generator) -> np.ndarray:
     """Return the function as measured and permuted, shape (cells, 1 + permutations, columns).
 
+    Values that are centred in groups are centred again once permuted.
     Cells are permuted within strata. Cells of a family stay together and are exchanged with a family of the same size
     (see :func:`cineseq.statistics.permutation.exchangeable_blocks`).
     """
     exchange = exchangeable_blocks(cells.strata, cells.families)
     rows = [np.arange(len(cells.values)), *(draw_rows(exchange, rng) for _ in range(permutations))]
-    return cells.values[np.column_stack(rows)]
+    permuted = cells.values[np.column_stack(rows)]
+    if cells.centre is None:
+        return permuted
+    return centred_known(permuted.reshape(len(permuted), -1), cells.centre).reshape(permuted.shape)
 
 
 def training_mean(values: np.ndarray, plan: FoldPlan) -> np.ndarray:
@@ -234,6 +256,8 @@ def _with_nulls(name: str, fit: ModelFit, cells: CrossvalCells, overall: _Null, 
         return replace(fit, note="; ".join(filter(None, [fit.note, UNCHANGED])))
     procedure = f"p-value of the quick procedure, R² = {number(values[0], 3)}" if name not in LINEAR else ""
     fit = replace(fit, note="; ".join(filter(None, [fit.note, procedure])), quick=float(values[0]), null=values[1:])
+    if cells.centre is not None:
+        return fit
     by_class = quick_r2(within.predicted[name], within.values, cells.plan, cells.classes)
     if name == "class" or _unchanged(by_class):
         return fit

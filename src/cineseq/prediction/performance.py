@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from cineseq.prediction.crossval.folds import CrossvalCells
+from cineseq.prediction.estimands import Row, class_note, not_estimable_row, share_columns
 from cineseq.prediction.model_comparison import ModelFit, training_mean
+from cineseq.prediction.model_shares import ModelShares
 from cineseq.prediction.responses import Response, angular_error
 from cineseq.statistics.correlation import spearman_within
-from cineseq.statistics.metrics import group_weights, r2, r2_interval, r2_within
+from cineseq.statistics.metrics import centred, group_weights, r2, r2_interval
 from cineseq.statistics.permutation import benjamini_hochberg, p_value
+from cineseq.tables.contract import ESTIMANDS
 from cineseq.tables.prediction import COMPARED_MODELS, MODELS
+from cineseq.text import known
 
 PAIRS = (
     ("both", "expression"),
@@ -49,6 +55,29 @@ FEW_GROUPS = "interval from fewer than five groups: read it as a range, not as 9
 
 
 @dataclass(frozen=True)
+class Within:
+    """The models of one function fitted within fields.
+
+    Attributes
+    ----------
+    cells
+        The cells with values centred within fields.
+    fits
+        One fit per model, of centred values on centred predictors.
+    shares
+        Per model, its shares of variance and its row between samples.
+    """
+
+    cells: CrossvalCells
+    fits: dict[str, ModelFit]
+    shares: dict[str, ModelShares]
+
+    def estimated(self) -> dict[str, np.ndarray]:
+        """Return the predictions of those models that could be estimated."""
+        return {name: fit.predicted for name, fit in self.fits.items() if fit.predicted is not None}
+
+
+@dataclass(frozen=True)
 class ModelComparison:
     """All models of one function, fitted on the same cells and folds.
 
@@ -59,11 +88,13 @@ class ModelComparison:
     cells
         Values, groups and folds of the cells.
     fits
-        One fit per model.
+        One fit per model, pooled over fields.
     samples
         Sample of each cell, shape (cells,).
     track_ids
         Identity of each cell, shape (cells,).
+    within
+        The same within fields; None where it was not fitted, a text where it is not estimable: the reason.
     """
 
     response: Response
@@ -71,6 +102,7 @@ class ModelComparison:
     fits: dict[str, ModelFit]
     samples: np.ndarray
     track_ids: np.ndarray
+    within: Within | str | None = None
 
     def baseline(self) -> np.ndarray:
         """Return the mean of the training cells of each cell's fold, shape (cells, columns)."""
@@ -83,68 +115,135 @@ class ModelComparison:
 
 
 def performance_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd.DataFrame:
-    """Return one row per model: R² with its cluster-bootstrap interval, R² within class, rank correlation, p-value.
+    """Return one row per model and estimand: R² with its interval, the mean of its null, its share and p-value.
 
     :func:`with_q_values` adds q-values over all functions.
     """
-    plan, values = comparison.cells.plan, comparison.cells.values
-    baseline = comparison.baseline()
-    # Cluster bootstrap: weights of groups, shape (bootstraps, groups); squared errors per cell, shape (cells,).
+    plan = comparison.cells.plan
+    # Cluster bootstrap: weights of groups, shape (bootstraps, groups).
     weights = group_weights(plan.groups, bootstraps, np.random.default_rng(seed))
-    total = np.square(values - baseline).sum(axis=1)
     rows = []
     for name in (model for model in MODELS if model in comparison.fits):
-        fit = comparison.fits[name]
-        row = {"function": comparison.response.name, "model": name, "n": len(values), "groups": plan.groups}
-        row["grouped_by"] = plan.grouped_by
-        notes = [fit.note]
-        if fit.predicted is not None:
-            residual = values - fit.predicted
-            gain = total - np.square(residual).sum(axis=1)
-            row["r2"] = gain.sum() / total.sum()
-            row["r2_low"], row["r2_high"] = r2_interval(gain, total, plan.units, weights)
-            row["r2_within_class"] = r2_within(residual, values - baseline, comparison.cells.classes)
-            row |= _ranks_or_angles(comparison, fit.predicted, baseline)
-            row["p_value"] = p_value(fit.quick, fit.null)
-            row["p_within_class"] = p_value(fit.quick_within, fit.null_within)
-            if plan.groups < FEWEST_GROUPS_FOR_INTERVAL and name != "mean":
-                notes.append(FEW_GROUPS)
-        drawn = {"permutations": len(fit.null), "class_permutations": len(fit.null_within)}
-        rows.append(row | drawn | {"note": "; ".join(filter(None, notes)) or None})
+        by_estimand = _rows_of_model(comparison, name, weights)
+        of_class = by_estimand["within_class"]
+        alias = {"r2_within_class": of_class.get("r2", np.nan), "p_within_class": of_class.get("p_value", np.nan)}
+        alias["class_permutations"] = of_class["permutations"]
+        for estimand, row in by_estimand.items():
+            key = {"function": comparison.response.name, "model": name, "estimand": estimand}
+            many = {"n": len(comparison.cells.values), "groups": plan.groups, "grouped_by": plan.grouped_by}
+            rows.append(key | many | alias | row)
     return pd.DataFrame(rows)
 
 
+def _rows_of_model(comparison: ModelComparison, name: str, weights: np.ndarray) -> dict[str, Row]:
+    """Return the row of every estimand of one model."""
+    cells, fit, within = comparison.cells, comparison.fits[name], comparison.within
+    rows: dict[str, Row] = {}
+    shares = within.shares.get(name) if isinstance(within, Within) else None
+    if isinstance(within, Within):
+        own = within.fits[name]
+        rows["within"] = {"permutations": len(own.null), "note": own.note}
+        if own.predicted is not None:
+            errors = _errors(within.cells, own.predicted)
+            rows["within"] |= _scores(errors, (own.quick, own.null), cells, weights)
+            rows["within"] |= _ranks(own.predicted, within.cells, comparison.samples, comparison.response)
+    elif within is not None:
+        rows["within"] = not_estimable_row(within)
+    notes = {"within_class": class_note(cells) or "", "pooled": ""}
+    rows |= {estimand: {"permutations": 0, "note": fit.note} for estimand in notes}
+    if fit.predicted is not None:
+        errors = _errors(cells, fit.predicted)
+        in_class = [centred(part, cells.classes) for part in errors]
+        rows["within_class"] |= _scores(in_class, (fit.quick_within, fit.null_within), cells, weights)
+        rows["pooled"] |= _scores(errors, (fit.quick, fit.null), cells, weights)
+        rows["pooled"] |= _ranks_or_angles(comparison, fit.predicted, comparison.baseline())
+        rows["within_class"]["permutations"] = len(fit.null_within)
+        rows["pooled"]["permutations"] = len(fit.null)
+    few = FEW_GROUPS if cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL and name != "mean" else ""
+    for estimand, row in rows.items():
+        row.update(
+            {} if shares is None or estimand not in shares.shares else share_columns(shares.shares[estimand], row)
+        )
+        parts = (row["note"], notes.get(estimand), few if "r2" in row and known(row["r2"]) else "")
+        row["note"] = "; ".join(filter(None, parts)) or None
+    if shares is not None:
+        rows["between"] = shares.between | {"groups": shares.between["n"]}
+    elif isinstance(within, Within):
+        rows["between"] = {"permutations": 0, "note": _without_between(name, fit)}
+    return rows
+
+
+def _without_between(name: str, fit: ModelFit) -> str:
+    if fit.predicted is None:
+        return fit.note
+    if name == "mean":
+        return "not estimable: it has no predictors"
+    return "not estimable: means of samples are predicted by linear models of predictors of their own only"
+
+
+def _errors(cells: CrossvalCells, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the errors of predictions and of the mean of training cells, each of shape (cells, columns)."""
+    return cells.values - predicted, cells.values - training_mean(cells.values, cells.plan)
+
+
+def _scores(
+    errors: Iterable[np.ndarray],
+    null: tuple[float, np.ndarray],
+    cells: CrossvalCells,
+    weights: np.ndarray,
+) -> Row:
+    """Return R² with its interval, the mean of its null, and the p-value of the quick procedure.
+
+    ``errors`` are those of the model and of the training mean, ``null`` are R² of the quick procedure and its null.
+    """
+    of_model, total = (np.square(part).sum(axis=1) for part in errors)
+    gain, (quick, drawn) = total - of_model, null
+    value = gain.sum() / total.sum() if total.sum() > 0 else np.nan
+    low, high = r2_interval(gain, total, cells.plan.units, weights)
+    mean = float(np.nanmean(drawn)) if np.isfinite(drawn).any() else np.nan
+    row: Row = {"r2": value, "r2_low": low, "r2_high": high, "r2_null": mean, "r2_above_null": value - mean}
+    return row | {"p_value": p_value(quick, drawn)}
+
+
 def not_estimable_rows(function: str, cells: int, reason: str, models: tuple[str, ...]) -> pd.DataFrame:
-    """Return one row per model with the reason why the function is not estimable."""
+    """Return one row per model and estimand with the reason why the function is not estimable."""
     note = f"not estimable: {reason}"
     none = {"n": cells, "permutations": 0, "class_permutations": 0, "note": note}
-    return pd.DataFrame({"function": function, "model": list(models), **none})
+    keys = pd.DataFrame(product(models, ESTIMANDS), columns=["model", "estimand"])
+    return keys.assign(function=function, **none)
 
 
 def with_q_values(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add q-values over functions and models, of R² and of R² within class."""
-    rates = {"q_value": "p_value", "q_within_class": "p_within_class"}
-    return rows.assign(**{q: benjamini_hochberg(rows[p].to_numpy(float)) for q, p in rates.items()})
+    """Add q-values over functions and models, for each estimand by itself."""
+    q = rows.groupby("estimand")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy(float)))
+    of_class = rows.assign(q=q)[rows["estimand"] == "within_class"].set_index(["function", "model"])["q"]
+    keys = pd.MultiIndex.from_frame(rows[["function", "model"]])
+    return rows.assign(q_value=q, q_within_class=of_class.reindex(keys).to_numpy(float))
 
 
 def contrast_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd.DataFrame:
     """Return differences of R² on the same cells and folds, with intervals from resampling groups.
 
-    Squared errors of both models are paired by cell, so that variation common to both cancels.
+    Squared errors of both models are paired by cell, so that variation common to both cancels. Differences are within
+    fields, where that was fitted, and pooled.
     """
-    plan, values = comparison.cells.plan, comparison.cells.values
-    total = np.square(values - comparison.baseline()).sum(axis=1)
-    errors = {name: np.square(values - p).sum(axis=1) for name, p in comparison.estimated().items()}
+    plan = comparison.cells.plan
     weights = group_weights(plan.groups, bootstraps, np.random.default_rng(seed))
     note = FEW_GROUPS if plan.groups < FEWEST_GROUPS_FOR_INTERVAL else None
+    sources = {"pooled": (comparison.cells, comparison.estimated())}
+    if isinstance(comparison.within, Within):
+        sources = {"within": (comparison.within.cells, comparison.within.estimated()), **sources}
     rows = []
-    for a, b in PAIRS:
-        if a in errors and b in errors:
-            gain = errors[b] - errors[a]
-            low, high = r2_interval(gain, total, plan.units, weights)
-            row = {"model_a": a, "model_b": b, "delta_r2": gain.sum() / total.sum(), "low": low, "high": high}
-            rows.append({"function": comparison.response.name, **row, "note": note})
-    columns = ["function", "model_a", "model_b", "delta_r2", "low", "high", "note"]
+    for estimand, (cells, predictions) in sources.items():
+        total = np.square(cells.values - training_mean(cells.values, plan)).sum(axis=1)
+        errors = {name: np.square(cells.values - p).sum(axis=1) for name, p in predictions.items()}
+        for a, b in PAIRS:
+            if a in errors and b in errors:
+                gain = errors[b] - errors[a]
+                low, high = r2_interval(gain, total, plan.units, weights)
+                row = {"model_a": a, "model_b": b, "estimand": estimand, "delta_r2": gain.sum() / total.sum()}
+                rows.append({"function": comparison.response.name, **row, "low": low, "high": high, "note": note})
+    columns = ["function", "model_a", "model_b", "estimand", "delta_r2", "low", "high", "note"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -187,6 +286,13 @@ def prediction_rows(comparison: ModelComparison) -> pd.DataFrame:
         for number, column in enumerate(comparison.response.columns)
         for name, predicted in comparison.estimated(MODELS).items()
     )
+
+
+def _ranks(predicted: np.ndarray, cells: CrossvalCells, samples: np.ndarray, response: Response) -> dict[str, float]:
+    """Return the rank correlation within samples of centred values and predictions; nothing for an angle."""
+    if response.is_angle:
+        return {}
+    return {"spearman": spearman_within(predicted[:, 0], cells.values[:, 0], samples)}
 
 
 def _ranks_or_angles(comparison: ModelComparison, predicted: np.ndarray, baseline: np.ndarray) -> dict[str, float]:

@@ -23,8 +23,10 @@ from cineseq.prediction.crossval.out_of_fold import NONLINEAR, NOTHING_KEPT, STA
 from cineseq.prediction.crossval.transform import standardised
 from cineseq.prediction.genes import associations, cluster_eta2, overlap_row, with_clusters
 from cineseq.prediction.model_comparison import compare_models, quick_procedure, quick_r2
+from cineseq.prediction.model_shares import model_shares
 from cineseq.prediction.performance import (
     ModelComparison,
+    Within,
     contrast_rows,
     not_estimable_rows,
     performance_rows,
@@ -48,6 +50,8 @@ from cineseq.tables.prediction import (
 from cineseq.text import count, percent
 
 logger = logging.getLogger(__name__)
+SMALLEST_VARIANCE = 1e-12
+"""Least sum of squares within fields, as a fraction of all, at which a function differs within fields."""
 TABLES = {
     "performance": PERFORMANCE,
     "samples": SAMPLE_PERFORMANCE,
@@ -171,7 +175,8 @@ def _predict_one(
     settings, obs = task.prediction, task.data.obs.iloc[rows]
     fits = compare_models(own, cells, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept)
     samples = obs["sample"].astype("string").to_numpy(object)
-    comparison = ModelComparison(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object))
+    within = _within(own, cells, task, threads, kept)
+    comparison = ModelComparison(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object), within)
     tables = {
         "performance": performance_rows(comparison, settings.bootstraps, task.seed),
         "samples": sample_rows(comparison),
@@ -186,6 +191,23 @@ def _predict_one(
         tables |= _genes(task, *everyone, response.columns, eta2=eta2, threads=threads)
     claim = _claim_of_random_folds(task, own, comparison, threads)
     return PredictionResult(tables, (comparison,), {} if claim is None else {response.name: claim}, notes)
+
+
+def _within(
+    blocks: dict[str, Block | None], cells: CrossvalCells, task: PredictionTask, threads: int, kept: joblib.Memory
+) -> Within | str:
+    """Fit every model within fields, and estimate shares of variance; return the reason where that is not estimable."""
+    try:
+        centred = cells.within_fields()
+    except NotEstimableError as reason:
+        return str(reason)
+    if not np.square(centred.values).sum() > SMALLEST_VARIANCE * np.square(cells.values).sum():
+        return "the function does not differ within fields"
+    settings = task.prediction
+    fits = compare_models(
+        blocks, centred, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept
+    )
+    return Within(centred, fits, model_shares(blocks, cells, settings, task.seed))
 
 
 def compared_rows(

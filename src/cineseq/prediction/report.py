@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cineseq.prediction.estimands import HEADLINE, gain_text, share_text
 from cineseq.prediction.figures import MODEL_NAMES
-from cineseq.text import count, interval, number, p_value, readable
+from cineseq.text import count, interval, known, number, p_value, readable
 
 VARIANT_NAMES = {
     "one_standard_error": "one-standard-error penalty",
@@ -18,6 +19,7 @@ VARIANT_NAMES = {
     "cooperative": "agreement penalty between expression and shape",
 }
 NUMBERS = ("r2", "p_value", "q_value", "r2_within_class", "p_within_class")
+NUMBERS_OF_ROW = ("r2", "r2_null", "share", "p_value", "q_value")
 REPORTED_MODELS = (
     "technical_cycle_size",
     "class",
@@ -48,15 +50,18 @@ def report(
     lines = list(notes)
     numbers: dict[str, float | None] = {}
     for function, rows in tables["performance"].groupby("function", sort=False):
-        by_model = rows.set_index("model")
-        lines.append(_model_comparison_line(str(function), by_model))
-        lines += _class_line(str(function), by_model)
-        lines += _contrast_lines(
-            str(function), contrasts[contrasts["function"] == function].set_index(["model_a", "model_b"])
-        )
+        main, whole = (rows[rows["estimand"] == e].set_index("model") for e in (HEADLINE, "pooled"))
+        lines.append(_model_comparison_line(str(function), main, whole))
+        lines += _between_line(str(function), rows[rows["estimand"] == "between"].set_index("model"))
+        lines += _class_line(str(function), whole)
+        own = contrasts[(contrasts["function"] == function) & (contrasts["estimand"] == HEADLINE)]
+        lines += _contrast_lines(str(function), own.set_index(["model_a", "model_b"]))
         lines += _sensitivity_line(str(function), sensitivity[sensitivity["function"] == function])
-        for model, row in by_model.iterrows():
-            numbers |= {f"{function}.{model}.{key}": _finite(row[key]) for key in NUMBERS}
+        for row in rows.to_dict("records"):
+            name = f"{function}.{row['model']}"
+            numbers |= {f"{name}.{row['estimand']}.{key}": _finite(row[key]) for key in NUMBERS_OF_ROW}
+            if row["estimand"] == "pooled":
+                numbers |= {f"{name}.{key}": _finite(row[key]) for key in NUMBERS}
     for function, (grouped, by_chance) in random_folds.items():
         lines.append(_random_folds_line(function, grouped, by_chance))
         numbers[f"{function}.random_folds.r2"] = _finite(by_chance)
@@ -77,23 +82,49 @@ def _random_folds_line(function: str, grouped: float, by_chance: float) -> str:
     )
 
 
-def _model_comparison_line(function: str, rows: pd.DataFrame) -> str:
-    estimated = [m for m in REPORTED_MODELS if m in rows.index and np.isfinite(rows.loc[m, "r2"])]
+def _model_comparison_line(function: str, main: pd.DataFrame, whole: pd.DataFrame) -> str:
+    """Report R² within fields of every model, above its null, with the share and R² pooled over fields."""
+    estimated = [m for m in REPORTED_MODELS if m in main.index and np.isfinite(main.loc[m, "r2"])]
+    pooled = [m for m in REPORTED_MODELS if m in whole.index and np.isfinite(whole.loc[m, "r2"])]
+    if not pooled:
+        return f"{readable(function)}: {whole['note'].iloc[0]}."
+    over_all = "; ".join(
+        f"{MODEL_NAMES[m]} {number(whole.loc[m, 'r2'])}"
+        + (f" ({number(whole.loc[m, 'r2_null'])} with shuffled cells)" if known(whole.loc[m, "r2_null"]) else "")
+        for m in pooled
+    )
     if not estimated:
-        return f"{readable(function)}: {rows['note'].iloc[0]}."
+        reason = main["note"].iloc[0] if len(main) else "not estimable"
+        return f"{readable(function)}: within fields {reason}; held-out R² pooled over fields: {over_all}."
     parts = []
     for model in estimated:
-        row = rows.loc[model]
+        row = main.loc[model]
         p = f", {p_value(row['p_value'])}" if np.isfinite(row["p_value"]) else ""
-        parts.append(f"{MODEL_NAMES[model]} {number(row['r2'])} {interval(row['r2_low'], row['r2_high'])}{p}")
-    first = rows.loc[estimated[0]]
+        parts.append(
+            f"{MODEL_NAMES[model]} {number(row['r2'])} {interval(row['r2_low'], row['r2_high'])}, "
+            f"{gain_text(row, 'r2_low', 'r2_high')}{p}, {share_text(row)}"
+        )
+    first = main.loc[estimated[0]]
     where = f"{count(first['n'], 'cell')} of {count(first['groups'], 'group')}"
-    line = f"{readable(function)}: held-out R² in {where}: {'; '.join(parts)}."
-    error = rows["circular_error"].dropna()
+    line = f"{readable(function)}: held-out R² within fields in {where}: {'; '.join(parts)}."
+    line += f" Pooled over fields, where differences between fields count as well: {over_all}."
+    error = whole["circular_error"].dropna()
     if len(error):
         errors = ", ".join(f"{MODEL_NAMES[m]} {number(v, 3)}" for m, v in error.items())
         line += f" Mean angular error: {errors} turns."
     return line
+
+
+def _between_line(function: str, rows: pd.DataFrame) -> list[str]:
+    """Report R² between the means of samples, which are the units."""
+    models = [m for m in REPORTED_MODELS if m in rows.index and known(rows.loc[m, "r2"])]
+    if not models:
+        return []
+    parts = [f"{MODEL_NAMES[m]} {number(rows.loc[m, 'r2'])}" for m in models]
+    note = rows.loc[models[0], "note"]
+    kind = " (descriptive)" if isinstance(note, str) and note.startswith("descriptive") else ""
+    samples = count(rows.loc[models[0], "n"], "sample")
+    return [f"{readable(function)}: held-out R² between the means of {samples}{kind}: {'; '.join(parts)}."]
 
 
 def _class_line(function: str, rows: pd.DataFrame) -> list[str]:
@@ -107,7 +138,7 @@ def _class_line(function: str, rows: pd.DataFrame) -> list[str]:
     null = f", {p_value(q, 'q')} over models when permuted within class" if np.isfinite(q) else ""
     lead = "most of R² is explained by the class of a cell: " if mostly_class(best, rows.loc["class"]) else ""
     return [
-        f"{readable(function)}: {lead}class means alone have R² = {number(r2['class'])}, "
+        f"{readable(function)}: pooled over fields, {lead}class means alone have R² = {number(r2['class'])}, "
         f"{MODEL_NAMES[str(best.name)]} has {number(best['r2'])}, and within class "
         f"{number(best['r2_within_class'])}{null}."
     ]
@@ -132,7 +163,7 @@ def _contrast_lines(function: str, rows: pd.DataFrame) -> list[str]:
     gain = rows.loc[("both", least)]
     verdict = "are shown to predict" if all(row["low"] > 0 for row in needed) else "are not shown to predict"
     return [
-        f"{readable(function)}: expression and shape together {verdict} better than the better of them: "
+        f"{readable(function)}: within fields, expression and shape together {verdict} better than the better of them: "
         f"ΔR² = {number(gain['delta_r2'], signed=True)} {interval(gain['low'], gain['high'])} over "
         f"{MODEL_NAMES[least]}, {number(needed[-1]['delta_r2'], signed=True)} "
         f"{interval(needed[-1]['low'], needed[-1]['high'])} over shuffled shape."
@@ -156,9 +187,9 @@ def _sensitivity_line(function: str, rows: pd.DataFrame) -> list[str]:
     auc, low, high = primary[["auc", "auc_low", "auc_high"]]
     area = f", area under the ROC curve {number(auc)} {interval(low, high)}" if np.isfinite(auc) else ""
     return [
-        f"{readable(function)}: {MODEL_NAMES[model]} has R² = {number(primary['r2'])}, calibration slope "
-        f"{number(primary['calibration_slope'])}{area}; alternative choices, with the interval of the difference: "
-        f"{', '.join(others)}."
+        f"{readable(function)}: pooled over fields, {MODEL_NAMES[model]} has R² = {number(primary['r2'])}, calibration "
+        f"slope {number(primary['calibration_slope'])}{area}; alternative choices, with the interval of the "
+        f"difference: {', '.join(others)}."
     ]
 
 

@@ -11,12 +11,14 @@ import pandas as pd
 
 from cineseq.lineage.interpretation import interval_to_read, readings
 from cineseq.lineage.report import state_sentence, tested_states
+from cineseq.prediction.estimands import HEADLINE, gain_text, headline_rows, is_claimed, share_text
 from cineseq.prediction.report import mostly_class
 from cineseq.report.evidence import Evidence
 from cineseq.report.fates import ALIKE, shared_fates
 from cineseq.report.limits import by_groups, detectable, held_out_alone
 from cineseq.report.variance import is_explained, variance_sentence
 from cineseq.statistics import ALPHA
+from cineseq.tables.crossmodal import DIRECTIONS
 from cineseq.tables.lineage import SISTER_DIED
 from cineseq.text import (
     clean,
@@ -82,32 +84,46 @@ def _note(row: pd.Series, otherwise: str) -> str:
 
 
 def main_function(performance: pd.DataFrame) -> str | None:
-    """Return the main function, which the answers are about: the one best predicted by any single modality."""
+    """Return the main function, which the answers are about: the one best predicted by any single modality.
+
+    Functions are compared within fields; where none is estimable there, pooled over fields.
+    """
     single = performance[performance["model"].isin(["expression", "morphology", "embedding", "features"])]
-    single = single.dropna(subset=["r2"]).sort_values(["r2", "function"], ascending=[False, True])
+    single = _primary(single.dropna(subset=["r2"])).sort_values(["r2", "function"], ascending=[False, True])
     return None if single.empty else str(single["function"].iloc[0])
 
 
-def _of(performance: pd.DataFrame, function: str, model: str) -> pd.Series | None:
+def _primary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows within fields; those pooled over fields where there is none."""
+    within = headline_rows(rows)
+    return rows[rows["estimand"] == "pooled"] if within.empty else within
+
+
+def _of(performance: pd.DataFrame, function: str, model: str, estimand: str | None = None) -> pd.Series | None:
+    """Return the row of a model; without an estimand the one within fields or, without its R², the pooled one."""
     rows = performance[(performance["function"] == function) & (performance["model"] == model)]
-    return None if rows.empty else rows.iloc[0]
+    wanted = _primary(rows.dropna(subset=["r2"])) if estimand is None else rows[rows["estimand"] == estimand]
+    return None if wanted.empty else wanted.iloc[0]
 
 
 def _best_of(performance: pd.DataFrame, row: pd.Series) -> str:
     functions = performance["function"].nunique()
-    return "" if functions < 2 else f", {p_value(row['q_value'], 'q')} over {functions} functions"
+    of = f" of {functions} functions" if functions > 1 else ""
+    return f", {p_value(row['q_value'], 'q')} over the models{of}"
 
 
-def _is_shown(row: pd.Series, functions: int) -> bool:
-    value = row["q_value"] if functions > 1 and known(row["q_value"]) else row["p_value"]
-    return bool(known(value) and value <= ALPHA and row["r2"] > 0)
+def _where(row: pd.Series) -> str:
+    return " within fields" if row["estimand"] == HEADLINE else ", pooled over fields,"
 
 
 def contrast(contrasts: pd.DataFrame | None, function: str, a: str, b: str) -> tuple[float, float, float] | None:
-    """Return the difference of R² (``a`` minus ``b``) and its interval, for either order of the two in the table."""
+    """Return the difference of R² (``a`` minus ``b``) and its interval, for either order of the two in the table.
+
+    It is within fields; pooled over fields where nothing is estimable within them.
+    """
     if contrasts is None:
         return None
-    of = contrasts[contrasts["function"] == function]
+    of = _primary(contrasts[contrasts["function"] == function].dropna(subset=["delta_r2"]))
     for first, second, sign in ((a, b, 1.0), (b, a, -1.0)):
         rows = of[(of["model_a"] == first) & (of["model_b"] == second)].dropna(subset=["delta_r2"])
         if len(rows):
@@ -123,25 +139,27 @@ def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
         return _not_estimable("the prediction step was not run")
     function = main_function(table)
     row = None if function is None else _of(table, function, "expression")
-    if function is None or row is None or not known(row["r2"]):
+    if function is None or row is None:
         notes = list(table.loc[table["model"] == "expression", "note"].dropna()) if "note" in table else []
         return _not_estimable(notes[0] if notes else "there is no paired expression of cells with a function")
-    numbers = {"function": function, **{k: row[k] for k in ("r2", "r2_low", "r2_high", "p_value", "n", "groups")}}
+    keys = ("estimand", "r2", "r2_low", "r2_high", "r2_null", "share", "p_value", "q_value", "n", "groups")
+    numbers = {"function": function, **{k: row[k] for k in keys}}
     measured = (
-        f"R² = {number(row['r2'])} ({interval(row['r2_low'], row['r2_high'], named=True)}; permutation "
-        f"{p_value(row['p_value'])}{_best_of(table, row)}; {count(row['n'], 'cell')} in "
-        f"{count(row['groups'], 'held-out group')}{by_groups(row)})"
+        f"R² = {number(row['r2'])} ({interval(row['r2_low'], row['r2_high'], named=True)}; "
+        f"{gain_text(row, 'r2_low', 'r2_high')}, permutation {p_value(row['p_value'])}{_best_of(table, row)}; "
+        f"{share_text(row)}; {count(row['n'], 'cell')} in {count(row['groups'], 'held-out group')}{by_groups(row)}"
+        f"{_pooled_text(_of(table, function, 'expression', 'pooled'), row)})"
     )
     scope = held_out_alone(row)
-    if not _is_shown(row, table["function"].nunique()):
-        text = f"Expression did not predict {readable(function)} better than chance: {measured}. {ABSENCE}"
-        parts = [text, detectable(row["n"]), scope, "Do not interpret the genes listed below."]
+    if not is_claimed(row):
+        text = f"Expression was not shown to predict {readable(function)}{_where(row)} better than chance: {measured}."
+        parts = [text, ABSENCE, detectable(row["n"]), scope, "Do not interpret the genes listed below."]
         return " ".join(part for part in parts if part), "not_shown", numbers
-    weak = row["r2"] < WEAK_R2 or (known(row["r2_low"]) and row["r2_low"] <= 0)
-    parts = [f"Expression {'weakly ' if weak else ''}predicts {readable(function)}: {measured}"]
+    weak = row["r2_above_null"] < WEAK_R2
+    parts = [f"Expression {'weakly ' if weak else ''}predicts {readable(function)}{_where(row)}: {measured}"]
     genes, named = _stable_genes(evidence.genes, function, evidence.selected_frequency)
     numbers["genes"] = named
-    beyond, more = _beyond_class(row, _of(table, function, "class"))
+    beyond, more = _beyond_class(*(_of(table, function, model, "pooled") for model in ("expression", "class")))
     numbers |= more
     parts += [genes, beyond, _beyond_covariates(evidence.contrasts, function), "These are associations"]
     text = ". ".join(p for p in parts if p) + "."
@@ -168,15 +186,23 @@ def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -
     return f"Selected most stably: {listed(texts)}{more}", top["gene"].tolist()
 
 
-def _beyond_class(row: pd.Series, of_class: pd.Series | None) -> tuple[str, dict[str, Any]]:
-    """Compare the prediction with class means, and give its R² within classes."""
-    if of_class is None or not known(of_class["r2"]) or of_class["r2"] <= 0:
+def _pooled_text(pooled: pd.Series | None, row: pd.Series) -> str:
+    """Return R² pooled over fields with what is left of it when cells are shuffled; nothing where it is the row."""
+    if pooled is None or row["estimand"] == "pooled" or not known(pooled["r2"]):
+        return ""
+    null = f", {number(pooled['r2_null'])} with shuffled cells" if known(pooled["r2_null"]) else ""
+    return f"; pooled over fields R² = {number(pooled['r2'])}{null}"
+
+
+def _beyond_class(row: pd.Series | None, of_class: pd.Series | None) -> tuple[str, dict[str, Any]]:
+    """Compare the pooled prediction with class means, and give its R² within classes."""
+    if row is None or of_class is None or not known(of_class["r2"]) or of_class["r2"] <= 0:
         return "", {}
     keys = ("r2_within_class", "p_within_class")
     text = (
-        f"{'Most of this is explained by the class of a cell: c' if mostly_class(row, of_class) else 'C'}lass means "
-        f"alone reach "
-        f"R² = {number(of_class['r2'])}, and within classes expression has "
+        f"Pooled over fields, "
+        f"{'most of R² is explained by the class of a cell: ' if mostly_class(row, of_class) else ''}class means "
+        f"alone reach R² = {number(of_class['r2'])}, and within classes expression has "
         f"R² = {number(row['r2_within_class'])} (permutation {p_value(row['p_within_class'])})"
     )
     return text, {"r2_class": of_class["r2"], **{key: row[key] for key in keys}}
@@ -248,25 +274,25 @@ def modalities(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     if function is None:
         notes = table["note"].dropna()
         return _not_estimable(notes.iloc[0] if len(notes) else "no model could be fitted")
-    found = {n: row for n in MODALITIES if (row := _of(table, function, n)) is not None and known(row["r2"])}
-    numbers: dict[str, Any] = {"function": function}
+    found = {n: row for n in MODALITIES if (row := _of(table, function, n)) is not None}
+    first = next(iter(found.values()))
+    numbers: dict[str, Any] = {"function": function, "estimand": first["estimand"]}
     for name, row in found.items():
         numbers |= {f"r2_{name}": row["r2"], f"p_{name}": row["p_value"]}
     values = [
-        f"{name} R² = {number(r['r2'])} ({interval(r['r2_low'], r['r2_high'], named=True)}; {p_value(r['p_value'])})"
+        f"{name} R² = {number(r['r2'])} ({interval(r['r2_low'], r['r2_high'], named=True)}; "
+        f"{gain_text(r, 'r2_low', 'r2_high')}, {p_value(r['p_value'])}{_best_of(table, r)})"
         for name, r in found.items()
     ]
-    functions, scope = table["function"].nunique(), held_out_alone(next(iter(found.values())))
-    if not any(_is_shown(row, functions) for row in found.values()):
-        text = f"No modality predicted {readable(function)} better than chance: {'; '.join(values)}. {ABSENCE}"
-        return f"{text} {scope}".strip(), "not_shown", numbers
-    comparison, verdict = _compared(evidence.contrasts, function, found, functions)
-    return f"{comparison} Held-out {'; '.join(values)}. {scope}".strip(), verdict, numbers
+    where, scope = _where(first), held_out_alone(first)
+    if not any(is_claimed(row) for row in found.values()):
+        text = f"No modality was shown to predict {readable(function)}{where} better than chance: {'; '.join(values)}."
+        return f"{text} {ABSENCE} {scope}".strip(), "not_shown", numbers
+    comparison, verdict = _compared(evidence.contrasts, function, found)
+    return f"{comparison} Held-out{where}: {'; '.join(values)}. {scope}".strip(), verdict, numbers
 
 
-def _compared(
-    contrasts: pd.DataFrame | None, function: str, found: dict[str, pd.Series], functions: int
-) -> tuple[str, Verdict]:
+def _compared(contrasts: pd.DataFrame | None, function: str, found: dict[str, pd.Series]) -> tuple[str, Verdict]:
     """State which modalities predict the function, which one better, and whether expression adds to the others.
 
     Expression is compared with morphology or, where there is none, with the embedding or the user's features; without
@@ -274,10 +300,10 @@ def _compared(
     """
     single = [name for name in MODALITIES if name in found and name != "both"]
     if len(single) == 1:
-        if not _is_shown(found[single[0]], functions):
+        if not is_claimed(found[single[0]]):
             return f"{single[0].capitalize()} alone was not shown to predict {readable(function)}.", "weak"
         return f"{single[0].capitalize()} predicts {readable(function)}; there is no other modality to compare.", "weak"
-    able = [name for name in single[:2] if _is_shown(found[name], functions)]
+    able = [name for name in single[:2] if is_claimed(found[name])]
     verb = "predict" if len(able) == 2 else "predicts"
     lead = f"{' and '.join(able).capitalize()} {verb} {readable(function)}"
     if not able:
@@ -377,21 +403,23 @@ def crossmodal(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     table = evidence.crossmodal_summary
     if table is None or table.empty:
         return _not_estimable("the cross-modal step was not run")
-    rows = {row["direction"]: row for row in table.to_dict("records") if known(row["r2"])}
+    rows = {(row["direction"], row["estimand"]): row for row in table.to_dict("records") if known(row["r2"])}
     if not rows:
         return _not_estimable(_note(table.iloc[0], "too few cells have both modalities"))
     texts, shown = [], []
     numbers: dict[str, Any] = {}
-    for direction, source, target in (
-        ("morphology_to_expression", "Morphology", "expression"),
-        ("expression_to_morphology", "Expression", "morphology"),
-    ):
-        if direction not in rows:
+    for direction in DIRECTIONS:
+        row = rows.get((direction, HEADLINE))
+        if row is None:
             continue
-        row = rows[direction]
-        shown.append(is_explained(row, ALPHA))
-        texts.append(variance_sentence(row, source, target, ALPHA))
+        source, target = direction.split("_to_")
+        shown.append(is_explained(row))
+        texts.append(variance_sentence(row, rows.get((direction, "pooled")), source.capitalize(), target))
         numbers |= {f"r2_{direction}": row["r2"], f"null_{direction}": row["r2_null"], f"p_{direction}": row["p_value"]}
+        numbers |= {f"share_{direction}": row["share"], f"q_{direction}": row["q_value"]}
+    if not texts:
+        within = table[table["estimand"] == HEADLINE]
+        return _not_estimable(_note(within.iloc[0], "nothing differs within fields"))
     verdict: Verdict = "not_shown" if not any(shown) else "shown" if all(shown) else "weak"
     texts.append(held_out_alone(next(iter(rows.values()))))
     return " ".join(texts).strip(), verdict, numbers

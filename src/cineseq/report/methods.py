@@ -65,6 +65,9 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         " ({c:folds.groups})",
         "; scaling and the selection of genes were done within the folds",
         "; the model nonlinear, which finds such products, is {c:prediction.nonlinear}",
+        "; within fields, function and predictors were centred in each field of a sample, those held out on their own "
+        "mean; the share of a linear model is by restricted maximum likelihood with random coefficients (Patterson and "
+        "Thompson, 1971; Dicker, 2014)",
         "; p-values compare a faster procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most three "
         "inner folds) with the same procedure on {c:prediction.permutations} permutations of function; intervals are "
         "from {c:prediction.bootstraps} bootstrap samples of groups",
@@ -73,8 +76,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "selected (Meinshausen and Bühlmann, 2010)",
     ),
     "explain_modalities": (
-        "Each gene was predicted from morphology, and each feature from expression, by ridge regression in held-out "
-        "groups; it is linear, so the variance explained is a lower bound",
+        "Each gene was predicted from morphology and from the embedding, and each of their features from expression, "
+        "by ridge regression in held-out groups, both sides centred in each field of a sample; it is linear, so the "
+        "variance explained is a lower bound",
+        "; the embedding counts by its first {c:crossmodal.components} principal components",
         ", and compared with {c:crossmodal.permutations} permutations of the pairing within "
         "{c:crossmodal.class_column}",
     ),

@@ -25,7 +25,7 @@ from cineseq.report.provenance import models_used
 from cineseq.report.record import show_record, without_unknown
 from cineseq.report.steps import StepReport, StepSummary, summarise
 from cineseq.report.views import TableView, plain_table, show_table
-from cineseq.tables.contract import contract_named
+from cineseq.tables.contract import ESTIMANDS, contract_named
 from cineseq.tables.imaging import PAIR_STATUSES
 from cineseq.tables.prediction import COMPARED_MODELS, MODELS, VARIANTS
 from cineseq.text import count, first_sentence, parts_of, readable, significant, tie
@@ -269,8 +269,10 @@ def _table(product: Product, page: PageInputs, embedder: ImageInliner) -> TableV
 def _in_order(product: Product, frame: pd.DataFrame) -> pd.DataFrame:
     """Put the most important rows first; of marker genes, keep the best three of each group."""
     if "model" in frame:
-        columns = ["function", "model", "variant"] if "variant" in frame else ["function", "model"]
+        columns = ["function", *(name for name in ("estimand", "model", "variant") if name in frame)]
         frame = frame.sort_values(columns, key=_as_declared, kind="stable")
+    elif "estimand" in frame:
+        frame = frame.sort_values("estimand", key=_as_declared, kind="stable")
     if product.order:
         columns = [name.removeprefix("-") for name in product.order]
         ascending = [not name.startswith("-") for name in product.order]
@@ -288,7 +290,7 @@ def _most_tried_first(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _as_declared(column: pd.Series) -> pd.Series:
-    declared = {"model": COMPARED_MODELS, "variant": VARIANTS}.get(str(column.name))
+    declared = {"model": COMPARED_MODELS, "variant": VARIANTS, "estimand": ESTIMANDS}.get(str(column.name))
     return column if declared is None else column.map(declared.index)
 
 

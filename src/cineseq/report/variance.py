@@ -5,41 +5,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cineseq.prediction.estimands import gain_text, is_claimed, share_text
+from cineseq.statistics import ALPHA
 from cineseq.text import count, interval, known, p_value, percent
 
-
-def beats_null(row: Mapping[str, Any], alpha: float) -> bool:
-    """Whether R² is above its null with shuffled pairing; it may still be below zero."""
-    return bool(known(row["p_value"]) and row["p_value"] <= alpha)
+Row = Mapping[str, Any]
 
 
-def is_explained(row: Mapping[str, Any], alpha: float) -> bool:
-    """Whether R² is above zero and above its null with shuffled pairing."""
-    return bool(beats_null(row, alpha) and row["r2"] > 0)
+def is_explained(row: Row) -> bool:
+    """Whether a row of the table ``crossmodal_summary`` may be called an explanation, see :func:`is_claimed`."""
+    return is_claimed(row, "low")
 
 
-def variance_sentence(row: Mapping[str, Any], source: str, target: str, alpha: float) -> str:
-    """State which fraction of the variance of ``target`` ``source`` explains, or why none was shown.
+def variance_sentence(row: Row, pooled: Row | None, source: str, target: str) -> str:
+    """State which fraction of the variance of ``target`` within fields ``source`` explains, or that none was shown.
 
     Parameters
     ----------
     row
-        One row of the table ``crossmodal_summary``, with an R².
+        The row of the table ``crossmodal_summary`` about variance within fields, with an R².
+    pooled
+        The row of the same direction pooled over fields; None without it.
     source, target
         Names of the modalities; ``source`` is the first word of the sentence.
-    alpha
-        Significance level.
     """
     span = interval(row["low"], row["high"], percent, named=True)
-    within = f"{percent(row['r2_within_class'])} within classes; {count(row['n'], 'cell')}"
-    null, p = percent(row["r2_null"]), p_value(row["p_value"])
-    if is_explained(row, alpha):
+    tested = f"{p_value(row['p_value'])}, {p_value(row['q_value'], 'q')}"
+    details = f"{span}; {gain_text(row, 'low', 'high', percent)}, {tested}; {share_text(row, percent)}"
+    details += f"; {count(row['n'], 'cell')}"
+    whole = _pooled_text(pooled)
+    if is_explained(row):
         return (
-            f"{source} explains {percent(row['r2'])} of the variance of {target} in held-out groups "
-            f"({span}; {null} with shuffled pairing, {p}; {within})."
+            f"{source} explains {percent(row['r2'])} of the variance of {target} within fields, in held-out groups "
+            f"({details}{whole})."
         )
-    more, yet = ("more than", ", but not above zero") if beats_null(row, alpha) else ("not shown to be more than", "")
+    beats = known(row["p_value"]) and row["p_value"] <= ALPHA
+    yet = "; it is more than with shuffled cells, but its interval or q does not exclude chance" if beats else ""
     return (
-        f"{source} was not shown to explain any of the variance of {target} in held-out groups: "
-        f"R² = {percent(row['r2'])} ({span}; {within}) is {more} with shuffled pairing ({null}, {p}){yet}."
+        f"{source} was not shown to explain any of the variance of {target} within fields, in held-out groups: "
+        f"R² = {percent(row['r2'])} ({details}{whole}){yet}."
     )
+
+
+def _pooled_text(row: Row | None) -> str:
+    if row is None or not known(row["r2"]):
+        return ""
+    null = f", {percent(row['r2_null'])} with shuffled cells" if known(row["r2_null"]) else ""
+    return f"; pooled over fields R² = {percent(row['r2'])}{null}"

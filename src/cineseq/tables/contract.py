@@ -218,6 +218,31 @@ GROUPED_BY = Column(
     missing=True,
     optional=True,
 )
+ESTIMANDS = ("within", "within_class", "between", "pooled")
+ESTIMAND = Column(
+    "estimand",
+    "text",
+    "What the numbers of the row are about: within fields of a sample (both sides centred in each field; the primary "
+    "result), within_class (class means taken out), between samples (their means; descriptive below 20 samples), or "
+    "pooled over all cells, where differences between fields and samples count as well",
+    values=ESTIMANDS,
+)
+SHARES = (
+    Column(
+        "share",
+        "number",
+        "Share of the variance that a linear function of the predictors has, by restricted maximum likelihood; unlike "
+        "R² it is not lowered by the error of estimated coefficients, and it is at least R²",
+        missing=True,
+        low=0,
+        high=1,
+    ),
+    Column("share_low", "number", "Lower end of its 95 % interval", missing=True, low=0, high=1),
+    Column("share_high", "number", "Upper end of it", missing=True, low=0, high=1),
+)
+ABOVE_NULL = Column(
+    "r2_above_null", "number", "R² minus r2_null; its interval is that of R² minus r2_null", missing=True
+)
 
 
 def number(name: str, meaning: str, unit: str = "") -> Column:

@@ -1,15 +1,42 @@
 """The contracts of the tables of the cross-modal analysis."""
 
-from cineseq.tables.contract import GENE, GROUPED_BY, NOTE, Column, P, Q, Table, count, number
+from cineseq.tables.contract import (
+    ABOVE_NULL,
+    ESTIMAND,
+    GENE,
+    GROUPED_BY,
+    NOTE,
+    SHARES,
+    Column,
+    P,
+    Q,
+    Table,
+    count,
+    number,
+)
 
-DIRECTIONS = ("morphology_to_expression", "expression_to_morphology")
+DIRECTIONS = (
+    "morphology_to_expression",
+    "expression_to_morphology",
+    "embedding_to_expression",
+    "expression_to_embedding",
+)
+"""Morphology is shape, with the user's own features; the embedding is apart. The first two are always there."""
+
+_WITHIN = (
+    number("r2_within", "Held-out R² within fields: both sides centred in each field of a sample"),
+    number("r2_within_null", "Mean of r2_within when pairing is permuted within field and class"),
+    Column("p_within", "number", "Permutation p-value of r2_within", missing=True, low=0, high=1),
+    Column("q_within", "number", "Benjamini-Hochberg false discovery rate of p_within", missing=True, low=0, high=1),
+)
 GENE_VARIANCE = Table(
     "crossmodal_genes",
-    "Variance of each gene that morphology explains in held-out groups",
+    "Variance of each gene that shape (where none was measured, the embedding) explains in held-out groups",
     ("gene",),
     (
         GENE,
-        number("r2", "Held-out R² of expression predicted from morphology"),
+        *_WITHIN,
+        number("r2", "Held-out R² of expression predicted from shape, pooled over fields"),
         number("r2_null", "Mean held-out R² when pairing is permuted within class"),
         number("r2_within_class", "Held-out R² after centring within class"),
         number("r2_class", "Held-out R² of the class mean only"),
@@ -28,7 +55,8 @@ FEATURE_VARIANCE = Table(
     ("feature",),
     (
         Column("feature", "text", "Morphology or embedding column"),
-        number("r2", "Held-out R² of the feature predicted from expression"),
+        *_WITHIN,
+        number("r2", "Held-out R² of the feature predicted from expression, pooled over fields"),
         number("r2_null", "Mean held-out R² when pairing is permuted within class"),
         number("r2_within_class", "Held-out R² after centring within class"),
         number("r2_class", "Held-out R² of the class mean only"),
@@ -40,19 +68,25 @@ FEATURE_VARIANCE = Table(
 VARIANCE_SUMMARY = Table(
     "crossmodal_summary",
     "Variance of one modality explained by the other, in total",
-    ("direction",),
+    ("direction", "estimand"),
     (
         Column("direction", "text", "Predicting modality and explained modality", values=DIRECTIONS),
-        count("n", "Cells"),
+        ESTIMAND,
+        count("n", "Cells; samples in rows between samples"),
         GROUPED_BY,
         count("targets", "Genes or features"),
         number("r2", "Held-out R², weighted by variance"),
         number("low", "Lower end of the 95 % group-bootstrap interval"),
         number("high", "Upper end of it"),
-        number("r2_null", "Mean R² when pairing is permuted within class"),
-        number("r2_within_class", "R² after centring within class"),
-        number("r2_class", "R² of the class mean only"),
+        number(
+            "r2_null", "Mean R² when pairing is permuted within class; samples are permuted in rows between samples"
+        ),
+        ABOVE_NULL,
+        *SHARES,
+        number("r2_within_class", "R² of the row within_class of the same direction"),
+        number("r2_class", "Pooled R² of the class mean only"),
         P,
+        Q,
         count("permutations", "Permutations"),
         NOTE,
     ),

@@ -1,11 +1,14 @@
 """The contracts of the tables of the prediction of function."""
 
 from cineseq.tables.contract import (
+    ABOVE_NULL,
+    ESTIMAND,
     FUNCTION,
     FUNCTION_COLUMN,
     GENE,
     GROUPED_BY,
     NOTE,
+    SHARES,
     Column,
     P,
     Q,
@@ -37,17 +40,21 @@ VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks
 PERFORMANCE = Table(
     "performance",
     "Out-of-fold performance of every model of every function, with its null",
-    ("function", "model"),
+    ("function", "model", "estimand"),
     (
         FUNCTION,
         Column("model", "text", "Model", values=MODELS),
-        count("n", "Cells"),
+        ESTIMAND,
+        count("n", "Cells; samples in rows between samples"),
         count("groups", "Groups that outer folds never split"),
         GROUPED_BY,
         number("r2", "Out-of-fold R² relative to the training mean"),
         number("r2_low", "Lower end of the 95 % group-bootstrap interval"),
         number("r2_high", "Upper end of it"),
-        number("r2_within_class", "R² after centring function and prediction within class"),
+        number("r2_null", "Mean R² of the quick procedure when the function is permuted"),
+        ABOVE_NULL,
+        *SHARES,
+        number("r2_within_class", "R² of the row within_class of the same model"),
         number("spearman", "Mean Spearman correlation within samples"),
         number("circular_error", "Mean absolute angular error, for circular functions", "turns"),
         P,
@@ -56,7 +63,7 @@ PERFORMANCE = Table(
         Column(
             "p_within_class",
             "number",
-            "P-value of the R² within class, from permutations within class",
+            "P-value of the row within_class of the same model",
             missing=True,
             low=0,
             high=1,
@@ -64,12 +71,12 @@ PERFORMANCE = Table(
         Column(
             "q_within_class",
             "number",
-            "Benjamini-Hochberg false discovery rate of p_within_class",
+            "Benjamini-Hochberg false discovery rate of the row within_class of the same model",
             missing=True,
             low=0,
             high=1,
         ),
-        count("class_permutations", "Permutations within class"),
+        count("class_permutations", "Permutations of the row within_class of the same model"),
         NOTE,
     ),
 )
@@ -91,11 +98,12 @@ SAMPLE_PERFORMANCE = Table(
 MODEL_CONTRASTS = Table(
     "contrasts",
     "Differences of R² between two models, with group-bootstrap intervals",
-    ("function", "model_a", "model_b"),
+    ("function", "model_a", "model_b", "estimand"),
     (
         FUNCTION,
         Column("model_a", "text", "First model", values=COMPARED_MODELS),
         Column("model_b", "text", "Second model", values=COMPARED_MODELS),
+        ESTIMAND,
         number("delta_r2", "R² of model_a minus R² of model_b"),
         number("low", "Lower end of the 95 % group-bootstrap interval"),
         number("high", "Upper end of it"),

@@ -208,8 +208,8 @@ def test_clusters_enter_the_prediction(clustered: anndata.AnnData) -> None:
     failing = clustered.copy()
     failing.obs["passes_qc"] = pd.array([False] * 12 + [True] * 60, dtype="boolean")
     found = predict(failing, "uptake", inner=2, **QUICK)
-    by_model = found.performance.set_index("model")
-    assert by_model.loc["mean", "n"] == 60
+    by_model = found.performance.set_index(["estimand", "model"])
+    assert by_model.loc[("within", "mean"), "n"] == 60
     assert found.genes["cluster_eta2"].notna().any()
 
 

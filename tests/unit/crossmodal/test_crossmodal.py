@@ -13,7 +13,7 @@ from sklearn.linear_model import Ridge
 from tests.unit.prediction.prediction_examples import Planted, simulate
 
 from cineseq.config.prediction import Crossmodal, Folds
-from cineseq.crossmodal.decompose import Decomposition, decompose
+from cineseq.crossmodal.decompose import Decomposition, decompose, report
 from cineseq.crossmodal.explain import ExplainOptions
 from cineseq.crossmodal.explained_values import Targets, errors_of, noise_ceiling
 from cineseq.io.adata import write_paired
@@ -21,7 +21,8 @@ from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.folds import FoldPlan
 from cineseq.prediction.crossval.ridge import SMALLEST_PENALTY, Tuning, predict, ridge_folds
 from cineseq.tables.contract import read_table
-from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
+from cineseq.tables.crossmodal import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
+from cineseq.text import percent
 
 FAST = Crossmodal(genes=40, permutations=39, components=8, penalties=5, bootstraps=200, thinnings=2)
 
@@ -30,17 +31,28 @@ def ask(data: PairedData, settings: Crossmodal = FAST) -> Decomposition:
     return decompose(data, ExplainOptions(settings, Folds(), seed=1, threads=1))
 
 
+def totals(found: Decomposition, estimand: str = "within") -> pd.DataFrame:
+    rows = found.summary[found.summary["estimand"] == estimand]
+    return rows.set_index("direction")
+
+
 @pytest.fixture(scope="module")
 def shared() -> Decomposition:
     return ask(simulate(Planted(shared=0.8, genes=60, cells_per_field=40), seed=0))
 
 
 def test_shared_states_are_found_both_ways(shared):
-    summary = shared.summary.set_index("direction")
-    assert summary.loc["expression_to_morphology", "r2"] > 0.02
-    assert (summary["r2"] > summary["r2_null"]).all()
-    assert (summary["p_value"] == 1 / 40).all()
-    assert (summary["low"] > 0).all()
+    for estimand in ("within", "pooled"):
+        summary = totals(shared, estimand)
+        assert summary.index.tolist() == ["morphology_to_expression", "expression_to_morphology"]
+        assert summary.loc["expression_to_morphology", "r2"] > 0.02
+        assert (summary["r2_above_null"] == summary["r2"] - summary["r2_null"]).all()
+        assert (summary["r2_above_null"] > 0).all()
+        assert (summary["p_value"] == 1 / 40).all()
+        assert (summary["q_value"] == 1 / 40).all()
+        assert (summary["low"] > 0).all()
+        assert (summary["share"] >= summary["r2"]).all()
+        assert (summary["share_low"] > 0).all()
 
 
 def test_the_right_genes_and_features_are_explained(shared):
@@ -49,8 +61,11 @@ def test_the_right_genes_and_features_are_explained(shared):
     assert len(carriers) >= 3
     assert genes.loc[carriers, "r2"].mean() > 0.05
     assert abs(genes.drop(carriers)["r2"].mean()) < 0.02
-    features = shared.features.set_index("feature")["r2"]
-    assert features.nlargest(3).index.isin([*features.index[:3]]).all()
+    assert genes.loc[carriers, "r2_within"].mean() > 0.05
+    assert abs(genes.drop(carriers)["r2_within"].mean()) < 0.02
+    for column in ("r2", "r2_within"):
+        features = shared.features.set_index("feature")[column]
+        assert features.nlargest(3).index.isin([*features.index[:3]]).all()
 
 
 def test_external_features_are_explained_too():
@@ -61,15 +76,16 @@ def test_external_features_are_explained_too():
 
 
 def test_null_data_are_silent():
-    p, totals = [], []
+    p, explained = [], []
     for seed in range(6):
         found = ask(simulate(Planted(genes=30, cells_per_field=15), seed))
         p += [*found.genes["p_value"], *found.features["p_value"]]
-        totals += [*found.summary["r2"]]
+        p += [*found.genes["p_within"], *found.features["p_within"]]
+        explained += [*found.summary.loc[found.summary["estimand"] != "between", "r2"]]
     p = np.array(p)
     assert (p <= 0.1).mean() < 0.17
     assert 0.4 < p.mean() < 0.75
-    assert np.abs(totals).max() < 0.03
+    assert np.abs(explained).max() < 0.03
 
 
 def test_what_classes_share_is_in_the_null_and_not_within_class():
@@ -80,12 +96,98 @@ def test_what_classes_share_is_in_the_null_and_not_within_class():
     shape = data.morphology + 2.0 * treated[:, None]
     fields = data.obs.assign(fov=[str(int(i) % 4) for i in range(len(data.obs))], sample="s", family="")
     found = ask(replace(data, obs=fields, counts=sparse.csr_matrix(counts), morphology=shape))
-    total = found.summary.set_index("direction").loc["expression_to_morphology"]
+    total, in_class = (totals(found, name).loc["expression_to_morphology"] for name in ("pooled", "within_class"))
     assert total["r2"] > 0.3
     assert total["r2_null"] > 0.3
     assert total["r2_class"] > 0.3
-    assert total["r2_within_class"] < 0.05
+    assert total["r2_within_class"] == in_class["r2"] < 0.05
+    assert in_class["p_value"] > 0.05
+    assert in_class["share_low"] < 0.02
     assert (found.features["q_value"] <= 0.05).mean() < 0.2
+
+
+def batches(shift: float, embedding: int = 0, noise: int = 0) -> PairedData:
+    """Return cells that share a state of little effect, and fields that differ in all they measure."""
+    rng = np.random.default_rng(3)
+    data = simulate(Planted(shared=0.8, genes=40, cells_per_field=40, embedding=embedding), seed=0)
+    field = np.repeat(rng.normal(size=(8, 1)), 40, axis=0)
+    counts = np.round(data.counts.toarray() * np.exp(0.2 * shift * field * np.sign(rng.normal(size=40))))
+    columns = [f"embedding_noise{i}" for i in range(noise)]
+    blank = pd.DataFrame(rng.normal(size=(320, noise)), index=data.obs.index, columns=columns)
+    shapes = {name: getattr(data, name) + shift * field for name in ("morphology", "embedding")}
+    shapes["embedding"] = pd.concat([shapes["embedding"], blank], axis=1)
+    return replace(data, counts=sparse.csr_matrix(counts), **shapes)
+
+
+def test_differences_between_fields_move_the_pooled_result_and_not_the_one_within_fields():
+    settings = FAST.model_copy(update={"permutations": 19})
+    without, found = (ask(batches(shift), settings) for shift in (0.0, 3.0))
+    direction = "expression_to_morphology"
+    before, after = (totals(f).loc[direction] for f in (without, found))
+    pooled = totals(found, "pooled").loc[direction]
+    assert pooled["r2"] > 0.5
+    assert pooled["r2_null"] > 0.5
+    assert after["r2"] == pytest.approx(before["r2"], abs=0.03)
+    assert after["share"] == pytest.approx(before["share"], abs=0.1)
+    assert abs(after["r2_null"]) < 0.02
+    line = next(line for line in report(found)["lines"] if line.startswith("expression to morphology"))
+    assert f"within fields {percent(after['r2'])}" in line
+    assert f"pooled over fields {percent(pooled['r2'])} ({percent(pooled['r2_null'])} with pairing shuffled" in line
+
+
+def test_noise_in_the_embedding_leaves_shape_as_it_is():
+    settings = FAST.model_copy(update={"permutations": 0})
+    clean, noisy = (ask(batches(0.0, noise=noise), settings) for noise in (0, 60))
+    direction = "expression_to_morphology"
+    for estimand in ("within", "pooled"):
+        assert totals(noisy, estimand).loc[direction, "r2"] == totals(clean, estimand).loc[direction, "r2"]
+    assert set(noisy.summary["direction"]) == set(DIRECTIONS)
+    assert abs(totals(noisy).loc["expression_to_embedding", "r2"]) < 0.03
+    assert set(noisy.features["feature"]) > set(clean.features["feature"])
+
+
+def test_the_embedding_counts_by_the_variance_of_its_components():
+    data = batches(0.0, embedding=6, noise=60)
+    state = data.morphology.to_numpy()[:, :3].mean(axis=1, keepdims=True)
+    data = replace(data, embedding=data.embedding + 3 * state * data.embedding.columns.str.match(r"embedding_\d"))
+    settings = FAST.model_copy(update={"permutations": 0})
+    found = ask(data, settings)
+    of_features = found.features[found.features["feature"].str.match(r"embedding_\d")]["r2_within"].mean()
+    total = totals(found).loc["expression_to_embedding", "r2"]
+    assert of_features > 0.1
+    assert total > 0.4 * of_features, "sixty columns of noise beside six that tell"
+
+
+def test_an_embedding_alone_has_its_own_directions():
+    data = batches(0.0, embedding=6)
+    found = ask(replace(data, morphology=data.morphology.iloc[:, :0]), FAST.model_copy(update={"permutations": 0}))
+    rows = totals(found)
+    assert (
+        rows.loc["expression_to_morphology", "note"] == "not estimable: neither morphology nor features were measured"
+    )
+    assert np.isfinite(rows.loc["embedding_to_expression", "r2"])
+    assert len(found.genes) == 40
+
+
+def test_means_of_few_samples_are_described_and_not_tested():
+    rows = totals(ask(batches(3.0), FAST.model_copy(update={"permutations": 19})), "between")
+    assert set(rows["n"]) == {4}
+    assert rows["note"].str.contains("descriptive: 4 samples, fewer than 20").all()
+    assert rows["p_value"].isna().all()
+    assert (rows["r2"] > 0).all()
+
+
+def test_classes_of_whole_samples_are_pointed_to_the_means_of_samples(shared):
+    assert totals(shared, "within_class")["note"].str.contains("every sample holds one class only").all()
+
+
+def test_single_cells_per_field_leave_nothing_within_fields():
+    data = simulate(Planted(genes=12, cells_per_field=12), seed=0)
+    alone = data.obs.assign(fov=[str(i) for i in range(len(data.obs))])
+    found = ask(replace(data, obs=alone), FAST.model_copy(update={"permutations": 0}))
+    assert totals(found)["note"].str.startswith("not estimable: no field has two cells").all()
+    assert totals(found, "pooled")["r2"].notna().all()
+    assert "within fields not estimable: no field has two cells" in " ".join(report(found)["lines"])
 
 
 def test_ridge_equals_scikit_learn_at_one_penalty():
@@ -144,8 +246,9 @@ def test_gaps_at_random_cost_little():
     whole, lacking = (
         ask(replace(data, morphology=m), FAST.model_copy(update={"permutations": 5})) for m in (data.morphology, gaps)
     )
-    totals = [found.summary.set_index("direction").loc["expression_to_morphology", "r2"] for found in (whole, lacking)]
-    assert totals[1] == pytest.approx(totals[0], rel=0.2)
+    for estimand in ("within", "pooled"):
+        r2 = [totals(found, estimand).loc["expression_to_morphology", "r2"] for found in (whole, lacking)]
+        assert r2[1] == pytest.approx(r2[0], rel=0.2)
     assert any("features are missing in some cells" in note for note in lacking.notes)
     assert "without regard to shape" in whole.summary["note"][0]
 
@@ -191,7 +294,7 @@ def test_no_cell_of_sufficient_quality_is_the_reason_that_is_said():
 
 def test_two_fields_are_explained_from_their_families():
     found = ask(simulate(Planted(genes=10, fields=2, cells_per_field=30), seed=0))
-    assert np.isfinite(found.summary["r2"]).all()
+    assert np.isfinite(found.summary.loc[found.summary["estimand"] != "between", "r2"]).all()
     assert set(found.summary["grouped_by"]) == {"family"}
     assert any(note.startswith("With only 2 groups by sample and fov, families are") for note in found.notes)
 
@@ -215,7 +318,8 @@ def test_the_step_writes_its_tables(tmp_path: Path):
     assert len(read_table(tmp_path / "genes.tsv", GENE_VARIANCE)) == 15
     assert len(read_table(tmp_path / "features.tsv", FEATURE_VARIANCE)) == 15, "half measured is not explained"
     summary = read_table(tmp_path / "summary.tsv", VARIANCE_SUMMARY)
-    assert summary["permutations"].to_list() == [3, 3]
+    assert summary["direction"].value_counts().to_dict() == dict.fromkeys(DIRECTIONS, 4)
+    assert set(summary["permutations"]) == {3}
     assert "svg" in (tmp_path / "variance.svg").read_text()
     numbers = json.loads((tmp_path / "report.json").read_text())["numbers"]
     assert numbers["genes.tested"] == 15

@@ -244,7 +244,10 @@ def test_genes_of_a_null_have_no_score():
 
 
 def test_performance_stands_beside_its_oracle_and_says_what_is_missing():
-    found = table(PERFORMANCE, function="f", model=["expression"], r2=[0.15], r2_low=[0.1], p_value=[0.01])
+    found = table(
+        PERFORMANCE, function="f", model="expression", estimand=["within", "pooled"], r2=[0.1, 0.15], r2_low=0.1,
+        p_value=0.01,
+    )  # fmt: skip
     rows = {r["measure"]: r for r in score_performance(found, {"expression_r2": 0.35, "both_r2": 0.6})}
     assert rows["r2_expression"]["recovered"] == 0.15
     assert rows["r2_expression"]["planted"] == 0.35

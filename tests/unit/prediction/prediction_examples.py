@@ -80,9 +80,14 @@ def ask(data: PairedData, settings: Prediction = FAST, folds: Folds | None = Non
     return predict_functions(PredictionTask(data, None, None, folds or Folds(inner=3), settings, seed=1), threads=1)
 
 
-def by_model(found: PredictionResult, function: str = "function_uptake") -> pd.DataFrame:
+def by_model(found: PredictionResult, function: str = "function_uptake", estimand: str = "pooled") -> pd.DataFrame:
     rows = found.tables["performance"]
-    return rows[rows["function"] == function].set_index("model")
+    return rows[(rows["function"] == function) & (rows["estimand"] == estimand)].set_index("model")
+
+
+def by_pair(found: PredictionResult, estimand: str = "pooled") -> pd.DataFrame:
+    rows = found.tables["contrasts"]
+    return rows[rows["estimand"] == estimand].set_index(["model_a", "model_b"])
 
 
 def quick_scores(seed: int, planted: Planted, permutations: int) -> np.ndarray:

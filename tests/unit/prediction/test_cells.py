@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from tests.unit.prediction.prediction_examples import Planted, simulate
+from tests.unit.prediction.prediction_examples import Planted, by_model, simulate
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.feature_blocks import Block
@@ -47,7 +47,7 @@ def test_models_are_compared_on_complete_cells_and_genes_use_all():
     found = predict_functions(
         PredictionTask(replace(data, morphology=shape), None, None, Folds(inner=3), SMALL, seed=1), threads=1
     )
-    rows = found.tables["performance"].set_index("model")
+    rows = by_model(found)
     assert set(rows["n"]) == {120}
     assert rows.loc["morphology", "r2"] > 0.1
     assert len(found.tables["predictions"]["track_id"].unique()) == 120

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import predict
 import pytest
-from tests.unit.prediction.prediction_examples import FAST, Planted, ask, by_model, simulate
+from tests.unit.prediction.prediction_examples import FAST, Planted, ask, by_model, by_pair, simulate
 
 from cineseq.config.prediction import Prediction
 from cineseq.errors import UserError
@@ -21,7 +21,7 @@ from cineseq.prediction.report import report
 from cineseq.prediction.responses import angular_error, responses_of
 from cineseq.report.answers import answer_all
 from cineseq.report.evidence import Evidence
-from cineseq.tables.contract import read_table
+from cineseq.tables.contract import ESTIMANDS, read_table
 from cineseq.tables.expression import CLUSTERS, MARKERS
 from cineseq.tables.prediction import GENES, MODELS, PERFORMANCE, PREDICTIONS
 
@@ -48,7 +48,7 @@ def test_baselines_are_in_the_table(planted):
     rows = by_model(planted)
     assert rows.loc["mean", "r2"] == 0
     assert rows.loc["technical", "r2"] < 0.1
-    assert set(rows.index) == set(MODELS) - {"features"}
+    assert set(rows.index) == set(MODELS) - {"features", "nonlinear"}
     assert rows.loc["cycle", "note"].startswith("not estimable: no cell-cycle scores")
     assert rows.loc["embedding", "note"] == "not estimable: no embedding in the paired data"
     assert rows.loc["class", "note"].endswith("so it has no p-value")
@@ -56,7 +56,7 @@ def test_baselines_are_in_the_table(planted):
 
 
 def test_the_shuffled_control_loses_what_morphology_adds(planted):
-    contrasts = planted.tables["contrasts"].set_index(["model_a", "model_b"])
+    contrasts = by_pair(planted)
     assert contrasts.loc[("both", "both_permuted"), "low"] > 0
     assert contrasts.loc[("both", "expression"), "delta_r2"] == pytest.approx(
         by_model(planted).loc["both", "r2"] - by_model(planted).loc["expression", "r2"]
@@ -71,7 +71,7 @@ def test_shapes_that_complement_each_other_are_no_gain_of_expression():
     embedding = data.embedding + 1.5 * state[:, None]
     function = data.function.add(0.6 * state, axis=0)
     found = ask(replace(data, embedding=embedding, function=function), FAST.model_copy(update={"permutations": 0}))
-    contrasts = found.tables["contrasts"].set_index(["model_a", "model_b"])
+    contrasts = by_pair(found)
     alone = [("both", model) for model in ("expression", "morphology", "embedding", "both_permuted")]
     assert (contrasts.loc[alone, "low"] > 0).all()
     assert contrasts.loc[("both", "all_morphology"), "low"] < 0
@@ -80,7 +80,7 @@ def test_shapes_that_complement_each_other_are_no_gain_of_expression():
     assert "expression and shape together are not shown to predict better than the better of them" in said
     assert "over all morphology" in said
     evidence = Evidence(
-        performance=found.tables["performance"].assign(p_value=0.01), contrasts=found.tables["contrasts"]
+        performance=found.tables["performance"].assign(q_value=0.01, r2_null=-0.01), contrasts=found.tables["contrasts"]
     )
     [answer] = [a for a in answer_all(evidence) if a.id == "modalities"]
     assert "Expression was not shown to add to morphology and embedding together" in answer.answer
@@ -93,11 +93,11 @@ def test_the_users_features_are_a_block_and_a_model_of_their_own():
     function = data.function.add(2 * state, axis=0)
     found = ask(replace(data, features=own, function=function), FAST.model_copy(update={"permutations": 19}))
     rows = by_model(found)
-    assert list(rows.index) == list(MODELS)
+    assert list(rows.index) == [model for model in MODELS if model != "nonlinear"]
     assert rows.loc["features", "r2"] > 0.5
     assert rows.loc["features", "p_value"] == 0.05
     assert rows.loc["both_permuted", "note"].startswith("control: morphology, embedding and features rows shuffled")
-    contrasts = found.tables["contrasts"].set_index(["model_a", "model_b"])
+    contrasts = by_pair(found)
     assert contrasts.loc[("features", "morphology"), "low"] > 0
     assert "external features" in found_lines(found)
 
@@ -114,7 +114,7 @@ def test_features_that_do_not_vary_say_so():
 
 
 def test_all_morphology_is_what_there_is_of_it(planted):
-    contrasts = planted.tables["contrasts"].set_index(["model_a", "model_b"])["delta_r2"]
+    contrasts = by_pair(planted)["delta_r2"]
     assert contrasts["both", "all_morphology"] == contrasts["both", "morphology"]
     rows = planted.tables["sensitivity"].set_index(["variant", "model"])["r2"]
     assert rows["headline", "all_morphology"] == rows["headline", "morphology"]
@@ -279,7 +279,9 @@ def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
         settings=settings,
         threads=1,
     )
-    performance = read_table(files["performance"], PERFORMANCE).set_index("model")
+    whole = read_table(files["performance"], PERFORMANCE)
+    assert whole["estimand"].value_counts().to_dict() == dict.fromkeys(ESTIMANDS, 12)
+    performance = whole[whole["estimand"] == "within"].set_index("model")
     assert performance.loc["both", "n"] == 119
     assert np.isfinite(performance.loc[["cycle", "embedding", "both_late"], "r2"].astype(float)).all()
     assert read_table(files["genes"], GENES)["is_marker"].sum() == 4
@@ -287,8 +289,10 @@ def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     assert all(picture.read_text().startswith("<?xml") for picture in pictures.values())
     # The null is of the quick procedure, whose own R² stands on it.
     assert 'id="quick-function_uptake-both"' in pictures["ladder"].read_text()
+    assert 'id="pooled-function_uptake-both"' in pictures["ladder"].read_text()
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["numbers"]["function_uptake.morphology.r2"] > 0.05
+    assert report["numbers"]["function_uptake.morphology.within.share"] > 0.05
 
 
 @pytest.mark.slow

@@ -34,11 +34,19 @@ def performance(
     r2 = np.array(r2, float)
     values = {"function": "function_lipid", "model": list(models), "n": 300, "groups": 12, "r2": r2}
     values |= {"r2_low": r2 - 0.07, "r2_high": r2 + 0.08, "p_value": p, "q_value": p}
-    return table(PERFORMANCE, **(values | more))
+    values |= {"r2_null": -0.01, "r2_above_null": r2 + 0.01, "share": np.clip(r2 + 0.1, 0, 1), "share_low": 0.02}
+    whole = {"r2": r2 + 0.5, "r2_null": 0.48, "r2_above_null": r2 + 0.02}
+    return pd.concat(
+        [
+            table(PERFORMANCE, **(values | {"share_high": 0.6, "estimand": "within"} | more)),
+            table(PERFORMANCE, **(values | whole | {"share_high": 0.6, "estimand": "pooled"} | more)),
+        ],
+        ignore_index=True,
+    )
 
 
 def contrasts(delta: float, low: float, high: float, a: str = "morphology", b: str = "expression") -> pd.DataFrame:
-    values = {"function": ["function_lipid"], "model_a": [a], "model_b": [b]}
+    values = {"function": ["function_lipid"], "model_a": [a], "model_b": [b], "estimand": "within"}
     return table(MODEL_CONTRASTS, **values, delta_r2=[delta], low=[low], high=[high])
 
 
@@ -50,8 +58,18 @@ def states(odds: list[float], p: list[float], **more) -> pd.DataFrame:
 
 
 def summary(r2: list[float], p: list[float]) -> pd.DataFrame:
-    values = {"direction": list(DIRECTIONS), "n": 300, "targets": 40, "r2": r2, "low": -0.01, "high": 0.2}
-    return table(VARIANCE_SUMMARY, **values, r2_null=0.001, r2_within_class=0.01, p_value=p)
+    r2 = np.array(r2, float)
+    values = {"direction": list(DIRECTIONS[:2]), "estimand": "within", "n": 300, "targets": 40, "r2": r2}
+    values |= {"low": r2 - 0.01, "high": r2 + 0.2, "r2_null": 0.001, "r2_above_null": r2 - 0.001}
+    shares = {"share": 0.12, "share_low": 0.05, "share_high": 0.2}
+    whole = {"estimand": "pooled", "r2": 0.74, "r2_null": 0.72}
+    return pd.concat(
+        [
+            table(VARIANCE_SUMMARY, **values, **shares, p_value=p, q_value=p),
+            table(VARIANCE_SUMMARY, **(values | whole)),
+        ],
+        ignore_index=True,
+    )
 
 
 def by_id(evidence: Evidence) -> dict:
@@ -116,15 +134,15 @@ NULL = Evidence(
 
 def test_what_is_only_the_class_of_a_cell_is_said_to_be():
     models = ("class", "expression")
-    within = {"r2_within_class": [0.0, 0.04], "p_within_class": [None, 0.3]}
+    within = {"r2_within_class": [0.0, 0.04], "p_within_class": [np.nan, 0.3]}
     found = by_id(Evidence(performance=performance([0.24, 0.3], [0.01, 0.01], models, **within)))["function_genes"]
-    said = "Most of this is explained by the class of a cell: class means alone reach R² = 0.24, "
+    said = "Pooled over fields, most of R² is explained by the class of a cell: class means alone reach R² = 0.74, "
     assert said + "and within classes expression has R² = 0.04 (permutation p = 0.3)" in found.answer
     assert found.numbers["r2_within_class"] == 0.04
-    within["r2_within_class"] = [0.0, 0.2]
+    within["r2_within_class"] = [0.0, 0.6]
     found = by_id(Evidence(performance=performance([0.24, 0.3], [0.01, 0.01], models, **within)))["function_genes"]
-    assert "Class means alone reach R² = 0.24, and within classes expression has R² = 0.20" in found.answer
-    without = by_id(Evidence(performance=performance([-0.01, 0.3], [0.9, 0.01], models, **within)))["function_genes"]
+    assert "class means alone reach R² = 0.74, and within classes expression has R² = 0.60" in found.answer
+    without = by_id(Evidence(performance=performance([-0.6, 0.3], [0.9, 0.01], models, **within)))["function_genes"]
     assert "class" not in without.answer
 
 
@@ -145,8 +163,10 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
     assert {a.verdict for a in found.values()} == {"shown"}
     genes = found["function_genes"]
     assert (
-        "R² = 0.15 (95 % interval [0.08, 0.23]; permutation p = 0.01; 300 cells in 12 held-out groups)" in genes.answer
-    )
+        "Expression predicts lipid within fields: R² = 0.15 (95 % interval [0.08, 0.23]; 0.16 [0.09, 0.24] above the "
+        "−0.01 of shuffled cells, permutation p = 0.01, q = 0.01 over the models; a linear model has a share of 0.25 "
+        "[0.02, 0.60]; 300 cells in 12 held-out groups; pooled over fields R² = 0.65, 0.48 with shuffled cells)"
+    ) in genes.answer
     assert "A (+) and B (−)" in genes.answer
     assert genes.numbers["genes"] == ["A", "B"]
     assert genes.numbers["r2"] == pytest.approx(0.15)
@@ -162,34 +182,54 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
     assert "odds ratio 4.20" in found["sisters"].answer
     assert "q = 0.002 over 2 states" in found["sisters"].answer
     assert "80 % of 50 pairs (60 % expected if fates were independent" in found["sisters"].answer
-    assert "Morphology explains 3.0 % of the variance of expression" in found["crossmodal"].answer
+    assert found["crossmodal"].answer.startswith(
+        "Morphology explains 3.0 % of the variance of expression within fields, in held-out groups (95 % interval "
+        "[2.0 %, 23 %]; 2.9 % [1.9 %, 23 %] above the 0.1 % of shuffled cells, p = 0.005, q = 0.005; a linear model "
+        "has a share of 12 % [5.0 %, 20 %]; 300 cells; pooled over fields R² = 74 %, 72 % with shuffled cells)."
+    )
 
 
 def test_a_null_run_says_that_nothing_was_shown_and_that_this_proves_nothing():
     found = by_id(NULL)
     assert {a.verdict for a in found.values()} == {"not_shown"}
-    assert "did not predict lipid better than chance" in found["function_genes"].answer
+    assert "was not shown to predict lipid within fields better than chance" in found["function_genes"].answer
     assert "Do not interpret the genes" in found["function_genes"].answer
     assert "genes" not in found["function_genes"].numbers
     assert found["clusters"].answer.startswith("No, not beyond chance")
-    assert found["modalities"].answer.startswith("No modality predicted lipid")
+    assert found["modalities"].answer.startswith("No modality was shown to predict lipid within fields")
     assert "does not show that there is no association" in found["modalities"].answer
     assert found["sisters"].answer.startswith("No state of survivors was shown")
     assert "was not shown to explain any of the variance of expression" in found["crossmodal"].answer
 
 
-def test_a_small_p_beside_nothing_explained_is_said_to_be_about_the_shuffled_pairing():
-    """The R2 of the first lies below zero and above its null, that of the second at zero and below its null."""
-    found = by_id(Evidence(crossmodal_summary=summary([-0.002, 0.0], [0.01, 0.4]).assign(r2_null=[-0.005, 0.001])))
-    answer = found["crossmodal"]
+def test_a_small_p_without_an_interval_above_the_null_explains_nothing():
+    """The interval of the first holds the mean of its null; the q of the second is too large."""
+    table = summary([0.005, 0.1], [0.01, 0.4])
+    answer = by_id(Evidence(crossmodal_summary=table))["crossmodal"]
     assert answer.verdict == "not_shown"
-    assert answer.answer == (
-        "Morphology was not shown to explain any of the variance of expression in held-out groups: R² = −0.2 % (95 % "
-        "interval [−1.0 %, 20 %]; 1.0 % within classes; 300 cells) is more than with shuffled pairing (−0.5 %, "
-        "p = 0.01), but not above zero. Expression was not shown to explain any of the variance of morphology in "
-        "held-out groups: R² = 0.0 % (95 % interval [−1.0 %, 20 %]; 1.0 % within classes; 300 cells) is not shown to "
-        "be more than with shuffled pairing (0.1 %, p = 0.4)."
+    first, second = answer.answer.split(" Expression ")
+    assert first == (
+        "Morphology was not shown to explain any of the variance of expression within fields, in held-out groups: "
+        "R² = 0.5 % (95 % interval [−0.5 %, 20 %]; 0.4 % [−0.6 %, 20 %] above the 0.1 % of shuffled cells, p = 0.01, "
+        "q = 0.01; a linear model has a share of 12 % [5.0 %, 20 %]; 300 cells; pooled over fields R² = 74 %, 72 % "
+        "with shuffled cells); it is more than with shuffled cells, but its interval or q does not exclude chance."
     )
+    assert second.startswith("was not shown to explain any of the variance of morphology within fields")
+    assert "does not exclude chance" not in second
+
+
+def test_a_large_pooled_r2_is_no_prediction():
+    """What differs between fields is in R² and in the mean of its null."""
+    found = by_id(Evidence(performance=performance([0.0, 0.01, 0.0], [0.6] * 3)))
+    assert found["function_genes"].verdict == found["modalities"].verdict == "not_shown"
+    assert "pooled over fields R² = 0.50, 0.48 with shuffled cells" in found["function_genes"].answer
+
+
+def test_without_permutations_nothing_is_called_a_prediction():
+    blank = {"r2_null": np.nan, "r2_above_null": np.nan, "q_value": np.nan}
+    found = by_id(Evidence(performance=performance([0.3] * 3, [np.nan] * 3, **blank)))
+    assert found["function_genes"].verdict == "not_shown"
+    assert "without permutations to compare it with" in found["function_genes"].answer
 
 
 def test_genes_and_clusters_of_an_angle_are_those_of_its_cosine_and_sine():
@@ -241,12 +281,15 @@ def test_answers_say_what_held_out_families_cannot_show(held_out, said):
         crossmodal_summary=summary([0.03, 0.1], [0.005, 0.005]).assign(grouped_by=held_out),
     )
     found = by_id(evidence)
-    assert f"in 12 held-out groups by {held_out})" in found["function_genes"].answer
+    assert f"in 12 held-out groups by {held_out}; pooled" in found["function_genes"].answer
     for name in ("function_genes", "modalities", "crossmodal"):
         assert (
-            f"{said} were held out, not fields or samples: R² includes what the cells of a field share"
-            in found[name].answer
-        )
+            f"{said} were held out, not fields or samples: that the result holds in another field or sample cannot be "
+            "claimed"
+        ) in found[name].answer
+    whole = evidence.performance[evidence.performance["estimand"] == "pooled"]
+    pooled = by_id(Evidence(performance=whole))["function_genes"].answer
+    assert "were held out, not fields or samples: R² includes what the cells of a field share" in pooled
     assert "held out, not" not in by_id(STRONG)["function_genes"].answer
 
 
@@ -258,7 +301,7 @@ def test_a_negative_answer_says_what_so_few_cells_could_show():
 
 
 def test_a_small_effect_is_called_weak():
-    found = by_id(Evidence(performance=performance([0.05, 0.2, 0.2], [0.03, 0.01, 0.01])))
+    found = by_id(Evidence(performance=performance([0.05, 0.2, 0.2], [0.03, 0.01, 0.01], r2_low=0.01)))
     assert found["function_genes"].verdict == "weak"
     assert found["function_genes"].answer.startswith("Expression weakly predicts lipid")
 
@@ -283,7 +326,7 @@ def test_many_functions_are_judged_by_their_q_value():
     two = performance([0.0, 0.0, 0.0], [0.9] * 3, function="function_other")
     answer = by_id(Evidence(performance=pd.concat([one, two])))["function_genes"]
     assert answer.verdict == "not_shown"
-    assert "q = 0.2 over 2 functions" in answer.answer
+    assert "q = 0.2 over the models of 2 functions" in answer.answer
 
 
 def test_the_best_of_many_states_is_judged_by_its_q_value():

@@ -87,6 +87,7 @@ def test_a_full_page_loads_nothing_and_names_models_warnings_and_tables(tmp_path
     ]
     warned = {"warning": ["w"], "sample": ["s4"], "severity": ["serious"], "message": ["Look out."]}
     performance = {"function": "function_lipid", "model": ["expression", "mean"], "r2": [0.2, 0.0], "note": ["", "x"]}
+    performance["estimand"] = "within"
     page, _ = render(
         tmp_path,
         step_reports=reports,
@@ -300,7 +301,7 @@ def test_tables_show_their_first_rows_and_leave_out_empty_columns():
 def test_the_function_of_the_answers_stands_first_in_its_tables(tmp_path: Path):
     names, models = ["function_a", "function_b"], ["expression", "morphology"]
     rows = pd.MultiIndex.from_product([names, models], names=["function", "model"]).to_frame(index=False)
-    rows["r2"] = [0.1, 0.1, 0.1, 0.3]
+    rows["r2"], rows["estimand"] = [0.1, 0.1, 0.1, 0.3], "within"
     page, answers = render(tmp_path, results=[checked(PERFORMANCE, tmp_path / "prediction/performance.tsv", **rows)])
     cells = re.findall(r"<td>([ab])</td>", page)
     assert cells == ["b", "b", "a", "a"]
@@ -351,7 +352,7 @@ def test_common_motion_is_drawn_dashed_where_no_drift_was_taken_back():
 def test_sentences_about_the_main_function_come_first():
     table = pd.DataFrame(
         {"function": ["function_uptake", "function_uptake_max"], "model": "expression", "r2": [0.1, 0.3]}
-    )
+    ).assign(estimand="within")
     lines = (
         "5 folds.",
         "uptake: low.",

@@ -34,15 +34,18 @@ class Block:
         One name per column.
     kind
         ``genes`` are filtered by detection and variance in the training cells; ``features`` are all kept.
+    centre
+        Groups within which columns are centred once selected and imputed, shape (cells,); None where they are not.
     """
 
     values: np.ndarray
     names: tuple[str, ...]
     kind: Literal["genes", "features"] = "features"
+    centre: np.ndarray | None = None
 
     def rows(self, rows: np.ndarray) -> Block:
         """Return the block of the cells at the given positions, in that order."""
-        return replace(self, values=self.values[rows])
+        return replace(self, values=self.values[rows], centre=None if self.centre is None else self.centre[rows])
 
 
 def gene_block(expression: Expression | None) -> Block | None:

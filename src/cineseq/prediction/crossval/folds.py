@@ -15,6 +15,8 @@ from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
 from cineseq.prediction.crossval.feature_blocks import class_labels
 from cineseq.statistics.correlation import detectable_r2
+from cineseq.statistics.shares import centred_known
+from cineseq.tables.contract import FIELD
 from cineseq.text import count, listed, percent
 
 FEWEST_GROUPS = 3
@@ -322,6 +324,10 @@ class CrossvalCells:
         Families, which the null permutes as blocks, shape (cells,).
     classes
         Class labels, shape (cells,).
+    fields, samples
+        Field of view (of a sample) and sample of each cell, shape (cells,); None: the groups of the folds.
+    centre
+        Groups within which values are centred, shape (cells,), see :meth:`within_fields`; None where they are not.
     """
 
     values: np.ndarray
@@ -329,11 +335,39 @@ class CrossvalCells:
     strata: np.ndarray
     families: np.ndarray
     classes: np.ndarray
+    fields: np.ndarray | None = None
+    samples: np.ndarray | None = None
+    centre: np.ndarray | None = None
 
     def within_class(self) -> CrossvalCells:
         """Return the same cells with strata split by class."""
         joint = pd.MultiIndex.from_arrays([self.strata, self.classes])
         return replace(self, strata=pd.factorize(joint)[0])
+
+    def field_labels(self) -> np.ndarray:
+        """Return the field of each cell, shape (cells,)."""
+        return self.plan.units if self.fields is None else self.fields
+
+    def sample_labels(self) -> np.ndarray:
+        """Return the sample of each cell, shape (cells,)."""
+        return self.plan.units if self.samples is None else self.samples
+
+    def within_fields(self) -> CrossvalCells:
+        """Return the same cells with values centred within fields.
+
+        Where a fold holds out part of a field, that part is centred on its own mean, so that no training cell tells of
+        a held-out one.
+
+        Raises
+        ------
+        NotEstimableError
+            When no field has two cells in the same fold.
+        """
+        labels = pd.factorize(pd.MultiIndex.from_arrays([self.field_labels(), self.plan.fold]))[0]
+        if np.bincount(labels).max() < 2:
+            msg = "no field has two cells, so nothing differs within fields"
+            raise NotEstimableError(msg)
+        return replace(self, values=centred_known(self.values, labels), centre=labels)
 
 
 def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: str) -> CrossvalCells:
@@ -347,4 +381,6 @@ def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: 
     strata = joint_labels(obs, group_columns(obs, folds.null_strata, "folds.null_strata"))
     plan = plan_folds(obs, folds)
     plan = replace(plan, notes=(*plan.notes, *exchange_notes(plan, strata)))
-    return CrossvalCells(values, plan, strata, family_labels(obs), class_labels(obs, class_column))
+    fields, samples = (joint_labels(obs, [c for c in columns if c in obs]) for columns in (FIELD, FIELD[:1]))
+    classes = class_labels(obs, class_column)
+    return CrossvalCells(values, plan, strata, family_labels(obs), classes, fields, samples)

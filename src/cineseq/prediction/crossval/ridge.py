@@ -119,13 +119,18 @@ def predict(folds: list[RidgeFold], targets: np.ndarray) -> np.ndarray:
     """
     predicted = np.empty_like(targets)
     for fold in folds:
-        # Weights of the components, shape (components, targets), at the penalty chosen for each target.
-        mean = np.nanmean(targets[fold.train], axis=0)
-        filled = np.nan_to_num(targets - mean, copy=False)
-        chosen = _best_penalty(fold.inner, filled)
-        weights = fold.ridge.shrink[chosen].T * (fold.ridge.back @ filled)
-        predicted[fold.test] = mean + fold.ridge.ahead @ weights
+        predicted[fold.test] = predict_fold(fold, targets)
     return predicted
+
+
+def predict_fold(fold: RidgeFold, targets: np.ndarray) -> np.ndarray:
+    """Return the predictions of the held-out cells of one fold, shape (test cells, targets); see :func:`predict`."""
+    # Weights of the components, shape (components, targets), at the penalty chosen for each target.
+    mean = np.nanmean(targets[fold.train], axis=0)
+    filled = np.nan_to_num(targets - mean, copy=False)
+    chosen = _best_penalty(fold.inner, filled)
+    weights = fold.ridge.shrink[chosen].T * (fold.ridge.back @ filled)
+    return mean + fold.ridge.ahead @ weights
 
 
 def _best_penalty(inner: tuple[_Validation, ...], targets: np.ndarray) -> np.ndarray:

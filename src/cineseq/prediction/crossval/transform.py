@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from cineseq.prediction.crossval.feature_blocks import Block
+from cineseq.statistics.shares import centred_known
 
 SMALLEST_DEVIATION = 1e-8
 Weighing = Literal["columns", "blocks"]
@@ -38,8 +39,9 @@ def kept_genes(values: np.ndarray, min_detected: float, max_genes: int | None) -
 def standardised(block: Block, train: np.ndarray, min_detected: float, max_genes: int | None) -> Block:
     """Select, impute and scale the columns of a block, all fitted to its training cells.
 
-    Missing values are replaced by the median of the training cells. Columns are scaled to mean 0 and standard deviation
-    1 in the training cells; columns that are constant there are dropped.
+    Missing values are replaced by the median of the training cells. Columns are centred within ``block.centre``, if it
+    is given, and scaled to mean 0 and standard deviation 1 in the training cells; columns that are constant there are
+    dropped.
 
     Returns
     -------
@@ -55,8 +57,11 @@ def standardised(block: Block, train: np.ndarray, min_detected: float, max_genes
             warnings.simplefilter("ignore", RuntimeWarning)
             median = np.nan_to_num(np.nanmedian(values[train], axis=0))
         values = np.where(np.isnan(values), median, values)
+    size = np.abs(values[train].mean(axis=0))
+    if block.centre is not None:
+        values = centred_known(values, block.centre)
     mean, deviation = values[train].mean(axis=0), values[train].std(axis=0)
-    varies = deviation > SMALLEST_DEVIATION * np.maximum(1, np.abs(mean))
+    varies = deviation > SMALLEST_DEVIATION * np.maximum(1, size)
     return Block((values[:, varies] - mean[varies]) / deviation[varies], tuple(names[varies]), block.kind)
 
 

@@ -1,0 +1,203 @@
+"""Share of variance of a linear model with many small coefficients, without choosing or holding out anything.
+
+Held-out R² is what a fitted model predicts, which is less than what the predictors could tell: coefficients are
+estimated with error. The share of the random-effects model has no such loss, whatever the number of predictors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+from scipy.stats import t as student
+
+from cineseq.statistics import CONFIDENCE
+
+LARGEST = 0.999
+STEPS = 400
+POWERS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
+MOSTLY_BLANK, LEAST_BLANK = 0.5, 0.1
+"""Fractions of directions without predictors, which tell the noise from the rest: above the first the power is 0; below
+the second, powers below 1 cannot be told from noise."""
+SMALLEST_SPREAD = 1e-6
+MOST_PREDICTORS = 2000
+"""Genes from which a share is estimated, the most variable ones; the work grows with the cube of their number."""
+FEWEST_FREE = 3
+"""Fewest cells beyond the number of groups for which a share can be estimated."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """Share of variance with its 95 % interval; NaN where it is not estimable."""
+
+    share: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Targets in the basis of the predictors, as the likelihood needs them.
+
+    Attributes
+    ----------
+    values
+        Eigenvalues of the predictors' similarity of cells, of mean 1 over cells, shape (directions,); the last may be 0
+        and then stands for all directions in which the predictors do not vary.
+    energy
+        Mean square of the targets in each direction, shape (directions,).
+    times
+        How many directions each stands for, shape (directions,).
+    predictors
+        Number of directions in which the predictors vary.
+    targets
+        Effective number of targets: 1 if all are perfectly correlated, their number if none are.
+    """
+
+    values: np.ndarray
+    energy: np.ndarray
+    times: np.ndarray
+    predictors: int
+    targets: float
+
+    def to_power(self, power: float) -> Spectrum:
+        """Return the spectrum with eigenvalues to a power, of mean 1 over cells again; 0 stays 0."""
+        values = np.where(self.values > 0, self.values**power, 0)
+        return replace(self, values=values * self.times.sum() / (values @ self.times))
+
+
+def variance_share(predictors: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> Share:
+    """Return the share of the variance within groups that a linear function of the predictors has.
+
+    Group means are fixed effects, and coefficients of the standardised predictors are random. What each principal
+    component tells goes with a power of that component's variance. With at most half as many predictors as cells, the
+    power is 0 (every component alike) and the share is the adjusted R², which holds whatever the coefficients are. With
+    more predictors the power is estimated: it is 1 if all coefficients have equal variances, and higher if leading
+    components tell more. Share and power are estimated by restricted maximum likelihood. The interval inverts
+    the score test at that power, with the coefficients random in direction and fixed in length, so that it is about
+    these predictors' share in these cells' population.
+
+    Parameters
+    ----------
+    predictors
+        Shape (cells, predictors), without missing values; columns that do not vary within groups are left out.
+    targets
+        Shape (cells, targets); a missing value is replaced by the mean of its group. Several targets count by their
+        variance.
+    groups
+        Group of each cell, shape (cells,); one label for all cells takes out the overall mean only.
+
+    Returns
+    -------
+    Share
+        0 to 1; NaN where too few cells are left, or predictors or targets do not vary within groups.
+
+    References
+    ----------
+    Patterson and Thompson, Biometrika 58 (1971) 545; Dicker, Biometrika 101 (2014) 269; several targets:
+    Satterthwaite, Biometrics Bull. 2 (1946) 110.
+    """
+    spectrum = spectrum_of(predictors, targets, groups)
+    if spectrum is None:
+        return Share()
+    # Likelihood of each share at each power, shape (steps,); without variance of eigenvalues it tells nothing.
+    grid = np.linspace(0, LARGEST, STEPS)
+    blank = spectrum.times[spectrum.values == 0].sum() / spectrum.times.sum()
+    powers = POWERS[:1] if blank >= MOSTLY_BLANK else [p for p in POWERS if p >= 1 or blank >= LEAST_BLANK]
+    candidates = [spectrum.to_power(power) for power in powers]
+    candidates = [c for c in candidates if np.ptp(c.values) > SMALLEST_SPREAD]
+    if not candidates:
+        return Share()
+    chosen = max(candidates, key=lambda candidate: _log_likelihood(candidate, grid).max())
+    best = _most_likely(chosen, grid)
+    # Profile score over the grid and its standard deviation, each of shape (steps,).
+    score, deviation = _score(chosen, grid)
+    quantile = student.ppf((1 + CONFIDENCE) / 2, chosen.times.sum())
+    accepted = np.flatnonzero(np.abs(score) <= quantile * deviation)
+    if not len(accepted):
+        return Share(best, best, best)
+    return Share(best, min(best, float(grid[accepted[0]])), max(best, float(grid[accepted[-1]])))
+
+
+def spectrum_of(predictors: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> Spectrum | None:
+    """Return the targets in the basis of the predictors, both centred by group; None where nothing varies."""
+    codes = np.unique(groups, return_inverse=True)[1]
+    free = len(codes) - (int(codes.max()) + 1 if len(codes) else 0)
+    if free < FEWEST_FREE:
+        return None
+    # Both sides centred by group; columns of mean square 1 per degree of freedom.
+    x, y = centred_known(predictors, codes), np.nan_to_num(centred_known(targets, codes))
+    length = np.sqrt(np.square(x).sum(axis=0))
+    x = x[:, length > 1e-8 * max(1.0, float(np.abs(predictors).max(initial=0)))]
+    if not x.shape[1] or not np.square(y).sum() > 0:
+        return None
+    x = x * np.sqrt(free / np.square(x).sum(axis=0)) / np.sqrt(x.shape[1])
+    # Eigenvalues, and sums of squares of the targets along the eigenvectors, from the smaller of the two products.
+    if x.shape[1] <= len(x):
+        values, vectors = np.linalg.eigh(x.T @ x)
+        seen = values > values[-1] * 1e-10
+        along = (vectors[:, seen].T @ (x.T @ y)) / np.sqrt(values[seen])[:, None]
+    else:
+        values, vectors = np.linalg.eigh(x @ x.T)
+        seen = values > values[-1] * 1e-10
+        along = vectors[:, seen].T @ y
+    energy = np.square(along).sum(axis=1)
+    values, times = values[seen], np.ones(int(seen.sum()))
+    if (blank := free - len(values)) > 0:
+        rest = max(0.0, np.square(y).sum() - energy.sum()) / blank
+        values, energy, times = np.append(values, 0), np.append(energy, rest), np.append(times, blank)
+    covariance = y.T @ y if y.shape[1] <= len(y) else y @ y.T
+    effective = float(np.trace(covariance) ** 2 / np.square(covariance).sum())
+    return Spectrum(values, energy, times, int(seen.sum()), effective)
+
+
+def centred_known(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Subtract from each measured value the mean of those of its group and column; missing values stay missing.
+
+    Parameters
+    ----------
+    values
+        Shape (cells, columns), NaN where missing.
+    groups
+        Group of each cell, shape (cells,).
+    """
+    codes = np.unique(groups, return_inverse=True)[1]
+    member = sparse.csr_matrix((np.ones(len(codes), values.dtype), (codes, np.arange(len(codes)))))
+    known = np.isfinite(values)
+    if known.all():
+        return values - ((member @ values) / np.bincount(codes)[:, None].astype(values.dtype))[codes]
+    counts = np.maximum(member @ known.astype(values.dtype), 1)
+    return values - ((member @ np.where(known, values, 0)) / counts)[codes]
+
+
+def _most_likely(spectrum: Spectrum, grid: np.ndarray) -> float:
+    """Return the share of greatest restricted likelihood, by a parabola through the best step and its neighbours."""
+    log_likelihood = _log_likelihood(spectrum, grid)
+    at = int(log_likelihood.argmax())
+    if at in (0, len(grid) - 1):
+        return float(grid[at])
+    below, top, above = log_likelihood[at - 1 : at + 2]
+    shift = 0.5 * (below - above) / (below - 2 * top + above)
+    return float(grid[at] + shift * (grid[1] - grid[0]))
+
+
+def _log_likelihood(spectrum: Spectrum, grid: np.ndarray) -> np.ndarray:
+    # Variance of each direction up to a common factor, shape (steps, directions); the factor is profiled out.
+    variance, free = grid[:, None] * spectrum.values + 1 - grid[:, None], spectrum.times.sum()
+    scale = (spectrum.energy / variance) @ spectrum.times / free
+    return -0.5 * (free * np.log(scale) + np.log(variance) @ spectrum.times)
+
+
+def _score(spectrum: Spectrum, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the derivative of the log-likelihood at every share, and its standard deviation there."""
+    share, values, times = grid[:, None], spectrum.values, spectrum.times
+    variance, free = share * values + 1 - share, times.sum()
+    slope = (values - 1) / variance
+    slope = slope - (slope @ times)[:, None] / free
+    scaled = spectrum.energy / variance
+    score = (slope * scaled) @ times / (scaled @ times / free)
+    # Variance with random coefficients, less what is due to their length, which is part of the share itself.
+    of_length = grid * ((slope / variance) @ values)
+    spread = 2 * np.square(slope) @ times - 2 * np.square(of_length) / spectrum.predictors
+    return score, np.sqrt(np.maximum(spread, 0) / spectrum.targets)
