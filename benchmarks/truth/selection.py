@@ -12,9 +12,11 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from cineseq.config.lineage import Lineage
 from cineseq.lineage.selection_bias import lineage_warnings
+from cineseq.lineage.shared_cages import BEREAVED, SISTERS, STRANGERS, Libraries, genes_by_cage
 from cineseq.lineage.sister_comparison import compare_survivors, sequenced_of_compartments
 from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.trees import LineageTrees
@@ -207,6 +209,8 @@ def _warnings() -> list[Claim]:
         name, text = f"selection.unmapped.{_key(planted)}", f"not mapped, {_described(planted)}"
         claims.append(Claim(name, text, WARNED, study, 1000, harder=families < 1000 and share > 0, **bounds))
         if families < 1000:
+            planted = replace(planted, captured=1.0 if share else 0.7)
+            text = f"not mapped, {_described(planted)}"
             study = partial(warned, planted, (NAMED, OPEN), mapped=False)
             name = f"selection.unmapped_said.{_key(planted)}"
             claims.append(Claim(name, text, SAID, study, 1000, at_least=0.95))
@@ -217,10 +221,77 @@ def _warnings() -> list[Claim]:
     study = partial(warned, half, (NAMED, OPEN), mapped=False)
     name = f"selection.unmapped_captured_said.{_key(half)}"
     claims.append(Claim(name, f"not mapped, {_described(half)}", SAID, study, 1000, at_least=0.95))
-    wrong = Planted(80, 0.1, 0.0, misplaced=0.05)
-    study = partial(warned, wrong, (NAMED,), mapped=True)
-    name = f"selection.mapped_misplaced.{_key(wrong)}"
-    return [*claims, Claim(name, f"mapped, {_described(wrong)}", WARNED, study, 1000, harder=True)]
+    few = Planted(300, 0.1, 0.05)
+    study = partial(warned, few, (NAMED,), mapped=True)
+    name = f"selection.mapped.{_key(few)}"
+    return [*claims, Claim(name, f"mapped, {_described(few)}", WARNED, study, 1000, harder=True)]
 
 
-CLAIMS: tuple[Claim, ...] = (*_contrasts(), *_warnings())
+@dataclass(frozen=True)
+class Caged:
+    """Families that all share a compartment, two living strangers in others, and genes without any association.
+
+    Attributes
+    ----------
+    families, strangers
+        Pairs of sisters, and compartments of two living cells that are not sisters.
+    died
+        Chance of a daughter to die.
+    alike
+        Share of the variance of log expression that sisters share.
+    mean
+        Counts of a gene per cell.
+    spread
+        Standard deviation of log expression between cells.
+    """
+
+    families: int = 300
+    strangers: int = 60
+    died: float = 0.1
+    alike: float = 0.3
+    mean: float = 1.0
+    spread: float = 1.0
+
+
+def false_genes(planted: Caged, genes: int, seed: int) -> float:
+    """Return the share of genes with p <= .05 where nothing is associated with a death."""
+    rng = np.random.default_rng([23, seed])
+    dead = rng.random((planted.families, 2)) < planted.died
+    pairs = planted.families + planted.strangers
+    field = rng.integers(0, 4, pairs)
+    kin = np.r_[np.full(planted.families, planted.alike), np.zeros(planted.strangers)][:, None, None]
+    own = rng.normal(size=(pairs, 2, genes))
+    log = np.sqrt(kin) * rng.normal(size=(pairs, 1, genes)) + np.sqrt(1 - kin) * own
+    log = planted.spread * log + rng.normal(0, 0.5, (4, genes))[field][:, None, :]
+    # Libraries of cells differ in size; a library of a compartment is the sum of its living cells.
+    size = rng.lognormal(0, 0.4, (pairs, 2, 1))
+    alive = np.vstack([~dead, np.ones((planted.strangers, 2), bool)])
+    counts = (rng.poisson(planted.mean * size * np.exp(log - planted.spread**2 / 2)) * alive[:, :, None]).sum(axis=1)
+    living = alive.sum(axis=1)
+    arm = np.where(np.arange(pairs) >= planted.families, STRANGERS, np.where(living == 2, SISTERS, BEREAVED))
+    read = living > 0
+    libraries = Libraries(sparse.csr_matrix(counts[read]), arm[read], field[read], np.flatnonzero(read))
+    p = genes_by_cage(libraries, pd.Index([f"g{k}" for k in range(genes)]), seed)["p_value"].to_numpy(float)
+    return float((p[np.isfinite(p)] <= LEVEL).mean()) if np.isfinite(p).any() else np.nan
+
+
+def _cages() -> list[Claim]:
+    claims = []
+    designs = ((80, 0.3, 0.3, 1.0), (300, 0.1, 0.0, 1.0), (300, 0.1, 0.8, 5.0), (1000, 0.3, 0.3, 0.3))
+    for families, died, alike, mean in designs:
+        planted = Caged(families, died=died, alike=alike, mean=mean)
+        text = (
+            f"all of {families} families share a cage, {died:.0%} of daughters died, sisters share {alike:.0%} of the "
+        )
+        text += f"variance of log expression (1 sd), {mean:g} counts a gene and cell; 60 genes"
+        name = f"selection.cages.families{families}_died{100 * died:.0f}_alike{100 * alike:.0f}_mean{10 * mean:.0f}"
+        study = partial(false_genes, planted, 60)
+        claims.append(Claim(name, text, GENES_CALLED, study, 400, at_most=0.065))
+    planted = Caged(80, died=0.1, mean=0.1, spread=1.5)
+    text = "80 families, 10 % of daughters died (15 survivors), 0.1 counts a gene and cell, log expression of 1.5 sd"
+    study = partial(false_genes, planted, 60)
+    return [*claims, Claim("selection.cages.rare_genes", text, GENES_CALLED, study, 400, harder=True)]
+
+
+GENES_CALLED = "share of genes with p <= .05"
+CLAIMS: tuple[Claim, ...] = (*_contrasts(), *_warnings(), *_cages())

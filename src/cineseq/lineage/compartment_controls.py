@@ -55,7 +55,7 @@ def two_survivor_control(
     """
     if pairs is None:
         return _not_measured(families, 0, "no pairs table places two cells in a compartment")
-    compartments = _two_cell_compartments(families, status, pairs)
+    compartments = two_cell_compartments(families, status, pairs)
     with_sisters = int(compartments["sisters"].sum())
     with_others = len(compartments) - with_sisters
     if min(with_sisters, with_others) < settings.min_families:
@@ -105,7 +105,7 @@ def _in_several_compartments(families: LineageTrees, compartments: pd.DataFrame)
     return several_families(of_both["root_cell"].to_numpy())
 
 
-def _two_cell_compartments(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+def two_cell_compartments(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the compartments with two cells, both alive at the end of the movie.
 
     Columns are ``one`` and ``other`` (rows of the cells), ``sisters`` (whether they are sisters), ``field`` and

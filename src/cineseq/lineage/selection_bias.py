@@ -105,9 +105,9 @@ SELECTION = {
 COUNTS = "of {seen} sequenced survivors with a known sister {in_seen} lost it, of all {all_} survivors {in_all}"
 ADVICE = "; do not compare them with cells that never divided."
 UNDETECTED = (
-    "Which sisters shared a compartment is not known, and with {pairs} the sequencing of survivors does not show "
-    "whether living sisters in one compartment were left out: selection for dead sisters cannot be excluded. A table "
-    "of compartments would show it."
+    "Which sisters shared a compartment is not known, and with {pairs} of sisters the sequencing of survivors does not "
+    "show whether living sisters in one compartment were left out: selection for dead sisters cannot be excluded. A "
+    "table of compartments would show it."
 )
 PROBLEMS = {
     "fate_contradicted": "Fates that contradict the times or the daughters of the cell were set to unknown.",
@@ -145,7 +145,7 @@ def lineage_warnings(
     shared = together(families, status, pairs, dead)
     fraction = np.nan if ambient is None else ambient.reindex(families.cells["track_id"]).to_numpy(float)
     cage_mates = status.get("dead_cage_mates", np.nan)
-    known = status[["status", "sequenced", "sister", "block"]]
+    known = status[["status", "sequenced", "sister"]]
     cells = families.cells.assign(together=shared, ambient=fraction, dead_cage_mates=cage_mates, **known)
     rows = []
     for sample, group in cells.groupby("sample", sort=True):
@@ -196,8 +196,8 @@ def _selection_by_occupancy(cells: pd.DataFrame) -> tuple | None:
         return (SELECTED, *lost, "serious", _selected(alive, None, captured.excess))
     if seen.all() or captured.excludes:
         return None
-    number = count(alive["block"].nunique(), "pair of sisters", "pairs of sisters")
-    return NOT_EXCLUDED, *lost, "warning", UNDETECTED.format(pairs=number)
+    pairs = len(np.unique(np.minimum(alive.index, alive["sister"])))
+    return NOT_EXCLUDED, *lost, "warning", UNDETECTED.format(pairs=count(pairs, "pair"))
 
 
 def _selected(alive: pd.DataFrame, found: Sharing | None, excess: float) -> str:
