@@ -98,9 +98,31 @@ def concordance_lines(concordance: pd.DataFrame) -> list[str]:
         lines.append(
             f"{condition}: sisters have the same fate in {percent(sisters['concordance'])} of "
             f"{count(sisters['pairs'], 'pair')} with both fates known, {percent(sisters['expected_independent'])} if "
-            f"independent ({_beyond_chance(by)})."
+            f"independent ({_beyond_chance(by)}). {hazard_sentence(sisters)}".rstrip()
         )
     return lines
+
+
+def hazard_sentence(sisters: pd.Series) -> str:
+    """State whether sisters share the hazard of death itself, or that similar cycles may explain shared fates.
+
+    Empty where the hazard could not be tested and fates were not shown to be shared.
+
+    Parameters
+    ----------
+    sisters
+        A row of :data:`cineseq.tables.lineage.CONCORDANCE`.
+    """
+    p = sisters.get("p_hazard", np.nan)
+    if pd.isna(p):
+        if pd.isna(sisters["p_value"]) or sisters["p_value"] > ALPHA:
+            return ""
+        return "Sisters with cycles of similar length have the same fate more often, whatever their deaths."
+    verb = "is" if p <= ALPHA else "was not shown to be"
+    return (
+        f"The hazard of death itself, which cycles of similar length do not affect, {verb} shared by sisters ("
+        f"correlation of residuals {number(sisters['hazard_correlation'])}, {p_value(p)})."
+    )
 
 
 def left_out_lines(together: pd.DataFrame) -> list[str]:

@@ -28,6 +28,19 @@ CONCORDANCE = Table(
             low=0,
             high=1,
         ),
+        number(
+            "hazard_correlation",
+            "Correlation between sisters of death minus its cumulative hazard (martingale residuals), within strata",
+        ),
+        Column(
+            "p_hazard",
+            "number",
+            "One-sided p-value of that correlation; unlike the concordance, it does not respond to cycles of similar "
+            "length",
+            missing=True,
+            low=0,
+            high=1,
+        ),
         NOTE,
     ),
 )
