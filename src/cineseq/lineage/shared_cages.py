@@ -116,7 +116,7 @@ def _units(
 
 
 @dataclass(frozen=True)
-class Comparison:
+class WelchTest:
     """Units of both arms, differences of means and p-values of all columns, and why they are missing."""
 
     first: int
@@ -126,7 +126,7 @@ class Comparison:
     note: str = ""
 
 
-def welch(values: np.ndarray, exposed: np.ndarray, stratum: np.ndarray) -> Comparison:
+def welch(values: np.ndarray, exposed: np.ndarray, stratum: np.ndarray) -> WelchTest:
     """Compare the means of two arms within strata without taking their variances for equal.
 
     The difference is the mean over strata, weighted by n1 n0 / (n1 + n0). The variance of an arm is pooled over strata,
@@ -152,7 +152,7 @@ def welch(values: np.ndarray, exposed: np.ndarray, stratum: np.ndarray) -> Compa
     absent = np.full(values.shape[1], np.nan)
     if min(units) - strata < FEWEST:
         note = f"not estimable: {units[0]} and {units[1]} libraries in {strata} strata with both arms"
-        return Comparison(*units, absent, absent, f"{note}, {FEWEST} more than strata are needed")
+        return WelchTest(*units, absent, absent, f"{note}, {FEWEST} more than strata are needed")
     # Means of each arm and stratum, shape (strata, columns), and the pooled variance within strata, shape (columns,).
     means, errors, freedoms = [], [], []
     weight = np.bincount(stratum, exposed) * np.bincount(stratum, ~exposed) / np.bincount(stratum)
@@ -171,7 +171,7 @@ def welch(values: np.ndarray, exposed: np.ndarray, stratum: np.ndarray) -> Compa
     scale = np.where(varies, error, 1.0)
     freedom = scale**2 / np.maximum(errors[0] ** 2 / freedoms[0] + errors[1] ** 2 / freedoms[1], 1e-300)
     p = 2 * stats.t.sf(np.abs(difference) / np.sqrt(scale), freedom)
-    return Comparison(*units, np.where(varies, difference, np.nan), np.where(varies, p, np.nan))
+    return WelchTest(*units, np.where(varies, difference, np.nan), np.where(varies, p, np.nan))
 
 
 def cage_libraries(
