@@ -213,6 +213,9 @@ rule compare_sister_genes:
         cells="<results>/study/cells.parquet",
         paired="<results>/study/paired.h5ad",
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
+        pairs=if_there(STUDY.pairs, "<results>/study/pairs.parquet"),
+        compartments=from_sheet_by_sample("compartments"),
+        counts=from_sheet_by_sample("counts") if STUDY.pairs else [],
     output:
         **outputs_of("compare_sister_genes"),
         report="<results>/reports/compare_sister_genes.json",
@@ -229,7 +232,11 @@ rule compare_sister_genes:
         runtime=120,
     params:
         settings=settings(
-            "lineage", "seed", normalisation=STUDY.config.clusters.normalisation
+            "lineage",
+            "seed",
+            "pairing",
+            normalisation=STUDY.config.clusters.normalisation,
+            samples=STUDY.count_samples if STUDY.pairs else [],
         ),
         _code=code("compare_sister_genes.py"),
     script:

@@ -1,9 +1,11 @@
 """Find heritable genes, and genes associated with the fate of the sister.
 
-In: the cells table with its lineage, the paired data, and the clusters (which cells passed quality control). Out:
-heritable genes, by the correlation within pairs of sequenced sisters, with partners permuted within field and birth
-time; genes by the fate of the sister, permuted within field and birth time, or by sign flips of the scores of root
-cells where these have several pairs of sisters; a report.
+In: the cells table with its lineage, the paired data, and the clusters (which cells passed quality control); where
+cells were paired through compartments, also the pairs, the maps of compartments and the counts. Out: heritable genes,
+by the correlation within pairs of sequenced sisters, with partners permuted within field and birth time; genes by the
+fate of the sister, permuted within field and birth time, or by sign flips of the scores of root cells where these have
+several pairs of sisters; genes of survivors that shared a compartment with their dead sister against the mean cell of
+two living sisters in one; a report.
 """
 
 import logging
@@ -11,15 +13,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 from scipy import sparse
 
 from cineseq.config.base import Section
 from cineseq.config.expression import Normalisation
 from cineseq.config.lineage import Lineage
-from cineseq.expression.normalise import Expression, detected_genes, expression_of
+from cineseq.config.pairing import Pairing
+from cineseq.expression.normalise import Expression, detected_genes, expression_of, kind_of
 from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
 from cineseq.io.adata import read_paired
+from cineseq.io.maps import read_compartments
+from cineseq.lineage.compartment_controls import dead_cells
+from cineseq.lineage.separated_pairs import eligible, together
+from cineseq.lineage.shared_cages import BEREAVED, FEWEST, SISTERS, Libraries, cage_libraries, cage_line, genes_by_cage
 from cineseq.lineage.sister_genes import (
     DETECTED,
     Design,
@@ -32,11 +40,12 @@ from cineseq.lineage.sister_score import Summaries
 from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.state_by_sister import survivors_with
 from cineseq.lineage.trees import LineageTrees, families_of, strata
+from cineseq.pairing.join import joined_counts
 from cineseq.statistics import ALPHA
 from cineseq.tables.contract import empty, read_table, write_table
 from cineseq.tables.expression import CLUSTERS
-from cineseq.tables.imaging import CELLS
-from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
+from cineseq.tables.imaging import CELLS, PAIRS
+from cineseq.tables.lineage import GENES_BY_CAGE, GENES_BY_SISTER, HERITABLE_GENES
 from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
@@ -50,6 +59,8 @@ class Settings(Section):
     lineage: Lineage = Lineage()
     seed: int = 1
     normalisation: Normalisation = "median"
+    pairing: Pairing = Pairing()
+    samples: list[str] = Field(default_factory=list, description="Sample of each count file.")
 
 
 def main(
@@ -57,27 +68,46 @@ def main(
     cells: Path,
     paired: Path,
     clusters: Path | None = None,
+    pairs: Path | None = None,
+    compartments: list[Path] = [],  # noqa: B006 - never changed; the step adapter wants plain lists
+    counts: list[Path] = [],  # noqa: B006
     heritable: Path,
     by_sister: Path,
+    by_cage: Path,
     report: Path,
     settings: Settings,
 ) -> None:
     """Correlate expression between sisters, and compare it between survivors by the fate of the sister."""
-    families = families_of(read_table(cells, CELLS))
+    table = read_table(cells, CELLS)
+    families = families_of(table)
     quality = None if clusters is None else read_table(clusters, CLUSTERS).set_index("track_id")
     data = usable_cells(read_paired(paired, settings.normalisation), quality)
     expression = expression_of(data)
-    shared, differing = empty(HERITABLE_GENES), empty(GENES_BY_SISTER)
+    shared, differing, of_cages = empty(HERITABLE_GENES), empty(GENES_BY_SISTER), empty(GENES_BY_CAGE)
+    lines = []
     if expression is not None:
         row = pd.Index(data.obs.index.astype(str)).get_indexer(families.cells["track_id"])
         row[families.cells["died"] == 1] = -1
         shared = _heritable(families, expression, row, settings)
-        differing = _by_sister(families, expression, row, settings)
-    lines = [heritable_line(shared), difference_line(differing, BETWEEN)]
+        status = sister_status(families, settings.lineage).assign(sequenced=row >= 0)
+        matched = None if pairs is None else read_table(pairs, PAIRS)
+        dead = dead_cells(families, table, read_compartments(compartments)) if compartments else None
+        in_one = together(families, status, matched, dead)
+        chosen = eligible(families, status, in_one)
+        separated = status.assign(sequenced=status["sequenced"] & chosen.cells)
+        differing = _by_sister(families, separated, expression, row, settings)
+        lines += [f"Genes by the fate of the sister: {chosen.reason}."] if chosen.families else []
+        if matched is not None and counts:
+            libraries = cage_libraries(families, status, in_one, matched, settings.lineage.birth_time_bins)
+            of_cages = _by_cage(libraries, counts, settings)
+    lines = [heritable_line(shared), difference_line(differing, BETWEEN), *lines]
+    if len(of_cages):
+        lines.append(cage_line(of_cages))
     for line in lines:
         logger.info("%s", line)
     write_table(shared, heritable, HERITABLE_GENES)
     write_table(differing, by_sister, GENES_BY_SISTER)
+    write_table(of_cages, by_cage, GENES_BY_CAGE)
     tables = {"heritable": shared, "differing": differing}
     numbers = {name: int((table["q_value"] <= ALPHA).sum()) for name, table in tables.items()}
     write_json({"lines": lines, "numbers": numbers}, report)
@@ -94,9 +124,10 @@ def _heritable(families: LineageTrees, expression: Expression, row: np.ndarray, 
     return heritable_genes(one, other, stratum, design)
 
 
-def _by_sister(families: LineageTrees, expression: Expression, row: np.ndarray, settings: Settings) -> pd.DataFrame:
+def _by_sister(
+    families: LineageTrees, status: pd.DataFrame, expression: Expression, row: np.ndarray, settings: Settings
+) -> pd.DataFrame:
     """Compare survivors by the fate of the sister; ``row`` as for :func:`_heritable`."""
-    status = sister_status(families, settings.lineage).assign(sequenced=row >= 0)
     cells = survivors_with(families, status, "died", ("survived",))
     cells["stratum"] = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), settings.lineage.birth_time_bins)
     rows = row[cells.index]
@@ -113,6 +144,21 @@ def _by_sister(families: LineageTrees, expression: Expression, row: np.ndarray, 
     summaries = Summaries(exposed.astype(bool), mean, within.clip(min=0), survivors, stratum.astype(int), root_cell)
     design = Design(expression.genes[tested], settings.lineage.permutations, settings.seed)
     return genes_by_sister(summaries, design)
+
+
+def _by_cage(libraries: pd.DataFrame, counts: list[Path], settings: Settings) -> pd.DataFrame:
+    """Compare survivors of shared compartments with two living sisters; no rows without enough libraries of both."""
+    arms = libraries["arm"].value_counts()
+    if min(arms.get(BEREAVED, 0), arms.get(SISTERS, 0)) < FEWEST:
+        return empty(GENES_BY_CAGE)
+    read = joined_counts(counts, settings.samples, settings.pairing.counts_orientation)
+    row = read.index.get_indexer(pd.MultiIndex.from_frame(libraries[["sample", "barcode"]]))
+    libraries, matrix = libraries[row >= 0], read.matrix[row[row >= 0]]
+    if kind_of(matrix) != "counts":
+        return empty(GENES_BY_CAGE)
+    tested = detected_genes(matrix, DETECTED)
+    columns = (libraries[name].to_numpy() for name in ("arm", "stratum", "root_cell"))
+    return genes_by_cage(Libraries(matrix[:, tested], *columns), read.genes[tested], settings.seed)
 
 
 if __name__ == "__main__":

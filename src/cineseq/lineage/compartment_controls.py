@@ -55,7 +55,7 @@ def two_survivor_control(
     """
     if pairs is None:
         return _not_measured(families, 0, "no pairs table places two cells in a compartment")
-    compartments = _two_cell_compartments(families, status, pairs)
+    compartments = two_cell_compartments(families, status, pairs)
     with_sisters = int(compartments["sisters"].sum())
     with_others = len(compartments) - with_sisters
     if min(with_sisters, with_others) < settings.min_families:
@@ -106,7 +106,7 @@ def _related(families: LineageTrees, compartments: pd.DataFrame) -> np.ndarray:
     return connected_components(edges, directed=False)[1][: len(compartments)]
 
 
-def _two_cell_compartments(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+def two_cell_compartments(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """Return the compartments with two cells, both alive at the end of the movie.
 
     Columns are ``one`` and ``other`` (rows of the cells), ``sisters`` (whether they are sisters), ``field`` and
@@ -142,35 +142,29 @@ def _row(families: LineageTrees, compartments: int, message: str) -> tuple:
     return NAME, "all", cells, cells / max(1, len(families.cells)), "info", message
 
 
-def dead_cage_mates(
-    families: LineageTrees, cells: pd.DataFrame, pairs: pd.DataFrame | None, compartments: pd.DataFrame
-) -> np.ndarray:
+def dead_cage_mates(families: LineageTrees, pairs: pd.DataFrame | None, dead: pd.DataFrame | None) -> np.ndarray:
     """Count the dead cage-mates of each cell: dead cells in its compartment other than its sister.
-
-    A dead cell belongs to the compartment that encloses the end of its track, unless the compartment closed later.
 
     Parameters
     ----------
     families
         The trees.
-    cells
-        As :data:`cineseq.tables.imaging.CELLS`, with the positions at which tracks end.
     pairs
         As :data:`cineseq.tables.imaging.PAIRS`, with the compartment of each live cell; None where there is none.
-    compartments
-        As :data:`cineseq.tables.imaging.COMPARTMENTS`; may be empty.
+    dead
+        As :func:`dead_cells` returns; None where there are no compartments.
 
     Returns
     -------
     numpy.ndarray
         Shape (cells of the families,); NaN for a cell whose compartment is not known.
     """
-    if pairs is None or not len(compartments):
+    if pairs is None or dead is None:
         return np.full(len(families.cells), np.nan)
     placed = pairs.dropna(subset=["track_id", "compartment_id"]).drop_duplicates("track_id").set_index("track_id")
     # Plain text: missing values of pandas' text type neither compare nor match the plain names of compartments.
     own = placed.reindex(families.cells["track_id"])[COMPARTMENT].astype(object).fillna("")
-    return cage_mates_in(families, own, _dead_cells(families, cells, compartments))
+    return cage_mates_in(families, own, dead)
 
 
 def cage_mates_in(families: LineageTrees, own: pd.DataFrame, dead: pd.DataFrame) -> np.ndarray:
@@ -200,8 +194,27 @@ def cage_mates_in(families: LineageTrees, own: pd.DataFrame, dead: pd.DataFrame)
     return np.where(own["compartment_id"] == "", np.nan, dead_cells - with_sister)
 
 
-def _dead_cells(families: LineageTrees, cells: pd.DataFrame, compartments: pd.DataFrame) -> pd.DataFrame:
-    """Return the dead cells inside a compartment: ``row`` of the cell, ``sample`` and ``compartment_id``."""
+def dead_cells(families: LineageTrees, cells: pd.DataFrame, compartments: pd.DataFrame) -> pd.DataFrame | None:
+    """Return the dead cells that were in a compartment when they died.
+
+    A dead cell belongs to the compartment that encloses the end of its track, unless the compartment closed later.
+
+    Parameters
+    ----------
+    families
+        The trees.
+    cells
+        As :data:`cineseq.tables.imaging.CELLS`, with the positions at which tracks end.
+    compartments
+        As :data:`cineseq.tables.imaging.COMPARTMENTS`; may be empty.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        ``row`` of the cell in the trees, ``sample`` and ``compartment_id``; None without compartments.
+    """
+    if not len(compartments):
+        return None
     of_cell = cells.set_index("track_id").reindex(families.cells["track_id"])
     place = {axis: of_cell.get(f"end_{axis}_px", of_cell[f"{axis}_px"]).to_numpy(float) for axis in "yx"}
     dead = families.cells[[*FIELD, "end_frame"]].assign(row=np.arange(len(of_cell)), **place)

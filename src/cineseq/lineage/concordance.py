@@ -8,6 +8,7 @@ from scipy.special import gammaln
 
 from cineseq.lineage.pair_statistics import FEWEST_PAIRS, pair_correlation
 from cineseq.lineage.relatives import interval_note, matching_note
+from cineseq.lineage.shared_hazard import hazards_by_condition
 from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.statistics.permutation import p_value
 from cineseq.text import count
@@ -28,7 +29,9 @@ def concordance_table(
     Only pairs with both fates known (division or death) count. The fate of a cell that was lost, left the field or is
     alive at the end is unknown. The p-value is one-sided: the probability of at least the observed concordance when
     fates are permuted within strata of sample, field and birth time. Single cells are permuted for sisters. Whole
-    pairs of sisters are permuted for cousins and neighbours, because sisters are alike.
+    pairs of sisters are permuted for cousins and neighbours, because sisters are alike. Sisters with cycles of similar
+    length have the same fate more often, whatever their deaths; ``p_hazard`` is not affected by it
+    (:func:`~cineseq.lineage.shared_hazard.shared_hazard`).
 
     Returns
     -------
@@ -56,7 +59,12 @@ def concordance_table(
             note = _joined(row[-1], fewer, matched, interval_note(relation, row[4]))
             rows.append((name, relation, *row[:-1], note))
     names = ["condition", "relation", "pairs", "concordance", "expected_independent", "phi", "phi_low", "phi_high"]
-    return pd.DataFrame(rows, columns=[*names, "p_value", "note"])
+    table = pd.DataFrame(rows, columns=[*names, "p_value", "note"])
+    hazards = hazards_by_condition(families, bins)
+    of_sisters = [hazards[row.condition] if row.relation == "sisters" else None for row in table.itertuples()]
+    table["hazard_correlation"] = [np.nan if found is None else found.correlation for found in of_sisters]
+    table["p_hazard"] = [np.nan if found is None else found.p_value for found in of_sisters]
+    return table[[*names, "p_value", "hazard_correlation", "p_hazard", "note"]]
 
 
 def _row(fates: np.ndarray, family: np.ndarray, null: np.ndarray) -> tuple:

@@ -8,26 +8,37 @@ import pandas as pd
 
 from cineseq.statistics import ALPHA
 
+OTHERS = (
+    "This list is not complete. The death itself may change the state of the survivor (debris, space, signals of the "
+    "dying cell), RNA of the dead sister may be counted with that of the survivor, and survivors may have been "
+    "selected by the fate of the sister; a change by the death would depend on the time since it, and would also be "
+    "seen beside dead cage-mates that are not sisters. "
+)
 LESS = (
-    "The interval lies below 1. Compatible explanations are a protective state that both sisters inherit, in place "
+    "The interval lies below 1. Compatible explanations include a protective state that both sisters inherit, in place "
     "before the division, and a marker of families at less risk that is not itself protective. A protective state "
     "reached by chance and a marker of the stress that killed the sister would not give this result, though the "
-    "absence of either would. To separate the two: measure the state against time since drug, next to untreated "
+    "absence of either would. "
+    f"{OTHERS}"
+    "To separate the two: measure the state against time since drug, next to untreated "
     "lineages (present before the drug if inherited, lost with the stress if a marker). With either, state concordance "
     "in doubly surviving pairs must be high, and a proxy of the state before the death must be equal in both sisters."
 )
 MORE = (
     "The interval lies above 1, which argues against a protective state that both sisters inherit, though the absence "
-    "of such a state would give this result. Compatible explanations are a protective state that each daughter "
-    "reaches by chance in families that differ in risk, and a marker of the stress that killed the sister. To "
-    "separate the two: measure a proxy of the state in the sister before it died (rarer than in the survivor if "
+    "of such a state would give this result. Compatible explanations include a protective state that each daughter "
+    "reaches by chance in families that differ in risk, and a marker of the stress that killed the sister. "
+    f"{OTHERS}"
+    "To separate the two: measure a proxy of the state in the sister before it died (rarer than in the survivor if "
     "protective, as frequent if a marker), state concordance in doubly surviving pairs (low if by chance), and the "
     "state against time since drug, next to untreated lineages (rising after the drug only if a marker)."
 )
 _ALL = (
-    "Compatible explanations are a state that has nothing to do with death and a protective state that each daughter "
-    "reaches by chance, which both give 1.0, and, as far as the interval extends, an inherited protective state below "
-    "1 and a marker of stress above 1. To separate them: measure a proxy of the state in the sister before it died "
+    "Compatible explanations include a state that has nothing to do with death and a protective state that each "
+    "daughter reaches by chance, which both give 1.0, and, as far as the interval extends, an inherited protective "
+    "state below 1 and a marker of stress above 1. "
+    f"{OTHERS}"
+    "To separate them: measure a proxy of the state in the sister before it died "
     "(rarer than in the survivor if protective by chance), state concordance in doubly surviving pairs (high if "
     "inherited), and the state against time since drug, next to untreated lineages (rising after the drug only if a "
     "marker)."

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from cineseq.lineage.detectable import Detectable
 from cineseq.lineage.interpretation import interval_to_read, readings
+from cineseq.lineage.selection_bias import NOT_EXCLUDED
 from cineseq.lineage.sister_status import MEANING
 from cineseq.lineage.trees import LineageTrees
 from cineseq.statistics import ALPHA
@@ -77,8 +79,8 @@ def control_lines(compared: pd.DataFrame, state: str | None) -> list[str]:
 
 
 def serious_lines(warned: pd.DataFrame) -> list[str]:
-    """Return one sentence per serious warning."""
-    serious = warned[warned["severity"] == "serious"]
+    """Return one sentence per serious warning, and per sample in which selection cannot be excluded."""
+    serious = warned[(warned["severity"] == "serious") | (warned["warning"] == NOT_EXCLUDED)]
     return [
         f"Warning, sample {sample}: {text}" for sample, text in zip(serious["sample"], serious["message"], strict=True)
     ]
@@ -96,9 +98,31 @@ def concordance_lines(concordance: pd.DataFrame) -> list[str]:
         lines.append(
             f"{condition}: sisters have the same fate in {percent(sisters['concordance'])} of "
             f"{count(sisters['pairs'], 'pair')} with both fates known, {percent(sisters['expected_independent'])} if "
-            f"independent ({_beyond_chance(by)})."
+            f"independent ({_beyond_chance(by)}). {hazard_sentence(sisters)}".rstrip()
         )
     return lines
+
+
+def hazard_sentence(sisters: pd.Series) -> str:
+    """State whether sisters share the hazard of death itself, or that similar cycles may explain shared fates.
+
+    Empty where the hazard could not be tested and fates were not shown to be shared.
+
+    Parameters
+    ----------
+    sisters
+        A row of :data:`cineseq.tables.lineage.CONCORDANCE`.
+    """
+    p = sisters.get("p_hazard", np.nan)
+    if pd.isna(p):
+        if pd.isna(sisters["p_value"]) or sisters["p_value"] > ALPHA:
+            return ""
+        return "Sisters with cycles of similar length have the same fate more often, whatever their deaths."
+    verb = "is" if p <= ALPHA else "was not shown to be"
+    return (
+        f"The hazard of death itself, which cycles of similar length do not affect, {verb} shared by sisters ("
+        f"correlation of residuals {number(sisters['hazard_correlation'])}, {p_value(p)})."
+    )
 
 
 def left_out_lines(together: pd.DataFrame) -> list[str]:
@@ -168,10 +192,11 @@ def _state_line(row: pd.Series) -> str:
     if not np.isfinite(row["odds_ratio"]):
         where = "where the sister died against where it lived"
         return f"'{row['state']}' {where}: {row['note']}, {p_value(row['p_value'])}."
-    return state_sentence(row, row["detectable_odds_ratio"])
+    detectable = Detectable.of(row["detectable_odds_ratio"], row.get("state_rate", np.nan), row["states"])
+    return state_sentence(row, detectable)
 
 
-def state_sentence(row: pd.Series, detectable: float | None, *, for_all: bool = False) -> str:
+def state_sentence(row: pd.Series, detectable: Detectable | None, *, for_all: bool = False) -> str:
     """Return a sentence on the association of a state with the fate of the sister, with its odds ratio.
 
     Parameters
@@ -179,8 +204,7 @@ def state_sentence(row: pd.Series, detectable: float | None, *, for_all: bool = 
     row
         One row of :func:`tested_states`, with an odds ratio.
     detectable
-        Smallest odds ratio above 1 that these families detect with 80 % power; NaN where there is none, None where
-        unknown.
+        Smallest odds ratios that these families detect; None where unknown.
     for_all
         Whether the sentence stands for all states; the row is then that of the smallest p-value.
     """
@@ -218,13 +242,10 @@ def _ratio(row: pd.Series) -> str:
     return f"odds ratio {ratio(row['odds_ratio'])} {interval(row['low'], row['high'], ratio)}"
 
 
-def _detectable(smallest: float | None) -> str:
-    """Report, for a state without a demonstrated association, the smallest effect that could be detected."""
+def _detectable(smallest: Detectable | None) -> str:
     if smallest is None:
         return "The smallest effect that this number of families can detect is unknown; an association is not excluded."
-    if not np.isfinite(smallest):
-        return "No odds ratio is detectable with these families, so this result is uninformative."
-    return f"An odds ratio of {ratio(smallest)} or more is detectable with 80 % power; a smaller one is not excluded."
+    return smallest.sentence()
 
 
 def _beyond_chance(by: pd.DataFrame) -> str:

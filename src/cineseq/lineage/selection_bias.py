@@ -6,11 +6,13 @@ import logging
 
 import numpy as np
 import pandas as pd
-from scipy.stats import mannwhitneyu, norm
+from scipy.stats import mannwhitneyu
 
+from cineseq.lineage.capture import capture
+from cineseq.lineage.separated_pairs import Sharing, sharing, together
 from cineseq.lineage.sister_status import NOT_DEAD
-from cineseq.lineage.trees import LineageTrees, strata
-from cineseq.text import p_value, percent, quantity, significant
+from cineseq.lineage.trees import LineageTrees
+from cineseq.text import count, p_value, percent, quantity, significant
 
 DIFFERENT_P = 0.01
 FEWEST_CELLS = 5
@@ -88,25 +90,25 @@ def _ambient(seen: pd.DataFrame, total: int) -> tuple:
 
 
 logger = logging.getLogger(__name__)
-INFLATED_BY = 0.15
-SELECTION_P = 1e-4
-MOST_BINS = 5
-SURVIVORS_PER_STRATUM = 10
-"""Least mean number of survivors per stratum; bins of birth time are merged to reach it."""
-
-SHARED_COMPARTMENT = 0.5
-FEWEST_PAIRS_TOGETHER = 3
 MANY_LOST = 0.2
 MANY_UNKNOWN = 0.25
+SELECTED = "one_cell_compartments"
+NOT_EXCLUDED = "selection_not_excluded"
 SELECTION = {
-    "shared": "Sisters share a compartment here, so a compartment with one live cell after a division implies a dead "
-    "sister: {counts}",
+    "shared": "{pairs} of {placed} of sisters in known compartments share one, and living pairs that share one were "
+    "not sequenced, so a survivor alone in it has a dead sister; only pairs in different compartments before the fate "
+    "of either are compared: {counts}",
     "inflated": "Survivors were sequenced as if sisters shared compartments and only compartments with one live cell "
     "were sequenced: {counts}, an excess of {excess} over survivors of the same field and birth time",
 }
 
 COUNTS = "of {seen} sequenced survivors with a known sister {in_seen} lost it, of all {all_} survivors {in_all}"
 ADVICE = "; do not compare them with cells that never divided."
+UNDETECTED = (
+    "Which sisters shared a compartment is not known, and with {pairs} of sisters the sequencing of survivors does not "
+    "show whether living sisters in one compartment were left out: selection for dead sisters cannot be excluded. A "
+    "table of compartments would show it."
+)
 PROBLEMS = {
     "fate_contradicted": "Fates that contradict the times or the daughters of the cell were set to unknown.",
     "three_sisters": "Divisions with more than two daughters make no pairs of sisters.",
@@ -115,7 +117,11 @@ PROBLEMS = {
 
 
 def lineage_warnings(
-    families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame | None, ambient: pd.Series | None = None
+    families: LineageTrees,
+    status: pd.DataFrame,
+    pairs: pd.DataFrame | None,
+    ambient: pd.Series | None = None,
+    dead: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """List possible biases of the comparison, for each sample and for the study.
 
@@ -128,17 +134,19 @@ def lineage_warnings(
         The pairs table, whose compartments show which sisters were together; None where there is none.
     ambient
         Fraction of each sequenced cell's counts that is likely to be ambient, by ``track_id``; None where not measured.
+    dead
+        Dead cells in compartments, see :func:`~cineseq.lineage.separated_pairs.together`; None where not known.
 
     Returns
     -------
     pandas.DataFrame
         The table :data:`cineseq.tables.lineage.LINEAGE_WARNINGS`.
     """
-    together = _together(families, status, pairs)
+    shared = together(families, status, pairs, dead)
     fraction = np.nan if ambient is None else ambient.reindex(families.cells["track_id"]).to_numpy(float)
     cage_mates = status.get("dead_cage_mates", np.nan)
     known = status[["status", "sequenced", "sister"]]
-    cells = families.cells.assign(together=together, ambient=fraction, dead_cage_mates=cage_mates, **known)
+    cells = families.cells.assign(together=shared, ambient=fraction, dead_cage_mates=cage_mates, **known)
     rows = []
     for sample, group in cells.groupby("sample", sort=True):
         rows += [(kind, sample, *rest) for kind, *rest in _of_sample(group)]
@@ -147,17 +155,6 @@ def lineage_warnings(
     for row in table[table["severity"] == "serious"].itertuples():
         logger.warning("%s, sample %s: %s", row.warning, row.sample, row.message)
     return table
-
-
-def _together(families: LineageTrees, status: pd.DataFrame, pairs: pd.DataFrame | None) -> np.ndarray:
-    """Return 1 where a cell shares its sister's compartment, 0 where it does not, NaN where not known."""
-    if pairs is None:
-        return np.full(len(families.cells), np.nan)
-    placed = pairs.dropna(subset=["track_id", "compartment_id"]).drop_duplicates("track_id").set_index("track_id")
-    of_cell = pd.factorize(placed["compartment_id"].reindex(families.cells["track_id"]))[0]
-    sister = status["sister"].to_numpy()
-    known = (of_cell >= 0) & (sister >= 0) & (of_cell[sister] >= 0)
-    return np.where(known, (of_cell == of_cell[sister]).astype(float), np.nan)
 
 
 def _of_sample(cells: pd.DataFrame) -> list[tuple]:
@@ -182,45 +179,35 @@ def _of_sample(cells: pd.DataFrame) -> list[tuple]:
 def _selection_by_occupancy(cells: pd.DataFrame) -> tuple | None:
     """Detect whether the selection of cells for sequencing depends on the death of the sister.
 
-    This is assumed where survivors share a compartment with their living sister, or where dead sisters are more
-    frequent among sequenced survivors than among all survivors of the same field and birth time.
+    Where compartments of sisters are known, this is seen from the pairs that share one. Elsewhere survivors with a dead
+    sister would be sequenced more often than others of the same field and birth time; where too few families show
+    that, it cannot be excluded.
     """
     alive = cells[cells["status"].isin(["died", "survived"]) & (cells["sequenced"] | (cells["alive_at_end"] == 1))]
-    seen = alive["sequenced"]
-    with_sister = alive[alive["status"] == "survived"]["together"].dropna()
-    shared = len(with_sister) >= FEWEST_PAIRS_TOGETHER and with_sister.mean() >= SHARED_COMPARTMENT
-    dead = alive["status"] == "died"
-    excess, p = _excess(dead, seen, alive)
-    inflated = p < SELECTION_P and excess >= INFLATED_BY
-    if not (inflated or shared) or not (seen & dead).any():
+    seen, dead = alive["sequenced"], alive["status"] == "died"
+    if not (seen & dead).any():
         return None
+    lost = int((seen & dead).sum()), float(dead[seen].mean())
+    found = sharing(cells)
+    if found.placed:
+        return (SELECTED, *lost, "serious", _selected(alive, found, 0.0)) if found.selects else None
+    captured = capture(alive.assign(dead=dead, read=seen))
+    if captured.selects:
+        return (SELECTED, *lost, "serious", _selected(alive, None, captured.excess))
+    if seen.all() or captured.excludes:
+        return None
+    pairs = len(np.unique(np.minimum(alive.index, alive["sister"])))
+    return NOT_EXCLUDED, *lost, "warning", UNDETECTED.format(pairs=count(pairs, "pair"))
+
+
+def _selected(alive: pd.DataFrame, found: Sharing | None, excess: float) -> str:
+    seen, dead = alive["sequenced"], alive["status"] == "died"
     of_seen, of_all = percent(dead[seen].mean(), 0), percent(dead.mean(), 0)
-    counts = COUNTS.format(seen=int(seen.sum()), in_seen=of_seen, all_=len(alive), in_all=of_all)
-    message = SELECTION["shared" if shared else "inflated"].format(counts=counts, excess=percent(excess, 0)) + ADVICE
-    return "one_cell_compartments", int((seen & dead).sum()), float(dead[seen].mean()), "serious", message
-
-
-def _excess(dead: pd.Series, seen: pd.Series, cells: pd.DataFrame) -> tuple[float, float]:
-    """Return the excess frequency of dead sisters among sequenced survivors within strata, and its p-value.
-
-    Strata of field and birth time remove differences in capture between fields and between ages of cells.
-
-    References
-    ----------
-    Mantel and Haenszel, J. Natl. Cancer Inst. 22 (1959) 719; one-sided, without correction for continuity.
-    """
-    bins = int(np.clip(len(cells) // max(1, cells["field"].nunique() * SURVIVORS_PER_STRATUM), 1, MOST_BINS))
-    code = strata(cells["field"].to_numpy(), cells["birth"].to_numpy(), bins)
-    # Per stratum, shape (strata,): survivors, with a dead sister, sequenced, and both.
-    total, lost, read, both = (np.bincount(code, w).astype(float) for w in (None, dead, seen, dead & seen))
-    varied = (total > 1) & (lost > 0) & (lost < total) & (read > 0) & (read < total)
-    total, lost, read, both = (counts[varied] for counts in (total, lost, read, both))
-    if not len(total):
-        return 0.0, 1.0
-    # Mantel-Haenszel test: observed less expected count of the hypergeometric, and its variance.
-    more = (both - read * lost / total).sum()
-    variance = (read * (total - read) * lost * (total - lost) / (total**2 * (total - 1))).sum()
-    return float(more / read.sum()), float(norm.sf(more / np.sqrt(variance)))
+    counts = COUNTS.format(seen=count(seen.sum()), in_seen=of_seen, all_=count(len(alive)), in_all=of_all)
+    if found is None:
+        return SELECTION["inflated"].format(counts=counts, excess=percent(excess)) + ADVICE
+    pairs, placed = count(found.pairs), count(found.placed, "pair")
+    return SELECTION["shared"].format(pairs=pairs, placed=placed, counts=counts) + ADVICE
 
 
 def _of_study(families: LineageTrees, cells: pd.DataFrame) -> list[tuple]:
@@ -228,9 +215,9 @@ def _of_study(families: LineageTrees, cells: pd.DataFrame) -> list[tuple]:
         return [("no_lineage", 0, 0.0, "info", "No lineage is known, so sisters cannot be compared.")]
     total = max(1, len(cells))
     rows = []
-    for name, count in families.problems.items():
-        if count:
-            rows.append((name, count, count / total, "warning", PROBLEMS[name]))
+    for name, rows_of_it in families.problems.items():
+        if rows_of_it:
+            rows.append((name, rows_of_it, rows_of_it / total, "warning", PROBLEMS[name]))
     if not (cells["fate"] == "division").any():
         rows.append(("no_divisions", 0, 0.0, "warning", "No division was seen, so there are no sisters."))
     if not (cells["fate"] == "death").any():

@@ -8,14 +8,23 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.lineage import Lineage
-from cineseq.lineage.compartment_controls import COMPARTMENT, cage_mates_in, dead_cage_mates, two_survivor_control
+from cineseq.lineage.compartment_controls import (
+    COMPARTMENT,
+    cage_mates_in,
+    dead_cage_mates,
+    dead_cells,
+    two_survivor_control,
+)
 from cineseq.lineage.report import nearest_state
 from cineseq.lineage.selection_bias import lineage_warnings
 from cineseq.lineage.sensitivity import sensitivity_table
+from cineseq.lineage.separated_pairs import COMPARED, Eligible, eligible, together
 from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.state_by_sister import compare_states
 from cineseq.lineage.states import survivors
 from cineseq.lineage.trees import LineageTrees
+from cineseq.tables.lineage import SISTER_DIED
+from cineseq.text import NOT_ESTIMABLE
 
 
 @dataclass(frozen=True)
@@ -32,16 +41,20 @@ class Sequenced:
         Number of dead cage-mates of each cell of the trees, its sister excluded, shape (cells,).
     ambient
         Fraction of each cell's counts that is likely to be ambient, by ``track_id``.
+    dead
+        Dead cells in compartments, as :func:`~cineseq.lineage.compartment_controls.dead_cells` returns.
     """
 
     cells: pd.Index | None = None
     pairs: pd.DataFrame | None = None
     dead_cage_mates: np.ndarray | None = None
     ambient: pd.Series | None = None
+    dead: pd.DataFrame | None = None
 
     def with_map(self, families: LineageTrees, cells: pd.DataFrame, compartments: pd.DataFrame) -> Sequenced:
-        """Return a copy with the dead cage-mates of each cell, from a map of compartments."""
-        return replace(self, dead_cage_mates=dead_cage_mates(families, cells, self.pairs, compartments))
+        """Return a copy with the dead cells of compartments and the dead cage-mates of each cell, from a map."""
+        dead = dead_cells(families, cells, compartments)
+        return replace(self, dead=dead, dead_cage_mates=dead_cage_mates(families, self.pairs, dead))
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,9 @@ def compare_survivors(
 ) -> SisterComparison:
     """Compare survivors by the fate of their sisters, with bounds for errors and warnings of possible biases.
 
+    The contrast of a dead with a living sister uses pairs that can be compared without selection by compartment, see
+    :func:`~cineseq.lineage.separated_pairs.eligible`.
+
     Parameters
     ----------
     families
@@ -85,14 +101,32 @@ def compare_survivors(
     status["sequenced"] = survivors(families, states, sequenced.cells)
     if sequenced.dead_cage_mates is not None:
         status["dead_cage_mates"] = sequenced.dead_cage_mates
+    chosen = eligible(families, status, together(families, status, sequenced.pairs, sequenced.dead))
     compared = compare_states(families, status, states, settings)
-    bounds = sensitivity_table(families, status, states, sequenced.pairs, settings)
-    warned = lineage_warnings(families, status, sequenced.pairs, sequenced.ambient)
+    of_pairs = status["status"].isin(COMPARED)
+    if chosen.families:
+        separated = status.assign(sequenced=status["sequenced"] & of_pairs & chosen.cells)
+        compared = _replaced(compared, compare_states(families, separated, states, settings), chosen)
+    kept = status.assign(sequenced=status["sequenced"] & (~of_pairs | chosen.cells))
+    bounds = sensitivity_table(families, kept, states, sequenced.pairs, settings)
+    warned = lineage_warnings(families, status, sequenced.pairs, sequenced.ambient, sequenced.dead)
     if len(families.cells):
         nearest = nearest_state(compared)
         state = None if nearest is None else states[nearest]
         warned.loc[len(warned)] = two_survivor_control(families, status, sequenced.pairs, state, settings)
     return SisterComparison(status, compared, bounds, warned)
+
+
+def _replaced(compared: pd.DataFrame, separated: pd.DataFrame, chosen: Eligible) -> pd.DataFrame:
+    """Return the comparison with the primary contrast of separated pairs, whose notes say what is left out."""
+    main = separated[separated["contrast"] == SISTER_DIED].copy()
+    for name in ("note", "power_note"):
+        missing = main[name].str.startswith(NOT_ESTIMABLE)
+        before = f"{NOT_ESTIMABLE}: {chosen.reason}; " + main[name].str.removeprefix(f"{NOT_ESTIMABLE}: ")
+        after = (main[name] + f"; {chosen.reason}").str.removeprefix("; ")
+        main[name] = before.where(missing, after)
+    order = compared.index
+    return pd.concat([compared[compared["contrast"] != SISTER_DIED], main]).reindex(order)
 
 
 def sequenced_of_compartments(families: LineageTrees, cells: pd.DataFrame, names: pd.Index | None) -> Sequenced:
@@ -117,4 +151,5 @@ def sequenced_of_compartments(families: LineageTrees, cells: pd.DataFrame, names
     )
     if dead.empty:
         return Sequenced(names, pairs)
-    return Sequenced(names, pairs, cage_mates_in(families, own.fillna(""), dead[["row", *COMPARTMENT]]))
+    placed_dead = dead[["row", *COMPARTMENT]]
+    return Sequenced(names, pairs, cage_mates_in(families, own.fillna(""), placed_dead), dead=placed_dead)

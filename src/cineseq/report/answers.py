@@ -9,8 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from cineseq.lineage.detectable import Detectable
 from cineseq.lineage.interpretation import interval_to_read, readings
 from cineseq.lineage.report import state_sentence, tested_states
+from cineseq.lineage.selection_bias import NOT_EXCLUDED
 from cineseq.prediction.estimands import HEADLINE, gain_text, headline_rows, is_claimed, share_text
 from cineseq.prediction.report import mostly_class
 from cineseq.report.evidence import Evidence
@@ -374,24 +376,27 @@ def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> tuple[s
     numbers |= {"p_value": row["p_value"], "q_value": row["q"], "states_tested": len(states)}
     ends = row[["low", "high"]].to_numpy(float, na_value=np.nan)
     low, high = interval_to_read(ends[0], ends[1], row["q"])
-    text = f"{state_sentence(row, _detectable(power, row['state']), for_all=True)} {readings(tested)[0]}"
+    text = f"{state_sentence(row, _detectable(power, row), for_all=True)} {readings(tested)[0]}"
     if row["q"] > ALPHA:
         return text, "not_shown", numbers
     return text, "shown" if high < 1 or low > 1 else "weak", numbers
 
 
-def _detectable(power: pd.DataFrame | None, state: str) -> float | None:
+def _detectable(power: pd.DataFrame | None, row: pd.Series) -> Detectable | None:
     if power is None:
         return None
-    of_answer = (power["state"] == state) & (power["contrast"] == SISTER_DIED)
-    rows = power.loc[of_answer, "detectable_odds_ratio"].dropna()
-    return float(rows.iloc[0]) if len(rows) else None
+    of_answer = (power["state"] == row["state"]) & (power["contrast"] == SISTER_DIED)
+    rows = power[of_answer].dropna(subset="detectable_odds_ratio")
+    if rows.empty:
+        return None
+    first = rows.iloc[0]
+    return Detectable.of(first["detectable_odds_ratio"], first["state_rate"], row["states"])
 
 
 def _caution(warnings: pd.DataFrame | None) -> str:
     if warnings is None:
         return ""
-    serious = warnings[warnings["severity"] == "serious"]
+    serious = warnings[(warnings["severity"] == "serious") | (warnings["warning"] == NOT_EXCLUDED)]
     if serious.empty:
         return ""
     where = listed(sorted(set(serious["sample"])))

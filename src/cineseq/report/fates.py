@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cineseq.lineage.report import last_observed
+from cineseq.lineage.report import hazard_sentence, last_observed
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.text import (
@@ -115,7 +115,8 @@ def _of_condition(where: str, met: str | None, row: pd.Series | None) -> str:
             f"({percent(row['expected_independent'])} expected if fates were independent, {_beyond_chance(row)})"
         )
     text = f"{where}{'; '.join(part for part in (met, shared) if part)}."
-    return text[:1].upper() + text[1:]
+    hazard = "" if row is None or not known(row.get("p_hazard")) else f" {hazard_sentence(row)}"
+    return text[:1].upper() + text[1:] + hazard
 
 
 def _beyond_chance(row: pd.Series) -> str:

@@ -28,6 +28,19 @@ CONCORDANCE = Table(
             low=0,
             high=1,
         ),
+        number(
+            "hazard_correlation",
+            "Correlation between sisters of death minus its cumulative hazard (martingale residuals), within strata",
+        ),
+        Column(
+            "p_hazard",
+            "number",
+            "One-sided p-value of that correlation; unlike the concordance, it does not respond to cycles of similar "
+            "length",
+            missing=True,
+            low=0,
+            high=1,
+        ),
         NOTE,
     ),
 )
@@ -185,6 +198,36 @@ GENES_BY_SISTER = Table(
         number("high", "Upper end of it"),
         P,
         Q,
+        NOTE,
+    ),
+)
+
+GENES_BY_CAGE = Table(
+    "genes_by_cage",
+    "Difference in expression between survivors read alone in a compartment that their dead sister shared and the mean "
+    "cell of two living sisters in one, gene by gene",
+    ("gene",),
+    (
+        GENE,
+        count("bereaved", "Informative survivors whose sister died in their compartment"),
+        count("cages", "Informative compartments with two living sisters"),
+        number(
+            "difference",
+            "Mean count per cell, scaled to the median total, of those survivors minus that of two living sisters, "
+            "within strata; half of the counts of two cells, drawn at random, stand for one cell",
+        ),
+        P,
+        Q,
+        count("strangers", "Informative compartments with two living cells that are not sisters and lost none"),
+        number("control_difference", "The same for two living sisters minus two living cells that are not sisters"),
+        Column(
+            "control_p",
+            "number",
+            "P-value of that control; a gene that differs there differs by the presence of a sister, not by a death",
+            missing=True,
+            low=0,
+            high=1,
+        ),
         NOTE,
     ),
 )

@@ -186,7 +186,8 @@ def test_sisters_that_all_divide_agree_no_more_than_chance():
 
 
 HEADERS = {
-    "concordance": "condition relation pairs concordance expected_independent phi phi_low phi_high p_value note",
+    "concordance": "condition relation pairs concordance expected_independent phi phi_low phi_high p_value "
+    "hazard_correlation p_hazard note",
     "times": "condition relation quantity pairs r low high note",
     "state_by_sister": "state contrast families informative odds_ratio low high p_permutation p_gee estimand p_value "
     "e_value e_value_interval note",

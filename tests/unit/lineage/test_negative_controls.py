@@ -9,7 +9,7 @@ import pytest
 from tests.unit.lineage.lineage_examples import LAST, analyse, as_cells, cell, experiment, family
 
 from cineseq.config.lineage import Lineage
-from cineseq.lineage.compartment_controls import dead_cage_mates, two_survivor_control
+from cineseq.lineage.compartment_controls import dead_cage_mates, dead_cells, two_survivor_control
 from cineseq.lineage.report import control_lines, negative_control_lines
 from cineseq.lineage.selection_bias import lineage_warnings
 from cineseq.lineage.sister_score import Summaries
@@ -52,13 +52,15 @@ def test_dead_cells_of_a_compartment_count_but_the_sister_does_not():
     cages = {"a.0": 1, "a.1": 1, "b.0": 2, "b.1": 3, "c": 3, "d": 1}
     cells, pairs, compartments = placed(rows, cages)
     families = families_of(cells)
-    found = pd.Series(dead_cage_mates(families, cells, pairs, compartments), families.cells["track_id"])
+    dead = dead_cells(families, cells, compartments)
+    found = pd.Series(dead_cage_mates(families, pairs, dead), families.cells["track_id"])
     assert found[["a.0", "b.0", "c"]].tolist() == [1, 0, 1]
     assert found[["a.1", "d", "e"]].isna().all()
-    later = dead_cage_mates(families, cells, pairs, compartments.assign(closed_frame=[35, 35, 35]))
+    closed = compartments.assign(closed_frame=[35, 35, 35])
+    later = dead_cage_mates(families, pairs, dead_cells(families, cells, closed))
     assert pd.Series(later, found.index)[["a.0", "c"]].tolist() == [1, 0]
-    assert np.isnan(dead_cage_mates(families, cells, None, compartments)).all()
-    assert np.isnan(dead_cage_mates(families, cells, pairs, compartments.iloc[:0])).all()
+    assert np.isnan(dead_cage_mates(families, None, dead)).all()
+    assert np.isnan(dead_cage_mates(families, pairs, dead_cells(families, cells, compartments.iloc[:0]))).all()
 
 
 def test_the_control_of_dead_cage_mates_finds_a_mark_of_death_itself_and_only_then():

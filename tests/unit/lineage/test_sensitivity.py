@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.unit.lineage.lineage_examples import as_cells, experiment, family
 
 from cineseq.config.lineage import Lineage
+from cineseq.lineage.detectable import at_level
 from cineseq.lineage.report import nearest_state, state_lines
 from cineseq.lineage.sensitivity import sensitivity_lines, sensitivity_table
 from cineseq.lineage.sister_status import sister_status
@@ -143,7 +144,9 @@ def test_a_null_result_is_worded_with_what_could_have_been_seen_and_q_over_all_s
     first = state_lines(compared)[1]
     row = compared[compared["state"] == nearest_state(compared)].iloc[0]
     assert "over 8 states" in first
-    assert f"An odds ratio of {row['detectable_odds_ratio']:.2f} or more is detectable with 80 % power" in first
+    alone, rate = row["detectable_odds_ratio"], row["state_rate"]
+    assert f"An odds ratio of {at_level(alone, rate, 0.05 / 8):.2f} or more is detectable with 80 % power" in first
+    assert f"({alone:.2f} or more if it were the only state)" in first
 
 
 def test_the_report_names_the_power_of_the_contrast_that_it_answers_with():
@@ -151,7 +154,7 @@ def test_the_report_names_the_power_of_the_contrast_that_it_answers_with():
         {"state": "x", "contrast": ["no_sister_vs_survived", "sister_died_vs_survived"], "families": 40,
          "informative": 40, "odds_ratio": 1.1, "low": 0.5, "high": 2.0, "p_value": 0.8, "note": ""}
     )  # fmt: skip
-    power = states[["state", "contrast"]].assign(detectable_odds_ratio=[1.5, 4.0])
+    power = states[["state", "contrast"]].assign(detectable_odds_ratio=[1.5, 4.0], state_rate=0.3)
     text, verdict, _ = sisters(Evidence(states=states, power=power))
     assert verdict == "not_shown"
     assert "An odds ratio of 4.0" in text

@@ -118,7 +118,11 @@ def test_the_step_finds_a_gene_that_goes_with_the_sister(tmp_path):
     write_paired(PairedData(obs, sparse.csr_matrix(counts, dtype=float), GENES, *blocks), tmp_path / "paired.h5ad")
     write_table(cells, tmp_path / "cells.parquet", CELLS)
     tables = {"cells": tmp_path / "cells.parquet", "paired": tmp_path / "paired.h5ad"}
-    files = {"heritable": tmp_path / "heritable.tsv", "by_sister": tmp_path / "by_sister.tsv"}
+    files = {
+        "heritable": tmp_path / "heritable.tsv",
+        "by_sister": tmp_path / "by_sister.tsv",
+        "by_cage": tmp_path / "by_cage.tsv",
+    }
     settings = Settings(lineage=Lineage(permutations=4999))
     main(**tables, **files, report=tmp_path / "report.json", settings=settings)
     by_sister = read_table(files["by_sister"], GENES_BY_SISTER)
