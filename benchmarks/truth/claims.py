@@ -31,6 +31,8 @@ class Claim:
         Bounds that are required of the mean; infinite where there is none.
     harder
         Whether this is the harder design at which the method is known to break; nothing is required of it.
+    new
+        Whether the number did not exist before, so that the tables of numbers before do not hold it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Claim:
     at_least: float = -math.inf
     at_most: float = math.inf
     harder: bool = False
+    new: bool = False
 
     def quick(self, fraction: float) -> int:
         """Return how many studies are drawn when only a fraction is asked for: at least 20, at most all."""

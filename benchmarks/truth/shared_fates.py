@@ -94,7 +94,8 @@ def _claims() -> list[Claim]:
         claims.append(Claim(name, text, f"{measures}, by concordance", study, 1000, harder=True))
     shared = Planted(frailty=1.0)
     text = "300 families whose log hazard of death differs by 1 sd, .02 per h, log lengths of cycles correlate .8"
-    return [*claims, Claim("shared_fates.power", text, measures, partial(by_hazard, shared), 1000, at_least=0.8)]
+    study = partial(by_hazard, shared)
+    return [*claims, Claim("shared_fates.power", text, measures, study, 1000, at_least=0.8, new=True)]
 
 
 CLAIMS: tuple[Claim, ...] = tuple(_claims())
