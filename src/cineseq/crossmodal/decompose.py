@@ -257,11 +257,11 @@ def _with_direction_q(summary: pd.DataFrame) -> pd.DataFrame:
 
 def _with_q(rows: pd.DataFrame) -> pd.DataFrame:
     """Add q-values over all genes or features."""
-    q = {
+    adjusted = {
         new: benjamini_hochberg(rows[old].to_numpy(float))
         for new, old in (("q_within", "p_within"), ("q_value", "p_value"))
     }
-    return rows.assign(**q)
+    return rows.assign(**adjusted)
 
 
 def _measured(shapes: list[Block]) -> Block:

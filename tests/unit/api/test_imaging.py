@@ -328,7 +328,7 @@ def test_points_of_masks_are_linked_as_the_masks_are():
 def test_points_of_no_cell_in_a_frame_need_the_length_of_the_movie():
     points = crowd()
     holes = points[points["frame"] != 3]
-    with pytest.raises(UserError, match=r"no cell in 1 of the frames 0 to 11, the first of them 3; .* or give frames="):
+    with pytest.raises(UserError, match=r"no cell in 1 of the frames 0 to 11, the first of them 3; .* or set frames="):
         cs.track(holes)
     assert cs.track(holes, frames=14).tracks["end_kind"].isin(["lost", "division"]).all()
 
