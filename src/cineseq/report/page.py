@@ -291,7 +291,11 @@ def _most_tried_first(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _as_declared(column: pd.Series) -> pd.Series:
     declared = {"model": COMPARED_MODELS, "variant": VARIANTS, "estimand": ESTIMANDS}.get(str(column.name))
-    return column if declared is None else column.map(declared.index)
+    if declared is None:
+        return column
+    # Other tables name their estimand in words of their own; these keep their order.
+    place = {name: number for number, name in enumerate(declared)}
+    return column.map(lambda value: place.get(value, len(declared)))
 
 
 def _samples_table(frame: pd.DataFrame, title: str, link: str) -> TableView:
