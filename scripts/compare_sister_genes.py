@@ -3,9 +3,9 @@
 In: the cells table with its lineage, the paired data, and the clusters (which cells passed quality control); where
 cells were paired through compartments, also the pairs, the maps of compartments and the counts. Out: heritable genes,
 by the correlation within pairs of sequenced sisters, with partners permuted within field and birth time; genes by the
-fate of the sister, permuted within field and birth time, or by sign flips of the scores of root cells where these have
-several pairs of sisters; genes of survivors that shared a compartment with their dead sister against the mean cell of
-two living sisters in one; a report.
+fate of the sister, by the score of families weighted by their effective number of survivors within field and birth
+time; genes of survivors that shared a compartment with their dead sister against the mean cell of two living sisters in
+one; a report.
 """
 
 import logging

@@ -8,6 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LEVEL = 0.05
+CALLED = "share of studies with p <= .05"
+
+
+def called(p: float) -> float:
+    """Return 1 where a p-value is at most .05, else 0; NaN without a p-value."""
+    return float(p <= LEVEL) if np.isfinite(p) else math.nan
+
 
 @dataclass(frozen=True)
 class Claim:

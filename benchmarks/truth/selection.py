@@ -21,9 +21,8 @@ from cineseq.lineage.sister_comparison import compare_survivors, sequenced_of_co
 from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.trees import LineageTrees
 from cineseq.tables.lineage import SISTER_DIED
-from truth.claims import Claim
+from truth.claims import CALLED, LEVEL, Claim, called
 
-LEVEL = 0.05
 LAST = 99
 BIRTHS = (12, 22, 32, 42, 52)
 SETTINGS = Lineage(permutations=999)
@@ -127,10 +126,9 @@ def contrast(planted: Planted, seed: int) -> pd.Series:
     return compared.set_index("contrast").loc[SISTER_DIED]
 
 
-def called(planted: Planted, seed: int) -> float:
+def contrast_called(planted: Planted, seed: int) -> float:
     """Return whether the primary contrast has p <= .05; NaN where it is not estimable."""
-    p = contrast(planted, seed)["p_value"]
-    return float(p <= LEVEL) if np.isfinite(p) else np.nan
+    return called(contrast(planted, seed)["p_value"])
 
 
 def refused(planted: Planted, seed: int) -> float:
@@ -148,7 +146,7 @@ def warned(planted: Planted, names: tuple[str, ...], seed: int, *, mapped: bool)
     return float(found["warning"].isin(names).any())
 
 
-CALLED, WARNED = "share of studies with p <= .05", "share of studies with the warning"
+WARNED = "share of studies with the warning"
 SAID = "share of studies with the warning, or that say that selection cannot be excluded"
 
 
@@ -178,19 +176,19 @@ def _contrasts() -> list[Claim]:
     for families, died in ((80, 0.3), (300, 0.1), (300, 0.3), (1000, 0.1), (1000, 0.3)):
         planted = Planted(families, died)
         name = f"selection.size.{_key(planted)}"
-        claims.append(Claim(name, _described(planted), CALLED, partial(called, planted), 4000, at_most=0.065))
+        claims.append(Claim(name, _described(planted), CALLED, partial(contrast_called, planted), 4000, at_most=0.065))
     lost = Planted(300, 0.3, unplaced=0.3, captured=0.7)
     name = f"selection.size_unplaced.{_key(lost)}"
-    claims.append(Claim(name, _described(lost), CALLED, partial(called, lost), 2000, at_most=0.065))
+    claims.append(Claim(name, _described(lost), CALLED, partial(contrast_called, lost), 2000, at_most=0.065))
     real = Planted(300, 0.3, odds_ratio=3.0)
     name = f"selection.power.{_key(real)}"
-    claims.append(Claim(name, _described(real), CALLED, partial(called, real), 1000, at_least=0.8))
+    claims.append(Claim(name, _described(real), CALLED, partial(contrast_called, real), 1000, at_least=0.8))
     whole = Planted(300, 0.3, share=1.0)
     name, measures = f"selection.refused.{_key(whole)}", "share of studies that are not estimable"
     claims.append(Claim(name, _described(whole), measures, partial(refused, whole), 200, at_least=1.0))
     wrong = replace(real, odds_ratio=1.0, misplaced=0.1, share=0.4)
     name = f"selection.size_misplaced.{_key(wrong)}"
-    return [*claims, Claim(name, _described(wrong), CALLED, partial(called, wrong), 1000, harder=True)]
+    return [*claims, Claim(name, _described(wrong), CALLED, partial(contrast_called, wrong), 1000, harder=True)]
 
 
 def _warnings() -> list[Claim]:

@@ -11,9 +11,8 @@ import pandas as pd
 from cineseq.lineage.concordance import concordance_table
 from cineseq.lineage.shared_hazard import residuals, shared_hazard
 from cineseq.lineage.trees import LineageTrees
-from truth.claims import Claim
+from truth.claims import CALLED, Claim, called
 
-LEVEL = 0.05
 MOVIE = 72.0
 
 
@@ -61,8 +60,7 @@ def by_hazard(planted: Planted, seed: int) -> float:
     """Return whether the hazard of death is called shared."""
     age, fate, field = draw(planted, seed)
     residual = residuals(age.ravel(), (fate == 1).ravel().astype(float)).reshape(-1, 2)
-    p = shared_hazard(residual, field, np.arange(len(field))).p_value
-    return float(p <= LEVEL) if np.isfinite(p) else np.nan
+    return called(shared_hazard(residual, field, np.arange(len(field))).p_value)
 
 
 def by_concordance(planted: Planted, seed: int) -> float:
@@ -75,27 +73,25 @@ def by_concordance(planted: Planted, seed: int) -> float:
     )  # fmt: skip
     sisters = np.arange(2 * number).reshape(-1, 2)
     families = LineageTrees(cells, sisters, "h", {})
-    p = concordance_table(families, {"sisters": sisters}, 1, 499, seed)["p_value"].iloc[0]
-    return float(p <= LEVEL) if np.isfinite(p) else np.nan
+    return called(concordance_table(families, {"sisters": sisters}, 1, 499, seed)["p_value"].iloc[0])
 
 
 def _claims() -> list[Claim]:
     claims = []
-    measures = "share of studies with p <= .05"
     for families, hazard, stress in ((100, 0.02, 0.0), (300, 0.005, 0.0), (300, 0.02, 0.0), (300, 0.02, 0.7)):
         planted = Planted(families, hazard=hazard, stress=stress)
         text = f"{families} families, death at {hazard:g} per h whatever the sister, log lengths of cycles correlate .8"
         text += f", stress of the field {stress:g} sd"
         key = f"families{families}_hazard{1000 * hazard:.0f}_stress{10 * stress:.0f}"
         study = partial(by_hazard, planted)
-        claims.append(Claim(f"shared_fates.hazard.{key}", text, measures, study, 2000, at_most=0.07))
+        claims.append(Claim(f"shared_fates.hazard.{key}", text, CALLED, study, 2000, at_most=0.07, new=True))
         study = partial(by_concordance, planted)
         name = f"shared_fates.concordance.{key}"
-        claims.append(Claim(name, text, f"{measures}, by concordance", study, 1000, harder=True))
+        claims.append(Claim(name, text, f"{CALLED}, by concordance", study, 1000, harder=True))
     shared = Planted(frailty=1.0)
     text = "300 families whose log hazard of death differs by 1 sd, .02 per h, log lengths of cycles correlate .8"
     study = partial(by_hazard, shared)
-    return [*claims, Claim("shared_fates.power", text, measures, study, 1000, at_least=0.8, new=True)]
+    return [*claims, Claim("shared_fates.power", text, CALLED, study, 1000, at_least=0.8, new=True)]
 
 
 CLAIMS: tuple[Claim, ...] = tuple(_claims())

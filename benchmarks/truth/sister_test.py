@@ -19,9 +19,8 @@ from cineseq.lineage.sister_genes import Design as GeneDesign
 from cineseq.lineage.sister_genes import genes_by_sister
 from cineseq.lineage.sister_score import Summaries
 from cineseq.lineage.sister_test import associate, gee_p, stratified_tables
-from truth.claims import Claim
+from truth.claims import CALLED, LEVEL, Claim, called
 
-LEVEL = 0.05
 FEWEST = 5
 """Fewest informative families in either arm, as in the settings of the step."""
 PERMUTATIONS = 999
@@ -159,15 +158,10 @@ def summaries_of(drawn: Drawn) -> Summaries:
     return Summaries(drawn.exposed, mean, within, survivors, stratum, drawn.founder)
 
 
-def rejected(p: float) -> float:
-    """Return 1 or 0, or NaN without a p-value."""
-    return float(p <= LEVEL) if np.isfinite(p) else np.nan
-
-
 def size_of_states(planted: Planted, seed: int) -> float:
     """Return whether the state is called."""
     drawn = draw_states(planted, np.random.default_rng([11, seed]))
-    return rejected(associate(summaries_of(drawn), FEWEST).p_value)
+    return called(associate(summaries_of(drawn), FEWEST).p_value)
 
 
 def interval_misses(planted: Planted, seed: int) -> float:
@@ -180,12 +174,12 @@ def interval_misses(planted: Planted, seed: int) -> float:
 def power_over(other: Callable[[Drawn], float], planted: Planted, seed: int) -> float:
     """Return whether the state is called minus whether the other test calls it."""
     drawn = draw_states(planted, np.random.default_rng([13, seed]))
-    return rejected(associate(summaries_of(drawn), FEWEST).p_value) - rejected(other(drawn))
+    return called(associate(summaries_of(drawn), FEWEST).p_value) - called(other(drawn))
 
 
 def size_over(other: Callable[[Drawn], float], planted: Planted, seed: int) -> float:
     """Return whether the other test calls the state."""
-    return rejected(other(draw_states(planted, np.random.default_rng([14, seed]))))
+    return called(other(draw_states(planted, np.random.default_rng([14, seed]))))
 
 
 def cells_of(drawn: Drawn) -> pd.DataFrame:
@@ -233,10 +227,9 @@ def size_of_compartments(compartments: int, alike: float, rate: float, with_sist
     stratum = np.unique(rng.integers(0, 10, compartments), return_inverse=True)[1]
     number = np.full(compartments, 2)
     every = Summaries.of_state(sisters, state.mean(axis=1), number, stratum, np.arange(compartments))
-    return rejected(associate(every, FEWEST, kind=sisters).p_value)
+    return called(associate(every, FEWEST, kind=sisters).p_value)
 
 
-CALLED = "share of studies with p <= .05"
 MISSED = "share of 95 % intervals without the planted odds ratio"
 MOST, LEAST, COUNTED = 0.07, 0.035, 30
 

@@ -18,9 +18,9 @@ from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, ridge_folds
 from cineseq.prediction.crossval.transform import design
 from cineseq.prediction.estimands import Row, between_row, class_note, not_estimable_row, share_columns
 from cineseq.progress import progress
-from cineseq.statistics.metrics import group_weights, r2, r2_interval
+from cineseq.statistics.metrics import centred, group_weights, r2, r2_interval
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_value
-from cineseq.statistics.shares import MOST_PREDICTORS, centred_known, variance_share
+from cineseq.statistics.shares import MOST_PREDICTORS, variance_share
 
 logger = logging.getLogger(__name__)
 PER_TASK = 10
@@ -225,7 +225,7 @@ def _row(errors: Sequence[np.ndarray], null: np.ndarray, plan: FoldPlan, options
 
 def _centred_in_class(errors: np.ndarray, known: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Subtract the class mean of the measured cells from the errors of each target; 0 where not measured."""
-    return np.nan_to_num(centred_known(np.where(known, errors, np.nan), classes))
+    return np.nan_to_num(centred(np.where(known, errors, np.nan), classes))
 
 
 def _all_predictors(blocks: Sequence[Block], min_detected: float) -> np.ndarray:
@@ -238,7 +238,7 @@ def _in_share(targets: Targets, groups: np.ndarray) -> np.ndarray:
     """Return the targets as they count in the total, over all cells: scaled, or scores on principal axes."""
     values = targets.values.astype(float)
     if targets.components is not None:
-        axes = np.linalg.svd(np.nan_to_num(centred_known(values, groups)), full_matrices=False)[2][: targets.components]
+        axes = np.linalg.svd(np.nan_to_num(centred(values, groups)), full_matrices=False)[2][: targets.components]
         return np.nan_to_num(values - np.nanmean(values, axis=0)) @ axes.T
     if targets.weigh == "variance":
         return values

@@ -13,7 +13,7 @@ from cineseq.expression.normalise import thin
 from cineseq.io.counts import log_normalised
 from cineseq.prediction.crossval.folds import FoldPlan
 from cineseq.prediction.crossval.ridge import RidgeFold, predict, predict_fold
-from cineseq.statistics.shares import centred_known
+from cineseq.statistics.metrics import centred
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class Targets:
     def rows(self, order: np.ndarray) -> Targets:
         """Return the targets with reordered rows, centred again."""
         values = self.values[order]
-        return replace(self, values=values if self.centre is None else centred_known(values, self.centre))
+        return replace(self, values=values if self.centre is None else centred(values, self.centre))
 
     def within(self, centre: np.ndarray | None) -> Targets:
         """Return the targets centred within groups, unchanged without groups."""
         if centre is None:
             return self
-        return replace(self, values=centred_known(self.values, centre), centre=centre)
+        return replace(self, values=centred(self.values, centre), centre=centre)
 
     def with_axes(self, plan: FoldPlan) -> Targets:
         """Return the targets with the leading principal axes of the training cells of every fold, if they are wanted.

@@ -104,7 +104,7 @@ def per_cell(counts: sparse.csr_matrix, two: np.ndarray, rng: np.random.Generato
 def _units(
     libraries: Libraries, values: np.ndarray, first: str, second: str
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return values, arm (True for the first) and stratum of the units of two arms, founders averaged."""
+    """Return values, arm (True for the first) and stratum of the units of two arms, those of one root cell averaged."""
     rows = np.flatnonzero(np.isin(libraries.arm, [first, second]))
     keys = pd.DataFrame(
         {"stratum": libraries.stratum[rows], "arm": libraries.arm[rows] == first, "root": libraries.root_cell[rows]}

@@ -15,7 +15,6 @@ from cineseq.prediction.crossval.out_of_fold import LINEAR, NONLINEAR, NOTHING_K
 from cineseq.prediction.crossval.transform import design
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
-from cineseq.statistics.shares import centred_known
 from cineseq.text import number
 
 NULL_RATIO = 0.5
@@ -221,7 +220,7 @@ def permuted_responses(cells: CrossvalCells, permutations: int, rng: np.random.G
     permuted = cells.values[np.column_stack(rows)]
     if cells.centre is None:
         return permuted
-    return centred_known(permuted.reshape(len(permuted), -1), cells.centre).reshape(permuted.shape)
+    return centred(permuted, cells.centre)
 
 
 def training_mean(values: np.ndarray, plan: FoldPlan) -> np.ndarray:

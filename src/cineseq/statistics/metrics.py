@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
+from scipy import sparse
 
 from cineseq.statistics import CONFIDENCE
 
@@ -30,12 +30,25 @@ def r2(residual: np.ndarray, baseline: np.ndarray) -> np.ndarray | float:
 
 
 def centred(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Subtract the group mean from each column; ``values`` has shape (cells, columns)."""
-    codes = pd.factorize(groups)[0]
-    sums = np.zeros((codes.max() + 1, *values.shape[1:]))
-    np.add.at(sums, codes, values)
-    size = np.bincount(codes).reshape(-1, *([1] * (values.ndim - 1)))
-    return values - (sums / size)[codes]
+    """Subtract from each measured value the mean of those of its group and column; missing values stay missing.
+
+    Parameters
+    ----------
+    values
+        Shape (cells, ...), NaN where missing.
+    groups
+        Group of each cell, shape (cells,).
+    """
+    codes = np.unique(groups, return_inverse=True)[1]
+    flat = values.reshape(len(values), -1)
+    member = sparse.csr_matrix((np.ones(len(codes), values.dtype), (codes, np.arange(len(codes)))))
+    known = np.isfinite(flat)
+    if known.all():
+        counts = np.bincount(codes)[:, None].astype(values.dtype)
+    else:
+        counts = np.maximum(member @ known.astype(values.dtype), 1)
+    means = (member @ np.where(known, flat, 0)) / counts
+    return (flat - means[codes]).reshape(values.shape)
 
 
 def r2_within(residual: np.ndarray, baseline: np.ndarray, groups: np.ndarray) -> float:

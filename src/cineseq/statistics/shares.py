@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import sparse
 from scipy.stats import t as student
 
 from cineseq.statistics import CONFIDENCE
+from cineseq.statistics.metrics import centred
 
 LARGEST = 0.999
 STEPS = 400
@@ -127,7 +127,7 @@ def spectrum_of(predictors: np.ndarray, targets: np.ndarray, groups: np.ndarray)
     if free < FEWEST_FREE:
         return None
     # Both sides centred by group; columns of mean square 1 per degree of freedom.
-    x, y = centred_known(predictors, codes), np.nan_to_num(centred_known(targets, codes))
+    x, y = centred(predictors, codes), np.nan_to_num(centred(targets, codes))
     length = np.sqrt(np.square(x).sum(axis=0))
     x = x[:, length > 1e-8 * max(1.0, float(np.abs(predictors).max(initial=0)))]
     if not x.shape[1] or not np.square(y).sum() > 0:
@@ -150,25 +150,6 @@ def spectrum_of(predictors: np.ndarray, targets: np.ndarray, groups: np.ndarray)
     covariance = y.T @ y if y.shape[1] <= len(y) else y @ y.T
     effective = float(np.trace(covariance) ** 2 / np.square(covariance).sum())
     return Spectrum(values, energy, times, int(seen.sum()), effective)
-
-
-def centred_known(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Subtract from each measured value the mean of those of its group and column; missing values stay missing.
-
-    Parameters
-    ----------
-    values
-        Shape (cells, columns), NaN where missing.
-    groups
-        Group of each cell, shape (cells,).
-    """
-    codes = np.unique(groups, return_inverse=True)[1]
-    member = sparse.csr_matrix((np.ones(len(codes), values.dtype), (codes, np.arange(len(codes)))))
-    known = np.isfinite(values)
-    if known.all():
-        return values - ((member @ values) / np.bincount(codes)[:, None].astype(values.dtype))[codes]
-    counts = np.maximum(member @ known.astype(values.dtype), 1)
-    return values - ((member @ np.where(known, values, 0)) / counts)[codes]
 
 
 def _most_likely(spectrum: Spectrum, grid: np.ndarray) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cineseq.io.paired import PairedData
+from cineseq.io.paired import BLOCKS, PairedData
 
 CELLS = pd.Index(["s/1/10", "s/1/2", "s/1/3"], name="track_id")
 NOTHING = pd.DataFrame(index=CELLS)
@@ -45,6 +45,23 @@ TYPES = {
     "judged": "boolean",
     "family": "string",
 }
+
+
+COUNTS = sparse.csr_matrix([[0, 5], [1, 0], [0, 0]], dtype=np.float32)
+
+
+def assert_read_back(found: PairedData, **how_strict: bool) -> None:
+    """Assert that the cells of :func:`paired` with :data:`COUNTS` came back with the types that analyses read."""
+    assert {name: str(kind) for name, kind in found.obs.dtypes.items()} == TYPES
+    pd.testing.assert_frame_equal(found.obs, OBS.astype(TYPES))
+    assert found.obs.index.name == "track_id"
+    assert isinstance(found.counts, sparse.csr_matrix)
+    assert found.counts.dtype == np.float32
+    np.testing.assert_array_equal(found.counts.toarray(), COUNTS.toarray())
+    assert found.genes.tolist() == ["Actb", "NA"]
+    for name in BLOCKS:
+        expected = getattr(paired(None), name)
+        pd.testing.assert_frame_equal(getattr(found, name), expected, check_column_type=False, **how_strict)
 
 
 def paired(counts: sparse.csr_matrix | None) -> PairedData:

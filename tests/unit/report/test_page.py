@@ -26,7 +26,7 @@ from cineseq.report.steps import StepReport, StepSummary, read_step_report, summ
 from cineseq.report.views import show_table
 from cineseq.tables.contract import Column, Table, empty
 from cineseq.tables.imaging import DETECTIONS, TRACKS
-from cineseq.tables.lineage import LINEAGE_WARNINGS
+from cineseq.tables.lineage import LINEAGE_WARNINGS, SISTER_DIED, STATE_BY_SISTER
 from cineseq.tables.prediction import PERFORMANCE, SENSITIVITY
 
 LOADED = re.compile(
@@ -306,6 +306,16 @@ def test_the_function_of_the_answers_stands_first_in_its_tables(tmp_path: Path):
     cells = re.findall(r"<td>([ab])</td>", page)
     assert cells == ["b", "b", "a", "a"]
     assert answers["answers"][0]["numbers"]["function"] == "function_b"
+
+
+def test_a_table_that_names_its_estimand_in_its_own_words_is_shown(tmp_path: Path):
+    rows = {
+        "state": ["cluster=1", "cluster=0"],
+        "contrast": SISTER_DIED,
+        "estimand": ["odds ratio within field and birth time", "odds ratio within field"],
+    }
+    page, _ = render(tmp_path, results=[checked(STATE_BY_SISTER, tmp_path / "lineage/state_by_sister.tsv", **rows)])
+    assert sorted(re.findall(r"<td>(cluster=\d)</td>", page)) == ["cluster=0", "cluster=1"]
 
 
 def test_the_sensitivity_table_compares_alternatives_model_by_model(tmp_path: Path):

@@ -15,7 +15,7 @@ from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
 from cineseq.prediction.crossval.feature_blocks import class_labels
 from cineseq.statistics.correlation import detectable_r2
-from cineseq.statistics.shares import centred_known
+from cineseq.statistics.metrics import centred
 from cineseq.tables.contract import FIELD
 from cineseq.text import count, listed, percent
 
@@ -367,7 +367,7 @@ class CrossvalCells:
         if np.bincount(labels).max() < 2:
             msg = "no field has two cells, so nothing differs within fields"
             raise NotEstimableError(msg)
-        return replace(self, values=centred_known(self.values, labels), centre=labels)
+        return replace(self, values=centred(self.values, labels), centre=labels)
 
 
 def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: str) -> CrossvalCells:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from cineseq.prediction.crossval.feature_blocks import Block
-from cineseq.statistics.shares import centred_known
+from cineseq.statistics.metrics import centred
 
 SMALLEST_DEVIATION = 1e-8
 Weighing = Literal["columns", "blocks"]
@@ -59,7 +59,7 @@ def standardised(block: Block, train: np.ndarray, min_detected: float, max_genes
         values = np.where(np.isnan(values), median, values)
     size = np.abs(values[train].mean(axis=0))
     if block.centre is not None:
-        values = centred_known(values, block.centre)
+        values = centred(values, block.centre)
     mean, deviation = values[train].mean(axis=0), values[train].std(axis=0)
     varies = deviation > SMALLEST_DEVIATION * np.maximum(1, size)
     return Block((values[:, varies] - mean[varies]) / deviation[varies], tuple(names[varies]), block.kind)
