@@ -8,10 +8,20 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
-from cineseq.expression.function_variance import share_along_components, share_between_clusters
+from cineseq.config.expression import Clusters
+from cineseq.config.prediction import Folds, Prediction
+from cineseq.expression.function_variance import Exchange, variance_along_components, variance_between_clusters
+from cineseq.expression.normalise import expression_from
+from cineseq.prediction.cluster_labels import fit_of_labels, r2_over_labels
+from cineseq.prediction.crossval.feature_blocks import gene_block
+from cineseq.prediction.crossval.folds import cells_of, joint_labels
+from cineseq.prediction.crossval.out_of_fold import out_of_fold
+from cineseq.prediction.model_comparison import quick_procedure, training_mean
 from cineseq.report.answers import clusters as answer_of_clusters
 from cineseq.report.evidence import Evidence
+from cineseq.statistics.jackknife import JackknifeT
 from truth.claims import Claim
 
 PERMUTATIONS = 199
@@ -73,19 +83,24 @@ class _Cells:
 
 @dataclass(frozen=True)
 class Study:
-    """Cells of a simulated study: functions, clusters, principal components, fields, samples and families."""
+    """Cells of a simulated study: functions, clusters, principal components, labels and families."""
 
     function: pd.DataFrame
     clusters: pd.Series
     components: pd.DataFrame
-    fields: pd.Series
-    samples: pd.Series
+    obs: pd.DataFrame
     families: np.ndarray
 
-    @property
-    def strata(self) -> pd.Series:
-        """What the permutations stay within."""
-        return self.samples
+    def exchange(self, permutations: int, seed: int) -> Exchange:
+        """Return the null as the pipeline sets it: permutations within the strata of prediction, families whole."""
+        strata = joint_labels(self.obs, Folds().null_strata)
+        return Exchange(strata, self.families, permutations, seed)
+
+
+def labels_of_fields(field: np.ndarray, samples: int, fields: int) -> pd.DataFrame:
+    """Return sample, field of view and condition of cells, from the number of their field."""
+    sample = [f"sample {k * samples // fields}" for k in field]
+    return pd.DataFrame({"sample": sample, "fov": [f"{k}" for k in field], "condition": "one"})
 
 
 def drawn(design: Design, seed: int) -> Study:
@@ -111,8 +126,7 @@ def drawn(design: Design, seed: int) -> Study:
         pd.DataFrame(columns),
         pd.Series(cluster.astype(str), dtype="string"),
         pd.DataFrame(components, columns=["pc_1", "pc_2", "pc_3"]),
-        pd.Series([f"field {k}" for k in field]),
-        pd.Series([f"sample {k * design.samples // design.fields}" for k in field]),
+        labels_of_fields(field, design.samples, design.fields),
         families,
     )
 
@@ -143,9 +157,7 @@ def _function(design: Design, rng: np.random.Generator, cells: _Cells) -> np.nda
 def by_cluster(design: Design, seed: int, permutations: int = PERMUTATIONS) -> pd.DataFrame:
     """Return the table of functions by cluster of a drawn study."""
     study = drawn(design, seed)
-    return share_between_clusters(
-        study.function, study.clusters, study.strata, permutations, seed, families=study.families
-    )
+    return variance_between_clusters(study.function, study.clusters, study.exchange(permutations, seed))
 
 
 def cluster_rejected(design: Design, seed: int) -> float:
@@ -156,16 +168,14 @@ def cluster_rejected(design: Design, seed: int) -> float:
 def component_rejected(design: Design, seed: int) -> float:
     """Return whether the first function has p <= .05 along the first component."""
     study = drawn(design, seed)
-    table = share_along_components(
-        study.function, study.components, study.strata, PERMUTATIONS, seed, families=study.families
-    )
+    table = variance_along_components(study.function, study.components, study.exchange(PERMUTATIONS, seed))
     return _at_most(table["p_value"].iloc[0])
 
 
 def printed_effect(design: Design, seed: int) -> float:
     """Return the share between clusters that stands in the answer."""
     _, _, numbers = answer_of_clusters(Evidence(function_by_cluster=by_cluster(design, seed, 19)))
-    return float(numbers.get("epsilon2", numbers.get("eta2", np.nan)))
+    return float(numbers.get("epsilon2", np.nan))
 
 
 def says_no(design: Design, seed: int) -> float:
@@ -180,10 +190,69 @@ def says_shown(design: Design, seed: int, permutations: int = PERMUTATIONS) -> f
     return float(verdict in {"shown", "weak"})
 
 
+@dataclass(frozen=True)
+class Programme:
+    """A study of three kinds of cell that differ in 20 genes each, and a programme of 15 genes that all of them have.
+
+    Attributes
+    ----------
+    kinds, programme
+        Fractions of the variance of function within fields that lie between kinds and along the programme.
+    spread
+        Log-scale effect of the programme on its genes.
+    product
+        Whether function follows the product of two programmes instead, which no linear model sees.
+    """
+
+    kinds: float = 0.0
+    programme: float = 0.0
+    spread: float = 0.5
+    product: bool = False
+
+
+def over_clusters(design: Programme, seed: int) -> JackknifeT:
+    """Draw 240 cells in 12 fields, and return R² of expression minus that of in-fold clusters, within fields."""
+    rng = np.random.default_rng(seed)
+    field, kind, genes = np.arange(240) % 12, rng.integers(0, 3, 240), 120
+    state, other = rng.normal(size=(2, 240))
+    log_mean = np.tile(rng.normal(0.7, 0.6, genes), (240, 1))
+    for number in range(3):
+        log_mean[np.ix_(kind == number, range(20 * number, 20 * number + 20))] += 1.2
+    log_mean[:, 60:75] += design.spread * state[:, None]
+    log_mean[:, 75:90] += design.spread * other[:, None]
+    counts = sparse.csr_matrix(rng.poisson(np.exp(log_mean)).astype(float))
+    expression = expression_from(counts, pd.Index([f"g{k}" for k in range(genes)]), "counts")
+    level = (kind - 1) / np.std([-1, 0, 1])
+    function = np.sqrt(design.kinds) * level + np.sqrt(design.programme) * (state * other if design.product else state)
+    noise = np.sqrt(1 - design.kinds - design.programme) * rng.normal(size=240)
+    values = (function + noise + rng.normal(size=12)[field])[:, None]
+    cells = cells_of(labels_of_fields(field, 4, 12), values, Folds(outer=4), "condition")
+    by_labels = fit_of_labels(expression, cells, Clusters(), 3, seed).predicted
+    procedure = quick_procedure(Prediction(), Folds())
+    block = gene_block(expression)
+    if by_labels is None or block is None:
+        raise RuntimeError
+    predicted = out_of_fold({"expression": (block,)}, values, cells.plan, procedure, 1)["expression"]
+    baseline = training_mean(values, cells.plan)
+    return r2_over_labels(values, predicted, by_labels, baseline, cells.plan.units, strata=cells.strata)
+
+
+def delta_r2(design: Programme, seed: int) -> float:
+    """Return the difference of R²."""
+    return float(over_clusters(design, seed).estimate)
+
+
+def beyond_clusters(design: Programme, seed: int) -> float:
+    """Return whether the interval of the difference is above zero."""
+    return float(over_clusters(design, seed).interval()[0] > 0)
+
+
 def _at_most(p: float) -> float:
     return float("nan") if np.isnan(p) else float(p <= 0.05)
 
 
+CELLS = "240 cells of 3 kinds, 12 fields"
+BEYOND = "share of studies in which the interval of the difference is above 0"
 TYPICAL = "390 cells, 12 fields of 4 samples, 6 clusters"
 ONE_SAMPLE = "390 cells, 12 fields of 1 sample, 6 clusters"
 REJECTED = "share of studies with p <= .05"
@@ -349,5 +418,46 @@ CLAIMS: tuple[Claim, ...] = (
         partial(says_shown, Design(share=0.1)),
         1000,
         at_least=0.8,
+    ),
+    Claim(
+        "clusters.delta.of_programme",
+        f"{CELLS}, .40 of function along a programme that is in no cluster",
+        "mean R² of expression minus R² of in-fold clusters",
+        partial(delta_r2, Programme(programme=0.4)),
+        200,
+        at_least=0.1,
+        at_most=0.4,
+    ),
+    Claim(
+        "clusters.delta.programme_is_beyond",
+        f"{CELLS}, .40 of function along a programme that is in no cluster",
+        BEYOND,
+        partial(beyond_clusters, Programme(programme=0.4)),
+        200,
+        at_least=0.8,
+    ),
+    Claim(
+        "clusters.delta.kinds_are_not_beyond",
+        f"{CELLS}, .30 of function between the kinds of cell",
+        BEYOND,
+        partial(beyond_clusters, Programme(kinds=0.3)),
+        200,
+        at_most=0.065,
+    ),
+    Claim(
+        "clusters.delta.null_is_not_beyond",
+        f"{CELLS}, function unrelated to expression",
+        BEYOND,
+        partial(beyond_clusters, Programme()),
+        200,
+        at_most=0.065,
+    ),
+    Claim(
+        "clusters.delta.product",
+        f"{CELLS}, .30 of function along the product of two programmes, which a linear model does not see",
+        BEYOND,
+        partial(beyond_clusters, Programme(programme=0.3, product=True)),
+        100,
+        harder=True,
     ),
 )

@@ -84,7 +84,7 @@ class WithinStrata:
     def apart(self, values: np.ndarray) -> np.ndarray:
         """Return epsilon squared of each predictor by itself, shape (..., k); values as in :meth:`together`."""
         scale = np.square(self.predictors).sum(axis=0)
-        explained = np.divide((values @ self.predictors) ** 2, scale, out=np.full_like(scale, np.nan), where=scale > 0)
+        explained = (values @ self.predictors) ** 2 / np.where(scale > 0, scale, np.nan)
         return _adjusted(explained, np.square(values).sum(axis=-1)[..., None], self.freedom, 1)
 
     def jackknife_together(self, values: np.ndarray) -> JackknifeT:
@@ -106,7 +106,7 @@ class WithinStrata:
         moments = group_sums(self.predictors * values[:, None], self.strata)
         squares, freedom = group_sums(values**2, self.strata), np.bincount(self.strata) - 1
         left, inner = scale.sum(axis=0) - scale, moments.sum(axis=0) - moments
-        explained = np.divide(inner**2, left, out=np.full_like(left, np.nan), where=left > 0)
+        explained = inner**2 / np.where(left > 0, left, np.nan)
         total = (squares.sum() - squares)[:, None]
         without = _adjusted(explained, total, (self.freedom - freedom)[:, None], 1)
         return jackknife_t(self.apart(values), without, freedom > 0)
