@@ -224,10 +224,10 @@ def variance_along_components(function: pd.DataFrame, components: pd.DataFrame, 
         The table :data:`cineseq.tables.expression.FUNCTION_BY_COMPONENT`; no rows without components, because the cells
         were then not clustered. The p-value is of ``epsilon2``; ``r2`` has the part between strata, too.
     """
+    if not len(function.columns) or not len(components.columns):
+        return empty(FUNCTION_BY_COMPONENT)
     rng = np.random.default_rng(exchange.seed)
     parts = [_along_one(function[name], components, exchange, rng) for name in function.columns]
-    if not parts or not len(components.columns):
-        return empty(FUNCTION_BY_COMPONENT)
     table = pd.concat(parts, ignore_index=True).reindex(columns=empty(FUNCTION_BY_COMPONENT).columns)
     return _judged(table, exchange)
 

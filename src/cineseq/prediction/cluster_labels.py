@@ -6,6 +6,7 @@ not in the clusters.
 
 from __future__ import annotations
 
+import joblib
 import numpy as np
 
 from cineseq.config.expression import Clusters
@@ -13,6 +14,7 @@ from cineseq.expression.normalise import Expression
 from cineseq.prediction.crossval.elastic_net import PathGrid, nested_elastic_net
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, inner_splits
+from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT
 from cineseq.prediction.crossval.transform import design
 from cineseq.prediction.model_comparison import ModelFit
 from cineseq.statistics.epsilon_squared import indicators
@@ -111,9 +113,31 @@ def r2_over_labels(
 
 
 def fit_of_labels(
-    expression: Expression | None, cells: CrossvalCells, settings: Clusters, inner: int, seed: int
+    expression: Expression | None,
+    cells: CrossvalCells,
+    settings: Clusters,
+    inner: int,
+    seed: int,
+    *,
+    kept: joblib.Memory = NOTHING_KEPT,
 ) -> ModelFit:
-    """Return the out-of-fold predictions by cluster labels as a model, or why there are none."""
+    """Return the out-of-fold predictions by cluster labels as a model, or why there are none.
+
+    Parameters
+    ----------
+    expression
+        Expression of the cells; None without counts.
+    cells
+        The function of the cells and their folds.
+    settings
+        The section ``clusters`` of the configuration.
+    inner
+        Number of grouped inner folds.
+    seed
+        Seed of components and clusters.
+    kept
+        Cache of the labels, which functions of the same cells share.
+    """
     if expression is None:
         return ModelFit(None, "not estimable: no counts in the paired data")
     fewest = min(len(train) for train, _ in cells.plan.splits())
@@ -122,5 +146,5 @@ def fit_of_labels(
         return ModelFit(None, f"not estimable: {reason}")
     if min(expression.log.shape) < 3:
         return ModelFit(None, f"not estimable: there are {expression.log.shape[1]} genes")
-    labels = in_fold_labels(expression, cells.plan, settings, seed)
+    labels = kept.cache(in_fold_labels)(expression, cells.plan, settings, seed)
     return ModelFit(predicted_by_labels(labels, cells.values, cells.plan, inner), "clusters of the training cells")

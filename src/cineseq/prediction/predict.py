@@ -9,8 +9,11 @@ import joblib
 import numpy as np
 import pandas as pd
 
+from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds, Prediction
+from cineseq.expression.normalise import expression_of
 from cineseq.io.paired import PairedData
+from cineseq.prediction.cluster_labels import fit_of_labels
 from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
 from cineseq.prediction.crossval.folds import (
     CrossvalCells,
@@ -38,6 +41,7 @@ from cineseq.prediction.responses import Response, measured_rows, responses_of, 
 from cineseq.prediction.sensitivity import sensitivity_rows
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.prediction import (
+    CLUSTER_LABELS,
     GENES,
     MARKER_OVERLAP,
     MODEL_CONTRASTS,
@@ -79,6 +83,9 @@ class PredictionTask:
         Sections of the configuration.
     seed
         Seed of all random draws.
+    clustering
+        Section ``clusters`` of the configuration, for clusters that are found in the training cells of each fold; None
+        where they are not compared.
     """
 
     data: PairedData
@@ -87,6 +94,7 @@ class PredictionTask:
     folds: Folds
     prediction: Prediction
     seed: int
+    clustering: Clusters | None = None
 
     @property
     def responses(self) -> list[Response]:
@@ -174,6 +182,12 @@ def _predict_one(
         logger.info("%s: %s", response.name, note)
     settings, obs = task.prediction, task.data.obs.iloc[rows]
     fits = compare_models(own, cells, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept)
+    if task.clustering is not None and own["expression"] is not None:
+        expression = expression_of(task.data)
+        own_expression = None if expression is None else expression.cells(rows)
+        fits[CLUSTER_LABELS] = fit_of_labels(
+            own_expression, cells, task.clustering, task.folds.inner, task.seed, kept=kept
+        )
     samples = obs["sample"].astype("string").to_numpy(object)
     within = _within(own, cells, task, threads, kept)
     comparison = ModelComparison(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object), within)
