@@ -5,12 +5,14 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.metrics import adjusted_rand_score
+from tests.unit.prediction.prediction_examples import SMALL, Planted, simulate
 
 from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds
 from cineseq.expression.normalise import Expression, expression_from
 from cineseq.prediction.cluster_labels import fit_of_labels, in_fold_labels, predicted_by_labels, r2_over_labels
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, cells_of
+from cineseq.prediction.predict import PredictionTask, predict_functions
 
 CELLS, FIELDS = 120, 6
 KIND = np.random.default_rng(5).integers(0, 3, CELLS)
@@ -101,3 +103,12 @@ def test_why_there_are_no_predictions_by_labels(genes, settings, reason):
 def test_folds_of_labels_are_those_of_the_plan():
     plan = FoldPlan(np.arange(CELLS) % 4, np.arange(CELLS) % 4, ("fov",), ())
     assert in_fold_labels(expression(), plan, Clusters(), 1).shape == (4, CELLS)
+
+
+def test_prediction_compares_expression_with_clusters_where_it_is_given_their_settings():
+    data = simulate(Planted(expression=0.5, cells_per_field=12, genes=40), seed=1)
+    task = PredictionTask(data, None, None, Folds(inner=2), SMALL, seed=1, clustering=Clusters())
+    rows = predict_functions(task, threads=1).tables["contrasts"].set_index(["model_a", "model_b"])
+    delta = rows.loc[("expression", "cluster_labels")]
+    assert delta["low"] <= delta["delta_r2"] <= delta["high"]
+    assert delta["delta_r2"] > 0
