@@ -52,7 +52,9 @@ def in_fold_labels(expression: Expression, plan: FoldPlan, settings: Clusters, s
     return np.stack([clusters_of_training(expression, *split, settings, seed) for split in plan.splits()])
 
 
-def predicted_by_labels(labels: np.ndarray, values: np.ndarray, plan: FoldPlan, inner: int) -> np.ndarray:
+def predicted_by_labels(
+    labels: np.ndarray, values: np.ndarray, plan: FoldPlan, inner: int, centre: np.ndarray | None = None
+) -> np.ndarray:
     """Predict function from cluster labels by elastic net on one indicator per cluster.
 
     Parameters
@@ -65,6 +67,9 @@ def predicted_by_labels(labels: np.ndarray, values: np.ndarray, plan: FoldPlan, 
         Outer folds and groups.
     inner
         Number of grouped inner folds, which choose the penalty.
+    centre
+        Groups within which ``values`` are centred, and so are the indicators of clusters, shape (cells,); None where
+        they are not.
 
     Returns
     -------
@@ -73,7 +78,8 @@ def predicted_by_labels(labels: np.ndarray, values: np.ndarray, plan: FoldPlan, 
     """
     predicted = np.empty_like(values)
     for own, (train, test) in zip(labels, plan.splits(), strict=True):
-        block = Block(indicators(own), tuple(f"cluster {k}" for k in range(own.max() + 1)))
+        member = indicators(own) if centre is None else centred(indicators(own), centre)
+        block = Block(member, tuple(f"cluster {k}" for k in range(own.max() + 1)))
         columns = design((block,), train, 0.0, None)
         if not columns.shape[1]:
             predicted[test] = values[train].mean(axis=0)
@@ -147,4 +153,5 @@ def fit_of_labels(
     if min(expression.log.shape) < 3:
         return ModelFit(None, f"not estimable: there are {expression.log.shape[1]} genes")
     labels = kept.cache(in_fold_labels)(expression, cells.plan, settings, seed)
-    return ModelFit(predicted_by_labels(labels, cells.values, cells.plan, inner), "clusters of the training cells")
+    predicted = predicted_by_labels(labels, cells.values, cells.plan, inner, cells.centre)
+    return ModelFit(predicted, "clusters of the training cells")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import joblib
 import numpy as np
@@ -25,7 +25,7 @@ from cineseq.prediction.crossval.folds import (
 from cineseq.prediction.crossval.out_of_fold import NONLINEAR, NOTHING_KEPT, STACKED, out_of_fold
 from cineseq.prediction.crossval.transform import standardised
 from cineseq.prediction.genes import associations, cluster_eta2, overlap_row, with_clusters
-from cineseq.prediction.model_comparison import compare_models, quick_procedure, quick_r2
+from cineseq.prediction.model_comparison import ModelFit, compare_models, quick_procedure, quick_r2
 from cineseq.prediction.model_shares import model_shares
 from cineseq.prediction.performance import (
     ModelComparison,
@@ -182,14 +182,11 @@ def _predict_one(
         logger.info("%s: %s", response.name, note)
     settings, obs = task.prediction, task.data.obs.iloc[rows]
     fits = compare_models(own, cells, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept)
-    if task.clustering is not None and own["expression"] is not None:
-        expression = expression_of(task.data)
-        own_expression = None if expression is None else expression.cells(rows)
-        fits[CLUSTER_LABELS] = fit_of_labels(
-            own_expression, cells, task.clustering, task.folds.inner, task.seed, kept=kept
-        )
     samples = obs["sample"].astype("string").to_numpy(object)
     within = _within(own, cells, task, threads, kept)
+    fits = _with_cluster_labels(fits, cells, task, rows, kept)
+    if isinstance(within, Within):
+        within = replace(within, fits=_with_cluster_labels(within.fits, within.cells, task, rows, kept))
     comparison = ModelComparison(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object), within)
     tables = {
         "performance": performance_rows(comparison, settings.bootstraps, task.seed),
@@ -222,6 +219,18 @@ def _within(
         blocks, centred, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept
     )
     return Within(centred, fits, model_shares(blocks, cells, settings, task.seed))
+
+
+def _with_cluster_labels(
+    fits: dict[str, ModelFit], cells: CrossvalCells, task: PredictionTask, rows: np.ndarray, kept: joblib.Memory
+) -> dict[str, ModelFit]:
+    """Add the model of in-fold cluster labels to the models of some cells, where clusters are compared."""
+    expression = None if task.clustering is None else expression_of(task.data)
+    if task.clustering is None or expression is None:
+        return fits
+    own = expression.cells(rows)
+    labels = fit_of_labels(own, cells, task.clustering, task.folds.inner, task.seed, kept=kept)
+    return {**fits, CLUSTER_LABELS: labels}
 
 
 def compared_rows(

@@ -73,6 +73,14 @@ def test_one_cluster_predicts_the_mean_of_the_training_cells():
         assert predicted[test] == pytest.approx(of.values[train].mean())
 
 
+def test_labels_that_differ_between_fields_only_predict_nothing_within_fields():
+    of = cells(KIND + 10.0 * (np.arange(CELLS) % FIELDS)).within_fields()
+    by_field = np.tile(np.arange(CELLS) % FIELDS, (3, 1))
+    assert predicted_by_labels(by_field, of.values, of.plan, 2, of.centre) == pytest.approx(0, abs=1e-9)
+    by_kind = predicted_by_labels(np.tile(KIND, (3, 1)), of.values, of.plan, 2, of.centre)
+    assert np.corrcoef(by_kind[:, 0], of.values[:, 0])[0, 1] > 0.99
+
+
 def test_the_difference_of_r2_by_hand_and_within_strata():
     values = np.array([[1.0], [2], [3], [4], [6], [8], [9], [7]])
     good, poor, mean = values + 0.5, values + 1.0, np.full((8, 1), 5.0)
@@ -108,7 +116,9 @@ def test_folds_of_labels_are_those_of_the_plan():
 def test_prediction_compares_expression_with_clusters_where_it_is_given_their_settings():
     data = simulate(Planted(expression=0.5, cells_per_field=12, genes=40), seed=1)
     task = PredictionTask(data, None, None, Folds(inner=2), SMALL, seed=1, clustering=Clusters())
-    rows = predict_functions(task, threads=1).tables["contrasts"].set_index(["model_a", "model_b"])
-    delta = rows.loc[("expression", "cluster_labels")]
-    assert delta["low"] <= delta["delta_r2"] <= delta["high"]
-    assert delta["delta_r2"] > 0
+    rows = predict_functions(task, threads=1).tables["contrasts"]
+    delta = rows[rows["model_b"] == "cluster_labels"]
+    assert delta["model_a"].to_list() == ["expression", "expression"]
+    assert delta["estimand"].to_list() == ["within", "pooled"]
+    assert (delta["low"] <= delta["delta_r2"]).all()
+    assert (delta["delta_r2"] <= delta["high"]).all()
