@@ -23,7 +23,7 @@ rule cluster:
         mem_mb=memory(4000, per_mb=4),
         runtime=120,
     params:
-        settings=settings("clusters", "seed"),
+        settings=settings("clusters", "folds", "seed"),
         _code=code("cluster.py"),
     script:
         "../scripts/cluster.py"
@@ -74,12 +74,7 @@ rule predict:
         mem_mb=growing(4000),
         runtime=600,
     params:
-        settings=settings(
-            "folds",
-            "prediction",
-            "seed",
-            normalisation=STUDY.config.clusters.normalisation,
-        ),
+        settings=settings("folds", "prediction", "clusters", "seed"),
         _code=code("predict.py"),
     script:
         "../scripts/predict.py"

@@ -1,8 +1,8 @@
 """Quality control, normalisation, clusters and UMAP of the sequenced cells, and the association of function with them.
 
 In: the paired data. Out: one row per cell with quality, cluster, UMAP, components and cell cycle; the fraction of each
-function's variance between clusters and along each principal component, with its null; the UMAP and the quality control
-as figures; a report.
+function's variance within fields that lies between clusters and along each principal component, with its null and its
+interval; the UMAP and the quality control as figures; a report.
 """
 
 import logging
@@ -10,14 +10,20 @@ from pathlib import Path
 
 from cineseq.config.base import Section
 from cineseq.config.expression import Clusters
+from cineseq.config.prediction import Folds
 from cineseq.expression.cluster import between_clusters_lines, cluster_study
 from cineseq.expression.figures import draw_quality, draw_umap
-from cineseq.expression.function_variance import component_lines, variance_along_components, variance_between_clusters
+from cineseq.expression.function_variance import (
+    Exchange,
+    component_lines,
+    variance_along_components,
+    variance_between_clusters,
+)
 from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import multiplets
 from cineseq.files import write_json
 from cineseq.io.adata import read_paired
-from cineseq.prediction.crossval.folds import family_labels
+from cineseq.prediction.crossval.folds import family_labels, group_columns, joint_labels
 from cineseq.tables.contract import write_table
 from cineseq.tables.expression import CLUSTERS, FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT
 from cineseq.workflow.step import run
@@ -29,6 +35,7 @@ class Settings(Section):
     """Settings of this step."""
 
     clusters: Clusters = Clusters()
+    folds: Folds = Folds()
     seed: int = 1
 
 
@@ -47,10 +54,12 @@ def main(
     data = read_paired(paired, settings.clusters.normalisation)
     study = cluster_study(data.obs.index, expression_of(data), settings.clusters, settings.seed, multiplets(data.obs))
     function, samples = data.function.reset_index(drop=True), data.obs["sample"].reset_index(drop=True)
-    families, drawn = family_labels(data.obs), (settings.clusters.permutations, settings.seed)
-    shares = variance_between_clusters(function, study.table["cluster"], samples, *drawn, families=families)
-    components = study.table.filter(regex=r"^pc_\d+$")
-    along = variance_along_components(function, components, samples, *drawn, families=families)
+    within, asked = settings.folds.null_strata, settings.clusters
+    strata = joint_labels(data.obs, group_columns(data.obs, within, "folds.null_strata"))
+    families = family_labels(data.obs)
+    exchange = Exchange(strata, families, asked.permutations, settings.seed, tuple(within), asked.absence_margin)
+    shares = variance_between_clusters(function, study.table["cluster"], exchange)
+    along = variance_along_components(function, study.table.filter(regex=r"^pc_\d+$"), exchange)
     lines = study.lines + between_clusters_lines(shares) + component_lines(along)
     for line in lines:
         logger.info("%s", line)

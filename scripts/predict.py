@@ -13,7 +13,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from cineseq.config.base import Section
-from cineseq.config.expression import Normalisation
+from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import usable_cells
@@ -37,7 +37,7 @@ class Settings(Section):
     folds: Folds = Folds()
     prediction: Prediction = Prediction()
     seed: int = 1
-    normalisation: Normalisation = "median"
+    clusters: Clusters = Clusters()
 
 
 def main(
@@ -62,11 +62,17 @@ def main(
     threads: int = 1,
 ) -> None:
     """Predict every function with every model and write tables, figures and report."""
-    data = read_paired(paired, settings.normalisation)
+    data = read_paired(paired, settings.clusters.normalisation)
     cells = None if clusters is None else read_table(clusters, CLUSTERS).set_index("track_id")
     marker_genes = None if markers is None else read_table(markers, MARKERS)
     task = PredictionTask(
-        usable_cells(data, cells), cells, marker_genes, settings.folds, settings.prediction, settings.seed
+        usable_cells(data, cells),
+        cells,
+        marker_genes,
+        settings.folds,
+        settings.prediction,
+        settings.seed,
+        clustering=settings.clusters,
     )
     with threadpool_limits(1), kept_fits(performance) as kept:
         found = predict_functions(task, threads, kept)

@@ -38,8 +38,15 @@ class Clusters(Section):
     permutations: int = Field(
         999,
         ge=0,
-        description="Permutations of function within samples, the null of the fraction of its variance between "
-        "clusters.",
+        description="Permutations of function within the strata of folds.null_strata, the null of the fraction of its "
+        "variance between clusters.",
+    )
+    absence_margin: float = Field(
+        0.05,
+        gt=0,
+        lt=1,
+        description="Function is shown not to differ between clusters when the upper end of the one-sided 95 % "
+        "interval of the fraction of its variance within fields that lies between them is below this.",
     )
 
 

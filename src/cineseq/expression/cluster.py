@@ -10,10 +10,10 @@ import pandas as pd
 
 from cineseq.config.expression import Clusters
 from cineseq.expression.cell_cycle import cycle_scores
-from cineseq.expression.function_variance import eta_squared
+from cineseq.expression.function_variance import eta_squared, stratum_word
 from cineseq.expression.normalise import Expression
 from cineseq.expression.quality_control import no_counts, quality_of_cells
-from cineseq.text import count, number, p_value, percent, readable, significant
+from cineseq.text import count, interval, number, p_value, percent, readable, significant
 
 logger = logging.getLogger(__name__)
 
@@ -171,20 +171,27 @@ def _finite(value: float) -> float | None:
 
 
 def between_clusters_lines(shares: pd.DataFrame) -> list[str]:
-    """Return one sentence per function on the fraction of its variance between clusters."""
-    lines = []
-    for row in shares.itertuples():
-        if np.isfinite(row.eta2) and not np.isfinite(row.p_value):
-            lines.append(
-                f"{percent(row.eta2, 1)} of the variance of {readable(row.function)} lies between clusters "
-                "(not tested)."
-            )
-        elif np.isfinite(row.eta2):
-            lines.append(
-                f"{percent(row.eta2, 1)} of the variance of {readable(row.function)} lies between clusters "
-                f"({percent(row.eta2_null, 1)} when permuted within samples; {p_value(row.p_value)}, "
-                f"{p_value(row.q_value, 'q')}, {count(row.n, 'cell')})."
-            )
-        else:
-            lines.append(f"The fraction of the variance of {readable(row.function)} between clusters is {row.note}.")
-    return lines
+    """Return one sentence per function on the fraction of its variance within fields between clusters."""
+    return [_between_line(row) for _, row in shares.iterrows()]
+
+
+def _between_line(row: pd.Series) -> str:
+    name = readable(row["function"])
+    if not np.isfinite(row["epsilon2"]):
+        return f"The fraction of the variance of {name} between clusters is {row['note']}."
+    unit = stratum_word(row["within"])
+    tested = "not tested"
+    if np.isfinite(row["p_value"]):
+        tested = f"{p_value(row['p_value'])}, {p_value(row['q_value'], 'q')}"
+    ends = interval(row["epsilon2_low"], row["epsilon2_high"], percent, named=True)
+    cells = f"{count(row['n'], 'cell')} in {count(row['strata'], unit)}"
+    meaning = {
+        "shown": "It is shown to differ between clusters",
+        "shown_absent": f"It is shown not to differ between clusters by {percent(row['margin'])} or more",
+        "unresolved": "Neither a difference between clusters nor its absence is shown",
+    }[row["verdict"]]
+    note = f" ({row['note']})" if row["note"] else ""
+    return (
+        f"{percent(row['epsilon2'], 1)} of the variance of {name} within {unit}s lies between clusters ({ends}; "
+        f"{tested}; {cells}). {meaning}{note}."
+    )

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.stats import kruskal
 
 from cineseq.statistics import ALPHA
+from cineseq.statistics.epsilon_squared import WithinStrata, indicators
+from cineseq.statistics.jackknife import FEWEST_GROUPS, JackknifeT
 from cineseq.statistics.permutation import (
     benjamini_hochberg,
     exchangeable_blocks,
@@ -14,11 +20,15 @@ from cineseq.statistics.permutation import (
     permuted_statistics,
 )
 from cineseq.tables.contract import empty
-from cineseq.tables.expression import FUNCTION_BY_COMPONENT
+from cineseq.tables.expression import FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT
 from cineseq.text import count, percent, readable
 from cineseq.text import p_value as written_p
 
 FEWEST_CELLS = 10
+FEWEST_WITHIN = 10
+"""Fewest cells beyond one per stratum."""
+ROUNDING = 1e-12
+"""A permuted statistic that is smaller by no more than this is a tie."""
 
 
 def eta_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -50,16 +60,35 @@ def eta_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return np.divide(between, total, out=np.full(np.shape(total), np.nan), where=varies)
 
 
-def variance_between_clusters(
-    function: pd.DataFrame,
-    clusters: pd.Series,
-    samples: pd.Series,
-    permutations: int,
-    seed: int,
-    *,
-    families: np.ndarray,
-) -> pd.DataFrame:
-    """Measure the fraction of each function's variance that lies between clusters.
+@dataclass(frozen=True)
+class Exchange:
+    """Which cells the null exchanges, and how often.
+
+    Attributes
+    ----------
+    strata
+        Stratum of each cell, shape (cells,), such as its field of view. The null permutes function within strata, so a
+        difference between fields that differ in their clusters is part of the null; effects are within strata, too.
+    families
+        Family of each cell, shape (cells,). Relatives are similar, so a family is permuted as a block.
+    permutations, seed
+        Number of permutations and their seed.
+    within
+        Columns whose joint values are the strata, for the tables; empty for one stratum.
+    margin
+        A function is shown absent when the upper end of its epsilon squared is below this.
+    """
+
+    strata: np.ndarray
+    families: np.ndarray
+    permutations: int
+    seed: int
+    within: tuple[str, ...] = ("sample", "fov")
+    margin: float = 0.05
+
+
+def variance_between_clusters(function: pd.DataFrame, clusters: pd.Series, exchange: Exchange) -> pd.DataFrame:
+    """Measure the fraction of each function's variance within strata that lies between clusters.
 
     Parameters
     ----------
@@ -67,54 +96,86 @@ def variance_between_clusters(
         One column per function, one row per cell; missing values are left out.
     clusters
         Cluster of each cell; missing for cells that were not clustered.
-    samples
-        Sample of each cell. The null permutes function within samples, so a difference between samples that
-        differ in their clusters is part of the null.
-    permutations
-        Number of permutations.
-    seed
-        Seed of the permutations.
-    families
-        Family of each cell, shape (cells,). Relatives are similar, so a family is permuted as a block.
+    exchange
+        Strata, families and permutations of the null.
 
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.tables.expression.FUNCTION_BY_CLUSTER`.
+        The table :data:`cineseq.tables.expression.FUNCTION_BY_CLUSTER`. The p-value is of ``epsilon2``; ``eta2`` has
+        the part between strata, too.
     """
-    rng = np.random.default_rng(seed)
-    rows = [
-        (name, *_one(function[name], clusters, samples, permutations, rng, families=families))
-        for name in function.columns
-    ]
-    names = ["function", "n", "clusters", "eta2", "eta2_null", "kruskal_h", "p_value", "permutations", "note"]
-    table = pd.DataFrame(rows, columns=names)
-    table.insert(7, "q_value", benjamini_hochberg(table["p_value"].to_numpy(float)))
-    return table
+    rng = np.random.default_rng(exchange.seed)
+    rows = [_one(function[name], clusters, exchange, rng) for name in function.columns]
+    table = pd.DataFrame(rows, columns=list(empty(FUNCTION_BY_CLUSTER).columns))
+    return _judged(table.assign(function=list(function.columns)), exchange)
 
 
-def _one(
-    function: pd.Series,
-    clusters: pd.Series,
-    samples: pd.Series,
-    permutations: int,
-    rng: np.random.Generator,
-    *,
-    families: np.ndarray,
-) -> tuple:
+def _one(function: pd.Series, clusters: pd.Series, exchange: Exchange, rng: np.random.Generator) -> dict[str, Any]:
     usable = np.isfinite(function.to_numpy(float)) & clusters.notna().to_numpy()
-    values = function.to_numpy(float)[usable]
+    values, strata = function.to_numpy(float)[usable], exchange.strata[usable]
     codes, found = pd.factorize(clusters[usable], sort=True)
-    blocks = exchangeable_blocks(samples[usable].to_numpy(), families[usable])
+    row: dict[str, Any] = {"n": len(values), "clusters": len(found), "strata": 0, "permutations": 0}
     reason = _why_not(values, len(found), int(clusters.nunique()))
     if reason:
-        return (len(values), len(found), np.nan, np.nan, np.nan, np.nan, 0, f"not estimable: {reason}")
-    observed = float(eta_squared(values, codes))
-    null = permuted_statistics(values, blocks, permutations, rng, lambda drawn: eta_squared(drawn, codes))
-    h = float(kruskal(*(values[codes == code] for code in range(len(found)))).statistic)
-    mean = float(null.mean()) if len(null) else np.nan
-    note = "" if len(null) else "permutations are switched off"
-    return (len(values), len(found), observed, mean, h, p_value(observed, null), len(null), note)
+        return row | {"note": f"not estimable: {reason}"}
+    row |= {"eta2": float(eta_squared(values, codes))}
+    row |= {"kruskal_h": float(kruskal(*(values[codes == code] for code in range(len(found)))).statistic)}
+    within = WithinStrata.of(indicators(codes), strata)
+    own, unit = within.centred(values), stratum_word(exchange.within)
+    reason = _why_not_within(within, own, values, unit)
+    if not reason and not within.rank:
+        reason = f"no {unit} has cells of two clusters"
+    if reason:
+        return row | {"note": f"not estimable: {reason}"}
+    # Permutations keep the mean of every stratum, so the same means are taken out of permuted values.
+    means, blocks = values - own, exchangeable_blocks(strata, exchange.families[usable])
+
+    def statistics(drawn: np.ndarray) -> np.ndarray:
+        return np.stack([within.together(drawn - means), eta_squared(drawn, codes)], axis=-1)
+
+    null = permuted_statistics(values, blocks, exchange.permutations, rng, statistics)
+    row |= _with_interval(within.jackknife_together(own), unit, len(null))
+    if len(null):
+        row |= {"eta2_null": float(null[:, 1].mean()), "p_value": p_value(row["epsilon2"] - ROUNDING, null[:, 0])}
+    return row
+
+
+def _with_interval(found: JackknifeT, unit: str, permutations: int) -> dict[str, Any]:
+    """Return the columns of epsilon squared and its interval; of several predictors, each an array."""
+    low, high = found.interval()
+    strata = int(np.max(found.groups))
+    notes = [] if permutations else ["permutations are switched off"]
+    if strata < FEWEST_GROUPS:
+        notes.append(f"no interval: {count(strata, unit)} with two cells or more, {FEWEST_GROUPS} are required")
+    numbers = {
+        "strata": strata,
+        "epsilon2": found.estimate,
+        "epsilon2_low": low,
+        "epsilon2_high": high,
+        "epsilon2_upper": found.upper_end(),
+    }
+    return numbers | {"permutations": permutations, "note": "; ".join(notes)}
+
+
+def _judged(table: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
+    """Add q-values over all rows, the margin and the verdict."""
+    q = benjamini_hochberg(table["p_value"].to_numpy(float))
+    epsilon2, upper = (table[name].to_numpy(float) for name in ("epsilon2", "epsilon2_upper"))
+    verdict = np.select(
+        [np.isnan(epsilon2), q <= ALPHA, upper < exchange.margin],
+        ["not_estimable", "shown", "shown_absent"],
+        default="unresolved",
+    )
+    within = ", ".join(exchange.within)
+    return table.assign(q_value=q, margin=exchange.margin, within=within, verdict=verdict.astype(object))
+
+
+def stratum_word(within: Collection[str] | str) -> str:
+    """Return what a stratum is called in a sentence, from the columns that define it or from their joined names."""
+    columns = within.split(", ") if isinstance(within, str) else within
+    named = {"fov": "field", "sample": "sample"}
+    return next((word for column, word in named.items() if column in columns), "group")
 
 
 def _why_not(values: np.ndarray, clusters_with_it: int, clusters: int) -> str:
@@ -127,6 +188,15 @@ def _why_not(values: np.ndarray, clusters_with_it: int, clusters: int) -> str:
     return "it was measured in one cluster only" if clusters_with_it < 2 else ""
 
 
+def _why_not_within(within: WithinStrata, own: np.ndarray, values: np.ndarray, unit: str) -> str:
+    """Return why epsilon squared is not estimable, for values and the same values centred within strata."""
+    if within.freedom < FEWEST_WITHIN:
+        return f"cells exceed {unit}s by {within.freedom}, {FEWEST_WITHIN} are required"
+    if np.ptp(own) <= 1e-12 * np.abs(values).max():
+        return f"it is the same in all cells of a {unit}"
+    return "cells are too few for so many clusters" if within.rank >= within.freedom else ""
+
+
 def does_not_vary(values: np.ndarray) -> bool:
     """Return whether all values are equal up to rounding; shape (cells,), at least one."""
     return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
@@ -136,16 +206,8 @@ NAMED = 3
 """Number of components named in a sentence."""
 
 
-def variance_along_components(
-    function: pd.DataFrame,
-    components: pd.DataFrame,
-    samples: pd.Series,
-    permutations: int,
-    seed: int,
-    *,
-    families: np.ndarray,
-) -> pd.DataFrame:
-    """Measure the fraction of each function's variance that each principal component explains.
+def variance_along_components(function: pd.DataFrame, components: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
+    """Measure the fraction of each function's variance within strata that each principal component explains.
 
     Parameters
     ----------
@@ -153,32 +215,21 @@ def variance_along_components(
         One column per function, one row per cell; missing values are left out.
     components
         One column per principal component; missing for cells that were not clustered.
-    samples
-        Sample of each cell. The null permutes function within samples, so a difference between samples that
-        differ in their components is part of the null.
-    permutations
-        Number of permutations.
-    seed
-        Seed of the permutations.
-    families
-        Family of each cell, shape (cells,). Relatives are similar, so a family is permuted as a block.
+    exchange
+        Strata, families and permutations of the null.
 
     Returns
     -------
     pandas.DataFrame
-        The table :data:`cineseq.tables.expression.FUNCTION_BY_COMPONENT`; no rows without
-        components, because the cells were then not clustered.
+        The table :data:`cineseq.tables.expression.FUNCTION_BY_COMPONENT`; no rows without components, because the cells
+        were then not clustered. The p-value is of ``epsilon2``; ``r2`` has the part between strata, too.
     """
-    rng = np.random.default_rng(seed)
-    parts = [
-        _along_one(function[name], components, samples, permutations, rng, families=families)
-        for name in function.columns
-    ]
-    if not parts or not len(components.columns):
+    if not len(function.columns) or not len(components.columns):
         return empty(FUNCTION_BY_COMPONENT)
-    table = pd.concat(parts, ignore_index=True)
-    table["q_value"] = benjamini_hochberg(table["p_value"].to_numpy(float))
-    return table[list(empty(FUNCTION_BY_COMPONENT).columns)]
+    rng = np.random.default_rng(exchange.seed)
+    parts = [_along_one(function[name], components, exchange, rng) for name in function.columns]
+    table = pd.concat(parts, ignore_index=True).reindex(columns=empty(FUNCTION_BY_COMPONENT).columns)
+    return _judged(table, exchange)
 
 
 def squared_correlation(values: np.ndarray, components: np.ndarray) -> np.ndarray:
@@ -204,29 +255,33 @@ def squared_correlation(values: np.ndarray, components: np.ndarray) -> np.ndarra
 
 
 def _along_one(
-    function: pd.Series,
-    components: pd.DataFrame,
-    samples: pd.Series,
-    permutations: int,
-    rng: np.random.Generator,
-    *,
-    families: np.ndarray,
+    function: pd.Series, components: pd.DataFrame, exchange: Exchange, rng: np.random.Generator
 ) -> pd.DataFrame:
     measured = components.to_numpy(float)
     usable = np.isfinite(function.to_numpy(float)) & np.isfinite(measured).all(axis=1)
-    values = function.to_numpy(float)[usable]
-    table = pd.DataFrame({"component": components.columns, "n": len(values)}).assign(function=function.name)
+    values, strata, axes = function.to_numpy(float)[usable], exchange.strata[usable], measured[usable]
+    table = pd.DataFrame({"component": components.columns, "n": len(values), "strata": 0, "permutations": 0})
+    table = table.assign(function=function.name)
     reason = _why_not_along(values)
     if reason:
-        return table.assign(r2=np.nan, r2_null=np.nan, p_value=np.nan, permutations=0, note=f"not estimable: {reason}")
-    axes = measured[usable]
-    blocks = exchangeable_blocks(samples[usable].to_numpy(), families[usable])
-    observed = squared_correlation(values, axes)
-    null = permuted_statistics(values, blocks, permutations, rng, lambda drawn: squared_correlation(drawn, axes))
-    mean = null.mean(axis=0) if len(null) else np.full(len(observed), np.nan)
-    note = "" if len(null) else "permutations are switched off"
-    p = p_value(observed, null) if len(null) else np.nan
-    return table.assign(r2=observed, r2_null=mean, p_value=p, permutations=len(null), note=note)
+        return table.assign(note=f"not estimable: {reason}")
+    table = table.assign(r2=squared_correlation(values, axes))
+    within = WithinStrata.of(axes, strata)
+    own, unit = within.centred(values), stratum_word(exchange.within)
+    reason = _why_not_within(within, own, values, unit)
+    if reason:
+        return table.assign(note=f"not estimable: {reason}")
+    means, blocks = values - own, exchangeable_blocks(strata, exchange.families[usable])
+
+    def statistics(drawn: np.ndarray) -> np.ndarray:
+        return np.stack([within.apart(drawn - means), squared_correlation(drawn, axes)], axis=-1)
+
+    null = permuted_statistics(values, blocks, exchange.permutations, rng, statistics)
+    table = table.assign(**_with_interval(within.jackknife_apart(own), unit, len(null)))
+    if not len(null):
+        return table
+    p = p_value(table["epsilon2"].to_numpy(float) - ROUNDING, null[..., 0])
+    return table.assign(r2_null=null[..., 1].mean(axis=0), p_value=p)
 
 
 def _why_not_along(values: np.ndarray) -> str:
@@ -241,20 +296,24 @@ def component_lines(table: pd.DataFrame) -> list[str]:
 
 
 def _line(name: str, rows: pd.DataFrame) -> str:
-    if rows["r2"].isna().all():
+    if rows["epsilon2"].isna().all():
         return f"The association of {name} with the principal components of expression is {rows['note'].iloc[0]}."
     if rows["q_value"].isna().all():
         return f"The association of {name} with the principal components is not tested: {rows['note'].iloc[0]}."
-    found = rows[rows["q_value"] <= ALPHA].sort_values("r2", ascending=False, kind="stable")
-    among = f"of {count(len(rows), 'principal component')} of expression, each against permutation within samples"
+    found = rows[rows["verdict"] == "shown"].sort_values("epsilon2", ascending=False, kind="stable")
+    unit, among = stratum_word(rows["within"].iloc[0]), f"of {count(len(rows), 'principal component')} of expression"
     if found.empty:
-        return f"{name} is associated with none {among} (lowest {written_p(rows['q_value'].min(), 'q')})."
+        absent = int((rows["verdict"] == "shown_absent").sum())
+        lowest, margin = written_p(rows["q_value"].min(), "q"), percent(rows["margin"].iloc[0])
+        return (
+            f"{name} is not shown to be associated with any {among} (lowest {lowest}); {absent} of these are shown to "
+            f"explain less than {margin} of its variance within {unit}s, the others are unresolved."
+        )
     named = "; ".join(
-        f"{row.component.removeprefix('pc_')}: R² = {percent(row.r2)}, permuted {percent(row.r2_null)}, "
-        f"{written_p(row.q_value, 'q')}"
+        f"{row.component.removeprefix('pc_')}: {percent(row.epsilon2)}, {written_p(row.q_value, 'q')}"
         for row in found.head(NAMED).itertuples()
     )
     return (
         f"{name} is associated with {count(len(found))} {among} at a false discovery rate of {percent(ALPHA, 0)} "
-        f"(component {named})."
+        f"(share of its variance within {unit}s that a component explains: component {named})."
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import scanpy as sc
 from sklearn.metrics import adjusted_rand_score
+from sklearn.neighbors import KNeighborsClassifier
 
 from cineseq.config.expression import Clusters
 from cineseq.expression.normalise import Expression, detected_genes
@@ -63,6 +64,44 @@ def cluster_labels(expression: Expression, settings: Clusters, seed: int) -> np.
     """Return only the labels of :func:`find_clusters`, without the UMAP; shape (cells,)."""
     chosen = expression.columns(variable_genes(expression, settings))
     return _leiden(_neighbour_graph(principal_components(chosen, settings, seed), settings, seed), settings, seed)
+
+
+def clusters_of_training(
+    expression: Expression, train: np.ndarray, test: np.ndarray, settings: Clusters, seed: int
+) -> np.ndarray:
+    """Cluster training cells, and assign test cells to the clusters of their nearest training cells.
+
+    Parameters
+    ----------
+    expression
+        Expression of all cells.
+    train, test
+        Positions of the training and of the test cells.
+    settings, seed
+        As in :func:`find_clusters`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Number of the cluster of every cell, 0 the largest among training cells; -1 for cells that are neither. Shape
+        (cells,).
+    """
+    # Genes, components (training cells, k) and clusters of the training cells.
+    own = expression.cells(train)
+    genes = variable_genes(own, settings)
+    components = principal_components(own.columns(genes), settings, seed)
+    labels = _leiden(_neighbour_graph(components, settings, seed), settings, seed).astype(int)
+    # Loadings (genes, k) from the components; test cells are projected with the mean of the training cells.
+    log = own.log[:, genes].astype(np.float64)
+    mean = np.asarray(log.mean(axis=0)).ravel()
+    scale = np.maximum(np.square(components).sum(axis=0), np.finfo(float).tiny)
+    loadings = (log.T @ components - np.outer(mean, components.sum(axis=0))) / scale
+    projected = expression.log[test][:, genes].astype(np.float64) @ loadings - mean @ loadings
+    # The most frequent cluster of the nearest training cells.
+    neighbours = KNeighborsClassifier(min(settings.neighbours, len(train))).fit(components, labels)
+    assigned = np.full(expression.log.shape[0], -1)
+    assigned[train], assigned[test] = labels, neighbours.predict(projected)
+    return assigned
 
 
 def variable_genes(expression: Expression, settings: Clusters, cells: np.ndarray | None = None) -> np.ndarray:

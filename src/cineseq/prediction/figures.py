@@ -30,6 +30,7 @@ MODEL_NAMES = {
     "embedding": "image embedding",
     "features": "external features",
     "all_morphology": "all morphology",
+    "cluster_labels": "clusters",
     "both": "both (expression + shape)",
     "both_late": "both, stacked",
     "both_permuted": "both, shape shuffled",

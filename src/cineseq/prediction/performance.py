@@ -18,7 +18,7 @@ from cineseq.statistics.correlation import spearman_within
 from cineseq.statistics.metrics import centred, group_weights, r2, r2_interval
 from cineseq.statistics.permutation import benjamini_hochberg, p_value
 from cineseq.tables.contract import ESTIMANDS
-from cineseq.tables.prediction import COMPARED_MODELS, MODELS
+from cineseq.tables.prediction import CLUSTER_LABELS, COMPARED_MODELS, MODELS
 from cineseq.text import known
 
 PAIRS = (
@@ -45,6 +45,7 @@ PAIRS = (
     ("features", "technical_cycle_size"),
     ("morphology", "size"),
     ("expression", "class"),
+    ("expression", CLUSTER_LABELS),
     ("morphology", "class"),
     ("embedding", "class"),
     ("features", "class"),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import joblib
 import numpy as np
 import pandas as pd
 
+from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds, Prediction
+from cineseq.expression.normalise import expression_of
 from cineseq.io.paired import PairedData
+from cineseq.prediction.cluster_labels import fit_of_labels
 from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
 from cineseq.prediction.crossval.folds import (
     CrossvalCells,
@@ -22,7 +25,7 @@ from cineseq.prediction.crossval.folds import (
 from cineseq.prediction.crossval.out_of_fold import NONLINEAR, NOTHING_KEPT, STACKED, out_of_fold
 from cineseq.prediction.crossval.transform import standardised
 from cineseq.prediction.genes import associations, cluster_eta2, overlap_row, with_clusters
-from cineseq.prediction.model_comparison import compare_models, quick_procedure, quick_r2
+from cineseq.prediction.model_comparison import ModelFit, compare_models, quick_procedure, quick_r2
 from cineseq.prediction.model_shares import model_shares
 from cineseq.prediction.performance import (
     ModelComparison,
@@ -38,6 +41,7 @@ from cineseq.prediction.responses import Response, measured_rows, responses_of, 
 from cineseq.prediction.sensitivity import sensitivity_rows
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.prediction import (
+    CLUSTER_LABELS,
     GENES,
     MARKER_OVERLAP,
     MODEL_CONTRASTS,
@@ -79,6 +83,9 @@ class PredictionTask:
         Sections of the configuration.
     seed
         Seed of all random draws.
+    clustering
+        Section ``clusters`` of the configuration, for clusters that are found in the training cells of each fold; None
+        where they are not compared.
     """
 
     data: PairedData
@@ -87,6 +94,7 @@ class PredictionTask:
     folds: Folds
     prediction: Prediction
     seed: int
+    clustering: Clusters | None = None
 
     @property
     def responses(self) -> list[Response]:
@@ -176,6 +184,9 @@ def _predict_one(
     fits = compare_models(own, cells, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept)
     samples = obs["sample"].astype("string").to_numpy(object)
     within = _within(own, cells, task, threads, kept)
+    fits = _with_cluster_labels(fits, cells, task, rows, kept)
+    if isinstance(within, Within):
+        within = replace(within, fits=_with_cluster_labels(within.fits, within.cells, task, rows, kept))
     comparison = ModelComparison(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object), within)
     tables = {
         "performance": performance_rows(comparison, settings.bootstraps, task.seed),
@@ -208,6 +219,18 @@ def _within(
         blocks, centred, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept
     )
     return Within(centred, fits, model_shares(blocks, cells, settings, task.seed))
+
+
+def _with_cluster_labels(
+    fits: dict[str, ModelFit], cells: CrossvalCells, task: PredictionTask, rows: np.ndarray, kept: joblib.Memory
+) -> dict[str, ModelFit]:
+    """Add the model of in-fold cluster labels to the models of some cells, where clusters are compared."""
+    expression = None if task.clustering is None else expression_of(task.data)
+    if task.clustering is None or expression is None:
+        return fits
+    own = expression.cells(rows)
+    labels = fit_of_labels(own, cells, task.clustering, task.folds.inner, task.seed, kept=kept)
+    return {**fits, CLUSTER_LABELS: labels}
 
 
 def compared_rows(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from cineseq.expression.function_variance import stratum_word
 from cineseq.lineage.detectable import Detectable
 from cineseq.lineage.interpretation import interval_to_read, readings
 from cineseq.lineage.report import state_sentence, tested_states
@@ -22,6 +23,7 @@ from cineseq.report.variance import is_explained, variance_sentence
 from cineseq.statistics import ALPHA
 from cineseq.tables.crossmodal import DIRECTIONS
 from cineseq.tables.lineage import SISTER_DIED
+from cineseq.tables.prediction import CLUSTER_LABELS
 from cineseq.text import (
     clean,
     count,
@@ -40,9 +42,14 @@ OF_PREDICTION = ("function_genes", "modalities")
 WEAK_R2 = 0.1
 WEAK_SHARE = 0.05
 GENES_NAMED = 5
+OF_CLUSTERS = (
+    *("epsilon2", "epsilon2_low", "epsilon2_high", "epsilon2_upper", "margin", "eta2", "eta2_null"),
+    *("p_value", "q_value", "clusters", "strata", "n"),
+)
+"""Columns of function by cluster that are numbers of the answer."""
 MODALITIES = ("expression", "morphology", "embedding", "features", "both")
 ABSENCE = "With this many cells, a negative result does not show that there is no association."
-Verdict = Literal["shown", "weak", "not_shown", "not_estimable"]
+Verdict = Literal["shown", "weak", "shown_absent", "unresolved", "not_shown", "not_estimable"]
 
 
 @dataclass(frozen=True)
@@ -228,23 +235,66 @@ def clusters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
         return _not_estimable("the clusters were not compared with any function")
     wanted = main_function(evidence.performance) if evidence.performance is not None else None
     rows = table[table["function"].isin([] if wanted is None else parts_of(wanted, set(table["function"])))]
-    row = (rows if len(rows) else table).sort_values("eta2", ascending=False, na_position="last").iloc[0]
+    row = (rows if len(rows) else table).sort_values("epsilon2", ascending=False, na_position="last").iloc[0]
     function = row["function"]
-    if not known(row["eta2"]):
+    if not known(row["epsilon2"]):
         return _not_estimable(_note(row, f"{readable(function)} could not be compared between clusters"))
-    numbers = {"function": function, **{k: row[k] for k in ("eta2", "eta2_null", "p_value", "clusters", "n")}}
-    excess = row["eta2"] - (row["eta2_null"] if known(row["eta2_null"]) else 0.0)
-    is_shown = known(row["p_value"]) and row["p_value"] <= ALPHA
-    verdict: Verdict = "not_shown" if not is_shown else "weak" if excess < WEAK_SHARE else "shown"
-    lead = {"not_shown": "No, not beyond chance", "weak": "Only weakly", "shown": "In part"}[verdict]
-    text = (
-        f"{lead}: {percent(row['eta2'])} of the variance of {readable(function)} lies between "
-        f"{count(row['clusters'], 'cluster')} ({percent(row['eta2_null'])} expected by chance, permutation "
-        f"{p_value(row['p_value'])}, "
-        f"{count(row['n'], 'cell')})."
-    )
+    numbers = {"function": function, **{key: row[key] for key in OF_CLUSTERS}}
+    verdict: Verdict = "weak" if row["verdict"] == "shown" and row["epsilon2"] < WEAK_SHARE else row["verdict"]
+    beyond, delta = _beyond_clusters(evidence.contrasts, function if wanted is None else wanted)
     overlap, more = _overlap(evidence.overlap, function)
-    return f"{text} {overlap}".strip(), verdict, numbers | more
+    texts = [_between_clusters(row, verdict, len(table)), _verdict_counts(table), beyond, overlap]
+    return " ".join(text for text in texts if text), verdict, numbers | delta | more
+
+
+def _between_clusters(row: pd.Series, verdict: Verdict, functions: int) -> str:
+    """Return the share of a function between clusters, with the interval and the p-value of this share."""
+    unit = stratum_word(row["within"] if isinstance(row["within"], str) else "")
+    share, margin, groups = percent(row["epsilon2"]), percent(row["margin"]), count(row["clusters"], "cluster")
+    between = f"of the variance of {readable(row['function'])} within {unit}s lies between {groups}"
+    tested = f"permutation {p_value(row['p_value'])}"
+    tested += f", {p_value(row['q_value'], 'q')} over {functions} functions" if functions > 1 else ""
+    cells = f"{count(row['n'], 'cell')} in {count(row['strata'], unit)}"
+    if verdict == "shown_absent":
+        upper = f"its one-sided 95 % interval ends at {percent(row['epsilon2_upper'])}"
+        return f"No: less than {margin} {between} ({share}, {upper}; {tested}; {cells})."
+    ends = interval(row["epsilon2_low"], row["epsilon2_high"], percent, named=True)
+    measured = f"{share} {between} ({ends}; {tested}; {cells})"
+    if verdict == "unresolved":
+        note = _note(row, "")
+        why = f"; there is {note}" if note.startswith("no interval") else ""
+        return f"Unresolved: {measured}. Neither a difference nor its absence (less than {margin}) is shown{why}."
+    return f"{'Only weakly' if verdict == 'weak' else 'In part'}: {measured}."
+
+
+def _verdict_counts(table: pd.DataFrame) -> str:
+    """Return how many of several functions differ between clusters."""
+    if len(table) < 2:
+        return ""
+    words = {
+        "shown": "shown to differ between clusters",
+        "shown_absent": f"shown not to (less than {percent(table['margin'].iloc[0])})",
+        "unresolved": "unresolved",
+        "not_estimable": "not estimable",
+    }
+    found = table["verdict"].value_counts()
+    parts = [f"{found[key]} {word}" for key, word in words.items() if key in found]
+    return f"Of {len(table)} functions: {', '.join(parts)}."
+
+
+def _beyond_clusters(contrasts: pd.DataFrame | None, function: str) -> tuple[str, dict[str, Any]]:
+    """Compare expression with the labels of its clusters as predictors of a function."""
+    found = contrast(contrasts, function, "expression", CLUSTER_LABELS)
+    if found is None:
+        return "", {}
+    delta, low, high = found
+    words = "Whether expression predicts it better than its clusters do is not resolved"
+    if low > 0:
+        words = "Expression predicts it better than its clusters do"
+    elif high < 0:
+        words = "The clusters predict it better than a linear model of expression does"
+    text = f"{words} (clusters of training cells, ΔR² = {number(delta)}, {interval(low, high, named=True)})."
+    return text, {"delta_r2_over_clusters": delta, "delta_low": low, "delta_high": high}
 
 
 def _overlap(table: pd.DataFrame | None, function: str) -> tuple[str, dict[str, Any]]:

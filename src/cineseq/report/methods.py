@@ -46,8 +46,9 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         ", normalisation {c:clusters.normalisation}",
         ", from up to {c:clusters.variable_genes} variable genes and {c:clusters.components} components",
         "; clusters were found by the Leiden method (Traag et al., 2019) at resolution {c:clusters.resolution}",
-        "; the fraction of the variance of function between clusters was compared with {c:clusters.permutations} "
-        "permutations of function within samples",
+        "; the fraction of the variance of function between clusters within the strata {c:folds.null_strata} (epsilon "
+        "squared) was compared with {c:clusters.permutations} permutations of function within these strata, families "
+        "whole, and its intervals are of a jackknife over strata with Student's t (Miller, 1974)",
     ),
     "differential_expression": (
         "Groups were compared with tie-corrected Wilcoxon rank-sum tests, at a false discovery rate of {c:de.fdr} "

@@ -40,6 +40,8 @@ MARKERS_SHOWN = 3
 VERDICTS = {
     "shown": "shown",
     "weak": "weak or unresolved",
+    "shown_absent": "shown absent",
+    "unresolved": "unresolved",
     "not_shown": "not shown",
     "not_estimable": "not estimable",
 }

@@ -123,7 +123,14 @@ CHUNK = 4_000_000
 
 def permuted_within(values: np.ndarray, blocks: list[np.ndarray], count: int, rng: np.random.Generator) -> np.ndarray:
     """Return ``count`` permutations of ``values`` (cells,) that move only exchangeable blocks, shape (count, cells)."""
-    return np.stack([values[draw_rows(blocks, rng)] for _ in range(count)])
+    permuted = np.tile(values, (count, 1))
+    for size in sorted({block.shape[1] for block in blocks}):
+        # Blocks of one size, shape (blocks, size): uniform numbers order them at random within their array.
+        own = [block for block in blocks if block.shape[1] == size]
+        rows, array = np.concatenate(own), np.repeat(np.arange(len(own)), [len(block) for block in own])
+        order = np.argsort(array + rng.random((count, len(rows))), axis=1)
+        permuted[:, rows.ravel()] = values[rows[order].reshape(count, -1)]
+    return permuted
 
 
 def permuted_statistics(

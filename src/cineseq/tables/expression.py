@@ -25,6 +25,28 @@ CLUSTERS = Table(
     ),
 )
 
+VERDICTS = ("shown", "shown_absent", "unresolved", "not_estimable")
+_WITHIN = (
+    number("epsilon2_low", "Lower end of its 95 % interval, a jackknife over strata"),
+    number("epsilon2_high", "Upper end of it"),
+    number("epsilon2_upper", "Upper end of its one-sided 95 % interval"),
+    count("strata", "Strata with two cells or more"),
+    Column(
+        "within", "text", "Columns whose joint values are the strata (folds.null_strata); empty for one", missing=True
+    ),
+)
+_VERDICT = (
+    number("margin", "Smallest fraction that matters (clusters.absence_margin)"),
+    Column(
+        "verdict",
+        "text",
+        "shown where the q-value is at most 0.05; else shown_absent where epsilon2_upper is below the margin; else "
+        "unresolved",
+        missing=True,
+        values=VERDICTS,
+    ),
+)
+
 FUNCTION_BY_CLUSTER = Table(
     "function_by_cluster",
     "Fraction of the variance of each function that lies between clusters",
@@ -33,12 +55,17 @@ FUNCTION_BY_CLUSTER = Table(
         FUNCTION_COLUMN,
         count("n", "Cells"),
         count("clusters", "Clusters"),
-        number("eta2", "Fraction of the variance that lies between clusters (eta squared)"),
-        number("eta2_null", "Mean of eta squared with function permuted within samples"),
+        number(
+            "epsilon2", "Fraction of the variance within strata that lies between clusters (epsilon squared), tested"
+        ),
+        *_WITHIN,
+        number("eta2", "Fraction of the variance, also between strata, that lies between clusters (eta squared)"),
+        number("eta2_null", "Mean of eta squared with function permuted within strata"),
         number("kruskal_h", "Kruskal-Wallis statistic"),
         P,
         Q,
         count("permutations", "Permutations"),
+        *_VERDICT,
         NOTE,
     ),
 )
@@ -51,11 +78,18 @@ FUNCTION_BY_COMPONENT = Table(
         FUNCTION_COLUMN,
         Column("component", "text", "Principal component, named as its column in the clusters table"),
         count("n", "Cells"),
-        number("r2", "Fraction of the variance of function that a linear regression on the component explains"),
-        number("r2_null", "Mean of R² with function permuted within samples"),
+        number(
+            "epsilon2",
+            "Fraction of the variance within strata that a linear regression on the component explains (epsilon "
+            "squared), tested",
+        ),
+        *_WITHIN,
+        number("r2", "Fraction of the variance, also between strata, that a linear regression on it explains"),
+        number("r2_null", "Mean of R² with function permuted within strata"),
         P,
         Q,
         count("permutations", "Permutations"),
+        *_VERDICT,
         NOTE,
     ),
 )

@@ -35,7 +35,9 @@ MODELS = (
 )
 """Rows of ``performance``; ``features`` only with external features, ``nonlinear`` only where it was set."""
 
-COMPARED_MODELS = (*MODELS, "all_morphology")
+CLUSTER_LABELS = "cluster_labels"
+"""Model of the labels of clusters that are found in the training cells of each fold."""
+COMPARED_MODELS = (*MODELS, "all_morphology", CLUSTER_LABELS)
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
 PERFORMANCE = Table(
     "performance",

@@ -76,21 +76,20 @@ def by_id(evidence: Evidence) -> dict:
     return {answer.id: answer for answer in answer_all(evidence)}
 
 
+def by_cluster(**columns) -> pd.DataFrame:
+    """Return a table of function by cluster; the other columns are those of a typical study."""
+    values = {"function": ["function_lipid"], "n": 300, "clusters": 5, "strata": 12, "within": "sample, fov"}
+    values |= {"epsilon2_low": 0.001, "epsilon2_high": 0.3, "epsilon2_upper": 0.25, "margin": 0.05}
+    return table(FUNCTION_BY_CLUSTER, **(values | columns))
+
+
 STRONG = Evidence(
     performance=performance([0.15, 0.25, 0.33], [0.01, 0.01, 0.01]),
     contrasts=contrasts(0.1, 0.02, 0.18),
     genes=table(
         GENES, function="function_lipid", gene=["A", "B", "C"], frequency=[0.9, 0.7, 0.1], sign=[1.0, -0.8, 1.0]
     ),
-    function_by_cluster=table(
-        FUNCTION_BY_CLUSTER,
-        function=["function_lipid"],
-        n=[300],
-        clusters=[5],
-        eta2=[0.2],
-        eta2_null=[0.01],
-        p_value=[0.001],
-    ),
+    function_by_cluster=by_cluster(epsilon2=[0.2], eta2=0.22, p_value=0.001, q_value=0.001, verdict="shown"),
     overlap=table(
         MARKER_OVERLAP,
         function=["function_lipid"],
@@ -118,15 +117,7 @@ STRONG = Evidence(
 NULL = Evidence(
     performance=performance([-0.02, 0.01, 0.0], [0.7, 0.4, 0.5]),
     contrasts=contrasts(0.03, -0.05, 0.1),
-    function_by_cluster=table(
-        FUNCTION_BY_CLUSTER,
-        function=["function_lipid"],
-        n=[300],
-        clusters=[5],
-        eta2=[0.015],
-        eta2_null=[0.014],
-        p_value=[0.4],
-    ),
+    function_by_cluster=by_cluster(epsilon2=[0.015], eta2=0.3, p_value=0.4, q_value=0.4, verdict="unresolved"),
     states=states([1.1, 0.9], [0.5, 0.8]),
     crossmodal_summary=summary([-0.001, 0.001], [0.6, 0.4]),
 )
@@ -170,7 +161,11 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
     assert "A (+) and B (−)" in genes.answer
     assert genes.numbers["genes"] == ["A", "B"]
     assert genes.numbers["r2"] == pytest.approx(0.15)
-    assert "20 % of the variance of lipid lies between 5 clusters (1.0 % expected by chance" in found["clusters"].answer
+    said = (
+        "In part: 20 % of the variance of lipid within fields lies between 5 clusters (95 % interval [0.1 %, 30 %]; "
+        "permutation p = 0.001; 300 cells in 12 fields)."
+    )
+    assert said in found["clusters"].answer
     said = (
         "Of 20 predictive genes, 2 are also cluster markers (3.0 expected among equally expressed genes, p = 0.8 for "
         "at least that many and p = 0.4 for at most that many; among all genes 4.0 expected, p = 0.9 for at least "
@@ -191,11 +186,12 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
 
 def test_a_null_run_says_that_nothing_was_shown_and_that_this_proves_nothing():
     found = by_id(NULL)
-    assert {a.verdict for a in found.values()} == {"not_shown"}
+    assert {name: a.verdict for name, a in found.items() if a.verdict != "not_shown"} == {"clusters": "unresolved"}
     assert "was not shown to predict lipid within fields better than chance" in found["function_genes"].answer
     assert "Do not interpret the genes" in found["function_genes"].answer
     assert "genes" not in found["function_genes"].numbers
-    assert found["clusters"].answer.startswith("No, not beyond chance")
+    assert found["clusters"].answer.startswith("Unresolved: 1.5 % of the variance of lipid within fields")
+    assert "Neither a difference nor its absence (less than 5.0 %) is shown." in found["clusters"].answer
     assert found["modalities"].answer.startswith("No modality was shown to predict lipid within fields")
     assert "does not show that there is no association" in found["modalities"].answer
     assert found["sisters"].answer.startswith("No state of survivors was shown")
@@ -236,18 +232,18 @@ def test_genes_and_clusters_of_an_angle_are_those_of_its_cosine_and_sine():
     """Gene A is selected for both parts, more often for the sine; the larger share between clusters is the cosine's."""
     names = ["function_lipid_cos", "function_lipid_sin", "function_lipid_cos", "function_other"]
     genes = table(GENES, function=names, gene=[*"AABC"], frequency=[0.7, 0.9, 0.8, 1.0], sign=[1.0, -1, 1, 1])
-    by_cluster = table(FUNCTION_BY_CLUSTER, function=names[:2], n=300, eta2=[0.2, 0.1], p_value=[0.01, 0.9])
+    parts = by_cluster(function=names[:2], epsilon2=[0.2, 0.1], q_value=[0.02, 0.9], verdict=["shown", "unresolved"])
     overlap = table(MARKER_OVERLAP, function=names[:2], selected=[3, 4], expected=1.0, shared=1)
     evidence = Evidence(
         performance=performance([0.3], [0.01], ("expression",)),
         genes=genes,
-        function_by_cluster=by_cluster,
+        function_by_cluster=parts,
         overlap=overlap,
     )
     found = by_id(evidence)
     assert "Selected most stably: A (− for lipid sin) and B (+ for lipid cos)." in found["function_genes"].answer
     assert found["function_genes"].numbers["genes"] == ["A", "B"]
-    assert "20 % of the variance of lipid cos" in found["clusters"].answer
+    assert "20 % of the variance of lipid cos within fields" in found["clusters"].answer
     assert found["clusters"].numbers["selected"] == 3
 
 
@@ -298,6 +294,66 @@ def test_a_negative_answer_says_what_so_few_cells_could_show():
     said = "Among 80 independent cells, one predictor named beforehand is found with 80 % power if it explains 9.5 % of"
     assert said in found.answer
     assert "a product of two genes would be missed" in found.answer
+
+
+def clusters_of(contrast_rows=None, **columns):
+    return by_id(Evidence(function_by_cluster=by_cluster(**columns), contrasts=contrast_rows))["clusters"]
+
+
+def test_absence_from_the_clusters_is_said_only_where_the_interval_excludes_the_margin():
+    absent = clusters_of(epsilon2=[-0.002], epsilon2_upper=0.031, p_value=0.6, q_value=0.6, verdict="shown_absent")
+    assert absent.verdict == "shown_absent"
+    assert absent.answer == (
+        "No: less than 5.0 % of the variance of lipid within fields lies between 5 clusters (−0.2 %, its one-sided "
+        "95 % interval ends at 3.1 %; permutation p = 0.6; 300 cells in 12 fields)."
+    )
+    assert absent.numbers["epsilon2_upper"] == 0.031
+
+
+def test_too_few_fields_for_an_interval_are_the_reason_why_absence_cannot_be_shown():
+    note = "no interval: 3 fields with two cells or more, 6 are required"
+    ends = {"epsilon2_low": np.nan, "epsilon2_high": np.nan, "epsilon2_upper": np.nan}
+    answer = clusters_of(epsilon2=[0.01], **ends, p_value=0.3, strata=3, note=note, verdict="unresolved").answer
+    assert answer.endswith(f"is shown; there is {note}.")
+
+
+def test_a_shown_share_below_one_twentieth_is_weak_and_where_samples_are_the_strata_it_says_so():
+    answer = clusters_of(epsilon2=[0.03], p_value=0.001, q_value=0.001, within="sample", verdict="shown")
+    assert answer.verdict == "weak"
+    assert answer.answer.startswith("Only weakly: 3.0 % of the variance of lipid within samples lies between")
+    assert "300 cells in 12 samples" in answer.answer
+
+
+def test_a_small_p_of_one_of_many_functions_is_not_shown_and_the_others_are_counted():
+    """The function with the largest share has p = .01 and q = .2."""
+    answer = clusters_of(
+        function=[f"function_{k}" for k in range(20)],
+        epsilon2=[0.04, *[0.0] * 19],
+        p_value=[0.01, *[0.5] * 19],
+        q_value=[0.2, *[0.5] * 19],
+        verdict=["unresolved", *["shown_absent"] * 17, "shown", "not_estimable"],
+    )
+    assert answer.verdict == "unresolved"
+    assert "permutation p = 0.01, q = 0.2 over 20 functions" in answer.answer
+    assert answer.answer.endswith(
+        "Of 20 functions: 1 shown to differ between clusters, 17 shown not to (less than 5.0 %), 1 unresolved, 1 not "
+        "estimable."
+    )
+
+
+@pytest.mark.parametrize(
+    ("delta", "low", "high", "said"),
+    [
+        (0.12, 0.02, 0.2, "Expression predicts it better than its clusters do"),
+        (0.02, -0.05, 0.1, "Whether expression predicts it better than its clusters do is not resolved"),
+        (-0.1, -0.2, -0.01, "The clusters predict it better than a linear model of expression does"),
+    ],
+)
+def test_what_expression_has_beyond_its_clusters_is_a_number(delta, low, high, said):
+    rows = contrasts(delta, low, high, "expression", "cluster_labels")
+    answer = clusters_of(rows, epsilon2=[0.01], p_value=0.4, verdict="unresolved")
+    assert f"{said} (clusters of training cells, ΔR² = " in answer.answer
+    assert answer.numbers["delta_r2_over_clusters"] == delta
 
 
 def test_a_small_effect_is_called_weak():
