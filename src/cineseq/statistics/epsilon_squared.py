@@ -1,0 +1,133 @@
+"""Epsilon squared within strata: the share of variance that predictors explain, corrected for their number.
+
+Cells of a stratum (a field of view) share its level. Predictors and values are centred within strata, so that only
+differences between cells of the same stratum count. The share is adjusted as the adjusted R² is, and its mean is 0
+where predictors explain nothing. Its interval is a jackknife over strata.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from cineseq.statistics.jackknife import JackknifeT, group_sums, jackknife_t
+from cineseq.statistics.metrics import centred
+
+TOLERANCE = 1e-10
+"""Eigenvalues below this fraction of the largest count as zero."""
+
+
+@dataclass(frozen=True)
+class WithinStrata:
+    """Predictors of the same cells, centred within strata.
+
+    Attributes
+    ----------
+    predictors
+        Shape (cells, k), centred within strata; made by :meth:`of`.
+    strata
+        Number of the stratum of each cell, from 0 and without gaps, shape (cells,).
+    """
+
+    predictors: np.ndarray
+    strata: np.ndarray
+
+    @classmethod
+    def of(cls, predictors: np.ndarray, strata: np.ndarray) -> WithinStrata:
+        """Centre predictors of shape (cells, k) within strata, labels of shape (cells,)."""
+        codes = np.unique(strata, return_inverse=True)[1]
+        return cls(centred(np.asarray(predictors, float), codes), codes)
+
+    def centred(self, values: np.ndarray) -> np.ndarray:
+        """Centre values of shape (cells,) within the strata."""
+        return centred(np.asarray(values, float)[:, None], self.strata)[:, 0]
+
+    @cached_property
+    def freedom(self) -> int:
+        """Number of cells minus number of strata."""
+        return len(self.strata) - int(self.strata.max()) - 1
+
+    @cached_property
+    def rank(self) -> int:
+        """Number of predictors that are independent within strata."""
+        return int(_rank(self.predictors.T @ self.predictors))
+
+    def _by_stratum(self) -> list[np.ndarray]:
+        """Return the predictors of each stratum, shapes (cells of the stratum, k)."""
+        order = np.argsort(self.strata, kind="stable")
+        return np.split(self.predictors[order], np.bincount(self.strata).cumsum()[:-1])
+
+    def together(self, values: np.ndarray) -> np.ndarray:
+        """Return epsilon squared of all predictors together.
+
+        Parameters
+        ----------
+        values
+            Centred within strata, shape (..., cells).
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (...); NaN where values do not vary within strata or too few cells are left over.
+
+        References
+        ----------
+        Kelley, Proc. Natl Acad. Sci. USA 21 (1935) 554.
+        """
+        moments = values @ self.predictors  # (..., k)
+        inverse = np.linalg.pinv(self.predictors.T @ self.predictors, rcond=TOLERANCE, hermitian=True)
+        explained = np.einsum("...i,ij,...j->...", moments, inverse, moments)
+        return _adjusted(explained, np.square(values).sum(axis=-1), self.freedom, self.rank)
+
+    def apart(self, values: np.ndarray) -> np.ndarray:
+        """Return epsilon squared of each predictor by itself, shape (..., k); values as in :meth:`together`."""
+        scale = np.square(self.predictors).sum(axis=0)
+        explained = np.divide((values @ self.predictors) ** 2, scale, out=np.full_like(scale, np.nan), where=scale > 0)
+        return _adjusted(explained, np.square(values).sum(axis=-1)[..., None], self.freedom, 1)
+
+    def jackknife_together(self, values: np.ndarray) -> JackknifeT:
+        """Return :meth:`together` with its jackknife standard error over strata; values of shape (cells,)."""
+        # Sums within each stratum, then without it: products (strata, k, k), moments (strata, k), squares (strata,).
+        products = np.stack([own.T @ own for own in self._by_stratum()])
+        moments = group_sums(self.predictors * values[:, None], self.strata)
+        squares, freedom = group_sums(values**2, self.strata), np.bincount(self.strata) - 1
+        left, inner = products.sum(axis=0) - products, moments.sum(axis=0) - moments
+        inverse = np.linalg.pinv(left, rcond=TOLERANCE, hermitian=True)
+        explained = np.einsum("gi,gij,gj->g", inner, inverse, inner)
+        without = _adjusted(explained, squares.sum() - squares, self.freedom - freedom, _rank(left))
+        return jackknife_t(self.together(values), without, freedom > 0)
+
+    def jackknife_apart(self, values: np.ndarray) -> JackknifeT:
+        """Return :meth:`apart` with its jackknife standard errors over strata, each shape (k,)."""
+        # The same for each predictor by itself: sums within strata of shape (strata, k).
+        scale = group_sums(self.predictors**2, self.strata)
+        moments = group_sums(self.predictors * values[:, None], self.strata)
+        squares, freedom = group_sums(values**2, self.strata), np.bincount(self.strata) - 1
+        left, inner = scale.sum(axis=0) - scale, moments.sum(axis=0) - moments
+        explained = np.divide(inner**2, left, out=np.full_like(left, np.nan), where=left > 0)
+        total = (squares.sum() - squares)[:, None]
+        without = _adjusted(explained, total, (self.freedom - freedom)[:, None], 1)
+        return jackknife_t(self.apart(values), without, freedom > 0)
+
+
+def indicators(codes: np.ndarray) -> np.ndarray:
+    """Return one column per group, 1 for its cells and 0 for the others; ``codes`` from 0, shape (cells,)."""
+    return np.eye(int(codes.max()) + 1)[codes]
+
+
+def _rank(products: np.ndarray) -> np.ndarray:
+    """Return the rank of sums of products, shape (..., k, k) to (...)."""
+    values = np.linalg.eigvalsh(products)
+    return (values > TOLERANCE * np.maximum(values[..., -1:], 1e-300)).sum(axis=-1)
+
+
+def _adjusted(
+    explained: np.ndarray, total: np.ndarray, freedom: np.ndarray | int, rank: np.ndarray | int
+) -> np.ndarray:
+    """Return the explained share of a total, adjusted for the number of predictors."""
+    left_over = np.asarray(freedom - rank)
+    usable = (total > 0) & (left_over > 0)
+    ratio = np.divide(total - explained, total, out=np.full(np.shape(explained), np.nan), where=usable)
+    return 1 - ratio * freedom / np.where(left_over > 0, left_over, 1)
