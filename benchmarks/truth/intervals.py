@@ -11,11 +11,11 @@ from cineseq.config.prediction import Crossmodal, Folds
 from cineseq.crossmodal.explain import ExplainOptions, explain
 from cineseq.crossmodal.explained_values import Targets
 from cineseq.prediction.crossval.feature_blocks import Block
-from cineseq.statistics.metrics import area_interval, area_under_curve, group_weights, r2_interval
+from cineseq.statistics.metrics import area_interval, area_under_curve, r2_interval
 from truth.claims import Claim
 from truth.shares import Study, cells_in_fields
 
-SETTINGS = Crossmodal(permutations=0, bootstraps=1000)
+SETTINGS = Crossmodal(permutations=0)
 STUDIES_OF_MEAN = 300
 """Number of studies whose mean R² is what an interval must hold; other seeds than those of the intervals."""
 FIRST_SEED_OF_MEAN = 1_000_000
@@ -141,8 +141,7 @@ def mean_area(design: Scores) -> float:
 def area_covered(design: Scores, seed: int) -> float:
     """Return whether the interval of the area under the curve holds its mean over studies."""
     scores, positive, groups = scored(design, seed)
-    weights = group_weights(design.groups, SETTINGS.bootstraps, np.random.default_rng(seed))
-    return _holds(*area_interval(scores, positive, groups, weights), mean_area(design))
+    return _holds(*area_interval(scores, positive, groups), mean_area(design))
 
 
 @dataclass(frozen=True)

@@ -178,11 +178,11 @@ def _predict_one(
     within = _within(own, cells, task, threads, kept)
     comparison = ModelComparison(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object), within)
     tables = {
-        "performance": performance_rows(comparison, settings.bootstraps, task.seed),
+        "performance": performance_rows(comparison),
         "samples": sample_rows(comparison),
-        "contrasts": contrast_rows(comparison, settings.bootstraps, task.seed),
+        "contrasts": contrast_rows(comparison),
         "sensitivity": sensitivity_rows(
-            comparison, own, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept
+            comparison, own, settings=settings, folds=task.folds, threads=threads, kept=kept
         ),
         "predictions": prediction_rows(comparison),
     }
