@@ -30,6 +30,6 @@ def test_a_setting_without_effect_is_said_once(
         for _ in range(2):
             Prediction(bootstraps=1000)
     assert [record.getMessage() for record in caplog.records] == [
-        "'prediction.bootstraps' has no effect: intervals are by the jackknife over groups. Leave it out; it is refused "
-        "from cineseq 0.3.0."
+        "'prediction.bootstraps' has no effect: intervals are by the jackknife over groups. Leave it out; it is "
+        "refused from cineseq 0.3.0."
     ]

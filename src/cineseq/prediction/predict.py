@@ -11,6 +11,7 @@ import pandas as pd
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.io.paired import PairedData
+from cineseq.prediction.by_sample import by_sample_rows
 from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
 from cineseq.prediction.crossval.folds import (
     CrossvalCells,
@@ -38,6 +39,7 @@ from cineseq.prediction.responses import Response, measured_rows, responses_of, 
 from cineseq.prediction.sensitivity import sensitivity_rows
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.prediction import (
+    BY_SAMPLE,
     GENES,
     MARKER_OVERLAP,
     MODEL_CONTRASTS,
@@ -55,6 +57,7 @@ SMALLEST_VARIANCE = 1e-12
 TABLES = {
     "performance": PERFORMANCE,
     "samples": SAMPLE_PERFORMANCE,
+    "by_sample": BY_SAMPLE,
     "contrasts": MODEL_CONTRASTS,
     "genes": GENES,
     "overlap": MARKER_OVERLAP,
@@ -180,6 +183,7 @@ def _predict_one(
     tables = {
         "performance": performance_rows(comparison),
         "samples": sample_rows(comparison),
+        "by_sample": by_sample_rows(comparison),
         "contrasts": contrast_rows(comparison),
         "sensitivity": sensitivity_rows(
             comparison, own, settings=settings, folds=task.folds, threads=threads, kept=kept

@@ -110,9 +110,7 @@ def _variants(
     return {name: variant for name, variant in variants.items() if name in settings.sensitivity}
 
 
-def _scores(
-    comparison: ModelComparison, predicted: np.ndarray, primary: np.ndarray
-) -> dict[str, object]:
+def _scores(comparison: ModelComparison, predicted: np.ndarray, primary: np.ndarray) -> dict[str, object]:
     plan, values, baseline = comparison.cells.plan, comparison.cells.values, comparison.baseline()
     total = np.square(values - baseline).sum(axis=1)
     errors, before = (np.square(values - p).sum(axis=1) for p in (predicted, primary))

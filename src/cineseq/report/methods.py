@@ -69,8 +69,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "mean; the share of a linear model is by restricted maximum likelihood with random coefficients (Patterson and "
         "Thompson, 1971; Dicker, 2014)",
         "; p-values compare a faster procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most three "
-        "inner folds) with the same procedure on {c:prediction.permutations} permutations of function; intervals are by "
-        "the jackknife over held-out groups with Student's t (Miller, 1974), enlarged for the training of the models",
+        "inner folds) with the same procedure on {c:prediction.permutations} permutations of function; intervals are "
+        "by the jackknife over held-out groups with Student's t (Miller, 1974), widened for the training of models",
         "; the stability of a gene is the fraction of {c:prediction.half_samples} half-samples of groups in "
         "which it is "
         "selected (Meinshausen and Bühlmann, 2010)",

@@ -60,8 +60,8 @@ def percentile_interval(draws: np.ndarray) -> np.ndarray:
     return np.quantile(draws, [tail, 1 - tail], axis=0)
 
 
-def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray) -> tuple[float, float]:
-    """Return the jackknife-t interval over groups of a ratio of sums over held-out cells.
+def r2_jackknife(gain: np.ndarray, total: np.ndarray, units: np.ndarray) -> JackknifeT:
+    """Return a ratio of sums over held-out cells with its jackknife standard error over groups.
 
     Parameters
     ----------
@@ -75,9 +75,9 @@ def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray) -> tuple
 
     Returns
     -------
-    tuple of float
-        Lower and upper end of the 95 % interval; NaN with fewer than
-        :data:`~cineseq.statistics.jackknife.FEWEST_GROUPS` groups, or without error of the training mean.
+    JackknifeT
+        Without an error with fewer than :data:`~cineseq.statistics.jackknife.FEWEST_GROUPS` groups, or without error
+        of the training mean.
 
     Notes
     -----
@@ -85,18 +85,23 @@ def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray) -> tuple
     :data:`TRAINING`; with many weak predictors, where the choice of the penalty is unstable, that is too little.
     """
     above, below = np.bincount(units, gain), np.bincount(units, total)
-    return _held_out_interval(jackknife_ratio(above, below), below)
+    return _of_held_out(jackknife_ratio(above, below), below)
 
 
-def _held_out_interval(found: JackknifeT, sizes: np.ndarray) -> tuple[float, float]:
-    """Return the interval of a measure of held-out predictions.
+def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % interval of :func:`r2_jackknife`, which has the same arguments; NaN where there is none."""
+    low, high = r2_jackknife(gain, total, units).interval()
+    return float(low), float(high)
+
+
+def _of_held_out(found: JackknifeT, sizes: np.ndarray) -> JackknifeT:
+    """Return the jackknife of a measure of held-out predictions, with its error enlarged for the training of models.
 
     Degrees of freedom are the effective number of groups minus 1: groups of sizes 1:20 count as fewer (Kish 1965).
     """
     effective = sizes.sum() ** 2 / np.square(sizes).sum() if sizes.any() else 1.0
     error = found.error * np.sqrt(1 + TRAINING / max(len(sizes), 1))
-    low, high = replace(found, error=error, groups=np.asarray(effective)).interval()
-    return float(low), float(high)
+    return replace(found, error=error, groups=np.asarray(effective))
 
 
 def area_under_curve(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -136,14 +141,14 @@ def area_interval(scores: np.ndarray, positive: np.ndarray, units: np.ndarray) -
     Returns
     -------
     tuple of float
-        Lower and upper end of the 95 % interval, not beyond 0 and 1; NaN with too few groups, see :func:`r2_interval`,
+        Lower and upper end of the 95 % interval, not beyond 0 and 1; NaN with too few groups, see :func:`r2_jackknife`,
         or where one group holds all cells of a kind.
     """
     levels = np.unique(scores, return_inverse=True)[1]
     groups = int(units.max()) + 1
     without = np.array([_area(levels, positive, units != group) for group in range(groups)])
     found = jackknife_t(_area(levels, positive, np.ones(len(units), dtype=bool)), without)
-    low, high = _held_out_interval(found, np.bincount(units, minlength=groups))
+    low, high = _of_held_out(found, np.bincount(units, minlength=groups)).interval()
     return float(np.maximum(low, 0.0)), float(np.minimum(high, 1.0))
 
 

@@ -95,6 +95,31 @@ SAMPLE_PERFORMANCE = Table(
     ),
 )
 
+BY_SAMPLE = Table(
+    "by_sample",
+    "R² within fields of every model in each sample, their mean, and what one more sample would show",
+    ("function", "model", "part", "sample"),
+    (
+        FUNCTION,
+        Column("model", "text", "Model", values=MODELS),
+        Column(
+            "part",
+            "text",
+            "A sample; the mean over samples; or one more sample, whose interval is the prediction interval",
+            values=("sample", "mean", "new_sample"),
+        ),
+        Column("sample", "text", "Sample; all in rows over samples"),
+        count("n", "Cells"),
+        count("groups", "Groups that the jackknife of a sample leaves out in turn; samples in rows over samples"),
+        Column("grouped_by", "text", "What these groups are", values=("fov", "family", "sample"), missing=True),
+        number("r2", "Out-of-fold R² within fields, relative to the training mean"),
+        number("r2_low", "Lower end of its 95 % interval"),
+        number("r2_high", "Upper end of it"),
+        number("spread", "Standard deviation of R² over samples beyond the error of each, in rows over samples"),
+        NOTE,
+    ),
+)
+
 MODEL_CONTRASTS = Table(
     "contrasts",
     "Differences of R² between two models, with jackknife-t intervals over groups",
