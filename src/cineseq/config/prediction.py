@@ -22,10 +22,10 @@ class Folds(Section):
     outer: int = Field(5, ge=3, description="Outer folds; fewer where there are fewer groups.")
     inner: int = Field(4, ge=2, description="Inner folds, grouped in the same way, that choose the penalty.")
     outer_min_samples: int = Field(
-        5,
+        6,
         ge=3,
         description="Fewest groups of the coarsest column for which whole groups are left out; with fewer, the next "
-        "column is used.",
+        "column is used. Fewer than six groups have no interval.",
     )
     min_cells: int = Field(30, ge=10, description="Fewest cells with a value; with fewer, the result is not estimable.")
     null_strata: list[str] = Field(

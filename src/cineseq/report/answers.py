@@ -18,7 +18,7 @@ from cineseq.prediction.estimands import HEADLINE, gain_text, headline_rows, is_
 from cineseq.prediction.report import mostly_class
 from cineseq.report.evidence import Evidence
 from cineseq.report.fates import ALIKE, shared_fates
-from cineseq.report.limits import by_groups, detectable, held_out_alone
+from cineseq.report.limits import by_groups, detectable, few_groups, held_out_alone
 from cineseq.report.variance import is_explained, variance_sentence
 from cineseq.statistics import ALPHA
 from cineseq.tables.crossmodal import DIRECTIONS
@@ -154,7 +154,7 @@ def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
         f"{_pooled_text(_of(table, function, 'expression', 'pooled'), row)}"
         f"{in_samples(evidence.by_sample, row)})"
     )
-    scope = held_out_alone(row)
+    scope = f"{few_groups(row)} {held_out_alone(row)}".strip()
     if not is_claimed(row):
         text = f"Expression was not shown to predict {readable(function)}{_where(row)} better than chance: {measured}."
         parts = [text, ABSENCE, detectable(row["n"]), scope, "Do not interpret the genes listed below."]
@@ -289,7 +289,7 @@ def modalities(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
         f"{in_samples(evidence.by_sample, r)})"
         for name, r in found.items()
     ]
-    where, scope = _where(first), held_out_alone(first)
+    where, scope = _where(first), f"{few_groups(first)} {held_out_alone(first)}".strip()
     if not any(is_claimed(row) for row in found.values()):
         text = f"No modality was shown to predict {readable(function)}{where} better than chance: {'; '.join(values)}."
         return f"{text} {ABSENCE} {scope}".strip(), "not_shown", numbers
