@@ -78,7 +78,7 @@ def _rows_over_samples(found: list[tuple[Row, float]]) -> list[Row]:
     row |= {"groups": over.samples, "r2": over.mean, "spread": over.spread}
     return [
         row | {"part": "mean", "r2_low": over.low, "r2_high": over.high},
-        row | {"part": "new_sample", "r2_low": over.new_low, "r2_high": over.new_high},
+        row | {"part": "new_sample", "r2_low": over.new_low, "r2_high": min(over.new_high, 1.0)},
     ]
 
 

@@ -12,8 +12,9 @@ from cineseq.statistics.jackknife import JackknifeT, jackknife_ratio, jackknife_
 
 TRAINING = 3.0
 """The models that predict held-out groups vary, too, which leaving out a held-out group does not show. They add about
-this number divided by the groups to the variance, relative to what leaving out groups shows (measured by
-``benchmarks/truth/intervals.py`` with models whose penalty is chosen in training cells)."""
+this number divided by the groups to the variance, relative to what leaving out groups shows. Chosen by simulation
+(``benchmarks/truth/intervals.py``: 20 predictors, 30 cells a group, penalties chosen in training cells); more weak
+predictors add more."""
 
 
 def r2(residual: np.ndarray, baseline: np.ndarray) -> np.ndarray | float:
