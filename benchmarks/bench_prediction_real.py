@@ -110,13 +110,13 @@ def neurons(data: Path, threads: int) -> Iterable[Score]:
 def by_the_pipeline(
     response: Response, blocks: dict[str, Block | None], cells: CrossvalCells, config: Config, threads: int
 ) -> Iterable[Score]:
-    """Score the models on the pipeline's own folds: R2 with its interval from resampled mice, and the null in class."""
+    """Score the models on the pipeline's own folds: R2 with its interval over mice, and the null in class."""
     settings = config.prediction.model_copy(update={"permutations": config.prediction.class_permutations})
     shown = {name: blocks.get(name) for name in MODALITIES}
     fits = compare_models(shown, cells, settings=settings, folds=config.folds, seed=config.seed, threads=threads)
     of_one = np.full(len(cells.values), "", dtype=object)
     comparison = ModelComparison(response, cells, fits, of_one, np.arange(len(cells.values)))
-    rows = performance_rows(comparison, settings.bootstraps, config.seed)
+    rows = performance_rows(comparison)
     rows = rows[rows["estimand"] == "pooled"].set_index("model")
     feature = response.name.removeprefix("function_")
     for name, row in rows.loc[list(SHOWN)].iterrows():

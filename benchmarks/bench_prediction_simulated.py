@@ -149,7 +149,7 @@ def _is_ordered(seed: int, planted: tuple[float, float]) -> tuple[bool, bool]:
     fits = {name: ModelFit(found.get(name)) for name in COMPARED_MODELS}
     response = Response("uptake", ("uptake",), cells.values)
     comparison = ModelComparison(response, cells, fits, data.obs["sample"].to_numpy(), data.obs.index.to_numpy())
-    rows = contrast_rows(comparison, FAST.bootstraps, seed).set_index(["model_a", "model_b"])
+    rows = contrast_rows(comparison).set_index(["model_a", "model_b"])
     steps = rows.loc[[("morphology", "expression"), ("both", "morphology")]]
     return bool((steps["delta_r2"] > 0).all()), bool((steps["low"] > 0).all())
 

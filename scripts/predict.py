@@ -1,10 +1,10 @@
 """Predict function from expression, from morphology and from both, in held-out groups of cells.
 
 In: the paired cells and, where they were made, the clusters (cell-cycle scores) and their marker genes.
-Out: performance of every model with its interval and null, also per sample; differences between models; selected genes
-with their stability and their overlap with cluster markers; calibration and sensitivity to alternative choices; all
-out-of-fold predictions; figures (model comparison, predicted against measured, selection of genes, selected genes by
-cluster, overlap with markers); the report.
+Out: performance of every model with its interval and null, also per sample, with what one more sample would show;
+differences between models; selected genes with their stability and their overlap with cluster markers; calibration and
+sensitivity to alternative choices; all out-of-fold predictions; figures (model comparison, predicted against measured,
+selection of genes, selected genes by cluster, overlap with markers); the report.
 """
 
 import logging
@@ -47,6 +47,7 @@ def main(
     markers: Path | None = None,
     performance: Path,
     samples: Path,
+    by_sample: Path,
     contrasts: Path,
     genes: Path,
     overlap: Path,
@@ -77,7 +78,7 @@ def main(
     with threadpool_limits(1), kept_fits(performance) as kept:
         found = predict_functions(task, threads, kept)
     tables = found.tables
-    files = (performance, samples, contrasts, genes, overlap, model_sensitivity, predictions)
+    files = (performance, samples, by_sample, contrasts, genes, overlap, model_sensitivity, predictions)
     for (name, table), path in zip(TABLES.items(), files, strict=True):
         write_table(tables[name], path, table)
     draw_model_comparison(tables["performance"], found.comparisons, ladder)

@@ -22,8 +22,8 @@ from truth.claims import Claim
 
 BATCHES = 3
 """Number of hidden differences between fields, which predictors and targets share."""
-SILENT = Crossmodal(permutations=0, bootstraps=100)
-TESTED = Crossmodal(permutations=39, bootstraps=200)
+SILENT = Crossmodal(permutations=0)
+TESTED = Crossmodal(permutations=39)
 
 
 @dataclass(frozen=True)

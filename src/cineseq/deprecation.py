@@ -1,4 +1,4 @@
-"""Old names that still work: each warns once about its new name and the version that removes the old one."""
+"""Old names that still work: each warns once about what replaces it and the version that removes it."""
 
 import logging
 
@@ -20,3 +20,21 @@ def deprecated(old: str, new: str, removed_in: str) -> None:
         return
     _WARNED.add(old)
     logger.warning("'%s' is now called '%s'; the old name is removed in cineseq %s.", old, new, removed_in)
+
+
+def without_effect(name: str, instead: str, removed_in: str) -> None:
+    """Warn, once per process, that a setting no longer changes anything.
+
+    Parameters
+    ----------
+    name
+        The setting.
+    instead
+        What is done instead, as a clause.
+    removed_in
+        Version of cineseq from which the setting is refused.
+    """
+    if name in _WARNED:
+        return
+    _WARNED.add(name)
+    logger.warning("'%s' has no effect: %s. Leave it out; it is refused from cineseq %s.", name, instead, removed_in)

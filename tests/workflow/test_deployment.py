@@ -28,8 +28,8 @@ SETTINGS = {
     "samples": "my.tsv",
     "folds": {"groups": ["sample", "family"], "outer": 3, "inner": 2},
     "clusters": {"min_genes": 10, "min_counts": 50},
-    "prediction": {"permutations": 0, "bootstraps": 100, "half_samples": 10, "alphas": 3, "sensitivity": []},
-    "crossmodal": {"permutations": 0, "bootstraps": 100, "thinnings": 1},
+    "prediction": {"permutations": 0, "half_samples": 10, "alphas": 3, "sensitivity": []},
+    "crossmodal": {"permutations": 0, "thinnings": 1},
 }
 
 

@@ -321,7 +321,7 @@ def predict(
     markers
         As :data:`cineseq.tables.expression.MARKERS`, to state which genes are cluster markers; None if not tested.
     seed
-        Seed of folds, permutations, bootstrap and half-samples.
+        Seed of folds, permutations and half-samples.
     normalisation
         Normalisation of the counts: ``median``, ``cp10k`` or ``sqrt``.
     threads
@@ -355,7 +355,7 @@ def predict(
     >>> counts = rng.poisson(np.exp(2 + 0.5 * state[:, None] * (np.arange(12) < 2))).astype(float)
     >>> obs = pd.DataFrame({"sample": np.repeat(list("abcdef"), 10), "function_uptake": state})
     >>> obs.index = [f"cell{k}" for k in range(60)]
-    >>> quick = {"permutations": 19, "half_samples": 20, "bootstraps": 100, "sensitivity": [], "l1_ratios": [0.5]}
+    >>> quick = {"permutations": 19, "half_samples": 20, "sensitivity": [], "l1_ratios": [0.5]}
     >>> found = cs.predict(anndata.AnnData(counts, obs=obs), "uptake", **quick)
     >>> bool(found.performance.set_index(["estimand", "model"])["r2"]["within", "expression"] > 0.5)
     True
@@ -482,7 +482,7 @@ def explain(
         Shape (cells, genes) with ``obsm["X_morphology"]`` or ``["X_embedding"]``; see ``cs.pair`` for its parts. Cells
         that failed quality control according to ``obs["passes_qc"]`` are left out.
     seed
-        Seed of permutations, halvings of the counts and bootstrap.
+        Seed of permutations and of halvings of the counts.
     normalisation
         Normalisation of the counts: ``median``, ``cp10k`` or ``sqrt``.
     threads
@@ -516,7 +516,7 @@ def explain(
     >>> obs = pd.DataFrame({"sample": np.repeat(list("abcdef"), 10)}, index=[f"cell{k}" for k in range(60)])
     >>> shape = pd.DataFrame({"morphology_area_um2": state, "morphology_other": rng.normal(size=60)}, index=obs.index)
     >>> adata = anndata.AnnData(counts, obs=obs, obsm={"X_morphology": shape})
-    >>> found = cs.explain(adata, permutations=19, bootstraps=100, thinnings=1)
+    >>> found = cs.explain(adata, permutations=19, thinnings=1)
     >>> found.features.sort_values("r2")["feature"].tolist()
     ['morphology_other', 'morphology_area_um2']
     """

@@ -2,9 +2,13 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from cineseq.config.base import Section
+from cineseq.config.base import REMOVED_IN, Section
+from cineseq.deprecation import without_effect
+
+JACKKNIFE = "intervals are by the jackknife over groups"
+NO_BOOTSTRAPS = f"Has no effect: {JACKKNIFE}; leave it out. It is refused from cineseq {REMOVED_IN}."
 
 
 class Folds(Section):
@@ -18,10 +22,10 @@ class Folds(Section):
     outer: int = Field(5, ge=3, description="Outer folds; fewer where there are fewer groups.")
     inner: int = Field(4, ge=2, description="Inner folds, grouped in the same way, that choose the penalty.")
     outer_min_samples: int = Field(
-        5,
+        6,
         ge=3,
         description="Fewest groups of the coarsest column for which whole groups are left out; with fewer, the next "
-        "column is used.",
+        "column is used. Fewer than six groups have no interval.",
     )
     min_cells: int = Field(30, ge=10, description="Fewest cells with a value; with fewer, the result is not estimable.")
     null_strata: list[str] = Field(
@@ -90,7 +94,7 @@ class Prediction(Section):
         ge=3,
         description="Penalties along the shorter path that is used for the permutations and their observed value.",
     )
-    bootstraps: int = Field(1000, ge=100, description="Bootstrap samples of the groups for each interval.")
+    bootstraps: int | None = Field(None, description=NO_BOOTSTRAPS)
     half_samples: int = Field(100, ge=10, description="Half-samples of the groups for the stability of genes.")
     sensitivity: list[Literal["one_standard_error", "with_library_size", "cooperative", "equal_blocks"]] = Field(
         ["one_standard_error", "with_library_size", "cooperative", "equal_blocks"],
@@ -116,6 +120,13 @@ class Prediction(Section):
     module_correlation: float = Field(
         0.5, gt=0, lt=1, description="Mean absolute correlation above which genes are merged into a module."
     )
+
+    @field_validator("bootstraps")
+    @classmethod
+    def _no_bootstraps(cls, value: int | None) -> int | None:
+        if value is not None:
+            without_effect("prediction.bootstraps", JACKKNIFE, REMOVED_IN)
+        return value
 
     @model_validator(mode="after")
     def _ratios_in_range(self) -> "Prediction":
@@ -145,5 +156,12 @@ class Crossmodal(Section):
         7, ge=2, description="Ridge penalties among which grouped inner folds choose, for each target."
     )
     permutations: int = Field(199, ge=0, description="Shuffled pairings of the null; 0 gives no p-values.")
-    bootstraps: int = Field(1000, ge=100, description="Bootstrap samples of the groups for the interval of the total.")
+    bootstraps: int | None = Field(None, description=NO_BOOTSTRAPS)
     thinnings: int = Field(5, ge=1, description="Random splits of the counts into halves for the noise ceiling.")
+
+    @field_validator("bootstraps")
+    @classmethod
+    def _no_bootstraps(cls, value: int | None) -> int | None:
+        if value is not None:
+            without_effect("crossmodal.bootstraps", JACKKNIFE, REMOVED_IN)
+        return value

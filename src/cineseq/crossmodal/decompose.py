@@ -19,8 +19,7 @@ from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.feature_blocks import Block, frame_block, gene_block
 from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, cells_of
 from cineseq.prediction.crossval.transform import kept_genes
-from cineseq.prediction.estimands import HEADLINE, gain_text, share_text
-from cineseq.prediction.performance import FEW_GROUPS, FEWEST_GROUPS_FOR_INTERVAL
+from cineseq.prediction.estimands import HEADLINE, gain_text, interval_note, share_text
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, coarse
 from cineseq.tables.contract import ESTIMANDS, empty
@@ -220,7 +219,7 @@ def _both_ways(
     notes = [*cells.plan.notes, f"The {count(len(chosen))} genes to explain: {BLIND}.", *notes]
     by_gene = _rows(next(iter(to_genes.values())), "gene", np.array(genes.names, object)[chosen])
     features_table = _with_q(pd.concat(by_feature, ignore_index=True))
-    few = cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL
+    few = interval_note(cells.plan.groups)
     of_genes = (BLIND, CEILING_OF_READS) if reads else (BLIND,)
     table = _with_notes(_with_direction_q(pd.DataFrame(summary)), few, of_genes)
     return Decomposition(_with_q(by_gene).assign(noise_ceiling=ceiling), features_table, table, tuple(notes))
@@ -237,14 +236,14 @@ def _ceiling(expression: Expression, chosen: np.ndarray, options: ExplainOptions
     return ceiling, [reads] if reads else [], bool(reads)
 
 
-def _with_notes(summary: pd.DataFrame, few: bool, of_genes: tuple[str, ...]) -> pd.DataFrame:  # noqa: FBT001
+def _with_notes(summary: pd.DataFrame, few: str, of_genes: tuple[str, ...]) -> pd.DataFrame:
     """Add to the note of each row how to read explained genes, and that an interval is from few groups."""
     notes = []
     for row in summary.to_dict("records"):
         parts = [row["note"]]
         if known(row["r2"]):
             parts += of_genes if str(row["direction"]).endswith("_to_expression") else ()
-            parts += [FEW_GROUPS] if few and row["estimand"] != "between" else []
+            parts += [few] if few and row["estimand"] != "between" else []
         notes.append("; ".join(part for part in parts if isinstance(part, str)) or None)
     return summary.assign(note=notes)
 

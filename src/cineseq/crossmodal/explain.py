@@ -18,7 +18,7 @@ from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, ridge_folds
 from cineseq.prediction.crossval.transform import design
 from cineseq.prediction.estimands import Row, between_row, class_note, not_estimable_row, share_columns
 from cineseq.progress import progress
-from cineseq.statistics.metrics import centred, group_weights, r2, r2_interval
+from cineseq.statistics.metrics import centred, r2, r2_interval
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_value
 from cineseq.statistics.shares import MOST_PREDICTORS, variance_share
 
@@ -67,7 +67,7 @@ class ExplainOptions:
     settings, folds
         Sections ``crossmodal`` and ``folds`` of the configuration.
     seed
-        Seed of permutations and bootstrap.
+        Seed of permutations.
     threads
         Number of worker processes.
     """
@@ -114,13 +114,13 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
         blocks = [replace(block, centre=centred.centre) for block in predictors]
         fit = _fit(blocks, targets.within(centred.centre), centred, options)
         within = _per_target(fit)
-        total["within"] = _row(_in_total(fit.errors, cells.plan), fit.null_total, cells.plan, options)
+        total["within"] = _row(_in_total(fit.errors, cells.plan), fit.null_total, cells.plan)
     except NotEstimableError as reason:
         total["within"] = not_estimable_row(str(reason))
     whole = _in_total(errors, cells.plan)
     in_class = [_centred_in_class(e, errors.known, cells.classes) for e in whole]
-    total["within_class"] = _row(in_class, pooled.null_class, cells.plan, options) | {"note": class_note(cells)}
-    total["pooled"] = _row(whole, pooled.null_total, cells.plan, options)
+    total["within_class"] = _row(in_class, pooled.null_class, cells.plan) | {"note": class_note(cells)}
+    total["pooled"] = _row(whole, pooled.null_total, cells.plan)
     # Shares of variance, with the means of fields, classes or all cells as fixed effects.
     similar = _all_predictors(predictors, options.settings.min_detected)
     fixed = {"within": cells.field_labels(), "within_class": cells.classes, "pooled": np.zeros(len(cells.strata))}
@@ -208,15 +208,14 @@ def _in_total(errors: Errors, plan: FoldPlan) -> tuple[np.ndarray, np.ndarray]:
     return errors.in_total(errors.residual, plan), errors.in_total(errors.baseline, plan)
 
 
-def _row(errors: Sequence[np.ndarray], null: np.ndarray, plan: FoldPlan, options: ExplainOptions) -> Row:
-    """Return R² in total with its interval by resampling groups, the mean of its null, and its p-value.
+def _row(errors: Sequence[np.ndarray], null: np.ndarray, plan: FoldPlan) -> Row:
+    """Return R² in total with its interval over groups, the mean of its null, and its p-value.
 
     ``errors`` are those of the model and of the training mean.
     """
-    # Squared errors per cell, shape (cells,), and bootstrap weights of groups, shape (bootstraps, groups).
+    # Squared errors per cell, shape (cells,).
     residual, baseline = (np.square(part).sum(axis=1) for part in errors)
-    weights = group_weights(plan.groups, options.settings.bootstraps, np.random.default_rng(options.seed))
-    low, high = r2_interval(baseline - residual, baseline, plan.units, weights)
+    low, high = r2_interval(baseline - residual, baseline, plan.units)
     value = float(1 - residual.sum() / baseline.sum()) if baseline.sum() > 0 else np.nan
     mean = float(null.mean()) if len(null) else np.nan
     row: Row = {"r2": value, "r2_low": low, "r2_high": high, "r2_null": mean, "r2_above_null": value - mean}

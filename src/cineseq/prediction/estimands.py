@@ -11,15 +11,17 @@ import pandas as pd
 from cineseq.prediction.crossval.folds import CrossvalCells
 from cineseq.statistics import ALPHA
 from cineseq.statistics.between import FEWEST_SAMPLES, FEWEST_TESTED, between_samples, means_of
-from cineseq.statistics.metrics import group_weights, r2_interval
+from cineseq.statistics.jackknife import FEWEST_GROUPS
+from cineseq.statistics.metrics import r2_interval
 from cineseq.statistics.permutation import p_value
 from cineseq.statistics.shares import Share
-from cineseq.text import interval, known, number
+from cineseq.text import count, interval, known, number
 
 HEADLINE = "within"
 """The estimand of the primary result."""
 CLASSES_OF_SAMPLES = "every sample holds one class only, so samples of a class still differ here; see between"
-BOOTSTRAPS = 1000
+FEW_GROUPS = 20
+"""Intervals from fewer groups are marked as such."""
 Row = dict[str, Any]
 
 
@@ -66,6 +68,15 @@ def class_note(cells: CrossvalCells) -> str | None:
     return CLASSES_OF_SAMPLES if several and by_sample.max() == 1 else None
 
 
+def interval_note(groups: int) -> str:
+    """Return why there is no interval, or that it is from few groups; empty from twenty groups."""
+    if groups < FEWEST_GROUPS:
+        return f"no interval: {count(groups, 'group')}, and at least {FEWEST_GROUPS} are needed"
+    if groups < FEW_GROUPS:
+        return f"interval from {count(groups, 'group')}, fewer than {FEW_GROUPS}: read its ends as rough"
+    return ""
+
+
 def not_estimable_row(reason: str) -> Row:
     """Return the row of an estimand without numbers."""
     numbers = ("r2", "r2_low", "r2_high", "r2_null", "r2_above_null", "share", "share_low", "share_high", "p_value")
@@ -92,7 +103,7 @@ def between_row(predictors: np.ndarray, targets: np.ndarray, samples: np.ndarray
     permutations
         Permutations of samples.
     seed
-        Seed of permutations and bootstrap.
+        Seed of permutations.
     """
     number = len(np.unique(samples))
     if number < FEWEST_SAMPLES:
@@ -114,6 +125,5 @@ def between_row(predictors: np.ndarray, targets: np.ndarray, samples: np.ndarray
     }
     if number < FEWEST_TESTED:
         return row | {"note": f"descriptive: {number} samples, fewer than {FEWEST_TESTED}"}
-    weights = group_weights(number, BOOTSTRAPS, rng)
-    row["r2_low"], row["r2_high"] = r2_interval(found.gain, found.total, np.arange(number), weights)
+    row["r2_low"], row["r2_high"] = r2_interval(found.gain, found.total, np.arange(number))
     return row | {"p_value": float(p_value(value, found.null)), "note": None}

@@ -42,7 +42,7 @@ def model_shares(
     settings
         The section ``prediction`` of the configuration.
     seed
-        Seed of permutations and bootstrap.
+        Seed of permutations.
     """
     designs = model_blocks(blocks, cells, np.random.default_rng(seed))
     everyone = np.arange(len(cells.values))

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from cineseq.prediction.crossval.folds import CrossvalCells
-from cineseq.prediction.estimands import Row, class_note, not_estimable_row, share_columns
+from cineseq.prediction.estimands import Row, class_note, interval_note, not_estimable_row, share_columns
 from cineseq.prediction.model_comparison import ModelFit, training_mean
 from cineseq.prediction.model_shares import ModelShares
 from cineseq.prediction.responses import Response, angular_error
 from cineseq.statistics.correlation import spearman_within
-from cineseq.statistics.metrics import centred, group_weights, r2, r2_interval
+from cineseq.statistics.metrics import centred, r2, r2_interval
 from cineseq.statistics.permutation import benjamini_hochberg, p_value
 from cineseq.tables.contract import ESTIMANDS
 from cineseq.tables.prediction import CLUSTER_LABELS, COMPARED_MODELS, MODELS
@@ -50,9 +50,7 @@ PAIRS = (
     ("embedding", "class"),
     ("features", "class"),
 )
-FEWEST_GROUPS_FOR_INTERVAL = 5
 FEWEST_CELLS = 5
-FEW_GROUPS = "interval from fewer than five groups: read it as a range, not as 95 %"
 
 
 @dataclass(frozen=True)
@@ -115,17 +113,15 @@ class ModelComparison:
         return {name: fit.predicted for name, fit in fits.items() if fit.predicted is not None}
 
 
-def performance_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd.DataFrame:
+def performance_rows(comparison: ModelComparison) -> pd.DataFrame:
     """Return one row per model and estimand: R² with its interval, the mean of its null, its share and p-value.
 
     :func:`with_q_values` adds q-values over all functions.
     """
     plan = comparison.cells.plan
-    # Cluster bootstrap: weights of groups, shape (bootstraps, groups).
-    weights = group_weights(plan.groups, bootstraps, np.random.default_rng(seed))
     rows = []
     for name in (model for model in MODELS if model in comparison.fits):
-        by_estimand = _rows_of_model(comparison, name, weights)
+        by_estimand = _rows_of_model(comparison, name)
         of_class = by_estimand["within_class"]
         alias = {"r2_within_class": of_class.get("r2", np.nan), "p_within_class": of_class.get("p_value", np.nan)}
         alias["class_permutations"] = of_class["permutations"]
@@ -136,7 +132,7 @@ def performance_rows(comparison: ModelComparison, bootstraps: int, seed: int) ->
     return pd.DataFrame(rows)
 
 
-def _rows_of_model(comparison: ModelComparison, name: str, weights: np.ndarray) -> dict[str, Row]:
+def _rows_of_model(comparison: ModelComparison, name: str) -> dict[str, Row]:
     """Return the row of every estimand of one model."""
     cells, fit, within = comparison.cells, comparison.fits[name], comparison.within
     rows: dict[str, Row] = {}
@@ -146,7 +142,7 @@ def _rows_of_model(comparison: ModelComparison, name: str, weights: np.ndarray) 
         rows["within"] = {"permutations": len(own.null), "note": own.note}
         if own.predicted is not None:
             errors = _errors(within.cells, own.predicted)
-            rows["within"] |= _scores(errors, (own.quick, own.null), cells, weights)
+            rows["within"] |= _scores(errors, (own.quick, own.null), cells)
             rows["within"] |= _ranks(own.predicted, within.cells, comparison.samples, comparison.response)
     elif within is not None:
         rows["within"] = not_estimable_row(within)
@@ -155,12 +151,12 @@ def _rows_of_model(comparison: ModelComparison, name: str, weights: np.ndarray) 
     if fit.predicted is not None:
         errors = _errors(cells, fit.predicted)
         in_class = [centred(part, cells.classes) for part in errors]
-        rows["within_class"] |= _scores(in_class, (fit.quick_within, fit.null_within), cells, weights)
-        rows["pooled"] |= _scores(errors, (fit.quick, fit.null), cells, weights)
+        rows["within_class"] |= _scores(in_class, (fit.quick_within, fit.null_within), cells)
+        rows["pooled"] |= _scores(errors, (fit.quick, fit.null), cells)
         rows["pooled"] |= _ranks_or_angles(comparison, fit.predicted, comparison.baseline())
         rows["within_class"]["permutations"] = len(fit.null_within)
         rows["pooled"]["permutations"] = len(fit.null)
-    few = FEW_GROUPS if cells.plan.groups < FEWEST_GROUPS_FOR_INTERVAL and name != "mean" else ""
+    few = interval_note(cells.plan.groups) if name != "mean" else ""
     for estimand, row in rows.items():
         row.update(
             {} if shares is None or estimand not in shares.shares else share_columns(shares.shares[estimand], row)
@@ -191,7 +187,6 @@ def _scores(
     errors: Iterable[np.ndarray],
     null: tuple[float, np.ndarray],
     cells: CrossvalCells,
-    weights: np.ndarray,
 ) -> Row:
     """Return R² with its interval, the mean of its null, and the p-value of the quick procedure.
 
@@ -200,7 +195,7 @@ def _scores(
     of_model, total = (np.square(part).sum(axis=1) for part in errors)
     gain, (quick, drawn) = total - of_model, null
     value = gain.sum() / total.sum() if total.sum() > 0 else np.nan
-    low, high = r2_interval(gain, total, cells.plan.units, weights)
+    low, high = r2_interval(gain, total, cells.plan.units)
     mean = float(np.nanmean(drawn)) if np.isfinite(drawn).any() else np.nan
     row: Row = {"r2": value, "r2_low": low, "r2_high": high, "r2_null": mean, "r2_above_null": value - mean}
     return row | {"p_value": p_value(quick, drawn)}
@@ -222,15 +217,14 @@ def with_q_values(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(q_value=q, q_within_class=of_class.reindex(keys).to_numpy(float))
 
 
-def contrast_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd.DataFrame:
-    """Return differences of R² on the same cells and folds, with intervals from resampling groups.
+def contrast_rows(comparison: ModelComparison) -> pd.DataFrame:
+    """Return differences of R² on the same cells and folds, with jackknife-t intervals over groups.
 
     Squared errors of both models are paired by cell, so that variation common to both cancels. Differences are within
     fields, where that was fitted, and pooled.
     """
     plan = comparison.cells.plan
-    weights = group_weights(plan.groups, bootstraps, np.random.default_rng(seed))
-    note = FEW_GROUPS if plan.groups < FEWEST_GROUPS_FOR_INTERVAL else None
+    note = interval_note(plan.groups) or None
     sources = {"pooled": (comparison.cells, comparison.estimated())}
     if isinstance(comparison.within, Within):
         sources = {"within": (comparison.within.cells, comparison.within.estimated()), **sources}
@@ -241,7 +235,7 @@ def contrast_rows(comparison: ModelComparison, bootstraps: int, seed: int) -> pd
         for a, b in PAIRS:
             if a in errors and b in errors:
                 gain = errors[b] - errors[a]
-                low, high = r2_interval(gain, total, plan.units, weights)
+                low, high = r2_interval(gain, total, plan.units)
                 row = {"model_a": a, "model_b": b, "estimand": estimand, "delta_r2": gain.sum() / total.sum()}
                 rows.append({"function": comparison.response.name, **row, "low": low, "high": high, "note": note})
     columns = ["function", "model_a", "model_b", "estimand", "delta_r2", "low", "high", "note"]

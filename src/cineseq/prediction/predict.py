@@ -13,6 +13,7 @@ from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.expression.normalise import expression_of
 from cineseq.io.paired import PairedData
+from cineseq.prediction.by_sample import by_sample_rows
 from cineseq.prediction.cluster_labels import fit_of_labels
 from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
 from cineseq.prediction.crossval.folds import (
@@ -41,6 +42,7 @@ from cineseq.prediction.responses import Response, measured_rows, responses_of, 
 from cineseq.prediction.sensitivity import sensitivity_rows
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.prediction import (
+    BY_SAMPLE,
     CLUSTER_LABELS,
     GENES,
     MARKER_OVERLAP,
@@ -59,6 +61,7 @@ SMALLEST_VARIANCE = 1e-12
 TABLES = {
     "performance": PERFORMANCE,
     "samples": SAMPLE_PERFORMANCE,
+    "by_sample": BY_SAMPLE,
     "contrasts": MODEL_CONTRASTS,
     "genes": GENES,
     "overlap": MARKER_OVERLAP,
@@ -189,11 +192,12 @@ def _predict_one(
         within = replace(within, fits=_with_cluster_labels(within.fits, within.cells, task, rows, kept))
     comparison = ModelComparison(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object), within)
     tables = {
-        "performance": performance_rows(comparison, settings.bootstraps, task.seed),
+        "performance": performance_rows(comparison),
         "samples": sample_rows(comparison),
-        "contrasts": contrast_rows(comparison, settings.bootstraps, task.seed),
+        "by_sample": by_sample_rows(comparison),
+        "contrasts": contrast_rows(comparison),
         "sensitivity": sensitivity_rows(
-            comparison, own, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept
+            comparison, own, settings=settings, folds=task.folds, threads=threads, kept=kept
         ),
         "predictions": prediction_rows(comparison),
     }

@@ -11,9 +11,10 @@ import pandas as pd
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.feature_blocks import LIBRARY_SIZE, Block
 from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT, STACKED, Procedure, out_of_fold
+from cineseq.prediction.estimands import interval_note
 from cineseq.prediction.model_comparison import full_procedure, model_blocks
 from cineseq.prediction.performance import ModelComparison
-from cineseq.statistics.metrics import area_interval, area_under_curve, group_weights, r2_interval
+from cineseq.statistics.metrics import area_interval, area_under_curve, r2_interval
 
 # Weights of the agreement penalty of cooperative learning (Ding et al.); the inner folds choose one.
 AGREEMENTS = (0.0, 0.1, 0.5, 1.0)
@@ -27,7 +28,6 @@ def sensitivity_rows(
     *,
     settings: Prediction,
     folds: Folds,
-    seed: int,
     threads: int,
     kept: joblib.Memory = NOTHING_KEPT,
 ) -> pd.DataFrame:
@@ -41,8 +41,8 @@ def sensitivity_rows(
         Feature blocks of its cells.
     settings, folds
         The sections ``prediction`` and ``folds`` of the configuration.
-    seed, threads
-        Seed of the bootstrap of groups; number of worker processes.
+    threads
+        Number of worker processes.
     kept
         Cache of fits, kept until the step is done.
 
@@ -57,10 +57,9 @@ def sensitivity_rows(
     for name, (designs, procedure) in _variants(blocks, comparison, settings, folds).items():
         predictions[name] = out_of_fold(designs, values, plan, procedure, threads, kept=kept)
         predictions[name].pop("both_late", None)
-    weights = group_weights(plan.groups, settings.bootstraps, np.random.default_rng(seed))
     rows = [
         {"function": comparison.response.name, "variant": variant, "model": model}
-        | _scores(comparison, own, predictions["headline"][model], weights)
+        | _scores(comparison, own, predictions["headline"][model])
         for variant, models in predictions.items()
         for model, own in models.items()
     ]
@@ -111,13 +110,11 @@ def _variants(
     return {name: variant for name, variant in variants.items() if name in settings.sensitivity}
 
 
-def _scores(
-    comparison: ModelComparison, predicted: np.ndarray, primary: np.ndarray, weights: np.ndarray
-) -> dict[str, object]:
+def _scores(comparison: ModelComparison, predicted: np.ndarray, primary: np.ndarray) -> dict[str, object]:
     plan, values, baseline = comparison.cells.plan, comparison.cells.values, comparison.baseline()
     total = np.square(values - baseline).sum(axis=1)
     errors, before = (np.square(values - p).sum(axis=1) for p in (predicted, primary))
-    low, high = r2_interval(before - errors, total, plan.units, weights)
+    low, high = r2_interval(before - errors, total, plan.units)
     return {
         "n": len(values),
         "r2": 1 - errors.sum() / total.sum(),
@@ -125,10 +122,11 @@ def _scores(
         "low": low,
         "high": high,
         "calibration_slope": calibration_slope(predicted, values, baseline),
-    } | _area(comparison, predicted - baseline, weights)
+        "note": interval_note(plan.groups) or None,
+    } | _area(comparison, predicted - baseline)
 
 
-def _area(comparison: ModelComparison, deviation: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+def _area(comparison: ModelComparison, deviation: np.ndarray) -> dict[str, float]:
     """Return the area under the ROC curve of an indicator with its interval; empty for any other response.
 
     ``deviation`` is the prediction minus the training mean, which is anticorrelated with the mean of a held-out group.
@@ -137,5 +135,5 @@ def _area(comparison: ModelComparison, deviation: np.ndarray, weights: np.ndarra
         return {}
     # Predictions that differ only by rounding errors are ties.
     scores, positive = np.round(deviation[:, 0], 9), comparison.cells.values[:, 0] == 1
-    low, high = area_interval(scores, positive, comparison.cells.plan.units, weights)
+    low, high = area_interval(scores, positive, comparison.cells.plan.units)
     return {"auc": area_under_curve(scores, positive), "auc_low": low, "auc_high": high}

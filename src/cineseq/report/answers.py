@@ -14,11 +14,12 @@ from cineseq.lineage.detectable import Detectable
 from cineseq.lineage.interpretation import interval_to_read, readings
 from cineseq.lineage.report import state_sentence, tested_states
 from cineseq.lineage.selection_bias import NOT_EXCLUDED
+from cineseq.prediction.by_sample import in_samples
 from cineseq.prediction.estimands import HEADLINE, gain_text, headline_rows, is_claimed, share_text
 from cineseq.prediction.report import mostly_class
 from cineseq.report.evidence import Evidence
 from cineseq.report.fates import ALIKE, shared_fates
-from cineseq.report.limits import by_groups, detectable, held_out_alone
+from cineseq.report.limits import by_groups, detectable, few_groups, held_out_alone
 from cineseq.report.variance import is_explained, variance_sentence
 from cineseq.statistics import ALPHA
 from cineseq.tables.crossmodal import DIRECTIONS
@@ -157,9 +158,10 @@ def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
         f"R² = {number(row['r2'])} ({interval(row['r2_low'], row['r2_high'], named=True)}; "
         f"{gain_text(row, 'r2_low', 'r2_high')}, permutation {p_value(row['p_value'])}{_best_of(table, row)}; "
         f"{share_text(row)}; {count(row['n'], 'cell')} in {count(row['groups'], 'held-out group')}{by_groups(row)}"
-        f"{_pooled_text(_of(table, function, 'expression', 'pooled'), row)})"
+        f"{_pooled_text(_of(table, function, 'expression', 'pooled'), row)}"
+        f"{in_samples(evidence.by_sample, row)})"
     )
-    scope = held_out_alone(row)
+    scope = f"{few_groups(row)} {held_out_alone(row)}".strip()
     if not is_claimed(row):
         text = f"Expression was not shown to predict {readable(function)}{_where(row)} better than chance: {measured}."
         parts = [text, ABSENCE, detectable(row["n"]), scope, "Do not interpret the genes listed below."]
@@ -333,10 +335,11 @@ def modalities(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
         numbers |= {f"r2_{name}": row["r2"], f"p_{name}": row["p_value"]}
     values = [
         f"{name} R² = {number(r['r2'])} ({interval(r['r2_low'], r['r2_high'], named=True)}; "
-        f"{gain_text(r, 'r2_low', 'r2_high')}, {p_value(r['p_value'])}{_best_of(table, r)})"
+        f"{gain_text(r, 'r2_low', 'r2_high')}, {p_value(r['p_value'])}{_best_of(table, r)}"
+        f"{in_samples(evidence.by_sample, r)})"
         for name, r in found.items()
     ]
-    where, scope = _where(first), held_out_alone(first)
+    where, scope = _where(first), f"{few_groups(first)} {held_out_alone(first)}".strip()
     if not any(is_claimed(row) for row in found.values()):
         text = f"No modality was shown to predict {readable(function)}{where} better than chance: {'; '.join(values)}."
         return f"{text} {ABSENCE} {scope}".strip(), "not_shown", numbers

@@ -31,6 +31,7 @@ class Evidence:
     function_by_cluster: pd.DataFrame | None = None
     performance: pd.DataFrame | None = None
     contrasts: pd.DataFrame | None = None
+    by_sample: pd.DataFrame | None = None
     genes: pd.DataFrame | None = None
     overlap: pd.DataFrame | None = None
     concordance: pd.DataFrame | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cineseq.prediction.estimands import HEADLINE
+from cineseq.prediction.estimands import HEADLINE, interval_note
 from cineseq.statistics.correlation import detectable_r2
 from cineseq.text import count, known, percent
 
@@ -26,6 +26,12 @@ def held_out_alone(row: Mapping[str, Any]) -> str:
         f"{held_out} were held out, not fields or samples: {includes}that the result holds in another field or sample "
         "cannot be claimed."
     )
+
+
+def few_groups(row: Mapping[str, Any]) -> str:
+    """Say that there is no interval, or that it is from few groups; empty from twenty groups or without a number."""
+    note = interval_note(int(row["groups"])) if known(row["groups"]) else ""
+    return f"{note[:1].upper()}{note[1:]}." if note else ""
 
 
 def detectable(cells: Any) -> str:

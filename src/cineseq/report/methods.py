@@ -71,7 +71,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "Thompson, 1971; Dicker, 2014)",
         "; p-values compare a faster procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most three "
         "inner folds) with the same procedure on {c:prediction.permutations} permutations of function; intervals are "
-        "from {c:prediction.bootstraps} bootstrap samples of groups",
+        "by the jackknife over held-out groups with Student's t (Miller, 1974), widened for the training of models",
         "; the stability of a gene is the fraction of {c:prediction.half_samples} half-samples of groups in "
         "which it is "
         "selected (Meinshausen and Bühlmann, 2010)",

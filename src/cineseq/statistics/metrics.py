@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 
 from cineseq.statistics import CONFIDENCE
+from cineseq.statistics.jackknife import JackknifeT, jackknife_ratio, jackknife_t
+
+TRAINING = 3.0
+"""The models that predict held-out groups vary, too, which leaving out a held-out group does not show. They add about
+this number divided by the groups to the variance, relative to what leaving out groups shows. Chosen by simulation
+(``benchmarks/truth/intervals.py``: 20 predictors, 30 cells a group, penalties chosen in training cells); more weak
+predictors add more."""
 
 
 def r2(residual: np.ndarray, baseline: np.ndarray) -> np.ndarray | float:
@@ -65,13 +74,8 @@ def percentile_interval(draws: np.ndarray) -> np.ndarray:
     return np.quantile(draws, [tail, 1 - tail], axis=0)
 
 
-def group_weights(groups: int, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how often each group appears in each bootstrap sample, shape (draws, groups)."""
-    return rng.multinomial(groups, np.full(groups, 1 / groups), size=draws).astype(float)
-
-
-def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Return the percentile interval of a ratio of sums over cells by a cluster bootstrap over groups.
+def r2_jackknife(gain: np.ndarray, total: np.ndarray, units: np.ndarray) -> JackknifeT:
+    """Return a ratio of sums over held-out cells with its jackknife standard error over groups.
 
     Parameters
     ----------
@@ -82,23 +86,36 @@ def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray, weights:
         Squared error of the training mean per cell, shape (cells,).
     units
         Index of each cell's group, 0 to groups - 1, shape (cells,).
-    weights
-        From :func:`group_weights`, shape (draws, groups).
 
     Returns
     -------
-    tuple of float
-        Lower and upper end of the 95 % interval; NaN if no draw has a positive denominator.
+    JackknifeT
+        Without an error with fewer than :data:`~cineseq.statistics.jackknife.FEWEST_GROUPS` groups, or without error
+        of the training mean.
+
+    Notes
+    -----
+    Groups are left out of the sums, and models are not fitted again. The variance is enlarged for that, see
+    :data:`TRAINING`; with many weak predictors, where the choice of the penalty is unstable, that is too little.
     """
-    # Sums within each group, then the ratio in each bootstrap sample, (draws,).
-    groups = weights.shape[1]
-    above = weights @ np.bincount(units, gain, groups)
-    below = weights @ np.bincount(units, total, groups)
-    usable = below > 0
-    if not usable.any():
-        return float("nan"), float("nan")
-    low, high = percentile_interval(above[usable] / below[usable])
+    above, below = np.bincount(units, gain), np.bincount(units, total)
+    return _of_held_out(jackknife_ratio(above, below), below)
+
+
+def r2_interval(gain: np.ndarray, total: np.ndarray, units: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % interval of :func:`r2_jackknife`, which has the same arguments; NaN where there is none."""
+    low, high = r2_jackknife(gain, total, units).interval()
     return float(low), float(high)
+
+
+def _of_held_out(found: JackknifeT, sizes: np.ndarray) -> JackknifeT:
+    """Return the jackknife of a measure of held-out predictions, with its error enlarged for the training of models.
+
+    Degrees of freedom are the effective number of groups minus 1: groups of sizes 1:20 count as fewer (Kish 1965).
+    """
+    effective = sizes.sum() ** 2 / np.square(sizes).sum() if sizes.any() else 1.0
+    error = found.error * np.sqrt(1 + TRAINING / max(len(sizes), 1))
+    return replace(found, error=error, groups=np.asarray(effective))
 
 
 def area_under_curve(scores: np.ndarray, positive: np.ndarray) -> float:
@@ -125,39 +142,34 @@ def area_under_curve(scores: np.ndarray, positive: np.ndarray) -> float:
     return float(roc_auc_score(positive, scores)) if 0 < positive.sum() < len(positive) else float("nan")
 
 
-def area_interval(
-    scores: np.ndarray, positive: np.ndarray, units: np.ndarray, weights: np.ndarray
-) -> tuple[float, float]:
-    """Return the percentile interval of :func:`area_under_curve` by a cluster bootstrap over groups.
+def area_interval(scores: np.ndarray, positive: np.ndarray, units: np.ndarray) -> tuple[float, float]:
+    """Return the jackknife-t interval over groups of :func:`area_under_curve`.
 
     Parameters
     ----------
     scores, positive
-        As in :func:`area_under_curve`.
+        As in :func:`area_under_curve`; scores are of held-out cells.
     units
         Index of each cell's group, 0 to groups - 1, shape (cells,).
-    weights
-        From :func:`cineseq.statistics.metrics.group_weights`, shape (draws, groups).
 
     Returns
     -------
     tuple of float
-        Lower and upper end of the 95 % interval over the draws with both kinds of cells; NaN without such draws.
+        Lower and upper end of the 95 % interval, not beyond 0 and 1; NaN with too few groups, see :func:`r2_jackknife`,
+        or where one group holds all cells of a kind.
     """
     levels = np.unique(scores, return_inverse=True)[1]
-    # One draw at a time, because all draws at once would need (draws, cells) values in memory.
-    areas = np.array([_area(levels, positive, drawn[units]) for drawn in weights])
-    areas = areas[np.isfinite(areas)]
-    if not len(areas):
-        return float("nan"), float("nan")
-    low, high = percentile_interval(areas)
-    return float(low), float(high)
+    groups = int(units.max()) + 1
+    without = np.array([_area(levels, positive, units != group) for group in range(groups)])
+    found = jackknife_t(_area(levels, positive, np.ones(len(units), dtype=bool)), without)
+    low, high = _of_held_out(found, np.bincount(units, minlength=groups)).interval()
+    return float(np.maximum(low, 0.0)), float(np.minimum(high, 1.0))
 
 
-def _area(levels: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> float:
-    """Return the area with cells counted by their weights; ``levels`` are dense ranks of the scores from 0."""
+def _area(levels: np.ndarray, positive: np.ndarray, cells: np.ndarray) -> float:
+    """Return the area over some of the cells; ``levels`` are dense ranks of the scores from 0."""
     count = int(levels.max()) + 1
-    above = np.bincount(levels, weights * positive, count)
-    below = np.bincount(levels, weights * ~positive, count)
+    above = np.bincount(levels[cells & positive], minlength=count)
+    below = np.bincount(levels[cells & ~positive], minlength=count)
     pairs = above.sum() * below.sum()
     return float(above @ (np.cumsum(below) - below / 2) / pairs) if pairs > 0 else float("nan")

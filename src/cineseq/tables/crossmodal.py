@@ -76,7 +76,7 @@ VARIANCE_SUMMARY = Table(
         GROUPED_BY,
         count("targets", "Genes or features"),
         number("r2", "Held-out R², weighted by variance"),
-        number("low", "Lower end of the 95 % group-bootstrap interval"),
+        number("low", "Lower end of the 95 % jackknife-t interval over groups"),
         number("high", "Upper end of it"),
         number(
             "r2_null", "Mean R² when pairing is permuted within class; samples are permuted in rows between samples"

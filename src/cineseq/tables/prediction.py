@@ -51,7 +51,7 @@ PERFORMANCE = Table(
         count("groups", "Groups that outer folds never split"),
         GROUPED_BY,
         number("r2", "Out-of-fold R² relative to the training mean"),
-        number("r2_low", "Lower end of the 95 % group-bootstrap interval"),
+        number("r2_low", "Lower end of the 95 % jackknife-t interval over groups"),
         number("r2_high", "Upper end of it"),
         number("r2_null", "Mean R² of the quick procedure when the function is permuted"),
         ABOVE_NULL,
@@ -97,9 +97,34 @@ SAMPLE_PERFORMANCE = Table(
     ),
 )
 
+BY_SAMPLE = Table(
+    "by_sample",
+    "R² within fields of every model in each sample, their mean, and what one more sample would show",
+    ("function", "model", "part", "sample"),
+    (
+        FUNCTION,
+        Column("model", "text", "Model", values=MODELS),
+        Column(
+            "part",
+            "text",
+            "A sample; the mean over samples; or one more sample, whose interval is the prediction interval",
+            values=("sample", "mean", "new_sample"),
+        ),
+        Column("sample", "text", "Sample; all in rows over samples"),
+        count("n", "Cells"),
+        count("groups", "Groups that the jackknife of a sample leaves out in turn; samples in rows over samples"),
+        Column("grouped_by", "text", "What these groups are", values=("fov", "family", "sample"), missing=True),
+        number("r2", "Out-of-fold R² within fields, relative to the training mean"),
+        number("r2_low", "Lower end of its 95 % interval"),
+        number("r2_high", "Upper end of it"),
+        number("spread", "Standard deviation of R² over samples beyond the error of each, in rows over samples"),
+        NOTE,
+    ),
+)
+
 MODEL_CONTRASTS = Table(
     "contrasts",
-    "Differences of R² between two models, with group-bootstrap intervals",
+    "Differences of R² between two models, with jackknife-t intervals over groups",
     ("function", "model_a", "model_b", "estimand"),
     (
         FUNCTION,
@@ -107,7 +132,7 @@ MODEL_CONTRASTS = Table(
         Column("model_b", "text", "Second model", values=COMPARED_MODELS),
         ESTIMAND,
         number("delta_r2", "R² of model_a minus R² of model_b"),
-        number("low", "Lower end of the 95 % group-bootstrap interval"),
+        number("low", "Lower end of the 95 % jackknife-t interval over groups"),
         number("high", "Upper end of it"),
         NOTE,
     ),
@@ -186,12 +211,13 @@ SENSITIVITY = Table(
         count("n", "Cells"),
         number("r2", "Out-of-fold R² relative to the training mean"),
         number("delta_r2", "R² minus that of the primary analysis"),
-        number("low", "Lower end of the 95 % group-bootstrap interval of the difference"),
+        number("low", "Lower end of the 95 % jackknife-t interval over groups of the difference"),
         number("high", "Upper end of it"),
         number("calibration_slope", "Slope of measured on predicted values; below 1 the predictions are too extreme"),
         number("auc", "Area under the ROC curve of out-of-fold predictions, for a function of 0 and 1; chance is 0.5"),
-        number("auc_low", "Lower end of its 95 % group-bootstrap interval"),
+        number("auc_low", "Lower end of its 95 % jackknife-t interval over groups"),
         number("auc_high", "Upper end of it"),
+        NOTE,
     ),
 )
 

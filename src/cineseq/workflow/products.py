@@ -146,6 +146,8 @@ PRODUCTS: tuple[Product, ...] = (
             "Sensitivity to alternative choices of the analysis", name="model_sensitivity"),
     Product("prediction/performance_by_sample.tsv", "study", "prediction.SAMPLE_PERFORMANCE", "predict", "prediction",
             "Held-out R² sample by sample", name="samples"),
+    Product("prediction/by_sample.tsv", "study", "prediction.BY_SAMPLE", "predict", "prediction",
+            "R² within fields in each sample, and the prediction interval of one more sample"),
     Product("prediction/genes.tsv", "study", "prediction.GENES", "predict", "prediction",
             "Genes by selection frequency", ("function", "-frequency", "-univariate_rho")),
     Product("prediction/marker_overlap.tsv", "study", "prediction.MARKER_OVERLAP", "predict", "prediction",

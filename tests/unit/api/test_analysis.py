@@ -51,11 +51,11 @@ from cineseq.tables.prediction import GENES, PERFORMANCE, PREDICTIVE_FEATURES
 
 PLANTED = Planted(expression=0.5, morphology=0.3, fields=6, cells_per_field=12, genes=30, features=8, embedding=3)
 QUICK = {
-    "permutations": 19, "class_permutations": 19, "half_samples": 20, "bootstraps": 100, "l1_ratios": [0.5],
+    "permutations": 19, "class_permutations": 19, "half_samples": 20, "l1_ratios": [0.5],
     "alphas": 6, "null_alphas": 3, "sensitivity": [],
 }  # fmt: skip
 QUICK_CLUSTERS = {"min_counts": 1, "min_genes": 1, "resamples": 0}
-QUICK_CROSSMODAL = {"permutations": 19, "bootstraps": 100, "thinnings": 1}
+QUICK_CROSSMODAL = {"permutations": 19, "thinnings": 1}
 
 
 def same_as_file(table: pd.DataFrame, path: Path, contract: Table) -> None:
@@ -153,7 +153,7 @@ def test_what_others_do_not_say_is_one_sample_and_unknown(adata: anndata.AnnData
 
 def predicted_by_the_step(data: PairedData, folder: Path) -> dict[str, Path]:
     write_paired(data, folder / "paired.h5ad")
-    names = ("performance", "samples", "contrasts", "genes", "overlap", "model_sensitivity")
+    names = ("performance", "samples", "by_sample", "contrasts", "genes", "overlap", "model_sensitivity")
     files = {name: folder / f"{name}.tsv" for name in names} | {"predictions": folder / "predictions.parquet"}
     figures = ("ladder", "scatter", "selection", "selected_genes", "overlap_figure")
     predict_step.main(
@@ -595,13 +595,13 @@ def sixty_cells() -> anndata.AnnData:
 
 def test_the_order_of_rows_changes_no_result() -> None:
     adata, other = sixty_cells(), shuffled(sixty_cells())
-    quick = {"permutations": 9, "half_samples": 10, "bootstraps": 100, "sensitivity": [], "l1_ratios": [0.5]}
+    quick = {"permutations": 9, "half_samples": 10, "sensitivity": [], "l1_ratios": [0.5]}
     state = np.random.get_state()[1].copy()  # noqa: NPY002 - the global generator is what must not move
     pd.testing.assert_frame_equal(
         predict(adata, "uptake", **quick).performance, predict(other, "uptake", **quick).performance
     )
     assert (np.random.get_state()[1] == state).all()  # noqa: NPY002
-    few = {"permutations": 9, "bootstraps": 100, "thinnings": 1}
+    few = {"permutations": 9, "thinnings": 1}
     pd.testing.assert_frame_equal(explain(adata, **few).genes, explain(other, **few).genes)
 
 

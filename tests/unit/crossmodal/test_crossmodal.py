@@ -24,7 +24,7 @@ from cineseq.tables.contract import read_table
 from cineseq.tables.crossmodal import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
 from cineseq.text import percent
 
-FAST = Crossmodal(genes=40, permutations=39, components=8, penalties=5, bootstraps=200, thinnings=2)
+FAST = Crossmodal(genes=40, permutations=39, components=8, penalties=5, thinnings=2)
 
 
 def ask(data: PairedData, settings: Crossmodal = FAST) -> Decomposition:

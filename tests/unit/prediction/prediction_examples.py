@@ -72,7 +72,7 @@ def simulate(planted: Planted, seed: int) -> PairedData:
     )
 
 
-FAST = Prediction(permutations=19, half_samples=20, alphas=12, l1_ratios=[0.5], bootstraps=200)
+FAST = Prediction(permutations=19, half_samples=20, alphas=12, l1_ratios=[0.5])
 SMALL = FAST.model_copy(update={"class_permutations": 19, "null_alphas": 4, "alphas": 6})
 
 

@@ -9,7 +9,7 @@ from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.predict import PredictionTask, compared_rows, predict_functions
 
-SMALL = Prediction(permutations=0, half_samples=10, alphas=8, l1_ratios=[0.5], bootstraps=100)
+SMALL = Prediction(permutations=0, half_samples=10, alphas=8, l1_ratios=[0.5])
 
 
 def blocks(missing: list[int]) -> dict[str, Block | None]:

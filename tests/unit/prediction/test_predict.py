@@ -51,7 +51,9 @@ def test_baselines_are_in_the_table(planted):
     assert set(rows.index) == set(MODELS) - {"features", "nonlinear"}
     assert rows.loc["cycle", "note"].startswith("not estimable: no cell-cycle scores")
     assert rows.loc["embedding", "note"] == "not estimable: no embedding in the paired data"
-    assert rows.loc["class", "note"].endswith("so it has no p-value")
+    assert rows.loc["class", "note"].startswith(
+        "constant within every stratum of the null, so it has no p-value; interval from 8 groups"
+    )
     assert np.isnan(rows.loc["class", "p_value"])
 
 
@@ -264,7 +266,7 @@ def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     clusters, markers = given_tables(data)
     clusters.to_parquet(tmp_path / "clusters.parquet")
     markers.to_csv(tmp_path / "markers.tsv", sep="\t", index=False)
-    tables = ("performance", "samples", "contrasts", "genes", "overlap", "model_sensitivity")
+    tables = ("performance", "samples", "by_sample", "contrasts", "genes", "overlap", "model_sensitivity")
     files = {name: tmp_path / f"{name}.tsv" for name in tables}
     pictures = {name: tmp_path / f"{name}.svg" for name in PICTURES}
     settings = predict.Settings(prediction=FAST.model_copy(update={"permutations": 2}))

@@ -502,3 +502,37 @@ def test_contrasts_are_found_whichever_way_round(a: str, b: str):
     low, high = sorted((sign * 0.01, sign * 0.09))
     found = contrast(contrasts(sign * 0.05, low, high, a, b), "function_lipid", "both", "morphology")
     assert found == pytest.approx((0.05, 0.01, 0.09))
+
+
+def test_answers_say_in_how_many_samples_a_result_holds():
+    rows = pd.DataFrame(
+        {
+            "function": "function_lipid",
+            "model": "expression",
+            "part": ["sample"] * 4 + ["new_sample"],
+            "sample": ["a", "b", "c", "d", "all"],
+            "r2": [0.3, 0.2, 0.1, -0.1, 0.12],
+            "r2_low": [0.2, 0.1, -0.05, -0.2, -0.3],
+            "r2_high": [0.4, 0.3, 0.25, 0.0, 0.54],
+        }
+    )
+    found = by_id(Evidence(performance=performance([0.15, 0.25, 0.33], [0.01] * 3), by_sample=rows))
+    for name in ("function_genes", "modalities"):
+        assert (
+            "; above the mean of shuffled cells in 3 of 4 samples, with the whole interval in 2; 95 % prediction "
+            "interval for one more sample [−0.30, 0.54])"
+        ) in found[name].answer
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        (5, "No interval: 5 groups, and at least 6 are needed."),
+        (12, "Interval from 12 groups, fewer than 20: read its ends as rough."),
+    ],
+)
+def test_answers_say_that_an_interval_is_from_few_groups(groups, said):
+    rows = performance([0.15, 0.25, 0.33], [0.01] * 3).assign(groups=groups)
+    for name in ("function_genes", "modalities"):
+        assert said in by_id(Evidence(performance=rows))[name].answer
+        assert "nterval from" not in by_id(Evidence(performance=rows.assign(groups=20)))[name].answer

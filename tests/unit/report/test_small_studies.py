@@ -21,7 +21,7 @@ from cineseq.tables.prediction import PERFORMANCE
 from cineseq.workflow.products import read_by_report
 
 FILES = {product.name: product.path for product in read_by_report() if product.contract}
-FAST = Crossmodal(genes=20, permutations=19, components=5, penalties=3, bootstraps=100, thinnings=1)
+FAST = Crossmodal(genes=20, permutations=19, components=5, penalties=3, thinnings=1)
 
 
 @pytest.fixture(scope="module")

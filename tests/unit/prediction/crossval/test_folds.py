@@ -70,7 +70,7 @@ def test_few_samples_fall_back_to_fields_and_say_so():
     plan = plan_folds(table(4, 2, 10), FEW)
     assert plan.level == ("sample", "fov")
     assert (plan.groups, plan.folds) == (8, 5)
-    assert any("4 groups by sample are fewer than folds.outer_min_samples = 5" in note for note in plan.notes)
+    assert any("4 groups by sample are fewer than folds.outer_min_samples = 6" in note for note in plan.notes)
 
 
 def test_one_sample_is_split_by_field_with_a_note():
