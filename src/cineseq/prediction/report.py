@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cineseq.prediction.covariate_sentences import adds, beyond_sentence
 from cineseq.prediction.figures import MODEL_NAMES
 from cineseq.text import count, interval, number, p_value, readable
 
@@ -18,6 +19,7 @@ VARIANT_NAMES = {
     "cooperative": "agreement penalty between expression and shape",
 }
 NUMBERS = ("r2", "p_value", "q_value", "r2_within_class", "p_within_class")
+BEYOND_NUMBERS = ("r2_covariates", "delta_r2", "low", "high", "p_value", "q_value")
 REPORTED_MODELS = (
     "technical_cycle_size",
     "class",
@@ -49,7 +51,15 @@ def report(
     numbers: dict[str, float | None] = {}
     for function, rows in tables["performance"].groupby("function", sort=False):
         by_model = rows.set_index("model")
-        lines.append(_model_comparison_line(str(function), by_model))
+        beyond = tables["beyond_covariates"]
+        beyond = beyond[beyond["function"] == function]
+        said = beyond_sentence(beyond, tables["covariates"])
+        own = [_model_comparison_line(str(function), by_model)]
+        # What is not shown to add to the covariates is said before any prediction.
+        more = [f"{readable(str(function))}: {said}."] if said else []
+        lines += own + more if beyond.apply(adds, axis=1).all() else more + own
+        for row in beyond.to_dict("records"):
+            numbers |= {f"{function}.beyond.{row['added']}.{key}": _finite(row[key]) for key in BEYOND_NUMBERS}
         lines += _class_line(str(function), by_model)
         lines += _contrast_lines(
             str(function), contrasts[contrasts["function"] == function].set_index(["model_a", "model_b"])

@@ -31,6 +31,8 @@ class Evidence:
     function_by_cluster: pd.DataFrame | None = None
     performance: pd.DataFrame | None = None
     contrasts: pd.DataFrame | None = None
+    beyond_covariates: pd.DataFrame | None = None
+    covariates: pd.DataFrame | None = None
     genes: pd.DataFrame | None = None
     overlap: pd.DataFrame | None = None
     concordance: pd.DataFrame | None = None
