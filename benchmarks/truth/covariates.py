@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.prediction import Folds, Prediction
-from cineseq.prediction.crossval.feature_blocks import Block
+from cineseq.prediction.beyond_covariates import Added, Increment, adjustment_of, increments
+from cineseq.prediction.crossval.feature_blocks import Block, joined
 from cineseq.prediction.crossval.folds import CrossvalCells, cells_of
-from cineseq.prediction.model_comparison import compare_models
-from cineseq.prediction.performance import ModelComparison, performance_rows
-from cineseq.prediction.responses import Response
+from cineseq.prediction.crossval.out_of_fold import out_of_fold
+from cineseq.prediction.model_comparison import full_procedure, training_mean
+from cineseq.statistics.metrics import r2
+from cineseq.statistics.permutation import p_value
 from truth.claims import Claim
 
 FOLDS = Folds(inner=3)
-SETTINGS = Prediction(permutations=19, class_permutations=19, null_alphas=4, alphas=6, l1_ratios=[0.5], bootstraps=100)
+PERMUTATIONS = 39
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Design:
         Fraction of the noise of function and genes that the four cells of a family share; 0 has no families.
     shift
         Standard deviation of field effects on function, on size and on genes.
+    with_size, loading
+        Number of genes that go with size, and their correlation with it.
     misread
         Standard deviation of field effects on size as measured only.
     """
@@ -55,6 +59,8 @@ class Design:
     fields: int = 20
     cells: int = 400
     genes: int = 100
+    with_size: int = 30
+    loading: float = 0.5
     technical: int = 4
 
 
@@ -68,7 +74,7 @@ class Study:
 
 
 def simulate(design: Design, seed: int) -> Study:
-    """Draw one study: thirty genes go with size, ten others with a state of their own."""
+    """Draw one study: some genes go with size, ten with a state of their own."""
     rng = np.random.default_rng(seed)
     n = design.cells
     field = np.sort(np.arange(n) % design.fields)
@@ -84,11 +90,13 @@ def simulate(design: Design, seed: int) -> Study:
     acts = size * cycle if design.product else size
     curved = _unit(acts + design.quadratic * (acts**2 - 1))
     genes = noise(design.genes)
-    genes[:, :15] = 0.5 * acts[:, None] + np.sqrt(0.75) * genes[:, :15]
-    genes[:, 15:30] = 0.5 * curved[:, None] + np.sqrt(0.75) * genes[:, 15:30]
-    genes[:, 30:40] = 0.6 * state[:, None] + 0.8 * genes[:, 30:40]
-    rest = 1 - design.of_size - design.beyond
-    function = np.sqrt(design.of_size) * curved + np.sqrt(design.beyond) * state + np.sqrt(rest) * noise(1)[:, 0]
+    half, rest = design.with_size // 2, np.sqrt(1 - design.loading**2)
+    genes[:, :half] = design.loading * acts[:, None] + rest * genes[:, :half]
+    own = slice(half, design.with_size)
+    genes[:, own] = design.loading * curved[:, None] + rest * genes[:, own]
+    genes[:, 30:40] += 0.75 * state[:, None]
+    left = 1 - design.of_size - design.beyond
+    function = np.sqrt(design.of_size) * curved + np.sqrt(design.beyond) * state + np.sqrt(left) * noise(1)[:, 0]
     seen = np.sqrt(design.reliability) * size + np.sqrt(1 - design.reliability) * rng.normal(size=n)
     seen = seen + design.misread * rng.normal(size=design.fields)[field]
     obs = pd.DataFrame(
@@ -115,27 +123,39 @@ def _block(values: np.ndarray, name: str) -> Block:
     return Block(values, tuple(f"{name}{i}" for i in range(values.shape[1])))
 
 
-def _performance(study: Study, seed: int) -> pd.DataFrame:
-    fits = compare_models(study.blocks, study.cells, settings=SETTINGS, folds=FOLDS, seed=seed, threads=1)
-    response = Response("uptake", ("uptake",), study.cells.values)
-    names = study.obs["sample"].to_numpy(), study.obs.index.to_numpy()
-    return performance_rows(ModelComparison(response, study.cells, fits, *names), 100, seed).set_index("model")
+def _added(study: Study, permutations: int, seed: int) -> Increment:
+    """Return what expression adds to the covariates."""
+    expression, adjustment = (
+        study.blocks["expression"],
+        adjustment_of(study.blocks, study.cells, study.obs, FOLDS.inner),
+    )
+    if expression is None or adjustment is None:
+        msg = "the simulation has expression and covariates"
+        raise TypeError(msg)
+    added = {"expression": Added((expression,))}
+    return increments(adjustment, added, permutations=permutations, seed=seed)["expression"]
 
 
 def is_said(seed: int, design: Design) -> float:
-    """Return whether expression is said to predict, p <= .05; nothing is tested beyond covariates."""
-    return float(_performance(simulate(design, seed), seed).loc["expression", "p_value"] <= 0.05)
+    """Return whether expression is said to predict beyond covariates, p <= .05."""
+    found = _added(simulate(design, seed), PERMUTATIONS, seed)
+    return float(p_value(found.partial, found.partial_null) <= 0.05)
 
 
 def increment(seed: int, design: Design) -> float:
-    """Return R2 of expression minus R2 of the covariates; no model holds both."""
-    r2 = _performance(simulate(design, seed), seed)["r2"]
-    return float(r2["expression"] - r2["technical_cycle_size"])
+    """Return what expression adds to R2 of the covariates."""
+    found = _added(simulate(design, seed), 0, seed)
+    return found.r2_joint - found.r2_covariates
 
 
 def baseline(seed: int, design: Design) -> float:
-    """Return the held-out R2 of the covariates."""
-    return float(_performance(simulate(design, seed), seed).loc["technical_cycle_size", "r2"])
+    """Return the held-out R2 of the covariates in the table of performance."""
+    study = simulate(design, seed)
+    covariates = joined(study.blocks["technical"], study.blocks["cycle"], study.blocks["size"])
+    values, plan = study.cells.values, study.cells.plan
+    designs = {} if covariates is None else {"technical_cycle_size": (covariates,)}
+    predicted = out_of_fold(designs, values, plan, full_procedure(Prediction(), FOLDS), 1)["technical_cycle_size"]
+    return float(r2((values - predicted).ravel(), (values - training_mean(values, plan)).ravel()))
 
 
 SIZE_ALONE = {
@@ -143,6 +163,7 @@ SIZE_ALONE = {
     "quadratic": Design(quadratic=0.7),
     "half_of_it": Design(of_size=0.1),
     "families_of_four_and_field_shifts": Design(quadratic=0.7, alike=0.5, shift=1.0),
+    "every_gene_a_little": Design(quadratic=0.7, with_size=100, loading=0.15),
     "200_cells_ten_fields": Design(quadratic=0.7, cells=200, fields=10),
 }
 BROKEN = {

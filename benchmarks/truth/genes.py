@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy import stats
 
-from cineseq.prediction.crossval.feature_blocks import Block, joined
+from cineseq.prediction.beyond_covariates import adjustment_of, conditional_correlations
+from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, grouped_folds
-from cineseq.prediction.crossval.transform import standardised
-from cineseq.statistics.correlation import partial_spearman
+from cineseq.prediction.genes import Stability, gene_rows
 from truth.claims import Claim
 from truth.covariates import Design as CovariateDesign
 from truth.covariates import simulate as simulate_covariates
@@ -69,23 +68,24 @@ def share_of_small(seed: int, design: Design) -> float:
 
 
 def _p_values(block: Block, cells: CrossvalCells, covariates: np.ndarray) -> np.ndarray:
-    """Return the p-values behind the q-values of the table of genes."""
-    indicators = np.eye(cells.strata.max() + 1)[cells.strata]
-    design = np.column_stack([stats.rankdata(covariates, axis=0), indicators])
-    return partial_spearman(block.values, cells.values[:, 0], design)[1]
+    """Return the p-values of the table of genes."""
+    genes = len(block.names)
+    nothing = Stability(np.zeros(genes), np.full(genes, np.nan), 0)
+    rows = gene_rows(
+        "f", block, cells.values[:, 0], nothing, covariates=covariates, cells=cells, module_correlation=0.5
+    )
+    return rows["p_value"].to_numpy()
 
 
 def share_given_size(seed: int, design: CovariateDesign) -> float:
-    """Return the share of genes with p <= .05 given technical and cycle, of those that go with size alone."""
+    """Return the share of genes with p <= .05 given the covariates, of those that go with size alone."""
     study = simulate_covariates(design, seed)
-    block = study.blocks["expression"]
-    known = joined(study.blocks["technical"], study.blocks["cycle"])
-    if block is None or known is None:
+    block, adjustment = study.blocks["expression"], adjustment_of(study.blocks, study.cells, study.obs, 3)
+    if block is None or adjustment is None:
         msg = "the simulation has expression and covariates"
         raise TypeError(msg)
-    covariates = standardised(known, np.arange(len(known.values)), 0.0, None).values
-    p = _p_values(block, study.cells, covariates)
-    return float((p[:30] <= 0.05).mean())
+    p = conditional_correlations(block, study.cells.values[:, 0], adjustment)["p_value"].to_numpy()
+    return float((p[: design.with_size] <= 0.05).mean())
 
 
 SMALL = "share of genes with p <= .05"
