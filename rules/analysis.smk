@@ -60,6 +60,7 @@ rule predict:
         paired="<results>/study/paired.h5ad",
         clusters=if_there(STUDY.has_counts, "<results>/clusters/cells.parquet"),
         markers=if_there(STUDY.has_counts, "<results>/de/markers.tsv"),
+        objects=of_fields("objects.parquet", STUDY.start == "images"),
     output:
         **outputs_of("predict"),
         report="<results>/reports/predict.json",
@@ -74,7 +75,13 @@ rule predict:
         mem_mb=growing(4000),
         runtime=600,
     params:
-        settings=settings("folds", "prediction", "clusters", "seed"),
+        settings=settings(
+            "folds",
+            "prediction",
+            "clusters",
+            "seed",
+            window_frames=STUDY.config.features.window_frames,
+        ),
         _code=code("predict.py"),
     script:
         "../scripts/predict.py"

@@ -1,10 +1,12 @@
 """Predict function from expression, from morphology and from both, in held-out groups of cells.
 
-In: the paired cells and, where they were made, the clusters (cell-cycle scores) and their marker genes.
+In: the paired cells and, where they were made, the clusters (cell-cycle scores), their marker genes, and the objects of
+every field (reliability of covariates).
 Out: performance of every model with its interval and null, also per sample, with what one more sample would show;
-differences between models; selected genes with their stability and their overlap with cluster markers; calibration and
-sensitivity to alternative choices; all out-of-fold predictions; figures (model comparison, predicted against measured,
-selection of genes, selected genes by cluster, overlap with markers); the report.
+differences between models; what is added to the covariates, and how reliable these are; selected genes with their
+stability and their overlap with cluster markers; calibration and sensitivity to alternative choices; all out-of-fold
+predictions; figures (model comparison, predicted against measured, selection of genes, selected genes by cluster,
+overlap with markers); the report.
 """
 
 import logging
@@ -23,6 +25,7 @@ from cineseq.prediction.crossval.out_of_fold import kept_fits
 from cineseq.prediction.figures import draw_model_comparison, draw_scatter
 from cineseq.prediction.gene_figures import draw_overlap, draw_selected_by_cluster, draw_selection
 from cineseq.prediction.predict import TABLES, PredictionTask, predict_functions
+from cineseq.prediction.reliability import read_adjacent_frames
 from cineseq.prediction.report import report as report_of
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.expression import CLUSTERS, MARKERS
@@ -38,6 +41,7 @@ class Settings(Section):
     prediction: Prediction = Prediction()
     seed: int = 1
     clusters: Clusters = Clusters()
+    window_frames: int = 1
 
 
 def main(
@@ -45,10 +49,13 @@ def main(
     paired: Path,
     clusters: Path | None = None,
     markers: Path | None = None,
+    objects: list[Path] = [],  # noqa: B006 - never changed; the step adapter wants plain lists
     performance: Path,
     samples: Path,
     by_sample: Path,
     contrasts: Path,
+    beyond_covariates: Path,
+    covariates: Path,
     genes: Path,
     overlap: Path,
     model_sensitivity: Path,
@@ -66,6 +73,7 @@ def main(
     data = read_paired(paired, settings.clusters.normalisation)
     cells = None if clusters is None else read_table(clusters, CLUSTERS).set_index("track_id")
     marker_genes = None if markers is None else read_table(markers, MARKERS)
+    frames = read_adjacent_frames(objects, data.obs, list(data.morphology.columns)) if objects else None
     task = PredictionTask(
         usable_cells(data, cells),
         cells,
@@ -74,11 +82,24 @@ def main(
         settings.prediction,
         settings.seed,
         clustering=settings.clusters,
+        frames=frames,
+        window_frames=settings.window_frames,
     )
     with threadpool_limits(1), kept_fits(performance) as kept:
         found = predict_functions(task, threads, kept)
     tables = found.tables
-    files = (performance, samples, by_sample, contrasts, genes, overlap, model_sensitivity, predictions)
+    files = (
+        performance,
+        samples,
+        by_sample,
+        contrasts,
+        beyond_covariates,
+        covariates,
+        genes,
+        overlap,
+        model_sensitivity,
+        predictions,
+    )
     for (name, table), path in zip(TABLES.items(), files, strict=True):
         write_table(tables[name], path, table)
     draw_model_comparison(tables["performance"], found.comparisons, ladder)

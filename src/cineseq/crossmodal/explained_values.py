@@ -12,7 +12,7 @@ from cineseq.config.expression import Normalisation
 from cineseq.expression.normalise import thin
 from cineseq.io.counts import log_normalised
 from cineseq.prediction.crossval.folds import FoldPlan
-from cineseq.prediction.crossval.ridge import RidgeFold, predict, predict_fold
+from cineseq.prediction.crossval.ridge import RidgeFold, predict, predict_best
 from cineseq.statistics.metrics import centred
 
 
@@ -121,7 +121,7 @@ def _by_components(by_fold: list[RidgeFold], targets: Targets, means: np.ndarray
     for fold, axes in zip(by_fold, targets.axes or (), strict=True):
         # Scores of all cells, shape (cells, components), around the mean of the training cells of this fold.
         scores = np.nan_to_num(targets.values - means[fold.test[0]]) @ axes.astype(means.dtype)
-        predicted[fold.test] += predict_fold(fold, scores) @ axes.T
+        predicted[fold.test] += predict_best((fold,), scores) @ axes.T
     return predicted
 
 

@@ -174,9 +174,7 @@ def associations(
     """
     chosen = stability(block, response, cells.plan.units, cells.strata, settings=settings, seed=seed, threads=threads)
     correlation = settings.module_correlation
-    return gene_rows(
-        name, block, response, chosen, covariates=covariates, strata=cells.strata, module_correlation=correlation
-    )
+    return gene_rows(name, block, response, chosen, covariates=covariates, cells=cells, module_correlation=correlation)
 
 
 def gene_rows(
@@ -186,10 +184,12 @@ def gene_rows(
     selection: Stability,
     *,
     covariates: np.ndarray,
-    strata: np.ndarray,
+    cells: CrossvalCells,
     module_correlation: float,
 ) -> pd.DataFrame:
     """Return one row per gene of a function: stability, module and partial correlation.
+
+    P-values allow for alike cells of a family.
 
     Parameters
     ----------
@@ -202,22 +202,22 @@ def gene_rows(
     covariates
         Technical covariates and cell-cycle scores, shape (cells, covariates), without missing values. Their ranks and
         indicators of the strata are regressed out of gene and function.
-    strata
-        Shape (cells,).
+    cells
+        Strata and families of the cells.
     module_correlation
         See :func:`modules`.
     """
-    indicators = np.eye(strata.max() + 1)[strata]
+    indicators = np.eye(cells.strata.max() + 1)[cells.strata]
     design = np.column_stack([stats.rankdata(covariates, axis=0), indicators])
-    rho, p = partial_spearman(block.values, response, design)
+    rho, p = partial_spearman(block.values, response, design, cells.families)
     rows = pd.DataFrame(
         {"function": function, "gene": block.names, "frequency": selection.frequency, "sign": selection.sign}
     )
     chosen = np.flatnonzero(selection.frequency > 0)
     module = np.full(len(rows), None, dtype=object)
-    numbers = modules(centred(block.values[:, chosen], strata), module_correlation)
+    numbers = modules(centred(block.values[:, chosen], cells.strata), module_correlation)
     module[chosen] = [f"m{number}" for number in numbers]
-    return rows.assign(module=module, univariate_rho=rho, q_value=benjamini_hochberg(p))
+    return rows.assign(module=module, univariate_rho=rho, p_value=p, q_value=benjamini_hochberg(p))
 
 
 def with_clusters(rows: pd.DataFrame, markers: pd.DataFrame | None, eta2: pd.Series | None) -> pd.DataFrame:

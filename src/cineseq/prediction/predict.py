@@ -13,6 +13,14 @@ from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.expression.normalise import expression_of
 from cineseq.io.paired import PairedData
+from cineseq.prediction.beyond_covariates import (
+    COVARIATE_BLOCKS,
+    Adjustment,
+    adjustment_of,
+    beyond_rows,
+    conditional_correlations,
+    with_q_values_by_kind,
+)
 from cineseq.prediction.by_sample import by_sample_rows
 from cineseq.prediction.cluster_labels import fit_of_labels
 from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
@@ -38,12 +46,16 @@ from cineseq.prediction.performance import (
     sample_rows,
     with_q_values,
 )
+from cineseq.prediction.reliability import reliability_rows
 from cineseq.prediction.responses import Response, measured_rows, responses_of, transformed
 from cineseq.prediction.sensitivity import sensitivity_rows
+from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.prediction import (
+    BEYOND_COVARIATES,
     BY_SAMPLE,
     CLUSTER_LABELS,
+    COVARIATES,
     GENES,
     MARKER_OVERLAP,
     MODEL_CONTRASTS,
@@ -63,6 +75,8 @@ TABLES = {
     "samples": SAMPLE_PERFORMANCE,
     "by_sample": BY_SAMPLE,
     "contrasts": MODEL_CONTRASTS,
+    "beyond_covariates": BEYOND_COVARIATES,
+    "covariates": COVARIATES,
     "genes": GENES,
     "overlap": MARKER_OVERLAP,
     "sensitivity": SENSITIVITY,
@@ -89,6 +103,9 @@ class PredictionTask:
     clustering
         Section ``clusters`` of the configuration, for clusters that are found in the training cells of each fold; None
         where they are not compared.
+    frames, window_frames
+        The cells in adjacent frames and the number of frames that are averaged, for the reliability of covariates; see
+        :func:`cineseq.prediction.reliability.reliability_rows`.
     """
 
     data: PairedData
@@ -98,6 +115,8 @@ class PredictionTask:
     prediction: Prediction
     seed: int
     clustering: Clusters | None = None
+    frames: pd.DataFrame | None = None
+    window_frames: int = 1
 
     @property
     def responses(self) -> list[Response]:
@@ -160,6 +179,9 @@ def predict_functions(task: PredictionTask, threads: int, kept: joblib.Memory = 
             results.append(_not_estimable(response, str(reason), "features" in blocks))
     tables = {name: _together([a.tables[name] for a in results if name in a.tables], TABLES[name]) for name in TABLES}
     tables["performance"] = with_q_values(tables["performance"])
+    tables["beyond_covariates"] = with_q_values_by_kind(tables["beyond_covariates"])
+    covariates = {name: blocks[name] for name in COVARIATE_BLOCKS}
+    tables["covariates"] = reliability_rows(covariates, task.data.obs, task.frames, task.window_frames)
     claims = {function: claim for a in results for function, claim in a.random_folds.items()}
     notes = dict.fromkeys(note for a in results for note in a.notes)
     return PredictionResult(
@@ -196,6 +218,9 @@ def _predict_one(
         "samples": sample_rows(comparison),
         "by_sample": by_sample_rows(comparison),
         "contrasts": contrast_rows(comparison),
+        "beyond_covariates": beyond_rows(
+            response.name, own, cells, obs, settings=settings, folds=task.folds, seed=task.seed
+        ),
         "sensitivity": sensitivity_rows(
             comparison, own, settings=settings, folds=task.folds, threads=threads, kept=kept
         ),
@@ -203,7 +228,8 @@ def _predict_one(
     }
     if own["expression"] is not None:
         everyone = (own, cells) if len(rows) == len(measured) else _at(task, blocks, response, measured)
-        tables |= _genes(task, *everyone, response.columns, eta2=eta2, threads=threads)
+        own_obs = task.data.obs.iloc[measured]
+        tables |= _genes(task, *everyone, own_obs, response.columns, eta2=eta2, threads=threads)
     claim = _claim_of_random_folds(task, own, comparison, threads)
     return PredictionResult(tables, (comparison,), {} if claim is None else {response.name: claim}, notes)
 
@@ -296,6 +322,7 @@ def _genes(
     task: PredictionTask,
     blocks: dict[str, Block | None],
     cells: CrossvalCells,
+    obs: pd.DataFrame,
     columns: tuple[str, ...],
     *,
     eta2: pd.Series | None,
@@ -308,6 +335,7 @@ def _genes(
     everyone = np.arange(len(cells.values))
     known = joined(blocks["technical"], blocks["cycle"])
     covariates = np.empty((len(everyone), 0)) if known is None else standardised(known, everyone, 0.0, None).values
+    adjustment = adjustment_of(blocks, cells, obs, task.folds.inner)
     genes, overlap = [], []
     for column, values in zip(columns, cells.values.T, strict=True):
         rows = associations(
@@ -320,7 +348,7 @@ def _genes(
             seed=task.seed,
             threads=threads,
         )
-        rows = with_clusters(rows, task.markers, eta2)
+        rows = with_clusters(_given_covariates(rows, block, values, adjustment), task.markers, eta2)
         selected = int((rows["frequency"] >= settings.selected_frequency).sum())
         logger.info(
             "%s: %d of %d genes in at least %s of the half-samples.",
@@ -333,6 +361,19 @@ def _genes(
         compared = rows.assign(mean=block.values.mean(axis=0))
         overlap.append(overlap_row(column, compared, settings.selected_frequency, task.seed))
     return {"genes": pd.concat(genes), "overlap": pd.DataFrame(overlap)}
+
+
+def _given_covariates(
+    rows: pd.DataFrame, block: Block, values: np.ndarray, adjustment: Adjustment | None
+) -> pd.DataFrame:
+    """Add to gene rows whether each gene goes with the function given the covariates; missing without covariates."""
+    if adjustment is None:
+        return rows.assign(rho_given_covariates=np.nan, p_given_covariates=np.nan, q_given_covariates=np.nan)
+    found = conditional_correlations(block, values, adjustment)
+    p = found["p_value"].to_numpy()
+    return rows.assign(
+        rho_given_covariates=found["rho"].to_numpy(), p_given_covariates=p, q_given_covariates=benjamini_hochberg(p)
+    )
 
 
 def _claim_of_random_folds(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cineseq.prediction.covariate_sentences import adds, beyond_sentence
 from cineseq.prediction.estimands import HEADLINE, gain_text, share_text
 from cineseq.prediction.figures import MODEL_NAMES
 from cineseq.text import count, interval, known, number, p_value, readable
@@ -20,6 +21,7 @@ VARIANT_NAMES = {
 }
 NUMBERS = ("r2", "p_value", "q_value", "r2_within_class", "p_within_class")
 NUMBERS_OF_ROW = ("r2", "r2_null", "share", "p_value", "q_value")
+BEYOND_NUMBERS = ("r2_covariates", "delta_r2", "low", "high", "p_value", "q_value")
 REPORTED_MODELS = (
     "technical_cycle_size",
     "class",
@@ -51,7 +53,15 @@ def report(
     numbers: dict[str, float | None] = {}
     for function, rows in tables["performance"].groupby("function", sort=False):
         main, whole = (rows[rows["estimand"] == e].set_index("model") for e in (HEADLINE, "pooled"))
-        lines.append(_model_comparison_line(str(function), main, whole))
+        beyond = tables["beyond_covariates"]
+        beyond = beyond[beyond["function"] == function]
+        said = beyond_sentence(beyond, tables["covariates"])
+        predicted = [_model_comparison_line(str(function), main, whole)]
+        # What is not shown to add to the covariates is said before any prediction.
+        more = [f"{readable(str(function))}: {said}."] if said else []
+        lines += predicted + more if beyond.apply(adds, axis=1).all() else more + predicted
+        for row in beyond.to_dict("records"):
+            numbers |= {f"{function}.beyond.{row['added']}.{key}": _finite(row[key]) for key in BEYOND_NUMBERS}
         lines += _between_line(str(function), rows[rows["estimand"] == "between"].set_index("model"))
         lines += _class_line(str(function), whole)
         own = contrasts[(contrasts["function"] == function) & (contrasts["estimand"] == HEADLINE)]

@@ -15,6 +15,7 @@ from cineseq.lineage.interpretation import interval_to_read, readings
 from cineseq.lineage.report import state_sentence, tested_states
 from cineseq.lineage.selection_bias import NOT_EXCLUDED
 from cineseq.prediction.by_sample import in_samples
+from cineseq.prediction.covariate_sentences import adds, beyond_sentence
 from cineseq.prediction.estimands import HEADLINE, gain_text, headline_rows, is_claimed, share_text
 from cineseq.prediction.report import mostly_class
 from cineseq.report.evidence import Evidence
@@ -172,7 +173,11 @@ def function_genes(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:
     numbers["genes"] = named
     beyond, more = _beyond_class(*(_of(table, function, model, "pooled") for model in ("expression", "class")))
     numbers |= more
-    parts += [genes, beyond, _beyond_covariates(evidence.contrasts, function), "These are associations"]
+    parts += [genes, beyond]
+    added, is_added, more = _beyond_covariates(evidence, function)
+    numbers |= more
+    parts = [*parts, added] if is_added else [added, *parts]
+    parts.append("These are associations")
     text = ". ".join(p for p in parts if p) + "."
     return f"{text} {scope}".strip(), "weak" if weak else "shown", numbers
 
@@ -194,7 +199,15 @@ def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -
         if len(ranked) > len(top)
         else ""
     )
-    return f"Selected most stably: {listed(texts)}{more}", top["gene"].tolist()
+    return f"Selected most stably: {listed(texts)}{more}{_given_covariates(ranked)}", top["gene"].tolist()
+
+
+def _given_covariates(ranked: pd.DataFrame) -> str:
+    """Report how many of the selected genes also go with the function given the covariates."""
+    if "q_given_covariates" not in ranked or ranked["q_given_covariates"].isna().all():
+        return ""
+    also = int((ranked["q_given_covariates"] <= ALPHA).sum())
+    return f" ({also} of {len(ranked)} also given size, cell cycle and technical covariates as measured, q ≤ {ALPHA})"
 
 
 def _pooled_text(pooled: pd.Series | None, row: pd.Series) -> str:
@@ -219,15 +232,17 @@ def _beyond_class(row: pd.Series | None, of_class: pd.Series | None) -> tuple[st
     return text, {"r2_class": of_class["r2"], **{key: row[key] for key in keys}}
 
 
-def _beyond_covariates(contrasts: pd.DataFrame | None, function: str) -> str:
-    found = contrast(contrasts, function, "expression", "technical_cycle_size")
-    if found is None:
-        return ""
-    resolved = "" if found[1] > 0 or found[2] < 0 else ", not resolved from zero"
-    return (
-        "Compared with size, cell cycle and technical covariates alone: "
-        f"ΔR² = {number(found[0])} ({interval(*found[1:], named=True)}{resolved})"
-    )
+def _beyond_covariates(evidence: Evidence, function: str) -> tuple[str, bool, dict[str, Any]]:
+    """Report what expression adds to the covariates as measured, whether it is shown to, and the numbers."""
+    table = evidence.beyond_covariates
+    if table is None:
+        return "", True, {}
+    rows = table[(table["function"] == function) & (table["added"] == "expression")].dropna(subset=["delta_r2"])
+    if rows.empty:
+        return "", True, {}
+    row, text = rows.iloc[0], beyond_sentence(rows, evidence.covariates)
+    keys = ("r2_covariates", "delta_r2", "low", "high", "p_value", "q_value")
+    return text[0].upper() + text[1:], adds(row), {f"beyond_{key}": row[key] for key in keys}
 
 
 def clusters(evidence: Evidence) -> tuple[str, Verdict, dict[str, Any]]:

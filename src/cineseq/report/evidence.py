@@ -32,6 +32,8 @@ class Evidence:
     performance: pd.DataFrame | None = None
     contrasts: pd.DataFrame | None = None
     by_sample: pd.DataFrame | None = None
+    beyond_covariates: pd.DataFrame | None = None
+    covariates: pd.DataFrame | None = None
     genes: pd.DataFrame | None = None
     overlap: pd.DataFrame | None = None
     concordance: pd.DataFrame | None = None

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from cineseq.statistics import ALPHA
+from cineseq.statistics.clustered import clustered_correlation
 
 FEWEST_CELLS = 5
 POWER = 0.8
@@ -51,11 +52,12 @@ def spearman_within(predicted: np.ndarray, measured: np.ndarray, groups: np.ndar
     return total / cells if cells else float("nan")
 
 
-def partial_spearman(values: np.ndarray, response: np.ndarray, covariates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def partial_spearman(
+    values: np.ndarray, response: np.ndarray, covariates: np.ndarray, clusters: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return partial Spearman correlations of many columns with a response given covariates, and their p-values.
 
-    They are Pearson correlations between the residuals of the ranks after linear regression on the covariates. The
-    p-values follow from the t distribution, with degrees of freedom reduced by the number of covariates.
+    They are Pearson correlations between the residuals of the ranks after linear regression on the covariates.
 
     Parameters
     ----------
@@ -64,28 +66,15 @@ def partial_spearman(values: np.ndarray, response: np.ndarray, covariates: np.nd
     response
         Shape (cells,).
     covariates
-        Shape (cells, covariates), on the scale to be used (ranks, indicators); an intercept is added.
+        Shape (cells, covariates), on the scale to be used (ranks, splines, indicators); an intercept is added.
+    clusters
+        Families whose cells may be alike, shape (cells,); the p-values allow for it, see
+        :func:`cineseq.statistics.clustered.clustered_correlation`.
 
     Returns
     -------
     tuple of numpy.ndarray
         Correlation and two-sided p-value, each shape (columns,); NaN where a residual is constant.
     """
-    # Orthonormal basis of the covariates with an intercept, (cells, rank of the design).
     design = np.column_stack([np.ones(len(response)), covariates])
-    basis, singular, _ = np.linalg.svd(design, full_matrices=False)
-    basis = basis[:, singular > singular[0] * 1e-10]
-    freedom = len(response) - basis.shape[1] - 1
-    # Residuals of the ranks, (cells, columns), and of the response, (cells,), by projection off the basis.
-    ranks, target = stats.rankdata(values, axis=0), stats.rankdata(response)
-    before = np.square(ranks - ranks.mean(axis=0)).sum(axis=0)
-    ranks -= basis @ (basis.T @ ranks)
-    target = target - basis @ (basis.T @ target)
-    # Correlation of the residuals and its t statistic; columns without residual variance are NaN.
-    length = np.square(ranks).sum(axis=0)
-    usable = (length > 1e-9 * np.maximum(before, 1)) & (np.square(target).sum() > 1e-9) & (freedom > 0)
-    rho = np.full(values.shape[1], np.nan)
-    rho[usable] = (target @ ranks[:, usable]) / np.sqrt(length[usable] * np.square(target).sum())
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = rho * np.sqrt(freedom / np.maximum(1 - rho**2, 1e-300))
-    return rho, 2 * stats.t.sf(np.abs(t), freedom) if freedom > 0 else np.full_like(rho, np.nan)
+    return clustered_correlation(stats.rankdata(values, axis=0), stats.rankdata(response), design, clusters)

@@ -38,6 +38,16 @@ MODELS = (
 CLUSTER_LABELS = "cluster_labels"
 """Model of the labels of clusters that are found in the training cells of each fold."""
 COMPARED_MODELS = (*MODELS, "all_morphology", CLUSTER_LABELS)
+ADDED = ("expression", "morphology", "embedding", "features", "both")
+"""What is added to the covariates in ``beyond_covariates``; ``both`` is expression and all features of shape."""
+P_FOUNDERS = Column(
+    "p_value",
+    "number",
+    "P-value of univariate_rho, which allows for alike cells of a founder",
+    missing=True,
+    low=0,
+    high=1,
+)
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
 PERFORMANCE = Table(
     "performance",
@@ -138,6 +148,57 @@ MODEL_CONTRASTS = Table(
     ),
 )
 
+BEYOND_COVARIATES = Table(
+    "beyond_covariates",
+    "What expression and shape add to size, cell cycle and technical covariates as measured, within fields",
+    ("function", "added"),
+    (
+        FUNCTION,
+        Column("added", "text", "What is added to the covariates", values=ADDED),
+        count("n", "Cells"),
+        count("groups", "Groups that outer folds never split"),
+        number("r2_covariates", "Out-of-fold R² of the covariates alone, of function minus its field mean"),
+        number("r2_joint", "The same of covariates and added columns together"),
+        number("delta_r2", "R² of both together minus R² of the covariates"),
+        number("low", "Lower end of the 95 % group-bootstrap interval of delta_r2"),
+        number("high", "Upper end of it"),
+        number("delta_null", "Mean of delta_r2 when residuals of the function are permuted within strata"),
+        number("partial_r2", "Fraction of the squared error of the covariates that is removed; p_value is of it"),
+        P,
+        Column(
+            "q_value",
+            "number",
+            "Benjamini-Hochberg false discovery rate over functions, for each kind of added columns",
+            missing=True,
+            low=0,
+            high=1,
+        ),
+        count("permutations", "Permutations"),
+        NOTE,
+    ),
+)
+
+COVARIATES = Table(
+    "covariates",
+    "Covariates that are taken into account, with their reliability from adjacent frames",
+    ("block", "covariate"),
+    (
+        Column("covariate", "text", "Covariate"),
+        Column("block", "text", "Its kind", values=("technical", "cycle", "size")),
+        Column(
+            "reliability",
+            "number",
+            "Fraction of its variance within fields that is no error of one measurement, from adjacent frames; real "
+            "change counts as error",
+            missing=True,
+            low=0,
+            high=1,
+        ),
+        count("cells", "Cells that were measured in two adjacent frames"),
+        NOTE,
+    ),
+)
+
 GENES = Table(
     "genes",
     "Which genes predict a function, how stably, and whether they are cluster markers",
@@ -151,7 +212,28 @@ GENES = Table(
         number(
             "univariate_rho", "Partial Spearman correlation, adjusted for technical covariates and cell-cycle scores"
         ),
+        P_FOUNDERS,
         Q,
+        number(
+            "rho_given_covariates",
+            "Partial rank correlation within fields, adjusted for splines of technical covariates, cell cycle and size",
+        ),
+        Column(
+            "p_given_covariates",
+            "number",
+            "P-value of rho_given_covariates, which allows for alike cells of a founder",
+            missing=True,
+            low=0,
+            high=1,
+        ),
+        Column(
+            "q_given_covariates",
+            "number",
+            "Benjamini-Hochberg false discovery rate of p_given_covariates",
+            missing=True,
+            low=0,
+            high=1,
+        ),
         Column("is_marker", "truth", "Whether it is a cluster marker", missing=True),
         number("cluster_eta2", "Fraction of the variance of the gene that lies between clusters"),
         GROUPED_BY,
@@ -175,6 +257,7 @@ PREDICTIVE_FEATURES = Table(
         number(
             "univariate_rho", "Partial Spearman correlation, adjusted for technical covariates and cell-cycle scores"
         ),
+        P_FOUNDERS,
         Q,
         GROUPED_BY,
     ),

@@ -52,4 +52,5 @@ def test_models_are_compared_on_complete_cells_and_genes_use_all():
     assert rows.loc["morphology", "r2"] > 0.1
     assert len(found.tables["predictions"]["track_id"].unique()) == 120
     whole = predict_functions(PredictionTask(data, None, None, Folds(inner=3), SMALL, seed=1), threads=1)
-    assert found.tables["genes"].equals(whole.tables["genes"])
+    given = ["rho_given_covariates", "p_given_covariates", "q_given_covariates"]
+    assert found.tables["genes"].drop(columns=given).equals(whole.tables["genes"].drop(columns=given))

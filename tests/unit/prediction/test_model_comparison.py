@@ -141,6 +141,6 @@ def test_fitting_on_test_cells_is_seen(data_folder: Path):
     plan = FoldPlan(mice, grouped_folds(mice, 5), ("mouse",), ())
     leaky = least_squares(x, x, y, [], PathGrid((0.5,), 3)).test
     procedure = quick_procedure(Prediction(max_genes=None), Folds())
-    honest = out_of_fold({"technical": (Block(x, tuple(map(str, range(300))), "genes"),)}, y, plan, procedure, 1)
-    leaky_r2, honest_r2 = (quick_r2(p, y[:, None, :], plan)[0] for p in (leaky, honest["technical"]))
+    honest = out_of_fold({"expression": (Block(x, tuple(map(str, range(300))), "genes"),)}, y, plan, procedure, 1)
+    leaky_r2, honest_r2 = (quick_r2(p, y[:, None, :], plan)[0] for p in (leaky, honest["expression"]))
     assert leaky_r2 - honest_r2 > 0.2

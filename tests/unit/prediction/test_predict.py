@@ -266,7 +266,10 @@ def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     clusters, markers = given_tables(data)
     clusters.to_parquet(tmp_path / "clusters.parquet")
     markers.to_csv(tmp_path / "markers.tsv", sep="\t", index=False)
-    tables = ("performance", "samples", "by_sample", "contrasts", "genes", "overlap", "model_sensitivity")
+    tables = (
+        *("performance", "samples", "by_sample", "contrasts", "beyond_covariates", "covariates"),
+        *("genes", "overlap", "model_sensitivity"),
+    )
     files = {name: tmp_path / f"{name}.tsv" for name in tables}
     pictures = {name: tmp_path / f"{name}.svg" for name in PICTURES}
     settings = predict.Settings(prediction=FAST.model_copy(update={"permutations": 2}))

@@ -16,6 +16,7 @@ import joblib
 import numpy as np
 
 from cineseq.files import digest
+from cineseq.prediction.crossval.covariates import CovariateModel, natural_splines
 from cineseq.prediction.crossval.elastic_net import NestedFit, PathGrid, Split, least_squares, nested_elastic_net, stack
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import FoldPlan, inner_splits
@@ -54,7 +55,8 @@ def _fingerprint() -> str:
     return digest(" ".join([*versions, fingerprint(Path(__file__))]).encode())[:16]
 
 
-LINEAR = ("technical", "size", "cycle", "technical_cycle_size", "class")
+COVARIATES = ("technical", "size", "cycle", "technical_cycle_size")
+LINEAR = (*COVARIATES, "class")
 NONLINEAR = "nonlinear"
 STACKED = ("expression", "morphology", "embedding", "features")
 RESPONSES_PER_TASK = 25
@@ -110,8 +112,8 @@ def out_of_fold(
     Parameters
     ----------
     designs
-        Blocks of every model; those in ``LINEAR`` are fitted by least squares, ``nonlinear`` by the learner of that
-        name, the others by elastic net.
+        Blocks of every model; those in ``COVARIATES`` are fitted by penalised splines, ``class`` by least squares,
+        ``nonlinear`` by the learner of that name, the others by elastic net.
     responses
         Shape (cells, responses).
     plan
@@ -131,10 +133,14 @@ def out_of_fold(
     """
     splits = plan.splits()
     tasks = _tasks(designs, responses.shape[1], len(splits))
-    fit_fold = kept.cache(_fit_fold)
+    fit_fold, fit_covariates = kept.cache(_fit_fold), kept.cache(_fit_covariates)
     learners = {name: _learner(name, procedure) for name in designs}
     calls = (
-        joblib.delayed(fit_fold)(
+        joblib.delayed(fit_covariates)(
+            designs[t.model], responses[:, t.responses], splits[t.fold], plan.units, procedure.inner
+        )
+        if t.model in COVARIATES
+        else joblib.delayed(fit_fold)(
             designs[t.model], responses[:, t.responses], splits[t.fold], plan.units, procedure, learn=learners[t.model]
         )
         for t in tasks
@@ -195,6 +201,15 @@ def _fit_fold(
         mean = own.mean(axis=0)
         return NestedFit(np.tile(mean, (len(test), 1)), np.tile(mean, (len(train), 1)))
     return learn(columns[train], columns[test], own, inner_splits(units[train], procedure.inner), procedure.grid)
+
+
+def _fit_covariates(
+    blocks: tuple[Block, ...], responses: np.ndarray, split: Split, units: np.ndarray, inner: int
+) -> NestedFit:
+    """Fit penalised splines of the covariates to the training cells of one outer fold."""
+    train, test = split
+    fit = CovariateModel.of(natural_splines(blocks[0], train), train, units, inner).predict(responses)
+    return NestedFit(fit[test], fit[train])
 
 
 def _stacked(

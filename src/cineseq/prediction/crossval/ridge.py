@@ -99,7 +99,7 @@ def ridge_folds(designs: list[np.ndarray], plan: FoldPlan, tuning: Tuning) -> li
     tuning
         Inner folds, components and penalties.
     """
-    return [_ridge_fold(d, split, plan.units, tuning) for d, split in zip(designs, plan.splits(), strict=True)]
+    return [ridge_fold(d, split, plan.units, tuning) for d, split in zip(designs, plan.splits(), strict=True)]
 
 
 def predict(folds: list[RidgeFold], targets: np.ndarray) -> np.ndarray:
@@ -119,22 +119,41 @@ def predict(folds: list[RidgeFold], targets: np.ndarray) -> np.ndarray:
     """
     predicted = np.empty_like(targets)
     for fold in folds:
-        predicted[fold.test] = predict_fold(fold, targets)
+        predicted[fold.test] = predict_best((fold,), targets)
     return predicted
 
 
-def predict_fold(fold: RidgeFold, targets: np.ndarray) -> np.ndarray:
-    """Return the predictions of the held-out cells of one fold, shape (test cells, targets); see :func:`predict`."""
-    # Weights of the components, shape (components, targets), at the penalty chosen for each target.
-    mean = np.nanmean(targets[fold.train], axis=0)
+def predict_best(alternatives: tuple[RidgeFold, ...], targets: np.ndarray) -> np.ndarray:
+    """Return predictions of the test cells of one outer fold, by the alternative and penalty of least inner error.
+
+    Parameters
+    ----------
+    alternatives
+        The same outer and inner cells with different designs.
+    targets
+        As in :func:`predict`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (test cells, targets).
+    """
+    train = alternatives[0].train
+    mean = np.nanmean(targets[train], axis=0)
     filled = np.nan_to_num(targets - mean, copy=False)
-    chosen = _best_penalty(fold.inner, filled)
-    weights = fold.ridge.shrink[chosen].T * (fold.ridge.back @ filled)
-    return mean + fold.ridge.ahead @ weights
+    errors = [_inner_errors(fold.inner, filled) for fold in alternatives]
+    best = np.array([error.min(axis=0) for error in errors]).argmin(axis=0)
+    predicted = np.empty((len(alternatives[0].test), targets.shape[1]))
+    for number, (fold, error) in enumerate(zip(alternatives, errors, strict=True)):
+        # Weights of the components, shape (components, targets), at the penalty chosen for each target.
+        own = best == number
+        weights = fold.ridge.shrink[error[:, own].argmin(axis=0)].T * (fold.ridge.back @ filled[:, own])
+        predicted[:, own] = mean[own] + fold.ridge.ahead @ weights
+    return predicted
 
 
-def _best_penalty(inner: tuple[_Validation, ...], targets: np.ndarray) -> np.ndarray:
-    """Return the index of the penalty with the least inner error, shape (targets,).
+def _inner_errors(inner: tuple[_Validation, ...], targets: np.ndarray) -> np.ndarray:
+    """Return the inner error of every penalty up to a constant, shape (penalties, targets).
 
     The squared error of predictions Z w is w' Z'Z w - 2 w' Z'y plus a constant, so predictions need not be computed
     for every penalty.
@@ -144,10 +163,11 @@ def _best_penalty(inner: tuple[_Validation, ...], targets: np.ndarray) -> np.nda
         # Weights of every penalty, shape (penalties, components, targets).
         weights = fold.ridge.shrink[:, :, None] * (fold.ridge.back @ targets)
         error = error + np.einsum("pct,pct->pt", weights, fold.square @ weights - 2 * (fold.against @ targets))
-    return error.argmin(axis=0)
+    return error
 
 
-def _ridge_fold(design: np.ndarray, split: Split, units: np.ndarray, tuning: Tuning) -> RidgeFold:
+def ridge_fold(design: np.ndarray, split: Split, units: np.ndarray, tuning: Tuning) -> RidgeFold:
+    """Prepare one outer fold, as :func:`ridge_folds` does; ``units`` are the groups of all cells."""
     # Principal components of the training cells; scores of all cells, shape (cells, components).
     train, test = split
     centred = design - design[train].mean(axis=0)

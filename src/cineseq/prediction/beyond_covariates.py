@@ -1,0 +1,346 @@
+"""What expression and shape add to size, cell cycle and technical covariates, as these were measured.
+
+Everything is within fields: function, covariates and added columns are centred by sample and field, so that nothing is
+said of differences between fields.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.prediction import Folds, Prediction
+from cineseq.prediction.crossval.covariates import CovariateModel, Splines, natural_splines
+from cineseq.prediction.crossval.feature_blocks import Block, joined
+from cineseq.prediction.crossval.folds import CrossvalCells, joint_labels
+from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, predict, ridge_folds
+from cineseq.prediction.crossval.transform import SMALLEST_DEVIATION, standardised
+from cineseq.statistics.correlation import partial_spearman
+from cineseq.statistics.metrics import centred, r2_interval
+from cineseq.statistics.permutation import benjamini_hochberg, draw_rows, exchangeable_blocks, p_value
+from cineseq.tables.prediction import ADDED
+
+COMPONENTS = 100
+PENALTIES = 7
+MOSTLY_MEASURED = 0.5
+"""Cells without a covariate are left out if more than this share of the cells has it; else its median is taken."""
+COVARIATE_BLOCKS = ("technical", "cycle", "size")
+WORSE = "held-out covariates predict no better than the field mean, so all that is predicted counts as added"
+
+
+@dataclass(frozen=True)
+class Increment:
+    """What some blocks add to the covariates.
+
+    Attributes
+    ----------
+    r2_covariates, r2_joint
+        Out-of-fold R² within fields of the covariates alone, and of covariates and added blocks together.
+    gain
+        Squared error of the covariates minus that of the joint model, shape (cells,).
+    total
+        Squared deviation of the function from its field mean, shape (cells,).
+    partial
+        Fraction of the squared error of the covariates, with full curves, that the added blocks remove; the test is of
+        it.
+    partial_null, delta_null
+        That fraction, and the difference of R², under permutation, each shape (permutations,).
+    """
+
+    r2_covariates: float
+    r2_joint: float
+    gain: np.ndarray
+    total: np.ndarray
+    partial: float
+    partial_null: np.ndarray
+    delta_null: np.ndarray
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """Covariates of some cells, with the folds in which they are fitted.
+
+    Attributes
+    ----------
+    covariates
+        Technical covariates, cell cycle and size, side by side.
+    cells
+        Function, folds, strata and families of the cells.
+    fields
+        Field of each cell (of each sample), shape (cells,).
+    inner
+        Number of grouped inner folds, which choose penalties.
+    """
+
+    covariates: Block
+    cells: CrossvalCells
+    fields: np.ndarray
+    inner: int
+
+    def model(self, train: np.ndarray) -> CovariateModel:
+        """Return the covariate model fitted to some cells."""
+        basis = covariate_basis(self.covariates, self.fields, train)
+        return CovariateModel.of(basis, train, self.cells.plan.units, self.inner)
+
+    def centred(self, values: np.ndarray) -> np.ndarray:
+        """Return values minus their field mean; the cells come first."""
+        return centred(values, self.fields)
+
+
+def covariate_basis(covariates: Block, fields: np.ndarray, train: np.ndarray) -> Splines:
+    """Return splines of covariates and of their deviations from the field, centred by field.
+
+    Both are there because what a field adds to a covariate may be real, or an error of measurement.
+    """
+    filled = standardised(covariates, train, 0.0, None)
+    deviations = replace(filled, values=centred(filled.values, fields))
+    splines = natural_splines(joined(filled, deviations) or filled, train)
+    return replace(splines, values=centred(splines.values, fields))
+
+
+@dataclass(frozen=True)
+class Added:
+    """Blocks that are added to the covariates, and the filter of their genes."""
+
+    blocks: tuple[Block, ...]
+    min_detected: float = 0.0
+    max_genes: int | None = None
+
+    def residuals(self, adjustment: Adjustment, model: CovariateModel) -> np.ndarray:
+        """Return the standardised columns minus their fit by the covariates, shape (cells, columns).
+
+        Residuals are not scaled again, so that a column that is a covariate itself stays near 0. All blocks have the
+        same total variance before the covariates are taken out.
+        """
+        parts = []
+        for block in self.blocks:
+            columns = standardised(block, model.train, self.min_detected, self.max_genes).values
+            columns = adjustment.centred(columns)
+            deviation = columns[model.train].std(axis=0)
+            columns = columns[:, deviation > SMALLEST_DEVIATION] / deviation[deviation > SMALLEST_DEVIATION]
+            if columns.shape[1]:
+                parts.append((columns - model.predict_closely(columns)) / np.sqrt(columns.shape[1]))
+        return np.column_stack(parts) if parts else np.empty((len(adjustment.fields), 0))
+
+
+def increments(
+    adjustment: Adjustment, added: dict[str, Added], *, permutations: int, seed: int
+) -> dict[str, Increment]:
+    """Estimate how much better each set of blocks predicts together with the covariates than these do alone.
+
+    In each outer fold the covariates are fitted by penalised splines. Function and added columns are replaced by their
+    residuals, and a ridge regression on these residuals predicts what the covariates leave of the function. The null
+    permutes residuals of the function within strata, families whole, and repeats all of this: it keeps how function
+    and added columns go with the covariates. The estimate lets inner folds shrink the curves of the covariates, so that
+    these predict as well as they can; the test does not, so that no curve is left to the added columns.
+
+    Parameters
+    ----------
+    adjustment
+        Covariates, cells and folds.
+    added
+        Sets of blocks by name.
+    permutations, seed
+        Number of permutations, and the seed that draws them.
+
+    Returns
+    -------
+    dict
+        One increment per name; a set without a varying column has none.
+
+    References
+    ----------
+    Freedman and Lane, J. Bus. Econ. Stat. 1 (1983) 292.
+    """
+    plan, columns = adjustment.cells.plan, adjustment.cells.values.shape[1]
+    drawn = permuted_residuals(adjustment, permutations, np.random.default_rng(seed))
+    # The function for the estimate, then the function and its permutations for the test, (cells, 2 + permutations, m).
+    values = np.concatenate([drawn[:, :1], drawn], axis=1)
+    flat = values.reshape(len(values), -1)
+    models = [adjustment.model(train) for train, _ in plan.splits()]
+    left = [_left_by_covariates(model, flat, columns) for model in models]
+    alone = _of_test_cells(left, plan.splits()).reshape(values.shape)
+    total = np.square(values).sum(axis=(0, 2))
+    errors = np.square(alone).sum(axis=(0, 2))
+    found = {}
+    for name, blocks in added.items():
+        designs = [blocks.residuals(adjustment, model) for model in models]
+        if min(design.shape[1] for design in designs) == 0:
+            continue
+        folds = ridge_folds(designs, plan, Tuning(adjustment.inner, COMPONENTS, PENALTIES))
+        joint = alone - _second_stage(folds, left).reshape(values.shape)
+        gains = np.square(alone) - np.square(joint)
+        partial, delta = gains.sum(axis=(0, 2)) / errors, gains.sum(axis=(0, 2)) / total
+        alone_r2 = 1 - errors[0] / total[0]
+        own = gains[:, 0].sum(axis=1), np.square(values[:, 0]).sum(axis=1)
+        found[name] = Increment(alone_r2, alone_r2 + delta[0], *own, float(partial[1]), partial[2:], delta[2:])
+    return found
+
+
+def _left_by_covariates(model: CovariateModel, flat: np.ndarray, columns: int) -> np.ndarray:
+    """Return what the covariates leave of the estimate's columns, and of the test's, whose curves are not shrunk."""
+    fit = model.predict(flat[:, :columns]), model.predict_closely(flat[:, columns:])
+    return flat - np.column_stack(fit)
+
+
+def adjustment_of(
+    blocks: dict[str, Block | None], cells: CrossvalCells, obs: pd.DataFrame, inner: int
+) -> Adjustment | None:
+    """Return the covariates of some cells with their fields; None without a covariate.
+
+    Parameters
+    ----------
+    blocks
+        From :func:`cineseq.prediction.crossval.feature_blocks.all_blocks`, of these cells.
+    cells, obs
+        Function, folds, strata and families of the cells, and their rows with ``sample`` and ``fov``.
+    inner
+        Number of inner folds.
+    """
+    covariates = joined(*(blocks.get(name) for name in COVARIATE_BLOCKS))
+    if covariates is None:
+        return None
+    return Adjustment(covariates, cells, joint_labels(obs, ["sample", "fov"]), inner)
+
+
+def beyond_rows(
+    function: str,
+    blocks: dict[str, Block | None],
+    cells: CrossvalCells,
+    obs: pd.DataFrame,
+    *,
+    settings: Prediction,
+    folds: Folds,
+    seed: int,
+) -> pd.DataFrame:
+    """Return one row per kind of columns that are added to the covariates of one function.
+
+    Parameters
+    ----------
+    function
+        Its name.
+    blocks, cells, obs
+        See :func:`adjustment_of`.
+    settings, folds, seed
+        Sections ``prediction`` and ``folds`` of the configuration, and the seed.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :data:`cineseq.tables.prediction.BEYOND_COVARIATES`, without q-values; see :func:`with_q_values_by_kind`.
+    """
+    present = {name: block for name in ADDED if (block := blocks.get(name)) is not None}
+    if "expression" in present and len(present) > 1:
+        present["both"] = present["expression"]
+    start = {"function": function, "n": len(cells.values), "groups": cells.plan.groups, "permutations": 0}
+    adjustment = adjustment_of(blocks, cells, obs, folds.inner)
+    note = None
+    if adjustment is None:
+        note = "not estimable: no technical, cell-cycle or size covariate"
+    elif not np.ptp(adjustment.centred(cells.values), axis=0).max() > SMALLEST_DEVIATION:
+        note = "not estimable: the function does not differ within fields"
+    if adjustment is None or note:
+        return pd.DataFrame([start | {"added": name, "note": note} for name in present])
+    sets = {
+        name: tuple(block for part, block in present.items() if part != "both") if name == "both" else (own,)
+        for name, own in present.items()
+    }
+    added = {name: Added(parts, settings.min_detected, settings.max_genes) for name, parts in sets.items()}
+    found = increments(adjustment, added, permutations=settings.permutations, seed=seed)
+    return pd.DataFrame(
+        [
+            start
+            | {"added": name}
+            | (_row(found[name], cells) if name in found else {"note": "not estimable: no column varies"})
+            for name in present
+        ]
+    )
+
+
+def _row(increment: Increment, cells: CrossvalCells) -> dict[str, object]:
+    low, high = r2_interval(increment.gain, increment.total, cells.plan.units)
+    return {
+        "r2_covariates": increment.r2_covariates,
+        "r2_joint": increment.r2_joint,
+        "delta_r2": increment.r2_joint - increment.r2_covariates,
+        "low": low,
+        "high": high,
+        "delta_null": increment.delta_null.mean() if len(increment.delta_null) else np.nan,
+        "partial_r2": increment.partial,
+        "p_value": p_value(increment.partial, increment.partial_null),
+        "permutations": len(increment.partial_null),
+        "note": WORSE if increment.r2_covariates < 0 else None,
+    }
+
+
+def with_q_values_by_kind(rows: pd.DataFrame) -> pd.DataFrame:
+    """Add q-values over functions, for each kind of added columns: one family of hypotheses for each claim."""
+    q = rows.groupby("added")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy(float)))
+    return rows.assign(q_value=q.astype(float))
+
+
+def permuted_residuals(adjustment: Adjustment, permutations: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the centred function, and the fit of the covariates plus permuted residuals.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (cells, 1 + permutations, columns); the function itself is first.
+    """
+    cells = adjustment.cells
+    own = adjustment.centred(cells.values)
+    fit = adjustment.model(np.arange(len(own))).predict_closely(own)
+    exchange = exchangeable_blocks(cells.strata, cells.families)
+    drawn = [fit + (own - fit)[draw_rows(exchange, rng)] for _ in range(permutations)]
+    return np.stack([own, *(adjustment.centred(values) for values in drawn)], axis=1)
+
+
+def _of_test_cells(parts: list[np.ndarray], splits: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Return the rows of the test cells of each fold, in the order of the cells."""
+    whole = np.empty_like(parts[0])
+    for part, (_, test) in zip(parts, splits, strict=True):
+        whole[test] = part[test]
+    return whole
+
+
+def _second_stage(folds: list[RidgeFold], left: list[np.ndarray]) -> np.ndarray:
+    """Predict what the covariates leave, with the residuals of each fold as its targets."""
+    predicted = np.empty_like(left[0])
+    for fold, targets in zip(folds, left, strict=True):
+        predicted[fold.test] = predict([fold], targets)[fold.test]
+    return predicted
+
+
+def conditional_correlations(block: Block, response: np.ndarray, adjustment: Adjustment) -> pd.DataFrame:
+    """Test whether each column goes with a response given the covariates, within fields.
+
+    Ranks of column and response are residualised by least squares on splines of the covariates, and the products of
+    both residuals are summed (generalised covariance measure). P-values are robust to alike cells of a family. There
+    are no folds: the test takes into account what the splines have fitted, and residuals of held-out cells would share
+    the errors of one fit.
+
+    Parameters
+    ----------
+    block, response
+        Columns, shape (cells, columns), and the response, shape (cells,).
+    adjustment
+        Covariates, families and fields of the same cells. Cells without a covariate that most cells have are left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``rho`` (partial rank correlation) and ``p_value``, one row per column of the block.
+
+    References
+    ----------
+    Shah and Peters, Ann. Stat. 48 (2020) 1514.
+    """
+    measured = np.isfinite(adjustment.covariates.values)
+    rows = np.flatnonzero(measured[:, measured.mean(axis=0) > MOSTLY_MEASURED].all(axis=1))
+    fields = np.unique(adjustment.fields[rows], return_inverse=True)[1]
+    basis = covariate_basis(adjustment.covariates.rows(rows), fields, np.arange(len(rows)))
+    design = np.column_stack([basis.values, np.eye(fields.max(initial=0) + 1)[fields]])
+    rho, p = partial_spearman(block.values[rows], response[rows], design, adjustment.cells.families[rows])
+    return pd.DataFrame({"rho": rho, "p_value": p})
