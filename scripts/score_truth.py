@@ -22,7 +22,7 @@ from cineseq.evaluation.analyses import (
     truth_lines,
 )
 from cineseq.files import write_json
-from cineseq.report.answers import main_function
+from cineseq.report.prediction_answers import main_function
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.expression import CLUSTERS
 from cineseq.tables.imaging import CELLS, PAIRS

@@ -19,7 +19,7 @@ from cineseq.prediction.crossval.feature_blocks import gene_block
 from cineseq.prediction.crossval.folds import cells_of, joint_labels
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
 from cineseq.prediction.model_comparison import quick_procedure, training_mean
-from cineseq.report.answers import clusters as answer_of_clusters
+from cineseq.report.cluster_answer import clusters as answer_of_clusters
 from cineseq.report.evidence import Evidence
 from cineseq.statistics.jackknife import JackknifeT
 from truth.claims import Claim
@@ -185,9 +185,9 @@ def says_no(design: Design, seed: int) -> float:
 
 
 def says_shown(design: Design, seed: int, permutations: int = PERMUTATIONS) -> float:
-    """Return whether the answer is that function differs between clusters, strongly or weakly."""
+    """Return whether the answer is that function differs between clusters, however weakly."""
     _, verdict, _ = answer_of_clusters(Evidence(function_by_cluster=by_cluster(design, seed, permutations)))
-    return float(verdict in {"shown", "weak"})
+    return float(verdict == "shown")
 
 
 @dataclass(frozen=True)

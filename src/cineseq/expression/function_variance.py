@@ -19,6 +19,7 @@ from cineseq.statistics.permutation import (
     p_value,
     permuted_statistics,
 )
+from cineseq.statistics.verdicts import judge
 from cineseq.tables.contract import empty
 from cineseq.tables.expression import FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT
 from cineseq.text import count, percent, readable
@@ -161,12 +162,12 @@ def _with_interval(found: JackknifeT, unit: str, permutations: int) -> dict[str,
 def _judged(table: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
     """Add q-values over all rows, the margin and the verdict."""
     q = benjamini_hochberg(table["p_value"].to_numpy(float))
-    epsilon2, upper = (table[name].to_numpy(float) for name in ("epsilon2", "epsilon2_upper"))
-    verdict = np.select(
-        [np.isnan(epsilon2), q <= ALPHA, upper < exchange.margin],
-        ["not_estimable", "shown", "shown_absent"],
-        default="unresolved",
-    )
+    upper = table["epsilon2_upper"].to_numpy(float)
+    # Without an interval, with few fields, the test alone decides.
+    low = table["epsilon2_low"].to_numpy(float)
+    shown = (q <= ALPHA) & ~(low <= 0)
+    rows = zip(table["epsilon2"].notna(), shown, upper < exchange.margin, strict=True)
+    verdict = pd.Series([judge(is_estimated=e, is_shown=s, is_absent=a) for e, s, a in rows], table.index)
     within = ", ".join(exchange.within)
     return table.assign(q_value=q, margin=exchange.margin, within=within, verdict=verdict.astype(object))
 

@@ -7,17 +7,15 @@ from functools import partial
 import pandas as pd
 
 from cineseq.prediction.figures import MODEL_NAMES
-from cineseq.statistics import ALPHA
-from cineseq.text import interval, known, listed, number, p_value, readable
+from cineseq.statistics.verdicts import is_above
+from cineseq.text import interval, listed, number, p_value, readable
 
 KINDS = {"size": "size", "cycle": "cell cycle", "technical": "technical covariates"}
 
 
 def adds(row: pd.Series) -> bool:
-    """Return whether a row of ``beyond_covariates`` shows an increment: q at most .05 and an interval above 0."""
-    q = row["q_value"] if known(row["q_value"]) else row["p_value"]
-    above = row["delta_r2"] > 0 and not (known(row["low"]) and row["low"] <= 0)
-    return bool(known(q) and q <= ALPHA and above)
+    """Return whether a row of ``beyond_covariates`` shows an increment; see :func:`is_above`."""
+    return is_above(row["low"], 0.0, row["q_value"])
 
 
 def covariates_as_measured(covariates: pd.DataFrame | None) -> str:

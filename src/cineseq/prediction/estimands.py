@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from cineseq.prediction.crossval.folds import CrossvalCells
-from cineseq.statistics import ALPHA
 from cineseq.statistics.between import FEWEST_SAMPLES, FEWEST_TESTED, between_samples, means_of
 from cineseq.statistics.jackknife import FEWEST_GROUPS
 from cineseq.statistics.metrics import r2_interval
 from cineseq.statistics.permutation import p_value
 from cineseq.statistics.shares import Share
+from cineseq.statistics.verdicts import is_above
 from cineseq.text import count, interval, known, number
 
 HEADLINE = "within"
@@ -56,9 +56,7 @@ def is_claimed(row: Mapping[str, Any], low: str = "r2_low") -> bool:
 
     R² minus the mean of its null must have an interval above 0, and the false discovery rate must be at most 5 %.
     """
-    if not (known(row["r2_null"]) and known(row[low]) and known(row["q_value"])):
-        return False
-    return bool(row[low] > row["r2_null"] and row["q_value"] <= ALPHA)
+    return is_above(row[low], row["r2_null"], row["q_value"])
 
 
 def class_note(cells: CrossvalCells) -> str | None:

@@ -210,8 +210,8 @@ def not_estimable_rows(function: str, cells: int, reason: str, models: tuple[str
 
 
 def with_q_values(rows: pd.DataFrame) -> pd.DataFrame:
-    """Add q-values over functions and models, for each estimand by itself."""
-    q = rows.groupby("estimand")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy(float)))
+    """Add q-values over functions: that one model predicts, by one estimand, is a family of hypotheses."""
+    q = rows.groupby(["estimand", "model"])["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy(float)))
     of_class = rows.assign(q=q)[rows["estimand"] == "within_class"].set_index(["function", "model"])["q"]
     keys = pd.MultiIndex.from_frame(rows[["function", "model"]])
     return rows.assign(q_value=q, q_within_class=of_class.reindex(keys).to_numpy(float))

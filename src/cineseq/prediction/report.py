@@ -145,7 +145,7 @@ def _class_line(function: str, rows: pd.DataFrame) -> list[str]:
         return []
     best = rows.loc[r2[models].idxmax()]
     q = best["q_within_class"]
-    null = f", {p_value(q, 'q')} over models when permuted within class" if np.isfinite(q) else ""
+    null = f", {p_value(q, 'q')} over functions when permuted within class" if np.isfinite(q) else ""
     lead = "most of R² is explained by the class of a cell: " if mostly_class(best, rows.loc["class"]) else ""
     return [
         f"{readable(function)}: pooled over fields, {lead}class means alone have R² = {number(r2['class'])}, "

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.config.report import Report
-from cineseq.report.answers import Answer, main_function
+from cineseq.report.answers import Answer
 from cineseq.report.assets import PAGE_BYTES, Embedded, ImageInliner
 from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.evidence import Evidence
@@ -21,10 +21,13 @@ from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields, show_
 from cineseq.report.methods import methods_paragraph
 from cineseq.report.motion_figures import drift_picture, motion_picture
 from cineseq.report.notices import all_notices
+from cineseq.report.prediction_answers import main_function
 from cineseq.report.provenance import models_used
 from cineseq.report.record import show_record, without_unknown
 from cineseq.report.steps import StepReport, StepSummary, summarise
 from cineseq.report.views import TableView, plain_table, show_table
+from cineseq.statistics import ALPHA
+from cineseq.statistics.verdicts import VERDICTS
 from cineseq.tables.contract import ESTIMANDS, contract_named
 from cineseq.tables.imaging import PAIR_STATUSES
 from cineseq.tables.prediction import COMPARED_MODELS, MODELS, VARIANTS
@@ -37,14 +40,6 @@ LINES_SHOWN = 12
 """Sentences of a step that are shown; the others are collapsed."""
 SAMPLES_SHOWN = 60
 MARKERS_SHOWN = 3
-VERDICTS = {
-    "shown": "shown",
-    "weak": "weak or unresolved",
-    "shown_absent": "shown absent",
-    "unresolved": "unresolved",
-    "not_shown": "not shown",
-    "not_estimable": "not estimable",
-}
 
 SECTIONS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "pairing": (
@@ -144,6 +139,7 @@ def render_page(page: PageInputs) -> str:
         "run": page.run,
         "answers": sorted(page.answers, key=lambda answer: answer.verdict == "not_estimable"),
         "verdicts": VERDICTS,
+        "level": significant(ALPHA),
         "notices": all_notices(
             simulated=page.simulated,
             channels=page.channels,

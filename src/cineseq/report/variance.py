@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cineseq.prediction.estimands import gain_text, is_claimed, share_text
+from cineseq.prediction.estimands import HEADLINE, gain_text, is_claimed, share_text
+from cineseq.report.evidence import Evidence
+from cineseq.report.found import Found, not_estimable, note_of
+from cineseq.report.limits import held_out_alone
 from cineseq.statistics import ALPHA
+from cineseq.statistics.verdicts import Verdict, judge, overall
+from cineseq.tables.crossmodal import DIRECTIONS
 from cineseq.text import count, interval, known, p_value, percent
 
 Row = Mapping[str, Any]
@@ -52,3 +57,30 @@ def _pooled_text(row: Row | None) -> str:
         return ""
     null = f", {percent(row['r2_null'])} with shuffled cells" if known(row["r2_null"]) else ""
     return f"; pooled over fields R² = {percent(row['r2'])}{null}"
+
+
+def crossmodal(evidence: Evidence) -> Found:
+    """Answer which fraction of the variance of each modality the other explains in held-out groups."""
+    table = evidence.crossmodal_summary
+    if table is None or table.empty:
+        return not_estimable("the cross-modal step was not run")
+    rows = {(row["direction"], row["estimand"]): row for row in table.to_dict("records") if known(row["r2"])}
+    if not rows:
+        return not_estimable(note_of(table.iloc[0], "too few cells have both modalities"))
+    texts: list[str] = []
+    verdicts: dict[str, Verdict] = {}
+    numbers: dict[str, Any] = {}
+    for direction in DIRECTIONS:
+        row = rows.get((direction, HEADLINE))
+        if row is None:
+            continue
+        source, target = direction.split("_to_")
+        verdicts[f"{source} to {target}"] = judge(is_estimated=True, is_shown=is_explained(row))
+        texts.append(variance_sentence(row, rows.get((direction, "pooled")), source.capitalize(), target))
+        numbers |= {f"r2_{direction}": row["r2"], f"null_{direction}": row["r2_null"], f"p_{direction}": row["p_value"]}
+        numbers |= {f"share_{direction}": row["share"], f"q_{direction}": row["q_value"]}
+    if not texts:
+        within = table[table["estimand"] == HEADLINE]
+        return not_estimable(note_of(within.iloc[0], "nothing differs within fields"))
+    texts.append(held_out_alone(next(iter(rows.values()))))
+    return " ".join(texts).strip(), overall(verdicts.values()), numbers | {"verdicts": verdicts}

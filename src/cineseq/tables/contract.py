@@ -199,7 +199,13 @@ FIELD = ["sample", "fov"]
 
 NOTE = Column("note", "text", "Why a value is missing or how to read it", missing=True)
 P = Column("p_value", "number", "Permutation p-value, (b + 1) / (m + 1)", missing=True, low=0, high=1)
-Q = Column("q_value", "number", "Benjamini-Hochberg false discovery rate", missing=True, low=0, high=1)
+
+
+def false_discovery_rate(family: str, name: str = "q_value") -> Column:
+    """Return the column of q-values; ``family`` says over which hypotheses, such as ``genes``."""
+    return Column(name, "number", f"Benjamini-Hochberg false discovery rate over {family}", missing=True, low=0, high=1)
+
+
 FUNCTION = Column(
     "function", "text", "Function score; an angle is one score, named without the _cos and _sin of its two columns"
 )

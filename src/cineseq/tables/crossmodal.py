@@ -9,9 +9,9 @@ from cineseq.tables.contract import (
     SHARES,
     Column,
     P,
-    Q,
     Table,
     count,
+    false_discovery_rate,
     number,
 )
 
@@ -27,7 +27,7 @@ _WITHIN = (
     number("r2_within", "Held-out R² within fields: both sides centred in each field of a sample"),
     number("r2_within_null", "Mean of r2_within when pairing is permuted within field and class"),
     Column("p_within", "number", "Permutation p-value of r2_within", missing=True, low=0, high=1),
-    Column("q_within", "number", "Benjamini-Hochberg false discovery rate of p_within", missing=True, low=0, high=1),
+    false_discovery_rate("genes or features, of p_within", "q_within"),
 )
 GENE_VARIANCE = Table(
     "crossmodal_genes",
@@ -45,7 +45,7 @@ GENE_VARIANCE = Table(
             "Reliability of the gene, by thinning its counts; too high where reads, not molecules, are counted",
         ),
         P,
-        Q,
+        false_discovery_rate("genes"),
     ),
 )
 
@@ -61,7 +61,7 @@ FEATURE_VARIANCE = Table(
         number("r2_within_class", "Held-out R² after centring within class"),
         number("r2_class", "Held-out R² of the class mean only"),
         P,
-        Q,
+        false_discovery_rate("features"),
     ),
 )
 
@@ -86,7 +86,7 @@ VARIANCE_SUMMARY = Table(
         number("r2_within_class", "R² of the row within_class of the same direction"),
         number("r2_class", "Pooled R² of the class mean only"),
         P,
-        Q,
+        false_discovery_rate("directions, for each estimand"),
         count("permutations", "Permutations"),
         NOTE,
     ),

@@ -1,6 +1,6 @@
 """The contracts of the tables of clustering and differential expression."""
 
-from cineseq.tables.contract import FUNCTION_COLUMN, GENE, NOTE, Column, P, Q, Table, count, number
+from cineseq.tables.contract import FUNCTION_COLUMN, GENE, NOTE, Column, P, Table, count, false_discovery_rate, number
 
 PHASES = ("G1", "S", "G2M")
 CLUSTERS = Table(
@@ -40,8 +40,8 @@ _VERDICT = (
     Column(
         "verdict",
         "text",
-        "shown where the q-value is at most 0.05; else shown_absent where epsilon2_upper is below the margin; else "
-        "unresolved",
+        "shown where the q-value is at most 0.05 and the interval, where there is one, is above 0; else shown_absent "
+        "where epsilon2_upper is below the margin; else unresolved",
         missing=True,
         values=VERDICTS,
     ),
@@ -63,7 +63,7 @@ FUNCTION_BY_CLUSTER = Table(
         number("eta2_null", "Mean of eta squared with function permuted within strata"),
         number("kruskal_h", "Kruskal-Wallis statistic"),
         P,
-        Q,
+        false_discovery_rate("functions"),
         count("permutations", "Permutations"),
         *_VERDICT,
         NOTE,
@@ -87,7 +87,7 @@ FUNCTION_BY_COMPONENT = Table(
         number("r2", "Fraction of the variance, also between strata, that a linear regression on it explains"),
         number("r2_null", "Mean of R² with function permuted within strata"),
         P,
-        Q,
+        false_discovery_rate("functions and components"),
         count("permutations", "Permutations"),
         *_VERDICT,
         NOTE,
@@ -114,7 +114,7 @@ MARKERS = Table(
             low=0,
             high=1,
         ),
-        Q,
+        false_discovery_rate("genes of the group"),
         Column("is_marker", "truth", "Whether the q-value and the effect pass the configured thresholds"),
         NOTE,
     ),

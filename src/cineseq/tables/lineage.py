@@ -1,6 +1,6 @@
 """The contracts of the tables on lineages: fates, sisters, their genes, and bounds on errors."""
 
-from cineseq.tables.contract import GENE, NOTE, Column, P, Q, Table, count, number
+from cineseq.tables.contract import GENE, NOTE, Column, P, Table, count, false_discovery_rate, number
 
 RELATIONS = ("sisters", "cousins", "neighbours")
 SISTER_DIED = "sister_died_vs_survived"
@@ -165,7 +165,7 @@ WHICH_SISTER_DIES = Table(
             "p_permutation",
             "Permutation p-value; fates are swapped within pairs, for all pairs of a root cell together",
         ),
-        Q,
+        false_discovery_rate("features"),
         NOTE,
     ),
 )
@@ -180,7 +180,7 @@ HERITABLE_GENES = Table(
         number("icc", "Intraclass correlation of pairs, about the mean of their stratum of field and birth time"),
         number("icc_null", "Mean intraclass correlation when partners are permuted within strata"),
         P,
-        Q,
+        false_discovery_rate("genes"),
         NOTE,
     ),
 )
@@ -197,7 +197,7 @@ GENES_BY_SISTER = Table(
         number("low", "Lower end of its 95 % interval"),
         number("high", "Upper end of it"),
         P,
-        Q,
+        false_discovery_rate("genes"),
         NOTE,
     ),
 )
@@ -217,7 +217,7 @@ GENES_BY_CAGE = Table(
             "within strata; half of the counts of two cells, drawn at random, stand for one cell",
         ),
         P,
-        Q,
+        false_discovery_rate("genes"),
         count("strangers", "Informative compartments with two living cells that are not sisters and lost none"),
         number("control_difference", "The same for two living sisters minus two living cells that are not sisters"),
         Column(

@@ -11,9 +11,9 @@ from cineseq.tables.contract import (
     SHARES,
     Column,
     P,
-    Q,
     Table,
     count,
+    false_discovery_rate,
     number,
 )
 
@@ -70,7 +70,7 @@ PERFORMANCE = Table(
         number("spearman", "Mean Spearman correlation within samples"),
         number("circular_error", "Mean absolute angular error, for circular functions", "turns"),
         P,
-        Q,
+        false_discovery_rate("functions, for each model and estimand"),
         count("permutations", "Permutations"),
         Column(
             "p_within_class",
@@ -80,14 +80,7 @@ PERFORMANCE = Table(
             low=0,
             high=1,
         ),
-        Column(
-            "q_within_class",
-            "number",
-            "Benjamini-Hochberg false discovery rate of the row within_class of the same model",
-            missing=True,
-            low=0,
-            high=1,
-        ),
+        false_discovery_rate("functions, of the row within_class of the same model", "q_within_class"),
         count("class_permutations", "Permutations of the row within_class of the same model"),
         NOTE,
     ),
@@ -165,14 +158,7 @@ BEYOND_COVARIATES = Table(
         number("delta_null", "Mean of delta_r2 when residuals of the function are permuted within strata"),
         number("partial_r2", "Fraction of the squared error of the covariates that is removed; p_value is of it"),
         P,
-        Column(
-            "q_value",
-            "number",
-            "Benjamini-Hochberg false discovery rate over functions, for each kind of added columns",
-            missing=True,
-            low=0,
-            high=1,
-        ),
+        false_discovery_rate("functions, for each kind of added columns"),
         count("permutations", "Permutations"),
         NOTE,
     ),
@@ -213,7 +199,7 @@ GENES = Table(
             "univariate_rho", "Partial Spearman correlation, adjusted for technical covariates and cell-cycle scores"
         ),
         P_FOUNDERS,
-        Q,
+        false_discovery_rate("genes, for each function"),
         number(
             "rho_given_covariates",
             "Partial rank correlation within fields, adjusted for splines of technical covariates, cell cycle and size",
@@ -226,14 +212,7 @@ GENES = Table(
             low=0,
             high=1,
         ),
-        Column(
-            "q_given_covariates",
-            "number",
-            "Benjamini-Hochberg false discovery rate of p_given_covariates",
-            missing=True,
-            low=0,
-            high=1,
-        ),
+        false_discovery_rate("genes, for each function, of p_given_covariates", "q_given_covariates"),
         Column("is_marker", "truth", "Whether it is a cluster marker", missing=True),
         number("cluster_eta2", "Fraction of the variance of the gene that lies between clusters"),
         GROUPED_BY,
@@ -258,7 +237,7 @@ PREDICTIVE_FEATURES = Table(
             "univariate_rho", "Partial Spearman correlation, adjusted for technical covariates and cell-cycle scores"
         ),
         P_FOUNDERS,
-        Q,
+        false_discovery_rate("features of a block, for each function"),
         GROUPED_BY,
     ),
 )

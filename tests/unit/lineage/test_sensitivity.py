@@ -15,8 +15,8 @@ from cineseq.lineage.sister_status import sister_status
 from cineseq.lineage.state_by_sister import compare_states
 from cineseq.lineage.states import states_of, survivors
 from cineseq.lineage.trees import families_of
-from cineseq.report.answers import sisters
 from cineseq.report.evidence import Evidence
+from cineseq.report.sister_answer import sisters
 from cineseq.tables.lineage import LINEAGE_SENSITIVITY
 
 
@@ -156,5 +156,5 @@ def test_the_report_names_the_power_of_the_contrast_that_it_answers_with():
     )  # fmt: skip
     power = states[["state", "contrast"]].assign(detectable_odds_ratio=[1.5, 4.0], state_rate=0.3)
     text, verdict, _ = sisters(Evidence(states=states, power=power))
-    assert verdict == "not_shown"
+    assert verdict == "unresolved"
     assert "An odds ratio of 4.0" in text

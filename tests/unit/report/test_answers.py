@@ -8,13 +8,14 @@ import pytest
 
 from cineseq.lineage.interpretation import LESS, MORE, NO_INTERVAL, SPANS
 from cineseq.lineage.report import ASSOCIATIONS, state_lines
-from cineseq.report.answers import answer_all, contrast
+from cineseq.report.answers import answer_all
 from cineseq.report.evidence import Evidence
+from cineseq.report.prediction_answers import contrast
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.crossmodal import DIRECTIONS, VARIANCE_SUMMARY
 from cineseq.tables.expression import FUNCTION_BY_CLUSTER
 from cineseq.tables.lineage import CONCORDANCE, LINEAGE_WARNINGS, STATE_BY_SISTER
-from cineseq.tables.prediction import GENES, MARKER_OVERLAP, MODEL_CONTRASTS, PERFORMANCE
+from cineseq.tables.prediction import BEYOND_COVARIATES, GENES, MARKER_OVERLAP, MODEL_CONTRASTS, PERFORMANCE
 
 QUESTIONS = ["function_genes", "clusters", "modalities", "sisters", "crossmodal"]
 
@@ -155,7 +156,7 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
     genes = found["function_genes"]
     assert (
         "Expression predicts lipid within fields: R² = 0.15 (95 % interval [0.08, 0.23]; 0.16 [0.09, 0.24] above the "
-        "−0.01 of shuffled cells, permutation p = 0.01, q = 0.01 over the models; a linear model has a share of 0.25 "
+        "−0.01 of shuffled cells, permutation p = 0.01; a linear model has a share of 0.25 "
         "[0.02, 0.60]; 300 cells in 12 held-out groups; pooled over fields R² = 0.65, 0.48 with shuffled cells)"
     ) in genes.answer
     assert "A (+) and B (−)" in genes.answer
@@ -186,7 +187,7 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
 
 def test_a_null_run_says_that_nothing_was_shown_and_that_this_proves_nothing():
     found = by_id(NULL)
-    assert {name: a.verdict for name, a in found.items() if a.verdict != "not_shown"} == {"clusters": "unresolved"}
+    assert {name: a.verdict for name, a in found.items()} == dict.fromkeys(found, "unresolved")
     assert "was not shown to predict lipid within fields better than chance" in found["function_genes"].answer
     assert "Do not interpret the genes" in found["function_genes"].answer
     assert "genes" not in found["function_genes"].numbers
@@ -202,7 +203,7 @@ def test_a_small_p_without_an_interval_above_the_null_explains_nothing():
     """The interval of the first holds the mean of its null; the q of the second is too large."""
     table = summary([0.005, 0.1], [0.01, 0.4])
     answer = by_id(Evidence(crossmodal_summary=table))["crossmodal"]
-    assert answer.verdict == "not_shown"
+    assert answer.verdict == "unresolved"
     first, second = answer.answer.split(" Expression ")
     assert first == (
         "Morphology was not shown to explain any of the variance of expression within fields, in held-out groups: "
@@ -217,14 +218,14 @@ def test_a_small_p_without_an_interval_above_the_null_explains_nothing():
 def test_a_large_pooled_r2_is_no_prediction():
     """What differs between fields is in R² and in the mean of its null."""
     found = by_id(Evidence(performance=performance([0.0, 0.01, 0.0], [0.6] * 3)))
-    assert found["function_genes"].verdict == found["modalities"].verdict == "not_shown"
+    assert found["function_genes"].verdict == found["modalities"].verdict == "unresolved"
     assert "pooled over fields R² = 0.50, 0.48 with shuffled cells" in found["function_genes"].answer
 
 
 def test_without_permutations_nothing_is_called_a_prediction():
     blank = {"r2_null": np.nan, "r2_above_null": np.nan, "q_value": np.nan}
     found = by_id(Evidence(performance=performance([0.3] * 3, [np.nan] * 3, **blank)))
-    assert found["function_genes"].verdict == "not_shown"
+    assert found["function_genes"].verdict == "unresolved"
     assert "without permutations to compare it with" in found["function_genes"].answer
 
 
@@ -319,7 +320,7 @@ def test_too_few_fields_for_an_interval_are_the_reason_why_absence_cannot_be_sho
 
 def test_a_shown_share_below_one_twentieth_is_weak_and_where_samples_are_the_strata_it_says_so():
     answer = clusters_of(epsilon2=[0.03], p_value=0.001, q_value=0.001, within="sample", verdict="shown")
-    assert answer.verdict == "weak"
+    assert answer.verdict == "shown"
     assert answer.answer.startswith("Only weakly: 3.0 % of the variance of lipid within samples lies between")
     assert "300 cells in 12 samples" in answer.answer
 
@@ -358,14 +359,14 @@ def test_what_expression_has_beyond_its_clusters_is_a_number(delta, low, high, s
 
 def test_a_small_effect_is_called_weak():
     found = by_id(Evidence(performance=performance([0.05, 0.2, 0.2], [0.03, 0.01, 0.01], r2_low=0.01)))
-    assert found["function_genes"].verdict == "weak"
+    assert found["function_genes"].verdict == "shown"
     assert found["function_genes"].answer.startswith("Expression weakly predicts lipid")
 
 
 def test_an_unresolved_difference_of_modalities_is_said_to_be_unresolved():
     evidence = Evidence(performance=performance([0.15, 0.2, 0.25], [0.01] * 3), contrasts=contrasts(0.05, -0.02, 0.12))
     answer = by_id(evidence)["modalities"]
-    assert answer.verdict == "weak"
+    assert answer.verdict == "shown"
     assert "which one predicts it better is not resolved" in answer.answer
 
 
@@ -381,13 +382,49 @@ def test_many_functions_are_judged_by_their_q_value():
     one = performance([0.15, 0.1, 0.2], [0.04] * 3, q_value=[0.2] * 3)
     two = performance([0.0, 0.0, 0.0], [0.9] * 3, function="function_other")
     answer = by_id(Evidence(performance=pd.concat([one, two])))["function_genes"]
-    assert answer.verdict == "not_shown"
-    assert "q = 0.2 over the models of 2 functions" in answer.answer
+    assert answer.verdict == "unresolved"
+    assert "q = 0.2 over 2 functions" in answer.answer
+
+
+def test_functions_that_are_shown_are_counted_and_come_first():
+    shown = performance([0.15, 0.0, 0.1], [0.01, 0.9, 0.9])
+    larger = performance([0.3, 0.0, 0.1], [0.2, 0.9, 0.9], function="function_other")
+    answer = by_id(Evidence(performance=pd.concat([larger, shown])))["function_genes"]
+    assert answer.numbers["function"] == "function_lipid"
+    assert "Of 2 functions, expression is shown to predict 1: lipid." in answer.answer
+
+
+def beyond(delta: list[float], added: tuple[str, ...] = ("expression", "morphology")) -> pd.DataFrame:
+    values = {"function": "function_lipid", "added": list(added), "n": 300, "groups": 12, "r2_covariates": 0.7}
+    delta = np.array(delta)
+    q = np.where(delta > 0.05, 0.01, 0.6)
+    return table(BEYOND_COVARIATES, **values, delta_r2=delta, low=delta - 0.05, high=delta + 0.05, p_value=q, q_value=q)
+
+
+def test_what_the_covariates_have_as_well_is_no_more_than_they_have():
+    """R² of .45 from library size alone, where the technical covariates have .7."""
+    evidence = Evidence(performance=performance([0.45, 0.3, 0.5], [0.01] * 3), beyond_covariates=beyond([0.0, 0.2]))
+    found = by_id(evidence)
+    assert found["function_genes"].verdict == "no_more_than_covariates"
+    assert found["function_genes"].answer.startswith("Expression is not shown to add to size, cell cycle and technical")
+    assert found["modalities"].numbers["verdicts"] == {
+        "expression": "no_more_than_covariates",
+        "morphology": "shown",
+        "both": "shown",
+    }
+    assert found["modalities"].verdict == "shown"
+    assert "Expression is not shown to add to size, cell cycle and technical" in found["modalities"].answer
+
+
+def test_every_direction_of_explanation_has_its_verdict():
+    answer = by_id(Evidence(crossmodal_summary=summary([0.03, -0.1], [0.005, 0.9])))["crossmodal"]
+    assert list(answer.numbers["verdicts"].values()) == ["shown", "unresolved"]
+    assert answer.verdict == "shown"
 
 
 def test_the_best_of_many_states_is_judged_by_its_q_value():
     answer = by_id(Evidence(states=states([3.0] + [1.0] * 9, [0.02] + [0.5] * 9)))["sisters"]
-    assert answer.verdict == "not_shown"
+    assert answer.verdict == "unresolved"
     assert "q = 0.2 over 10 states" in answer.answer
 
 
@@ -431,9 +468,9 @@ def test_serious_warnings_stand_in_the_answer_about_sisters():
     [
         (0.1, 2.0, "shown", "is less frequent", LESS),
         (4.2, 2.0, "shown", "is more frequent", MORE),
-        (0.97, 1.2, "weak", "the direction is not resolved", SPANS),
-        (1.0, 1.2, "weak", "the direction is not resolved", SPANS),
-        (4.2, np.nan, "weak", "the direction is not resolved", NO_INTERVAL),
+        (0.97, 1.2, "unresolved", "the direction is not resolved", SPANS),
+        (1.0, 1.2, "unresolved", "the direction is not resolved", SPANS),
+        (4.2, np.nan, "unresolved", "the direction is not resolved", NO_INTERVAL),
     ],
 )
 def test_an_odds_ratio_is_read_by_its_interval(odds, half_width, verdict, said, remains):

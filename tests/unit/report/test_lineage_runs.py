@@ -72,13 +72,13 @@ def test_every_condition_is_in_the_answer_drugs_before_the_control(tmp_path: Pat
 @pytest.mark.parametrize(
     ("p", "verdict", "lead"),
     [
-        ([0.3, 0.4], "not_shown", "Sisters were not shown to share their fate more often than by chance in any of 2"),
+        ([0.3, 0.4], "unresolved", "Sisters were not shown to share their fate more often than by chance in any of 2"),
         (
             [None, None],
-            "weak",
+            "unresolved",
             "Sisters had the same fate in 90 % of pairs; whether that is more than by chance could not",
         ),
-        ([0.03, 0.9], "not_shown", "Sisters were not shown to share their fate more often than by chance in any of 2"),
+        ([0.03, 0.9], "unresolved", "Sisters were not shown to share their fate more often than by chance in any of 2"),
     ],
 )
 def test_nothing_is_said_to_be_shared_without_a_p_value_that_holds_over_conditions(tmp_path, p, verdict, lead):

@@ -362,7 +362,7 @@ def test_common_motion_is_drawn_dashed_where_no_drift_was_taken_back():
 def test_sentences_about_the_main_function_come_first():
     table = pd.DataFrame(
         {"function": ["function_uptake", "function_uptake_max"], "model": "expression", "r2": [0.1, 0.3]}
-    ).assign(estimand="within")
+    ).assign(estimand="within", r2_low=np.nan, r2_null=0.0, q_value=np.nan)
     lines = (
         "5 folds.",
         "uptake: low.",

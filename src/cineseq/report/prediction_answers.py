@@ -1,0 +1,294 @@
+"""Which modality predicts function, and which genes do."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.prediction.by_sample import in_samples
+from cineseq.prediction.covariate_sentences import adds, beyond_sentence
+from cineseq.prediction.estimands import HEADLINE, gain_text, headline_rows, is_claimed, share_text
+from cineseq.prediction.report import mostly_class
+from cineseq.report.evidence import Evidence
+from cineseq.report.found import Found, not_estimable
+from cineseq.report.limits import by_groups, detectable, few_groups, held_out_alone
+from cineseq.statistics import ALPHA
+from cineseq.statistics.verdicts import Verdict, judge, overall
+from cineseq.text import (
+    count,
+    interval,
+    known,
+    listed,
+    number,
+    p_value,
+    parts_of,
+    percent,
+    readable,
+)
+
+WEAK_R2 = 0.1
+GENES_NAMED = 5
+FUNCTIONS_NAMED = 5
+MODALITIES = ("expression", "morphology", "embedding", "features", "both")
+IGNORE_GENES = "Do not interpret the genes listed below."
+ABSENCE = "With this many cells, a negative result does not show that there is no association."
+
+
+def main_function(performance: pd.DataFrame) -> str | None:
+    """Return the main function, which the answers are about: the one best predicted by any single modality.
+
+    A function that is shown to be predicted comes before one that is not. Functions are compared within fields; where
+    none is estimable there, pooled over fields.
+    """
+    single = performance[performance["model"].isin(["expression", "morphology", "embedding", "features"])]
+    single = _primary(single.dropna(subset=["r2"]))
+    single = single.assign(claimed=[is_claimed(row) for row in single.to_dict("records")])
+    single = single.sort_values(["claimed", "r2", "function"], ascending=[False, False, True])
+    return None if single.empty else str(single["function"].iloc[0])
+
+
+def _primary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows within fields; those pooled over fields where there is none."""
+    within = headline_rows(rows)
+    return rows[rows["estimand"] == "pooled"] if within.empty else within
+
+
+def _of(performance: pd.DataFrame, function: str, model: str, estimand: str | None = None) -> pd.Series | None:
+    """Return the row of a model; without an estimand the one within fields or, without its R², the pooled one."""
+    rows = performance[(performance["function"] == function) & (performance["model"] == model)]
+    wanted = _primary(rows.dropna(subset=["r2"])) if estimand is None else rows[rows["estimand"] == estimand]
+    return None if wanted.empty else wanted.iloc[0]
+
+
+def _over_functions(performance: pd.DataFrame, row: pd.Series) -> str:
+    """Return the q-value over functions, where there are several."""
+    functions = performance["function"].nunique()
+    return f", {p_value(row['q_value'], 'q')} over {functions} functions" if functions > 1 else ""
+
+
+def _counted(performance: pd.DataFrame, model: str) -> str:
+    """Return which of several functions a model is shown to predict."""
+    rows = _primary(performance[performance["model"] == model].dropna(subset=["r2"]))
+    if len(rows) < 2:
+        return ""
+    shown = [readable(row["function"]) for row in rows.to_dict("records") if is_claimed(row)]
+    named = f": {listed(shown[:FUNCTIONS_NAMED])}" if shown else ""
+    more = f" and {len(shown) - FUNCTIONS_NAMED} more" if len(shown) > FUNCTIONS_NAMED else ""
+    return f"Of {len(rows)} functions, {model} is shown to predict {len(shown)}{named}{more}."
+
+
+def _where(row: pd.Series) -> str:
+    return " within fields" if row["estimand"] == HEADLINE else ", pooled over fields,"
+
+
+def contrast(contrasts: pd.DataFrame | None, function: str, a: str, b: str) -> tuple[float, float, float] | None:
+    """Return the difference of R² (``a`` minus ``b``) and its interval, for either order of the two in the table.
+
+    It is within fields; pooled over fields where nothing is estimable within them.
+    """
+    if contrasts is None:
+        return None
+    of = _primary(contrasts[contrasts["function"] == function].dropna(subset=["delta_r2"]))
+    for first, second, sign in ((a, b, 1.0), (b, a, -1.0)):
+        rows = of[(of["model_a"] == first) & (of["model_b"] == second)].dropna(subset=["delta_r2"])
+        if len(rows):
+            delta, low, high = sign * rows[["delta_r2", "low", "high"]].iloc[0].to_numpy(float, na_value=np.nan)
+            return (delta, low, high) if sign > 0 else (delta, high, low)
+    return None
+
+
+def function_genes(evidence: Evidence) -> Found:
+    """Answer whether expression predicts function in held-out groups, and which genes do so most stably."""
+    table = evidence.performance
+    if table is None or table.empty:
+        return not_estimable("the prediction step was not run")
+    function = main_function(table)
+    row = None if function is None else _of(table, function, "expression")
+    if function is None or row is None:
+        notes = list(table.loc[table["model"] == "expression", "note"].dropna()) if "note" in table else []
+        return not_estimable(notes[0] if notes else "there is no paired expression of cells with a function")
+    keys = ("estimand", "r2", "r2_low", "r2_high", "r2_null", "share", "p_value", "q_value", "n", "groups")
+    numbers = {"function": function, **{k: row[k] for k in keys}}
+    measured = (
+        f"R² = {number(row['r2'])} ({interval(row['r2_low'], row['r2_high'], named=True)}; "
+        f"{gain_text(row, 'r2_low', 'r2_high')}, permutation {p_value(row['p_value'])}{_over_functions(table, row)}; "
+        f"{share_text(row)}; {count(row['n'], 'cell')} in {count(row['groups'], 'held-out group')}{by_groups(row)}"
+        f"{_pooled_text(_of(table, function, 'expression', 'pooled'), row)}"
+        f"{in_samples(evidence.by_sample, row)})"
+    )
+    scope = f"{few_groups(row)} {held_out_alone(row)}".strip()
+    if not is_claimed(row):
+        text = f"Expression was not shown to predict {readable(function)}{_where(row)} better than chance: {measured}."
+        parts = [text, ABSENCE, _counted(table, "expression"), detectable(row["n"]), scope, IGNORE_GENES]
+        return " ".join(part for part in parts if part), "unresolved", numbers
+    weak = row["r2_above_null"] < WEAK_R2
+    parts = [f"Expression {'weakly ' if weak else ''}predicts {readable(function)}{_where(row)}: {measured}"]
+    genes, named = _stable_genes(evidence.genes, function, evidence.selected_frequency)
+    numbers["genes"] = named
+    beyond, more = _beyond_class(*(_of(table, function, model, "pooled") for model in ("expression", "class")))
+    numbers |= more
+    parts += [genes, beyond]
+    added, adds_to, more = _beyond_covariates(evidence, function)
+    numbers |= more
+    # What is not shown to add to the covariates is said before any prediction.
+    parts = [added, *parts] if adds_to is False else [*parts, added]
+    parts.append("These are associations")
+    verdict = judge(is_estimated=True, is_shown=True, adds=adds_to)
+    texts = [". ".join(p for p in parts if p) + ".", _counted(table, "expression"), scope]
+    return " ".join(text for text in texts if text), verdict, numbers
+
+
+def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -> tuple[str, list[str]]:
+    if genes is None:
+        return "", []
+    parts = parts_of(function, set(genes["function"]))
+    ranked = genes[genes["function"].isin(parts) & (genes["frequency"] >= frequency)]
+    if ranked.empty:
+        return f"No single gene was selected in {percent(frequency, 0)} of the half-samples", []
+    ranked = ranked.sort_values(["frequency", "gene"], ascending=[False, True]).drop_duplicates("gene")
+    top = ranked.head(GENES_NAMED)
+    signs = np.where(top["sign"].fillna(0) >= 0, "+", "−")
+    where = [f" for {readable(part)}" if len(parts) > 1 else "" for part in top["function"]]
+    texts = [f"{g} ({s}{w})" for g, s, w in zip(top["gene"], signs, where, strict=True)]
+    more = (
+        f", of {count(len(ranked), 'gene')} in at least {percent(frequency, 0)} of the half-samples"
+        if len(ranked) > len(top)
+        else ""
+    )
+    return f"Selected most stably: {listed(texts)}{more}{_given_covariates(ranked)}", top["gene"].tolist()
+
+
+def _given_covariates(ranked: pd.DataFrame) -> str:
+    """Report how many of the selected genes also go with the function given the covariates."""
+    if "q_given_covariates" not in ranked or ranked["q_given_covariates"].isna().all():
+        return ""
+    also = int((ranked["q_given_covariates"] <= ALPHA).sum())
+    return f" ({also} of {len(ranked)} also given size, cell cycle and technical covariates as measured, q ≤ {ALPHA})"
+
+
+def _pooled_text(pooled: pd.Series | None, row: pd.Series) -> str:
+    """Return R² pooled over fields with what is left of it when cells are shuffled; nothing where it is the row."""
+    if pooled is None or row["estimand"] == "pooled" or not known(pooled["r2"]):
+        return ""
+    null = f", {number(pooled['r2_null'])} with shuffled cells" if known(pooled["r2_null"]) else ""
+    return f"; pooled over fields R² = {number(pooled['r2'])}{null}"
+
+
+def _beyond_class(row: pd.Series | None, of_class: pd.Series | None) -> tuple[str, dict[str, Any]]:
+    """Compare the pooled prediction with class means, and give its R² within classes."""
+    if row is None or of_class is None or not known(of_class["r2"]) or of_class["r2"] <= 0:
+        return "", {}
+    keys = ("r2_within_class", "p_within_class")
+    text = (
+        f"Pooled over fields, "
+        f"{'most of R² is explained by the class of a cell: ' if mostly_class(row, of_class) else ''}class means "
+        f"alone reach R² = {number(of_class['r2'])}, and within classes expression has "
+        f"R² = {number(row['r2_within_class'])} (permutation {p_value(row['p_within_class'])})"
+    )
+    return text, {"r2_class": of_class["r2"], **{key: row[key] for key in keys}}
+
+
+def _beyond_covariates(evidence: Evidence, function: str) -> tuple[str, bool | None, dict[str, Any]]:
+    """Report what expression adds to the covariates as measured, whether it is shown to, and the numbers."""
+    rows = _added(evidence, function, "expression")
+    if rows.empty:
+        return "", None, {}
+    row, text = rows.iloc[0], beyond_sentence(rows, evidence.covariates)
+    keys = ("r2_covariates", "delta_r2", "low", "high", "p_value", "q_value")
+    return text[0].upper() + text[1:], adds(row), {f"beyond_{key}": row[key] for key in keys}
+
+
+def _added(evidence: Evidence, function: str, model: str) -> pd.DataFrame:
+    """Return the row on what a model adds to the covariates; none where it is not estimable."""
+    table = evidence.beyond_covariates
+    if table is None:
+        return pd.DataFrame()
+    return table[(table["function"] == function) & (table["added"] == model)].dropna(subset=["delta_r2"])
+
+
+def _verdict_of(evidence: Evidence, row: pd.Series) -> Verdict:
+    """Return the verdict on whether a model predicts a function."""
+    added = _added(evidence, row["function"], row["model"])
+    adds_to = None if added.empty else adds(added.iloc[0])
+    return judge(is_estimated=True, is_shown=is_claimed(row), adds=adds_to)
+
+
+def modalities(evidence: Evidence) -> Found:
+    """Answer which of expression, morphology and both predicts the function."""
+    table = evidence.performance
+    if table is None or table.empty:
+        return not_estimable("the prediction step was not run")
+    function = main_function(table)
+    if function is None:
+        notes = table["note"].dropna()
+        return not_estimable(notes.iloc[0] if len(notes) else "no model could be fitted")
+    found = {n: row for n in MODALITIES if (row := _of(table, function, n)) is not None}
+    first = next(iter(found.values()))
+    numbers: dict[str, Any] = {"function": function, "estimand": first["estimand"]}
+    for name, row in found.items():
+        numbers |= {f"r2_{name}": row["r2"], f"p_{name}": row["p_value"]}
+    verdicts = {name: _verdict_of(evidence, row) for name, row in found.items()}
+    numbers["verdicts"] = verdicts
+    values = [
+        f"{name} R² = {number(r['r2'])} ({interval(r['r2_low'], r['r2_high'], named=True)}; "
+        f"{gain_text(r, 'r2_low', 'r2_high')}, {p_value(r['p_value'])}{_over_functions(table, r)}"
+        f"{in_samples(evidence.by_sample, r)})"
+        for name, r in found.items()
+    ]
+    where, scope = _where(first), f"{few_groups(first)} {held_out_alone(first)}".strip()
+    if not any(is_claimed(row) for row in found.values()):
+        text = f"No modality was shown to predict {readable(function)}{where} better than chance: {'; '.join(values)}."
+        return f"{text} {ABSENCE} {scope}".strip(), overall(verdicts.values()), numbers
+    comparison = _compared(evidence.contrasts, function, found)
+    covariates = _covariates_alone(verdicts)
+    text = f"{comparison} {covariates} Held-out{where}: {'; '.join(values)}. {scope}"
+    return re.sub(" +", " ", text).strip(), overall(verdicts.values()), numbers
+
+
+def _covariates_alone(verdicts: dict[str, Verdict]) -> str:
+    """Name the models that are not shown to add to the covariates."""
+    names = [name for name, verdict in verdicts.items() if verdict == "no_more_than_covariates"]
+    what = "size, cell cycle and technical covariates as measured"
+    verb = "is" if len(names) == 1 else "are"
+    return f"{listed(names).capitalize()} {verb} not shown to add to {what}." if names else ""
+
+
+def _compared(contrasts: pd.DataFrame | None, function: str, found: dict[str, pd.Series]) -> str:
+    """State which modalities predict the function, which one better, and whether expression adds to the others.
+
+    Expression is compared with morphology or, where there is none, with the embedding or the user's features; without
+    expression, two of these are compared with each other.
+    """
+    single = [name for name in MODALITIES if name in found and name != "both"]
+    if len(single) == 1:
+        if not is_claimed(found[single[0]]):
+            return f"{single[0].capitalize()} alone was not shown to predict {readable(function)}."
+        return f"{single[0].capitalize()} predicts {readable(function)}; there is no other modality to compare."
+    able = [name for name in single[:2] if is_claimed(found[name])]
+    verb = "predict" if len(able) == 2 else "predicts"
+    lead = f"{' and '.join(able).capitalize()} {verb} {readable(function)}"
+    if not able:
+        lead = f"Neither {single[0]} nor {single[1]} alone was shown to predict {readable(function)}"
+    delta = contrast(contrasts, function, single[1], single[0])
+    if delta is None:
+        return f"{lead}; the difference was not estimated."
+    size = f"difference in R² {number(abs(delta[0]))}, {interval(*_sorted_ends(delta), named=True)}"
+    is_resolved = delta[1] > 0 or delta[2] < 0
+    better = f"{single[1] if delta[0] > 0 else single[0]} predicts it better" if is_resolved else ""
+    sentences = [f"{lead}; {better or 'which one predicts it better is not resolved'} ({size})."]
+    # Compared with morphology and embedding together: these two may beat morphology without any help of expression.
+    shapes = [name for name in ("morphology", "embedding", "features") if name in found]
+    gain = contrast(contrasts, function, "both", "all_morphology")
+    if gain is not None:
+        shape = f"{listed(shapes)} together" if len(shapes) > 1 else shapes[0]
+        adds = "adds to" if gain[1] > 0 else "was not shown to add to"
+        sentences.append(f"Expression {adds} {shape} (ΔR² = {number(gain[0])}, {interval(*gain[1:], named=True)}).")
+    return " ".join(sentences)
+
+
+def _sorted_ends(delta: tuple[float, float, float]) -> tuple[float, float]:
+    """Return the interval of the absolute difference, which is reversed for a negative difference."""
+    return (delta[1], delta[2]) if delta[0] > 0 else (-delta[2], -delta[1])
