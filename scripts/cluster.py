@@ -12,6 +12,7 @@ from cineseq.config.base import Section
 from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds
 from cineseq.expression.cluster import between_clusters_lines, cluster_study
+from cineseq.expression.clusters_by_sample import function_by_sample as by_sample
 from cineseq.expression.figures import draw_quality, draw_umap
 from cineseq.expression.function_variance import (
     Exchange,
@@ -25,7 +26,7 @@ from cineseq.files import write_json
 from cineseq.io.adata import read_paired
 from cineseq.prediction.crossval.folds import family_labels, group_columns, joint_labels
 from cineseq.tables.contract import write_table
-from cineseq.tables.expression import CLUSTERS, FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT
+from cineseq.tables.expression import CLUSTERS, FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT, FUNCTION_BY_SAMPLE
 from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ def main(
     paired: Path,
     clusters: Path,
     function_by_cluster: Path,
+    function_by_sample: Path,
     function_by_component: Path,
     umap: Path,
     quality: Path,
@@ -59,6 +61,7 @@ def main(
     families = family_labels(data.obs)
     exchange = Exchange(strata, families, asked.permutations, settings.seed, tuple(within), asked.absence_margin)
     shares = variance_between_clusters(function, study.table["cluster"], exchange)
+    each = by_sample(function, study.table["cluster"], samples, exchange)
     along = variance_along_components(function, study.table.filter(regex=r"^pc_\d+$"), exchange)
     lines = study.lines + between_clusters_lines(shares) + component_lines(along)
     for line in lines:
@@ -66,6 +69,7 @@ def main(
     draw_umap(study.table, samples, function, umap)
     draw_quality(study.table, samples, quality)
     write_table(shares, function_by_cluster, FUNCTION_BY_CLUSTER)
+    write_table(each, function_by_sample, FUNCTION_BY_SAMPLE)
     write_table(along, function_by_component, FUNCTION_BY_COMPONENT)
     write_table(study.table, clusters, CLUSTERS)
     write_json({"lines": lines, "numbers": study.numbers}, report)

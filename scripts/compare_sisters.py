@@ -42,7 +42,13 @@ from cineseq.lineage.trees import LineageTrees, families_of
 from cineseq.tables.contract import Table, read_table, write_table
 from cineseq.tables.expression import CLUSTERS
 from cineseq.tables.imaging import CELLS, PAIRS
-from cineseq.tables.lineage import LINEAGE_POWER, LINEAGE_SENSITIVITY, LINEAGE_WARNINGS, STATE_BY_SISTER
+from cineseq.tables.lineage import (
+    LINEAGE_POWER,
+    LINEAGE_SENSITIVITY,
+    LINEAGE_WARNINGS,
+    STATE_BY_SAMPLE,
+    STATE_BY_SISTER,
+)
 from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
@@ -64,6 +70,7 @@ def main(
     pairs: Path | None = None,
     compartments: list[Path],
     states: Path,
+    states_by_sample: Path,
     power: Path,
     warnings: Path,
     sensitivity: Path,
@@ -93,6 +100,7 @@ def main(
     )
     draw_forest(compared, forest)
     write_table(state_table(compared), states, STATE_BY_SISTER)
+    write_table(found.by_sample, states_by_sample, STATE_BY_SAMPLE)
     write_table(power_table(compared), power, LINEAGE_POWER)
     write_table(found.warnings, warnings, LINEAGE_WARNINGS)
     write_table(found.sensitivity, sensitivity, LINEAGE_SENSITIVITY)

@@ -21,7 +21,7 @@ from cineseq.expression.quality_control import usable_cells
 from cineseq.files import write_json
 from cineseq.io.adata import read_paired
 from cineseq.tables.contract import read_table, write_table
-from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
+from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_BY_SAMPLE, VARIANCE_SUMMARY
 from cineseq.tables.expression import CLUSTERS
 from cineseq.workflow.step import run
 
@@ -44,6 +44,7 @@ def main(
     crossmodal_genes: Path,
     crossmodal_features: Path,
     crossmodal_summary: Path,
+    crossmodal_by_sample: Path,
     variance: Path,
     report: Path,
     settings: Settings,
@@ -58,6 +59,7 @@ def main(
     write_table(found.genes, crossmodal_genes, GENE_VARIANCE)
     write_table(found.features, crossmodal_features, FEATURE_VARIANCE)
     write_table(found.summary, crossmodal_summary, VARIANCE_SUMMARY)
+    write_table(found.by_sample, crossmodal_by_sample, VARIANCE_BY_SAMPLE)
     draw_explained(found.genes, found.features, found.summary, variance)
     write_json(report_of(found), report)
     logger.info("Explained %d genes and %d features.", len(found.genes), len(found.features))

@@ -50,7 +50,7 @@ from cineseq.prediction.crossval.feature_blocks import CYCLE
 from cineseq.prediction.features import associated_features
 from cineseq.prediction.predict import PredictionTask, predict_functions
 from cineseq.tables.contract import FIELD, Table
-from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
+from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_BY_SAMPLE, VARIANCE_SUMMARY
 from cineseq.tables.imaging import PAIRS
 from cineseq.tables.lineage import (
     CONCORDANCE,
@@ -119,6 +119,8 @@ class ExplainedVariance:
     summary, genes, features
         As :data:`cineseq.tables.crossmodal.VARIANCE_SUMMARY`, :data:`cineseq.tables.crossmodal.GENE_VARIANCE` and
         :data:`cineseq.tables.crossmodal.FEATURE_VARIANCE`.
+    by_sample
+        As :data:`cineseq.tables.crossmodal.VARIANCE_BY_SAMPLE`.
     notes
         Sentences on the method, or the reason why it is not estimable.
     """
@@ -126,6 +128,7 @@ class ExplainedVariance:
     summary: pd.DataFrame
     genes: pd.DataFrame
     features: pd.DataFrame
+    by_sample: pd.DataFrame
     notes: tuple[str, ...]
 
 
@@ -530,6 +533,7 @@ def explain(
         as_table(found.summary, VARIANCE_SUMMARY),
         as_table(found.genes, GENE_VARIANCE),
         as_table(found.features, FEATURE_VARIANCE),
+        as_table(found.by_sample, VARIANCE_BY_SAMPLE),
         found.notes,
     )
 

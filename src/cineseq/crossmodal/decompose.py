@@ -23,7 +23,13 @@ from cineseq.prediction.estimands import HEADLINE, gain_text, interval_note, sha
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, coarse
 from cineseq.tables.contract import ESTIMANDS, empty
-from cineseq.tables.crossmodal import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
+from cineseq.tables.crossmodal import (
+    DIRECTIONS,
+    FEATURE_VARIANCE,
+    GENE_VARIANCE,
+    VARIANCE_BY_SAMPLE,
+    VARIANCE_SUMMARY,
+)
 from cineseq.text import clean, count, interval, known, p_value, percent
 
 logger = logging.getLogger(__name__)
@@ -40,7 +46,7 @@ class Decomposition:
 
     Attributes
     ----------
-    genes, features, summary
+    genes, features, summary, by_sample
         The output tables.
     notes
         Sentences about the method, or the reason why it is not estimable.
@@ -49,6 +55,7 @@ class Decomposition:
     genes: pd.DataFrame
     features: pd.DataFrame
     summary: pd.DataFrame
+    by_sample: pd.DataFrame
     notes: tuple[str, ...]
 
 
@@ -195,6 +202,7 @@ def _both_ways(
     to_genes: dict[str, Explained] = {}
     by_feature: list[pd.DataFrame] = []
     summary: list[dict[str, Any]] = []
+    samples: list[dict[str, Any]] = []
     for name, side in sides.items():
         features = side.features
         logger.info("Explaining %d genes by %d %s features.", len(chosen), len(features.names), name)
@@ -210,6 +218,7 @@ def _both_ways(
             many = {"direction": direction, "targets": len(found.pooled.r2), "n": len(targets)}
             many["grouped_by"] = cells.plan.grouped_by
             summary += [many | row | {"estimand": estimand} for estimand, row in found.total.items()]
+            samples += [{"direction": direction} | row for row in found.by_sample]
     if "morphology" not in sides:
         summary += _rows_without(len(targets), "neither morphology nor features were measured").to_dict("records")
     ceiling, notes, reads = _ceiling(expression, chosen, options)
@@ -222,7 +231,9 @@ def _both_ways(
     few = interval_note(cells.plan.groups)
     of_genes = (BLIND, CEILING_OF_READS) if reads else (BLIND,)
     table = _with_notes(_with_direction_q(pd.DataFrame(summary)), few, of_genes)
-    return Decomposition(_with_q(by_gene).assign(noise_ceiling=ceiling), features_table, table, tuple(notes))
+    by_sample = pd.DataFrame(samples, columns=list(empty(VARIANCE_BY_SAMPLE).columns))
+    genes_table = _with_q(by_gene).assign(noise_ceiling=ceiling)
+    return Decomposition(genes_table, features_table, table, by_sample, tuple(notes))
 
 
 def _ceiling(expression: Expression, chosen: np.ndarray, options: ExplainOptions) -> tuple[np.ndarray, list[str], bool]:
@@ -298,7 +309,8 @@ def _rows(found: Explained, key: str, names: np.ndarray) -> pd.DataFrame:
 
 
 def _not_estimable(cells: int, reason: str) -> Decomposition:
-    return Decomposition(empty(GENE_VARIANCE), empty(FEATURE_VARIANCE), _rows_without(cells, reason), ())
+    summary = _rows_without(cells, reason)
+    return Decomposition(empty(GENE_VARIANCE), empty(FEATURE_VARIANCE), summary, empty(VARIANCE_BY_SAMPLE), ())
 
 
 def _rows_without(cells: int, reason: str) -> pd.DataFrame:

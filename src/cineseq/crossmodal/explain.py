@@ -11,6 +11,7 @@ import numpy as np
 
 from cineseq.config.prediction import Crossmodal, Folds
 from cineseq.crossmodal.explained_values import Errors, Targets, errors_of, training_means
+from cineseq.prediction.by_sample import r2_by_sample
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, NotEstimableError
 from cineseq.prediction.crossval.out_of_fold import workers
@@ -49,6 +50,9 @@ class Explained:
     total
         Values for all targets together per estimand, with the columns of the table ``crossmodal_summary``;
         :class:`Targets` defines the weights of targets.
+    by_sample
+        R² within fields in each sample, with the columns of the table ``crossmodal_by_sample``; empty where there is no
+        R² within fields.
     """
 
     within: PerTarget
@@ -56,6 +60,7 @@ class Explained:
     r2_within_class: np.ndarray
     r2_class: np.ndarray
     total: dict[str, Row]
+    by_sample: list[Row]
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,16 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
     # One row per estimand; those of pooled errors differ in what is taken out of the errors of held-out cells.
     total: dict[str, Row] = {}
     within = PerTarget(*np.full((3, errors.known.shape[1]), np.nan))
+    by_sample: list[Row] = []
     try:
         centred = cells.within_fields()
         blocks = [replace(block, centre=centred.centre) for block in predictors]
         fit = _fit(blocks, targets.within(centred.centre), centred, options)
         within = _per_target(fit)
-        total["within"] = _row(_in_total(fit.errors, cells.plan), fit.null_total, cells.plan)
+        own = _in_total(fit.errors, cells.plan)
+        total["within"] = _row(own, fit.null_total, cells.plan)
+        residual, baseline = (np.square(part).sum(axis=1) for part in own)
+        by_sample = r2_by_sample(baseline - residual, baseline, centred, cells.sample_labels())
     except NotEstimableError as reason:
         total["within"] = not_estimable_row(str(reason))
     whole = _in_total(errors, cells.plan)
@@ -133,7 +142,7 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
     total = {name: {names.get(k, k): v for k, v in (row | of_classes).items()} for name, row in total.items()}
     from_class = np.asarray(r2(class_residual, errors.baseline))
     from_within = r2(*(_centred_in_class(e, errors.known, cells.classes) for e in (errors.residual, errors.baseline)))
-    return Explained(within, _per_target(pooled), np.asarray(from_within), from_class, total)
+    return Explained(within, _per_target(pooled), np.asarray(from_within), from_class, total, by_sample)
 
 
 def _fit(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells, options: ExplainOptions) -> _Fit:

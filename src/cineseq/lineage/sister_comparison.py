@@ -20,6 +20,7 @@ from cineseq.lineage.selection_bias import lineage_warnings
 from cineseq.lineage.sensitivity import sensitivity_table
 from cineseq.lineage.separated_pairs import COMPARED, Eligible, eligible, together
 from cineseq.lineage.sister_status import sister_status
+from cineseq.lineage.state_by_sample import state_by_sample
 from cineseq.lineage.state_by_sister import compare_states
 from cineseq.lineage.states import survivors
 from cineseq.lineage.trees import LineageTrees
@@ -68,12 +69,15 @@ class SisterComparison:
         ``dead_cage_mates``.
     compared
         As :func:`~cineseq.lineage.state_by_sister.compare_states`.
+    by_sample
+        As :data:`cineseq.tables.lineage.STATE_BY_SAMPLE`.
     sensitivity, warnings
         As :data:`cineseq.tables.lineage.LINEAGE_SENSITIVITY` and :data:`cineseq.tables.lineage.LINEAGE_WARNINGS`.
     """
 
     status: pd.DataFrame
     compared: pd.DataFrame
+    by_sample: pd.DataFrame
     sensitivity: pd.DataFrame
     warnings: pd.DataFrame
 
@@ -104,8 +108,9 @@ def compare_survivors(
     chosen = eligible(families, status, together(families, status, sequenced.pairs, sequenced.dead))
     compared = compare_states(families, status, states, settings)
     of_pairs = status["status"].isin(COMPARED)
+    used = status
     if chosen.families:
-        separated = status.assign(sequenced=status["sequenced"] & of_pairs & chosen.cells)
+        used = separated = status.assign(sequenced=status["sequenced"] & of_pairs & chosen.cells)
         compared = _replaced(compared, compare_states(families, separated, states, settings), chosen)
     kept = status.assign(sequenced=status["sequenced"] & (~of_pairs | chosen.cells))
     bounds = sensitivity_table(families, kept, states, sequenced.pairs, settings)
@@ -114,7 +119,7 @@ def compare_survivors(
         nearest = nearest_state(compared)
         state = None if nearest is None else states[nearest]
         warned.loc[len(warned)] = two_survivor_control(families, status, sequenced.pairs, state, settings)
-    return SisterComparison(status, compared, bounds, warned)
+    return SisterComparison(status, compared, state_by_sample(families, used, states, settings), bounds, warned)
 
 
 def _replaced(compared: pd.DataFrame, separated: pd.DataFrame, chosen: Eligible) -> pd.DataFrame:

@@ -147,17 +147,18 @@ def families_with_state(cells: pd.DataFrame) -> pd.DataFrame:
         )
     )
     family["stratum"] = np.unique(family["stratum"].to_numpy(), return_inverse=True)[1]
-    return family.assign(weight=weights(_summaries(family))[:, 0])
+    return family.assign(weight=weights(summaries_of(family))[:, 0])
 
 
-def _summaries(family: pd.DataFrame) -> Summaries:
+def summaries_of(family: pd.DataFrame) -> Summaries:
+    """Return the families of :func:`families_with_state` as the sister test needs them."""
     names = ("exposed", "state", "survivors", "stratum", "root_cell")
     return Summaries.of_state(*(family[name].to_numpy() for name in names))
 
 
 def _compare(cells: pd.DataFrame, settings: Lineage, unit: str) -> dict[str, float | int | str]:
     family = families_with_state(cells)
-    found = associate(_summaries(family), settings.min_families)
+    found = associate(summaries_of(family), settings.min_families)
     row: dict[str, float | int | str] = {"families": len(family), "informative": found.exposed + found.other}
     row |= {"died": found.exposed, "survived": found.other, "state_rate": found.rate, "effective": found.effective}
     row |= {"odds_ratio": found.odds_ratio, "low": found.low, "high": found.high}

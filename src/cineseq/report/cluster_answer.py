@@ -11,6 +11,7 @@ from cineseq.report.evidence import Evidence
 from cineseq.report.found import Found, not_estimable, note_of
 from cineseq.report.prediction_answers import contrast, main_function
 from cineseq.statistics.verdicts import Verdict
+from cineseq.tables.by_sample import in_samples
 from cineseq.tables.prediction import CLUSTER_LABELS
 from cineseq.text import (
     count,
@@ -46,18 +47,20 @@ def clusters(evidence: Evidence) -> Found:
     verdict: Verdict = row["verdict"]
     beyond, delta = _beyond_clusters(evidence.contrasts, function if wanted is None else wanted)
     overlap, more = _overlap(evidence.overlap, function)
-    texts = [_between_clusters(row, verdict, len(table)), _verdict_counts(table), beyond, overlap]
+    each = evidence.function_by_sample
+    where = "" if each is None else in_samples(each[each["function"] == function], "epsilon2", 0.0, "zero", percent)
+    texts = [_between_clusters(row, verdict, len(table), where), _verdict_counts(table), beyond, overlap]
     return " ".join(text for text in texts if text), verdict, numbers | delta | more
 
 
-def _between_clusters(row: pd.Series, verdict: Verdict, functions: int) -> str:
+def _between_clusters(row: pd.Series, verdict: Verdict, functions: int, samples: str) -> str:
     """Return the share of a function between clusters, with the interval and the p-value of this share."""
     unit = stratum_word(row["within"] if isinstance(row["within"], str) else "")
     share, margin, groups = percent(row["epsilon2"]), percent(row["margin"]), count(row["clusters"], "cluster")
     between = f"of the variance of {readable(row['function'])} within {unit}s lies between {groups}"
     tested = f"permutation {p_value(row['p_value'])}"
     tested += f", {p_value(row['q_value'], 'q')} over {functions} functions" if functions > 1 else ""
-    cells = f"{count(row['n'], 'cell')} in {count(row['strata'], unit)}"
+    cells = f"{count(row['n'], 'cell')} in {count(row['strata'], unit)}{samples}"
     if verdict == "shown_absent":
         upper = f"its one-sided 95 % interval ends at {percent(row['epsilon2_upper'])}"
         return f"No: less than {margin} {between} ({share}, {upper}; {tested}; {cells})."

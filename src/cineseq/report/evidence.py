@@ -29,6 +29,7 @@ class Evidence:
     pairs: pd.DataFrame | None = None
     clusters: pd.DataFrame | None = None
     function_by_cluster: pd.DataFrame | None = None
+    function_by_sample: pd.DataFrame | None = None
     performance: pd.DataFrame | None = None
     contrasts: pd.DataFrame | None = None
     by_sample: pd.DataFrame | None = None
@@ -39,9 +40,11 @@ class Evidence:
     concordance: pd.DataFrame | None = None
     incidence: pd.DataFrame | None = None
     states: pd.DataFrame | None = None
+    states_by_sample: pd.DataFrame | None = None
     power: pd.DataFrame | None = None
     warnings: pd.DataFrame | None = None
     crossmodal_summary: pd.DataFrame | None = None
+    crossmodal_by_sample: pd.DataFrame | None = None
     selected_frequency: float = Prediction().selected_frequency
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 

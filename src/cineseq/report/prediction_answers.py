@@ -31,6 +31,7 @@ from cineseq.text import (
 
 WEAK_R2 = 0.1
 GENES_NAMED = 5
+PREDICTED = ("function", "model")
 FUNCTIONS_NAMED = 5
 MODALITIES = ("expression", "morphology", "embedding", "features", "both")
 IGNORE_GENES = "Do not interpret the genes listed below."
@@ -117,7 +118,7 @@ def function_genes(evidence: Evidence) -> Found:
         f"{gain_text(row, 'r2_low', 'r2_high')}, permutation {p_value(row['p_value'])}{_over_functions(table, row)}; "
         f"{share_text(row)}; {count(row['n'], 'cell')} in {count(row['groups'], 'held-out group')}{by_groups(row)}"
         f"{_pooled_text(_of(table, function, 'expression', 'pooled'), row)}"
-        f"{in_samples(evidence.by_sample, row)})"
+        f"{in_samples(evidence.by_sample, row, PREDICTED, number)})"
     )
     scope = f"{few_groups(row)} {held_out_alone(row)}".strip()
     if not is_claimed(row):
@@ -235,7 +236,7 @@ def modalities(evidence: Evidence) -> Found:
     values = [
         f"{name} R² = {number(r['r2'])} ({interval(r['r2_low'], r['r2_high'], named=True)}; "
         f"{gain_text(r, 'r2_low', 'r2_high')}, {p_value(r['p_value'])}{_over_functions(table, r)}"
-        f"{in_samples(evidence.by_sample, r)})"
+        f"{in_samples(evidence.by_sample, r, PREDICTED, number)})"
         for name, r in found.items()
     ]
     where, scope = _where(first), f"{few_groups(first)} {held_out_alone(first)}".strip()

@@ -13,10 +13,9 @@ from cineseq.report.evidence import Evidence
 from cineseq.report.fates import ALIKE, shared_fates
 from cineseq.report.found import Found, not_estimable, note_of
 from cineseq.statistics.verdicts import is_above, judge
+from cineseq.tables.by_sample import in_samples
 from cineseq.tables.lineage import SISTER_DIED
-from cineseq.text import (
-    listed,
-)
+from cineseq.text import listed, ratio
 
 
 def sisters(evidence: Evidence) -> Found:
@@ -33,7 +32,7 @@ def sisters(evidence: Evidence) -> Found:
         if evidence.concordance is None:
             state = not_estimable("the sister analysis was not run")
     else:
-        state = _state_by_sister(table, evidence.power)
+        state = _state_by_sister(table, evidence.power, evidence.states_by_sample)
     text, verdict, numbers = state
     if verdict != "not_estimable" or not fates.lead:
         return " ".join(t for t in (text, *alike, caution) if t), verdict, numbers | fates.numbers
@@ -46,7 +45,7 @@ def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> Found:
+def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None, by_sample: pd.DataFrame | None) -> Found:
     main = table[table["contrast"] == SISTER_DIED]
     states = tested_states(table)
     tested = states[states["odds_ratio"].notna()]
@@ -63,9 +62,19 @@ def _state_by_sister(table: pd.DataFrame, power: pd.DataFrame | None) -> Found:
     numbers |= {"p_value": row["p_value"], "q_value": row["q"], "states_tested": len(states)}
     ends = row[["low", "high"]].to_numpy(float, na_value=np.nan)
     low, high = interval_to_read(ends[0], ends[1], row["q"])
-    text = f"{state_sentence(row, _detectable(power, row), for_all=True)} {readings(tested)[0]}"
+    sentence = state_sentence(row, _detectable(power, row), for_all=True)
+    text = f"{sentence} {_in_samples(by_sample, row)}{readings(tested)[0]}"
     beyond = is_above(low, 1.0, row["q"]) or is_above(-high, -1.0, row["q"])
     return text, judge(is_estimated=True, is_shown=beyond), numbers
+
+
+def _in_samples(by_sample: pd.DataFrame | None, row: pd.Series) -> str:
+    """Say in how many samples the odds ratio is on the same side of 1; empty without samples."""
+    if by_sample is None:
+        return ""
+    own = by_sample[by_sample["state"] == row["state"]]
+    text = in_samples(own, "odds_ratio", 1.0, "1", ratio, above=bool(row["odds_ratio"] >= 1))
+    return f"By sample, it is {text.removeprefix('; ')}. " if text else ""
 
 
 def _detectable(power: pd.DataFrame | None, row: pd.Series) -> Detectable | None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
+from cineseq.prediction.by_sample import in_samples
 from cineseq.prediction.estimands import HEADLINE, gain_text, is_claimed, share_text
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Found, not_estimable, note_of
@@ -22,7 +25,9 @@ def is_explained(row: Row) -> bool:
     return is_claimed(row, "low")
 
 
-def variance_sentence(row: Row, pooled: Row | None, source: str, target: str) -> str:
+def variance_sentence(
+    row: Row, pooled: Row | None, source: str, target: str, by_sample: pd.DataFrame | None = None
+) -> str:
     """State which fraction of the variance of ``target`` within fields ``source`` explains, or that none was shown.
 
     Parameters
@@ -33,12 +38,14 @@ def variance_sentence(row: Row, pooled: Row | None, source: str, target: str) ->
         The row of the same direction pooled over fields; None without it.
     source, target
         Names of the modalities; ``source`` is the first word of the sentence.
+    by_sample
+        The table ``crossmodal_by_sample``; None without it.
     """
     span = interval(row["low"], row["high"], percent, named=True)
     tested = f"{p_value(row['p_value'])}, {p_value(row['q_value'], 'q')}"
     details = f"{span}; {gain_text(row, 'low', 'high', percent)}, {tested}; {share_text(row, percent)}"
     details += f"; {count(row['n'], 'cell')}"
-    whole = _pooled_text(pooled)
+    whole = _pooled_text(pooled) + in_samples(by_sample, row, ("direction",), percent)
     if is_explained(row):
         return (
             f"{source} explains {percent(row['r2'])} of the variance of {target} within fields, in held-out groups "
@@ -76,7 +83,8 @@ def crossmodal(evidence: Evidence) -> Found:
             continue
         source, target = direction.split("_to_")
         verdicts[f"{source} to {target}"] = judge(is_estimated=True, is_shown=is_explained(row))
-        texts.append(variance_sentence(row, rows.get((direction, "pooled")), source.capitalize(), target))
+        whole, each = rows.get((direction, "pooled")), evidence.crossmodal_by_sample
+        texts.append(variance_sentence(row, whole, source.capitalize(), target, each))
         numbers |= {f"r2_{direction}": row["r2"], f"null_{direction}": row["r2_null"], f"p_{direction}": row["p_value"]}
         numbers |= {f"share_{direction}": row["share"], f"q_{direction}": row["q_value"]}
     if not texts:

@@ -1,5 +1,6 @@
 """The contracts of the tables of the cross-modal analysis."""
 
+from cineseq.tables.by_sample import columns_by_sample
 from cineseq.tables.contract import (
     ABOVE_NULL,
     ESTIMAND,
@@ -89,5 +90,20 @@ VARIANCE_SUMMARY = Table(
         false_discovery_rate("directions, for each estimand"),
         count("permutations", "Permutations"),
         NOTE,
+    ),
+)
+
+VARIANCE_BY_SAMPLE = Table(
+    "crossmodal_by_sample",
+    "Variance within fields that one modality explains of the other in each sample, and what one more would show",
+    ("direction", "part", "sample"),
+    (
+        Column("direction", "text", "Predicting modality and explained modality", values=DIRECTIONS),
+        *columns_by_sample(
+            "r2",
+            "Held-out R² within fields, weighted as in crossmodal_summary",
+            "Groups that the jackknife of a sample leaves out in turn",
+            ("fov", "family"),
+        ),
     ),
 )

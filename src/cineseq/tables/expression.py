@@ -1,5 +1,6 @@
 """The contracts of the tables of clustering and differential expression."""
 
+from cineseq.tables.by_sample import columns_by_sample
 from cineseq.tables.contract import FUNCTION_COLUMN, GENE, NOTE, Column, P, Table, count, false_discovery_rate, number
 
 PHASES = ("G1", "S", "G2M")
@@ -67,6 +68,21 @@ FUNCTION_BY_CLUSTER = Table(
         count("permutations", "Permutations"),
         *_VERDICT,
         NOTE,
+    ),
+)
+
+FUNCTION_BY_SAMPLE = Table(
+    "function_by_sample",
+    "Fraction of the variance of each function that lies between clusters in each sample, and in one more",
+    ("function", "part", "sample"),
+    (
+        FUNCTION_COLUMN,
+        *columns_by_sample(
+            "epsilon2",
+            "Fraction of the variance within strata that lies between clusters (epsilon squared)",
+            "Strata with two cells or more, which the jackknife leaves out in turn",
+            ("stratum",),
+        ),
     ),
 )
 

@@ -1,5 +1,6 @@
 """The contracts of the tables on lineages: fates, sisters, their genes, and bounds on errors."""
 
+from cineseq.tables.by_sample import columns_by_sample
 from cineseq.tables.contract import GENE, NOTE, Column, P, Table, count, false_discovery_rate, number
 
 RELATIONS = ("sisters", "cousins", "neighbours")
@@ -89,6 +90,21 @@ STATE_BY_SISTER = Table(
         ),
         number("e_value_interval", "The same for the end of the interval closer to 1; 1 where the interval holds 1"),
         NOTE,
+    ),
+)
+
+STATE_BY_SAMPLE = Table(
+    "state_by_sample",
+    "Odds ratio of each state, sister died against sister survived, in each sample and in one more",
+    ("state", "part", "sample"),
+    (
+        Column("state", "text", "State"),
+        *columns_by_sample(
+            "odds_ratio",
+            "Mantel-Haenszel odds ratio within strata of field and birth time; over samples, a mean on the log scale",
+            "Informative families",
+            ("family",),
+        ),
     ),
 )
 

@@ -1,5 +1,6 @@
 """The contracts of the tables of the prediction of function."""
 
+from cineseq.tables.by_sample import columns_by_sample
 from cineseq.tables.contract import (
     ABOVE_NULL,
     ESTIMAND,
@@ -107,21 +108,12 @@ BY_SAMPLE = Table(
     (
         FUNCTION,
         Column("model", "text", "Model", values=MODELS),
-        Column(
-            "part",
-            "text",
-            "A sample; the mean over samples; or one more sample, whose interval is the prediction interval",
-            values=("sample", "mean", "new_sample"),
+        *columns_by_sample(
+            "r2",
+            "Out-of-fold R² within fields, relative to the training mean",
+            "Groups that the jackknife of a sample leaves out in turn",
+            ("fov", "family"),
         ),
-        Column("sample", "text", "Sample; all in rows over samples"),
-        count("n", "Cells"),
-        count("groups", "Groups that the jackknife of a sample leaves out in turn; samples in rows over samples"),
-        Column("grouped_by", "text", "What these groups are", values=("fov", "family", "sample"), missing=True),
-        number("r2", "Out-of-fold R² within fields, relative to the training mean"),
-        number("r2_low", "Lower end of its 95 % interval"),
-        number("r2_high", "Upper end of it"),
-        number("spread", "Standard deviation of R² over samples beyond the error of each, in rows over samples"),
-        NOTE,
     ),
 )
 

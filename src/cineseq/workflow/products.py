@@ -122,6 +122,8 @@ PRODUCTS: tuple[Product, ...] = (
     Product("clusters/cells.parquet", "study", "expression.CLUSTERS", "cluster", "clusters", name="clusters"),
     Product("clusters/function_by_cluster.tsv", "study", "expression.FUNCTION_BY_CLUSTER", "cluster", "clusters",
             "Variance of function between clusters"),
+    Product("clusters/by_sample.tsv", "study", "expression.FUNCTION_BY_SAMPLE", "cluster", "clusters",
+            "Variance of function between clusters in each sample, and for one more sample", name="function_by_sample"),
     Product("clusters/function_by_component.tsv", "study", "expression.FUNCTION_BY_COMPONENT", "cluster", "clusters",
             "Function along the principal components of expression", ("function", "p_value", "-r2")),
     Product("clusters/quality.svg", "study", None, "cluster", "pairing",
@@ -179,6 +181,8 @@ PRODUCTS: tuple[Product, ...] = (
     # Relatives.
     Product("lineage/state_by_sister.tsv", "study", "lineage.STATE_BY_SISTER", "compare_sisters", "sisters",
             "States by the fate of the sister", ("-contrast", "p_value"), name="states"),
+    Product("lineage/by_sample.tsv", "study", "lineage.STATE_BY_SAMPLE", "compare_sisters", "sisters",
+            "States by the fate of the sister in each sample, and for one more sample", name="states_by_sample"),
     Product("lineage/power.tsv", "study", "lineage.LINEAGE_POWER", "compare_sisters", "sisters",
             "Smallest detectable effects"),
     Product("lineage/sensitivity.tsv", "study", "lineage.LINEAGE_SENSITIVITY", "compare_sisters", "sisters",
@@ -233,6 +237,8 @@ PRODUCTS: tuple[Product, ...] = (
     # Both modalities.
     Product("crossmodal/summary.tsv", "study", "crossmodal.VARIANCE_SUMMARY", "explain_modalities", "crossmodal",
             "Total explained variance", name="crossmodal_summary"),
+    Product("crossmodal/by_sample.tsv", "study", "crossmodal.VARIANCE_BY_SAMPLE", "explain_modalities", "crossmodal",
+            "Explained variance in each sample, and for one more sample", name="crossmodal_by_sample"),
     Product("crossmodal/genes.tsv", "study", "crossmodal.GENE_VARIANCE", "explain_modalities", "crossmodal",
             "Genes by the variance that morphology explains", ("-r2_within",), name="crossmodal_genes"),
     Product("crossmodal/features.tsv", "study", "crossmodal.FEATURE_VARIANCE", "explain_modalities", "crossmodal",

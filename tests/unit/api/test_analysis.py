@@ -36,7 +36,7 @@ from cineseq.io.mudata_export import read_mudata
 from cineseq.io.paired import BLOCKS, PairedData, in_order
 from cineseq.lineage.complete_cells import completed_cells
 from cineseq.tables.contract import Table, read_table, write_table
-from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
+from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_BY_SAMPLE, VARIANCE_SUMMARY
 from cineseq.tables.expression import CLUSTERS
 from cineseq.tables.imaging import CELLS, PAIRS
 from cineseq.tables.lineage import (
@@ -153,7 +153,10 @@ def test_what_others_do_not_say_is_one_sample_and_unknown(adata: anndata.AnnData
 
 def predicted_by_the_step(data: PairedData, folder: Path) -> dict[str, Path]:
     write_paired(data, folder / "paired.h5ad")
-    names = ("performance", "samples", "by_sample", "contrasts", "genes", "overlap", "model_sensitivity")
+    names = (
+        *("performance", "samples", "by_sample", "contrasts", "beyond_covariates", "covariates"),
+        *("genes", "overlap", "model_sensitivity"),
+    )
     files = {name: folder / f"{name}.tsv" for name in names} | {"predictions": folder / "predictions.parquet"}
     figures = ("ladder", "scatter", "selection", "selected_genes", "overlap_figure")
     predict_step.main(
@@ -182,7 +185,7 @@ def test_predict_gives_the_tables_of_the_step(data: PairedData, adata: anndata.A
 
 def test_explain_gives_the_tables_of_the_step(data: PairedData, adata: anndata.AnnData, tmp_path: Path) -> None:
     write_paired(data, tmp_path / "paired.h5ad")
-    files = {name: tmp_path / f"{name}.tsv" for name in ("genes", "features", "summary")}
+    files = {name: tmp_path / f"{name}.tsv" for name in ("genes", "features", "summary", "by_sample")}
     settings = explain_step.Settings(crossmodal=Crossmodal(**QUICK_CROSSMODAL))
     rest = {"variance": tmp_path / "f.svg", "report": tmp_path / "r.json", "settings": settings}
     outputs = {f"crossmodal_{name}": path for name, path in files.items()}
@@ -191,6 +194,7 @@ def test_explain_gives_the_tables_of_the_step(data: PairedData, adata: anndata.A
     same_as_file(found.summary, files["summary"], VARIANCE_SUMMARY)
     same_as_file(found.genes, files["genes"], GENE_VARIANCE)
     same_as_file(found.features, files["features"], FEATURE_VARIANCE)
+    same_as_file(found.by_sample, files["by_sample"], VARIANCE_BY_SAMPLE)
 
 
 def test_cluster_gives_the_table_of_the_step(data: PairedData, clustered: anndata.AnnData) -> None:

@@ -21,7 +21,7 @@ from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.folds import FoldPlan
 from cineseq.prediction.crossval.ridge import SMALLEST_PENALTY, Tuning, predict, ridge_folds
 from cineseq.tables.contract import read_table
-from cineseq.tables.crossmodal import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_SUMMARY
+from cineseq.tables.crossmodal import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_BY_SAMPLE, VARIANCE_SUMMARY
 from cineseq.text import percent
 
 FAST = Crossmodal(genes=40, permutations=39, components=8, penalties=5, thinnings=2)
@@ -53,6 +53,16 @@ def test_shared_states_are_found_both_ways(shared):
         assert (summary["low"] > 0).all()
         assert (summary["share"] >= summary["r2"]).all()
         assert (summary["share_low"] > 0).all()
+
+
+def test_every_sample_has_a_row_and_one_more_sample_an_interval(shared):
+    rows = VARIANCE_BY_SAMPLE.check(shared.by_sample).set_index(["direction", "part"])
+    for direction in ("morphology_to_expression", "expression_to_morphology"):
+        each = rows.loc[(direction, "sample")]
+        assert list(each["sample"]) == ["s0", "s1", "s2", "s3"]
+        assert (each["r2"] > 0).all()
+        new = rows.loc[(direction, "new_sample")].iloc[0]
+        assert new["r2_low"] < each["r2"].mean() < new["r2_high"]
 
 
 def test_the_right_genes_and_features_are_explained(shared):
@@ -310,6 +320,7 @@ def test_the_step_writes_its_tables(tmp_path: Path):
         crossmodal_genes=tmp_path / "genes.tsv",
         crossmodal_features=tmp_path / "features.tsv",
         crossmodal_summary=tmp_path / "summary.tsv",
+        crossmodal_by_sample=tmp_path / "by_sample.tsv",
         variance=tmp_path / "variance.svg",
         report=tmp_path / "report.json",
         settings=explain_modalities.Settings(crossmodal=FAST.model_copy(update={"permutations": 3})),

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cineseq.expression.clusters_by_sample import function_by_sample
 from cineseq.expression.function_variance import (
     Exchange,
     component_lines,
@@ -11,7 +12,7 @@ from cineseq.expression.function_variance import (
     variance_along_components,
     variance_between_clusters,
 )
-from cineseq.tables.expression import FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT
+from cineseq.tables.expression import FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT, FUNCTION_BY_SAMPLE
 
 
 def exchange(strata, permutations=199, seed=0, families=None, **settings):
@@ -189,3 +190,29 @@ def test_without_permutations_there_is_an_effect_but_nothing_is_shown():
     assert row["epsilon2"] > 0.1
     assert np.isnan(row["p_value"])
     assert (row["verdict"], row["note"]) == ("unresolved", "permutations are switched off")
+
+
+def test_a_sample_in_which_clusters_differ_is_told_from_one_in_which_they_do_not():
+    function, clusters, field = study(3, share=0.4, cells=900, fields=24)
+    samples = pd.Series([f"s{f % 3}" for f in field])
+    last = (samples == "s2").to_numpy()
+    function.loc[last, "function_0"] = np.random.default_rng(0).normal(size=last.sum())
+    table = FUNCTION_BY_SAMPLE.check(function_by_sample(function, clusters, samples, exchange(field)))
+    each = table[table["part"] == "sample"].set_index("sample")
+    assert (each["groups"] == 8).all()
+    assert (each.loc[["s0", "s1"], "epsilon2_low"] > 0.1).all()
+    assert each.loc["s2", "epsilon2_low"] < 0 < each.loc["s2", "epsilon2_high"] < 0.2
+    new = table[table["part"] == "new_sample"].iloc[0]
+    assert new["epsilon2_low"] < each["epsilon2"].min()
+    assert new["epsilon2_high"] > each["epsilon2"].max()
+
+
+def test_samples_of_few_fields_have_no_interval_and_say_so():
+    function, clusters, field = study(3, share=0.4, fields=4)
+    samples = pd.Series([f"s{f % 2}" for f in field])
+    table = FUNCTION_BY_SAMPLE.check(function_by_sample(function, clusters, samples, exchange(field)))
+    each = table[table["part"] == "sample"]
+    assert each["epsilon2"].notna().all()
+    assert set(each["note"]) == {"no interval: 2 fields, 6 are required"}
+    over = table[table["part"] != "sample"]
+    assert set(over["note"]) == {"not estimable: 0 samples with an interval, and at least 3 are needed"}

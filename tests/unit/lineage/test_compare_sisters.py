@@ -20,7 +20,13 @@ from cineseq.lineage.tree_figures import colour_by_fate, draw_trees
 from cineseq.lineage.trees import families_of
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.imaging import CELLS
-from cineseq.tables.lineage import LINEAGE_POWER, LINEAGE_SENSITIVITY, LINEAGE_WARNINGS, STATE_BY_SISTER
+from cineseq.tables.lineage import (
+    LINEAGE_POWER,
+    LINEAGE_SENSITIVITY,
+    LINEAGE_WARNINGS,
+    STATE_BY_SAMPLE,
+    STATE_BY_SISTER,
+)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -60,6 +66,7 @@ def test_losses_and_unknown_sisters_are_listed():
 
 OUTPUTS = {
     "states": STATE_BY_SISTER,
+    "states_by_sample": STATE_BY_SAMPLE,
     "power": LINEAGE_POWER,
     "warnings": LINEAGE_WARNINGS,
     "sensitivity": LINEAGE_SENSITIVITY,

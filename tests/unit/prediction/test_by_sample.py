@@ -9,7 +9,9 @@ from tests.unit.prediction.prediction_examples import SMALL, Planted, ask, by_mo
 
 from cineseq.prediction.by_sample import OVER_FAMILIES, in_samples
 from cineseq.tables.prediction import BY_SAMPLE
+from cineseq.text import number
 
+WORDS = ("function", "model"), number
 LONE = SMALL.model_copy(update={"sensitivity": [], "half_samples": 10})
 
 
@@ -47,15 +49,15 @@ def test_a_sample_without_the_association_is_seen(found):
 
 def test_the_sentence_counts_samples(found):
     headline = by_model(found, estimand="within").reset_index().set_index("model", drop=False).loc["morphology"]
-    text = in_samples(found.tables["by_sample"], headline.to_dict() | {"estimand": "within", "r2_null": 0.1})
+    text = in_samples(found.tables["by_sample"], headline.to_dict() | {"estimand": "within", "r2_null": 0.1}, *WORDS)
     new = of_morphology(found).loc[("new_sample", "all")]
     low, high = (f"{new[end]:.2f}".replace("-", "−") for end in ("r2_low", "r2_high"))
     assert text == (
         "; above the mean of shuffled cells in 3 of 4 samples, with the whole interval in 3; 95 % prediction interval "
         f"for one more sample [{low}, {high}]"
     )
-    assert in_samples(found.tables["by_sample"], {**headline, "estimand": "pooled"}) == ""
-    assert in_samples(None, headline) == ""
+    assert in_samples(found.tables["by_sample"], {**headline, "estimand": "pooled"}, *WORDS) == ""
+    assert in_samples(None, headline, *WORDS) == ""
 
 
 def test_two_samples_have_no_prediction_interval():

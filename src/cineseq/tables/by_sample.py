@@ -1,0 +1,126 @@
+"""An effect in each sample and what one more sample would show: columns, rows and words that several steps share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.statistics.heterogeneity import FEWEST_SAMPLES, random_effects
+from cineseq.tables.contract import NOTE, Column, count, number
+from cineseq.text import count as counted
+from cineseq.text import interval, known
+
+Row = dict[str, Any]
+ALL = "all"
+"""Name of the sample in rows over samples."""
+
+
+def columns_by_sample(effect: str, description: str, unit: str, grouped_by: tuple[str, ...]) -> tuple[Column, ...]:
+    """Return the columns of an effect by sample.
+
+    Parameters
+    ----------
+    effect, description
+        Name of the column of the effect, and what it is.
+    unit
+        What ``groups`` counts within a sample.
+    grouped_by
+        What the groups may be.
+    """
+    return (
+        Column(
+            "part",
+            "text",
+            "A sample; the mean over samples; or one more sample, whose interval is the prediction interval",
+            values=("sample", "mean", "new_sample"),
+        ),
+        Column("sample", "text", f"Sample; {ALL} in rows over samples"),
+        count("n", "Cells"),
+        count("groups", f"{unit}; samples in rows over samples"),
+        Column("grouped_by", "text", "What these groups are", values=(*grouped_by, "sample"), missing=True),
+        number(effect, description),
+        number(f"{effect}_low", "Lower end of its 95 % interval"),
+        number(f"{effect}_high", "Upper end of it"),
+        number("spread", "Standard deviation of the effect over samples beyond the error of each, over samples"),
+        NOTE,
+    )
+
+
+def rows_over_samples(
+    rows: Sequence[Row],
+    errors: Sequence[float],
+    effect: str,
+    *,
+    most: float = np.inf,
+    scale: tuple[Callable[[Any], Any], Callable[[Any], Any]] | None = None,
+) -> list[Row]:
+    """Return the mean over samples and the prediction interval of one more.
+
+    Parameters
+    ----------
+    rows, errors
+        The row of each sample, and the standard error of its effect; NaN where it has none.
+    effect
+        Name of the column of the effect.
+    most
+        Largest value that the effect can have.
+    scale
+        Function to the scale on which effects are normally distributed and ``errors`` are given, and its inverse.
+    """
+    to, back = scale or (lambda value: value, lambda value: value)
+    effects = to(np.array([row[effect] for row in rows], float))
+    over = random_effects(effects, np.array(errors, float))
+    row: Row = {"sample": ALL, "n": sum(row["n"] for row in rows), "grouped_by": "sample"}
+    if over is None:
+        usable = int((np.isfinite(effects) & (np.array(errors, float) > 0)).sum())
+        reason = f"{counted(usable, 'sample')} with an interval, and at least {FEWEST_SAMPLES} are needed"
+        row |= {"groups": usable, effect: np.nan, "note": f"not estimable: {reason}"}
+        return [row | {"part": part} for part in ("mean", "new_sample")]
+    row |= {"groups": over.samples, effect: back(over.mean), "spread": over.spread}
+    low, high = f"{effect}_low", f"{effect}_high"
+    return [
+        row | {"part": "mean", low: back(over.low), high: back(over.high)},
+        row | {"part": "new_sample", low: back(over.new_low), high: min(back(over.new_high), most)},
+    ]
+
+
+def in_samples(
+    rows: pd.DataFrame, effect: str, null: float, what: str, form: Callable[[float], str], *, above: bool = True
+) -> str:
+    """Say in how many samples an effect is on one side of a value, and what one more sample would show.
+
+    Parameters
+    ----------
+    rows
+        Rows of one effect, with the columns of :func:`columns_by_sample`.
+    effect
+        Name of the column of the effect.
+    null, what
+        The value, and its name in the sentence.
+    form
+        Writes a number.
+    above
+        Whether samples above the value are counted, or those below it.
+
+    Returns
+    -------
+    str
+        Begins with a semicolon; empty with fewer than two samples.
+    """
+    each = rows[(rows["part"] == "sample") & rows[effect].notna()]
+    if len(each) < 2:
+        return ""
+    sign, end = (1, "low") if above else (-1, "high")
+    on_side = int((sign * each[effect] > sign * null).sum())
+    surely = int((sign * each[f"{effect}_{end}"] > sign * null).sum())
+    text = f"; {'above' if above else 'below'} {what} in {on_side} of {counted(len(each), 'sample')}"
+    if each[f"{effect}_{end}"].notna().any():
+        text += f", with the whole interval in {surely}"
+    new = rows[rows["part"] == "new_sample"].iloc[0]
+    ends = new[f"{effect}_low"], new[f"{effect}_high"]
+    if not known(ends[0]):
+        return text
+    return f"{text}; 95 % prediction interval for one more sample {interval(*ends, form)}"
