@@ -57,10 +57,11 @@ from cineseq.tables.lineage import (
     LINEAGE_POWER,
     LINEAGE_SENSITIVITY,
     LINEAGE_WARNINGS,
+    STATE_BY_SAMPLE,
     STATE_BY_SISTER,
     TIMES,
 )
-from cineseq.tables.prediction import GENES, PERFORMANCE, PREDICTIVE_FEATURES
+from cineseq.tables.prediction import BEYOND_COVARIATES, BY_SAMPLE, GENES, PERFORMANCE, PREDICTIVE_FEATURES
 from cineseq.text import COSINE, FUNCTION, SINE
 
 if TYPE_CHECKING:
@@ -79,6 +80,10 @@ class Associations:
         One row per function and gene, as :data:`cineseq.tables.prediction.GENES`.
     features
         One row per function and feature, as :data:`cineseq.tables.prediction.PREDICTIVE_FEATURES`.
+    by_sample
+        R² in each sample and for one more, as :data:`cineseq.tables.prediction.BY_SAMPLE`.
+    beyond_covariates
+        What is added to the covariates, as :data:`cineseq.tables.prediction.BEYOND_COVARIATES`.
     notes
         Sentences on how cells were grouped.
     """
@@ -86,6 +91,8 @@ class Associations:
     performance: pd.DataFrame
     genes: pd.DataFrame
     features: pd.DataFrame
+    by_sample: pd.DataFrame
+    beyond_covariates: pd.DataFrame
     notes: tuple[str, ...]
 
 
@@ -100,6 +107,8 @@ class SisterTables:
     state_by_sister, power, sensitivity, warnings
         As :data:`cineseq.tables.lineage.STATE_BY_SISTER`, :data:`cineseq.tables.lineage.LINEAGE_POWER`,
         :data:`cineseq.tables.lineage.LINEAGE_SENSITIVITY` and :data:`cineseq.tables.lineage.LINEAGE_WARNINGS`.
+    by_sample
+        As :data:`cineseq.tables.lineage.STATE_BY_SAMPLE`.
     """
 
     concordance: pd.DataFrame
@@ -108,6 +117,7 @@ class SisterTables:
     power: pd.DataFrame
     sensitivity: pd.DataFrame
     warnings: pd.DataFrame
+    by_sample: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -383,6 +393,8 @@ def predict(
         as_table(found.tables["performance"], PERFORMANCE),
         as_table(found.tables["genes"], GENES),
         as_table(features, PREDICTIVE_FEATURES),
+        as_table(found.tables["by_sample"], BY_SAMPLE),
+        as_table(found.tables["beyond_covariates"], BEYOND_COVARIATES),
         found.notes,
     )
 
@@ -471,6 +483,7 @@ def compare_sisters(
         as_table(power_table(found.compared), LINEAGE_POWER),
         as_table(found.sensitivity, LINEAGE_SENSITIVITY),
         as_table(found.warnings, LINEAGE_WARNINGS),
+        as_table(found.by_sample, STATE_BY_SAMPLE),
     )
 
 

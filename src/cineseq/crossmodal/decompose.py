@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -90,7 +90,12 @@ def decompose(data: PairedData, options: ExplainOptions) -> Decomposition:
     except NotEstimableError as reason:
         logger.warning("Not estimable: %s.", reason)
         return _not_estimable(len(data.obs), str(reason))
-    return _both_ways(expression, genes, sides, chosen, cells=cells, options=options)
+    found = _both_ways(expression, genes, sides, chosen, cells=cells, options=options)
+    # Samples are numbers in the folds; the table has their names.
+    names = dict(zip(cells.sample_labels(), data.obs["sample"].astype(str), strict=True))
+    return replace(
+        found, by_sample=found.by_sample.assign(sample=found.by_sample["sample"].map(lambda s: names.get(s, s)))
+    )
 
 
 def _sides(data: PairedData, settings: Crossmodal) -> dict[str, _Side]:

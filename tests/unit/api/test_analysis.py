@@ -44,10 +44,11 @@ from cineseq.tables.lineage import (
     LINEAGE_POWER,
     LINEAGE_SENSITIVITY,
     LINEAGE_WARNINGS,
+    STATE_BY_SAMPLE,
     STATE_BY_SISTER,
     TIMES,
 )
-from cineseq.tables.prediction import GENES, PERFORMANCE, PREDICTIVE_FEATURES
+from cineseq.tables.prediction import BEYOND_COVARIATES, BY_SAMPLE, GENES, PERFORMANCE, PREDICTIVE_FEATURES
 
 PLANTED = Planted(expression=0.5, morphology=0.3, fields=6, cells_per_field=12, genes=30, features=8, embedding=3)
 QUICK = {
@@ -174,6 +175,8 @@ def test_predict_gives_the_tables_of_the_step(data: PairedData, adata: anndata.A
     found = predict(adata, None, inner=2, **QUICK)
     same_as_file(found.performance, files["performance"], PERFORMANCE)
     same_as_file(found.genes, files["genes"], GENES)
+    same_as_file(found.by_sample, files["by_sample"], BY_SAMPLE)
+    same_as_file(found.beyond_covariates, files["beyond_covariates"], BEYOND_COVARIATES)
     features = PREDICTIVE_FEATURES.check(found.features)
     assert set(features["block"]) == {"morphology", "embedding"}
     assert len(features) == 11
@@ -256,13 +259,23 @@ def sisters(**settings: object) -> tuple[pd.DataFrame, Lineage]:
 def test_compare_sisters_gives_the_tables_of_the_steps(tmp_path: Path) -> None:
     cells, lineage = sisters()
     write_table(cells, tmp_path / "cells.parquet", CELLS)
-    names = ("states", "power", "warnings", "sensitivity", "incidence", "concordance", "fate_odds", "times")
+    names = (
+        "states",
+        "states_by_sample",
+        "power",
+        "warnings",
+        "sensitivity",
+        "incidence",
+        "concordance",
+        "fate_odds",
+        "times",
+    )
     files = {name: tmp_path / f"{name}.tsv" for name in (*names, "survival", "fading", "fate_pairs")}
     first = {name: tmp_path / f"{name}.svg" for name in ("trees", "trees_by_state", "forest")}
     compare_sisters_step.main(
         cells=tmp_path / "cells.parquet",
         compartments=[],
-        **{name: files[name] for name in names[:4]},
+        **{name: files[name] for name in names[:5]},
         **first,
         report=tmp_path / "r.json",
         settings=compare_sisters_step.Settings(lineage=lineage),
@@ -270,7 +283,7 @@ def test_compare_sisters_gives_the_tables_of_the_steps(tmp_path: Path) -> None:
     second = {name: tmp_path / f"{name}.svg" for name in ("incidence_figure", "survival_figure", "fate_pairs_figure")}
     describe_fates_step.main(
         cells=tmp_path / "cells.parquet",
-        **{name: path for name, path in files.items() if name not in names[:4]},
+        **{name: path for name, path in files.items() if name not in names[:5]},
         **second,
         report=tmp_path / "d.json",
         settings=describe_fates_step.Settings(lineage=lineage),
@@ -282,6 +295,7 @@ def test_compare_sisters_gives_the_tables_of_the_steps(tmp_path: Path) -> None:
     same_as_file(found.power, files["power"], LINEAGE_POWER)
     same_as_file(found.sensitivity, files["sensitivity"], LINEAGE_SENSITIVITY)
     same_as_file(found.warnings, files["warnings"], LINEAGE_WARNINGS)
+    same_as_file(found.by_sample, files["states_by_sample"], STATE_BY_SAMPLE)
 
 
 def test_compare_sisters_derives_what_is_missing() -> None:

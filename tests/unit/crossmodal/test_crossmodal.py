@@ -56,7 +56,7 @@ def test_shared_states_are_found_both_ways(shared):
 
 
 def test_every_sample_has_a_row_and_one_more_sample_an_interval(shared):
-    rows = VARIANCE_BY_SAMPLE.check(shared.by_sample).set_index(["direction", "part"])
+    rows = VARIANCE_BY_SAMPLE.check(shared.by_sample).set_index(["direction", "part"]).sort_index()
     for direction in ("morphology_to_expression", "expression_to_morphology"):
         each = rows.loc[(direction, "sample")]
         assert list(each["sample"]) == ["s0", "s1", "s2", "s3"]

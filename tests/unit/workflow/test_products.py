@@ -102,7 +102,12 @@ WEIGHT = Column("weight", "number", "Weight of the sample", "mg")
 
 def test_the_page_shows_results_in_the_order_of_the_registry() -> None:
     tables = [p.path for p in read_by_report() if p.section == "crossmodal" and p.contract]
-    assert tables == ["crossmodal/summary.tsv", "crossmodal/genes.tsv", "crossmodal/features.tsv"]
+    assert tables == [
+        "crossmodal/summary.tsv",
+        "crossmodal/by_sample.tsv",
+        "crossmodal/genes.tsv",
+        "crossmodal/features.tsv",
+    ]
     shown = [p.name for p in read_by_report() if p.section == "pairing"]
     assert shown == ["cells", "pairs", "quality"]
 
