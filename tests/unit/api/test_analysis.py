@@ -533,7 +533,7 @@ def test_compare_sisters_refuses_impossible_lineages() -> None:
     circle = table.drop(columns=["founder_id", "generation", "sister_id"]).assign(parent_id=["f.0", "f", "f"])
     with pytest.raises(UserError, match=r"cells: cell .f(\.0)?. descends from itself"):
         compare_sisters(circle)
-    with pytest.raises(UserError, match="'end_kind' has 1 values outside its contract, the first in row 1: 'died'"):
+    with pytest.raises(UserError, match="'end_kind' has 1 wrong value, the first in row 1: 'died'; expected one of division, death"):
         compare_sisters(table.assign(end_kind=["division", "died", "lost"]).drop(columns="fate"))
     with pytest.raises(UserError, match="gene_sets needs counts"):
         compare_sisters(table, gene_sets={"stress": ["g1"]})
