@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from cineseq.api.keywords import check_names, check_tables, section_of
+from cineseq.api.keywords import check_names, check_tables, check_whole_number, section_of
 from cineseq.api.tracked_cells import Tracked, cells_with_features, study_counts, with_field
-from cineseq.config.base import FieldOfView
+from cineseq.config.base import LARGEST_SEED, FieldOfView
 from cineseq.config.expression import Clusters, Normalisation
 from cineseq.config.features import Features
 from cineseq.config.lineage import Lineage
@@ -276,6 +276,7 @@ def cluster(adata: AnnData, *, seed: int = 1, **settings: Any) -> AnnData:
     (60, 2)
     """
     check_names("cluster", settings, Clusters)
+    check_whole_number("seed", seed, 0, LARGEST_SEED)
     chosen = section_of("cluster", Clusters, settings)
     data = paired_of(adata, "cluster", chosen.normalisation)
     ordered = in_order(data)
@@ -366,6 +367,8 @@ def predict(
     ['0', '1']
     """
     check_names("predict", settings, Prediction, Folds)
+    check_whole_number("seed", seed, 0, LARGEST_SEED)
+    check_whole_number("threads", threads, 1)
     if "functions" in settings:
         msg = "predict: there is no setting 'functions'; name the functions in the argument function."
         raise UserError(msg)
@@ -445,6 +448,7 @@ def compare_sisters(
     3.0
     """
     check_names("compare_sisters", settings, Lineage)
+    check_whole_number("seed", seed, 0, LARGEST_SEED)
     check_tables(cells=cells)
     chosen = section_of("compare_sisters", Lineage, settings)
     if chosen.gene_sets:
@@ -524,6 +528,8 @@ def explain(
     ['morphology_other', 'morphology_area_um2']
     """
     check_names("explain", settings, Crossmodal, Folds)
+    check_whole_number("seed", seed, 0, LARGEST_SEED)
+    check_whole_number("threads", threads, 1)
     chosen, folds = section_of("explain", Crossmodal, settings), section_of("explain", Folds, settings)
     options = ExplainOptions(chosen, folds, seed, threads)
     data = in_order(paired_of(adata, "explain", normalisation))
@@ -558,6 +564,9 @@ def _with_functions(
 ) -> tuple[PairedData, list[str]]:
     """Return the data with every wanted column of ``obs`` in the function block, and the names of these functions."""
     names = [] if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
+    if wanted is not None and not names:
+        msg = "predict: the argument function names none; name a column of adata.obs, or give None to predict all."
+        raise UserError(msg)
     function = data.function
     for name in names:
         whole = FUNCTION + name.removeprefix(FUNCTION)
@@ -566,7 +575,9 @@ def _with_functions(
         if name not in obs:
             known = [c.removeprefix(FUNCTION) for c in function]
             near = get_close_matches(name, [*known, *map(str, obs.columns)], n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"the functions are {', '.join(known) or 'none'}."
+            hint = f"did you mean '{near[0]}'?" if near else f"its functions are {', '.join(known)}."
+            if not known and not near:
+                hint = "nor any other; add a column of numbers."
             msg = f"predict: adata.obs has no function '{name}', {hint}"
             raise UserError(msg)
         column = as_finite(obs[name], "predict").set_axis(data.obs.index)
