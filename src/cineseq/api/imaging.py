@@ -331,7 +331,7 @@ def track(
         objects = take_points(labels, frames, positive("diameter_px", diameter_px))
         info = MovieInfo(*objects.shape, (), *scales)
     else:
-        _refuse_for_labels(frames=frames, diameter_px=diameter_px)
+        _check_no_points(frames=frames, diameter_px=diameter_px)
         objects, info = _objects(labels, image, axes, channels, scales)
     if objects.table.empty and not chosen.allow_empty:
         what = "point" if objects.are_points else "cell in any frame"
@@ -382,7 +382,7 @@ def _objects(
     return measure_objects(stack, movie, on), stack.info
 
 
-def _refuse_for_labels(**only_for_points: object) -> None:
+def _check_no_points(**only_for_points: object) -> None:
     name = next((name for name, value in only_for_points.items() if value is not None), None)
     if name is not None:
         msg = f"{name}: it is for tables of points only; leave it out for label images."
