@@ -23,10 +23,10 @@ def check_names(where: str, keywords: dict[str, Any], *sections: type[Section]) 
             raise UserError(msg)
 
 
-def check_whole_number(name: str, value: object, least: int, most: int | None = None) -> None:
+def check_whole_number(name: str, value: Any, least: int, most: int | None = None) -> None:
     """Check that an argument is a whole number within bounds; otherwise raise a UserError that names it."""
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < least or (most is not None and value > most):
+    if not whole or not least <= int(value) or (most is not None and int(value) > most):
         msg = f"{name}: {value!r} should be a whole number from {least}{'' if most is None else f' to {most}'}."
         raise UserError(msg)
 

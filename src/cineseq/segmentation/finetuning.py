@@ -96,8 +96,8 @@ def write_card(
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {part} | {f.image.name} | `{sha256(f.image)[:16]}` | `{sha256(f.mask)[:16]}` | {f.annotated.labels.max()} | "
-        f"{f.group if f.group != str(f.image) else '-'} |"
+        f"| {part} | {f.image.name} | `{sha256(f.image)[:16]}` | `{sha256(f.mask)[:16]}` | "
+        f"{f.annotated.labels.max()} | {f.group if f.group != str(f.image) else '-'} |"
         for part, rows in (("trained on", frames), ("held out", held))
         for f in rows
     ]

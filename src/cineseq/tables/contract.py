@@ -162,15 +162,19 @@ def empty(table: Table) -> pd.DataFrame:
     return pd.DataFrame({c.name: pd.Series(dtype=_DTYPES[c.kind]) for c in names})
 
 
+def as_written(frame: pd.DataFrame, table: Table, where: str = "") -> pd.DataFrame:
+    """Return a table as its file holds it: checked against its contract, and sorted by its key."""
+    checked = table.check(frame, where)
+    return checked.sort_values(list(table.key), kind="stable", ignore_index=True) if table.key else checked
+
+
 def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
     """Check ``frame`` against its contract and write the complete file, or none.
 
     The format follows the suffix: ``.parquet`` (zstd), ``.tsv`` or ``.csv``. Rows are sorted by the key, so that
     the same content gives the same file.
     """
-    checked = table.check(frame, path.name)
-    if table.key:
-        checked = checked.sort_values(list(table.key), kind="stable", ignore_index=True)
+    checked = as_written(frame, table, path.name)
     with replacing(path) as temporary:
         if path.suffix == ".parquet":
             arrow = pa.Table.from_pandas(checked, preserve_index=False)

@@ -23,7 +23,9 @@ from tests.unit.lineage.lineage_examples import as_cells, cell, experiment, fami
 from tests.unit.pairing.pairing_examples import make_barcodes, make_cells, make_compartments
 from tests.unit.prediction.prediction_examples import Planted, simulate
 
-from cineseq.api.analysis import cluster, compare_sisters, explain, pair, predict
+from cineseq.api.analysis import cluster, explain, predict
+from cineseq.api.pairing import pair
+from cineseq.api.sisters import compare_sisters
 from cineseq.config.expression import Clusters
 from cineseq.config.external import External
 from cineseq.config.lineage import Lineage
