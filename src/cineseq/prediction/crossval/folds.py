@@ -182,6 +182,7 @@ def merged(*labelings: np.ndarray) -> np.ndarray:
 
     Groups that share a cell are merged (connected components of the graph of cells and groups).
     """
+    # A bipartite graph: nodes 0 to cells - 1 are cells, the others the groups of each labelling in turn.
     cells = len(labelings[0])
     rows, columns, offset = [], [], cells
     for labels in labelings:
