@@ -259,13 +259,14 @@ def sisters(**settings: object) -> tuple[pd.DataFrame, Lineage]:
 def test_compare_sisters_gives_the_tables_of_the_steps(tmp_path: Path) -> None:
     cells, lineage = sisters()
     write_table(cells, tmp_path / "cells.parquet", CELLS)
-    names = ("states", "power", "warnings", "sensitivity", "incidence", "concordance", "fate_odds", "times")
-    files = {name: tmp_path / f"{name}.tsv" for name in (*names, "survival", "fading", "fate_pairs")}
+    of_sisters = ("states", "states_by_sample", "power", "warnings", "sensitivity")
+    of_fates = ("incidence", "concordance", "fate_odds", "times", "survival", "fading", "fate_pairs")
+    files = {name: tmp_path / f"{name}.tsv" for name in (*of_sisters, *of_fates)}
     first = {name: tmp_path / f"{name}.svg" for name in ("trees", "trees_by_state", "forest")}
     compare_sisters_step.main(
         cells=tmp_path / "cells.parquet",
         compartments=[],
-        **{name: files[name] for name in names[:4]},
+        **{name: files[name] for name in of_sisters},
         **first,
         report=tmp_path / "r.json",
         settings=compare_sisters_step.Settings(lineage=lineage),
@@ -273,7 +274,7 @@ def test_compare_sisters_gives_the_tables_of_the_steps(tmp_path: Path) -> None:
     second = {name: tmp_path / f"{name}.svg" for name in ("incidence_figure", "survival_figure", "fate_pairs_figure")}
     describe_fates_step.main(
         cells=tmp_path / "cells.parquet",
-        **{name: path for name, path in files.items() if name not in names[:4]},
+        **{name: files[name] for name in of_fates},
         **second,
         report=tmp_path / "d.json",
         settings=describe_fates_step.Settings(lineage=lineage),
