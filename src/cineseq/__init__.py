@@ -18,14 +18,14 @@ if "CINESEQ_GC_THRESHOLD" in os.environ:
 _MODULES = {
     "read_movie": "cineseq.api.imaging",
     "segment": "cineseq.api.networks",
-    "track": "cineseq.api.imaging",
+    "track": "cineseq.api.tracking",
     "measure": "cineseq.api.imaging",
     "embed": "cineseq.api.networks",
     "score": "cineseq.api.scoring",
-    "pair": "cineseq.api.analysis",
+    "pair": "cineseq.api.pairing",
     "cluster": "cineseq.api.analysis",
     "predict": "cineseq.api.analysis",
-    "compare_sisters": "cineseq.api.analysis",
+    "compare_sisters": "cineseq.api.sisters",
     "explain": "cineseq.api.analysis",
 }
 """Where each function of the interface is; importing the package alone loads none of them."""

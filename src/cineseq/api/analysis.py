@@ -1,4 +1,4 @@
-"""The analyses on arrays and tables: pair, cluster, predict, compare sisters, explain.
+"""The analyses of paired cells: cluster, predict, explain.
 
 Nothing is read or written, and no argument is changed. Settings are keywords named as in the sections of the
 configuration, with the same defaults.
@@ -15,13 +15,9 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from cineseq.api.keywords import check_names, check_tables, section_of
-from cineseq.api.tracked_cells import Tracked, cells_with_features, study_counts, with_field
-from cineseq.config.base import FieldOfView
+from cineseq.api.keywords import check_names, check_whole_number, section_of
+from cineseq.config.base import LARGEST_SEED
 from cineseq.config.expression import Clusters, Normalisation
-from cineseq.config.features import Features
-from cineseq.config.lineage import Lineage
-from cineseq.config.pairing import Pairing
 from cineseq.config.prediction import Crossmodal, Folds, Prediction
 from cineseq.crossmodal.decompose import decompose
 from cineseq.crossmodal.explain import ExplainOptions
@@ -29,38 +25,14 @@ from cineseq.errors import UserError
 from cineseq.expression.cluster import cluster_study
 from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import multiplets, usable_cells
-from cineseq.io.adata import adata_of, as_finite, check_normalisation, paired_of
-from cineseq.io.arrays import positive
+from cineseq.io.adata import as_finite, paired_of
 from cineseq.io.counts import LAYER, log_normalised
-from cineseq.io.maps import check_fields, check_samples, checked_barcodes, checked_compartments
 from cineseq.io.paired import PairedData, in_order, storable
-from cineseq.lineage.complete_cells import LINEAGE, completed_cells
-from cineseq.lineage.concordance import concordance_table, times_table
-from cineseq.lineage.relatives import relatives_of
-from cineseq.lineage.sister_comparison import Sequenced, compare_survivors, sequenced_of_compartments
-from cineseq.lineage.state_by_sister import power_table, state_table
-from cineseq.lineage.states import states_of
-from cineseq.lineage.trees import families_of
-from cineseq.pairing.barcodes import named_as_sequenced
-from cineseq.pairing.join import pair_cells
-from cineseq.pairing.match import match
-from cineseq.pairing.positions import with_micrometres
-from cineseq.pairing.report import paired_report, pairs_report
 from cineseq.prediction.crossval.feature_blocks import CYCLE
 from cineseq.prediction.features import associated_features
 from cineseq.prediction.predict import PredictionTask, predict_functions
-from cineseq.tables.contract import FIELD, Table
+from cineseq.tables.contract import as_written
 from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_BY_SAMPLE, VARIANCE_SUMMARY
-from cineseq.tables.imaging import PAIRS
-from cineseq.tables.lineage import (
-    CONCORDANCE,
-    LINEAGE_POWER,
-    LINEAGE_SENSITIVITY,
-    LINEAGE_WARNINGS,
-    STATE_BY_SAMPLE,
-    STATE_BY_SISTER,
-    TIMES,
-)
 from cineseq.tables.prediction import BEYOND_COVARIATES, BY_SAMPLE, GENES, PERFORMANCE, PREDICTIVE_FEATURES
 from cineseq.text import COSINE, FUNCTION, SINE
 
@@ -97,30 +69,6 @@ class Associations:
 
 
 @dataclass(frozen=True)
-class SisterTables:
-    """Similarity of relatives, and states of survivors by the fate of their sister.
-
-    Attributes
-    ----------
-    concordance, times
-        As :data:`cineseq.tables.lineage.CONCORDANCE` and :data:`cineseq.tables.lineage.TIMES`.
-    state_by_sister, power, sensitivity, warnings
-        As :data:`cineseq.tables.lineage.STATE_BY_SISTER`, :data:`cineseq.tables.lineage.LINEAGE_POWER`,
-        :data:`cineseq.tables.lineage.LINEAGE_SENSITIVITY` and :data:`cineseq.tables.lineage.LINEAGE_WARNINGS`.
-    by_sample
-        As :data:`cineseq.tables.lineage.STATE_BY_SAMPLE`.
-    """
-
-    concordance: pd.DataFrame
-    times: pd.DataFrame
-    state_by_sister: pd.DataFrame
-    power: pd.DataFrame
-    sensitivity: pd.DataFrame
-    warnings: pd.DataFrame
-    by_sample: pd.DataFrame
-
-
-@dataclass(frozen=True)
 class ExplainedVariance:
     """Variance of each modality that the other explains in held-out groups.
 
@@ -140,106 +88,6 @@ class ExplainedVariance:
     features: pd.DataFrame
     by_sample: pd.DataFrame
     notes: tuple[str, ...]
-
-
-def pair(
-    tracks: pd.DataFrame | Tracked,
-    compartments: pd.DataFrame | None,
-    barcodes: pd.DataFrame,
-    counts: AnnData | pd.DataFrame,
-    features: Sequence[pd.DataFrame] | pd.DataFrame = (),
-    *,
-    detections: pd.DataFrame | None = None,
-    pixel_size_um: float | None = None,
-    normalisation: Normalisation = "median",
-    **settings: Any,
-) -> AnnData:
-    """Pair live cells with sequenced barcodes through compartments, and join them with their counts.
-
-    A pair is one live cell and one barcode that are alone in their compartment. Cells in doubtful pairs are left out;
-    ``uns["pairs"]`` gives the reason.
-
-    Parameters
-    ----------
-    tracks
-        One row per cell: a table of tracks or cells (``track_id``, ``alive_at_end`` or ``end_kind``, and
-        ``end_y_px, end_x_px`` or ``y_px, x_px`` in pixels; columns ``function_*``, ``morphology_*`` and
-        ``embedding_*`` are taken), or the result of ``cs.track``. Without ``sample`` and ``fov`` all cells belong to
-        one field.
-    compartments
-        ``compartment_id, y_px, x_px, radius_px`` in pixels, ``sample, fov``; None if every cell is its own compartment.
-    barcodes
-        ``barcode`` with ``compartment_id`` or with its position ``fov, y_px, x_px`` in pixels; ``sample``.
-    counts
-        Shape (barcodes, genes), with barcodes as names; with several samples, ``sample`` in a column or in ``obs``.
-    features
-        Tables by ``frame`` and ``label``, as ``cs.measure`` and ``cs.embed`` return them, or by ``track_id``. The last
-        live frame of each cell is used.
-    detections
-        ``track_id, frame, label``, if ``tracks`` do not state the label of each track.
-    pixel_size_um
-        Micrometres per pixel, for the distance to the centre of the compartment; None if unknown.
-    normalisation
-        Normalisation of ``X``: ``median``, ``cp10k`` or ``sqrt``.
-    **settings
-        Settings of the sections ``pairing`` and ``features`` of the configuration.
-
-    Returns
-    -------
-    anndata.AnnData
-        Shape (paired cells, genes), sorted by cell: ``layers["counts"]``, their normalised logarithm ``X``, ``obs``
-        with ``track_id, sample, fov, condition, function_*`` and columns on the pair and on the sister,
-        ``obsm["X_morphology"]`` and ``["X_embedding"]``, ``uns["pairs"]`` with the status of every cell and barcode.
-
-    Raises
-    ------
-    UserError
-        When a table lacks a column, samples, fields or barcodes have different names in different tables, no cell is
-        alone with one barcode, or values are not counts.
-
-    Examples
-    --------
-    >>> import cineseq as cs
-    >>> import pandas as pd
-    >>> place = {"y_px": [10.0, 50.0], "x_px": [10.0, 50.0]}
-    >>> tracks = pd.DataFrame({"track_id": ["a", "b"], "end_kind": "end_of_movie", **place})
-    >>> cages = pd.DataFrame({"compartment_id": ["c1", "c2"], "radius_px": 8.0, **place})
-    >>> barcodes = pd.DataFrame({"barcode": ["AAAA", "CCCC"], "compartment_id": ["c2", "c1"]})
-    >>> counts = pd.DataFrame([[3, 0], [1, 2]], index=["AAAA", "CCCC"], columns=["g1", "g2"])
-    >>> cs.pair(tracks, cages, barcodes, counts).obs["barcode"].to_dict()
-    {'a': 'CCCC', 'b': 'AAAA'}
-    """
-    check_names("pair", settings, Pairing, Features)
-    check_normalisation(normalisation, "pair")
-    pixel_size_um = positive("pixel_size_um", pixel_size_um)
-    check_tables(barcodes=barcodes, **({} if compartments is None else {"compartments": compartments}))
-    pairing, framing = section_of("pair", Pairing, settings), section_of("pair", Features, settings)
-    tables = [features] if isinstance(features, pd.DataFrame) else list(features)
-    # Cells, and maps of compartments and barcodes.
-    cells = cells_with_features(tracks, tables, detections, framing)
-    located = None if compartments is None else with_field(compartments.reset_index(drop=True), cells, "compartments")
-    cages = checked_compartments({} if located is None else {"compartments": located})
-    placed = "y_px" in barcodes and len(cells[FIELD].drop_duplicates()) == 1
-    known = checked_barcodes(
-        {"barcodes": with_field(barcodes.reset_index(drop=True), cells, "barcodes", FIELD if placed else ["sample"])}
-    )
-    check_samples(cells, cages, known)
-    fields = cells[FIELD].drop_duplicates().itertuples(index=False)
-    check_fields([FieldOfView.model_construct(sample=sample, fov=fov) for sample, fov in fields], cages, known)
-    # Barcodes as named in the counts, and the cells that share their compartments.
-    sequenced = study_counts(counts, cells)
-    of_sample = sequenced.index.to_frame(index=False).groupby("sample", sort=False)["barcode"]
-    names = {sample: pd.Index(mine) for sample, mine in of_sample}
-    found = named_as_sequenced(known, names, pairing.barcode_errors, "barcodes", dict.fromkeys(names, "counts"))
-    matched = match(cells, cages, found, pairing)
-    sizes = cells[FIELD].drop_duplicates().assign(pixel_size_um=np.nan if pixel_size_um is None else pixel_size_um)
-    pairs = PAIRS.check(with_micrometres(matched.pairs, sizes))
-    data = pair_cells(cells, pairs, sequenced)
-    adata = adata_of(replace(data, normalisation=normalisation))
-    lines = pairs_report(matched, known=len(known), sequenced=len(found), imaged=len(cells))["lines"]
-    adata.uns["pairs"] = pd.DataFrame({name: storable(pairs[name]) for name in pairs}).set_axis(pairs.index.astype(str))
-    adata.uns["pair"] = {"lines": np.array(lines + paired_report(data, pairs, sequenced)["lines"], dtype=str)}
-    return adata
 
 
 def cluster(adata: AnnData, *, seed: int = 1, **settings: Any) -> AnnData:
@@ -286,6 +134,7 @@ def cluster(adata: AnnData, *, seed: int = 1, **settings: Any) -> AnnData:
     (60, 2)
     """
     check_names("cluster", settings, Clusters)
+    check_whole_number("seed", seed, 0, LARGEST_SEED)
     chosen = section_of("cluster", Clusters, settings)
     data = paired_of(adata, "cluster", chosen.normalisation)
     ordered = in_order(data)
@@ -376,6 +225,8 @@ def predict(
     ['0', '1']
     """
     check_names("predict", settings, Prediction, Folds)
+    check_whole_number("seed", seed, 0, LARGEST_SEED)
+    check_whole_number("threads", threads, 1)
     if "functions" in settings:
         msg = "predict: there is no setting 'functions'; name the functions in the argument function."
         raise UserError(msg)
@@ -390,100 +241,12 @@ def predict(
         found = predict_functions(task, threads)
         features = associated_features(task, threads)
     return Associations(
-        as_table(found.tables["performance"], PERFORMANCE),
-        as_table(found.tables["genes"], GENES),
-        as_table(features, PREDICTIVE_FEATURES),
-        as_table(found.tables["by_sample"], BY_SAMPLE),
-        as_table(found.tables["beyond_covariates"], BEYOND_COVARIATES),
+        as_written(found.tables["performance"], PERFORMANCE),
+        as_written(found.tables["genes"], GENES),
+        as_written(features, PREDICTIVE_FEATURES),
+        as_written(found.tables["by_sample"], BY_SAMPLE),
+        as_written(found.tables["beyond_covariates"], BEYOND_COVARIATES),
         found.notes,
-    )
-
-
-def compare_sisters(
-    cells: pd.DataFrame, seed: int = 1, *, sequenced: Sequence[str] | None = None, **settings: Any
-) -> SisterTables:
-    """Measure how similar relatives are, and test whether a state is more frequent in survivors whose sister died.
-
-    The fate of a cell that was lost or left the field is unknown: it counts neither as dead nor as alive. Survivors are
-    compared within strata of field and birth time, with families as units.
-
-    Parameters
-    ----------
-    cells
-        One row per cell: ``track_id, sample, fov, parent_id`` (missing where unknown), ``start_frame, end_frame``,
-        ``end_kind`` (``division, death, left_fov, lost, end_of_movie``) and states ``state_*`` (numbers become their
-        upper half within the sample). ``condition``, ``start_hours, end_hours`` (h) and positions at birth
-        ``start_y_px, start_x_px`` (px) are used if present; founder, generation, sister, fate and survival are derived
-        if missing. With ``compartment_id`` (also of dead cells), the association with a dead cage-mate is separated
-        from that with a dead sister.
-    seed
-        Seed of permutations and intervals.
-    sequenced
-        Names of the sequenced cells; None for all cells that are alive at the end and have a state.
-    **settings
-        Settings of the section ``lineage`` of the configuration.
-
-    Returns
-    -------
-    SisterTables
-        ``concordance`` of fates and ``times`` of sisters, cousins and neighbours; ``state_by_sister`` with odds ratios,
-        ``power`` with the smallest detectable odds ratio, ``sensitivity`` to errors, and ``warnings``. A row that
-        is not estimable has no numbers and ``note`` gives the reason; if no state varies in both groups, the tables on
-        states have no rows.
-
-    Raises
-    ------
-    UserError
-        When a column is missing, a cell is listed twice or descends from itself, or a value breaks its contract.
-
-    References
-    ----------
-    Mantel and Haenszel, J. Natl. Cancer Inst. 22 (1959) 719.
-
-    Examples
-    --------
-    >>> import cineseq as cs
-    >>> import pandas as pd
-    >>> rows = []
-    >>> for k in range(40):
-    ...     ends = ("end_of_movie", "death" if k % 2 else "end_of_movie")
-    ...     rows.append((f"m{k}", None, 0, 9, "division", None))
-    ...     for name, end in zip("ab", ends):
-    ...         rows.append((f"m{k}{name}", f"m{k}", 10, 30, end, float(k % 4 == 1 or k % 8 == 2)))
-    >>> columns = ["track_id", "parent_id", "start_frame", "end_frame", "end_kind", "state_stress"]
-    >>> cells = pd.DataFrame(rows, columns=columns).assign(sample="s", fov="1")
-    >>> found = cs.compare_sisters(cells, permutations=99)
-    >>> found.state_by_sister.set_index("contrast")["odds_ratio"].round(2).to_dict()["sister_died_vs_survived"]
-    3.0
-    """
-    check_names("compare_sisters", settings, Lineage)
-    check_tables(cells=cells)
-    chosen = section_of("compare_sisters", Lineage, settings)
-    if chosen.gene_sets:
-        msg = "compare_sisters: gene_sets needs counts; supply scores of the sets as columns state_* instead."
-        raise UserError(msg)
-    completed = completed_cells(cells, LINEAGE)
-    # Sorted as the files of the workflow are, so that results do not depend on the order of rows.
-    table = completed.sort_values("track_id", kind="stable", ignore_index=True)
-    families = families_of(table)
-    # Fates and times of relatives.
-    relatives = relatives_of(families, chosen.birth_time_bins)
-    shared = concordance_table(families, relatives, chosen.birth_time_bins, chosen.permutations, seed)
-    # States of survivors by the fate of the sister.
-    states = states_of(table, None, chosen.states)
-    known = Sequenced(None if sequenced is None else _known_cells(sequenced, table))
-    if "compartment_id" in cells:
-        members = completed[["track_id", "sample"]].assign(compartment_id=cells["compartment_id"].to_numpy(object))
-        known = sequenced_of_compartments(families, members, known.cells)
-    found = compare_survivors(families, states, known, chosen)
-    return SisterTables(
-        as_table(shared, CONCORDANCE),
-        as_table(times_table(families, relatives), TIMES),
-        as_table(state_table(found.compared), STATE_BY_SISTER),
-        as_table(power_table(found.compared), LINEAGE_POWER),
-        as_table(found.sensitivity, LINEAGE_SENSITIVITY),
-        as_table(found.warnings, LINEAGE_WARNINGS),
-        as_table(found.by_sample, STATE_BY_SAMPLE),
     )
 
 
@@ -537,33 +300,20 @@ def explain(
     ['morphology_other', 'morphology_area_um2']
     """
     check_names("explain", settings, Crossmodal, Folds)
+    check_whole_number("seed", seed, 0, LARGEST_SEED)
+    check_whole_number("threads", threads, 1)
     chosen, folds = section_of("explain", Crossmodal, settings), section_of("explain", Folds, settings)
     options = ExplainOptions(chosen, folds, seed, threads)
     data = in_order(paired_of(adata, "explain", normalisation))
     with threadpool_limits(1):
         found = decompose(usable_cells(data, _quality_and_clusters(data)), options)
     return ExplainedVariance(
-        as_table(found.summary, VARIANCE_SUMMARY),
-        as_table(found.genes, GENE_VARIANCE),
-        as_table(found.features, FEATURE_VARIANCE),
-        as_table(found.by_sample, VARIANCE_BY_SAMPLE),
+        as_written(found.summary, VARIANCE_SUMMARY),
+        as_written(found.genes, GENE_VARIANCE),
+        as_written(found.features, FEATURE_VARIANCE),
+        as_written(found.by_sample, VARIANCE_BY_SAMPLE),
         found.notes,
     )
-
-
-def _known_cells(names: Sequence[str], cells: pd.DataFrame) -> pd.Index:
-    wanted = pd.Index([names] if isinstance(names, str) else names)
-    strange = wanted.difference(pd.Index(cells["track_id"]))
-    if len(strange):
-        msg = f"sequenced: '{strange[0]}' is not among the track_id of cells; use the names of that table."
-        raise UserError(msg)
-    return wanted
-
-
-def as_table(frame: pd.DataFrame, contract: Table) -> pd.DataFrame:
-    """Return a table with the columns and types of its contract, sorted by its key like the files of the workflow."""
-    checked = contract.check(frame, contract.name)
-    return checked.sort_values(list(contract.key), kind="stable", ignore_index=True) if contract.key else checked
 
 
 def _with_functions(
@@ -571,6 +321,9 @@ def _with_functions(
 ) -> tuple[PairedData, list[str]]:
     """Return the data with every wanted column of ``obs`` in the function block, and the names of these functions."""
     names = [] if wanted is None else [wanted] if isinstance(wanted, str) else list(wanted)
+    if wanted is not None and not names:
+        msg = "predict: the argument function names none; name a column of adata.obs, or give None to predict all."
+        raise UserError(msg)
     function = data.function
     for name in names:
         whole = FUNCTION + name.removeprefix(FUNCTION)
@@ -579,7 +332,9 @@ def _with_functions(
         if name not in obs:
             known = [c.removeprefix(FUNCTION) for c in function]
             near = get_close_matches(name, [*known, *map(str, obs.columns)], n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"the functions are {', '.join(known) or 'none'}."
+            hint = f"did you mean '{near[0]}'?" if near else f"its functions are {', '.join(known)}."
+            if not known and not near:
+                hint = "nor any other; add a column of numbers."
             msg = f"predict: adata.obs has no function '{name}', {hint}"
             raise UserError(msg)
         column = as_finite(obs[name], "predict").set_axis(data.obs.index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from cineseq.config.base import Section
@@ -20,6 +21,14 @@ def check_names(where: str, keywords: dict[str, Any], *sections: type[Section]) 
         if name not in known:
             msg = f"{where}: there is no setting '{name}', {nearest(name, known)}"
             raise UserError(msg)
+
+
+def check_whole_number(name: str, value: Any, least: int, most: int | None = None) -> None:
+    """Check that an argument is a whole number within bounds; otherwise raise a UserError that names it."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or not least <= int(value) or (most is not None and int(value) > most):
+        msg = f"{name}: {value!r} should be a whole number from {least}{'' if most is None else f' to {most}'}."
+        raise UserError(msg)
 
 
 def section_of(where: str, section: type[S], keywords: dict[str, Any], **more: Any) -> S:

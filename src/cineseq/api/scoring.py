@@ -88,7 +88,7 @@ def score(
 
 def _course(timecourse: pd.DataFrame, channel: str | None) -> pd.DataFrame:
     """Return a time course of one channel, checked and sorted by track and time."""
-    _refuse_columns(timecourse)
+    _check_columns(timecourse)
     there = timecourse["channel"].dropna().unique().tolist() if "channel" in timecourse else []
     if channel is not None:
         if channel not in there:
@@ -103,10 +103,10 @@ def _course(timecourse: pd.DataFrame, channel: str | None) -> pd.DataFrame:
         pd.to_numeric(timecourse[name], errors="coerce").to_numpy(float, na_value=np.nan) for name in ("hours", "value")
     )
     course = pd.DataFrame({"track_id": timecourse["track_id"].to_numpy(object), "time": hours, "value": value})
-    _refuse_values(timecourse, "track_id", course["track_id"].isna().to_numpy(), "a name")
+    _check_values(timecourse, "track_id", course["track_id"].isna().to_numpy(), "a name")
     per_frame = "a number (give frame numbers where the frame interval is unknown; scores are then per frame)"
-    _refuse_values(timecourse, "hours", ~np.isfinite(hours), per_frame)
-    _refuse_values(timecourse, "value", ~np.isfinite(value) & timecourse["value"].notna().to_numpy(), "a number")
+    _check_values(timecourse, "hours", ~np.isfinite(hours), per_frame)
+    _check_values(timecourse, "value", ~np.isfinite(value) & timecourse["value"].notna().to_numpy(), "a number")
     twice = course.duplicated(["track_id", "time"])
     if twice.any():
         first = course[twice].iloc[0]
@@ -121,7 +121,7 @@ def _course(timecourse: pd.DataFrame, channel: str | None) -> pd.DataFrame:
     return course.sort_values(["track_id", "time"], ignore_index=True)
 
 
-def _refuse_columns(timecourse: pd.DataFrame) -> None:
+def _check_columns(timecourse: pd.DataFrame) -> None:
     """Raise a UserError unless this is a table that has each column once, without dates or durations."""
     if not isinstance(timecourse, pd.DataFrame):
         msg = f"timecourse: expected a pandas table with track_id, hours and value, not a {type(timecourse).__name__}."
@@ -143,7 +143,7 @@ def _refuse_columns(timecourse: pd.DataFrame) -> None:
             raise UserError(msg)
 
 
-def _refuse_values(timecourse: pd.DataFrame, column: str, wrong: np.ndarray, expected: str) -> None:
+def _check_values(timecourse: pd.DataFrame, column: str, wrong: np.ndarray, expected: str) -> None:
     if wrong.any():
         row = int(np.argmax(wrong))
         value = timecourse[column].iloc[row]

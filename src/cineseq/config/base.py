@@ -9,6 +9,8 @@ from cineseq.deprecation import deprecated
 Name = str
 """A name used in file paths: letters, digits, dot, dash and underscore."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+LARGEST_SEED = 2**32 - 1
+"""Largest seed that all random generators take."""
 REMOVED_IN = "0.3.0"
 """Version of cineseq that no longer knows the old names of keys."""
 

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from cineseq.config.base import Section
+from cineseq.config.base import LARGEST_SEED, Section
 from cineseq.text import significant
 
 
@@ -194,4 +194,4 @@ class Train(Section):
     learning_rate: float | None = Field(
         None, gt=0, description="Learning rate of AdamW; null: 0.002 for the compact models, 0.00001 for cpsam."
     )
-    seed: int = Field(1, ge=0, description="Seed of the choice of the held-out groups.")
+    seed: int = Field(1, ge=0, le=LARGEST_SEED, description="Seed of the choice of the held-out groups.")

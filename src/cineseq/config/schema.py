@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from cineseq.config.base import NAME_PATTERN, Section, with_new_names
+from cineseq.config.base import LARGEST_SEED, NAME_PATTERN, Section, with_new_names
 from cineseq.config.expression import Clusters, DifferentialExpression
 from cineseq.config.external import External
 from cineseq.config.features import Embed, Features, Function, Morphology
@@ -36,7 +36,9 @@ class Config(Section):
     )
     samples: str = Field("config/samples.tsv", description="Sample sheet, tab- or comma-separated.")
     data: str = Field("../shared/data", description="Folder that {data} stands for in the sample sheet.")
-    seed: int = Field(1, ge=0, description="Seed of the random numbers; the same seed gives the same results.")
+    seed: int = Field(
+        1, ge=0, le=LARGEST_SEED, description="Seed of the random numbers; the same seed gives the same results."
+    )
     keep_movies: bool = Field(
         default=True, description="Keep the corrected movies; false deletes each one after the last step that reads it."
     )
@@ -114,7 +116,7 @@ def nearest(name: str, names: list[str]) -> str:
     if not names:
         return "which lists none"
     near = get_close_matches(name, names, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"they are {', '.join(names)}"
+    return f"did you mean '{near[0]}'?" if near else f"expected one of {', '.join(names)}"
 
 
 def load(raw: dict[str, Any], origin: str = "") -> Config:

@@ -1,4 +1,4 @@
-"""Tell counts of reads from counts of molecules by how high the counts of rarely detected genes are."""
+"""Distinguish counts of reads from counts of molecules by the size of the counts of rarely detected genes."""
 
 from __future__ import annotations
 

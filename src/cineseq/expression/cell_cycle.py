@@ -116,7 +116,7 @@ def gene_set_scores(expression: Expression, gene_sets: dict[str, list[str]], see
     adata.var_names = expression.genes
     scores = {}
     for name, genes in gene_sets.items():
-        _refuse_unknown(name, genes, expression.genes)
+        _check_known(name, genes, expression.genes)
         scores[name] = np.full(adata.n_obs, np.nan)
         try:
             sc.tl.score_genes(adata, list(dict.fromkeys(genes)), score_name="score", random_state=seed)
@@ -127,7 +127,7 @@ def gene_set_scores(expression: Expression, gene_sets: dict[str, list[str]], see
     return pd.DataFrame(scores)
 
 
-def _refuse_unknown(name: str, genes: list[str], known: pd.Index) -> None:
+def _check_known(name: str, genes: list[str], known: pd.Index) -> None:
     by_capitals = {gene.upper(): gene for gene in known}
     for gene in genes:
         if gene in known:

@@ -30,8 +30,8 @@ def multiplets(obs: pd.DataFrame) -> pd.arrays.BooleanArray:
     obs
         Annotation of the cells. Its columns ``status``, ``occupancy`` (cells in the compartment) and ``barcodes``
         are used where present. A cell is a multiplet if its compartment has several cells or barcodes, or by its
-        status; it is not if its compartment has one cell, or by the status ``singlet``. A single barcode does not
-        tell the number of cells.
+        status; it is not if its compartment has one cell, or by the status ``singlet``. The number of
+        cells does not follow from a single barcode.
     """
     cells = pd.Series(pd.NA, obs.index, dtype="Float64")
     occupancy, barcodes = (

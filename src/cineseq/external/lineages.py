@@ -55,7 +55,7 @@ def read_families(path: Path, field: FieldOfView, external: External) -> pd.Data
     cell = next(c for c in external.id if c in table.columns)
     family = pd.DataFrame({"row": table.index, "id": _identity(table, names.scope, cell).array})
     table = table.reset_index(drop=True)
-    _refuse(family["id"].duplicated(), path, "cell '{id}' is listed twice; keep one row for each cell", family)
+    _check_rows(family["id"].duplicated(), path, "cell '{id}' is listed twice; keep one row for each cell", family)
     family["parent_id"] = _parents(table, names)
     family["start_frame"] = _frames(table, names.birth, path, family)
     family["end_frame"] = _frames(table, names.end, path, family)
@@ -87,7 +87,7 @@ def _check_columns(table: pd.DataFrame, path: Path, external: External) -> None:
         raise UserError(msg)
 
 
-def _refuse(wrong: pd.Series, path: Path, reason: str, family: pd.DataFrame) -> None:
+def _check_rows(wrong: pd.Series, path: Path, reason: str, family: pd.DataFrame) -> None:
     """Raise for the first row in which ``wrong`` is true; ``reason`` may use the row's values."""
     wrong = wrong.fillna(value=False).astype(bool).reset_index(drop=True)
     if wrong.any():
@@ -112,7 +112,7 @@ def _parents(table: pd.DataFrame, names: LineageColumns) -> pd.Series:
 def _frames(table: pd.DataFrame, column: str, path: Path, family: pd.DataFrame) -> pd.Series:
     numbers = pd.to_numeric(table[column], errors="coerce")
     wrong = numbers.isna() | (numbers < 0) | (numbers % 1 != 0)
-    _refuse(wrong, path, f"cell '{{id}}' needs a frame number from 0 in column '{column}'", family)
+    _check_rows(wrong, path, f"cell '{{id}}' needs a frame number from 0 in column '{column}'", family)
     return numbers.astype("int64")
 
 
@@ -120,7 +120,7 @@ def _fates(table: pd.DataFrame, names: LineageColumns, path: Path, family: pd.Da
     text = as_text(table[names.fate]).str.strip()
     known = text.isna() | text.isin([*names.fates, ""])
     stated = f"cell '{{id}}' has the fate '{text[~known].iloc[0]}'" if not known.all() else ""
-    _refuse(
+    _check_rows(
         ~known, path, f"{stated}, which external.lineage.fates does not explain; add it there or correct it", family
     )
     return text.map(names.fates).fillna("unknown").astype("string")
@@ -130,24 +130,24 @@ def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> Non
     has_parent = family["parent_id"].notna()
     parent = family.loc[position.clip(min=0), ["end_frame", "fate"]].reset_index(drop=True)
     shown = family.assign(parent_end=parent["end_frame"], parent_fate=parent["fate"])
-    _refuse(
+    _check_rows(
         pd.Series(ends_before_it_begins(family)), path, "cell '{id}' ends before it begins; correct its frames", shown
     )
     absent = has_parent & (position < 0)
-    _refuse(
+    _check_rows(
         absent,
         path,
         "the parent '{parent_id}' of cell '{id}' is not in the table; add its row or correct the name",
         shown,
     )
     number = pd.Series(position).groupby(position).cumcount()
-    _refuse(
+    _check_rows(
         has_parent & (number > 1),
         path,
         "the parent '{parent_id}' of cell '{id}' has more than two daughters; keep the two that are its own",
         shown,
     )
-    _refuse(
+    _check_rows(
         pd.Series(born_before_parent_ends(family, position)),
         path,
         "cell '{id}' is born in frame {start_frame}, before its parent '{parent_id}' ends in frame {parent_end}; "
@@ -155,7 +155,7 @@ def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> Non
         shown,
     )
     undivided = has_parent & (parent["fate"] != "division").to_numpy(bool, na_value=False)
-    _refuse(
+    _check_rows(
         undivided,
         path,
         "cell '{id}' has a parent '{parent_id}' whose fate is {parent_fate}, not division; correct one of them",
@@ -164,7 +164,7 @@ def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> Non
 
 
 def _with_ancestry(family: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Add root cell, generation and sister of each cell; refuse a cell that descends from itself."""
+    """Add root cell, generation and sister of each cell; check that none descends from itself."""
     try:
         return family.assign(**ancestry(family["id"], family["parent_id"]))
     except OwnAncestorError as cell:
@@ -181,7 +181,7 @@ def _check_generation(table: pd.DataFrame, names: LineageColumns, family: pd.Dat
     shown = family.assign(expected=family["generation"] + int(stated.min() if stated.notna().any() else 0))
     wrong = stated.notna() & (stated != shown["expected"])
     reason = f"column '{names.generation}' should be {{expected}} for cell '{{id}}', by its ancestors"
-    _refuse(wrong, path, reason, shown)
+    _check_rows(wrong, path, reason, shown)
 
 
 def _warn_of_fields(family: pd.DataFrame, cells: pd.DataFrame, parent: np.ndarray, path: Path) -> None:
@@ -251,7 +251,7 @@ def read_all_families(paths: list[Path], rows: list[FieldOfView], external: Exte
 
 
 def _check_labels(tables: list[pd.DataFrame], paths: list[Path]) -> None:
-    """Refuse a sample with different conditions in two tables; one of them must be wrong."""
+    """Check that a sample has one condition in all tables; otherwise one of them is wrong."""
     seen: dict[str, tuple[frozenset[str], Path]] = {}
     for table, path in zip(tables, paths, strict=True):
         for sample, values in table.groupby("sample")["condition"]:

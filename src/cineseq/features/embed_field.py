@@ -83,10 +83,10 @@ def embed_objects(task: Task, wanted: pd.DataFrame) -> pd.DataFrame:
     parts: list[np.ndarray] = []
     for frame, objects in progress(list(wanted.groupby("frame")), "Frames embedded", logger):
         seen = task.labels.info.seen_part(int(frame))
-        scene = FrameMasks.of(task.labels[int(frame)].astype(np.int64), task.side, task.settings, seen)
+        masks = FrameMasks.of(task.labels[int(frame)].astype(np.int64), task.side, task.settings, seen)
         planes = {channel: task.movie.plane(int(frame), channel) for channel in task.channels}
         few = [objects.iloc[i : i + CELLS_AT_ONCE] for i in range(0, len(objects), CELLS_AT_ONCE)]
-        parts.extend(_embed(task, scene, cells, planes, ranges) for cells in few)
+        parts.extend(_embed(task, masks, cells, planes, ranges) for cells in few)
     keys = wanted[[*FIELD, "frame", "label"]]
     names = [name for c in task.channels for name in column_names(task.embedder, c)]
     return pd.concat([keys, pd.DataFrame(np.concatenate(parts), columns=names)], axis=1)
@@ -94,7 +94,7 @@ def embed_objects(task: Task, wanted: pd.DataFrame) -> pd.DataFrame:
 
 def _embed(
     task: Task,
-    scene: FrameMasks,
+    masks: FrameMasks,
     objects: pd.DataFrame,
     planes: dict[str, np.ndarray],
     ranges: dict[str, tuple[float, float]],
@@ -102,7 +102,7 @@ def _embed(
     chosen = task.settings
     vectors = []
     for channel, plane in planes.items():
-        crops = scene.cut(objects, plane, *ranges[channel])
+        crops = masks.cut(objects, plane, *ranges[channel])
         vectors.append(
             vectors_of(
                 task.embedder,

@@ -12,6 +12,7 @@ import numpy as np
 
 from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, Movie, MovieInfo
+from cineseq.text import count
 
 IMAGE_AXES = {2: "YX", 3: "CYX", 4: "TCYX"}
 """Default axes of an image by their number: T frames, C channels, Y rows, X columns."""
@@ -38,12 +39,12 @@ def image_axes(image: Any, axes: str | None) -> str:
     if isinstance(image, Movie):
         return "TCYX"
     shape = tuple(_array(image).shape)
-    count = len(shape)
+    number = len(shape)
     if axes is None:
-        if count not in IMAGE_AXES:
-            msg = f"image: {count} axes, shape {shape}; expected YX, CYX or TCYX; name other axes in axes=."
+        if number not in IMAGE_AXES:
+            msg = f"image: {number} axes, shape {shape}; expected YX, CYX or TCYX; name other axes in axes=."
             raise UserError(msg)
-        return IMAGE_AXES[count]
+        return IMAGE_AXES[number]
     letters = axes.upper()
     if "Z" in letters:
         msg = (
@@ -54,8 +55,8 @@ def image_axes(image: Any, axes: str | None) -> str:
     if set(letters) - set("TCYX") or len(set(letters)) < len(letters) or not {"Y", "X"} <= set(letters):
         msg = f"axes: '{axes}' should hold Y and X, and T and C if present, each once, such as 'TYX' or 'YXC'."
         raise UserError(msg)
-    if len(letters) != count:
-        msg = f"axes: '{axes}' names {len(letters)} axes, but image has {count}, shape {shape}; name each one."
+    if len(letters) != number:
+        msg = f"axes: '{axes}' names {len(letters)} axes, but image has {number}, shape {shape}; name each one."
         raise UserError(msg)
     return letters
 
@@ -153,9 +154,9 @@ def as_labels(
     if movie is not None and here != _sizes(movie.info):
         frames, height, width = _sizes(movie.info)
         msg = (
-            f"labels: {here[0]} frames of {here[1]} x {here[2]} px, but image has {frames} of {height} x {width} px "
-            f"and {len(movie.channels)} channels; supply the labels of this image, and set axes= (such as 'TYX') "
-            "if image is not YX, CYX or TCYX."
+            f"labels: {count(here[0], 'frame')} of {here[1]} x {here[2]} px, but image has {frames} of {height} x "
+            f"{width} px and {count(len(movie.channels), 'channel')}; supply the labels of this image, and set axes= "
+            "(such as 'TYX') if image is not YX, CYX or TCYX."
         )
         raise UserError(msg)
     plane = _plane(array, letters)
@@ -252,13 +253,13 @@ def _sizes(info: MovieInfo) -> tuple[int, int, int]:
     return info.frames, info.height, info.width
 
 
-def _names(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+def _names(names: Sequence[str] | None, channels: int) -> tuple[str, ...]:
     if names is None:
-        return tuple(f"C{i}" for i in range(count))
+        return tuple(f"C{i}" for i in range(channels))
     if isinstance(names, str):
         names = [names]
-    if len(names) != count or len(set(names)) < count or not all(isinstance(n, str) and n for n in names):
-        msg = f"names: {list(names)} should be {count} different names, one for each channel of image."
+    if len(names) != channels or len(set(names)) < channels or not all(isinstance(n, str) and n for n in names):
+        msg = f"names: {list(names)} should hold a name for each channel of image ({channels}), each once."
         raise UserError(msg)
     return tuple(names)
 

@@ -56,7 +56,7 @@ def completed_cells(cells: pd.DataFrame, needed: tuple[str, ...] = (), where: st
     try:
         return CELLS.check(pd.concat([table, blank], axis=1), where)
     except ValueError as error:
-        msg = f"{error}; correct the column in the table."
+        msg = f"{error}; correct the table."
         raise UserError(msg) from None
 
 

@@ -76,12 +76,14 @@ def match(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFram
     UserError
         When barcodes name compartments but none of these is on the map.
     """
+    # Live cells and barcodes in their compartments; where a sample has none, each cell is its own.
     live = _placed(cells[_is_true(cells["alive_at_end"])])
     open_culture = ~live["sample"].isin(compartments["sample"])
     circles = _with_own_compartments(compartments, live[open_culture])
     live = _in_compartments(live, circles, settings.rim)
     located, alignments = _locate_barcodes(barcodes, circles, settings)
     hidden = _hidden(cells, live, circles, settings.rim)
+    # One row per compartment: its cells and barcodes, and whether they are in doubt; from it, the status of each.
     table = _compartment_table(circles, live, located, hidden)
     rows = (_rows_of_cells(live, table), _rows_of_barcodes(located, table))
     blank = empty(PAIRS)
@@ -124,6 +126,7 @@ def _with_own_compartments(compartments: pd.DataFrame, live: pd.DataFrame) -> pd
     parts = [compartments] if len(compartments) else []
     for _, group in live.dropna(subset=["y", "x"]).groupby(FIELD):
         points = group[["y", "x"]].to_numpy(np.float64)
+        # Half the distance to the nearest other cell, shape (cells,), but no more than the median of the field.
         reach = Circles(points, np.ones(len(points))).nearest(points)[1][:, 1:2].ravel() / 2
         radius = np.minimum(reach, np.median(reach)) if len(points) > 1 else np.full(1, np.inf)
         columns = {"compartment_id": group["track_id"], "y_px": points[:, 0], "x_px": points[:, 1], "radius_px": radius}
@@ -144,6 +147,7 @@ def _in_compartments(cells: pd.DataFrame, compartments: pd.DataFrame, tolerance:
     for key, group in cells.dropna(subset=["y", "x"]).groupby(FIELD):
         if key in maps:
             located = locate(group[["y", "x"]].to_numpy(np.float64), _circles_of(maps[key]), tolerance)
+            # Positions in the map, -1 for none, point to the None at the end.
             names = np.array([*maps[key]["compartment_id"], None], object)
             chosen = zip(columns, (located.compartment, *located.touched.T), strict=True)
             cells.loc[group.index, list(columns)] = np.stack([names[which] for _, which in chosen], axis=1)
@@ -183,6 +187,7 @@ def _locate_barcodes(
 def _by_position(
     barcodes: pd.DataFrame, compartments: pd.DataFrame, settings: Pairing
 ) -> tuple[pd.Series, Alignment, np.ndarray]:
+    # Barcodes are moved onto the compartments; one belongs to the compartment in whose reduced radius it then lies.
     circles = _circles_of(compartments)
     alignment = align(barcodes[["y_px", "x_px"]].to_numpy(np.float64), circles, settings.barcode_radius)
     reach = replace(circles, radii=circles.radii * settings.barcode_radius)
@@ -197,10 +202,12 @@ def _hidden(cells: pd.DataFrame, live: pd.DataFrame, compartments: pd.DataFrame,
     """Return the compartments in which a track was lost after closing and that no later live track may continue."""
     if "closed_frame" not in compartments:
         return pd.MultiIndex.from_tuples([], names=COMPARTMENT)
+    # Tracks lost after their compartment was closed, the cell of which may still be inside.
     lost = _placed(cells[cells["alive_at_end"].isna().to_numpy() & (cells["end_kind"] == "lost").to_numpy(bool)])
     lost = _in_compartments(lost, compartments, tolerance)[[*COMPARTMENT, "track_id", "end_frame"]].dropna()
     lost = lost.merge(compartments[[*COMPARTMENT, "closed_frame"]], on=COMPARTMENT)
     lost = lost[lost["end_frame"].astype(float) >= lost["closed_frame"].astype(float)]
+    # A live track that appeared there afterwards may be the same cell, which is then counted already.
     later = live.loc[live["start_kind"] == "appeared", [*COMPARTMENT, "start_frame"]].dropna()
     both = lost.merge(later, on=COMPARTMENT, how="left")
     continued = both.loc[(both["start_frame"] > both["end_frame"]).fillna(value=False).to_numpy(bool), "track_id"]
@@ -228,6 +235,7 @@ def _rows_of_cells(live: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     rows = rows.merge(table.drop(columns="fov").reset_index(), on=COMPARTMENT, how="left")
     doubtful = rows["ambiguous"].to_numpy(bool) | _is_true(rows["doubtful"])
     barcodes, occupancy = rows["barcodes"].fillna(0).to_numpy(), rows["occupancy"].fillna(0).to_numpy()
+    # The first reason that applies is the status.
     reasons = [doubtful, barcodes == 0, occupancy > 1, barcodes > 1]
     status = np.select(reasons, ["ambiguous", "no_barcode", "multi_cell", "multi_barcode"], "singlet")
     return rows.assign(status=status, posterior=rows["posterior"].where(status == "singlet"))

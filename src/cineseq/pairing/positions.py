@@ -134,7 +134,7 @@ def align(points: np.ndarray, circles: Circles, radius: float) -> Alignment:
 
     The translation is the median offset from the nearest centres, repeated until it converges. The affine map is
     fitted by random sample consensus (Fischler and Bolles 1981) and kept only if its distortion is small. A shift
-    by a whole pitch cannot be told from no shift, hence ``shift``.
+    by a whole pitch cannot be distinguished from none, so ``shift`` is returned.
 
     Parameters
     ----------

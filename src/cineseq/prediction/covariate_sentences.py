@@ -35,7 +35,7 @@ def covariates_as_measured(covariates: pd.DataFrame | None) -> str:
 
 
 def beyond_sentence(rows: pd.DataFrame, covariates: pd.DataFrame | None) -> str:
-    """Say what adds to the covariates and what is not shown to, with the increments; that which is not comes first.
+    """Report what adds to the covariates and what is not shown to, with the increments; that which is not comes first.
 
     Parameters
     ----------

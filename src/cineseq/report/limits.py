@@ -17,7 +17,7 @@ def by_groups(row: Mapping[str, Any]) -> str:
 
 
 def held_out_alone(row: Mapping[str, Any]) -> str:
-    """Say what held-out families or single cells cannot show; empty where fields or samples were held out."""
+    """Report what held-out families or single cells cannot show; empty where fields or samples were held out."""
     held_out = {"family": "Families", "cell": "Single cells"}.get(str(row.get("grouped_by")))
     if held_out is None:
         return ""
@@ -29,7 +29,7 @@ def held_out_alone(row: Mapping[str, Any]) -> str:
 
 
 def few_groups(row: Mapping[str, Any]) -> str:
-    """Say that there is no interval, or that it is from few groups; empty from twenty groups or without a number."""
+    """Report that there is no interval, or that it is from few groups; empty from twenty groups or without a number."""
     note = interval_note(int(row["groups"])) if known(row["groups"]) else ""
     return f"{note[:1].upper()}{note[1:]}." if note else ""
 

@@ -40,7 +40,7 @@ class Frame:
     image: Path
     mask: Path
     group: str
-    scene: AnnotatedImage
+    annotated: AnnotatedImage
 
 
 def read_frames(images: list[Path], masks: list[Path], groups: list[str] | None) -> list[Frame]:
@@ -110,15 +110,15 @@ def split(frames: list[Frame], held_out: float, seed: int) -> tuple[list[Frame],
 
 def median_diameter(frames: list[Frame]) -> float:
     """Return the median equivalent diameter of the cells (of a circle of equal area), in px."""
-    areas = np.concatenate([np.bincount(f.scene.labels.ravel())[1:] for f in frames])
+    areas = np.concatenate([np.bincount(f.annotated.labels.ravel())[1:] for f in frames])
     return float(2 * np.sqrt(np.median(areas) / np.pi))
 
 
-def zoomed(scene: AnnotatedImage, zoom: float) -> AnnotatedImage:
+def zoomed(annotated: AnnotatedImage, zoom: float) -> AnnotatedImage:
     """Return an annotated image magnified by ``zoom``."""
     if zoom == 1:
-        return scene
-    shape = tuple(max(1, round(n * zoom)) for n in scene.image.shape)
-    image = resize(scene.image, shape, order=1, anti_aliasing=zoom < 1, preserve_range=True)
-    labels = resize(scene.labels, shape, order=0, anti_aliasing=False, preserve_range=True)
+        return annotated
+    shape = tuple(max(1, round(n * zoom)) for n in annotated.image.shape)
+    image = resize(annotated.image, shape, order=1, anti_aliasing=zoom < 1, preserve_range=True)
+    labels = resize(annotated.labels, shape, order=0, anti_aliasing=False, preserve_range=True)
     return AnnotatedImage(image.astype(np.float32), relabel_sequential(labels.astype(np.int32))[0].astype(np.int32))

@@ -21,6 +21,7 @@ from cineseq.errors import UserError
 from cineseq.files import sha256
 from cineseq.models.registry import CELLPOSE_FOLDER, CELLPOSE_NAMES, COMPACT, SHIPPED, licence_note, model_file
 from cineseq.segmentation.compact import DIAMETERS_PX, STRIDE, CompactSegmenter
+from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 
@@ -171,7 +172,7 @@ def read_network(file: Path, device: torch.device) -> BaseModel:
     shapes = _shapes(weights)
     fitting = [net for net in candidates if _shapes(net.state_dict()) == shapes]
     if not fitting:
-        _refuse(file, shapes, candidates)
+        raise UserError(_why_unknown(file, shapes, candidates))
     net = fitting[0]
     net.load_state_dict(weights | _diameters(weights), strict=True, assign=True)
     if isinstance(net, CompactSegmenter):
@@ -204,15 +205,15 @@ def _diameters(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {key: value.reshape(1) if value.numel() == 1 else usual for key, value in stated.items()}
 
 
-def _refuse(file: Path, shapes: dict[str, tuple[int, ...]], candidates: tuple[BaseModel, ...]) -> None:
+def _why_unknown(file: Path, shapes: dict[str, tuple[int, ...]], candidates: tuple[BaseModel, ...]) -> str:
+    """Return a message that names the network that a checkpoint resembles most, and a weight that differs."""
     closest = max(candidates, key=lambda net: len(net.state_dict().keys() & shapes.keys()))
     wanted = _shapes(closest.state_dict())
     wrong = sorted(key for key in wanted.keys() | shapes.keys() if wanted.get(key) != shapes.get(key))
-    msg = (
-        f"{file}: neither a compact nor a Cellpose-SAM checkpoint ({len(wrong)} weights differ from those of "
-        f"{closest.backbone}, such as '{wrong[0]}'); Cellpose 3 and Cellpose-DINO are not supported."
+    return (
+        f"{file}: neither a compact nor a Cellpose-SAM checkpoint ({count(len(wrong), 'weight')} of {closest.backbone} "
+        f"missing, unknown or of another shape, such as '{wrong[0]}'); Cellpose 3 and Cellpose-DINO are not supported."
     )
-    raise UserError(msg)
 
 
 def as_cellpose(net: BaseModel, file: Path, device: torch.device) -> cellpose_models.CellposeModel:

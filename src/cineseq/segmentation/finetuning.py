@@ -51,9 +51,9 @@ def fine_tune(model: SegmentationModel, frames: list[Frame], diameter: float, se
     if not model.is_compact:
         rate = settings.learning_rate or CPSAM_RATE
         schedule = Schedule(settings.epochs, settings.tiles, rate, CPSAM_DECAY, CELLPOSE_TILE, batch=1)
-        return fit(net, [f.scene for f in frames], schedule)
+        return fit(net, [f.annotated for f in frames], schedule)
     schedule = Schedule(settings.epochs, settings.tiles, settings.learning_rate or COMPACT_RATE)
-    weights = fit(net, [zoomed(f.scene, CELLPOSE_DIAMETER / diameter) for f in frames], schedule)
+    weights = fit(net, [zoomed(f.annotated, CELLPOSE_DIAMETER / diameter) for f in frames], schedule)
     weights["diam_labels"] = torch.tensor([diameter])
     return weights
 
@@ -63,14 +63,14 @@ def score(model: SegmentationModel, frames: list[Frame], diameter: float) -> flo
     if not frames:
         return None
     settings = Segment(model=model.name, diameter=diameter if model.is_compact else None, min_area=0)
-    found = [segment_frame(model, f.scene.image[None], settings, None) for f in frames]
-    return count_movie([f.scene.labels for f in frames], found).average_precision
+    found = [segment_frame(model, f.annotated.image[None], settings, None) for f in frames]
+    return count_movie([f.annotated.labels for f in frames], found).average_precision
 
 
 def held_out_note(frames: list[Frame], held: list[Frame]) -> str:
     """Return a phrase that describes the held-out frames, or why there is no score."""
     if held:
-        cells = sum(int(f.scene.labels.max()) for f in held)
+        cells = sum(int(f.annotated.labels.max()) for f in held)
         groups = len({f.group for f in held})
         return f"{count(cells, 'cell')} in {count(len(held), 'held-out frame')} of {count(groups, 'unseen group')}"
     one = len({f.group for f in frames}) == 1
@@ -96,8 +96,8 @@ def write_card(
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {part} | {f.image.name} | `{sha256(f.image)[:16]}` | `{sha256(f.mask)[:16]}` | {f.scene.labels.max()} | "
-        f"{f.group if f.group != str(f.image) else '-'} |"
+        f"| {part} | {f.image.name} | `{sha256(f.image)[:16]}` | `{sha256(f.mask)[:16]}` | "
+        f"{f.annotated.labels.max()} | {f.group if f.group != str(f.image) else '-'} |"
         for part, rows in (("trained on", frames), ("held out", held))
         for f in rows
     ]

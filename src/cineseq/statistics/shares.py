@@ -1,6 +1,6 @@
 """Share of variance of a linear model with many small coefficients, without choosing or holding out anything.
 
-Held-out R² is what a fitted model predicts, which is less than what the predictors could tell: coefficients are
+Held-out R² is what a fitted model predicts, which is less than what the predictors explain: coefficients are
 estimated with error. The share of the random-effects model has no such loss, whatever the number of predictors.
 """
 
@@ -18,8 +18,8 @@ LARGEST = 0.999
 STEPS = 400
 POWERS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 MOSTLY_BLANK, LEAST_BLANK = 0.5, 0.1
-"""Fractions of directions without predictors, which tell the noise from the rest: above the first the power is 0; below
-the second, powers below 1 cannot be told from noise."""
+"""Fractions of directions without predictors, which measure the noise: above the first the power is 0; below
+the second, powers below 1 cannot be distinguished from noise."""
 SMALLEST_SPREAD = 1e-6
 MOST_PREDICTORS = 2000
 """Genes from which a share is estimated, the most variable ones; the work grows with the cube of their number."""
@@ -71,12 +71,12 @@ def variance_share(predictors: np.ndarray, targets: np.ndarray, groups: np.ndarr
     """Return the share of the variance within groups that a linear function of the predictors has.
 
     Group means are fixed effects, and coefficients of the standardised predictors are random. What each principal
-    component tells goes with a power of that component's variance. With at most half as many predictors as cells, the
-    power is 0 (every component alike) and the share is the adjusted R², which holds whatever the coefficients are. With
-    more predictors the power is estimated: it is 1 if all coefficients have equal variances, and higher if leading
-    components tell more. Share and power are estimated by restricted maximum likelihood. The interval inverts
-    the score test at that power, with the coefficients random in direction and fixed in length, so that it is about
-    these predictors' share in these cells' population.
+    component explains is proportional to a power of that component's variance. With at most half as many predictors as
+    cells, the power is 0 (every component alike) and the share is the adjusted R², which holds whatever the
+    coefficients are. With more predictors the power is estimated: it is 1 if all coefficients have equal variances, and
+    higher if leading components explain more. Share and power are estimated by restricted maximum likelihood. The
+    interval inverts the score test at that power, with the coefficients random in direction and fixed in length, so
+    that it is about these predictors' share in these cells' population.
 
     Parameters
     ----------

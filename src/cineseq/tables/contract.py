@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 
 from cineseq.errors import UserError
 from cineseq.files import replacing
+from cineseq.text import count as how_many
 
 Kind = Literal["text", "integer", "number", "truth"]
+_WORDS = {"text": "text", "integer": "a whole number", "number": "a number", "truth": "true or false"}
 _DTYPES = {"text": "string", "integer": "Int64", "number": "float64", "truth": "boolean"}
 
 
@@ -59,6 +61,16 @@ class Column:
         """Whether the name means every column with its prefix."""
         return self.name.endswith("*")
 
+    @property
+    def expected(self) -> str:
+        """The values that the column may have, for messages."""
+        what = f"one of {', '.join(self.values)}" if self.values else _WORDS[self.kind]
+        if self.low is not None:
+            what += f" of at least {self.low}"
+        if self.high is not None:
+            what += f"{' and' if self.low is not None else ' of'} at most {self.high}"
+        return what + (", or nothing where it is unknown" if self.missing else " in every row")
+
 
 @dataclass(frozen=True)
 class Table:
@@ -91,7 +103,7 @@ class Table:
             When a column is missing, undeclared or of the wrong type, a value is missing or out of range, or the
             key is not unique. The message names the table, the column and the first wrong row.
         """
-        prefix = f"{where}: " if where else ""
+        prefix = f"{where}: " if where not in ("", self.name) else ""
         columns = self.columns_of([str(c) for c in frame.columns])
         absent = [c.name for c in self.columns if not (c.optional or c.is_family or c.name in columns)]
         if absent:
@@ -105,7 +117,7 @@ class Table:
         twice = typed.duplicated(list(self.key)) if self.key else pd.Series(dtype=bool)
         if twice.any():
             row = typed.loc[twice.idxmax(), list(self.key)].to_dict()
-            msg = f"{prefix}table '{self.name}' has {int(twice.sum())} repeated keys, the first {row}"
+            msg = f"{prefix}table '{self.name}' has {how_many(twice.sum(), 'repeated key')}, the first {row}"
             raise ValueError(msg)
         return typed
 
@@ -114,15 +126,15 @@ def _typed(values: pd.Series, column: Column, where: str) -> pd.Series:
     try:
         typed = values.astype(_DTYPES[column.kind], copy=False)
     except (TypeError, ValueError) as error:
-        msg = f"{where}: column '{values.name}' should be of kind {column.kind} ({error})"
+        msg = f"{where}: column '{values.name}' should hold {column.expected} ({error})"
         raise ValueError(msg) from None
     wrong = _outside(typed, column)
     if wrong.any():
         first = int(wrong.argmax())
         value = values.iloc[first]
         msg = (
-            f"{where}: column '{values.name}' has {int(wrong.sum())} values outside its contract, "
-            f"the first in row {values.index[first]}: {repr(value) if isinstance(value, str) else value}"
+            f"{where}: column '{values.name}' has {how_many(wrong.sum(), 'wrong value')}, the first in row "
+            f"{values.index[first]}: {repr(value) if isinstance(value, str) else value}; expected {column.expected}"
         )
         raise ValueError(msg)
     return typed
@@ -150,15 +162,19 @@ def empty(table: Table) -> pd.DataFrame:
     return pd.DataFrame({c.name: pd.Series(dtype=_DTYPES[c.kind]) for c in names})
 
 
+def as_written(frame: pd.DataFrame, table: Table, where: str = "") -> pd.DataFrame:
+    """Return a table as its file holds it: checked against its contract, and sorted by its key."""
+    checked = table.check(frame, where)
+    return checked.sort_values(list(table.key), kind="stable", ignore_index=True) if table.key else checked
+
+
 def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
     """Check ``frame`` against its contract and write the complete file, or none.
 
     The format follows the suffix: ``.parquet`` (zstd), ``.tsv`` or ``.csv``. Rows are sorted by the key, so that
     the same content gives the same file.
     """
-    checked = table.check(frame, path.name)
-    if table.key:
-        checked = checked.sort_values(list(table.key), kind="stable", ignore_index=True)
+    checked = as_written(frame, table, path.name)
     with replacing(path) as temporary:
         if path.suffix == ".parquet":
             arrow = pa.Table.from_pandas(checked, preserve_index=False)

@@ -2,7 +2,7 @@
 
 A parent cell (mother) divides into two daughters. Every hypothesis of a division is scored by features of its three
 objects, and the best set of compatible hypotheses is chosen by integer programming (:func:`accept`). Cells that merge
-in one mask and split again look like divisions; :mod:`cineseq.tracking.merges` tells them apart before the last choice.
+in one mask and split again look like divisions; :mod:`cineseq.tracking.merges` finds them before the final choice.
 """
 
 from __future__ import annotations

@@ -59,9 +59,11 @@ def before_each(frame: np.ndarray, families: TrackLineage) -> np.ndarray:
     """
     number = families.number
     order = np.lexsort((frame, number))
+    # Objects sorted by track and frame: neighbours of one track follow each other.
     same = number[order[1:]] == number[order[:-1]]
     before = np.full(len(number), -1)
     before[order[1:][same]] = order[:-1][same]
+    # The first and the last object of each track, by its number; the first one follows the last one of the parent.
     first = dict(zip(number[order[::-1]].tolist(), order[::-1].tolist(), strict=True))
     last = dict(zip(number[order].tolist(), order.tolist(), strict=True))
     for daughter, parent in families.parent.items():
@@ -86,6 +88,7 @@ def split_at_divisions(tracklet: np.ndarray, divisions: pd.DataFrame) -> np.ndar
     """
     begins = np.zeros(len(tracklet), np.int64)
     begins[divisions.loc[divisions["continues"].astype(bool), "first"].to_numpy(np.int64)] = 1
+    # Number of divisions that the tracklet has passed so far; each part is a tracklet of its own.
     part = pd.Series(begins).groupby(tracklet).cumsum().to_numpy()
     return np.unique(np.c_[tracklet, part], axis=0, return_inverse=True)[1].ravel()
 

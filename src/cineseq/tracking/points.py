@@ -76,26 +76,26 @@ def _checked(points: pd.DataFrame) -> pd.DataFrame:
     for name, least in (("frame", 0), ("label", 1)):
         if name in table:
             whole = (table[name] >= least) & (table[name] % 1 == 0)
-            _refuse(table[name], ~whole.to_numpy(), f"a whole number from {least}")
+            _check_values(table[name], ~whole.to_numpy(), f"a whole number from {least}")
             table[name] = table[name].astype(np.int64)
     if "area_px" in table:
-        _refuse(table["area_px"], table["area_px"].to_numpy() <= 0, "a number above 0")
+        _check_values(table["area_px"], table["area_px"].to_numpy() <= 0, "a number above 0")
     for key in (["frame", "y_px", "x_px"], ["frame", "label"]):
         if set(key) <= set(table) and (twice := table.duplicated(key)).any():
             row = table.loc[twice, key].iloc[0]
-            said = ", ".join(f"{name} {significant(value, 6)}" for name, value in row.items())
-            msg = f"points: the cell with {said} is listed twice; keep one row for each cell."
+            listed = ", ".join(f"{name} {significant(value, 6)}" for name, value in row.items())
+            msg = f"points: the cell with {listed} is listed twice; keep one row for each cell."
             raise UserError(msg)
     return table
 
 
 def _numbers(values: pd.Series) -> np.ndarray:
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan)
-    _refuse(values, ~np.isfinite(numbers), "a number")
+    _check_values(values, ~np.isfinite(numbers), "a number")
     return numbers
 
 
-def _refuse(values: pd.Series, wrong: np.ndarray, expected: str) -> None:
+def _check_values(values: pd.Series, wrong: np.ndarray, expected: str) -> None:
     if wrong.any():
         value = values.to_numpy(object)[wrong][0]
         msg = f"points: column '{values.name}' has the value {value}; expected {expected} in every row."

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +23,9 @@ from tests.unit.lineage.lineage_examples import as_cells, cell, experiment, fami
 from tests.unit.pairing.pairing_examples import make_barcodes, make_cells, make_compartments
 from tests.unit.prediction.prediction_examples import Planted, simulate
 
-from cineseq.api.analysis import cluster, compare_sisters, explain, pair, predict
+from cineseq.api.analysis import cluster, explain, predict
+from cineseq.api.pairing import pair
+from cineseq.api.sisters import compare_sisters
 from cineseq.config.expression import Clusters
 from cineseq.config.external import External
 from cineseq.config.lineage import Lineage
@@ -221,7 +224,7 @@ def test_clusters_enter_the_prediction(clustered: anndata.AnnData) -> None:
 
 
 CELLS_OF_STEP = make_cells(3, y_px=[10.0, 50.0, 90.0], x_px=[10.0, 50.0, 90.0], morphology_area_um2=[1.0, 2.0, 3.0])
-ROOMS = make_compartments([(10, 10), (50, 50), (90, 90)])
+CAGES = make_compartments([(10, 10), (50, 50), (90, 90)])
 BARCODES = make_barcodes({"AAAAAAAA": "c0", "CCCCCCCC": "c1", "GGGGGGGG": "c2"})
 COUNTS = pd.DataFrame(
     [[3, 0, 1], [2, 2, 0], [0, 5, 5]], index=["AAAAAAAA", "CCCCCCCC", "GGGGGGGT"], columns=["g1", "g2", "g3"]
@@ -231,7 +234,7 @@ COUNTS = pd.DataFrame(
 def test_pair_gives_the_data_of_the_steps(tmp_path: Path) -> None:
     cells = CELLS_OF_STEP.assign(function_uptake=[0.5, np.nan, 1.5], sister_id=["s/1/2", "s/1/1", None])
     write_table(CELLS.check(cells), tmp_path / "cells.parquet", CELLS)
-    ROOMS.to_csv(tmp_path / "rooms.csv", index=False)
+    CAGES.to_csv(tmp_path / "rooms.csv", index=False)
     BARCODES.to_csv(tmp_path / "barcodes.csv", index=False)
     COUNTS.to_csv(tmp_path / "counts.csv")
     files = {name: tmp_path / f"{name}.parquet" for name in ("cells", "pairs")}
@@ -242,7 +245,7 @@ def test_pair_gives_the_data_of_the_steps(tmp_path: Path) -> None:
     paired = pair_step.Settings(samples=["s"])
     written = {"paired": tmp_path / "p.h5ad", "mudata": tmp_path / "p.h5mu", "report": tmp_path / "p.json"}
     pair_step.main(**files, **counts, **written, settings=paired)
-    found = pair(CELLS.check(cells), ROOMS, BARCODES, COUNTS)
+    found = pair(CELLS.check(cells), CAGES, BARCODES, COUNTS)
     same_data(paired_of(found, "test"), read_paired(tmp_path / "p.h5ad"))
     same_data(read_mudata(tmp_path / "p.h5mu"), read_paired(tmp_path / "p.h5ad"))
     pd.testing.assert_frame_equal(
@@ -259,23 +262,14 @@ def sisters(**settings: object) -> tuple[pd.DataFrame, Lineage]:
 def test_compare_sisters_gives_the_tables_of_the_steps(tmp_path: Path) -> None:
     cells, lineage = sisters()
     write_table(cells, tmp_path / "cells.parquet", CELLS)
-    names = (
-        "states",
-        "states_by_sample",
-        "power",
-        "warnings",
-        "sensitivity",
-        "incidence",
-        "concordance",
-        "fate_odds",
-        "times",
-    )
-    files = {name: tmp_path / f"{name}.tsv" for name in (*names, "survival", "fading", "fate_pairs")}
+    of_sisters = ("states", "states_by_sample", "power", "warnings", "sensitivity")
+    of_fates = ("incidence", "concordance", "fate_odds", "times", "survival", "fading", "fate_pairs")
+    files = {name: tmp_path / f"{name}.tsv" for name in (*of_sisters, *of_fates)}
     first = {name: tmp_path / f"{name}.svg" for name in ("trees", "trees_by_state", "forest")}
     compare_sisters_step.main(
         cells=tmp_path / "cells.parquet",
         compartments=[],
-        **{name: files[name] for name in names[:5]},
+        **{name: files[name] for name in of_sisters},
         **first,
         report=tmp_path / "r.json",
         settings=compare_sisters_step.Settings(lineage=lineage),
@@ -283,7 +277,7 @@ def test_compare_sisters_gives_the_tables_of_the_steps(tmp_path: Path) -> None:
     second = {name: tmp_path / f"{name}.svg" for name in ("incidence_figure", "survival_figure", "fate_pairs_figure")}
     describe_fates_step.main(
         cells=tmp_path / "cells.parquet",
-        **{name: path for name, path in files.items() if name not in names[:5]},
+        **{name: files[name] for name in of_fates},
         **second,
         report=tmp_path / "d.json",
         settings=describe_fates_step.Settings(lineage=lineage),
@@ -384,7 +378,7 @@ def test_features_by_frame_and_label_follow_the_tracks(how: str) -> None:
     if how == "attrs":
         tracks.attrs["end_label"] = {"s/1/1": 2, "s/1/2": 1}
     other = FEATURES[["frame", "label"]].assign(embedding_0=-FEATURES["morphology_area_um2"])
-    found = pair(tracks, ROOMS, BARCODES, COUNTS, (FEATURES, other), **given)
+    found = pair(tracks, CAGES, BARCODES, COUNTS, (FEATURES, other), **given)
     assert found.obsm["X_morphology"]["morphology_area_um2"].tolist() == [6.0, 5.0]
     assert found.obsm["X_embedding"]["embedding_0"].tolist() == [-6.0, -5.0]
     assert found.obs["y_px"].tolist() == [10.0, 50.0]
@@ -394,14 +388,14 @@ def test_features_by_frame_and_label_follow_the_tracks(how: str) -> None:
 def test_a_window_of_frames_is_averaged_and_a_table_by_cell_joined() -> None:
     tracks, detections = tracked()
     scores = pd.DataFrame({"track_id": ["s/1/2", "s/1/1"], "function_uptake": [0.2, 0.1]})
-    found = pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES, scores], detections=detections, window_frames=2)
+    found = pair(tracks, CAGES, BARCODES, COUNTS, [FEATURES, scores], detections=detections, window_frames=2)
     assert found.obsm["X_morphology"]["morphology_area_um2"].tolist() == [5.0, 4.0]
     assert found.obs["function_uptake"].tolist() == [0.1, 0.2]
 
 
 def test_samples_of_counts_are_told_apart() -> None:
     cells = pd.concat([CELLS_OF_STEP, CELLS_OF_STEP.assign(sample="t", track_id=["t/1/1", "t/1/2", "t/1/3"])])
-    rooms, barcodes = (pd.concat([table, table.assign(sample="t")]) for table in (ROOMS, BARCODES))
+    rooms, barcodes = (pd.concat([table, table.assign(sample="t")]) for table in (CAGES, BARCODES))
     counts = pd.concat([COUNTS.assign(sample="s"), (10 * COUNTS).assign(sample="t")])
     found = pair(cells, rooms, barcodes, counts)
     assert found.obs["sample"].value_counts().to_dict() == {"s": 3, "t": 3}
@@ -431,7 +425,7 @@ def test_inputs_are_not_changed(data: PairedData) -> None:
     assert list(adata.obsm) == list(before.obsm)
     assert not adata.uns
     tracks, detections = tracked()
-    tables = [tracks, ROOMS, BARCODES, COUNTS, FEATURES, detections]
+    tables = [tracks, CAGES, BARCODES, COUNTS, FEATURES, detections]
     copies = [table.copy() for table in tables]
     pair(*tables[:4], [FEATURES], detections=detections)
     cells = experiment(0, founders=30)
@@ -496,6 +490,22 @@ def test_names_are_answered_with_the_nearest(adata: anndata.AnnData) -> None:
         explain(adata, permutations=-1)
     with pytest.raises(UserError, match="'dose' is not a column of the paired cells"):
         predict(adata, "uptake", groups=["dose"], **QUICK)
+    with pytest.raises(UserError, match="the argument function names none"):
+        predict(adata, [])
+
+
+@pytest.mark.parametrize("call", [cluster, partial(predict, function="uptake"), explain])
+@pytest.mark.parametrize("seed", [-1, 1.5, "x", True, 2**32])
+def test_seeds_that_no_generator_takes_are_named(adata: anndata.AnnData, call: Callable, seed: object) -> None:
+    with pytest.raises(UserError, match=f"seed: {seed!r} should be a whole number from 0 to 4294967295"):
+        call(adata, seed=seed)
+
+
+def test_a_number_of_processes_is_at_least_one(adata: anndata.AnnData) -> None:
+    with pytest.raises(UserError, match="threads: 0 should be a whole number from 1"):
+        predict(adata, "uptake", threads=0)
+    with pytest.raises(UserError, match="threads: -1 should be a whole number from 1"):
+        explain(adata, threads=-1)
 
 
 def test_any_numeric_column_can_be_predicted(adata: anndata.AnnData) -> None:
@@ -523,21 +533,21 @@ def test_too_few_cells_are_not_estimable_and_the_tables_say_so(adata: anndata.An
 def test_pair_refuses_what_cannot_be_joined() -> None:
     tracks, detections = tracked()
     with pytest.raises(UserError, match="require the track of each label; set detections="):
-        pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES])
+        pair(tracks, CAGES, BARCODES, COUNTS, [FEATURES])
     with pytest.raises(UserError, match="no row of a table matches a tracked cell in its feature frame"):
-        pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES.assign(frame=FEATURES["frame"] + 9)], detections=detections)
+        pair(tracks, CAGES, BARCODES, COUNTS, [FEATURES.assign(frame=FEATURES["frame"] + 9)], detections=detections)
     with pytest.raises(UserError, match="column 'area' of table 1 belongs to no block"):
-        pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES.rename(columns={"morphology_area_um2": "area"})])
+        pair(tracks, CAGES, BARCODES, COUNTS, [FEATURES.rename(columns={"morphology_area_um2": "area"})])
     with pytest.raises(UserError, match="table 2 lacks 'frame' and 'label', or 'track_id'"):
-        pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES, FEATURES.drop(columns="label")])
+        pair(tracks, CAGES, BARCODES, COUNTS, [FEATURES, FEATURES.drop(columns="label")])
     with pytest.raises(UserError, match=r"counts of sample 's': counts .* were expected, found negative values"):
-        pair(CELLS_OF_STEP, ROOMS, BARCODES, -COUNTS)
+        pair(CELLS_OF_STEP, CAGES, BARCODES, -COUNTS)
     with pytest.raises(UserError, match="compartments, row 3: compartment 'c0' of sample 's' is listed"):
-        pair(CELLS_OF_STEP, pd.concat([ROOMS, ROOMS.iloc[:1]], ignore_index=True), BARCODES, COUNTS)
+        pair(CELLS_OF_STEP, pd.concat([CAGES, CAGES.iloc[:1]], ignore_index=True), BARCODES, COUNTS)
     with pytest.raises(UserError, match="tracks: the column 'track_id' is missing"):
-        pair(CELLS_OF_STEP.drop(columns="track_id"), ROOMS, BARCODES, COUNTS)
+        pair(CELLS_OF_STEP.drop(columns="track_id"), CAGES, BARCODES, COUNTS)
     with pytest.raises(UserError, match="none of the 2 cells is alive"):
-        pair(tracks.drop(columns="end_kind"), ROOMS, BARCODES, COUNTS)
+        pair(tracks.drop(columns="end_kind"), CAGES, BARCODES, COUNTS)
 
 
 def test_compare_sisters_refuses_impossible_lineages() -> None:
@@ -547,8 +557,11 @@ def test_compare_sisters_refuses_impossible_lineages() -> None:
     circle = table.drop(columns=["founder_id", "generation", "sister_id"]).assign(parent_id=["f.0", "f", "f"])
     with pytest.raises(UserError, match=r"cells: cell .f(\.0)?. descends from itself"):
         compare_sisters(circle)
-    with pytest.raises(UserError, match="'end_kind' has 1 values outside its contract, the first in row 1: 'died'"):
+    wrong = "'end_kind' has 1 wrong value, the first in row 1: 'died'; expected one of division, death"
+    with pytest.raises(UserError, match=wrong):
         compare_sisters(table.assign(end_kind=["division", "died", "lost"]).drop(columns="fate"))
+    with pytest.raises(UserError, match="seed: -1 should be a whole number"):
+        compare_sisters(table, seed=-1)
     with pytest.raises(UserError, match="gene_sets needs counts"):
         compare_sisters(table, gene_sets={"stress": ["g1"]})
 
@@ -574,7 +587,7 @@ try:
 except AssertionError:
     print("guarded")
 adata = adata_of(data)
-pair(tracks, ROOMS, BARCODES, COUNTS, [FEATURES], detections=detections)
+pair(tracks, CAGES, BARCODES, COUNTS, [FEATURES], detections=detections)
 clustered = cluster(adata, **QUICK_CLUSTERS)
 predict(clustered, "uptake", inner=2, **QUICK)
 explain(clustered, **QUICK_CROSSMODAL)

@@ -466,7 +466,7 @@ IMAGES = {
     "empty": ({}, GREY[0][:0], r"image: it is empty, shape \(0, 48\)"),
     "a channel by name": ({"channels": "gfp"}, GREY, r"channels: there is no channel 'gfp'; the image has C0, C1"),
     "a channel by number": ({"channels": 2}, GREY, r"channels: there is no channel 2; the image has C0, C1, counted"),
-    "names": ({"names": ["a"]}, GREY, r"names: \['a'\] should be 2 different names"),
+    "names": ({"names": ["a"]}, GREY, r"names: \['a'\] should hold a name for each channel of image \(2\)"),
     "pixel size": ({"pixel_size_um": -1}, GREY, r"pixel_size_um: -1 should be a number above 0, or None"),
     "pixel size as text": ({"pixel_size_um": "1"}, GREY, r"pixel_size_um: '1' should be a number above 0"),
     "a setting": ({"min_aera": 3}, GREY[0], r"segment: min_aera: unknown key, did you mean 'min_area'\? \(got 3\)"),

@@ -251,7 +251,7 @@ def test_bad_compartments_are_refused(tmp_path: Path) -> None:
     again = write(tmp_path / "again.tsv", header + row.replace("07", "08") + row)
     with pytest.raises(UserError, match=r"again\.tsv, row 3: .* \(first in .*good\.tsv, row 2\)"):
         read_compartments([good, again])
-    with pytest.raises(UserError, match=r"d\.tsv: table 'compartments': .* 1 values outside .* in row 2: -3"):
+    with pytest.raises(UserError, match=r"d\.tsv: table 'compartments': .* 1 wrong value, the first in row 2: -3"):
         read_compartments([write(tmp_path / "d.tsv", header + row.replace("\t3", "\t-3"))])
     with pytest.raises(UserError, match=r"nowhere\.csv: there is no such table"):
         read_compartments([tmp_path / "nowhere.csv"])

@@ -45,8 +45,8 @@ def test_frames_are_read_with_labels_from_one(annotated, tmp_path):
     labels[:9, :9], labels[30:40, 30:40] = 7, 300
     tifffile.imwrite(masks[0], labels)
     frame = read_frames(images, masks, None)[0]
-    assert set(np.unique(frame.scene.labels)) == {0, 1, 2}
-    assert (frame.scene.labels == 2).sum() == 100
+    assert set(np.unique(frame.annotated.labels)) == {0, 1, 2}
+    assert (frame.annotated.labels == 2).sum() == 100
     assert frame.group == str(images[0])
 
 
@@ -101,7 +101,7 @@ def test_a_single_group_cannot_be_scored():
 
 def test_diameters_and_zoom_by_hand():
     assert median_diameter([square(4), square(6), square(8)]) == pytest.approx(2 * 6 / np.sqrt(np.pi))
-    scene = zoomed(square(8).scene, 0.5)
+    scene = zoomed(square(8).annotated, 0.5)
     assert scene.image.shape == (10, 10)
     assert (scene.labels > 0).sum() == 16
 

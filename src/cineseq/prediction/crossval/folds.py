@@ -182,6 +182,7 @@ def merged(*labelings: np.ndarray) -> np.ndarray:
 
     Groups that share a cell are merged (connected components of the graph of cells and groups).
     """
+    # A bipartite graph: nodes 0 to cells - 1 are cells, the others the groups of each labelling in turn.
     cells = len(labelings[0])
     rows, columns, offset = [], [], cells
     for labels in labelings:
@@ -278,7 +279,7 @@ def _known_families(obs: pd.DataFrame) -> np.ndarray:
 
 
 def _of_fallback(obs: pd.DataFrame, level: tuple[str, ...], few: str) -> str:
-    """Say what the result cannot show where groups other than the configured ones are held out."""
+    """Return a note on what the result cannot show where groups other than the configured ones are held out."""
     alone: dict[tuple[str, ...], str] = {(FAMILY,): "families", (CELL,): "single cells"}
     held_out = alone.get(level, f"groups by {listed(level)}")
     note = f"With {few}, {held_out} are held out instead"
@@ -297,7 +298,7 @@ def _of_fallback(obs: pd.DataFrame, level: tuple[str, ...], few: str) -> str:
 
 
 def _few_cells(cells: int) -> tuple[str, ...]:
-    """Say how little few cells carry, by what a single predictor must explain to be found."""
+    """Return a note on the R² that a single predictor needs to be detected; empty where there are many cells."""
     least = detectable_r2(cells)
     if least <= LITTLE:
         return ()
@@ -355,8 +356,8 @@ class CrossvalCells:
     def within_fields(self) -> CrossvalCells:
         """Return the same cells with values centred within fields.
 
-        Where a fold holds out part of a field, that part is centred on its own mean, so that no training cell tells of
-        a held-out one.
+        Where a fold holds out part of a field, that part is centred on its own mean, so that no training cell depends
+        on a held-out one.
 
         Raises
         ------

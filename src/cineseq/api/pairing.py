@@ -1,0 +1,131 @@
+"""Pairing of live cells with sequenced barcodes, in memory; no argument is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.api.keywords import check_names, check_tables, section_of
+from cineseq.api.tracked_cells import Tracked, cells_with_features, study_counts, with_field
+from cineseq.config.base import FieldOfView
+from cineseq.config.expression import Normalisation
+from cineseq.config.features import Features
+from cineseq.config.pairing import Pairing
+from cineseq.io.adata import adata_of, check_normalisation
+from cineseq.io.arrays import positive
+from cineseq.io.maps import check_fields, check_samples, checked_barcodes, checked_compartments
+from cineseq.io.paired import storable
+from cineseq.pairing.barcodes import named_as_sequenced
+from cineseq.pairing.join import pair_cells
+from cineseq.pairing.match import match
+from cineseq.pairing.positions import with_micrometres
+from cineseq.pairing.report import paired_report, pairs_report
+from cineseq.tables.contract import FIELD
+from cineseq.tables.imaging import PAIRS
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def pair(
+    tracks: pd.DataFrame | Tracked,
+    compartments: pd.DataFrame | None,
+    barcodes: pd.DataFrame,
+    counts: AnnData | pd.DataFrame,
+    features: Sequence[pd.DataFrame] | pd.DataFrame = (),
+    *,
+    detections: pd.DataFrame | None = None,
+    pixel_size_um: float | None = None,
+    normalisation: Normalisation = "median",
+    **settings: Any,
+) -> AnnData:
+    """Pair live cells with sequenced barcodes through compartments, and join them with their counts.
+
+    A pair is one live cell and one barcode that are alone in their compartment. Cells in doubtful pairs are left out;
+    ``uns["pairs"]`` gives the reason.
+
+    Parameters
+    ----------
+    tracks
+        One row per cell: a table of tracks or cells (``track_id``, ``alive_at_end`` or ``end_kind``, and
+        ``end_y_px, end_x_px`` or ``y_px, x_px`` in pixels; columns ``function_*``, ``morphology_*`` and
+        ``embedding_*`` are taken), or the result of ``cs.track``. Without ``sample`` and ``fov`` all cells belong to
+        one field.
+    compartments
+        ``compartment_id, y_px, x_px, radius_px`` in pixels, ``sample, fov``; None if every cell is its own compartment.
+    barcodes
+        ``barcode`` with ``compartment_id`` or with its position ``fov, y_px, x_px`` in pixels; ``sample``.
+    counts
+        Shape (barcodes, genes), with barcodes as names; with several samples, ``sample`` in a column or in ``obs``.
+    features
+        Tables by ``frame`` and ``label``, as ``cs.measure`` and ``cs.embed`` return them, or by ``track_id``. The last
+        live frame of each cell is used.
+    detections
+        ``track_id, frame, label``, if ``tracks`` do not state the label of each track.
+    pixel_size_um
+        Micrometres per pixel, for the distance to the centre of the compartment; None if unknown.
+    normalisation
+        Normalisation of ``X``: ``median``, ``cp10k`` or ``sqrt``.
+    **settings
+        Settings of the sections ``pairing`` and ``features`` of the configuration.
+
+    Returns
+    -------
+    anndata.AnnData
+        Shape (paired cells, genes), sorted by cell: ``layers["counts"]``, their normalised logarithm ``X``, ``obs``
+        with ``track_id, sample, fov, condition, function_*`` and columns on the pair and on the sister,
+        ``obsm["X_morphology"]`` and ``["X_embedding"]``, ``uns["pairs"]`` with the status of every cell and barcode.
+
+    Raises
+    ------
+    UserError
+        When a table lacks a column, samples, fields or barcodes have different names in different tables, no cell is
+        alone with one barcode, or values are not counts.
+
+    Examples
+    --------
+    >>> import cineseq as cs
+    >>> import pandas as pd
+    >>> place = {"y_px": [10.0, 50.0], "x_px": [10.0, 50.0]}
+    >>> tracks = pd.DataFrame({"track_id": ["a", "b"], "end_kind": "end_of_movie", **place})
+    >>> cages = pd.DataFrame({"compartment_id": ["c1", "c2"], "radius_px": 8.0, **place})
+    >>> barcodes = pd.DataFrame({"barcode": ["AAAA", "CCCC"], "compartment_id": ["c2", "c1"]})
+    >>> counts = pd.DataFrame([[3, 0], [1, 2]], index=["AAAA", "CCCC"], columns=["g1", "g2"])
+    >>> cs.pair(tracks, cages, barcodes, counts).obs["barcode"].to_dict()
+    {'a': 'CCCC', 'b': 'AAAA'}
+    """
+    check_names("pair", settings, Pairing, Features)
+    check_normalisation(normalisation, "pair")
+    pixel_size_um = positive("pixel_size_um", pixel_size_um)
+    check_tables(barcodes=barcodes, **({} if compartments is None else {"compartments": compartments}))
+    pairing, framing = section_of("pair", Pairing, settings), section_of("pair", Features, settings)
+    tables = [features] if isinstance(features, pd.DataFrame) else list(features)
+    # Cells, and maps of compartments and barcodes.
+    cells = cells_with_features(tracks, tables, detections, framing)
+    located = None if compartments is None else with_field(compartments.reset_index(drop=True), cells, "compartments")
+    cages = checked_compartments({} if located is None else {"compartments": located})
+    placed = "y_px" in barcodes and len(cells[FIELD].drop_duplicates()) == 1
+    known = checked_barcodes(
+        {"barcodes": with_field(barcodes.reset_index(drop=True), cells, "barcodes", FIELD if placed else ["sample"])}
+    )
+    check_samples(cells, cages, known)
+    fields = cells[FIELD].drop_duplicates().itertuples(index=False)
+    check_fields([FieldOfView.model_construct(sample=sample, fov=fov) for sample, fov in fields], cages, known)
+    # Barcodes as named in the counts, and the cells that share their compartments.
+    sequenced = study_counts(counts, cells)
+    of_sample = sequenced.index.to_frame(index=False).groupby("sample", sort=False)["barcode"]
+    names = {sample: pd.Index(mine) for sample, mine in of_sample}
+    found = named_as_sequenced(known, names, pairing.barcode_errors, "barcodes", dict.fromkeys(names, "counts"))
+    matched = match(cells, cages, found, pairing)
+    sizes = cells[FIELD].drop_duplicates().assign(pixel_size_um=np.nan if pixel_size_um is None else pixel_size_um)
+    pairs = PAIRS.check(with_micrometres(matched.pairs, sizes))
+    data = pair_cells(cells, pairs, sequenced)
+    adata = adata_of(replace(data, normalisation=normalisation))
+    lines = pairs_report(matched, known=len(known), sequenced=len(found), imaged=len(cells))["lines"]
+    adata.uns["pairs"] = pd.DataFrame({name: storable(pairs[name]) for name in pairs}).set_axis(pairs.index.astype(str))
+    adata.uns["pair"] = {"lines": np.array(lines + paired_report(data, pairs, sequenced)["lines"], dtype=str)}
+    return adata

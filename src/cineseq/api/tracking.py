@@ -1,0 +1,206 @@
+"""Tracking of label images or points, in memory; torch is not loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cineseq.config.base import FieldOfView
+from cineseq.config.schema import section_from
+from cineseq.config.tracking import Track
+from cineseq.errors import UserError
+from cineseq.io.arrays import as_labels, as_movie, known_channels, label_array, positive
+from cineseq.io.stacks import MovieInfo
+from cineseq.tables.contract import as_written
+from cineseq.tables.imaging import COMPARTMENTS, DETECTIONS, EVENTS, TRACKS
+from cineseq.tracking.field import track_objects
+from cineseq.tracking.objects import Objects
+from cineseq.tracking.objects import measure as measure_objects
+from cineseq.tracking.points import take_points
+
+
+@dataclass(frozen=True)
+class TrackingResult:
+    """Result of :func:`track`.
+
+    Attributes
+    ----------
+    tracks
+        One row per track, as :data:`cineseq.tables.imaging.TRACKS`: parent, sister, generation, kinds of start and
+        end with their confidence.
+    detections
+        One row per cell and frame, as :data:`cineseq.tables.imaging.DETECTIONS`: ``frame``, ``label``, ``track_id``,
+        position and area.
+    events
+        One row per link, division and end, as :data:`cineseq.tables.imaging.EVENTS`, with its confidence.
+    """
+
+    tracks: pd.DataFrame
+    detections: pd.DataFrame
+    events: pd.DataFrame
+
+
+def track(
+    labels: Any,
+    pixel_size_um: float | None = None,
+    frame_interval_min: float | None = None,
+    *,
+    image: Any = None,
+    axes: str | None = None,
+    channels: str | int | Sequence[str | int] | None = None,
+    compartments: pd.DataFrame | None = None,
+    edits: pd.DataFrame | None = None,
+    sample: str = "sample",
+    fov: str = "1",
+    frames: int | None = None,
+    diameter_px: float | None = None,
+    **settings: Any,
+) -> TrackingResult:
+    """Link labelled cells, or points, into tracks and lineages.
+
+    Parameters
+    ----------
+    labels : array, Movie or pandas.DataFrame
+        Label images of one field, whole numbers of shape (frames, height, width), 0 for background, or a movie of one
+        channel that holds them; labels need not agree between frames. Or points: a table with ``frame`` (from 0),
+        ``y_px`` and ``x_px`` (px), and optionally ``label`` and ``area_px`` (px2). Borders and shapes are unknown for
+        points, so no end is called an exit or a death, and ends before the last frame have no confidence.
+    pixel_size_um, frame_interval_min : float, optional
+        Micrometres per pixel and minutes per frame; by default those of ``image`` if it is a movie. Hours are missing
+        if the frame interval is unknown; positions and settings are in px.
+    image : Movie or array, optional
+        The movie, as evidence of deaths (dying cells brighten); for labels only.
+    axes : str, optional
+        Axes of ``image`` if it is an array that is not TCYX, such as ``"TYX"``.
+    channels : str, int or sequence of them, optional
+        Channels of ``image`` that are used; by default all that do not measure function.
+    compartments : pandas.DataFrame, optional
+        Cages, wells or droplets, as :data:`cineseq.tables.imaging.COMPARTMENTS`: ``compartment_id``, ``y_px``,
+        ``x_px``, ``radius_px`` and ``closed_frame``; ``sample`` and ``fov`` if there are several. Cells do not pass
+        the wall of a closed one.
+    edits : pandas.DataFrame, optional
+        Manual edits: ``action``, ``frame``, ``cell``, ``next_frame``, ``next_cell``,
+        ``second_cell``.
+    sample, fov : str
+        Sample and field of view; tracks are named ``sample/fov/number``.
+    frames : int, optional
+        Frames of the movie, for points; by default the movie ends with the last point.
+    diameter_px : float, optional
+        Typical diameter of a cell, for points without ``area_px``; by default the distance between the closest cells.
+    **settings
+        Settings of the section ``track`` of the configuration: ``search_range_px``, ``motion``, ``overlap_weight``,
+        ``fragment_fraction``, ``max_gap``, ``division_cost``, ``mitosis_cues``, ``death_confidence``, ``allow_empty``
+        and ``border_px``.
+
+    Returns
+    -------
+    TrackingResult
+        The tables ``tracks``, ``detections`` and ``events``. The end of a track is not called a death without evidence.
+
+    Raises
+    ------
+    UserError
+        When values are not labels or points, the image has another size, settings do not exist, or edits or
+        compartments are impossible.
+
+    Notes
+    -----
+    After the common motion of neighbours is removed, cells are linked between frames by the assignment of lowest total
+    cost, as in Jaqaman et al. (2008), Nature Methods 5, 695. Divisions are the best compatible set of hypotheses, found
+    by integer programming.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import cineseq as cs
+    >>> labels = np.zeros((4, 60, 60), int)
+    >>> for frame in range(4):
+    ...     labels[frame, 10 + frame : 20 + frame, 10:20] = 7
+    ...     labels[frame, 40:50, 30 - frame : 40 - frame] = 3
+    >>> found = cs.track(labels, frame_interval_min=30)
+    >>> found.tracks[["track_id", "frames", "end_hours", "end_kind"]].to_numpy().tolist()
+    [['sample/1/1', 4, 1.5, 'end_of_movie'], ['sample/1/2', 4, 1.5, 'end_of_movie']]
+    """
+    chosen = section_from(Track, settings, "track")
+    field = section_from(FieldOfView, {"sample": sample, "fov": fov}, "track")
+    scales = positive("pixel_size_um", pixel_size_um), positive("frame_interval_min", frame_interval_min)
+    if isinstance(labels, pd.DataFrame):
+        if image is not None:
+            msg = "image: it is used with label images only, since points have no pixels; leave one of them out."
+            raise UserError(msg)
+        objects = take_points(labels, frames, positive("diameter_px", diameter_px))
+        info = MovieInfo(*objects.shape, (), *scales)
+    else:
+        _check_no_points(frames=frames, diameter_px=diameter_px)
+        objects, info = _objects(labels, image, axes, channels, scales)
+    if objects.table.empty and not chosen.allow_empty:
+        what = "point" if objects.are_points else "cell in any frame"
+        msg = f"labels: there is no {what}; check them, or set allow_empty=True to get empty tables."
+        raise UserError(msg)
+    closed = None if compartments is None else _compartments(compartments, field)
+    made, _ = track_objects(objects, closed, edits, info=info, field=field, settings=chosen, where=Path("labels"))
+    detections = DETECTIONS.check(made.detections)
+    if objects.are_points:
+        known = "area_px" in labels
+        area = detections["area_px"] if known else np.nan
+        detections = detections.assign(area_px=area, touches_border=pd.array([pd.NA] * len(detections), "boolean"))
+    tables = map(as_written, (made.tracks, detections, made.events), (TRACKS, DETECTIONS, EVENTS))
+    return _with_end_labels(TrackingResult(*tables))
+
+
+def _with_end_labels(result: TrackingResult) -> TrackingResult:
+    """Note in ``tracks.attrs["end_label"]`` the label of each track in its last frame, for ``cs.pair``."""
+    ends = result.tracks[["track_id", "end_frame"]].merge(
+        result.detections, left_on=["track_id", "end_frame"], right_on=["track_id", "frame"]
+    )
+    result.tracks.attrs["end_label"] = dict(zip(ends["track_id"], ends["label"].astype(int), strict=True))
+    return result
+
+
+def _objects(
+    labels: Any,
+    image: Any,
+    axes: str | None,
+    channels: str | int | Sequence[str | int] | None,
+    scales: tuple[float | None, float | None],
+) -> tuple[Objects, MovieInfo]:
+    """Measure labels for tracking, with the brightness in an image where there is one."""
+    labels = label_array(labels)
+    if len(labels.shape) != 3:
+        msg = (
+            f"labels: {len(labels.shape)} axes; expected (frames, height, width), or a table with frame, y_px and x_px "
+            "(a single frame is labels[None])."
+        )
+        raise UserError(msg)
+    if image is None:
+        stack = as_labels(labels, pixel_size_um=scales[0], frame_interval_min=scales[1])
+        return measure_objects(stack), stack.info
+    movie = as_movie(image, axes=axes, pixel_size_um=scales[0], frame_interval_min=scales[1])
+    stack = as_labels(labels, movie)
+    open_ones = tuple(name for name in movie.channels if name not in movie.function)
+    on = open_ones if channels is None else tuple(known_channels(movie.channels, channels, "channels"))
+    return measure_objects(stack, movie, on), stack.info
+
+
+def _check_no_points(**only_for_points: object) -> None:
+    name = next((name for name, value in only_for_points.items() if value is not None), None)
+    if name is not None:
+        msg = f"{name}: it is for tables of points only; leave it out for label images."
+        raise UserError(msg)
+
+
+def _compartments(table: pd.DataFrame, field: FieldOfView) -> pd.DataFrame:
+    """Return a table of compartments by its contract; rows without sample or field belong to this one."""
+    known = [column.name for column in COMPARTMENTS.columns]
+    own = {name: value for name, value in (("sample", field.sample), ("fov", field.fov)) if name not in table}
+    kept = table.assign(**own)
+    try:
+        return COMPARTMENTS.check(kept[[name for name in kept.columns if name in known]])
+    except ValueError as error:
+        msg = f"compartments: {error}; the columns are {', '.join(known)}."
+        raise UserError(msg) from None
