@@ -78,7 +78,7 @@ def _null_p(seed: int) -> float:
 
 def _within_p(seed: int) -> float:
     fit = expression_within_class(seed, 39)
-    return p_value(fit.quick_within, fit.null_within)
+    return fit.test_within.p_value
 
 
 def false_genes(repeat: _Repeated) -> Iterable[Score]:

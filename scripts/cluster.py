@@ -59,7 +59,15 @@ def main(
     within, asked = settings.folds.null_strata, settings.clusters
     strata = joint_labels(data.obs, group_columns(data.obs, within, "folds.null_strata"))
     families = family_labels(data.obs)
-    exchange = Exchange(strata, families, asked.permutations, settings.seed, tuple(within), asked.absence_margin)
+    exchange = Exchange(
+        strata,
+        families,
+        asked.permutations,
+        settings.seed,
+        tuple(within),
+        asked.absence_margin,
+        asked.most_permutations,
+    )
     shares = variance_between_clusters(function, study.table["cluster"], exchange)
     each = by_sample(function, study.table["cluster"], samples, exchange)
     along = variance_along_components(function, study.table.filter(regex=r"^pc_\d+$"), exchange)

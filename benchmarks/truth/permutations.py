@@ -14,7 +14,7 @@ from cineseq.expression.function_variance import variance_between_clusters
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import cells_of
 from cineseq.prediction.model_comparison import compare_models
-from cineseq.statistics.permutation import p_value
+from cineseq.statistics.sequential import SequentialDesign, sequential_test
 from truth.claims import Claim
 from truth.clusters import Design, drawn, labels_of_fields
 
@@ -51,9 +51,8 @@ def predicted_p(seed: int, share: float, functions: int) -> float:
     cells = cells_of(labels_of_fields(field, 4, 12), function[:, None], FOLDS, "condition")
     within = cells.within_fields()
     blocks = {"expression": Block(np.log1p(counts), tuple(f"g{k}" for k in range(60)), "genes")}
-    fits = compare_models(blocks, within, settings=FAST, folds=FOLDS, seed=seed, threads=1)
-    fit = fits["expression"]
-    return float(p_value(fit.quick, fit.null))
+    fits = compare_models(blocks, within, settings=FAST, folds=FOLDS, seed=seed, threads=1, functions=functions)
+    return fits["expression"].test.p_value
 
 
 def predicted_at_most(seed: int, share: float, functions: int, level: float) -> float:
@@ -61,10 +60,40 @@ def predicted_at_most(seed: int, share: float, functions: int, level: float) -> 
     return float(predicted_p(seed, share, functions) <= level)
 
 
+def share_of_exchangeable(seed: int, level: float, design: SequentialDesign) -> float:
+    """Return the share of 1,000 null hypotheses with p at most a level; all statistics are independent and normal."""
+    rng = np.random.default_rng(seed)
+    observed, first = rng.normal(size=1000), rng.normal(size=(design.first, 1000))
+
+    def more(count: int, still: np.ndarray) -> np.ndarray:
+        return rng.normal(size=(count, len(still)))
+
+    return float((sequential_test(observed, first, more, design).p_value <= level).mean())
+
+
 AMONG = 0.05 / FUNCTIONS
 CELLS = "390 cells, 12 fields of 4 samples, 6 clusters, 39 permutations at first"
 PREDICTED = "expression of 120 cells, 12 fields, 60 genes, 39 permutations at first"
+LEVELS = {"05": 0.05, "0025": AMONG}
+DESIGNS = {
+    "39_of_20": SequentialDesign(FIRST, 999, FUNCTIONS),
+    "99_alone": SequentialDesign(99, 999, 1),
+    "999_of_600": SequentialDesign(999, 9999, 600),
+}
 CLAIMS: tuple[Claim, ...] = (
+    *(
+        Claim(
+            f"permutations.size.{number}.{name}",
+            f"{design.first} permutations at first, {design.most} at most, {design.family} tests, exchangeable",
+            f"share of hypotheses with p <= {level:g}",
+            partial(share_of_exchangeable, level=level, design=design),
+            200,
+            at_most=level,
+            new=True,
+        )
+        for number, design in DESIGNS.items()
+        for name, level in LEVELS.items()
+    ),
     *(
         Claim(
             f"permutations.clusters.size_{name}",
@@ -74,7 +103,7 @@ CLAIMS: tuple[Claim, ...] = (
             400,
             at_most=level,
         )
-        for name, level in (("05", 0.05), ("0025", AMONG))
+        for name, level in LEVELS.items()
     ),
     Claim(
         "permutations.clusters.one_of_20",

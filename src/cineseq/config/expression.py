@@ -38,8 +38,15 @@ class Clusters(Section):
     permutations: int = Field(
         999,
         ge=0,
-        description="Permutations of function within the strata of folds.null_strata, the null of the fraction of its "
-        "variance between clusters.",
+        description="First permutations of function within the strata of folds.null_strata, the null of the fraction "
+        "of its variance between clusters and along components.",
+    )
+    most_permutations: int = Field(
+        9999,
+        ge=0,
+        description="Most permutations of a function or component. After the first, more are drawn in growing batches "
+        "until ten reach the observed value, or so few that its q-value is at most .05 whatever the others are. 0 "
+        "draws the first only.",
     )
     absence_margin: float = Field(
         0.05,

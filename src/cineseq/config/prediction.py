@@ -82,12 +82,21 @@ class Prediction(Section):
         description="Elastic-net mixing ratios that are compared.",
     )
     alphas: int = Field(25, ge=3, description="Penalties along each elastic-net path.")
-    permutations: int = Field(99, ge=0, description="Permutations of the null; 0 gives no p-values.")
+    permutations: int = Field(
+        99, ge=0, description="First permutations of the null of every model; 0 gives no p-values."
+    )
     class_permutations: int = Field(
         39,
         ge=19,
-        description="Permutations of the nulls of R² within class and of R² pooled over fields; the permutations above "
-        "are those of R² within fields.",
+        description="First permutations of the nulls of R² within class and of R² pooled over fields; the permutations "
+        "above are those of R² within fields.",
+    )
+    most_permutations: int = Field(
+        999,
+        ge=0,
+        description="Most permutations of a model. After the first, more are drawn in growing batches until ten reach "
+        "the observed R², or so few that its q-value is at most .05 whatever the other functions are. 0 draws the "
+        "first only.",
     )
     null_alphas: int = Field(
         6,

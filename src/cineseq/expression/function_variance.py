@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from cineseq.statistics.jackknife import FEWEST_GROUPS, JackknifeT
 from cineseq.statistics.permutation import (
     benjamini_hochberg,
     exchangeable_blocks,
-    p_value,
     permuted_statistics,
 )
+from cineseq.statistics.sequential import SequentialDesign, SequentialTest, floor_notes, sequential_test
 from cineseq.statistics.verdicts import judge
 from cineseq.tables.contract import empty
 from cineseq.tables.expression import FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT
@@ -73,11 +74,13 @@ class Exchange:
     families
         Family of each cell, shape (cells,). Relatives are similar, so a family is permuted as a block.
     permutations, seed
-        Number of permutations and their seed.
+        Number of first permutations and their seed.
     within
         Columns whose joint values are the strata, for the tables; empty for one stratum.
     margin
         A function is shown absent when the upper end of its epsilon squared is below this.
+    most
+        Most permutations; see :class:`cineseq.statistics.sequential.SequentialDesign`.
     """
 
     strata: np.ndarray
@@ -86,6 +89,11 @@ class Exchange:
     seed: int
     within: tuple[str, ...] = ("sample", "fov")
     margin: float = 0.05
+    most: int = 9999
+
+    def design(self, tests: int) -> SequentialDesign:
+        """Return when the permutations of one of so many tests end."""
+        return SequentialDesign(self.permutations, self.most, tests)
 
 
 def variance_between_clusters(function: pd.DataFrame, clusters: pd.Series, exchange: Exchange) -> pd.DataFrame:
@@ -107,12 +115,15 @@ def variance_between_clusters(function: pd.DataFrame, clusters: pd.Series, excha
         the part between strata, too.
     """
     rng = np.random.default_rng(exchange.seed)
-    rows = [_one(function[name], clusters, exchange, rng) for name in function.columns]
+    design = exchange.design(len(function.columns))
+    rows = [_one(function[name], clusters, exchange, rng, design) for name in function.columns]
     table = pd.DataFrame(rows, columns=list(empty(FUNCTION_BY_CLUSTER).columns))
-    return _judged(table.assign(function=list(function.columns)), exchange)
+    return _judged(table.assign(function=list(function.columns)), exchange, "functions")
 
 
-def _one(function: pd.Series, clusters: pd.Series, exchange: Exchange, rng: np.random.Generator) -> dict[str, Any]:
+def _one(
+    function: pd.Series, clusters: pd.Series, exchange: Exchange, rng: np.random.Generator, design: SequentialDesign
+) -> dict[str, Any]:
     usable = np.isfinite(function.to_numpy(float)) & clusters.notna().to_numpy()
     values, strata = function.to_numpy(float)[usable], exchange.strata[usable]
     codes, found = pd.factorize(clusters[usable], sort=True)
@@ -133,20 +144,39 @@ def _one(function: pd.Series, clusters: pd.Series, exchange: Exchange, rng: np.r
     means, blocks = values - own, exchangeable_blocks(strata, exchange.families[usable])
 
     def statistics(drawn: np.ndarray) -> np.ndarray:
-        return np.stack([within.together(drawn - means), eta_squared(drawn, codes)], axis=-1)
+        return np.stack([within.together(drawn - means), eta_squared(drawn, codes)], axis=-1)[:, None]
 
-    null = permuted_statistics(values, blocks, exchange.permutations, rng, statistics)
-    row |= _with_interval(within.jackknife_together(own), unit, len(null))
+    found = within.jackknife_together(own)
+    null, test = _tested(
+        np.atleast_1d(found.estimate), partial(permuted_statistics, values, blocks, statistic=statistics), rng, design
+    )
+    row |= _with_interval(found, unit, int(test.permutations[0]))
     if len(null):
-        row |= {"eta2_null": float(null[:, 1].mean()), "p_value": p_value(row["epsilon2"] - ROUNDING, null[:, 0])}
+        row |= {"eta2_null": float(null[:, 0, 1].mean()), "p_value": test.p_value[0]}
     return row
 
 
-def _with_interval(found: JackknifeT, unit: str, permutations: int) -> dict[str, Any]:
+def _tested(
+    observed: np.ndarray, permuted: Callable[..., np.ndarray], rng: np.random.Generator, design: SequentialDesign
+) -> tuple[np.ndarray, SequentialTest]:
+    """Return the statistics of the first permutations, shape (permutations, tests, 2), and tests by the first of each.
+
+    ``permuted`` maps a number of permutations and a generator to statistics (n, tests, 2).
+    """
+    first, later = permuted(permutations=design.first, rng=rng), rng.spawn(1)[0]
+    first = first.reshape(design.first, len(observed), 2)
+
+    def more(number: int, still: np.ndarray) -> np.ndarray:
+        return permuted(permutations=number, rng=later)[:, still, 0]
+
+    return first, sequential_test(observed - ROUNDING, first[..., 0], more, design)
+
+
+def _with_interval(found: JackknifeT, unit: str, permutations: int | np.ndarray) -> dict[str, Any]:
     """Return the columns of epsilon squared and its interval; of several predictors, each an array."""
     low, high = found.interval()
     strata = int(np.max(found.groups))
-    notes = [] if permutations else ["permutations are switched off"]
+    notes = [] if np.any(permutations) else ["permutations are switched off"]
     if strata < FEWEST_GROUPS:
         notes.append(f"no interval: {count(strata, unit)} with two cells or more, {FEWEST_GROUPS} are required")
     numbers = {
@@ -159,8 +189,8 @@ def _with_interval(found: JackknifeT, unit: str, permutations: int) -> dict[str,
     return numbers | {"permutations": permutations, "note": "; ".join(notes)}
 
 
-def _judged(table: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
-    """Add q-values over all rows, the margin and the verdict."""
+def _judged(table: pd.DataFrame, exchange: Exchange, tests: str) -> pd.DataFrame:
+    """Add q-values over all rows, the margin and the verdict; ``tests`` is what the rows are, in the plural."""
     q = benjamini_hochberg(table["p_value"].to_numpy(float))
     upper = table["epsilon2_upper"].to_numpy(float)
     # Without an interval, with few fields, the test alone decides.
@@ -169,7 +199,8 @@ def _judged(table: pd.DataFrame, exchange: Exchange) -> pd.DataFrame:
     rows = zip(table["epsilon2"].notna(), shown, upper < exchange.margin, strict=True)
     verdict = pd.Series([judge(is_estimated=e, is_shown=s, is_absent=a) for e, s, a in rows], table.index)
     within = ", ".join(exchange.within)
-    return table.assign(q_value=q, margin=exchange.margin, within=within, verdict=verdict.astype(object))
+    table = table.assign(q_value=q, margin=exchange.margin, within=within, verdict=verdict.astype(object))
+    return table.assign(note=floor_notes(table, tests))
 
 
 def stratum_word(within: Collection[str] | str) -> str:
@@ -228,9 +259,10 @@ def variance_along_components(function: pd.DataFrame, components: pd.DataFrame, 
     if not len(function.columns) or not len(components.columns):
         return empty(FUNCTION_BY_COMPONENT)
     rng = np.random.default_rng(exchange.seed)
-    parts = [_along_one(function[name], components, exchange, rng) for name in function.columns]
+    design = exchange.design(len(function.columns) * len(components.columns))
+    parts = [_along_one(function[name], components, exchange, rng, design) for name in function.columns]
     table = pd.concat(parts, ignore_index=True).reindex(columns=empty(FUNCTION_BY_COMPONENT).columns)
-    return _judged(table, exchange)
+    return _judged(table, exchange, "functions and components")
 
 
 def squared_correlation(values: np.ndarray, components: np.ndarray) -> np.ndarray:
@@ -256,7 +288,11 @@ def squared_correlation(values: np.ndarray, components: np.ndarray) -> np.ndarra
 
 
 def _along_one(
-    function: pd.Series, components: pd.DataFrame, exchange: Exchange, rng: np.random.Generator
+    function: pd.Series,
+    components: pd.DataFrame,
+    exchange: Exchange,
+    rng: np.random.Generator,
+    design: SequentialDesign,
 ) -> pd.DataFrame:
     measured = components.to_numpy(float)
     usable = np.isfinite(function.to_numpy(float)) & np.isfinite(measured).all(axis=1)
@@ -277,12 +313,14 @@ def _along_one(
     def statistics(drawn: np.ndarray) -> np.ndarray:
         return np.stack([within.apart(drawn - means), squared_correlation(drawn, axes)], axis=-1)
 
-    null = permuted_statistics(values, blocks, exchange.permutations, rng, statistics)
-    table = table.assign(**_with_interval(within.jackknife_apart(own), unit, len(null)))
+    found = within.jackknife_apart(own)
+    null, test = _tested(
+        found.estimate, partial(permuted_statistics, values, blocks, statistic=statistics), rng, design
+    )
+    table = table.assign(**_with_interval(found, unit, test.permutations))
     if not len(null):
         return table
-    p = p_value(table["epsilon2"].to_numpy(float) - ROUNDING, null[..., 0])
-    return table.assign(r2_null=null[..., 1].mean(axis=0), p_value=p)
+    return table.assign(r2_null=null[..., 1].mean(axis=0), p_value=test.p_value)
 
 
 def _why_not_along(values: np.ndarray) -> str:

@@ -58,13 +58,13 @@ def draw_model_comparison(performance: pd.DataFrame, comparisons: Sequence[Model
         rows = estimands["within"] if is_within else pooled
         rows = rows[rows["r2"].notna()]
         for height, (model, row) in enumerate(zip(rows.index, rows.itertuples(), strict=True)):
-            fit = fits[model]
+            test = fits[model].test
             if is_within and np.isfinite(pooled["r2"][model]):
                 axes.plot(pooled["r2"][model], height + 0.22, "x", color=DARK_GREY, ms=4, gid=f"pooled-{name}-{model}")
-            if len(fit.null):
-                low, high = np.nanquantile(fit.null, [0, 0.95])
+            if len(test.null):
+                low, high = np.nanquantile(test.null, [0, 0.95])
                 axes.plot([low, high], [height - 0.28] * 2, color=GREY, lw=4, solid_capstyle="butt", alpha=0.6)
-                axes.plot(fit.quick, height - 0.28, "|", color="black", ms=7, mew=1.2, gid=f"quick-{name}-{model}")
+                axes.plot(test.quick, height - 0.28, "|", color="black", ms=7, mew=1.2, gid=f"quick-{name}-{model}")
             colour = BLUE if model in MODALITIES else GREY
             axes.plot([row.r2_low, row.r2_high], [height, height], color=colour, lw=1.5)
             axes.plot(row.r2, height, "o", color=colour, ms=6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import joblib
@@ -15,6 +16,7 @@ from cineseq.prediction.crossval.out_of_fold import LINEAR, NONLINEAR, NOTHING_K
 from cineseq.prediction.crossval.transform import design
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
+from cineseq.statistics.sequential import SequentialDesign, sequential_test
 from cineseq.text import number
 
 NULL_RATIO = 0.5
@@ -44,6 +46,30 @@ ABSENT = {
 
 
 @dataclass(frozen=True)
+class NullTest:
+    """The quick procedure on the measured and the permuted function, for one model.
+
+    Attributes
+    ----------
+    quick
+        R² of the quick procedure; NaN where there is no null.
+    null
+        R² of that procedure under the first permutations, shape (permutations,). Its mean is that of the null: models
+        with further permutations are those whose R² is far from it, so all permutations together would not be a sample
+        of one size, and models could not be compared.
+    p_value
+        From as many permutations as it took; see :class:`cineseq.statistics.sequential.SequentialDesign`.
+    permutations
+        How many that were.
+    """
+
+    quick: float = float("nan")
+    null: np.ndarray = field(default_factory=lambda: np.empty(0))
+    p_value: float = float("nan")
+    permutations: int = 0
+
+
+@dataclass(frozen=True)
 class ModelFit:
     """Predictions and null distributions of one model of one function.
 
@@ -53,36 +79,20 @@ class ModelFit:
         Out-of-fold predictions, shape (cells, columns); None where the model cannot be estimated.
     note
         Why the model cannot be estimated, or how to interpret it.
-    quick
-        R² of the quick procedure, which is also that of the null; NaN where there is no null.
-    null
-        R² of that procedure under permutation, shape (permutations,).
-    quick_within, null_within
-        The same for R² within class, permuted within class.
+    test
+        Of R² under permutation.
+    test_within
+        Of R² within class, permuted within class.
     """
 
     predicted: np.ndarray | None
     note: str = ""
-    quick: float = float("nan")
-    null: np.ndarray = field(default_factory=lambda: np.empty(0))
-    quick_within: float = float("nan")
-    null_within: np.ndarray = field(default_factory=lambda: np.empty(0))
+    test: NullTest = NullTest()
+    test_within: NullTest = NullTest()
 
 
-@dataclass(frozen=True)
-class _Null:
-    """Predictions of the quick procedure for the measured and the permuted function.
-
-    Attributes
-    ----------
-    values
-        The measured function first, then the permuted ones, shape (cells, 1 + permutations, columns).
-    predicted
-        Out-of-fold predictions of every model, each of shape (cells, (1 + permutations) * columns).
-    """
-
-    values: np.ndarray
-    predicted: dict[str, np.ndarray]
+Fitted = Callable[[np.ndarray, set[str] | None], dict[str, np.ndarray]]
+"""Predictions, each (cells, n * columns), of some models (None: of all) for functions of shape (cells, n, columns)."""
 
 
 def full_procedure(settings: Prediction, folds: Folds) -> Procedure:
@@ -106,6 +116,7 @@ def compare_models(
     seed: int,
     threads: int,
     kept: joblib.Memory = NOTHING_KEPT,
+    functions: int = 1,
 ) -> dict[str, ModelFit]:
     """Fit every model on the same cells and folds, with its permutation null.
 
@@ -123,6 +134,9 @@ def compare_models(
         Number of worker processes.
     kept
         Cache of fits, kept until the step is done.
+    functions
+        Number of functions over which the false discovery rate of a model is controlled. With more of them, p-values
+        must be smaller, and so more permutations are drawn.
 
     Returns
     -------
@@ -144,18 +158,25 @@ def compare_models(
     tested = {name: parts for name, parts in designs.items() if name not in UNTESTED}
     shorter = quick_procedure(settings, folds)
 
-    def null(permuted: np.ndarray) -> _Null:
-        flat = permuted.reshape(len(permuted), -1)
-        return _Null(permuted, out_of_fold(tested, flat, plan, shorter, threads, kept=kept))
+    def fitted(values: np.ndarray, models: set[str] | None) -> dict[str, np.ndarray]:
+        wanted = tested if models is None else {n: tested[n] for n in tested if _is_needed(n, models)}
+        return out_of_fold(wanted, values.reshape(len(values), -1), plan, shorter, threads, kept=kept)
 
     # Pooled over fields, the null only shows how much of R² differences between strata have; it needs fewer.
     is_pooled = cells.centre is None
     drawn = min(settings.permutations, settings.class_permutations) if is_pooled else settings.permutations
-    overall = within = null(permuted_responses(cells, drawn, rng))
+    first = SequentialDesign(drawn, settings.most_permutations, functions)
     divided = cells.within_class()
     # If every stratum holds a single class, permutations within strata are already within class.
-    if is_pooled and settings.permutations and divided.strata.max() > np.unique(cells.strata).size - 1:
-        within = null(permuted_responses(divided, settings.class_permutations, rng))
+    if not is_pooled:
+        (overall,) = null_tests(cells, (None,), first, fitted, rng)
+        within = {}
+    elif settings.permutations and divided.strata.max() > np.unique(cells.strata).size - 1:
+        (overall,) = null_tests(cells, (None,), first, fitted, rng)
+        of_class = replace(first, first=settings.class_permutations)
+        (within,) = null_tests(divided, (cells.classes,), of_class, fitted, rng)
+    else:
+        overall, within = null_tests(cells, (None, cells.classes), first, fitted, rng)
     fits = {"mean": ModelFit(training_mean(cells.values, plan), "baseline")}
     flat = _flat_models(designs, cells)
     for name in (*LINEAR, *STACKED, "all_morphology", "both", "both_late", "both_permuted", NONLINEAR):
@@ -167,7 +188,7 @@ def compare_models(
             fits[name] = ModelFit(None, "not estimable: its predictors do not differ within fields")
         else:
             fit = ModelFit(predictions[name], _note(name, blocks))
-            fits[name] = _with_nulls(name, fit, cells, overall, within)
+            fits[name] = _with_nulls(name, fit, overall, within)
     return fits
 
 
@@ -246,21 +267,77 @@ def quick_r2(
     return 1 - np.square(residual).sum(axis=(0, 2)) / np.where(squares > 0, squares, np.nan)
 
 
-def _with_nulls(name: str, fit: ModelFit, cells: CrossvalCells, overall: _Null, within: _Null) -> ModelFit:
+def _is_needed(name: str, models: set[str]) -> bool:
+    """Return whether a model is fitted for some models; late stacking combines those of single modalities."""
+    return name in models or ("both_late" in models and name in STACKED)
+
+
+def null_tests(
+    cells: CrossvalCells,
+    classes: tuple[np.ndarray | None, ...],
+    design: SequentialDesign,
+    fitted: Fitted,
+    rng: np.random.Generator,
+) -> list[dict[str, NullTest | None]]:
+    """Compare R² of the quick procedure with its null, for every model.
+
+    Every model has the first permutations. Later batches are fitted for those models only whose p-value is still open;
+    the permutations themselves are the same whichever these are.
+
+    Parameters
+    ----------
+    cells
+        The function of the cells, and the strata and families of the permutations.
+    classes
+        For each kind of R², classes whose means are removed from it, or None.
+    design
+        When the permutations of a model end.
+    fitted
+        The quick procedure.
+    rng
+        Generator of the first permutations; later ones are drawn from a child of it.
+
+    Returns
+    -------
+    list of dict
+        For each kind of R², the tests by model; None where no permutation changes R². Without permutations, no models.
+    """
+    if not design.first:
+        return [{} for _ in classes]
+
+    def scores(values: np.ndarray, models: set[str] | None = None) -> dict[tuple[str, int], np.ndarray]:
+        predicted, kinds = fitted(values, models), list(enumerate(classes))
+        return {(n, k): quick_r2(p, values, cells.plan, own) for n, p in predicted.items() for k, own in kinds}
+
+    first, later = scores(permuted_responses(cells, design.first, rng)), rng.spawn(1)[0]
+    changed = [key for key, values in first.items() if not _unchanged(values)]
+
+    def more(count: int, still: np.ndarray) -> np.ndarray:
+        keys = [changed[position] for position in still]
+        drawn = scores(permuted_responses(cells, count, later)[:, 1:], {name for name, _ in keys})
+        return np.column_stack([drawn[key] for key in keys])
+
+    tests: list[dict[str, NullTest | None]] = [{name: None for name, _ in first} for _ in classes]
+    if changed:
+        values = np.column_stack([first[key] for key in changed])
+        found = sequential_test(values[0], values[1:], more, design)
+        for (name, kind), own, p, drawn in zip(changed, values.T, found.p_value, found.permutations, strict=True):
+            tests[kind][name] = NullTest(float(own[0]), own[1:], float(p), int(drawn))
+    return tests
+
+
+def _with_nulls(
+    name: str, fit: ModelFit, overall: dict[str, NullTest | None], within: dict[str, NullTest | None]
+) -> ModelFit:
     """Add both null distributions to a fit, where permutations were drawn and change R²."""
-    if name not in overall.predicted or overall.values.shape[1] == 1:
+    if name not in overall:
         return fit
-    values = quick_r2(overall.predicted[name], overall.values, cells.plan)
-    if _unchanged(values):
+    test, by_class = overall[name], within.get(name)
+    if test is None:
         return replace(fit, note="; ".join(filter(None, [fit.note, UNCHANGED])))
-    procedure = f"p-value of the quick procedure, R² = {number(values[0], 3)}" if name not in LINEAR else ""
-    fit = replace(fit, note="; ".join(filter(None, [fit.note, procedure])), quick=float(values[0]), null=values[1:])
-    if cells.centre is not None:
-        return fit
-    by_class = quick_r2(within.predicted[name], within.values, cells.plan, cells.classes)
-    if name == "class" or _unchanged(by_class):
-        return fit
-    return replace(fit, quick_within=float(by_class[0]), null_within=by_class[1:])
+    procedure = f"p-value of the quick procedure, R² = {number(test.quick, 3)}" if name not in LINEAR else ""
+    fit = replace(fit, note="; ".join(filter(None, [fit.note, procedure])), test=test)
+    return fit if name == "class" or by_class is None else replace(fit, test_within=by_class)
 
 
 def _unchanged(values: np.ndarray) -> bool:

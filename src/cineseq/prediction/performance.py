@@ -11,12 +11,12 @@ import pandas as pd
 
 from cineseq.prediction.crossval.folds import CrossvalCells
 from cineseq.prediction.estimands import Row, class_note, interval_note, not_estimable_row, share_columns
-from cineseq.prediction.model_comparison import ModelFit, training_mean
+from cineseq.prediction.model_comparison import ModelFit, NullTest, training_mean
 from cineseq.prediction.model_shares import ModelShares
 from cineseq.prediction.responses import Response, angular_error
 from cineseq.statistics.correlation import spearman_within
 from cineseq.statistics.metrics import centred, r2, r2_interval
-from cineseq.statistics.permutation import benjamini_hochberg, p_value
+from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.tables.contract import ESTIMANDS
 from cineseq.tables.prediction import CLUSTER_LABELS, COMPARED_MODELS, MODELS
 from cineseq.text import known
@@ -139,10 +139,10 @@ def _rows_of_model(comparison: ModelComparison, name: str) -> dict[str, Row]:
     shares = within.shares.get(name) if isinstance(within, Within) else None
     if isinstance(within, Within):
         own = within.fits[name]
-        rows["within"] = {"permutations": len(own.null), "note": own.note}
+        rows["within"] = {"permutations": own.test.permutations, "note": own.note}
         if own.predicted is not None:
             errors = _errors(within.cells, own.predicted)
-            rows["within"] |= _scores(errors, (own.quick, own.null), cells)
+            rows["within"] |= _scores(errors, own.test, cells)
             rows["within"] |= _ranks(own.predicted, within.cells, comparison.samples, comparison.response)
     elif within is not None:
         rows["within"] = not_estimable_row(within)
@@ -151,11 +151,11 @@ def _rows_of_model(comparison: ModelComparison, name: str) -> dict[str, Row]:
     if fit.predicted is not None:
         errors = _errors(cells, fit.predicted)
         in_class = [centred(part, cells.classes) for part in errors]
-        rows["within_class"] |= _scores(in_class, (fit.quick_within, fit.null_within), cells)
-        rows["pooled"] |= _scores(errors, (fit.quick, fit.null), cells)
+        rows["within_class"] |= _scores(in_class, fit.test_within, cells)
+        rows["pooled"] |= _scores(errors, fit.test, cells)
         rows["pooled"] |= _ranks_or_angles(comparison, fit.predicted, comparison.baseline())
-        rows["within_class"]["permutations"] = len(fit.null_within)
-        rows["pooled"]["permutations"] = len(fit.null)
+        rows["within_class"]["permutations"] = fit.test_within.permutations
+        rows["pooled"]["permutations"] = fit.test.permutations
     few = interval_note(cells.plan.groups) if name != "mean" else ""
     for estimand, row in rows.items():
         row.update(
@@ -183,22 +183,18 @@ def _errors(cells: CrossvalCells, predicted: np.ndarray) -> tuple[np.ndarray, np
     return cells.values - predicted, cells.values - training_mean(cells.values, cells.plan)
 
 
-def _scores(
-    errors: Iterable[np.ndarray],
-    null: tuple[float, np.ndarray],
-    cells: CrossvalCells,
-) -> Row:
+def _scores(errors: Iterable[np.ndarray], test: NullTest, cells: CrossvalCells) -> Row:
     """Return R² with its interval, the mean of its null, and the p-value of the quick procedure.
 
-    ``errors`` are those of the model and of the training mean, ``null`` are R² of the quick procedure and its null.
+    ``errors`` are those of the model and of the training mean.
     """
     of_model, total = (np.square(part).sum(axis=1) for part in errors)
-    gain, (quick, drawn) = total - of_model, null
+    gain, drawn = total - of_model, test.null
     value = gain.sum() / total.sum() if total.sum() > 0 else np.nan
     low, high = r2_interval(gain, total, cells.plan.units)
     mean = float(np.nanmean(drawn)) if np.isfinite(drawn).any() else np.nan
     row: Row = {"r2": value, "r2_low": low, "r2_high": high, "r2_null": mean, "r2_above_null": value - mean}
-    return row | {"p_value": p_value(quick, drawn)}
+    return row | {"p_value": test.p_value}
 
 
 def not_estimable_rows(function: str, cells: int, reason: str, models: tuple[str, ...]) -> pd.DataFrame:

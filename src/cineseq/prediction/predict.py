@@ -50,6 +50,7 @@ from cineseq.prediction.reliability import reliability_rows
 from cineseq.prediction.responses import Response, measured_rows, responses_of, transformed
 from cineseq.prediction.sensitivity import sensitivity_rows
 from cineseq.statistics.permutation import benjamini_hochberg
+from cineseq.statistics.sequential import floor_notes
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.prediction import (
     BEYOND_COVARIATES,
@@ -179,6 +180,7 @@ def predict_functions(task: PredictionTask, threads: int, kept: joblib.Memory = 
             results.append(_not_estimable(response, str(reason), "features" in blocks))
     tables = {name: _together([a.tables[name] for a in results if name in a.tables], TABLES[name]) for name in TABLES}
     tables["performance"] = with_q_values(tables["performance"])
+    tables["performance"]["note"] = floor_notes(tables["performance"], "functions")
     tables["beyond_covariates"] = with_q_values_by_kind(tables["beyond_covariates"])
     covariates = {name: blocks[name] for name in COVARIATE_BLOCKS}
     tables["covariates"] = reliability_rows(covariates, task.data.obs, task.frames, task.window_frames)
@@ -206,7 +208,7 @@ def _predict_one(
     for note in notes:
         logger.info("%s: %s", response.name, note)
     settings, obs = task.prediction, task.data.obs.iloc[rows]
-    fits = compare_models(own, cells, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept)
+    fits = _compared(own, cells, task, threads, kept)
     samples = obs["sample"].astype("string").to_numpy(object)
     within = _within(own, cells, task, threads, kept)
     fits = _with_cluster_labels(fits, cells, task, rows, kept)
@@ -244,11 +246,24 @@ def _within(
         return str(reason)
     if not np.square(centred.values).sum() > SMALLEST_VARIANCE * np.square(cells.values).sum():
         return "the function does not differ within fields"
-    settings = task.prediction
-    fits = compare_models(
-        blocks, centred, settings=settings, folds=task.folds, seed=task.seed, threads=threads, kept=kept
+    fits = _compared(blocks, centred, task, threads, kept)
+    return Within(centred, fits, model_shares(blocks, cells, task.prediction, task.seed))
+
+
+def _compared(
+    blocks: dict[str, Block | None], cells: CrossvalCells, task: PredictionTask, threads: int, kept: joblib.Memory
+) -> dict[str, ModelFit]:
+    """Fit every model to some cells, with permutations for as many functions as the task has."""
+    return compare_models(
+        blocks,
+        cells,
+        settings=task.prediction,
+        folds=task.folds,
+        seed=task.seed,
+        threads=threads,
+        kept=kept,
+        functions=len(task.responses),
     )
-    return Within(centred, fits, model_shares(blocks, cells, settings, task.seed))
 
 
 def _with_cluster_labels(

@@ -626,7 +626,7 @@ def sixty_cells() -> anndata.AnnData:
 
 def test_the_order_of_rows_changes_no_result() -> None:
     adata, other = sixty_cells(), shuffled(sixty_cells())
-    quick = {"permutations": 9, "half_samples": 10, "sensitivity": [], "l1_ratios": [0.5]}
+    quick = {"permutations": 9, "most_permutations": 19, "half_samples": 10, "sensitivity": [], "l1_ratios": [0.5]}
     state = np.random.get_state()[1].copy()  # noqa: NPY002 - the global generator is what must not move
     pd.testing.assert_frame_equal(
         predict(adata, "uptake", **quick).performance, predict(other, "uptake", **quick).performance

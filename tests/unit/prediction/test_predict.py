@@ -145,7 +145,7 @@ def test_predictions_are_out_of_fold_and_complete(planted):
 
 def test_the_same_seed_gives_the_same_tables():
     data = simulate(Planted(expression=0.2, genes=20, cells_per_field=12), seed=0)
-    first, second = (ask(data, FAST.model_copy(update={"permutations": 3})) for _ in range(2))
+    first, second = (ask(data, FAST.model_copy(update={"permutations": 3, "most_permutations": 5})) for _ in range(2))
     for name in first.tables:
         pd.testing.assert_frame_equal(first.tables[name], second.tables[name])
 
@@ -272,7 +272,7 @@ def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     )
     files = {name: tmp_path / f"{name}.tsv" for name in tables}
     pictures = {name: tmp_path / f"{name}.svg" for name in PICTURES}
-    settings = predict.Settings(prediction=FAST.model_copy(update={"permutations": 2}))
+    settings = predict.Settings(prediction=FAST.model_copy(update={"permutations": 2, "most_permutations": 2}))
     predict.main(
         paired=tmp_path / "paired.h5ad",
         clusters=tmp_path / "clusters.parquet",

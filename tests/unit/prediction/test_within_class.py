@@ -17,14 +17,13 @@ from cineseq.config.prediction import Folds
 from cineseq.prediction.crossval.folds import cells_of
 from cineseq.prediction.model_comparison import quick_r2
 from cineseq.prediction.report import report
-from cineseq.statistics.permutation import p_value
 
 
 def test_nothing_is_left_within_class_when_only_the_class_predicts():
     fits = [expression_within_class(seed, 19) for seed in range(8)]
-    assert np.mean([fit.quick for fit in fits]) > 0.3
-    assert [p_value(fit.quick, fit.null) for fit in fits] == [0.05] * 8
-    p = np.array([p_value(fit.quick_within, fit.null_within) for fit in fits])
+    assert np.mean([fit.test.quick for fit in fits]) > 0.3
+    assert [fit.test.p_value for fit in fits] == [0.05] * 8
+    p = np.array([fit.test_within.p_value for fit in fits])
     assert (p <= 0.05).sum() <= 2
     assert np.median(p) > 0.2
 

@@ -85,8 +85,8 @@ def test_a_null_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch):
     done.clear()
     uninterrupted = comparison(tmp_path / "whole")
     assert len(done) == 9
-    assert len(resumed.null) == PERMUTATIONS
-    assert np.array_equal(resumed.null, uninterrupted.null)
+    assert len(resumed.test.null) == PERMUTATIONS
+    assert np.array_equal(resumed.test.null, uninterrupted.test.null)
     assert np.array_equal(resumed.predicted, uninterrupted.predicted)
 
 
