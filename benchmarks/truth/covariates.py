@@ -15,7 +15,7 @@ from cineseq.prediction.crossval.folds import CrossvalCells, cells_of
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
 from cineseq.prediction.model_comparison import full_procedure, training_mean
 from cineseq.statistics.metrics import r2
-from cineseq.statistics.permutation import p_value
+from cineseq.statistics.sequential import SequentialDesign
 from truth.claims import Claim
 
 FOLDS = Folds(inner=3)
@@ -133,13 +133,13 @@ def _added(study: Study, permutations: int, seed: int) -> Increment:
         msg = "the simulation has expression and covariates"
         raise TypeError(msg)
     added = {"expression": Added((expression,))}
-    return increments(adjustment, added, permutations=permutations, seed=seed)["expression"]
+    return increments(adjustment, added, permutations=SequentialDesign(permutations, 0), seed=seed)["expression"]
 
 
 def is_said(seed: int, design: Design) -> float:
     """Return whether expression is said to predict beyond covariates, p <= .05."""
     found = _added(simulate(design, seed), PERMUTATIONS, seed)
-    return float(p_value(found.partial, found.partial_null) <= 0.05)
+    return float(found.p_value <= 0.05)
 
 
 def increment(seed: int, design: Design) -> float:

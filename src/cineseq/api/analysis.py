@@ -195,7 +195,8 @@ def predict(
     -------
     Associations
         ``performance`` (R² in held-out groups, unitless, with a row for each ``estimand``: ``within`` fields is the
-        primary one), ``genes`` and ``features``. If a function is not estimable,
+        primary one, and ``permutations`` are as many as its p-value took, at most ``most_permutations``), ``genes`` and
+        ``features``. If a function is not estimable,
         its rows of ``performance`` have no numbers and ``note`` gives the reason.
 
     Raises

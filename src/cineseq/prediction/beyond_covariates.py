@@ -14,12 +14,13 @@ import pandas as pd
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.covariates import CovariateModel, Splines, natural_splines
 from cineseq.prediction.crossval.feature_blocks import Block, joined
-from cineseq.prediction.crossval.folds import CrossvalCells, joint_labels
+from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, joint_labels
 from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, predict, ridge_folds
 from cineseq.prediction.crossval.transform import SMALLEST_DEVIATION, standardised
 from cineseq.statistics.correlation import partial_spearman
 from cineseq.statistics.metrics import centred, r2_interval
-from cineseq.statistics.permutation import benjamini_hochberg, draw_rows, exchangeable_blocks, p_value
+from cineseq.statistics.permutation import benjamini_hochberg, draw_rows, exchangeable_blocks
+from cineseq.statistics.sequential import SequentialDesign, sequential_test
 from cineseq.tables.prediction import ADDED
 
 COMPONENTS = 100
@@ -46,7 +47,9 @@ class Increment:
         Fraction of the squared error of the covariates, with full curves, that the added blocks remove; the test is of
         it.
     partial_null, delta_null
-        That fraction, and the difference of R², under permutation, each shape (permutations,).
+        That fraction, and the difference of R², under the first permutations, each shape (permutations,).
+    p_value, permutations
+        Of the test, and how many permutations it took.
     """
 
     r2_covariates: float
@@ -56,6 +59,8 @@ class Increment:
     partial: float
     partial_null: np.ndarray
     delta_null: np.ndarray
+    p_value: float = float("nan")
+    permutations: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,7 @@ class Added:
 
 
 def increments(
-    adjustment: Adjustment, added: dict[str, Added], *, permutations: int, seed: int
+    adjustment: Adjustment, added: dict[str, Added], *, permutations: SequentialDesign, seed: int
 ) -> dict[str, Increment]:
     """Estimate how much better each set of blocks predicts together with the covariates than these do alone.
 
@@ -143,7 +148,7 @@ def increments(
     added
         Sets of blocks by name.
     permutations, seed
-        Number of permutations, and the seed that draws them.
+        How many permutations are drawn, and the seed that draws them.
 
     Returns
     -------
@@ -155,7 +160,8 @@ def increments(
     Freedman and Lane, J. Bus. Econ. Stat. 1 (1983) 292.
     """
     plan, columns = adjustment.cells.plan, adjustment.cells.values.shape[1]
-    drawn = permuted_residuals(adjustment, permutations, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    drawn = permuted_residuals(adjustment, permutations.first, rng)
     # The function for the estimate, then the function and its permutations for the test, (cells, 2 + permutations, m).
     values = np.concatenate([drawn[:, :1], drawn], axis=1)
     flat = values.reshape(len(values), -1)
@@ -164,19 +170,43 @@ def increments(
     alone = _of_test_cells(left, plan.splits()).reshape(values.shape)
     total = np.square(values).sum(axis=(0, 2))
     errors = np.square(alone).sum(axis=(0, 2))
-    found = {}
+    found: dict[str, Increment] = {}
+    second: dict[str, list[RidgeFold]] = {}
     for name, blocks in added.items():
         designs = [blocks.residuals(adjustment, model) for model in models]
         if min(design.shape[1] for design in designs) == 0:
             continue
-        folds = ridge_folds(designs, plan, Tuning(adjustment.inner, COMPONENTS, PENALTIES))
-        joint = alone - _second_stage(folds, left).reshape(values.shape)
+        second[name] = ridge_folds(designs, plan, Tuning(adjustment.inner, COMPONENTS, PENALTIES))
+        joint = alone - _second_stage(second[name], left).reshape(values.shape)
         gains = np.square(alone) - np.square(joint)
-        partial, delta = gains.sum(axis=(0, 2)) / errors, gains.sum(axis=(0, 2)) / total
+        removed, delta = gains.sum(axis=(0, 2)) / errors, gains.sum(axis=(0, 2)) / total
         alone_r2 = 1 - errors[0] / total[0]
         own = gains[:, 0].sum(axis=1), np.square(values[:, 0]).sum(axis=1)
-        found[name] = Increment(alone_r2, alone_r2 + delta[0], *own, float(partial[1]), partial[2:], delta[2:])
-    return found
+        found[name] = Increment(alone_r2, alone_r2 + delta[0], *own, float(removed[1]), removed[2:], delta[2:])
+    if not found:
+        return {}
+    stages, later = list(second.values()), rng.spawn(1)[0]
+
+    def more(count: int, still: np.ndarray) -> np.ndarray:
+        values = permuted_residuals(adjustment, count, later)[:, 1:]
+        return _removed(values, models, [stages[position] for position in still], plan)
+
+    observed, null = (np.array([getattr(i, k) for i in found.values()]) for k in ("partial", "partial_null"))
+    test = sequential_test(observed, null.T, more, permutations)
+    tests = zip(test.p_value, test.permutations, strict=True)
+    return {n: replace(i, p_value=p, permutations=int(m)) for (n, i), (p, m) in zip(found.items(), tests, strict=True)}
+
+
+def _removed(
+    values: np.ndarray, models: list[CovariateModel], second: list[list[RidgeFold]], plan: FoldPlan
+) -> np.ndarray:
+    """Return the tested fraction of permuted functions (cells, n, columns) for some sets of blocks, shape (n, sets)."""
+    flat = values.reshape(len(values), -1)
+    left = [flat - model.predict_closely(flat) for model in models]
+    alone = _of_test_cells(left, plan.splits())
+    joint = [alone - _second_stage(folds, left) for folds in second]
+    errors, *of_joint = (np.square(e.reshape(values.shape)).sum(axis=(0, 2)) for e in (alone, *joint))
+    return np.column_stack([1 - error / errors for error in of_joint])
 
 
 def _left_by_covariates(model: CovariateModel, flat: np.ndarray, columns: int) -> np.ndarray:
@@ -214,6 +244,7 @@ def beyond_rows(
     settings: Prediction,
     folds: Folds,
     seed: int,
+    functions: int = 1,
 ) -> pd.DataFrame:
     """Return one row per kind of columns that are added to the covariates of one function.
 
@@ -225,6 +256,8 @@ def beyond_rows(
         See :func:`adjustment_of`.
     settings, folds, seed
         Sections ``prediction`` and ``folds`` of the configuration, and the seed.
+    functions
+        Number of functions over which the false discovery rate is controlled.
 
     Returns
     -------
@@ -248,7 +281,8 @@ def beyond_rows(
         for name, own in present.items()
     }
     added = {name: Added(parts, settings.min_detected, settings.max_genes) for name, parts in sets.items()}
-    found = increments(adjustment, added, permutations=settings.permutations, seed=seed)
+    permutations = SequentialDesign(settings.permutations, settings.most_permutations, functions)
+    found = increments(adjustment, added, permutations=permutations, seed=seed)
     return pd.DataFrame(
         [
             start
@@ -269,8 +303,8 @@ def _row(increment: Increment, cells: CrossvalCells) -> dict[str, object]:
         "high": high,
         "delta_null": increment.delta_null.mean() if len(increment.delta_null) else np.nan,
         "partial_r2": increment.partial,
-        "p_value": p_value(increment.partial, increment.partial_null),
-        "permutations": len(increment.partial_null),
+        "p_value": increment.p_value,
+        "permutations": increment.permutations,
         "note": WORSE if increment.r2_covariates < 0 else None,
     }
 

@@ -182,6 +182,7 @@ def predict_functions(task: PredictionTask, threads: int, kept: joblib.Memory = 
     tables["performance"] = with_q_values(tables["performance"])
     tables["performance"]["note"] = floor_notes(tables["performance"], "functions")
     tables["beyond_covariates"] = with_q_values_by_kind(tables["beyond_covariates"])
+    tables["beyond_covariates"]["note"] = floor_notes(tables["beyond_covariates"], "functions")
     covariates = {name: blocks[name] for name in COVARIATE_BLOCKS}
     tables["covariates"] = reliability_rows(covariates, task.data.obs, task.frames, task.window_frames)
     claims = {function: claim for a in results for function, claim in a.random_folds.items()}
@@ -221,7 +222,14 @@ def _predict_one(
         "by_sample": by_sample_rows(comparison),
         "contrasts": contrast_rows(comparison),
         "beyond_covariates": beyond_rows(
-            response.name, own, cells, obs, settings=settings, folds=task.folds, seed=task.seed
+            response.name,
+            own,
+            cells,
+            obs,
+            settings=settings,
+            folds=task.folds,
+            seed=task.seed,
+            functions=len(task.responses),
         ),
         "sensitivity": sensitivity_rows(
             comparison, own, settings=settings, folds=task.folds, threads=threads, kept=kept

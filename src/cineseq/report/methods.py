@@ -48,7 +48,9 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "; clusters were found by the Leiden method (Traag et al., 2019) at resolution {c:clusters.resolution}",
         "; the fraction of the variance of function between clusters within the strata {c:folds.null_strata} (epsilon "
         "squared) was compared with {c:clusters.permutations} permutations of function within these strata, families "
-        "whole, and its intervals are of a jackknife over strata with Student's t (Miller, 1974)",
+        "whole, and with up to {c:clusters.most_permutations} where these left the verdict open; p-values allow for "
+        "early ends (Besag and Clifford, 1991; Fay et al., 2007), and intervals are of a jackknife over strata with "
+        "Student's t (Miller, 1974)",
     ),
     "differential_expression": (
         "Groups were compared with tie-corrected Wilcoxon rank-sum tests, at a false discovery rate of {c:de.fdr} "
@@ -70,7 +72,9 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "mean; the share of a linear model is by restricted maximum likelihood with random coefficients (Patterson and "
         "Thompson, 1971; Dicker, 2014)",
         "; p-values compare a faster procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most three "
-        "inner folds) with the same procedure on {c:prediction.permutations} permutations of function; intervals are "
+        "inner folds) with the same procedure on {c:prediction.permutations} permutations of function, and on up to "
+        "{c:prediction.most_permutations} where these left the verdict open, and allow for early ends (Besag and "
+        "Clifford, 1991; Fay et al., 2007); intervals are "
         "by the jackknife over held-out groups with Student's t (Miller, 1974), widened for the training of models",
         "; the stability of a gene is the fraction of {c:prediction.half_samples} half-samples of groups in "
         "which it is "

@@ -13,7 +13,6 @@ import pandas as pd
 from scipy.stats import betabinom
 
 from cineseq.statistics import ALPHA
-from cineseq.text import count
 
 EXCEEDANCES = 10
 """A hypothesis is given up once this many permuted statistics reach the observed one."""
@@ -212,8 +211,8 @@ def floor_notes(rows: pd.DataFrame, hypotheses: str) -> pd.Series:
     at_floor = np.isclose(p * (drawn + 1), 1) & (rows["q_value"].to_numpy(float) > ALPHA)
     notes = rows["note"].astype(object)
     said = [
-        f"floor of {count(int(number), 'permutation')}: none reached the observed value, and more of them or fewer "
-        f"{hypotheses} are needed for q to be at most {ALPHA:g}"
+        f"floor of {int(number)} permutations: none reached the observed value, and more of them or fewer "
+        f"{hypotheses} are needed for q to be at most {ALPHA}"
         for number in drawn[at_floor]
     ]
     notes[at_floor] = [

@@ -64,7 +64,7 @@ PERFORMANCE = Table(
         number("r2", "Out-of-fold R² relative to the training mean"),
         number("r2_low", "Lower end of the 95 % jackknife-t interval over groups"),
         number("r2_high", "Upper end of it"),
-        number("r2_null", "Mean R² of the quick procedure when the function is permuted"),
+        number("r2_null", "Mean R² of the quick procedure in the first permutations of the function"),
         ABOVE_NULL,
         *SHARES,
         number("r2_within_class", "R² of the row within_class of the same model"),
@@ -72,7 +72,7 @@ PERFORMANCE = Table(
         number("circular_error", "Mean absolute angular error, for circular functions", "turns"),
         P,
         false_discovery_rate("functions, for each model and estimand"),
-        count("permutations", "Permutations"),
+        count("permutations", "Permutations that the p-value is from"),
         Column(
             "p_within_class",
             "number",
@@ -151,7 +151,7 @@ BEYOND_COVARIATES = Table(
         number("partial_r2", "Fraction of the squared error of the covariates that is removed; p_value is of it"),
         P,
         false_discovery_rate("functions, for each kind of added columns"),
-        count("permutations", "Permutations"),
+        count("permutations", "Permutations that the p-value is from"),
         NOTE,
     ),
 )

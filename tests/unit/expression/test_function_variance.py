@@ -216,3 +216,21 @@ def test_samples_of_few_fields_have_no_interval_and_say_so():
     assert set(each["note"]) == {"no interval: 2 fields, 6 are required"}
     over = table[table["part"] != "sample"]
     assert set(over["note"]) == {"not estimable: 0 samples with an interval, and at least 3 are needed"}
+
+
+def test_one_real_function_among_twenty_is_shown_though_the_first_permutations_are_too_few():
+    rng = np.random.default_rng(3)
+    clusters, field = pd.Series(rng.integers(0, 3, 240).astype(str)), np.arange(240) % 12
+    values = rng.normal(size=(240, 20))
+    values[:, 0] += 1.5 * (clusters == "1")
+    function = pd.DataFrame(values, columns=[f"function_{number}" for number in range(20)])
+    table, fixed = (variance_between_clusters(function, clusters, exchange(field, 39, most=m)) for m in (9999, 0))
+    assert (table["verdict"] == "shown").tolist() == [True] + [False] * 19
+    assert (table["p_value"][0], table["permutations"][0]) == (1 / 800, 799)
+    assert table["eta2_null"].tolist() == fixed["eta2_null"].tolist()
+    assert (fixed["permutations"] == 39).all()
+    assert fixed["verdict"][0] == "unresolved"
+    assert fixed["note"][0].startswith("floor of 39 permutations: none reached the observed value")
+    ended = table["permutations"] == 39
+    assert ended.sum() > 10
+    assert table["p_value"][ended].tolist() == fixed["p_value"][ended].tolist()

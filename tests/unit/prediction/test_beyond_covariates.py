@@ -10,7 +10,9 @@ from cineseq.prediction.beyond_covariates import Added, Adjustment, conditional_
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, grouped_folds
 from cineseq.prediction.reliability import NO_FRAMES, read_adjacent_frames, reliability_rows
-from cineseq.statistics.permutation import p_value
+from cineseq.statistics.sequential import SequentialDesign
+
+NONE, FIXED = (SequentialDesign(number, 0) for number in (0, 19))
 
 
 def study(seed: int, *, beyond: float = 0.0, shift: float = 0.0) -> tuple[Adjustment, Block]:
@@ -36,14 +38,14 @@ def test_size_alone_adds_nothing_and_a_state_does():
     p, gains = [], []
     for seed in range(40):
         adjustment, genes = study(seed)
-        found = increments(adjustment, {"expression": Added((genes,))}, permutations=19, seed=seed)
-        p.append(p_value(found["expression"].partial, found["expression"].partial_null))
+        found = increments(adjustment, {"expression": Added((genes,))}, permutations=FIXED, seed=seed)
+        p.append(found["expression"].p_value)
         gains.append(found["expression"].r2_joint - found["expression"].r2_covariates)
     assert np.mean(np.array(p) <= 0.05) <= 0.15
     assert abs(np.mean(gains)) < 0.02
     adjustment, genes = study(50, beyond=1.0)
-    found = increments(adjustment, {"expression": Added((genes,))}, permutations=19, seed=1)["expression"]
-    assert p_value(found.partial, found.partial_null) == 0.05
+    found = increments(adjustment, {"expression": Added((genes,))}, permutations=FIXED, seed=1)["expression"]
+    assert found.p_value == 0.05
     assert found.r2_joint - found.r2_covariates > 0.03
     assert found.gain.sum() / found.total.sum() == pytest.approx(found.r2_joint - found.r2_covariates)
 
@@ -51,7 +53,7 @@ def test_size_alone_adds_nothing_and_a_state_does():
 def test_shifts_of_fields_change_nothing():
     """Function, genes and covariates are centred by field; size itself must stay as it is, for its curve is of it."""
     adjustment, genes = study(3, beyond=1.0)
-    plain = increments(adjustment, {"expression": Added((genes,))}, permutations=0, seed=1)["expression"]
+    plain = increments(adjustment, {"expression": Added((genes,))}, permutations=NONE, seed=1)["expression"]
     rng = np.random.default_rng(0)
     moved = Block(genes.values + 5 * rng.normal(size=(12, 30))[adjustment.fields], genes.names)
     values = adjustment.cells.values + 9 * rng.normal(size=(12, 1))[adjustment.fields]
@@ -59,15 +61,27 @@ def test_shifts_of_fields_change_nothing():
         values, adjustment.cells.plan, adjustment.fields, adjustment.cells.families, adjustment.cells.classes
     )
     shifted = Adjustment(adjustment.covariates, cells, adjustment.fields, 3)
-    found = increments(shifted, {"expression": Added((moved,))}, permutations=0, seed=1)["expression"]
+    found = increments(shifted, {"expression": Added((moved,))}, permutations=NONE, seed=1)["expression"]
     assert found.r2_covariates == pytest.approx(plain.r2_covariates)
     assert found.r2_joint == pytest.approx(plain.r2_joint, abs=1e-4)
+
+
+def test_among_many_functions_permutations_go_on_until_what_a_state_adds_is_significant_whatever_the_others_are():
+    adjustment, genes = study(50, beyond=1.0)
+    silent = Block(np.random.default_rng(1).normal(size=(240, 5)), tuple("abcde"))
+    added = {"silent": Added((silent,)), "expression": Added((genes,))}
+    both = increments(adjustment, added, permutations=SequentialDesign(19, 199, 5), seed=1)
+    assert (both["expression"].p_value, both["expression"].permutations) == (1 / 200, 199)
+    assert both["silent"].p_value > 0.05
+    alone = increments(adjustment, {"silent": added["silent"]}, permutations=SequentialDesign(19, 199, 5), seed=1)
+    assert alone["silent"].p_value == both["silent"].p_value
+    assert len(both["expression"].partial_null) == 19
 
 
 def test_a_covariate_that_is_added_again_adds_nothing():
     adjustment, _ = study(4, beyond=1.0)
     again = {"morphology": Added((adjustment.covariates,)), "constant": Added((Block(np.ones((240, 1)), ("c",)),))}
-    found = increments(adjustment, again, permutations=19, seed=1)
+    found = increments(adjustment, again, permutations=FIXED, seed=1)
     assert set(found) == {"morphology"}
     assert abs(found["morphology"].r2_joint - found["morphology"].r2_covariates) < 0.01
 

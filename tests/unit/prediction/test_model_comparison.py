@@ -8,7 +8,7 @@ import pytest
 from benchmarks.published_lasso import cross_validated_r2
 from sklearn.linear_model import ElasticNetCV
 from sklearn.model_selection import GroupKFold
-from tests.unit.prediction.prediction_examples import Planted, quick_scores, simulate
+from tests.unit.prediction.prediction_examples import SMALL, Planted, quick_scores, simulate
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.elastic_net import NestedFit, PathGrid, least_squares, nested_elastic_net, stack
@@ -16,7 +16,7 @@ from cineseq.prediction.crossval.feature_blocks import Block, frame_block
 from cineseq.prediction.crossval.folds import FoldPlan, cells_of, grouped_folds
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
 from cineseq.prediction.crossval.transform import kept_genes, standardised
-from cineseq.prediction.model_comparison import quick_procedure, quick_r2
+from cineseq.prediction.model_comparison import ModelFit, compare_models, quick_procedure, quick_r2
 from cineseq.prediction.responses import angular_error
 
 
@@ -144,3 +144,34 @@ def test_fitting_on_test_cells_is_seen(data_folder: Path):
     honest = out_of_fold({"expression": (Block(x, tuple(map(str, range(300))), "genes"),)}, y, plan, procedure, 1)
     leaky_r2, honest_r2 = (quick_r2(p, y[:, None, :], plan)[0] for p in (leaky, honest["expression"]))
     assert leaky_r2 - honest_r2 > 0.2
+
+
+def of_expression(
+    seed: int, functions: int, *, expression: float = 0.6, with_shape: bool = False
+) -> dict[str, ModelFit]:
+    """Fit expression of 120 cells to one of several functions, with 19 permutations at first and 79 at most."""
+    data = simulate(Planted(expression=0.6, genes=12, features=4, cells_per_field=10), seed)
+    folds = Folds(inner=2, outer=3)
+    cells = cells_of(data.obs, data.function.to_numpy(), folds, "condition").within_fields()
+    blocks: dict[str, Block | None] = {"expression": Block(np.log1p(data.counts.toarray()), tuple(data.genes), "genes")}
+    if with_shape:
+        blocks["morphology"] = Block(data.morphology.to_numpy(), tuple(data.morphology))
+    settings = SMALL.model_copy(update={"most_permutations": 79})
+    return compare_models(blocks, cells, settings=settings, folds=folds, seed=1, threads=1, functions=functions)
+
+
+def test_permutations_go_on_until_one_function_of_several_is_significant_whatever_the_others_are():
+    alone, of_two = (of_expression(0, functions)["expression"].test for functions in (1, 2))
+    assert (alone.p_value, alone.permutations) == (1 / 20, 19)
+    assert (of_two.p_value, of_two.permutations) == (1 / 80, 79)
+    # The null of the figure and its mean are of the first permutations in both.
+    assert np.array_equal(alone.null, of_two.null)
+    assert alone.null.shape == (19,)
+
+
+def test_permutations_of_a_model_do_not_depend_on_which_others_are_open():
+    alone, beside = (of_expression(0, 2, with_shape=with_shape) for with_shape in (False, True))
+    assert beside["morphology"].test.permutations < 79
+    assert beside["expression"].test.permutations == 79
+    assert beside["both_late"].test.permutations == 79
+    assert alone["expression"].test.p_value == beside["expression"].test.p_value
