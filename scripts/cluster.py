@@ -24,8 +24,8 @@ from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import multiplets
 from cineseq.files import write_json
 from cineseq.io.adata import read_paired
-from cineseq.prediction.crossval.folds import family_labels, group_columns, joint_labels
-from cineseq.tables.contract import write_table
+from cineseq.prediction.crossval.folds import family_labels, group_columns, joint_labels, known_positions
+from cineseq.tables.contract import FIELD, write_table
 from cineseq.tables.expression import CLUSTERS, FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT, FUNCTION_BY_SAMPLE
 from cineseq.workflow.step import run
 
@@ -59,7 +59,16 @@ def main(
     within, asked = settings.folds.null_strata, settings.clusters
     strata = joint_labels(data.obs, group_columns(data.obs, within, "folds.null_strata"))
     families = family_labels(data.obs)
-    exchange = Exchange(strata, families, asked.permutations, settings.seed, tuple(within), asked.absence_margin)
+    exchange = Exchange(
+        strata,
+        families,
+        asked.permutations,
+        settings.seed,
+        tuple(within),
+        asked.absence_margin,
+        known_positions(data.obs) if settings.folds.position_null else None,
+        joint_labels(data.obs, list(FIELD)),
+    )
     shares = variance_between_clusters(function, study.table["cluster"], exchange)
     each = by_sample(function, study.table["cluster"], samples, exchange)
     along = variance_along_components(function, study.table.filter(regex=r"^pc_\d+$"), exchange)

@@ -164,7 +164,7 @@ def clusters_reject(design: Design, seed: int) -> float:
     cells = cells_within(study)
     directions = np.random.default_rng([33, seed]).normal(size=(KINDS, 4))
     kind = pd.Series((study.predictors[:, :4] @ directions.T).argmax(axis=1).astype(str), dtype="string")
-    exchange = Exchange(cells.strata, cells.families, PERMUTATIONS, seed)
+    exchange = Exchange(cells.strata, cells.families, PERMUTATIONS, seed, position=cells.position)
     table = variance_between_clusters(pd.DataFrame({"function_f": study.function}), kind, exchange)
     return called(float(table["p_value"].iloc[0]))
 
@@ -175,7 +175,7 @@ def component_rejects(design: Design, seed: int) -> float:
     cells = cells_within(study)
     values = study.predictors - study.predictors.mean(axis=0)
     scores = values @ np.linalg.svd(values, full_matrices=False)[2][:1].T
-    exchange = Exchange(cells.strata, cells.families, PERMUTATIONS, seed)
+    exchange = Exchange(cells.strata, cells.families, PERMUTATIONS, seed, position=cells.position)
     function = pd.DataFrame({"function_f": study.function})
     table = variance_along_components(function, pd.DataFrame(scores, columns=["pc_1"]), exchange)
     return called(float(table["p_value"].iloc[0]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from cineseq.statistics.permutation import (
     p_value,
     permuted_statistics,
 )
+from cineseq.statistics.position import spatial_null
 from cineseq.statistics.verdicts import judge
 from cineseq.tables.contract import empty
 from cineseq.tables.expression import FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT
@@ -78,6 +79,11 @@ class Exchange:
         Columns whose joint values are the strata, for the tables; empty for one stratum.
     margin
         A function is shown absent when the upper end of its epsilon squared is below this.
+    position
+        Row and column in the frame, shape (cells, 2). Permuted functions vary with it as the measured ones do; None
+        where they need not.
+    fields
+        Field of each cell, shape (cells,), which the positions are in; None for the strata.
     """
 
     strata: np.ndarray
@@ -86,6 +92,42 @@ class Exchange:
     seed: int
     within: tuple[str, ...] = ("sample", "fov")
     margin: float = 0.05
+    position: np.ndarray | None = None
+    fields: np.ndarray | None = None
+
+    def null(
+        self,
+        values: np.ndarray,
+        usable: np.ndarray,
+        rng: np.random.Generator,
+        statistic: Callable[[np.ndarray], np.ndarray],
+    ) -> tuple[np.ndarray, float]:
+        """Return a statistic of permuted values, and the share of variance within fields that follows the position.
+
+        Parameters
+        ----------
+        values
+            Values of the usable cells.
+        usable
+            Mask over all cells.
+        rng
+            Random generator.
+        statistic
+            Function that maps permuted values of shape (n, usable cells) to shape (n, ...).
+        """
+        blocks = exchangeable_blocks(self.strata[usable], self.families[usable])
+        if self.position is None:
+            return permuted_statistics(values, blocks, self.permutations, rng, statistic), np.nan
+        # Surfaces of fields within strata, which change neither the means of fields nor those of strata.
+        labels = [self.strata[usable], (self.strata if self.fields is None else self.fields)[usable]]
+        fields = pd.factorize(pd.MultiIndex.from_arrays(labels))[0]
+        by_position = spatial_null(values[:, None], self.position[usable], fields)
+
+        def of_coloured(drawn: np.ndarray) -> np.ndarray:
+            return statistic(by_position.coloured(drawn.T[:, :, None])[:, :, 0].T)
+
+        whitened = by_position.whitened(values[:, None])[:, 0]
+        return permuted_statistics(whitened, blocks, self.permutations, rng, of_coloured), by_position.share
 
 
 def variance_between_clusters(function: pd.DataFrame, clusters: pd.Series, exchange: Exchange) -> pd.DataFrame:
@@ -130,12 +172,12 @@ def _one(function: pd.Series, clusters: pd.Series, exchange: Exchange, rng: np.r
     if reason:
         return row | {"note": f"not estimable: {reason}"}
     # Permutations keep the mean of every stratum, so the same means are taken out of permuted values.
-    means, blocks = values - own, exchangeable_blocks(strata, exchange.families[usable])
+    means = values - own
 
     def statistics(drawn: np.ndarray) -> np.ndarray:
         return np.stack([within.together(drawn - means), eta_squared(drawn, codes)], axis=-1)
 
-    null = permuted_statistics(values, blocks, exchange.permutations, rng, statistics)
+    null, row["position_share"] = exchange.null(values, usable, rng, statistics)
     row |= _with_interval(within.jackknife_together(own), unit, len(null))
     if len(null):
         row |= {"eta2_null": float(null[:, 1].mean()), "p_value": p_value(row["epsilon2"] - ROUNDING, null[:, 0])}
@@ -272,13 +314,13 @@ def _along_one(
     reason = _why_not_within(within, own, values, unit)
     if reason:
         return table.assign(note=f"not estimable: {reason}")
-    means, blocks = values - own, exchangeable_blocks(strata, exchange.families[usable])
+    means = values - own
 
     def statistics(drawn: np.ndarray) -> np.ndarray:
         return np.stack([within.apart(drawn - means), squared_correlation(drawn, axes)], axis=-1)
 
-    null = permuted_statistics(values, blocks, exchange.permutations, rng, statistics)
-    table = table.assign(**_with_interval(within.jackknife_apart(own), unit, len(null)))
+    null, share = exchange.null(values, usable, rng, statistics)
+    table = table.assign(position_share=share, **_with_interval(within.jackknife_apart(own), unit, len(null)))
     if not len(null):
         return table
     p = p_value(table["epsilon2"].to_numpy(float) - ROUNDING, null[..., 0])

@@ -1,7 +1,11 @@
 """The contracts of the tables of clustering and differential expression."""
 
+<<<<<<< HEAD
 from cineseq.tables.by_sample import columns_by_sample
 from cineseq.tables.contract import FUNCTION_COLUMN, GENE, NOTE, Column, P, Table, count, false_discovery_rate, number
+=======
+from cineseq.tables.contract import FUNCTION_COLUMN, GENE, NOTE, POSITION_SHARE, Column, P, Q, Table, count, number
+>>>>>>> dcc8c5c (The null of function keeps how it varies with position within fields)
 
 PHASES = ("G1", "S", "G2M")
 CLUSTERS = Table(
@@ -66,6 +70,7 @@ FUNCTION_BY_CLUSTER = Table(
         P,
         false_discovery_rate("functions"),
         count("permutations", "Permutations"),
+        POSITION_SHARE,
         *_VERDICT,
         NOTE,
     ),
@@ -105,6 +110,7 @@ FUNCTION_BY_COMPONENT = Table(
         P,
         false_discovery_rate("functions and components"),
         count("permutations", "Permutations"),
+        POSITION_SHARE,
         *_VERDICT,
         NOTE,
     ),

@@ -9,6 +9,7 @@ from cineseq.tables.contract import (
     GENE,
     GROUPED_BY,
     NOTE,
+    POSITION_SHARE,
     SHARES,
     Column,
     P,
@@ -73,6 +74,7 @@ PERFORMANCE = Table(
         P,
         false_discovery_rate("functions, for each model and estimand"),
         count("permutations", "Permutations"),
+        POSITION_SHARE,
         Column(
             "p_within_class",
             "number",
