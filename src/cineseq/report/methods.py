@@ -61,7 +61,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "predict": (
         "Function was predicted by elastic nets (scikit-learn {v:scikit-learn}), which add up the effects of genes "
-        "and features and so miss a product of two of them, in nested cross-validation whose "
+        "and features and so miss a product of two of them (the variance explained is a lower bound), in nested "
+        "cross-validation whose "
         "outer and inner folds never split groups",
         " ({c:folds.groups})",
         "; scaling and the selection of genes were done within the folds",

@@ -254,7 +254,8 @@ SHARES = (
         "share",
         "number",
         "Share of the variance that a linear function of the predictors has, by restricted maximum likelihood; unlike "
-        "R² it is not lowered by the error of estimated coefficients, and it is at least R²",
+        "R² it is not lowered by the error of estimated coefficients, and it is at least R²; a lower bound of what any "
+        "model could explain",
         missing=True,
         low=0,
         high=1,

@@ -1,11 +1,18 @@
 """The contracts of the tables of clustering and differential expression."""
 
-<<<<<<< HEAD
 from cineseq.tables.by_sample import columns_by_sample
-from cineseq.tables.contract import FUNCTION_COLUMN, GENE, NOTE, Column, P, Table, count, false_discovery_rate, number
-=======
-from cineseq.tables.contract import FUNCTION_COLUMN, GENE, NOTE, POSITION_SHARE, Column, P, Q, Table, count, number
->>>>>>> dcc8c5c (The null of function keeps how it varies with position within fields)
+from cineseq.tables.contract import (
+    FUNCTION_COLUMN,
+    GENE,
+    NOTE,
+    POSITION_SHARE,
+    Column,
+    P,
+    Table,
+    count,
+    false_discovery_rate,
+    number,
+)
 
 PHASES = ("G1", "S", "G2M")
 CLUSTERS = Table(

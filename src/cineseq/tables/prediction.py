@@ -62,7 +62,11 @@ PERFORMANCE = Table(
         count("n", "Cells; samples in rows between samples"),
         count("groups", "Groups that outer folds never split"),
         GROUPED_BY,
-        number("r2", "Out-of-fold R² relative to the training mean"),
+        number(
+            "r2",
+            "Out-of-fold R² relative to the training mean; all models but nonlinear add up effects, so it is a lower "
+            "bound of what any model could explain",
+        ),
         number("r2_low", "Lower end of the 95 % jackknife-t interval over groups"),
         number("r2_high", "Upper end of it"),
         number("r2_null", "Mean R² of the quick procedure when the function is permuted"),
