@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -99,10 +100,12 @@ class Exchange:
         self,
         values: np.ndarray,
         usable: np.ndarray,
-        rng: np.random.Generator,
         statistic: Callable[[np.ndarray], np.ndarray],
-    ) -> tuple[np.ndarray, float]:
-        """Return a statistic of permuted values, and the share of variance within fields that follows the position.
+    ) -> tuple[Callable[[int, np.random.Generator], np.ndarray], float]:
+        """Return what draws a statistic of permuted values, and the share of variance that follows the position.
+
+        It takes the number of permutations and a random generator. The share is of the variance within fields; NaN
+        where the null does not keep it.
 
         Parameters
         ----------
@@ -110,14 +113,12 @@ class Exchange:
             Values of the usable cells.
         usable
             Mask over all cells.
-        rng
-            Random generator.
         statistic
             Function that maps permuted values of shape (n, usable cells) to shape (n, ...).
         """
         blocks = exchangeable_blocks(self.strata[usable], self.families[usable])
         if self.position is None:
-            return permuted_statistics(values, blocks, self.permutations, rng, statistic), np.nan
+            return partial(permuted_statistics, values, blocks, statistic=statistic), np.nan
         # Surfaces of fields within strata, which change neither the means of fields nor those of strata.
         labels = [self.strata[usable], (self.strata if self.fields is None else self.fields)[usable]]
         fields = pd.factorize(pd.MultiIndex.from_arrays(labels))[0]
@@ -127,7 +128,7 @@ class Exchange:
             return statistic(by_position.coloured(drawn.T[:, :, None])[:, :, 0].T)
 
         whitened = by_position.whitened(values[:, None])[:, 0]
-        return permuted_statistics(whitened, blocks, self.permutations, rng, of_coloured), by_position.share
+        return partial(permuted_statistics, whitened, blocks, statistic=of_coloured), by_position.share
 
 
 def variance_between_clusters(function: pd.DataFrame, clusters: pd.Series, exchange: Exchange) -> pd.DataFrame:
@@ -177,7 +178,8 @@ def _one(function: pd.Series, clusters: pd.Series, exchange: Exchange, rng: np.r
     def statistics(drawn: np.ndarray) -> np.ndarray:
         return np.stack([within.together(drawn - means), eta_squared(drawn, codes)], axis=-1)
 
-    null, row["position_share"] = exchange.null(values, usable, rng, statistics)
+    draw, row["position_share"] = exchange.null(values, usable, statistics)
+    null = draw(exchange.permutations, rng)
     row |= _with_interval(within.jackknife_together(own), unit, len(null))
     if len(null):
         row |= {"eta2_null": float(null[:, 1].mean()), "p_value": p_value(row["epsilon2"] - ROUNDING, null[:, 0])}
@@ -319,7 +321,8 @@ def _along_one(
     def statistics(drawn: np.ndarray) -> np.ndarray:
         return np.stack([within.apart(drawn - means), squared_correlation(drawn, axes)], axis=-1)
 
-    null, share = exchange.null(values, usable, rng, statistics)
+    draw, share = exchange.null(values, usable, statistics)
+    null = draw(exchange.permutations, rng)
     table = table.assign(position_share=share, **_with_interval(within.jackknife_apart(own), unit, len(null)))
     if not len(null):
         return table

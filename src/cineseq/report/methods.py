@@ -8,6 +8,11 @@ from typing import Any
 
 from cineseq.text import listed
 
+KEPT_POSITION = (
+    "; where positions are known and folds.position_null ({c:folds.position_null}) is true, permuted functions keep how "
+    "function varies smoothly with position in the field, by restricted maximum likelihood (Wagner and Dray, 2015; Solin "
+    "and Särkkä, 2020)"
+)
 SENTENCES: dict[str, tuple[str, ...]] = {
     "prepare_movie": (
         "Movies were read frame by frame with tifffile {v:tifffile}",
@@ -49,6 +54,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "; the fraction of the variance of function between clusters within the strata {c:folds.null_strata} (epsilon "
         "squared) was compared with {c:clusters.permutations} permutations of function within these strata, families "
         "whole, and its intervals are of a jackknife over strata with Student's t (Miller, 1974)",
+        KEPT_POSITION,
     ),
     "differential_expression": (
         "Groups were compared with tie-corrected Wilcoxon rank-sum tests, at a false discovery rate of {c:de.fdr} "
@@ -73,6 +79,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "; p-values compare a faster procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most three "
         "inner folds) with the same procedure on {c:prediction.permutations} permutations of function; intervals are "
         "by the jackknife over held-out groups with Student's t (Miller, 1974), widened for the training of models",
+        KEPT_POSITION,
         "; the stability of a gene is the fraction of {c:prediction.half_samples} half-samples of groups in "
         "which it is "
         "selected (Meinshausen and Bühlmann, 2010)",
