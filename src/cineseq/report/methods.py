@@ -9,9 +9,9 @@ from typing import Any
 from cineseq.text import listed
 
 KEPT_POSITION = (
-    "; where positions are known and folds.position_null ({c:folds.position_null}) is true, permuted functions keep how "
-    "function varies smoothly with position in the field, by restricted maximum likelihood (Wagner and Dray, 2015; Solin "
-    "and Särkkä, 2020)"
+    "; where positions are known and folds.position_null ({c:folds.position_null}) is true, permuted functions keep "
+    "how function varies smoothly with position in the field, by restricted maximum likelihood (Wagner and Dray, "
+    "2015; Solin and Särkkä, 2020)"
 )
 SENTENCES: dict[str, tuple[str, ...]] = {
     "prepare_movie": (
