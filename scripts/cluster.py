@@ -24,8 +24,8 @@ from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import multiplets
 from cineseq.files import write_json
 from cineseq.io.adata import read_paired
-from cineseq.prediction.crossval.folds import family_labels, group_columns, joint_labels
-from cineseq.tables.contract import write_table
+from cineseq.prediction.crossval.folds import family_labels, group_columns, joint_labels, known_positions
+from cineseq.tables.contract import FIELD, write_table
 from cineseq.tables.expression import CLUSTERS, FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT, FUNCTION_BY_SAMPLE
 from cineseq.workflow.step import run
 
@@ -67,6 +67,8 @@ def main(
         tuple(within),
         asked.absence_margin,
         asked.most_permutations,
+        known_positions(data.obs) if settings.folds.position_null else None,
+        joint_labels(data.obs, list(FIELD)),
     )
     shares = variance_between_clusters(function, study.table["cluster"], exchange)
     each = by_sample(function, study.table["cluster"], samples, exchange)

@@ -33,6 +33,11 @@ class Folds(Section):
         description="Columns whose joint values are the strata within which the null permutes cells, whole families "
         "together.",
     )
+    position_null: bool = Field(
+        default=True,
+        description="Whether the null keeps how values vary smoothly with position in the field, where y_px and x_px "
+        "are known. Without it, gradients within fields count as associations.",
+    )
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> "Folds":

@@ -19,7 +19,7 @@ from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.feature_blocks import Block, frame_block, gene_block
 from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, cells_of
 from cineseq.prediction.crossval.transform import kept_genes
-from cineseq.prediction.estimands import HEADLINE, gain_text, interval_note, share_text
+from cineseq.prediction.estimands import HEADLINE, gain_text, interval_note, lower_bound, share_text
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, coarse
 from cineseq.tables.contract import ESTIMANDS, empty
@@ -179,7 +179,8 @@ def _line(direction: str, rows: pd.DataFrame) -> str:
         parts = [
             f"within fields {percent(main['r2'])} {interval(main['low'], main['high'], percent)} of the variance of "
             f"{count(main['targets'], 'target')} in held-out groups, {gain_text(main, 'low', 'high', percent)} "
-            f"({p_value(main['p_value'])}, {p_value(main['q_value'], 'q')}); {share_text(main, percent)}"
+            f"({p_value(main['p_value'])}, {p_value(main['q_value'], 'q')}); {share_text(main, percent)}; "
+            f"{lower_bound()}"
         ]
     else:
         parts = [f"within fields {main['note']}"]

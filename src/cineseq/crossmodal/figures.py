@@ -78,7 +78,7 @@ def _totals(axes: Axes, summary: pd.DataFrame) -> None:
     marks = (
         ("within", "r2", 0.25, "o", BLUE, BLUE, "within fields, 95 % interval over groups"),
         ("within", "r2_null", 0.25, "|", GREY, GREY, "the same with pairing shuffled"),
-        ("within", "share", 0.1, "s", BLUE, "white", "share of a linear model, 95 % interval"),
+        ("within", "share", 0.1, "s", BLUE, "white", "share of a linear model (a lower bound), 95 % interval"),
         ("pooled", "r2", -0.1, "o", DARK_GREY, "white", "pooled over fields"),
         ("pooled", "r2_null", -0.1, "|", GREY, GREY, None),
         ("pooled", "r2_class", -0.25, "D", VERMILION, VERMILION, "class mean alone"),

@@ -19,6 +19,7 @@ from cineseq.statistics.permutation import (
     exchangeable_blocks,
     permuted_statistics,
 )
+from cineseq.statistics.position import spatial_null
 from cineseq.statistics.sequential import SequentialDesign, SequentialTest, floor_notes, sequential_test
 from cineseq.statistics.verdicts import judge
 from cineseq.tables.contract import empty
@@ -81,6 +82,11 @@ class Exchange:
         A function is shown absent when the upper end of its epsilon squared is below this.
     most
         Most permutations; see :class:`cineseq.statistics.sequential.SequentialDesign`.
+    position
+        Row and column in the frame, shape (cells, 2). Permuted functions vary with it as the measured ones do; None
+        where they need not.
+    fields
+        Field of each cell, shape (cells,), which the positions are in; None for the strata.
     """
 
     strata: np.ndarray
@@ -90,10 +96,46 @@ class Exchange:
     within: tuple[str, ...] = ("sample", "fov")
     margin: float = 0.05
     most: int = 9999
+    position: np.ndarray | None = None
+    fields: np.ndarray | None = None
 
     def design(self, tests: int) -> SequentialDesign:
         """Return when the permutations of one of so many tests end."""
         return SequentialDesign(self.permutations, self.most, tests)
+
+    def null(
+        self,
+        values: np.ndarray,
+        usable: np.ndarray,
+        statistic: Callable[[np.ndarray], np.ndarray],
+    ) -> tuple[Callable[[int, np.random.Generator], np.ndarray], float]:
+        """Return what draws a statistic of permuted values, and the share of variance that follows the position.
+
+        It takes the number of permutations and a random generator. The share is of the variance within fields; NaN
+        where the null does not keep it.
+
+        Parameters
+        ----------
+        values
+            Values of the usable cells.
+        usable
+            Mask over all cells.
+        statistic
+            Function that maps permuted values of shape (n, usable cells) to shape (n, ...).
+        """
+        blocks = exchangeable_blocks(self.strata[usable], self.families[usable])
+        if self.position is None:
+            return partial(permuted_statistics, values, blocks, statistic=statistic), np.nan
+        # Surfaces of fields within strata, which change neither the means of fields nor those of strata.
+        labels = [self.strata[usable], (self.strata if self.fields is None else self.fields)[usable]]
+        fields = pd.factorize(pd.MultiIndex.from_arrays(labels))[0]
+        by_position = spatial_null(values[:, None], self.position[usable], fields)
+
+        def of_coloured(drawn: np.ndarray) -> np.ndarray:
+            return statistic(by_position.coloured(drawn.T[:, :, None])[:, :, 0].T)
+
+        whitened = by_position.whitened(values[:, None])[:, 0]
+        return partial(permuted_statistics, whitened, blocks, statistic=of_coloured), by_position.share
 
 
 def variance_between_clusters(function: pd.DataFrame, clusters: pd.Series, exchange: Exchange) -> pd.DataFrame:
@@ -141,15 +183,14 @@ def _one(
     if reason:
         return row | {"note": f"not estimable: {reason}"}
     # Permutations keep the mean of every stratum, so the same means are taken out of permuted values.
-    means, blocks = values - own, exchangeable_blocks(strata, exchange.families[usable])
+    means = values - own
 
     def statistics(drawn: np.ndarray) -> np.ndarray:
         return np.stack([within.together(drawn - means), eta_squared(drawn, codes)], axis=-1)[:, None]
 
     found = within.jackknife_together(own)
-    null, test = _tested(
-        np.atleast_1d(found.estimate), partial(permuted_statistics, values, blocks, statistic=statistics), rng, design
-    )
+    draw, row["position_share"] = exchange.null(values, usable, statistics)
+    null, test = _tested(np.atleast_1d(found.estimate), draw, rng, design)
     row |= _with_interval(found, unit, int(test.permutations[0]))
     if len(null):
         row |= {"eta2_null": float(null[:, 0, 1].mean()), "p_value": test.p_value[0]}
@@ -308,16 +349,15 @@ def _along_one(
     reason = _why_not_within(within, own, values, unit)
     if reason:
         return table.assign(note=f"not estimable: {reason}")
-    means, blocks = values - own, exchangeable_blocks(strata, exchange.families[usable])
+    means = values - own
 
     def statistics(drawn: np.ndarray) -> np.ndarray:
         return np.stack([within.apart(drawn - means), squared_correlation(drawn, axes)], axis=-1)
 
     found = within.jackknife_apart(own)
-    null, test = _tested(
-        found.estimate, partial(permuted_statistics, values, blocks, statistic=statistics), rng, design
-    )
-    table = table.assign(**_with_interval(found, unit, test.permutations))
+    draw, share = exchange.null(values, usable, statistics)
+    null, test = _tested(found.estimate, draw, rng, design)
+    table = table.assign(position_share=share, **_with_interval(found, unit, test.permutations))
     if not len(null):
         return table
     return table.assign(r2_null=null[..., 1].mean(axis=0), p_value=test.p_value)

@@ -16,6 +16,9 @@ ALIKE_AT_MOST = 0.999
 """Largest correlation of families of one root cell; at 1 a stratum of one root cell would have no variance."""
 ROUNDS = 20
 """Rounds of the estimate of that correlation and of the variances, which depend on each other."""
+SHRINKAGE = 1.0
+"""Shrinkage of the correlation of sisters. Chosen by simulation of the designs of ``benchmarks/truth/sister_test.py``
+from other seeds: less costs power where few pairs survive, more rejects too often where their states are alike."""
 SMALLEST = 1e-12
 """Relative variance below which a score does not vary."""
 
@@ -120,30 +123,42 @@ class SisterScore:
         return np.where(known, self.variance / np.where(known, self.unrelated, 1.0), 1.0)
 
 
-def sister_correlation(pairs: Summaries) -> np.ndarray:
+def sister_correlation(families: Summaries, pair: np.ndarray, shrinkage: float = SHRINKAGE) -> np.ndarray:
     """Return the correlation of the values of doubly surviving sisters about the means of their strata, (columns,).
 
-    It is corrected for the negative bias of centring and limited to 0 to 1; 1 where it is not estimable.
+    Means of strata are of all survivors, so that a stratum with a single pair counts, and pairs may differ from them by
+    the same amount everywhere. The correlation is corrected for the negative bias of centring and limited to 0 to 1.
+    Few pairs tell little of it: it is shrunk to 0 by the number of pairs that carry its estimate. It is 1 where it is
+    not estimable.
 
     Parameters
     ----------
-    pairs
-        Families; those with a single survivor are left out.
+    families
+        All families.
+    pair
+        Families with two survivors whose correlation is asked for, shape (families,).
+    shrinkage
+        How strongly; 0 for not at all.
     """
-    both = pairs.survivors == 2
-    mean, within = pairs.mean[both], pairs.within[both]
-    if not len(mean):
-        return np.ones(pairs.mean.shape[1])
-    # Cross product and mean square of both members about the mean, summed by stratum, shape (strata, columns).
-    sums = _sums_by(pairs.stratum[both])
-    number = sums @ np.ones((len(mean), 1))
-    centred = (mean - (sums.T @ ((sums @ mean) / np.maximum(number, 1)))) ** 2
-    cross, square = sums @ (centred - within), sums @ (centred + within)
-    # A stratum of n pairs has an expected cross product of -square / (2 n - 1) where sisters are unlike.
-    usable = number[:, 0] > 1
-    variance = square[usable].sum(axis=0)
-    cross = (cross[usable] + square[usable] / (2 * number[usable] - 1)).sum(axis=0)
-    return np.where(variance > 0, np.clip(cross / np.where(variance > 0, variance, 1.0), 0, 1), 1.0)
+    sums, survivors = _sums_by(families.stratum), families.survivors[:, None].astype(float)
+    number = sums @ survivors
+    usable = pair & ((sums @ np.ones_like(survivors))[families.stratum, 0] > 1)
+    pairs = int(usable.sum())
+    if not pairs:
+        return np.ones(families.mean.shape[1])
+    # Cross product and mean square of both members of a pair about the mean, shape (pairs, columns).
+    deviation = (families.mean - ((sums @ (survivors * families.mean)) / number)[families.stratum])[usable]
+    squared, within = (deviation - deviation.mean(axis=0)) ** 2, families.within[usable]
+    cross, square = squared - within, squared + within
+    # Where sisters are unlike, the means of N survivors and of all pairs lower the expected cross product.
+    lowered = square * (1 / (number[families.stratum][usable] - 1) + 1 / (2 * pairs))
+    variance, fourth = square.sum(axis=0), (square**2).sum(axis=0)
+    known = variance > 0
+    ratio = np.clip((cross + lowered).sum(axis=0) / np.where(known, variance, 1.0), 0, 1)
+    # Pairs that carry the estimate: all where values are even, few where most pairs lack a rare state.
+    carrying = variance**2 / np.where(known, fourth, 1.0)
+    shrunk = carrying**2 / np.where(known, carrying**2 + shrinkage * pairs, 1.0)
+    return np.where(known, ratio * shrunk, 1.0)
 
 
 def weights(families: Summaries, kind: np.ndarray | None = None) -> np.ndarray:
@@ -154,17 +169,18 @@ def weights(families: Summaries, kind: np.ndarray | None = None) -> np.ndarray:
     families
         All families, also those of strata with one arm.
     kind
-        Kind of each family, shape (families,); the correlation r is estimated in each kind. One kind by default.
+        Kind of each family, shape (families,); the correlation r is estimated in each kind, and not shrunk, since the
+        arms may differ in it. One kind by default.
 
     References
     ----------
     Kish, Survey Sampling (1965), section 5.4 (design effect).
     """
     weight = np.ones_like(families.mean)
-    kind = np.zeros(len(weight)) if kind is None else kind
+    kind, shrinkage = (np.zeros(len(weight)), SHRINKAGE) if kind is None else (kind, 0.0)
     for value in np.unique(kind):
         pair = (kind == value) & (families.survivors == 2)
-        weight[pair] = 2 / (1 + sister_correlation(families.only(pair)))
+        weight[pair] = 2 / (1 + sister_correlation(families, pair, shrinkage))
     return weight
 
 

@@ -51,6 +51,23 @@ def share_text(row: Mapping[str, Any], form: Callable[[float], str] = number) ->
     return f"a linear model has a share of {form(row['share'])} {interval(row['share_low'], row['share_high'], form)}"
 
 
+def lower_bound(nonlinear: Mapping[str, Any] | None = None, form: Callable[[float], str] = number) -> str:
+    """Say that R² and the share are of linear models, and what R² the non-linear model has, where there is one.
+
+    Parameters
+    ----------
+    nonlinear
+        The row of the model ``nonlinear`` of the same function and estimand; None where it was not fitted.
+    form
+        How numbers are written.
+    """
+    text = "linear models give a lower bound of what any model could explain"
+    if nonlinear is None or not known(nonlinear["r2"]):
+        return text
+    ends = f" {interval(nonlinear['r2_low'], nonlinear['r2_high'], form)}" if known(nonlinear["r2_low"]) else ""
+    return f"{text}; a non-linear model of all predictors has R² = {form(nonlinear['r2'])}{ends}"
+
+
 def is_claimed(row: Mapping[str, Any], low: str = "r2_low") -> bool:
     """Whether a result may be called a prediction or an explanation.
 

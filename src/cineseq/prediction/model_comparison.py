@@ -234,11 +234,17 @@ def permuted_responses(cells: CrossvalCells, permutations: int, rng: np.random.G
 
     Values that are centred in groups are centred again once permuted.
     Cells are permuted within strata. Cells of a family stay together and are exchanged with a family of the same size
-    (see :func:`cineseq.statistics.permutation.exchangeable_blocks`).
+    (see :func:`cineseq.statistics.permutation.exchangeable_blocks`). Where positions are known, permuted values vary
+    with position as the measured ones do (see :func:`cineseq.statistics.position.spatial_null`).
     """
     exchange = exchangeable_blocks(cells.strata, cells.families)
-    rows = [np.arange(len(cells.values)), *(draw_rows(exchange, rng) for _ in range(permutations))]
-    permuted = cells.values[np.column_stack(rows)]
+    rows = np.column_stack([np.arange(len(cells.values)), *(draw_rows(exchange, rng) for _ in range(permutations))])
+    by_position = cells.null_by_position()
+    if by_position is None:
+        permuted = cells.values[rows]
+    else:
+        permuted = by_position.coloured(by_position.whitened(cells.values)[rows])
+        permuted[:, 0] = cells.values
     if cells.centre is None:
         return permuted
     return centred(permuted, cells.centre)

@@ -118,7 +118,7 @@ def performance_rows(comparison: ModelComparison) -> pd.DataFrame:
 
     :func:`with_q_values` adds q-values over all functions.
     """
-    plan = comparison.cells.plan
+    plan, share = comparison.cells.plan, {"position_share": position_share(comparison)}
     rows = []
     for name in (model for model in MODELS if model in comparison.fits):
         by_estimand = _rows_of_model(comparison, name)
@@ -128,8 +128,18 @@ def performance_rows(comparison: ModelComparison) -> pd.DataFrame:
         for estimand, row in by_estimand.items():
             key = {"function": comparison.response.name, "model": name, "estimand": estimand}
             many = {"n": len(comparison.cells.values), "groups": plan.groups, "grouped_by": plan.grouped_by}
-            rows.append(key | many | alias | row)
+            rows.append(key | many | alias | row | ({} if estimand == "between" else share))
     return pd.DataFrame(rows)
+
+
+def position_share(comparison: ModelComparison) -> float:
+    """Return the share of the function's variance within fields that follows position; NaN where the null ignores it.
+
+    It is that of the values within fields, where these were fitted.
+    """
+    cells = comparison.within.cells if isinstance(comparison.within, Within) else comparison.cells
+    by_position = cells.null_by_position()
+    return np.nan if by_position is None else by_position.share
 
 
 def _rows_of_model(comparison: ModelComparison, name: str) -> dict[str, Row]:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cineseq.prediction.covariate_sentences import adds, beyond_sentence
-from cineseq.prediction.estimands import HEADLINE, gain_text, share_text
+from cineseq.prediction.crossval.out_of_fold import NONLINEAR
+from cineseq.prediction.estimands import HEADLINE, gain_text, lower_bound, share_text
 from cineseq.prediction.figures import MODEL_NAMES
 from cineseq.text import count, interval, known, number, p_value, readable
 
@@ -117,6 +118,9 @@ def _model_comparison_line(function: str, main: pd.DataFrame, whole: pd.DataFram
     first = main.loc[estimated[0]]
     where = f"{count(first['n'], 'cell')} of {count(first['groups'], 'group')}"
     line = f"{readable(function)}: held-out R² within fields in {where}: {'; '.join(parts)}."
+    nonlinear = main.loc[NONLINEAR] if NONLINEAR in estimated else None
+    bound = lower_bound(nonlinear)
+    line += f" {bound[0].upper()}{bound[1:]}."
     line += f" Pooled over fields, where differences between fields count as well: {over_all}."
     error = whole["circular_error"].dropna()
     if len(error):

@@ -8,6 +8,11 @@ from typing import Any
 
 from cineseq.text import listed
 
+KEPT_POSITION = (
+    "; where positions are known and folds.position_null ({c:folds.position_null}) is true, permuted functions keep "
+    "how function varies smoothly with position in the field, by restricted maximum likelihood (Wagner and Dray, "
+    "2015; Solin and Särkkä, 2020)"
+)
 SENTENCES: dict[str, tuple[str, ...]] = {
     "prepare_movie": (
         "Movies were read frame by frame with tifffile {v:tifffile}",
@@ -51,6 +56,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "whole, and with up to {c:clusters.most_permutations} where these left the verdict open; p-values allow for "
         "early ends (Besag and Clifford, 1991; Fay et al., 2007), and intervals are of a jackknife over strata with "
         "Student's t (Miller, 1974)",
+        KEPT_POSITION,
     ),
     "differential_expression": (
         "Groups were compared with tie-corrected Wilcoxon rank-sum tests, at a false discovery rate of {c:de.fdr} "
@@ -63,7 +69,8 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     ),
     "predict": (
         "Function was predicted by elastic nets (scikit-learn {v:scikit-learn}), which add up the effects of genes "
-        "and features and so miss a product of two of them, in nested cross-validation whose "
+        "and features and so miss a product of two of them (the variance explained is a lower bound), in nested "
+        "cross-validation whose "
         "outer and inner folds never split groups",
         " ({c:folds.groups})",
         "; scaling and the selection of genes were done within the folds",
@@ -76,6 +83,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "{c:prediction.most_permutations} where these left the verdict open, and allow for early ends (Besag and "
         "Clifford, 1991; Fay et al., 2007); intervals are "
         "by the jackknife over held-out groups with Student's t (Miller, 1974), widened for the training of models",
+        KEPT_POSITION,
         "; the stability of a gene is the fraction of {c:prediction.half_samples} half-samples of groups in "
         "which it is "
         "selected (Meinshausen and Bühlmann, 2010)",

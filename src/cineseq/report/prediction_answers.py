@@ -10,7 +10,8 @@ import pandas as pd
 
 from cineseq.prediction.by_sample import in_samples
 from cineseq.prediction.covariate_sentences import adds, beyond_sentence
-from cineseq.prediction.estimands import HEADLINE, gain_text, headline_rows, is_claimed, share_text
+from cineseq.prediction.crossval.out_of_fold import NONLINEAR
+from cineseq.prediction.estimands import HEADLINE, gain_text, headline_rows, is_claimed, lower_bound, share_text
 from cineseq.prediction.report import mostly_class
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Found, not_estimable
@@ -116,7 +117,8 @@ def function_genes(evidence: Evidence) -> Found:
     measured = (
         f"R² = {number(row['r2'])} ({interval(row['r2_low'], row['r2_high'], named=True)}; "
         f"{gain_text(row, 'r2_low', 'r2_high')}, permutation {p_value(row['p_value'])}{_over_functions(table, row)}; "
-        f"{share_text(row)}; {count(row['n'], 'cell')} in {count(row['groups'], 'held-out group')}{by_groups(row)}"
+        f"{share_text(row)}; {lower_bound(_of(table, function, NONLINEAR, row['estimand']))}; "
+        f"{count(row['n'], 'cell')} in {count(row['groups'], 'held-out group')}{by_groups(row)}"
         f"{_pooled_text(_of(table, function, 'expression', 'pooled'), row)}"
         f"{in_samples(evidence.by_sample, row, PREDICTED, number)})"
     )
@@ -239,7 +241,9 @@ def modalities(evidence: Evidence) -> Found:
         f"{in_samples(evidence.by_sample, r, PREDICTED, number)})"
         for name, r in found.items()
     ]
-    where, scope = _where(first), f"{few_groups(first)} {held_out_alone(first)}".strip()
+    bound = lower_bound(_of(table, function, NONLINEAR, first["estimand"]))
+    bound = bound[0].upper() + bound[1:]
+    where, scope = _where(first), f"{bound}. {few_groups(first)} {held_out_alone(first)}".strip()
     if not any(is_claimed(row) for row in found.values()):
         text = f"No modality was shown to predict {readable(function)}{where} better than chance: {'; '.join(values)}."
         return f"{text} {ABSENCE} {scope}".strip(), overall(verdicts.values()), numbers

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cineseq.prediction.by_sample import in_samples
-from cineseq.prediction.estimands import HEADLINE, gain_text, is_claimed, share_text
+from cineseq.prediction.estimands import HEADLINE, gain_text, is_claimed, lower_bound, share_text
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Found, not_estimable, note_of
 from cineseq.report.limits import held_out_alone
@@ -44,7 +44,7 @@ def variance_sentence(
     span = interval(row["low"], row["high"], percent, named=True)
     tested = f"{p_value(row['p_value'])}, {p_value(row['q_value'], 'q')}"
     details = f"{span}; {gain_text(row, 'low', 'high', percent)}, {tested}; {share_text(row, percent)}"
-    details += f"; {count(row['n'], 'cell')}"
+    details += f"; {lower_bound()}; {count(row['n'], 'cell')}"
     whole = _pooled_text(pooled) + in_samples(by_sample, row, ("direction",), percent)
     if is_explained(row):
         return (

@@ -254,13 +254,23 @@ SHARES = (
         "share",
         "number",
         "Share of the variance that a linear function of the predictors has, by restricted maximum likelihood; unlike "
-        "R² it is not lowered by the error of estimated coefficients, and it is at least R²",
+        "R² it is not lowered by the error of estimated coefficients, and it is at least R²; a lower bound of what any "
+        "model could explain",
         missing=True,
         low=0,
         high=1,
     ),
     Column("share_low", "number", "Lower end of its 95 % interval", missing=True, low=0, high=1),
     Column("share_high", "number", "Upper end of it", missing=True, low=0, high=1),
+)
+POSITION_SHARE = Column(
+    "position_share",
+    "number",
+    "Share of the variance of the function within fields that follows the position of a cell, which permuted functions "
+    "keep; missing where the null does not keep it, so that gradients within fields count as associations",
+    missing=True,
+    low=0,
+    high=1,
 )
 ABOVE_NULL = Column(
     "r2_above_null", "number", "R² minus r2_null; its interval is that of R² minus r2_null", missing=True

@@ -25,7 +25,7 @@ DIRECTIONS = (
 """Morphology is shape, with the user's own features; the embedding is apart. The first two are always there."""
 
 _WITHIN = (
-    number("r2_within", "Held-out R² within fields: both sides centred in each field of a sample"),
+    number("r2_within", "Held-out R² of a linear model within fields: both sides centred in each field of a sample"),
     number("r2_within_null", "Mean of r2_within when pairing is permuted within field and class"),
     Column("p_within", "number", "Permutation p-value of r2_within", missing=True, low=0, high=1),
     false_discovery_rate("genes or features, of p_within", "q_within"),
@@ -76,7 +76,9 @@ VARIANCE_SUMMARY = Table(
         count("n", "Cells; samples in rows between samples"),
         GROUPED_BY,
         count("targets", "Genes or features"),
-        number("r2", "Held-out R², weighted by variance"),
+        number(
+            "r2", "Held-out R² of a linear model, weighted by variance; a lower bound of what any model could explain"
+        ),
         number("low", "Lower end of the 95 % jackknife-t interval over groups"),
         number("high", "Upper end of it"),
         number(

@@ -1,7 +1,18 @@
 """The contracts of the tables of clustering and differential expression."""
 
 from cineseq.tables.by_sample import columns_by_sample
-from cineseq.tables.contract import FUNCTION_COLUMN, GENE, NOTE, Column, P, Table, count, false_discovery_rate, number
+from cineseq.tables.contract import (
+    FUNCTION_COLUMN,
+    GENE,
+    NOTE,
+    POSITION_SHARE,
+    Column,
+    P,
+    Table,
+    count,
+    false_discovery_rate,
+    number,
+)
 
 PHASES = ("G1", "S", "G2M")
 CLUSTERS = Table(
@@ -66,6 +77,7 @@ FUNCTION_BY_CLUSTER = Table(
         P,
         false_discovery_rate("functions"),
         count("permutations", "Permutations that the p-value is from"),
+        POSITION_SHARE,
         *_VERDICT,
         NOTE,
     ),
@@ -105,6 +117,7 @@ FUNCTION_BY_COMPONENT = Table(
         P,
         false_discovery_rate("functions and components"),
         count("permutations", "Permutations that the p-value is from"),
+        POSITION_SHARE,
         *_VERDICT,
         NOTE,
     ),

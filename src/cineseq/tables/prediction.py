@@ -9,6 +9,7 @@ from cineseq.tables.contract import (
     GENE,
     GROUPED_BY,
     NOTE,
+    POSITION_SHARE,
     SHARES,
     Column,
     P,
@@ -61,7 +62,11 @@ PERFORMANCE = Table(
         count("n", "Cells; samples in rows between samples"),
         count("groups", "Groups that outer folds never split"),
         GROUPED_BY,
-        number("r2", "Out-of-fold R² relative to the training mean"),
+        number(
+            "r2",
+            "Out-of-fold R² relative to the training mean; all models but nonlinear add up effects, so it is a lower "
+            "bound of what any model could explain",
+        ),
         number("r2_low", "Lower end of the 95 % jackknife-t interval over groups"),
         number("r2_high", "Upper end of it"),
         number("r2_null", "Mean R² of the quick procedure in the first permutations of the function"),
@@ -73,6 +78,7 @@ PERFORMANCE = Table(
         P,
         false_discovery_rate("functions, for each model and estimand"),
         count("permutations", "Permutations that the p-value is from"),
+        POSITION_SHARE,
         Column(
             "p_within_class",
             "number",

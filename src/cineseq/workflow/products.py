@@ -163,7 +163,8 @@ PRODUCTS: tuple[Product, ...] = (
             "Held-out R² of each model, with intervals and null",
             caption="Function in held-out groups as predicted by covariates, by expression, by morphology and by "
                     "both, with 95 % intervals. The permutation null is that of the quick procedure, whose R² is the "
-                    "tick beside it."),
+                    "tick beside it. All models but the non-linear one add up effects, so that R² is a lower bound of "
+                    "what any model could explain."),
     Product("prediction/scatter.svg", "study", None, "predict", "prediction",
             "Measured against predicted function, cell by cell",
             caption="Each cell was predicted by a model trained without its group. Colours are the outer folds."),
@@ -245,7 +246,8 @@ PRODUCTS: tuple[Product, ...] = (
             "Features by the variance that expression explains", ("-r2_within",), name="crossmodal_features"),
     Product("crossmodal/variance.svg", "study", None, "explain_modalities", "crossmodal",
             "Variance explained per gene and per feature, with null and ceiling",
-            caption="Variance of each gene and each feature that the other modality explains in held-out groups."),
+            caption="Variance of each gene and each feature that a linear model of the other modality explains in "
+                    "held-out groups: a lower bound of what any model could explain."),
     # The record, the report and the truth of simulated data.
     Product("provenance.json", "study", None, "write_provenance"),
     Product("report/index.html", "study", None, "render_report", name="html"),

@@ -234,3 +234,22 @@ def test_one_real_function_among_twenty_is_shown_though_the_first_permutations_a
     ended = table["permutations"] == 39
     assert ended.sum() > 10
     assert table["p_value"][ended].tolist() == fixed["p_value"][ended].tolist()
+
+
+def test_clusters_and_function_that_follow_position_are_not_associated_beyond_it():
+    found = {True: [], False: []}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        field, position = np.arange(240) % 8, rng.uniform(0, 500, (240, 2))
+        x = position[:, 1] / 250 - 1
+        function = pd.DataFrame({"function_x": x + rng.normal(size=240)})
+        clusters = pd.Series(np.where(x + rng.normal(size=240) > 0, "a", "b"), dtype="string")
+        for known, rows in found.items():
+            null = exchange(field, 99, seed, position=position if known else None)
+            rows.append(variance_between_clusters(function, clusters, null).iloc[0])
+    by_position, alone = (pd.DataFrame(found[known]) for known in (True, False))
+    assert (by_position["p_value"] <= 0.05).mean() <= 0.15
+    assert (alone["p_value"] <= 0.05).mean() >= 0.8
+    assert by_position["position_share"].between(0.05, 0.5).all()
+    assert alone["position_share"].isna().all()
+    assert (by_position["epsilon2"] == alone["epsilon2"]).all()

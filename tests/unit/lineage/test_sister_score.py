@@ -96,11 +96,36 @@ def test_each_kind_has_its_own_correlation():
     mean = np.concatenate([one, np.where(np.arange(200) % 4 < 2, 0.5, one)])
     kind = np.arange(400) < 200
     pairs = Summaries.of_state(kind, mean, np.full(400, 2), np.zeros(400, int), np.arange(400))
-    assert sister_correlation(pairs.only(kind))[0] == pytest.approx(1.0)
-    assert sister_correlation(pairs.only(~kind))[0] == pytest.approx(0.0, abs=0.01)
+    assert sister_correlation(pairs, kind)[0] == pytest.approx(1.0, abs=0.02)
+    assert sister_correlation(pairs, ~kind)[0] == pytest.approx(0.0, abs=0.01)
     found = weights(pairs, kind)[:, 0]
     assert found[:200] == pytest.approx(1.0)
     assert found[200:] == pytest.approx(2.0, abs=0.02)
+
+
+def test_the_correlation_of_few_pairs_is_shrunk_to_zero_most_where_the_state_is_rare():
+    def of(states, singles):
+        mean = np.array([*states, *singles], float)
+        survivors = np.repeat([2, 1], [len(states), len(singles)])
+        none = np.zeros(len(mean), int)
+        families = Summaries.of_state(none == 1, mean, survivors, none, np.arange(len(mean)))
+        return sister_correlation(families, survivors == 2)[0]
+
+    # Pairs whose members are alike: four that carry the estimate evenly, forty, and forty of which one has the state.
+    assert of([1, 1, 0, 0], []) == pytest.approx(16 / 20)
+    assert of([1] * 20 + [0] * 20, []) == pytest.approx(1600 / 1640)
+    assert of([1] + [0] * 39, []) < 0.05
+    assert of([], [1, 0]) == 1
+
+
+def test_a_stratum_with_a_single_pair_tells_of_the_correlation():
+    rng = np.random.default_rng(3)
+    stratum, number = np.repeat(np.arange(500), 3), np.tile([2, 1, 1], 500)
+    one, other = (rng.random((2, 1500)) < 0.5).astype(float)
+    for alike, correlation in ((one, 1.0), (other, 0.0)):
+        mean = np.where(number == 2, (one + alike) / 2, one)
+        families = Summaries.of_state(number == 1, mean, number, stratum, np.arange(1500))
+        assert sister_correlation(families, number == 2)[0] == pytest.approx(correlation, abs=0.1)
 
 
 def test_only_strata_with_both_arms_inform():

@@ -11,7 +11,7 @@ from cineseq.config.prediction import Folds
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, NotEstimableError, cells_of
 from cineseq.prediction.crossval.transform import standardised
-from cineseq.prediction.estimands import between_row, is_claimed, share_columns
+from cineseq.prediction.estimands import between_row, is_claimed, lower_bound, share_columns
 from cineseq.prediction.predict import PredictionResult
 from cineseq.prediction.report import report
 from cineseq.statistics.shares import Share
@@ -150,3 +150,12 @@ def test_means_of_many_samples_are_tested():
     shuffled = between_row(x, y[rng.permutation(240)], samples, 99, seed=1)
     assert shuffled["p_value"] > 0.05
     assert between_row(x, y, samples % 2, 9, seed=1)["note"].startswith("not estimable: 2 samples are too few")
+
+
+def test_r2_of_a_non_linear_model_stands_beside_the_lower_bound_of_linear_ones():
+    text = "linear models give a lower bound of what any model could explain"
+    assert lower_bound() == text
+    row = {"r2": 0.31, "r2_low": 0.2, "r2_high": 0.42}
+    assert lower_bound(row) == f"{text}; a non-linear model of all predictors has R² = 0.31 [0.20, 0.42]"
+    assert lower_bound(row | {"r2_low": np.nan}) == f"{text}; a non-linear model of all predictors has R² = 0.31"
+    assert lower_bound(row | {"r2": np.nan}) == text

@@ -13,9 +13,10 @@ from sklearn.model_selection import GroupKFold
 
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
-from cineseq.prediction.crossval.feature_blocks import class_labels
+from cineseq.prediction.crossval.feature_blocks import POSITION, class_labels
 from cineseq.statistics.correlation import detectable_r2
 from cineseq.statistics.metrics import centred
+from cineseq.statistics.position import SpatialNull, spatial_null
 from cineseq.tables.contract import FIELD
 from cineseq.text import count, listed, percent
 
@@ -329,6 +330,8 @@ class CrossvalCells:
         Field of view (of a sample) and sample of each cell, shape (cells,); None: the groups of the folds.
     centre
         Groups within which values are centred, shape (cells,), see :meth:`within_fields`; None where they are not.
+    position
+        Row and column in the frame, which the null keeps, shape (cells, 2); None where it does not.
     """
 
     values: np.ndarray
@@ -339,6 +342,7 @@ class CrossvalCells:
     fields: np.ndarray | None = None
     samples: np.ndarray | None = None
     centre: np.ndarray | None = None
+    position: np.ndarray | None = None
 
     def within_class(self) -> CrossvalCells:
         """Return the same cells with strata split by class."""
@@ -352,6 +356,10 @@ class CrossvalCells:
     def sample_labels(self) -> np.ndarray:
         """Return the sample of each cell, shape (cells,)."""
         return self.plan.units if self.samples is None else self.samples
+
+    def null_by_position(self) -> SpatialNull | None:
+        """Estimate how the values vary with position within fields; None where the null does not keep it."""
+        return None if self.position is None else spatial_null(self.values, self.position, self.field_labels())
 
     def within_fields(self) -> CrossvalCells:
         """Return the same cells with values centred within fields.
@@ -383,5 +391,13 @@ def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: 
     plan = plan_folds(obs, folds)
     plan = replace(plan, notes=(*plan.notes, *exchange_notes(plan, strata)))
     fields, samples = (joint_labels(obs, [c for c in columns if c in obs]) for columns in (FIELD, FIELD[:1]))
-    classes = class_labels(obs, class_column)
-    return CrossvalCells(values, plan, strata, family_labels(obs), classes, fields, samples)
+    classes, position = class_labels(obs, class_column), known_positions(obs) if folds.position_null else None
+    return CrossvalCells(values, plan, strata, family_labels(obs), classes, fields, samples, position=position)
+
+
+def known_positions(obs: pd.DataFrame) -> np.ndarray | None:
+    """Return row and column of the cells in the frame, shape (cells, 2), NaN where unknown; None where all are."""
+    if not set(POSITION) <= set(obs.columns):
+        return None
+    position = obs[list(POSITION)].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+    return position if np.isfinite(position).all(axis=1).any() else None
