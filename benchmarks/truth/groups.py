@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 
 import numpy as np
@@ -11,11 +11,14 @@ from scipy import sparse
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.io.paired import PairedData
+from cineseq.prediction.crossval.folds import cells_of, joint_labels
 from cineseq.prediction.estimands import is_claimed
 from cineseq.prediction.predict import PredictionTask, predict_functions
+from cineseq.prediction.unused_groups import columns_to_test, difference, explained_by_group
 from cineseq.report.answers import answer_all
 from cineseq.report.evidence import Evidence
-from truth.claims import Claim
+from cineseq.statistics.permutation import benjamini_hochberg
+from truth.claims import LEVEL, Claim
 
 SETTINGS = Prediction(
     permutations=79, class_permutations=19, l1_ratios=[0.5], alphas=10, half_samples=10, sensitivity=[]
@@ -142,14 +145,114 @@ def claimed_unwarned(seed: int, design: Design) -> float:
     return float(_claimed(evidence) and not _warned(evidence))
 
 
+def vanishes(seed: int, design: Design) -> float:
+    """Return whether the plate is among the groups within which expression is not shown to predict function."""
+    return float("plate" in explained_by_group(evidence_of(design, seed).unused_groups, FUNCTION, "expression"))
+
+
+def survives(seed: int, design: Design) -> float:
+    """Return whether expression is said to predict function and no group explains it."""
+    evidence = evidence_of(design, seed)
+    return float(_claimed(evidence) and not explained_by_group(evidence.unused_groups, FUNCTION, "expression"))
+
+
+def any_warning(seed: int, design: Design) -> float:
+    """Return whether function is said to differ by any group; models are not fitted."""
+    data = drawn(design, seed)
+    cells = cells_of(data.obs, data.function.to_numpy(float), Folds(), "condition")
+    columns = columns_to_test(data.obs, Folds(), "condition").tested
+    found = [
+        difference(cells.values, joint_labels(data.obs, [column]), cells.strata, cells.families, seed).p_value
+        for column in columns
+    ]
+    return float((benjamini_hochberg(np.array(found)) <= LEVEL).any())
+
+
 EFFECT = "function and half of the genes differ by plate within fields, nothing within plates"
 WARNED = "share of studies whose answer warns of the plate"
 CLAIMED = "share of studies in which expression is said to predict function"
 UNWARNED = "share of studies in which expression is said to predict function without a warning"
+ANY = "share of studies in which function is said to differ by a group"
+SURVIVES = "share of studies in which expression is said to predict function, and no group explains it"
 TWO, SIX = Design(), Design(plates=6)
+WITHIN = Design(signal=0.4)
+PLATE_IN_STRATA = (*FIELDS, "plate")
+NONE = Design(function_sd=0.0)
+NO_EFFECT = {
+    "one_column": NONE,
+    "six_plates": replace(NONE, plates=6),
+    "five_columns": replace(NONE, columns=4),
+    "families_of_four": replace(NONE, family=4, columns=2),
+    "fields_of_three_sd": replace(NONE, field_sd=3.0),
+    "one_field": replace(NONE, fields=1, cells=120),
+}
 
 CLAIMS: tuple[Claim, ...] = (
     Claim("groups.unwarned.two_plates", EFFECT, UNWARNED, partial(claimed_unwarned, design=TWO), 200, at_most=0.02),
     Claim("groups.unwarned.six_plates", EFFECT, UNWARNED, partial(claimed_unwarned, design=SIX), 200, at_most=0.02),
     Claim("groups.warned.two_plates", EFFECT, WARNED, partial(warned, design=TWO), 200, at_least=0.95),
+    Claim(
+        "groups.vanishes.two_plates",
+        EFFECT,
+        "share of studies in which plates explain what expression predicts",
+        partial(vanishes, design=TWO),
+        200,
+        at_least=0.95,
+        new=True,
+    ),
+    Claim(
+        "groups.survives.signal_within_plates",
+        f"{WITHIN}",
+        SURVIVES,
+        partial(survives, design=WITHIN),
+        200,
+        at_least=0.9,
+        new=True,
+    ),
+    Claim(
+        "groups.claimed.two_plates_in_strata",
+        f"{EFFECT}; the plate is in folds.null_strata, as the warning says",
+        CLAIMED,
+        partial(claimed, design=TWO, strata=PLATE_IN_STRATA),
+        200,
+        at_most=0.065,
+    ),
+    Claim(
+        "groups.claimed.signal_within_plates_in_strata",
+        f"{WITHIN}; the plate is in folds.null_strata",
+        CLAIMED,
+        partial(claimed, design=WITHIN, strata=PLATE_IN_STRATA),
+        200,
+        at_least=0.9,
+    ),
+    *(
+        Claim(
+            f"groups.false_warning.{name}",
+            f"{design}",
+            ANY,
+            partial(any_warning, design=design),
+            2000,
+            at_most=0.065,
+            new=True,
+        )
+        for name, design in NO_EFFECT.items()
+    ),
+    Claim(
+        "groups.false_warning.plates_and_function_along_a_gradient",
+        f"{replace(NONE, gradient=True)}",
+        ANY,
+        partial(any_warning, design=replace(NONE, gradient=True)),
+        500,
+        harder=True,
+        new=True,
+    ),
+    Claim(
+        "groups.survives.signal_within_forty_plates",
+        f"{replace(WITHIN, plates=40)}",
+        SURVIVES,
+        partial(survives, design=replace(WITHIN, plates=40)),
+        100,
+        harder=True,
+        new=True,
+    ),
 )

@@ -33,11 +33,16 @@ class Folds(Section):
         description="Columns whose joint values are the strata within which the null permutes cells, whole families "
         "together.",
     )
+    check_groups: list[str] | None = Field(
+        None,
+        description="Columns of cells, such as plate, by which function and expression are tested to differ where "
+        "neither folds.groups nor folds.null_strata names them; null: every declared column of categories; []: none.",
+    )
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> "Folds":
-        for key in ("groups", "null_strata"):
-            names = getattr(self, key)
+        for key in ("groups", "null_strata", "check_groups"):
+            names = getattr(self, key) or []
             if len(set(names)) < len(names):
                 msg = f"{key}: a column is named twice (got {names})"
                 raise ValueError(msg)
