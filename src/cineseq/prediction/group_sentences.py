@@ -62,10 +62,9 @@ def _left(rows: pd.DataFrame) -> str:
     estimated = rows.dropna(subset=["r2_within_group"])
     if estimated.empty:
         return f"R² within each {rows['group'].iloc[0]} is {rows['note'].iloc[0]}."
-    parts = [
-        f"{number(row['r2_within_group'])} by {MODEL_NAMES[row['model']]} (without this, {number(row['r2'])})"
-        for _, row in estimated.iterrows()
-    ]
+    models = [MODEL_NAMES[model] for model in estimated["model"]]
+    parts = [f"{number(r2)} by {model}" for r2, model in zip(estimated["r2_within_group"], models, strict=True)]
     lost = [MODEL_NAMES[row["model"]] for _, row in estimated.iterrows() if not is_left_within(row)]
     verdict = f"; {listed(lost)} {'is' if len(lost) == 1 else 'are'} not shown to predict there" if lost else ""
-    return f"R² within each {rows['group'].iloc[0]} of a field is {listed(parts)}{verdict}."
+    across = f"across the levels of {rows['group'].iloc[0]} {listed(map(number, estimated['r2']))}"
+    return f"R² within each {rows['group'].iloc[0]} of a field is {listed(parts)} ({across}){verdict}."
