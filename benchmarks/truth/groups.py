@@ -224,6 +224,7 @@ CLAIMS: tuple[Claim, ...] = (
         partial(claimed, design=WITHIN, strata=PLATE_IN_STRATA),
         200,
         at_least=0.9,
+        new=True,
     ),
     *(
         Claim(
