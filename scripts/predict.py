@@ -3,7 +3,8 @@
 In: the paired cells and, where they were made, the clusters (cell-cycle scores), their marker genes, and the objects of
 every field (reliability of covariates).
 Out: performance of every model with its interval and null, also per sample, with what one more sample would show;
-differences between models; what is added to the covariates, and how reliable these are; selected genes with their
+differences between models; what is added to the covariates, and how reliable these are; groups in neither folds nor
+strata, and what is left of R² within them; selected genes with their
 stability and their overlap with cluster markers; calibration and sensitivity to alternative choices; all out-of-fold
 predictions; figures (model comparison, predicted against measured, selection of genes, selected genes by cluster,
 overlap with markers); the report.
@@ -55,6 +56,7 @@ def main(
     by_sample: Path,
     contrasts: Path,
     beyond_covariates: Path,
+    unused_groups: Path,
     covariates: Path,
     genes: Path,
     overlap: Path,
@@ -94,6 +96,7 @@ def main(
         by_sample,
         contrasts,
         beyond_covariates,
+        unused_groups,
         covariates,
         genes,
         overlap,

@@ -42,7 +42,9 @@ class External(Section):
     """Roles of the columns of external tables.
 
     Columns named ``function_*``, ``morphology_*``, ``embedding_*``, ``features_*``, ``state_*`` and ``group_*`` are
-    always taken, and so are ``sample``, ``fov``, ``family``, ``condition``, ``replicate`` and ``class``.
+    always taken, and so are ``sample``, ``fov``, ``family``, ``condition``, ``replicate`` and ``class``, and as groups
+    the common names of batches: ``plate``, ``batch``, ``run``, ``donor``, ``lane``, ``date``, ``library``, ``chip``,
+    ``sequencing_plate`` and ``sequencing_run``.
     """
 
     id: list[str] = Field(

@@ -38,11 +38,16 @@ class Folds(Section):
         description="Whether the null keeps how values vary smoothly with position in the field, where y_px and x_px "
         "are known. Without it, gradients within fields count as associations.",
     )
+    check_groups: list[str] | None = Field(
+        None,
+        description="Columns of cells, such as plate, by which function and expression are tested to differ where "
+        "neither folds.groups nor folds.null_strata names them; null: every declared column of categories; []: none.",
+    )
 
     @model_validator(mode="after")
     def _no_name_twice(self) -> "Folds":
-        for key in ("groups", "null_strata"):
-            names = getattr(self, key)
+        for key in ("groups", "null_strata", "check_groups"):
+            names = getattr(self, key) or []
             if len(set(names)) < len(names):
                 msg = f"{key}: a column is named twice (got {names})"
                 raise ValueError(msg)

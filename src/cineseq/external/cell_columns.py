@@ -13,6 +13,7 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.external import External
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
+from cineseq.io.group_columns import as_text
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS
 
@@ -22,6 +23,8 @@ FAMILY = "family"
 CLASS = "class"
 OWN_GROUPS = ("sample", "fov", "condition", "replicate")
 """Groups with a column of their own in the cells table."""
+BATCHES = ("plate", "batch", "run", "donor", "lane", "date", "library", "chip", "sequencing_plate", "sequencing_run")
+"""Names of columns that are groups even if the configuration does not name them."""
 NUMERIC_FRACTION = 0.5
 """A column that matches a pattern is used if more than this fraction of its values are numbers."""
 
@@ -110,6 +113,9 @@ def chosen_columns(table: pd.DataFrame, external: External, where: str) -> pd.Da
     """
     chosen: dict[str, pd.Series] = {c: table[c] for c in table.columns if str(c).startswith(PREFIXES)}
     chosen |= {_target("groups", c): table[c] for c in (*OWN_GROUPS, FAMILY, CLASS) if c in table.columns}
+    configured = set(external.groups.values())
+    for column in (c for c in table.columns if str(c).lower() in BATCHES and c not in configured):
+        chosen.setdefault(_target("groups", str(column).lower()), table[column])
     used = {series.name for series in chosen.values()}
     for key, names in (("groups", external.groups), ("states", external.states), ("function", external.function)):
         for name, column in names.items():
@@ -179,13 +185,6 @@ def as_numbers(values: pd.Series, where: str) -> pd.Series:
         msg = f"{where}: column '{values.name}' should hold numbers, but cell '{cell}' has '{values[cell]}'."
         raise UserError(msg)
     return numbers.where(np.isfinite(numbers))
-
-
-def as_text(values: pd.Series) -> pd.Series:
-    """Return a column as text; whole numbers that are stored as 1.0 because of missing values become 1."""
-    if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
-        values = values.astype("Int64")
-    return values.astype("string")
 
 
 def _functions_checked(frame: pd.DataFrame, where: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pandas as pd
@@ -9,8 +10,11 @@ import pandas as pd
 from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
+from cineseq.io.group_columns import GROUP, ONE_VALUE, as_text, why_no_group
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.imaging import BARCODES, COMPARTMENTS
+
+logger = logging.getLogger(__name__)
 
 
 def read_compartments(paths: list[Path]) -> pd.DataFrame:
@@ -42,6 +46,11 @@ def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
     UserError
         When a file cannot be read or lacks a column, a barcode is listed twice, or a barcode has neither a
         compartment nor a position.
+
+    Notes
+    -----
+    Further columns of categories, such as plate, become ``group_*``; those of fractions, of many different numbers, or
+    of a name for every barcode are left out.
     """
     return checked_barcodes(_read(paths, BARCODES))
 
@@ -93,13 +102,26 @@ def _place(file: Path | str, row: int) -> str:
 
 def _checked(frame: pd.DataFrame, place: Path | str, table: Table) -> pd.DataFrame:
     known = {c.name for c in table.columns}
-    frame = frame[[c for c in frame.columns if c in known]]
+    groups = _groups(frame, place, known) if any(c.is_family for c in table.columns) else {}
+    frame = frame[[c for c in frame.columns if c in known]].assign(**groups)
     try:
         # The key is checked by the caller, over all files and with a message of its own.
         return Table(table.name, table.meaning, (), table.columns).check(frame).set_axis(frame.index)
     except ValueError as error:
         msg = f"{place}: {error}; the columns are {', '.join(c.name for c in table.columns)}."
         raise UserError(msg) from error
+
+
+def _groups(frame: pd.DataFrame, place: Path | str, known: set[str]) -> dict[str, pd.Series]:
+    """Return the further columns of a table that group its rows, such as plate, as text named ``group_*``."""
+    groups = {}
+    for column in (str(c) for c in frame.columns if c not in known):
+        reason = "" if column.startswith(GROUP) else why_no_group(frame[column])
+        if reason and reason != ONE_VALUE:
+            logger.info("%s: column '%s' is not used as a group of barcodes: %s.", place, column, reason)
+        else:
+            groups[GROUP + column.removeprefix(GROUP)] = as_text(frame[column])
+    return groups
 
 
 def check_fields(fields: list[FieldOfView], compartments: pd.DataFrame, barcodes: pd.DataFrame) -> None:

@@ -14,6 +14,7 @@ from scipy import sparse
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError
 from cineseq.io.counts import Counts, read_counts
+from cineseq.io.group_columns import GROUP
 from cineseq.io.paired import BLOCKS, PairedData
 from cineseq.pairing.barcodes import files_by_sample
 
@@ -111,8 +112,8 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) ->
     Returns
     -------
     PairedData
-        Sorted by ``track_id``; ``obs`` has the columns of the cells that are in no block, those of the pair,
-        ``sister_*`` and ``ambient_score``, the fraction of the cell's counts that is likely ambient: the median
+        Sorted by ``track_id``; ``obs`` has the columns of the cells that are in no block, those of the pair, its
+        groups, ``sister_*`` and ``ambient_score``, the fraction of the cell's counts that is likely ambient: the median
         count of blank compartments of its sample over the cell's total, at most 1; missing without blanks.
 
     Raises
@@ -140,8 +141,9 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) ->
     facts = by_track(cells).loc[singlets["track_id"]]
     obs = facts[[c for c in facts.columns if not c.startswith(tuple(f"{b}_" for b in BLOCKS))]]
     obs = obs.assign(family=family_of(facts), **_sister_columns(facts, cells))
+    groups = [str(c) for c in singlets.columns if str(c).startswith(GROUP)]
     obs = obs.assign(
-        **{c: singlets[c].to_numpy() for c in PAIR_COLUMNS}, ambient_score=_ambient(singlets, pairs, counts)
+        **{c: singlets[c].to_numpy() for c in (*PAIR_COLUMNS, *groups)}, ambient_score=_ambient(singlets, pairs, counts)
     )
     return PairedData(obs, counts.matrix[rows], counts.genes, **blocks_of(facts))
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cineseq.config.pairing import Pairing
 from cineseq.errors import UserError
+from cineseq.io.group_columns import GROUP
 from cineseq.pairing.positions import LARGEST_SHIFT, Alignment, Circles, align, locate, posterior
 from cineseq.tables.contract import FIELD, empty
 from cineseq.tables.imaging import PAIRS
@@ -89,7 +90,7 @@ def match(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFram
     blank = empty(PAIRS)
     pairs = pd.concat([part.reindex(columns=blank.columns).astype(blank.dtypes) for part in rows], ignore_index=True)
     pairs.loc[pairs["compartment_id"].isin(live.loc[open_culture, "track_id"]), "compartment_id"] = pd.NA
-    pairs = pairs.assign(barcode_edits=_edits(pairs, barcodes))
+    pairs = pairs.assign(barcode_edits=_edits(pairs, barcodes), **_groups(pairs, barcodes))
     order = ["sample", "fov", "track_id", "barcode"]
     pairs = pairs.sort_values(order, ignore_index=True)
     nowhere = barcodes[barcodes["compartment_id"].notna() & ~_on_map(barcodes, circles)]
@@ -254,6 +255,17 @@ def _rows_of_barcodes(barcodes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFra
 def _edits(pairs: pd.DataFrame, barcodes: pd.DataFrame) -> pd.Series:
     """Return how many letters of each pair's barcode were corrected; missing where counts were not compared."""
     edits = barcodes.get("edits", pd.Series(pd.NA, barcodes.index, dtype="Int64"))
-    keyed = pd.Series(edits.to_numpy(), index=pd.MultiIndex.from_frame(barcodes[["sample", "barcode"]]))
-    edits = keyed.reindex(pd.MultiIndex.from_frame(pairs[["sample", "barcode"]]))
-    return pd.Series(edits.to_numpy(), index=pairs.index).astype("Int64")
+    return _of_barcodes(pairs, barcodes, edits).astype("Int64")
+
+
+def _groups(pairs: pd.DataFrame, barcodes: pd.DataFrame) -> dict[str, pd.Series]:
+    """Return the groups of each pair's barcode; missing where a compartment has several barcodes."""
+    names = [str(c) for c in barcodes.columns if str(c).startswith(GROUP)]
+    return {name: _of_barcodes(pairs, barcodes, barcodes[name]).astype("string") for name in names}
+
+
+def _of_barcodes(pairs: pd.DataFrame, barcodes: pd.DataFrame, values: pd.Series) -> pd.Series:
+    """Return the value of each pair's barcode; missing without one."""
+    keyed = pd.Series(values.to_numpy(object), index=pd.MultiIndex.from_frame(barcodes[["sample", "barcode"]]))
+    found = keyed.reindex(pd.MultiIndex.from_frame(pairs[["sample", "barcode"]]), fill_value=pd.NA)
+    return pd.Series(found.to_numpy(object), index=pairs.index)

@@ -49,6 +49,7 @@ from cineseq.prediction.performance import (
 from cineseq.prediction.reliability import reliability_rows
 from cineseq.prediction.responses import Response, measured_rows, responses_of, transformed
 from cineseq.prediction.sensitivity import sensitivity_rows
+from cineseq.prediction.unused_groups import UnusedGroups, columns_to_test
 from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.statistics.sequential import floor_notes
 from cineseq.tables.contract import Table, empty
@@ -65,6 +66,7 @@ from cineseq.tables.prediction import (
     PREDICTIONS,
     SAMPLE_PERFORMANCE,
     SENSITIVITY,
+    UNUSED_GROUPS,
 )
 from cineseq.text import count, percent
 
@@ -77,6 +79,7 @@ TABLES = {
     "by_sample": BY_SAMPLE,
     "contrasts": MODEL_CONTRASTS,
     "beyond_covariates": BEYOND_COVARIATES,
+    "unused_groups": UNUSED_GROUPS,
     "covariates": COVARIATES,
     "genes": GENES,
     "overlap": MARKER_OVERLAP,
@@ -171,10 +174,12 @@ def predict_functions(task: PredictionTask, threads: int, kept: joblib.Memory = 
     for name, block in blocks.items():
         logger.info("Block %s: %s.", name, "none" if block is None else f"{len(block.names)} columns")
     eta2 = cluster_eta2(blocks["expression"], task.cluster_of_cells)
+    groups = columns_to_test(task.data.obs, task.folds, task.prediction.class_column)
+    groups.log()
     results = []
     for response in task.responses:
         try:
-            results.append(_predict_one(task, blocks, response, eta2, threads=threads, kept=kept))
+            results.append(_predict_one(task, blocks, response, eta2, groups.tested, threads=threads, kept=kept))
         except NotEstimableError as reason:
             logger.warning("%s is not estimable: %s.", response.name, reason)
             results.append(_not_estimable(response, str(reason), "features" in blocks))
@@ -197,6 +202,7 @@ def _predict_one(
     blocks: dict[str, Block | None],
     response: Response,
     eta2: pd.Series | None,
+    groups: tuple[str, ...],
     *,
     threads: int,
     kept: joblib.Memory,
@@ -216,6 +222,7 @@ def _predict_one(
     if isinstance(within, Within):
         within = replace(within, fits=_with_cluster_labels(within.fits, within.cells, task, rows, kept))
     comparison = ModelComparison(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object), within)
+    unused = UnusedGroups(comparison, own, obs, settings, task.folds, task.seed, threads, kept)
     tables = {
         "performance": performance_rows(comparison),
         "samples": sample_rows(comparison),
@@ -231,6 +238,7 @@ def _predict_one(
             seed=task.seed,
             functions=len(task.responses),
         ),
+        "unused_groups": unused.rows(groups),
         "sensitivity": sensitivity_rows(
             comparison, own, settings=settings, folds=task.folds, threads=threads, kept=kept
         ),

@@ -12,6 +12,7 @@ from cineseq.prediction.covariate_sentences import adds, beyond_sentence
 from cineseq.prediction.crossval.out_of_fold import NONLINEAR
 from cineseq.prediction.estimands import HEADLINE, gain_text, lower_bound, share_text
 from cineseq.prediction.figures import MODEL_NAMES
+from cineseq.prediction.group_sentences import group_sentences
 from cineseq.text import count, interval, known, number, p_value, readable
 
 VARIANT_NAMES = {
@@ -63,6 +64,7 @@ def report(
         lines += predicted + more if beyond.apply(adds, axis=1).all() else more + predicted
         for row in beyond.to_dict("records"):
             numbers |= {f"{function}.beyond.{row['added']}.{key}": _finite(row[key]) for key in BEYOND_NUMBERS}
+        lines += group_sentences(tables["unused_groups"], str(function))
         lines += _between_line(str(function), rows[rows["estimand"] == "between"].set_index("model"))
         lines += _class_line(str(function), whole)
         own = contrasts[(contrasts["function"] == function) & (contrasts["estimand"] == HEADLINE)]

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cineseq.prediction.group_sentences import group_sentences
 from cineseq.report.cluster_answer import clusters
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Found
-from cineseq.report.prediction_answers import function_genes, modalities
+from cineseq.report.prediction_answers import function_genes, main_function, modalities
 from cineseq.report.sister_answer import sisters
 from cineseq.report.variance import crossmodal
 from cineseq.statistics.verdicts import Verdict
@@ -44,6 +45,12 @@ def answer_all(evidence: Evidence, caveats: Sequence[str] = ()) -> list[Answer]:
     for name, question, answer in wanted:
         sentence, verdict, numbers = answer(evidence)
         numbers = {k: v if isinstance(v, list | dict) else clean(v) for k, v in numbers.items()}
-        limits = tuple(caveats) if name in OF_PREDICTION else ()
+        limits = (*caveats, *_unused_groups(evidence)) if name in OF_PREDICTION else ()
         answers.append(Answer(name, question, sentence, verdict, numbers, limits))
     return answers
+
+
+def _unused_groups(evidence: Evidence) -> tuple[str, ...]:
+    """Return warnings of groups that are in neither folds nor strata and by which the main function differs."""
+    function = None if evidence.performance is None else main_function(evidence.performance)
+    return () if function is None else group_sentences(evidence.unused_groups, function)

@@ -34,6 +34,7 @@ class Evidence:
     contrasts: pd.DataFrame | None = None
     by_sample: pd.DataFrame | None = None
     beyond_covariates: pd.DataFrame | None = None
+    unused_groups: pd.DataFrame | None = None
     covariates: pd.DataFrame | None = None
     genes: pd.DataFrame | None = None
     overlap: pd.DataFrame | None = None

@@ -12,7 +12,9 @@ from cineseq.prediction.by_sample import in_samples
 from cineseq.prediction.covariate_sentences import adds, beyond_sentence
 from cineseq.prediction.crossval.out_of_fold import NONLINEAR
 from cineseq.prediction.estimands import HEADLINE, gain_text, headline_rows, is_claimed, lower_bound, share_text
+from cineseq.prediction.group_sentences import lost_within_groups
 from cineseq.prediction.report import mostly_class
+from cineseq.prediction.unused_groups import explained_by_group
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Found, not_estimable
 from cineseq.report.limits import by_groups, detectable, few_groups, held_out_alone
@@ -136,10 +138,10 @@ def function_genes(evidence: Evidence) -> Found:
     parts += [genes, beyond]
     added, adds_to, more = _beyond_covariates(evidence, function)
     numbers |= more
-    # What is not shown to add to the covariates is said before any prediction.
+    # What is not shown to add to the covariates, or within a group, is said before any prediction.
     parts = [added, *parts] if adds_to is False else [*parts, added]
-    parts.append("These are associations")
-    verdict = judge(is_estimated=True, is_shown=True, adds=adds_to)
+    parts = [lost_within_groups(evidence.unused_groups, function, "expression"), *parts, "These are associations"]
+    verdict = _verdict_of(evidence, row)
     texts = [". ".join(p for p in parts if p) + ".", _counted(table, "expression"), scope]
     return " ".join(text for text in texts if text), verdict, numbers
 
@@ -216,6 +218,8 @@ def _verdict_of(evidence: Evidence, row: pd.Series) -> Verdict:
     """Return the verdict on whether a model predicts a function."""
     added = _added(evidence, row["function"], row["model"])
     adds_to = None if added.empty else adds(added.iloc[0])
+    if explained_by_group(evidence.unused_groups, row["function"], row["model"]):
+        adds_to = False
     return judge(is_estimated=True, is_shown=is_claimed(row), adds=adds_to)
 
 
@@ -248,14 +252,19 @@ def modalities(evidence: Evidence) -> Found:
         text = f"No modality was shown to predict {readable(function)}{where} better than chance: {'; '.join(values)}."
         return f"{text} {ABSENCE} {scope}".strip(), overall(verdicts.values()), numbers
     comparison = _compared(evidence.contrasts, function, found)
-    covariates = _covariates_alone(verdicts)
-    text = f"{comparison} {covariates} Held-out{where}: {'; '.join(values)}. {scope}"
+    covariates = _covariates_alone(evidence, found)
+    lost = [
+        lost_within_groups(evidence.unused_groups, function, name) for name, row in found.items() if is_claimed(row)
+    ]
+    groups = "".join(f"{sentence}. " for sentence in lost if sentence)
+    text = f"{groups}{comparison} {covariates} Held-out{where}: {'; '.join(values)}. {scope}"
     return re.sub(" +", " ", text).strip(), overall(verdicts.values()), numbers
 
 
-def _covariates_alone(verdicts: dict[str, Verdict]) -> str:
-    """Name the models that are not shown to add to the covariates."""
-    names = [name for name, verdict in verdicts.items() if verdict == "no_more_than_covariates"]
+def _covariates_alone(evidence: Evidence, found: dict[str, pd.Series]) -> str:
+    """Name the models that are shown to predict but not to add to the covariates."""
+    added = {name: _added(evidence, row["function"], name) for name, row in found.items() if is_claimed(row)}
+    names = [name for name, rows in added.items() if len(rows) and not adds(rows.iloc[0])]
     what = "size, cell cycle and technical covariates as measured"
     verb = "is" if len(names) == 1 else "are"
     return f"{listed(names).capitalize()} {verb} not shown to add to {what}." if names else ""

@@ -14,6 +14,7 @@ import numpy as np
 
 from cineseq.statistics.jackknife import JackknifeT, group_sums, jackknife_t
 from cineseq.statistics.metrics import centred
+from cineseq.statistics.permutation import permuted_statistics
 
 TOLERANCE = 1e-10
 """Eigenvalues below this fraction of the largest count as zero."""
@@ -54,6 +55,11 @@ class WithinStrata:
         """Number of predictors that are independent within strata."""
         return int(_rank(self.predictors.T @ self.predictors))
 
+    @cached_property
+    def inverse(self) -> np.ndarray:
+        """Generalised inverse of the products of predictors, shape (k, k)."""
+        return np.linalg.pinv(self.predictors.T @ self.predictors, rcond=TOLERANCE, hermitian=True)
+
     def _by_stratum(self) -> list[np.ndarray]:
         """Return the predictors of each stratum, shapes (cells of the stratum, k)."""
         order = np.argsort(self.strata, kind="stable")
@@ -77,8 +83,7 @@ class WithinStrata:
         Kelley, Proc. Natl Acad. Sci. USA 21 (1935) 554.
         """
         moments = values @ self.predictors  # (..., k)
-        inverse = np.linalg.pinv(self.predictors.T @ self.predictors, rcond=TOLERANCE, hermitian=True)
-        explained = np.einsum("...i,ij,...j->...", moments, inverse, moments)
+        explained = np.einsum("...i,ij,...j->...", moments, self.inverse, moments)
         return _adjusted(explained, np.square(values).sum(axis=-1), self.freedom, self.rank)
 
     def apart(self, values: np.ndarray) -> np.ndarray:
@@ -87,17 +92,57 @@ class WithinStrata:
         explained = (values @ self.predictors) ** 2 / np.where(scale > 0, scale, np.nan)
         return _adjusted(explained, np.square(values).sum(axis=-1)[..., None], self.freedom, 1)
 
+    def overall(self, values: np.ndarray) -> float:
+        """Return :meth:`together` of several columns as one: explained over total sums of squares of all of them.
+
+        Parameters
+        ----------
+        values
+            Centred within strata, shape (cells, columns).
+        """
+        moments = self.predictors.T @ values
+        explained = np.einsum("im,ij,jm->", moments, self.inverse, moments)
+        return float(_adjusted(explained, np.square(values).sum(), self.freedom, self.rank))
+
+    def permuted_overall(
+        self, values: np.ndarray, blocks: list[np.ndarray], permutations: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return :meth:`overall` where the predictors of exchangeable blocks are permuted, shape (permutations,).
+
+        Parameters
+        ----------
+        values
+            Centred within strata, shape (cells, columns).
+        blocks
+            From :func:`cineseq.statistics.permutation.exchangeable_blocks`, within the same strata.
+        permutations
+            Their number.
+        rng
+            Random generator.
+        """
+        total = np.square(values).sum()
+
+        def statistic(rows: np.ndarray) -> np.ndarray:
+            # Moments of each predictor with each column, (permutations, k, columns); permutations stay within strata,
+            # so the products of predictors do not change.
+            moments = np.stack([column[rows] @ values for column in self.predictors.T], axis=1)
+            explained = np.einsum("pim,ij,pjm->p", moments, self.inverse, moments)
+            return _adjusted(explained, total, self.freedom, self.rank)
+
+        return permuted_statistics(np.arange(len(values)), blocks, permutations, rng, statistic)
+
     def jackknife_together(self, values: np.ndarray) -> JackknifeT:
-        """Return :meth:`together` with its jackknife standard error over strata; values of shape (cells,)."""
-        # Sums within each stratum, then without it: products (strata, k, k), moments (strata, k), squares (strata,).
+        """Return :meth:`overall` with its jackknife standard error over strata; values (cells,) or (cells, columns)."""
+        columns = values.reshape(len(values), -1)
+        # Sums within each stratum, then without it: products (strata, k, k), moments (strata, k, columns), squares.
         products = np.stack([own.T @ own for own in self._by_stratum()])
-        moments = group_sums(self.predictors * values[:, None], self.strata)
-        squares, freedom = group_sums(values**2, self.strata), np.bincount(self.strata) - 1
+        moments = group_sums(self.predictors[:, :, None] * columns[:, None, :], self.strata)
+        squares, freedom = group_sums(np.square(columns).sum(axis=1), self.strata), np.bincount(self.strata) - 1
         left, inner = products.sum(axis=0) - products, moments.sum(axis=0) - moments
         inverse = np.linalg.pinv(left, rcond=TOLERANCE, hermitian=True)
-        explained = np.einsum("gi,gij,gj->g", inner, inverse, inner)
+        explained = np.einsum("gim,gij,gjm->g", inner, inverse, inner)
         without = _adjusted(explained, squares.sum() - squares, self.freedom - freedom, _rank(left))
-        return jackknife_t(self.together(values), without, freedom > 0)
+        return jackknife_t(self.overall(columns), without, freedom > 0)
 
     def jackknife_apart(self, values: np.ndarray) -> JackknifeT:
         """Return :meth:`apart` with its jackknife standard errors over strata, each shape (k,)."""

@@ -235,6 +235,7 @@ COMPARTMENTS = Table(
         ),
     ),
 )
+_BARCODE_GROUP = Column("group_*", "text", "Group of the barcode, such as its plate", missing=True, optional=True)
 BARCODES = Table(
     "barcodes",
     "One row per sequenced barcode and the compartment it was decoded or located in",
@@ -246,6 +247,7 @@ BARCODES = Table(
         Column("y_px", "number", "Row of the barcode in its field, where known", "px", missing=True, optional=True),
         Column("x_px", "number", "Column of the barcode in its field, where known", "px", missing=True, optional=True),
         Column("fov", "text", "Field of view of that position", missing=True, optional=True),
+        _BARCODE_GROUP,
     ),
 )
 PAIRS = Table(
@@ -271,5 +273,6 @@ PAIRS = Table(
             missing=True,
             low=0,
         ),
+        _BARCODE_GROUP,
     ),
 )

@@ -183,6 +183,52 @@ COVARIATES = Table(
     ),
 )
 
+UNUSED_GROUPS = Table(
+    "unused_groups",
+    "Declared groups that are in neither folds nor strata: differences by them, and what is left of R² within them",
+    ("function", "group", "model"),
+    (
+        FUNCTION,
+        Column("group", "text", "Column of the group, such as plate"),
+        Column("model", "text", "Model that r2 and the columns after it are about", values=MODELS),
+        Column("within", "text", "Columns whose joint values are the strata of the null"),
+        count("n", "Cells"),
+        count("levels", "Levels of the group, a missing one included"),
+        number("epsilon2", "Share of the variance of function within strata between levels (epsilon squared)"),
+        number("epsilon2_low", "Lower end of its 95 % jackknife-t interval over strata"),
+        number("epsilon2_high", "Upper end of it"),
+        P,
+        Column(
+            "q_value",
+            "number",
+            "Benjamini-Hochberg false discovery rate over the groups of the function",
+            missing=True,
+            low=0,
+            high=1,
+        ),
+        number("expression_epsilon2", "The same share for the main components of expression"),
+        number("expression_epsilon2_low", "Lower end of its 95 % jackknife-t interval over strata"),
+        number("expression_epsilon2_high", "Upper end of it"),
+        Column("expression_p_value", "number", "Its permutation p-value", missing=True, low=0, high=1),
+        Column(
+            "expression_q_value",
+            "number",
+            "Benjamini-Hochberg false discovery rate of it over the groups",
+            missing=True,
+            low=0,
+            high=1,
+        ),
+        number("r2", "Out-of-fold R² of the model within fields"),
+        number("r2_within_group", "The same where cells are also centred within the levels of the group"),
+        number("r2_within_group_low", "Lower end of its 95 % jackknife-t interval over groups of the folds"),
+        number("r2_within_group_high", "Upper end of it"),
+        number("r2_within_group_null", "Mean R² when the function is permuted within strata and levels"),
+        Column("p_within_group", "number", "P-value of r2_within_group", missing=True, low=0, high=1),
+        count("permutations", "Permutations of p_within_group"),
+        NOTE,
+    ),
+)
+
 GENES = Table(
     "genes",
     "Which genes predict a function, how stably, and whether they are cluster markers",

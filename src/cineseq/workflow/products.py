@@ -146,6 +146,8 @@ PRODUCTS: tuple[Product, ...] = (
             "Differences between models"),
     Product("prediction/beyond_covariates.tsv", "study", "prediction.BEYOND_COVARIATES", "predict", "prediction",
             "What expression and shape add to size, cell cycle and technical covariates"),
+    Product("prediction/unused_groups.tsv", "study", "prediction.UNUSED_GROUPS", "predict", "prediction",
+            "Groups that are in neither folds nor strata"),
     Product("prediction/covariates.tsv", "study", "prediction.COVARIATES", "predict", "prediction",
             "Covariates and their reliability"),
     Product("prediction/sensitivity.tsv", "study", "prediction.SENSITIVITY", "predict", "prediction",

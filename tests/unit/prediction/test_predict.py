@@ -23,7 +23,7 @@ from cineseq.report.answers import answer_all
 from cineseq.report.evidence import Evidence
 from cineseq.tables.contract import ESTIMANDS, read_table
 from cineseq.tables.expression import CLUSTERS, MARKERS
-from cineseq.tables.prediction import GENES, MODELS, PERFORMANCE, PREDICTIONS
+from cineseq.tables.prediction import GENES, MODELS, PERFORMANCE, PREDICTIONS, UNUSED_GROUPS
 
 PICTURES = ("ladder", "scatter", "selection", "selected_genes", "overlap_figure")
 
@@ -262,13 +262,14 @@ def test_functions_are_named_with_or_without_their_prefix():
 
 def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     data = simulate(Planted(morphology=0.4, genes=20, cells_per_field=15, embedding=5), seed=0)
+    data = replace(data, obs=data.obs.assign(plate=np.arange(len(data.obs)) // 2 % 2))
     write_paired(data, tmp_path / "paired.h5ad")
     clusters, markers = given_tables(data)
     clusters.to_parquet(tmp_path / "clusters.parquet")
     markers.to_csv(tmp_path / "markers.tsv", sep="\t", index=False)
     tables = (
         *("performance", "samples", "by_sample", "contrasts", "beyond_covariates", "covariates"),
-        *("genes", "overlap", "model_sensitivity"),
+        *("unused_groups", "genes", "overlap", "model_sensitivity"),
     )
     files = {name: tmp_path / f"{name}.tsv" for name in tables}
     pictures = {name: tmp_path / f"{name}.svg" for name in PICTURES}
@@ -290,6 +291,9 @@ def test_the_step_writes_its_tables_and_figures(tmp_path: Path):
     assert performance.loc["both", "n"] == 119
     assert np.isfinite(performance.loc[["cycle", "embedding", "both_late"], "r2"].astype(float)).all()
     assert read_table(files["genes"], GENES)["is_marker"].sum() == 4
+    groups = read_table(files["unused_groups"], UNUSED_GROUPS)
+    assert set(groups["group"]) == {"plate"}
+    assert set(groups["model"]) == {"expression", "morphology", "embedding", "both"}
     assert read_table(tmp_path / "predictions.parquet", PREDICTIONS)["model"].nunique() == 12
     assert all(picture.read_text().startswith("<?xml") for picture in pictures.values())
     # The null is of the quick procedure, whose own R² stands on it.

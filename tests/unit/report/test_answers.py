@@ -1,6 +1,7 @@
 """Answers say what the tables hold, no more: null, weak, strong and absent results."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,14 @@ from cineseq.tables.contract import Table, empty
 from cineseq.tables.crossmodal import DIRECTIONS, VARIANCE_SUMMARY
 from cineseq.tables.expression import FUNCTION_BY_CLUSTER
 from cineseq.tables.lineage import CONCORDANCE, LINEAGE_WARNINGS, STATE_BY_SISTER
-from cineseq.tables.prediction import BEYOND_COVARIATES, GENES, MARKER_OVERLAP, MODEL_CONTRASTS, PERFORMANCE
+from cineseq.tables.prediction import (
+    BEYOND_COVARIATES,
+    GENES,
+    MARKER_OVERLAP,
+    MODEL_CONTRASTS,
+    PERFORMANCE,
+    UNUSED_GROUPS,
+)
 
 QUESTIONS = ["function_genes", "clusters", "modalities", "sisters", "crossmodal"]
 
@@ -576,3 +584,21 @@ def test_answers_say_that_an_interval_is_from_few_groups(groups, said):
     for name in ("function_genes", "modalities"):
         assert said in by_id(Evidence(performance=rows))[name].answer
         assert "nterval from" not in by_id(Evidence(performance=rows.assign(groups=20)))[name].answer
+
+
+def test_a_claim_that_vanishes_within_a_plate_is_not_shown():
+    values = {"function": "function_lipid", "group": "plate", "within": "sample, fov, condition", "levels": 2}
+    values |= {"model": ["expression", "morphology"], "epsilon2": 0.28, "p_value": 0.001, "q_value": 0.001}
+    values |= {"r2": [0.15, 0.25], "r2_within_group": [0.01, 0.2], "r2_within_group_low": [-0.05, 0.12]}
+    values |= {"r2_within_group_null": -0.01, "p_within_group": [0.4, 0.025]}
+    found = by_id(replace(STRONG, unused_groups=table(UNUSED_GROUPS, **values)))
+    genes, modalities = found["function_genes"], found["modalities"]
+    assert by_id(STRONG)["function_genes"].verdict == "shown"
+    assert genes.verdict == "no_more_than_covariates"
+    assert genes.answer.startswith("Expression is not shown to predict lipid within the levels of plate (R² = 0.01).")
+    assert modalities.numbers["verdicts"]["expression"] == "no_more_than_covariates"
+    assert modalities.numbers["verdicts"]["morphology"] == "shown"
+    (warning,) = genes.caveats
+    assert "set folds.null_strata: [sample, fov, condition, plate]" in warning
+    assert modalities.caveats == (warning,)
+    assert found["clusters"].caveats == ()

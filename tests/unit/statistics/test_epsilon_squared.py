@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cineseq.statistics.epsilon_squared import WithinStrata, indicators
+from cineseq.statistics.permutation import exchangeable_blocks, permuted_within
 
 
 def drawn(seed, cells=120, strata=8, clusters=4, share=0.2):
@@ -89,3 +90,27 @@ def test_its_mean_is_the_planted_share_and_zero_without_one():
             within = WithinStrata.of(indicators(cluster), stratum)
             found.append(within.together(within.centred(values + 5 * stratum)))
         assert np.mean(found) == pytest.approx(share, abs=0.015)
+
+
+def test_several_columns_count_by_their_sums_of_squares():
+    values, cluster, stratum = drawn(4)
+    other = drawn(5)[0]
+    within = WithinStrata.of(indicators(cluster), stratum)
+    one, two = within.centred(values), within.centred(other)
+    squares = np.array([(one**2).sum(), (two**2).sum()])
+    expected = squares @ [within.together(one), within.together(two)] / squares.sum()
+    assert within.overall(np.column_stack([one, two])) == pytest.approx(expected)
+    assert within.jackknife_together(np.column_stack([one, one])).error == pytest.approx(
+        within.jackknife_together(one).error
+    )
+
+
+def test_permuted_predictors_give_the_null_of_permuted_values():
+    values, cluster, stratum = drawn(6)
+    within = WithinStrata.of(indicators(cluster), stratum)
+    own = within.centred(values)
+    blocks = exchangeable_blocks(stratum, np.arange(120))
+    null = within.permuted_overall(own[:, None], blocks, 20, np.random.default_rng(1))
+    rows = permuted_within(np.arange(120), blocks, 20, np.random.default_rng(1))
+    expected = [WithinStrata.of(indicators(cluster[row]), stratum).together(own) for row in rows]
+    assert null == pytest.approx(np.array(expected))

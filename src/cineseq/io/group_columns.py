@@ -1,0 +1,44 @@
+"""Columns that group cells: which ones are categories, and their values as text."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+GROUP = "group_"
+"""Prefix of columns of groups from the user's tables."""
+ONE_VALUE = "it has one value"
+MOST_NUMBERS = 50
+"""Whole numbers count as categories up to this many different ones."""
+FEWEST_EACH = 5
+"""Whole numbers count as categories from this many cells of each on average."""
+FEWEST_OF_NAME = 2
+"""Names count as categories from this many cells of each on average; with fewer they name the cells."""
+
+
+def why_no_group(values: pd.Series) -> str:
+    """Return why a column does not group its rows; empty where it does.
+
+    Text, truth values and whole numbers of few levels, such as plates 1, 2 and 3, are categories, also where these
+    numbers are written as text. Fractions, numbers with many levels and names of single cells are not.
+    """
+    known = values.dropna()
+    levels = known.astype("string").nunique()
+    if levels + (len(known) < len(values)) < 2:
+        return ONE_VALUE if levels else "it has no value"
+    numbers = pd.to_numeric(known.astype("string"), errors="coerce")
+    if numbers.notna().all() and not pd.api.types.is_bool_dtype(known):
+        if (numbers % 1 != 0).any():
+            return "it holds numbers with fractions"
+        if levels > MOST_NUMBERS or len(known) < FEWEST_EACH * levels:
+            return f"it holds {levels} different numbers in {len(known)} rows"
+    elif len(known) < FEWEST_OF_NAME * levels:
+        return f"it names {levels} groups in {len(known)} rows, fewer than {FEWEST_OF_NAME} of each"
+    return ""
+
+
+def as_text(values: pd.Series) -> pd.Series:
+    """Return a column as text; whole numbers that are stored as 1.0 because of missing values become 1."""
+    if pd.api.types.is_float_dtype(values) and (np.asarray(values.dropna(), float) % 1 == 0).all():
+        values = values.astype("Int64")
+    return values.astype("string")
