@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -111,9 +111,7 @@ def simulate(design: Design, seed: int) -> Study:
     function = np.sqrt(design.of_size) * curved + np.sqrt(design.beyond) * state + np.sqrt(left) * noise(1)[:, 0]
     seen = np.sqrt(design.reliability) * size + np.sqrt(1 - design.reliability) * rng.normal(size=n)
     seen = seen + design.misread * rng.normal(size=design.fields)[field]
-    obs = pd.DataFrame(
-        {"sample": "s", "fov": field.astype(str), "family": family.astype(str), "condition": ""}, index=range(n)
-    )
+    obs, cells = _cells(n, design.fields, 4 if design.alike else 1)
     values = (function + shifts[:, 0])[:, None]
     blocks = {
         "expression": Block(genes + shifts[:, 2:] + 5, tuple(f"g{i}" for i in range(design.genes)), "genes"),
@@ -124,7 +122,17 @@ def simulate(design: Design, seed: int) -> Study:
         "size": _block(seen[:, None], "size"),
         "class": None,
     }
-    return Study(blocks, obs, cells_of(obs, values, FOLDS, "condition"))
+    return Study(blocks, obs, replace(cells, values=values))
+
+
+@cache
+def _cells(number: int, fields: int, family: int) -> tuple[pd.DataFrame, CrossvalCells]:
+    """Return the rows of the cells, and their folds and strata, which all studies of a design share."""
+    field, families = np.sort(np.arange(number) % fields), np.arange(number) // family
+    obs = pd.DataFrame(
+        {"sample": "s", "fov": field.astype(str), "family": families.astype(str), "condition": ""}, index=range(number)
+    )
+    return obs, cells_of(obs, np.zeros((number, 1)), FOLDS, "condition")
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
