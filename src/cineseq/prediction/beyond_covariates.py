@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.prediction import Folds, Prediction
-from cineseq.prediction.crossval.covariates import CovariateModel, Splines, natural_splines
+from cineseq.prediction.crossval.covariates import CovariateModel, Splines, cubic_curves, natural_splines
 from cineseq.prediction.crossval.feature_blocks import Block, joined
-from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, joint_labels
+from cineseq.prediction.crossval.folds import CrossvalCells, joint_labels
 from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, predict, ridge_folds
 from cineseq.prediction.crossval.transform import SMALLEST_DEVIATION, standardised
+from cineseq.prediction.residual_test import ResidualTest
 from cineseq.statistics.correlation import partial_spearman
 from cineseq.statistics.metrics import centred, r2_interval
-from cineseq.statistics.permutation import benjamini_hochberg, draw_rows, exchangeable_blocks
+from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.statistics.sequential import SequentialDesign, sequential_test
 from cineseq.tables.prediction import ADDED
 
@@ -29,6 +30,7 @@ MOSTLY_MEASURED = 0.5
 """Cells without a covariate are left out if more than this share of the cells has it; else its median is taken."""
 COVARIATE_BLOCKS = ("technical", "cycle", "size")
 WORSE = "held-out covariates predict no better than the field mean, so all that is predicted counts as added"
+UNTESTED = "no p-value: the covariates leave too little of the cells or of the added columns"
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ class Increment:
     total
         Squared deviation of the function from its field mean, shape (cells,).
     partial
-        Fraction of the squared error of the covariates, with full curves, that the added blocks remove; the test is of
-        it.
-    partial_null, delta_null
-        That fraction, and the difference of R², under the first permutations, each shape (permutations,).
+        Fraction of what the covariates leave, with curves that are not penalised, that the added blocks explain; the
+        test is of it. NaN without a test.
+    partial_null
+        That fraction under the first permutations, shape (permutations,).
     p_value, permutations
         Of the test, and how many permutations it took.
     """
@@ -58,7 +60,6 @@ class Increment:
     total: np.ndarray
     partial: float
     partial_null: np.ndarray
-    delta_null: np.ndarray
     p_value: float = float("nan")
     permutations: int = 0
 
@@ -89,6 +90,12 @@ class Adjustment:
         basis = covariate_basis(self.covariates, self.fields, train)
         return CovariateModel.of(basis, train, self.cells.plan.units, self.inner)
 
+    def design(self) -> np.ndarray:
+        """Return the design of the test, shape (cells, terms): indicators of fields, and curves of the covariates."""
+        both = _with_deviations(self.covariates, self.fields, np.arange(len(self.fields)))
+        fields = np.unique(self.fields, return_inverse=True)[1]
+        return np.column_stack([np.eye(fields.max() + 1)[fields], cubic_curves(both.values)])
+
     def centred(self, values: np.ndarray) -> np.ndarray:
         """Return values minus their field mean; the cells come first."""
         return centred(values, self.fields)
@@ -99,10 +106,14 @@ def covariate_basis(covariates: Block, fields: np.ndarray, train: np.ndarray) ->
 
     Both are there because what a field adds to a covariate may be real, or an error of measurement.
     """
+    splines = natural_splines(_with_deviations(covariates, fields, train), train)
+    return replace(splines, values=centred(splines.values, fields))
+
+
+def _with_deviations(covariates: Block, fields: np.ndarray, train: np.ndarray) -> Block:
     filled = standardised(covariates, train, 0.0, None)
     deviations = replace(filled, values=centred(filled.values, fields))
-    splines = natural_splines(joined(filled, deviations) or filled, train)
-    return replace(splines, values=centred(splines.values, fields))
+    return joined(filled, deviations) or filled
 
 
 @dataclass(frozen=True)
@@ -113,21 +124,26 @@ class Added:
     min_detected: float = 0.0
     max_genes: int | None = None
 
-    def residuals(self, adjustment: Adjustment, model: CovariateModel) -> np.ndarray:
-        """Return the standardised columns minus their fit by the covariates, shape (cells, columns).
+    def columns(self, adjustment: Adjustment, train: np.ndarray) -> np.ndarray:
+        """Return the columns centred by field, shape (cells, columns), scaled in some cells.
 
-        Residuals are not scaled again, so that a column that is a covariate itself stays near 0. All blocks have the
-        same total variance before the covariates are taken out.
+        All blocks have the same total variance there. Columns that are constant there are left out.
         """
         parts = []
         for block in self.blocks:
-            columns = standardised(block, model.train, self.min_detected, self.max_genes).values
-            columns = adjustment.centred(columns)
-            deviation = columns[model.train].std(axis=0)
-            columns = columns[:, deviation > SMALLEST_DEVIATION] / deviation[deviation > SMALLEST_DEVIATION]
-            if columns.shape[1]:
-                parts.append((columns - model.predict_closely(columns)) / np.sqrt(columns.shape[1]))
-        return np.column_stack(parts) if parts else np.empty((len(adjustment.fields), 0))
+            columns = adjustment.centred(standardised(block, train, self.min_detected, self.max_genes).values)
+            deviation = columns[train].std(axis=0)
+            varies = deviation > SMALLEST_DEVIATION
+            parts.append(columns[:, varies] / (deviation[varies] * np.sqrt(max(1, varies.sum()))))
+        return np.column_stack(parts)
+
+    def residuals(self, adjustment: Adjustment, model: CovariateModel) -> np.ndarray:
+        """Return the columns minus their fit by the covariates, shape (cells, columns).
+
+        Residuals are not scaled again, so that a column that is a covariate itself stays near 0.
+        """
+        columns = self.columns(adjustment, model.train)
+        return columns - model.predict_closely(columns)
 
 
 def increments(
@@ -135,11 +151,11 @@ def increments(
 ) -> dict[str, Increment]:
     """Estimate how much better each set of blocks predicts together with the covariates than these do alone.
 
-    In each outer fold the covariates are fitted by penalised splines. Function and added columns are replaced by their
-    residuals, and a ridge regression on these residuals predicts what the covariates leave of the function. The null
-    permutes residuals of the function within strata, families whole, and repeats all of this: it keeps how function
-    and added columns go with the covariates. The estimate lets inner folds shrink the curves of the covariates, so that
-    these predict as well as they can; the test does not, so that no curve is left to the added columns.
+    For the estimate the covariates are fitted by penalised splines in each outer fold. Function and added columns are
+    replaced by their residuals, and a ridge regression on these residuals predicts what the covariates leave of the
+    function. The test repeats the second stage with curves that are not penalised and fitted to all cells, see
+    :class:`cineseq.prediction.residual_test.ResidualTest`: a curve that a penalty leaves in function and added columns
+    would be taken for an association of both.
 
     Parameters
     ----------
@@ -154,65 +170,55 @@ def increments(
     -------
     dict
         One increment per name; a set without a varying column has none.
-
-    References
-    ----------
-    Freedman and Lane, J. Bus. Econ. Stat. 1 (1983) 292.
     """
-    plan, columns = adjustment.cells.plan, adjustment.cells.values.shape[1]
-    rng = np.random.default_rng(seed)
-    drawn = permuted_residuals(adjustment, permutations.first, rng)
-    # The function for the estimate, then the function and its permutations for the test, (cells, 2 + permutations, m).
-    values = np.concatenate([drawn[:, :1], drawn], axis=1)
-    flat = values.reshape(len(values), -1)
+    plan, values = adjustment.cells.plan, adjustment.centred(adjustment.cells.values)
+    tuning = Tuning(adjustment.inner, COMPONENTS, PENALTIES)
     models = [adjustment.model(train) for train, _ in plan.splits()]
-    left = [_left_by_covariates(model, flat, columns) for model in models]
-    alone = _of_test_cells(left, plan.splits()).reshape(values.shape)
-    total = np.square(values).sum(axis=(0, 2))
-    errors = np.square(alone).sum(axis=(0, 2))
+    left = [values - model.predict(values) for model in models]
+    alone = _of_test_cells(left, plan.splits())
+    errors, total = np.square(alone).sum(axis=1), np.square(values).sum(axis=1)
     found: dict[str, Increment] = {}
-    second: dict[str, list[RidgeFold]] = {}
     for name, blocks in added.items():
         designs = [blocks.residuals(adjustment, model) for model in models]
         if min(design.shape[1] for design in designs) == 0:
             continue
-        second[name] = ridge_folds(designs, plan, Tuning(adjustment.inner, COMPONENTS, PENALTIES))
-        joint = alone - _second_stage(second[name], left).reshape(values.shape)
-        gains = np.square(alone) - np.square(joint)
-        removed, delta = gains.sum(axis=(0, 2)) / errors, gains.sum(axis=(0, 2)) / total
-        alone_r2 = 1 - errors[0] / total[0]
-        own = gains[:, 0].sum(axis=1), np.square(values[:, 0]).sum(axis=1)
-        found[name] = Increment(alone_r2, alone_r2 + delta[0], *own, float(removed[1]), removed[2:], delta[2:])
-    if not found:
+        joint = alone - _second_stage(ridge_folds(designs, plan, tuning), left)
+        gain = errors - np.square(joint).sum(axis=1)
+        r2 = 1 - errors.sum() / total.sum()
+        found[name] = Increment(r2, r2 + gain.sum() / total.sum(), gain, total, np.nan, np.empty(0))
+    test = ResidualTest.of(adjustment.cells, adjustment.design())
+    every = np.arange(len(values))
+    columns = {name: added[name].columns(adjustment, every) for name in found if test is not None}
+    return found | _tested(found, test, columns, tuning, permutations=permutations, rng=np.random.default_rng(seed))
+
+
+def _tested(
+    found: dict[str, Increment],
+    test: ResidualTest | None,
+    columns: dict[str, np.ndarray],
+    tuning: Tuning,
+    *,
+    permutations: SequentialDesign,
+    rng: np.random.Generator,
+) -> dict[str, Increment]:
+    """Return the increments that can be tested, with their tests."""
+    if test is None:
         return {}
-    stages, later = list(second.values()), rng.spawn(1)[0]
+    stages = {name: folds for name, added in columns.items() if (folds := test.second_stage(added, tuning)) is not None}
+    if not stages:
+        return {}
+    order, later = list(stages.values()), rng.spawn(1)[0]
+    first = test.explained(order, np.concatenate([test.own[:, None], test.permuted(permutations.first, rng)], axis=1))
 
     def more(count: int, still: np.ndarray) -> np.ndarray:
-        values = permuted_residuals(adjustment, count, later)[:, 1:]
-        return _removed(values, models, [stages[position] for position in still], plan)
+        return test.explained([order[position] for position in still], test.permuted(count, later))
 
-    observed, null = (np.array([getattr(i, k) for i in found.values()]) for k in ("partial", "partial_null"))
-    test = sequential_test(observed, null.T, more, permutations)
-    tests = zip(test.p_value, test.permutations, strict=True)
-    return {n: replace(i, p_value=p, permutations=int(m)) for (n, i), (p, m) in zip(found.items(), tests, strict=True)}
-
-
-def _removed(
-    values: np.ndarray, models: list[CovariateModel], second: list[list[RidgeFold]], plan: FoldPlan
-) -> np.ndarray:
-    """Return the tested fraction of permuted functions (cells, n, columns) for some sets of blocks, shape (n, sets)."""
-    flat = values.reshape(len(values), -1)
-    left = [flat - model.predict_closely(flat) for model in models]
-    alone = _of_test_cells(left, plan.splits())
-    joint = [alone - _second_stage(folds, left) for folds in second]
-    errors, *of_joint = (np.square(e.reshape(values.shape)).sum(axis=(0, 2)) for e in (alone, *joint))
-    return np.column_stack([1 - error / errors for error in of_joint])
-
-
-def _left_by_covariates(model: CovariateModel, flat: np.ndarray, columns: int) -> np.ndarray:
-    """Return what the covariates leave of the estimate's columns, and of the test's, whose curves are not shrunk."""
-    fit = model.predict(flat[:, :columns]), model.predict_closely(flat[:, columns:])
-    return flat - np.column_stack(fit)
+    done = sequential_test(first[0], first[1:], more, permutations)
+    tested = zip(stages, first.T, done.p_value, done.permutations, strict=True)
+    return {
+        name: replace(found[name], partial=float(f[0]), partial_null=f[1:], p_value=p, permutations=int(m))
+        for name, f, p, m in tested
+    }
 
 
 def adjustment_of(
@@ -295,17 +301,19 @@ def beyond_rows(
 
 def _row(increment: Increment, cells: CrossvalCells) -> dict[str, object]:
     low, high = r2_interval(increment.gain, increment.total, cells.plan.units)
+    drawn = increment.partial_null
+    notes = (WORSE if increment.r2_covariates < 0 else "", UNTESTED if np.isnan(increment.partial) else "")
     return {
         "r2_covariates": increment.r2_covariates,
         "r2_joint": increment.r2_joint,
         "delta_r2": increment.r2_joint - increment.r2_covariates,
         "low": low,
         "high": high,
-        "delta_null": increment.delta_null.mean() if len(increment.delta_null) else np.nan,
+        "delta_null": drawn.mean() * (1 - increment.r2_covariates) if len(drawn) else np.nan,
         "partial_r2": increment.partial,
         "p_value": increment.p_value,
         "permutations": increment.permutations,
-        "note": WORSE if increment.r2_covariates < 0 else None,
+        "note": "; ".join(filter(None, notes)) or None,
     }
 
 
@@ -313,22 +321,6 @@ def with_q_values_by_kind(rows: pd.DataFrame) -> pd.DataFrame:
     """Add q-values over functions, for each kind of added columns: one family of hypotheses for each claim."""
     q = rows.groupby("added")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy(float)))
     return rows.assign(q_value=q.astype(float))
-
-
-def permuted_residuals(adjustment: Adjustment, permutations: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the centred function, and the fit of the covariates plus permuted residuals.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (cells, 1 + permutations, columns); the function itself is first.
-    """
-    cells = adjustment.cells
-    own = adjustment.centred(cells.values)
-    fit = adjustment.model(np.arange(len(own))).predict_closely(own)
-    exchange = exchangeable_blocks(cells.strata, cells.families)
-    drawn = [fit + (own - fit)[draw_rows(exchange, rng)] for _ in range(permutations)]
-    return np.stack([own, *(adjustment.centred(values) for values in drawn)], axis=1)
 
 
 def _of_test_cells(parts: list[np.ndarray], splits: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

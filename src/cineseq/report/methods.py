@@ -82,7 +82,9 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "inner folds) with the same procedure on {c:prediction.permutations} permutations of function, and on up to "
         "{c:prediction.most_permutations} where these left the verdict open, and allow for early ends (Besag and "
         "Clifford, 1991; Fay et al., 2007); intervals are "
-        "by the jackknife over held-out groups with Student's t (Miller, 1974), widened for the training of models",
+        "by the jackknife over held-out groups with Student's t (Miller, 1974), widened for the training of models "
+        "by simulations with 20 predictors, and too short for many weak ones (in simulations of 12 groups with 60 "
+        "predictors they held the mean R² of the procedure in 74 to 80 % of studies)",
         KEPT_POSITION,
         "; the stability of a gene is the fraction of {c:prediction.half_samples} half-samples of groups in "
         "which it is "

@@ -13,8 +13,11 @@ from cineseq.statistics.jackknife import JackknifeT, jackknife_ratio, jackknife_
 TRAINING = 3.0
 """The models that predict held-out groups vary, too, which leaving out a held-out group does not show. They add about
 this number divided by the groups to the variance, relative to what leaving out groups shows. Chosen by simulation
-(``benchmarks/truth/intervals.py``: 20 predictors, 30 cells a group, penalties chosen in training cells); more weak
-predictors add more."""
+(``benchmarks/truth/intervals.py``: 20 predictors, 30 cells a group, penalties chosen in training cells). It is too
+small for many weak predictors: with 60 in 12 groups of 30 cells, and a share of .3, intervals hold the mean R² in .74
+of studies (ridge regression) and .80 (elastic net). The variance over studies is then about 3 times what leaving out
+groups shows, and with 20 predictors about 1.6 times. Fitting the models again without each group overestimates it (5
+and 3 times), and holds the mean in .93 and .98 of 60 studies, at as many times the cost as there are groups."""
 
 
 def r2(residual: np.ndarray, baseline: np.ndarray) -> np.ndarray | float:
@@ -96,7 +99,8 @@ def r2_jackknife(gain: np.ndarray, total: np.ndarray, units: np.ndarray) -> Jack
     Notes
     -----
     Groups are left out of the sums, and models are not fitted again. The variance is enlarged for that, see
-    :data:`TRAINING`; with many weak predictors, where the choice of the penalty is unstable, that is too little.
+    :data:`TRAINING`; with many weak predictors, where coefficients and penalty vary between studies, that is too
+    little: coverage is .74 to .80 instead of .95 with 60 predictors in 12 groups of 30 cells.
     """
     above, below = np.bincount(units, gain), np.bincount(units, total)
     return _of_held_out(jackknife_ratio(above, below), below)

@@ -153,8 +153,14 @@ BEYOND_COVARIATES = Table(
         number("delta_r2", "R² of both together minus R² of the covariates"),
         number("low", "Lower end of the 95 % group-bootstrap interval of delta_r2"),
         number("high", "Upper end of it"),
-        number("delta_null", "Mean of delta_r2 when residuals of the function are permuted within strata"),
-        number("partial_r2", "Fraction of the squared error of the covariates that is removed; p_value is of it"),
+        number(
+            "delta_null",
+            "Mean of partial_r2 when residuals are permuted within strata, times 1 - r2_covariates: delta_r2 by chance",
+        ),
+        number(
+            "partial_r2",
+            "Fraction explained of what curves of the covariates leave, which are not penalised; p_value is of it",
+        ),
         P,
         false_discovery_rate("functions, for each kind of added columns"),
         count("permutations", "Permutations that the p-value is from"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, predict_best, ridge_fold
-from cineseq.prediction.crossval.transform import standardised
+from cineseq.prediction.crossval.transform import SMALLEST_DEVIATION, standardised
 
 MOST_TERMS = 4
 """Columns of the spline of one covariate: five knots."""
@@ -83,6 +83,33 @@ def _spline(values: np.ndarray, train: np.ndarray, terms: int) -> np.ndarray:
     return np.linalg.solve(triangle.T, design.T).T * np.sqrt(len(train))
 
 
+def cubic_curves(values: np.ndarray) -> np.ndarray:
+    """Return cubic splines of columns, with a knot at the median and powers up to the ends, for tests.
+
+    A natural spline is a straight line beyond its outer knots: what it leaves there of a curve is left of the function
+    and of all that goes with the covariate.
+
+    Parameters
+    ----------
+    values
+        Covariates without missing values, shape (cells, covariates). Where cells are few, or a covariate has fewer than
+        six values, terms are left out, the cube beyond the median first.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (cells, terms), each term with standard deviation 1.
+    """
+    terms = int(np.clip(len(values) // (CELLS_PER_TERM * max(1, values.shape[1])), 1, MOST_TERMS))
+    parts = []
+    for column in values.T:
+        own = (column - column.mean()) / max(column.std(), SMALLEST_DEVIATION)
+        curves = [own, np.square(own), own**3, np.maximum(own - np.median(own), 0) ** 3]
+        parts += curves[: terms if len(np.unique(column)) > MOST_TERMS + 1 else 1]
+    design = np.column_stack(parts) if parts else np.empty((len(values), 0))
+    return design / np.maximum(design.std(axis=0), SMALLEST_DEVIATION)
+
+
 @dataclass(frozen=True)
 class CovariateModel:
     """Penalised splines of some training cells, ready for any number of targets.
@@ -122,7 +149,7 @@ class CovariateModel:
     def predict_closely(self, targets: np.ndarray) -> np.ndarray:
         """Return the fit of all cells with full curves, each target at the least generalised cross-validation error.
 
-        It is for tests: less is left of a curve than in :meth:`predict`, which predicts other cells better.
+        It is for added columns: less is left of a curve than in :meth:`predict`, which predicts other cells better.
 
         Parameters
         ----------
