@@ -19,7 +19,7 @@ from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.feature_blocks import Block, frame_block, gene_block
 from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, cells_of
 from cineseq.prediction.crossval.transform import kept_genes
-from cineseq.prediction.estimands import HEADLINE, gain_text, interval_note, lower_bound, share_text
+from cineseq.prediction.estimands import PRIMARY, gain_text, interval_note, lower_bound, share_text
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg, coarse
 from cineseq.tables.contract import ESTIMANDS, empty
@@ -172,7 +172,7 @@ def report(found: Decomposition) -> dict[str, Any]:
 
 def _line(direction: str, rows: pd.DataFrame) -> str:
     """Return the sentence of one direction: within fields first, then what the other estimands say."""
-    main = rows.loc[HEADLINE]
+    main = rows.loc[PRIMARY]
     if not rows["r2"].notna().any():
         return f"{direction}: {main['note']}."
     if known(main["r2"]):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.prediction.crossval.folds import CrossvalCells
-from cineseq.prediction.estimands import HEADLINE, Row
+from cineseq.prediction.estimands import PRIMARY, Row
 from cineseq.prediction.model_comparison import training_mean
 from cineseq.prediction.performance import FEWEST_CELLS, ModelComparison, Within
 from cineseq.statistics.jackknife import FEWEST_GROUPS, JackknifeT
@@ -93,7 +93,7 @@ def in_samples(table: pd.DataFrame | None, headline: Mapping[str, Any], keys: tu
     form
         Writes a number.
     """
-    if table is None or headline["estimand"] != HEADLINE:
+    if table is None or headline["estimand"] != PRIMARY:
         return ""
     rows = table[(table[list(keys)] == [headline[key] for key in keys]).all(axis=1)]
     null = headline["r2_null"] if known(headline["r2_null"]) else 0.0

@@ -17,7 +17,7 @@ from cineseq.statistics.shares import Share
 from cineseq.statistics.verdicts import is_above
 from cineseq.text import count, interval, known, number
 
-HEADLINE = "within"
+PRIMARY = "within"
 """The estimand of the primary result."""
 CLASSES_OF_SAMPLES = "every sample holds one class only, so samples of a class still differ here; see between"
 FEW_GROUPS = 20
@@ -25,9 +25,9 @@ FEW_GROUPS = 20
 Row = dict[str, Any]
 
 
-def headline_rows(table: pd.DataFrame) -> pd.DataFrame:
+def primary_rows(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the primary result of a table with the column ``estimand``."""
-    return table[table["estimand"] == HEADLINE]
+    return table[table["estimand"] == PRIMARY]
 
 
 def above_null(row: Mapping[str, Any], low: str, high: str) -> tuple[float, float, float]:

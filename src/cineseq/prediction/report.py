@@ -10,7 +10,7 @@ import pandas as pd
 
 from cineseq.prediction.covariate_sentences import adds, beyond_sentence
 from cineseq.prediction.crossval.out_of_fold import NONLINEAR
-from cineseq.prediction.estimands import HEADLINE, gain_text, lower_bound, share_text
+from cineseq.prediction.estimands import PRIMARY, gain_text, lower_bound, share_text
 from cineseq.prediction.figures import MODEL_NAMES
 from cineseq.prediction.group_sentences import group_sentences
 from cineseq.text import count, interval, known, number, p_value, readable
@@ -54,7 +54,7 @@ def report(
     lines = list(notes)
     numbers: dict[str, float | None] = {}
     for function, rows in tables["performance"].groupby("function", sort=False):
-        main, whole = (rows[rows["estimand"] == e].set_index("model") for e in (HEADLINE, "pooled"))
+        main, whole = (rows[rows["estimand"] == e].set_index("model") for e in (PRIMARY, "pooled"))
         beyond = tables["beyond_covariates"]
         beyond = beyond[beyond["function"] == function]
         said = beyond_sentence(beyond, tables["covariates"])
@@ -67,7 +67,7 @@ def report(
         lines += group_sentences(tables["unused_groups"], str(function))
         lines += _between_line(str(function), rows[rows["estimand"] == "between"].set_index("model"))
         lines += _class_line(str(function), whole)
-        own = contrasts[(contrasts["function"] == function) & (contrasts["estimand"] == HEADLINE)]
+        own = contrasts[(contrasts["function"] == function) & (contrasts["estimand"] == PRIMARY)]
         lines += _contrast_lines(str(function), own.set_index(["model_a", "model_b"]))
         lines += _sensitivity_line(str(function), sensitivity[sensitivity["function"] == function])
         for row in rows.to_dict("records"):

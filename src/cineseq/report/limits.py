@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cineseq.prediction.estimands import HEADLINE, interval_note
+from cineseq.prediction.estimands import PRIMARY, interval_note
 from cineseq.statistics.correlation import detectable_r2
 from cineseq.text import count, known, percent
 
@@ -21,7 +21,7 @@ def held_out_alone(row: Mapping[str, Any]) -> str:
     held_out = {"family": "Families", "cell": "Single cells"}.get(str(row.get("grouped_by")))
     if held_out is None:
         return ""
-    includes = "" if row.get("estimand") == HEADLINE else "R² includes what the cells of a field share, and "
+    includes = "" if row.get("estimand") == PRIMARY else "R² includes what the cells of a field share, and "
     return (
         f"{held_out} were held out, not fields or samples: {includes}that the result holds in another field or sample "
         "cannot be claimed."

@@ -11,7 +11,7 @@ import pandas as pd
 from cineseq.prediction.by_sample import in_samples
 from cineseq.prediction.covariate_sentences import adds, beyond_sentence
 from cineseq.prediction.crossval.out_of_fold import NONLINEAR
-from cineseq.prediction.estimands import HEADLINE, gain_text, headline_rows, is_claimed, lower_bound, share_text
+from cineseq.prediction.estimands import PRIMARY, gain_text, is_claimed, lower_bound, primary_rows, share_text
 from cineseq.prediction.group_sentences import lost_within_groups
 from cineseq.prediction.report import mostly_class
 from cineseq.prediction.unused_groups import explained_by_group
@@ -56,7 +56,7 @@ def main_function(performance: pd.DataFrame) -> str | None:
 
 def _primary(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows within fields; those pooled over fields where there is none."""
-    within = headline_rows(rows)
+    within = primary_rows(rows)
     return rows[rows["estimand"] == "pooled"] if within.empty else within
 
 
@@ -85,7 +85,7 @@ def _counted(performance: pd.DataFrame, model: str) -> str:
 
 
 def _where(row: pd.Series) -> str:
-    return " within fields" if row["estimand"] == HEADLINE else ", pooled over fields,"
+    return " within fields" if row["estimand"] == PRIMARY else ", pooled over fields,"
 
 
 def contrast(contrasts: pd.DataFrame | None, function: str, a: str, b: str) -> tuple[float, float, float] | None:

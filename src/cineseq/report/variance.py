@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cineseq.prediction.by_sample import in_samples
-from cineseq.prediction.estimands import HEADLINE, gain_text, is_claimed, lower_bound, share_text
+from cineseq.prediction.estimands import PRIMARY, gain_text, is_claimed, lower_bound, share_text
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Found, not_estimable, note_of
 from cineseq.report.limits import held_out_alone
@@ -78,7 +78,7 @@ def crossmodal(evidence: Evidence) -> Found:
     verdicts: dict[str, Verdict] = {}
     numbers: dict[str, Any] = {}
     for direction in DIRECTIONS:
-        row = rows.get((direction, HEADLINE))
+        row = rows.get((direction, PRIMARY))
         if row is None:
             continue
         source, target = direction.split("_to_")
@@ -88,7 +88,7 @@ def crossmodal(evidence: Evidence) -> Found:
         numbers |= {f"r2_{direction}": row["r2"], f"null_{direction}": row["r2_null"], f"p_{direction}": row["p_value"]}
         numbers |= {f"share_{direction}": row["share"], f"q_{direction}": row["q_value"]}
     if not texts:
-        within = table[table["estimand"] == HEADLINE]
+        within = table[table["estimand"] == PRIMARY]
         return not_estimable(note_of(within.iloc[0], "nothing differs within fields"))
     texts.append(held_out_alone(next(iter(rows.values()))))
     return " ".join(texts).strip(), overall(verdicts.values()), numbers | {"verdicts": verdicts}
