@@ -155,7 +155,7 @@ def elastic_net_rejects(design: Design, seed: int) -> float:
     block = Block(study.predictors, tuple(f"x{k}" for k in range(study.predictors.shape[1])))
     blocks: dict[str, Block | None] = {"features": block}
     fits = compare_models(blocks, cells_within(study), settings=SETTINGS, folds=FOLDS, seed=seed, threads=1)
-    return called(float(p_value(fits["features"].quick, fits["features"].null)))
+    return called(fits["features"].test.p_value)
 
 
 def clusters_reject(design: Design, seed: int) -> float:

@@ -246,8 +246,19 @@ def permuted_responses(cells: CrossvalCells, permutations: int, rng: np.random.G
         permuted = by_position.coloured(by_position.whitened(cells.values)[rows])
         permuted[:, 0] = cells.values
     if cells.centre is None:
-        return permuted
+        return _as_spread(permuted, cells.strata) if by_position is not None and by_position.share else permuted
     return centred(permuted, cells.centre)
+
+
+def _as_spread(permuted: np.ndarray, strata: np.ndarray) -> np.ndarray:
+    """Scale deviations from the means of strata so that all functions (cells, functions, columns) vary as the first.
+
+    R² of what is constant within strata then does not change, as without positions.
+    """
+    deviation = centred(permuted, strata)
+    squares = np.square(deviation).sum(axis=(0, 2))
+    factor = np.sqrt(np.divide(squares[0], squares, out=np.ones_like(squares), where=squares > 0))
+    return permuted + (factor - 1)[:, None] * deviation
 
 
 def training_mean(values: np.ndarray, plan: FoldPlan) -> np.ndarray:

@@ -358,8 +358,14 @@ class CrossvalCells:
         return self.plan.units if self.samples is None else self.samples
 
     def null_by_position(self) -> SpatialNull | None:
-        """Estimate how the values vary with position within fields; None where the null does not keep it."""
-        return None if self.position is None else spatial_null(self.values, self.position, self.field_labels())
+        """Estimate how the values vary with position within fields; None where the null does not keep it.
+
+        Surfaces are of fields within strata, so that they change neither the means of fields nor those of strata.
+        """
+        if self.position is None:
+            return None
+        labels = pd.factorize(pd.MultiIndex.from_arrays([self.strata, self.field_labels()]))[0]
+        return spatial_null(self.values, self.position, labels)
 
     def within_fields(self) -> CrossvalCells:
         """Return the same cells with values centred within fields.
