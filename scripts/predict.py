@@ -25,9 +25,10 @@ from cineseq.io.adata import read_paired
 from cineseq.prediction.crossval.out_of_fold import kept_fits
 from cineseq.prediction.figures import draw_model_comparison, draw_scatter
 from cineseq.prediction.gene_figures import draw_overlap, draw_selected_by_cluster, draw_selection
-from cineseq.prediction.predict import TABLES, PredictionTask, predict_functions
+from cineseq.prediction.predict import TABLES, predict_functions
 from cineseq.prediction.reliability import read_adjacent_frames
 from cineseq.prediction.report import report as report_of
+from cineseq.prediction.task import PredictionTask
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.expression import CLUSTERS, MARKERS
 from cineseq.workflow.step import run

@@ -13,7 +13,8 @@ from cineseq.config.prediction import Folds, Prediction
 from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.folds import cells_of, joint_labels
 from cineseq.prediction.estimands import is_claimed
-from cineseq.prediction.predict import PredictionTask, predict_functions
+from cineseq.prediction.predict import predict_functions
+from cineseq.prediction.task import PredictionTask
 from cineseq.prediction.unused_groups import columns_to_test, difference, explained_by_group
 from cineseq.report.answers import answer_all
 from cineseq.report.evidence import Evidence

@@ -18,13 +18,14 @@ from cineseq.config.prediction import Folds, Prediction
 from cineseq.expression.function_variance import Exchange, variance_between_clusters
 from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.folds import family_labels, group_columns, joint_labels
-from cineseq.prediction.predict import PredictionTask, predict_functions
+from cineseq.prediction.predict import predict_functions
+from cineseq.prediction.task import PredictionTask
 from cineseq.report.answers import answer_all
 from cineseq.report.evidence import Evidence
 from truth.claims import Claim
 
 SETTINGS = Prediction(
-    permutations=39, class_permutations=39, half_samples=10, l1_ratios=[0.5], alphas=6, null_alphas=3, sensitivity=[]
+    permutations=39, class_permutations=19, half_samples=10, l1_ratios=[0.5], alphas=6, null_alphas=3, sensitivity=[]
 )
 FOLDS = Folds(outer=4, inner=3)
 WHAT = ("expression", "morphology", "both", "added", "clusters", "answer_genes", "answer_modalities", "answer_clusters")

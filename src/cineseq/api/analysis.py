@@ -30,7 +30,8 @@ from cineseq.io.counts import LAYER, log_normalised
 from cineseq.io.paired import PairedData, in_order, storable
 from cineseq.prediction.crossval.feature_blocks import CYCLE
 from cineseq.prediction.features import associated_features
-from cineseq.prediction.predict import PredictionTask, predict_functions
+from cineseq.prediction.predict import predict_functions
+from cineseq.prediction.task import PredictionTask
 from cineseq.tables.contract import as_written
 from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_BY_SAMPLE, VARIANCE_SUMMARY
 from cineseq.tables.prediction import BEYOND_COVARIATES, BY_SAMPLE, GENES, PERFORMANCE, PREDICTIVE_FEATURES

@@ -11,8 +11,8 @@ from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
 from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, cells_of
 from cineseq.prediction.crossval.transform import standardised
 from cineseq.prediction.genes import associations
-from cineseq.prediction.predict import PredictionTask
 from cineseq.prediction.responses import Response, measured_rows
+from cineseq.prediction.task import PredictionTask
 from cineseq.tables.contract import empty
 from cineseq.tables.prediction import PREDICTIVE_FEATURES
 

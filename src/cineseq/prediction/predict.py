@@ -9,32 +9,24 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from cineseq.config.expression import Clusters
-from cineseq.config.prediction import Folds, Prediction
 from cineseq.expression.normalise import expression_of
-from cineseq.io.paired import PairedData
 from cineseq.prediction.beyond_covariates import (
     COVARIATE_BLOCKS,
-    Adjustment,
-    adjustment_of,
     beyond_rows,
-    conditional_correlations,
     with_q_values_by_kind,
 )
 from cineseq.prediction.by_sample import by_sample_rows
 from cineseq.prediction.cluster_labels import fit_of_labels
-from cineseq.prediction.crossval.feature_blocks import Block, all_blocks, joined
+from cineseq.prediction.crossval.feature_blocks import Block, all_blocks
 from cineseq.prediction.crossval.folds import (
     CrossvalCells,
-    FoldPlan,
     NotEstimableError,
     cells_of,
-    grouped_folds,
 )
-from cineseq.prediction.crossval.out_of_fold import NONLINEAR, NOTHING_KEPT, STACKED, out_of_fold
-from cineseq.prediction.crossval.transform import standardised
-from cineseq.prediction.genes import associations, cluster_eta2, overlap_row, with_clusters
-from cineseq.prediction.model_comparison import ModelFit, compare_models, quick_procedure, quick_r2
+from cineseq.prediction.crossval.out_of_fold import NONLINEAR, NOTHING_KEPT, STACKED
+from cineseq.prediction.gene_tables import gene_tables
+from cineseq.prediction.genes import cluster_eta2
+from cineseq.prediction.model_comparison import ModelFit, compare_models
 from cineseq.prediction.model_shares import model_shares
 from cineseq.prediction.performance import (
     ModelComparison,
@@ -47,10 +39,10 @@ from cineseq.prediction.performance import (
     with_q_values,
 )
 from cineseq.prediction.reliability import reliability_rows
-from cineseq.prediction.responses import Response, measured_rows, responses_of, transformed
-from cineseq.prediction.sensitivity import sensitivity_rows
+from cineseq.prediction.responses import Response, measured_rows
+from cineseq.prediction.sensitivity import random_folds, sensitivity_rows
+from cineseq.prediction.task import PredictionTask
 from cineseq.prediction.unused_groups import UnusedGroups, columns_to_test
-from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.statistics.sequential import floor_notes
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.prediction import (
@@ -68,7 +60,7 @@ from cineseq.tables.prediction import (
     SENSITIVITY,
     UNUSED_GROUPS,
 )
-from cineseq.text import count, percent
+from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 SMALLEST_VARIANCE = 1e-12
@@ -86,52 +78,6 @@ TABLES = {
     "sensitivity": SENSITIVITY,
     "predictions": PREDICTIONS,
 }
-
-
-@dataclass(frozen=True)
-class PredictionTask:
-    """Data and settings of the prediction step.
-
-    Attributes
-    ----------
-    data
-        The paired cells.
-    clusters
-        Table of clusters by ``track_id``; None if there is none.
-    markers
-        Table of marker genes; None if there is none.
-    folds, prediction
-        Sections of the configuration.
-    seed
-        Seed of all random draws.
-    clustering
-        Section ``clusters`` of the configuration, for clusters that are found in the training cells of each fold; None
-        where they are not compared.
-    frames, window_frames
-        The cells in adjacent frames and the number of frames that are averaged, for the reliability of covariates; see
-        :func:`cineseq.prediction.reliability.reliability_rows`.
-    """
-
-    data: PairedData
-    clusters: pd.DataFrame | None
-    markers: pd.DataFrame | None
-    folds: Folds
-    prediction: Prediction
-    seed: int
-    clustering: Clusters | None = None
-    frames: pd.DataFrame | None = None
-    window_frames: int = 1
-
-    @property
-    def responses(self) -> list[Response]:
-        """The responses to predict: the configured functions, transformed as configured."""
-        measured = responses_of(self.data.function, self.prediction.functions)
-        return [part for whole in measured for part in transformed(whole, self.prediction.response)]
-
-    @property
-    def cluster_of_cells(self) -> pd.Series | None:
-        """The cluster of every cell; None without clusters."""
-        return None if self.clusters is None else self.clusters["cluster"].reindex(self.data.obs.index)
 
 
 @dataclass(frozen=True)
@@ -247,8 +193,8 @@ def _predict_one(
     if own["expression"] is not None:
         everyone = (own, cells) if len(rows) == len(measured) else _at(task, blocks, response, measured)
         own_obs = task.data.obs.iloc[measured]
-        tables |= _genes(task, *everyone, own_obs, response.columns, eta2=eta2, threads=threads)
-    claim = _claim_of_random_folds(task, own, comparison, threads)
+        tables |= gene_tables(task, *everyone, own_obs, response.columns, eta2=eta2, threads=threads)
+    claim = random_folds(task, own, comparison, threads)
     return PredictionResult(tables, (comparison,), {} if claim is None else {response.name: claim}, notes)
 
 
@@ -347,89 +293,6 @@ def _varying(block: Block | None, rows: np.ndarray) -> Block | None:
     own = block.rows(rows)
     low, high = np.fmin.reduce(own.values, axis=0), np.fmax.reduce(own.values, axis=0)
     return own if (high > low).any() else None
-
-
-def _genes(
-    task: PredictionTask,
-    blocks: dict[str, Block | None],
-    cells: CrossvalCells,
-    obs: pd.DataFrame,
-    columns: tuple[str, ...],
-    *,
-    eta2: pd.Series | None,
-    threads: int,
-) -> dict[str, pd.DataFrame]:
-    """Return the tables of genes and of their overlap with markers, for each column of the function."""
-    settings, block = task.prediction, blocks["expression"]
-    if block is None:
-        return {}
-    everyone = np.arange(len(cells.values))
-    known = joined(blocks["technical"], blocks["cycle"])
-    covariates = np.empty((len(everyone), 0)) if known is None else standardised(known, everyone, 0.0, None).values
-    adjustment = adjustment_of(blocks, cells, obs, task.folds.inner)
-    genes, overlap = [], []
-    for column, values in zip(columns, cells.values.T, strict=True):
-        rows = associations(
-            column,
-            block,
-            values,
-            cells,
-            covariates=covariates,
-            settings=settings,
-            seed=task.seed,
-            threads=threads,
-        )
-        rows = with_clusters(_given_covariates(rows, block, values, adjustment), task.markers, eta2)
-        selected = int((rows["frequency"] >= settings.selected_frequency).sum())
-        logger.info(
-            "%s: %d of %d genes in at least %s of the half-samples.",
-            column,
-            selected,
-            len(rows),
-            percent(settings.selected_frequency, 0),
-        )
-        genes.append(rows.assign(grouped_by=cells.plan.grouped_by))
-        compared = rows.assign(mean=block.values.mean(axis=0))
-        overlap.append(overlap_row(column, compared, settings.selected_frequency, task.seed))
-    return {"genes": pd.concat(genes), "overlap": pd.DataFrame(overlap)}
-
-
-def _given_covariates(
-    rows: pd.DataFrame, block: Block, values: np.ndarray, adjustment: Adjustment | None
-) -> pd.DataFrame:
-    """Add to gene rows whether each gene goes with the function given the covariates; missing without covariates."""
-    if adjustment is None:
-        return rows.assign(rho_given_covariates=np.nan, p_given_covariates=np.nan, q_given_covariates=np.nan)
-    found = conditional_correlations(block, values, adjustment)
-    p = found["p_value"].to_numpy()
-    return rows.assign(
-        rho_given_covariates=found["rho"].to_numpy(), p_given_covariates=p, q_given_covariates=benjamini_hochberg(p)
-    )
-
-
-def _claim_of_random_folds(
-    task: PredictionTask, blocks: dict[str, Block | None], comparison: ModelComparison, threads: int
-) -> tuple[float, float] | None:
-    """Return R² of the quick procedure with grouped folds, and with random folds that split the groups.
-
-    It is for the modality with the largest difference between the two.
-    """
-    designs: dict[str, tuple[Block, ...]] = {n: (b,) for n in STACKED if (b := blocks.get(n)) is not None}
-    cells = comparison.cells
-    rng = np.random.default_rng(task.seed)
-    alone = rng.permutation(len(cells.values))
-    random = FoldPlan(alone, grouped_folds(alone, cells.plan.folds), ("cell",), ())
-    procedure = quick_procedure(task.prediction, task.folds)
-    claims = {
-        plan: out_of_fold(designs, cells.values, folds, procedure, threads)
-        for plan, folds in (("grouped", cells.plan), ("random", random))
-    }
-
-    def score(plan: str, folds: FoldPlan, name: str) -> float:
-        return float(quick_r2(claims[plan][name], cells.values[:, None, :], folds)[0])
-
-    scores = {name: (score("grouped", cells.plan, name), score("random", random, name)) for name in designs}
-    return max(scores.values(), key=lambda pair: pair[1] - pair[0], default=None)
 
 
 def _not_estimable(response: Response, reason: str, has_features: bool) -> PredictionResult:  # noqa: FBT001

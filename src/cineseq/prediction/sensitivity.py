@@ -10,10 +10,12 @@ import pandas as pd
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.feature_blocks import LIBRARY_SIZE, Block
+from cineseq.prediction.crossval.folds import FoldPlan, grouped_folds
 from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT, STACKED, Procedure, out_of_fold
 from cineseq.prediction.estimands import interval_note
-from cineseq.prediction.model_comparison import full_procedure, model_blocks
+from cineseq.prediction.model_comparison import full_procedure, model_blocks, quick_procedure, quick_r2
 from cineseq.prediction.performance import ModelComparison
+from cineseq.prediction.task import PredictionTask
 from cineseq.statistics.metrics import area_interval, area_under_curve, r2_interval
 
 # Weights of the agreement penalty of cooperative learning (Ding et al.); the inner folds choose one.
@@ -137,3 +139,28 @@ def _area(comparison: ModelComparison, deviation: np.ndarray) -> dict[str, float
     scores, positive = np.round(deviation[:, 0], 9), comparison.cells.values[:, 0] == 1
     low, high = area_interval(scores, positive, comparison.cells.plan.units)
     return {"auc": area_under_curve(scores, positive), "auc_low": low, "auc_high": high}
+
+
+def random_folds(
+    task: PredictionTask, blocks: dict[str, Block | None], comparison: ModelComparison, threads: int
+) -> tuple[float, float] | None:
+    """Return R² of the quick procedure with grouped folds, and with random folds that split the groups.
+
+    It is for the modality with the largest difference between the two.
+    """
+    designs: dict[str, tuple[Block, ...]] = {n: (b,) for n in STACKED if (b := blocks.get(n)) is not None}
+    cells = comparison.cells
+    rng = np.random.default_rng(task.seed)
+    alone = rng.permutation(len(cells.values))
+    random = FoldPlan(alone, grouped_folds(alone, cells.plan.folds), ("cell",), ())
+    procedure = quick_procedure(task.prediction, task.folds)
+    claims = {
+        plan: out_of_fold(designs, cells.values, folds, procedure, threads)
+        for plan, folds in (("grouped", cells.plan), ("random", random))
+    }
+
+    def score(plan: str, folds: FoldPlan, name: str) -> float:
+        return float(quick_r2(claims[plan][name], cells.values[:, None, :], folds)[0])
+
+    scores = {name: (score("grouped", cells.plan, name), score("random", random, name)) for name in designs}
+    return max(scores.values(), key=lambda pair: pair[1] - pair[0], default=None)

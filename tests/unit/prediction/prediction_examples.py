@@ -12,7 +12,8 @@ from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import cells_of
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
 from cineseq.prediction.model_comparison import ModelFit, compare_models, permuted_responses, quick_procedure, quick_r2
-from cineseq.prediction.predict import PredictionResult, PredictionTask, predict_functions
+from cineseq.prediction.predict import PredictionResult, predict_functions
+from cineseq.prediction.task import PredictionTask
 
 
 @dataclass(frozen=True)

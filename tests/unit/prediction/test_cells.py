@@ -7,7 +7,8 @@ from tests.unit.prediction.prediction_examples import Planted, by_model, simulat
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.feature_blocks import Block
-from cineseq.prediction.predict import PredictionTask, compared_rows, predict_functions
+from cineseq.prediction.predict import compared_rows, predict_functions
+from cineseq.prediction.task import PredictionTask
 
 SMALL = Prediction(permutations=0, half_samples=10, alphas=8, l1_ratios=[0.5])
 

@@ -12,7 +12,8 @@ from cineseq.config.prediction import Folds
 from cineseq.expression.normalise import Expression, expression_from
 from cineseq.prediction.cluster_labels import fit_of_labels, in_fold_labels, predicted_by_labels, r2_over_labels
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, cells_of
-from cineseq.prediction.predict import PredictionTask, predict_functions
+from cineseq.prediction.predict import predict_functions
+from cineseq.prediction.task import PredictionTask
 
 CELLS, FIELDS = 120, 6
 KIND = np.random.default_rng(5).integers(0, 3, CELLS)

@@ -11,7 +11,8 @@ from tests.unit.prediction.prediction_examples import FAST, Planted, ask, simula
 from cineseq.config.prediction import Folds
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.genes import cluster_eta2, complementary_halves, genes_per_half, modules, with_clusters
-from cineseq.prediction.predict import PredictionTask, predict_functions
+from cineseq.prediction.predict import predict_functions
+from cineseq.prediction.task import PredictionTask
 
 
 def test_stability_bound_sets_genes_per_half():
