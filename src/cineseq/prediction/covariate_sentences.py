@@ -8,7 +8,7 @@ import pandas as pd
 
 from cineseq.prediction.figures import MODEL_NAMES
 from cineseq.statistics.verdicts import is_above
-from cineseq.text import interval, listed, number, p_value, readable
+from cineseq.text import interval, known, listed, number, p_value, percent, readable
 
 KINDS = {"size": "size", "cycle": "cell cycle", "technical": "technical covariates"}
 
@@ -66,12 +66,19 @@ def beyond_sentence(rows: pd.DataFrame, covariates: pd.DataFrame | None) -> str:
     worse = ", no better than the mean" if alone <= 0 else ""
     numbers = "; ".join(
         f"{_named(row['added'])} ΔR² = {number(row['delta_r2'], signed=True)} "
-        f"{interval(row['low'], row['high'], partial(number, signed=True))}, {p_value(row['p_value'])}"
+        f"{interval(row['low'], row['high'], partial(number, signed=True))}{_tested(row)}"
         for _, row in estimated.iterrows()
     )
     return (
         f"{lead}. Within fields, R² of the covariates is {number(alone)}{worse}, and held-out increments are {numbers}"
     )
+
+
+def _tested(row: pd.Series) -> str:
+    """Return the p-value with the fraction that it is of."""
+    if not known(row["p_value"]):
+        return ", not tested"
+    return f" ({percent(row['partial_r2'])} of what curves of the covariates leave, {p_value(row['p_value'])})"
 
 
 def _named(added: str) -> str:

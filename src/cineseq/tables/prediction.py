@@ -151,7 +151,7 @@ BEYOND_COVARIATES = Table(
         number("r2_covariates", "Out-of-fold R² of the covariates alone, of function minus its field mean"),
         number("r2_joint", "The same of covariates and added columns together"),
         number("delta_r2", "R² of both together minus R² of the covariates"),
-        number("low", "Lower end of the 95 % group-bootstrap interval of delta_r2"),
+        number("low", "Lower end of the 95 % jackknife-t interval over groups of delta_r2"),
         number("high", "Upper end of it"),
         number(
             "delta_null",

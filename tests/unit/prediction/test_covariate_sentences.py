@@ -10,7 +10,14 @@ from cineseq.prediction.report import report
 
 
 def row(added: str, delta: float, low: float, q: float) -> dict[str, object]:
-    values = {"low": low, "high": delta + 0.05, "p_value": q, "q_value": q, "r2_covariates": 0.36}
+    values = {
+        "partial_r2": delta / 2,
+        "low": low,
+        "high": delta + 0.05,
+        "p_value": q,
+        "q_value": q,
+        "r2_covariates": 0.36,
+    }
     return {"function": "function_uptake", "added": added, "delta_r2": delta} | values
 
 
@@ -28,8 +35,9 @@ def test_what_adds_nothing_is_named_first():
     assert beyond_sentence(rows, COVARIATES) == (
         "expression is not shown to add to size and cell cycle as measured (reliability from adjacent frames 0.80 for "
         "morphology volume, the least reliable of those measured on images), morphology adds. Within fields, R² of the "
-        "covariates is 0.36, and held-out increments are morphology ΔR² = +0.10 [+0.05, +0.15], p = 0.01; expression "
-        "ΔR² = 0.00 [−0.02, +0.05], p = 0.4"
+        "covariates is 0.36, and held-out increments are morphology ΔR² = +0.10 [+0.05, +0.15] (5.0 % of what curves of "
+        "the covariates leave, p = 0.01); expression ΔR² = 0.00 [−0.02, +0.05] (−0.1 % of what curves of the covariates "
+        "leave, p = 0.4)"
     )
 
 
