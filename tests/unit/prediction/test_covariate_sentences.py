@@ -35,9 +35,9 @@ def test_what_adds_nothing_is_named_first():
     assert beyond_sentence(rows, COVARIATES) == (
         "expression is not shown to add to size and cell cycle as measured (reliability from adjacent frames 0.80 for "
         "morphology volume, the least reliable of those measured on images), morphology adds. Within fields, R² of the "
-        "covariates is 0.36, and held-out increments are morphology ΔR² = +0.10 [+0.05, +0.15] (5.0 % of what curves of "
-        "the covariates leave, p = 0.01); expression ΔR² = 0.00 [−0.02, +0.05] (−0.1 % of what curves of the covariates "
-        "leave, p = 0.4)"
+        "covariates is 0.36, and held-out increments are morphology ΔR² = +0.10 [+0.05, +0.15] (5.0 % of what curves "
+        "of the covariates leave, p = 0.01); expression ΔR² = 0.00 [−0.02, +0.05] (−0.1 % of what curves of the "
+        "covariates leave, p = 0.4)"
     )
 
 
