@@ -38,6 +38,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 FIELD_LINES_SHOWN = 40
 LINES_SHOWN = 12
 """Sentences of a step that are shown; the others are collapsed."""
+ANSWER_SHOWN = 400
+"""Letters of an answer after its first sentence that are shown; more are collapsed."""
 SAMPLES_SHOWN = 60
 MARKERS_SHOWN = 3
 
@@ -140,6 +142,7 @@ def render_page(page: PageInputs) -> str:
         "answers": sorted(page.answers, key=lambda answer: answer.verdict == "not_estimable"),
         "verdicts": VERDICTS,
         "level": significant(ALPHA),
+        "answer_shown": ANSWER_SHOWN,
         "notices": all_notices(
             simulated=page.simulated,
             channels=page.channels,

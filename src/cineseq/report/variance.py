@@ -44,7 +44,7 @@ def variance_sentence(
     span = interval(row["low"], row["high"], percent, named=True)
     tested = f"{p_value(row['p_value'])}, {p_value(row['q_value'], 'q')}"
     details = f"{span}; {gain_text(row, 'low', 'high', percent)}, {tested}; {share_text(row, percent)}"
-    details += f"; {lower_bound()}; {count(row['n'], 'cell')}"
+    details += f"; {count(row['n'], 'cell')}"
     whole = _pooled_text(pooled) + in_samples(by_sample, row, ("direction",), percent)
     if is_explained(row):
         return (
@@ -90,5 +90,6 @@ def crossmodal(evidence: Evidence) -> Found:
     if not texts:
         within = table[table["estimand"] == PRIMARY]
         return not_estimable(note_of(within.iloc[0], "nothing differs within fields"))
-    texts.append(held_out_alone(next(iter(rows.values()))))
+    bound = lower_bound()
+    texts += [f"{bound[:1].upper()}{bound[1:]}.", held_out_alone(next(iter(rows.values())))]
     return " ".join(texts).strip(), overall(verdicts.values()), numbers | {"verdicts": verdicts}

@@ -190,7 +190,7 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
     assert found["crossmodal"].answer.startswith(
         "Morphology explains 3.0 % of the variance of expression within fields, in held-out groups (95 % interval "
         "[2.0 %, 23 %]; 2.9 % [1.9 %, 23 %] above the 0.1 % of shuffled cells, p = 0.005, q = 0.005; a linear model "
-        "has a share of 12 % [5.0 %, 20 %]; linear models give a lower bound of what any model could explain; 300 "
+        "has a share of 12 % [5.0 %, 20 %]; 300 "
         "cells; pooled over fields R² = 74 %, 72 % with shuffled cells)."
     )
 
@@ -218,8 +218,7 @@ def test_a_small_p_without_an_interval_above_the_null_explains_nothing():
     assert first == (
         "Morphology was not shown to explain any of the variance of expression within fields, in held-out groups: "
         "R² = 0.5 % (95 % interval [−0.5 %, 20 %]; 0.4 % [−0.6 %, 20 %] above the 0.1 % of shuffled cells, p = 0.01, "
-        "q = 0.01; a linear model has a share of 12 % [5.0 %, 20 %]; linear models give a lower bound of what any "
-        "model could explain; 300 cells; pooled over fields R² = 74 %, 72 % "
+        "q = 0.01; a linear model has a share of 12 % [5.0 %, 20 %]; 300 cells; pooled over fields R² = 74 %, 72 % "
         "with shuffled cells); it is more than with shuffled cells, but its interval or q does not exclude chance."
     )
     assert second.startswith("was not shown to explain any of the variance of morphology within fields")
