@@ -158,7 +158,7 @@ def test_what_others_do_not_say_is_one_sample_and_unknown(adata: anndata.AnnData
 def predicted_by_the_step(data: PairedData, folder: Path) -> dict[str, Path]:
     write_paired(data, folder / "paired.h5ad")
     names = (
-        *("performance", "samples", "by_sample", "contrasts", "beyond_covariates", "covariates"),
+        *("performance", "samples", "by_sample", "contrasts", "beyond_covariates", "unused_groups", "covariates"),
         *("genes", "overlap", "model_sensitivity"),
     )
     files = {name: folder / f"{name}.tsv" for name in names} | {"predictions": folder / "predictions.parquet"}

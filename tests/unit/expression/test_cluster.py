@@ -354,7 +354,7 @@ def test_what_cannot_be_estimated_is_missing_with_its_reason(function, clusters,
 def run_step(folder, data):
     write_paired(data, folder / "paired.h5ad")
     names = {"clusters": "parquet", "umap": "svg", "quality": "svg", "report": "json"}
-    names |= {"function_by_cluster": "tsv", "function_by_component": "tsv"}
+    names |= {"function_by_cluster": "tsv", "function_by_sample": "tsv", "function_by_component": "tsv"}
     files = {name: folder / f"{name}.{suffix}" for name, suffix in names.items()}
     cluster.main(paired=folder / "paired.h5ad", **files, settings=cluster.Settings(clusters=FAST))
     return files

@@ -47,7 +47,7 @@ def test_the_report_says_how_much_is_class(beyond):
     r2 = beyond.loc["class", "r2"]
     said = "uptake: pooled over fields, most of R² is explained by the class of a cell: class means alone have R² = "
     assert f"{said}{r2:.2f}, " in beyond["lines"].iloc[0]
-    assert " over models when permuted within class." in beyond["lines"].iloc[0]
+    assert " over functions when permuted within class." in beyond["lines"].iloc[0]
     assert set(beyond["class_permutations"]) == {19, 0}
 
 
