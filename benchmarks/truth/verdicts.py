@@ -45,8 +45,6 @@ class Design:
         Fraction of the variance of every function that one noise, common to all functions, makes.
     gradient
         Standard deviation of a trend over the cells of a field, in functions, genes and features alike.
-    real
-        Fraction of the variance of the first function that twelve genes carry.
     """
 
     functions: int = 20
@@ -57,7 +55,6 @@ class Design:
     field_sd: float = 0.5
     alike: float = 0.3
     gradient: float = 0.0
-    real: float = 0.0
 
 
 def study(design: Design, seed: int) -> PairedData:
@@ -72,7 +69,6 @@ def study(design: Design, seed: int) -> PairedData:
 
     common, state = rng.normal(size=(2, n, 1))
     noise = np.sqrt(design.alike) * common + np.sqrt(1 - design.alike) * rng.normal(size=(n, design.functions))
-    noise[:, 0] = np.sqrt(design.real) * state[:, 0] + np.sqrt(1 - design.real) * noise[:, 0]
     function = noise + fields(design.functions) + trend[:, None]
     log_mean = 1.5 + 0.5 * rng.normal(size=design.genes) + 0.3 * (fields(design.genes) + rng.normal(size=(n, 1)))
     log_mean += 0.3 * trend[:, None]
@@ -137,7 +133,6 @@ def is_shown(what: str, design: Design, seed: int) -> float:
 
 
 NULL = Design()
-REAL = Design(real=0.6)
 TRENDS = Design(gradient=0.7)
 TYPICAL = "20 functions, 120 cells, 12 fields of 4 samples, 60 genes"
 ANY = "share of studies in which it is shown of any function"
@@ -153,14 +148,6 @@ CLAIMS: tuple[Claim, ...] = (
             new=what == "added",
         )
         for what in WHAT
-    ),
-    Claim(
-        "verdicts.real.expression",
-        f"{TYPICAL}, a state of 12 genes has .6 of the variance of one function",
-        ANY,
-        partial(is_shown, "expression", REAL),
-        60,
-        at_least=0.8,
     ),
     Claim(
         "verdicts.null_gradient.expression",

@@ -37,7 +37,7 @@ def answer_all(evidence: Evidence, caveats: Sequence[str] = ()) -> list[Answer]:
     wanted: tuple[tuple[str, str, Callable[[Evidence], Found]], ...] = (
         ("function_genes", "What is associated with function?", function_genes),
         ("clusters", "Do the clusters differ in function?", clusters),
-        ("modalities", "Which modality predicts function?", modalities),
+        ("modalities", "Which modalities predict function?", modalities),
         ("sisters", "What happened to the sisters?", sisters),
         ("crossmodal", "How much of one modality does the other explain?", crossmodal),
     )

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cineseq.expression.function_variance import stratum_word
 from cineseq.report.evidence import Evidence
-from cineseq.report.found import Found, not_estimable, note_of
+from cineseq.report.found import Found, not_estimable, not_run, note_of
 from cineseq.report.prediction_answers import contrast, main_function
 from cineseq.statistics.verdicts import Verdict
 from cineseq.tables.by_sample import in_samples
@@ -35,7 +35,9 @@ OF_CLUSTERS = (
 def clusters(evidence: Evidence) -> Found:
     """Answer how much of the function lies between clusters, and whether predictive genes are cluster markers."""
     table = evidence.function_by_cluster
-    if table is None or table.empty:
+    if table is None:
+        return not_run("clusters, which need counts")
+    if table.empty:
         return not_estimable("the clusters were not compared with any function")
     wanted = main_function(evidence.performance) if evidence.performance is not None else None
     rows = table[table["function"].isin([] if wanted is None else parts_of(wanted, set(table["function"])))]

@@ -137,16 +137,17 @@ def _lead(rows: pd.DataFrame, q: np.ndarray) -> str:
     if len(rows) == 1:
         verb = "shared" if shown.any() else "were not shown to share"
         return f"Sisters {verb} their fate more often than by chance within field and birth time."
-    told = f"Sisters shared their fate more often than by chance in {shown.sum()} of {len(rows)} conditions"
+    conditions = count(tested.sum(), "condition that could be tested", "conditions that could be tested")
+    told = f"Sisters shared their fate more often than by chance in {shown.sum()} of {conditions}"
     if not shown.any():
-        told = f"Sisters were not shown to share their fate more often than by chance in any of {len(rows)} conditions"
-    rate = f"within field and birth time, q ≤ {significant(ALPHA)} over {tested.sum()}"
+        told = f"Sisters were not shown to share their fate more often than by chance in any of {conditions}"
+    rate = f"within field and birth time, q ≤ {significant(ALPHA)}"
     others = [
         f"{what} in {listed(rows.index[which])}"
         for what, which in (("not shown", tested & ~shown), ("not estimable", ~tested))
         if which.any()
     ]
-    return f"{told} ({rate}){': ' if others else ''}{', '.join(others)}."
+    return f"{told} ({rate}){'; ' if others else ''}{', '.join(others)}."
 
 
 def _numbers(rows: pd.DataFrame) -> dict[str, Any]:

@@ -18,6 +18,11 @@ def not_estimable(reason: str) -> Found:
     return f"Not estimable because {reason}.", "not_estimable", {}
 
 
+def not_run(what: str) -> Found:
+    """Return the answer that the step was not part of the run; ``what`` says what there is not, and what it needs."""
+    return f"Not run: this run has no {what}.", "not_run", {}
+
+
 def note_of(row: pd.Series, otherwise: str) -> str:
     """Return the note of a row, or other words where it has none."""
     note = row.get("note")

@@ -134,7 +134,8 @@ def _image_notices(channels: Channels, inputs: Inputs, cells: Cells, pixel_sizes
     if channels.function:
         scaled = f"Fluorescence was divided by {divisor(cells)}."
         if cells.scaling == "none":
-            scaled = "Fluorescence was not rescaled between samples: samples may differ by staining or "
-            "illumination only."
+            scaled = (
+                "Fluorescence was not rescaled between samples: samples may differ by staining or illumination only."
+            )
         notices.append(Notice("info", scaled))
     return notices

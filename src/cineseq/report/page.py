@@ -38,6 +38,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 FIELD_LINES_SHOWN = 40
 LINES_SHOWN = 12
 """Sentences of a step that are shown; the others are collapsed."""
+LAST = {"not_estimable": 1, "not_run": 2}
+"""Verdicts of answers that come after the others."""
 ANSWER_SHOWN = 400
 """Letters of an answer after its first sentence that are shown; more are collapsed."""
 SAMPLES_SHOWN = 60
@@ -139,7 +141,9 @@ def render_page(page: PageInputs) -> str:
     context = {
         "title": page.report.title or f"cineseq: {page.run}",
         "run": page.run,
-        "answers": sorted(page.answers, key=lambda answer: answer.verdict == "not_estimable"),
+        "answers": sorted(
+            page.answers, key=lambda answer: (answer.verdict == "not_run", answer.verdict == "not_estimable")
+        ),
         "verdicts": VERDICTS,
         "level": significant(ALPHA),
         "answer_shown": ANSWER_SHOWN,

@@ -16,7 +16,7 @@ from cineseq.prediction.group_sentences import lost_within_groups
 from cineseq.prediction.report import mostly_class
 from cineseq.prediction.unused_groups import explained_by_group
 from cineseq.report.evidence import Evidence
-from cineseq.report.found import Found, not_estimable
+from cineseq.report.found import Found, not_estimable, not_run
 from cineseq.report.limits import by_groups, detectable, few_groups, held_out_alone
 from cineseq.statistics import ALPHA
 from cineseq.statistics.verdicts import Verdict, judge, overall
@@ -33,8 +33,10 @@ from cineseq.text import (
 )
 
 WEAK_R2 = 0.1
+ROUNDING = 1e-9
 GENES_NAMED = 5
 PREDICTED = ("function", "model")
+PREDICTION_NEEDS = "prediction, which needs a function and counts or shape of the same cells"
 FUNCTIONS_NAMED = 5
 MODALITIES = ("expression", "morphology", "embedding", "features", "both")
 IGNORE_GENES = "Do not interpret the genes listed below."
@@ -73,6 +75,14 @@ def _over_functions(performance: pd.DataFrame, row: pd.Series) -> str:
     return f", {p_value(row['q_value'], 'q')} over {functions} functions" if functions > 1 else ""
 
 
+def _smallest(row: pd.Series) -> str:
+    """Say that a p-value is the smallest that so many permutations can give, where it is."""
+    permutations = row["permutations"]
+    if not (known(row["p_value"]) and known(permutations) and row["p_value"] * (permutations + 1) <= 1 + ROUNDING):
+        return ""
+    return f", the smallest that {count(permutations, 'permutation')} can give"
+
+
 def _counted(performance: pd.DataFrame, model: str) -> str:
     """Return which of several functions a model is shown to predict."""
     rows = _primary(performance[performance["model"] == model].dropna(subset=["r2"]))
@@ -108,7 +118,7 @@ def function_genes(evidence: Evidence) -> Found:
     """Answer whether expression predicts function in held-out groups, and which genes do so most stably."""
     table = evidence.performance
     if table is None or table.empty:
-        return not_estimable("the prediction step was not run")
+        return not_run(PREDICTION_NEEDS)
     function = main_function(table)
     row = None if function is None else _of(table, function, "expression")
     if function is None or row is None:
@@ -118,16 +128,19 @@ def function_genes(evidence: Evidence) -> Found:
     numbers = {"function": function, **{k: row[k] for k in keys}}
     measured = (
         f"R² = {number(row['r2'])} ({interval(row['r2_low'], row['r2_high'], named=True)}; "
-        f"{gain_text(row, 'r2_low', 'r2_high')}, permutation {p_value(row['p_value'])}{_over_functions(table, row)}; "
-        f"{share_text(row)}; {lower_bound(_of(table, function, NONLINEAR, row['estimand']))}; "
-        f"{count(row['n'], 'cell')} in {count(row['groups'], 'held-out group')}{by_groups(row)}"
+        f"{gain_text(row, 'r2_low', 'r2_high')}, permutation {p_value(row['p_value'])}{_smallest(row)}"
+        f"{_over_functions(table, row)})"
+    )
+    details = (
+        f"This is of {count(row['n'], 'cell')} in {count(row['groups'], 'held-out group')}{by_groups(row)}; "
+        f"{share_text(row)}; {lower_bound(_of(table, function, NONLINEAR, row['estimand']))}"
         f"{_pooled_text(_of(table, function, 'expression', 'pooled'), row)}"
-        f"{in_samples(evidence.by_sample, row, PREDICTED, number)})"
+        f"{in_samples(evidence.by_sample, row, PREDICTED, number)}"
     )
     scope = f"{few_groups(row)} {held_out_alone(row)}".strip()
     if not is_claimed(row):
         text = f"Expression was not shown to predict {readable(function)}{_where(row)} better than chance: {measured}."
-        parts = [text, ABSENCE, _counted(table, "expression"), detectable(row["n"]), scope, IGNORE_GENES]
+        parts = [text, ABSENCE, f"{details}.", _counted(table, "expression"), detectable(row["n"]), scope, IGNORE_GENES]
         return " ".join(part for part in parts if part), "unresolved", numbers
     weak = row["r2_above_null"] < WEAK_R2
     parts = [f"Expression {'weakly ' if weak else ''}predicts {readable(function)}{_where(row)}: {measured}"]
@@ -135,7 +148,7 @@ def function_genes(evidence: Evidence) -> Found:
     numbers["genes"] = named
     beyond, more = _beyond_class(*(_of(table, function, model, "pooled") for model in ("expression", "class")))
     numbers |= more
-    parts += [genes, beyond]
+    parts += [genes, details, beyond]
     added, adds_to, more = _beyond_covariates(evidence, function)
     numbers |= more
     # What is not shown to add to the covariates, or within a group, is said before any prediction.
@@ -227,7 +240,7 @@ def modalities(evidence: Evidence) -> Found:
     """Answer which of expression, morphology and both predicts the function."""
     table = evidence.performance
     if table is None or table.empty:
-        return not_estimable("the prediction step was not run")
+        return not_run(PREDICTION_NEEDS)
     function = main_function(table)
     if function is None:
         notes = table["note"].dropna()

@@ -11,7 +11,7 @@ from cineseq.lineage.report import state_sentence, tested_states
 from cineseq.lineage.selection_bias import NOT_EXCLUDED
 from cineseq.report.evidence import Evidence
 from cineseq.report.fates import ALIKE, shared_fates
-from cineseq.report.found import Found, not_estimable, note_of
+from cineseq.report.found import Found, not_estimable, not_run, note_of
 from cineseq.statistics.verdicts import is_above, judge
 from cineseq.tables.by_sample import in_samples
 from cineseq.tables.lineage import SISTER_DIED
@@ -30,11 +30,11 @@ def sisters(evidence: Evidence) -> Found:
     if table is None or table.empty:
         state = not_estimable("no survivor with a measured state has a sister of known fate")
         if evidence.concordance is None:
-            state = not_estimable("the sister analysis was not run")
+            state = not_run("comparison of sisters, which needs tracks with divisions")
     else:
         state = _state_by_sister(table, evidence.power, evidence.states_by_sample)
     text, verdict, numbers = state
-    if verdict != "not_estimable" or not fates.lead:
+    if verdict not in {"not_estimable", "not_run"} or not fates.lead:
         return " ".join(t for t in (text, *alike, caution) if t), verdict, numbers | fates.numbers
     of_states = f"Whether a state of survivors is associated with the death of the sister is {_lower_first(text)}"
     verdict = judge(is_estimated=True, is_shown=fates.is_shown)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cineseq.prediction.by_sample import in_samples
 from cineseq.prediction.estimands import PRIMARY, gain_text, is_claimed, lower_bound, share_text
 from cineseq.report.evidence import Evidence
-from cineseq.report.found import Found, not_estimable, note_of
+from cineseq.report.found import Found, not_estimable, not_run, note_of
 from cineseq.report.limits import held_out_alone
 from cineseq.statistics import ALPHA
 from cineseq.statistics.verdicts import Verdict, judge, overall
@@ -43,20 +44,28 @@ def variance_sentence(
     """
     span = interval(row["low"], row["high"], percent, named=True)
     tested = f"{p_value(row['p_value'])}, {p_value(row['q_value'], 'q')}"
-    details = f"{span}; {gain_text(row, 'low', 'high', percent)}, {tested}; {share_text(row, percent)}"
-    details += f"; {count(row['n'], 'cell')}"
-    whole = _pooled_text(pooled) + in_samples(by_sample, row, ("direction",), percent)
+    measured = f"{span}; {gain_text(row, 'low', 'high', percent)}, {tested}"
+    details = f"This is of {count(row['n'], 'cell')}; {share_text(row, percent)}"
+    details += _pooled_text(pooled) + in_samples(by_sample, row, ("direction",), percent)
     if is_explained(row):
         return (
             f"{source} explains {percent(row['r2'])} of the variance of {target} within fields, in held-out groups "
-            f"({details}{whole})."
+            f"({measured}). {details}."
         )
-    beats = known(row["p_value"]) and row["p_value"] <= ALPHA
-    yet = "; it is more than with shuffled cells, but its interval or q does not exclude chance" if beats else ""
     return (
         f"{source} was not shown to explain any of the variance of {target} within fields, in held-out groups: "
-        f"R² = {percent(row['r2'])} ({details}{whole}){yet}."
+        f"R² = {percent(row['r2'])} ({measured}){_why_not(row)}. {details}."
     )
+
+
+def _why_not(row: Row) -> str:
+    """Say what does not exclude chance where the p-value does."""
+    if not (known(row["p_value"]) and row["p_value"] <= ALPHA):
+        return ""
+    open_ones = [] if known(row["low"]) and row["low"] > row["r2_null"] else ["its interval"]
+    open_ones += [] if known(row["q_value"]) and row["q_value"] <= ALPHA else ["its q-value"]
+    verb = "does" if len(open_ones) == 1 else "do"
+    return f"; it is more than with shuffled cells, but {' and '.join(open_ones)} {verb} not exclude chance"
 
 
 def _pooled_text(row: Row | None) -> str:
@@ -70,11 +79,11 @@ def crossmodal(evidence: Evidence) -> Found:
     """Answer which fraction of the variance of each modality the other explains in held-out groups."""
     table = evidence.crossmodal_summary
     if table is None or table.empty:
-        return not_estimable("the cross-modal step was not run")
+        return not_run("comparison of modalities, which needs counts and shape of the same cells")
     rows = {(row["direction"], row["estimand"]): row for row in table.to_dict("records") if known(row["r2"])}
     if not rows:
         return not_estimable(note_of(table.iloc[0], "too few cells have both modalities"))
-    texts: list[str] = []
+    texts: list[tuple[float, str]] = []
     verdicts: dict[str, Verdict] = {}
     numbers: dict[str, Any] = {}
     for direction in DIRECTIONS:
@@ -84,12 +93,14 @@ def crossmodal(evidence: Evidence) -> Found:
         source, target = direction.split("_to_")
         verdicts[f"{source} to {target}"] = judge(is_estimated=True, is_shown=is_explained(row))
         whole, each = rows.get((direction, "pooled")), evidence.crossmodal_by_sample
-        texts.append(variance_sentence(row, whole, source.capitalize(), target, each))
+        texts.append((row["r2_above_null"], variance_sentence(row, whole, source.capitalize(), target, each)))
         numbers |= {f"r2_{direction}": row["r2"], f"null_{direction}": row["r2_null"], f"p_{direction}": row["p_value"]}
         numbers |= {f"share_{direction}": row["share"], f"q_{direction}": row["q_value"]}
     if not texts:
         within = table[table["estimand"] == PRIMARY]
         return not_estimable(note_of(within.iloc[0], "nothing differs within fields"))
     bound = lower_bound()
-    texts += [f"{bound[:1].upper()}{bound[1:]}.", held_out_alone(next(iter(rows.values())))]
-    return " ".join(texts).strip(), overall(verdicts.values()), numbers | {"verdicts": verdicts}
+    # The direction that explains most comes first.
+    sentences = [text for _, text in sorted(texts, key=lambda pair: -pair[0] if known(pair[0]) else np.inf)]
+    sentences += [f"{bound[:1].upper()}{bound[1:]}.", held_out_alone(next(iter(rows.values())))]
+    return " ".join(sentences).strip(), overall(verdicts.values()), numbers | {"verdicts": verdicts}

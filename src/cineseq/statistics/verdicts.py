@@ -9,13 +9,14 @@ import pandas as pd
 
 from cineseq.statistics import ALPHA
 
-Verdict = Literal["shown", "no_more_than_covariates", "shown_absent", "unresolved", "not_estimable"]
+Verdict = Literal["shown", "no_more_than_covariates", "shown_absent", "unresolved", "not_estimable", "not_run"]
 VERDICTS: dict[Verdict, str] = {
     "shown": "shown",
     "no_more_than_covariates": "no more than covariates",
     "shown_absent": "shown absent",
     "unresolved": "unresolved",
     "not_estimable": "not estimable",
+    "not_run": "not run",
 }
 """Every verdict with its words, in the order in which the verdict of several claims is chosen."""
 

@@ -149,7 +149,7 @@ def test_what_is_only_the_class_of_a_cell_is_said_to_be():
 def test_every_question_is_answered_in_order_even_when_nothing_was_run():
     answers = answer_all(Evidence())
     assert [a.id for a in answers] == QUESTIONS
-    assert all(a.verdict == "not_estimable" and a.answer.startswith("Not estimable because ") for a in answers)
+    assert all(a.verdict == "not_run" and a.answer.startswith("Not run: this run has no ") for a in answers)
 
 
 @pytest.mark.parametrize("evidence", [Evidence(), STRONG, NULL], ids=["nothing", "strong", "null"])
@@ -164,9 +164,11 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
     genes = found["function_genes"]
     assert (
         "Expression predicts lipid within fields: R² = 0.15 (95 % interval [0.08, 0.23]; 0.16 [0.09, 0.24] above the "
-        "−0.01 of shuffled cells, permutation p = 0.01; a linear model has a share of 0.25 "
-        "[0.02, 0.60]; linear models give a lower bound of what any model could explain; 300 cells in 12 held-out "
-        "groups; pooled over fields R² = 0.65, 0.48 with shuffled cells)"
+        "−0.01 of shuffled cells, permutation p = 0.01). "
+    ) in genes.answer
+    assert (
+        "This is of 300 cells in 12 held-out groups; a linear model has a share of 0.25 [0.02, 0.60]; linear models "
+        "give a lower bound of what any model could explain; pooled over fields R² = 0.65, 0.48 with shuffled cells"
     ) in genes.answer
     assert "A (+) and B (−)" in genes.answer
     assert genes.numbers["genes"] == ["A", "B"]
@@ -187,12 +189,13 @@ def test_a_strong_run_gives_numbers_intervals_and_p_values():
     assert "odds ratio 4.20" in found["sisters"].answer
     assert "q = 0.002 over 2 states" in found["sisters"].answer
     assert "80 % of 50 pairs (60 % expected if fates were independent" in found["sisters"].answer
-    assert found["crossmodal"].answer.startswith(
+    assert found["crossmodal"].answer.startswith("Expression explains 10 % of the variance of morphology within fields")
+    assert (
         "Morphology explains 3.0 % of the variance of expression within fields, in held-out groups (95 % interval "
-        "[2.0 %, 23 %]; 2.9 % [1.9 %, 23 %] above the 0.1 % of shuffled cells, p = 0.005, q = 0.005; a linear model "
-        "has a share of 12 % [5.0 %, 20 %]; 300 "
-        "cells; pooled over fields R² = 74 %, 72 % with shuffled cells)."
-    )
+        "[2.0 %, 23 %]; 2.9 % [1.9 %, 23 %] above the 0.1 % of shuffled cells, p = 0.005, q = 0.005). This is of 300 "
+        "cells; a linear model has a share of 12 % [5.0 %, 20 %]; pooled over fields R² = 74 %, 72 % with shuffled "
+        "cells."
+    ) in found["crossmodal"].answer
 
 
 def test_a_null_run_says_that_nothing_was_shown_and_that_this_proves_nothing():
@@ -210,18 +213,19 @@ def test_a_null_run_says_that_nothing_was_shown_and_that_this_proves_nothing():
 
 
 def test_a_small_p_without_an_interval_above_the_null_explains_nothing():
-    """The interval of the first holds the mean of its null; the q of the second is too large."""
+    """The interval of one holds the mean of its null; the q of the other is too large."""
     table = summary([0.005, 0.1], [0.01, 0.4])
     answer = by_id(Evidence(crossmodal_summary=table))["crossmodal"]
     assert answer.verdict == "unresolved"
-    first, second = answer.answer.split(" Expression ")
-    assert first == (
+    second, first = answer.answer.split(" Morphology ")
+    assert f"Morphology {first}" == (
         "Morphology was not shown to explain any of the variance of expression within fields, in held-out groups: "
         "R² = 0.5 % (95 % interval [−0.5 %, 20 %]; 0.4 % [−0.6 %, 20 %] above the 0.1 % of shuffled cells, p = 0.01, "
-        "q = 0.01; a linear model has a share of 12 % [5.0 %, 20 %]; 300 cells; pooled over fields R² = 74 %, 72 % "
-        "with shuffled cells); it is more than with shuffled cells, but its interval or q does not exclude chance."
+        "q = 0.01); it is more than with shuffled cells, but its interval does not exclude chance. This is of 300 "
+        "cells; a linear model has a share of 12 % [5.0 %, 20 %]; pooled over fields R² = 74 %, 72 % with shuffled cells. "
+        "Linear models give a lower bound of what any model could explain."
     )
-    assert second.startswith("was not shown to explain any of the variance of morphology within fields")
+    assert second.startswith("Expression was not shown to explain any of the variance of morphology within fields")
     assert "does not exclude chance" not in second
 
 
@@ -288,7 +292,7 @@ def test_answers_say_what_held_out_families_cannot_show(held_out, said):
         crossmodal_summary=summary([0.03, 0.1], [0.005, 0.005]).assign(grouped_by=held_out),
     )
     found = by_id(evidence)
-    assert f"in 12 held-out groups by {held_out}; pooled" in found["function_genes"].answer
+    assert f"in 12 held-out groups by {held_out}; " in found["function_genes"].answer
     for name in ("function_genes", "modalities", "crossmodal"):
         assert (
             f"{said} were held out, not fields or samples: that the result holds in another field or sample cannot be "
@@ -567,7 +571,7 @@ def test_answers_say_in_how_many_samples_a_result_holds():
     for name in ("function_genes", "modalities"):
         assert (
             "; above the mean of shuffled cells in 3 of 4 samples, with the whole interval in 2; 95 % prediction "
-            "interval for one more sample [−0.30, 0.54])"
+            "interval for one more sample [−0.30, 0.54]"
         ) in found[name].answer
 
 

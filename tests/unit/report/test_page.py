@@ -56,7 +56,7 @@ def test_a_page_of_nothing_has_a_title_and_says_what_was_not_run(tmp_path: Path)
     page, answers = render(tmp_path, settings={"run": "mine"})
     assert "<title>cineseq: mine</title>" in page
     assert page.count("<p>Not run.</p>") == 5
-    assert page.count("Not estimable because") == 5
+    assert page.count("Not run: this run has no ") == 5
     assert answers["report"].endswith("index.html")
     assert [a["id"] for a in answers["answers"]] == [
         "function_genes",
@@ -157,7 +157,10 @@ def test_show_answers_prints_the_path_and_a_line_per_answer(tmp_path: Path):
     lines = show_answers.report_lines(tmp_path / "report/answers.json")
     assert lines[0] == f"Report: {answers['report']}"
     assert len(lines) == 6
-    assert lines[1] == "What is associated with function? Not estimable because the prediction step was not run."
+    assert lines[1] == (
+        "What is associated with function? Not run: this run has no prediction, which needs a function and counts or "
+        "shape of the same cells."
+    )
 
 
 @pytest.mark.parametrize("content", ["{}", "[1]", "not json"])
