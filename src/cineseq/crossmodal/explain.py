@@ -225,6 +225,7 @@ def _row(errors: Sequence[np.ndarray], null: np.ndarray, plan: FoldPlan) -> Row:
     # Squared errors per cell, shape (cells,).
     residual, baseline = (np.square(part).sum(axis=1) for part in errors)
     low, high = r2_interval(baseline - residual, baseline, plan.units)
+    high = float(np.minimum(high, 1.0))
     value = float(1 - residual.sum() / baseline.sum()) if baseline.sum() > 0 else np.nan
     mean = float(null.mean()) if len(null) else np.nan
     row: Row = {"r2": value, "r2_low": low, "r2_high": high, "r2_null": mean, "r2_above_null": value - mean}

@@ -20,6 +20,8 @@ from cineseq.tables.prediction import MODELS
 from cineseq.text import count, known
 
 Form = Callable[[float], str]
+SMALLEST_SHARE = 1e-9
+"""Least squared error of the training mean in a sample, as a fraction of that in all, at which R² is estimated."""
 OVER_FAMILIES = "its interval is over families, not fields, and takes them as independent"
 
 
@@ -62,7 +64,8 @@ def r2_by_sample(gain: np.ndarray, total: np.ndarray, cells: CrossvalCells, samp
 def _of_sample(gain: np.ndarray, total: np.ndarray, cells: CrossvalCells, own: np.ndarray) -> tuple[Row, float]:
     """Return the row of one sample, and the standard error of its R²; NaN where it has none."""
     row: Row = {"n": int(own.sum())}
-    if own.sum() < FEWEST_CELLS or not total[own].sum() > 0:
+    # A function that is the same in all cells of each field differs there by rounding only.
+    if own.sum() < FEWEST_CELLS or not total[own].sum() > SMALLEST_SHARE * total.mean() * own.sum():
         few = f"{count(own.sum(), 'cell')} of at least {FEWEST_CELLS}"
         reason = few if own.sum() < FEWEST_CELLS else "what is predicted does not differ within fields"
         return row | {"r2": np.nan, "note": f"not estimable: {reason}"}, np.nan
@@ -76,7 +79,8 @@ def _of_sample(gain: np.ndarray, total: np.ndarray, cells: CrossvalCells, own: n
     few = f"no interval: fewer than {FEWEST_GROUPS} fields, and families"
     note = few if not np.isfinite(low) else OVER_FAMILIES if grouped_by == "family" else None
     row |= {"groups": int(units.max()) + 1, "grouped_by": grouped_by, "note": note}
-    return row | {"r2": float(found.estimate), "r2_low": float(low), "r2_high": float(high)}, float(found.error)
+    row |= {"r2": float(found.estimate), "r2_low": float(low), "r2_high": float(np.minimum(high, 1.0))}
+    return row, float(found.error)
 
 
 def in_samples(table: pd.DataFrame | None, headline: Mapping[str, Any], keys: tuple[str, ...], form: Form) -> str:

@@ -202,6 +202,7 @@ def _scores(errors: Iterable[np.ndarray], test: NullTest, cells: CrossvalCells) 
     gain, drawn = total - of_model, test.null
     value = gain.sum() / total.sum() if total.sum() > 0 else np.nan
     low, high = r2_interval(gain, total, cells.plan.units)
+    high = float(np.minimum(high, 1.0))
     mean = float(np.nanmean(drawn)) if np.isfinite(drawn).any() else np.nan
     row: Row = {"r2": value, "r2_low": low, "r2_high": high, "r2_null": mean, "r2_above_null": value - mean}
     return row | {"p_value": test.p_value}

@@ -31,6 +31,8 @@ def held_out_alone(row: Mapping[str, Any]) -> str:
 def few_groups(row: Mapping[str, Any]) -> str:
     """Report that there is no interval, or that it is from few groups; empty from twenty groups or without a number."""
     note = interval_note(int(row["groups"])) if known(row["groups"]) else ""
+    if note and not known(row["r2_low"]):
+        note = f"no interval of {count(row['groups'], 'group')} is estimable" if not note.startswith("no ") else note
     return f"{note[:1].upper()}{note[1:]}." if note else ""
 
 

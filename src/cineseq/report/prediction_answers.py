@@ -38,18 +38,19 @@ GENES_NAMED = 5
 PREDICTED = ("function", "model")
 PREDICTION_NEEDS = "prediction, which needs a function and counts or shape of the same cells"
 FUNCTIONS_NAMED = 5
+SINGLE = ("expression", "morphology", "embedding", "features")
 MODALITIES = ("expression", "morphology", "embedding", "features", "both")
 IGNORE_GENES = "Do not interpret the genes listed below."
 ABSENCE = "With this many cells, a negative result does not show that there is no association."
 
 
-def main_function(performance: pd.DataFrame) -> str | None:
-    """Return the main function, which the answers are about: the one best predicted by any single modality.
+def main_function(performance: pd.DataFrame, models: tuple[str, ...] = SINGLE) -> str | None:
+    """Return the main function, which the answers are about: the one best predicted by a single modality.
 
     A function that is shown to be predicted comes before one that is not. Functions are compared within fields; where
     none is estimable there, pooled over fields.
     """
-    single = performance[performance["model"].isin(["expression", "morphology", "embedding", "features"])]
+    single = performance[performance["model"].isin(models)]
     single = _primary(single.dropna(subset=["r2"]))
     single = single.assign(claimed=[is_claimed(row) for row in single.to_dict("records")])
     single = single.sort_values(["claimed", "r2", "function"], ascending=[False, False, True])
@@ -119,7 +120,8 @@ def function_genes(evidence: Evidence) -> Found:
     table = evidence.performance
     if table is None or table.empty:
         return not_run(PREDICTION_NEEDS)
-    function = main_function(table)
+    # The function that expression predicts best, which another modality may predict less well than another function.
+    function = main_function(table, ("expression",))
     row = None if function is None else _of(table, function, "expression")
     if function is None or row is None:
         notes = list(table.loc[table["model"] == "expression", "note"].dropna()) if "note" in table else []
@@ -304,14 +306,16 @@ def _compared(contrasts: pd.DataFrame | None, function: str, found: dict[str, pd
         return f"{lead}; the difference was not estimated."
     size = f"difference in R² {number(abs(delta[0]))}, {interval(*_sorted_ends(delta), named=True)}"
     is_resolved = delta[1] > 0 or delta[2] < 0
-    better = f"{single[1] if delta[0] > 0 else single[0]} predicts it better" if is_resolved else ""
+    best = single[1] if delta[0] > 0 else single[0]
+    better = f"{best} predicts it better" if is_resolved and best in able else ""
     sentences = [f"{lead}; {better or 'which one predicts it better is not resolved'} ({size})."]
     # Compared with morphology and embedding together: these two may beat morphology without any help of expression.
     shapes = [name for name in ("morphology", "embedding", "features") if name in found]
     gain = contrast(contrasts, function, "both", "all_morphology")
     if gain is not None:
         shape = f"{listed(shapes)} together" if len(shapes) > 1 else shapes[0]
-        adds = "adds to" if gain[1] > 0 else "was not shown to add to"
+        is_added = gain[1] > 0 and "both" in found and is_claimed(found["both"])
+        adds = "adds to" if is_added else "was not shown to add to"
         sentences.append(f"Expression {adds} {shape} (ΔR² = {number(gain[0])}, {interval(*gain[1:], named=True)}).")
     return " ".join(sentences)
 

@@ -12,7 +12,7 @@ from cineseq.lineage.selection_bias import NOT_EXCLUDED
 from cineseq.report.evidence import Evidence
 from cineseq.report.fates import ALIKE, shared_fates
 from cineseq.report.found import Found, not_estimable, not_run, note_of
-from cineseq.statistics.verdicts import is_above, judge
+from cineseq.statistics.verdicts import is_above, judge, overall
 from cineseq.tables.by_sample import in_samples
 from cineseq.tables.lineage import SISTER_DIED
 from cineseq.text import listed, ratio
@@ -34,11 +34,15 @@ def sisters(evidence: Evidence) -> Found:
     else:
         state = _state_by_sister(table, evidence.power, evidence.states_by_sample)
     text, verdict, numbers = state
-    if verdict not in {"not_estimable", "not_run"} or not fates.lead:
+    of_fates = judge(is_estimated=True, is_shown=fates.is_shown)
+    if not fates.lead:
         return " ".join(t for t in (text, *alike, caution) if t), verdict, numbers | fates.numbers
+    verdicts = {"verdicts": {"a state with the death of the sister": verdict, "fates of sisters": of_fates}}
+    if verdict not in {"not_estimable", "not_run"}:
+        whole = overall((verdict, of_fates))
+        return " ".join(t for t in (text, *alike, caution) if t), whole, numbers | fates.numbers | verdicts
     of_states = f"Whether a state of survivors is associated with the death of the sister is {_lower_first(text)}"
-    verdict = judge(is_estimated=True, is_shown=fates.is_shown)
-    return " ".join(t for t in (*alike, of_states, caution) if t), verdict, numbers | fates.numbers
+    return " ".join(t for t in (*alike, of_states, caution) if t), of_fates, numbers | fates.numbers
 
 
 def _lower_first(text: str) -> str:

@@ -13,6 +13,8 @@ from cineseq.statistics import CONFIDENCE
 
 FEWEST_SAMPLES = 3
 """With fewer samples there is no prediction interval: it has two degrees of freedom fewer than samples."""
+SMALLEST_ERROR = 1e-6
+"""A standard error below this fraction of the largest one is rounding, and its sample is left out."""
 LEVELS = (np.arange(60) + 0.5) / 60
 """Levels of the quantiles by which a distribution is represented, shape (quantiles,)."""
 
@@ -49,7 +51,7 @@ def random_effects(effects: np.ndarray, errors: np.ndarray) -> RandomEffects | N
     ----------
     effects, errors
         Effect of each sample and its standard error, each shape (samples,). Samples whose effect is unknown, or whose
-        error is unknown or zero, are left out.
+        error is unknown or zero beside the others, are left out.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def random_effects(effects: np.ndarray, errors: np.ndarray) -> RandomEffects | N
     Bur. Stand. 87 (1982) 377; Röver, Knapp & Friede, BMC Med. Res. Methodol. 15 (2015) 99.
     """
     effects, errors = np.asarray(effects, float), np.asarray(errors, float)
-    usable = np.isfinite(effects) & np.isfinite(errors) & (errors > 0)
+    usable = np.isfinite(effects) & np.isfinite(errors) & (errors > SMALLEST_ERROR * np.nanmax(errors, initial=0.0))
     effects, variances = effects[usable], np.square(errors[usable])
     samples = len(effects)
     if samples < FEWEST_SAMPLES:
@@ -101,7 +103,7 @@ def _variance_between(effects: np.ndarray, variances: np.ndarray, wanted: float)
     if _scatter(0.0, effects, variances) <= wanted:
         return 0.0
     # Q falls as the variance grows, and is at most the sum of squares over the variance.
-    most = float(np.square(effects - effects.mean()).sum() / wanted) + 1e-12
+    most = float(np.square(effects - effects.mean()).sum() / wanted) * 1.01
     return float(brentq(lambda v: _scatter(v, effects, variances) - wanted, 0.0, most))
 
 

@@ -82,7 +82,7 @@ def rows_over_samples(
     row |= {"groups": over.samples, effect: back(over.mean), "spread": over.spread}
     low, high = f"{effect}_low", f"{effect}_high"
     return [
-        row | {"part": "mean", low: back(over.low), high: back(over.high)},
+        row | {"part": "mean", low: back(over.low), high: min(back(over.high), most)},
         row | {"part": "new_sample", low: back(over.new_low), high: min(back(over.new_high), most)},
     ]
 
@@ -111,7 +111,9 @@ def in_samples(
         Begins with a semicolon; empty with fewer than two samples.
     """
     each = rows[(rows["part"] == "sample") & rows[effect].notna()]
-    if len(each) < 2:
+    # An effect without any error is that of a model without predictors, which predicts the mean.
+    ends = each[[f"{effect}_low", f"{effect}_high"]].to_numpy(float, na_value=np.nan)
+    if len(each) < 2 or (ends[:, 0] == ends[:, 1]).all():
         return ""
     sign, end = (1, "low") if above else (-1, "high")
     on_side = int((sign * each[effect] > sign * null).sum())
@@ -120,7 +122,7 @@ def in_samples(
     if each[f"{effect}_{end}"].notna().any():
         text += f", with the whole interval in {surely}"
     new = rows[rows["part"] == "new_sample"].iloc[0]
-    ends = new[f"{effect}_low"], new[f"{effect}_high"]
-    if not known(ends[0]):
+    low, high = new[f"{effect}_low"], new[f"{effect}_high"]
+    if not known(low):
         return text
-    return f"{text}; 95 % prediction interval for one more sample {interval(*ends, form)}"
+    return f"{text}; 95 % prediction interval for one more sample {interval(low, high, form)}"

@@ -222,8 +222,8 @@ def test_a_small_p_without_an_interval_above_the_null_explains_nothing():
         "Morphology was not shown to explain any of the variance of expression within fields, in held-out groups: "
         "R² = 0.5 % (95 % interval [−0.5 %, 20 %]; 0.4 % [−0.6 %, 20 %] above the 0.1 % of shuffled cells, p = 0.01, "
         "q = 0.01); it is more than with shuffled cells, but its interval does not exclude chance. This is of 300 "
-        "cells; a linear model has a share of 12 % [5.0 %, 20 %]; pooled over fields R² = 74 %, 72 % with shuffled cells. "
-        "Linear models give a lower bound of what any model could explain."
+        "cells; a linear model has a share of 12 % [5.0 %, 20 %]; pooled over fields R² = 74 %, 72 % with shuffled "
+        "cells. Linear models give a lower bound of what any model could explain."
     )
     assert second.startswith("Expression was not shown to explain any of the variance of morphology within fields")
     assert "does not exclude chance" not in second
@@ -406,6 +406,22 @@ def test_functions_that_are_shown_are_counted_and_come_first():
     answer = by_id(Evidence(performance=pd.concat([larger, shown])))["function_genes"]
     assert answer.numbers["function"] == "function_lipid"
     assert "Of 2 functions, expression is shown to predict 1: lipid." in answer.answer
+
+
+def test_genes_are_of_the_function_that_expression_predicts():
+    by_shape = performance([0.0, 0.5, 0.5], [0.9, 0.01, 0.01])
+    by_genes = performance([0.3, 0.0, 0.3], [0.01, 0.9, 0.01], function="function_other")
+    found = by_id(Evidence(performance=pd.concat([by_shape, by_genes])))
+    assert found["function_genes"].numbers["function"] == "function_other"
+    assert found["function_genes"].verdict == "shown"
+    assert found["modalities"].numbers["function"] == "function_lipid"
+
+
+def test_expression_adds_to_shape_only_where_both_together_are_shown_to_predict():
+    rows = pd.concat([contrasts(0.2, 0.1, 0.3), contrasts(0.25, 0.17, 0.32, "both", "all_morphology")])
+    for p, said in ((0.4, "Expression was not shown to add to morphology"), (0.01, "Expression adds to morphology")):
+        evidence = Evidence(performance=performance([0.1, 0.3, 0.4], [0.4, 0.01, p]), contrasts=rows)
+        assert said in by_id(evidence)["modalities"].answer
 
 
 def beyond(delta: list[float], added: tuple[str, ...] = ("expression", "morphology")) -> pd.DataFrame:

@@ -308,7 +308,8 @@ def test_the_function_of_the_answers_stands_first_in_its_tables(tmp_path: Path):
     page, answers = render(tmp_path, results=[checked(PERFORMANCE, tmp_path / "prediction/performance.tsv", **rows)])
     cells = re.findall(r"<td>([ab])</td>", page)
     assert cells == ["b", "b", "a", "a"]
-    assert answers["answers"][0]["numbers"]["function"] == "function_b"
+    of_modalities = next(a for a in answers["answers"] if a["id"] == "modalities")
+    assert of_modalities["numbers"]["function"] == "function_b"
 
 
 def test_a_table_that_names_its_estimand_in_its_own_words_is_shown(tmp_path: Path):

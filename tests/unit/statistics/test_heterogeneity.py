@@ -62,3 +62,13 @@ def test_the_prediction_interval_holds_one_more_sample_at_its_rate(samples: int,
         held += found.new_low <= truth[-1] <= found.new_high
     assert held / 600 >= 0.92
     assert spread < 0.3 or held / 600 <= 0.98
+
+
+def test_a_sample_whose_error_is_rounding_does_not_fix_the_mean():
+    effects, errors = np.array([0.2, 0.3, 0.4, -2e28]), np.array([0.05, 0.05, 0.05, 1e-16])
+    found = random_effects(effects, errors)
+    assert found is not None
+    assert found.samples == 3
+    assert found.mean == pytest.approx(0.3)
+    huge = random_effects(np.array([0.2, 0.3, -2e28]), np.array([0.05, 0.05, 8e27]))
+    assert huge is None
