@@ -222,8 +222,8 @@ def test_a_small_p_without_an_interval_above_the_null_explains_nothing():
         "Morphology was not shown to explain any of the variance of expression within fields, in held-out groups: "
         "R² = 0.5 % (95 % interval [−0.5 %, 20 %]; 0.4 % [−0.6 %, 20 %] above the 0.1 % of shuffled cells, p = 0.01, "
         "q = 0.01); it is more than with shuffled cells, but its interval does not exclude chance. This is of 300 "
-        "cells; a linear model has a share of 12 % [5.0 %, 20 %]; pooled over fields R² = 74 %, 72 % with shuffled cells. "
-        "Linear models give a lower bound of what any model could explain."
+        "cells; a linear model has a share of 12 % [5.0 %, 20 %]; pooled over fields R² = 74 %, 72 % with shuffled "
+        "cells. Linear models give a lower bound of what any model could explain."
     )
     assert second.startswith("Expression was not shown to explain any of the variance of morphology within fields")
     assert "does not exclude chance" not in second

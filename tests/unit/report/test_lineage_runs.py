@@ -54,8 +54,8 @@ def test_every_condition_is_in_the_answer_drugs_before_the_control(tmp_path: Pat
     assert answer["answer"].startswith(
         "Sisters shared their fate more often than by chance in 4 of 5 conditions that could be tested (within field "
         "and birth time, q ≤ 0.05); not shown in drug 5 uM, not estimable in drug 30 uM. In drug 1 uM, by 40 h after "
-        "birth 40 % [30 %, 50 %] of the cells had divided and 30 % [20 %, 40 %] had died; sisters had the same fate in 90 % "
-        "of 55 pairs (60 % expected if fates were independent, p < 0.001). In drug 5 uM, "
+        "birth 40 % [30 %, 50 %] of the cells had divided and 30 % [20 %, 40 %] had died; sisters had the same fate in "
+        "90 % of 55 pairs (60 % expected if fates were independent, p < 0.001). In drug 5 uM, "
     )
     assert f"p not estimable: {NOTE}" in answer["answer"]
     places = [answer["answer"].index(f"In {name}, ") for name in (*DRUGS, "control")]
