@@ -4,10 +4,9 @@ In: the paired cells and, where they were made, the clusters (cell-cycle scores)
 every field (reliability of covariates).
 Out: performance of every model with its interval and null, also per sample, with what one more sample would show;
 differences between models; what is added to the covariates, and how reliable these are; groups in neither folds nor
-strata, and what is left of R² within them; selected genes with their
-stability and their overlap with cluster markers; calibration and sensitivity to alternative choices; all out-of-fold
-predictions; figures (model comparison, predicted against measured, selection of genes, selected genes by cluster,
-overlap with markers); the report.
+strata, and what is left of R² within them; selected genes with their stability and their overlap with cluster markers;
+calibration and sensitivity to alternative choices; all out-of-fold predictions; figures (model comparison, predicted
+against measured, selection of genes, selected genes by cluster, overlap with markers); the report.
 """
 
 import logging

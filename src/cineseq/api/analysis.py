@@ -34,7 +34,14 @@ from cineseq.prediction.predict import predict_functions
 from cineseq.prediction.task import PredictionTask
 from cineseq.tables.contract import as_written
 from cineseq.tables.crossmodal import FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_BY_SAMPLE, VARIANCE_SUMMARY
-from cineseq.tables.prediction import BEYOND_COVARIATES, BY_SAMPLE, GENES, PERFORMANCE, PREDICTIVE_FEATURES
+from cineseq.tables.prediction import (
+    BEYOND_COVARIATES,
+    BY_SAMPLE,
+    GENES,
+    PERFORMANCE,
+    PREDICTIVE_FEATURES,
+    UNUSED_GROUPS,
+)
 from cineseq.text import COSINE, FUNCTION, SINE
 
 if TYPE_CHECKING:
@@ -57,6 +64,8 @@ class Associations:
         R² in each sample and for one more, as :data:`cineseq.tables.prediction.BY_SAMPLE`.
     beyond_covariates
         What is added to the covariates, as :data:`cineseq.tables.prediction.BEYOND_COVARIATES`.
+    unused_groups
+        Groups that are in neither folds nor strata, as :data:`cineseq.tables.prediction.UNUSED_GROUPS`.
     notes
         Sentences on how cells were grouped.
     """
@@ -66,6 +75,7 @@ class Associations:
     features: pd.DataFrame
     by_sample: pd.DataFrame
     beyond_covariates: pd.DataFrame
+    unused_groups: pd.DataFrame
     notes: tuple[str, ...]
 
 
@@ -197,8 +207,8 @@ def predict(
     Associations
         ``performance`` (R² in held-out groups, unitless, with a row for each ``estimand``: ``within`` fields is the
         primary one, and ``permutations`` are as many as its p-value took, at most ``most_permutations``), ``genes`` and
-        ``features``. If a function is not estimable,
-        its rows of ``performance`` have no numbers and ``note`` gives the reason.
+        ``features``. If a function is not estimable, its rows of ``performance`` have no numbers and ``note`` gives the
+        reason. A function that differs by a group in ``unused_groups`` may be predicted through that group alone.
 
     Raises
     ------
@@ -248,6 +258,7 @@ def predict(
         as_written(features, PREDICTIVE_FEATURES),
         as_written(found.tables["by_sample"], BY_SAMPLE),
         as_written(found.tables["beyond_covariates"], BEYOND_COVARIATES),
+        as_written(found.tables["unused_groups"], UNUSED_GROUPS),
         found.notes,
     )
 

@@ -35,8 +35,9 @@ class Folds(Section):
     )
     position_null: bool = Field(
         default=True,
-        description="Whether the null keeps how values vary smoothly with position in the field, where y_px and x_px "
-        "are known. Without it, gradients within fields count as associations.",
+        description="Whether the null of prediction, and of function by cluster and component, keeps how function "
+        "varies smoothly with position in the field, where y_px and x_px are known. Without it, gradients within "
+        "fields count as associations.",
     )
     check_groups: list[str] | None = Field(
         None,

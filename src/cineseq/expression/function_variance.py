@@ -50,9 +50,7 @@ def eta_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
         Sum of squares between groups over the total, shape (...); NaN where the values do not vary.
     """
     # Sums of squares between groups and in total, from centred values; member has shape (cells, groups).
-    groups = int(codes.max()) + 1
-    member = np.zeros((len(codes), groups))
-    member[np.arange(len(codes)), codes] = 1.0
+    member = indicators(codes)
     centred = values - values.mean(axis=-1, keepdims=True)
     sums = centred @ member  # (..., groups)
     between = (sums**2 / member.sum(axis=0).clip(min=1)).sum(axis=-1)

@@ -78,7 +78,7 @@ def draw_model_comparison(performance: pd.DataFrame, comparisons: Sequence[Model
         axes.set_title(readable(name))
 
     note = (
-        "Dot and line: R² within fields and 95 % interval from resampling groups; cross: R² pooled over fields. Grey "
+        "Dot and line: R² within fields and 95 % jackknife interval over groups; cross: R² pooled over fields. Grey "
         "bar: permutation null within fields (to its 95 % quantile) of the quick procedure; black tick: R² of that "
         "procedure, which the p-value compares with the null. On the right: R² minus the mean of the null, and q."
     )

@@ -232,10 +232,10 @@ def model_blocks(
 def permuted_responses(cells: CrossvalCells, permutations: int, rng: np.random.Generator) -> np.ndarray:
     """Return the function as measured and permuted, shape (cells, 1 + permutations, columns).
 
-    Values that are centred in groups are centred again once permuted.
     Cells are permuted within strata. Cells of a family stay together and are exchanged with a family of the same size
-    (see :func:`cineseq.statistics.permutation.exchangeable_blocks`). Where positions are known, permuted values vary
-    with position as the measured ones do (see :func:`cineseq.statistics.position.spatial_null`).
+    (see :func:`cineseq.statistics.permutation.exchangeable_blocks`). Values that are centred in groups are centred
+    again once permuted. Where positions are known, permuted values vary with position as the measured ones do (see
+    :func:`cineseq.statistics.position.spatial_null`).
     """
     exchange = exchangeable_blocks(cells.strata, cells.families)
     rows = np.column_stack([np.arange(len(cells.values)), *(draw_rows(exchange, rng) for _ in range(permutations))])
@@ -274,8 +274,7 @@ def quick_r2(
 ) -> np.ndarray:
     """Return R² of each permutation, summed over the columns of the function, shape (1 + permutations,).
 
-    With ``classes``, differences between class means are removed first; see
-    :func:`cineseq.statistics.metrics.r2_within`.
+    With ``classes``, differences between class means are removed first: R² is 0 for a model that predicts only these.
     """
     residual, baseline = permuted - predicted.reshape(permuted.shape), permuted - training_mean(permuted, plan)
     if classes is not None:

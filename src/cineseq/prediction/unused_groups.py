@@ -32,10 +32,10 @@ from cineseq.statistics.epsilon_squared import WithinStrata, indicators
 from cineseq.statistics.metrics import centred, r2, r2_interval
 from cineseq.statistics.permutation import benjamini_hochberg, exchangeable_blocks, p_value
 from cineseq.tables.imaging import CELLS, PAIRS
+from cineseq.tables.prediction import MODALITIES
 from cineseq.text import known
 
 logger = logging.getLogger(__name__)
-HEADLINE_MODELS = ("expression", "morphology", "embedding", "features", "both")
 COMPONENTS = 10
 PERMUTATIONS = 999
 FEWEST_WITHIN = 20
@@ -251,9 +251,9 @@ class UnusedGroups:
         return difference(values, codes, cells.strata, cells.families, self.seed)
 
     def _models(self, codes: np.ndarray, *, differs: bool) -> list[Row]:
-        """Return R² of every headline model within fields, and within the levels of a group, too."""
-        headline = self._headline()
-        rows = {model: {"model": model, "r2": value, "permutations": 0} for model, value in headline.items()}
+        """Return R² of the model of every modality within fields, and within the levels of a group, too."""
+        of_fields = self._within_fields()
+        rows = {model: {"model": model, "r2": value, "permutations": 0} for model, value in of_fields.items()}
         if not differs:
             note = "neither function nor expression differs by the group (p > 0.05): models are not fitted within it"
             return [row | {"note": note} for row in rows.values()]
@@ -264,13 +264,13 @@ class UnusedGroups:
             return [row | {"note": note} for row in rows.values()]
         return [rows[model] | found for model, found in self._fitted(own, list(rows)).items()]
 
-    def _headline(self) -> dict[str, float]:
-        """Return R² within fields of every headline model; NaN where it is not estimable."""
+    def _within_fields(self) -> dict[str, float]:
+        """Return R² within fields of the model of every modality; NaN where it is not estimable."""
         within = self.comparison.within
         if not isinstance(within, Within):
-            return dict.fromkeys((m for m in HEADLINE_MODELS if m in self.comparison.estimated()), np.nan)
+            return dict.fromkeys((m for m in MODALITIES if m in self.comparison.estimated()), np.nan)
         baseline = within.cells.values - training_mean(within.cells.values, within.cells.plan)
-        predicted = {m: p for m, p in within.estimated().items() if m in HEADLINE_MODELS}
+        predicted = {m: p for m, p in within.estimated().items() if m in MODALITIES}
         return {m: float(r2((within.cells.values - p).ravel(), baseline.ravel())) for m, p in predicted.items()}
 
     def _fitted(self, own: CrossvalCells, models: list[str]) -> dict[str, Row]:

@@ -20,6 +20,7 @@ from cineseq.report.found import Found, not_estimable, not_run
 from cineseq.report.limits import by_groups, detectable, few_groups, held_out_alone
 from cineseq.statistics import ALPHA
 from cineseq.statistics.verdicts import Verdict, judge, overall
+from cineseq.tables.prediction import MODALITIES
 from cineseq.text import (
     count,
     interval,
@@ -39,7 +40,6 @@ PREDICTED = ("function", "model")
 PREDICTION_NEEDS = "prediction, which needs a function and counts or shape of the same cells"
 FUNCTIONS_NAMED = 5
 SINGLE = ("expression", "morphology", "embedding", "features")
-MODALITIES = ("expression", "morphology", "embedding", "features", "both")
 IGNORE_GENES = "Do not interpret the genes listed below."
 ABSENCE = "With this many cells, a negative result does not show that there is no association."
 

@@ -63,14 +63,6 @@ def centred(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return (flat - means[codes]).reshape(values.shape)
 
 
-def r2_within(residual: np.ndarray, baseline: np.ndarray, groups: np.ndarray) -> float:
-    """Return the R² that is left when differences between groups are taken out, summed over the columns.
-
-    It is 0 for a model that predicts only the group means, and 0 for the training mean itself.
-    """
-    return float(r2(centred(residual, groups).ravel(), centred(baseline, groups).ravel()))
-
-
 def percentile_interval(draws: np.ndarray) -> np.ndarray:
     """Return the lower and upper end of the percentile interval over draws, shape (draws, ...) to (2, ...)."""
     tail = (1 - CONFIDENCE) / 2

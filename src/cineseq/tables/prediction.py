@@ -40,7 +40,9 @@ MODELS = (
 CLUSTER_LABELS = "cluster_labels"
 """Model of the labels of clusters that are found in the training cells of each fold."""
 COMPARED_MODELS = (*MODELS, "all_morphology", CLUSTER_LABELS)
-ADDED = ("expression", "morphology", "embedding", "features", "both")
+MODALITIES = ("expression", "morphology", "embedding", "features", "both")
+"""Models of what was measured on a cell, of which claims are made."""
+ADDED = MODALITIES
 """What is added to the covariates in ``beyond_covariates``; ``both`` is expression and all features of shape."""
 P_FOUNDERS = Column(
     "p_value",
@@ -204,26 +206,12 @@ UNUSED_GROUPS = Table(
         number("epsilon2_low", "Lower end of its 95 % jackknife-t interval over strata"),
         number("epsilon2_high", "Upper end of it"),
         P,
-        Column(
-            "q_value",
-            "number",
-            "Benjamini-Hochberg false discovery rate over the groups of the function",
-            missing=True,
-            low=0,
-            high=1,
-        ),
+        false_discovery_rate("the groups of the function"),
         number("expression_epsilon2", "The same share for the main components of expression"),
         number("expression_epsilon2_low", "Lower end of its 95 % jackknife-t interval over strata"),
         number("expression_epsilon2_high", "Upper end of it"),
-        Column("expression_p_value", "number", "Its permutation p-value", missing=True, low=0, high=1),
-        Column(
-            "expression_q_value",
-            "number",
-            "Benjamini-Hochberg false discovery rate of it over the groups",
-            missing=True,
-            low=0,
-            high=1,
-        ),
+        Column("expression_p_value", "number", "P-value of expression_epsilon2", missing=True, low=0, high=1),
+        false_discovery_rate("the groups, of expression_p_value", "expression_q_value"),
         number("r2", "Out-of-fold R² of the model within fields"),
         number("r2_within_group", "The same where cells are also centred within the levels of the group"),
         number("r2_within_group_low", "Lower end of its 95 % jackknife-t interval over groups of the folds"),

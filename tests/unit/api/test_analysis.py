@@ -51,7 +51,14 @@ from cineseq.tables.lineage import (
     STATE_BY_SISTER,
     TIMES,
 )
-from cineseq.tables.prediction import BEYOND_COVARIATES, BY_SAMPLE, GENES, PERFORMANCE, PREDICTIVE_FEATURES
+from cineseq.tables.prediction import (
+    BEYOND_COVARIATES,
+    BY_SAMPLE,
+    GENES,
+    PERFORMANCE,
+    PREDICTIVE_FEATURES,
+    UNUSED_GROUPS,
+)
 
 PLANTED = Planted(expression=0.5, morphology=0.3, fields=6, cells_per_field=12, genes=30, features=8, embedding=3)
 QUICK = {
@@ -180,6 +187,7 @@ def test_predict_gives_the_tables_of_the_step(data: PairedData, adata: anndata.A
     same_as_file(found.genes, files["genes"], GENES)
     same_as_file(found.by_sample, files["by_sample"], BY_SAMPLE)
     same_as_file(found.beyond_covariates, files["beyond_covariates"], BEYOND_COVARIATES)
+    same_as_file(found.unused_groups, files["unused_groups"], UNUSED_GROUPS)
     features = PREDICTIVE_FEATURES.check(found.features)
     assert set(features["block"]) == {"morphology", "embedding"}
     assert len(features) == 11
