@@ -339,6 +339,10 @@ def test_a_shown_share_below_one_twentieth_is_weak_and_where_samples_are_the_str
     assert "300 cells in 12 samples" in answer.answer
 
 
+def test_a_share_between_clusters_without_a_verdict_is_unresolved():
+    assert clusters_of(epsilon2=[0.75], p_value=None, q_value=None, verdict=pd.NA, margin=None).verdict == "unresolved"
+
+
 def test_a_small_p_of_one_of_many_functions_is_not_shown_and_the_others_are_counted():
     """The function with the largest share has p = .01 and q = .2."""
     answer = clusters_of(
