@@ -46,7 +46,7 @@ def clusters(evidence: Evidence) -> Found:
     if not known(row["epsilon2"]):
         return not_estimable(note_of(row, f"{readable(function)} could not be compared between clusters"))
     numbers = {"function": function, **{key: row[key] for key in OF_CLUSTERS}}
-    verdict: Verdict = row["verdict"] if isinstance(row["verdict"], str) else "unresolved"
+    verdict: Verdict = "unresolved" if pd.isna(row["verdict"]) else row["verdict"]
     beyond, delta = _beyond_clusters(evidence.contrasts, function if wanted is None else wanted)
     overlap, more = _overlap(evidence.overlap, function)
     each = evidence.function_by_sample
