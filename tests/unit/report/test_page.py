@@ -27,7 +27,7 @@ from cineseq.report.views import show_table
 from cineseq.tables.contract import Column, Table, empty
 from cineseq.tables.imaging import DETECTIONS, TRACKS
 from cineseq.tables.lineage import LINEAGE_WARNINGS, SISTER_DIED, STATE_BY_SISTER
-from cineseq.tables.prediction import PERFORMANCE, SENSITIVITY
+from cineseq.tables.prediction import GENES, PERFORMANCE, SENSITIVITY
 
 LOADED = re.compile(
     r"""(?:src|srcset|poster|action)\s*=\s*["'](?!data:)|url\(|@import|<script|<iframe|<object|<link (?!rel="icon")"""
@@ -310,6 +310,23 @@ def test_the_function_of_the_answers_stands_first_in_its_tables(tmp_path: Path):
     assert cells == ["b", "b", "a", "a"]
     of_modalities = next(a for a in answers["answers"] if a["id"] == "modalities")
     assert of_modalities["numbers"]["function"] == "function_b"
+
+
+def test_a_long_answer_is_collapsed_after_its_first_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("cineseq.report.page.ANSWER_SHOWN", 50)
+    values = {"n": 300, "groups": 12, "permutations": 99, "p_value": 0.01, "q_value": 0.01, "r2_null": 0.0}
+    values |= {"r2_low": 0.2, "r2_high": 0.4, "r2_above_null": 0.3, "share": 0.4, "share_low": 0.1, "share_high": 0.7}
+    rows = {"function": ["function_a"], "model": "expression", "estimand": "within", "r2": 0.3} | values
+    performance = checked(PERFORMANCE, tmp_path / "prediction/performance.tsv", **rows)
+    genes = {"function": ["function_a"], "gene": "PLIN2", "frequency": 0.9, "sign": 1.0}
+    alone, _ = render(tmp_path, results=[performance])
+    assert "Genes selected most stably" not in alone
+    page, answers = render(tmp_path, results=[performance, checked(GENES, tmp_path / "prediction/genes.tsv", **genes)])
+    first = answers["answers"][0]["answer"]
+    assert first.startswith("Expression predicts a within fields: R² = 0.30 ")
+    assert "Genes selected most stably: PLIN2." in page
+    shown = page[page.index('id="answers"') : page.index("Do the clusters differ")]
+    assert shown.index("<details>") < shown.index("These are associations")
 
 
 def test_a_table_that_names_its_estimand_in_its_own_words_is_shown(tmp_path: Path):
