@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +14,7 @@ from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.expression.function_variance import Exchange, variance_along_components, variance_between_clusters
 from cineseq.expression.normalise import expression_from
-from cineseq.prediction.cluster_labels import fit_of_labels, r2_over_labels
+from cineseq.prediction.cluster_labels import fit_of_labels
 from cineseq.prediction.crossval.feature_blocks import gene_block
 from cineseq.prediction.crossval.folds import cells_of, joint_labels
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
@@ -22,6 +22,7 @@ from cineseq.prediction.model_comparison import quick_procedure, training_mean
 from cineseq.report.cluster_answer import clusters as answer_of_clusters
 from cineseq.report.evidence import Evidence
 from cineseq.statistics.jackknife import JackknifeT
+from cineseq.statistics.metrics import r2_jackknife
 from truth.claims import Claim
 
 PERMUTATIONS = 199
@@ -226,15 +227,18 @@ def over_clusters(design: Programme, seed: int) -> JackknifeT:
     function = np.sqrt(design.kinds) * level + np.sqrt(design.programme) * (state * other if design.product else state)
     noise = np.sqrt(1 - design.kinds - design.programme) * rng.normal(size=240)
     values = (function + noise + rng.normal(size=12)[field])[:, None]
-    cells = cells_of(labels_of_fields(field, 4, 12), values, Folds(outer=4), "condition")
+    cells = cells_of(labels_of_fields(field, 4, 12), values, Folds(outer=4), "condition").within_fields()
     by_labels = fit_of_labels(expression, cells, Clusters(), 3, seed).predicted
     procedure = quick_procedure(Prediction(), Folds())
     block = gene_block(expression)
     if by_labels is None or block is None:
         raise RuntimeError
-    predicted = out_of_fold({"expression": (block,)}, values, cells.plan, procedure, 1)["expression"]
-    baseline = training_mean(values, cells.plan)
-    return r2_over_labels(values, predicted, by_labels, baseline, cells.plan.units, strata=cells.strata)
+    own = replace(block, centre=cells.centre)
+    predicted = out_of_fold({"expression": (own,)}, cells.values, cells.plan, procedure, 1)["expression"]
+    # As the table of contrasts, but for the quick procedure.
+    baseline = training_mean(cells.values, cells.plan)
+    of_labels, of_genes, total = (np.square(cells.values - p).sum(axis=1) for p in (by_labels, predicted, baseline))
+    return r2_jackknife(of_labels - of_genes, total, cells.plan.units)
 
 
 def delta_r2(design: Programme, seed: int) -> float:

@@ -171,7 +171,7 @@ def increment(seed: int, design: Design) -> float:
 def _of_study(study: Study) -> tuple[Added, Adjustment]:
     expression, adjustment = (
         study.blocks["expression"],
-        adjustment_of(study.blocks, study.cells, study.obs, FOLDS.inner),
+        adjustment_of(study.blocks, study.cells, FOLDS.inner),
     )
     if expression is None or adjustment is None:
         msg = "the simulation has expression and covariates"

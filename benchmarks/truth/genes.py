@@ -80,7 +80,7 @@ def _p_values(block: Block, cells: CrossvalCells, covariates: np.ndarray) -> np.
 def share_given_size(seed: int, design: CovariateDesign) -> float:
     """Return the share of genes with p <= .05 given the covariates, of those that go with size alone."""
     study = simulate_covariates(design, seed)
-    block, adjustment = study.blocks["expression"], adjustment_of(study.blocks, study.cells, study.obs, 3)
+    block, adjustment = study.blocks["expression"], adjustment_of(study.blocks, study.cells, 3)
     if block is None or adjustment is None:
         msg = "the simulation has expression and covariates"
         raise TypeError(msg)

@@ -1,6 +1,7 @@
 """Verdicts of studies without any association: how often an answer is "shown" when twenty functions were measured.
 
-All claims of a study are read from one analysis, which one process keeps: with several processes it is made again.
+Numbers before are of a code without verdicts of clusters, of which a function was called different at p <= .05. All
+claims of a study are read from one analysis, which one process keeps: with several processes it is made again.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import pandas as pd
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.covariates import CovariateModel, Splines, cubic_curves, natural_splines
 from cineseq.prediction.crossval.feature_blocks import Block, joined
-from cineseq.prediction.crossval.folds import CrossvalCells, joint_labels
+from cineseq.prediction.crossval.folds import CrossvalCells
 from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, predict, ridge_folds
 from cineseq.prediction.crossval.transform import SMALLEST_DEVIATION, standardised
 from cineseq.prediction.residual_test import ResidualTest
@@ -74,16 +74,18 @@ class Adjustment:
         Technical covariates, cell cycle and size, side by side.
     cells
         Function, folds, strata and families of the cells.
-    fields
-        Field of each cell (of each sample), shape (cells,).
     inner
         Number of grouped inner folds, which choose penalties.
     """
 
     covariates: Block
     cells: CrossvalCells
-    fields: np.ndarray
     inner: int
+
+    @property
+    def fields(self) -> np.ndarray:
+        """Field of each cell, shape (cells,)."""
+        return self.cells.field_labels()
 
     def model(self, train: np.ndarray) -> CovariateModel:
         """Return the covariate model fitted to some cells."""
@@ -221,31 +223,28 @@ def _tested(
     }
 
 
-def adjustment_of(
-    blocks: dict[str, Block | None], cells: CrossvalCells, obs: pd.DataFrame, inner: int
-) -> Adjustment | None:
+def adjustment_of(blocks: dict[str, Block | None], cells: CrossvalCells, inner: int) -> Adjustment | None:
     """Return the covariates of some cells with their fields; None without a covariate.
 
     Parameters
     ----------
     blocks
         From :func:`cineseq.prediction.crossval.feature_blocks.all_blocks`, of these cells.
-    cells, obs
-        Function, folds, strata and families of the cells, and their rows with ``sample`` and ``fov``.
+    cells
+        Function, folds, strata, families and fields of the cells.
     inner
         Number of inner folds.
     """
     covariates = joined(*(blocks.get(name) for name in COVARIATE_BLOCKS))
     if covariates is None:
         return None
-    return Adjustment(covariates, cells, joint_labels(obs, ["sample", "fov"]), inner)
+    return Adjustment(covariates, cells, inner)
 
 
 def beyond_rows(
     function: str,
     blocks: dict[str, Block | None],
     cells: CrossvalCells,
-    obs: pd.DataFrame,
     *,
     settings: Prediction,
     folds: Folds,
@@ -258,7 +257,7 @@ def beyond_rows(
     ----------
     function
         Its name.
-    blocks, cells, obs
+    blocks, cells
         See :func:`adjustment_of`.
     settings, folds, seed
         Sections ``prediction`` and ``folds`` of the configuration, and the seed.
@@ -274,7 +273,7 @@ def beyond_rows(
     if "expression" in present and len(present) > 1:
         present["both"] = present["expression"]
     start = {"function": function, "n": len(cells.values), "groups": cells.plan.groups, "permutations": 0}
-    adjustment = adjustment_of(blocks, cells, obs, folds.inner)
+    adjustment = adjustment_of(blocks, cells, folds.inner)
     note = None
     if adjustment is None:
         note = "not estimable: no technical, cell-cycle or size covariate"

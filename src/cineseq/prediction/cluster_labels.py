@@ -18,7 +18,6 @@ from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT
 from cineseq.prediction.crossval.transform import design
 from cineseq.prediction.model_comparison import ModelFit
 from cineseq.statistics.epsilon_squared import indicators
-from cineseq.statistics.jackknife import JackknifeT, group_sums, jackknife_ratio
 from cineseq.statistics.metrics import centred
 
 GRID = PathGrid((0.5,), 12)
@@ -87,35 +86,6 @@ def predicted_by_labels(
         splits = inner_splits(plan.units[train], inner)
         predicted[test] = nested_elastic_net(columns[train], columns[test], values[train], splits, GRID).test
     return predicted
-
-
-def r2_over_labels(
-    values: np.ndarray,
-    predicted: np.ndarray,
-    by_labels: np.ndarray,
-    baseline: np.ndarray,
-    groups: np.ndarray,
-    *,
-    strata: np.ndarray | None = None,
-) -> JackknifeT:
-    """Return R² of a prediction minus R² of the cluster labels, with its jackknife standard error over groups.
-
-    Parameters
-    ----------
-    values, predicted, by_labels, baseline
-        The function, its out-of-fold predictions by expression and by cluster labels, and the mean of the training
-        cells of each cell's fold; each shape (cells, columns).
-    groups
-        Number of the group of each cell, from 0; folds never split it. Shape (cells,).
-    strata
-        Strata, such as fields, whose means are taken out of values and predictions, shape (cells,); None for R²
-        between any cells.
-    """
-    errors = [values - predicted, values - by_labels, values - baseline]
-    if strata is not None:
-        errors = [centred(error, strata) for error in errors]
-    of_prediction, of_labels, total = (np.square(error).sum(axis=1) for error in errors)
-    return jackknife_ratio(group_sums(of_labels - of_prediction, groups), group_sums(total, groups))
 
 
 def fit_of_labels(

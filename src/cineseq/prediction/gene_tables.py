@@ -23,7 +23,6 @@ def gene_tables(
     task: PredictionTask,
     blocks: dict[str, Block | None],
     cells: CrossvalCells,
-    obs: pd.DataFrame,
     columns: tuple[str, ...],
     *,
     eta2: pd.Series | None,
@@ -36,7 +35,7 @@ def gene_tables(
     everyone = np.arange(len(cells.values))
     known = joined(blocks["technical"], blocks["cycle"])
     covariates = np.empty((len(everyone), 0)) if known is None else standardised(known, everyone, 0.0, None).values
-    adjustment = adjustment_of(blocks, cells, obs, task.folds.inner)
+    adjustment = adjustment_of(blocks, cells, task.folds.inner)
     genes, overlap = [], []
     for column, values in zip(columns, cells.values.T, strict=True):
         rows = associations(

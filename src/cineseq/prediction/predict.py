@@ -178,7 +178,6 @@ def _predict_one(
             response.name,
             own,
             cells,
-            obs,
             settings=settings,
             folds=task.folds,
             seed=task.seed,
@@ -192,8 +191,7 @@ def _predict_one(
     }
     if own["expression"] is not None:
         everyone = (own, cells) if len(rows) == len(measured) else _at(task, blocks, response, measured)
-        own_obs = task.data.obs.iloc[measured]
-        tables |= gene_tables(task, *everyone, own_obs, response.columns, eta2=eta2, threads=threads)
+        tables |= gene_tables(task, *everyone, response.columns, eta2=eta2, threads=threads)
     claim = random_folds(task, own, comparison, threads)
     return PredictionResult(tables, (comparison,), {} if claim is None else {response.name: claim}, notes)
 

@@ -217,9 +217,14 @@ NOTE = Column("note", "text", "Why a value is missing or how to read it", missin
 P = Column("p_value", "number", "Permutation p-value, (b + 1) / (m + 1)", missing=True, low=0, high=1)
 
 
+def zero_to_one(name: str, description: str) -> Column:
+    """Return a column of numbers from 0 to 1, such as p-values, which may be missing."""
+    return Column(name, "number", description, missing=True, low=0, high=1)
+
+
 def false_discovery_rate(family: str, name: str = "q_value") -> Column:
     """Return the column of q-values; ``family`` says over which hypotheses, such as ``genes``."""
-    return Column(name, "number", f"Benjamini-Hochberg false discovery rate over {family}", missing=True, low=0, high=1)
+    return zero_to_one(name, f"Benjamini-Hochberg false discovery rate over {family}")
 
 
 FUNCTION = Column(

@@ -14,6 +14,7 @@ from cineseq.tables.contract import (
     count,
     false_discovery_rate,
     number,
+    zero_to_one,
 )
 
 DIRECTIONS = (
@@ -27,7 +28,7 @@ DIRECTIONS = (
 _WITHIN = (
     number("r2_within", "Held-out R² of a linear model within fields: both sides centred in each field of a sample"),
     number("r2_within_null", "Mean of r2_within when pairing is permuted within field and class"),
-    Column("p_within", "number", "Permutation p-value of r2_within", missing=True, low=0, high=1),
+    zero_to_one("p_within", "Permutation p-value of r2_within"),
     false_discovery_rate("genes or features, of p_within", "q_within"),
 )
 GENE_VARIANCE = Table(

@@ -12,6 +12,7 @@ from cineseq.tables.contract import (
     count,
     false_discovery_rate,
     number,
+    zero_to_one,
 )
 
 PHASES = ("G1", "S", "G2M")
@@ -135,13 +136,8 @@ MARKERS = Table(
         GENE,
         number("auc", "Probability that a cell of the group has a higher value than one outside it"),
         number("log2_fold_change", "Log2 ratio of mean normalised expression", "log2"),
-        Column(
-            "p_value",
-            "number",
-            "Wilcoxon rank-sum p-value, corrected for ties; of a pseudobulk test where the note says so",
-            missing=True,
-            low=0,
-            high=1,
+        zero_to_one(
+            "p_value", "Wilcoxon rank-sum p-value, corrected for ties; of a pseudobulk test where the note says so"
         ),
         false_discovery_rate("genes of the group"),
         Column("is_marker", "truth", "Whether the q-value and the effect pass the configured thresholds"),

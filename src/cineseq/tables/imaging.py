@@ -1,6 +1,6 @@
 """The contracts of the tables on images, tracks, cells and pairs."""
 
-from cineseq.tables.contract import Column, Table
+from cineseq.tables.contract import Column, Table, zero_to_one
 
 END_KINDS = ("division", "death", "left_fov", "lost", "end_of_movie")
 START_KINDS = ("division", "entered", "first_frame", "appeared")
@@ -69,9 +69,9 @@ LINEAGE_COLUMNS = (
         "end_hours", "number", "Time of the last frame; missing where the frame interval is unknown", "h", missing=True
     ),
     Column("start_kind", "text", "How the track began", values=START_KINDS),
-    Column("start_confidence", "number", "Probability of start_kind", missing=True, low=0, high=1),
+    zero_to_one("start_confidence", "Probability of start_kind"),
     Column("end_kind", "text", "How the track ended; never death without evidence", values=END_KINDS),
-    Column("end_confidence", "number", "Probability of end_kind", missing=True, low=0, high=1),
+    zero_to_one("end_confidence", "Probability of end_kind"),
     Column("fate", "text", "division, death or unknown", values=FATES),
     Column("fate_known", "truth", "Whether the fate is known"),
     Column(
@@ -265,7 +265,7 @@ PAIRS = Table(
         Column("barcodes", "integer", "Accepted barcodes of the compartment", missing=True, low=0),
         Column("distance_um", "number", "Distance of the cell from the centre of the compartment", "um", missing=True),
         Column("distance_px", "number", "Distance of the cell from the centre of the compartment", "px", missing=True),
-        Column("posterior", "number", "Probability that the pair is right", missing=True, low=0, high=1),
+        zero_to_one("posterior", "Probability that the pair is right"),
         Column(
             "barcode_edits",
             "integer",

@@ -1,7 +1,7 @@
 """The contracts of the tables on lineages: fates, sisters, their genes, and bounds on errors."""
 
 from cineseq.tables.by_sample import columns_by_sample
-from cineseq.tables.contract import GENE, NOTE, Column, P, Table, count, false_discovery_rate, number
+from cineseq.tables.contract import GENE, NOTE, Column, P, Table, count, false_discovery_rate, number, zero_to_one
 
 RELATIONS = ("sisters", "cousins", "neighbours")
 SISTER_DIED = "sister_died_vs_survived"
@@ -21,26 +21,17 @@ CONCORDANCE = Table(
         number("phi", "Phi coefficient"),
         number("phi_low", "Lower end of its 95 % interval"),
         number("phi_high", "Upper end of it"),
-        Column(
-            "p_value",
-            "number",
-            "One-sided permutation p-value, (b + 1) / (m + 1), of at least this concordance, within strata",
-            missing=True,
-            low=0,
-            high=1,
+        zero_to_one(
+            "p_value", "One-sided permutation p-value, (b + 1) / (m + 1), of at least this concordance, within strata"
         ),
         number(
             "hazard_correlation",
             "Correlation between sisters of death minus its cumulative hazard (martingale residuals), within strata",
         ),
-        Column(
+        zero_to_one(
             "p_hazard",
-            "number",
             "One-sided p-value of that correlation; unlike the concordance, it does not respond to cycles of similar "
             "length",
-            missing=True,
-            low=0,
-            high=1,
         ),
         NOTE,
     ),
@@ -236,13 +227,9 @@ GENES_BY_CAGE = Table(
         false_discovery_rate("genes"),
         count("strangers", "Informative compartments with two living cells that are not sisters and lost none"),
         number("control_difference", "The same for two living sisters minus two living cells that are not sisters"),
-        Column(
+        zero_to_one(
             "control_p",
-            "number",
             "P-value of that control; a gene that differs there differs by the presence of a sister, not by a death",
-            missing=True,
-            low=0,
-            high=1,
         ),
         NOTE,
     ),
@@ -275,14 +262,7 @@ FATE_SURVIVAL = Table(
         number("time", "Time since birth, in the unit of the column unit"),
         Column("unit", "text", "h or frames"),
         count("at_risk", "Cells still followed at this age"),
-        Column(
-            "share",
-            "number",
-            "Kaplan-Meier estimate of the fraction that remains; other ends are censored",
-            missing=True,
-            low=0,
-            high=1,
-        ),
+        zero_to_one("share", "Kaplan-Meier estimate of the fraction that remains; other ends are censored"),
         number("low", "Lower end of its 95 % interval, from resampling lineages"),
         number("high", "Upper end of it"),
         NOTE,

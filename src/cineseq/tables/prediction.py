@@ -17,6 +17,7 @@ from cineseq.tables.contract import (
     count,
     false_discovery_rate,
     number,
+    zero_to_one,
 )
 
 MODELS = (
@@ -44,14 +45,7 @@ MODALITIES = ("expression", "morphology", "embedding", "features", "both")
 """Models of what was measured on a cell, of which claims are made."""
 ADDED = MODALITIES
 """What is added to the covariates in ``beyond_covariates``; ``both`` is expression and all features of shape."""
-P_FOUNDERS = Column(
-    "p_value",
-    "number",
-    "P-value of univariate_rho, which allows for alike cells of a founder",
-    missing=True,
-    low=0,
-    high=1,
-)
+P_FOUNDERS = zero_to_one("p_value", "P-value of univariate_rho, which allows for alike cells of a founder")
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
 PERFORMANCE = Table(
     "performance",
@@ -81,14 +75,7 @@ PERFORMANCE = Table(
         false_discovery_rate("functions, for each model and estimand"),
         count("permutations", "Permutations that the p-value is from"),
         POSITION_SHARE,
-        Column(
-            "p_within_class",
-            "number",
-            "P-value of the row within_class of the same model",
-            missing=True,
-            low=0,
-            high=1,
-        ),
+        zero_to_one("p_within_class", "P-value of the row within_class of the same model"),
         false_discovery_rate("functions, of the row within_class of the same model", "q_within_class"),
         count("class_permutations", "Permutations of the row within_class of the same model"),
         NOTE,
@@ -177,14 +164,10 @@ COVARIATES = Table(
     (
         Column("covariate", "text", "Covariate"),
         Column("block", "text", "Its kind", values=("technical", "cycle", "size")),
-        Column(
+        zero_to_one(
             "reliability",
-            "number",
             "Fraction of its variance within fields that is no error of one measurement, from adjacent frames; real "
             "change counts as error",
-            missing=True,
-            low=0,
-            high=1,
         ),
         count("cells", "Cells that were measured in two adjacent frames"),
         NOTE,
@@ -210,14 +193,14 @@ UNUSED_GROUPS = Table(
         number("expression_epsilon2", "The same share for the main components of expression"),
         number("expression_epsilon2_low", "Lower end of its 95 % jackknife-t interval over strata"),
         number("expression_epsilon2_high", "Upper end of it"),
-        Column("expression_p_value", "number", "P-value of expression_epsilon2", missing=True, low=0, high=1),
+        zero_to_one("expression_p_value", "P-value of expression_epsilon2"),
         false_discovery_rate("the groups, of expression_p_value", "expression_q_value"),
         number("r2", "Out-of-fold R² of the model within fields"),
         number("r2_within_group", "The same where cells are also centred within the levels of the group"),
         number("r2_within_group_low", "Lower end of its 95 % jackknife-t interval over groups of the folds"),
         number("r2_within_group_high", "Upper end of it"),
         number("r2_within_group_null", "Mean R² when the function is permuted within strata and levels"),
-        Column("p_within_group", "number", "P-value of r2_within_group", missing=True, low=0, high=1),
+        zero_to_one("p_within_group", "P-value of r2_within_group"),
         count("permutations", "Permutations of p_within_group"),
         NOTE,
     ),
@@ -242,14 +225,7 @@ GENES = Table(
             "rho_given_covariates",
             "Partial rank correlation within fields, adjusted for splines of technical covariates, cell cycle and size",
         ),
-        Column(
-            "p_given_covariates",
-            "number",
-            "P-value of rho_given_covariates, which allows for alike cells of a founder",
-            missing=True,
-            low=0,
-            high=1,
-        ),
+        zero_to_one("p_given_covariates", "P-value of rho_given_covariates, which allows for alike cells of a founder"),
         false_discovery_rate("genes, for each function, of p_given_covariates", "q_given_covariates"),
         Column("is_marker", "truth", "Whether it is a cluster marker", missing=True),
         number("cluster_eta2", "Fraction of the variance of the gene that lies between clusters"),
@@ -291,7 +267,7 @@ MARKER_OVERLAP = Table(
         count("shared", "Genes that are both"),
         number("jaccard", "Jaccard index: genes that are both over genes that are either"),
         number("expected", "Shared genes expected by chance (hypergeometric)"),
-        Column("p_value", "number", "Hypergeometric p-value of at least that overlap", missing=True, low=0, high=1),
+        zero_to_one("p_value", "Hypergeometric p-value of at least that overlap"),
         number("p_fewer", "Hypergeometric p-value of at most that overlap"),
         number("expected_matched", "Shared genes expected when genes are replaced by equally expressed ones"),
         number("p_matched", "P-value of at least that overlap among such replacements"),

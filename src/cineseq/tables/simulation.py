@@ -1,6 +1,6 @@
 """The contracts of the truth tables of a simulated experiment."""
 
-from cineseq.tables.contract import NOTE, Column, Table, number
+from cineseq.tables.contract import NOTE, Column, Table, number, zero_to_one
 from cineseq.tables.imaging import PAIR_STATUSES
 
 _SAMPLE = Column("sample", "text", "Sample")
@@ -24,8 +24,8 @@ SIMULATED_POSITIONS = Table(
         Column("nuclear_texture", "number", "Contrast of the chromatin", missing=True, low=0),
         Column("bright_texture", "number", "Contrast of the cytoplasm in bright field", missing=True, low=0),
         Column("signal", "number", "Function signal over background", "grey levels", missing=True, low=0),
-        Column("rounding", "number", "0 spread, 1 rounded up", missing=True, low=0, high=1),
-        Column("dying", "number", "0 alive, 1 condensed or debris", missing=True, low=0, high=1),
+        zero_to_one("rounding", "0 spread, 1 rounded up"),
+        zero_to_one("dying", "0 alive, 1 condensed or debris"),
         Column("pattern", "integer", "Seed of the texture and outline", low=0),
         Column("tracked", "truth", "Whether the true masks and tracks contain the row"),
     ),

@@ -30,7 +30,7 @@ def study(seed: int, *, beyond: float = 0.0, shift: float = 0.0) -> tuple[Adjust
     plan = FoldPlan(field, grouped_folds(field, 4), ("fov",), ())
     cells = CrossvalCells(function[:, None], plan, field, np.arange(240) // 2, np.full(240, ""))
     covariates = Block(np.column_stack([size, rng.normal(size=(240, 2))]), ("size", "t1", "t2"))
-    return Adjustment(covariates, cells, field, 3), Block(genes, tuple(f"g{k}" for k in range(30)))
+    return Adjustment(covariates, cells, 3), Block(genes, tuple(f"g{k}" for k in range(30)))
 
 
 def test_size_alone_adds_nothing_and_a_state_does():
@@ -60,7 +60,7 @@ def test_shifts_of_fields_change_nothing():
     cells = CrossvalCells(
         values, adjustment.cells.plan, adjustment.fields, adjustment.cells.families, adjustment.cells.classes
     )
-    shifted = Adjustment(adjustment.covariates, cells, adjustment.fields, 3)
+    shifted = Adjustment(adjustment.covariates, cells, 3)
     found = increments(shifted, {"expression": Added((moved,))}, permutations=NONE, seed=1)["expression"]
     assert found.r2_covariates == pytest.approx(plain.r2_covariates)
     assert found.r2_joint == pytest.approx(plain.r2_joint, abs=1e-4)
@@ -107,8 +107,8 @@ def test_cells_without_size_are_left_out_of_what_is_given_size():
     lacking = replace(adjustment, covariates=replace(adjustment.covariates, values=values))
     response = adjustment.cells.values[:, 0]
     kept = np.flatnonzero(np.arange(240) % 3 > 0)
-    cells = replace(adjustment.cells, families=adjustment.cells.families[kept])
-    own = Adjustment(lacking.covariates.rows(kept), cells, adjustment.fields[kept], 3)
+    cells = replace(adjustment.cells, families=adjustment.cells.families[kept], fields=adjustment.fields[kept])
+    own = Adjustment(lacking.covariates.rows(kept), cells, 3)
     found = conditional_correlations(genes, response, lacking)
     pd.testing.assert_frame_equal(found, conditional_correlations(genes.rows(kept), response[kept], own))
 

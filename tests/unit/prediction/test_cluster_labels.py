@@ -10,7 +10,7 @@ from tests.unit.prediction.prediction_examples import SMALL, Planted, simulate
 from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds
 from cineseq.expression.normalise import Expression, expression_from
-from cineseq.prediction.cluster_labels import fit_of_labels, in_fold_labels, predicted_by_labels, r2_over_labels
+from cineseq.prediction.cluster_labels import fit_of_labels, in_fold_labels, predicted_by_labels
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, cells_of
 from cineseq.prediction.predict import predict_functions
 from cineseq.prediction.task import PredictionTask
@@ -80,18 +80,6 @@ def test_labels_that_differ_between_fields_only_predict_nothing_within_fields():
     assert predicted_by_labels(by_field, of.values, of.plan, 2, of.centre) == pytest.approx(0, abs=1e-9)
     by_kind = predicted_by_labels(np.tile(KIND, (3, 1)), of.values, of.plan, 2, of.centre)
     assert np.corrcoef(by_kind[:, 0], of.values[:, 0])[0, 1] > 0.99
-
-
-def test_the_difference_of_r2_by_hand_and_within_strata():
-    values = np.array([[1.0], [2], [3], [4], [6], [8], [9], [7]])
-    good, poor, mean = values + 0.5, values + 1.0, np.full((8, 1), 5.0)
-    groups = np.arange(8)
-    found = r2_over_labels(values, good, poor, mean, groups)
-    total = np.square(values - 5).sum()
-    assert found.estimate == pytest.approx((8 * 1.0 - 8 * 0.25) / total)
-    assert r2_over_labels(values, poor, poor, mean, groups).estimate == 0
-    within = r2_over_labels(values, good, poor, mean, groups, strata=np.repeat([0, 1], 4))
-    assert within.estimate == pytest.approx(0)
 
 
 @pytest.mark.parametrize(
