@@ -178,6 +178,29 @@ def scripts_without_rule(scripts: Path, rules: Path) -> list[str]:
     return found + [f"scripts/{name} is named by a rule but does not exist" for name in sorted(named.keys() - there)]
 
 
+def unmatched_tests(tests: Path, checkout: Path = ROOT) -> list[str]:
+    """Return one sentence for each unit test that is named after nothing in the folder that it mirrors.
+
+    A file ``test_x.py`` in ``tests/unit/package/`` is named after a module ``x`` of the package, after the package
+    itself where it is about several modules, or after a program ``x`` of ``scripts/`` or ``tools/``. The folder
+    ``repository`` holds tests of what is in no package: documents, installation, the wheel.
+    """
+    package = package_of(checkout)
+    programs = {path.stem for folder in ("scripts", "tools") for path in (checkout / folder).glob("*.py")}
+    found = []
+    for path in sorted(tests.rglob("test_*.py")):
+        folder, name = path.parent.relative_to(tests), path.stem.removeprefix("test_")
+        if folder.parts[:1] == ("repository",):
+            continue
+        mirrored = package / folder if (package / folder).is_dir() else checkout / folder
+        there = {entry.stem for entry in mirrored.iterdir() if entry.suffix == ".py" or entry.is_dir()}
+        if name not in there | programs | {folder.name}:
+            found.append(
+                f"{(folder / path.name).as_posix()} is named after no module of {mirrored.name}/ and no program"
+            )
+    return found
+
+
 # Modules that format numbers themselves: the one that does it for all, and the writer of tables for programs.
 FORMATTERS = ("text", "tables.contract")
 _SPEC = r"[<>=^+\- #0-9,_]*(?:\.\d+[eEfFgGn%]?|[eEfFgGn%])"

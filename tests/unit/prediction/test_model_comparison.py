@@ -8,15 +8,25 @@ import pytest
 from benchmarks.published_lasso import cross_validated_r2
 from sklearn.linear_model import ElasticNetCV
 from sklearn.model_selection import GroupKFold
-from tests.unit.prediction.prediction_examples import SMALL, Planted, quick_scores, simulate
+from tests.unit.prediction.prediction_examples import (
+    SMALL,
+    Planted,
+    ask,
+    by_model,
+    expression_within_class,
+    of_two_classes,
+    quick_scores,
+    simulate,
+)
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.elastic_net import NestedFit, PathGrid, least_squares, nested_elastic_net, stack
 from cineseq.prediction.crossval.feature_blocks import Block, frame_block
-from cineseq.prediction.crossval.folds import FoldPlan, cells_of, grouped_folds
+from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, cells_of, grouped_folds, known_positions
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
 from cineseq.prediction.crossval.transform import kept_genes, standardised
-from cineseq.prediction.model_comparison import ModelFit, compare_models, quick_procedure, quick_r2
+from cineseq.prediction.model_comparison import ModelFit, compare_models, permuted_responses, quick_procedure, quick_r2
+from cineseq.prediction.report import report
 from cineseq.prediction.responses import angular_error
 
 
@@ -175,3 +185,127 @@ def test_permutations_of_a_model_do_not_depend_on_which_others_are_open():
     assert beside["expression"].test.permutations == 79
     assert beside["both_late"].test.permutations == 79
     assert alone["expression"].test.p_value == beside["expression"].test.p_value
+
+
+# permuted functions vary with position in the field as the measured one does
+
+
+def with_gradient(slope: float, seed: int = 0, *, known: bool = True) -> CrossvalCells:
+    """Return cells whose function rises along x of every field."""
+    data = simulate(Planted(fields=6, cells_per_field=40), seed)
+    values = data.function + slope * (data.obs[["x_px"]].to_numpy() / 250 - 1)
+    obs = data.obs if known else data.obs.drop(columns=["x_px", "y_px"])
+    return cells_of(obs, values.to_numpy(), Folds(inner=2), "condition").within_fields()
+
+
+def slopes(cells: CrossvalCells, x: np.ndarray) -> np.ndarray:
+    """Return the slope along x of the measured and of each permuted function."""
+    permuted = permuted_responses(cells, 40, np.random.default_rng(1))[:, :, 0]
+    return (x - x.mean()) @ permuted / np.square(x - x.mean()).sum()
+
+
+def test_permuted_functions_keep_the_gradient_where_positions_are_known():
+    x = simulate(Planted(fields=6, cells_per_field=40), 0).obs["x_px"].to_numpy() / 250
+    kept, lost = (slopes(with_gradient(2.0, known=known), x) for known in (True, False))
+    assert kept[0] == lost[0]
+    assert abs(kept[1:].mean() / kept[0] - 1) < 0.1
+    assert np.abs(lost[1:]).max() < 0.5 * lost[0]
+
+
+def test_families_move_together_along_a_gradient():
+    cells = with_gradient(2.0)
+    same = np.repeat(np.arange(len(cells.values) // 2), 2)
+    null = cells.null_by_position()
+    assert null is not None
+    permuted = permuted_responses(cells, 5, np.random.default_rng(1))
+    # What position does not tell of a family is what it does not tell of another family, in the same order.
+    white, drawn = null.whitened(cells.values)[:, 0], null.whitened(permuted[:, 3])[:, 0]
+    where = np.array([np.abs(white - value).argmin() for value in drawn])
+    assert np.abs(white[where] - drawn).max() < 1e-6
+    assert (same[where[::2]] == same[where[1::2]]).all()
+    assert not (where == np.arange(len(where))).all()
+
+
+def test_without_a_gradient_permuted_functions_are_as_without_positions():
+    cells, unknown = (with_gradient(0.0, seed=2, known=known) for known in (True, False))
+    null = cells.null_by_position()
+    assert null is not None
+    assert null.share == 0
+    drawn = [permuted_responses(c, 5, np.random.default_rng(3)) for c in (cells, unknown)]
+    assert np.array_equal(*drawn)
+
+
+def test_positions_are_used_only_where_they_are_known_and_asked_for():
+    obs = pd.DataFrame({"y_px": ["1.5", None], "x_px": [2.0, 3.0]})
+    assert np.array_equal(known_positions(obs), [[1.5, 2.0], [np.nan, 3.0]], equal_nan=True)
+    assert known_positions(obs.assign(y_px=None)) is None
+    assert known_positions(obs[["x_px"]]) is None
+    data = simulate(Planted(), 0)
+    cells = cells_of(data.obs, data.function.to_numpy(), Folds(position_null=False), "condition")
+    assert cells.position is None
+    assert cells.null_by_position() is None
+
+
+def test_the_table_says_which_share_follows_position():
+    data = simulate(Planted(expression=0.3, genes=20, features=3), 1)
+    data.function["function_uptake"] += 2 * data.obs["y_px"] / 250
+    used, not_used = (ask(data, SMALL, Folds(inner=2, outer=4, position_null=on)) for on in (True, False))
+    share = by_model(used, estimand="within")["position_share"]
+    assert (share == share.iloc[0]).all()
+    assert 0.4 < share.iloc[0] < 0.8
+    assert by_model(used, estimand="between")["position_share"].isna().all()
+    assert by_model(not_used, estimand="within")["position_share"].isna().all()
+
+
+# R² within class has a null of its own
+
+
+def test_nothing_is_left_within_class_when_only_the_class_predicts():
+    fits = [expression_within_class(seed, 19) for seed in range(8)]
+    assert np.mean([fit.test.quick for fit in fits]) > 0.3
+    assert [fit.test.p_value for fit in fits] == [0.05] * 8
+    p = np.array([fit.test_within.p_value for fit in fits])
+    assert (p <= 0.05).sum() <= 2
+    assert np.median(p) > 0.2
+
+
+@pytest.fixture(scope="module")
+def beyond() -> pd.DataFrame:
+    settings = SMALL.model_copy(update={"class_column": "type"})
+    found = ask(of_two_classes(3, 0.9, cells=24), settings)
+    return by_model(found).assign(lines="\n".join(report(found.tables, {}, ())["lines"]))
+
+
+def test_what_predicts_within_class_is_found(beyond):
+    assert beyond.loc["expression", "p_within_class"] == 0.05
+    assert beyond.loc["expression", "q_within_class"] <= 0.2
+    assert beyond.loc["class", "r2"] > 0.4
+    assert np.isnan(beyond.loc["class", "p_within_class"])
+    assert np.isnan(beyond.loc["mean", "p_within_class"])
+
+
+def test_the_report_says_how_much_is_class(beyond):
+    r2 = beyond.loc["class", "r2"]
+    said = "uptake: pooled over fields, most of R² is explained by the class of a cell: class means alone have R² = "
+    assert f"{said}{r2:.2f}, " in beyond["lines"].iloc[0]
+    assert " over functions when permuted within class." in beyond["lines"].iloc[0]
+    assert set(beyond["class_permutations"]) == {19, 0}
+
+
+def test_strata_of_one_class_each_need_no_second_null():
+    found = by_model(ask(simulate(Planted(expression=0.4, genes=20, cells_per_field=12), 1), SMALL))
+    assert found.loc["expression", "p_within_class"] == found.loc["expression", "p_value"] == 0.05
+
+
+def test_r2_within_class_of_the_class_means_is_zero():
+    values = np.array([1.0, 2, 5, 6, 1, 2, 5, 6])[:, None, None]
+    classes = np.array(list("aabbaabb"))
+    plan = cells_of(
+        pd.DataFrame({"sample": "s", "fov": list("00112233"), "condition": "c"}),
+        values[:, 0],
+        Folds(min_cells=10).model_copy(update={"min_cells": 8, "outer_min_samples": 3}),
+        "condition",
+    ).plan
+    means = np.array([1.5, 1.5, 5.5, 5.5] * 2)[:, None]
+    assert quick_r2(means, values, plan)[0] > 0.9
+    assert quick_r2(means, values, plan, classes)[0] == pytest.approx(0)

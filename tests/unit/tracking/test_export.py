@@ -13,7 +13,7 @@ import pytest
 import track
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.tracking.test_export_ctc import tracked
+from tests.unit.tracking.test_export_tracks import tracked
 from tests.unit.tracking.tracking_examples import Disc, movie_of, outputs, stack_of, still, together
 
 from cineseq.config.base import FieldOfView

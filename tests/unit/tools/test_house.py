@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from count_house import counts, lines_naming, lines_of_a_table
-from house import LAYERS, ROOT, House, numbers_written_by_hand, package_of, scripts_without_rule
+from house import LAYERS, ROOT, House, numbers_written_by_hand, package_of, scripts_without_rule, unmatched_tests
 
 HOUSE = House.read(package_of(ROOT))
 TWO = (("ground",), ("first", "other"))
@@ -97,6 +97,19 @@ def test_a_script_without_a_rule_is_seen(tmp_path: Path) -> None:
         "scripts/twice.py is run by 2 rules; exactly one should run it",
         "scripts/gone.py is named by a rule but does not exist",
     ]
+
+
+def test_tests_mirror_the_package() -> None:
+    assert unmatched_tests(ROOT / "tests/unit") == []
+
+
+def test_a_test_that_is_named_after_nothing_is_seen(tmp_path: Path) -> None:
+    for name in ("tracking/test_linking", "tracking/test_tracking", "tracking/test_track", "tracking/test_links"):
+        path = tmp_path / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    [found] = unmatched_tests(tmp_path)
+    assert found == "tracking/test_links.py is named after no module of tracking/ and no program"
 
 
 def test_numbers_are_written_by_one_module() -> None:

@@ -3,15 +3,17 @@
 from functools import partial
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval import out_of_fold as outer
 from cineseq.prediction.crossval.elastic_net import PathGrid
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, grouped_folds
-from cineseq.prediction.crossval.out_of_fold import FOLDER, Procedure, kept_fits, out_of_fold
+from cineseq.prediction.crossval.out_of_fold import FOLDER, Procedure, kept_fits, out_of_fold, workers
 from cineseq.prediction.crossval.transform import design
 from cineseq.prediction.model_comparison import ModelFit, compare_models
 
@@ -93,3 +95,20 @@ def test_a_null_that_was_stopped_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_other_values_are_fitted_anew(stopped):
     values = np.random.default_rng(1).normal(size=(30, 1))
     assert np.array_equal(fit(stopped, values), fit(stopped.parent, values))
+
+
+# worker processes
+
+
+def _blas_threads() -> list[int]:
+    """Return the threads of every BLAS library of this process, loaded by numpy."""
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_a_worker_has_one_blas_thread_whatever_the_rule_was_given(monkeypatch):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "2")  # as Snakemake sets them for a rule of two threads
+    with threadpool_limits(1):
+        found = workers(2)(joblib.delayed(_blas_threads)() for _ in range(4))
+    assert all(threads and set(threads) == {1} for threads in found)
