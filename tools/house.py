@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # From the bottom up: a component imports from lower layers only.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("deprecation", "errors", "files", "progress", "statistics", "text"),
-    ("config", "plotting", "tables"),
+    ("deprecation", "errors", "files", "progress", "text"),
+    ("config", "plotting", "statistics", "tables"),
     ("io", "models", "simulate"),
     ("curation", "expression", "features", "preprocessing", "segmentation", "tracking", "workflow"),
     ("evaluation", "pairing", "prediction", "training"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cineseq.expression.function_variance import FEWEST_CELLS, Exchange, stratum_word
+from cineseq.expression.function_variance import FEWEST_CELLS, Exchange, does_not_vary, stratum_word
+from cineseq.statistics.by_sample import Row, rows_over_samples
 from cineseq.statistics.epsilon_squared import WithinStrata, indicators
 from cineseq.statistics.jackknife import FEWEST_GROUPS
-from cineseq.tables.by_sample import Row, rows_over_samples
 from cineseq.tables.contract import empty
 from cineseq.tables.expression import FUNCTION_BY_SAMPLE
 from cineseq.text import count
@@ -54,7 +54,7 @@ def _of_sample(values: np.ndarray, codes: np.ndarray, exchange: Exchange, own: n
     within = WithinStrata.of(indicators(codes), exchange.strata[own])
     centred = within.centred(values)
     strata = int((np.bincount(within.strata) > 1).sum())
-    if within.freedom <= within.rank or not within.rank or np.ptp(centred) <= 1e-12 * np.abs(values).max():
+    if within.freedom <= within.rank or not within.rank or does_not_vary(centred, values):
         return {"epsilon2": np.nan, "note": "not estimable: clusters or function do not differ within fields"}, np.nan
     found = within.jackknife_together(centred)
     low, high = (float(end) for end in found.interval())

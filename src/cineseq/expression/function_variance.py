@@ -15,6 +15,7 @@ from cineseq.statistics import ALPHA
 from cineseq.statistics.epsilon_squared import WithinStrata, indicators
 from cineseq.statistics.jackknife import FEWEST_GROUPS, JackknifeT
 from cineseq.statistics.permutation import (
+    TIE,
     benjamini_hochberg,
     exchangeable_blocks,
     permuted_statistics,
@@ -30,8 +31,6 @@ from cineseq.text import p_value as written_p
 FEWEST_CELLS = 10
 FEWEST_WITHIN = 10
 """Fewest cells beyond one per stratum."""
-ROUNDING = 1e-12
-"""A permuted statistic that is smaller by no more than this is a tie."""
 
 
 def eta_squared(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -208,7 +207,7 @@ def _tested(
     def more(number: int, still: np.ndarray) -> np.ndarray:
         return permuted(permutations=number, rng=later)[:, still, 0]
 
-    return first, sequential_test(observed - ROUNDING, first[..., 0], more, design)
+    return first, sequential_test(observed - TIE, first[..., 0], more, design)
 
 
 def _with_interval(found: JackknifeT, unit: str, permutations: int | np.ndarray) -> dict[str, Any]:
@@ -263,14 +262,22 @@ def _why_not_within(within: WithinStrata, own: np.ndarray, values: np.ndarray, u
     """Return why epsilon squared is not estimable, for values and the same values centred within strata."""
     if within.freedom < FEWEST_WITHIN:
         return f"cells exceed {unit}s by {within.freedom}, {FEWEST_WITHIN} are required"
-    if np.ptp(own) <= 1e-12 * np.abs(values).max():
+    if does_not_vary(own, values):
         return f"it is the same in all cells of a {unit}"
     return "cells are too few for so many clusters" if within.rank >= within.freedom else ""
 
 
-def does_not_vary(values: np.ndarray) -> bool:
-    """Return whether all values are equal up to rounding; shape (cells,), at least one."""
-    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
+def does_not_vary(values: np.ndarray, before: np.ndarray | None = None) -> bool:
+    """Return whether all values are equal up to rounding.
+
+    Parameters
+    ----------
+    values
+        Shape (cells,), at least one.
+    before
+        The values before they were centred, shape (cells,), whose size says what rounding is; by default the values.
+    """
+    return bool(np.ptp(values) <= 1e-12 * np.abs(values if before is None else before).max())
 
 
 NAMED = 3

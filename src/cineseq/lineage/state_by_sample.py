@@ -11,7 +11,7 @@ from cineseq.lineage.sister_test import associate
 from cineseq.lineage.state_by_sister import families_with_state, summaries_of, survivors_with
 from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.statistics import CONFIDENCE
-from cineseq.tables.by_sample import Row, rows_over_samples
+from cineseq.statistics.by_sample import Row, rows_over_samples
 from cineseq.tables.contract import empty
 from cineseq.tables.lineage import STATE_BY_SAMPLE
 

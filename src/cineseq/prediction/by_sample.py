@@ -12,10 +12,10 @@ from cineseq.prediction.crossval.folds import CrossvalCells
 from cineseq.prediction.estimands import PRIMARY, Row
 from cineseq.prediction.model_comparison import training_mean
 from cineseq.prediction.performance import FEWEST_CELLS, ModelComparison, Within
+from cineseq.statistics.by_sample import in_samples as over_samples_text
+from cineseq.statistics.by_sample import rows_over_samples
 from cineseq.statistics.jackknife import FEWEST_GROUPS, JackknifeT
 from cineseq.statistics.metrics import r2_jackknife
-from cineseq.tables.by_sample import in_samples as over_samples_text
-from cineseq.tables.by_sample import rows_over_samples
 from cineseq.tables.prediction import MODELS
 from cineseq.text import count, known
 

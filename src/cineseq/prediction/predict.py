@@ -43,6 +43,7 @@ from cineseq.prediction.responses import Response, measured_rows
 from cineseq.prediction.sensitivity import random_folds, sensitivity_rows
 from cineseq.prediction.task import PredictionTask
 from cineseq.prediction.unused_groups import UnusedGroups, columns_to_test
+from cineseq.statistics.metrics import varies
 from cineseq.statistics.sequential import floor_notes
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.prediction import (
@@ -63,8 +64,6 @@ from cineseq.tables.prediction import (
 from cineseq.text import count
 
 logger = logging.getLogger(__name__)
-SMALLEST_VARIANCE = 1e-12
-"""Least sum of squares within fields, as a fraction of all, at which a function differs within fields."""
 TABLES = {
     "performance": PERFORMANCE,
     "samples": SAMPLE_PERFORMANCE,
@@ -204,7 +203,7 @@ def _within(
         centred = cells.within_fields()
     except NotEstimableError as reason:
         return str(reason)
-    if not np.square(centred.values).sum() > SMALLEST_VARIANCE * np.square(cells.values).sum():
+    if not varies(centred.values, cells.values):
         return "the function does not differ within fields"
     fits = _compared(blocks, centred, task, threads, kept)
     return Within(centred, fits, model_shares(blocks, cells, task.prediction, task.seed))

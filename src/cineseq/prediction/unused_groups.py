@@ -29,8 +29,8 @@ from cineseq.prediction.model_comparison import (
 from cineseq.prediction.performance import ModelComparison, Within
 from cineseq.statistics import ALPHA
 from cineseq.statistics.epsilon_squared import WithinStrata, indicators
-from cineseq.statistics.metrics import centred, r2, r2_interval
-from cineseq.statistics.permutation import benjamini_hochberg, exchangeable_blocks, p_value
+from cineseq.statistics.metrics import centred, r2, r2_interval, varies
+from cineseq.statistics.permutation import TIE, benjamini_hochberg, exchangeable_blocks, p_value
 from cineseq.tables.imaging import CELLS, PAIRS
 from cineseq.tables.prediction import MODALITIES
 from cineseq.text import known
@@ -40,8 +40,6 @@ COMPONENTS = 10
 PERMUTATIONS = 999
 FEWEST_WITHIN = 20
 """Fewest cells beyond one per field and level for R² within the levels."""
-ROUNDING = 1e-12
-"""A permuted statistic that is smaller by no more than this is a tie."""
 PLACES = ("sample", "fov", "condition", "replicate")
 MADE = ("leiden", "louvain", "cluster", "phase", "seurat")
 """Columns whose names begin like this are made from the expression, and differences between them are no batch."""
@@ -157,15 +155,13 @@ def difference(
     """
     design = WithinStrata.of(indicators(codes), strata)
     own = centred(values, design.strata)
-    if design.rank < 1 or not np.square(own).sum() > ROUNDING * np.square(values).sum():
+    if design.rank < 1 or not varies(own, values):
         return NO_DIFFERENCE
     found = design.jackknife_together(own)
     blocks = exchangeable_blocks(strata, families)
     null = design.permuted_overall(own, blocks, PERMUTATIONS, np.random.default_rng(seed))
     low, high = found.interval()
-    return Difference(
-        float(found.estimate), float(low), float(high), float(p_value(float(found.estimate), null + ROUNDING))
-    )
+    return Difference(float(found.estimate), float(low), float(high), float(p_value(float(found.estimate), null + TIE)))
 
 
 def main_components(block: Block | None, strata: np.ndarray, settings: Prediction) -> np.ndarray | None:
@@ -275,8 +271,9 @@ class UnusedGroups:
 
     def _fitted(self, own: CrossvalCells, models: list[str]) -> dict[str, Row]:
         """Fit models to cells that are centred within the levels of a group, with the null within these."""
-        total = np.square(own.values - training_mean(own.values, own.plan)).sum(axis=1)
-        if not total.sum() > ROUNDING * np.square(self.comparison.cells.values).sum():
+        baseline = own.values - training_mean(own.values, own.plan)
+        total = np.square(baseline).sum(axis=1)
+        if not varies(baseline, self.comparison.cells.values):
             note = "not estimable: the function does not differ within the levels of the group"
             return {model: {"note": note} for model in models}
         rng = np.random.default_rng(self.seed)

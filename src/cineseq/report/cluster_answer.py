@@ -10,8 +10,8 @@ from cineseq.expression.function_variance import stratum_word
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Found, not_estimable, not_run, note_of
 from cineseq.report.prediction_answers import contrast, main_function
+from cineseq.statistics.by_sample import in_samples
 from cineseq.statistics.verdicts import Verdict
-from cineseq.tables.by_sample import in_samples
 from cineseq.tables.prediction import CLUSTER_LABELS
 from cineseq.text import (
     count,

@@ -12,8 +12,8 @@ from cineseq.lineage.selection_bias import NOT_EXCLUDED
 from cineseq.report.evidence import Evidence
 from cineseq.report.fates import ALIKE, shared_fates
 from cineseq.report.found import Found, not_estimable, not_run, note_of
+from cineseq.statistics.by_sample import in_samples
 from cineseq.statistics.verdicts import is_above, judge, overall
-from cineseq.tables.by_sample import in_samples
 from cineseq.tables.lineage import SISTER_DIED
 from cineseq.text import listed, ratio
 

@@ -25,7 +25,7 @@ class JackknifeT:
         Jackknife standard error, shape (...); NaN with fewer than ``FEWEST_GROUPS`` groups, or where an estimate
         without one of the groups is not finite.
     groups
-        Number of groups that were left out in turn, shape (...).
+        Number of groups that carry information, shape (...); intervals use one degree of freedom less.
     """
 
     estimate: np.ndarray

@@ -10,6 +10,9 @@ from scipy.stats import false_discovery_control
 
 from cineseq.statistics import ALPHA
 
+TIE = 1e-12
+"""A permuted statistic that is smaller than the observed one by no more than this is a tie."""
+
 
 def p_value(observed: np.ndarray | float, null: np.ndarray) -> np.ndarray | float:
     """Return the one-sided permutation p-value (b + 1) / (m + 1), where large values of the statistic are extreme.

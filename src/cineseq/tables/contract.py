@@ -292,6 +292,37 @@ def count(name: str, meaning: str) -> Column:
     return Column(name, "integer", meaning, missing=True, low=0)
 
 
+def columns_by_sample(effect: str, description: str, unit: str, grouped_by: tuple[str, ...]) -> tuple[Column, ...]:
+    """Return the columns of an effect by sample.
+
+    Parameters
+    ----------
+    effect, description
+        Name of the column of the effect, and what it is.
+    unit
+        What ``groups`` counts within a sample.
+    grouped_by
+        What the groups may be.
+    """
+    return (
+        Column(
+            "part",
+            "text",
+            "A sample; the mean over samples; or one more sample, whose interval is the prediction interval",
+            values=("sample", "mean", "new_sample"),
+        ),
+        Column("sample", "text", "Sample; all in rows over samples"),
+        count("n", "Cells"),
+        count("groups", f"{unit}; samples in rows over samples"),
+        Column("grouped_by", "text", "What these groups are", values=(*grouped_by, "sample"), missing=True),
+        number(effect, description),
+        number(f"{effect}_low", "Lower end of its 95 % interval"),
+        number(f"{effect}_high", "Upper end of it"),
+        number("spread", "Standard deviation of the effect over samples beyond the error of each, over samples"),
+        NOTE,
+    )
+
+
 def contract_named(name: str) -> Table:
     """Return the contract ``module.NAME`` of ``cineseq.tables``, such as ``lineage.FATE_ODDS``."""
     module, _, table = name.partition(".")

@@ -1,6 +1,5 @@
 """The contracts of the tables of the cross-modal analysis."""
 
-from cineseq.tables.by_sample import columns_by_sample
 from cineseq.tables.contract import (
     ABOVE_NULL,
     ESTIMAND,
@@ -11,6 +10,7 @@ from cineseq.tables.contract import (
     Column,
     P,
     Table,
+    columns_by_sample,
     count,
     false_discovery_rate,
     number,

@@ -1,6 +1,5 @@
 """The contracts of the tables of clustering and differential expression."""
 
-from cineseq.tables.by_sample import columns_by_sample
 from cineseq.tables.contract import (
     FUNCTION_COLUMN,
     GENE,
@@ -9,6 +8,7 @@ from cineseq.tables.contract import (
     Column,
     P,
     Table,
+    columns_by_sample,
     count,
     false_discovery_rate,
     number,

@@ -1,7 +1,17 @@
 """The contracts of the tables on lineages: fates, sisters, their genes, and bounds on errors."""
 
-from cineseq.tables.by_sample import columns_by_sample
-from cineseq.tables.contract import GENE, NOTE, Column, P, Table, count, false_discovery_rate, number, zero_to_one
+from cineseq.tables.contract import (
+    GENE,
+    NOTE,
+    Column,
+    P,
+    Table,
+    columns_by_sample,
+    count,
+    false_discovery_rate,
+    number,
+    zero_to_one,
+)
 
 RELATIONS = ("sisters", "cousins", "neighbours")
 SISTER_DIED = "sister_died_vs_survived"

@@ -1,6 +1,5 @@
 """The contracts of the tables of the prediction of function."""
 
-from cineseq.tables.by_sample import columns_by_sample
 from cineseq.tables.contract import (
     ABOVE_NULL,
     ESTIMAND,
@@ -14,6 +13,7 @@ from cineseq.tables.contract import (
     Column,
     P,
     Table,
+    columns_by_sample,
     count,
     false_discovery_rate,
     number,

@@ -1,4 +1,4 @@
-"""An effect in each sample and what one more sample would show: columns, rows and words that several steps share."""
+"""An effect in each sample and what one more sample would show: rows and words that several steps share."""
 
 from __future__ import annotations
 
@@ -9,44 +9,12 @@ import numpy as np
 import pandas as pd
 
 from cineseq.statistics.heterogeneity import FEWEST_SAMPLES, random_effects
-from cineseq.tables.contract import NOTE, Column, count, number
 from cineseq.text import count as counted
 from cineseq.text import interval, known
 
 Row = dict[str, Any]
 ALL = "all"
 """Name of the sample in rows over samples."""
-
-
-def columns_by_sample(effect: str, description: str, unit: str, grouped_by: tuple[str, ...]) -> tuple[Column, ...]:
-    """Return the columns of an effect by sample.
-
-    Parameters
-    ----------
-    effect, description
-        Name of the column of the effect, and what it is.
-    unit
-        What ``groups`` counts within a sample.
-    grouped_by
-        What the groups may be.
-    """
-    return (
-        Column(
-            "part",
-            "text",
-            "A sample; the mean over samples; or one more sample, whose interval is the prediction interval",
-            values=("sample", "mean", "new_sample"),
-        ),
-        Column("sample", "text", f"Sample; {ALL} in rows over samples"),
-        count("n", "Cells"),
-        count("groups", f"{unit}; samples in rows over samples"),
-        Column("grouped_by", "text", "What these groups are", values=(*grouped_by, "sample"), missing=True),
-        number(effect, description),
-        number(f"{effect}_low", "Lower end of its 95 % interval"),
-        number(f"{effect}_high", "Upper end of it"),
-        number("spread", "Standard deviation of the effect over samples beyond the error of each, over samples"),
-        NOTE,
-    )
 
 
 def rows_over_samples(
@@ -95,7 +63,7 @@ def in_samples(
     Parameters
     ----------
     rows
-        Rows of one effect, with the columns of :func:`columns_by_sample`.
+        Rows of one effect, with the columns of :func:`cineseq.tables.contract.columns_by_sample`.
     effect
         Name of the column of the effect.
     null, what
