@@ -209,6 +209,7 @@ def _both_ways(
     by_feature: list[pd.DataFrame] = []
     summary: list[dict[str, Any]] = []
     samples: list[dict[str, Any]] = []
+    # Both directions for every kind of features: features to genes, and genes to features.
     for name, side in sides.items():
         features = side.features
         logger.info("Explaining %d genes by %d %s features.", len(chosen), len(features.names), name)
@@ -227,11 +228,13 @@ def _both_ways(
             samples += [{"direction": direction} | row for row in found.by_sample]
     if "morphology" not in sides:
         summary += _rows_without(len(targets), "neither morphology nor features were measured").to_dict("records")
+    # The share of each gene that is not noise of counting, and what was left out.
     ceiling, notes, reads = _ceiling(expression, chosen, options)
     lacking = sum(int(np.isnan(side.features.values).any(axis=0).sum()) for side in sides.values())
     if lacking:
         notes.insert(0, f"{lacking} features are missing in some cells, which are left out for that feature.")
     notes = [*cells.plan.notes, f"The {count(len(chosen))} genes to explain: {BLIND}.", *notes]
+    # Tables of genes, features and directions, with q-values and notes.
     by_gene = _rows(next(iter(to_genes.values())), "gene", np.array(genes.names, object)[chosen])
     features_table = _with_q(pd.concat(by_feature, ignore_index=True))
     few = interval_note(cells.plan.groups)

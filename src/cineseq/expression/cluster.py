@@ -98,6 +98,7 @@ def _fill_clusters(
     columns |= {f"umap_{k + 1}": found.positions[:, k].astype(float) for k in range(2)}
     columns |= {f"pc_{k + 1}": found.components[:, k] for k in range(found.components.shape[1])}
     _fill(table, passes, pd.DataFrame(columns))
+    # Stability over resampled cells, and what depth of sequencing differs between clusters.
     agreement = resampled_agreement(kept, found.labels, settings, seed)
     codes, names = pd.factorize(found.labels)
     totals = table.loc[passes, "total_counts"].to_numpy(float)

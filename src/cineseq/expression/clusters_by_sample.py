@@ -51,6 +51,7 @@ def _of_sample(values: np.ndarray, codes: np.ndarray, exchange: Exchange, own: n
     if len(values) < FEWEST_CELLS or len(np.unique(codes)) < 2:
         few = f"{count(len(values), 'clustered cell')} of {count(len(np.unique(codes)), 'cluster')}"
         return {"epsilon2": np.nan, "note": f"not estimable: {few}"}, np.nan
+    # Function centred within strata, shape (cells,), and the strata that tell anything.
     within = WithinStrata.of(indicators(codes), exchange.strata[own])
     centred = within.centred(values)
     strata = int((np.bincount(within.strata) > 1).sum())

@@ -75,6 +75,7 @@ def quality_of_cells(
         ``multiplet``, ``passes_qc`` and ``qc_reason`` (missing if it passes; several reasons are joined by ``; ``).
     """
     countable = kind in {"counts", "fractional"}
+    # Counts, detected genes and mitochondrial fraction of each cell, shape (cells,).
     totals = np.asarray(counts.sum(axis=1)).ravel()
     detected = counts.getnnz(axis=1) if not counts.nnz else np.diff(counts.indptr)
     mitochondrial = np.asarray(genes.str.upper().str.startswith("MT-"), dtype=bool)
@@ -82,6 +83,7 @@ def quality_of_cells(
     if countable and mitochondrial.any():
         of_them = np.asarray(counts[:, mitochondrial].sum(axis=1)).ravel()
         np.divide(of_them, totals, out=fraction, where=totals > 0)
+    # Cells that each criterion fails, and the reasons of each cell.
     enough_genes = min(settings.min_genes, PANEL_FRACTION * len(genes))
     few_counts = totals < settings.min_counts if countable else totals == np.inf
     reasons = {

@@ -47,6 +47,7 @@ def concordance_table(
         for relation, all_pairs in relatives.items():
             pairs = all_pairs[(condition[all_pairs] == name).all(axis=1)]
             known = pairs[np.isfinite(died[pairs]).all(axis=1)]
+            # Concordance under permuted fates, shape (permutations,); empty with too few pairs.
             null = np.empty(0)
             if len(known) >= FEWEST_PAIRS and relation == "sisters":
                 null = _null_of_sisters(cells, known, bins, permutations, rng)
@@ -60,6 +61,7 @@ def concordance_table(
             rows.append((name, relation, *row[:-1], note))
     names = ["condition", "relation", "pairs", "concordance", "expected_independent", "phi", "phi_low", "phi_high"]
     table = pd.DataFrame(rows, columns=[*names, "p_value", "note"])
+    # Correlation of the hazards of sisters, which the length of the cycle does not mimic.
     hazards = hazards_by_condition(families, bins)
     of_sisters = [hazards[row.condition] if row.relation == "sisters" else None for row in table.itertuples()]
     table["hazard_correlation"] = [np.nan if found is None else found.correlation for found in of_sisters]

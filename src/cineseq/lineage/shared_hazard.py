@@ -44,6 +44,7 @@ def residuals(age: np.ndarray, died: np.ndarray) -> np.ndarray:
     ----------
     Nelson, Technometrics 14 (1972) 945 (cumulative hazard); Therneau, Grambsch and Fleming, Biometrika 77 (1990) 147.
     """
+    # Nelson's cumulative hazard at each age, shape (ages,), from cells at risk and deaths there.
     ages, place = np.unique(age, return_inverse=True)
     at_risk = len(age) - np.concatenate([[0], np.cumsum(np.bincount(place))[:-1]])
     hazard = np.cumsum(np.bincount(place, died, len(ages)) / at_risk)

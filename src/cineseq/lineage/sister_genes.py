@@ -156,12 +156,14 @@ def _as_extreme(families: Summaries, z: np.ndarray, count: int, rng: np.random.G
     A family stands for one of its survivors, drawn anew for every chunk of permutations, because those whose sister
     died stand alone.
     """
+    # Families in the order of their strata, so that a permutation within strata is a sort of random keys.
     order = np.argsort(families.stratum, kind="stable")
     exposed, stratum = families.exposed[order], families.stratum[order]
     mean, apart = families.mean[order], np.sqrt(families.within[order])
     size, dead = np.bincount(stratum), np.bincount(stratum, exposed)
     share = (dead * (size - dead) / (size * np.maximum(size - 1, 1)))[stratum]
     as_extreme, extreme = np.zeros(len(z)), np.abs(z) - 1e-9
+    # A chunk of permutations: one survivor per family, centred by stratum, then scores of permuted arms.
     for start in range(0, count, CHUNK):
         survivor = mean + apart * rng.choice((-1.0, 1.0), (len(mean), 1))
         centred = survivor - _stratum_means(survivor, stratum)

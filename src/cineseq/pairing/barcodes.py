@@ -51,15 +51,18 @@ def recognise(sequenced: pd.Index, known: pd.Index, errors: int, where: str) -> 
     UserError
         When no barcode matches.
     """
+    # Names of both sides; without suffixes where they agree only so.
     names = pd.Series(sequenced.astype(str), index=sequenced.astype(str))
     wanted = pd.Series(known.astype(str), index=known.astype(str))
     if not names.isin(wanted).any():
         names, wanted = (series.str.replace(SUFFIX, "", regex=True) for series in (names, wanted))
+    # Exact matches, then those of barcodes that are one letter off.
     exact = names[names.isin(wanted)]
     matched = pd.DataFrame({"sequenced": exact.index, "plain": exact.to_numpy(), "edits": 0})
     if errors:
         left = wanted[~wanted.isin(exact)]
         matched = pd.concat([matched, _one_letter_off(names[~names.isin(wanted)], set(wanted), set(left))])
+    # A barcode that several sequenced or known names share is left out.
     matched = matched[~matched["plain"].duplicated(keep=False)]
     plain = pd.Series(wanted.index, index=wanted.to_numpy())
     matched["known"] = matched["plain"].map(plain[~plain.index.duplicated(keep=False)])

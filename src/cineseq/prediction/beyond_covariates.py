@@ -175,11 +175,13 @@ def increments(
     """
     plan, values = adjustment.cells.plan, adjustment.centred(adjustment.cells.values)
     tuning = Tuning(adjustment.inner, COMPONENTS, PENALTIES)
+    # First stage: what the covariates leave of the function, by outer fold, each shape (cells, columns).
     models = [adjustment.model(train) for train, _ in plan.splits()]
     left = [values - model.predict(values) for model in models]
     alone = _of_test_cells(left, plan.splits())
     errors, total = np.square(alone).sum(axis=1), np.square(values).sum(axis=1)
     found: dict[str, Increment] = {}
+    # Second stage: ridge regression of that on what the covariates leave of the added columns.
     for name, blocks in added.items():
         designs = [blocks.residuals(adjustment, model) for model in models]
         if min(design.shape[1] for design in designs) == 0:
@@ -188,6 +190,7 @@ def increments(
         gain = errors - np.square(joint).sum(axis=1)
         r2 = 1 - errors.sum() / total.sum()
         found[name] = Increment(r2, r2 + gain.sum() / total.sum(), gain, total, np.nan, np.empty(0))
+    # The test, with curves that are fitted to all cells.
     test = ResidualTest.of(adjustment.cells, adjustment.design())
     every = np.arange(len(values))
     columns = {name: added[name].columns(adjustment, every) for name in found if test is not None}

@@ -126,6 +126,7 @@ def between_row(predictors: np.ndarray, targets: np.ndarray, samples: np.ndarray
         many = "1 sample is" if number == 1 else f"{number} samples are"
         reason = f"{many} too few to hold one out, {FEWEST_SAMPLES} are needed"
         return not_estimable_row(reason) | {"n": number}
+    # R² of the means of held-out samples, and its null under permuted samples.
     rng = np.random.default_rng(seed)
     found = between_samples(means_of(predictors, samples), means_of(targets, samples), permutations, rng)
     if not found.total.sum() > 0:
@@ -139,6 +140,7 @@ def between_row(predictors: np.ndarray, targets: np.ndarray, samples: np.ndarray
         "p_value": np.nan,
         "permutations": permutations,
     }
+    # Interval and p-value only where samples are enough.
     if number < FEWEST_TESTED:
         return row | {"note": f"descriptive: {number} samples, fewer than {FEWEST_TESTED}"}
     row["r2_low"], row["r2_high"] = r2_interval(found.gain, found.total, np.arange(number))

@@ -207,12 +207,14 @@ def gene_rows(
     module_correlation
         See :func:`modules`.
     """
+    # Partial rank correlation given covariates and strata, shape (genes,).
     indicators = np.eye(cells.strata.max() + 1)[cells.strata]
     design = np.column_stack([stats.rankdata(covariates, axis=0), indicators])
     rho, p = partial_spearman(block.values, response, design, cells.families)
     rows = pd.DataFrame(
         {"function": function, "gene": block.names, "frequency": selection.frequency, "sign": selection.sign}
     )
+    # Modules of the genes that any half-sample selected.
     chosen = np.flatnonzero(selection.frequency > 0)
     module = np.full(len(rows), None, dtype=object)
     numbers = modules(centred(block.values[:, chosen], cells.strata), module_correlation)

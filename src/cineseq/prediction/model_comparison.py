@@ -325,6 +325,7 @@ def null_tests(
         predicted, kinds = fitted(values, models), list(enumerate(classes))
         return {(n, k): quick_r2(p, values, cells.plan, own) for n, p in predicted.items() for k, own in kinds}
 
+    # Observed R² and that of the first permutations, by model and kind, each shape (1 + permutations,).
     first, later = scores(permuted_responses(cells, design.first, rng)), rng.spawn(1)[0]
     changed = [key for key, values in first.items() if not _unchanged(values)]
 
@@ -333,6 +334,7 @@ def null_tests(
         drawn = scores(permuted_responses(cells, count, later)[:, 1:], {name for name, _ in keys})
         return np.column_stack([drawn[key] for key in keys])
 
+    # Sequential test of every R² that permutations change.
     tests: list[dict[str, NullTest | None]] = [{name: None for name, _ in first} for _ in classes]
     if changed:
         values = np.column_stack([first[key] for key in changed])

@@ -81,6 +81,7 @@ def reliability_rows(
 
 def reliability(frames: pd.DataFrame, obs: pd.DataFrame, name: str, window_frames: int) -> tuple[float, int]:
     """Return the reliability of one column within fields, 0 to 1, and the number of cells that it is from."""
+    # The column in the feature frame and in the frame before it, one row per cell with both.
     last = frames["frame"] == frames["track_id"].map(obs["feature_frame"])
     now = frames[last].drop_duplicates("track_id").set_index("track_id")[name].astype(float)
     before = frames[~last].drop_duplicates("track_id").set_index("track_id")[name].astype(float)
@@ -88,6 +89,7 @@ def reliability(frames: pd.DataFrame, obs: pd.DataFrame, name: str, window_frame
     if len(both) < FEWEST_CELLS:
         return np.nan, len(both)
     field = obs.loc[both.index, ["sample", "fov"]].astype(str).agg("\n".join, axis=1).to_numpy()
+    # Change and spread within fields, shape (cells, 1); half of the variance of the change is error.
     change = centred((both["now"] - both["before"]).to_numpy()[:, None], field)
     spread = centred(both["now"].to_numpy()[:, None], field)
     if not np.square(spread).sum() > 0:

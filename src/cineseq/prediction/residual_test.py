@@ -65,6 +65,7 @@ class ResidualTest:
         first = orthonormal_basis(design)
         if len(design) - first.shape[1] < FEWEST_LEFT:
             return None
+        # Likeness of families in the residuals, and the basis and residuals after it is taken out, (cells, ...).
         ratio = family_variance_ratio(cells.values - first @ (first.T @ cells.values), first, families)
         basis = orthonormal_basis(without_likeness(design, families, ratio))
         own = without_likeness(cells.values, families, ratio)
@@ -73,6 +74,7 @@ class ResidualTest:
     def permuted(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Return residuals of permuted residuals, whole families within strata, shape (cells, count, columns)."""
         exchange = exchangeable_blocks(self.cells.strata, self.cells.families)
+        # Orders of the cells, shape (count, cells), and the residuals in these orders.
         rows = np.array([draw_rows(exchange, rng) for _ in range(count)], dtype=int).reshape(count, len(self.own))
         drawn = self.own[rows.T]
         flat = drawn.reshape(len(self.own), -1)

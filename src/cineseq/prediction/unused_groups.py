@@ -276,10 +276,12 @@ class UnusedGroups:
         if not varies(baseline, self.comparison.cells.values):
             note = "not estimable: the function does not differ within the levels of the group"
             return {model: {"note": note} for model in models}
+        # Out-of-fold predictions of every model, shape (cells, columns).
         rng = np.random.default_rng(self.seed)
         designs = {m: parts for m, parts in model_blocks(self.blocks, own, rng).items() if m in models}
         full, quick = (of(self.prediction, self.folds) for of in (full_procedure, quick_procedure))
         predicted = out_of_fold(designs, own.values, own.plan, full, self.threads, kept=self.kept)
+        # Those of the quick procedure for permuted functions, shape (cells, (1 + permutations) * columns).
         permutations = min(self.prediction.permutations, self.prediction.class_permutations)
         permuted = permuted_responses(own, permutations, rng)
         flat = permuted.reshape(len(permuted), -1)

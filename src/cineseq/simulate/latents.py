@@ -102,10 +102,12 @@ def draw_latents(cells: pd.DataFrame, settings: Simulate, seed: int, sample: str
     rng = stream(seed, "latents", sample, fov)
     a, b, r = coupling(settings.expression_r2, settings.morphology_r2, settings.both_r2)
     alive = (cells["end_kind"] == "end_of_movie").to_numpy()
+    # Latents of expression and of shape (correlated by r), noise, and latents that are independent of function.
     z_e, own, noise, null_e, null_m = balanced(rng.standard_normal((5, len(cells))), alive)
     library = rng.standard_normal(len(cells))
     z_m = r * z_e + np.sqrt(1 - r * r) * own
     field_shift = stream(seed, "field shift", sample, fov).standard_normal()
+    # Function: what both latents share with it, noise, and a shift of the field.
     left = 1 - settings.both_r2 - settings.field_variance
     function = a * z_e + b * z_m + np.sqrt(left) * noise
     function += np.sqrt(settings.field_variance) * field_shift * settings.plants("confounder")

@@ -29,12 +29,14 @@ def track_table(experiment: Experiment, settings: Simulate) -> pd.DataFrame:
 
 
 def _tracks_of(field: SimulatedField, settings: Simulate) -> pd.DataFrame:
+    # What a perfect tracker sees: first and last frame of every cell in view.
     seen = field.positions[field.positions["tracked"]].sort_values(["number", "frame"])
     ends = seen.groupby("number").agg(**TRACK_ENDS)
     cells = field.cells.set_index("number").loc[ends.index].join(ends).reset_index()
     prefix = f"{field.sample}/{field.fov}/"
     name = {n: f"{prefix}{n}" for n in cells["number"]}
     sister = sisters(sister_pairs(cells["parent"].where(cells["parent"] > 0, -1).to_numpy()), len(cells))
+    # How each track ends: out of view, at the end of the movie, or as the cell does.
     cut = cells["end_frame"] < cells["end"]
     end_kind = np.select(
         [cut, cells["end_frame"] == settings.frames - 1], ["left_fov", "end_of_movie"], cells["end_kind"]

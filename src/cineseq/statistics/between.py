@@ -63,8 +63,10 @@ def between_samples(
         Random generator.
     """
     samples = len(targets)
+    # Targets in the observed and in every permuted order of samples, shape (1 + permutations, samples, targets).
     orders = [np.arange(samples), *(rng.permutation(samples) for _ in range(permutations))]
     drawn = targets[np.array(orders)]
+    # Squared error of the mean and what the model takes off it, for each sample held out, (2, orders, samples).
     squares = np.zeros((2, len(drawn), samples))
     similarity = predictors @ predictors.T
     for out in range(samples):

@@ -79,9 +79,11 @@ def random_effects(effects: np.ndarray, errors: np.ndarray) -> RandomEffects | N
     samples = len(effects)
     if samples < FEWEST_SAMPLES:
         return None
+    # Variance between samples (Paule and Mandel), and the weighted mean of the effects.
     between = _variance_between(effects, variances, samples - 1)
     weights = 1 / (variances + between)
     mean = float(weights @ effects / weights.sum())
+    # Interval of the mean (Hartung and Knapp), and the outer ends of the two prediction intervals.
     excess = max(_scatter(between, effects, variances) / (samples - 1), 1.0)
     variance = excess / weights.sum()
     level = (1 + CONFIDENCE) / 2

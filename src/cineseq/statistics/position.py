@@ -132,11 +132,13 @@ def spatial_null(values: np.ndarray, position: np.ndarray, fields: np.ndarray) -
     (spatially restricted null models); Freedman and Lane, J. Bus. Econ. Stat. 1 (1983) 292 (a fit that is kept).
     """
     fields = np.unique(fields, return_inverse=True)[1]
+    # Rows of each field, and deviations from the mean of the field, shape (cells, columns).
     rows = np.split(np.argsort(fields, kind="stable"), np.cumsum(np.bincount(fields))[:-1])
     own = centred(values, fields)
     best, least = SpatialNull(0.0, 0.0, np.zeros_like(own)), np.inf
     if not np.square(own).sum() > SMALLEST * np.square(values).sum():
         return best
+    # The length scale of greatest restricted likelihood; without variation or positions, no surface.
     for length in LENGTHS if np.isfinite(position).all(axis=1).any() else ():
         basis = _basis(position, fields, length)
         if basis.any():

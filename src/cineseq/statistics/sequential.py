@@ -160,9 +160,11 @@ def sequential_test(observed: np.ndarray, first: np.ndarray, more: More, design:
     drawn = np.full(len(observed), design.first)
     if not design.first:
         return SequentialTest(np.full(len(observed), np.nan), drawn)
+    # The first permutations count for every hypothesis, shape (hypotheses,).
     exceedances = _exceeds(observed, first).sum(axis=0)
     estimable = np.isfinite(observed) & np.isfinite(first).any(axis=0)
     counts = _Counts(drawn, exceedances, ~estimable | (exceedances >= EXCEEDANCES))
+    # Batches of further permutations, for the hypotheses that are still open at each look.
     looks = design.looks()
     _settle(counts, design)
     for before, look in pairwise(looks):
@@ -171,6 +173,7 @@ def sequential_test(observed: np.ndarray, first: np.ndarray, more: More, design:
             break
         _add(counts, still, _exceeds(observed[still], more(look - before, still)))
         _settle(counts, design)
+    # P-value of each hypothesis, from as many permutations as it had.
     pairs = zip(counts.exceedances, counts.drawn, strict=True)
     p = np.array([design.p_value(int(exceedances), int(drawn)) for exceedances, drawn in pairs])
     return SequentialTest(np.where(estimable, p, np.nan), counts.drawn)

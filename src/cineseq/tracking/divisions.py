@@ -158,6 +158,7 @@ def _near(problem: LinkingProblem, is_start: np.ndarray) -> tuple[np.ndarray, np
     """Return pairs (parent, start) of rows: each start with the nearest objects of the frame before, shape (pairs,)."""
     frame, points, shift = problem.frame, problem.points, problem.motion.shift
     parents, starts = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    # In each frame, objects of the frame before, moved by the common motion, near every start.
     for t in np.unique(frame[is_start & (frame > 0)]):
         before = np.arange(*np.searchsorted(frame, [t - 1, t]))
         new = np.arange(*np.searchsorted(frame, [t, t + 1]))
@@ -170,6 +171,7 @@ def _near(problem: LinkingProblem, is_start: np.ndarray) -> tuple[np.ndarray, np
             parents.append(before[nearest[which, rank]])
             starts.append(new[which])
     parent, start = np.concatenate(parents), np.concatenate(starts)
+    # Walls of closed compartments are not crossed.
     open_way = problem.passable(parent, start)
     return parent[open_way], start[open_way]
 

@@ -196,6 +196,7 @@ def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np
     """
     shift = np.tile(guess, (len(p), 1))
     step, matched = 0.0, None
+    # Match, then estimate the shift from the matches, until the matches stay the same.
     for _ in range(ROUNDS if kind != "none" else 0):
         a, b = _matched(p + shift, q, spacing)
         if len(a) == 0:

@@ -94,8 +94,10 @@ def _one_frame(plane: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
     if not plane.any():
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
     measured = regionprops_table(plane, properties=_PROPERTIES)
+    # Bounding boxes against the edges of what the camera saw, each shape (objects, 2).
     first, past = (np.c_[measured[f"bbox-{i}"], measured[f"bbox-{i + 1}"]] for i in (0, 2))
     border = (first <= seen[0]).any(axis=1) | (past >= seen[1]).any(axis=1)
+    # Area of the ellipse of the same second moments, shape (objects,).
     ellipse = np.pi / 4 * measured["axis_major_length"] * measured["axis_minor_length"]
     columns = {
         "frame": np.full(len(border), frame),

@@ -49,6 +49,7 @@ def standardised(block: Block, train: np.ndarray, min_detected: float, max_genes
         All cells, training and test, with the remaining columns.
     """
     values, names = block.values, np.array(block.names, dtype=object)
+    # Columns kept, shape (cells, columns); then missing values become the median of the training cells.
     if block.kind == "genes":
         keep = kept_genes(values[train], min_detected, max_genes)
         values, names = values[:, keep], names[keep]
@@ -57,6 +58,7 @@ def standardised(block: Block, train: np.ndarray, min_detected: float, max_genes
             warnings.simplefilter("ignore", RuntimeWarning)
             median = np.nan_to_num(np.nanmedian(values[train], axis=0))
         values = np.where(np.isnan(values), median, values)
+    # Centre within groups, then scale by the training cells; columns that are constant there go.
     size = np.abs(values[train].mean(axis=0))
     if block.centre is not None:
         values = centred(values, block.centre)
