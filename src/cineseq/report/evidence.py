@@ -37,9 +37,11 @@ class Evidence:
     unused_groups: pd.DataFrame | None = None
     covariates: pd.DataFrame | None = None
     genes: pd.DataFrame | None = None
+    markers: pd.DataFrame | None = None
     overlap: pd.DataFrame | None = None
     concordance: pd.DataFrame | None = None
     incidence: pd.DataFrame | None = None
+    fate_pairs: pd.DataFrame | None = None
     states: pd.DataFrame | None = None
     states_by_sample: pd.DataFrame | None = None
     power: pd.DataFrame | None = None
