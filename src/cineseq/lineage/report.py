@@ -117,7 +117,7 @@ def hazard_text(sisters: pd.Series) -> str:
         A row of :data:`cineseq.tables.lineage.CONCORDANCE`.
     """
     p = sisters.get("p_hazard")
-    return f"; {HAZARDS} {number(sisters['hazard_correlation'])} ({p_value(p)})" if known(p) else ""
+    return f"; {HAZARDS} {number(sisters['hazard_correlation'])}, {p_value(p)}" if known(p) else ""
 
 
 def left_out_lines(together: pd.DataFrame) -> list[str]:

@@ -95,15 +95,15 @@ MANY_UNKNOWN = 0.25
 SELECTED = "one_cell_compartments"
 NOT_EXCLUDED = "selection_not_excluded"
 SELECTION = {
-    "shared": "{pairs} of {placed} of sisters in known compartments share one, and living pairs that share one were "
-    "not sequenced, so a survivor alone in it has a dead sister; only pairs in different compartments before the fate "
-    "of either are compared: {counts}",
+    "shared": "{pairs} of {placed} of sisters in known compartments share one. Two living sisters in one compartment "
+    "were not sequenced, so a survivor that is sequenced there has lost its sister: {counts}. Only pairs in different "
+    "compartments before the fate of either are compared",
     "inflated": "Survivors were sequenced as if sisters shared compartments and only compartments with one live cell "
     "were sequenced: {counts}, an excess of {excess} over survivors of the same field and birth time",
 }
 
 COUNTS = "of {seen} sequenced survivors with a known sister {in_seen} lost it, of all {all_} survivors {in_all}"
-ADVICE = "; do not compare them with cells that never divided."
+ADVICE = ". Do not compare such survivors with cells that never divided."
 UNDETECTED = (
     "Which sisters shared a compartment is not known, and with {pairs} of sisters the sequencing of survivors does not "
     "show whether living sisters in one compartment were left out: selection for dead sisters cannot be excluded. A "

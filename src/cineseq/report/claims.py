@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cineseq.prediction.by_sample import own_rows
-from cineseq.report.found import NONE, Claim, tested
+from cineseq.report.found import NONE, Claim, tested, with_interval
 from cineseq.statistics.verdicts import Verdict
 from cineseq.tables.by_sample import OverSamples, over_samples
 from cineseq.text import count, interval, known, number
@@ -44,7 +44,7 @@ def r2_claim(
     rows = own_rows(by_sample, row, keys)
     null = row["r2_null"] if known(row["r2_null"]) else 0.0
     over = None if rows is None else over_samples(rows, "r2", null)
-    effect = f"R² = {form(row['r2'])} {interval(row[ends[0]], row[ends[1]], form)}"
+    effect = f"R² = {with_interval(row['r2'], row[ends[0]], row[ends[1]], form)}"
     by_chance = form(row["r2_null"]) if known(row["r2_null"]) else NONE
     return Claim(name, verdict, effect, by_chance, tested(row["p_value"], row["q_value"]), *samples_of(over, form))
 

@@ -9,7 +9,7 @@ import pandas as pd
 from cineseq.expression.function_variance import stratum_word
 from cineseq.report.claims import samples_of
 from cineseq.report.evidence import Evidence
-from cineseq.report.found import Claim, Found, not_estimable, not_run, note_of, tested
+from cineseq.report.found import Claim, Found, not_estimable, not_run, note_of, tested, with_interval
 from cineseq.report.prediction_answers import contrast, main_function
 from cineseq.statistics.verdicts import Verdict
 from cineseq.tables.by_sample import in_samples, over_samples
@@ -57,7 +57,7 @@ def clusters(evidence: Evidence) -> Found:
     claim = Claim(
         f"clusters differ in {readable(function)}",
         verdict,
-        f"{percent(row['epsilon2'])} of the variance {interval(row['epsilon2_low'], row['epsilon2_high'], percent)}",
+        with_interval(row["epsilon2"], row["epsilon2_low"], row["epsilon2_high"], percent, " of the variance"),
         percent(0),
         tested(row["p_value"], row["q_value"]),
         *samples_of(over, percent),

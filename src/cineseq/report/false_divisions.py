@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -19,13 +20,13 @@ OFTEN = 0.1
 
 def false_divisions(steps: Iterable[StepReport]) -> int:
     """Return the number of divisions of all fields that may be false."""
-    values = [step.numbers.get(EXPECTED) for step in steps if step.step == "track"]
-    return sum(round(float(value)) for value in values if known(value))
+    values: list[Any] = [step.numbers.get(EXPECTED) for step in steps if step.step == "track"]
+    return round(sum(float(value) for value in values if known(value)))
 
 
 def divisions_found(quality: pd.DataFrame) -> int:
     """Return the divisions of all fields, from :func:`cineseq.report.fields.read_quality`."""
-    return 0 if quality.empty else int(quality["divisions"].sum())
+    return int(quality["divisions"].sum()) if "divisions" in quality else 0
 
 
 def doubt_of_lineages(false: int, found: int) -> str:

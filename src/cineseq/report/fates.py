@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.lineage.report import hazard_text, last_observed
-from cineseq.report.found import Claim, tested
+from cineseq.report.found import Claim, tested, with_interval
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.statistics.verdicts import judge
@@ -101,10 +101,10 @@ def shared_fates(
 
 def _claim(row: pd.Series, q: float, conditions: int) -> Claim:
     """Return the claim that sisters of one condition share their fate."""
-    phi = f"; phi {number(row['phi'])} {interval(row['phi_low'], row['phi_high'])}" if known(row["phi"]) else ""
+    phi = f"; phi {with_interval(row['phi'], row['phi_low'], row['phi_high'])}" if known(row["phi"]) else ""
     name = f"sisters share their fate{f', {row.name}' if conditions > 1 else ''}"
     effect = f"same fate in {percent(row['concordance'])} of {count(row['pairs'], 'pair')}{phi}"
-    verdict = judge(is_estimated=bool(np.isfinite(q)), is_shown=bool(q <= ALPHA))
+    verdict = judge(is_estimated=True, is_shown=bool(q <= ALPHA))
     return Claim(name, verdict, effect, percent(row["expected_independent"]), tested(row["p_value"], q))
 
 
@@ -206,7 +206,7 @@ def _lead(rows: pd.DataFrame, q: np.ndarray) -> str:
         where = f"in {rows.index[has_test][0]}, the only condition that could be tested"
     others = [
         f"{what} in {listed(rows.index[which])}"
-        for what, which in (("not shown", has_test & ~shown & shown.any()), ("not estimable", ~has_test))
+        for what, which in (("not shown", has_test & ~shown & shown.any()), ("not testable", ~has_test))
         if which.any()
     ]
     ends = f"within field and birth time, q ≤ {significant(ALPHA)}; {_effect(rows[has_test])}"
@@ -221,7 +221,7 @@ def _effect(rows: pd.DataFrame) -> str:
 
 def _range(values: pd.Series) -> str:
     least, most = percent(values.min()), percent(values.max())
-    return most if least == most else f"{least} to {most}"
+    return most if least == most else f"{least.removesuffix(' %')} to {most}"
 
 
 def _numbers(rows: pd.DataFrame) -> dict[str, Any]:

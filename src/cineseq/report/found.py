@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from cineseq.statistics.verdicts import Verdict
-from cineseq.text import known, p_value
+from cineseq.text import NO_INTERVAL, interval, known, number, p_value
 
 NONE = "–"
 
@@ -94,3 +95,9 @@ def note_of(row: pd.Series, otherwise: str) -> str:
 def tested(p: Any, q: Any) -> str:
     """Return a p-value and its q-value, as ``p = 0.02, q = 0.04``; the q-value where it is known."""
     return f"{p_value(p)}, {p_value(q, 'q')}" if known(q) else p_value(p)
+
+
+def with_interval(value: Any, low: Any, high: Any, form: Callable[[Any], str] = number, unit: str = "") -> str:
+    """Return a value with its 95 % interval, as ``0.2 [0.1, 0.3]``; ``unit`` stands between them."""
+    span = interval(low, high, form)
+    return f"{form(value)}{unit}{',' if span == NO_INTERVAL else ''} {span}"

@@ -79,7 +79,7 @@ def all_notices(
 def _sister_notices(warnings: pd.DataFrame) -> list[Notice]:
     """Return one notice per message, with its samples and the cells concerned; what was not measured is one notice."""
     notices = []
-    unmeasured: dict[tuple[str, str], list[str]] = {}
+    unmeasured: dict[tuple[Level, str], list[str]] = {}
     for (level, message), rows in warnings.groupby(["severity", "message"], sort=False):
         what, _, reason = message.partition(NOT_MEASURED)
         if reason and set(rows["sample"]) == {ALL}:

@@ -19,7 +19,7 @@ from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.evidence import Evidence
 from cineseq.report.false_divisions import false_divisions
 from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields, show_uncertain
-from cineseq.report.methods import methods_paragraph
+from cineseq.report.methods import Run, methods_paragraph
 from cineseq.report.motion_figures import drift_picture, motion_picture
 from cineseq.report.notices import all_notices
 from cineseq.report.prediction_answers import main_function
@@ -228,7 +228,8 @@ def _counts(page: PageInputs) -> list[tuple[str, str]]:
         fields = "field of view" if len(quality) == 1 else "fields of view"
         rows += [(fields, count(len(quality))), ("cells outlined", count(quality["objects"].sum()))]
         found, false = int(quality["divisions"].sum()), false_divisions(page.steps)
-        rows.append((f"divisions, about {count(false)} of them may be false" if false else "divisions", count(found)))
+        doubted = "all" if false >= found else f"about {count(false)}"
+        rows.append((f"divisions ({doubted} may be false)" if false else "divisions", count(found)))
         rows.append(("deaths", count(quality["deaths"].sum())))
     if evidence.cells is not None:
         rows.append(("cells (tracks)" if not quality.empty else "cells", count(len(evidence.cells))))
@@ -348,7 +349,8 @@ def _pair_statuses(pairs: pd.DataFrame) -> TableView:
 
 
 def _methods(page: PageInputs, steps: list[str], models: list[dict[str, Any]]) -> str:
-    return methods_paragraph(steps, page.provenance.get("config") or {}, _packages(page), models)
+    run = Run(page.provenance.get("config") or {}, _packages(page), models, page.evidence.tables)
+    return methods_paragraph(steps, run)
 
 
 def _dictionary() -> list[tuple[str, str, TableView]]:

@@ -18,7 +18,7 @@ from cineseq.prediction.report import mostly_class
 from cineseq.prediction.unused_groups import explained_by_group
 from cineseq.report.claims import r2_claim
 from cineseq.report.evidence import Evidence
-from cineseq.report.found import Claim, Found, not_estimable, not_run, tested
+from cineseq.report.found import Claim, Found, not_estimable, not_run, tested, with_interval
 from cineseq.report.limits import by_groups, detectable, few_groups, held_out_alone
 from cineseq.statistics import ALPHA
 from cineseq.statistics.verdicts import Verdict, judge, overall
@@ -182,7 +182,7 @@ def _increment_claim(evidence: Evidence, function: str) -> Claim:
     """Return the claim that expression adds to the covariates."""
     row = _added(evidence, function, "expression").iloc[0]
     signed = partial(number, signed=True)
-    effect = f"ΔR² = {signed(row['delta_r2'])} {interval(row['low'], row['high'], signed)}"
+    effect = f"ΔR² = {with_interval(row['delta_r2'], row['low'], row['high'], signed)}"
     verdict = judge(is_estimated=True, is_shown=adds(row))
     test = tested(row["p_value"], row["q_value"])
     return Claim("it adds to size, cell cycle and technical covariates as measured", verdict, effect, number(0), test)
@@ -205,7 +205,8 @@ def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -
         if len(ranked) > len(top)
         else ""
     )
-    return f"Selected most stably: {listed(texts)}{more}{_given_covariates(ranked)}", top["gene"].tolist()
+    sign = " (+ or −: sign of the association)" if len(parts) == 1 else ""
+    return f"Selected most stably: {listed(texts)}{more}{sign}{_given_covariates(ranked)}", top["gene"].tolist()
 
 
 def _given_covariates(ranked: pd.DataFrame) -> str:

@@ -14,11 +14,11 @@ from cineseq.lineage.selection_bias import NOT_EXCLUDED, SELECTED
 from cineseq.report.claims import samples_of
 from cineseq.report.evidence import Evidence
 from cineseq.report.fates import ALIKE, shared_fates
-from cineseq.report.found import Claim, Found, not_estimable, not_run, note_of, tested
+from cineseq.report.found import Claim, Found, not_estimable, not_run, note_of, tested, with_interval
 from cineseq.statistics.verdicts import is_above, judge, overall
 from cineseq.tables.by_sample import in_samples, over_samples
 from cineseq.tables.lineage import SISTER_DIED
-from cineseq.text import count, interval, listed, natural_order, ratio
+from cineseq.text import count, listed, natural_order, ratio
 
 ARMS = ("died_cells", "died_with_state", "survived_cells", "survived_with_state")
 CLUSTER = "cluster="
@@ -96,7 +96,7 @@ def _state_by_sister(evidence: Evidence, table: pd.DataFrame) -> Found:
     claim = Claim(
         f"{row['state']} with the death of the sister",
         verdict,
-        f"odds ratio {ratio(row['odds_ratio'])} {interval(row['low'], row['high'], ratio)}",
+        f"odds ratio {with_interval(row['odds_ratio'], row['low'], row['high'], ratio)}",
         ratio(1),
         tested(row["p_value"], row["q"]),
         *samples_of(over, ratio, above=above),
