@@ -58,7 +58,12 @@ def _cage_mates(seen: pd.DataFrame, total: int) -> tuple:
     known = seen["dead_cage_mates"].notna() & seen["status"].isin(NOT_DEAD)
     beside = known & (seen["dead_cage_mates"] > 0)
     message = CONTROLS["dead_cage_mates"] + ": not measured, the compartments of dead cells are not known."
-    if seen["dead_cage_mates"].notna().any():
+    if seen["dead_cage_mates"].notna().any() and not beside.any():
+        message = (
+            "No sequenced survivor that is known to have lost no sister has a dead cage-mate, so the control "
+            "mate_died_vs_none is empty."
+        )
+    elif seen["dead_cage_mates"].notna().any():
         message = (
             "Sequenced survivors known to have lost no sister, with a dead cage-mate: the control mate_died_vs_none. "
             "If a state is as frequent beside a dead cage-mate as beside a dead sister, it is associated with the "

@@ -49,10 +49,9 @@ def r2_claim(
     return Claim(name, verdict, effect, by_chance, tested(row["p_value"], row["q_value"]), *samples_of(over, form))
 
 
-def samples_of(over: OverSamples | None, form: Form, *, above: bool = True) -> tuple[str, str]:
-    """Return in how many samples an effect is beyond chance, and the prediction interval for one more sample."""
+def samples_of(over: OverSamples | None, form: Form) -> tuple[str, str]:
+    """Return in how many samples an effect is on its side of chance, and the interval for one more sample."""
     if over is None:
         return NONE, NONE
-    side = "above" if above else "below"
     one_more = interval(over.low, over.high, form) if known(over.low) else NONE
-    return f"{side} in {over.on_side} of {count(over.samples)}", one_more
+    return f"{over.on_side} of {count(over.samples)}", one_more

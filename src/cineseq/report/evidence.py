@@ -13,7 +13,18 @@ from cineseq.config.prediction import Prediction
 from cineseq.tables.contract import contract_named, read_table
 from cineseq.workflow.products import product_at
 
-CELL_COLUMNS = ("track_id", "sample", "fov", "condition", "replicate", "generation", "founder_id", "end_kind", "fate")
+CELL_COLUMNS = (
+    "track_id",
+    "parent_id",
+    "sample",
+    "fov",
+    "condition",
+    "replicate",
+    "generation",
+    "founder_id",
+    "end_kind",
+    "fate",
+)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cineseq.lineage.concordance import sisters_by_sample
 from cineseq.lineage.report import hazard_text, last_observed
-from cineseq.report.found import Claim, tested, with_interval
+from cineseq.report.found import NONE, Claim, tested, with_interval
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.statistics.verdicts import judge
@@ -66,7 +67,10 @@ class SharedFates:
 
 
 def shared_fates(
-    concordance: pd.DataFrame | None, incidence: pd.DataFrame | None, pairs: pd.DataFrame | None = None
+    concordance: pd.DataFrame | None,
+    incidence: pd.DataFrame | None,
+    pairs: pd.DataFrame | None = None,
+    cells: pd.DataFrame | None = None,
 ) -> SharedFates:
     """Describe, per condition, which fates cells met and how often sisters met the same one.
 
@@ -78,6 +82,8 @@ def shared_fates(
         The table :data:`cineseq.tables.lineage.FATE_INCIDENCE`; None where it was not made.
     pairs
         The table :data:`cineseq.tables.lineage.FATE_PAIRS`; None where it was not made.
+    cells
+        As :func:`cineseq.lineage.concordance.sisters_by_sample`; None where they are not known.
     """
     sisters = None if concordance is None else concordance[concordance["relation"] == "sisters"]
     rows = pd.DataFrame() if sisters is None else sisters.dropna(subset=["concordance"]).set_index("condition")
@@ -94,18 +100,27 @@ def shared_fates(
     rows = rows.loc[[name for name in named if name in rows.index]]
     q = benjamini_hochberg(rows["p_value"].to_numpy(float, na_value=np.nan))
     lead = " ".join(text for text in (_lead(rows, q), _left_out(sisters, pairs), _hazards(rows)) if text)
-    claims = tuple(_claim(row, value, len(rows)) for (_, row), value in zip(rows.iterrows(), q, strict=True))
+    each = _sisters_by_sample(cells)
+    claims = tuple(_claim(row, value, len(rows), each) for (_, row), value in zip(rows.iterrows(), q, strict=True))
     is_shown = bool(np.nanmin(q, initial=1) <= ALPHA)
     return SharedFates(lead, tuple(sentences), claims[:CONDITIONS_NAMED], is_shown, _numbers(rows))
 
 
-def _claim(row: pd.Series, q: float, conditions: int) -> Claim:
+def _sisters_by_sample(cells: pd.DataFrame | None) -> pd.DataFrame:
+    needed = {"condition", "sample", "parent_id", "fate"}
+    return pd.DataFrame() if cells is None or not needed <= set(cells) else sisters_by_sample(cells)
+
+
+def _claim(row: pd.Series, q: float, conditions: int, by_sample: pd.DataFrame) -> Claim:
     """Return the claim that sisters of one condition share their fate."""
+    own = by_sample[by_sample["condition"] == row.name] if len(by_sample) else by_sample
+    more = int((own["concordance"] > own["expected_independent"]).sum()) if len(own) > 1 else 0
+    samples = f"{more} of {count(len(own))}" if len(own) > 1 else NONE
     phi = f"; phi {with_interval(row['phi'], row['phi_low'], row['phi_high'])}" if known(row["phi"]) else ""
     name = f"sisters share their fate{f', {row.name}' if conditions > 1 else ''}"
     effect = f"same fate in {percent(row['concordance'])} of {count(row['pairs'], 'pair')}{phi}"
     verdict = judge(is_estimated=True, is_shown=bool(q <= ALPHA))
-    return Claim(name, verdict, effect, percent(row["expected_independent"]), tested(row["p_value"], q))
+    return Claim(name, verdict, effect, percent(row["expected_independent"]), tested(row["p_value"], q), samples)
 
 
 def _left_out(sisters: pd.DataFrame | None, pairs: pd.DataFrame | None) -> str:

@@ -31,7 +31,7 @@ class Claim:
     test
         P-value and q-value.
     samples
-        In how many samples the effect is beyond the value that chance gives.
+        In how many samples the effect is on its side of the value that chance gives.
     one_more
         95 % prediction interval for one more sample.
     """

@@ -90,7 +90,10 @@ def _sister_notices(warnings: pd.DataFrame) -> list[Notice]:
         named = [f"{sample} ({count(cells, 'cell')})" if cells else sample for sample, cells in of_samples]
         notices.append(Notice(level, f"Sisters, {listed(named)}: {message}"))
     for (level, reason), what in unmeasured.items():
-        notices.append(Notice(level, f"Sisters, not measured because {reason}: {'; '.join(map(_lower_first, what))}."))
+        text = f"Sisters, all: {what[0]}{NOT_MEASURED}{reason}."
+        if len(what) > 1:
+            text = f"Sisters, not measured because {reason}: {'; '.join(map(_lower_first, what))}."
+        notices.append(Notice(level, text))
     return notices
 
 

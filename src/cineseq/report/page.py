@@ -25,7 +25,7 @@ from cineseq.report.notices import all_notices
 from cineseq.report.prediction_answers import main_function
 from cineseq.report.provenance import models_used
 from cineseq.report.record import show_record, without_unknown
-from cineseq.report.steps import StepReport, StepSummary, summarise
+from cineseq.report.steps import StepReport, StepSummary, remarks_once, summarise
 from cineseq.report.views import TableView, plain_table, show_table
 from cineseq.statistics import ALPHA
 from cineseq.statistics.verdicts import VERDICTS
@@ -279,9 +279,9 @@ def main_function_first(step: StepSummary, performance: pd.DataFrame | None) -> 
 
 
 def said_once(step: StepSummary, messages: list[str]) -> StepSummary:
-    """Leave out sentences that hold one of the messages, which stand in the notices of the page."""
+    """Leave out sentences that hold one of the messages, which are among the notices, and remarks said before."""
     texts = [message.rstrip(".") for message in messages if message]
-    return replace(step, lines=tuple(line for line in step.lines if not any(text in line for text in texts)))
+    return replace(step, lines=remarks_once(line for line in step.lines if not any(text in line for text in texts)))
 
 
 def _table(product: Product, page: PageInputs, embedder: ImageInliner) -> TableView:

@@ -43,6 +43,7 @@ PREDICTION_NEEDS = "prediction, which needs a function and counts or shape of th
 FUNCTIONS_NAMED = 5
 SINGLE = ("expression", "morphology", "embedding", "features")
 IGNORE_GENES = "Do not interpret the genes listed below."
+SIGN = "+ and −: sign of the association"
 IN_PART = "A covariate that is measured with error is taken out only in part"
 ABSENCE = "With this many cells, a negative result does not show that there is no association."
 
@@ -205,8 +206,8 @@ def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -
         if len(ranked) > len(top)
         else ""
     )
-    sign = " (+ or −: sign of the association)" if len(parts) == 1 else ""
-    return f"Selected most stably: {listed(texts)}{more}{sign}{_given_covariates(ranked)}", top["gene"].tolist()
+    notes = "; ".join(note for note in (SIGN, _given_covariates(ranked)) if note)
+    return f"Selected most stably: {listed(texts)}{more} ({notes})", top["gene"].tolist()
 
 
 def _given_covariates(ranked: pd.DataFrame) -> str:
@@ -214,7 +215,7 @@ def _given_covariates(ranked: pd.DataFrame) -> str:
     if "q_given_covariates" not in ranked or ranked["q_given_covariates"].isna().all():
         return ""
     also = int((ranked["q_given_covariates"] <= ALPHA).sum())
-    return f" ({also} of {len(ranked)} also given size, cell cycle and technical covariates as measured, q ≤ {ALPHA})"
+    return f"{also} of {len(ranked)} also given size, cell cycle and technical covariates as measured, q ≤ {ALPHA}"
 
 
 def _pooled_text(pooled: pd.Series | None, row: pd.Series) -> str:

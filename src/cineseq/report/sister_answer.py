@@ -32,7 +32,7 @@ def sisters(evidence: Evidence) -> Found:
 
     Without a tested state, the fates of the sisters themselves, condition by condition, are the answer.
     """
-    fates = shared_fates(evidence.concordance, evidence.incidence, evidence.fate_pairs)
+    fates = shared_fates(evidence.concordance, evidence.incidence, evidence.fate_pairs, evidence.cells)
     details = (*fates.sentences, ALIKE if fates.is_shown else "")
     caution = _caution(evidence.warnings)
     table = evidence.states
@@ -99,7 +99,7 @@ def _state_by_sister(evidence: Evidence, table: pd.DataFrame) -> Found:
         f"odds ratio {with_interval(row['odds_ratio'], row['low'], row['high'], ratio)}",
         ratio(1),
         tested(row["p_value"], row["q"]),
-        *samples_of(over, ratio, above=above),
+        *samples_of(over, ratio),
     )
     lead = (
         state_sentence(row, _detectable(evidence.power, row), for_all=True),
