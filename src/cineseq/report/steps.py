@@ -83,7 +83,7 @@ class StepSummary:
     numbers: pd.DataFrame
 
 
-NOTE = re.compile(r"^(.*) \(([^()]{40,})\)\.$")
+NOTE = re.compile(r"^(.*) \(([^()]{30,})\)\.$")
 """A sentence that ends with a remark in brackets."""
 
 

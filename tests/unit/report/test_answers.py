@@ -739,3 +739,12 @@ def test_nothing_is_claimed_of_sisters_where_the_divisions_may_be_false():
     assert answer_all(Evidence(), doubt_of_lineages=doubt)[3].verdict == "not_run"
     assert doubt_of_lineages(5, 301) == warning_of(5, 301) == ""
     assert warning_of(60, 301).startswith("Of 301 divisions found, about 60 may be false")
+
+
+def test_held_out_fields_say_nothing_of_another_sample():
+    rows = performance([0.15, 0.25, 0.33], [0.01] * 3, grouped_by="sample and fov")
+    said = "Fields were held out, not whole samples: that models hold in a sample on which they were not trained cannot"
+    for name in ("function_genes", "modalities"):
+        assert said in by_id(Evidence(performance=rows))[name].answer
+        whole = by_id(Evidence(performance=rows.assign(grouped_by="sample")))[name].answer
+        assert "held out, not" not in whole

@@ -20,7 +20,7 @@ from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.methods import Run, flat_settings, methods_paragraph
 from cineseq.report.motion_figures import drift_picture
 from cineseq.report.notices import all_notices
-from cineseq.report.page import main_function_first
+from cineseq.report.page import main_function_first, said_once
 from cineseq.report.quality import field_numbers
 from cineseq.report.steps import StepReport, StepSummary, read_step_report, summarise
 from cineseq.report.views import show_table
@@ -224,6 +224,70 @@ def test_warnings_of_one_kind_are_one_notice_with_their_numbers():
     assert notices(warnings=warnings) == (
         "[serious] Sisters, all (9 cells): Biased. [info] Sisters, a (3 cells), b (4 cells) and c: Left out."
     )
+
+
+def test_what_was_not_measured_for_one_reason_is_one_notice():
+    warnings = pd.DataFrame({"sample": "all", "cells": 0, "severity": "info"}, index=range(3))
+    warnings["message"] = [
+        "Ambient RNA: not measured, no survivor has a measured state.",
+        "Dead cage-mates: not measured, no survivor has a measured state.",
+        "Another: not measured, there is no map.",
+    ]
+    assert notices(warnings=warnings) == (
+        "[info] Sisters, not measured because no survivor has a measured state: ambient RNA; dead cage-mates. "
+        "[info] Sisters, all: Another: not measured, there is no map."
+    )
+
+
+@pytest.mark.parametrize(
+    ("divisions", "false", "said"),
+    [
+        (
+            14,
+            18,
+            "[serious] Make no claim on lineages, sisters or their fates from this run: of 14 divisions found, all",
+        ),
+        (
+            30,
+            18,
+            "[serious] Make no claim on lineages, sisters or their fates from this run: of 30 divisions found, about",
+        ),
+        (100, 18, "[warning] Of 100 divisions found, about 18 may be false"),
+        (301, 5, ""),
+        (0, 0, ""),
+    ],
+)
+def test_divisions_that_may_be_false_are_a_notice(divisions: int, false: int, said: str):
+    quality = pd.DataFrame({"lost_share": [0.1], "tracks": [40], "divisions": [divisions]})
+    assert notices(quality=quality, false_divisions=false).startswith(said)
+    assert bool(notices(quality=quality, false_divisions=false)) == bool(said)
+
+
+def test_sentences_that_stand_in_the_notices_and_remarks_said_before_are_left_out():
+    lines = ("a: 3 (as if cells were independent of each other).", "b: 4 (as if cells were independent of each other).")
+    step = StepSummary("s", "S", 0, ("Look out; 3 cells.", *lines, "c: 5 (short)."), {}, pd.DataFrame())
+    assert said_once(step, ["Look out."]).lines == (
+        "a: 3.",
+        "b: 4.",
+        "The last 2 sentences: as if cells were independent of each other.",
+        "c: 5 (short).",
+    )
+
+
+def test_claims_stand_in_a_table_below_the_lead_and_mixed_verdicts_are_counted(tmp_path: Path):
+    values = {"n": 300, "groups": 12, "permutations": 99, "r2_null": 0.01, "share": 0.4, "share_low": 0.1}
+    rows = {"function": "function_a", "model": ["expression", "morphology"], "estimand": "within", "share_high": 0.7}
+    rows |= values | {"r2": [0.3, 0.02], "r2_low": [0.2, -0.1], "r2_high": [0.4, 0.1], "r2_above_null": [0.29, 0.01]}
+    rows |= {"p_value": [0.01, 0.4], "q_value": [0.01, 0.4]}
+    page, answers = render(tmp_path, results=[checked(PERFORMANCE, tmp_path / "prediction/performance.tsv", **rows)])
+    shown = page[page.index("Which modalities predict") : page.index("What happened to the sisters?")]
+    cells = [cell.replace("\u00a0", " ") for cell in re.findall(r"<td>(.*?)</td>", shown)]
+    assert cells == [
+        *("expression", "<b>shown</b>", "R² = 0.30 [0.20, 0.40]", "0.01", "p = 0.01, q = 0.01", "–", "–"),
+        *("morphology", "<b>unresolved</b>", "R² = 0.02 [−0.10, 0.10]", "0.01", "p = 0.4, q = 0.4", "–", "–"),
+    ]
+    assert '<span class="chip">shown: 1 of 2 claims</span>' in shown
+    assert answers["answers"][2]["claims"][1]["verdict"] == "unresolved"
 
 
 def test_caveats_stand_by_the_answers_about_prediction(tmp_path):
