@@ -19,6 +19,7 @@ from cineseq.files import write_json, write_text
 from cineseq.report.answers import Answer, answer_all
 from cineseq.report.dictionary import write_dictionary
 from cineseq.report.evidence import read_evidence
+from cineseq.report.false_divisions import divisions_found, doubt_of_lineages, false_divisions
 from cineseq.report.fields import read_quality
 from cineseq.report.page import PageInputs, render_page
 from cineseq.report.steps import read_step_report
@@ -57,13 +58,15 @@ def main(
 ) -> None:
     """Render the report."""
     evidence = read_evidence(results, settings.prediction.selected_frequency)
-    answered = answer_all(evidence, settings.report.caveats)
+    steps, fields = [read_step_report(path) for path in step_reports], read_quality(quality)
+    doubt = doubt_of_lineages(false_divisions(steps), divisions_found(fields))
+    answered = answer_all(evidence, settings.report.caveats, doubt)
     page = PageInputs(
         **{name: getattr(settings, name) for name in ("run", "simulated", "report", "channels", "inputs", "cells")},
         evidence=evidence,
         answers=answered,
-        steps=[read_step_report(path) for path in step_reports],
-        quality=read_quality(quality),
+        steps=steps,
+        quality=fields,
         pictures=pictures,
         results={product_at(path).name: path for path in results},
         provenance=json.loads(provenance.read_text(encoding="utf-8")) if provenance else {},

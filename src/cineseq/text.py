@@ -169,8 +169,9 @@ def first_sentence(text: str) -> str:
 
 
 def tie(text: str) -> str:
-    """Keep numbers and their signs on one line of the page, with no-break spaces."""
-    return re.sub(r" (?=[=<%] |%)|(?<=[=<]) ", "\N{NO-BREAK SPACE}", text)
+    """Keep numbers and their signs, and the ends of an interval, on one line of the page, with no-break spaces."""
+    tied = re.sub(r" (?=[=<%] |%)|(?<=[=<]) ", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=[\[(])([^\[\]() ]{1,20}), (?=[^\[\]() ]{1,20}[\])])", "\\1,\N{NO-BREAK SPACE}", tied)
 
 
 def clean(value: Any) -> float | int | str | None:

@@ -25,6 +25,7 @@ from cineseq.text import (
     ratio,
     share,
     significant,
+    tie,
     unit_of,
 )
 
@@ -152,6 +153,10 @@ def test_intervals(written: str, text: str) -> None:
 
 def test_the_first_sentence_ends_where_the_next_begins() -> None:
     assert first_sentence("R² = 0.1 (p = 0.2). Next one.") == "R² = 0.1 (p = 0.2)."
+
+
+def test_the_ends_of_an_interval_stay_on_one_line() -> None:
+    assert tie("0.3 [0.2, 0.4], (2.0, ∞) (1, a b)") == "0.3 [0.2,\u00a00.4], (2.0,\u00a0∞) (1, a b)"
 
 
 BY_HAND = {

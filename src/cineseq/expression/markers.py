@@ -15,7 +15,7 @@ from cineseq.expression.normalise import Expression, detected_genes, expression_
 from cineseq.expression.pseudobulk import pseudobulk_test, within_samples_test
 from cineseq.expression.wilcoxon import log2_fold_changes, rank_sum
 from cineseq.statistics.permutation import benjamini_hochberg
-from cineseq.text import count
+from cineseq.text import count, readable
 
 logger = logging.getLogger(__name__)
 
@@ -252,7 +252,8 @@ def _replaced(table: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
 
 def comparison_line(comparison: Comparison, table: pd.DataFrame) -> str:
     """Return one sentence with the result of a comparison."""
-    kind = {"cluster": "Clusters", "condition": "Conditions"}.get(comparison.name, f"High and low {comparison.name}")
+    of_function = f"High and low {readable(comparison.name)}"
+    kind = {"cluster": "Clusters", "condition": "Conditions"}.get(comparison.name, of_function)
     if table.empty:
         return f"{kind}: not estimable, no group has enough cells on both sides."
     counts = table.groupby("group")["is_marker"].sum().sort_index()

@@ -69,6 +69,35 @@ def concordance_table(
     return table[[*names, "p_value", "hazard_correlation", "p_hazard", "note"]]
 
 
+def sisters_by_sample(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return how often sisters have the same fate in each sample, and how often they would if fates were independent.
+
+    Parameters
+    ----------
+    cells
+        Columns ``sample``, ``condition``, ``parent_id`` and ``fate`` of :data:`cineseq.tables.imaging.CELLS`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``condition``, ``sample``, ``pairs``, ``concordance`` and ``expected_independent``; samples with enough pairs of
+        known fates, of which some died and some divided.
+    """
+    known = cells[cells["fate"].isin(["division", "death"])].dropna(subset="parent_id")
+    daughters = known.assign(died=(known["fate"] == "death").astype(float)).groupby(
+        ["condition", "sample", "parent_id"], dropna=False
+    )["died"]
+    pairs = daughters.agg(["size", "sum"])
+    pairs = pairs[pairs["size"] == 2].assign(same=lambda rows: rows["sum"] != 1)
+    each = pairs.groupby(["condition", "sample"], dropna=False).agg(
+        pairs=("same", "size"), concordance=("same", "mean"), death=("sum", "mean")
+    )
+    death = each["death"] / 2
+    each["expected_independent"] = death**2 + (1 - death) ** 2
+    kept = (each["pairs"] >= FEWEST_PAIRS) & death.between(0, 1, inclusive="neither")
+    return each[kept].drop(columns="death").reset_index()
+
+
 def _row(fates: np.ndarray, family: np.ndarray, null: np.ndarray) -> tuple:
     if len(fates) < FEWEST_PAIRS:
         note = f"not estimable: {count(len(fates), 'pair')} with both fates known, {FEWEST_PAIRS} are needed"

@@ -12,43 +12,41 @@ OTHERS = (
     "This list is not complete. The death itself may change the state of the survivor (debris, space, signals of the "
     "dying cell), RNA of the dead sister may be counted with that of the survivor, and survivors may have been "
     "selected by the fate of the sister; a change by the death would depend on the time since it, and would also be "
-    "seen beside dead cage-mates that are not sisters. "
+    "seen beside dead cage-mates that are not sisters."
+)
+"""Holds for every odds ratio; said once beside the explanations of one or several states."""
+TO_SEPARATE = (
+    "To separate these: measure a proxy of the state in the sister before it died, the state of both sisters in doubly "
+    "surviving pairs, and the state against time since drug, next to untreated lineages."
 )
 LESS = (
     "The interval lies below 1. Compatible explanations include a protective state that both sisters inherit, in place "
-    "before the division, and a marker of families at less risk that is not itself protective. A protective state "
-    "reached by chance and a marker of the stress that killed the sister would not give this result, though the "
-    "absence of either would. "
-    f"{OTHERS}"
-    "To separate the two: measure the state against time since drug, next to untreated "
-    "lineages (present before the drug if inherited, lost with the stress if a marker). With either, state concordance "
-    "in doubly surviving pairs must be high, and a proxy of the state before the death must be equal in both sisters."
+    "before the division (the proxy is then equal in both sisters, doubly surviving pairs are alike, and the state is "
+    "present before the drug), and a marker of families at less risk that is not itself protective (likewise, but the "
+    "state is lost with the stress). A protective state reached by chance and a marker of the stress that killed the "
+    "sister would not give this result, though the absence of either would."
 )
 MORE = (
     "The interval lies above 1, which argues against a protective state that both sisters inherit, though the absence "
     "of such a state would give this result. Compatible explanations include a protective state that each daughter "
-    "reaches by chance in families that differ in risk, and a marker of the stress that killed the sister. "
-    f"{OTHERS}"
-    "To separate the two: measure a proxy of the state in the sister before it died (rarer than in the survivor if "
-    "protective, as frequent if a marker), state concordance in doubly surviving pairs (low if by chance), and the "
-    "state against time since drug, next to untreated lineages (rising after the drug only if a marker)."
+    "reaches by chance in families that differ in risk (the proxy is then rarer in the dead sister, and doubly "
+    "surviving pairs are not alike), and a marker of the stress that killed the sister (the proxy is then as frequent "
+    "in it, and the state rises after the drug only)."
 )
 _ALL = (
     "Compatible explanations include a state that has nothing to do with death and a protective state that each "
-    "daughter reaches by chance, which both give 1.0, and, as far as the interval extends, an inherited protective "
-    "state below 1 and a marker of stress above 1. "
-    f"{OTHERS}"
-    "To separate them: measure a proxy of the state in the sister before it died "
-    "(rarer than in the survivor if protective by chance), state concordance in doubly surviving pairs (high if "
-    "inherited), and the state against time since drug, next to untreated lineages (rising after the drug only if a "
-    "marker)."
+    "daughter reaches by chance (the proxy is then rarer in the dead sister), which both give 1.0, and, as far as the "
+    "interval extends, an inherited protective state below 1 (doubly surviving pairs are then alike) and a marker of "
+    "stress above 1 (the state then rises after the drug only)."
 )
 SPANS = f"1.0 is not excluded, and 1.0 does not refute protection. {_ALL}"
 NO_INTERVAL = f"There is no interval to interpret, and 1.0 would not refute protection. {_ALL}"
 
 
 def reading(low: float, high: float) -> str:
-    """Return the explanations compatible with an odds ratio, and the measurements that would separate them.
+    """Return the explanations compatible with an odds ratio, each with what measurements would then show.
+
+    :data:`OTHERS` and :data:`TO_SEPARATE`, which hold for every odds ratio, are not part of it.
 
     Parameters
     ----------

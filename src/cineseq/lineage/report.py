@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 from cineseq.lineage.detectable import Detectable
-from cineseq.lineage.interpretation import interval_to_read, readings
+from cineseq.lineage.interpretation import OTHERS, TO_SEPARATE, interval_to_read, readings
 from cineseq.lineage.selection_bias import NOT_EXCLUDED
 from cineseq.lineage.sister_status import MEANING
 from cineseq.lineage.trees import LineageTrees
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.tables.lineage import MATE_DIED, SISTER_DIED
-from cineseq.text import count, interval, number, p_value, percent, ratio
+from cineseq.text import count, interval, known, number, p_value, percent, ratio
 
 NEGATIVE_CONTROLS = (
     "two_survivor_compartments",
@@ -26,6 +26,11 @@ NEGATIVE_CONTROLS = (
 MOST_LINES = 6
 FEWEST_CELLS = 10
 """Cells at risk with which a fraction of fates is estimated."""
+HAZARDS = "correlation of their hazards of death"
+CYCLES = (
+    "Sisters with cycles of similar length have the same fate more often, whatever their deaths; the correlation of "
+    "hazards (of death minus its cumulative hazard) is not affected by that."
+)
 ASSOCIATIONS = "These are associations within field and birth-time strata."
 
 
@@ -98,31 +103,21 @@ def concordance_lines(concordance: pd.DataFrame) -> list[str]:
         lines.append(
             f"{condition}: sisters have the same fate in {percent(sisters['concordance'])} of "
             f"{count(sisters['pairs'], 'pair')} with both fates known, {percent(sisters['expected_independent'])} if "
-            f"independent ({_beyond_chance(by)}). {hazard_sentence(sisters)}".rstrip()
+            f"independent ({_beyond_chance(by)}){hazard_text(sisters)}."
         )
-    return lines
+    return [*lines, CYCLES] if any(HAZARDS in line for line in lines) else lines
 
 
-def hazard_sentence(sisters: pd.Series) -> str:
-    """State whether sisters share the hazard of death itself, or that similar cycles may explain shared fates.
-
-    Empty where the hazard could not be tested and fates were not shown to be shared.
+def hazard_text(sisters: pd.Series) -> str:
+    """Return the correlation of the hazards of death of sisters; begins with a semicolon, empty where it is unknown.
 
     Parameters
     ----------
     sisters
         A row of :data:`cineseq.tables.lineage.CONCORDANCE`.
     """
-    p = sisters.get("p_hazard", np.nan)
-    if pd.isna(p):
-        if pd.isna(sisters["p_value"]) or sisters["p_value"] > ALPHA:
-            return ""
-        return "Sisters with cycles of similar length have the same fate more often, whatever their deaths."
-    verb = "is" if p <= ALPHA else "was not shown to be"
-    return (
-        f"The hazard of death itself, which cycles of similar length do not affect, {verb} shared by sisters ("
-        f"correlation of residuals {number(sisters['hazard_correlation'])}, {p_value(p)})."
-    )
+    p = sisters.get("p_hazard")
+    return f"; {HAZARDS} {number(sisters['hazard_correlation'])}, {p_value(p)}" if known(p) else ""
 
 
 def left_out_lines(together: pd.DataFrame) -> list[str]:
@@ -168,11 +163,12 @@ def state_lines(compared: pd.DataFrame) -> list[str]:
 
 
 def _reading_lines(tested: pd.DataFrame) -> list[str]:
-    """Return the interpretation of the first states; states with the same interpretation share a sentence."""
+    """Return the interpretation of the first states, states with the same one together, and what holds for all."""
     by_text: dict[str, list[str]] = {}
     for state, text in list(zip(tested["state"], readings(tested), strict=True))[:MOST_LINES]:
         by_text.setdefault(text, []).append(f"'{state}'")
-    return [f"How to interpret {', '.join(states)}: {text} {ASSOCIATIONS}" for text, states in by_text.items()]
+    lines = [f"How to interpret {', '.join(states)}: {text}" for text, states in by_text.items()]
+    return [*lines, f"For every state: {OTHERS} {TO_SEPARATE} {ASSOCIATIONS}"]
 
 
 def tested_states(compared: pd.DataFrame) -> pd.DataFrame:
@@ -214,6 +210,8 @@ def state_sentence(row: pd.Series, detectable: Detectable | None, *, for_all: bo
         f"{interval(row['low'], row['high'], ratio, named=True)}; "
         f"{p_value(row['p_value'])}{_over_states(row)}; {families})"
     )
+    died, survived = frequency(row, "died"), frequency(row, "survived")
+    both = f" ({died} whose sister died have it, and {survived} whose sister lived)" if died else ""
     if row["q"] > ALPHA:
         not_shown = (
             "No state of survivors was shown to be associated with the sister's death; the smallest p-value is that of "
@@ -221,15 +219,30 @@ def state_sentence(row: pd.Series, detectable: Detectable | None, *, for_all: bo
             if for_all
             else f"The state {row['state']} was not shown to be associated with the sister's death"
         )
-        return f"{not_shown}: {measured}. {_detectable(detectable)}"
+        return f"{not_shown}{both}: {measured}. {_detectable(detectable)}"
     ends = row[["low", "high"]].to_numpy(float, na_value=np.nan)
     low, high = interval_to_read(ends[0], ends[1], row["q"])
     if not (high < 1 or low > 1):
         unresolved = "is associated with the fate of the sister, but the direction is not resolved"
-        return f"The state {row['state']} {unresolved}: {measured}."
+        return f"The state {row['state']} {unresolved}{both}: {measured}."
     more_or_less = "more" if low > 1 else "less"
-    where = "in survivors whose sister died than in those whose sister lived"
+    of_died, of_survived = (f" ({text})" if text else "" for text in (died, survived))
+    where = f"in survivors whose sister died{of_died} than in those whose sister lived{of_survived}"
     return f"The state {row['state']} is {more_or_less} frequent {where}: {measured}."
+
+
+def frequency(row: pd.Series, arm: str) -> str:
+    """Return how many survivors of an arm have the state, as ``12 of 40 cells``; empty where they were not counted.
+
+    Parameters
+    ----------
+    row
+        A row of :data:`cineseq.tables.lineage.STATE_BY_SISTER`.
+    arm
+        ``died`` or ``survived``.
+    """
+    cells, with_state = row.get(f"{arm}_cells"), row.get(f"{arm}_with_state")
+    return f"{count(with_state)} of {count(cells, 'cell')}" if known(cells) and known(with_state) else ""
 
 
 def _over_states(row: pd.Series) -> str:

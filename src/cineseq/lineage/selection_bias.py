@@ -58,7 +58,12 @@ def _cage_mates(seen: pd.DataFrame, total: int) -> tuple:
     known = seen["dead_cage_mates"].notna() & seen["status"].isin(NOT_DEAD)
     beside = known & (seen["dead_cage_mates"] > 0)
     message = CONTROLS["dead_cage_mates"] + ": not measured, the compartments of dead cells are not known."
-    if seen["dead_cage_mates"].notna().any():
+    if seen["dead_cage_mates"].notna().any() and not beside.any():
+        message = (
+            "No sequenced survivor that is known to have lost no sister has a dead cage-mate, so the control "
+            "mate_died_vs_none is empty."
+        )
+    elif seen["dead_cage_mates"].notna().any():
         message = (
             "Sequenced survivors known to have lost no sister, with a dead cage-mate: the control mate_died_vs_none. "
             "If a state is as frequent beside a dead cage-mate as beside a dead sister, it is associated with the "
@@ -95,15 +100,15 @@ MANY_UNKNOWN = 0.25
 SELECTED = "one_cell_compartments"
 NOT_EXCLUDED = "selection_not_excluded"
 SELECTION = {
-    "shared": "{pairs} of {placed} of sisters in known compartments share one, and living pairs that share one were "
-    "not sequenced, so a survivor alone in it has a dead sister; only pairs in different compartments before the fate "
-    "of either are compared: {counts}",
+    "shared": "{pairs} of {placed} of sisters in known compartments share one. Two living sisters in one compartment "
+    "were not sequenced, so a survivor that is sequenced there has lost its sister: {counts}. Only pairs in different "
+    "compartments before the fate of either are compared",
     "inflated": "Survivors were sequenced as if sisters shared compartments and only compartments with one live cell "
     "were sequenced: {counts}, an excess of {excess} over survivors of the same field and birth time",
 }
 
 COUNTS = "of {seen} sequenced survivors with a known sister {in_seen} lost it, of all {all_} survivors {in_all}"
-ADVICE = "; do not compare them with cells that never divided."
+ADVICE = ". Do not compare such survivors with cells that never divided."
 UNDETECTED = (
     "Which sisters shared a compartment is not known, and with {pairs} of sisters the sequencing of survivors does not "
     "show whether living sisters in one compartment were left out: selection for dead sisters cannot be excluded. A "

@@ -187,6 +187,9 @@ def _not_estimable(table: pd.DataFrame, columns: tuple, note: str) -> pd.DataFra
     return table.assign(**absent, note=note)
 
 
+IN_BRACKETS = {"icc": "intraclass correlation", "difference": "difference in mean log expression"}
+
+
 def heritable_line(table: pd.DataFrame) -> str:
     """Report how many genes are more alike in sisters than expected by chance."""
     return _line(table, "icc", "are more alike in sisters than in cells of the same field and birth time")
@@ -203,6 +206,7 @@ def _line(table: pd.DataFrame, estimate: str, statement: str) -> str:
         return f"Whether genes {statement}: {reason}."
     called = table[table["q_value"] <= ALPHA].sort_values("p_value", kind="stable")
     names = ", ".join(f"{row.gene} ({number(getattr(row, estimate))})" for row in called.head(5).itertuples())
+    names += f" (in brackets: {IN_BRACKETS[estimate]})" if names else ""
     tested = int(table["p_value"].notna().sum())
     few = next((f" ({note})" for note in table["note"] if note.startswith(tuple("123456789"))), "")
     return f"{len(called)} of {tested} genes {statement} (q ≤ {ALPHA}){': ' + names if names else ''}{few}."

@@ -158,9 +158,11 @@ def summaries_of(family: pd.DataFrame) -> Summaries:
 
 def _compare(cells: pd.DataFrame, settings: Lineage, unit: str) -> dict[str, float | int | str]:
     family = families_with_state(cells)
-    found = associate(summaries_of(family), settings.min_families)
+    summaries = summaries_of(family)
+    found = associate(summaries, settings.min_families)
     row: dict[str, float | int | str] = {"families": len(family), "informative": found.exposed + found.other}
     row |= {"died": found.exposed, "survived": found.other, "state_rate": found.rate, "effective": found.effective}
+    row |= cells_of_arms(cells[cells["block"].isin(family.index[summaries.informative])] if len(family) else cells)
     row |= {"odds_ratio": found.odds_ratio, "low": found.low, "high": found.high}
     row |= {"p_value": found.p_value, "p_permutation": found.p_value}
     row |= dict.fromkeys(("p_gee", "detectable_odds_ratio", "e_value", "e_value_interval"), np.nan)
@@ -173,6 +175,15 @@ def _compare(cells: pd.DataFrame, settings: Lineage, unit: str) -> dict[str, flo
     alike = f"p and interval by root cell: {several}" if several else ""
     row["note"] = "; ".join(filter(None, (found.note, gee_note, alike)))
     return row | _power(found, several)
+
+
+def cells_of_arms(cells: pd.DataFrame) -> dict[str, int]:
+    """Return the number of survivors in each arm and of those with the state, of strata with both arms."""
+    counts: dict[str, int] = {}
+    for arm, is_arm in (("died", cells["exposed"]), ("survived", ~cells["exposed"].astype(bool))):
+        state = cells.loc[is_arm.astype(bool), "state"]
+        counts |= {f"{arm}_cells": len(state), f"{arm}_with_state": int((state == 1).sum())}
+    return counts
 
 
 def _power(found: Association, several: str) -> dict[str, float | str]:

@@ -83,6 +83,16 @@ def _of_sample(gain: np.ndarray, total: np.ndarray, cells: CrossvalCells, own: n
     return row, float(found.error)
 
 
+def own_rows(table: pd.DataFrame | None, headline: Mapping[str, Any], keys: tuple[str, ...]) -> pd.DataFrame | None:
+    """Return the rows by sample of a result; None without a table, or where the result is not within fields.
+
+    Parameters are those of :func:`in_samples`.
+    """
+    if table is None or headline["estimand"] != PRIMARY:
+        return None
+    return table[(table[list(keys)] == [headline[key] for key in keys]).all(axis=1)]
+
+
 def in_samples(table: pd.DataFrame | None, headline: Mapping[str, Any], keys: tuple[str, ...], form: Form) -> str:
     """Say in how many samples an R² holds, and what one more sample would show.
 
@@ -97,9 +107,9 @@ def in_samples(table: pd.DataFrame | None, headline: Mapping[str, Any], keys: tu
     form
         Writes a number.
     """
-    if table is None or headline["estimand"] != PRIMARY:
+    rows = own_rows(table, headline, keys)
+    if rows is None:
         return ""
-    rows = table[(table[list(keys)] == [headline[key] for key in keys]).all(axis=1)]
     null = headline["r2_null"] if known(headline["r2_null"]) else 0.0
     what = "the mean of shuffled cells" if known(headline["r2_null"]) else "zero"
     return over_samples_text(rows, "r2", null, what, form)

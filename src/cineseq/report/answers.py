@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cineseq.prediction.group_sentences import group_sentences
 from cineseq.report.cluster_answer import clusters
 from cineseq.report.evidence import Evidence
-from cineseq.report.found import Found
+from cineseq.report.found import Claim, Found
 from cineseq.report.prediction_answers import function_genes, main_function, modalities
 from cineseq.report.sister_answer import sisters
 from cineseq.report.variance import crossmodal
@@ -22,7 +22,10 @@ OF_PREDICTION = ("function_genes", "modalities")
 
 @dataclass(frozen=True)
 class Answer:
-    """One question with its answer, the numbers behind it, a verdict, and the limits of the data."""
+    """One question with its answer, the numbers behind it, a verdict, and the limits of the data.
+
+    ``lead`` is the beginning of the answer, which the page always shows; ``claims`` are its claims in numbers.
+    """
 
     id: str
     question: str
@@ -30,10 +33,22 @@ class Answer:
     verdict: Verdict
     numbers: dict[str, Any] = field(default_factory=dict)
     caveats: tuple[str, ...] = ()
+    lead: str = ""
+    claims: tuple[Claim, ...] = ()
 
 
-def answer_all(evidence: Evidence, caveats: Sequence[str] = ()) -> list[Answer]:
-    """Answer the five questions in the order of the page; ``caveats`` are added to the answers about prediction."""
+def answer_all(evidence: Evidence, caveats: Sequence[str] = (), doubt_of_lineages: str = "") -> list[Answer]:
+    """Answer the five questions in the order of the page.
+
+    Parameters
+    ----------
+    evidence
+        The tables of the run.
+    caveats
+        Limits that are added to the answers about prediction.
+    doubt_of_lineages
+        Why nothing can be claimed of lineages; empty where that is not so.
+    """
     wanted: tuple[tuple[str, str, Callable[[Evidence], Found]], ...] = (
         ("function_genes", "What is associated with function?", function_genes),
         ("clusters", "Do the clusters differ in function?", clusters),
@@ -43,11 +58,30 @@ def answer_all(evidence: Evidence, caveats: Sequence[str] = ()) -> list[Answer]:
     )
     answers = []
     for name, question, answer in wanted:
-        sentence, verdict, numbers = answer(evidence)
-        numbers = {k: v if isinstance(v, list | dict) else clean(v) for k, v in numbers.items()}
+        found = answer(evidence)
+        if name == "sisters" and doubt_of_lineages:
+            found = _doubted(found, doubt_of_lineages)
+        numbers = {k: v if isinstance(v, list | dict) else clean(v) for k, v in found.numbers.items()}
         limits = (*caveats, *_unused_groups(evidence)) if name in OF_PREDICTION else ()
-        answers.append(Answer(name, question, sentence, verdict, numbers, limits))
+        answers.append(Answer(name, question, found.text, found.verdict, numbers, limits, found.lead, found.claims))
     return answers
+
+
+def _doubted(found: Found, why: str) -> Found:
+    """Put a doubt before an answer, which then shows nothing; an answer that was not run stays as it is."""
+    if found.verdict == "not_run":
+        return found
+    claims = tuple(replace(claim, verdict=_without_claim(claim.verdict)) for claim in found.claims)
+    numbers = dict(found.numbers)
+    if "verdicts" in numbers:
+        numbers["verdicts"] = {name: _without_claim(verdict) for name, verdict in numbers["verdicts"].items()}
+    return replace(
+        found, lead=f"{why} {found.lead}", verdict=_without_claim(found.verdict), numbers=numbers, claims=claims
+    )
+
+
+def _without_claim(verdict: Verdict) -> Verdict:
+    return verdict if verdict in {"not_run", "not_estimable"} else "unresolved"
 
 
 def _unused_groups(evidence: Evidence) -> tuple[str, ...]:

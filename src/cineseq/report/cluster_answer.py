@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 
 from cineseq.expression.function_variance import stratum_word
+from cineseq.report.claims import samples_of
 from cineseq.report.evidence import Evidence
-from cineseq.report.found import Found, not_estimable, not_run, note_of
+from cineseq.report.found import Claim, Found, not_estimable, not_run, note_of, tested, with_interval
 from cineseq.report.prediction_answers import contrast, main_function
-from cineseq.statistics.by_sample import in_samples
+from cineseq.statistics.by_sample import in_samples, over_samples
 from cineseq.statistics.verdicts import Verdict
 from cineseq.tables.prediction import CLUSTER_LABELS
 from cineseq.text import (
@@ -51,8 +52,29 @@ def clusters(evidence: Evidence) -> Found:
     overlap, more = _overlap(evidence.overlap, function)
     each = evidence.function_by_sample
     where = "" if each is None else in_samples(each[each["function"] == function], "epsilon2", 0.0, "zero", percent)
-    texts = [_between_clusters(row, verdict, len(table), where), _verdict_counts(table), beyond, overlap]
-    return " ".join(text for text in texts if text), verdict, numbers | delta | more
+    lead = " ".join(t for t in (_between_clusters(row, verdict, len(table), where), _one_field(row)) if t)
+    over = None if each is None else over_samples(each[each["function"] == function], "epsilon2", 0.0)
+    claim = Claim(
+        f"clusters differ in {readable(function)}",
+        verdict,
+        with_interval(row["epsilon2"], row["epsilon2_low"], row["epsilon2_high"], percent, " of the variance"),
+        percent(0),
+        tested(row["p_value"], row["q_value"]),
+        *samples_of(over, percent),
+    )
+    texts = (_verdict_counts(table), beyond, overlap)
+    return Found(lead, verdict, numbers | delta | more, " ".join(text for text in texts if text), (claim,))
+
+
+def _one_field(row: pd.Series) -> str:
+    """Report what cells of a single field, or of a single sample, cannot show; empty with more of them."""
+    if not known(row["strata"]) or row["strata"] > 1:
+        return ""
+    unit = stratum_word(row["within"] if isinstance(row["within"], str) else "")
+    return (
+        f"All cells are of one {unit} and count as independent, so that the same holds in another {unit} or sample "
+        "cannot be claimed."
+    )
 
 
 def _between_clusters(row: pd.Series, verdict: Verdict, functions: int, samples: str) -> str:
@@ -60,18 +82,18 @@ def _between_clusters(row: pd.Series, verdict: Verdict, functions: int, samples:
     unit = stratum_word(row["within"] if isinstance(row["within"], str) else "")
     share, margin, groups = percent(row["epsilon2"]), percent(row["margin"]), count(row["clusters"], "cluster")
     between = f"of the variance of {readable(row['function'])} within {unit}s lies between {groups}"
-    tested = f"permutation {p_value(row['p_value'])}"
-    tested += f", {p_value(row['q_value'], 'q')} over {functions} functions" if functions > 1 else ""
+    permuted = f"permutation {p_value(row['p_value'])}"
+    permuted += f", {p_value(row['q_value'], 'q')} over {functions} functions" if functions > 1 else ""
     cells = f"{count(row['n'], 'cell')} in {count(row['strata'], unit)}{samples}"
     if verdict == "shown_absent":
         upper = f"its one-sided 95 % interval ends at {percent(row['epsilon2_upper'])}"
-        return f"No: less than {margin} {between} ({share}, {upper}; {tested}; {cells})."
+        return f"No: less than {margin} {between} ({share}, {upper}; {permuted}; {cells})."
+    note = note_of(row, "")
     ends = interval(row["epsilon2_low"], row["epsilon2_high"], percent, named=True)
-    measured = f"{share} {between} ({ends}; {tested}; {cells})"
+    ends = note if not known(row["epsilon2_low"]) and note.startswith("no interval") else ends
+    measured = f"{share} {between} ({ends}; {permuted}; {cells})"
     if verdict == "unresolved":
-        note = note_of(row, "")
-        why = f"; there is {note}" if note.startswith("no interval") else ""
-        return f"Unresolved: {measured}. Neither a difference nor its absence (less than {margin}) is shown{why}."
+        return f"Unresolved: {measured}. Neither a difference nor its absence (less than {margin}) is shown."
     return f"{'Only weakly' if row['epsilon2'] < WEAK_SHARE else 'In part'}: {measured}."
 
 

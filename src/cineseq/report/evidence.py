@@ -13,7 +13,18 @@ from cineseq.config.prediction import Prediction
 from cineseq.tables.contract import contract_named, read_table
 from cineseq.workflow.products import product_at
 
-CELL_COLUMNS = ("track_id", "sample", "fov", "condition", "replicate", "generation", "founder_id", "end_kind", "fate")
+CELL_COLUMNS = (
+    "track_id",
+    "parent_id",
+    "sample",
+    "fov",
+    "condition",
+    "replicate",
+    "generation",
+    "founder_id",
+    "end_kind",
+    "fate",
+)
 
 
 @dataclass(frozen=True)
@@ -37,9 +48,11 @@ class Evidence:
     unused_groups: pd.DataFrame | None = None
     covariates: pd.DataFrame | None = None
     genes: pd.DataFrame | None = None
+    markers: pd.DataFrame | None = None
     overlap: pd.DataFrame | None = None
     concordance: pd.DataFrame | None = None
     incidence: pd.DataFrame | None = None
+    fate_pairs: pd.DataFrame | None = None
     states: pd.DataFrame | None = None
     states_by_sample: pd.DataFrame | None = None
     power: pd.DataFrame | None = None

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cineseq.lineage.report import hazard_sentence, last_observed
+from cineseq.lineage.concordance import sisters_by_sample
+from cineseq.lineage.report import hazard_text, last_observed
+from cineseq.report.found import NONE, Claim, tested, with_interval
 from cineseq.statistics import ALPHA
 from cineseq.statistics.permutation import benjamini_hochberg
+from cineseq.statistics.verdicts import judge
 from cineseq.text import (
     NOT_ESTIMABLE,
     count,
@@ -19,6 +22,7 @@ from cineseq.text import (
     known,
     listed,
     natural_order,
+    number,
     p_value,
     percent,
     quantity,
@@ -27,6 +31,7 @@ from cineseq.text import (
 
 CONDITIONS_NAMED = 12
 """Conditions with a sentence of their own in the answer; the others are in the tables."""
+NO_P = "no p-value: "
 CONTROL = re.compile(r"(?i)(?<![a-z])(controls?|ctrl|untreated|vehicle|dmso|mock)(?![a-z])")
 """Names of control conditions, which come after the others."""
 ALIKE = (
@@ -42,9 +47,12 @@ class SharedFates:
     Attributes
     ----------
     lead
-        One sentence on all conditions; empty where no condition has a concordance.
+        Sentences on all conditions: whether fates are shared, how many pairs are left out, and whether the hazard of
+        death is shared. Empty where no condition has a concordance.
     sentences
         One sentence per condition, controls last.
+    claims
+        The concordance of each condition in numbers, controls last.
     is_shown
         Whether sisters share their fate beyond chance in a condition, at a false discovery rate over conditions.
     numbers
@@ -53,11 +61,17 @@ class SharedFates:
 
     lead: str
     sentences: tuple[str, ...]
+    claims: tuple[Claim, ...]
     is_shown: bool
     numbers: dict[str, Any]
 
 
-def shared_fates(concordance: pd.DataFrame | None, incidence: pd.DataFrame | None) -> SharedFates:
+def shared_fates(
+    concordance: pd.DataFrame | None,
+    incidence: pd.DataFrame | None,
+    pairs: pd.DataFrame | None = None,
+    cells: pd.DataFrame | None = None,
+) -> SharedFates:
     """Describe, per condition, which fates cells met and how often sisters met the same one.
 
     Parameters
@@ -66,6 +80,10 @@ def shared_fates(concordance: pd.DataFrame | None, incidence: pd.DataFrame | Non
         The table :data:`cineseq.tables.lineage.CONCORDANCE`; None where it was not made.
     incidence
         The table :data:`cineseq.tables.lineage.FATE_INCIDENCE`; None where it was not made.
+    pairs
+        The table :data:`cineseq.tables.lineage.FATE_PAIRS`; None where it was not made.
+    cells
+        As :func:`cineseq.lineage.concordance.sisters_by_sample`; None where they are not known.
     """
     sisters = None if concordance is None else concordance[concordance["relation"] == "sisters"]
     rows = pd.DataFrame() if sisters is None else sisters.dropna(subset=["concordance"]).set_index("condition")
@@ -78,10 +96,63 @@ def shared_fates(concordance: pd.DataFrame | None, incidence: pd.DataFrame | Non
     if (left := len(named) - CONDITIONS_NAMED) > 0:
         sentences = [*sentences[:CONDITIONS_NAMED], f"The tables have {count(left, 'more condition')}."]
     if rows.empty:
-        return SharedFates("", tuple(sentences), is_shown=False, numbers={})
+        return SharedFates("", tuple(sentences), (), is_shown=False, numbers={})
     rows = rows.loc[[name for name in named if name in rows.index]]
     q = benjamini_hochberg(rows["p_value"].to_numpy(float, na_value=np.nan))
-    return SharedFates(_lead(rows, q), tuple(sentences), bool(np.nanmin(q, initial=1) <= ALPHA), _numbers(rows))
+    lead = " ".join(text for text in (_lead(rows, q), _left_out(sisters, pairs), _hazards(rows)) if text)
+    each = _sisters_by_sample(cells)
+    claims = tuple(_claim(row, value, len(rows), each) for (_, row), value in zip(rows.iterrows(), q, strict=True))
+    is_shown = bool(np.nanmin(q, initial=1) <= ALPHA)
+    return SharedFates(lead, tuple(sentences), claims[:CONDITIONS_NAMED], is_shown, _numbers(rows))
+
+
+def _sisters_by_sample(cells: pd.DataFrame | None) -> pd.DataFrame:
+    needed = {"condition", "sample", "parent_id", "fate"}
+    return pd.DataFrame() if cells is None or not needed <= set(cells) else sisters_by_sample(cells)
+
+
+def _claim(row: pd.Series, q: float, conditions: int, by_sample: pd.DataFrame) -> Claim:
+    """Return the claim that sisters of one condition share their fate."""
+    own = by_sample[by_sample["condition"] == row.name] if len(by_sample) else by_sample
+    more = int((own["concordance"] > own["expected_independent"]).sum()) if len(own) > 1 else 0
+    samples = f"{more} of {count(len(own))}" if len(own) > 1 else NONE
+    phi = f"; phi {with_interval(row['phi'], row['phi_low'], row['phi_high'])}" if known(row["phi"]) else ""
+    name = f"sisters share their fate{f', {row.name}' if conditions > 1 else ''}"
+    effect = f"same fate in {percent(row['concordance'])} of {count(row['pairs'], 'pair')}{phi}"
+    verdict = judge(is_estimated=True, is_shown=bool(q <= ALPHA))
+    return Claim(name, verdict, effect, percent(row["expected_independent"]), tested(row["p_value"], q), samples)
+
+
+def _left_out(sisters: pd.DataFrame | None, pairs: pd.DataFrame | None) -> str:
+    """Report the pairs of sisters of which a fate is not known."""
+    if sisters is None or pairs is None or not (total := int(pairs["pairs"].sum())):
+        return ""
+    left = total - int(sisters["pairs"].sum())
+    if left <= 0:
+        return ""
+    return (
+        f"{count(left)} of {count(total, 'pair')} of sisters ({percent(left / total)}) are left out, because a fate is "
+        "not known; all pairs may differ from these."
+    )
+
+
+def _hazards(rows: pd.DataFrame) -> str:
+    """Report in how many conditions sisters share the hazard of death itself; empty where it could not be tested."""
+    found = rows.dropna(subset="p_hazard") if "p_hazard" in rows else rows.iloc[:0]
+    if found.empty:
+        return ""
+    p = found["p_hazard"].to_numpy(float)
+    shown = int((benjamini_hochberg(p) <= ALPHA).sum())
+    least, most = number(found["hazard_correlation"].min()), number(found["hazard_correlation"].max())
+    size = f"correlation of residuals {least if least == most else f'{least} to {most}'}"
+    several = len(found) > 1
+    if shown:
+        verb = f"is shared by sisters{f' in {shown} of {len(found)} conditions' if several else ''}"
+        test = f"within field and birth time, q ≤ {significant(ALPHA)}"
+    else:
+        verb = f"was not shown to be shared by sisters{' in any condition' if several else ''}"
+        test = f"within field and birth time, {'smallest ' if several else ''}{p_value(p.min())}"
+    return f"The hazard of death itself, which cycles of similar length do not affect, {verb} ({size}; {test})."
 
 
 def controls_last(names: set[str]) -> list[str]:
@@ -98,7 +169,9 @@ def _fates_met(incidence: pd.DataFrame) -> dict[str, str]:
             continue
         divided, died = (_fraction(last.loc[event]) for event in ("division", "death"))
         age = quantity(last["time"].iloc[0], last["unit"].iloc[0])
-        met[str(condition)] = f"by {age} after birth {divided} of the cells had divided and {died} had died"
+        met[str(condition)] = (
+            f"by {age} after birth {divided} of the cells born in the movie had divided and {died} had died"
+        )
     return met
 
 
@@ -112,11 +185,11 @@ def _of_condition(where: str, met: str | None, row: pd.Series | None) -> str:
     if row is not None:
         shared = (
             f"sisters had the same fate in {percent(row['concordance'])} of {count(row['pairs'], 'pair')} "
-            f"({percent(row['expected_independent'])} expected if fates were independent, {_beyond_chance(row)})"
+            f"({percent(row['expected_independent'])} expected if fates were independent, {_beyond_chance(row)}"
+            f"{hazard_text(row)})"
         )
     text = f"{where}{'; '.join(part for part in (met, shared) if part)}."
-    hazard = "" if row is None or not known(row.get("p_hazard")) else f" {hazard_sentence(row)}"
-    return text[:1].upper() + text[1:] + hazard
+    return text[:1].upper() + text[1:]
 
 
 def _beyond_chance(row: pd.Series) -> str:
@@ -124,30 +197,46 @@ def _beyond_chance(row: pd.Series) -> str:
     note = row.get("note")
     if known(row["p_value"]) or not isinstance(note, str) or not note:
         return p_value(row["p_value"])
-    return f"p {note}" if note.startswith(NOT_ESTIMABLE) else f"{p_value(None)}: {note}"
+    if note.startswith(NOT_ESTIMABLE):
+        return f"p {note}"
+    # The note has other remarks as well.
+    reasons = [part for part in note.split("; ") if part.startswith(NO_P)]
+    return f"{p_value(None)}: {reasons[0].removeprefix(NO_P) if reasons else note}"
 
 
 def _lead(rows: pd.DataFrame, q: np.ndarray) -> str:
     """State in how many conditions sisters share their fate beyond chance, and name the others."""
-    tested, shown = np.isfinite(q), np.nan_to_num(q, nan=1.0) <= ALPHA
-    if not tested.any():
-        least, most = rows["concordance"].min(), rows["concordance"].max()
-        span = percent(most) if least == most else f"{percent(least)} to {percent(most)}"
-        return f"Sisters had the same fate in {span} of pairs; whether that is more than by chance could not be tested."
+    has_test, shown = np.isfinite(q), np.nan_to_num(q, nan=1.0) <= ALPHA
+    if not has_test.any():
+        same = f"Sisters had the same fate in {_range(rows['concordance'])} of pairs"
+        return f"{same}; whether that is more than by chance could not be tested."
+    verb = "shared" if shown.any() else "were not shown to share"
+    told = f"Sisters {verb} their fate more often than by chance"
     if len(rows) == 1:
-        verb = "shared" if shown.any() else "were not shown to share"
-        return f"Sisters {verb} their fate more often than by chance within field and birth time."
-    conditions = count(tested.sum(), "condition that could be tested", "conditions that could be tested")
-    told = f"Sisters shared their fate more often than by chance in {shown.sum()} of {conditions}"
-    if not shown.any():
-        told = f"Sisters were not shown to share their fate more often than by chance in any of {conditions}"
-    rate = f"within field and birth time, q ≤ {significant(ALPHA)}"
+        test = p_value(rows["p_value"].iloc[0])
+        return f"{told} within field and birth time ({_effect(rows)}; {test})."
+    tried = count(has_test.sum(), "condition that could be tested", "conditions that could be tested")
+    where = f"in {shown.sum() if shown.any() else 'any'} of {tried}"
+    if has_test.sum() == 1:
+        where = f"in {rows.index[has_test][0]}, the only condition that could be tested"
     others = [
         f"{what} in {listed(rows.index[which])}"
-        for what, which in (("not shown", tested & ~shown), ("not estimable", ~tested))
+        for what, which in (("not shown", has_test & ~shown & shown.any()), ("not testable", ~has_test))
         if which.any()
     ]
-    return f"{told} ({rate}){'; ' if others else ''}{', '.join(others)}."
+    ends = f"within field and birth time, q ≤ {significant(ALPHA)}; {_effect(rows[has_test])}"
+    return f"{told} {where} ({ends}){'; ' if others else ''}{', '.join(others)}."
+
+
+def _effect(rows: pd.DataFrame) -> str:
+    """Return the concordance of some conditions beside what is expected of independent fates."""
+    met, expected = (_range(rows[name]) for name in ("concordance", "expected_independent"))
+    return f"same fate in {met} of {count(rows['pairs'].sum(), 'pair')}, {expected} expected if fates were independent"
+
+
+def _range(values: pd.Series) -> str:
+    least, most = percent(values.min()), percent(values.max())
+    return most if least == most else f"{least.removesuffix(' %')} to {most}"
 
 
 def _numbers(rows: pd.DataFrame) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from cineseq.prediction.estimands import PRIMARY, interval_note
 from cineseq.statistics.correlation import detectable_r2
 from cineseq.text import count, known, percent
 
+FIELDS = ("fov", "sample and fov")
+"""What ``grouped_by`` is where fields were held out."""
+
 
 def by_groups(row: Mapping[str, Any]) -> str:
     """Return what the groups of the folds are, as `` by sample and fov``; empty where it is not recorded."""
@@ -17,8 +20,14 @@ def by_groups(row: Mapping[str, Any]) -> str:
 
 
 def held_out_alone(row: Mapping[str, Any]) -> str:
-    """Report what held-out families or single cells cannot show; empty where fields or samples were held out."""
-    held_out = {"family": "Families", "cell": "Single cells"}.get(str(row.get("grouped_by")))
+    """Report what held-out fields, families or single cells cannot show; empty where samples were held out."""
+    grouped_by = str(row.get("grouped_by"))
+    if grouped_by in FIELDS:
+        return (
+            "Fields were held out, not whole samples: that models hold in a sample on which they were not trained "
+            "cannot be claimed."
+        )
+    held_out = {"family": "Families", "cell": "Single cells"}.get(grouped_by)
     if held_out is None:
         return ""
     includes = "" if row.get("estimand") == PRIMARY else "R² includes what the cells of a field share, and "

@@ -3,17 +3,95 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import pandas as pd
 
 from cineseq.text import listed
 
-KEPT_POSITION = (
-    "; where positions are known and folds.position_null ({c:folds.position_null}) is true, permuted functions keep "
-    "how function varies smoothly with position in the field, by restricted maximum likelihood (Wagner and Dray, "
-    "2015; Solin and Särkkä, 2020)"
-)
-SENTENCES: dict[str, tuple[str, ...]] = {
+
+@dataclass(frozen=True)
+class Run:
+    """What is known of a run.
+
+    Attributes
+    ----------
+    config
+        The whole configuration, as nested dictionaries.
+    versions
+        Versions of packages, by name.
+    models
+        Models with ``name``, ``sha256`` and the ``steps`` that used them.
+    tables
+        Result tables by name; what is in none of them was not used.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    models: list[dict[str, Any]] = field(default_factory=list)
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+
+    def setting(self, name: str) -> Any:
+        """Return the setting ``section.key``; None where it is unknown."""
+        value: Any = self.config
+        for part in name.split("."):
+            if not isinstance(value, Mapping) or part not in value:
+                return None
+            value = value[part]
+        return value
+
+    def has(self, table: str, column: str = "", **rows: str) -> bool:
+        """Whether a table has a row, of those that ``rows`` selects, with a value in a column."""
+        found = self.tables.get(table)
+        if found is None or not (set(rows) | ({column} - {""})) <= set(found):
+            return False
+        for name, value in rows.items():
+            found = found[found[name] == value]
+        return bool(found[column].notna().any()) if column else len(found) > 0
+
+
+Condition = Callable[[Run], bool]
+Piece: TypeAlias = "str | tuple[Condition, Piece]"
+"""Text with slots, or a piece with the condition under which the method was used."""
+
+
+def _set(name: str) -> Condition:
+    """Return the condition that a setting is true, or a name or number other than 0."""
+    return lambda run: bool(run.setting(name))
+
+
+def _unset(name: str) -> Condition:
+    """Return the condition that a setting is 0 or false."""
+    return lambda run: bool(run.setting(name) == 0)
+
+
+def _more(section: str) -> Condition:
+    """Return the condition that further permutations than the first may be drawn."""
+    return lambda run: (
+        (run.setting(f"{section}.most_permutations") or 0) > (run.setting(f"{section}.permutations") or 0)
+    )
+
+
+def _made(table: str, column: str = "", **rows: str) -> Condition:
+    return lambda run: run.has(table, column, **rows)
+
+
+def _both(*conditions: Condition) -> Condition:
+    return lambda run: all(condition(run) for condition in conditions)
+
+
+def _any(*conditions: Condition) -> Condition:
+    return lambda run: any(condition(run) for condition in conditions)
+
+
+def _further(section: str) -> Piece:
+    """Return the piece about further permutations than the first, where they may be drawn."""
+    return _more(section), f", and with up to {{c:{section}.most_permutations}} where these left the verdict open"
+
+
+SENTENCES: dict[str, tuple[Piece, ...]] = {
     "prepare_movie": (
         "Movies were read frame by frame with tifffile {v:tifffile}",
         "; flat field: {c:inputs.flat_field}; drift: {c:inputs.drift}",
@@ -51,12 +129,17 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         ", normalisation {c:clusters.normalisation}",
         ", from up to {c:clusters.variable_genes} variable genes and {c:clusters.components} components",
         "; clusters were found by the Leiden method (Traag et al., 2019) at resolution {c:clusters.resolution}",
-        "; the fraction of the variance of function between clusters within the strata {c:folds.null_strata} (epsilon "
-        "squared) was compared with {c:clusters.permutations} permutations of function within these strata, families "
-        "whole, and with up to {c:clusters.most_permutations} where these left the verdict open; p-values allow for "
-        "early ends (Besag and Clifford, 1991; Fay et al., 2007), and intervals are of a jackknife over strata with "
-        "Student's t (Miller, 1974)",
-        KEPT_POSITION,
+        (
+            _both(_set("clusters.permutations"), _made("function_by_cluster", "p_value")),
+            ". The fraction of the variance of function between clusters within the strata {c:folds.null_strata} "
+            "(epsilon squared; Kelley, 1935) was compared with {c:clusters.permutations} permutations of function "
+            "within these strata, families whole",
+        ),
+        (_made("function_by_cluster", "p_value"), _further("clusters")),
+        (
+            _made("function_by_cluster", "epsilon2_low"),
+            "; intervals are of a jackknife over strata with Student's t (Miller, 1974)",
+        ),
     ),
     "differential_expression": (
         "Groups were compared with tie-corrected Wilcoxon rank-sum tests, at a false discovery rate of {c:de.fdr} "
@@ -74,100 +157,224 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "outer and inner folds never split groups",
         " ({c:folds.groups})",
         "; scaling and the selection of genes were done within the folds",
-        "; the model nonlinear, which finds such products, is {c:prediction.nonlinear}",
-        "; within fields, function and predictors were centred in each field of a sample, those held out on their own "
+        (_set("prediction.nonlinear"), "; the model nonlinear, which finds such products, is {c:prediction.nonlinear}"),
+        ". Within fields, function and predictors were centred in each field of a sample, those held out on their own "
         "mean; the share of a linear model is by restricted maximum likelihood with random coefficients (Patterson and "
         "Thompson, 1971; Dicker, 2014)",
-        "; p-values compare a faster procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most three "
-        "inner folds) with the same procedure on {c:prediction.permutations} permutations of function, and on up to "
-        "{c:prediction.most_permutations} where these left the verdict open, and allow for early ends (Besag and "
-        "Clifford, 1991; Fay et al., 2007); intervals are "
-        "by the jackknife over held-out groups with Student's t (Miller, 1974), widened for the training of models "
-        "by simulations with 20 predictors, and too short for many weak ones (in simulations of 12 groups with 60 "
-        "predictors they held the mean R² of the procedure in 74 to 80 % of studies)",
-        KEPT_POSITION,
-        "; the stability of a gene is the fraction of {c:prediction.half_samples} half-samples of groups in "
-        "which it is "
-        "selected (Meinshausen and Bühlmann, 2010)",
+        (_unset("prediction.permutations"), ". There are no p-values, because prediction.permutations is 0"),
+        (
+            _set("prediction.permutations"),
+            ". P-values compare a faster procedure (one mixing ratio, {c:prediction.null_alphas} penalties, at most "
+            "three inner folds) with the same procedure on {c:prediction.permutations} permutations of function within "
+            "the strata {c:folds.null_strata}, families whole",
+        ),
+        (_set("prediction.permutations"), _further("prediction")),
+        (
+            _made("performance", "r2_low"),
+            ". Intervals are by the jackknife over held-out groups with Student's t (Miller, 1974), of the mean R² of "
+            "the procedure over studies of this design and not of one trained model: they are widened for the training "
+            "of models by simulations with 20 predictors, and too short for many weak ones (in simulations of 12 "
+            "groups with 60 predictors they held that mean in 74 to 80 % of studies)",
+        ),
+        (
+            _made("beyond_covariates", "delta_r2"),
+            ". What expression and shape add to size, cell-cycle and technical covariates is the difference of "
+            "held-out R² within fields between a penalised model of the covariates as natural splines (Harrell, 2015) "
+            "and the same model with a ridge regression of what it leaves of function on what it leaves of the added "
+            "columns",
+        ),
+        (
+            _made("beyond_covariates", "p_value"),
+            "; its p-value is of the fraction that the added columns explain of what unpenalised curves of the "
+            "covariates leave of function, against permutations of these residuals within strata, families whole and "
+            "made uncorrelated, which keep how the added columns go with the covariates (Freedman and Lane, 1983; "
+            "Winkler et al., 2014)",
+        ),
+        (
+            _made("covariates", "reliability"),
+            "; the reliability of a covariate is from its change between adjacent frames, and what is measured with "
+            "error is taken out only in part",
+        ),
+        (
+            _made("genes", "frequency"),
+            ". The stability of a gene is the fraction of {c:prediction.half_samples} half-samples of groups in which "
+            "it is selected (Meinshausen and Bühlmann, 2010)",
+        ),
+        (
+            _made("genes", "p_value"),
+            ". P-values of single genes are of partial rank correlations, with variances that allow for alike cells of "
+            "a family (CR2; Bell and McCaffrey, 2002) and a t-test over families (Ibragimov and Müller, 2010)",
+        ),
+        (
+            _made("genes", "p_given_covariates"),
+            "; those given the covariates are of products of residuals on splines of these (generalised covariance "
+            "measure; Shah and Peters, 2020)",
+        ),
+        (
+            _made("unused_groups"),
+            ". Whether function and the main components of expression differ by declared groups that are in neither "
+            "the folds nor the strata was tested by their epsilon squared between the levels of a group, within "
+            "strata; R² was estimated again with both sides centred within these levels",
+        ),
     ),
     "explain_modalities": (
         "Each gene was predicted from morphology and from the embedding, and each of their features from expression, "
         "by ridge regression in held-out groups, both sides centred in each field of a sample; it is linear, so the "
         "variance explained is a lower bound",
         "; the embedding counts by its first {c:crossmodal.components} principal components",
-        ", and compared with {c:crossmodal.permutations} permutations of the pairing within "
-        "{c:crossmodal.class_column}",
+        (_unset("crossmodal.permutations"), "; there are no p-values, because crossmodal.permutations is 0"),
+        (
+            _set("crossmodal.permutations"),
+            "; R² was compared with {c:crossmodal.permutations} permutations of the pairing within the strata "
+            "{c:folds.null_strata} and the classes by {c:crossmodal.class_column}, families whole",
+        ),
+        (
+            _made("crossmodal_summary", "low"),
+            "; intervals are by the jackknife over held-out groups with Student's t (Miller, 1974)",
+        ),
+        (
+            _made("crossmodal_summary", "share"),
+            "; the share of a linear model is by restricted maximum likelihood (Dicker, 2014)",
+        ),
     ),
     "describe_fates": (
         "The cumulative incidence of division, death and loss after birth was estimated as competing risks (Aalen and "
         "Johansen, 1978; statsmodels), with intervals from resampled lineages",
         "; survival and time to division were estimated by the method of Kaplan and Meier (1958), with other "
         "ends censored",
-        "; the concordance of the fates of relatives was tested one-sidedly against {c:lineage.permutations} "
-        "permutations of "
-        "fates within field of view and birth time, between cells for sisters and between pairs of sisters for others",
-        "; odds ratios of fates have Woolf's interval, robust to several pairs of one root cell",
+        (
+            _made("concordance", "concordance"),
+            "; the concordance of the fates of relatives was tested one-sidedly against {c:lineage.permutations} "
+            "permutations of "
+            "fates within field of view and birth time, between cells for sisters and between pairs of sisters for "
+            "others",
+        ),
+        (
+            _made("concordance", "p_hazard"),
+            "; whether sisters share the hazard of death is from the correlation of their martingale residuals "
+            "(Therneau et al., 1990) within field of view and birth time, by a score test (Commenges and "
+            "Jacqmin-Gadda, 1997)",
+        ),
+        (
+            _made("fate_odds", "odds_ratio"),
+            "; odds ratios of fates have Woolf's interval, robust to several pairs of one root cell",
+        ),
     ),
     "compare_sisters_before_death": (
-        "The association of death in one of two sisters with shape and position before the fate of either was "
-        "estimated "
-        "by conditional logistic regression within pairs (statsmodels), and compared with permutations that swap fates "
-        "within pairs, for all pairs of a root cell together",
+        (
+            _made("which_dies", "p_value"),
+            "The association of death in one of two sisters with shape and position before the fate of either was "
+            "estimated by conditional logistic regression within pairs (statsmodels), and compared with permutations "
+            "that swap fates within pairs, for all pairs of a root cell together",
+        ),
     ),
     "compare_sister_genes": (
-        "Genes were compared within pairs of sisters by intraclass correlation, and between survivors by the fate of "
-        "the sister, within field of view and birth time: pairs against permutations of partners, survivors by a score "
-        "that weights a family by the estimated correlation of sisters, against the larger of a normal and a "
-        "permutation p-value",
+        (
+            _made("heritable", "p_value"),
+            "Genes were compared within pairs of sisters by intraclass correlation, against permutations of partners "
+            "within field of view and birth time",
+        ),
+        (
+            _made("by_sister", "p_value"),
+            ". Genes of survivors were compared by the fate of the sister, within field of view and birth time, by a "
+            "score that weights a family by the estimated correlation of sisters, against the larger of a normal and a "
+            "permutation p-value",
+        ),
     ),
     "compare_sisters": (
-        "States of survivors whose sister died were compared with those whose sister lived, within field of view and "
-        "birth time, by Mantel-Haenszel odds ratios and scores (Mantel and Haenszel, 1959) that weight a family by the "
-        "estimated correlation of sisters and allow for that of the families of a root cell",
-        "; E-values (VanderWeele and Ding, 2017) give the strength of a common cause that would explain them",
-        "; unknown fates were kept as unknown",
+        (
+            _made("states", "p_value"),
+            "States of survivors whose sister died were compared with those whose sister lived, within field of view "
+            "and birth time, by Mantel-Haenszel odds ratios and scores (Mantel and Haenszel, 1959) that weight a "
+            "family by the estimated correlation of sisters and allow for that of the families of a root cell",
+        ),
+        (
+            _made("states", "e_value"),
+            "; E-values (VanderWeele and Ding, 2017) give the strength of a common cause that would explain them",
+        ),
+        (
+            _made("sensitivity", "least"),
+            "; bounds give what wrong and unknown fates, and wrong pairs of cell and barcode, could change (Rothman et "
+            "al., 2008)",
+        ),
+        (_made("states", "p_value"), "; unknown fates were kept as unknown"),
     ),
 }
-"""The pieces of the sentence of each step; a piece with an unknown setting or version is left out."""
+"""The pieces of the sentences of each step.
 
+A piece whose condition does not hold, or with an unknown setting or version, is left out.
+"""
+
+PERMUTED = _any(
+    _both(_more("prediction"), _set("prediction.permutations"), _made("performance", "p_value")),
+    _both(_more("clusters"), _set("clusters.permutations"), _made("function_by_cluster", "p_value")),
+)
+GENERAL: tuple[Piece, ...] = (
+    (
+        PERMUTED,
+        "P-values allow for permutations that end early (Besag and Clifford, 1991; Fay et al., 2007). ",
+    ),
+    (
+        _both(
+            _set("folds.position_null"),
+            _any(_made("performance", "position_share"), _made("function_by_cluster", "position_share")),
+        ),
+        "Permuted functions keep how function varies smoothly with position in the field, by restricted maximum "
+        "likelihood (Wagner and Dray, 2015; Solin and Särkkä, 2020). ",
+    ),
+    (
+        _any(
+            _made("by_sample", "r2_low", part="new_sample"),
+            _made("crossmodal_by_sample", "r2_low", part="new_sample"),
+            _made("function_by_sample", "epsilon2_low", part="new_sample"),
+            _made("states_by_sample", "odds_ratio_low", part="new_sample"),
+        ),
+        "Effects of samples were combined by random effects (Paule and Mandel, 1982), with the prediction interval of "
+        "one more sample (Higgins et al., 2009; IntHout et al., 2016). ",
+    ),
+    (
+        _any(
+            *(_made(table, "q_value") for table in ("performance", "function_by_cluster", "crossmodal_summary")),
+            *(_made(table, "p_value") for table in ("states", "concordance")),
+        ),
+        "Q-values are false discovery rates (Benjamini and Hochberg, 1995) over the hypotheses of one claim. ",
+    ),
+)
+"""What holds for several steps, said once at the end of the paragraph."""
 _SLOT = re.compile(r"\{([vcm]):([^}]+)\}")
 
 
-def methods_paragraph(
-    steps: list[str], config: Mapping[str, Any], versions: Mapping[str, str], models: list[dict[str, Any]]
-) -> str:
-    """Describe the methods of a run, one sentence per step.
+def methods_paragraph(steps: list[str], run: Run) -> str:
+    """Describe the methods of a run, step by step; only those that its settings and tables show to have been used.
 
     Parameters
     ----------
     steps
         Names of the steps that ran, in order.
-    config
-        The whole configuration, as nested dictionaries.
-    versions
-        Versions of packages, by name.
-    models
-        Models with ``name``, ``sha256`` and the ``steps`` that used them.
+    run
+        What is known of the run.
     """
     sentences = []
     for step in steps:
-        pieces = (_filled(piece, config, versions, models) for piece in SENTENCES.get(step, ()))
-        sentence = "".join(piece for piece in pieces if piece)
+        pieces = (_filled(piece, run) for piece in SENTENCES.get(step, ()))
+        sentence = re.sub(r"^[.;, ]+", "", "".join(piece for piece in pieces if piece))
         if sentence:
             sentences.append(f"{sentence}.")
+    sentences += filter(None, ((_filled(piece, run) or "").strip() for piece in GENERAL))
     return " ".join(sentences)
 
 
-def _filled(
-    piece: str, config: Mapping[str, Any], versions: Mapping[str, str], models: list[dict[str, Any]]
-) -> str | None:
+def _filled(piece: Piece, run: Run) -> str | None:
+    if not isinstance(piece, str):
+        holds, text = piece
+        return _filled(text, run) if holds(run) else None
     values: dict[str, str] = {}
     for kind, name in _SLOT.findall(piece):
         found: str | None
         if kind == "v":
-            found = versions.get(name, "")
+            found = run.versions.get(name, "")
         else:
-            found = _setting(config, name) if kind == "c" else _model(models, name)
+            found = _setting(run, name) if kind == "c" else _model(run.models, name)
         if found is None:
             return None
         values[f"{kind}:{name}"] = found
@@ -175,12 +382,8 @@ def _filled(
     return re.sub(r" +(?=[ ;,]|$)", "", text)
 
 
-def _setting(config: Mapping[str, Any], name: str) -> str | None:
-    value: Any = config
-    for part in name.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            return None
-        value = value[part]
+def _setting(run: Run, name: str) -> str | None:
+    value = run.setting(name)
     if value is None:
         return None
     return listed(map(str, value)) if isinstance(value, list) else str(value).replace("_", " ")

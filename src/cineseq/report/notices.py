@@ -10,11 +10,15 @@ import pandas as pd
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.pairing import Cells
 from cineseq.features.scaling import divisor
+from cineseq.report.false_divisions import divisions_found, doubt_of_lineages, warning_of
 from cineseq.text import count, listed, percent
 
 STEP_WORDS = {"segment": "segmentation", "morphology": "morphology", "embed": "the image embedding"}
 Level = Literal["serious", "warning", "info"]
 ORDER: tuple[Level, ...] = ("serious", "warning", "info")
+NOT_MEASURED = ": not measured, "
+ALL = "all"
+"""Name of the sample in warnings of the whole study."""
 MOSTLY_LOST = 0.5
 FEWEST_TRACKS = 10
 """With fewer tracks, the fraction of lost ones is not judged."""
@@ -38,6 +42,7 @@ def all_notices(
     models: list[dict[str, Any]],
     warnings: pd.DataFrame | None,
     quality: pd.DataFrame,
+    false_divisions: int = 0,
 ) -> list[Notice]:
     """Gather the notices of a run, the most serious first.
 
@@ -59,24 +64,41 @@ def all_notices(
         The warnings of the sister analysis; None where it was not run.
     quality
         One row per field with the columns of :func:`cineseq.report.quality.field_numbers`; empty without images.
+    false_divisions
+        Divisions of all fields that may be false.
     """
     notices = _data_notices(simulated, models)
     if pixel_sizes:
         notices += _image_notices(channels, inputs, cells, pixel_sizes) + _track_notices(quality)
+        notices += _division_notices(false_divisions, divisions_found(quality))
     if warnings is not None:
         notices += _sister_notices(warnings)
     return sorted(dict.fromkeys(notices), key=lambda notice: ORDER.index(notice.level))
 
 
 def _sister_notices(warnings: pd.DataFrame) -> list[Notice]:
-    """Return one notice per message, with its samples and the number of cells concerned in each."""
+    """Return one notice per message, with its samples and the cells concerned; what was not measured is one notice."""
     notices = []
+    unmeasured: dict[tuple[Level, str], list[str]] = {}
     for (level, message), rows in warnings.groupby(["severity", "message"], sort=False):
+        what, _, reason = message.partition(NOT_MEASURED)
+        if reason and set(rows["sample"]) == {ALL}:
+            unmeasured.setdefault((level, reason.rstrip(".")), []).append(what)
+            continue
         concerned = rows["cells"].fillna(0).astype(int)
         of_samples = zip(rows["sample"], concerned, strict=True)
         named = [f"{sample} ({count(cells, 'cell')})" if cells else sample for sample, cells in of_samples]
         notices.append(Notice(level, f"Sisters, {listed(named)}: {message}"))
+    for (level, reason), what in unmeasured.items():
+        text = f"Sisters, all: {what[0]}{NOT_MEASURED}{reason}."
+        if len(what) > 1:
+            text = f"Sisters, not measured because {reason}: {'; '.join(map(_lower_first, what))}."
+        notices.append(Notice(level, text))
     return notices
+
+
+def _lower_first(text: str) -> str:
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
 
 
 def _data_notices(simulated: bool, models: list[dict[str, Any]]) -> list[Notice]:  # noqa: FBT001
@@ -110,6 +132,11 @@ def _track_notices(quality: pd.DataFrame) -> list[Notice]:
         "are missed."
     )
     return [Notice("serious" if often > len(lost) / 2 else "warning", text)]
+
+
+def _division_notices(false: int, found: int) -> list[Notice]:
+    found_notices = (Notice("serious", doubt_of_lineages(false, found)), Notice("warning", warning_of(false, found)))
+    return [notice for notice in found_notices if notice.text]
 
 
 def _image_notices(channels: Channels, inputs: Inputs, cells: Cells, pixel_sizes: set[float | None]) -> list[Notice]:

@@ -17,21 +17,22 @@ from cineseq.report.answers import Answer
 from cineseq.report.assets import PAGE_BYTES, Embedded, ImageInliner
 from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.evidence import Evidence
+from cineseq.report.false_divisions import false_divisions
 from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields, show_uncertain
-from cineseq.report.methods import methods_paragraph
+from cineseq.report.methods import Run, methods_paragraph
 from cineseq.report.motion_figures import drift_picture, motion_picture
 from cineseq.report.notices import all_notices
 from cineseq.report.prediction_answers import main_function
 from cineseq.report.provenance import models_used
 from cineseq.report.record import show_record, without_unknown
-from cineseq.report.steps import StepReport, StepSummary, summarise
+from cineseq.report.steps import StepReport, StepSummary, remarks_once, summarise
 from cineseq.report.views import TableView, plain_table, show_table
 from cineseq.statistics import ALPHA
 from cineseq.statistics.verdicts import VERDICTS
 from cineseq.tables.contract import ESTIMANDS, contract_named
 from cineseq.tables.imaging import PAIR_STATUSES
 from cineseq.tables.prediction import COMPARED_MODELS, MODELS, VARIANTS
-from cineseq.text import count, first_sentence, parts_of, readable, significant, tie
+from cineseq.text import count, parts_of, readable, significant, tie
 from cineseq.workflow.products import Product, read_by_report
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -41,7 +42,7 @@ LINES_SHOWN = 12
 LAST = {"not_estimable": 1, "not_run": 2}
 """Verdicts of answers that come after the others."""
 ANSWER_SHOWN = 400
-"""Letters of an answer after its first sentence that are shown; more are collapsed."""
+"""Letters of an answer after its lead that are shown; more are collapsed."""
 SAMPLES_SHOWN = 60
 MARKERS_SHOWN = 3
 
@@ -156,6 +157,7 @@ def render_page(page: PageInputs) -> str:
             models=models,
             warnings=page.evidence.warnings,
             quality=page.quality,
+            false_divisions=false_divisions(page.steps),
         ),
         "counts": _counts(page),
         "image_steps": [s for s in summaries if s.fields],
@@ -189,8 +191,20 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": count, "significant": significant, "lead": first_sentence, "tie": tie}
+    environment.filters |= {"count": count, "significant": significant, "tie": tie, "chip": _chip, "rest": _rest}
     return environment
+
+
+def _chip(answer: Answer) -> str:
+    """Return the verdict of an answer; where its claims differ, how many have it."""
+    each = [claim.verdict for claim in answer.claims]
+    same = each.count(answer.verdict)
+    return VERDICTS[answer.verdict] + (f": {same} of {len(each)} claims" if 0 < same < len(each) else "")
+
+
+def _rest(answer: Answer) -> str:
+    """Return what follows the lead of an answer."""
+    return answer.answer.removeprefix(answer.lead).strip()
 
 
 def _packages(page: PageInputs) -> dict[str, str]:
@@ -208,10 +222,15 @@ def _counts(page: PageInputs) -> list[tuple[str, str]]:
     evidence, quality = page.evidence, page.quality
     rows: list[tuple[str, str]] = []
     if evidence.cells is not None:
-        rows.append(("samples", count(evidence.cells["sample"].nunique())))
+        samples = evidence.cells["sample"].nunique()
+        rows.append(("sample" if samples == 1 else "samples", count(samples)))
     if not quality.empty:
-        rows += [("fields of view", count(len(quality))), ("cells outlined", count(quality["objects"].sum()))]
-        rows += [("divisions", count(quality["divisions"].sum())), ("deaths", count(quality["deaths"].sum()))]
+        fields = "field of view" if len(quality) == 1 else "fields of view"
+        rows += [(fields, count(len(quality))), ("cells outlined", count(quality["objects"].sum()))]
+        found, false = int(quality["divisions"].sum()), false_divisions(page.steps)
+        doubted = "all" if false >= found else f"about {count(false)}"
+        rows.append((f"divisions ({doubted} may be false)" if false else "divisions", count(found)))
+        rows.append(("deaths", count(quality["deaths"].sum())))
     if evidence.cells is not None:
         rows.append(("cells (tracks)" if not quality.empty else "cells", count(len(evidence.cells))))
     if evidence.pairs is not None:
@@ -240,7 +259,10 @@ def _section(name: str, page: PageInputs, summaries: list[StepSummary], embedder
     shown = [_table(p, page, embedder) for p in own if p.title and p.name in page.evidence.tables]
     if name == "pairing" and page.evidence.pairs is not None:
         shown.append(_pair_statuses(page.evidence.pairs))
-    own_lines = [main_function_first(s, page.evidence.performance) for s in summaries if s.step in steps]
+    messages = [] if page.evidence.warnings is None else list(page.evidence.warnings["message"])
+    own_lines = [
+        said_once(main_function_first(s, page.evidence.performance), messages) for s in summaries if s.step in steps
+    ]
     return SectionView(name, title, intro, own_lines, figures, shown)
 
 
@@ -254,6 +276,12 @@ def main_function_first(step: StepSummary, performance: pd.DataFrame | None) -> 
     is_other = [bool(found) and readable(main) not in found for found in named]
     order = sorted(range(len(step.lines)), key=is_other.__getitem__)
     return replace(step, lines=tuple(step.lines[i] for i in order))
+
+
+def said_once(step: StepSummary, messages: list[str]) -> StepSummary:
+    """Leave out sentences that hold one of the messages, which are among the notices, and remarks said before."""
+    texts = [message.rstrip(".") for message in messages if message]
+    return replace(step, lines=remarks_once(line for line in step.lines if not any(text in line for text in texts)))
 
 
 def _table(product: Product, page: PageInputs, embedder: ImageInliner) -> TableView:
@@ -321,7 +349,8 @@ def _pair_statuses(pairs: pd.DataFrame) -> TableView:
 
 
 def _methods(page: PageInputs, steps: list[str], models: list[dict[str, Any]]) -> str:
-    return methods_paragraph(steps, page.provenance.get("config") or {}, _packages(page), models)
+    run = Run(page.provenance.get("config") or {}, _packages(page), models, page.evidence.tables)
+    return methods_paragraph(steps, run)
 
 
 def _dictionary() -> list[tuple[str, str, TableView]]:

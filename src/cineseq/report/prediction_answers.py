@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from cineseq.prediction.estimands import PRIMARY, gain_text, is_claimed, lower_b
 from cineseq.prediction.group_sentences import lost_within_groups
 from cineseq.prediction.report import mostly_class
 from cineseq.prediction.unused_groups import explained_by_group
+from cineseq.report.claims import r2_claim
 from cineseq.report.evidence import Evidence
-from cineseq.report.found import Found, not_estimable, not_run
+from cineseq.report.found import Claim, Found, not_estimable, not_run, tested, with_interval
 from cineseq.report.limits import by_groups, detectable, few_groups, held_out_alone
 from cineseq.statistics import ALPHA
 from cineseq.statistics.verdicts import Verdict, judge, overall
@@ -41,6 +43,8 @@ PREDICTION_NEEDS = "prediction, which needs a function and counts or shape of th
 FUNCTIONS_NAMED = 5
 SINGLE = ("expression", "morphology", "embedding", "features")
 IGNORE_GENES = "Do not interpret the genes listed below."
+SIGN = "+ and −: sign of the association"
+IN_PART = "A covariate that is measured with error is taken out only in part"
 ABSENCE = "With this many cells, a negative result does not show that there is no association."
 
 
@@ -140,25 +144,49 @@ def function_genes(evidence: Evidence) -> Found:
         f"{in_samples(evidence.by_sample, row, PREDICTED, number)}"
     )
     scope = f"{few_groups(row)} {held_out_alone(row)}".strip()
+    name, verdict = f"expression predicts {readable(function)}", _verdict_of(evidence, row)
+    claims = [r2_claim(name, verdict, row, evidence.by_sample, PREDICTED)]
     if not is_claimed(row):
         text = f"Expression was not shown to predict {readable(function)}{_where(row)} better than chance: {measured}."
-        parts = [text, ABSENCE, f"{details}.", _counted(table, "expression"), detectable(row["n"]), scope, IGNORE_GENES]
-        return " ".join(part for part in parts if part), "unresolved", numbers
+        more = [f"{details}.", _counted(table, "expression"), detectable(row["n"]), scope, IGNORE_GENES]
+        return Found(f"{text} {ABSENCE}", verdict, numbers, " ".join(part for part in more if part), tuple(claims))
     weak = row["r2_above_null"] < WEAK_R2
-    parts = [f"Expression {'weakly ' if weak else ''}predicts {readable(function)}{_where(row)}: {measured}"]
+    lead = [f"Expression {'weakly ' if weak else ''}predicts {readable(function)}{_where(row)}: {measured}"]
     genes, named = _stable_genes(evidence.genes, function, evidence.selected_frequency)
     numbers["genes"] = named
-    beyond, more = _beyond_class(*(_of(table, function, model, "pooled") for model in ("expression", "class")))
-    numbers |= more
-    parts += [genes, details, beyond]
-    added, adds_to, more = _beyond_covariates(evidence, function)
-    numbers |= more
+    beyond, more_numbers = _beyond_class(*(_of(table, function, model, "pooled") for model in ("expression", "class")))
+    numbers |= more_numbers
+    added, adds_to, more_numbers = _beyond_covariates(evidence, function)
+    numbers |= more_numbers
+    if adds_to is not None:
+        claims.append(_increment_claim(evidence, function))
+    more = [details, beyond]
     # What is not shown to add to the covariates, or within a group, is said before any prediction.
-    parts = [added, *parts] if adds_to is False else [*parts, added]
-    parts = [lost_within_groups(evidence.unused_groups, function, "expression"), *parts, "These are associations"]
-    verdict = _verdict_of(evidence, row)
-    texts = [". ".join(p for p in parts if p) + ".", _counted(table, "expression"), scope]
-    return " ".join(text for text in texts if text), verdict, numbers
+    if adds_to is False:
+        lead = [added, *lead]
+    else:
+        more.append(added)
+    lead = [lost_within_groups(evidence.unused_groups, function, "expression"), *lead, genes]
+    ends = (_counted(table, "expression"), scope)
+    texts = (
+        _sentences(lead),
+        " ".join(text for text in (_sentences([*more, "These are associations"]), *ends) if text),
+    )
+    return Found(texts[0], verdict, numbers, texts[1], tuple(claims))
+
+
+def _sentences(parts: list[str]) -> str:
+    return ". ".join(part for part in parts if part) + "."
+
+
+def _increment_claim(evidence: Evidence, function: str) -> Claim:
+    """Return the claim that expression adds to the covariates."""
+    row = _added(evidence, function, "expression").iloc[0]
+    signed = partial(number, signed=True)
+    effect = f"ΔR² = {with_interval(row['delta_r2'], row['low'], row['high'], signed)}"
+    verdict = judge(is_estimated=True, is_shown=adds(row))
+    test = tested(row["p_value"], row["q_value"])
+    return Claim("it adds to size, cell cycle and technical covariates as measured", verdict, effect, number(0), test)
 
 
 def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -> tuple[str, list[str]]:
@@ -178,7 +206,8 @@ def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -
         if len(ranked) > len(top)
         else ""
     )
-    return f"Selected most stably: {listed(texts)}{more}{_given_covariates(ranked)}", top["gene"].tolist()
+    notes = "; ".join(note for note in (SIGN, _given_covariates(ranked)) if note)
+    return f"Selected most stably: {listed(texts)}{more} ({notes})", top["gene"].tolist()
 
 
 def _given_covariates(ranked: pd.DataFrame) -> str:
@@ -186,7 +215,7 @@ def _given_covariates(ranked: pd.DataFrame) -> str:
     if "q_given_covariates" not in ranked or ranked["q_given_covariates"].isna().all():
         return ""
     also = int((ranked["q_given_covariates"] <= ALPHA).sum())
-    return f" ({also} of {len(ranked)} also given size, cell cycle and technical covariates as measured, q ≤ {ALPHA})"
+    return f"{also} of {len(ranked)} also given size, cell cycle and technical covariates as measured, q ≤ {ALPHA}"
 
 
 def _pooled_text(pooled: pd.Series | None, row: pd.Series) -> str:
@@ -218,6 +247,7 @@ def _beyond_covariates(evidence: Evidence, function: str) -> tuple[str, bool | N
         return "", None, {}
     row, text = rows.iloc[0], beyond_sentence(rows, evidence.covariates)
     keys = ("r2_covariates", "delta_r2", "low", "high", "p_value", "q_value")
+    text += f". {IN_PART}" if adds(row) else ""
     return text[0].upper() + text[1:], adds(row), {f"beyond_{key}": row[key] for key in keys}
 
 
@@ -254,6 +284,7 @@ def modalities(evidence: Evidence) -> Found:
         numbers |= {f"r2_{name}": row["r2"], f"p_{name}": row["p_value"]}
     verdicts = {name: _verdict_of(evidence, row) for name, row in found.items()}
     numbers["verdicts"] = verdicts
+    claims = tuple(r2_claim(n, verdicts[n], row, evidence.by_sample, PREDICTED) for n, row in found.items())
     values = [
         f"{name} R² = {number(r['r2'])} ({interval(r['r2_low'], r['r2_high'], named=True)}; "
         f"{gain_text(r, 'r2_low', 'r2_high')}, {p_value(r['p_value'])}{_over_functions(table, r)}"
@@ -264,16 +295,19 @@ def modalities(evidence: Evidence) -> Found:
     bound = bound[0].upper() + bound[1:]
     where, scope = _where(first), f"{bound}. {few_groups(first)} {held_out_alone(first)}".strip()
     if not any(is_claimed(row) for row in found.values()):
-        text = f"No modality was shown to predict {readable(function)}{where} better than chance: {'; '.join(values)}."
-        return f"{text} {ABSENCE} {scope}".strip(), overall(verdicts.values()), numbers
-    comparison = _compared(evidence.contrasts, function, found)
+        text = f"No modality was shown to predict {readable(function)}{where} better than chance"
+        text = f"{text}: {'; '.join(values)}. {ABSENCE}"
+        return Found(text, overall(verdicts.values()), numbers, scope, claims)
+    comparison = _compared(evidence.contrasts, function, found, where)
     covariates = _covariates_alone(evidence, found)
     lost = [
         lost_within_groups(evidence.unused_groups, function, name) for name, row in found.items() if is_claimed(row)
     ]
     groups = "".join(f"{sentence}. " for sentence in lost if sentence)
-    text = f"{groups}{comparison} {covariates} Held-out{where}: {'; '.join(values)}. {scope}"
-    return re.sub(" +", " ", text).strip(), overall(verdicts.values()), numbers
+    # What is not shown to add to the covariates, or within a group, is said before any prediction.
+    lead = re.sub(" +", " ", f"{groups}{covariates} {comparison}").strip()
+    more = f"Held-out{where}: {'; '.join(values)}. {scope}".strip()
+    return Found(lead, overall(verdicts.values()), numbers, more, claims)
 
 
 def _covariates_alone(evidence: Evidence, found: dict[str, pd.Series]) -> str:
@@ -285,22 +319,23 @@ def _covariates_alone(evidence: Evidence, found: dict[str, pd.Series]) -> str:
     return f"{listed(names).capitalize()} {verb} not shown to add to {what}." if names else ""
 
 
-def _compared(contrasts: pd.DataFrame | None, function: str, found: dict[str, pd.Series]) -> str:
+def _compared(contrasts: pd.DataFrame | None, function: str, found: dict[str, pd.Series], where: str) -> str:
     """State which modalities predict the function, which one better, and whether expression adds to the others.
 
     Expression is compared with morphology or, where there is none, with the embedding or the user's features; without
     expression, two of these are compared with each other.
     """
-    single = [name for name in MODALITIES if name in found and name != "both"]
+    single, ending = [name for name in MODALITIES if name in found and name != "both"], where.rstrip(",")
     if len(single) == 1:
         if not is_claimed(found[single[0]]):
-            return f"{single[0].capitalize()} alone was not shown to predict {readable(function)}."
-        return f"{single[0].capitalize()} predicts {readable(function)}; there is no other modality to compare."
+            return f"{single[0].capitalize()} alone was not shown to predict {readable(function)}{ending}."
+        alone = f"{single[0].capitalize()} predicts {readable(function)}{ending}"
+        return f"{alone}; there is no other modality to compare."
     able = [name for name in single[:2] if is_claimed(found[name])]
     verb = "predict" if len(able) == 2 else "predicts"
-    lead = f"{' and '.join(able).capitalize()} {verb} {readable(function)}"
+    lead = f"{' and '.join(able).capitalize()} {verb} {readable(function)}{ending}"
     if not able:
-        lead = f"Neither {single[0]} nor {single[1]} alone was shown to predict {readable(function)}"
+        lead = f"Neither {single[0]} nor {single[1]} alone was shown to predict {readable(function)}{ending}"
     delta = contrast(contrasts, function, single[1], single[0])
     if delta is None:
         return f"{lead}; the difference was not estimated."

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,24 @@ class StepSummary:
     lines: tuple[str, ...]
     field_lines: dict[str, tuple[str, ...]]
     numbers: pd.DataFrame
+
+
+NOTE = re.compile(r"^(.*) \(([^()]{30,})\)\.$")
+"""A sentence that ends with a remark in brackets."""
+
+
+def remarks_once(lines: Iterable[str]) -> tuple[str, ...]:
+    """Say a remark in brackets that ends several sentences in a row once, after the last of them."""
+    found = [(NOTE.match(line), line) for line in lines]
+    said: list[str] = []
+    for remark, own in groupby(found, key=lambda pair: pair[0][2] if pair[0] else None):
+        alike = list(own)
+        if remark is None or len(alike) == 1:
+            said += [line for _, line in alike]
+            continue
+        said += [f"{match[1]}." for match, _ in alike if match]
+        said.append(f"The last {len(alike)} sentences: {remark}.")
+    return tuple(said)
 
 
 def read_step_report(path: Path) -> StepReport:

@@ -10,13 +10,14 @@ import pandas as pd
 
 from cineseq.prediction.by_sample import in_samples
 from cineseq.prediction.estimands import PRIMARY, gain_text, is_claimed, lower_bound, share_text
+from cineseq.report.claims import r2_claim
 from cineseq.report.evidence import Evidence
-from cineseq.report.found import Found, not_estimable, not_run, note_of
+from cineseq.report.found import Claim, Found, not_estimable, not_run, note_of
 from cineseq.report.limits import held_out_alone
 from cineseq.statistics import ALPHA
 from cineseq.statistics.verdicts import Verdict, judge, overall
 from cineseq.tables.crossmodal import DIRECTIONS
-from cineseq.text import count, interval, known, p_value, percent
+from cineseq.text import count, first_sentence, interval, known, p_value, percent
 
 Row = Mapping[str, Any]
 
@@ -83,7 +84,7 @@ def crossmodal(evidence: Evidence) -> Found:
     rows = {(row["direction"], row["estimand"]): row for row in table.to_dict("records") if known(row["r2"])}
     if not rows:
         return not_estimable(note_of(table.iloc[0], "too few cells have both modalities"))
-    texts: list[tuple[float, str]] = []
+    texts: list[tuple[float, str, Claim]] = []
     verdicts: dict[str, Verdict] = {}
     numbers: dict[str, Any] = {}
     for direction in DIRECTIONS:
@@ -93,14 +94,20 @@ def crossmodal(evidence: Evidence) -> Found:
         source, target = direction.split("_to_")
         verdicts[f"{source} to {target}"] = judge(is_estimated=True, is_shown=is_explained(row))
         whole, each = rows.get((direction, "pooled")), evidence.crossmodal_by_sample
-        texts.append((row["r2_above_null"], variance_sentence(row, whole, source.capitalize(), target, each)))
+        name = f"{source} to {target}"
+        claim = r2_claim(name, verdicts[name], row, each, ("direction",), ends=("low", "high"), form=percent)
+        texts.append((row["r2_above_null"], variance_sentence(row, whole, source.capitalize(), target, each), claim))
         numbers |= {f"r2_{direction}": row["r2"], f"null_{direction}": row["r2_null"], f"p_{direction}": row["p_value"]}
         numbers |= {f"share_{direction}": row["share"], f"q_{direction}": row["q_value"]}
     if not texts:
         within = table[table["estimand"] == PRIMARY]
         return not_estimable(note_of(within.iloc[0], "nothing differs within fields"))
+    # What is shown comes before what is not; the direction that explains most comes first.
+    texts.sort(key=lambda text: (text[2].verdict != "shown", -text[0] if known(text[0]) else np.inf))
     bound = lower_bound()
-    # The direction that explains most comes first.
-    sentences = [text for _, text in sorted(texts, key=lambda pair: -pair[0] if known(pair[0]) else np.inf)]
-    sentences += [f"{bound[:1].upper()}{bound[1:]}.", held_out_alone(next(iter(rows.values())))]
-    return " ".join(sentences).strip(), overall(verdicts.values()), numbers | {"verdicts": verdicts}
+    lead = first_sentence(texts[0][1])
+    more = [texts[0][1].removeprefix(lead).strip(), *(text for _, text, _ in texts[1:])]
+    more += [f"{bound[:1].upper()}{bound[1:]}.", held_out_alone(next(iter(rows.values())))]
+    claims = tuple(claim for *_, claim in texts)
+    details = " ".join(text for text in more if text)
+    return Found(lead, overall(verdicts.values()), numbers | {"verdicts": verdicts}, details, claims)

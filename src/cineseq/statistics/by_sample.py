@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -55,10 +56,30 @@ def rows_over_samples(
     ]
 
 
-def in_samples(
-    rows: pd.DataFrame, effect: str, null: float, what: str, form: Callable[[float], str], *, above: bool = True
-) -> str:
-    """Say in how many samples an effect is on one side of a value, and what one more sample would show.
+@dataclass(frozen=True)
+class OverSamples:
+    """In how many samples an effect is on one side of a value.
+
+    Attributes
+    ----------
+    samples, on_side, surely
+        Samples with an effect, those in which it is on that side, and those in which its whole interval is.
+    has_intervals
+        Whether any sample has an interval.
+    low, high
+        Ends of the 95 % prediction interval for one more sample; NaN where there is none.
+    """
+
+    samples: int
+    on_side: int
+    surely: int
+    has_intervals: bool
+    low: float
+    high: float
+
+
+def over_samples(rows: pd.DataFrame, effect: str, null: float, *, above: bool = True) -> OverSamples | None:
+    """Count the samples in which an effect is on one side of a value.
 
     Parameters
     ----------
@@ -66,31 +87,55 @@ def in_samples(
         Rows of one effect, with the columns of :func:`cineseq.tables.contract.columns_by_sample`.
     effect
         Name of the column of the effect.
-    null, what
-        The value, and its name in the sentence.
-    form
-        Writes a number.
+    null
+        The value.
     above
         Whether samples above the value are counted, or those below it.
+
+    Returns
+    -------
+    OverSamples or None
+        None with fewer than two samples.
+    """
+    each = rows[(rows["part"] == "sample") & rows[effect].notna()]
+    # An effect without any error is that of a model without predictors, which predicts the mean.
+    ends = each[[f"{effect}_low", f"{effect}_high"]].to_numpy(float, na_value=np.nan)
+    if len(each) < 2 or (ends[:, 0] == ends[:, 1]).all():
+        return None
+    sign, end = (1, "low") if above else (-1, "high")
+    on_side = int((sign * each[effect] > sign * null).sum())
+    surely = int((sign * each[f"{effect}_{end}"] > sign * null).sum())
+    new = rows[rows["part"] == "new_sample"].iloc[0]
+    ends_of_new = (float(new[name]) if known(new[name]) else np.nan for name in (f"{effect}_low", f"{effect}_high"))
+    return OverSamples(len(each), on_side, surely, bool(each[f"{effect}_{end}"].notna().any()), *ends_of_new)
+
+
+def in_samples(
+    rows: pd.DataFrame, effect: str, null: float, what: str, form: Callable[[float], str], *, above: bool = True
+) -> str:
+    """Say in how many samples an effect is on one side of a value, and what one more sample would show.
+
+    Parameters
+    ----------
+    rows, effect, null, above
+        As :func:`over_samples`.
+    what
+        Name of the value in the sentence.
+    form
+        Writes a number.
 
     Returns
     -------
     str
         Begins with a semicolon; empty with fewer than two samples.
     """
-    each = rows[(rows["part"] == "sample") & rows[effect].notna()]
-    # An effect without any error is that of a model without predictors, which predicts the mean.
-    ends = each[[f"{effect}_low", f"{effect}_high"]].to_numpy(float, na_value=np.nan)
-    if len(each) < 2 or (ends[:, 0] == ends[:, 1]).all():
+    found = over_samples(rows, effect, null, above=above)
+    if found is None:
         return ""
-    sign, end = (1, "low") if above else (-1, "high")
-    on_side = int((sign * each[effect] > sign * null).sum())
-    surely = int((sign * each[f"{effect}_{end}"] > sign * null).sum())
-    text = f"; {'above' if above else 'below'} {what} in {on_side} of {counted(len(each), 'sample')}"
-    if each[f"{effect}_{end}"].notna().any():
-        text += f", with the whole interval in {surely}"
-    new = rows[rows["part"] == "new_sample"].iloc[0]
-    low, high = new[f"{effect}_low"], new[f"{effect}_high"]
-    if not known(low):
+    side = "above" if above else "below"
+    text = f"; {side} {what} in {found.on_side} of {counted(found.samples, 'sample')}"
+    if found.has_intervals:
+        text += f", with the whole interval in {found.surely}"
+    if not known(found.low):
         return text
-    return f"{text}; 95 % prediction interval for one more sample {interval(low, high, form)}"
+    return f"{text}; 95 % prediction interval for one more sample {interval(found.low, found.high, form)}"

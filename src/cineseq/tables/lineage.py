@@ -90,6 +90,22 @@ STATE_BY_SISTER = Table(
             "e_value", "Ratio of risks by which a common cause would need to go with both to explain the odds ratio"
         ),
         number("e_value_interval", "The same for the end of the interval closer to 1; 1 where the interval holds 1"),
+        *(
+            Column(
+                name,
+                "integer",
+                f"Survivors in strata that contain both arms: {which}",
+                missing=True,
+                low=0,
+                optional=True,
+            )
+            for name, which in (
+                ("died_cells", "those of the first arm (sister died)"),
+                ("died_with_state", "those of the first arm with the state"),
+                ("survived_cells", "those of the other arm (sister survived)"),
+                ("survived_with_state", "those of the other arm with the state"),
+            )
+        ),
         NOTE,
     ),
 )

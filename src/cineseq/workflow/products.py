@@ -211,7 +211,7 @@ PRODUCTS: tuple[Product, ...] = (
             "Possible biases of the comparison"),
     Product("lineage/incidence.tsv", "study", "lineage.FATE_INCIDENCE", "describe_fates", "sisters"),
     Product("lineage/survival.tsv", "study", "lineage.FATE_SURVIVAL", "describe_fates"),
-    Product("lineage/fate_pairs.tsv", "study", "lineage.FATE_PAIRS", "describe_fates"),
+    Product("lineage/fate_pairs.tsv", "study", "lineage.FATE_PAIRS", "describe_fates", "sisters"),
     Product("lineage/forest.svg", "study", None, "compare_sisters", "sisters",
             "Odds ratios of states by the fate of the sister, with intervals",
             caption="Odds of each state in survivors whose sister died, relative to those whose sister survived; 1 "

@@ -9,7 +9,7 @@ from scipy import stats
 from tests.unit.lineage.lineage_examples import as_cells, cell, family
 
 from cineseq.lineage import concordance
-from cineseq.lineage.concordance import concordance_table, times_table
+from cineseq.lineage.concordance import concordance_table, sisters_by_sample, times_table
 from cineseq.lineage.fate_correlation import fate_odds_lines, fate_odds_table
 from cineseq.lineage.pair_statistics import pair_correlation, pair_odds_ratio
 from cineseq.lineage.relatives import relatives_of
@@ -282,3 +282,21 @@ def test_au565_reproduces_the_measured_concordance(data_folder):
     times = times_table(families, relatives).set_index(["condition", "relation", "quantity"])
     control = times.loc["Gemcitabine control", "sisters", "division_time"]
     assert control["low"] > 0
+
+
+def test_sisters_by_sample_are_pairs_of_known_fates_in_samples_with_both_fates():
+    fates = {
+        "s1": [("death", "death")] * 2 + [("division", "division")] * 2 + [("death", "division")],
+        "s2": [("death", "death")] * 6,
+        "s3": [("death", "division")] * 4,
+    }
+    rows = [
+        ("drug", sample, f"{sample}_{k}", fate)
+        for sample, pairs in fates.items()
+        for k, pair in enumerate(pairs)
+        for fate in pair
+    ]
+    rows += [("drug", "s1", "s1_x", "death"), ("drug", "s1", "s1_x", "unknown"), ("drug", "s1", None, "death")]
+    cells = pd.DataFrame(rows, columns=["condition", "sample", "parent_id", "fate"])
+    (found,) = sisters_by_sample(cells).to_dict("records")
+    assert found == {"condition": "drug", "sample": "s1", "pairs": 5, "concordance": 0.8, "expected_independent": 0.5}

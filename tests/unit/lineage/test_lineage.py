@@ -190,7 +190,7 @@ HEADERS = {
     "hazard_correlation p_hazard note",
     "times": "condition relation quantity pairs r low high note",
     "state_by_sister": "state contrast families informative odds_ratio low high p_permutation p_gee estimand p_value "
-    "e_value e_value_interval note",
+    "e_value e_value_interval died_cells died_with_state survived_cells survived_with_state note",
     "lineage_power": "state contrast died survived state_rate detectable_odds_ratio note",
 }
 

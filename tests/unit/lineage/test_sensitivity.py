@@ -156,6 +156,6 @@ def test_the_report_names_the_power_of_the_contrast_that_it_answers_with():
          "informative": 40, "odds_ratio": 1.1, "low": 0.5, "high": 2.0, "p_value": 0.8, "note": ""}
     )  # fmt: skip
     power = states[["state", "contrast"]].assign(detectable_odds_ratio=[1.5, 4.0], state_rate=0.3)
-    text, verdict, _ = sisters(Evidence(states=states, power=power))
-    assert verdict == "unresolved"
-    assert "An odds ratio of 4.0" in text
+    found = sisters(Evidence(states=states, power=power))
+    assert found.verdict == "unresolved"
+    assert "An odds ratio of 4.0" in found.lead

@@ -47,6 +47,17 @@ def test_lost_sisters_change_no_estimate():
     pd.testing.assert_frame_equal(before[before.contrast == TESTED][columns], after[after.contrast == TESTED][columns])
 
 
+def test_the_survivors_with_a_state_are_counted_in_strata_with_both_arms():
+    rows = [row for k in range(8) for row in family(f"d{k}", "end_of_movie", "death", state_x="on" if k < 3 else "off")]
+    rows += [
+        row for k in range(9) for row in family(f"a{k}", "end_of_movie", "end_of_movie", state_x=["on", "off"][k % 2])
+    ]
+    _, _, compared = analyse(as_cells(rows))
+    found = compared[(compared["contrast"] == TESTED) & (compared["state"] == "state_x=on")].iloc[0]
+    counts = found[["died_cells", "died_with_state", "survived_cells", "survived_with_state"]].tolist()
+    assert counts == [8, 3, 18, 10]
+
+
 def test_unknown_sisters_are_a_row_of_their_own_and_pooled_with_nobody():
     rows = []
     for other, on, off in (("death", 10, 10), ("end_of_movie", 10, 20), ("lost", 15, 5)):

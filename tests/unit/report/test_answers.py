@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cineseq.lineage.interpretation import LESS, MORE, NO_INTERVAL, SPANS
+from cineseq.lineage.interpretation import LESS, MORE, NO_INTERVAL, OTHERS, SPANS, TO_SEPARATE
 from cineseq.lineage.report import ASSOCIATIONS, state_lines
 from cineseq.report.answers import answer_all
 from cineseq.report.evidence import Evidence
+from cineseq.report.false_divisions import doubt_of_lineages, warning_of
 from cineseq.report.prediction_answers import contrast
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.crossmodal import DIRECTIONS, VARIANCE_SUMMARY
-from cineseq.tables.expression import FUNCTION_BY_CLUSTER
+from cineseq.tables.expression import FUNCTION_BY_CLUSTER, MARKERS
 from cineseq.tables.lineage import CONCORDANCE, LINEAGE_WARNINGS, STATE_BY_SISTER
 from cineseq.tables.prediction import (
     BEYOND_COVARIATES,
@@ -265,9 +266,21 @@ def test_genes_and_clusters_of_an_angle_are_those_of_its_cosine_and_sine():
 @pytest.mark.parametrize(
     ("models", "pair", "said"),
     [
-        (("expression", "embedding", "both"), ("embedding", "expression"), "Expression and embedding predict lipid"),
-        (("expression", "features", "both"), ("features", "expression"), "Expression and features predict lipid"),
-        (("morphology", "embedding"), ("embedding", "morphology"), "Morphology and embedding predict lipid"),
+        (
+            ("expression", "embedding", "both"),
+            ("embedding", "expression"),
+            "Expression and embedding predict lipid within fields",
+        ),
+        (
+            ("expression", "features", "both"),
+            ("features", "expression"),
+            "Expression and features predict lipid within fields",
+        ),
+        (
+            ("morphology", "embedding"),
+            ("embedding", "morphology"),
+            "Morphology and embedding predict lipid within fields",
+        ),
     ],
 )
 def test_any_two_modalities_are_compared(models, pair, said):
@@ -282,7 +295,7 @@ def test_any_two_modalities_are_compared(models, pair, said):
 
 def test_a_single_modality_has_no_other_to_compare():
     answer = by_id(Evidence(performance=performance([0.2], [0.01], ("embedding",))))["modalities"]
-    assert "Embedding predicts lipid; there is no other modality to compare." in answer.answer
+    assert "Embedding predicts lipid within fields; there is no other modality to compare." in answer.answer
 
 
 @pytest.mark.parametrize(("held_out", "said"), [("family", "Families"), ("cell", "Single cells")])
@@ -329,7 +342,7 @@ def test_too_few_fields_for_an_interval_are_the_reason_why_absence_cannot_be_sho
     note = "no interval: 3 fields with two cells or more, 6 are required"
     ends = {"epsilon2_low": np.nan, "epsilon2_high": np.nan, "epsilon2_upper": np.nan}
     answer = clusters_of(epsilon2=[0.01], **ends, p_value=0.3, strata=3, note=note, verdict="unresolved").answer
-    assert answer.endswith(f"is shown; there is {note}.")
+    assert f"lies between 5 clusters ({note}; permutation p = 0.3; 300 cells in 3 fields). Neither" in answer
 
 
 def test_a_shown_share_below_one_twentieth_is_weak_and_where_samples_are_the_strata_it_says_so():
@@ -466,7 +479,7 @@ def test_the_best_of_many_states_is_judged_by_its_q_value():
     ("note", "said"),
     [
         ("not estimable: the pairs do not differ from each other", "p not estimable: the pairs do not differ"),
-        ("no discordant pair; no p-value: nothing to permute", "p not estimable: no discordant pair; no p-value"),
+        ("no discordant pair; no p-value: nothing to permute", "p not estimable: nothing to permute)"),
     ],
 )
 def test_the_reason_why_likeness_has_no_p_value_is_said_once(note, said):
@@ -512,8 +525,11 @@ def test_an_odds_ratio_is_read_by_its_interval(odds, half_width, verdict, said, 
     answer = by_id(Evidence(states=table))["sisters"]
     assert answer.verdict == verdict
     assert said in answer.answer
-    assert answer.answer.endswith(remains)
-    assert state_lines(compared(table))[-1] == f"How to interpret 'cluster=0': {remains} {ASSOCIATIONS}"
+    assert answer.answer.endswith(f"{remains} {OTHERS} {TO_SEPARATE}")
+    assert state_lines(compared(table))[-2:] == [f"How to interpret 'cluster=0': {remains}", FOR_EVERY_STATE]
+
+
+FOR_EVERY_STATE = f"For every state: {OTHERS} {TO_SEPARATE} {ASSOCIATIONS}"
 
 
 def compared(states: pd.DataFrame) -> pd.DataFrame:
@@ -530,41 +546,43 @@ def test_clusters_on_both_sides_of_one_are_not_read_as_one_of_them(weaker_first)
         f"A cell has one value of 'cluster', so '{high}' above 1 and '{low}' below 1 may be a single "
         f"association; these odds ratios do not show which value it concerns. If '{high}': {MORE} If '{low}': {LESS}"
     )
-    assert state_lines(compared(table))[-2:] == [
-        f"How to interpret 'cluster=0', 'cluster=1': {both} {ASSOCIATIONS}",
-        f"How to interpret 'cluster=2': {SPANS} {ASSOCIATIONS}",
+    assert state_lines(compared(table))[-3:] == [
+        f"How to interpret 'cluster=0', 'cluster=1': {both}",
+        f"How to interpret 'cluster=2': {SPANS}",
+        FOR_EVERY_STATE,
     ]
-    assert by_id(Evidence(states=table))["sisters"].answer.endswith(both)
+    answer = by_id(Evidence(states=table))["sisters"].answer
+    assert answer.endswith(f"{both} {OTHERS} {TO_SEPARATE}")
+    sentences = re.split(r"(?<=\.) (?=[A-Z])", answer)
+    assert len(set(sentences)) == len(sentences)
 
 
 def test_states_of_other_columns_and_without_an_odds_ratio_are_read_by_themselves():
     alone = states([8.0, 0.3], [0.001, 0.01], state=["cluster=0", "wound=open"])
-    assert f"How to interpret 'wound=open': {LESS} {ASSOCIATIONS}" in state_lines(compared(alone))
+    assert f"How to interpret 'wound=open': {LESS}" in state_lines(compared(alone))
     absent = states([np.nan, 0.3], [0.0005, 0.001])
-    assert f"How to interpret 'cluster=1': {LESS} {ASSOCIATIONS}" in state_lines(compared(absent))
-    assert by_id(Evidence(states=absent))["sisters"].answer.endswith(LESS)
+    assert f"How to interpret 'cluster=1': {LESS}" in state_lines(compared(absent))
+    assert LESS in by_id(Evidence(states=absent))["sisters"].answer
 
 
 def test_a_state_that_is_not_shown_is_read_as_if_its_interval_held_one():
     table = states([3.0] + [1.0] * 9, [0.02] + [0.5] * 9)
     assert table["low"].iloc[0] > 1
-    assert by_id(Evidence(states=table))["sisters"].answer.endswith(SPANS)
+    assert by_id(Evidence(states=table))["sisters"].answer.endswith(f"{SPANS} {OTHERS} {TO_SEPARATE}")
     assert MORE not in " ".join(state_lines(compared(table)))
 
 
 @pytest.mark.parametrize(
-    ("text", "left", "measured"),
+    ("text", "named"),
     [
-        (LESS, ["both sisters inherit", "less risk"], ["against time since drug", "doubly surviving", "proxy"]),
-        (MORE, ["reaches by chance", "stress"], ["against time since drug", "doubly surviving", "proxy"]),
-        (SPANS, ["nothing to do with death", "by chance", "inherited", "stress", "does not refute protection"],
-         ["against time since drug", "doubly surviving", "proxy"]),
+        (LESS, ["both sisters inherit", "less risk", "proxy is then equal", "doubly surviving pairs are alike"]),
+        (MORE, ["reaches by chance", "stress", "rarer in the dead sister", "rises after the drug"]),
+        (SPANS, ["nothing to do with death", "by chance", "inherited", "stress", "does not refute protection"]),
+        (TO_SEPARATE, ["against time since drug", "doubly surviving", "proxy"]),
     ],
-)  # fmt: skip
-def test_each_reading_names_what_remains_and_then_what_would_separate_it(text, left, measured):
-    remaining, separating = text.split("To separate")
-    assert all(word in remaining for word in left)
-    assert all(word in separating for word in measured)
+)
+def test_each_reading_names_what_remains_and_what_would_then_be_measured(text: str, named: list[str]):
+    assert all(word in text for word in named)
 
 
 @pytest.mark.parametrize(("a", "b"), [("both", "morphology"), ("morphology", "both")])
@@ -629,3 +647,104 @@ def test_a_claim_that_vanishes_within_a_plate_is_not_shown():
     assert "set folds.null_strata: [sample, fov, condition, plate]" in warning
     assert modalities.caveats == (warning,)
     assert found["clusters"].caveats == ()
+
+
+def test_the_sentence_on_sisters_has_the_raw_frequencies_the_genes_and_what_was_left_out():
+    counts = {"died_cells": 40, "died_with_state": 12, "survived_cells": 80, "survived_with_state": 9}
+    each = pd.DataFrame(
+        {"state": "cluster=0", "part": ["sample"] * 2 + ["new_sample"], "sample": ["s1", "s2", "all"],
+         "groups": [30, 20, 2], "odds_ratio": [4.0, 5.0, 4.2],
+         "odds_ratio_low": [2.0, 0.9, 0.5], "odds_ratio_high": [8.0, 9.0, 40.0]}
+    )  # fmt: skip
+    markers = table(
+        MARKERS, comparison="cluster", group=["0", "0", "0", "1"], gene=[*"ABCD"],
+        auc=[0.8, 0.9, 0.7, 0.9], q_value=0.01, is_marker=[True, True, False, True],
+    )  # fmt: skip
+    warnings = table(
+        LINEAGE_WARNINGS, warning=["one_cell_compartments"], sample=["s4"], severity="serious", message="M."
+    )
+    evidence = Evidence(
+        states=states([4.2, 1.0], [0.001, 0.8], **counts),
+        states_by_sample=each,
+        markers=markers,
+        warnings=warnings,
+        cells=pd.DataFrame({"sample": ["s1", "s2", "s3", "s4"]}),
+    )
+    answer = by_id(evidence)["sisters"]
+    assert answer.lead == (
+        "The state cluster=0 is more frequent in survivors whose sister died (12 of 40 cells) than in those whose "
+        "sister lived (9 of 80 cells): odds ratio 4.20 within field and birth time (95 % interval [2.10, 8.40]; p = "
+        "0.001, q = 0.002 over 2 states; 60 informative families). Cluster 0 is marked by B and A. The comparison is "
+        "of s1 and s2; s3 is left out, because no field and birth time there has survivors of both kinds; s4 is left "
+        "out, because sisters share compartments there, and a survivor that is sequenced in a shared one has lost its "
+        "sister."
+    )
+    (claim,) = answer.claims
+    assert (claim.effect, claim.by_chance, claim.test, claim.samples, claim.one_more) == (
+        "odds ratio 4.20 [2.10, 8.40]",
+        "1.00",
+        "p = 0.001, q = 0.002",
+        "above in 2 of 2",
+        "[0.50, 40]",
+    )
+    null = by_id(replace(evidence, states=states([1.1, 0.9], [0.5, 0.8], **counts)))["sisters"]
+    assert (
+        "the smallest p-value is that of cluster=0 (12 of 40 cells whose sister died have it, and 9 of 80 cells whose "
+        "sister lived): odds ratio 1.10"
+    ) in null.lead
+
+
+def test_claims_in_numbers_have_verdict_effect_chance_and_test_in_the_order_of_the_answer():
+    found = by_id(STRONG)
+    assert [(c.name, c.verdict, c.effect, c.by_chance, c.test) for c in found["modalities"].claims] == [
+        ("expression", "shown", "R² = 0.15 [0.08, 0.23]", "−0.01", "p = 0.01, q = 0.01"),
+        ("morphology", "shown", "R² = 0.25 [0.18, 0.33]", "−0.01", "p = 0.01, q = 0.01"),
+        ("both", "shown", "R² = 0.33 [0.26, 0.41]", "−0.01", "p = 0.01, q = 0.01"),
+    ]
+    assert [c.name for c in found["crossmodal"].claims] == ["expression to morphology", "morphology to expression"]
+    assert [c.name for c in found["sisters"].claims] == [
+        "cluster=0 with the death of the sister",
+        "sisters share their fate",
+    ]
+    assert found["clusters"].claims[0].effect == "20 % of the variance [0.1 %, 30 %]"
+    assert all(answer.claims for answer in found.values())
+    assert all(answer.answer.startswith(answer.lead) for answer in found.values())
+
+
+def test_what_covariates_have_as_well_is_a_claim_of_its_own():
+    evidence = Evidence(performance=performance([0.45, 0.3, 0.5], [0.01] * 3), beyond_covariates=beyond([0.0, 0.2]))
+    predicts, adds = by_id(evidence)["function_genes"].claims
+    assert (predicts.verdict, adds.verdict) == ("no_more_than_covariates", "unresolved")
+    assert (adds.effect, adds.by_chance) == ("ΔR² = 0.00 [−0.05, +0.05]", "0.00")
+
+
+def test_cells_of_one_field_support_no_claim_of_another():
+    answer = clusters_of(epsilon2=[0.7], p_value=0.001, q_value=0.001, strata=1, verdict="shown")
+    assert answer.lead.endswith(
+        "All cells are of one field and count as independent, so that the same holds in another field or sample cannot "
+        "be claimed."
+    )
+
+
+def test_nothing_is_claimed_of_sisters_where_the_divisions_may_be_false():
+    doubt = doubt_of_lineages(18, 14)
+    assert doubt == (
+        "Make no claim on lineages, sisters or their fates from this run: of 14 divisions found, all of them may be "
+        "false, because touching cells that separate look like a division, and about 18 such separations are expected."
+    )
+    answer = answer_all(STRONG, doubt_of_lineages=doubt)[3]
+    assert answer.lead.startswith(doubt)
+    assert answer.verdict == "unresolved"
+    assert {claim.verdict for claim in answer.claims} == set(answer.numbers["verdicts"].values()) == {"unresolved"}
+    assert answer_all(Evidence(), doubt_of_lineages=doubt)[3].verdict == "not_run"
+    assert doubt_of_lineages(5, 301) == warning_of(5, 301) == ""
+    assert warning_of(60, 301).startswith("Of 301 divisions found, about 60 may be false")
+
+
+def test_held_out_fields_say_nothing_of_another_sample():
+    rows = performance([0.15, 0.25, 0.33], [0.01] * 3, grouped_by="sample and fov")
+    said = "Fields were held out, not whole samples: that models hold in a sample on which they were not trained cannot"
+    for name in ("function_genes", "modalities"):
+        assert said in by_id(Evidence(performance=rows))[name].answer
+        whole = by_id(Evidence(performance=rows.assign(grouped_by="sample")))[name].answer
+        assert "held out, not" not in whole

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from tests.unit.report.report_examples import checked, render
 
-from cineseq.report.fates import CONDITIONS_NAMED, controls_last
+from cineseq.report.fates import CONDITIONS_NAMED, controls_last, shared_fates
 from cineseq.tables.lineage import CONCORDANCE, FATE_INCIDENCE, STATE_BY_SISTER
 
 DRUGS = ("drug 1 uM", "drug 5 uM", "drug 10 uM", "drug 20 uM", "drug 30 uM")
@@ -53,11 +54,12 @@ def test_every_condition_is_in_the_answer_drugs_before_the_control(tmp_path: Pat
     assert answer["verdict"] == "shown"
     assert answer["answer"].startswith(
         "Sisters shared their fate more often than by chance in 4 of 5 conditions that could be tested (within field "
-        "and birth time, q ≤ 0.05); not shown in drug 5 uM, not estimable in drug 30 uM. In drug 1 uM, by 40 h after "
-        "birth 40 % [30 %, 50 %] of the cells had divided and 30 % [20 %, 40 %] had died; sisters had the same fate in "
-        "90 % of 55 pairs (60 % expected if fates were independent, p < 0.001). In drug 5 uM, "
+        "and birth time, q ≤ 0.05; same fate in 90 % of 450 pairs, 60 % expected if fates were independent); not shown "
+        "in drug 5 uM, not testable in drug 30 uM. In drug 1 uM, by 40 h after birth 40 % [30 %, 50 %] of the cells "
+        "born in the movie had divided and 30 % [20 %, 40 %] had died; sisters had the same fate in 90 % of 55 pairs "
+        "(60 % expected if fates were independent, p < 0.001). In drug 5 uM, "
     )
-    assert f"p not estimable: {NOTE}" in answer["answer"]
+    assert f"p not estimable: {NOTE.removeprefix('no p-value: ')}" in answer["answer"]
     places = [answer["answer"].index(f"In {name}, ") for name in (*DRUGS, "control")]
     assert places == sorted(places)
     assert (
@@ -109,3 +111,51 @@ def test_controls_come_last_and_doses_in_their_order():
         "DMSO",
         "untreated t0",
     ]
+
+
+def test_the_lead_has_effects_pairs_left_out_and_shared_hazards():
+    conditions = ("drug 1 uM", "drug 5 uM", "control")
+    shared = pd.DataFrame(
+        {"condition": conditions, "relation": "sisters", "pairs": [96, 86, 54], "concordance": [0.96, 0.98, 0.9],
+         "expected_independent": [0.51, 0.87, 0.79], "phi": [0.9, 0.8, np.nan], "phi_low": [0.8, 0.5, np.nan],
+         "phi_high": [0.97, 0.95, np.nan], "p_value": [0.0001, 0.04, np.nan], "p_hazard": [0.001, 0.02, 0.4],
+         "hazard_correlation": [0.71, 0.62, 0.1], "note": ["", "", NOTE]}
+    )  # fmt: skip
+    pairs = pd.DataFrame({"condition": conditions, "pairs": [400, 200, 100]})
+    found = shared_fates(shared, None, pairs)
+    assert found.lead == (
+        "Sisters shared their fate more often than by chance in 2 of 2 conditions that could be tested (within field "
+        "and birth time, q ≤ 0.05; same fate in 96 to 98 % of 182 pairs, 51 to 87 % expected if fates were "
+        "independent); not testable in control. 464 of 700 pairs of sisters (66 %) are left out, because a fate is not "
+        "known; all pairs may differ from these. The hazard of death itself, which cycles of similar length do not "
+        "affect, is shared by sisters in 2 of 3 conditions (correlation of residuals 0.10 to 0.71; within field and "
+        "birth time, q ≤ 0.05)."
+    )
+    assert (
+        "(51 % expected if fates were independent, p < 0.001; correlation of their hazards of death 0.71, p = 0.001)"
+        in (found.sentences[0])
+    )
+    assert [(c.name, c.verdict, c.effect, c.by_chance) for c in found.claims] == [
+        (
+            "sisters share their fate, drug 1 uM",
+            "shown",
+            "same fate in 96 % of 96 pairs; phi 0.90 [0.80, 0.97]",
+            "51 %",
+        ),
+        (
+            "sisters share their fate, drug 5 uM",
+            "shown",
+            "same fate in 98 % of 86 pairs; phi 0.80 [0.50, 0.95]",
+            "87 %",
+        ),
+        ("sisters share their fate, control", "unresolved", "same fate in 90 % of 54 pairs", "79 %"),
+    ]
+
+
+def test_the_only_condition_that_could_be_tested_is_named_once(tmp_path: Path):
+    _, written = render(tmp_path, results=[concordance(tmp_path, ("treated", "other"), [0.33, None])])
+    assert written["answers"][3]["answer"].startswith(
+        "Sisters were not shown to share their fate more often than by chance in treated, the only condition that "
+        "could be tested (within field and birth time, q ≤ 0.05; same fate in 90 % of 54 pairs, 60 % expected if fates "
+        "were independent); not testable in other."
+    )

@@ -17,10 +17,10 @@ from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
 from cineseq.report.assets import ImageInliner, shrink_svg
 from cineseq.report.dictionary import dictionary, every_table
-from cineseq.report.methods import flat_settings, methods_paragraph
+from cineseq.report.methods import Run, flat_settings, methods_paragraph
 from cineseq.report.motion_figures import drift_picture
 from cineseq.report.notices import all_notices
-from cineseq.report.page import main_function_first
+from cineseq.report.page import main_function_first, said_once
 from cineseq.report.quality import field_numbers
 from cineseq.report.steps import StepReport, StepSummary, read_step_report, summarise
 from cineseq.report.views import show_table
@@ -226,6 +226,70 @@ def test_warnings_of_one_kind_are_one_notice_with_their_numbers():
     )
 
 
+def test_what_was_not_measured_for_one_reason_is_one_notice():
+    warnings = pd.DataFrame({"sample": "all", "cells": 0, "severity": "info"}, index=range(3))
+    warnings["message"] = [
+        "Ambient RNA: not measured, no survivor has a measured state.",
+        "Dead cage-mates: not measured, no survivor has a measured state.",
+        "Another: not measured, there is no map.",
+    ]
+    assert notices(warnings=warnings) == (
+        "[info] Sisters, not measured because no survivor has a measured state: ambient RNA; dead cage-mates. "
+        "[info] Sisters, all: Another: not measured, there is no map."
+    )
+
+
+@pytest.mark.parametrize(
+    ("divisions", "false", "said"),
+    [
+        (
+            14,
+            18,
+            "[serious] Make no claim on lineages, sisters or their fates from this run: of 14 divisions found, all",
+        ),
+        (
+            30,
+            18,
+            "[serious] Make no claim on lineages, sisters or their fates from this run: of 30 divisions found, about",
+        ),
+        (100, 18, "[warning] Of 100 divisions found, about 18 may be false"),
+        (301, 5, ""),
+        (0, 0, ""),
+    ],
+)
+def test_divisions_that_may_be_false_are_a_notice(divisions: int, false: int, said: str):
+    quality = pd.DataFrame({"lost_share": [0.1], "tracks": [40], "divisions": [divisions]})
+    assert notices(quality=quality, false_divisions=false).startswith(said)
+    assert bool(notices(quality=quality, false_divisions=false)) == bool(said)
+
+
+def test_sentences_that_stand_in_the_notices_and_remarks_said_before_are_left_out():
+    lines = ("a: 3 (as if cells were independent of each other).", "b: 4 (as if cells were independent of each other).")
+    step = StepSummary("s", "S", 0, ("Look out; 3 cells.", *lines, "c: 5 (short)."), {}, pd.DataFrame())
+    assert said_once(step, ["Look out."]).lines == (
+        "a: 3.",
+        "b: 4.",
+        "The last 2 sentences: as if cells were independent of each other.",
+        "c: 5 (short).",
+    )
+
+
+def test_claims_stand_in_a_table_below_the_lead_and_mixed_verdicts_are_counted(tmp_path: Path):
+    values = {"n": 300, "groups": 12, "permutations": 99, "r2_null": 0.01, "share": 0.4, "share_low": 0.1}
+    rows = {"function": "function_a", "model": ["expression", "morphology"], "estimand": "within", "share_high": 0.7}
+    rows |= values | {"r2": [0.3, 0.02], "r2_low": [0.2, -0.1], "r2_high": [0.4, 0.1], "r2_above_null": [0.29, 0.01]}
+    rows |= {"p_value": [0.01, 0.4], "q_value": [0.01, 0.4]}
+    page, answers = render(tmp_path, results=[checked(PERFORMANCE, tmp_path / "prediction/performance.tsv", **rows)])
+    shown = page[page.index("Which modalities predict") : page.index("What happened to the sisters?")]
+    cells = [cell.replace("\u00a0", " ") for cell in re.findall(r"<td>(.*?)</td>", shown)]
+    assert cells == [
+        *("expression", "<b>shown</b>", "R² = 0.30 [0.20, 0.40]", "0.01", "p = 0.01, q = 0.01", "–", "–"),
+        *("morphology", "<b>unresolved</b>", "R² = 0.02 [−0.10, 0.10]", "0.01", "p = 0.4, q = 0.4", "–", "–"),
+    ]
+    assert '<span class="chip">shown: 1 of 2 claims</span>' in shown
+    assert answers["answers"][2]["claims"][1]["verdict"] == "unresolved"
+
+
 def test_caveats_stand_by_the_answers_about_prediction(tmp_path):
     page, content = render(tmp_path, settings={"report": {"caveats": ["Genes were chosen on these <cells>."]}})
     told = {a["id"]: a["caveats"] for a in content["answers"]}
@@ -255,28 +319,90 @@ def test_notices_say_what_a_reader_must_know():
 
 
 def test_methods_say_how_the_concordance_of_fates_was_tested():
-    said = methods_paragraph(["describe_fates"], {"lineage": {"permutations": 999}}, {}, [])
+    tables = {"concordance": pd.DataFrame({"concordance": [0.9]})}
+    said = methods_paragraph(["describe_fates"], Run({"lineage": {"permutations": 999}}, tables=tables))
     assert "tested one-sidedly against 999 permutations of fates within field of view and birth time" in said
 
 
-@pytest.mark.parametrize("step", ["compare_sisters", "compare_sister_genes"])
-def test_methods_say_how_families_are_weighted(step):
-    said = methods_paragraph([step], {"lineage": {"permutations": 999}}, {}, [])
+@pytest.mark.parametrize(("step", "name"), [("compare_sisters", "states"), ("compare_sister_genes", "by_sister")])
+def test_methods_say_how_families_are_weighted_where_something_was_compared(step, name):
+    assert methods_paragraph([step], Run(tables={name: pd.DataFrame({"p_value": [np.nan]})})) == ""
+    said = methods_paragraph([step], Run(tables={name: pd.DataFrame({"p_value": [0.5]})}))
     assert "estimated correlation of sisters" in " ".join(said.split())
     assert "flipped" not in said
 
 
 def test_methods_leave_out_what_is_not_known():
-    bare = methods_paragraph(["cluster"], {}, {}, [])
+    bare = methods_paragraph(["cluster"], Run())
     assert bare == "Counts were normalised and reduced to principal components with scanpy (Wolf et al., 2018)."
     config = {"clusters": {"resolution": 0.6, "permutations": 999}, "segment": {}}
     models = [{"name": "cpsam", "sha256": "0123456789abcdef", "steps": ["segment"]}]
-    full = methods_paragraph(["segment", "cluster"], config, {"scanpy": "1.11"}, models)
+    full = methods_paragraph(["segment", "cluster"], Run(config, {"scanpy": "1.11"}, models))
     assert "using the model cpsam (SHA-256 0123456789ab)." in full
     assert (
         "scanpy 1.11 (Wolf et al., 2018); clusters were found by the Leiden method (Traag et al., 2019) at "
         "resolution 0.6" in full
     )
+
+
+PREDICTED = {
+    "performance": pd.DataFrame({"p_value": [0.1], "r2_low": 0.1, "position_share": 0.2, "q_value": 0.1}),
+    "beyond_covariates": pd.DataFrame({"delta_r2": [0.1], "p_value": 0.01}),
+    "genes": pd.DataFrame({"frequency": [0.9], "p_value": 0.1, "p_given_covariates": 0.2}),
+    "unused_groups": pd.DataFrame({"group": ["plate"]}),
+    "by_sample": pd.DataFrame({"part": ["sample", "new_sample"], "r2_low": [0.1, 0.0]}),
+}
+SETTINGS = {
+    "prediction": {"permutations": 49, "most_permutations": 999, "null_alphas": 6, "nonlinear": None},
+    "folds": {"null_strata": ["sample", "fov"], "position_null": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        ("beyond_covariates", "Freedman and Lane, 1983; Winkler et al., 2014"),
+        ("genes", "variances that allow for alike cells of a family (CR2; Bell and McCaffrey, 2002)"),
+        ("unused_groups", "declared groups that are in neither the folds nor the strata"),
+        ("by_sample", "IntHout et al., 2016"),
+        ("performance", "Wagner and Dray, 2015"),
+    ],
+)
+def test_methods_say_what_was_used_and_nothing_else(lacking: str, said: str):
+    full = methods_paragraph(["predict"], Run(SETTINGS, tables=PREDICTED))
+    without = {name: table for name, table in PREDICTED.items() if name != lacking}
+    assert full.count(said) == 1
+    assert said not in methods_paragraph(["predict"], Run(SETTINGS, tables=without))
+
+
+@pytest.mark.parametrize(
+    ("section", "changed", "gone", "said"),
+    [
+        (
+            "prediction",
+            {"most_permutations": 0},
+            "with up to",
+            "with the same procedure on 49 permutations of function",
+        ),
+        ("prediction", {"most_permutations": 0}, "Besag", "within the strata sample and fov, families whole. "),
+        ("prediction", {"permutations": 0}, "P-values compare", "There are no p-values, because"),
+        ("folds", {"position_null": False}, "Wagner", "with up to 999 where these left the verdict open"),
+        ("prediction", {"nonlinear": "kernel_ridge"}, "{c:", "finds such products, is kernel ridge"),
+    ],
+)
+def test_methods_follow_the_settings(section: str, changed: dict, gone: str, said: str):
+    settings = SETTINGS | {section: SETTINGS[section] | changed}
+    text = methods_paragraph(["predict"], Run(settings, tables=PREDICTED))
+    assert said in text
+    assert gone not in text
+
+
+def test_methods_of_a_study_without_states_do_not_speak_of_them():
+    steps = ["describe_fates", "compare_sisters", "compare_sisters_before_death"]
+    text = methods_paragraph(steps, Run(tables={"states": pd.DataFrame({"p_value": []}), "which_dies": pd.DataFrame()}))
+    assert text.startswith("The cumulative incidence of division")
+    assert "Mantel" not in text
+    assert "logistic" not in text
 
 
 def test_settings_are_listed_flat():
@@ -312,19 +438,17 @@ def test_the_function_of_the_answers_stands_first_in_its_tables(tmp_path: Path):
     assert of_modalities["numbers"]["function"] == "function_b"
 
 
-def test_a_long_answer_is_collapsed_after_its_first_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_long_answer_is_collapsed_after_its_lead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("cineseq.report.page.ANSWER_SHOWN", 50)
     values = {"n": 300, "groups": 12, "permutations": 99, "p_value": 0.01, "q_value": 0.01, "r2_null": 0.0}
     values |= {"r2_low": 0.2, "r2_high": 0.4, "r2_above_null": 0.3, "share": 0.4, "share_low": 0.1, "share_high": 0.7}
     rows = {"function": ["function_a"], "model": "expression", "estimand": "within", "r2": 0.3} | values
     performance = checked(PERFORMANCE, tmp_path / "prediction/performance.tsv", **rows)
     genes = {"function": ["function_a"], "gene": "PLIN2", "frequency": 0.9, "sign": 1.0}
-    alone, _ = render(tmp_path, results=[performance])
-    assert "Genes selected most stably" not in alone
     page, answers = render(tmp_path, results=[performance, checked(GENES, tmp_path / "prediction/genes.tsv", **genes)])
     first = answers["answers"][0]["answer"]
     assert first.startswith("Expression predicts a within fields: R² = 0.30 ")
-    assert "Genes selected most stably: PLIN2." in page
+    assert "Selected most stably: PLIN2 (+)" in page[page.index('id="answers"') : page.index("<details>")]
     shown = page[page.index('id="answers"') : page.index("Do the clusters differ")]
     assert shown.index("<details>") < shown.index("These are associations")
 
