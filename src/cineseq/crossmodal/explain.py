@@ -10,10 +10,11 @@ import joblib
 import numpy as np
 
 from cineseq.config.prediction import Crossmodal, Folds
-from cineseq.crossmodal.explained_values import Errors, Targets, errors_of, training_means
+from cineseq.crossmodal.explained_values import Errors, Targets, errors_of, residuals_without, training_means
 from cineseq.prediction.by_sample import r2_by_sample
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, NotEstimableError
+from cineseq.prediction.crossval.left_out import retrained_of, training_blocks
 from cineseq.prediction.crossval.out_of_fold import workers
 from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, ridge_folds
 from cineseq.prediction.crossval.transform import design
@@ -85,9 +86,24 @@ class ExplainOptions:
 
 @dataclass(frozen=True)
 class _Fit:
-    """Errors of held-out cells, and the null: R² per target (permutations, targets), in total and within class."""
+    """Errors of held-out cells, and the null.
+
+    Attributes
+    ----------
+    errors
+        Of the fit.
+    without, without_class
+        Squared errors in total, and within class, by models without each block of training cells, each shape (blocks,
+        cells).
+    null
+        R² per target, shape (permutations, targets).
+    null_total, null_class
+        R² in total, and within class, each shape (permutations,).
+    """
 
     errors: Errors
+    without: np.ndarray
+    without_class: np.ndarray
     null: np.ndarray
     null_total: np.ndarray
     null_class: np.ndarray
@@ -121,15 +137,17 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
         fit = _fit(blocks, targets.within(centred.centre), centred, options)
         within = _per_target(fit)
         own = _in_total(fit.errors, cells.plan)
-        total["within"] = _row(own, fit.null_total, cells.plan)
+        total["within"] = _row(own, fit.without, fit.null_total, cells.plan)
         residual, baseline = (np.square(part).sum(axis=1) for part in own)
         by_sample = r2_by_sample(baseline - residual, baseline, centred, cells.sample_labels())
     except NotEstimableError as reason:
         total["within"] = not_estimable_row(str(reason))
     whole = _in_total(errors, cells.plan)
     in_class = [_centred_in_class(e, errors.known, cells.classes) for e in whole]
-    total["within_class"] = _row(in_class, pooled.null_class, cells.plan) | {"note": class_note(cells)}
-    total["pooled"] = _row(whole, pooled.null_total, cells.plan)
+    total["within_class"] = _row(in_class, pooled.without_class, pooled.null_class, cells.plan) | {
+        "note": class_note(cells)
+    }
+    total["pooled"] = _row(whole, pooled.without, pooled.null_total, cells.plan)
     # Shares of variance, with the means of fields, classes or all cells as fixed effects.
     similar = _all_predictors(predictors, options.settings.min_detected)
     fixed = {"within": cells.field_labels(), "within_class": cells.classes, "pooled": np.zeros(len(cells.strata))}
@@ -151,7 +169,14 @@ def _fit(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells, op
     designs = [design(predictors, train, settings.min_detected, None) for train, _ in plan.splits()]
     by_fold = ridge_folds(designs, plan, Tuning(options.folds.inner, settings.components, settings.penalties))
     targets = targets.with_axes(plan)
-    return _Fit(errors_of(by_fold, targets, plan), *_null(by_fold, targets, cells, options))
+    errors = errors_of(by_fold, targets, plan)
+    without = []
+    for residual in residuals_without(by_fold, targets, plan, training_blocks(plan)):
+        whole = errors.in_total(residual, plan)
+        parts = (whole, _centred_in_class(whole, errors.known, cells.classes))
+        without.append([np.square(part).sum(axis=1) for part in parts])
+    in_total, in_class = np.swapaxes(without, 0, 1)
+    return _Fit(errors, in_total, in_class, *_null(by_fold, targets, cells, options))
 
 
 def _per_target(fit: _Fit) -> PerTarget:
@@ -217,14 +242,15 @@ def _in_total(errors: Errors, plan: FoldPlan) -> tuple[np.ndarray, np.ndarray]:
     return errors.in_total(errors.residual, plan), errors.in_total(errors.baseline, plan)
 
 
-def _row(errors: Sequence[np.ndarray], null: np.ndarray, plan: FoldPlan) -> Row:
+def _row(errors: Sequence[np.ndarray], without: np.ndarray, null: np.ndarray, plan: FoldPlan) -> Row:
     """Return R² in total with its interval over groups, the mean of its null, and its p-value.
 
-    ``errors`` are those of the model and of the training mean.
+    ``errors`` are those of the model and of the training mean; ``without`` are squared errors per cell by models
+    without each block of training cells.
     """
     # Squared errors per cell, shape (cells,).
     residual, baseline = (np.square(part).sum(axis=1) for part in errors)
-    low, high = r2_interval(baseline - residual, baseline, plan.units)
+    low, high = r2_interval(baseline - residual, baseline, plan.units, retrained_of(plan, baseline - without))
     high = float(np.minimum(high, 1.0))
     value = float(1 - residual.sum() / baseline.sum()) if baseline.sum() > 0 else np.nan
     mean = float(null.mean()) if len(null) else np.nan

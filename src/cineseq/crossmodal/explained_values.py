@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,7 +13,7 @@ from cineseq.config.expression import Normalisation
 from cineseq.expression.normalise import thin
 from cineseq.io.counts import log_normalised
 from cineseq.prediction.crossval.folds import FoldPlan
-from cineseq.prediction.crossval.ridge import RidgeFold, predict, predict_best
+from cineseq.prediction.crossval.ridge import Chosen, RidgeFold, predict, predict_best, predict_without
 from cineseq.statistics.metrics import centred
 
 
@@ -115,14 +116,47 @@ def errors_of(by_fold: list[RidgeFold], targets: Targets, plan: FoldPlan) -> Err
     return Errors(residual, baseline, known, weight, targets.axes)
 
 
+def residuals_without(
+    by_fold: list[RidgeFold], targets: Targets, plan: FoldPlan, blocks: np.ndarray
+) -> Iterator[np.ndarray]:
+    """Yield the residuals of :func:`errors_of` by models trained without each block, each (cells, targets).
+
+    Parameters
+    ----------
+    by_fold, targets, plan
+        As in :func:`errors_of`.
+    blocks
+        See :func:`cineseq.prediction.crossval.left_out.training_blocks`.
+    """
+    values, known = targets.values, np.isfinite(targets.values)
+    if targets.axes is None:
+        for predicted in predict_without(by_fold, values, blocks):
+            yield np.where(known, values - predicted, 0).astype(float)
+        return
+    means = training_means(values, plan)
+    chosen = [Chosen.of((fold,), scores) for fold, _, scores in _component_scores(by_fold, targets, means)]
+    for block in range(int(blocks.max()) + 1):
+        predicted, cells = means.copy(), np.flatnonzero(blocks == block)
+        for fold, own, axes in zip(by_fold, chosen, targets.axes, strict=True):
+            predicted[fold.test] += own.without(cells) @ axes.T
+        yield np.where(known, values - predicted, 0).astype(float)
+
+
 def _by_components(by_fold: list[RidgeFold], targets: Targets, means: np.ndarray) -> np.ndarray:
     """Predict the scores on the principal axes of each fold; return the predicted targets."""
     predicted = means.copy()
-    for fold, axes in zip(by_fold, targets.axes or (), strict=True):
-        # Scores of all cells, shape (cells, components), around the mean of the training cells of this fold.
-        scores = np.nan_to_num(targets.values - means[fold.test[0]]) @ axes.astype(means.dtype)
+    for fold, axes, scores in _component_scores(by_fold, targets, means):
         predicted[fold.test] += predict_best((fold,), scores) @ axes.T
     return predicted
+
+
+def _component_scores(
+    by_fold: list[RidgeFold], targets: Targets, means: np.ndarray
+) -> Iterator[tuple[RidgeFold, np.ndarray, np.ndarray]]:
+    """Yield each fold with its principal axes and the scores of all cells, shape (cells, components)."""
+    for fold, axes in zip(by_fold, targets.axes or (), strict=True):
+        # Around the mean of the training cells of this fold.
+        yield fold, axes, np.nan_to_num(targets.values - means[fold.test[0]]) @ axes.astype(means.dtype)
 
 
 def training_means(values: np.ndarray, plan: FoldPlan) -> np.ndarray:

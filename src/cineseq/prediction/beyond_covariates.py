@@ -15,7 +15,8 @@ from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.covariates import CovariateModel, Splines, cubic_curves, natural_splines
 from cineseq.prediction.crossval.feature_blocks import Block, joined
 from cineseq.prediction.crossval.folds import CrossvalCells
-from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, predict, ridge_folds
+from cineseq.prediction.crossval.left_out import retrained_of, training_blocks
+from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, predict, predict_without, ridge_folds
 from cineseq.prediction.crossval.transform import SMALLEST_DEVIATION, standardised
 from cineseq.prediction.residual_test import ResidualTest
 from cineseq.statistics.correlation import partial_spearman
@@ -43,6 +44,8 @@ class Increment:
         Out-of-fold R² within fields of the covariates alone, and of covariates and added blocks together.
     gain
         Squared error of the covariates minus that of the joint model, shape (cells,).
+    gain_without
+        The same where added blocks were trained without each block of training cells, shape (blocks, cells).
     total
         Squared deviation of the function from its field mean, shape (cells,).
     partial
@@ -57,6 +60,7 @@ class Increment:
     r2_covariates: float
     r2_joint: float
     gain: np.ndarray
+    gain_without: np.ndarray
     total: np.ndarray
     partial: float
     partial_null: np.ndarray
@@ -186,10 +190,12 @@ def increments(
         designs = [blocks.residuals(adjustment, model) for model in models]
         if min(design.shape[1] for design in designs) == 0:
             continue
-        joint = alone - _second_stage(ridge_folds(designs, plan, tuning), left)
-        gain = errors - np.square(joint).sum(axis=1)
+        second = ridge_folds(designs, plan, tuning)
+        gain = errors - np.square(alone - _second_stage(second, left)).sum(axis=1)
+        without = _second_stage_without(second, left, training_blocks(plan))
+        gain_without = errors - np.square(alone - without).sum(axis=2)
         r2 = 1 - errors.sum() / total.sum()
-        found[name] = Increment(r2, r2 + gain.sum() / total.sum(), gain, total, np.nan, np.empty(0))
+        found[name] = Increment(r2, r2 + gain.sum() / total.sum(), gain, gain_without, total, np.nan, np.empty(0))
     # The test, with curves that are fitted to all cells.
     test = ResidualTest.of(adjustment.cells, adjustment.design())
     every = np.arange(len(values))
@@ -302,7 +308,9 @@ def beyond_rows(
 
 
 def _row(increment: Increment, cells: CrossvalCells) -> dict[str, object]:
-    low, high = r2_interval(increment.gain, increment.total, cells.plan.units)
+    low, high = r2_interval(
+        increment.gain, increment.total, cells.plan.units, retrained_of(cells.plan, increment.gain_without)
+    )
     drawn = increment.partial_null
     notes = (WORSE if increment.r2_covariates < 0 else "", UNTESTED if np.isnan(increment.partial) else "")
     return {
@@ -338,6 +346,15 @@ def _second_stage(folds: list[RidgeFold], left: list[np.ndarray]) -> np.ndarray:
     predicted = np.empty_like(left[0])
     for fold, targets in zip(folds, left, strict=True):
         predicted[fold.test] = predict([fold], targets)[fold.test]
+    return predicted
+
+
+def _second_stage_without(folds: list[RidgeFold], left: list[np.ndarray], blocks: np.ndarray) -> np.ndarray:
+    """Return :func:`_second_stage` without each block of training cells, shape (blocks, cells, columns)."""
+    predicted = np.empty((int(blocks.max()) + 1, *left[0].shape))
+    for fold, targets in zip(folds, left, strict=True):
+        for block, whole in enumerate(predict_without([fold], targets, blocks)):
+            predicted[block, fold.test] = whole[fold.test]
     return predicted
 
 

@@ -88,8 +88,7 @@ def interval_note(groups: int) -> str:
     if groups < FEWEST_GROUPS:
         return f"no interval: {count(groups, 'group')}, and at least {FEWEST_GROUPS} are needed"
     if groups < FEW_GROUPS:
-        few = f"interval from {count(groups, 'group')}, fewer than {FEW_GROUPS}"
-        return f"{few}: its ends are rough, and too close together for many weak predictors"
+        return f"interval from {count(groups, 'group')}, fewer than {FEW_GROUPS}: its ends are rough"
     return ""
 
 

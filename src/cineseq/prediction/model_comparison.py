@@ -12,7 +12,15 @@ from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.elastic_net import PathGrid
 from cineseq.prediction.crossval.feature_blocks import Block, joined
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan
-from cineseq.prediction.crossval.out_of_fold import LINEAR, NONLINEAR, NOTHING_KEPT, STACKED, Procedure, out_of_fold
+from cineseq.prediction.crossval.out_of_fold import (
+    LINEAR,
+    NONLINEAR,
+    NOTHING_KEPT,
+    STACKED,
+    Procedure,
+    out_of_fold,
+    out_of_fold_without,
+)
 from cineseq.prediction.crossval.transform import design
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
@@ -83,12 +91,17 @@ class ModelFit:
         Of R² under permutation.
     test_within
         Of R² within class, permuted within class.
+    without
+        Predictions without each block of training cells (see
+        :func:`cineseq.prediction.crossval.out_of_fold.out_of_fold_without`), shape (blocks, cells, columns); None
+        where the model was not fitted without them.
     """
 
     predicted: np.ndarray | None
     note: str = ""
     test: NullTest = NullTest()
     test_within: NullTest = NullTest()
+    without: np.ndarray | None = None
 
 
 Fitted = Callable[[np.ndarray, set[str] | None], dict[str, np.ndarray]]
@@ -150,10 +163,11 @@ def compare_models(
         designs[NONLINEAR] = designs[widest]
     plan = cells.plan
     # Primary analysis: nested cross-validation of every model, predictions of shape (cells, columns).
-    predictions = out_of_fold(designs, cells.values, plan, full_procedure(settings, folds), threads, kept=kept)
+    full = full_procedure(settings, folds)
+    predictions, without = out_of_fold_without(designs, cells.values, plan, full, threads, kept=kept)
     only = [name for name in SHAPES if name in predictions]
     if len(only) == 1:
-        predictions["all_morphology"] = predictions[only[0]]
+        predictions["all_morphology"], without["all_morphology"] = predictions[only[0]], without[only[0]]
     # Null: the quick procedure on the measured and permuted functions together, as (1 + permutations) responses.
     tested = {name: parts for name, parts in designs.items() if name not in UNTESTED}
     shorter = quick_procedure(settings, folds)
@@ -187,7 +201,7 @@ def compare_models(
         elif name in flat:
             fits[name] = ModelFit(None, "not estimable: its predictors do not differ within fields")
         else:
-            fit = ModelFit(predictions[name], _note(name, blocks))
+            fit = ModelFit(predictions[name], _note(name, blocks), without=without.get(name))
             fits[name] = _with_nulls(name, fit, overall, within)
     return fits
 

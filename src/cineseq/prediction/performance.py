@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from cineseq.prediction.crossval.folds import CrossvalCells
+from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan
+from cineseq.prediction.crossval.left_out import retrained_of
 from cineseq.prediction.estimands import Row, class_note, interval_note, not_estimable_row, share_columns
 from cineseq.prediction.model_comparison import ModelFit, NullTest, training_mean
 from cineseq.prediction.model_shares import ModelShares
@@ -151,18 +151,15 @@ def _rows_of_model(comparison: ModelComparison, name: str) -> dict[str, Row]:
         own = within.fits[name]
         rows["within"] = {"permutations": own.test.permutations, "note": own.note}
         if own.predicted is not None:
-            errors = _errors(within.cells, own.predicted)
-            rows["within"] |= _scores(errors, own.test, cells)
+            rows["within"] |= _scores(within.cells, own, own.test)
             rows["within"] |= _ranks(own.predicted, within.cells, comparison.samples, comparison.response)
     elif within is not None:
         rows["within"] = not_estimable_row(within)
     notes = {"within_class": class_note(cells) or "", "pooled": ""}
     rows |= {estimand: {"permutations": 0, "note": fit.note} for estimand in notes}
     if fit.predicted is not None:
-        errors = _errors(cells, fit.predicted)
-        in_class = [centred(part, cells.classes) for part in errors]
-        rows["within_class"] |= _scores(in_class, fit.test_within, cells)
-        rows["pooled"] |= _scores(errors, fit.test, cells)
+        rows["within_class"] |= _scores(cells, fit, fit.test_within, cells.classes)
+        rows["pooled"] |= _scores(cells, fit, fit.test)
         rows["pooled"] |= _ranks_or_angles(comparison, fit.predicted, comparison.baseline())
         rows["within_class"]["permutations"] = fit.test_within.permutations
         rows["pooled"]["permutations"] = fit.test.permutations
@@ -188,20 +185,55 @@ def _without_between(name: str, fit: ModelFit) -> str:
     return "not estimable: means of samples are predicted by linear models of predictors of their own only"
 
 
-def _errors(cells: CrossvalCells, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the errors of predictions and of the mean of training cells, each of shape (cells, columns)."""
-    return cells.values - predicted, cells.values - training_mean(cells.values, cells.plan)
+@dataclass(frozen=True)
+class SquaredErrors:
+    """Squared errors of a model and of the training mean, summed over the columns of the function.
 
-
-def _scores(errors: Iterable[np.ndarray], test: NullTest, cells: CrossvalCells) -> Row:
-    """Return R² with its interval, the mean of its null, and the p-value of the quick procedure.
-
-    ``errors`` are those of the model and of the training mean.
+    Attributes
+    ----------
+    model, total
+        Of the model and of the training mean, each shape (cells,).
+    without
+        Of the model without each block of training cells, shape (blocks, cells); None where that was not fitted.
     """
-    of_model, total = (np.square(part).sum(axis=1) for part in errors)
-    gain, drawn = total - of_model, test.null
-    value = gain.sum() / total.sum() if total.sum() > 0 else np.nan
-    low, high = r2_interval(gain, total, cells.plan.units)
+
+    model: np.ndarray
+    total: np.ndarray
+    without: np.ndarray | None
+
+    @classmethod
+    def of(cls, cells: CrossvalCells, fit: ModelFit, classes: np.ndarray | None = None) -> SquaredErrors:
+        """Return those of a fit; with classes, differences between the means of classes are taken out of the errors."""
+
+        def squares(predicted: np.ndarray) -> np.ndarray:
+            # Cells come first and columns last.
+            error = cells.values[(slice(None), *[None] * (predicted.ndim - 2))] - predicted
+            return np.square(error if classes is None else centred(error, classes)).sum(axis=-1)
+
+        if fit.predicted is None:
+            msg = "a model without predictions has no errors"
+            raise ValueError(msg)
+        without = None if fit.without is None else squares(fit.without.swapaxes(0, 1)).T
+        return cls(squares(fit.predicted), squares(training_mean(cells.values, cells.plan)), without)
+
+    def interval(self, plan: FoldPlan, reference: SquaredErrors | None = None) -> tuple[float, float]:
+        """Return the interval of R², or of how much larger it is than that of a reference on the same cells.
+
+        A reference that was not fitted without blocks counts as one that needs no training.
+        """
+        before = self.total if reference is None else reference.model
+        retrained = None
+        if self.without is not None:
+            changed = before if reference is None or reference.without is None else reference.without
+            retrained = retrained_of(plan, changed - self.without)
+        return r2_interval(before - self.model, self.total, plan.units, retrained)
+
+
+def _scores(cells: CrossvalCells, fit: ModelFit, test: NullTest, classes: np.ndarray | None = None) -> Row:
+    """Return R² with its interval, the mean of its null, and the p-value of the quick procedure."""
+    errors, drawn = SquaredErrors.of(cells, fit, classes), test.null
+    value = 1 - errors.model.sum() / errors.total.sum() if errors.total.sum() > 0 else np.nan
+    low, high = errors.interval(cells.plan)
     high = float(np.minimum(high, 1.0))
     mean = float(np.nanmean(drawn)) if np.isfinite(drawn).any() else np.nan
     row: Row = {"r2": value, "r2_low": low, "r2_high": high, "r2_null": mean, "r2_above_null": value - mean}
@@ -232,18 +264,17 @@ def contrast_rows(comparison: ModelComparison) -> pd.DataFrame:
     """
     plan = comparison.cells.plan
     note = interval_note(plan.groups) or None
-    sources = {"pooled": (comparison.cells, comparison.estimated())}
+    sources = {"pooled": (comparison.cells, {n: comparison.fits[n] for n in comparison.estimated()})}
     if isinstance(comparison.within, Within):
-        sources = {"within": (comparison.within.cells, comparison.within.estimated()), **sources}
+        sources = {"within": (comparison.within.cells, comparison.within.fits), **sources}
     rows = []
-    for estimand, (cells, predictions) in sources.items():
-        total = np.square(cells.values - training_mean(cells.values, plan)).sum(axis=1)
-        errors = {name: np.square(cells.values - p).sum(axis=1) for name, p in predictions.items()}
+    for estimand, (cells, fits) in sources.items():
+        errors = {name: SquaredErrors.of(cells, fit) for name, fit in fits.items() if fit.predicted is not None}
         for a, b in PAIRS:
             if a in errors and b in errors:
-                gain = errors[b] - errors[a]
-                low, high = r2_interval(gain, total, plan.units)
-                row = {"model_a": a, "model_b": b, "estimand": estimand, "delta_r2": gain.sum() / total.sum()}
+                delta = (errors[b].model - errors[a].model).sum() / errors[a].total.sum()
+                low, high = errors[a].interval(plan, errors[b])
+                row = {"model_a": a, "model_b": b, "estimand": estimand, "delta_r2": delta}
                 rows.append({"function": comparison.response.name, **row, "low": low, "high": high, "note": note})
     columns = ["function", "model_a", "model_b", "estimand", "delta_r2", "low", "high", "note"]
     return pd.DataFrame(rows, columns=columns)

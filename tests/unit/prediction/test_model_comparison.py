@@ -112,7 +112,7 @@ def test_stacking_ignores_a_useless_model():
     rng = np.random.default_rng(0)
     y = rng.normal(size=(200, 1))
     good, bad = NestedFit(np.ones((1, 1)), y.copy()), NestedFit(np.full((1, 1), 99.0), -y)
-    assert stack([good, bad], y)[0, 0] == pytest.approx(1.0)
+    assert stack([good, bad], y).test[0, 0] == pytest.approx(1.0)
 
 
 @pytest.mark.data

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cineseq.prediction.crossval.feature_blocks import Block
-from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, predict_best, ridge_fold
+from cineseq.prediction.crossval.ridge import Chosen, RidgeFold, Tuning, predict_best, ridge_fold
 from cineseq.prediction.crossval.transform import SMALLEST_DEVIATION, standardised
 
 MOST_TERMS = 4
@@ -145,6 +145,18 @@ class CovariateModel:
         if not self.alternatives:
             return np.tile(targets[self.train].mean(axis=0), (len(targets), 1))
         return predict_best(self.alternatives, targets)
+
+    def without(self, targets: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+        """Return :meth:`predict` without each block of training cells, shape (blocks, cells, targets).
+
+        ``blocks`` are those of all cells, shape (cells,); only blocks of training cells count, in the order of
+        ``numpy.unique``.
+        """
+        own = np.unique(blocks[self.train])
+        if not self.alternatives:
+            return np.tile(targets[self.train].mean(axis=0), (len(own), len(targets), 1))
+        chosen = Chosen.of(self.alternatives, targets)
+        return np.array([chosen.without(np.flatnonzero(blocks == block)) for block in own])
 
     def predict_closely(self, targets: np.ndarray) -> np.ndarray:
         """Return the fit of all cells with full curves, each target at the least generalised cross-validation error.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from scipy.optimize import nnls
 
 from cineseq.prediction.crossval.elastic_net_path import Problem, Sets
+from cineseq.prediction.crossval.left_out import ridge_without
 
 # A path ends when the inner error exceeds its minimum by this fraction of the variance of the response.
 RISE = 0.02
@@ -55,10 +56,14 @@ class NestedFit:
         Predictions of the test cells, shape (test cells, responses).
     inner
         Predictions of the training cells by the inner folds at the chosen penalty, shape (training cells, responses).
+    without
+        Predictions of the test cells once a block of training cells is left out, at the chosen penalty, shape (blocks,
+        test cells, responses) in the order of ``numpy.unique``; None where they were not asked for.
     """
 
     test: np.ndarray
     inner: np.ndarray
+    without: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,27 @@ class Net:
         """Predict cells from all their predictors, shape (cells, columns of the training cells)."""
         return self.intercept + (cells[:, self.columns] - self.centre) @ self.coefficients
 
+    def without(self, train: np.ndarray, test: np.ndarray, response: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+        """Predict test cells without each block of training cells, shape (blocks, test cells).
+
+        Parameters
+        ----------
+        train, test
+            Predictors, as in :meth:`predict`.
+        response
+            Of the training cells, shape (training cells,).
+        blocks
+            Block of each training cell, shape (training cells,).
+        """
+        chosen = self.coefficients != 0
+        columns, centre = self.columns[chosen], self.centre[chosen]
+        if not len(columns):
+            return np.full((len(np.unique(blocks)), len(test)), self.intercept)
+        lasso = self.alpha * self.ratio * np.sign(self.coefficients[chosen])
+        own = train[:, columns] - centre
+        weights = ridge_without(own, response - self.intercept, blocks, self.alpha * (1 - self.ratio), lasso)
+        return self.intercept + weights @ (test[:, columns] - centre).T
+
 
 @dataclass(frozen=True)
 class _Choice:
@@ -109,6 +135,7 @@ def nested_elastic_net(
     grid: PathGrid,
     *,
     first: int | None = None,
+    blocks: np.ndarray | None = None,
 ) -> NestedFit:
     """Fit one elastic net per response, with penalty and mixing ratio chosen by the error of the inner folds.
 
@@ -124,13 +151,20 @@ def nested_elastic_net(
         Grid of penalties.
     first
         Number of columns of the first block of cooperative learning; None without it.
+    blocks
+        Blocks of training cells that are left out in turn, shape (training cells,); None: none is. Not with
+        cooperative learning.
 
     References
     ----------
     Zou and Hastie, J. R. Stat. Soc. B 67 (2005) 301.
     """
     nets = fitted_nets(train, responses, inner, grid, first=first)
-    return NestedFit(*(np.column_stack(part) for part in zip(*((n.predict(test), n.inner) for n in nets), strict=True)))
+    found, guessed = (np.column_stack(part) for part in zip(*((n.predict(test), n.inner) for n in nets), strict=True))
+    if blocks is None or first is not None:
+        return NestedFit(found, guessed)
+    without = [net.without(train, test, own, blocks) for net, own in zip(nets, responses.T, strict=True)]
+    return NestedFit(found, guessed, np.stack(without, axis=2))
 
 
 def fitted_nets(
@@ -144,7 +178,13 @@ def fitted_nets(
 
 
 def least_squares(
-    train: np.ndarray, test: np.ndarray, responses: np.ndarray, inner: list[Split], grid: PathGrid
+    train: np.ndarray,
+    test: np.ndarray,
+    responses: np.ndarray,
+    inner: list[Split],
+    grid: PathGrid,
+    *,
+    blocks: np.ndarray | None = None,
 ) -> NestedFit:
     """Predict by ordinary least squares of minimal norm; without a penalty, ``inner`` and ``grid`` are not used.
 
@@ -152,32 +192,47 @@ def least_squares(
     """
     del inner, grid
     centre, mean = train.mean(axis=0), responses.mean(axis=0)
-    coefficients = np.linalg.lstsq(train - centre, responses - mean, rcond=1e-8)[0]
-    return NestedFit(mean + (test - centre) @ coefficients, mean + (train - centre) @ coefficients)
+    own, others, centred = train - centre, test - centre, responses - mean
+    coefficients = np.linalg.lstsq(own, centred, rcond=1e-8)[0]
+    fit = NestedFit(mean + others @ coefficients, mean + own @ coefficients)
+    if blocks is None:
+        return fit
+    kept = [blocks != block for block in np.unique(blocks)]
+    without = [mean + others @ np.linalg.lstsq(own[rows], centred[rows], rcond=1e-8)[0] for rows in kept]
+    return replace(fit, without=np.array(without))
 
 
-def stack(parts: list[NestedFit], responses: np.ndarray) -> np.ndarray:
+def stack(parts: list[NestedFit], responses: np.ndarray) -> NestedFit:
     """Combine several models by stacking: non-negative weights, fitted to their inner-fold predictions.
+
+    Parameters
+    ----------
+    parts
+        Fits of the models.
+    responses
+        Of the training cells, shape (training cells, responses).
 
     Returns
     -------
-    numpy.ndarray
-        Shape (test cells, responses).
+    NestedFit
+        With the same weights where a block of training cells is left out.
 
     References
     ----------
     Breiman, Mach. Learn. 24 (1996) 49.
     """
     mean = responses.mean(axis=0)
-    stacked = np.empty_like(parts[0].test)
-    for number in range(responses.shape[1]):
-        # Non-negative least squares of the response on the models' predictions, shape (training cells, models).
-        inner = np.column_stack([p.inner[:, number] - mean[number] for p in parts])
-        weights = nnls(inner, responses[:, number] - mean[number])[0]
-        stacked[:, number] = mean[number] + sum(
-            w * (p.test[:, number] - mean[number]) for w, p in zip(weights, parts, strict=True)
-        )
-    return stacked
+    # Non-negative least squares of each response on the models' predictions, weights of shape (models, responses).
+    inner = np.stack([part.inner for part in parts]) - mean
+    pairs = zip(inner.transpose(2, 1, 0), (responses - mean).T, strict=True)
+    weights = np.column_stack([nnls(guessed, response)[0] for guessed, response in pairs])
+
+    def combined(predictions: list[np.ndarray]) -> np.ndarray:
+        return mean + sum(w * (p - mean) for w, p in zip(weights, predictions, strict=True))
+
+    without = [part.without for part in parts if part.without is not None]
+    fit = NestedFit(combined([part.test for part in parts]), combined([part.inner for part in parts]))
+    return replace(fit, without=combined(without)) if len(without) == len(parts) else fit
 
 
 def _fit_one(sets: Sets, centre: np.ndarray, response: np.ndarray, grid: PathGrid) -> Net:

@@ -16,7 +16,13 @@ PENALTIES = np.logspace(-2, 3, 8)
 
 
 def kernel_ridge(
-    train: np.ndarray, test: np.ndarray, responses: np.ndarray, inner: list[Split], grid: PathGrid
+    train: np.ndarray,
+    test: np.ndarray,
+    responses: np.ndarray,
+    inner: list[Split],
+    grid: PathGrid,
+    *,
+    blocks: np.ndarray | None = None,
 ) -> NestedFit:
     """Predict by ridge regression on all columns, their squares and their products (a quadratic kernel).
 
@@ -28,7 +34,7 @@ def kernel_ridge(
         Shape (training cells, responses).
     inner
         Grouped inner folds, which choose the penalty of each response.
-    grid
+    grid, blocks
         Not used.
 
     Returns
@@ -40,7 +46,7 @@ def kernel_ridge(
     ----------
     Saunders, Gammerman and Vovk, ICML (1998) 515.
     """
-    del grid
+    del grid, blocks
     kernel = polynomial_kernel(train, degree=2)
     # Inner folds: predictions of every held-out training cell at every penalty, shape (penalties, cells, responses).
     guessed = np.empty((len(PENALTIES), *responses.shape))
@@ -66,18 +72,24 @@ def _ridge_paths(kernel: np.ndarray, between: np.ndarray, responses: np.ndarray)
 
 
 def gradient_boosting(
-    train: np.ndarray, test: np.ndarray, responses: np.ndarray, inner: list[Split], grid: PathGrid
+    train: np.ndarray,
+    test: np.ndarray,
+    responses: np.ndarray,
+    inner: list[Split],
+    grid: PathGrid,
+    *,
+    blocks: np.ndarray | None = None,
 ) -> NestedFit:
     """Predict each response by gradient boosting of small trees; parameters are those of :func:`kernel_ridge`.
 
-    ``inner`` and ``grid`` are not used, because the number and size of the trees are fixed; ``inner`` of the result is
-    the fit to the training cells.
+    ``inner``, ``grid`` and ``blocks`` are not used, because the number and size of the trees are fixed; ``inner`` of
+    the result is the fit to the training cells.
 
     References
     ----------
     Friedman, Ann. Stat. 29 (2001) 1189.
     """
-    del inner, grid
+    del inner, grid, blocks
     fitted = [
         HistGradientBoostingRegressor(
             max_iter=60, learning_rate=0.1, max_leaf_nodes=6, min_samples_leaf=10, early_stopping=False, random_state=0

@@ -6,7 +6,7 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ from cineseq.prediction.crossval.covariates import CovariateModel, natural_splin
 from cineseq.prediction.crossval.elastic_net import NestedFit, PathGrid, Split, least_squares, nested_elastic_net, stack
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import FoldPlan, inner_splits
+from cineseq.prediction.crossval.left_out import training_blocks
 from cineseq.prediction.crossval.nonlinear import Nonlinear, gradient_boosting, kernel_ridge
 from cineseq.prediction.crossval.transform import Weighing, design
 from cineseq.progress import progress
@@ -60,7 +61,7 @@ LINEAR = (*COVARIATES, "class")
 NONLINEAR = "nonlinear"
 STACKED = ("expression", "morphology", "embedding", "features")
 RESPONSES_PER_TASK = 25
-Learner = Callable[[np.ndarray, np.ndarray, np.ndarray, list[Split], PathGrid], NestedFit]
+Learner = Callable[..., NestedFit]
 
 
 @dataclass(frozen=True)
@@ -131,29 +132,101 @@ def out_of_fold(
         Predictions per model, each of the shape of ``responses``; ``both_late`` is added where expression and another
         block were fitted.
     """
+    return _fits(designs, responses, plan, procedure, threads, kept=kept)[0]
+
+
+def out_of_fold_without(
+    designs: dict[str, tuple[Block, ...]],
+    responses: np.ndarray,
+    plan: FoldPlan,
+    procedure: Procedure,
+    threads: int,
+    *,
+    kept: joblib.Memory = NOTHING_KEPT,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Predict every cell, and again without each block of training cells; arguments as in :func:`out_of_fold`.
+
+    Returns
+    -------
+    tuple of dict
+        The predictions of :func:`out_of_fold`, and predictions without each of the
+        :func:`cineseq.prediction.crossval.left_out.training_blocks` at the penalties already chosen, shape (blocks,
+        cells, responses). Models that are not linear have none of the latter.
+    """
+    return _fits(designs, responses, plan, procedure, threads, kept=kept, blocks=training_blocks(plan))
+
+
+def _fits(
+    designs: dict[str, tuple[Block, ...]],
+    responses: np.ndarray,
+    plan: FoldPlan,
+    procedure: Procedure,
+    threads: int,
+    *,
+    kept: joblib.Memory,
+    blocks: np.ndarray | None = None,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     splits = plan.splits()
     tasks = _tasks(designs, responses.shape[1], len(splits))
     fit_fold, fit_covariates = kept.cache(_fit_fold), kept.cache(_fit_covariates)
     learners = {name: _learner(name, procedure) for name in designs}
     calls = (
         joblib.delayed(fit_covariates)(
-            designs[t.model], responses[:, t.responses], splits[t.fold], plan.units, procedure.inner
+            designs[t.model],
+            responses[:, t.responses],
+            splits[t.fold],
+            plan.units,
+            procedure.inner,
+            left_out=blocks,
         )
         if t.model in COVARIATES
         else joblib.delayed(fit_fold)(
-            designs[t.model], responses[:, t.responses], splits[t.fold], plan.units, procedure, learn=learners[t.model]
+            designs[t.model],
+            responses[:, t.responses],
+            splits[t.fold],
+            plan.units,
+            procedure,
+            learn=learners[t.model],
+            left_out=blocks,
         )
         for t in tasks
     )
-    predicted = {name: np.empty_like(responses) for name in designs}
+    found = _Found(responses, splits, blocks)
     parts: dict[tuple[int, int], dict[str, NestedFit]] = {}
     for task, fit in zip(progress(tasks, "Fits", logger), workers(threads, "generator")(calls), strict=False):
-        predicted[task.model][splits[task.fold][1], task.responses] = fit.test
+        found.add(task.model, task.fold, task.responses, fit)
         if task.model in STACKED:
             parts.setdefault((task.fold, task.responses.start), {})[task.model] = fit
     if "expression" in designs and len(set(designs) & set(STACKED)) > 1:
-        predicted["both_late"] = _stacked(parts, responses, splits)
-    return predicted
+        for (fold, start), fits in parts.items():
+            columns = slice(start, start + fits["expression"].test.shape[1])
+            # Stacking (Breiman 1996) of the models of single modalities, fold by fold.
+            own = responses[splits[fold][0], columns]
+            found.add("both_late", fold, columns, stack([fits[n] for n in STACKED if n in fits], own))
+    return found.predicted, found.without
+
+
+@dataclass
+class _Found:
+    """Predictions of all cells, filled in fold by fold."""
+
+    responses: np.ndarray
+    splits: list[Split]
+    blocks: np.ndarray | None
+    predicted: dict[str, np.ndarray] = field(default_factory=dict)
+    without: dict[str, np.ndarray] = field(default_factory=dict)
+
+    def add(self, model: str, fold: int, columns: slice, fit: NestedFit) -> None:
+        """Add one fit."""
+        train, test = self.splits[fold]
+        self.predicted.setdefault(model, np.empty_like(self.responses))[test, columns] = fit.test
+        if self.blocks is None or fit.without is None:
+            return
+        # Blocks of test cells were not trained with; leaving them out changes nothing.
+        count = int(self.blocks.max()) + 1
+        whole = self.without.setdefault(model, np.empty((count, *self.responses.shape)))
+        whole[:, test, columns] = fit.test
+        whole[np.unique(self.blocks[train])[:, None], test, columns] = fit.without
 
 
 def workers(threads: int, returned: Literal["list", "generator"] = "list") -> joblib.Parallel:
@@ -189,6 +262,7 @@ def _fit_fold(
     procedure: Procedure,
     *,
     learn: Learner,
+    left_out: np.ndarray | None,
 ) -> NestedFit:
     """Fit one outer fold: select, scale and fit on its training cells, and predict its test cells."""
     train, test = split
@@ -197,28 +271,28 @@ def _fit_fold(
     if any(procedure.grid.agreements):
         first = design(blocks[:1], train, procedure.min_detected, procedure.max_genes).shape[1]
         learn = partial(nested_elastic_net, first=first)
+    left_out = None if left_out is None else left_out[train]
     if not columns.shape[1]:
         mean = own.mean(axis=0)
-        return NestedFit(np.tile(mean, (len(test), 1)), np.tile(mean, (len(train), 1)))
-    return learn(columns[train], columns[test], own, inner_splits(units[train], procedure.inner), procedure.grid)
+        test_mean = np.tile(mean, (len(test), 1))
+        without = None if left_out is None else np.tile(test_mean, (len(np.unique(left_out)), 1, 1))
+        return NestedFit(test_mean, np.tile(mean, (len(train), 1)), without)
+    inner = inner_splits(units[train], procedure.inner)
+    return learn(columns[train], columns[test], own, inner, procedure.grid, blocks=left_out)
 
 
 def _fit_covariates(
-    blocks: tuple[Block, ...], responses: np.ndarray, split: Split, units: np.ndarray, inner: int
+    blocks: tuple[Block, ...],
+    responses: np.ndarray,
+    split: Split,
+    units: np.ndarray,
+    inner: int,
+    *,
+    left_out: np.ndarray | None,
 ) -> NestedFit:
     """Fit penalised splines of the covariates to the training cells of one outer fold."""
     train, test = split
-    fit = CovariateModel.of(natural_splines(blocks[0], train), train, units, inner).predict(responses)
-    return NestedFit(fit[test], fit[train])
-
-
-def _stacked(
-    parts: dict[tuple[int, int], dict[str, NestedFit]], responses: np.ndarray, splits: list[Split]
-) -> np.ndarray:
-    # Stacking (Breiman 1996) of the models of single modalities, fold by fold; shape (cells, responses).
-    stacked = np.empty_like(responses)
-    for (fold, start), fits in parts.items():
-        train, test = splits[fold]
-        columns = slice(start, start + fits["expression"].test.shape[1])
-        stacked[test, columns] = stack([fits[name] for name in STACKED if name in fits], responses[train, columns])
-    return stacked
+    model = CovariateModel.of(natural_splines(blocks[0], train), train, units, inner)
+    fit = model.predict(responses)
+    without = None if left_out is None else model.without(responses, left_out)[:, test]
+    return NestedFit(fit[test], fit[train], without)

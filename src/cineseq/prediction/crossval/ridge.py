@@ -6,6 +6,7 @@ particular permuted ones, then cost two matrix products per fold.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from cineseq.prediction.crossval.folds import FoldPlan, inner_splits
 
 LARGEST_PENALTY = 1e3
 SMALLEST_PENALTY = 1e-2
+WIDER = 5
+"""Components in which those of fewer training cells are sought, relative to the components that are used."""
 Split = tuple[np.ndarray, np.ndarray]
 
 
@@ -29,11 +32,14 @@ class _Decomposed:
         Component scores of the cells to predict in the singular basis, shape (cells to predict, components).
     shrink
         Factors s / (s^2 + penalty), shape (penalties, components); the last penalty is infinite and predicts the mean.
+    penalties
+        The penalties, shape (penalties,).
     """
 
     back: np.ndarray
     ahead: np.ndarray
     shrink: np.ndarray
+    penalties: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,25 @@ class _Validation:
 
 
 @dataclass(frozen=True)
+class _Wide:
+    """Singular vectors of the training cells in more components than are used.
+
+    Attributes
+    ----------
+    back
+        Left singular vectors times singular values, shape (wide, cells); 0 outside of the training cells.
+    ahead
+        Component scores of the test cells, shape (test cells, wide).
+    components
+        Number of components that are used.
+    """
+
+    back: np.ndarray
+    ahead: np.ndarray
+    components: int
+
+
+@dataclass(frozen=True)
 class RidgeFold:
     """Parts of one outer fold that do not depend on the targets."""
 
@@ -63,6 +88,7 @@ class RidgeFold:
     test: np.ndarray
     ridge: _Decomposed
     inner: tuple[_Validation, ...]
+    wide: _Wide
 
 
 @dataclass(frozen=True)
@@ -123,6 +149,25 @@ def predict(folds: list[RidgeFold], targets: np.ndarray) -> np.ndarray:
     return predicted
 
 
+def predict_without(folds: list[RidgeFold], targets: np.ndarray, blocks: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield out-of-fold predictions without each block of training cells, at the penalties already chosen.
+
+    Parameters
+    ----------
+    folds, targets
+        As in :func:`predict`.
+    blocks
+        Block of each cell, 0 to blocks - 1, shape (cells,); each is in the test cells of one fold.
+    """
+    chosen = [Chosen.of((fold,), targets) for fold in folds]
+    for block in range(int(blocks.max()) + 1):
+        cells, predicted = np.flatnonzero(blocks == block), np.empty_like(targets)
+        for fold, own in zip(folds, chosen, strict=True):
+            # Its own test cells are predicted by models that were trained without it anyway.
+            predicted[fold.test] = own.without(cells)
+        yield predicted
+
+
 def predict_best(alternatives: tuple[RidgeFold, ...], targets: np.ndarray) -> np.ndarray:
     """Return predictions of the test cells of one outer fold, by the alternative and penalty of least inner error.
 
@@ -138,18 +183,71 @@ def predict_best(alternatives: tuple[RidgeFold, ...], targets: np.ndarray) -> np
     numpy.ndarray
         Shape (test cells, targets).
     """
-    train = alternatives[0].train
-    mean = np.nanmean(targets[train], axis=0)
-    filled = np.nan_to_num(targets - mean, copy=False)
-    errors = [_inner_errors(fold.inner, filled) for fold in alternatives]
-    best = np.array([error.min(axis=0) for error in errors]).argmin(axis=0)
+    chosen = Chosen.of(alternatives, targets)
     predicted = np.empty((len(alternatives[0].test), targets.shape[1]))
-    for number, (fold, error) in enumerate(zip(alternatives, errors, strict=True)):
+    for number, fold in enumerate(alternatives):
         # Weights of the components, shape (components, targets), at the penalty chosen for each target.
-        own = best == number
-        weights = fold.ridge.shrink[error[:, own].argmin(axis=0)].T * (fold.ridge.back @ filled[:, own])
-        predicted[:, own] = mean[own] + fold.ridge.ahead @ weights
+        own = chosen.alternative == number
+        weights = fold.ridge.shrink[chosen.penalty[own]].T * (fold.ridge.back @ chosen.filled[:, own])
+        predicted[:, own] = chosen.mean[own] + fold.ridge.ahead @ weights
     return predicted
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Alternative and penalty of least inner error of each target, in one outer fold.
+
+    Attributes
+    ----------
+    alternatives
+        The same outer and inner cells with different designs.
+    mean
+        Mean of the training cells, shape (targets,).
+    filled
+        Targets minus that mean, 0 where missing, shape (cells, targets).
+    alternative, penalty
+        What was chosen, each shape (targets,).
+    """
+
+    alternatives: tuple[RidgeFold, ...]
+    mean: np.ndarray
+    filled: np.ndarray
+    alternative: np.ndarray
+    penalty: np.ndarray
+
+    @classmethod
+    def of(cls, alternatives: tuple[RidgeFold, ...], targets: np.ndarray) -> Chosen:
+        """Choose for each target, shape (cells, targets)."""
+        mean = np.nanmean(targets[alternatives[0].train], axis=0)
+        filled = np.nan_to_num(targets - mean, copy=False)
+        errors = [_inner_errors(fold.inner, filled) for fold in alternatives]
+        best = np.array([error.min(axis=0) for error in errors]).argmin(axis=0)
+        penalty = np.array([error.argmin(axis=0) for error in errors])[best, np.arange(len(best))]
+        return cls(alternatives, mean, filled, best, penalty)
+
+    def without(self, cells: np.ndarray) -> np.ndarray:
+        """Predict the test cells without some training cells at the chosen penalties, shape (test cells, targets).
+
+        Principal components are those of the remaining cells, within the first ``WIDER`` times as many components of
+        all training cells; means are kept.
+
+        Parameters
+        ----------
+        cells
+            Positions of the cells that are left out.
+        """
+        predicted = np.tile(self.mean, (len(self.alternatives[0].test), 1))
+        for number, fold in enumerate(self.alternatives):
+            # Components of the remaining cells: eigenvectors of their cross products, shape (wide, components).
+            wide, own = fold.wide, self.alternative == number
+            out = wide.back[:, cells]
+            values, vectors = np.linalg.eigh(wide.back @ wide.back.T - out @ out.T)
+            values, vectors = (part[..., ::-1][..., : wide.components] for part in (values, vectors))
+            products = wide.back @ self.filled[:, own] - out @ self.filled[np.ix_(cells, own)]
+            penalty = fold.ridge.penalties[self.penalty[own]]
+            weights = (vectors.T @ products) / (np.maximum(values, 0)[:, None] + penalty)
+            predicted[:, own] += wide.ahead @ vectors @ weights
+        return predicted
 
 
 def _inner_errors(inner: tuple[_Validation, ...], targets: np.ndarray) -> np.ndarray:
@@ -171,14 +269,19 @@ def ridge_fold(design: np.ndarray, split: Split, units: np.ndarray, tuning: Tuni
     # Principal components of the training cells; scores of all cells, shape (cells, components).
     train, test = split
     centred = design - design[train].mean(axis=0)
-    axes = np.linalg.svd(centred[train], full_matrices=False)[2]
+    left, singular, axes = np.linalg.svd(centred[train], full_matrices=False)
     scores = centred @ axes[: tuning.components].T
+    many = WIDER * tuning.components
+    back = np.zeros((min(many, len(singular)), len(design)), np.float32)
+    back[:, train] = (left * singular)[:, :many].T
+    wide = _Wide(back, (centred[test] @ axes[:many].T).astype(np.float32), tuning.components)
     inner = [(train[a], train[b]) for a, b in inner_splits(units[train], tuning.inner)]
     return RidgeFold(
         train,
         test,
         _decomposed(scores, train, test, tuning.penalties),
         tuple(_validation(scores, a, b, tuning.penalties) for a, b in inner),
+        wide,
     )
 
 
@@ -204,4 +307,4 @@ def _decomposed(scores: np.ndarray, train: np.ndarray, test: np.ndarray, penalti
     grid = scale * np.geomspace(SMALLEST_PENALTY, LARGEST_PENALTY, penalties)
     shrink = np.vstack([singular / (np.square(singular) + grid[:, None]), np.zeros(len(singular))])
     ahead = (scores[test] - centre) @ right.T
-    return _Decomposed(*(part.astype(np.float32) for part in (back, ahead, shrink)))
+    return _Decomposed(*(np.asarray(part, np.float32) for part in (back, ahead, shrink, [*grid, np.inf])))
