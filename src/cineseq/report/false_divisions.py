@@ -36,8 +36,8 @@ def doubt_of_lineages(false: int, found: int) -> str:
     which = "all of them" if false >= found else f"about {count(false)}"
     return (
         f"Make no claim on lineages, sisters or their fates from this run: of {count(found, 'division')} found, "
-        f"{which} may be false, because touching cells that separate look like a division, and about {count(false)} "
-        "such separations are expected."
+        f"{which} may be false, because touching cells that separate look like a division, and about "
+        f"{count(false, 'such separation is', 'such separations are')} expected."
     )
 
 
