@@ -171,10 +171,10 @@ SENTENCES: dict[str, tuple[Piece, ...]] = {
         (_set("prediction.permutations"), _further("prediction")),
         (
             _made("performance", "r2_low"),
-            ". Intervals are by the jackknife over held-out groups with Student's t (Miller, 1974), of the mean R² of "
-            "the procedure over studies of this design and not of one trained model: they are widened for the training "
-            "of models by simulations with 20 predictors, and too short for many weak ones (in simulations of 12 "
-            "groups with 60 predictors they held that mean in 74 to 80 % of studies)",
+            ". Intervals are by the jackknife over held-out groups with Student's t (Miller, 1974), for which linear "
+            "models are trained again without each group (of more than 40 groups, without blocks of them), at the "
+            "penalty already chosen; they are of the mean R² of the procedure over studies of this design and not of one "
+            "trained model",
         ),
         (
             _made("beyond_covariates", "delta_r2"),
@@ -230,7 +230,8 @@ SENTENCES: dict[str, tuple[Piece, ...]] = {
         ),
         (
             _made("crossmodal_summary", "low"),
-            "; intervals are by the jackknife over held-out groups with Student's t (Miller, 1974)",
+            "; intervals are by the jackknife over held-out groups with Student's t (Miller, 1974), for which models are "
+            "trained again without each group",
         ),
         (
             _made("crossmodal_summary", "share"),

@@ -257,7 +257,10 @@ def test_genes_and_clusters_of_an_angle_are_those_of_its_cosine_and_sine():
         overlap=overlap,
     )
     found = by_id(evidence)
-    assert "Selected most stably: A (− for lipid sin) and B (+ for lipid cos)." in found["function_genes"].answer
+    assert (
+        "Selected most stably: A (− for lipid sin) and B (+ for lipid cos) (+ and −: sign of the association)."
+        in found["function_genes"].answer
+    )
     assert found["function_genes"].numbers["genes"] == ["A", "B"]
     assert "20 % of the variance of lipid cos within fields" in found["clusters"].answer
     assert found["clusters"].numbers["selected"] == 3
@@ -680,7 +683,7 @@ def test_the_sentence_on_sisters_has_the_raw_frequencies_the_genes_and_what_was_
         "odds ratio 4.20 [2.10, 8.40]",
         "1.00",
         "p = 0.001, q = 0.002",
-        "above in 2 of 2",
+        "2 of 2",
         "[0.50, 40]",
     )
     null = by_id(replace(evidence, states=states([1.1, 0.9], [0.5, 0.8], **counts)))["sisters"]
