@@ -173,8 +173,8 @@ SENTENCES: dict[str, tuple[Piece, ...]] = {
             _made("performance", "r2_low"),
             ". Intervals are by the jackknife over held-out groups with Student's t (Miller, 1974), for which linear "
             "models are trained again without each group (of more than 40 groups, without blocks of them), at the "
-            "penalty already chosen; they are of the mean R² of the procedure over studies of this design and not of one "
-            "trained model",
+            "penalty already chosen; they are of the mean R² of the procedure over studies of this design and not of "
+            "one trained model",
         ),
         (
             _made("beyond_covariates", "delta_r2"),
@@ -230,8 +230,8 @@ SENTENCES: dict[str, tuple[Piece, ...]] = {
         ),
         (
             _made("crossmodal_summary", "low"),
-            "; intervals are by the jackknife over held-out groups with Student's t (Miller, 1974), for which models are "
-            "trained again without each group",
+            "; intervals are by the jackknife over held-out groups with Student's t (Miller, 1974), for which models "
+            "are trained again without each group",
         ),
         (
             _made("crossmodal_summary", "share"),

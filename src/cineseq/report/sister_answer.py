@@ -34,7 +34,6 @@ def sisters(evidence: Evidence) -> Found:
     """
     fates = shared_fates(evidence.concordance, evidence.incidence, evidence.fate_pairs, evidence.cells)
     details = (*fates.sentences, ALIKE if fates.is_shown else "")
-    caution = _caution(evidence.warnings)
     table = evidence.states
     if table is not None and not table.empty:
         state = _state_by_sister(evidence, table)
@@ -42,6 +41,8 @@ def sisters(evidence: Evidence) -> Found:
         state = not_run("comparison of sisters, which needs tracks with divisions")
     else:
         state = not_estimable("no survivor with a measured state has a sister of known fate")
+    own = _rows_by_sample(evidence, state.numbers.get("state"))
+    caution = _caution(evidence, _compared_and_left(evidence, own)[1])
     if not fates.lead:
         more = _joined(state.more, *details, caution)
         return replace(state, more=more, numbers=state.numbers | fates.numbers)
@@ -89,8 +90,7 @@ def _state_by_sister(evidence: Evidence, table: pd.DataFrame) -> Found:
     low, high = interval_to_read(ends[0], ends[1], row["q"])
     beyond = is_above(low, 1.0, row["q"]) or is_above(-high, -1.0, row["q"])
     verdict = judge(is_estimated=True, is_shown=beyond)
-    each = evidence.states_by_sample
-    own = None if each is None else each[each["state"] == row["state"]]
+    own = _rows_by_sample(evidence, row["state"])
     above = bool(row["odds_ratio"] >= 1)
     over = None if own is None else over_samples(own, "odds_ratio", 1.0, above=above)
     claim = Claim(
@@ -128,14 +128,26 @@ def _marked_by(markers: pd.DataFrame | None, state: str) -> str:
     return f"Cluster {cluster} is marked by {listed(first)}{more}."
 
 
-def _samples_left_out(evidence: Evidence, own: pd.DataFrame | None) -> str:
-    """Name the samples that are in no stratum with both arms, each with the reason; empty without any."""
+def _rows_by_sample(evidence: Evidence, state: str | None) -> pd.DataFrame | None:
+    """Return the odds ratios of a state by sample; None where they are not known."""
+    each = evidence.states_by_sample
+    return None if each is None or state is None else each[each["state"] == state]
+
+
+def _compared_and_left(evidence: Evidence, own: pd.DataFrame | None) -> tuple[list[str], list[str]]:
+    """Return the samples with informative families, and the others; none of either where these are not known."""
     if own is None or evidence.cells is None:
-        return ""
+        return [], []
     each = own[own["part"] == "sample"].set_index("sample")
     compared = set(each.index[each["groups"].fillna(0) > 0])
-    left = [name for name in natural_order(set(evidence.cells["sample"].astype(str))) if name not in compared]
-    if not compared or not left:
+    left = set(evidence.cells["sample"].astype(str)) - compared
+    return natural_order(compared), natural_order(left) if compared else []
+
+
+def _samples_left_out(evidence: Evidence, own: pd.DataFrame | None) -> str:
+    """Name the samples that are in no stratum with both arms, each with the reason; empty without any."""
+    compared, left = _compared_and_left(evidence, own)
+    if not left:
         return ""
     by_reason: dict[str, list[str]] = {}
     for name in left:
@@ -144,7 +156,8 @@ def _samples_left_out(evidence: Evidence, own: pd.DataFrame | None) -> str:
     for reason, names in by_reason.items():
         named = names if len(names) <= NAMED else [*names[: NAMED - 1], f"{len(names) - NAMED + 1} more"]
         parts.append(f"{listed(named)} {'is' if len(names) == 1 else 'are'} left out, because {reason}")
-    return f"The comparison is of {listed(natural_order(compared))}; {'; '.join(parts)}."
+    of = listed(compared) if len(compared) <= NAMED else count(len(compared), "sample")
+    return f"The comparison is of {of}; {'; '.join(parts)}."
 
 
 def _why_left_out(warnings: pd.DataFrame | None, sample: str) -> str:
@@ -165,10 +178,13 @@ def _detectable(power: pd.DataFrame | None, row: pd.Series) -> Detectable | None
     return Detectable.of(first["detectable_odds_ratio"], first["state_rate"], row["states"])
 
 
-def _caution(warnings: pd.DataFrame | None) -> str:
+def _caution(evidence: Evidence, left: list[str]) -> str:
+    """Return the warnings against the comparison, without selection in samples that are said to be left out for it."""
+    warnings = evidence.warnings
     if warnings is None:
         return ""
     serious = warnings[(warnings["severity"] == "serious") | (warnings["warning"] == NOT_EXCLUDED)]
+    serious = serious[~((serious["warning"] == SELECTED) & serious["sample"].isin(left))]
     if serious.empty:
         return ""
     where = listed(sorted(set(serious["sample"])))

@@ -678,6 +678,9 @@ def test_the_sentence_on_sisters_has_the_raw_frequencies_the_genes_and_what_was_
         "out, because sisters share compartments there, and a survivor that is sequenced in a shared one has lost its "
         "sister."
     )
+    assert "Caution" not in answer.answer  # said with the sample that is left out
+    also = pd.concat([warnings, warnings.assign(sample="s1")], ignore_index=True)
+    assert by_id(replace(evidence, warnings=also))["sisters"].answer.endswith("Caution (s1): M.")
     (claim,) = answer.claims
     assert (claim.effect, claim.by_chance, claim.test, claim.samples, claim.one_more) == (
         "odds ratio 4.20 [2.10, 8.40]",
