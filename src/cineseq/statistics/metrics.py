@@ -32,6 +32,7 @@ class Retrained:
     blocks: np.ndarray
     gain: np.ndarray
 
+
 SMALLEST_VARIANCE = 1e-12
 """Least sum of squares, as a fraction of that of all values, that is more than rounding."""
 
