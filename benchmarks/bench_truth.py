@@ -25,7 +25,7 @@ from truth.claims import Claim, Measured
 
 BEFORE = Path(__file__).parent / "truth" / "before"
 FOLDER = Path("results") / "bench_truth"
-NOT_CLAIMS = {"claims"}
+NOT_CLAIMS = {"claims", "designs"}
 
 
 def all_claims() -> list[Claim]:

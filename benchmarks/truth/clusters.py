@@ -23,7 +23,8 @@ from cineseq.report.cluster_answer import clusters as answer_of_clusters
 from cineseq.report.evidence import Evidence
 from cineseq.statistics.jackknife import JackknifeT
 from cineseq.statistics.metrics import r2_jackknife
-from truth.claims import Claim
+from truth.claims import CALLED, Claim, called
+from truth.designs import field_shift, labels_of_cells, samples_in_order, with_family
 
 PERMUTATIONS = 199
 MANY_PERMUTATIONS = 499
@@ -98,12 +99,6 @@ class Study:
         return Exchange(strata, self.families, permutations, seed)
 
 
-def labels_of_fields(field: np.ndarray, samples: int, fields: int) -> pd.DataFrame:
-    """Return sample, field of view and condition of cells, from the number of their field."""
-    sample = [f"sample {k * samples // fields}" for k in field]
-    return pd.DataFrame({"sample": sample, "fov": [f"{k}" for k in field], "condition": "one"})
-
-
 def drawn(design: Design, seed: int) -> Study:
     """Draw the cells of a study."""
     rng = np.random.default_rng(seed)
@@ -121,13 +116,13 @@ def drawn(design: Design, seed: int) -> Study:
     cells = _Cells(cluster, frequency, field, families, position)
     columns = {f"function_{number}": _function(design, rng, cells) for number in range(design.functions)}
     # Components differ between fields by one standard deviation.
-    shift = rng.normal(size=(design.fields, 3))[field] + design.gradient * position[:, None]
+    shift = field_shift(field, design.fields, 3, rng) + design.gradient * position[:, None]
     components = shift + rng.normal(size=(design.cells, 3))
     return Study(
         pd.DataFrame(columns),
         pd.Series(cluster.astype(str), dtype="string"),
         pd.DataFrame(components, columns=["pc_1", "pc_2", "pc_3"]),
-        labels_of_fields(field, design.samples, design.fields),
+        labels_of_cells(field, samples_in_order(field, design.samples, design.fields)),
         families,
     )
 
@@ -144,14 +139,13 @@ def _function(design: Design, rng: np.random.Generator, cells: _Cells) -> np.nda
     noise = rng.normal(size=design.cells)
     if design.tails:
         noise = rng.standard_t(design.tails, design.cells) / np.sqrt(design.tails / (design.tails - 2))
-    if design.family > 1:
-        noise = np.sqrt(0.5) * (noise + rng.normal(size=families.max() + 1)[families])
+    noise = with_family(noise, families, rng)
     if design.gradient:
         noise = np.sqrt(0.5) * noise + np.sqrt(1.5) * cells.position
     return (
         np.sqrt(design.share) * means[cells.field, cells.cluster]
         + np.sqrt(1 - design.share) * noise
-        + design.field_sd * rng.normal(size=design.fields)[cells.field]
+        + design.field_sd * field_shift(cells.field, design.fields, 1, rng)[:, 0]
     )
 
 
@@ -163,14 +157,14 @@ def by_cluster(design: Design, seed: int, permutations: int = PERMUTATIONS) -> p
 
 def cluster_rejected(design: Design, seed: int) -> float:
     """Return whether the first function has p <= .05 between clusters."""
-    return _at_most(by_cluster(design, seed)["p_value"].iloc[0])
+    return called(by_cluster(design, seed)["p_value"].iloc[0])
 
 
 def component_rejected(design: Design, seed: int) -> float:
     """Return whether the first function has p <= .05 along the first component."""
     study = drawn(design, seed)
     table = variance_along_components(study.function, study.components, study.exchange(PERMUTATIONS, seed))
-    return _at_most(table["p_value"].iloc[0])
+    return called(table["p_value"].iloc[0])
 
 
 def printed_effect(design: Design, seed: int) -> float:
@@ -227,7 +221,8 @@ def over_clusters(design: Programme, seed: int) -> JackknifeT:
     function = np.sqrt(design.kinds) * level + np.sqrt(design.programme) * (state * other if design.product else state)
     noise = np.sqrt(1 - design.kinds - design.programme) * rng.normal(size=240)
     values = (function + noise + rng.normal(size=12)[field])[:, None]
-    cells = cells_of(labels_of_fields(field, 4, 12), values, Folds(outer=4), "condition").within_fields()
+    labels = labels_of_cells(field, samples_in_order(field, 4, 12))
+    cells = cells_of(labels, values, Folds(outer=4), "condition").within_fields()
     by_labels = fit_of_labels(expression, cells, Clusters(), 3, seed).predicted
     procedure = quick_procedure(Prediction(), Folds())
     block = gene_block(expression)
@@ -251,33 +246,37 @@ def beyond_clusters(design: Programme, seed: int) -> float:
     return float(over_clusters(design, seed).interval()[0] > 0)
 
 
-def _at_most(p: float) -> float:
-    return float("nan") if np.isnan(p) else float(p <= 0.05)
-
-
 CELLS = "240 cells of 3 kinds, 12 fields"
 BEYOND = "share of studies in which the interval of the difference is above 0"
 TYPICAL = "390 cells, 12 fields of 4 samples, 6 clusters"
 ONE_SAMPLE = "390 cells, 12 fields of 1 sample, 6 clusters"
-REJECTED = "share of studies with p <= .05"
+PRINTED = "mean share that is printed"
 NO = "share of studies whose answer is no"
 SHOWN = "share of studies whose answer is that function differs"
+
+
+def _claim(
+    name: str, where: str, measures: str, study: Callable[[int], float], studies: int = 1000, **bounds: float
+) -> Claim:
+    """Return a claim of this module; without bounds it is a harder one."""
+    return Claim(f"clusters.{name}", where, measures, study, studies, **bounds, harder=not bounds)
 
 
 def _sizes(
     what: str, study: Callable[[Design, int], float], designs: dict[str, tuple[str, Design]]
 ) -> tuple[Claim, ...]:
     return tuple(
-        Claim(
-            f"clusters.size_{what}.{name}",
-            f"{where}, no association",
-            REJECTED,
-            partial(study, design),
-            2000,
-            at_most=0.065,
-        )
+        _claim(f"size_{what}.{name}", f"{where}, no association", CALLED, partial(study, design), 2000, at_most=0.065)
         for name, (where, design) in designs.items()
     )
+
+
+def _no(name: str, where: str, design: Design, studies: int = 1000, **bounds: float) -> Claim:
+    return _claim(f"no.{name}", where, NO, partial(says_no, design), studies, **bounds)
+
+
+def _delta(name: str, where: str, design: Programme, studies: int = 200, **bounds: float) -> Claim:
+    return _claim(f"delta.{name}", f"{CELLS}, {where}", BEYOND, partial(beyond_clusters, design), studies, **bounds)
 
 
 UNEVEN = 1.5
@@ -286,118 +285,65 @@ NULLS = {
     "field_05": (f"{TYPICAL}, field effects of .5 sd", Design(field_sd=0.5, evenness=UNEVEN)),
     "field_1": (f"{TYPICAL}, field effects of 1 sd", Design(evenness=UNEVEN)),
     "one_sample": (f"{ONE_SAMPLE}, field effects of 1 sd", Design(samples=1, evenness=UNEVEN)),
-    "families": (
-        f"{TYPICAL}, field effects of 1 sd, families of four alike",
-        Design(family=4, evenness=UNEVEN),
-    ),
+    "families": (f"{TYPICAL}, field effects of 1 sd, families of four alike", Design(family=4, evenness=UNEVEN)),
 }
-GRADIENT = (
-    f"{TYPICAL}, function and clusters follow the position within a field",
-    Design(gradient=True),
-)
+GRADIENT = (f"{TYPICAL}, function and clusters follow the position within a field", Design(gradient=True))
 CLAIMS: tuple[Claim, ...] = (
     *_sizes("cluster", cluster_rejected, NULLS),
-    Claim(
-        "clusters.size_cluster.gradient",
-        GRADIENT[0],
-        REJECTED,
-        partial(cluster_rejected, GRADIENT[1]),
-        500,
-        harder=True,
-    ),
+    _claim("size_cluster.gradient", GRADIENT[0], CALLED, partial(cluster_rejected, GRADIENT[1]), 500),
     *_sizes("component", component_rejected, {k: NULLS[k] for k in ("field_0", "field_05", "field_1", "one_sample")}),
-    Claim(
-        "clusters.size_component.gradient",
-        GRADIENT[0],
-        REJECTED,
-        partial(component_rejected, GRADIENT[1]),
-        500,
-        harder=True,
-    ),
+    _claim("size_component.gradient", GRADIENT[0], CALLED, partial(component_rejected, GRADIENT[1]), 500),
     *(
-        Claim(
-            f"clusters.effect.share_{100 * share:02.0f}",
+        _claim(
+            f"effect.share_{100 * share:02.0f}",
             f"{TYPICAL}, field effects of 1 sd, {share:g} of the variance within fields lies between clusters",
-            "mean share that is printed",
+            PRINTED,
             partial(printed_effect, Design(share=share)),
-            1000,
             at_least=share - 0.01,
             at_most=share + 0.01,
         )
         for share in (0.0, 0.1)
     ),
-    Claim(
-        "clusters.effect.tails",
+    _claim(
+        "effect.tails",
         f"{TYPICAL}, share .10, noise of Student's t with 3 degrees of freedom",
-        "mean share that is printed",
+        PRINTED,
         partial(printed_effect, Design(share=0.1, tails=3)),
-        1000,
-        harder=True,
     ),
-    Claim("clusters.no.at_zero", f"{TYPICAL}, no association", NO, partial(says_no, Design()), 1000, at_least=0.80),
-    Claim(
-        "clusters.no.at_zero_one_sample",
-        f"{ONE_SAMPLE}, no association",
-        NO,
-        partial(says_no, Design(samples=1)),
-        1000,
-        at_least=0.80,
-    ),
-    Claim(
-        "clusters.no.at_the_margin",
-        f"{TYPICAL}, share .05, which is the margin",
-        NO,
-        partial(says_no, Design(share=0.05)),
-        1000,
-        at_most=0.10,
-    ),
-    Claim(
-        "clusters.no.beyond_the_margin",
-        f"{TYPICAL}, share .08",
-        NO,
-        partial(says_no, Design(share=0.08)),
-        1000,
-        at_most=0.05,
-    ),
-    Claim(
-        "clusters.no.at_the_margin_families",
+    _no("at_zero", f"{TYPICAL}, no association", Design(), at_least=0.80),
+    _no("at_zero_one_sample", f"{ONE_SAMPLE}, no association", Design(samples=1), at_least=0.80),
+    _no("at_the_margin", f"{TYPICAL}, share .05, which is the margin", Design(share=0.05), at_most=0.10),
+    _no("beyond_the_margin", f"{TYPICAL}, share .08", Design(share=0.08), at_most=0.05),
+    _no(
+        "at_the_margin_families",
         f"{TYPICAL}, share .05, families of four alike",
-        NO,
-        partial(says_no, Design(share=0.05, family=4)),
-        1000,
+        Design(share=0.05, family=4),
         at_most=0.10,
     ),
-    Claim(
-        "clusters.no.at_the_margin_six_fields",
+    _no(
+        "at_the_margin_six_fields",
         "390 cells, 6 fields of 1 sample, share .05: the fewest fields with an interval",
-        NO,
-        partial(says_no, Design(share=0.05, fields=6, samples=1)),
-        1000,
+        Design(share=0.05, fields=6, samples=1),
         at_most=0.10,
     ),
-    Claim(
-        "clusters.no.five_fields",
+    _no(
+        "five_fields",
         "390 cells, 5 fields of 1 sample, share .05: too few fields for an interval",
-        NO,
-        partial(says_no, Design(share=0.05, fields=5, samples=1)),
+        Design(share=0.05, fields=5, samples=1),
         500,
         at_most=0.0,
     ),
-    Claim(
-        "clusters.no.interaction",
+    _no(
+        "interaction",
         f"{TYPICAL}, share .05, every field with cluster effects of its own",
-        NO,
-        partial(says_no, Design(share=0.05, interaction=True)),
+        Design(share=0.05, interaction=True),
         500,
-        harder=True,
     ),
-    Claim(
-        "clusters.no.at_zero_small",
+    _no(
+        "at_zero_small",
         "150 cells, 6 fields of 1 sample, no association: too few to show absence",
-        NO,
-        partial(says_no, Design(cells=150, fields=6, samples=1)),
+        Design(cells=150, fields=6, samples=1),
         500,
-        harder=True,
     ),
     Claim(
         "clusters.shown.of_20_null",
@@ -423,8 +369,8 @@ CLAIMS: tuple[Claim, ...] = (
         1000,
         at_least=0.8,
     ),
-    Claim(
-        "clusters.delta.of_programme",
+    _claim(
+        "delta.of_programme",
         f"{CELLS}, .40 of function along a programme that is in no cluster",
         "mean R² of expression minus R² of in-fold clusters",
         partial(delta_r2, Programme(programme=0.4)),
@@ -432,36 +378,18 @@ CLAIMS: tuple[Claim, ...] = (
         at_least=0.1,
         at_most=0.4,
     ),
-    Claim(
-        "clusters.delta.programme_is_beyond",
-        f"{CELLS}, .40 of function along a programme that is in no cluster",
-        BEYOND,
-        partial(beyond_clusters, Programme(programme=0.4)),
-        200,
+    _delta(
+        "programme_is_beyond",
+        ".40 of function along a programme that is in no cluster",
+        Programme(programme=0.4),
         at_least=0.8,
     ),
-    Claim(
-        "clusters.delta.kinds_are_not_beyond",
-        f"{CELLS}, .30 of function between the kinds of cell",
-        BEYOND,
-        partial(beyond_clusters, Programme(kinds=0.3)),
-        200,
-        at_most=0.065,
-    ),
-    Claim(
-        "clusters.delta.null_is_not_beyond",
-        f"{CELLS}, function unrelated to expression",
-        BEYOND,
-        partial(beyond_clusters, Programme()),
-        200,
-        at_most=0.065,
-    ),
-    Claim(
-        "clusters.delta.product",
-        f"{CELLS}, .30 of function along the product of two programmes, which a linear model does not see",
-        BEYOND,
-        partial(beyond_clusters, Programme(programme=0.3, product=True)),
+    _delta("kinds_are_not_beyond", ".30 of function between the kinds of cell", Programme(kinds=0.3), at_most=0.065),
+    _delta("null_is_not_beyond", "function unrelated to expression", Programme(), at_most=0.065),
+    _delta(
+        "product",
+        ".30 of function along the product of two programmes, which a linear model does not see",
+        Programme(programme=0.3, product=True),
         100,
-        harder=True,
     ),
 )

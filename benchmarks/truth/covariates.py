@@ -27,6 +27,7 @@ from cineseq.statistics.metrics import r2
 from cineseq.statistics.permutation import p_value
 from cineseq.statistics.sequential import SequentialDesign
 from truth.claims import Claim
+from truth.designs import field_shift, labels_of_cells
 
 FOLDS = Folds(inner=3)
 PERMUTATIONS = 39
@@ -96,7 +97,7 @@ def simulate(design: Design, seed: int) -> Study:
         shared = rng.normal(size=(n, columns))[np.unique(family, return_inverse=True)[1]]
         return np.sqrt(design.alike) * shared + np.sqrt(1 - design.alike) * rng.normal(size=(n, columns))
 
-    shifts = design.shift * rng.normal(size=(design.fields, design.genes + 2))[field]
+    shifts = design.shift * field_shift(field, design.fields, design.genes + 2, rng)
     size, cycle, state = noise(3).T
     size = size + shifts[:, 1]
     acts = size * cycle if design.product else size
@@ -110,7 +111,7 @@ def simulate(design: Design, seed: int) -> Study:
     left = 1 - design.of_size - design.beyond
     function = np.sqrt(design.of_size) * curved + np.sqrt(design.beyond) * state + np.sqrt(left) * noise(1)[:, 0]
     seen = np.sqrt(design.reliability) * size + np.sqrt(1 - design.reliability) * rng.normal(size=n)
-    seen = seen + design.misread * rng.normal(size=design.fields)[field]
+    seen = seen + design.misread * field_shift(field, design.fields, 1, rng)[:, 0]
     obs, cells = _cells(n, design.fields, 4 if design.alike else 1)
     values = (function + shifts[:, 0])[:, None]
     blocks = {
@@ -129,9 +130,7 @@ def simulate(design: Design, seed: int) -> Study:
 def _cells(number: int, fields: int, family: int) -> tuple[pd.DataFrame, CrossvalCells]:
     """Return the rows of the cells, and their folds and strata, which all studies of a design share."""
     field, families = np.sort(np.arange(number) % fields), np.arange(number) // family
-    obs = pd.DataFrame(
-        {"sample": "s", "fov": field.astype(str), "family": families.astype(str), "condition": ""}, index=range(number)
-    )
+    obs = labels_of_cells(field, family=families)
     return obs, cells_of(obs, np.zeros((number, 1)), FOLDS, "condition")
 
 

@@ -16,7 +16,8 @@ from cineseq.prediction.crossval.folds import cells_of
 from cineseq.prediction.model_comparison import compare_models
 from cineseq.statistics.sequential import SequentialDesign, sequential_test
 from truth.claims import Claim
-from truth.clusters import Design, drawn, labels_of_fields
+from truth.clusters import Design, drawn
+from truth.designs import labels_of_cells, samples_in_order
 
 FIRST = 39
 FUNCTIONS = 20
@@ -48,7 +49,8 @@ def predicted_p(seed: int, share: float, functions: int) -> float:
     field, state = np.arange(120) % 12, rng.normal(size=120)
     counts = rng.poisson(np.exp(1 + 0.6 * state[:, None] * (np.arange(60) < 10)))
     function = np.sqrt(share) * state + np.sqrt(1 - share) * rng.normal(size=120) + rng.normal(size=12)[field]
-    cells = cells_of(labels_of_fields(field, 4, 12), function[:, None], FOLDS, "condition")
+    labels = labels_of_cells(field, samples_in_order(field, 4, 12))
+    cells = cells_of(labels, function[:, None], FOLDS, "condition")
     within = cells.within_fields()
     blocks = {"expression": Block(np.log1p(counts), tuple(f"g{k}" for k in range(60)), "genes")}
     fits = compare_models(blocks, within, settings=FAST, folds=FOLDS, seed=seed, threads=1, functions=functions)

@@ -22,6 +22,7 @@ from cineseq.prediction.model_comparison import compare_models, permuted_respons
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import p_value
 from truth.claims import CALLED, LEVEL, Claim, called
+from truth.designs import labels_of_cells, with_family
 
 FRAME_PX = 1000.0
 SETTINGS = Prediction(permutations=39, alphas=4, l1_ratios=[0.5], null_alphas=4)
@@ -86,21 +87,12 @@ def drawn(design: Design, seed: int) -> Study:
         latent = _surfaces(design.wave, groups, place, 1 + LATENT, rng)
         smooth += np.sqrt(part) * np.column_stack([latent[:, 0], latent[:, 1:] @ loadings])
     noise = rng.normal(size=(design.cells, columns))
-    if design.families > 1:
-        noise = np.sqrt(0.5) * (noise + rng.normal(size=(family.max() + 1, columns))[family])
+    noise = with_family(noise, family, rng)
     signal = noise[:, 1:] @ _unit(rng.normal(size=design.predictors))
     noise[:, 0] = np.sqrt(1 - design.share) * noise[:, 0] + np.sqrt(design.share) * signal
     values = smooth + np.sqrt(1 - design.own - design.common) * noise
-    obs = pd.DataFrame(
-        {
-            "sample": [f"s{k % 4}" for k in field],
-            "fov": field.astype(str),
-            "family": family.astype(str),
-            "condition": "one",
-            "y_px": FRAME_PX * place[:, 0],
-            "x_px": FRAME_PX * place[:, 1],
-        }
-    )
+    labels = labels_of_cells(field, [f"s{k % 4}" for k in field], family)
+    obs = labels.assign(y_px=FRAME_PX * place[:, 0], x_px=FRAME_PX * place[:, 1])
     return Study(values[:, 0], values[:, 1:], obs)
 
 

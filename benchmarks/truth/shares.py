@@ -19,6 +19,7 @@ from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, cells_of
 from cineseq.report.variance import is_explained
 from truth.claims import Claim
+from truth.designs import field_shift, labels_of_cells, with_family
 
 BATCHES = 3
 """Number of hidden differences between fields, which predictors and targets share."""
@@ -72,7 +73,7 @@ def draw(design: Design, seed: int) -> Study:
     n, p = design.cells, design.predictors
     field = np.sort(rng.integers(0, design.fields, n))
     family = np.arange(n) // design.families
-    own, noise = _kin(rng, family, p, design.families), _kin(rng, family, 1, design.families)
+    own, noise = (with_family(rng.normal(size=(n, columns)), family, rng) for columns in (p, 1))
     block = np.arange(p) // 10
     own = np.sqrt(1 - design.correlated) * own + np.sqrt(design.correlated) * rng.normal(size=(n, p))[:, block]
     coefficients = rng.normal(size=(p, 1))
@@ -80,16 +81,9 @@ def draw(design: Design, seed: int) -> Study:
     signal = own @ coefficients
     spread = np.sqrt(_variance(coefficients[:, 0], block, design.correlated))
     target = np.sqrt(design.share) * signal / spread + np.sqrt(1 - design.share) * noise
-    batch = rng.normal(size=(design.fields, BATCHES))[field] * design.shift / np.sqrt(BATCHES)
+    batch = field_shift(field, design.fields, BATCHES, rng) * design.shift / np.sqrt(BATCHES)
     shifts = (batch @ rng.normal(size=(BATCHES, width)) for width in (p, 1))
     return Study(own + next(shifts), target + next(shifts), field)
-
-
-def _kin(rng: np.random.Generator, family: np.ndarray, columns: int, size: int) -> np.ndarray:
-    alone = rng.normal(size=(len(family), columns))
-    if size == 1:
-        return alone
-    return np.sqrt(0.5) * (alone + rng.normal(size=(family.max() + 1, columns))[family])
 
 
 def _variance(coefficients: np.ndarray, block: np.ndarray, correlated: float) -> float:
@@ -99,8 +93,7 @@ def _variance(coefficients: np.ndarray, block: np.ndarray, correlated: float) ->
 
 def cells_in_fields(target: np.ndarray, field: np.ndarray) -> CrossvalCells:
     """Return the cells with whole fields held out, as for one sample of many fields."""
-    obs = pd.DataFrame({"sample": "s", "fov": field.astype(str), "condition": "c"})
-    return cells_of(obs, target, Folds(groups=["sample", "fov"]), "condition")
+    return cells_of(labels_of_cells(field), target, Folds(groups=["sample", "fov"]), "condition")
 
 
 def headline(study: Study, settings: Crossmodal) -> dict[str, float]:
