@@ -24,7 +24,7 @@ from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import multiplets
 from cineseq.files import write_json
 from cineseq.io.adata import read_paired
-from cineseq.prediction.crossval.folds import family_labels, group_columns, joint_labels, known_positions
+from cineseq.prediction.crossval.labels import family_labels, group_columns, joint_labels, known_positions
 from cineseq.tables.contract import FIELD, write_table
 from cineseq.tables.expression import CLUSTERS, FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT, FUNCTION_BY_SAMPLE
 from cineseq.workflow.step import run

@@ -90,19 +90,8 @@ def main(
     with threadpool_limits(1), kept_fits(performance) as kept:
         found = predict_functions(task, threads, kept)
     tables = found.tables
-    files = (
-        performance,
-        samples,
-        by_sample,
-        contrasts,
-        beyond_covariates,
-        unused_groups,
-        covariates,
-        genes,
-        overlap,
-        model_sensitivity,
-        predictions,
-    )
+    of_models = (performance, samples, by_sample, contrasts, beyond_covariates, unused_groups, covariates)
+    files = (*of_models, genes, overlap, model_sensitivity, predictions)
     for (name, table), path in zip(TABLES.items(), files, strict=True):
         write_table(tables[name], path, table)
     draw_model_comparison(tables["performance"], found.comparisons, ladder)

@@ -16,7 +16,8 @@ from cineseq.expression.function_variance import Exchange, variance_along_compon
 from cineseq.expression.normalise import expression_from
 from cineseq.prediction.cluster_labels import fit_of_labels
 from cineseq.prediction.crossval.feature_blocks import gene_block
-from cineseq.prediction.crossval.folds import cells_of, joint_labels
+from cineseq.prediction.crossval.folds import cells_of
+from cineseq.prediction.crossval.labels import joint_labels
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
 from cineseq.prediction.model_comparison import quick_procedure, training_mean
 from cineseq.report.cluster_answer import clusters as answer_of_clusters

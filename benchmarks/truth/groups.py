@@ -11,7 +11,8 @@ from scipy import sparse
 
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.io.paired import PairedData
-from cineseq.prediction.crossval.folds import cells_of, joint_labels
+from cineseq.prediction.crossval.folds import cells_of
+from cineseq.prediction.crossval.labels import joint_labels
 from cineseq.prediction.estimands import is_claimed
 from cineseq.prediction.predict import predict_functions
 from cineseq.prediction.task import PredictionTask

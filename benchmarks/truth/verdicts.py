@@ -18,7 +18,7 @@ from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.expression.function_variance import Exchange, variance_between_clusters
 from cineseq.io.paired import PairedData
-from cineseq.prediction.crossval.folds import family_labels, group_columns, joint_labels
+from cineseq.prediction.crossval.labels import family_labels, group_columns, joint_labels
 from cineseq.prediction.predict import predict_functions
 from cineseq.prediction.task import PredictionTask
 from cineseq.report.answers import answer_all

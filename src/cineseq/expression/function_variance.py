@@ -268,15 +268,7 @@ def _why_not_within(within: WithinStrata, own: np.ndarray, values: np.ndarray, u
 
 
 def does_not_vary(values: np.ndarray, before: np.ndarray | None = None) -> bool:
-    """Return whether all values are equal up to rounding.
-
-    Parameters
-    ----------
-    values
-        Shape (cells,), at least one.
-    before
-        The values before they were centred, shape (cells,), whose size says what rounding is; by default the values.
-    """
+    """Return whether values, centred or not, are equal up to rounding of those ``before``; each shape (cells,)."""
     return bool(np.ptp(values) <= 1e-12 * np.abs(values if before is None else before).max())
 
 

@@ -18,11 +18,7 @@ from cineseq.prediction.beyond_covariates import (
 from cineseq.prediction.by_sample import by_sample_rows
 from cineseq.prediction.cluster_labels import fit_of_labels
 from cineseq.prediction.crossval.feature_blocks import Block, all_blocks
-from cineseq.prediction.crossval.folds import (
-    CrossvalCells,
-    NotEstimableError,
-    cells_of,
-)
+from cineseq.prediction.crossval.folds import CrossvalCells, NotEstimableError, cells_of
 from cineseq.prediction.crossval.out_of_fold import NONLINEAR, NOTHING_KEPT, STACKED
 from cineseq.prediction.gene_tables import gene_tables
 from cineseq.prediction.genes import cluster_eta2

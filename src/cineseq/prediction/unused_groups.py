@@ -14,7 +14,8 @@ import pandas as pd
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.io.group_columns import GROUP, why_no_group
 from cineseq.prediction.crossval.feature_blocks import Block
-from cineseq.prediction.crossval.folds import CrossvalCells, group_columns, joint_labels
+from cineseq.prediction.crossval.folds import CrossvalCells
+from cineseq.prediction.crossval.labels import group_columns, joint_labels
 from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT, out_of_fold
 from cineseq.prediction.crossval.transform import kept_genes
 from cineseq.prediction.estimands import Row

@@ -22,7 +22,8 @@ from tests.unit.prediction.prediction_examples import (
 from cineseq.config.prediction import Folds, Prediction
 from cineseq.prediction.crossval.elastic_net import NestedFit, PathGrid, least_squares, nested_elastic_net, stack
 from cineseq.prediction.crossval.feature_blocks import Block, frame_block
-from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, cells_of, grouped_folds, known_positions
+from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, cells_of, grouped_folds
+from cineseq.prediction.crossval.labels import known_positions
 from cineseq.prediction.crossval.out_of_fold import out_of_fold
 from cineseq.prediction.crossval.transform import kept_genes, standardised
 from cineseq.prediction.model_comparison import ModelFit, compare_models, permuted_responses, quick_procedure, quick_r2

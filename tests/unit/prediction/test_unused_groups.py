@@ -10,7 +10,7 @@ from tests.unit.prediction.prediction_examples import SMALL, Planted, ask, by_mo
 
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
-from cineseq.prediction.crossval.folds import joint_labels
+from cineseq.prediction.crossval.labels import joint_labels
 from cineseq.prediction.group_sentences import group_sentences, lost_within_groups
 from cineseq.prediction.report import report
 from cineseq.prediction.unused_groups import columns_to_test, difference, explained_by_group

@@ -7,13 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import GroupKFold
 
 from cineseq.config.prediction import Folds
-from cineseq.errors import UserError
-from cineseq.prediction.crossval.feature_blocks import POSITION, class_labels
+from cineseq.prediction.crossval.feature_blocks import class_labels
+from cineseq.prediction.crossval.labels import (
+    FAMILY,
+    family_labels,
+    group_columns,
+    joint_labels,
+    known_families,
+    known_positions,
+    merged,
+)
 from cineseq.statistics.correlation import detectable_r2
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.position import SpatialNull, spatial_null
@@ -21,7 +27,7 @@ from cineseq.tables.contract import FIELD
 from cineseq.text import count, listed, percent
 
 FEWEST_GROUPS = 3
-FAMILY, CELL = "family", "cell"
+CELL = "cell"
 ALONE = ((FAMILY,), (CELL,))
 """Groups that do not keep the cells of a field together."""
 PLACES = ("sample", "fov")
@@ -140,62 +146,6 @@ def exchange_notes(plan: FoldPlan, strata: np.ndarray) -> tuple[str, ...]:
     )
 
 
-def group_columns(obs: pd.DataFrame, names: list[str], key: str) -> list[str]:
-    """Return the columns of ``obs`` for grouping names: the name itself, or ``group_`` and the name.
-
-    Raises
-    ------
-    UserError
-        When neither exists.
-    """
-    columns = []
-    for name in names:
-        column = next((c for c in (name, f"group_{name}") if c in obs.columns), None)
-        if column is None:
-            msg = (
-                f"{key}: '{name}' is not a column of the paired cells; name one of "
-                f"{sorted(c for c in obs.columns if obs[c].nunique() < len(obs))}."
-            )
-            raise UserError(msg)
-        columns.append(column)
-    return columns
-
-
-def joint_labels(obs: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    """Return a number per combination of values of some columns, shape (cells,); missing is a value of its own."""
-    if not columns:
-        return np.zeros(len(obs), dtype=int)
-    text = obs[columns].astype("string").fillna("")
-    return text.groupby(columns, sort=True).ngroup().to_numpy()
-
-
-def family_labels(obs: pd.DataFrame) -> np.ndarray:
-    """Return the number of the family of each cell, shape (cells,); a cell of unknown family is its own family."""
-    if FAMILY not in obs.columns:
-        return np.arange(len(obs))
-    family = obs[FAMILY].astype("string").fillna("")
-    codes = pd.factorize(family)[0]
-    return np.where(family == "", len(obs) + np.arange(len(obs)), codes)
-
-
-def merged(*labelings: np.ndarray) -> np.ndarray:
-    """Return the finest grouping that splits no group of any labelling, numbered by first appearance.
-
-    Groups that share a cell are merged (connected components of the graph of cells and groups).
-    """
-    # A bipartite graph: nodes 0 to cells - 1 are cells, the others the groups of each labelling in turn.
-    cells = len(labelings[0])
-    rows, columns, offset = [], [], cells
-    for labels in labelings:
-        codes = pd.factorize(labels)[0]
-        rows.append(np.arange(cells))
-        columns.append(codes + offset)
-        offset += codes.max() + 1
-    ends = (np.concatenate(rows), np.concatenate(columns))
-    graph = sparse.coo_matrix((np.ones(len(ends[0])), ends), shape=(offset, offset))
-    return pd.factorize(connected_components(graph, directed=False)[1][:cells])[0]
-
-
 def grouped_folds(units: np.ndarray, folds: int) -> np.ndarray:
     """Assign groups to folds of about equal size; return the fold of every cell, shape (cells,)."""
     fold = np.empty(len(units), dtype=int)
@@ -265,18 +215,12 @@ def _fallback(obs: pd.DataFrame, settings: Folds, few: str) -> tuple[tuple[str, 
     columns = group_columns(obs, [n for n in settings.groups if n != FAMILY], "folds.groups")
     places = [*columns, *(name for name in PLACES if name in obs.columns and name not in columns)]
     levels = {} if places == columns else {tuple(places): merged(joint_labels(obs, places), family)}
-    levels[(FAMILY,) if _known_families(obs).any() else (CELL,)] = merged(family)
+    levels[(FAMILY,) if known_families(obs).any() else (CELL,)] = merged(family)
     for level, units in levels.items():
         if units.max() + 1 >= FEWEST_GROUPS:
             return level, units, [_of_fallback(obs, level, few)]
     msg = f"{few}, but {FEWEST_GROUPS} are needed to hold some out, and fields and families are as few"
     raise NotEstimableError(msg)
-
-
-def _known_families(obs: pd.DataFrame) -> np.ndarray:
-    if FAMILY not in obs.columns:
-        return np.zeros(len(obs), dtype=bool)
-    return (obs[FAMILY].astype("string").fillna("") != "").to_numpy(dtype=bool)
 
 
 def _of_fallback(obs: pd.DataFrame, level: tuple[str, ...], few: str) -> str:
@@ -290,7 +234,7 @@ def _of_fallback(obs: pd.DataFrame, level: tuple[str, ...], few: str) -> str:
         ": cells of one field are among both training and held-out cells, so R² includes what they share "
         "(illumination, density, treatment), and that the result holds in another field or sample cannot be claimed."
     )
-    if unknown := int((~_known_families(obs)).sum()):
+    if unknown := int((~known_families(obs)).sum()):
         note += (
             f" The family of {count(unknown)} of {count(len(obs), 'cell')} is unknown: relatives among them may be "
             "split between training and held-out cells, which can make R² too large and p-values too small."
@@ -399,11 +343,3 @@ def cells_of(obs: pd.DataFrame, values: np.ndarray, folds: Folds, class_column: 
     fields, samples = (joint_labels(obs, [c for c in columns if c in obs]) for columns in (FIELD, FIELD[:1]))
     classes, position = class_labels(obs, class_column), known_positions(obs) if folds.position_null else None
     return CrossvalCells(values, plan, strata, family_labels(obs), classes, fields, samples, position=position)
-
-
-def known_positions(obs: pd.DataFrame) -> np.ndarray | None:
-    """Return row and column of the cells in the frame, shape (cells, 2), NaN where unknown; None where all are."""
-    if not set(POSITION) <= set(obs.columns):
-        return None
-    position = obs[list(POSITION)].apply(pd.to_numeric, errors="coerce").to_numpy(float)
-    return position if np.isfinite(position).all(axis=1).any() else None

@@ -8,14 +8,8 @@ from hypothesis import strategies as st
 
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
-from cineseq.prediction.crossval.folds import (
-    NotEstimableError,
-    exchange_notes,
-    inner_splits,
-    joint_labels,
-    merged,
-    plan_folds,
-)
+from cineseq.prediction.crossval.folds import NotEstimableError, exchange_notes, inner_splits, plan_folds
+from cineseq.prediction.crossval.labels import joint_labels, merged
 
 FEW = Folds(min_cells=10)
 
