@@ -176,21 +176,8 @@ def compare_models(
         wanted = tested if models is None else {n: tested[n] for n in tested if _is_needed(n, models)}
         return out_of_fold(wanted, values.reshape(len(values), -1), plan, shorter, threads, kept=kept)
 
-    # Pooled over fields, the null only shows how much of R² differences between strata have; it needs fewer.
-    is_pooled = cells.centre is None
-    drawn = min(settings.permutations, settings.class_permutations) if is_pooled else settings.permutations
-    first = SequentialDesign(drawn, settings.most_permutations, functions)
-    divided = cells.within_class()
-    # If every stratum holds a single class, permutations within strata are already within class.
-    if not is_pooled:
-        (overall,) = null_tests(cells, (None,), first, fitted, rng)
-        within = {}
-    elif settings.permutations and divided.strata.max() > np.unique(cells.strata).size - 1:
-        (overall,) = null_tests(cells, (None,), first, fitted, rng)
-        of_class = replace(first, first=settings.class_permutations)
-        (within,) = null_tests(divided, (cells.classes,), of_class, fitted, rng)
-    else:
-        overall, within = null_tests(cells, (None, cells.classes), first, fitted, rng)
+    overall, within = _null_by_class(cells, settings, functions, fitted, rng)
+    # One fit per model, or why there is none.
     fits = {"mean": ModelFit(training_mean(cells.values, plan), "baseline")}
     flat = _flat_models(designs, cells)
     for name in (*LINEAR, *STACKED, "all_morphology", "both", "both_late", "both_permuted", NONLINEAR):
@@ -204,6 +191,27 @@ def compare_models(
             fit = ModelFit(predictions[name], _note(name, blocks), without=without.get(name))
             fits[name] = _with_nulls(name, fit, overall, within)
     return fits
+
+
+def _null_by_class(
+    cells: CrossvalCells, settings: Prediction, functions: int, fitted: Fitted, rng: np.random.Generator
+) -> tuple[dict[str, NullTest | None], dict[str, NullTest | None]]:
+    """Return the tests of R² and of R² within class by model; the latter only for cells pooled over fields."""
+    # Pooled over fields, the null only shows how much of R² differences between strata have; it needs fewer.
+    is_pooled = cells.centre is None
+    drawn = min(settings.permutations, settings.class_permutations) if is_pooled else settings.permutations
+    first = SequentialDesign(drawn, settings.most_permutations, functions)
+    if not is_pooled:
+        return null_tests(cells, (None,), first, fitted, rng)[0], {}
+    # If every stratum holds a single class, permutations within strata are already within class.
+    divided = cells.within_class()
+    if settings.permutations and divided.strata.max() > np.unique(cells.strata).size - 1:
+        (overall,) = null_tests(cells, (None,), first, fitted, rng)
+        of_class = replace(first, first=settings.class_permutations)
+        (within,) = null_tests(divided, (cells.classes,), of_class, fitted, rng)
+        return overall, within
+    overall, within = null_tests(cells, (None, cells.classes), first, fitted, rng)
+    return overall, within
 
 
 def _flat_models(designs: dict[str, tuple[Block, ...]], cells: CrossvalCells) -> set[str]:
