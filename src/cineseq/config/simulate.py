@@ -79,7 +79,7 @@ class Simulate(Section):
         return "control" if self.sample_names.index(sample) < self.samples / 2 else "treated"
 
     def is_caged_early(self, sample: str) -> bool:
-        """Whether the compartments of a sample close around founders, before they divide."""
+        """Whether the compartments of a sample close around root cells, before they divide."""
         return sample == self.sample_names[-1]
 
     def plants(self, effect: Effect) -> bool:

@@ -83,33 +83,33 @@ def _of_sample(gain: np.ndarray, total: np.ndarray, cells: CrossvalCells, own: n
     return row, float(found.error)
 
 
-def own_rows(table: pd.DataFrame | None, headline: Mapping[str, Any], keys: tuple[str, ...]) -> pd.DataFrame | None:
+def own_rows(table: pd.DataFrame | None, primary: Mapping[str, Any], keys: tuple[str, ...]) -> pd.DataFrame | None:
     """Return the rows by sample of a result; None without a table, or where the result is not within fields.
 
     Parameters are those of :func:`in_samples`.
     """
-    if table is None or headline["estimand"] != PRIMARY:
+    if table is None or primary["estimand"] != PRIMARY:
         return None
-    return table[(table[list(keys)] == [headline[key] for key in keys]).all(axis=1)]
+    return table[(table[list(keys)] == [primary[key] for key in keys]).all(axis=1)]
 
 
-def in_samples(table: pd.DataFrame | None, headline: Mapping[str, Any], keys: tuple[str, ...], form: Form) -> str:
+def in_samples(table: pd.DataFrame | None, primary: Mapping[str, Any], keys: tuple[str, ...], form: Form) -> str:
     """Say in how many samples an R² holds, and what one more sample would show.
 
     Parameters
     ----------
     table
         The table of R² by sample; None without it.
-    headline
+    primary
         The row of the result. The text is empty where it is not within fields, or of a single sample.
     keys
-        Columns that ``table`` and ``headline`` share.
+        Columns that ``table`` and ``primary`` share.
     form
         Writes a number.
     """
-    rows = own_rows(table, headline, keys)
+    rows = own_rows(table, primary, keys)
     if rows is None:
         return ""
-    null = headline["r2_null"] if known(headline["r2_null"]) else 0.0
-    what = "the mean of shuffled cells" if known(headline["r2_null"]) else "zero"
+    null = primary["r2_null"] if known(primary["r2_null"]) else 0.0
+    what = "the mean of shuffled cells" if known(primary["r2_null"]) else "zero"
     return over_samples_text(rows, "r2", null, what, form)

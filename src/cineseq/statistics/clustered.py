@@ -34,7 +34,7 @@ def clustered_correlation(
     design
         Covariates and indicators of strata, with the intercept, shape (cells, terms).
     clusters
-        Labels of the clusters, such as founders, shape (cells,); each lies within one stratum.
+        Labels of the clusters, such as root cells, shape (cells,); each lies within one stratum.
 
     Returns
     -------

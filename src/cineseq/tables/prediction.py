@@ -45,7 +45,7 @@ MODALITIES = ("expression", "morphology", "embedding", "features", "both")
 """Models of what was measured on a cell, of which claims are made."""
 ADDED = MODALITIES
 """What is added to the covariates in ``beyond_covariates``; ``both`` is expression and all features of shape."""
-P_FOUNDERS = zero_to_one("p_value", "P-value of univariate_rho, which allows for alike cells of a founder")
+P_FOUNDERS = zero_to_one("p_value", "P-value of univariate_rho, which allows for alike cells of a root cell")
 VARIANTS = ("headline", "one_standard_error", "with_library_size", "equal_blocks", "cooperative")
 PERFORMANCE = Table(
     "performance",
@@ -225,7 +225,9 @@ GENES = Table(
             "rho_given_covariates",
             "Partial rank correlation within fields, adjusted for splines of technical covariates, cell cycle and size",
         ),
-        zero_to_one("p_given_covariates", "P-value of rho_given_covariates, which allows for alike cells of a founder"),
+        zero_to_one(
+            "p_given_covariates", "P-value of rho_given_covariates, which allows for alike cells of a root cell"
+        ),
         false_discovery_rate("genes, for each function, of p_given_covariates", "q_given_covariates"),
         Column("is_marker", "truth", "Whether it is a cluster marker", missing=True),
         number("cluster_eta2", "Fraction of the variance of the gene that lies between clusters"),
