@@ -15,6 +15,8 @@ TRAINING = 3.0
 by the groups, relative to what leaving out groups of held-out cells shows. Chosen by simulation
 (``benchmarks/truth/intervals.py``: 20 predictors, 30 cells a group, penalties chosen in training cells). It is too
 small for many weak predictors."""
+SMALLEST_VARIANCE = 1e-12
+"""Least sum of squares, as a fraction of that of all values, that is more than rounding."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,6 @@ class Retrained:
 
     blocks: np.ndarray
     gain: np.ndarray
-
-
-SMALLEST_VARIANCE = 1e-12
-"""Least sum of squares, as a fraction of that of all values, that is more than rounding."""
 
 
 def r2(residual: np.ndarray, baseline: np.ndarray) -> np.ndarray | float:
