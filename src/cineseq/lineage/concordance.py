@@ -10,7 +10,7 @@ from cineseq.lineage.pair_statistics import FEWEST_PAIRS, pair_correlation
 from cineseq.lineage.relatives import interval_note, matching_note
 from cineseq.lineage.shared_hazard import hazards_by_condition
 from cineseq.lineage.trees import LineageTrees, strata
-from cineseq.statistics.permutation import p_value
+from cineseq.statistics.permutation import TIE, p_value
 from cineseq.text import count
 
 MANY_PAIRS = 100_000
@@ -111,7 +111,7 @@ def _row(fates: np.ndarray, family: np.ndarray, null: np.ndarray) -> tuple:
     concordance = float(same.mean())
     p: np.ndarray | float = np.nan
     if len(null) and np.ptp(null) > 0:
-        p = p_value(concordance - 1e-12, null)
+        p = p_value(concordance - TIE, null)
     elif np.isfinite(phi.value):
         reason = "no p-value: no exchange of fates within strata of field and birth time changes the concordance"
         note = _joined(note, reason)

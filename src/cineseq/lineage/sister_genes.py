@@ -11,7 +11,7 @@ from scipy.stats import norm
 from cineseq.lineage.sister_score import Summaries, score, weights
 from cineseq.lineage.sister_test import several_families
 from cineseq.statistics import ALPHA, CONFIDENCE
-from cineseq.statistics.permutation import benjamini_hochberg, coarse
+from cineseq.statistics.permutation import TIE, benjamini_hochberg, coarse
 from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
 from cineseq.text import number
 
@@ -91,7 +91,7 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, stratum: np.ndarray, des
         partner = np.empty(len(home), dtype=int)
         partner[home] = np.argsort(stratum + rng.random(len(stratum)))
         null = (a * b[partner]).sum(axis=0) / scale
-        as_high += null >= observed - 1e-12
+        as_high += null >= observed - TIE
         total += null
     p = np.where(varies, (as_high + 1) / (count + 1), np.nan)
     table["icc"] = np.where(varies, observed, np.nan)

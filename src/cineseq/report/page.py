@@ -19,12 +19,13 @@ from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.evidence import Evidence
 from cineseq.report.false_divisions import false_divisions
 from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields, show_uncertain
-from cineseq.report.methods import Run, methods_paragraph
+from cineseq.report.methods import methods_paragraph
 from cineseq.report.motion_figures import drift_picture, motion_picture
 from cineseq.report.notices import all_notices
 from cineseq.report.prediction_answers import main_function
 from cineseq.report.provenance import models_used
 from cineseq.report.record import show_record, without_unknown
+from cineseq.report.run_facts import Run
 from cineseq.report.steps import StepReport, StepSummary, remarks_once, summarise
 from cineseq.report.views import TableView, plain_table, show_table
 from cineseq.statistics import ALPHA

@@ -17,11 +17,12 @@ from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
 from cineseq.report.assets import ImageInliner, shrink_svg
 from cineseq.report.dictionary import dictionary, every_table
-from cineseq.report.methods import Run, flat_settings, methods_paragraph
+from cineseq.report.methods import flat_settings, methods_paragraph
 from cineseq.report.motion_figures import drift_picture
 from cineseq.report.notices import all_notices
 from cineseq.report.page import main_function_first, said_once
 from cineseq.report.quality import field_numbers
+from cineseq.report.run_facts import Run
 from cineseq.report.steps import StepReport, StepSummary, read_step_report, summarise
 from cineseq.report.views import show_table
 from cineseq.tables.contract import Column, Table, empty
