@@ -307,7 +307,7 @@ CLAIMS = (
         for confluence in (0.1, 0.4, 0.8)
     ],
     *[
-        _one(f"background.{place}.densest", f"nuclear masks, signal in the {place}, the densest packing (87% confluence)",
+        _one(f"background.{place}.densest", f"nuclear masks, signal in the {place}, packed densely (87% confluence)",
              "correlation of the default measure with the amount", partial(agreement, Picture(place, 0.97)), 20,
              harder=True)
         for place in ("nucleus", "cytoplasm", "cell")

@@ -1,6 +1,6 @@
 """Settings of the measurements on cells: feature frames, morphology, embedding and function."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,26 @@ from cineseq.config.base import Section
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 UNTRAINED = "untrained:"
 """Prefix of a model's name whose weights are random numbers."""
+Summary = Literal[
+    "endpoint",
+    "maximum",
+    "auc",
+    "auc_per_hour",
+    "rate",
+    "plateau",
+    "onset",
+    "time_to_half",
+    "responded",
+    "slope",
+    "slope_after_onset",
+    "growth",
+    "time_above",
+    "steps",
+    "first_step",
+]
+SUMMARIES: tuple[str, ...] = get_args(Summary)
+LEVELS = frozenset({"endpoint", "maximum", "auc", "auc_per_hour", "plateau", "slope", "slope_after_onset", "growth"})
+"""Summaries in units of the signal, which scaling between samples divides; the others are times, rates and counts."""
 
 
 class Features(Section):
@@ -147,10 +167,16 @@ class Score(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Name; the column is function_<name>.")
     channel: str = Field(min_length=1, description="Function channel that is measured.")
-    summary: Literal["endpoint", "maximum", "auc", "slope"] = Field(
+    summary: Summary = Field(
         "endpoint",
-        description="endpoint: mean of the last live frames; maximum: highest value; auc: area under the curve in "
-        "grey-level hours (or frames); slope: grey levels per hour (or frame) after the onset.",
+        description="endpoint: mean of the last live frames; maximum: a high quantile; auc: area in grey-level hours, "
+        "which grows with the time seen; auc_per_hour: area over a common window; rate, plateau, onset, time_to_half, "
+        "responded: of a saturating fit; slope: steepest window, per hour; slope_after_onset; growth: endpoint minus "
+        "the first frames; time_above: hours above the threshold; steps, first_step: number and first time of steps.",
+    )
+    threshold: float | None = Field(None, description="Level of time_above, in units of the measure.")
+    responders_only: bool = Field(
+        default=False, description="Leave the score out where the signal does not rise, to score how much apart."
     )
     from_frame: int = Field(0, ge=0, description="First frame of the movie that counts, from 0.")
     to_frame: int | None = Field(None, ge=0, description="Last frame of the movie that counts; null: the last one.")
@@ -159,6 +185,9 @@ class Score(Section):
     def _rising(self) -> "Score":
         if self.to_frame is not None and self.to_frame < self.from_frame:
             msg = f"to_frame: must not be before from_frame ({self.from_frame})"
+            raise ValueError(msg)
+        if (self.summary == "time_above") != (self.threshold is not None):
+            msg = "threshold: must be a level where summary is time_above, and only there"
             raise ValueError(msg)
         return self
 
@@ -181,10 +210,20 @@ class Function(Section):
         2, ge=0, description="Number of last frames, of a track that ends in death, that are not scored."
     )
     baseline_frames: int = Field(
-        5, ge=2, description="Number of first frames of a track that form its baseline, for slope."
+        5, ge=2, description="Number of first frames of a track that form its baseline, for slope_after_onset."
     )
     onset_mads: float = Field(
-        5.0, gt=0, description="Onset is the first of two frames this many noise MADs above baseline, for slope."
+        5.0,
+        gt=0,
+        description="Onset is the first of two frames this many noise MADs above baseline, for slope_after_onset; a "
+        "step differs by as many standard errors.",
+    )
+    slope_frames: int = Field(6, ge=3, description="Number of consecutive values over which slope is steepest.")
+    maximum_quantile: float = Field(
+        0.95, ge=0.5, le=1, description="Quantile of a track's values that maximum takes; 1: the highest value."
+    )
+    false_onsets: float = Field(
+        0.01, ge=0.001, le=0.2, description="Share of flat tracks that may be taken for rising, for the saturating fit."
     )
 
     @model_validator(mode="after")

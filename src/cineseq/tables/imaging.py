@@ -175,7 +175,19 @@ SCORES = Table(
     "scores",
     "One row per track: its function scores",
     ("track_id",),
-    (_SAMPLE, _FOV, _TRACK, _FUNCTION),
+    (
+        _SAMPLE,
+        _FOV,
+        _TRACK,
+        _FUNCTION,
+        Column(
+            "responded_*",
+            "truth",
+            "Whether the signal rises, named after its function score; missing for tracks too short to tell",
+            missing=True,
+            optional=True,
+        ),
+    ),
 )
 CELLS = Table(
     "cells",
