@@ -19,6 +19,7 @@ def score(
     summary: Summary = "endpoint",
     *,
     channel: str | None = None,
+    measure: str | None = None,
     details: bool = False,
     endpoint_frames: int = 3,
     baseline_frames: int = 5,
@@ -49,6 +50,8 @@ def score(
         hours of the first.
     channel : str, optional
         The channel to score, if ``timecourse`` has several in its column ``channel``.
+    measure : str, optional
+        The column to score instead of ``value``, such as ``"mean"`` or ``"integrated"`` of ``timecourse.parquet``.
     details : bool
         Whether to return standard errors and notes as well.
     endpoint_frames : int
@@ -107,11 +110,20 @@ def score(
         "false_onsets": false_onsets,
     }
     chosen = section_from(Function, keys, "score")
-    course = _course(timecourse, channel)
+    course = _course(timecourse if measure is None else _of_measure(timecourse, measure), channel)
     scores = summarise(course.dropna(subset="value"), summary, chosen, Asked(window, threshold))
     every = scores.reindex(pd.Index(course["track_id"].unique(), name="track_id", dtype="object"))
     every["note"] = every["note"].mask(every["note"].isna() & every["value"].isna(), "there is no value")
     return every if details else every["value"]
+
+
+def _of_measure(timecourse: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return a time course whose value is one of its other columns."""
+    if not isinstance(timecourse, pd.DataFrame) or measure not in timecourse:
+        known = ", ".join(map(str, getattr(timecourse, "columns", []))) or "none"
+        msg = f"measure: timecourse has no column '{measure}'; its columns are {known}."
+        raise UserError(msg)
+    return timecourse.assign(value=timecourse[measure])
 
 
 def _course(timecourse: pd.DataFrame, channel: str | None) -> pd.DataFrame:

@@ -174,6 +174,9 @@ class Score(Section):
         "responded: of a saturating fit; slope: steepest window, per hour; slope_after_onset; growth: endpoint minus "
         "the first frames; time_above: hours above the threshold; steps, first_step: number and first time of steps.",
     )
+    measure: Literal["integrated", "mean"] | None = Field(
+        None, description="Measure of the score; null: the section's."
+    )
     threshold: float | None = Field(None, description="Level of time_above, in units of the measure.")
     responders_only: bool = Field(
         default=False, description="Leave the score out where the signal does not rise, to score how much apart."
@@ -199,10 +202,27 @@ class Function(Section):
         default_factory=list,
         description="Scores (name, channel, summary) of each track; empty: no function is scored.",
     )
-    background: Literal["ring", "percentile"] = Field(
-        "ring", description="Background of an object: median of the ring around it, or a percentile of the frame."
+    measure: Literal["integrated", "mean"] = Field(
+        "integrated",
+        description="integrated: sum over the cell's region above background, for uptake and expression; mean: per "
+        "pixel, for concentrations. A score may choose its own.",
     )
-    background_gap_px: float = Field(2.0, ge=0, description="Gap in pixels between a mask and its ring.")
+    region: Literal["cell", "mask"] = Field(
+        "cell",
+        description="cell: masks of nuclei, dilated by region_px or to the middle between neighbours; mask: as they "
+        "are, for masks of whole cells.",
+    )
+    region_px: float | None = Field(
+        None, ge=0, description="How far a cell reaches beyond its mask, in pixels; null: 1.5 radii of the masks."
+    )
+    background: Literal["empty", "ring", "percentile"] = Field(
+        "empty",
+        description="empty: a plane through the lowest mode of the frame beyond all cells; ring: median of a ring "
+        "around each mask, for masks of whole cells; percentile of the frame.",
+    )
+    background_gap_px: float = Field(
+        2.0, ge=0, description="Gap in pixels between a region and the empty part, or a mask and its ring."
+    )
     background_ring_px: float = Field(5.0, gt=0, description="Width of the ring in pixels.")
     background_percentile: float = Field(10.0, ge=0, le=100, description="Percentile of the frame, for percentile.")
     endpoint_frames: int = Field(3, ge=1, description="Number of last live frames that the endpoint averages.")

@@ -56,6 +56,8 @@ def _counted(live: pd.DataFrame, score: Score) -> pd.DataFrame:
     counted = live[(live["channel"] == score.channel) & (live["frame"] >= score.from_frame)]
     if score.to_frame is not None:
         counted = counted[counted["frame"] <= score.to_frame]
+    if score.measure is not None:
+        counted = counted.assign(value=counted[score.measure]).dropna(subset="value")
     time = counted["hours"] if counted["hours"].notna().all() else counted["frame"]
     return counted.assign(time=time.astype(float))
 
@@ -122,12 +124,14 @@ def function_report(
 ) -> dict[str, Any]:
     """Return report lines and numbers on the scores, their units and the correlation with other channels."""
     unit = "hour" if pd.notna(frame_hours) else "frame"
-    background = (
-        "the median of a ring around each cell"
-        if settings.background == "ring"
-        else f"percentile {significant(settings.background_percentile)} of each frame"
-    )
-    lines = [f"Function is the mean grey level in the mask above {background}; time is in {unit}s."]
+    background = {
+        "empty": "the lowest mode of each frame beyond the cells",
+        "ring": "the median of a ring around each mask",
+        "percentile": f"percentile {significant(settings.background_percentile)} of each frame",
+    }[settings.background]
+    what = {"integrated": "sum of grey levels", "mean": "mean grey level"}[settings.measure]
+    where = {"mask": "mask", "cell": "mask, dilated up to the middle between neighbours,"}[settings.region]
+    lines = [f"Function is the {what} in the {where} above {background}; time is in {unit}s."]
     numbers: dict[str, float | int | None] = {"tracks": len(tracks), "objects": len(timecourse)}
     live = live_values(timecourse, tracks, settings)
     for score in settings.scores:

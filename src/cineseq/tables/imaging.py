@@ -167,8 +167,16 @@ TIMECOURSE = Table(
         _FRAME,
         Column("hours", "number", "Time of the frame; missing without a frame interval", "h", missing=True),
         Column("channel", "text", "Function channel"),
-        Column("value", "number", "Mean intensity in the mask, background subtracted", "grey levels", missing=True),
-        Column("background", "number", "Local background that was subtracted", "grey levels", missing=True),
+        Column("value", "number", "Measure that is scored (function.measure)", "grey levels", missing=True),
+        Column("background", "number", "Background of a pixel that was subtracted", "grey levels", missing=True),
+        Column(
+            "integrated", "number", "Sum over the region minus background", "grey levels", missing=True, optional=True
+        ),
+        Column("mean", "number", "Mean of the region minus background", "grey levels", missing=True, optional=True),
+        Column("region_px", "number", "Area of the region", "px2", missing=True, optional=True, low=0),
+        Column(
+            "saturated", "number", "Share of saturated pixels in the region", missing=True, optional=True, low=0, high=1
+        ),
     ),
 )
 SCORES = Table(

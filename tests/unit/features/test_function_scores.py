@@ -43,10 +43,11 @@ def score(summary: str, values: pd.DataFrame, hours: float = 0.5, tracks: pd.Dat
 
 def run(folder, paths: dict, scores: list[dict], **sections: object) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     made = {"timecourse": folder / "t.parquet", "scores": folder / "s.parquet", "report": folder / "r.json"}
+    whole_cells = {"measure": "mean", "region": "mask", "background": "ring"}
     given_settings = {
         "field": {"sample": "s", "fov": "1"},
         "channels": {"function": ["lipid"]},
-        "function": {"scores": scores, **sections},
+        "function": {"scores": scores, **whole_cells, **sections},
     }
     main(**paths, **made, settings=Settings.model_validate(given_settings))
     said = json.loads(made["report"].read_text())
@@ -162,9 +163,9 @@ def test_bleed_through_is_reported_and_absent_on_unrelated_channels(tmp_path):
 def test_bleed_through_of_few_objects_or_a_constant_is_not_estimable():
     both = course(list(range(12)))
     other = both.assign(channel="nuclear", value=3.0)
-    brightness = pd.concat([both, other]).assign(label=1)
+    brightness = pd.concat([both, other]).assign(label=1).rename(columns={"value": "mean"})
     assert bleed_through(brightness, ["lipid"]) == {("lipid", "nuclear"): None}
-    few = brightness[brightness["frame"] < 4].assign(value=lambda t: t["frame"] * 1.0)
+    few = brightness[brightness["frame"] < 4].assign(mean=lambda t: t["frame"] * 1.0)
     assert bleed_through(few, ["lipid"]) == {("lipid", "nuclear"): None}
 
 

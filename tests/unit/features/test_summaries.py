@@ -202,3 +202,10 @@ def test_a_threshold_is_for_time_above_only():
         Score(name="a", channel="lipid", summary="time_above")
     with pytest.raises(ValueError, match="only there"):
         Score(name="a", channel="lipid", summary="rate", threshold=2)
+
+
+def test_a_measure_can_be_named():
+    course = as_course([[1.0, 2.0, 3.0]]).assign(mean=[4.0, 5.0, 6.0])
+    assert cs.score(course, "endpoint", measure="mean").tolist() == [5]
+    with pytest.raises(UserError, match="no column 'sum'; its columns are track_id, hours, value, mean"):
+        cs.score(course, measure="sum")
