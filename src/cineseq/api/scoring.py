@@ -143,6 +143,8 @@ def _course(timecourse: pd.DataFrame, channel: str | None) -> pd.DataFrame:
         pd.to_numeric(timecourse[name], errors="coerce").to_numpy(float, na_value=np.nan) for name in ("hours", "value")
     )
     course = pd.DataFrame({"track_id": timecourse["track_id"].to_numpy(object), "time": hours, "value": value})
+    if "saturated" in timecourse:
+        course["saturated"] = timecourse["saturated"].to_numpy(float, na_value=np.nan)
     _check_values(timecourse, "track_id", course["track_id"].isna().to_numpy(), "a name")
     per_frame = "a number (give frame numbers where the frame interval is unknown; scores are then per frame)"
     _check_values(timecourse, "hours", ~np.isfinite(hours), per_frame)

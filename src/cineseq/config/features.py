@@ -225,6 +225,22 @@ class Function(Section):
     )
     background_ring_px: float = Field(5.0, gt=0, description="Width of the ring in pixels.")
     background_percentile: float = Field(10.0, ge=0, le=100, description="Percentile of the frame, for percentile.")
+    bleaching: Literal["none", "known", "field"] = Field(
+        "none",
+        description="known: signals are divided by the loss of bleaching_per_frame; field: by the typical loss of the "
+        "field's own cells, which takes away any change that all share; none.",
+    )
+    bleaching_per_frame: float | None = Field(
+        None, gt=0, lt=1, description="Share lost per frame, measured on a reference such as fixed cells, for known."
+    )
+    flicker: Literal["none", "field"] = Field(
+        "none", description="field: signals are divided by sudden changes of all cells of a field in the same frame."
+    )
+    inherited: Literal["carried", "halved", "reset"] = Field(
+        "carried",
+        description="What a daughter has from its mother: carried: it counts; halved: half of the mother's last level "
+        "is subtracted; reset: the daughter's first level is.",
+    )
     endpoint_frames: int = Field(3, ge=1, description="Number of last live frames that the endpoint averages.")
     death_margin_frames: int = Field(
         2, ge=0, description="Number of last frames, of a track that ends in death, that are not scored."
@@ -245,6 +261,18 @@ class Function(Section):
     false_onsets: float = Field(
         0.01, ge=0.001, le=0.2, description="Share of flat tracks that may be taken for rising, for the saturating fit."
     )
+
+    @property
+    def not_levels(self) -> frozenset[str]:
+        """Columns of scores that are times, rates or counts, not in units of the signal."""
+        return frozenset(f"function_{score.name}" for score in self.scores if score.summary not in LEVELS)
+
+    @model_validator(mode="after")
+    def _loss_is_known(self) -> "Function":
+        if (self.bleaching == "known") != (self.bleaching_per_frame is not None):
+            msg = "bleaching_per_frame: must be a share such as 0.01 where bleaching is known, and only there"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Function":

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 
 from cineseq.config.features import Function, Score
+from cineseq.features.corrections import without_inherited
 from cineseq.features.frames import last_live_frames
 from cineseq.features.kinetics import FITTED, saturating_fits
-from cineseq.features.summaries import Asked, common_window, fitted, onsets, summarise
+from cineseq.features.summaries import Asked, common_window, fitted, not_saturated, onsets, summarise
 from cineseq.text import count, number, significant
 
 RISING = ("slope", "slope_after_onset")
@@ -17,13 +18,17 @@ RISING = ("slope", "slope_after_onset")
 
 
 def live_values(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Function) -> pd.DataFrame:
-    """Return the time course in the frames in which each cell is alive, sorted by channel, track and frame."""
+    """Return the time course in the frames in which each cell is alive, sorted by channel, track and frame.
+
+    What a daughter has from its mother is taken away as configured.
+    """
     live = pd.DataFrame(
         {"track_id": tracks["track_id"], "live": last_live_frames(tracks, settings.death_margin_frames)}
     )
     joined = timecourse.merge(live, on="track_id")
     joined = joined[(joined["frame"] <= joined["live"]) & joined["value"].notna()]
-    return joined.drop(columns="live").sort_values(["channel", "track_id", "frame"], ignore_index=True)
+    ordered = joined.drop(columns="live").sort_values(["channel", "track_id", "frame"], ignore_index=True)
+    return without_inherited(ordered, tracks, settings)
 
 
 def score_tracks(live: pd.DataFrame, score: Score, settings: Function) -> pd.Series:
@@ -72,6 +77,8 @@ def _scored(counted: pd.DataFrame, score: Score, settings: Function, fits: Fits)
         scored = fitted(fits[key], score.summary)
     else:
         scored = summarise(counted, score.summary, settings, _asked(counted, score))
+    if score.summary == "plateau":
+        scored = not_saturated(scored, counted)
     if needs_fit:
         scored["responded"] = fits[key]["responded"].reindex(scored.index)
     if score.responders_only:

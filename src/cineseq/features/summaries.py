@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.features import Function
+from cineseq.features.corrections import MOST_SATURATED, saturated_tracks
 from cineseq.features.kinetics import FITTED, saturating_fits
 from cineseq.text import significant
 
@@ -55,7 +56,8 @@ def summarise(course: pd.DataFrame, summary: str, settings: Function, asked: Ask
         value stands for, else missing. A track without any value is absent.
     """
     if summary in FITTED:
-        return fitted(saturating_fits(course, settings.false_onsets), summary)
+        scored = fitted(saturating_fits(course, settings.false_onsets), summary)
+        return not_saturated(scored, course) if summary == "plateau" else scored
     return _SUMMARIES[summary](course, settings, asked)
 
 
@@ -63,6 +65,17 @@ def fitted(fits: pd.DataFrame, summary: str) -> pd.DataFrame:
     """Return one summary of the table of :func:`cineseq.features.kinetics.saturating_fits`."""
     columns = {"value": fits[summary], "standard_error": fits[f"{summary}_error"], "note": fits[f"{summary}_note"]}
     return pd.DataFrame(columns)
+
+
+def not_saturated(plateaus: pd.DataFrame, course: pd.DataFrame) -> pd.DataFrame:
+    """Return plateaus without those of tracks with too many saturated pixels, if the course says which they are."""
+    wrong = plateaus.index.isin(saturated_tracks(course))
+    note = f"more than {MOST_SATURATED:.0%} of the pixels are saturated in a frame"
+    return plateaus.assign(
+        value=plateaus["value"].mask(wrong),
+        standard_error=plateaus["standard_error"].mask(wrong),
+        note=plateaus["note"].mask(wrong, note),
+    )
 
 
 def _scores(value: pd.Series, error: pd.Series, note: pd.Series | str) -> pd.DataFrame:
