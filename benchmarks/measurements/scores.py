@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import tifffile
 from scipy import ndimage
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
 from scipy.stats import spearmanr
+from skimage.filters import threshold_otsu
 from truth.claims import Claim
 
 import cineseq as cs
 from cineseq.config.features import Function
+from cineseq.features.corrections import corrected
+from cineseq.features.regions import Regions
+from cineseq.features.spots import find_spots
 from cineseq.features.timecourse import object_brightness
 from cineseq.io.arrays import as_labels, as_movie
 
@@ -232,6 +241,66 @@ def explained_by_area(seed: int) -> float:
     return float(np.corrcoef(found, area[found.index.to_numpy() - 1])[0, 1] ** 2)
 
 
+# Spots: planted in the cells of a real reporter.
+
+
+@lru_cache(maxsize=11)
+def _reporter(frame: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return a frame of the reporter of hcc_three_channel and regions around its nuclei; None without the data."""
+    folder = Path(os.environ.get("CINESEQ_DATA", Path(__file__).parents[3] / "shared/data")) / "hcc_three_channel"
+    names = [sorted(folder.glob(f"HC01501_{channel}_*.tif")) for channel in "RG"]
+    if not all(names):
+        return None
+    nuclear, reporter = (tifffile.imread(of[frame % len(of)]).astype(float) for of in names)
+    smooth = ndimage.gaussian_filter(nuclear, 2) - ndimage.gaussian_filter(nuclear, 40)
+    masks, _ = ndimage.label(smooth > threshold_otsu(smooth))
+    return reporter, Regions.around(masks, 10, 2).labels
+
+
+def spot_f1(contrast: float, where: str, seed: int) -> float:
+    """Return the F1 of 200 planted spots; a match is within 3 pixels."""
+    rng = np.random.default_rng(seed)
+    size = 1.5
+    if where == "reporter":
+        found = _reporter(seed)
+        if found is None:
+            return np.nan
+        image, regions = found[0].copy(), found[1]
+    else:
+        image, regions = rng.normal(200, 5, (600, 600)), np.ones((600, 600), int)
+    # Noise around each pixel: of what differs from the smoothed image.
+    rough = image - ndimage.gaussian_filter(image, 3)
+    noise = 1.25 * ndimage.uniform_filter(np.abs(rough), 25)
+    inside = np.argwhere(regions > 0)
+    planted: list[np.ndarray] = []
+    for place in inside[rng.permutation(len(inside))]:
+        clear = place.min() >= 10 and (place < np.array(image.shape) - 10).all()
+        if clear and all(np.hypot(*(place - other)) >= 8 for other in planted):
+            planted.append(place)
+        if len(planted) == 200:
+            break
+    dy, dx = np.mgrid[-8:9, -8:9]
+    shape = np.exp(-(dy**2 + dx**2) / (2 * size**2))
+    for y, x in planted:
+        image[y - 8 : y + 9, x - 8 : x + 9] += contrast * noise[y, x] * shape
+    spots = find_spots(image, regions, Function().spot_radius_px, Function().spot_threshold)
+    away = cdist(np.array(planted), np.column_stack([spots.rows, spots.columns]))
+    rows, columns = linear_sum_assignment(np.minimum(away, 99))
+    matched = int((away[rows, columns] <= 3).sum())
+    return 2 * matched / (len(planted) + len(spots.rows))
+
+
+def left_by_bleaching(seed: int) -> float:
+    """Return the median endpoint over the truth, of cells that lose 1% a frame, after correction by the field."""
+    rng = np.random.default_rng(seed)
+    level = 100 * np.exp(rng.normal(0, 0.4, (CELLS, 1)))
+    values = level * 0.99 ** np.arange(FRAMES) + rng.normal(0, 5, (CELLS, FRAMES))
+    course = as_course(values).assign(channel="signal")
+    course["frame"] = (course["hours"] / HOURS).round().astype(int)
+    mended = corrected(course, Function(bleaching="field"))
+    return float(np.median(scored(mended, "endpoint") / level[:, 0]))
+
+
 def _kinetics(name: str, rises: Rises, at_least: dict[str, float], *, harder: bool = False) -> list[Claim]:
     design = (
         f"{CELLS} cells, {FRAMES} frames of 15 min, onset in frames 8-24, {rises.rates[0]:g}-{rises.rates[1]:g} per "
@@ -312,6 +381,16 @@ CLAIMS = (
              harder=True)
         for place in ("nucleus", "cytoplasm", "cell")
     ],
+    *[
+        _one(f"spots.{where}.contrast_{contrast}", f"200 spots in {background}, contrast-to-noise {contrast}",
+             "F1 of the planted spots", partial(spot_f1, float(contrast), where), 20, new=True, **bounds)
+        for where, background in (("reporter", "the reporter of hcc_three_channel"), ("noise", "plain noise"))
+        for contrast, bounds in (
+            (3, {"harder": True}), (5, {"at_least": 0.9} if where == "reporter" else {}), (8, {"at_least": 0.9})
+        )
+    ],
+    _one("bleaching.endpoint", f"{CELLS} steady cells that lose 1% a frame, corrected by the field",
+         "median endpoint over the truth", left_by_bleaching, 20, at_least=0.97, at_most=1.03, new=True),
     _one("uptake.area", "amounts independent of area, nuclear masks at 10% confluence", "R2 of the measure with area",
          explained_by_area, 40, at_most=0.05),
 )  # fmt: skip

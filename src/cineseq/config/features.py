@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from cineseq.config.base import Section
 
+Measure = Literal["integrated", "mean", "spot_count", "spot_intensity"]
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 UNTRAINED = "untrained:"
 """Prefix of a model's name whose weights are random numbers."""
@@ -80,6 +81,11 @@ class Morphology(Section):
     texture_levels: int = Field(16, ge=2, le=64, description="Grey levels of the co-occurrence matrix.")
     texture_distance_px: int = Field(
         1, ge=1, description="Distance in pixels between the two pixels of a co-occurring pair."
+    )
+    spots: bool = Field(default=False, description="Count bright spots, and sum their intensity, in each channel.")
+    spot_radius_px: float = Field(1.5, ge=1, description="Radius of a spot in pixels.")
+    spot_threshold: float = Field(
+        4.5, gt=0, description="Least response of a spot, in robust standard deviations of its neighbourhood."
     )
 
 
@@ -174,9 +180,7 @@ class Score(Section):
         "responded: of a saturating fit; slope: steepest window, per hour; slope_after_onset; growth: endpoint minus "
         "the first frames; time_above: hours above the threshold; steps, first_step: number and first time of steps.",
     )
-    measure: Literal["integrated", "mean"] | None = Field(
-        None, description="Measure of the score; null: the section's."
-    )
+    measure: Measure | None = Field(None, description="Measure of the score; null: the section's.")
     threshold: float | None = Field(None, description="Level of time_above, in units of the measure.")
     responders_only: bool = Field(
         default=False, description="Leave the score out where the signal does not rise, to score how much apart."
@@ -202,10 +206,10 @@ class Function(Section):
         default_factory=list,
         description="Scores (name, channel, summary) of each track; empty: no function is scored.",
     )
-    measure: Literal["integrated", "mean"] = Field(
+    measure: Measure = Field(
         "integrated",
         description="integrated: sum over the cell's region above background, for uptake and expression; mean: per "
-        "pixel, for concentrations. A score may choose its own.",
+        "pixel, for concentrations; spot_count, spot_intensity: of bright spots. A score may choose its own.",
     )
     region: Literal["cell", "mask"] = Field(
         "cell",
@@ -225,6 +229,10 @@ class Function(Section):
     )
     background_ring_px: float = Field(5.0, gt=0, description="Width of the ring in pixels.")
     background_percentile: float = Field(10.0, ge=0, le=100, description="Percentile of the frame, for percentile.")
+    spot_radius_px: float = Field(1.5, ge=1, description="Radius of a spot in pixels.")
+    spot_threshold: float = Field(
+        4.5, gt=0, description="Least response of a spot, in robust standard deviations of its neighbourhood."
+    )
     bleaching: Literal["none", "known", "field"] = Field(
         "none",
         description="known: signals are divided by the loss of bleaching_per_frame; field: by the typical loss of the "
@@ -263,9 +271,18 @@ class Function(Section):
     )
 
     @property
+    def measures_spots(self) -> bool:
+        """Whether spots have to be found."""
+        return any("spot" in (score.measure or self.measure) for score in self.scores) or "spot" in self.measure
+
+    @property
     def not_levels(self) -> frozenset[str]:
         """Columns of scores that are times, rates or counts, not in units of the signal."""
-        return frozenset(f"function_{score.name}" for score in self.scores if score.summary not in LEVELS)
+        return frozenset(
+            f"function_{score.name}"
+            for score in self.scores
+            if score.summary not in LEVELS or (score.measure or self.measure) == "spot_count"
+        )
 
     @model_validator(mode="after")
     def _loss_is_known(self) -> "Function":

@@ -11,7 +11,7 @@ from scipy.stats import theilslopes
 from cineseq.config.features import Function
 from cineseq.text import count, significant
 
-LEVELS = ("value", "mean", "integrated")
+LEVELS = ("value", "mean", "integrated", "spot_intensity")
 """Columns of a time course that a correction changes."""
 MAD_TO_SD = 1.4826
 LEAST_TRACKS = 5

@@ -136,7 +136,12 @@ def function_report(
         "ring": "the median of a ring around each mask",
         "percentile": f"percentile {significant(settings.background_percentile)} of each frame",
     }[settings.background]
-    what = {"integrated": "sum of grey levels", "mean": "mean grey level"}[settings.measure]
+    what = {
+        "integrated": "sum of grey levels",
+        "mean": "mean grey level",
+        "spot_count": "number of spots",
+        "spot_intensity": "sum of spots",
+    }[settings.measure]
     where = {"mask": "mask", "cell": "mask, dilated up to the middle between neighbours,"}[settings.region]
     lines = [f"Function is the {what} in the {where} above {background}; time is in {unit}s."]
     numbers: dict[str, float | int | None] = {"tracks": len(tracks), "objects": len(timecourse)}

@@ -103,5 +103,6 @@ def reference_columns(cells: pd.DataFrame) -> dict[str, str]:
     for channel in [c.removesuffix(ending) for c in cells if c.startswith("morphology_") and c.endswith(ending)]:
         levels = {f"{channel}_{statistic}" for statistic in STATISTICS}
         if levels <= set(cells.columns):  # else it is the mean of something other than grey levels
-            references |= dict.fromkeys(sorted(levels), f"{channel}{ending}")
+            spots = {f"{channel}_spot_intensity"} & set(cells.columns)
+            references |= dict.fromkeys(sorted(levels | spots), f"{channel}{ending}")
     return references

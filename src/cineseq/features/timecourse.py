@@ -69,6 +69,8 @@ def object_brightness(
             values = cell_values(image, regions.labels, ids, background)
             parts.append(keys.assign(channel=channel, value=values[settings.measure], background=background, **values))
     columns = [*FIELD, "track_id", "frame", "label", "channel", "value", "background", *MEASURES]
+    if settings.measures_spots:
+        columns += ["spot_count", "spot_intensity"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 

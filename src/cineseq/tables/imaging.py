@@ -173,6 +173,8 @@ TIMECOURSE = Table(
             "integrated", "number", "Sum over the region minus background", "grey levels", missing=True, optional=True
         ),
         Column("mean", "number", "Mean of the region minus background", "grey levels", missing=True, optional=True),
+        Column("spot_count", "number", "Number of bright spots in the region", missing=True, optional=True, low=0),
+        Column("spot_intensity", "number", "Sum of the spots", "grey levels", missing=True, optional=True),
         Column("region_px", "number", "Area of the region", "px2", missing=True, optional=True, low=0),
         Column(
             "saturated", "number", "Share of saturated pixels in the region", missing=True, optional=True, low=0, high=1
