@@ -53,7 +53,8 @@ def find_spots(plane: np.ndarray, labels: np.ndarray, radius_px: float, threshol
     threshold
         Least response, in standard deviations.
     """
-    image = plane.astype(float)
+    # The kernel does not add up to exactly zero, so that a level would leave a trace.
+    image = plane - float(np.median(plane))
     response = -ndimage.gaussian_laplace(image, radius_px / np.sqrt(2))
     highest = ndimage.maximum_filter(response, size=2 * max(round(radius_px), 1) + 1)
     peaks = (response == highest) & (response > 0) & (labels > 0)
