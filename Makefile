@@ -9,7 +9,7 @@ SNAKEMAKE = $(RUN)/snakemake --cores all
 # Bytecode is kept even if the shell forbids it: otherwise every job would compile all its imports again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression bench-truth bench-workflow lint format docs notebooks models config lock clean help
+.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression bench-truth bench-measurements bench-workflow lint format docs notebooks models config lock clean help
 
 help:
 	@echo "make install   create the locked environment in .venv"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench-prediction   score prediction of function: real cells, simulated experiments (an hour)"
 	@echo "make bench-expression   time and memory of clustering 100,000 cells and of ranking genes, compared with scanpy"
 	@echo "make bench-truth   measure what the claims are worth in simulated studies whose truth is planted (hours)"
+	@echo "make bench-measurements   measure function scores, ends of tracks and pairs against a planted truth (an hour)"
 	@echo "make bench-workflow   score the planning of large studies and the check of large tables (minutes)"
 	@echo "make lint      check the code as .ci/run does (make format fixes what can be fixed)"
 	@echo "make notebooks run the notebooks in examples/ on the results of make demo"
@@ -54,6 +55,9 @@ bench-expression: $(VENV)/.installed
 
 bench-truth: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_truth.py
+
+bench-measurements: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_measurements.py
 
 bench-workflow: $(VENV)/.installed
 	$(RUN)/python benchmarks/bench_dry_run.py

@@ -24,7 +24,7 @@ if STUDY.start == "images":
             mem_mb=growing(2000),
             runtime=60,
         params:
-            settings=settings("channels", "cells"),
+            settings=settings("channels", "cells", "function"),
             _code=code("collect_cells.py"),
         script:
             "../scripts/collect_cells.py"

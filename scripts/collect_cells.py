@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 
 from cineseq.config.base import Section
+from cineseq.config.features import Function
 from cineseq.config.imaging import Channels
 from cineseq.config.pairing import Cells
 from cineseq.features.cells import cells_report, collect
@@ -25,12 +26,13 @@ class Settings(Section):
 
     channels: Channels = Channels()
     cells: Cells = Cells()
+    function: Function = Function()
 
 
 def main(*, fields: list[Path], cells: Path, csv: Path, report: Path, settings: Settings) -> None:
     """Write the cells of the study."""
     together = collect([read_table(path, CELLS) for path in fields])
-    comparable, factors = scaled(together, settings.cells)
+    comparable, factors = scaled(together, settings.cells, settings.function.not_levels)
     result = cells_report(comparable, factors, settings.channels, settings.cells)
     for line in result["lines"]:
         logger.info("%s", line)

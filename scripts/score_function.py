@@ -15,6 +15,7 @@ from cineseq.config.base import FieldOfView, Section
 from cineseq.config.features import Function
 from cineseq.config.imaging import Channels
 from cineseq.features.channels import check_same_size, function_channels
+from cineseq.features.corrections import corrected, warnings_of
 from cineseq.features.function_scores import function_report, score_table
 from cineseq.features.timecourse import bleed_through, object_brightness
 from cineseq.files import write_json
@@ -54,9 +55,12 @@ def main(
         frame_hours = float(source.info.hours(np.array(1)))
         brightness["hours"] = source.info.hours(brightness["frame"].to_numpy())
     course = brightness[brightness["channel"].isin(function)].drop(columns="label")
+    said = warnings_of(course, settings.function)
+    course = corrected(course, settings.function)
     table = score_table(course, followed, settings.function)
     correlations = bleed_through(brightness, function)
     result = function_report(table, course, followed, correlations, settings.function, frame_hours=frame_hours)
+    result["lines"] += said
     for line in result["lines"]:
         logger.info("%s", line)
     write_table(course, timecourse, TIMECOURSE)

@@ -165,7 +165,8 @@ def measure(
         Names of the channels of an array, used in the names of columns; by default C0, C1, ...
     **settings
         Settings of the section ``morphology`` of the configuration: ``background_gap_px``, ``background_ring_px``,
-        ``texture_levels``, ``texture_distance_px`` and ``minimum_area_px``.
+        ``texture_levels``, ``texture_distance_px``, ``minimum_area_px``, and ``spots=True`` with ``spot_radius_px`` and
+        ``spot_threshold``, which adds the number and the summed intensity of bright spots in each channel.
 
     Returns
     -------

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from cineseq.config.features import Function
+from cineseq.config.features import SUMMARIES, Function, Summary
 from cineseq.config.schema import nearest, section_from
 from cineseq.errors import UserError
-from cineseq.features.function_scores import summarise
+from cineseq.features.summaries import Asked, summarise
 from cineseq.text import quantity
-
-Summary = Literal["endpoint", "maximum", "auc", "slope"]
 
 
 def score(
@@ -22,10 +19,16 @@ def score(
     summary: Summary = "endpoint",
     *,
     channel: str | None = None,
+    measure: str | None = None,
     details: bool = False,
     endpoint_frames: int = 3,
     baseline_frames: int = 5,
     onset_mads: float = 5.0,
+    slope_frames: int = 6,
+    maximum_quantile: float = 0.95,
+    false_onsets: float = 0.01,
+    window: tuple[float | None, float | None] = (None, None),
+    threshold: float | None = None,
 ) -> pd.Series | pd.DataFrame:
     """Reduce the time course of every track to one function score.
 
@@ -37,19 +40,37 @@ def score(
         ``track_id``, ``hours`` (h) and ``value`` (any unit, such as grey levels above background), in any order; rows
         without a value are left out. The workflow's ``timecourse.parquet`` has these columns.
     summary : str
-        ``"endpoint"``: mean of the last frames; ``"maximum"``: highest value; ``"auc"``: area under the curve by the
-        trapezoid rule, in units of the value times hours; ``"slope"``: units per hour, by least squares from the onset
-        to the end.
+        ``"endpoint"``: mean of the last frames. ``"maximum"``: a high quantile. ``"auc"``: area under the curve by the
+        trapezoid rule, in units of the value times hours; it grows with the time that a cell is seen.
+        ``"auc_per_hour"``: area in a common window over its length. ``"rate"`` (per hour), ``"plateau"``, ``"onset"``
+        (hours), ``"time_to_half"`` (hours from the onset) and ``"responded"`` (1 or 0): of a saturating fit to all
+        tracks, shrunken towards them. ``"slope"``: units per hour in the steepest window. ``"slope_after_onset"``: by
+        least squares from the onset to the end. ``"growth"``: endpoint minus the mean of the first frames.
+        ``"time_above"``: hours above ``threshold``. ``"steps"`` and ``"first_step"``: number of sudden changes, and
+        hours of the first.
     channel : str, optional
         The channel to score, if ``timecourse`` has several in its column ``channel``.
+    measure : str, optional
+        The column to score instead of ``value``, such as ``"mean"`` or ``"integrated"`` of ``timecourse.parquet``.
     details : bool
         Whether to return standard errors and notes as well.
     endpoint_frames : int
         Number of frames that the endpoint averages.
     baseline_frames : int
-        Number of first frames of a track that form its baseline, for the slope.
+        Number of first frames of a track that form its baseline, for ``slope_after_onset``.
     onset_mads : float
-        The onset is the first of two frames that are this many noise MADs above the baseline, for the slope.
+        The onset is the first of two frames that are this many noise MADs above the baseline, for
+        ``slope_after_onset``; a step differs by as many standard errors.
+    slope_frames : int
+        Number of consecutive values over which ``slope`` is steepest.
+    maximum_quantile : float
+        Quantile that ``maximum`` takes; 1 for the highest value.
+    false_onsets : float
+        Share of flat tracks that may be taken for rising, for the saturating fit.
+    window : tuple of float
+        First and last hour of ``auc_per_hour``; by default the window that keeps the most hours of tracks.
+    threshold : float, optional
+        Level of ``time_above``, in units of the value.
 
     Returns
     -------
@@ -74,16 +95,35 @@ def score(
     >>> cs.score(course, "endpoint", details=True).loc["a", "value"].item()
     4.0
     """
-    if summary not in get_args(Summary):
-        msg = f"summary: '{summary}' is not known, {nearest(str(summary), list(get_args(Summary)))}"
+    if summary not in SUMMARIES:
+        msg = f"summary: '{summary}' is not known, {nearest(str(summary), list(SUMMARIES))}"
         raise UserError(msg)
-    keys = {"endpoint_frames": endpoint_frames, "baseline_frames": baseline_frames, "onset_mads": onset_mads}
+    if summary == "time_above" and threshold is None:
+        msg = "threshold: the summary time_above needs a level; give it in units of the value."
+        raise UserError(msg)
+    keys = {
+        "endpoint_frames": endpoint_frames,
+        "baseline_frames": baseline_frames,
+        "onset_mads": onset_mads,
+        "slope_frames": slope_frames,
+        "maximum_quantile": maximum_quantile,
+        "false_onsets": false_onsets,
+    }
     chosen = section_from(Function, keys, "score")
-    course = _course(timecourse, channel)
-    scores = summarise(course.dropna(subset="value"), summary, chosen)
+    course = _course(timecourse if measure is None else _of_measure(timecourse, measure), channel)
+    scores = summarise(course.dropna(subset="value"), summary, chosen, Asked(window, threshold))
     every = scores.reindex(pd.Index(course["track_id"].unique(), name="track_id", dtype="object"))
     every["note"] = every["note"].mask(every["note"].isna() & every["value"].isna(), "there is no value")
     return every if details else every["value"]
+
+
+def _of_measure(timecourse: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Return a time course whose value is one of its other columns."""
+    if not isinstance(timecourse, pd.DataFrame) or measure not in timecourse:
+        known = ", ".join(map(str, getattr(timecourse, "columns", []))) or "none"
+        msg = f"measure: timecourse has no column '{measure}'; its columns are {known}."
+        raise UserError(msg)
+    return timecourse.assign(value=timecourse[measure])
 
 
 def _course(timecourse: pd.DataFrame, channel: str | None) -> pd.DataFrame:
@@ -103,6 +143,8 @@ def _course(timecourse: pd.DataFrame, channel: str | None) -> pd.DataFrame:
         pd.to_numeric(timecourse[name], errors="coerce").to_numpy(float, na_value=np.nan) for name in ("hours", "value")
     )
     course = pd.DataFrame({"track_id": timecourse["track_id"].to_numpy(object), "time": hours, "value": value})
+    if "saturated" in timecourse:
+        course["saturated"] = timecourse["saturated"].to_numpy(float, na_value=np.nan)
     _check_values(timecourse, "track_id", course["track_id"].isna().to_numpy(), "a name")
     per_frame = "a number (give frame numbers where the frame interval is unknown; scores are then per frame)"
     _check_values(timecourse, "hours", ~np.isfinite(hours), per_frame)

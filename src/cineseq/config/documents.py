@@ -17,7 +17,12 @@ DEMO: dict[str, Any] = {
     "inputs": {"flat_field": "estimate"},
     "channels": {"function": ["lipid"]},
     "embed": {"crop_um": 20.8},
-    "function": {"scores": [{"name": "lipid", "channel": "lipid"}], "background": "percentile"},
+    "function": {
+        "scores": [{"name": "lipid", "channel": "lipid"}],
+        "measure": "mean",
+        "region": "mask",
+        "background": "percentile",
+    },
     "curation": {"rows": 20},
     "clusters": {"resolution": 0.4},
     "crossmodal": {"permutations": 199},

@@ -1,14 +1,35 @@
 """Settings of the measurements on cells: feature frames, morphology, embedding and function."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, model_validator
 
 from cineseq.config.base import Section
 
+Measure = Literal["integrated", "mean", "spot_count", "spot_intensity"]
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 UNTRAINED = "untrained:"
 """Prefix of a model's name whose weights are random numbers."""
+Summary = Literal[
+    "endpoint",
+    "maximum",
+    "auc",
+    "auc_per_hour",
+    "rate",
+    "plateau",
+    "onset",
+    "time_to_half",
+    "responded",
+    "slope",
+    "slope_after_onset",
+    "growth",
+    "time_above",
+    "steps",
+    "first_step",
+]
+SUMMARIES: tuple[str, ...] = get_args(Summary)
+LEVELS = frozenset({"endpoint", "maximum", "auc", "auc_per_hour", "plateau", "slope", "slope_after_onset", "growth"})
+"""Summaries in units of the signal, which scaling between samples divides; the others are times, rates and counts."""
 
 
 class Features(Section):
@@ -60,6 +81,11 @@ class Morphology(Section):
     texture_levels: int = Field(16, ge=2, le=64, description="Grey levels of the co-occurrence matrix.")
     texture_distance_px: int = Field(
         1, ge=1, description="Distance in pixels between the two pixels of a co-occurring pair."
+    )
+    spots: bool = Field(default=False, description="Count bright spots, and sum their intensity, in each channel.")
+    spot_radius_px: float = Field(1.5, ge=1, description="Radius of a spot in pixels.")
+    spot_threshold: float = Field(
+        4.5, gt=0, description="Least response of a spot, in robust standard deviations of its neighbourhood."
     )
 
 
@@ -147,10 +173,17 @@ class Score(Section):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="Name; the column is function_<name>.")
     channel: str = Field(min_length=1, description="Function channel that is measured.")
-    summary: Literal["endpoint", "maximum", "auc", "slope"] = Field(
+    summary: Summary = Field(
         "endpoint",
-        description="endpoint: mean of the last live frames; maximum: highest value; auc: area under the curve in "
-        "grey-level hours (or frames); slope: grey levels per hour (or frame) after the onset.",
+        description="endpoint: mean of the last live frames; maximum: a high quantile; auc: area in grey-level hours, "
+        "which grows with the time seen; auc_per_hour: area over a common window; rate, plateau, onset, time_to_half, "
+        "responded: of a saturating fit; slope: steepest window, per hour; slope_after_onset; growth: endpoint minus "
+        "the first frames; time_above: hours above the threshold; steps, first_step: number and first time of steps.",
+    )
+    measure: Measure | None = Field(None, description="Measure of the score; null: the section's.")
+    threshold: float | None = Field(None, description="Level of time_above, in units of the measure.")
+    responders_only: bool = Field(
+        default=False, description="Leave the score out where the signal does not rise, to score how much apart."
     )
     from_frame: int = Field(0, ge=0, description="First frame of the movie that counts, from 0.")
     to_frame: int | None = Field(None, ge=0, description="Last frame of the movie that counts; null: the last one.")
@@ -159,6 +192,9 @@ class Score(Section):
     def _rising(self) -> "Score":
         if self.to_frame is not None and self.to_frame < self.from_frame:
             msg = f"to_frame: must not be before from_frame ({self.from_frame})"
+            raise ValueError(msg)
+        if (self.summary == "time_above") != (self.threshold is not None):
+            msg = "threshold: must be a level where summary is time_above, and only there"
             raise ValueError(msg)
         return self
 
@@ -170,22 +206,90 @@ class Function(Section):
         default_factory=list,
         description="Scores (name, channel, summary) of each track; empty: no function is scored.",
     )
-    background: Literal["ring", "percentile"] = Field(
-        "ring", description="Background of an object: median of the ring around it, or a percentile of the frame."
+    measure: Measure = Field(
+        "integrated",
+        description="integrated: sum over the cell's region above background, for uptake and expression; mean: per "
+        "pixel, for concentrations; spot_count, spot_intensity: of bright spots. A score may choose its own.",
     )
-    background_gap_px: float = Field(2.0, ge=0, description="Gap in pixels between a mask and its ring.")
+    region: Literal["cell", "mask"] = Field(
+        "cell",
+        description="cell: masks of nuclei, dilated by region_px or to the middle between neighbours; mask: as they "
+        "are, for masks of whole cells.",
+    )
+    region_px: float | None = Field(
+        None, ge=0, description="How far a cell reaches beyond its mask, in pixels; null: 1.5 radii of the masks."
+    )
+    background: Literal["empty", "ring", "percentile"] = Field(
+        "empty",
+        description="empty: a plane through the lowest mode of the frame beyond all cells; ring: median of a ring "
+        "around each mask, for masks of whole cells; percentile of the frame.",
+    )
+    background_gap_px: float = Field(
+        2.0, ge=0, description="Gap in pixels between a region and the empty part, or a mask and its ring."
+    )
     background_ring_px: float = Field(5.0, gt=0, description="Width of the ring in pixels.")
     background_percentile: float = Field(10.0, ge=0, le=100, description="Percentile of the frame, for percentile.")
+    spot_radius_px: float = Field(1.5, ge=1, description="Radius of a spot in pixels.")
+    spot_threshold: float = Field(
+        4.5, gt=0, description="Least response of a spot, in robust standard deviations of its neighbourhood."
+    )
+    bleaching: Literal["none", "known", "field"] = Field(
+        "none",
+        description="known: signals are divided by the loss of bleaching_per_frame; field: by the typical loss of the "
+        "field's own cells, which takes away any change that all share; none.",
+    )
+    bleaching_per_frame: float | None = Field(
+        None, gt=0, lt=1, description="Share lost per frame, measured on a reference such as fixed cells, for known."
+    )
+    flicker: Literal["none", "field"] = Field(
+        "none", description="field: signals are divided by sudden changes of all cells of a field in the same frame."
+    )
+    inherited: Literal["carried", "halved", "reset"] = Field(
+        "carried",
+        description="What a daughter has from its mother: carried: it counts; halved: half of the mother's last level "
+        "is subtracted; reset: the daughter's first level is.",
+    )
     endpoint_frames: int = Field(3, ge=1, description="Number of last live frames that the endpoint averages.")
     death_margin_frames: int = Field(
         2, ge=0, description="Number of last frames, of a track that ends in death, that are not scored."
     )
     baseline_frames: int = Field(
-        5, ge=2, description="Number of first frames of a track that form its baseline, for slope."
+        5, ge=2, description="Number of first frames of a track that form its baseline, for slope_after_onset."
     )
     onset_mads: float = Field(
-        5.0, gt=0, description="Onset is the first of two frames this many noise MADs above baseline, for slope."
+        5.0,
+        gt=0,
+        description="Onset is the first of two frames this many noise MADs above baseline, for slope_after_onset; a "
+        "step differs by as many standard errors.",
     )
+    slope_frames: int = Field(6, ge=3, description="Number of consecutive values over which slope is steepest.")
+    maximum_quantile: float = Field(
+        0.95, ge=0.5, le=1, description="Quantile of a track's values that maximum takes; 1: the highest value."
+    )
+    false_onsets: float = Field(
+        0.01, ge=0.001, le=0.2, description="Share of flat tracks that may be taken for rising, for the saturating fit."
+    )
+
+    @property
+    def measures_spots(self) -> bool:
+        """Whether spots have to be found."""
+        return any("spot" in (score.measure or self.measure) for score in self.scores) or "spot" in self.measure
+
+    @property
+    def not_levels(self) -> frozenset[str]:
+        """Columns of scores that are times, rates or counts, not in units of the signal."""
+        return frozenset(
+            f"function_{score.name}"
+            for score in self.scores
+            if score.summary not in LEVELS or (score.measure or self.measure) == "spot_count"
+        )
+
+    @model_validator(mode="after")
+    def _loss_is_known(self) -> "Function":
+        if (self.bleaching == "known") != (self.bleaching_per_frame is not None):
+            msg = "bleaching_per_frame: must be a share such as 0.01 where bleaching is known, and only there"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Function":

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cineseq.config.features import Function, Score
+from cineseq.features.corrections import without_inherited
 from cineseq.features.frames import last_live_frames
+from cineseq.features.kinetics import FITTED, saturating_fits
+from cineseq.features.summaries import Asked, common_window, fitted, not_saturated, onsets, summarise
 from cineseq.text import count, number, significant
 
-LEAST_SLOPE_FRAMES = 3
-MAD_TO_SD = 1.4826
+RISING = ("slope", "slope_after_onset")
+"""Summaries of a rise that do not come from the fit; whether the signal rises is said beside them."""
 
 
 def live_values(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Function) -> pd.DataFrame:
-    """Return the time course in the frames in which each cell is alive, sorted by channel, track and frame."""
+    """Return the time course in the frames in which each cell is alive, sorted by channel, track and frame.
+
+    What a daughter has from its mother is taken away as configured.
+    """
     live = pd.DataFrame(
         {"track_id": tracks["track_id"], "live": last_live_frames(tracks, settings.death_margin_frames)}
     )
     joined = timecourse.merge(live, on="track_id")
     joined = joined[(joined["frame"] <= joined["live"]) & joined["value"].notna()]
-    return joined.drop(columns="live").sort_values(["channel", "track_id", "frame"], ignore_index=True)
+    ordered = joined.drop(columns="live").sort_values(["channel", "track_id", "frame"], ignore_index=True)
+    return without_inherited(ordered, tracks, settings)
 
 
 def score_tracks(live: pd.DataFrame, score: Score, settings: Function) -> pd.Series:
@@ -41,143 +46,58 @@ def score_tracks(live: pd.DataFrame, score: Score, settings: Function) -> pd.Ser
     Returns
     -------
     pandas.Series
-        Score by ``track_id``; NaN or absent for a track without a score (no frame in range, no onset). Areas and
-        slopes are per frame if hours are unknown.
+        Score by ``track_id``; NaN or absent for a track without a score (no frame in range, no onset). Areas, slopes
+        and rates are per frame if hours are unknown.
     """
+    return _scored(_counted(live, score), score, settings, {})["value"].rename(score.name)
+
+
+Fits = dict[tuple[str, int, int | None], pd.DataFrame]
+"""Saturating fits by channel and frames; scores of one channel share them."""
+
+
+def _counted(live: pd.DataFrame, score: Score) -> pd.DataFrame:
+    """Return the rows that a score counts, with their time in hours, or in frames if hours are unknown."""
     counted = live[(live["channel"] == score.channel) & (live["frame"] >= score.from_frame)]
     if score.to_frame is not None:
         counted = counted[counted["frame"] <= score.to_frame]
+    if score.measure is not None:
+        counted = counted.assign(value=counted[score.measure]).dropna(subset="value")
     time = counted["hours"] if counted["hours"].notna().all() else counted["frame"]
-    return summarise(counted.assign(time=time.astype(float)), score.summary, settings)["value"].rename(score.name)
+    return counted.assign(time=time.astype(float))
 
 
-def summarise(course: pd.DataFrame, summary: str, settings: Function) -> pd.DataFrame:
-    """Summarise the time course of each track as one number.
-
-    Parameters
-    ----------
-    course
-        ``track_id``, ``time`` and ``value`` without missing values, sorted by track and time.
-    summary
-        ``endpoint``, ``maximum``, ``auc`` or ``slope``, see :class:`cineseq.config.features.Score`.
-    settings
-        The section ``function``: frames of the endpoint and of the baseline, and the threshold of an onset.
-
-    Returns
-    -------
-    pandas.DataFrame
-        By ``track_id``: ``value``; its ``standard_error``, which assumes independent errors of the frames; and
-        ``note``, why one of them is not estimable, else missing. A track without any value is absent.
-    """
-    summaries: dict[str, Callable[[pd.DataFrame, Function], pd.DataFrame]] = {
-        "endpoint": _endpoints,
-        "maximum": _maxima,
-        "auc": _areas,
-        "slope": _slopes_after_onset,
-    }
-    return summaries[summary](course, settings)
+def _scored(counted: pd.DataFrame, score: Score, settings: Function, fits: Fits) -> pd.DataFrame:
+    """Return value, standard error, note and, where a fit was made, ``responded`` of each track."""
+    needs_fit = score.summary in FITTED or score.summary in RISING or score.responders_only
+    key = (score.channel, score.from_frame, score.to_frame)
+    if needs_fit and key not in fits:
+        fits[key] = saturating_fits(counted, settings.false_onsets)
+    if score.summary in FITTED:
+        scored = fitted(fits[key], score.summary)
+    else:
+        scored = summarise(counted, score.summary, settings, _asked(counted, score))
+    if score.summary == "plateau":
+        scored = not_saturated(scored, counted)
+    if needs_fit:
+        scored["responded"] = fits[key]["responded"].reindex(scored.index)
+    if score.responders_only:
+        scored["value"] = scored["value"].where(scored["responded"] == 1)
+    return scored
 
 
-def _scores(value: pd.Series, error: pd.Series, note: pd.Series | str) -> pd.DataFrame:
-    """Return a table of scores, with a note only if the value or its standard error is not estimable."""
-    table = pd.DataFrame({"value": value, "standard_error": error.where(value.notna())}, dtype=float)
-    return table.assign(note=pd.Series(note, table.index, dtype="string").where(table.isna().any(axis=1)))
-
-
-def _endpoints(course: pd.DataFrame, settings: Function) -> pd.DataFrame:
-    """Return the mean of the last frames and its standard error."""
-    last = course.groupby("track_id").tail(settings.endpoint_frames).groupby("track_id")["value"]
-    return _scores(last.mean(), last.sem(), "one frame has no standard error")
-
-
-def _maxima(course: pd.DataFrame, settings: Function) -> pd.DataFrame:  # noqa: ARG001 - one signature for all
-    highest = course.groupby("track_id")["value"].max()
-    return _scores(highest, highest * np.nan, "the standard error of a maximum is not estimable from its frames")
-
-
-def _areas(course: pd.DataFrame, settings: Function) -> pd.DataFrame:  # noqa: ARG001 - one signature for all
-    """Return areas by the trapezoidal rule; NaN for a track with a single frame.
-
-    The standard error is the noise of a frame (:func:`_noise`) times the root of the sum of the squared weights of the
-    frames in the trapezoidal rule.
-    """
-    tracks, groups = course["track_id"], course.groupby("track_id")[["time", "value"]]
-    # Trapezoid between each frame and the previous one.
-    before = groups.shift()
-    width = course["time"] - before["time"]
-    area = (width * (course["value"] + before["value"]) / 2).groupby(tracks).sum(min_count=1)
-    # Weight of a frame: half of the widths on both sides.
-    weight = (width.fillna(0) + width.groupby(tracks).shift(-1, fill_value=0)) / 2
-    error = _noise(course) * np.sqrt((weight**2).groupby(tracks).sum())
-    single = groups.size() == 1
-    notes = np.where(single, "a single frame has no area", "two frames cannot separate noise from a change")
-    return _scores(area, error.where(groups.size() > 2), pd.Series(notes, single.index))
-
-
-def _noise(live: pd.DataFrame) -> pd.Series:
-    """Return the standard deviation of the noise of a frame, by track.
-
-    It is the MAD of the differences between consecutive values, scaled to a standard deviation and divided by sqrt 2; a
-    steady rise does not inflate it.
-    """
-    steps = live.groupby("track_id")["value"].diff()
-    typical = steps.groupby(live["track_id"]).transform("median")
-    return (steps - typical).abs().groupby(live["track_id"]).median() * MAD_TO_SD / np.sqrt(2)
-
-
-def onsets(live: pd.DataFrame, settings: Function) -> pd.Series:
-    """Return the time at which the signal of each track rises above its baseline; NaN if it never does.
-
-    The baseline is the median of the track's first ``baseline_frames`` values, and the noise is that of :func:`_noise`.
-    The onset is the first of two consecutive values more than ``onset_mads`` times the noise above the baseline, after
-    the baseline frames.
-
-    Parameters
-    ----------
-    live
-        ``track_id``, ``time`` and ``value`` of one channel, sorted by track and time.
-    settings
-        The section ``function``.
-    """
-    tracks = live["track_id"]
-    position = live.groupby("track_id").cumcount()
-    in_baseline = position < settings.baseline_frames
-    baseline = live[in_baseline].groupby("track_id")["value"].median()
-    # Threshold, and the first of two consecutive values above it.
-    level = tracks.map(baseline + settings.onset_mads * _noise(live))
-    # A constant signal may differ from its own median by rounding.
-    above = ~in_baseline & (live["value"] > level + 1e-9 * (1 + level.abs()))
-    confirmed = above & above.groupby(tracks).shift(-1, fill_value=False)
-    first = live["time"].astype(float).where(confirmed).groupby(tracks).min()
-    return first.rename("onset")
-
-
-def _slopes_after_onset(course: pd.DataFrame, settings: Function) -> pd.DataFrame:
-    """Return least-squares slopes from onset to end; NaN without an onset or with too few frames after it."""
-    onset = onsets(course, settings)
-    after = course[course["time"] >= course["track_id"].map(onset)]
-    groups = after.groupby("track_id")
-    time = after["time"] - groups["time"].transform("mean")
-    value = after["value"] - groups["value"].transform("mean")
-    # Slope of the regression of the centred values on the centred times, by track.
-    products = pd.DataFrame({"xy": time * value, "xx": time**2, "yy": value**2, "n": 1.0})
-    sums = products.groupby(after["track_id"]).sum().reindex(onset.index)
-    enough = sums["n"] >= LEAST_SLOPE_FRAMES
-    slope = (sums["xy"] / sums["xx"]).where(enough)
-    # Standard error: residual variance with n - 2 degrees of freedom over the sum of squares of the times.
-    left = (sums["yy"] - slope * sums["xy"]).clip(lower=0)
-    error = np.sqrt(left / (sums["n"] - 2).where(enough) / sums["xx"])
-    few = f"fewer than {LEAST_SLOPE_FRAMES} frames after the onset"
-    # An onset is two values above the baseline, after the baseline.
-    needed = settings.baseline_frames + 2
-    short = course.groupby("track_id").size() < needed
-    too_short = f"fewer than {needed} points: baseline_frames={settings.baseline_frames}, and two for the onset"
-    never = np.where(short, too_short, "the signal never rises above its baseline")
-    return _scores(slope, error, pd.Series(np.where(onset.isna(), never, few), onset.index))
+def _asked(counted: pd.DataFrame, score: Score) -> Asked:
+    """Return the window and the threshold of a score; an end of the window that is not set is chosen."""
+    start = counted["time"].min() if score.from_frame > 0 and len(counted) else None
+    end = counted["time"].max() if score.to_frame is not None and len(counted) else None
+    return Asked((start, end), score.threshold)
 
 
 def score_table(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Function) -> pd.DataFrame:
-    """Return one row per track with a column ``function_<name>`` per score, as :data:`cineseq.tables.imaging.SCORES`.
+    """Return one row per track with the scores, as :data:`cineseq.tables.imaging.SCORES`.
+
+    Each score has a column ``function_<name>``; a score of a rise has ``responded_<name>`` as well, whether the signal
+    rises at all.
 
     Parameters
     ----------
@@ -190,9 +110,13 @@ def score_table(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Functi
     """
     live = live_values(timecourse, tracks, settings)
     table = tracks[["track_id", "sample", "fov"]].reset_index(drop=True)
+    fits: Fits = {}
     for score in settings.scores:
-        found = score_tracks(live, score, settings)
-        table[f"function_{score.name}"] = table["track_id"].map(found).astype(float)
+        scored = _scored(_counted(live, score), score, settings, fits)
+        table[f"function_{score.name}"] = table["track_id"].map(scored["value"]).astype(float)
+        if "responded" in scored:
+            rises = scored["responded"].map({1.0: True, 0.0: False})
+            table[f"responded_{score.name}"] = table["track_id"].map(rises).astype("boolean")
     return table
 
 
@@ -207,12 +131,19 @@ def function_report(
 ) -> dict[str, Any]:
     """Return report lines and numbers on the scores, their units and the correlation with other channels."""
     unit = "hour" if pd.notna(frame_hours) else "frame"
-    background = (
-        "the median of a ring around each cell"
-        if settings.background == "ring"
-        else f"percentile {significant(settings.background_percentile)} of each frame"
-    )
-    lines = [f"Function is the mean grey level in the mask above {background}; time is in {unit}s."]
+    background = {
+        "empty": "the lowest mode of each frame beyond the cells",
+        "ring": "the median of a ring around each mask",
+        "percentile": f"percentile {significant(settings.background_percentile)} of each frame",
+    }[settings.background]
+    what = {
+        "integrated": "sum of grey levels",
+        "mean": "mean grey level",
+        "spot_count": "number of spots",
+        "spot_intensity": "sum of spots",
+    }[settings.measure]
+    where = {"mask": "mask", "cell": "mask, dilated up to the middle between neighbours,"}[settings.region]
+    lines = [f"Function is the {what} in the {where} above {background}; time is in {unit}s."]
     numbers: dict[str, float | int | None] = {"tracks": len(tracks), "objects": len(timecourse)}
     live = live_values(timecourse, tracks, settings)
     for score in settings.scores:
@@ -220,7 +151,8 @@ def function_report(
         which = f"{score.name} ({score.summary} of {score.channel})"
         lines.append(f"{which}: known in {count(known)} of {count(len(tracks), 'track')}.")
         numbers[f"scored_{score.name}"] = known
-    for channel in sorted({s.channel for s in settings.scores if s.summary == "slope"}):
+        lines += _more_on(score, scores, live)
+    for channel in sorted({s.channel for s in settings.scores if s.summary == "slope_after_onset"}):
         of_channel = live[live["channel"] == channel]
         found = onsets(of_channel.assign(time=of_channel["frame"]), settings)
         numbers[f"onsets_{channel}"] = int(found.notna().sum())
@@ -233,3 +165,27 @@ def function_report(
             "or biology; the number cannot tell which)."
         )
     return {"lines": lines, "numbers": numbers}
+
+
+def _more_on(score: Score, scores: pd.DataFrame, live: pd.DataFrame) -> list[str]:
+    """Return what has to be said of a score beside how many tracks have it."""
+    lines = []
+    counted = _counted(live, score)
+    if score.summary == "auc_per_hour" and len(counted):
+        start, end = common_window(counted, _asked(counted, score))
+        chosen = "" if score.from_frame and score.to_frame is not None else "; set from_frame and to_frame to choose it"
+        span = f"{significant(start, 3)} to {significant(end, 3)}"
+        lines.append(
+            f"{score.name} is the area from {span} over its length; tracks that do not cover it have none{chosen}."
+        )
+    if score.summary == "auc":
+        lines.append(f"{score.name} is an area, which grows with the time that a cell is seen; see auc_per_hour.")
+    if score.summary == "slope":
+        lines.append(f"{score.name} is the steepest window; the slope from the onset to the end is slope_after_onset.")
+    flag = f"responded_{score.name}"
+    if flag in scores:
+        rises, known = int(scores[flag].fillna(value=False).sum()), int(scores[flag].notna().sum())
+        lines.append(
+            f"{score.channel} rises in {count(rises)} of {count(known, 'track')} that are long enough to tell."
+        )
+    return lines

@@ -14,6 +14,7 @@ from cineseq.config.features import Morphology
 from cineseq.features.background import intensity_table, local_background, rings
 from cineseq.features.channels import grey_range
 from cineseq.features.shape import shape_table
+from cineseq.features.spots import spot_values
 from cineseq.features.texture import co_occurrence, quantised, texture_table
 from cineseq.io.stacks import Labels, Movie, MovieInfo
 from cineseq.progress import progress
@@ -97,6 +98,9 @@ def _channels(
         grey = quantised(plane, low, high, settings.texture_levels)
         pairs = co_occurrence(grey, labels, ids, settings.texture_levels, settings.texture_distance_px)
         measured = pd.concat([intensity_table(plane, labels, ids, background), texture_table(pairs)], axis=1)
+        if settings.spots:
+            radius, threshold = settings.spot_radius_px, settings.spot_threshold
+            measured = measured.assign(**spot_values(plane, labels, ids, radius, threshold))
         parts.append(measured.add_prefix(f"morphology_{channel}_"))
     return pd.concat(parts, axis=1), crowded
 

@@ -13,7 +13,9 @@ REFERENCE = "mean"
 """The statistic whose median scales all intensities of a channel, so that their ratios are kept."""
 
 
-def scaled(cells: pd.DataFrame, settings: Cells) -> tuple[pd.DataFrame, pd.DataFrame]:
+def scaled(
+    cells: pd.DataFrame, settings: Cells, not_levels: frozenset[str] = frozenset()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Divide fluorescence by a median of its sample, or of the controls of its replicate (``cells.scaling``).
 
     All intensities of a channel are divided by the median of its mean intensity, and a function score by its own
@@ -27,6 +29,8 @@ def scaled(cells: pd.DataFrame, settings: Cells) -> tuple[pd.DataFrame, pd.DataF
         As :data:`cineseq.tables.imaging.CELLS`.
     settings
         The section ``cells`` of the configuration.
+    not_levels
+        Columns of function scores that are not in units of the signal, such as times and rates; they stay.
 
     Returns
     -------
@@ -39,6 +43,7 @@ def scaled(cells: pd.DataFrame, settings: Cells) -> tuple[pd.DataFrame, pd.DataF
         When a replicate has no control cell, or when a median is not above zero.
     """
     references = {} if settings.scaling == "none" else reference_columns(cells)
+    references = {name: reference for name, reference in references.items() if name not in not_levels}
     if not references:
         return cells, pd.DataFrame({"sample": [], "reference": [], "factor": []})
     columns = sorted(set(references.values()))
@@ -98,5 +103,6 @@ def reference_columns(cells: pd.DataFrame) -> dict[str, str]:
     for channel in [c.removesuffix(ending) for c in cells if c.startswith("morphology_") and c.endswith(ending)]:
         levels = {f"{channel}_{statistic}" for statistic in STATISTICS}
         if levels <= set(cells.columns):  # else it is the mean of something other than grey levels
-            references |= dict.fromkeys(sorted(levels), f"{channel}{ending}")
+            spots = {f"{channel}_spot_intensity"} & set(cells.columns)
+            references |= dict.fromkeys(sorted(levels | spots), f"{channel}{ending}")
     return references

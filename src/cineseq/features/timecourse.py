@@ -10,11 +10,15 @@ import pandas as pd
 from cineseq.config.features import Function
 from cineseq.features.background import local_background, rings
 from cineseq.features.label_statistics import grouped_means, positions
+from cineseq.features.regions import Regions, cell_values, empty_level, typical_radius
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
 from cineseq.tables.contract import FIELD
 
 logger = logging.getLogger(__name__)
+REACH = 1.5
+"""How far a cell reaches beyond its nucleus by default, in radii of the nucleus."""
+MEASURES = ("integrated", "mean", "region_px", "saturated")
 LEAST_OBJECTS = 10
 """With fewer objects a correlation is not estimable."""
 
@@ -33,32 +37,57 @@ def object_brightness(
     detections
         As :data:`cineseq.tables.imaging.DETECTIONS`.
     settings
-        The section ``function``: which background is subtracted.
+        The section ``function``: the regions that are measured, and which background is subtracted.
 
     Returns
     -------
     pandas.DataFrame
-        Long format: ``sample``, ``fov``, ``track_id``, ``frame``, ``label``, ``channel``, ``value`` (mean minus
-        background, in grey levels) and ``background``.
+        Long format: ``sample``, ``fov``, ``track_id``, ``frame``, ``label``, ``channel``, ``value`` (one of
+        the measures, as configured), ``background`` and :data:`MEASURES`, see
+        :func:`cineseq.features.regions.cell_values`.
     """
     parts = []
+    reach = region_reach(labels, detections, settings)
     for frame, objects in progress(list(detections.groupby("frame")), "Frames scored", logger):
         ordered = objects.sort_values("label")
         plane, seen = labels[int(frame)].astype(np.int64), labels.info.seen_part(int(frame))
+        regions = Regions.around(plane, reach, settings.background_gap_px, seen)
         around = rings(plane, settings.background_gap_px, settings.background_ring_px, seen)
         ids = ordered["label"].to_numpy(np.int64)
-        pixels, group = positions(plane, ids)
+        pixels, group = positions(regions.labels, ids)
+        keys = ordered[[*FIELD, "track_id", "frame", "label"]]
         for channel in channels:
             image = movie.plane(int(frame), channel)
+            background = np.full(len(ids), np.nan)
             if settings.background == "ring":
                 background, _ = local_background(image, around, ids)
+            elif settings.background == "percentile":
+                background[:] = np.percentile(image[seen], settings.background_percentile)
             else:
-                background = np.full(len(ids), np.percentile(image[seen], settings.background_percentile))
-            value = grouped_means(image.ravel()[pixels], group, len(ids)) - background
-            keys = ordered[[*FIELD, "track_id", "frame", "label"]]
-            parts.append(keys.assign(channel=channel, value=value, background=background))
-    columns = [*FIELD, "track_id", "frame", "label", "channel", "value", "background"]
+                level, _ = empty_level(image, regions.empty, seen)
+                background = grouped_means(level.ravel()[pixels], group, len(ids))
+            values = cell_values(image, regions.labels, ids, background)
+            parts.append(keys.assign(channel=channel, value=values[settings.measure], background=background, **values))
+    columns = [*FIELD, "track_id", "frame", "label", "channel", "value", "background", *MEASURES]
+    if settings.measures_spots:
+        columns += ["spot_count", "spot_intensity"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def region_reach(labels: Labels, detections: pd.DataFrame, settings: Function) -> float:
+    """Return how far cells reach beyond their masks, in pixels; the same in all frames.
+
+    By default it is :data:`REACH` times the median radius of the masks. A sum hardly suffers from pixels beyond the
+    cell, but from pixels that are left out.
+    """
+    if settings.region == "mask":
+        return 0.0
+    if settings.region_px is not None:
+        return settings.region_px
+    if "area_px" in detections:
+        return REACH * float(np.sqrt(detections["area_px"].median() / np.pi)) if len(detections) else 0.0
+    first = detections["frame"].min()
+    return REACH * typical_radius(labels[int(first)].astype(np.int64)) if len(detections) else 0.0
 
 
 def bleed_through(brightness: pd.DataFrame, function: list[str]) -> dict[tuple[str, str], float | None]:
@@ -81,7 +110,7 @@ def bleed_through(brightness: pd.DataFrame, function: list[str]) -> dict[tuple[s
     """
     if brightness.empty:
         return {}
-    wide = brightness.pivot_table(index=["frame", "label"], columns="channel", values="value", aggfunc="first")
+    wide = brightness.pivot_table(index=["frame", "label"], columns="channel", values="mean", aggfunc="first")
     ranks = wide.dropna().rank()
     found: dict[tuple[str, str], float | None] = {}
     for mine in function:

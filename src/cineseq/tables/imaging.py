@@ -167,15 +167,37 @@ TIMECOURSE = Table(
         _FRAME,
         Column("hours", "number", "Time of the frame; missing without a frame interval", "h", missing=True),
         Column("channel", "text", "Function channel"),
-        Column("value", "number", "Mean intensity in the mask, background subtracted", "grey levels", missing=True),
-        Column("background", "number", "Local background that was subtracted", "grey levels", missing=True),
+        Column("value", "number", "Measure that is scored (function.measure)", "grey levels", missing=True),
+        Column("background", "number", "Background of a pixel that was subtracted", "grey levels", missing=True),
+        Column(
+            "integrated", "number", "Sum over the region minus background", "grey levels", missing=True, optional=True
+        ),
+        Column("mean", "number", "Mean of the region minus background", "grey levels", missing=True, optional=True),
+        Column("spot_count", "number", "Number of bright spots in the region", missing=True, optional=True, low=0),
+        Column("spot_intensity", "number", "Sum of the spots", "grey levels", missing=True, optional=True),
+        Column("region_px", "number", "Area of the region", "px2", missing=True, optional=True, low=0),
+        Column(
+            "saturated", "number", "Share of saturated pixels in the region", missing=True, optional=True, low=0, high=1
+        ),
     ),
 )
 SCORES = Table(
     "scores",
     "One row per track: its function scores",
     ("track_id",),
-    (_SAMPLE, _FOV, _TRACK, _FUNCTION),
+    (
+        _SAMPLE,
+        _FOV,
+        _TRACK,
+        _FUNCTION,
+        Column(
+            "responded_*",
+            "truth",
+            "Whether the signal rises, named after its function score; missing for tracks too short to tell",
+            missing=True,
+            optional=True,
+        ),
+    ),
 )
 CELLS = Table(
     "cells",

@@ -145,7 +145,7 @@ def test_score_returns_what_the_step_writes(tmp_path, minutes):
     ramp = 50 + np.array([0.0, 10.0, 20.0]) * np.clip(np.arange(14)[:, None] - 6, 0, None)
     paths = Field(tmp_path, frames=14, values={"lipid": ramp}, frame_interval_min=minutes, noise=1.0).write()
     files = {"timecourse": tmp_path / "t.parquet", "scores": tmp_path / "s.parquet", "report": tmp_path / "r.json"}
-    summaries = ("endpoint", "maximum", "auc", "slope")
+    summaries = ("endpoint", "maximum", "auc", "slope", "slope_after_onset", "rate")
     asked = [{"name": name, "channel": "lipid", "summary": name} for name in summaries]
     chosen = {"channels": {"function": ["lipid"]}, "function": {"scores": asked}}
     score_step.main(**paths, **files, settings=score_step.Settings.model_validate(chosen))
@@ -350,11 +350,11 @@ def test_scores_have_errors_and_say_why_there_is_none():
     assert cs.score(course, "auc").loc["a"] == 9
     assert cs.score(course, "auc", details=True).loc["a", "standard_error"] == 0
     assert cs.score(course, "maximum").dropna().to_dict() == {"a": 6, "b": 5}
-    slope = cs.score(course, "slope", details=True)
+    slope = cs.score(course, "slope_after_onset", details=True)
     assert slope["value"].isna().all()
     assert slope.loc["a", "note"] == "fewer than 7 points: baseline_frames=5, and two for the onset"
     flat = pd.DataFrame({"track_id": "a", "hours": range(7), "value": 1.0})
-    notes = [cs.score(course, "slope", details=True).loc["a", "note"] for course in (flat, flat[:6])]
+    notes = [cs.score(course, "slope_after_onset", details=True).loc["a", "note"] for course in (flat, flat[:6])]
     assert notes[0] == "the signal never rises above its baseline"
     assert notes[1] == slope.loc["a", "note"]
 
@@ -363,7 +363,7 @@ def test_the_slope_has_the_standard_error_of_least_squares():
     rng = np.random.default_rng(2)
     value = np.r_[np.zeros(6), 10 * np.arange(1, 13)] + rng.normal(0, 1, 18)
     course = pd.DataFrame({"track_id": 1, "hours": np.arange(18) / 2, "value": value})
-    found = cs.score(course, "slope", details=True).iloc[0]
+    found = cs.score(course, "slope_after_onset", details=True).iloc[0]
     after = course[course["hours"] >= 3.0]
     fit, covariance = np.polyfit(after["hours"], after["value"], 1, cov=True)
     assert found["value"] == pytest.approx(fit[0])

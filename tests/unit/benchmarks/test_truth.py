@@ -1,10 +1,10 @@
-"""The benchmark of claims: means, bounds, and what each claim declares."""
+"""The benchmarks of claims: means, bounds, and what each claim declares."""
 
 import math
-from pathlib import Path
 
-import bench_truth
+import claim_runner
 import pytest
+from claim_runner import Benchmark
 from truth.claims import Claim, Measured
 
 
@@ -28,22 +28,23 @@ def test_what_is_never_estimable_does_not_hold():
     assert not Measured(math.nan, math.nan, 100, 100).within(a_claim(at_most=0.07))
 
 
-def test_measurements_are_kept_and_read_back(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench_truth, "FOLDER", tmp_path)
-    monkeypatch.setattr(bench_truth, "BEFORE", tmp_path)
+def test_measurements_are_kept_and_read_back(tmp_path):
     claim, measured = a_claim(), Measured(0.25, 0.1, 50, 3)
-    bench_truth.keep(claim, measured)
-    assert bench_truth.kept(claim, 50) == measured
-    assert bench_truth.kept(claim, 51) is None
-    bench_truth.write_csv({claim.name: measured}, tmp_path / "module.csv")
-    assert bench_truth.read_before() == {claim.name: measured}
+    claim_runner.keep(claim, measured, tmp_path)
+    assert claim_runner.kept(claim, 50, tmp_path) == measured
+    assert claim_runner.kept(claim, 51, tmp_path) is None
+    claim_runner.write_csv({claim.name: measured}, tmp_path / "module.csv")
+    assert claim_runner.read_before(tmp_path) == {claim.name: measured}
 
 
-def test_claims_are_named_after_their_module_once_and_have_a_number_from_before():
-    claims = bench_truth.all_claims()
+@pytest.mark.parametrize("package", ["truth", "measurements"])
+def test_claims_are_named_after_their_module_once_and_have_a_number_from_before(package):
+    benchmark = Benchmark.of(package)
+    claims = claim_runner.all_claims(benchmark)
     assert len({claim.name for claim in claims}) == len(claims)
-    modules = {path.stem for path in (Path(bench_truth.__file__).parent / "truth").glob("*.py")}
+    modules = {path.stem for path in benchmark.before.parent.glob("*.py")}
     assert {claim.name.split(".")[0] for claim in claims} <= modules
     old = {claim.name for claim in claims if not (claim.harder or claim.new)}
-    assert old <= set(bench_truth.read_before())
-    assert not {claim.name for claim in claims if claim.new} & set(bench_truth.read_before())
+    before = claim_runner.read_before(benchmark.before)
+    assert old <= set(before)
+    assert not {claim.name for claim in claims if claim.new} & set(before)

@@ -11,7 +11,7 @@ import summarise_tracks
 from tests.unit.pairing.pairing_examples import make_cells
 
 from cineseq.config.base import FieldOfView
-from cineseq.config.features import Features
+from cineseq.config.features import Features, Function
 from cineseq.config.pairing import Cells
 from cineseq.config.schema import load
 from cineseq.errors import UserError
@@ -160,6 +160,15 @@ def test_no_scaling_changes_nothing() -> None:
     same, factors = scaled(cells, Cells())
     pd.testing.assert_frame_equal(same, cells)
     assert factors.empty
+
+
+def test_times_and_rates_are_not_scaled() -> None:
+    cells = fluorescent("a", 3.0)
+    comparable, factors = scaled(cells, Cells(scaling="per_sample"), frozenset({"function_gfp"}))
+    assert comparable["function_gfp"].tolist() == cells["function_gfp"].tolist()
+    assert "function_gfp" not in set(factors["reference"])
+    asked = [{"name": n, "channel": "gfp", "summary": n} for n in ("rate", "plateau", "onset", "endpoint")]
+    assert Function(scores=asked).not_levels == {"function_rate", "function_onset"}
 
 
 def of_batch(sample: str, gain: float, condition: str, replicate: object = pd.NA) -> pd.DataFrame:

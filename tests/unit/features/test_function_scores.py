@@ -13,7 +13,8 @@ from tests.unit.features.feature_fields import Field, make_tracks
 
 from cineseq.config.features import Function, Score
 from cineseq.errors import UserError
-from cineseq.features.function_scores import live_values, onsets, score_tracks
+from cineseq.features.function_scores import live_values, score_tracks
+from cineseq.features.summaries import onsets
 from cineseq.features.timecourse import bleed_through
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import SCORES, TIMECOURSE
@@ -42,10 +43,11 @@ def score(summary: str, values: pd.DataFrame, hours: float = 0.5, tracks: pd.Dat
 
 def run(folder, paths: dict, scores: list[dict], **sections: object) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     made = {"timecourse": folder / "t.parquet", "scores": folder / "s.parquet", "report": folder / "r.json"}
+    whole_cells = {"measure": "mean", "region": "mask", "background": "ring"}
     given_settings = {
         "field": {"sample": "s", "fov": "1"},
         "channels": {"function": ["lipid"]},
-        "function": {"scores": scores, **sections},
+        "function": {"scores": scores, **whole_cells, **sections},
     }
     main(**paths, **made, settings=Settings.model_validate(given_settings))
     said = json.loads(made["report"].read_text())
@@ -97,23 +99,23 @@ def test_onset_and_slope_are_recovered_under_noise(slope):
     found = onsets(live.assign(time=live["frame"]), Function())
     assert found.notna().all()
     assert 14 <= found.median() <= 17
-    assert score("slope", course(*noisy)).median() == pytest.approx(slope * 2, rel=0.05)
+    assert score("slope_after_onset", course(*noisy)).median() == pytest.approx(slope * 2, rel=0.05)
 
 
 def test_no_signal_rarely_has_an_onset():
     rng = np.random.default_rng(4)
     flat = [list(rng.normal(100, 3, 40)) for _ in range(200)]
-    assert score("slope", course(*flat)).notna().sum() < 4
+    assert score("slope_after_onset", course(*flat)).notna().sum() < 4
 
 
 def test_one_bright_frame_is_no_onset_and_a_constant_has_none():
-    three = score("slope", course([5, 5, 5, 5, 5, 5, 90, 5, 5, 5], [5.0] * 12, [5] * 6 + [90] * 6))
+    three = score("slope_after_onset", course([5, 5, 5, 5, 5, 5, 90, 5, 5, 5], [5.0] * 12, [5] * 6 + [90] * 6))
     assert three.dropna().index.tolist() == ["s/1/3"]
 
 
 def test_a_rise_without_noise_has_its_slope_and_two_frames_have_none():
-    assert score("slope", course([5] * 6 + [7, 9, 11]), baseline_frames=5)["s/1/1"] == pytest.approx(4)
-    short = score("slope", course([5] * 6 + [7, 9]))
+    assert score("slope_after_onset", course([5] * 6 + [7, 9, 11]), baseline_frames=5)["s/1/1"] == pytest.approx(4)
+    short = score("slope_after_onset", course([5] * 6 + [7, 9]))
     assert short.isna().all()
 
 
@@ -133,17 +135,17 @@ def ramps() -> np.ndarray:
 
 def test_step_recovers_planted_slopes_in_micrographs(tmp_path):
     paths = Field(tmp_path, frames=20, values={"lipid": ramps()}).write()
-    asked = [{"name": n, "channel": "lipid", "summary": n} for n in ("endpoint", "maximum", "auc", "slope")]
+    asked = [{"name": n, "channel": "lipid", "summary": n} for n in ("endpoint", "maximum", "auc", "slope_after_onset")]
     timecourse, scores, report = run(tmp_path, paths, asked)
     assert len(timecourse) == 60
     assert timecourse["background"].to_numpy() == pytest.approx(200, abs=2)
-    assert np.isnan(scores["function_slope"].iloc[0])
-    assert scores["function_slope"].iloc[1:].tolist() == pytest.approx([20, 40], rel=0.03)
+    assert np.isnan(scores["function_slope_after_onset"].iloc[0])
+    assert scores["function_slope_after_onset"].iloc[1:].tolist() == pytest.approx([20, 40], rel=0.03)
     assert scores["function_endpoint"].tolist() == pytest.approx([50, 150, 250], abs=3)
     wanted = np.trapezoid(ramps(), dx=0.5, axis=0)
     assert scores["function_auc"].tolist() == pytest.approx(wanted, rel=0.03)
     assert report["numbers"]["onsets_lipid"] == 2
-    assert report["numbers"]["scored_slope"] == 2
+    assert report["numbers"]["scored_slope_after_onset"] == 2
 
 
 def test_bleed_through_is_reported_and_absent_on_unrelated_channels(tmp_path):
@@ -161,9 +163,9 @@ def test_bleed_through_is_reported_and_absent_on_unrelated_channels(tmp_path):
 def test_bleed_through_of_few_objects_or_a_constant_is_not_estimable():
     both = course(list(range(12)))
     other = both.assign(channel="nuclear", value=3.0)
-    brightness = pd.concat([both, other]).assign(label=1)
+    brightness = pd.concat([both, other]).assign(label=1).rename(columns={"value": "mean"})
     assert bleed_through(brightness, ["lipid"]) == {("lipid", "nuclear"): None}
-    few = brightness[brightness["frame"] < 4].assign(value=lambda t: t["frame"] * 1.0)
+    few = brightness[brightness["frame"] < 4].assign(mean=lambda t: t["frame"] * 1.0)
     assert bleed_through(few, ["lipid"]) == {("lipid", "nuclear"): None}
 
 
@@ -177,7 +179,7 @@ def test_a_percentile_of_the_frame_can_be_the_background(tmp_path):
 @pytest.mark.parametrize("frames", [1, 3])
 def test_no_cells_and_single_frames_are_legal(tmp_path, frames):
     paths = Field(tmp_path, frames=frames, centres=()).write()
-    asked = [{"name": "a", "channel": "lipid", "summary": "slope"}]
+    asked = [{"name": "a", "channel": "lipid", "summary": "slope_after_onset"}]
     timecourse, scores, report = run(tmp_path, paths, asked)
     assert (len(timecourse), len(scores), report["numbers"]["scored_a"]) == (0, 0, 0)
     assert "function_a" in scores.columns
@@ -188,7 +190,7 @@ def test_no_cells_and_single_frames_are_legal(tmp_path, frames):
 
 def test_without_a_frame_interval_time_is_in_frames(tmp_path):
     paths = Field(tmp_path, frames=20, values={"lipid": ramps()}, frame_interval_min=None).write()
-    _, scores, report = run(tmp_path, paths, [{"name": "a", "channel": "lipid", "summary": "slope"}])
+    _, scores, report = run(tmp_path, paths, [{"name": "a", "channel": "lipid", "summary": "slope_after_onset"}])
     assert scores["function_a"].iloc[1] == pytest.approx(10, rel=0.03)
     assert "time is in frames" in report["lines"][0]
 

@@ -1,0 +1,393 @@
+"""Fit a saturating rise to the time course of every track: a baseline, an onset, a rate and a plateau.
+
+The model is ``baseline + plateau * (1 - exp(-rate * (time - onset)))`` from the onset on, and the baseline before it.
+Onset and rate lie on a grid, on which baseline and plateau follow in closed form; the errors are autocorrelated (AR(1)
+with one correlation for all tracks). Rates and plateaus of the tracks are shrunken towards their population (empirical
+Bayes), because a rate is hardly determined by one noisy track; estimates are posterior means, standard errors posterior
+standard deviations. A track rises only if the fit explains more than it does in all but a share of simulated flat
+tracks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from scipy.special import log_ndtr
+
+LEAST_FRAMES = 6
+"""Fewest values that a fit needs: it has four parameters and a noise."""
+RATES = 20
+ONSETS = 200
+CHUNK = 500
+"""Tracks that are fitted at once."""
+MOST_TRACKS = 150
+"""Tracks, spread over the table, from which the population is estimated."""
+FLAT_TRACKS = 2000
+CORRELATIONS = np.arange(0, 0.95, 0.05)
+NOISE_FREEDOM = 6.0
+"""Weight of the typical noise in the noise of a track, in degrees of freedom."""
+PRIOR_TRACKS = 5.0
+"""Weight of the wide prior in the spread of the population, in tracks."""
+PRIOR_LOG_RATE_SD = 1.0
+PRIOR_PLATEAU_CV = 0.6
+ROUNDS = 6
+PARAMETERS = ("rate", "plateau", "onset", "time_to_half")
+FITTED = (*PARAMETERS, "responded")
+"""Summaries that :func:`saturating_fits` gives."""
+
+
+@dataclass(frozen=True)
+class Courses:
+    """Time courses on a common axis of times.
+
+    Attributes
+    ----------
+    tracks
+        Their names, length (tracks,).
+    times
+        Ascending times, shape (times,).
+    values
+        Shape (tracks, times); NaN where a track has no value.
+    """
+
+    tracks: pd.Index
+    times: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, course: pd.DataFrame) -> Courses:
+        """Return the courses of a table with ``track_id``, ``time`` and ``value``."""
+        rows, tracks = pd.factorize(course["track_id"])
+        times, columns = np.unique(course["time"].to_numpy(float), return_inverse=True)
+        values = np.full((len(tracks), len(times)), np.nan)
+        values[rows, columns] = course["value"]
+        return cls(pd.Index(tracks, name="track_id"), times, values)
+
+    def part(self, chosen: slice | np.ndarray) -> Courses:
+        """Return some of the tracks, on the times that they have."""
+        values = self.values[chosen]
+        seen = ~np.isnan(values).all(axis=0)
+        return Courses(self.tracks[chosen], self.times[seen], values[:, seen])
+
+    def frame(self) -> float:
+        """Return the typical time from one value of a track to its next."""
+        present = [self.times[~np.isnan(row)] for row in self.values]
+        steps = np.concatenate([np.diff(times) for times in present]) if present else np.array([])
+        return float(np.median(steps)) if len(steps) else np.nan
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pairs of an onset and a rate.
+
+    Attributes
+    ----------
+    onset, rate
+        Shape (pairs,); rates per unit of time.
+    """
+
+    onset: np.ndarray
+    rate: np.ndarray
+
+    @classmethod
+    def over(cls, times: np.ndarray, frame: float, onsets: int = ONSETS, rates: int = RATES) -> Grid:
+        """Return onsets at least half a frame apart, and rates from a slow drift to four per frame."""
+        length = max(times[-1] - times[0], frame)
+        count = int(min(onsets, max(2 * np.round(length / frame), 2)))
+        starts = np.linspace(times[0] - frame / 2, times[-1] - frame, count)
+        constants = np.geomspace(0.25 / length, 4 / frame, rates)
+        onset, rate = np.meshgrid(starts, constants, indexing="ij")
+        return cls(onset.ravel(), rate.ravel())
+
+    def steps(self) -> tuple[float, float]:
+        """Return the distance of neighbouring onsets, and of the logarithms of neighbouring rates."""
+        onsets, rates = np.unique(self.onset), np.log(np.unique(self.rate))
+        return float(np.diff(onsets).max()) if len(onsets) > 1 else 0.0, float(np.diff(rates).max())
+
+    def shapes(self, times: np.ndarray) -> np.ndarray:
+        """Return the rise of each pair, from 0 to 1, at each time, shape (pairs, times)."""
+        since = np.maximum(times - self.onset[:, None], 0)
+        return -np.expm1(-self.rate[:, None] * since)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Whitened sums of squares and products of each track with the shape of each pair; the baseline is removed.
+
+    Attributes
+    ----------
+    gg, gy
+        Of the shapes, and of the shapes and the values, shape (tracks, pairs).
+    yy, n
+        Of the values, and the number of values, shape (tracks,).
+    allowed
+        Whether the onset of a pair lies within the track, shape (tracks, pairs).
+    """
+
+    gg: np.ndarray
+    gy: np.ndarray
+    yy: np.ndarray
+    n: np.ndarray
+    allowed: np.ndarray
+
+    @classmethod
+    def of(cls, courses: Courses, grid: Grid, correlation: float, frame: float) -> Sums:
+        """Return the sums under AR(1) errors; a value after a gap begins a new run."""
+        present = ~np.isnan(courses.values)
+        values = np.where(present, courses.values, 0)
+        first, pairs = _runs(present)
+        shapes = grid.shapes(courses.times)
+        # Values and shapes as innovations: runs' first values times sqrt(1 - r^2), others minus r times the previous.
+        start = np.sqrt(1 - correlation**2)
+        begin, follow = start * shapes, shapes - correlation * _previous(shapes)
+        y_begin, y_follow = first * start * values, pairs * (values - correlation * _previous(values))
+        weight = first.sum(1) * start**2 + pairs.sum(1) * (1 - correlation) ** 2
+        # Sums with the constant, (tracks,) and (tracks, pairs).
+        y_one = (y_begin.sum(1) * start + y_follow.sum(1) * (1 - correlation)) / weight
+        g_one = ((first * start) @ begin.T + (pairs * (1 - correlation)) @ follow.T) / weight[:, None]
+        gg = first @ (begin**2).T + pairs @ (follow**2).T - weight[:, None] * g_one**2
+        gy = y_begin @ begin.T + y_follow @ follow.T - weight[:, None] * g_one * y_one[:, None]
+        yy = (y_begin**2).sum(1) + (y_follow**2).sum(1) - weight * y_one**2
+        ends = np.array([(courses.times[row][[0, -1]] if row.any() else (np.nan, np.nan)) for row in present])
+        allowed = (grid.onset >= ends[:, :1] - 0.51 * frame) & (grid.onset <= ends[:, 1:] - 0.99 * frame)
+        return cls(np.maximum(gg, 1e-9 * weight[:, None]), gy, np.maximum(yy, 0), present.sum(1), allowed)
+
+    def explained(self) -> np.ndarray:
+        """Return the sum of squares that each rising pair explains, shape (tracks, pairs)."""
+        return np.where(self.allowed, np.maximum(self.gy, 0) ** 2 / self.gg, 0)
+
+    def left(self) -> np.ndarray:
+        """Return the residual sum of squares of the best pair, shape (tracks,)."""
+        return np.maximum(self.yy - self.explained().max(1), 1e-12 * self.yy)
+
+
+def _previous(values: np.ndarray) -> np.ndarray:
+    """Return the values one time earlier; 0 before the first."""
+    return np.concatenate([np.zeros_like(values[:, :1]), values[:, :-1]], axis=1)
+
+
+def _runs(present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where a run of values begins and where one goes on, as 0 and 1, both (tracks, times)."""
+    before = _previous(present.astype(float))
+    return present * (1 - before), present * before
+
+
+@dataclass(frozen=True)
+class Population:
+    """What the tracks have in common: their errors, rates and plateaus.
+
+    Attributes
+    ----------
+    correlation
+        Of the errors of consecutive frames.
+    noise
+        Typical standard deviation of the innovations.
+    log_rate, log_rate_sd, plateau, plateau_sd
+        Means and standard deviations among the tracks that rise.
+    """
+
+    correlation: float
+    noise: float
+    log_rate: float
+    log_rate_sd: float
+    plateau: float
+    plateau_sd: float
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Posterior means and standard deviations of the tracks, each of shape (tracks,); rates as their logarithms."""
+
+    log_rate: np.ndarray
+    log_rate_sd: np.ndarray
+    plateau: np.ndarray
+    plateau_sd: np.ndarray
+    onset: np.ndarray
+    onset_sd: np.ndarray
+
+
+def correlation_of(courses: Courses, frame: float) -> float:
+    """Return the correlation of consecutive errors with the greatest likelihood, 0 to .9, over all tracks."""
+    grid = Grid.over(courses.times, frame, onsets=60, rates=5)
+    runs = _runs(~np.isnan(courses.values))[0].sum()
+
+    def likelihood(correlation: float) -> float:
+        sums = Sums.of(courses, grid, correlation, frame)
+        freedom = np.maximum(sums.n - 4, 1)
+        known = sums.yy > 0
+        fit = -0.5 * (freedom * np.log(np.maximum(sums.left(), 1e-300)))[known].sum()
+        return float(fit + 0.5 * runs * np.log1p(-(correlation**2)))
+
+    best = float(max(CORRELATIONS, key=likelihood))
+    # The fit takes up some of the correlation: the usual bias of an autocorrelation, (1 + 4 r) / n.
+    length = float(np.median((~np.isnan(courses.values)).sum(1)))
+    return float(min(best + (1 + 4 * best) / length, CORRELATIONS[-1])) if best > 0 else 0.0
+
+
+def population_of(sums: Sums, grid: Grid, correlation: float, rises: np.ndarray) -> Population:
+    """Estimate the population of the tracks that rise by expectation-maximisation."""
+    left, freedom = sums.left(), np.maximum(sums.n - 4, 1)
+    noise = float(np.sqrt(np.median(left / freedom))) if len(left) else 0.0
+    best = sums.explained().argmax(1)
+    highest = (sums.gy / sums.gg)[np.arange(len(best)), best]
+    # Start: the rates of the grid that one can tell apart, and the typical rise.
+    typical = float(np.median(highest[rises])) if rises.any() else 1.0
+    rates = np.log(grid.rate)
+    middle = float(np.median(rates[best][rises])) if rises.any() else float(rates.mean())
+    found = Population(correlation, noise, middle, PRIOR_LOG_RATE_SD, typical, PRIOR_PLATEAU_CV * abs(typical))
+    if not rises.any():
+        return found
+    chosen = Sums(*(getattr(sums, name)[rises] for name in ("gg", "gy", "yy", "n", "allowed")))
+    for _ in range(ROUNDS):
+        one = posterior(chosen, grid, found)
+        log_rate, log_rate_sd = _moments(one.log_rate, one.log_rate_sd, PRIOR_LOG_RATE_SD)
+        plateau, plateau_sd = _moments(one.plateau, one.plateau_sd, PRIOR_PLATEAU_CV * abs(typical))
+        found = Population(correlation, noise, log_rate, log_rate_sd, plateau, plateau_sd)
+    return found
+
+
+def _moments(mean: np.ndarray, sd: np.ndarray, wide: float) -> tuple[float, float]:
+    """Return the mean and the standard deviation of a population; a few tracks leave it wide."""
+    centre = float(mean.mean())
+    squares = float(((mean - centre) ** 2 + sd**2).sum())
+    return centre, float(np.sqrt((PRIOR_TRACKS * wide**2 + squares) / (PRIOR_TRACKS + len(mean))))
+
+
+def posterior(sums: Sums, grid: Grid, population: Population) -> Posterior:
+    """Return the estimates of each track, given its population."""
+    freedom = np.maximum(sums.n - 4, 0)
+    variance = (NOISE_FREEDOM * population.noise**2 + sums.left()) / (NOISE_FREEDOM + freedom)
+    variance = np.maximum(variance, 1e-12 * np.maximum(population.plateau**2, 1e-300))[:, None]
+    # Plateau, given onset and rate: normal, because its prior and the errors are; (tracks, pairs).
+    prior = 1 / population.plateau_sd**2
+    precision = sums.gg / variance + prior
+    plateau = (sums.gy / variance + population.plateau * prior) / precision
+    # Log posterior of each pair, up to a constant of the track; plateaus are positive.
+    log = 0.5 * plateau**2 * precision - 0.5 * np.log(precision) + log_ndtr(plateau * np.sqrt(precision))
+    rates = np.log(grid.rate)
+    log += -0.5 * ((rates - population.log_rate) / population.log_rate_sd) ** 2
+    log = np.where(sums.allowed, log, -np.inf)
+    weight = np.exp(log - log.max(1, keepdims=True))
+    weight /= weight.sum(1, keepdims=True)
+    height = np.maximum(plateau, 0)
+    rate, onset, level = weight @ rates, weight @ grid.onset, (weight * height).sum(1)
+    rate_sd = np.sqrt(np.maximum(weight @ rates**2 - rate**2, 0))
+    onset_sd = np.sqrt(np.maximum(weight @ (grid.onset - grid.onset[0]) ** 2 - (onset - grid.onset[0]) ** 2, 0))
+    level_sd = np.sqrt(np.maximum((weight * (height**2 + 1 / precision)).sum(1) - level**2, 0))
+    return Posterior(rate, rate_sd, level, level_sd, onset, onset_sd)
+
+
+def evidence(sums: Sums) -> np.ndarray:
+    """Return how much more than noise the best rise explains, per degree of freedom, shape (tracks,)."""
+    left = sums.left() / np.maximum(sums.n - 4, 1)
+    return np.divide(sums.explained().max(1), left, out=np.zeros(len(left)), where=left > 0)
+
+
+@lru_cache(maxsize=64)
+def evidence_of_flat_tracks(frames: int, correlation: float, share: float) -> float:
+    """Return the evidence that a share of simulated flat tracks with AR(1) errors exceeds."""
+    rng = np.random.default_rng(20240)
+    values = rng.normal(size=(FLAT_TRACKS, frames))
+    for frame in range(1, frames):
+        values[:, frame] = correlation * values[:, frame - 1] + np.sqrt(1 - correlation**2) * values[:, frame]
+    times = np.arange(frames, dtype=float)
+    grid = Grid.over(times, 1.0, onsets=60, rates=6)
+    flat = Courses(pd.RangeIndex(FLAT_TRACKS), times, values)
+    return float(np.quantile(evidence(Sums.of(flat, grid, correlation, 1.0)), 1 - share))
+
+
+def rising(sums: Sums, correlation: float, share: float) -> np.ndarray:
+    """Return which tracks rise, shape (tracks,); lengths are compared with flat tracks of a rounded length."""
+    rounded = np.unique(np.round(np.geomspace(LEAST_FRAMES, max(sums.n.max(), LEAST_FRAMES + 1), 8)).astype(int))
+    limits = [evidence_of_flat_tracks(int(frames), round(correlation, 2), share) for frames in rounded]
+    limit = np.interp(sums.n, rounded, limits)
+    return (sums.n >= LEAST_FRAMES) & (evidence(sums) > limit)
+
+
+def saturating_fits(course: pd.DataFrame, false_onsets: float) -> pd.DataFrame:
+    """Fit a saturating rise to every track.
+
+    Parameters
+    ----------
+    course
+        ``track_id``, ``time`` and ``value`` without missing values.
+    false_onsets
+        Share of flat tracks that may be taken for rising.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By ``track_id``, the columns of :data:`FITTED`, each with ``_error`` (standard error) and ``_note``. A track
+        that does not rise has rate and plateau 0, and neither onset nor time to half; with fewer than
+        :data:`LEAST_FRAMES` values nothing is known. A rate above one per frame stands at this limit, and its note
+        says that it is not resolved.
+    """
+    if course.empty:
+        return _fit_table(pd.Index([], name="track_id"), _unknown(0), np.zeros(0, int), np.nan)
+    courses = Courses.of(course)
+    counts = (~np.isnan(courses.values)).sum(1)
+    enough = np.flatnonzero(counts >= LEAST_FRAMES)
+    found = _unknown(len(courses.tracks))
+    frame = courses.part(enough).frame() if len(enough) else np.nan
+    if len(enough):
+        # The errors and the population, from tracks spread over the table.
+        some = courses.part(enough[np.linspace(0, len(enough) - 1, min(len(enough), MOST_TRACKS)).astype(int)])
+        correlation = correlation_of(some, frame)
+        coarse = Grid.over(courses.times, frame, onsets=50, rates=15)
+        sums = Sums.of(some, coarse, correlation, frame)
+        population = population_of(sums, coarse, correlation, rising(sums, correlation, false_onsets))
+        grid = Grid.over(courses.times, frame)
+        for begin in range(0, len(enough), CHUNK):
+            chosen = enough[begin : begin + CHUNK]
+            sums = Sums.of(courses.part(chosen), grid, correlation, frame)
+            found.loc[chosen] = _fits(sums, grid, population, false_onsets)
+    return _fit_table(courses.tracks, found, counts, frame)
+
+
+def _unknown(tracks: int) -> pd.DataFrame:
+    columns = [f"{name}{ending}" for name in PARAMETERS for ending in ("", "_error")]
+    return pd.DataFrame(np.nan, index=range(tracks), columns=["responded", *columns])
+
+
+def _fits(sums: Sums, grid: Grid, population: Population, false_onsets: float) -> np.ndarray:
+    """Return responses and parameters of tracks in the columns of :func:`_unknown`."""
+    rises = rising(sums, population.correlation, false_onsets)
+    one = posterior(sums, grid, population)
+    # The grid is coarse where a track determines its parameters better than the grid's steps.
+    onset_step, rate_step = grid.steps()
+    onset_error = np.hypot(one.onset_sd, onset_step / np.sqrt(12))
+    log_error = np.hypot(one.log_rate_sd, rate_step / np.sqrt(12))
+    rate, half = np.exp(one.log_rate), np.log(2) / np.exp(one.log_rate)
+    columns = [
+        (rate, rate * log_error, 0.0), (one.plateau, one.plateau_sd, 0.0),
+        (one.onset, onset_error, np.nan), (half, half * log_error, np.nan),
+    ]  # fmt: skip
+    parts = [np.where(rises, value, other) for mean, error, other in columns for value in (mean, error)]
+    for place in (1, 3):
+        parts[place] = np.where(rises, parts[place], np.nan)
+    return np.column_stack([rises.astype(float), *parts])
+
+
+def _fit_table(tracks: pd.Index, found: pd.DataFrame, counts: np.ndarray, frame: float) -> pd.DataFrame:
+    """Return the public table: rates at their limit, and notes."""
+    table = found.set_axis(tracks)
+    few = counts < LEAST_FRAMES
+    flat = (table["responded"] == 0).to_numpy()
+    fast = (table["rate"] > 1 / frame).to_numpy() if np.isfinite(frame) else np.zeros(len(table), bool)
+    table.loc[fast, "rate"] = 1 / frame
+    table.loc[fast, "time_to_half"] = np.log(2) * frame
+    table.loc[fast, ["rate_error", "time_to_half_error"]] = np.nan
+    quick = "not resolved: faster than one per frame, the value is this limit"
+    said = {
+        "rate": (fast, quick), "time_to_half": (fast, quick), "plateau": (flat, ""), "onset": (flat, ""),
+        "responded": (flat, ""),
+    }  # fmt: skip
+    for name, (where, note) in said.items():
+        notes = np.where(few, f"fewer than {LEAST_FRAMES} frames", np.where(flat, "the signal does not rise", ""))
+        notes = np.where(where & (note != ""), note, notes)
+        table[f"{name}_note"] = pd.Series(notes, table.index, dtype="string").where(notes != "")
+    table["responded_note"] = table["responded_note"].where(few)
+    return table.assign(responded_error=np.nan)

@@ -1,0 +1,174 @@
+"""The pixels in which a cell's signal is measured, and the background of a frame without its cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from cineseq.features.background import ALL
+from cineseq.features.label_statistics import grouped_means, positions
+
+LEAST_EMPTY = 0.005
+"""With a smaller share of empty pixels, the background is the first percentile of the frame."""
+MOST_PIXELS = 50_000
+"""Pixels, spread over the frame, from which its background is estimated."""
+MAD_TO_SD = 1.4826
+ROUNDS = 3
+LEAST_PIXELS = 30
+CAMERA_BITS = (8, 10, 12, 14, 16)
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Where the cells of a frame are measured.
+
+    Attributes
+    ----------
+    labels
+        Label of the cell whose signal a pixel holds, 0 for none, shape (height, width).
+    empty
+        Whether a pixel is imaged and lies beyond all cells, same shape.
+    """
+
+    labels: np.ndarray
+    empty: np.ndarray
+
+    @classmethod
+    def around(
+        cls, masks: np.ndarray, reach_px: float, gap_px: float, seen: tuple[slice, slice] = (ALL, ALL)
+    ) -> Regions:
+        """Return masks that are dilated up to a distance, or to the middle between neighbours.
+
+        Parameters
+        ----------
+        masks
+            Label image, shape (height, width).
+        reach_px
+            How far a cell reaches beyond its mask; 0 leaves the masks as they are.
+        gap_px
+            Distance beyond the cells at which the empty part begins.
+        seen
+            The imaged area of the frame.
+        """
+        shown = np.zeros(masks.shape, bool)
+        shown[seen] = True
+        if not masks.any():
+            return cls(masks, shown)
+        distance, nearest = ndimage.distance_transform_edt(masks == 0, return_indices=True)
+        labels = np.where(distance <= reach_px, masks[tuple(nearest)], 0)
+        return cls(np.where(shown, labels, 0), shown & (distance > reach_px + gap_px))
+
+
+def typical_radius(masks: np.ndarray) -> float:
+    """Return the median radius of the masks, as discs of their areas; 0 without masks."""
+    area = np.bincount(masks.ravel())[1:]
+    return float(np.sqrt(np.median(area[area > 0]) / np.pi)) if area.any() else 0.0
+
+
+def empty_level(
+    plane: np.ndarray, empty: np.ndarray, seen: tuple[slice, slice] = (ALL, ALL)
+) -> tuple[np.ndarray, bool]:
+    """Return the background of each pixel: a tilted plane through the lowest mode of the empty part.
+
+    Cells reach beyond what was taken for them, so that the empty part is not all empty; its mode is not moved by the
+    brighter pixels. The mode is that of repeated halving (Robertson and Cryer 1974, J. Am. Stat. Assoc. 69, 1012) of
+    the lower three quarters. The plane is fitted by least squares to the pixels around the mode, three times, because
+    the mode is sharper the better the plane fits.
+
+    Parameters
+    ----------
+    plane
+        One channel of a frame, shape (height, width).
+    empty
+        As in :class:`Regions`.
+    seen
+        The imaged area of the frame.
+
+    Returns
+    -------
+    tuple
+        The background, shape (height, width), and whether it comes from the empty part. With less than
+        :data:`LEAST_EMPTY` of the frame empty it is the first percentile of the frame.
+    """
+    rows, columns = np.nonzero(empty)
+    if len(rows) < max(LEAST_EMPTY * plane[seen].size, 1):
+        return np.full(plane.shape, float(np.percentile(plane[seen], 1))), False
+    spaced = slice(None, None, -(-len(rows) // MOST_PIXELS))
+    rows, columns = rows[spaced], columns[spaced]
+    values = plane[rows, columns].astype(float)
+    # Columns 1, y and x from -1 to 1, (pixels, 3).
+    height, width = plane.shape
+    design = np.column_stack([np.ones(len(rows)), 2 * rows / height - 1, 2 * columns / width - 1])
+    slopes = np.zeros(3)
+    for _ in range(ROUNDS):
+        left = values - design @ slopes
+        near = _around_mode(left)
+        if near.sum() < LEAST_PIXELS:
+            break
+        slopes += np.linalg.lstsq(design[near], left[near], rcond=None)[0]
+    y, x = 2 * np.arange(height) / height - 1, 2 * np.arange(width) / width - 1
+    return slopes[0] + slopes[1] * y[:, None] + slopes[2] * x, True
+
+
+def _around_mode(values: np.ndarray) -> np.ndarray:
+    """Return which values lie around the lowest mode, by the spread of those below it."""
+    ordered = np.sort(values)
+    mode = _half_sample_mode(ordered[: max(3 * len(ordered) // 4, 1)])
+    # The pixels below the mode are empty; their spread is that of the noise on either side.
+    spread = 1.5 * MAD_TO_SD * float(np.median(mode - ordered[ordered <= mode]))
+    return np.abs(values - mode) <= spread
+
+
+def _half_sample_mode(ordered: np.ndarray) -> float:
+    """Return the middle of the densest few of ascending values, by halving."""
+    while len(ordered) > 16:
+        half = len(ordered) // 2
+        width = ordered[half:] - ordered[: len(ordered) - half]
+        # Whole grey levels have many ties; the middle one is taken.
+        best = np.flatnonzero(width == width.min())
+        first = int(best[len(best) // 2])
+        ordered = ordered[first : first + half + 1] if half + 1 < len(ordered) else ordered[:half]
+    return float(np.median(ordered))
+
+
+def saturated_share(plane: np.ndarray, pixels: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
+    """Return the share of each cell's pixels at the highest level of a camera, shape (cells,).
+
+    The highest level of the frame is a camera's if it is one less than a power of two, such as 4095; otherwise nothing
+    is known to be saturated.
+    """
+    highest = plane.max() if plane.size else 0
+    if float(highest) not in {2.0**bits - 1 for bits in CAMERA_BITS}:
+        return np.zeros(count)
+    return grouped_means((plane.ravel()[pixels] >= highest).astype(float), group, count)
+
+
+def cell_values(
+    plane: np.ndarray, labels: np.ndarray, ids: np.ndarray, background: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Measure cells in one channel.
+
+    Parameters
+    ----------
+    plane
+        One channel of a frame, shape (height, width).
+    labels
+        Regions of the cells, same shape.
+    ids
+        Labels in ascending order.
+    background
+        Background of each cell per pixel, shape (cells,).
+
+    Returns
+    -------
+    dict
+        ``integrated``: sum of the region minus background; ``mean``: the same per pixel; ``region_px``: its area;
+        ``saturated``: share of saturated pixels; each of shape (cells,).
+    """
+    pixels, group = positions(labels, ids)
+    area = np.bincount(group, minlength=len(ids)).astype(float)
+    mean = grouped_means(plane.ravel()[pixels], group, len(ids)) - background
+    share = saturated_share(plane, pixels, group, len(ids))
+    return {"integrated": mean * area, "mean": mean, "region_px": area, "saturated": share}

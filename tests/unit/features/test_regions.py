@@ -1,0 +1,93 @@
+"""Regions of cells and the background of frames, on images whose truth is planted."""
+
+import numpy as np
+import pytest
+from score_function import Settings, main
+from tests.unit.features.feature_fields import Field, disc
+
+from cineseq.features.regions import Regions, cell_values, empty_level, saturated_share
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import SCORES, TIMECOURSE
+
+
+def test_regions_meet_in_the_middle_between_neighbours():
+    masks = np.zeros((1, 20), int)
+    masks[0, 3], masks[0, 9] = 1, 2
+    regions = Regions.around(masks, 4, 1)
+    assert regions.labels[0].tolist() == [1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0]
+    assert np.flatnonzero(regions.empty[0]).tolist() == [15, 16, 17, 18, 19]
+    assert (Regions.around(masks, 0, 1).labels == masks).all()
+    assert Regions.around(masks * 0, 4, 1).empty.all()
+
+
+def test_padding_is_neither_a_region_nor_empty():
+    masks = np.zeros((1, 12), int)
+    masks[0, 5] = 1
+    regions = Regions.around(masks, 3, 1, (slice(None), slice(4, 11)))
+    assert np.flatnonzero(regions.labels[0]).tolist() == [4, 5, 6, 7, 8]
+    assert np.flatnonzero(regions.empty[0]).tolist() == [10]
+
+
+@pytest.mark.parametrize("covered", [0.0, 0.4, 0.6])
+def test_the_background_is_the_mode_of_what_is_empty(covered):
+    rng = np.random.default_rng(0)
+    plane = rng.normal(100, 5, (200, 200)) + np.linspace(0, 20, 200)[:, None]
+    # Debris and cells that were not segmented lie in the empty part.
+    plane[rng.random((200, 200)) < covered] += 60
+    level, own = empty_level(plane, np.ones((200, 200), bool))
+    assert own
+    assert level[:, 0] == pytest.approx(100 + np.linspace(0, 20, 200), abs=2.5)
+
+
+def test_whole_grey_levels_and_a_full_frame_have_a_background():
+    assert empty_level(np.full((50, 50), 7, np.uint16), np.ones((50, 50), bool))[0].tolist() == [[7.0] * 50] * 50
+    level, own = empty_level(np.arange(100.0).reshape(10, 10), np.zeros((10, 10), bool))
+    assert not own
+    assert level[0, 0] == pytest.approx(0.99)
+
+
+def test_saturation_is_the_share_at_a_cameras_highest_level():
+    plane = np.array([[4095, 4095, 10, 10]], np.uint16)
+    pixels, group = np.arange(4), np.array([0, 0, 1, 1])
+    assert saturated_share(plane, pixels, group, 2).tolist() == [1, 0]
+    assert saturated_share(plane - 5, pixels, group, 2).tolist() == [0, 0]
+
+
+def test_integrated_intensity_is_the_sum_and_the_mean_is_per_pixel():
+    plane, labels = np.array([[5.0, 7, 9, 1]]), np.array([[1, 1, 2, 0]])
+    found = cell_values(plane, labels, np.array([1, 2]), np.array([1.0, 2.0]))
+    assert {name: values.tolist() for name, values in found.items()} == {
+        "integrated": [10, 7], "mean": [5, 7], "region_px": [2, 1], "saturated": [0, 0],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("inner", "outer"), [(0, 4), (4, 9), (0, 9)], ids=["nucleus", "cytoplasm", "cell"])
+def test_the_default_measures_a_signal_wherever_it_is_in_the_cell(tmp_path, inner, outer):
+    field = Field(tmp_path, radius=4)
+    paths = field.write()
+    centres = ((30, 30), (30, 66), (66, 40))
+    levels = np.array([80.0, 160.0, 320.0])
+    signal = sum(
+        level * (disc((96, 96), y, x, outer) & ~disc((96, 96), y, x, inner - 0.5 if inner else -1))
+        for level, (y, x) in zip(levels, centres, strict=True)
+    )
+    rng = np.random.default_rng(1)
+    field._planes = lambda masks: (
+        (200 + (signal if channel == "lipid" else 0) + rng.normal(0, 5, (96, 96))).round().astype(np.uint16)
+        for _ in range(3)
+        for channel in field.channels
+    )
+    paths = field.write()
+    made = {"timecourse": tmp_path / "t.parquet", "scores": tmp_path / "s.parquet", "report": tmp_path / "r.json"}
+    asked = {"scores": [{"name": "a", "channel": "lipid"}, {"name": "mean", "channel": "lipid", "measure": "mean"}]}
+    chosen = {"field": {"sample": "s", "fov": "1"}, "channels": {"function": ["lipid"]}, "function": asked}
+    main(**paths, **made, settings=Settings.model_validate(chosen))
+    scores = read_table(made["scores"], SCORES)
+    totals = [float(signal[disc((96, 96), y, x, 15)].sum()) for y, x in centres]
+    assert scores["function_a"].tolist() == pytest.approx(totals, rel=0.15)
+    course = read_table(made["timecourse"], TIMECOURSE)
+    assert course["background"].to_numpy() == pytest.approx(200, abs=2)
+    assert (course["integrated"] / course["region_px"]).to_numpy() == pytest.approx(course["mean"].to_numpy())
+    assert scores["function_mean"].to_numpy() == pytest.approx(
+        course.groupby("track_id")["mean"].mean().to_numpy(float)
+    )
