@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,18 @@ from truth.claims import Claim
 
 from cineseq.config.pairing import Pairing
 from cineseq.pairing.match import Matched, match
+from cineseq.pairing.mispairing import wrong_pairs
+from cineseq.pairing.readings import Maps, check_maps
 
 FIELDS = 300
 CALIBRATED = 0.02
 """Largest difference between the mean posterior and the fraction of pairs that are right."""
 SAMPLE, FIELD = "s", "1"
+SHIFTS = 1
+"""Second part of the seed of shifts, so that fields with and without one are alike otherwise."""
 AMBIENT = math.log(100)
 CELL = math.log(4000)
+MICROMETRES = 0.325
 NEXT = np.array([[0.0, 1.0], [0.0, -1.0], [1.0, 0.0], [-1.0, 0.0]])
 
 
@@ -102,7 +107,7 @@ def simulated(design: Design, seed: int) -> Simulated:
     # Barcodes: one of each compartment unless it is missing, and strays; the map is shifted, and the image cuts it.
     own = np.flatnonzero(rng.random(len(centres)) >= design.missing)
     strays = rng.uniform(0, design.size, (round(design.stray * design.side**2), 2))
-    shift = _shift(design, rng)
+    shift = _shift(design, np.random.default_rng([seed, SHIFTS]))
     points = centres[own] + rng.normal(0, design.jitter, (len(own), 2)) + shift
     points += (rng.random(len(own)) < design.carried)[:, None] * NEXT[rng.integers(4, size=len(own))]
     points = np.concatenate([_turned(points, design), strays])
@@ -184,7 +189,11 @@ def _cells(centres: np.ndarray, occupancy: np.ndarray, design: Design, rng: np.r
 
 def matched(field: Simulated) -> Matched:
     """Pair the cells of a field as the pipeline does."""
-    return match(field.cells, field.compartments, field.barcodes, Pairing())
+    return match(field.cells, field.compartments, field.barcodes, Pairing(), _sizes(field))
+
+
+def _sizes(field: Simulated) -> pd.DataFrame:
+    return pd.DataFrame({"sample": [SAMPLE], "fov": [FIELD], "height_px": field.size_px, "width_px": field.size_px})
 
 
 def right(field: Simulated, singlets: pd.DataFrame) -> np.ndarray:
@@ -200,6 +209,13 @@ def _singlets(field: Simulated) -> pd.DataFrame:
 
 def calibration(design: Design, seed: int) -> float:
     """Return the mean posterior of the field's pairs less the fraction that is right; NaN without pairs."""
+    shifted = _shift(design, np.random.default_rng([seed, SHIFTS])).any()
+    return _calibration(replace(design, shifted=float(shifted)), seed)
+
+
+@cache
+def _calibration(design: Design, seed: int) -> float:
+    """Measure a field once for all shares of shifted fields in which it occurs."""
     field = simulated(design, seed)
     singlets = _singlets(field)
     return float(singlets["posterior"].mean() - right(field, singlets).mean()) if len(singlets) else math.nan
@@ -228,6 +244,60 @@ def found(design: Design, seed: int) -> float:
 def ambiguous(design: Design, seed: int) -> float:
     """Return 1 where the field has no pair, else 0."""
     return float(_singlets(simulated(design, seed)).empty)
+
+
+def _scaled(table: pd.DataFrame, factor: float) -> pd.DataFrame:
+    lengths = [column for column in ("y_px", "x_px", "radius_px") if column in table]
+    return table.assign(**{column: table[column] * factor for column in lengths})
+
+
+def _misread(table: pd.DataFrame, how: str, size_px: float) -> pd.DataFrame:
+    """Return a map as it is written by mistake."""
+    if how == "swapped":
+        return table.assign(y_px=table["x_px"], x_px=table["y_px"])
+    if how == "mirrored":
+        return table.assign(y_px=size_px - table["y_px"])
+    return _scaled(table, MICROMETRES) if how == "micrometres" else table
+
+
+def _named(field: Simulated) -> Simulated:
+    """Return the field with barcodes that name their compartments; stray ones are left out."""
+    kept = field.origin >= 0
+    names = pd.Series([f"c{origin}" for origin in field.origin[kept]], dtype="string")
+    barcodes = field.barcodes[kept].reset_index(drop=True).assign(compartment_id=names, y_px=math.nan, x_px=math.nan)
+    return replace(field, barcodes=barcodes, origin=field.origin[kept])
+
+
+READ = {"swapped": "axes swapped", "mirrored": "rows mirrored", "micrometres": "micrometres"}
+
+
+def reading(table: str, how: str, seed: int) -> float:
+    """Return 1 where the reading of a misread map is named, else 0; of a right map, 1 where it is doubted."""
+    field = simulated(Design(irregular=0.05), seed)
+    field = _named(field) if table == "compartments" else field
+    maps = {"compartments": field.compartments, "barcodes": field.barcodes}
+    maps[table] = _misread(maps[table], how, field.size_px)
+    checked = Maps(field.cells, maps["compartments"], maps["barcodes"], Pairing(), _sizes(field))
+    alignments = match(checked.cells, checked.compartments, checked.barcodes, Pairing(), checked.sizes).alignments
+    doubts = check_maps(checked, alignments)
+    return float(any(doubt.table == table and READ.get(how, "") in doubt.reading for doubt in doubts))
+
+
+def dose(signal: float, tails: float, seed: int) -> float:
+    """Return how far the estimated fraction of wrong pairs is off; 0, 5, 10 or 20 % of 400 pairs are wrong."""
+    rng, n, states, genes, features = np.random.default_rng(seed), 400, 4, 300, 12
+    state = rng.normal(size=(n, states))
+    onto = np.linalg.qr(rng.normal(size=(features, states)))[0].T * math.sqrt(features / states)
+    noise = rng.standard_t(tails, (n, features)) * (math.sqrt(1 - 2 / tails) if tails < math.inf else 1)
+    imaging = math.sqrt(signal) * state @ onto + math.sqrt(1 - signal) * noise
+    rate = np.exp(0.5 * state @ rng.normal(size=(states, genes)) / math.sqrt(states) + rng.normal(1, 1, genes))
+    counts = rng.poisson(rate)
+    total = counts.sum(axis=1, keepdims=True)
+    expression = np.log1p(counts / total * np.median(total))
+    rows = rng.permutation(n)[: (0, 20, 40, 80)[seed % 4]]
+    mixed = expression.copy()
+    mixed[rows] = expression[np.roll(rows, 1)]
+    return abs(wrong_pairs(imaging, mixed).fraction - len(rows) / n)
 
 
 GRID = [
@@ -289,6 +359,38 @@ CLAIMS: tuple[Claim, ...] = (
         partial(ambiguous, FULL),
         300,
         at_least=0.95,
+    ),
+    *(
+        Claim(
+            f"pairs.reading.{table}_{how}",
+            f"the map of {table} is {how}",
+            "share of maps that are doubted" if how == "right" else "share of maps whose right reading is named",
+            partial(reading, table, how),
+            100,
+            at_least=-math.inf if how == "right" else 0.95,
+            at_most=0.02 if how == "right" else math.inf,
+            new=True,
+        )
+        for table in ("compartments", "barcodes")
+        for how in ("swapped", "mirrored", "micrometres", "right")
+    ),
+    *(
+        Claim(
+            f"pairs.dose.{name}",
+            f"400 pairs of which 0 to 20 % are wrong, {what}",
+            "distance of the estimated from the true fraction",
+            partial(dose, signal, tails),
+            200,
+            at_most=0.03,
+            harder=harder,
+            new=True,
+        )
+        for name, what, signal, tails, harder in (
+            ("strong", "images follow expression with R2 .9", 0.9, math.inf, False),
+            ("moderate", "images follow expression with R2 .5", 0.5, math.inf, False),
+            ("weak", "images follow expression with R2 .1", 0.1, math.inf, True),
+            ("heavy_tails", "R2 .5, scatter with a t distribution of 3 degrees", 0.5, 3.0, True),
+        )
     ),
     Claim(
         "pairs.carried_over.calibration",
