@@ -132,13 +132,19 @@ def pair(
     sizes = cells[FIELD].drop_duplicates().assign(pixel_size_um=pixel, height_px=height, width_px=width)
     matched = match(cells, cages, found, pairing, sizes)
     doubts = check_maps(Maps(cells, cages, found, pairing, sizes), matched.alignments)
+    report = pairs_report(matched, known=len(known), sequenced=len(found), imaged=len(cells), doubts=doubts)
+    _warn_of(report)
     pairs = PAIRS.check(with_micrometres(matched.pairs, sizes))
     data = pair_cells(cells, pairs, sequenced)
     adata = adata_of(replace(data, normalisation=normalisation))
-    told = [pairs_report(matched, known=len(known), sequenced=len(found), imaged=len(cells), doubts=doubts)]
-    told.append(paired_report(data, pairs, sequenced))
-    for notice in told[0]["notices"] + told[1]["notices"]:
-        warnings.warn(notice["text"], UserWarning, stacklevel=2)
+    joined = paired_report(data, pairs, sequenced)
+    _warn_of(joined)
     adata.uns["pairs"] = pd.DataFrame({name: storable(pairs[name]) for name in pairs}).set_axis(pairs.index.astype(str))
-    adata.uns["pair"] = {"lines": np.array(told[0]["lines"] + told[1]["lines"], dtype=str)}
+    adata.uns["pair"] = {"lines": np.array(report["lines"] + joined["lines"], dtype=str)}
     return adata
+
+
+def _warn_of(report: dict[str, Any]) -> None:
+    """Warn of what a reader of the report page would see before any number."""
+    for notice in report["notices"]:
+        warnings.warn(notice["text"], UserWarning, stacklevel=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -159,7 +160,9 @@ def _affine(points: np.ndarray, circles: Circles, tree: cKDTree, radius: float, 
         return points
     threshold = float(np.median(circles.radii)) / 2
     pairs = (thinned(moved[near]), thinned(circles.centres[which[near]]))
-    model, _ = ransac(pairs, AffineTransform, min_samples=3, residual_threshold=threshold, max_trials=200, rng=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # points on a line support no affine map
+        model, _ = ransac(pairs, AffineTransform, min_samples=3, residual_threshold=threshold, max_trials=200, rng=0)
     if not model or np.abs(model.params[:2, :2] - np.eye(2)).max() > LARGEST_DISTORTION:
         return points
     warped = model(moved)

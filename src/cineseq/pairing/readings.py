@@ -23,12 +23,12 @@ from cineseq.pairing.match import (
 from cineseq.pairing.scatter import fit_scatter, nearest
 from cineseq.pairing.shifts import Window, of_contents
 from cineseq.tables.contract import FIELD
-from cineseq.text import count, number
+from cineseq.text import count, listed, number
 
 CLEARLY = 10.0
 """A reading is named where the data are exp(10) times likelier under it than under the map as it is."""
-SUPPORTED = 3.0
-"""Log Bayes factor of cells and counts from which on a map is taken to be right without trying other readings."""
+SUPPORTED = 0.25
+"""Log Bayes factor of cells and counts, per barcode, from which on no other reading of a map of barcodes is tried."""
 FEWEST = 10
 SCALES = np.exp(np.linspace(-0.15, 0.15, 61))
 """Scales that are tried around the ratio of the extents of two maps."""
@@ -178,7 +178,23 @@ def check_maps(maps: Maps, alignments: pd.DataFrame) -> list[Doubt]:
     doubts += [
         _check_barcodes(row, maps, fields) for _, row in alignments[alignments["sample"].isin(samples)].iterrows()
     ]
-    return [doubt for doubt in doubts if doubt is not None]
+    return _joined([doubt for doubt in doubts if doubt is not None])
+
+
+def _joined(doubts: list[Doubt]) -> list[Doubt]:
+    """Return one doubt for all samples or fields whose map is better read alike."""
+    alike: dict[tuple[str, str], list[Doubt]] = {}
+    for doubt in doubts:
+        alike.setdefault((doubt.table, doubt.reading), []).append(doubt)
+    return [
+        replace(
+            same[0],
+            where=listed([doubt.where for doubt in same]),
+            singlets=sum(doubt.singlets for doubt in same),
+            better=sum(doubt.better for doubt in same),
+        )
+        for same in alike.values()
+    ]
 
 
 # Compartments: under the right reading, live cells lie in them, and counts rise with the cells.
@@ -248,7 +264,7 @@ def _check_barcodes(alignment: pd.Series, maps: Maps, fields: Fields) -> Doubt |
     key = (alignment["sample"], alignment["fov"])
     here = maps.of(sample=key[0], fov=key[1])
     mine = here.barcodes[here.barcodes["compartment_id"].isna()]
-    supported = alignment["trusted"] and not alignment["contents"] < SUPPORTED
+    supported = alignment["trusted"] and not alignment["contents"] < SUPPORTED * len(mine)
     if supported or len(mine) < FEWEST or len(here.compartments) < FEWEST:
         return None
     circles, points = circles_of(here.compartments), mine[["y_px", "x_px"]].to_numpy(float)

@@ -107,7 +107,9 @@ def candidates(
     found = np.concatenate([np.zeros((1, 2)), middle[rows]])
     some = thinned(points)
     found = np.stack([_refined(some, tree, step, pitch) for step in found])
-    found = found[np.abs(found).max(axis=1) <= (furthest + 0.25) * pitch]
+    # Along each axis; maps in register are off by less than the distance to a neighbour, which may lie aslant.
+    length = np.linalg.norm(found, axis=1, ord=np.inf if furthest >= 1 else 2)
+    found = found[length <= (furthest + 0.25) * pitch]
     return _distinct(found, APART * pitch) if len(found) else np.zeros((1, 2))
 
 
