@@ -19,6 +19,7 @@ from cineseq.io.maps import check_fields, check_samples, read_barcode_tables, re
 from cineseq.pairing.barcodes import sequenced_only
 from cineseq.pairing.match import match
 from cineseq.pairing.positions import missing_sizes, pixel_sizes, with_micrometres
+from cineseq.pairing.readings import Maps, check_maps
 from cineseq.pairing.report import pairs_report
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.imaging import CELLS, PAIRS
@@ -53,9 +54,10 @@ def main(
     check_samples(imaged, where, known)
     check_fields(settings.fields, where, known)
     sequenced = sequenced_only(known, barcodes, counts, settings.samples, settings.pairing)
-    matched = match(imaged, where, sequenced, settings.pairing)
-    result = pairs_report(matched, known=len(known), sequenced=len(sequenced), imaged=len(imaged))
     sizes = pixel_sizes(labels, settings.fields, settings.inputs.pixel_size_um)
+    matched = match(imaged, where, sequenced, settings.pairing, sizes)
+    doubts = check_maps(Maps(imaged, where, sequenced, settings.pairing, sizes), matched.alignments)
+    result = pairs_report(matched, known=len(known), sequenced=len(sequenced), imaged=len(imaged), doubts=doubts)
     result["lines"] += missing_sizes(sizes)
     for line in result["lines"]:
         logger.info("%s", line)

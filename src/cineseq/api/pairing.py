@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,11 @@ from cineseq.io.adata import adata_of, check_normalisation
 from cineseq.io.arrays import positive
 from cineseq.io.maps import check_fields, check_samples, checked_barcodes, checked_compartments
 from cineseq.io.paired import storable
-from cineseq.pairing.barcodes import named_as_sequenced
+from cineseq.pairing.barcodes import named_as_sequenced, with_counts
 from cineseq.pairing.join import pair_cells
 from cineseq.pairing.match import match
 from cineseq.pairing.positions import with_micrometres
+from cineseq.pairing.readings import Maps, check_maps
 from cineseq.pairing.report import paired_report, pairs_report
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import PAIRS
@@ -40,6 +42,7 @@ def pair(
     *,
     detections: pd.DataFrame | None = None,
     pixel_size_um: float | None = None,
+    image_size_px: tuple[int, int] | None = None,
     normalisation: Normalisation = "median",
     **settings: Any,
 ) -> AnnData:
@@ -68,6 +71,9 @@ def pair(
         ``track_id, frame, label``, if ``tracks`` do not state the label of each track.
     pixel_size_um
         Micrometres per pixel, for the distance to the centre of the compartment; None if unknown.
+    image_size_px
+        Height and width of the images in pixels, which tell where an array of compartments ends; None if unknown. Used
+        for barcodes that are known by position.
     normalisation
         Normalisation of ``X``: ``median``, ``cp10k`` or ``sqrt``.
     **settings
@@ -120,12 +126,25 @@ def pair(
     of_sample = sequenced.index.to_frame(index=False).groupby("sample", sort=False)["barcode"]
     names = {sample: pd.Index(mine) for sample, mine in of_sample}
     found = named_as_sequenced(known, names, pairing.barcode_errors, "barcodes", dict.fromkeys(names, "counts"))
-    matched = match(cells, cages, found, pairing)
-    sizes = cells[FIELD].drop_duplicates().assign(pixel_size_um=np.nan if pixel_size_um is None else pixel_size_um)
+    found = with_counts(found, sequenced.totals)
+    height, width = (np.nan, np.nan) if image_size_px is None else image_size_px
+    pixel = np.nan if pixel_size_um is None else pixel_size_um
+    sizes = cells[FIELD].drop_duplicates().assign(pixel_size_um=pixel, height_px=height, width_px=width)
+    matched = match(cells, cages, found, pairing, sizes)
+    doubts = check_maps(Maps(cells, cages, found, pairing, sizes), matched.alignments)
+    report = pairs_report(matched, known=len(known), sequenced=len(found), imaged=len(cells), doubts=doubts)
+    _warn_of(report)
     pairs = PAIRS.check(with_micrometres(matched.pairs, sizes))
     data = pair_cells(cells, pairs, sequenced)
     adata = adata_of(replace(data, normalisation=normalisation))
-    lines = pairs_report(matched, known=len(known), sequenced=len(found), imaged=len(cells))["lines"]
+    joined = paired_report(data, pairs, sequenced)
+    _warn_of(joined)
     adata.uns["pairs"] = pd.DataFrame({name: storable(pairs[name]) for name in pairs}).set_axis(pairs.index.astype(str))
-    adata.uns["pair"] = {"lines": np.array(lines + paired_report(data, pairs, sequenced)["lines"], dtype=str)}
+    adata.uns["pair"] = {"lines": np.array(report["lines"] + joined["lines"], dtype=str)}
     return adata
+
+
+def _warn_of(report: dict[str, Any]) -> None:
+    """Warn of what a reader of the report page would see before any number."""
+    for notice in report["notices"]:
+        warnings.warn(notice["text"], UserWarning, stacklevel=3)

@@ -51,8 +51,31 @@ class Pairing(Section):
         description="A barcode known by position belongs to the nearest compartment within this many radii of its "
         "centre, after the two maps are aligned.",
     )
+    max_shift: float = Field(
+        3.0,
+        ge=0,
+        le=10,
+        description="Largest shift along y or x between the maps of barcodes and of compartments that is considered, "
+        "in distances between neighbouring compartments. A regular array fits itself when it is shifted by a whole "
+        "distance; edges, gaps, cells and counts then tell which shift is right, or the field is not paired by "
+        "position. 0.5 says that the two maps are known to be in register.",
+    )
+    min_shift_posterior: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        description="Fields whose most probable shift is less probable than this are not paired by position: their "
+        "barcodes are ambiguous.",
+    )
+    min_posterior: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="A barcode known by position that comes from its compartment with a smaller probability than this, "
+        "and not from elsewhere, is ambiguous.",
+    )
     min_aligned: float = Field(
-        0.7,
+        0.4,
         ge=0,
         le=1,
         description="Fields where a smaller fraction of barcodes falls on compartments are not paired by position.",

@@ -6,6 +6,7 @@ import logging
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cineseq.config.pairing import Pairing
@@ -100,7 +101,7 @@ def _examples(names: pd.Index) -> str:
 def sequenced_only(
     barcodes: pd.DataFrame, tables: list[Path], counts: list[Path], samples: list[str], settings: Pairing
 ) -> pd.DataFrame:
-    """Keep the barcodes that are in the count files; see :func:`named_as_sequenced`.
+    """Keep the barcodes that are in the count files, with their total ``counts``; see :func:`named_as_sequenced`.
 
     Parameters
     ----------
@@ -119,12 +120,21 @@ def sequenced_only(
         When counts and barcodes of a sample have nothing in common, or a file has no sample.
     """
     listed = ", ".join(map(str, dict.fromkeys(tables)))
-    sequenced, places = {}, {}
+    sequenced, places, totals = {}, {}, []
     for sample, paths in files_by_sample(counts, samples).items():
-        names = [read_counts(path, settings.counts_orientation).cells for path in paths]
-        sequenced[sample] = pd.Index([]).append(names)
+        read = [read_counts(path, settings.counts_orientation) for path in paths]
+        sequenced[sample] = pd.Index([]).append([counts.cells for counts in read])
         places[sample] = ", ".join(map(str, paths))
-    return named_as_sequenced(barcodes, sequenced, settings.barcode_errors, listed, places)
+        index = pd.MultiIndex.from_product([[sample], sequenced[sample]], names=["sample", "barcode"])
+        totals.append(pd.Series(np.concatenate([np.asarray(c.matrix.sum(axis=1)).ravel() for c in read]), index=index))
+    named = named_as_sequenced(barcodes, sequenced, settings.barcode_errors, listed, places)
+    return with_counts(named, pd.concat(totals)) if totals else named
+
+
+def with_counts(barcodes: pd.DataFrame, totals: pd.Series) -> pd.DataFrame:
+    """Add the total ``counts`` of each barcode, from ``totals`` by sample and barcode; NaN where unknown."""
+    totals = totals[~totals.index.duplicated()]
+    return barcodes.assign(counts=totals.reindex(pd.MultiIndex.from_frame(barcodes[["sample", "barcode"]])).to_numpy())
 
 
 def named_as_sequenced(

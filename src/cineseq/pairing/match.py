@@ -10,15 +10,26 @@ import pandas as pd
 from cineseq.config.pairing import Pairing
 from cineseq.errors import UserError
 from cineseq.io.group_columns import GROUP
-from cineseq.pairing.positions import LARGEST_SHIFT, Alignment, Circles, align, locate, posterior
+from cineseq.pairing.alignment import Alignment, align
+from cineseq.pairing.places import (
+    COMPARTMENT,
+    Fields,
+    circles_of,
+    contents_of,
+    fields_of,
+    in_compartments,
+    is_true,
+    live_cells,
+    placed,
+)
+from cineseq.pairing.positions import Circles, locate
 from cineseq.tables.contract import FIELD, empty
 from cineseq.tables.imaging import PAIRS
 
-COMPARTMENT = ["sample", "compartment_id"]
+REGISTERED = 0.5
+"""Largest shift in pitches of maps that are in register."""
 SEPARATOR = ";"
 """Separates the barcodes of a compartment that has several."""
-END_POSITION = ("end_y_px", "end_x_px")
-FEATURE_POSITION = ("y_px", "x_px")
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,10 @@ class Matched:
         As :data:`cineseq.tables.imaging.PAIRS`.
     alignments
         One row per field whose barcodes are located by position: ``sample``, ``fov``, ``barcodes``, ``aligned``,
-        ``shift``, ``residual_px`` and ``trusted``.
+        ``shift`` (its length) with ``step_y`` and ``step_x``, the next most probable ``next_y`` and ``next_x`` (all in
+        pitches), ``probability`` of the shift, ``stray`` (the fraction of barcodes that belong to no compartment),
+        ``residual_px``, ``gain`` (log likelihood above that of a map that does not belong to the compartments),
+        ``contents`` (the part of it from cells and counts; missing where these say nothing) and ``trusted``.
     hidden
         Number of compartments that may hold a cell that tracking lost.
     checked, agreeing
@@ -48,7 +62,13 @@ class Matched:
     nowhere: pd.DataFrame
 
 
-def match(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFrame, settings: Pairing) -> Matched:
+def match(
+    cells: pd.DataFrame,
+    compartments: pd.DataFrame,
+    barcodes: pd.DataFrame,
+    settings: Pairing,
+    sizes: pd.DataFrame | None = None,
+) -> Matched:
     """Pair live cells with barcodes through compartments.
 
     A singlet is one live cell and one barcode in one compartment. All other cells have another status:
@@ -63,9 +83,12 @@ def match(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFram
     cells
         As :data:`cineseq.tables.imaging.CELLS`; those with ``alive_at_end`` true are matched.
     compartments, barcodes
-        As read by :mod:`cineseq.io.maps`. Barcodes may have a column ``edits``.
+        As read by :mod:`cineseq.io.maps`. Barcodes may have the columns ``edits`` and ``counts``, their total counts.
     settings
         The section ``pairing`` of the configuration.
+    sizes
+        ``sample``, ``fov``, ``height_px`` and ``width_px`` of the images, which show where an array of compartments
+        ends; None or missing where unknown.
 
     Returns
     -------
@@ -78,11 +101,17 @@ def match(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFram
         When barcodes name compartments but none of these is on the map.
     """
     # Live cells and barcodes in their compartments; where a sample has none, each cell is its own.
-    live = _placed(cells[_is_true(cells["alive_at_end"])])
+    live = live_cells(cells)
     open_culture = ~live["sample"].isin(compartments["sample"])
     circles = _with_own_compartments(compartments, live[open_culture])
-    live = _in_compartments(live, circles, settings.rim)
-    located, alignments = _locate_barcodes(barcodes, circles, settings)
+    live = in_compartments(live, circles, settings.rim)
+    # Without an array, a shift by the distance between neighbours is no ambiguity.
+    registered = settings.model_copy(update={"max_shift": min(settings.max_shift, REGISTERED)})
+    arrays = dict.fromkeys(compartments["sample"], settings)
+    of_sample = (
+        {sample: arrays.get(sample, registered) for sample in circles["sample"].unique()} if len(circles) else {}
+    )
+    located, alignments = _locate_barcodes(barcodes, circles, fields_of(cells, circles, sizes), live, of_sample)
     hidden = _hidden(cells, live, circles, settings.rim)
     # One row per compartment: its cells and barcodes, and whether they are in doubt; from it, the status of each.
     table = _compartment_table(circles, live, located, hidden)
@@ -109,19 +138,6 @@ def _agreement(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> tuple[int,
     return len(both), int((distance <= both["radius_px"]).sum())
 
 
-def _is_true(values: pd.Series) -> np.ndarray:
-    return values.astype("boolean").fillna(value=False).to_numpy(bool)
-
-
-def _placed(cells: pd.DataFrame) -> pd.DataFrame:
-    """Add the position ``y``, ``x`` of each cell: the end of its track, or else where its features were measured."""
-    ends, features = ([c if c in cells else None for c in names] for names in (END_POSITION, FEATURE_POSITION))
-    for axis, end, feature in zip("yx", ends, features, strict=True):
-        position = cells[feature].astype("float64")
-        cells = cells.assign(**{axis: position if end is None else cells[end].astype("float64").fillna(position)})
-    return cells
-
-
 def _with_own_compartments(compartments: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
     """Add a compartment around each cell of an open culture that extends half-way to the nearest other cell."""
     parts = [compartments] if len(compartments) else []
@@ -135,30 +151,12 @@ def _with_own_compartments(compartments: pd.DataFrame, live: pd.DataFrame) -> pd
     return pd.concat(parts, ignore_index=True) if parts else compartments
 
 
-def _circles_of(compartments: pd.DataFrame) -> Circles:
-    centres = compartments[["y_px", "x_px"]].to_numpy(np.float64)
-    return Circles(centres, compartments["radius_px"].to_numpy(np.float64))
-
-
-def _in_compartments(cells: pd.DataFrame, compartments: pd.DataFrame, tolerance: float) -> pd.DataFrame:
-    """Add ``compartment_id``, ``distance_px``, ``ambiguous``, and the compartments touched (``touched_1``, ``_2``)."""
-    columns = ("compartment_id", "touched_1", "touched_2")
-    cells = cells.assign(**dict.fromkeys(columns, None), distance_px=np.nan, ambiguous=False)
-    maps = dict(iter(compartments.groupby(FIELD)))
-    for key, group in cells.dropna(subset=["y", "x"]).groupby(FIELD):
-        if key in maps:
-            located = locate(group[["y", "x"]].to_numpy(np.float64), _circles_of(maps[key]), tolerance)
-            # Positions in the map, -1 for none, point to the None at the end.
-            names = np.array([*maps[key]["compartment_id"], None], object)
-            chosen = zip(columns, (located.compartment, *located.touched.T), strict=True)
-            cells.loc[group.index, list(columns)] = np.stack([names[which] for _, which in chosen], axis=1)
-            cells.loc[group.index, "distance_px"] = located.distance
-            cells.loc[group.index, "ambiguous"] = located.ambiguous
-    return cells
-
-
 def _locate_barcodes(
-    barcodes: pd.DataFrame, compartments: pd.DataFrame, settings: Pairing
+    barcodes: pd.DataFrame,
+    compartments: pd.DataFrame,
+    fields: Fields,
+    live: pd.DataFrame,
+    of_sample: dict[str, Pairing],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Assign each barcode a compartment (missing where unknown) and a posterior; also return the alignments."""
     named = barcodes["compartment_id"].notna()
@@ -175,28 +173,41 @@ def _locate_barcodes(
     for key, group in barcodes[~named].groupby(FIELD):
         if key not in maps:
             continue
-        names, alignment, certainty = _by_position(group, maps[key], settings)
-        trusted = alignment.aligned >= settings.min_aligned and alignment.shift <= LARGEST_SHIFT
+        settings = of_sample[key[0]]
+        names, alignment, certainty = _by_position(group, maps[key], fields, live, settings)
+        trusted = alignment.aligned >= settings.min_aligned and alignment.probability >= settings.min_shift_posterior
         if trusted:
             located.loc[group.index, "compartment_id"] = names
             located.loc[group.index, "posterior"] = certainty
-        rows.append((*key, len(group), alignment.aligned, alignment.shift, alignment.residual, trusted))
-    columns = [*FIELD, "barcodes", "aligned", "shift", "residual_px", "trusted"]
+        shifts = (alignment.shift, *alignment.step, *alignment.next_step, alignment.probability)
+        fit = (alignment.aligned, alignment.stray, alignment.residual, alignment.gain, alignment.contents)
+        rows.append((*key, len(group), *shifts, *fit, trusted))
+    shifted = ("shift", "step_y", "step_x", "next_y", "next_x", "probability")
+    columns = [*FIELD, "barcodes", *shifted, "aligned", "stray", "residual_px", "gain", "contents", "trusted"]
     return located, pd.DataFrame(rows, columns=columns)
 
 
 def _by_position(
-    barcodes: pd.DataFrame, compartments: pd.DataFrame, settings: Pairing
+    barcodes: pd.DataFrame, compartments: pd.DataFrame, fields: Fields, live: pd.DataFrame, settings: Pairing
 ) -> tuple[pd.Series, Alignment, np.ndarray]:
     # Barcodes are moved onto the compartments; one belongs to the compartment in whose reduced radius it then lies.
-    circles = _circles_of(compartments)
-    alignment = align(barcodes[["y_px", "x_px"]].to_numpy(np.float64), circles, settings.barcode_radius)
+    circles, points = circles_of(compartments), barcodes[["y_px", "x_px"]].to_numpy(np.float64)
+    alignment = align(
+        points,
+        circles,
+        settings.barcode_radius,
+        furthest=settings.max_shift,
+        window=fields.window(tuple(compartments[FIELD].iloc[0]), circles, points),
+        contents=contents_of(compartments, live, barcodes),
+    )
     reach = replace(circles, radii=circles.radii * settings.barcode_radius)
     which = locate(alignment.points, reach, settings.rim).compartment
+    # A barcode that is likelier a stray one, or another compartment's, belongs to none.
+    whatever, alone = alignment.certainty
+    which = np.where((which == alignment.nearest) & (whatever >= settings.min_posterior), which, -1)
     known = np.array([*compartments["compartment_id"], None], object)
     names = pd.Series(known[which], index=barcodes.index)
-    certainty = posterior(alignment.points, circles, alignment.residual)
-    return names, alignment, np.where(which >= 0, certainty, np.nan)
+    return names, alignment, np.where(which >= 0, alone * alignment.probability, np.nan)
 
 
 def _hidden(cells: pd.DataFrame, live: pd.DataFrame, compartments: pd.DataFrame, tolerance: float) -> pd.MultiIndex:
@@ -204,8 +215,8 @@ def _hidden(cells: pd.DataFrame, live: pd.DataFrame, compartments: pd.DataFrame,
     if "closed_frame" not in compartments:
         return pd.MultiIndex.from_tuples([], names=COMPARTMENT)
     # Tracks lost after their compartment was closed, the cell of which may still be inside.
-    lost = _placed(cells[cells["alive_at_end"].isna().to_numpy() & (cells["end_kind"] == "lost").to_numpy(bool)])
-    lost = _in_compartments(lost, compartments, tolerance)[[*COMPARTMENT, "track_id", "end_frame"]].dropna()
+    lost = placed(cells[cells["alive_at_end"].isna().to_numpy() & (cells["end_kind"] == "lost").to_numpy(bool)])
+    lost = in_compartments(lost, compartments, tolerance)[[*COMPARTMENT, "track_id", "end_frame"]].dropna()
     lost = lost.merge(compartments[[*COMPARTMENT, "closed_frame"]], on=COMPARTMENT)
     lost = lost[lost["end_frame"].astype(float) >= lost["closed_frame"].astype(float)]
     # A live track that appeared there afterwards may be the same cell, which is then counted already.
@@ -234,7 +245,7 @@ def _compartment_table(
 def _rows_of_cells(live: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     rows = live[["sample", "fov", "track_id", "compartment_id", "distance_px", "ambiguous"]]
     rows = rows.merge(table.drop(columns="fov").reset_index(), on=COMPARTMENT, how="left")
-    doubtful = rows["ambiguous"].to_numpy(bool) | _is_true(rows["doubtful"])
+    doubtful = rows["ambiguous"].to_numpy(bool) | is_true(rows["doubtful"])
     barcodes, occupancy = rows["barcodes"].fillna(0).to_numpy(), rows["occupancy"].fillna(0).to_numpy()
     # The first reason that applies is the status.
     reasons = [doubtful, barcodes == 0, occupancy > 1, barcodes > 1]
@@ -247,7 +258,7 @@ def _rows_of_barcodes(barcodes: pd.DataFrame, table: pd.DataFrame) -> pd.DataFra
     table = table.rename(columns={"fov": "compartment_fov"}).drop(columns=["barcode", "posterior"])
     rows = barcodes.drop(columns="posterior").merge(table.reset_index(), on=COMPARTMENT, how="left")
     rows = rows[~(rows["occupancy"] > 0).fillna(value=False).to_numpy(bool)]
-    doubtful = rows["occupancy"].isna().to_numpy() | _is_true(rows["doubtful"])
+    doubtful = rows["occupancy"].isna().to_numpy() | is_true(rows["doubtful"])
     rows = rows.assign(fov=rows["compartment_fov"].fillna(rows["fov"]))
     return rows.assign(status=np.where(doubtful, "ambiguous", "no_cell"), posterior=np.nan, distance_px=np.nan)
 

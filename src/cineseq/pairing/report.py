@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,17 +12,28 @@ from scipy.stats import linregress, spearmanr
 from cineseq.io.paired import PairedData
 from cineseq.pairing.join import StudyCounts, blank_totals
 from cineseq.pairing.match import Matched
+from cineseq.pairing.mispairing import WrongPairs, wrong_pairs_of
+from cineseq.pairing.readings import Doubt
 from cineseq.statistics import ALPHA
 from cineseq.tables.imaging import FATES, PAIR_STATUSES
 from cineseq.text import count, number, p_value, percent
 
 MIN_FOR_SLOPE = 10
+EXAMPLES = 3
+SOME_WRONG, MANY_WRONG = 0.05, 0.2
+"""Fractions of wrong pairs above which there is a warning, and a serious notice."""
+OFF = 0.5
+"""Shift in pitches from which on it is said."""
+FITTING = 0.4
+"""If a smaller fraction of barcodes lies on compartments, they do not fit, whatever the shift."""
 FEW_STRAY = 0.9
 """If a smaller fraction of barcodes lies in its own compartment, the report doubts the barcode map."""
 
 
-def pairs_report(matched: Matched, *, known: int, sequenced: int, imaged: int) -> dict[str, Any]:
-    """Return report lines and numbers on how cells and barcodes were paired.
+def pairs_report(
+    matched: Matched, *, known: int, sequenced: int, imaged: int, doubts: Sequence[Doubt] = ()
+) -> dict[str, Any]:
+    """Return report lines, numbers and notices on how cells and barcodes were paired.
 
     Parameters
     ----------
@@ -31,6 +43,8 @@ def pairs_report(matched: Matched, *, known: int, sequenced: int, imaged: int) -
         Number of barcodes in the table, and of those that were sequenced.
     imaged
         Number of cells in the study, dead and alive.
+    doubts
+        Maps that fit better when they are read otherwise.
     """
     pairs = matched.pairs
     cells = pairs[pairs["track_id"].notna()]
@@ -58,13 +72,15 @@ def pairs_report(matched: Matched, *, known: int, sequenced: int, imaged: int) -
             f"In {count(matched.hidden, 'compartment')} a track was lost after the compartment was closed; the cells "
             "there are ambiguous."
         )
+    notices = [{"level": "serious", "text": doubt.text} for doubt in doubts]
     if matched.checked:
-        lines.append(
-            f"{count(matched.agreeing)} of {count(matched.checked, 'barcode')} with a compartment and a position lie "
-            "in it."
-            + ("" if matched.agreeing >= FEW_STRAY * matched.checked else " The two maps may be shifted or mixed up.")
-        )
+        both = f"{count(matched.checked, 'barcode')} with a compartment and a position"
+        lines.append(f"{count(matched.agreeing)} of {both} lie in it.")
+        if matched.agreeing < FEW_STRAY * matched.checked:
+            lines[-1] += " The two maps may be shifted or mixed up."
+            notices.append({"level": "serious", "text": lines[-1]})
     lines += _alignment_lines(matched.alignments)
+    notices += _alignment_notices(matched.alignments)
     numbers: dict[str, Any] = {f"pairs_{status}": n for status, n in by_status.items()}
     numbers |= {"live_cells": len(cells), "cells": imaged, "compartments_with_a_lost_cell": matched.hidden}
     numbers |= {"barcodes_not_on_the_map": len(matched.nowhere)}
@@ -74,7 +90,11 @@ def pairs_report(matched: Matched, *, known: int, sequenced: int, imaged: int) -
         field = f"{row.sample}_{row.fov}"
         numbers[f"aligned_{field}"] = float(row.aligned)
         numbers[f"alignment_residual_px_{field}"] = None if np.isnan(row.residual_px) else float(row.residual_px)
-    return {"lines": lines, "numbers": numbers}
+        numbers[f"shift_y_{field}"], numbers[f"shift_x_{field}"] = float(row.step_y), float(row.step_x)
+        numbers[f"shift_probability_{field}"] = float(row.probability)
+        numbers[f"stray_barcodes_{field}"] = float(row.stray)
+    lines += [notice["text"] for notice in notices if notice["text"] not in lines]
+    return {"lines": lines, "numbers": numbers, "notices": notices}
 
 
 def _alignment_lines(alignments: pd.DataFrame) -> list[str]:
@@ -85,11 +105,49 @@ def _alignment_lines(alignments: pd.DataFrame) -> list[str]:
         f"{percent(alignments['aligned'].median(), 0)} (median) "
         f"lie in a compartment once the maps are shifted by {number(alignments['shift'].median())} pitches."
     )
-    return [first] + [
-        f"Field {row.sample}/{row.fov}: barcodes do not fit the compartments ({percent(row.aligned, 0)} in one, shift "
-        f"{number(row.shift)} pitches), so its {count(row.barcodes, 'barcode')} are left out."
-        for row in alignments[~alignments["trusted"].astype(bool)].itertuples()
-    ]
+    return [first] + [_why_untrusted(row) for row in alignments[~alignments["trusted"].astype(bool)].itertuples()]
+
+
+def _why_untrusted(row: Any) -> str:
+    barcodes = f"its {count(row.barcodes, 'barcode')}"
+    if row.aligned < FITTING or np.isnan(row.next_y) or row.gain <= 0:
+        return (
+            f"Field {row.sample}/{row.fov}: barcodes do not fit the compartments ({percent(row.aligned, 0)} in one, "
+            f"shift {number(row.shift)} pitches), so {barcodes} are left out."
+        )
+    return (
+        f"Field {row.sample}/{row.fov}: which shift of the map of barcodes is right cannot be told: "
+        f"{_steps(row.step_y, row.step_x)} has a probability of {number(row.probability)}, and "
+        f"{_steps(row.next_y, row.next_x)} fits, too; so {barcodes} are ambiguous. Edges of the array, compartments "
+        "without a cell and counts tell; if the maps are known to be in register, set pairing.max_shift to 0.5."
+    )
+
+
+def _steps(y: float, x: float) -> str:
+    return f"({number(y, 1)}, {number(x, 1)}) pitches along y and x"
+
+
+def _alignment_notices(alignments: pd.DataFrame) -> list[dict[str, str]]:
+    """Return notices on fields that were not paired by position, and on maps that are off by a pitch or more."""
+    trusted = alignments["trusted"].astype(bool)
+    left_out, moved = alignments[~trusted], alignments[trusted & (alignments["shift"] > OFF)]
+    notices = []
+    if len(left_out):
+        text = (
+            f"Barcodes of {count(len(left_out), 'field')} of {len(alignments)} were not paired by position, because "
+            "they do not fit the compartments or fit them in several ways; the step on barcodes says why."
+        )
+        notices.append({"level": "serious" if len(left_out) > len(alignments) / 2 else "warning", "text": text})
+    if len(moved):
+        steps = ", ".join(
+            f"{r.sample}/{r.fov} by {_steps(r.step_y, r.step_x)}" for r in moved.head(EXAMPLES).itertuples()
+        )
+        text = (
+            f"The map of barcodes of {count(len(moved), 'field')} was off by half the distance between compartments or "
+            f"more and was moved back ({steps}{', ...' if len(moved) > EXAMPLES else ''})."
+        )
+        notices.append({"level": "warning", "text": text})
+    return notices
 
 
 def counts_by_occupancy(pairs: pd.DataFrame, totals: pd.Series) -> pd.DataFrame:
@@ -124,7 +182,8 @@ def occupancy_report(table: pd.DataFrame) -> dict[str, Any]:
         numbers |= {f"median_counts_with_{occupancy}_cells": float(group["counts"].median())}
     if len(table) < MIN_FOR_SLOPE or table["occupancy"].nunique() < 2:
         lines = ["Whether counts rise with the cells in a compartment is not estimable: occupancy hardly varies."]
-        return {"lines": lines, "numbers": numbers | {"counts_per_cell_slope": None, "counts_occupancy_rho": None}}
+        numbers |= {"counts_per_cell_slope": None, "counts_occupancy_rho": None}
+        return {"lines": lines, "numbers": numbers, "notices": []}
     fit = linregress(table["occupancy"], table["counts"])
     rho = spearmanr(table["occupancy"], table["counts"])
     numbers |= {"counts_per_cell_slope": float(fit.slope), "counts_occupancy_rho": float(rho.statistic)}
@@ -134,8 +193,10 @@ def occupancy_report(table: pd.DataFrame) -> dict[str, Any]:
         f"{number(fit.slope, 0)} more per cell over {count(len(table), 'compartment')} "
         f"(Spearman {number(rho.statistic)}, {p_value(rho.pvalue)})."
     )
-    warning = "" if fit.slope > 0 and rho.pvalue <= ALPHA else " A wrong map of barcodes has this effect."
-    return {"lines": [line + warning], "numbers": numbers}
+    if fit.slope > 0 and rho.pvalue <= ALPHA:
+        return {"lines": [line], "numbers": numbers, "notices": []}
+    line += " A wrong map of barcodes has this effect."
+    return {"lines": [line], "numbers": numbers, "notices": [{"level": "warning", "text": line}]}
 
 
 def paired_report(data: PairedData, pairs: pd.DataFrame, counts: StudyCounts) -> dict[str, Any]:
@@ -159,5 +220,29 @@ def paired_report(data: PairedData, pairs: pd.DataFrame, counts: StudyCounts) ->
     numbers |= {f"paired_{sample}": int(n) for sample, n in data.obs["sample"].value_counts().sort_index().items()}
     sister = data.obs["sister_fate"].value_counts()
     numbers |= {f"sister_fate_{fate}": int(sister.get(fate, 0)) for fate in FATES}
-    check = occupancy_report(counts_by_occupancy(pairs, counts.totals))
-    return {"lines": lines + check["lines"], "numbers": numbers | check["numbers"]}
+    check, wrong = occupancy_report(counts_by_occupancy(pairs, counts.totals)), _wrong_report(wrong_pairs_of(data))
+    return {
+        "lines": lines + check["lines"] + wrong["lines"],
+        "numbers": numbers | check["numbers"] | wrong["numbers"],
+        "notices": check["notices"] + wrong["notices"],
+    }
+
+
+def _wrong_report(wrong: WrongPairs) -> dict[str, Any]:
+    """Return report lines, numbers and notices on the estimated fraction of wrong pairs."""
+    numbers: dict[str, Any] = {
+        "wrong_pairs": None if wrong.reason else wrong.fraction,
+        "wrong_pairs_standard_error": None if np.isnan(wrong.standard_error) else wrong.standard_error,
+    }
+    for dose, estimate in zip(wrong.doses, wrong.estimates, strict=True):
+        numbers[f"wrong_pairs_after_mispairing_{round(100 * dose)}_percent"] = float(estimate)
+    if wrong.reason:
+        line = f"The fraction of wrong pairs is not estimable from deliberate mis-pairing: {wrong.reason}."
+        return {"lines": [line], "numbers": numbers, "notices": []}
+    line = (
+        f"A curve of deliberate mis-pairing estimates that {percent(wrong.fraction, 0)} of the pairs are wrong "
+        f"(standard error {percent(wrong.standard_error, 1)}); cells that do not follow the association of expression "
+        "with images for another reason count as wrong."
+    )
+    said = {"level": "serious" if wrong.fraction > MANY_WRONG else "warning", "text": line}
+    return {"lines": [line], "numbers": numbers, "notices": [said] if wrong.fraction > SOME_WRONG else []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,6 +44,7 @@ def all_notices(
     warnings: pd.DataFrame | None,
     quality: pd.DataFrame,
     false_divisions: int = 0,
+    of_steps: Iterable[tuple[str, str]] = (),
 ) -> list[Notice]:
     """Gather the notices of a run, the most serious first.
 
@@ -66,6 +68,8 @@ def all_notices(
         One row per field with the columns of :func:`cineseq.report.quality.field_numbers`; empty without images.
     false_divisions
         Divisions of all fields that may be false.
+    of_steps
+        Level and text of the notices that the steps themselves wrote in their reports.
     """
     notices = _data_notices(simulated, models)
     if pixel_sizes:
@@ -73,6 +77,7 @@ def all_notices(
         notices += _division_notices(false_divisions, divisions_found(quality))
     if warnings is not None:
         notices += _sister_notices(warnings)
+    notices += [Notice(level if level in ORDER else "warning", text) for level, text in of_steps]
     return sorted(dict.fromkeys(notices), key=lambda notice: ORDER.index(notice.level))
 
 

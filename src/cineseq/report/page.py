@@ -159,6 +159,7 @@ def render_page(page: PageInputs) -> str:
             warnings=page.evidence.warnings,
             quality=page.quality,
             false_divisions=false_divisions(page.steps),
+            of_steps=[notice for step in page.steps for notice in step.notices],
         ),
         "counts": _counts(page),
         "image_steps": [s for s in summaries if s.fields],

@@ -55,6 +55,8 @@ class StepReport:
     numbers: dict[str, Any]
     model: dict[str, Any] | None
     series: dict[str, list[float]] = dataclasses.field(default_factory=dict)
+    notices: tuple[tuple[str, str], ...] = ()
+    """Level and text of what a reader must see before any number."""
 
 
 @dataclass(frozen=True)
@@ -114,14 +116,14 @@ def read_step_report(path: Path) -> StepReport:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         lines, numbers = tuple(map(str, content["lines"])), dict(content["numbers"])
+        notices = tuple((str(notice["level"]), str(notice["text"])) for notice in content.get("notices", []))
     except (OSError, ValueError, KeyError, TypeError) as error:
         msg = f"{path}: not a readable report of a step ({error}); delete it and run the workflow again."
         raise UserError(msg) from error
     of_field = path.stem not in STEPS and path.parent.name in STEPS
     step, place = (path.parent.name, path.stem.replace("@", " / ")) if of_field else (path.stem, "")
-    return StepReport(
-        str(content.get("step", step)), place, lines, numbers, content.get("model"), content.get("series", {})
-    )
+    model, series = content.get("model"), content.get("series", {})
+    return StepReport(str(content.get("step", step)), place, lines, numbers, model, series, notices)
 
 
 def summarise(reports: Iterable[StepReport]) -> list[StepSummary]:

@@ -287,7 +287,9 @@ PAIRS = Table(
         Column("barcodes", "integer", "Accepted barcodes of the compartment", missing=True, low=0),
         Column("distance_um", "number", "Distance of the cell from the centre of the compartment", "um", missing=True),
         Column("distance_px", "number", "Distance of the cell from the centre of the compartment", "px", missing=True),
-        zero_to_one("posterior", "Probability that the pair is right"),
+        zero_to_one(
+            "posterior", "Probability that the barcode is that of the compartment; only if located by position"
+        ),
         Column(
             "barcode_edits",
             "integer",

@@ -111,6 +111,7 @@ def test_distances_take_the_pixel_size_of_each_field(tmp_path: Path) -> None:
     found = with_micrometres(pairs, sizes)["distance_um"]
     assert found.iloc[1] == pytest.approx(2.0)
     assert found.iloc[[0, 2]].isna().all()
+    assert sizes[["height_px", "width_px"]].notna().all(axis=None)
     assert missing_sizes(sizes)[0].startswith("distance_um is missing in 1 of 2 fields of view (s/1)")
     assert missing_sizes(sizes.iloc[:1]) == []
 
@@ -118,7 +119,9 @@ def test_distances_take_the_pixel_size_of_each_field(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [0.5, None])
 def test_without_masks_the_pixel_size_is_the_configured_one(size: float | None) -> None:
     sizes = pixel_sizes([], [FieldOfView(sample="s", fov="1")], size)
-    assert sizes.fillna(-1).to_dict("records") == [{"sample": "s", "fov": "1", "pixel_size_um": size or -1}]
+    assert sizes.fillna(-1).to_dict("records") == [
+        {"sample": "s", "fov": "1", "pixel_size_um": size or -1, "height_px": -1, "width_px": -1}
+    ]
 
 
 def test_the_step_measures_in_micrometres(experiment: dict[str, Path]) -> None:

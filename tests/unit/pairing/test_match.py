@@ -79,11 +79,47 @@ def test_barcodes_by_position_after_a_shift() -> None:
         fov="1", y_px=compartments["y_px"] + 6, x_px=compartments["x_px"] - 4
     )
     cells = make_cells(16, y_px=compartments["y_px"].tolist(), x_px=compartments["x_px"].tolist())
-    found = match(cells, compartments, barcodes, Pairing())
+    found = match(cells, compartments, barcodes, Pairing(max_shift=0.5))
     assert found.alignments[["aligned", "trusted"]].to_numpy().tolist() == [[1.0, True]]
     singlets = found.pairs[found.pairs["status"] == "singlet"].set_index("compartment_id")["barcode"]
     assert singlets.to_dict() == {f"c{i}": f"B{i:02d}" for i in range(16)}
     assert found.pairs["posterior"].min() > 0.999
+
+
+def shifted_map() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return a cell in each of 36 compartments, and barcodes one pitch further along x than they are."""
+    compartments = make_compartments([(100 + 50 * i, 100 + 50 * j) for i in range(6) for j in range(6)])
+    barcodes = make_barcodes({f"B{i:02d}": None for i in range(36)}).assign(
+        fov="1", y_px=compartments["y_px"], x_px=compartments["x_px"] + 50
+    )
+    return (
+        make_cells(36, y_px=compartments["y_px"].tolist(), x_px=compartments["x_px"].tolist()),
+        compartments,
+        barcodes,
+    )
+
+
+def test_a_map_that_is_off_by_a_pitch_is_moved_back_and_said() -> None:
+    image = pd.DataFrame({"sample": ["s"], "fov": ["1"], "height_px": 450.0, "width_px": 450.0})
+    found = match(*shifted_map(), Pairing(), image)
+    singlets = found.pairs[found.pairs["status"] == "singlet"]
+    assert len(singlets) == 36
+    assert (singlets["compartment_id"].str[1:].astype(int) == singlets["barcode"].str[1:].astype(int)).all()
+    assert singlets["posterior"].between(0.95, 1).all()
+    report = pairs_report(found, known=36, sequenced=36, imaged=36)
+    assert [(n["level"], "s/1 by (0.0, \N{MINUS SIGN}1.0) pitches" in n["text"]) for n in report["notices"]] == [
+        ("warning", True)
+    ]
+    assert report["numbers"]["shift_x_s_1"] == pytest.approx(-1, abs=0.01)
+
+
+def test_a_full_array_without_edges_is_ambiguous_and_the_reason_is_said() -> None:
+    cells, compartments, barcodes = shifted_map()
+    found = match(cells, compartments, barcodes.assign(x_px=barcodes["x_px"] - 50), Pairing())
+    assert found.pairs["status"].value_counts().to_dict() == {"no_barcode": 36, "ambiguous": 36}
+    report = pairs_report(found, known=36, sequenced=36, imaged=36)
+    assert any("which shift of the map of barcodes is right cannot be told" in line for line in report["lines"])
+    assert [notice["level"] for notice in report["notices"]] == ["serious"]
 
 
 def test_barcodes_that_fit_no_compartments_are_left_out() -> None:
@@ -172,7 +208,10 @@ def test_planted_pairs_are_found_and_no_other() -> None:
     places = centres[owners] + [9.0, -7.0] + rng.normal(0, 2, (len(owners), 2))
     names = [f"B{i:03d}" for i in range(len(owners))]
     barcodes = make_barcodes(dict.fromkeys(names)).assign(fov="1", y_px=places[:, 0], x_px=places[:, 1])
-    pairs = match(make_cells(len(homes), y_px=cells[:, 0], x_px=cells[:, 1]), where, barcodes, Pairing()).pairs
+    image = pd.DataFrame({"sample": ["s"], "fov": ["1"], "height_px": 600.0, "width_px": 600.0})
+    imaged = make_cells(len(homes), y_px=cells[:, 0] + 60, x_px=cells[:, 1] + 60)
+    where, barcodes = (t.assign(y_px=t["y_px"] + 60, x_px=t["x_px"] + 60) for t in (where, barcodes))
+    pairs = match(imaged, where, barcodes, Pairing(), image).pairs
     found = pairs[pairs["status"] == "singlet"]
     alone = [c for c in range(144) if (homes == c).sum() == 1 and (owners == c).sum() == 1]
     planted = {(f"s/1/{homes.tolist().index(c) + 1}", names[owners.tolist().index(c)]) for c in alone}

@@ -1,0 +1,291 @@
+"""Whether a map looks wrong, and which other reading of it fits better: axes swapped, mirrored, turned, or scaled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from cineseq.config.pairing import Pairing
+from cineseq.pairing.alignment import align, pitch_of
+from cineseq.pairing.match import (
+    Fields,
+    circles_of,
+    contents_of,
+    fields_of,
+    in_compartments,
+    live_cells,
+    match,
+)
+from cineseq.pairing.scatter import fit_scatter, nearest
+from cineseq.pairing.shifts import Window, of_contents
+from cineseq.tables.contract import FIELD
+from cineseq.text import count, listed, number
+
+CLEARLY = 10.0
+"""A reading is named where the data are exp(10) times likelier under it than under the map as it is."""
+SUPPORTED = 0.25
+"""Log Bayes factor of cells and counts, per barcode, from which on no other reading of a map of barcodes is tried."""
+FEWEST = 10
+SCALES = np.exp(np.linspace(-0.15, 0.15, 61))
+"""Scales that are tried around the ratio of the extents of two maps."""
+SAME_SCALE = (0.8, 1.25)
+SWAP = np.array([[0.0, 1.0], [1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Another way to read the positions of a map.
+
+    Attributes
+    ----------
+    name
+        In words, such as ``its axes swapped``.
+    apply
+        Positions of shape (n, 2) and the image, to positions.
+    scale
+        Factor of lengths.
+    """
+
+    name: str
+    apply: Callable[[np.ndarray, Window], np.ndarray]
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A map that fits better when it is read otherwise.
+
+    Attributes
+    ----------
+    table
+        ``compartments`` or ``barcodes``.
+    where
+        Its sample, or its fields, in words.
+    reading
+        The better reading, in words.
+    singlets, better
+        Pairs that the map gives as it is, and under the better reading.
+    """
+
+    table: str
+    where: str
+    reading: str
+    singlets: int
+    better: int
+
+    @property
+    def text(self) -> str:
+        """One sentence for the reader."""
+        return (
+            f"The map of {self.table} of {self.where} looks wrong. With {self.reading} it fits far better and gives "
+            f"{count(self.better, 'singlet')} instead of {self.singlets}. Check the table; it was used as it is."
+        )
+
+
+def _turned(matrix: list[list[float]]) -> Callable[[np.ndarray, Window], np.ndarray]:
+    """Return a rotation or reflection about the middle of the image; of a turned image, the sides are swapped too."""
+    linear = np.array(matrix)
+
+    def apply(points: np.ndarray, window: Window) -> np.ndarray:
+        middle = (window.low + window.high) / 2
+        return (points - np.abs(linear) @ middle) @ linear.T + middle
+
+    return apply
+
+
+ISOMETRIES = (
+    Reading("its axes swapped (y_px and x_px exchanged)", lambda points, _: points @ SWAP),
+    Reading("its rows mirrored (y_px counted from the other side)", _turned([[-1, 0], [0, 1]])),
+    Reading("its columns mirrored (x_px counted from the other side)", _turned([[1, 0], [0, -1]])),
+    Reading("a rotation by 180 degrees", _turned([[-1, 0], [0, -1]])),
+    Reading("a rotation by 90 degrees", _turned([[0, -1], [1, 0]])),
+    Reading("a rotation by 270 degrees", _turned([[0, 1], [-1, 0]])),
+)
+
+
+def _scaled(scale: float, pixel_size: float) -> Reading:
+    """Return the reading of positions in another unit; the pixel size, NaN if unknown, gives it a name."""
+    name = f"its lengths multiplied by {number(scale)}"
+    for factor, words in ((1 / pixel_size, "micrometres taken for pixels"), (pixel_size, "a map of another scale")):
+        if abs(scale / factor - 1) < 0.1:
+            name = f"{name} ({words})"
+    if "(" not in name and scale > 1:
+        name += " (micrometres taken for pixels, perhaps)"
+    return Reading(name, lambda points, _: points * scale, scale)
+
+
+def _scales(of: np.ndarray, onto: np.ndarray, pixel_size: float, around: np.ndarray = SCALES) -> list[float]:
+    """Return scales that could bring a map onto another: from the pixel size, and around the ratio of their extents."""
+    known = [pixel_size, 1 / pixel_size] if np.isfinite(pixel_size) and pixel_size != 1 else []
+    spread = np.quantile(onto, [0.05, 0.95], axis=0), np.quantile(of, [0.05, 0.95], axis=0)
+    wide, narrow = np.ptp(spread[0], axis=0), np.ptp(spread[1], axis=0)
+    ratio = float(np.median(wide[narrow > 0] / narrow[narrow > 0])) if (narrow > 0).any() else 1.0
+    if ratio <= 0 or SAME_SCALE[0] <= ratio <= SAME_SCALE[1]:
+        return known
+    return [*known, *(ratio * around)]
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The tables that are matched: as for :func:`cineseq.pairing.match.match`, of all samples or of one."""
+
+    cells: pd.DataFrame
+    compartments: pd.DataFrame
+    barcodes: pd.DataFrame
+    settings: Pairing
+    sizes: pd.DataFrame | None = None
+
+    def of(self, **where: str) -> Maps:
+        """Return the rows of a sample, or of one of its fields."""
+
+        def rows(table: pd.DataFrame) -> pd.DataFrame:
+            return table[(table[list(where)] == list(where.values())).all(axis=1)]
+
+        return replace(self, cells=rows(self.cells), compartments=rows(self.compartments), barcodes=rows(self.barcodes))
+
+    @property
+    def singlets(self) -> int:
+        """Number of pairs that these tables give."""
+        matched = match(self.cells, self.compartments, self.barcodes, self.settings, self.sizes)
+        return int((matched.pairs["status"] == "singlet").sum())
+
+    @property
+    def pixel_size(self) -> float:
+        """Median micrometres per pixel of the sample of these tables; NaN where unknown."""
+        if self.sizes is None or "pixel_size_um" not in self.sizes:
+            return float("nan")
+        known = self.sizes.loc[self.sizes["sample"].isin(self.compartments["sample"]), "pixel_size_um"].dropna()
+        return float(known.astype(float).median()) if len(known) else float("nan")
+
+
+def check_maps(maps: Maps, alignments: pd.DataFrame) -> list[Doubt]:
+    """Return the maps of compartments and barcodes that fit clearly better when they are read otherwise.
+
+    Parameters
+    ----------
+    maps
+        The tables that were matched.
+    alignments
+        How the barcodes of each field were aligned, see :class:`cineseq.pairing.match.Matched`.
+    """
+    fields = fields_of(maps.cells, maps.compartments, maps.sizes)
+    samples = list(dict.fromkeys(maps.compartments["sample"]))
+    doubts = [_check_compartments(sample, maps.of(sample=sample), fields) for sample in samples]
+    doubts += [
+        _check_barcodes(row, maps, fields) for _, row in alignments[alignments["sample"].isin(samples)].iterrows()
+    ]
+    return _joined([doubt for doubt in doubts if doubt is not None])
+
+
+def _joined(doubts: list[Doubt]) -> list[Doubt]:
+    """Return one doubt for all samples or fields whose map is better read alike."""
+    alike: dict[tuple[str, str], list[Doubt]] = {}
+    for doubt in doubts:
+        alike.setdefault((doubt.table, doubt.reading), []).append(doubt)
+    return [
+        replace(
+            same[0],
+            where=listed([doubt.where for doubt in same]),
+            singlets=sum(doubt.singlets for doubt in same),
+            better=sum(doubt.better for doubt in same),
+        )
+        for same in alike.values()
+    ]
+
+
+# Compartments: under the right reading, live cells lie in them, and counts rise with the cells.
+
+
+def _check_compartments(sample: str, maps: Maps, fields: Fields) -> Doubt | None:
+    live = live_cells(maps.cells)
+    live = live[live["fov"].isin(maps.compartments["fov"]) & live[["y", "x"]].notna().all(axis=1)]
+    if len(live) < FEWEST or len(maps.compartments) < FEWEST:
+        return None
+    named = maps.barcodes[maps.barcodes["compartment_id"].notna()]
+
+    def fit(compartments: pd.DataFrame) -> float:
+        counts = _fit_of_counts(compartments, in_compartments(live, compartments, maps.settings.rim), named)
+        return _fit_of_cells(compartments, live, fields) + counts
+
+    where = maps.compartments[["y_px", "x_px"]].to_numpy(float), live[["y", "x"]].to_numpy(float)
+    tried = [*ISOMETRIES, *(_scaled(scale, maps.pixel_size) for scale in _scales(*where, maps.pixel_size))]
+    read = [_read(maps.compartments, reading, fields) for reading in tried]
+    fits = [fit(compartments) for compartments in read]
+    best = int(np.argmax(fits))
+    if fits[best] - fit(maps.compartments) < CLEARLY:
+        return None
+    better = replace(maps, compartments=read[best]).singlets
+    return Doubt("compartments", f"sample {sample}", tried[best].name, maps.singlets, better)
+
+
+def _fit_of_cells(compartments: pd.DataFrame, live: pd.DataFrame, fields: Fields) -> float:
+    """Return the log likelihood of cells scattered around compartments, above that of cells that are anywhere."""
+    total = 0.0
+    for key, rows in compartments.groupby(FIELD):
+        points = live.loc[(live[FIELD] == list(key)).all(axis=1), ["y", "x"]].to_numpy(float)
+        if len(points):
+            circles, area = circles_of(rows), fields.image(key).area
+            distance, _ = nearest(points, cKDTree(circles.centres))
+            scatter = fit_scatter(distance, len(rows), area, pitch_of(circles))
+            total += float(np.log(scatter.total(distance)).sum() - len(points) * np.log(len(points) / area))
+    return total
+
+
+def _fit_of_counts(compartments: pd.DataFrame, placed: pd.DataFrame, named: pd.DataFrame) -> float:
+    """Return the log Bayes factor of counts of barcodes that rise with the cells of the compartments they name."""
+    contents = contents_of(compartments, placed, named)
+    place = pd.Index(compartments["compartment_id"]).get_indexer(named["compartment_id"])
+    # Compartments in a row, each barcode in its own.
+    row = np.stack([np.arange(len(compartments)), np.zeros(len(compartments))], axis=1).astype(float)
+    contents = replace(contents, counts=contents.counts[place >= 0])
+    everywhere = Window(np.full(2, -np.inf), np.full(2, np.inf))
+    reach = np.full(len(row), 0.1)
+    known = of_contents(row[place[place >= 0]], np.zeros((1, 2)), row, reach, window=everywhere, contents=contents)
+    return float(np.nan_to_num(known)[0])
+
+
+def _read(compartments: pd.DataFrame, reading: Reading, fields: Fields) -> pd.DataFrame:
+    parts = []
+    for key, rows in compartments.groupby(FIELD):
+        points = reading.apply(rows[["y_px", "x_px"]].to_numpy(float), fields.image(key))
+        columns = {"y_px": points[:, 0], "x_px": points[:, 1], "radius_px": rows["radius_px"] * reading.scale}
+        parts.append(rows.assign(**columns))
+    return pd.concat(parts)
+
+
+# Barcodes by position: under the right reading they lie on compartments, and counts rise with the cells.
+
+
+def _check_barcodes(alignment: pd.Series, maps: Maps, fields: Fields) -> Doubt | None:
+    key = (alignment["sample"], alignment["fov"])
+    here = maps.of(sample=key[0], fov=key[1])
+    mine = here.barcodes[here.barcodes["compartment_id"].isna()]
+    supported = alignment["trusted"] and not alignment["contents"] < SUPPORTED * len(mine)
+    if supported or len(mine) < FEWEST or len(here.compartments) < FEWEST:
+        return None
+    circles, points = circles_of(here.compartments), mine[["y_px", "x_px"]].to_numpy(float)
+    live = in_compartments(live_cells(here.cells), here.compartments, here.settings.rim)
+    contents, image = contents_of(here.compartments, live, mine), fields.image(key)
+
+    def fit(moved: np.ndarray, scale: float) -> float:
+        furthest, window = here.settings.max_shift, fields.window(key, circles, moved)
+        radius = here.settings.barcode_radius
+        gain = align(moved, circles, radius, furthest=furthest, window=window, contents=contents).gain
+        # Per square pixel of the map as it is, and above barcodes that are anywhere in its image.
+        return gain + len(points) * (2 * np.log(scale) - np.log(window.area / fields.window(key, circles, points).area))
+
+    scales = _scales(points, circles.centres, here.pixel_size, SCALES[::4])
+    tried = [*ISOMETRIES, *(_scaled(scale, here.pixel_size) for scale in scales)]
+    read = [reading.apply(points, image) for reading in tried]
+    fits = [fit(moved, reading.scale) for moved, reading in zip(read, tried, strict=True)]
+    best = int(np.argmax(fits))
+    if fits[best] - alignment["gain"] < CLEARLY:
+        return None
+    barcodes = here.barcodes.copy()
+    barcodes.loc[mine.index, ["y_px", "x_px"]] = read[best]
+    better = replace(here, barcodes=barcodes).singlets
+    return Doubt("barcodes", f"field {key[0]}/{key[1]}", tried[best].name, here.singlets, better)

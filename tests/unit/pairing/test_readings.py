@@ -1,0 +1,123 @@
+"""Maps that are read wrongly: axes, sides, turns and units, named with the pairs that the better reading gives."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.pairing.pairing_examples import make_barcodes, make_cells, make_compartments
+
+from cineseq.config.pairing import Pairing
+from cineseq.pairing.match import match
+from cineseq.pairing.readings import Doubt, Maps, check_maps
+from cineseq.pairing.report import pairs_report
+
+SIZE = 560.0
+PIXEL = 0.5
+
+
+def maps(*, named: bool, seed: int = 0) -> Maps:
+    """Return 64 compartments of an irregular array, 0 to 2 cells in each, and barcodes whose counts follow them."""
+    rng = np.random.default_rng(seed)
+    centres = np.stack(np.meshgrid(np.arange(8), np.arange(8), indexing="ij"), -1).reshape(-1, 2) * 60.0 + 70
+    centres += rng.normal(0, 5, centres.shape)
+    occupancy = rng.choice(3, 64, p=[0.2, 0.6, 0.2])
+    where = np.repeat(centres, occupancy, axis=0) + rng.uniform(-6, 6, (occupancy.sum(), 2))
+    barcodes = make_barcodes({f"B{i:02d}": f"c{i}" if named else None for i in range(64)})
+    barcodes["counts"] = 50 + np.round(occupancy * np.exp(rng.normal(8, 0.5, 64)))
+    if not named:
+        barcodes = barcodes.assign(
+            fov="1", y_px=centres[:, 0] + rng.normal(0, 3, 64), x_px=centres[:, 1] + rng.normal(0, 3, 64)
+        )
+    sizes = pd.DataFrame({"sample": ["s"], "fov": ["1"], "height_px": SIZE, "width_px": SIZE, "pixel_size_um": PIXEL})
+    cells = make_cells(len(where), y_px=where[:, 0], x_px=where[:, 1])
+    return Maps(cells, make_compartments(list(map(tuple, centres)), 20.0), barcodes, Pairing(), sizes)
+
+
+def doubts(given: Maps) -> list[Doubt]:
+    found = match(given.cells, given.compartments, given.barcodes, given.settings, given.sizes)
+    return check_maps(given, found.alignments)
+
+
+def swapped(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(y_px=table["x_px"], x_px=table["y_px"])
+
+
+def mirrored(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(x_px=SIZE - table["x_px"])
+
+
+def turned(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(y_px=table["x_px"], x_px=SIZE - table["y_px"])
+
+
+def half_turned(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(y_px=SIZE - table["y_px"], x_px=SIZE - table["x_px"])
+
+
+def in_micrometres(table: pd.DataFrame) -> pd.DataFrame:
+    lengths = [c for c in ("y_px", "x_px", "radius_px") if c in table]
+    return table.assign(**{c: table[c] * PIXEL for c in lengths})
+
+
+MISTAKES = pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        (swapped, "its axes swapped"),
+        (mirrored, "its columns mirrored"),
+        (half_turned, "a rotation by 180 degrees"),
+        (turned, "a rotation by 90 degrees"),
+        (in_micrometres, "micrometres taken for pixels"),
+    ],
+)
+
+
+@MISTAKES
+def test_a_misread_map_of_compartments_is_doubted(mistake: Callable, words: str) -> None:
+    right = maps(named=True)
+    [doubt] = doubts(Maps(right.cells, mistake(right.compartments), right.barcodes, right.settings, right.sizes))
+    assert words in doubt.text
+    assert (doubt.table, doubt.better) == ("compartments", right.singlets)
+    assert f"gives {right.singlets} singlets instead of {doubt.singlets}" in doubt.text
+
+
+@MISTAKES
+def test_a_misread_map_of_barcodes_is_doubted(mistake: Callable, words: str) -> None:
+    right = maps(named=False)
+    [doubt] = doubts(Maps(right.cells, right.compartments, mistake(right.barcodes), right.settings, right.sizes))
+    assert words in doubt.text
+    assert doubt.table == "barcodes"
+    assert doubt.better == pytest.approx(right.singlets, abs=2)
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_right_map_is_not_doubted(*, named: bool, seed: int) -> None:
+    assert doubts(maps(named=named, seed=seed)) == []
+
+
+def test_a_doubt_is_a_serious_notice() -> None:
+    right = maps(named=True)
+    wrong = Maps(right.cells, swapped(right.compartments), right.barcodes, right.settings, right.sizes)
+    found = match(wrong.cells, wrong.compartments, wrong.barcodes, wrong.settings, wrong.sizes)
+    report = pairs_report(found, known=64, sequenced=64, imaged=64, doubts=doubts(wrong))
+    assert [notice["level"] for notice in report["notices"]] == ["serious"]
+    assert report["notices"][0]["text"] in report["lines"]
+
+
+def test_samples_that_are_misread_alike_are_one_notice() -> None:
+    right = maps(named=True)
+    two = [
+        pd.concat([table, table.assign(sample="t", **({"track_id": "t" + table["track_id"]} if cells else {}))])
+        for table, cells in ((right.cells, True), (swapped(right.compartments), False), (right.barcodes, False))
+    ]
+    sizes = pd.concat([right.sizes, right.sizes.assign(sample="t")])
+    tables = [table.reset_index(drop=True) for table in two]
+    [doubt] = doubts(Maps(*tables, right.settings, sizes))
+    assert "of sample s and sample t looks wrong" in doubt.text
+    assert doubt.better == 2 * right.singlets
+
+
+def test_few_cells_or_compartments_are_not_judged() -> None:
+    small = Maps(make_cells(2), make_compartments([(0, 0), (50, 0)]), make_barcodes({"A": "c0"}), Pairing())
+    assert doubts(small) == []
