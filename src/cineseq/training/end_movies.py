@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,8 +42,17 @@ GREY = 85.0
 """Mean grey level of a living nucleus in the pictures."""
 GAIN = 4.0
 """Grey levels per photoelectron."""
-NO_MASK, WHOLE, LARGEST, PART, MERGED = range(5)
-"""What is segmented of a nucleus: nothing, all, its largest piece, a part, or it shares the mask of its neighbour."""
+NO_MASK, WHOLE, LARGEST, PART, MERGED, SPLIT, HANDED = range(7)
+"""What is segmented of a nucleus: nothing, all, its largest piece, a part, all in the mask of a near neighbour, two
+parts of which the second has another label, or all with that label."""
+SECOND = 500
+"""Added to the number of a cell, it is the label of its second part."""
+NEIGHBOUR_PX = 26.0
+"""Largest distance of a neighbour that a nucleus merges with, at zoom 1."""
+WAYS = ("missed", "blurred", "merged", "gone", "partly", "split", "split", "jumped")
+"""How living cells are lost."""
+UNSEEN = 6
+"""Largest number of first frames that are cut from a movie, so that some cells are followed briefly."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,8 @@ class EndMovie:
     @property
     def info(self) -> MovieInfo:
         """Metadata of the movie."""
-        return MovieInfo(*self.image.shape, (CHANNEL,), None, None)
+        frames, height, width = self.image.shape
+        return MovieInfo(frames, height, width, (CHANNEL,), None, None)
 
     def measured(self, *, with_image: bool = True) -> Objects:
         """Return the objects of the masks, measured on the image too unless that is to be left out."""
@@ -87,12 +98,15 @@ def end_movie(nuclei: Nuclei, seed: int) -> EndMovie:
     rows = pd.concat([pd.DataFrame(part) for part in _stages(cells, place, nuclei, rng)], ignore_index=True)
     rows[["y", "x"]] *= zoom
     image, labels = _render(rows, nuclei, round(SIZE_PX * zoom), zoom, rng)
-    return EndMovie(image, labels, cells[["number", "what", "event", "how"]])
+    first = int(rng.integers(0, UNSEEN + 1))
+    cells["event"] -= first
+    return EndMovie(image[first:], labels[first:], cells[["number", "what", "event", "how"]])
 
 
 def plan(rng: np.random.Generator) -> pd.DataFrame:
     """Plan the cells of one movie, parents before daughters, with the columns that the motion needs."""
-    cells, last = [], FRAMES - 1
+    cells: list[tuple[object, ...]] = []
+    last = FRAMES - 1
     for what, count in CELLS.items():
         for event in rng.integers(FIRST_END, FRAMES - AFTER_END, count):
             divides = what in ("mitosis", "dividing")
@@ -105,7 +119,7 @@ def plan(rng: np.random.Generator) -> pd.DataFrame:
                 cells.append((place, number, number, end + 1, last, "division", "end_of_movie", "daughter", FRAMES))
     columns = ["number", "parent", "root_cell", "start", "end", "start_kind", "end_kind", "what", "event"]
     planned = pd.DataFrame(cells, columns=columns)
-    how = rng.choice(["missed", "blurred", "merged", "gone", "partly"], len(planned))
+    how = rng.choice(WAYS, len(planned))
     return planned.assign(how=np.where(planned["what"] == "other", how, ""))
 
 
@@ -200,16 +214,21 @@ def _is_born(stage: dict, parent: dict, nuclei: Nuclei, rng: np.random.Generator
 
 
 def _is_lost(stage: dict, left: np.ndarray, how: str, rng: np.random.Generator) -> None:
-    """Lose a living cell: unsegmented, out of focus, merged, gone at once, or segmented in part before."""
+    """Lose a living cell: missed, out of focus, merged, gone at once, in part or in two parts before, or jumped."""
     after = left <= 0
     back = (-left > rng.integers(5, 9)) & (rng.random() < 0.5)
-    style = MERGED if how == "merged" else NO_MASK
+    style = {"merged": MERGED, "split": HANDED, "jumped": WHOLE}.get(how, NO_MASK)
     stage["mask"] = np.where(after & ~back, style, stage["mask"])
     if how == "blurred":
         stage["blur"] = np.clip(2 - left, 0, None) * rng.uniform(0.5, 1.5)
     elif how == "gone":
         stage["bright"] = np.where(after, 0, stage["bright"])
         stage["mask"] = np.where(after, NO_MASK, stage["mask"])
+    elif how == "split":
+        stage["mask"] = np.where((left > 0) & (left <= rng.integers(1, 3)), SPLIT, stage["mask"])
+    elif how == "jumped":
+        for axis, step in zip(("y", "x"), rng.uniform(25, 60, 2) * rng.choice([-1, 1], 2), strict=True):
+            stage[axis] = np.where(after, np.clip(stage[axis] + step, 4, SIZE_PX - 4), stage[axis])
     elif how == "partly":
         stage["mask"] = np.where((left > 0) & (left <= rng.integers(1, 4)), PART, stage["mask"])
 
@@ -242,13 +261,19 @@ def _render(
             continue
         inside = _silhouette(picture, row.mask, rng)
         deeper = inside & (picture > depth[row.frame][at])
-        labels[row.frame][at][deeper] = row.number
+        labels[row.frame][at][deeper] = row.number + SECOND * (row.mask == HANDED)
+        if row.mask == SPLIT:
+            labels[row.frame][at][deeper & ~_part(inside, rng)] = row.number + SECOND
         depth[row.frame][at] = np.maximum(depth[row.frame][at], np.where(inside, picture, 0))
     for row, picture, at in merged:
-        _merge(labels[row.frame], rows[rows["frame"] == row.frame], row, _silhouette(picture, WHOLE, rng), at)
+        here = rows[(rows["frame"] == row.frame) & (rows["mask"] != NO_MASK) & (rows["number"] != row.number)]
+        apart = np.hypot(here["y"] - row.y, here["x"] - row.x)
+        if apart.min() <= NEIGHBOUR_PX * zoom:
+            inside = _silhouette(picture, WHOLE, rng)
+            labels[row.frame][at][inside & (labels[row.frame][at] == 0)] = here["number"].iloc[np.argmin(apart)]
     light = ndimage.gaussian_filter(light, (0, 0.8, 0.8), truncate=3)
     # Grey levels with an uneven background, shot noise (normal, which it is at these levels) and read noise.
-    signal, ground = float(np.exp(rng.uniform(np.log(300), np.log(2000)))), 180.0
+    signal, ground = float(np.exp(rng.uniform(np.log(120), np.log(2000)))), 180.0
     haze = 1 + 0.1 * ndimage.zoom(rng.standard_normal((5, 5)), size / 5, order=3)[:size, :size]
     light *= signal / GREY
     light += (ground * haze).astype(np.float32)
@@ -257,7 +282,7 @@ def _render(
     return np.clip(light, 0, 65535, out=light).astype(np.uint16), labels
 
 
-def _pasted(image: np.ndarray, row: tuple, scale: float, size: int) -> tuple[np.ndarray | None, tuple[slice, slice]]:
+def _pasted(image: np.ndarray, row: Any, scale: float, size: int) -> tuple[np.ndarray | None, tuple[slice, slice]]:
     """Return a nucleus turned, scaled and placed at its subpixel position, and the part of the frame that it fills."""
     half = int(np.ceil(32 * scale)) + 2 + int(3 * row.blur)
     y0, x0 = round(row.y), round(row.x)
@@ -278,22 +303,24 @@ def _silhouette(picture: np.ndarray, style: int, rng: np.random.Generator) -> np
     if not len(seen):
         return picture > 0
     inside = picture > 0.45 * np.exp(rng.normal(0, 0.2)) * seen.mean()
-    if style == WHOLE:
-        return inside
     if style == PART:
-        rows = np.flatnonzero(inside.any(axis=1))
-        cut = inside.copy()
-        cut[rows[: int(len(rows) * rng.uniform(0.4, 0.7))]] = False
-        return cut
+        return _part(inside, rng)
+    if style != LARGEST:
+        return inside
     pieces, number = ndimage.label(inside)
     return pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:]) if number else inside
 
 
-def _merge(labels: np.ndarray, rows: pd.DataFrame, row: tuple, inside: np.ndarray, at: tuple[slice, slice]) -> None:
-    """Give the mask of a nucleus to its nearest neighbour that has one, in place."""
-    others = rows[(rows["number"] != row.number) & (rows["mask"] != NO_MASK)]
-    near = others.iloc[np.argmin(np.hypot(others["y"] - row.y, others["x"] - row.x))]
-    labels[at][inside & (labels[at] == 0)] = near["number"]
+def _part(inside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the part of a mask on one side of a line, between a third and two thirds of its extent."""
+    y, x = np.nonzero(inside)
+    kept = np.zeros_like(inside)
+    if len(y):
+        angle = rng.uniform(0, 2 * np.pi)
+        along = y * np.sin(angle) + x * np.cos(angle)
+        here = along <= np.quantile(along, rng.uniform(0.3, 0.65))
+        kept[y[here], x[here]] = True
+    return kept
 
 
 def followed(movie: EndMovie, *, with_image: bool = True) -> tuple[pd.DataFrame, Objects, TrackLineage]:
@@ -323,7 +350,7 @@ def true_ends(movie: EndMovie, objects: Objects, number: np.ndarray, tracks: pd.
     kind = np.full(len(tracks), "other", object)
     kind[(what == "death") & happened] = "death"
     kind[np.isin(what.astype(str), ("mitosis", "dividing")) & happened] = "mitosis"
-    kind[what == "exit"] = np.where(end[what == "exit"] >= 0, "exit", "other")
+    kind[what == "exit"] = "exit"
     open_end = ~tracks["track_id"].isin(tracks["parent_id"].dropna()) & (end < len(movie.image) - 1)
     body = (what == "death") & (start >= event - 1)
     kind[~open_end.to_numpy() | body] = None
