@@ -2,7 +2,7 @@
 
 A study is six movies with nuclei of plates and wells that the shipped model has not seen, and as many deaths, lost
 mitoses, other losses and exits as there are of the rarest. The pictures are in ``../shared/data`` or where
-``CINESEQ_NUCLEI`` says; without them these numbers are not estimable.
+``CINESEQ_DATA`` says; without them these numbers are not estimable.
 """
 
 from __future__ import annotations
@@ -18,13 +18,11 @@ from truth.claims import Claim
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.tracking import Track
-from cineseq.tracking import ends
-from cineseq.tracking.objects import Objects
 from cineseq.tracking.track_tables import tables
 from cineseq.training.end_movies import KINDS, end_movie, followed
 from cineseq.training.end_nuclei import HELD_OUT, Nuclei, folds_by_movie, read_nuclei
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "nuclei_classes_mitocheck"
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 MOVIES, STUDIES, FIRST_SEED = 6, 6, 50_000
 BINS = 10
 SURE = 0.8
@@ -33,19 +31,13 @@ SURE = 0.8
 @cache
 def nuclei() -> Nuclei | None:
     """Return the nuclei of the movies that no model was trained on; None without the pictures."""
-    folder = Path(os.environ.get("CINESEQ_NUCLEI", FOLDER))
+    folder = Path(os.environ.get("CINESEQ_DATA", DATA)) / "nuclei_classes_mitocheck"
     if not folder.is_dir():
         return None
     every = read_nuclei(folder)
     names = np.unique(every.movie)
     fold = dict(zip(every.movie, folds_by_movie(every.movie), strict=True))
     return every.of_movies(names[[fold[name] == HELD_OUT for name in names]])
-
-
-def p_death(tracks: pd.DataFrame, objects: Objects, number: np.ndarray) -> np.ndarray:
-    """Return the probability of death that is claimed for each track, 0 for exits, shape (tracks,)."""
-    claimed = tracks["end_kind"].isin(["death", "lost"]).to_numpy()
-    return np.where(claimed, ends.death_probability(objects.table, number), 0.0)
 
 
 @cache
@@ -57,7 +49,7 @@ def all_ends(study: int) -> pd.DataFrame:
         for with_image in (True, False):
             truth, objects, families = followed(movie, with_image=with_image)
             _, tracks = tables(objects, families, FieldOfView(), movie.info, Track())
-            tracks = tracks.assign(**truth[["true_end", "how"]], p_death=p_death(tracks, objects, families.number))
+            tracks = tracks.assign(**truth[["true_end", "how"]], p_death=tracks["p_death"].fillna(0.0))
             kept = tracks.loc[tracks["true_end"].notna(), ["true_end", "how", "end_kind", "p_death"]]
             rows.append(kept.assign(with_image=with_image))
     return pd.concat(rows, ignore_index=True)
