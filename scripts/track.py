@@ -45,10 +45,10 @@ def main(
 ) -> None:
     """Track one field of view."""
     with open_labels(labels) as stack, open_movie(movie) if movie else nullcontext() as images:
-        objects, info = measure_with_movie(stack, labels, images, settings.channels), stack.info
-    curated, summary = track_objects(
-        objects, compartments, edits, info=info, field=settings.field, settings=settings.track, where=labels
-    )
+        objects = measure_with_movie(stack, labels, images, settings.channels)
+        curated, summary = track_objects(
+            objects, compartments, edits, info=stack.info, field=settings.field, settings=settings.track, where=labels
+        )
     write_curated(curated, summary, logger, detections=detections, tracks=tracks, events=events, report=report)
 
 

@@ -92,6 +92,7 @@ SHA-256.
 | `compact` segmenter (`resources/segmenter_compact.pt`) | BSD-3-Clause; trained on simulated images only | yes |
 | `compact_phase` segmenter (`segmenter_compact_phase.pt`) | BSD-3-Clause; trained on simulated images only | yes |
 | `compact` embedder (`resources/embedder_compact.safetensors`) | BSD-3-Clause; trained on simulated images only | yes |
+| model of ends (`resources/ends_compact.json`) | BSD-3-Clause; trained with MitoCheck nuclei (CC BY 4.0) | yes |
 | Cellpose-SAM (`cpsam`, `cpsam_v2`) | code BSD-3-Clause; weights trained on data under CC-BY-NC | no |
 | DINOv2 (`vit_*_dinov2.*`) | Apache-2.0 | no |
 """

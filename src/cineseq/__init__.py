@@ -19,6 +19,8 @@ _MODULES = {
     "read_movie": "cineseq.api.imaging",
     "segment": "cineseq.api.networks",
     "track": "cineseq.api.tracking",
+    "ends_to_review": "cineseq.api.deaths",
+    "death_scores": "cineseq.api.deaths",
     "measure": "cineseq.api.imaging",
     "embed": "cineseq.api.networks",
     "score": "cineseq.api.scoring",

@@ -32,7 +32,7 @@ class TrackingResult:
     ----------
     tracks
         One row per track, as :data:`cineseq.tables.imaging.TRACKS`: parent, sister, generation, kinds of start and
-        end with their confidence.
+        end with their confidence, ``p_death`` and ``p_mitosis`` of unexplained ends, and the model that gave them.
     detections
         One row per cell and frame, as :data:`cineseq.tables.imaging.DETECTIONS`: ``frame``, ``label``, ``track_id``,
         position and area.
@@ -53,6 +53,7 @@ def track(
     image: Any = None,
     axes: str | None = None,
     channels: str | int | Sequence[str | int] | None = None,
+    death_channel: str | int | None = None,
     compartments: pd.DataFrame | None = None,
     edits: pd.DataFrame | None = None,
     sample: str = "sample",
@@ -74,11 +75,14 @@ def track(
         Micrometres per pixel and minutes per frame; by default those of ``image`` if it is a movie. Hours are missing
         if the frame interval is unknown; positions and settings are in px.
     image : Movie or array, optional
-        The movie, as evidence of deaths (dying cells brighten); for labels only.
+        The movie, as evidence of how tracks end (cells condense, bodies stay); for labels only.
     axes : str, optional
         Axes of ``image`` if it is an array that is not TCYX, such as ``"TYX"``.
     channels : str, int or sequence of them, optional
         Channels of ``image`` that are used; by default all that do not measure function.
+    death_channel : str or int, optional
+        Channel of ``image`` with a stain of dead cells (propidium iodide, Annexin V, a caspase reporter). It gives the
+        columns ``stained`` and ``stain_frame`` of ``tracks`` and is used for nothing else.
     compartments : pandas.DataFrame, optional
         Cages, wells or droplets, as :data:`cineseq.tables.imaging.COMPARTMENTS`: ``compartment_id``, ``y_px``,
         ``x_px``, ``radius_px`` and ``closed_frame``; ``sample`` and ``fov`` if there are several. Cells do not pass
@@ -137,7 +141,7 @@ def track(
         info = MovieInfo(*objects.shape, (), *scales)
     else:
         _check_no_points(frames=frames, diameter_px=diameter_px)
-        objects, info = _objects(labels, image, axes, channels, scales)
+        objects, info = _objects(labels, image, axes, scales, channels=channels, death_channel=death_channel)
     if objects.table.empty and not chosen.allow_empty:
         what = "point" if objects.are_points else "cell in any frame"
         msg = f"labels: there is no {what}; check them, or set allow_empty=True to get empty tables."
@@ -166,8 +170,10 @@ def _objects(
     labels: Any,
     image: Any,
     axes: str | None,
-    channels: str | int | Sequence[str | int] | None,
     scales: tuple[float | None, float | None],
+    *,
+    channels: str | int | Sequence[str | int] | None,
+    death_channel: str | int | None,
 ) -> tuple[Objects, MovieInfo]:
     """Measure labels for tracking, with the brightness in an image where there is one."""
     labels = label_array(labels)
@@ -178,13 +184,17 @@ def _objects(
         )
         raise UserError(msg)
     if image is None:
+        if death_channel is not None:
+            msg = "death_channel: it is a channel of image, which is missing; pass the movie as image."
+            raise UserError(msg)
         stack = as_labels(labels, pixel_size_um=scales[0], frame_interval_min=scales[1])
         return measure_objects(stack), stack.info
     movie = as_movie(image, axes=axes, pixel_size_um=scales[0], frame_interval_min=scales[1])
     stack = as_labels(labels, movie)
-    open_ones = tuple(name for name in movie.channels if name not in movie.function)
+    stain = None if death_channel is None else known_channels(movie.channels, death_channel, "death_channel")[0]
+    open_ones = tuple(name for name in movie.channels if name not in movie.function and name != stain)
     on = open_ones if channels is None else tuple(known_channels(movie.channels, channels, "channels"))
-    return measure_objects(stack, movie, on), stack.info
+    return measure_objects(stack, movie, on, stain), stack.info
 
 
 def _check_no_points(**only_for_points: object) -> None:

@@ -82,6 +82,11 @@ class Channels(Section):
         default_factory=list,
         description="Channels that measure function; they are not used for masks, morphology or embeddings.",
     )
+    death: str | None = Field(
+        None,
+        description="Channel of a stain of dead cells (propidium iodide, Annexin V, a caspase reporter). Stained "
+        "tracks are compared with called deaths and change none of them; the channel is used for nothing else.",
+    )
     allow_function_in: list[Literal["segment", "morphology", "embed"]] = Field(
         default_factory=list, description="Steps that may use the function channels nevertheless; the report says so."
     )
@@ -99,9 +104,8 @@ class Channels(Section):
 
     def open_to(self, step: str, present: tuple[str, ...]) -> tuple[str, ...]:
         """Return the channels of ``present`` that a step ("segment", "morphology", "embed") may use, in order."""
-        if step in self.allow_function_in:
-            return present
-        return tuple(c for c in present if c not in self.function)
+        closed = {self.death} if step in self.allow_function_in else {*self.function, self.death}
+        return tuple(c for c in present if c not in closed)
 
 
 class Segment(Section):

@@ -55,6 +55,6 @@ class Lineage(Section):
         6,
         ge=0,
         description="Frames before a death or division that are left out when sisters are compared before it; "
-        "tracking calls a death from the last 2 frames of the cell and up to 4 frames of its body.",
+        "tracking calls a death from the last 3 frames of the cell, and from its body.",
     )
     trees: int = Field(40, ge=1, le=200, description="Families drawn on the page of trees.")

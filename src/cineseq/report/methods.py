@@ -62,8 +62,9 @@ SENTENCES: dict[str, tuple[Piece, ...]] = {
         "Cells were linked over time with trackpy {v:trackpy} (Crocker and Grier, 1996) by exact assignment",
         ", across gaps of up to {c:track.max_gap} frames",
         "; divisions were found by one global assignment of parents to pairs of daughters",
-        "; an end was called a death only at a probability of at least {c:track.death_confidence}; other ends have an "
-        "unknown fate",
+        "; an end was called a death only at a probability of at least {c:track.death_confidence} by a model "
+        "of shape, brightness and what stays in place, calibrated on simulated movies with pasted real nuclei, not on "
+        "annotated deaths; other ends, such as cells lost in mitosis, have an unknown fate",
     ),
     "import_tracks": ("Tracks were supplied by the user; their lineage was checked for impossible events",),
     "import_point_tracks": (

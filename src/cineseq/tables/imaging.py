@@ -3,6 +3,7 @@
 from cineseq.tables.contract import Column, Table, zero_to_one
 
 END_KINDS = ("division", "death", "left_fov", "lost", "end_of_movie")
+END_CLASSES = ("division", "death", "exit", "mitosis", "other", "unknown", "end_of_movie")
 START_KINDS = ("division", "entered", "first_frame", "appeared")
 EVENT_KINDS = ("link", "division", "possible_division", "death", "left_fov", "lost")
 FATES = ("division", "death", "unknown")
@@ -78,6 +79,12 @@ LINEAGE_COLUMNS = (
         "alive_at_end", "truth", "Whether the cell was alive in the last frame; missing where unknown", missing=True
     ),
 )
+
+
+def _p_end(name: str, meaning: str) -> Column:
+    return Column(name, "number", meaning, missing=True, low=0, high=1, optional=True)
+
+
 TRACKS = Table(
     "tracks",
     "One row per track: one cell from birth to end",
@@ -93,6 +100,27 @@ TRACKS = Table(
         Column("start_x_px", "number", "Centroid column in the first frame", "px", missing=True),
         Column("end_y_px", "number", "Centroid row in the last frame", "px", missing=True),
         Column("end_x_px", "number", "Centroid column in the last frame", "px", missing=True),
+        Column(
+            "end_class",
+            "text",
+            "end_kind, with lost resolved into mitosis (lost while dividing), other and unknown; neither is a fate",
+            values=END_CLASSES,
+            missing=True,
+            optional=True,
+        ),
+        _p_end("p_death", "Calibrated probability that the track ended in death; missing where that is not asked"),
+        _p_end("p_mitosis", "Calibrated probability that the track was lost in mitosis; missing likewise"),
+        Column(
+            "body_frames",
+            "integer",
+            "Frames, up to the end and after it, in which a condensed or dead body was seen in place",
+            missing=True,
+            low=0,
+            optional=True,
+        ),
+        Column("stained", "truth", "Whether a stain of dead cells was seen", missing=True, optional=True),
+        Column("stain_frame", "integer", "First frame with the stain", missing=True, low=0, optional=True),
+        Column("end_model", "text", "Model of these probabilities, with its hash", missing=True, optional=True),
     ),
 )
 TRACK_ENDS = {

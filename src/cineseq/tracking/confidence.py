@@ -355,7 +355,20 @@ def end_events(table: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame) ->
         f"roundness {decimal(rounder, signed=True)}, slower by {percent(slower, 0)}"
         for change, brighter, rounder, slower in values
     ]
+    if "p_death" in tracks:
+        reason = [f"{told}{more}" for told, more in zip(reason, _what_followed(tracks), strict=True)]
     events = pd.DataFrame({"source": len(number) - 1 - last, "target": -1, "other": -1, "reason": reason})
     kinds = tracks["end_kind"].to_numpy(object)
     events = events.assign(kind=kinds, confidence=tracks["end_confidence"].to_numpy(float))
     return events[events["kind"].isin(["death", "left_fov", "lost"]) & events["confidence"].notna()][NAMES]
+
+
+def _what_followed(tracks: pd.DataFrame) -> list[str]:
+    """Return what the model of ends says of each track, empty where it says nothing."""
+    columns = (tracks[name].to_numpy(float, na_value=np.nan) for name in ("p_death", "p_mitosis", "body_frames"))
+    return [
+        ""
+        if np.isnan(death)
+        else f"; death {decimal(death)}, lost mitosis {decimal(mitosis)}, a body in {decimal(bodies, 0)} frames"
+        for death, mitosis, bodies in zip(*columns, strict=True)
+    ]

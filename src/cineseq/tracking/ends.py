@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import KDTree
 
 RECENT, EARLIER = 2, 6
 """Frames at the end of a track, and frames before them, that are compared."""
@@ -16,10 +15,8 @@ SMALL = 0.2
 """Quantile of the earlier areas that the last areas are compared with; of six, the second smallest."""
 UNSURE_EXIT = 0.8
 """Highest probability of an exit where the mask does not touch the border."""
-DAUGHTER_AREA = 0.35
-"""Smallest area of a daughter, as a fraction of the area of its parent."""
-DAUGHTER_DELAY = 2
-"""Largest number of frames between the last frame of a parent and the first of a daughter."""
+LOST_IN_MITOSIS = 0.5
+"""Lowest probability at which a lost cell is said to have been lost in mitosis."""
 
 
 def start_kinds(tracks: pd.DataFrame, exits: np.ndarray, division_confidence: pd.Series) -> pd.DataFrame:
@@ -65,7 +62,7 @@ def end_kinds(
     exits
         Probability that the track left through the border, shape (tracks,).
     deaths
-        Probability of death from the last frames, shape (tracks,).
+        Probability of death, shape (tracks,).
     division_confidence
         Confidence of the division in which a parent ended, by its track id; missing where unknown.
     last_frame
@@ -84,6 +81,18 @@ def end_kinds(
         1 - np.maximum(exits, deaths),
     )
     return pd.DataFrame({"end_kind": kind, "end_confidence": confidence}, index=tracks.index)
+
+
+def with_end_classes(tracks: pd.DataFrame) -> pd.DataFrame:
+    """Return ``tracks`` with ``end_class``: its kind of end, with ``lost`` resolved as far as there is evidence.
+
+    A cell that was lost is ``mitosis`` with a probability of at least one half, ``unknown`` where its track is too
+    short or has no masks, and ``other`` otherwise. None of these is a fate.
+    """
+    known = tracks["end_kind"].map({"left_fov": "exit"}).fillna(tracks["end_kind"])
+    p = tracks["p_mitosis"] if "p_mitosis" in tracks else pd.Series(np.nan, tracks.index)
+    lost = np.select([p >= LOST_IN_MITOSIS, p.isna()], ["mitosis", "unknown"], "other")
+    return tracks.assign(end_class=known.where(known != "lost", lost))
 
 
 def with_known_deaths(finish: pd.DataFrame, number: pd.Series, deaths: frozenset[int]) -> pd.DataFrame:
@@ -143,68 +152,22 @@ def exit_probability(
     return np.where(last["touches_border"].to_numpy(bool), 1.0, unsure)
 
 
-def death_probability(objects: pd.DataFrame, number: np.ndarray) -> np.ndarray:
-    """Return the probability of death from each track's last frames, shape (tracks,).
-
-    Dying cells shrink, round up, stop and, in nuclear or phase channels, brighten (condensation). Each cue compares
-    the last two frames with six frames before, once directly and once with a gap for a dead body that is still
-    segmented; the stronger evidence counts. A track that is too short shows no evidence. The weights are a rule, not a
-    fit: they require shrinkage together with a second cue, or strong shrinkage.
-    """
-    return 1 / (1 + np.exp(-death_evidence(objects, number)["logit"].to_numpy()))
-
-
 def death_evidence(objects: pd.DataFrame, number: np.ndarray) -> pd.DataFrame:
-    """Return the stronger :func:`last_changes` of every track, 0 where unknown, and the ``logit`` of death.
+    """Return the stronger :func:`last_changes` of every track, 0 where unknown, to describe its end.
 
-    One row per track, by number.
+    One row per track, by number. What they say of a death is for the model of ends.
     """
-    # Without and with a gap for the dead body; logits have shape (2, tracks).
+    # Without and with a gap for the dead body; strengths have shape (2, tracks).
     changes = [last_changes(objects, number, body).fillna(0.0) for body in BODY]
-    logits = np.array([_death_logit(change) for change in changes])
-    stronger = np.where(logits[1] > logits[0], 1, 0)
+    strength = np.array([_strength(change) for change in changes])
+    stronger = np.where(strength[1] > strength[0], 1, 0)
     values = np.stack([change.to_numpy() for change in changes])[stronger, np.arange(len(stronger))]
-    return pd.DataFrame(values, columns=changes[0].columns).assign(logit=logits.max(axis=0))
+    return pd.DataFrame(values, columns=changes[0].columns)
 
 
-def _death_logit(change: pd.DataFrame) -> np.ndarray:
-    logit = -3.0 + 5.0 * (change["shrink"] - 0.1).clip(0, 1) + 4.0 * change["brighten"].clip(0, 1)
-    logit += 2.0 * change["round_up"].clip(-0.5, 0.5) + 1.0 * change["still"]
-    return logit.to_numpy()
-
-
-def may_have_divided(objects: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame, reach: float) -> np.ndarray:
-    """Return which tracks end near the unexplained start of a cell of a daughter's size, shape (tracks,).
-
-    A parent about to divide is small, round and bright like a dying cell. Where a division was not accepted but is
-    possible, the end is not called a death.
-
-    Parameters
-    ----------
-    objects
-        The objects, sorted by frame.
-    number
-        Track number of each object, shape (objects,).
-    tracks
-        Table of :func:`~cineseq.tracking.lineage.track_table`, sorted by number.
-    reach
-        Largest distance of a daughter in px.
-    """
-    groups = objects["area_px"].groupby(number)
-    usual, at_start = groups.median().to_numpy(), groups.first().to_numpy()
-    new = np.flatnonzero(tracks["parent_id"].isna() & (tracks["start_frame"] > 0))
-    unsure = np.zeros(len(tracks), bool)
-    if len(new) == 0:
-        return unsure
-    # Pairs of an end and an unexplained start within reach, shape (pairs,) each.
-    ends = KDTree(tracks[["end_y_px", "end_x_px"]].to_numpy(float))
-    starts = KDTree(tracks.loc[new, ["start_y_px", "start_x_px"]].to_numpy(float))
-    near = ends.sparse_distance_matrix(starts, reach, output_type="coo_matrix")
-    end, start = near.row, new[near.col]
-    delay = tracks["start_frame"].to_numpy(np.int64)[start] - tracks["end_frame"].to_numpy(np.int64)[end]
-    fits = (delay >= 1) & (delay <= DAUGHTER_DELAY) & (at_start[start] >= DAUGHTER_AREA * usual[end])
-    unsure[end[fits]] = True
-    return unsure
+def _strength(change: pd.DataFrame) -> np.ndarray:
+    strength = 5.0 * (change["shrink"] - 0.1).clip(0, 1) + 4.0 * change["brighten"].clip(0, 1)
+    return (strength + 2.0 * change["round_up"].clip(-0.5, 0.5) + change["still"]).to_numpy()
 
 
 def last_changes(objects: pd.DataFrame, number: np.ndarray, body: int = 0) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from cineseq.config.imaging import Channels
 from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
+from cineseq.tracking.end_pictures import Source
 
 logger = logging.getLogger(__name__)
 COLUMNS = {
@@ -49,6 +50,8 @@ class Objects:
         Number of mask pieces that are separate from the rest of their object.
     are_points
         Whether there are no masks: shapes are then placeholders, the same for all, and no end is explained by them.
+    source
+        Masks and movie of the measurements, to look at the ends of tracks; None without a movie.
     """
 
     table: pd.DataFrame
@@ -56,9 +59,12 @@ class Objects:
     shape: tuple[int, int, int]
     split_labels: int
     are_points: bool = False
+    source: Source | None = None
 
 
-def measure(labels: Labels, movie: Movie | None = None, channels: tuple[str, ...] = ()) -> Objects:
+def measure(
+    labels: Labels, movie: Movie | None = None, channels: tuple[str, ...] = (), death: str | None = None
+) -> Objects:
     """Measure every object of a label stack, one frame at a time.
 
     A label in several pieces stays one object; its extra pieces are counted.
@@ -70,6 +76,8 @@ def measure(labels: Labels, movie: Movie | None = None, channels: tuple[str, ...
     movie, channels
         Movie and channels for ``brightness``: the background-subtracted mean intensity of the object in units of the
         highest contrasts of its frame, averaged over channels. NaN without them.
+    death
+        Channel of a stain of dead cells, which is not part of that.
     """
     tables, pairs, split, first, previous = [], [], 0, 0, None
     for frame in progress(range(len(labels)), "Frames measured", logger):
@@ -87,7 +95,8 @@ def measure(labels: Labels, movie: Movie | None = None, channels: tuple[str, ...
         previous = (plane, table)
     table = pd.concat(tables, ignore_index=True)
     overlaps = pd.concat(pairs, ignore_index=True) if pairs else no_overlaps()
-    return Objects(table, overlaps, (len(labels), labels.info.height, labels.info.width), split)
+    source = None if movie is None or not (channels or death) else Source(labels, movie, channels, death)
+    return Objects(table, overlaps, (len(labels), labels.info.height, labels.info.width), split, source=source)
 
 
 def _one_frame(plane: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
@@ -182,4 +191,4 @@ def measure_with_movie(labels: Labels, path: Path, movie: Movie | None, channels
             " use the masks of this movie."
         )
         raise UserError(msg)
-    return measure(labels, movie, channels.open_to("segment", movie.info.channels))
+    return measure(labels, movie, channels.open_to("segment", movie.info.channels), channels.death)

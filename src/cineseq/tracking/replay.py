@@ -12,6 +12,7 @@ from cineseq.errors import UserError
 from cineseq.text import count
 from cineseq.tracking.compartments import passable
 from cineseq.tracking.edits import END_KINDS, Edit, Edits, contradiction
+from cineseq.tracking.ends import with_end_classes
 from cineseq.tracking.lineage import TrackLineage, before_each, fates
 
 ORDER = ("delete", "unlink", "not_divide", "not_death", "death", "exit", "link", "divide")
@@ -223,7 +224,8 @@ def settle_ends(tracks: pd.DataFrame, replayed: Replayed) -> tuple[pd.DataFrame,
             status[edit.row] = "applied"
     kind = tracks["number"].map(wanted).fillna(tracks["end_kind"])
     confidence = tracks["end_confidence"].where(~tracks["number"].isin(wanted), 1.0)
-    return tracks.assign(end_kind=kind, end_confidence=confidence, **fates(kind)), status
+    settled = tracks.assign(end_kind=kind, end_confidence=confidence, **fates(kind))
+    return (with_end_classes(settled) if "end_class" in tracks else settled), status
 
 
 def edit_lines(edits: Edits, status: dict[int, str]) -> tuple[list[str], dict[str, int]]:

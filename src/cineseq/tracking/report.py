@@ -9,6 +9,7 @@ import pandas as pd
 
 from cineseq.tables.imaging import END_KINDS, START_KINDS
 from cineseq.text import count, number
+from cineseq.tracking.death_stain import stain_report
 from cineseq.tracking.lineage import FOLLOWED
 from cineseq.tracking.objects import Objects
 
@@ -72,7 +73,24 @@ def _report(objects: Objects, details: tuple[list[str], dict[str, Any]], tracks:
     if len(tracks):
         ends = ", ".join(f"{count(numbers[f'end_kind_{kind}'])} {kind.replace('_', ' ')}" for kind in END_KINDS)
         lines.append(f"Tracks by kind of end: {ends}.")
+    lines += _model_of_ends(tracks)
+    if "stained" in tracks and objects.source is not None and objects.source.death is not None:
+        stain = stain_report(tracks, objects.source.death)
+        lines, numbers = lines + stain[0], numbers | stain[1]
     return {"lines": lines, "numbers": numbers}
+
+
+def _model_of_ends(tracks: pd.DataFrame) -> list[str]:
+    """Return the sentences on the model that gave ends their probabilities, where one did."""
+    models = tracks["end_model"].dropna().unique() if "end_model" in tracks else []
+    if not len(models):
+        return []
+    mitosis = int((tracks["end_class"] == "mitosis").sum())
+    return [
+        f"Ends were judged by the model {models[0]}: {count(mitosis)} of the lost tracks were lost in mitosis. It was "
+        "calibrated on simulated movies with pasted real nuclei, for no death annotated in a real movie was at hand: "
+        "check called deaths on movies like yours (docs/curation.md)."
+    ]
 
 
 def _linking(linked: Linked) -> tuple[list[str], dict[str, Any]]:

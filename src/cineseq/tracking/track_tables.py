@@ -8,7 +8,10 @@ import pandas as pd
 from cineseq.config.base import FieldOfView
 from cineseq.config.tracking import Track
 from cineseq.io.stacks import MovieInfo
-from cineseq.tracking import divisions, ends, lineage
+from cineseq.tracking import ends, lineage
+from cineseq.tracking.death_stain import stained_tracks
+from cineseq.tracking.end_features import end_features
+from cineseq.tracking.end_model import end_probabilities, shipped
 from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.objects import Objects
 
@@ -21,14 +24,25 @@ def tables(
     tracks = lineage.track_table(table, families, field, info)
     division_confidence = _division_confidence(tracks, families)
     entered, left = (ends.exit_probability(table, number, info.seen, settings.border_px, way) for way in (-1, 1))
-    reach = divisions.SIZES * float(np.sqrt(table["area_px"].median()))
-    may_divide = ends.may_have_divided(table, number, tracks, reach)
-    died = np.where(may_divide, 0.0, ends.death_probability(table, number))
+    features, with_images = end_features(objects, number, tracks)
+    model = shipped()
+    found = end_probabilities(features.assign(left=left), with_images=with_images, model=model).reset_index(drop=True)
+    died = found["p_death"].fillna(0.0).to_numpy()
     starts = ends.start_kinds(tracks, entered, division_confidence)
     finish = ends.end_kinds(
         tracks, left, died, division_confidence, last_frame=objects.shape[0] - 1, least=settings.death_confidence
     )
-    return lineage.detection_table(table, number, field), _completed(tracks, starts, finish, families)
+    # What the model says of ends that the lineage or the end of the movie does not explain.
+    unexplained = ~finish["end_kind"].isin(["division", "end_of_movie"])
+    bodies = features["body_count"].round().astype("Int64").reset_index(drop=True)
+    evidence = found.assign(body_frames=bodies).where(unexplained)
+    evidence["end_model"] = pd.Series(model.label, evidence.index, dtype="string").where(
+        found["p_death"].notna() & unexplained
+    )
+    completed = _completed(tracks, starts, finish, families).join(evidence)
+    if objects.source is not None and objects.source.death is not None:
+        completed = completed.join(stained_tracks(objects.source, table, number, tracks))
+    return lineage.detection_table(table, number, field), ends.with_end_classes(completed)
 
 
 def tables_of_points(
@@ -45,7 +59,7 @@ def tables_of_points(
     last = objects.shape[0] - 1
     finish = ends.end_kinds(tracks, unknown, unknown, division_confidence, last_frame=last, least=1.0)
     detections = lineage.detection_table(objects.table, families.number, field)
-    return detections, _completed(tracks, starts, finish, families)
+    return detections, ends.with_end_classes(_completed(tracks, starts, finish, families))
 
 
 def _division_confidence(tracks: pd.DataFrame, families: TrackLineage) -> pd.Series:

@@ -169,12 +169,14 @@ def test_short_tracks_show_no_evidence_of_death():
     table = objects_at([(t, 50.0, 50.0) for t in range(4)]).table
     table["area_px"] = [100.0, 100.0, 20.0, 10.0]
     assert ends.last_changes(table, np.ones(4, int)).isna().all(axis=None)
-    assert ends.death_probability(table, np.ones(4, int))[0] < 0.5
+    rows = [(t, 50.0, 50.0) for t in range(4)] + [(t, 120.0, 120.0) for t in range(8)]
+    assert follow(objects_at(rows))[1].set_index("end_frame")[["p_death", "p_mitosis"]].isna().loc[3].all()
 
 
 def test_bright_round_cells_do_not_all_die():
     table = objects_at([(t, 50.0, 50.0) for t in range(10)]).table.assign(brightness=5.0, eccentricity=0.0)
-    assert ends.death_probability(table, np.ones(10, int))[0] < 0.3
+    evidence = ends.death_evidence(table, np.ones(10, int)).iloc[0]
+    assert evidence[["shrink", "brighten", "round_up"]].tolist() == [0, 0, 0]
 
 
 def test_an_area_that_jumps_is_no_evidence_of_death():
@@ -182,8 +184,8 @@ def test_an_area_that_jumps_is_no_evidence_of_death():
     number = np.ones(10, int)
     steady = table.assign(area_px=[400.0] * 8 + [90.0, 80.0])
     jumping = table.assign(area_px=[75.0, 521.0, 370.0, 76.0, 410.0, 80.0, 500.0, 390.0, 96.0, 82.0])
-    assert ends.death_probability(steady, number)[0] > 0.9
-    assert ends.death_probability(jumping, number)[0] < 0.5
+    assert ends.death_evidence(steady, number)["shrink"].iloc[0] > 1.4
+    assert ends.death_evidence(jumping, number)["shrink"].iloc[0] < 0.1
 
 
 def test_a_daughter_that_lies_on_another_cell_costs_more():

@@ -74,7 +74,10 @@ def shrinking(label: int, y: float, x: float, alive: int = 9) -> list[list[Disc]
     return [*still(label, y, x, alive, 7), [(label, y, x, 4.5)], [(label, y, x, 3.2)]]
 
 
-def movie_of(planes: list[np.ndarray], path: Path, glow: dict[tuple[int, int], float]) -> Path:
+def movie_of(
+    planes: list[np.ndarray], path: Path, glow: dict[tuple[int, int], float], body: list[list[Disc]] | None = None
+) -> Path:
+    """Write a movie of masks; ``glow`` is the gain of labels by frame, ``body`` what is bright outside the masks."""
     info = MovieInfo(len(planes), *planes[0].shape, ("nuclear", "lipid"), None, 30.0)
 
     def images():
@@ -83,6 +86,8 @@ def movie_of(planes: list[np.ndarray], path: Path, glow: dict[tuple[int, int], f
             for (t, label), gain in glow.items():
                 if t == frame:
                     image[plane == label] = 100 + 50 * gain
+            for _, y, x, radius in body[frame] if body else []:
+                image[picture([(1, y, x, radius)], plane.shape[0]) > 0] += 120
             yield image.astype(np.uint16)
             yield np.full(plane.shape, 7, np.uint16)
 
