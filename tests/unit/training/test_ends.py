@@ -76,8 +76,8 @@ def separable(n=400, seed=0):
     kind = rng.integers(0, 4, n)
     table = pd.DataFrame(rng.normal(0, 1, (n, len(MASKS))), columns=list(MASKS))
     return table.assign(
-        shrink=kind + rng.normal(0, 0.1, n), left=0.0, starts_now=0.0, small_count=3.0, body_count=3.0, fold=rng.integers(0, 4, n),
-        true_end=np.array(CLASSES)[kind], drawn=False,
+        shrink=kind + rng.normal(0, 0.1, n), left=0.0, starts_now=0.0, small_count=3.0, body_count=3.0,
+        fold=rng.integers(0, 4, n), true_end=np.array(CLASSES)[kind], drawn=False,
     )  # fmt: skip
 
 
