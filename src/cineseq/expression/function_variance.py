@@ -333,6 +333,7 @@ def _along_one(
     design: SequentialDesign,
 ) -> pd.DataFrame:
     measured = components.to_numpy(float)
+    # Function (cells,) and components (cells, components) of the cells that have both.
     usable = np.isfinite(function.to_numpy(float)) & np.isfinite(measured).all(axis=1)
     values, strata, axes = function.to_numpy(float)[usable], exchange.strata[usable], measured[usable]
     table = pd.DataFrame({"component": components.columns, "n": len(values), "strata": 0, "permutations": 0})
@@ -351,6 +352,7 @@ def _along_one(
     def statistics(drawn: np.ndarray) -> np.ndarray:
         return np.stack([within.apart(drawn - means), squared_correlation(drawn, axes)], axis=-1)
 
+    # Epsilon squared of each component within strata, with its jackknife; then the null of both statistics.
     found = within.jackknife_apart(own)
     draw, share = exchange.null(values, usable, statistics)
     null, test = _tested(found.estimate, draw, rng, design)

@@ -114,6 +114,7 @@ def variable_genes(expression: Expression, settings: Clusters, cells: np.ndarray
     detected = detected_genes(expression.counts, DETECTED_FRACTION)
     if detected.sum() <= settings.variable_genes:
         return detected if detected.any() else np.ones(len(detected), dtype=bool)
+    # Most variable of the detected genes: by Pearson residuals of counts, else by dispersion; shape (genes,).
     rows = _even_sample(np.arange(expression.counts.shape[0]) if cells is None else cells)
     top = settings.variable_genes
     if expression.kind in {"counts", "fractional"}:

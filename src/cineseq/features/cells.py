@@ -86,6 +86,7 @@ def cells_of_field(
         As :data:`cineseq.tables.imaging.CELLS`, in the order of ``tracks``. ``feature_frame`` and the position are
         those of the last frame of the window; a track without a feature frame has none, and no measurements.
     """
+    # Objects of each track in its feature frames, and the last of them.
     chosen = objects.merge(frames, on=["track_id", "frame"]).sort_values(["track_id", "frame"])
     last = chosen.groupby("track_id").tail(1).set_index("track_id")
     parts = [
@@ -99,6 +100,7 @@ def cells_of_field(
         parts.append(scores.set_index("track_id")[_named(scores, "function_")])
     if features is not None:
         parts.append(features.set_index("track_id"))
+    # One row per track, with what was measured beside what the tracks say.
     measured = pd.concat([part.reindex(tracks["track_id"]) for part in parts], axis=1).reset_index(drop=True)
     known = tracks[[c for c in tracks.columns if c in {column.name for column in CELLS.columns}]]
     known = known.reset_index(drop=True).drop(columns=["y_px", "x_px"], errors="ignore")

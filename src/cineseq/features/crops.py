@@ -51,6 +51,7 @@ def crop_side(labels: Labels, settings: Embed) -> int:
         return settings.crop_px
     if settings.crop_um is not None:
         return _in_pixels(settings.crop_um, labels.info)
+    # Longer side of the bounding boxes of cells in some frames; the smallest allowed crop that holds most of them.
     last = len(labels) - 1
     frames = np.unique(np.linspace(0, last, min(SAMPLED_FRAMES, last + 1)).round().astype(int))
     sizes = [

@@ -37,6 +37,7 @@ def shape_table(labels: np.ndarray, pixel_size_um: float | None) -> pd.DataFrame
         One row per object, sorted by label: ``label``, ``area_px`` (in pixels, for callers) and ``morphology_*``
         columns that end in their unit. Ratios that are undefined for a very small object are NaN.
     """
+    # Properties of regions, lengths in physical units, each shape (objects,).
     wanted = ("label", "area", "centroid", *LENGTHS.values(), *SHAPES, "moments_hu")
     found = regionprops_table(labels, properties=wanted, cache=True)
     scale, unit = (1.0, "px") if pixel_size_um is None else (pixel_size_um, "um")
@@ -45,6 +46,7 @@ def shape_table(labels: np.ndarray, pixel_size_um: float | None) -> pd.DataFrame
         columns[f"morphology_{name}_{unit}"] = found[source] * scale
     columns |= {f"morphology_{name}": found[name] for name in SHAPES}
     columns["morphology_form_factor"] = _form_factor(found["area"], found["perimeter"])
+    # Hu's moments on a signed logarithmic scale, and the distance to the nearest neighbour.
     for i in range(7):
         moment = found[f"moments_hu-{i}"]
         columns[f"morphology_hu_{i + 1}"] = np.sign(moment) * np.log10(1 + np.abs(moment) / HU_FLOOR)

@@ -215,6 +215,7 @@ def dead_cells(families: LineageTrees, cells: pd.DataFrame, compartments: pd.Dat
     """
     if not len(compartments):
         return None
+    # Rows of dead cells with their last position, and compartments with the frame in which they closed.
     of_cell = cells.set_index("track_id").reindex(families.cells["track_id"])
     place = {axis: of_cell.get(f"end_{axis}_px", of_cell[f"{axis}_px"]).to_numpy(float) for axis in "yx"}
     dead = families.cells[[*FIELD, "end_frame"]].assign(row=np.arange(len(of_cell)), **place)
@@ -222,6 +223,7 @@ def dead_cells(families: LineageTrees, cells: pd.DataFrame, compartments: pd.Dat
     closed = compartments.get("closed_frame", pd.Series(pd.NA, compartments.index))
     closable = compartments.assign(closed=closed.astype("Float64").fillna(0).to_numpy(float))
     parts = [pd.DataFrame({"row": [], "sample": [], "compartment_id": []}).astype({"row": int})]
+    # In each field: the circle that holds a dead cell, if it had closed by then.
     for key, here in dead.groupby(FIELD):
         there = closable[(closable["sample"] == key[0]) & (closable["fov"] == key[1])]
         circles = Circles(there[["y_px", "x_px"]].to_numpy(float), there["radius_px"].to_numpy(float))

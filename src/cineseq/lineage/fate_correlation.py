@@ -73,6 +73,7 @@ def decay_table(families: LineageTrees, neighbours: np.ndarray) -> pd.DataFrame:
     cells = families.cells
     died, condition, root_cell = (cells[c].to_numpy() for c in ("died", "condition", "root_cell"))
     lived = (cells["end"] - cells["birth"]).to_numpy()
+    # Pairs (pairs, 2) of relatives by the generations to their common ancestor; 0 stands for neighbours.
     apart = {number: related_over(families, number) for number in range(1, MOST_GENERATIONS + 1)}
     apart[0] = neighbours
     rows = []

@@ -126,6 +126,7 @@ def genes_by_sister(every: Summaries, design: Design) -> pd.DataFrame:
     if min(died, survived) < FEWEST_FAMILIES:
         note = f"not estimable: {died} and {survived} families in strata with both arms"
         return _not_estimable(table, GENES_BY_SISTER.columns, f"{note}, {FEWEST_FAMILIES} of each are needed")
+    # Score test of every gene within strata, some genes at a time, with as many permutations as are affordable.
     count = _affordable(design.permutations, informs.sum() * every.mean.shape[1])
     starts = range(0, every.mean.shape[1], GENES_AT_ONCE)
     parts = [_tested(every.columns(slice(k, k + GENES_AT_ONCE)), informs, count, design.seed) for k in starts]

@@ -89,6 +89,7 @@ def associate(every: Summaries, fewest: int, kind: np.ndarray | None = None) -> 
             f"{NOT_ESTIMABLE}: {exposed} and {other} families in strata with both arms, {fewest} of each are needed"
         )
         return Association(exposed, other, rate, 0.0, repeated, note=reason)
+    # Independent survivors per family, (families, 1); the score test, and the odds ratio with its design effect.
     weight = weights(every, kind)[informs]
     found = score(families, weight)
     effect = float(found.design_effect[0])

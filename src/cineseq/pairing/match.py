@@ -168,6 +168,7 @@ def _locate_barcodes(
             "check that both tables spell samples and compartments alike."
         )
         raise UserError(msg)
+    # In each field, align the positions of barcodes with the map, and keep the names where the fit is trusted.
     located = barcodes.assign(posterior=np.nan)
     maps, rows = dict(iter(compartments.groupby(FIELD))), []
     for key, group in barcodes[~named].groupby(FIELD):

@@ -218,6 +218,7 @@ def _tested(
     stages = {name: folds for name, added in columns.items() if (folds := test.second_stage(added, tuning)) is not None}
     if not stages:
         return {}
+    # Explained fraction of the residuals (row 0) and of the first permuted ones, shape (1 + permutations, sets).
     order, later = list(stages.values()), rng.spawn(1)[0]
     first = test.explained(order, np.concatenate([test.own[:, None], test.permuted(permutations.first, rng)], axis=1))
 

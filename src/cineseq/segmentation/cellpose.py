@@ -248,6 +248,7 @@ def segment_frame(
     """
     if planes.max() == planes.min():
         return np.zeros(planes.shape[1:], np.uint16)
+    # Size of cells in px, the zoom to the size that the network knows, and tiles of the zoomed image.
     scale = 1.0 if pixel_size_um is None else pixel_size_um
     diameter = rescaling_diameter(model, None if settings.diameter is None else settings.diameter / scale)
     zoom = 1.0 if diameter is None else CELLPOSE_DIAMETER / diameter
@@ -263,6 +264,7 @@ def segment_frame(
         min_size=-1,
         max_size_fraction=1.0,
     )
+    # Objects of an allowed area, shape (height, width).
     most = np.inf if settings.max_area is None else settings.max_area / scale**2
     return keep_sizes(masks.reshape(planes.shape[1:]), settings.min_area / scale**2, most)
 

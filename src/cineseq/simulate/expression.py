@@ -77,6 +77,7 @@ def expected_profiles(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simula
     settings, seed
         Settings and seed of the experiment.
     """
+    # What each group of genes follows, shape (cells,) each.
     phase = cells["phase"].to_numpy()
     states = float(settings.plants("clusters"))
     signals = {
@@ -87,6 +88,7 @@ def expected_profiles(cells: pd.DataFrame, genes: pd.DataFrame, settings: Simula
         "s_phase": np.exp(-(((phase - 0.60) / 0.13) ** 2)),
         "g2m_phase": 1 / (1 + np.exp(-(phase - 0.80) / 0.04)),
     }
+    # Log expression as the sum of loadings times signals, shape (cells, genes); then fractions of the cell's counts.
     level = genes["base"].to_numpy() + field_shifts(cells, genes, settings, seed)
     for name, signal in signals.items():
         level = level + np.outer(signal, genes[name])

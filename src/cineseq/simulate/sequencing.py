@@ -73,6 +73,7 @@ def tag_compartments(compartments: pd.DataFrame, rng: np.random.Generator) -> pd
     """
     names = [*EVENTS, "none"]
     chance = [*EVENTS.values(), 1 - sum(EVENTS.values())]
+    # What befalls each compartment; a doubled one has two barcodes, so that rows are barcodes from here on.
     event = rng.choice(names, len(compartments), p=chance)
     compartment = np.repeat(np.arange(len(compartments)), 1 + (event == "doubled"))
     codes = design_barcodes(len(compartment), rng)

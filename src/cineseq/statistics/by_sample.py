@@ -41,6 +41,7 @@ def rows_over_samples(
     """
     to, back = scale or (lambda value: value, lambda value: value)
     effects = to(np.array([row[effect] for row in rows], float))
+    # Random effects on the scale on which errors are given; means and intervals are taken back from it.
     over = random_effects(effects, np.array(errors, float))
     row: Row = {"sample": ALL, "n": sum(row["n"] for row in rows), "grouped_by": "sample"}
     if over is None:

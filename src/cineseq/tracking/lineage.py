@@ -123,6 +123,7 @@ def track_table(objects: pd.DataFrame, families: TrackLineage, field: FieldOfVie
     ends = objects.assign(number=families.number).groupby("number", sort=True)
     tracks = ends.agg(**TRACK_ENDS).reset_index()
     names = {n: f"{field.sample}/{field.fov}/{n}" for n in tracks["number"]}
+    # Founder and generation of each track from its chain of parents, shape (tracks,).
     ancestry = ancestors(tracks["number"].to_numpy(), parent)
     parents = tracks["number"].map(parent)
     return tracks.assign(

@@ -88,6 +88,7 @@ def measure(
             seen = labels.info.seen_part(frame)
             images = movie.planes(frame, channels)[:, *seen]
             table["brightness"] = _brightness(plane[seen], table["label"].to_numpy(), images)
+        # Pixels that objects of this frame share with objects of the frame before.
         if previous is not None:
             pairs.append(_overlaps(previous[0], plane, previous[1], table, first))
             first += len(previous[1])
