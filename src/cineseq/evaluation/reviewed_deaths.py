@@ -14,7 +14,7 @@ TRUE = {"death": True, "not_death": False, "exit": False, "link": False, "divide
 
 
 @dataclass(frozen=True)
-class Share:
+class DeathScore:
     """A share with its 95 % interval, and the counts behind it; NaN where nothing was reviewed."""
 
     value: float
@@ -41,7 +41,7 @@ def ends_to_review(tracks: pd.DataFrame, called: int, others: int, seed: int) ->
         for group, most in ((open_ends[is_death], called), (open_ends[~is_death], others))
     ]
     rows = pd.concat(drawn).sort_values(["sample", "fov", "end_frame", "track_id"])
-    cell = [f"{y:.1f} {x:.1f}" for y, x in zip(rows["end_y_px"], rows["end_x_px"], strict=True)]
+    cell = [f"{round(y, 1)} {round(x, 1)}" for y, x in zip(rows["end_y_px"], rows["end_x_px"], strict=True)]
     empty = dict.fromkeys(("next_frame", "next_cell", "second_cell"), "")
     return pd.DataFrame(
         {
@@ -56,7 +56,7 @@ def ends_to_review(tracks: pd.DataFrame, called: int, others: int, seed: int) ->
     )
 
 
-def death_scores(tracks: pd.DataFrame, reviewed: pd.DataFrame) -> dict[str, Share]:
+def death_scores(tracks: pd.DataFrame, reviewed: pd.DataFrame) -> dict[str, DeathScore]:
     """Return precision and recall of the called deaths among all open ends.
 
     Precision is the share of deaths among the reviewed calls. The share of deaths among the reviewed other ends, times
@@ -81,14 +81,14 @@ def death_scores(tracks: pd.DataFrame, reviewed: pd.DataFrame) -> dict[str, Shar
         _recall(calls * p, others * m)
         for p, m in ((precision.value, missed.value), (precision.low, missed.high), (precision.high, missed.low))
     )
-    return {"precision": precision, "recall": Share(value, low, high, len(answer)), "missed": missed}
+    return {"precision": precision, "recall": DeathScore(value, low, high, len(answer)), "missed": missed}
 
 
-def _share(true: np.ndarray) -> Share:
+def _share(true: np.ndarray) -> DeathScore:
     if not len(true):
-        return Share(np.nan, np.nan, np.nan, 0)
+        return DeathScore(np.nan, np.nan, np.nan, 0)
     low, high = proportion_confint(int(true.sum()), len(true), method="wilson")
-    return Share(float(true.mean()), float(low), float(high), len(true))
+    return DeathScore(float(true.mean()), float(low), float(high), len(true))
 
 
 def _recall(found: float, missed: float) -> float:

@@ -12,7 +12,7 @@ from skimage.transform import AffineTransform
 
 from cineseq.pairing.positions import Circles
 from cineseq.pairing.scatter import Scatter, fit_scatter, nearest, own_probability
-from cineseq.pairing.shifts import Contents, Window, candidates, geometry, of_contents, probabilities, thinned
+from cineseq.pairing.shifts import Contents, Extent, candidates, geometry, of_contents, probabilities, thinned
 
 MIN_FOR_AFFINE = 12
 FIRST_CANDIDATES = 8
@@ -78,7 +78,7 @@ def align(
     radius: float,
     *,
     furthest: float = 3.0,
-    window: Window | None = None,
+    window: Extent | None = None,
     contents: Contents | None = None,
 ) -> Alignment:
     """Align barcodes to compartments by the most probable shift, and an affine map if enough barcodes support it.
@@ -176,8 +176,8 @@ def pitch_of(circles: Circles) -> float:
     return float(np.median(cKDTree(circles.centres).query(circles.centres, k=2)[0][:, 1]))
 
 
-def around(circles: Circles, *points: np.ndarray) -> Window:
+def around(circles: Circles, *points: np.ndarray) -> Extent:
     """Return the window that just holds the compartments and the points."""
     radii = np.where(np.isfinite(circles.radii), circles.radii, 0)[:, None]
     every = np.concatenate([circles.centres - radii, circles.centres + radii, *points])
-    return Window(every.min(axis=0), every.max(axis=0))
+    return Extent(every.min(axis=0), every.max(axis=0))

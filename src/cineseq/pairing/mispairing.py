@@ -10,6 +10,7 @@ from scipy.special import expit, ndtri
 from scipy.stats import rankdata
 
 from cineseq.io.paired import PairedData
+from cineseq.text import number
 
 DOSES = (0.1, 0.2, 0.3, 0.4, 0.5)
 REPLICATES = 4
@@ -122,7 +123,7 @@ def wrong_pairs(
     largest = float(r.max())
     used = r > DETECTED / np.sqrt(n)
     if not used.any():
-        reason = f"expression does not predict imaging features (largest out-of-fold correlation {largest:.2f})"
+        reason = f"expression does not predict imaging features (largest out-of-fold correlation {number(largest)})"
         return WrongPairs(np.nan, np.nan, largest, reason)
     features = features[:, used]
     predicted = _refitted(genes, features, fold, predicted[:, used])
@@ -134,7 +135,7 @@ def wrong_pairs(
     if error > LARGEST_ERROR:
         reason = (
             f"the association of expression with imaging features is too weak to tell wrong pairs in {n} cells "
-            f"(largest out-of-fold correlation {largest:.2f}; the standard error would be {error:.2f})"
+            f"(largest out-of-fold correlation {number(largest)}; the standard error would be {number(error)})"
         )
         return WrongPairs(np.nan, error, largest, reason)
     doses = np.array([0.0, *DOSES])
@@ -144,8 +145,8 @@ def wrong_pairs(
     fraction = 1 - float(kept @ (1 - estimates) / (kept @ kept))
     if abs(fraction - estimate) > LARGEST_DEPARTURE:
         reason = (
-            f"deliberate mis-pairing is not recovered: without it the fraction would be {estimate:.2f}, and the curve "
-            f"over doses gives {fraction:.2f}"
+            f"deliberate mis-pairing is not recovered: without it the fraction would be {number(estimate)}, and the "
+            f"curve over doses gives {number(fraction)}"
         )
         return WrongPairs(np.nan, error, largest, reason, doses, estimates)
     return WrongPairs(min(max(fraction, 0.0), 1.0), error, largest, "", doses, estimates)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cineseq.pairing.alignment import around
 from cineseq.pairing.positions import Circles, locate
-from cineseq.pairing.shifts import Contents, Window
+from cineseq.pairing.shifts import Contents, Extent
 from cineseq.tables.contract import FIELD
 
 COMPARTMENT = ["sample", "compartment_id"]
@@ -74,17 +74,17 @@ class Fields:
     seen: dict[tuple[str, str], np.ndarray]
     sizes: dict[tuple[str, str], np.ndarray]
 
-    def window(self, field: tuple[str, str], circles: Circles, points: np.ndarray) -> Window:
+    def window(self, field: tuple[str, str], circles: Circles, points: np.ndarray) -> Extent:
         """Return the image of a field; where its size is unknown, it ends at the outermost of what was seen in it."""
         corners = [np.stack([np.zeros(2), self.sizes[field]])] if field in self.sizes else []
         return around(circles, points, self.seen.get(field, np.empty((0, 2))), *corners)
 
-    def image(self, field: tuple[str, str]) -> Window:
+    def image(self, field: tuple[str, str]) -> Extent:
         """Return the image of a field, from the origin to its far corner, or to that of the cells and compartments."""
         if field in self.sizes:
-            return Window(np.zeros(2), self.sizes[field])
+            return Extent(np.zeros(2), self.sizes[field])
         seen = self.seen.get(field, np.zeros((1, 2)))
-        return Window(seen.min(axis=0), seen.max(axis=0))
+        return Extent(seen.min(axis=0), seen.max(axis=0))
 
 
 def fields_of(cells: pd.DataFrame, compartments: pd.DataFrame, sizes: pd.DataFrame | None) -> Fields:

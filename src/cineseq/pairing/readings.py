@@ -21,7 +21,7 @@ from cineseq.pairing.match import (
     match,
 )
 from cineseq.pairing.scatter import fit_scatter, nearest
-from cineseq.pairing.shifts import Window, of_contents
+from cineseq.pairing.shifts import Extent, of_contents
 from cineseq.tables.contract import FIELD
 from cineseq.text import count, listed, number
 
@@ -51,7 +51,7 @@ class Reading:
     """
 
     name: str
-    apply: Callable[[np.ndarray, Window], np.ndarray]
+    apply: Callable[[np.ndarray, Extent], np.ndarray]
     scale: float = 1.0
 
 
@@ -86,11 +86,11 @@ class Doubt:
         )
 
 
-def _turned(matrix: list[list[float]]) -> Callable[[np.ndarray, Window], np.ndarray]:
+def _turned(matrix: list[list[float]]) -> Callable[[np.ndarray, Extent], np.ndarray]:
     """Return a rotation or reflection about the middle of the image; of a turned image, the sides are swapped too."""
     linear = np.array(matrix)
 
-    def apply(points: np.ndarray, window: Window) -> np.ndarray:
+    def apply(points: np.ndarray, window: Extent) -> np.ndarray:
         middle = (window.low + window.high) / 2
         return (points - np.abs(linear) @ middle) @ linear.T + middle
 
@@ -242,7 +242,7 @@ def _fit_of_counts(compartments: pd.DataFrame, placed: pd.DataFrame, named: pd.D
     # Compartments in a row, each barcode in its own.
     row = np.stack([np.arange(len(compartments)), np.zeros(len(compartments))], axis=1).astype(float)
     contents = replace(contents, counts=contents.counts[place >= 0])
-    everywhere = Window(np.full(2, -np.inf), np.full(2, np.inf))
+    everywhere = Extent(np.full(2, -np.inf), np.full(2, np.inf))
     reach = np.full(len(row), 0.1)
     known = of_contents(row[place[place >= 0]], np.zeros((1, 2)), row, reach, window=everywhere, contents=contents)
     return float(np.nan_to_num(known)[0])

@@ -30,7 +30,7 @@ MOST_CELLS = 3
 
 
 @dataclass(frozen=True)
-class Window:
+class Extent:
     """The part of the plane that the image shows: ``low`` and ``high`` corners, shape (2,), px."""
 
     low: np.ndarray
@@ -48,9 +48,9 @@ class Window:
         """Return whether each point lies beside the window and not above or below it, shape (n,)."""
         return ~self.holds(points) & ~self.beyond_rows(points)
 
-    def overlap(self, step: np.ndarray) -> Window:
+    def overlap(self, step: np.ndarray) -> Extent:
         """Return the part that the window shares with itself when it is moved."""
-        return Window(np.maximum(self.low, self.low + step), np.minimum(self.high, self.high + step))
+        return Extent(np.maximum(self.low, self.low + step), np.minimum(self.high, self.high + step))
 
     @property
     def area(self) -> float:
@@ -137,7 +137,7 @@ def _distinct(steps: np.ndarray, apart: float) -> np.ndarray:
 
 
 def geometry(
-    points: np.ndarray, steps: np.ndarray, centres: np.ndarray, window: Window, scatter: Scatter
+    points: np.ndarray, steps: np.ndarray, centres: np.ndarray, window: Extent, scatter: Scatter
 ) -> tuple[np.ndarray, float]:
     """Return the log likelihood of the positions of barcodes under each translation, shape (c,), and under none.
 
@@ -183,7 +183,7 @@ def geometry(
     return total + scatter.own * unseen, len(points) * uniform
 
 
-def _repeats(tree: cKDTree, step: np.ndarray, window: Window, scatter: Scatter) -> float:
+def _repeats(tree: cKDTree, step: np.ndarray, window: Extent, scatter: Scatter) -> float:
     """Return the fraction of compartments that have another one where the translation moves them."""
     moved = tree.data + step
     moved = moved[window.holds(moved)]
@@ -191,7 +191,7 @@ def _repeats(tree: cKDTree, step: np.ndarray, window: Window, scatter: Scatter) 
 
 
 def of_contents(
-    points: np.ndarray, steps: np.ndarray, centres: np.ndarray, reach: np.ndarray, *, window: Window, contents: Contents
+    points: np.ndarray, steps: np.ndarray, centres: np.ndarray, reach: np.ndarray, *, window: Extent, contents: Contents
 ) -> np.ndarray:
     """Return the log Bayes factor of each translation from cells and counts, shape (c,); NaN if all hold as many.
 

@@ -14,7 +14,7 @@ from scipy.optimize import brentq
 from sklearn.mixture import GaussianMixture
 
 from cineseq.text import count, number, percent
-from cineseq.tracking.end_pictures import AFTER, Source, background
+from cineseq.tracking.end_pictures import AFTER, ObjectImages, background
 
 APART = 3.0
 """Least distance of the two means of the mixture, in standard deviations within them, at which a threshold is set."""
@@ -24,7 +24,9 @@ IN_A_ROW = 2
 """Frames in a row in which a cell is stained before it counts, unless it is followed no further."""
 
 
-def stained_tracks(source: Source, objects: pd.DataFrame, track: np.ndarray, tracks: pd.DataFrame) -> pd.DataFrame:
+def stained_tracks(
+    source: ObjectImages, objects: pd.DataFrame, track: np.ndarray, tracks: pd.DataFrame
+) -> pd.DataFrame:
     """Return ``stained`` and ``stain_frame`` of every track; both missing where no threshold can be set.
 
     Parameters
@@ -51,7 +53,7 @@ def stained_tracks(source: Source, objects: pd.DataFrame, track: np.ndarray, tra
     return found.astype({"stained": "boolean", "stain_frame": "Int64"})
 
 
-def stain_signal(source: Source, objects: pd.DataFrame, track: np.ndarray, tracks: pd.DataFrame) -> pd.DataFrame:
+def stain_signal(source: ObjectImages, objects: pd.DataFrame, track: np.ndarray, tracks: pd.DataFrame) -> pd.DataFrame:
     """Return the stain of every cell in every frame, and at its last place in the frames after its end.
 
     Returns

@@ -39,7 +39,7 @@ COLUMNS = ("offset", "area", "mean", "uneven", "centre", "outer", "bodies", "pie
 
 
 @dataclass(frozen=True)
-class Source:
+class ObjectImages:
     """The images from which objects were measured.
 
     Attributes
@@ -89,7 +89,9 @@ def living_light(area: np.ndarray, mean: np.ndarray) -> float:
     return float(np.median(mean[area >= LARGE * np.quantile(area, LARGE)]))
 
 
-def look(source: Source, channel: str, objects: pd.DataFrame, number: np.ndarray, wanted: np.ndarray) -> pd.DataFrame:
+def look(
+    source: ObjectImages, channel: str, objects: pd.DataFrame, number: np.ndarray, wanted: np.ndarray
+) -> pd.DataFrame:
     """Measure the windows around the ends of some tracks.
 
     Parameters

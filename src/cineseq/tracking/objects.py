@@ -15,7 +15,7 @@ from cineseq.config.imaging import Channels
 from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
-from cineseq.tracking.end_pictures import Source
+from cineseq.tracking.end_pictures import ObjectImages
 
 logger = logging.getLogger(__name__)
 COLUMNS = {
@@ -59,7 +59,7 @@ class Objects:
     shape: tuple[int, int, int]
     split_labels: int
     are_points: bool = False
-    source: Source | None = None
+    source: ObjectImages | None = None
 
 
 def measure(
@@ -96,7 +96,7 @@ def measure(
         previous = (plane, table)
     table = pd.concat(tables, ignore_index=True)
     overlaps = pd.concat(pairs, ignore_index=True) if pairs else no_overlaps()
-    source = None if movie is None or not (channels or death) else Source(labels, movie, channels, death)
+    source = None if movie is None or not (channels or death) else ObjectImages(labels, movie, channels, death)
     return Objects(table, overlaps, (len(labels), labels.info.height, labels.info.width), split, source=source)
 
 

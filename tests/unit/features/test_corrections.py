@@ -64,7 +64,7 @@ def test_a_plateau_with_saturated_pixels_is_not_estimable():
     course.loc[course["track_id"] == 2, "saturated"] = 0.04
     found = cs.score(course, "plateau", details=True)
     assert found["value"].isna().tolist() == [False, True, False, False]
-    assert found["note"].iloc[1] == "more than 5% of the pixels are saturated in a frame"
+    assert found["note"].iloc[1] == "more than 5 % of the pixels are saturated in a frame"
     assert "at most 8% of a cell" in warnings_of(course, Function())[-1]
     tracks = make_tracks([(0, 29, "lost")] * 4)
     named = course.assign(track_id=course["track_id"].map(tracks["track_id"]))

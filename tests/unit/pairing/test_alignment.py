@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cineseq.pairing.alignment import align
 from cineseq.pairing.positions import Circles
-from cineseq.pairing.shifts import Contents, Window, probabilities
+from cineseq.pairing.shifts import Contents, Extent, probabilities
 
 PITCH = 50.0
 HALF = np.array([PITCH / 2, 0])
@@ -19,9 +19,9 @@ def grid(side: int = 6, pitch: float = PITCH, radius: float = 20.0) -> Circles:
     return Circles(centres, np.full(len(centres), radius))
 
 
-def image(side: int = 6, rim: float = 1.5, pitch: float = PITCH) -> Window:
+def image(side: int = 6, rim: float = 1.5, pitch: float = PITCH) -> Extent:
     """Return an image that shows so many pitches beyond the array."""
-    return Window(np.full(2, -rim * pitch), np.full(2, (side - 1 + rim) * pitch))
+    return Extent(np.full(2, -rim * pitch), np.full(2, (side - 1 + rim) * pitch))
 
 
 def occupied(circles: Circles, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +134,7 @@ def test_order_and_origin_do_not_matter(seed: int, count: int, down: float, righ
         points[order] + origin,
         Circles(target.centres[mixed] + origin, target.radii),
         0.8,
-        window=Window(image(7).low + origin, image(7).high + origin),
+        window=Extent(image(7).low + origin, image(7).high + origin),
         contents=Contents(contents.occupancy[mixed], counts[order]),
     )
     assert 0 <= found.probability <= 1
