@@ -20,6 +20,7 @@ from cineseq.prediction.unused_groups import columns_to_test, difference, differ
 from cineseq.report.answers import answer_all
 from cineseq.report.evidence import Evidence
 from cineseq.statistics.permutation import benjamini_hochberg
+from cineseq.statistics.streams import stream
 from truth.claims import Claim
 
 SETTINGS = Prediction(
@@ -165,7 +166,7 @@ def _differing(seed: int, design: Design) -> pd.Series:
     columns = columns_to_test(data.obs, Folds(), "condition").tested
     p = np.array(
         [
-            difference(cells.values, joint_labels(data.obs, [column]), cells.strata, cells.families, seed).p_value
+            difference(cells.values, joint_labels(data.obs, [column]), cells, stream(seed, column)).p_value
             for column in columns
         ]
     )

@@ -241,7 +241,8 @@ def group_rejects(design: Design, seed: int) -> float:
     cells = cells_of(study.obs, study.function[:, None], FOLDS, "condition")
     directions = np.random.default_rng([33, seed]).normal(size=(3, 4))
     level = (study.predictors[:, :4] @ directions.T).argmax(axis=1)
-    return called(difference(cells.values, level, cells.strata, cells.families, seed).p_value)
+    rng, by_position = np.random.default_rng([36, seed]), cells.nulls_of(cells.values)
+    return called(difference(cells.values, level, cells, rng, by_position).p_value)
 
 
 def modalities_reject(design: Design, seed: int) -> float:
