@@ -11,8 +11,8 @@ from cineseq.config.base import FieldOfView, Section
 from cineseq.config.simulate import Simulate
 from cineseq.io.stacks import MovieInfo, write_labels, write_movie
 from cineseq.simulate.images import CHANNELS, render_movie, truth_masks
-from cineseq.simulate.latents import stream
 from cineseq.simulate.outputs import read_positions
+from cineseq.statistics.streams import stream
 from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)

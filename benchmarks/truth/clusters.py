@@ -94,6 +94,11 @@ class Study:
     obs: pd.DataFrame
     families: np.ndarray
 
+    @property
+    def field(self) -> np.ndarray:
+        """Number of the field of each cell, shape (cells,)."""
+        return self.obs["fov"].to_numpy(int)
+
     def exchange(self, permutations: int, seed: int) -> Exchange:
         """Return the null as the pipeline sets it: permutations within the strata of prediction, families whole."""
         strata = joint_labels(self.obs, Folds().null_strata)
@@ -180,6 +185,22 @@ def says_no(design: Design, seed: int) -> float:
     return float(text.startswith("No"))
 
 
+def shown_absent(design: Design, seed: int) -> float:
+    """Return whether the first function is shown absent; NaN where nothing is estimable."""
+    verdict = by_cluster(design, seed, 19)["verdict"].iloc[0]
+    return float("nan") if verdict == "not_estimable" else float(verdict == "shown_absent")
+
+
+def component_shown_absent(design: Design, seed: int) -> float:
+    """Return the same of the first component, along which function has the share that it has between clusters."""
+    study, rng = drawn(replace(design, share=0.0), seed), np.random.default_rng([7, seed])
+    own = rng.normal(size=design.cells)
+    function = np.sqrt(1 - design.share) * study.function.to_numpy() + np.sqrt(design.share) * own[:, None]
+    components = pd.DataFrame({"pc_1": own + rng.normal(size=design.fields)[study.field]})
+    table = variance_along_components(pd.DataFrame(function, columns=["f"]), components, study.exchange(19, seed))
+    return float(table["verdict"].iloc[0] == "shown_absent")
+
+
 def says_shown(design: Design, seed: int, permutations: int = PERMUTATIONS) -> float:
     """Return whether the answer is that function differs between clusters, however weakly."""
     _, verdict, _ = answer_of_clusters(Evidence(function_by_cluster=by_cluster(design, seed, permutations)))
@@ -249,6 +270,7 @@ def beyond_clusters(design: Programme, seed: int) -> float:
 
 CELLS = "240 cells of 3 kinds, 12 fields"
 BEYOND = "share of studies in which the interval of the difference is above 0"
+ABSENT = "share of studies in which a share between clusters below .05 is shown"
 TYPICAL = "390 cells, 12 fields of 4 samples, 6 clusters"
 ONE_SAMPLE = "390 cells, 12 fields of 1 sample, 6 clusters"
 PRINTED = "mean share that is printed"
@@ -281,6 +303,8 @@ def _delta(name: str, where: str, design: Programme, studies: int = 200, **bound
 
 
 UNEVEN = 1.5
+SMALL = ((30, 6), (60, 6), (60, 12), (100, 12), (200, 12), (200, 24))
+"""Cells and fields of small studies."""
 NULLS = {
     "field_0": (f"{TYPICAL}, no field effects", Design(field_sd=0, evenness=UNEVEN)),
     "field_05": (f"{TYPICAL}, field effects of .5 sd", Design(field_sd=0.5, evenness=UNEVEN)),
@@ -333,6 +357,33 @@ CLAIMS: tuple[Claim, ...] = (
         Design(share=0.05, fields=5, samples=1),
         500,
         at_most=0.0,
+    ),
+    *(
+        Claim(
+            f"clusters.absent.at_the_margin_{cells}_cells_{fields}_fields",
+            f"{cells} cells, {fields} fields of 1 sample, 6 clusters, share .05",
+            ABSENT,
+            partial(shown_absent, Design(share=0.05, cells=cells, fields=fields, samples=1)),
+            1000,
+            at_most=0.10,
+        )
+        for cells, fields in SMALL
+    ),
+    Claim(
+        "clusters.absent.at_the_margin_component",
+        "60 cells, 6 fields of 1 sample, a component has a share of .05",
+        "share of studies in which a share along a component below .05 is shown",
+        partial(component_shown_absent, Design(share=0.05, cells=60, fields=6, samples=1)),
+        1000,
+        at_most=0.10,
+    ),
+    Claim(
+        "clusters.absent.at_the_margin_small_families",
+        "100 cells, 6 fields of 1 sample, 6 clusters, share .05, families of four alike",
+        ABSENT,
+        partial(shown_absent, Design(share=0.05, cells=100, fields=6, samples=1, family=4)),
+        1000,
+        harder=True,
     ),
     _no(
         "interaction",

@@ -16,11 +16,12 @@ from cineseq.prediction.crossval.labels import joint_labels
 from cineseq.prediction.estimands import is_claimed
 from cineseq.prediction.predict import predict_functions
 from cineseq.prediction.task import PredictionTask
-from cineseq.prediction.unused_groups import columns_to_test, difference, explained_by_group
+from cineseq.prediction.unused_groups import columns_to_test, difference, differs_by_group, explained_by_group
 from cineseq.report.answers import answer_all
 from cineseq.report.evidence import Evidence
 from cineseq.statistics.permutation import benjamini_hochberg
-from truth.claims import LEVEL, Claim
+from cineseq.statistics.streams import stream
+from truth.claims import Claim
 
 SETTINGS = Prediction(
     permutations=79, class_permutations=19, l1_ratios=[0.5], alphas=10, half_samples=10, sensitivity=[]
@@ -158,25 +159,40 @@ def survives(seed: int, design: Design) -> float:
     return float(_claimed(evidence) and not explained_by_group(evidence.unused_groups, FUNCTION, "expression"))
 
 
-def any_warning(seed: int, design: Design) -> float:
-    """Return whether function is said to differ by any group; models are not fitted."""
+def _differing(seed: int, design: Design) -> pd.Series:
+    """Return for every group whether function is said to differ by it; models are not fitted."""
     data = drawn(design, seed)
     cells = cells_of(data.obs, data.function.to_numpy(float), Folds(), "condition")
     columns = columns_to_test(data.obs, Folds(), "condition").tested
-    found = [
-        difference(cells.values, joint_labels(data.obs, [column]), cells.strata, cells.families, seed).p_value
-        for column in columns
-    ]
-    return float((benjamini_hochberg(np.array(found)) <= LEVEL).any())
+    p = np.array(
+        [
+            difference(cells.values, joint_labels(data.obs, [column]), cells, stream(seed, column)).p_value
+            for column in columns
+        ]
+    )
+    table = pd.DataFrame({"p_value": p, "q_value": benjamini_hochberg(p)}, index=pd.Index(columns))
+    return table.apply(differs_by_group, axis=1)
+
+
+def false_warnings(seed: int, design: Design) -> float:
+    """Return the share of groups by which function is said to differ."""
+    return float(_differing(seed, design).mean())
+
+
+def plate_found(seed: int, design: Design) -> float:
+    """Return whether function is said to differ by plate."""
+    return float(_differing(seed, design)["group_plate"])
 
 
 EFFECT = "function and half of the genes differ by plate within fields, nothing within plates"
 WARNED = "share of studies whose answer warns of the plate"
 CLAIMED = "share of studies in which expression is said to predict function"
 UNWARNED = "share of studies in which expression is said to predict function without a warning"
-ANY = "share of studies in which function is said to differ by a group"
+ANY = "mean share of groups without effect by which function is said to differ"
 SURVIVES = "share of studies in which expression is said to predict function, and no group explains it"
 TWO, SIX = Design(), Design(plates=6)
+AMONG = Design(columns=55)
+WEAK_AMONG = Design(function_sd=0.3, columns=55)
 WITHIN = Design(signal=0.4)
 PLATE_IN_STRATA = (*FIELDS, "plate")
 NONE = Design(function_sd=0.0)
@@ -184,6 +200,7 @@ NO_EFFECT = {
     "one_column": NONE,
     "six_plates": replace(NONE, plates=6),
     "five_columns": replace(NONE, columns=4),
+    "56_columns": replace(NONE, columns=55),
     "families_of_four": replace(NONE, family=4, columns=2),
     "fields_of_three_sd": replace(NONE, field_sd=3.0),
     "one_field": replace(NONE, fields=1, cells=120),
@@ -233,18 +250,51 @@ CLAIMS: tuple[Claim, ...] = (
             f"groups.false_warning.{name}",
             f"{design}",
             ANY,
-            partial(any_warning, design=design),
-            2000,
+            partial(false_warnings, design=design),
+            200 if name == "56_columns" else 2000,
             at_most=0.065,
             new=True,
         )
         for name, design in NO_EFFECT.items()
     ),
     Claim(
+        "groups.found.two_plates_among_56_columns",
+        f"{EFFECT}; 55 further columns without effect",
+        "share of studies in which function is said to differ by plate",
+        partial(plate_found, design=AMONG),
+        200,
+        at_least=0.95,
+    ),
+    Claim(
+        "groups.found.weak_plates_among_56_columns",
+        f"{WEAK_AMONG}",
+        "share of studies in which function is said to differ by plate",
+        partial(plate_found, design=WEAK_AMONG),
+        200,
+        at_least=0.9,
+    ),
+    Claim(
+        "groups.survives.signal_among_56_columns",
+        f"{replace(WITHIN, function_sd=0.0, columns=55)}",
+        SURVIVES,
+        partial(survives, design=replace(WITHIN, function_sd=0.0, columns=55)),
+        100,
+        at_least=0.9,
+        new=True,
+    ),
+    Claim(
+        "groups.survives.weak_signal_among_56_columns",
+        f"{replace(WITHIN, signal=0.15, function_sd=0.0, columns=55)}",
+        SURVIVES,
+        partial(survives, design=replace(WITHIN, signal=0.15, function_sd=0.0, columns=55)),
+        50,
+        harder=True,
+    ),
+    Claim(
         "groups.false_warning.plates_and_function_along_a_gradient",
         f"{replace(NONE, gradient=True)}",
         ANY,
-        partial(any_warning, design=replace(NONE, gradient=True)),
+        partial(false_warnings, design=replace(NONE, gradient=True)),
         500,
         harder=True,
         new=True,

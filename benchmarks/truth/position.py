@@ -13,14 +13,20 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from cineseq.config.prediction import Folds, Prediction
+from cineseq.config.prediction import Crossmodal, Folds, Prediction
+from cineseq.crossmodal.explain import ExplainOptions, explain
+from cineseq.crossmodal.explained_values import Targets
 from cineseq.expression.function_variance import Exchange, variance_along_components, variance_between_clusters
+from cineseq.prediction.beyond_covariates import Added, adjustment_of, conditional_correlations, increments
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, cells_of
 from cineseq.prediction.crossval.ridge import Tuning, predict, ridge_folds
+from cineseq.prediction.genes import Stability, gene_rows
 from cineseq.prediction.model_comparison import compare_models, permuted_responses, quick_r2
+from cineseq.prediction.unused_groups import difference
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import p_value
+from cineseq.statistics.sequential import SequentialDesign
 from truth.claims import CALLED, LEVEL, Claim, called
 from truth.designs import labels_of_cells, with_family
 
@@ -32,6 +38,8 @@ LATENT = 3
 """Number of surfaces that the predictors load on."""
 KINDS = 5
 """Number of clusters."""
+TARGETS = 30
+"""Number of genes that shape is to explain."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +181,86 @@ def component_rejects(design: Design, seed: int) -> float:
     return called(float(table["p_value"].iloc[0]))
 
 
+def _with_size(study: Study, seed: int) -> dict[str, Block | None]:
+    """Return the predictors as expression, and size, which is noise, as the covariate."""
+    size = np.random.default_rng([34, seed]).normal(size=(len(study.function), 1))
+    names = tuple(f"x{k}" for k in range(study.predictors.shape[1]))
+    return {"expression": Block(study.predictors, names), "size": Block(size, ("size",))}
+
+
+def beyond_p(study: Study, seed: int) -> float:
+    """Return the p-value of what the predictors add to a covariate."""
+    blocks, cells = _with_size(study, seed), cells_of(study.obs, study.function[:, None], FOLDS, "condition")
+    adjustment, block = adjustment_of(blocks, cells, FOLDS.inner), blocks["expression"]
+    if adjustment is None or block is None:
+        raise RuntimeError
+    design = SequentialDesign(PERMUTATIONS, 0)
+    return increments(adjustment, {"expression": Added((block,))}, permutations=design, seed=seed)["expression"].p_value
+
+
+def beyond_rejects(design: Design, seed: int) -> float:
+    """Return whether what the predictors add to a covariate has p <= .05."""
+    return called(beyond_p(drawn(design, seed), seed))
+
+
+def lost_power_beyond(design: Design, seed: int) -> float:
+    """Return whether it has p <= .05 minus whether it has where no position is known."""
+    study = drawn(design, seed)
+    nowhere = replace(study, obs=study.obs.drop(columns=["y_px", "x_px"]))
+    return called(beyond_p(study, seed)) - called(beyond_p(nowhere, seed))
+
+
+def genes_given_covariates(design: Design, seed: int) -> float:
+    """Return the share of predictors that go with function given a covariate, p <= .05."""
+    study = drawn(design, seed)
+    blocks, cells = _with_size(study, seed), cells_of(study.obs, study.function[:, None], FOLDS, "condition")
+    adjustment, block = adjustment_of(blocks, cells, FOLDS.inner), blocks["expression"]
+    if adjustment is None or block is None:
+        raise RuntimeError
+    return float((conditional_correlations(block, study.function, adjustment)["p_value"] <= LEVEL).mean())
+
+
+def single_genes(design: Design, seed: int) -> float:
+    """Return the share of predictors that go with function, p <= .05, without covariates."""
+    study = drawn(design, seed)
+    cells, block = (
+        cells_of(study.obs, study.function[:, None], FOLDS, "condition"),
+        _with_size(study, seed)["expression"],
+    )
+    if block is None:
+        raise RuntimeError
+    none = Stability(np.zeros(len(block.names)), np.full(len(block.names), np.nan), 1)
+    blank = np.empty((len(study.function), 0))
+    rows = gene_rows("f", block, study.function, none, covariates=blank, cells=cells, module_correlation=0.5)
+    return float((rows["p_value"] <= LEVEL).mean())
+
+
+def group_rejects(design: Design, seed: int) -> float:
+    """Return whether function differs, p <= .05, between the levels of a group that follows surfaces of its own."""
+    study = drawn(design, seed)
+    cells = cells_of(study.obs, study.function[:, None], FOLDS, "condition")
+    directions = np.random.default_rng([33, seed]).normal(size=(3, 4))
+    level = (study.predictors[:, :4] @ directions.T).argmax(axis=1)
+    rng, by_position = np.random.default_rng([36, seed]), cells.nulls_of(cells.values)
+    return called(difference(cells.values, level, cells, rng, by_position).p_value)
+
+
+def modalities_reject(design: Design, seed: int) -> float:
+    """Return whether shape explains expression within fields, p <= .05, where both only follow the position."""
+    study, rng = drawn(design, seed), np.random.default_rng([35, seed])
+    cells = cells_of(study.obs, np.zeros((design.cells, 1)), FOLDS, "condition")
+    field, place = study.obs["fov"].to_numpy(int), study.obs[["y_px", "x_px"]].to_numpy(float) / FRAME_PX
+    loadings = rng.normal(size=(LATENT, TARGETS))
+    loadings /= np.sqrt(np.square(loadings).sum(axis=0))
+    targets = np.sqrt(1 - design.own - design.common) * rng.normal(size=(design.cells, TARGETS))
+    for part, groups in ((design.own, field), (design.common, np.zeros_like(field))):
+        targets += np.sqrt(part) * _surfaces(design.wave, groups, place, LATENT, rng) @ loadings
+    block = Block(study.predictors, tuple(f"x{k}" for k in range(design.predictors)))
+    options = ExplainOptions(Crossmodal(permutations=PERMUTATIONS), FOLDS, seed, 1)
+    found = explain([block], Targets(targets.astype(np.float32), "variance"), cells, options)
+    return called(float(found.total["within"]["p_value"]))
+
+
 def _described(design: Design) -> str:
     extra = {
         "no gradients": not design.own + design.common,
@@ -202,6 +290,7 @@ POWER = {
     "families": Design(share=0.1, families=4),
 }
 STUDIES = 1000
+GENES = "mean share of predictors with p <= .05"
 
 
 def _claims() -> list[Claim]:
@@ -211,9 +300,22 @@ def _claims() -> list[Claim]:
         "size_cluster": (clusters_reject, STUDIES, ("none", "own_50", "common_30", "own_30_families")),
         "size_component": (component_rejects, STUDIES, ("none", "own_50", "common_30", "own_30_families")),
     }
+    kept = ("none", "own_50", "common_30", "own_30_families")
+    studies |= {
+        "size_beyond_covariates": (beyond_rejects, STUDIES, kept),
+        "size_unused_group": (group_rejects, STUDIES, kept),
+        "size_modalities": (modalities_reject, 400, ("none", "own_50", "common_30")),
+        "size_gene": (single_genes, 400, kept),
+        "size_gene_given_covariates": (genes_given_covariates, 400, kept),
+    }
     found = [
         Claim(
-            f"position.{name}.{key}", _described(NULLS[key]), CALLED, partial(study, NULLS[key]), number, at_most=0.065
+            f"position.{name}.{key}",
+            _described(NULLS[key]),
+            GENES if "_gene" in name else CALLED,
+            partial(study, NULLS[key]),
+            number,
+            at_most=0.065,
         )
         for name, (study, number, keys) in studies.items()
         for key in keys
@@ -223,9 +325,35 @@ def _claims() -> list[Claim]:
         Claim(f"position.power.{key}", _described(design), lost, partial(lost_power, design), STUDIES, at_least=-LEVEL)
         for key, design in POWER.items()
     ]
+    found.append(
+        Claim(
+            "position.power_beyond_covariates.none",
+            _described(POWER["none"]),
+            lost,
+            partial(lost_power_beyond, POWER["none"]),
+            400,
+            at_least=-LEVEL,
+            new=True,
+        )
+    )
+    harder: dict[str, Callable[[Design, int], float]] = {
+        "size": prediction_rejects,
+        "size_beyond_covariates": beyond_rejects,
+        "size_unused_group": group_rejects,
+        "size_modalities": modalities_reject,
+        "size_gene_given_covariates": genes_given_covariates,
+    }
     found += [
-        Claim(f"position.size.{key}", _described(design), CALLED, partial(prediction_rejects, design), 400, harder=True)
+        Claim(
+            f"position.{name}.{key}",
+            _described(design),
+            GENES if "_gene" in name else CALLED,
+            partial(study, design),
+            400,
+            harder=True,
+        )
         for key, design in HARDER.items()
+        for name, study in harder.items()
     ]
     return found
 

@@ -35,9 +35,10 @@ class Folds(Section):
     )
     position_null: bool = Field(
         default=True,
-        description="Whether the null of prediction, and of function by cluster and component, keeps how function "
-        "varies smoothly with position in the field, where y_px and x_px are known. Without it, gradients within "
-        "fields count as associations.",
+        description="Whether the nulls of prediction, of what is added to covariates, of genes, of unused groups, of "
+        "function by cluster and component, and of one modality by the other keep how values vary smoothly with "
+        "position in the field, where y_px and x_px are known. Without it, gradients within fields count as "
+        "associations.",
     )
     check_groups: list[str] | None = Field(
         None,

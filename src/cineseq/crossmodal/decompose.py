@@ -213,13 +213,18 @@ def _both_ways(
     for name, side in sides.items():
         features = side.features
         logger.info("Explaining %d genes by %d %s features.", len(chosen), len(features.names), name)
-        to_genes[name] = explain(side.blocks, Targets(targets.astype(np.float32), "variance"), cells, options)
+        to_genes[name] = explain(
+            side.blocks,
+            Targets(targets.astype(np.float32), "variance"),
+            cells,
+            options.of_direction(f"{name}_to_expression"),
+        )
         logger.info("Explaining %d %s features by %d genes.", len(features.names), name, len(genes.names))
         if side.components is None:
             wanted = Targets(single_precision(features.values), "equal")
         else:
             wanted = Targets(features.values.astype(np.float32), "variance", components=side.components)
-        to_features = explain([genes], wanted, cells, options)
+        to_features = explain([genes], wanted, cells, options.of_direction(f"expression_to_{name}"))
         by_feature.append(_rows(to_features, "feature", np.array(features.names, object)))
         for direction, found in ((f"{name}_to_expression", to_genes[name]), (f"expression_to_{name}", to_features)):
             many = {"direction": direction, "targets": len(found.pooled.r2), "n": len(targets)}

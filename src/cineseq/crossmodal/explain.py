@@ -23,6 +23,7 @@ from cineseq.progress import progress
 from cineseq.statistics.metrics import centred, r2, r2_interval
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks, p_value
 from cineseq.statistics.shares import MOST_PREDICTORS, variance_share
+from cineseq.statistics.streams import child_seed, stream
 
 logger = logging.getLogger(__name__)
 PER_TASK = 10
@@ -83,6 +84,10 @@ class ExplainOptions:
     seed: int
     threads: int
 
+    def of_direction(self, direction: str) -> ExplainOptions:
+        """Return the same settings with the seed of one direction."""
+        return replace(self, seed=child_seed(self.seed, direction))
+
 
 @dataclass(frozen=True)
 class _Fit:
@@ -123,7 +128,7 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
     options
         Settings.
     """
-    pooled = _fit(predictors, targets, cells, options)
+    pooled = _fit(predictors, targets, cells, options, "pooled")
     errors = pooled.errors
     class_residual = np.where(errors.known, targets.values - _class_means(targets.values, cells), 0).astype(float)
     of_classes: Row = {"r2_class": _ratio(*(errors.in_total(e, cells.plan) for e in (class_residual, errors.baseline)))}
@@ -134,7 +139,7 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
     try:
         centred = cells.within_fields()
         blocks = [replace(block, centre=centred.centre) for block in predictors]
-        fit = _fit(blocks, targets.within(centred.centre), centred, options)
+        fit = _fit(blocks, targets.within(centred.centre), centred, options, "within")
         within = _per_target(fit)
         own = _in_total(fit.errors, cells.plan)
         total["within"] = _row(own, fit.without, fit.null_total, cells.plan)
@@ -154,7 +159,8 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
     for name, groups in fixed.items():
         total[name] |= share_columns(variance_share(similar, _in_share(targets, groups), groups), total[name])
     of_all = _in_share(targets, fixed["pooled"])
-    total["between"] = between_row(similar, of_all, cells.sample_labels(), options.settings.permutations, options.seed)
+    seed = child_seed(options.seed, "between")
+    total["between"] = between_row(similar, of_all, cells.sample_labels(), options.settings.permutations, seed)
     names = {"r2_low": "low", "r2_high": "high"}
     of_classes["r2_within_class"] = total["within_class"]["r2"]
     total = {name: {names.get(k, k): v for k, v in (row | of_classes).items()} for name, row in total.items()}
@@ -163,7 +169,9 @@ def explain(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells,
     return Explained(within, _per_target(pooled), np.asarray(from_within), from_class, total, by_sample)
 
 
-def _fit(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells, options: ExplainOptions) -> _Fit:
+def _fit(
+    predictors: Sequence[Block], targets: Targets, cells: CrossvalCells, options: ExplainOptions, estimand: str
+) -> _Fit:
     """Fit cross-validated ridge on principal components, and the same with shuffled pairing."""
     plan, settings = cells.plan, options.settings
     designs = [design(predictors, train, settings.min_detected, None) for train, _ in plan.splits()]
@@ -176,7 +184,8 @@ def _fit(predictors: Sequence[Block], targets: Targets, cells: CrossvalCells, op
         parts = (whole, _centred_in_class(whole, errors.known, cells.classes))
         without.append([np.square(part).sum(axis=1) for part in parts])
     in_total, in_class = np.swapaxes(without, 0, 1)
-    return _Fit(errors, in_total, in_class, *_null(by_fold, targets, cells, options))
+    rng = stream(options.seed, estimand)
+    return _Fit(errors, in_total, in_class, *_null(by_fold, targets, cells, options, rng))
 
 
 def _per_target(fit: _Fit) -> PerTarget:
@@ -198,17 +207,23 @@ def _class_means(values: np.ndarray, cells: CrossvalCells) -> np.ndarray:
 
 
 def _null(
-    by_fold: list[RidgeFold], targets: Targets, cells: CrossvalCells, options: ExplainOptions
+    by_fold: list[RidgeFold],
+    targets: Targets,
+    cells: CrossvalCells,
+    options: ExplainOptions,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return R² per target, in total and within class under permutation of target rows within strata and class.
 
-    Shapes are (permutations, targets), (permutations,) and (permutations,).
+    Permuted targets vary with position as the measured ones do, where it is known. Shapes are (permutations, targets),
+    (permutations,) and (permutations,).
     """
     permutations = options.settings.permutations
     if not permutations:
         return np.empty((0, targets.values.shape[1])), np.empty(0), np.empty(0)
-    rng = np.random.default_rng(options.seed)
-    blocks = exchangeable_blocks(cells.within_class().strata, cells.families)
+    divided = cells.within_class()
+    targets = targets.along_position(divided.place)
+    blocks = exchangeable_blocks(divided.strata, cells.families)
     rows = [draw_rows(blocks, rng) for _ in range(permutations)]
     tasks = [rows[start : start + PER_TASK] for start in range(0, permutations, PER_TASK)]
     calls = (joblib.delayed(_permuted)(by_fold, targets, cells, task) for task in tasks)

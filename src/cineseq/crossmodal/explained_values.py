@@ -14,7 +14,9 @@ from cineseq.expression.normalise import thin
 from cineseq.io.counts import log_normalised
 from cineseq.prediction.crossval.folds import FoldPlan
 from cineseq.prediction.crossval.ridge import Chosen, RidgeFold, predict, predict_best, predict_without
+from cineseq.statistics.jackknife import group_sums
 from cineseq.statistics.metrics import centred
+from cineseq.statistics.position import Place, SpatialNulls, spatial_nulls
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Targets:
         Number of principal components that stand for the targets in the total; None: the targets themselves.
     axes
         Principal axes of the training cells of each fold, shape (targets, components) each, see :meth:`with_axes`.
+    by_position
+        How the targets vary with position, see :meth:`along_position`; None where permuted targets need not.
     """
 
     values: np.ndarray
@@ -42,10 +46,26 @@ class Targets:
     centre: np.ndarray | None = None
     components: int | None = None
     axes: tuple[np.ndarray, ...] | None = None
+    by_position: SpatialNulls | None = None
+
+    def along_position(self, place: Place | None) -> Targets:
+        """Return targets that vary with position as before when their rows are reordered; unchanged without a place."""
+        if place is None:
+            return self
+        fields = np.unique(place.fields, return_inverse=True)[1]
+        # A missing value has the mean of its field; 0 for one that is missing in the whole field.
+        known = np.isfinite(self.values)
+        sums = group_sums(np.where(known, self.values, 0.0), fields)
+        means = sums / np.maximum(group_sums(known.astype(float), fields), 1.0)
+        found = spatial_nulls(np.where(known, self.values, means[fields]), place.position, fields)
+        return replace(self, by_position=found) if found.share else self
 
     def rows(self, order: np.ndarray) -> Targets:
         """Return the targets with reordered rows, centred again."""
         values = self.values[order]
+        if self.by_position is not None:
+            drawn = self.by_position.permuted(order).astype(values.dtype)
+            values = np.where(np.isfinite(values), drawn, np.nan).astype(values.dtype)
         return replace(self, values=values if self.centre is None else centred(values, self.centre))
 
     def within(self, centre: np.ndarray | None) -> Targets:

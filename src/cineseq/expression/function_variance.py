@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import kruskal
 
 from cineseq.statistics import ALPHA
-from cineseq.statistics.epsilon_squared import WithinStrata, indicators
+from cineseq.statistics.epsilon_squared import WithinStrata, indicators, normal_upper_end
 from cineseq.statistics.jackknife import FEWEST_GROUPS, JackknifeT
 from cineseq.statistics.permutation import (
     TIE,
@@ -22,6 +22,7 @@ from cineseq.statistics.permutation import (
 )
 from cineseq.statistics.position import spatial_null
 from cineseq.statistics.sequential import SequentialDesign, SequentialTest, floor_notes, sequential_test
+from cineseq.statistics.streams import stream
 from cineseq.statistics.verdicts import judge
 from cineseq.tables.contract import empty
 from cineseq.tables.expression import FUNCTION_BY_CLUSTER, FUNCTION_BY_COMPONENT
@@ -153,9 +154,11 @@ def variance_between_clusters(function: pd.DataFrame, clusters: pd.Series, excha
         The table :data:`cineseq.tables.expression.FUNCTION_BY_CLUSTER`. The p-value is of ``epsilon2``; ``eta2`` has
         the part between strata, too.
     """
-    rng = np.random.default_rng(exchange.seed)
     design = exchange.design(len(function.columns))
-    rows = [_one(function[name], clusters, exchange, rng, design) for name in function.columns]
+    rows = [
+        _one(function[name], clusters, exchange, stream(exchange.seed, "clusters", str(name)), design)
+        for name in function.columns
+    ]
     table = pd.DataFrame(rows, columns=list(empty(FUNCTION_BY_CLUSTER).columns))
     return _judged(table.assign(function=list(function.columns)), exchange, "functions")
 
@@ -188,7 +191,7 @@ def _one(
     found = within.jackknife_together(own)
     draw, row["position_share"] = exchange.null(values, usable, statistics)
     null, test = _tested(np.atleast_1d(found.estimate), draw, rng, design)
-    row |= _with_interval(found, unit, int(test.permutations[0]))
+    row |= _with_interval(found, within, within.rank, unit, int(test.permutations[0]))
     if len(null):
         row |= {"eta2_null": float(null[:, 0, 1].mean()), "p_value": test.p_value[0]}
     return row
@@ -210,9 +213,16 @@ def _tested(
     return first, sequential_test(observed - TIE, first[..., 0], more, design)
 
 
-def _with_interval(found: JackknifeT, unit: str, permutations: int | np.ndarray) -> dict[str, Any]:
-    """Return the columns of epsilon squared and its interval; of several predictors, each an array."""
+def _with_interval(
+    found: JackknifeT, within: WithinStrata, rank: int, unit: str, permutations: int | np.ndarray
+) -> dict[str, Any]:
+    """Return the columns of epsilon squared and its interval; of several predictors, each an array.
+
+    The upper end that can show absence is the larger of two, of which one is exact for few cells and the other allows
+    for alike cells.
+    """
     low, high = found.interval()
+    upper = np.maximum(found.upper_end(), normal_upper_end(found.estimate, within.freedom, rank))
     strata = int(np.max(found.groups))
     notes = [] if np.any(permutations) else ["permutations are switched off"]
     if strata < FEWEST_GROUPS:
@@ -222,7 +232,7 @@ def _with_interval(found: JackknifeT, unit: str, permutations: int | np.ndarray)
         "epsilon2": found.estimate,
         "epsilon2_low": low,
         "epsilon2_high": high,
-        "epsilon2_upper": found.upper_end(),
+        "epsilon2_upper": upper,
     }
     return numbers | {"permutations": permutations, "note": "; ".join(notes)}
 
@@ -296,9 +306,11 @@ def variance_along_components(function: pd.DataFrame, components: pd.DataFrame, 
     """
     if not len(function.columns) or not len(components.columns):
         return empty(FUNCTION_BY_COMPONENT)
-    rng = np.random.default_rng(exchange.seed)
     design = exchange.design(len(function.columns) * len(components.columns))
-    parts = [_along_one(function[name], components, exchange, rng, design) for name in function.columns]
+    parts = [
+        _along_one(function[name], components, exchange, stream(exchange.seed, "components", str(name)), design)
+        for name in function.columns
+    ]
     table = pd.concat(parts, ignore_index=True).reindex(columns=empty(FUNCTION_BY_COMPONENT).columns)
     return _judged(table, exchange, "functions and components")
 
@@ -356,7 +368,7 @@ def _along_one(
     found = within.jackknife_apart(own)
     draw, share = exchange.null(values, usable, statistics)
     null, test = _tested(found.estimate, draw, rng, design)
-    table = table.assign(position_share=share, **_with_interval(found, unit, test.permutations))
+    table = table.assign(position_share=share, **_with_interval(found, within, 1, unit, test.permutations))
     if not len(null):
         return table
     return table.assign(r2_null=null[..., 1].mean(axis=0), p_value=test.p_value)

@@ -23,6 +23,7 @@ from cineseq.statistics.correlation import partial_spearman
 from cineseq.statistics.metrics import centred, r2_interval
 from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.statistics.sequential import SequentialDesign, sequential_test
+from cineseq.statistics.streams import stream
 from cineseq.tables.prediction import ADDED
 
 COMPONENTS = 100
@@ -200,7 +201,7 @@ def increments(
     test = ResidualTest.of(adjustment.cells, adjustment.design())
     every = np.arange(len(values))
     columns = {name: added[name].columns(adjustment, every) for name in found if test is not None}
-    return found | _tested(found, test, columns, tuning, permutations=permutations, rng=np.random.default_rng(seed))
+    return found | _tested(found, test, columns, tuning, permutations=permutations, rng=stream(seed, "null"))
 
 
 def _tested(
@@ -363,7 +364,8 @@ def conditional_correlations(block: Block, response: np.ndarray, adjustment: Adj
     """Test whether each column goes with a response given the covariates, within fields.
 
     Ranks of column and response are residualised by least squares on splines of the covariates, and the products of
-    both residuals are summed (generalised covariance measure). P-values are robust to alike cells of a family. There
+    both residuals are summed (generalised covariance measure). P-values are robust to alike cells of a family, and
+    allow for the position where the response follows it and it is known. There
     are no folds: the test takes into account what the splines have fitted, and residuals of held-out cells would share
     the errors of one fit.
 
@@ -388,5 +390,7 @@ def conditional_correlations(block: Block, response: np.ndarray, adjustment: Adj
     fields = np.unique(adjustment.fields[rows], return_inverse=True)[1]
     basis = covariate_basis(adjustment.covariates.rows(rows), fields, np.arange(len(rows)))
     design = np.column_stack([basis.values, np.eye(fields.max(initial=0) + 1)[fields]])
-    rho, p = partial_spearman(block.values[rows], response[rows], design, adjustment.cells.families[rows])
+    cells = adjustment.cells
+    place = None if cells.place is None else cells.place.rows(rows)
+    rho, p = partial_spearman(block.values[rows], response[rows], design, cells.families[rows], place)
     return pd.DataFrame({"rho": rho, "p_value": p})

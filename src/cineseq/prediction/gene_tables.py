@@ -14,6 +14,7 @@ from cineseq.prediction.crossval.transform import standardised
 from cineseq.prediction.genes import associations, overlap_row, with_clusters
 from cineseq.prediction.task import PredictionTask
 from cineseq.statistics.permutation import benjamini_hochberg
+from cineseq.statistics.streams import child_seed
 from cineseq.text import percent
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,9 @@ def gene_tables(
         )
         genes.append(rows.assign(grouped_by=cells.plan.grouped_by))
         compared = rows.assign(mean=block.values.mean(axis=0))
-        overlap.append(overlap_row(column, compared, settings.selected_frequency, task.seed))
+        overlap.append(
+            overlap_row(column, compared, settings.selected_frequency, child_seed(task.seed, column, "overlap"))
+        )
     return {"genes": pd.concat(genes), "overlap": pd.DataFrame(overlap)}
 
 

@@ -189,7 +189,7 @@ def gene_rows(
 ) -> pd.DataFrame:
     """Return one row per gene of a function: stability, module and partial correlation.
 
-    P-values allow for alike cells of a family.
+    P-values allow for alike cells of a family, and for the position in the field where it is known.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def gene_rows(
     # Partial rank correlation given covariates and strata, shape (genes,).
     indicators = np.eye(cells.strata.max() + 1)[cells.strata]
     design = np.column_stack([stats.rankdata(covariates, axis=0), indicators])
-    rho, p = partial_spearman(block.values, response, design, cells.families)
+    rho, p = partial_spearman(block.values, response, design, cells.families, cells.place)
     rows = pd.DataFrame(
         {"function": function, "gene": block.names, "frequency": selection.frequency, "sign": selection.sign}
     )

@@ -25,6 +25,7 @@ from cineseq.prediction.crossval.transform import design
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
 from cineseq.statistics.sequential import SequentialDesign, sequential_test
+from cineseq.statistics.streams import stream
 from cineseq.text import number
 
 NULL_RATIO = 0.5
@@ -156,8 +157,7 @@ def compare_models(
     dict
         One fit per model name, in the order of the model comparison.
     """
-    rng = np.random.default_rng(seed)
-    designs = model_blocks(blocks, cells, rng)
+    designs = model_blocks(blocks, cells, stream(seed, "shuffled shape"))
     widest = next((name for name in ("both", "all_morphology", *STACKED) if name in designs), None)
     if settings.nonlinear and widest is not None:
         designs[NONLINEAR] = designs[widest]
@@ -176,7 +176,7 @@ def compare_models(
         wanted = tested if models is None else {n: tested[n] for n in tested if _is_needed(n, models)}
         return out_of_fold(wanted, values.reshape(len(values), -1), plan, shorter, threads, kept=kept)
 
-    overall, within = _null_by_class(cells, settings, functions, fitted, rng)
+    overall, within = _null_by_class(cells, settings, functions, fitted, seed)
     # One fit per model, or why there is none.
     fits = {"mean": ModelFit(training_mean(cells.values, plan), "baseline")}
     flat = _flat_models(designs, cells)
@@ -194,13 +194,13 @@ def compare_models(
 
 
 def _null_by_class(
-    cells: CrossvalCells, settings: Prediction, functions: int, fitted: Fitted, rng: np.random.Generator
+    cells: CrossvalCells, settings: Prediction, functions: int, fitted: Fitted, seed: int
 ) -> tuple[dict[str, NullTest | None], dict[str, NullTest | None]]:
     """Return the tests of R² and of R² within class by model; the latter only for cells pooled over fields."""
     # Pooled over fields, the null only shows how much of R² differences between strata have; it needs fewer.
     is_pooled = cells.centre is None
     drawn = min(settings.permutations, settings.class_permutations) if is_pooled else settings.permutations
-    first = SequentialDesign(drawn, settings.most_permutations, functions)
+    first, rng = SequentialDesign(drawn, settings.most_permutations, functions), stream(seed, "null")
     if not is_pooled:
         return null_tests(cells, (None,), first, fitted, rng)[0], {}
     # If every stratum holds a single class, permutations within strata are already within class.
@@ -208,7 +208,7 @@ def _null_by_class(
     if settings.permutations and divided.strata.max() > np.unique(cells.strata).size - 1:
         (overall,) = null_tests(cells, (None,), first, fitted, rng)
         of_class = replace(first, first=settings.class_permutations)
-        (within,) = null_tests(divided, (cells.classes,), of_class, fitted, rng)
+        (within,) = null_tests(divided, (cells.classes,), of_class, fitted, stream(seed, "null within class"))
         return overall, within
     overall, within = null_tests(cells, (None, cells.classes), first, fitted, rng)
     return overall, within

@@ -13,6 +13,7 @@ from cineseq.prediction.crossval.transform import design
 from cineseq.prediction.estimands import Row, between_row
 from cineseq.prediction.model_comparison import model_blocks
 from cineseq.statistics.shares import MOST_PREDICTORS, Share, variance_share
+from cineseq.statistics.streams import child_seed, stream
 
 WITHOUT = ("both_permuted", "all_morphology")
 """Models that only serve as comparisons."""
@@ -44,7 +45,7 @@ def model_shares(
     seed
         Seed of permutations.
     """
-    designs = model_blocks(blocks, cells, np.random.default_rng(seed))
+    designs = model_blocks(blocks, cells, stream(seed, "shuffled shape"))
     everyone = np.arange(len(cells.values))
     most = min(MOST_PREDICTORS, settings.max_genes or MOST_PREDICTORS)
     fixed = {"within": cells.field_labels(), "within_class": cells.classes, "pooled": np.zeros(len(everyone))}
@@ -53,7 +54,8 @@ def model_shares(
         if name in WITHOUT:
             continue
         predictors = design(parts, everyone, settings.min_detected, most)
-        shares = {name: variance_share(predictors, cells.values, groups) for name, groups in fixed.items()}
-        between = between_row(predictors, cells.values, cells.sample_labels(), settings.permutations, seed)
+        shares = {key: variance_share(predictors, cells.values, groups) for key, groups in fixed.items()}
+        own = child_seed(seed, "between", name)
+        between = between_row(predictors, cells.values, cells.sample_labels(), settings.permutations, own)
         found[name] = ModelShares(shares, between)
     return found

@@ -41,6 +41,7 @@ from cineseq.prediction.task import PredictionTask
 from cineseq.prediction.unused_groups import UnusedGroups, columns_to_test
 from cineseq.statistics.metrics import varies
 from cineseq.statistics.sequential import floor_notes
+from cineseq.statistics.streams import child_seed
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.prediction import (
     BEYOND_COVARIATES,
@@ -156,14 +157,16 @@ def _predict_one(
     for note in notes:
         logger.info("%s: %s", response.name, note)
     settings, obs = task.prediction, task.data.obs.iloc[rows]
-    fits = _compared(own, cells, task, threads, kept)
+    # Every null of a function has random numbers of its own, which do not depend on the other functions.
+    seed = child_seed(task.seed, response.name)
+    fits = _compared(own, cells, task, child_seed(seed, "pooled"), threads=threads, kept=kept)
     samples = obs["sample"].astype("string").to_numpy(object)
-    within = _within(own, cells, task, threads, kept)
+    within = _within(own, cells, task, child_seed(seed, "within"), threads=threads, kept=kept)
     fits = _with_cluster_labels(fits, cells, task, rows, kept)
     if isinstance(within, Within):
         within = replace(within, fits=_with_cluster_labels(within.fits, within.cells, task, rows, kept))
     comparison = ModelComparison(response.rows(rows), cells, fits, samples, obs.index.to_numpy(object), within)
-    unused = UnusedGroups(comparison, own, obs, settings, task.folds, task.seed, threads, kept)
+    unused = UnusedGroups(comparison, own, obs, settings, task.folds, child_seed(seed, "unused groups"), threads, kept)
     tables = {
         "performance": performance_rows(comparison),
         "samples": sample_rows(comparison),
@@ -175,7 +178,7 @@ def _predict_one(
             cells,
             settings=settings,
             folds=task.folds,
-            seed=task.seed,
+            seed=child_seed(seed, "beyond covariates"),
             functions=len(task.responses),
         ),
         "unused_groups": unused.rows(groups),
@@ -192,7 +195,13 @@ def _predict_one(
 
 
 def _within(
-    blocks: dict[str, Block | None], cells: CrossvalCells, task: PredictionTask, threads: int, kept: joblib.Memory
+    blocks: dict[str, Block | None],
+    cells: CrossvalCells,
+    task: PredictionTask,
+    seed: int,
+    *,
+    threads: int,
+    kept: joblib.Memory,
 ) -> Within | str:
     """Fit every model within fields, and estimate shares of variance; return the reason where that is not estimable."""
     try:
@@ -201,12 +210,18 @@ def _within(
         return str(reason)
     if not varies(centred.values, cells.values):
         return "the function does not differ within fields"
-    fits = _compared(blocks, centred, task, threads, kept)
-    return Within(centred, fits, model_shares(blocks, cells, task.prediction, task.seed))
+    fits = _compared(blocks, centred, task, seed, threads=threads, kept=kept)
+    return Within(centred, fits, model_shares(blocks, cells, task.prediction, seed))
 
 
 def _compared(
-    blocks: dict[str, Block | None], cells: CrossvalCells, task: PredictionTask, threads: int, kept: joblib.Memory
+    blocks: dict[str, Block | None],
+    cells: CrossvalCells,
+    task: PredictionTask,
+    seed: int,
+    *,
+    threads: int,
+    kept: joblib.Memory,
 ) -> dict[str, ModelFit]:
     """Fit every model to some cells, with permutations for as many functions as the task has."""
     return compare_models(
@@ -214,7 +229,7 @@ def _compared(
         cells,
         settings=task.prediction,
         folds=task.folds,
-        seed=task.seed,
+        seed=seed,
         threads=threads,
         kept=kept,
         functions=len(task.responses),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from cineseq.prediction.crossval.ridge import RidgeFold, Tuning, predict, ridge_
 from cineseq.statistics.clustered import orthonormal_basis
 from cineseq.statistics.family_variance import family_variance_ratio, without_likeness
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
+from cineseq.statistics.position import SpatialNull
 
 FEWEST_LEFT = 10
 """Degrees of freedom that the covariates must leave for a test."""
@@ -71,12 +73,24 @@ class ResidualTest:
         own = without_likeness(cells.values, families, ratio)
         return cls(cells, families, ratio, basis, own - basis @ (basis.T @ own))
 
+    @cached_property
+    def by_position(self) -> SpatialNull | None:
+        """How the residuals vary with position; None where the null does not keep it."""
+        return self.cells.null_of(self.own)
+
     def permuted(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Return residuals of permuted residuals, whole families within strata, shape (cells, count, columns)."""
+        """Return residuals of permuted residuals, whole families within strata, shape (cells, count, columns).
+
+        Permuted residuals vary with position as those of the function do, before covariates are fitted to them again.
+        """
         exchange = exchangeable_blocks(self.cells.strata, self.cells.families)
         # Orders of the cells, shape (count, cells), and the residuals in these orders.
         rows = np.array([draw_rows(exchange, rng) for _ in range(count)], dtype=int).reshape(count, len(self.own))
-        drawn = self.own[rows.T]
+        by_position = self.by_position
+        if by_position is None:
+            drawn = self.own[rows.T]
+        else:
+            drawn = by_position.coloured(by_position.whitened(self.own)[rows.T])
         flat = drawn.reshape(len(self.own), -1)
         return (flat - self.basis @ (self.basis.T @ flat)).reshape(drawn.shape)
 

@@ -20,11 +20,11 @@ from cineseq.prediction.crossval.out_of_fold import NOTHING_KEPT, out_of_fold
 from cineseq.prediction.crossval.transform import kept_genes
 from cineseq.prediction.estimands import Row
 from cineseq.prediction.model_comparison import (
+    NullTest,
     full_procedure,
     model_blocks,
-    permuted_responses,
+    null_tests,
     quick_procedure,
-    quick_r2,
     training_mean,
 )
 from cineseq.prediction.performance import ModelComparison, Within
@@ -32,6 +32,9 @@ from cineseq.statistics import ALPHA
 from cineseq.statistics.epsilon_squared import WithinStrata, indicators
 from cineseq.statistics.metrics import centred, r2, r2_interval, varies
 from cineseq.statistics.permutation import TIE, benjamini_hochberg, exchangeable_blocks, p_value
+from cineseq.statistics.position import SpatialNulls
+from cineseq.statistics.sequential import SequentialDesign
+from cineseq.statistics.streams import child_seed, stream
 from cineseq.tables.imaging import CELLS, PAIRS
 from cineseq.tables.prediction import MODALITIES
 from cineseq.text import known
@@ -136,12 +139,16 @@ NO_DIFFERENCE = Difference(np.nan, np.nan, np.nan, np.nan)
 
 
 def difference(
-    values: np.ndarray, codes: np.ndarray, strata: np.ndarray, families: np.ndarray, seed: int
+    values: np.ndarray,
+    codes: np.ndarray,
+    cells: CrossvalCells,
+    rng: np.random.Generator,
+    by_position: SpatialNulls | None = None,
 ) -> Difference:
     """Measure and test how values differ between the levels of a group, within strata.
 
     The null permutes cells within strata, whole families together. Under it, levels are exchangeable between the cells
-    of a stratum.
+    of a stratum, but for what their position tells.
 
     Parameters
     ----------
@@ -149,26 +156,28 @@ def difference(
         Shape (cells, columns); the columns count as one, by their sums of squares.
     codes
         Level of each cell, from 0, shape (cells,).
-    strata, families
-        Labels of each cell, shape (cells,).
-    seed
-        Seed of the permutations.
+    cells
+        Strata and families of the cells.
+    rng
+        Draws the permutations.
+    by_position
+        How the values vary with position, see :meth:`CrossvalCells.nulls_of`; None where the null does not keep it.
     """
-    design = WithinStrata.of(indicators(codes), strata)
+    design = WithinStrata.of(indicators(codes), cells.strata)
     own = centred(values, design.strata)
     if design.rank < 1 or not varies(own, values):
         return NO_DIFFERENCE
     found = design.jackknife_together(own)
-    blocks = exchangeable_blocks(strata, families)
-    null = design.permuted_overall(own, blocks, PERMUTATIONS, np.random.default_rng(seed))
+    blocks = exchangeable_blocks(cells.strata, cells.families)
+    null = design.permuted_overall(own, blocks, PERMUTATIONS, rng, by_position)
     low, high = found.interval()
     return Difference(float(found.estimate), float(low), float(high), float(p_value(float(found.estimate), null + TIE)))
 
 
-def main_components(block: Block | None, strata: np.ndarray, settings: Prediction) -> np.ndarray | None:
+def main_components(block: Block | None, strata: np.ndarray, settings: Prediction, seed: int) -> np.ndarray | None:
     """Return the first principal components of expression within strata, shape (cells, components).
 
-    None without genes that vary.
+    None without genes that vary. The seed is of the randomised decomposition.
     """
     from sklearn.utils.extmath import randomized_svd  # noqa: PLC0415 - only where groups are tested
 
@@ -179,7 +188,7 @@ def main_components(block: Block | None, strata: np.ndarray, settings: Predictio
     components = min(COMPONENTS, *(side - 1 for side in genes.shape))
     if components < 1 or not genes.any():
         return None
-    left, scale, _ = randomized_svd(genes, components, random_state=0)
+    left, scale, _ = randomized_svd(genes, components, random_state=seed)
     return left * scale
 
 
@@ -218,10 +227,11 @@ class UnusedGroups:
         if not columns:
             return pd.DataFrame()
         cells = self.comparison.cells
-        components = main_components(self.blocks["expression"], cells.strata, self.prediction)
+        seed = child_seed(self.seed, "main components")
+        components = main_components(self.blocks["expression"], cells.strata, self.prediction, seed)
         levels = {column: joint_labels(self.obs, [column]) for column in columns}
-        of_function = [self._difference(cells.values, codes) for codes in levels.values()]
-        of_expression = [self._difference(components, codes) for codes in levels.values()]
+        of_function = self._differences(cells.values, levels, "function")
+        of_expression = self._differences(components, levels, "expression")
         q, q_expression = (
             benjamini_hochberg(np.array([found.p_value for found in both])) for both in (of_function, of_expression)
         )
@@ -238,16 +248,23 @@ class UnusedGroups:
             about |= _columns("", one) | {"q_value": q[number]}
             about |= _columns("expression_", other) | {"expression_q_value": q_expression[number]}
             differs = min(p for p in (one.p_value, other.p_value, 1.0) if known(p)) <= ALPHA
-            rows += [about | row for row in self._models(codes, differs=differs)]
+            rows += [about | row for row in self._models(column, codes, differs=differs)]
         return pd.DataFrame(rows)
 
-    def _difference(self, values: np.ndarray | None, codes: np.ndarray) -> Difference:
+    def _differences(self, values: np.ndarray | None, levels: dict[str, np.ndarray], what: str) -> list[Difference]:
+        """Return how values differ by each group; ``what`` names them."""
         cells = self.comparison.cells
-        if values is None or codes.max() < 1:
-            return NO_DIFFERENCE
-        return difference(values, codes, cells.strata, cells.families, self.seed)
+        if values is None:
+            return [NO_DIFFERENCE] * len(levels)
+        by_position = cells.nulls_of(values)
+        return [
+            difference(values, codes, cells, stream(self.seed, column, what), by_position)
+            if codes.max() > 0
+            else NO_DIFFERENCE
+            for column, codes in levels.items()
+        ]
 
-    def _models(self, codes: np.ndarray, *, differs: bool) -> list[Row]:
+    def _models(self, column: str, codes: np.ndarray, *, differs: bool) -> list[Row]:
         """Return R² of the model of every modality within fields, and within the levels of a group, too."""
         of_fields = self._within_fields()
         rows = {model: {"model": model, "r2": value, "permutations": 0} for model, value in of_fields.items()}
@@ -259,7 +276,8 @@ class UnusedGroups:
         if beyond < FEWEST_WITHIN:
             note = f"not estimable: cells exceed fields and levels by {beyond}, {FEWEST_WITHIN} are required"
             return [row | {"note": note} for row in rows.values()]
-        return [rows[model] | found for model, found in self._fitted(own, list(rows)).items()]
+        rng = stream(self.seed, column, "models")
+        return [rows[model] | found for model, found in self._fitted(own, list(rows), rng).items()]
 
     def _within_fields(self) -> dict[str, float]:
         """Return R² within fields of the model of every modality; NaN where it is not estimable."""
@@ -270,7 +288,7 @@ class UnusedGroups:
         predicted = {m: p for m, p in within.estimated().items() if m in MODALITIES}
         return {m: float(r2((within.cells.values - p).ravel(), baseline.ravel())) for m, p in predicted.items()}
 
-    def _fitted(self, own: CrossvalCells, models: list[str]) -> dict[str, Row]:
+    def _fitted(self, own: CrossvalCells, models: list[str], rng: np.random.Generator) -> dict[str, Row]:
         """Fit models to cells that are centred within the levels of a group, with the null within these."""
         baseline = own.values - training_mean(own.values, own.plan)
         total = np.square(baseline).sum(axis=1)
@@ -278,27 +296,29 @@ class UnusedGroups:
             note = "not estimable: the function does not differ within the levels of the group"
             return {model: {"note": note} for model in models}
         # Out-of-fold predictions of every model, shape (cells, columns).
-        rng = np.random.default_rng(self.seed)
         designs = {m: parts for m, parts in model_blocks(self.blocks, own, rng).items() if m in models}
         full, quick = (of(self.prediction, self.folds) for of in (full_procedure, quick_procedure))
         predicted = out_of_fold(designs, own.values, own.plan, full, self.threads, kept=self.kept)
-        # Those of the quick procedure for permuted functions, shape (cells, (1 + permutations) * columns).
-        permutations = min(self.prediction.permutations, self.prediction.class_permutations)
-        permuted = permuted_responses(own, permutations, rng)
-        flat = permuted.reshape(len(permuted), -1)
-        drawn = out_of_fold(designs, flat, own.plan, quick, self.threads, kept=self.kept)
+
+        def fitted(values: np.ndarray, wanted: set[str] | None) -> dict[str, np.ndarray]:
+            some = designs if wanted is None else {model: designs[model] for model in designs if model in wanted}
+            return out_of_fold(some, values.reshape(len(values), -1), own.plan, quick, self.threads, kept=self.kept)
+
+        # The quick procedure with its null, for every model.
+        first = min(self.prediction.permutations, self.prediction.class_permutations)
+        (tests,) = null_tests(own, (None,), SequentialDesign(first, self.prediction.most_permutations), fitted, rng)
         rows: dict[str, Row] = {}
         for model in designs:
             gain = total - np.square(own.values - predicted[model]).sum(axis=1)
             low, high = r2_interval(gain, total, own.plan.units)
-            observed, *null = quick_r2(drawn[model], permuted, own.plan)
+            test = tests.get(model) or NullTest()
             rows[model] = {
                 "r2_within_group": gain.sum() / total.sum(),
                 "r2_within_group_low": low,
                 "r2_within_group_high": high,
-                "r2_within_group_null": float(np.mean(null)) if null else np.nan,
-                "p_within_group": p_value(observed, np.array(null)),
-                "permutations": len(null),
+                "r2_within_group_null": float(np.mean(test.null)) if len(test.null) else np.nan,
+                "p_within_group": test.p_value,
+                "permutations": test.permutations,
             }
         return rows
 
@@ -333,18 +353,23 @@ def within_levels(cells: CrossvalCells, codes: np.ndarray) -> tuple[CrossvalCell
 
 
 def differs_by_group(row: Mapping[str, Any]) -> bool:
-    """Whether the function of a row of ``unused_groups`` differs by the group within strata (q ≤ .05)."""
-    return bool(known(row["q_value"]) and row["q_value"] <= ALPHA)
+    """Whether the function of a row of ``unused_groups`` differs by the group within strata (p ≤ .05).
+
+    The p-value is not adjusted for the number of groups. A difference by a group is no discovery but a reason to doubt
+    one, and further columns without effect must not take it away.
+    """
+    return bool(known(row["p_value"]) and row["p_value"] <= ALPHA)
 
 
-def is_left_within(row: Mapping[str, Any]) -> bool:
+def is_left_within(row: Mapping[str, Any]) -> bool | None:
     """Whether a model is shown to predict function within the levels of the group, too.
 
-    The interval of its R² there is above the mean of the null, and its p-value is at most .05.
+    The interval of its R² there is above the mean of the null, and its p-value is at most .05. None where one of these
+    is not estimable.
     """
     needed = (row["r2_within_group_low"], row["r2_within_group_null"], row["p_within_group"])
     if not all(map(known, needed)):
-        return False
+        return None
     return bool(row["r2_within_group_low"] > row["r2_within_group_null"] and row["p_within_group"] <= ALPHA)
 
 
@@ -366,7 +391,20 @@ def explained_by_group(table: pd.DataFrame | None, function: str, model: str) ->
     tuple of str
         Names of groups, in the order of the table; empty where the claim survives, or no group was found to matter.
     """
+    return _groups(table, function, model, left=False)
+
+
+def unresolved_by_group(table: pd.DataFrame | None, function: str, model: str) -> tuple[str, ...]:
+    """Return the unused groups by which a function differs and within which a model could not be tested.
+
+    Parameters and result are those of :func:`explained_by_group`. The claim is then neither kept nor lost.
+    """
+    return _groups(table, function, model, left=None)
+
+
+def _groups(table: pd.DataFrame | None, function: str, model: str, *, left: bool | None) -> tuple[str, ...]:
     if table is None or table.empty:
         return ()
     rows = table[(table["function"] == function) & (table["model"] == model)]
-    return tuple(str(row["group"]) for _, row in rows.iterrows() if differs_by_group(row) and not is_left_within(row))
+    differs = [row for _, row in rows.iterrows() if differs_by_group(row)]
+    return tuple(str(row["group"]) for row in differs if is_left_within(row) is left)

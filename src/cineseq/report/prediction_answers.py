@@ -15,7 +15,7 @@ from cineseq.prediction.crossval.out_of_fold import NONLINEAR
 from cineseq.prediction.estimands import PRIMARY, gain_text, is_claimed, lower_bound, primary_rows, share_text
 from cineseq.prediction.group_sentences import lost_within_groups
 from cineseq.prediction.report import mostly_class
-from cineseq.prediction.unused_groups import explained_by_group
+from cineseq.prediction.unused_groups import explained_by_group, unresolved_by_group
 from cineseq.report.claims import r2_claim
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Claim, Found, not_estimable, not_run, tested, with_interval
@@ -198,9 +198,10 @@ def _stable_genes(genes: pd.DataFrame | None, function: str, frequency: float) -
         return f"No single gene was selected in {percent(frequency, 0)} of the half-samples", []
     ranked = ranked.sort_values(["frequency", "gene"], ascending=[False, True]).drop_duplicates("gene")
     top = ranked.head(GENES_NAMED)
-    signs = np.where(top["sign"].fillna(0) >= 0, "+", "−")
-    where = [f" for {readable(part)}" if len(parts) > 1 else "" for part in top["function"]]
-    texts = [f"{g} ({s}{w})" for g, s, w in zip(top["gene"], signs, where, strict=True)]
+    signs = np.select([top["sign"] > 0, top["sign"] < 0], ["+", "−"], "")
+    where = [f"for {readable(part)}" if len(parts) > 1 else "" for part in top["function"]]
+    inside = [" ".join(filter(None, pair)) for pair in zip(signs, where, strict=True)]
+    texts = [f"{gene} ({text})" if text else gene for gene, text in zip(top["gene"], inside, strict=True)]
     more = (
         f", of {count(len(ranked), 'gene')} in at least {percent(frequency, 0)} of the half-samples"
         if len(ranked) > len(top)
@@ -214,8 +215,10 @@ def _given_covariates(ranked: pd.DataFrame) -> str:
     """Report how many of the selected genes also go with the function given the covariates."""
     if "q_given_covariates" not in ranked or ranked["q_given_covariates"].isna().all():
         return ""
-    also = int((ranked["q_given_covariates"] <= ALPHA).sum())
-    return f"{also} of {len(ranked)} also given size, cell cycle and technical covariates as measured, q ≤ {ALPHA}"
+    estimated = ranked["q_given_covariates"].dropna()
+    also = f"{int((estimated <= ALPHA).sum())} of {len(estimated)}"
+    left_out = f", {len(ranked) - len(estimated)} not estimable" if len(estimated) < len(ranked) else ""
+    return f"{also} also given size, cell cycle and technical covariates as measured, q ≤ {ALPHA}{left_out}"
 
 
 def _pooled_text(pooled: pd.Series | None, row: pd.Series) -> str:
@@ -263,9 +266,13 @@ def _verdict_of(evidence: Evidence, row: pd.Series) -> Verdict:
     """Return the verdict on whether a model predicts a function."""
     added = _added(evidence, row["function"], row["model"])
     adds_to = None if added.empty else adds(added.iloc[0])
-    if explained_by_group(evidence.unused_groups, row["function"], row["model"]):
+    claim = (evidence.unused_groups, row["function"], row["model"])
+    is_shown = is_claimed(row)
+    if explained_by_group(*claim):
         adds_to = False
-    return judge(is_estimated=True, is_shown=is_claimed(row), adds=adds_to)
+    elif adds_to is not False and unresolved_by_group(*claim):
+        is_shown = False
+    return judge(is_estimated=True, is_shown=is_shown, adds=adds_to)
 
 
 def modalities(evidence: Evidence) -> Found:

@@ -13,8 +13,9 @@ from cineseq.progress import progress
 from cineseq.simulate import expression
 from cineseq.simulate.field import SimulatedField, simulate_field
 from cineseq.simulate.genes import gene_table
-from cineseq.simulate.latents import LOADINGS, stream
+from cineseq.simulate.latents import LOADINGS
 from cineseq.simulate.sequencing import Library, sequence
+from cineseq.statistics.streams import stream
 
 logger = logging.getLogger(__name__)
 

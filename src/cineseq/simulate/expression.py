@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.simulate import Simulate
-from cineseq.simulate.latents import spread, stream
+from cineseq.simulate.latents import spread
 from cineseq.statistics.pedigree import sister_pairs, sisters
+from cineseq.statistics.streams import stream
 from cineseq.tables.contract import FIELD
 
 DISPERSION = 0.15

@@ -10,9 +10,10 @@ import pandas as pd
 from cineseq.config.simulate import Simulate
 from cineseq.simulate.appearance import cage_rows, cell_rows, debris_rows, drift
 from cineseq.simulate.cages import Cages, early_cages, endpoint_cages
-from cineseq.simulate.latents import draw_latents, stream
+from cineseq.simulate.latents import draw_latents
 from cineseq.simulate.lineage import FIRST_DIVISION, plan_field
 from cineseq.simulate.motion import Field
+from cineseq.statistics.streams import stream
 
 VISIBLE = 0.35
 """A cell is tracked until its centre lies this fraction of its short half-axis outside the field."""

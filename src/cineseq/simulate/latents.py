@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 import pandas as pd
 
 from cineseq.config.simulate import Simulate
-
-
-def stream(seed: int, *names: str) -> np.random.Generator:
-    """Return the generator that belongs to ``names``, such as ``("motion", "s1", "f2")``.
-
-    The same seed and names always give the same numbers, independently of other draws.
-    """
-    return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
+from cineseq.statistics.streams import stream
 
 
 def spread(probability: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -6,7 +6,8 @@ import numpy as np
 from scipy import stats
 
 from cineseq.statistics import ALPHA
-from cineseq.statistics.clustered import clustered_correlation
+from cineseq.statistics.clustered import clustered_correlation, orthonormal_basis
+from cineseq.statistics.position import Place, spatial_null
 
 FEWEST_CELLS = 5
 POWER = 0.8
@@ -53,11 +54,18 @@ def spearman_within(predicted: np.ndarray, measured: np.ndarray, groups: np.ndar
 
 
 def partial_spearman(
-    values: np.ndarray, response: np.ndarray, covariates: np.ndarray, clusters: np.ndarray
+    values: np.ndarray,
+    response: np.ndarray,
+    covariates: np.ndarray,
+    clusters: np.ndarray,
+    place: Place | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return partial Spearman correlations of many columns with a response given covariates, and their p-values.
 
-    They are Pearson correlations between the residuals of the ranks after linear regression on the covariates.
+    They are Pearson correlations between the residuals of the ranks after linear regression on the covariates. Where
+    the ranks of the response vary with position in the field, the regression is by generalised least squares with
+    their covariance (see :func:`cineseq.statistics.position.spatial_null`), so that two columns that follow the
+    position are not correlated for that alone.
 
     Parameters
     ----------
@@ -70,6 +78,8 @@ def partial_spearman(
     clusters
         Families whose cells may be alike, shape (cells,); the p-values allow for it, see
         :func:`cineseq.statistics.clustered.clustered_correlation`.
+    place
+        Position and field of the cells; None where position is not taken into account.
 
     Returns
     -------
@@ -77,4 +87,13 @@ def partial_spearman(
         Correlation and two-sided p-value, each shape (columns,); NaN where a residual is constant.
     """
     design = np.column_stack([np.ones(len(response)), covariates])
-    return clustered_correlation(stats.rankdata(values, axis=0), stats.rankdata(response), design, clusters)
+    columns, own = stats.rankdata(values, axis=0), stats.rankdata(response)
+    if place is not None:
+        basis = orthonormal_basis(design)
+        left = (own - basis @ (basis.T @ own))[:, None]
+        null = spatial_null(left, place.position, place.fields)
+        if null.share:
+            # Each column is centred first, which the intercept takes out, to keep rounding small.
+            columns = null.uncorrelated(columns - columns.mean(axis=0))
+            own, design = null.uncorrelated((own - own.mean())[:, None])[:, 0], null.uncorrelated(design)
+    return clustered_correlation(columns, own, design, clusters)

@@ -42,7 +42,10 @@ VERDICTS = ("shown", "shown_absent", "unresolved", "not_estimable")
 _WITHIN = (
     number("epsilon2_low", "Lower end of its 95 % interval, a jackknife over strata"),
     number("epsilon2_high", "Upper end of it"),
-    number("epsilon2_upper", "Upper end of its one-sided 95 % interval"),
+    number(
+        "epsilon2_upper",
+        "Upper end of its one-sided 95 % interval: the larger of the jackknife's and that of normal independent values",
+    ),
     count("strata", "Strata with two cells or more"),
     Column(
         "within", "text", "Columns whose joint values are the strata (folds.null_strata); empty for one", missing=True

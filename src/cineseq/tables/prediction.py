@@ -226,7 +226,8 @@ GENES = Table(
             "Partial rank correlation within fields, adjusted for splines of technical covariates, cell cycle and size",
         ),
         zero_to_one(
-            "p_given_covariates", "P-value of rho_given_covariates, which allows for alike cells of a root cell"
+            "p_given_covariates",
+            "P-value of rho_given_covariates, which allows for alike cells of a root cell and for known positions",
         ),
         false_discovery_rate("genes, for each function, of p_given_covariates", "q_given_covariates"),
         Column("is_marker", "truth", "Whether it is a cluster marker", missing=True),

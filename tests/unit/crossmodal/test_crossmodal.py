@@ -14,12 +14,14 @@ from tests.unit.prediction.prediction_examples import Planted, simulate
 
 from cineseq.config.prediction import Crossmodal, Folds
 from cineseq.crossmodal.decompose import Decomposition, decompose, report
-from cineseq.crossmodal.explain import ExplainOptions
+from cineseq.crossmodal.explain import ExplainOptions, explain
 from cineseq.crossmodal.explained_values import Targets, errors_of, noise_ceiling
 from cineseq.io.adata import write_paired
 from cineseq.io.paired import PairedData
-from cineseq.prediction.crossval.folds import FoldPlan
+from cineseq.prediction.crossval.feature_blocks import Block
+from cineseq.prediction.crossval.folds import FoldPlan, cells_of
 from cineseq.prediction.crossval.ridge import SMALLEST_PENALTY, Tuning, predict, ridge_folds
+from cineseq.statistics.position import Place
 from cineseq.tables.contract import read_table
 from cineseq.tables.crossmodal import DIRECTIONS, FEATURE_VARIANCE, GENE_VARIANCE, VARIANCE_BY_SAMPLE, VARIANCE_SUMMARY
 from cineseq.text import percent
@@ -53,6 +55,39 @@ def test_shared_states_are_found_both_ways(shared):
         assert (summary["low"] > 0).all()
         assert (summary["share"] >= summary["r2"]).all()
         assert (summary["share_low"] > 0).all()
+
+
+def following_a_bowl(seed: int, *, known: bool) -> tuple[float, np.ndarray]:
+    """Return the p-values, in total and of each target, of shape and expression that follow one bowl of all fields."""
+    rng, fov = np.random.default_rng(seed), np.repeat(np.arange(8), 20)
+    position = rng.uniform(0, 500, (160, 2))
+    bowl = np.square(position / 250 - 1).sum(axis=1)[:, None]
+    shape, genes = 2 * bowl + rng.normal(size=(160, 4)), 2 * bowl + rng.normal(size=(160, 6))
+    genes[::9, 2] = np.nan
+    obs = pd.DataFrame(
+        {"sample": "s", "fov": fov.astype(str), "condition": "one", "family": np.arange(160).astype(str)}
+    )
+    if known:
+        obs[["y_px", "x_px"]] = position
+    cells = cells_of(obs, np.zeros((160, 1)), Folds(outer=4, inner=2), "condition")
+    options = ExplainOptions(FAST, Folds(inner=2), seed, threads=1)
+    found = explain([Block(shape, tuple("abcd"))], Targets(genes.astype(np.float32), "variance"), cells, options)
+    return float(found.total["within"]["p_value"]), found.within.p_value
+
+
+def test_modalities_that_only_follow_the_position_do_not_explain_each_other():
+    kept, lost = ([following_a_bowl(seed, known=known) for seed in range(10)] for known in (True, False))
+    assert sum(p <= 0.05 for p, _ in kept) <= 2
+    assert np.mean([each <= 0.05 for _, each in kept]) <= 0.15
+    assert all(p <= 0.05 for p, _ in lost)
+
+
+def test_missing_targets_stay_missing_with_their_cells():
+    values, position = np.arange(24.0).reshape(12, 2), np.column_stack([np.arange(12), np.arange(12) % 5])
+    values[3, 0] = np.nan
+    targets = Targets(values, "variance").along_position(Place(position, np.zeros(12)))
+    order = np.roll(np.arange(12), 1)
+    assert np.isnan(targets.rows(order).values).nonzero() == (np.array([4]), np.array([0]))
 
 
 def test_every_sample_has_a_row_and_one_more_sample_an_interval(shared):

@@ -236,6 +236,19 @@ def test_one_real_function_among_twenty_is_shown_though_the_first_permutations_a
     assert table["p_value"][ended].tolist() == fixed["p_value"][ended].tolist()
 
 
+def test_the_null_of_a_function_does_not_depend_on_the_order_of_functions():
+    rng = np.random.default_rng(3)
+    clusters, field = pd.Series(rng.integers(0, 3, 120).astype(str)), np.arange(120) % 6
+    function = pd.DataFrame(rng.normal(size=(120, 2)), columns=["function_a", "function_b"])
+    components = pd.DataFrame(rng.normal(size=(120, 2)), columns=["pc_1", "pc_2"])
+    for measure, against in ((variance_between_clusters, clusters), (variance_along_components, components)):
+        first, second = (
+            measure(function[order], against, exchange(field, 39, most=0)).set_index("function").drop(columns="q_value")
+            for order in (["function_a", "function_b"], ["function_b", "function_a"])
+        )
+        pd.testing.assert_frame_equal(first.sort_index(kind="stable"), second.sort_index(kind="stable"))
+
+
 def test_clusters_and_function_that_follow_position_are_not_associated_beyond_it():
     found = {True: [], False: []}
     for seed in range(40):

@@ -151,6 +151,22 @@ def test_the_same_seed_gives_the_same_tables():
         pd.testing.assert_frame_equal(first.tables[name], second.tables[name])
 
 
+def test_the_numbers_of_a_function_do_not_depend_on_the_other_functions():
+    data = simulate(Planted(genes=12, features=3, cells_per_field=12), seed=0)
+    function = data.function.assign(function_other=np.random.default_rng(1).normal(size=len(data.function)))
+    few = FAST.model_copy(update={"permutations": 3, "most_permutations": 0, "sensitivity": []})
+    both, turned = (ask(replace(data, function=function[list(o)]), few) for o in (function, function.columns[::-1]))
+    for name in ("performance", "beyond_covariates", "overlap"):
+        tables = [
+            found.tables[name].set_index("function").drop(columns="q_value", errors="ignore")
+            for found in (both, turned)
+        ]
+        for column in function:
+            pd.testing.assert_frame_equal(*(table.loc[[column]] for table in tables))
+    nulls = [c.within.fits["expression"].test.null for c in both.comparisons]
+    assert not np.isclose(*nulls).any()
+
+
 def test_missing_values_leave_cells_out():
     data = simulate(Planted(morphology=0.4, genes=20), seed=0)
     function = data.function.copy()

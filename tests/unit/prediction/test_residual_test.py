@@ -17,9 +17,11 @@ def alike(rng: np.random.Generator, columns: int) -> np.ndarray:
     return np.sqrt(0.5) * (rng.normal(size=(160, columns)) + rng.normal(size=(40, columns))[FAMILY])
 
 
-def residual_test(values: np.ndarray, covariates: np.ndarray) -> ResidualTest | None:
+def residual_test(
+    values: np.ndarray, covariates: np.ndarray, families: np.ndarray = FAMILY, position: np.ndarray | None = None
+) -> ResidualTest | None:
     plan = FoldPlan(FIELD, grouped_folds(FIELD, 4), ("fov",), ())
-    cells = CrossvalCells(values, plan, FIELD, FAMILY, np.full(160, ""))
+    cells = CrossvalCells(values, plan, FIELD, families, np.full(160, ""), position=position)
     return ResidualTest.of(cells, np.column_stack([np.eye(8)[FIELD], covariates]))
 
 
@@ -68,3 +70,22 @@ def test_there_is_no_test_where_covariates_leave_nothing():
     test = residual_test(values, covariates)
     assert test is not None
     assert test.second_stage(covariates, Tuning(3, 3, 5)) is None
+
+
+def test_added_columns_that_only_share_a_surface_with_the_function_explain_nothing():
+    """Both follow a bowl that fields share; without positions the function ranks above all its permutations."""
+    ranks: dict[bool, list[float]] = {True: [], False: []}
+    for seed in range(25):
+        rng = np.random.default_rng(200 + seed)
+        position = rng.uniform(-1, 1, (160, 2))
+        bowl = np.square(position).sum(axis=1)[:, None]
+        for known in (True, False):
+            function, covariates, added = (rng.normal(size=(160, columns)) for columns in (1, 3, 5))
+            test = residual_test(function + 2 * bowl, covariates, np.arange(160), position if known else None)
+            assert test is not None
+            stage = test.second_stage(added + bowl, Tuning(3, 20, 5))
+            assert stage is not None
+            observed, drawn = (test.explained([stage], part) for part in (test.own[:, None], test.permuted(20, rng)))
+            ranks[known].append(np.mean(observed > drawn))
+    assert np.mean(ranks[True]) < 0.7
+    assert np.mean(ranks[False]) > 0.9

@@ -10,10 +10,11 @@ from tests.unit.prediction.prediction_examples import SMALL, Planted, ask, by_mo
 
 from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
+from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, grouped_folds
 from cineseq.prediction.crossval.labels import joint_labels
 from cineseq.prediction.group_sentences import group_sentences, lost_within_groups
 from cineseq.prediction.report import report
-from cineseq.prediction.unused_groups import columns_to_test, difference, explained_by_group
+from cineseq.prediction.unused_groups import columns_to_test, difference, explained_by_group, unresolved_by_group
 from cineseq.tables.prediction import UNUSED_GROUPS
 
 LONE = {"sensitivity": [], "half_samples": 10, "permutations": 39, "class_permutations": 39}
@@ -138,8 +139,42 @@ def test_without_differences_a_test_is_significant_as_often_as_it_says():
     for seed in range(200):
         plate = (rng.random(48)[family] < np.linspace(0.1, 0.9, 6)[field]).astype(int)
         values = rng.normal(size=48)[family] + 0.3 * rng.normal(size=96) + 2.0 * field
-        rejected.append(difference(values[:, None], plate, field, family, seed).p_value <= 0.05)
+        found = difference(values[:, None], plate, of_cells(field, family), np.random.default_rng(seed))
+        rejected.append(found.p_value <= 0.05)
     assert np.mean(rejected) <= 0.1
+
+
+@pytest.mark.parametrize("columns", [1, 4])
+def test_levels_that_follow_the_position_are_no_difference(columns):
+    """Function and plate both follow a bowl that fields share; without positions nearly all studies reject."""
+    field, rejected = np.repeat(np.arange(8), 30), {True: [], False: []}
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        position = rng.uniform(-1, 1, (240, 2))
+        bowl = np.square(position).sum(axis=1)
+        plate = (bowl + rng.normal(size=240) > 0.7).astype(int)
+        values = rng.normal(size=(240, columns)) + 1.5 * bowl[:, None]
+        for known in (True, False):
+            cells = of_cells(field, np.arange(240), position if known else None)
+            found = difference(values, plate, cells, rng, cells.nulls_of(values))
+            rejected[known].append(found.p_value <= 0.05)
+    assert np.mean(rejected[True]) <= 0.17
+    assert np.mean(rejected[False]) >= 0.8
+
+
+def of_cells(field: np.ndarray, family: np.ndarray, position: np.ndarray | None = None) -> CrossvalCells:
+    plan = FoldPlan(field, grouped_folds(field, 4), ("fov",), ())
+    blank = np.zeros((len(field), 1))
+    return CrossvalCells(blank, plan, field, family, np.full(len(field), ""), position=position)
+
+
+def test_a_difference_is_found_whatever_other_columns_there_are():
+    """The p-value of a group decides, which further columns without effect do not change; q-values they do."""
+    table = pd.concat([rows(), rows(group=[f"column {k}" for k in range(55)], p_value=0.5)]).assign(q_value=0.056)
+    (text,) = group_sentences(table, "function_a")
+    assert text.startswith("plate is in neither folds.groups nor folds.null_strata, and a differs by it (")
+    assert "p = 0.001, one of 56 groups that were tested)" in text
+    assert explained_by_group(table, "function_a", "expression") == ("plate",)
 
 
 def rows(**columns) -> pd.DataFrame:
@@ -154,12 +189,13 @@ def rows(**columns) -> pd.DataFrame:
     ("columns", "expected"),
     [
         ({}, ("plate",)),
-        ({"q_value": 0.06}, ()),
-        ({"q_value": np.nan}, ()),
+        ({"p_value": 0.06}, ()),
+        ({"p_value": np.nan}, ()),
+        ({"q_value": 0.06}, ("plate",)),
         ({"r2_within_group_low": 0.02, "p_within_group": 0.025}, ()),
         ({"r2_within_group_low": 0.02, "p_within_group": 0.06}, ("plate",)),
         ({"r2_within_group_low": -0.02, "p_within_group": 0.025}, ("plate",)),
-        ({"r2_within_group_low": np.nan, "p_within_group": np.nan, "r2_within_group": np.nan}, ("plate",)),
+        ({"r2_within_group_low": np.nan, "p_within_group": np.nan, "r2_within_group": np.nan}, ()),
     ],
 )
 def test_a_group_explains_a_claim_that_is_lost_within_it(columns, expected):
@@ -180,7 +216,10 @@ def test_sentences_say_what_could_not_be_measured():
         f"sample, p = 0.001). R² within each plate is {note}. To keep these differences in the null, set "
         "folds.null_strata: [sample, plate].",
     )
-    lost = "Expression is not shown to predict a within the levels of plate (not estimable)"
+    lost = "Whether expression predicts a within the levels of plate is not estimable"
     assert lost_within_groups(table, "function_a", "expression") == lost
+    assert explained_by_group(table, "function_a", "expression") == ()
+    assert unresolved_by_group(table, "function_a", "expression") == ("plate",)
+    assert unresolved_by_group(rows(), "function_a", "expression") == ()
     assert group_sentences(table, "function_b") == ()
     assert group_sentences(None) == ()

@@ -248,6 +248,9 @@ def test_genes_and_clusters_of_an_angle_are_those_of_its_cosine_and_sine():
     """Gene A is selected for both parts, more often for the sine; the larger share between clusters is the cosine's."""
     names = ["function_lipid_cos", "function_lipid_sin", "function_lipid_cos", "function_other"]
     genes = table(GENES, function=names, gene=[*"AABC"], frequency=[0.7, 0.9, 0.8, 1.0], sign=[1.0, -1, 1, 1])
+    q = [0.9, 0.01, np.nan, 0.01]
+    genes = pd.concat([genes, genes.iloc[:2].assign(gene=["D", "E"], sign=[np.nan, 0.0])], ignore_index=True)
+    genes["q_given_covariates"] = [*q, 0.2, 0.3]
     parts = by_cluster(function=names[:2], epsilon2=[0.2, 0.1], q_value=[0.02, 0.9], verdict=["shown", "unresolved"])
     overlap = table(MARKER_OVERLAP, function=names[:2], selected=[3, 4], expected=1.0, shared=1)
     evidence = Evidence(
@@ -258,10 +261,11 @@ def test_genes_and_clusters_of_an_angle_are_those_of_its_cosine_and_sine():
     )
     found = by_id(evidence)
     assert (
-        "Selected most stably: A (− for lipid sin) and B (+ for lipid cos) (+ and −: sign of the association)."
-        in found["function_genes"].answer
-    )
-    assert found["function_genes"].numbers["genes"] == ["A", "B"]
+        "Selected most stably: A (− for lipid sin), E (for lipid sin), B (+ for lipid cos) and D (for lipid cos) "
+        "(+ and −: sign of the association; 1 of 3 also given size, cell cycle and technical covariates as measured, "
+        "q ≤ 0.05, 1 not estimable)."
+    ) in found["function_genes"].answer
+    assert found["function_genes"].numbers["genes"] == [*"AEBD"]
     assert "20 % of the variance of lipid cos within fields" in found["clusters"].answer
     assert found["clusters"].numbers["selected"] == 3
 
@@ -628,6 +632,18 @@ def test_answers_say_that_an_interval_is_from_few_groups(groups, said):
     for name in ("function_genes", "modalities"):
         assert said in by_id(Evidence(performance=rows))[name].answer
         assert "nterval from" not in by_id(Evidence(performance=rows.assign(groups=20)))[name].answer
+
+
+def test_a_claim_that_cannot_be_tested_within_a_plate_is_unresolved():
+    values = {"function": "function_lipid", "group": "plate", "within": "sample, fov, condition", "levels": 90}
+    values |= {"model": ["expression", "morphology"], "epsilon2": 0.28, "p_value": 0.001, "q_value": 0.06}
+    values |= {"r2": [0.15, 0.25], "note": "not estimable: cells exceed fields and levels by 3, 20 are required"}
+    found = by_id(replace(STRONG, unused_groups=table(UNUSED_GROUPS, **values)))
+    genes = found["function_genes"]
+    assert genes.verdict == "unresolved"
+    said = "Whether expression predicts lipid within the levels of plate is not estimable."
+    assert genes.answer.startswith(said)
+    assert found["modalities"].numbers["verdicts"]["morphology"] == "unresolved"
 
 
 def test_a_claim_that_vanishes_within_a_plate_is_not_shown():

@@ -11,9 +11,10 @@ from cineseq.config.simulate import Simulate
 from cineseq.simulate.appearance import drift
 from cineseq.simulate.cages import Cages, early_cages, endpoint_cages
 from cineseq.simulate.field import simulate_field, tracked
-from cineseq.simulate.latents import spread, stream
+from cineseq.simulate.latents import spread
 from cineseq.simulate.lineage import AFTER_DEATH, BEFORE_DEATH, DYING_FRAMES, births, plan_field
 from cineseq.simulate.motion import CONTACT, repel
+from cineseq.statistics.streams import stream
 
 
 @given(

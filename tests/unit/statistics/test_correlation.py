@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cineseq.statistics.correlation import partial_spearman, spearman_within
+from cineseq.statistics.position import Place
 
 
 def test_partial_spearman_without_covariates_is_spearman():
@@ -26,6 +27,25 @@ def test_partial_spearman_takes_a_common_cause_out():
     given_cause = partial_spearman(x[:, None], y, stats.rankdata(cause)[:, None], np.arange(500))
     assert plain[0][0] > 0.4
     assert abs(given_cause[0][0]) < 0.12
+
+
+def test_partial_spearman_of_two_bowls_is_nothing_where_their_positions_are_known():
+    """Both follow one bowl of all fields and planes of each; cells of a field are not independent."""
+    field, called = np.repeat(np.arange(8), 25), {True: [], False: []}
+    design = np.eye(8)[field]
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        position = rng.uniform(-1, 1, (200, 2))
+        bowl, slopes = np.square(position).sum(axis=1), rng.normal(size=(2, 8, 2))
+        x, y = (2 * bowl + (position * slope[field]).sum(axis=1) + rng.normal(size=200) for slope in slopes)
+        x = np.column_stack([x, y + 2 * rng.normal(size=200)])
+        for known in (True, False):
+            place = Place(position, field) if known else None
+            called[known].append(partial_spearman(x, y, design, np.arange(200), place)[1] <= 0.05)
+    of_bowl, of_value = np.mean(called[True], axis=0)
+    assert of_bowl <= 0.2
+    assert of_value >= 0.8
+    assert np.mean(called[False], axis=0)[0] >= 0.8
 
 
 def test_partial_spearman_of_a_constant_is_unknown():

@@ -5,8 +5,9 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from cineseq.statistics.epsilon_squared import WithinStrata, indicators
+from cineseq.statistics.epsilon_squared import WithinStrata, indicators, normal_upper_end
 from cineseq.statistics.permutation import exchangeable_blocks, permuted_within
 
 
@@ -114,3 +115,31 @@ def test_permuted_predictors_give_the_null_of_permuted_values():
     rows = permuted_within(np.arange(120), blocks, 20, np.random.default_rng(1))
     expected = [WithinStrata.of(indicators(cluster[row]), stratum).together(own) for row in rows]
     assert null == pytest.approx(np.array(expected))
+
+
+@pytest.mark.parametrize(("estimate", "rank"), [(-0.01, 5), (0.04, 5), (0.3, 1), (0.0, 1)])
+def test_the_normal_upper_end_is_where_so_small_a_statistic_has_probability_5_percent(estimate, rank):
+    end = float(normal_upper_end(np.array(estimate), 100, rank))
+    explained = 1 - (1 - estimate) * (100 - rank) / 100
+    f = explained / rank / ((1 - explained) / (100 - rank))
+    assert stats.ncf.cdf(f, rank, 100 - rank, 100 * end / (1 - end)) == pytest.approx(0.05, abs=1e-6)
+
+
+def test_the_normal_upper_end_is_unknown_or_zero_where_the_estimate_is_unknown_or_far_below_zero():
+    assert np.isnan(normal_upper_end(np.array([np.nan, 0.1]), 50, 2)).tolist() == [True, False]
+    assert normal_upper_end(np.array(-0.2), 30, 5) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_share_at_the_margin_is_rarely_called_smaller_with_few_cells():
+    """The jackknife alone says that a share of .05 along one predictor is smaller in about one of six studies."""
+    rng, below = np.random.default_rng(3), {"jackknife": [], "both": []}
+    for _ in range(400):
+        stratum, predictor = np.repeat(np.arange(6), 10), rng.normal(size=(60, 1))
+        within = WithinStrata.of(predictor, stratum)
+        own = within.centred(np.sqrt(0.05) * predictor[:, 0] + np.sqrt(0.95) * rng.normal(size=60))
+        found = within.jackknife_apart(own)
+        below["jackknife"].append(found.upper_end()[0] < 0.05)
+        normal = normal_upper_end(found.estimate, within.freedom, 1)
+        below["both"].append(max(found.upper_end()[0], normal[0]) < 0.05)
+    assert np.mean(below["jackknife"]) > 0.12
+    assert np.mean(below["both"]) <= 0.08

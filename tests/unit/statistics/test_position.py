@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cineseq.statistics.metrics import centred
 from cineseq.statistics.permutation import draw_rows, exchangeable_blocks
-from cineseq.statistics.position import spatial_null
+from cineseq.statistics.position import spatial_null, spatial_nulls
 
 
 def of_fields(seed, *, own=0.0, common=0.0, cells=360, fields=12, columns=1):
@@ -83,3 +83,58 @@ def test_two_surfaces_are_not_related(own, common, calls_of_permutation):
             called[name].append((np.abs(other @ drawn[:, :, 0]) >= observed).mean() <= 0.05)
     assert np.mean(called["spatial"]) <= 0.12
     assert np.mean(called["permutation"]) >= calls_of_permutation
+
+
+@given(st.integers(0, 10_000), st.sampled_from([(0.5, 0.0), (0.0, 0.5), (0.3, 0.3)]))
+@settings(max_examples=10, deadline=None)
+def test_uncorrelated_columns_have_the_inverse_of_the_covariance(seed, parts):
+    values, position, field = of_fields(seed, own=parts[0], common=parts[1], cells=60, fields=4)
+    null = spatial_null(values, position, field)
+    half = null.uncorrelated(np.eye(60))
+    if null.surfaces is None:
+        assert np.array_equal(half, np.eye(60))
+        return
+    basis, same = null.surfaces.basis, field[:, None] == field
+    covariance = np.eye(60) + (null.own * same + null.common) * (basis @ basis.T)
+    assert half @ covariance @ half.T == pytest.approx(np.eye(60), abs=1e-8)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=10, deadline=None)
+def test_many_columns_stay_as_they_are_when_no_cell_moves_and_keep_the_means_of_fields(seed):
+    columns, position, field = of_fields(seed, own=0.2, common=0.4, columns=7)
+    columns = columns + np.random.default_rng(seed).normal(size=(12, 7))[field]
+    nulls = spatial_nulls(columns, position, field)
+    assert nulls.share > 0.1
+    rows = draw_rows(exchangeable_blocks(field, np.arange(len(field))), np.random.default_rng(seed))
+    drawn = nulls.permuted(np.column_stack([np.arange(len(field)), rows]))
+    assert drawn.shape == (360, 2, 7)
+    assert drawn[:, 0] == pytest.approx(columns, abs=1e-9)
+    assert drawn[:, 1] == pytest.approx(nulls.permuted(rows), abs=1e-9)
+    assert centred(drawn[:, 1], field) - drawn[:, 1] == pytest.approx(centred(columns, field) - columns, abs=1e-9)
+
+
+def test_columns_that_share_a_surface_keep_it_together():
+    """One bowl in twenty columns is one axis; permuted columns follow it, and those without any surface do not."""
+    rng = np.random.default_rng(4)
+    bowl, position, field = of_fields(4, common=0.9)
+    columns = np.column_stack([bowl + 0.5 * rng.normal(size=(360, 20)), rng.normal(size=(360, 20))])
+    nulls = spatial_nulls(columns, position, field)
+    assert sum(len(own) for own, null in nulls.parts if null.share > 0.3) == 1
+    rows = draw_rows(exchangeable_blocks(field, np.arange(360)), rng)
+    drawn, unit = nulls.permuted(rows), np.square(position / 400 - 1).sum(axis=1)
+    along = np.array([np.corrcoef(drawn[:, k], unit)[0, 1] for k in range(40)])
+    assert along[:20].min() > 0.6
+    assert np.abs(along[20:]).max() < 0.3
+    assert np.corrcoef(columns[rows][:, 0], unit)[0, 1] < 0.3
+
+
+def test_columns_without_surfaces_or_positions_are_permuted_alone():
+    columns, position, field = of_fields(5, columns=3)
+    rows = draw_rows(exchangeable_blocks(field, np.arange(360)), np.random.default_rng(5))
+    for nulls in (
+        spatial_nulls(columns, np.full_like(position, np.nan), field),
+        spatial_nulls(np.ones_like(columns), position, field),
+    ):
+        assert nulls.share == 0
+        assert np.array_equal(nulls.permuted(rows), nulls.values[rows])

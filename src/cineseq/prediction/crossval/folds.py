@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from cineseq.prediction.crossval.labels import (
 )
 from cineseq.statistics.correlation import detectable_r2
 from cineseq.statistics.metrics import centred
-from cineseq.statistics.position import SpatialNull, spatial_null
+from cineseq.statistics.position import Place, SpatialNull, SpatialNulls, spatial_null, spatial_nulls
 from cineseq.tables.contract import FIELD
 from cineseq.text import count, listed, percent
 
@@ -302,14 +303,30 @@ class CrossvalCells:
         return self.plan.units if self.samples is None else self.samples
 
     def null_by_position(self) -> SpatialNull | None:
-        """Estimate how the values vary with position within fields; None where the null does not keep it.
+        """Return how the values vary with position within fields; None where the null does not keep it."""
+        return self._by_position
+
+    @cached_property
+    def _by_position(self) -> SpatialNull | None:
+        return self.null_of(self.values)
+
+    @cached_property
+    def place(self) -> Place | None:
+        """Positions that the null keeps, and the fields that surfaces are of; None where it does not keep them.
 
         Surfaces are of fields within strata, so that they change neither the means of fields nor those of strata.
         """
         if self.position is None:
             return None
-        labels = pd.factorize(pd.MultiIndex.from_arrays([self.strata, self.field_labels()]))[0]
-        return spatial_null(self.values, self.position, labels)
+        return Place(self.position, pd.factorize(pd.MultiIndex.from_arrays([self.strata, self.field_labels()]))[0])
+
+    def null_of(self, values: np.ndarray) -> SpatialNull | None:
+        """Estimate how values of the cells vary with position; None where the null does not keep it."""
+        return None if self.place is None else spatial_null(values, self.place.position, self.place.fields)
+
+    def nulls_of(self, values: np.ndarray) -> SpatialNulls | None:
+        """Estimate how many columns vary with position, see :func:`cineseq.statistics.position.spatial_nulls`."""
+        return None if self.place is None else spatial_nulls(values, self.place.position, self.place.fields)
 
     def within_fields(self) -> CrossvalCells:
         """Return the same cells with values centred within fields.
