@@ -80,9 +80,9 @@ SENTENCES: dict[str, tuple[Piece, ...]] = {
     "collect_cells": ("Each track entered the table of cells with the features of these frames: {c:features.frames}",),
     "match_barcodes": (
         "Cells, compartments and barcodes were matched; a pair is one live cell and one accepted barcode that are "
-        "alone in a compartment; barcodes known by position were aligned as a mixture with uniform stray barcodes (as "
-        "in coherent point drift, Myronenko and Song, 2010), over all shifts up to {c:pairing.max_shift} distances "
-        "between neighbouring compartments",
+        "alone in a compartment",
+        "; barcodes known by position were aligned as a mixture with uniform stray ones (as in coherent point drift, "
+        "Myronenko and Song, 2010), over shifts up to {c:pairing.max_shift} distances between compartments",
     ),
     "cluster": (
         "Counts were normalised and reduced to principal components with scanpy {v:scanpy} (Wolf et al., 2018)",

@@ -316,7 +316,7 @@ PAIRS = Table(
         Column("distance_um", "number", "Distance of the cell from the centre of the compartment", "um", missing=True),
         Column("distance_px", "number", "Distance of the cell from the centre of the compartment", "px", missing=True),
         zero_to_one(
-            "posterior", "Probability that the barcode is that of the compartment; only if located by position"
+            "posterior", "Probability that the barcode is the compartment's own; only where located by position"
         ),
         Column(
             "barcode_edits",
