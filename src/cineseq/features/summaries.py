@@ -70,7 +70,7 @@ def fitted(fits: pd.DataFrame, summary: str) -> pd.DataFrame:
 def not_saturated(plateaus: pd.DataFrame, course: pd.DataFrame) -> pd.DataFrame:
     """Return plateaus without those of tracks with too many saturated pixels, if the course says which they are."""
     wrong = plateaus.index.isin(saturated_tracks(course))
-    note = f"more than {MOST_SATURATED:.0%} of the pixels are saturated in a frame"
+    note = f"more than {significant(100 * MOST_SATURATED)}% of the pixels are saturated in a frame"
     return plateaus.assign(
         value=plateaus["value"].mask(wrong),
         standard_error=plateaus["standard_error"].mask(wrong),
