@@ -109,4 +109,4 @@ def test_a_picture_shows_regions_and_background(tmp_path, background):
     picture = np.asarray(Image.open(tmp_path / "r.png").convert("RGB")).astype(int)
     red, green, blue = picture.reshape(-1, 3).T
     assert ((red > 180) & (green > 130) & (blue < 120)).sum() > 100
-    assert ((blue > red + 30).sum() > 100) is (background != "percentile")
+    assert bool((blue > red + 30).sum() > 100) is (background != "percentile")
