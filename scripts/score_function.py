@@ -1,9 +1,9 @@
 """Measure the time course of the function channels of one field of view, and score each track.
 
-In: label stack, movie, detections and tracks. Out: the time course (one row per object and function channel, local
-background subtracted), one row of scores per track, and a report that also gives the correlation of each function
-channel with every other channel. A score that a track does not have (it was never seen alive, it has no onset) is
-missing, never zero.
+In: label stack, movie, detections and tracks. Out: the time course (one row per object and function channel,
+background subtracted), one row of scores per track, a picture of the regions and of the background that were taken, and
+a report that also gives the correlation of each function channel with every other channel. A score that a track does
+not have (it was never seen alive, it has no onset) is missing; a rate without a rise is zero.
 """
 
 import logging
@@ -20,11 +20,14 @@ from cineseq.features.function_scores import function_report, score_table
 from cineseq.features.timecourse import bleed_through, object_brightness
 from cineseq.files import write_json
 from cineseq.io.stacks import open_labels, open_movie
+from cineseq.report.pictures import write_picture
+from cineseq.report.region_pictures import draw_regions
 from cineseq.tables.contract import read_table, write_table
 from cineseq.tables.imaging import DETECTIONS, SCORES, TIMECOURSE, TRACKS
 from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
+PICTURE_BYTES = 120_000
 
 
 class Settings(Section):
@@ -44,6 +47,7 @@ def main(
     timecourse: Path,
     scores: Path,
     report: Path,
+    regions: Path,
     settings: Settings,
 ) -> None:
     """Score one field of view."""
@@ -52,6 +56,8 @@ def main(
         check_same_size(stack, source)
         function = function_channels(settings.channels, settings.function, source)
         brightness = object_brightness(stack, source, source.info.channels, found, settings.function)
+        shown = brightness[brightness["channel"].isin(function)]
+        write_picture(draw_regions(stack, source, found, shown, settings.function), regions, PICTURE_BYTES)
         frame_hours = float(source.info.hours(np.array(1)))
         brightness["hours"] = source.info.hours(brightness["frame"].to_numpy())
     course = brightness[brightness["channel"].isin(function)].drop(columns="label")

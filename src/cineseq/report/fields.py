@@ -39,6 +39,7 @@ class FieldView:
     why: str
     lines: tuple[str, ...]
     picture: Embedded | None
+    regions: Embedded | None = None
 
 
 def read_quality(paths: list[Path]) -> pd.DataFrame:
@@ -61,7 +62,9 @@ def read_quality(paths: list[Path]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show_fields(quality: pd.DataFrame, pictures: list[Path], shown: int, embedder: ImageInliner) -> list[FieldView]:
+def show_fields(
+    quality: pd.DataFrame, pictures: list[Path], regions: list[Path], shown: int, embedder: ImageInliner
+) -> list[FieldView]:
     """Show typical and worst fields with their pictures.
 
     Parameters
@@ -70,6 +73,8 @@ def show_fields(quality: pd.DataFrame, pictures: list[Path], shown: int, embedde
         From :func:`read_quality`, in the same order as ``pictures`` if there are any.
     pictures
         One picture per field, in the same order; may be empty.
+    regions
+        The same of the regions in which function is measured.
     shown
         Largest number of fields that are shown.
     embedder
@@ -77,13 +82,16 @@ def show_fields(quality: pd.DataFrame, pictures: list[Path], shown: int, embedde
     """
     if quality.empty:
         return []
-    quality = quality.assign(picture=[*pictures, *[None] * (len(quality) - len(pictures))][: len(quality)])
+    for name, paths in (("picture", pictures), ("regions", regions)):
+        quality = quality.assign(**{name: [*paths, *[None] * (len(quality) - len(paths))][: len(quality)]})
     views = []
     for row in choose_fields(quality, shown).to_dict("records"):
         name = f"{row['sample']} / {row['fov']}"
         alt = f"First, middle and last frame of field {name} with outlined cells and the paths of tracks"
         picture = embedder.embed(row["picture"], alt) if row["picture"] else None
-        views.append(FieldView(name, row["why"], tuple(row["lines"]), picture))
+        alt = f"Regions of field {name} in which function is measured, and the pixels of its background"
+        measured = embedder.embed(row["regions"], alt) if row["regions"] else None
+        views.append(FieldView(name, row["why"], tuple(row["lines"]), picture, measured))
     return views
 
 

@@ -73,8 +73,8 @@ SENTENCES: dict[str, tuple[Piece, ...]] = {
     "morphology": ("Shape, intensity and texture of each mask were measured with scikit-image {v:scikit-image}",),
     "embed": ("Crops of single cells were embedded with {m:embed} through timm {v:timm}",),
     "score_function": (
-        "Function channels were measured in the masks above background (method: {c:function.background}) "
-        "and summarised per track",
+        "Function channels were measured ({c:function.measure}; region: {c:function.region}) above background (method: "
+        "{c:function.background}) and summarised per track",
         " (scaling between samples: {c:cells.scaling})",
     ),
     "collect_cells": ("Each track entered the table of cells with the features of these frames: {c:features.frames}",),

@@ -103,6 +103,7 @@ class PageInputs:
     steps: list[StepReport]
     quality: pd.DataFrame
     pictures: list[Path]
+    regions: list[Path]
     results: dict[str, Path]
     provenance: dict[str, Any]
     html: Path
@@ -139,7 +140,7 @@ def render_page(page: PageInputs) -> str:
     embedder = ImageInliner(page.html)
     summaries = summarise(page.steps)
     models = [without_unknown(model) for model in page.provenance.get("models") or models_used(page.steps)]
-    fields = show_fields(page.quality, page.pictures, page.report.fields_shown, embedder)
+    fields = show_fields(page.quality, page.pictures, page.regions, page.report.fields_shown, embedder)
     context = {
         "title": page.report.title or f"cineseq: {page.run}",
         "run": page.run,

@@ -107,6 +107,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("embeddings.parquet", "field", "imaging.EMBEDDINGS", "embed"),
     Product("timecourse.parquet", "field", "imaging.TIMECOURSE", "score_function"),
     Product("scores.parquet", "field", "imaging.SCORES", "score_function"),
+    Product("regions.png", "field", None, "score_function"),
     Product("objects.parquet", "field", "imaging.OBJECTS", "summarise_tracks", target="features"),
     Product("cells.parquet", "field", "imaging.CELLS", "summarise_tracks", target="features"),
     # The study.

@@ -144,7 +144,12 @@ def test_track_returns_what_the_step_writes(tmp_path):
 def test_score_returns_what_the_step_writes(tmp_path, minutes):
     ramp = 50 + np.array([0.0, 10.0, 20.0]) * np.clip(np.arange(14)[:, None] - 6, 0, None)
     paths = Field(tmp_path, frames=14, values={"lipid": ramp}, frame_interval_min=minutes, noise=1.0).write()
-    files = {"timecourse": tmp_path / "t.parquet", "scores": tmp_path / "s.parquet", "report": tmp_path / "r.json"}
+    files = {
+        "timecourse": tmp_path / "t.parquet",
+        "scores": tmp_path / "s.parquet",
+        "report": tmp_path / "r.json",
+        "regions": tmp_path / "r.png",
+    }
     summaries = ("endpoint", "maximum", "auc", "slope", "slope_after_onset", "rate")
     asked = [{"name": name, "channel": "lipid", "summary": name} for name in summaries]
     chosen = {"channels": {"function": ["lipid"]}, "function": {"scores": asked}}

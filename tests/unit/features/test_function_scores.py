@@ -42,7 +42,12 @@ def score(summary: str, values: pd.DataFrame, hours: float = 0.5, tracks: pd.Dat
 
 
 def run(folder, paths: dict, scores: list[dict], **sections: object) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
-    made = {"timecourse": folder / "t.parquet", "scores": folder / "s.parquet", "report": folder / "r.json"}
+    made = {
+        "timecourse": folder / "t.parquet",
+        "scores": folder / "s.parquet",
+        "report": folder / "r.json",
+        "regions": folder / "r.png",
+    }
     whole_cells = {"measure": "mean", "region": "mask", "background": "ring"}
     given_settings = {
         "field": {"sample": "s", "fov": "1"},

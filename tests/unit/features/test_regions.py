@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 from score_function import Settings, main
 from tests.unit.features.feature_fields import Field, disc
 
@@ -78,7 +79,12 @@ def test_the_default_measures_a_signal_wherever_it_is_in_the_cell(tmp_path, inne
         for channel in field.channels
     )
     paths = field.write()
-    made = {"timecourse": tmp_path / "t.parquet", "scores": tmp_path / "s.parquet", "report": tmp_path / "r.json"}
+    made = {
+        "timecourse": tmp_path / "t.parquet",
+        "scores": tmp_path / "s.parquet",
+        "report": tmp_path / "r.json",
+        "regions": tmp_path / "r.png",
+    }
     asked = {"scores": [{"name": "a", "channel": "lipid"}, {"name": "mean", "channel": "lipid", "measure": "mean"}]}
     chosen = {"field": {"sample": "s", "fov": "1"}, "channels": {"function": ["lipid"]}, "function": asked}
     main(**paths, **made, settings=Settings.model_validate(chosen))
@@ -91,3 +97,16 @@ def test_the_default_measures_a_signal_wherever_it_is_in_the_cell(tmp_path, inne
     assert scores["function_mean"].to_numpy() == pytest.approx(
         course.groupby("track_id")["mean"].mean().to_numpy(float)
     )
+
+
+@pytest.mark.parametrize("background", ["empty", "ring", "percentile"])
+def test_a_picture_shows_regions_and_background(tmp_path, background):
+    paths = Field(tmp_path, radius=4).write()
+    made = {name: tmp_path / f"{name}.parquet" for name in ("timecourse", "scores", "report")}
+    asked = {"scores": [{"name": "a", "channel": "lipid"}], "background": background}
+    chosen = {"field": {"sample": "s", "fov": "1"}, "channels": {"function": ["lipid"]}, "function": asked}
+    main(**paths, **made, regions=tmp_path / "r.png", settings=Settings.model_validate(chosen))
+    picture = np.asarray(Image.open(tmp_path / "r.png").convert("RGB")).astype(int)
+    red, green, blue = picture.reshape(-1, 3).T
+    assert ((red > 180) & (green > 130) & (blue < 120)).sum() > 100
+    assert bool((blue > red + 30).sum() > 100) is (background != "percentile")
