@@ -13,13 +13,9 @@ from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds
 from cineseq.expression.cluster import between_clusters_lines, cluster_study
 from cineseq.expression.clusters_by_sample import function_by_sample as by_sample
+from cineseq.expression.exchange import Exchange
 from cineseq.expression.figures import draw_quality, draw_umap
-from cineseq.expression.function_variance import (
-    Exchange,
-    component_lines,
-    variance_along_components,
-    variance_between_clusters,
-)
+from cineseq.expression.function_variance import component_lines, variance_along_components, variance_between_clusters
 from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import multiplets
 from cineseq.files import write_json

@@ -14,9 +14,10 @@ from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.folds import cells_of
 from cineseq.prediction.crossval.labels import joint_labels
 from cineseq.prediction.estimands import is_claimed
+from cineseq.prediction.group_claims import differs_by_group, explained_by_group
 from cineseq.prediction.predict import predict_functions
 from cineseq.prediction.task import PredictionTask
-from cineseq.prediction.unused_groups import columns_to_test, difference, differs_by_group, explained_by_group
+from cineseq.prediction.unused_groups import columns_to_test, difference
 from cineseq.report.answers import answer_all
 from cineseq.report.evidence import Evidence
 from cineseq.statistics.permutation import benjamini_hochberg

@@ -16,7 +16,7 @@ from cineseq.prediction.crossval.folds import cells_of
 from cineseq.prediction.model_comparison import compare_models
 from cineseq.statistics.sequential import SequentialDesign, sequential_test
 from truth.claims import Claim
-from truth.clusters import Design, drawn
+from truth.cluster_design import Design, drawn
 from truth.designs import labels_of_cells, samples_in_order
 
 FIRST = 39

@@ -16,7 +16,8 @@ import pandas as pd
 from cineseq.config.prediction import Crossmodal, Folds, Prediction
 from cineseq.crossmodal.explain import ExplainOptions, explain
 from cineseq.crossmodal.explained_values import Targets
-from cineseq.expression.function_variance import Exchange, variance_along_components, variance_between_clusters
+from cineseq.expression.exchange import Exchange
+from cineseq.expression.function_variance import variance_along_components, variance_between_clusters
 from cineseq.prediction.beyond_covariates import Added, adjustment_of, conditional_correlations, increments
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, cells_of

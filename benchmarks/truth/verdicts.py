@@ -16,7 +16,8 @@ from scipy import sparse
 
 from cineseq.config.expression import Clusters
 from cineseq.config.prediction import Folds, Prediction
-from cineseq.expression.function_variance import Exchange, variance_between_clusters
+from cineseq.expression.exchange import Exchange
+from cineseq.expression.function_variance import variance_between_clusters
 from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.labels import family_labels, group_columns, joint_labels
 from cineseq.prediction.predict import predict_functions

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cineseq.expression.function_variance import FEWEST_CELLS, Exchange, does_not_vary, stratum_word
+from cineseq.expression.exchange import Exchange
+from cineseq.expression.function_variance import FEWEST_CELLS, does_not_vary, stratum_word
 from cineseq.statistics.by_sample import Row, rows_over_samples
 from cineseq.statistics.epsilon_squared import WithinStrata, indicators
 from cineseq.statistics.jackknife import FEWEST_GROUPS

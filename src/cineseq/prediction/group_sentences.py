@@ -5,12 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from cineseq.prediction.figures import MODEL_NAMES
-from cineseq.prediction.unused_groups import (
-    differs_by_group,
-    explained_by_group,
-    is_left_within,
-    unresolved_by_group,
-)
+from cineseq.prediction.group_claims import differs_by_group, explained_by_group, is_left_within, unresolved_by_group
 from cineseq.statistics import ALPHA
 from cineseq.text import interval, known, listed, number, p_value, percent, readable
 

@@ -13,9 +13,9 @@ from cineseq.prediction.by_sample import in_samples
 from cineseq.prediction.covariate_sentences import adds, beyond_sentence
 from cineseq.prediction.crossval.out_of_fold import NONLINEAR
 from cineseq.prediction.estimands import PRIMARY, gain_text, is_claimed, lower_bound, primary_rows, share_text
+from cineseq.prediction.group_claims import explained_by_group, unresolved_by_group
 from cineseq.prediction.group_sentences import lost_within_groups
 from cineseq.prediction.report import mostly_class
-from cineseq.prediction.unused_groups import explained_by_group, unresolved_by_group
 from cineseq.report.claims import r2_claim
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Claim, Found, not_estimable, not_run, tested, with_interval

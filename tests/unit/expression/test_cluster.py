@@ -19,7 +19,8 @@ from cineseq.errors import UserError
 from cineseq.expression import leiden
 from cineseq.expression.cell_cycle import G2M_GENES, S_GENES, cycle_scores
 from cineseq.expression.cluster import cluster_study
-from cineseq.expression.function_variance import Exchange, eta_squared, variance_between_clusters
+from cineseq.expression.exchange import Exchange
+from cineseq.expression.function_variance import eta_squared, variance_between_clusters
 from cineseq.expression.normalise import (  # fmt: skip
     Expression,
     expression_from,

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from cineseq.expression.clusters_by_sample import function_by_sample
+from cineseq.expression.exchange import Exchange
 from cineseq.expression.function_variance import (
-    Exchange,
     component_lines,
     stratum_word,
     variance_along_components,

@@ -12,9 +12,10 @@ from cineseq.config.prediction import Folds
 from cineseq.errors import UserError
 from cineseq.prediction.crossval.folds import CrossvalCells, FoldPlan, grouped_folds
 from cineseq.prediction.crossval.labels import joint_labels
+from cineseq.prediction.group_claims import explained_by_group, unresolved_by_group
 from cineseq.prediction.group_sentences import group_sentences, lost_within_groups
 from cineseq.prediction.report import report
-from cineseq.prediction.unused_groups import columns_to_test, difference, explained_by_group, unresolved_by_group
+from cineseq.prediction.unused_groups import columns_to_test, difference
 from cineseq.tables.prediction import UNUSED_GROUPS
 
 LONE = {"sensitivity": [], "half_samples": 10, "permutations": 39, "class_permutations": 39}
