@@ -51,13 +51,13 @@ def component_rejected(design: Design, seed: int) -> float:
 
 def printed_effect(design: Design, seed: int) -> float:
     """Return the share between clusters that stands in the answer."""
-    _, _, numbers = answer_of_clusters(Evidence(function_by_cluster=by_cluster(design, seed, 19)))
+    numbers = answer_of_clusters(Evidence(function_by_cluster=by_cluster(design, seed, 19))).numbers
     return float(numbers.get("epsilon2", np.nan))
 
 
 def says_no(design: Design, seed: int) -> float:
     """Return whether the answer is that function does not differ between clusters."""
-    text, _, _ = answer_of_clusters(Evidence(function_by_cluster=by_cluster(design, seed)))
+    text = answer_of_clusters(Evidence(function_by_cluster=by_cluster(design, seed))).text
     return float(text.startswith("No"))
 
 
@@ -79,7 +79,7 @@ def component_shown_absent(design: Design, seed: int) -> float:
 
 def says_shown(design: Design, seed: int, permutations: int = PERMUTATIONS) -> float:
     """Return whether the answer is that function differs between clusters, however weakly."""
-    _, verdict, _ = answer_of_clusters(Evidence(function_by_cluster=by_cluster(design, seed, permutations)))
+    verdict = answer_of_clusters(Evidence(function_by_cluster=by_cluster(design, seed, permutations))).verdict
     return float(verdict == "shown")
 
 
