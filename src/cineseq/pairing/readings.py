@@ -21,7 +21,7 @@ from cineseq.pairing.match import (
     match,
 )
 from cineseq.pairing.scatter import fit_scatter, nearest
-from cineseq.pairing.shifts import Extent, of_contents
+from cineseq.pairing.shifts import Extent, candidates, of_contents
 from cineseq.tables.contract import FIELD
 from cineseq.text import count, listed, number
 
@@ -30,6 +30,8 @@ CLEARLY = 10.0
 SUPPORTED = 0.25
 """Log Bayes factor of cells and counts, per barcode, from which on no other reading of a map of barcodes is tried."""
 FEWEST = 10
+FURTHEST_NAME, SAME_PLACE = 2.0, 0.45
+"""Largest step in pitches by which names of compartments may be off, and the distance within which one lies there."""
 SCALES = np.exp(np.linspace(-0.15, 0.15, 61))
 """Scales that are tried around the ratio of the extents of two maps."""
 SAME_SCALE = (0.8, 1.25)
@@ -175,6 +177,7 @@ def check_maps(maps: Maps, alignments: pd.DataFrame) -> list[Doubt]:
     fields = fields_of(maps.cells, maps.compartments, maps.sizes)
     samples = list(dict.fromkeys(maps.compartments["sample"]))
     doubts = [_check_compartments(sample, maps.of(sample=sample), fields) for sample in samples]
+    doubts += [_check_names(sample, maps.of(sample=sample)) for sample in samples]
     doubts += [
         _check_barcodes(row, maps, fields) for _, row in alignments[alignments["sample"].isin(samples)].iterrows()
     ]
@@ -246,6 +249,40 @@ def _fit_of_counts(compartments: pd.DataFrame, placed: pd.DataFrame, named: pd.D
     reach = np.full(len(row), 0.1)
     known = of_contents(row[place[place >= 0]], np.zeros((1, 2)), row, reach, window=everywhere, contents=contents)
     return float(np.nan_to_num(known)[0])
+
+
+def _check_names(sample: str, maps: Maps) -> Doubt | None:
+    """Return a doubt where counts follow the cells of the compartments next to the named ones, all in one direction."""
+    named = maps.barcodes[maps.barcodes["compartment_id"].notna()]
+    if len(named) < FEWEST or len(maps.compartments) < FEWEST:
+        return None
+    live = in_compartments(live_cells(maps.cells), maps.compartments, maps.settings.rim)
+    _, largest = max(maps.compartments.groupby(FIELD), key=lambda part: len(part[1]))
+    circles = circles_of(largest)
+    pitch = pitch_of(circles)
+    steps = candidates(circles.centres, circles.centres, pitch, FURTHEST_NAME)
+    steps = steps[np.linalg.norm(steps, axis=1) > pitch / 2]
+    read = [_renamed(named, maps.compartments, step, pitch) for step in steps]
+    fits = [_fit_of_counts(maps.compartments, live, barcodes) for barcodes in read]
+    if not fits or max(fits) - _fit_of_counts(maps.compartments, live, named) < CLEARLY:
+        return None
+    best = int(np.argmax(fits))
+    down, right = (number(part, 0) for part in steps[best] / pitch)
+    reading = f"the compartments that barcodes name moved by ({down}, {right}) pitches along y and x"
+    better = replace(maps, barcodes=read[best]).singlets
+    return Doubt("barcodes", f"sample {sample}", reading, maps.singlets, better)
+
+
+def _renamed(named: pd.DataFrame, compartments: pd.DataFrame, step: np.ndarray, pitch: float) -> pd.DataFrame:
+    """Return the barcodes in the compartments that lie one step further; without those for which there is none."""
+    further: dict[str, str] = {}
+    for _, rows in compartments.groupby(FIELD):
+        centres, names = circles_of(rows).centres, rows["compartment_id"].to_numpy()
+        distance, which = cKDTree(centres).query(centres + step)
+        there = distance < SAME_PLACE * pitch
+        further |= dict(zip(names[there], names[which[there]], strict=True))
+    moved = named.assign(compartment_id=named["compartment_id"].map(further).astype("string"))
+    return moved[moved["compartment_id"].notna()]
 
 
 def _read(compartments: pd.DataFrame, reading: Reading, fields: Fields) -> pd.DataFrame:

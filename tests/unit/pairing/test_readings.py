@@ -96,6 +96,16 @@ def test_a_right_map_is_not_doubted(*, named: bool, seed: int) -> None:
     assert doubts(maps(named=named, seed=seed)) == []
 
 
+def test_names_of_compartments_that_are_off_by_a_row_are_doubted() -> None:
+    right = maps(named=True)
+    barcodes = right.barcodes[8:].copy()
+    barcodes["compartment_id"] = [f"c{i - 8}" for i in range(8, 64)]
+    [doubt] = doubts(Maps(right.cells, right.compartments, barcodes, right.settings, right.sizes))
+    assert "the compartments that barcodes name moved by (1, 0) pitches" in doubt.text
+    whole = Maps(right.cells, right.compartments, right.barcodes[8:], Pairing(), right.sizes)
+    assert doubt.better == whole.singlets
+
+
 def test_a_doubt_is_a_serious_notice() -> None:
     right = maps(named=True)
     wrong = Maps(right.cells, swapped(right.compartments), right.barcodes, right.settings, right.sizes)
