@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
-from cineseq.tracking.end_pictures import BEFORE, LARGE, living_light, look
+from cineseq.tracking.end_pictures import BEFORE, LARGE, look
 from cineseq.tracking.objects import Objects
 
 LAST = 3
@@ -139,7 +139,9 @@ def _from_images(seen: pd.DataFrame) -> pd.DataFrame:
     is_before = seen["offset"].between(-BEFORE + 1, -LAST)
     living = seen[is_before].groupby("number")
     early = pd.DataFrame({"area": living["area"].quantile(LARGE), "uneven": living["uneven"].median()})
-    early["mean"] = living[["area", "mean"]].apply(lambda t: living_light(t["area"].to_numpy(), t["mean"].to_numpy()))
+    # As in living_light: the median brightness of the frames in which the cell was large.
+    large = seen[is_before & (seen["area"] >= LARGE * track.map(early["area"]))]
+    early["mean"] = large.groupby("number")["mean"].median()
     early = early.assign(light=early["area"] * early["mean"]).clip(lower=1e-6)
     late = seen[seen["offset"].between(-LAST + 1, 0)].sort_values(["number", "offset"])
     groups = late.groupby("number")

@@ -202,3 +202,17 @@ def test_a_stain_without_two_groups_has_no_threshold():
     assert np.isnan(threshold(rng.normal(0, 1, 500)))
     assert np.isnan(threshold(np.array([0.0, 9.0])))
     assert threshold(np.r_[rng.normal(0, 1, 500), rng.normal(20, 1, 50)]) == pytest.approx(10, abs=4)
+
+
+def test_a_movie_in_which_no_track_ends_has_no_open_end():
+    labels, images = movie_of("gone")
+    labels, images = labels[:END], images[:, :END]
+    info = MovieInfo(END, SIZE, SIZE, ("nuclear", "red"), None, 15.0)
+    objects = measure(
+        Labels(info, lambda t: labels[t]), Movie(MODEL_FILE, info, lambda t, c: images[c, t]), ("nuclear",)
+    )
+    families = link_objects(objects, np.full(len(objects.table), -1), Track()).families
+    _, tracks = tables(objects, families, FieldOfView(), info, Track())
+    assert set(tracks["end_class"]) == {"end_of_movie"}
+    assert tracks[["p_death", "p_mitosis", "body_frames", "end_model"]].isna().all(axis=None)
+    TRACKS.check(tracks)
