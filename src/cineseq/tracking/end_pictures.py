@@ -134,7 +134,7 @@ def look(
         of_label[objects["label"].to_numpy(np.int64)[here]] = number[here]
         picture = _Frame(image - level, of_label[labels], noise, start)
         measured += [row for window in by_frame[at] if (row := window.measure(at, picture))]
-    return pd.DataFrame(measured, columns=["number", *COLUMNS])
+    return pd.DataFrame(measured, columns=["number", *COLUMNS], dtype=float).astype({"number": np.int64})
 
 
 @dataclass(frozen=True)
