@@ -129,6 +129,7 @@ def arguments(step: str, film: Path, out: Path) -> list[str]:
             **tracked,
             "timecourse": out / "timecourse.parquet",
             "scores": out / "scores.parquet",
+            "regions": out / "regions.png",
             **report,
         },
         "summarise_tracks": {

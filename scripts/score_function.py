@@ -27,7 +27,6 @@ from cineseq.tables.imaging import DETECTIONS, SCORES, TIMECOURSE, TRACKS
 from cineseq.workflow.step import run
 
 logger = logging.getLogger(__name__)
-PICTURE_BYTES = 120_000
 
 
 class Settings(Section):
@@ -57,7 +56,7 @@ def main(
         function = function_channels(settings.channels, settings.function, source)
         brightness = object_brightness(stack, source, source.info.channels, found, settings.function)
         shown = brightness[brightness["channel"].isin(function)]
-        write_picture(draw_regions(stack, source, found, shown, settings.function), regions, PICTURE_BYTES)
+        write_picture(draw_regions(stack, source, found, shown, settings.function), regions)
         frame_hours = float(source.info.hours(np.array(1)))
         brightness["hours"] = source.info.hours(brightness["frame"].to_numpy())
     course = brightness[brightness["channel"].isin(function)].drop(columns="label")

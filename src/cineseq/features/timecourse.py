@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.features import Function
-from cineseq.features.background import local_background, rings
+from cineseq.features.background import Rings, local_background, rings
 from cineseq.features.label_statistics import grouped_means, positions
 from cineseq.features.regions import Regions, cell_values, empty_level, typical_radius
+from cineseq.features.spots import spot_values
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
 from cineseq.tables.contract import FIELD
@@ -52,14 +53,15 @@ def object_brightness(
         ordered = objects.sort_values("label")
         plane, seen = labels[int(frame)].astype(np.int64), labels.info.seen_part(int(frame))
         regions = Regions.around(plane, reach, settings.background_gap_px, seen)
-        around = rings(plane, settings.background_gap_px, settings.background_ring_px, seen)
         ids = ordered["label"].to_numpy(np.int64)
         pixels, group = positions(regions.labels, ids)
         keys = ordered[[*FIELD, "track_id", "frame", "label"]]
+        around: Rings | None = None
         for channel in channels:
             image = movie.plane(int(frame), channel)
             background = np.full(len(ids), np.nan)
             if settings.background == "ring":
+                around = around or rings(plane, settings.background_gap_px, settings.background_ring_px, seen)
                 background, _ = local_background(image, around, ids)
             elif settings.background == "percentile":
                 background[:] = np.percentile(image[seen], settings.background_percentile)
@@ -67,6 +69,9 @@ def object_brightness(
                 level, _ = empty_level(image, regions.empty, seen)
                 background = grouped_means(level.ravel()[pixels], group, len(ids))
             values = cell_values(image, regions.labels, ids, background)
+            if settings.measures_spots:
+                radius, threshold = settings.spot_radius_px, settings.spot_threshold
+                values |= spot_values(image, regions.labels, ids, radius, threshold)
             parts.append(keys.assign(channel=channel, value=values[settings.measure], background=background, **values))
     columns = [*FIELD, "track_id", "frame", "label", "channel", "value", "background", *MEASURES]
     if settings.measures_spots:

@@ -2,10 +2,16 @@
 
 import numpy as np
 import pytest
+import tifffile
+from score_function import Settings, main
+from tests.unit.features.feature_fields import Field
 
 import cineseq as cs
 from cineseq.config.features import Function
 from cineseq.features.spots import find_spots, spot_values
+from cineseq.io.stacks import MovieInfo, write_movie
+from cineseq.tables.contract import read_table
+from cineseq.tables.imaging import SCORES
 
 PLACES = ((20, 20), (20, 40), (40, 30), (70, 70))
 
@@ -55,3 +61,21 @@ def test_spots_are_measured_over_time_only_if_a_score_asks():
     assert not Function().measures_spots
     assert Function(scores=[{"name": "a", "channel": "c", "measure": "spot_count"}]).measures_spots
     assert Function(scores=[{"name": "a", "channel": "c", "measure": "spot_count"}]).not_levels == {"function_a"}
+
+
+def test_spots_over_time_are_a_measure_of_the_step(tmp_path):
+    paths = Field(tmp_path, values={"lipid": np.zeros((3, 3))}).write()
+    movie = tifffile.imread(paths["movie"])
+    bump = 120 * np.exp(-(np.square(np.mgrid[-4:5, -4:5]).sum(0)) / (2 * 1.5**2))
+    for y, x in ((26, 30), (35, 30), (30, 66)):
+        movie[:, 1, y - 4 : y + 5, x - 4 : x + 5] += bump.astype(np.uint16)
+    write_movie(movie.reshape(-1, 96, 96), paths["movie"], MovieInfo(3, 96, 96, ("nuclear", "lipid"), 0.5, 30.0))
+    made = {name: tmp_path / f"{name}.parquet" for name in ("timecourse", "scores", "report")}
+    asked = [{"name": m, "channel": "lipid", "measure": m} for m in ("spot_count", "spot_intensity")]
+    chosen = {"channels": {"function": ["lipid"]}, "function": {"scores": asked, "region": "mask"}}
+    main(**paths, **made, regions=tmp_path / "r.png", settings=Settings.model_validate(chosen))
+    scores = read_table(made["scores"], SCORES)
+    assert scores["function_spot_count"].tolist() == [2, 1, 0]
+    assert scores["function_spot_intensity"].iloc[0] == pytest.approx(
+        2 * scores["function_spot_intensity"].iloc[1], rel=0.15
+    )
