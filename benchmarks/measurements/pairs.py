@@ -288,7 +288,8 @@ def dose(signal: float, tails: float, seed: int) -> float:
     rng, n, states, genes, features = np.random.default_rng(seed), 400, 4, 300, 12
     state = rng.normal(size=(n, states))
     onto = np.linalg.qr(rng.normal(size=(features, states)))[0].T * math.sqrt(features / states)
-    noise = rng.standard_t(tails, (n, features)) * (math.sqrt(1 - 2 / tails) if tails < math.inf else 1)
+    heavy = tails < math.inf
+    noise = rng.standard_t(tails, (n, features)) * math.sqrt(1 - 2 / tails) if heavy else rng.normal(size=(n, features))
     imaging = math.sqrt(signal) * state @ onto + math.sqrt(1 - signal) * noise
     rate = np.exp(0.5 * state @ rng.normal(size=(states, genes)) / math.sqrt(states) + rng.normal(1, 1, genes))
     counts = rng.poisson(rate)
