@@ -39,7 +39,7 @@ def write_field(folder: Path) -> dict[str, Path]:
     )
     tables = {
         "detections": (detections, DETECTIONS),
-        "tracks": (tracks[[c for c in empty(TRACKS)]], TRACKS),  # noqa: C416 - columns of the contract
+        "tracks": (tracks[[c for c in empty(TRACKS) if c in tracks]], TRACKS),
         "morphology": (objects.assign(morphology_area_px2=objects["frame"] + 1.0).iloc[:-1], MORPHOLOGY),
         "embeddings": (objects.assign(embedding_n_0=objects["frame"] * 2.0), EMBEDDINGS),
         "scores": (tracks[["sample", "fov", "track_id"]].assign(function_gfp=[7.0, np.nan]), SCORES),
