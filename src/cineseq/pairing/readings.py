@@ -19,6 +19,7 @@ from cineseq.pairing.match import (
     in_compartments,
     live_cells,
     match,
+    on_map,
 )
 from cineseq.pairing.scatter import fit_scatter, nearest
 from cineseq.pairing.shifts import Extent, candidates, of_contents
@@ -151,8 +152,9 @@ class Maps:
 
     @property
     def singlets(self) -> int:
-        """Number of pairs that these tables give."""
-        matched = match(self.cells, self.compartments, self.barcodes, self.settings, self.sizes)
+        """Number of pairs that these tables give; barcodes that name compartments on no map give none."""
+        known = self.barcodes[self.barcodes["compartment_id"].isna() | on_map(self.barcodes, self.compartments)]
+        matched = match(self.cells, self.compartments, known, self.settings, self.sizes)
         return int((matched.pairs["status"] == "singlet").sum())
 
     @property
