@@ -232,8 +232,9 @@ def _fit_of_cells(compartments: pd.DataFrame, live: pd.DataFrame, fields: Fields
     total = 0.0
     for key, rows in compartments.groupby(FIELD):
         points = live.loc[(live[FIELD] == list(key)).all(axis=1), ["y", "x"]].to_numpy(float)
-        if len(points):
-            circles, area = circles_of(rows), fields.image(key).area
+        circles = circles_of(rows)
+        if len(points) and 0 < pitch_of(circles) < np.inf:
+            area = fields.image(key).area
             distance, _ = nearest(points, cKDTree(circles.centres))
             scatter = fit_scatter(distance, len(rows), area, pitch_of(circles))
             total += float(np.log(scatter.total(distance)).sum() - len(points) * np.log(len(points) / area))
@@ -262,6 +263,8 @@ def _check_names(sample: str, maps: Maps) -> Doubt | None:
     _, largest = max(maps.compartments.groupby(FIELD), key=lambda part: len(part[1]))
     circles = circles_of(largest)
     pitch = pitch_of(circles)
+    if not 0 < pitch < np.inf:
+        return None
     steps = candidates(circles.centres, circles.centres, pitch, FURTHEST_NAME)
     steps = steps[np.linalg.norm(steps, axis=1) > pitch / 2]
     read = [_renamed(named, maps.compartments, step, pitch) for step in steps]
