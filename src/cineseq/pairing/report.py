@@ -97,7 +97,7 @@ def pairs_report(
 
 
 def _alignment_lines(alignments: pd.DataFrame) -> list[str]:
-    why = [_why_untrusted(row) for row in alignments[~alignments["trusted"].astype(bool)].itertuples()]
+    why = [why_untrusted(row) for row in alignments[~alignments["trusted"].astype(bool)].itertuples()]
     aligned = alignments.dropna(subset="probability")
     if aligned.empty:
         return why
@@ -109,7 +109,13 @@ def _alignment_lines(alignments: pd.DataFrame) -> list[str]:
     return [first, *why]
 
 
-def _why_untrusted(row: Any) -> str:
+def shift_is_open(row: Any) -> bool:
+    """Return whether the barcodes of a field fit its compartments, but in several ways; of a row of alignments."""
+    return not (np.isnan(row.probability) or row.aligned < FITTING or np.isnan(row.next_y) or row.gain <= 0)
+
+
+def why_untrusted(row: Any) -> str:
+    """Return a sentence on why the barcodes of a field were not paired by position; of a row of alignments."""
     barcodes = f"its {count(row.barcodes, 'barcode')}"
     if np.isnan(row.probability):
         return (
@@ -118,7 +124,7 @@ def _why_untrusted(row: Any) -> str:
             "live cell, name it in the column compartment_id of its barcode; where all are at one place, check their "
             "positions."
         )
-    if row.aligned < FITTING or np.isnan(row.next_y) or row.gain <= 0:
+    if not shift_is_open(row):
         return (
             f"Field {row.sample}/{row.fov}: barcodes do not fit the compartments ({percent(row.aligned, 0)} in one, "
             f"shift {number(row.shift)} pitches), so {barcodes} are left out."
