@@ -16,18 +16,20 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.expression import Normalisation
 from cineseq.config.features import Features
 from cineseq.config.pairing import Pairing
+from cineseq.errors import UserError
 from cineseq.io.adata import adata_of, check_normalisation
 from cineseq.io.arrays import positive
 from cineseq.io.maps import check_fields, check_samples, checked_barcodes, checked_compartments
 from cineseq.io.paired import storable
 from cineseq.pairing.barcodes import named_as_sequenced, with_counts
 from cineseq.pairing.join import pair_cells
-from cineseq.pairing.match import match
+from cineseq.pairing.match import REGISTERED, match
 from cineseq.pairing.positions import with_micrometres
 from cineseq.pairing.readings import Maps, check_maps
-from cineseq.pairing.report import paired_report, pairs_report
+from cineseq.pairing.report import paired_report, pairs_report, shift_is_open, why_untrusted
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import PAIRS
+from cineseq.text import listed
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -107,6 +109,7 @@ def pair(
     check_names("pair", settings, Pairing, Features)
     check_normalisation(normalisation, "pair")
     pixel_size_um = positive("pixel_size_um", pixel_size_um)
+    height, width = _height_and_width(image_size_px)
     check_tables(barcodes=barcodes, **({} if compartments is None else {"compartments": compartments}))
     pairing, framing = section_of("pair", Pairing, settings), section_of("pair", Features, settings)
     tables = [features] if isinstance(features, pd.DataFrame) else list(features)
@@ -127,7 +130,6 @@ def pair(
     names = {sample: pd.Index(mine) for sample, mine in of_sample}
     found = named_as_sequenced(known, names, pairing.barcode_errors, "barcodes", dict.fromkeys(names, "counts"))
     found = with_counts(found, sequenced.totals)
-    height, width = (np.nan, np.nan) if image_size_px is None else image_size_px
     pixel = np.nan if pixel_size_um is None else pixel_size_um
     sizes = cells[FIELD].drop_duplicates().assign(pixel_size_um=pixel, height_px=height, width_px=width)
     matched = match(cells, cages, found, pairing, sizes)
@@ -135,13 +137,56 @@ def pair(
     report = pairs_report(matched, known=len(known), sequenced=len(found), imaged=len(cells), doubts=doubts)
     _warn_of(report)
     pairs = PAIRS.check(with_micrometres(matched.pairs, sizes))
-    data = pair_cells(cells, pairs, sequenced)
+    data = pair_cells(
+        cells, pairs, sequenced, _why_none(matched.alignments, pairing, size_is_known=image_size_px is not None)
+    )
     adata = adata_of(replace(data, normalisation=normalisation))
     joined = paired_report(data, pairs, sequenced)
     _warn_of(joined)
     adata.uns["pairs"] = pd.DataFrame({name: storable(pairs[name]) for name in pairs}).set_axis(pairs.index.astype(str))
     adata.uns["pair"] = {"lines": np.array(report["lines"] + joined["lines"], dtype=str)}
     return adata
+
+
+def _height_and_width(image_size_px: Any) -> tuple[float, float]:
+    """Return the size of the images as floats, NaN if it is unknown.
+
+    Raises
+    ------
+    UserError
+        When it is not two numbers above 0.
+    """
+    if image_size_px is None:
+        return float("nan"), float("nan")
+    try:
+        height, width = (positive("image_size_px", length) for length in image_size_px)
+    except (TypeError, ValueError, UserError):
+        height = width = None
+    if height is None or width is None:
+        msg = (
+            f"image_size_px: {image_size_px!r} should be height and width of the images in pixels, two numbers above 0 "
+            "such as (1024, 1344), or None if they are unknown."
+        )
+        raise UserError(msg)
+    return height, width
+
+
+def _why_none(alignments: pd.DataFrame, pairing: Pairing, *, size_is_known: bool) -> str:
+    """Return why there may be no pair, and what to do, for callers in memory."""
+    untrusted = list(alignments[~alignments["trusted"].astype(bool)].itertuples())
+    others = [row for row in untrusted if not shift_is_open(row)]
+    if others:
+        return why_untrusted(others[0]).rstrip(".")
+    in_register = "max_shift=0.5, if the two maps are known to be in register"
+    edges = "image_size_px=(height, width), if the images show where the array of compartments ends"
+    given = [in_register] * (pairing.max_shift > REGISTERED) + [edges] * (not size_is_known)
+    if untrusted and given:
+        fields = listed([f"{row.sample}/{row.fov}" for row in untrusted])
+        return (
+            f"several shifts of the map of barcodes fit the compartments of field {fields}, and none is clearly the "
+            f"right one; give {', or '.join(given)}"
+        )
+    return "check that cells, compartments and barcodes are of the same fields, and that their positions are in pixels"
 
 
 def _warn_of(report: dict[str, Any]) -> None:

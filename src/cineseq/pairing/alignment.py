@@ -41,8 +41,8 @@ class Alignment:
     scatter
         How barcodes scatter around their compartments.
     certainty
-        Probability that each barcode comes from the compartment nearest to it if the shift is right, shape (n,):
-        whatever else lies there, and given that it is alone there.
+        Two arrays of shape (n,), the probabilities that each barcode comes from the compartment nearest to it if the
+        shift is right: the first whatever else lies there, the second given that it is alone there.
     nearest
         Index of that compartment, shape (n,).
     stray
@@ -101,9 +101,17 @@ def align(
         The image; None where it is unknown, and is then taken to end at the outermost compartments and barcodes.
     contents
         Cells of the compartments and counts of the barcodes; None if neither is known.
+
+    Returns
+    -------
+    Alignment
+        Points as they are and NaN for the rest where the compartments have no pitch: a single one of unknown size, such
+        as the only cell of an open culture, or cells that are all at one place.
     """
     points = points.astype(np.float64)
     pitch = pitch_of(circles)
+    if not 0 < pitch < np.inf:
+        return _not_aligned(points)
     window = window or around(circles, points)
     tree = cKDTree(circles.centres)
     # A first shift, from which the affine map starts; a shift by a whole pitch does not change its linear part.
@@ -143,6 +151,14 @@ def align(
     )
 
 
+def _not_aligned(points: np.ndarray) -> Alignment:
+    """Return the alignment of points to compartments that have no pitch: nothing is known of it."""
+    nan, unknown = float("nan"), np.full(len(points), np.nan)
+    nowhere, step = np.full(len(points), -1), np.full(2, np.nan)
+    scatter = Scatter(nan, nan, nan)
+    return Alignment(points, step, nan, step, nan, nan, scatter, (unknown, unknown), nowhere, nan, nan, nan)
+
+
 def _fullest(points: np.ndarray, steps: np.ndarray, circles: Circles, tree: cKDTree, radius: float) -> np.ndarray:
     """Return the translation that leaves most points near a centre, shape (2,)."""
     some = thinned(points)
@@ -170,10 +186,11 @@ def _affine(points: np.ndarray, circles: Circles, tree: cKDTree, radius: float, 
 
 
 def pitch_of(circles: Circles) -> float:
-    """Return the median distance to the nearest other centre; the diameter for a single compartment."""
-    if len(circles.centres) < 2:
+    """Return the median distance to the nearest other centre; the diameter if there is no other place."""
+    places = np.unique(circles.centres, axis=0)
+    if len(places) < 2:
         return float(2 * circles.radii[0])
-    return float(np.median(cKDTree(circles.centres).query(circles.centres, k=2)[0][:, 1]))
+    return float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))
 
 
 def around(circles: Circles, *points: np.ndarray) -> Extent:

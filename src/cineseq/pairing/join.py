@@ -99,7 +99,7 @@ def _common_genes(read: dict[Path, Counts]) -> pd.Index:
     return genes
 
 
-def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) -> PairedData:
+def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts, why: str = "") -> PairedData:
     """Return the singlets that were sequenced, with all their measurements.
 
     Parameters
@@ -108,6 +108,8 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) ->
         As :data:`cineseq.tables.imaging.CELLS` and :data:`cineseq.tables.imaging.PAIRS`.
     counts
         Counts of all samples.
+    why
+        Why there may be no singlet, and what to do, in the words of the caller; by default in those of the workflow.
 
     Returns
     -------
@@ -126,7 +128,7 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) ->
         statuses = ", ".join(f"{n} {s}" for s, n in pairs["status"].value_counts().items()) or "no row"
         msg = (
             f"pairs: no cell is alone in a compartment with one barcode (status of pairs: {statuses}), so nothing can "
-            "be paired; the column status of study/pairs.parquet gives the reason for each barcode."
+            f"be paired; {why or _why_none(pairs)}."
         )
         raise UserError(msg)
     rows = counts.index.get_indexer(pd.MultiIndex.from_frame(singlets[["sample", "barcode"]]))
@@ -146,6 +148,17 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts) ->
         **{c: singlets[c].to_numpy() for c in (*PAIR_COLUMNS, *groups)}, ambient_score=_ambient(singlets, pairs, counts)
     )
     return PairedData(obs, counts.matrix[rows], counts.genes, **blocks_of(facts))
+
+
+def _why_none(pairs: pd.DataFrame) -> str:
+    """Return where users of the workflow find why nothing was paired, and what to do if no shift could be told."""
+    if (pairs["track_id"].isna() & pairs["compartment_id"].isna() & (pairs["status"] == "ambiguous")).any():
+        return (
+            "the compartment of barcodes that are known by position could not be told, and reports/match_barcodes.json "
+            "gives the reason for each field; where it is that several shifts of the map of barcodes fit, and the two "
+            "maps are known to be in register, set pairing.max_shift to 0.5"
+        )
+    return "the column status of study/pairs.parquet gives the reason for each barcode"
 
 
 def _shown(names: Iterable[tuple[str, str]]) -> str:

@@ -122,11 +122,12 @@ def match(
     pairs = pairs.assign(barcode_edits=_edits(pairs, barcodes), **_groups(pairs, barcodes))
     order = ["sample", "fov", "track_id", "barcode"]
     pairs = pairs.sort_values(order, ignore_index=True)
-    nowhere = barcodes[barcodes["compartment_id"].notna() & ~_on_map(barcodes, circles)]
+    nowhere = barcodes[barcodes["compartment_id"].notna() & ~on_map(barcodes, circles)]
     return Matched(pairs, alignments, len(hidden), *_agreement(barcodes, compartments), nowhere)
 
 
-def _on_map(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> np.ndarray:
+def on_map(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> np.ndarray:
+    """Return whether the compartment that each barcode names is on the map, shape (barcodes,)."""
     return pd.MultiIndex.from_frame(barcodes[COMPARTMENT]).isin(pd.MultiIndex.from_frame(compartments[COMPARTMENT]))
 
 
@@ -145,7 +146,8 @@ def _with_own_compartments(compartments: pd.DataFrame, live: pd.DataFrame) -> pd
         points = group[["y", "x"]].to_numpy(np.float64)
         # Half the distance to the nearest other cell, shape (cells,), but no more than the median of the field.
         reach = Circles(points, np.ones(len(points))).nearest(points)[1][:, 1:2].ravel() / 2
-        radius = np.minimum(reach, np.median(reach)) if len(points) > 1 else np.full(1, np.inf)
+        apart = reach[reach > 0]
+        radius = np.minimum(reach, np.median(apart if len(apart) else reach)) if len(points) > 1 else np.full(1, np.inf)
         columns = {"compartment_id": group["track_id"], "y_px": points[:, 0], "x_px": points[:, 1], "radius_px": radius}
         parts.append(group[FIELD].assign(**columns))
     return pd.concat(parts, ignore_index=True) if parts else compartments
@@ -160,7 +162,7 @@ def _locate_barcodes(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Assign each barcode a compartment (missing where unknown) and a posterior; also return the alignments."""
     named = barcodes["compartment_id"].notna()
-    if named.any() and not _on_map(barcodes[named], compartments).any():
+    if named.any() and not on_map(barcodes[named], compartments).any():
         first, example = barcodes.loc[named.idxmax()], compartments["compartment_id"].head(1).tolist()
         msg = (
             f"barcodes: none of the {int(named.sum())} compartments that barcodes name is on the map of compartments "

@@ -61,7 +61,10 @@ class Circles:
 
 def _by_wall(distance: np.ndarray, radii: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the k nearest walls: column, distance to the centre and distance outside the wall in radii, (n, k)."""
-    outside = (distance - radii) / radii
+    with np.errstate(invalid="ignore", divide="ignore"):
+        outside = (distance - radii) / radii
+    # A compartment without end holds every point, and one without size those at its centre.
+    outside = np.nan_to_num(outside, nan=-1.0)
     # Select the k nearest walls and sort them; the stable sort breaks ties by column.
     which = np.sort(np.argpartition(outside, k - 1, axis=1)[:, :k], axis=1)
     order = np.argsort(np.take_along_axis(outside, which, axis=1), axis=1, kind="stable")

@@ -19,6 +19,7 @@ from cineseq.pairing.match import (
     in_compartments,
     live_cells,
     match,
+    on_map,
 )
 from cineseq.pairing.scatter import fit_scatter, nearest
 from cineseq.pairing.shifts import Extent, candidates, of_contents
@@ -151,8 +152,9 @@ class Maps:
 
     @property
     def singlets(self) -> int:
-        """Number of pairs that these tables give."""
-        matched = match(self.cells, self.compartments, self.barcodes, self.settings, self.sizes)
+        """Number of pairs that these tables give; barcodes that name compartments on no map give none."""
+        known = self.barcodes[self.barcodes["compartment_id"].isna() | on_map(self.barcodes, self.compartments)]
+        matched = match(self.cells, self.compartments, known, self.settings, self.sizes)
         return int((matched.pairs["status"] == "singlet").sum())
 
     @property
@@ -230,8 +232,9 @@ def _fit_of_cells(compartments: pd.DataFrame, live: pd.DataFrame, fields: Fields
     total = 0.0
     for key, rows in compartments.groupby(FIELD):
         points = live.loc[(live[FIELD] == list(key)).all(axis=1), ["y", "x"]].to_numpy(float)
-        if len(points):
-            circles, area = circles_of(rows), fields.image(key).area
+        circles = circles_of(rows)
+        if len(points) and 0 < pitch_of(circles) < np.inf:
+            area = fields.image(key).area
             distance, _ = nearest(points, cKDTree(circles.centres))
             scatter = fit_scatter(distance, len(rows), area, pitch_of(circles))
             total += float(np.log(scatter.total(distance)).sum() - len(points) * np.log(len(points) / area))
@@ -260,6 +263,8 @@ def _check_names(sample: str, maps: Maps) -> Doubt | None:
     _, largest = max(maps.compartments.groupby(FIELD), key=lambda part: len(part[1]))
     circles = circles_of(largest)
     pitch = pitch_of(circles)
+    if not 0 < pitch < np.inf:
+        return None
     steps = candidates(circles.centres, circles.centres, pitch, FURTHEST_NAME)
     steps = steps[np.linalg.norm(steps, axis=1) > pitch / 2]
     read = [_renamed(named, maps.compartments, step, pitch) for step in steps]

@@ -88,29 +88,43 @@ def pairs_report(
     numbers |= {"barcodes_in_table": known, "barcodes_sequenced": sequenced, "barcodes_corrected": corrected}
     for row in matched.alignments.itertuples():
         field = f"{row.sample}_{row.fov}"
-        numbers[f"aligned_{field}"] = float(row.aligned)
-        numbers[f"alignment_residual_px_{field}"] = None if np.isnan(row.residual_px) else float(row.residual_px)
-        numbers[f"shift_y_{field}"], numbers[f"shift_x_{field}"] = float(row.step_y), float(row.step_x)
-        numbers[f"shift_probability_{field}"] = float(row.probability)
-        numbers[f"stray_barcodes_{field}"] = float(row.stray)
+        fit = {f"aligned_{field}": row.aligned, f"alignment_residual_px_{field}": row.residual_px}
+        fit |= {f"shift_y_{field}": row.step_y, f"shift_x_{field}": row.step_x}
+        fit |= {f"shift_probability_{field}": row.probability, f"stray_barcodes_{field}": row.stray}
+        numbers |= {name: None if np.isnan(value) else float(value) for name, value in fit.items()}
     lines += [notice["text"] for notice in notices if notice["text"] not in lines]
     return {"lines": lines, "numbers": numbers, "notices": notices}
 
 
 def _alignment_lines(alignments: pd.DataFrame) -> list[str]:
-    if alignments.empty:
-        return []
+    why = [why_untrusted(row) for row in alignments[~alignments["trusted"].astype(bool)].itertuples()]
+    aligned = alignments.dropna(subset="probability")
+    if aligned.empty:
+        return why
     first = (
-        f"Barcodes were located by position in {count(len(alignments), 'field')}: "
-        f"{percent(alignments['aligned'].median(), 0)} (median) "
-        f"lie in a compartment once the maps are shifted by {number(alignments['shift'].median())} pitches."
+        f"Barcodes were located by position in {count(len(aligned), 'field')}: "
+        f"{percent(aligned['aligned'].median(), 0)} (median) "
+        f"lie in a compartment once the maps are shifted by {number(aligned['shift'].median())} pitches."
     )
-    return [first] + [_why_untrusted(row) for row in alignments[~alignments["trusted"].astype(bool)].itertuples()]
+    return [first, *why]
 
 
-def _why_untrusted(row: Any) -> str:
+def shift_is_open(row: Any) -> bool:
+    """Return whether the barcodes of a field fit its compartments, but in several ways; of a row of alignments."""
+    return not (np.isnan(row.probability) or row.aligned < FITTING or np.isnan(row.next_y) or row.gain <= 0)
+
+
+def why_untrusted(row: Any) -> str:
+    """Return a sentence on why the barcodes of a field were not paired by position; of a row of alignments."""
     barcodes = f"its {count(row.barcodes, 'barcode')}"
-    if row.aligned < FITTING or np.isnan(row.next_y) or row.gain <= 0:
+    if np.isnan(row.probability):
+        return (
+            f"Field {row.sample}/{row.fov}: there is no distance between neighbours that tells how far a barcode may "
+            f"lie from its own compartment or cell, so {barcodes} cannot be paired by position. Where there is one "
+            "live cell, name it in the column compartment_id of its barcode; where all are at one place, check their "
+            "positions."
+        )
+    if not shift_is_open(row):
         return (
             f"Field {row.sample}/{row.fov}: barcodes do not fit the compartments ({percent(row.aligned, 0)} in one, "
             f"shift {number(row.shift)} pitches), so {barcodes} are left out."
@@ -135,7 +149,8 @@ def _alignment_notices(alignments: pd.DataFrame) -> list[dict[str, str]]:
     if len(left_out):
         text = (
             f"Barcodes of {count(len(left_out), 'field')} of {len(alignments)} were not paired by position, because "
-            "they do not fit the compartments or fit them in several ways; the step on barcodes says why."
+            "they do not fit the compartments, fit them in several ways or have no neighbours; the step on barcodes "
+            "says why."
         )
         notices.append({"level": "serious" if len(left_out) > len(alignments) / 2 else "warning", "text": text})
     if len(moved):

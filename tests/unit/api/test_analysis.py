@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import anndata
 import compare_sisters as compare_sisters_step
@@ -567,6 +568,56 @@ def test_pair_refuses_what_cannot_be_joined() -> None:
         pair(CELLS_OF_STEP.drop(columns="track_id"), CAGES, BARCODES, COUNTS)
     with pytest.raises(UserError, match="none of the 2 cells is alive"):
         pair(tracks.drop(columns="end_kind"), CAGES, BARCODES, COUNTS)
+
+
+def in_register(offset: float) -> dict[str, pd.DataFrame]:
+    """Return a full array of 16 compartments with a cell and a barcode in each."""
+    cages = make_compartments([(offset + 50 * i, offset + 50 * j) for i in range(4) for j in range(4)])
+    where = {"y_px": cages["y_px"].tolist(), "x_px": cages["x_px"].tolist()}
+    names = [f"{'ACGT'[i // 4] * 4}{'ACGT'[i % 4] * 4}" for i in range(16)]
+    return {
+        "tracks": make_cells(16, **where),
+        "compartments": cages,
+        "barcodes": pd.DataFrame({"barcode": names, "sample": "s", "fov": "1", **where}),
+        "counts": pd.DataFrame(np.arange(48).reshape(16, 3) + 1, names, ["g1", "g2", "g3"]),
+    }
+
+
+def refusal(**given: Any) -> str:
+    with pytest.warns(UserWarning, match="were not paired by position"), pytest.raises(UserError) as caught:
+        pair(**given)
+    return str(caught.value)
+
+
+def test_a_map_whose_shift_cannot_be_told_is_refused_with_advice_that_works() -> None:
+    given = in_register(25)
+    said = refusal(**given)
+    assert "several shifts of the map of barcodes fit the compartments of field s/1" in said
+    assert "give max_shift=0.5, if the two maps are known to be in register, or image_size_px=(height, width)" in said
+    assert "parquet" not in said
+    assert pair(**given, max_shift=0.5).n_obs == 16
+    # An image that shows the edges of the array tells it; one that ends with it does not, and is no advice any more.
+    assert pair(**in_register(250), image_size_px=(650, 650)).n_obs == 16
+    said = refusal(**given, image_size_px=(200, 200))
+    assert "max_shift=0.5" in said
+    assert "image_size_px" not in said
+    # Barcodes that are elsewhere have another reason.
+    away = given["barcodes"].assign(y_px=np.linspace(0, 9000, 16), x_px=np.linspace(0, 31, 16) ** 2)
+    assert "barcodes do not fit the compartments" in refusal(**given | {"barcodes": away})
+
+
+@pytest.mark.parametrize("size", [400, (400,), (400, 400, 2), "big", "ab", (-5, 10), (np.nan, 5), (None, 5), (True, 5)])
+def test_a_size_of_images_that_is_none_is_refused_in_one_sentence(size: Any) -> None:
+    with pytest.raises(
+        UserError, match=r"^image_size_px: .* should be height and width of the images in pixels"
+    ) as said:
+        pair(CELLS_OF_STEP, CAGES, BARCODES, COUNTS, image_size_px=size)
+    assert str(said.value).count(". ") == 0
+
+
+def test_a_size_of_images_may_be_a_list_or_an_array() -> None:
+    for size in ([100, 100], np.array([100, 100]), (100.0, 100.0)):
+        assert pair(CELLS_OF_STEP, CAGES, BARCODES, COUNTS, image_size_px=size).n_obs == 3
 
 
 def test_compare_sisters_refuses_impossible_lineages() -> None:

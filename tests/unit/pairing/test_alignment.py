@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cineseq.pairing.alignment import align
+from cineseq.pairing.alignment import align, pitch_of
 from cineseq.pairing.positions import Circles
 from cineseq.pairing.shifts import Contents, Extent, probabilities
 
@@ -155,3 +155,29 @@ def test_probabilities_of_shifts_sum_to_less_than_one(steps: list[tuple[float, f
     )
     assert (chance >= 0).all()
     assert chance.sum() <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(
+    "circles",
+    [
+        Circles(np.array([[5.0, 5.0]]), np.array([np.inf])),  # the only cell of an open culture
+        Circles(np.full((3, 2), 5.0), np.zeros(3)),  # cells at one place
+    ],
+)
+def test_compartments_without_a_pitch_are_not_aligned(circles: Circles) -> None:
+    points = np.array([[6.0, 5.0], [400.0, 5.0]])
+    found = align(points, circles, 0.8, window=image())
+    np.testing.assert_array_equal(found.points, points)
+    assert np.isnan([found.probability, found.aligned, found.shift, *found.next_step]).all()
+    assert np.isnan(found.certainty).all()
+
+
+def test_a_single_compartment_of_known_size_takes_the_barcode_that_lies_in_it() -> None:
+    alone = Circles(np.array([[5.0, 5.0]]), np.array([3.0]))
+    found = align(np.array([[6.0, 5.0], [90.0, 90.0]]), alone, 0.8, furthest=0.5)
+    assert found.aligned == 0.5
+    assert found.certainty[0][1] < 0.01 < found.certainty[0][0]
+
+
+def test_compartments_that_are_listed_twice_do_not_change_the_pitch() -> None:
+    assert pitch_of(Circles(np.tile(grid().centres, (2, 1)), np.full(72, 20.0))) == PITCH

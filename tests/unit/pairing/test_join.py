@@ -11,11 +11,13 @@ import pytest
 from tests.unit.pairing.pairing_examples import make_barcodes, make_cells, make_compartments, write
 
 from cineseq.config.base import FieldOfView
+from cineseq.config.pairing import Pairing
 from cineseq.errors import UserError
 from cineseq.io.adata import read_paired
 from cineseq.io.maps import check_fields, check_samples, read_barcode_tables, read_compartments
 from cineseq.io.stacks import MovieInfo, write_labels
 from cineseq.pairing.join import joined_counts, pair_cells
+from cineseq.pairing.match import match
 from cineseq.pairing.positions import missing_sizes, pixel_sizes, with_micrometres
 from cineseq.pairing.report import counts_by_occupancy, occupancy_report
 from cineseq.tables.contract import read_table, write_table
@@ -198,6 +200,18 @@ def test_no_singlet_is_refused_with_what_there_is(tmp_path: Path) -> None:
     counts = joined_counts([write_counts(tmp_path / "a.csv", {"X": [1] * 5})], ["s"], "cells_by_genes")
     with pytest.raises(UserError, match=r"no cell is alone .* \(status of pairs: 2 multi_cell\)"):
         pair_cells(make_cells(2), make_pairs(["X", "X"], ["multi_cell"] * 2), counts)
+
+
+def test_a_full_array_is_refused_with_advice_that_works(tmp_path: Path) -> None:
+    where = make_compartments([(50 * i, 50 * j) for i in range(4) for j in range(4)])
+    places = {"y_px": where["y_px"].tolist(), "x_px": where["x_px"].tolist()}
+    cells, barcodes = make_cells(16, **places), make_barcodes({f"B{i:02d}": None for i in range(16)})
+    barcodes = barcodes.assign(fov="1", **places)
+    path = write_counts(tmp_path / "a.csv", {name: [1] * 5 for name in barcodes["barcode"]})
+    counts = joined_counts([path], ["s"], "cells_by_genes")
+    with pytest.raises(UserError, match=r"match_barcodes\.json gives the reason .* set pairing\.max_shift to 0\.5\.$"):
+        pair_cells(cells, match(cells, where, barcodes, Pairing()).pairs, counts)
+    assert len(pair_cells(cells, match(cells, where, barcodes, Pairing(max_shift=0.5)).pairs, counts).obs) == 16
 
 
 def occupied(counts: list[float], occupancy: list[int]) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """Cells, compartments and barcodes into pairs: every status, and what must always hold."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -226,3 +228,70 @@ def test_barcodes_of_compartments_that_are_on_no_map_are_said() -> None:
     said = pairs_report(found, known=3, sequenced=3, imaged=1)
     assert said["numbers"]["barcodes_not_on_the_map"] == 1
     assert any("(the first: 'B' in 'c7' of sample 's')" in line for line in said["lines"])
+
+
+def beside(cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return the pairs of sample t, paired beside sample s, whose six pairs are as ever; and lines of the report."""
+    named = make_barcodes({f"B{i}": f"c{i}" for i in range(6)})
+    ordinary = (make_cells(6, x_px=[50.0 * i for i in range(6)]), SIX, named)
+    odd = [
+        table.assign(sample="t") for table in (cells.assign(track_id="t" + cells["track_id"]), compartments, barcodes)
+    ]
+    both = zip(ordinary, odd, strict=True)
+    tables = [pd.concat([part for part in parts if len(part)], ignore_index=True) for parts in both]
+    found = match(*tables, Pairing())
+    pairs = PAIRS.check(found.pairs)
+    assert (pairs.loc[pairs["sample"] == "s", "status"] == "singlet").sum() == 6
+    report = pairs_report(found, known=len(tables[2]), sequenced=len(tables[2]), imaged=len(tables[0]))
+    json.dumps(report, allow_nan=False)
+    return pairs[pairs["sample"] == "t"], report["lines"]
+
+
+def at(points: list[tuple[float, float]]) -> pd.DataFrame:
+    """Return barcodes A, B, ... at these positions."""
+    y, x = np.array(points, float).reshape(-1, 2).T
+    return make_barcodes(dict.fromkeys("ABCDEFGHIJKL"[: len(points)])).assign(fov="1", y_px=y, x_px=x)
+
+
+def test_the_only_cell_of_an_open_culture_is_paired_by_name_and_not_by_position() -> None:
+    pairs, lines = beside(make_cells(1), SIX[:0], at([(1, 1)]))
+    assert pairs["status"].tolist() == ["no_barcode", "ambiguous"]
+    [said] = [line for line in lines if line.startswith("Field t/1")]
+    assert "name it in the column compartment_id" in said
+    pairs, _ = beside(make_cells(1), SIX[:0], make_barcodes({"A": "ts/1/1"}))
+    assert pairs[["barcode", "status"]].to_numpy().tolist() == [["A", "singlet"]]
+
+
+def test_cells_at_one_place_are_ambiguous_and_stop_nothing() -> None:
+    pairs, lines = beside(make_cells(3), SIX[:0], at([(1, 1)]))
+    assert pairs["status"].tolist() == ["ambiguous"] * 4
+    assert any("where all are at one place, check their positions" in line for line in lines)
+    # A cell elsewhere has a neighbour, whose distance says how far its barcode may lie.
+    pairs, _ = beside(make_cells(4, x_px=[0, 0, 90, 200]), SIX[:0], at([(0, 91), (0, 199)]))
+    assert pairs["status"].value_counts().to_dict() == {"ambiguous": 2, "singlet": 2}
+
+
+ARRAY = make_compartments([(100 + 60 * i, 100 + 60 * j) for i in range(4) for j in range(4)])
+NO_BARCODES = make_barcodes({"A": None})[:0]
+PLACED = {"y_px": ARRAY["y_px"].tolist(), "x_px": ARRAY["x_px"].tolist()}
+
+
+@pytest.mark.parametrize(
+    ("cells", "compartments", "barcodes", "statuses"),
+    [
+        (make_cells(2), make_compartments([(0, 0)] * 12), at([(1, 0)] * 12), {"ambiguous": 14}),
+        (make_cells(1), make_compartments([(0, 0)]), at([(1, 0)]), {"singlet": 1}),
+        (make_cells(1), make_compartments([(0, 0)], radius=0), at([(1, 0)]), {"ambiguous": 1, "no_barcode": 1}),
+        (make_cells(16, **PLACED), ARRAY, NO_BARCODES, {"no_barcode": 16}),
+        (make_cells(16, **PLACED), ARRAY, at([(160, 160)] * 12), {"no_barcode": 16, "ambiguous": 12}),
+        (make_cells(2, y_px=np.nan, x_px=np.nan), ARRAY, NO_BARCODES, {"no_barcode": 2}),
+        (make_cells(2, y_px=np.nan, x_px=np.nan), SIX[:0], at([(1, 1)]), {"no_barcode": 2, "ambiguous": 1}),
+        (make_cells(1)[:0], ARRAY, at([(100, 100)]), {"ambiguous": 1}),
+    ],
+    ids=["one_place", "one", "no_size", "no_barcodes", "barcodes_at_one_place", "nowhere", "open_nowhere", "no_cells"],
+)
+def test_odd_fields_have_a_status_and_stop_no_other(
+    cells: pd.DataFrame, compartments: pd.DataFrame, barcodes: pd.DataFrame, statuses: dict[str, int]
+) -> None:
+    pairs, _ = beside(cells, compartments, barcodes)
+    assert pairs["status"].value_counts().to_dict() == statuses

@@ -131,3 +131,17 @@ def test_samples_that_are_misread_alike_are_one_notice() -> None:
 def test_few_cells_or_compartments_are_not_judged() -> None:
     small = Maps(make_cells(2), make_compartments([(0, 0), (50, 0)]), make_barcodes({"A": "c0"}), Pairing())
     assert doubts(small) == []
+
+
+def test_a_sample_whose_barcodes_name_no_compartment_stops_no_other_one() -> None:
+    right = maps(named=True)
+    misspelt = right.barcodes.assign(sample="a", compartment_id=right.barcodes["compartment_id"].str.upper())
+    cells = [right.cells.assign(sample="a", track_id="a" + right.cells["track_id"]), right.cells]
+    compartments = [swapped(right.compartments).assign(sample="a"), right.compartments]
+    tables = [pd.concat(parts, ignore_index=True) for parts in (cells, compartments, [misspelt, right.barcodes])]
+    sizes = pd.concat([right.sizes.assign(sample="a"), right.sizes], ignore_index=True)
+    both = Maps(*tables, right.settings, sizes)
+    assert both.singlets == right.singlets > 0
+    [doubt] = doubts(both)
+    assert "The map of compartments of sample a looks wrong. With its axes swapped" in doubt.text
+    assert (doubt.singlets, doubt.better) == (0, 0)
