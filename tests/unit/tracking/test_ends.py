@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import cineseq as cs
 from cineseq.config.base import FieldOfView
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
@@ -216,3 +217,9 @@ def test_a_movie_in_which_no_track_ends_has_no_open_end():
     assert set(tracks["end_class"]) == {"end_of_movie"}
     assert tracks[["p_death", "p_mitosis", "body_frames", "end_model"]].isna().all(axis=None)
     TRACKS.check(tracks)
+
+
+def test_the_stain_is_no_channel_of_the_evidence():
+    labels, images = movie_of("death", stain=True)
+    with pytest.raises(UserError, match="death_channel: 'C1' is among channels too"):
+        cs.track(labels, image=images.swapaxes(0, 1), channels=["C0", "C1"], death_channel="C1")
