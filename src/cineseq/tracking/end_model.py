@@ -126,14 +126,14 @@ def end_probabilities(features: pd.DataFrame, *, with_images: bool, model: EndMo
     """Return ``p_death`` and ``p_mitosis`` of every track; missing where the track is too short.
 
     A death needs a body that stays: where none was seen in two frames, in the last frames of the track or after it, and
-    where the mask touches the border (``left`` 1), the raw probability of death is 0 before it is calibrated, so
-    disappearance alone is none. The same holds where a new track of a daughter's size begins beside it in the next
-    frame: the cell may have divided.
+    where the mask touches the border (``left`` 1), ``p_death`` is 0, so disappearance alone is none. The same holds
+    where a new track of a daughter's size begins beside it in the next frame: the cell may have divided.
 
     Parameters
     ----------
     features
-        From :func:`~cineseq.tracking.end_features.end_features`, with the probability ``left`` of an exit.
+        From :func:`~cineseq.tracking.end_features.end_features`, ``body_count`` and ``starts_now`` included, with the
+        probability ``left`` of an exit.
     with_images
         Whether images were looked at.
     model
@@ -141,8 +141,8 @@ def end_probabilities(features: pd.DataFrame, *, with_images: bool, model: EndMo
     """
     trees = model.with_images if with_images else model.from_masks
     raw = trees.raw(features)
-    raw[~may_be_dead(features), CLASSES.index("death")] = 0
-    death, mitosis = trees.calibrated(raw, "death"), trees.calibrated(raw, "mitosis")
+    death = np.where(may_be_dead(features), trees.calibrated(raw, "death"), 0.0)  # the map of 0 may be above 0
+    mitosis = trees.calibrated(raw, "mitosis")
     found = pd.DataFrame({"p_death": death, "p_mitosis": np.minimum(mitosis, 1 - death)}, index=features.index)
     return found.where(features["shrink"].notna())
 

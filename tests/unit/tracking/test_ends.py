@@ -1,6 +1,7 @@
 """How tracks end: what is seen before and after, calibrated probabilities, and the stain of dead cells."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from cineseq.tables.imaging import TRACKS
 from cineseq.tracking.death_stain import stained_tracks, threshold
 from cineseq.tracking.end_features import FROM_IMAGES, FROM_MASKS, end_features
 from cineseq.tracking.end_model import MODEL_FILE, Trees, end_probabilities, read_model, shipped
-from cineseq.tracking.ends import with_end_classes
+from cineseq.tracking.ends import end_kinds, with_end_classes
 from cineseq.tracking.lineage import track_table
 from cineseq.tracking.objects import measure
 from cineseq.tracking.replay import settle_ends, unedited
@@ -124,9 +125,23 @@ def features_of_a_death(**more):
 
 def test_without_a_body_or_at_the_border_the_same_end_is_no_death():
     assert end_probabilities(features_of_a_death(), with_images=True, model=shipped())["p_death"].iloc[0] >= 0.8
-    for changed in ({"body_count": 0.0}, {"left": 1.0}):
+    for changed in ({"body_count": 0.0}, {"left": 1.0}, {"starts_now": 1.0}):
         alike = features_of_a_death().assign(**changed)
-        assert end_probabilities(alike, with_images=True, model=shipped())["p_death"].iloc[0] <= 0.05
+        for with_images in (True, False):
+            assert end_probabilities(alike, with_images=with_images, model=shipped())["p_death"].iloc[0] == 0
+
+
+def test_a_low_threshold_calls_no_death_that_is_impossible():
+    objects, families, info = ends_of("gone")
+    for source in (objects.source, None):
+        seen = replace(objects, source=source)
+        _, tracks = tables(seen, families, FieldOfView(), info, Track(death_confidence=0.01))
+        assert tracks.loc[tracks["end_frame"] == END, ["end_kind", "p_death"]].to_numpy().tolist() == [["lost", 0.0]]
+    tracks = pd.DataFrame({"track_id": list("abcd"), "parent_id": pd.array([None] * 4, "string"), "end_frame": 3})
+    exits, deaths = np.array([1.0, 0.0, 1.0, 0.0]), np.array([0.9, 0.9, 0.9, 0.9])
+    possible = np.array([False, False, False, True])
+    kinds = end_kinds(tracks, exits, deaths, possible, pd.Series(dtype=float), last_frame=9, least=0.1)["end_kind"]
+    assert kinds.tolist() == ["left_fov", "lost", "left_fov", "death"]
 
 
 def test_a_track_that_is_too_short_has_no_probability():
