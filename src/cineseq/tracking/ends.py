@@ -63,7 +63,7 @@ def end_kinds(
     exits
         Probability that the track left through the border, shape (tracks,).
     deaths
-        Probability of death, shape (tracks,).
+        Probability of death, seen or unseen, shape (tracks,).
     may_be_dead
         Whether there is evidence without which no end is called a death, however low ``least`` is, shape (tracks,).
     division_confidence

@@ -28,7 +28,7 @@ def tables(
     model = shipped()
     features = features.assign(left=left)
     found = end_probabilities(features, with_images=with_images, model=model).reset_index(drop=True)
-    died = found["p_death"].fillna(0.0).to_numpy()
+    died = found.pop("p_unseen").fillna(0.0).to_numpy()
     starts = ends.start_kinds(tracks, entered, division_confidence)
     finish = ends.end_kinds(
         tracks,

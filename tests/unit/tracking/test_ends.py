@@ -13,7 +13,7 @@ from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, Movie, MovieInfo
 from cineseq.tables.imaging import TRACKS
-from cineseq.tracking.death_stain import stained_tracks, threshold
+from cineseq.tracking.death_stain import first_stained, stain_report, stained_tracks, threshold
 from cineseq.tracking.end_features import FROM_IMAGES, FROM_MASKS, end_features
 from cineseq.tracking.end_model import MODEL_FILE, Trees, end_probabilities, read_model, shipped
 from cineseq.tracking.ends import end_kinds, with_end_classes
@@ -137,6 +137,7 @@ def test_a_low_threshold_calls_no_death_that_is_impossible():
         seen = replace(objects, source=source)
         _, tracks = tables(seen, families, FieldOfView(), info, Track(death_confidence=0.01))
         assert tracks.loc[tracks["end_frame"] == END, ["end_kind", "p_death"]].to_numpy().tolist() == [["lost", 0.0]]
+        assert (tracks["end_confidence"][tracks["end_kind"] == "lost"] < 1).all()  # 1 is for what a person decided
     tracks = pd.DataFrame({"track_id": list("abcd"), "parent_id": pd.array([None] * 4, "string"), "end_frame": 3})
     exits, deaths = np.array([1.0, 0.0, 1.0, 0.0]), np.array([0.9, 0.9, 0.9, 0.9])
     possible = np.array([False, False, False, True])
@@ -158,7 +159,8 @@ def test_probabilities_are_between_0_and_1_whatever_the_features():
     for with_images in (True, False):
         p = end_probabilities(wild, with_images=with_images, model=shipped())
         assert p.ge(0).all(axis=None)
-        assert (p.sum(axis=1) <= 1 + 1e-9).all()
+        assert (p[["p_death", "p_mitosis"]].sum(axis=1) <= 1 + 1e-9).all()
+        assert (p["p_death"] <= p["p_unseen"]).all()
 
 
 def test_a_tree_is_read_from_its_root():
@@ -211,6 +213,19 @@ def test_the_stain_of_dead_cells_has_a_threshold_and_a_time():
     is_dead = (tracks["end_frame"] == END).to_numpy()
     assert found["stained"].tolist() == is_dead.tolist()
     assert found.loc[is_dead, "stain_frame"].tolist() == [END - 1]
+
+
+def test_one_stained_frame_or_a_gap_is_no_stain():
+    frames = {1: [3, 4], 2: [9], 3: [2, 4, 6], 4: [1, 5, 6, 7]}
+    rows = pd.DataFrame([(n, frame) for n, seen in frames.items() for frame in seen], columns=["number", "frame"])
+    assert first_stained(rows.sample(frac=1, random_state=0)).to_dict() == {1: 3, 4: 5}
+
+
+def test_the_report_says_on_which_side_of_the_end_the_stain_appears():
+    tracks = pd.DataFrame({"end_kind": ["death"] * 3, "end_frame": [9, 9, 9], "stained": [True, True, False]})
+    for frames, said in (([6, 6, None], "3.0 frames before the end"), ([11, 11, None], "2.0 frames after the end")):
+        lines, _ = stain_report(tracks.assign(stain_frame=pd.array(frames, "Int64")), "red")
+        assert said in lines[1]
 
 
 def test_a_stain_without_two_groups_has_no_threshold():
