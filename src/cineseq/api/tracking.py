@@ -196,7 +196,9 @@ def _objects(
     open_ones = tuple(name for name in movie.channels if name not in movie.function and name != stain)
     on = open_ones if channels is None else tuple(known_channels(movie.channels, channels, "channels"))
     if stain in on:
-        msg = f"death_channel: '{stain}' is among channels too, but a stain is used for nothing else; leave it out there."
+        msg = (
+            f"death_channel: '{stain}' is among channels too, but a stain is used for nothing else; leave it out there."
+        )
         raise UserError(msg)
     return measure_objects(stack, movie, on, stain), stack.info
 

@@ -9,7 +9,7 @@ import pytest
 
 import cineseq as cs
 from cineseq.config.base import FieldOfView
-from cineseq.config.tracking import Track
+from cineseq.config.tracking import JUDGED_FRAMES, Track
 from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, Movie, MovieInfo
 from cineseq.tables.imaging import TRACKS
@@ -129,6 +129,19 @@ def test_without_a_body_or_at_the_border_the_same_end_is_no_death():
         alike = features_of_a_death().assign(**changed)
         for with_images in (True, False):
             assert end_probabilities(alike, with_images=with_images, model=shipped())["p_death"].iloc[0] == 0
+
+
+def test_the_first_of_the_judged_frames_counts_and_is_the_fifteenth_from_the_end():
+    objects, families, info = ends_of("death")
+    tracks = track_table(objects.table, families, FieldOfView(), info)
+    dead = tracks.loc[(tracks["end_frame"] == END) & (tracks["start_frame"] == END + 1 - JUDGED_FRAMES), "number"]
+    masks = replace(objects, source=None)
+    before, _ = end_features(masks, families.number, tracks)
+    first = (objects.table["frame"] == 0) & np.isin(families.number, dead)
+    larger = objects.table.assign(area_px=objects.table["area_px"].where(~first, 10 * objects.table["area_px"]))
+    after, _ = end_features(replace(masks, table=larger), families.number, tracks)
+    assert (JUDGED_FRAMES, len(dead)) == (15, 1)
+    assert (after.loc[dead, "shrink"] > before.loc[dead, "shrink"]).all()
 
 
 def test_a_low_threshold_calls_no_death_that_is_impossible():
