@@ -68,7 +68,7 @@ def main(
     lines = which_dies_lines(table, together["frames"].median() if len(together) else 0)
     if len(together):
         used = pairs.loc[together.index.unique("pair")]
-        lines += call_lines(called_deaths(used, tracked), len(used))
+        lines += call_lines(called_deaths(used, tracked), len(used), settings.lineage.before_fate_frames)
     for line in lines:
         logger.info("%s", line)
     write_table(table, which_dies, WHICH_SISTER_DIES)

@@ -54,7 +54,8 @@ def main(
     with open_labels(labels) as stack, open_movie(movie) as source:
         check_same_size(stack, source)
         function = function_channels(settings.channels, settings.function, source)
-        brightness = object_brightness(stack, source, source.info.channels, found, settings.function)
+        measured = tuple(name for name in source.info.channels if name != settings.channels.death)
+        brightness = object_brightness(stack, source, measured, found, settings.function)
         shown = brightness[brightness["channel"].isin(function)]
         write_picture(draw_regions(stack, source, found, shown, settings.function), regions)
         frame_hours = float(source.info.hours(np.array(1)))

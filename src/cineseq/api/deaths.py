@@ -69,7 +69,7 @@ def death_scores(tracks: pd.DataFrame, reviewed: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     UserError
-        When a column is missing, or no reviewed end is one of these tracks.
+        When a column is missing, no reviewed end is one of these tracks, or rows of a track contradict each other.
 
     Notes
     -----

@@ -53,7 +53,7 @@ def read_movie(
         channels that are kept; otherwise they rename all channels in file order.
     function : str or sequence of str
         Channels that measure function: :func:`segment`, :func:`track`, :func:`measure` and :func:`embed` then leave
-        them out.
+        them out. Name a stain of dead cells here too, so that it is left out as well.
     pixel_size_um, frame_interval_min : float, optional
         Micrometres per pixel, and minutes between frames as recorded; by default those of the file.
     frame_step : int
@@ -160,7 +160,8 @@ def measure(
     axes : str, optional
         Axes of an array that is not YX, CYX or TCYX, such as ``"TYX"``.
     channels : str, int or sequence of them, optional
-        Channels whose intensity and texture are measured; by default all that do not measure function.
+        Channels whose intensity and texture are measured; by default all that do not measure function. Leave a stain
+        of dead cells out of them, or name it as ``function`` of :func:`read_movie`.
     names : sequence of str, optional
         Names of the channels of an array, used in the names of columns; by default C0, C1, ...
     **settings

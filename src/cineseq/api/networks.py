@@ -144,7 +144,8 @@ def embed(
     axes : str, optional
         Axes of an array that is not YX, CYX or TCYX, such as ``"TYX"``.
     channels : str, int or sequence of them, optional
-        Channels to embed, each separately; by default all that do not measure function.
+        Channels to embed, each separately; by default all that do not measure function. Leave a stain of dead cells
+        out of them, or name it as ``function`` of :func:`read_movie`.
     names : sequence of str, optional
         Names of the channels of an array; by default C0, C1, ...
     pixel_size_um : float, optional

@@ -79,10 +79,11 @@ def track(
     axes : str, optional
         Axes of ``image`` if it is an array that is not TCYX, such as ``"TYX"``.
     channels : str, int or sequence of them, optional
-        Channels of ``image`` that are used; by default all that do not measure function.
+        Channels of ``image`` that are used; by default all that do not measure function, without ``death_channel``.
     death_channel : str or int, optional
         Channel of ``image`` with a stain of dead cells (propidium iodide, Annexin V, a caspase reporter). It gives the
-        columns ``stained`` and ``stain_frame`` of ``tracks`` and is used for nothing else.
+        columns ``stained`` and ``stain_frame`` of ``tracks`` and is used for nothing else. :func:`measure` and
+        :func:`embed` do not know of it: leave it out of their ``channels``.
     compartments : pandas.DataFrame, optional
         Cages, wells or droplets, as :data:`cineseq.tables.imaging.COMPARTMENTS`: ``compartment_id``, ``y_px``,
         ``x_px``, ``radius_px`` and ``closed_frame``; ``sample`` and ``fov`` if there are several. Cells do not pass
@@ -194,6 +195,11 @@ def _objects(
     stain = None if death_channel is None else known_channels(movie.channels, death_channel, "death_channel")[0]
     open_ones = tuple(name for name in movie.channels if name not in movie.function and name != stain)
     on = open_ones if channels is None else tuple(known_channels(movie.channels, channels, "channels"))
+    if stain in on:
+        msg = (
+            f"death_channel: '{stain}' is among channels too, but a stain is used for nothing else; leave it out there."
+        )
+        raise UserError(msg)
     return measure_objects(stack, movie, on, stain), stack.info
 
 

@@ -51,7 +51,8 @@ class Features(Section):
     death_margin_frames: int = Field(
         2,
         ge=0,
-        description="Number of last frames, of a track that ends in death, in which the cell counts as dying.",
+        description="Number of last frames, of a track that ends in death, in which the cell counts as dying; more where"
+        " tracks follow the body for longer.",
     )
 
     @model_validator(mode="after")
@@ -251,7 +252,10 @@ class Function(Section):
     )
     endpoint_frames: int = Field(3, ge=1, description="Number of last live frames that the endpoint averages.")
     death_margin_frames: int = Field(
-        2, ge=0, description="Number of last frames, of a track that ends in death, that are not scored."
+        2,
+        ge=0,
+        description="Number of last frames, of a track that ends in death, that are not scored; more where tracks "
+        "follow the body for longer.",
     )
     baseline_frames: int = Field(
         5, ge=2, description="Number of first frames of a track that form its baseline, for slope_after_onset."

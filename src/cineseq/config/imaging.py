@@ -102,6 +102,13 @@ class Channels(Section):
             raise ValueError(msg)
         return names
 
+    @model_validator(mode="after")
+    def _death_is_no_function(self) -> "Channels":
+        if self.death is not None and self.death in self.function:
+            msg = f"death: '{self.death}' is in channels.function too; keep it in one of them"
+            raise ValueError(msg)
+        return self
+
     def open_to(self, step: str, present: tuple[str, ...]) -> tuple[str, ...]:
         """Return the channels of ``present`` that a step ("segment", "morphology", "embed") may use, in order."""
         closed = {self.death} if step in self.allow_function_in else {*self.function, self.death}

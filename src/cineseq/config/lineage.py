@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from cineseq.config.base import Section
+from cineseq.config.tracking import JUDGED_FRAMES
 
 
 class Lineage(Section):
@@ -55,6 +56,6 @@ class Lineage(Section):
         6,
         ge=0,
         description="Frames before a death or division that are left out when sisters are compared before it; "
-        "tracking calls a death from the last 3 frames of the cell, and from its body.",
+        f"tracking calls a death from the last {JUDGED_FRAMES} frames of the cell, and from its body.",
     )
     trees: int = Field(40, ge=1, le=200, description="Families drawn on the page of trees.")

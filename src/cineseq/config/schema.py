@@ -77,6 +77,7 @@ class Config(Section):
         names = self.channels.names
         uses = {
             "channels.function": self.channels.function,
+            "channels.death": [] if self.channels.death is None else [self.channels.death],
             "segment.channels": self.segment.channels,
             "morphology.channels": self.morphology.channels,
             "embed.channels": self.embed.channels,
@@ -91,9 +92,15 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _function_stays_out(self) -> "Config":
-        """Raise an error for a function channel in a step that is not in ``channels.allow_function_in``."""
+        """Raise an error for the stain of dead cells, or a function channel that is not allowed, in a step."""
         for step, section in (("segment", self.segment), ("morphology", self.morphology), ("embed", self.embed)):
             listed = set(getattr(section, "channels", None) or ())
+            if self.channels.death in listed:
+                msg = (
+                    f"{step}.channels: '{self.channels.death}' is the stain of dead cells (channels.death), which is "
+                    "used for nothing else; take it out of one of them"
+                )
+                raise ValueError(msg)
             leak = sorted(listed & set(self.channels.function))
             if leak and step not in self.channels.allow_function_in:
                 msg = (

@@ -9,6 +9,10 @@ from cineseq.config.base import Section, with_new_names
 OLD_NAMES = {
     f"given_{key}": f"external_{key}" for key in ("format", "columns", "frame_interval", "pixel_size", "conflicts")
 }
+LAST_FRAMES, LIVING_FRAMES = 3, 12
+"""Last frames of a track from which its end is judged, and frames of the living cell with which they are compared."""
+JUDGED_FRAMES = LAST_FRAMES + LIVING_FRAMES
+"""Frames up to the end of a track on which the model of ends draws."""
 
 
 class Track(Section):

@@ -8,6 +8,9 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
+from cineseq.errors import UserError
+from cineseq.text import listed
+
 CALLED = "death"
 TRUE = {"death": True, "not_death": False, "exit": False, "link": False, "divide": False}
 """Whether a cell died, by the action of the reviewed row."""
@@ -69,8 +72,21 @@ def death_scores(tracks: pd.DataFrame, reviewed: pd.DataFrame) -> dict[str, Deat
         Tracks before the review, with the contract TRACKS.
     reviewed
         ``note`` (the track) and ``action``; only actions of :data:`TRUE` count.
+
+    Raises
+    ------
+    UserError
+        When two rows of a track disagree on its death.
     """
-    answer = reviewed.assign(died=reviewed["action"].map(TRUE)).dropna(subset=["died"]).drop_duplicates("note")
+    answer = reviewed.assign(died=reviewed["action"].map(TRUE)).dropna(subset=["died"])
+    answer = answer.drop_duplicates(["note", "died"])
+    if answer["note"].duplicated().any():
+        track = answer.loc[answer["note"].duplicated(), "note"].iloc[0]
+        msg = (
+            f"reviewed: rows of track '{track}' disagree on whether it died "
+            f"({listed(list(reviewed.loc[reviewed['note'] == track, 'action']))}); keep one of them."
+        )
+        raise UserError(msg)
     ends = tracks[tracks["end_kind"].isin(["death", "left_fov", "lost"])].set_index("track_id")["end_kind"]
     answer = answer[answer["note"].isin(ends.index)]
     is_call = (answer["note"].map(ends) == CALLED).to_numpy()
@@ -78,7 +94,7 @@ def death_scores(tracks: pd.DataFrame, reviewed: pd.DataFrame) -> dict[str, Deat
     precision, missed = _share(died[is_call]), _share(died[~is_call])
     calls, others = int((ends == CALLED).sum()), int((ends != CALLED).sum())
     value, low, high = (
-        _recall(calls * p, others * m)
+        _recall(calls, p, others, m)
         for p, m in ((precision.value, missed.value), (precision.low, missed.high), (precision.high, missed.low))
     )
     return {"precision": precision, "recall": DeathScore(value, low, high, len(answer)), "missed": missed}
@@ -91,5 +107,11 @@ def _share(true: np.ndarray) -> DeathScore:
     return DeathScore(float(true.mean()), float(low), float(high), len(true))
 
 
-def _recall(found: float, missed: float) -> float:
-    return found / (found + missed) if found + missed > 0 else np.nan
+def _recall(calls: int, precision: float, others: int, missed: float) -> float:
+    """Return recall from the numbers of calls and other ends, and the shares of deaths among them.
+
+    It is 0 without any call if deaths were missed, and NaN where one of the two groups was not reviewed.
+    """
+    found = calls * precision if calls else 0.0
+    deaths = found + (others * missed if others else 0.0)
+    return found / deaths if deaths > 0 else np.nan

@@ -53,15 +53,23 @@ def channels_for(step: str, wanted: list[str] | None, channels: Channels, movie:
     Raises
     ------
     UserError
-        When a function channel is not in the movie (a misspelt name would let it in as an ordinary channel), or when
-        a configured channel is not in the movie or is a function channel that the step may not use.
+        When a function channel or the stain of dead cells is not in the movie (a misspelt name would let it in as an
+        ordinary channel), or when a configured channel is not in the movie, is the stain, or is a function channel
+        that the step may not use.
     """
     present = movie.info.channels
     _check_present(present, channels.function, movie, "channels.function")
+    _check_stain_present(channels, movie)
     allowed = channels.open_to(step, present)
     if wanted is None:
         return allowed
     _check_present(present, wanted, movie, f"{step}.channels")
+    if channels.death in wanted:
+        msg = (
+            f"{step}.channels: '{channels.death}' is the stain of dead cells (channels.death), which is used for "
+            "nothing else; take it out of one of them."
+        )
+        raise UserError(msg)
     barred = [c for c in wanted if c not in allowed]
     if barred:
         msg = (
@@ -83,8 +91,15 @@ def function_channels(channels: Channels, settings: Function, movie: Movie) -> l
     present = movie.info.channels
     _check_present(present, channels.function, movie, "channels.function")
     _check_present(present, [s.channel for s in settings.scores], movie, "function.scores")
+    _check_stain_present(channels, movie)
     wanted = {*channels.function, *(s.channel for s in settings.scores)}
     return [c for c in present if c in wanted]
+
+
+def _check_stain_present(channels: Channels, movie: Movie) -> None:
+    """Raise a :class:`~cineseq.errors.UserError` if the stain of dead cells is configured but not in the movie."""
+    stain = [] if channels.death is None else [channels.death]
+    _check_present(movie.info.channels, stain, movie, "channels.death")
 
 
 def _check_present(present: tuple[str, ...], names: list[str], movie: Movie, key: str) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from statsmodels.discrete.conditional_models import ConditionalLogit
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
+from cineseq.config.tracking import JUDGED_FRAMES
 from cineseq.lineage.trees import LineageTrees
 from cineseq.pairing.positions import Circles, locate
 from cineseq.statistics import ALPHA
@@ -343,11 +344,20 @@ def which_dies_lines(table: pd.DataFrame, frames: float) -> list[str]:
     return lines
 
 
-def call_lines(called: int, total: int) -> list[str]:
-    """Warn that ``called`` of ``total`` deaths were called from the features that are compared."""
+def call_lines(called: int, total: int, margin: int) -> list[str]:
+    """Warn that ``called`` of ``total`` deaths were called from the features that are compared.
+
+    A second line says so if the frames that are left out, ``margin``, are fewer than those that the calls draw on.
+    """
     if not called:
         return []
+    overlap = (
+        f"The calls draw on the last {JUDGED_FRAMES} frames of a cell, but lineage.before_fate_frames leaves out only "
+        f"{margin}: area, growth, shape and speed are compared in frames that decided on the death. Set it to "
+        f"{JUDGED_FRAMES} to compare other frames only."
+    )
     return [
         f"{share(called, total, 'such death')} were called from shape, brightness and speed in the last frames "
-        "relative to earlier ones, so area, growth and speed before a death are partly what the call is based on."
+        "relative to earlier ones, so area, growth and speed before a death are partly what the call is based on.",
+        *([overlap] if margin < JUDGED_FRAMES else []),
     ]

@@ -39,7 +39,7 @@ class Plan:
     info
         Metadata of the movie.
     needed
-        Channels that do not measure function, and may be used for segmentation.
+        Channels that neither measure function nor stain dead cells, and may be used for segmentation.
     drift_channel
         Channel on which drift is estimated; it does not measure function unless the configuration names it.
     """
@@ -57,13 +57,19 @@ def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: i
     Raises
     ------
     UserError
-        When channel names do not fit the file, or a function or drift channel is not among them.
+        When channel names do not fit the file, or a function or drift channel or the stain of dead cells is not among
+        them.
     """
     info = source.info
     for note in info.notes:
         logger.info("%s", note)
     kept, names = choose_channels(source, channels.names)
-    for key, wanted in (("channels.function", channels.function), ("inputs.drift_channel", [inputs.drift_channel])):
+    uses = {
+        "channels.function": channels.function,
+        "channels.death": [channels.death],
+        "inputs.drift_channel": [inputs.drift_channel],
+    }
+    for key, wanted in uses.items():
         unknown = [name for name in wanted if name is not None and name not in names]
         if unknown:
             raise _no_channel(source, key, unknown[0], names)
@@ -74,7 +80,7 @@ def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: i
         len(frames), info.height, info.width, names, size, None if minutes is None else minutes * frame_step
     )
     open_ones = channels.open_to("segment", movie.channels) or movie.channels
-    needed = tuple(name for name in names if name not in channels.function)
+    needed = tuple(name for name in names if name not in {*channels.function, channels.death})
     return Plan(frames, kept, movie, needed, inputs.drift_channel or open_ones[0])
 
 

@@ -34,13 +34,20 @@ def choose_channels(
     Raises
     ------
     UserError
-        When a configured channel is not in the movie or measures function, or when there are none or too many.
+        When a configured channel is not in the movie, measures function or is the stain of dead cells, or when there
+        are none or too many.
     """
     open_ones = channels.open_to("segment", present)
     wanted = tuple(settings.channels) if settings.channels is not None else open_ones[:1]
     for name in wanted:
         if name not in present:
             msg = f"{movie}: no channel '{name}' (segment.channels); the movie has {', '.join(present)}."
+            raise UserError(msg)
+        if name == channels.death:
+            msg = (
+                f"segment.channels: '{name}' is the stain of dead cells (channels.death), which is used for nothing "
+                "else; choose another channel."
+            )
             raise UserError(msg)
         if name not in open_ones:
             msg = (
@@ -49,7 +56,8 @@ def choose_channels(
             )
             raise UserError(msg)
     if not wanted:
-        msg = f"{movie}: every channel measures function (channels.function), so none is left to segment on."
+        stain = "" if channels.death is None else " or is the stain of dead cells (channels.death)"
+        msg = f"{movie}: every channel measures function (channels.function){stain}, so none is left to segment on."
         raise UserError(msg)
     if model.is_compact and len(wanted) > 1:
         msg = f"segment.channels: the compact model segments on one channel, but {len(wanted)} are listed; keep one."

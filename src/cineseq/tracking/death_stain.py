@@ -21,7 +21,7 @@ APART = 3.0
 LEAST = 20
 """Fewest measurements of a mixture."""
 IN_A_ROW = 2
-"""Frames in a row in which a cell is stained before it counts, unless it is followed no further."""
+"""Frames in a row in which a cell must be stained to count; a frame without a measurement ends the row."""
 
 
 def stained_tracks(
@@ -44,13 +44,24 @@ def stained_tracks(
     limit = threshold(signal["value"].to_numpy())
     found = pd.DataFrame({"stained": pd.NA, "stain_frame": pd.NA}, index=tracks.index)
     if np.isfinite(limit):
-        signal = signal.sort_values(["number", "frame"]).assign(above=lambda t: t["value"] >= limit)
-        again = signal.groupby("number")["above"].shift(-1, fill_value=True)
-        sure = signal["above"] & again
-        first = signal[sure].groupby("number")["frame"].min()
-        found["stain_frame"] = tracks["number"].map(first)
+        found["stain_frame"] = tracks["number"].map(first_stained(signal[signal["value"] >= limit]))
         found["stained"] = found["stain_frame"].notna()
     return found.astype({"stained": "boolean", "stain_frame": "Int64"})
+
+
+def first_stained(stained: pd.DataFrame) -> pd.Series:
+    """Return the first of :data:`IN_A_ROW` stained frames in a row, by track number; tracks without are left out.
+
+    Parameters
+    ----------
+    stained
+        ``number`` and ``frame`` of the measurements above the threshold.
+    """
+    stained = stained.sort_values(["number", "frame"])
+    # Frame minus position in the track is the same for all frames of a row.
+    row = stained["frame"] - stained.groupby("number").cumcount()
+    length = stained.groupby(["number", row])["frame"].transform("size")
+    return stained[length >= IN_A_ROW].groupby("number")["frame"].min()
 
 
 def stain_signal(source: ObjectImages, objects: pd.DataFrame, track: np.ndarray, tracks: pd.DataFrame) -> pd.DataFrame:
@@ -124,9 +135,9 @@ def stain_report(tracks: pd.DataFrame, channel: str) -> tuple[list[str], dict[st
         f"tracks that end, {count(both)} are called deaths. The stain changes no call."
     ]
     if both:
-        lines.append(
-            f"The stain appears {number(float(later.median()), 1)} frames after the end of the track (median)."
-        )
+        typical = float(later.median())
+        side = "before" if typical < 0 else "after"
+        lines.append(f"The stain appears {number(abs(typical), 1)} frames {side} the end of the track (median).")
     if len(ended):
         lines.append(
             f"Stain and call agree in {percent(float((stained == died).mean()), 0)} of {count(len(ended))} ends."

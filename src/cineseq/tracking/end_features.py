@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import KDTree
 
+from cineseq.config.tracking import LAST_FRAMES
 from cineseq.tracking.end_pictures import BEFORE, LARGE, look
 from cineseq.tracking.objects import Objects
 
-LAST = 3
+LAST = LAST_FRAMES
 """Last frames of a track that are compared with the frames before."""
 LEAST_FRAMES = 5
 """Frames below which a track shows no evidence."""
@@ -21,6 +22,8 @@ DELAY = 4
 """Largest number of frames between an end and the start of a daughter."""
 DAUGHTER = (0.2, 1.1)
 """Smallest and largest area of a daughter, as a fraction of that of the cell before its end."""
+REACH_OF_DAUGHTERS = 3.0
+"""Largest distance of a daughter, in radii of the cell before its end."""
 
 FROM_MASKS = {
     "shrink": "log area of the living cell over the smallest of the last frames",
@@ -215,7 +218,3 @@ def nearby_starts(table: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame)
     for column, most in enumerate((DELAY, 1)):
         np.add.at(counts[:, column], end[fits & (delay <= most)], 1)
     return np.minimum(counts, 2)
-
-
-REACH_OF_DAUGHTERS = 3.0
-"""Largest distance of a daughter, in radii of the cell before its end."""

@@ -123,17 +123,19 @@ def _trees(content: dict[str, Any]) -> Trees:
 
 
 def end_probabilities(features: pd.DataFrame, *, with_images: bool, model: EndModel) -> pd.DataFrame:
-    """Return ``p_death`` and ``p_mitosis`` of every track; missing where the track is too short.
+    """Return ``p_death``, ``p_mitosis`` and ``p_unseen`` of every track; missing where the track is too short.
 
     A death needs a body that stays: where none was seen in two frames, in the last frames of the track or after it, and
-    where the mask touches the border (``left`` 1), the raw probability of death is 0 before it is calibrated, so
-    disappearance alone is none. The same holds where a new track of a daughter's size begins beside it in the next
-    frame: the cell may have divided.
+    where the mask touches the border (``left`` 1), ``p_death`` is 0, so disappearance alone is none. The same holds
+    where a new track of a daughter's size begins beside it in the next frame: the cell may have divided. ``p_unseen``
+    is then the share of deaths among such ends in training, by which the other kinds are less certain; elsewhere it is
+    ``p_death``.
 
     Parameters
     ----------
     features
-        From :func:`~cineseq.tracking.end_features.end_features`, with the probability ``left`` of an exit.
+        From :func:`~cineseq.tracking.end_features.end_features`, ``body_count`` and ``starts_now`` included, with the
+        probability ``left`` of an exit.
     with_images
         Whether images were looked at.
     model
@@ -141,9 +143,11 @@ def end_probabilities(features: pd.DataFrame, *, with_images: bool, model: EndMo
     """
     trees = model.with_images if with_images else model.from_masks
     raw = trees.raw(features)
-    raw[~may_be_dead(features), CLASSES.index("death")] = 0
-    death, mitosis = trees.calibrated(raw, "death"), trees.calibrated(raw, "mitosis")
-    found = pd.DataFrame({"p_death": death, "p_mitosis": np.minimum(mitosis, 1 - death)}, index=features.index)
+    possible = may_be_dead(features)
+    raw[~possible, CLASSES.index("death")] = 0
+    unseen, mitosis = trees.calibrated(raw, "death"), trees.calibrated(raw, "mitosis")
+    values = {"p_death": np.where(possible, unseen, 0.0), "p_mitosis": np.minimum(mitosis, 1 - unseen)}
+    found = pd.DataFrame(values | {"p_unseen": unseen}, index=features.index)
     return found.where(features["shrink"].notna())
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from cineseq.config.tracking import LIVING_FRAMES
 from cineseq.io.stacks import Labels, Movie
 
-BEFORE, AFTER = 12, 4
+BEFORE, AFTER = LIVING_FRAMES, 4
 """Frames up to the end, and frames after it, that are looked at."""
 REACH = 2.2
 """Radius of the window, in radii of the cell before its end."""
@@ -35,7 +36,7 @@ LARGE = 0.75
 TRIED = 3
 """Frames in which the contrast of every channel is measured."""
 
-COLUMNS = ("offset", "area", "mean", "uneven", "centre", "outer", "bodies", "pieces", "middle", "two", "brightness")
+COLUMNS = ("offset", "area", "mean", "uneven", "centre", "outer", "pieces", "middle", "two", "brightness")
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,9 @@ def look(
         One row per track and frame, columns ``number`` and :data:`COLUMNS`. ``offset`` is the frame relative to the
         last one of the track. Up to the end: ``area`` (px2), ``mean`` (grey levels) and ``uneven`` (standard deviation
         over mean) of the cell. After it: light in the ``centre`` of the window and in its ``outer`` part (fractions of
-        that of the living cell), ``bodies`` (as large as :data:`LEAST_BODY`), ``pieces`` of any size, whether a body
-        lies in the ``middle``, whether ``two`` lie on opposite sides of it, and the ``brightness`` of the bodies
-        (fraction of that of the living cell).
+        that of the living cell), ``pieces`` of any size, whether a body (as large as :data:`LEAST_BODY`) lies in the
+        ``middle``, whether ``two`` lie on opposite sides of it, and the ``brightness`` of the bodies (fraction of that
+        of the living cell).
     """
     frame, radius = objects["frame"].to_numpy(np.int64), np.sqrt(objects["area_px"].to_numpy(float) / np.pi)
     rows = pd.Series(range(len(number))).groupby(number)
@@ -210,7 +211,7 @@ class _Window:
             self.means.append(mean)
             self.areas.append(len(pixels))
         uneven = float(pixels.std()) / max(abs(mean), 1e-9)
-        return (self.number, offset, len(pixels), mean, uneven, *[np.nan] * 7)
+        return (self.number, offset, len(pixels), mean, uneven, *[np.nan] * 6)
 
     def _after(self, offset: int, image: np.ndarray, far: np.ndarray, noise: float) -> tuple:
         """Measure what is left in the window, from the free part of its image and the distance in radii."""
@@ -221,7 +222,7 @@ class _Window:
         pieces, found = ndimage.label(image > max(FAINT * usual, NOISE * noise))
         sizes = np.bincount(pieces.ravel(), minlength=found + 1)[1:]
         large = np.flatnonzero(sizes >= LEAST_BODY * area) + 1
-        seen = (self.number, offset, *[np.nan] * 3, centre, outer, len(large), int((sizes >= LEAST_PIECE).sum()))
+        seen = (self.number, offset, *[np.nan] * 3, centre, outer, int((sizes >= LEAST_PIECE).sum()))
         if not len(large):
             return (*seen, 0, 0, 0.0)
         at = np.array(ndimage.center_of_mass(pieces > 0, pieces, large))

@@ -48,6 +48,7 @@ def end_kinds(
     tracks: pd.DataFrame,
     exits: np.ndarray,
     deaths: np.ndarray,
+    may_be_dead: np.ndarray,
     division_confidence: pd.Series,
     *,
     last_frame: int,
@@ -62,7 +63,9 @@ def end_kinds(
     exits
         Probability that the track left through the border, shape (tracks,).
     deaths
-        Probability of death, shape (tracks,).
+        Probability of death, seen or unseen, shape (tracks,).
+    may_be_dead
+        Whether there is evidence without which no end is called a death, however low ``least`` is, shape (tracks,).
     division_confidence
         Confidence of the division in which a parent ended, by its track id; missing where unknown.
     last_frame
@@ -72,7 +75,7 @@ def end_kinds(
     """
     is_parent = tracks["track_id"].isin(tracks["parent_id"].dropna())
     over = tracks["end_frame"] == last_frame
-    died = (deaths >= least) & (deaths > exits)
+    died = may_be_dead & (deaths >= least) & (deaths > exits)
     reasons = [is_parent, over, died, exits >= 0.5]
     kind = np.select(reasons, ["division", "end_of_movie", "death", "left_fov"], "lost")
     confidence = np.select(

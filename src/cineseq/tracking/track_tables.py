@@ -11,7 +11,7 @@ from cineseq.io.stacks import MovieInfo
 from cineseq.tracking import ends, lineage
 from cineseq.tracking.death_stain import stained_tracks
 from cineseq.tracking.end_features import end_features
-from cineseq.tracking.end_model import end_probabilities, shipped
+from cineseq.tracking.end_model import end_probabilities, may_be_dead, shipped
 from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.objects import Objects
 
@@ -26,11 +26,18 @@ def tables(
     entered, left = (ends.exit_probability(table, number, info.seen, settings.border_px, way) for way in (-1, 1))
     features, with_images = end_features(objects, number, tracks)
     model = shipped()
-    found = end_probabilities(features.assign(left=left), with_images=with_images, model=model).reset_index(drop=True)
-    died = found["p_death"].fillna(0.0).to_numpy()
+    features = features.assign(left=left)
+    found = end_probabilities(features, with_images=with_images, model=model).reset_index(drop=True)
+    died = found.pop("p_unseen").fillna(0.0).to_numpy()
     starts = ends.start_kinds(tracks, entered, division_confidence)
     finish = ends.end_kinds(
-        tracks, left, died, division_confidence, last_frame=objects.shape[0] - 1, least=settings.death_confidence
+        tracks,
+        left,
+        died,
+        may_be_dead(features),
+        division_confidence,
+        last_frame=objects.shape[0] - 1,
+        least=settings.death_confidence,
     )
     # What the model says of ends that the lineage or the end of the movie does not explain.
     unexplained = ~finish["end_kind"].isin(["division", "end_of_movie"])
@@ -57,7 +64,8 @@ def tables_of_points(
     division_confidence, unknown = _division_confidence(tracks, families), np.full(len(tracks), np.nan)
     starts = ends.start_kinds(tracks, unknown, division_confidence)
     last = objects.shape[0] - 1
-    finish = ends.end_kinds(tracks, unknown, unknown, division_confidence, last_frame=last, least=1.0)
+    never = np.zeros(len(tracks), bool)
+    finish = ends.end_kinds(tracks, unknown, unknown, never, division_confidence, last_frame=last, least=1.0)
     detections = lineage.detection_table(objects.table, families.number, field)
     return detections, ends.with_end_classes(_completed(tracks, starts, finish, families))
 

@@ -95,6 +95,14 @@ def complaints(raw: Any) -> list[str]:
             {"channels": {"names": ["nuclear", "lipid"]}, "segment": {"channels": ["nucleus"]}},
             "segment.channels: 'nucleus' is not among channels.names, did you mean 'nuclear'?",
         ),
+        (
+            {"channels": {"names": ["nuclear", "annexin"], "death": "anexin"}},
+            "channels.death: 'anexin' is not among channels.names, did you mean 'annexin'?",
+        ),
+        (
+            {"channels": {"function": ["lipid"], "death": "lipid"}},
+            "channels.death: 'lipid' is in channels.function too; keep it in one of them (got 'lipid')",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(raw: dict, complaint: str) -> None:
@@ -121,6 +129,15 @@ def test_the_function_channel_stays_out_unless_allowed(step: str) -> None:
     others = {"segment", "morphology", "embed"} - {step}
     raw["channels"] = {"function": ["lipid"], "allow_function_in": sorted(others)}
     assert complaints(raw)[0].startswith(f"{step}.channels: 'lipid' is a function channel")
+
+
+@pytest.mark.parametrize("step", ["segment", "morphology", "embed"])
+def test_the_stain_of_dead_cells_enters_no_step(step: str) -> None:
+    raw = {"channels": {"death": "annexin", "allow_function_in": [step]}, step: {"channels": ["annexin"]}}
+    assert complaints(raw) == [
+        f"{step}.channels: 'annexin' is the stain of dead cells (channels.death), which is used for nothing else; take "
+        "it out of one of them"
+    ]
 
 
 @given(

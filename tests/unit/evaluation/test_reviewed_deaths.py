@@ -51,6 +51,27 @@ def test_empty_actions_do_not_count_and_nothing_reviewed_is_an_error():
     assert np.isnan(scores.loc["recall", "value"])
 
 
+def test_recall_is_0_when_no_death_was_called_and_some_were_missed():
+    tracks = tracks_of(0, 50)
+    reviewed = pd.DataFrame({"note": [f"a/1/{i}" for i in range(50)], "action": ["death"] * 5 + ["not_death"] * 45})
+    scores = cs.death_scores(tracks, reviewed)
+    assert scores.loc["recall", ["value", "low", "high"]].tolist() == [0, 0, 0]
+    assert np.isnan(scores.loc["precision", "value"])
+    none = cs.death_scores(tracks, reviewed.assign(action="not_death"))
+    assert np.isnan(none.loc["recall", "value"])
+    assert cs.death_scores(tracks_of(5, 0), reviewed.head(5)).loc["recall", "value"] == 1
+
+
+def test_rows_that_contradict_each_other_are_refused_and_repeated_ones_count_once():
+    tracks = tracks_of(20, 20)
+    rows = [("a/1/0", "death"), ("a/1/0", "death"), ("a/1/1", "exit"), ("a/1/1", "not_death")]
+    reviewed = pd.DataFrame(rows, columns=["note", "action"])
+    assert cs.death_scores(tracks, reviewed).loc["precision", ["value", "reviewed"]].tolist() == [0.5, 2]
+    reviewed.loc[1, "action"] = "not_death"
+    with pytest.raises(UserError, match=r"track 'a/1/0' disagree on whether it died \(death and not_death\)"):
+        cs.death_scores(tracks, reviewed)
+
+
 def test_tracks_with_replayed_edits_are_refused():
     tracks = tracks_of(20, 20).assign(end_confidence=1.0)
     drawn = cs.ends_to_review(tracks).assign(action="death")

@@ -41,7 +41,9 @@ def score(summary: str, values: pd.DataFrame, hours: float = 0.5, tracks: pd.Dat
     return score_tracks(live_values(timed, tracks, chosen), asked, chosen)
 
 
-def run(folder, paths: dict, scores: list[dict], **sections: object) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
+def run(
+    folder, paths: dict, scores: list[dict], death: str | None = None, **sections: object
+) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     made = {
         "timecourse": folder / "t.parquet",
         "scores": folder / "s.parquet",
@@ -51,7 +53,7 @@ def run(folder, paths: dict, scores: list[dict], **sections: object) -> tuple[pd
     whole_cells = {"measure": "mean", "region": "mask", "background": "ring"}
     given_settings = {
         "field": {"sample": "s", "fov": "1"},
-        "channels": {"function": ["lipid"]},
+        "channels": {"function": ["lipid"], "death": death},
         "function": {"scores": scores, **whole_cells, **sections},
     }
     main(**paths, **made, settings=Settings.model_validate(given_settings))
@@ -163,6 +165,12 @@ def test_bleed_through_is_reported_and_absent_on_unrelated_channels(tmp_path):
         _, _, report = run(folder, paths, [{"name": "a", "channel": "lipid"}])
         value = report["numbers"]["bleed_through_lipid_nuclear"]
         assert value > 0.95 if name == "mixed" else abs(value) < 0.6
+
+
+def test_bleed_through_does_not_measure_the_stain_of_dead_cells(tmp_path):
+    paths = Field(tmp_path).write()
+    *_, report = run(tmp_path, paths, [{"name": "fat", "channel": "lipid"}], death="nuclear")
+    assert not [name for name in report["numbers"] if name.startswith("bleed_through")]
 
 
 def test_bleed_through_of_few_objects_or_a_constant_is_not_estimable():

@@ -209,6 +209,17 @@ def test_changing_the_function_channel_changes_nothing(tmp_path):
     assert allowed["morphology_lipid_mean_above_background"].to_numpy() == pytest.approx(900, abs=3)
 
 
+def test_the_stain_of_dead_cells_is_not_measured_and_its_name_must_exist(tmp_path):
+    paths = Field(tmp_path).write()
+    made, report = run(tmp_path, paths, channels={"death": "lipid"})
+    assert not [c for c in made.columns if "lipid" in c]
+    assert "Not measured: lipid." in report["lines"]
+    with pytest.raises(UserError, match="no channel 'lipd' as named in channels.death; the movie has"):
+        run(tmp_path, paths, channels={"death": "lipd"})
+    with pytest.raises(UserError, match="'lipid' is the stain of dead cells"):
+        run(tmp_path, paths, channels={"death": "lipid"}, morphology={"channels": ["lipid"]})
+
+
 def test_unknown_pixel_size_and_no_movie_give_shape_in_pixels(tmp_path):
     paths = Field(tmp_path, pixel_size_um=None).write()
     made, report = run(tmp_path, {"labels": paths["labels"]})

@@ -13,6 +13,7 @@ from cineseq.config.lineage import Lineage
 from cineseq.lineage.discordant_sisters import (
     FEATURES,
     Scale,
+    call_lines,
     discordant_pairs,
     measured_before_fate,
     scale_of,
@@ -251,6 +252,14 @@ def run_step(folder, cells, objects):
 
 def test_frames_that_call_a_death_are_left_out_by_default():
     assert Lineage().before_fate_frames >= RECENT + max(BODY)
+
+
+def test_the_overlap_of_compared_and_judged_frames_is_said():
+    assert [len(call_lines(called, 12, margin)) for called, margin in ((3, 14), (3, 15), (0, 6))] == [2, 1, 0]
+    assert (
+        "draw on the last 15 frames of a cell, but lineage.before_fate_frames leaves out only 6"
+        in call_lines(3, 12, 6)[1]
+    )
 
 
 @pytest.mark.parametrize(("confidence", "said"), [(np.nan, False), (1.0, False), (0.9, True)])

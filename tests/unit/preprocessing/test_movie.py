@@ -94,6 +94,7 @@ def test_unnamed_channels_get_names(tmp_path, raw, caplog):
         ({"channels": {"names": ["DNA", "GFP"]}}, r"no channel 'GFP' \(channels.names\); the file has DNA, lipid"),
         ({"channels": {"names": ["a", "b", "c"]}}, r"lists 3 channels, but the file has 2 \(DNA, lipid\)"),
         ({"channels": {"function": ["GFP"]}}, r"no channel 'GFP' \(channels.function\); the file has DNA, lipid"),
+        ({"channels": {"death": "GFP"}}, r"no channel 'GFP' \(channels.death\); the file has DNA, lipid"),
         ({"inputs": {"drift_channel": "GFP"}}, r"no channel 'GFP' \(inputs.drift_channel\)"),
     ],
 )

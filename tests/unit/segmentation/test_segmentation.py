@@ -224,6 +224,8 @@ def test_precision_by_hand():
         ({}, ["GFP"], r"no channel 'GFP' \(segment.channels\); the movie has DNA, lipid"),
         ({"function": ["lipid"]}, ["lipid"], "'lipid' measures function"),
         ({"function": ["DNA", "lipid"]}, None, "every channel measures function"),
+        ({"death": "lipid"}, ["lipid"], "'lipid' is the stain of dead cells"),
+        ({"function": ["DNA"], "death": "lipid"}, None, r"or is the stain of dead cells \(channels.death\), so none"),
         ({}, ["DNA", "lipid"], "the compact model segments on one channel"),
     ],
 )

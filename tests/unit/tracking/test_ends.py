@@ -1,20 +1,22 @@
 """How tracks end: what is seen before and after, calibrated probabilities, and the stain of dead cells."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import cineseq as cs
 from cineseq.config.base import FieldOfView
-from cineseq.config.tracking import Track
+from cineseq.config.tracking import JUDGED_FRAMES, Track
 from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, Movie, MovieInfo
 from cineseq.tables.imaging import TRACKS
-from cineseq.tracking.death_stain import stained_tracks, threshold
+from cineseq.tracking.death_stain import first_stained, stain_report, stained_tracks, threshold
 from cineseq.tracking.end_features import FROM_IMAGES, FROM_MASKS, end_features
 from cineseq.tracking.end_model import MODEL_FILE, Trees, end_probabilities, read_model, shipped
-from cineseq.tracking.ends import with_end_classes
+from cineseq.tracking.ends import end_kinds, with_end_classes
 from cineseq.tracking.lineage import track_table
 from cineseq.tracking.objects import measure
 from cineseq.tracking.replay import settle_ends, unedited
@@ -123,9 +125,37 @@ def features_of_a_death(**more):
 
 def test_without_a_body_or_at_the_border_the_same_end_is_no_death():
     assert end_probabilities(features_of_a_death(), with_images=True, model=shipped())["p_death"].iloc[0] >= 0.8
-    for changed in ({"body_count": 0.0}, {"left": 1.0}):
+    for changed in ({"body_count": 0.0}, {"left": 1.0}, {"starts_now": 1.0}):
         alike = features_of_a_death().assign(**changed)
-        assert end_probabilities(alike, with_images=True, model=shipped())["p_death"].iloc[0] <= 0.05
+        for with_images in (True, False):
+            assert end_probabilities(alike, with_images=with_images, model=shipped())["p_death"].iloc[0] == 0
+
+
+def test_the_first_of_the_judged_frames_counts_and_is_the_fifteenth_from_the_end():
+    objects, families, info = ends_of("death")
+    tracks = track_table(objects.table, families, FieldOfView(), info)
+    dead = tracks.loc[(tracks["end_frame"] == END) & (tracks["start_frame"] == END + 1 - JUDGED_FRAMES), "number"]
+    masks = replace(objects, source=None)
+    before, _ = end_features(masks, families.number, tracks)
+    first = (objects.table["frame"] == 0) & np.isin(families.number, dead)
+    larger = objects.table.assign(area_px=objects.table["area_px"].where(~first, 10 * objects.table["area_px"]))
+    after, _ = end_features(replace(masks, table=larger), families.number, tracks)
+    assert (JUDGED_FRAMES, len(dead)) == (15, 1)
+    assert (after.loc[dead, "shrink"] > before.loc[dead, "shrink"]).all()
+
+
+def test_a_low_threshold_calls_no_death_that_is_impossible():
+    objects, families, info = ends_of("gone")
+    for source in (objects.source, None):
+        seen = replace(objects, source=source)
+        _, tracks = tables(seen, families, FieldOfView(), info, Track(death_confidence=0.01))
+        assert tracks.loc[tracks["end_frame"] == END, ["end_kind", "p_death"]].to_numpy().tolist() == [["lost", 0.0]]
+        assert (tracks["end_confidence"][tracks["end_kind"] == "lost"] < 1).all()  # 1 is for what a person decided
+    tracks = pd.DataFrame({"track_id": list("abcd"), "parent_id": pd.array([None] * 4, "string"), "end_frame": 3})
+    exits, deaths = np.array([1.0, 0.0, 1.0, 0.0]), np.array([0.9, 0.9, 0.9, 0.9])
+    possible = np.array([False, False, False, True])
+    kinds = end_kinds(tracks, exits, deaths, possible, pd.Series(dtype=float), last_frame=9, least=0.1)["end_kind"]
+    assert kinds.tolist() == ["left_fov", "lost", "left_fov", "death"]
 
 
 def test_a_track_that_is_too_short_has_no_probability():
@@ -142,7 +172,8 @@ def test_probabilities_are_between_0_and_1_whatever_the_features():
     for with_images in (True, False):
         p = end_probabilities(wild, with_images=with_images, model=shipped())
         assert p.ge(0).all(axis=None)
-        assert (p.sum(axis=1) <= 1 + 1e-9).all()
+        assert (p[["p_death", "p_mitosis"]].sum(axis=1) <= 1 + 1e-9).all()
+        assert (p["p_death"] <= p["p_unseen"]).all()
 
 
 def test_a_tree_is_read_from_its_root():
@@ -197,6 +228,19 @@ def test_the_stain_of_dead_cells_has_a_threshold_and_a_time():
     assert found.loc[is_dead, "stain_frame"].tolist() == [END - 1]
 
 
+def test_one_stained_frame_or_a_gap_is_no_stain():
+    frames = {1: [3, 4], 2: [9], 3: [2, 4, 6], 4: [1, 5, 6, 7]}
+    rows = pd.DataFrame([(n, frame) for n, seen in frames.items() for frame in seen], columns=["number", "frame"])
+    assert first_stained(rows.sample(frac=1, random_state=0)).to_dict() == {1: 3, 4: 5}
+
+
+def test_the_report_says_on_which_side_of_the_end_the_stain_appears():
+    tracks = pd.DataFrame({"end_kind": ["death"] * 3, "end_frame": [9, 9, 9], "stained": [True, True, False]})
+    for frames, said in (([6, 6, None], "3.0 frames before the end"), ([11, 11, None], "2.0 frames after the end")):
+        lines, _ = stain_report(tracks.assign(stain_frame=pd.array(frames, "Int64")), "red")
+        assert said in lines[1]
+
+
 def test_a_stain_without_two_groups_has_no_threshold():
     rng = np.random.default_rng(1)
     assert np.isnan(threshold(rng.normal(0, 1, 500)))
@@ -216,3 +260,9 @@ def test_a_movie_in_which_no_track_ends_has_no_open_end():
     assert set(tracks["end_class"]) == {"end_of_movie"}
     assert tracks[["p_death", "p_mitosis", "body_frames", "end_model"]].isna().all(axis=None)
     TRACKS.check(tracks)
+
+
+def test_the_stain_is_no_channel_of_the_evidence():
+    labels, images = movie_of("death", stain=True)
+    with pytest.raises(UserError, match="death_channel: 'C1' is among channels too"):
+        cs.track(labels, image=images.swapaxes(0, 1), channels=["C0", "C1"], death_channel="C1")
