@@ -5,6 +5,7 @@ from typing import Literal, get_args
 from pydantic import Field, model_validator
 
 from cineseq.config.base import Section
+from cineseq.deprecation import changed
 
 Measure = Literal["integrated", "mean", "spot_count", "spot_intensity"]
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
@@ -30,6 +31,18 @@ Summary = Literal[
 SUMMARIES: tuple[str, ...] = get_args(Summary)
 LEVELS = frozenset({"endpoint", "maximum", "auc", "auc_per_hour", "plateau", "slope", "slope_after_onset", "growth"})
 """Summaries in units of the signal, which scaling between samples divides; the others are times, rates and counts."""
+
+
+def say_what_changed(summary: str, maximum_quantile: float) -> None:
+    """Warn, once per process, of a summary whose meaning has changed or is easily mistaken."""
+    if summary == "slope":
+        what = "it is now the steepest window; the slope from the onset to the end, as before, is slope_after_onset"
+        changed("summary: slope", what)
+    if summary == "maximum" and maximum_quantile < 1:
+        quantile = f"it is now the quantile {maximum_quantile:g} of a track's values"
+        changed("summary: maximum", f"{quantile}; the highest value, as before, is with maximum_quantile: 1")
+    if summary == "auc":
+        changed("summary: auc", "it grows with the time for which a cell is seen; auc_per_hour does not")
 
 
 class Features(Section):
@@ -289,6 +302,25 @@ class Function(Section):
         if (self.bleaching == "known") != (self.bleaching_per_frame is not None):
             msg = "bleaching_per_frame: must be a share such as 0.01 where bleaching is known, and only there"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _background_suits_region(self) -> "Function":
+        if self.background == "ring" and self.region == "cell":
+            msg = (
+                "background: a ring around each mask lies inside the region where region is cell; set region: mask "
+                "(and measure: mean, for the former results), or background: empty"
+            )
+            raise ValueError(msg)
+        if "background" in self.model_fields_set and not {"region", "measure"} & self.model_fields_set:
+            what = "it was mask and is now cell, and the default of function.measure was mean and is now integrated"
+            changed("default of function.region", f"{what}; set both to keep either")
+        return self
+
+    @model_validator(mode="after")
+    def _summaries_are_understood(self) -> "Function":
+        for score in self.scores:
+            say_what_changed(score.summary, self.maximum_quantile)
         return self
 
     @model_validator(mode="after")

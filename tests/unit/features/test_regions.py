@@ -103,7 +103,7 @@ def test_the_default_measures_a_signal_wherever_it_is_in_the_cell(tmp_path, inne
 def test_a_picture_shows_regions_and_background(tmp_path, background):
     paths = Field(tmp_path, radius=4).write()
     made = {name: tmp_path / f"{name}.parquet" for name in ("timecourse", "scores", "report")}
-    asked = {"scores": [{"name": "a", "channel": "lipid"}], "background": background}
+    asked = {"scores": [{"name": "a", "channel": "lipid"}], "background": background, "region": "mask"}
     chosen = {"field": {"sample": "s", "fov": "1"}, "channels": {"function": ["lipid"]}, "function": asked}
     main(**paths, **made, regions=tmp_path / "r.png", settings=Settings.model_validate(chosen))
     picture = np.asarray(Image.open(tmp_path / "r.png").convert("RGB")).astype(int)
