@@ -1,6 +1,6 @@
 """Settings of the measurements on cells: feature frames, morphology, embedding and function."""
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,11 @@ Measure = Literal["integrated", "mean", "spot_count", "spot_intensity"]
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 UNTRAINED = "untrained:"
 """Prefix of a model's name whose weights are random numbers."""
+SpotRadius = Annotated[float, Field(ge=1, description="Radius of a spot in pixels.")]
+SpotThreshold = Annotated[
+    float,
+    Field(gt=0, description="Least response of a spot, in robust standard deviations of its neighbourhood."),
+]
 Summary = Literal[
     "endpoint",
     "maximum",
@@ -96,10 +101,8 @@ class Morphology(Section):
         1, ge=1, description="Distance in pixels between the two pixels of a co-occurring pair."
     )
     spots: bool = Field(default=False, description="Count bright spots, and sum their intensity, in each channel.")
-    spot_radius_px: float = Field(1.5, ge=1, description="Radius of a spot in pixels.")
-    spot_threshold: float = Field(
-        4.5, gt=0, description="Least response of a spot, in robust standard deviations of its neighbourhood."
-    )
+    spot_radius_px: SpotRadius = 1.5
+    spot_threshold: SpotThreshold = 4.5
 
 
 class Embed(Section):
@@ -242,10 +245,8 @@ class Function(Section):
     )
     background_ring_px: float = Field(5.0, gt=0, description="Width of the ring in pixels.")
     background_percentile: float = Field(10.0, ge=0, le=100, description="Percentile of the frame, for percentile.")
-    spot_radius_px: float = Field(1.5, ge=1, description="Radius of a spot in pixels.")
-    spot_threshold: float = Field(
-        4.5, gt=0, description="Least response of a spot, in robust standard deviations of its neighbourhood."
-    )
+    spot_radius_px: SpotRadius = 1.5
+    spot_threshold: SpotThreshold = 4.5
     bleaching: Literal["none", "known", "field"] = Field(
         "none",
         description="known: signals are divided by the loss of bleaching_per_frame; field: by the typical loss of the "
@@ -287,6 +288,12 @@ class Function(Section):
     def measures_spots(self) -> bool:
         """Whether spots have to be found."""
         return any("spot" in (score.measure or self.measure) for score in self.scores) or "spot" in self.measure
+
+    def measures_spots_in(self, channel: str) -> bool:
+        """Whether spots have to be found in a channel: without scores in every one, else where a score needs them."""
+        own = [score.measure or "" for score in self.scores if score.channel == channel]
+        needed = bool(own) or not self.scores
+        return any("spot" in measure for measure in own) or ("spot" in self.measure and needed)
 
     @property
     def not_levels(self) -> frozenset[str]:

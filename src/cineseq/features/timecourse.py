@@ -45,7 +45,7 @@ def object_brightness(
     pandas.DataFrame
         Long format: ``sample``, ``fov``, ``track_id``, ``frame``, ``label``, ``channel``, ``value`` (one of
         the measures, as configured), ``background`` and :data:`MEASURES`, see
-        :func:`cineseq.features.regions.cell_values`.
+        :func:`cineseq.features.regions.cell_values`; spots are missing in channels of which no score asks for them.
     """
     parts = []
     reach = region_reach(labels, detections, settings)
@@ -69,10 +69,11 @@ def object_brightness(
                 level, _ = empty_level(image, regions.empty, seen)
                 background = grouped_means(level.ravel()[pixels], group, len(ids))
             values = cell_values(image, regions.labels, ids, background)
-            if settings.measures_spots:
+            if settings.measures_spots_in(channel):
                 radius, threshold = settings.spot_radius_px, settings.spot_threshold
                 values |= spot_values(image, regions.labels, ids, radius, threshold)
-            parts.append(keys.assign(channel=channel, value=values[settings.measure], background=background, **values))
+            value = values.get(settings.measure, np.nan)
+            parts.append(keys.assign(channel=channel, value=value, background=background, **values))
     columns = [*FIELD, "track_id", "frame", "label", "channel", "value", "background", *MEASURES]
     if settings.measures_spots:
         columns += ["spot_count", "spot_intensity"]
