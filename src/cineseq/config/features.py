@@ -261,7 +261,7 @@ class Function(Section):
     inherited: Literal["carried", "halved", "reset"] = Field(
         "carried",
         description="What a daughter has from its mother: carried: it counts; halved: half of the mother's last level "
-        "is subtracted; reset: the daughter's first level is.",
+        "is subtracted (of a mean, all of it); reset: the daughter's first level is.",
     )
     endpoint_frames: int = Field(3, ge=1, description="Number of last live frames that the endpoint averages.")
     death_margin_frames: int = Field(

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
-MAD_TO_SD = 1.4826
+from cineseq.statistics import MAD_TO_SD
+
 NEIGHBOURHOOD_RADII = 4.0
 """Half width of the neighbourhood whose noise a spot is compared with, in radii of a spot."""
 
