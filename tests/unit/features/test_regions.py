@@ -110,3 +110,20 @@ def test_a_picture_shows_regions_and_background(tmp_path, background):
     red, green, blue = picture.reshape(-1, 3).T
     assert ((red > 180) & (green > 130) & (blue < 120)).sum() > 100
     assert bool((blue > red + 30).sum() > 100) is (background != "percentile")
+
+
+@pytest.mark.parametrize("flat_field", ["none", "estimate"])
+def test_saturation_is_unknown_and_not_zero_after_a_flat_field(tmp_path, flat_field):
+    paths = Field(tmp_path, noise=0, values={"lipid": np.array([[3895.0, 100, 100]] * 3)}).write()
+    made = {name: tmp_path / f"{name}.parquet" for name in ("timecourse", "scores", "report")}
+    asked = {"scores": [{"name": "a", "channel": "lipid"}], "region": "mask"}
+    chosen = {"inputs": {"flat_field": flat_field}, "channels": {"function": ["lipid"]}, "function": asked}
+    main(**paths, **made, regions=tmp_path / "r.png", settings=Settings.model_validate(chosen))
+    saturated = read_table(made["timecourse"], TIMECOURSE).groupby("track_id")["saturated"].first()
+    said = made["report"].read_text()
+    if flat_field == "none":
+        assert saturated.tolist() == [1, 0, 0]
+        assert "pixels are saturated, at most 100% of a cell" in said
+    else:
+        assert saturated.isna().all()
+        assert "lipid: which cells have saturated pixels is not known" in said
