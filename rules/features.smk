@@ -80,7 +80,7 @@ rule score_function:
         mem_mb=growing(1500),
         runtime=60,
     params:
-        settings=field_settings("channels", "function"),
+        settings=field_settings("inputs", "channels", "function"),
         _code=code("score_function.py"),
     script:
         "../scripts/score_function.py"

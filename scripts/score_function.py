@@ -13,7 +13,7 @@ import numpy as np
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.features import Function
-from cineseq.config.imaging import Channels
+from cineseq.config.imaging import Channels, Inputs
 from cineseq.features.channels import check_same_size, function_channels
 from cineseq.features.corrections import corrected, warnings_of
 from cineseq.features.function_scores import function_report, score_table
@@ -33,6 +33,7 @@ class Settings(Section):
     """Settings of this step."""
 
     field: FieldOfView = FieldOfView()
+    inputs: Inputs = Inputs()
     channels: Channels = Channels()
     function: Function = Function()
 
@@ -54,8 +55,9 @@ def main(
     with open_labels(labels) as stack, open_movie(movie) as source:
         check_same_size(stack, source)
         function = function_channels(settings.channels, settings.function, source)
-        measured = tuple(name for name in source.info.channels if name != settings.channels.death)
-        brightness = object_brightness(stack, source, measured, found, settings.function)
+        flat_field = settings.inputs.flat_field != "none"
+        channels = tuple(name for name in source.info.channels if name != settings.channels.death)
+        brightness = object_brightness(stack, source, channels, found, settings.function, flat_field=flat_field)
         shown = brightness[brightness["channel"].isin(function)]
         write_picture(draw_regions(stack, source, found, shown, settings.function), regions)
         frame_hours = float(source.info.hours(np.array(1)))

@@ -1,4 +1,4 @@
-"""Old names that still work: each warns once about what replaces it and the version that removes it."""
+"""Old names that still work, and meanings that changed: each is warned of once."""
 
 import logging
 
@@ -38,3 +38,19 @@ def without_effect(name: str, instead: str, removed_in: str) -> None:
         return
     _WARNED.add(name)
     logger.warning("'%s' has no effect: %s. Leave it out; it is refused from cineseq %s.", name, instead, removed_in)
+
+
+def changed(name: str, what: str) -> None:
+    """Warn, once per process, that a setting does not mean what it meant, or what it seems to.
+
+    Parameters
+    ----------
+    name
+        The setting.
+    what
+        What it means now and how to have what it meant, as a sentence without its full stop.
+    """
+    if name in _WARNED:
+        return
+    _WARNED.add(name)
+    logger.warning("'%s': %s.", name, what)

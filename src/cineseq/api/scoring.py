@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 
-from cineseq.config.features import SUMMARIES, Function, Summary
+from cineseq.config.features import SUMMARIES, Function, Summary, say_what_changed
 from cineseq.config.schema import nearest, section_from
 from cineseq.errors import UserError
 from cineseq.features.summaries import Asked, summarise
@@ -83,7 +84,8 @@ def score(
     ------
     UserError
         When a column is missing, a value is not a number (such as a date or a duration), a track has two values at
-        one time, or there are several channels and none is named.
+        one time, there are several channels and none is named, or ``window`` or ``threshold`` is not a number or is
+        given for a summary that has none.
 
     Examples
     --------
@@ -98,9 +100,7 @@ def score(
     if summary not in SUMMARIES:
         msg = f"summary: '{summary}' is not known, {nearest(str(summary), list(SUMMARIES))}"
         raise UserError(msg)
-    if summary == "time_above" and threshold is None:
-        msg = "threshold: the summary time_above needs a level; give it in units of the value."
-        raise UserError(msg)
+    asked = _asked(summary, window, threshold)
     keys = {
         "endpoint_frames": endpoint_frames,
         "baseline_frames": baseline_frames,
@@ -110,11 +110,41 @@ def score(
         "false_onsets": false_onsets,
     }
     chosen = section_from(Function, keys, "score")
+    say_what_changed(summary, chosen.maximum_quantile)
     course = _course(timecourse if measure is None else _of_measure(timecourse, measure), channel)
-    scores = summarise(course.dropna(subset="value"), summary, chosen, Asked(window, threshold))
+    scores = summarise(course.dropna(subset="value"), summary, chosen, asked)
     every = scores.reindex(pd.Index(course["track_id"].unique(), name="track_id", dtype="object"))
     every["note"] = every["note"].mask(every["note"].isna() & every["value"].isna(), "there is no value")
     return every if details else every["value"]
+
+
+def _asked(summary: str, window: object, threshold: object) -> Asked:
+    """Return the window and the threshold, checked."""
+    if summary == "time_above" and threshold is None:
+        msg = "threshold: the summary time_above needs a level; give it in units of the value."
+        raise UserError(msg)
+    if summary != "time_above" and threshold is not None:
+        msg = f"threshold: only the summary time_above has a level; leave it out for {summary}."
+        raise UserError(msg)
+    if threshold is not None and not _is_number(threshold):
+        msg = f"threshold: expected a finite number in units of the value (got {threshold!r})."
+        raise UserError(msg)
+    ends = tuple(window) if isinstance(window, (tuple, list)) else ()
+    if len(ends) != 2 or not all(end is None or _is_number(end) for end in ends):
+        msg = f"window: expected the first and the last hour, such as (0, 12), each may be None (got {window!r})."
+        raise UserError(msg)
+    first, last = ends
+    if first is not None and last is not None and first >= last:
+        msg = f"window: the last hour must be after the first (got {window!r})."
+        raise UserError(msg)
+    if summary != "auc_per_hour" and (first, last) != (None, None):
+        msg = f"window: only the summary auc_per_hour has a window; leave it out for {summary}."
+        raise UserError(msg)
+    return Asked((first, last), threshold)  # type: ignore[arg-type]  # checked above
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(np.isfinite(float(value)))
 
 
 def _of_measure(timecourse: pd.DataFrame, measure: str) -> pd.DataFrame:

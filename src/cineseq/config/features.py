@@ -1,15 +1,21 @@
 """Settings of the measurements on cells: feature frames, morphology, embedding and function."""
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from cineseq.config.base import Section
+from cineseq.deprecation import changed
 
 Measure = Literal["integrated", "mean", "spot_count", "spot_intensity"]
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 UNTRAINED = "untrained:"
 """Prefix of a model's name whose weights are random numbers."""
+SpotRadius = Annotated[float, Field(ge=1, description="Radius of a spot in pixels.")]
+SpotThreshold = Annotated[
+    float,
+    Field(gt=0, description="Least response of a spot, in robust standard deviations of its neighbourhood."),
+]
 Summary = Literal[
     "endpoint",
     "maximum",
@@ -30,6 +36,18 @@ Summary = Literal[
 SUMMARIES: tuple[str, ...] = get_args(Summary)
 LEVELS = frozenset({"endpoint", "maximum", "auc", "auc_per_hour", "plateau", "slope", "slope_after_onset", "growth"})
 """Summaries in units of the signal, which scaling between samples divides; the others are times, rates and counts."""
+
+
+def say_what_changed(summary: str, maximum_quantile: float) -> None:
+    """Warn, once per process, of a summary whose meaning has changed or is easily mistaken."""
+    if summary == "slope":
+        what = "it is now the steepest window; the slope from the onset to the end, as before, is slope_after_onset"
+        changed("summary: slope", what)
+    if summary == "maximum" and maximum_quantile < 1:
+        quantile = f"it is now the quantile {maximum_quantile:g} of a track's values"
+        changed("summary: maximum", f"{quantile}; the highest value, as before, is with maximum_quantile: 1")
+    if summary == "auc":
+        changed("summary: auc", "it grows with the time for which a cell is seen; auc_per_hour does not")
 
 
 class Features(Section):
@@ -84,10 +102,8 @@ class Morphology(Section):
         1, ge=1, description="Distance in pixels between the two pixels of a co-occurring pair."
     )
     spots: bool = Field(default=False, description="Count bright spots, and sum their intensity, in each channel.")
-    spot_radius_px: float = Field(1.5, ge=1, description="Radius of a spot in pixels.")
-    spot_threshold: float = Field(
-        4.5, gt=0, description="Least response of a spot, in robust standard deviations of its neighbourhood."
-    )
+    spot_radius_px: SpotRadius = 1.5
+    spot_threshold: SpotThreshold = 4.5
 
 
 class Embed(Section):
@@ -230,10 +246,8 @@ class Function(Section):
     )
     background_ring_px: float = Field(5.0, gt=0, description="Width of the ring in pixels.")
     background_percentile: float = Field(10.0, ge=0, le=100, description="Percentile of the frame, for percentile.")
-    spot_radius_px: float = Field(1.5, ge=1, description="Radius of a spot in pixels.")
-    spot_threshold: float = Field(
-        4.5, gt=0, description="Least response of a spot, in robust standard deviations of its neighbourhood."
-    )
+    spot_radius_px: SpotRadius = 1.5
+    spot_threshold: SpotThreshold = 4.5
     bleaching: Literal["none", "known", "field"] = Field(
         "none",
         description="known: signals are divided by the loss of bleaching_per_frame; field: by the typical loss of the "
@@ -248,7 +262,7 @@ class Function(Section):
     inherited: Literal["carried", "halved", "reset"] = Field(
         "carried",
         description="What a daughter has from its mother: carried: it counts; halved: half of the mother's last level "
-        "is subtracted; reset: the daughter's first level is.",
+        "is subtracted (of a mean, all of it); reset: the daughter's first level is.",
     )
     endpoint_frames: int = Field(3, ge=1, description="Number of last live frames that the endpoint averages.")
     death_margin_frames: int = Field(
@@ -279,6 +293,12 @@ class Function(Section):
         """Whether spots have to be found."""
         return any("spot" in (score.measure or self.measure) for score in self.scores) or "spot" in self.measure
 
+    def measures_spots_in(self, channel: str) -> bool:
+        """Whether spots have to be found in a channel: without scores in every one, else where a score needs them."""
+        own = [score.measure or "" for score in self.scores if score.channel == channel]
+        needed = bool(own) or not self.scores
+        return any("spot" in measure for measure in own) or ("spot" in self.measure and needed)
+
     @property
     def not_levels(self) -> frozenset[str]:
         """Columns of scores that are times, rates or counts, not in units of the signal."""
@@ -293,6 +313,25 @@ class Function(Section):
         if (self.bleaching == "known") != (self.bleaching_per_frame is not None):
             msg = "bleaching_per_frame: must be a share such as 0.01 where bleaching is known, and only there"
             raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
+    def _background_suits_region(self) -> "Function":
+        if self.background == "ring" and self.region == "cell":
+            msg = (
+                "background: a ring around each mask lies inside the region where region is cell; set region: mask "
+                "(and measure: mean, for the former results), or background: empty"
+            )
+            raise ValueError(msg)
+        if "background" in self.model_fields_set and not {"region", "measure"} & self.model_fields_set:
+            what = "it was mask and is now cell, and the default of function.measure was mean and is now integrated"
+            changed("default of function.region", f"{what}; set both to keep either")
+        return self
+
+    @model_validator(mode="after")
+    def _summaries_are_understood(self) -> "Function":
+        for score in self.scores:
+            say_what_changed(score.summary, self.maximum_quantile)
         return self
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +10,13 @@ import pandas as pd
 from scipy.stats import theilslopes
 
 from cineseq.config.features import Function
+from cineseq.statistics import MAD_TO_SD
 from cineseq.text import count, significant
 
-LEVELS = ("value", "mean", "integrated", "spot_intensity")
-"""Columns of a time course that a correction changes."""
-MAD_TO_SD = 1.4826
+LEVELS = ("mean", "integrated", "spot_intensity")
+"""Columns of a time course in grey levels, which bleaching and flicker change; a number of spots is none."""
+HALVED = {"mean": 1.0, "integrated": 0.5, "spot_intensity": 0.5, "spot_count": 0.5}
+"""Share of the mother's last level that a daughter has: half of an amount or a number, all of a concentration."""
 LEAST_TRACKS = 5
 """Tracks that two frames must share for a trend of the field."""
 LEAST_LOSS = 0.002
@@ -105,8 +108,20 @@ def corrected(course: pd.DataFrame, settings: Function) -> pd.DataFrame:
         if settings.flicker == "field":
             for frame, ratio in trend.steps.items():
                 factor = np.where(channel["frame"] >= frame, factor * ratio, factor)
-        parts.append(channel.assign(**{name: channel[name] / factor for name in LEVELS if name in channel}))
-    return pd.concat(parts).loc[course.index] if parts else course
+        parts.append(channel.assign(**{name: channel[name] / factor for name in _columns(channel, settings, LEVELS)}))
+    return _with_value(pd.concat(parts).loc[course.index], settings) if parts else course
+
+
+def _columns(course: pd.DataFrame, settings: Function, measures: Iterable[str]) -> list[str]:
+    """Return the measures that a time course has; its value is one if it has no column of the measure that it is."""
+    names = [name for name in measures if name in course]
+    alone = settings.measure not in course and settings.measure in measures
+    return [*names, "value"] if alone else names
+
+
+def _with_value(course: pd.DataFrame, settings: Function) -> pd.DataFrame:
+    """Return a time course whose value follows its measure."""
+    return course.assign(value=course[settings.measure]) if settings.measure in course else course
 
 
 def warnings_of(course: pd.DataFrame, settings: Function) -> list[str]:
@@ -136,6 +151,11 @@ def warnings_of(course: pd.DataFrame, settings: Function) -> list[str]:
         if "saturated" in channel and (channel["saturated"] > 0).any():
             share = significant(100 * channel["saturated"].max())
             lines.append(f"{name}: pixels are saturated, at most {share}% of a cell; such signals are too low.")
+        elif "saturated" in channel and channel["saturated"].isna().all():
+            lines.append(
+                f"{name}: which cells have saturated pixels is not known after the correction of the flat field; the "
+                "report of the movie gives the share of its pixels."
+            )
     return lines
 
 
@@ -158,21 +178,23 @@ def without_inherited(live: pd.DataFrame, tracks: pd.DataFrame, settings: Functi
         As :data:`cineseq.tables.imaging.TRACKS`.
     settings
         ``inherited``: ``carried`` changes nothing; ``halved`` subtracts half of the mother's mean over her last
-        ``endpoint_frames``; ``reset`` subtracts the daughter's own mean over her first ones. A cell without a known
+        ``endpoint_frames``, but all of it from a concentration (``mean``), which a division does not change; ``reset``
+        subtracts the daughter's own mean over her first ones. A cell without a known
         mother, or whose mother has no value, is not changed.
     """
     if settings.inherited == "carried" or live.empty:
         return live
     mother = live["track_id"].map(tracks.set_index("track_id")["parent_id"])
-    names = [name for name in LEVELS if name in live]
+    names = _columns(live, settings, HALVED)
     groups = live.groupby(["channel", "track_id"], sort=False)
     if settings.inherited == "reset":
         rows = groups.head(settings.endpoint_frames)
-        owner, share = live["track_id"].where(mother.notna()), 1.0
+        owner, share = live["track_id"].where(mother.notna()), np.ones(len(names))
     else:
         rows = groups.tail(settings.endpoint_frames)
-        owner, share = mother, 0.5
+        owner, share = mother, np.array([HALVED[settings.measure if name == "value" else name] for name in names])
     level = rows.groupby(["channel", "track_id"])[names].mean()
     keys = pd.MultiIndex.from_arrays([live["channel"], owner.astype(object)])
     taken = share * level.reindex(keys).fillna(0).to_numpy()
-    return live.assign(**dict(zip(names, (live[names].to_numpy(float) - taken).T, strict=True)))
+    changed = live.assign(**dict(zip(names, (live[names].to_numpy(float) - taken).T, strict=True)))
+    return _with_value(changed, settings)

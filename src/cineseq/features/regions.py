@@ -9,12 +9,12 @@ from scipy import ndimage
 
 from cineseq.features.background import ALL
 from cineseq.features.label_statistics import grouped_means, positions
+from cineseq.statistics import MAD_TO_SD
 
 LEAST_EMPTY = 0.005
 """With a smaller share of empty pixels, the background is the first percentile of the frame."""
 MOST_PIXELS = 50_000
 """Pixels, spread over the frame, from which its background is estimated."""
-MAD_TO_SD = 1.4826
 ROUNDS = 3
 LEAST_PIXELS = 30
 CAMERA_BITS = (8, 10, 12, 14, 16)

@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
-MAD_TO_SD = 1.4826
+from cineseq.statistics import MAD_TO_SD
+
 NEIGHBOURHOOD_RADII = 4.0
 """Half width of the neighbourhood whose noise a spot is compared with, in radii of a spot."""
 
@@ -40,7 +41,7 @@ def find_spots(plane: np.ndarray, labels: np.ndarray, radius_px: float, threshol
     A spot is a local maximum of the negative Laplacian of a Gaussian whose standard deviation is the radius over the
     square root of 2, to which discs of this radius respond most (Lindeberg 1998, Int. J. Comput. Vis. 30, 79). It has
     to exceed the typical response of its neighbourhood by a number of robust standard deviations: the texture of the
-    cell counts as noise.
+    cell counts as noise. Equal maxima next to each other are one spot.
 
     Parameters
     ----------
@@ -60,8 +61,22 @@ def find_spots(plane: np.ndarray, labels: np.ndarray, radius_px: float, threshol
     peaks = (response == highest) & (response > 0) & (labels > 0)
     # A constant has responses by rounding.
     noise = np.maximum(_local_noise(response, NEIGHBOURHOOD_RADII * radius_px), 1e-9 * (1 + np.abs(image).max()))
-    rows, columns = np.nonzero(peaks & (response > threshold * noise))
+    rows, columns = _middles(peaks & (response > threshold * noise))
     return Spots(rows, columns, labels[rows, columns], _intensities(image, rows, columns, radius_px))
+
+
+def _middles(peaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return one pixel of each connected plateau of peaks: the one nearest to its centre."""
+    plateau, count = ndimage.label(peaks, structure=np.ones((3, 3)))
+    rows, columns = np.nonzero(peaks)
+    mine = plateau[rows, columns]
+    size = np.maximum(np.bincount(mine, minlength=count + 1), 1)
+    centres = [np.bincount(mine, at, minlength=count + 1) / size for at in (rows, columns)]
+    away = np.hypot(rows - centres[0][mine], columns - centres[1][mine])
+    # Sorted by plateau and distance, the first row of each plateau is its middle.
+    order = np.lexsort((away, mine))
+    middle = np.sort(order[np.unique(mine[order], return_index=True)[1]])
+    return rows[middle], columns[middle]
 
 
 def _local_noise(response: np.ndarray, reach_px: float) -> np.ndarray:
@@ -72,7 +87,7 @@ def _local_noise(response: np.ndarray, reach_px: float) -> np.ndarray:
     """
     step = max(round(reach_px / 2), 1)
     half = max(round(reach_px), 2)
-    centres = [np.arange(step // 2, size, step) for size in response.shape]
+    centres = [np.arange(min(step // 2, size - 1), size, step) for size in response.shape]
     # Every second pixel of the windows of one row of centres at a time, (centres, window, window).
     padded = np.pad(response, half, mode="edge")
     windows = sliding_window_view(padded, (2 * half + 1, 2 * half + 1))

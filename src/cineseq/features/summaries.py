@@ -11,10 +11,10 @@ import pandas as pd
 from cineseq.config.features import Function
 from cineseq.features.corrections import MOST_SATURATED, saturated_tracks
 from cineseq.features.kinetics import FITTED, saturating_fits
+from cineseq.statistics import MAD_TO_SD
 from cineseq.text import percent, significant
 
 LEAST_SLOPE_FRAMES = 3
-MAD_TO_SD = 1.4826
 STEP_FRAMES = 3
 """Frames on either side of a step that are averaged."""
 

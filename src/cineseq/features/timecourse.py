@@ -25,7 +25,13 @@ LEAST_OBJECTS = 10
 
 
 def object_brightness(
-    labels: Labels, movie: Movie, channels: tuple[str, ...], detections: pd.DataFrame, settings: Function
+    labels: Labels,
+    movie: Movie,
+    channels: tuple[str, ...],
+    detections: pd.DataFrame,
+    settings: Function,
+    *,
+    flat_field: bool = False,
 ) -> pd.DataFrame:
     """Measure all tracked objects in all channels.
 
@@ -39,13 +45,16 @@ def object_brightness(
         As :data:`cineseq.tables.imaging.DETECTIONS`.
     settings
         The section ``function``: the regions that are measured, and which background is subtracted.
+    flat_field
+        Whether the movie was divided by an illumination profile. Saturated pixels then no longer have the highest
+        level of a camera, and ``saturated`` is missing.
 
     Returns
     -------
     pandas.DataFrame
         Long format: ``sample``, ``fov``, ``track_id``, ``frame``, ``label``, ``channel``, ``value`` (one of
         the measures, as configured), ``background`` and :data:`MEASURES`, see
-        :func:`cineseq.features.regions.cell_values`.
+        :func:`cineseq.features.regions.cell_values`; spots are missing in channels of which no score asks for them.
     """
     parts = []
     reach = region_reach(labels, detections, settings)
@@ -69,10 +78,13 @@ def object_brightness(
                 level, _ = empty_level(image, regions.empty, seen)
                 background = grouped_means(level.ravel()[pixels], group, len(ids))
             values = cell_values(image, regions.labels, ids, background)
-            if settings.measures_spots:
+            if flat_field:
+                values["saturated"] = np.full(len(ids), np.nan)
+            if settings.measures_spots_in(channel):
                 radius, threshold = settings.spot_radius_px, settings.spot_threshold
                 values |= spot_values(image, regions.labels, ids, radius, threshold)
-            parts.append(keys.assign(channel=channel, value=values[settings.measure], background=background, **values))
+            value = values.get(settings.measure, np.nan)
+            parts.append(keys.assign(channel=channel, value=value, background=background, **values))
     columns = [*FIELD, "track_id", "frame", "label", "channel", "value", "background", *MEASURES]
     if settings.measures_spots:
         columns += ["spot_count", "spot_intensity"]

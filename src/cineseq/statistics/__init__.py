@@ -5,3 +5,5 @@ ALPHA = 0.05
 
 CONFIDENCE = 0.95
 """Confidence level of all intervals."""
+MAD_TO_SD = 1.4826
+"""Standard deviation of normal values over their median absolute deviation."""

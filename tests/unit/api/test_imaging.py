@@ -23,6 +23,7 @@ from tests.unit.features.feature_fields import Field
 from tests.unit.tracking.tracking_examples import dividing, still, together
 
 import cineseq as cs
+from cineseq import deprecation
 from cineseq.errors import UserError
 from cineseq.io.stacks import open_labels, open_movie, write_labels, write_movie
 from cineseq.tables.contract import read_table
@@ -515,6 +516,7 @@ def test_a_missing_path_and_wrong_settings_are_refused(tmp_path):
         cs.track(SMALL, edits=pd.DataFrame({"actoin": ["death"], "frame": 0, "cell": 1}))
 
 
+SHORT = {"track_id": ["a"], "hours": 1, "value": 2}
 COURSES = {
     "without hours": ({"track_id": ["a"], "value": [1]}, {}, r"timecourse: no column 'hours' \(frame number times min"),
     "with missing hours": ({"track_id": ["a"], "hours": [None], "value": [1]}, {}, r"'hours' has the value None in"),
@@ -540,6 +542,16 @@ COURSES = {
     "another channel": (
         {"track_id": ["a"], "hours": 1, "value": 2, "channel": "p"}, {"channel": "q"}, r"no channel 'q' .* has p",
     ),
+    "one end of the window": (SHORT, {"summary": "auc_per_hour", "window": (1,)}, r"window: expected .*got \(1,\)\)"),
+    "no window": (SHORT, {"summary": "auc_per_hour", "window": 3}, r"window: expected .*got 3\)"),
+    "words in the window": (SHORT, {"summary": "auc_per_hour", "window": ("a", 10)}, r"window: expected"),
+    "an endless window": (SHORT, {"summary": "auc_per_hour", "window": (0, np.inf)}, r"window: expected"),
+    "a reversed window": (SHORT, {"summary": "auc_per_hour", "window": (2, 1)}, r"the last hour must be after"),
+    "a window elsewhere": (SHORT, {"window": (0, 1)}, r"window: only the summary auc_per_hour .* for endpoint"),
+    "no level": (SHORT, {"summary": "time_above"}, r"threshold: the summary time_above needs a level"),
+    "a level that is no number": (SHORT, {"summary": "time_above", "threshold": np.nan}, r"threshold: expected .*nan"),
+    "a level as text": (SHORT, {"summary": "time_above", "threshold": "5"}, r"threshold: expected a finite number"),
+    "a level elsewhere": (SHORT, {"threshold": 5}, r"threshold: only the summary time_above .* for endpoint"),
     "another summary": ({"track_id": ["a"], "hours": 1, "value": 2}, {"summary": "slop"}, r"did you mean 'slope'"),
 }  # fmt: skip
 
@@ -549,6 +561,15 @@ def test_wrong_time_courses_are_refused(case):
     columns, keywords, match = COURSES[case]
     with pytest.raises(UserError, match=match):
         cs.score(pd.DataFrame(columns), **keywords)
+
+
+def test_a_changed_summary_is_said_once(caplog, monkeypatch):
+    monkeypatch.setattr(deprecation, "_WARNED", set())
+    course = pd.DataFrame({"track_id": "a", "hours": [0, 1, 2], "value": [1, 2, 3]})
+    for summary in ("endpoint", "slope", "slope", "maximum", "auc", "auc"):
+        cs.score(course, summary)
+    cs.score(course, "auc_per_hour", window=[np.int64(0), None])
+    assert [line.split(":")[1].strip(" '") for line in caplog.messages] == ["slope", "maximum", "auc"]
 
 
 def test_function_channels_are_kept_out_and_the_advice_works(tmp_path):

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from cineseq import deprecation
 from cineseq.config.documents import (
     SECTIONS_BEGIN,
     SECTIONS_END,
@@ -273,3 +274,39 @@ def test_an_old_name_is_mentioned_once():
 )
 def test_an_old_and_a_new_name_that_differ_are_refused(raw, complaint):
     assert complaints(raw) == [complaint]
+
+
+@pytest.mark.parametrize("more", [{}, {"region": "cell"}, {"measure": "mean"}, {"region": "cell", "region_px": 20}])
+def test_a_ring_of_background_inside_the_regions_is_refused_and_the_advice_works(more):
+    with pytest.raises(UserError, match=r"function.background: a ring .* lies inside the region .*; set region: mask"):
+        load({"function": {"background": "ring"} | more})
+    assert load({"function": {"background": "ring"} | more | {"region": "mask"}}).function.background == "ring"
+    assert load({"function": {"background": "empty"} | more}).function.background == "empty"
+
+
+def test_changed_defaults_of_function_are_said_once(caplog, monkeypatch):
+    monkeypatch.setattr(deprecation, "_WARNED", set())
+    load({"function": {"background": "percentile", "region": "cell"}})
+    load({"function": {"measure": "mean", "background": "empty"}})
+    load(load({}).model_dump(mode="json"))
+    assert caplog.messages == []
+    for _ in range(2):
+        load({"function": {"background": "percentile"}})
+    (said,) = caplog.messages
+    assert "'default of function.region': it was mask and is now cell" in said
+    assert "function.measure was mean and is now integrated" in said
+
+
+@pytest.mark.parametrize(
+    ("summary", "said"), [("slope", "slope_after_onset"), ("maximum", "maximum_quantile: 1"), ("auc", "auc_per_hour")]
+)
+def test_summaries_that_changed_or_mislead_are_said_once(caplog, monkeypatch, summary, said):
+    monkeypatch.setattr(deprecation, "_WARNED", set())
+    asked = {"scores": [{"name": n, "channel": "c", "summary": summary} for n in "ab"]}
+    for _ in range(2):
+        load({"function": asked, "channels": {"function": ["c"]}})
+    assert [said in line for line in caplog.messages] == [True]
+    monkeypatch.setattr(deprecation, "_WARNED", set())
+    caplog.clear()
+    load({"function": asked | {"maximum_quantile": 1}, "channels": {"function": ["c"]}})
+    assert len(caplog.messages) == (summary != "maximum")

@@ -92,3 +92,54 @@ def test_a_daughters_inheritance_is_taken_away_as_configured(inherited, daughter
 def test_a_known_loss_is_a_share():
     with pytest.raises(ValueError, match="bleaching_per_frame: must be a share"):
         Function(bleaching="known")
+
+
+def measured(level: float, frames: int, track: str, measure: str, start: int = 0) -> pd.DataFrame:
+    """Return a steady course of all measures: an area of 50 px and two spots per grey level."""
+    course = as_course(np.full((1, frames), level)).assign(track_id=track)
+    course = course.assign(mean=level, integrated=50 * level, spot_count=2 * level, spot_intensity=5 * level)
+    return course.assign(frame=course["frame"] + start, value=course[measure])
+
+
+MEASURES = ["mean", "integrated", "spot_count", "spot_intensity"]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("settings", [{"bleaching": "known", "bleaching_per_frame": 0.5}, {"flicker": "field"}])
+def test_levels_are_corrected_and_numbers_of_spots_are_not(measure, settings):
+    course = pd.concat([measured(8.0, 12, f"t{i}", measure) for i in range(6)], ignore_index=True)
+    course.loc[course["frame"] >= 6, [*MEASURES, "value"]] /= 2
+    mended = corrected(course, Function(measure=measure, **settings))
+    assert mended["spot_count"].equals(course["spot_count"])
+    assert mended["value"].equals(mended[measure].rename("value"))
+    factor = 0.5 ** course["frame"] if "bleaching" in settings else np.where(course["frame"] >= 6, 0.5, 1)
+    for name, per_level in (("mean", 1), ("integrated", 50), ("spot_intensity", 5)):
+        assert (mended[name] * factor).to_numpy() == pytest.approx(course[name].to_numpy())
+        assert course[name].iloc[0] == 8 * per_level
+
+
+def test_a_course_of_counts_alone_is_not_corrected():
+    course = as_course(np.full((6, 12), 8.0))
+    asked = Function(measure="spot_count", bleaching="known", bleaching_per_frame=0.5)
+    assert corrected(course, asked)["value"].tolist() == [8.0] * 72
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_a_daughter_inherits_half_of_an_amount_and_all_of_a_concentration(measure):
+    tracks = make_tracks([(0, 3, "division"), (4, 7, "lost")])
+    mother, daughter = tracks["track_id"]
+    tracks["parent_id"] = pd.array([None, mother], dtype="string")
+    course = pd.concat([measured(20.0, 4, mother, measure), measured(30.0, 4, daughter, measure, start=4)])
+    live = live_values(course, tracks, Function(inherited="halved", measure=measure)).set_index("track_id")
+    kept = live.loc[daughter].iloc[0]
+    assert kept[MEASURES].tolist() == [30 - 20, 50 * (30 - 10), 2 * (30 - 10), 5 * (30 - 10)]
+    assert kept["value"] == kept[measure]
+    reset = live_values(course, tracks, Function(inherited="reset", measure=measure)).set_index("track_id")
+    assert reset.loc[daughter, [*MEASURES, "value"]].to_numpy().tolist() == [[0] * 5] * 4
+    assert reset.loc[mother, "value"].equals(live.loc[mother, "value"])
+
+
+def test_unknown_saturation_is_said():
+    course = as_course(np.full((3, 4), 100.0)).assign(saturated=np.nan)
+    assert "which cells have saturated pixels is not known" in warnings_of(course, Function())[-1]
+    assert warnings_of(course.assign(saturated=0.0), Function()) == []

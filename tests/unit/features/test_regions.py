@@ -103,10 +103,27 @@ def test_the_default_measures_a_signal_wherever_it_is_in_the_cell(tmp_path, inne
 def test_a_picture_shows_regions_and_background(tmp_path, background):
     paths = Field(tmp_path, radius=4).write()
     made = {name: tmp_path / f"{name}.parquet" for name in ("timecourse", "scores", "report")}
-    asked = {"scores": [{"name": "a", "channel": "lipid"}], "background": background}
+    asked = {"scores": [{"name": "a", "channel": "lipid"}], "background": background, "region": "mask"}
     chosen = {"field": {"sample": "s", "fov": "1"}, "channels": {"function": ["lipid"]}, "function": asked}
     main(**paths, **made, regions=tmp_path / "r.png", settings=Settings.model_validate(chosen))
     picture = np.asarray(Image.open(tmp_path / "r.png").convert("RGB")).astype(int)
     red, green, blue = picture.reshape(-1, 3).T
     assert ((red > 180) & (green > 130) & (blue < 120)).sum() > 100
     assert bool((blue > red + 30).sum() > 100) is (background != "percentile")
+
+
+@pytest.mark.parametrize("flat_field", ["none", "estimate"])
+def test_saturation_is_unknown_and_not_zero_after_a_flat_field(tmp_path, flat_field):
+    paths = Field(tmp_path, noise=0, values={"lipid": np.array([[3895.0, 100, 100]] * 3)}).write()
+    made = {name: tmp_path / f"{name}.parquet" for name in ("timecourse", "scores", "report")}
+    asked = {"scores": [{"name": "a", "channel": "lipid"}], "region": "mask"}
+    chosen = {"inputs": {"flat_field": flat_field}, "channels": {"function": ["lipid"]}, "function": asked}
+    main(**paths, **made, regions=tmp_path / "r.png", settings=Settings.model_validate(chosen))
+    saturated = read_table(made["timecourse"], TIMECOURSE).groupby("track_id")["saturated"].first()
+    said = made["report"].read_text()
+    if flat_field == "none":
+        assert saturated.tolist() == [1, 0, 0]
+        assert "pixels are saturated, at most 100% of a cell" in said
+    else:
+        assert saturated.isna().all()
+        assert "lipid: which cells have saturated pixels is not known" in said

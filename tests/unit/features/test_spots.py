@@ -8,6 +8,7 @@ from tests.unit.features.feature_fields import Field
 
 import cineseq as cs
 from cineseq.config.features import Function
+from cineseq.features import timecourse
 from cineseq.features.spots import find_spots, spot_values
 from cineseq.io.stacks import MovieInfo, write_movie
 from cineseq.tables.contract import read_table
@@ -47,6 +48,39 @@ def test_counts_and_intensities_of_cells_and_none_without_spots():
 def test_noise_has_few_spots():
     image, _ = planted(0, seed=1)
     assert len(find_spots(image, np.ones((96, 96), int), 1.5, 4.5).rows) <= 3
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (1, 2), (1, 1)])
+def test_equal_maxima_next_to_each_other_are_one_spot(shape):
+    image = np.full((40, 60), 100.0)
+    for x in (15, 40):
+        image[20 : 20 + shape[0], x : x + shape[1]] = 200
+    spots = find_spots(image, np.ones((40, 60), int), 1.5, 4.5)
+    assert len(spots.rows) == 2
+    assert ((spots.rows - 20) < shape[0]).all()
+    assert spot_values(image, np.ones((40, 60), int), np.array([1]), 1.5, 4.5)["spot_count"].tolist() == [2]
+
+
+@pytest.mark.parametrize("shape", [(1, 60), (60, 1), (1, 1), (2, 60)])
+def test_thin_images_have_spots_too(shape):
+    image = np.random.default_rng(0).normal(100, 1, shape)
+    if max(shape) > 1:
+        image.ravel()[30 if 1 in shape else [30, 90]] = 200
+    found = spot_values(image, np.ones(shape, int), np.array([1]), 1.5, 4.5)
+    assert found["spot_count"].tolist() == [float(max(shape) > 1)]
+
+
+def test_spots_are_only_sought_in_channels_whose_scores_ask(tmp_path, monkeypatch):
+    paths = Field(tmp_path).write()
+    sought = []
+    real = timecourse.spot_values
+    monkeypatch.setattr(timecourse, "spot_values", lambda *a: sought.append(a[0].mean()) or real(*a))
+    made = {name: tmp_path / f"{name}.parquet" for name in ("timecourse", "scores", "report")}
+    asked = {"scores": [{"name": "a", "channel": "lipid"}], "measure": "spot_count", "region": "mask"}
+    chosen = Settings.model_validate({"channels": {"function": ["lipid"]}, "function": asked})
+    main(**paths, **made, regions=tmp_path / "r.png", settings=chosen)
+    assert len(sought) == 3  # frames, of one of two channels
+    assert read_table(made["scores"], SCORES)["function_a"].notna().all()
 
 
 def test_measure_has_columns_of_spots_if_asked():
