@@ -52,8 +52,8 @@ def score_tracks(live: pd.DataFrame, score: Score, settings: Function) -> pd.Ser
     return _scored(_counted(live, score), score, settings, {})["value"].rename(score.name)
 
 
-Fits = dict[tuple[str, int, int | None], pd.DataFrame]
-"""Saturating fits by channel and frames; scores of one channel share them."""
+Fits = dict[tuple[str, str | None, int, int | None], pd.DataFrame]
+"""Saturating fits by channel, measure and frames; scores that have these in common share them."""
 
 
 def _counted(live: pd.DataFrame, score: Score) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def _counted(live: pd.DataFrame, score: Score) -> pd.DataFrame:
 def _scored(counted: pd.DataFrame, score: Score, settings: Function, fits: Fits) -> pd.DataFrame:
     """Return value, standard error, note and, where a fit was made, ``responded`` of each track."""
     needs_fit = score.summary in FITTED or score.summary in RISING or score.responders_only
-    key = (score.channel, score.from_frame, score.to_frame)
+    key = (score.channel, score.measure, score.from_frame, score.to_frame)
     if needs_fit and key not in fits:
         fits[key] = saturating_fits(counted, settings.false_onsets)
     if score.summary in FITTED:
