@@ -97,7 +97,26 @@ def test_a_gap_and_irregular_times_hardly_move_a_fit():
     course = as_course(values)
     course["hours"] += np.random.default_rng(0).uniform(0, 0.05, len(course))
     assert spearmanr(cs.score(course, "plateau"), truth["plateau"])[0] > 0.95
-    assert spearmanr(cs.score(course, "onset"), truth["onset"])[0] > 0.9
+    assert spearmanr(cs.score(course, "onset"), truth["onset"])[0] > 0.88
+
+
+def test_tracks_of_a_long_movie_are_fitted_as_well_as_those_of_a_short_one():
+    values, truth = rises(seed=1, cells=150)
+    short = as_course(values)
+    starts = np.random.default_rng(2).integers(0, 960 - 48, 150)
+    long = short.assign(hours=short["hours"] + HOURS * starts[short["track_id"]])
+    ranks = [spearmanr(cs.score(course, "rate"), truth["rate"])[0] for course in (short, long)]
+    assert ranks[0] > 0.88
+    assert ranks[1] == pytest.approx(ranks[0], abs=0.02)
+    onset = cs.score(long, "onset")
+    assert spearmanr(onset - HOURS * starts, truth["onset"])[0] > 0.97
+
+
+@pytest.mark.parametrize("frames", [48, 300])
+def test_without_noise_the_rate_is_the_planted_one(frames):
+    values, truth = rises(seed=1, cells=30, snr=1e9, frames=frames)
+    error = np.abs(cs.score(as_course(values), "rate") / truth["rate"] - 1)
+    assert error.max() < 0.03
 
 
 @settings(max_examples=10, deadline=None)
@@ -195,6 +214,18 @@ def test_responders_can_be_scored_apart():
     assert table["responded_rate"].tolist() == [True] * 20 + [False] * 20
     assert table["function_whether"].tolist() == [1.0] * 20 + [0.0] * 20
     assert live_values(course, tracks, Function())["track_id"].nunique() == 40
+
+
+def test_scores_of_two_measures_do_not_share_a_fit():
+    values, _ = rises(cells=12)
+    course = as_course(values).assign(sample="s", fov="1", channel="lipid", background=0.0)
+    course["frame"] = (course["hours"] / HOURS).astype(int)
+    tracks = make_tracks([(0, 47, "lost")] * 12)
+    course = course.assign(track_id=course["track_id"].map(tracks["track_id"]), integrated=course["value"] * 50)
+    asked = [Score(name=m or "own", channel="lipid", summary="plateau", measure=m) for m in (None, "integrated")]
+    table = score_table(course, tracks, Function(measure="mean", scores=asked))
+    ratio = table["function_integrated"] / table["function_own"]
+    assert ratio.to_numpy() == pytest.approx(np.full(12, 50), rel=1e-3)
 
 
 def test_a_threshold_is_for_time_above_only():
