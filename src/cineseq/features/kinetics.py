@@ -429,10 +429,10 @@ def saturating_fits(course: pd.DataFrame, false_onsets: float) -> pd.DataFrame:
         By ``track_id``, the columns of :data:`FITTED`, each with ``_error`` (standard error) and ``_note``. A track
         that does not rise has rate and plateau 0, and neither onset nor time to half; with fewer than
         :data:`LEAST_FRAMES` values nothing is known. A rate above one per frame stands at this limit, and its note
-        says that it is not resolved.
+        says that it is not resolved. A plateau, with its rate, that lies beyond what is seen is noted as extrapolated.
     """
     if course.empty:
-        return _fit_table(pd.Index([], name="track_id"), _unknown(0), np.zeros(0, int), np.nan)
+        return _fit_table(pd.Index([], name="track_id"), _unknown(0), np.zeros(0, int), np.zeros(0), np.nan)
     courses = Courses.of(course)
     counts = (~np.isnan(courses.values)).sum(1)
     enough = np.flatnonzero(counts >= LEAST_FRAMES)
@@ -448,7 +448,7 @@ def saturating_fits(course: pd.DataFrame, false_onsets: float) -> pd.DataFrame:
                 chosen = rows[begin : begin + CHUNK]
                 part, origin = since_first(courses, chosen)
                 found.loc[chosen] = _fits(part, origin, grid, population, frame=frame, false_onsets=false_onsets)
-    return _fit_table(courses.tracks, found, counts, frame)
+    return _fit_table(courses.tracks, found, counts, courses.ends[:, 1], frame)
 
 
 def _unknown(tracks: int) -> pd.DataFrame:
@@ -498,23 +498,27 @@ def _fits(
     return np.column_stack([rises.astype(float), *parts])
 
 
-def _fit_table(tracks: pd.Index, found: pd.DataFrame, counts: np.ndarray, frame: float) -> pd.DataFrame:
+def _fit_table(
+    tracks: pd.Index, found: pd.DataFrame, counts: np.ndarray, last: np.ndarray, frame: float
+) -> pd.DataFrame:
     """Return the public table: rates at their limit, and notes."""
     table = found.set_axis(tracks)
     few = counts < LEAST_FRAMES
     flat = (table["responded"] == 0).to_numpy()
     fast = (table["rate"] > 1 / frame).to_numpy() if np.isfinite(frame) else np.zeros(len(table), bool)
+    # A rise that is seen for less than one time constant is nearly a line: its plateau lies beyond the data.
+    short = (table["rate"] * (last - table["onset"]) < 1).to_numpy() & ~flat & ~fast
     table.loc[fast, "rate"] = 1 / frame
     table.loc[fast, "time_to_half"] = np.log(2) * frame
     table.loc[fast, ["rate_error", "time_to_half_error"]] = np.nan
     quick = "not resolved: faster than one per frame, the value is this limit"
-    said = {
-        "rate": (fast, quick), "time_to_half": (fast, quick), "plateau": (flat, ""), "onset": (flat, ""),
-        "responded": (flat, ""),
-    }  # fmt: skip
-    for name, (where, note) in said.items():
+    beyond = "not reached: extrapolated, the rise is seen for less than one time constant"
+    for name in FITTED:
         notes = np.where(few, f"fewer than {LEAST_FRAMES} frames", np.where(flat, "the signal does not rise", ""))
-        notes = np.where(where & (note != ""), note, notes)
+        if name in {"rate", "plateau", "time_to_half"}:
+            notes = np.where(short, beyond, notes)
+        if name in {"rate", "time_to_half"}:
+            notes = np.where(fast, quick, notes)
         table[f"{name}_note"] = pd.Series(notes, table.index, dtype="string").where(notes != "")
     table["responded_note"] = table["responded_note"].where(few)
     return table.assign(responded_error=np.nan)
