@@ -141,6 +141,32 @@ def test_area_per_hour_does_not_grow_with_the_time_seen():
     assert asked.tolist() == pytest.approx([2.5, 2.5, 2.5])
 
 
+def test_the_window_of_frames_is_the_one_asked_for():
+    course = as_course(np.tile(np.arange(10.0), (2, 1))).assign(sample="s", fov="1", channel="lipid", background=0.0)
+    course["frame"] = (course["hours"] / HOURS).astype(int)
+    course = course[(course["track_id"] == 0) | (course["frame"] >= 4)]
+    tracks = make_tracks([(0, 9, "lost"), (4, 9, "lost")])
+    course["track_id"] = course["track_id"].map(tracks["track_id"])
+
+    def area(**frames):
+        score = Score(name="a", channel="lipid", summary="auc_per_hour", **frames)
+        return score_table(course, tracks, Function(scores=[score]))["function_a"].tolist()
+
+    assert area() == pytest.approx([6.5, 6.5])
+    assert area(from_frame=0) == pytest.approx([4.5, np.nan], nan_ok=True)
+    assert area(from_frame=5, to_frame=7) == pytest.approx([6, 6])
+    assert area(from_frame=2, to_frame=30) == pytest.approx([np.nan, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize("summary", SUMMARIES)
+def test_an_empty_table_and_one_without_values_are_scored(summary):
+    level = {"threshold": 1.0} if summary == "time_above" else {}
+    empty = pd.DataFrame({"track_id": [], "hours": [], "value": []})
+    assert cs.score(empty, summary, **level).empty
+    found = cs.score(empty.reindex(range(2)).assign(track_id="a", hours=[0, 1]), summary, details=True, **level)
+    assert found["note"].tolist() == ["there is no value"]
+
+
 def test_the_steepest_window_finds_a_ramp_whatever_surrounds_it():
     ramp = np.concatenate([np.full(10, 3.0), 3 + 2 * np.arange(1, 8), np.full(10, 17.0)])
     found = cs.score(as_course([ramp, -ramp]), "slope", slope_frames=6)
@@ -172,6 +198,42 @@ def test_growth_time_above_and_steps():
     assert found["height"].tolist() == [10, 20]
     with pytest.raises(UserError, match="time_above needs a level"):
         cs.score(course, "time_above")
+
+
+def test_counts_have_few_steps_and_equal_steps_are_one():
+    rng = np.random.default_rng(6)
+    for level in (0.1, 0.3, 1.0):
+        assert (cs.score(as_course(rng.poisson(level, (200, 48))), "steps") > 0).mean() < 0.05
+    assert cs.score(as_course([[1.0] * 10 + [2.0] * 10]), "steps").tolist() == [0]
+    assert cs.score(as_course([[0.5] * 10 + [20.5] * 10]), "steps").tolist() == [1]
+    ramp = [0.0] * 6 + [30.0, 60.0, 90.0, 120.0, 150.0] + [180.0] * 8
+    found = steps(as_course([ramp], hours=1).rename(columns={"hours": "time"}), Function())
+    assert (found["time"].diff().dropna() >= 3).all()
+    few = cs.score(as_course([[0.0, 0.0, 9.0, 9.0, 9.0]]), "first_step", details=True)
+    assert few["note"].tolist() == ["fewer than 6 frames"]
+
+
+def test_notes_give_the_one_reason_that_holds():
+    course = as_course([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, *[np.nan] * 5]])
+    notes = {
+        "time_above": ["its standard error is not estimable", "a single frame has no time"],
+        "steps": ["a count has no standard error", "fewer than 6 frames"],
+        "growth": ["one frame has no standard error", "fewer than 2 frames: the first and the last 1"],
+    }
+    for summary, wanted in notes.items():
+        found = cs.score(course, summary, details=True, threshold=0.0, endpoint_frames=1)
+        assert found["note"].tolist() == wanted, summary
+
+
+def test_a_plateau_beyond_the_data_is_said_to_be_extrapolated():
+    frames = np.arange(48)
+    line = np.random.default_rng(7).normal(0, 0.1, (20, 48)) + 0.2 * np.maximum(frames - 10, 0)
+    for summary in ("rate", "plateau", "time_to_half"):
+        found = cs.score(as_course(line), summary, details=True)
+        assert found["note"].str.startswith("not reached: extrapolated").mean() > 0.9
+        values, _ = rises(cells=20)
+        assert cs.score(as_course(values), summary, details=True)["note"].isna().mean() > 0.7
+    assert cs.score(as_course(line), "onset", details=True)["note"].isna().all()
 
 
 def test_noise_has_few_steps():
