@@ -33,7 +33,9 @@ def score(
 ) -> pd.Series | pd.DataFrame:
     """Reduce the time course of every track to one function score.
 
-    All rows are used: leave out the frames in which a cell is dying, as the workflow does.
+    All rows are used: leave out the frames in which a cell is dying, as the workflow does. Scores of the saturating fit
+    take all given tracks as one population, towards which each is shrunken: score fields, or training and held-out
+    cells, in separate calls to keep them independent.
 
     Parameters
     ----------

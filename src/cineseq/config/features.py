@@ -202,12 +202,14 @@ class Score(Section):
     responders_only: bool = Field(
         default=False, description="Leave the score out where the signal does not rise, to score how much apart."
     )
-    from_frame: int = Field(0, ge=0, description="First frame of the movie that counts, from 0.")
+    from_frame: int | None = Field(
+        None, ge=0, description="First frame of the movie that counts, from 0; null: the first one."
+    )
     to_frame: int | None = Field(None, ge=0, description="Last frame of the movie that counts; null: the last one.")
 
     @model_validator(mode="after")
     def _rising(self) -> "Score":
-        if self.to_frame is not None and self.to_frame < self.from_frame:
+        if self.to_frame is not None and self.from_frame is not None and self.to_frame < self.from_frame:
             msg = f"to_frame: must not be before from_frame ({self.from_frame})"
             raise ValueError(msg)
         if (self.summary == "time_above") != (self.threshold is not None):

@@ -15,6 +15,13 @@ from cineseq.text import count, number, significant
 
 RISING = ("slope", "slope_after_onset")
 """Summaries of a rise that do not come from the fit; whether the signal rises is said beside them."""
+WHAT = {
+    "integrated": "sum of grey levels",
+    "mean": "mean grey level",
+    "spot_count": "number of spots",
+    "spot_intensity": "sum of spots",
+}
+"""Measures in words."""
 
 
 def live_values(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Function) -> pd.DataFrame:
@@ -52,13 +59,15 @@ def score_tracks(live: pd.DataFrame, score: Score, settings: Function) -> pd.Ser
     return _scored(_counted(live, score), score, settings, {})["value"].rename(score.name)
 
 
-Fits = dict[tuple[str, int, int | None], pd.DataFrame]
-"""Saturating fits by channel and frames; scores of one channel share them."""
+Fits = dict[tuple[str, str | None, int | None, int | None], pd.DataFrame]
+"""Saturating fits by channel, measure and frames; scores that have these in common share them."""
 
 
 def _counted(live: pd.DataFrame, score: Score) -> pd.DataFrame:
     """Return the rows that a score counts, with their time in hours, or in frames if hours are unknown."""
-    counted = live[(live["channel"] == score.channel) & (live["frame"] >= score.from_frame)]
+    counted = live[live["channel"] == score.channel]
+    if score.from_frame is not None:
+        counted = counted[counted["frame"] >= score.from_frame]
     if score.to_frame is not None:
         counted = counted[counted["frame"] <= score.to_frame]
     if score.measure is not None:
@@ -70,7 +79,7 @@ def _counted(live: pd.DataFrame, score: Score) -> pd.DataFrame:
 def _scored(counted: pd.DataFrame, score: Score, settings: Function, fits: Fits) -> pd.DataFrame:
     """Return value, standard error, note and, where a fit was made, ``responded`` of each track."""
     needs_fit = score.summary in FITTED or score.summary in RISING or score.responders_only
-    key = (score.channel, score.from_frame, score.to_frame)
+    key = (score.channel, score.measure, score.from_frame, score.to_frame)
     if needs_fit and key not in fits:
         fits[key] = saturating_fits(counted, settings.false_onsets)
     if score.summary in FITTED:
@@ -88,9 +97,16 @@ def _scored(counted: pd.DataFrame, score: Score, settings: Function, fits: Fits)
 
 def _asked(counted: pd.DataFrame, score: Score) -> Asked:
     """Return the window and the threshold of a score; an end of the window that is not set is chosen."""
-    start = counted["time"].min() if score.from_frame > 0 and len(counted) else None
-    end = counted["time"].max() if score.to_frame is not None and len(counted) else None
-    return Asked((start, end), score.threshold)
+    if counted.empty:
+        return Asked((None, None), score.threshold)
+    # Time is linear in frames; with a single frame there is no area anyway.
+    (early, late), (start, end) = ((counted[name].min(), counted[name].max()) for name in ("frame", "time"))
+    interval = (end - start) / (late - early) if late > early else 1.0
+
+    def time_of(frame: int | None) -> float | None:
+        return None if frame is None else float(start + (frame - early) * interval)
+
+    return Asked((time_of(score.from_frame), time_of(score.to_frame)), score.threshold)
 
 
 def score_table(timecourse: pd.DataFrame, tracks: pd.DataFrame, settings: Function) -> pd.DataFrame:
@@ -136,19 +152,14 @@ def function_report(
         "ring": "the median of a ring around each mask",
         "percentile": f"percentile {significant(settings.background_percentile)} of each frame",
     }[settings.background]
-    what = {
-        "integrated": "sum of grey levels",
-        "mean": "mean grey level",
-        "spot_count": "number of spots",
-        "spot_intensity": "sum of spots",
-    }[settings.measure]
     where = {"mask": "mask", "cell": "mask, dilated up to the middle between neighbours,"}[settings.region]
-    lines = [f"Function is the {what} in the {where} above {background}; time is in {unit}s."]
+    lines = [f"Function is the {WHAT[settings.measure]} in the {where} above {background}; time is in {unit}s."]
     numbers: dict[str, float | int | None] = {"tracks": len(tracks), "objects": len(timecourse)}
     live = live_values(timecourse, tracks, settings)
     for score in settings.scores:
         known = int(scores[f"function_{score.name}"].notna().sum())
-        which = f"{score.name} ({score.summary} of {score.channel})"
+        own = "" if score.measure is None or score.measure == settings.measure else f", {WHAT[score.measure]}"
+        which = f"{score.name} ({score.summary} of {score.channel}{own})"
         lines.append(f"{which}: known in {count(known)} of {count(len(tracks), 'track')}.")
         numbers[f"scored_{score.name}"] = known
         lines += _more_on(score, scores, live)
@@ -173,10 +184,15 @@ def _more_on(score: Score, scores: pd.DataFrame, live: pd.DataFrame) -> list[str
     counted = _counted(live, score)
     if score.summary == "auc_per_hour" and len(counted):
         start, end = common_window(counted, _asked(counted, score))
-        chosen = "" if score.from_frame and score.to_frame is not None else "; set from_frame and to_frame to choose it"
+        both = score.from_frame is not None and score.to_frame is not None
+        chosen = "" if both else "; it may differ between fields: set from_frame and to_frame to choose it"
         span = f"{significant(start, 3)} to {significant(end, 3)}"
         lines.append(
             f"{score.name} is the area from {span} over its length; tracks that do not cover it have none{chosen}."
+        )
+    if score.summary in FITTED:
+        lines.append(
+            f"{score.name} is of a fit that draws each track towards all tracks of the field, held-out ones as well."
         )
     if score.summary == "auc":
         lines.append(f"{score.name} is an area, which grows with the time that a cell is seen; see auc_per_hour.")

@@ -1,16 +1,16 @@
 """Fit a saturating rise to the time course of every track: a baseline, an onset, a rate and a plateau.
 
 The model is ``baseline + plateau * (1 - exp(-rate * (time - onset)))`` from the onset on, and the baseline before it.
-Onset and rate lie on a grid, on which baseline and plateau follow in closed form; the errors are autocorrelated (AR(1)
-with one correlation for all tracks). Rates and plateaus of the tracks are shrunken towards their population (empirical
-Bayes), because a rate is hardly determined by one noisy track; estimates are posterior means, standard errors posterior
-standard deviations. A track rises only if the fit explains more than it does in all but a share of simulated flat
-tracks.
+Onset and rate lie on a grid, on which baseline and plateau follow in closed form; a finer grid around the estimates of
+each track follows. The errors are autocorrelated (AR(1) with one correlation for all tracks). Rates and plateaus of the
+tracks are shrunken towards their population (empirical Bayes), because a rate is hardly determined by one noisy track;
+estimates are posterior means, standard errors posterior standard deviations. A track rises only if the fit explains
+more than it does in all but a share of simulated flat tracks.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -21,8 +21,15 @@ LEAST_FRAMES = 6
 """Fewest values that a fit needs: it has four parameters and a noise."""
 RATES = 20
 ONSETS = 200
+WIDEST_STEP = 4.0
+"""Most frames between onsets; the shortest track that is fitted has one."""
+FINE = 15
+"""Onsets, and rates, of the finer grid of a track."""
+REFINEMENTS = 3
 CHUNK = 500
 """Tracks that are fitted at once."""
+CELLS = 4_000_000
+"""Numbers in the shapes of the finer grids of tracks that are fitted at once."""
 MOST_TRACKS = 150
 """Tracks, spread over the table, from which the population is estimated."""
 FLAT_TRACKS = 2000
@@ -66,6 +73,13 @@ class Courses:
         values[rows, columns] = course["value"]
         return cls(pd.Index(tracks, name="track_id"), times, values)
 
+    @property
+    def ends(self) -> np.ndarray:
+        """First and last time of each track, shape (tracks, 2); NaN for one without values."""
+        present = ~np.isnan(self.values)
+        last = len(self.times) - 1 - present[:, ::-1].argmax(1)
+        return np.where(present.any(1)[:, None], self.times[np.column_stack([present.argmax(1), last])], np.nan)
+
     def part(self, chosen: slice | np.ndarray) -> Courses:
         """Return some of the tracks, on the times that they have."""
         values = self.values[chosen]
@@ -86,31 +100,73 @@ class Grid:
     Attributes
     ----------
     onset, rate
-        Shape (pairs,); rates per unit of time.
+        Shape (pairs,), or (tracks, pairs) where each track has its own; rates per unit of time.
     """
 
     onset: np.ndarray
     rate: np.ndarray
 
     @classmethod
-    def over(cls, times: np.ndarray, frame: float, onsets: int = ONSETS, rates: int = RATES) -> Grid:
-        """Return onsets at least half a frame apart, and rates from a slow drift to four per frame."""
-        length = max(times[-1] - times[0], frame)
-        count = int(min(onsets, max(2 * np.round(length / frame), 2)))
-        starts = np.linspace(times[0] - frame / 2, times[-1] - frame, count)
+    def over(cls, length: float, frame: float, onsets: int = ONSETS, rates: int = RATES) -> Grid:
+        """Return onsets from half a frame before time 0, and rates from a slow drift to four per frame.
+
+        Onsets are half a frame apart, or as many as said, but never farther apart than :data:`WIDEST_STEP`.
+        """
+        length = max(length, frame)
+        most = max(onsets, int(np.ceil(length / (WIDEST_STEP * frame))) + 1)
+        count = int(min(most, max(2 * np.round(length / frame), 2)))
+        starts = np.linspace(-frame / 2, length - frame, count)
         constants = np.geomspace(0.25 / length, 4 / frame, rates)
         onset, rate = np.meshgrid(starts, constants, indexing="ij")
         return cls(onset.ravel(), rate.ravel())
 
-    def steps(self) -> tuple[float, float]:
-        """Return the distance of neighbouring onsets, and of the logarithms of neighbouring rates."""
-        onsets, rates = np.unique(self.onset), np.log(np.unique(self.rate))
-        return float(np.diff(onsets).max()) if len(onsets) > 1 else 0.0, float(np.diff(rates).max())
+    @classmethod
+    def around(cls, one: Posterior, steps: tuple[np.ndarray, np.ndarray], limits: Limits) -> Grid:
+        """Return a finer grid for each track: four standard deviations, or two steps, around its estimates."""
+        share = np.linspace(0, 1, FINE)
+        axes = []
+        for middle, sd, step, (low, high) in (
+            (one.onset, one.onset_sd, steps[0], limits.onset),
+            (one.log_rate, one.log_rate_sd, steps[1], limits.log_rate),
+        ):
+            reach = np.maximum(4 * sd, 2 * step)
+            begin, end = np.maximum(middle - reach, low), np.minimum(middle + reach, high)
+            axes.append(begin[:, None] + (end - begin)[:, None] * share)
+        tracks = len(one.onset)
+        onset = np.broadcast_to(axes[0][:, :, None], (tracks, FINE, FINE)).reshape(tracks, -1)
+        rate = np.broadcast_to(np.exp(axes[1])[:, None, :], (tracks, FINE, FINE)).reshape(tracks, -1)
+        return cls(onset, rate)
+
+    def part(self, chosen: np.ndarray) -> Grid:
+        """Return the grid of some of the tracks."""
+        return self if self.onset.ndim == 1 else Grid(self.onset[chosen], self.rate[chosen])
+
+    def steps(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the distance of neighbouring onsets, and of neighbouring log rates, (1,) or (tracks,)."""
+        onset, rate = np.atleast_2d(self.onset), np.log(np.atleast_2d(self.rate))
+        rates = FINE if self.onset.ndim == 2 else int((self.onset == self.onset[0]).sum())
+        onsets = onset.shape[1] // rates
+        return np.ptp(onset, axis=1) / max(onsets - 1, 1), np.ptp(rate, axis=1) / max(rates - 1, 1)
 
     def shapes(self, times: np.ndarray) -> np.ndarray:
-        """Return the rise of each pair, from 0 to 1, at each time, shape (pairs, times)."""
-        since = np.maximum(times - self.onset[:, None], 0)
-        return -np.expm1(-self.rate[:, None] * since)
+        """Return the rise of each pair, from 0 to 1, at each time, shape (pairs, times) or (tracks, pairs, times)."""
+        since = np.maximum(times - self.onset[..., None], 0)
+        return -np.expm1(-self.rate[..., None] * since)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Lowest and highest onset, each of shape (tracks,), and log rate, of the grids of tracks."""
+
+    onset: tuple[np.ndarray, np.ndarray]
+    log_rate: tuple[float, float]
+
+    @classmethod
+    def of(cls, courses: Courses, grid: Grid, frame: float) -> Limits:
+        """Return the limits of tracks on a common grid."""
+        first, last = courses.ends.T
+        onset = np.maximum(first - frame / 2, grid.onset.min()), np.minimum(last - frame, grid.onset.max())
+        return cls(onset, (float(np.log(grid.rate.min())), float(np.log(grid.rate.max()))))
 
 
 @dataclass(frozen=True)
@@ -147,13 +203,22 @@ class Sums:
         weight = first.sum(1) * start**2 + pairs.sum(1) * (1 - correlation) ** 2
         # Sums with the constant, (tracks,) and (tracks, pairs).
         y_one = (y_begin.sum(1) * start + y_follow.sum(1) * (1 - correlation)) / weight
-        g_one = ((first * start) @ begin.T + (pairs * (1 - correlation)) @ follow.T) / weight[:, None]
-        gg = first @ (begin**2).T + pairs @ (follow**2).T - weight[:, None] * g_one**2
-        gy = y_begin @ begin.T + y_follow @ follow.T - weight[:, None] * g_one * y_one[:, None]
+        g_one = (_over(first * start, begin) + _over(pairs * (1 - correlation), follow)) / weight[:, None]
+        gg = _over(first, begin**2) + _over(pairs, follow**2) - weight[:, None] * g_one**2
+        gy = _over(y_begin, begin) + _over(y_follow, follow) - weight[:, None] * g_one * y_one[:, None]
         yy = (y_begin**2).sum(1) + (y_follow**2).sum(1) - weight * y_one**2
-        ends = np.array([(courses.times[row][[0, -1]] if row.any() else (np.nan, np.nan)) for row in present])
+        ends = courses.ends
         allowed = (grid.onset >= ends[:, :1] - 0.51 * frame) & (grid.onset <= ends[:, 1:] - 0.99 * frame)
         return cls(np.maximum(gg, 1e-9 * weight[:, None]), gy, np.maximum(yy, 0), present.sum(1), allowed)
+
+    @classmethod
+    def joined(cls, parts: list[Sums]) -> Sums:
+        """Return the sums of all tracks of the parts."""
+        return cls(*(np.concatenate([getattr(one, each.name) for one in parts]) for each in fields(cls)))
+
+    def part(self, chosen: np.ndarray) -> Sums:
+        """Return the sums of some of the tracks."""
+        return Sums(*(getattr(self, each.name)[chosen] for each in fields(self)))
 
     def explained(self) -> np.ndarray:
         """Return the sum of squares that each rising pair explains, shape (tracks, pairs)."""
@@ -164,9 +229,14 @@ class Sums:
         return np.maximum(self.yy - self.explained().max(1), 1e-12 * self.yy)
 
 
+def _over(weights: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    """Return the sums of shapes over time, weighted by tracks, shape (tracks, pairs)."""
+    return weights @ shapes.T if shapes.ndim == 2 else (shapes @ weights[:, :, None])[:, :, 0]
+
+
 def _previous(values: np.ndarray) -> np.ndarray:
     """Return the values one time earlier; 0 before the first."""
-    return np.concatenate([np.zeros_like(values[:, :1]), values[:, :-1]], axis=1)
+    return np.concatenate([np.zeros_like(values[..., :1]), values[..., :-1]], axis=-1)
 
 
 def _runs(present: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -209,13 +279,32 @@ class Posterior:
     onset_sd: np.ndarray
 
 
-def correlation_of(courses: Courses, frame: float) -> float:
+def together(courses: Courses, rows: np.ndarray, frame: float) -> list[np.ndarray]:
+    """Return the tracks that share a grid: all, or in a long movie those that begin at about the same time.
+
+    A grid over a long movie would be coarser than a frame, and most of it beyond any one track.
+    """
+    first, last = courses.ends[rows].T
+    if last.max() - first.min() <= ONSETS / 2 * frame:
+        return [rows]
+    width = max((last - first).max() / 4, WIDEST_STEP * frame)
+    window = ((first - first.min()) // width).astype(int)
+    return [rows[window == one] for one in np.unique(window)]
+
+
+def since_first(courses: Courses, rows: np.ndarray) -> tuple[Courses, float]:
+    """Return some of the tracks in time since the first value of any of them, and its time."""
+    part = courses.part(rows)
+    return Courses(part.tracks, part.times - part.times[0], part.values), float(part.times[0])
+
+
+def correlation_of(parts: list[Courses], length: float, frame: float) -> float:
     """Return the correlation of consecutive errors with the greatest likelihood, 0 to .9, over all tracks."""
-    grid = Grid.over(courses.times, frame, onsets=60, rates=5)
-    runs = _runs(~np.isnan(courses.values))[0].sum()
+    grid = Grid.over(length, frame, onsets=60, rates=5)
+    runs = sum(_runs(~np.isnan(part.values))[0].sum() for part in parts)
 
     def likelihood(correlation: float) -> float:
-        sums = Sums.of(courses, grid, correlation, frame)
+        sums = Sums.joined([Sums.of(part, grid, correlation, frame) for part in parts])
         freedom = np.maximum(sums.n - 4, 1)
         known = sums.yy > 0
         fit = -0.5 * (freedom * np.log(np.maximum(sums.left(), 1e-300)))[known].sum()
@@ -223,8 +312,8 @@ def correlation_of(courses: Courses, frame: float) -> float:
 
     best = float(max(CORRELATIONS, key=likelihood))
     # The fit takes up some of the correlation: the usual bias of an autocorrelation, (1 + 4 r) / n.
-    length = float(np.median((~np.isnan(courses.values)).sum(1)))
-    return float(min(best + (1 + 4 * best) / length, CORRELATIONS[-1])) if best > 0 else 0.0
+    typical = float(np.median(np.concatenate([(~np.isnan(part.values)).sum(1) for part in parts])))
+    return float(min(best + (1 + 4 * best) / typical, CORRELATIONS[-1])) if best > 0 else 0.0
 
 
 def population_of(sums: Sums, grid: Grid, correlation: float, rises: np.ndarray) -> Population:
@@ -232,17 +321,18 @@ def population_of(sums: Sums, grid: Grid, correlation: float, rises: np.ndarray)
     left, freedom = sums.left(), np.maximum(sums.n - 4, 1)
     noise = float(np.sqrt(np.median(left / freedom))) if len(left) else 0.0
     best = sums.explained().argmax(1)
-    highest = (sums.gy / sums.gg)[np.arange(len(best)), best]
+    every = np.arange(len(best))
+    highest = (sums.gy / sums.gg)[every, best]
     # Start: the rates of the grid that one can tell apart, and the typical rise.
     typical = float(np.median(highest[rises])) if rises.any() else 1.0
-    rates = np.log(grid.rate)
-    middle = float(np.median(rates[best][rises])) if rises.any() else float(rates.mean())
+    rates = np.broadcast_to(np.log(grid.rate), sums.gg.shape)
+    middle = float(np.median(rates[every, best][rises])) if rises.any() else float(rates.mean())
     found = Population(correlation, noise, middle, PRIOR_LOG_RATE_SD, typical, PRIOR_PLATEAU_CV * abs(typical))
     if not rises.any():
         return found
-    chosen = Sums(*(getattr(sums, name)[rises] for name in ("gg", "gy", "yy", "n", "allowed")))
+    chosen, own = sums.part(rises), grid.part(rises)
     for _ in range(ROUNDS):
-        one = posterior(chosen, grid, found)
+        one = posterior(chosen, own, found)
         log_rate, log_rate_sd = _moments(one.log_rate, one.log_rate_sd, PRIOR_LOG_RATE_SD)
         plateau, plateau_sd = _moments(one.plateau, one.plateau_sd, PRIOR_PLATEAU_CV * abs(typical))
         found = Population(correlation, noise, log_rate, log_rate_sd, plateau, plateau_sd)
@@ -273,11 +363,27 @@ def posterior(sums: Sums, grid: Grid, population: Population) -> Posterior:
     weight = np.exp(log - log.max(1, keepdims=True))
     weight /= weight.sum(1, keepdims=True)
     height = np.maximum(plateau, 0)
-    rate, onset, level = weight @ rates, weight @ grid.onset, (weight * height).sum(1)
-    rate_sd = np.sqrt(np.maximum(weight @ rates**2 - rate**2, 0))
-    onset_sd = np.sqrt(np.maximum(weight @ (grid.onset - grid.onset[0]) ** 2 - (onset - grid.onset[0]) ** 2, 0))
+    rate, onset, level = (weight * rates).sum(1), (weight * grid.onset).sum(1), (weight * height).sum(1)
+    rate_sd = np.sqrt((weight * (rates - rate[:, None]) ** 2).sum(1))
+    onset_sd = np.sqrt((weight * (grid.onset - onset[:, None]) ** 2).sum(1))
     level_sd = np.sqrt(np.maximum((weight * (height**2 + 1 / precision)).sum(1) - level**2, 0))
     return Posterior(rate, rate_sd, level, level_sd, onset, onset_sd)
+
+
+def refined(courses: Courses, sums: Sums, grid: Grid, population: Population, frame: float) -> tuple[Sums, Grid]:
+    """Return sums on finer grids, each around the estimates of its track on the common grid."""
+    parts = []
+    size = max(CELLS // (FINE**2 * len(courses.times)), 1)
+    for begin in range(0, len(courses.tracks), size):
+        rows = np.arange(begin, min(begin + size, len(courses.tracks)))
+        own, some, fine = courses.part(rows), sums.part(rows), grid
+        limits = Limits.of(own, grid, frame)
+        for _ in range(REFINEMENTS):
+            fine = Grid.around(posterior(some, fine, population), fine.steps(), limits)
+            some = Sums.of(own, fine, population.correlation, frame)
+        parts.append((some, fine))
+    onset, rate = (np.concatenate([getattr(fine, name) for _, fine in parts]) for name in ("onset", "rate"))
+    return Sums.joined([some for some, _ in parts]), Grid(onset, rate)
 
 
 def evidence(sums: Sums) -> np.ndarray:
@@ -294,7 +400,7 @@ def evidence_of_flat_tracks(frames: int, correlation: float, share: float) -> fl
     for frame in range(1, frames):
         values[:, frame] = correlation * values[:, frame - 1] + np.sqrt(1 - correlation**2) * values[:, frame]
     times = np.arange(frames, dtype=float)
-    grid = Grid.over(times, 1.0, onsets=60, rates=6)
+    grid = Grid.over(times[-1], 1.0, onsets=60, rates=6)
     flat = Courses(pd.RangeIndex(FLAT_TRACKS), times, values)
     return float(np.quantile(evidence(Sums.of(flat, grid, correlation, 1.0)), 1 - share))
 
@@ -323,28 +429,26 @@ def saturating_fits(course: pd.DataFrame, false_onsets: float) -> pd.DataFrame:
         By ``track_id``, the columns of :data:`FITTED`, each with ``_error`` (standard error) and ``_note``. A track
         that does not rise has rate and plateau 0, and neither onset nor time to half; with fewer than
         :data:`LEAST_FRAMES` values nothing is known. A rate above one per frame stands at this limit, and its note
-        says that it is not resolved.
+        says that it is not resolved. A plateau, with its rate, that lies beyond what is seen is noted as extrapolated.
     """
     if course.empty:
-        return _fit_table(pd.Index([], name="track_id"), _unknown(0), np.zeros(0, int), np.nan)
+        return _fit_table(pd.Index([], name="track_id"), _unknown(0), np.zeros(0, int), np.zeros(0), np.nan)
     courses = Courses.of(course)
     counts = (~np.isnan(courses.values)).sum(1)
     enough = np.flatnonzero(counts >= LEAST_FRAMES)
     found = _unknown(len(courses.tracks))
     frame = courses.part(enough).frame() if len(enough) else np.nan
     if len(enough):
-        # The errors and the population, from tracks spread over the table.
-        some = courses.part(enough[np.linspace(0, len(enough) - 1, min(len(enough), MOST_TRACKS)).astype(int)])
-        correlation = correlation_of(some, frame)
-        coarse = Grid.over(courses.times, frame, onsets=50, rates=15)
-        sums = Sums.of(some, coarse, correlation, frame)
-        population = population_of(sums, coarse, correlation, rising(sums, correlation, false_onsets))
-        grid = Grid.over(courses.times, frame)
-        for begin in range(0, len(enough), CHUNK):
-            chosen = enough[begin : begin + CHUNK]
-            sums = Sums.of(courses.part(chosen), grid, correlation, frame)
-            found.loc[chosen] = _fits(sums, grid, population, false_onsets)
-    return _fit_table(courses.tracks, found, counts, frame)
+        groups = together(courses, enough, frame)
+        length = max(float(np.ptp(courses.part(rows).times)) for rows in groups)
+        population = _population(courses, groups, length, frame, false_onsets)
+        grid = Grid.over(length, frame)
+        for rows in groups:
+            for begin in range(0, len(rows), CHUNK):
+                chosen = rows[begin : begin + CHUNK]
+                part, origin = since_first(courses, chosen)
+                found.loc[chosen] = _fits(part, origin, grid, population, frame=frame, false_onsets=false_onsets)
+    return _fit_table(courses.tracks, found, counts, courses.ends[:, 1], frame)
 
 
 def _unknown(tracks: int) -> pd.DataFrame:
@@ -352,18 +456,41 @@ def _unknown(tracks: int) -> pd.DataFrame:
     return pd.DataFrame(np.nan, index=range(tracks), columns=["responded", *columns])
 
 
-def _fits(sums: Sums, grid: Grid, population: Population, false_onsets: float) -> np.ndarray:
+def _population(
+    courses: Courses, groups: list[np.ndarray], length: float, frame: float, false_onsets: float
+) -> Population:
+    """Return the errors and the population, from tracks spread over the table."""
+    every = np.sort(np.concatenate(groups))
+    chosen = every[np.linspace(0, len(every) - 1, min(len(every), MOST_TRACKS)).astype(int)]
+    spread = [rows[np.isin(rows, chosen)] for rows in groups]
+    parts = [since_first(courses, rows)[0] for rows in spread if len(rows)]
+    correlation = correlation_of(parts, length, frame)
+    grid = Grid.over(length, frame, onsets=50, rates=15)
+    each = [Sums.of(part, grid, correlation, frame) for part in parts]
+    sums = Sums.joined(each)
+    rises = rising(sums, correlation, false_onsets)
+    first = population_of(sums, grid, correlation, rises)
+    fine = [refined(part, one, grid, first, frame) for part, one in zip(parts, each, strict=True)]
+    onset, rate = (np.concatenate([getattr(own, name) for _, own in fine]) for name in ("onset", "rate"))
+    return population_of(Sums.joined([one for one, _ in fine]), Grid(onset, rate), correlation, rises)
+
+
+def _fits(
+    courses: Courses, origin: float, grid: Grid, population: Population, *, frame: float, false_onsets: float
+) -> np.ndarray:
     """Return responses and parameters of tracks in the columns of :func:`_unknown`."""
+    sums = Sums.of(courses, grid, population.correlation, frame)
     rises = rising(sums, population.correlation, false_onsets)
-    one = posterior(sums, grid, population)
+    own, fine = refined(courses, sums, grid, population, frame)
+    one = posterior(own, fine, population)
     # The grid is coarse where a track determines its parameters better than the grid's steps.
-    onset_step, rate_step = grid.steps()
+    onset_step, rate_step = fine.steps()
     onset_error = np.hypot(one.onset_sd, onset_step / np.sqrt(12))
     log_error = np.hypot(one.log_rate_sd, rate_step / np.sqrt(12))
     rate, half = np.exp(one.log_rate), np.log(2) / np.exp(one.log_rate)
     columns = [
         (rate, rate * log_error, 0.0), (one.plateau, one.plateau_sd, 0.0),
-        (one.onset, onset_error, np.nan), (half, half * log_error, np.nan),
+        (one.onset + origin, onset_error, np.nan), (half, half * log_error, np.nan),
     ]  # fmt: skip
     parts = [np.where(rises, value, other) for mean, error, other in columns for value in (mean, error)]
     for place in (1, 3):
@@ -371,23 +498,27 @@ def _fits(sums: Sums, grid: Grid, population: Population, false_onsets: float) -
     return np.column_stack([rises.astype(float), *parts])
 
 
-def _fit_table(tracks: pd.Index, found: pd.DataFrame, counts: np.ndarray, frame: float) -> pd.DataFrame:
+def _fit_table(
+    tracks: pd.Index, found: pd.DataFrame, counts: np.ndarray, last: np.ndarray, frame: float
+) -> pd.DataFrame:
     """Return the public table: rates at their limit, and notes."""
     table = found.set_axis(tracks)
     few = counts < LEAST_FRAMES
     flat = (table["responded"] == 0).to_numpy()
     fast = (table["rate"] > 1 / frame).to_numpy() if np.isfinite(frame) else np.zeros(len(table), bool)
+    # A rise that is seen for less than one time constant is nearly a line: its plateau lies beyond the data.
+    short = (table["rate"] * (last - table["onset"]) < 1).to_numpy() & ~flat & ~fast
     table.loc[fast, "rate"] = 1 / frame
     table.loc[fast, "time_to_half"] = np.log(2) * frame
     table.loc[fast, ["rate_error", "time_to_half_error"]] = np.nan
     quick = "not resolved: faster than one per frame, the value is this limit"
-    said = {
-        "rate": (fast, quick), "time_to_half": (fast, quick), "plateau": (flat, ""), "onset": (flat, ""),
-        "responded": (flat, ""),
-    }  # fmt: skip
-    for name, (where, note) in said.items():
+    beyond = "not reached: extrapolated, the rise is seen for less than one time constant"
+    for name in FITTED:
         notes = np.where(few, f"fewer than {LEAST_FRAMES} frames", np.where(flat, "the signal does not rise", ""))
-        notes = np.where(where & (note != ""), note, notes)
+        if name in {"rate", "plateau", "time_to_half"}:
+            notes = np.where(short, beyond, notes)
+        if name in {"rate", "time_to_half"}:
+            notes = np.where(fast, quick, notes)
         table[f"{name}_note"] = pd.Series(notes, table.index, dtype="string").where(notes != "")
     table["responded_note"] = table["responded_note"].where(few)
     return table.assign(responded_error=np.nan)

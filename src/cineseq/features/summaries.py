@@ -194,6 +194,8 @@ def common_window(course: pd.DataFrame, asked: Asked) -> tuple[float, float]:
     """
     spans = course.groupby("track_id")["time"].agg(["min", "max"])
     first, last = asked.window
+    if spans.empty:
+        return np.nan if first is None else first, np.nan if last is None else last
     starts = [first] if first is not None else np.unique(np.quantile(spans["min"], np.linspace(0, 1, 41)))
     ends = [last] if last is not None else np.unique(np.quantile(spans["max"], np.linspace(0, 1, 41)))
     best, most = (float(starts[0]), float(ends[-1])), -np.inf
@@ -207,6 +209,8 @@ def common_window(course: pd.DataFrame, asked: Asked) -> tuple[float, float]:
 
 def _areas_per_hour(course: pd.DataFrame, settings: Function, asked: Asked) -> pd.DataFrame:
     """Return the area in a common window over its length; NaN for a track that does not cover the window."""
+    if course.empty:
+        return _areas(course, settings, asked)
     start, end = common_window(course, asked)
     spans = course.groupby("track_id")["time"].agg(["min", "max"])
     # Half a thousandth of the window is rounding.
@@ -275,8 +279,9 @@ def _growth(course: pd.DataFrame, settings: Function, asked: Asked) -> pd.DataFr
     first = groups.head(settings.endpoint_frames).groupby("track_id")["value"]
     enough = groups.size() >= 2 * settings.endpoint_frames
     error = np.sqrt(last["standard_error"] ** 2 + first.sem() ** 2)
-    note = f"fewer than {2 * settings.endpoint_frames} frames: the first and the last {settings.endpoint_frames}"
-    return _scores((last["value"] - first.mean()).where(enough), error, note)
+    few = f"fewer than {2 * settings.endpoint_frames} frames: the first and the last {settings.endpoint_frames}"
+    notes = pd.Series(np.where(enough, "one frame has no standard error", few), enough.index)
+    return _scores((last["value"] - first.mean()).where(enough), error, notes)
 
 
 def _time_above(course: pd.DataFrame, settings: Function, asked: Asked) -> pd.DataFrame:  # noqa: ARG001 - one signature
@@ -292,7 +297,8 @@ def _time_above(course: pd.DataFrame, settings: Function, asked: Asked) -> pd.Da
     top, bottom = np.maximum(high, low), np.minimum(high, low)
     share = np.where(bottom >= 0, 1.0, np.where(top <= 0, 0.0, top / (top - bottom).where(top > bottom, 1)))
     hours = (width * share).groupby(tracks).sum(min_count=1).where(groups.size() > 1)
-    return _scores(hours, hours * np.nan, "its standard error is not estimable; a single frame has no time")
+    notes = np.where(hours.isna(), "a single frame has no time", "its standard error is not estimable")
+    return _scores(hours, hours * np.nan, pd.Series(notes, hours.index))
 
 
 def steps(course: pd.DataFrame, settings: Function) -> pd.DataFrame:
@@ -309,33 +315,53 @@ def steps(course: pd.DataFrame, settings: Function) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``track_id``, ``time`` and ``height`` of each step, upwards or downwards; ``time`` is that of the first frame
-        after it. Steps are at least three frames apart.
+        after it. Steps are at least three frames apart; of several equal ones nearby it is the first.
     """
     tracks = course["track_id"]
     values = course["value"].groupby(tracks)
     mean = values.transform(lambda v: v.rolling(STEP_FRAMES).mean())
     after = mean.groupby(tracks).shift(1 - STEP_FRAMES)
-    height = after - mean.groupby(tracks).shift(1)
+    before = mean.groupby(tracks).shift(1)
+    height = after - before
     # A constant may differ from its own mean by rounding.
     rounding = 1e-9 * (1 + course["value"].abs().groupby(tracks).transform("max"))
-    error = tracks.map(_noise(course)) * np.sqrt(2 / STEP_FRAMES) + rounding
-    size = (height.abs() / error).fillna(0)
+    error = _step_errors(course, before + after) + rounding
+    # Rounded, so that equal steps are tied.
+    size = (height.abs() / error).fillna(0).round(9)
     around = size.groupby(tracks).transform(lambda v: v.rolling(2 * STEP_FRAMES - 1, center=True, min_periods=1).max())
-    found = (size >= settings.onset_mads) & (size == around)
+    tied = [size == size.groupby(tracks).shift(back, fill_value=0) for back in range(1, STEP_FRAMES)]
+    found = (size >= settings.onset_mads) & (size == around) & ~np.any(tied, axis=0)
     return pd.DataFrame({"track_id": tracks, "time": course["time"], "height": height})[found].reset_index(drop=True)
+
+
+def _step_errors(course: pd.DataFrame, both: pd.Series) -> pd.Series:
+    """Return the standard error of the height of a step at each row, given the sum of the means on both sides.
+
+    Where more than half of the differences are equal, as in counts, their MAD is 0. Counts then have the noise of a
+    Poisson variable of the two means, and other values the standard deviation of the differences.
+    """
+    tracks, values = course["track_id"], course["value"]
+    noise = tracks.map(_noise(course))
+    spread = tracks.map(values.groupby(tracks).diff().groupby(tracks).std()) / np.sqrt(2)
+    counts = ((values >= 0) & (values == values.round())).groupby(tracks).transform("all")
+    floor = np.sqrt(both.clip(lower=0)).where(counts, spread * np.sqrt(2))
+    return noise.mask(noise == 0, floor / np.sqrt(2)) * np.sqrt(2 / STEP_FRAMES)
 
 
 def _steps(course: pd.DataFrame, settings: Function, asked: Asked) -> pd.DataFrame:  # noqa: ARG001 - one signature
     size = course.groupby("track_id").size()
     count = steps(course, settings).groupby("track_id").size().reindex(size.index, fill_value=0).astype(float)
-    note = f"fewer than {2 * STEP_FRAMES} frames; a count has no standard error"
-    return _scores(count.where(size >= 2 * STEP_FRAMES), count * np.nan, note)
+    enough = size >= 2 * STEP_FRAMES
+    notes = np.where(enough, "a count has no standard error", f"fewer than {2 * STEP_FRAMES} frames")
+    return _scores(count.where(enough), count * np.nan, pd.Series(notes, size.index))
 
 
 def _first_steps(course: pd.DataFrame, settings: Function, asked: Asked) -> pd.DataFrame:  # noqa: ARG001 - one signature
     size = course.groupby("track_id").size()
     time = steps(course, settings).groupby("track_id")["time"].min().reindex(size.index)
-    return _scores(time, time * np.nan, pd.Series(np.where(time.isna(), "no step", "not estimable"), size.index))
+    notes = np.where(time.isna(), "no step", "not estimable")
+    notes = np.where(size < 2 * STEP_FRAMES, f"fewer than {2 * STEP_FRAMES} frames", notes)
+    return _scores(time, time * np.nan, pd.Series(notes, size.index))
 
 
 _SUMMARIES: Mapping[str, Callable[[pd.DataFrame, Function, Asked], pd.DataFrame]] = {

@@ -97,7 +97,26 @@ def test_a_gap_and_irregular_times_hardly_move_a_fit():
     course = as_course(values)
     course["hours"] += np.random.default_rng(0).uniform(0, 0.05, len(course))
     assert spearmanr(cs.score(course, "plateau"), truth["plateau"])[0] > 0.95
-    assert spearmanr(cs.score(course, "onset"), truth["onset"])[0] > 0.9
+    assert spearmanr(cs.score(course, "onset"), truth["onset"])[0] > 0.88
+
+
+def test_tracks_of_a_long_movie_are_fitted_as_well_as_those_of_a_short_one():
+    values, truth = rises(seed=1, cells=150)
+    short = as_course(values)
+    starts = np.random.default_rng(2).integers(0, 960 - 48, 150)
+    long = short.assign(hours=short["hours"] + HOURS * starts[short["track_id"]])
+    ranks = [spearmanr(cs.score(course, "rate"), truth["rate"])[0] for course in (short, long)]
+    assert ranks[0] > 0.88
+    assert ranks[1] == pytest.approx(ranks[0], abs=0.02)
+    onset = cs.score(long, "onset")
+    assert spearmanr(onset - HOURS * starts, truth["onset"])[0] > 0.97
+
+
+@pytest.mark.parametrize("frames", [48, 300])
+def test_without_noise_the_rate_is_the_planted_one(frames):
+    values, truth = rises(seed=1, cells=30, snr=1e9, frames=frames)
+    error = np.abs(cs.score(as_course(values), "rate") / truth["rate"] - 1)
+    assert error.max() < 0.03
 
 
 @settings(max_examples=10, deadline=None)
@@ -120,6 +139,32 @@ def test_area_per_hour_does_not_grow_with_the_time_seen():
     assert found["note"].iloc[2] == "the track does not cover the window from 0 to 12"
     asked = cs.score(as_course(values, hours=1), "auc_per_hour", window=(0.5, 4.5))
     assert asked.tolist() == pytest.approx([2.5, 2.5, 2.5])
+
+
+def test_the_window_of_frames_is_the_one_asked_for():
+    course = as_course(np.tile(np.arange(10.0), (2, 1))).assign(sample="s", fov="1", channel="lipid", background=0.0)
+    course["frame"] = (course["hours"] / HOURS).astype(int)
+    course = course[(course["track_id"] == 0) | (course["frame"] >= 4)]
+    tracks = make_tracks([(0, 9, "lost"), (4, 9, "lost")])
+    course["track_id"] = course["track_id"].map(tracks["track_id"])
+
+    def area(**frames):
+        score = Score(name="a", channel="lipid", summary="auc_per_hour", **frames)
+        return score_table(course, tracks, Function(scores=[score]))["function_a"].tolist()
+
+    assert area() == pytest.approx([6.5, 6.5])
+    assert area(from_frame=0) == pytest.approx([4.5, np.nan], nan_ok=True)
+    assert area(from_frame=5, to_frame=7) == pytest.approx([6, 6])
+    assert area(from_frame=2, to_frame=30) == pytest.approx([np.nan, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize("summary", SUMMARIES)
+def test_an_empty_table_and_one_without_values_are_scored(summary):
+    level = {"threshold": 1.0} if summary == "time_above" else {}
+    empty = pd.DataFrame({"track_id": [], "hours": [], "value": []})
+    assert cs.score(empty, summary, **level).empty
+    found = cs.score(empty.reindex(range(2)).assign(track_id="a", hours=[0, 1]), summary, details=True, **level)
+    assert found["note"].tolist() == ["there is no value"]
 
 
 def test_the_steepest_window_finds_a_ramp_whatever_surrounds_it():
@@ -153,6 +198,42 @@ def test_growth_time_above_and_steps():
     assert found["height"].tolist() == [10, 20]
     with pytest.raises(UserError, match="time_above needs a level"):
         cs.score(course, "time_above")
+
+
+def test_counts_have_few_steps_and_equal_steps_are_one():
+    rng = np.random.default_rng(6)
+    for level in (0.1, 0.3, 1.0):
+        assert (cs.score(as_course(rng.poisson(level, (200, 48))), "steps") > 0).mean() < 0.05
+    assert cs.score(as_course([[1.0] * 10 + [2.0] * 10]), "steps").tolist() == [0]
+    assert cs.score(as_course([[0.5] * 10 + [20.5] * 10]), "steps").tolist() == [1]
+    ramp = [0.0] * 6 + [30.0, 60.0, 90.0, 120.0, 150.0] + [180.0] * 8
+    found = steps(as_course([ramp], hours=1).rename(columns={"hours": "time"}), Function())
+    assert (found["time"].diff().dropna() >= 3).all()
+    few = cs.score(as_course([[0.0, 0.0, 9.0, 9.0, 9.0]]), "first_step", details=True)
+    assert few["note"].tolist() == ["fewer than 6 frames"]
+
+
+def test_notes_give_the_one_reason_that_holds():
+    course = as_course([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, *[np.nan] * 5]])
+    notes = {
+        "time_above": ["its standard error is not estimable", "a single frame has no time"],
+        "steps": ["a count has no standard error", "fewer than 6 frames"],
+        "growth": ["one frame has no standard error", "fewer than 2 frames: the first and the last 1"],
+    }
+    for summary, wanted in notes.items():
+        found = cs.score(course, summary, details=True, threshold=0.0, endpoint_frames=1)
+        assert found["note"].tolist() == wanted, summary
+
+
+def test_a_plateau_beyond_the_data_is_said_to_be_extrapolated():
+    frames = np.arange(48)
+    line = np.random.default_rng(7).normal(0, 0.1, (20, 48)) + 0.2 * np.maximum(frames - 10, 0)
+    for summary in ("rate", "plateau", "time_to_half"):
+        found = cs.score(as_course(line), summary, details=True)
+        assert found["note"].str.startswith("not reached: extrapolated").mean() > 0.9
+        values, _ = rises(cells=20)
+        assert cs.score(as_course(values), summary, details=True)["note"].isna().mean() > 0.7
+    assert cs.score(as_course(line), "onset", details=True)["note"].isna().all()
 
 
 def test_noise_has_few_steps():
@@ -195,6 +276,18 @@ def test_responders_can_be_scored_apart():
     assert table["responded_rate"].tolist() == [True] * 20 + [False] * 20
     assert table["function_whether"].tolist() == [1.0] * 20 + [0.0] * 20
     assert live_values(course, tracks, Function())["track_id"].nunique() == 40
+
+
+def test_scores_of_two_measures_do_not_share_a_fit():
+    values, _ = rises(cells=12)
+    course = as_course(values).assign(sample="s", fov="1", channel="lipid", background=0.0)
+    course["frame"] = (course["hours"] / HOURS).astype(int)
+    tracks = make_tracks([(0, 47, "lost")] * 12)
+    course = course.assign(track_id=course["track_id"].map(tracks["track_id"]), integrated=course["value"] * 50)
+    asked = [Score(name=m or "own", channel="lipid", summary="plateau", measure=m) for m in (None, "integrated")]
+    table = score_table(course, tracks, Function(measure="mean", scores=asked))
+    ratio = table["function_integrated"] / table["function_own"]
+    assert ratio.to_numpy() == pytest.approx(np.full(12, 50), rel=1e-3)
 
 
 def test_a_threshold_is_for_time_above_only():
