@@ -42,8 +42,8 @@ def last_live_frames(tracks: pd.DataFrame, death_margin_frames: int) -> pd.Serie
     """Return the last frame in which each track counts as alive, indexed like ``tracks``.
 
     A track that ended in death shows its death before it ends, so its last ``death_margin_frames`` do not count; the
-    result may lie before the track's first frame, when no frame shows it alive. Tracks may follow a body for longer than
-    that, and its earlier frames count as alive here.
+    result may lie before the track's first frame, when no frame shows it alive. Tracks may follow a body for longer
+    than that, and its earlier frames count as alive here.
     """
     died = (tracks["end_kind"] == "death").fillna(value=False).astype(bool)
     return tracks["end_frame"].astype("int64") - died.astype("int64") * death_margin_frames

@@ -64,8 +64,8 @@ def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: i
     for note in info.notes:
         logger.info("%s", note)
     kept, names = choose_channels(source, channels.names)
-    uses = {
-        "channels.function": channels.function,
+    uses: dict[str, list[str | None]] = {
+        "channels.function": [*channels.function],
         "channels.death": [channels.death],
         "inputs.drift_channel": [inputs.drift_channel],
     }

@@ -214,7 +214,7 @@ def test_the_stain_of_dead_cells_is_not_measured_and_its_name_must_exist(tmp_pat
     made, report = run(tmp_path, paths, channels={"death": "lipid"})
     assert not [c for c in made.columns if "lipid" in c]
     assert "Not measured: lipid." in report["lines"]
-    with pytest.raises(UserError, match="no channel 'lipd' as named in channels.death; the movie has"):
+    with pytest.raises(UserError, match=r"no channel 'lipd' as named in channels\.death; the movie has"):
         run(tmp_path, paths, channels={"death": "lipd"})
     with pytest.raises(UserError, match="'lipid' is the stain of dead cells"):
         run(tmp_path, paths, channels={"death": "lipid"}, morphology={"channels": ["lipid"]})
