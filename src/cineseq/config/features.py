@@ -69,8 +69,8 @@ class Features(Section):
     death_margin_frames: int = Field(
         2,
         ge=0,
-        description="Number of last frames, of a track that ends in death, in which the cell counts as dying; more where "
-        "tracks follow the body for longer.",
+        description="Number of last frames, of a track that ends in death, in which the cell counts as dying; more "
+        "where tracks follow the body for longer.",
     )
 
     @model_validator(mode="after")
