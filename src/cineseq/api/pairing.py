@@ -34,6 +34,9 @@ from cineseq.text import listed
 if TYPE_CHECKING:
     from anndata import AnnData
 
+LARGEST_IMAGE = 1_000_000
+"""Largest height or width of an image, px."""
+
 
 def pair(
     tracks: pd.DataFrame | Tracked,
@@ -162,10 +165,10 @@ def _height_and_width(image_size_px: Any) -> tuple[float, float]:
         height, width = (positive("image_size_px", length) for length in image_size_px)
     except (TypeError, ValueError, UserError):
         height = width = None
-    if height is None or width is None:
+    if height is None or width is None or max(height, width) > LARGEST_IMAGE:
         msg = (
             f"image_size_px: {image_size_px!r} should be height and width of the images in pixels, two numbers above 0 "
-            "such as (1024, 1344), or None if they are unknown."
+            f"and up to {LARGEST_IMAGE:,}, such as (1024, 1344), or None if they are unknown."
         )
         raise UserError(msg)
     return height, width
@@ -176,7 +179,8 @@ def _why_none(alignments: pd.DataFrame, pairing: Pairing, *, size_is_known: bool
     untrusted = list(alignments[~alignments["trusted"].astype(bool)].itertuples())
     others = [row for row in untrusted if not shift_is_open(row)]
     if others:
-        return why_untrusted(others[0]).rstrip(".")
+        said = why_untrusted(others[0]).rstrip(".")
+        return said[0].lower() + said[1:]
     in_register = "max_shift=0.5, if the two maps are known to be in register"
     edges = "image_size_px=(height, width), if the images show where the array of compartments ends"
     given = [in_register] * (pairing.max_shift > REGISTERED) + [edges] * (not size_is_known)

@@ -215,6 +215,9 @@ def study_counts(counts: AnnData | pd.DataFrame, cells: pd.DataFrame) -> StudyCo
         facts = counts.obs
         barcodes = pd.Index(facts["barcode"]) if "barcode" in facts else barcodes
     sample = with_field(facts[[c for c in facts if c == "sample"]].reset_index(drop=True), cells, "counts", ["sample"])
+    if sample.empty:
+        msg = "counts: the table has no rows; give one row of counts per barcode."
+        raise UserError(msg)
     parts, names = [], []
     for name in sample["sample"].unique():
         rows = np.flatnonzero(sample["sample"] == name)

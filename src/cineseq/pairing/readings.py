@@ -83,9 +83,10 @@ class Doubt:
     @property
     def text(self) -> str:
         """One sentence for the reader."""
+        gain = f" and gives {count(self.better, 'singlet')} instead of {self.singlets}" if self.better else ""
         return (
-            f"The map of {self.table} of {self.where} looks wrong. With {self.reading} it fits far better and gives "
-            f"{count(self.better, 'singlet')} instead of {self.singlets}. Check the table; it was used as it is."
+            f"The map of {self.table} of {self.where} looks wrong. With {self.reading} it fits far better{gain}. Check "
+            "the table; it was used as it is."
         )
 
 

@@ -606,7 +606,10 @@ def test_a_map_whose_shift_cannot_be_told_is_refused_with_advice_that_works() ->
     assert "barcodes do not fit the compartments" in refusal(**given | {"barcodes": away})
 
 
-@pytest.mark.parametrize("size", [400, (400,), (400, 400, 2), "big", "ab", (-5, 10), (np.nan, 5), (None, 5), (True, 5)])
+NO_SIZES = [400, (400,), (400, 400, 2), "big", "ab", (-5, 10), (np.nan, 5), (None, 5), (True, 5), (9e9, 5)]
+
+
+@pytest.mark.parametrize("size", NO_SIZES)
 def test_a_size_of_images_that_is_none_is_refused_in_one_sentence(size: Any) -> None:
     with pytest.raises(
         UserError, match=r"^image_size_px: .* should be height and width of the images in pixels"
@@ -618,6 +621,13 @@ def test_a_size_of_images_that_is_none_is_refused_in_one_sentence(size: Any) -> 
 def test_a_size_of_images_may_be_a_list_or_an_array() -> None:
     for size in ([100, 100], np.array([100, 100]), (100.0, 100.0)):
         assert pair(CELLS_OF_STEP, CAGES, BARCODES, COUNTS, image_size_px=size).n_obs == 3
+
+
+def test_tables_without_rows_are_said() -> None:
+    with pytest.raises(UserError, match=r"^counts: the table has no rows; give one row of counts per barcode\.$"):
+        pair(CELLS_OF_STEP, CAGES, BARCODES, COUNTS[:0])
+    with pytest.raises(UserError, match=r"status of pairs: 3 no_barcode\), so nothing can be paired; check that cells"):
+        pair(CELLS_OF_STEP, CAGES, BARCODES[:0], COUNTS)
 
 
 def test_compare_sisters_refuses_impossible_lineages() -> None:

@@ -145,3 +145,4 @@ def test_a_sample_whose_barcodes_name_no_compartment_stops_no_other_one() -> Non
     [doubt] = doubts(both)
     assert "The map of compartments of sample a looks wrong. With its axes swapped" in doubt.text
     assert (doubt.singlets, doubt.better) == (0, 0)
+    assert "it fits far better. Check the table" in doubt.text
