@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from cineseq.config.base import Section
 from cineseq.deprecation import changed
+from cineseq.text import significant
 
 Measure = Literal["integrated", "mean", "spot_count", "spot_intensity"]
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
@@ -44,7 +45,7 @@ def say_what_changed(summary: str, maximum_quantile: float) -> None:
         what = "it is now the steepest window; the slope from the onset to the end, as before, is slope_after_onset"
         changed("summary: slope", what)
     if summary == "maximum" and maximum_quantile < 1:
-        quantile = f"it is now the quantile {maximum_quantile:g} of a track's values"
+        quantile = f"it is now the quantile {significant(maximum_quantile)} of a track's values"
         changed("summary: maximum", f"{quantile}; the highest value, as before, is with maximum_quantile: 1")
     if summary == "auc":
         changed("summary: auc", "it grows with the time for which a cell is seen; auc_per_hour does not")
