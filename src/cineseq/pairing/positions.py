@@ -13,7 +13,6 @@ from scipy.spatial.distance import cdist
 from cineseq.config.base import FieldOfView
 from cineseq.io.delimited import rows_of
 from cineseq.tables.contract import FIELD
-from cineseq.text import count
 
 NEAREST = 4
 """Number of compartments returned per point."""
@@ -162,6 +161,6 @@ def missing_sizes(sizes: pd.DataFrame) -> list[str]:
     names = (unknown["sample"] + "/" + unknown["fov"]).tolist()
     named = ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
     return [
-        f"distance_um is missing in {len(names)} of {count(len(sizes), 'field')} of view ({named}): neither their "
+        f"distance_um is missing in {len(names)} of {len(sizes)} fields of view ({named}): neither their "
         "images nor inputs.pixel_size_um give the pixel size."
     ]
