@@ -10,7 +10,7 @@ from cineseq.config.features import Function, Score
 from cineseq.features.corrections import without_inherited
 from cineseq.features.frames import last_live_frames
 from cineseq.features.kinetics import FITTED, saturating_fits
-from cineseq.features.summaries import Asked, common_window, fitted, not_saturated, onsets, summarise
+from cineseq.features.summaries import Asked, common_window, onsets, summarise
 from cineseq.text import count, number, significant
 
 RISING = ("slope", "slope_after_onset")
@@ -82,12 +82,7 @@ def _scored(counted: pd.DataFrame, score: Score, settings: Function, fits: Fits)
     key = (score.channel, score.measure, score.from_frame, score.to_frame)
     if needs_fit and key not in fits:
         fits[key] = saturating_fits(counted, settings.false_onsets)
-    if score.summary in FITTED:
-        scored = fitted(fits[key], score.summary)
-    else:
-        scored = summarise(counted, score.summary, settings, _asked(counted, score))
-    if score.summary == "plateau":
-        scored = not_saturated(scored, counted)
+    scored = summarise(counted, score.summary, settings, _asked(counted, score), fits=fits.get(key))
     if needs_fit:
         scored["responded"] = fits[key]["responded"].reindex(scored.index)
     if score.responders_only:

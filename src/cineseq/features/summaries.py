@@ -35,7 +35,14 @@ class Asked:
     threshold: float | None = None
 
 
-def summarise(course: pd.DataFrame, summary: str, settings: Function, asked: Asked = Asked()) -> pd.DataFrame:
+def summarise(
+    course: pd.DataFrame,
+    summary: str,
+    settings: Function,
+    asked: Asked = Asked(),
+    *,
+    fits: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Summarise the time course of each track as one number.
 
     Parameters
@@ -48,6 +55,8 @@ def summarise(course: pd.DataFrame, summary: str, settings: Function, asked: Ask
         The section ``function``.
     asked
         Window and threshold.
+    fits
+        Table of :func:`cineseq.features.kinetics.saturating_fits` of the same course; made where it is needed and None.
 
     Returns
     -------
@@ -56,18 +65,19 @@ def summarise(course: pd.DataFrame, summary: str, settings: Function, asked: Ask
         value stands for, else missing. A track without any value is absent.
     """
     if summary in FITTED:
-        scored = fitted(saturating_fits(course, settings.false_onsets), summary)
-        return not_saturated(scored, course) if summary == "plateau" else scored
+        fits = saturating_fits(course, settings.false_onsets) if fits is None else fits
+        scored = _fitted(fits, summary)
+        return _not_saturated(scored, course) if summary == "plateau" else scored
     return _SUMMARIES[summary](course, settings, asked)
 
 
-def fitted(fits: pd.DataFrame, summary: str) -> pd.DataFrame:
+def _fitted(fits: pd.DataFrame, summary: str) -> pd.DataFrame:
     """Return one summary of the table of :func:`cineseq.features.kinetics.saturating_fits`."""
     columns = {"value": fits[summary], "standard_error": fits[f"{summary}_error"], "note": fits[f"{summary}_note"]}
     return pd.DataFrame(columns)
 
 
-def not_saturated(plateaus: pd.DataFrame, course: pd.DataFrame) -> pd.DataFrame:
+def _not_saturated(plateaus: pd.DataFrame, course: pd.DataFrame) -> pd.DataFrame:
     """Return plateaus without those of tracks with too many saturated pixels, if the course says which they are."""
     wrong = plateaus.index.isin(saturated_tracks(course))
     note = f"more than {percent(MOST_SATURATED, 0)} of the pixels are saturated in a frame"

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 from skimage.measure import block_reduce
 
+from cineseq.statistics import MAD_TO_SD
+
 BLOCKS = 24
 """Blocks per side into which a plane is divided."""
 DEGREE = 4
@@ -75,7 +77,7 @@ def _fit(terms: np.ndarray, values: np.ndarray) -> np.ndarray:
         coefficients = np.linalg.lstsq(terms * root[:, None], values * root, rcond=None)[0]
         residuals = values - terms @ coefficients
         # Robust spread of the residuals (median absolute deviation); blocks above it get a low weight.
-        spread = 1.4826 * np.median(np.abs(residuals)) + 1e-9
+        spread = MAD_TO_SD * np.median(np.abs(residuals)) + 1e-9
         weights = np.where(residuals > spread, 0.01, 1.0)
     return coefficients
 

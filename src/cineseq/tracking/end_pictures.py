@@ -14,6 +14,7 @@ from scipy import ndimage
 
 from cineseq.config.tracking import LIVING_FRAMES
 from cineseq.io.stacks import Labels, Movie
+from cineseq.statistics import MAD_TO_SD
 
 BEFORE, AFTER = LIVING_FRAMES, 4
 """Frames up to the end, and frames after it, that are looked at."""
@@ -82,7 +83,7 @@ def background(image: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     if not outside.size:
         return float(image.min()), 1.0
     level = float(np.median(outside))
-    return level, max(1.4826 * float(np.median(np.abs(outside - level))), 1e-9)
+    return level, max(MAD_TO_SD * float(np.median(np.abs(outside - level))), 1e-9)
 
 
 def living_light(area: np.ndarray, mean: np.ndarray) -> float:
