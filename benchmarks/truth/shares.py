@@ -18,6 +18,7 @@ from cineseq.io.paired import PairedData
 from cineseq.prediction.crossval.feature_blocks import Block
 from cineseq.prediction.crossval.folds import CrossvalCells, cells_of
 from cineseq.report.variance import is_explained
+from cineseq.statistics.shares import variance_share
 from truth.claims import Claim
 from truth.designs import field_shift, labels_of_cells, with_family
 
@@ -114,6 +115,32 @@ def covered(design: Design, seed: int) -> float:
     """Return whether the interval of the share holds the planted one."""
     found = headline(draw(design, seed), SILENT)
     return float(found["share_low"] <= design.share <= found["share_high"])
+
+
+def two_blocks(seed: int) -> Study:
+    """Draw 600 genes and 20 shapes, each with hidden factors that explain .3 of the target, in 390 cells of 12 fields."""
+    rng = np.random.default_rng(seed)
+    cells = 390
+    field = np.sort(rng.integers(0, 12, cells))
+    states, forms = rng.normal(size=(cells, 5)), rng.normal(size=(cells, 3))
+    loadings = rng.normal(size=(5, 600)) * (rng.random((5, 600)) < 0.15)
+    genes = 0.5 * states @ loadings + 0.9 * rng.normal(size=(cells, 600))
+    shape = 0.7 * forms @ rng.normal(size=(3, 20)) + 0.5 * rng.normal(size=(cells, 20))
+    target = np.sqrt(0.3) * (states[:, :1] + forms[:, :1]) + np.sqrt(0.4) * rng.normal(size=(cells, 1))
+    return Study(np.hstack([genes, shape]), target, field)
+
+
+def joint_bias(seed: int) -> float:
+    """Return the share of both blocks that is said minus the planted one."""
+    study = two_blocks(seed)
+    return variance_share(study.predictors, study.target, study.field).share - 0.6
+
+
+def joint_covered(seed: int) -> float:
+    """Return whether the interval of the share of both blocks holds the planted one."""
+    study = two_blocks(seed)
+    found = variance_share(study.predictors, study.target, study.field)
+    return float(found.low <= 0.6 <= found.high)
 
 
 def shift_effect(design: Design, seed: int) -> float:
@@ -214,6 +241,11 @@ def _claims() -> list[Claim]:
     found.append(
         Claim("shares.reml.few_carriers_correlated", _line(alike), bias, partial(share_bias, alike), 50, -0.03, 0.03)
     )
+    factors = "390 cells, 12 fields, 600 genes and 20 shapes with hidden factors, each block .3 of the target"
+    found += [
+        Claim("shares.reml.two_blocks_with_factors", factors, bias, joint_bias, 50, -0.03, 0.03),
+        Claim("shares.interval.two_blocks_with_factors", factors, holds, joint_covered, 200, 0.92, 0.98),
+    ]
     harder = (
         Design(0.1, predictors=400, shift=1.0, families=4),
         Design(0.3, **small, predictors=600, shift=1.0, carriers=5, correlated=0.8),
