@@ -118,7 +118,7 @@ def covered(design: Design, seed: int) -> float:
 
 
 def two_blocks(seed: int) -> Study:
-    """Draw 600 genes and 20 shapes, each with hidden factors that explain .3 of the target, in 390 cells of 12 fields."""
+    """Draw 600 genes and 20 shapes in 390 cells of 12 fields; hidden factors of each explain .3 of the target."""
     rng = np.random.default_rng(seed)
     cells = 390
     field = np.sort(rng.integers(0, 12, cells))

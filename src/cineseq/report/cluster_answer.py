@@ -10,6 +10,7 @@ from cineseq.expression.function_variance import stratum_word
 from cineseq.report.claims import samples_of
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Claim, Found, not_estimable, not_run, note_of, tested, with_interval
+from cineseq.report.limits import without_position
 from cineseq.report.prediction_answers import contrast, main_function
 from cineseq.statistics.by_sample import in_samples, over_samples
 from cineseq.statistics.verdicts import Verdict
@@ -62,7 +63,7 @@ def clusters(evidence: Evidence) -> Found:
         tested(row["p_value"], row["q_value"]),
         *samples_of(over, percent),
     )
-    texts = (_verdict_counts(table), beyond, overlap)
+    texts = (_verdict_counts(table), beyond, overlap, without_position(row))
     return Found(lead, verdict, numbers | delta | more, " ".join(text for text in texts if text), (claim,))
 
 

@@ -45,6 +45,21 @@ def few_groups(row: Mapping[str, Any]) -> str:
     return f"{note[:1].upper()}{note[1:]}." if note else ""
 
 
+def without_position(row: Mapping[str, Any]) -> str:
+    """Report that the null does not keep how values vary with position; empty where it does or that is not recorded."""
+    if "position_share" not in row or known(row["position_share"]):
+        return ""
+    return (
+        "The test takes no account of positions in the field (they are unknown, or folds.position_null is off), so "
+        "that a gradient within fields is not excluded."
+    )
+
+
+def scope_of(row: Mapping[str, Any]) -> str:
+    """Report all that the groups of the folds and the null cannot show, in full sentences; empty where nothing."""
+    return " ".join(text for text in (few_groups(row), held_out_alone(row), without_position(row)) if text)
+
+
 def detectable(cells: Any) -> str:
     """State the smallest effect that so many cells can show; empty where their number is unknown."""
     if not known(cells):

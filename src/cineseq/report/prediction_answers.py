@@ -19,7 +19,7 @@ from cineseq.prediction.report import mostly_class
 from cineseq.report.claims import r2_claim
 from cineseq.report.evidence import Evidence
 from cineseq.report.found import Claim, Found, not_estimable, not_run, tested, with_interval
-from cineseq.report.limits import by_groups, detectable, few_groups, held_out_alone
+from cineseq.report.limits import by_groups, detectable, scope_of
 from cineseq.statistics import ALPHA
 from cineseq.statistics.verdicts import Verdict, judge, overall
 from cineseq.tables.prediction import MODALITIES
@@ -143,7 +143,7 @@ def function_genes(evidence: Evidence) -> Found:
         f"{_pooled_text(_of(table, function, 'expression', 'pooled'), row)}"
         f"{in_samples(evidence.by_sample, row, PREDICTED, number)}"
     )
-    scope = f"{few_groups(row)} {held_out_alone(row)}".strip()
+    scope = scope_of(row)
     name, verdict = f"expression predicts {readable(function)}", _verdict_of(evidence, row)
     claims = [r2_claim(name, verdict, row, evidence.by_sample, PREDICTED)]
     if not is_claimed(row):
@@ -300,7 +300,7 @@ def modalities(evidence: Evidence) -> Found:
     ]
     bound = lower_bound(_of(table, function, NONLINEAR, first["estimand"]))
     bound = bound[0].upper() + bound[1:]
-    where, scope = _where(first), f"{bound}. {few_groups(first)} {held_out_alone(first)}".strip()
+    where, scope = _where(first), f"{bound}. {scope_of(first)}".strip()
     if not any(is_claimed(row) for row in found.values()):
         text = f"No modality was shown to predict {readable(function)}{where} better than chance"
         text = f"{text}: {'; '.join(values)}. {ABSENCE}"

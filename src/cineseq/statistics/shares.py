@@ -23,6 +23,8 @@ the second, powers below 1 cannot be distinguished from noise."""
 SMALLEST_SPREAD = 1e-6
 MOST_PREDICTORS = 2000
 """Genes from which a share is estimated, the most variable ones; the work grows with the cube of their number."""
+DRAWS = 400
+"""Random shares from which the interval is read."""
 FEWEST_FREE = 3
 """Fewest cells beyond the number of groups for which a share can be estimated."""
 
@@ -74,9 +76,12 @@ def variance_share(predictors: np.ndarray, targets: np.ndarray, groups: np.ndarr
     component explains is proportional to a power of that component's variance. With at most half as many predictors as
     cells, the power is 0 (every component alike) and the share is the adjusted R², which holds whatever the
     coefficients are. With more predictors the power is estimated: it is 1 if all coefficients have equal variances, and
-    higher if leading components explain more. Share and power are estimated by restricted maximum likelihood. The
-    interval inverts the score test at that power, with the coefficients random in direction and fixed in length, so
-    that it is about these predictors' share in these cells' population.
+    higher if leading components explain more. Share and power are estimated by restricted maximum likelihood.
+
+    The model's own parameter is what random coefficients would explain on average, which for high powers hangs on a few
+    leading components. What is returned is the share that these targets have, given the model: the expected sum of
+    squares of their linear part, divided by the sum of squares. The interval holds the middle 95 % of random shares
+    from the joint distribution of power, parameter and linear part, and what the score test of the parameter accepts.
 
     Parameters
     ----------
@@ -95,8 +100,8 @@ def variance_share(predictors: np.ndarray, targets: np.ndarray, groups: np.ndarr
 
     References
     ----------
-    Patterson and Thompson, Biometrika 58 (1971) 545; Dicker, Biometrika 101 (2014) 269; several targets:
-    Satterthwaite, Biometrics Bull. 2 (1946) 110.
+    Patterson and Thompson, Biometrika 58 (1971) 545; Dicker, Biometrika 101 (2014) 269; the share of these targets:
+    Moser et al., PLoS Genetics 11 (2015) e1004969; several targets: Satterthwaite, Biometrics Bull. 2 (1946) 110.
     """
     spectrum = spectrum_of(predictors, targets, groups)
     if spectrum is None:
@@ -111,13 +116,16 @@ def variance_share(predictors: np.ndarray, targets: np.ndarray, groups: np.ndarr
         return Share()
     chosen = max(candidates, key=lambda candidate: _log_likelihood(candidate, grid).max())
     best = _most_likely(chosen, grid)
+    share = _of_these_targets(chosen, best)
     # Profile score over the grid and its standard deviation, each of shape (steps,).
     score, deviation = _score(chosen, grid)
     quantile = student.ppf((1 + CONFIDENCE) / 2, chosen.times.sum())
-    accepted = np.flatnonzero(np.abs(score) <= quantile * deviation)
-    if not len(accepted):
-        return Share(best, best, best)
-    return Share(best, min(best, float(grid[accepted[0]])), max(best, float(grid[accepted[-1]])))
+    accepted = grid[np.abs(score) <= quantile * deviation]
+    tested = [_of_these_targets(chosen, value) for value in (accepted[[0, -1]] if len(accepted) else (best,))]
+    # Middle of the random shares; 0 is in the interval if, and only if, the test accepts it.
+    low, high = np.quantile(_random_shares(candidates, grid), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    low = 0.0 if len(accepted) and accepted[0] == 0 else min(float(low), *tested, share)
+    return Share(share, low, max(float(high), *tested, share))
 
 
 def spectrum_of(predictors: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> Spectrum | None:
@@ -168,6 +176,45 @@ def _log_likelihood(spectrum: Spectrum, grid: np.ndarray) -> np.ndarray:
     variance, free = grid[:, None] * spectrum.values + 1 - grid[:, None], spectrum.times.sum()
     scale = (spectrum.energy / variance) @ spectrum.times / free
     return -0.5 * (free * np.log(scale) + np.log(variance) @ spectrum.times)
+
+
+def _linear_part(spectrum: Spectrum, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the expected linear fraction of the targets, and its variance, each of shape (directions,)."""
+    variance = share * spectrum.values + 1 - share
+    scale = (spectrum.energy / variance) @ spectrum.times / spectrum.times.sum()
+    fraction = share * spectrum.values / variance
+    return fraction, fraction * (1 - share) * scale
+
+
+def _of_these_targets(spectrum: Spectrum, share: float) -> float:
+    """Return the expected share of the linear part of these targets, where random coefficients would have ``share``."""
+    fraction, spread = _linear_part(spectrum, float(share))
+    linear = (np.square(fraction) * spectrum.energy + spread) @ spectrum.times
+    noise = (np.square(1 - fraction) * spectrum.energy + spread) @ spectrum.times
+    return float(linear / (linear + noise))
+
+
+def _random_shares(candidates: list[Spectrum], grid: np.ndarray) -> np.ndarray:
+    """Return random shares of the population that these targets are a sample of, shape (DRAWS,)."""
+    rng = np.random.default_rng(0)
+    # Power and parameter, by their likelihood; every share of the grid is as likely before.
+    likelihood = np.array([_log_likelihood(candidate, grid) for candidate in candidates])
+    weight = np.exp(likelihood - likelihood.max()).ravel()
+    picks = np.unravel_index(rng.choice(weight.size, DRAWS, p=weight / weight.sum()), likelihood.shape)
+    return np.array([_random_share(candidates[power], float(grid[at]), rng) for power, at in zip(*picks, strict=True)])
+
+
+def _random_share(spectrum: Spectrum, share: float, rng: np.random.Generator) -> float:
+    # Linear part of the targets: along the targets, and across them if there are several, each (directions,).
+    fraction, spread = _linear_part(spectrum, share)
+    spread, length, others = spread / spectrum.targets, np.sqrt(spectrum.energy), spectrum.targets - 1
+    along = fraction * length + np.sqrt(spread) * rng.normal(size=len(spread))
+    across = spread * (2 * rng.standard_gamma(others / 2, len(spread)) if others > 0 else 0.0)
+    linear = (np.square(along) + across) @ spectrum.times
+    noise = (np.square(length - along) + across) @ spectrum.times
+    # Sums of squares of a population, given those of this sample.
+    linear, noise = np.array([linear, noise]) / rng.chisquare(spectrum.times.sum() * spectrum.targets, 2)
+    return float(linear / (linear + noise))
 
 
 def _score(spectrum: Spectrum, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -90,6 +90,7 @@ def by_cluster(**columns) -> pd.DataFrame:
     """Return a table of function by cluster; the other columns are those of a typical study."""
     values = {"function": ["function_lipid"], "n": 300, "clusters": 5, "strata": 12, "within": "sample, fov"}
     values |= {"epsilon2_low": 0.001, "epsilon2_high": 0.3, "epsilon2_upper": 0.25, "margin": 0.05}
+    values["position_share"] = 0.0
     return table(FUNCTION_BY_CLUSTER, **(values | columns))
 
 
@@ -766,3 +767,15 @@ def test_held_out_fields_say_nothing_of_another_sample():
         assert said in by_id(Evidence(performance=rows))[name].answer
         whole = by_id(Evidence(performance=rows.assign(grouped_by="sample")))[name].answer
         assert "held out, not" not in whole
+
+
+def test_a_null_that_does_not_keep_positions_does_not_exclude_a_gradient():
+    said = "a gradient within fields is not excluded"
+    rows = performance([0.15, 0.25, 0.33], [0.01] * 3, grouped_by="sample")
+    for name in ("function_genes", "modalities"):
+        unknown, kept = (by_id(Evidence(performance=rows.assign(position_share=x)))[name] for x in (np.nan, 0.1))
+        assert said in unknown.answer
+        assert said not in kept.answer
+    clusters = {"epsilon2": [0.7], "p_value": 0.001, "q_value": 0.001, "verdict": "shown"}
+    assert said in clusters_of(**clusters, position_share=np.nan).answer
+    assert said not in clusters_of(**clusters, position_share=0.0).answer

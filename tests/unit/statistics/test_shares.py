@@ -28,6 +28,22 @@ def test_the_planted_share_is_found_with_few_and_with_many_predictors(share, pre
     assert all(f.low <= f.share <= f.high for f in found)
 
 
+def test_the_shares_of_two_blocks_of_hidden_factors_add_up():
+    """Leading components explain most, so the power is high; the parameter of the model is then about .86."""
+    found = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        states, forms = rng.normal(size=(390, 5)), rng.normal(size=(390, 3))
+        genes = 0.5 * states @ (rng.normal(size=(5, 600)) * (rng.random((5, 600)) < 0.15)) + rng.normal(size=(390, 600))
+        shape = forms @ rng.normal(size=(3, 20)) + 0.7 * rng.normal(size=(390, 20))
+        target = np.sqrt(0.3) * (states[:, :1] + forms[:, :1]) + np.sqrt(0.4) * rng.normal(size=(390, 1))
+        groups = rng.integers(0, 12, 390)
+        found.append([variance_share(x, target, groups) for x in (genes, shape, np.hstack([genes, shape]))])
+    assert np.mean([[f.share for f in row] for row in found], axis=0) == pytest.approx([0.3, 0.3, 0.6], abs=0.04)
+    planted = (0.3, 0.3, 0.6)
+    assert np.mean([[f.low <= p <= f.high for f, p in zip(row, planted, strict=True)] for row in found]) >= 0.85
+
+
 def test_fixed_means_of_groups_take_out_what_groups_share():
     x, y, groups = drawn(1, 0.2, 20, shift=3.0)
     assert variance_share(x, y, np.zeros(len(x))).share > 0.6
