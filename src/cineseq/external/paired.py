@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.external import External
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.external.cell_columns import cell_table, chosen_columns, replaced
 from cineseq.external.cells import ALWAYS, paired_of
 from cineseq.io.adata import read_paired
@@ -99,12 +99,8 @@ def _open(path: Path) -> AnnData | MuData:
     if not path.exists():
         msg = f"{path}: there is no such file of paired data; check the column paired of the sample sheet."
         raise UserError(msg)
-    try:
-        with blocks_apart():
-            return readers[path.suffix](path)
-    except (OSError, ValueError, KeyError) as error:
-        msg = f"{path}: not readable as {path.suffix} ({type(error).__name__}: {error}); write the file again."
-        raise UserError(msg) from error
+    with reading(path, f"not readable as {path.suffix}", "write the file again"), blocks_apart():
+        return readers[path.suffix](path)
 
 
 def _from_mudata(data: MuData, path: Path) -> tuple[pd.DataFrame, AnnData]:

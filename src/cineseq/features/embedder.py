@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +16,14 @@ from typing import Any, cast
 
 import timm
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from cineseq.config.features import UNTRAINED, Embed
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.files import digest, replacing, sha256
 from cineseq.models.registry import COMPACT, embedder_file
 
@@ -170,8 +169,8 @@ def _from_file(path: Path, model: str, settings: Embed) -> Embedder:
 
 
 def _ours(path: Path, digest: str, metadata: dict[str, str], settings: Embed) -> Embedder:
-    architecture = json.loads(metadata["architecture"])
-    network = compact_network(architecture)
+    architecture = _readable(path, lambda: json.loads(metadata["architecture"]))
+    network = _readable(path, lambda: compact_network(architecture))
     state = _readable(path, lambda: timm.models.load_state_dict(str(path)))
     _check_keys(path, network, state)
     network.load_state_dict(state, strict=True)
@@ -281,11 +280,8 @@ def _metadata(path: Path) -> dict[str, str]:
 
 def _readable(path: Path, load: Callable[[], Any]) -> Any:
     """Call ``load`` and convert any error of an incompatible or damaged file to a ``UserError``."""
-    try:
+    with reading(path, "not weights that fit embed.architecture", "give another file"):
         return load()
-    except (RuntimeError, ValueError, KeyError, OSError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
-        msg = f"{path}: not weights that fit embed.architecture ({_first_line(error)}); give another file."
-        raise UserError(msg) from None
 
 
 def _check_keys(path: Path, network: nn.Module, state: dict[str, torch.Tensor]) -> None:

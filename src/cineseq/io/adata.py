@@ -14,7 +14,7 @@ from scipy import sparse
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.expression import Normalisation
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.files import replacing
 from cineseq.io.counts import LAYER, log_normalised, make_counts, why_not_counts
 from cineseq.io.paired import BLOCKS, PairedData, storable, typed_column
@@ -82,12 +82,8 @@ def read_paired(path: Path, normalisation: Normalisation = "median") -> PairedDa
 def _opened(path: Path) -> Iterator[AnnData]:
     import anndata  # noqa: PLC0415 - 4 s
 
-    try:
+    with reading(path, "not readable as paired data", "delete it and run again, so that it is made anew"):
         adata = anndata.read_h5ad(path, backed="r")
-    except (OSError, ValueError, KeyError) as error:
-        why = f"{type(error).__name__}: {error}"
-        msg = f"{path}: not readable as paired data ({why}); delete it and run again, so that it is made anew."
-        raise UserError(msg) from error
     try:
         yield adata
     finally:

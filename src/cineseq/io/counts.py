@@ -13,7 +13,7 @@ from scipy import sparse
 
 from cineseq.config.expression import Normalisation
 from cineseq.config.pairing import Orientation
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.text import significant
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 LAYER = "counts"
 TABLE_SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+COPY_COUNTS = "copy it again from where it was made, or write it again"
 LARGEST_LOG = 30.0
 """No logarithm of a count is larger; fractional values up to this look log-transformed."""
 PER_CELL = 10_000.0
@@ -170,13 +171,10 @@ def log_normalised(counts: sparse.csr_matrix, normalisation: Normalisation = "me
 
 
 def _from_table(path: Path, separator: str, orientation: Orientation) -> Counts:
-    try:
+    with reading(path, "not a readable table of counts", COPY_COUNTS):
         # Read the header as data, because pandas would rename repeated names and so hide them.
         header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0]
         frame = pd.read_csv(path, sep=separator, header=None, skiprows=1, index_col=0, low_memory=False)
-    except (OSError, ValueError, EOFError) as error:
-        msg = f"{path}: not a readable table of counts ({error})."
-        raise UserError(msg) from error
     frame.columns = pd.Index(header.fillna("").iloc[len(header) - frame.shape[1] :].astype(str))
     text = [
         name for name, kind in zip(frame.columns, frame.dtypes, strict=True) if not pd.api.types.is_numeric_dtype(kind)
@@ -193,7 +191,7 @@ def _read_anndata(path: Path, suffix: str) -> AnnData:
     import anndata  # noqa: PLC0415 - 4 s, not needed for tables
     import scanpy  # noqa: PLC0415
 
-    try:
+    with reading(path, "not readable as counts", COPY_COUNTS):
         if suffix == ".h5ad":
             return anndata.read_h5ad(path)
         if suffix == ".zarr":
@@ -202,8 +200,5 @@ def _read_anndata(path: Path, suffix: str) -> AnnData:
             return scanpy.read_10x_h5(path)
         if path.is_dir():
             return scanpy.read_10x_mtx(path, make_unique=False)
-    except (OSError, ValueError, KeyError) as error:
-        msg = f"{path}: not readable as counts ({type(error).__name__}: {error})."
-        raise UserError(msg) from error
     msg = f"{path}: counts should be .h5ad, .zarr, a 10x .h5, a folder with matrix.mtx, or .csv, .tsv (.gz)."
     raise UserError(msg)

@@ -10,7 +10,7 @@ from typing import IO
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 
 
 def read_plain(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -36,15 +36,12 @@ def read_plain(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
     if not path.is_file():
         msg = f"{path}: there is no such table; check its path in the sample sheet."
         raise UserError(msg)
-    try:
+    with reading(path, "not a readable table", "save it again as text in UTF-8 or as parquet"):
         if path.suffix == ".parquet":
             frame = pd.read_parquet(path)
         else:
             dtypes = dict.fromkeys(text, "string")
             frame = pd.read_csv(path, sep=_separator(path), dtype=dtypes, encoding="utf-8-sig", low_memory=False)
-    except (OSError, ValueError, EOFError) as error:
-        msg = f"{path}: not a readable table ({error})."
-        raise UserError(msg) from error
     if frame.empty:
         msg = f"{path}: the table has no rows; at least one was expected."
         raise UserError(msg)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from cineseq.errors import reading
 from cineseq.files import replacing
 from cineseq.io.adata import as_block
 from cineseq.io.counts import make_counts
@@ -80,10 +81,11 @@ def read_mudata(path: Path) -> PairedData:
     import h5py  # noqa: PLC0415
     import mudata  # noqa: PLC0415
 
-    with blocks_apart():
+    damaged = ("not readable as .h5mu", "write the file again")
+    with reading(path, *damaged), blocks_apart():
         paired = mudata.read_h5mu(path)
     # mudata infers types again and would convert whole floating-point numbers to integers; keep the types of the file.
-    with h5py.File(path) as file:
+    with reading(path, *damaged), h5py.File(path) as file:
         obs = anndata.io.read_elem(file["obs"]).rename_axis("track_id")
     obs = obs.assign(**{name: typed_column(obs[name]) for name in obs})
     blocks = {}

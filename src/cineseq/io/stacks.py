@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,8 +13,10 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import tifffile
 
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.files import replacing
+
+DAMAGED = ("not a readable OME-TIFF", "delete it and run the workflow again")
 
 
 @dataclass(frozen=True)
@@ -147,14 +148,16 @@ def open_movie(path: Path) -> Iterator[Movie]:
         When the file is missing, truncated or not an OME-TIFF.
     """
     with ExitStack() as opened:
-        try:
+        with reading(path, *DAMAGED):
             tiff = opened.enter_context(tifffile.TiffFile(path))
             info = _info(tiff)
-        except (OSError, ValueError, KeyError, TypeError, struct.error, tifffile.TiffFileError) as error:
-            msg = f"{path}: not a readable OME-TIFF ({error}); delete it and run the workflow again."
-            raise UserError(msg) from error
         channels = max(len(info.channels), 1)
-        yield Movie(path, info, lambda frame, channel: tiff.pages[frame * channels + channel].asarray())
+
+        def plane(frame: int, channel: int) -> np.ndarray:
+            with reading(path, *DAMAGED):
+                return tiff.pages[frame * channels + channel].asarray()
+
+        yield Movie(path, info, plane)
 
 
 def _info(tiff: tifffile.TiffFile) -> MovieInfo:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from cineseq.curation.ranking import CLAIMS
-from cineseq.errors import UserError
+from cineseq.errors import reading
 from cineseq.report.assets import Embedded, ImageInliner
 from cineseq.report.quality import choose_fields
 from cineseq.tables.contract import read_table
@@ -52,13 +52,10 @@ def read_quality(paths: list[Path]) -> pd.DataFrame:
     """
     rows = []
     for path in paths:
-        try:
+        with reading(path, "not a readable quality report", "delete it and run the workflow again"):
             content = json.loads(path.read_text(encoding="utf-8"))
             identity = {key: content[key] for key in ("sample", "fov", "pixel_size_um", "lines")}
             rows.append(identity | content["numbers"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            msg = f"{path}: not a readable quality report ({error}); delete it and run the workflow again."
-            raise UserError(msg) from error
     return pd.DataFrame(rows)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cineseq.errors import UserError
+from cineseq.errors import reading
 
 STEPS = {
     "prepare_movie": "Movies read and corrected",
@@ -113,13 +113,10 @@ def read_step_report(path: Path) -> StepReport:
     UserError
         When the file is not a report of a step.
     """
-    try:
+    with reading(path, "not a readable report of a step", "delete it and run the workflow again"):
         content = json.loads(path.read_text(encoding="utf-8"))
         lines, numbers = tuple(map(str, content["lines"])), dict(content["numbers"])
         notices = tuple((str(notice["level"]), str(notice["text"])) for notice in content.get("notices", []))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = f"{path}: not a readable report of a step ({error}); delete it and run the workflow again."
-        raise UserError(msg) from error
     of_field = path.stem not in STEPS and path.parent.name in STEPS
     step, place = (path.parent.name, path.stem.replace("@", " / ")) if of_field else (path.stem, "")
     model, series = content.get("model"), content.get("series", {})

@@ -11,7 +11,7 @@ from skimage.io import imread
 from skimage.segmentation import relabel_sequential
 from skimage.transform import resize
 
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,8 @@ def _annotated_image(image: Path, mask: Path) -> AnnotatedImage:
 
 
 def _plane(path: Path) -> np.ndarray:
-    try:
+    with reading(path, "not a readable image", "give a TIFF or PNG file"):
         plane = np.squeeze(imread(path))
-    except (OSError, ValueError, SyntaxError) as error:
-        msg = f"{path}: not a readable image ({type(error).__name__}); give a TIFF or PNG file."
-        raise UserError(msg) from error
     if plane.ndim != 2:
         msg = f"{path}: shape {plane.shape}, but one plane (height, width) was expected; export a single channel."
         raise UserError(msg)

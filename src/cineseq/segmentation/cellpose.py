@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from cellpose import models as cellpose_models
 from cellpose.vit import CPSAM, BaseModel
 
 from cineseq.config.imaging import Segment
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.files import sha256
 from cineseq.models.registry import CELLPOSE_FOLDER, CELLPOSE_NAMES, COMPACT, SHIPPED, licence_note, model_file
 from cineseq.segmentation.compact import DIAMETERS_PX, STRIDE, CompactSegmenter
@@ -182,15 +181,10 @@ def read_network(file: Path, device: torch.device) -> BaseModel:
 
 
 def _read_weights(file: Path) -> dict[str, torch.Tensor]:
-    try:
+    with reading(file, "not a readable model checkpoint", "copy it again or choose another model"):
         weights = torch.load(file, map_location="cpu", mmap=True, weights_only=True)
         # Parallel training prefixes keys with "module."; some checkpoints are saved in half precision.
         return {str(key).removeprefix("module."): value.float() for key, value in dict(weights).items()}
-    except (OSError, RuntimeError, ValueError, TypeError, AttributeError, EOFError, UnpicklingError) as error:
-        msg = (
-            f"{file}: not a readable model checkpoint ({type(error).__name__}); copy it again or choose another model."
-        )
-        raise UserError(msg) from error
 
 
 def _shapes(weights: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cineseq.errors import UserError
+from cineseq.errors import reading
 from cineseq.files import replacing
 from cineseq.text import count as how_many
 
@@ -193,12 +193,9 @@ def read_table(path: Path, table: Table) -> pd.DataFrame:
     UserError
         When the file cannot be read or breaks its contract; delete it and run the workflow again.
     """
-    try:
+    with reading(path, f"not a readable '{table.name}' table", "delete it and run the workflow again"):
         frame = pq.read_table(path).to_pandas() if path.suffix == ".parquet" else _read_delimited(path, table)
         return table.check(frame, str(path))
-    except (OSError, ValueError, pa.ArrowException) as error:
-        msg = f"{path}: not a readable '{table.name}' table ({error}); delete it and run the workflow again."
-        raise UserError(msg) from error
 
 
 def _read_delimited(path: Path, table: Table) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 
 COLUMNS = ("action", "frame", "cell", "next_frame", "next_cell", "second_cell", "note", "sample", "fov")
 CELLS_AFTER = {
@@ -113,13 +113,10 @@ def read_edits(edits: Path | pd.DataFrame, objects: pd.DataFrame, field: FieldOf
 
 def _read(path: Path) -> pd.DataFrame:
     """Return the rows as text, indexed by line in the file, without empty lines."""
-    try:
+    with reading(path, "not readable as a table", "save the edits as comma-separated text in UTF-8"):
         text = path.read_text(encoding="utf-8-sig")
         delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
         lines = list(csv.reader(text.splitlines(), delimiter=delimiter, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        msg = f"{path}: not readable as a table ({error}); save the edits as comma-separated text in UTF-8."
-        raise UserError(msg) from error
     header = [name.strip() for name in lines[0]] if lines else []
     _check_header(path, header)
     kept = {n: cells for n, cells in enumerate(lines[1:], start=2) if any(c.strip() for c in cells)}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cineseq.errors import UserError
+from cineseq.errors import reading
 from cineseq.files import resources, sha256
 
 MODEL_FILE = resources() / "ends_compact.json"
@@ -100,18 +100,13 @@ def read_model(path: Path) -> EndModel:
     UserError
         When the file is missing or is not such a model.
     """
-    try:
+    advice = "restore the file, or train it again with tools/train_ends.py"
+    with reading(path, f"not a model of ends in format {FORMAT}", advice):
         content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             msg = f"format {content['format']}"
             raise ValueError(msg)
         trees = [_trees(content[name]) for name in ("with_images", "from_masks")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        msg = (
-            f"{path}: not a model of ends in format {FORMAT} ({error}); restore the file, or train it again with "
-            "tools/train_ends.py."
-        )
-        raise UserError(msg) from error
     return EndModel(content["name"], sha256(path), *trees)
 
 

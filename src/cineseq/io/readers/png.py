@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.io.readers.source import Source, SourceInfo
 
 # A stitched plane may be large; it is the user's own file, not a decompression bomb.
 Image.MAX_IMAGE_PIXELS = None
 SUFFIX = ".png"
+DAMAGED = ("not a whole PNG file", "copy it again from where it was made")
 GREY = ("1", "L", "I", "I;16", "I;16B")
 PALETTE = "P"
 """Mode of a file whose pixels are palette indices; in masks these indices are the labels."""
@@ -32,10 +33,8 @@ def open_png(path: Path) -> Iterator[Source]:
     if not path.is_file():
         msg = f"{path}: there is no such file; correct the path in the sample sheet."
         raise UserError(msg)
-    try:
+    with reading(path, *DAMAGED):
         image = Image.open(path, formats=["PNG"])
-    except (OSError, SyntaxError) as error:
-        raise _unreadable(path, error) from error
     with image:
         if image.mode not in (*GREY, PALETTE):
             why = f"an image with colours or transparency (mode {image.mode})"
@@ -51,15 +50,9 @@ def open_png(path: Path) -> Iterator[Source]:
 
 def _reader(path: Path, image: Image.Image) -> Callable[[int, int], np.ndarray]:
     def plane(frame: int, channel: int) -> np.ndarray:  # noqa: ARG001 - there is one of each
-        try:
+        with reading(path, *DAMAGED):
             values = np.array(image)
-        except (OSError, SyntaxError) as error:
-            raise _unreadable(path, error) from error
         # Pillow reads some 16-bit files as 32 bits.
         return values.astype(np.uint16) if values.dtype == np.int32 else values
 
     return plane
-
-
-def _unreadable(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: not a whole PNG file ({error}); copy it again from where it was made.")

@@ -14,15 +14,14 @@ import numpy as np
 import tifffile
 import zarr
 
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.io.readers.source import MICROMETRES, MINUTES, Source, SourceInfo, scaled
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
 DAMAGE = ("invalid page offset", "invalid value offset", "corrupted")
 UNKNOWN_AXES = ("I", "Q")
 POSSIBLE_TIMES = ("Z", *UNKNOWN_AXES)
-READ_ERRORS = (OSError, ValueError, KeyError, IndexError, RuntimeError, tifffile.TiffFileError)
-"""Exceptions that tifffile, zarr and the decoders raise for a damaged file."""
+DAMAGED = ("not a whole TIFF file", "copy it again from the microscope")
 
 
 @contextmanager
@@ -47,14 +46,13 @@ def open_tiff(path: Path, expected_channels: int | None = None) -> Iterator[Sour
         msg = f"{path}: there is no such file; correct the path in the sample sheet."
         raise UserError(msg)
     with ExitStack() as stack:
-        try:
+        with reading(path, *DAMAGED):
             tiff, series = _checked(path, stack)
-        except READ_ERRORS as error:
-            raise _unreadable(path, error) from error
-        sizes = _sizes(path, series)
-        layout = _layout(path, sizes, expected_channels)
-        array = zarr.open(series.aszarr(level=0), mode="r")
-        yield Source(path, _info(tiff, sizes, layout), _reader(path, array, series.axes, layout))
+            sizes = _sizes(path, series)
+            layout = _layout(path, sizes, expected_channels)
+            array = zarr.open(series.aszarr(level=0), mode="r")
+            info = _info(tiff, sizes, layout)
+        yield Source(path, info, _reader(path, array, series.axes, layout))
 
 
 def _checked(path: Path, stack: ExitStack) -> tuple[tifffile.TiffFile, tifffile.TiffPageSeries]:
@@ -95,10 +93,6 @@ def _logged_errors() -> Iterator[list[str]]:
     finally:
         log.propagate = before
         log.removeHandler(handler)
-
-
-def _unreadable(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: not a whole TIFF file ({error}); copy it again from the microscope.")
 
 
 @dataclass(frozen=True)
@@ -222,9 +216,7 @@ def _reader(path: Path, array: Any, axes: str, layout: _Layout) -> Callable[[int
     def plane(frame: int, channel: int) -> np.ndarray:
         page = frame * layout.interleaved + channel if layout.interleaved else frame
         where = {layout.time: page, layout.channel: channel}
-        try:
+        with reading(path, *DAMAGED):
             return np.asarray(array[tuple(where.get(axis, slice(None)) for axis in axes)])
-        except READ_ERRORS as error:
-            raise _unreadable(path, error) from error
 
     return plane

@@ -12,11 +12,10 @@ import numpy as np
 import zarr
 from zarr.storage import LocalStore, ZipStore
 
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.io.readers.source import MICROMETRES, MINUTES, Source, SourceInfo, scaled
 
 SUFFIXES = (".zarr", ".zarr.zip", ".ozx")
-READ_ERRORS = (OSError, ValueError, LookupError, RuntimeError, TypeError, AttributeError, BadZipFile)
 
 
 def is_zarr(path: Path) -> bool:
@@ -37,7 +36,7 @@ def open_zarr(path: Path) -> Iterator[Source]:
         msg = f"{path}: there is no such OME-Zarr; correct the path in the sample sheet."
         raise UserError(msg)
     with ExitStack() as stack:
-        try:
+        with reading(path, "not a readable OME-Zarr image", "expected NGFF 0.4 or 0.5 with 'multiscales'"):
             if not (path.is_dir() or is_zipfile(path)):
                 msg = "neither a folder nor a zip file"
                 raise BadZipFile(msg)
@@ -48,9 +47,6 @@ def open_zarr(path: Path) -> Iterator[Source]:
             sizes = dict(zip(names, array.shape, strict=True))
             _check_axes(path, sizes)
             info = _info(sizes, metadata, _attributes(image))
-        except READ_ERRORS as error:
-            msg = f"{path}: not a readable OME-Zarr image ({error}); expected NGFF 0.4 or 0.5 with 'multiscales'."
-            raise UserError(msg) from error
         yield Source(path, info, _reader(path, array, names))
 
 
@@ -111,10 +107,7 @@ def _scales(metadata: dict[str, Any], names: list[str]) -> dict[str, tuple[float
 def _reader(path: Path, array: Any, names: list[str]) -> Callable[[int, int], np.ndarray]:
     def plane(frame: int, channel: int) -> np.ndarray:
         where = {"t": frame, "c": channel, "y": slice(None), "x": slice(None)}
-        try:
+        with reading(path, f"frame {frame} of channel {channel} cannot be read", "copy the OME-Zarr again"):
             return np.asarray(array[tuple(where.get(name, 0) for name in names)])
-        except READ_ERRORS as error:
-            msg = f"{path}: frame {frame} of channel {channel} cannot be read ({error}); copy the OME-Zarr again."
-            raise UserError(msg) from error
 
     return plane

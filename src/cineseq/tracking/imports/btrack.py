@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.tracking import Track
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not_empty, frames, parent_links
 
 NAME = "a btrack file (.h5 or .hdf5)"
@@ -59,18 +59,12 @@ def read(path: Path, settings: Track) -> ExternalTracks:
 
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return coordinates of objects, and references, spans, LBEP table and fates of tracks."""
-    try:
-        with h5py.File(path) as file:
-            tracks = file["tracks"]
-            if len(tracks) != 1:
-                msg = f"{path}: tracks of {len(tracks)} object types ({', '.join(tracks)}); keep only one."
-                raise UserError(msg)
-            name = next(iter(tracks))
-            group = tracks[name]
-            return file["objects"][name]["coords"][:], *(group[n][:] for n in ("tracks", "map", "LBEPR", "fates"))
-    except (OSError, KeyError) as error:
-        msg = (
-            f"{path}: not a btrack file with tracks ({error}); write it with btrack's HDF5FileHandler, with objects"
-            " and tracks."
-        )
-        raise UserError(msg) from error
+    advice = "write it with btrack's HDF5FileHandler, with objects and tracks"
+    with reading(path, "not a btrack file with tracks", advice), h5py.File(path) as file:
+        tracks = file["tracks"]
+        if len(tracks) != 1:
+            msg = f"{path}: tracks of {len(tracks)} object types ({', '.join(tracks)}); keep only one."
+            raise UserError(msg)
+        name = next(iter(tracks))
+        group = tracks[name]
+        return file["objects"][name]["coords"][:], *(group[n][:] for n in ("tracks", "map", "LBEPR", "fates"))

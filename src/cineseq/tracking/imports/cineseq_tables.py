@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from cineseq.config.tracking import Track
-from cineseq.errors import UserError
+from cineseq.errors import UserError, failures
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import DETECTIONS, TRACKS
 from cineseq.tracking.imports.base import ExternalTracks, check_not_empty, parent_links
@@ -19,7 +19,7 @@ def recognises(path: Path) -> bool:
     """Return whether the path is a parquet table with the columns of this pipeline's tracks."""
     try:
         return path.suffix == ".parquet" and {"track_id", "end_kind"} <= set(pq.read_schema(path).names)
-    except (OSError, ValueError):
+    except failures():
         return False
 
 

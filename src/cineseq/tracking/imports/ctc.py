@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.tracking import Track
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.tracking.imports.base import ExternalTracks, parent_links
 
 NAME = "a Cell Tracking Challenge folder or its man_track.txt or res_track.txt"
@@ -29,11 +29,9 @@ def read(path: Path, settings: Track) -> ExternalTracks:  # noqa: ARG001 - every
         When the file is empty, a row is not four whole numbers, or a track is listed twice or ends before it starts.
     """
     file = next(path / name for name in FILES if (path / name).exists()) if path.is_dir() else path
-    try:
+    problem = "every row should be four whole numbers, track, first frame, last frame, parent"
+    with reading(file, problem, "correct the row, or save the file again"):
         table = np.loadtxt(file, dtype=np.int64, ndmin=2)
-    except ValueError as error:
-        msg = f"{file}: every row should be four whole numbers, track, first frame, last frame, parent ({error})."
-        raise UserError(msg) from error
     if table.size == 0 or table.shape[1] != 4:
         msg = f"{file}: expected rows of four whole numbers (track, first frame, last frame, parent), found none."
         raise UserError(msg)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.tracking import Track
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not_empty, frames, numbers, whole
 from cineseq.tracking.imports.graph import forward, tracks_of_graph, tracks_of_linked
 
@@ -77,12 +77,8 @@ def read(path: Path, settings: Track) -> ExternalTracks:
 def _read(path: Path) -> Any:
     from geff.core_io import read_to_memory  # noqa: PLC0415 - seconds to import, and only this format needs it
 
-    try:
+    with reading(path, "not a readable GEFF folder", "supply the folder whose attributes have the key 'geff'"):
         return read_to_memory(path, structure_validation=True)
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        msg = f"{path}: not a readable GEFF folder ({reason}); supply the folder whose attributes have the key 'geff'."
-        raise UserError(msg) from error
 
 
 def _values(properties: Any, name: str, path: Path) -> pd.Series:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 
 from cineseq.config.tracking import Track
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not_empty, numbers, whole
 from cineseq.tracking.imports.graph import forward, tracks_of_linked
 
@@ -50,11 +50,8 @@ def read(path: Path, settings: Track) -> ExternalTracks:
 
 def _root(path: Path) -> ET.Element:
     """Return the root of the XML file, checked to be TrackMate's."""
-    try:
+    with reading(path, "not a readable XML file", "save it again from TrackMate"):
         root = ET.parse(path).getroot()  # noqa: S314 - the user's own file; expat limits the growth of entities
-    except (ET.ParseError, OSError) as error:
-        msg = f"{path}: not a readable XML file ({error}); save it again from TrackMate."
-        raise UserError(msg) from error
     if root.tag != "TrackMate" or root.find("./Model/AllSpots") is None:
         msg = (
             f"{path}: not a TrackMate file with a model (its root is '{root.tag}'); supply the file that the Save"
