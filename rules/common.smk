@@ -13,7 +13,7 @@ from cineseq.workflow.run_state import (
     why_it_failed,
 )
 from cineseq.workflow.sample_sheet import present
-from cineseq.workflow.study import open_study
+from cineseq.workflow.study import check_study, open_study
 from cineseq.workflow.targets import (
     all_files,
     files_of_report,
@@ -33,6 +33,8 @@ if not workflow.is_main_process:
 
 try:
     STUDY = open_study(config, [Path(name) for name in workflow.configfiles])
+    if workflow.is_main_process:
+        check_study(STUDY)
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -32,7 +32,7 @@ def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, m
     """Check user-supplied masks and write them as one label stack."""
     inputs = settings.inputs
     shown = None if movie is None else _movie_info(movie, inputs)
-    with open_source(masks) as source:
+    with open_source(masks, inputs.channel_pattern, None, inputs.missing_frames, masks=True) as source:
         frames = range(0, source.info.frames, settings.field.frame_step)
         info = label_info(source, frames, settings.field.frame_step, inputs, shown)
         surveyed = survey(source, frames)

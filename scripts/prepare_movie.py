@@ -36,7 +36,7 @@ def main(*, images: list[Path], movie: Path, report: Path, settings: Settings) -
     inputs, channels = settings.inputs, settings.channels
     expected = None if channels.names is None else len(channels.names)
     tally = Tally()
-    with open_source(images, inputs.channel_pattern, expected) as source:
+    with open_source(images, inputs.channel_pattern, expected, inputs.missing_frames) as source:
         plan = plan_movie(source, inputs, channels, settings.field.frame_step)
         check_single_frame(images[0], plan.info.frames, source.info.frames, inputs)
         corrections = estimate_corrections(source, plan, inputs)

@@ -59,11 +59,11 @@ def read_movie(
     frame_step : int
         Keep every n-th frame; the frame interval grows with it.
     channel_pattern : str, optional
-        Regular expression searched in the names of a series, with a group ``channel`` and optionally ``frame``, such
-        as ``"_(?P<channel>[PRG])_"``.
+        Regular expression searched in the paths of a series, with a group ``channel`` or ``frame`` or both, such as
+        ``"_(?P<channel>[PRG])_"``, or the name of a microscope, such as ``"operetta"``.
     **settings
-        Other settings of the section ``inputs`` of the configuration: ``flat_field``, ``camera_offset``, ``drift`` and
-        ``drift_channel``. By default nothing is corrected.
+        Other settings of the section ``inputs`` of the configuration: ``missing_frames``, ``flat_field``,
+        ``camera_offset``, ``drift`` and ``drift_channel``. By default nothing is corrected.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def read_movie(
     chosen = section_from(Channels, named, "read_movie")
     with ExitStack() as opened:
         expected = None if chosen.names is None else len(chosen.names)
-        source = opened.enter_context(open_source(_files(path), channel_pattern, expected))
+        source = opened.enter_context(open_source(_files(path), channel_pattern, expected, inputs.missing_frames))
         plan = plan_movie(source, inputs, chosen, inputs.frame_step)
         corrections = estimate_corrections(source, plan, inputs)
         recording = Recording.of(source, plan, corrections, inputs)

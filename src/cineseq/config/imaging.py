@@ -8,6 +8,12 @@ from pydantic import Field, field_validator, model_validator
 from cineseq.config.base import LARGEST_SEED, Section
 from cineseq.text import significant
 
+PATTERNS_BY_NAME = (
+    *("incucyte", "imagexpress", "operetta", "micromanager", "nikon", "metamorph", "celldiscoverer", "cytation"),
+    *("yokogawa", "incell", "zen", "leica", "cellpose_masks"),
+)
+"""Names that ``inputs.channel_pattern`` takes instead of a regular expression."""
+
 
 class Inputs(Section):
     """How raw movies are read and corrected."""
@@ -27,8 +33,15 @@ class Inputs(Section):
     )
     channel_pattern: str | None = Field(
         None,
-        description="Regular expression searched in the file names of a series, with a group 'channel' and optionally "
-        "'frame', e.g. '_(?P<channel>[PRG])_'; null: each file of a series is one frame.",
+        description="How the paths of a series tell channels and frames: a microscope (incucyte, imagexpress, "
+        "operetta, micromanager, nikon, metamorph, celldiscoverer, cytation, yokogawa, incell, zen, leica), "
+        "cellpose_masks (passes over what cellpose writes beside images), or a regular expression with a group "
+        "'channel' or 'frame', or both, e.g. '_(?P<channel>[PRG])_'; null: each file of a series is one frame.",
+    )
+    missing_frames: Literal["refuse", "empty"] = Field(
+        "refuse",
+        description="Frames that the numbers in file names show to be lost: refuse, or empty, which keeps their time "
+        "without cells.",
     )
     allow_single_frame: bool = Field(
         default=False,
@@ -58,14 +71,17 @@ class Inputs(Section):
     @field_validator("channel_pattern")
     @classmethod
     def _is_pattern(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
+        if pattern is not None and pattern not in PATTERNS_BY_NAME:
             try:
                 groups = re.compile(pattern).groupindex
             except re.error as error:
-                msg = f"not a regular expression ({error})"
+                msg = f"not a regular expression ({error}), nor one of {', '.join(PATTERNS_BY_NAME)}"
                 raise ValueError(msg) from None
-            if "channel" not in groups:
-                msg = "needs a group named channel, written (?P<channel>...)"
+            if not {"channel", "frame"} & set(groups):
+                msg = (
+                    "needs a group named channel, written (?P<channel>...), or one named frame, or is one of "
+                    f"{', '.join(PATTERNS_BY_NAME)}"
+                )
                 raise ValueError(msg)
         return pattern
 

@@ -62,7 +62,8 @@ def estimate_drift(planes: Iterable[np.ndarray]) -> Drift:
             doubted.append(frame)
             step = np.zeros(2)
         steps.append(step)
-        before = here
+        if here.any():  # a frame without image says nothing; the next is compared with the last that does
+            before = here
     # Offsets against frame 0 in whole pixels, shape (frames, 2).
     offsets = np.round(np.cumsum(steps, axis=0)).astype(int) if steps else np.zeros((0, 2), int)
     return Drift(offsets, tuple(doubted))

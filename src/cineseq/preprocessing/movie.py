@@ -154,9 +154,10 @@ def estimate_corrections(source: Source, plan: Plan, inputs: Inputs) -> Correcti
     """Estimate the corrections that the configuration asks for, and log them."""
     profiles = {}
     if inputs.flat_field == "estimate":
-        chosen = np.linspace(0, len(plan.frames) - 1, min(PROFILE_FRAMES, len(plan.frames))).round().astype(int)
+        there = [frame for frame in plan.frames if frame not in source.missing]
+        chosen = np.linspace(0, len(there) - 1, min(PROFILE_FRAMES, len(there))).round().astype(int)
         for name, channel in zip(plan.info.channels, plan.channels, strict=True):
-            planes = (checked_plane(source, plan.frames[i], channel) for i in np.unique(chosen))
+            planes = (checked_plane(source, there[i], channel) for i in np.unique(chosen))
             profile = estimate_profile(planes, inputs.camera_offset)
             logger.info("Flat field of %s: %s to %s of its mean.", name, number(profile.min()), number(profile.max()))
             profiles[name] = profile
@@ -305,7 +306,9 @@ def corrected_planes(recording: Recording, tally: Tally) -> Iterator[np.ndarray]
     for index, frame in enumerate(progress(plan.frames, "Frames", logger)):
         for position, name in enumerate(plan.info.channels):
             raw = recording.raw_plane(index, position)
-            tally.see(raw, frame, name)
+            if frame not in recording.source.missing:
+                tally.see(raw, frame, name)
             if (index, position) == last:  # now, since a writer requests nothing after the last plane
-                check_black_frames(recording.source, tally.black, len(plan.frames), plan.needed, recording.inputs)
+                seen = len(set(plan.frames) - set(recording.source.missing))
+                check_black_frames(recording.source, tally.black, seen, plan.needed, recording.inputs)
             yield recording.corrected(raw, index, position)

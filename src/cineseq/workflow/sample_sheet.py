@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import glob
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cineseq.config.base import NAME_PATTERN, FieldOfView
 from cineseq.errors import UserError
-from cineseq.text import natural_order
+from cineseq.workflow.sheet_files import hint, named_files
 
 FIELD_PATHS = ("images", "masks", "tracks", "edits", "features")
 """Columns that belong to one field of view."""
@@ -160,6 +160,11 @@ def _entry(path: Path, number: int, usual: dict[str, str], row: dict[str, str | 
 
 
 def _fill(path: Path, number: int, column: str, text: str, places: dict[str, str]) -> str:
+    plain = text
+    for place, value in places.items():
+        plain = plain.replace("{" + place + "}", value)
+    if os.path.lexists(plain):
+        return plain  # the file is there, braces in its name or not
     try:
         return text.format(**places)
     except (KeyError, IndexError, ValueError, AttributeError):
@@ -236,24 +241,19 @@ MADE_BY_RULES = "results/"
 def files_of(text: str, what: str) -> list[str]:
     """Return the files named in a cell of the sheet: paths or patterns, separated by semicolons.
 
-    Patterns are expanded and sorted by the numbers in the names. A path without a pattern is returned unchanged,
-    because it may be the product of a rule.
+    Files that exist are taken literally first, see :func:`~cineseq.workflow.sheet_files.named_files`. Patterns are
+    expanded and sorted by the numbers in the names. A path without a pattern is returned unchanged, because it may be
+    the product of a rule.
 
     Raises
     ------
     UserError
         When a pattern matches nothing.
     """
-    found: list[str] = []
-    for part in filter(None, (p.strip() for p in text.split(";"))):
-        if glob.has_magic(part):
-            matches = natural_order(glob.glob(part))  # noqa: PTH207 - patterns may be absolute
-            if not matches:
-                msg = f"{what}: no file matches '{part}'; check the path and the pattern."
-                raise UserError(msg)
-            found += matches
-        else:
-            found.append(part)
+    found, unmatched = named_files(text)
+    if unmatched:
+        msg = f"{what}: no file matches '{unmatched[0]}'; {hint(unmatched[0], 'check the path and the pattern.')}"
+        raise UserError(msg)
     return found
 
 
@@ -267,7 +267,7 @@ def present(files: list[str], what: str) -> list[str]:
     """
     for name in files:
         if not name.startswith(MADE_BY_RULES) and not Path(name).exists():
-            msg = f"{what}: there is no file '{name}'; check the path in the sample sheet."
+            msg = f"{what}: there is no file '{name}'; {hint(name, 'check the path in the sample sheet.')}"
             raise UserError(msg)
     return files
 

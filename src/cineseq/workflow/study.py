@@ -12,6 +12,7 @@ from cineseq.config.base import Section
 from cineseq.config.schema import Config, load
 from cineseq.errors import UserError
 from cineseq.models.registry import COMPACT, COMPACT_PHASE, embedder_file, is_small, model_file, training_memory_mb
+from cineseq.workflow.same_files import check_repeats
 from cineseq.workflow.sample_sheet import (
     FIELD_PATHS,
     SAMPLE_PATHS,
@@ -249,6 +250,17 @@ def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:
     for column in (*SAMPLE_PATHS, *STUDY_PATHS):
         study.sample_files(column)
     return study
+
+
+def check_study(study: Study) -> None:
+    """Check what needs a look into the files, once per run: that no two rows name the same data.
+
+    Raises
+    ------
+    UserError
+        See :func:`~cineseq.workflow.same_files.check_repeats`.
+    """
+    check_repeats(Path(study.config.samples), study.entries)
 
 
 def _check_data(config: Config, entries: list[Entry]) -> None:

@@ -64,7 +64,9 @@ def complaints(raw: Any) -> list[str]:
         ({"segment": {"max_area": 5}}, "segment.max_area: must be above min_area (20) (got 5)"),
         (
             {"inputs": {"channel_pattern": "_(C1)_"}},
-            "inputs.channel_pattern: needs a group named channel, written (?P<channel>...) (got '_(C1)_')",
+            "inputs.channel_pattern: needs a group named channel, written (?P<channel>...), or one named frame, or is "
+            "one of incucyte, imagexpress, operetta, micromanager, nikon, metamorph, celldiscoverer, cytation, "
+            "yokogawa, incell, zen, leica, cellpose_masks (got '_(C1)_')",
         ),
         (
             {"simulate": {"both_r2": 0.9}},

@@ -118,6 +118,12 @@ def test_what_a_sheet_must_not_say(lines: list[str], complaint: str, tmp_path: P
     assert "\n" not in str(raised.value)
 
 
+def test_braces_in_the_name_of_a_file_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "exp{F2B6}_a.tif").touch()
+    path = sheet(tmp_path, "sample images", "a {data}/exp{F2B6}_{sample}.tif")
+    assert [entry.images for entry in read_sheet(path, data=str(tmp_path))] == [f"{tmp_path}/exp{{F2B6}}_a.tif"]
+
+
 def test_rows_are_counted_as_an_editor_does(tmp_path: Path) -> None:
     path = sheet(tmp_path, "# Ours", "sample images", "", "a x.tif", "# b next", "b {nowhere}")
     with pytest.raises(UserError, match="row 6: images"):

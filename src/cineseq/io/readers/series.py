@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from cineseq.errors import UserError
+from cineseq.io.readers.file_names import Series, arrange
 from cineseq.io.readers.png import SUFFIX as PNG_SUFFIX
 from cineseq.io.readers.png import open_png
 from cineseq.io.readers.source import Source, SourceInfo
 from cineseq.io.readers.tiff import SUFFIXES as TIFF_SUFFIXES
 from cineseq.io.readers.tiff import open_tiff
-from cineseq.text import natural_order
+from cineseq.text import count
 
 SUFFIXES = (*TIFF_SUFFIXES, PNG_SUFFIX)
 
@@ -26,120 +26,88 @@ def open_file(path: Path, expected_channels: int | None = None) -> AbstractConte
     return open_png(path) if path.suffix.lower() == PNG_SUFFIX else open_tiff(path, expected_channels)
 
 
-NUMBERS = re.compile(r"\d+")
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Position of a file in the series: its channel ("" if the name has none) and the sort key of its frame."""
-
-    path: Path
-    channel: str
-    frame: str
-
-
 @contextmanager
 def open_series(
-    paths: list[Path], channel_pattern: str | None = None, expected_channels: int | None = None
+    paths: list[Path],
+    channel_pattern: str | None = None,
+    expected_channels: int | None = None,
+    missing_frames: str = "refuse",
 ) -> Iterator[Source]:
     """Open a series of TIFF or PNG files as one movie; one plane is in memory at a time.
 
     Parameters
     ----------
     paths
-        The files, in any order; frames follow the numbers in their names (2 before 10).
-    channel_pattern
-        Regular expression that is searched in each file name, with a group ``channel`` and, if the rest of the name
-        differs between the channels of a frame, a group ``frame``. With None, each file is one frame and its pages
-        are its channels.
+        The files, in any order.
+    channel_pattern, missing_frames
+        How paths tell frames and channels, see :func:`~cineseq.io.readers.file_names.arrange`. Where they tell no
+        channels, each file is one frame and its pages are its channels.
     expected_channels
         Number of channels that the user named, see :func:`~cineseq.io.readers.tiff.open_tiff`.
 
     Raises
     ------
     UserError
-        When a name does not match the pattern, a frame lacks a channel, the numbering has a gap, a file has several
-        frames, or files differ in shape; the message names the file.
+        When names cannot be told apart by time and channel, a frame lacks a channel, a frame is missing, a file has
+        several frames, or files differ in shape; the message names the file.
     """
-    places = [_place(path, channel_pattern) for path in paths]
-    channels = list(dict.fromkeys(p.channel for p in sorted(places, key=lambda p: p.channel)))
-    frames = natural_order({p.frame for p in places})
-    table = _table(places, channels, frames)
-    if len(frames) == 1 and channel_pattern is not None:
-        with _whole_channels([table[frames[0], c] for c in channels], channels) as source:
+    series = arrange(paths, channel_pattern, missing_frames)
+    if len(series.frames) == 1 and series.by_channel:
+        with _whole_channels(_of(series, 0), list(series.channels)) as source:
             yield source
         return
-    _check_gaps([table[f, channels[0]] for f in frames])
-    pages = expected_channels if channel_pattern is None else None
-    with open_file(table[frames[0], channels[0]], pages) as first:
-        info = first.info
+    pages = None if series.by_channel else expected_channels
+    first_files = _of(series, 0)
+    infos = []
+    for path in first_files:
+        with open_file(path, pages) as source:
+            infos.append(source.info)
+            kind = source.plane(0, 0).dtype
+    info = infos[0]
     if info.frames > 1:
         msg = (
-            f"{first.path}: holds {info.frames} frames, but is one of {len(paths)} files that are taken as one frame "
-            "each; join the files, or give inputs.channel_pattern if they are the channels."
+            f"{first_files[0]}: holds {info.frames} frames, but is one of {len(paths)} files that are taken as one "
+            "frame each; join the files, or give inputs.channel_pattern if they are the channels."
         )
         raise UserError(msg)
-    names = tuple(channels) if channel_pattern is not None else info.names
-    count = len(channels) if channel_pattern is not None else info.channels
-    whole = replace(info, frames=len(frames), channels=count, names=names)
+    channels = [(file, page) for file, one in enumerate(infos) for page in range(one.channels)]
+    names = _names(series, infos)
+    missing = tuple(i for i, files in enumerate(series.frames) if files is None)
+    notes = (*info.notes, *_notes(missing))
+    whole = replace(info, frames=len(series.frames), channels=len(channels), names=names, notes=notes)
 
     def plane(frame: int, channel: int) -> np.ndarray:
-        path = table[frames[frame], channels[channel if channel_pattern is not None else 0]]
-        with open_file(path, pages) as source:
-            _check_same(source, info, frame)
-            return source.plane(0, 0 if channel_pattern is not None else channel)
+        file, page = channels[channel]
+        if frame in missing:
+            return np.zeros((info.height, info.width), kind)
+        with open_file(_of(series, frame)[file], pages) as source:
+            _check_same(source, infos[file], frame)
+            return source.plane(0, page)
 
-    files = tuple(table[f, channels[0]] for f in frames)
-    yield Source(files[0], whole, plane, files)
-
-
-def _place(path: Path, pattern: str | None) -> _Place:
-    if pattern is None:
-        return _Place(path, "", path.name)
-    found = re.search(pattern, path.name)
-    if found is None:
-        msg = f"{path}: the name does not match inputs.channel_pattern '{pattern}'; correct it or leave the file out."
-        raise UserError(msg)
-    start, stop = found.span("channel")
-    frame = found.groupdict().get("frame")
-    return _Place(path, found["channel"], path.name[:start] + path.name[stop:] if frame is None else frame)
+    files = tuple(first_files[0] if of is None else of[0] for of in series.frames)
+    yield Source(first_files[0], whole, plane, files, missing)
 
 
-def _table(places: list[_Place], channels: list[str], frames: list[str]) -> dict[tuple[str, str], Path]:
-    table: dict[tuple[str, str], Path] = {}
-    for place in places:
-        key = (place.frame, place.channel)
-        if key in table:
-            other = table[key].name
-            msg = f"{place.path}: same frame and channel as {other}; inputs.channel_pattern must distinguish them."
-            raise UserError(msg)
-        table[key] = place.path
-    for frame in frames:
-        missing = [c for c in channels if (frame, c) not in table]
-        if missing:
-            there = next(table[frame, c] for c in channels if (frame, c) in table)
-            msg = f"{there}: this frame has no file of channel {', '.join(missing)}; add it or leave the frame out."
-            raise UserError(msg)
-    return table
+def _of(series: Series, frame: int) -> tuple[Path, ...]:
+    """Return the files of a frame; none where it is missing, which the first never is."""
+    return series.frames[frame] or ()
 
 
-def _check_gaps(paths: list[Path]) -> None:
-    """Refuse a series whose names differ in one number only and skip a value: a lost file would shift time."""
-    numbers = [NUMBERS.findall(p.name) for p in paths]
-    stems = {NUMBERS.sub("#", p.name) for p in paths}
-    varying = [column for column in zip(*numbers, strict=False) if len(set(column)) > 1]
-    if len(paths) < 3 or len(stems) > 1 or len(varying) != 1:
-        return
-    counts = np.array([int(n) for n in varying[0]])
-    steps = np.diff(counts)
-    usual = int(np.bincount(steps[steps > 0]).argmax())
-    if (steps != usual).any():
-        at = int(np.flatnonzero(steps != usual)[0])
-        msg = (
-            f"{paths[at + 1]}: follows {paths[at].name}, so the frame numbered {counts[at] + usual} is missing; "
-            "add it, or make the frames after it a separate movie."
-        )
-        raise UserError(msg)
+def _names(series: Series, infos: list[SourceInfo]) -> tuple[str, ...]:
+    """Return the channel names: those of the file names, with those of the pages where files have several."""
+    if not series.by_channel:
+        return infos[0].names
+    if all(info.channels == 1 for info in infos):
+        return series.channels
+    pages = [info.names or tuple(map(str, range(info.channels))) for info in infos]
+    return tuple(f"{file} {page}" for file, of in zip(series.channels, pages, strict=True) for page in of)
+
+
+def _notes(missing: tuple[int, ...]) -> tuple[str, ...]:
+    if not missing:
+        return ()
+    shown = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")
+    return (f"{count(len(missing), 'frame')} of the series has no file and is kept without cells: frame {shown}.",)
 
 
 def _check_same(source: Source, first: SourceInfo, frame: int) -> None:
@@ -154,8 +122,8 @@ def _check_same(source: Source, first: SourceInfo, frame: int) -> None:
 
 
 @contextmanager
-def _whole_channels(paths: list[Path], channels: list[str]) -> Iterator[Source]:
-    """Open one stack per channel whose pages are the frames."""
+def _whole_channels(paths: tuple[Path, ...], channels: list[str]) -> Iterator[Source]:
+    """Open one stack per channel, or per camera with several channels, whose pages are the frames."""
     infos = []
     for path in paths:
         with open_file(path) as source:
@@ -163,12 +131,16 @@ def _whole_channels(paths: list[Path], channels: list[str]) -> Iterator[Source]:
     for path, info in zip(paths, infos, strict=True):
         if (info.frames, info.height, info.width) != (infos[0].frames, infos[0].height, infos[0].width):
             msg = (
-                f"{path}: {info.frames} frames of {info.height} x {info.width} px, unlike {paths[0].name}; correct it."
+                f"{path}: {info.frames} frames of {info.height} x {info.width} px, but {paths[0].name} has "
+                f"{infos[0].frames} of {infos[0].height} x {infos[0].width} px; give files of the same frames."
             )
             raise UserError(msg)
+    planes = [(path, page) for path, info in zip(paths, infos, strict=True) for page in range(info.channels)]
 
     def plane(frame: int, channel: int) -> np.ndarray:
-        with open_file(paths[channel]) as source:
-            return source.plane(frame, 0)
+        path, page = planes[channel]
+        with open_file(path) as source:
+            return source.plane(frame, page)
 
-    yield Source(paths[0], replace(infos[0], channels=len(channels), names=tuple(channels)), plane)
+    names = _names(Series(tuple(channels), (paths,)), infos)
+    yield Source(paths[0], replace(infos[0], channels=len(planes), names=names), plane)

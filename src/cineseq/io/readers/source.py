@@ -82,12 +82,15 @@ class Source:
         Function of (frame, channel), both from 0, that reads one plane, shape (height, width).
     frame_files
         File of each frame; empty if all frames are in ``path``.
+    missing
+        Frames without a file, which read as zeros; they are kept so that times stay right.
     """
 
     path: Path
     info: SourceInfo
     plane: Callable[[int, int], np.ndarray]
     frame_files: tuple[Path, ...] = ()
+    missing: tuple[int, ...] = ()
 
     def file_of(self, frame: int) -> Path:
         """Return the file of a frame, counted from 0."""

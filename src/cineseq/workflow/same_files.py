@@ -1,0 +1,175 @@
+"""Find rows of the sheet that name the same data twice: the same file, or copies with the same content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
+
+from cineseq.errors import UserError
+from cineseq.workflow.sample_sheet import Entry, files_of, first_of_samples
+
+ENDS = 1 << 16
+"""Bytes at both ends of a file that are compared before all of it."""
+BLOCK = 1 << 20
+"""Bytes that are compared at a time."""
+Item = TypeVar("Item")
+FIELD_DATA = ("images", "masks", "tracks")
+"""Columns whose files show the cells of one field of view."""
+SAMPLE_DATA = ("cells", "paired", "lineage")
+"""Columns whose files list the cells of one sample."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """The files of one column of one row.
+
+    Attributes
+    ----------
+    row
+        Row of the sheet.
+    part
+        What of the files is meant, such as one series of them; rows with another part do not repeat each other.
+    files
+        The files or folders, in order.
+    """
+
+    row: int
+    part: str
+    files: tuple[str, ...]
+
+
+def check_repeats(sheet: Path, entries: Sequence[Entry]) -> None:
+    """Check that no two rows name the same data, whose cells would count several times.
+
+    Raises
+    ------
+    UserError
+        When two rows name one file, or files with the same content, or one row names a file twice; the message names
+        the rows and the file.
+    """
+    for column in (*FIELD_DATA, *SAMPLE_DATA):
+        rows = entries if column in FIELD_DATA else first_of_samples(entries)
+        named = [_named(entry, column) for entry in rows if getattr(entry, column)]
+        found = named_twice(named)
+        if found is not None:
+            first, second, file = found
+            if first is second:
+                msg = f"{sheet}, row {second.row}: {column} names the file '{file}' twice; name it once."
+                raise UserError(msg)
+            raise _repeated(sheet, column, first, second, f"the same file '{file}'")
+        for first, second in same_content(named):
+            if _shows_nothing(column, first.files):
+                continue  # fields without a cell are alike, and count nothing twice
+            raise _repeated(sheet, column, first, second, f"copies of one file, '{first.files[0]}'")
+
+
+def _named(entry: Entry, column: str) -> Named:
+    files = files_of(getattr(entry, column), f"sample {entry.sample}, field {entry.fov}, {column}")
+    return Named(entry.row, str(getattr(entry, "series", "")), tuple(files))
+
+
+def _shows_nothing(column: str, files: Sequence[str]) -> bool:
+    """Whether masks are all background, or a table of tracks has no row below its header."""
+    if column == "tracks" and all(Path(file).is_file() for file in files):
+        return all(len(Path(file).read_bytes().strip().splitlines()) < 2 for file in files)
+    if column != "masks":
+        return False
+    from cineseq.io.readers import open_source  # noqa: PLC0415 - only for copies of masks
+
+    try:
+        with open_source([Path(file) for file in files]) as source:
+            return not any(source.plane(frame, 0).any() for frame in range(source.info.frames))
+    except UserError:
+        return False
+
+
+def _repeated(sheet: Path, column: str, first: Named, second: Named, what: str) -> UserError:
+    return UserError(
+        f"{sheet}, row {second.row}: {column} '{second.files[0]}' and those of row {first.row} are {what}, so the same "
+        "cells would count twice; correct the path, or remove the row."
+    )
+
+
+def named_twice(named: Sequence[Named]) -> tuple[Named, Named, str] | None:
+    """Return the first two rows that name one file, after symbolic links, and the file; None if no rows do.
+
+    A row that names one file twice is returned as both.
+    """
+    seen: dict[tuple[str, str], Named] = {}
+    for row in named:
+        for file in row.files:
+            key = (os.path.realpath(file), row.part)
+            if key in seen:
+                return seen[key], row, file
+            seen[key] = row
+    return None
+
+
+def same_content(named: Sequence[Named]) -> list[tuple[Named, Named]]:
+    """Return pairs of rows whose files have the same content, in order.
+
+    Rows are told apart step by step, and files are read only as long as they agree: first by size and both ends of the
+    first file, then by the whole content. Rows with files that are not there yet are passed over.
+    """
+    present = [row for row in named if row.files and all(Path(file).exists() for file in row.files)]
+    groups = [group for group in _grouped(present, lambda row: (row.part, len(row.files))) if len(group) > 1]
+    pairs = []
+    for group in groups:
+        for same in _refined([(row, _pieces(row.files)) for row in group]):
+            pairs += [(same[0], other) for other in same[1:]]
+    return pairs
+
+
+def _refined(members: list[tuple[Named, Iterator[object]]]) -> list[list[Named]]:
+    """Split a group by one piece of content after the other; return the groups of rows that agree to the end."""
+    open_groups, same = [members], []
+    while open_groups:
+        group = open_groups.pop()
+        drawn = [(row, pieces, next(pieces, None)) for row, pieces in group]
+        for part in _grouped(drawn, lambda item: item[2]):
+            if len(part) > 1 and part[0][2] is None:
+                same.append([row for row, _, _ in part])
+            elif len(part) > 1:
+                open_groups.append([(row, pieces) for row, pieces, _ in part])
+    return sorted(same, key=lambda rows: rows[0].row)
+
+
+def _grouped(items: Sequence[Item], key: Callable[[Item], object]) -> list[list[Item]]:
+    groups: dict[object, list[Item]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
+
+
+def _pieces(files: Sequence[str]) -> Iterator[object]:
+    """Yield what tells files apart, the cheap first: sizes and ends of each file, then its blocks."""
+    for file in files:
+        path = Path(file)
+        inside = _files_in(path) if path.is_dir() else iter([path])
+        yield from chain.from_iterable(_of_file(one, str(one.relative_to(path))) for one in inside)
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.is_dir():
+            yield from _files_in(path)
+        else:
+            yield path
+
+
+def _of_file(path: Path, name: str) -> Iterator[object]:
+    size = path.stat().st_size
+    yield name, size
+    with path.open("rb") as stream:
+        head = stream.read(ENDS)
+        stream.seek(max(size - ENDS, 0))
+        yield hashlib.sha256(head + stream.read(ENDS)).digest()
+    for start in range(ENDS, max(size - ENDS, 0), BLOCK):
+        with path.open("rb") as stream:  # open for one block only: a sheet may have more rows than files can be open
+            stream.seek(start)
+            yield hashlib.sha256(stream.read(BLOCK)).digest()
