@@ -50,7 +50,7 @@ def cells_of_tables(paths: list[Path], rows: list[FieldOfView], external: Extern
     for row, mine in sets.items():
         where = ", ".join(map(str, mine))
         columns = chosen_columns(read_cells(mine, external), external, where)
-        tables.append(cell_table(columns, row, prefixes(rows).get(row.sample, "")))
+        tables.append(cell_table(columns, row, where, prefixes(rows).get(row.sample, "")))
     joined = pd.concat(tables, ignore_index=True)
     twice = joined.loc[joined["track_id"].duplicated(), "track_id"]
     if len(twice):

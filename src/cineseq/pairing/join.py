@@ -144,10 +144,26 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts, wh
     obs = facts[[c for c in facts.columns if not c.startswith(tuple(f"{b}_" for b in BLOCKS))]]
     obs = obs.assign(family=family_of(facts), **_sister_columns(facts, cells))
     groups = [str(c) for c in singlets.columns if str(c).startswith(GROUP)]
+    _check_groups_agree(facts, singlets, groups)
     obs = obs.assign(
         **{c: singlets[c].to_numpy() for c in (*PAIR_COLUMNS, *groups)}, ambient_score=_ambient(singlets, pairs, counts)
     )
     return PairedData(obs, counts.matrix[rows], counts.genes, **blocks_of(facts))
+
+
+def _check_groups_agree(cells: pd.DataFrame, singlets: pd.DataFrame, groups: list[str]) -> None:
+    """Check that the sheet and the table of barcodes state the same where both have a column."""
+    for column in (c for c in groups if c in cells):
+        of_cell, of_barcode = (table[column].astype("string").reset_index(drop=True) for table in (cells, singlets))
+        wrong = (of_cell.notna() & of_barcode.notna() & (of_cell != of_barcode)).fillna(value=False)
+        if wrong.any():
+            row, name = int(wrong.idxmax()), column.removeprefix(GROUP)
+            msg = (
+                f"barcodes: barcode '{singlets['barcode'].iloc[row]}' has the {name} '{of_barcode[row]}', but the "
+                f"sample sheet gives its sample '{singlets['sample'].iloc[row]}' the {name} '{of_cell[row]}'; correct "
+                "one of them, or rename the column of the sheet."
+            )
+            raise UserError(msg)
 
 
 def _why_none(pairs: pd.DataFrame) -> str:

@@ -211,13 +211,18 @@ class Study:
         """The whole configuration, for the record."""
         return {"run": self.run, "config": self.config.model_dump(mode="json")}
 
-    def field_settings(self, *sections: str) -> Callable[[Any], dict[str, Any]]:
-        """Return a function of wildcards that adds the field of view to :meth:`settings`."""
+    def field_settings(self, *sections: str, metadata: bool = False) -> Callable[[Any], dict[str, Any]]:
+        """Return a function of wildcards that adds the field of view to :meth:`settings`.
+
+        The sheet's own columns are in it only if asked for, so that a new column repeats no step that it does not
+        concern.
+        """
         shared = self.settings(*sections)
+        without = set() if metadata else {"metadata"}
 
         def with_field(wildcards: Any) -> dict[str, Any]:
             identity = self.entry(wildcards.sample, wildcards.fov).identity
-            return shared | {"field": identity.model_dump(mode="json")}
+            return shared | {"field": identity.model_dump(mode="json", exclude=without)}
 
         return with_field
 
