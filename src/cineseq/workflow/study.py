@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cineseq.config.base import Section
-from cineseq.config.schema import Config, load
+from cineseq.config.schema import Config, lengths_in_pixels, load
 from cineseq.errors import UserError
 from cineseq.models.registry import COMPACT, COMPACT_PHASE, embedder_file, is_small, model_file, training_memory_mb
 from cineseq.workflow.sample_sheet import (
@@ -142,6 +142,21 @@ class Study:
         """Return the identity of the row that each of ``sample_files(column)`` comes from."""
         entries = self._by_sample.values()
         return [e.identity.model_dump(mode="json") for e in entries for _ in files_of(getattr(e, column), column)]
+
+    @property
+    def fields_of_view(self) -> list[dict[str, str]]:
+        """The sample and name of every field of view, in the order of the sheet."""
+        return [{"sample": e.sample, "fov": e.fov} for e in self.entries]
+
+    @property
+    def compares_fields(self) -> bool:
+        """Whether there are recordings of several fields of view to compare."""
+        return self.start == "images" and len(self.entries) > 1 and (self.has("images") or self.has("masks"))
+
+    @property
+    def lengths_in_pixels(self) -> list[str]:
+        """The settings that give a length in pixels, which mean the same only in pixels of one size."""
+        return lengths_in_pixels(self.config)
 
     @property
     def simulated_samples(self) -> tuple[str, ...]:
