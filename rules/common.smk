@@ -117,6 +117,17 @@ def of_fields(name, wanted=True):
     return products
 
 
+def reports_of_fields(step):
+    """Return an input function for the report of a step on every field of view, in the order of the sheet."""
+
+    def reports(wildcards):
+        return [
+            f"<results>/reports/{step}/{e.sample}@{e.fov}.json" for e in STUDY.entries
+        ]
+
+    return reports
+
+
 def true_masks(wildcards):
     """Return the true masks of every simulated field of view, in the order of the sheet."""
     folder = "<results>/experiment/truth/masks"

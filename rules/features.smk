@@ -114,7 +114,7 @@ rule summarise_tracks:
         mem_mb=growing(1000),
         runtime=30,
     params:
-        settings=field_settings("features"),
+        settings=field_settings("features", metadata=True),
         _code=code("summarise_tracks.py"),
     script:
         "../scripts/summarise_tracks.py"

@@ -54,3 +54,31 @@ rule import_masks:
         _code=code("import_masks.py"),
     script:
         "../scripts/import_masks.py"
+
+
+rule compare_fields:
+    """Compare the recordings of all fields of view: channels, types of pixels, scales and grey levels."""
+    input:
+        recorded=reports_of_fields(
+            "prepare_movie" if STUDY.has("images") else "import_masks"
+        ),
+    output:
+        report="<results>/reports/compare_fields.json",
+    log:
+        "<logs>/compare_fields.log",
+    benchmark:
+        "<benchmarks>/compare_fields.tsv"
+    conda:
+        "../envs/cineseq.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=10,
+    params:
+        settings={
+            "fields": STUDY.fields_of_view,
+            "lengths_in_pixels": STUDY.lengths_in_pixels,
+        },
+        _code=code("compare_fields.py"),
+    script:
+        "../scripts/compare_fields.py"

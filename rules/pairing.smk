@@ -10,6 +10,9 @@ if STUDY.start == "images":
         """Collect the cells of all fields of view in one table."""
         input:
             fields=of_fields("cells.parquet"),
+            compared=if_there(
+                STUDY.compares_fields, "<results>/reports/compare_fields.json"
+            ),
         output:
             **outputs_of("collect_cells"),
             report="<results>/reports/collect_cells.json",
@@ -55,7 +58,7 @@ if STUDY.start == "images":
                 "inputs",
                 "pairing",
                 samples=STUDY.count_samples,
-                fields=[{"sample": e.sample, "fov": e.fov} for e in STUDY.entries],
+                fields=STUDY.fields_of_view,
             ),
             _code=code("match_barcodes.py"),
         script:
@@ -139,7 +142,7 @@ if STUDY.start == "paired":
             mem_mb=growing(4000),
             runtime=60,
         params:
-            settings=settings("external"),
+            settings=settings("external", rows=STUDY.rows_of("paired")),
             _code=code("import_paired.py"),
         script:
             "../scripts/import_paired.py"

@@ -29,7 +29,15 @@ class Settings(Section):
     function: Function = Function()
 
 
-def main(*, fields: list[Path], cells: Path, csv: Path, report: Path, settings: Settings) -> None:
+def main(
+    *,
+    fields: list[Path],
+    cells: Path,
+    csv: Path,
+    report: Path,
+    settings: Settings,
+    compared: Path | None = None,  # noqa: ARG001 - only fields whose recordings can be compared are collected
+) -> None:
     """Write the cells of the study."""
     together = collect([read_table(path, CELLS) for path in fields])
     comparable, factors = scaled(together, settings.cells, settings.function.not_levels)

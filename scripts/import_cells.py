@@ -51,7 +51,7 @@ def main(
         counts, settings.samples, prefix, settings.external, settings.pairing.counts_orientation
     )
     data = paired_of(measured, sequenced, ", ".join(map(str, counts)))
-    result = external_report(data, len(measured))
+    result = external_report(data, len(measured), sequenced)
     for line in result["lines"]:
         logger.info("%s", line)
     write_table(measured, cells, CELLS)

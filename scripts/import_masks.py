@@ -14,6 +14,7 @@ from cineseq.files import write_json
 from cineseq.io.readers import open_source
 from cineseq.io.stacks import MovieInfo, open_movie, write_labels
 from cineseq.preprocessing.checks import check_single_frame
+from cineseq.preprocessing.compare_fields import Recorded
 from cineseq.preprocessing.masks import external_labels, label_info, mask_report, survey
 from cineseq.text import significant
 from cineseq.workflow.step import run
@@ -43,7 +44,8 @@ def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, m
         logger.warning("%s: the mask of frame %d is empty.", masks[0], frame)
     if surveyed.floating:
         logger.warning("Converted %d masks of whole floating-point numbers to integers.", surveyed.floating)
-    write_json(mask_report(surveyed, info), report)
+    recorded = Recorded(pixel_size_um=info.pixel_size_um, frame_interval_min=info.frame_interval_min)
+    write_json(mask_report(surveyed, info) | {"recorded": recorded.model_dump(mode="json")}, report)
 
 
 def _movie_info(movie: Path, inputs: Inputs) -> MovieInfo:

@@ -7,12 +7,15 @@ AnnData that all analyses read, and the exports ``mudata`` and ``csv``, the cell
 import logging
 from pathlib import Path
 
-from cineseq.config.base import Section
+from pydantic import Field
+
+from cineseq.config.base import FieldOfView, Section
 from cineseq.config.external import External
 from cineseq.external.cells import cells_of_paired, external_report
 from cineseq.external.paired import only_file, read_external_paired
 from cineseq.files import write_json
 from cineseq.io.adata import write_paired
+from cineseq.io.delimited import rows_of
 from cineseq.io.mudata_export import write_mudata
 from cineseq.tables.contract import write_table
 from cineseq.tables.imaging import CELLS
@@ -25,11 +28,12 @@ class Settings(Section):
     """Settings of this step."""
 
     external: External = External()
+    rows: list[FieldOfView] = Field(default_factory=list, description="Row of the sheet of the file.")
 
 
 def main(*, external: list[Path], paired: Path, mudata: Path, csv: Path, report: Path, settings: Settings) -> None:
     """Write external paired data in the form that all analyses read."""
-    data = read_external_paired(only_file(external), settings.external)
+    data = read_external_paired(only_file(external), settings.external, *rows_of(external, settings.rows))
     result = external_report(data, len(data.obs))
     for line in result["lines"]:
         logger.info("%s", line)

@@ -40,11 +40,12 @@ def main(*, images: list[Path], movie: Path, report: Path, settings: Settings) -
         plan = plan_movie(source, inputs, channels, settings.field.frame_step)
         check_single_frame(images[0], plan.info.frames, source.info.frames, inputs)
         corrections = estimate_corrections(source, plan, inputs)
-        planes = corrected_planes(Recording.of(source, plan, corrections, inputs), tally)
-        write_movie(planes, movie, corrections.applied_to(plan.info))
+        recording = Recording.of(source, plan, corrections, inputs)
+        write_movie(corrected_planes(recording, tally), movie, corrections.applied_to(plan.info))
         raw_frames = source.info.frames
     _log(images[0], plan, tally, raw_frames)
-    write_json(movie_report(plan, corrections, tally, raw_frames), report)
+    recorded = {"recorded": recording.recorded(tally).model_dump(mode="json")}
+    write_json(movie_report(plan, corrections, tally, raw_frames) | recorded, report)
 
 
 def _log(path: Path, plan: Plan, tally: Tally, raw_frames: int) -> None:

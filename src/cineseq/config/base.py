@@ -65,3 +65,6 @@ class FieldOfView(Section):
         "pooled in pseudobulk tests, and cells.scaling: controls divides by the control cells of the replicate.",
     )
     frame_step: int = Field(1, ge=1, description="Keep every n-th frame of the movie.")
+    metadata: tuple[tuple[str, str], ...] = Field(
+        (), description="Other columns of the sheet, such as donor or dose, each with its value."
+    )

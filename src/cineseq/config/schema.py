@@ -118,6 +118,22 @@ class Config(Section):
         return self
 
 
+def lengths_in_pixels(config: Config) -> list[str]:
+    """Return the keys that set a length in pixels other than the default, such as ``track.search_range_px``.
+
+    They mean other lengths where pixels have another size. Sides that crops are resized to, and the simulation, do not.
+    """
+    found = []
+    for name in Config.model_fields:
+        section = getattr(config, name)
+        for key, described in type(section).model_fields.items() if isinstance(section, Section) else ():
+            place = f"{name}.{key}"
+            is_length = key.endswith("_px") and name != "simulate" and place != "embed.image_px"
+            if is_length and getattr(section, key) not in (None, described.get_default(call_default_factory=True)):
+                found.append(place)
+    return found
+
+
 def nearest(name: str, names: list[str]) -> str:
     """Return a hint: the nearest name, or else all names."""
     if not names:

@@ -13,7 +13,7 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.external import External
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
-from cineseq.io.group_columns import as_text
+from cineseq.io.group_columns import as_text, with_sheet
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS
 
@@ -206,7 +206,7 @@ def _circular(frame: pd.DataFrame, external: External) -> pd.DataFrame:
     return frame
 
 
-def cell_table(columns: pd.DataFrame, field: FieldOfView, prefix: str = "") -> pd.DataFrame:
+def cell_table(columns: pd.DataFrame, field: FieldOfView, where: str, prefix: str = "") -> pd.DataFrame:
     """Return chosen columns as a table of cells; other columns come from the sample sheet or are missing.
 
     Parameters
@@ -215,6 +215,8 @@ def cell_table(columns: pd.DataFrame, field: FieldOfView, prefix: str = "") -> p
         As returned by :func:`chosen_columns`.
     field
         Row of the sample sheet that the table belongs to.
+    where
+        The table, for messages.
     prefix
         Prefix of the names of cells that makes them unique in the study.
 
@@ -222,7 +224,13 @@ def cell_table(columns: pd.DataFrame, field: FieldOfView, prefix: str = "") -> p
     -------
     pandas.DataFrame
         As :data:`cineseq.tables.imaging.CELLS`.
+
+    Raises
+    ------
+    UserError
+        When the table states another condition, replicate or other column of the sheet than the sheet.
     """
+    columns = with_sheet(columns, field, where)
     lineage = [c for c in empty(CELLS).columns if c not in ("track_id", *OWN_GROUPS, "feature_frame", "y_px", "x_px")]
     blank = empty(CELLS)[[c for c in lineage if not c.startswith(PREFIXES)]].reindex(range(len(columns)))
     own = pd.DataFrame({"track_id": prefix + columns.index.astype(str)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cineseq.errors import UserError
 from cineseq.external.cell_columns import cell_table, chosen_columns, read_cells, replaced
 from cineseq.io.delimited import STUDY, rows_of
 from cineseq.io.paired import BLOCKS, OPTIONAL_BLOCKS, PairedData
+from cineseq.pairing.common_genes import lost_report
 from cineseq.pairing.join import StudyCounts, blocks_of, by_track, family_of, joined_counts
 from cineseq.tables.imaging import CELLS
 from cineseq.text import count
@@ -50,7 +52,7 @@ def cells_of_tables(paths: list[Path], rows: list[FieldOfView], external: Extern
     for row, mine in sets.items():
         where = ", ".join(map(str, mine))
         columns = chosen_columns(read_cells(mine, external), external, where)
-        tables.append(cell_table(columns, row, prefixes(rows).get(row.sample, "")))
+        tables.append(cell_table(columns, row, where, prefixes(rows).get(row.sample, "")))
     joined = pd.concat(tables, ignore_index=True)
     twice = joined.loc[joined["track_id"].duplicated(), "track_id"]
     if len(twice):
@@ -90,7 +92,7 @@ def counts_of_cells(
         )
         raise UserError(msg)
     named = pd.MultiIndex.from_arrays([index["sample"], names.astype(object)], names=["sample", "barcode"])
-    return StudyCounts(counts.matrix, named, counts.genes)
+    return replace(counts, index=named)
 
 
 def paired_of(cells: pd.DataFrame, counts: StudyCounts | None, source: str = "counts") -> PairedData:
@@ -139,8 +141,8 @@ def cells_of_paired(data: PairedData) -> pd.DataFrame:
     return CELLS.check(facts.reindex(columns=names), "paired cells")
 
 
-def external_report(data: PairedData, cells: int) -> dict[str, Any]:
-    """Return report lines and numbers on external cells: their feature blocks and missing values."""
+def external_report(data: PairedData, cells: int, counts: StudyCounts | None = None) -> dict[str, Any]:
+    """Return report lines and numbers on external cells: their feature blocks, missing values, and genes left out."""
     shapes = {name: getattr(data, name) for name in BLOCKS}
     shapes = {name: block for name, block in shapes.items() if block.shape[1] or name not in OPTIONAL_BLOCKS}
     present = {name: int(block.notna().any(axis=1).sum()) for name, block in shapes.items()}
@@ -161,4 +163,5 @@ def external_report(data: PairedData, cells: int) -> dict[str, Any]:
             lines.append(f"{name} is unknown in {count(missing, 'cell')}.")
     groups = [c for c in data.obs.columns if c.startswith("group_") or c in ("sample", "fov")]
     numbers |= {f"groups_by_{c.removeprefix('group_')}": int(data.obs[c].nunique()) for c in groups}
-    return {"lines": lines, "numbers": numbers}
+    lost = lost_report(None if counts is None else counts.lost)
+    return {"lines": lines + lost["lines"], "numbers": numbers | lost["numbers"], "notices": lost["notices"]}

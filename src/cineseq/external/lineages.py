@@ -67,7 +67,7 @@ def read_families(path: Path, field: FieldOfView, external: External) -> pd.Data
     columns = chosen_columns(table.set_index(pd.Index(family["id"])), external, str(path)).drop(
         columns=FAMILY, errors="ignore"
     )
-    cells = cell_table(columns, field)
+    cells = cell_table(columns, field, str(path))
     _warn_of_fields(family, cells, parent, path)
     last = _movie_end(table, names, family, cells, path)
     return CELLS.check(cells.assign(**_lineage(family, cells, last, external.frame_interval_min)), str(path))

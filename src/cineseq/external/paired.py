@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from cineseq.config.base import FieldOfView
 from cineseq.config.external import External
 from cineseq.errors import UserError, reading
 from cineseq.external.cell_columns import cell_table, chosen_columns, replaced
@@ -16,6 +18,7 @@ from cineseq.external.cells import ALWAYS, paired_of
 from cineseq.io.adata import read_paired
 from cineseq.io.counts import LAYER, from_anndata
 from cineseq.io.delimited import STUDY
+from cineseq.io.group_columns import with_sheet
 from cineseq.io.mudata_export import blocks_apart, read_mudata
 from cineseq.io.paired import BLOCKS, OPTIONAL_BLOCKS, PairedData
 from cineseq.pairing.join import StudyCounts
@@ -45,13 +48,14 @@ def only_file(paths: list[Path]) -> Path:
     return paths[0]
 
 
-def read_external_paired(path: Path, external: External) -> PairedData:
+def read_external_paired(path: Path, external: External, field: FieldOfView = STUDY) -> PairedData:
     """Read paired data from .h5ad, .zarr or .h5mu.
 
     A file written by this pipeline is read unchanged, an h5ad only where ``external`` names none of its columns. In
     other files, counts are read from AnnData or the modality ``rna``, and blocks from the modalities or ``obsm`` named
     ``morphology``, ``embedding``, ``features`` and ``function`` (in ``obsm`` also with the prefix ``X_``) and from the
-    configured columns of ``obs``.
+    configured columns of ``obs``. Sample, field of view, condition, replicate and other columns of the sheet are those
+    of ``field``, the row of the sheet, where the file does not state them.
 
     Raises
     ------
@@ -61,10 +65,10 @@ def read_external_paired(path: Path, external: External) -> PairedData:
     data = _open(path)
     if path.suffix == ".h5mu":
         if set(OWN) <= set(data.obs.columns) and set(BLOCKS) - set(OPTIONAL_BLOCKS) <= set(data.mod):
-            return read_mudata(path)
+            return _with_sheet(read_mudata(path), field, path)
         obs, rna = _from_mudata(data, path)
     elif path.suffix == ".h5ad" and external == External() and _is_own(data):
-        return read_paired(path)
+        return _with_sheet(read_paired(path), field, path)
     else:
         keys = {name: key for name in BLOCKS for key in (name, f"X_{name}") if key in data.obsm}
         obs, rna = data.obs.join([_block(data.obsm[key], data.obs_names, name) for name, key in keys.items()]), data
@@ -76,10 +80,15 @@ def read_external_paired(path: Path, external: External) -> PairedData:
     if not any(c.startswith("function_") for c in columns):
         msg = f"{path}: there is no function; name the columns of obs that hold it in external.function."
         raise UserError(msg)
-    cells = CELLS.check(cell_table(columns, STUDY), str(path))
+    cells = CELLS.check(cell_table(columns, field, str(path)), str(path))
     counts = from_anndata(rna, path)
-    index = pd.MultiIndex.from_product([[STUDY.sample], names.reindex(counts.cells)], names=["sample", "barcode"])
+    index = pd.MultiIndex.from_product([[field.sample], names.reindex(counts.cells)], names=["sample", "barcode"])
     return paired_of(cells, StudyCounts(counts.matrix, index, counts.genes))
+
+
+def _with_sheet(data: PairedData, field: FieldOfView, path: Path) -> PairedData:
+    """Add what the sheet states to paired data of this pipeline, which have their own samples and fields."""
+    return replace(data, obs=with_sheet(data.obs, field, str(path)))
 
 
 def _is_own(data: AnnData) -> bool:

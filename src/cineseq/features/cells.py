@@ -12,6 +12,7 @@ from cineseq.config.imaging import Channels
 from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
 from cineseq.features.scaling import divisor
+from cineseq.io.group_columns import sheet_columns
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES
 from cineseq.text import count
@@ -105,7 +106,7 @@ def cells_of_field(
     known = tracks[[c for c in tracks.columns if c in {column.name for column in CELLS.columns}]]
     known = known.reset_index(drop=True).drop(columns=["y_px", "x_px"], errors="ignore")
     cells = pd.concat([known, measured], axis=1)
-    return cells.assign(condition=field.condition or pd.NA, replicate=field.replicate or pd.NA)
+    return cells.assign(**{name: value or pd.NA for name, value in sheet_columns(field).items()})
 
 
 def _named(frame: pd.DataFrame, prefix: str) -> list[str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from cineseq.config.base import FieldOfView
+from cineseq.errors import UserError
+
 GROUP = "group_"
-"""Prefix of columns of groups from the user's tables."""
+"""Prefix of columns of groups from the user's tables and sheet."""
 ONE_VALUE = "it has one value"
 MOST_NUMBERS = 50
 """Whole numbers count as categories up to this many different ones."""
@@ -42,3 +45,44 @@ def as_text(values: pd.Series) -> pd.Series:
     if pd.api.types.is_float_dtype(values) and (np.asarray(values.dropna(), float) % 1 == 0).all():
         values = values.astype("Int64")
     return values.astype("string")
+
+
+def sheet_columns(field: FieldOfView) -> dict[str, str]:
+    """Return what the sample sheet states of a field of view, by the columns of tables of cells; empty is not stated.
+
+    Other columns of the sheet, such as donor, are groups: ``group_donor``.
+    """
+    groups = {f"{GROUP}{name.removeprefix(GROUP)}": value for name, value in field.metadata}
+    return {"condition": field.condition, "replicate": field.replicate} | groups
+
+
+def with_sheet(cells: pd.DataFrame, field: FieldOfView, where: str) -> pd.DataFrame:
+    """Return cells with what the sample sheet states of their field of view, where their table does not say it.
+
+    Parameters
+    ----------
+    cells
+        Cells of a user's table, indexed by their name, with any of the columns of :func:`sheet_columns`.
+    field
+        Row of the sheet that the table belongs to.
+    where
+        The table, for messages.
+
+    Raises
+    ------
+    UserError
+        When the table states another value than the sheet.
+    """
+    stated = {name: value for name, value in sheet_columns(field).items() if value}
+    for name, value in stated.items():
+        own = as_text(cells[name]) if name in cells else pd.Series(pd.NA, cells.index, dtype="string")
+        wrong = (own.notna() & (own != value)).fillna(value=False)
+        if wrong.any():
+            cell, column = wrong.idxmax(), name.removeprefix(GROUP)
+            msg = (
+                f"{where}: cell '{cell}' has the {column} '{own[cell]}', but the sample sheet gives sample "
+                f"'{field.sample}' the {column} '{value}'; correct one of them, or leave the column out of the sheet."
+            )
+            raise UserError(msg)
+        cells = cells.assign(**{name: own.fillna(value)})
+    return cells

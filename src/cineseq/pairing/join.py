@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +12,12 @@ from scipy import sparse
 
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError
-from cineseq.io.counts import Counts, read_counts
+from cineseq.io.counts import read_counts
 from cineseq.io.group_columns import GROUP
 from cineseq.io.paired import BLOCKS, PairedData
 from cineseq.pairing.barcodes import files_by_sample
+from cineseq.pairing.common_genes import LostGenes, common_genes
 
-logger = logging.getLogger(__name__)
 EXAMPLES = 3
 PAIR_COLUMNS = ("barcode", "compartment_id", "occupancy", "posterior", "barcode_edits")
 SISTER_COLUMNS = ("fate", "end_kind", "end_frame", "end_hours")
@@ -36,11 +35,14 @@ class StudyCounts:
         Sample and barcode of every row, unique.
     genes
         Gene names, unique.
+    lost
+        The genes of some files only, which are left out; None if there are none.
     """
 
     matrix: sparse.csr_matrix
     index: pd.MultiIndex
     genes: pd.Index
+    lost: LostGenes | None = None
 
     @property
     def totals(self) -> pd.Series:
@@ -62,7 +64,7 @@ def joined_counts(paths: list[Path], samples: list[str], orientation: Orientatio
         raise UserError(msg)
     read = {path: read_counts(path, orientation) for path in dict.fromkeys(paths)}
     files = [(sample, path) for sample, mine in files_by_sample(paths, samples).items() for path in mine]
-    genes = _common_genes(read)
+    genes, lost = common_genes(read)
     blocks = [read[path].matrix[:, read[path].genes.get_indexer(genes)] for _, path in files]
     index = pd.MultiIndex.from_tuples(
         [(sample, barcode) for sample, path in files for barcode in read[path].cells], names=["sample", "barcode"]
@@ -77,26 +79,7 @@ def joined_counts(paths: list[Path], samples: list[str], orientation: Orientatio
                 "barcodes must be unique within a sample, so assign the files of two libraries to two samples."
             )
         raise UserError(msg)
-    return StudyCounts(sparse.csr_matrix(sparse.vstack(blocks)), index, genes)
-
-
-def _common_genes(read: dict[Path, Counts]) -> pd.Index:
-    """Return the genes of all files, in the order of the first; a gene absent from a file is not a zero count."""
-    files = list(read.items())
-    one, first = files[0]
-    genes = first.genes
-    for other, counts in files[1:]:
-        genes = genes[genes.isin(counts.genes)]
-        if genes.empty:
-            msg = (
-                f"{one} and {other}: files of counts have no gene in common ({list(first.genes[:EXAMPLES])} against "
-                f"{list(counts.genes[:EXAMPLES])}); name genes alike in all of them."
-            )
-            raise UserError(msg)
-    everything = set().union(*(counts.genes for counts in read.values()))
-    if len(genes) < len(everything):
-        logger.info("Left out %d genes that are not in every file of counts.", len(everything) - len(genes))
-    return genes
+    return StudyCounts(sparse.csr_matrix(sparse.vstack(blocks)), index, genes, lost)
 
 
 def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts, why: str = "") -> PairedData:
@@ -144,10 +127,26 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts, wh
     obs = facts[[c for c in facts.columns if not c.startswith(tuple(f"{b}_" for b in BLOCKS))]]
     obs = obs.assign(family=family_of(facts), **_sister_columns(facts, cells))
     groups = [str(c) for c in singlets.columns if str(c).startswith(GROUP)]
+    _check_groups_agree(facts, singlets, groups)
     obs = obs.assign(
         **{c: singlets[c].to_numpy() for c in (*PAIR_COLUMNS, *groups)}, ambient_score=_ambient(singlets, pairs, counts)
     )
     return PairedData(obs, counts.matrix[rows], counts.genes, **blocks_of(facts))
+
+
+def _check_groups_agree(cells: pd.DataFrame, singlets: pd.DataFrame, groups: list[str]) -> None:
+    """Check that the sheet and the table of barcodes state the same where both have a column."""
+    for column in (c for c in groups if c in cells):
+        of_cell, of_barcode = (table[column].astype("string").reset_index(drop=True) for table in (cells, singlets))
+        wrong = (of_cell.notna() & of_barcode.notna() & (of_cell != of_barcode)).fillna(value=False)
+        if wrong.any():
+            row, name = int(wrong.idxmax()), column.removeprefix(GROUP)
+            msg = (
+                f"barcodes: barcode '{singlets['barcode'].iloc[row]}' has the {name} '{of_barcode[row]}', but the "
+                f"sample sheet gives its sample '{singlets['sample'].iloc[row]}' the {name} '{of_cell[row]}'; correct "
+                "one of them, or rename the column of the sheet."
+            )
+            raise UserError(msg)
 
 
 def _why_none(pairs: pd.DataFrame) -> str:

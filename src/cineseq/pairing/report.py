@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import linregress, spearmanr
 
 from cineseq.io.paired import PairedData
+from cineseq.pairing.common_genes import lost_report
 from cineseq.pairing.join import StudyCounts, blank_totals
 from cineseq.pairing.match import Matched
 from cineseq.pairing.mispairing import WrongPairs, wrong_pairs_of
@@ -236,10 +237,11 @@ def paired_report(data: PairedData, pairs: pd.DataFrame, counts: StudyCounts) ->
     sister = data.obs["sister_fate"].value_counts()
     numbers |= {f"sister_fate_{fate}": int(sister.get(fate, 0)) for fate in FATES}
     check, wrong = occupancy_report(counts_by_occupancy(pairs, counts.totals)), _wrong_report(wrong_pairs_of(data))
+    lost = lost_report(counts.lost)
     return {
-        "lines": lines + check["lines"] + wrong["lines"],
-        "numbers": numbers | check["numbers"] | wrong["numbers"],
-        "notices": check["notices"] + wrong["notices"],
+        "lines": lines + lost["lines"] + check["lines"] + wrong["lines"],
+        "numbers": numbers | lost["numbers"] | check["numbers"] | wrong["numbers"],
+        "notices": lost["notices"] + check["notices"] + wrong["notices"],
     }
 
 

@@ -13,6 +13,7 @@ from cineseq.errors import UserError
 from cineseq.io.readers import Source
 from cineseq.io.stacks import MovieInfo
 from cineseq.preprocessing.checks import check_black_frames
+from cineseq.preprocessing.compare_fields import GreyLevels, Recorded
 from cineseq.preprocessing.drift import Drift, estimate_drift, shift_back
 from cineseq.preprocessing.flat_field import estimate_profile, flatten
 from cineseq.progress import progress
@@ -24,6 +25,10 @@ PROFILE_FRAMES = 24
 """Number of frames, spread over the movie, from which an illumination profile is estimated."""
 FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 """Highest grey levels of cameras; a movie whose brightest pixel has one of them may be saturated."""
+
+
+LEVEL_PIXELS = 2**16
+"""Number of pixels of a frame, on a grid, from which its grey levels are estimated."""
 
 
 @dataclass(frozen=True)
@@ -211,12 +216,15 @@ class Tally:
         Highest grey level and number of pixels per channel.
     at_full_scale
         Number of pixels at each possible full scale, per channel.
+    levels
+        Median and .999 quantile of a sample of the pixels of each frame, per channel.
     """
 
     black: list[tuple[int, str]] = field(default_factory=list)
     brightest: dict[str, float] = field(default_factory=dict)
     pixels: dict[str, int] = field(default_factory=dict)
     at_full_scale: dict[str, np.ndarray] = field(default_factory=dict)
+    levels: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def see(self, plane: np.ndarray, frame: int, name: str) -> None:
         """Count one raw plane."""
@@ -227,6 +235,16 @@ class Tally:
         self.pixels[name] = self.pixels.get(name, 0) + plane.size
         full = [np.count_nonzero(plane == scale) if high >= scale else 0 for scale in FULL_SCALES]
         self.at_full_scale[name] = self.at_full_scale.get(name, 0) + np.array(full)
+        step = max(1, round((plane.size / LEVEL_PIXELS) ** 0.5))
+        typical, bright = np.quantile(plane[::step, ::step], (0.5, 0.999)).tolist()
+        self.levels.setdefault(name, []).append((typical, bright))
+
+    def grey_levels(self) -> dict[str, GreyLevels]:
+        """Return the grey levels of each channel: the median over frames, and those of the brightest frame."""
+        return {
+            name: GreyLevels(typical=float(np.median([t for t, _ in seen])), bright=max(b for _, b in seen))
+            for name, seen in self.levels.items()
+        }
 
     def saturated_share(self, name: str) -> float:
         """Return the fraction of saturated pixels: at full scale, if the brightest pixel is at that of a camera."""
@@ -258,6 +276,17 @@ class Recording:
         """Read the first plane of every channel for its type."""
         kinds = {c: checked_plane(source, plan.frames[0], c).dtype for c in plan.channels}
         return cls(source, plan, corrections, inputs, kinds)
+
+    def recorded(self, tally: Tally) -> Recorded:
+        """Return what this field holds, to be compared with the other fields."""
+        info = self.plan.info
+        kinds = {name: str(self.kinds[c]) for name, c in zip(info.channels, self.plan.channels, strict=True)}
+        return Recorded(
+            channels=kinds,
+            grey_levels=tally.grey_levels(),
+            pixel_size_um=info.pixel_size_um,
+            frame_interval_min=info.frame_interval_min,
+        )
 
     def raw_plane(self, index: int, position: int) -> np.ndarray:
         """Return the plane of a frame and a channel of the movie, both from 0, as recorded.

@@ -19,6 +19,7 @@ from cineseq.errors import reading
 STEPS = {
     "prepare_movie": "Movies read and corrected",
     "import_masks": "Masks read",
+    "compare_fields": "Recordings of all fields compared",
     "segment": "Cells segmented",
     "track": "Cells tracked",
     "import_tracks": "Tracks read",

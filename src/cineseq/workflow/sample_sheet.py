@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from cineseq.config.base import NAME_PATTERN, FieldOfView
 from cineseq.errors import UserError
@@ -44,6 +44,7 @@ class Entry:
     cells: str = ""
     paired: str = ""
     lineage: str = ""
+    metadata: tuple[tuple[str, str], ...] = ()
     row: int = field(default=0, compare=False)
 
     @property
@@ -55,14 +56,20 @@ class Entry:
             condition=self.condition,
             replicate=self.replicate,
             frame_step=self.frame_step,
+            metadata=self.metadata,
         )
 
 
-COLUMNS = tuple(f.name for f in fields(Entry) if f.name != "row")
+COLUMNS = tuple(f.name for f in fields(Entry) if f.name not in ("row", "metadata"))
+SHORT_NAME = 5
+"""Up to this many letters, one letter makes the difference to another name; above, two do."""
+SEPARATORS = "\t,;"
 
 
 def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
-    """Read and check the sample sheet (tab- or comma-separated, by its header).
+    """Read and check the sample sheet (separated by tabs, commas or semicolons, by its header).
+
+    A column of another name than :data:`COLUMNS` is metadata of the field of view.
 
     Parameters
     ----------
@@ -81,8 +88,8 @@ def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
     Raises
     ------
     UserError
-        When the file is missing, a column is unknown or missing, a name is invalid, a field of view is listed twice,
-        rows of one sample disagree, or a row has no data; the message names the row.
+        When the file is missing, a column is missing or its name is almost a known one, a name is invalid, a field of
+        view is listed twice, rows of one sample disagree, or a row has no data; the message names the row.
     """
     if not path.is_file():
         msg = f"samples: there is no sheet '{path}'; give the path of a tab-separated sample sheet."
@@ -90,13 +97,15 @@ def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
     with path.open(newline="", encoding="utf-8-sig") as stream:
         lines = _lines(path, stream)
     texts = [text for _, text in lines]
-    delimiter = "\t" if texts and "\t" in texts[0] else ","
-    reader = csv.DictReader(texts, delimiter=delimiter, strict=True)
+    separator = next((s for s in SEPARATORS if texts and s in texts[0]), ",")
+    reader = csv.DictReader(texts, delimiter=separator, strict=True)
     try:
-        _check_header(path, list(reader.fieldnames or []))
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
         # Row numbers are line numbers of the file, as in an editor; comments and empty lines count.
+        rows = [(lines[reader.line_num - 1][0], row) for row in reader]
+        _check_header(path, reader.fieldnames, rows)
         usual = {"frame_step": str(frame_step)}
-        entries = [_entry(path, lines[reader.line_num - 1][0], usual, row, places) for row in reader]
+        entries = [_entry(path, number, usual, row, places) for number, row in rows]
     except csv.Error as error:
         row = lines[min(reader.line_num, len(lines) - 1)][0]
         msg = f"{path}, row {row}: not readable ({error}); check quotes, tabs and commas."
@@ -119,17 +128,25 @@ def _lines(path: Path, stream: Iterable[str]) -> list[tuple[int, str]]:
         raise UserError(msg) from None
 
 
-def _check_header(path: Path, names: list[str]) -> None:
+def _check_header(path: Path, names: Sequence[str], rows: list[tuple[int, dict[str | None, Any]]]) -> None:
     for name in names:
-        if " " in name:
-            msg = f"{path}: the header holds spaces ('{name}'); separate the columns by tabs or commas."
+        words = re.split(r"[\s;,]+", name)
+        if len(words) > 1 and any(_without_style(word) in COLUMNS for word in words):
+            msg = (
+                f"{path}: the header holds '{name}'; separate all columns by tabs, or all by commas, and join the "
+                "words of one name by an underscore."
+            )
             raise UserError(msg)
-        if name not in COLUMNS:
-            near = get_close_matches(name, COLUMNS, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else f"; the columns are {', '.join(COLUMNS)}."
-            msg = f"{path}: unknown column '{name}'{hint}"
+        if name not in COLUMNS and (near := near_column(name)):
+            msg = (
+                f"{path}: unknown column '{name}'; did you mean '{near}'? A column of your own, such as donor or dose, "
+                "needs a name that is less like it."
+            )
             raise UserError(msg)
-    twice = next((name for name in names if names.count(name) > 1), None)
+    if "" in names and any((row[""] or "").strip() for _, row in rows):
+        msg = f"{path}: column {names.index('') + 1} has values but no name; give it a name in the header."
+        raise UserError(msg)
+    twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:
         msg = f"{path}: the header names the column '{twice}' twice; join them, with semicolons between files."
         raise UserError(msg)
@@ -138,11 +155,42 @@ def _check_header(path: Path, names: list[str]) -> None:
         raise UserError(msg)
 
 
-def _entry(path: Path, number: int, usual: dict[str, str], row: dict[str, str | None], places: dict[str, str]) -> Entry:
-    if None in row or None in row.values():
+def near_column(name: str) -> str | None:
+    """Return the known column that a name is almost, as by a misspelling; None if it is like none of them.
+
+    Two names are alike within two letters that are changed, added, left out or swapped (one letter, where the known
+    name has five or fewer), whatever their capitals and dashes.
+    """
+    plain = _without_style(name)
+    letters = {known: _edits(plain, known) for known in COLUMNS}
+    near = [known for known in COLUMNS if letters[known] <= (1 if len(known) <= SHORT_NAME else 2)]
+    return min(near, key=letters.__getitem__, default=None)
+
+
+def _without_style(name: str) -> str:
+    return re.sub(r"[\s-]+", "_", name.strip().casefold())
+
+
+def _edits(one: str, other: str) -> int:
+    """Return the letters that are changed, added, left out or swapped with the next (optimal string alignment)."""
+    before: list[int] = []
+    above = list(range(len(other) + 1))
+    for i, a in enumerate(one, start=1):
+        row = [i]
+        for j, b in enumerate(other, start=1):
+            best = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a != b))
+            if i > 1 and j > 1 and (a, one[i - 2]) == (other[j - 2], b):
+                best = min(best, before[j - 2] + 1)
+            row.append(best)
+        before, above = above, row
+    return above[-1]
+
+
+def _entry(path: Path, number: int, usual: dict[str, str], row: dict[str | None, Any], places: dict[str, str]) -> Entry:
+    if any(more.strip() for more in row.get(None) or ()) or None in row.values():
         msg = f"{path}, row {number}: expected as many values as the header has columns; check tabs and commas."
         raise UserError(msg)
-    values = usual | {name: (value or "").strip() for name, value in row.items() if (value or "").strip()}
+    values = usual | {name: (value or "").strip() for name, value in row.items() if name and (value or "").strip()}
     for name in ("sample", "fov"):
         value = values.get(name, "1" if name == "fov" else "")
         if not re.match(NAME_PATTERN, value):
@@ -156,7 +204,8 @@ def _entry(path: Path, number: int, usual: dict[str, str], row: dict[str, str | 
     for name in (*FIELD_PATHS, *SAMPLE_PATHS, *STUDY_PATHS):
         if name in values:
             values[name] = _fill(path, number, name, values[name], here)
-    return Entry(**values, frame_step=int(step), row=number)
+    metadata = tuple((name, values.pop(name)) for name in list(values) if name not in COLUMNS)
+    return Entry(**values, frame_step=int(step), metadata=metadata, row=number)
 
 
 def _fill(path: Path, number: int, column: str, text: str, places: dict[str, str]) -> str:
@@ -221,8 +270,10 @@ def _start(path: Path, entry: Entry) -> str:
         raise UserError(msg)
     if len(given) != 1:
         found = " and ".join(given) if given else "nothing"
+        own = ", ".join(f"'{name}'" for name, _ in entry.metadata)
+        taken = f" ({own} {'is' if len(entry.metadata) == 1 else 'are'} taken as metadata)" if own else ""
         msg = (
-            f"{path}, row {entry.row}: sample '{entry.sample}' gives {found}; expected images, masks or tracks, "
+            f"{path}, row {entry.row}: sample '{entry.sample}' gives {found}{taken}; expected images, masks or tracks, "
             "or one of cells, paired and lineage."
         )
         raise UserError(msg)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cineseq.config.base import Section
-from cineseq.config.schema import Config, load
+from cineseq.config.schema import Config, lengths_in_pixels, load
 from cineseq.errors import UserError
 from cineseq.models.registry import COMPACT, COMPACT_PHASE, embedder_file, is_small, model_file, training_memory_mb
 from cineseq.workflow.same_files import check_repeats
@@ -145,6 +145,21 @@ class Study:
         return [e.identity.model_dump(mode="json") for e in entries for _ in files_of(getattr(e, column), column)]
 
     @property
+    def fields_of_view(self) -> list[dict[str, str]]:
+        """The sample and name of every field of view, in the order of the sheet."""
+        return [{"sample": e.sample, "fov": e.fov} for e in self.entries]
+
+    @property
+    def compares_fields(self) -> bool:
+        """Whether there are recordings of several fields of view to compare."""
+        return self.start == "images" and len(self.entries) > 1 and (self.has("images") or self.has("masks"))
+
+    @property
+    def lengths_in_pixels(self) -> list[str]:
+        """The settings that give a length in pixels, which mean the same only in pixels of one size."""
+        return lengths_in_pixels(self.config)
+
+    @property
     def simulated_samples(self) -> tuple[str, ...]:
         """The samples of the simulated experiment."""
         return self.config.simulate.sample_names
@@ -212,13 +227,18 @@ class Study:
         """The whole configuration, for the record."""
         return {"run": self.run, "config": self.config.model_dump(mode="json")}
 
-    def field_settings(self, *sections: str) -> Callable[[Any], dict[str, Any]]:
-        """Return a function of wildcards that adds the field of view to :meth:`settings`."""
+    def field_settings(self, *sections: str, metadata: bool = False) -> Callable[[Any], dict[str, Any]]:
+        """Return a function of wildcards that adds the field of view to :meth:`settings`.
+
+        The sheet's own columns are in it only if asked for, so that a new column repeats no step that it does not
+        concern.
+        """
         shared = self.settings(*sections)
+        without = set() if metadata else {"metadata"}
 
         def with_field(wildcards: Any) -> dict[str, Any]:
             identity = self.entry(wildcards.sample, wildcards.fov).identity
-            return shared | {"field": identity.model_dump(mode="json")}
+            return shared | {"field": identity.model_dump(mode="json", exclude=without)}
 
         return with_field
 

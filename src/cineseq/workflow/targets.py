@@ -48,8 +48,11 @@ def targets(study: Study) -> dict[str, Target]:
         "truth": (study.is_simulated and study.pairs, "simulated movies with their barcodes and counts"),
     }
     made = products_of_study(study)
+    # The other targets include it as an input of the table of cells.
+    compared = ("<results>/reports/compare_fields.json",) if study.compares_fields else ()
+    files = {name: tuple(f for p in made if p.target == name for f in files_of(p, study)) for name in allowed}
     return {
-        name: Target(possible, needs, tuple(f for p in made if p.target == name for f in files_of(p, study)))
+        name: Target(possible, needs, files[name] + (compared if name == "tracking" else ()))
         for name, (possible, needs) in allowed.items()
     }
 
@@ -126,7 +129,8 @@ def _field_steps(study: Study) -> list[str]:
 
 
 def _study_steps(study: Study) -> list[str]:
-    start = {"images": ["collect_cells"], "cells": ["import_cells"], "paired": ["import_paired"]}
+    compare = ["compare_fields"] if study.compares_fields else []
+    start = {"images": [*compare, "collect_cells"], "cells": ["import_cells"], "paired": ["import_paired"]}
     steps = list(start.get(study.start, ["import_lineage"]))
     steps += ["collect_uncertain"] if study.has_masks else []
     steps += ["match_barcodes", "pair"] if study.pairs else []

@@ -20,6 +20,7 @@ from cineseq.config.pairing import Pairing
 from cineseq.errors import UserError
 from cineseq.external.cell_columns import as_text
 from cineseq.external.cells import cells_of_paired, cells_of_tables
+from cineseq.external.lineages import read_families
 from cineseq.external.paired import only_file, read_external_paired
 from cineseq.io.adata import read_paired, write_paired
 from cineseq.io.delimited import read_plain
@@ -278,3 +279,69 @@ def test_patchseq_neurons(data_folder: Path, tmp_path: Path) -> None:
     assert data.function.notna().all(axis=None)
     assert data.obs.loc[with_shape, "group_mouse"].nunique() == 223
     assert data.obs.loc["20180918sample1", "group_class"] == "Vip"
+
+
+SHEET = FieldOfView(
+    sample="lane_1", fov="f7", condition="drug", replicate="r2", metadata=(("donor", "d1"), ("group_dose", "10"))
+)
+STATED = {"condition": "drug", "replicate": "r2", "group_donor": "d1", "group_dose": "10"}
+
+
+def stated_of(obs: pd.DataFrame) -> list[dict[str, str]]:
+    return obs[["sample", "fov", *STATED]].astype("string").drop_duplicates().to_dict("records")
+
+
+def other_h5ad(path: Path, **columns: list[str | None]) -> Path:
+    """Write four cells of another program, with columns of ``obs``."""
+    obs = pd.DataFrame({"function_x": [1.0, 2, 3, 4], **columns}, index=list("abcd"))
+    anndata.AnnData(sparse.csr_matrix(np.ones((4, 2), np.float32)), obs, pd.DataFrame(index=["g1", "g2"])).write(path)
+    return path
+
+
+def test_every_start_keeps_what_the_sheet_states(tmp_path: Path) -> None:
+    expected = [{"sample": "lane_1", "fov": "f7", **STATED}]
+    table = write(tmp_path / "cells.csv", "id,function_x\na,1\nb,2\n")
+    counts = write(tmp_path / "counts.csv", "id,g1\na,3\nb,4\n")
+    cells, data = imported(tmp_path, [table], [counts], rows=[SHEET], samples=["lane_1"])
+    assert stated_of(cells) == expected
+    assert stated_of(data.obs) == expected
+    files = {"paired": tmp_path / "p.h5ad", "mudata": tmp_path / "p.h5mu", "csv": tmp_path / "p.csv"}
+    other = other_h5ad(tmp_path / "other.h5ad")
+    settings = import_paired.Settings(rows=[SHEET])
+    import_paired.main(external=[other], report=tmp_path / "r.json", **files, settings=settings)
+    assert stated_of(read_paired(files["paired"]).obs) == expected
+    assert stated_of(read_table(files["csv"], CELLS)) == expected
+    assert stated_of(read_external_paired(files["mudata"], External()).obs) == expected
+
+
+def test_a_file_of_this_pipeline_takes_what_it_does_not_know_from_the_sheet(tmp_path: Path) -> None:
+    other = other_h5ad(tmp_path / "other.h5ad", condition=["drug"] * 4, sample=list("sstt"), fov=list("1122"))
+    write_paired(read_external_paired(other, External()), tmp_path / "own.h5ad")
+    again = read_external_paired(tmp_path / "own.h5ad", External(), SHEET)
+    assert again.obs["sample"].tolist() == list("sstt")
+    assert again.obs["fov"].tolist() == list("1122")
+    assert again.obs[list(STATED)].astype("string").drop_duplicates().to_dict("records") == [STATED]
+
+
+@pytest.mark.parametrize("start", ["cells", "paired", "lineage"])
+def test_a_table_that_contradicts_the_sheet_is_refused_and_the_advice_works(start: str, tmp_path: Path) -> None:
+    def read(field: FieldOfView) -> pd.DataFrame:
+        if start == "paired":
+            return read_external_paired(
+                other_h5ad(tmp_path / "o.h5ad", group_donor=["d1", None, "d2", "d1"]), External(), field
+            ).obs
+        rest = ",parent,birth,end,fate" if start == "lineage" else ""
+        rows = "".join(
+            f"{cell},1,{donor}{',,0,3,death' if rest else ''}\n"
+            for cell, donor in zip("abc", ("d1", "", "d2"), strict=True)
+        )
+        table = write(tmp_path / "t.csv", f"id,function_x,donor{rest}\n{rows}")
+        return read_families(table, field, External()) if rest else cells_of_tables([table], [field], External())
+
+    with pytest.raises(
+        UserError, match=r"(t\.csv|o\.h5ad): cell 'c' has the donor 'd2', but the sample sheet gives"
+    ) as told:
+        read(SHEET)
+    assert "correct one of them, or leave the column out of the sheet." in str(told.value)
+    without = SHEET.model_copy(update={"metadata": ()})
+    assert read(without)["group_donor"].fillna("?").tolist()[:3] == ["d1", "?", "d2"]

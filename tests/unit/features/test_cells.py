@@ -247,3 +247,15 @@ def test_the_users_features_are_averaged_as_morphology_is(tmp_path: Path) -> Non
     assert objects.sort_values(["label", "frame"])["features_x"].fillna(-1).tolist() == [-1, 10, 20, 1, 3, -1, -1]
     _, report = gather(tmp_path, [cells])
     assert "2 of 2 cells have external features (2 columns)." in report["lines"]
+
+
+def test_cells_have_the_metadata_of_their_row_of_the_sheet(tmp_path: Path) -> None:
+    field = FieldOfView(sample="s", condition="drug", metadata=(("donor", "d1"), ("dose", "10")))
+    summarise_tracks.main(
+        **write_field(tmp_path),
+        objects=tmp_path / "objects.parquet",
+        cells=tmp_path / "cells.parquet",
+        settings=summarise_tracks.Settings(field=field, features=Features()),
+    )
+    cells = read_table(tmp_path / "cells.parquet", CELLS)
+    assert cells[["condition", "group_donor", "group_dose"]].to_numpy().tolist() == [["drug", "d1", "10"]] * 2

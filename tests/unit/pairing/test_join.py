@@ -301,3 +301,14 @@ def test_a_field_that_maps_write_otherwise_is_refused() -> None:
     both = [*sheet, FieldOfView(sample="t", fov="1")]
     check_fields(both, compartments[:1], pd.concat([barcodes, barcodes.assign(sample="t", fov="1")]))
     check_fields(both[::2], compartments, barcodes)
+
+
+def test_a_barcode_whose_group_contradicts_the_sheet_is_refused_and_the_advice_works(tmp_path: Path) -> None:
+    counts = joined_counts([write_counts(tmp_path / "c.csv", {"A": [1] * 5, "C": [2] * 5})], ["s"], "cells_by_genes")
+    pairs = make_pairs(["A", "C"]).assign(group_plate=["p1", "p2"])
+    cells = make_cells(2)
+    with pytest.raises(UserError, match="barcode 'C' has the plate 'p2', but the sample sheet gives its sample 's'"):
+        pair_cells(cells.assign(group_plate="p1"), pairs, counts)
+    obs = pair_cells(cells.assign(group_culture_plate="p1"), pairs, counts).obs
+    assert obs["group_plate"].tolist() == ["p1", "p2"]
+    assert obs["group_culture_plate"].tolist() == ["p1", "p1"]

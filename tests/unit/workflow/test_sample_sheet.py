@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cineseq.errors import UserError
-from cineseq.workflow.sample_sheet import COLUMNS, Entry, files_of, first_of_samples, read_sheet
+from cineseq.workflow.sample_sheet import COLUMNS, Entry, _edits, files_of, first_of_samples, near_column, read_sheet
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -40,6 +40,70 @@ def test_commas_comments_quotes_and_a_byte_order_mark(tmp_path: Path) -> None:
     assert read_sheet(path)[0].row == 5
 
 
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+def test_columns_of_the_users_own_are_metadata(separator: str, tmp_path: Path) -> None:
+    rows = [["sample", "fov", "donor", "cell line", "images", ""], ["a", "1", "d1", "HeLa", "x.tif", ""]]
+    rows += [["a", "2", "", "HeLa, late", "y.tif", ""]]
+    lines = [separator.join(f'"{value}"' if separator in value else value for value in row) for row in rows]
+    (tmp_path / "samples.csv").write_text("\n".join(lines) + "\n")
+    first, second = read_sheet(tmp_path / "samples.csv")
+    assert first.metadata == (("donor", "d1"), ("cell line", "HeLa"))
+    assert second.metadata == (("cell line", "HeLa, late"),)
+    assert first.identity.metadata == first.metadata
+    assert (first.images, second.images) == ("x.tif", "y.tif")
+
+
+def test_a_header_separated_by_spaces_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "samples.tsv").write_text("sample fov images\na 1 x.tif\n")
+    with pytest.raises(UserError, match="the header holds 'sample fov images'; separate all columns by tabs"):
+        read_sheet(tmp_path / "samples.tsv")
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz_"
+
+
+@st.composite
+def misspellings(draw: st.DrawFn) -> tuple[str, str]:
+    """Draw a known column and the same with one letter (in long names two) changed, added, left out or swapped."""
+    known = draw(st.sampled_from(COLUMNS))
+    name = known
+    for _ in range(draw(st.integers(1, 1 if len(known) <= 5 else 2))):
+        at, letter = draw(st.integers(0, len(name) - 1)), draw(st.sampled_from(LETTERS))
+        rest = name[at + 1 :]
+        kinds = [name[:at] + letter + rest, name[:at] + letter + name[at:], name[:at] + rest]
+        name = draw(st.sampled_from([*kinds, name[:at] + rest[:1] + name[at] + rest[1:]]))
+    return known, draw(st.sampled_from([name, name.upper(), name.title(), name.replace("_", "-")]))
+
+
+@given(drawn=misspellings())
+def test_a_misspelt_column_is_refused_with_the_name_it_is_like(drawn: tuple[str, str]) -> None:
+    known, name = drawn
+    near = near_column(name)
+    assert near == known or (near is not None and _edits(name.lower(), near) <= _edits(name.lower(), known))
+
+
+@pytest.mark.parametrize("name", ["donor", "dose", "notes", "drug", "plate", "batch", "date", "well", "day", "time_h"])
+def test_usual_names_of_metadata_are_like_no_column(name: str) -> None:
+    assert near_column(name) is None
+
+
+@given(
+    name=st.text(LETTERS, min_size=3, max_size=12).filter(lambda name: near_column(name) is None),
+    value=st.from_regex(r"[A-Za-z0-9.+-][A-Za-z0-9 .+-]{0,8}[A-Za-z0-9]", fullmatch=True),
+)
+def test_any_other_column_is_read_as_written(name: str, value: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("sheets") / "samples.tsv"
+    path.write_text(f"sample\timages\t{name}\na\tx.tif\t{value}\n")
+    assert read_sheet(path)[0].metadata == ((name, value),)
+
+
+def test_the_advice_on_a_misspelt_column_works(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="did you mean 'cells'"):
+        read_sheet(sheet(tmp_path, "sample images cell", "a x.tif HeLa"))
+    renamed = read_sheet(sheet(tmp_path, "sample images cell_line", "a x.tif HeLa"))
+    assert renamed[0].metadata == (("cell_line", "HeLa"),)
+
+
 def test_a_row_that_does_not_say_takes_the_frame_step_of_the_configuration(tmp_path: Path) -> None:
     path = sheet(tmp_path, "sample fov frame_step images", "a 1 1 x.tif", "a 2  y.tif")
     assert [entry.frame_step for entry in read_sheet(path, 3)] == [1, 3]
@@ -53,6 +117,7 @@ def test_identity_is_what_steps_are_told() -> None:
         "condition": "control",
         "replicate": "2",
         "frame_step": 3,
+        "metadata": (),
     }
 
 
@@ -64,7 +129,10 @@ def test_identity_is_what_steps_are_told() -> None:
             "row 4: sample 'a' with field '1' is listed twice (first in row 2); give each row a fov of its own.",
         ),
         (["sample image", "a x.tif"], "unknown column 'image'; did you mean 'images'?"),
-        (["sample colour", "a red"], "unknown column 'colour'; the columns are sample, fov, condition,"),
+        (["sample movie", "a x.tif"], "sample 'a' gives nothing ('movie' is taken as metadata); expected images,"),
+        (["sample donor Imgaes", "a d1 x.tif"], "unknown column 'Imgaes'; did you mean 'images'? A column of your own"),
+        (["sample fov;images", "a 1;x.tif"], "the header holds 'fov;images'; separate all columns by tabs, or all by"),
+        (["sample images  donor", "a x.tif d1 d2"], "column 3 has values but no name; give it a name in the header."),
         (["fov images", "1 x.tif"], "the column 'sample' is missing from the header."),
         (["sample images images", "a x.tif y.tif"], "the header names the column 'images' twice;"),
         (["sample images"], "no rows; list at least one sample."),
@@ -175,4 +243,4 @@ def test_a_pattern_that_matches_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.tsv")), ids=lambda p: p.name)
 def test_every_shipped_sheet_is_readable(path: Path) -> None:
-    assert all(set(vars(e)) == {*COLUMNS, "row"} for e in read_sheet(path, data="/d", run="r"))
+    assert all(set(vars(e)) == {*COLUMNS, "metadata", "row"} for e in read_sheet(path, data="/d", run="r"))

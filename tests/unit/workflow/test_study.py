@@ -276,3 +276,12 @@ def test_a_pattern_without_files_names_the_field(tmp_path: Path) -> None:
     found = study(tmp_path, [{"sample": "a", "fov": "f1", "images": f"{tmp_path}/*.tif"}])
     with pytest.raises(UserError, match=r"sample a, field f1, images: no file matches"):
         found.files("a", "f1", "images")
+
+
+def test_the_recordings_of_several_fields_are_compared(tmp_path: Path) -> None:
+    for rows in (IMAGES, MASKS, GIVEN_TRACKS):
+        found = study(tmp_path, rows)
+        assert "<results>/reports/compare_fields.json" in files_of_target(found, "tracking")
+        assert "<results>/reports/compare_fields.json" in step_reports(found)
+    for rows in (IMAGES[2:], TRACKS_ALONE, CELLS):
+        assert "<results>/reports/compare_fields.json" not in step_reports(study(tmp_path, rows))
