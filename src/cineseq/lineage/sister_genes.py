@@ -13,7 +13,7 @@ from cineseq.lineage.sister_test import several_families
 from cineseq.statistics import ALPHA, CONFIDENCE
 from cineseq.statistics.permutation import TIE, benjamini_hochberg, coarse
 from cineseq.tables.lineage import GENES_BY_SISTER, HERITABLE_GENES
-from cineseq.text import number
+from cineseq.text import count, number
 
 FEWEST_PAIRS = 10
 FEWEST_FAMILIES = 5
@@ -84,20 +84,20 @@ def heritable_genes(one: np.ndarray, other: np.ndarray, stratum: np.ndarray, des
     observed = (a * b).sum(axis=0) / scale
     # Null: permute the second sisters within strata; count draws at least as high, shape (genes,).
     rng = np.random.default_rng(design.seed)
-    count = _affordable(design.permutations, a.size)
+    draws = _affordable(design.permutations, a.size)
     as_high, total = np.zeros(a.shape[1]), np.zeros(a.shape[1])
     home = np.argsort(stratum, kind="stable")
-    for _ in range(count):
+    for _ in range(draws):
         partner = np.empty(len(home), dtype=int)
         partner[home] = np.argsort(stratum + rng.random(len(stratum)))
         null = (a * b[partner]).sum(axis=0) / scale
         as_high += null >= observed - TIE
         total += null
-    p = np.where(varies, (as_high + 1) / (count + 1), np.nan)
+    p = np.where(varies, (as_high + 1) / (draws + 1), np.nan)
     table["icc"] = np.where(varies, observed, np.nan)
-    table["icc_null"] = np.where(varies, total / count, np.nan)
+    table["icc_null"] = np.where(varies, total / draws, np.nan)
     table["p_value"], table["q_value"] = p, benjamini_hochberg(p)
-    return table.assign(note=np.where(varies, coarse(count, p, "genes"), "not estimable: the gene does not vary"))
+    return table.assign(note=np.where(varies, coarse(draws, p, "genes"), "not estimable: the gene does not vary"))
 
 
 def genes_by_sister(every: Summaries, design: Design) -> pd.DataFrame:
@@ -127,31 +127,31 @@ def genes_by_sister(every: Summaries, design: Design) -> pd.DataFrame:
         note = f"not estimable: {died} and {survived} families in strata with both arms"
         return _not_estimable(table, GENES_BY_SISTER.columns, f"{note}, {FEWEST_FAMILIES} of each are needed")
     # Score test of every gene within strata, some genes at a time, with as many permutations as are affordable.
-    count = _affordable(design.permutations, informs.sum() * every.mean.shape[1])
+    draws = _affordable(design.permutations, informs.sum() * every.mean.shape[1])
     starts = range(0, every.mean.shape[1], GENES_AT_ONCE)
-    parts = [_tested(every.columns(slice(k, k + GENES_AT_ONCE)), informs, count, design.seed) for k in starts]
+    parts = [_tested(every.columns(slice(k, k + GENES_AT_ONCE)), informs, draws, design.seed) for k in starts]
     table = table.assign(**pd.concat(parts, ignore_index=True))
     p = table["p_value"].to_numpy()
     table["q_value"] = benjamini_hochberg(p)
     repeated = several_families(every.root_cell[informs])
-    by_root_cell = f"p by root cell: {repeated} have several pairs of sisters" if repeated else ""
-    note = "; ".join(filter(None, (coarse(count, p, "genes"), by_root_cell)))
+    by_root_cell = f"p allows for {count(repeated, 'root cell')} with several pairs of sisters" if repeated else ""
+    note = "; ".join(filter(None, (coarse(draws, p, "genes"), by_root_cell)))
     return table.assign(note=np.where(np.isfinite(p), note, "not estimable: the gene does not vary within strata"))
 
 
-def _tested(every: Summaries, informs: np.ndarray, count: int, seed: int) -> pd.DataFrame:
+def _tested(every: Summaries, informs: np.ndarray, draws: int, seed: int) -> pd.DataFrame:
     """Return ``difference``, its 95 % interval ``low`` to ``high``, and ``p_value``, one row per gene."""
     families = every.only(informs)
     found = score(families, weights(every)[informs])
     difference = found.score / found.information
     reach = norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt(found.variance.clip(min=0)) / found.information
-    permuted = (_as_extreme(families, found.z, count, np.random.default_rng(seed)) + 1) / (count + 1)
+    permuted = (_as_extreme(families, found.z, draws, np.random.default_rng(seed)) + 1) / (draws + 1)
     p = np.where(np.isfinite(found.z), np.maximum(found.p_value, permuted), np.nan)
     ends = {"low": difference - reach, "high": difference + reach}
     return pd.DataFrame({"difference": difference, **ends, "p_value": p})
 
 
-def _as_extreme(families: Summaries, z: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def _as_extreme(families: Summaries, z: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
     """Return how many permuted scores, in their standard deviations, are as extreme as ``z``, shape (genes,).
 
     A family stands for one of its survivors, drawn anew for every chunk of permutations, because those whose sister
@@ -165,11 +165,11 @@ def _as_extreme(families: Summaries, z: np.ndarray, count: int, rng: np.random.G
     share = (dead * (size - dead) / (size * np.maximum(size - 1, 1)))[stratum]
     as_extreme, extreme = np.zeros(len(z)), np.abs(z) - 1e-9
     # A chunk of permutations: one survivor per family, centred by stratum, then scores of permuted arms.
-    for start in range(0, count, CHUNK):
+    for start in range(0, draws, CHUNK):
         survivor = mean + apart * rng.choice((-1.0, 1.0), (len(mean), 1))
         centred = survivor - _stratum_means(survivor, stratum)
         sd = np.sqrt(share @ centred**2)
-        keys = stratum + rng.random((min(CHUNK, count - start), len(stratum)))
+        keys = stratum + rng.random((min(CHUNK, draws - start), len(stratum)))
         null = exposed[np.argsort(keys, axis=1)].astype(float) @ centred
         as_extreme += (np.abs(null) >= extreme * sd).sum(axis=0)
     return as_extreme

@@ -1,4 +1,4 @@
-"""Score of an arm against others within strata, for families whose values differ in how many survivors they average.
+"""Compare one arm with the other within strata, where a family has one or two survivors.
 
 A family of one survivor has a more variable mean than a family of two, so means cannot be exchanged. The score weights
 a family by its effective number of independent survivors, and its variance allows for sisters and for families of one
@@ -128,7 +128,7 @@ def sister_correlation(families: Summaries, pair: np.ndarray, shrinkage: float =
 
     Means of strata are of all survivors, so that a stratum with a single pair counts, and pairs may differ from them by
     the same amount everywhere. The correlation is corrected for the negative bias of centring and limited to 0 to 1.
-    Few pairs tell little of it: it is shrunk to 0 by the number of pairs that carry its estimate. It is 1 where it is
+    With few pairs it is uncertain, so it is shrunk towards 0, the more the fewer pairs carry it. It is 1 where it is
     not estimable.
 
     Parameters

@@ -15,6 +15,7 @@ from cineseq.lineage.trees import LineageTrees, strata
 from cineseq.statistics import ALPHA
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.lineage import LINEAGE_POWER, MATE_DIED, NO_SISTER, SISTER_DIED, SISTER_UNKNOWN, STATE_BY_SISTER
+from cineseq.text import count
 
 POWER = 0.8
 
@@ -56,7 +57,7 @@ DESCRIPTIVE = {
 }
 
 ESTIMANDS = ("odds ratio within field", "odds ratio within field and birth time")
-"""What odds ratio, interval and p-value are of: without and with strata of birth time."""
+"""What odds ratio, interval and p-value describe: without and with strata of birth time."""
 
 UNIT_NAMES = dict.fromkeys((NO_SISTER, MATE_DIED), "families")
 """Units of contrasts in which a cell without a sister also counts as a family; else pairs of sisters."""
@@ -171,8 +172,8 @@ def _compare(cells: pd.DataFrame, settings: Lineage, unit: str) -> dict[str, flo
         return row
     row["e_value"], row["e_value_interval"] = e_values(found.odds_ratio, found.low, found.high, found.rate)
     row["p_gee"], gee_note = gee_p(cells)
-    several = f"{found.repeated} have several {unit}" if found.repeated else ""
-    alike = f"p and interval by root cell: {several}" if several else ""
+    several = f"{count(found.repeated, 'root cell')} with several {unit}" if found.repeated else ""
+    alike = f"p and interval allow for {several}" if several else ""
     row["note"] = "; ".join(filter(None, (found.note, gee_note, alike)))
     return row | _power(found, several)
 
@@ -189,7 +190,7 @@ def cells_of_arms(cells: pd.DataFrame) -> dict[str, int]:
 def _power(found: Association, several: str) -> dict[str, float | str]:
     smallest = detectable_odds_ratio(found.effective, found.rate)
     none = "no odds ratio is detectable with so few families at this frequency of the state"
-    notes = ("" if np.isfinite(smallest) else none, f"by root cell: {several}" if several else "")
+    notes = ("" if np.isfinite(smallest) else none, f"allows for {several}" if several else "")
     return {"detectable_odds_ratio": smallest, "power_note": "; ".join(filter(None, notes))}
 
 

@@ -103,12 +103,13 @@ TRACKS = Table(
         Column(
             "end_class",
             "text",
-            "end_kind, with lost resolved into mitosis (lost while dividing), other and unknown; neither is a fate",
+            "end_kind, with lost resolved into mitosis (lost while dividing), other and unknown; none of these is a "
+            "fate",
             values=END_CLASSES,
             missing=True,
             optional=True,
         ),
-        _p_end("p_death", "Calibrated probability that the track ended in death; missing where that is not asked"),
+        _p_end("p_death", "Calibrated probability that the track ended in death; missing at other kinds of end"),
         _p_end("p_mitosis", "Calibrated probability that the track was lost in mitosis; missing likewise"),
         Column(
             "body_frames",

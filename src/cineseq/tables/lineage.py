@@ -75,19 +75,21 @@ STATE_BY_SISTER = Table(
         number("odds_ratio", "Mantel-Haenszel odds ratio within strata of field and birth time"),
         number("low", "Lower end of its 95 % interval, which allows for families of one root cell that are alike"),
         number("high", "Upper end of it"),
-        number("p_permutation", "The same as p_value, under the name it had when sister status was permuted"),
-        number("p_gee", "P-value of a GEE with pairs of sisters as clusters, field effects and birth time"),
+        number("p_permutation", "Old name of p_value, kept for programs that read it; nothing is permuted"),
+        number("p_gee", "P-value of a GEE with the cells of one root cell as clusters, field effects and birth time"),
         Column(
             "estimand",
             "text",
-            "What odds ratio, interval and p-value are of; survivors count as far as independent",
+            "What odds ratio, interval and p-value describe; survivors that are alike count for less",
         ),
         number(
             "p_value",
             "P-value of the Mantel-Haenszel score, allowing for alike sisters and root cells",
         ),
         number(
-            "e_value", "Ratio of risks by which a common cause would need to go with both to explain the odds ratio"
+            "e_value",
+            "Risk ratio that a common cause would need with both the sister's death and the state to explain the odds "
+            "ratio",
         ),
         number("e_value_interval", "The same for the end of the interval closer to 1; 1 where the interval holds 1"),
         *(
@@ -229,7 +231,7 @@ GENES_BY_SISTER = Table(
         number("difference", "Mean log expression where the sister died minus where it survived, within strata"),
         number("low", "Lower end of its 95 % interval"),
         number("high", "Upper end of it"),
-        P,
+        zero_to_one("p_value", "The larger p-value of two: of the score, and of its permutations"),
         false_discovery_rate("genes"),
         NOTE,
     ),
@@ -249,7 +251,7 @@ GENES_BY_CAGE = Table(
             "Mean count per cell, scaled to the median total, of those survivors minus that of two living sisters, "
             "within strata; half of the counts of two cells, drawn at random, stand for one cell",
         ),
-        P,
+        zero_to_one("p_value", "P-value of Welch's t test within strata, which allows for unequal variances"),
         false_discovery_rate("genes"),
         count("strangers", "Informative compartments with two living cells that are not sisters and lost none"),
         number("control_difference", "The same for two living sisters minus two living cells that are not sisters"),

@@ -1,7 +1,7 @@
-"""Divisions: hypotheses around track starts, their unit-free costs, and an exact choice among them.
+"""List possible divisions at track starts, give each a cost, and choose the best set.
 
 A parent cell (mother) divides into two daughters. Every hypothesis of a division is scored by features of its three
-objects, and the best set of compatible hypotheses is chosen by integer programming (:func:`accept`). Cells that merge
+objects, and the best set of compatible hypotheses is chosen by integer programming (:func:`choose`). Cells that merge
 in one mask and split again look like divisions; :mod:`cineseq.tracking.merges` finds them before the final choice.
 """
 
@@ -22,7 +22,7 @@ CANDIDATES = 6
 HISTORY = 6
 """Frames of the parent over which the median of its area is taken."""
 LONG_LIFE = 3
-"""Frames; a daughter that is seen for fewer while the movie goes on counts against the division."""
+"""Number of frames. A daughter that is seen in fewer, although the movie goes on, raises the cost."""
 HALF_COST, COST_SCALE = 1.48, 0.29
 """Cost at which a division is as likely true as false, and the scale of the logistic curve around it."""
 WEIGHTS = {
@@ -40,7 +40,7 @@ WEIGHTS = {
 DOUBTS = {"grown": 3.0, "lobed": 30.0, "unlike_sum": 1.5, "elongated": 4.0}
 """Weights of features that mark two touching cells in one mask; they count where masks of this movie merge cells."""
 CUES = {"condensed": -0.3, "rounded": -0.3}
-"""Weights of the mitosis of the parent; negative, as its presence supports a division and its absence says nothing."""
+"""Weights of signs of mitosis in the parent. They lower the cost; their absence changes nothing."""
 MITOSIS = 2
 """Last frames of a parent, in which it rounds up and condenses; the frames before are compared with them."""
 LOBED = 0.05

@@ -158,7 +158,7 @@ def exit_probability(
 def death_evidence(objects: pd.DataFrame, number: np.ndarray) -> pd.DataFrame:
     """Return the stronger :func:`last_changes` of every track, 0 where unknown, to describe its end.
 
-    One row per track, by number. What they say of a death is for the model of ends.
+    One row per track, by number. The model of ends decides what they mean for a death.
     """
     # Without and with a gap for the dead body; strengths have shape (2, tracks).
     changes = [last_changes(objects, number, body).fillna(0.0) for body in BODY]

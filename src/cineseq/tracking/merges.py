@@ -66,7 +66,7 @@ def classify_splits(problem: LinkingProblem, tracklet: np.ndarray, threshold: fl
 
     A split is not a division if its parent absorbed another cell in the six frames before (both cells are then
     followed through the shared mask), or if its daughters share a mask again within six frames. The more merges look
-    like divisions in the reversed movie, the more weight have the features that mark touching cells.
+    like divisions in the reversed movie, the more weight the features of touching cells get.
 
     Parameters
     ----------

@@ -61,8 +61,8 @@ def _report(objects: Objects, details: tuple[list[str], dict[str, Any]], tracks:
     numbers: dict[str, Any] = {"frames": frames, "objects": found, "tracks": len(tracks)}
     if objects.split_labels:
         lines.append(
-            "Mask pieces that are separate from the rest of their object, and stay part of it: "
-            f"{count(objects.split_labels)}."
+            f"{count(objects.split_labels, 'detached piece')} of masks "
+            f"{'is' if objects.split_labels == 1 else 'are'} kept as part of the object."
         )
     numbers["split_labels"] = objects.split_labels
     lines += details[0]
@@ -88,8 +88,8 @@ def _model_of_ends(tracks: pd.DataFrame) -> list[str]:
     mitosis = int((tracks["end_class"] == "mitosis").sum())
     return [
         f"Ends were judged by the model {models[0]}: {count(mitosis)} of the lost tracks were lost in mitosis. It was "
-        "calibrated on simulated movies with pasted real nuclei, for no death annotated in a real movie was at hand: "
-        "check called deaths on movies like yours (docs/curation.md)."
+        "calibrated on simulated movies with pasted real nuclei, because no real movie with annotated deaths was "
+        "available: check called deaths on movies like yours (docs/curation.md)."
     ]
 
 
@@ -119,10 +119,11 @@ def _linking(linked: Linked) -> tuple[list[str], dict[str, Any]]:
     if linked.counts["merges_like_divisions"]:
         lines.append(
             "Cells do not fuse, so apparent divisions in the reversed movie are touching cells that share a mask: "
-            f"{count(linked.counts['merges_like_divisions'], 'such merge')}. Splits that follow or precede such a "
-            f"merge and are not divisions: {count(linked.counts['splits_explained_by_merges'])}. Of the divisions "
-            f"found, about {count(linked.counts['divisions_expected_false'])} may be false: touching cells that "
-            "separate."
+            f"{count(linked.counts['merges_like_divisions'], 'such merge')}. "
+            f"{count(linked.counts['splits_explained_by_merges'], 'split')} just before or after such a merge "
+            f"{'is' if linked.counts['splits_explained_by_merges'] == 1 else 'are'} not counted as divisions. Of the "
+            f"divisions found, about {count(linked.counts['divisions_expected_false'])} may be false: touching cells "
+            "that separate."
         )
     numbers = {
         "search_range_px": round(linked.reach, 3),

@@ -85,7 +85,7 @@ def test_pairs_that_repeat_their_root_cell_do_not_multiply_false_genes():
     assert list(found["gene"][found["q_value"] <= 0.05]) == ["g0"]
     assert 0.02 < (found["p_value"][1:] <= 0.05).mean() < 0.09
     assert (unrelated["p_value"][1:] <= 0.05).mean() > 0.2
-    assert found["note"].str.endswith("p by root cell: 120 have several pairs of sisters").all()
+    assert found["note"].str.endswith("p allows for 120 root cells with several pairs of sisters").all()
     np.testing.assert_allclose(found["difference"], unrelated["difference"])
     same = genes_by_sister(alone(expression, np.arange(480) % 2 == 0, root_cell, root_cell), design)
     assert same["p_value"].isna().all()

@@ -84,8 +84,8 @@ def test_a_contrast_of_repeated_root_cells_counts_them_once_and_says_so():
     compared = analyse(repeated_families(), states=["state_x=a"])[2]
     row = compared[compared.contrast == TESTED].iloc[0]
     assert row["low"] < row["odds_ratio"] < row["high"]
-    assert row["note"].endswith("p and interval by root cell: 20 have several pairs of sisters")
-    assert row["power_note"].endswith("by root cell: 20 have several pairs of sisters")
+    assert row["note"].endswith("p and interval allow for 20 root cells with several pairs of sisters")
+    assert row["power_note"].endswith("allows for 20 root cells with several pairs of sisters")
 
 
 def test_strata_of_one_root_cell_each_are_compared_within_the_root_cell():
@@ -99,8 +99,8 @@ def test_cells_without_a_sister_are_not_called_pairs_of_sisters():
     alone = [cell(f"a{k}", f"h{k // 2}", 0, LAST, "end_of_movie", state_x="ab"[k % 3 == 0]) for k in range(20)]
     cells = pd.concat([repeated_families(), as_cells(alone)], ignore_index=True)
     notes = analyse(cells, states=["state_x=a"])[2].set_index("contrast")["note"]
-    assert "have several families" in notes["no_sister_vs_survived"]
-    assert "have several pairs of sisters" in notes[TESTED]
+    assert "with several families" in notes["no_sister_vs_survived"]
+    assert "with several pairs of sisters" in notes[TESTED]
 
 
 def test_planted_odds_ratio_is_recovered_and_worded_as_association():
