@@ -1,9 +1,10 @@
 """The registry of products: every table, figure and other file that a run makes, with the step that writes it.
 
 Targets, the outputs of rules, what the report reads and shows, and the data dictionary are derived from
-:data:`PRODUCTS`. To add a table: declare its contract in ``cineseq.tables``, add one :class:`Product` here, and let the
-script of its step write it, to the path that comes to ``main`` in a parameter of the product's name. One folder for all
-outputs would save that parameter, but then the head of a script would no longer show what the step writes.
+:data:`PRODUCTS`. To add a table: declare its contract in ``cineseq.tables`` (a new module also goes into
+``cineseq.report.dictionary.MODULES``), add one :class:`Product` here, and let the script of its step write it, to the
+path that comes to ``main`` in a parameter of the product's name. One folder for all outputs would save that parameter,
+but then the head of a script would no longer show what the step writes.
 
 Planning a run imports this module, so it imports no library: contracts are named, not imported.
 """

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from cineseq.errors import UserError
 from cineseq.report.dictionary import every_table
-from cineseq.tables.contract import Column, Table, empty, read_table, write_table
+from cineseq.tables.contract import Column, Table, contract_named, empty, read_table, write_table
 from cineseq.tables.imaging import TRACKS
+from cineseq.workflow.products import PRODUCTS
 
 MICE = Table(
     "mice",
@@ -182,6 +183,11 @@ def test_every_contract_is_sound() -> None:
         assert set(table.key) <= set(names), table.name
         assert all(c.meaning and not c.meaning.endswith(".") for c in table.columns), table.name
         assert all(c.kind == "text" for c in table.columns if c.values), table.name
+
+
+def test_every_contract_of_a_product_is_in_the_dictionary() -> None:
+    contracts = {product.contract for product in PRODUCTS if product.contract}
+    assert {contract_named(name).name for name in contracts} <= {table.name for table in every_table()}
 
 
 def test_a_death_without_a_word_for_it_is_refused() -> None:
