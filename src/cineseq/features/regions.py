@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from cineseq.features.background import ALL
 from cineseq.features.label_statistics import grouped_means, positions
+from cineseq.io.grey_levels import saturated_level
 from cineseq.statistics import MAD_TO_SD
 
 LEAST_EMPTY = 0.005
@@ -17,7 +18,6 @@ MOST_PIXELS = 50_000
 """Pixels, spread over the frame, from which its background is estimated."""
 ROUNDS = 3
 LEAST_PIXELS = 30
-CAMERA_BITS = (8, 10, 12, 14, 16)
 
 
 @dataclass(frozen=True)
@@ -134,15 +134,14 @@ def _half_sample_mode(ordered: np.ndarray) -> float:
 
 
 def saturated_share(plane: np.ndarray, pixels: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
-    """Return the share of each cell's pixels at the highest level of a camera, shape (cells,).
+    """Return the share of each cell's pixels at the saturated level of the frame, shape (cells,).
 
-    The highest level of the frame is a camera's if it is one less than a power of two, such as 4095; otherwise nothing
-    is known to be saturated.
+    It is 0 where no level is known to be saturated, see :meth:`cineseq.io.grey_levels.Levels.saturated`.
     """
-    highest = plane.max() if plane.size else 0
-    if float(highest) not in {2.0**bits - 1 for bits in CAMERA_BITS}:
+    level = saturated_level(plane)
+    if level is None:
         return np.zeros(count)
-    return grouped_means((plane.ravel()[pixels] >= highest).astype(float), group, count)
+    return grouped_means((plane.ravel()[pixels] >= level).astype(float), group, count)
 
 
 def cell_values(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from cineseq.io.readers import Source
 from cineseq.io.stacks import MovieInfo
 from cineseq.text import count, significant
 
-BINARY_PIECES = 3
-"""A single label in more pieces than this, in every frame, means a black-and-white mask instead of a label image."""
+PIECE = 0.1
+"""Smallest area, as a fraction of the largest piece of the frame, that counts as a piece of its own."""
+BORDER = 0.5
+"""Fraction of the border of the frame from which on a label may be the background."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,12 @@ def survey(source: Source, frames: range) -> Survey:
     Raises
     ------
     UserError
-        For a mask with fractions, negative labels or another shape, and for black-and-white masks.
+        For a mask with fractions, negative labels or another shape, for black-and-white masks, and for masks with a
+        label for the background.
     """
     counts: list[int] = []
     empty: list[int] = []
-    pieces: list[int] = []
-    labels_seen: set[int] = set()
+    doubts = _Doubts()
     floating, highest = 0, 0
     for frame in frames:
         mask = source.plane(frame, 0)
@@ -95,16 +97,81 @@ def survey(source: Source, frames: range) -> Survey:
             empty.append(frame)
             continue
         highest = max(highest, int(present[-1]))
-        labels_seen.update(present[:2].tolist())
-        if len(labels_seen) == 1:
-            pieces.append(int(connected_components(mask > 0).max()))
-    if len(labels_seen) == 1 and min(pieces) > BINARY_PIECES:
-        msg = (
-            f"{source.path}: every mask holds one label only, in {min(pieces)} pieces or more, so it is a "
-            "black-and-white mask; give each object its own label (skimage.measure.label)."
-        )
-        raise UserError(msg)
+        doubts.see(mask, present, frame)
+    doubts.check(source)
     return Survey(tuple(counts), tuple(empty), floating, highest)
+
+
+@dataclass
+class _Doubts:
+    """Signs, over all masks, that they are no label images.
+
+    Attributes
+    ----------
+    labels
+        Up to two of the labels that were seen.
+    pieces, holes
+        Highest number of separate pieces of the objects, and of the background, and the frame; of masks of one label.
+    around
+        Labels that touch all sides of every mask and cover half of its border; None before the first.
+    others
+        Whether any mask has another object beside such a label.
+    """
+
+    labels: set[int] = field(default_factory=set)
+    pieces: tuple[int, int] = (0, 0)
+    holes: tuple[int, int] = (0, 0)
+    around: set[int] | None = None
+    others: bool = False
+
+    def see(self, mask: np.ndarray, present: np.ndarray, frame: int) -> None:
+        """Look at one mask with objects."""
+        self.labels.update(present[:2].tolist())
+        if len(self.labels) == 1:
+            self.pieces = max(self.pieces, (_pieces(mask > 0), frame), key=lambda found: found[0])
+            self.holes = max(self.holes, (_pieces(mask == 0), frame), key=lambda found: found[0])
+        if self.around is None or self.around:
+            here = _around(mask)
+            self.around = here if self.around is None else self.around & here
+            self.others |= len(present) > 1
+
+    def check(self, source: Source) -> None:
+        """Raise a UserError if the masks are black and white, or have a label for the background."""
+        background = min(self.around or (), default=None)
+        if len(self.labels) == 1 and background is not None and self.holes[0] > 1:
+            msg = (
+                f"{source.path}: label {background} is all around {self.holes[0]} separate areas of 0 in frame "
+                f"{self.holes[1]}, so background and cells are swapped; give 0 to the background and each object its "
+                "own label (skimage.measure.label(masks == 0))."
+            )
+            raise UserError(msg)
+        if len(self.labels) == 1 and self.pieces[0] > 1:
+            msg = (
+                f"{source.path}: every mask holds one label only, {min(self.labels)}, which is in {self.pieces[0]} "
+                f"separate pieces in frame {self.pieces[1]}, so it is a black-and-white mask; give each object its own "
+                "label (skimage.measure.label)."
+            )
+            raise UserError(msg)
+        if background is not None and self.others:
+            msg = (
+                f"{source.path}: label {background} lies along all sides of every mask and around the other objects, "
+                f"as the background does; give 0 to the background (masks[masks == {background}] = 0)."
+            )
+            raise UserError(msg)
+
+
+def _pieces(area: np.ndarray) -> int:
+    """Return the number of separate pieces of an area, without those that are small against the largest."""
+    sizes = np.bincount(connected_components(area).ravel())[1:]
+    return int((sizes >= PIECE * sizes.max(initial=0)).sum())
+
+
+def _around(mask: np.ndarray) -> set[int]:
+    """Return the labels that touch all four sides of a mask and cover at least half of its border."""
+    sides = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+    values, counts = np.unique(np.concatenate(sides), return_counts=True)
+    often = values[(values > 0) & (counts >= BORDER * counts.sum())]
+    return {int(value) for value in often if all((side == value).any() for side in sides)}
 
 
 def _check(source: Source, frame: int, mask: np.ndarray) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.errors import UserError
+from cineseq.io.grey_levels import Levels
 from cineseq.io.readers import Source
 from cineseq.io.stacks import MovieInfo
 from cineseq.preprocessing.checks import check_black_frames
@@ -23,10 +24,6 @@ logger = logging.getLogger(__name__)
 
 PROFILE_FRAMES = 24
 """Number of frames, spread over the movie, from which an illumination profile is estimated."""
-FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
-"""Highest grey levels of cameras; a movie whose brightest pixel has one of them may be saturated."""
-
-
 LEVEL_PIXELS = 2**16
 """Number of pixels of a frame, on a grid, from which its grey levels are estimated."""
 
@@ -212,29 +209,21 @@ class Tally:
     ----------
     black
         (frame of the source, channel) of planes without contrast.
-    brightest, pixels
-        Highest grey level and number of pixels per channel.
-    at_full_scale
-        Number of pixels at each possible full scale, per channel.
+    counts
+        Counts of the grey levels of each channel.
     levels
         Median and .999 quantile of a sample of the pixels of each frame, per channel.
     """
 
     black: list[tuple[int, str]] = field(default_factory=list)
-    brightest: dict[str, float] = field(default_factory=dict)
-    pixels: dict[str, int] = field(default_factory=dict)
-    at_full_scale: dict[str, np.ndarray] = field(default_factory=dict)
+    counts: dict[str, Levels] = field(default_factory=dict)
     levels: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def see(self, plane: np.ndarray, frame: int, name: str) -> None:
         """Count one raw plane."""
-        low, high = float(plane.min()), float(plane.max())
-        if low == high:
+        if plane.min() == plane.max():
             self.black.append((frame, name))
-        self.brightest[name] = max(high, self.brightest.get(name, high))
-        self.pixels[name] = self.pixels.get(name, 0) + plane.size
-        full = [np.count_nonzero(plane == scale) if high >= scale else 0 for scale in FULL_SCALES]
-        self.at_full_scale[name] = self.at_full_scale.get(name, 0) + np.array(full)
+        self.counts.setdefault(name, Levels()).add(plane)
         step = max(1, round((plane.size / LEVEL_PIXELS) ** 0.5))
         typical, bright = np.quantile(plane[::step, ::step], (0.5, 0.999)).tolist()
         self.levels.setdefault(name, []).append((typical, bright))
@@ -246,11 +235,13 @@ class Tally:
             for name, seen in self.levels.items()
         }
 
+    def saturated(self, name: str) -> tuple[float, float]:
+        """Return the saturated level of a channel and the fraction of pixels there, 0 where none is known to be."""
+        return self.counts[name].saturated() or (0.0, 0.0)
+
     def saturated_share(self, name: str) -> float:
-        """Return the fraction of saturated pixels: at full scale, if the brightest pixel is at that of a camera."""
-        if self.brightest[name] not in FULL_SCALES:
-            return 0.0
-        return float(self.at_full_scale[name][FULL_SCALES.index(int(self.brightest[name]))] / self.pixels[name])
+        """Return the fraction of saturated pixels, see :meth:`cineseq.io.grey_levels.Levels.saturated`."""
+        return self.saturated(name)[1]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from cineseq.preprocessing.drift import padded_margins
 from cineseq.preprocessing.movie import Corrections, Plan, Tally
-from cineseq.text import count, number, percent, quantity
+from cineseq.text import count, number, percent, quantity, significant
 
 NOTABLE_SATURATION = 0.001
 """Fraction of saturated pixels above which the report mentions them."""
@@ -64,7 +64,8 @@ def _of_faults(plan: Plan, tally: Tally) -> tuple[list[str], dict[str, Any]]:
         numbers[f"saturated_share_{name}"] = share
         if share > NOTABLE_SATURATION:
             lines.append(
-                f"{percent(share, 2)} of the pixels of {name} are saturated; their true intensities are higher."
+                f"{percent(share, 2)} of the pixels of {name} are saturated (at grey level "
+                f"{significant(tally.saturated(name)[0], 6)}); their true intensities are higher."
             )
     return lines, numbers
 

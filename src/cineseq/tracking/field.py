@@ -64,6 +64,8 @@ def track_objects(
             "from the sheet, or set track.allow_empty to true to continue without its cells."
         )
         raise UserError(msg)
+    if settings.motion != "none":
+        objects = objects.with_jumps()
     linked, curated = None, no_tracks()
     if len(objects.table):
         compartment = closed_compartments(objects.table, compartments, field)

@@ -86,17 +86,23 @@ def fragments(table: pd.DataFrame, fraction: float) -> np.ndarray:
 
 def linking_problem(objects: Objects, whole: np.ndarray, compartment: np.ndarray, settings: Track) -> LinkingProblem:
     """Return the linking problem of the objects that are ``whole``, a mask of shape (objects,)."""
-    kept = objects.table[whole].reset_index(drop=True)
+    kept = objects.steady[whole].reset_index(drop=True)
     points = kept[["y_px", "x_px"]].to_numpy()
     rows = by_frame(kept["frame"].to_numpy(), objects.shape[0])
     size = float(np.sqrt(kept["area_px"].median()))
     common = motion.estimate(points, rows, settings.motion)
     reach = settings.search_range_px or motion.search_range(points, rows, common, size)
-    discounts = _discounts(objects.overlaps, whole, settings.overlap_weight)
+    discounts = _discounts(_overlaps_without_jumps(objects), whole, settings.overlap_weight)
     if reason := _why_overlaps_are_unused(discounts, settings.overlap_weight, common.step, size):
         discounts["discount"] = 0.0
     cues = settings.mitosis_cues
     return LinkingProblem(kept, objects.shape[0], common, reach, compartment[whole], discounts, cues, reason)
+
+
+def _overlaps_without_jumps(objects: Objects) -> pd.DataFrame:
+    """Return the overlaps of masks, without those over a jump of the stage, which join different cells."""
+    target = objects.table["frame"].to_numpy()[objects.overlaps["target"].to_numpy(np.int64)]
+    return objects.overlaps[~np.isin(target, [jump.frame for jump in objects.jumps])]
 
 
 def _why_overlaps_are_unused(discounts: pd.DataFrame, weight: float, step: float, size: float) -> str:

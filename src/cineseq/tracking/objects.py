@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,8 @@ from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
 from cineseq.tracking.end_pictures import ObjectImages
+from cineseq.tracking.jumps import Jump, find_jumps, offsets_of
+from cineseq.tracking.motion import by_frame
 
 logger = logging.getLogger(__name__)
 COLUMNS = {
@@ -52,6 +54,8 @@ class Objects:
         Whether there are no masks: shapes are then placeholders, the same for all, and no end is explained by them.
     source
         Masks and movie of the measurements, to look at the ends of tracks; None without a movie.
+    jumps
+        Jumps of the stage that are corrected for linking.
     """
 
     table: pd.DataFrame
@@ -60,6 +64,29 @@ class Objects:
     split_labels: int
     are_points: bool = False
     source: ObjectImages | None = None
+    jumps: tuple[Jump, ...] = ()
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """The summed jumps of the stage up to each frame in px (row, column), shape (frames, 2)."""
+        return offsets_of(self.jumps, self.shape[0])
+
+    @property
+    def steady(self) -> pd.DataFrame:
+        """The table with positions as they were without the jumps of the stage."""
+        if not self.jumps:
+            return self.table
+        y, x = self.offsets[self.table["frame"].to_numpy()].T
+        return self.table.assign(y_px=self.table["y_px"] - y, x_px=self.table["x_px"] - x)
+
+    def with_jumps(self) -> Objects:
+        """Return the objects with the jumps of the stage that their positions show."""
+        if self.table.empty:
+            return self
+        rows = by_frame(self.table["frame"].to_numpy(), self.shape[0])
+        size = float(np.sqrt(self.table["area_px"].median()))
+        points = self.table[["y_px", "x_px"]].to_numpy(float)
+        return replace(self, jumps=find_jumps(points, rows, size, self.shape[1:]))
 
 
 def measure(

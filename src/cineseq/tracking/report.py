@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from cineseq.tables.imaging import END_KINDS, START_KINDS
-from cineseq.text import count, number
+from cineseq.text import count, number, share
 from cineseq.tracking.death_stain import stain_report
+from cineseq.tracking.jumps import Jump
 from cineseq.tracking.lineage import FOLLOWED
 from cineseq.tracking.objects import Objects
 
@@ -26,10 +27,21 @@ def tracking_report(objects: Objects, linked: Linked | None, tracks: pd.DataFram
     Returns
     -------
     dict
-        ``lines`` (sentences) and ``numbers``.
+        ``lines`` (sentences), ``numbers``, and ``notices`` on jumps of the stage.
     """
     linking: tuple[list[str], dict[str, Any]] = _linking(linked) if linked is not None else ([], {})
-    return _report(objects, linking, tracks)
+    jumps = [_jump(jump) for jump in objects.jumps]
+    report = _report(objects, (jumps + linking[0], linking[1] | {"stage_jumps": len(jumps)}), tracks)
+    return report | {"notices": [{"level": "serious", "text": text} for text in jumps]}
+
+
+def _jump(jump: Jump) -> str:
+    return (
+        f"The stage jumped by {number(jump.length_px, 0)} px before frame {jump.frame} (rows {number(jump.y_px, 0)}, "
+        f"columns {number(jump.x_px, 0)}): {share(jump.agree, jump.cells, 'cell')} moved together, where the usual "
+        f"step is {number(jump.usual_px, 1)} px. It was corrected before linking; positions in the tables are "
+        "those of the images."
+    )
 
 
 def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame) -> dict[str, Any]:

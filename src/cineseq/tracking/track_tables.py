@@ -23,7 +23,9 @@ def tables(
     table, number = objects.table, families.number
     tracks = lineage.track_table(table, families, field, info)
     division_confidence = _division_confidence(tracks, families)
-    entered, left = (ends.exit_probability(table, number, info.seen, settings.border_px, way) for way in (-1, 1))
+    # Without the jumps of the stage, a cell that a jump takes out of view is near the border of the next frame.
+    steady, seen = objects.steady, info.seen - objects.offsets[:, None, :]
+    entered, left = (ends.exit_probability(steady, number, seen, settings.border_px, way) for way in (-1, 1))
     features, with_images = end_features(objects, number, tracks)
     model = shipped()
     features = features.assign(left=left)

@@ -7,9 +7,14 @@ import import_masks
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given as drawing
+from hypothesis import strategies as st
+from skimage.measure import label as connected
 
 from cineseq.errors import UserError
+from cineseq.io.readers.source import Source, SourceInfo
 from cineseq.io.stacks import MovieInfo, open_labels, write_movie
+from cineseq.preprocessing.masks import Survey, survey
 
 
 @pytest.fixture
@@ -123,6 +128,78 @@ def test_black_and_white_masks_are_refused(tmp_path):
     dots[:, 2::5, 2::5] = 255
     with pytest.raises(UserError, match="black-and-white"):
         take(write_series(tmp_path, dots), tmp_path)
+
+
+discs = st.lists(st.tuples(st.integers(5, 44), st.integers(5, 54), st.integers(2, 4)), min_size=1, max_size=8)
+
+
+def drawn(objects: list[tuple[int, int, int]], labelled: bool = True) -> np.ndarray:
+    plane = np.zeros((50, 60), np.int64)
+    yy, xx = np.mgrid[:50, :60]
+    for i, (y, x, radius) in enumerate(objects):
+        plane[np.hypot(yy - y, xx - x) <= radius] = i + 1 if labelled else 1
+    return plane
+
+
+def surveyed(masks: np.ndarray) -> Survey:
+    info = SourceInfo(len(masks), 1, *masks.shape[1:])
+    return survey(Source(Path("m.tif"), info, lambda frame, _: masks[frame]), range(len(masks)))
+
+
+@drawing(frames=st.lists(discs, min_size=1, max_size=4), white=st.sampled_from([1, 255, 65535]))
+def test_masks_of_one_label_are_refused_only_where_it_is_in_several_pieces(
+    frames: list[list[tuple[int, int, int]]], white: int
+) -> None:
+    masks = np.stack([drawn(objects, labelled=False) * white for objects in frames])
+    pieces = [connected(mask > 0).max() for mask in masks]
+    sizes = [np.bincount(connected(mask > 0).ravel())[1:] for mask in masks]
+    if any((size < 0.1 * size.max()).any() for size in sizes):
+        return  # what is small against the largest piece is no cell of its own
+    if max(pieces) == 1:
+        assert surveyed(masks).counts == (1,) * len(masks)
+        return
+    with pytest.raises(UserError, match=f"one label only, {white}, which is in {max(pieces)} separate pieces"):
+        surveyed(masks)
+    surveyed(np.stack([connected(mask > 0) for mask in masks]))  # as the message advises
+
+
+def test_a_colony_that_grows_is_black_and_white_in_any_frame() -> None:
+    with pytest.raises(UserError, match="in 3 separate pieces in frame 1, so it is a black-and-white mask"):
+        surveyed(np.stack([drawn([(10, 10, 4)], False), drawn([(10, 10, 4), (30, 30, 4), (40, 10, 4)], False)]))
+
+
+def test_one_cell_with_a_speck_is_one_cell() -> None:
+    mask = drawn([(20, 20, 9)], labelled=False)
+    mask[40, 40] = 1
+    assert surveyed(mask[None]).counts == (1,)
+
+
+@drawing(frames=st.lists(discs, min_size=1, max_size=4), background=st.sampled_from([1, 9, 300]))
+def test_a_background_with_a_label_is_no_cell(frames: list[list[tuple[int, int, int]]], background: int) -> None:
+    plain = np.stack([drawn(objects) for objects in frames])
+    masks = np.where(plain == 0, background, plain + 1000)
+    with pytest.raises(UserError, match=f"label {background} lies along all sides") as raised:
+        surveyed(masks)
+    assert f"(masks[masks == {background}] = 0)" in str(raised.value)
+    masks[masks == background] = 0
+    assert surveyed(masks).counts == tuple(len(np.unique(mask)) - 1 for mask in plain)
+
+
+def test_white_background_and_black_cells() -> None:
+    masks = np.stack([255 * (drawn([(10, 10, 4), (30, 30, 4)]) == 0)] * 2)
+    with pytest.raises(UserError, match=r"label 255 is all around 2 separate areas of 0 in frame 0, so background and"):
+        surveyed(masks)
+    assert surveyed(np.stack([connected(mask == 0) for mask in masks])).counts == (2, 2)  # as the message advises
+
+
+def test_a_cell_that_fills_the_field_is_a_cell() -> None:
+    assert surveyed(np.ones((3, 12, 12), np.uint8)).counts == (1, 1, 1)
+    hollow = np.ones((2, 12, 12), np.uint8)
+    hollow[:, 4:6, 4:6] = 0
+    assert surveyed(hollow).counts == (1, 1)
+    sides = np.ones((2, 12, 12), np.uint8)
+    sides[:, :, 6:] = 2
+    assert surveyed(sides).counts == (2, 2)
 
 
 def test_channels_in_masks_are_refused(tmp_path, given):

@@ -1,0 +1,130 @@
+"""Jumps of the stage: found whatever their direction, corrected, and never seen where cells move by themselves."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.tracking.tracking_examples import Disc, picture, run_track
+
+from cineseq.tracking.jumps import find_jumps, offsets_of
+
+EXTENT = (400, 500)
+
+
+def spread(cells: int, rng: np.random.Generator, apart: float = 30) -> np.ndarray:
+    """Return places at least so far apart."""
+    places: list[np.ndarray] = []
+    while len(places) < cells:
+        place = rng.uniform((20, 20), np.array(EXTENT) - 20)
+        if all(np.hypot(*(place - other)) >= apart for other in places):
+            places.append(place)
+    return np.array(places)
+
+
+def walk(cells: int, frames: int, step: float, rng: np.random.Generator) -> list[np.ndarray]:
+    home = spread(cells, rng)
+    return [home + moved for moved in np.cumsum(rng.normal(0, step, (frames, cells, 2)), axis=0)]
+
+
+def jumps_of(film: list[np.ndarray], size: float = 10) -> dict[int, np.ndarray]:
+    """Return the jumps of a film of which only cells in the field are seen."""
+    seen = [places[((places >= 0) & (places <= EXTENT)).all(axis=1)] for places in film]
+    edges = np.cumsum([0, *map(len, seen)])
+    rows = [slice(a, b) for a, b in pairwise(edges)]
+    return {j.frame: np.array([j.y_px, j.x_px]) for j in find_jumps(np.concatenate(seen), rows, size, EXTENT)}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    way=st.tuples(st.floats(0, 6.28), st.floats(15, 120)),
+    cells=st.integers(8, 40),
+    step=st.floats(0, 2.5),
+    at=st.integers(1, 9),
+    lost_and_seed=st.tuples(st.floats(0, 0.2), st.integers(0, 999)),
+)
+def test_a_jump_is_found_and_no_other(
+    way: tuple[float, float], cells: int, step: float, at: int, lost_and_seed: tuple[float, int]
+) -> None:
+    (angle, length), (lost, seed) = way, lost_and_seed
+    rng = np.random.default_rng(seed)
+    jump = length * np.array([np.sin(angle), np.cos(angle)])
+    film = [places + jump * (t >= at) for t, places in enumerate(walk(cells, 10, step, rng))]
+    film = [places[rng.random(len(places)) >= lost] for places in film]
+    common = [((places >= 0) & (places <= EXTENT)).all(axis=1).sum() for places in film[at - 1 : at + 1]]
+    if min(common) < 8:
+        return
+    found = jumps_of(film)
+    assert list(found) == [at]
+    np.testing.assert_allclose(found[at], jump, atol=3 * step + 1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    cells=st.integers(1, 40),
+    step=st.floats(0, 15),
+    drift=st.tuples(st.floats(-20, 20), st.floats(-20, 20)),
+    seed=st.integers(0, 999),
+)
+def test_walks_and_steady_drifts_are_no_jumps(cells: int, step: float, drift: tuple[float, float], seed: int) -> None:
+    film = walk(cells, 8, step, np.random.default_rng(seed))
+    assert jumps_of([places + np.array(drift) * t for t, places in enumerate(film)]) == {}
+
+
+def test_a_jump_on_a_drift_is_what_exceeds_it() -> None:
+    film = walk(30, 10, 0.5, np.random.default_rng(0))
+    moved = [places + np.array([9.0, 0]) * t + np.array([0, 60.0]) * (t >= 5) for t, places in enumerate(film)]
+    found = jumps_of(moved)
+    assert list(found) == [5]
+    np.testing.assert_allclose(found[5], [0, 60], atol=1)
+
+
+def test_a_jump_over_frames_without_cells() -> None:
+    film = walk(20, 10, 0.5, np.random.default_rng(0))
+    film = [places + np.array([40.0, 0]) * (t >= 6) for t, places in enumerate(film)]
+    film[4:6] = [np.empty((0, 2))] * 2
+    assert list(jumps_of(film)) == [6]
+
+
+def test_too_few_cells_tell_no_jump() -> None:
+    film = walk(4, 6, 0.5, np.random.default_rng(0))
+    assert jumps_of([places + np.array([40.0, 0]) * (t >= 3) for t, places in enumerate(film)]) == {}
+
+
+def test_offsets_add_up() -> None:
+    film = walk(20, 8, 0.1, np.random.default_rng(3))
+    film = [places + 30.0 * (t >= 2) - np.array([50.0, 0]) * (t >= 5) for t, places in enumerate(film)]
+    seen = np.concatenate(film)
+    rows = [slice(20 * t, 20 * t + 20) for t in range(8)]
+    offsets = offsets_of(find_jumps(seen, rows, 10, EXTENT), 8)
+    np.testing.assert_allclose(offsets[[0, 1, 2, 4, 5, 7]], [[0, 0]] * 2 + [[30, 30]] * 2 + [[-20, 30]] * 2, atol=1)
+
+
+@pytest.mark.parametrize("jump", [(0, 26), (-24, 10), (0, 0)])
+def test_links_over_a_jump_join_the_same_cells_and_the_report_says_so(jump: tuple[int, int], tmp_path) -> None:
+    rng = np.random.default_rng(4)
+    home = np.array([[y, x] for y in (40, 70, 100) for x in (40, 70, 100)]) + rng.uniform(-8, 8, (9, 2))
+
+    def discs(t: int) -> list[Disc]:
+        shift = np.array(jump) * (t >= 5)
+        return [(i + 1, *(place + shift + 0.3 * t).tolist(), 5) for i, place in enumerate(home)]
+
+    detections, tracks = run_track([picture(discs(t), 150) for t in range(10)], tmp_path)
+    both = detections.pivot(index="frame", columns="label", values="track_id")
+    assert (both.nunique() == 1).all(), "each label is one cell"
+    assert len(tracks) == 9
+    said = (tmp_path / "r.json").read_text()
+    assert ("The stage jumped by 26 px before frame 5" in said) == (jump != (0, 0))
+    first = detections[detections["frame"] == 5].set_index("label")[["y_px", "x_px"]].to_numpy()
+    np.testing.assert_allclose(first, home + np.array(jump) + 1.5, atol=0.6)  # positions are those of the images
+
+
+def test_cells_that_a_jump_takes_out_of_view_have_left(tmp_path) -> None:
+    rng = np.random.default_rng(1)
+    home = [(y + rng.uniform(-8, 8), x + rng.uniform(-4, 4)) for y in (30, 60, 90) for x in (20, 50, 80, 108)]
+    planes = [picture([(i + 1, y, x + 26 * (t >= 5), 5) for i, (y, x) in enumerate(home)], 120) for t in range(10)]
+    _, tracks = run_track(planes, tmp_path)
+    ended = tracks[tracks["end_frame"] == 4]
+    assert len(ended) == 3
+    assert set(ended["end_kind"]) == {"left_fov"}
