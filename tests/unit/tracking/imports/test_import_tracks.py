@@ -47,15 +47,14 @@ def test_stated_frames_are_those_of_the_movie_before_it_was_thinned(tmp_path):
     external = ctc(tmp_path, "1 0 5 0\n2 6 11 1\n3 6 11 1\n4 0 11 0\n")
     _, _, report = on_masks(external, tmp_path, field=FieldOfView(frame_step=2))
     assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 0
-    # labels 2 and 3 of frames 3 to 5 and label 4 of none are outside
-    _, _, report = on_masks(external, tmp_path)
-    assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 6
+    with pytest.raises(UserError, match="frame 6 of the file is not among the 6 frames of the masks, which are its"):
+        on_masks(external, tmp_path)
 
 
 def test_a_table_of_other_masks_is_refused(tmp_path):
-    said = r"9 of 15 objects lie outside .* \(track 1, stated in frames 9 to 9, is in the mask of frame 0\); supply"
+    said = r"9 of 15 objects lie outside .* \(track 1, stated in frames 5 to 5, is in the mask of frame 0\); supply"
     with pytest.raises(UserError, match=said):
-        on_masks(ctc(tmp_path, "1 9 9 0\n2 13 15 0\n3 13 15 0\n4 0 5 0\n"), tmp_path)
+        on_masks(ctc(tmp_path, "1 5 5 0\n2 0 2 0\n3 0 2 0\n4 0 5 0\n"), tmp_path)
 
 
 def test_an_only_daughter_is_the_same_cell_and_is_counted(tmp_path):
