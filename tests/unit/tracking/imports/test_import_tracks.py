@@ -217,3 +217,23 @@ def test_tracks_without_any_object_are_refused(tmp_path):
     files = outputs(tmp_path)
     with pytest.raises(UserError, match="the masks have no objects"):
         main(external=ctc(tmp_path, GOOD), labels=tmp_path / "e.ome.tif", **files, settings=Settings())
+
+
+@pytest.mark.parametrize("word", ["apoptosis", "Died", "TRUE", "1.0", "cell_death"])
+def test_any_word_for_a_death_is_one(tmp_path, word):
+    rows = pd.read_csv(table(tmp_path, "place"))
+    rows.assign(death=rows["track"].map({2: word, 3: "lost"})).to_csv(tmp_path / "external.csv", index=False)
+    ends = on_masks(tmp_path / "external.csv", tmp_path)[1].set_index("number")["end_kind"]
+    assert ends.loc[[1, 2, 3, 4]].tolist() == ["division", "death", "end_of_movie", "end_of_movie"]
+
+
+def test_a_word_that_is_no_end_is_refused_and_the_advice_works(tmp_path):
+    rows = pd.read_csv(table(tmp_path, "place"))
+    rows = rows.assign(death=rows["track"].map({2: "perished"}), died=rows["track"] == 2)
+    rows.to_csv(tmp_path / "external.csv", index=False)
+    said = r"external\.csv, column 'death', row 11: 'perished' is not known; .* name another column as death in"
+    with pytest.raises(UserError, match=said):
+        on_masks(tmp_path / "external.csv", tmp_path)
+    other = Track(external_columns={"death": "died"})
+    ends = on_masks(tmp_path / "external.csv", tmp_path, track=other)[1].set_index("number")["end_kind"]
+    assert ends[2] == "death"
