@@ -70,7 +70,23 @@ class Track(Section):
         None,
         gt=0,
         description="Time between frames in the unit in which external tracks count time, such as 30 where they count"
-        " minutes; null: they count frames from 0.",
+        " minutes; null: they count frames, the first one being external_first_frame.",
+    )
+    external_first_frame: int = Field(
+        0, description="Number that external tracks give to the first frame of the masks or movie, such as 1."
+    )
+    external_frame_step: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Frames that external tracks count from one frame of the masks to the next: 1 for tracks of the "
+        "thinned movie, 2 where masks exist of every second frame; null: frame_step of the sheet, so that they count "
+        "all frames.",
+    )
+    external_frames: Literal["all", "annotated"] = Field(
+        "all",
+        description="Which frames external tracks describe: all, so that a frame with objects and without a row is "
+        "refused, or only those that were annotated; objects of the other frames are then tracks of one frame.",
     )
     external_pixel_size: float | None = Field(
         None,

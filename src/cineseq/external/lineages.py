@@ -14,6 +14,7 @@ from cineseq.config.external import External, LineageColumns
 from cineseq.errors import UserError
 from cineseq.external.cell_columns import FAMILY, as_text, cell_table, chosen_columns
 from cineseq.io.delimited import read_plain, rows_of
+from cineseq.io.end_words import ENDS, plain_words
 from cineseq.statistics.pedigree import OwnAncestorError, ancestry
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES
@@ -118,12 +119,15 @@ def _frames(table: pd.DataFrame, column: str, path: Path, family: pd.DataFrame) 
 
 def _fates(table: pd.DataFrame, names: LineageColumns, path: Path, family: pd.DataFrame) -> pd.Series:
     text = as_text(table[names.fate]).str.strip()
-    known = text.isna() | text.isin([*names.fates, ""])
+    # What the configuration explains comes first; words that all tables share need no explanation.
+    words = plain_words(text)
+    fates = text.map(names.fates).astype("string").fillna(words.map(ENDS).astype("string"))
+    known = text.isna() | (text == "") | fates.notna()
     stated = f"cell '{{id}}' has the fate '{text[~known].iloc[0]}'" if not known.all() else ""
     _check_rows(
         ~known, path, f"{stated}, which external.lineage.fates does not explain; add it there or correct it", family
     )
-    return text.map(names.fates).fillna("unknown").astype("string")
+    return fates.fillna("unknown").astype("string")
 
 
 def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> None:

@@ -12,6 +12,8 @@ from cineseq.io.stacks import MovieInfo
 from cineseq.statistics import pedigree
 from cineseq.tables.imaging import TRACK_ENDS
 
+NOT_ANNOTATED = "frames_not_annotated"
+"""Name of the count of frames with objects that an external file does not describe."""
 FOLLOWED = "cells_followed_after_death"
 """Name of the count of tracks that go on after the frame in which the file states the death of the cell."""
 

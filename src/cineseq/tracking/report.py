@@ -11,7 +11,7 @@ from cineseq.tables.imaging import END_KINDS, START_KINDS
 from cineseq.text import count, number, share
 from cineseq.tracking.death_stain import stain_report
 from cineseq.tracking.jumps import Jump
-from cineseq.tracking.lineage import FOLLOWED
+from cineseq.tracking.lineage import FOLLOWED, NOT_ANNOTATED
 from cineseq.tracking.objects import Objects
 
 if TYPE_CHECKING:
@@ -50,20 +50,36 @@ def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame
     lines += [
         f"Repaired on import: {count(n)} {name.replace('_', ' ')}."
         for name, n in counts.items()
-        if n and name != FOLLOWED
+        if n and name not in (FOLLOWED, NOT_ANNOTATED)
     ]
+    notices = []
+    if bare := counts.get(NOT_ANNOTATED):
+        lines.append(
+            f"{count(bare, 'frame')} of {count(objects.shape[0])} with objects {'is' if bare == 1 else 'are'} not "
+            "annotated (track.external_frames: annotated); each of their objects is a track of one frame, and tracks "
+            "end before these frames."
+        )
+        notices.append({"level": "serious", "text": lines[-1]})
     if followed := counts.get(FOLLOWED):
         lines.append(
             f"Cells followed beyond the frame in which the file states their death: {count(followed)}. Those frames "
             "are kept and may show a dead cell; end such tracks at death."
         )
-    return _report(objects, (lines, dict(counts)), tracks)
+    return _report(objects, (lines, dict(counts)), tracks) | {"notices": notices}
 
 
 def point_tracks_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame) -> dict[str, Any]:
     """Return the report of the import of point tracks, which have no masks."""
     report = import_report(objects, counts, tracks)
     report["lines"].append("There are no masks: areas, borders, and deaths that the file does not state are unknown.")
+    first = int(objects.table["frame"].min())
+    if first > 0:
+        text = (
+            f"The first point is in frame {first}: cells then appear during the movie. If "
+            f"the file counts frames from {first}, set track.external_first_frame: {first}."
+        )
+        report["lines"].append(text)
+        report["notices"].append({"level": "serious", "text": text})
     return report
 
 

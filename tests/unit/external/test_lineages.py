@@ -175,3 +175,12 @@ def test_a_dose_that_two_tables_give_in_different_units_is_refused(tmp_path: Pat
 def test_tables_that_agree_are_read(tmp_path: Path) -> None:
     cells = read_all_families(tables(tmp_path, "10 uM", "10 uM"), FIELDS, LABELLED)
     assert cells.groupby("sample")["condition"].unique().str[0].to_dict() == {"A": "10 uM", "B": "control"}
+
+
+def test_fates_that_all_tables_share_need_no_configuration(tmp_path: Path) -> None:
+    text = "id,parent,birth,end,fate\na,0,0,3,Mitosis\nb,a,4,6,apoptosis\nc,a,4,9,LOST\nd,0,0,9,end_of_movie\n"
+    (tmp_path / "l.csv").write_text(text)
+    cells = read_families(tmp_path / "l.csv", FieldOfView(sample="s"), External())
+    assert cells["fate"].tolist() == ["division", "death", "unknown", "unknown"]
+    own = External(lineage=LineageColumns(fates={"Mitosis": "division", "apoptosis": "unknown"}))
+    assert read_families(tmp_path / "l.csv", FieldOfView(sample="s"), own)["fate"][1] == "unknown"

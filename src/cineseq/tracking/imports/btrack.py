@@ -10,10 +10,13 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError, reading
+from cineseq.text import listed
 from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not_empty, frames, parent_links
 
 NAME = "a btrack file (.h5 or .hdf5)"
 SUFFIXES = (".h5", ".hdf5", ".hdf")
+FATES = (*range(8), *range(10, 13), *range(20, 23), 666, 999)
+"""All values of btrack's ``Fates``."""
 DEATHS = (5, 666)
 """Values of btrack's ``Fates`` that are deaths: APOPTOSIS and DEAD. TERMINATE values only mean that a track ends."""
 
@@ -33,7 +36,8 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     Raises
     ------
     UserError
-        When the file is not HDF5, contains no tracks or several object types, or its tables disagree.
+        When the file is not HDF5, contains no tracks or several object types, a fate is not known, or its tables
+        disagree.
     """
     coords, refs, spans, lbep, fates = _arrays(path)
     check_not_empty(len(spans), path, "it contains no tracks")
@@ -51,6 +55,9 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     frame = frames(pd.Series(time), settings.external_frame_interval, path, "the time of coords")
     rows = pd.DataFrame({"frame": frame, "track": track[seen].astype(np.int64), "y_px": y / size, "x_px": x / size})
     born = (lbep[:, 3] > 0) & (lbep[:, 3] != lbep[:, 0])
+    if len(strange := np.setdiff1d(fates, FATES)):
+        msg = f"{path}: fate {strange[0]} is none of btrack's ({listed(map(str, FATES))}); write the file with btrack."
+        raise UserError(msg)
     died = frozenset(lbep[np.isin(fates, DEATHS), 0].tolist())
     return ExternalTracks(
         rows, parent_links(lbep[born, 0], lbep[born, 3]), deaths=died, counts={"dummies": int((~seen).sum())}

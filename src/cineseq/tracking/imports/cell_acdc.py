@@ -9,6 +9,7 @@ import pandas as pd
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
+from cineseq.io.end_words import truths
 from cineseq.tracking.imports import plain_table
 from cineseq.tracking.imports.base import ExternalTracks, check_not_empty
 
@@ -44,7 +45,7 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     """
     table = read_plain(path)
     _check_one_position(table, path)
-    excluded = _marked(table, "is_cell_excluded")
+    excluded = _marked(table, "is_cell_excluded", path)
     none = pd.Series(-1, index=table.index)
     tree = pd.to_numeric(table.get("Cell_ID_tree", none), errors="coerce")
     by_tree = bool(tree.gt(0).any())
@@ -70,8 +71,8 @@ def _check_one_position(table: pd.DataFrame, path: Path) -> None:
         raise UserError(msg)
 
 
-def _marked(table: pd.DataFrame, column: str) -> pd.Series:
+def _marked(table: pd.DataFrame, column: str, path: Path) -> pd.Series:
     """Return where a column is true; nowhere if it is missing."""
     if column not in table:
         return pd.Series(data=False, index=table.index)
-    return plain_table.truths(table[column])
+    return truths(table[column], f"{path}, column '{column}'", "correct it in Cell-ACDC")

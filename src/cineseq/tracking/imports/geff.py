@@ -11,6 +11,7 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError, reading
+from cineseq.io.end_words import ends_of
 from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not_empty, frames, numbers, whole
 from cineseq.tracking.imports.graph import forward, tracks_of_graph, tracks_of_linked
 
@@ -37,8 +38,9 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     The axes of the metadata name the properties of time, y and x (by name, else the last two of space). If the metadata
     name a property as the label in a label image, objects are matched to the masks by it, else by position. If they
     name a property as the tracklet, every node is in a track, and its numbers are kept if they fit the graph; else
-    nodes without an edge are in no track. If nodes have a property ``end_kind``, the value "death" states that the cell
-    died there. If links continue from such a node, it was linked further since; it is then not a death, and is counted.
+    nodes without an edge are in no track. If nodes have a property ``end_kind``, a word for death
+    (:mod:`cineseq.io.end_words`) states that the cell died there. If links continue from such a node, it was linked
+    further since; it is then not a death, and is counted.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def read(path: Path, settings: Track) -> ExternalTracks:
         table["label"] = whole(values(label), path, f"property '{label}'")
     if tracklet := (metadata.track_node_props or {}).get("tracklet"):
         table["tracklet"] = whole(values(tracklet), path, f"property '{tracklet}'")
-    table["died"] = _died(properties, len(memory["node_ids"]))
+    table["died"] = _died(properties, len(memory["node_ids"]), path)
     nodes = pd.DataFrame(table)
     links = memory["edge_ids"].astype(np.int64)
     links = links if metadata.directed else forward(nodes, links)
@@ -90,13 +92,15 @@ def _values(properties: Any, name: str, path: Path) -> pd.Series:
     return pd.Series(stored["values"])
 
 
-def _died(properties: Any, nodes: int) -> np.ndarray:
+def _died(properties: Any, nodes: int, path: Path) -> np.ndarray:
     """Return which nodes are marked as the last of a cell that died, shape (nodes,); none without the property."""
     if END not in properties:
         return np.zeros(nodes, bool)
     stored = properties[END]
     missing = np.zeros(nodes, bool) if stored["missing"] is None else np.asarray(stored["missing"], bool)
-    return (np.asarray(stored["values"]).astype(str) == "death") & ~missing
+    stated = pd.Series(np.asarray(stored["values"]).astype(str)).mask(missing)
+    ends = ends_of(stated, f"{path}, property '{END}'", "correct it, or leave the property out")
+    return (ends == "death").fillna(value=False).to_numpy(bool)
 
 
 def _with_deaths(tracks: ExternalTracks) -> ExternalTracks:

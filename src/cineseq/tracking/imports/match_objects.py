@@ -14,7 +14,8 @@ from cineseq.errors import UserError
 from cineseq.tracking.assignment import match
 from cineseq.tracking.imports.base import ExternalTracks
 from cineseq.tracking.imports.conflicts import settle
-from cineseq.tracking.lineage import TrackLineage
+from cineseq.tracking.imports.frames_agree import Counting, frames_without_row
+from cineseq.tracking.lineage import NOT_ANNOTATED, TrackLineage
 from cineseq.tracking.objects import Objects, no_overlaps
 
 
@@ -34,7 +35,7 @@ class Adopted:
     counts: dict[str, int]
 
 
-def adopt(objects: pd.DataFrame, external: ExternalTracks, frame_step: int, settings: Track, path: Path) -> Adopted:
+def adopt(objects: Objects, external: ExternalTracks, frame_step: int, settings: Track, path: Path) -> Adopted:
     """Assign every object to its external track.
 
     Objects in no external track become tracks of one frame. A parent with a single daughter is the same cell, so both
@@ -45,38 +46,47 @@ def adopt(objects: pd.DataFrame, external: ExternalTracks, frame_step: int, sett
     Parameters
     ----------
     objects
-        The objects, sorted by frame; at least one.
+        The objects of the masks; at least one.
     external
         The tracks as read.
     frame_step
         The masks contain every ``frame_step``-th frame of the external tracks.
     settings
-        The section ``track``, for conflicts.
+        The section ``track``, for conflicts and the frames that the file describes.
     path
         Path of the tracks, for messages.
 
     Raises
     ------
     UserError
-        When less than half of the objects, or of the external rows, are matched; when more than half of the objects
-        lie outside the frames that the file states for their track; when an object is listed twice, or the lineage is
-        impossible.
+        When tracks and masks do not share their frames; when less than half of the objects, or of the external rows,
+        are matched; when more than half of the objects lie outside the frames that the file states for their track;
+        when an object is listed twice, or the lineage is impossible.
     """
     parent, counts = settle(external, settings, path)
-    kept = _kept_rows(external, frame_step, path)
-    number, lost = _by_label(objects, external) if kept is None else _by_row(objects, kept, path)
+    counting, table = Counting.of(settings, frame_step), objects.table
+    kept = _kept_rows(external, counting, path)
+    number, lost = _by_label(table, external) if kept is None else _by_row(table, kept, path)
+    seen = np.isin(np.arange(objects.shape[0]), table["frame"])
+    bare = frames_without_row(external, seen, counting, settings, path)
     unknown = number == 0
-    if unknown.mean() > 0.5 or lost > 0.5 * max(len(external.spans) if kept is None else len(kept), 1):
+    annotated = ~table["frame"].isin(bare).to_numpy()
+    if (
+        not annotated.any()
+        or unknown[annotated].mean() > 0.5
+        or lost > 0.5 * max(len(external.spans) if kept is None else len(kept), 1)
+    ):
         msg = (
-            f"{path}: the tracks do not fit the masks ({int(unknown.sum())} of {len(objects)} objects have no track,"
+            f"{path}: the tracks do not fit the masks ({int(unknown.sum())} of {len(table)} objects have no track,"
             f" {lost} external objects have no mask); supply the masks that these tracks were made on."
         )
         raise UserError(msg)
-    outside = _outside_spans(objects, external, frame_step, path) if kept is None else {}
+    outside = _outside_spans(table, external, counting, path) if kept is None else {}
     families, repaired = _families(number, parent, external.deaths)
     number = families.number.copy()
     number[unknown] = number.max(initial=0) + 1 + np.arange(unknown.sum())
     found = {"objects_without_given_track": int(unknown.sum()), "given_objects_without_mask": lost}
+    found[NOT_ANNOTATED] = len(bare)
     return Adopted(replace(families, number=number), external.counts | counts | found | outside | repaired)
 
 
@@ -102,16 +112,21 @@ def take_points(external: ExternalTracks, frame_step: int, settings: Track, path
         When the file has no positions, or the lineage is impossible.
     """
     parent, counts = settle(external, settings, path)
-    kept = _kept_rows(external, frame_step, path)
+    kept = _kept_rows(external, Counting.of(settings, frame_step), path)
     if kept is None or "y_px" not in kept:
         msg = f"{path}: these tracks state no positions; supply the masks that they label in the column 'masks'."
         raise UserError(msg)
     rows = kept.sort_values(["frame", "track"], ignore_index=True)
+    if len(rows) and rows["frame"].iloc[0] < 0:
+        first = settings.external_first_frame
+        msg = f"{path}: there are rows before frame {first}; set track.external_first_frame to the first frame."
+        raise UserError(msg)
     unknown = dict.fromkeys(("area_px", "eccentricity", "brightness", "ellipse_extent"), np.nan)
     table = rows[["frame", "y_px", "x_px"]].assign(label=rows.groupby("frame").cumcount() + 1, **unknown)
     table["touches_border"] = pd.array([pd.NA] * len(table), dtype="boolean")
     families, repaired = _families(rows["track"].to_numpy(), parent, external.deaths)
-    frames = int(external.known_rows["frame"].max()) // frame_step + 1
+    counting = Counting.of(settings, frame_step)
+    frames = (int(external.known_rows["frame"].max()) - counting.first) // counting.step + 1
     return Objects(table, no_overlaps(), (frames, 0, 0), 0), Adopted(families, external.counts | counts | repaired)
 
 
@@ -129,15 +144,14 @@ def _families(
     return TrackLineage(joined, kept, {}, frozenset(heads.get(n, n) for n in dead)), counts
 
 
-def _kept_rows(external: ExternalTracks, frame_step: int, path: Path) -> pd.DataFrame | None:
+def _kept_rows(external: ExternalTracks, counting: Counting, path: Path) -> pd.DataFrame | None:
     """Return the rows of the frames that are kept, with their new frame numbers; None where labels are tracks."""
     if external.rows is None:
         return None
     if (wrong := external.rows["track"] < 1).any():
         msg = f"{path}: there is a track {external.rows['track'][wrong].iloc[0]}; number tracks from 1 (0 means none)."
         raise UserError(msg)
-    rows = external.rows[external.rows["frame"] % frame_step == 0]
-    return rows.assign(frame=rows["frame"] // frame_step)
+    return counting.of_masks(external.rows)
 
 
 def _by_label(objects: pd.DataFrame, external: ExternalTracks) -> tuple[np.ndarray, int]:
@@ -147,13 +161,10 @@ def _by_label(objects: pd.DataFrame, external: ExternalTracks) -> tuple[np.ndarr
     return np.where(known, label, 0), int((~external.spans["track"].isin(label)).sum())
 
 
-def _outside_spans(objects: pd.DataFrame, external: ExternalTracks, frame_step: int, path: Path) -> dict[str, int]:
-    """Count the objects outside the frames that the file states for their track; a UserError if they are most.
-
-    Frames are those of the file; the masks contain every ``frame_step``-th.
-    """
+def _outside_spans(objects: pd.DataFrame, external: ExternalTracks, counting: Counting, path: Path) -> dict[str, int]:
+    """Count the objects outside the frames that the file states for their track; a UserError if they are most."""
     joined = objects[["frame", "label"]].merge(external.spans, left_on="label", right_on="track")
-    joined["frame"] *= frame_step
+    joined["frame"] = joined["frame"] * counting.step + counting.first
     wrong = ~joined["frame"].between(joined["first"], joined["last"])
     if wrong.mean() > 0.5:
         track, frame, first, last = joined.loc[wrong, ["track", "frame", "first", "last"]].iloc[0]

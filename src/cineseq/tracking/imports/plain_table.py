@@ -10,6 +10,7 @@ import pandas as pd
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
+from cineseq.io.end_words import deaths as stated_deaths
 from cineseq.tracking.imports.base import ExternalTracks, frames, parent_links
 from cineseq.tracking.lineage import FOLLOWED
 
@@ -18,7 +19,6 @@ SUFFIXES = (".csv", ".tsv", ".parquet")
 HOLDS = ("frame", "track", "label", "y", "x", "parent", "death")
 COLUMNS = {what: what for what in HOLDS}
 """Name of the column of each entry, unless the settings name another."""
-TRUE = ("1", "1.0", "true", "yes")
 
 
 def recognises(path: Path) -> bool:
@@ -29,13 +29,14 @@ def recognises(path: Path) -> bool:
 def read(path: Path, settings: Track) -> ExternalTracks:
     """Read a table of objects.
 
-    ``parent`` is empty or not positive where a track has none; ``death`` is true in any row of a track that died. Both
-    columns are optional; without them, parents or deaths are unknown.
+    ``parent`` is empty or not positive where a track has none. ``death`` is true in any row of a track that died, or
+    names its end, such as ``apoptosis`` (:mod:`cineseq.io.end_words`). Both columns are optional; without them, parents
+    or deaths are unknown.
 
     Raises
     ------
     UserError
-        When the table is empty, a column is missing, or a value is not a number.
+        When the table is empty, a column is missing, a value is not a number, or a word for a death is not known.
     """
     return external_of(read_plain(path), COLUMNS | dict(settings.external_columns), settings, path)
 
@@ -68,7 +69,8 @@ def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track
         parent = _numbers(table[names["parent"]].fillna(0), path, whole=True)
         pairs = parent_links(track[parent > 0], parent[parent > 0])
     if names["death"] in table:
-        dead = truths(table[names["death"]])
+        advice = "correct it, or name another column as death in track.external_columns"
+        dead = stated_deaths(table[names["death"]], f"{path}, column '{names['death']}'", advice)
         deaths = frozenset(track[dead].tolist())
         counts[FOLLOWED] = followed_after_death(rows["frame"], track, dead)
     return ExternalTracks(pd.DataFrame(rows).reset_index(drop=True), pairs, deaths=deaths, counts=counts)
@@ -82,11 +84,6 @@ def followed_after_death(frame: pd.Series, track: pd.Series, dead: pd.Series) ->
     died = frame[dead].groupby(track[dead]).min()
     spans = frame.groupby(track).agg(["min", "max"]).loc[died.index]
     return int(((died > spans["min"]) & (died < spans["max"])).sum())
-
-
-def truths(values: pd.Series) -> pd.Series:
-    """Return where a column is true (true, yes or 1); empty is not true."""
-    return values.astype("string").str.lower().isin(TRUE)
 
 
 def _numbers(values: pd.Series, path: Path, *, whole: bool) -> pd.Series:

@@ -47,15 +47,14 @@ def test_stated_frames_are_those_of_the_movie_before_it_was_thinned(tmp_path):
     external = ctc(tmp_path, "1 0 5 0\n2 6 11 1\n3 6 11 1\n4 0 11 0\n")
     _, _, report = on_masks(external, tmp_path, field=FieldOfView(frame_step=2))
     assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 0
-    # labels 2 and 3 of frames 3 to 5 and label 4 of none are outside
-    _, _, report = on_masks(external, tmp_path)
-    assert report["numbers"]["objects_outside_the_frames_of_their_track"] == 6
+    with pytest.raises(UserError, match="frame 6 of the file is not among the 6 frames of the masks, which are its"):
+        on_masks(external, tmp_path)
 
 
 def test_a_table_of_other_masks_is_refused(tmp_path):
-    said = r"9 of 15 objects lie outside .* \(track 1, stated in frames 9 to 9, is in the mask of frame 0\); supply"
+    said = r"9 of 15 objects lie outside .* \(track 1, stated in frames 5 to 5, is in the mask of frame 0\); supply"
     with pytest.raises(UserError, match=said):
-        on_masks(ctc(tmp_path, "1 9 9 0\n2 13 15 0\n3 13 15 0\n4 0 5 0\n"), tmp_path)
+        on_masks(ctc(tmp_path, "1 5 5 0\n2 0 2 0\n3 0 2 0\n4 0 5 0\n"), tmp_path)
 
 
 def test_an_only_daughter_is_the_same_cell_and_is_counted(tmp_path):
@@ -218,3 +217,23 @@ def test_tracks_without_any_object_are_refused(tmp_path):
     files = outputs(tmp_path)
     with pytest.raises(UserError, match="the masks have no objects"):
         main(external=ctc(tmp_path, GOOD), labels=tmp_path / "e.ome.tif", **files, settings=Settings())
+
+
+@pytest.mark.parametrize("word", ["apoptosis", "Died", "TRUE", "1.0", "cell_death"])
+def test_any_word_for_a_death_is_one(tmp_path, word):
+    rows = pd.read_csv(table(tmp_path, "place"))
+    rows.assign(death=rows["track"].map({2: word, 3: "lost"})).to_csv(tmp_path / "external.csv", index=False)
+    ends = on_masks(tmp_path / "external.csv", tmp_path)[1].set_index("number")["end_kind"]
+    assert ends.loc[[1, 2, 3, 4]].tolist() == ["division", "death", "end_of_movie", "end_of_movie"]
+
+
+def test_a_word_that_is_no_end_is_refused_and_the_advice_works(tmp_path):
+    rows = pd.read_csv(table(tmp_path, "place"))
+    rows = rows.assign(death=rows["track"].map({2: "perished"}), died=rows["track"] == 2)
+    rows.to_csv(tmp_path / "external.csv", index=False)
+    said = r"external\.csv, column 'death', row 11: 'perished' is not known; .* name another column as death in"
+    with pytest.raises(UserError, match=said):
+        on_masks(tmp_path / "external.csv", tmp_path)
+    other = Track(external_columns={"death": "died"})
+    ends = on_masks(tmp_path / "external.csv", tmp_path, track=other)[1].set_index("number")["end_kind"]
+    assert ends[2] == "death"
