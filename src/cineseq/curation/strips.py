@@ -10,6 +10,7 @@ import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
 
+from cineseq.io.labels import renumbered
 from cineseq.io.stacks import Labels, Movie
 
 PANEL = 116
@@ -109,19 +110,19 @@ def draw_strips(
         for shot, kept in zip(wanted, crops, strict=True):
             if frame in shot.frames:
                 roles = shot.before if frame <= shot.event_frame else shot.after
-                part = masks[shot.box]
-                kept[frame] = (part, _colours(part, here, roles), None if image is None else image[shot.box])
+                part, names = renumbered(masks[shot.box])
+                kept[frame] = (part, _colours(names, here, roles), None if image is None else image[shot.box])
     for shot, kept in zip(wanted, crops, strict=True):
         yield _strip(shot, kept)
 
 
-def _colours(masks: np.ndarray, here: pd.DataFrame | None, roles: dict[str, str]) -> np.ndarray:
-    """Return the colour of every label, up to the largest in this part of a frame, shape (labels + 1, 3)."""
-    colour = np.tile(_rgb("other"), (int(masks.max()) + 1, 1))
+def _colours(names: np.ndarray, here: pd.DataFrame | None, roles: dict[str, str]) -> np.ndarray:
+    """Return the colour of every label in a part of a frame, shape (labels, 3)."""
+    colour = np.tile(_rgb("other"), (len(names), 1))
     if here is not None:
-        ours = here[here["track_id"].isin(list(roles)) & (here["label"] < len(colour))]
+        ours = here[here["track_id"].isin(list(roles)) & here["label"].isin(names)]
         for label, track in zip(ours["label"], ours["track_id"], strict=True):
-            colour[int(label)] = _rgb(roles[track])
+            colour[np.searchsorted(names, label)] = _rgb(roles[track])
     return colour
 
 

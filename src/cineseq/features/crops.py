@@ -12,6 +12,7 @@ from scipy import ndimage
 from cineseq.config.features import Embed
 from cineseq.errors import UserError
 from cineseq.features.background import ALL, Rings, local_background, rings
+from cineseq.io.labels import renumbered
 from cineseq.io.stacks import Labels, MovieInfo
 from cineseq.text import number
 
@@ -57,7 +58,7 @@ def crop_side(labels: Labels, settings: Embed) -> int:
     sizes = [
         max(part.stop - part.start for part in box)
         for frame in frames
-        for box in ndimage.find_objects(labels[int(frame)].astype(np.int64))
+        for box in ndimage.find_objects(renumbered(labels[int(frame)])[0].astype(np.int64))
         if box is not None
     ]
     wanted = MARGIN_FACTOR * np.percentile(sizes, 99) if sizes else SIDES_PX[0]

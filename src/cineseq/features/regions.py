@@ -10,6 +10,7 @@ from scipy import ndimage
 from cineseq.features.background import ALL
 from cineseq.features.label_statistics import grouped_means, positions
 from cineseq.io.grey_levels import saturated_level
+from cineseq.io.labels import renumbered
 from cineseq.statistics import MAD_TO_SD
 
 LEAST_EMPTY = 0.005
@@ -63,7 +64,7 @@ class Regions:
 
 def typical_radius(masks: np.ndarray) -> float:
     """Return the median radius of the masks, as discs of their areas; 0 without masks."""
-    area = np.bincount(masks.ravel())[1:]
+    area = np.bincount(renumbered(masks)[0].ravel())[1:]
     return float(np.sqrt(np.median(area[area > 0]) / np.pi)) if area.any() else 0.0
 
 

@@ -7,6 +7,8 @@ import pandas as pd
 from scipy.spatial import cKDTree
 from skimage.measure import regionprops_table
 
+from cineseq.io.labels import renumbered
+
 LENGTHS = {
     "perimeter": "perimeter",
     "axis_major": "axis_major_length",
@@ -39,9 +41,14 @@ def shape_table(labels: np.ndarray, pixel_size_um: float | None) -> pd.DataFrame
     """
     # Properties of regions, lengths in physical units, each shape (objects,).
     wanted = ("label", "area", "centroid", *LENGTHS.values(), *SHAPES, "moments_hu")
-    found = regionprops_table(labels, properties=wanted, cache=True)
+    small, names = renumbered(labels)
+    found = regionprops_table(small, properties=wanted, cache=True)
     scale, unit = (1.0, "px") if pixel_size_um is None else (pixel_size_um, "um")
-    columns = {"label": found["label"], "area_px": found["area"], f"morphology_area_{unit}2": found["area"] * scale**2}
+    columns = {
+        "label": names[found["label"]],
+        "area_px": found["area"],
+        f"morphology_area_{unit}2": found["area"] * scale**2,
+    }
     for name, source in LENGTHS.items():
         columns[f"morphology_{name}_{unit}"] = found[source] * scale
     columns |= {f"morphology_{name}": found[name] for name in SHAPES}

@@ -17,8 +17,8 @@ from cineseq.text import count
 IMAGE_AXES = {2: "YX", 3: "CYX", 4: "TCYX"}
 """Default axes of an image by their number: T frames, C channels, Y rows, X columns."""
 LABEL_AXES = {2: "YX", 3: "TYX"}
-LARGEST_LABEL = 10_000_000
-"""Measuring takes time and memory in proportion to the largest label of a frame."""
+LARGEST_LABEL = int(np.iinfo(np.uint32).max)
+"""Label stacks are written as uint32 at most."""
 
 
 def image_axes(image: Any, axes: str | None) -> str:

@@ -21,6 +21,7 @@ from skimage.segmentation import find_boundaries
 
 from cineseq.config.imaging import Channels, Segment
 from cineseq.files import replacing
+from cineseq.io.labels import painted
 from cineseq.io.stacks import Labels, Movie, MovieInfo
 from cineseq.plotting import DARK_GREY, ON_IMAGES, RED_ON_IMAGES
 from cineseq.text import number
@@ -176,9 +177,7 @@ def _scaled(planes: list[np.ndarray]) -> list[np.ndarray]:
 
 def _painted(masks: np.ndarray, here: pd.DataFrame, grey: np.ndarray | None) -> np.ndarray:
     """Paint outlines over the grey image; without an image, fill the masks in dark colours."""
-    colour_of = np.full(max(int(masks.max()), int(here["label"].max() if len(here) else 0)) + 1, -1)
-    colour_of[here["label"].to_numpy(int)] = here["colour"].to_numpy(int)
-    colour = colour_of[masks]
+    colour = painted(masks, here["label"].to_numpy(int), here["colour"].to_numpy(int), otherwise=-1)
     rgb = np.array([*_rgb(TRACK_COLOURS), (150, 150, 150)], float)
     base = np.full((*masks.shape, 3), 24.0) if grey is None else np.repeat(grey[..., None] * 225.0, 3, axis=2)
     if grey is None:

@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import ndimage
 
 from cineseq.config.tracking import LIVING_FRAMES
+from cineseq.io.labels import painted
 from cineseq.io.stacks import Labels, Movie
 from cineseq.statistics import MAD_TO_SD
 
@@ -120,7 +121,7 @@ def look(
     frame, radius = objects["frame"].to_numpy(np.int64), np.sqrt(objects["area_px"].to_numpy(float) / np.pi)
     rows = pd.Series(range(len(number))).groupby(number)
     own = {n: rows.get_group(n).to_numpy() for n in wanted.tolist()}
-    start = pd.Series(frame).groupby(number).min().reindex(range(int(number.max()) + 1), fill_value=0).to_numpy()
+    start = pd.Series(frame).groupby(number).transform("min").to_numpy()
     watched = [_Window.of(n, r, frame, radius, objects) for n, r in own.items()]
     by_frame: dict[int, list[_Window]] = {}
     for window in watched:
@@ -132,16 +133,17 @@ def look(
         seen = source.labels.info.seen_part(at)
         level, noise = background(image[seen], labels[seen])
         here = slice(*np.searchsorted(frame, [at, at + 1]))
-        of_label = np.zeros(int(labels.max()) + 1, np.int64)
-        of_label[objects["label"].to_numpy(np.int64)[here]] = number[here]
-        picture = _Frame(image - level, of_label[labels], noise, start)
+        names = objects["label"].to_numpy(np.int64)[here]
+        picture = _Frame(
+            image - level, painted(labels, names, number[here]), noise, painted(labels, names, start[here])
+        )
         measured += [row for window in by_frame[at] if (row := window.measure(at, picture))]
     return pd.DataFrame(measured, columns=["number", *COLUMNS], dtype=float).astype({"number": np.int64})
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """One frame: grey levels above the background, tracks of pixels, noise, and the first frame of each track."""
+    """One frame: grey levels above the background, track of each pixel and its first frame, and noise."""
 
     image: np.ndarray
     tracks: np.ndarray
@@ -200,7 +202,7 @@ class _Window:
             )
         )
         # Other cells that were already followed at the end, with a rim of one pixel, are left out.
-        other = (tracks > 0) & (tracks != self.number) & (frame.start[tracks] <= self.end)
+        other = (tracks > 0) & (tracks != self.number) & (frame.start[rows, columns] <= self.end)
         free = (far <= reach) & ~ndimage.binary_dilation(other)
         return self._after(offset, np.where(free, image, 0.0), far / self.radius, frame.noise)
 

@@ -13,6 +13,7 @@ from skimage.measure import regionprops_table
 
 from cineseq.config.imaging import Channels
 from cineseq.errors import UserError
+from cineseq.io.labels import renumbered
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
 from cineseq.tracking.end_pictures import ObjectImages
@@ -130,7 +131,8 @@ def measure(
 def _one_frame(plane: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
     if not plane.any():
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
-    measured = regionprops_table(plane, properties=_PROPERTIES)
+    small, names = renumbered(plane)
+    measured = regionprops_table(small, properties=_PROPERTIES)
     # Bounding boxes against the edges of what the camera saw, each shape (objects, 2).
     first, past = (np.c_[measured[f"bbox-{i}"], measured[f"bbox-{i + 1}"]] for i in (0, 2))
     border = (first <= seen[0]).any(axis=1) | (past >= seen[1]).any(axis=1)
@@ -138,7 +140,7 @@ def _one_frame(plane: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
     ellipse = np.pi / 4 * measured["axis_major_length"] * measured["axis_minor_length"]
     columns = {
         "frame": np.full(len(border), frame),
-        "label": measured["label"],
+        "label": names[measured["label"]],
         "y_px": measured["centroid-0"],
         "x_px": measured["centroid-1"],
         "area_px": measured["area"],
