@@ -147,7 +147,7 @@ def function_report(
         "ring": "the median of a ring around each mask",
         "percentile": f"percentile {significant(settings.background_percentile)} of each frame",
     }[settings.background]
-    where = {"mask": "mask", "cell": "mask, dilated up to the middle between neighbours,"}[settings.region]
+    where = {"mask": "mask", "cell": "mask, dilated up to the border between neighbours,"}[settings.region]
     lines = [f"Function is the {WHAT[settings.measure]} in the {where} above {background}; time is in {unit}s."]
     numbers: dict[str, float | int | None] = {"tracks": len(tracks), "objects": len(timecourse)}
     live = live_values(timecourse, tracks, settings)

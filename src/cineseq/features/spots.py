@@ -1,4 +1,4 @@
-"""Find bright spots in cells, such as lipid droplets or engulfed particles, by the Laplacian of a Gaussian."""
+"""Find bright spots in cells, such as lipid droplets or engulfed particles, by the curvature of the smoothed image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from cineseq.statistics import MAD_TO_SD
 
-NEIGHBOURHOOD_RADII = 4.0
+NEIGHBOURHOOD_RADII = 5.0
 """Half width of the neighbourhood whose noise a spot is compared with, in radii of a spot."""
 
 
@@ -38,10 +38,12 @@ class Spots:
 def find_spots(plane: np.ndarray, labels: np.ndarray, radius_px: float, threshold: float) -> Spots:
     """Find the spots of about one size in the cells of a frame.
 
-    A spot is a local maximum of the negative Laplacian of a Gaussian whose standard deviation is the radius over the
-    square root of 2, to which discs of this radius respond most (Lindeberg 1998, Int. J. Comput. Vis. 30, 79). It has
-    to exceed the typical response of its neighbourhood by a number of robust standard deviations: the texture of the
-    cell counts as noise. Equal maxima next to each other are one spot.
+    The image is smoothed by a Gaussian whose standard deviation is the radius over the square root of 2, to which discs
+    of this radius respond most (Lindeberg 1998, Int. J. Comput. Vis. 30, 79). A spot is a local maximum of twice the
+    geometric mean of the two principal curvatures. In a round spot this is the negative Laplacian of the smoothed
+    image; at the edge of a cell, or on a fibre, one curvature is near 0, and so is the response. It has to exceed a
+    number of robust standard deviations of the Laplacian in its neighbourhood: the texture of the cell counts as
+    noise. Equal maxima next to each other are one spot.
 
     Parameters
     ----------
@@ -54,15 +56,24 @@ def find_spots(plane: np.ndarray, labels: np.ndarray, radius_px: float, threshol
     threshold
         Least response, in standard deviations.
     """
-    # The kernel does not add up to exactly zero, so that a level would leave a trace.
+    # The kernels do not add up to exactly zero, so that a level would leave a trace.
     image = plane - float(np.median(plane))
-    response = -ndimage.gaussian_laplace(image, radius_px / np.sqrt(2))
+    response, laplacian = _curvature(image, radius_px / np.sqrt(2))
     highest = ndimage.maximum_filter(response, size=2 * max(round(radius_px), 1) + 1)
     peaks = (response == highest) & (response > 0) & (labels > 0)
     # A constant has responses by rounding.
-    noise = np.maximum(_local_noise(response, NEIGHBOURHOOD_RADII * radius_px), 1e-9 * (1 + np.abs(image).max()))
+    noise = np.maximum(_local_noise(laplacian, NEIGHBOURHOOD_RADII * radius_px), 1e-9 * (1 + np.abs(image).max()))
     rows, columns = _middles(peaks & (response > threshold * noise))
     return Spots(rows, columns, labels[rows, columns], _intensities(image, rows, columns, radius_px))
+
+
+def _curvature(image: np.ndarray, sd: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return twice the geometric mean of the principal curvatures, 0 unless both are downward, and the Laplacian."""
+    down, across, mixed = (-ndimage.gaussian_filter(image, sd, order) for order in ((2, 0), (0, 2), (1, 1)))
+    if min(image.shape) == 1:  # A line of pixels has one curvature.
+        return np.maximum(down + across, 0), down + across
+    product = down * across - mixed**2
+    return np.where(down + across > 0, 2 * np.sqrt(np.maximum(product, 0)), 0), down + across
 
 
 def _middles(peaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,18 +93,18 @@ def _middles(peaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _local_noise(response: np.ndarray, reach_px: float) -> np.ndarray:
     """Return the robust standard deviation of the response around each pixel.
 
-    The lower half of the responses is that of noise and texture, which spots hardly touch; it is found on a coarse
-    grid of windows and interpolated.
+    Spots hardly touch the median of the deviations, which is that of noise and texture; it is found on a coarse grid
+    of windows and interpolated.
     """
     step = max(round(reach_px / 2), 1)
     half = max(round(reach_px), 2)
     centres = [np.arange(min(step // 2, size - 1), size, step) for size in response.shape]
-    # Every second pixel of the windows of one row of centres at a time, (centres, window, window).
-    padded = np.pad(response, half, mode="edge")
+    # The windows of one row of centres at a time, (centres, pixels).
+    padded = np.pad(response, half, mode="symmetric")
     windows = sliding_window_view(padded, (2 * half + 1, 2 * half + 1))
     grid = np.empty([len(one) for one in centres])
     for i, y in enumerate(centres[0]):
-        row = windows[y, centres[1], ::2, ::2].reshape(len(centres[1]), -1)
+        row = windows[y, centres[1]].reshape(len(centres[1]), -1)
         grid[i] = MAD_TO_SD * np.median(np.abs(row - np.median(row, axis=1)[:, None]), axis=1)
     rows, columns = np.indices(response.shape)
     at = [(place - centre[0]) / step for place, centre in zip((rows, columns), centres, strict=True)]

@@ -61,13 +61,14 @@ def object_brightness(
     for frame, objects in progress(list(detections.groupby("frame")), "Frames scored", logger):
         ordered = objects.sort_values("label")
         plane, seen = labels[int(frame)].astype(np.int64), labels.info.seen_part(int(frame))
-        regions = Regions.around(plane, reach, settings.background_gap_px, seen)
+        middle = Regions.around(plane, reach, settings.background_gap_px, seen)
         ids = ordered["label"].to_numpy(np.int64)
-        pixels, group = positions(regions.labels, ids)
         keys = ordered[[*FIELD, "track_id", "frame", "label"]]
         around: Rings | None = None
         for channel in channels:
             image = movie.plane(int(frame), channel)
+            regions = middle.bordered_by(image, plane)
+            pixels, group = positions(regions.labels, ids)
             background = np.full(len(ids), np.nan)
             if settings.background == "ring":
                 around = around or rings(plane, settings.background_gap_px, settings.background_ring_px, seen)

@@ -21,6 +21,30 @@ def test_regions_meet_in_the_middle_between_neighbours():
     assert Regions.around(masks * 0, 4, 1).empty.all()
 
 
+def test_borders_between_neighbours_follow_the_signal():
+    masks = np.zeros((21, 60), int)
+    masks[8:13, 18:23], masks[8:13, 38:43] = 1, 2
+    image = np.full((21, 60), 100.0)
+    image[:, 35:] = 160  # the second cell reaches farther than the middle, which is 30
+    image += np.random.default_rng(0).normal(0, 1, image.shape)
+    around = Regions.around(masks, 14, 1)
+    followed = around.bordered_by(image, masks)
+    assert abs(np.flatnonzero(around.labels[10] == 2)[0] - 31) <= 1
+    assert abs(np.flatnonzero(followed.labels[10] == 2)[0] - 35) <= 1
+    # Which pixels belong to any cell does not depend on the image.
+    assert ((followed.labels > 0) == (around.labels > 0)).all()
+    assert (followed.labels[masks > 0] == masks[masks > 0]).all()
+
+
+def test_without_a_signal_borders_are_the_middles():
+    masks = np.zeros((21, 60), int)
+    masks[8:13, 18:23], masks[8:13, 38:43] = 1, 2
+    around = Regions.around(masks, 14, 1)
+    assert around.bordered_by(np.full((21, 60), 7.0), masks) is around
+    noise = np.random.default_rng(1).normal(100, 3, (21, 60))
+    assert (around.bordered_by(noise, masks).labels == around.labels).mean() > 0.9
+
+
 def test_padding_is_neither_a_region_nor_empty():
     masks = np.zeros((1, 12), int)
     masks[0, 5] = 1
