@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 FAR = 1 / 3
 """Step over neighbour distance above which links become uncertain."""
 
+REPAIRS = {
+    "dummies": ("object", "that btrack filled in, left out"),
+    "objects_without_given_track": ("object", "without an external track, made a track of its own"),
+    "given_objects_without_mask": ("external object", "without a mask, left out"),
+    "objects_outside_the_frames_of_their_track": ("object", "outside the frames of their track"),
+    "objects_outside_the_lineage_tree": ("object", "outside the lineage tree"),
+    "objects_without_any_link": ("object", "without any link"),
+    "filtered_out_families": ("filtered track", "of TrackMate, left out"),
+    "links_cut_to_two_parents": ("link", "to two parents, cut"),
+    "links_cut_to_more_than_two_daughters": ("link", "to more than two daughters, cut"),
+    "only_daughters_joined": ("only daughter", "joined to the track of its parent"),
+    "parents_without_object": ("link", "to a parent without an object, dropped"),
+    "deaths_without_object": ("death", "of a track without an object, dropped"),
+    "deaths_that_are_linked_further": ("death", "of a track that goes on, dropped"),
+}
+"""What an import of external tracks repairs, by the name of its count: noun, and the rest of the sentence."""
+
 
 def tracking_report(objects: Objects, linked: Linked | None, tracks: pd.DataFrame) -> dict[str, Any]:
     """Return the report of tracking one field; ``linked`` is None where there were no objects.
@@ -48,7 +65,7 @@ def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame
     """Return the report of the import of the external tracks of one field, with all repairs."""
     lines = ["The tracks are external."]
     lines += [
-        f"Repaired on import: {count(n)} {name.replace('_', ' ')}."
+        f"Repaired on import: {count(n, REPAIRS[name][0])} {REPAIRS[name][1]}."
         for name, n in counts.items()
         if n and name not in (FOLLOWED, NOT_ANNOTATED)
     ]

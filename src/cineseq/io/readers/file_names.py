@@ -55,6 +55,11 @@ STAMPS: tuple[tuple[re.Pattern[str], Callable[..., float]], ...] = (
 """Times in names, of several numbers that count as one, and their value (seconds, except for the last)."""
 
 
+def _plain(value: float) -> str:
+    """Write a number of a file name, without separators of thousands."""
+    return str(int(value)) if value == int(value) else str(value)
+
+
 @dataclass(frozen=True)
 class Number:
     """One number, or one time, at the same place in all names.
@@ -82,7 +87,7 @@ class Number:
     def words(self) -> str:
         """What varies, for a message."""
         distinct = sorted(set(self.values))
-        written = [f"{value:g}" if value != int(value) else str(int(value)) for value in distinct]
+        written = [_plain(value) for value in distinct]
         shown = ", ".join(written) if len(written) < 4 else f"{written[0]} to {written[-1]}"
         if self.is_time:
             return f"a time ({count(len(written))} of them)"
@@ -344,7 +349,7 @@ def _gap(before: Path, after: Path, number: Number, expected: float, lost: int |
             f"so {count(lost, 'frame')} between them {'is' if lost == 1 else 'are'} missing, by the usual interval"
         )
     else:
-        missing = f"so the frame numbered {expected:g} is missing"
+        missing = f"so the frame numbered {_plain(expected)} is missing"
     empty = ", or set inputs.missing_frames to empty to keep its place without cells" if lost is not None else ""
     return UserError(
         f"{after}: follows {before.name}, {missing}; add it, or make the frames after it a separate movie{empty}."

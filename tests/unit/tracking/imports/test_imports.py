@@ -103,7 +103,7 @@ def test_a_merge_is_refused_or_cut_and_counted(tmp_path):
     assert found["3@45"] == ("0@34", 4, "lost")
     assert found["3@25"] == ("0@34", 5, "end_of_movie")
     assert report["numbers"]["links_cut_to_two_parents"] == 2
-    assert "Repaired on import: 2 links cut to two parents." in report["lines"]
+    assert "Repaired on import: 2 links to two parents, cut." in report["lines"]
 
 
 def test_three_daughters_are_refused_or_cut_and_counted(tmp_path):
