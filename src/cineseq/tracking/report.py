@@ -34,6 +34,8 @@ REPAIRS = {
     "parents_without_object": ("link", "to a parent without an object, dropped"),
     "deaths_without_object": ("death", "of a track without an object, dropped"),
     "deaths_that_are_linked_further": ("death", "of a track that goes on, dropped"),
+    "excluded_objects": ("object", "that Cell-ACDC excludes, left out"),
+    "buds_before_division": ("bud", "before its division, counted as its mother"),
 }
 """What an import of external tracks repairs, by the name of its count: noun, and the rest of the sentence."""
 
@@ -65,7 +67,7 @@ def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame
     """Return the report of the import of the external tracks of one field, with all repairs."""
     lines = ["The tracks are external."]
     lines += [
-        f"Repaired on import: {count(n, REPAIRS[name][0])} {REPAIRS[name][1]}."
+        f"Repaired on import: {_repair(name, n)}."
         for name, n in counts.items()
         if n and name not in (FOLLOWED, NOT_ANNOTATED)
     ]
@@ -83,6 +85,11 @@ def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame
             "are kept and may show a dead cell; end such tracks at death."
         )
     return _report(objects, (lines, dict(counts)), tracks) | {"notices": notices}
+
+
+def _repair(name: str, number_of: int) -> str:
+    noun, rest = REPAIRS.get(name, ("", name.replace("_", " ")))
+    return f"{count(number_of, noun)} {rest}"
 
 
 def point_tracks_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame) -> dict[str, Any]:
