@@ -105,9 +105,9 @@ def read_movie(
         settings | scales | {"channel_pattern": channel_pattern, "frame_step": frame_step, "axes": axes},
         "read_movie",
     )
-    mapped = dict(channels) if isinstance(channels, Mapping) else None
-    names = mapped if mapped is not None else None if channels is None else _names(channels)
-    named = {"names": names, "function": _names(function)}
+    named: dict[str, Any] = {"names": channels, "function": _names(function)}
+    if channels is not None:
+        named["names"] = dict(channels) if isinstance(channels, Mapping) else _names(channels)
     chosen = section_from(Channels, named, "read_movie")
     with ExitStack() as opened:
         options = read_options(inputs, chosen, str(series))

@@ -81,8 +81,8 @@ class Layout:
 
     def plane(self, frame: int, channel: int) -> np.ndarray:
         """Read one plane, shape (height, width)."""
-        at = {"T": frame * self.interleaved + channel if self.interleaved else frame, "C": channel}
-        at |= {"Y": slice(None), "X": slice(None)}
+        at: dict[str, int | slice] = {"Y": slice(None), "X": slice(None), "C": channel}
+        at["T"] = frame * self.interleaved + channel if self.interleaved else frame
         plane = np.asarray(self.grid.read(tuple(at.get(axis, 0) for axis in self.grid.axes)))
         plane = plane.astype(plane.dtype.newbyteorder("="), copy=False)
         return plane if self.grid.axes.index("Y") < self.grid.axes.index("X") else plane.T

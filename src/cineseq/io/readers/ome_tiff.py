@@ -147,6 +147,7 @@ def neighbours(path: Path, series: str = "", *, metadata: bool = True) -> tuple[
     A file that cannot be read has none, and a file that is missing is none; reading says why.
     """
     is_companion = path.name.endswith(COMPANION)
+    damaged: tuple[type[Exception], ...] = (UserError, *failures())
     try:
         text = None if is_companion else description_of(path)
         names = set(FILE_NAME.findall(text or ""))
@@ -155,7 +156,7 @@ def neighbours(path: Path, series: str = "", *, metadata: bool = True) -> tuple[
         files = ome_set(path, text)
         read = files.files_of(chosen_image(files, ReadOptions(series=series)))
         read = (*read, files.metadata) if metadata else read
-    except (UserError, *failures()):
+    except damaged:
         return ()
     return tuple(file for file in dict.fromkeys(read) if file != path and file.is_file())
 
@@ -168,12 +169,13 @@ def check_one_image(files: Sequence[Path]) -> None:
     UserError
         When the OME-XML of the first file says that another of the files holds another image.
     """
+    damaged: tuple[type[Exception], ...] = (UserError, *failures())
     try:
         text = description_of(files[0]) if is_tiff(files[0]) else None
         if text is None or len(set(FILE_NAME.findall(text))) < 2:
             return
         first = ome_set(files[0], text)
-    except (UserError, *failures()):
+    except damaged:
         return
     names = {file.name for file in files[1:]}
     images = [i for i in first.images if files[0] in first.files_of(i)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import tifffile
@@ -132,7 +133,7 @@ class Pages:
             return self._page(page).asarray()
 
     def _page(self, page: int) -> tifffile.TiffPage:
-        return self._tiff.pages.get(page, cache=False)
+        return cast("tifffile.TiffPage", self._tiff.pages.get(page, cache=False, aspage=True))
 
     def close(self) -> None:
         """Close the file."""

@@ -103,12 +103,12 @@ def _stored(path: Path, tiff: tifffile.TiffFile, options: ReadOptions) -> _Store
     if stated is not None:
         return stated
     if len(found) > 1 and all(s.shape == found[0].shape and len(s.shape) == 2 for s in found) and not options.series:
-        return _Stored(_of_pages(path, tiff, (UNNAMED,), (len(found),), [s.pages[0].index for s in found]))
-    named = [Named(i, s.name, s.shape[-2:], (s.size, 1)) for i, s in enumerate(found)]
+        return _Stored(_of_pages(path, tiff, (UNNAMED,), (len(found),), [s.keyframe.index for s in found]))
+    named = [Named(i, s.name, (s.shape[-2], s.shape[-1]), (s.size, 1)) for i, s in enumerate(found)]
     chosen = found[choose(path, named, options)]
     import zarr  # noqa: PLC0415 - planning imports the readers, and zarr is slow to import
 
-    array = zarr.open(chosen.aszarr(level=0), mode="r")
+    array: Any = zarr.open(chosen.aszarr(level=0), mode="r")
     axes = "".join(UNNAMED if axis in UNKNOWN_AXES else axis for axis in chosen.axes)
 
     def read(index: tuple[Any, ...]) -> np.ndarray:
