@@ -37,11 +37,10 @@ def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, m
     with open_source(masks, inputs.channel_pattern, options, inputs.missing_frames) as source:
         for note in source.info.notes:
             logger.info("%s", note)
-        notices = source.info.notices if shown is None else ()
+        frames = range(0, source.info.frames, settings.field.frame_step)
+        info, notices = label_info(source, frames, inputs, shown)
         for notice in notices:
             logger.warning("%s", notice)
-        frames = range(0, source.info.frames, settings.field.frame_step)
-        info = label_info(source, frames, inputs, shown)
         surveyed = survey(source, frames)
         check_single_frame(masks[0], len(frames), source.info.frames, inputs)
         write_labels(external_labels(source, frames, surveyed), labels, info)

@@ -49,8 +49,12 @@ class Survey:
         return float(np.median(self.counts))
 
 
-def label_info(source: Source, frames: range, inputs: Inputs, movie: MovieInfo | None) -> MovieInfo:
-    """Return the metadata of the label stack; scales come from the movie, else the configuration, else the masks.
+def label_info(
+    source: Source, frames: range, inputs: Inputs, movie: MovieInfo | None
+) -> tuple[MovieInfo, tuple[str, ...]]:
+    """Return the metadata of the label stack, and notices on how they were read.
+
+    Scales come from the movie, else the configuration, else the masks; a movie has its own notices.
 
     Raises
     ------
@@ -68,10 +72,10 @@ def label_info(source: Source, frames: range, inputs: Inputs, movie: MovieInfo |
                 f"{movie.frames} frames of {movie.height} x {movie.width} px; supply one mask for each frame."
             )
             raise UserError(msg)
-        return replace(movie, channels=())
+        return replace(movie, channels=()), ()
     times = frame_times(source, inputs).of(frames)
     pixels = pixel_scale(source, inputs)
-    return MovieInfo(
+    info = MovieInfo(
         len(frames),
         here.height,
         here.width,
@@ -81,6 +85,7 @@ def label_info(source: Source, frames: range, inputs: Inputs, movie: MovieInfo |
         pixel_aspect=pixels.aspect,
         times_min=times.minutes,
     )
+    return info, (*here.notices, *pixels.notices, *times.notices)
 
 
 def survey(source: Source, frames: range) -> Survey:

@@ -104,7 +104,7 @@ def layout_of(path: Path, grid: Grid, options: ReadOptions) -> Layout:
         stated = (
             options.axes.replace("C", "") if options.masks and len(options.axes) > len(grid.shape) else options.axes
         )
-        return _checked(path, _stated(path, grid, stated))
+        return _checked(path, Layout(_stated(path, grid, stated)), stated=True)
     if SAMPLES in grid.axes and grid.length(SAMPLES) > 1:
         if grid.colour:
             msg = (
@@ -226,16 +226,15 @@ def _pages(path: Path, grid: Grid, expected: int | None, *, alone: bool) -> Layo
     return Layout(grid, expected, (note,))
 
 
-def _checked(path: Path, layout: Grid | Layout) -> Layout:
-    """Read z planes without time as time; refuse other axes, and axes of one letter."""
-    layout = Layout(layout) if isinstance(layout, Grid) else layout
+def _checked(path: Path, layout: Layout, *, stated: bool = False) -> Layout:
+    """Read z planes without time as time, unless they are stated; refuse other axes, and axes of one letter."""
     grid = layout.grid
     repeated = [axis for axis in "TCZYX" if grid.axes.count(axis) > 1]
     if repeated or not {"Y", "X"} <= set(grid.axes):
         what = f"the axis {repeated[0]} twice" if repeated else "no axes Y and X"
         msg = f"{path}: an array of shape {grid.shape} with {what} ({grid.axes}); state its axes with inputs.axes."
         raise UserError(msg)
-    if grid.length("Z") > 1 and grid.length("T") == 1:
+    if grid.length("Z") > 1 and grid.length("T") == 1 and not stated:
         planes = grid.length("Z")
         axes = "".join({"Z": "T", "T": "1"}.get(axis, axis) for axis in grid.axes)
         said = (

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, is_zipfile
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import numpy as np
 
 from cineseq.errors import UserError, reading
 from cineseq.io.readers.choice import Named, choose
 from cineseq.io.readers.grid import UNNAMED, Grid, Layout, layout_of
+from cineseq.io.readers.ome_xml import OmeImage, parse_ome
 from cineseq.io.readers.source import (
     MICROMETRES,
     MINUTES,
@@ -62,21 +63,23 @@ def open_zarr(path: Path, options: ReadOptions | None = None) -> Iterator[Source
                 msg = "neither a folder nor a zip file"
                 raise BadZipFile(msg)
             store = stack.enter_context(LocalStore(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r"))
-            image = _chosen(path, zarr.open_group(store, mode="r"), options)
+            image = _chosen(path, zarr.open_group(store, mode="r"), options, _described(path))
             array = image.array
             grid = Grid(_letters(image.metadata, array.ndim), tuple(array.shape), _reader(path, array))
             layout = layout_of(path, grid, options)
             info = _info(path, layout, image)
+            info = replace(info, times_min=image.times_min if len(image.times_min) == layout.frames else ())
         yield Source(path, info, layout.plane)
 
 
 @dataclass(frozen=True)
 class _Image:
-    """One image: its array of full resolution, its multiscale metadata and the attributes of its group."""
+    """One image: its array of full resolution, its multiscale metadata, the attributes of its group, and times."""
 
     array: Any
     metadata: dict[str, Any]
     attributes: dict[str, Any]
+    times_min: tuple[float, ...] = ()
 
 
 def _attributes(group: Any) -> dict[str, Any]:
@@ -85,7 +88,22 @@ def _attributes(group: Any) -> dict[str, Any]:
     return attributes.get("ome", attributes)
 
 
-def _chosen(path: Path, root: Any, options: ReadOptions) -> _Image:
+XML = "OME/METADATA.ome.xml"
+"""OME-XML that bioformats2raw writes beside its images."""
+
+
+def _described(path: Path) -> dict[str, OmeImage]:
+    """Return the images that OME-XML beside them describes, by the name of their group; none without it."""
+    if path.is_dir():
+        text = (path / XML).read_text(encoding="utf-8") if (path / XML).is_file() else None
+    else:
+        with ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(XML)]
+            text = archive.read(names[0]).decode("utf-8") if names else None
+    return {} if text is None else {str(i.number): i for i in parse_ome(text, path / XML).images}
+
+
+def _chosen(path: Path, root: Any, options: ReadOptions, described: dict[str, OmeImage]) -> _Image:
     """Return the image that the user chose, or the only one; labels and tables are none."""
     attributes = _attributes(root)
     if "plate" in attributes:
@@ -100,6 +118,11 @@ def _chosen(path: Path, root: Any, options: ReadOptions) -> _Image:
         names = [str(image.metadata.get("name", "")) for image in images]
         keys = [key for key, _ in groups]
         names = [name if k.isdecimal() and name.strip("/") else k for k, name in zip(keys, names, strict=True)]
+        known = [described.get(k) for k in keys]
+        names = [name if one is None else one.name or name for one, name in zip(known, names, strict=True)]
+        images = [
+            i if one is None else replace(i, times_min=one.times_min) for one, i in zip(known, images, strict=True)
+        ]
         if not images:
             msg = "no multiscales"
             raise KeyError(msg)

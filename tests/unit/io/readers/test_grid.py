@@ -10,6 +10,7 @@ import tifffile
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.io.readers.ome_examples import image_xml, ome_xml
 
 from cineseq.errors import UserError
 from cineseq.io.readers import ReadOptions, open_source
@@ -237,6 +238,7 @@ def test_z_planes_of_ome_zarr_are_read_as_time_and_said(tmp_path):
     np.testing.assert_array_equal(planes_of(path)[:, 0], movie)
     assert "the 5 z planes are read as time" in notices_of(path)
     assert notices_of(path, axes="TYX") == ""
+    assert "axes other than time and channel: Z (5)" in refusal(path, axes="ZYX")
 
 
 def test_images_of_bioformats2raw_are_chosen_by_number_or_name(tmp_path):
@@ -251,6 +253,14 @@ def test_images_of_bioformats2raw_are_chosen_by_number_or_name(tmp_path):
     assert "10 ('pos10')" in said
     for series in ("10", "pos10"):
         np.testing.assert_array_equal(planes_of(tmp_path / "a.zarr", series=series), movies[10])
+    # The OME-XML beside them knows names and times.
+    times = "".join(f'<Plane TheC="0" TheT="{t}" TheZ="0" DeltaT="{t**2}" DeltaTUnit="min"/>' for t in range(7))
+    images = [image_xml(p, (7, 3, 18, 21), "", name=f"well {p}", planes=times) for p in range(11)]
+    (tmp_path / "a.zarr" / "OME").mkdir()
+    (tmp_path / "a.zarr" / "OME" / "METADATA.ome.xml").write_text(ome_xml(images, None))
+    with open_source([tmp_path / "a.zarr"], options=ReadOptions(series="well 4")) as source:
+        assert int(source.plane(0, 0)[0, 0]) == int(movies[4].flat[0])
+        assert source.info.times_min == (0, 1, 4, 9, 16, 25, 36)
 
 
 def test_labels_and_thumbnails_of_ome_zarr_are_no_images(tmp_path):
