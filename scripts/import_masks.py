@@ -11,7 +11,7 @@ from cineseq.config.base import FieldOfView, Section
 from cineseq.config.imaging import Inputs
 from cineseq.errors import UserError
 from cineseq.files import write_json
-from cineseq.io.readers import open_source
+from cineseq.io.readers import ReadOptions, open_source
 from cineseq.io.stacks import MovieInfo, open_movie, write_labels
 from cineseq.preprocessing.checks import check_single_frame
 from cineseq.preprocessing.compare_fields import Recorded
@@ -33,9 +33,14 @@ def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, m
     """Check user-supplied masks and write them as one label stack."""
     inputs = settings.inputs
     shown = None if movie is None else _movie_info(movie, inputs)
-    with open_source(masks, inputs.channel_pattern, None, inputs.missing_frames, masks=True) as source:
+    options = ReadOptions(axes=inputs.axes, series=settings.field.series, masks=True)
+    with open_source(masks, inputs.channel_pattern, options, inputs.missing_frames) as source:
+        for note in source.info.notes:
+            logger.info("%s", note)
         frames = range(0, source.info.frames, settings.field.frame_step)
-        info = label_info(source, frames, settings.field.frame_step, inputs, shown)
+        info, notices = label_info(source, frames, inputs, shown)
+        for notice in notices:
+            logger.warning("%s", notice)
         surveyed = survey(source, frames)
         check_single_frame(masks[0], len(frames), source.info.frames, inputs)
         write_labels(external_labels(source, frames, surveyed), labels, info)
@@ -45,7 +50,7 @@ def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, m
     if surveyed.floating:
         logger.warning("Converted %d masks of whole floating-point numbers to integers.", surveyed.floating)
     recorded = Recorded(pixel_size_um=info.pixel_size_um, frame_interval_min=info.frame_interval_min)
-    write_json(mask_report(surveyed, info) | {"recorded": recorded.model_dump(mode="json")}, report)
+    write_json(mask_report(surveyed, info, notices) | {"recorded": recorded.model_dump(mode="json")}, report)
 
 
 def _movie_info(movie: Path, inputs: Inputs) -> MovieInfo:

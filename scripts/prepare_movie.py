@@ -15,7 +15,15 @@ from cineseq.files import write_json
 from cineseq.io.readers import open_source
 from cineseq.io.stacks import write_movie
 from cineseq.preprocessing.checks import check_single_frame
-from cineseq.preprocessing.movie import Plan, Recording, Tally, corrected_planes, estimate_corrections, plan_movie
+from cineseq.preprocessing.movie import (
+    Plan,
+    Recording,
+    Tally,
+    corrected_planes,
+    estimate_corrections,
+    plan_movie,
+    read_options,
+)
 from cineseq.preprocessing.report import NOTABLE_SATURATION, movie_report
 from cineseq.text import percent
 from cineseq.workflow.step import run
@@ -34,9 +42,9 @@ class Settings(Section):
 def main(*, images: list[Path], movie: Path, report: Path, settings: Settings) -> None:
     """Read a raw movie, correct it, and write it as one OME-TIFF."""
     inputs, channels = settings.inputs, settings.channels
-    expected = None if channels.names is None else len(channels.names)
+    options = read_options(inputs, channels, settings.field.series)
     tally = Tally()
-    with open_source(images, inputs.channel_pattern, expected, inputs.missing_frames) as source:
+    with open_source(images, inputs.channel_pattern, options, inputs.missing_frames) as source:
         plan = plan_movie(source, inputs, channels, settings.field.frame_step)
         check_single_frame(images[0], plan.info.frames, source.info.frames, inputs)
         corrections = estimate_corrections(source, plan, inputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike, fspath
 from pathlib import Path
@@ -23,19 +23,21 @@ from cineseq.features.morphology import measure as measure_stack
 from cineseq.io.arrays import as_labels, as_movie, chosen_channels, image_axes, label_array, positive
 from cineseq.io.readers import open_source
 from cineseq.io.stacks import Movie
-from cineseq.preprocessing.movie import Recording, estimate_corrections, plan_movie
+from cineseq.preprocessing.movie import Recording, estimate_corrections, plan_movie, read_options
 from cineseq.tables.imaging import MORPHOLOGY
 
 
 def read_movie(
     path: str | PathLike[str] | Sequence[str | PathLike[str]],
     *,
-    channels: str | Sequence[str] | None = None,
+    channels: str | Sequence[str] | Mapping[str, str] | None = None,
     function: str | Sequence[str] = (),
     pixel_size_um: float | None = None,
     frame_interval_min: float | None = None,
     frame_step: int = 1,
     channel_pattern: str | None = None,
+    series: str | int = "",
+    axes: str | None = None,
     **settings: Any,
 ) -> Movie:
     """Open a movie or an image in any format that the workflow reads.
@@ -48,9 +50,10 @@ def read_movie(
         One OME-TIFF, TIFF stack, PNG or OME-Zarr (2 or 3, zipped or not), or a series of TIFF or PNG files: their
         folder, a pattern such as ``"run1/t*.tif"``, or a list. Each file of a series is a frame, in the order of the
         numbers in the names.
-    channels : str or sequence of str, optional
-        Names of the channels. If the file has names and all of these are among them, they select and order the
-        channels that are kept; otherwise they rename all channels in file order.
+    channels : str, sequence of str or mapping, optional
+        Names of the channels. If all of these are in the file, they select and order the channels that are kept. A
+        mapping renames channels, such as ``{"DAPI": "nuclei"}``; a list names all channels in file order where the file
+        has no names or placeholders.
     function : str or sequence of str
         Channels that measure function: :func:`segment`, :func:`track`, :func:`measure` and :func:`embed` then leave
         them out. Name a stain of dead cells here too, so that it is left out as well.
@@ -61,9 +64,13 @@ def read_movie(
     channel_pattern : str, optional
         Regular expression searched in the paths of a series, with a group ``channel`` or ``frame`` or both, such as
         ``"_(?P<channel>[PRG])_"``, or the name of a microscope, such as ``"operetta"``.
+    series : str or int, optional
+        Name, or number from 0, of the image in a file that holds several (positions).
+    axes : str, optional
+        Axes of the stored arrays, one letter each, such as ``"TCYX"`` or ``"TYXC"``; by default those of the file.
     **settings
-        Other settings of the section ``inputs`` of the configuration: ``missing_frames``, ``flat_field``,
-        ``camera_offset``, ``drift`` and ``drift_channel``. By default nothing is corrected.
+        Other settings of the section ``inputs`` of the configuration: ``missing_frames``, ``frame_times``,
+        ``flat_field``, ``camera_offset``, ``drift`` and ``drift_channel``. By default nothing is corrected.
 
     Returns
     -------
@@ -94,13 +101,17 @@ def read_movie(
         "frame_interval_min": positive("frame_interval_min", frame_interval_min),
     }
     inputs = section_from(
-        Inputs, settings | scales | {"channel_pattern": channel_pattern, "frame_step": frame_step}, "read_movie"
+        Inputs,
+        settings | scales | {"channel_pattern": channel_pattern, "frame_step": frame_step, "axes": axes},
+        "read_movie",
     )
-    named = {"names": None if channels is None else _names(channels), "function": _names(function)}
+    named: dict[str, Any] = {"names": channels, "function": _names(function)}
+    if channels is not None:
+        named["names"] = dict(channels) if isinstance(channels, Mapping) else _names(channels)
     chosen = section_from(Channels, named, "read_movie")
     with ExitStack() as opened:
-        expected = None if chosen.names is None else len(chosen.names)
-        source = opened.enter_context(open_source(_files(path), channel_pattern, expected, inputs.missing_frames))
+        options = read_options(inputs, chosen, str(series))
+        source = opened.enter_context(open_source(_files(path), channel_pattern, options, inputs.missing_frames))
         plan = plan_movie(source, inputs, chosen, inputs.frame_step)
         corrections = estimate_corrections(source, plan, inputs)
         recording = Recording.of(source, plan, corrections, inputs)

@@ -68,3 +68,4 @@ class FieldOfView(Section):
     metadata: tuple[tuple[str, str], ...] = Field(
         (), description="Other columns of the sheet, such as donor or dose, each with its value."
     )
+    series: str = Field("", description="Number from 0, or name, of the image in a file that holds several.")

@@ -20,11 +20,17 @@ class LineageColumns(Section):
     )
     parent: str = Field("parent", description="Column with the name of the parent, within the same scope.")
     no_parent: list[str] = Field(
-        default_factory=lambda: ["0"],
-        description="Values of that column that mean an unknown parent; an empty value always does.",
+        default_factory=lambda: ["0", "-1"],
+        description="Values of that column that mean an unknown parent, unless a cell has that name; an empty value "
+        "and the cell's own name always do.",
     )
-    birth: str = Field("birth", description="Column with the first frame of the cell.")
-    end: str = Field("end", description="Column with the last frame of the cell.")
+    time_unit: Literal["frame", "minute", "hour", "day"] = Field(
+        "frame",
+        description="Unit of the columns birth, end and movie_end. Times are kept as hours; as frames they are "
+        "multiples of external.frame_interval_min or, without it, of the smallest step between times.",
+    )
+    birth: str = Field("birth", description="Column with the first frame, or the time of birth, of the cell.")
+    end: str = Field("end", description="Column with the last frame, or the time of the end, of the cell.")
     movie_end: str | None = Field(
         None, description="Column with the last frame of the movie; null: the last end in the field of view."
     )

@@ -43,6 +43,16 @@ class Inputs(Section):
         description="Frames that the numbers in file names show to be lost: refuse, or empty, which keeps their time "
         "without cells.",
     )
+    axes: str | None = Field(
+        None,
+        description="Axes of the stored arrays, one letter each in their order, such as TCYX or TYXC (T time, "
+        "C channel, Z plane, Y row, X column); null takes those of the file.",
+    )
+    frame_times: Literal["file", "regular"] = Field(
+        "file",
+        description="file: times that the file states for its planes have priority, and irregular ones are kept; "
+        "regular: frames are one interval apart.",
+    )
     allow_single_frame: bool = Field(
         default=False,
         description="Accept movies and masks of a single frame; cells are then measured but not tracked. false: an "
@@ -68,6 +78,17 @@ class Inputs(Section):
         None, description="Channel on which drift is measured; null: the first that is not a function channel."
     )
 
+    @field_validator("axes")
+    @classmethod
+    def _are_axes(cls, axes: str | None) -> str | None:
+        if axes is None:
+            return None
+        letters = axes.upper()
+        if set(letters) - set("TCZYX") or len(set(letters)) < len(letters) or not {"Y", "X"} <= set(letters):
+            msg = f"'{axes}' should be letters out of T, C, Z, Y and X, each at most once, with Y and X, as in TCYX"
+            raise ValueError(msg)
+        return letters
+
     @field_validator("channel_pattern")
     @classmethod
     def _is_pattern(cls, pattern: str | None) -> str | None:
@@ -89,10 +110,11 @@ class Inputs(Section):
 class Channels(Section):
     """Names of the channels, and which of them measure function."""
 
-    names: list[str] | None = Field(
+    names: list[str] | dict[str, str] | None = Field(
         None,
-        description="Channel names in file order; null takes them from the file. If the file has names and these are "
-        "among them, they select and order the channels that are kept.",
+        description="null takes the names of the file. Names that are all in the file select and order the channels "
+        "that are kept; {DAPI: nuclear} renames them too. Other names are those of all channels in file order, where "
+        "the file has none, or placeholders such as Channel 0.",
     )
     function: list[str] = Field(
         default_factory=list,
@@ -109,14 +131,20 @@ class Channels(Section):
 
     @field_validator("names")
     @classmethod
-    def _are_distinct(cls, names: list[str] | None) -> list[str] | None:
-        if names is not None and (not names or len(set(names)) < len(names)):
+    def _are_distinct(cls, names: list[str] | dict[str, str] | None) -> list[str] | dict[str, str] | None:
+        new = list(names.values()) if isinstance(names, dict) else names
+        if new is not None and (not new or len(set(new)) < len(new)):
             msg = "expected at least one name, and each only once"
             raise ValueError(msg)
-        if any("/" in name for name in names or ()):
+        if any("/" in name for name in new or ()):
             msg = "the name of a channel must not contain a slash, because columns are named after it"
             raise ValueError(msg)
         return names
+
+    @property
+    def new_names(self) -> list[str] | None:
+        """The names of the channels that are kept; None if those of the file are."""
+        return list(self.names.values()) if isinstance(self.names, dict) else self.names
 
     @model_validator(mode="after")
     def _death_is_no_function(self) -> "Channels":

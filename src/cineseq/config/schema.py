@@ -74,7 +74,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _channels_are_named(self) -> "Config":
         """Raise an error for a channel that is not among the configured names."""
-        names = self.channels.names
+        names = self.channels.new_names
         uses = {
             "channels.function": self.channels.function,
             "channels.death": [] if self.channels.death is None else [self.channels.death],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +58,9 @@ def read_families(path: Path, field: FieldOfView, external: External) -> pd.Data
     family = pd.DataFrame({"row": table.index, "id": _identity(table, names.scope, cell).array})
     table = table.reset_index(drop=True)
     _check_rows(family["id"].duplicated(), path, "cell '{id}' is listed twice; keep one row for each cell", family)
-    family["parent_id"] = _parents(table, names)
-    family["start_frame"] = _frames(table, names.birth, path, family)
-    family["end_frame"] = _frames(table, names.end, path, family)
+    family["parent_id"] = _parents(table, names, family["id"])
+    times = _times(table, names, path, family, external.frame_interval_min)
+    family["start_frame"], family["end_frame"] = times.frames["birth"], times.frames["end"]
     family["fate"] = _fates(table, names, path, family)
     parent = pd.Index(family["id"]).get_indexer(family["parent_id"].fillna(""))
     _check_family(family, parent, path)
@@ -70,8 +71,7 @@ def read_families(path: Path, field: FieldOfView, external: External) -> pd.Data
     )
     cells = cell_table(columns, field, str(path))
     _warn_of_fields(family, cells, parent, path)
-    last = _movie_end(table, names, family, cells, path)
-    return CELLS.check(cells.assign(**_lineage(family, cells, last, external.frame_interval_min)), str(path))
+    return CELLS.check(cells.assign(**_lineage(family, cells, times)), str(path))
 
 
 def _check_columns(table: pd.DataFrame, path: Path, external: External) -> None:
@@ -104,16 +104,73 @@ def _identity(table: pd.DataFrame, scope: list[str], column: str) -> pd.Series:
     return joined.astype("string")
 
 
-def _parents(table: pd.DataFrame, names: LineageColumns) -> pd.Series:
+def _parents(table: pd.DataFrame, names: LineageColumns, cells: pd.Series) -> pd.Series:
     known = as_text(table[names.parent]).str.strip()
-    known = known.mask(known.isin([*names.no_parent, ""]))
-    return _identity(table, names.scope, names.parent).where(known.notna())
+    stated = _identity(table, names.scope, names.parent)
+    none = known.isin(names.no_parent) & ~stated.isin(cells)
+    # Some programs (LBEPR tables) make a root cell its own parent.
+    none |= (known == "") | (stated == cells)
+    return stated.where(known.notna() & ~none.fillna(value=False))
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Times of birth, end and, where stated, the end of the movie: as frames, and as hours if they are known."""
+
+    frames: dict[str, pd.Series]
+    hours: dict[str, pd.Series]
+    in_frames: bool
+
+
+def _times(
+    table: pd.DataFrame, names: LineageColumns, path: Path, family: pd.DataFrame, interval: float | None
+) -> _Times:
+    columns = {"birth": names.birth, "end": names.end} | ({"movie_end": names.movie_end} if names.movie_end else {})
+    if names.time_unit == "frame":
+        frames = {key: _frames(table, column, path, family) for key, column in columns.items()}
+        hours = {} if interval is None else {key: frame * (interval / 60) for key, frame in frames.items()}
+        return _Times(frames, hours, in_frames=True)
+    hours = {}
+    for key, column in columns.items():
+        numbers = pd.to_numeric(table[column], errors="coerce").astype(float)
+        wrong = ~np.isfinite(numbers) | (numbers < 0)
+        _check_rows(wrong, path, f"cell '{{id}}' needs a time in {names.time_unit}s in column '{column}'", family)
+        hours[key] = numbers * HOURS[names.time_unit]
+    every = np.unique(np.concatenate(list(hours.values())))
+    step = _step(every) if interval is None else interval / 60
+    if step is None:
+        logger.warning(
+            "%s: its times are not multiples of one step, so frames are their ranks; set external.frame_interval_min.",
+            path,
+        )
+        return _Times({k: pd.Series(np.searchsorted(every, t)) for k, t in hours.items()}, hours, in_frames=False)
+    return _Times({k: (t / step).round().astype("int64") for k, t in hours.items()}, hours, in_frames=False)
+
+
+HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0}
+"""Hours in a unit of time."""
+ALMOST_WHOLE = 0.05
+"""Times within this fraction of a step of its multiples count as multiples."""
+
+
+def _step(times: np.ndarray) -> float | None:
+    """Return the smallest step between times if all are multiples of it, else None."""
+    steps = np.diff(times)
+    steps = steps[steps > 1e-6]
+    if not len(steps):
+        return None
+    count_of = times / steps.min()
+    return float(steps.min()) if np.abs(count_of - count_of.round()).max() <= ALMOST_WHOLE else None
 
 
 def _frames(table: pd.DataFrame, column: str, path: Path, family: pd.DataFrame) -> pd.Series:
     numbers = pd.to_numeric(table[column], errors="coerce")
     wrong = numbers.isna() | (numbers < 0) | (numbers % 1 != 0)
-    _check_rows(wrong, path, f"cell '{{id}}' needs a frame number from 0 in column '{column}'", family)
+    reason = (
+        f"cell '{{id}}' needs a frame number from 0 in column '{column}'; if these are times, set "
+        "external.lineage.time_unit"
+    )
+    _check_rows(wrong, path, reason, family)
     return numbers.astype("int64")
 
 
@@ -203,34 +260,32 @@ def _warn_of_fields(family: pd.DataFrame, cells: pd.DataFrame, parent: np.ndarra
         )  # fmt: skip
 
 
-def _movie_end(
-    table: pd.DataFrame, names: LineageColumns, family: pd.DataFrame, cells: pd.DataFrame, path: Path
-) -> pd.Series:
-    if names.movie_end is not None:
-        return _frames(table, names.movie_end, path, family)
-    return family["end_frame"].groupby([cells[c] for c in FIELD]).transform("max")
-
-
-def _lineage(
-    family: pd.DataFrame, cells: pd.DataFrame, last: pd.Series, interval: float | None
-) -> dict[str, pd.Series | str]:
+def _lineage(family: pd.DataFrame, cells: pd.DataFrame, times: _Times) -> dict[str, pd.Series | str | float]:
+    field = [cells[c] for c in FIELD]
+    last = times.frames.get("movie_end", family["end_frame"].groupby(field).transform("max"))
     first = family["start_frame"].groupby([cells[c] for c in FIELD]).transform("min")
     is_root, unknown = family["parent_id"].isna(), family["fate"] == "unknown"
     seen_last = family["end_frame"] >= last
     start_kind = np.select([~is_root, family["start_frame"] <= first], ["division", "first_frame"], "appeared")
     end_kind = np.select([~unknown, seen_last], [family["fate"].astype(object), "end_of_movie"], "lost")
-    hours = float("nan") if interval is None else interval / 60
     alive = pd.Series(pd.NA, index=family.index, dtype="boolean").mask(unknown & seen_last, other=True)
     names = ("parent_id", "founder_id", "sister_id", "generation", "start_frame", "end_frame", "fate")
-    return {name: family[name] for name in names} | {
-        "start_hours": family["start_frame"] * hours,
-        "end_hours": family["end_frame"] * hours,
-        "start_kind": pd.Series(start_kind),
-        "end_kind": pd.Series(end_kind),
-        "movie_end_frame": last,
-        "fate_known": ~unknown,
-        "alive_at_end": alive.mask(~unknown, other=False),
-    }
+    movie_end = (
+        {} if times.in_frames or "movie_end" not in times.hours else {"movie_end_hours": times.hours["movie_end"]}
+    )
+    return (
+        {name: family[name] for name in names}
+        | movie_end
+        | {
+            "start_hours": times.hours.get("birth", float("nan")),
+            "end_hours": times.hours.get("end", float("nan")),
+            "start_kind": pd.Series(start_kind),
+            "end_kind": pd.Series(end_kind),
+            "movie_end_frame": last,
+            "fate_known": ~unknown,
+            "alive_at_end": alive.mask(~unknown, other=False),
+        }
+    )
 
 
 def read_all_families(paths: list[Path], rows: list[FieldOfView], external: External) -> pd.DataFrame:

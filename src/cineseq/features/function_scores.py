@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cineseq.config.features import Function, Score
@@ -94,11 +95,15 @@ def _asked(counted: pd.DataFrame, score: Score) -> Asked:
     """Return the window and the threshold of a score; an end of the window that is not set is chosen."""
     if counted.empty:
         return Asked((None, None), score.threshold)
-    # Time is linear in frames; with a single frame there is no area anyway.
+    # Time is linear in frames unless they are at irregular times; with a single frame there is no area anyway.
     (early, late), (start, end) = ((counted[name].min(), counted[name].max()) for name in ("frame", "time"))
     interval = (end - start) / (late - early) if late > early else 1.0
+    known = counted[["frame", "time"]].drop_duplicates("frame").sort_values("frame").to_numpy(float)
+    regular = np.allclose(known[:, 1], start + (known[:, 0] - early) * interval)
 
     def time_of(frame: int | None) -> float | None:
+        if frame is not None and not regular and early <= frame <= late:
+            return float(np.interp(frame, known[:, 0], known[:, 1]))
         return None if frame is None else float(start + (frame - early) * interval)
 
     return Asked((time_of(score.from_frame), time_of(score.to_frame)), score.threshold)

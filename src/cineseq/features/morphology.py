@@ -77,7 +77,7 @@ def _frames(
         plane = labels[frame].astype(np.int64)
         if not plane.any():
             continue
-        table = shape_table(plane, labels.info.pixel_size_um)
+        table = shape_table(plane, labels.info.pixel_size_um, labels.info.pixel_aspect)
         crowded = 0
         if optics is not None and optics.ranges:
             measured, crowded = _channels(frame, plane, table["label"].to_numpy(), optics, settings)

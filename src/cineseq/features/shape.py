@@ -21,7 +21,7 @@ HU_FLOOR = 1e-8
 """Hu moments span many decades and both signs; below this floor their symmetric logarithm is linear."""
 
 
-def shape_table(labels: np.ndarray, pixel_size_um: float | None) -> pd.DataFrame:
+def shape_table(labels: np.ndarray, pixel_size_um: float | None, pixel_aspect: float = 1.0) -> pd.DataFrame:
     """Measure the objects of one frame.
 
     All measures except ``extent`` (fraction of the upright bounding box) are independent of orientation.
@@ -31,7 +31,10 @@ def shape_table(labels: np.ndarray, pixel_size_um: float | None) -> pd.DataFrame
     labels
         Label image, shape (height, width), with at least one object.
     pixel_size_um
-        Micrometres per pixel; None measures in pixels.
+        Micrometres per pixel; None measures in pixels. Of oblong pixels, the side of a square of the same area.
+    pixel_aspect
+        Height of a pixel divided by its width. Lengths and shapes of oblong pixels are measured on square ones, whose
+        side is the shorter of theirs.
 
     Returns
     -------
@@ -42,13 +45,12 @@ def shape_table(labels: np.ndarray, pixel_size_um: float | None) -> pd.DataFrame
     # Properties of regions, lengths in physical units, each shape (objects,).
     wanted = ("label", "area", "centroid", *LENGTHS.values(), *SHAPES, "moments_hu")
     small, names = renumbered(labels)
-    found = regionprops_table(small, properties=wanted, cache=True)
+    square = small if pixel_aspect == 1 else _square(small, pixel_aspect)
+    found = regionprops_table(square, properties=wanted, cache=True)
+    area = found["area"] if pixel_aspect == 1 else np.bincount(small.ravel())[found["label"]].astype(float)
     scale, unit = (1.0, "px") if pixel_size_um is None else (pixel_size_um, "um")
-    columns = {
-        "label": names[found["label"]],
-        "area_px": found["area"],
-        f"morphology_area_{unit}2": found["area"] * scale**2,
-    }
+    columns = {"label": names[found["label"]], "area_px": area, f"morphology_area_{unit}2": area * scale**2}
+    scale *= min(pixel_aspect, 1 / pixel_aspect) ** 0.5
     for name, source in LENGTHS.items():
         columns[f"morphology_{name}_{unit}"] = found[source] * scale
     columns |= {f"morphology_{name}": found[name] for name in SHAPES}
@@ -61,6 +63,13 @@ def shape_table(labels: np.ndarray, pixel_size_um: float | None) -> pd.DataFrame
     columns[f"morphology_neighbour_distance_{unit}"] = _neighbour_distance(centres) * scale
     table = pd.DataFrame(columns)
     return table.mask(~np.isfinite(table))
+
+
+def _square(labels: np.ndarray, aspect: float) -> np.ndarray:
+    """Return labels on square pixels whose side is the shorter one of the oblong pixels."""
+    factors = (max(aspect, 1.0), max(1 / aspect, 1.0))
+    places = [((np.arange(round(n * f)) + 0.5) / f).astype(int) for n, f in zip(labels.shape, factors, strict=True)]
+    return labels[np.ix_(*(place.clip(max=n - 1) for place, n in zip(places, labels.shape, strict=True)))]
 
 
 def _form_factor(area: np.ndarray, perimeter: np.ndarray) -> np.ndarray:

@@ -100,6 +100,10 @@ def as_movie(
             raise UserError(msg)
         size, minutes = size or image.pixel_size_um, minutes or image.frame_interval_min
         info = replace(image.info, pixel_size_um=size, frame_interval_min=minutes)
+        if pixel_size_um is not None:
+            info = replace(info, pixel_aspect=1.0)
+        if frame_interval_min is not None:
+            info = replace(info, times_min=())
         return Movie(image.path, info, image.read, tuple(function) or image.function)
     array = _array(image)
     if 0 in array.shape:

@@ -30,12 +30,16 @@ class MovieInfo:
     channels
         Channel names in order; empty for a label stack.
     pixel_size_um
-        Micrometres per pixel; None if unknown.
+        Micrometres per pixel; None if unknown. Of pixels that are not square, the side of a square of the same area.
     frame_interval_min
-        Minutes per frame; None if unknown.
+        Minutes per frame, the median of irregular ones; None if unknown.
     origins
         Row and column of the movie at which the first pixel of each frame lies, if frames were shifted against each
         other; empty if none was. The rest of a shifted frame is padding that was never imaged.
+    pixel_aspect
+        Height of a pixel divided by its width.
+    times_min
+        Minutes of each frame from the first, if they are irregular; else empty.
     """
 
     frames: int
@@ -45,9 +49,19 @@ class MovieInfo:
     pixel_size_um: float | None
     frame_interval_min: float | None
     origins: tuple[tuple[int, int], ...] = ()
+    pixel_aspect: float = 1.0
+    times_min: tuple[float, ...] = ()
 
     def hours(self, frame: np.ndarray) -> np.ndarray:
-        """Return the time of frames in hours; NaN if the frame interval is unknown."""
+        """Return the time of frames in hours; NaN if the frame interval is unknown.
+
+        Frames between and beyond irregular ones are in line with them.
+        """
+        if self.times_min:
+            times, known = np.array(self.times_min) / 60, np.arange(len(self.times_min))
+            frame = np.asarray(frame, float)
+            later = np.clip(frame - known[-1], 0, None) * ((self.frame_interval_min or 0.0) / 60)
+            return np.interp(frame, known, times) + later
         return np.asarray(frame, float) * (np.nan if self.frame_interval_min is None else self.frame_interval_min / 60)
 
     @property
@@ -171,16 +185,22 @@ def _info(tiff: tifffile.TiffFile) -> MovieInfo:
     names = tuple(c.attrib["Name"] for c in channels if "Name" in c.attrib)
     minutes = pixels.get("TimeIncrement")
     size = pixels.get("PhysicalSizeX")
-    positions = ET.fromstring(described).findall(".//{*}Plane[@PositionX]")  # noqa: S314 - our own file
+    planes = ET.fromstring(described).findall(".//{*}Plane")  # noqa: S314 - our own file
+    positions = [p for p in planes if "PositionX" in p.attrib]
     origins = {int(p.attrib["TheT"]): (int(p.attrib["PositionY"]), int(p.attrib["PositionX"])) for p in positions}
+    times = {int(p.attrib["TheT"]): float(p.attrib["DeltaT"]) for p in planes if "DeltaT" in p.attrib}
+    width, height = (pixels.get(f"PhysicalSize{axis}") for axis in "XY")
+    oblong = width is not None and height is not None and width != height
     return MovieInfo(
         int(pixels["SizeT"]),
         int(pixels["SizeY"]),
         int(pixels["SizeX"]),
         names,
-        None if size is None else float(size),
+        float(np.sqrt(width * height)) if oblong else None if size is None else float(size),
         None if minutes is None else float(minutes),
         tuple(origins[t] for t in sorted(origins)),
+        height / width if oblong else 1.0,
+        tuple(times[t] for t in sorted(times)),
     )
 
 
@@ -214,11 +234,17 @@ def _ome(info: MovieInfo, name: str) -> dict[str, object]:
         metadata["Channel"] = {"Name": list(info.channels)}
     if info.pixel_size_um is not None:
         unit = {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
-        metadata |= {"PhysicalSizeX": info.pixel_size_um, "PhysicalSizeY": info.pixel_size_um, **unit}
+        stretch = np.sqrt(info.pixel_aspect)
+        metadata |= {"PhysicalSizeX": float(info.pixel_size_um / stretch), **unit}
+        metadata |= {"PhysicalSizeY": float(info.pixel_size_um * stretch)}
     if info.frame_interval_min is not None:
         metadata |= {"TimeIncrement": info.frame_interval_min, "TimeIncrementUnit": "min"}
-    if info.origins:
-        metadata["Plane"] = _positions(info)
+    planes = _positions(info) if info.origins else {}
+    if info.times_min:
+        each = np.repeat(info.times_min, max(len(info.channels), 1)).tolist()
+        planes |= {"DeltaT": each, "DeltaTUnit": ["min"] * len(each)}
+    if planes:
+        metadata["Plane"] = planes
     return metadata
 
 

@@ -141,18 +141,21 @@ def measured_before_fate(
     # Values per object, shape (objects,): those of a frame, and the speed since the previous common frame.
     group = seen.groupby(["pair", "side"], sort=True)
     log_area = np.log(seen["area_px"].where(seen["area_px"] > 0))
-    steps = np.hypot(*(group[axis].diff() for axis in ("y_px", "x_px"))) / group["frame"].diff()
+    # Frames at irregular times have hours of their own; others are one interval apart.
+    irregular = "hours" in seen and len(seen) > 0 and seen["hours"].notna().all()
+    time_column, frame_hours = ("hours", 1.0) if irregular else ("frame", scale.hours or 1.0)
+    steps = np.hypot(*(group[axis].diff() for axis in ("y_px", "x_px"))) / group[time_column].diff()
     by_frame = {
         "area": log_area,
         "eccentricity": _column(seen, "morphology_eccentricity"),
         "solidity": _column(seen, "morphology_solidity"),
-        "speed": steps * (scale.um or 1.0) / (scale.hours or 1.0),
+        "speed": steps * (scale.um or 1.0) / frame_hours,
         "neighbour_distance": _column(seen, "morphology_neighbour_distance_"),
         "compartment_distance": _from_centre(seen, compartments),
     }
     # One value per pair and side: the mean over common frames, and the slope of the logarithm of the area.
     means = pd.DataFrame(by_frame).groupby([seen["pair"], seen["side"]]).mean()
-    growth = _slope(log_area, seen["frame"] * (scale.hours or 1.0), [seen["pair"], seen["side"]])
+    growth = _slope(log_area, seen[time_column] * frame_hours, [seen["pair"], seen["side"]])
     features = means.assign(area_growth=growth)[list(FEATURES)].assign(frames=group.size())
     root_cell = pairs["root_cell"].reindex(features.index.get_level_values("pair")).to_numpy()
     length, time = "um" if scale.um else "px", "h" if scale.hours else "frame"

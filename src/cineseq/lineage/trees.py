@@ -114,6 +114,9 @@ def _columns(cells: pd.DataFrame) -> pd.DataFrame:
     per_frame = (table["end"] / table["end_frame"]).where(table["end_frame"] > 0).median() if in_hours else 1.0
     later = (table["field_end_frame"] - last) * per_frame
     table["field_end"] = by_field["end"].transform("max") + later.where(later > 0, 0.0)
+    if in_hours and "movie_end_hours" in kept:
+        stated = kept["movie_end_hours"].astype(float).groupby(table["field"]).transform("max")
+        table["field_end"] = stated.fillna(table["field_end"]).clip(lower=by_field["end"].transform("max"))
     table.attrs["unit"] = "h" if in_hours else "frames"
     return table
 

@@ -13,6 +13,7 @@ from cineseq.config.imaging import Inputs
 from cineseq.errors import UserError
 from cineseq.io.readers import Source
 from cineseq.io.stacks import MovieInfo
+from cineseq.preprocessing.scales import frame_times, pixel_scale
 from cineseq.text import count, significant
 
 PIECE = 0.1
@@ -48,8 +49,12 @@ class Survey:
         return float(np.median(self.counts))
 
 
-def label_info(source: Source, frames: range, step: int, inputs: Inputs, movie: MovieInfo | None) -> MovieInfo:
-    """Return the metadata of the label stack; scales come from the movie, else the configuration, else the masks.
+def label_info(
+    source: Source, frames: range, inputs: Inputs, movie: MovieInfo | None
+) -> tuple[MovieInfo, tuple[str, ...]]:
+    """Return the metadata of the label stack, and notices on how they were read.
+
+    Scales come from the movie, else the configuration, else the masks; a movie has its own notices.
 
     Raises
     ------
@@ -67,10 +72,20 @@ def label_info(source: Source, frames: range, step: int, inputs: Inputs, movie: 
                 f"{movie.frames} frames of {movie.height} x {movie.width} px; supply one mask for each frame."
             )
             raise UserError(msg)
-        return replace(movie, channels=())
-    minutes = inputs.frame_interval_min or here.frame_interval_min
-    size = inputs.pixel_size_um or here.pixel_size_um
-    return MovieInfo(len(frames), here.height, here.width, (), size, None if minutes is None else minutes * step)
+        return replace(movie, channels=()), ()
+    times = frame_times(source, inputs).of(frames)
+    pixels = pixel_scale(source, inputs)
+    info = MovieInfo(
+        len(frames),
+        here.height,
+        here.width,
+        (),
+        pixels.size_um,
+        times.interval_min,
+        pixel_aspect=pixels.aspect,
+        times_min=times.minutes,
+    )
+    return info, (*here.notices, *pixels.notices, *times.notices)
 
 
 def survey(source: Source, frames: range) -> Survey:
@@ -201,8 +216,8 @@ def external_labels(source: Source, frames: range, surveyed: Survey) -> Iterator
         yield source.plane(frame, 0).astype(kind)
 
 
-def mask_report(surveyed: Survey, info: MovieInfo) -> dict[str, Any]:
-    """Return the report of user-supplied masks: sentences and numbers."""
+def mask_report(surveyed: Survey, info: MovieInfo, notices: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the report of user-supplied masks: sentences, numbers, and notices on how the file was read."""
     lines = [
         f"The masks are external: {count(info.frames, 'frame')} with a median of {significant(surveyed.median)} "
         f"objects ({count(min(surveyed.counts))} to {count(max(surveyed.counts))}); they are used unchanged."
@@ -220,4 +235,5 @@ def mask_report(surveyed: Survey, info: MovieInfo) -> dict[str, Any]:
         "empty_frames": len(surveyed.empty),
         "float_masks": surveyed.floating,
     }
-    return {"lines": lines, "numbers": numbers}
+    lines += notices
+    return {"lines": lines, "numbers": numbers, "notices": [{"level": "serious", "text": n} for n in notices]}

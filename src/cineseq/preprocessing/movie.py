@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -11,14 +13,15 @@ import numpy as np
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.errors import UserError
 from cineseq.io.grey_levels import Levels
-from cineseq.io.readers import Source
+from cineseq.io.readers import ReadOptions, Source
 from cineseq.io.stacks import MovieInfo
 from cineseq.preprocessing.checks import check_black_frames
 from cineseq.preprocessing.compare_fields import GreyLevels, Recorded
 from cineseq.preprocessing.drift import Drift, estimate_drift, shift_back
 from cineseq.preprocessing.flat_field import estimate_profile, flatten
+from cineseq.preprocessing.scales import frame_times, pixel_scale
 from cineseq.progress import progress
-from cineseq.text import number, quantity
+from cineseq.text import listed, number
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +47,8 @@ class Plan:
         Channels that neither measure function nor stain dead cells, and may be used for segmentation.
     drift_channel
         Channel on which drift is estimated; it does not measure function unless the configuration names it.
+    notices
+        Sentences for the top of the report on how the file was read.
     """
 
     frames: range
@@ -51,6 +56,7 @@ class Plan:
     info: MovieInfo
     needed: tuple[str, ...]
     drift_channel: str
+    notices: tuple[str, ...] = ()
 
 
 def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: int) -> Plan:
@@ -76,38 +82,80 @@ def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: i
         if unknown:
             raise _no_channel(source, key, unknown[0], names)
     frames = range(0, info.frames, frame_step)
-    size = _preferred("pixel size", "um", inputs.pixel_size_um, info.pixel_size_um)
-    minutes = _preferred("frame interval", "min", inputs.frame_interval_min, info.frame_interval_min)
+    pixels = pixel_scale(source, inputs)
+    times = frame_times(source, inputs)
+    kept_times = times.of(frames)
     movie = MovieInfo(
-        len(frames), info.height, info.width, names, size, None if minutes is None else minutes * frame_step
+        len(frames),
+        info.height,
+        info.width,
+        names,
+        pixels.size_um,
+        kept_times.interval_min,
+        pixel_aspect=pixels.aspect,
+        times_min=kept_times.minutes,
     )
     open_ones = channels.open_to("segment", movie.channels) or movie.channels
     needed = tuple(name for name in names if name not in {*channels.function, channels.death})
-    return Plan(frames, kept, movie, needed, inputs.drift_channel or open_ones[0])
+    notices = (*info.notices, *pixels.notices, *times.notices)
+    for notice in notices:
+        logger.warning("%s", notice)
+    return Plan(frames, kept, movie, needed, inputs.drift_channel or open_ones[0], notices)
 
 
-def choose_channels(source: Source, wanted: list[str] | None) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def read_options(inputs: Inputs, channels: Channels, series: str) -> ReadOptions:
+    """Return what the configuration and the sheet state on the file of a movie."""
+    count = len(channels.names) if isinstance(channels.names, list) else None
+    return ReadOptions(count, inputs.axes, series)
+
+
+PLACEHOLDER = re.compile(
+    r"(default|unknown|unnamed|(channel|chan|ch|c|w|wavelength|image|series|camera|cam)?([\s:=_#.-]*\d+)*)(\s*nm)?",
+    re.IGNORECASE,
+)
+"""Names that say nothing about a channel: its number, or its wavelength."""
+
+
+def choose_channels(
+    source: Source, wanted: list[str] | dict[str, str] | None
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Return the positions and the names of the channels that are kept.
 
-    If all ``wanted`` names are in the file, they select channels; otherwise they rename all channels in order.
+    Parameters
+    ----------
+    source
+        The raw images.
+    wanted
+        Names of the file and their new ones, or a list. If all names of a list are in the file, they select channels.
+        Otherwise they name all channels in order, which is allowed where the file has no names, placeholders, names
+        that are not distinct, or one channel.
+
+    Raises
+    ------
+    UserError
+        When names do not fit the file; the message shows the mapping from its names.
     """
     info = source.info
     named = info.names
+    distinct = len(set(named)) == len(named)
     if wanted is None:
         names = named or tuple(f"C{i}" for i in range(info.channels))
         if not named:
             logger.warning("%s names no channels; they are called %s.", source.path, ", ".join(names))
-        if len(set(names)) < len(names):
+        if not distinct:
             msg = (
-                f"{source.path}: channel names are not distinct ({', '.join(names)}); give other names as "
-                "channels.names (channels= in Python)."
+                f"{source.path}: channel names are not distinct ({', '.join(names)}); list a name of its own for each, "
+                "in the order of the file, as channels.names (channels= in Python)."
             )
             raise UserError(msg)
         return tuple(range(info.channels)), names
-    if named and set(wanted) <= set(named) and len(set(named)) == len(named):
+    if isinstance(wanted, dict):
+        return _mapped(source, wanted)
+    if named and set(wanted) <= set(named) and distinct:
         return tuple(named.index(n) for n in wanted), tuple(wanted)
-    if named and set(wanted) & set(named):
-        raise _no_channel(source, "channels.names", next(n for n in wanted if n not in named), named)
+    by_position = not named or not distinct or len(named) == 1 or all(PLACEHOLDER.fullmatch(n.strip()) for n in named)
+    if not by_position:
+        raise _by_name(source, wanted)
     if len(wanted) != info.channels:
         there = f" ({', '.join(named)})" if named else ""
         msg = (
@@ -120,22 +168,53 @@ def choose_channels(source: Source, wanted: list[str] | None) -> tuple[tuple[int
     return tuple(range(info.channels)), tuple(wanted)
 
 
+def _mapped(source: Source, wanted: dict[str, str]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Return the channels that a mapping from the names of the file selects and renames."""
+    named = source.info.names
+    if not named:
+        msg = (
+            f"{source.path}: names no channels, so channels.names cannot map its names; list the new names in the "
+            f"order of the file, as channels.names: [{', '.join(map(_quoted, wanted.values()))}]."
+        )
+        raise UserError(msg)
+    twice = next((name for name in wanted if named.count(name) > 1), None)
+    if twice is not None:
+        msg = (
+            f"{source.path}: has the channel '{twice}' {named.count(twice)} times, so its name cannot be mapped; list "
+            "a name for each channel in the order of the file, as channels.names."
+        )
+        raise UserError(msg)
+    unknown = next((name for name in wanted if name not in named), None)
+    if unknown is not None:
+        raise _no_channel(source, "channels.names", unknown, named)
+    return tuple(named.index(name) for name in wanted), tuple(wanted.values())
+
+
+def _by_name(source: Source, wanted: list[str]) -> UserError:
+    """Return the error for a list of new names where the file has names, with a mapping."""
+    named = source.info.names
+    strange = [name for name in wanted if name not in named]
+    kept = [name for name in named if name in wanted]
+    free = iter([name for name in named if name not in wanted])
+    pairs = [(name, name) for name in kept] + [(next(free, "NAME IN THE FILE"), name) for name in strange]
+    mapping = ", ".join(f"{_quoted(old)}: {_quoted(new)}" for old, new in pairs)
+    absent = listed([f"'{name}'" for name in strange])
+    return UserError(
+        f"{source.path}: no channel {absent} (channels.names); the file has "
+        f"{', '.join(named)}. To rename channels, map the name in the file to the new one, by what each shows: "
+        f"channels.names: {{{mapping}}}."
+    )
+
+
+def _quoted(name: str) -> str:
+    """Write a name as YAML reads it, in quotes unless it is a plain word."""
+    words = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
+    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) and name.lower() not in words
+    return name if plain else json.dumps(name, ensure_ascii=False)
+
+
 def _no_channel(source: Source, key: str, name: str, names: tuple[str, ...]) -> UserError:
     return UserError(f"{source.path}: no channel '{name}' ({key}); the file has {', '.join(names)}.")
-
-
-def _preferred(what: str, unit: str, configured: float | None, in_file: float | None) -> float | None:
-    """Return the configured value, else that of the file; warn if both are missing or differ."""
-    if configured is None and in_file is None:
-        logger.warning("The %s is unknown: neither the file nor the configuration states it.", what)
-    elif configured is not None and in_file is not None and not np.isclose(configured, in_file, rtol=1e-3):
-        logger.warning(
-            "The %s is %s as configured; the file states %s.",
-            what,
-            quantity(configured, unit, 4),
-            quantity(in_file, unit, 4),
-        )
-    return in_file if configured is None else configured
 
 
 @dataclass(frozen=True)

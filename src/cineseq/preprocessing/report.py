@@ -19,7 +19,9 @@ def movie_report(plan: Plan, corrections: Corrections, tally: Tally, raw_frames:
         lines, numbers = lines + more_lines, numbers | more_numbers
     offsets = None if corrections.drift is None else corrections.drift.offsets
     series = {} if offsets is None else {"drift_y_px": offsets[:, 0].tolist(), "drift_x_px": offsets[:, 1].tolist()}
-    return {"lines": lines, "numbers": numbers, "series": series}
+    notices = [{"level": "serious", "text": notice} for notice in plan.notices]
+    lines += [notice for notice in plan.notices if notice not in lines]
+    return {"lines": lines, "numbers": numbers, "series": series, "notices": notices}
 
 
 def _of_movie(plan: Plan, raw_frames: int) -> tuple[list[str], dict[str, Any]]:

@@ -50,6 +50,9 @@ DETECTIONS = Table(
             "Whether the mask touches the border of the visible part of the field; missing without masks",
             missing=True,
         ),
+        Column(
+            "hours", "number", "Time of the frame; only of movies at irregular times", "h", missing=True, optional=True
+        ),
     ),
 )
 LINEAGE_COLUMNS = (
@@ -255,6 +258,14 @@ CELLS = Table(
             "Last frame of the movie, where an external table of lineages states it",
             missing=True,
             low=0,
+            optional=True,
+        ),
+        Column(
+            "movie_end_hours",
+            "number",
+            "Time of the end of the movie, where an external table of lineages states times",
+            "h",
+            missing=True,
             optional=True,
         ),
         Column("group_*", "text", "Group from the user's table", missing=True, optional=True),

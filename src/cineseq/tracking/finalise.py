@@ -89,6 +89,8 @@ def curate(
         detections, tracks = tables_of_points(objects, replayed.families, field, info)
     else:
         detections, tracks = tables(objects, replayed.families, field, info, settings)
+    if info.times_min:
+        detections = detections.assign(hours=info.hours(detections["frame"].to_numpy()))
     tracks, status = settle_ends(tracks, replayed)
     validate(detections, tracks)
     validate_walls(detections, replayed.families, compartment)

@@ -70,7 +70,12 @@ def check_repeats(sheet: Path, entries: Sequence[Entry]) -> None:
 
 def _named(entry: Entry, column: str) -> Named:
     files = files_of(getattr(entry, column), f"sample {entry.sample}, field {entry.fov}, {column}")
-    return Named(entry.row, str(getattr(entry, "series", "")), tuple(files))
+    if column in ("images", "masks") and len(files) == 1 and Path(files[0]).is_file():
+        from cineseq.io.readers import files_read  # noqa: PLC0415 - image readers are imported for image files only
+
+        beside = files_read([Path(files[0])], entry.series, metadata=False)[1:]
+        files = [*files, *map(str, beside)]
+    return Named(entry.row, entry.series, tuple(files))
 
 
 def _shows_nothing(column: str, files: Sequence[str]) -> bool:

@@ -33,6 +33,7 @@ class Entry:
     condition: str = ""
     replicate: str = ""
     frame_step: int = 1
+    series: str = ""
     images: str = ""
     masks: str = ""
     tracks: str = ""
@@ -57,6 +58,7 @@ class Entry:
             replicate=self.replicate,
             frame_step=self.frame_step,
             metadata=self.metadata,
+            series=self.series,
         )
 
 

@@ -15,6 +15,7 @@ from cineseq.models.registry import COMPACT, COMPACT_PHASE, embedder_file, is_sm
 from cineseq.workflow.same_files import check_repeats
 from cineseq.workflow.sample_sheet import (
     FIELD_PATHS,
+    MADE_BY_RULES,
     SAMPLE_PATHS,
     SHARED_PATHS,
     STUDY_PATHS,
@@ -95,11 +96,13 @@ class Study:
     def inputs(self) -> list[str]:
         """Every file that the sheet names, for the record."""
         columns = (*FIELD_PATHS, *SAMPLE_PATHS, *STUDY_PATHS)
-        named: dict[str, str] = {}
+        named: dict[tuple[str, str, str], str] = {}
         for entry in self.entries:
             for column in columns:
-                named.setdefault(getattr(entry, column), f"sample {entry.sample}, field {entry.fov}, {column}")
-        return list(dict.fromkeys(name for text, what in named.items() for name in files_of(text, what)))
+                key = (getattr(entry, column), column if column in IMAGE_COLUMNS else "", entry.series)
+                named.setdefault(key, f"sample {entry.sample}, field {entry.fov}, {column}")
+        found = (_with_neighbours(files_of(key[0], what), *key[1:]) for key, what in named.items())
+        return list(dict.fromkeys(name for names in found for name in names))
 
     @property
     def is_simulated(self) -> bool:
@@ -107,9 +110,10 @@ class Study:
         return all(e.images.startswith(f"results/{self.run}/experiment/") for e in self.entries)
 
     def files(self, sample: str, fov: str, column: str) -> list[str]:
-        """Return the files of one column of one row; an empty list if it is empty."""
+        """Return the files of one column of one row, with those that are read for them; empty if the column is."""
         entry = self.entry(sample, fov)
-        return files_of(getattr(entry, column), f"sample {sample}, field {fov}, {column}")
+        found = files_of(getattr(entry, column), f"sample {sample}, field {fov}, {column}")
+        return _with_neighbours(found, column, entry.series)
 
     def only_if(self, **present: bool) -> str:
         """Return a regular expression that matches any sample if each column is present or absent as stated, else none.
@@ -241,6 +245,19 @@ class Study:
             return shared | {"field": identity.model_dump(mode="json", exclude=without)}
 
         return with_field
+
+
+IMAGE_COLUMNS = ("images", "masks")
+"""Columns of images, some formats of which are spread over several files."""
+
+
+def _with_neighbours(names: list[str], column: str, series: str) -> list[str]:
+    """Add the files that are read for a named one; those that rules make are single."""
+    if column not in IMAGE_COLUMNS or len(names) != 1 or names[0].startswith(MADE_BY_RULES):
+        return names
+    from cineseq.io.readers import files_read  # noqa: PLC0415 - image readers are imported for image files only
+
+    return [names[0], *(str(file) for file in files_read([Path(names[0])], series)[1:])]
 
 
 def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:

@@ -54,6 +54,43 @@ def test_without_a_frame_interval_there_are_no_hours(tmp_path: Path) -> None:
     assert read(tmp_path, FAMILY)[["start_hours", "end_hours"]].isna().all(axis=None)
 
 
+@pytest.mark.parametrize(("unit", "of_an_hour"), [("hour", 1), ("minute", 60), ("day", 1 / 24)])
+def test_times_are_hours_and_frames_are_steps(tmp_path: Path, unit: str, of_an_hour: float) -> None:
+    hours = {"m": (0, 2.5), "a": (2.5, 4), "b": (2.5, 7.5), "late": (1, 3)}
+    rows = [("m", "", "division"), ("a", "m", "death"), ("b", "m", ""), ("late", "", "")]
+    lines = [f"{i},{p},{hours[i][0] * of_an_hour},{hours[i][1] * of_an_hour},{f},{9 * of_an_hour}" for i, p, f in rows]
+    text = HEADER.replace("\n", ",last\n") + "\n".join(lines)
+    cells = read(tmp_path, text, lineage={"time_unit": unit, "movie_end": "last"})
+    for name, (start, end) in hours.items():
+        assert cells.loc[name, ["start_hours", "end_hours"]].tolist() == pytest.approx([start, end])
+    assert cells["movie_end_hours"].tolist() == pytest.approx([9] * 4)
+    # All times are multiples of the smallest step, half an hour.
+    assert cells["start_frame"].to_dict() == {"m": 0, "a": 5, "b": 5, "late": 2}
+    in_frames = read(tmp_path, text, lineage={"time_unit": unit, "movie_end": "last"}, frame_interval_min=15)
+    assert in_frames["end_frame"].to_dict() == {"m": 10, "a": 16, "b": 30, "late": 12}
+
+
+def test_times_that_are_no_multiples_become_ranks(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = HEADER + "m,,0,2.71,division\na,m,2.71,3.14,death\nb,m,2.71,9.87,\n"
+    cells = read(tmp_path, text, lineage={"time_unit": "hour"})
+    assert cells["end_frame"].tolist() == [1, 2, 3]
+    assert cells["end_hours"].tolist() == [2.71, 3.14, 9.87]
+    assert "frames are their ranks" in caplog.text
+    with pytest.raises(UserError, match=r"set external\.lineage\.time_unit"):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize("root", ["-1", "0", "", "m"])
+def test_a_root_names_no_parent_or_itself(tmp_path: Path, root: str) -> None:
+    cells = read(tmp_path, FAMILY.replace("m,,", f"m,{root},"))
+    assert cells["parent_id"].fillna("").to_dict() == {"m": "", "a": "m", "b": "m", "late": ""}
+
+
+def test_a_cell_may_be_called_zero(tmp_path: Path) -> None:
+    cells = read(tmp_path, FAMILY.replace("m", "0").replace("censored", "unknown"))
+    assert cells["parent_id"].fillna("").to_dict() == {"0": "", "a": "0", "b": "0", "late": ""}
+
+
 def test_a_family_in_two_fields_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     lines = (FAMILY.replace("\n", ",1\n")).replace("fate,1", "fate,well").replace("censored,1", "censored,2")
     read(tmp_path, lines, groups={"fov": "well"})
@@ -93,7 +130,6 @@ def replace(old: str, new: str) -> str:
     [
         (replace("a,m,10", "a,x,10"), "row 3: the parent 'x' of cell 'a' is not in the table"),
         (replace("late,,4", "a,b,4"), "row 5: cell 'a' is listed twice; keep one row for each cell"),
-        (HEADER + "m,m,5,5,division\n", "row 2: cell 'm' descends from itself"),
         (replace("a,m,10", "a,m,8"), "row 3: cell 'a' is born in frame 8, before its parent 'm' ends in frame 10"),
         (FAMILY + "c,m,10,12,death\n", "row 6: the parent 'm' of cell 'c' has more than two daughters"),
         (replace("0,10,division", "0,10,death"), "row 3: cell 'a' has a parent 'm' whose fate is death, not division"),

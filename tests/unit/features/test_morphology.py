@@ -132,6 +132,21 @@ def test_micrometres_scale_lengths_once_and_areas_twice():
     pd.testing.assert_frame_equal(pixels[same], microns[same])
 
 
+@pytest.mark.parametrize("aspect", [2.0, 0.5, 1.6])
+def test_oblong_pixels_show_a_disc_as_a_disc(aspect):
+    # A disc of 12 um on pixels of the area of 0.25 um2.
+    height, width = 0.5 * aspect**0.5, 0.5 / aspect**0.5
+    rows, columns = np.mgrid[: round(40 / height), : round(40 / width)]
+    labels = (np.hypot((rows + 0.5) * height - 20, (columns + 0.5) * width - 20) <= 12).astype(int)
+    made = shape_table(labels, 0.5, aspect).iloc[0]
+    assert made["area_px"] == labels.sum()
+    assert made["morphology_area_um2"] == pytest.approx(np.pi * 144, rel=0.01)
+    assert made["morphology_equivalent_diameter_um"] == pytest.approx(24, rel=0.02)
+    assert made["morphology_axis_major_um"] == pytest.approx(24, rel=0.02)
+    assert made["morphology_eccentricity"] < 0.25
+    assert shape_table(labels, 0.5).iloc[0]["morphology_eccentricity"] > 0.6
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 3), st.booleans(), st.integers(0, 2**16))
 def test_shape_does_not_depend_on_how_the_cell_lies(turns, mirrored, seed):

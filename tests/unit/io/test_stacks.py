@@ -1,5 +1,6 @@
 """Movies and label stacks come back as they were written, one page at a time."""
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,3 +144,27 @@ def test_files_that_are_no_movies(tmp_path: Path) -> None:
     for name in ("plain.tif", "none.tif"):
         with pytest.raises(UserError, match=rf"{name}: not a readable OME-TIFF"), open_labels(tmp_path / name):
             pass
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    steps=st.lists(st.floats(0.01, 1e4), min_size=1, max_size=8),
+    aspect=st.floats(0.2, 5),
+    channels=st.integers(0, 2),
+    shifted=st.booleans(),
+)
+def test_irregular_times_and_oblong_pixels_are_read_back(steps, aspect, channels, shifted):
+    times = (0.0, *np.cumsum(steps).tolist())
+    names = tuple("ab"[:channels])
+    origins = tuple((t, -t) for t in range(len(times))) if shifted else ()
+    info = MovieInfo(len(times), 5, 6, names, 0.5, float(np.median(steps)), origins, aspect, times)
+    planes = np.zeros((len(times) * max(channels, 1), 5, 6), np.uint16)
+    with tempfile.TemporaryDirectory() as folder:
+        write_movie(planes, Path(folder) / "m.ome.tif", info)
+        with open_movie(Path(folder) / "m.ome.tif") as movie:
+            back = movie.info
+    assert (back.origins, back.channels, back.frames) == (origins, names, len(times))
+    assert back.pixel_size_um == pytest.approx(0.5)
+    assert back.pixel_aspect == pytest.approx(aspect)
+    np.testing.assert_allclose(back.hours(np.arange(len(times))), np.array(times) / 60)
+    assert back.hours(np.array(len(times))) == pytest.approx((times[-1] + np.median(steps)) / 60)

@@ -235,6 +235,25 @@ def test_speed_and_growth_are_in_micrometres_and_hours_where_these_are_known():
     assert set(plain["length"] + plain["time"]) == {"pxframe"}
 
 
+def test_speed_and_growth_follow_the_hours_of_irregular_frames():
+    rows = family("a", "death", "end_of_movie")
+    objects = imaged(rows, np.random.default_rng(0))
+    cells = as_cells(rows).assign(start_hours=lambda t: t["start_frame"] / 4, end_hours=lambda t: t["end_frame"] / 4)
+    scale = scale_of(cells, objects)
+
+    def measured(hours):
+        return measured_before_fate(pairs_of(rows), objects.assign(hours=hours), empty(COMPARTMENTS), scale)
+
+    even = measured_before_fate(pairs_of(rows), objects, empty(COMPARTMENTS), scale)
+    for name in ("speed", "area_growth"):
+        assert measured(objects["frame"] / 4)[name].tolist() == pytest.approx(even[name].tolist())
+        # Twice as long between all frames: half the speed, whatever the hours of the tracks say.
+        assert measured(objects["frame"] / 2)[name].tolist() == pytest.approx((even[name] / 2).tolist())
+    middle = pairs_of(rows)[["first", "last"]].iloc[0].mean()
+    paused = measured(objects["frame"] / 4 + 3 * (objects["frame"] > middle))
+    assert (paused["speed"] < even["speed"]).all()
+
+
 def run_step(folder, cells, objects):
     write_table(cells, folder / "cells.parquet", CELLS)
     fields = []

@@ -8,12 +8,17 @@ import numpy as np
 import prepare_movie
 import pytest
 import tifffile
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import ndimage
 
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.errors import UserError
+from cineseq.io.readers import Source, SourceInfo
 from cineseq.io.stacks import open_movie
+from cineseq.preprocessing.movie import choose_channels
 
 SHAPE = (5, 2, 32, 48)
 
@@ -66,10 +71,9 @@ def test_frame_step_thins_and_stretches_the_interval(ome, raw, tmp_path):
 
 def test_configuration_wins_and_says_so(ome, tmp_path, caplog):
     inputs = {"pixel_size_um": 0.65, "frame_interval_min": 12}
-    _, info, _ = prepare([ome], tmp_path, inputs=inputs, channels={"names": ["nuclei", "fat"]})
+    _, info, _ = prepare([ome], tmp_path, inputs=inputs, channels={"names": {"DNA": "nuclei", "lipid": "fat"}})
     assert (info.channels, info.pixel_size_um, info.frame_interval_min) == (("nuclei", "fat"), 0.65, 12)
     assert "0.65 µm as configured; the file states 0.5" in caplog.text
-    assert "renames DNA, lipid to nuclei, fat" in caplog.text
 
 
 def test_names_of_the_file_choose_and_order(ome, raw, tmp_path):
@@ -92,7 +96,8 @@ def test_unnamed_channels_get_names(tmp_path, raw, caplog):
     ("settings", "match"),
     [
         ({"channels": {"names": ["DNA", "GFP"]}}, r"no channel 'GFP' \(channels.names\); the file has DNA, lipid"),
-        ({"channels": {"names": ["a", "b", "c"]}}, r"lists 3 channels, but the file has 2 \(DNA, lipid\)"),
+        ({"channels": {"names": ["a", "b", "c"]}}, r"no channel 'a', 'b' and 'c' .*; the file has DNA, lipid"),
+        ({"channels": {"names": {"GFP": "a"}}}, r"no channel 'GFP' \(channels.names\); the file has DNA, lipid"),
         ({"channels": {"function": ["GFP"]}}, r"no channel 'GFP' \(channels.function\); the file has DNA, lipid"),
         ({"channels": {"death": "GFP"}}, r"no channel 'GFP' \(channels.death\); the file has DNA, lipid"),
         ({"inputs": {"drift_channel": "GFP"}}, r"no channel 'GFP' \(inputs.drift_channel\)"),
@@ -260,3 +265,63 @@ def test_real_series(data_folder, tmp_path):
     planes, info, _ = prepare(images, tmp_path, **settings)
     assert (info.channels, planes.shape) == (("R", "P"), (4, 2, 1040, 1408))
     np.testing.assert_array_equal(planes[1, 0], tifffile.imread(images[0].parent / "HC01501_R_B2_1_00d00h30m.tif"))
+
+
+def named(names: tuple[str, ...], channels: int | None = None) -> Source:
+    info = SourceInfo(2, channels or len(names), 4, 4, names=names)
+    return Source(Path("m.ome.tif"), info, lambda _t, _c: np.zeros((4, 4)))
+
+
+REAL = st.lists(
+    st.sampled_from(["BF", "DAPI", "Lipid", "mCherry", "GFP", "nuclei: live", "no"]), min_size=2, unique=True
+)
+PLACEHOLDERS = ["Channel 0", "C=1", "channel_2", "488", "561 nm", "ch03", "Channel:0:1", "w2", "Default", "C0-1", "12"]
+
+
+@given(real=REAL, data=st.data())
+def test_a_list_of_other_names_is_refused_with_a_mapping_that_works(real, data):
+    wanted = [f"new{i}" for i in range(data.draw(st.integers(1, len(real))))]
+    with pytest.raises(UserError) as caught:
+        choose_channels(named(tuple(real)), wanted)
+    pasted = yaml.safe_load(str(caught.value).split("channels.names: ")[1].removesuffix("."))
+    mapping = Channels(names=pasted).names
+    kept, names = choose_channels(named(tuple(real)), mapping)
+    assert ([real[k] for k in kept], list(names)) == (list(mapping), wanted)
+    # A mapping goes by name, whatever the order.
+    turned = dict(reversed(mapping.items()))
+    kept, names = choose_channels(named(tuple(real)), turned)
+    assert dict(zip((real[k] for k in kept), names, strict=True)) == mapping
+
+
+@given(names=st.lists(st.sampled_from(PLACEHOLDERS), min_size=1, unique=True))
+def test_a_list_takes_the_place_of_placeholders(names):
+    wanted = [f"new{i}" for i in range(len(names))]
+    for file in (named(tuple(names)), named((), len(names)), named(("GFP", *["GFP"] * len(names[1:])))):
+        assert choose_channels(file, wanted) == (tuple(range(len(names))), tuple(wanted))
+
+
+def test_names_that_are_there_twice_are_replaced_by_a_list():
+    file = named(("nuclear", "GFP", "GFP"))
+    for wanted in (None, {"GFP": "late"}):
+        with pytest.raises(UserError, match="list a name"):
+            choose_channels(file, wanted)
+    assert choose_channels(file, ["nuclear", "GFP", "GFP_late"]) == ((0, 1, 2), ("nuclear", "GFP", "GFP_late"))
+
+
+def test_a_mapping_needs_names():
+    with pytest.raises(UserError, match=r"channels.names: \[a, b\]"):
+        choose_channels(named((), 2), {"DAPI": "a", "GFP": "b"})
+
+
+def test_irregular_times_and_oblong_pixels_reach_the_movie_and_the_report(tmp_path, raw):
+    plane = {"DeltaT": np.repeat([0.0, 10, 20, 200, 210], 2).tolist(), "DeltaTUnit": ["min"] * 10}
+    metadata = {"axes": "TCYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 1.0, "Plane": plane}
+    tifffile.imwrite(tmp_path / "a.ome.tif", raw, photometric="minisblack", ome=True, metadata=metadata)
+    _, info, report = prepare([tmp_path / "a.ome.tif"], tmp_path)
+    np.testing.assert_allclose(info.hours(np.arange(5)), np.array([0, 10, 20, 200, 210]) / 60)
+    assert (info.pixel_aspect, info.pixel_size_um) == (pytest.approx(2), pytest.approx(0.5**0.5))
+    serious = " ".join(notice["text"] for notice in report["notices"] if notice["level"] == "serious")
+    assert "frame 3 is 180 min after frame 2" in serious
+    assert "pixels are oblong" in serious
+    _, thinned, _ = prepare([tmp_path / "a.ome.tif"], tmp_path, field={"frame_step": 2})
+    np.testing.assert_allclose(thinned.hours(np.arange(3)), np.array([0, 20, 210]) / 60)

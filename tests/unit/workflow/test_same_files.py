@@ -7,6 +7,7 @@ import pytest
 import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.io.readers.ome_examples import movie_of, write_set
 
 from cineseq.errors import UserError
 from cineseq.workflow.same_files import BLOCK, ENDS, Named, check_repeats, same_content
@@ -31,6 +32,17 @@ def test_one_file_by_several_names(tmp_path: Path) -> None:
         assert refusal(entries).startswith(f"samples.tsv, row 3: images '{tmp_path}/")
         assert "those of row 2 are the same file" in refusal(entries)
         check_repeats(Path("samples.tsv"), entries[:1])  # as the message advises
+
+
+def test_two_files_of_one_movie_are_one_movie_and_two_images_of_a_file_are_two(tmp_path: Path) -> None:
+    split = write_set(tmp_path, [movie_of(0, 3, 2)], lambda _p, t, _c: f"T{t}.ome.tif")
+    rows = [entry(2, images=str(split[0])), entry(3, images=str(split[2]))]
+    assert "those of row 2 are the same file" in refusal(rows)
+    positions = write_set(tmp_path, [movie_of(p, 3, 2) for p in (1, 2)], lambda p, _t, _c: f"s{p}.ome.tif")
+    check_repeats(Path("samples.tsv"), [entry(2 + i, images=str(file)) for i, file in enumerate(positions)])
+    (joined,) = write_set(tmp_path, [movie_of(p, 3, 2) for p in (1, 2)], lambda *_: "all.ome.tif")
+    check_repeats(Path("samples.tsv"), [entry(2 + i, images=str(joined), series=str(i)) for i in range(2)])
+    assert "the same file" in refusal([entry(2 + i, images=str(joined), series="1") for i in range(2)])
 
 
 def test_a_row_that_names_a_file_twice(tmp_path: Path) -> None:

@@ -118,6 +118,7 @@ def test_identity_is_what_steps_are_told() -> None:
         "replicate": "2",
         "frame_step": 3,
         "metadata": (),
+        "series": "",
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.expected import TARGETS
+from tests.unit.io.readers.ome_examples import movie_of, write_set
 
 from cineseq.errors import UserError
 from cineseq.workflow.study import Study, open_study
@@ -226,11 +227,30 @@ def test_a_file_that_is_not_there_is_named_with_its_row(tmp_path: Path, monkeypa
         _ = study(tmp_path, movies).inputs
 
 
+def test_neighbours_that_are_read_are_inputs(tmp_path: Path) -> None:
+    files = write_set(tmp_path, [movie_of(0, 3, 2), movie_of(1, 2, 2)], lambda p, t, _c: f"s{p}_T{t}.ome.tif")
+    rows = [{"sample": "a", "fov": "1", "images": str(files[0])}, {"sample": "a", "fov": "2", "images": str(files[-1])}]
+    found = study(tmp_path, rows)
+    assert found.files("a", "1", "images") == [str(file) for file in files[:3]]
+    assert found.files("a", "2", "images") == [str(files[4]), str(files[3])]
+    assert sorted(found.inputs) == sorted(map(str, files))
+    told = study(tmp_path, [rows[0] | {"series": "pos1"}])
+    assert told.files("a", "1", "images") == [str(files[0]), *map(str, files[3:])]
+    assert told.field_settings()(SimpleNamespace(sample="a", fov="1"))["field"]["series"] == "pos1"
+
+
 def test_settings_are_plain_and_name_the_field(tmp_path: Path) -> None:
     found = study(tmp_path, IMAGES, inputs={"pixel_size_um": 0.5})
     told = found.field_settings("inputs")(SimpleNamespace(sample="b", fov="f1"))
     assert set(told) == {"inputs", "field"}
-    assert told["field"] == {"sample": "b", "fov": "f1", "condition": "high", "replicate": "", "frame_step": 1}
+    assert told["field"] == {
+        "sample": "b",
+        "fov": "f1",
+        "condition": "high",
+        "replicate": "",
+        "frame_step": 1,
+        "series": "",
+    }
     assert told["inputs"]["pixel_size_um"] == 0.5
     assert found.settings("seed") == {"seed": 1}
     assert list(found.settings("track", "inputs")) == ["track", "inputs"]

@@ -8,50 +8,56 @@ from pathlib import Path
 
 from cineseq.errors import UserError
 from cineseq.io.readers.name_patterns import CELLPOSE_MASKS, chosen_files, matches
+from cineseq.io.readers.ome_tiff import COMPANION, check_one_image, is_tiff, neighbours
 from cineseq.io.readers.png import SUFFIX as PNG_SUFFIX
 from cineseq.io.readers.series import SUFFIXES, open_file, open_series
-from cineseq.io.readers.source import Source, SourceInfo
+from cineseq.io.readers.source import ReadOptions, Source, SourceInfo
+from cineseq.io.readers.tiff import open_tiff
 from cineseq.io.readers.zarr import is_zarr, open_zarr
 
-__all__ = ["Source", "SourceInfo", "open_source"]
+__all__ = ["ReadOptions", "Source", "SourceInfo", "files_read", "open_source"]
 
 
 @contextmanager
 def open_source(
     paths: list[Path],
     channel_pattern: str | None = None,
-    expected_channels: int | None = None,
+    options: ReadOptions | None = None,
     missing_frames: str = "refuse",
-    *,
-    masks: bool = False,
 ) -> Iterator[Source]:
     """Open raw images: one OME-Zarr, TIFF or PNG, or a folder or list of TIFF or PNG files.
 
     Parameters
     ----------
     paths
-        One path, or the files of a series in any order.
-    channel_pattern, expected_channels, missing_frames
-        Pattern of file names, number of channels, and what becomes of lost frames, see
-        :func:`~cineseq.io.readers.series.open_series`.
-    masks
-        Whether masks are opened: a pattern then counts only where it matches their names.
+        One path, or the files of a series in any order. Files of one OME-TIFF that is spread over several are read
+        as their metadata say.
+    channel_pattern, options, missing_frames
+        Pattern of file names, what the user states, and what becomes of lost frames, see
+        :func:`~cineseq.io.readers.series.open_series`. A pattern counts for masks only where it matches their names.
 
     Raises
     ------
     UserError
         When no file exists, the format is unknown, or the reader of the format raises it.
     """
-    files = chosen_files(_files(paths, channel_pattern), channel_pattern, masks=masks)
-    if masks:
+    options = ReadOptions() if options is None else options
+    files = chosen_files(_files(paths, channel_pattern), channel_pattern, masks=options.masks)
+    if options.masks:
         channel_pattern = _of_masks(files, channel_pattern)
     opened: AbstractContextManager[Source]
     if len(files) == 1 and is_zarr(files[0]):
-        opened = open_zarr(files[0])
+        opened = open_zarr(files[0], options)
+    elif len(files) == 1 and files[0].name.endswith(COMPANION):
+        opened = open_tiff(files[0], options)
     elif len(files) == 1:
-        opened = open_file(_known(files[0]), expected_channels)
+        opened = open_file(_known(files[0]), options)
+    elif neighbours(files[0], options.series):
+        opened = open_tiff(files[0], options, files)
     else:
-        opened = open_series([_known(f) for f in files], channel_pattern, expected_channels, missing_frames)
+        if channel_pattern is None:
+            check_one_image(files)
+        opened = open_series([_known(f) for f in files], channel_pattern, options, missing_frames)
     with opened as source:
         yield source
 
@@ -65,6 +71,22 @@ def _of_masks(files: list[Path], pattern: str | None) -> str | None:
     except UserError:
         return None
     return pattern
+
+
+def files_read(paths: list[Path], series: str = "", *, metadata: bool = True) -> list[Path]:
+    """Return the files that are read for those that the user named: these, and the neighbours that hold their planes.
+
+    Parameters
+    ----------
+    paths
+        The files or folders that the user named.
+    series
+        Name or number of the image in a file of several.
+    metadata
+        Whether a file that holds metadata alone is among them.
+    """
+    one = len(paths) == 1 and paths[0].is_file() and (is_tiff(paths[0]) or paths[0].name.endswith(COMPANION))
+    return [*paths, *neighbours(paths[0], series, metadata=metadata)] if one else paths
 
 
 def _files(paths: list[Path], pattern: str | None) -> list[Path]:

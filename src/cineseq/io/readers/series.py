@@ -11,26 +11,26 @@ import numpy as np
 
 from cineseq.errors import UserError
 from cineseq.io.readers.file_names import Series, arrange
+from cineseq.io.readers.pages import SUFFIXES as TIFF_SUFFIXES
 from cineseq.io.readers.png import SUFFIX as PNG_SUFFIX
 from cineseq.io.readers.png import open_png
-from cineseq.io.readers.source import Source, SourceInfo
-from cineseq.io.readers.tiff import SUFFIXES as TIFF_SUFFIXES
+from cineseq.io.readers.source import ReadOptions, Source, SourceInfo
 from cineseq.io.readers.tiff import open_tiff
 from cineseq.text import count
 
 SUFFIXES = (*TIFF_SUFFIXES, PNG_SUFFIX)
 
 
-def open_file(path: Path, expected_channels: int | None = None) -> AbstractContextManager[Source]:
+def open_file(path: Path, options: ReadOptions | None = None) -> AbstractContextManager[Source]:
     """Open a TIFF (:func:`~cineseq.io.readers.tiff.open_tiff`) or a PNG (:func:`~cineseq.io.readers.png.open_png`)."""
-    return open_png(path) if path.suffix.lower() == PNG_SUFFIX else open_tiff(path, expected_channels)
+    return open_png(path) if path.suffix.lower() == PNG_SUFFIX else open_tiff(path, options)
 
 
 @contextmanager
 def open_series(
     paths: list[Path],
     channel_pattern: str | None = None,
-    expected_channels: int | None = None,
+    options: ReadOptions | None = None,
     missing_frames: str = "refuse",
 ) -> Iterator[Source]:
     """Open a series of TIFF or PNG files as one movie; one plane is in memory at a time.
@@ -42,8 +42,8 @@ def open_series(
     channel_pattern, missing_frames
         How paths tell frames and channels, see :func:`~cineseq.io.readers.file_names.arrange`. Where they tell no
         channels, each file is one frame and its pages are its channels.
-    expected_channels
-        Number of channels that the user named, see :func:`~cineseq.io.readers.tiff.open_tiff`.
+    options
+        What the user states on each file, see :func:`~cineseq.io.readers.tiff.open_tiff`.
 
     Raises
     ------
@@ -51,12 +51,13 @@ def open_series(
         When names cannot be told apart by time and channel, a frame lacks a channel, a frame is missing, a file has
         several frames, or files differ in shape; the message names the file.
     """
+    options = ReadOptions() if options is None else options
     series = arrange(paths, channel_pattern, missing_frames)
     if len(series.frames) == 1 and series.by_channel:
-        with _whole_channels(_of(series, 0), list(series.channels)) as source:
+        with _whole_channels(_of(series, 0), list(series.channels), options) as source:
             yield source
         return
-    pages = None if series.by_channel else expected_channels
+    pages = replace(options, channels=None) if series.by_channel else options
     first_files = _of(series, 0)
     infos = []
     for path in first_files:
@@ -122,11 +123,12 @@ def _check_same(source: Source, first: SourceInfo, frame: int) -> None:
 
 
 @contextmanager
-def _whole_channels(paths: tuple[Path, ...], channels: list[str]) -> Iterator[Source]:
+def _whole_channels(paths: tuple[Path, ...], channels: list[str], options: ReadOptions) -> Iterator[Source]:
     """Open one stack per channel, or per camera with several channels, whose pages are the frames."""
     infos = []
+    options = replace(options, channels=None)
     for path in paths:
-        with open_file(path) as source:
+        with open_file(path, options) as source:
             infos.append(source.info)
     for path, info in zip(paths, infos, strict=True):
         if (info.frames, info.height, info.width) != (infos[0].frames, infos[0].height, infos[0].width):
@@ -139,7 +141,7 @@ def _whole_channels(paths: tuple[Path, ...], channels: list[str]) -> Iterator[So
 
     def plane(frame: int, channel: int) -> np.ndarray:
         path, page = planes[channel]
-        with open_file(path) as source:
+        with open_file(path, options) as source:
             return source.plane(frame, page)
 
     names = _names(Series(tuple(channels), (paths,)), infos)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,62 +10,126 @@ from typing import Any
 
 import numpy as np
 import tifffile
-import zarr
 
 from cineseq.errors import UserError, reading
-from cineseq.io.readers.source import MICROMETRES, MINUTES, Source, SourceInfo, scaled
+from cineseq.io.readers.choice import Named, choose
+from cineseq.io.readers.grid import UNNAMED, Grid, layout_of
+from cineseq.io.readers.ome_tiff import COMPANION, open_ome
+from cineseq.io.readers.pages import (
+    DAMAGED,
+    check_complaints,
+    description_of,
+    has_colour,
+    is_auxiliary,
+    logged_errors,
+)
+from cineseq.io.readers.source import (
+    MICROMETRES,
+    MINUTES,
+    ReadOptions,
+    Source,
+    SourceInfo,
+    pixel_shape,
+    scaled,
+    unknown_unit,
+)
+from cineseq.text import count
 
-SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
-DAMAGE = ("invalid page offset", "invalid value offset", "corrupted")
 UNKNOWN_AXES = ("I", "Q")
-POSSIBLE_TIMES = ("Z", *UNKNOWN_AXES)
-DAMAGED = ("not a whole TIFF file", "copy it again from the microscope")
+"""Letters of tifffile for a sequence of pages and for an unnamed axis."""
 
 
 @contextmanager
-def open_tiff(path: Path, expected_channels: int | None = None) -> Iterator[Source]:
-    """Open one TIFF file; planes are read on demand.
+def open_tiff(path: Path, options: ReadOptions | None = None, files: Sequence[Path] = ()) -> Iterator[Source]:
+    """Open one TIFF file, or the companion file of OME-TIFFs; planes are read on demand.
 
     Parameters
     ----------
     path
-        The file. Of a file with several series (positions), the first is read.
-    expected_channels
-        Number of channels that the user named. Pages of a plain stack, which has no axes, are then read as the
-        channels of frame 0, of frame 1 and so on; otherwise each page is a frame.
+        The file. An OME-TIFF may describe planes in its neighbours, which are read as well.
+    options
+        What the user states. Pages of a plain stack, which has no axes, are read as the channels of frame 0, of frame
+        1 and so on if the user named several; otherwise each page is a frame.
+    files
+        All files that the user listed; empty for ``path`` alone.
 
     Raises
     ------
     UserError
-        When the file is missing, truncated, not a TIFF, in colour, a z-stack, or its pages differ in shape, or several
-        axes are unnamed.
+        When the file is missing, truncated, not a TIFF, in colour, a z-stack, or its pages differ in shape; when it
+        holds several images and ``options.series`` names none; when pages and metadata disagree; or when unnamed axes
+        can be read in two ways.
     """
+    options = ReadOptions() if options is None else options
     if not path.is_file():
         msg = f"{path}: there is no such file; correct the path in the sample sheet."
         raise UserError(msg)
+    with reading(path, *DAMAGED):
+        text = None if path.name.endswith(COMPANION) else description_of(path)
+    if text is not None or path.name.endswith(COMPANION):
+        with open_ome(path, text, options, files) as source:
+            yield source
+        return
     with ExitStack() as stack:
         with reading(path, *DAMAGED):
-            tiff, series = _checked(path, stack)
-            sizes = _sizes(path, series)
-            layout = _layout(path, sizes, expected_channels)
-            array = zarr.open(series.aszarr(level=0), mode="r")
-            info = _info(tiff, sizes, layout)
-        yield Source(path, info, _reader(path, array, series.axes, layout))
+            with logged_errors() as complaints:
+                tiff = stack.enter_context(tifffile.TiffFile(path))
+                stored = _stored(path, tiff, options)
+            # Pages that ImageJ does not describe are counted, those of a single block of data are not.
+            counted = stored.is_counted
+            check_complaints([c for c in complaints if not (counted and "ImageJ series metadata" in c)])
+        layout = layout_of(path, stored.grid, options)
+        info = SourceInfo(layout.frames, layout.channels, layout.grid.length("Y"), layout.grid.length("X"))
+        notices = (*stored.notices, *layout.notices)
+        yield Source(path, _with_scales(path, tiff, info, layout.notes, notices), layout.plane)
 
 
-def _checked(path: Path, stack: ExitStack) -> tuple[tifffile.TiffFile, tifffile.TiffPageSeries]:
-    """Open a file and check all its pages; refuse it if tifffile reports an error or data are beyond its end."""
-    with _logged_errors() as complaints:
-        tiff = stack.enter_context(tifffile.TiffFile(path))
-        count = len(tiff.pages)
-        series = tiff.series[0]
-    damage = [c for c in complaints if any(word in c for word in DAMAGE)]
-    ends = [o + n for page in series.pages if page for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
-    if damage or None in list(series.pages) or (not tiff.is_ome and max(ends, default=0) > tiff.filehandle.size):
-        msg = damage[0] if damage else "image data are missing"
-        raise tifffile.TiffFileError(msg)
-    whole = (page for page in tiff.pages if not getattr(page, "is_reduced", False))
-    shapes = [page.shape for page in whole] if not tiff.is_ome and count > 1 else []
+@dataclass(frozen=True)
+class _Stored:
+    """The array in a file, notices on it, and whether its pages were counted against the metadata of ImageJ."""
+
+    grid: Grid
+    notices: tuple[str, ...] = ()
+    is_counted: bool = False
+
+
+def _stored(path: Path, tiff: tifffile.TiffFile, options: ReadOptions) -> _Stored:
+    """Check all pages of a file that is not an OME-TIFF, and return its array."""
+    pages = len(tiff.pages)
+    found = tiff.series
+    _check_ends(tiff, found)
+    _check_shapes(path, tiff, pages)
+    stated = _of_imagej(path, tiff, pages)
+    if stated is not None:
+        return stated
+    if len(found) > 1 and all(s.shape == found[0].shape and len(s.shape) == 2 for s in found) and not options.series:
+        return _Stored(_of_pages(path, tiff, (UNNAMED,), (len(found),), [s.keyframe.index for s in found]))
+    named = [Named(i, s.name, (s.shape[-2], s.shape[-1]), (s.size, 1)) for i, s in enumerate(found)]
+    chosen = found[choose(path, named, options)]
+    import zarr  # noqa: PLC0415 - planning imports the readers, and zarr is slow to import
+
+    array: Any = zarr.open(chosen.aszarr(level=0), mode="r")
+    axes = "".join(UNNAMED if axis in UNKNOWN_AXES else axis for axis in chosen.axes)
+
+    def read(index: tuple[Any, ...]) -> np.ndarray:
+        with reading(path, *DAMAGED):
+            return np.asarray(array[index])
+
+    return _Stored(Grid(axes, tuple(chosen.shape), read, has_colour(chosen.keyframe)))
+
+
+def _check_ends(tiff: tifffile.TiffFile, series: Sequence[tifffile.TiffPageSeries]) -> None:
+    """Check that all pages are there and none has data beyond the end of the file."""
+    for one in series:
+        pages = list(one.pages)
+        ends = [o + n for page in pages if page for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
+        if None in pages or max(ends, default=0) > tiff.filehandle.size:
+            msg = "image data are missing"
+            raise tifffile.TiffFileError(msg)
+
+
+def _check_shapes(path: Path, tiff: tifffile.TiffFile, pages: int) -> None:
+    shapes = [page.shape for page in tiff.pages if not is_auxiliary(page)] if pages > 1 else []
     odd = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
     if odd is not None:
         msg = (
@@ -75,148 +137,73 @@ def _checked(path: Path, stack: ExitStack) -> tuple[tifffile.TiffFile, tifffile.
             "all frames of a movie must have one shape."
         )
         raise UserError(msg)
-    return tiff, series
 
 
-@contextmanager
-def _logged_errors() -> Iterator[list[str]]:
-    """Collect the errors that tifffile logs: it reads a truncated file as far as possible and only logs the error."""
-    logged: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: logged.append(record.getMessage())  # type: ignore[method-assign]
-    log = tifffile.logger()
-    before = log.propagate
-    log.addHandler(handler)
-    log.propagate = False
-    try:
-        yield logged
-    finally:
-        log.propagate = before
-        log.removeHandler(handler)
+def _of_imagej(path: Path, tiff: tifffile.TiffFile, pages: int) -> _Stored | None:
+    """Return the array of an ImageJ file whose pages are not as many as it states; None for any other file.
 
-
-@dataclass(frozen=True)
-class _Layout:
-    """The axes of time and channel; if ``interleaved`` is not 0, so many channels share the time axis."""
-
-    time: str | None
-    channel: str | None
-    interleaved: int = 0
-    notes: tuple[str, ...] = ()
-
-
-def _sizes(path: Path, series: tifffile.TiffPageSeries) -> dict[str, int]:
-    """Return the length of each axis; refuse several axes of one letter, as of an array saved without axes."""
-    repeated = [n for axis, n in zip(series.axes, series.shape, strict=True) if series.axes.count(axis) > 1]
-    if max(repeated, default=1) > 1:
+    Raises
+    ------
+    UserError
+        When there are more pages than stated, or fewer that do not end on a whole time point.
+    """
+    metadata = tiff.imagej_metadata or {}
+    channels, slices = int(metadata.get("channels", 1)), int(metadata.get("slices", 1))
+    stated = int(metadata.get("images", 1))
+    each = channels * slices if int(metadata.get("frames", 1)) > 1 else channels
+    if not tiff.is_imagej or pages < 2 or pages == stated:
+        return None
+    if pages > stated or pages % each:
         msg = (
-            f"{path}: an array of shape {tuple(series.shape)} with {len(repeated)} unnamed axes, so time and channel "
-            "cannot be distinguished; keep time, channel, rows and columns, and save it with their names: "
-            'tifffile.imwrite(path, array, photometric="minisblack", metadata={"axes": "TCYX"}).'
+            f"{path}: holds {count(pages, 'page')}, but its ImageJ metadata state {count(stated, 'image')} "
+            f"({each} for each time point); the metadata belong to another version of the file. Save it again from "
+            "ImageJ."
         )
         raise UserError(msg)
-    return dict(zip(series.axes, series.shape, strict=True))
-
-
-def _layout(path: Path, sizes: dict[str, int], expected: int | None) -> _Layout:
-    others = [axis for axis in sizes if axis not in "TCYX"]
-    _check_axes(path, sizes, others)
-    time = "T" if "T" in sizes else others[0] if others else None
-    channel = "C" if "C" in sizes else None
-    if time == "Z":
-        note = f"{path.name}: the {sizes[time]} z planes are read as time, because the file has no time axis."
-        return _Layout(time, channel, notes=(note,))
-    if time in UNKNOWN_AXES and channel is None and expected and expected > 1:
-        if sizes[time] % expected:
-            msg = (
-                f"{path}: {sizes[time]} pages cannot be divided among the {expected} channels of channels.names; "
-                "name as many channels as there are pages in a frame."
-            )
-            raise UserError(msg)
-        note = f"{path.name}: pages are read as the {expected} channels of frame 0, then of frame 1, and so on."
-        return _Layout(time, None, expected, (note,))
-    return _Layout(time, channel)
-
-
-def _check_axes(path: Path, sizes: dict[str, int], others: list[str]) -> None:
-    """Refuse colour images, and axes other than time and channel that cannot be read as time."""
-    if "S" in others:
-        msg = f"{path}: a colour (RGB) image; save each channel as a grey image of its own."
-        raise UserError(msg)
-    if len(others) > ("T" not in sizes) or any(axis not in POSSIBLE_TIMES for axis in others):
-        extra = ", ".join(f"{axis} ({sizes[axis]})" for axis in others)
-        msg = f"{path}: has axes other than time and channel: {extra}; project or save them one at a time first."
-        raise UserError(msg)
-
-
-def _info(tiff: tifffile.TiffFile, sizes: dict[str, int], layout: _Layout) -> SourceInfo:
-    channels = layout.interleaved or (sizes[layout.channel] if layout.channel else 1)
-    pages = sizes[layout.time] if layout.time else 1
-    if tiff.ome_metadata is not None:
-        names = _ome_names(tiff.ome_metadata)
-        size, minutes = _ome_scales(tifffile.xml2dict(tiff.ome_metadata)["OME"])
-    elif tiff.is_imagej:
-        names, size, minutes = _imagej(tiff)
-    else:
-        names, size, minutes = (), None, None
-    return SourceInfo(
-        frames=pages // layout.interleaved if layout.interleaved else pages,
-        channels=channels,
-        height=sizes["Y"],
-        width=sizes["X"],
-        names=names if len(names) == channels else (),
-        pixel_size_um=size,
-        frame_interval_min=minutes,
-        notes=layout.notes,
+    whole, last = pages // each, "TZC" if each > channels or slices == 1 else "ZTC"
+    said = (
+        f"{path.name}: its metadata state {count(stated // each, 'time point')}, but it holds {count(whole)}, as after "
+        "an acquisition that was stopped; these are used."
     )
+    lengths = {"T": whole, "Z": slices, "C": channels} if last == "TZC" else {"Z": whole, "T": 1, "C": channels}
+    grid = _of_pages(path, tiff, tuple(last), tuple(lengths[axis] for axis in last), list(range(pages)))
+    return _Stored(grid, (said,), is_counted=True)
 
 
-def _ome_names(metadata: str) -> tuple[str, ...]:
-    """Return the channel names of the first image as text; ``xml2dict`` would convert "01" to a number."""
-    image = ET.fromstring(metadata).find("{*}Image")  # noqa: S314 - tifffile has already parsed this text
-    channels = [] if image is None else image.iterfind("{*}Pixels/{*}Channel")
-    return tuple(channel.attrib["Name"] for channel in channels if "Name" in channel.attrib)
+def _of_pages(
+    path: Path, tiff: tifffile.TiffFile, axes: tuple[str, ...], shape: tuple[int, ...], pages: list[int]
+) -> Grid:
+    """Return an array whose planes are whole pages, in the order of its axes."""
 
-
-def _ome_scales(ome: dict[str, Any]) -> tuple[float | None, float | None]:
-    """Return pixel size (um) and frame interval (min) of the first image."""
-    pixels = _first(ome["Image"])["Pixels"]
-    size = scaled(pixels.get("PhysicalSizeX"), pixels.get("PhysicalSizeXUnit", "um"), MICROMETRES)
-    minutes = scaled(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), MINUTES)
-    return size, _minutes_of_planes(pixels) if minutes is None else minutes
-
-
-def _minutes_of_planes(pixels: dict[str, Any]) -> float | None:
-    """Return the median time between planes of the first channel, if planes have times."""
-    planes = [p for p in _all(pixels.get("Plane")) if int(p.get("TheC", 0)) == 0 and "DeltaT" in p]
-    times = np.sort([float(p["DeltaT"]) for p in planes])
-    if len(times) < 2:
-        return None
-    return scaled(np.median(np.diff(times)), planes[0].get("DeltaTUnit", "s"), MINUTES)
-
-
-def _imagej(tiff: tifffile.TiffFile) -> tuple[tuple[str, ...], float | None, float | None]:
-    metadata = tiff.imagej_metadata or {}
-    minutes = scaled(metadata.get("finterval"), metadata.get("tunit", "s"), MINUTES)
-    unit = str(metadata.get("unit", "")).replace("\\u00B5", "µ")
-    per_unit = tiff.pages[0].resolution[0]
-    size = scaled(1 / per_unit, unit, MICROMETRES) if unit and per_unit else None
-    return (), size, minutes
-
-
-def _all(value: Any) -> list[dict[str, Any]]:
-    return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def _first(value: Any) -> dict[str, Any]:
-    return _all(value)[0]
-
-
-def _reader(path: Path, array: Any, axes: str, layout: _Layout) -> Callable[[int, int], np.ndarray]:
-    def plane(frame: int, channel: int) -> np.ndarray:
-        page = frame * layout.interleaved + channel if layout.interleaved else frame
-        where = {layout.time: page, layout.channel: channel}
+    def read(index: tuple[Any, ...]) -> np.ndarray:
         with reading(path, *DAMAGED):
-            return np.asarray(array[tuple(where.get(axis, slice(None)) for axis in axes)])
+            return tiff.pages.get(pages[int(np.ravel_multi_index(index[: len(shape)], shape))], cache=False).asarray()
 
-    return plane
+    return Grid("".join(axes) + "YX", (*shape, *tiff.pages.first.shape[:2]), read)
+
+
+def _with_scales(
+    path: Path, tiff: tifffile.TiffFile, info: SourceInfo, notes: tuple[str, ...], notices: tuple[str, ...]
+) -> SourceInfo:
+    """Add the scales of an ImageJ file; a plain TIFF has none."""
+    metadata = (tiff.imagej_metadata or {}) if tiff.is_imagej else {}
+    interval, its_unit = metadata.get("finterval"), metadata.get("tunit", "s")
+    unit = metadata.get("unit", "")
+    across, down = tiff.pages.first.resolution[:2]
+    x = scaled(1 / across, unit, MICROMETRES) if unit and across else None
+    y = scaled(1 / down, metadata.get("yunit", unit), MICROMETRES) if unit and down else None
+    size, aspect = pixel_shape(x, y)
+    unknown = unknown_unit(path, "frame interval", interval or None, its_unit, MINUTES)
+    if across and unit not in ("", "pixel", "pixels", "inch"):
+        unknown += unknown_unit(path, "pixel size", 1 / across, unit, MICROMETRES)
+    return SourceInfo(
+        info.frames,
+        info.channels,
+        info.height,
+        info.width,
+        pixel_size_um=size,
+        frame_interval_min=scaled(interval, its_unit, MINUTES),
+        notes=(*notes, *unknown),
+        notices=notices,
+        pixel_aspect=aspect,
+    )

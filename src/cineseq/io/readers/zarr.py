@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, is_zipfile
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import numpy as np
-import zarr
-from zarr.storage import LocalStore, ZipStore
 
 from cineseq.errors import UserError, reading
-from cineseq.io.readers.source import MICROMETRES, MINUTES, Source, SourceInfo, scaled
+from cineseq.io.readers.choice import Named, choose
+from cineseq.io.readers.grid import UNNAMED, Grid, Layout, layout_of
+from cineseq.io.readers.ome_xml import OmeImage, parse_ome
+from cineseq.io.readers.source import (
+    MICROMETRES,
+    MINUTES,
+    ReadOptions,
+    Source,
+    SourceInfo,
+    pixel_shape,
+    scaled,
+    unknown_unit,
+)
+from cineseq.text import natural_order
 
 SUFFIXES = (".zarr", ".zarr.zip", ".ozx")
+
+TYPES = {"time": "T", "channel": "C"}
+"""Letters of axes by their NGFF type."""
+NAMES = {"t": "T", "c": "C", "z": "Z", "y": "Y", "x": "X", "time": "T", "channel": "C"}
+"""Letters of axes without a type by their name."""
 
 
 def is_zarr(path: Path) -> bool:
@@ -24,14 +41,19 @@ def is_zarr(path: Path) -> bool:
 
 
 @contextmanager
-def open_zarr(path: Path) -> Iterator[Source]:
+def open_zarr(path: Path, options: ReadOptions | None = None) -> Iterator[Source]:
     """Open an OME-Zarr image at full resolution; planes are read on demand.
 
     Raises
     ------
     UserError
-        When the path does not exist, has no image metadata, is a plate, or has axes other than time and channel.
+        When the path does not exist, has no image metadata, is a plate, holds several images and ``options.series``
+        names none, or has axes other than time and channel.
     """
+    import zarr  # noqa: PLC0415 - planning imports the readers, and zarr is slow to import
+    from zarr.storage import LocalStore, ZipStore  # noqa: PLC0415
+
+    options = ReadOptions() if options is None else options
     if not path.exists():
         msg = f"{path}: there is no such OME-Zarr; correct the path in the sample sheet."
         raise UserError(msg)
@@ -41,13 +63,23 @@ def open_zarr(path: Path) -> Iterator[Source]:
                 msg = "neither a folder nor a zip file"
                 raise BadZipFile(msg)
             store = stack.enter_context(LocalStore(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r"))
-            image, metadata = _image(path, zarr.open_group(store, mode="r"))
-            names = [str(axis["name"] if isinstance(axis, dict) else axis).lower() for axis in metadata["axes"]]
-            array = image[metadata["datasets"][0]["path"]]
-            sizes = dict(zip(names, array.shape, strict=True))
-            _check_axes(path, sizes)
-            info = _info(sizes, metadata, _attributes(image))
-        yield Source(path, info, _reader(path, array, names))
+            image = _chosen(path, zarr.open_group(store, mode="r"), options, _described(path))
+            array = image.array
+            grid = Grid(_letters(image.metadata, array.ndim), tuple(array.shape), _reader(path, array))
+            layout = layout_of(path, grid, options)
+            info = _info(path, layout, image)
+            info = replace(info, times_min=image.times_min if len(image.times_min) == layout.frames else ())
+        yield Source(path, info, layout.plane)
+
+
+@dataclass(frozen=True)
+class _Image:
+    """One image: its array of full resolution, its multiscale metadata, the attributes of its group, and times."""
+
+    array: Any
+    metadata: dict[str, Any]
+    attributes: dict[str, Any]
+    times_min: tuple[float, ...] = ()
 
 
 def _attributes(group: Any) -> dict[str, Any]:
@@ -56,58 +88,136 @@ def _attributes(group: Any) -> dict[str, Any]:
     return attributes.get("ome", attributes)
 
 
-def _image(path: Path, root: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the group of the image and its first multiscale; bioformats2raw stores images in "0", "1", ..."""
+XML = "OME/METADATA.ome.xml"
+"""OME-XML that bioformats2raw writes beside its images."""
+
+
+def _described(path: Path) -> dict[str, OmeImage]:
+    """Return the images that OME-XML beside them describes, by the name of their group; none without it."""
+    if path.is_dir():
+        text = (path / XML).read_text(encoding="utf-8") if (path / XML).is_file() else None
+    else:
+        with ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(XML)]
+            text = archive.read(names[0]).decode("utf-8") if names else None
+    return {} if text is None else {str(i.number): i for i in parse_ome(text, path / XML).images}
+
+
+def _chosen(path: Path, root: Any, options: ReadOptions, described: dict[str, OmeImage]) -> _Image:
+    """Return the image that the user chose, or the only one; labels and tables are none."""
     attributes = _attributes(root)
-    if "bioformats2raw.layout" in attributes and "multiscales" not in attributes:
-        root = root["0"]
-        attributes = _attributes(root)
     if "plate" in attributes:
         msg = f"{path}: a plate; give the path of one field of it, such as {path.name}/A/1/0."
         raise UserError(msg)
-    return root, attributes["multiscales"][0]
+    if "multiscales" in attributes:
+        images = [_image(root, attributes, i) for i in range(len(attributes["multiscales"]))]
+        names = [str(image.metadata.get("name", "")) for image in images]
+    else:
+        groups = _groups_of_images(root)
+        images = [_image(group, _attributes(group), 0) for _, group in groups]
+        names = [str(image.metadata.get("name", "")) for image in images]
+        keys = [key for key, _ in groups]
+        names = [name if k.isdecimal() and name.strip("/") else k for k, name in zip(keys, names, strict=True)]
+        known = [described.get(k) for k in keys]
+        names = [name if one is None else one.name or name for one, name in zip(known, names, strict=True)]
+        images = [
+            i if one is None else replace(i, times_min=one.times_min) for one, i in zip(known, images, strict=True)
+        ]
+        if not images:
+            msg = "no multiscales"
+            raise KeyError(msg)
+    named = [
+        Named(i, "" if name == str(i) else name, _size(image), _lengths(image))
+        for i, (name, image) in enumerate(zip(names, images, strict=True))
+    ]
+    return images[choose(path, named, options)]
 
 
-def _check_axes(path: Path, sizes: dict[str, int]) -> None:
-    other = {name: n for name, n in sizes.items() if name not in "tcyx" and n > 1}
-    if other or not {"y", "x"} <= sizes.keys():
-        extra = ", ".join(f"{name} ({n})" for name, n in other.items()) or "no y and x"
-        msg = f"{path}: has axes other than time and channel: {extra}; project or save them one at a time first."
-        raise UserError(msg)
+def _groups_of_images(root: Any) -> list[tuple[str, Any]]:
+    """Return the images directly below a group, in the order of their numbers."""
+    found = [(name, group) for name, group in root.groups() if "multiscales" in _attributes(group)]
+    order = {name: i for i, name in enumerate(natural_order(name for name, _ in found))}
+    return sorted(found, key=lambda item: order[item[0]])
 
 
-def _info(sizes: dict[str, int], metadata: dict[str, Any], attributes: dict[str, Any]) -> SourceInfo:
-    channels = sizes.get("c", 1)
-    labels = tuple(str(c["label"]) for c in attributes.get("omero", {}).get("channels", []) if c.get("label"))
-    scales = _scales(metadata, list(sizes))
+def _image(group: Any, attributes: dict[str, Any], number: int) -> _Image:
+    metadata = attributes["multiscales"][number]
+    arrays = [group[dataset["path"]] for dataset in metadata["datasets"]]
+    # Levels are listed from the largest to the smallest; not all writers do.
+    largest = max(range(len(arrays)), key=lambda i: (arrays[i].size, -i))
+    return _Image(arrays[largest], metadata | {"datasets": [metadata["datasets"][largest]]}, attributes)
+
+
+def _size(image: _Image) -> tuple[int, int]:
+    return image.array.shape[-2], image.array.shape[-1]
+
+
+def _lengths(image: _Image) -> tuple[int, int]:
+    sizes = dict(zip(_letters(image.metadata, image.array.ndim), image.array.shape, strict=True))
+    return sizes.get("T", 1), sizes.get("C", 1)
+
+
+def _axes(metadata: dict[str, Any], dimensions: int) -> list[dict[str, Any]]:
+    """Return the axes as dictionaries; before version 0.3 they were those of five dimensions."""
+    axes = metadata.get("axes", list("tczyx"[5 - dimensions :]))
+    return [axis if isinstance(axis, dict) else {"name": str(axis)} for axis in axes]
+
+
+def _letters(metadata: dict[str, Any], dimensions: int) -> str:
+    """Return one letter per axis by its type, since names are free; by its name where it has no type."""
+    axes = _axes(metadata, dimensions)
+    names = [str(axis.get("name", "")).lower() for axis in axes]
+    letters = [TYPES.get(str(axis.get("type", "")).lower(), "") for axis in axes]
+    letters = [letter or NAMES.get(name, UNNAMED) for letter, name in zip(letters, names, strict=True)]
+    space = [i for i, axis in enumerate(axes) if str(axis.get("type", "")).lower() == "space"]
+    if any(names[i] not in ("z", "y", "x") for i in space):
+        # With other names, rows and columns are the last ones.
+        for i, letter in zip(reversed(space), "XYZ", strict=False):
+            letters[i] = letter
+    return "".join(letters)
+
+
+def _info(path: Path, layout: Layout, image: _Image) -> SourceInfo:
+    omero = image.attributes.get("omero", {})
+    labels = tuple(str(c["label"]) for c in omero.get("channels", []) if str(c.get("label") or "").strip())
+    scales = dict(zip(layout.grid.axes, _scales(image.metadata, image.array.ndim), strict=True))
+    none = (None, "?")
+    x, y, t = (scales.get(axis, none) for axis in "XYT")
+    size, aspect = pixel_shape(scaled(*x, MICROMETRES), scaled(*y, MICROMETRES))
+    in_time = "T" in _letters(image.metadata, image.array.ndim)
+    unknown = unknown_unit(path, "pixel size", *x, MICROMETRES)
+    unknown += unknown_unit(path, "frame interval", *t, MINUTES) if in_time else ()
     return SourceInfo(
-        frames=sizes.get("t", 1),
-        channels=channels,
-        height=sizes["y"],
-        width=sizes["x"],
-        names=labels if len(labels) == channels else (),
-        pixel_size_um=scaled(*scales["x"], MICROMETRES),
-        frame_interval_min=scaled(*scales["t"], MINUTES) if "t" in scales else None,
+        frames=layout.frames,
+        channels=layout.channels,
+        height=layout.grid.length("Y"),
+        width=layout.grid.length("X"),
+        names=labels if len(labels) == layout.channels else (),
+        pixel_size_um=size,
+        frame_interval_min=scaled(*t, MINUTES) if in_time else None,
+        notes=(*layout.notes, *unknown),
+        notices=layout.notices,
+        pixel_aspect=aspect,
     )
 
 
-def _scales(metadata: dict[str, Any], names: list[str]) -> dict[str, tuple[float | None, str]]:
+def _scales(metadata: dict[str, Any], dimensions: int) -> list[tuple[float | None, str]]:
     """Return the step along each axis at full resolution and its unit; "?" if the file has none."""
-    steps: list[float | None] = [None] * len(names)
+    axes = _axes(metadata, dimensions)
+    steps: list[float | None] = [None] * len(axes)
     transforms = metadata["datasets"][0].get("coordinateTransformations", [])
     for transform in [*transforms, *metadata.get("coordinateTransformations", [])]:
         if transform.get("type") == "scale":
             steps = [
                 factor * (1 if step is None else step) for step, factor in zip(steps, transform["scale"], strict=True)
             ]
-    units = [axis.get("unit", "?") if isinstance(axis, dict) else "?" for axis in metadata["axes"]]
-    return {name: (step, unit) for name, step, unit in zip(names, steps, units, strict=True)}
+    return [(step, str(axis.get("unit") or "?")) for step, axis in zip(steps, axes, strict=True)]
 
 
-def _reader(path: Path, array: Any, names: list[str]) -> Callable[[int, int], np.ndarray]:
-    def plane(frame: int, channel: int) -> np.ndarray:
-        where = {"t": frame, "c": channel, "y": slice(None), "x": slice(None)}
-        with reading(path, f"frame {frame} of channel {channel} cannot be read", "copy the OME-Zarr again"):
-            return np.asarray(array[tuple(where.get(name, 0) for name in names)])
+def _reader(path: Path, array: Any) -> Callable[[tuple[Any, ...]], np.ndarray]:
+    def read(index: tuple[Any, ...]) -> np.ndarray:
+        at = ", ".join(str(place) for place in index if not isinstance(place, slice))
+        with reading(path, f"the plane at {at} cannot be read", "copy the OME-Zarr again"):
+            return np.asarray(array[index])
 
-    return plane
+    return read

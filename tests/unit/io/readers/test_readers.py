@@ -10,7 +10,7 @@ import zarr
 from PIL import Image
 
 from cineseq.errors import UserError
-from cineseq.io.readers import open_source
+from cineseq.io.readers import ReadOptions, open_source
 
 SHAPE = (4, 2, 20, 30)
 
@@ -77,12 +77,12 @@ def test_plain_stack_is_frames_or_interleaved_channels(tmp_path, movie):
     tifffile.imwrite(path, movie.reshape(8, 20, 30), photometric="minisblack", metadata=None)
     with open_source([path]) as source:
         assert (source.info.frames, source.info.channels) == (8, 1)
-    with open_source([path], expected_channels=2) as source:
+    with open_source([path], options=ReadOptions(channels=2)) as source:
         assert (source.info.frames, source.info.channels) == (4, 2)
         np.testing.assert_array_equal(all_planes(source), movie)
     with (
         pytest.raises(UserError, match=r"8 pages cannot be divided among the 3 channels"),
-        open_source([path], None, 3),
+        open_source([path], None, ReadOptions(channels=3)),
     ):
         pass
 
@@ -91,7 +91,7 @@ def test_z_planes_without_time_are_taken_as_time(tmp_path, movie):
     path = write_ome(tmp_path / "a.ome.tif", movie[:, 0], axes="ZYX")
     with open_source([path]) as source:
         assert source.info.frames == 4
-        assert "z planes are read as time" in source.info.notes[0]
+        assert "z planes are read as time" in source.info.notices[0]
 
 
 def test_series_sorts_numbers_as_numbers(tmp_path, movie):
@@ -108,7 +108,7 @@ def test_series_of_multi_page_files(tmp_path, movie):
     paths = [tmp_path / f"t{t}.tif" for t in range(4)]
     for path, frame in zip(paths, movie, strict=True):
         tifffile.imwrite(path, frame, photometric="minisblack", metadata=None)
-    with open_source(paths, expected_channels=2) as source:
+    with open_source(paths, options=ReadOptions(channels=2)) as source:
         np.testing.assert_array_equal(all_planes(source), movie)
 
 

@@ -9,14 +9,14 @@ import tifffile
 
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.errors import UserError
-from cineseq.io.readers import open_source
+from cineseq.io.readers import ReadOptions, open_source
 from cineseq.preprocessing.movie import Recording, Tally, corrected_planes, estimate_corrections, plan_movie
 
 FILM = np.random.default_rng(0).integers(50, 900, (6, 4, 12, 16)).astype(np.uint16)
 
 
-def planes(paths: list[Path], *more: object, **options: bool) -> np.ndarray:
-    with open_source(paths, *more, **options) as source:
+def planes(paths: list[Path], pattern: str | None = None, **options: bool) -> np.ndarray:
+    with open_source(paths, pattern, ReadOptions(**options)) as source:
         info = source.info
         return np.stack([[source.plane(t, c) for c in range(info.channels)] for t in range(info.frames)])
 

@@ -1,0 +1,122 @@
+"""Choice of one image in a file that holds several: positions, not copies of another resolution or overviews."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cineseq.errors import UserError
+from cineseq.io.readers.source import ReadOptions
+from cineseq.text import count, listed
+
+OVERVIEW = re.compile(r"(^|[^a-z])(label|macro|thumbnail|overview|preview)([ _]image)?([ _#]*\d*)$", re.IGNORECASE)
+"""Names of pictures of the slide or the plate, which scanners save beside the images."""
+MOST_SHOWN = 12
+"""Most images that a message lists."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """An image in a file.
+
+    Attributes
+    ----------
+    number
+        Its number from 0, by which it is chosen.
+    name
+        Its name; empty if it has none.
+    size
+        Height and width.
+    lengths
+        Number of frames and of channels.
+    """
+
+    number: int
+    name: str
+    size: tuple[int, int]
+    lengths: tuple[int, int]
+
+    @property
+    def label(self) -> str:
+        """Number and name, for messages."""
+        return f"{self.number} ('{self.name}')" if self.name else str(self.number)
+
+
+def choose(path: Path, images: Sequence[Named], options: ReadOptions, here: Collection[int] | None = None) -> int:
+    """Return the position of one image among several.
+
+    Parameters
+    ----------
+    path
+        The file.
+    images
+        All images that the file describes.
+    options
+        ``series``, name or number of the one to read; empty to take the only one. Names have priority over numbers.
+    here
+        Numbers of those that lie in the file, among which the only one is taken; None for all.
+
+    Raises
+    ------
+    UserError
+        When there are several and none is named, or none or two have the name.
+    """
+    found = [k for k, image in enumerate(images) if here is None or image.number in here]
+    main = _without_copies(images, found)
+    if options.series and not (options.masks and len(main) == 1):
+        return _stated(path, images, options.series)
+    if len(main) == 1:
+        return main[0]
+    msg = (
+        f"{path}: holds {count(len(main), 'image')} (series, positions): {_shown(images, main)}; give the number or "
+        "the name of one in the column series of the sample sheet (series= in Python), in a row for each."
+    )
+    raise UserError(msg)
+
+
+def _stated(path: Path, images: Sequence[Named], series: str) -> int:
+    by_name = [k for k, image in enumerate(images) if image.name == series]
+    by_number = [k for k, image in enumerate(images) if str(image.number) == series]
+    if len(by_name) == 1 or (not by_name and by_number):
+        return (by_name or by_number)[0]
+    if len(by_name) > 1 and by_number:
+        return by_number[0]
+    every = list(range(len(images)))
+    what = "images of the same name are chosen by their number" if by_name else "there is no such series"
+    msg = f"{path}: series '{series}': {what}; the file has {_shown(images, every)}. Correct the column series."
+    raise UserError(msg)
+
+
+def _shown(images: Sequence[Named], chosen: list[int]) -> str:
+    more = f" and {count(len(chosen) - MOST_SHOWN)} more" if len(chosen) > MOST_SHOWN else ""
+    names = [images[k].label for k in chosen[:MOST_SHOWN]]
+    return ", ".join(names) + more if more else listed(names)
+
+
+def _without_copies(images: Sequence[Named], found: list[int]) -> list[int]:
+    """Leave out overviews, thumbnails and levels of a pyramid, which are smaller images of what another shows."""
+    largest = max((images[k].size for k in found), key=lambda size: size[0] * size[1], default=(0, 0))
+    kept = [k for k in found if images[k].size == largest or not OVERVIEW.search(images[k].name)]
+    main: list[int] = []
+    for k in kept:
+        if not any(_is_level(images[k], images[other]) for other in main):
+            main.append(k)
+    return main
+
+
+def _is_level(image: Named, full: Named) -> bool:
+    """Whether an image is another one at half, a third or a quarter of its resolution, or less."""
+    if image.lengths != full.lengths or not _same_name(image.name, full.name):
+        return False
+    for factor in (2, 3, 4, 8, 16, 32, 64, 128, 256):
+        if all(abs(n - f / factor) < 1 for n, f in zip(image.size, full.size, strict=True)):
+            return True
+    return False
+
+
+def _same_name(name: str, full: str) -> bool:
+    """Whether two names differ at most in a number at the end, as those of the levels of a pyramid."""
+    ending = re.compile(r"[\s_.#\[(-]*(res(olution)?|level|pyramid)?[\s_.#-]*\d*[\])]?$", re.IGNORECASE)
+    return not name or ending.sub("", name) == ending.sub("", full)
