@@ -121,7 +121,8 @@ def choose_channels(source: Source, wanted: list[str] | None) -> tuple[tuple[int
 
 
 def _no_channel(source: Source, key: str, name: str, names: tuple[str, ...]) -> UserError:
-    return UserError(f"{source.path}: no channel '{name}' ({key}); the file has {', '.join(names)}.")
+    each = f" ({source.info.composed})" if source.info.composed else ""
+    return UserError(f"{source.path}: no channel '{name}' ({key}); the file has {', '.join(names)}{each}.")
 
 
 def _preferred(what: str, unit: str, configured: float | None, in_file: float | None) -> float | None:

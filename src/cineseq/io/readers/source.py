@@ -56,6 +56,8 @@ class SourceInfo:
         Micrometres per pixel and minutes per frame; None if the file does not state them.
     notes
         Sentences for the log on how the file was interpreted.
+    composed
+        How many channels each file of a series has, where it is not one; for messages on names.
     """
 
     frames: int
@@ -66,6 +68,7 @@ class SourceInfo:
     pixel_size_um: float | None = None
     frame_interval_min: float | None = None
     notes: tuple[str, ...] = ()
+    composed: str = ""
 
 
 @dataclass(frozen=True)
