@@ -9,7 +9,7 @@ FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 PILE = 5
 """Pixels at the highest level over those at any level near below, from which on the highest is a saturated one."""
 LEAST_PIXELS = 10
-LEAST_LEVELS = 20
+LEAST_LEVELS = 10
 """Fewest levels below the highest that tell a photograph from a drawing."""
 NEAR = 0.5
 """Part of the range from the median to the highest level that counts as near below."""
