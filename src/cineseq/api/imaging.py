@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -21,6 +20,7 @@ from cineseq.features.channels import channels_for
 from cineseq.features.morphology import MeasuredChannels
 from cineseq.features.morphology import measure as measure_stack
 from cineseq.io.arrays import as_labels, as_movie, chosen_channels, image_axes, label_array, positive
+from cineseq.io.named_files import named_files
 from cineseq.io.readers import open_source
 from cineseq.io.stacks import Movie
 from cineseq.preprocessing.movie import Recording, estimate_corrections, plan_movie, read_options
@@ -137,8 +137,7 @@ def _files(path: str | PathLike[str] | Sequence[str | PathLike[str]]) -> list[Pa
         files = [Path(fspath(one)).expanduser() for one in given]
     else:
         name = str(Path(fspath(path)).expanduser())
-        found = [name] if Path(name).exists() else sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - absolute too
-        files = [Path(one) for one in found]
+        files = [Path(one) for one in named_files(name, recursive=True)[0]]
     missing = next((file for file in files if not file.exists()), None)
     if missing is not None or not files:
         msg = f"path: there is no file or folder '{missing or path}', nor one that matches this pattern; correct it."

@@ -9,8 +9,8 @@ FULL_SCALES = tuple(2**bits - 1 for bits in (8, 10, 12, 14, 16))
 PILE = 5
 """Pixels at the highest level over those at any level near below, from which on the highest is a saturated one."""
 LEAST_PIXELS = 10
-LEAST_LEVELS = 20
-"""Fewest levels between the median and the highest level that tell a pile from a drawing of few levels."""
+LEAST_LEVELS = 10
+"""Fewest levels below the highest that tell a photograph from a drawing."""
 NEAR = 0.5
 """Part of the range from the median to the highest level that counts as near below."""
 
@@ -59,12 +59,11 @@ class Levels:
 def _piled(values: np.ndarray, counts: np.ndarray) -> bool:
     """Whether pixels pile up at the highest of some levels in ascending order, both of shape (levels,)."""
     below, of_below = values[:-1], counts[:-1]
-    if not len(below):
+    if len(below) < LEAST_LEVELS or counts[-1] < LEAST_PIXELS:
         return False
     median = below[np.searchsorted(np.cumsum(of_below), of_below.sum() / 2)]
     near = below > values[-1] - NEAR * (values[-1] - median)
-    enough = counts[-1] >= LEAST_PIXELS and (below > median).sum() >= LEAST_LEVELS
-    return bool(enough and counts[-1] >= PILE * of_below[near].max(initial=1))
+    return bool(counts[-1] >= PILE * of_below[near].max(initial=1))
 
 
 def saturated_level(plane: np.ndarray) -> float | None:

@@ -214,7 +214,8 @@ def _quoted(name: str) -> str:
 
 
 def _no_channel(source: Source, key: str, name: str, names: tuple[str, ...]) -> UserError:
-    return UserError(f"{source.path}: no channel '{name}' ({key}); the file has {', '.join(names)}.")
+    each = f" ({source.info.composed})" if source.info.composed else ""
+    return UserError(f"{source.path}: no channel '{name}' ({key}); the file has {', '.join(names)}{each}.")
 
 
 @dataclass(frozen=True)

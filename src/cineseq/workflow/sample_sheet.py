@@ -12,7 +12,7 @@ from typing import Any
 
 from cineseq.config.base import NAME_PATTERN, FieldOfView
 from cineseq.errors import UserError
-from cineseq.workflow.sheet_files import hint, named_files
+from cineseq.io.named_files import hint, named_files
 
 FIELD_PATHS = ("images", "masks", "tracks", "edits", "features")
 """Columns that belong to one field of view."""
@@ -294,7 +294,7 @@ MADE_BY_RULES = "results/"
 def files_of(text: str, what: str) -> list[str]:
     """Return the files named in a cell of the sheet: paths or patterns, separated by semicolons.
 
-    Files that exist are taken literally first, see :func:`~cineseq.workflow.sheet_files.named_files`. Patterns are
+    Files that exist are taken literally first, see :func:`~cineseq.io.named_files.named_files`. Patterns are
     expanded and sorted by the numbers in the names. A path without a pattern is returned unchanged, because it may be
     the product of a rule.
 

@@ -55,6 +55,12 @@ def test_drawings_of_few_levels_are_not_saturated(plane: np.ndarray) -> None:
     assert saturated_level(plane) is None
 
 
+def test_cells_that_are_all_cut_off_are_saturated() -> None:
+    plane = np.random.default_rng(0).normal(100, 5, (80, 80)).round()
+    plane[20:30, 20:40] = 3995
+    assert saturated_level(plane) == 3995
+
+
 def test_fractions_pile_up_too() -> None:
     plane = photograph(3, 4000) / 7
     assert saturated_level(plane) == pytest.approx(4000 / 7)

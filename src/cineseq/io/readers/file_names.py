@@ -3,95 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from statistics import median, mode
 
 from cineseq.errors import UserError
 from cineseq.io.readers import name_patterns
+from cineseq.io.readers.name_numbers import Number, as_in_names, parsed_numbers
 from cineseq.io.readers.name_patterns import GUID, READY_MADE, Match
 from cineseq.text import count, listed, natural_order
-
-CHANNEL_LETTERS = {"c", "ch", "chn", "chan", "channel", "w", "wv", "wave", "wavelength"}
-POSITION_LETTERS = {"s", "xy", "pos", "position", "site", "fov", "field", "fld", "scene", "series", "well"}
-Z_LETTERS = {"z", "zstep", "zslice"}
-MARKED = {
-    **dict.fromkeys(CHANNEL_LETTERS, "channel"),
-    **dict.fromkeys(POSITION_LETTERS, "position"),
-    **dict.fromkeys(Z_LETTERS, "z"),
-}
-"""What a number is by the letters before it, where these are customary; all other numbers may be time."""
-
-
-def _seconds(days: str, hours: str, minutes: str, seconds: str | None) -> float:
-    return ((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds or 0)
-
-
-def _date(*parts: str | None) -> float:
-    year, month, day, hour, minute, second = ([int(part or 0) for part in parts] + [0])[:6]
-    return datetime(year + 2000 if year < 100 else year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
-
-
-_MONTH, _DAY, _HOUR, _MINUTE = r"(0[1-9]|1[0-2])", r"(0[1-9]|[12]\d|3[01])", r"([01]\d|2[0-3])", r"([0-5]\d)"
-STAMPS: tuple[tuple[re.Pattern[str], Callable[..., float]], ...] = (
-    (re.compile(rf"(\d{{4}})y{_MONTH}m{_DAY}d_?{_HOUR}h{_MINUTE}m(?:{_MINUTE}s)?"), _date),
-    (re.compile(r"(\d+)d(\d{1,2})h(\d{1,2})m(?:(\d{1,2})s)?"), _seconds),
-    (
-        re.compile(
-            rf"(?<!\d)((?:19|20)\d{{2}})-?{_MONTH}-?{_DAY}[T_ -]?{_HOUR}[-:.h]?{_MINUTE}(?:[-:.m]?{_MINUTE})?(?!\d)"
-        ),
-        _date,
-    ),
-    (re.compile(rf"(?<!\d)(\d\d){_MONTH}/{_DAY}/{_HOUR}{_MINUTE}(?!\d)"), _date),
-    (
-        re.compile(r"(?<!\d)()(\d{1,3})h(\d{1,2})(?:m(?:in)?)?(?:(\d{1,2})s)?(?![0-9A-Za-z])"),
-        lambda _, *p: _seconds("0", *p),
-    ),
-    (re.compile(r"(?<![\d.])(\d+\.\d+)(?= ?(?:ms|s|sec|min|h|hr|d)(?![A-Za-z]))"), float),
-)
-"""Times in names, of several numbers that count as one, and their value (seconds, except for the last)."""
-
-
-def _plain(value: float) -> str:
-    """Write a number of a file name, without separators of thousands."""
-    return str(int(value)) if value == int(value) else str(value)
-
-
-@dataclass(frozen=True)
-class Number:
-    """One number, or one time, at the same place in all names.
-
-    Attributes
-    ----------
-    letters
-        The letters before it, in small letters; empty if there are none.
-    values
-        Its value in each name.
-    is_time
-        Whether it is a time of several numbers.
-    """
-
-    letters: str
-    values: tuple[float, ...]
-    is_time: bool = False
-
-    @property
-    def kind(self) -> str:
-        """What it is by its letters: channel, position, z, or empty where nothing is known."""
-        return "" if self.is_time else MARKED.get(self.letters, "")
-
-    @property
-    def words(self) -> str:
-        """What varies, for a message."""
-        distinct = sorted(set(self.values))
-        written = [_plain(value) for value in distinct]
-        shown = ", ".join(written) if len(written) < 4 else f"{written[0]} to {written[-1]}"
-        if self.is_time:
-            return f"a time ({count(len(written))} of them)"
-        return f"the number after '{self.letters}' ({shown})" if self.letters else f"a number ({shown})"
 
 
 @dataclass(frozen=True)
@@ -211,7 +133,7 @@ def _time(found: list[Match], pattern: str | None) -> tuple[list[float | str], l
         if unmeant:
             raise _unaccounted(found, unmeant, pattern)
         texts = [str(frame) for frame in named]
-        parsed = _parsed(texts)
+        parsed = parsed_numbers(texts)
         varying = [n for n in parsed if len(set(n.values)) > 1] if parsed else []
         return [*texts], varying if len(varying) == 1 else []
     if not varying:
@@ -245,60 +167,48 @@ def _follows(number: Number, time: Number) -> bool:
 
 def _numbers(texts: list[str], channels: list[str], found: list[Match]) -> list[Number]:
     """Return the numbers of all names, which must be alike without them within each channel."""
-    parsed = _parsed(texts, channels)
+    parsed = parsed_numbers(texts, channels)
     if parsed is None:
-        by_shape: dict[str, str] = {}
-        for text, match in zip(texts, found, strict=True):
-            by_shape.setdefault(re.sub(r"\d+", "#", text), match.path.name)
-        names = list(by_shape.values())
-        msg = (
-            f"{found[0].path}: the names of the {len(found)} files are of several kinds ('{names[0]}' and "
-            f"'{names[1]}'), not one kind with a number for time; name the files of one kind in the sheet, by a "
-            "pattern that the others do not match, or give inputs.channel_pattern (docs/inputs.md)."
-        )
-        raise UserError(msg)
+        raise _of_several_kinds(found)
     return parsed
 
 
-def _parsed(texts: list[str], channels: list[str] | None = None) -> list[Number] | None:
-    """Return the numbers at the same place of all texts; None where texts differ in more than numbers.
+def _of_several_kinds(found: list[Match]) -> UserError:
+    """Return the refusal of names that differ in words, with a pattern that reads them if there is one."""
+    paths = [match.path for match in found]
+    kinds: dict[str, Path] = {}
+    for path in paths:
+        kinds.setdefault(re.sub(r"\d+", "#", GUID.sub("", path.as_posix())), path)
+    one, other = list(kinds.values())[:2]
+    advice = "name the files of one kind in the sheet, by a pattern that the others do not match"
+    left = [path for path in paths if not name_patterns.WRITTEN_BY_CELLPOSE.search(path.stem)]
+    words = _words_that_differ(list(kinds))
+    if 1 < len(left) < len(paths) and _is_read(left, None):
+        advice += f", or set inputs.channel_pattern: {name_patterns.CELLPOSE_MASKS}"
+    elif words and _is_read(paths, f"(?P<channel>{'|'.join(words)})"):
+        advice += f", or, if these are channels, set inputs.channel_pattern: '(?P<channel>{'|'.join(words)})'"
+    else:
+        advice += ", or give inputs.channel_pattern (docs/inputs.md)"
+    return UserError(
+        f"{paths[0]}: the names of the {len(paths)} files are of several kinds ('{one.name}' and '{other.name}'), not "
+        f"one kind with a number for time; {advice}."
+    )
 
-    Texts of different channels may differ in words too, as long as they have the same number of numbers.
-    """
-    channels = channels or [""] * len(texts)
-    for stamps in (STAMPS, ()):
-        cut = [_cut(text, stamps) for text in texts]
-        shapes = {(channel, shape) for channel, (shape, _) in zip(channels, cut, strict=True)}
-        lengths = {len(numbers) for _, numbers in cut}
-        if len(shapes) == len(set(channels)) and len(lengths) == 1:
-            columns = zip(*(numbers for _, numbers in cut), strict=True)
-            return [Number(c[0][0], tuple(value for _, value, _ in c), c[0][2]) for c in columns]
-    return None
+
+def _words_that_differ(kinds: list[str]) -> list[str]:
+    """Return the words of names that differ in one word only; empty where they differ in more."""
+    cut = [re.split(r"([^A-Za-z]+)", kind) for kind in kinds]
+    if len({len(words) for words in cut}) > 1:
+        return []
+    differing = [set(words) for words in zip(*cut, strict=True) if len(set(words)) > 1]
+    return sorted(map(re.escape, differing[0])) if len(differing) == 1 and all(differing[0]) else []
 
 
-def _cut(
-    text: str, stamps: Sequence[tuple[re.Pattern[str], Callable[..., float]]]
-) -> tuple[str, list[tuple[str, float, bool]]]:
-    """Return a name without its numbers, and each number: the letters before it, its value, whether it is a time."""
-    text = re.sub(r"\.[A-Za-z]+$", "", text)
-    spans: list[tuple[int, int, float, bool]] = []
-    for pattern, value in stamps:
-        for match in pattern.finditer(text):
-            if not any(a < match.end() and match.start() < b for a, b, *_ in spans):
-                try:
-                    spans.append((match.start(), match.end(), value(*match.groups()), True))
-                except ValueError:  # 31 February
-                    continue
-    for match in re.finditer(r"\d+", text):
-        if not any(a < match.end() and match.start() < b for a, b, *_ in spans):
-            spans.append((match.start(), match.end(), int(match[0]), False))
-    shape, numbers, at = "", [], 0
-    for start, stop, value_, is_time in sorted(spans):
-        before = re.search(r"([A-Za-z]*)[ _=-]?$", text[:start])
-        shape += text[at:start] + ("@" if is_time else "#")
-        numbers.append((before[1].lower() if before else "", value_, is_time))
-        at = stop
-    return (shape + text[at:]).lower(), numbers
+def _is_read(paths: list[Path], pattern: str | None) -> bool:
+    try:
+        return len(arrange(paths, pattern, "empty").frames) > 0
+    except UserError:
+        return False
 
 
 def _lost_after(
@@ -349,7 +259,7 @@ def _gap(before: Path, after: Path, number: Number, expected: float, lost: int |
             f"so {count(lost, 'frame')} between them {'is' if lost == 1 else 'are'} missing, by the usual interval"
         )
     else:
-        missing = f"so the frame numbered {_plain(expected)} is missing"
+        missing = f"so the frame numbered {as_in_names(expected)} is missing"
     empty = ", or set inputs.missing_frames to empty to keep its place without cells" if lost is not None else ""
     return UserError(
         f"{after}: follows {before.name}, {missing}; add it, or make the frames after it a separate movie{empty}."
@@ -369,11 +279,8 @@ def _unaccounted(found: list[Match], varying: list[Number], pattern: str | None)
 def _advice(paths: list[Path], varying: list[Number], pattern: str | None) -> str:
     by_letters = [rf"{n.letters}(?P<channel>\d+)" for n in varying if n.kind == "channel"] if pattern is None else []
     for candidate in [*READY_MADE, *by_letters] if pattern is None else []:
-        try:
-            arrange(paths, candidate, "empty")
-        except UserError:
-            continue
-        return f"set inputs.channel_pattern: {candidate if candidate in READY_MADE else repr(candidate)}"
+        if _is_read(paths, candidate):
+            return f"set inputs.channel_pattern: {candidate if candidate in READY_MADE else repr(candidate)}"
     others = {n.kind for n in varying} & {"position", "z"}
     if others:
         kind = "position" if "position" in others else "z plane"

@@ -36,7 +36,9 @@ READY_MADE: dict[str, tuple[str, ...]] = {
         r"(?:_w(?P<channel>\d+))?" + _TIFF,
     ),
     # r01c01f01p01-ch1sk1fk1fl1
-    "operetta": (r"(?P<well>r\d+c\d+)f(?P<field>\d+)(?:p(?P<z>\d+))?[^/-]*-ch(?P<channel>\d+)(?:sk(?P<frame>\d+))?",),
+    "operetta": (
+        r"(?P<well>r\d+c\d+)f(?P<field>\d+)(?:p(?P<z>\d+))?[^/-]*-ch(?P<channel>\d+)(?:(?:sk|t)(?P<frame>\d+))?",
+    ),
     # img_channel000_position000_time000000000_z000, or Pos0/img_000000000_DAPI_000
     "micromanager": (
         r"img_channel(?P<channel>\d+)_position(?P<position>\d+)_time(?P<frame>\d+)_z(?P<z>\d+)",
@@ -57,7 +59,7 @@ READY_MADE: dict[str, tuple[str, ...]] = {
     "zen": (_ZEISS,),
     # <well>_<step>_<image>_<field>Z<z>_<channel>_<time>
     "cytation": (
-        r"(?P<well>[A-P]\d{1,2})_\d+_\d+_(?P<field>\d+)(?:Z(?P<z>\d+))?_(?P<channel>[^/]+?)_(?P<frame>\d+)" + _TIFF,
+        r"(?P<well>[A-P]\d{1,2})_-?\d+_\d+_(?P<field>\d+)(?:Z(?P<z>\d+))?_(?P<channel>[^/]+?)_(?P<frame>\d+)" + _TIFF,
     ),
     # <plate>_A01_T0001F001L01A01Z01C01
     "yokogawa": (r"(?P<well>[A-P]\d{2})_T(?P<frame>\d+)F(?P<field>\d+)L\d+A\d+Z(?P<z>\d+)C(?P<channel>\d+)",),

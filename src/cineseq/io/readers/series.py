@@ -75,7 +75,14 @@ def open_series(
     names = _names(series, infos)
     missing = tuple(i for i, files in enumerate(series.frames) if files is None)
     notes = (*info.notes, *_notes(missing))
-    whole = replace(info, frames=len(series.frames), channels=len(channels), names=names, notes=notes)
+    whole = replace(
+        info,
+        frames=len(series.frames),
+        channels=len(channels),
+        names=names,
+        notes=notes,
+        composed=_composed(series, infos),
+    )
 
     def plane(frame: int, channel: int) -> np.ndarray:
         file, page = channels[channel]
@@ -95,13 +102,26 @@ def _of(series: Series, frame: int) -> tuple[Path, ...]:
 
 
 def _names(series: Series, infos: list[SourceInfo]) -> tuple[str, ...]:
-    """Return the channel names: those of the file names, with those of the pages where files have several."""
+    """Return the channel names: those of the file names, or of the pages where files have several."""
     if not series.by_channel:
         return infos[0].names
     if all(info.channels == 1 for info in infos):
         return series.channels
     pages = [info.names or tuple(map(str, range(info.channels))) for info in infos]
+    own = [name for of in pages for name in of]
+    if all(info.names for info in infos) and len(set(own)) == len(own):
+        return tuple(own)
     return tuple(f"{file} {page}" for file, of in zip(series.channels, pages, strict=True) for page in of)
+
+
+def _composed(series: Series, infos: list[SourceInfo]) -> str:
+    """Return how many channels each file has, for messages on names; empty where it is one."""
+    if not series.by_channel or all(info.channels == 1 for info in infos):
+        return ""
+    each = (
+        f"{count(info.channels, 'channel')} in each file of {c}" for c, info in zip(series.channels, infos, strict=True)
+    )
+    return ", ".join(each)
 
 
 def _notes(missing: tuple[int, ...]) -> tuple[str, ...]:
@@ -144,5 +164,6 @@ def _whole_channels(paths: tuple[Path, ...], channels: list[str], options: ReadO
         with open_file(path, options) as source:
             return source.plane(frame, page)
 
-    names = _names(Series(tuple(channels), (paths,)), infos)
-    yield Source(paths[0], replace(infos[0], channels=len(planes), names=names), plane)
+    series = Series(tuple(channels), (paths,))
+    info = replace(infos[0], channels=len(planes), names=_names(series, infos), composed=_composed(series, infos))
+    yield Source(paths[0], info, plane)

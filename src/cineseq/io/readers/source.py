@@ -100,6 +100,8 @@ class SourceInfo:
         Height of a pixel divided by its width.
     times_min
         Time of each frame in minutes as the file states it for its planes; empty if it does not.
+    composed
+        How many channels each file of a series has, where it is not one; for messages on names.
     """
 
     frames: int
@@ -113,6 +115,7 @@ class SourceInfo:
     notices: tuple[str, ...] = ()
     pixel_aspect: float = 1.0
     times_min: tuple[float, ...] = ()
+    composed: str = ""
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,26 @@ def test_what_cannot_be_time_alone_is_refused_by_name(names: list[str], what: st
     assert what in refusal(shuffled(sorted(written)))
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "pattern"),
+    [
+        ("DAPI_{t}.tif", ["DAPI", "GFP"], "(?P<channel>DAPI|GFP)"),
+        ("{t}/x_phase.tif", ["phase", "red"], "(?P<channel>phase|red)"),
+        ("img_{t}.tif", [".tif", "_cp_masks.tif"], "cellpose_masks"),
+    ],
+)
+def test_advice_on_words_works(name: str, words: list[str], pattern: str) -> None:
+    paths = [Path(name.replace(words[0], word).format(t=t)) for t in range(12) for word in words]
+    message = refusal(paths)
+    advised = message.split("inputs.channel_pattern: ")[1].rstrip(".").strip("'")
+    assert advised == pattern
+    series = arrange(chosen_files(paths, advised), advised)
+    assert len(series.frames) == 12
+    assert [path.name for path in series.frames[11] or ()] == [
+        Path(name.replace(words[0], word).format(t=11)).name for word in words[: len(series.channels)]
+    ]
+
+
 def test_numbers_of_a_position_are_time_if_the_pattern_says_so() -> None:
     paths = shuffled([f"e_s{t}.tif" for t in range(12)])
     assert "(?P<frame>...)" in refusal(paths)

@@ -38,6 +38,10 @@ def test_stacks_of_cameras_with_several_channels_each(tmp_path: Path) -> None:
         tifffile.imwrite(path, FILM[:, 2 * i : 2 * i + 2], metadata={"axes": "TCYX", "Channel": {"Name": ["x", "y"]}})
     with open_source(paths, "cam(?P<channel>[AB])") as source:
         assert source.info.names == ("A x", "A y", "B x", "B y")
+        with pytest.raises(
+            UserError, match=r"no channel 'B' .* \(2 channels in each file of A, 2 channels in each file"
+        ):
+            plan_movie(source, Inputs(), Channels(function=["B"]), 1)
     assert np.array_equal(planes(paths, "cam(?P<channel>[AB])"), FILM)
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cineseq.errors import UserError
+from cineseq.io.named_files import named_files
 from cineseq.text import natural_order
 from cineseq.workflow.sample_sheet import files_of, present
-from cineseq.workflow.sheet_files import named_files
 
 NAMES = st.text("ab1[]*?; é.", min_size=1, max_size=8).filter(
     lambda name: name == name.strip() and name not in (".", "..")
@@ -60,6 +60,16 @@ def test_brackets_beside_a_name_that_the_pattern_matches(tmp_path: Path) -> None
     assert files_of(f"{tmp_path}/movie[1].ome.tif", "images") == [f"{tmp_path}/movie[1].ome.tif"]
     (tmp_path / "movie[1].ome.tif").unlink()
     assert files_of(f"{tmp_path}/movie[1].ome.tif", "images") == [f"{tmp_path}/movie1.ome.tif"]
+
+
+def test_two_stars_stand_for_any_number_of_folders_if_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "data [1]"
+    for name in ("a.tif", "x/a.tif", "x/y/a.tif", "x/y/b.tif"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    found, _ = named_files(f"{folder}/**/a.tif", recursive=True)
+    assert found == [f"{folder}/{name}" for name in ("a.tif", "x/a.tif", "x/y/a.tif")]
+    assert named_files(f"{folder}/**/a.tif")[0] == [f"{folder}/x/a.tif"]
 
 
 @pytest.mark.parametrize(("on_disk", "in_sheet"), [("NFD", "NFC"), ("NFC", "NFD")])

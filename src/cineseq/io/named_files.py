@@ -1,4 +1,4 @@
-"""Files that a cell of the sheet names: existing paths first, then patterns, and hints where there is nothing."""
+"""Files that a text names: existing paths first, then patterns, and hints where there is nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from cineseq.text import natural_order
 
 
-def named_files(text: str) -> tuple[list[str], list[str]]:
-    """Return the files that a cell names, and those of its parts that are patterns without a match.
+def named_files(text: str, *, recursive: bool = False) -> tuple[list[str], list[str]]:
+    """Return the files that a text names, and those of its parts that are patterns without a match.
 
     Parts are separated by semicolons. A part that exists is that file, even where its name holds signs of a pattern or
     a semicolon. So is each folder on the way of a pattern: ``data [1]/t*.tif`` searches the folder ``data [1]`` if it
     is there. A name that differs from an existing one only in how its letters are composed (é as one sign or as two)
-    is that file. Other parts without signs of a pattern are returned unchanged, because a rule may make them.
+    is that file. Other parts without signs of a pattern are returned unchanged, because a rule may make them. If
+    ``recursive``, ``**`` stands for any number of folders.
     """
     if os.path.lexists(text):
         return [text], []
@@ -26,7 +27,7 @@ def named_files(text: str) -> tuple[list[str], list[str]]:
         if os.path.lexists(part):
             found.append(part)
             continue
-        matches = _matches(part)
+        matches = _matches(part, recursive)
         if matches:
             found += natural_order(matches)
         elif glob.has_magic(part):
@@ -36,12 +37,13 @@ def named_files(text: str) -> tuple[list[str], list[str]]:
     return found, unmatched
 
 
-def _matches(pattern: str) -> list[str]:
+def _matches(pattern: str, recursive: bool) -> list[str]:  # noqa: FBT001
     """Return the paths that match a pattern, one name on the way at a time."""
     start, rest = ("/", pattern.lstrip("/")) if pattern.startswith("/") else ("", pattern)
     reached = [start]
     for name in rest.split("/"):
-        reached = [path for folder in reached for path in _inside(folder, name)]
+        inside = _folders_below if recursive and name == "**" else _inside
+        reached = [path for folder in reached for path in inside(folder, name)]
     return reached
 
 
@@ -53,6 +55,12 @@ def _inside(folder: str, name: str) -> list[str]:
     if glob.has_magic(name):
         return glob.glob(f"{glob.escape(folder)}{path.removeprefix(folder)}")  # noqa: PTH207 - as in the sheet
     return _composed_otherwise(folder, name)
+
+
+def _folders_below(folder: str, _: str) -> list[str]:
+    """Return a folder and all folders inside it that are not hidden."""
+    below = glob.glob(f"{glob.escape(folder)}/**/" if folder else "**/", recursive=True)  # noqa: PTH207 - as written
+    return [folder, *(path.rstrip("/") for path in below if path.rstrip("/") != folder)]
 
 
 def _composed_otherwise(folder: str, name: str) -> list[str]:
