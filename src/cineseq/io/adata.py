@@ -59,9 +59,9 @@ def adata_of(data: PairedData) -> AnnData:
 def write_paired(data: PairedData, path: Path) -> None:
     """Write paired data as one AnnData (h5ad), whole or not at all; see :func:`adata_of`."""
     adata = adata_of(data)
-    adata.obs = adata.obs.rename(columns=_without_slash)
+    adata.obs = adata.obs.rename(columns=without_slash)
     for key in list(adata.obsm):
-        adata.obsm[key] = adata.obsm[key].rename(columns=_without_slash)
+        adata.obsm[key] = adata.obsm[key].rename(columns=without_slash)
     with replacing(path) as temporary:
         adata.write_h5ad(temporary)
 
@@ -90,11 +90,13 @@ def _opened(path: Path) -> Iterator[AnnData]:
         adata.file.close()
 
 
-def _without_slash(name: str) -> str:
+def without_slash(name: str) -> str:
+    """Return the name of a column as a file holds it."""
     return name.replace("/", SLASH)
 
 
-def _with_slash(name: object) -> str:
+def with_slash(name: object) -> str:
+    """Return the name of a column of a file as it was."""
     return str(name).replace(SLASH, "/")
 
 
@@ -125,7 +127,7 @@ def paired_of(adata: AnnData, where: str, normalisation: Normalisation = "median
         twice = names[names.duplicated()][0]
         msg = f"{where}: the cell '{twice}' is there twice; call adata.obs_names_make_unique() or leave one out."
         raise UserError(msg)
-    obs = adata.obs.set_axis(names).rename(columns=_with_slash)
+    obs = adata.obs.set_axis(names).rename(columns=with_slash)
     blocks = {name: _block(adata, obs, name, where) for name in BLOCKS}
     prefixes = tuple(f"{name}_" for name in BLOCKS)
     _check_groups(obs, where)
@@ -225,7 +227,7 @@ def _block(adata: AnnData, obs: pd.DataFrame, name: str, where: str) -> pd.DataF
     else:
         values = adata.obsm[key]
         frame = pd.DataFrame(values.toarray() if sparse.issparse(values) else np.asarray(values), index=obs.index)
-    frame = frame.rename(columns=_with_slash).rename(columns=lambda c: c if c.startswith(prefix) else f"{prefix}{c}")
+    frame = frame.rename(columns=with_slash).rename(columns=lambda c: c if c.startswith(prefix) else f"{prefix}{c}")
     return as_block(frame, where)
 
 

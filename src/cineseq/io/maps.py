@@ -88,9 +88,17 @@ def _joined(frames: dict[Path | str, pd.DataFrame], table: Table, what: str) -> 
     if len(twice):
         row = joined.loc[twice[0]]
         first = joined.index[(joined[key] == row[key]).all(axis=1)][0]
+        fields = [str(joined.loc[place].get("fov")) for place in (first, twice[0])]
+        advice = "each one must be listed once"
+        if "fov" in joined and fields[0] != fields[1]:
+            advice = (
+                f"they are of fields {fields[0]} and {fields[1]}, but each {what.removesuffix('_id')} of a sample "
+                f"needs a name that no other field has: number them through, such as {fields[1]}_{row[what]}, in all tables "
+                "that name them"
+            )
         msg = (
             f"{_place(*twice[0])}: {what.removesuffix('_id')} '{row[what]}' of sample '{row['sample']}' is listed "
-            f"twice (first in {_place(*first)}); each one must be listed once."
+            f"twice (first in {_place(*first)}); {advice}."
         )
         raise UserError(msg)
     return joined

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from cineseq.errors import reading
 from cineseq.files import replacing
-from cineseq.io.adata import as_block
+from cineseq.io.adata import as_block, with_slash, without_slash
 from cineseq.io.counts import make_counts
 from cineseq.io.paired import BLOCKS, OPTIONAL_BLOCKS, PairedData, storable, typed_column
 from cineseq.tables.imaging import LINEAGE_COLUMNS
@@ -45,7 +45,7 @@ def write_mudata(data: PairedData, path: Path) -> None:
     modalities["lineage"] = _lineage(obs)
     with blocks_apart(), replacing(path) as temporary:
         paired = mudata.MuData(modalities)
-        paired.obs = paired.obs.join(obs)
+        paired.obs = paired.obs.join(obs.rename(columns=without_slash))
         paired.write(temporary)
 
 
@@ -87,7 +87,7 @@ def read_mudata(path: Path) -> PairedData:
     # mudata infers types again and would convert whole floating-point numbers to integers; keep the types of the file.
     with reading(path, *damaged), h5py.File(path) as file:
         obs = anndata.io.read_elem(file["obs"]).rename_axis("track_id")
-    obs = obs.assign(**{name: typed_column(obs[name]) for name in obs})
+    obs = obs.assign(**{name: typed_column(obs[name]) for name in obs}).rename(columns=with_slash)
     blocks = {}
     for name in (n for n in BLOCKS if n in paired.mod or n not in OPTIONAL_BLOCKS):
         modality = _in_order(paired.mod[name], obs.index)

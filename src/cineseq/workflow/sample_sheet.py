@@ -94,7 +94,7 @@ def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
         view is listed twice, rows of one sample disagree, or a row has no data; the message names the row.
     """
     if not path.is_file():
-        msg = f"samples: there is no sheet '{path}'; give the path of a tab-separated sample sheet."
+        msg = f"samples: there is no sheet '{path}'{_from_here(path)}; give the path of a tab-separated sample sheet."
         raise UserError(msg)
     with path.open(newline="", encoding="utf-8-sig") as stream:
         lines = _lines(path, stream)
@@ -320,9 +320,15 @@ def present(files: list[str], what: str) -> list[str]:
     """
     for name in files:
         if not name.startswith(MADE_BY_RULES) and not Path(name).exists():
-            msg = f"{what}: there is no file '{name}'; {hint(name, 'check the path in the sample sheet.')}"
+            usual = "check the path in the sample sheet."
+            msg = f"{what}: there is no file '{name}'{_from_here(name)}; {hint(name, usual)}"
             raise UserError(msg)
     return files
+
+
+def _from_here(path: Path | str) -> str:
+    """Return the folder in which a relative path is looked for, which is where Snakemake runs, for messages."""
+    return "" if Path(path).is_absolute() else f" in {Path.cwd()}"
 
 
 def first_of_samples(entries: Iterable[Entry]) -> list[Entry]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cineseq.config.base import Section
+from cineseq.config.keys_once import check_keys_once
 from cineseq.config.schema import Config, lengths_in_pixels, load
 from cineseq.errors import UserError
 from cineseq.models.registry import COMPACT, COMPACT_PHASE, embedder_file, is_small, model_file, training_memory_mb
@@ -275,6 +276,8 @@ def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:
     UserError
         When the configuration or the sheet has an error.
     """
+    for path in configfiles:
+        check_keys_once(path)
     config = load(raw, " or ".join([*map(str, configfiles), "--config"]))
     if config.run is None and not configfiles:
         msg = "run: there is no configuration file to name the run after; set run."

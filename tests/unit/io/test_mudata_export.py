@@ -28,6 +28,13 @@ def test_types_and_values_come_back(tmp_path: Path) -> None:
     assert_read_back(round_trip(paired(COUNTS), tmp_path), check_names=False, check_index_type=False)
 
 
+def test_names_with_a_slash_come_back(tmp_path: Path) -> None:
+    data = paired(COUNTS)
+    groups = data.obs.assign(**{"group_donor/line": list("abc"), "group_donor": list("xyz")})
+    found = round_trip(replace(data, obs=groups), tmp_path).obs
+    assert found[["group_donor/line", "group_donor"]].to_numpy().tolist() == [["a", "x"], ["b", "y"], ["c", "z"]]
+
+
 def test_a_second_round_changes_nothing(tmp_path: Path) -> None:
     once = round_trip(paired(sparse.csr_matrix(np.eye(3, 2))), tmp_path)
     pd.testing.assert_frame_equal(round_trip(once, tmp_path).obs, once.obs)

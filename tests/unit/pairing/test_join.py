@@ -312,3 +312,14 @@ def test_a_barcode_whose_group_contradicts_the_sheet_is_refused_and_the_advice_w
     obs = pair_cells(cells.assign(group_culture_plate="p1"), pairs, counts).obs
     assert obs["group_plate"].tolist() == ["p1", "p2"]
     assert obs["group_culture_plate"].tolist() == ["p1", "p1"]
+
+
+def test_compartments_that_each_field_numbers_from_one_are_refused_and_the_advice_works(tmp_path: Path) -> None:
+    head = "sample,fov,compartment_id,y_px,x_px,radius_px\n"
+    same = write(tmp_path / "cages.csv", f"{head}s,1,1,0,0,5\ns,1,2,9,9,5\ns,2,1,0,0,5\n")
+    with pytest.raises(
+        UserError, match=r"row 4: compartment '1' .*fields 1 and 2, .* number them through, such as 2_1"
+    ):
+        read_compartments([same])
+    through = write(tmp_path / "through.csv", f"{head}s,1,1,0,0,5\ns,1,2,9,9,5\ns,2,2_1,0,0,5\n")
+    assert read_compartments([through])["compartment_id"].tolist() == ["1", "2", "2_1"]

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cineseq.errors import UserError
-from cineseq.workflow.sample_sheet import COLUMNS, Entry, _edits, files_of, first_of_samples, near_column, read_sheet
+from cineseq.workflow.sample_sheet import (
+    COLUMNS,
+    Entry,
+    _edits,
+    files_of,
+    first_of_samples,
+    near_column,
+    present,
+    read_sheet,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -202,6 +211,16 @@ def test_rows_are_counted_as_an_editor_does(tmp_path: Path) -> None:
 def test_a_sheet_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"samples: there is no sheet '.*none\.tsv'; give the path of a tab-separated"):
         read_sheet(tmp_path / "none.tsv")
+
+
+def test_a_relative_path_is_looked_for_where_snakemake_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=rf"there is no sheet 'none\.tsv' in {tmp_path}; give the path"):
+        read_sheet(Path("none.tsv"))
+    with pytest.raises(UserError, match=rf"there is no file 'x\.tif' in {tmp_path}; check the path"):
+        present(["x.tif"], "sample s, images")
+    with pytest.raises(UserError, match=r"there is no file '/nowhere/x\.tif'; check the path"):
+        present(["/nowhere/x.tif"], "sample s, images")
 
 
 def test_a_spreadsheet_is_no_sheet(tmp_path: Path) -> None:

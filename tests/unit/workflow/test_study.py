@@ -305,3 +305,9 @@ def test_the_recordings_of_several_fields_are_compared(tmp_path: Path) -> None:
         assert "<results>/reports/compare_fields.json" in step_reports(found)
     for rows in (IMAGES[2:], TRACKS_ALONE, CELLS):
         assert "<results>/reports/compare_fields.json" not in step_reports(study(tmp_path, rows))
+
+
+def test_a_section_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("track: {max_gap: 1}\nseed: 2\ntrack: {division_cost: 2}\n")
+    with pytest.raises(UserError, match=r"my\.yaml, line 3: the key 'track' is there twice \(first in line 1\)"):
+        open_study({"track": {"division_cost": 2}, "seed": 2}, [tmp_path / "my.yaml"])

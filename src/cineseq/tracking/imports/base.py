@@ -37,6 +37,8 @@ class ExternalTracks:
         Tracks whose death the file states.
     counts
         Numbers of entries that the reader left out, by name.
+    other_frames
+        Frames of objects that are in no track.
     """
 
     rows: pd.DataFrame | None
@@ -44,6 +46,7 @@ class ExternalTracks:
     spans: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["track", "first", "last"], dtype=int))
     deaths: frozenset[int] = frozenset()
     counts: dict[str, int] = field(default_factory=dict)
+    other_frames: tuple[int, ...] = ()
 
     @property
     def known_rows(self) -> pd.DataFrame:

@@ -47,8 +47,7 @@ class Counting:
         """Return which frames of the masks the file states, shape (frames,), and its frames that are not there."""
         numbers = frames * self.step
         covered = np.zeros(numbers + 1, np.int64)
-        spans = external.spans[["first", "last"]] if external.rows is None else external.rows[["frame", "frame"]]
-        begin, end = (spans.to_numpy(np.int64) - self.first).T
+        begin, end = _listed(external) - self.first
         there = (end >= 0) & (begin < numbers)
         np.add.at(covered, np.clip(begin[there], 0, numbers), 1)
         np.add.at(covered, np.clip(end[there] + 1, 0, numbers), -1)
@@ -120,10 +119,7 @@ def _advice(external: ExternalTracks, seen: np.ndarray, counting: Counting, has_
 
 def _other_counting(external: ExternalTracks, seen: np.ndarray) -> Counting | None:
     """Return a counting in which tracks and masks share all frames; None if there is none."""
-    if external.rows is None:
-        low, high = int(external.spans["first"].min()), int(external.spans["last"].max())
-    else:
-        low, high = int(external.rows["frame"].min()), int(external.rows["frame"].max())
+    low, high = int(_listed(external).min()), int(_listed(external).max())
     for first in dict.fromkeys((0, 1, low)):
         # The last frame that is stated is that of the last mask, or of a frame that was left out after it.
         for step in dict.fromkeys((1, -(-(high - first + 1) // len(seen)), (high - first) // max(len(seen) - 1, 1))):
@@ -134,3 +130,10 @@ def _other_counting(external: ExternalTracks, seen: np.ndarray) -> Counting | No
             if not len(absent) and not (seen & ~stated).any():
                 return counting
     return None
+
+
+def _listed(external: ExternalTracks) -> np.ndarray:
+    """Return the first and the last frame of everything that the file lists, shape (2, entries)."""
+    spans = external.spans[["first", "last"]] if external.rows is None else external.rows[["frame", "frame"]]
+    others = np.array(external.other_frames, np.int64)
+    return np.hstack([spans.to_numpy(np.int64).T, np.vstack([others, others])])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not
 from cineseq.tracking.imports.graph import forward, tracks_of_graph, tracks_of_linked
 
 if TYPE_CHECKING:
-    from geff_spec import Axis, GeffMetadata
+    from geff_spec import GeffMetadata
 
 NAME = "a GEFF folder (.geff or .zarr)"
 END = "end_kind"
@@ -24,6 +24,16 @@ END = "end_kind"
 MARKS = ("zarr.json", ".zattrs")
 PIXELS = (None, "pixel", "pixels", "px")
 FRAMES = (None, "frame", "frames")
+TIMES = ("t", "time", "frame")
+
+
+@dataclass(frozen=True)
+class PlainAxis:
+    """One axis: the property that holds it, its type and its unit, where known."""
+
+    name: str
+    type: str | None
+    unit: str | None
 
 
 def recognises(path: Path) -> bool:
@@ -35,9 +45,10 @@ def recognises(path: Path) -> bool:
 def read(path: Path, settings: Track) -> ExternalTracks:
     """Read nodes and edges; the graph is cut into tracks where it splits and merges.
 
-    The axes of the metadata name the properties of time, y and x (by name, else the last two of space). If the metadata
-    name a property as the label in a label image, objects are matched to the masks by it, else by position. If they
-    name a property as the tracklet, every node is in a track, and its numbers are kept if they fit the graph; else
+    The axes of the metadata name the properties of time, y and x (by name, else the last two of space). Where they do
+    not, ``track.external_columns`` does, or else the properties are called t, time or frame, and y and x. If the
+    metadata name a property as the label in a label image, objects are matched to the masks by it, else by position. If
+    they name a property as the tracklet, every node is in a track, and its numbers are kept if they fit the graph; else
     nodes without an edge are in no track. If nodes have a property ``end_kind``, a word for death
     (:mod:`cineseq.io.end_words`) states that the cell died there. If links continue from such a node, it was linked
     further since; it is then not a death, and is counted.
@@ -51,7 +62,7 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     memory = _read(path)
     metadata, properties = memory["metadata"], memory["node_props"]
     check_not_empty(len(memory["node_ids"]), path, "the graph has no nodes")
-    time, y, x, depth = _axes(metadata, path)
+    time, y, x, depth = _axes(metadata, settings, [*properties], path)
 
     def values(name: str) -> pd.Series:
         return _values(properties, name, path)
@@ -113,21 +124,45 @@ def _with_deaths(tracks: ExternalTracks) -> ExternalTracks:
     return replace(tracks, rows=rows.drop(columns="died"), deaths=frozenset(kept.tolist()), counts=counts)
 
 
-def _axes(metadata: GeffMetadata, path: Path) -> tuple[Axis, Axis, Axis, list[Axis]]:
-    """Return the axes of time, y and x, and the other axes of space."""
-    axes = metadata.axes or []
-    time = [axis for axis in axes if axis.type == "time"]
-    space = [axis for axis in axes if axis.type == "space"]
-    if len(time) != 1 or len(space) < 2:
-        listed = ", ".join(f"{axis.name} ({axis.type})" for axis in axes) or "none"
-        msg = f"{path}: expected one axis of time and two of space in the metadata, found {listed}; add them there."
-        raise UserError(msg)
-    named = {axis.name.lower(): axis for axis in space}
-    y, x = (named["y"], named["x"]) if {"y", "x"} <= named.keys() else space[-2:]
+def _axes(
+    metadata: GeffMetadata, settings: Track, properties: list[str], path: Path
+) -> tuple[PlainAxis, PlainAxis, PlainAxis, list[PlainAxis]]:
+    """Return the axes of time, y and x, and the other axes of space.
+
+    They are the columns that the settings name, else those of the metadata by their type, else those of the usual
+    names, since some tools write neither types nor axes.
+    """
+    stated = [PlainAxis(axis.name, axis.type, axis.unit) for axis in metadata.axes or []]
+    units = {axis.name: axis.unit for axis in stated}
+
+    def named(what: str, usual: tuple[str, ...]) -> PlainAxis | None:
+        wanted = settings.external_columns.get(what)  # type: ignore[call-overload]
+        names = [wanted] if wanted else [name for name in properties if name.lower() in usual]
+        if wanted and wanted not in properties:
+            msg = f"{path}: no property '{wanted}' (track.external_columns); the nodes have {', '.join(properties)}."
+            raise UserError(msg)
+        return PlainAxis(names[0], None, units.get(names[0])) if len(names) == 1 else None
+
+    time = [axis for axis in stated if axis.type == "time"]
+    space = [axis for axis in stated if axis.type == "space"]
+    by_name = {what: named(what, usual) for what, usual in (("frame", TIMES), ("y", ("y",)), ("x", ("x",)))}
+    typed = len(time) == 1 and len(space) >= 2 and not {"frame", "y", "x"} & settings.external_columns.keys()
+    if not typed:
+        t, y, x = by_name.values()
+        if t is None or y is None or x is None:
+            lacking = next(what for what, axis in by_name.items() if axis is None)
+            msg = (
+                f"{path}: the metadata name no axis of time and two of space, and which property is {lacking} is not "
+                f"clear among {', '.join(properties)}; name them in track.external_columns (frame, y and x)."
+            )
+            raise UserError(msg)
+        return t, y, x, [PlainAxis(name, None, None) for name in properties if name.lower() == "z"]
+    letters = {axis.name.lower(): axis for axis in space}
+    y, x = (letters["y"], letters["x"]) if {"y", "x"} <= letters.keys() else space[-2:]
     return time[0], y, x, [axis for axis in space if axis not in (y, x)]
 
 
-def _interval(axis: Axis, settings: Track, path: Path) -> float | None:
+def _interval(axis: PlainAxis, settings: Track, path: Path) -> float | None:
     """Return the time between frames in the unit of the axis, None where times are frame numbers."""
     if axis.unit not in FRAMES and settings.external_frame_interval is None:
         msg = (
@@ -138,7 +173,7 @@ def _interval(axis: Axis, settings: Track, path: Path) -> float | None:
     return settings.external_frame_interval
 
 
-def _size(axis: Axis, settings: Track, path: Path) -> float:
+def _size(axis: PlainAxis, settings: Track, path: Path) -> float:
     """Return the size of a pixel in the unit of the axis."""
     if axis.unit not in PIXELS and settings.external_pixel_size is None:
         msg = (

@@ -54,7 +54,9 @@ def tracks_of_linked(nodes: pd.DataFrame, links: np.ndarray, path: Path) -> Exte
     """
     linked = nodes["name"].isin(links.ravel())
     tracks = tracks_of_graph(nodes[linked], links, path)
-    return ExternalTracks(tracks.rows, tracks.parents, counts={"objects_without_any_link": int((~linked).sum())})
+    counts = {"objects_without_any_link": int((~linked).sum())}
+    others = tuple(nodes.loc[~linked, "frame"].unique().tolist())
+    return ExternalTracks(tracks.rows, tracks.parents, counts=counts, other_frames=others)
 
 
 def forward(nodes: pd.DataFrame, links: np.ndarray) -> np.ndarray:

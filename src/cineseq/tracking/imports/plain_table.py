@@ -11,7 +11,7 @@ from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
 from cineseq.io.end_words import deaths as stated_deaths
-from cineseq.tracking.imports.base import ExternalTracks, frames, parent_links
+from cineseq.tracking.imports.base import ExternalTracks, check_not_empty, frames, parent_links
 from cineseq.tracking.lineage import FOLLOWED
 
 NAME = "a table (.csv, .tsv or .parquet) with columns frame, track, parent and either label or y and x"
@@ -29,9 +29,10 @@ def recognises(path: Path) -> bool:
 def read(path: Path, settings: Track) -> ExternalTracks:
     """Read a table of objects.
 
-    ``parent`` is empty or not positive where a track has none. ``death`` is true in any row of a track that died, or
-    names its end, such as ``apoptosis`` (:mod:`cineseq.io.end_words`). Both columns are optional; without them, parents
-    or deaths are unknown.
+    ``track`` is empty or -1 for an object in no track; tracks that are numbered from 0 become one higher. ``parent`` is
+    empty or negative where a track has none, and so is 0 unless there is a track 0. ``death`` is true in any row of a
+    track that died, or names its end, such as ``apoptosis`` (:mod:`cineseq.io.end_words`). Both columns are optional;
+    without them, parents or deaths are unknown.
 
     Raises
     ------
@@ -54,8 +55,14 @@ def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track
         )
         raise UserError(msg)
     time = _numbers(table[names["frame"]], path, whole=settings.external_frame_interval is None)
-    rows = {"frame": frames(time, settings.external_frame_interval, path, f"column '{names['frame']}'")}
-    rows["track"] = _numbers(table[names["track"]], path, whole=True)
+    number = frames(time, settings.external_frame_interval, path, f"column '{names['frame']}'")
+    unlinked = _without_track(table[names["track"]])
+    check_not_empty(int((~unlinked).sum()), path, f"no row has a track in column '{names['track']}'")
+    table, rows = table[~unlinked], {"frame": number[~unlinked]}
+    stated = _numbers(table[names["track"]], path, whole=True)
+    # Numbers from 1 are what other steps expect; 0 means no track there.
+    shift = int(stated.min() == 0)
+    rows["track"] = stated + shift
     if by_label:
         rows["label"] = _numbers(table[names["label"]], path, whole=True)
     if placed:
@@ -64,16 +71,25 @@ def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track
     track = rows["track"]
     pairs = parent_links()
     deaths: frozenset[int] = frozenset()
-    counts: dict[str, int] = {}
+    counts = {"objects_in_no_track": int(unlinked.sum())}
     if names["parent"] in table:
-        parent = _numbers(table[names["parent"]].fillna(0), path, whole=True)
+        parent = _numbers(table[names["parent"]].fillna(-1), path, whole=True) + shift
         pairs = parent_links(track[parent > 0], parent[parent > 0])
     if names["death"] in table:
         advice = "correct it, or name another column as death in track.external_columns"
         dead = stated_deaths(table[names["death"]], f"{path}, column '{names['death']}'", advice)
         deaths = frozenset(track[dead].tolist())
         counts[FOLLOWED] = followed_after_death(rows["frame"], track, dead)
-    return ExternalTracks(pd.DataFrame(rows).reset_index(drop=True), pairs, deaths=deaths, counts=counts)
+    others = tuple(number[unlinked].unique().tolist())
+    return ExternalTracks(
+        pd.DataFrame(rows).reset_index(drop=True), pairs, deaths=deaths, counts=counts, other_frames=others
+    )
+
+
+def _without_track(values: pd.Series) -> pd.Series:
+    """Return where an object is in no track: where nothing is stated, or -1."""
+    text = values.astype("string").str.strip().fillna("")
+    return text.isin(["", "-1", "-1.0"]) | text.str.lower().isin(["na", "nan", "none", "null"])
 
 
 def followed_after_death(frame: pd.Series, track: pd.Series, dead: pd.Series) -> int:

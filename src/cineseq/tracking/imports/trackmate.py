@@ -1,4 +1,4 @@
-"""TrackMate: the XML file that its graphical interface saves (spots and edges; version 3 or newer)."""
+"""TrackMate: the XML file that its graphical interface saves (spots and edges; version 3 or newer), or its table."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError, reading
+from cineseq.tracking.imports import trackmate_table
 from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not_empty, numbers, whole
 from cineseq.tracking.imports.graph import forward, tracks_of_linked
 
-NAME = "a TrackMate file (.xml)"
+NAME = "a TrackMate file (.xml, or its table of spots)"
 PIXELS = ("pixel", "pixels", "px")
 
 
 def recognises(path: Path) -> bool:
-    """Return whether the path has the suffix of an XML file."""
-    return path.suffix == ".xml"
+    """Return whether the path has the suffix of an XML file, or is a table with TrackMate's columns."""
+    return path.suffix == ".xml" or trackmate_table.recognises(path)
 
 
 def read(path: Path, settings: Track) -> ExternalTracks:
@@ -33,6 +34,8 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     UserError
         When the file is not TrackMate XML, has no tracks or no pixel size, or is three-dimensional.
     """
+    if path.suffix != ".xml":
+        return trackmate_table.read(path, settings)
     root = _root(path)
     spots = _spots(root, path)
     kept = {track.get("TRACK_ID") for track in root.findall("./Model/FilteredTracks/TrackID")}

@@ -128,7 +128,8 @@ def test_bad_track_file_is_refused_with_its_name(tmp_path, said):
 IMPOSSIBLE = {
     "track 1 is its own ancestor": "0,1,1,2\n1,2,2,1\n",
     "track 1 died and has daughters": "0,1,1,,1\n1,2,2,1,0\n1,3,3,1,0\n",
-    "there is a track 0": "0,0,1,\n",
+    "no row has a track in column 'track'": "0,-1,1,\n1,,2,\n",
+    "there is a track -5": "0,-5,1,\n1,1,2,\n",
     "object 1 of frame 0 is listed twice": "0,1,1,\n0,2,1,\n",
     "a track has two objects in one frame": "0,1,1,\n0,1,4,\n1,1,2,\n",
     "more than two daughters": "0,1,1,\n1,2,2,1\n1,3,3,1\n1,4,4,1\n",
@@ -237,3 +238,73 @@ def test_a_word_that_is_no_end_is_refused_and_the_advice_works(tmp_path):
     other = Track(external_columns={"death": "died"})
     ends = on_masks(tmp_path / "external.csv", tmp_path, track=other)[1].set_index("number")["end_kind"]
     assert ends[2] == "death"
+
+
+@pytest.mark.parametrize("none", ["", "-1", "None"])
+@pytest.mark.parametrize("by", ["label", "place"])
+def test_tracks_that_are_numbered_from_zero_are_read(tmp_path, by, none):
+    expected = on_masks(table(tmp_path, by), tmp_path)[1]
+    rows = pd.read_csv(tmp_path / "external.csv", dtype=str)
+    less = {str(n): str(n - 1) for n in range(1, 5)}
+    rows = rows.assign(track=rows["track"].map(less), parent=rows["parent"].map({"1.0": "0", "1": "0"}).fillna(none))
+    rows.to_csv(tmp_path / "external.csv", index=False)
+    pd.testing.assert_frame_equal(on_masks(tmp_path / "external.csv", tmp_path)[1], expected)
+
+
+@pytest.mark.parametrize("none", ["", "-1", "NaN"])
+def test_an_object_in_no_track_is_one_of_its_own(tmp_path, none):
+    rows = pd.read_csv(table(tmp_path, "place"), dtype=str)
+    rows.loc[(rows["track"] == "4") & (rows["frame"] == "0"), "track"] = none
+    rows.to_csv(tmp_path / "external.csv", index=False)
+    _, tracks, report = on_masks(tmp_path / "external.csv", tmp_path)
+    assert sorted(tracks["frames"]) == [1, 3, 3, 3, 5]
+    assert report["numbers"]["objects_in_no_track"] == 1
+
+
+def test_a_frame_whose_objects_are_in_no_track_is_described(tmp_path):
+    rows = pd.read_csv(table(tmp_path, "place"), dtype=str)
+    rows.loc[rows["frame"] == "5", "track"] = ""
+    rows.to_csv(tmp_path / "external.csv", index=False)
+    _, tracks, report = on_masks(tmp_path / "external.csv", tmp_path)
+    assert report["notices"] == []
+    assert sorted(tracks["frames"]) == [1, 1, 1, 2, 2, 3, 5]
+
+
+TRACKMATE = "LABEL,ID,TRACK_ID,QUALITY,POSITION_X,POSITION_Y,POSITION_Z,POSITION_T,FRAME\n"
+TRACKMATE_ROWS = (
+    "Label,Spot ID,Track ID,Quality,X,Y,Z,T,Frame\n" * 2 + ",,,(quality),(micron),(micron),(micron),(sec),\n"
+)
+
+
+def trackmate_table(folder: Path, below: str = "", *, tracks: tuple[int, ...] = (1, 2, 3, 4), more: str = "") -> Path:
+    """Write the drawn cells as TrackMate's table of spots, with positions in units of half a pixel."""
+    rows = pd.read_csv(table(folder, "place"))
+    spots = [
+        f"ID{n},{n},{r.track - 1},5,{r.x / 2},{r.y / 2},0,{r.frame},{r.frame}\n"
+        for n, r in enumerate(rows.itertuples())
+        if r.track in tracks
+    ]
+    (folder / "spots.csv").write_text(TRACKMATE + below + "".join(spots) + more)
+    return folder / "spots.csv"
+
+
+@pytest.mark.parametrize("below", ["", TRACKMATE_ROWS])
+@pytest.mark.parametrize("more", ["", "ID99,99,,5,3.2,29.0,0,0,0\n"])
+def test_the_table_of_spots_of_trackmate_is_read(tmp_path, below, more):
+    path = trackmate_table(tmp_path, below, more=more)
+    _, tracks, report = on_masks(path, tmp_path, track=Track(external_pixel_size=0.5))
+    assert tracks["frames"].tolist() == [3, 3, 3, 6]
+    assert tracks["parent_id"].isna().all()
+    assert report["numbers"]["objects_in_no_track"] == bool(more)
+
+
+def test_the_unit_of_the_table_of_spots_is_asked_for_and_the_advice_works(tmp_path):
+    path = trackmate_table(tmp_path, TRACKMATE_ROWS)
+    with pytest.raises(UserError, match=r"spots\.csv: positions are in micron; set track\.external_pixel_size to the"):
+        on_masks(path, tmp_path)
+
+
+def test_a_division_in_the_table_of_spots_needs_the_xml_file(tmp_path):
+    path = trackmate_table(tmp_path, more="ID99,99,3,5,3.2,29.0,0,0,0\n")
+    with pytest.raises(UserError, match=r"row 17: track 3 has two spots in frame 0, so it divides, .* Save button of"):
+        on_masks(path, tmp_path, track=Track(external_pixel_size=0.5))

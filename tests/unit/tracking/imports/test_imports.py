@@ -1,8 +1,11 @@
 """Tracks in the formats of other tools: read on masks and alone; broken files are refused, what is unknown stays so."""
 
+import json
 import shutil
+from pathlib import Path
 from typing import get_args
 
+import geff
 import h5py
 import numpy as np
 import pandas as pd
@@ -162,6 +165,41 @@ def test_geff_in_physical_units_needs_their_size(tmp_path):
     assert ancestry(tracks) == FAMILY
     with pytest.raises(UserError, match=r"multiples of track\.external_frame_interval, 2"):
         alone(path, tmp_path, track=Track(external_frame_interval=2, external_pixel_size=0.5))
+
+
+def change_axes(path: Path, axes: object) -> None:
+    """Write other axes into the metadata of a GEFF folder; ``axes`` is given those that there are."""
+    file = next(path / name for name in ("zarr.json", ".zattrs") if (path / name).is_file())
+    stored = json.loads(file.read_text())
+    metadata = stored.get("attributes", stored)["geff"]
+    metadata["axes"] = axes(metadata["axes"])
+    file.write_text(json.dumps(stored))
+
+
+@pytest.mark.parametrize(
+    "axes", [lambda _: None, lambda old: [axis | {"type": None} for axis in old]], ids=["no axes", "no types"]
+)
+def test_geff_without_axes_is_read_by_the_names_of_properties(tmp_path, axes):
+    path = geff_folder(tmp_path)
+    expected = alone(path, tmp_path)[1]
+    change_axes(path, axes)
+    pd.testing.assert_frame_equal(alone(path, tmp_path)[1], expected)
+
+
+def test_properties_of_other_names_are_named_in_the_settings_and_the_advice_works(tmp_path):
+    path = geff_folder(tmp_path)
+    expected = alone(path, tmp_path)[1]
+    graph, _ = geff.read(path)
+    for _, properties in graph.nodes(data=True):
+        properties["hour"] = properties.pop("t")
+    shutil.rmtree(path)
+    geff.write(graph, path)
+    with pytest.raises(UserError, match=r"which property is frame is not clear among .*hour.*track\.external_columns"):
+        alone(path, tmp_path)
+    named = Track(external_columns={"frame": "hour"})
+    pd.testing.assert_frame_equal(alone(path, tmp_path, track=named)[1], expected)
+    with pytest.raises(UserError, match=r"no property 'hours' \(track\.external_columns\); the nodes have "):
+        alone(path, tmp_path, track=Track(external_columns={"frame": "hours"}))
 
 
 def test_bad_geff_is_refused(tmp_path):
