@@ -23,6 +23,7 @@ from cineseq.features.timecourse import bleed_through, nuclei_without_cell, obje
 from cineseq.files import write_json
 from cineseq.io.stacks import open_labels, open_movie
 from cineseq.preprocessing.masks import open_cell_masks
+from cineseq.preprocessing.saturation import Saturation
 from cineseq.report.pictures import write_picture
 from cineseq.report.region_pictures import draw_regions
 from cineseq.tables.contract import read_table, write_table
@@ -53,9 +54,11 @@ def main(
     regions: Path,
     settings: Settings,
     cells: Sequence[Path] = (),
+    saturated: Path | None = None,
 ) -> None:
     """Score one field of view."""
     found, followed = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
+    known = None if saturated is None else Saturation.read(saturated).of
     step = settings.field.frame_step
     with (
         open_labels(labels) as stack,
@@ -67,7 +70,7 @@ def main(
         flat_field = settings.inputs.flat_field != "none"
         channels = tuple(name for name in source.info.channels if name != settings.channels.death)
         brightness = object_brightness(
-            stack, source, channels, found, settings.function, flat_field=flat_field, cells=whole
+            stack, source, channels, found, settings.function, flat_field=flat_field, cells=whole, saturated=known
         )
         shown = brightness[brightness["channel"].isin(function)]
         write_picture(draw_regions(stack, source, found, shown, settings.function, cells=whole), regions)

@@ -27,7 +27,7 @@ FINE = 15
 """Onsets, and rates, of the finer grid of a track."""
 REFINEMENTS = 5
 STEPS = 3.0
-"""Reach of a finer grid, in steps of the one before: onset and rate vary together, so the next grid has to hold both."""
+"""Reach of a finer grid, in steps of the one before: onset and rate vary together, so it has to hold both."""
 CHUNK = 500
 """Tracks that are fitted at once."""
 CELLS = 4_000_000

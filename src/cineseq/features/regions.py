@@ -230,11 +230,15 @@ def _half_sample_mode(ordered: np.ndarray) -> float:
     return float(np.median(ordered))
 
 
-def saturated_share(plane: np.ndarray, pixels: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
-    """Return the share of each cell's pixels at the saturated level of the frame, shape (cells,).
+def saturated_share(
+    plane: np.ndarray, pixels: np.ndarray, group: np.ndarray, count: int, saturated: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the share of each cell's saturated pixels, shape (cells,): those given, or at the level of the frame.
 
     It is 0 where no level is known to be saturated, see :meth:`cineseq.io.grey_levels.Levels.saturated`.
     """
+    if saturated is not None:
+        return grouped_means(saturated.ravel()[pixels].astype(float), group, count)
     level = saturated_level(plane)
     if level is None:
         return np.zeros(count)
@@ -242,7 +246,12 @@ def saturated_share(plane: np.ndarray, pixels: np.ndarray, group: np.ndarray, co
 
 
 def cell_values(
-    plane: np.ndarray, labels: np.ndarray, ids: np.ndarray, background: np.ndarray
+    plane: np.ndarray,
+    labels: np.ndarray,
+    ids: np.ndarray,
+    background: np.ndarray,
+    *,
+    saturated: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Measure cells in one channel.
 
@@ -256,6 +265,8 @@ def cell_values(
         Labels in ascending order.
     background
         Background of each cell per pixel, shape (cells,).
+    saturated
+        Which pixels were saturated when they were recorded, shape (height, width); None to tell it from the plane.
 
     Returns
     -------
@@ -266,5 +277,5 @@ def cell_values(
     pixels, group = positions(labels, ids)
     area = np.bincount(group, minlength=len(ids)).astype(float)
     mean = grouped_means(plane.ravel()[pixels], group, len(ids)) - background
-    share = saturated_share(plane, pixels, group, len(ids))
+    share = saturated_share(plane, pixels, group, len(ids), saturated)
     return {"integrated": mean * area, "mean": mean, "region_px": area, "saturated": share}

@@ -36,6 +36,7 @@ def object_brightness(
     *,
     flat_field: bool = False,
     cells: CellMasks | None = None,
+    saturated: Callable[[int, str], np.ndarray] | None = None,
 ) -> pd.DataFrame:
     """Measure all tracked objects in all channels.
 
@@ -51,9 +52,11 @@ def object_brightness(
         The section ``function``: the regions that are measured, and which background is subtracted.
     flat_field
         Whether the movie was divided by an illumination profile. Saturated pixels then no longer have the highest
-        level of a camera, and ``saturated`` is missing.
+        level of a camera: without ``saturated``, their share is missing.
     cells
         Masks of whole cells by frame, for ``region: cell``; None where there are none.
+    saturated
+        Gives the saturated pixels of a frame and channel of the raw movie; None to tell them from the movie.
 
     Returns
     -------
@@ -84,8 +87,14 @@ def object_brightness(
             else:
                 level, _ = empty_level(image, regions.empty, seen)
                 background = grouped_means(level.ravel()[pixels], group, len(ids))
-            values = cell_values(image, regions.labels, ids, background)
-            if flat_field:
+            values = cell_values(
+                image,
+                regions.labels,
+                ids,
+                background,
+                saturated=saturated and saturated(int(frame), channel),
+            )
+            if flat_field and saturated is None:
                 values["saturated"] = np.full(len(ids), np.nan)
             if settings.measures_spots_in(channel):
                 radius, threshold = settings.spot_radius_px, settings.spot_threshold

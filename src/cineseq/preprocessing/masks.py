@@ -220,7 +220,7 @@ def open_cell_masks(
     if not paths:
         yield None
         return
-    with open_source(list(paths)) as source:
+    with open_source(list(paths), inputs.channel_pattern, None, inputs.missing_frames, masks=True) as source:
         frames = range(0, source.info.frames, frame_step)
         label_info(source, frames, frame_step, inputs, movie)
         survey(source, frames)

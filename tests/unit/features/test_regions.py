@@ -14,6 +14,7 @@ from tests.unit.features.feature_fields import Field, disc
 
 from cineseq.features.regions import Regions, cell_values, empty_level, owners_of_cells, saturated_share
 from cineseq.io.stacks import open_labels
+from cineseq.preprocessing.saturation import Saturation
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import SCORES, TIMECOURSE
 
@@ -154,6 +155,33 @@ def test_saturation_is_the_share_at_a_cameras_highest_level():
     pixels, group = np.arange(4), np.array([0, 0, 1, 1])
     assert saturated_share(plane, pixels, group, 2).tolist() == [1, 0]
     assert saturated_share(plane - 5, pixels, group, 2).tolist() == [0, 0]
+
+
+def test_saturated_pixels_of_the_raw_movie_are_taken_where_they_are_known(tmp_path):
+    field = Field(tmp_path, radius=4)
+    paths = field.write()
+    with open_labels(paths["labels"]) as stack:
+        nuclei = np.stack(list(stack))
+    raw = Saturation()
+    full = raw.see(np.where(nuclei[0] == 1, 4095, 10), "lipid")
+    raw.keep(full, 0, "lipid")
+    raw.write(tmp_path / "saturated.npz", ["lipid"])
+    made = {
+        "timecourse": tmp_path / "t.parquet",
+        "scores": tmp_path / "s.parquet",
+        "report": tmp_path / "r.json",
+        "regions": tmp_path / "r.png",
+    }
+    asked = {"scores": [{"name": "a", "channel": "lipid"}], "region": "mask"}
+    given_settings = {"channels": {"function": ["lipid"]}, "function": asked, "inputs": {"flat_field": "estimate"}}
+    chosen = Settings.model_validate(given_settings)
+    main(**paths, **made, settings=chosen, saturated=tmp_path / "saturated.npz")
+    course = read_table(made["timecourse"], TIMECOURSE)
+    assert sorted(course.loc[course["frame"] == 0, "saturated"]) == [0] * (len(np.unique(nuclei[0])) - 2) + [1]
+    assert (course.loc[course["frame"] > 0, "saturated"] == 0).all()
+    assert "pixels are saturated, at most 100% of a cell" in " ".join(json.loads(made["report"].read_text())["lines"])
+    main(**paths, **made, settings=chosen)
+    assert read_table(made["timecourse"], TIMECOURSE)["saturated"].isna().all()
 
 
 def test_integrated_intensity_is_the_sum_and_the_mean_is_per_pixel():
