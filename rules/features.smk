@@ -66,6 +66,8 @@ rule score_function:
         movie="<results>/fov/{sample}/{fov}/movie.ome.tif",
         detections="<results>/fov/{sample}/{fov}/detections.parquet",
         tracks="<results>/fov/{sample}/{fov}/tracks.parquet",
+        saturated="<results>/fov/{sample}/{fov}/saturated.npz",
+        cells=from_sheet("cell_masks"),
     output:
         **outputs_of("score_function"),
         report="<results>/reports/score_function/{sample}@{fov}.json",

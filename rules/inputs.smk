@@ -11,6 +11,7 @@ rule prepare_movie:
         images=from_sheet("images"),
     output:
         movie=movie_output("<results>/fov/{sample}/{fov}/movie.ome.tif"),
+        saturated=movie_output("<results>/fov/{sample}/{fov}/saturated.npz"),
         report="<results>/reports/prepare_movie/{sample}@{fov}.json",
     log:
         "<logs>/prepare_movie/{sample}@{fov}.log",

@@ -3,7 +3,7 @@
 In: one OME-TIFF, TIFF stack, OME-Zarr (2 or 3, zipped or not), or the files of a TIFF series.
 Out: ``movie``, an OME-TIFF with named channels, pixel size and frame interval, every ``frame_step``-th frame, corrected
 for uneven illumination and drift if configured (then with the origin of each frame, from which later steps know which
-area was imaged); ``report``, sentences and numbers.
+area was imaged); ``saturated``, its saturated pixels, where a path is given; ``report``, sentences and numbers.
 """
 
 import logging
@@ -39,7 +39,7 @@ class Settings(Section):
     channels: Channels = Channels()
 
 
-def main(*, images: list[Path], movie: Path, report: Path, settings: Settings) -> None:
+def main(*, images: list[Path], movie: Path, report: Path, settings: Settings, saturated: Path | None = None) -> None:
     """Read a raw movie, correct it, and write it as one OME-TIFF."""
     inputs, channels = settings.inputs, settings.channels
     options = read_options(inputs, channels, settings.field.series)
@@ -51,6 +51,8 @@ def main(*, images: list[Path], movie: Path, report: Path, settings: Settings) -
         recording = Recording.of(source, plan, corrections, inputs)
         write_movie(corrected_planes(recording, tally), movie, corrections.applied_to(plan.info))
         raw_frames = source.info.frames
+    if saturated is not None:
+        tally.saturation.write(saturated, [name for name in plan.info.channels if tally.saturated_share(name) > 0])
     _log(images[0], plan, tally, raw_frames)
     recorded = {"recorded": recording.recorded(tally).model_dump(mode="json")}
     write_json(movie_report(plan, corrections, tally, raw_frames) | recorded, report)

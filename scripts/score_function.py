@@ -1,12 +1,14 @@
 """Measure the time course of the function channels of one field of view, and score each track.
 
-In: label stack, movie, detections and tracks. Out: the time course (one row per object and function channel,
-background subtracted), one row of scores per track, a picture of the regions and of the background that were taken, and
-a report that also gives the correlation of each function channel with every other channel. A score that a track does
-not have (it was never seen alive, it has no onset) is missing; a rate without a rise is zero.
+In: label stack, movie, detections, tracks and, where there are any, masks of whole cells. Out: the time course (one
+row per object and function channel, background subtracted), one row of scores per track, a picture of the regions and
+of the background that were taken, and a report that also gives the correlation of each function channel with every
+other channel. A score that a track does not have (it was never seen alive, it has no onset) is missing; a rate without
+a rise is zero.
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,11 @@ from cineseq.config.imaging import Channels, Inputs
 from cineseq.features.channels import check_same_size, function_channels
 from cineseq.features.corrections import corrected, warnings_of
 from cineseq.features.function_scores import function_report, score_table
-from cineseq.features.timecourse import bleed_through, object_brightness
+from cineseq.features.timecourse import bleed_through, nuclei_without_cell, object_brightness
 from cineseq.files import write_json
 from cineseq.io.stacks import open_labels, open_movie
+from cineseq.preprocessing.masks import open_cell_masks
+from cineseq.preprocessing.saturation import Saturation
 from cineseq.report.pictures import write_picture
 from cineseq.report.region_pictures import draw_regions
 from cineseq.tables.contract import read_table, write_table
@@ -49,17 +53,28 @@ def main(
     report: Path,
     regions: Path,
     settings: Settings,
+    cells: Sequence[Path] = (),
+    saturated: Path | None = None,
 ) -> None:
     """Score one field of view."""
     found, followed = read_table(detections, DETECTIONS), read_table(tracks, TRACKS)
-    with open_labels(labels) as stack, open_movie(movie) as source:
+    known = None if saturated is None else Saturation.read(saturated).of
+    step = settings.field.frame_step
+    with (
+        open_labels(labels) as stack,
+        open_movie(movie) as source,
+        open_cell_masks(cells, source.info, settings.inputs, step) as whole,
+    ):
         check_same_size(stack, source)
         function = function_channels(settings.channels, settings.function, source)
         flat_field = settings.inputs.flat_field != "none"
         channels = tuple(name for name in source.info.channels if name != settings.channels.death)
-        brightness = object_brightness(stack, source, channels, found, settings.function, flat_field=flat_field)
+        brightness = object_brightness(
+            stack, source, channels, found, settings.function, flat_field=flat_field, cells=whole, saturated=known
+        )
         shown = brightness[brightness["channel"].isin(function)]
-        write_picture(draw_regions(stack, source, found, shown, settings.function), regions)
+        write_picture(draw_regions(stack, source, found, shown, settings.function, cells=whole), regions)
+        without = None if whole is None else nuclei_without_cell(stack, whole)
         frame_hours = float(source.info.hours(np.array(1)))
         brightness["hours"] = source.info.hours(brightness["frame"].to_numpy())
     course = brightness[brightness["channel"].isin(function)].drop(columns="label")
@@ -67,7 +82,9 @@ def main(
     course = corrected(course, settings.function)
     table = score_table(course, followed, settings.function)
     correlations = bleed_through(brightness, function)
-    result = function_report(table, course, followed, correlations, settings.function, frame_hours=frame_hours)
+    result = function_report(
+        table, course, followed, correlations, settings.function, frame_hours=frame_hours, without_cell=without
+    )
     result["lines"] += said
     for line in result["lines"]:
         logger.info("%s", line)

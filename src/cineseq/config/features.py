@@ -234,7 +234,7 @@ class Function(Section):
     region: Literal["cell", "mask"] = Field(
         "cell",
         description="cell: masks of nuclei, dilated by region_px or to the border between neighbours, which follows "
-        "the signal; mask: as they are, for masks of whole cells.",
+        "the signal; or cell_masks of the sheet; mask: as they are, for masks of whole cells.",
     )
     region_px: float | None = Field(
         None, ge=0, description="How far a cell reaches beyond its mask, in pixels; null: 1.5 radii of the masks."

@@ -144,8 +144,12 @@ def function_report(
     settings: Function,
     *,
     frame_hours: float,
+    without_cell: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
-    """Return report lines and numbers on the scores, their units and the correlation with other channels."""
+    """Return report lines and numbers on the scores, their units and the correlation with other channels.
+
+    ``without_cell`` has the objects without a mask of a whole cell, and all objects; None without such masks.
+    """
     unit = "hour" if pd.notna(frame_hours) else "frame"
     background = {
         "empty": "the lowest mode of each frame beyond the cells",
@@ -153,8 +157,13 @@ def function_report(
         "percentile": f"percentile {significant(settings.background_percentile)} of each frame",
     }[settings.background]
     where = {"mask": "mask", "cell": "mask, dilated up to the border between neighbours,"}[settings.region]
+    if without_cell is not None and settings.region == "cell":
+        where = "mask of the whole cell"
     lines = [f"Function is the {WHAT[settings.measure]} in the {where} above {background}; time is in {unit}s."]
     numbers: dict[str, float | int | None] = {"tracks": len(tracks), "objects": len(timecourse)}
+    if without_cell is not None:
+        lines.append(_on_cell_masks(without_cell, settings))
+        numbers |= {"objects_without_cell_mask": without_cell[0]}
     live = live_values(timecourse, tracks, settings)
     for score in settings.scores:
         known = int(scores[f"function_{score.name}"].notna().sum())
@@ -176,6 +185,17 @@ def function_report(
             "or biology; the number cannot tell which)."
         )
     return {"lines": lines, "numbers": numbers}
+
+
+def _on_cell_masks(without_cell: tuple[int, int], settings: Function) -> str:
+    """Return what has to be said of masks of whole cells."""
+    if settings.region == "mask":
+        return "cell_masks of the sample sheet are not used: function.region is mask; set it to cell to use them."
+    alone, every = without_cell
+    return (
+        f"{count(alone)} of {count(every, 'object')} overlap no mask of a whole cell and are measured in their own "
+        "mask; where a cell holds several nuclei, each has the pixels nearest to it."
+    )
 
 
 def _more_on(score: Score, scores: pd.DataFrame, live: pd.DataFrame) -> list[str]:

@@ -25,7 +25,9 @@ WIDEST_STEP = 4.0
 """Most frames between onsets; the shortest track that is fitted has one."""
 FINE = 15
 """Onsets, and rates, of the finer grid of a track."""
-REFINEMENTS = 3
+REFINEMENTS = 5
+STEPS = 3.0
+"""Reach of a finer grid, in steps of the one before: onset and rate vary together, so it has to hold both."""
 CHUNK = 500
 """Tracks that are fitted at once."""
 CELLS = 4_000_000
@@ -122,14 +124,14 @@ class Grid:
 
     @classmethod
     def around(cls, one: Posterior, steps: tuple[np.ndarray, np.ndarray], limits: Limits) -> Grid:
-        """Return a finer grid for each track: four standard deviations, or two steps, around its estimates."""
+        """Return a finer grid for each track: four standard deviations, or a few steps, around its estimates."""
         share = np.linspace(0, 1, FINE)
         axes = []
         for middle, sd, step, (low, high) in (
             (one.onset, one.onset_sd, steps[0], limits.onset),
             (one.log_rate, one.log_rate_sd, steps[1], limits.log_rate),
         ):
-            reach = np.maximum(4 * sd, 2 * step)
+            reach = np.maximum(4 * sd, STEPS * step)
             begin, end = np.maximum(middle - reach, low), np.minimum(middle + reach, high)
             axes.append(begin[:, None] + (end - begin)[:, None] * share)
         tracks = len(one.onset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
@@ -68,6 +69,44 @@ class Regions:
         labels = np.where(distance <= reach_px, masks[tuple(nearest)], 0)
         return cls(np.where(shown, labels, 0), shown & (distance > reach_px + gap_px))
 
+    @classmethod
+    def of_cells(
+        cls, masks: np.ndarray, cells: np.ndarray, gap_px: float, seen: tuple[slice, slice] = (ALL, ALL)
+    ) -> Regions:
+        """Return masks of whole cells with the labels of the nuclei that lie in them.
+
+        A nucleus has the cell that it overlaps most. Where a cell has several nuclei, each has the pixels that are
+        nearest to it. A nucleus without a cell is measured in its own mask; a cell without a nucleus is neither
+        measured nor empty.
+
+        Parameters
+        ----------
+        masks
+            Label image of the nuclei, shape (height, width).
+        cells
+            Label image of the cells, same shape; its labels are its own.
+        gap_px, seen
+            As in :meth:`around`.
+        """
+        shown = np.zeros(masks.shape, bool)
+        shown[seen] = True
+        owners = owners_of_cells(masks, cells)
+        several = owners["cell"].duplicated(keep=False)
+        labels = np.where(masks > 0, masks, 0)
+        alone = np.zeros(int(cells.max()) + 1, masks.dtype)
+        alone[owners["cell"][~several]] = owners["nucleus"][~several]
+        labels = np.where(labels > 0, labels, alone[cells])
+        boxes = ndimage.find_objects(cells) if several.any() else []
+        for cell, nuclei in owners[several].groupby("cell")["nucleus"]:
+            box = boxes[int(cell) - 1]
+            own = np.isin(masks[box], nuclei)
+            nearest = ndimage.distance_transform_edt(~own, return_distances=False, return_indices=True)
+            shared = (cells[box] == cell) & (masks[box] == 0)
+            labels[box][shared] = masks[box][tuple(nearest)][shared]
+        free = (labels == 0) & (cells == 0)
+        beyond = free if free.all() else free & (ndimage.distance_transform_edt(free) > gap_px)
+        return cls(np.where(shown, labels, 0), shown & beyond)
+
     def bordered_by(self, image: np.ndarray, masks: np.ndarray) -> Regions:
         """Return regions whose borders between neighbours lie where the signal changes.
 
@@ -93,6 +132,15 @@ class Regions:
         cost = 1 + BORDER_WEIGHT * np.minimum(change / typical, MOST_CHANGE) * (distance > NEAR_PX)
         labels = _nearest_by_path(np.where(self.labels > 0, cost, -1.0), masks)
         return Regions(np.where(beyond, labels, self.labels), self.empty)
+
+
+def owners_of_cells(masks: np.ndarray, cells: np.ndarray) -> pd.DataFrame:
+    """Return ``nucleus`` and ``cell``, the cell that each nucleus overlaps most; nuclei beyond cells are left out."""
+    both = (masks > 0) & (cells > 0)
+    overlap = pd.DataFrame({"nucleus": masks[both], "cell": cells[both]}).value_counts().reset_index()
+    # Equal overlaps: the lower label.
+    ordered = overlap.sort_values(["count", "cell"], ascending=[False, True], kind="stable")
+    return ordered.drop_duplicates("nucleus")[["nucleus", "cell"]].reset_index(drop=True)
 
 
 def _nearest_by_path(cost: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -182,11 +230,15 @@ def _half_sample_mode(ordered: np.ndarray) -> float:
     return float(np.median(ordered))
 
 
-def saturated_share(plane: np.ndarray, pixels: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
-    """Return the share of each cell's pixels at the saturated level of the frame, shape (cells,).
+def saturated_share(
+    plane: np.ndarray, pixels: np.ndarray, group: np.ndarray, count: int, saturated: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the share of each cell's saturated pixels, shape (cells,): those given, or at the level of the frame.
 
     It is 0 where no level is known to be saturated, see :meth:`cineseq.io.grey_levels.Levels.saturated`.
     """
+    if saturated is not None:
+        return grouped_means(saturated.ravel()[pixels].astype(float), group, count)
     level = saturated_level(plane)
     if level is None:
         return np.zeros(count)
@@ -194,7 +246,12 @@ def saturated_share(plane: np.ndarray, pixels: np.ndarray, group: np.ndarray, co
 
 
 def cell_values(
-    plane: np.ndarray, labels: np.ndarray, ids: np.ndarray, background: np.ndarray
+    plane: np.ndarray,
+    labels: np.ndarray,
+    ids: np.ndarray,
+    background: np.ndarray,
+    *,
+    saturated: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """Measure cells in one channel.
 
@@ -208,6 +265,8 @@ def cell_values(
         Labels in ascending order.
     background
         Background of each cell per pixel, shape (cells,).
+    saturated
+        Which pixels were saturated when they were recorded, shape (height, width); None to tell it from the plane.
 
     Returns
     -------
@@ -218,5 +277,5 @@ def cell_values(
     pixels, group = positions(labels, ids)
     area = np.bincount(group, minlength=len(ids)).astype(float)
     mean = grouped_means(plane.ravel()[pixels], group, len(ids)) - background
-    share = saturated_share(plane, pixels, group, len(ids))
+    share = saturated_share(plane, pixels, group, len(ids), saturated)
     return {"integrated": mean * area, "mean": mean, "region_px": area, "saturated": share}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from cineseq.config.features import Function
 from cineseq.features.background import Rings, local_background, rings
 from cineseq.features.label_statistics import grouped_means, positions
-from cineseq.features.regions import Regions, cell_values, empty_level, typical_radius
+from cineseq.features.regions import Regions, cell_values, empty_level, owners_of_cells, typical_radius
 from cineseq.features.spots import spot_values
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 REACH = 1.5
 """How far a cell reaches beyond its nucleus by default, in radii of the nucleus."""
 MEASURES = ("integrated", "mean", "region_px", "saturated")
+CellMasks = Callable[[int], np.ndarray]
+"""Gives the label image of the whole cells of a frame, shape (height, width)."""
 LEAST_OBJECTS = 10
 """With fewer objects a correlation is not estimable."""
 
@@ -32,6 +35,8 @@ def object_brightness(
     settings: Function,
     *,
     flat_field: bool = False,
+    cells: CellMasks | None = None,
+    saturated: Callable[[int, str], np.ndarray] | None = None,
 ) -> pd.DataFrame:
     """Measure all tracked objects in all channels.
 
@@ -47,7 +52,11 @@ def object_brightness(
         The section ``function``: the regions that are measured, and which background is subtracted.
     flat_field
         Whether the movie was divided by an illumination profile. Saturated pixels then no longer have the highest
-        level of a camera, and ``saturated`` is missing.
+        level of a camera: without ``saturated``, their share is missing.
+    cells
+        Masks of whole cells by frame, for ``region: cell``; None where there are none.
+    saturated
+        Gives the saturated pixels of a frame and channel of the raw movie; None to tell them from the movie.
 
     Returns
     -------
@@ -61,13 +70,13 @@ def object_brightness(
     for frame, objects in progress(list(detections.groupby("frame")), "Frames scored", logger):
         ordered = objects.sort_values("label")
         plane, seen = labels[int(frame)].astype(np.int64), labels.info.seen_part(int(frame))
-        middle = Regions.around(plane, reach, settings.background_gap_px, seen)
+        regions_in = regions_of(plane, reach, settings, seen, cells and cells(int(frame)))
         ids = ordered["label"].to_numpy(np.int64)
         keys = ordered[[*FIELD, "track_id", "frame", "label"]]
         around: Rings | None = None
         for channel in channels:
             image = movie.plane(int(frame), channel)
-            regions = middle.bordered_by(image, plane)
+            regions = regions_in(image)
             pixels, group = positions(regions.labels, ids)
             background = np.full(len(ids), np.nan)
             if settings.background == "ring":
@@ -78,8 +87,14 @@ def object_brightness(
             else:
                 level, _ = empty_level(image, regions.empty, seen)
                 background = grouped_means(level.ravel()[pixels], group, len(ids))
-            values = cell_values(image, regions.labels, ids, background)
-            if flat_field:
+            values = cell_values(
+                image,
+                regions.labels,
+                ids,
+                background,
+                saturated=saturated and saturated(int(frame), channel),
+            )
+            if flat_field and saturated is None:
                 values["saturated"] = np.full(len(ids), np.nan)
             if settings.measures_spots_in(channel):
                 radius, threshold = settings.spot_radius_px, settings.spot_threshold
@@ -90,6 +105,30 @@ def object_brightness(
     if settings.measures_spots:
         columns += ["spot_count", "spot_intensity"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def regions_of(
+    masks: np.ndarray, reach: float, settings: Function, seen: tuple[slice, slice], cells: np.ndarray | None
+) -> Callable[[np.ndarray], Regions]:
+    """Return a function that gives the regions of a frame in a channel, from the plane of the channel.
+
+    Masks of whole cells, where there are any, are the regions of all channels.
+    """
+    if cells is not None and settings.region == "cell":
+        fixed = Regions.of_cells(masks, cells, settings.background_gap_px, seen)
+        return lambda _: fixed
+    around = Regions.around(masks, reach, settings.background_gap_px, seen)
+    return lambda image: around.bordered_by(image, masks)
+
+
+def nuclei_without_cell(labels: Labels, cells: CellMasks) -> tuple[int, int]:
+    """Return the number of objects that overlap no mask of a whole cell, and of all objects, over all frames."""
+    alone = every = 0
+    for frame in range(len(labels)):
+        masks = labels[frame].astype(np.int64)
+        objects = len(np.unique(masks[masks > 0]))
+        alone, every = alone + objects - len(owners_of_cells(masks, cells(frame))), every + objects
+    return alone, every
 
 
 def region_reach(labels: Labels, detections: pd.DataFrame, settings: Function) -> float:

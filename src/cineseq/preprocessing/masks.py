@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,9 @@ from skimage.measure import label as connected_components
 
 from cineseq.config.imaging import Inputs
 from cineseq.errors import UserError
-from cineseq.io.readers import Source
+from cineseq.io.readers import Source, open_source
 from cineseq.io.stacks import MovieInfo
+from cineseq.preprocessing.drift import shift_back
 from cineseq.preprocessing.scales import frame_times, pixel_scale
 from cineseq.text import count, significant
 
@@ -214,6 +217,39 @@ def external_labels(source: Source, frames: range, surveyed: Survey) -> Iterator
     kind = np.uint16 if surveyed.highest <= np.iinfo(np.uint16).max else np.uint32
     for frame in frames:
         yield source.plane(frame, 0).astype(kind)
+
+
+@contextmanager
+def open_cell_masks(
+    paths: Sequence[Path], movie: MovieInfo, inputs: Inputs, frame_step: int
+) -> Iterator[Callable[[int], np.ndarray] | None]:
+    """Open masks of whole cells; the value gives the label image of a frame of the movie, None without files.
+
+    Masks belong to the raw frames; they are shifted as the movie was.
+
+    Raises
+    ------
+    UserError
+        As :func:`label_info` and :func:`survey`.
+    """
+    if not paths:
+        yield None
+        return
+    with open_source(list(paths), inputs.channel_pattern, None, inputs.missing_frames, masks=True) as source:
+        frames = range(0, source.info.frames, frame_step)
+        label_info(source, frames, inputs, movie)
+        survey(source, frames)
+
+        def plane(frame: int) -> np.ndarray:
+            labels = source.plane(frames[frame], 0).astype(np.int64)
+            if not movie.origins:
+                return labels
+            # The padding of a shifted frame holds no cell.
+            imaged, shifted = movie.seen_part(frame), np.zeros_like(labels)
+            shifted[imaged] = shift_back(labels, -np.array(movie.origins[frame]))[imaged]
+            return shifted
+
+        yield plane
 
 
 def mask_report(surveyed: Survey, info: MovieInfo, notices: tuple[str, ...] = ()) -> dict[str, Any]:

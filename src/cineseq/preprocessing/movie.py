@@ -19,6 +19,7 @@ from cineseq.preprocessing.checks import check_black_frames
 from cineseq.preprocessing.compare_fields import GreyLevels, Recorded
 from cineseq.preprocessing.drift import Drift, estimate_drift, shift_back
 from cineseq.preprocessing.flat_field import estimate_profile, flatten
+from cineseq.preprocessing.saturation import Saturation
 from cineseq.preprocessing.scales import frame_times, pixel_scale
 from cineseq.progress import progress
 from cineseq.text import listed, number
@@ -291,12 +292,15 @@ class Tally:
         (frame of the source, channel) of planes without contrast.
     counts
         Counts of the grey levels of each channel.
+    saturation
+        Pixels at the highest level of each channel.
     levels
         Median and .999 quantile of a sample of the pixels of each frame, per channel.
     """
 
     black: list[tuple[int, str]] = field(default_factory=list)
     counts: dict[str, Levels] = field(default_factory=dict)
+    saturation: Saturation = field(default_factory=Saturation)
     levels: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def see(self, plane: np.ndarray, frame: int, name: str) -> None:
@@ -383,8 +387,13 @@ class Recording:
         """Return a corrected plane: in the common type, with even illumination and without drift."""
         # Cameras and exports mix 8 and 16 bit between channels; the movie has the type that holds them all.
         common = np.result_type(*self.kinds.values())
-        name, drift = self.plan.info.channels[position], self.corrections.drift
+        name = self.plan.info.channels[position]
         plane = _flat(raw.astype(common, copy=False), name, self.corrections.profiles, self.inputs)
+        return self.without_drift(plane, index)
+
+    def without_drift(self, plane: np.ndarray, index: int) -> np.ndarray:
+        """Return a plane shifted back as its frame is."""
+        drift = self.corrections.drift
         return plane if drift is None else shift_back(plane, drift.offsets[index])
 
     def plane(self, index: int, position: int) -> np.ndarray:
@@ -408,6 +417,9 @@ def corrected_planes(recording: Recording, tally: Tally) -> Iterator[np.ndarray]
             raw = recording.raw_plane(index, position)
             if frame not in recording.source.missing:
                 tally.see(raw, frame, name)
+                at_top = tally.saturation.see(raw, name)
+                if at_top is not None:
+                    tally.saturation.keep(recording.without_drift(at_top, index), index, name)
             if (index, position) == last:  # now, since a writer requests nothing after the last plane
                 seen = len(set(plan.frames) - set(recording.source.missing))
                 check_black_frames(recording.source, tally.black, seen, plan.needed, recording.inputs)

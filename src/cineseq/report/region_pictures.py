@@ -12,7 +12,7 @@ from skimage.segmentation import find_boundaries
 from cineseq.config.features import Function
 from cineseq.features.background import rings
 from cineseq.features.regions import Regions
-from cineseq.features.timecourse import region_reach
+from cineseq.features.timecourse import CellMasks, region_reach, regions_of
 from cineseq.io.stacks import Labels, Movie
 from cineseq.plotting import DARK_GREY
 from cineseq.report.pictures import PANEL_PX, shown_frames
@@ -23,7 +23,13 @@ STRENGTH = 0.3
 
 
 def draw_regions(
-    labels: Labels, movie: Movie, detections: pd.DataFrame, course: pd.DataFrame, settings: Function
+    labels: Labels,
+    movie: Movie,
+    detections: pd.DataFrame,
+    course: pd.DataFrame,
+    settings: Function,
+    *,
+    cells: CellMasks | None = None,
 ) -> Figure:
     """Draw the first, middle and last frame of each function channel, one channel a row.
 
@@ -37,6 +43,8 @@ def draw_regions(
         As :data:`cineseq.tables.imaging.TIMECOURSE`; its channels are drawn, and its background is written.
     settings
         The section ``function``.
+    cells
+        As in :func:`cineseq.features.timecourse.object_brightness`.
     """
     channels = sorted(course["channel"].unique()) or [score.channel for score in settings.scores[:1]]
     frames = shown_frames(len(labels))
@@ -55,8 +63,7 @@ def draw_regions(
             grey = np.clip((plane - low) / max(high - low, 1e-9), 0, 1)
             level = of_channel.loc[of_channel["frame"] == frame, "background"].median()
             masks, seen = labels[frame].astype(np.int64), labels.info.seen_part(frame)
-            around = Regions.around(masks, reach, settings.background_gap_px, seen)
-            regions = around.bordered_by(movie.plane(frame, channel), masks)
+            regions = regions_of(masks, reach, settings, seen, cells and cells(frame))(movie.plane(frame, channel))
             _draw(axes, grey, regions.labels, _background_pixels(masks, regions, seen, settings))
             said = f"{channel}, frame {frame}, background " + (significant(level) if np.isfinite(level) else "-")
             axes.set_title(said, size=9, loc="left", color=DARK_GREY)

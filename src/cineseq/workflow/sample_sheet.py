@@ -14,7 +14,7 @@ from cineseq.config.base import NAME_PATTERN, FieldOfView
 from cineseq.errors import UserError
 from cineseq.io.named_files import hint, named_files
 
-FIELD_PATHS = ("images", "masks", "tracks", "edits", "features")
+FIELD_PATHS = ("images", "masks", "cell_masks", "tracks", "edits", "features")
 """Columns that belong to one field of view."""
 SAMPLE_PATHS = ("compartments", "barcodes", "counts")
 """Columns of files of a whole sample; all rows of the sample must agree on them."""
@@ -36,6 +36,7 @@ class Entry:
     series: str = ""
     images: str = ""
     masks: str = ""
+    cell_masks: str = ""
     tracks: str = ""
     edits: str = ""
     features: str = ""
@@ -263,6 +264,12 @@ def _start(path: Path, entry: Entry) -> str:
         given.append("images")
     if entry.edits and not (entry.images or entry.masks):
         msg = f"{path}, row {entry.row}: edits require images or masks; add those that they correct."
+        raise UserError(msg)
+    if entry.cell_masks and not entry.images:
+        msg = (
+            f"{path}, row {entry.row}: cell_masks are the cells in which function is measured on images; add the "
+            "images, or leave cell_masks out."
+        )
         raise UserError(msg)
     if entry.features and not (entry.images or entry.masks or entry.tracks):
         msg = (

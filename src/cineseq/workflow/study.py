@@ -316,7 +316,7 @@ def _check_data(config: Config, entries: list[Entry]) -> None:
 
 def _check_rows_agree(config: Config, entries: list[Entry]) -> None:
     """Check that all rows start from the same kind of data, because a run makes each product in one way."""
-    for column in ("images", "masks", "tracks"):
+    for column in ("images", "masks", "cell_masks", "tracks"):
         lacking = [e for e in entries if not getattr(e, column)]
         if lacking and len(lacking) < len(entries):
             msg = (

@@ -1,12 +1,20 @@
 """Regions of cells and the background of frames, on images whose truth is planted."""
 
+import json
+
 import numpy as np
 import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
+from scipy import ndimage
 from score_function import Settings, main
 from tests.unit.features.feature_fields import Field, disc
 
-from cineseq.features.regions import Regions, cell_values, empty_level, saturated_share
+from cineseq.features.regions import Regions, cell_values, empty_level, owners_of_cells, saturated_share
+from cineseq.io.stacks import open_labels
+from cineseq.preprocessing.saturation import Saturation
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import SCORES, TIMECOURSE
 
@@ -45,6 +53,77 @@ def test_without_a_signal_borders_are_the_middles():
     assert (around.bordered_by(noise, masks).labels == around.labels).mean() > 0.9
 
 
+def test_a_nucleus_has_the_cell_that_it_overlaps_most():
+    masks, cells = np.zeros((5, 24), int), np.zeros((5, 24), int)
+    cells[:, 0:8], cells[:, 8:16], cells[:, 18:20] = 5, 9, 2
+    masks[2, 6:9] = 1  # two pixels in cell 5, one in cell 9
+    masks[2, 12] = 4
+    masks[2, 22] = 6  # beyond all cells
+    regions = Regions.of_cells(masks, cells, 0)
+    assert owners_of_cells(masks, cells).sort_values("nucleus").to_numpy().tolist() == [[1, 5], [4, 9]]
+    assert regions.labels[0].tolist() == [1] * 8 + [4] * 8 + [0] * 8
+    assert regions.labels[2].tolist() == [1] * 9 + [4] * 7 + [0] * 6 + [6, 0]
+    # The cell without a nucleus is not measured, and is not empty either.
+    assert np.flatnonzero(regions.empty[0]).tolist() == [16, 17, 20, 21, 22, 23]
+
+
+def test_nuclei_of_one_cell_share_its_pixels_by_distance():
+    masks, cells = np.zeros((3, 12), int), np.zeros((3, 12), int)
+    cells[:, 1:11] = 3
+    masks[1, 2], masks[1, 7] = 8, 4
+    labels = Regions.of_cells(masks, cells, 1).labels
+    assert labels[1].tolist() == [0, 8, 8, 8, 8, 4, 4, 4, 4, 4, 4, 0]
+    assert Regions.of_cells(np.zeros((3, 12), int), cells, 1).labels.max() == 0
+    assert Regions.of_cells(masks, np.zeros((3, 12), int), 1).labels.tolist() == masks.tolist()
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_each_nucleus_keeps_its_pixels_and_each_pixel_lies_in_a_cell_or_nucleus(seed):
+    rng = np.random.default_rng(seed)
+    masks, cells = rng.integers(0, 4, (8, 9)), rng.integers(0, 5, (8, 9))
+    labels = Regions.of_cells(masks, cells, 1).labels
+    assert (labels[masks > 0] == masks[masks > 0]).all()
+    assert not (labels[(masks == 0) & (cells == 0)]).any()
+    owners = owners_of_cells(masks, cells)
+    assert owners["nucleus"].is_unique
+    for cell in set(np.unique(cells)) - {0} - set(owners["cell"]):
+        assert not labels[(cells == cell) & (masks == 0)].any()
+
+
+def test_masks_of_whole_cells_are_the_regions(tmp_path):
+    field = Field(tmp_path, radius=4)
+    paths = field.write()
+    with open_labels(paths["labels"]) as stack:
+        nuclei = np.stack(list(stack))
+    cells = np.zeros_like(nuclei)
+    for label, far in ((1, 12), (2, 6)):  # the others have no cell
+        for t, plane in enumerate(nuclei):
+            cells[t][ndimage.binary_dilation(plane == label, iterations=far)] = 10 + label
+    tifffile.imwrite(tmp_path / "cells.tif", cells, photometric="minisblack")
+    found = {}
+    for region in ("cell", "mask"):
+        made = {
+            "timecourse": tmp_path / "t.parquet",
+            "scores": tmp_path / "s.parquet",
+            "report": tmp_path / "r.json",
+            "regions": tmp_path / "r.png",
+        }
+        asked = {"scores": [{"name": "a", "channel": "lipid"}], "region": region}
+        chosen = Settings.model_validate({"channels": {"function": ["lipid"]}, "function": asked})
+        main(**paths, **made, settings=chosen, cells=[tmp_path / "cells.tif"])
+        course = read_table(made["timecourse"], TIMECOURSE)
+        said = " ".join(json.loads(made["report"].read_text())["lines"])
+        found[region] = course[course["frame"] == 0].sort_values("track_id")["region_px"].to_list(), said
+    labels, sizes = np.unique(nuclei[0][nuclei[0] > 0], return_counts=True)
+    whole = {one: (cells[0] == 10 + one).sum() for one in (1, 2)}
+    expected = [float(whole.get(one, size)) for one, size in zip(labels, sizes, strict=True)]
+    assert sorted(found["cell"][0]) == sorted(expected)
+    assert sorted(found["mask"][0]) == sorted(sizes.astype(float))
+    assert "in the mask of the whole cell above" in found["cell"][1]
+    assert "overlap no mask of a whole cell" in found["cell"][1]
+    assert "cell_masks of the sample sheet are not used" in found["mask"][1]
+
+
 def test_padding_is_neither_a_region_nor_empty():
     masks = np.zeros((1, 12), int)
     masks[0, 5] = 1
@@ -76,6 +155,33 @@ def test_saturation_is_the_share_at_a_cameras_highest_level():
     pixels, group = np.arange(4), np.array([0, 0, 1, 1])
     assert saturated_share(plane, pixels, group, 2).tolist() == [1, 0]
     assert saturated_share(plane - 5, pixels, group, 2).tolist() == [0, 0]
+
+
+def test_saturated_pixels_of_the_raw_movie_are_taken_where_they_are_known(tmp_path):
+    field = Field(tmp_path, radius=4)
+    paths = field.write()
+    with open_labels(paths["labels"]) as stack:
+        nuclei = np.stack(list(stack))
+    raw = Saturation()
+    full = raw.see(np.where(nuclei[0] == 1, 4095, 10), "lipid")
+    raw.keep(full, 0, "lipid")
+    raw.write(tmp_path / "saturated.npz", ["lipid"])
+    made = {
+        "timecourse": tmp_path / "t.parquet",
+        "scores": tmp_path / "s.parquet",
+        "report": tmp_path / "r.json",
+        "regions": tmp_path / "r.png",
+    }
+    asked = {"scores": [{"name": "a", "channel": "lipid"}], "region": "mask"}
+    given_settings = {"channels": {"function": ["lipid"]}, "function": asked, "inputs": {"flat_field": "estimate"}}
+    chosen = Settings.model_validate(given_settings)
+    main(**paths, **made, settings=chosen, saturated=tmp_path / "saturated.npz")
+    course = read_table(made["timecourse"], TIMECOURSE)
+    assert sorted(course.loc[course["frame"] == 0, "saturated"]) == [0] * (len(np.unique(nuclei[0])) - 2) + [1]
+    assert (course.loc[course["frame"] > 0, "saturated"] == 0).all()
+    assert "pixels are saturated, at most 100% of a cell" in " ".join(json.loads(made["report"].read_text())["lines"])
+    main(**paths, **made, settings=chosen)
+    assert read_table(made["timecourse"], TIMECOURSE)["saturated"].isna().all()
 
 
 def test_integrated_intensity_is_the_sum_and_the_mean_is_per_pixel():

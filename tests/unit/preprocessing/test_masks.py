@@ -11,10 +11,11 @@ from hypothesis import given as drawing
 from hypothesis import strategies as st
 from skimage.measure import label as connected
 
+from cineseq.config.imaging import Inputs
 from cineseq.errors import UserError
 from cineseq.io.readers.source import Source, SourceInfo
 from cineseq.io.stacks import MovieInfo, open_labels, write_movie
-from cineseq.preprocessing.masks import Survey, survey
+from cineseq.preprocessing.masks import Survey, open_cell_masks, survey
 
 
 @pytest.fixture
@@ -246,3 +247,23 @@ def test_masks_of_one_frame_are_refused_unless_asked_for(tmp_path, given):
     assert not (tmp_path / "out").exists()
     labels, _, _ = take(paths[:1], tmp_path, inputs={"allow_single_frame": True})
     assert len(labels) == 1
+
+
+def test_masks_of_whole_cells_are_shifted_with_the_movie(given, tmp_path):
+    tifffile.imwrite(tmp_path / "cells.tif", given, photometric="minisblack")
+    still = MovieInfo(2, 20, 30, (), None, None)
+    moved = MovieInfo(2, 20, 30, (), None, None, origins=((0, 0), (3, -2)))
+    with open_cell_masks([tmp_path / "cells.tif"], still, Inputs(), 2) as cells:
+        assert (cells(0) == given[0]).all()
+        assert (cells(1) == given[2]).all()
+    with open_cell_masks([tmp_path / "cells.tif"], moved, Inputs(), 2) as cells:
+        assert (cells(1)[3:, :-2] == given[2][:-3, 2:]).all()
+        assert not cells(1)[:3].any()
+        assert not cells(1)[:, -2:].any()
+    with open_cell_masks([], still, Inputs(), 1) as cells:
+        assert cells is None
+    with (
+        pytest.raises(UserError, match="4 masks of 20 x 30 px, but the movie has 2 frames"),
+        open_cell_masks([tmp_path / "cells.tif"], still, Inputs(), 1),
+    ):
+        pass

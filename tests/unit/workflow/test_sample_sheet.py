@@ -173,6 +173,11 @@ def test_identity_is_what_steps_are_told() -> None:
             "row 2: edits require images or masks; add those that they correct.",
         ),
         (
+            ["sample masks cell_masks", "a m.tif c.tif"],
+            "row 2: cell_masks are the cells in which function is measured on images; add the images, or leave "
+            "cell_masks out.",
+        ),
+        (
             ["sample cells features", "a c.csv f.csv"],
             "row 2: features require images, masks or tracks; without them, put features into columns features_* of "
             "the table of cells.",
