@@ -308,11 +308,18 @@ def files_of(text: str, what: str) -> list[str]:
     Raises
     ------
     UserError
-        When a pattern matches nothing.
+        When a pattern matches nothing, or a name holds braces.
     """
     found, unmatched = named_files(text)
     if unmatched:
         msg = f"{what}: no file matches '{unmatched[0]}'; {hint(unmatched[0], 'check the path and the pattern.')}"
+        raise UserError(msg)
+    braces = next((name for name in found if "{" in name or "}" in name), None)
+    if braces is not None:
+        msg = (
+            f"{what}: the name '{braces}' holds braces, which Snakemake takes for a wildcard; rename the file, or give "
+            "the path of a symbolic link to it."
+        )
         raise UserError(msg)
     return found
 

@@ -201,10 +201,14 @@ def test_what_a_sheet_must_not_say(lines: list[str], complaint: str, tmp_path: P
     assert "\n" not in str(raised.value)
 
 
-def test_braces_in_the_name_of_a_file_that_is_there(tmp_path: Path) -> None:
+def test_braces_in_the_name_of_a_file_that_is_there_are_refused_and_a_link_is_read(tmp_path: Path) -> None:
     (tmp_path / "exp{F2B6}_a.tif").touch()
-    path = sheet(tmp_path, "sample images", "a {data}/exp{F2B6}_{sample}.tif")
-    assert [entry.images for entry in read_sheet(path, data=str(tmp_path))] == [f"{tmp_path}/exp{{F2B6}}_a.tif"]
+    path = sheet(tmp_path, "sample images", "a {data}/exp{F2B6}_{sample}.tif", "b {data}/exp*.tif")
+    for entry in read_sheet(path, data=str(tmp_path)):
+        with pytest.raises(UserError, match=r"exp\{F2B6\}_a\.tif' holds braces, .* a symbolic link to it"):
+            files_of(entry.images, "images")
+    (tmp_path / "link.tif").symlink_to("exp{F2B6}_a.tif")
+    assert files_of(f"{tmp_path}/link.tif", "images") == [f"{tmp_path}/link.tif"]
 
 
 def test_rows_are_counted_as_an_editor_does(tmp_path: Path) -> None:

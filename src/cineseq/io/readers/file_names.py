@@ -277,10 +277,17 @@ def _unaccounted(found: list[Match], varying: list[Number], pattern: str | None)
 
 
 def _advice(paths: list[Path], varying: list[Number], pattern: str | None) -> str:
-    by_letters = [rf"{n.letters}(?P<channel>\d+)" for n in varying if n.kind == "channel"] if pattern is None else []
-    for candidate in [*READY_MADE, *by_letters] if pattern is None else []:
-        if _is_read(paths, candidate):
+    groups = [rf"{n.letters}[ _=-]?(?P<{{}}>\d+)" for n in varying if n.kind == "channel"] if pattern is None else []
+    for candidate in [*READY_MADE, *(group.format("channel") for group in groups)] if pattern is None else []:
+        if _is_read(paths, candidate) and len(varying) > 1:
             return f"set inputs.channel_pattern: {candidate if candidate in READY_MADE else repr(candidate)}"
+    if pattern is None and len(varying) == 1:
+        one = varying[0]
+        by_hand = {name: rf"'{one.letters}[ _=-]?(?P<{name}>\d+)'" for name in ("channel", "frame")}
+        rows = {"channel": f"set inputs.channel_pattern: {by_hand['channel']} if these are channels"}
+        what = "z plane" if one.kind == "z" else "position"
+        first = rows.get(one.kind, f"name the files of one {what} in each row of the sheet")
+        return f"{first}, or, if they are times, set inputs.channel_pattern: {by_hand['frame']}"
     others = {n.kind for n in varying} & {"position", "z"}
     if others:
         kind = "position" if "position" in others else "z plane"

@@ -61,7 +61,7 @@ class Number:
     Attributes
     ----------
     letters
-        The letters before it, in small letters; empty if there are none.
+        The letters before it; empty if there are none.
     values
         Its value in each name.
     is_time
@@ -75,7 +75,7 @@ class Number:
     @property
     def kind(self) -> str:
         """What it is by its letters: channel, position, z, or empty where nothing is known."""
-        return "" if self.is_time else MARKED.get(self.letters, "")
+        return "" if self.is_time else MARKED.get(self.letters.lower(), "")
 
     @property
     def words(self) -> str:
@@ -124,6 +124,6 @@ def _cut(
     for start, stop, value_, is_time in sorted(spans):
         before = re.search(r"([A-Za-z]*)[ _=-]?$", text[:start])
         shape += text[at:start] + ("@" if is_time else "#")
-        numbers.append((before[1].lower() if before else "", value_, is_time))
+        numbers.append((before[1] if before else "", value_, is_time))
         at = stop
     return (shape + text[at:]).lower(), numbers

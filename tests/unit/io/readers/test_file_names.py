@@ -165,10 +165,18 @@ def test_advice_on_words_works(name: str, words: list[str], pattern: str) -> Non
     ]
 
 
-def test_numbers_of_a_position_are_time_if_the_pattern_says_so() -> None:
-    paths = shuffled([f"e_s{t}.tif" for t in range(12)])
-    assert "(?P<frame>...)" in refusal(paths)
-    assert arrange(paths, r"_s(?P<frame>\d+)").frames == tuple((Path(f"e_s{t}.tif"),) for t in range(12))
+@pytest.mark.parametrize("name", ["e_s{}.tif", "Pos_{}.tif", "x-z{}.tif", "run/Site {}/a.tif", "e_w{}.tif", "Ch{}.tif"])
+def test_numbers_that_are_no_time_by_their_letters_are_time_if_the_pattern_says_so(name: str) -> None:
+    written = [name.format(t) for t in range(12)]
+    paths = shuffled(list(written))
+    message = refusal(paths)
+    advised = message.split("if they are times, set inputs.channel_pattern: '")[1].removesuffix("'.")
+    assert arrange(paths, advised).frames == tuple((Path(one),) for one in written)
+    if "if these are channels" in message:
+        advised = message.split("set inputs.channel_pattern: '")[1].split("'")[0]
+        assert arrange(paths, advised).channels == tuple(map(str, range(12)))
+    else:
+        assert "in each row of the sheet" in message
 
 
 @pytest.mark.parametrize(
