@@ -93,8 +93,8 @@ def _joined(frames: dict[Path | str, pd.DataFrame], table: Table, what: str) -> 
         if "fov" in joined and fields[0] != fields[1]:
             advice = (
                 f"they are of fields {fields[0]} and {fields[1]}, but each {what.removesuffix('_id')} of a sample "
-                f"needs a name that no other field has: number them through, such as {fields[1]}_{row[what]}, in all tables "
-                "that name them"
+                f"needs a name that no other field has: number them through, such as {fields[1]}_{row[what]}, in all "
+                "tables that name them"
             )
         msg = (
             f"{_place(*twice[0])}: {what.removesuffix('_id')} '{row[what]}' of sample '{row['sample']}' is listed "
