@@ -13,14 +13,19 @@ End = Literal["death", "division", "unknown"]
 TRUE = ("1", "true", "t", "yes", "y", "x")
 FALSE = ("0", "false", "f", "no", "n")
 MISSING = ("", "na", "nan", "n/a", "none", "null", "-", "?")
-ENDS: dict[str, End] = (
-    dict.fromkeys(("death", "dead", "died", "dies", "die", "cell death", "killed", "lysis", "lysed"), "death")
-    | dict.fromkeys(("apoptosis", "apoptotic", "necrosis", "necrotic", "pyroptosis", "ferroptosis", "anoikis"), "death")
-    | dict.fromkeys(("division", "divided", "divides", "divide", "mitosis", "mitotic", "split", "splits"), "division")
-    | dict.fromkeys(("lost", "unknown", "unclear", "uncertain", "undefined", "censored", "merge", "merged"), "unknown")
-    | dict.fromkeys(("exit", "exited", "out", "out of view", "left", "left the field", "disappeared"), "unknown")
-    | dict.fromkeys(("end of movie", "end", "alive", "living", "live", "viable", "survived", "survivor"), "unknown")
-)
+WORDS: dict[End, tuple[str, ...]] = {
+    "death": (
+        *("death", "dead", "died", "dies", "die", "cell death", "killed", "lysis", "lysed"),
+        *("apoptosis", "apoptotic", "necrosis", "necrotic", "pyroptosis", "ferroptosis", "anoikis"),
+    ),
+    "division": ("division", "divided", "divides", "divide", "mitosis", "mitotic", "split", "splits"),
+    "unknown": (
+        *("lost", "unknown", "unclear", "uncertain", "undefined", "censored", "merge", "merged"),
+        *("exit", "exited", "out", "out of view", "left", "left the field", "disappeared"),
+        *("end of movie", "end", "alive", "living", "live", "viable", "survived", "survivor"),
+    ),
+}
+ENDS = {word: end for end, words in WORDS.items() for word in words}
 """How a cell ended, by its word; an end that is neither a death nor a division says nothing on the fate of the cell."""
 
 

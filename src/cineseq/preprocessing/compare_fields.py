@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from cineseq.text import count, listed, quantity, significant
 
 SIZE_TOLERANCE = 0.01
 """Pixel sizes and intervals that differ by less than this fraction are the same."""
-GREY_FACTOR = 3.0
-"""Grey levels differ if both the typical and the bright ones do by more than this factor."""
-BRIGHT_FACTOR = 8.0
-"""The same for bright grey levels alone, where the background is zero."""
+CONTRAST_FACTOR = 3.0
+"""Grey levels are on another scale if the contrast (bright above typical pixels) differs by more than this factor, and
+typical pixels do by more than the next one."""
+TYPICAL_FACTOR = 1.5
+"""Factor in either direction, because an export that stretches the contrast lowers typical pixels."""
+LARGE_FACTOR = 8.0
+"""Factor of the contrast that is another scale by itself; brighter cells change the contrast alone, but by less."""
 EXAMPLES = 3
 
 
@@ -27,6 +30,11 @@ class GreyLevels(Section):
 
     typical: float
     bright: float
+
+    @property
+    def contrast(self) -> float:
+        """How far bright pixels are above typical ones."""
+        return self.bright - self.typical
 
 
 class Recorded(Section):
@@ -205,7 +213,8 @@ def _grey_notices(fields: Mapping[str, Recorded]) -> list[str]:
     notices = []
     for channel in next(iter(fields.values())).channels:
         levels = {name: field.grey_levels[channel] for name, field in fields.items() if channel in field.grey_levels}
-        dark, light = _extremes({name: value.bright for name, value in levels.items()})
+        # A channel without any contrast is a function that is never on, or named elsewhere as black.
+        dark, light = _extremes({name: value.contrast for name, value in levels.items() if value.contrast > 0})
         if dark and _other_scale(levels[dark], levels[light]):
             notices.append(
                 f"The grey levels of channel {channel} differ between fields of view: "
@@ -216,14 +225,10 @@ def _grey_notices(fields: Mapping[str, Recorded]) -> list[str]:
 
 
 def _other_scale(dark: GreyLevels, light: GreyLevels) -> bool:
-    """Whether background and bright pixels differ by a factor; cells of another brightness change the latter only."""
-
-    def beyond(part: Callable[[GreyLevels], float], factor: float) -> bool:
-        return part(light) > factor * max(part(dark), 0.0)
-
-    if dark.typical <= 0 and light.typical <= 0:
-        return beyond(lambda level: level.bright, BRIGHT_FACTOR)
-    return beyond(lambda level: level.bright, GREY_FACTOR) and beyond(lambda level: level.typical, GREY_FACTOR)
+    """Whether grey levels are on another scale; cells of another brightness change the contrast only."""
+    contrast = light.contrast / dark.contrast
+    low, high = sorted((max(dark.typical, 0.0), max(light.typical, 0.0)))
+    return contrast > LARGE_FACTOR or (contrast > CONTRAST_FACTOR and high > TYPICAL_FACTOR * low)
 
 
 def _levels(name: str, levels: GreyLevels) -> str:

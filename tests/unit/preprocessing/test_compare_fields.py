@@ -52,7 +52,16 @@ def test_another_scale_of_grey_levels_is_said(factor: float) -> None:
 
 
 def test_brighter_cells_alone_are_no_other_scale() -> None:
-    assert notices(grey_levels=ONE.model_dump()["grey_levels"] | {"GFP": {"typical": 100, "bright": 40000}}) == []
+    assert notices(grey_levels=ONE.model_dump()["grey_levels"] | {"GFP": {"typical": 100, "bright": 10000}}) == []
+    assert len(notices(grey_levels=ONE.model_dump()["grey_levels"] | {"GFP": {"typical": 100, "bright": 40000}})) == 1
+
+
+def test_a_contrast_that_was_stretched_is_said() -> None:
+    assert len(notices(grey_levels=ONE.model_dump()["grey_levels"] | {"GFP": {"typical": 30, "bright": 8000}})) == 1
+
+
+def test_a_channel_without_any_contrast_is_not_compared() -> None:
+    assert notices(grey_levels=ONE.model_dump()["grey_levels"] | {"GFP": {"typical": 0, "bright": 0}}) == []
 
 
 def test_bright_pixels_decide_where_the_background_is_zero() -> None:
