@@ -9,7 +9,7 @@ SNAKEMAKE = $(RUN)/snakemake --cores all
 # Bytecode is kept even if the shell forbids it: otherwise every job would compile all its imports again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression bench-truth bench-measurements bench-workflow lint format docs notebooks models config lock clean help
+.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression bench-truth bench-measurements bench-workflow lint format docs docs-pictures notebooks models config lock clean help
 
 help:
 	@echo "make install   create the locked environment in .venv"
@@ -24,6 +24,7 @@ help:
 	@echo "make bench-workflow   score the planning of large studies and the check of large tables (minutes)"
 	@echo "make lint      check the code as .ci/run does (make format fixes what can be fixed)"
 	@echo "make notebooks run the notebooks in examples/ on the results of make demo"
+	@echo "make docs-pictures   draw the pictures of function scores in docs/images again"
 	@echo "make docs      build the site from docs/ and the docstrings into site/"
 
 install: $(VENV)/.installed
@@ -78,6 +79,9 @@ format: $(LINT)/.complete
 # Docstrings are read without importing the package; a warning is an error.
 docs: $(DOCS)/.complete
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=tools $(DOCS)/bin/mkdocs build --strict
+
+docs-pictures: $(VENV)/.installed
+	$(RUN)/python tools/draw_scores.py
 
 # On real data too, if they are present; `tools/run_notebooks.py --write` stores the outputs, of the demo only.
 notebooks: $(VENV)/.installed

@@ -267,7 +267,14 @@ PRODUCTS: tuple[Product, ...] = (
 )
 # fmt: on
 
-BESIDE = ("fov/{sample}/{fov}/movie.ome.tif", "reports/", "logs/", "benchmarks/", "experiment/")
+BESIDE = (
+    "fov/{sample}/{fov}/movie.ome.tif",
+    "fov/{sample}/{fov}/saturated.npz",
+    "reports/",
+    "logs/",
+    "benchmarks/",
+    "experiment/",
+)
 """What is in the folder of results beside the products: movies, which are removed unless the configuration keeps them,
 reports of steps, and the simulated experiment, which replaces the files of a user."""
 
