@@ -18,7 +18,7 @@ MOST_SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedImage:
     """An image in a file.
 
     Attributes
@@ -44,7 +44,7 @@ class Named:
         return f"{self.number} ('{self.name}')" if self.name else str(self.number)
 
 
-def choose(path: Path, images: Sequence[Named], options: ReadOptions, here: Collection[int] | None = None) -> int:
+def choose(path: Path, images: Sequence[NamedImage], options: ReadOptions, here: Collection[int] | None = None) -> int:
     """Return the position of one image among several.
 
     Parameters
@@ -76,7 +76,7 @@ def choose(path: Path, images: Sequence[Named], options: ReadOptions, here: Coll
     raise UserError(msg)
 
 
-def _stated(path: Path, images: Sequence[Named], series: str) -> int:
+def _stated(path: Path, images: Sequence[NamedImage], series: str) -> int:
     by_name = [k for k, image in enumerate(images) if image.name == series]
     by_number = [k for k, image in enumerate(images) if str(image.number) == series]
     if len(by_name) == 1 or (not by_name and by_number):
@@ -89,13 +89,13 @@ def _stated(path: Path, images: Sequence[Named], series: str) -> int:
     raise UserError(msg)
 
 
-def _shown(images: Sequence[Named], chosen: list[int]) -> str:
+def _shown(images: Sequence[NamedImage], chosen: list[int]) -> str:
     more = f" and {count(len(chosen) - MOST_SHOWN)} more" if len(chosen) > MOST_SHOWN else ""
     names = [images[k].label for k in chosen[:MOST_SHOWN]]
     return ", ".join(names) + more if more else listed(names)
 
 
-def _without_copies(images: Sequence[Named], found: list[int]) -> list[int]:
+def _without_copies(images: Sequence[NamedImage], found: list[int]) -> list[int]:
     """Leave out overviews, thumbnails and levels of a pyramid, which are smaller images of what another shows."""
     largest = max((images[k].size for k in found), key=lambda size: size[0] * size[1], default=(0, 0))
     kept = [k for k in found if images[k].size == largest or not OVERVIEW.search(images[k].name)]
@@ -106,7 +106,7 @@ def _without_copies(images: Sequence[Named], found: list[int]) -> list[int]:
     return main
 
 
-def _is_level(image: Named, full: Named) -> bool:
+def _is_level(image: NamedImage, full: NamedImage) -> bool:
     """Whether an image is another one at half, a third or a quarter of its resolution, or less."""
     if image.lengths != full.lengths or not _same_name(image.name, full.name):
         return False

@@ -25,7 +25,7 @@ channels."""
 
 
 @dataclass(frozen=True)
-class Grid:
+class PlaneGrid:
     """A stored array.
 
     Attributes
@@ -64,7 +64,7 @@ class Layout:
         How the axes were read, see :class:`~cineseq.io.readers.source.SourceInfo`.
     """
 
-    grid: Grid
+    grid: PlaneGrid
     interleaved: int = 0
     notes: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ class Layout:
         return plane if self.grid.axes.index("Y") < self.grid.axes.index("X") else plane.T
 
 
-def layout_of(path: Path, grid: Grid, options: ReadOptions) -> Layout:
+def layout_of(path: Path, grid: PlaneGrid, options: ReadOptions) -> Layout:
     """Find the axes of time and channel.
 
     Axes that ``options.axes`` states have priority over those of the file. Axes of length 1 count as absent. Unnamed
@@ -122,7 +122,7 @@ def _replaced(axes: str, position: int, letter: str) -> str:
     return axes[:position] + letter + axes[position + 1 :]
 
 
-def _example(grid: Grid) -> str:
+def _example(grid: PlaneGrid) -> str:
     """Return axes that ``inputs.axes`` might state for an array, as an example."""
     if SAMPLES in grid.axes:
         last = grid.axes.index(SAMPLES) == len(grid.axes) - 1
@@ -130,7 +130,7 @@ def _example(grid: Grid) -> str:
     return {3: "TYX", 4: "TCYX"}.get(len(grid.shape), "TZCYX")
 
 
-def _stated(path: Path, grid: Grid, axes: str) -> Grid:
+def _stated(path: Path, grid: PlaneGrid, axes: str) -> PlaneGrid:
     """Return the array with the axes that the user states, of all its axes or of those longer than 1."""
     longer = [i for i, n in enumerate(grid.shape) if n > 1]
     if len(axes) == len(grid.shape):
@@ -145,7 +145,7 @@ def _stated(path: Path, grid: Grid, axes: str) -> Grid:
     raise UserError(msg)
 
 
-def _channels_last(path: Path, grid: Grid) -> tuple[Grid, tuple[str, ...]]:
+def _channels_last(path: Path, grid: PlaneGrid) -> tuple[PlaneGrid, tuple[str, ...]]:
     """Return an unnamed array whose rows and columns are followed by a short axis with that axis as channels."""
     given = grid.shape
     short = len(given) > 2 and 1 <= given[-1] <= MOST_CHANNELS < SMALLEST_IMAGE <= min(given[-3:-1])
@@ -155,7 +155,7 @@ def _channels_last(path: Path, grid: Grid) -> tuple[Grid, tuple[str, ...]]:
     return replace(grid, axes=grid.axes[:-3] + "YXC"), (said,)
 
 
-def _of_unnamed(path: Path, grid: Grid, options: ReadOptions) -> Layout:
+def _of_unnamed(path: Path, grid: PlaneGrid, options: ReadOptions) -> Layout:
     """Read the unnamed axes, which are longer than 1, as time and channel."""
     expected = options.channels
     unnamed = [i for i, axis in enumerate(grid.axes) if axis == UNNAMED and grid.shape[i] > 1]
@@ -185,7 +185,7 @@ def _of_unnamed(path: Path, grid: Grid, options: ReadOptions) -> Layout:
     raise _ambiguous(path, grid)
 
 
-def _named(grid: Grid, positions: list[int], letters: str) -> Grid:
+def _named(grid: PlaneGrid, positions: list[int], letters: str) -> PlaneGrid:
     """Return the array with letters for some axes, and without names for others of the same letter."""
     axes = "".join("1" if axis in letters else axis for axis in grid.axes)
     for position, letter in zip(positions, letters, strict=True):
@@ -202,7 +202,7 @@ def _time_and_channel(lengths: list[int], expected: int | None) -> str | None:
     return {(False, True): "TC", (True, False): "CT"}.get((same[0], same[1]))
 
 
-def _ambiguous(path: Path, grid: Grid) -> UserError:
+def _ambiguous(path: Path, grid: PlaneGrid) -> UserError:
     unnamed = grid.axes.count(UNNAMED)
     return UserError(
         f"{path}: an array of shape {grid.shape} with {unnamed} unnamed axes, so time and channel cannot be "
@@ -211,7 +211,7 @@ def _ambiguous(path: Path, grid: Grid) -> UserError:
     )
 
 
-def _pages(path: Path, grid: Grid, expected: int | None, *, alone: bool) -> Layout:
+def _pages(path: Path, grid: PlaneGrid, expected: int | None, *, alone: bool) -> Layout:
     """Read pages as frames, or as the channels of frame 0, of frame 1 and so on if several channels are named."""
     if not alone or expected is None or expected < 2:
         return Layout(grid)

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from cineseq.errors import UserError, failures, reading
-from cineseq.io.readers.choice import Named, choose
-from cineseq.io.readers.grid import Grid, layout_of
-from cineseq.io.readers.ome_xml import Block, OmeDescription, OmeImage, parse_ome
+from cineseq.io.readers.choice import NamedImage, choose
+from cineseq.io.readers.grid import PlaneGrid, layout_of
+from cineseq.io.readers.ome_xml import OmeDescription, OmeImage, PageRun, parse_ome
 from cineseq.io.readers.pages import SUFFIXES, Pages, description_of
 from cineseq.io.readers.source import ReadOptions, Source, SourceInfo, pixel_shape
 from cineseq.text import count, listed
@@ -46,7 +46,7 @@ class OmeSet:
     images: tuple[OmeImage, ...]
     own: tuple[str, str]
 
-    def file_of(self, block: Block) -> Path:
+    def file_of(self, block: PageRun) -> Path:
         """Return the file of a block of planes."""
         if not block.file and not block.uuid:
             return self.metadata
@@ -57,7 +57,7 @@ class OmeSet:
         blocks = sorted(image.blocks, key=lambda block: block.first)
         return tuple(dict.fromkeys(self.file_of(block) for block in blocks))
 
-    def _is_own(self, block: Block) -> bool:
+    def _is_own(self, block: PageRun) -> bool:
         uuid, name = self.own
         return block.uuid == uuid if uuid else block.file == name
 
@@ -136,7 +136,9 @@ def chosen_image(files: OmeSet, options: ReadOptions) -> OmeImage:
             "that holds the image, or give this one the name that the OME-XML knows."
         )
         raise UserError(msg)
-    named = [Named(i.number, i.name, (i.sizes["Y"], i.sizes["X"]), (i.sizes["T"], i.sizes["C"])) for i in files.images]
+    named = [
+        NamedImage(i.number, i.name, (i.sizes["Y"], i.sizes["X"]), (i.sizes["T"], i.sizes["C"])) for i in files.images
+    ]
     here = {image.number for image in with_pages}
     return files.images[choose(files.path, named, options, here)]
 
@@ -226,7 +228,7 @@ def open_ome(path: Path, text: str | None, options: ReadOptions, listed_files: S
         first = opened.pages(table[min(table)][0])
         grid = _grid(files, image, table, frames, opened)
         kind = first.kind(table[min(table)][1])
-        grid = Grid(grid.axes, grid.shape, grid.read, kind.colour or image.samples > 1)
+        grid = PlaneGrid(grid.axes, grid.shape, grid.read, kind.colour or image.samples > 1)
         layout = layout_of(path, grid, options)
         size, aspect = pixel_shape(image.x_um, image.y_um)
         names = image.channels if len(image.channels) == layout.channels else ()
@@ -391,7 +393,7 @@ def _check_surplus(files: OmeSet, opened: OpenFiles) -> None:
         raise UserError(msg)
 
 
-def _grid(files: OmeSet, image: OmeImage, table: Table, frames: int, opened: OpenFiles) -> Grid:
+def _grid(files: OmeSet, image: OmeImage, table: Table, frames: int, opened: OpenFiles) -> PlaneGrid:
     shape = (image.sizes["Y"], image.sizes["X"])
 
     def read(index: tuple[Any, ...]) -> np.ndarray:
@@ -406,4 +408,4 @@ def _grid(files: OmeSet, image: OmeImage, table: Table, frames: int, opened: Ope
         return plane.reshape(shape)
 
     sizes = image.sizes | {"T": frames}
-    return Grid(image.order + "YX", (*(sizes[axis] for axis in image.order), *shape), read)
+    return PlaneGrid(image.order + "YX", (*(sizes[axis] for axis in image.order), *shape), read)

@@ -17,7 +17,7 @@ ENTITIES = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Block:
+class PageRun:
     """Consecutive pages of one file that hold consecutive planes of an image.
 
     Attributes
@@ -73,7 +73,7 @@ class OmeImage:
     sizes: dict[str, int]
     samples: int
     channels: tuple[str, ...]
-    blocks: tuple[Block, ...]
+    blocks: tuple[PageRun, ...]
     split: str
     x_um: float | None
     y_um: float | None
@@ -168,7 +168,7 @@ def _image(number: int, image: ET.Element, pixels: ET.Element, split: str, path:
         sizes,
         samples,
         names if len(names) == len(channels) == sizes["C"] else (),
-        blocks or (Block("", "", 0, None, (0, 0, 0)),),
+        blocks or (PageRun("", "", 0, None, (0, 0, 0)),),
         split,
         scaled(scales.get("PhysicalSizeX"), scales.get("PhysicalSizeXUnit", "um"), MICROMETRES),
         scaled(scales.get("PhysicalSizeY"), scales.get("PhysicalSizeYUnit", "um"), MICROMETRES),
@@ -185,10 +185,10 @@ def _image(number: int, image: ET.Element, pixels: ET.Element, split: str, path:
     )
 
 
-def _block(data: ET.Element, axes: str) -> Block:
+def _block(data: ET.Element, axes: str) -> PageRun:
     at, owner = data.attrib, data.find("{*}UUID")
     stated = at.get("PlaneCount", at.get("NumPlanes", "1" if "IFD" in at else None))
-    return Block(
+    return PageRun(
         "" if owner is None else _base_name(owner.attrib.get("FileName", "")),
         "" if owner is None else (owner.text or "").strip(),
         int(at.get("IFD", 0)),

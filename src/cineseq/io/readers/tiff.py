@@ -12,8 +12,8 @@ import numpy as np
 import tifffile
 
 from cineseq.errors import UserError, reading
-from cineseq.io.readers.choice import Named, choose
-from cineseq.io.readers.grid import UNNAMED, Grid, layout_of
+from cineseq.io.readers.choice import NamedImage, choose
+from cineseq.io.readers.grid import UNNAMED, PlaneGrid, layout_of
 from cineseq.io.readers.ome_tiff import COMPANION, open_ome
 from cineseq.io.readers.pages import (
     DAMAGED,
@@ -88,7 +88,7 @@ def open_tiff(path: Path, options: ReadOptions | None = None, files: Sequence[Pa
 class _Stored:
     """The array in a file, notices on it, and whether its pages were counted against the metadata of ImageJ."""
 
-    grid: Grid
+    grid: PlaneGrid
     notices: tuple[str, ...] = ()
     is_counted: bool = False
 
@@ -104,7 +104,7 @@ def _stored(path: Path, tiff: tifffile.TiffFile, options: ReadOptions) -> _Store
         return stated
     if len(found) > 1 and all(s.shape == found[0].shape and len(s.shape) == 2 for s in found) and not options.series:
         return _Stored(_of_pages(path, tiff, (UNNAMED,), (len(found),), [s.keyframe.index for s in found]))
-    named = [Named(i, s.name, (s.shape[-2], s.shape[-1]), (s.size, 1)) for i, s in enumerate(found)]
+    named = [NamedImage(i, s.name, (s.shape[-2], s.shape[-1]), (s.size, 1)) for i, s in enumerate(found)]
     chosen = found[choose(path, named, options)]
     import zarr  # noqa: PLC0415 - planning imports the readers, and zarr is slow to import
 
@@ -115,7 +115,7 @@ def _stored(path: Path, tiff: tifffile.TiffFile, options: ReadOptions) -> _Store
         with reading(path, *DAMAGED):
             return np.asarray(array[index])
 
-    return _Stored(Grid(axes, tuple(chosen.shape), read, has_colour(chosen.keyframe)))
+    return _Stored(PlaneGrid(axes, tuple(chosen.shape), read, has_colour(chosen.keyframe)))
 
 
 def _check_ends(tiff: tifffile.TiffFile, series: Sequence[tifffile.TiffPageSeries]) -> None:
@@ -172,14 +172,14 @@ def _of_imagej(path: Path, tiff: tifffile.TiffFile, pages: int) -> _Stored | Non
 
 def _of_pages(
     path: Path, tiff: tifffile.TiffFile, axes: tuple[str, ...], shape: tuple[int, ...], pages: list[int]
-) -> Grid:
+) -> PlaneGrid:
     """Return an array whose planes are whole pages, in the order of its axes."""
 
     def read(index: tuple[Any, ...]) -> np.ndarray:
         with reading(path, *DAMAGED):
             return tiff.pages.get(pages[int(np.ravel_multi_index(index[: len(shape)], shape))], cache=False).asarray()
 
-    return Grid("".join(axes) + "YX", (*shape, *tiff.pages.first.shape[:2]), read)
+    return PlaneGrid("".join(axes) + "YX", (*shape, *tiff.pages.first.shape[:2]), read)
 
 
 def _with_scales(

@@ -12,8 +12,8 @@ from zipfile import BadZipFile, ZipFile, is_zipfile
 import numpy as np
 
 from cineseq.errors import UserError, reading
-from cineseq.io.readers.choice import Named, choose
-from cineseq.io.readers.grid import UNNAMED, Grid, Layout, layout_of
+from cineseq.io.readers.choice import NamedImage, choose
+from cineseq.io.readers.grid import UNNAMED, Layout, PlaneGrid, layout_of
 from cineseq.io.readers.ome_xml import OmeImage, parse_ome
 from cineseq.io.readers.source import (
     MICROMETRES,
@@ -65,7 +65,7 @@ def open_zarr(path: Path, options: ReadOptions | None = None) -> Iterator[Source
             store = stack.enter_context(LocalStore(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r"))
             image = _chosen(path, zarr.open_group(store, mode="r"), options, _described(path))
             array = image.array
-            grid = Grid(_letters(image.metadata, array.ndim), tuple(array.shape), _reader(path, array))
+            grid = PlaneGrid(_letters(image.metadata, array.ndim), tuple(array.shape), _reader(path, array))
             layout = layout_of(path, grid, options)
             info = _info(path, layout, image)
             info = replace(info, times_min=image.times_min if len(image.times_min) == layout.frames else ())
@@ -127,7 +127,7 @@ def _chosen(path: Path, root: Any, options: ReadOptions, described: dict[str, Om
             msg = "no multiscales"
             raise KeyError(msg)
     named = [
-        Named(i, "" if name == str(i) else name, _size(image), _lengths(image))
+        NamedImage(i, "" if name == str(i) else name, _size(image), _lengths(image))
         for i, (name, image) in enumerate(zip(names, images, strict=True))
     ]
     return images[choose(path, named, options)]
