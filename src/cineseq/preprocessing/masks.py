@@ -235,7 +235,7 @@ def open_cell_masks(
     if not paths:
         yield None
         return
-    with open_source(list(paths), inputs.channel_pattern, None, inputs.missing_frames, masks=True) as source:
+    with open_source(list(paths), inputs.channel_pattern, options, inputs.missing_frames) as source:
         frames = range(0, source.info.frames, frame_step)
         label_info(source, frames, inputs, movie)
         survey(source, frames)
