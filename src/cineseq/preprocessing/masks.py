@@ -13,7 +13,7 @@ from skimage.measure import label as connected_components
 
 from cineseq.config.imaging import Inputs
 from cineseq.errors import UserError
-from cineseq.io.readers import Source, open_source
+from cineseq.io.readers import ReadOptions, Source, open_source
 from cineseq.io.stacks import MovieInfo
 from cineseq.preprocessing.drift import shift_back
 from cineseq.preprocessing.scales import frame_times, pixel_scale
@@ -235,6 +235,7 @@ def open_cell_masks(
     if not paths:
         yield None
         return
+    options = ReadOptions(axes=inputs.axes, masks=True)
     with open_source(list(paths), inputs.channel_pattern, options, inputs.missing_frames) as source:
         frames = range(0, source.info.frames, frame_step)
         label_info(source, frames, inputs, movie)
