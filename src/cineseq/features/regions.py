@@ -148,7 +148,7 @@ def _nearest_by_path(cost: np.ndarray, starts: np.ndarray) -> np.ndarray:
     paths = MCP_Geometric(cost)
     _, back = paths.find_costs(np.argwhere(starts))
     # Each pixel points to the one before it on its path; pointers are followed twice as far in each round.
-    before = np.arange(cost.size).reshape(cost.shape)
+    before: np.ndarray = np.arange(cost.size).reshape(cost.shape)
     reached = back >= 0
     step = np.array(paths.offsets)[back[reached]] @ (cost.shape[1], 1)
     before[reached] -= step
