@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from cineseq.errors import UserError
-from cineseq.workflow.sample_sheet import Entry, files_of, first_of_samples
+from cineseq.io.named_files import named_files
+from cineseq.workflow.sample_sheet import Entry, first_of_samples
 
 ENDS = 1 << 16
 """Bytes at both ends of a file that are compared before all of it."""
@@ -69,7 +70,8 @@ def check_repeats(sheet: Path, entries: Sequence[Entry]) -> None:
 
 
 def _named(entry: Entry, column: str) -> Named:
-    files = files_of(getattr(entry, column), f"sample {entry.sample}, field {entry.fov}, {column}")
+    # What is not there is refused where a rule needs it.
+    files, _ = named_files(getattr(entry, column))
     if column in ("images", "masks") and len(files) == 1 and Path(files[0]).is_file():
         from cineseq.io.readers import files_read  # noqa: PLC0415 - image readers are imported for image files only
 
