@@ -224,11 +224,6 @@ def cell_table(columns: pd.DataFrame, field: FieldOfView, where: str, prefix: st
     -------
     pandas.DataFrame
         As :data:`cineseq.tables.imaging.CELLS`.
-
-    Raises
-    ------
-    UserError
-        When the table states another condition, replicate or other column of the sheet than the sheet.
     """
     columns = with_sheet(columns, field, where)
     lineage = [c for c in empty(CELLS).columns if c not in ("track_id", *OWN_GROUPS, "feature_frame", "y_px", "x_px")]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.errors import UserError
 
+logger = logging.getLogger(__name__)
 GROUP = "group_"
 """Prefix of columns of groups from the user's tables and sheet."""
 ONE_VALUE = "it has one value"
@@ -68,10 +70,9 @@ def with_sheet(cells: pd.DataFrame, field: FieldOfView, where: str) -> pd.DataFr
     where
         The table, for messages.
 
-    Raises
-    ------
-    UserError
-        When the table states another value than the sheet.
+    Notes
+    -----
+    A table may state another value than the sheet, since it knows single cells: its value counts, with a warning.
     """
     stated = {name: value for name, value in sheet_columns(field).items() if value}
     for name, value in stated.items():
@@ -79,10 +80,10 @@ def with_sheet(cells: pd.DataFrame, field: FieldOfView, where: str) -> pd.DataFr
         wrong = (own.notna() & (own != value)).fillna(value=False)
         if wrong.any():
             cell, column = wrong.idxmax(), name.removeprefix(GROUP)
-            msg = (
-                f"{where}: cell '{cell}' has the {column} '{own[cell]}', but the sample sheet gives sample "
-                f"'{field.sample}' the {column} '{value}'; correct one of them, or leave the column out of the sheet."
+            logger.warning(
+                "%s: cell '%s' has the %s '%s', but the sample sheet gives sample '%s' the %s '%s' (%d such cells); "
+                "the table counts. Correct one of them, or leave the column out of the sheet.",
+                *(where, cell, column, own[cell], field.sample, column, value, int(wrong.sum())),
             )
-            raise UserError(msg)
         cells = cells.assign(**{name: own.fillna(value)})
     return cells

@@ -53,10 +53,11 @@ class LostGenes:
         most = sorted(self.shares.items(), key=lambda item: -item[1])
         shares = listed(f"{percent(part, 1)} of the counts of {path.name}" for path, part in most[:EXAMPLES])
         names = f"; {self.spelling} more of them would agree" if self.spelling else ""
+        verb = "is" if self.lost == 1 else "are"
         return (
-            f"{self.lost} of {count(self.all_genes, 'gene')} are not in every file of counts and are left out, with "
-            f"{shares} (such as {', '.join(self.examples)}). Name genes alike in all files, and keep genes without "
-            f"counts{names}."
+            f"{self.lost} of {count(self.all_genes, 'gene')} {verb} not in every file of counts and {verb} left out, "
+            f"with {shares} (such as {', '.join(self.examples)}). Name genes alike in all files, and keep genes "
+            f"without counts{names}."
         )
 
 

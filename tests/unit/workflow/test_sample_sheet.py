@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cineseq.errors import UserError
@@ -87,8 +87,11 @@ def misspellings(draw: st.DrawFn) -> tuple[str, str]:
 @given(drawn=misspellings())
 def test_a_misspelt_column_is_refused_with_the_name_it_is_like(drawn: tuple[str, str]) -> None:
     known, name = drawn
+    plain = name.lower().replace("-", "_")
+    assume(_edits(plain, known) <= (1 if len(known) <= 5 else 2))  # a swap after another change counts more
     near = near_column(name)
-    assert near == known or (near is not None and _edits(name.lower(), near) <= _edits(name.lower(), known))
+    assert near is not None
+    assert _edits(plain, near) <= _edits(plain, known)
 
 
 @pytest.mark.parametrize("name", ["donor", "dose", "notes", "drug", "plate", "batch", "date", "well", "day", "time_h"])
