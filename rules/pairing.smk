@@ -142,7 +142,7 @@ if STUDY.start == "paired":
             mem_mb=growing(4000),
             runtime=60,
         params:
-            settings=settings("external", rows=STUDY.rows_of("paired")),
+            settings=settings("external", "pairing", rows=STUDY.rows_of("paired")),
             _code=code("import_paired.py"),
         script:
             "../scripts/import_paired.py"

@@ -78,7 +78,7 @@ def main(
     write_table(each, function_by_sample, FUNCTION_BY_SAMPLE)
     write_table(along, function_by_component, FUNCTION_BY_COMPONENT)
     write_table(study.table, clusters, CLUSTERS)
-    write_json({"lines": lines, "numbers": study.numbers}, report)
+    write_json({"lines": lines, "numbers": study.numbers, "notices": study.notices}, report)
 
 
 if __name__ == "__main__":

@@ -151,7 +151,7 @@ def _by_cage(libraries: pd.DataFrame, counts: list[Path], settings: Settings) ->
     arms = libraries["arm"].value_counts()
     if min(arms.get(BEREAVED, 0), arms.get(SISTERS, 0)) < FEWEST:
         return empty(GENES_BY_CAGE)
-    read = joined_counts(counts, settings.samples, settings.pairing.counts_orientation)
+    read = joined_counts(counts, settings.samples, settings.pairing.counts_orientation, settings.pairing.counts_layer)
     row = read.index.get_indexer(pd.MultiIndex.from_frame(libraries[["sample", "barcode"]]))
     libraries, matrix = libraries[row >= 0], read.matrix[row[row >= 0]]
     if kind_of(matrix) != "counts":

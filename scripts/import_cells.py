@@ -47,9 +47,7 @@ def main(
     """Write external cells as the cells of the study and as paired data."""
     measured = cells_of_tables(external, settings.rows, settings.external)
     prefix = prefixes(settings.rows)
-    sequenced = counts_of_cells(
-        counts, settings.samples, prefix, settings.external, settings.pairing.counts_orientation
-    )
+    sequenced = counts_of_cells(counts, settings.samples, prefix, settings.external, settings.pairing)
     data = paired_of(measured, sequenced, ", ".join(map(str, counts)))
     result = external_report(data, len(measured), sequenced)
     for line in result["lines"]:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from cineseq.config.base import FieldOfView, Section
 from cineseq.config.external import External
+from cineseq.config.pairing import Pairing
 from cineseq.external.cells import cells_of_paired, external_report
 from cineseq.external.paired import only_file, read_external_paired
 from cineseq.files import write_json
@@ -29,11 +30,14 @@ class Settings(Section):
 
     external: External = External()
     rows: list[FieldOfView] = Field(default_factory=list, description="Row of the sheet of the file.")
+    pairing: Pairing = Pairing()
 
 
 def main(*, external: list[Path], paired: Path, mudata: Path, csv: Path, report: Path, settings: Settings) -> None:
     """Write external paired data in the form that all analyses read."""
-    data = read_external_paired(only_file(external), settings.external, *rows_of(external, settings.rows))
+    field, *_ = rows_of(external, settings.rows)
+    layer = settings.pairing.counts_layer
+    data = read_external_paired(only_file(external), settings.external, field, layer=layer)
     result = external_report(data, len(data.obs))
     for line in result["lines"]:
         logger.info("%s", line)

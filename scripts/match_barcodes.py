@@ -50,7 +50,8 @@ def main(
 ) -> None:
     """Pair live cells with barcodes."""
     imaged = read_table(cells, CELLS)
-    where, known = read_compartments(compartments), read_barcode_tables(barcodes)
+    where = read_compartments(compartments)
+    known = read_barcode_tables(barcodes, where)
     check_samples(imaged, where, known)
     check_fields(settings.fields, where, known)
     sequenced = sequenced_only(known, barcodes, counts, settings.samples, settings.pairing)

@@ -36,7 +36,9 @@ def main(
 ) -> None:
     """Write the paired data."""
     imaged, matched = read_table(cells, CELLS), read_table(pairs, PAIRS)
-    sequenced = joined_counts(counts, settings.samples, settings.pairing.counts_orientation)
+    sequenced = joined_counts(
+        counts, settings.samples, settings.pairing.counts_orientation, settings.pairing.counts_layer
+    )
     data = pair_cells(imaged, matched, sequenced)
     result = paired_report(data, matched, sequenced)
     for line in result["lines"]:

@@ -26,8 +26,9 @@ from cineseq.expression.cluster import cluster_study
 from cineseq.expression.normalise import expression_of
 from cineseq.expression.quality_control import multiplets, usable_cells
 from cineseq.io.adata import as_finite, paired_of
-from cineseq.io.counts import LAYER, log_normalised
+from cineseq.io.counts import log_normalised
 from cineseq.io.paired import PairedData, in_order, storable
+from cineseq.io.which_matrix import LAYER
 from cineseq.prediction.crossval.feature_blocks import CYCLE
 from cineseq.prediction.features import associated_features
 from cineseq.prediction.predict import predict_functions

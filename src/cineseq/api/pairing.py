@@ -122,7 +122,8 @@ def pair(
     cages = checked_compartments({} if located is None else {"compartments": located})
     placed = "y_px" in barcodes and len(cells[FIELD].drop_duplicates()) == 1
     known = checked_barcodes(
-        {"barcodes": with_field(barcodes.reset_index(drop=True), cells, "barcodes", FIELD if placed else ["sample"])}
+        {"barcodes": with_field(barcodes.reset_index(drop=True), cells, "barcodes", FIELD if placed else ["sample"])},
+        cages,
     )
     check_samples(cells, cages, known)
     fields = cells[FIELD].drop_duplicates().itertuples(index=False)

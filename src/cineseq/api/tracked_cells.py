@@ -15,8 +15,9 @@ from cineseq.config.features import Features
 from cineseq.errors import UserError
 from cineseq.features.cells import MEASURED, OBJECT
 from cineseq.features.frames import feature_frames
-from cineseq.io.adata import as_finite, counts_matrix
+from cineseq.io.adata import as_finite
 from cineseq.io.counts import make_counts
+from cineseq.io.which_matrix import counts_matrix
 from cineseq.lineage.complete_cells import completed_cells
 from cineseq.pairing.join import StudyCounts
 from cineseq.tables.contract import FIELD

@@ -8,6 +8,8 @@ from pydantic import Field, field_validator, model_validator
 from cineseq.config.base import NAME_PATTERN, Section
 
 Fate = Literal["division", "death", "unknown"]
+Block = Literal["morphology", "embedding", "features", "function"]
+Modality = Literal["rna", "morphology", "embedding", "features", "function"]
 FATES: dict[str, Fate] = {"division": "division", "death": "death", "censored": "unknown", "unknown": "unknown"}
 
 
@@ -88,6 +90,16 @@ class External(Section):
         default_factory=dict,
         description="Names of groups and their columns: sample, fov, family, condition, replicate, class, or any other "
         "such as mouse; folds.groups and prediction.class_column may name them.",
+    )
+    modalities: dict[Modality, str] = Field(
+        default_factory=dict,
+        description="Modalities of an h5mu under other names: rna (the counts), morphology, embedding, features or "
+        "function, and what yours is called, such as {rna: gene expression, function: ephys}.",
+    )
+    obsm: dict[Block, str] = Field(
+        default_factory=dict,
+        description="Tables in obsm of an AnnData under other names: morphology, embedding, features or function, "
+        "and what yours is called, such as {morphology: X_morph}.",
     )
     frame_interval_min: float | None = Field(
         None, gt=0, description="Minutes per frame of an external lineage; null leaves its times in frames."

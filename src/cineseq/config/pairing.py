@@ -86,3 +86,8 @@ class Pairing(Section):
     counts_orientation: Orientation = Field(
         "cells_by_genes", description="Whether rows of a csv or tsv of counts are cells or genes."
     )
+    counts_layer: str | None = Field(
+        None,
+        description="Where an h5ad, zarr or h5mu holds the counts: the name of a layer, X or raw. null: the layer "
+        "counts, else X, else raw, the first that holds counts; the choice is in the log.",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from cineseq.config.expression import Clusters
 from cineseq.expression.cell_cycle import cycle_scores
 from cineseq.expression.function_variance import eta_squared, stratum_word
 from cineseq.expression.normalise import Expression
-from cineseq.expression.quality_control import no_counts, quality_of_cells
+from cineseq.expression.quality_control import mitochondrial_genes, no_counts, quality_of_cells
 from cineseq.text import count, interval, number, p_value, percent, readable, significant
 
 logger = logging.getLogger(__name__)
@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 DEPTH_DRIVEN = 0.3
 """If this fraction of the variance of depth lies between clusters, they may be clusters of depth."""
 UNSTABLE = 0.6
+TRANSCRIPTOME = 2_000
+"""From this many genes on, mitochondrial ones are expected."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,14 @@ class StudyClusters:
         Sentences for the report.
     numbers
         Named numbers for the report; None where not estimable.
+    notices
+        Level and text of what a reader must know before the numbers.
     """
 
     table: pd.DataFrame
     lines: list[str]
     numbers: dict[str, float | int | None]
+    notices: list[dict[str, str]] = field(default_factory=list)
 
 
 def cluster_study(
@@ -72,18 +77,33 @@ def cluster_study(
     table = _blank(track_ids, quality)
     passes = quality["passes_qc"].to_numpy(bool)
     lines = [f"The expression values are {expression.meaning}.", _quality_line(quality)]
+    notices = _mitochondrial_notices(expression)
+    lines += [notice["text"] for notice in notices]
     numbers = {"cells": len(quality), "cells_passing": int(passes.sum()), "genes": len(expression.genes)}
     if passes.sum() < settings.min_cells:
         required = f"clusters.min_cells requires {count(settings.min_cells)}"
         lines.append(f"Clusters are not estimable: {count(passes.sum(), 'cell')} passed, {required}.")
-        return StudyClusters(table, lines, {**numbers, "clusters": 0})
+        return StudyClusters(table, lines, {**numbers, "clusters": 0}, notices)
     kept = expression.cells(passes)
     del expression  # so that the expression of a large study is in memory only once
     scores, note = cycle_scores(kept, seed)
     _fill(table, passes, scores)
     lines.append(note)
     found_lines, found_numbers = _fill_clusters(table, kept, passes, settings, seed)
-    return StudyClusters(table, lines + found_lines, {**numbers, **found_numbers})
+    return StudyClusters(table, lines + found_lines, {**numbers, **found_numbers}, notices)
+
+
+def _mitochondrial_notices(expression: Expression) -> list[dict[str, str]]:
+    """Return a notice where no gene of a transcriptome, or of a panel, is known to be mitochondrial."""
+    if expression.kind not in ("counts", "fractional") or mitochondrial_genes(expression.genes).any():
+        return []
+    text = (
+        f"No mitochondrial gene is known among the {count(len(expression.genes), 'gene')} (such as "
+        f"'{expression.genes[0]}'), so clusters.max_mitochondrial leaves out no cell. Names such as MT-ND1, "
+        "GRCh38_MT-ND1 and the Ensembl identifiers of human and mouse are known."
+    )
+    logger.warning("%s", text)
+    return [{"level": "serious" if len(expression.genes) >= TRANSCRIPTOME else "info", "text": text}]
 
 
 def _fill_clusters(

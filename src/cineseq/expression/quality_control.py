@@ -18,6 +18,14 @@ logger = logging.getLogger(__name__)
 PANEL_FRACTION = 0.1
 """In a small gene panel, at most this fraction of the genes must be detected."""
 
+MITOCHONDRIAL = r"(?i)(?:[a-z0-9.]+_+)?mt[-:].+"
+"""Symbols of mitochondrial genes, also after the name of a genome, such as ``GRCh38_MT-ND1`` or ``mm10___mt-Nd1``."""
+HUMAN = "198888 198763 198804 198712 228253 198899 198938 198840 212907 198886 198786 198695 198727 211459 210082"
+MOUSE = "64341 64345 64351 64354 64356 64357 64358 64360 65947 64363 64367 64368 64370 64337 64339"
+MITOCHONDRIAL_IDS = frozenset(
+    [f"ENSG{int(n):011d}" for n in HUMAN.split()] + [f"ENSMUSG{int(n):011d}" for n in MOUSE.split()]
+)
+"""Ensembl identifiers of the 13 proteins and 2 ribosomal RNAs of the mitochondrial genomes of human and mouse."""
 MULTIPLET = "more than one cell or barcode in its compartment"
 MANY = ("multi_cell", "multi_barcode")
 
@@ -60,7 +68,7 @@ def quality_of_cells(
     counts
         Counts before normalisation, shape (cells, genes).
     genes
-        Gene names; mitochondrial ones start with ``MT-`` (any case).
+        Gene names; see :func:`mitochondrial_genes`.
     kind
         Kind of the values; the threshold on totals applies to counts only.
     settings
@@ -78,7 +86,7 @@ def quality_of_cells(
     # Counts, detected genes and mitochondrial fraction of each cell, shape (cells,).
     totals = np.asarray(counts.sum(axis=1)).ravel()
     detected = counts.getnnz(axis=1) if not counts.nnz else np.diff(counts.indptr)
-    mitochondrial = np.asarray(genes.str.upper().str.startswith("MT-"), dtype=bool)
+    mitochondrial = mitochondrial_genes(genes)
     fraction = np.full(len(totals), np.nan)
     if countable and mitochondrial.any():
         of_them = np.asarray(counts[:, mitochondrial].sum(axis=1)).ravel()
@@ -104,6 +112,15 @@ def quality_of_cells(
             "qc_reason": pd.Series(reason, dtype="string").where(reason != "", pd.NA),
         }
     )
+
+
+def mitochondrial_genes(genes: pd.Index) -> np.ndarray:
+    """Return which genes are mitochondrial, shape (genes,): by symbol, after a genome or not, or identifier."""
+    names = pd.Series(genes.astype(str))
+    without_version = names.str.replace(r"\.\d+$", "", regex=True).str.replace(
+        r"^[A-Za-z0-9]+_+(?=ENS)", "", regex=True
+    )
+    return (names.str.fullmatch(MITOCHONDRIAL) | without_version.isin(MITOCHONDRIAL_IDS)).to_numpy(bool)
 
 
 def unknown_multiplets(cells: int) -> pd.arrays.BooleanArray:

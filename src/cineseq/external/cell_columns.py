@@ -13,9 +13,11 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.external import External
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
-from cineseq.io.group_columns import as_text, with_sheet
+from cineseq.io.group_columns import with_sheet
+from cineseq.io.written import as_numbers, as_text, count_words, says_nothing, why_no_number
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS
+from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 PREFIXES = ("function_", "morphology_", "embedding_", "features_", "state_", "group_")
@@ -61,7 +63,7 @@ def read_cells(paths: list[Path], external: External) -> pd.DataFrame:
 
 
 def _named_cells(path: Path, external: External) -> pd.DataFrame:
-    table = read_plain(path, tuple(external.id))
+    table = read_plain(path)
     first = str(table.columns[0])
     nameless = [first] if first.startswith("Unnamed:") or not first.strip() else []
     column = next((name for name in (*external.id, *nameless) if name in table.columns), None)
@@ -71,7 +73,7 @@ def _named_cells(path: Path, external: External) -> pd.DataFrame:
             f"columns are {list(table.columns[:4])}); name it in external.id."
         )
         raise UserError(msg)
-    names = replaced(table[column].astype("string").str.strip(), external.id_replace)
+    names = replaced(as_text(table[column]), external.id_replace)
     if names.isna().any():
         msg = f"{path}, row {names.isna().idxmax()}: the cell has no name in column '{column}'; give it one."
         raise UserError(msg)
@@ -125,11 +127,10 @@ def chosen_columns(table: pd.DataFrame, external: External, where: str) -> pd.Da
         for column in _matching(table, getattr(external, key), used, f"external.{key}", where):
             chosen[f"{key}_{column}"] = table[column]
             used.add(column)
-    frame = pd.DataFrame(chosen, index=table.index)
-    for name in frame.columns:
-        numeric = name.startswith(("function_", "morphology_", "embedding_", "features_"))
-        frame[name] = as_numbers(frame[name], where) if numeric else as_text(frame[name])
-    return _circular(_functions_checked(frame, where), external)
+    _check_functions({name: series for name, series in chosen.items() if name.startswith("function_")}, where)
+    numeric = ("function_", "morphology_", "embedding_", "features_")
+    typed = {name: numbers(v, where) if name.startswith(numeric) else as_text(v) for name, v in chosen.items()}
+    return _circular(pd.DataFrame(typed, index=table.index), external)
 
 
 def _target(key: str, name: str) -> str:
@@ -156,7 +157,7 @@ def _matching(table: pd.DataFrame, patterns: list[str], used: set[str], key: str
             continue
         # Brackets are special in fnmatch, but literal in column names such as "width [um]".
         met = [c for c in table.columns if c not in used and fnmatchcase(str(c), pattern.replace("[", "[[]"))]
-        text = [c for c in met if pd.to_numeric(table[c], errors="coerce").notna().sum() <= _filled(table[c])]
+        text = [c for c in met if as_numbers(table[c])[0].notna().sum() <= _filled(table[c])]
         if len(met) == len(text):
             msg = f"{key}: no numeric column of {where} is called '{pattern}'; check its spelling."
             raise UserError(msg)
@@ -167,35 +168,42 @@ def _matching(table: pd.DataFrame, patterns: list[str], used: set[str], key: str
 
 
 def _filled(values: pd.Series) -> float:
-    return NUMERIC_FRACTION * values.notna().sum()
+    return NUMERIC_FRACTION * (~says_nothing(values)).sum()
 
 
-def as_numbers(values: pd.Series, where: str) -> pd.Series:
-    """Return a column as numbers; empty cells are missing.
+def numbers(values: pd.Series, where: str) -> pd.Series:
+    """Return a column as finite numbers; words for a missing value are missing, and counted in the log.
 
     Raises
     ------
     UserError
         When a value is not a number; the message names the cell.
     """
-    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-    wrong = numbers.isna() & values.notna() & ~values.astype("string").str.strip().str.lower().isin(["", "na", "nan"])
+    found, wrong = as_numbers(values)
     if wrong.any():
         cell = wrong.idxmax()
-        msg = f"{where}: column '{values.name}' should hold numbers, but cell '{cell}' has '{values[cell]}'."
+        msg = (
+            f"{where}: column '{values.name}' should hold numbers, but cell '{cell}' has '{values[cell]}'"
+            f"{why_no_number(values[cell])}; correct it, or leave it empty where the value is not known."
+        )
         raise UserError(msg)
-    return numbers.where(np.isfinite(numbers))
+    count_words(values, where)
+    infinite = np.isinf(found)
+    if infinite.any():
+        cells = count(int(infinite.sum()), "cell")
+        logger.warning("%s: column '%s' is infinite in %s; they count as missing.", where, values.name, cells)
+    return found.mask(infinite)
 
 
-def _functions_checked(frame: pd.DataFrame, where: str) -> pd.DataFrame:
-    for name in (c for c in frame.columns if c.startswith("function_")):
-        missing = int(frame[name].isna().sum())
-        if missing == len(frame):
-            msg = f"{where}: {name} has no value in any of the {len(frame)} cells; leave it out or correct the column."
+def _check_functions(functions: dict[str, pd.Series], where: str) -> None:
+    for name, column in functions.items():
+        missing = int(says_nothing(column).sum())
+        if missing == len(column):
+            of = "" if column.name == name else f" (column '{column.name}')"
+            msg = f"{where}: {name}{of} has no value in any of the {len(column)} cells; leave it out or correct it."
             raise UserError(msg)
         if missing:
-            logger.info("%s is missing in %d of %d cells; they stay unknown.", name, missing, len(frame))
-    return frame
+            logger.info("%s is missing in %d of %d cells; they stay unknown.", name, missing, len(column))
 
 
 def _circular(frame: pd.DataFrame, external: External) -> pd.DataFrame:

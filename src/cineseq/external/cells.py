@@ -12,7 +12,7 @@ from scipy import sparse
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.external import External
-from cineseq.config.pairing import Orientation
+from cineseq.config.pairing import Pairing
 from cineseq.errors import UserError
 from cineseq.external.cell_columns import cell_table, chosen_columns, read_cells, replaced
 from cineseq.io.delimited import STUDY, rows_of
@@ -68,7 +68,7 @@ def prefixes(rows: list[FieldOfView]) -> dict[str, str]:
 
 
 def counts_of_cells(
-    paths: list[Path], samples: list[str], prefix: dict[str, str], external: External, orientation: Orientation
+    paths: list[Path], samples: list[str], prefix: dict[str, str], external: External, pairing: Pairing
 ) -> StudyCounts | None:
     """Read the counts of the external cells and name them like the cells; None without count files.
 
@@ -78,12 +78,14 @@ def counts_of_cells(
         Count files, and the sample of each; without samples, all belong to one sample.
     prefix
         Prefix of the names of each sample's cells, see :func:`prefixes`.
-    external, orientation
-        Section ``external`` of the configuration, and the orientation of plain tables.
+    external, pairing
+        Sections of the configuration: replacements in names, and the orientation and layer of the counts.
     """
     if not paths:
         return None
-    counts = joined_counts(paths, samples or [STUDY.sample] * len(paths), orientation)
+    counts = joined_counts(
+        paths, samples or [STUDY.sample] * len(paths), pairing.counts_orientation, pairing.counts_layer
+    )
     index = counts.index.to_frame(index=False)
     names = index["sample"].map(prefix).fillna("") + replaced(index["barcode"], external.id_replace)
     if names.duplicated().any():
@@ -122,7 +124,12 @@ def paired_of(cells: pd.DataFrame, counts: StudyCounts | None, source: str = "co
                 f"({list(names[:3])}, ...); make names agree with external.id_replace, and check counts_orientation."
             )
             raise UserError(msg)
+        without = list(cells["track_id"][rows < 0])
+        if without:
+            shown = ", ".join(f"'{name}'" for name in without[:3])
+            logger.info("Left out %s without counts (such as %s).", count(len(without), "cell"), shown)
         cells, rows = cells[rows >= 0], rows[rows >= 0]
+        counts.check_one_cell_each(rows, cells["track_id"])
         matrix, genes = sparse.csr_matrix(counts.matrix[rows]), counts.genes
     facts = by_track(cells)
     obs = facts[[c for c in facts.columns if not c.startswith(tuple(f"{b}_" for b in BLOCKS))]]

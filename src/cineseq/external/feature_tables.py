@@ -12,6 +12,7 @@ import pandas as pd
 from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
+from cineseq.io.written import as_numbers, as_text, count_words, why_no_number
 from cineseq.tables.contract import FIELD
 
 PREFIX = "features_"
@@ -62,7 +63,7 @@ def read_features(
     by_kind: dict[str, list[pd.DataFrame]] = {"objects": [], "cells": []}
     owner: dict[str, Path] = {}
     for path in paths:
-        table = _of_field(read_plain(path, (*FIELD, CELL)), field)
+        table = _of_field(read_plain(path), field)
         by_object = set(OBJECT) <= set(table.columns)
         if not by_object and CELL not in table:
             msg = (
@@ -83,7 +84,7 @@ def _of_field(table: pd.DataFrame, field: FieldOfView) -> pd.DataFrame:
     """Return the rows of one field of view, if the table has columns for it."""
     mine = pd.Series(data=True, index=table.index)
     for name in (c for c in FIELD if c in table):
-        mine &= (table[name] == getattr(field, name)).fillna(value=False).astype(bool)
+        mine &= (as_text(table[name]) == getattr(field, name)).fillna(value=False).astype(bool)
     return table[mine]
 
 
@@ -110,7 +111,7 @@ def _by_object(table: pd.DataFrame, detections: pd.DataFrame, field: FieldOfView
 
 def _by_cell(table: pd.DataFrame, tracks: pd.DataFrame, field: FieldOfView, path: Path) -> pd.DataFrame:
     """Return features indexed by cell; names of cells begin with their sample and field of view."""
-    names = table[CELL].astype("string").fillna("")
+    names = as_text(table[CELL]).fillna("")
     elsewhere = (names.str.count("/") >= 2) & ~names.str.startswith(f"{field.sample}/{field.fov}/")
     table, names = table[~elsewhere], names[~elsewhere]
     index = pd.Index(names.astype(object), name=CELL)
@@ -153,15 +154,16 @@ def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     values = {}
     for column in table.drop(columns=list(FIELD), errors="ignore"):
         name = str(column) if str(column).startswith(PREFIX) else f"{PREFIX}{column}"
-        numbers = pd.to_numeric(table[column], errors="coerce").astype("float64")
-        wrong = (numbers.isna() & table[column].notna()) | np.isinf(numbers)
+        numbers, wrong = as_numbers(table[column])
+        wrong |= np.isinf(numbers)
         if wrong.any():
             row = table.index[wrong][0]
             msg = (
-                f"{path}, row {row}: column '{column}' should hold numbers, not '{table.loc[row, column]}'; correct "
-                "it or remove the column."
+                f"{path}, row {row}: column '{column}' should hold numbers, not '{table.loc[row, column]}'"
+                f"{why_no_number(table.loc[row, column])}; correct it or remove the column."
             )
             raise UserError(msg)
+        count_words(table[column], str(path))
         if name in values:
             msg = f"{path}: two columns are the feature '{name}'; give one of them another name."
             raise UserError(msg)
@@ -173,8 +175,8 @@ def _numbers(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _whole(values: pd.Series, path: Path) -> pd.Series:
-    numbers = pd.to_numeric(values, errors="coerce")
-    wrong = numbers.isna() | (numbers % 1 != 0) | (numbers < 0)
+    numbers, wrong = as_numbers(values)
+    wrong |= numbers.isna() | (numbers % 1 != 0) | (numbers < 0)
     if wrong.any():
         row = wrong.idxmax()
         msg = f"{path}, row {row}: {values.name} should be a whole number, not '{values[row]}'; correct it."

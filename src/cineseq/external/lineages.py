@@ -13,9 +13,10 @@ import pandas as pd
 from cineseq.config.base import FieldOfView
 from cineseq.config.external import External, LineageColumns
 from cineseq.errors import UserError
-from cineseq.external.cell_columns import FAMILY, as_text, cell_table, chosen_columns
+from cineseq.external.cell_columns import FAMILY, cell_table, chosen_columns
 from cineseq.io.delimited import read_plain, rows_of
 from cineseq.io.end_words import ENDS, plain_words
+from cineseq.io.written import as_named, as_numbers, as_parents, as_text, says_nothing
 from cineseq.statistics.pedigree import OwnAncestorError, ancestry
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES
@@ -51,14 +52,18 @@ def read_families(path: Path, field: FieldOfView, external: External) -> pd.Data
         not frame numbers or run backwards; when a fate is not configured; or when the generation disagrees. The
         message names the row.
     """
-    table = read_plain(path, tuple(external.id))
+    table = read_plain(path)
     names = external.lineage
     _check_columns(table, path, external)
     cell = next(c for c in external.id if c in table.columns)
-    family = pd.DataFrame({"row": table.index, "id": _identity(table, names.scope, cell).array})
+    family = pd.DataFrame({"row": table.index})
     table = table.reset_index(drop=True)
+    scope = _scope(table, names.scope, path, family)
+    own = as_text(table[cell])
+    _check_rows(own.isna(), path, f"the cell has no name in column '{cell}'; give it one", family)
+    family["id"] = own if scope is None else scope + "/" + own
     _check_rows(family["id"].duplicated(), path, "cell '{id}' is listed twice; keep one row for each cell", family)
-    family["parent_id"] = _parents(table, names, family["id"])
+    family["parent_id"] = as_parents(table[names.parent], family["id"], names.no_parent, scope)
     times = _times(table, names, path, family, external.frame_interval_min)
     family["start_frame"], family["end_frame"] = times.frames["birth"], times.frames["end"]
     family["fate"] = _fates(table, names, path, family)
@@ -97,20 +102,14 @@ def _check_rows(wrong: pd.Series, path: Path, reason: str, family: pd.DataFrame)
         raise UserError(msg)
 
 
-def _identity(table: pd.DataFrame, scope: list[str], column: str) -> pd.Series:
-    """Return unique names: those of the scope and of the cell, joined by slashes."""
-    parts = [as_text(table[c]).str.strip() for c in (*scope, column)]
-    joined = parts[0].str.cat(parts[1:], sep="/") if len(parts) > 1 else parts[0]
-    return joined.astype("string")
-
-
-def _parents(table: pd.DataFrame, names: LineageColumns, cells: pd.Series) -> pd.Series:
-    known = as_text(table[names.parent]).str.strip()
-    stated = _identity(table, names.scope, names.parent)
-    none = known.isin(names.no_parent) & ~stated.isin(cells)
-    # Some programs (LBEPR tables) make a root cell its own parent.
-    none |= (known == "") | (stated == cells)
-    return stated.where(known.notna() & ~none.fillna(value=False))
+def _scope(table: pd.DataFrame, columns: list[str], path: Path, family: pd.DataFrame) -> pd.Series | None:
+    """Return the names within which those of cells are unique, joined by slashes; None without."""
+    if not columns:
+        return None
+    parts = [as_text(table[column]) for column in columns]
+    for column, part in zip(columns, parts, strict=True):
+        _check_rows(part.isna(), path, f"column '{column}' of external.lineage.scope is empty; fill it in", family)
+    return parts[0].str.cat(parts[1:], sep="/") if len(parts) > 1 else parts[0]
 
 
 @dataclass(frozen=True)
@@ -132,8 +131,8 @@ def _times(
         return _Times(frames, hours, in_frames=True)
     hours = {}
     for key, column in columns.items():
-        numbers = pd.to_numeric(table[column], errors="coerce").astype(float)
-        wrong = ~np.isfinite(numbers) | (numbers < 0)
+        numbers, wrong = as_numbers(table[column])
+        wrong |= ~np.isfinite(numbers) | (numbers < 0)
         _check_rows(wrong, path, f"cell '{{id}}' needs a time in {names.time_unit}s in column '{column}'", family)
         hours[key] = numbers * HOURS[names.time_unit]
     every = np.unique(np.concatenate(list(hours.values())))
@@ -164,8 +163,8 @@ def _step(times: np.ndarray) -> float | None:
 
 
 def _frames(table: pd.DataFrame, column: str, path: Path, family: pd.DataFrame) -> pd.Series:
-    numbers = pd.to_numeric(table[column], errors="coerce")
-    wrong = numbers.isna() | (numbers < 0) | (numbers % 1 != 0)
+    numbers, wrong = as_numbers(table[column])
+    wrong |= numbers.isna() | (numbers < 0) | (numbers % 1 != 0)
     reason = (
         f"cell '{{id}}' needs a frame number from 0 in column '{column}'; if these are times, set "
         "external.lineage.time_unit"
@@ -175,11 +174,11 @@ def _frames(table: pd.DataFrame, column: str, path: Path, family: pd.DataFrame) 
 
 
 def _fates(table: pd.DataFrame, names: LineageColumns, path: Path, family: pd.DataFrame) -> pd.Series:
-    text = as_text(table[names.fate]).str.strip()
+    text = as_named(table[names.fate], names.fates)
     # What the configuration explains comes first; words that all tables share need no explanation.
     words = plain_words(text)
     fates = text.map(names.fates).astype("string").fillna(words.map(ENDS).astype("string"))
-    known = text.isna() | (text == "") | fates.notna()
+    known = says_nothing(text) | fates.notna()
     stated = f"cell '{{id}}' has the fate '{text[~known].iloc[0]}'" if not known.all() else ""
     _check_rows(
         ~known, path, f"{stated}, which external.lineage.fates does not explain; add it there or correct it", family
@@ -198,7 +197,8 @@ def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> Non
     _check_rows(
         absent,
         path,
-        "the parent '{parent_id}' of cell '{id}' is not in the table; add its row or correct the name",
+        "the parent '{parent_id}' of cell '{id}' is not in the table; add its row, correct the name, or, where it "
+        "means that the parent is unknown, list it in external.lineage.no_parent",
         shown,
     )
     number = pd.Series(position).groupby(position).cumcount()
@@ -237,7 +237,7 @@ def _with_ancestry(family: pd.DataFrame, path: Path) -> pd.DataFrame:
 def _check_generation(table: pd.DataFrame, names: LineageColumns, family: pd.DataFrame, path: Path) -> None:
     if names.generation is None:
         return
-    stated = pd.to_numeric(table[names.generation], errors="coerce")
+    stated = as_numbers(table[names.generation])[0]
     # Root cells are generation 0 in some tables and 1 in others.
     shown = family.assign(expected=family["generation"] + int(stated.min() if stated.notna().any() else 0))
     wrong = stated.notna() & (stated != shown["expected"])

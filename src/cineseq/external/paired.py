@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.external import External
 from cineseq.errors import UserError, reading
-from cineseq.external.cell_columns import cell_table, chosen_columns, replaced
+from cineseq.external.cell_columns import cell_table, chosen_columns, numbers, replaced
 from cineseq.external.cells import ALWAYS, paired_of
 from cineseq.io.adata import read_paired
-from cineseq.io.counts import LAYER, from_anndata
+from cineseq.io.counts import from_anndata
 from cineseq.io.delimited import STUDY
 from cineseq.io.group_columns import with_sheet
 from cineseq.io.mudata_export import blocks_apart, read_mudata
 from cineseq.io.paired import BLOCKS, OPTIONAL_BLOCKS, PairedData
+from cineseq.io.which_matrix import LAYER, as_sparse
+from cineseq.io.written import as_text
 from cineseq.pairing.join import StudyCounts
 from cineseq.tables.imaging import CELLS
+from cineseq.text import listed
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -48,14 +53,18 @@ def only_file(paths: list[Path]) -> Path:
     return paths[0]
 
 
-def read_external_paired(path: Path, external: External, field: FieldOfView = STUDY) -> PairedData:
+def read_external_paired(
+    path: Path, external: External, field: FieldOfView = STUDY, *, layer: str | None = None
+) -> PairedData:
     """Read paired data from .h5ad, .zarr or .h5mu.
 
     A file written by this pipeline is read unchanged, an h5ad only where ``external`` names none of its columns. In
     other files, counts are read from AnnData or the modality ``rna``, and blocks from the modalities or ``obsm`` named
     ``morphology``, ``embedding``, ``features`` and ``function`` (in ``obsm`` also with the prefix ``X_``) and from the
-    configured columns of ``obs``. Sample, field of view, condition, replicate and other columns of the sheet are those
-    of ``field``, the row of the sheet, where the file does not state them.
+    configured columns of ``obs``; ``external.modalities`` and ``external.obsm`` give other names of modalities and
+    tables. Counts are those of :func:`cineseq.io.which_matrix.counts_matrix`, or of ``layer``. Sample, field of view,
+    condition, replicate and other columns of the sheet are those of ``field``, the row of the sheet, where the file
+    does not state them.
 
     Raises
     ------
@@ -66,22 +75,27 @@ def read_external_paired(path: Path, external: External, field: FieldOfView = ST
     if path.suffix == ".h5mu":
         if set(OWN) <= set(data.obs.columns) and set(BLOCKS) - set(OPTIONAL_BLOCKS) <= set(data.mod):
             return _with_sheet(read_mudata(path), field, path)
-        obs, rna = _from_mudata(data, path)
-    elif path.suffix == ".h5ad" and external == External() and _is_own(data):
+        obs, rna = _from_mudata(data, path, external)
+    elif path.suffix == ".h5ad" and external == External() and layer is None and _is_own(data):
         return _with_sheet(read_paired(path), field, path)
     else:
-        keys = {name: key for name in BLOCKS for key in (name, f"X_{name}") if key in data.obsm}
-        obs, rna = data.obs.join([_block(data.obsm[key], data.obs_names, name) for name, key in keys.items()]), data
+        obs, rna = _from_anndata(data, path, external)
+    obs = obs.set_axis(pd.Index(as_text(pd.Series(obs.index.astype(str)))))
     if not obs.index.is_unique:
         msg = f"{path}: the cell '{obs.index[obs.index.duplicated()][0]}' is listed twice; names must be unique."
         raise UserError(msg)
     names = replaced(pd.Series(obs.index.astype(str), index=obs.index), external.id_replace)
     columns = chosen_columns(obs.set_axis(pd.Index(names, name="cell")), external, str(path))
     if not any(c.startswith("function_") for c in columns):
-        msg = f"{path}: there is no function; name the columns of obs that hold it in external.function."
+        there = f"obs has {listed(map(str, data.obs.columns)) or 'no column'}, obsm {listed(data.obsm) or 'nothing'}"
+        there += f", and the modalities are {listed(data.mod)}" if path.suffix == ".h5mu" else ""
+        msg = (
+            f"{path}: there is no function; {there}. Name columns of obs in external.function, a table of obsm in "
+            "external.obsm, or a modality in external.modalities."
+        )
         raise UserError(msg)
     cells = CELLS.check(cell_table(columns, field, str(path)), str(path))
-    counts = from_anndata(rna, path)
+    counts = from_anndata(rna, path, layer)
     index = pd.MultiIndex.from_product([[field.sample], names.reindex(counts.cells)], names=["sample", "barcode"])
     return paired_of(cells, StudyCounts(counts.matrix, index, counts.genes))
 
@@ -112,23 +126,51 @@ def _open(path: Path) -> AnnData | MuData:
         return readers[path.suffix](path)
 
 
-def _from_mudata(data: MuData, path: Path) -> tuple[pd.DataFrame, AnnData]:
-    rna = next((data.mod[name] for name in EXPRESSION if name in data.mod), None)
-    if rna is None:
-        msg = f"{path}: a modality 'rna' was expected, found {sorted(data.mod)}; rename the one that holds counts."
+def _from_anndata(data: AnnData, path: Path, external: External) -> tuple[pd.DataFrame, AnnData]:
+    keys = {name: key for name in BLOCKS for key in (name, f"X_{name}") if key in data.obsm}
+    _check_named(external.obsm, list(data.obsm), f"{path}: external.obsm", "table in obsm")
+    blocks = [
+        _block(data.obsm[key], data.obs_names, name, f"{path}, obsm['{key}']")
+        for name, key in (keys | external.obsm).items()
+    ]
+    return data.obs.join(blocks), data
+
+
+def _from_mudata(data: MuData, path: Path, external: External) -> tuple[pd.DataFrame, AnnData]:
+    _check_named(external.modalities, list(data.mod), f"{path}: external.modalities", "modality")
+    named = {name: name for name in BLOCKS if name in data.mod} | external.modalities
+    usual = [name for name in data.mod if name.lower() in EXPRESSION]
+    counts = named.pop("rna", usual[0] if len(usual) == 1 else None)
+    if counts is None:
+        example = next(iter(data.mod), "gene expression")
+        msg = (
+            f"{path}: a modality 'rna' with counts was expected, found {listed(data.mod)}; name yours in "
+            f"external.modalities, such as {{rna: {example}}}."
+        )
         raise UserError(msg)
+    rna = data.mod[counts]
     obs = data.obs.reindex(rna.obs_names)
     obs = obs.join(rna.obs[[c for c in rna.obs.columns if c not in obs.columns]])
     blocks = []
-    for name in (n for n in BLOCKS if n in data.mod):
-        modality = data.mod[name]
-        block = pd.DataFrame(np.asarray(modality.X), index=modality.obs_names, columns=modality.var_names)
-        blocks.append(_block(block, modality.obs_names, name))
+    for name, key in named.items():
+        modality, where = data.mod[key], f"{path}, modality '{key}'"
+        values = as_sparse(modality.X, where).toarray() if sparse.issparse(modality.X) else np.asarray(modality.X)
+        block = pd.DataFrame(values, index=modality.obs_names, columns=modality.var_names)
+        blocks.append(_block(block, modality.obs_names, name, where))
     return obs.join(blocks), rna
 
 
-def _block(values: pd.DataFrame | np.ndarray, cells: pd.Index, name: str) -> pd.DataFrame:
-    """Return a block with columns named ``<name>_*``."""
-    frame = values if isinstance(values, pd.DataFrame) else pd.DataFrame(np.asarray(values), index=cells)
+def _check_named(named: Mapping[Any, str], there: list[str], where: str, what: str) -> None:
+    for name, key in named.items():
+        if key not in there:
+            msg = f"{where}.{name}: there is no {what} '{key}'; there are {listed(there) or 'none'}."
+            raise UserError(msg)
+
+
+def _block(values: pd.DataFrame | np.ndarray, cells: pd.Index, name: str, where: str) -> pd.DataFrame:
+    """Return a block of numbers with columns named ``<name>_*``; messages have the names of the file."""
+    dense = as_sparse(values, where).toarray() if sparse.issparse(values) else values
+    frame = dense if isinstance(dense, pd.DataFrame) else pd.DataFrame(np.asarray(dense), index=cells)
+    frame = pd.DataFrame({column: numbers(frame[column], where) for column in frame}, index=frame.index)
     prefix = f"{name}_"
     return frame.rename(columns=lambda c: str(c) if str(c).startswith(prefix) else f"{prefix}{c}").set_axis(cells)

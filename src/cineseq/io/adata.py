@@ -16,8 +16,9 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.expression import Normalisation
 from cineseq.errors import UserError, reading
 from cineseq.files import replacing
-from cineseq.io.counts import LAYER, log_normalised, make_counts, why_not_counts
+from cineseq.io.counts import log_normalised, make_counts
 from cineseq.io.paired import BLOCKS, PairedData, storable, typed_column
+from cineseq.io.which_matrix import LAYER, as_sparse, counts_matrix
 from cineseq.tables.contract import FIELD
 
 if TYPE_CHECKING:
@@ -185,37 +186,6 @@ def _counts(adata: AnnData, where: str) -> tuple[sparse.csr_matrix | None, pd.In
     return found.matrix, found.genes
 
 
-def counts_matrix(adata: AnnData, where: str) -> tuple[sparse.csr_matrix, pd.Index, pd.Index]:
-    """Return the counts of an AnnData, names of cells and of genes: its layer ``counts``, else ``X``, else ``raw.X``.
-
-    Raises
-    ------
-    UserError
-        When none of them holds counts.
-    """
-    found = [("X", adata.X, adata.var_names)]
-    if LAYER in adata.layers:
-        found = [(f"layers['{LAYER}']", adata.layers[LAYER], adata.var_names)]
-    elif adata.raw is not None:
-        found.append(("raw.X", adata.raw.X, adata.raw.var_names))
-    reasons = []
-    for place, values, genes in found:
-        if values is not None:
-            matrix = _sparse(values)
-            reason = why_not_counts(matrix.data)
-            if not reason:
-                return matrix, adata.obs_names, genes
-            reasons.append(f"of adata.{place}: {reason}")
-    why = "; ".join(reasons) or "adata.X is empty"
-    msg = f"{where}: raw counts (whole numbers from 0) were expected in adata.layers['{LAYER}'], {why}."
-    raise UserError(msg)
-
-
-def _sparse(values: object) -> sparse.csr_matrix:
-    in_memory = values.to_memory() if hasattr(values, "to_memory") else values
-    return sparse.csr_matrix(in_memory if sparse.issparse(in_memory) else np.asarray(in_memory))
-
-
 def _block(adata: AnnData, obs: pd.DataFrame, name: str, where: str) -> pd.DataFrame:
     """Return a block with its columns named ``<name>_*``, as numbers; missing values stay."""
     prefix = f"{name}_"
@@ -226,7 +196,8 @@ def _block(adata: AnnData, obs: pd.DataFrame, name: str, where: str) -> pd.DataF
         frame = adata.obsm[key].set_axis(obs.index)
     else:
         values = adata.obsm[key]
-        frame = pd.DataFrame(values.toarray() if sparse.issparse(values) else np.asarray(values), index=obs.index)
+        dense = as_sparse(values, where).toarray() if sparse.issparse(values) else np.asarray(values)
+        frame = pd.DataFrame(dense, index=obs.index)
     frame = frame.rename(columns=with_slash).rename(columns=lambda c: c if c.startswith(prefix) else f"{prefix}{c}")
     return as_block(frame, where)
 

@@ -14,18 +14,21 @@ from scipy import sparse
 from cineseq.config.expression import Normalisation
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError, reading
-from cineseq.text import significant
+from cineseq.io.delimited import layout_of, values_of
+from cineseq.io.tenx import read_10x_h5, read_folder
+from cineseq.io.which_matrix import as_sparse, counts_matrix, why_not_counts, without_summaries
+from cineseq.io.written import as_numbers, as_text, why_no_number
+from cineseq.text import count
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 logger = logging.getLogger(__name__)
 
-LAYER = "counts"
-TABLE_SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+ANNOTATION = ["Geneid", "Chr", "Start", "End", "Strand", "Length"]
+"""First columns of a table of featureCounts."""
 COPY_COUNTS = "copy it again from where it was made, or write it again"
-LARGEST_LOG = 30.0
-"""No logarithm of a count is larger; fractional values up to this look log-transformed."""
 PER_CELL = 10_000.0
 """Total to which ``cp10k`` and ``sqrt`` scale the counts of a cell."""
 
@@ -54,10 +57,11 @@ class Counts:
         return np.asarray(self.matrix.sum(axis=1)).ravel()
 
 
-def read_counts(path: Path, orientation: Orientation = "cells_by_genes") -> Counts:
-    """Read counts from .h5ad, .zarr, 10x .h5, a 10x mtx folder, or .csv, .tsv, .txt (.gz).
+def read_counts(path: Path, orientation: Orientation = "cells_by_genes", layer: str | None = None) -> Counts:
+    """Read counts from .h5ad, .zarr, 10x .h5, a folder with matrix.mtx (or this file), or .csv, .tsv, .txt (.gz).
 
-    Counts of genes with the same name are summed (in 10x files, several Ensembl genes can share a symbol).
+    Counts of genes with the same name are summed (in 10x files, several Ensembl genes can share a symbol). Features of
+    another type, such as antibodies, and summaries such as ``__no_feature`` are left out.
 
     Parameters
     ----------
@@ -65,6 +69,9 @@ def read_counts(path: Path, orientation: Orientation = "cells_by_genes") -> Coun
         The file or folder.
     orientation
         Whether the rows of a plain table are cells or genes; other formats define it themselves.
+    layer
+        Layer of an h5ad or zarr that holds the counts; by default as
+        :func:`cineseq.io.which_matrix.counts_matrix` finds it.
 
     Raises
     ------
@@ -76,29 +83,25 @@ def read_counts(path: Path, orientation: Orientation = "cells_by_genes") -> Coun
         raise UserError(msg)
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     if suffix in TABLE_SUFFIXES:
-        counts = _from_table(path, TABLE_SUFFIXES[suffix], orientation)
+        counts = _from_table(path, orientation)
+    elif suffix in {".h5", ".mtx"} or (path.is_dir() and suffix != ".zarr"):
+        found = read_10x_h5(path) if suffix == ".h5" else read_folder(path)
+        counts = make_counts(found.values, found.cells, found.genes, path)
     else:
-        counts = from_anndata(_read_anndata(path, suffix), path)
+        counts = from_anndata(_read_anndata(path, suffix), path, layer)
     logger.info("%s: %d cells and %d genes.", path, *counts.matrix.shape)
     return counts
 
 
-def from_anndata(data: AnnData, path: Path) -> Counts:
-    """Return the counts of an AnnData: X if it holds counts, else the layer ``counts``, else raw.
+def from_anndata(data: AnnData, path: Path, layer: str | None = None) -> Counts:
+    """Return the counts of an AnnData, as :func:`cineseq.io.which_matrix.counts_matrix` finds them.
 
     Raises
     ------
     UserError
-        When none of them holds counts; ``path`` is named.
+        When there are none; ``path`` is named.
     """
-    candidates = [(data.X, data.var_names)]
-    if LAYER in data.layers:
-        candidates.append((data.layers[LAYER], data.var_names))
-    if data.raw is not None:
-        candidates.append((data.raw.X, data.raw.var_names))
-    candidates = [(sparse.csr_matrix(x), genes) for x, genes in candidates if x is not None]
-    matrix, genes = next(((x, g) for x, g in candidates if not why_not_counts(x.data)), candidates[0])
-    return make_counts(matrix, data.obs_names, genes, path)
+    return make_counts(*counts_matrix(data, str(path), layer), path)
 
 
 def make_counts(matrix: sparse.csr_matrix, cells: pd.Index, genes: pd.Index, path: Path) -> Counts:
@@ -108,19 +111,30 @@ def make_counts(matrix: sparse.csr_matrix, cells: pd.Index, genes: pd.Index, pat
         msg = f"{path}: counts of at least one cell and one gene were expected, found {matrix.shape[0]} cells and "
         msg += f"{matrix.shape[1]} genes; check the file and its orientation."
         raise UserError(msg)
+    for what, names in (("cell", cells), ("gene", genes)):
+        if (names == "").any():
+            msg = f"{path}: {what} {int(np.argmax(names == '')) + 1} has no name; name every {what}."
+            raise UserError(msg)
     if cells.has_duplicates:
         first = cells[cells.duplicated()][0]
         msg = f"{path}: the cell '{first}' is listed twice; names of cells must be unique within a file of counts."
         raise UserError(msg)
+    matrix = as_sparse(matrix, str(path))
     reason = why_not_counts(matrix.data)
     if reason:
         msg = f"{path}: counts (whole numbers from 0) were expected, {reason}; give the raw counts."
         raise UserError(msg)
+    matrix, genes = without_summaries(matrix, genes, str(path))
     if genes.has_duplicates:
         unique = genes.unique()
-        logger.info("%s: summed the counts of %d genes whose names are shared.", path, len(genes) - len(unique))
+        twice = ", ".join(f"'{name}'" for name in genes[genes.duplicated()].unique()[:3])
+        logger.info(
+            "%s: summed the counts of %d genes whose names are shared (such as %s).",
+            *(path, len(genes) - len(unique), twice),
+        )
         matrix, genes = _sum_columns(matrix, unique.get_indexer(genes), len(unique)), unique
     counts = sparse.csr_matrix(matrix, dtype=np.float32)
+    np.rint(counts.data, out=counts.data)
     counts.eliminate_zeros()
     counts.sort_indices()
     return Counts(counts, cells, genes)
@@ -131,19 +145,6 @@ def _sum_columns(matrix: sparse.csr_matrix, target: np.ndarray, columns: int) ->
     return sparse.csr_matrix(
         matrix @ sparse.csr_matrix((ones, (np.arange(len(target)), target)), (len(target), columns))
     )
-
-
-def why_not_counts(values: np.ndarray) -> str:
-    """Return why values cannot be counts; empty if they can."""
-    if not np.isfinite(values).all():
-        return "found missing or infinite values"
-    if (values < 0).any():
-        return f"found negative values (such as {significant(values.min(), 4)}), as scaled data have"
-    fractional = values[values != np.rint(values)]
-    if not fractional.size:
-        return ""
-    kind = "these look log-transformed" if values.max() < LARGEST_LOG else "these look normalised"
-    return f"found fractions (such as {significant(fractional[0], 4)}): {kind}"
 
 
 def log_normalised(counts: sparse.csr_matrix, normalisation: Normalisation = "median") -> sparse.csr_matrix:
@@ -170,35 +171,60 @@ def log_normalised(counts: sparse.csr_matrix, normalisation: Normalisation = "me
     return sparse.csr_matrix((values.astype(np.float32), counts.indices.copy(), counts.indptr.copy()), counts.shape)
 
 
-def _from_table(path: Path, separator: str, orientation: Orientation) -> Counts:
-    with reading(path, "not a readable table of counts", COPY_COUNTS):
-        # Read the header as data, because pandas would rename repeated names and so hide them.
-        header = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str).iloc[0]
-        frame = pd.read_csv(path, sep=separator, header=None, skiprows=1, index_col=0, low_memory=False)
-    frame.columns = pd.Index(header.fillna("").iloc[len(header) - frame.shape[1] :].astype(str))
-    text = [
-        name for name, kind in zip(frame.columns, frame.dtypes, strict=True) if not pd.api.types.is_numeric_dtype(kind)
-    ]
-    if text:
-        msg = f"{path}: column '{text[0]}' should hold counts but holds text; only the first column may hold names."
+def _from_table(path: Path, orientation: Orientation) -> Counts:
+    layout = layout_of(path)
+    if layout.width == 1:
+        msg = (
+            f"{path}: the header has no separator, so there are no columns of counts; separate values by tab, comma or "
+            "semicolon."
+        )
         raise UserError(msg)
+    frame = values_of(path, layout, numbers=True)
+    frame.columns = pd.Index(["", *layout.header][-layout.width :])
+    names, values = as_text(frame.iloc[:, 0]), frame.iloc[:, 1:]
+    if layout.header[: len(ANNOTATION)] == ANNOTATION:
+        logger.info("%s: left out the columns %s of featureCounts.", path, ", ".join(ANNOTATION[1:]))
+        values = values.iloc[:, len(ANNOTATION) - 1 :]
+    if values.columns[-1] == "" and not pd.api.types.is_numeric_dtype(values.dtypes.iloc[-1]):
+        values = values.iloc[:, :-1] if as_text(values.iloc[:, -1]).isna().all() else values
+    numbers = _numbers(path, values)
+    where = names[names.isna()].index
+    if len(where):
+        msg = f"{path}, row {where[0]}: the first column holds no name; name every row."
+        raise UserError(msg)
+    cells, genes = pd.Index(names), pd.Index(values.columns)
     if orientation == "genes_by_cells":
-        frame = frame.T
-    return make_counts(sparse.csr_matrix(frame.to_numpy(np.float64)), frame.index, frame.columns, path)
+        numbers, cells, genes = numbers.T, genes, cells
+    return make_counts(sparse.csr_matrix(numbers), cells, genes, path)
+
+
+def _numbers(path: Path, values: pd.DataFrame) -> np.ndarray:
+    """Return the values of a table as numbers; those of columns that are not all numbers name what is wrong."""
+    for place in range(values.shape[1]):
+        kind = values.dtypes.iloc[place]
+        if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
+            continue
+        column = values.iloc[:, place].rename(values.columns[place])
+        found, wrong = as_numbers(column)
+        wrong |= found.isna()
+        row = wrong.idxmax()
+        said = f"'{column[row]}'{why_no_number(column[row])}" if str(column[row]).strip() else "nothing; write 0"
+        many = count(int(wrong.sum()), "row")
+        msg = (
+            f"{path}: column '{column.name}' should hold counts but holds text in {many} (row {row} has {said}); only "
+            "the first column may hold names."
+        )
+        raise UserError(msg)
+    return values.to_numpy(np.float64)
 
 
 def _read_anndata(path: Path, suffix: str) -> AnnData:
     import anndata  # noqa: PLC0415 - 4 s, not needed for tables
-    import scanpy  # noqa: PLC0415
 
     with reading(path, "not readable as counts", COPY_COUNTS):
         if suffix == ".h5ad":
             return anndata.read_h5ad(path)
         if suffix == ".zarr":
             return anndata.read_zarr(path)
-        if suffix == ".h5":
-            return scanpy.read_10x_h5(path)
-        if path.is_dir():
-            return scanpy.read_10x_mtx(path, make_unique=False)
     msg = f"{path}: counts should be .h5ad, .zarr, a 10x .h5, a folder with matrix.mtx, or .csv, .tsv (.gz)."
     raise UserError(msg)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
+from cineseq.io.written import as_numbers, as_text, says_nothing
 
 logger = logging.getLogger(__name__)
 GROUP = "group_"
@@ -27,7 +27,7 @@ def why_no_group(values: pd.Series) -> str:
     Text, truth values and whole numbers of few levels, such as plates 1, 2 and 3, are categories, also where these
     numbers are written as text. Fractions, numbers with many levels and names of single cells are not.
     """
-    known = values.dropna()
+    known = values[~says_nothing(values)] if _are_numbers(values) else values.dropna()
     levels = known.astype("string").nunique()
     if levels + (len(known) < len(values)) < 2:
         return ONE_VALUE if levels else "it has no value"
@@ -42,11 +42,10 @@ def why_no_group(values: pd.Series) -> str:
     return ""
 
 
-def as_text(values: pd.Series) -> pd.Series:
-    """Return a column as text; whole numbers that are stored as 1.0 because of missing values become 1."""
-    if pd.api.types.is_float_dtype(values) and (np.asarray(values.dropna(), float) % 1 == 0).all():
-        values = values.astype("Int64")
-    return values.astype("string")
+def _are_numbers(values: pd.Series) -> bool:
+    """Return whether a column holds numbers, beside words for a missing value."""
+    numbers, wrong = as_numbers(values)
+    return bool(numbers.notna().any() and not wrong.any())
 
 
 def sheet_columns(field: FieldOfView) -> dict[str, str]:

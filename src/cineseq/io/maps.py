@@ -10,9 +10,11 @@ import pandas as pd
 from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
-from cineseq.io.group_columns import GROUP, ONE_VALUE, as_text, why_no_group
+from cineseq.io.group_columns import GROUP, ONE_VALUE, why_no_group
+from cineseq.io.written import as_numbers, as_references, as_text
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.imaging import BARCODES, COMPARTMENTS
+from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ def read_compartments(paths: list[Path]) -> pd.DataFrame:
     UserError
         When a file cannot be read or lacks a column, or a compartment is listed twice.
     """
-    return checked_compartments(_read(paths, COMPARTMENTS))
+    return checked_compartments(_read(paths))
 
 
 def checked_compartments(maps: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
@@ -38,45 +40,64 @@ def checked_compartments(maps: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
     return _joined(maps, COMPARTMENTS, "compartment_id").sort_values(list(COMPARTMENTS.key), ignore_index=True)
 
 
-def read_barcode_tables(paths: list[Path]) -> pd.DataFrame:
+def read_barcode_tables(paths: list[Path], compartments: pd.DataFrame | None = None) -> pd.DataFrame:
     """Read barcode tables into one table as :data:`cineseq.tables.imaging.BARCODES`.
+
+    Parameters
+    ----------
+    paths
+        The tables.
+    compartments
+        The compartments that there are, as read by :func:`read_compartments`; None where there is no map.
 
     Raises
     ------
     UserError
-        When a file cannot be read or lacks a column, a barcode is listed twice, or a barcode has neither a
-        compartment nor a position.
+        When a file cannot be read or lacks a column, a barcode is listed twice, or no barcode has a compartment or a
+        position.
 
     Notes
     -----
+    A compartment ``NA``, ``0`` or ``-1`` is none, unless a compartment of the sample has that name. Barcodes that have
+    neither a compartment nor a position are counted in the log; they cannot be paired.
+
     Further columns of categories, such as plate, become ``group_*``; those of fractions, of many different numbers, or
     of a name for every barcode are left out.
     """
-    return checked_barcodes(_read(paths, BARCODES))
+    return checked_barcodes(_read(paths), compartments)
 
 
-def checked_barcodes(tables: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
+def checked_barcodes(tables: dict[Path | str, pd.DataFrame], compartments: pd.DataFrame | None = None) -> pd.DataFrame:
     """Check barcode tables, by file or name, and return one table; see :func:`read_barcode_tables`."""
     table = _joined(tables, BARCODES, "barcode")
     for name in ("compartment_id", "fov"):
         table[name] = table.get(name, pd.Series(pd.NA, table.index)).astype("string")
+    located = empty(COMPARTMENTS) if compartments is None else compartments
+    for sample, rows in table.groupby("sample")["compartment_id"]:
+        names = located.loc[located["sample"] == sample, "compartment_id"]
+        table.loc[table["sample"] == sample, "compartment_id"] = as_references(rows, names)
     for name in ("y_px", "x_px"):
         table[name] = table.get(name, pd.Series(float("nan"), table.index)).astype("float64")
     nowhere = table["compartment_id"].isna() & table[["y_px", "x_px", "fov"]].isna().any(axis=1)
-    if nowhere.any():
+    if nowhere.all() and len(table):
         first = nowhere.idxmax()
         sample, barcode = table.loc[first, ["sample", "barcode"]]
         msg = (
             f"{_place(*first)}: barcode '{barcode}' of sample '{sample}' has neither a compartment_id nor a position "
-            "(fov, y_px, x_px); give one of them."
+            "(fov, y_px, x_px), and no other has; give one of them."
         )
         raise UserError(msg)
+    if nowhere.any():
+        first, many = nowhere.idxmax(), count(int(nowhere.sum()), "barcode")
+        logger.warning(
+            "%s: %s of %d have neither a compartment_id nor a position (the first is '%s'); they cannot be paired.",
+            *(_place(*first), many, len(table), table.loc[first, "barcode"]),
+        )
     return table.sort_values(list(BARCODES.key), ignore_index=True)
 
 
-def _read(paths: list[Path], table: Table) -> dict[Path | str, pd.DataFrame]:
-    text = tuple(c.name for c in table.columns if c.kind == "text")
-    return {path: read_plain(path, text) for path in dict.fromkeys(paths)}
+def _read(paths: list[Path]) -> dict[Path | str, pd.DataFrame]:
+    return {path: read_plain(path) for path in dict.fromkeys(paths)}
 
 
 def _joined(frames: dict[Path | str, pd.DataFrame], table: Table, what: str) -> pd.DataFrame:
@@ -111,13 +132,27 @@ def _place(file: Path | str, row: int) -> str:
 def _checked(frame: pd.DataFrame, place: Path | str, table: Table) -> pd.DataFrame:
     known = {c.name for c in table.columns}
     groups = _groups(frame, place, known) if any(c.is_family for c in table.columns) else {}
-    frame = frame[[c for c in frame.columns if c in known]].assign(**groups)
+    kinds = {c.name: c.kind for c in table.columns}
+    typed = {name: _typed(frame[name], kinds[name], place) for name in frame.columns if name in known}
+    frame = pd.DataFrame(typed, index=frame.index).assign(**groups)
     try:
         # The key is checked by the caller, over all files and with a message of its own.
         return Table(table.name, table.meaning, (), table.columns).check(frame).set_axis(frame.index)
     except ValueError as error:
         msg = f"{place}: {error}; the columns are {', '.join(c.name for c in table.columns)}."
         raise UserError(msg) from error
+
+
+def _typed(values: pd.Series, kind: str, place: Path | str) -> pd.Series:
+    """Return a column as text or as numbers, by the contract of its table."""
+    if kind == "text":
+        return as_text(values)
+    numbers, wrong = as_numbers(values)
+    if wrong.any():
+        row = wrong.idxmax()
+        msg = f"{_place(place, row)}: column '{values.name}' should hold numbers, not '{values[row]}'; correct it."
+        raise UserError(msg)
+    return numbers
 
 
 def _groups(frame: pd.DataFrame, place: Path | str, known: set[str]) -> dict[str, pd.Series]:

@@ -12,6 +12,8 @@ import pandas as pd
 from cineseq.config.pairing import Pairing
 from cineseq.errors import UserError
 from cineseq.io.counts import read_counts
+from cineseq.io.written import as_text
+from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +30,8 @@ def recognise(sequenced: pd.Index, known: pd.Index, errors: int, where: str) -> 
 
     A sequenced barcode that is not known is corrected to the known barcode that differs from it in one letter, if
     there is exactly one, if that barcode was not sequenced itself, and if no other sequenced barcode matches it.
-    All others are left out, because a wrong pair costs more than a lost one. Suffixes such as ``-1`` are ignored
-    if the names agree only without them.
+    All others are left out, because a wrong pair costs more than a lost one. A suffix such as ``-1`` is ignored where
+    there is only one, or only one of two names has it. Suffixes that differ tell lanes apart.
 
     Parameters
     ----------
@@ -50,19 +52,20 @@ def recognise(sequenced: pd.Index, known: pd.Index, errors: int, where: str) -> 
     Raises
     ------
     UserError
-        When no barcode matches.
+        When no barcode matches, or a barcode without suffix is in the counts with several.
     """
-    # Names of both sides; without suffixes where they agree only so.
-    names = pd.Series(sequenced.astype(str), index=sequenced.astype(str))
-    wanted = pd.Series(known.astype(str), index=known.astype(str))
-    if not names.isin(wanted).any():
-        names, wanted = (series.str.replace(SUFFIX, "", regex=True) for series in (names, wanted))
-    # Exact matches, then those of barcodes that are one letter off.
+    # Names of both sides, without blanks and without suffixes that tell nothing apart.
+    names, wanted = (pd.Series(as_text(pd.Series(side)).array, index=side.astype(str)) for side in (sequenced, known))
+    names, wanted = _without_shared_suffix(names, wanted)
+    # Exact matches, those with a suffix on one side, then those of barcodes that are one letter off.
     exact = names[names.isin(wanted)]
+    alike = _one_has_a_suffix(names[~names.isin(wanted)], wanted[~wanted.isin(names)], where)
+    exact = pd.concat([part for part in (exact, alike) if len(part)] or [exact])
     matched = pd.DataFrame({"sequenced": exact.index, "plain": exact.to_numpy(), "edits": 0})
     if errors:
         left = wanted[~wanted.isin(exact)]
-        matched = pd.concat([matched, _one_letter_off(names[~names.isin(wanted)], set(wanted), set(left))])
+        others = names[~names.index.isin(exact.index)].str.replace(SUFFIX, "", regex=True)
+        matched = pd.concat([matched, _one_letter_off(others, set(wanted), set(left))])
     # A barcode that several sequenced or known names share is left out.
     matched = matched[~matched["plain"].duplicated(keep=False)]
     plain = pd.Series(wanted.index, index=wanted.to_numpy())
@@ -71,10 +74,58 @@ def recognise(sequenced: pd.Index, known: pd.Index, errors: int, where: str) -> 
     if matched.empty and len(known):
         msg = (
             f"{where}: no barcode is in both; the counts have {_examples(sequenced)}, the table has "
-            f"{_examples(known)}; check that they belong to the same sample and are spelled alike."
+            f"{_examples(known)}; check that they belong to the same sample and are spelled alike, suffixes included."
         )
         raise UserError(msg)
     return matched[["sequenced", "known", "edits"]].sort_values("known", ignore_index=True).astype({"edits": "int64"})
+
+
+def _without_shared_suffix(names: pd.Series, wanted: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Leave out suffixes that tell nothing apart.
+
+    There is one suffix in all, or each side has one of its own and names are sequences (as when a file of one lane is
+    the second of ``cellranger aggr``).
+    """
+    sides = (names, wanted)
+    ends = [side.str.extract(f"({SUFFIX})", expand=False) for side in sides]
+    stems = [side.str.replace(SUFFIX, "", regex=True) for side in sides]
+    of_lane = all(len(end) > 1 and end.notna().all() and len(end.unique()) == 1 for end in ends) and all(
+        stem.str.fullmatch(SEQUENCE.pattern).all() for stem in stems
+    )
+    one = len(pd.concat(ends).dropna().unique()) <= 1
+    if (one or of_lane) and not any(stem.duplicated().any() for stem in stems):
+        return stems[0], stems[1]
+    return names, wanted
+
+
+def _one_has_a_suffix(names: pd.Series, wanted: pd.Series, where: str) -> pd.Series:
+    """Return the known name of each sequenced one that agrees with it but for a suffix that one of the two has.
+
+    Raises
+    ------
+    UserError
+        When a name agrees with several.
+    """
+    parts = []
+    for bare, suffixed, sides in ((wanted, names, ("table", "counts")), (names, wanted, ("counts", "table"))):
+        stems = suffixed.str.replace(SUFFIX, "", regex=True)
+        agree = stems[(stems != suffixed) & stems.isin(bare)]
+        twice = agree[agree.duplicated(keep=False)]
+        if len(twice):
+            several = " and ".join(f"'{name}'" for name in suffixed[twice.index[twice == twice.iloc[0]]][:2])
+            msg = (
+                f"{where}: barcode '{twice.iloc[0]}' of the {sides[0]} is in the {sides[1]} as {several} ("
+                f"{count(twice.nunique(), 'such barcode')}); suffixes tell lanes apart, as after cellranger "
+                "aggr: write the barcodes of the table as in the counts, with the suffix of the sample's lane."
+            )
+            raise UserError(msg)
+        parts.append(agree if sides[0] == "table" else pd.Series(agree.index.map(wanted), index=_named(bare, agree)))
+    return pd.concat([part for part in parts if len(part)] or parts[:1])
+
+
+def _named(bare: pd.Series, agree: pd.Series) -> pd.Index:
+    """Return the sequenced name of each stem."""
+    return pd.Index(pd.Series(bare.index, index=bare.to_numpy())[agree])
 
 
 def _one_letter_off(names: pd.Series, known: set[str], free: set[str]) -> pd.DataFrame:
@@ -121,14 +172,34 @@ def sequenced_only(
     """
     listed = ", ".join(map(str, dict.fromkeys(tables)))
     sequenced, places, totals = {}, {}, []
+    cells_of: dict[Path, tuple[pd.Index, list[str]]] = {}
     for sample, paths in files_by_sample(counts, samples).items():
-        read = [read_counts(path, settings.counts_orientation) for path in paths]
+        read = [read_counts(path, settings.counts_orientation, settings.counts_layer) for path in paths]
+        for path, mine in zip(paths, read, strict=True):
+            cells_of.setdefault(path.resolve(), (mine.cells, []))[1].append(sample)
         sequenced[sample] = pd.Index([]).append([counts.cells for counts in read])
         places[sample] = ", ".join(map(str, paths))
         index = pd.MultiIndex.from_product([[sample], sequenced[sample]], names=["sample", "barcode"])
         totals.append(pd.Series(np.concatenate([np.asarray(c.matrix.sum(axis=1)).ravel() for c in read]), index=index))
     named = named_as_sequenced(barcodes, sequenced, settings.barcode_errors, listed, places)
+    _check_one_sample_each(named, cells_of)
     return with_counts(named, pd.concat(totals)) if totals else named
+
+
+def _check_one_sample_each(named: pd.DataFrame, cells_of: dict[Path, tuple[pd.Index, list[str]]]) -> None:
+    """Refuse a file of several samples of which two name the same row: it is the counts of one cell."""
+    for path, (cells, samples) in cells_of.items():
+        mine = named[named["sample"].isin(samples) & named["barcode"].isin(cells)]
+        twice = mine[mine["barcode"].duplicated(keep=False)]
+        if len(twice):
+            barcode = twice["barcode"].iloc[0]
+            one, other = twice.loc[twice["barcode"] == barcode, "sample"].iloc[:2]
+            msg = (
+                f"{path}: the counts '{barcode}' are of a barcode of sample '{one}' and of sample '{other}' "
+                f"({count(twice['barcode'].nunique(), 'such barcode')}); write the barcodes of each sample's table "
+                "with the suffix of its lane, as in the counts, or give each sample the file of its own lane."
+            )
+            raise UserError(msg)
 
 
 def with_counts(barcodes: pd.DataFrame, totals: pd.Series) -> pd.DataFrame:

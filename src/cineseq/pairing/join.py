@@ -17,6 +17,7 @@ from cineseq.io.group_columns import GROUP
 from cineseq.io.paired import BLOCKS, PairedData
 from cineseq.pairing.barcodes import files_by_sample
 from cineseq.pairing.common_genes import LostGenes, common_genes
+from cineseq.text import count
 
 EXAMPLES = 3
 PAIR_COLUMNS = ("barcode", "compartment_id", "occupancy", "posterior", "barcode_edits")
@@ -37,12 +38,43 @@ class StudyCounts:
         Gene names, unique.
     lost
         The genes of some files only, which are left out; None if there are none.
+    origin
+        A number for the row of its file, shape (cells,): the same for a row that two samples have. None if rows differ.
     """
 
     matrix: sparse.csr_matrix
     index: pd.MultiIndex
     genes: pd.Index
     lost: LostGenes | None = None
+    origin: np.ndarray | None = None
+
+    def check_one_cell_each(self, rows: np.ndarray, cells: pd.Series) -> None:
+        """Refuse rows that two cells would get.
+
+        Parameters
+        ----------
+        rows
+            Positions of the rows that are used, shape (cells,).
+        cells
+            Names of the cells that get them.
+
+        Raises
+        ------
+        UserError
+            When a row of a file is used twice; both cells are named.
+        """
+        if self.origin is None:
+            return
+        used = pd.Series(self.origin[rows])
+        twice = used.duplicated(keep=False)
+        if twice.any():
+            one, other = pd.Series(cells.to_numpy())[used == used[twice].iloc[0]].iloc[:2]
+            barcode = self.index[rows[int(twice.idxmax())]][1]
+            msg = (
+                f"counts: cells '{one}' and '{other}' would get the same row '{barcode}' of one file "
+                f"({count(int(twice.sum()), 'such cell')}); give each sample the counts of its own cells."
+            )
+            raise UserError(msg)
 
     @property
     def totals(self) -> pd.Series:
@@ -50,7 +82,9 @@ class StudyCounts:
         return pd.Series(np.asarray(self.matrix.sum(axis=1)).ravel(), index=self.index)
 
 
-def joined_counts(paths: list[Path], samples: list[str], orientation: Orientation) -> StudyCounts:
+def joined_counts(
+    paths: list[Path], samples: list[str], orientation: Orientation, layer: str | None = None
+) -> StudyCounts:
     """Read the counts of every sample and keep the genes that all samples have.
 
     Raises
@@ -62,7 +96,7 @@ def joined_counts(paths: list[Path], samples: list[str], orientation: Orientatio
     if not paths:
         msg = "counts: there is no file of counts; name it in the column counts of the sample sheet."
         raise UserError(msg)
-    read = {path: read_counts(path, orientation) for path in dict.fromkeys(paths)}
+    read = {path: read_counts(path, orientation, layer) for path in dict.fromkeys(paths)}
     files = [(sample, path) for sample, mine in files_by_sample(paths, samples).items() for path in mine]
     genes, lost = common_genes(read)
     blocks = [read[path].matrix[:, read[path].genes.get_indexer(genes)] for _, path in files]
@@ -79,7 +113,13 @@ def joined_counts(paths: list[Path], samples: list[str], orientation: Orientatio
                 "barcodes must be unique within a sample, so assign the files of two libraries to two samples."
             )
         raise UserError(msg)
-    return StudyCounts(sparse.csr_matrix(sparse.vstack(blocks)), index, genes, lost)
+    first_row: dict[Path, int] = {}
+    start = 0
+    for path, counts in read.items():
+        first_row.setdefault(path.resolve(), start)
+        start += len(counts.cells)
+    origin = np.concatenate([first_row[path.resolve()] + np.arange(len(read[path].cells)) for _, path in files])
+    return StudyCounts(sparse.csr_matrix(sparse.vstack(blocks)), index, genes, lost, origin)
 
 
 def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts, why: str = "") -> PairedData:
@@ -123,6 +163,7 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts, wh
         )
         raise UserError(msg)
     singlets, rows = singlets[rows >= 0], rows[rows >= 0]
+    counts.check_one_cell_each(rows, singlets["track_id"])
     facts = by_track(cells).loc[singlets["track_id"]]
     obs = facts[[c for c in facts.columns if not c.startswith(tuple(f"{b}_" for b in BLOCKS))]]
     obs = obs.assign(family=family_of(facts), **_sister_columns(facts, cells))

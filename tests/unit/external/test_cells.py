@@ -108,7 +108,7 @@ def test_cells_without_counts_are_paired_data_without_expression(tmp_path: Path)
         ("id,function_f\na,1\nb,high\n", {}, "column 'function_f' should hold numbers, but cell 'b' has 'high'"),
         ("id,x\na,1\n", {"function": {"f": "y"}}, r"external\.function\.f: there is no column 'y'"),
         ("id,x\na,1\n", {"morphology": ["soma*"]}, r"external\.morphology: no numeric column"),
-        ("id,x\na,round\n", {"morphology": ["x"]}, "column 'morphology_x' should hold numbers"),
+        ("id,x\na,round\n", {"morphology": ["x"]}, "column 'x' should hold numbers, but cell 'a' has 'round'"),
         ("id,x\n", {}, "the table has no rows"),
         ("", {}, "not a readable table"),
     ],
@@ -348,3 +348,90 @@ def test_a_table_that_contradicts_the_sheet_counts_with_a_warning(
     without = SHEET.model_copy(update={"metadata": ()})
     assert read(without)["group_donor"].fillna("?").tolist()[:3] == ["d1", "?", "d2"]
     assert "the sample sheet gives" not in caplog.text
+
+
+# ---- other names of modalities and tables, and messages with the user's names
+
+
+def others(folder: Path, names: dict[str, str]) -> Path:
+    cells, genes = pd.DataFrame(index=["c1", "c2"]), pd.DataFrame(index=["g1", "g2"])
+    parts = {names["rna"]: anndata.AnnData(sparse.csr_matrix([[1.0, 0], [2, 3]]), cells.copy(), genes)}
+    for name, column in (("morphology", "area"), ("function", "rate")):
+        values = sparse.csr_matrix([[1.0], [2.0]])
+        parts[names[name]] = anndata.AnnData(values, cells.copy(), pd.DataFrame(index=[column]))
+    with blocks_apart():
+        mudata.MuData(parts).write(folder / "other.h5mu")
+    return folder / "other.h5mu"
+
+
+def test_modalities_are_mapped_and_listed(tmp_path: Path) -> None:
+    names = {"rna": "gene expression", "morphology": "shape", "function": "ephys"}
+    path = others(tmp_path, names)
+    with pytest.raises(UserError, match=r"found gene expression, shape and ephys; .* \{rna: gene expression\}"):
+        read_external_paired(path, External())
+    with pytest.raises(UserError, match=r"there is no function; .* modalities are .*ephys\. .*external\.modalities"):
+        read_external_paired(path, External(modalities={"rna": "gene expression"}))
+    with pytest.raises(UserError, match=r"external\.modalities\.rna: there is no modality 'genes'; there are gene"):
+        read_external_paired(path, External(modalities={"rna": "genes"}))
+    data = read_external_paired(path, External(modalities=names))
+    assert data.function.to_dict("list") == {"function_rate": [1, 2]}
+    assert data.morphology.to_dict("list") == {"morphology_area": [1, 2]}
+    assert data.counts.toarray().tolist() == [[1, 0], [2, 3]]
+
+
+def test_the_modality_of_counts_in_capitals(tmp_path: Path) -> None:
+    path = others(tmp_path, {"rna": "RNA", "morphology": "morphology", "function": "function"})
+    assert read_external_paired(path, External()).genes.tolist() == ["g1", "g2"]
+
+
+def test_tables_in_obsm_and_layers_are_mapped_and_listed(tmp_path: Path) -> None:
+    data = anndata.read_h5ad(make_h5ad(tmp_path / "a.h5ad", speed=[1.0, 2.0]))
+    data.obsm["X_morph"] = data.obsm.pop("morphology")
+    data.layers["raw_counts"], data.X = data.X.copy(), data.X * 0.5
+    data.obs_names = [" c1", "c2 "]
+    data.write(tmp_path / "b.h5ad")
+    with pytest.raises(UserError, match=r"external\.obsm\.morphology: there is no table in obsm 'morph'; there are X"):
+        read_external_paired(tmp_path / "b.h5ad", External(obsm={"morphology": "morph"}, function={"speed": "speed"}))
+    external = External(obsm={"morphology": "X_morph"}, function={"speed": "speed"})
+    with pytest.raises(UserError, match=r"layers\['raw_counts'\]: .*pairing\.counts_layer"):
+        read_external_paired(tmp_path / "b.h5ad", external)
+    found = read_external_paired(tmp_path / "b.h5ad", external, layer="raw_counts")
+    assert found.morphology["morphology_area"].to_dict() == {"c1": 4, "c2": 5}
+    assert found.counts.toarray().tolist() == [[1, 0], [2, 3]]
+
+
+@pytest.mark.parametrize(("value", "said"), [("high", "holds? numbers|hold numbers"), ("", "has no value")])
+def test_messages_name_the_column_of_the_user(tmp_path: Path, value: str, said: str) -> None:
+    table = write(tmp_path / "a.csv", f"id,AP width\nc1,{value}\nc2,{value}\n")
+    with pytest.raises(UserError, match=rf"column 'AP width'.*{said}"):
+        cells_of_tables([table], [], External(function={"width": "AP width"}))
+
+
+def test_a_row_of_counts_is_given_to_one_cell(tmp_path: Path) -> None:
+    tables = [write(tmp_path / f"{s}.csv", "id,function_f\nc1,1\nc2,3\n") for s in "ab"]
+    counts = write(tmp_path / "n.csv", "id,g\nc1,4\nc2,9\n")
+    rows = [FieldOfView(sample=s) for s in "ab"]
+    with pytest.raises(UserError, match=r"cells 'a/c1' and 'b/c1' would get the same row 'a?/?c1' of one file"):
+        imported(tmp_path, tables, [counts, counts], rows=rows, samples=["a", "b"])
+
+
+def test_words_for_nothing_are_missing_numbers_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = write(tmp_path / "a.csv", "id,function_f,condition\nc1,#N/A,None\nc2,3,NA\nc3,NaN,null\n")
+    with caplog.at_level("INFO"):
+        cells = cells_of_tables([table], [], External())
+    assert cells["condition"].tolist() == ["None", "NA", "null"]
+    assert cells["function_f"].isna().tolist() == [True, False, True]
+    assert "column 'function_f' has 2 words for a missing value ('#N/A', 'NaN')" in caplog.text
+
+
+NAMES = ["001", "01", "1", "1.10", "1.1", "1e5", "NA", "nan", "None", "True", "12127037390359512345"]
+
+
+@pytest.mark.parametrize("orientation", ["cells_by_genes", "genes_by_cells"])
+def test_names_of_cells_and_genes_are_text(tmp_path: Path, orientation: str) -> None:
+    values = pd.DataFrame(np.arange(121).reshape(11, 11), NAMES, NAMES)
+    (values if orientation == "cells_by_genes" else values.T).to_csv(tmp_path / "n.csv")
+    table = write(tmp_path / "a.csv", "id,function_f\n" + "".join(f"{name},1\n" for name in NAMES))
+    _, data = imported(tmp_path, [table], [tmp_path / "n.csv"], pairing=Pairing(counts_orientation=orientation))
+    found = pd.DataFrame(data.counts.toarray(), data.obs.index, data.genes).loc[NAMES, NAMES]
+    assert found.to_numpy().tolist() == values.to_numpy().tolist()

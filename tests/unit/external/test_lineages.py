@@ -220,3 +220,35 @@ def test_fates_that_all_tables_share_need_no_configuration(tmp_path: Path) -> No
     assert cells["fate"].tolist() == ["division", "death", "unknown", "unknown"]
     own = External(lineage=LineageColumns(fates={"Mitosis": "division", "apoptosis": "unknown"}))
     assert read_families(tmp_path / "l.csv", FieldOfView(sample="s"), own)["fate"][1] == "unknown"
+
+
+# ---- mothers by any name
+
+
+@pytest.mark.parametrize("none", ["", "0", "-1", "NA", "NaN", "None", "null", "#N/A", "000", "0.0", "-1.0"])
+@pytest.mark.parametrize("form", ["{}", "{:03d}", "{}.0", "1.{}0", "{}E2", "cell {}", "10000000000000000{}"])
+def test_mothers_are_names_and_words_for_nothing_are_none(tmp_path: Path, none: str, form: str) -> None:
+    rows = []
+    for family in range(3):
+        mother, one, two = (form.format(3 * family + k) for k in (1, 2, 3))
+        rows += [f"{mother},{none},0,9,division", f"{one},{mother},10,19,", f"{two},{mother},10,19,death"]
+    cells = read(tmp_path, HEADER + "\n".join(rows) + "\n")
+    assert cells["founder_id"].nunique() == 3
+    assert cells["sister_id"].notna().sum() == 6
+    assert set(cells["parent_id"].dropna()) == {form.format(k) for k in (1, 4, 7)}
+
+
+def test_advice_on_a_mother_that_is_not_there(tmp_path: Path) -> None:
+    text = replace("m,,0", "m,unknown,0")
+    with pytest.raises(UserError, match=r"'unknown' of cell 'm' is not in the table; .* external\.lineage\.no_parent"):
+        read(tmp_path, text)
+    columns = LineageColumns(no_parent=["unknown"])
+    assert read(tmp_path, text, lineage=columns)["founder_id"].tolist() == ["m", "m", "m", "late"]
+
+
+def test_a_cell_or_its_scope_without_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"row 3: the cell has no name in column 'id'"):
+        read(tmp_path, replace("a,m,10", ",m,10"))
+    text = "well,id,parent,birth,end,fate\n,m,,0,10,\nA,n,,0,10,\n"
+    with pytest.raises(UserError, match=r"row 2: column 'well' of external\.lineage\.scope is empty"):
+        read(tmp_path, text, lineage=LineageColumns(scope=["well"]))

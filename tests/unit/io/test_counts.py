@@ -88,8 +88,8 @@ def test_what_is_not_counts_is_refused(values: np.ndarray, words: str) -> None:
     [
         ("a.csv", "id,AAA,AAA\ng1,1,2\n", "the cell 'AAA' is listed twice"),
         ("b.csv", "id,AAA,note\ng1,1,good\n", "column 'note' should hold counts but holds text"),
-        ("c.csv", "", "not a readable table of counts"),
-        ("d.csv", "id\ng1\n", "found 0 cells"),
+        ("c.csv", "", r"not a readable table \(it is empty\)"),
+        ("d.csv", "id\ng1\n", "the header has no separator"),
         ("e.h5ad", "no", "not readable as counts"),
         ("f.xlsx", "no", r"counts should be \.h5ad"),
     ],

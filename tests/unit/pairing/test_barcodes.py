@@ -97,3 +97,66 @@ def test_without_counts_all_barcodes_stay() -> None:
 def test_each_file_of_counts_needs_a_sample() -> None:
     with pytest.raises(UserError, match="one sample was expected for each of the 1 files of counts, got 0"):
         files_by_sample([Path("a.csv")], [])
+
+
+# ---- suffixes, which tell lanes apart
+
+STEMS = st.lists(st.text("ACGT", min_size=8, max_size=8), min_size=2, max_size=12, unique=True)
+
+
+@given(stems=STEMS, data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_suffix_on_some_names_of_either_side_loses_no_cell(stems: list[str], data: st.DataObject) -> None:
+    def written(suffix: str) -> list[str]:
+        some = data.draw(st.lists(st.sampled_from(["", suffix]), min_size=len(stems), max_size=len(stems)))
+        blank = data.draw(st.sampled_from(["", " "]))
+        return [stem + end + blank for stem, end in zip(stems, some, strict=True)]
+
+    sequenced, known = written("-1"), written("-1")
+    assert {s.strip()[:8]: k.strip()[:8] for s, k, _ in found(sequenced, pd.Index(known), errors=0)} == {
+        stem: stem for stem in stems
+    }
+
+
+@given(stems=STEMS, data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_a_barcode_in_two_lanes_is_given_to_neither_in_silence(stems: list[str], data: st.DataObject) -> None:
+    lanes = data.draw(st.lists(st.sampled_from([(1,), (2,), (1, 2)]), min_size=len(stems), max_size=len(stems)))
+    aggregated = [f"{stem}-{lane}" for stem, mine in zip(stems, lanes, strict=True) for lane in mine]
+    if (1, 2) in lanes:
+        with pytest.raises(UserError, match=r"suffixes tell lanes apart, .* with the suffix of the sample's lane"):
+            found(aggregated, pd.Index(stems), errors=0)
+    else:
+        assert len(found(aggregated, pd.Index(stems), errors=0)) == len(stems)
+    # The advice: barcodes with the suffix of the lane are those rows and no others.
+    first = [f"{stem}-1" for stem, mine in zip(stems, lanes, strict=True) if 1 in mine]
+    if first and len(set(lanes)) > 1:
+        assert found(aggregated, pd.Index(first), errors=0) == [(name, name, 0) for name in sorted(first)]
+
+
+def test_another_lane_is_no_match() -> None:
+    sequenced = ["AAAAAAAA-1", "CCCCCCCC-1", "GGGGGGGG-2", "AAAAAAAA-2"]
+    assert found(sequenced, pd.Index(["AAAAAAAA-1", "GGGGGGGG-1"])) == [("AAAAAAAA-1", "AAAAAAAA-1", 0)]
+    assert found(["c-1", "c-2", "c-4"], pd.Index(["c-1", "c-2", "c-3"])) == [("c-1", "c-1", 0), ("c-2", "c-2", 0)]
+
+
+def test_a_suffix_that_all_names_of_a_side_share_says_nothing() -> None:
+    assert found(["AAAAAAAA-2", "CCCCCCCC-2"], pd.Index(["AAAAAAAA-1", "CCCCCCCC-1"])) == [
+        ("AAAAAAAA-2", "AAAAAAAA-1", 0),
+        ("CCCCCCCC-2", "CCCCCCCC-1", 0),
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["", "-1"])
+def test_one_file_for_two_lanes_with_the_same_barcodes_is_refused(tmp_path: Path, suffix: str) -> None:
+    counts = write(tmp_path / "aggr.csv", "id,g\nAAAAAAAA-1,3\nCCCCCCCC-1,2\nGGGGGGGG-2,2\nTTTTTTTT-2,4\n")
+
+    def table(a: str, b: str) -> pd.DataFrame:
+        both = [make_barcodes(dict.fromkeys([f"{s}{end}" for s in ("AAAAAAAA", "GGGGGGGG")], "c0")) for end in (a, b)]
+        return pd.concat([both[0].assign(sample="A"), both[1].assign(sample="B")], ignore_index=True)
+
+    with pytest.raises(UserError, match=r"aggr\.csv: the counts 'AAAAAAAA-1' are of a barcode of sample 'A' and of"):
+        sequenced_only(table(suffix, suffix), [tmp_path / "b.csv"], [counts, counts], ["A", "B"], Pairing())
+    # The advice: with the suffix of each lane, each sample has its own rows.
+    kept = sequenced_only(table("-1", "-2"), [tmp_path / "b.csv"], [counts, counts], ["A", "B"], Pairing())
+    assert kept[["sample", "barcode"]].to_numpy().tolist() == [["A", "AAAAAAAA-1"], ["B", "GGGGGGGG-2"]]

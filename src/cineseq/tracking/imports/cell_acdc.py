@@ -10,6 +10,7 @@ from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
 from cineseq.io.end_words import truths
+from cineseq.io.written import as_numbers
 from cineseq.tracking.imports import plain_table
 from cineseq.tracking.imports.base import ExternalTracks, check_not_empty
 
@@ -47,7 +48,7 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     _check_one_position(table, path)
     excluded = _marked(table, "is_cell_excluded", path)
     none = pd.Series(-1, index=table.index)
-    tree = pd.to_numeric(table.get("Cell_ID_tree", none), errors="coerce")
+    tree = as_numbers(table.get("Cell_ID_tree", none))[0]
     by_tree = bool(tree.gt(0).any())
     buds = table["relationship"].eq("bud") & by_tree if "relationship" in table else excluded & False
     columns = COLUMNS | {"track": "Cell_ID_tree" if by_tree else "Cell_ID", "death": "is_cell_dead"}

@@ -11,6 +11,7 @@ from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
 from cineseq.io.end_words import deaths as stated_deaths
+from cineseq.io.written import as_numbers, says_nothing
 from cineseq.tracking.imports.base import ExternalTracks, check_not_empty, frames, parent_links
 from cineseq.tracking.lineage import FOLLOWED
 
@@ -73,7 +74,8 @@ def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track
     deaths: frozenset[int] = frozenset()
     counts = {"objects_in_no_track": int(unlinked.sum())}
     if names["parent"] in table:
-        parent = _numbers(table[names["parent"]].fillna(-1), path, whole=True) + shift
+        named = table[names["parent"]].astype(object)
+        parent = _numbers(named.mask(says_nothing(named), -1), path, whole=True) + shift
         pairs = parent_links(track[parent > 0], parent[parent > 0])
     if names["death"] in table:
         advice = "correct it, or name another column as death in track.external_columns"
@@ -104,8 +106,8 @@ def followed_after_death(frame: pd.Series, track: pd.Series, dead: pd.Series) ->
 
 def _numbers(values: pd.Series, path: Path, *, whole: bool) -> pd.Series:
     """Return a column as numbers; a UserError names the first row without one."""
-    numbers = pd.to_numeric(values, errors="coerce")
-    wrong = numbers.isna() | (whole & (numbers % 1 != 0))
+    numbers, wrong = as_numbers(values)
+    wrong |= numbers.isna() | (whole & (numbers % 1 != 0))
     if wrong.any():
         row = wrong.idxmax()
         kind = "a whole number" if whole else "a number"

@@ -126,13 +126,13 @@ def test_bad_track_file_is_refused_with_its_name(tmp_path, said):
 
 
 IMPOSSIBLE = {
-    "track 1 is its own ancestor": "0,1,1,2\n1,2,2,1\n",
+    "track 1 is its own ancestor": "0,1,1,2,\n1,2,2,1,\n",
     "track 1 died and has daughters": "0,1,1,,1\n1,2,2,1,0\n1,3,3,1,0\n",
-    "no row has a track in column 'track'": "0,-1,1,\n1,,2,\n",
-    "there is a track -5": "0,-5,1,\n1,1,2,\n",
-    "object 1 of frame 0 is listed twice": "0,1,1,\n0,2,1,\n",
-    "a track has two objects in one frame": "0,1,1,\n0,1,4,\n1,1,2,\n",
-    "more than two daughters": "0,1,1,\n1,2,2,1\n1,3,3,1\n1,4,4,1\n",
+    "no row has a track in column 'track'": "0,-1,1,,\n1,,2,,\n",
+    "there is a track -5": "0,-5,1,,\n1,1,2,,\n",
+    "object 1 of frame 0 is listed twice": "0,1,1,,\n0,2,1,,\n",
+    "a track has two objects in one frame": "0,1,1,,\n0,1,4,,\n1,1,2,,\n",
+    "more than two daughters": "0,1,1,,\n1,2,2,1,\n1,3,3,1,\n1,4,4,1,\n",
 }
 MENDED = "more than two daughters"
 

@@ -1,0 +1,201 @@
+"""Which matrix of an AnnData holds the counts, which of its columns are genes, and whether it is intact."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from cineseq.errors import UserError
+from cineseq.text import count, percent, significant
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+logger = logging.getLogger(__name__)
+
+LAYER = "counts"
+LARGEST_LOG = 30.0
+"""No logarithm of a count is larger; fractional values up to this look log-transformed."""
+ROUNDING = 1e-6
+"""Relative distance to a whole number that is an error of rounding."""
+LARGEST_COUNT = 2.0**53
+"""From here on, numbers do not tell whole numbers apart."""
+FEATURE_TYPES = ("feature_types", "feature_type")
+"""Columns of ``var`` with the type of each feature."""
+GENE_TYPES = ("gene expression", "gene", "genes", "rna", "gex")
+OTHER_TYPES = (
+    *("antibody capture", "crispr guide capture", "crispr direct capture", "multiplexing capture", "custom"),
+    *("peaks", "antigen capture", "vdj", "adt", "hto", "protein", "guide", "hashtag"),
+)
+"""Types of features that are no genes."""
+SUMMARY_ROW = r"(?i)__ambiguous|__[a-z]+(?:_[a-z]+)+|N_(?:unmapped|multimapping|noFeature|ambiguous)|Unassigned_\w+"
+"""Rows of htseq-count, STAR and featureCounts that count reads without a gene."""
+
+
+def why_not_counts(values: np.ndarray) -> str:
+    """Return why values cannot be counts; empty if they can."""
+    if not np.isfinite(values).all():
+        return "found missing or infinite values"
+    if (values < 0).any():
+        return f"found negative values (such as {significant(values.min(), 4)}), as scaled data have"
+    if values.size and values.max() >= LARGEST_COUNT:
+        return "found numbers with too many digits for counts, as names have"
+    if not np.issubdtype(values.dtype, np.floating):
+        return ""
+    fractional = values[np.abs(values - np.rint(values)) > ROUNDING * np.maximum(values, 1)]
+    if not fractional.size:
+        return ""
+    kind = "these look log-transformed" if values.max() < LARGEST_LOG else "these look normalised"
+    return f"found fractions (such as {significant(fractional[0], 4)}): {kind}"
+
+
+def as_sparse(values: Any, where: str) -> sparse.csr_matrix:
+    """Return a matrix in memory as CSR, after the indices of a sparse one were checked.
+
+    Compiled code follows the indices without looking; those of a damaged file would lose values in silence, or read
+    foreign memory.
+
+    Raises
+    ------
+    UserError
+        When indices do not fit the shape.
+    """
+    matrix = values.to_memory() if hasattr(values, "to_memory") else values
+    if not sparse.issparse(matrix):
+        return sparse.csr_matrix(np.asarray(matrix))
+    try:
+        if matrix.format in ("csr", "csc"):
+            matrix.check_format(full_check=True)
+        elif matrix.format == "coo" and matrix.nnz:
+            pairs = zip((matrix.row, matrix.col), matrix.shape, strict=True)
+            inside = [index.min() >= 0 and index.max() < size for index, size in pairs]
+            if not all(inside):
+                msg = "an index is outside of its shape"
+                raise ValueError(msg)
+    except (ValueError, TypeError, IndexError) as error:
+        msg = f"{where}: damaged: the indices of a sparse matrix do not fit its shape ({error}); copy the file again."
+        raise UserError(msg) from error
+    return sparse.csr_matrix(matrix)
+
+
+def counts_matrix(adata: AnnData, where: str, layer: str | None = None) -> tuple[sparse.csr_matrix, pd.Index, pd.Index]:
+    """Return the counts of an AnnData, names of cells and of genes; features of another type are left out.
+
+    Counts are those of the layer ``counts``, else of ``X``, else of ``raw``; of ``raw`` also where ``X`` is empty, or
+    holds other whole numbers for the same genes (ranks, zeros and ones, rounded values). The choice is logged.
+
+    Parameters
+    ----------
+    adata
+        In memory or backed.
+    where
+        The file or argument, for messages.
+    layer
+        The layer to read, or ``X`` or ``raw``; None for the rule above.
+
+    Raises
+    ------
+    UserError
+        When none of them holds counts, or there is no such layer.
+    """
+    if (layer is not None and layer not in (*adata.layers, "X", "raw")) or (layer == "raw" and adata.raw is None):
+        msg = f"{where}: there is no layer '{layer}' (pairing.counts_layer); there are {_listed(adata)}."
+        raise UserError(msg)
+    places = [layer] if layer is not None else [LAYER] * (LAYER in adata.layers) + ["X", "raw"]
+    reasons: list[str] = []
+    found: tuple[str, sparse.csr_matrix, pd.DataFrame] | None = None
+    for place in places:
+        values, var = _at(adata, place)
+        if values is None or (found and not _is_better(adata, found[1], values, where)):
+            continue
+        matrix = as_sparse(values, where)
+        reason = why_not_counts(matrix.data)
+        if reason:
+            reasons.append(f"of {_name(place)}: {reason}")
+            continue
+        found = (place, matrix, var)
+        if place != "X" or adata.raw is None:
+            break
+    if found is None:
+        why = "; ".join(reasons) or "it has no matrix"
+        msg = (
+            f"{where}: raw counts (whole numbers from 0) were expected in layers['{LAYER}'], {why}; there are "
+            f"{_listed(adata)}: give the raw counts, or name the layer that holds them in pairing.counts_layer."
+        )
+        raise UserError(msg)
+    place, matrix, var = found
+    passed = f" (not those {'; '.join(reasons)})" if reasons else ""
+    logger.info("%s: counts are those of %s%s; there are %s.", where, _name(place), passed, _listed(adata))
+    mine = genes_of(var, where)
+    return matrix[:, mine] if not mine.all() else matrix, adata.obs_names, var.index[mine]
+
+
+def _at(adata: AnnData, place: str) -> tuple[Any, pd.DataFrame]:
+    if place == "raw":
+        return (None, adata.var) if adata.raw is None else (adata.raw.X, adata.raw.var)
+    return (adata.X if place == "X" else adata.layers[place]), adata.var
+
+
+def _name(place: str) -> str:
+    return place if place in ("X", "raw") else f"layers['{place}']"
+
+
+def _listed(adata: AnnData) -> str:
+    layers = [_name(name) for name in adata.layers]
+    places = ["X"] * (adata.X is not None) + layers + ["raw"] * (adata.raw is not None)
+    return ", ".join(places) or "none"
+
+
+def _is_better(adata: AnnData, x: sparse.csr_matrix, raw: Any, where: str) -> bool:
+    """Return whether raw counts replace those of X: X holds other numbers than raw for the genes that they share."""
+    matrix = as_sparse(raw, where)
+    if why_not_counts(matrix.data):
+        return False
+    place = pd.Index(adata.raw.var_names).get_indexer(adata.var_names)
+    shared = place >= 0
+    return bool((x[:, shared] != matrix[:, place[shared]]).nnz)
+
+
+def genes_of(var: pd.DataFrame, where: str) -> np.ndarray:
+    """Return which features are genes, by their type where it is stated; Boolean, shape (features,).
+
+    Without any feature of the type ``Gene Expression``, those of a known other type are left out.
+
+    Raises
+    ------
+    UserError
+        When no feature is a gene.
+    """
+    column = next((name for name in FEATURE_TYPES if name in var), None)
+    if column is None:
+        return np.ones(len(var), bool)
+    kinds = var[column].astype("string").str.strip().str.lower()
+    genes = kinds.isin(GENE_TYPES).fillna(value=False).to_numpy(bool)
+    if not genes.any():
+        genes = ~kinds.isin(OTHER_TYPES).fillna(value=False).to_numpy(bool)
+    others = var.loc[~genes, column].astype("string").fillna("no type").value_counts()
+    text = ", ".join(f"{n} {kind}" for kind, n in others.items())
+    if not genes.any():
+        msg = f"{where}: no feature is a gene by '{column}' of var ({text}); give the file with gene expression."
+        raise UserError(msg)
+    if len(others):
+        many = count(int(others.sum()), "feature")
+        logger.info("%s: left out %s that are no genes by '%s' (%s).", where, many, column, text)
+    return genes
+
+
+def without_summaries(matrix: sparse.csr_matrix, genes: pd.Index, where: str) -> tuple[sparse.csr_matrix, pd.Index]:
+    """Return counts without rows of counting programs that are no genes, such as ``__no_feature``; they are logged."""
+    summaries = np.asarray(genes.str.fullmatch(SUMMARY_ROW), dtype=bool)
+    if not summaries.any():
+        return matrix, genes
+    share = matrix[:, summaries].sum() / max(matrix.sum(), 1)
+    logger.warning(
+        "%s: left out %s that are no genes (%s), with %s of the counts.",
+        *(where, count(int(summaries.sum()), "row"), ", ".join(genes[summaries]), percent(share, 0)),
+    )
+    return matrix[:, ~summaries], genes[~summaries]
