@@ -14,6 +14,8 @@ from scipy import sparse
 from cineseq.config.expression import Normalisation
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError, reading
+from cineseq.io.hdf5 import check_hdf5
+from cineseq.io.zarr_files import check_codecs
 from cineseq.text import significant
 
 if TYPE_CHECKING:
@@ -191,6 +193,10 @@ def _read_anndata(path: Path, suffix: str) -> AnnData:
     import anndata  # noqa: PLC0415 - 4 s, not needed for tables
     import scanpy  # noqa: PLC0415
 
+    if suffix in (".h5ad", ".h5"):
+        check_hdf5(path, "not readable as counts")
+    if suffix == ".zarr":
+        check_codecs(path)
     with reading(path, "not readable as counts", COPY_COUNTS):
         if suffix == ".h5ad":
             return anndata.read_h5ad(path)
