@@ -16,8 +16,8 @@ import numpy as np
 
 from cineseq.errors import UserError
 from cineseq.io.readers.grid import Layout
-from cineseq.io.readers.sizes import check_chunk, check_frames
-from cineseq.io.readers.source import ReadOptions, Source
+from cineseq.io.readers.sizes import check_chunk, check_frames, check_plane
+from cineseq.io.readers.source import ReadOptions, Source, SourceInfo
 from cineseq.text import count
 
 NOT_STORED = 2**64 - 1
@@ -190,15 +190,17 @@ def with_empty(source: Source, layout: Layout, chunks: Chunks) -> Source:
     return replace(source, plane=plane)
 
 
-def check_size(chunks: Chunks, frames: int, channels: int, *, masks: bool) -> None:
-    """Refuse chunks that do not fit into memory, and images of more planes than the stored files can hold.
+def check_size(chunks: Chunks, info: SourceInfo, *, masks: bool) -> None:
+    """Refuse planes and chunks that do not fit into memory, and images of more planes than the stored files can hold.
 
     Raises
     ------
     UserError
         The message says which.
     """
+    frames, channels = info.frames, info.channels
     check_frames(chunks.path, frames)
+    check_plane(chunks.path, info.height, info.width)
     check_chunk(chunks.path, chunks.array.chunks, chunks.array.dtype.itemsize)
     most = chunks.files * math.prod(chunks.array.shards or chunks.array.chunks)
     if not masks and frames * channels > most:

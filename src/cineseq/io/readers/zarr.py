@@ -74,7 +74,7 @@ def open_zarr(path: Path, options: ReadOptions | None = None) -> Iterator[Source
             info = replace(info, times_min=image.times_min if len(image.times_min) == layout.frames else ())
             source = Source(path, info, layout.plane)
             chunks = Chunks(path, array)
-            check_size(chunks, info.frames, info.channels, masks=options.masks)
+            check_size(chunks, info, masks=options.masks)
             source = with_empty(source, layout, chunks) if options.masks else checked(source, layout, chunks, options)
         yield source
 
