@@ -47,7 +47,10 @@ def _metadata(path: Path) -> Iterator[tuple[str, int, Any]]:
             for file in (Path(folder) / name for name in names if name in METADATA):
                 yield file.relative_to(path).as_posix(), file.stat().st_size, file.read_bytes
     elif path.is_file():
-        with reading(path, "not a readable zip file", "copy it again"), ZipFile(path) as archive:
+        with (
+            reading(path, "not a readable OME-Zarr image", "copy the zip file again"),
+            ZipFile(path) as archive,
+        ):
             found = [(i.filename, i.file_size) for i in archive.infolist() if i.filename.endswith(METADATA)]
         for name, size in found:
             yield name, size, lambda name=name: _member(path, name)
