@@ -170,6 +170,7 @@ rule compare_sisters:
             "lineage", "seed", normalisation=STUDY.config.clusters.normalisation
         ),
         _code=code("compare_sisters.py"),
+        _content=content(from_sheet_by_sample("compartments")),
     script:
         "../scripts/compare_sisters.py"
 
@@ -205,6 +206,7 @@ rule compare_sisters_before_death:
             ],
         ),
         _code=code("compare_sisters_before_death.py"),
+        _content=content(from_sheet_by_sample("compartments")),
     script:
         "../scripts/compare_sisters_before_death.py"
 
@@ -241,5 +243,9 @@ rule compare_sister_genes:
             samples=STUDY.count_samples if STUDY.pairs else [],
         ),
         _code=code("compare_sister_genes.py"),
+        _content=content(
+            from_sheet_by_sample("compartments"),
+            from_sheet_by_sample("counts") if STUDY.pairs else [],
+        ),
     script:
         "../scripts/compare_sister_genes.py"

@@ -5,7 +5,7 @@ import logging
 import time
 
 from cineseq.errors import UserError
-from cineseq.workflow.fingerprint import fingerprint
+from cineseq.workflow.fingerprint import content_of, fingerprint
 from cineseq.workflow.products import products_of
 from cineseq.workflow.run_state import (
     note_machine,
@@ -48,6 +48,19 @@ field_settings = STUDY.field_settings
 def code(script, templates=None):
     """Return the fingerprint of the code that a rule runs, and of the templates that it fills in."""
     return fingerprint(Path(workflow.source_path(f"../scripts/{script}")), templates)
+
+
+def content(*sources):
+    """Return a function of wildcards that tells the content of the user's files, so that a replaced one is noticed.
+
+    It does not take the inputs of the job: Snakemake compares no parameter that is derived from them.
+    """
+
+    def of(wildcards):
+        names = [name for s in sources for name in (s(wildcards) if callable(s) else s)]
+        return content_of(names)
+
+    return of
 
 
 def say(lines):

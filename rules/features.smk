@@ -118,5 +118,6 @@ rule summarise_tracks:
     params:
         settings=field_settings("features", metadata=True),
         _code=code("summarise_tracks.py"),
+        _content=content(from_sheet("features")),
     script:
         "../scripts/summarise_tracks.py"

@@ -59,6 +59,7 @@ rule track:
     params:
         settings=field_settings("channels", "track"),
         _code=code("track.py"),
+        _content=content(from_sheet("compartments"), from_sheet("edits")),
     script:
         "../scripts/track.py"
 
@@ -88,6 +89,9 @@ rule import_tracks:
     params:
         settings=field_settings("track"),
         _code=code("import_tracks.py"),
+        _content=content(
+            from_sheet("tracks"), from_sheet("compartments"), from_sheet("edits")
+        ),
     script:
         "../scripts/import_tracks.py"
 
@@ -115,6 +119,7 @@ rule import_point_tracks:
     params:
         settings=field_settings("inputs", "track"),
         _code=code("import_point_tracks.py"),
+        _content=content(from_sheet("tracks"), from_sheet("compartments")),
     script:
         "../scripts/import_point_tracks.py"
 

@@ -26,6 +26,7 @@ rule prepare_movie:
     params:
         settings=field_settings("inputs", "channels"),
         _code=code("prepare_movie.py"),
+        _content=content(from_sheet("images")),
     script:
         "../scripts/prepare_movie.py"
 
@@ -53,6 +54,7 @@ rule import_masks:
     params:
         settings=field_settings("inputs"),
         _code=code("import_masks.py"),
+        _content=content(from_sheet("masks")),
     script:
         "../scripts/import_masks.py"
 

@@ -49,5 +49,6 @@ rule train_model:
     params:
         settings=settings("train"),
         _code=code("train_model.py"),
+        _content=content(annotated("images"), annotated("masks")),
     script:
         "../scripts/train_model.py"

@@ -61,6 +61,11 @@ if STUDY.start == "images":
                 fields=STUDY.fields_of_view,
             ),
             _code=code("match_barcodes.py"),
+            _content=content(
+                from_sheet_by_sample("compartments"),
+                from_sheet_by_sample("barcodes"),
+                from_sheet_by_sample("counts"),
+            ),
         script:
             "../scripts/match_barcodes.py"
 
@@ -86,6 +91,7 @@ if STUDY.start == "images":
         params:
             settings=settings("pairing", samples=STUDY.count_samples),
             _code=code("pair.py"),
+            _content=content(from_sheet_by_sample("counts")),
         script:
             "../scripts/pair.py"
 
@@ -118,6 +124,9 @@ if STUDY.start == "cells":
                 samples=STUDY.count_samples,
             ),
             _code=code("import_cells.py"),
+            _content=content(
+                from_sheet_by_sample("cells"), from_sheet_by_sample("counts")
+            ),
         script:
             "../scripts/import_cells.py"
 
@@ -144,6 +153,7 @@ if STUDY.start == "paired":
         params:
             settings=settings("external", "pairing", rows=STUDY.rows_of("paired")),
             _code=code("import_paired.py"),
+            _content=content(from_sheet_by_sample("paired")),
         script:
             "../scripts/import_paired.py"
 
@@ -170,5 +180,6 @@ if STUDY.start == "lineage":
         params:
             settings=settings("external", rows=STUDY.rows_of("lineage")),
             _code=code("import_lineage.py"),
+            _content=content(from_sheet_by_sample("lineage")),
         script:
             "../scripts/import_lineage.py"

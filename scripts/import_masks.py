@@ -43,7 +43,8 @@ def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, m
             logger.warning("%s", notice)
         surveyed = survey(source, frames)
         check_single_frame(masks[0], len(frames), source.info.frames, inputs)
-        write_labels(external_labels(source, frames, surveyed), labels, info)
+        lost = frozenset[int]() if movie is None or inputs.missing_chunks != "mask" else _without_image(movie)
+        write_labels(external_labels(source, frames, surveyed, lost), labels, info)
     logger.info("Imported %d masks with a median of %s objects.", info.frames, significant(surveyed.median))
     for frame in surveyed.empty:
         logger.warning("%s: the mask of frame %d is empty.", masks[0], frame)
@@ -51,6 +52,13 @@ def main(*, masks: list[Path], labels: Path, report: Path, settings: Settings, m
         logger.warning("Converted %d masks of whole floating-point numbers to integers.", surveyed.floating)
     recorded = Recorded(pixel_size_um=info.pixel_size_um, frame_interval_min=info.frame_interval_min)
     write_json(mask_report(surveyed, info, notices) | {"recorded": recorded.model_dump(mode="json")}, report)
+
+
+def _without_image(movie: Path) -> frozenset[int]:
+    """Return the frames of a movie that were left out since a part of them was lost; all their pixels are 0."""
+    with open_movie(movie) as opened:
+        planes = ((t, opened.planes(t, opened.channels)) for t in range(opened.info.frames))
+        return frozenset(t for t, here in planes if not here.any())
 
 
 def _movie_info(movie: Path, inputs: Inputs) -> MovieInfo:

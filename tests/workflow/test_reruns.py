@@ -94,3 +94,18 @@ def test_report_of_a_study_without_transcriptomes(small: Project) -> None:
     answers = json.loads((small.folder / "results/small/report/answers.json").read_text())
     by_id = {a["id"]: a["answer"] for a in answers["answers"]}
     assert by_id["modalities"].startswith("Not run: this run has no prediction")
+
+
+def test_a_file_that_is_replaced_by_an_older_one_is_noticed_and_one_that_is_touched_is_not(small: Project) -> None:
+    masks = small.folder / "a_masks.tif"
+    write_sheet(small.folder, [{"sample": "s", "fov": "a", "images": "a.ome.tif", "masks": "a_masks.tif"}])
+    wanted = "results/small/fov/s/a/masks.ome.tif"
+    small.snakemake(wanted)
+    assert not small.planned(wanted)
+    content, then = masks.read_bytes(), masks.stat().st_mtime - 9_000_000
+    masks.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(masks, (then, then))
+    assert "import_masks" in small.planned(wanted)
+    masks.write_bytes(content)
+    os.utime(masks, (then, then))
+    assert not small.planned(wanted)

@@ -8,7 +8,7 @@ from cineseq.deprecation import deprecated
 
 Name = str
 """A name used in file paths: letters, digits, dot, dash and underscore."""
-NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
 LARGEST_SEED = 2**32 - 1
 """Largest seed that all random generators take."""
 REMOVED_IN = "0.3.0"

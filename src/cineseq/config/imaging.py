@@ -53,6 +53,12 @@ class Inputs(Section):
         description="file: times that the file states for its planes have priority, and irregular ones are kept; "
         "regular: frames are one interval apart.",
     )
+    missing_chunks: Literal["refuse", "mask", "fill"] = Field(
+        "refuse",
+        description="Chunks of a Zarr image that are not stored, because they were lost or are empty: refuse; mask, "
+        "which leaves out the whole frame; or fill, which takes them for empty. A frame and channel without any chunk "
+        "is refused. In masks they are background.",
+    )
     allow_single_frame: bool = Field(
         default=False,
         description="Accept movies and masks of a single frame; cells are then measured but not tracked. false: an "

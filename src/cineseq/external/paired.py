@@ -21,10 +21,12 @@ from cineseq.io.adata import read_paired
 from cineseq.io.counts import from_anndata
 from cineseq.io.delimited import STUDY
 from cineseq.io.group_columns import with_sheet
+from cineseq.io.hdf5 import check_hdf5
 from cineseq.io.mudata_export import blocks_apart, read_mudata
 from cineseq.io.paired import BLOCKS, OPTIONAL_BLOCKS, PairedData
 from cineseq.io.which_matrix import LAYER, as_sparse
 from cineseq.io.written import as_text
+from cineseq.io.zarr_files import check_codecs
 from cineseq.pairing.join import StudyCounts
 from cineseq.tables.imaging import CELLS
 from cineseq.text import listed
@@ -122,6 +124,10 @@ def _open(path: Path) -> AnnData | MuData:
     if not path.exists():
         msg = f"{path}: there is no such file of paired data; check the column paired of the sample sheet."
         raise UserError(msg)
+    if path.suffix in (".h5ad", ".h5mu"):
+        check_hdf5(path, f"not readable as {path.suffix}")
+    else:
+        check_codecs(path)
     with reading(path, f"not readable as {path.suffix}", "write the file again"), blocks_apart():
         return readers[path.suffix](path)
 

@@ -25,7 +25,7 @@ from torch import nn
 from cineseq.config.features import UNTRAINED, Embed
 from cineseq.errors import UserError, reading
 from cineseq.files import digest, replacing, sha256
-from cineseq.models.registry import COMPACT, embedder_file
+from cineseq.models.registry import COMPACT, check_checksums, check_shipped, embedder_file
 
 logger = logging.getLogger(__name__)
 
@@ -155,6 +155,8 @@ def _from_file(path: Path, model: str, settings: Embed) -> Embedder:
         msg = f"embed.model: there is no file {path}; give 'compact', a file of weights or a name on the model hub."
         raise UserError(msg)
     digest = sha256(path)
+    if model == COMPACT:
+        check_shipped(path, digest)
     if settings.sha256 is not None and digest != settings.sha256:
         msg = f"{path}: its SHA-256 is {digest}, but embed.sha256 is {settings.sha256}; correct one of them."
         raise UserError(msg)
@@ -181,6 +183,7 @@ def _ours(path: Path, digest: str, metadata: dict[str, str], settings: Embed) ->
 
 def _timms(path: Path, digest: str, model: str, architecture: str, *, side: int) -> Embedder:
     overlay = {"file": str(path)}
+    _readable(path, lambda: check_checksums(path))
     # Keep the checkpoint's number of classes: with another number timm loads without checking the keys.
     network = _readable(path, lambda: _created(architecture, side, pretrained=True, pretrained_cfg_overlay=overlay))
     network.reset_classifier(0)

@@ -15,9 +15,11 @@ from cineseq.config.expression import Normalisation
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError, reading
 from cineseq.io.delimited import layout_of, values_of
+from cineseq.io.hdf5 import check_hdf5
 from cineseq.io.tenx import read_10x_h5, read_folder
 from cineseq.io.which_matrix import as_sparse, counts_matrix, why_not_counts, without_summaries
 from cineseq.io.written import as_numbers, as_text, why_no_number
+from cineseq.io.zarr_files import check_codecs
 from cineseq.text import count
 
 if TYPE_CHECKING:
@@ -221,6 +223,10 @@ def _numbers(path: Path, values: pd.DataFrame) -> np.ndarray:
 def _read_anndata(path: Path, suffix: str) -> AnnData:
     import anndata  # noqa: PLC0415 - 4 s, not needed for tables
 
+    if suffix in (".h5ad", ".h5"):
+        check_hdf5(path, "not readable as counts")
+    if suffix == ".zarr":
+        check_codecs(path)
     with reading(path, "not readable as counts", COPY_COUNTS):
         if suffix == ".h5ad":
             return anndata.read_h5ad(path)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from zipfile import ZipFile, is_zipfile
 
 from cineseq.config.features import UNTRAINED
+from cineseq.errors import UserError
 from cineseq.files import resources
 
 COMPACT = "compact"
@@ -89,3 +92,37 @@ def embedder_file(model: str) -> Path | None:
     if model.startswith(UNTRAINED):
         return None
     return Path(model).expanduser() if model.endswith(SUFFIXES) else None
+
+
+def check_shipped(file: Path, digest: str) -> None:
+    """Compare the hash of a shipped model with that in its card, the text file beside it.
+
+    Raises
+    ------
+    UserError
+        When they differ, so that the file is damaged or was replaced.
+    """
+    card = file.with_suffix(".md")
+    known = re.search(r"SHA-256 `([0-9a-f]{64})`", card.read_text(encoding="utf-8")) if card.is_file() else None
+    if known is None or known[1] != digest:
+        why = "no card with its hash is beside it" if known is None else f"{card.name} states {known[1]}"
+        msg = (
+            f"{file}: not the shipped model (SHA-256 {digest}, and {why}); restore the file, or install cineseq again."
+        )
+        raise UserError(msg)
+
+
+def check_checksums(file: Path) -> None:
+    """Verify the checksums inside a checkpoint of torch, which torch does not; other files have none.
+
+    Raises
+    ------
+    ValueError
+        When one is wrong; the message names the part.
+    """
+    if is_zipfile(file):
+        with ZipFile(file) as archive:
+            wrong = archive.testzip()
+        if wrong is not None:
+            msg = f"the checksum of {wrong} is wrong"
+            raise ValueError(msg)

@@ -212,11 +212,14 @@ def _check(source: Source, frame: int, mask: np.ndarray) -> None:
         raise UserError(msg)
 
 
-def external_labels(source: Source, frames: range, surveyed: Survey) -> Iterator[np.ndarray]:
-    """Yield the masks with their labels unchanged, as uint16 where they fit, else uint32."""
+def external_labels(
+    source: Source, frames: range, surveyed: Survey, left_out: frozenset[int] = frozenset()
+) -> Iterator[np.ndarray]:
+    """Yield the masks with their labels unchanged, as uint16 where they fit, else uint32; empty if left out."""
     kind = np.uint16 if surveyed.highest <= np.iinfo(np.uint16).max else np.uint32
-    for frame in frames:
-        yield source.plane(frame, 0).astype(kind)
+    for index, frame in enumerate(frames):
+        labels = source.plane(frame, 0).astype(kind)
+        yield np.zeros_like(labels) if index in left_out else labels
 
 
 @contextmanager

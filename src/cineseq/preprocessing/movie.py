@@ -107,7 +107,7 @@ def plan_movie(source: Source, inputs: Inputs, channels: Channels, frame_step: i
 def read_options(inputs: Inputs, channels: Channels, series: str) -> ReadOptions:
     """Return what the configuration and the sheet state on the file of a movie."""
     count = len(channels.names) if isinstance(channels.names, list) else None
-    return ReadOptions(count, inputs.axes, series)
+    return ReadOptions(count, inputs.axes, series, missing_chunks=inputs.missing_chunks)
 
 
 PLACEHOLDER = re.compile(
@@ -388,7 +388,8 @@ class Recording:
         # Cameras and exports mix 8 and 16 bit between channels; the movie has the type that holds them all.
         common = np.result_type(*self.kinds.values())
         name = self.plan.info.channels[position]
-        plane = _flat(raw.astype(common, copy=False), name, self.corrections.profiles, self.inputs)
+        profiles = {} if self.plan.frames[index] in self.source.missing else self.corrections.profiles
+        plane = _flat(raw.astype(common, copy=False), name, profiles, self.inputs)
         return self.without_drift(plane, index)
 
     def without_drift(self, plane: np.ndarray, index: int) -> np.ndarray:

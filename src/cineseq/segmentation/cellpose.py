@@ -18,7 +18,16 @@ from cellpose.vit import CPSAM, BaseModel
 from cineseq.config.imaging import Segment
 from cineseq.errors import UserError, reading
 from cineseq.files import sha256
-from cineseq.models.registry import CELLPOSE_FOLDER, CELLPOSE_NAMES, COMPACT, SHIPPED, licence_note, model_file
+from cineseq.models.registry import (
+    CELLPOSE_FOLDER,
+    CELLPOSE_NAMES,
+    COMPACT,
+    SHIPPED,
+    check_checksums,
+    check_shipped,
+    licence_note,
+    model_file,
+)
 from cineseq.segmentation.compact import DIAMETERS_PX, STRIDE, CompactSegmenter
 from cineseq.text import count
 
@@ -94,6 +103,8 @@ def load_model(settings: Segment, path: Path | None = None) -> SegmentationModel
     """
     file = fetch_segmenter(settings, path)
     digest = sha256(file)
+    if settings.model in SHIPPED:
+        check_shipped(file, digest)
     device = choose_device()
     net = read_network(file, device)
     if not isinstance(net, CompactSegmenter):
@@ -182,6 +193,7 @@ def read_network(file: Path, device: torch.device) -> BaseModel:
 
 def _read_weights(file: Path) -> dict[str, torch.Tensor]:
     with reading(file, "not a readable model checkpoint", "copy it again or choose another model"):
+        check_checksums(file)
         weights = torch.load(file, map_location="cpu", mmap=True, weights_only=True)
         # Parallel training prefixes keys with "module."; some checkpoints are saved in half precision.
         return {str(key).removeprefix("module."): value.float() for key, value in dict(weights).items()}

@@ -182,7 +182,7 @@ def write_table(frame: pd.DataFrame, path: Path, table: Table) -> None:
             pq.write_table(arrow, temporary, compression="zstd")
         else:
             separator = "\t" if path.suffix == ".tsv" else ","
-            checked.to_csv(temporary, sep=separator, index=False, float_format="%.6g")
+            _quoted(checked).to_csv(temporary, sep=separator, index=False, float_format="%.6g")
 
 
 def read_table(path: Path, table: Table) -> pd.DataFrame:
@@ -204,7 +204,18 @@ def _read_delimited(path: Path, table: Table) -> pd.DataFrame:
     text = {name: "string" for name, column in columns.items() if column.kind == "text"}
     # A gene or a condition may be called NA or None; these words mean a missing value in numeric columns only.
     absent = {name: [""] if name in text else ["", "NA", "NaN", "nan"] for name in columns}
-    return pd.read_csv(path, sep=separator, dtype=text, keep_default_na=False, na_values=absent)
+    frame = pd.read_csv(path, sep=separator, dtype=text, keep_default_na=False, na_values=absent)
+    return frame.assign(**{name: frame[name].str.replace(rf"^'(?={STARTS_FORMULA})", "", regex=True) for name in text})
+
+
+STARTS_FORMULA = r"'*[=+\-@\t\r](?=[\s\S])(?![\d.]+(?:[eE][+-]?\d+)?$)"
+"""Text that a spreadsheet would run as a formula, or that was quoted as one; a number is none."""
+
+
+def _quoted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with an apostrophe before text that a spreadsheet would take for a formula."""
+    texts = [name for name, kind in frame.dtypes.items() if isinstance(kind, pd.StringDtype)]
+    return frame.assign(**{name: frame[name].str.replace(rf"^(?={STARTS_FORMULA})", "'", regex=True) for name in texts})
 
 
 FIELD = ["sample", "fov"]

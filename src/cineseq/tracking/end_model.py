@@ -13,6 +13,7 @@ import pandas as pd
 
 from cineseq.errors import reading
 from cineseq.files import resources, sha256
+from cineseq.models.registry import check_shipped
 
 MODEL_FILE = resources() / "ends_compact.json"
 """File of the shipped model; its card is beside it."""
@@ -88,7 +89,8 @@ class EndModel:
 
 @cache
 def shipped() -> EndModel:
-    """Return the shipped model."""
+    """Return the shipped model, checked against the hash in its card."""
+    check_shipped(MODEL_FILE, sha256(MODEL_FILE))
     return read_model(MODEL_FILE)
 
 

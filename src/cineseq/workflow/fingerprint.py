@@ -1,19 +1,29 @@
-"""Content fingerprints of the code that a rule runs.
+"""Content fingerprints of the code that a rule runs, and of the user's files that it reads.
 
-Snakemake's own ``code`` trigger looks at times and does not see imported modules; this looks at content and does.
+Snakemake's own triggers look at times: they do not see imported modules, nor a file that was replaced by an older one.
+These look at content and do.
 """
 
 import ast
-from collections.abc import Iterator
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 from cineseq.files import digest
+from cineseq.workflow.sample_sheet import MADE_BY_RULES
 
 SOURCE = Path(__file__).resolve().parents[2]
 """Folder that contains the package."""
 
 PACKAGE = "cineseq"
+ENDS = 65_536
+"""Bytes at both ends of a file that count."""
+SAMPLES, SAMPLE = 16, 4_096
+"""Pieces of the rest of a file that count, evenly spread, and their bytes."""
+FILES_OF_FOLDER = 64
+"""Files of a folder of which more than name and size counts, evenly spread."""
 
 
 def fingerprint(script: Path, templates: str | None = None) -> str:
@@ -87,3 +97,48 @@ def _drop_docstring(node: ast.AST) -> None:
         value = body[0].value
         if isinstance(value, ast.Constant) and isinstance(value.value, str):
             node.body = body[1:] or [ast.Pass()]
+
+
+def content_of(names: Sequence[str]) -> dict[str, str]:
+    """Return what tells the content of the user's files: twelve hexadecimal digits of sizes, ends and samples.
+
+    Files that rules make, which Snakemake follows itself, are passed over. Planning must not read whole movies, so a
+    change of few bytes inside a large file whose size stays may be missed; the date of the file tells Snakemake then.
+
+    Parameters
+    ----------
+    names
+        Files and folders.
+    """
+    return {name: _content(Path(name)) for name in names if not name.startswith(MADE_BY_RULES) and Path(name).exists()}
+
+
+def _content(path: Path) -> str:
+    total = hashlib.sha256()
+    if not path.is_dir():
+        _add(path, path.stat().st_size, total)
+        return total.hexdigest()[:12]
+    found = sorted(Path(folder) / name for folder, _, names in os.walk(path) for name in names)
+    sizes = [file.stat().st_size for file in found]
+    for file, size in zip(found, sizes, strict=True):
+        total.update(f"{file.relative_to(path).as_posix()} {size}\n".encode())
+    for i in sorted(
+        {round(k * (len(found) - 1) / (FILES_OF_FOLDER - 1)) for k in range(FILES_OF_FOLDER)} if found else ()
+    ):
+        _add(found[i], sizes[i], total)
+    return total.hexdigest()[:12]
+
+
+def _add(path: Path, size: int, total: "hashlib._Hash") -> None:
+    """Add the size of a file, its ends and evenly spread samples of the rest to a hash."""
+    total.update(f"{size}\n".encode())
+    with path.open("rb") as stream:
+        total.update(stream.read(ENDS))
+        if size > ENDS:
+            rest = max(0, size - 2 * ENDS - SAMPLE)
+            places = [ENDS + round(k * rest / (SAMPLES - 1)) for k in range(SAMPLES)] if rest else [ENDS]
+            for at in places:
+                stream.seek(at)
+                total.update(stream.read(SAMPLE))
+            stream.seek(max(ENDS, size - ENDS))
+            total.update(stream.read())

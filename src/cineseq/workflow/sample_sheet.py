@@ -197,7 +197,8 @@ def _entry(path: Path, number: int, usual: dict[str, str], row: dict[str | None,
     for name in ("sample", "fov"):
         value = values.get(name, "1" if name == "fov" else "")
         if not re.match(NAME_PATTERN, value):
-            msg = f"{path}, row {number}: {name} '{value}' should be made of letters, digits, dot, dash and underscore."
+            what = "should be made of letters, digits, dot, dash and underscore, at most 100"
+            msg = f"{path}, row {number}: {name} '{value}' {what}."
             raise UserError(msg)
     step = values.pop("frame_step")
     if not step.isdecimal() or int(step) < 1:
@@ -211,18 +212,21 @@ def _entry(path: Path, number: int, usual: dict[str, str], row: dict[str | None,
     return Entry(**values, frame_step=int(step), metadata=metadata, row=number)
 
 
+PLACEHOLDER = re.compile(r"\{(\w+)\}|\{\{|\}\}")
+"""A placeholder, or a brace that is written twice to stand for itself."""
+
+
 def _fill(path: Path, number: int, column: str, text: str, places: dict[str, str]) -> str:
-    plain = text
-    for place, value in places.items():
-        plain = plain.replace("{" + place + "}", value)
-    if os.path.lexists(plain):
-        return plain  # the file is there, braces in its name or not
-    try:
-        return text.format(**places)
-    except (KeyError, IndexError, ValueError, AttributeError):
+    # Plain replacement: format specifications such as {data:>999999999} and attributes have no meaning here.
+    filled = PLACEHOLDER.sub(lambda found: places.get(found[1], found[0]) if found[1] else found[0][0], text)
+    if os.path.lexists(filled):
+        return filled  # the file is there, braces in its name or not
+    left = PLACEHOLDER.sub(lambda found: found[0] if found[1] and found[1] not in places else "", text)
+    if "{" in left or "}" in left:
         known = ", ".join("{" + p + "}" for p in places)
         msg = f"{path}, row {number}: {column} '{text}' has an unknown placeholder; the known ones are {known}."
-        raise UserError(msg) from None
+        raise UserError(msg)
+    return filled
 
 
 def _check_repeats(path: Path, entries: list[Entry]) -> None:

@@ -1,11 +1,13 @@
 """Contracts of tables: what is refused, what is written, and that it comes back as it was."""
 
+import csv
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cineseq.errors import UserError
@@ -193,3 +195,18 @@ def test_every_contract_of_a_product_is_in_the_dictionary() -> None:
 def test_a_death_without_a_word_for_it_is_refused() -> None:
     kinds = next(c for c in TRACKS.columns if c.name == "end_kind").values
     assert kinds == ("division", "death", "left_fov", "lost", "end_of_movie")
+
+
+FORMULAS = st.text(st.sampled_from("=+-@'1.ex"), min_size=1, max_size=6)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(FORMULAS, min_size=1, max_size=5))
+def test_text_that_a_spreadsheet_would_run_is_quoted_and_read_back(tmp_path, texts):
+    table = Table("names", "Names", (), (Column("name", "text", "Name"),))
+    write_table(pd.DataFrame({"name": texts}), tmp_path / "a.csv", table)
+    assert read_table(tmp_path / "a.csv", table)["name"].tolist() == texts
+    cells = [row[0] for row in csv.reader((tmp_path / "a.csv").read_text().splitlines()[1:])]
+    for cell in cells:
+        is_number = re.fullmatch(r"[+-]?[\d.]+(e[+-]?\d+)?", cell)
+        assert len(cell) == 1 or is_number or not cell.startswith(("=", "+", "-", "@", "\t"))

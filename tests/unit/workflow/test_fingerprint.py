@@ -6,10 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cineseq.workflow import fingerprint
+from cineseq.workflow.fingerprint import content_of
 
 ROOT = Path(__file__).resolve().parents[3]
 FILES = {
@@ -121,3 +122,37 @@ def test_the_package_imports_by_full_names_which_the_fingerprint_can_follow() ->
     for path in [*(ROOT / "scripts").glob("*.py"), *(ROOT / "src").rglob("*.py")]:
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         assert not [n.lineno for n in nodes if isinstance(n, ast.ImportFrom) and n.level], path
+
+
+SIZES = st.integers(1, 400_000)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(size=SIZES, at=st.floats(0, 1), old=st.booleans())
+def test_a_file_of_other_content_is_noticed_whatever_its_date(tmp_path: Path, size: int, at: float, old: bool) -> None:
+    file = tmp_path / "movie.tif"
+    content = bytearray(range(256)) * (size // 256 + 1)
+    file.write_bytes(content)
+    now, before = file.stat().st_mtime, content_of([str(file)])
+    assert content_of([str(file)]) == before
+    start = min(int(at * len(content)), len(content) - 1)
+    # A movie that replaces another differs in more than a few bytes.
+    content[start : start + 30_000] = bytes(x ^ 255 for x in content[start : start + 30_000])
+    file.write_bytes(content)
+    os.utime(file, (now - 10**7, now - 10**7) if old else (now, now))
+    assert content_of([str(file)]) != before
+
+
+def test_the_content_of_a_folder_and_of_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.zarr/0/0.0", "a.zarr/0/0.1", "a.zarr/.zattrs", "results/run/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    monkeypatch.chdir(tmp_path)
+    names = ["a.zarr", "results/run/x", "not_there.tif"]
+    before = content_of(names)
+    assert list(before) == ["a.zarr"]
+    assert len(before["a.zarr"]) == 12
+    (tmp_path / "a.zarr/0/0.1").write_text("a.zarr/0/0.2")
+    changed = content_of(names)
+    (tmp_path / "a.zarr/0/0.1").rename(tmp_path / "a.zarr/0/0.2")
+    assert len({*before.values(), *changed.values(), *content_of(names).values()}) == 3

@@ -1,9 +1,10 @@
 """The sample sheet: what it may say, and one sentence for everything that it may not."""
 
+import time
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from cineseq.errors import UserError
@@ -276,3 +277,34 @@ def test_a_pattern_that_matches_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((ROOT / "config").rglob("*.tsv")), ids=lambda p: p.name)
 def test_every_shipped_sheet_is_readable(path: Path) -> None:
     assert all(set(vars(e)) == {*COLUMNS, "metadata", "row"} for e in read_sheet(path, data="/d", run="r"))
+
+
+def images(folder: Path, path: str) -> str:
+    (folder / "s.tsv").write_text(f"sample\timages\nA\t{path}\n")
+    return read_sheet(folder / "s.tsv", data="D", run="R")[0].images
+
+
+def test_placeholders_and_doubled_braces(tmp_path: Path) -> None:
+    assert images(tmp_path, "{data}/{run}/{sample}_{fov}_{{x}}.tif") == "D/R/A_1_{x}.tif"
+
+
+@pytest.mark.parametrize("text", ["{data:>999999999}", "{data!r}", "{data.__class__}", "{data[0]}", "{}", "{0}", "{da"])
+def test_nothing_but_a_name_is_a_placeholder(text: str, tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(UserError, match=r"has an unknown placeholder; the known ones are \{data\}, \{run\}"):
+        images(tmp_path, f"a/{text}.tif")
+    assert time.monotonic() - began < 5
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(st.characters(exclude_characters='{}\t\n\r"#\0', categories=["L", "N", "P"]), min_size=1))
+def test_text_without_braces_stays(tmp_path: Path, text: str) -> None:
+    assert images(tmp_path, f"a{text}") == f"a{text}"
+
+
+def test_names_are_bounded_in_length(tmp_path: Path) -> None:
+    (tmp_path / "s.tsv").write_text(f"sample\timages\n{'a' * 101}\tx.tif\n")
+    with pytest.raises(UserError, match=r"row 2: sample 'a+' should be made of .*, at most 100\."):
+        read_sheet(tmp_path / "s.tsv")
+    (tmp_path / "s.tsv").write_text(f"sample\timages\n{'a' * 100}\tx.tif\n")
+    assert read_sheet(tmp_path / "s.tsv")[0].sample == "a" * 100

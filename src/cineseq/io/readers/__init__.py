@@ -11,6 +11,7 @@ from cineseq.io.readers.name_patterns import CELLPOSE_MASKS, chosen_files, match
 from cineseq.io.readers.ome_tiff import COMPANION, check_one_image, is_tiff, neighbours
 from cineseq.io.readers.png import SUFFIX as PNG_SUFFIX
 from cineseq.io.readers.series import SUFFIXES, open_file, open_series
+from cineseq.io.readers.sizes import check_frames, check_plane
 from cineseq.io.readers.source import ReadOptions, Source, SourceInfo
 from cineseq.io.readers.tiff import open_tiff
 from cineseq.io.readers.zarr import is_zarr, open_zarr
@@ -59,6 +60,8 @@ def open_source(
             check_one_image(files)
         opened = open_series([_known(f) for f in files], channel_pattern, options, missing_frames)
     with opened as source:
+        check_plane(source.path, source.info.height, source.info.width)
+        check_frames(source.path, source.info.frames)
         yield source
 
 

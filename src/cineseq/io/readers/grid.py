@@ -79,11 +79,15 @@ class Layout:
         """Number of frames."""
         return self.grid.length("T") // (self.interleaved or 1)
 
-    def plane(self, frame: int, channel: int) -> np.ndarray:
-        """Read one plane, shape (height, width)."""
+    def index(self, frame: int, channel: int) -> tuple[int | slice, ...]:
+        """Return the index of one plane in the stored array."""
         at: dict[str, int | slice] = {"Y": slice(None), "X": slice(None), "C": channel}
         at["T"] = frame * self.interleaved + channel if self.interleaved else frame
-        plane = np.asarray(self.grid.read(tuple(at.get(axis, 0) for axis in self.grid.axes)))
+        return tuple(at.get(axis, 0) for axis in self.grid.axes)
+
+    def plane(self, frame: int, channel: int) -> np.ndarray:
+        """Read one plane, shape (height, width)."""
+        plane = np.asarray(self.grid.read(self.index(frame, channel)))
         plane = plane.astype(plane.dtype.newbyteorder("="), copy=False)
         return plane if self.grid.axes.index("Y") < self.grid.axes.index("X") else plane.T
 

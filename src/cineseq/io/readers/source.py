@@ -71,12 +71,16 @@ class ReadOptions:
         Name or number (from 0) of the image in a file of several; empty for a file of one.
     masks
         Whether the file holds masks: they have no channels, and a file of one image need not know ``series``.
+    missing_chunks
+        What becomes of chunks of a Zarr image that are not stored: ``refuse``, ``mask`` or ``fill``. In masks they are
+        background.
     """
 
     channels: int | None = None
     axes: str | None = None
     series: str = ""
     masks: bool = False
+    missing_chunks: str = "refuse"
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class Source:
     frame_files
         File of each frame; empty if all frames are in ``path``.
     missing
-        Frames without a file, which read as zeros; they are kept so that times stay right.
+        Frames without a file, or of which a part is lost, which read as zeros; they are kept so that times stay right.
     """
 
     path: Path

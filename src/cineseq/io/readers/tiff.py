@@ -33,6 +33,7 @@ from cineseq.io.readers.source import (
     scaled,
     unknown_unit,
 )
+from cineseq.io.readers.tiff_chain import check_chain
 from cineseq.text import count
 
 UNKNOWN_AXES = ("I", "Q")
@@ -72,6 +73,7 @@ def open_tiff(path: Path, options: ReadOptions | None = None, files: Sequence[Pa
         return
     with ExitStack() as stack:
         with reading(path, *DAMAGED):
+            check_chain(path)
             with logged_errors() as complaints:
                 tiff = stack.enter_context(tifffile.TiffFile(path))
                 stored = _stored(path, tiff, options)

@@ -13,6 +13,7 @@ import numpy as np
 
 from cineseq.errors import UserError, reading
 from cineseq.io.readers.choice import NamedImage, choose
+from cineseq.io.readers.chunks import Chunks, check_size, checked, with_empty
 from cineseq.io.readers.grid import UNNAMED, Layout, PlaneGrid, layout_of
 from cineseq.io.readers.ome_xml import OmeImage, parse_ome
 from cineseq.io.readers.source import (
@@ -25,6 +26,7 @@ from cineseq.io.readers.source import (
     scaled,
     unknown_unit,
 )
+from cineseq.io.zarr_files import check_codecs
 from cineseq.text import natural_order
 
 SUFFIXES = (".zarr", ".zarr.zip", ".ozx")
@@ -58,6 +60,7 @@ def open_zarr(path: Path, options: ReadOptions | None = None) -> Iterator[Source
         msg = f"{path}: there is no such OME-Zarr; correct the path in the sample sheet."
         raise UserError(msg)
     with ExitStack() as stack:
+        check_codecs(path)
         with reading(path, "not a readable OME-Zarr image", "expected NGFF 0.4 or 0.5 with 'multiscales'"):
             if not (path.is_dir() or is_zipfile(path)):
                 msg = "neither a folder nor a zip file"
@@ -69,7 +72,11 @@ def open_zarr(path: Path, options: ReadOptions | None = None) -> Iterator[Source
             layout = layout_of(path, grid, options)
             info = _info(path, layout, image)
             info = replace(info, times_min=image.times_min if len(image.times_min) == layout.frames else ())
-        yield Source(path, info, layout.plane)
+            source = Source(path, info, layout.plane)
+            chunks = Chunks(path, array)
+            check_size(chunks, info, masks=options.masks)
+            source = with_empty(source, layout, chunks) if options.masks else checked(source, layout, chunks, options)
+        yield source
 
 
 @dataclass(frozen=True)

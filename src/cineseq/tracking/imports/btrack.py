@@ -10,6 +10,7 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError, reading
+from cineseq.io.hdf5 import check_hdf5
 from cineseq.text import listed
 from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not_empty, frames, parent_links
 
@@ -42,6 +43,7 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     coords, refs, spans, lbep, fates = _arrays(path)
     check_not_empty(len(spans), path, "it contains no tracks")
     # Rows of ``refs`` of each track, shape (tracks,), and the track of each entry, shape (entries,).
+    _check_shapes((coords, refs, spans, lbep, fates), path)
     length = spans[:, 1].astype(np.int64) - spans[:, 0].astype(np.int64)
     track = np.repeat(lbep[:, 0], length)
     if len(track) != len(refs) or len(lbep) != len(spans) or refs.max(initial=-1) >= len(coords):
@@ -64,9 +66,19 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     )
 
 
+def _check_shapes(tables: tuple[np.ndarray, ...], path: Path) -> None:
+    """Check that the tables have their columns and that no track has fewer than no objects; else raise a UserError."""
+    coords, refs, spans, lbep, fates = tables
+    columns = [table.ndim == 2 and table.shape[1] >= n for table, n in ((coords, 4), (spans, 2), (lbep, 4))]
+    if not all(columns) or refs.ndim != 1 or len(fates) != len(lbep) or (spans[:, 0] > spans[:, 1]).any():
+        msg = f"{path}: the tables of its tracks do not have the columns of btrack; write the file again with btrack."
+        raise UserError(msg)
+
+
 def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return coordinates of objects, and references, spans, LBEP table and fates of tracks."""
     advice = "write it with btrack's HDF5FileHandler, with objects and tracks"
+    check_hdf5(path, "not a btrack file with tracks")
     with reading(path, "not a btrack file with tracks", advice), h5py.File(path) as file:
         tracks = file["tracks"]
         if len(tracks) != 1:

@@ -12,6 +12,7 @@ import pandas as pd
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError, reading
 from cineseq.io.end_words import ends_of
+from cineseq.io.zarr_files import check_codecs
 from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not_empty, frames, numbers, whole
 from cineseq.tracking.imports.graph import forward, tracks_of_graph, tracks_of_linked
 
@@ -90,6 +91,7 @@ def read(path: Path, settings: Track) -> ExternalTracks:
 def _read(path: Path) -> Any:
     from geff.core_io import read_to_memory  # noqa: PLC0415 - seconds to import, and only this format needs it
 
+    check_codecs(path)
     with reading(path, "not a readable GEFF folder", "supply the folder whose attributes have the key 'geff'"):
         return read_to_memory(path, structure_validation=True)
 

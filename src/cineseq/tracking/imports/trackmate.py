@@ -9,6 +9,7 @@ import pandas as pd
 
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError, reading
+from cineseq.io.xml_text import check_entities
 from cineseq.tracking.imports import trackmate_table
 from cineseq.tracking.imports.base import ExternalTracks, check_depth, check_not_empty, numbers, whole
 from cineseq.tracking.imports.graph import forward, tracks_of_linked
@@ -54,6 +55,7 @@ def read(path: Path, settings: Track) -> ExternalTracks:
 def _root(path: Path) -> ET.Element:
     """Return the root of the XML file, checked to be TrackMate's."""
     with reading(path, "not a readable XML file", "save it again from TrackMate"):
+        check_entities(path, path.read_bytes())
         root = ET.parse(path).getroot()  # noqa: S314 - the user's own file; expat limits the growth of entities
     if root.tag != "TrackMate" or root.find("./Model/AllSpots") is None:
         msg = (

@@ -1,0 +1,1 @@
+"""Inputs in every format, how each is read, and how each is spoilt."""
