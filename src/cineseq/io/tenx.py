@@ -16,6 +16,7 @@ from scipy.io import mmread
 
 from cineseq.errors import UserError, reading
 from cineseq.io.delimited import GZIP, check_last_line
+from cineseq.io.hdf5 import check_hdf5
 from cineseq.io.which_matrix import as_sparse, genes_of
 
 logger = logging.getLogger(__name__)
@@ -145,6 +146,7 @@ def read_10x_h5(path: Path) -> Matrix:
     """
     import h5py  # noqa: PLC0415
 
+    check_hdf5(path, "not readable as 10x counts")
     with reading(path, "not readable as 10x counts", "copy the file again"), h5py.File(path) as file:
         groups = [name for name in file if isinstance(file[name], h5py.Group) and "barcodes" in file[name]]
         if len(groups) != 1:

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 import numpy as np
 
 from cineseq.errors import UserError
-from cineseq.io.readers.grid import Layout
+from cineseq.io.readers.grid import AxisLayout
 from cineseq.io.readers.sizes import check_chunk, check_frames, check_plane
 from cineseq.io.readers.source import ReadOptions, Source, SourceInfo
 from cineseq.text import count
@@ -129,7 +129,7 @@ class Chunks:
             return stream.read(size)
 
 
-def checked(source: Source, layout: Layout, chunks: Chunks, options: ReadOptions) -> Source:
+def checked(source: Source, layout: AxisLayout, chunks: Chunks, options: ReadOptions) -> Source:
     """Return images of which no plane lacks chunks in silence.
 
     Raises
@@ -175,7 +175,7 @@ def _without(source: Source, frames: dict[int, int], chunks: Chunks, options: Re
     return replace(source, info=info, plane=plane, missing=tuple(sorted({*source.missing, *frames})))
 
 
-def with_empty(source: Source, layout: Layout, chunks: Chunks) -> Source:
+def with_empty(source: Source, layout: AxisLayout, chunks: Chunks) -> Source:
     """Return masks in which chunks that are not stored are background: writers leave out empty ones."""
     if not chunks.array.fill_value:
         return source

@@ -51,7 +51,7 @@ class PlaneGrid:
 
 
 @dataclass(frozen=True)
-class Layout:
+class AxisLayout:
     """A stored array with known axes of time and channel; if ``interleaved`` is not 0, so many channels share T.
 
     Attributes
@@ -92,7 +92,7 @@ class Layout:
         return plane if self.grid.axes.index("Y") < self.grid.axes.index("X") else plane.T
 
 
-def layout_of(path: Path, grid: PlaneGrid, options: ReadOptions) -> Layout:
+def layout_of(path: Path, grid: PlaneGrid, options: ReadOptions) -> AxisLayout:
     """Find the axes of time and channel.
 
     Axes that ``options.axes`` states have priority over those of the file. Axes of length 1 count as absent. Unnamed
@@ -108,7 +108,7 @@ def layout_of(path: Path, grid: PlaneGrid, options: ReadOptions) -> Layout:
         stated = (
             options.axes.replace("C", "") if options.masks and len(options.axes) > len(grid.shape) else options.axes
         )
-        return _checked(path, Layout(_stated(path, grid, stated)), stated=True)
+        return _checked(path, AxisLayout(_stated(path, grid, stated)), stated=True)
     if SAMPLES in grid.axes and grid.length(SAMPLES) > 1:
         if grid.colour:
             msg = (
@@ -159,24 +159,24 @@ def _channels_last(path: Path, grid: PlaneGrid) -> tuple[PlaneGrid, tuple[str, .
     return replace(grid, axes=grid.axes[:-3] + "YXC"), (said,)
 
 
-def _of_unnamed(path: Path, grid: PlaneGrid, options: ReadOptions) -> Layout:
+def _of_unnamed(path: Path, grid: PlaneGrid, options: ReadOptions) -> AxisLayout:
     """Read the unnamed axes, which are longer than 1, as time and channel."""
     expected = options.channels
     unnamed = [i for i, axis in enumerate(grid.axes) if axis == UNNAMED and grid.shape[i] > 1]
     lengths = [grid.shape[i] for i in unnamed]
     missing = [axis for axis in "TC" if grid.length(axis) == 1]
     if not unnamed:
-        return Layout(grid)
+        return AxisLayout(grid)
     if len(unnamed) == 1 and "T" in missing:
         # A leading axis of length 1 is a time axis whose only frame has channels, unless too many for that.
         spare = len(grid.shape) > 3 and "C" in missing
         if spare and expected is not None and expected > 1 and expected == lengths[0]:
-            return Layout(_named(grid, unnamed, "C"))
+            return AxisLayout(_named(grid, unnamed, "C"))
         if spare and grid.axes[0] == UNNAMED and unnamed[0] > 0 and lengths[0] <= MOST_CHANNELS:
             raise _ambiguous(path, grid)
         return _pages(path, _named(grid, unnamed, "T"), expected, alone="C" in missing)
     if len(unnamed) == 1 and "C" in missing and lengths[0] == expected:
-        return Layout(_named(grid, unnamed, "C"))
+        return AxisLayout(_named(grid, unnamed, "C"))
     if len(unnamed) == 2 and len(missing) == 2:
         letters = _time_and_channel(lengths, expected)
         if letters is not None:
@@ -185,7 +185,7 @@ def _of_unnamed(path: Path, grid: PlaneGrid, options: ReadOptions) -> Layout:
                 f"{path.name}: the unnamed axes of the array of shape {grid.shape} are read as {frames} frames of "
                 f"{channels} channels, by their lengths; state them with inputs.axes if this is wrong."
             )
-            return Layout(_named(grid, unnamed, letters), notices=(said,))
+            return AxisLayout(_named(grid, unnamed, letters), notices=(said,))
     raise _ambiguous(path, grid)
 
 
@@ -215,10 +215,10 @@ def _ambiguous(path: Path, grid: PlaneGrid) -> UserError:
     )
 
 
-def _pages(path: Path, grid: PlaneGrid, expected: int | None, *, alone: bool) -> Layout:
+def _pages(path: Path, grid: PlaneGrid, expected: int | None, *, alone: bool) -> AxisLayout:
     """Read pages as frames, or as the channels of frame 0, of frame 1 and so on if several channels are named."""
     if not alone or expected is None or expected < 2:
-        return Layout(grid)
+        return AxisLayout(grid)
     pages = grid.length("T")
     if pages % expected:
         msg = (
@@ -227,10 +227,10 @@ def _pages(path: Path, grid: PlaneGrid, expected: int | None, *, alone: bool) ->
         )
         raise UserError(msg)
     note = f"{path.name}: pages are read as the {expected} channels of frame 0, then of frame 1, and so on."
-    return Layout(grid, expected, (note,))
+    return AxisLayout(grid, expected, (note,))
 
 
-def _checked(path: Path, layout: Layout, *, stated: bool = False) -> Layout:
+def _checked(path: Path, layout: AxisLayout, *, stated: bool = False) -> AxisLayout:
     """Read z planes without time as time, unless they are stated; refuse other axes, and axes of one letter."""
     grid = layout.grid
     repeated = [axis for axis in "TCZYX" if grid.axes.count(axis) > 1]

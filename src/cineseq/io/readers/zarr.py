@@ -14,7 +14,7 @@ import numpy as np
 from cineseq.errors import UserError, reading
 from cineseq.io.readers.choice import NamedImage, choose
 from cineseq.io.readers.chunks import Chunks, check_size, checked, with_empty
-from cineseq.io.readers.grid import UNNAMED, Layout, PlaneGrid, layout_of
+from cineseq.io.readers.grid import UNNAMED, AxisLayout, PlaneGrid, layout_of
 from cineseq.io.readers.ome_xml import OmeImage, parse_ome
 from cineseq.io.readers.source import (
     MICROMETRES,
@@ -184,7 +184,7 @@ def _letters(metadata: dict[str, Any], dimensions: int) -> str:
     return "".join(letters)
 
 
-def _info(path: Path, layout: Layout, image: _Image) -> SourceInfo:
+def _info(path: Path, layout: AxisLayout, image: _Image) -> SourceInfo:
     omero = image.attributes.get("omero", {})
     labels = tuple(str(c["label"]) for c in omero.get("channels", []) if str(c.get("label") or "").strip())
     scales = dict(zip(layout.grid.axes, _scales(image.metadata, image.array.ndim), strict=True))
