@@ -12,7 +12,7 @@ fixed seeds. Each is read in a process of its own by the function that the workf
 
 Required are 0 traceback, 0 hang and 0 crash. Every change in silence is listed with the reason why no structure or
 checksum of the format could tell, or as one WITHOUT REASON. The counts of the code before the mends are in
-``inputs/before/counts.csv``. ``--write FILE`` writes the counts as such a table.
+``inputs/before/counts.csv``, those after in ``inputs/after.csv``. ``--write FILE`` writes the counts as such a table.
 """
 
 from __future__ import annotations
