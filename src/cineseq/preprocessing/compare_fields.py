@@ -56,30 +56,33 @@ class Recorded(Section):
     frame_interval_min: float | None = None
 
 
-def read_recorded(path: Path) -> Recorded:
-    """Read what was recorded from the report of a step on one field of view.
+def read_recorded(path: Path) -> Recorded | None:
+    """Read what was recorded from the report of a step on one field of view; None if it does not state it.
+
+    A rule of the user's own, instead of ours, need not state it.
 
     Raises
     ------
     UserError
-        When the report does not state it.
+        When the report is not readable.
     """
     try:
-        return Recorded.model_validate(json.loads(path.read_text(encoding="utf-8"))["recorded"])
-    except (OSError, ValueError, KeyError, ValidationError) as error:
+        stated = dict(json.loads(path.read_text(encoding="utf-8"))).get("recorded")
+        return None if stated is None else Recorded.model_validate(stated)
+    except (OSError, ValueError, TypeError, ValidationError) as error:
         msg = (
             f"{path}: not a readable report on a field ({type(error).__name__}); delete it and run the workflow again."
         )
         raise UserError(msg) from None
 
 
-def compare_fields(fields: Mapping[str, Recorded], lengths_in_pixels: Iterable[str]) -> dict[str, Any]:
+def compare_fields(stated: Mapping[str, Recorded | None], lengths_in_pixels: Iterable[str]) -> dict[str, Any]:
     """Compare the recordings of all fields of view.
 
     Parameters
     ----------
-    fields
-        What was recorded in each field, by ``sample/fov``, in the order of the sheet.
+    stated
+        What was recorded in each field, by ``sample/fov``, in the order of the sheet; None where that is not known.
     lengths_in_pixels
         Settings that give a length in pixels.
 
@@ -95,16 +98,30 @@ def compare_fields(fields: Mapping[str, Recorded], lengths_in_pixels: Iterable[s
         When fields have other channels or types of pixels, or pixel sizes that differ by more than 1 % while lengths
         are in pixels. The message names two fields that differ, and how to go on.
     """
-    _check_channels(fields)
-    _check_types(fields)
-    _check_pixel_sizes(fields, sorted(lengths_in_pixels))
-    notices = [*_pixel_size_notice(fields), *_interval_notice(fields), *_grey_notices(fields)]
-    alike = f"The recordings of {count(len(fields), 'field')} of view have the same channels and types of pixels."
+    fields = {name: recorded for name, recorded in stated.items() if recorded is not None}
+    notices = _not_stated([name for name in stated if name not in fields])
+    lines = []
+    if fields:
+        _check_channels(fields)
+        _check_types(fields)
+        _check_pixel_sizes(fields, sorted(lengths_in_pixels))
+        notices += [*_pixel_size_notice(fields), *_interval_notice(fields), *_grey_notices(fields)]
+        lines = [f"The recordings of {count(len(fields), 'field')} of view have the same channels and types of pixels."]
     return {
-        "lines": [alike, *notices],
+        "lines": lines + notices,
         "numbers": {"fields_compared": len(fields), "recordings_differ": len(notices)},
         "notices": [{"level": "serious", "text": text} for text in notices],
     }
+
+
+def _not_stated(names: list[str]) -> list[str]:
+    if not names:
+        return []
+    return [
+        f"{count(len(names), 'field')} of view ({listed(names[:EXAMPLES])}{', ...' if len(names) > EXAMPLES else ''}) "
+        "could not be compared with the others: the report of the step that made the movie or masks has no entry "
+        "'recorded'. Check that channels, scales and grey levels are alike."
+    ]
 
 
 def _check_channels(fields: Mapping[str, Recorded]) -> None:

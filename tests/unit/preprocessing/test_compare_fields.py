@@ -9,14 +9,14 @@ import numpy as np
 import prepare_movie
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.imaging import Channels, Inputs
 from cineseq.config.schema import lengths_in_pixels, load
 from cineseq.errors import UserError
-from cineseq.preprocessing.compare_fields import GreyLevels, Recorded, compare_fields
+from cineseq.preprocessing.compare_fields import GreyLevels, Recorded, compare_fields, read_recorded
 
 ONE = Recorded(
     channels={"DAPI": "uint16", "GFP": "uint16"},
@@ -45,6 +45,7 @@ def test_equal_recordings_need_no_notice() -> None:
 
 @given(factor=st.floats(1 / 64, 64))
 def test_another_scale_of_grey_levels_is_said(factor: float) -> None:
+    assume(abs(abs(np.log(factor)) - np.log(3)) > 0.01)  # rounding decides at the limit
     scaled = {"GFP": {"typical": 100 * factor, "bright": 2000 * factor}}
     told = notices(grey_levels=ONE.model_dump()["grey_levels"] | scaled)
     assert len(told) == (not 1 / 3 <= factor <= 3)
@@ -179,7 +180,20 @@ def test_masks_alone_are_compared_by_their_scales_and_the_advice_works(tmp_path:
     assert compared(tmp_path, imported("x", 0.5, stated), imported("y", None, stated))["notices"] == []
 
 
-def test_a_report_that_does_not_state_what_was_recorded_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text('{"lines": [], "numbers": {}}')
-    with pytest.raises(UserError, match=r"a\.json: not a readable report on a field \(KeyError\); delete it and run"):
+def test_a_report_that_is_not_readable_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(UserError, match=r"a\.json: not a readable report on a field .*; delete it and run"):
         compared(tmp_path, tmp_path / "a.json", tmp_path / "a.json")
+
+
+def test_a_report_of_a_rule_of_ones_own_need_not_state_what_was_recorded(tmp_path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"lines": []}')
+    assert read_recorded(path) is None
+    told = compare_fields({"a/1": ONE, "b/1": None, "c/1": ONE}, [])
+    assert told["numbers"] == {"fields_compared": 2, "recordings_differ": 1}
+    assert told["notices"][0]["text"].startswith("1 field of view (b/1) could not be compared with the others")
+    assert compare_fields({"a/1": None}, [])["numbers"]["fields_compared"] == 0
+    path.write_text("[1]")
+    with pytest.raises(UserError, match=r"a\.json: not a readable report"):
+        read_recorded(path)
