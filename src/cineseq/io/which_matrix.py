@@ -124,7 +124,8 @@ def counts_matrix(adata: AnnData, where: str, layer: str | None = None) -> tuple
         why = "; ".join(reasons) or "it has no matrix"
         msg = (
             f"{where}: raw counts (whole numbers from 0) were expected in layers['{LAYER}'], {why}; there are "
-            f"{_listed(adata)}: give the raw counts, or name the layer that holds them in pairing.counts_layer."
+            f"{_listed(adata)}. Put raw counts into layers['{LAYER}'] or, of a file, name their layer in "
+            "pairing.counts_layer."
         )
         raise UserError(msg)
     place, matrix, var = found

@@ -483,7 +483,7 @@ def broken(adata: anndata.AnnData, column: str, value: float) -> anndata.AnnData
     ("change", "message"),
     [
         (renamed_twice, r"predict: the cell 'a' is there twice; call adata.obs_names_make_unique\(\)"),
-        (logged, r"predict: raw counts .* in adata.layers\['counts'\], of adata.X: found fractions"),
+        (logged, r"predict: raw counts .* in layers\['counts'\], of X: found fractions"),
         (lambda a: broken(a, "function_uptake", np.inf), "'function_uptake' of cell 's0/0/[0-9]+' is not finite"),
         (
             lambda a: broken(a, "morphology_area_um2", -np.inf),

@@ -410,7 +410,10 @@ LABELS = {
     "with fractions": (SMALL * 0.5, r"labels: frame 0 has fractions or missing values; use whole numbers"),
     "with NaN": (np.where(SMALL == 2, np.nan, SMALL), r"labels: frame 0 has fractions or missing values"),
     "below zero": (-SMALL, r"labels: frame 0 has negative labels; use 0 for background"),
-    "too high": (SMALL.astype(np.int64) * 10**8, r"label 200000000, above 10000000; renumber .*relabel_sequential"),
+    "too high": (
+        SMALL.astype(np.int64) * 10**10,
+        r"label 20000000000, above 4294967295; renumber .*relabel_sequential",
+    ),
     "of two axes": (SMALL[0], r"labels: 2 axes; expected \(frames, height, width\).*labels\[None\]"),
     "of nothing": (SMALL[:0], r"labels: they are empty, shape \(0, 48, 48\)"),
     "without cells": (SMALL * 0, r"labels: there is no cell in any frame; .*allow_empty=True"),

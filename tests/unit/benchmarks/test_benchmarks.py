@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_memory_is_measured_for_every_step_of_a_field():
     rules = "".join((ROOT / f"rules/{name}.smk").read_text() for name in ("inputs", "imaging", "features"))
-    assert set(re.findall(r"^rule (\w+):", rules, re.MULTILINE)) == {*LONG, *SHORT}
+    of_the_study = {"compare_fields"}
+    assert set(re.findall(r"^rule (\w+):", rules, re.MULTILINE)) - of_the_study == {*LONG, *SHORT}
 
 
 @pytest.mark.parametrize("step", dict.fromkeys((*LONG, *SHORT)))

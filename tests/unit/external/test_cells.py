@@ -393,7 +393,7 @@ def test_tables_in_obsm_and_layers_are_mapped_and_listed(tmp_path: Path) -> None
     with pytest.raises(UserError, match=r"external\.obsm\.morphology: there is no table in obsm 'morph'; there are X"):
         read_external_paired(tmp_path / "b.h5ad", External(obsm={"morphology": "morph"}, function={"speed": "speed"}))
     external = External(obsm={"morphology": "X_morph"}, function={"speed": "speed"})
-    with pytest.raises(UserError, match=r"layers\['raw_counts'\]: .*pairing\.counts_layer"):
+    with pytest.raises(UserError, match=r"layers\['raw_counts'\]\. .*pairing\.counts_layer"):
         read_external_paired(tmp_path / "b.h5ad", external)
     found = read_external_paired(tmp_path / "b.h5ad", external, layer="raw_counts")
     assert found.morphology["morphology_area"].to_dict() == {"c1": 4, "c2": 5}

@@ -58,7 +58,7 @@ def test_x_of_counts_and_the_choice_in_the_log(caplog: pytest.LogCaptureFixture)
 
 def test_a_layer_of_another_name_is_listed_and_can_be_named() -> None:
     data = adata(np.log1p(COUNTS), raw_counts=COUNTS)
-    with pytest.raises(UserError, match=r"there are X, layers\['raw_counts'\]: .* in pairing\.counts_layer"):
+    with pytest.raises(UserError, match=r"there are X, layers\['raw_counts'\]\. .* in pairing\.counts_layer"):
         read(data)
     assert read(data, "raw_counts") == COUNTS.tolist()
     with pytest.raises(UserError, match=r"no layer 'rawcounts' .* there are X, layers\['raw_counts'\]"):
