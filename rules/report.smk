@@ -40,6 +40,7 @@ rule render_report:
         step_reports=reports_of_steps,
         quality=of_fields("quality.json", STUDY.has_masks),
         pictures=of_fields("overview.png", STUDY.has_masks),
+        channels=of_fields("channels.png", STUDY.has_movies),
         regions=of_fields("regions.png", STUDY.measures_function),
         uncertain=if_there(STUDY.has_masks, "<results>/study/curation.tsv"),
         curation_pages=of_fields("curation.html", STUDY.has_masks),

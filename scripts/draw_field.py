@@ -1,7 +1,8 @@
 """Draw the tracks of one field of view, compute its quality measures, and list its least certain events.
 
 In: the field's masks, movie (where there is one), detections, tracks and events.
-Out: a PNG with the first, middle and last frame, cells outlined in the colour of their track; a JSON with the numbers
+Out: a PNG with the first, middle and last frame, cells outlined in the colour of their track; a PNG with every channel
+under its name, where there is a movie; a JSON with the numbers
 by which the report chooses typical and worst fields; a table of the least certain events, a folder with one film strip
 (PNG) each, and a page that shows both, from which users copy rows into the table of edits that the next run replays.
 """
@@ -18,7 +19,15 @@ from cineseq.curation.ranking import least_certain
 from cineseq.curation.strips import draw_strips, plan_shots
 from cineseq.files import write_json
 from cineseq.io.stacks import open_labels, open_movie
-from cineseq.report.pictures import boxes, build_panels, count_black_frames, draw_panels, shown_channel, write_picture
+from cineseq.report.pictures import (
+    boxes,
+    build_panels,
+    count_black_frames,
+    draw_channels,
+    draw_panels,
+    shown_channel,
+    write_picture,
+)
 from cineseq.report.quality import field_numbers, quality_lines
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import DETECTIONS, EVENTS, TRACKS
@@ -44,6 +53,7 @@ def main(
     tracks: Path,
     events: Path,
     picture: Path,
+    channels: Path | None = None,
     quality: Path,
     uncertain: Path,
     strips: Path,
@@ -61,6 +71,8 @@ def main(
         visible_movie = frames if channel else None
         rows = [build_panels(masks, found, kept, visible_movie, channel, box=box) for box in boxes(info, found)]
         shots = plan_shots(listed, found, (info.frames, info.height, info.width), settings.curation.frames_around)
+        if frames and channels:
+            write_picture(draw_channels(frames, settings.channels.function), channels)
         drawn = [as_png(strip) for strip in draw_strips(shots, found, masks, visible_movie, channel)]
     field = f"{settings.field.sample} / {settings.field.fov}"
     written = write_picture(draw_panels(rows, info, f"{field}   {channel or 'masks only'}"), picture)

@@ -108,6 +108,7 @@ class PageInputs:
     provenance: dict[str, Any]
     html: Path
     dictionary: Path
+    channel_picture: Path | None = None
     uncertain: Path | None = None
     curation_pages: list[Path] = field(default_factory=list)
 
@@ -163,6 +164,7 @@ def render_page(page: PageInputs) -> str:
             of_steps=[notice for step in page.steps for notice in step.notices],
         ),
         "counts": _counts(page),
+        "filmed": _filmed(page.channel_picture, embedder),
         "image_steps": [s for s in summaries if s.fields],
         "field_lines_shown": FIELD_LINES_SHOWN,
         "lines_shown": LINES_SHOWN,
@@ -183,6 +185,14 @@ def render_page(page: PageInputs) -> str:
         msg = f"the page has {len(text.encode())} bytes, more than {PAGE_BYTES}"
         raise RuntimeError(msg)
     return text
+
+
+def _filmed(picture: Path | None, embedder: ImageInliner) -> Embedded | None:
+    """Return the picture of the channels of the first field, by which a wrong name is seen before any number."""
+    if picture is None:
+        return None
+    field_name = " / ".join(picture.parts[-3:-1])
+    return embedder.embed(picture, f"Every channel of field {field_name} under its name, in the middle frame")
 
 
 def _environment() -> Environment:

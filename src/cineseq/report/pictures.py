@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from cineseq.text import number
 
 MAX_BYTES = 250_000
 PANEL_PX = 440
+THUMBNAIL_PX = 240
 TAIL_FRAMES = 12
 CLOSE_UP_CELLS = 18
 MARGIN_INCHES = 0.32
@@ -194,6 +195,30 @@ def _tails(detections: pd.DataFrame, frame: int) -> tuple[list[np.ndarray], np.n
     groups = list(recent.groupby("track_id", sort=True))
     points = [group[["x_px", "y_px"]].to_numpy(float) for _, group in groups]
     return points, TRACK_COLOURS[[int(group["colour"].iloc[0]) for _, group in groups]]
+
+
+def draw_channels(movie: Movie, functions: Collection[str]) -> Figure:
+    """Draw the middle frame of every channel under its name, so that a wrong name is seen.
+
+    Parameters
+    ----------
+    movie
+        The prepared movie.
+    functions
+        Channels that measure function; the picture says so.
+    """
+    names, ratio = movie.info.channels, movie.info.height / movie.info.width
+    frame = movie.info.frames // 2
+    width = THUMBNAIL_PX / 100 / max(ratio, 1)
+    figure = Figure(figsize=(width * len(names), width * ratio + 0.3), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        plane = movie.plane(frame, name)
+        low, high = np.percentile(plane, [0.5, 99.7])
+        axes.imshow(plane, cmap="gray", vmin=low, vmax=max(high, low + 1e-9), interpolation="antialiased")
+        axes.set_title(f"{name} (function)" if name in functions else name, size=9, loc="left", color=DARK_GREY)
+        axes.set_axis_off()
+    return figure
 
 
 def draw_panels(rows: list[list[Panel]], info: MovieInfo, title: str) -> Figure:

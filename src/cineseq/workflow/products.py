@@ -100,6 +100,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("ctc", "field", None, "export_tracks", target="tracking", needs="has_masks", is_folder=True),
     Product("tracks.geff", "field", None, "export_tracks", name="geff", target="tracking", is_folder=True),
     Product("overview.png", "field", None, "draw_field", name="picture", target="tracking"),
+    Product("channels.png", "field", None, "draw_field", name="channels", target="tracking", needs="has_movies"),
     Product("quality.json", "field", None, "draw_field", target="tracking"),
     Product("curation.tsv", "field", "imaging.CURATION", "draw_field", name="uncertain", target="tracking"),
     Product("strips", "field", None, "draw_field", target="tracking", is_folder=True),

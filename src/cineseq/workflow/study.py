@@ -69,6 +69,11 @@ class Study:
         return self.start == "images" and (self.has("images") or self.has("masks"))
 
     @property
+    def has_movies(self) -> bool:
+        """Whether there are images, not masks or tracks alone."""
+        return self.start == "images" and self.has("images")
+
+    @property
     def measures_function(self) -> bool:
         """Whether function scores come from movies."""
         return bool(self.config.function.scores) and self.has("images")

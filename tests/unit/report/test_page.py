@@ -518,3 +518,12 @@ def test_sentences_about_the_main_function_come_first():
     )
     step = main_function_first(StepSummary("predict", "Prediction", 0, lines, {}, pd.DataFrame()), table)
     assert step.lines == tuple(lines[i] for i in (0, 2, 4, 1, 3))
+
+
+def test_the_page_opens_with_the_channels_of_the_first_field(tmp_path: Path):
+    _, pictures = write_fields(tmp_path, 2)
+    page, _ = render(tmp_path, channels=pictures)
+    before, after = page.split('<h2 id="answers">')
+    assert 'alt="Every channel of field s / 0 under its name, in the middle frame"' in before
+    assert "put right by <code>channels.names</code>" in before
+    assert "Every channel of field" not in after + render(tmp_path)[0]

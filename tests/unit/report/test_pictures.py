@@ -12,8 +12,8 @@ from PIL import Image
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.imaging import Channels
-from cineseq.io.stacks import MovieInfo, write_labels, write_movie
-from cineseq.report.pictures import TRACK_COLOURS, boxes, shown_frames, write_picture
+from cineseq.io.stacks import MovieInfo, open_movie, write_labels, write_movie
+from cineseq.report.pictures import TRACK_COLOURS, boxes, draw_channels, shown_frames, write_picture
 from cineseq.report.quality import choose_fields, field_numbers
 from cineseq.tables.contract import empty, write_table
 from cineseq.tables.imaging import DETECTIONS, EVENTS, TRACKS
@@ -79,6 +79,22 @@ def draw(folder: Path, files: dict[str, Path], movie: Path | None, **channels: l
     draw_field.main(**files, movie=movie, picture=picture, quality=quality, **unsure, settings=settings)
     assert picture.stat().st_size <= 250_000
     return np.asarray(Image.open(picture).convert("RGB")), json.loads(quality.read_text())
+
+
+def test_every_channel_is_shown_under_its_name(tmp_path: Path) -> None:
+    files = write_field(tmp_path, *one_cell(3))
+    shown = tmp_path / "c.png"
+    made = {"picture": tmp_path / "p.png", "quality": tmp_path / "q.json", "uncertain": tmp_path / "u.tsv"}
+    made |= {"strips": tmp_path / "strips", "page": tmp_path / "u.html", "channels": shown}
+    settings = draw_field.Settings(channels=Channels(function=["reporter"]))
+    draw_field.main(**files, movie=tmp_path / "movie.ome.tif", **made, settings=settings)
+    image = np.asarray(Image.open(shown).convert("L")).astype(float)
+    left, right = np.array_split(image[40:-20], 2, axis=1)
+    assert (left > 200).mean() < 0.2 < (left < 60).mean()
+    assert (right[20:-20, 20:-20] < 60).all()
+    with open_movie(tmp_path / "movie.ome.tif") as movie:
+        figure = draw_channels(movie, {"reporter"})
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["nuclei", "reporter (function)"]
 
 
 def one_cell(frames: int, size: int = 40) -> tuple[np.ndarray, pd.DataFrame, pd.DataFrame]:
