@@ -83,7 +83,7 @@ def test_identifiers_alone_are_no_names(tmp_path: Path) -> None:
     identifiers = [f"ENSG{k:011d}" for k in range(4)]
     path = folder(tmp_path / "m", columns=1, genes=identifiers, packed=False)
     with pytest.raises(
-        UserError, match=r"features\.tsv: its one column holds identifiers .* with the identifiers again"
+        UserError, match=r"the one column of features\.tsv holds identifiers .* with the identifiers again"
     ):
         read(path)
     (path / "features.tsv").write_text("".join(f"{name}\t{name}\n" for name in identifiers))
