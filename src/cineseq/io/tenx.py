@@ -70,9 +70,9 @@ def read_folder(path: Path) -> Matrix:
     # Columns are the identifier, the name and the type of a feature; a file with one column has its names there.
     if genes.shape[1] == 1 and genes[0].str.fullmatch(IDENTIFIER).all():
         msg = (
-            f"{features.parent}: the one column of {features.name} holds identifiers such as '{genes.iloc[0, 0]}', and no "
-            "names of genes; add a second column with their names, separated by a tab, or with the identifiers again, "
-            "to use them as names."
+            f"{features.parent}: the one column of {features.name} holds identifiers such as '{genes.iloc[0, 0]}', and "
+            "no names of genes; add a second column with their names, separated by a tab, or with the identifiers "
+            "again, to use them as names."
         )
         raise UserError(msg)
     types = pd.DataFrame({"feature_types": genes[2]} if genes.shape[1] > 2 else {}, index=genes.index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from cineseq.errors import UserError
 from cineseq.io.named_files import named_files
 from cineseq.workflow.sample_sheet import Entry, first_of_samples
 
+logger = logging.getLogger(__name__)
 ENDS = 1 << 16
 """Bytes at both ends of a file that are compared before all of it."""
 BLOCK = 1 << 20
@@ -21,6 +23,7 @@ BLOCK = 1 << 20
 Item = TypeVar("Item")
 FIELD_DATA = ("images", "masks", "tracks")
 """Columns whose files show the cells of one field of view."""
+IMAGES = ("images", "masks")
 SAMPLE_DATA = ("cells", "paired", "lineage")
 """Columns whose files list the cells of one sample."""
 
@@ -51,7 +54,7 @@ def check_repeats(sheet: Path, entries: Sequence[Entry]) -> None:
     ------
     UserError
         When two rows name one file, or files with the same content, or one row names a file twice; the message names
-        the rows and the file.
+        the rows and the file. Tables of tracks with the same content are warned of, since drawn ones may be alike.
     """
     for column in (*FIELD_DATA, *SAMPLE_DATA):
         rows = entries if column in FIELD_DATA else first_of_samples(entries)
@@ -66,13 +69,16 @@ def check_repeats(sheet: Path, entries: Sequence[Entry]) -> None:
         for first, second in same_content(named):
             if _shows_nothing(column, first.files):
                 continue  # fields without a cell are alike, and count nothing twice
-            raise _repeated(sheet, column, first, second, f"copies of one file, '{first.files[0]}'")
+            refusal = _repeated(sheet, column, first, second, f"copies of one file, '{first.files[0]}'")
+            if column != "tracks":
+                raise refusal
+            logger.warning("%s", refusal)
 
 
 def _named(entry: Entry, column: str) -> Named:
     # What is not there is refused where a rule needs it.
     files, _ = named_files(getattr(entry, column))
-    if column in ("images", "masks") and len(files) == 1 and Path(files[0]).is_file():
+    if column in IMAGES and len(files) == 1 and Path(files[0]).is_file():
         from cineseq.io.readers import files_read  # noqa: PLC0415 - image readers are imported for image files only
 
         beside = files_read([Path(files[0])], entry.series, metadata=False)[1:]

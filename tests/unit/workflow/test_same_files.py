@@ -121,3 +121,14 @@ def test_samples_may_not_share_their_cells(tmp_path: Path) -> None:
     assert "row 3: cells" in refusal(rows)
     same_sample = [Entry("a", fov, cells=f"{tmp_path}/c.csv", row=row) for row, fov in ((2, "1"), (3, "2"))]
     check_repeats(Path("samples.tsv"), same_sample)
+
+
+def test_copies_of_tables_of_cells_are_refused_and_of_tracks_warned_of(tmp_path: Path, caplog) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.csv").write_text("frame,track,y,x\n0,1,2,3\n")
+    rows = [Entry(name, "1", row=n, tracks=f"{tmp_path}/{name}.csv") for n, name in enumerate("ab", 2)]
+    check_repeats(Path("samples.tsv"), rows)
+    assert "row 3: tracks" in caplog.text
+    assert "copies of one file" in caplog.text
+    cells = [Entry(name, "1", row=n, cells=f"{tmp_path}/{name}.csv") for n, name in enumerate("ab", 2)]
+    assert "row 3: cells" in refusal(cells)
