@@ -77,13 +77,13 @@ class Project:
 
 
 def write_small_movie(folder: Path, name: str, frames: int = 5) -> None:
-    """Write four discs that drift apart: a movie with two channels, and its masks."""
-    rows, columns = np.mgrid[:64, :64]
+    """Write four discs that drift: a movie with two channels, and its masks; they lie elsewhere by the name."""
+    rows, columns = np.mgrid[:64, :64] - ord(name[-1]) % 4
     masks = np.zeros((frames, 64, 64), np.uint16)
     for t in range(frames):
         for label, (y, x) in enumerate([(16, 16), (16, 46), (46, 16), (46, 46)], start=1):
             masks[t][(rows - y - t * 0.5) ** 2 + (columns - x) ** 2 < 49] = label
-    noise = np.random.default_rng(0).integers(90, 110, (frames, 2, 64, 64))
+    noise = np.random.default_rng(ord(name[-1])).integers(90, 110, (frames, 2, 64, 64))
     movie = (noise + 400 * (masks[:, None] > 0) * np.array([1, 0.5])[:, None, None]).astype(np.uint16)
     metadata = {
         "axes": "TCYX",
