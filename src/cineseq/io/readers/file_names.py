@@ -126,7 +126,7 @@ def _lacks_channel(
 def _time(found: list[Match], pattern: str | None) -> tuple[list[float | str], list[Number]]:
     """Return the frame of each file, as a number or as the text of the group, and the numbers that tell frames."""
     named = [match.frame for match in found]
-    numbers = _numbers([match.rest for match in found], [match.channel or "" for match in found], found)
+    numbers = _numbers([match.rest for match in found], [match.channel or "" for match in found], found, pattern)
     varying = [n for n in numbers if _varies_within_channels(n, found)]
     if all(frame is not None for frame in named):
         unmeant = [n for n in varying if n.kind in ("position", "z") and not _one_to_one(n.values, named)]
@@ -165,15 +165,15 @@ def _follows(number: Number, time: Number) -> bool:
     return all(max(groups[a]) <= min(groups[b]) for a, b in pairwise(sorted(groups)))
 
 
-def _numbers(texts: list[str], channels: list[str], found: list[Match]) -> list[Number]:
+def _numbers(texts: list[str], channels: list[str], found: list[Match], pattern: str | None) -> list[Number]:
     """Return the numbers of all names, which must be alike without them within each channel."""
     parsed = parsed_numbers(texts, channels)
     if parsed is None:
-        raise _of_several_kinds(found)
+        raise _of_several_kinds(found, pattern)
     return parsed
 
 
-def _of_several_kinds(found: list[Match]) -> UserError:
+def _of_several_kinds(found: list[Match], pattern: str | None) -> UserError:
     """Return the refusal of names that differ in words, with a pattern that reads them if there is one."""
     paths = [match.path for match in found]
     kinds: dict[str, Path] = {}
@@ -182,7 +182,7 @@ def _of_several_kinds(found: list[Match]) -> UserError:
     one, other = list(kinds.values())[:2]
     advice = "name the files of one kind in the sheet, by a pattern that the others do not match"
     left = [path for path in paths if not name_patterns.WRITTEN_BY_CELLPOSE.search(path.stem)]
-    words = _words_that_differ(list(kinds))
+    words = _words_that_differ(list(kinds)) if pattern is None else []
     if 1 < len(left) < len(paths) and _is_read(left, None):
         advice += f", or set inputs.channel_pattern: {name_patterns.CELLPOSE_MASKS}"
     elif words and _is_read(paths, f"(?P<channel>{'|'.join(words)})"):
@@ -198,8 +198,8 @@ def _of_several_kinds(found: list[Match]) -> UserError:
 def _words_that_differ(kinds: list[str]) -> list[str]:
     """Return the words of names that differ in one word only; empty where they differ in more."""
     cut = [re.split(r"([^A-Za-z]+)", kind) for kind in kinds]
-    if len({len(words) for words in cut}) > 1:
-        return []
+    if len({tuple(words[1::2]) for words in cut}) > 1:
+        return []  # signs or numbers differ too
     differing = [set(words) for words in zip(*cut, strict=True) if len(set(words)) > 1]
     return sorted(map(re.escape, differing[0])) if len(differing) == 1 and all(differing[0]) else []
 

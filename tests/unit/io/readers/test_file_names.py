@@ -241,3 +241,9 @@ def test_thumbnails_are_no_images() -> None:
     random = Random(0)
     files = [Path(f"e_A01_w1{thumb}{guid(random)}.tif") for thumb in ("", "_thumb")]
     assert chosen_files(files, "imagexpress") == files[:1]
+
+
+@pytest.mark.parametrize("names", [["img.tif", "img (1).tif", "img (2).tif"], ["tab_1_a.tif", "tab_1_b.tif"]])
+def test_names_that_no_advice_reads_are_refused(names: list[str]) -> None:
+    with pytest.raises(UserError, match=r"are of several kinds .* or give inputs\.channel_pattern"):
+        arrange([Path(name) for name in names])
