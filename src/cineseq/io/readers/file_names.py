@@ -26,10 +26,13 @@ class Series:
         Names of the channels; one empty name if names say nothing of channels.
     frames
         The files of each frame, one per channel in order; None for a frame that is missing.
+    notices
+        What may be read wrongly.
     """
 
     channels: tuple[str, ...]
     frames: tuple[tuple[Path, ...] | None, ...]
+    notices: tuple[str, ...] = ()
 
     @property
     def by_channel(self) -> bool:
@@ -86,7 +89,17 @@ def arrange(paths: list[Path], pattern: str | None = None, missing_frames: str =
     frames: list[tuple[Path, ...] | None] = []
     for frame in whole:
         frames += [tuple(places[frame, channel] for channel in channels), *[None] * after.get(frame, 0)]
-    return Series(tuple(channels), tuple(frames))
+    return Series(tuple(channels), tuple(frames), _notices(found, numbers, pattern))
+
+
+def _notices(found: list[Match], numbers: list[Number], pattern: str | None) -> tuple[str, ...]:
+    if pattern is not None or len(numbers) != 1 or not numbers[0].may_be_wells:
+        return ()
+    one = numbers[0]
+    return (
+        f"{found[0].path.name}: {one.words} is read as time. If these are wells, nothing that follows is valid: name "
+        "the files of one well in each row of the sheet.",
+    )
 
 
 def _check_unmeant(paths: list[Path]) -> None:

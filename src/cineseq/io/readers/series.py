@@ -84,6 +84,7 @@ def open_series(
         channels=len(channels),
         names=names,
         notes=notes,
+        notices=(*info.notices, *series.notices),
         composed=_composed(series, infos),
     )
 

@@ -1,6 +1,7 @@
 """What the paths of a series say: frames in order, channels apart, and nothing that varies left unsaid."""
 
 import re
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -112,13 +113,23 @@ def test_without_a_pattern_two_channels_are_refused_and_the_advice_works(way: st
         "img_{t:03}_{ms}ms.tif",
         "day{d}_{t:04}.tif",
         "x_2023-01-0{day}_{h:02}-30.tif",
+        "x_{date:%Y-%m-%d}.tif",
+        "{date:%Y%m%d}_a.tif",
     ],
 )
 def test_names_that_differ_in_time_alone_are_in_order(name: str, frames: int, start: int, step: int, seed: int) -> None:
     random = Random(seed)
     times = range(start, start + frames * step, step)
     written = [
-        name.format(t=t, g=guid(random), d=i // 24, day=1 + i // 24, h=i % 24, ms=1000 * t + random.randrange(400))
+        name.format(
+            t=t,
+            g=guid(random),
+            d=i // 24,
+            day=1 + i // 24,
+            h=i % 24,
+            ms=1000 * t + random.randrange(400),
+            date=date(2023, 1, 20) + timedelta(t),
+        )
         for i, t in enumerate(times)
     ]
     series = arrange(shuffled(list(written), seed))
@@ -165,7 +176,20 @@ def test_advice_on_words_works(name: str, words: list[str], pattern: str) -> Non
     ]
 
 
-@pytest.mark.parametrize("name", ["e_s{}.tif", "Pos_{}.tif", "x-z{}.tif", "run/Site {}/a.tif", "e_w{}.tif", "Ch{}.tif"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "e_s{}.tif",
+        "Pos_{}.tif",
+        "x-z{}.tif",
+        "expXY{}.tif",
+        "tile_{}.tif",
+        "slice{}.tif",
+        "run/Site {}/a.tif",
+        "e_w{}.tif",
+        "Ch{}.tif",
+    ],
+)
 def test_numbers_that_are_no_time_by_their_letters_are_time_if_the_pattern_says_so(name: str) -> None:
     written = [name.format(t) for t in range(12)]
     paths = shuffled(list(written))
@@ -247,3 +271,11 @@ def test_thumbnails_are_no_images() -> None:
 def test_names_that_no_advice_reads_are_refused(names: list[str]) -> None:
     with pytest.raises(UserError, match=r"are of several kinds .* or give inputs\.channel_pattern"):
         arrange([Path(name) for name in names])
+
+
+def test_columns_of_wells_may_be_read_as_time_and_that_is_said() -> None:
+    said = arrange([Path(f"p_A{n:02}.tif") for n in range(1, 13)]).notices
+    assert len(said) == 1
+    assert "the number after 'A' (1 to 12) is read as time. If these are wells" in said[0]
+    assert arrange([Path(f"p_A{n:02}.tif") for n in range(1, 40)]).notices == ()
+    assert arrange([Path(f"p_T{n:02}.tif") for n in range(1, 13)]).notices == ()
