@@ -103,3 +103,15 @@ def test_bad_files_are_refused_by_name(tmp_path: Path, name: str, text: str, wor
 def test_absent_counts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere\.h5ad: there is no such file"):
         read_counts(tmp_path / "nowhere.h5ad")
+
+
+def test_rows_of_separators_alone_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,g1,g2\nAAA,1,2\nCCC,0,3\n,,\n,,\n")
+    counts = read_counts(tmp_path / "a.csv")
+    assert (counts.cells.tolist(), counts.matrix.toarray().tolist()) == (["AAA", "CCC"], [[1, 2], [0, 3]])
+    (tmp_path / "b.csv").write_text("id,g1,g2\nAAA,1,2\n,0,3\n")
+    with pytest.raises(UserError, match="row 3: the first column holds no name"):
+        read_counts(tmp_path / "b.csv")
+    (tmp_path / "c.csv").write_text("id,g1,g2\nAAA,1,2\nCCC,,3\n,,\n")
+    with pytest.raises(UserError, match="column 'g1' should hold counts .* row 3 has nothing"):
+        read_counts(tmp_path / "c.csv")
