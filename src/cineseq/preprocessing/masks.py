@@ -151,10 +151,10 @@ class _Doubts:
         """Look at one mask with objects."""
         self.labels.update(present[: MOST_CLASSES + 1].tolist())
         if len(self.labels) == 1:
-            self.pieces = max(self.pieces, (_pieces(mask > 0), frame), key=lambda found: found[0])
-            self.holes = max(self.holes, (_pieces(mask == 0), frame), key=lambda found: found[0])
+            self.pieces = max(self.pieces, (pieces(mask > 0), frame), key=lambda found: found[0])
+            self.holes = max(self.holes, (pieces(mask == 0), frame), key=lambda found: found[0])
         if len(present) > 1 and len(self.labels) <= MOST_CLASSES:
-            fewest = min(_pieces(mask == label) for label in present)
+            fewest = min(pieces(mask == label) for label in present)
             self.scattered = max(self.scattered, (fewest, frame), key=lambda found: found[0])
         if self.around is None or self.around:
             here = _around(mask)
@@ -193,7 +193,7 @@ class _Doubts:
             raise UserError(msg)
 
 
-def _pieces(area: np.ndarray) -> int:
+def pieces(area: np.ndarray) -> int:
     """Return the number of separate pieces of an area, without those that are small against the largest."""
     sizes = np.bincount(connected_components(area).ravel())[1:]
     return int((sizes >= PIECE * sizes.max(initial=0)).sum())
