@@ -15,6 +15,8 @@ from cineseq.io.readers.name_numbers import Number, as_in_names, parsed_numbers
 from cineseq.io.readers.name_patterns import GUID, READY_MADE, Match
 from cineseq.text import count, listed, natural_order
 
+YEAR_LAST = re.compile(r"(?<!\d)\d{1,2}[-._ ]\d{1,2}[-._ ](?:19|20)\d\d(?!\d)")
+
 
 @dataclass(frozen=True)
 class Series:
@@ -83,12 +85,16 @@ def arrange(paths: list[Path], pattern: str | None = None, missing_frames: str =
         [*natural_order(set(map(str, keys)))] if isinstance(keys[0], str) else [*sorted(set(map(float, keys)))]
     )
     whole = [frame for frame in order if all((frame, channel) in places for channel in channels)]
-    if len(whole) < len(order) and missing_frames == "refuse":
+    if not whole or (len(whole) < len(order) and missing_frames == "refuse"):
         raise _lacks_channel(places, order, channels)
-    after = _lost_after(whole, keys, numbers, {f: places[f, channels[0]] for f in whole}, missing_frames)
+    # The first frame is a whole one; those after it keep their time, whole or not.
+    kept, complete = order[order.index(whole[0]) :], set(whole)
+    there = {f: next(places[f, c] for c in channels if (f, c) in places) for f in kept}
+    after = _lost_after(kept, keys, numbers, there, missing_frames)
     frames: list[tuple[Path, ...] | None] = []
-    for frame in whole:
-        frames += [tuple(places[frame, channel] for channel in channels), *[None] * after.get(frame, 0)]
+    for frame in kept:
+        files = tuple(places[frame, channel] for channel in channels) if frame in complete else None
+        frames += [files, *[None] * after.get(frame, 0)]
     return Series(tuple(channels), tuple(frames), _notices(found, numbers, pattern))
 
 
@@ -146,6 +152,12 @@ def _time(found: list[Match], pattern: str | None) -> tuple[list[float | str], l
         if unmeant:
             raise _unaccounted(found, unmeant, pattern)
         texts = [str(frame) for frame in named]
+        if len(set(texts)) > 1 and all(YEAR_LAST.search(text) for text in texts):
+            msg = (
+                f"{found[0].path}: the frame '{texts[0]}' has its year last, so the order of names is not that of "
+                "time; rename the files, with year, month and day in this order."
+            )
+            raise UserError(msg)
         parsed = parsed_numbers(texts)
         varying = [n for n in parsed if len(set(n.values)) > 1] if parsed else []
         return [*texts], varying if len(varying) == 1 else []

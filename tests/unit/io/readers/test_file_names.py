@@ -279,3 +279,20 @@ def test_columns_of_wells_may_be_read_as_time_and_that_is_said() -> None:
     assert "the number after 'A' (1 to 12) is read as time. If these are wells" in said[0]
     assert arrange([Path(f"p_A{n:02}.tif") for n in range(1, 40)]).notices == ()
     assert arrange([Path(f"p_T{n:02}.tif") for n in range(1, 13)]).notices == ()
+
+
+def test_a_channel_of_every_third_frame_leaves_the_others_their_time() -> None:
+    paths = [Path(f"ph_{t}.tif") for t in range(10)] + [Path(f"gfp_{t}.tif") for t in range(0, 10, 3)]
+    frames = arrange(paths, "(?P<channel>ph|gfp)", "empty").frames
+    assert [None if of is None else of[1].stem for of in frames] == [
+        *("ph_0", None, None, "ph_3", None, None, "ph_6", None, None, "ph_9")
+    ]
+    never = [Path("ph_0.tif"), Path("ph_2.tif"), Path("gfp_1.tif"), Path("gfp_3.tif")]
+    with pytest.raises(UserError, match="this frame has no file of channel"):
+        arrange(never, "(?P<channel>ph|gfp)", "empty")
+
+
+def test_frames_named_by_dates_with_the_year_last_are_refused() -> None:
+    paths = [Path(f"{date}.tif") for date in ("30-01-2024", "31-01-2024", "01-02-2024")]
+    with pytest.raises(UserError, match="has its year last, so the order of names is not that of time"):
+        arrange(paths, r"(?P<frame>[\d-]+)\.tif")
