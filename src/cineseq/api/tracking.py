@@ -15,7 +15,8 @@ from cineseq.config.schema import section_from
 from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.arrays import as_labels, as_movie, known_channels, label_array, positive
-from cineseq.io.stacks import MovieInfo
+from cineseq.io.stacks import Labels, MovieInfo
+from cineseq.preprocessing.masks import pieces
 from cineseq.tables.contract import as_written
 from cineseq.tables.imaging import COMPARTMENTS, DETECTIONS, EVENTS, TRACKS
 from cineseq.tracking.field import track_objects
@@ -189,7 +190,7 @@ def _objects(
             msg = "death_channel: it is a channel of image, which is missing; pass the movie as image."
             raise UserError(msg)
         stack = as_labels(labels, pixel_size_um=scales[0], frame_interval_min=scales[1])
-        return measure_objects(stack), stack.info
+        return _checked(measure_objects(stack), stack), stack.info
     movie = as_movie(image, axes=axes, pixel_size_um=scales[0], frame_interval_min=scales[1])
     stack = as_labels(labels, movie)
     stain = None if death_channel is None else known_channels(movie.channels, death_channel, "death_channel")[0]
@@ -200,7 +201,21 @@ def _objects(
             f"death_channel: '{stain}' is among channels too, but a stain is used for nothing else; leave it out there."
         )
         raise UserError(msg)
-    return measure_objects(stack, movie, on, stain), stack.info
+    return _checked(measure_objects(stack, movie, on, stain), stack), stack.info
+
+
+def _checked(objects: Objects, stack: Labels) -> Objects:
+    """Refuse labels that are black and white: one label only, in several pieces."""
+    labels = objects.table["label"]
+    if len(labels) and (labels == labels.iloc[0]).all():
+        separate, frame = max((pieces(stack[frame] > 0), -frame) for frame in range(len(stack)))
+        if separate > 1:
+            msg = (
+                f"labels: there is one label only, {labels.iloc[0]}, which is in {separate} separate "
+                f"pieces in frame {-frame}; number the cells, as skimage.measure.label does."
+            )
+            raise UserError(msg)
+    return objects
 
 
 def _check_no_points(**only_for_points: object) -> None:

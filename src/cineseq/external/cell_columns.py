@@ -17,7 +17,7 @@ from cineseq.io.group_columns import with_sheet
 from cineseq.io.written import as_numbers, as_text, count_words, says_nothing, why_no_number
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS
-from cineseq.text import count
+from cineseq.text import count, significant
 
 logger = logging.getLogger(__name__)
 PREFIXES = ("function_", "morphology_", "embedding_", "features_", "state_", "group_")
@@ -27,6 +27,8 @@ OWN_GROUPS = ("sample", "fov", "condition", "replicate")
 """Groups with a column of their own in the cells table."""
 BATCHES = ("plate", "batch", "run", "donor", "lane", "date", "library", "chip", "sequencing_plate", "sequencing_run")
 """Names of columns that are groups even if the configuration does not name them."""
+LARGEST_ANGLE = 4 * np.pi
+"""Radians are within one turn, or two where they are unwrapped."""
 NUMERIC_FRACTION = 0.5
 """A column that matches a pattern is used if more than this fraction of its values are numbers."""
 
@@ -130,7 +132,7 @@ def chosen_columns(table: pd.DataFrame, external: External, where: str) -> pd.Da
     _check_functions({name: series for name, series in chosen.items() if name.startswith("function_")}, where)
     numeric = ("function_", "morphology_", "embedding_", "features_")
     typed = {name: numbers(v, where) if name.startswith(numeric) else as_text(v) for name, v in chosen.items()}
-    return _circular(pd.DataFrame(typed, index=table.index), external)
+    return _circular(pd.DataFrame(typed, index=table.index), external, where)
 
 
 def _target(key: str, name: str) -> str:
@@ -206,10 +208,16 @@ def _check_functions(functions: dict[str, pd.Series], where: str) -> None:
             logger.info("%s is missing in %d of %d cells; they stay unknown.", name, missing, len(column))
 
 
-def _circular(frame: pd.DataFrame, external: External) -> pd.DataFrame:
+def _circular(frame: pd.DataFrame, external: External, where: str) -> pd.DataFrame:
     """Replace each angle by its cosine and sine, because a circular function can only be predicted in this form."""
     for name in external.circular:
         angle = frame.pop(f"function_{name}")
+        if angle.abs().max() > LARGEST_ANGLE:
+            msg = (
+                f"{where}: function_{name} is listed in external.circular, whose angles are in radians, but reaches "
+                f"{significant(angle.abs().max(), 4)}; convert degrees, or other parts of a cycle, to radians."
+            )
+            raise UserError(msg)
         frame[f"function_{name}_cos"], frame[f"function_{name}_sin"] = np.cos(angle), np.sin(angle)
     return frame
 

@@ -127,6 +127,7 @@ def _times(
     columns = {"birth": names.birth, "end": names.end} | ({"movie_end": names.movie_end} if names.movie_end else {})
     if names.time_unit == "frame":
         frames = {key: _frames(table, column, path, family) for key, column in columns.items()}
+        _warn_of_times(pd.concat(list(frames.values())).unique(), path)
         hours = {} if interval is None else {key: frame * (interval / 60) for key, frame in frames.items()}
         return _Times(frames, hours, in_frames=True)
     hours = {}
@@ -146,6 +147,18 @@ def _times(
     return _Times({k: (t / step).round().astype("int64") for k, t in hours.items()}, hours, in_frames=False)
 
 
+def _warn_of_times(frames: np.ndarray, path: Path) -> None:
+    """Warn where all frame numbers are multiples of a larger number, as times in minutes are."""
+    step = int(np.gcd.reduce(frames))
+    if step >= LEAST_STEP and len(frames) >= ENOUGH:
+        logger.warning(
+            "%s: all of its frame numbers are multiples of %d; if they are times, set external.lineage.time_unit.",
+            *(path, step),
+        )
+
+
+LEAST_STEP, ENOUGH = 3, 6
+"""So many different frame numbers are rarely multiples of such a number by chance."""
 HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0}
 """Hours in a unit of time."""
 ALMOST_WHOLE = 0.05

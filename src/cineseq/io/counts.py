@@ -181,7 +181,7 @@ def _from_table(path: Path, orientation: Orientation) -> Counts:
             "semicolon."
         )
         raise UserError(msg)
-    frame = values_of(path, layout, numbers=True)
+    frame = _without_empty_rows(values_of(path, layout, numbers=True))
     frame.columns = pd.Index(["", *layout.header][-layout.width :])
     names, values = as_text(frame.iloc[:, 0]), frame.iloc[:, 1:]
     if layout.header[: len(ANNOTATION)] == ANNOTATION:
@@ -198,6 +198,20 @@ def _from_table(path: Path, orientation: Orientation) -> Counts:
     if orientation == "genes_by_cells":
         numbers, cells, genes = numbers.T, genes, cells
     return make_counts(sparse.csr_matrix(numbers), cells, genes, path)
+
+
+def _without_empty_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out rows of separators alone, as a spreadsheet writes them; they make text of columns of numbers."""
+    unnamed = frame[as_text(frame.iloc[:, 0]).isna()]
+    empty = unnamed.index[(unnamed.iloc[:, 1:].astype("string") == "").all(axis=1)]
+    if empty.empty or len(empty) == len(frame):
+        return frame
+    left = frame.drop(index=empty)
+    for name in left.columns[1:]:
+        numbers, wrong = as_numbers(left[name])
+        if not (wrong | numbers.isna()).any():
+            left[name] = numbers
+    return left
 
 
 def _numbers(path: Path, values: pd.DataFrame) -> np.ndarray:

@@ -76,6 +76,7 @@ def checked_barcodes(tables: dict[Path | str, pd.DataFrame], compartments: pd.Da
     for sample, rows in table.groupby("sample")["compartment_id"]:
         names = located.loc[located["sample"] == sample, "compartment_id"]
         table.loc[table["sample"] == sample, "compartment_id"] = as_references(rows, names)
+        _warn_of_counting(rows, names, str(sample))
     for name in ("y_px", "x_px"):
         table[name] = table.get(name, pd.Series(float("nan"), table.index)).astype("float64")
     nowhere = table["compartment_id"].isna() & table[["y_px", "x_px", "fov"]].isna().any(axis=1)
@@ -94,6 +95,24 @@ def checked_barcodes(tables: dict[Path | str, pd.DataFrame], compartments: pd.Da
             *(_place(*first), many, len(table), table.loc[first, "barcode"]),
         )
     return table.sort_values(list(BARCODES.key), ignore_index=True)
+
+
+def _warn_of_counting(named: pd.Series, on_map: pd.Series, sample: str) -> None:
+    """Warn where barcodes seem to count compartments from 0 and the map from 1, or the other way round."""
+    wanted, there = (
+        {int(name) for name in names} if len(names) and names.str.fullmatch(r"\d{1,9}").all() else set()
+        for names in (named.dropna(), on_map.dropna().astype("string"))
+    )
+    if not wanted or not there or wanted <= there:
+        return
+    first = min(wanted), min(there)
+    shifted = {number + (1 if first[0] == 0 else -1) for number in wanted}
+    if 0 in first and first != (0, 0) and shifted <= there:
+        logger.warning(
+            "Sample %s: barcodes name the compartments %d to %d, and the map has %d to %d; if one of them counts from "
+            "0 and the other from 1, every pair is wrong: number both alike.",
+            *(sample, first[0], max(wanted), first[1], max(there)),
+        )
 
 
 def _read(paths: list[Path]) -> dict[Path | str, pd.DataFrame]:

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 MATRIX = re.compile(r"(?P<prefix>.*?)(?P<name>matrix|cells_x_genes(?:\.\w+)?|)\.mtx(?:\.gz)?")
 WITHIN = (
     *("filtered_feature_bc_matrix", "sample_filtered_feature_bc_matrix", "filtered_gene_bc_matrices/*"),
-    *("Gene/filtered", "filtered", "counts_unfiltered"),
+    *("outs/filtered_feature_bc_matrix", "Gene/filtered", "filtered", "counts_unfiltered"),
 )
 """Folders inside a folder of results that hold the matrix of called cells."""
 IDENTIFIER = r"ENS[A-Z]*G\d{11}(?:\.\d+)?"
@@ -55,7 +55,11 @@ def read_folder(path: Path) -> Matrix:
     features = _neighbour(matrix, prefix, "features|genes", "features.tsv or genes.tsv")
     barcodes = _neighbour(matrix, prefix, "barcodes|cells", "barcodes.tsv")
     with reading(matrix, "not a complete matrix in Matrix Market format", "copy it again"):
-        values = mmread(io.BytesIO(_bytes(matrix)), spmatrix=True)
+        text = _bytes(matrix)
+        values = mmread(io.BytesIO(text), spmatrix=True)
+    if b" pattern " in text[: text.find(b"\n")].lower():
+        msg = f"{matrix}: a pattern of the entries that are not 0, with no counts; write the matrix with its values."
+        raise UserError(msg)
     genes, cells = _rows(features), _rows(barcodes)
     found = as_sparse(sparse.coo_matrix(values), str(matrix))
     is_square = len(genes) == len(cells)
@@ -118,7 +122,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _rows(path: Path) -> pd.DataFrame:
-    """Return the tab-separated values of each line, without quoting, as text."""
+    """Return the tab-separated values of each line as text; quotes are left out where all lines have them."""
     try:
         lines = _bytes(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -126,6 +130,8 @@ def _rows(path: Path) -> pd.DataFrame:
         raise UserError(msg) from error
     while lines and not lines[-1].strip():
         lines.pop()
+    if lines and all(line.startswith('"') and line.endswith('"') and '""' not in line for line in lines):
+        lines = [line[1:-1].replace('"\t"', "\t") for line in lines]  # as R writes text
     values = [line.split("\t") for line in lines]
     uneven = next((k for k, row in enumerate(values) if len(row) != len(values[0]) or "\0" in lines[k]), None)
     if uneven is not None or not values:

@@ -32,8 +32,12 @@ OTHER_TYPES = (
     *("peaks", "antigen capture", "vdj", "adt", "hto", "protein", "guide", "hashtag"),
 )
 """Types of features that are no genes."""
-SUMMARY_ROW = r"(?i)__ambiguous|__[a-z]+(?:_[a-z]+)+|N_(?:unmapped|multimapping|noFeature|ambiguous)|Unassigned_\w+"
-"""Rows of htseq-count, STAR and featureCounts that count reads without a gene."""
+SUMMARY_ROW = (
+    r"(?i)__ambiguous|__[a-z]+(?:_[a-z]+)+|N_(?:unmapped|multimapping|noFeature|ambiguous)|Unassigned_\w+"
+    r"|n_?(?:counts?|umis?|genes|features?)(?:_rna|_by_counts)?|total(?:_(?:counts?|umis?))?|sum"
+)
+"""Rows of htseq-count, STAR and featureCounts that count reads without a gene, and totals of Scanpy, Seurat and
+spreadsheets."""
 
 
 def why_not_counts(values: np.ndarray) -> str:

@@ -17,10 +17,12 @@ from cineseq.io.readers import ReadOptions, Source, open_source
 from cineseq.io.stacks import MovieInfo
 from cineseq.preprocessing.drift import shift_back
 from cineseq.preprocessing.scales import frame_times, pixel_scale
-from cineseq.text import count, significant
+from cineseq.text import count, listed, significant
 
 PIECE = 0.1
 """Smallest area, as a fraction of the largest piece of the frame, that counts as a piece of its own."""
+MOST_CLASSES, SCATTERED = 3, 3
+"""Masks of at most so many labels, each in at least so many pieces, hold classes of pixels."""
 BORDER = 0.5
 """Fraction of the border of the frame from which on a label may be the background."""
 
@@ -127,13 +129,15 @@ class _Doubts:
     Attributes
     ----------
     labels
-        Up to two of the labels that were seen.
+        The labels that were seen, some of them if there are many.
     pieces, holes
         Highest number of separate pieces of the objects, and of the background, and the frame; of masks of one label.
     around
         Labels that touch all sides of every mask and cover half of its border; None before the first.
     others
         Whether any mask has another object beside such a label.
+    scattered
+        Fewest separate pieces of a label in the mask where they are most, and the frame; of masks of few labels.
     """
 
     labels: set[int] = field(default_factory=set)
@@ -141,13 +145,17 @@ class _Doubts:
     holes: tuple[int, int] = (0, 0)
     around: set[int] | None = None
     others: bool = False
+    scattered: tuple[int, int] = (0, 0)
 
     def see(self, mask: np.ndarray, present: np.ndarray, frame: int) -> None:
         """Look at one mask with objects."""
-        self.labels.update(present[:2].tolist())
+        self.labels.update(present[: MOST_CLASSES + 1].tolist())
         if len(self.labels) == 1:
-            self.pieces = max(self.pieces, (_pieces(mask > 0), frame), key=lambda found: found[0])
-            self.holes = max(self.holes, (_pieces(mask == 0), frame), key=lambda found: found[0])
+            self.pieces = max(self.pieces, (pieces(mask > 0), frame), key=lambda found: found[0])
+            self.holes = max(self.holes, (pieces(mask == 0), frame), key=lambda found: found[0])
+        if len(present) > 1 and len(self.labels) <= MOST_CLASSES:
+            fewest = min(pieces(mask == label) for label in present)
+            self.scattered = max(self.scattered, (fewest, frame), key=lambda found: found[0])
         if self.around is None or self.around:
             here = _around(mask)
             self.around = here if self.around is None else self.around & here
@@ -170,6 +178,13 @@ class _Doubts:
                 "label (skimage.measure.label)."
             )
             raise UserError(msg)
+        if 1 < len(self.labels) <= MOST_CLASSES and self.scattered[0] >= SCATTERED:
+            msg = (
+                f"{source.path}: the masks hold only the labels {listed(map(str, sorted(self.labels)))}, each in at "
+                f"least {self.scattered[0]} separate pieces in frame {self.scattered[1]}, so they are classes of "
+                "pixels, such as cell and border; give each object its own label (skimage.measure.label)."
+            )
+            raise UserError(msg)
         if background is not None and self.others:
             msg = (
                 f"{source.path}: label {background} lies along all sides of every mask and around the other objects, "
@@ -178,7 +193,7 @@ class _Doubts:
             raise UserError(msg)
 
 
-def _pieces(area: np.ndarray) -> int:
+def pieces(area: np.ndarray) -> int:
     """Return the number of separate pieces of an area, without those that are small against the largest."""
     sizes = np.bincount(connected_components(area).ravel())[1:]
     return int((sizes >= PIECE * sizes.max(initial=0)).sum())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -66,7 +67,8 @@ class Entry:
 COLUMNS = tuple(f.name for f in fields(Entry) if f.name not in ("row", "metadata"))
 SHORT_NAME = 5
 """Up to this many letters, one letter makes the difference to another name; above, two do."""
-SEPARATORS = "\t,;"
+EXCEL_SEPARATOR = re.compile(r"(?i)sep=([\t,;])\s*")
+"""First line by which Excel is told the separator."""
 
 
 def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
@@ -97,15 +99,20 @@ def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
     if not path.is_file():
         msg = f"samples: there is no sheet '{path}'{_from_here(path)}; give the path of a tab-separated sample sheet."
         raise UserError(msg)
-    with path.open(newline="", encoding="utf-8-sig") as stream:
+    with path.open("rb") as stream:
+        encoding = "utf-16" if stream.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig"
+    with path.open(newline="", encoding=encoding) as stream:
         lines = _lines(path, stream)
+    stated = EXCEL_SEPARATOR.fullmatch(lines[0][1]) if lines else None
+    if stated:
+        del lines[0]
     texts = [text for _, text in lines]
-    separator = next((s for s in SEPARATORS if texts and s in texts[0]), ",")
+    separator = stated[1] if stated else _separator(texts[0] if texts else "")
     reader = csv.DictReader(texts, delimiter=separator, strict=True)
     try:
         reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
         # Row numbers are line numbers of the file, as in an editor; comments and empty lines count.
-        rows = [(lines[reader.line_num - 1][0], row) for row in reader]
+        rows = [(lines[reader.line_num - 1][0], row) for row in reader if not _is_empty(row)]
         _check_header(path, reader.fieldnames, rows)
         usual = {"frame_step": str(frame_step)}
         entries = [_entry(path, number, usual, row, places) for number, row in rows]
@@ -122,11 +129,24 @@ def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
     return entries
 
 
+def _separator(header: str) -> str:
+    """Return the tab, or that of comma and semicolon which is more often in the header outside of quotes."""
+    bare = "".join(header.split('"')[::2])
+    return "\t" if "\t" in bare else max(",;", key=bare.count)
+
+
+def _is_empty(row: dict[str | None, Any]) -> bool:
+    """Whether a row holds separators alone, as a spreadsheet writes below the last row."""
+    return not any(
+        text.strip() for value in row.values() for text in (value if isinstance(value, list) else [value or ""])
+    )
+
+
 def _lines(path: Path, stream: Iterable[str]) -> list[tuple[int, str]]:
     """Return the lines that are not comments, each with its line number."""
     try:
         return [(number, line) for number, line in enumerate(stream, start=1) if not line.startswith("#")]
-    except UnicodeDecodeError:
+    except UnicodeError:
         msg = f"{path}: not a text file in UTF-8; save the sheet as tab-separated text."
         raise UserError(msg) from None
 

@@ -407,6 +407,7 @@ def test_the_numbers_of_the_labels_do_not_change_what_is_measured(order, turn):
 LABELS = {
     "of text": (np.full((2, 8, 8), "a"), r"labels: values of type <U1; expected whole numbers"),
     "true or false": (SMALL > 0, r"labels: truth values .* number the cells, as skimage.measure.label"),
+    "black and white": ((SMALL > 0) * 255, r"one label only, 255, which is in \d separate pieces in frame 0; number"),
     "with fractions": (SMALL * 0.5, r"labels: frame 0 has fractions or missing values; use whole numbers"),
     "with NaN": (np.where(SMALL == 2, np.nan, SMALL), r"labels: frame 0 has fractions or missing values"),
     "below zero": (-SMALL, r"labels: frame 0 has negative labels; use 0 for background"),

@@ -222,6 +222,13 @@ def test_bad_paired_data_are_refused(tmp_path: Path) -> None:
         only_file([path, path])
 
 
+def test_angles_in_degrees_are_refused(tmp_path: Path) -> None:
+    table = write(tmp_path / "a.csv", "id,phase\nc1,180\nc2,90\n")
+    columns = External(function={"theta": "phase"}, circular=["theta"])
+    with pytest.raises(UserError, match=r"function_theta .* in radians, but reaches 180; convert"):
+        imported(tmp_path, [table], [], external=columns)
+
+
 FUCCI = External(
     function={"theta": "theta", "gfp": "gfp.median.log10sum.adjust"},
     circular=["theta"],

@@ -252,3 +252,12 @@ def test_a_cell_or_its_scope_without_a_name_is_refused(tmp_path: Path) -> None:
     text = "well,id,parent,birth,end,fate\n,m,,0,10,\nA,n,,0,10,\n"
     with pytest.raises(UserError, match=r"row 2: column 'well' of external\.lineage\.scope is empty"):
         read(tmp_path, text, lineage=LineageColumns(scope=["well"]))
+
+
+def test_frames_that_look_like_times_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = ["m,,0,300,division", "a,m,300,450,death", "b,m,315,600,", "late,,120,390,"]
+    read(tmp_path, HEADER + "\n".join(rows) + "\n")
+    assert "all of its frame numbers are multiples of 15; if they are times" in caplog.text
+    caplog.clear()
+    read(tmp_path, FAMILY)
+    assert not caplog.text

@@ -103,3 +103,27 @@ def test_bad_files_are_refused_by_name(tmp_path: Path, name: str, text: str, wor
 def test_absent_counts_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere\.h5ad: there is no such file"):
         read_counts(tmp_path / "nowhere.h5ad")
+
+
+def test_rows_of_separators_alone_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,g1,g2\nAAA,1,2\nCCC,0,3\n,,\n,,\n")
+    counts = read_counts(tmp_path / "a.csv")
+    assert (counts.cells.tolist(), counts.matrix.toarray().tolist()) == (["AAA", "CCC"], [[1, 2], [0, 3]])
+    (tmp_path / "b.csv").write_text("id,g1,g2\nAAA,1,2\n,0,3\n")
+    with pytest.raises(UserError, match=r"row 3: the first column holds no name"):
+        read_counts(tmp_path / "b.csv")
+    (tmp_path / "c.csv").write_text("id,g1,g2\nAAA,1,2\nCCC,,3\n,,\n")
+    with pytest.raises(UserError, match=r"column 'g1' should hold counts .*row 3 has nothing"):
+        read_counts(tmp_path / "c.csv")
+
+
+def test_quoted_names_of_a_10x_folder_are_bare_and_a_matrix_without_values_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "features.tsv").write_text('"E1"\t"A"\n"E2"\t"B"\n')
+    (tmp_path / "barcodes.tsv").write_text('"AAA"\n')
+    matrix = tmp_path / "matrix.mtx"
+    matrix.write_text("%%MatrixMarket matrix coordinate integer general\n2 1 1\n2 1 7\n")
+    counts = read_counts(tmp_path)
+    assert (counts.cells.tolist(), counts.genes.tolist()) == (["AAA"], ["A", "B"])
+    matrix.write_text("%%MatrixMarket matrix coordinate pattern general\n2 1 1\n2 1\n")
+    with pytest.raises(UserError, match=r"matrix\.mtx: a pattern .* no counts"):
+        read_counts(tmp_path)

@@ -89,7 +89,13 @@ def test_types_that_are_not_known_are_genes() -> None:
     assert read(data) == COUNTS[:, [0, 2]].tolist()
 
 
-@pytest.mark.parametrize("name", ["__no_feature", "__ambiguous", "N_noFeature", "N_unmapped", "Unassigned_NoFeatures"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("__no_feature", "__ambiguous", "N_noFeature", "N_unmapped", "Unassigned_NoFeatures"),
+        *("n_counts", "nCount_RNA", "nFeature_RNA", "n_genes_by_counts", "total_counts", "Total"),
+    ],
+)
 def test_summaries_of_counting_programs_are_no_genes(name: str, caplog: pytest.LogCaptureFixture) -> None:
     matrix, genes = without_summaries(sparse.csr_matrix([[1, 9]]), pd.Index(["N_GENE", name]), "a.csv")
     assert (genes.tolist(), matrix.toarray().tolist()) == (["N_GENE"], [[1]])

@@ -323,3 +323,15 @@ def test_compartments_that_each_field_numbers_from_one_are_refused_and_the_advic
         read_compartments([same])
     through = write(tmp_path / "through.csv", f"{head}s,1,1,0,0,5\ns,1,2,9,9,5\ns,2,2_1,0,0,5\n")
     assert read_compartments([through])["compartment_id"].tolist() == ["1", "2", "2_1"]
+
+
+@pytest.mark.parametrize(("named", "on_map", "is_said"), [(0, 1, True), (1, 0, True), (1, 1, False), (0, 0, False)])
+def test_maps_that_count_from_0_and_from_1_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, named: int, on_map: int, *, is_said: bool
+) -> None:
+    rows = [f"s,1,{on_map + k},10,{10 + 20 * k},5\n" for k in range(6)]
+    cages = write(tmp_path / "c.csv", "sample,fov,compartment_id,y_px,x_px,radius_px\n" + "".join(rows))
+    rows = [f"s,B{k},{named + k}\n" for k in range(6)]
+    table = write(tmp_path / "b.csv", "sample,barcode,compartment_id\n" + "".join(rows))
+    read_barcode_tables([table], read_compartments([cages]))
+    assert ("every pair is wrong: number both alike" in caplog.text) == is_said

@@ -267,3 +267,17 @@ def test_masks_of_whole_cells_are_shifted_with_the_movie(given, tmp_path):
         open_cell_masks([tmp_path / "cells.tif"], still, Inputs(), 1),
     ):
         pass
+
+
+def test_masks_of_classes_of_pixels_are_refused(tmp_path):
+    masks = np.zeros((6, 30, 60), np.uint8)
+    for k in range(3):
+        masks[:, 5:15, 5 + 18 * k : 17 + 18 * k] = 2
+        masks[:, 7:13, 7 + 18 * k : 15 + 18 * k] = 1
+    tifffile.imwrite(tmp_path / "classes.tif", masks)
+    with pytest.raises(UserError, match=r"labels 1 and 2, each in at least 3 separate pieces in frame 0, so they are"):
+        take([tmp_path / "classes.tif"], tmp_path)
+    masks[0, 20:25, 20:25] = 3
+    masks[:, 20:25, 40:45] = 4
+    tifffile.imwrite(tmp_path / "objects.tif", masks)
+    np.testing.assert_array_equal(take([tmp_path / "objects.tif"], tmp_path)[0], masks)

@@ -308,3 +308,26 @@ def test_names_are_bounded_in_length(tmp_path: Path) -> None:
         read_sheet(tmp_path / "s.tsv")
     (tmp_path / "s.tsv").write_text(f"sample\timages\n{'a' * 100}\tx.tif\n")
     assert read_sheet(tmp_path / "s.tsv")[0].sample == "a" * 100
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("sample,images,dose\na,x.tif,5\n,,\n,,\n", "utf-8"),
+        ("sample\timages\tdose\t\na\tx.tif\t5\t\n\t\t\t\n", "utf-8"),
+        ("sample\timages\tdose\r\na\tx.tif\t5\r\n", "utf-16"),
+        ("sep=;\r\nsample;images;dose\r\na;x.tif;5\r\n", "utf-8-sig"),
+    ],
+)
+def test_sheets_as_spreadsheets_write_them(tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / "sheet.csv"
+    path.write_bytes(text.encode(encoding))
+    (entry,) = read_sheet(path)
+    assert (entry.sample, entry.images, entry.metadata) == ("a", "x.tif", (("dose", "5"),))
+
+
+def test_a_header_with_semicolons_may_hold_a_comma(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.csv"
+    path.write_text("sample;images;dose, uM\na;x.tif;0,5\n")
+    (entry,) = read_sheet(path)
+    assert entry.metadata == (("dose, uM", "0,5"),)

@@ -15,6 +15,8 @@ from cineseq.io.readers.name_numbers import Number, as_in_names, parsed_numbers
 from cineseq.io.readers.name_patterns import GUID, READY_MADE, Match
 from cineseq.text import count, listed, natural_order
 
+YEAR_LAST = re.compile(r"(?<!\d)\d{1,2}[-._ ]\d{1,2}[-._ ](?:19|20)\d\d(?!\d)")
+
 
 @dataclass(frozen=True)
 class Series:
@@ -26,10 +28,13 @@ class Series:
         Names of the channels; one empty name if names say nothing of channels.
     frames
         The files of each frame, one per channel in order; None for a frame that is missing.
+    notices
+        What may be read wrongly.
     """
 
     channels: tuple[str, ...]
     frames: tuple[tuple[Path, ...] | None, ...]
+    notices: tuple[str, ...] = ()
 
     @property
     def by_channel(self) -> bool:
@@ -80,13 +85,27 @@ def arrange(paths: list[Path], pattern: str | None = None, missing_frames: str =
         [*natural_order(set(map(str, keys)))] if isinstance(keys[0], str) else [*sorted(set(map(float, keys)))]
     )
     whole = [frame for frame in order if all((frame, channel) in places for channel in channels)]
-    if len(whole) < len(order) and missing_frames == "refuse":
+    if not whole or (len(whole) < len(order) and missing_frames == "refuse"):
         raise _lacks_channel(places, order, channels)
-    after = _lost_after(whole, keys, numbers, {f: places[f, channels[0]] for f in whole}, missing_frames)
+    # The first frame is a whole one; those after it keep their time, whole or not.
+    kept, complete = order[order.index(whole[0]) :], set(whole)
+    there = {f: next(places[f, c] for c in channels if (f, c) in places) for f in kept}
+    after = _lost_after(kept, keys, numbers, there, missing_frames)
     frames: list[tuple[Path, ...] | None] = []
-    for frame in whole:
-        frames += [tuple(places[frame, channel] for channel in channels), *[None] * after.get(frame, 0)]
-    return Series(tuple(channels), tuple(frames))
+    for frame in kept:
+        files = tuple(places[frame, channel] for channel in channels) if frame in complete else None
+        frames += [files, *[None] * after.get(frame, 0)]
+    return Series(tuple(channels), tuple(frames), _notices(found, numbers, pattern))
+
+
+def _notices(found: list[Match], numbers: list[Number], pattern: str | None) -> tuple[str, ...]:
+    if pattern is not None or len(numbers) != 1 or not numbers[0].may_be_wells:
+        return ()
+    one = numbers[0]
+    return (
+        f"{found[0].path.name}: {one.words} is read as time. If these are wells, nothing that follows is valid: name "
+        "the files of one well in each row of the sheet.",
+    )
 
 
 def _check_unmeant(paths: list[Path]) -> None:
@@ -126,13 +145,19 @@ def _lacks_channel(
 def _time(found: list[Match], pattern: str | None) -> tuple[list[float | str], list[Number]]:
     """Return the frame of each file, as a number or as the text of the group, and the numbers that tell frames."""
     named = [match.frame for match in found]
-    numbers = _numbers([match.rest for match in found], [match.channel or "" for match in found], found)
+    numbers = _numbers([match.rest for match in found], [match.channel or "" for match in found], found, pattern)
     varying = [n for n in numbers if _varies_within_channels(n, found)]
     if all(frame is not None for frame in named):
         unmeant = [n for n in varying if n.kind in ("position", "z") and not _one_to_one(n.values, named)]
         if unmeant:
             raise _unaccounted(found, unmeant, pattern)
         texts = [str(frame) for frame in named]
+        if len(set(texts)) > 1 and all(YEAR_LAST.search(text) for text in texts):
+            msg = (
+                f"{found[0].path}: the frame '{texts[0]}' has its year last, so the order of names is not that of "
+                "time; rename the files, with year, month and day in this order."
+            )
+            raise UserError(msg)
         parsed = parsed_numbers(texts)
         varying = [n for n in parsed if len(set(n.values)) > 1] if parsed else []
         return [*texts], varying if len(varying) == 1 else []
@@ -165,15 +190,15 @@ def _follows(number: Number, time: Number) -> bool:
     return all(max(groups[a]) <= min(groups[b]) for a, b in pairwise(sorted(groups)))
 
 
-def _numbers(texts: list[str], channels: list[str], found: list[Match]) -> list[Number]:
+def _numbers(texts: list[str], channels: list[str], found: list[Match], pattern: str | None) -> list[Number]:
     """Return the numbers of all names, which must be alike without them within each channel."""
     parsed = parsed_numbers(texts, channels)
     if parsed is None:
-        raise _of_several_kinds(found)
+        raise _of_several_kinds(found, pattern)
     return parsed
 
 
-def _of_several_kinds(found: list[Match]) -> UserError:
+def _of_several_kinds(found: list[Match], pattern: str | None) -> UserError:
     """Return the refusal of names that differ in words, with a pattern that reads them if there is one."""
     paths = [match.path for match in found]
     kinds: dict[str, Path] = {}
@@ -182,7 +207,7 @@ def _of_several_kinds(found: list[Match]) -> UserError:
     one, other = list(kinds.values())[:2]
     advice = "name the files of one kind in the sheet, by a pattern that the others do not match"
     left = [path for path in paths if not name_patterns.WRITTEN_BY_CELLPOSE.search(path.stem)]
-    words = _words_that_differ(list(kinds))
+    words = _words_that_differ(list(kinds)) if pattern is None else []
     if 1 < len(left) < len(paths) and _is_read(left, None):
         advice += f", or set inputs.channel_pattern: {name_patterns.CELLPOSE_MASKS}"
     elif words and _is_read(paths, f"(?P<channel>{'|'.join(words)})"):
@@ -198,8 +223,8 @@ def _of_several_kinds(found: list[Match]) -> UserError:
 def _words_that_differ(kinds: list[str]) -> list[str]:
     """Return the words of names that differ in one word only; empty where they differ in more."""
     cut = [re.split(r"([^A-Za-z]+)", kind) for kind in kinds]
-    if len({len(words) for words in cut}) > 1:
-        return []
+    if len({tuple(words[1::2]) for words in cut}) > 1:
+        return []  # signs or numbers differ too
     differing = [set(words) for words in zip(*cut, strict=True) if len(set(words)) > 1]
     return sorted(map(re.escape, differing[0])) if len(differing) == 1 and all(differing[0]) else []
 

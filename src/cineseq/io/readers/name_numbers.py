@@ -9,9 +9,14 @@ from datetime import UTC, datetime
 
 from cineseq.text import count
 
-CHANNEL_LETTERS = {"c", "ch", "chn", "chan", "channel", "w", "wv", "wave", "wavelength"}
-POSITION_LETTERS = {"s", "xy", "pos", "position", "site", "fov", "field", "fld", "scene", "series", "well"}
-Z_LETTERS = {"z", "zstep", "zslice"}
+CHANNEL_LETTERS = {"c", "ch", "chn", "chan", "channel", "w", "wv", "wave", "wavelength", "cam", "camera", "laser"}
+POSITION_LETTERS = {
+    *("s", "xy", "pos", "position", "site", "fov", "field", "fld", "scene", "series", "well"),
+    *("roi", "tile", "view", "stage", "loc", "location", "point", "region"),
+}
+Z_LETTERS = {"z", "zstep", "zslice", "slice", "plane"}
+WELL_ROWS = "ABCDEFGH"
+WELL_COLUMNS = 24
 MARKED = {
     **dict.fromkeys(CHANNEL_LETTERS, "channel"),
     **dict.fromkeys(POSITION_LETTERS, "position"),
@@ -25,7 +30,7 @@ def _seconds(days: str, hours: str, minutes: str, seconds: str | None) -> float:
 
 
 def _date(*parts: str | None) -> float:
-    year, month, day, hour, minute, second = ([int(part or 0) for part in parts] + [0])[:6]
+    year, month, day, hour, minute, second = ([int(part or 0) for part in parts] + [0] * 3)[:6]
     return datetime(year + 2000 if year < 100 else year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
 
 
@@ -39,6 +44,8 @@ STAMPS: tuple[tuple[re.Pattern[str], Callable[..., float]], ...] = (
         ),
         _date,
     ),
+    (re.compile(rf"(?<![\d.])((?:19|20)\d{{2}})-{_MONTH}-{_DAY}(?!\d)"), _date),
+    (re.compile(rf"(?<![\d.])((?:19|20)\d{{2}}){_MONTH}{_DAY}(?!\d)"), _date),
     (re.compile(rf"(?<!\d)(\d\d){_MONTH}/{_DAY}/{_HOUR}{_MINUTE}(?!\d)"), _date),
     (
         re.compile(r"(?<!\d)()(\d{1,3})h(\d{1,2})(?:m(?:in)?)?(?:(\d{1,2})s)?(?![0-9A-Za-z])"),
@@ -75,7 +82,16 @@ class Number:
     @property
     def kind(self) -> str:
         """What it is by its letters: channel, position, z, or empty where nothing is known."""
-        return "" if self.is_time else MARKED.get(self.letters.lower(), "")
+        if self.is_time:
+            return ""
+        # Nikon writes XY without a blank after the name of the experiment.
+        letters = "xy" if self.letters.endswith("XY") else self.letters.lower()
+        return MARKED.get(letters, "")
+
+    @property
+    def may_be_wells(self) -> bool:
+        """Whether it may be the column of a well, as in A1 to A12."""
+        return self.letters in (*WELL_ROWS,) and min(self.values) >= 1 and max(self.values) <= WELL_COLUMNS
 
     @property
     def words(self) -> str:

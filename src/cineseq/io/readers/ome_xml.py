@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -14,6 +15,13 @@ from cineseq.errors import UserError
 from cineseq.io.readers.source import MICROMETRES, MINUTES, factor_of, scaled, unknown_unit
 
 ENTITIES = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+def named_channels(stated: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of channels, with C0, C1, ... for those without one; empty if none has a name."""
+    if not any(name.strip() for name in stated):
+        return ()
+    return tuple(name if name.strip() else f"C{number}" for number, name in enumerate(stated))
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class OmeImage:
     samples
         Samples of a pixel; more than one in a colour image.
     channels
-        Names of the channels; empty unless there is one for each.
+        Names of the channels, see :func:`named_channels`; empty also where they are not as many as the channels.
     blocks
         Where the planes are.
     split
@@ -158,7 +166,7 @@ def _image(number: int, image: ET.Element, pixels: ET.Element, split: str, path:
         msg = f"the order of dimensions is '{order}'"
         raise ValueError(msg)
     axes = order[:1:-1]
-    names = tuple(c.attrib["Name"] for c in channels if c.attrib.get("Name", "").strip())
+    names = named_channels([c.attrib.get("Name", "") for c in channels])
     blocks = tuple(_block(data, axes) for data in pixels.iterfind("{*}TiffData"))
     scales = pixels.attrib
     return OmeImage(

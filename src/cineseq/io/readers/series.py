@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from math import isclose
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from cineseq.io.readers.tiff import open_tiff
 from cineseq.text import count
 
 SUFFIXES = (*TIFF_SUFFIXES, PNG_SUFFIX)
+SAME_SIZE = 0.01
+"""Pixel sizes that differ by less are those of one movie."""
 
 
 def open_file(path: Path, options: ReadOptions | None = None) -> AbstractContextManager[Source]:
@@ -49,7 +52,7 @@ def open_series(
     ------
     UserError
         When names cannot be told apart by time and channel, a frame lacks a channel, a frame is missing, a file has
-        several frames, or files differ in shape; the message names the file.
+        several frames, or files differ in shape, channels or scale; the message names the file.
     """
     options = ReadOptions() if options is None else options
     series = arrange(paths, channel_pattern, missing_frames)
@@ -81,6 +84,7 @@ def open_series(
         channels=len(channels),
         names=names,
         notes=notes,
+        notices=(*info.notices, *series.notices),
         composed=_composed(series, infos),
     )
 
@@ -138,6 +142,19 @@ def _check_same(source: Source, first: SourceInfo, frame: int) -> None:
             f"{source.path}: frame {frame} has the shape {here.height} x {here.width} px and "
             f"{here.frames * here.channels} page(s), frame 0 {first.height} x {first.width} px and {first.channels}; "
             "all frames of a movie must have the same shape."
+        )
+        raise UserError(msg)
+    if here.names and first.names and here.names != first.names:
+        msg = (
+            f"{source.path}: frame {frame} has the channels {', '.join(here.names)}, frame 0 {', '.join(first.names)}; "
+            "all frames of a movie must have the same channels in the same order."
+        )
+        raise UserError(msg)
+    size, usual = here.pixel_size_um, first.pixel_size_um
+    if size is not None and usual is not None and not isclose(size, usual, rel_tol=SAME_SIZE):
+        msg = (
+            f"{source.path}: frame {frame} has pixels of {size:.4g} um, frame 0 of {usual:.4g} um; all frames of a "
+            "movie must have the same scale."
         )
         raise UserError(msg)
 

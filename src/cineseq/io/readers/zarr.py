@@ -15,7 +15,7 @@ from cineseq.errors import UserError, reading
 from cineseq.io.readers.choice import NamedImage, choose
 from cineseq.io.readers.chunks import Chunks, check_size, checked, with_empty
 from cineseq.io.readers.grid import UNNAMED, AxisLayout, PlaneGrid, layout_of
-from cineseq.io.readers.ome_xml import OmeImage, parse_ome
+from cineseq.io.readers.ome_xml import OmeImage, named_channels, parse_ome
 from cineseq.io.readers.source import (
     MICROMETRES,
     MINUTES,
@@ -186,7 +186,7 @@ def _letters(metadata: dict[str, Any], dimensions: int) -> str:
 
 def _info(path: Path, layout: AxisLayout, image: _Image) -> SourceInfo:
     omero = image.attributes.get("omero", {})
-    labels = tuple(str(c["label"]) for c in omero.get("channels", []) if str(c.get("label") or "").strip())
+    labels = named_channels([str(c.get("label") or "") for c in omero.get("channels", [])])
     scales = dict(zip(layout.grid.axes, _scales(image.metadata, image.array.ndim), strict=True))
     none = (None, "?")
     x, y, t = (scales.get(axis, none) for axis in "XYT")

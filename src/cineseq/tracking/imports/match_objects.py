@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from cineseq.tracking.imports.conflicts import settle
 from cineseq.tracking.imports.frames_agree import Counting, frames_without_row
 from cineseq.tracking.lineage import NOT_ANNOTATED, TrackLineage
 from cineseq.tracking.objects import Objects, no_overlaps
+
+logger = logging.getLogger(__name__)
+
+LEAST_STEP, ENOUGH = 2, 6
+"""So many frames are rarely multiples of such a number by chance."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,7 @@ def take_points(external: ExternalTracks, frame_step: int, settings: Track, path
         first = settings.external_first_frame
         msg = f"{path}: there are rows before frame {first}; set track.external_first_frame to the first frame."
         raise UserError(msg)
+    _warn_of_counting(rows["frame"].unique(), settings, path)
     unknown = dict.fromkeys(("area_px", "eccentricity", "brightness", "ellipse_extent"), np.nan)
     table = rows[["frame", "y_px", "x_px"]].assign(label=rows.groupby("frame").cumcount() + 1, **unknown)
     table["touches_border"] = pd.array([pd.NA] * len(table), dtype="boolean")
@@ -128,6 +135,23 @@ def take_points(external: ExternalTracks, frame_step: int, settings: Track, path
     counting = Counting.of(settings, frame_step)
     frames = (int(external.known_rows["frame"].max()) - counting.first) // counting.step + 1
     return Objects(table, no_overlaps(), (frames, 0, 0), 0), Adopted(families, external.counts | counts | repaired)
+
+
+def _warn_of_counting(frames: np.ndarray, settings: Track, path: Path) -> None:
+    """Warn where no point is in frame 0, or where frames look like times or like every n-th frame."""
+    if len(frames) and frames.min() > 0:
+        logger.warning(
+            "%s: no cell is listed before frame %d, so the movie begins with %d frames without cells; if the file "
+            "counts from there, set track.external_first_frame.",
+            *(path, frames.min() + settings.external_first_frame, frames.min()),
+        )
+    step = int(np.gcd.reduce(frames - frames.min())) if len(frames) >= ENOUGH else 1
+    if step >= LEAST_STEP:
+        logger.warning(
+            "%s: cells are listed in every %d. frame only; if the file counts so from one frame to the next, set "
+            "track.external_frame_step, or track.external_frame_interval if these are times.",
+            *(path, step),
+        )
 
 
 def _families(

@@ -31,9 +31,9 @@ def read(path: Path, settings: Track) -> ExternalTracks:
     """Read a table of objects.
 
     ``track`` is empty or -1 for an object in no track; tracks that are numbered from 0 become one higher. ``parent`` is
-    empty or negative where a track has none, and so is 0 unless there is a track 0. ``death`` is true in any row of a
-    track that died, or names its end, such as ``apoptosis`` (:mod:`cineseq.io.end_words`). Both columns are optional;
-    without them, parents or deaths are unknown.
+    empty, negative or the track itself where it has none, and so is 0 unless there is a track 0. ``death`` is true in
+    any row of a track that died, or names its end, such as ``apoptosis`` (:mod:`cineseq.io.end_words`). Both columns
+    are optional; without them, parents or deaths are unknown.
 
     Raises
     ------
@@ -76,7 +76,8 @@ def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track
     if names["parent"] in table:
         named = table[names["parent"]].astype(object)
         parent = _numbers(named.mask(says_nothing(named), -1), path, whole=True) + shift
-        pairs = parent_links(track[parent > 0], parent[parent > 0])
+        stated_parent = (parent > 0) & (parent != track)
+        pairs = parent_links(track[stated_parent], parent[stated_parent])
     if names["death"] in table:
         advice = "correct it, or name another column as death in track.external_columns"
         dead = stated_deaths(table[names["death"]], f"{path}, column '{names['death']}'", advice)

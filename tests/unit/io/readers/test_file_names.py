@@ -1,6 +1,7 @@
 """What the paths of a series say: frames in order, channels apart, and nothing that varies left unsaid."""
 
 import re
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -112,13 +113,23 @@ def test_without_a_pattern_two_channels_are_refused_and_the_advice_works(way: st
         "img_{t:03}_{ms}ms.tif",
         "day{d}_{t:04}.tif",
         "x_2023-01-0{day}_{h:02}-30.tif",
+        "x_{date:%Y-%m-%d}.tif",
+        "{date:%Y%m%d}_a.tif",
     ],
 )
 def test_names_that_differ_in_time_alone_are_in_order(name: str, frames: int, start: int, step: int, seed: int) -> None:
     random = Random(seed)
     times = range(start, start + frames * step, step)
     written = [
-        name.format(t=t, g=guid(random), d=i // 24, day=1 + i // 24, h=i % 24, ms=1000 * t + random.randrange(400))
+        name.format(
+            t=t,
+            g=guid(random),
+            d=i // 24,
+            day=1 + i // 24,
+            h=i % 24,
+            ms=1000 * t + random.randrange(400),
+            date=date(2023, 1, 20) + timedelta(t),
+        )
         for i, t in enumerate(times)
     ]
     series = arrange(shuffled(list(written), seed))
@@ -165,7 +176,20 @@ def test_advice_on_words_works(name: str, words: list[str], pattern: str) -> Non
     ]
 
 
-@pytest.mark.parametrize("name", ["e_s{}.tif", "Pos_{}.tif", "x-z{}.tif", "run/Site {}/a.tif", "e_w{}.tif", "Ch{}.tif"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "e_s{}.tif",
+        "Pos_{}.tif",
+        "x-z{}.tif",
+        "expXY{}.tif",
+        "tile_{}.tif",
+        "slice{}.tif",
+        "run/Site {}/a.tif",
+        "e_w{}.tif",
+        "Ch{}.tif",
+    ],
+)
 def test_numbers_that_are_no_time_by_their_letters_are_time_if_the_pattern_says_so(name: str) -> None:
     written = [name.format(t) for t in range(12)]
     paths = shuffled(list(written))
@@ -241,3 +265,34 @@ def test_thumbnails_are_no_images() -> None:
     random = Random(0)
     files = [Path(f"e_A01_w1{thumb}{guid(random)}.tif") for thumb in ("", "_thumb")]
     assert chosen_files(files, "imagexpress") == files[:1]
+
+
+@pytest.mark.parametrize("names", [["img.tif", "img (1).tif", "img (2).tif"], ["tab_1_a.tif", "tab_1_b.tif"]])
+def test_names_that_no_advice_reads_are_refused(names: list[str]) -> None:
+    with pytest.raises(UserError, match=r"are of several kinds .* or give inputs\.channel_pattern"):
+        arrange([Path(name) for name in names])
+
+
+def test_columns_of_wells_may_be_read_as_time_and_that_is_said() -> None:
+    said = arrange([Path(f"p_A{n:02}.tif") for n in range(1, 13)]).notices
+    assert len(said) == 1
+    assert "the number after 'A' (1 to 12) is read as time. If these are wells" in said[0]
+    assert arrange([Path(f"p_A{n:02}.tif") for n in range(1, 40)]).notices == ()
+    assert arrange([Path(f"p_T{n:02}.tif") for n in range(1, 13)]).notices == ()
+
+
+def test_a_channel_of_every_third_frame_leaves_the_others_their_time() -> None:
+    paths = [Path(f"ph_{t}.tif") for t in range(10)] + [Path(f"gfp_{t}.tif") for t in range(0, 10, 3)]
+    frames = arrange(paths, "(?P<channel>ph|gfp)", "empty").frames
+    assert [None if of is None else of[1].stem for of in frames] == [
+        *("ph_0", None, None, "ph_3", None, None, "ph_6", None, None, "ph_9")
+    ]
+    never = [Path("ph_0.tif"), Path("ph_2.tif"), Path("gfp_1.tif"), Path("gfp_3.tif")]
+    with pytest.raises(UserError, match="this frame has no file of channel"):
+        arrange(never, "(?P<channel>ph|gfp)", "empty")
+
+
+def test_frames_named_by_dates_with_the_year_last_are_refused() -> None:
+    paths = [Path(f"{date}.tif") for date in ("30-01-2024", "31-01-2024", "01-02-2024")]
+    with pytest.raises(UserError, match="has its year last, so the order of names is not that of time"):
+        arrange(paths, r"(?P<frame>[\d-]+)\.tif")

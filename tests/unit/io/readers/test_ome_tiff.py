@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.io.readers.ome_examples import (
@@ -221,3 +222,11 @@ def test_damaged_xml_is_refused(tmp_path):
         assert f"{name}.ome.tif: its OME-XML is not readable" in refusal([file])
     none = write_pages(tmp_path / "none.ome.tif", pages, ome_xml([], None))
     assert "describes no image" in refusal([none])
+
+
+def test_a_channel_without_a_name_is_numbered_and_the_others_keep_theirs(tmp_path):
+    file = tmp_path / "m.ome.tif"
+    names = {"Channel": {"Name": ["DAPI", "GFP", ""]}}
+    tifffile.imwrite(file, np.zeros((2, 3, 9, 9), np.uint16), metadata={"axes": "TCYX", **names})
+    with open_source([file]) as source:
+        assert source.info.names == ("DAPI", "GFP", "C2")

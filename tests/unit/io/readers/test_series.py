@@ -119,3 +119,24 @@ def test_other_formats_are_answered_with_what_to_save(name: str, tmp_path: Path)
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(UserError, match=rf"{name}: .*label images"):
         planes([tmp_path / name])
+
+
+def test_files_of_a_series_have_the_same_channels_and_the_same_scale(tmp_path: Path) -> None:
+    plane = np.arange(2 * 20 * 24, dtype=np.uint16).reshape(2, 20, 24)
+
+    def written(folder: str, *frames: tuple[list[str], float]) -> list[Path]:
+        (tmp_path / folder).mkdir()
+        files = [tmp_path / folder / f"t{k}.ome.tif" for k in range(len(frames))]
+        for file, (names, size) in zip(files, frames, strict=True):
+            scale = {"PhysicalSizeX": size, "PhysicalSizeY": size}
+            tifffile.imwrite(file, plane, metadata={"axes": "CYX", "Channel": {"Name": names}, **scale})
+        return files
+
+    with open_source(written("fine", (["DAPI", "GFP"], 0.5), (["DAPI", "GFP"], 0.501))) as source:
+        assert source.plane(1, 1)[0, 0] == plane[1, 0, 0]
+    swapped = written("swapped", (["DAPI", "GFP"], 0.5), (["GFP", "DAPI"], 0.5))
+    with open_source(swapped) as source, pytest.raises(UserError, match=r"t1.*channels GFP, DAPI, frame 0 DAPI, GFP"):
+        source.plane(1, 0)
+    zoomed = written("zoomed", (["DAPI", "GFP"], 0.5), (["DAPI", "GFP"], 0.25))
+    with open_source(zoomed) as source, pytest.raises(UserError, match=r"t1.*0.25 um, frame 0 of 0.5 um"):
+        source.plane(1, 0)

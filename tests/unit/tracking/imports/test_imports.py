@@ -346,3 +346,21 @@ def test_hand_tracked_wells(data_folder, tmp_path):
 def test_every_format_can_be_named_in_the_settings() -> None:
     named = get_args(Track.model_fields["external_format"].annotation)
     assert set(named) == {"auto", *FORMATS}
+
+
+@pytest.mark.parametrize(
+    ("first", "step", "said"),
+    [
+        (1, 1, "no cell is listed before frame 1, so the movie begins with 1 frames without cells"),
+        (0, 15, "cells are listed in every 15. frame only"),
+        (0, 1, ""),
+    ],
+)
+def test_frames_without_masks_that_seem_to_count_otherwise_are_named(tmp_path, caplog, first, step, said):
+    path = tmp_path / "t.csv"
+    rows = [f"{first + step * t},1,1,{10 + t},10" for t in range(7)]  # the parent of a root may be the track itself
+    path.write_text("\n".join(["frame,track,parent,y,x", *rows]) + "\n")
+    _, tracks, _ = alone(path, tmp_path)
+    assert tracks["parent_id"].isna().all()
+    warned = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert (said in warned[0]) if said else not warned
