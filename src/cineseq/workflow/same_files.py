@@ -178,11 +178,16 @@ def _files_in(folder: Path) -> Iterator[Path]:
 def _of_file(path: Path, name: str) -> Iterator[object]:
     size = path.stat().st_size
     yield name, size
-    with path.open("rb") as stream:
-        head = stream.read(ENDS)
-        stream.seek(max(size - ENDS, 0))
-        yield hashlib.sha256(head + stream.read(ENDS)).digest()
+    yield _digest(path, (0, ENDS), (max(size - ENDS, 0), ENDS))
     for start in range(ENDS, max(size - ENDS, 0), BLOCK):
-        with path.open("rb") as stream:  # open for one block only: a sheet may have more rows than files can be open
+        yield _digest(path, (start, BLOCK))
+
+
+def _digest(path: Path, *parts: tuple[int, int]) -> bytes:
+    """Hash parts of a file (start and length), which is closed again: a sheet has more rows than files can be open."""
+    content = hashlib.sha256()
+    with path.open("rb") as stream:
+        for start, length in parts:
             stream.seek(start)
-            yield hashlib.sha256(stream.read(BLOCK)).digest()
+            content.update(stream.read(length))
+    return content.digest()

@@ -1,5 +1,6 @@
 """Rows that name the same data twice are refused; rows that only look alike are not."""
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,20 @@ def test_two_files_of_one_movie_are_one_movie_and_two_images_of_a_file_are_two(t
 def test_a_row_that_names_a_file_twice(tmp_path: Path) -> None:
     (tmp_path / "t1.tif").write_bytes(b"1")
     assert "row 2: images names the file" in refusal([entry(2, images=f"{tmp_path}/t1.tif;{tmp_path}/t*.tif")])
+
+
+def test_more_files_of_one_size_than_a_process_may_open(tmp_path: Path) -> None:
+    named = []
+    for row in range(200):
+        path = tmp_path / f"{row}.tif"
+        path.write_bytes(row.to_bytes(2, "big"))
+        named.append(Named(row, "", (str(path),)))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, limits[1]))
+    try:
+        assert same_content(named) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @given(data=st.data(), size=st.integers(1, 3 * ENDS), fields=st.integers(2, 5))
