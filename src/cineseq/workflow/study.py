@@ -253,7 +253,7 @@ class Study:
         return with_field
 
 
-IMAGE_COLUMNS = ("images", "masks")
+IMAGE_COLUMNS = ("images", "masks", "cell_masks")
 """Columns of images, some formats of which are spread over several files."""
 
 
