@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from math import prod
@@ -12,8 +11,7 @@ import numpy as np
 
 from cineseq.errors import UserError
 from cineseq.io.readers.source import MICROMETRES, MINUTES, factor_of, scaled, unknown_unit
-
-ENTITIES = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
+from cineseq.io.xml_text import check_entities
 
 
 @dataclass(frozen=True)
@@ -112,12 +110,10 @@ def parse_ome(text: str, path: Path) -> OmeDescription:
     Raises
     ------
     UserError
-        When the text is not OME-XML, or a number in it is not one.
+        When the text is not OME-XML, defines entities, or a number in it is not one.
     """
+    check_entities(path, text)
     try:
-        if ENTITIES.search(text):
-            msg = "it defines entities"
-            raise ValueError(msg)
         root = ET.fromstring(text)  # noqa: S314 - without entities
         pointer = root.find("{*}BinaryOnly")
         elsewhere = "" if pointer is None else _base_name(pointer.attrib.get("MetadataFile", ""))
