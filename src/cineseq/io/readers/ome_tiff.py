@@ -15,14 +15,12 @@ from cineseq.errors import UserError, failures, reading
 from cineseq.io.readers.choice import NamedImage, choose
 from cineseq.io.readers.grid import PlaneGrid, layout_of
 from cineseq.io.readers.ome_xml import OmeDescription, OmeImage, PageRun, parse_ome
-from cineseq.io.readers.pages import SUFFIXES, Pages, description_of
+from cineseq.io.readers.pages import SUFFIXES, OpenFiles, description_of
 from cineseq.io.readers.source import ReadOptions, Source, SourceInfo, pixel_shape
 from cineseq.text import count, listed
 
 COMPANION = ".companion.ome"
 FILE_NAME = re.compile(r'\bFileName\s*=\s*"([^"]*)"')
-OPEN_FILES = 16
-"""Most files of one image that are open at a time."""
 
 
 @dataclass(frozen=True)
@@ -280,30 +278,6 @@ def _check_listed(files: OmeSet, image: OmeImage, named: Sequence[Path]) -> None
             "image (position) a row of its own, which names one of its files."
         )
         raise UserError(msg)
-
-
-class OpenFiles:
-    """The files of an image, a few of which are open at a time."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._open: dict[Path, Pages] = {}
-        self.lengths: dict[Path, int] = {}
-        stack.callback(self._close)
-
-    def pages(self, file: Path) -> Pages:
-        """Return the pages of a file, which are checked when it is first opened."""
-        found = self._open.pop(file, None)
-        if found is None:
-            if len(self._open) >= OPEN_FILES:
-                self._open.pop(next(iter(self._open))).close()
-            found = Pages(file)
-            self.lengths[file] = len(found)
-        self._open[file] = found
-        return found
-
-    def _close(self) -> None:
-        for pages in self._open.values():
-            pages.close()
 
 
 Table = dict[tuple[int, ...], tuple[Path, int]]

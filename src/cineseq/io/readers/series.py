@@ -11,6 +11,7 @@ import numpy as np
 
 from cineseq.errors import UserError
 from cineseq.io.readers.file_names import Series, arrange
+from cineseq.io.readers.pages import OPEN_FILES
 from cineseq.io.readers.pages import SUFFIXES as TIFF_SUFFIXES
 from cineseq.io.readers.png import SUFFIX as PNG_SUFFIX
 from cineseq.io.readers.png import open_png
@@ -19,8 +20,6 @@ from cineseq.io.readers.tiff import open_tiff
 from cineseq.text import count
 
 SUFFIXES = (*TIFF_SUFFIXES, PNG_SUFFIX)
-OPEN_FILES = 16
-"""Most stacks that stay open while a movie is read."""
 
 
 def open_file(path: Path, options: ReadOptions | None = None) -> AbstractContextManager[Source]:
