@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from cineseq.errors import UserError, failures, reading
 from cineseq.io.readers.choice import NamedImage, choose
-from cineseq.io.readers.grid import PlaneGrid, layout_of
+from cineseq.io.readers.grid import SAMPLES, PlaneGrid, layout_of
 from cineseq.io.readers.ome_xml import OmeDescription, OmeImage, PageRun, parse_ome
 from cineseq.io.readers.pages import SUFFIXES, OpenFiles, description_of
 from cineseq.io.readers.source import ReadOptions, Source, SourceInfo, pixel_shape
@@ -223,10 +224,7 @@ def open_ome(path: Path, text: str | None, options: ReadOptions, listed_files: S
         table = _table(files, image, opened)
         frames, notices = _whole_frames(files, image, table)
         _check_surplus(files, opened)
-        first = opened.pages(table[min(table)][0])
         grid = _grid(files, image, table, frames, opened)
-        kind = first.kind(table[min(table)][1])
-        grid = PlaneGrid(grid.axes, grid.shape, grid.read, kind.colour or image.samples > 1)
         layout = layout_of(path, grid, options)
         size, aspect = pixel_shape(image.x_um, image.y_um)
         names = image.channels if len(image.channels) == layout.channels else ()
@@ -368,18 +366,29 @@ def _check_surplus(files: OmeSet, opened: OpenFiles) -> None:
 
 
 def _grid(files: OmeSet, image: OmeImage, table: Table, frames: int, opened: OpenFiles) -> PlaneGrid:
+    """Return the array of an image; the samples of a pixel, where there are several, are its last axis."""
     shape = (image.sizes["Y"], image.sizes["X"])
+    first_file, first_page = table[min(table)]
+    kind = opened.pages(first_file).kind(first_page)
+    has_samples = len(kind.shape) == 3 and shape in (kind.shape[:2], kind.shape[1:])
+    samples = prod(kind.shape) // prod(shape) if has_samples else 1
 
     def read(index: tuple[Any, ...]) -> np.ndarray:
         file, page = table[tuple(index[: len(image.order)])]
         plane = opened.pages(file).read(page)
-        if plane.shape[-2:] != shape and plane.shape[:2] != shape:
+        if plane.size != samples * prod(shape) or shape not in (plane.shape[-2:], plane.shape[:2]):
             msg = (
                 f"{file}: page {page} has the shape {plane.shape}, but the OME-XML of {files.metadata.name} states "
                 f"{shape}; all frames of a movie must have one shape."
             )
             raise UserError(msg)
+        if samples > 1:
+            plane = np.take(plane, index[-1], axis=-1 if plane.shape[:2] == shape else 0)
         return plane.reshape(shape)
 
     sizes = image.sizes | {"T": frames}
-    return PlaneGrid(image.order + "YX", (*(sizes[axis] for axis in image.order), *shape), read)
+    axes, lengths = image.order + "YX", (*(sizes[axis] for axis in image.order), *shape)
+    if samples == 1:
+        return PlaneGrid(axes, lengths, read, kind.colour)
+    axes = axes if sizes["C"] > 1 else axes.replace("C", "1")
+    return PlaneGrid(axes + SAMPLES, (*lengths, samples), read, kind.colour)

@@ -49,8 +49,6 @@ class OmeImage:
         Axes of the planes, the slowest first, such as "TZC".
     sizes
         Length of the axes T, C, Z, Y and X; samples of a pixel are not counted as channels.
-    samples
-        Samples of a pixel; more than one in a colour image.
     channels
         Names of the channels; empty unless there is one for each.
     blocks
@@ -69,7 +67,6 @@ class OmeImage:
     name: str
     order: str
     sizes: dict[str, int]
-    samples: int
     channels: tuple[str, ...]
     blocks: tuple[PageRun, ...]
     split: str
@@ -162,7 +159,6 @@ def _image(number: int, image: ET.Element, pixels: ET.Element, split: str, path:
         image.attrib.get("Name", ""),
         axes,
         sizes,
-        samples,
         names if len(names) == len(channels) == sizes["C"] else (),
         blocks or (PageRun("", "", 0, None, (0, 0, 0)),),
         split,
