@@ -84,6 +84,7 @@ rule score_function:
     params:
         settings=field_settings("inputs", "channels", "function"),
         _code=code("score_function.py"),
+        _content=content(from_sheet("cell_masks")),
     script:
         "../scripts/score_function.py"
 

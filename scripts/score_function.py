@@ -63,7 +63,7 @@ def main(
     with (
         open_labels(labels) as stack,
         open_movie(movie) as source,
-        open_cell_masks(cells, source.info, settings.inputs, step) as whole,
+        open_cell_masks(cells, source.info, settings.inputs, step, settings.field.series) as whole,
     ):
         check_same_size(stack, source)
         function = function_channels(settings.channels, settings.function, source)

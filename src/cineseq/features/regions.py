@@ -90,6 +90,7 @@ class Regions:
         """
         shown = np.zeros(masks.shape, bool)
         shown[seen] = True
+        cells = renumbered(cells)[0]
         owners = owners_of_cells(masks, cells)
         several = owners["cell"].duplicated(keep=False)
         labels = np.where(masks > 0, masks, 0)

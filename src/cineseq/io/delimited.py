@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -86,7 +87,7 @@ def read_plain(path: Path) -> pd.DataFrame:
         return frame.set_axis(range(1, len(frame) + 1))
     layout = layout_of(path)
     named = [name or f"Unnamed: {number}" for number, name in enumerate(["", *layout.header][-layout.width :])]
-    twice = next((name for name in layout.header if name and layout.header.count(name) > 1), None)
+    twice = next((name for name, times in Counter(layout.header).items() if name and times > 1), None)
     if twice is not None:
         msg = f"{path}: the header names the column '{twice}' twice; give each column a name of its own."
         raise UserError(msg)

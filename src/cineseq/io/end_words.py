@@ -7,12 +7,13 @@ from typing import Literal
 import pandas as pd
 
 from cineseq.errors import UserError
+from cineseq.io.written import NOTHING
 
 End = Literal["death", "division", "unknown"]
 
 TRUE = ("1", "true", "t", "yes", "y", "x")
 FALSE = ("0", "false", "f", "no", "n")
-MISSING = ("", "na", "nan", "n/a", "none", "null", "-", "?")
+MISSING = (*sorted(NOTHING), "-", "?")
 WORDS: dict[End, tuple[str, ...]] = {
     "death": (
         *("death", "dead", "died", "dies", "die", "cell death", "killed", "lysis", "lysed"),

@@ -197,11 +197,13 @@ def check_fields(fields: list[FieldOfView], compartments: pd.DataFrame, barcodes
     UserError
         With an example of both.
     """
+    listed: dict[str, set[str]] = {}
+    for field in fields:
+        listed.setdefault(field.sample, set()).add(field.fov)
     for name, table in (("compartments", compartments), ("barcodes", barcodes)):
-        _check_names(name, "sample", set(table["sample"]), {field.sample for field in fields})
+        _check_names(name, "sample", set(table["sample"]), set(listed))
         for sample, rows in table.dropna(subset="fov").groupby("sample"):
-            listed = {field.fov for field in fields if field.sample == sample}
-            _check_names(name, f"of sample '{sample}' field", set(rows["fov"]), listed)
+            _check_names(name, f"of sample '{sample}' field", set(rows["fov"]), listed.get(str(sample), set()))
 
 
 def _check_names(table: str, what: str, there: set[str], listed: set[str]) -> None:

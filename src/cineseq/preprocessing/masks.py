@@ -239,11 +239,11 @@ def external_labels(
 
 @contextmanager
 def open_cell_masks(
-    paths: Sequence[Path], movie: MovieInfo, inputs: Inputs, frame_step: int
+    paths: Sequence[Path], movie: MovieInfo, inputs: Inputs, frame_step: int, series: str = ""
 ) -> Iterator[Callable[[int], np.ndarray] | None]:
     """Open masks of whole cells; the value gives the label image of a frame of the movie, None without files.
 
-    Masks belong to the raw frames; they are shifted as the movie was.
+    Masks belong to the raw frames; they are shifted as the movie was. ``series`` is that of the sheet.
 
     Raises
     ------
@@ -253,7 +253,7 @@ def open_cell_masks(
     if not paths:
         yield None
         return
-    options = ReadOptions(axes=inputs.axes, masks=True)
+    options = ReadOptions(axes=inputs.axes, series=series, masks=True)
     with open_source(list(paths), inputs.channel_pattern, options, inputs.missing_frames) as source:
         frames = range(0, source.info.frames, frame_step)
         label_info(source, frames, inputs, movie)

@@ -19,6 +19,8 @@ STILL = 0.5
 """If this share of the cells is where it was, there is no jump."""
 STEPS = 3
 """A jump is longer than so many usual steps."""
+VOTERS = 300
+"""Most cells of the earlier frame whose displacements are counted; all cells then judge the displacement."""
 PEAKS = 5
 """Displacements with the most votes that are tried."""
 ROUNDS = 3
@@ -111,21 +113,24 @@ def offsets_of(jumps: tuple[Jump, ...], frames: int) -> np.ndarray:
 
 def _common(p: np.ndarray, q: np.ndarray, reach: float, extent: np.ndarray) -> tuple[np.ndarray, int, int] | None:
     """Return the displacement that most cells share, how many do, and of how many; None where too few do."""
-    # Displacements of all pairs, shape (pairs, 2), and their histogram; each bin with its neighbours.
-    moves = (q[None] - p[:, None]).reshape(-1, 2)
+    # Displacements from each voter to all cells, shape (pairs, 2), and their histogram; each bin with its neighbours.
+    voters = p[np.unique(np.linspace(0, len(p) - 1, VOTERS).round().astype(int))] if len(p) > VOTERS else p
+    moves = (q[None] - voters[:, None]).reshape(-1, 2)
     moves = moves[(np.abs(moves) <= FARTHEST * extent).all(axis=1)]
     edges = [np.arange(-FARTHEST * n - reach, FARTHEST * n + 2 * reach, reach) for n in extent]
     votes = np.histogram2d(moves[:, 0], moves[:, 1], edges)[0]
     votes = uniform_filter(votes, 3, mode="constant") * 9
     best: tuple[np.ndarray, int, int] | None = None
-    for peak in np.argsort(votes, axis=None)[::-1][:PEAKS]:
+    most = np.argpartition(votes, -min(PEAKS, votes.size), axis=None)[-PEAKS:]
+    for peak in most[np.argsort(votes.ravel()[most])[::-1]]:
         y, x = np.unravel_index(peak, votes.shape)
         move = np.array([edges[0][y], edges[1][x]]) + reach / 2
         # The median of the votes near the peak, shape (2,).
         for _ in range(ROUNDS):
             near = moves[(np.abs(moves - move) <= 1.5 * reach).all(axis=1)]
             move = np.median(near, axis=0) if len(near) else move
-        agree, cells = _agreement(p, q, move, reach), _common_cells(p, q, move, extent)
+        cells = _common_cells(p, q, move, extent)
+        agree = min(_agreement(p, q, move, reach), cells)  # a cell at the edge may agree with one just beyond it
         wanted = SHARE_OF_FEW if cells < FEW else SHARE
         if cells >= LEAST and agree >= wanted * cells and (best is None or agree > best[1]):
             best = move, agree, cells

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from cineseq.errors import UserError
 from cineseq.io.named_files import named_files
-from cineseq.workflow.sample_sheet import Entry, first_of_samples
+from cineseq.workflow.sample_sheet import IMAGE_COLUMNS, Entry, first_of_samples
 
 logger = logging.getLogger(__name__)
 ENDS = 1 << 16
@@ -21,9 +21,8 @@ ENDS = 1 << 16
 BLOCK = 1 << 20
 """Bytes that are compared at a time."""
 Item = TypeVar("Item")
-FIELD_DATA = ("images", "masks", "tracks")
+FIELD_DATA = ("images", "masks", "cell_masks", "tracks")
 """Columns whose files show the cells of one field of view."""
-IMAGES = ("images", "masks")
 SAMPLE_DATA = ("cells", "paired", "lineage")
 """Columns whose files list the cells of one sample."""
 
@@ -48,7 +47,7 @@ class Named:
 
 
 def check_repeats(sheet: Path, entries: Sequence[Entry]) -> None:
-    """Check that no two rows name the same data, whose cells would count several times.
+    """Check that no two rows name the same data, whose cells would count several times, or be those of another field.
 
     Raises
     ------
@@ -78,7 +77,7 @@ def check_repeats(sheet: Path, entries: Sequence[Entry]) -> None:
 def _named(entry: Entry, column: str) -> Named:
     # What is not there is refused where a rule needs it.
     files, _ = named_files(getattr(entry, column))
-    if column in IMAGES and len(files) == 1 and Path(files[0]).is_file():
+    if column in IMAGE_COLUMNS and len(files) == 1 and Path(files[0]).is_file():
         from cineseq.io.readers import files_read  # noqa: PLC0415 - image readers are imported for image files only
 
         beside = files_read([Path(files[0])], entry.series, metadata=False)[1:]
@@ -90,7 +89,7 @@ def _shows_nothing(column: str, files: Sequence[str]) -> bool:
     """Whether masks are all background, or a table of tracks has no row below its header."""
     if column == "tracks" and all(Path(file).is_file() for file in files):
         return all(len(Path(file).read_bytes().strip().splitlines()) < 2 for file in files)
-    if column != "masks":
+    if column not in ("masks", "cell_masks"):
         return False
     from cineseq.io.readers import open_source  # noqa: PLC0415 - only for copies of masks
 
@@ -102,9 +101,14 @@ def _shows_nothing(column: str, files: Sequence[str]) -> bool:
 
 
 def _repeated(sheet: Path, column: str, first: Named, second: Named, what: str) -> UserError:
+    so = (
+        "function would be measured in the cells of another field"
+        if column == "cell_masks"
+        else "the same cells would count twice"
+    )
     return UserError(
-        f"{sheet}, row {second.row}: {column} '{second.files[0]}' and those of row {first.row} are {what}, so the same "
-        "cells would count twice; correct the path, or remove the row."
+        f"{sheet}, row {second.row}: {column} '{second.files[0]}' and those of row {first.row} are {what}, so {so}; "
+        "correct the path, or remove the row."
     )
 
 
@@ -178,11 +182,16 @@ def _files_in(folder: Path) -> Iterator[Path]:
 def _of_file(path: Path, name: str) -> Iterator[object]:
     size = path.stat().st_size
     yield name, size
-    with path.open("rb") as stream:
-        head = stream.read(ENDS)
-        stream.seek(max(size - ENDS, 0))
-        yield hashlib.sha256(head + stream.read(ENDS)).digest()
+    yield _digest(path, (0, ENDS), (max(size - ENDS, 0), ENDS))
     for start in range(ENDS, max(size - ENDS, 0), BLOCK):
-        with path.open("rb") as stream:  # open for one block only: a sheet may have more rows than files can be open
+        yield _digest(path, (start, BLOCK))
+
+
+def _digest(path: Path, *parts: tuple[int, int]) -> bytes:
+    """Hash parts of a file (start and length), which is closed again: a sheet has more rows than files can be open."""
+    content = hashlib.sha256()
+    with path.open("rb") as stream:
+        for start, length in parts:
             stream.seek(start)
-            yield hashlib.sha256(stream.read(BLOCK)).digest()
+            content.update(stream.read(length))
+    return content.digest()

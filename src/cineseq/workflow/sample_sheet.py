@@ -17,6 +17,8 @@ from cineseq.io.named_files import hint, named_files
 
 FIELD_PATHS = ("images", "masks", "cell_masks", "tracks", "edits", "features")
 """Columns that belong to one field of view."""
+IMAGE_COLUMNS = ("images", "masks", "cell_masks")
+"""Columns of images, some formats of which are spread over several files."""
 SAMPLE_PATHS = ("compartments", "barcodes", "counts")
 """Columns of files of a whole sample; all rows of the sample must agree on them."""
 SHARED_PATHS = ("compartments", "barcodes")

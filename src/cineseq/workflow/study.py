@@ -16,6 +16,7 @@ from cineseq.models.registry import COMPACT, COMPACT_PHASE, embedder_file, is_sm
 from cineseq.workflow.same_files import check_repeats
 from cineseq.workflow.sample_sheet import (
     FIELD_PATHS,
+    IMAGE_COLUMNS,
     MADE_BY_RULES,
     SAMPLE_PATHS,
     SHARED_PATHS,
@@ -251,10 +252,6 @@ class Study:
             return shared | {"field": identity.model_dump(mode="json", exclude=without)}
 
         return with_field
-
-
-IMAGE_COLUMNS = ("images", "masks")
-"""Columns of images, some formats of which are spread over several files."""
 
 
 def _with_neighbours(names: list[str], column: str, series: str) -> list[str]:

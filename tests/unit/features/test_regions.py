@@ -77,6 +77,14 @@ def test_nuclei_of_one_cell_share_its_pixels_by_distance():
     assert Regions.of_cells(masks, np.zeros((3, 12), int), 1).labels.tolist() == masks.tolist()
 
 
+def test_labels_of_cells_may_be_of_any_size():
+    masks, cells = np.zeros((3, 12), int), np.zeros((3, 12), int)
+    cells[:, :6], cells[:, 6:] = 4_000_000_000, 4_000_000_001
+    masks[1, [2, 7, 10]] = 8, 4, 5
+    labels = Regions.of_cells(masks, cells, 1).labels
+    assert labels[0].tolist() == [8] * 6 + [4] * 3 + [5] * 3
+
+
 @given(st.integers(0, 2**32 - 1))
 def test_each_nucleus_keeps_its_pixels_and_each_pixel_lies_in_a_cell_or_nucleus(seed):
     rng = np.random.default_rng(seed)

@@ -249,6 +249,15 @@ def test_masks_of_one_frame_are_refused_unless_asked_for(tmp_path, given):
     assert len(labels) == 1
 
 
+def test_masks_of_whole_cells_are_those_of_the_series_in_the_sheet(given, tmp_path):
+    with tifffile.TiffWriter(tmp_path / "cells.ome.tif", ome=True) as file:
+        for masks in (given, given[::-1]):
+            file.write(masks, metadata={"axes": "TYX"})
+    movie = MovieInfo(4, 20, 30, (), None, None)
+    with open_cell_masks([tmp_path / "cells.ome.tif"], movie, Inputs(), 1, series="1") as cells:
+        assert (cells(0) == given[3]).all()
+
+
 def test_masks_of_whole_cells_are_shifted_with_the_movie(given, tmp_path):
     tifffile.imwrite(tmp_path / "cells.tif", given, photometric="minisblack")
     still = MovieInfo(2, 20, 30, (), None, None)

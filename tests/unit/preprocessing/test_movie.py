@@ -18,7 +18,7 @@ from cineseq.config.imaging import Channels, Inputs
 from cineseq.errors import UserError
 from cineseq.io.readers import Source, SourceInfo
 from cineseq.io.stacks import open_movie
-from cineseq.preprocessing.movie import choose_channels
+from cineseq.preprocessing.channel_names import named_channels
 
 SHAPE = (5, 2, 32, 48)
 
@@ -282,14 +282,14 @@ PLACEHOLDERS = ["Channel 0", "C=1", "channel_2", "488", "561 nm", "ch03", "Chann
 def test_a_list_of_other_names_is_refused_with_a_mapping_that_works(real, data):
     wanted = [f"new{i}" for i in range(data.draw(st.integers(1, len(real))))]
     with pytest.raises(UserError) as caught:
-        choose_channels(named(tuple(real)), wanted)
+        named_channels(named(tuple(real)), wanted)
     pasted = yaml.safe_load(str(caught.value).split("channels.names: ")[1].removesuffix("."))
     mapping = Channels(names=pasted).names
-    kept, names = choose_channels(named(tuple(real)), mapping)
+    kept, names = named_channels(named(tuple(real)), mapping)
     assert ([real[k] for k in kept], list(names)) == (list(mapping), wanted)
     # A mapping goes by name, whatever the order.
     turned = dict(reversed(mapping.items()))
-    kept, names = choose_channels(named(tuple(real)), turned)
+    kept, names = named_channels(named(tuple(real)), turned)
     assert dict(zip((real[k] for k in kept), names, strict=True)) == mapping
 
 
@@ -297,20 +297,20 @@ def test_a_list_of_other_names_is_refused_with_a_mapping_that_works(real, data):
 def test_a_list_takes_the_place_of_placeholders(names):
     wanted = [f"new{i}" for i in range(len(names))]
     for file in (named(tuple(names)), named((), len(names)), named(("GFP", *["GFP"] * len(names[1:])))):
-        assert choose_channels(file, wanted) == (tuple(range(len(names))), tuple(wanted))
+        assert named_channels(file, wanted) == (tuple(range(len(names))), tuple(wanted))
 
 
 def test_names_that_are_there_twice_are_replaced_by_a_list():
     file = named(("nuclear", "GFP", "GFP"))
     for wanted in (None, {"GFP": "late"}):
         with pytest.raises(UserError, match="list a name"):
-            choose_channels(file, wanted)
-    assert choose_channels(file, ["nuclear", "GFP", "GFP_late"]) == ((0, 1, 2), ("nuclear", "GFP", "GFP_late"))
+            named_channels(file, wanted)
+    assert named_channels(file, ["nuclear", "GFP", "GFP_late"]) == ((0, 1, 2), ("nuclear", "GFP", "GFP_late"))
 
 
 def test_a_mapping_needs_names():
     with pytest.raises(UserError, match=r"channels.names: \[a, b\]"):
-        choose_channels(named((), 2), {"DAPI": "a", "GFP": "b"})
+        named_channels(named((), 2), {"DAPI": "a", "GFP": "b"})
 
 
 def test_irregular_times_and_oblong_pixels_reach_the_movie_and_the_report(tmp_path, raw):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.tracking.tracking_examples import Disc, picture, run_track
 
-from cineseq.tracking.jumps import find_jumps, offsets_of
+from cineseq.tracking.jumps import VOTERS, find_jumps, offsets_of
 
 EXTENT = (400, 500)
 
@@ -70,6 +70,19 @@ def test_a_jump_is_found_and_no_other(
 def test_walks_and_steady_drifts_are_no_jumps(cells: int, step: float, drift: tuple[float, float], seed: int) -> None:
     film = walk(cells, 8, step, np.random.default_rng(seed))
     assert jumps_of([places + np.array(drift) * t for t, places in enumerate(film)]) == {}
+
+
+def test_a_jump_of_more_cells_than_vote() -> None:
+    rng = np.random.default_rng(0)
+    grid = np.stack(np.meshgrid(*[np.arange(30, 1230, 30.0)] * 2), axis=-1).reshape(-1, 2)
+    home = grid + rng.uniform(-9, 9, grid.shape)
+    assert len(home) > 4 * VOTERS
+    moved = home + np.array([47, -22])
+    film = [home, home + rng.normal(0, 1, home.shape), moved, moved]
+    rows = [slice(i * len(home), (i + 1) * len(home)) for i in range(4)]
+    (jump,) = find_jumps(np.concatenate(film), rows, 10, (1260, 1260))
+    assert (jump.frame, round(jump.y_px), round(jump.x_px)) == (2, 47, -22)
+    assert jump.agree == jump.cells > 1400
 
 
 def test_a_jump_on_a_drift_is_what_exceeds_it() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -156,3 +157,14 @@ def test_the_content_of_a_folder_and_of_products(tmp_path: Path, monkeypatch: py
     changed = content_of(names)
     (tmp_path / "a.zarr/0/0.1").rename(tmp_path / "a.zarr/0/0.2")
     assert len({*before.values(), *changed.values(), *content_of(names).values()}) == 3
+
+
+def test_every_rule_knows_the_content_of_the_files_of_the_user_that_it_reads() -> None:
+    texts = [path.read_text() for path in (ROOT / "rules").glob("*.smk")]
+    rules = [rule for text in texts for rule in re.split(r"(?m)^ *rule ", text)[1:]]
+    of_user = re.compile(r"= *((?:from_sheet|from_sheet_by_sample|annotated)\(.*?\))")
+    read = [(rule, set(of_user.findall(rule))) for rule in rules]
+    assert sum(bool(files) for _, files in read) > 10
+    for rule, files in read:
+        told = rule.partition("_content=content(")[2]
+        assert [name for name in files if name not in told] == [], rule.split(":")[0]

@@ -1,5 +1,6 @@
 """Rows that name the same data twice are refused; rows that only look alike are not."""
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,18 @@ def test_one_file_by_several_names(tmp_path: Path) -> None:
         check_repeats(Path("samples.tsv"), entries[:1])  # as the message advises
 
 
+def test_masks_of_whole_cells_belong_to_one_field(tmp_path: Path) -> None:
+    for name in ("m1.tif", "m2.tif", "cells.tif"):
+        (tmp_path / name).write_bytes(name.encode())
+    rows = [entry(i + 1, images=f"{tmp_path}/m{i}.tif", cell_masks=f"{tmp_path}/cells.tif") for i in (1, 2)]
+    assert refusal(rows) == (
+        f"samples.tsv, row 3: cell_masks '{tmp_path}/cells.tif' and those of row 2 are the same file "
+        f"'{tmp_path}/cells.tif', so function would be measured in the cells of another field; correct the path, or "
+        "remove the row."
+    )
+    check_repeats(Path("samples.tsv"), rows[:1])
+
+
 def test_two_files_of_one_movie_are_one_movie_and_two_images_of_a_file_are_two(tmp_path: Path) -> None:
     split = write_set(tmp_path, [movie_of(0, 3, 2)], lambda _p, t, _c: f"T{t}.ome.tif")
     rows = [entry(2, images=str(split[0])), entry(3, images=str(split[2]))]
@@ -48,6 +61,20 @@ def test_two_files_of_one_movie_are_one_movie_and_two_images_of_a_file_are_two(t
 def test_a_row_that_names_a_file_twice(tmp_path: Path) -> None:
     (tmp_path / "t1.tif").write_bytes(b"1")
     assert "row 2: images names the file" in refusal([entry(2, images=f"{tmp_path}/t1.tif;{tmp_path}/t*.tif")])
+
+
+def test_more_files_of_one_size_than_a_process_may_open(tmp_path: Path) -> None:
+    named = []
+    for row in range(200):
+        path = tmp_path / f"{row}.tif"
+        path.write_bytes(row.to_bytes(2, "big"))
+        named.append(Named(row, "", (str(path),)))
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100, limits[1]))
+    try:
+        assert same_content(named) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @given(data=st.data(), size=st.integers(1, 3 * ENDS), fields=st.integers(2, 5))

@@ -234,6 +234,8 @@ def test_neighbours_that_are_read_are_inputs(tmp_path: Path) -> None:
     assert found.files("a", "1", "images") == [str(file) for file in files[:3]]
     assert found.files("a", "2", "images") == [str(files[4]), str(files[3])]
     assert sorted(found.inputs) == sorted(map(str, files))
+    whole = study(tmp_path, [{"sample": "a", "images": str(tmp_path / "m.tif"), "cell_masks": str(files[0])}])
+    assert whole.files("a", "1", "cell_masks") == [str(file) for file in files[:3]]
     told = study(tmp_path, [rows[0] | {"series": "pos1"}])
     assert told.files("a", "1", "images") == [str(files[0]), *map(str, files[3:])]
     assert told.field_settings()(SimpleNamespace(sample="a", fov="1"))["field"]["series"] == "pos1"

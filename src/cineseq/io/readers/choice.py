@@ -13,6 +13,10 @@ from cineseq.text import count, listed
 
 OVERVIEW = re.compile(r"(^|[^a-z])(label|macro|thumbnail|overview|preview)([ _]image)?([ _#]*\d*)$", re.IGNORECASE)
 """Names of pictures of the slide or the plate, which scanners save beside the images."""
+LEVEL = re.compile(r"[\s_.#\[(-]*(res(olution)?|level|pyramid)?[\s_.#-]*\d*[\])]?$", re.IGNORECASE)
+"""What the names of the levels of a pyramid differ in: a number at the end."""
+Shape = tuple[tuple[int, int], tuple[int, int]]
+"""Size and lengths of an image."""
 MOST_SHOWN = 12
 """Most images that a message lists."""
 
@@ -100,23 +104,23 @@ def _without_copies(images: Sequence[NamedImage], found: list[int]) -> list[int]
     largest = max((images[k].size for k in found), key=lambda size: size[0] * size[1], default=(0, 0))
     kept = [k for k in found if images[k].size == largest or not OVERVIEW.search(images[k].name)]
     main: list[int] = []
+    # Sizes and lengths of the images so far, by name without a number at the end, and of all of them (None): a plate
+    # has thousands of images of one size.
+    shapes: dict[str | None, set[Shape]] = {None: set()}
     for k in kept:
-        if not any(_is_level(images[k], images[other]) for other in main):
+        name, shape = LEVEL.sub("", images[k].name), (images[k].size, images[k].lengths)
+        if not any(_is_level(shape, full) for full in shapes.get(name if images[k].name else None, ())):
             main.append(k)
+            shapes.setdefault(name, set()).add(shape)
+            shapes[None].add(shape)
     return main
 
 
-def _is_level(image: NamedImage, full: NamedImage) -> bool:
+def _is_level(shape: Shape, full: Shape) -> bool:
     """Whether an image is another one at half, a third or a quarter of its resolution, or less."""
-    if image.lengths != full.lengths or not _same_name(image.name, full.name):
+    if shape[1] != full[1]:
         return False
-    for factor in (2, 3, 4, 8, 16, 32, 64, 128, 256):
-        if all(abs(n - f / factor) < 1 for n, f in zip(image.size, full.size, strict=True)):
-            return True
-    return False
-
-
-def _same_name(name: str, full: str) -> bool:
-    """Whether two names differ at most in a number at the end, as those of the levels of a pyramid."""
-    ending = re.compile(r"[\s_.#\[(-]*(res(olution)?|level|pyramid)?[\s_.#-]*\d*[\])]?$", re.IGNORECASE)
-    return not name or ending.sub("", name) == ending.sub("", full)
+    return any(
+        all(abs(n - f / factor) < 1 for n, f in zip(shape[0], full[0], strict=True))
+        for factor in (2, 3, 4, 8, 16, 32, 64, 128, 256)
+    )

@@ -145,7 +145,7 @@ def _lacks_channel(
 def _time(found: list[Match], pattern: str | None) -> tuple[list[float | str], list[Number]]:
     """Return the frame of each file, as a number or as the text of the group, and the numbers that tell frames."""
     named = [match.frame for match in found]
-    numbers = _numbers([match.rest for match in found], [match.channel or "" for match in found], found, pattern)
+    numbers = _numbers(found, pattern)
     varying = [n for n in numbers if _varies_within_channels(n, found)]
     if all(frame is not None for frame in named):
         unmeant = [n for n in varying if n.kind in ("position", "z") and not _one_to_one(n.values, named)]
@@ -190,9 +190,9 @@ def _follows(number: Number, time: Number) -> bool:
     return all(max(groups[a]) <= min(groups[b]) for a, b in pairwise(sorted(groups)))
 
 
-def _numbers(texts: list[str], channels: list[str], found: list[Match], pattern: str | None) -> list[Number]:
+def _numbers(found: list[Match], pattern: str | None) -> list[Number]:
     """Return the numbers of all names, which must be alike without them within each channel."""
-    parsed = parsed_numbers(texts, channels)
+    parsed = parsed_numbers([match.rest for match in found], [match.channel or "" for match in found])
     if parsed is None:
         raise _of_several_kinds(found, pattern)
     return parsed
@@ -207,11 +207,16 @@ def _of_several_kinds(found: list[Match], pattern: str | None) -> UserError:
     one, other = list(kinds.values())[:2]
     advice = "name the files of one kind in the sheet, by a pattern that the others do not match"
     left = [path for path in paths if not name_patterns.WRITTEN_BY_CELLPOSE.search(path.stem)]
-    words = _words_that_differ(list(kinds)) if pattern is None else []
+    words = _words_that_differ(list(kinds))
+    channel = f"(?P<channel>{'|'.join(words)})"
+    # The second pattern is for words that are also part of another, such as a in plate_a.
+    patterns = [channel, f"(?<![A-Za-z]){channel}(?![A-Za-z])"] if words else []
+    # Trying one of them ends here again if it does not read the names.
+    trials = [] if pattern in patterns else patterns
     if 1 < len(left) < len(paths) and _is_read(left, None):
         advice += f", or set inputs.channel_pattern: {name_patterns.CELLPOSE_MASKS}"
-    elif words and _is_read(paths, f"(?P<channel>{'|'.join(words)})"):
-        advice += f", or, if these are channels, set inputs.channel_pattern: '(?P<channel>{'|'.join(words)})'"
+    elif reads := next((trial for trial in trials if _is_read(paths, trial)), None):
+        advice += f", or, if these are channels, set inputs.channel_pattern: '{reads}'"
     else:
         advice += ", or give inputs.channel_pattern (docs/inputs.md)"
     return UserError(

@@ -128,6 +128,9 @@ def _replaced(axes: str, position: int, letter: str) -> str:
 
 def _example(grid: PlaneGrid) -> str:
     """Return axes that ``inputs.axes`` might state for an array, as an example."""
+    longer = "".join(axis for axis, n in zip(grid.axes, grid.shape, strict=True) if n > 1).replace(SAMPLES, "C")
+    if SAMPLES in grid.axes and set(longer) <= set("TCZYX") and len(set(longer)) == len(longer):
+        return longer
     if SAMPLES in grid.axes:
         last = grid.axes.index(SAMPLES) == len(grid.axes) - 1
         return {3: "YXC" if last else "TYX", 4: "TYXC" if last else "TCYX"}.get(len(grid.shape), "TZCYX")

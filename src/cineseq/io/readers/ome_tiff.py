@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,14 @@ import numpy as np
 
 from cineseq.errors import UserError, failures, reading
 from cineseq.io.readers.choice import NamedImage, choose
-from cineseq.io.readers.grid import PlaneGrid, layout_of
+from cineseq.io.readers.grid import SAMPLES, PlaneGrid, layout_of
 from cineseq.io.readers.ome_xml import OmeDescription, OmeImage, PageRun, parse_ome
-from cineseq.io.readers.pages import SUFFIXES, Pages, description_of
+from cineseq.io.readers.pages import SUFFIXES, OpenFiles, description_of
 from cineseq.io.readers.source import ReadOptions, Source, SourceInfo, pixel_shape
 from cineseq.text import count, listed
 
 COMPANION = ".companion.ome"
 FILE_NAME = re.compile(r'\bFileName\s*=\s*"([^"]*)"')
-OPEN_FILES = 16
-"""Most files of one image that are open at a time."""
 
 
 @dataclass(frozen=True)
@@ -225,10 +224,7 @@ def open_ome(path: Path, text: str | None, options: ReadOptions, listed_files: S
         table = _table(files, image, opened)
         frames, notices = _whole_frames(files, image, table)
         _check_surplus(files, opened)
-        first = opened.pages(table[min(table)][0])
         grid = _grid(files, image, table, frames, opened)
-        kind = first.kind(table[min(table)][1])
-        grid = PlaneGrid(grid.axes, grid.shape, grid.read, kind.colour or image.samples > 1)
         layout = layout_of(path, grid, options)
         size, aspect = pixel_shape(image.x_um, image.y_um)
         names = image.channels if len(image.channels) == layout.channels else ()
@@ -280,30 +276,6 @@ def _check_listed(files: OmeSet, image: OmeImage, named: Sequence[Path]) -> None
             "image (position) a row of its own, which names one of its files."
         )
         raise UserError(msg)
-
-
-class OpenFiles:
-    """The files of an image, a few of which are open at a time."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._open: dict[Path, Pages] = {}
-        self.lengths: dict[Path, int] = {}
-        stack.callback(self._close)
-
-    def pages(self, file: Path) -> Pages:
-        """Return the pages of a file, which are checked when it is first opened."""
-        found = self._open.pop(file, None)
-        if found is None:
-            if len(self._open) >= OPEN_FILES:
-                self._open.pop(next(iter(self._open))).close()
-            found = Pages(file)
-            self.lengths[file] = len(found)
-        self._open[file] = found
-        return found
-
-    def _close(self) -> None:
-        for pages in self._open.values():
-            pages.close()
 
 
 Table = dict[tuple[int, ...], tuple[Path, int]]
@@ -394,18 +366,29 @@ def _check_surplus(files: OmeSet, opened: OpenFiles) -> None:
 
 
 def _grid(files: OmeSet, image: OmeImage, table: Table, frames: int, opened: OpenFiles) -> PlaneGrid:
+    """Return the array of an image; the samples of a pixel, where there are several, are its last axis."""
     shape = (image.sizes["Y"], image.sizes["X"])
+    first_file, first_page = table[min(table)]
+    kind = opened.pages(first_file).kind(first_page)
+    has_samples = len(kind.shape) == 3 and shape in (kind.shape[:2], kind.shape[1:])
+    samples = prod(kind.shape) // prod(shape) if has_samples else 1
 
     def read(index: tuple[Any, ...]) -> np.ndarray:
         file, page = table[tuple(index[: len(image.order)])]
         plane = opened.pages(file).read(page)
-        if plane.shape[-2:] != shape and plane.shape[:2] != shape:
+        if plane.size != samples * prod(shape) or shape not in (plane.shape[-2:], plane.shape[:2]):
             msg = (
                 f"{file}: page {page} has the shape {plane.shape}, but the OME-XML of {files.metadata.name} states "
                 f"{shape}; all frames of a movie must have one shape."
             )
             raise UserError(msg)
+        if samples > 1:
+            plane = np.take(plane, index[-1], axis=-1 if plane.shape[:2] == shape else 0)
         return plane.reshape(shape)
 
     sizes = image.sizes | {"T": frames}
-    return PlaneGrid(image.order + "YX", (*(sizes[axis] for axis in image.order), *shape), read)
+    axes, lengths = image.order + "YX", (*(sizes[axis] for axis in image.order), *shape)
+    if samples == 1:
+        return PlaneGrid(axes, lengths, read, kind.colour)
+    axes = axes if sizes["C"] > 1 else axes.replace("C", "1")
+    return PlaneGrid(axes + SAMPLES, (*lengths, samples), read, kind.colour)

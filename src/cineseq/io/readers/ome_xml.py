@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +12,7 @@ import numpy as np
 
 from cineseq.errors import UserError
 from cineseq.io.readers.source import MICROMETRES, MINUTES, factor_of, scaled, unknown_unit
-
-ENTITIES = re.compile(r"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
+from cineseq.io.xml_text import check_entities
 
 
 def named_channels(stated: Sequence[str]) -> tuple[str, ...]:
@@ -59,8 +57,6 @@ class OmeImage:
         Axes of the planes, the slowest first, such as "TZC".
     sizes
         Length of the axes T, C, Z, Y and X; samples of a pixel are not counted as channels.
-    samples
-        Samples of a pixel; more than one in a colour image.
     channels
         Names of the channels, see :func:`named_channels`; empty also where they are not as many as the channels.
     blocks
@@ -79,7 +75,6 @@ class OmeImage:
     name: str
     order: str
     sizes: dict[str, int]
-    samples: int
     channels: tuple[str, ...]
     blocks: tuple[PageRun, ...]
     split: str
@@ -120,12 +115,10 @@ def parse_ome(text: str, path: Path) -> OmeDescription:
     Raises
     ------
     UserError
-        When the text is not OME-XML, or a number in it is not one.
+        When the text is not OME-XML, defines entities, or a number in it is not one.
     """
+    check_entities(path, text)
     try:
-        if ENTITIES.search(text):
-            msg = "it defines entities"
-            raise ValueError(msg)
         root = ET.fromstring(text)  # noqa: S314 - without entities
         pointer = root.find("{*}BinaryOnly")
         elsewhere = "" if pointer is None else _base_name(pointer.attrib.get("MetadataFile", ""))
@@ -174,7 +167,6 @@ def _image(number: int, image: ET.Element, pixels: ET.Element, split: str, path:
         image.attrib.get("Name", ""),
         axes,
         sizes,
-        samples,
         names if len(names) == len(channels) == sizes["C"] else (),
         blocks or (PageRun("", "", 0, None, (0, 0, 0)),),
         split,

@@ -16,6 +16,8 @@ from cineseq.errors import reading
 
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
 """Endings of the names of TIFF files."""
+OPEN_FILES = 16
+"""Most files of one movie that are open at a time."""
 DAMAGE = ("invalid page offset", "invalid value offset", "corrupted")
 DAMAGED = ("not a whole TIFF file", "copy it again from the microscope")
 """What a TIFF that cannot be read is, and what to do."""
@@ -138,3 +140,27 @@ class Pages:
     def close(self) -> None:
         """Close the file."""
         self._tiff.close()
+
+
+class OpenFiles:
+    """The files of an image, a few of which are open at a time."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._open: dict[Path, Pages] = {}
+        self.lengths: dict[Path, int] = {}
+        stack.callback(self._close)
+
+    def pages(self, file: Path) -> Pages:
+        """Return the pages of a file, which are checked when it is first opened."""
+        found = self._open.pop(file, None)
+        if found is None:
+            if len(self._open) >= OPEN_FILES:
+                self._open.pop(next(iter(self._open))).close()
+            found = Pages(file)
+            self.lengths[file] = len(found)
+        self._open[file] = found
+        return found
+
+    def _close(self) -> None:
+        for pages in self._open.values():
+            pages.close()

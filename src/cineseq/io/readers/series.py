@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from math import isclose
 from pathlib import Path
@@ -12,12 +12,13 @@ import numpy as np
 
 from cineseq.errors import UserError
 from cineseq.io.readers.file_names import Series, arrange
+from cineseq.io.readers.pages import OPEN_FILES
 from cineseq.io.readers.pages import SUFFIXES as TIFF_SUFFIXES
 from cineseq.io.readers.png import SUFFIX as PNG_SUFFIX
 from cineseq.io.readers.png import open_png
 from cineseq.io.readers.source import ReadOptions, Source, SourceInfo
 from cineseq.io.readers.tiff import open_tiff
-from cineseq.text import count
+from cineseq.text import count, significant
 
 SUFFIXES = (*TIFF_SUFFIXES, PNG_SUFFIX)
 SAME_SIZE = 0.01
@@ -153,7 +154,7 @@ def _check_same(source: Source, first: SourceInfo, frame: int) -> None:
     size, usual = here.pixel_size_um, first.pixel_size_um
     if size is not None and usual is not None and not isclose(size, usual, rel_tol=SAME_SIZE):
         msg = (
-            f"{source.path}: frame {frame} has pixels of {size:.4g} um, frame 0 of {usual:.4g} um; all frames of a "
+            f"{source.path}: frame {frame} has pixels of {significant(size, 4)} µm, frame 0 of {significant(usual, 4)} µm; all frames of a "
             "movie must have the same scale."
         )
         raise UserError(msg)
@@ -162,25 +163,43 @@ def _check_same(source: Source, first: SourceInfo, frame: int) -> None:
 @contextmanager
 def _whole_channels(paths: tuple[Path, ...], channels: list[str], options: ReadOptions) -> Iterator[Source]:
     """Open one stack per channel, or per camera with several channels, whose pages are the frames."""
-    infos = []
     options = replace(options, channels=None)
-    for path in paths:
-        with open_file(path, options) as source:
-            infos.append(source.info)
-    for path, info in zip(paths, infos, strict=True):
-        if (info.frames, info.height, info.width) != (infos[0].frames, infos[0].height, infos[0].width):
+    # Opening a stack looks at all of its pages, so the first few stay open.
+    infos: list[SourceInfo] = []
+    held: dict[Path, Source] = {}
+    with ExitStack() as opened:
+        for path in paths:
+            with ExitStack() as here:
+                source = here.enter_context(open_file(path, options))
+                infos.append(source.info)
+                if len(held) < OPEN_FILES:
+                    held[path] = source
+                    opened.push(here.pop_all())
+        yield _joined_channels(dict(zip(paths, infos, strict=True)), channels, held, options)
+
+
+def _joined_channels(
+    infos: dict[Path, SourceInfo], channels: list[str], held: dict[Path, Source], options: ReadOptions
+) -> Source:
+    """Return one source of all files; those that are not held are opened for each plane."""
+    paths, each = tuple(infos), list(infos.values())
+    first = each[0]
+    for path, info in infos.items():
+        if (info.frames, info.height, info.width) != (first.frames, first.height, first.width):
             msg = (
                 f"{path}: {info.frames} frames of {info.height} x {info.width} px, but {paths[0].name} has "
-                f"{infos[0].frames} of {infos[0].height} x {infos[0].width} px; give files of the same frames."
+                f"{first.frames} of {first.height} x {first.width} px; give files of the same frames."
             )
             raise UserError(msg)
-    planes = [(path, page) for path, info in zip(paths, infos, strict=True) for page in range(info.channels)]
+    planes = [(path, page) for path, info in infos.items() for page in range(info.channels)]
 
     def plane(frame: int, channel: int) -> np.ndarray:
         path, page = planes[channel]
+        if path in held:
+            return held[path].plane(frame, page)
         with open_file(path, options) as source:
             return source.plane(frame, page)
 
     series = Series(tuple(channels), (paths,))
-    info = replace(infos[0], channels=len(planes), names=_names(series, infos), composed=_composed(series, infos))
-    yield Source(paths[0], info, plane)
+    info = replace(first, channels=len(planes), names=_names(series, each), composed=_composed(series, each))
+    return Source(paths[0], info, plane)

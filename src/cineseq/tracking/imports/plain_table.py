@@ -11,7 +11,7 @@ from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
 from cineseq.io.end_words import deaths as stated_deaths
-from cineseq.io.written import as_numbers, says_nothing
+from cineseq.io.written import as_numbers, as_text, says_nothing
 from cineseq.tracking.imports.base import ExternalTracks, check_not_empty, frames, parent_links
 from cineseq.tracking.lineage import FOLLOWED
 
@@ -91,8 +91,7 @@ def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track
 
 def _without_track(values: pd.Series) -> pd.Series:
     """Return where an object is in no track: where nothing is stated, or -1."""
-    text = values.astype("string").str.strip().fillna("")
-    return text.isin(["", "-1", "-1.0"]) | text.str.lower().isin(["na", "nan", "none", "null"])
+    return says_nothing(values) | as_text(values).isin(["-1", "-1.0"]).fillna(value=False)
 
 
 def followed_after_death(frame: pd.Series, track: pd.Series, dead: pd.Series) -> int:

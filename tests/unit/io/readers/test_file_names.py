@@ -162,6 +162,7 @@ def test_what_cannot_be_time_alone_is_refused_by_name(names: list[str], what: st
         ("DAPI_{t}.tif", ["DAPI", "GFP"], "(?P<channel>DAPI|GFP)"),
         ("{t}/x_phase.tif", ["phase", "red"], "(?P<channel>phase|red)"),
         ("img_{t}.tif", [".tif", "_cp_masks.tif"], "cellpose_masks"),
+        ("plate_a_{t}.tif", ["_a_", "_b_"], "(?<![A-Za-z])(?P<channel>a|b)(?![A-Za-z])"),
     ],
 )
 def test_advice_on_words_works(name: str, words: list[str], pattern: str) -> None:
@@ -174,6 +175,13 @@ def test_advice_on_words_works(name: str, words: list[str], pattern: str) -> Non
     assert [path.name for path in series.frames[11] or ()] == [
         Path(name.replace(words[0], word).format(t=11)).name for word in words[: len(series.channels)]
     ]
+
+
+def test_names_that_no_pattern_reads_are_refused_in_one_sentence() -> None:
+    # The first word of every name is one of those that differ.
+    paths = [Path(f"a_{word}_{t}.tif") for t in (1, 2) for word in "ab"]
+    for pattern in (None, "(?P<channel>a|b)", "(?P<channel>a)"):
+        assert refusal(paths, pattern).endswith("or give inputs.channel_pattern (docs/inputs.md).")
 
 
 @pytest.mark.parametrize(
@@ -267,7 +275,7 @@ def test_thumbnails_are_no_images() -> None:
     assert chosen_files(files, "imagexpress") == files[:1]
 
 
-@pytest.mark.parametrize("names", [["img.tif", "img (1).tif", "img (2).tif"], ["tab_1_a.tif", "tab_1_b.tif"]])
+@pytest.mark.parametrize("names", [["img.tif", "img (1).tif", "img (2).tif"]])
 def test_names_that_no_advice_reads_are_refused(names: list[str]) -> None:
     with pytest.raises(UserError, match=r"are of several kinds .* or give inputs\.channel_pattern"):
         arrange([Path(name) for name in names])

@@ -215,11 +215,13 @@ def test_damaged_xml_is_refused(tmp_path):
     pages = movie_of(0, 2, 1)[:, 0]
     for name, xml in {
         "cut": ome_xml([], None)[:-20] + "</OME>",
-        "entity": '<?xml version="1.0"?><!DOCTYPE OME [<!ENTITY a "b">]>' + ome_xml([], None).split("?>")[1],
         "word": ome_xml([image_xml(0, (2, 1, 6, 9), "").replace('SizeT="2"', 'SizeT="two"')], None),
     }.items():
         file = write_pages(tmp_path / f"{name}.ome.tif", pages, xml)
         assert f"{name}.ome.tif: its OME-XML is not readable" in refusal([file])
+    entity = '<?xml version="1.0"?><! DOCTYPE OME [<!ENTITY a "b">]>' + ome_xml([], None).split("?>")[1]
+    file = write_pages(tmp_path / "entity.ome.tif", pages, entity)
+    assert "entity.ome.tif: its XML defines entities" in refusal([file])
     none = write_pages(tmp_path / "none.ome.tif", pages, ome_xml([], None))
     assert "describes no image" in refusal([none])
 

@@ -267,6 +267,14 @@ def test_truncated_tiff_is_refused(tmp_path, movie, how, share):
 def test_colour_and_z_stacks_are_refused(tmp_path, movie):
     tifffile.imwrite(tmp_path / "rgb.tif", np.zeros((3, 20, 30, 3), np.uint8), photometric="rgb")
     refused([tmp_path / "rgb.tif"], "colour")
+    colours = np.random.default_rng(0).integers(0, 255, (4, 20, 30, 3), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "rgb.ome.tif", colours, photometric="rgb", metadata={"axes": "TYXS"})
+    refused([tmp_path / "rgb.ome.tif"], "a colour .RGB. image; .* state its axes: inputs.axes: TYXC")
+    grey = {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": ["unspecified"] * 2}
+    tifffile.imwrite(tmp_path / "grey.ome.tif", colours, metadata={"axes": "TYXS"}, **grey)
+    for name, options in (("rgb", ReadOptions(axes="TYXC")), ("grey", ReadOptions())):  # the first is what is advised
+        with open_source([tmp_path / f"{name}.ome.tif"], None, options) as source:
+            assert (all_planes(source) == colours.transpose(0, 3, 1, 2)).all()
     path = write_ome(tmp_path / "z.ome.tif", movie, axes="TZYX")
     refused([path], r"axes other than time and channel: Z \(2\)")
 

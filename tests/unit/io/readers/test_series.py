@@ -45,6 +45,14 @@ def test_stacks_of_cameras_with_several_channels_each(tmp_path: Path) -> None:
     assert np.array_equal(planes(paths, "cam(?P<channel>[AB])"), FILM)
 
 
+def test_more_stacks_than_stay_open(tmp_path: Path) -> None:
+    stacks = np.arange(20 * 3 * 64, dtype=np.uint16).reshape(20, 3, 8, 8)
+    paths = [tmp_path / f"c{i}.tif" for i in range(20)]
+    for path, stack in zip(paths, stacks, strict=True):
+        tifffile.imwrite(path, stack, photometric="minisblack")
+    assert np.array_equal(planes(paths, r"c(?P<channel>\d+)"), stacks.swapaxes(0, 1))
+
+
 def test_a_lost_frame_is_kept_without_cells_and_is_no_black_frame(tmp_path: Path) -> None:
     for t in (0, 1, 2, 4, 5):
         tifffile.imwrite(tmp_path / f"t{t}.tif", FILM[t, 0])

@@ -251,7 +251,7 @@ def test_tracks_that_are_numbered_from_zero_are_read(tmp_path, by, none):
     pd.testing.assert_frame_equal(on_masks(tmp_path / "external.csv", tmp_path)[1], expected)
 
 
-@pytest.mark.parametrize("none", ["", "-1", "NaN"])
+@pytest.mark.parametrize("none", ["", "-1", "NaN", "#N/A", "<NA>"])
 def test_an_object_in_no_track_is_one_of_its_own(tmp_path, none):
     rows = pd.read_csv(table(tmp_path, "place"), dtype=str)
     rows.loc[(rows["track"] == "4") & (rows["frame"] == "0"), "track"] = none
