@@ -154,8 +154,8 @@ def _check_same(source: Source, first: SourceInfo, frame: int) -> None:
     size, usual = here.pixel_size_um, first.pixel_size_um
     if size is not None and usual is not None and not isclose(size, usual, rel_tol=SAME_SIZE):
         msg = (
-            f"{source.path}: frame {frame} has pixels of {significant(size, 4)} µm, frame 0 of {significant(usual, 4)} µm; "
-            "all frames of a movie must have the same scale."
+            f"{source.path}: frame {frame} has pixels of {significant(size, 4)} µm, frame 0 of {significant(usual, 4)} "
+            "µm; all frames of a movie must have the same scale."
         )
         raise UserError(msg)
 

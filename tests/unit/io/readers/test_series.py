@@ -146,5 +146,5 @@ def test_files_of_a_series_have_the_same_channels_and_the_same_scale(tmp_path: P
     with open_source(swapped) as source, pytest.raises(UserError, match=r"t1.*channels GFP, DAPI, frame 0 DAPI, GFP"):
         source.plane(1, 0)
     zoomed = written("zoomed", (["DAPI", "GFP"], 0.5), (["DAPI", "GFP"], 0.25))
-    with open_source(zoomed) as source, pytest.raises(UserError, match=r"t1.*0.25 um, frame 0 of 0.5 um"):
+    with open_source(zoomed) as source, pytest.raises(UserError, match=r"t1.*0.25 µm, frame 0 of 0.5 µm"):
         source.plane(1, 0)
