@@ -45,7 +45,7 @@ def _of_data(data: h5py.Dataset, most: int) -> str:
         return "is stored in another file; write everything into one file"
     if data.is_virtual:
         return "takes its values from other files; write everything into one file"
-    if data.shape is None:
+    if not data.size:  # no space, or a side of length 0, as of a sparse matrix of zeros
         return ""
     size, stored = math.prod(data.shape) * data.dtype.itemsize, data.id.get_storage_size()
     if size > max(SMALL, min(most, MOST_PER_STORED_BYTE * stored)):

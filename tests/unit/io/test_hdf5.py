@@ -29,6 +29,15 @@ def test_a_whole_file_passes_with_its_inner_links(tmp_path: Path) -> None:
     check_hdf5(counts(tmp_path / "a.h5"))
 
 
+def test_data_sets_without_a_value_pass(tmp_path: Path) -> None:
+    """A sparse matrix of zeros has empty data sets, in chunks."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("X/data", data=np.zeros(0), maxshape=(None,), chunks=(8,))
+        file.create_dataset("wide", data=np.zeros((3, 0)))
+        file.create_dataset("nothing", data=h5py.Empty("f4"))
+    check_hdf5(tmp_path / "a.h5")
+
+
 def external_link(file: h5py.File, secret: Path) -> None:
     file["X"] = h5py.ExternalLink(str(secret), "names")
 
