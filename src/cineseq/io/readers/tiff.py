@@ -67,6 +67,8 @@ def open_tiff(path: Path, options: ReadOptions | None = None, files: Sequence[Pa
         raise UserError(msg)
     with reading(path, *DAMAGED):
         text = None if path.name.endswith(COMPANION) else description_of(path)
+        if options.masks and not path.name.endswith(COMPANION):
+            _check_lossless(path)
     if text is not None or path.name.endswith(COMPANION):
         with open_ome(path, text, options, files) as source:
             yield source
@@ -84,6 +86,18 @@ def open_tiff(path: Path, options: ReadOptions | None = None, files: Sequence[Pa
         info = SourceInfo(layout.frames, layout.channels, layout.grid.length("Y"), layout.grid.length("X"))
         notices = (*stored.notices, *layout.notices)
         yield Source(path, _with_scales(path, tiff, info, layout.notes, notices), layout.plane)
+
+
+def _check_lossless(path: Path) -> None:
+    """Refuse labels that a JPEG has changed: around every border there are labels of no cell."""
+    with tifffile.TiffFile(path) as tiff:
+        compression = tiff.pages.first.compression
+    if compression in (tifffile.COMPRESSION.OJPEG, tifffile.COMPRESSION.JPEG):
+        msg = (
+            f"{path}: these masks are compressed as JPEG, which changes labels; save them again from where they were "
+            "made without loss, as tifffile.imwrite(path, labels, compression='zlib') does."
+        )
+        raise UserError(msg)
 
 
 @dataclass(frozen=True)

@@ -324,3 +324,15 @@ def test_stacks_in_a_series_of_frames_are_refused(tmp_path, movie):
     for t in range(2):
         tifffile.imwrite(tmp_path / f"t{t}.tif", movie[:, 0], photometric="minisblack", metadata=None)
     refused([tmp_path / "t0.tif", tmp_path / "t1.tif"], "holds 4 frames, but is one of 2 files")
+
+
+def test_labels_that_a_jpeg_has_changed_are_refused(tmp_path: Path) -> None:
+    labels = np.zeros((2, 32, 32), np.uint8)
+    labels[:, 4:20, 4:20] = 5
+    path = tmp_path / "m.tif"
+    tifffile.imwrite(path, labels, compression="jpeg")
+    with pytest.raises(UserError, match=r"m\.tif: these masks are compressed as JPEG"):
+        open_source([path], options=ReadOptions(masks=True)).__enter__()
+    tifffile.imwrite(path, labels, compression="zlib")  # as the message advises
+    with open_source([path], options=ReadOptions(masks=True)) as source:
+        assert (source.plane(1, 0) == labels[1]).all()
