@@ -208,7 +208,7 @@ def _read_delimited(path: Path, table: Table) -> pd.DataFrame:
     return frame.assign(**{name: frame[name].str.replace(rf"^'(?={STARTS_FORMULA})", "", regex=True) for name in text})
 
 
-STARTS_FORMULA = r"'*[=+\-@\t\r](?=[\s\S])(?![\d.]+(?:[eE][+-]?\d+)?$)"
+STARTS_FORMULA = r"'*(?:[=@\t\r](?=[\s\S])|[+\-](?=[\s\S])(?![\d.]+(?:[eE][+-]?\d+)?$))"
 """Text that a spreadsheet would run as a formula, or that was quoted as one; a number is none."""
 
 
