@@ -39,7 +39,8 @@ def test_pattern_without_files(small: Project) -> None:
 def test_file_is_absent(small: Project) -> None:
     (small.folder / "a.ome.tif").unlink()
     said = small.complaint("-n", "tracking")
-    assert "sample s, field a, images: there is no file 'a.ome.tif'; check the path in the sample sheet." in said
+    assert "sample s, field a, images: there is no file 'a.ome.tif' in " in said
+    assert "; check the path in the sample sheet." in said
 
 
 def test_data_folder_is_absent(small: Project) -> None:
@@ -166,7 +167,8 @@ def give_cells(project: Project, scores: list[float]) -> None:
 def test_a_function_without_any_value(small: Project) -> None:
     give_cells(small, [float("nan")] * 4)
     said = small.complaint("results/small/study/paired.h5ad")
-    assert "cells.csv: function_score has no value in any of the 4 cells; leave it out or correct the column." in said
+    assert "cells.csv: function_score" in said
+    assert "has no value in any of the 4 cells; leave it out or correct it." in said
     assert not (small.folder / "results/small/study/paired.h5ad").exists()
 
 
