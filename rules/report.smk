@@ -40,7 +40,11 @@ rule render_report:
         step_reports=reports_of_steps,
         quality=of_fields("quality.json", STUDY.has_masks),
         pictures=of_fields("overview.png", STUDY.has_masks),
-        channels=of_fields("channels.png", STUDY.has_movies),
+        # One field stands for all: ``compare_fields`` refuses other channels.
+        channels=if_there(
+            STUDY.has_movies,
+            f"<results>/fov/{STUDY.entries[0].sample}/{STUDY.entries[0].fov}/channels.png",
+        ),
         regions=of_fields("regions.png", STUDY.measures_function),
         uncertain=if_there(STUDY.has_masks, "<results>/study/curation.tsv"),
         curation_pages=of_fields("curation.html", STUDY.has_masks),

@@ -19,7 +19,7 @@ SOURCE = Path(__file__).resolve().parents[2]
 
 PACKAGE = "cineseq"
 ENDS = 65_536
-"""Bytes at both ends of a file that count."""
+"""Bytes at both ends of a file that count, and that are compared before all of it."""
 SAMPLES, SAMPLE = 16, 4_096
 """Pieces of the rest of a file that count, evenly spread, and their bytes."""
 FILES_OF_FOLDER = 64

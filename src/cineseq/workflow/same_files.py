@@ -13,11 +13,10 @@ from typing import TypeVar
 
 from cineseq.errors import UserError
 from cineseq.io.named_files import named_files
+from cineseq.workflow.fingerprint import ENDS
 from cineseq.workflow.sample_sheet import IMAGE_COLUMNS, Entry, first_of_samples
 
 logger = logging.getLogger(__name__)
-ENDS = 1 << 16
-"""Bytes at both ends of a file that are compared before all of it."""
 BLOCK = 1 << 20
 """Bytes that are compared at a time."""
 Item = TypeVar("Item")
