@@ -22,8 +22,8 @@ FAR = 1 / 3
 
 REPAIRS = {
     "dummies": ("object", "that btrack filled in, left out"),
-    "objects_without_given_track": ("object", "without an external track, made a track of its own"),
-    "given_objects_without_mask": ("external object", "without a mask, left out"),
+    "objects_without_given_track": ("object", "without an external track, a track of its own each"),
+    "given_objects_without_mask": ("external object", "that is not in the masks, left out"),
     "objects_outside_the_frames_of_their_track": ("object", "outside the frames of their track"),
     "objects_outside_the_lineage_tree": ("object", "outside the lineage tree"),
     "objects_without_any_link": ("object", "without any link"),

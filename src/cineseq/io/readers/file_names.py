@@ -122,7 +122,11 @@ def _check_other_groups(found: Sequence[Match]) -> None:
     for name in found[0].others:
         values = natural_order({match.others.get(name, "") for match in found})
         if len(values) > 1:
-            what = "project the planes first" if name == "z" else "name the files of one in each row of the sheet"
+            what = (
+                "project the planes first"
+                if name in ("z", "plane")
+                else "name the files of one in each row of the sheet"
+            )
             msg = (
                 f"{found[0].path}: the {len(found)} files are of {len(values)} values of {name} "
                 f"({', '.join(values[:4])}{', ...' if len(values) > 4 else ''}), which is not time; {what}."
@@ -212,11 +216,12 @@ def _of_several_kinds(found: list[Match], pattern: str | None) -> UserError:
     # The second pattern is for words that are also part of another, such as a in plate_a.
     patterns = [channel, f"(?<![A-Za-z]){channel}(?![A-Za-z])"] if words else []
     # Trying one of them ends here again if it does not read the names.
-    trials = [] if pattern in patterns else patterns
+    trials = [] if pattern in (*patterns, *READY_MADE) else [*patterns, *READY_MADE]
     if 1 < len(left) < len(paths) and _is_read(left, None):
         advice += f", or set inputs.channel_pattern: {name_patterns.CELLPOSE_MASKS}"
     elif reads := next((trial for trial in trials if _is_read(paths, trial)), None):
-        advice += f", or, if these are channels, set inputs.channel_pattern: '{reads}'"
+        shown = reads if reads in READY_MADE else f"'{reads}'"
+        advice += f", or, if these are channels, set inputs.channel_pattern: {shown}"
     else:
         advice += ", or give inputs.channel_pattern (docs/inputs.md)"
     return UserError(

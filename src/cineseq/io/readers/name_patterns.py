@@ -24,16 +24,17 @@ _ZEISS = _letters(position="s|scene-?", frame="t", z="z", channel="c|ch", tile="
 _TIFF = r"\.(?:tiff?|stk|png)$"
 
 READY_MADE: dict[str, tuple[str, ...]] = {
-    # <prefix>_<well>_<image>_<time>, or folders YYMM/DD/HHMM with <well>-<image>-<channel>.
+    # <prefix>_<well>_<image>_<time>, or folders YYMM/DD/HHMM with <well>-<image>-<channel>. The prefix is the channel,
+    # unless it is the number of the vessel, VID<n>.
     "incucyte": (
         r"(?P<frame>\d{4}/\d{1,2}/\d{4})/(?:[^/]+/)*(?P<well>[A-P]\d{1,2})-(?P<field>\d+)-(?P<channel>[^/.-]+)\.",
-        r"(?:(?P<channel>[^/_]+)_)?(?P<well>[A-P]\d{1,2})_(?P<field>\d+)_"
+        r"(?<![^/_])(?:(?!VID\d)(?P<channel>[^/_]+)_)?(?P<well>[A-P]\d{1,2})_(?P<field>\d+)_"
         r"(?P<frame>(?:\d{4}y\d{1,2}m\d{1,2}d_?\d{1,2}h\d{1,2}m|\d{1,3}d\d{1,2}h\d{1,2}m)(?:\d{1,2}s)?)",
     ),
-    # TimePoint_<t>/ZStep_<z>/<plate>_<well>_s<site>_w<channel><GUID>
+    # TimePoint_<t>/ZStep_<z>/<plate>_<well>_s<site>_w<channel><GUID>, of a stack also _z<z>; the plate may be missing
     "imagexpress": (
-        r"(?i)(?:TimePoint_(?P<frame>\d+)/)?(?:ZStep_(?P<z>\d+)/)?[^/]*_(?P<well>[A-P]\d{2})(?:_s(?P<field>\d+))?"
-        r"(?:_w(?P<channel>\d+))?" + _TIFF,
+        r"(?i)(?:TimePoint_(?P<frame>\d+)/)?(?:ZStep_(?P<z>\d+)/)?(?:[^/]*_)?(?<![^/_])(?P<well>(?:[A-P]|A[A-F])\d{2})"
+        r"(?:_s(?P<field>\d+))?(?:_w(?P<channel>\d+))?(?:_z(?P<plane>\d+))?" + _TIFF,
     ),
     # r01c01f01p01-ch1sk1fk1fl1
     "operetta": (
@@ -49,9 +50,10 @@ READY_MADE: dict[str, tuple[str, ...]] = {
         r"(?i)(?=(?:_?(?:t|xy|z|c|m)\d+)+\.tiff?$)(?=(?:.*t(?P<frame>\d+))?)(?=(?:.*xy(?P<position>\d+))?)"
         r"(?=(?:.*z(?P<z>\d+))?)(?=(?:.*c(?P<channel>\d+))?)(?=(?:.*m(?P<tile>\d+))?)",
     ),
-    # <name>_w1DAPI_s1_t1
+    # <name>_w1DAPI_s1_t1, where the name after the number may be a wavelength: _w1405, _w2488 CSU
     "metamorph": (
-        r"(?i)_w\d+(?P<channel>[^\d/_][^/]*?)(?:_s(?P<position>\d+))?(?:_t(?P<frame>\d+))?" + _TIFF,
+        r"(?i)_w[1-9]\d*?[ -]?(?P<channel>(?:[3-9]\d\d(?!\d)|[^\d/_. -])[^/]*?)"
+        r"(?:_s(?P<position>\d+))?(?:_t(?P<frame>\d+))?" + _TIFF,
         r"(?i)(?:_w(?P<channel>\d+))?(?:_s(?P<position>\d+))?(?:_t(?P<frame>\d+))?" + _TIFF,
     ),
     # <name>_s01t001z1c1_ORG

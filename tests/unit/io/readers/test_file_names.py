@@ -7,7 +7,7 @@ from random import Random
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cineseq.config.imaging import PATTERNS_BY_NAME, Inputs
@@ -44,14 +44,17 @@ WAYS = {
     "incucyte archive": lambda t, c, s, g: (
         f"ScanData/2302/{27 + t // 12}/{t * 2 % 24:02}30/451/B2-{s}-{['Ph', 'C1'][c]}.tif"
     ),
+    "incucyte vessel": lambda t, c, s, g: f"VID12_{['Phase', 'Red'][c]}_B2_{s}_{t // 12:02}d{t * 2 % 24:02}h00m.tif",
     "imagexpress": lambda t, c, s, g: f"x/2023-01-05/7/TimePoint_{t + 1}/exp_A01_s{s}_w{c + 1}{g}.tif",
     "imagexpress plain": lambda t, c, s, g: f"TimePoint_{t + 1}/ZStep_1/exp_A01_s{s}_w{c + 1}.TIF",
+    "imagexpress wells": lambda t, c, s, g: f"run_3/TimePoint_{t + 1}/AB07_s{s}_w{c + 1}_z1.tif",
     "operetta": lambda t, c, s, g: f"Images/r01c02f{s:02}p01-ch{c + 1}sk{t + 1}fk1fl1.tiff",
     "micromanager": lambda t, c, s, g: f"img_channel{c:03}_position{s:03}_time{t:09}_z000.tif",
     "micromanager old": lambda t, c, s, g: f"Pos{s}/img_{t:09}_{['DAPI', 'Cy5'][c]}_000.tif",
     "nikon": lambda t, c, s, g: f"expT{t + 1}xy0{s}c{c + 1}.tif",
     "nikon mixed": lambda t, c, s, g: f"cat1_xy{s}z1t{t:03}c{c + 1}.tif",
     "metamorph": lambda t, c, s, g: f"exp_w{c + 1}{['DAPI', 'CSU_488'][c]}_s{s}_t{t + 1}.TIF",
+    "metamorph wavelengths": lambda t, c, s, g: f"exp_w{c + 1}{['405', '488 CSU'][c]}_s{s}_t{t + 1}.TIF",
     "metamorph plain": lambda t, c, s, g: f"exp_w{c + 1}_s{s}_t{t + 1}.stk",
     "celldiscoverer": lambda t, c, s, g: f"Plate-07_s{s:02}t{t:03}c{c + 1}_ORG.tif",
     "cytation": lambda t, c, s, g: f"A1_0{c + 1}_1_{s}_{['DAPI', 'Phase Contrast'][c]}_{t + 1:03}.tif",
@@ -98,6 +101,41 @@ def test_without_a_pattern_two_channels_are_refused_and_the_advice_works(way: st
         assert "channel_pattern" in message
         return
     assert len(arrange(paths, advised[1].strip("'").replace("\\\\", "\\")).frames) == 6
+
+
+@given(
+    names=st.lists(
+        st.tuples(
+            st.sampled_from(["", "405", "488", "640"]), st.sampled_from(["", "nm", " CSU", " SP 630-75", "GFP", "_a"])
+        ),
+        min_size=2,
+        max_size=12,
+        unique=True,
+    ).map(lambda parts: ["".join(part).strip(" _") or "BF" for part in parts]),
+    sign=st.sampled_from(["", " ", "-"]),
+)
+def test_metamorph_numbers_wavelengths_before_their_names(names: list[str], sign: str) -> None:
+    assume(len(set(names)) == len(names))
+    paths = [f"e_w{n + 1}{sign}{name}_s1_t{t}.TIF" for t in range(3) for n, name in enumerate(names)]
+    assert set(arrange(shuffled(paths), "metamorph").channels) == set(names)
+
+
+def test_numbers_of_a_vessel_are_no_channel() -> None:
+    paths = [Path(f"VID12_B2_1_00d{t:02}h00m.tif") for t in range(5)]
+    assert arrange(paths, "incucyte").channels == ("",)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "pattern"),
+    [
+        ("e_w{n}{c}_s1_t{t}.TIF", ["DAPI", "Texas Red", "Cy5"], "metamorph"),
+        ("Pos0/img_{t:09}_{c}_000.tif", ["DAPI", "Cy5"], "micromanager"),
+    ],
+)
+def test_a_microscope_is_advised_by_name_where_names_differ_in_words(name: str, words: list[str], pattern: str) -> None:
+    paths = [Path(name.format(t=t, c=c, n=n + 1)) for t in range(12) for n, c in enumerate(words)]
+    assert refusal(paths).endswith(f"if these are channels, set inputs.channel_pattern: {pattern}.")
+    assert set(arrange(paths, pattern).channels) == set(words)
 
 
 @given(frames=st.integers(2, 30), start=st.integers(0, 12), step=st.integers(1, 7), seed=st.integers(0, 99))
