@@ -19,6 +19,8 @@ Shape = tuple[tuple[int, int], tuple[int, int]]
 """Size and lengths of an image."""
 MOST_SHOWN = 12
 """Most images that a message lists."""
+NUMBER = "number "
+"""Before a number that is not a name."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +60,15 @@ def choose(path: Path, images: Sequence[NamedImage], options: ReadOptions, here:
     images
         All images that the file describes.
     options
-        ``series``, name or number of the one to read; empty to take the only one. Names have priority over numbers.
+        ``series``, name or number of the one to read; empty to take the only one. ``number 1`` is never a name.
     here
         Numbers of those that lie in the file, among which the only one is taken; None for all.
 
     Raises
     ------
     UserError
-        When there are several and none is named, or none or two have the name.
+        When there are several and none is named, none or two have the name, or one has it as its name and another as
+        its number.
     """
     found = [k for k, image in enumerate(images) if here is None or image.number in here]
     main = _without_copies(images, found)
@@ -82,7 +85,14 @@ def choose(path: Path, images: Sequence[NamedImage], options: ReadOptions, here:
 
 def _stated(path: Path, images: Sequence[NamedImage], series: str) -> int:
     by_name = [k for k, image in enumerate(images) if image.name == series]
-    by_number = [k for k, image in enumerate(images) if str(image.number) == series]
+    by_number = [k for k, image in enumerate(images) if str(image.number) == series.removeprefix(NUMBER)]
+    if len(by_name) == 1 and by_number not in ([], by_name):
+        one, other = images[by_name[0]].number, images[by_number[0]].number
+        msg = (
+            f"{path}: series '{series}': it is the name of image {one} and the number of image {other}, counted from "
+            f"0; write '{NUMBER}{one}' or '{NUMBER}{other}' in the column series."
+        )
+        raise UserError(msg)
     if len(by_name) == 1 or (not by_name and by_number):
         return (by_name or by_number)[0]
     if len(by_name) > 1 and by_number:

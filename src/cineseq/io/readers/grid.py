@@ -113,7 +113,7 @@ def layout_of(path: Path, grid: PlaneGrid, options: ReadOptions) -> AxisLayout:
         if grid.colour:
             msg = (
                 f"{path}: a colour (RGB) image; save each channel as a grey image of its own. If it is an array of "
-                f"channels, state its axes: inputs.axes: {_example(grid)} (axes= in Python)."
+                f"channels, state its axes: inputs.axes: {_example(grid)} (axes= in Python){_if_frames(grid)}."
             )
             raise UserError(msg)
         grid = replace(grid, axes=_replaced(grid.axes, grid.axes.index(SAMPLES), "C"))
@@ -135,6 +135,12 @@ def _example(grid: PlaneGrid) -> str:
         last = grid.axes.index(SAMPLES) == len(grid.axes) - 1
         return {3: "YXC" if last else "TYX", 4: "TYXC" if last else "TCYX"}.get(len(grid.shape), "TZCYX")
     return {3: "TYX", 4: "TCYX"}.get(len(grid.shape), "TZCYX")
+
+
+def _if_frames(grid: PlaneGrid) -> str:
+    """Return the axes of three or four frames that were written as the planes of a colour."""
+    frames = "".join(axis for axis, n in zip(grid.axes, grid.shape, strict=True) if n > 1) == SAMPLES + "YX"
+    return "; if these are frames, inputs.axes: TYX" if frames else ""
 
 
 def _stated(path: Path, grid: PlaneGrid, axes: str) -> PlaneGrid:

@@ -13,7 +13,7 @@ import tifffile
 
 from cineseq.errors import UserError, reading
 from cineseq.io.readers.choice import NamedImage, choose
-from cineseq.io.readers.grid import UNNAMED, PlaneGrid, layout_of
+from cineseq.io.readers.grid import SAMPLES, UNNAMED, PlaneGrid, layout_of
 from cineseq.io.readers.ome_tiff import COMPANION, open_ome
 from cineseq.io.readers.pages import (
     DAMAGED,
@@ -125,13 +125,28 @@ def _stored(path: Path, tiff: tifffile.TiffFile, options: ReadOptions) -> _Store
     import zarr  # noqa: PLC0415 - planning imports the readers, and zarr is slow to import
 
     array: Any = zarr.open(chosen.aszarr(level=0), mode="r")
-    axes = "".join(UNNAMED if axis in UNKNOWN_AXES else axis for axis in chosen.axes)
+    unnamed = (*UNKNOWN_AXES, SAMPLES) if _is_guessed(tiff, chosen) else UNKNOWN_AXES
+    axes = "".join(UNNAMED if axis in unnamed else axis for axis in chosen.axes)
 
     def read(index: tuple[Any, ...]) -> np.ndarray:
         with reading(path, *DAMAGED):
             return np.asarray(array[index])
 
-    return _Stored(PlaneGrid(axes, tuple(chosen.shape), read, has_colour(chosen.keyframe)))
+    said = (
+        f"{path.name}: the file states colours, as tifffile does for any array with 3 or 4 places before its rows "
+        f"{tuple(chosen.shape)}; they are read as frames or channels. inputs.axes states the axes."
+    )
+    notices = (said,) if len(unnamed) > len(UNKNOWN_AXES) and options.axes is None else ()
+    return _Stored(PlaneGrid(axes, tuple(chosen.shape), read, has_colour(chosen.keyframe)), notices)
+
+
+def _is_guessed(tiff: tifffile.TiffFile, chosen: tifffile.TiffPageSeries) -> bool:
+    """Whether colours are stated by tifffile alone, which takes 3 or 4 planes of any array for those of a colour.
+
+    Colour images are interleaved as a rule: red, green and blue of one pixel lie together.
+    """
+    planar = chosen.keyframe.planarconfig == tifffile.PLANARCONFIG.SEPARATE
+    return tiff.is_shaped and planar and SAMPLES in chosen.axes and has_colour(chosen.keyframe)
 
 
 def _check_ends(tiff: tifffile.TiffFile, series: Sequence[tifffile.TiffPageSeries]) -> None:

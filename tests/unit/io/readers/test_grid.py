@@ -129,6 +129,37 @@ def test_colour_is_refused_unless_axes_are_stated(tmp_path):
     np.testing.assert_array_equal(planes_of(tmp_path / "rgb.tif", axes="TYXC"), planes)
 
 
+@given(
+    planes=st.sampled_from([3, 4]),
+    frames=st.integers(6, 9),
+    kind=st.sampled_from(["uint8", "uint16", "float32"]),
+    masks=st.booleans(),
+)
+@settings(max_examples=20, deadline=None)
+def test_three_or_four_planes_are_no_colour(planes, frames, kind, masks):
+    # tifffile takes a third axis from the end of this length for red, green and blue.
+    stack = array_with("TYX", T=planes)[0].astype(kind)
+    several = array_with("TCYX", T=frames, C=planes)[0].astype(kind)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        path = Path(folder) / "a.tif"
+        tifffile.imwrite(path, stack)
+        with open_source([path], options=ReadOptions(masks=masks)) as source:
+            assert (source.info.frames, source.info.channels) == (planes, 1)
+            assert "states colours" in source.info.notices[0]
+            np.testing.assert_array_equal(source.plane(planes - 1, 0), stack[-1])
+        with open_source([path], options=ReadOptions(channels=planes)) as source:
+            assert (source.info.frames, source.info.channels) == (1, planes)
+        with open_source([path], options=ReadOptions(axes="TYX")) as source:
+            assert source.info.notices == ()
+        tifffile.imwrite(path, several)
+        np.testing.assert_array_equal(planes_of(path), several)
+        # Without the metadata of tifffile, nothing tells the array from a colour.
+        tifffile.imwrite(path, stack, metadata=None)
+        advised = refusal(path).split("if these are frames, inputs.axes: ")[1].rstrip(".")
+        np.testing.assert_array_equal(planes_of(path, axes=advised)[:, 0], stack)
+
+
 def test_axes_that_do_not_fit_are_refused(tmp_path):
     path = write_plain(tmp_path / "a.tif", array_with("TCYX")[0])
     assert "inputs.axes states 3 axes (TYX), but the array has 4 axes, shape (7, 3, 18, 21)" in refusal(
