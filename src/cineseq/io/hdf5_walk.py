@@ -1,14 +1,19 @@
 """Read everything in an HDF5 file, as a program of its own: ``python hdf5_walk.py FILE SECONDS BYTES``.
 
 A damaged file can make libhdf5 loop for ever, crash, or fill the memory; here that ends this process only. It prints
-why the file is refused, or nothing.
+why the file is refused, or nothing. Where the system cannot limit a process, as Windows cannot, only the time that
+the caller waits is limited.
 """
 
 import math
-import resource
 import sys
 
 import h5py
+
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]
 
 MOST_PER_STORED_BYTE = 100_000
 SMALL = 1 << 28
@@ -58,10 +63,16 @@ def _of_data(data: h5py.Dataset, most: int) -> str:
     return ""
 
 
-if __name__ == "__main__":
-    seconds = int(sys.argv[2])
+def limit_this_process(seconds: int) -> None:
+    """Limit the time of one core that this process may take, and leave no image of its memory if it crashes."""
+    if resource is None:
+        return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     limit = seconds if hard == resource.RLIM_INFINITY else min(seconds, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
+
+
+if __name__ == "__main__":
+    limit_this_process(int(sys.argv[2]))
     sys.stdout.write(refusal(sys.argv[1], int(sys.argv[3])))

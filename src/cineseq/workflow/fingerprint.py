@@ -7,6 +7,7 @@ These look at content and do.
 import ast
 import hashlib
 import os
+import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,9 @@ SAMPLES, SAMPLE = 16, 4_096
 """Pieces of the rest of a file that count, evenly spread, and their bytes."""
 FILES_OF_FOLDER = 64
 """Files of a folder of which more than name and size counts, evenly spread."""
+
+SETTLED = 2_000_000_000
+"""Nanoseconds after its last change from which a file is read once."""
 
 
 def fingerprint(script: Path, templates: str | None = None) -> str:
@@ -114,10 +118,13 @@ def content_of(names: Sequence[str]) -> dict[str, str]:
 
 
 def _content(path: Path) -> str:
-    total = hashlib.sha256()
     if not path.is_dir():
-        _add(path, path.stat().st_size, total)
-        return total.hexdigest()[:12]
+        state = path.stat()
+        # The clock of a file system may be too coarse to tell two changes that follow each other closely.
+        old = time.time_ns() - state.st_ctime_ns > SETTLED
+        read = _content_of_file if old else _content_of_file.__wrapped__
+        return read(path.resolve(), (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino))
+    total = hashlib.sha256()
     found = sorted(Path(folder) / name for folder, _, names in os.walk(path) for name in names)
     sizes = [file.stat().st_size for file in found]
     for file, size in zip(found, sizes, strict=True):
@@ -126,6 +133,14 @@ def _content(path: Path) -> str:
         {round(k * (len(found) - 1) / (FILES_OF_FOLDER - 1)) for k in range(FILES_OF_FOLDER)} if found else ()
     ):
         _add(found[i], sizes[i], total)
+    return total.hexdigest()[:12]
+
+
+@cache
+def _content_of_file(path: Path, state: tuple[int, ...]) -> str:
+    """Hash one file, once while its state (size first) stays: fields ask for the maps and tables that they share."""
+    total = hashlib.sha256()
+    _add(path, state[0], total)
     return total.hexdigest()[:12]
 
 

@@ -1,6 +1,8 @@
 """HDF5 files of others are read in a process of their own first: whole, plausible, and of one file."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -10,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cineseq.errors import UserError
-from cineseq.io import hdf5
+from cineseq.io import hdf5, hdf5_walk
 from cineseq.io.hdf5 import check_hdf5
 
 
@@ -36,6 +38,20 @@ def test_data_sets_without_a_value_pass(tmp_path: Path) -> None:
         file.create_dataset("wide", data=np.zeros((3, 0)))
         file.create_dataset("nothing", data=h5py.Empty("f4"))
     check_hdf5(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("file", ["whole", "linked"])
+def test_systems_without_limits_of_processes_read_files_too(tmp_path: Path, file: str) -> None:
+    path = counts(tmp_path / "a.h5")
+    if file == "linked":
+        with h5py.File(path, "a") as opened:
+            external_link(opened, path)
+    without = "import runpy, sys; sys.modules['resource'] = None; runpy.run_path(sys.argv[1], run_name='__main__')"
+    walk = f"import sys; sys.argv[1:] = sys.argv[2:]\n{without.replace('sys.argv[1]', repr(hdf5_walk.__file__))}"
+    ended = subprocess.run(
+        [sys.executable, "-c", walk, "-", str(path), "20", str(1 << 32)], capture_output=True, text=True, check=True
+    )
+    assert ("is a link to another file" in ended.stdout) == (file == "linked")
 
 
 def external_link(file: h5py.File, secret: Path) -> None:

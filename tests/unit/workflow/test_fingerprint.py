@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cineseq.workflow import fingerprint
+from cineseq.workflow import fingerprint as fingerprint_module
 from cineseq.workflow.fingerprint import content_of
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -142,6 +143,19 @@ def test_a_file_of_other_content_is_noticed_whatever_its_date(tmp_path: Path, si
     file.write_bytes(content)
     os.utime(file, (now - 10**7, now - 10**7) if old else (now, now))
     assert content_of([str(file)]) != before
+
+
+def test_a_map_of_all_fields_is_read_once_while_it_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "flat_field.tif"
+    file.write_bytes(b"a" * 10**6)
+    monkeypatch.setattr(fingerprint_module, "SETTLED", -1)
+    before = fingerprint_module._content_of_file.cache_info().misses
+    content = [content_of([str(file)]) for _ in range(5)]
+    assert content == content[:1] * 5
+    assert fingerprint_module._content_of_file.cache_info().misses == before + 1
+    os.utime(file, ns=(10**18, 10**18))
+    assert content_of([str(file)]) == content[0]
+    assert fingerprint_module._content_of_file.cache_info().misses == before + 2
 
 
 def test_the_content_of_a_folder_and_of_products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

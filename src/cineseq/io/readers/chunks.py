@@ -176,18 +176,29 @@ def _without(source: Source, frames: dict[int, int], chunks: Chunks, options: Re
 
 
 def with_empty(source: Source, layout: AxisLayout, chunks: Chunks) -> Source:
-    """Return masks in which chunks that are not stored are background: writers leave out empty ones."""
+    """Return masks in which chunks that are not stored are background: writers leave out empty ones.
+
+    Where the array states another value for them, one label may have filled them, and a notice says so.
+    """
     if not chunks.array.fill_value:
         return source
     upright = layout.grid.axes.index("Y") < layout.grid.axes.index("X")
+    parts = {frame: chunks.missing(layout.index(frame, 0))[0] for frame in range(source.info.frames)}
+    lost = sum(map(len, parts.values()))
+    if not lost:
+        return source
 
     def plane(frame: int, channel: int) -> np.ndarray:
         labels = np.array(source.plane(frame, channel))
-        for part in chunks.missing(layout.index(frame, channel))[0]:
+        for part in parts[frame]:
             labels[part if upright else part[::-1]] = 0
         return labels
 
-    return replace(source, plane=plane)
+    note = (
+        f"{source.path.name}: {count(lost, 'chunk')} of these masks {'is' if lost == 1 else 'are'} not stored and read "
+        f"as background, although the array states {chunks.array.fill_value} for them; write masks with fill_value 0."
+    )
+    return replace(source, info=replace(source.info, notices=(*source.info.notices, note)), plane=plane)
 
 
 def check_size(chunks: Chunks, info: SourceInfo, *, masks: bool) -> None:

@@ -98,6 +98,8 @@ def test_in_masks_they_are_background(tmp_path, version, sharded, fill):
     path = written(tmp_path / "a.zarr", labels, version, sharded=sharded, fill=fill)
     with open_source([path], options=ReadOptions(masks=True)) as source:
         found = planes(source)[:, 0]
+        # A label that fills a chunk is left out of the file, too, if the array states it as the value of such chunks.
+        assert [n.split(": ")[1].split(" of ")[0] for n in source.info.notices] == (["7 chunks"] if fill else [])
     assert found[0, :10, :16].min() == 5
     assert found.sum() == 5 * 160
     assert not found[1].any()
