@@ -51,6 +51,7 @@ def main(
     step, minutes = settings.field.frame_step, settings.inputs.frame_interval_min
     tracks_read = read_external(external, settings.track)
     objects, adopted = take_points(tracks_read, step, settings.track, external)
+    objects = objects.with_jumps() if settings.track.motion != "none" else objects
     info = MovieInfo(*objects.shape, (), settings.inputs.pixel_size_um, None if minutes is None else minutes * step)
     detection_table, track_table = tables_of_points(objects, adopted.families, settings.field, info)
     try:

@@ -78,9 +78,11 @@ def end_features(objects: Objects, number: np.ndarray, tracks: pd.DataFrame) -> 
     with_images
         Whether the columns of images are there.
     """
-    features = _from_masks(objects.table, number)
+    # A jump of the stage moves no cell, so positions here are those without jumps; images are looked at where they are.
+    steady, offsets = objects.steady, objects.offsets
+    features = _from_masks(steady, number)
     features[["taken", "split"]] = covered_by_others(objects, number, features.index.to_numpy())
-    features[["starts", "starts_now"]] = nearby_starts(objects.table, number, tracks)
+    features[["starts", "starts_now"]] = nearby_starts(steady, number, _without_jumps(tracks, offsets))
     channel = objects.source.clearest() if objects.source is not None else None
     if objects.source is None or channel is None:
         features["body_count"] = (features["still_frames"] * BEFORE).fillna(0)
@@ -91,11 +93,22 @@ def end_features(objects: Objects, number: np.ndarray, tracks: pd.DataFrame) -> 
         & (tracks["end_frame"] < last)
         & ~tracks["track_id"].isin(tracks["parent_id"])
     )
-    seen = look(objects.source, channel, objects.table, number, tracks.loc[long, "number"].to_numpy())
+    seen = look(objects.source, channel, objects.table, number, tracks.loc[long, "number"].to_numpy(), offsets=offsets)
     features = features.join(_from_images(seen))
     after = seen[seen["offset"] > 0].groupby("number")["middle"].sum().reindex(features.index)
     features["body_count"] = (features["still_frames"] * BEFORE + after).fillna(0)
     return features, True
+
+
+def _without_jumps(tracks: pd.DataFrame, offsets: np.ndarray) -> pd.DataFrame:
+    """Return tracks with their first and last places as they were without the jumps of the stage."""
+    if not offsets.any():
+        return tracks
+    places: dict[str, pd.Series] = {}
+    for which in ("start", "end"):
+        y, x = offsets[tracks[f"{which}_frame"].to_numpy(np.int64)].T
+        places |= {f"{which}_y_px": tracks[f"{which}_y_px"] - y, f"{which}_x_px": tracks[f"{which}_x_px"] - x}
+    return tracks.assign(**places)
 
 
 def _from_masks(table: pd.DataFrame, number: np.ndarray) -> pd.DataFrame:

@@ -93,7 +93,13 @@ def living_light(area: np.ndarray, mean: np.ndarray) -> float:
 
 
 def look(
-    source: ObjectImages, channel: str, objects: pd.DataFrame, number: np.ndarray, wanted: np.ndarray
+    source: ObjectImages,
+    channel: str,
+    objects: pd.DataFrame,
+    number: np.ndarray,
+    wanted: np.ndarray,
+    *,
+    offsets: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Measure the windows around the ends of some tracks.
 
@@ -107,6 +113,8 @@ def look(
         Track number of each object, shape (objects,).
     wanted
         Numbers of the tracks whose ends are looked at.
+    offsets
+        The summed jumps of the stage up to each frame in px (row, column), shape (frames, 2); None for none.
 
     Returns
     -------
@@ -137,7 +145,10 @@ def look(
         picture = _Frame(
             image - level, painted(labels, names, number[here]), noise, painted(labels, names, start[here])
         )
-        measured += [row for window in by_frame[at] if (row := window.measure(at, picture))]
+        for window in by_frame[at]:
+            jumped = (0.0, 0.0) if offsets is None else (offsets[at] - offsets[min(at, window.end)]).tolist()
+            if row := window.measure(at, picture, jumped):
+                measured.append(row)
     return pd.DataFrame(measured, columns=["number", *COLUMNS], dtype=float).astype({"number": np.int64})
 
 
@@ -181,12 +192,15 @@ class _Window:
         usual = float(np.quantile(radius[rows[-BEFORE:-2]] if len(rows) > 3 else radius[rows], LARGE))
         return cls(number, int(frame[rows[-1]]), place, usual, [], [])
 
-    def measure(self, at: int, frame: _Frame) -> tuple | None:
-        """Return one row of :func:`look`; None where the cell was not seen before its end."""
+    def measure(self, at: int, frame: _Frame, jumped: tuple[float, float]) -> tuple | None:
+        """Return one row of :func:`look`; None where the cell was not seen before its end.
+
+        After the end, the place is that of the last frame, and as far from it as the stage ``jumped``.
+        """
         offset = at - self.end
         if offset <= 0 and at not in self.place:
             return None
-        y, x = self.place[min(at, self.end)]
+        y, x = (place + jump for place, jump in zip(self.place[min(at, self.end)], jumped, strict=True))
         reach = REACH * self.radius
         size = frame.image.shape
         rows = slice(max(0, int(y - reach)), min(size[0], int(y + reach) + 2))

@@ -59,6 +59,7 @@ def curated_on_masks(
     if objects.table.empty:
         msg = f"{source}: there are external tracks, but the masks have no objects; supply the masks of these tracks."
         raise UserError(msg)
+    objects = objects.with_jumps() if settings.motion != "none" else objects
     adopted = adopt(objects, external, field.frame_step, settings, source)
     try:
         compartment = closed_compartments(objects.table, compartments, field)

@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 
 from cineseq.tracking.motion import neighbour_distance
 
-LEAST = 5
+LEAST = 3
 """Fewest cells in both frames, and in their common area, that can tell a jump."""
 FEW, SHARE, SHARE_OF_FEW = 8, 0.6, 0.8
 """Share of the cells that must agree, and that of fewer than ``FEW`` cells."""

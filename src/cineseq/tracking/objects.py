@@ -85,9 +85,12 @@ class Objects:
         if self.table.empty:
             return self
         rows = by_frame(self.table["frame"].to_numpy(), self.shape[0])
-        size = float(np.sqrt(self.table["area_px"].median()))
         points = self.table[["y_px", "x_px"]].to_numpy(float)
-        return replace(self, jumps=find_jumps(points, rows, size, self.shape[1:]))
+        # Points have no area, or no field: the distance between neighbours and the farthest points then count.
+        areas = self.table["area_px"].dropna()
+        size = float(np.sqrt(areas.median())) if len(areas) else np.inf
+        extent = self.shape[1:] if any(self.shape[1:]) else tuple(np.ceil(points.max(axis=0)).astype(int).tolist())
+        return replace(self, jumps=find_jumps(points, rows, size, extent))
 
 
 def measure(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FAR = 1 / 3
 """Step over neighbour distance above which links become uncertain."""
 
+OF_IMAGES = "positions in the tables are those of the images, so steps and speeds over the jump hold it"
+"""What a jump of the stage leaves in the tables."""
 REPAIRS = {
     "dummies": ("object", "that btrack filled in, left out"),
     "objects_without_given_track": ("object", "without an external track, a track of its own each"),
@@ -49,7 +51,7 @@ def tracking_report(objects: Objects, linked: Linked | None, tracks: pd.DataFram
         ``lines`` (sentences), ``numbers``, and ``notices`` on jumps of the stage.
     """
     linking: tuple[list[str], dict[str, Any]] = _linking(linked) if linked is not None else ([], {})
-    jumps = [_jump(jump) for jump in objects.jumps]
+    jumps = [f"{_jump(jump)} It was corrected before linking; {OF_IMAGES}." for jump in objects.jumps]
     report = _report(objects, (jumps + linking[0], linking[1] | {"stage_jumps": len(jumps)}), tracks)
     return report | {"notices": [{"level": "serious", "text": text} for text in jumps]}
 
@@ -58,8 +60,7 @@ def _jump(jump: Jump) -> str:
     return (
         f"The stage jumped by {number(jump.length_px, 0)} px before frame {jump.frame} (rows {number(jump.y_px, 0)}, "
         f"columns {number(jump.x_px, 0)}): {share(jump.agree, jump.cells, 'cell')} moved together, where the usual "
-        f"step is {number(jump.usual_px, 1)} px. It was corrected before linking; positions in the tables are "
-        "those of the images."
+        f"step is {number(jump.usual_px, 1)} px."
     )
 
 
@@ -71,7 +72,9 @@ def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame
         for name, n in counts.items()
         if n and name not in (FOLLOWED, NOT_ANNOTATED)
     ]
-    notices = []
+    jumps = [f"{_jump(jump)} Links are those of the file; {OF_IMAGES}." for jump in objects.jumps]
+    lines += jumps
+    notices = [{"level": "serious", "text": text} for text in jumps]
     if bare := counts.get(NOT_ANNOTATED):
         lines.append(
             f"{count(bare, 'frame')} of {count(objects.shape[0])} with objects {'is' if bare == 1 else 'are'} not "
@@ -84,7 +87,7 @@ def import_report(objects: Objects, counts: dict[str, int], tracks: pd.DataFrame
             f"Cells followed beyond the frame in which the file states their death: {count(followed)}. Those frames "
             "are kept and may show a dead cell; end such tracks at death."
         )
-    return _report(objects, (lines, dict(counts)), tracks) | {"notices": notices}
+    return _report(objects, (lines, counts | {"stage_jumps": len(jumps)}), tracks) | {"notices": notices}
 
 
 def _repair(name: str, number_of: int) -> str:

@@ -14,7 +14,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reading
 from cineseq.io.readers.grid import AxisLayout
 from cineseq.io.readers.sizes import check_chunk, check_frames, check_plane
 from cineseq.io.readers.source import ReadOptions, Source, SourceInfo
@@ -23,6 +23,7 @@ from cineseq.text import count
 NOT_STORED = 2**64 - 1
 """Offset and length of a chunk that a shard does not hold."""
 CHECKSUM_BYTES = 4
+DAMAGED = ("not a whole zip file", "copy the OME-Zarr again")
 ALL_CHUNKS = "zarr.config.set({'array.write_empty_chunks': True})"
 """What makes the zarr library write chunks of zeros too."""
 
@@ -90,7 +91,7 @@ class Chunks:
         """The files below the array, as keys of its chunks."""
         prefix = f"{self.array.path}/" if self.array.path else ""
         if not self.path.is_dir():
-            with ZipFile(self.path) as archive:
+            with reading(self.path, *DAMAGED), ZipFile(self.path) as archive:
                 return frozenset(n.removeprefix(prefix) for n in archive.namelist() if n.startswith(prefix))
         root = self.path / self.array.path
         found = ((Path(folder), names) for folder, _, names in os.walk(root))
@@ -103,7 +104,8 @@ class Chunks:
     def _shard_index(self, key: str, shape: tuple[int, ...]) -> np.ndarray | None:
         """Return offset and length of each chunk in a shard, None if its index is stored in an unusual way."""
         if key not in self._indices:
-            self._indices[key] = self._read_index(key, shape)
+            with reading(self.path, f"the shard {key} cannot be read", DAMAGED[1]):
+                self._indices[key] = self._read_index(key, shape)
         return self._indices[key]
 
     def _read_index(self, key: str, shape: tuple[int, ...]) -> np.ndarray | None:

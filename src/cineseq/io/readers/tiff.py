@@ -74,13 +74,15 @@ def open_tiff(path: Path, options: ReadOptions | None = None, files: Sequence[Pa
             yield source
         return
     with ExitStack() as stack:
-        with reading(path, *DAMAGED):
-            check_chain(path)
-            with logged_errors() as complaints:
+        # Only what tifffile does is in blocks of reading(), so that a mistake of our own is not one of the file.
+        with logged_errors() as complaints:
+            with reading(path, *DAMAGED):
+                check_chain(path)
                 tiff = stack.enter_context(tifffile.TiffFile(path))
-                stored = _stored(path, tiff, options)
-            # Pages that ImageJ does not describe are counted, those of a single block of data are not.
-            counted = stored.is_counted
+            stored = _stored(path, tiff, options)
+        # Pages that ImageJ does not describe are counted, those of a single block of data are not.
+        counted = stored.is_counted
+        with reading(path, *DAMAGED):
             check_complaints([c for c in complaints if not (counted and "ImageJ series metadata" in c)])
         layout = layout_of(path, stored.grid, options)
         info = SourceInfo(layout.frames, layout.channels, layout.grid.length("Y"), layout.grid.length("X"))
@@ -111,11 +113,14 @@ class _Stored:
 
 def _stored(path: Path, tiff: tifffile.TiffFile, options: ReadOptions) -> _Stored:
     """Check all pages of a file that is not an OME-TIFF, and return its array."""
-    pages = len(tiff.pages)
-    found = tiff.series
-    _check_ends(tiff, found)
-    _check_shapes(path, tiff, pages)
-    stated = _of_imagej(path, tiff, pages)
+    with reading(path, *DAMAGED):
+        pages = len(tiff.pages)
+        found = tiff.series
+        _check_ends(tiff, found)
+        shapes = [page.shape for page in tiff.pages if not is_auxiliary(page)] if pages > 1 else []
+        metadata = tiff.imagej_metadata or {}
+    _check_shapes(path, shapes)
+    stated = _of_imagej(path, tiff, pages, metadata)
     if stated is not None:
         return stated
     if len(found) > 1 and all(s.shape == found[0].shape and len(s.shape) == 2 for s in found) and not options.series:
@@ -124,7 +129,8 @@ def _stored(path: Path, tiff: tifffile.TiffFile, options: ReadOptions) -> _Store
     chosen = found[choose(path, named, options)]
     import zarr  # noqa: PLC0415 - planning imports the readers, and zarr is slow to import
 
-    array: Any = zarr.open(chosen.aszarr(level=0), mode="r")
+    with reading(path, *DAMAGED):
+        array: Any = zarr.open(chosen.aszarr(level=0), mode="r")
     unnamed = (*UNKNOWN_AXES, SAMPLES) if _is_guessed(tiff, chosen) else UNKNOWN_AXES
     axes = "".join(UNNAMED if axis in unnamed else axis for axis in chosen.axes)
 
@@ -159,8 +165,7 @@ def _check_ends(tiff: tifffile.TiffFile, series: Sequence[tifffile.TiffPageSerie
             raise tifffile.TiffFileError(msg)
 
 
-def _check_shapes(path: Path, tiff: tifffile.TiffFile, pages: int) -> None:
-    shapes = [page.shape for page in tiff.pages if not is_auxiliary(page)] if pages > 1 else []
+def _check_shapes(path: Path, shapes: list[tuple[int, ...]]) -> None:
     odd = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
     if odd is not None:
         msg = (
@@ -170,7 +175,7 @@ def _check_shapes(path: Path, tiff: tifffile.TiffFile, pages: int) -> None:
         raise UserError(msg)
 
 
-def _of_imagej(path: Path, tiff: tifffile.TiffFile, pages: int) -> _Stored | None:
+def _of_imagej(path: Path, tiff: tifffile.TiffFile, pages: int, metadata: dict[str, Any]) -> _Stored | None:
     """Return the array of an ImageJ file whose pages are not as many as it states; None for any other file.
 
     Raises
@@ -178,10 +183,9 @@ def _of_imagej(path: Path, tiff: tifffile.TiffFile, pages: int) -> _Stored | Non
     UserError
         When there are more pages than stated, or fewer that do not end on a whole time point.
     """
-    metadata = tiff.imagej_metadata or {}
-    channels, slices = int(metadata.get("channels", 1)), int(metadata.get("slices", 1))
-    stated = int(metadata.get("images", 1))
-    each = channels * slices if int(metadata.get("frames", 1)) > 1 else channels
+    with reading(path, *DAMAGED):
+        channels, slices, frames, stated = (int(metadata.get(n, 1)) for n in ("channels", "slices", "frames", "images"))
+    each = channels * slices if frames > 1 else channels
     if not tiff.is_imagej or pages < 2 or pages == stated:
         return None
     if pages > stated or pages % each:

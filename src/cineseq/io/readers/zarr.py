@@ -31,6 +31,7 @@ from cineseq.text import natural_order
 
 SUFFIXES = (".zarr", ".zarr.zip", ".ozx")
 
+DAMAGED = ("not a readable OME-Zarr image", "expected NGFF 0.4 or 0.5 with 'multiscales'")
 TYPES = {"time": "T", "channel": "C"}
 """Letters of axes by their NGFF type."""
 NAMES = {"t": "T", "c": "C", "z": "Z", "y": "Y", "x": "X", "time": "T", "channel": "C"}
@@ -61,7 +62,7 @@ def open_zarr(path: Path, options: ReadOptions | None = None) -> Iterator[Source
         raise UserError(msg)
     with ExitStack() as stack:
         check_codecs(path)
-        with reading(path, "not a readable OME-Zarr image", "expected NGFF 0.4 or 0.5 with 'multiscales'"):
+        with reading(path, *DAMAGED):
             if not (path.is_dir() or is_zipfile(path)):
                 msg = "neither a folder nor a zip file"
                 raise BadZipFile(msg)
@@ -69,13 +70,14 @@ def open_zarr(path: Path, options: ReadOptions | None = None) -> Iterator[Source
             image = _chosen(path, zarr.open_group(store, mode="r"), options, _described(path))
             array = image.array
             grid = PlaneGrid(_letters(image.metadata, array.ndim), tuple(array.shape), _reader(path, array))
-            layout = layout_of(path, grid, options)
+        layout = layout_of(path, grid, options)
+        with reading(path, *DAMAGED):  # units, scales and names are as the file has them
             info = _info(path, layout, image)
-            info = replace(info, times_min=image.times_min if len(image.times_min) == layout.frames else ())
-            source = Source(path, info, layout.plane)
-            chunks = Chunks(path, array)
-            check_size(chunks, info, masks=options.masks)
-            source = with_empty(source, layout, chunks) if options.masks else checked(source, layout, chunks, options)
+        info = replace(info, times_min=image.times_min if len(image.times_min) == layout.frames else ())
+        source = Source(path, info, layout.plane)
+        chunks = Chunks(path, array)
+        check_size(chunks, info, masks=options.masks)
+        source = with_empty(source, layout, chunks) if options.masks else checked(source, layout, chunks, options)
         yield source
 
 

@@ -304,3 +304,18 @@ def test_labels_and_thumbnails_of_ome_zarr_are_no_images(tmp_path):
     write_zarr(tmp_path / "a.zarr" / "0" / "labels" / "cells", movie[:, 0], axes[:1] + axes[2:])
     np.testing.assert_array_equal(planes_of(tmp_path / "a.zarr"), movie)
     np.testing.assert_array_equal(planes_of(tmp_path / "a.zarr" / "0" / "labels" / "cells")[:, 0], movie[:, 0])
+
+
+@pytest.mark.parametrize("kind", ["tif", "zarr"])
+def test_a_mistake_of_our_own_is_not_one_of_the_file(kind, tmp_path, monkeypatch):
+    path = tmp_path / f"a.{kind}"
+    if kind == "tif":
+        write_plain(path, array_with("TYX")[0])
+    else:
+        group = zarr.open_group(path, mode="w", zarr_format=2)
+        group.create_array("0", data=array_with("TYX")[0])
+        group.attrs["multiscales"] = [{"axes": ["t", "y", "x"], "datasets": [{"path": "0"}]}]
+    assert planes_of(path).shape == (7, 1, 18, 21)
+    monkeypatch.setattr(f"cineseq.io.readers.{kind.replace('tif', 'tiff')}.layout_of", lambda *_: {}["mistake"])
+    with pytest.raises(KeyError, match="mistake"):
+        planes_of(path)
