@@ -54,7 +54,8 @@ def arrange(paths: list[Path], pattern: str | None = None, missing_frames: str =
         The files, in any order.
     pattern
         A name of :data:`~cineseq.io.readers.name_patterns.READY_MADE`, or a regular expression with groups ``channel``
-        and ``frame``, or one of them; other groups must not vary.
+        and ``frame``, or one of them; channels are in the order of a group ``order``, else of their names; other
+        groups must not vary.
     missing_frames
         ``refuse``, or ``empty`` to give lost frames without their files.
 
@@ -69,7 +70,8 @@ def arrange(paths: list[Path], pattern: str | None = None, missing_frames: str =
     else:
         found = name_patterns.matches(paths, pattern)
         _check_other_groups(found)
-    channels = natural_order({match.channel or "" for match in found})
+    number = {match.channel or "": match.order for match in found}
+    channels = sorted(natural_order(number), key=number.__getitem__)
     keys, numbers = _time(found, pattern)
     places: dict[tuple[float | str, str], Path] = {}
     for match, key in zip(found, keys, strict=True):

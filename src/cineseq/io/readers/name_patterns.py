@@ -52,7 +52,7 @@ READY_MADE: dict[str, tuple[str, ...]] = {
     ),
     # <name>_w1DAPI_s1_t1, where the name after the number may be a wavelength: _w1405, _w2488 CSU
     "metamorph": (
-        r"(?i)_w[1-9]\d*?[ -]?(?P<channel>(?:[3-9]\d\d(?!\d)|[^\d/_. -])[^/]*?)"
+        r"(?i)_w(?P<order>[1-9]\d*?)[ -]?(?P<channel>(?:[3-9]\d\d(?!\d)|[^\d/_. -])[^/]*?)"
         r"(?:_s(?P<position>\d+))?(?:_t(?P<frame>\d+))?" + _TIFF,
         r"(?i)(?:_w(?P<channel>\d+))?(?:_s(?P<position>\d+))?(?:_t(?P<frame>\d+))?" + _TIFF,
     ),
@@ -76,8 +76,8 @@ READY_MADE: dict[str, tuple[str, ...]] = {
         _letters(position="s|series|position ?|pos", frame="t", z="z", channel="c|ch", u="u", v="v", x="x", y="y"),
     ),
 }
-"""Patterns of each microscope, of which the first that fits all files is used; groups other than ``channel`` and
-``frame`` name what must not vary within a movie."""
+"""Patterns of each microscope, of which the first that fits all files is used; ``order`` numbers the channels, and
+other groups than ``channel`` and ``frame`` name what must not vary within a movie."""
 DISTINCTIVE = ("incucyte", "imagexpress", "operetta", "micromanager", "cytation", "yokogawa", "incell")
 """Names that are known by their form."""
 CELLPOSE_MASKS = "cellpose_masks"
@@ -104,6 +104,8 @@ class Match:
         The path without channel, frame and GUIDs.
     others
         Text of the other groups by name.
+    order
+        Number of the channel by which channels are in order; 0 where the pattern states none.
     """
 
     path: Path
@@ -111,6 +113,7 @@ class Match:
     frame: str | None
     rest: str
     others: dict[str, str]
+    order: int = 0
 
 
 def chosen_files(files: list[Path], pattern: str | None, *, masks: bool = False) -> list[Path]:
@@ -179,6 +182,8 @@ def _all_matches(texts: list[tuple[Path, str, str]], pattern: str) -> list[Match
         rest, at = before, 0
         for start, stop in spans:
             rest, at = rest + text[at:start] + "\0", stop  # a sign that no path has, so that numbers stay apart
-        others = {k: v for k, v in groups.items() if k not in ("channel", "frame") and v is not None}
-        found.append(Match(path, groups.get("channel"), groups.get("frame"), rest + text[at:], others))
+        others = {k: v for k, v in groups.items() if k not in ("channel", "frame", "order") and v is not None}
+        order = groups.get("order") or ""
+        number = int(order) if order.isdecimal() else 0
+        found.append(Match(path, groups.get("channel"), groups.get("frame"), rest + text[at:], others, number))
     return found
