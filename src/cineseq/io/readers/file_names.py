@@ -222,8 +222,7 @@ def _of_several_kinds(found: list[Match], pattern: str | None) -> UserError:
     if 1 < len(left) < len(paths) and _is_read(left, None):
         advice += f", or set inputs.channel_pattern: {name_patterns.CELLPOSE_MASKS}"
     elif reads := next((trial for trial in trials if _is_read(paths, trial)), None):
-        shown = reads if reads in READY_MADE else f"'{reads}'"
-        advice += f", or, if these are channels, set inputs.channel_pattern: {shown}"
+        advice += f", or, if these are channels, set inputs.channel_pattern: {_in_yaml(reads)}"
     else:
         advice += ", or give inputs.channel_pattern (docs/inputs.md)"
     return UserError(
@@ -317,10 +316,10 @@ def _advice(paths: list[Path], varying: list[Number], pattern: str | None) -> st
     groups = [rf"{n.letters}[ _=-]?(?P<{{}}>\d+)" for n in varying if n.kind == "channel"] if pattern is None else []
     for candidate in [*READY_MADE, *(group.format("channel") for group in groups)] if pattern is None else []:
         if _is_read(paths, candidate) and len(varying) > 1:
-            return f"set inputs.channel_pattern: {candidate if candidate in READY_MADE else repr(candidate)}"
+            return f"set inputs.channel_pattern: {_in_yaml(candidate)}"
     if pattern is None and len(varying) == 1:
         one = varying[0]
-        by_hand = {name: rf"'{one.letters}[ _=-]?(?P<{name}>\d+)'" for name in ("channel", "frame")}
+        by_hand = {name: _in_yaml(rf"{one.letters}[ _=-]?(?P<{name}>\d+)") for name in ("channel", "frame")}
         rows = {"channel": f"set inputs.channel_pattern: {by_hand['channel']} if these are channels"}
         what = "z plane" if one.kind == "z" else "position"
         first = rows.get(one.kind, f"name the files of one {what} in each row of the sheet")
@@ -332,4 +331,12 @@ def _advice(paths: list[Path], varying: list[Number], pattern: str | None) -> st
             f"name the files of one {kind} in each row of the sheet, and set inputs.channel_pattern if channels "
             "differ; if the number is time, name it in inputs.channel_pattern as (?P<frame>...)"
         )
-    return "set inputs.channel_pattern with the groups (?P<channel>...) and (?P<frame>...) (docs/inputs.md)"
+    return (
+        "set inputs.channel_pattern with the groups (?P<channel>...) and (?P<frame>...), which may span several "
+        "numbers (docs/inputs.md)"
+    )
+
+
+def _in_yaml(pattern: str) -> str:
+    """Write a pattern as a configuration file takes it: single quotes keep backslashes."""
+    return pattern if pattern in READY_MADE else f"'{pattern}'"

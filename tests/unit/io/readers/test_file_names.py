@@ -7,6 +7,7 @@ from random import Random
 from uuid import UUID
 
 import pytest
+import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -100,7 +101,7 @@ def test_without_a_pattern_two_channels_are_refused_and_the_advice_works(way: st
         assert "of several kinds" in message
         assert "channel_pattern" in message
         return
-    assert len(arrange(paths, advised[1].strip("'").replace("\\\\", "\\")).frames) == 6
+    assert len(arrange(paths, yaml.safe_load(advised[1])).frames) == 6
 
 
 @given(
@@ -136,6 +137,31 @@ def test_a_microscope_is_advised_by_name_where_names_differ_in_words(name: str, 
     paths = [Path(name.format(t=t, c=c, n=n + 1)) for t in range(12) for n, c in enumerate(words)]
     assert refusal(paths).endswith(f"if these are channels, set inputs.channel_pattern: {pattern}.")
     assert set(arrange(paths, pattern).channels) == set(words)
+
+
+@pytest.mark.parametrize("name", ["m.lif - T={t} - C={c}.tif", "e_w{c}GFP_t{t}.tif", "laser {c}/f{t}.tif"])
+def test_a_pattern_is_advised_as_a_configuration_file_takes_it(name: str) -> None:
+    paths = shuffled([name.format(t=t, c=c) for t in range(12) for c in (1, 2)])
+    series = arrange(paths, yaml.safe_load(refusal(paths).split("set inputs.channel_pattern: ")[1].removesuffix(".")))
+    assert series.channels == ("1", "2")
+    assert [str(of[1]) for of in series.frames if of] == [name.format(t=t, c=2) for t in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("day{day}_{hour:02}h.tif", r"(?P<frame>day\d+_\d+)"),
+        ("e_{hour:02}-{minute:02}.tif", r"(?P<frame>\d+-\d+)"),
+        ("day{day}/img_{hour:03}.tif", r"(?P<frame>day\d+/img_\d+)"),
+    ],
+)
+def test_a_frame_of_several_numbers_is_stated_as_one(name: str, pattern: str) -> None:
+    times = (
+        [(t // 24 + 1, t % 24, 0) for t in range(48)] if "day" in name else [(0, t // 4, t % 4 * 15) for t in range(30)]
+    )
+    paths = [name.format(day=day, hour=hour, minute=minute) for day, hour, minute in times]
+    assert "(?P<frame>...), which may span several numbers" in refusal(shuffled(list(paths)))
+    assert [str(path) for of in arrange(shuffled(list(paths)), pattern).frames for path in of or ()] == paths
 
 
 @given(frames=st.integers(2, 30), start=st.integers(0, 12), step=st.integers(1, 7), seed=st.integers(0, 99))
@@ -206,7 +232,7 @@ def test_what_cannot_be_time_alone_is_refused_by_name(names: list[str], what: st
 def test_advice_on_words_works(name: str, words: list[str], pattern: str) -> None:
     paths = [Path(name.replace(words[0], word).format(t=t)) for t in range(12) for word in words]
     message = refusal(paths)
-    advised = message.split("inputs.channel_pattern: ")[1].rstrip(".").strip("'")
+    advised = yaml.safe_load(message.split("inputs.channel_pattern: ")[1].rstrip("."))
     assert advised == pattern
     series = arrange(chosen_files(paths, advised), advised)
     assert len(series.frames) == 12
@@ -240,10 +266,10 @@ def test_numbers_that_are_no_time_by_their_letters_are_time_if_the_pattern_says_
     written = [name.format(t) for t in range(12)]
     paths = shuffled(list(written))
     message = refusal(paths)
-    advised = message.split("if they are times, set inputs.channel_pattern: '")[1].removesuffix("'.")
+    advised = yaml.safe_load(message.split("if they are times, set inputs.channel_pattern: ")[1].removesuffix("."))
     assert arrange(paths, advised).frames == tuple((Path(one),) for one in written)
     if "if these are channels" in message:
-        advised = message.split("set inputs.channel_pattern: '")[1].split("'")[0]
+        advised = yaml.safe_load(message.split("set inputs.channel_pattern: ")[1].split(" if ")[0])
         assert arrange(paths, advised).channels == tuple(map(str, range(12)))
     else:
         assert "in each row of the sheet" in message
