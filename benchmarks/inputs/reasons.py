@@ -34,6 +34,7 @@ def reason(name: str, kind: str, file: str, parts: list[str]) -> str:
         (name in TABLES, TEXT_CUT if cut else TEXT),
         (name in IMAGES and not cut, GREY if parts == ["pixels"] else TAGS),
         (name.startswith("zarr") and parts == ["pixels"], MADE_TO_FIT if name == "zarr_zip" else GREY),
+        (name == "mask_zarr" and parts == ["pixels"], VALUES),
         (name in FITTED, MADE_TO_FIT),
         (name == "embedder_safetensors" and not cut, WEIGHTS),
         (name in PACKED and not cut, VALUES),
