@@ -4,6 +4,8 @@
 these models by ``tools/write_config.py``.
 """
 
+import re
+from datetime import date
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -24,6 +26,8 @@ from cineseq.config.tracking import Curation, Track
 from cineseq.errors import UserError
 
 Group = TypeVar("Group", bound=BaseModel)
+BRANCH = re.compile(r"\[key\]$|(list|dict|tuple)\[")
+"""What pydantic adds to the place of a value: the type of which it is part, and that it is a key."""
 
 
 class Config(Section):
@@ -161,7 +165,7 @@ def load(raw: dict[str, Any], origin: str = "") -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        lines = [f"  {_message_of(e)}" for e in error.errors()]
+        lines = [f"  {_message_of(e)}" for e in _of_one_branch(error.errors())]
         place = f" in {origin}" if origin else ""
         msg = f"Invalid configuration{place}:\n" + "\n".join(lines)
         raise UserError(msg) from None
@@ -188,12 +192,25 @@ def section_from(model: type[Group], settings: dict[str, Any], function: str) ->
     try:
         return model.model_validate(settings)
     except ValidationError as error:
-        msg = f"{function}: {_message_of(error.errors()[0], model)}."
+        msg = f"{function}: {_message_of(_of_one_branch(error.errors())[0], model)}."
         raise UserError(msg) from None
 
 
+def _of_one_branch(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out that a list is no mapping, or a mapping no list, where a key takes both and a part of it is wrong."""
+
+    def is_other_branch(error: ErrorDetails) -> bool:
+        return error["type"] in ("list_type", "dict_type") and BRANCH.match(str(error["loc"][-1])) is not None
+
+    inside = [error["loc"] for error in errors if not is_other_branch(error)]
+    told = [any(place[: len(e["loc"]) - 1] == e["loc"][:-1] for place in inside) for e in errors]
+    return [e for e, known in zip(errors, told, strict=True) if not (known and is_other_branch(e))]
+
+
 def _message_of(error: ErrorDetails, root: type[BaseModel] = Config) -> str:
-    place = ".".join(str(part) for part in error["loc"])
+    place = ".".join(str(part) for part in error["loc"] if not BRANCH.match(str(part)))
+    if error["type"] == "string_type" and isinstance(error["input"], bool | int | float | date):
+        return f"{place}: expected text, so write it in quotes (got {error['input']!r} without)"
     if error["type"] == "extra_forbidden":
         known = _known_keys(error["loc"][:-1], root)
         near = get_close_matches(str(error["loc"][-1]), known, n=1)

@@ -312,3 +312,23 @@ def test_summaries_that_changed_or_mislead_are_said_once(caplog, monkeypatch, su
     caplog.clear()
     load({"function": asked | {"maximum_quantile": 1}, "channels": {"function": ["c"]}})
     assert len(caplog.messages) == (summary != "maximum")
+
+
+@pytest.mark.parametrize(
+    ("written", "place"),
+    [
+        ("names: [405, 488]", "channels.names.0"),
+        ("names: {405: nuclear, 488 CSU: lipid}", "channels.names.405"),
+        ("names: {DAPI: on}", "channels.names.DAPI"),
+        ("{names: [a, 2024-05-01], function: [2024-05-01]}", "channels.names.1"),
+    ],
+)
+def test_text_that_yaml_takes_for_something_else_is_to_be_quoted(written: str, place: str) -> None:
+    raw = {"channels": yaml.safe_load(written)}
+    with pytest.raises(UserError) as raised:
+        load(raw)
+    lines = str(raised.value).splitlines()[1:]
+    assert lines[0].startswith(f"  {place}: expected text, so write it in quotes (got ")
+    assert all("expected text" in line for line in lines)
+    quoted = re.sub(r"(?<![\w-])(405|488|on|2024-05-01)(?![\w -])", r"'\1'", written)
+    load({"channels": yaml.safe_load(quoted)})
