@@ -20,8 +20,10 @@ ROUNDS = 40
 """Rounds of pushing rods apart in a step."""
 TOLERANCE_PX = 0.02
 """Overlap of two rods that is left."""
-DENSITY, PULL = 0.93, 0.15
-"""Share of a colony that rods fill, and the part of the way there in a step: it dilates by this, then rods push."""
+DENSITY, PULL = 0.93, 0.1
+"""Share of a colony that rods fill, and the part of the way there in a step."""
+FLOWING = 0.7
+"""Dilation of the colony over its growth; the rest is made by rods that push, cell by cell."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,12 @@ def _first(design: Design, rng: np.random.Generator) -> Rods:
     place = rng.normal(0, design.width, (count, 2))
     length = design.length * rng.uniform(0.5, 0.95, count)
     rods = Rods(
-        np.arange(1, count + 1), place, rng.uniform(0, np.pi, count), length, _limits(design, count, rng),
-        rng.normal(1, 0.1, count),
+        np.arange(1, count + 1),
+        place,
+        rng.uniform(0, np.pi, count),
+        length,
+        _limits(design, count, rng),
+        rng.normal(1, 0.15, count).clip(0.6, 1.4),
     )
     _separate(rods, design, 500)
     return rods
@@ -113,10 +119,10 @@ def _grow_step(rods: Rods, design: Design, rng: np.random.Generator) -> None:
         covered = 2 * np.pi * (apart**2).sum(axis=1).mean()
     else:
         covered = design.chamber * np.sqrt(12 * (apart[:, 1] ** 2).mean())
-    dilation = growth * (rods.length.sum() * design.width / DENSITY / covered) ** PULL
+    dilation = growth**FLOWING * (rods.length.sum() * design.width / DENSITY / covered) ** PULL
     along = np.sqrt(dilation) if design.chamber is None else np.array([1, dilation])
-    rods.place = centre + apart * along + rng.normal(0, 0.02 * design.width, rods.place.shape)
-    rods.angle = rods.angle + rng.normal(0, 0.01, len(rods.angle))
+    rods.place = centre + apart * along + rng.normal(0, 0.03 * design.width, rods.place.shape)
+    rods.angle = rods.angle + rng.normal(0, 0.015, len(rods.angle))
     _separate(rods, design, ROUNDS)
 
 
@@ -135,10 +141,10 @@ def _divide(rods: Rods, design: Design, rng: np.random.Generator) -> None:
     keep = ~which
     rods.name = np.r_[rods.name[keep], named]
     rods.place = np.r_[rods.place[keep], low, high]
-    rods.angle = np.r_[rods.angle[keep], np.tile(rods.angle[which], 2) + rng.normal(0, 0.06, 2 * count)]
+    rods.angle = np.r_[rods.angle[keep], np.tile(rods.angle[which], 2) + rng.normal(0, 0.08, 2 * count)]
     rods.length = np.r_[rods.length[keep], length * share, length * (1 - share)]
     rods.limit = np.r_[rods.limit[keep], _limits(design, 2 * count, rng)]
-    rods.rate = np.r_[rods.rate[keep], rng.normal(1, 0.1, 2 * count).clip(0.7, 1.3)]
+    rods.rate = np.r_[rods.rate[keep], rng.normal(1, 0.15, 2 * count).clip(0.6, 1.4)]
 
 
 def _separate(rods: Rods, design: Design, rounds: int) -> None:

@@ -19,6 +19,8 @@ SETTLING = 25
 """Frames before the movie, in which cells take their areas."""
 SMALLEST = 0.06
 """Area of a cell, over the mean, below which it is gone."""
+ROUNDS = 2
+"""Rounds in a frame in which cells take the middle of their area."""
 OLD_ENOUGH = 8
 """Frames in which a daughter grows to the area of a cell."""
 
@@ -50,7 +52,7 @@ class Design:
     margin_px: int = 60
     size: float = 22.0
     flow: float = 0.15
-    wobble: float = 0.15
+    wobble: float = 0.17
     seed: int = 0
 
     @property
@@ -89,10 +91,12 @@ def live(design: Design) -> Crowd:
     rng = np.random.default_rng(design.seed)
     sheet, planes = _first(design, rng), []
     waves = rng.normal(0, 1, (3, 3))
-    plane = _paint(sheet, design)
     for frame in range(-SETTLING, design.frames):
-        _move(sheet, plane, design, frame, waves, rng)
+        _move(sheet, design, waves, rng)
         sheet.keep(sheet.leaves > frame)
+        for _ in range(ROUNDS):
+            plane = _paint(sheet, design)
+            _settle(sheet, plane, design, frame)
         plane = _paint(sheet, design)
         area = np.bincount(plane.ravel(), minlength=len(sheet.name) + 1)[1:]
         if (small := area < SMALLEST * design.size**2).any():
@@ -120,8 +124,15 @@ def _first(design: Design, rng: np.random.Generator) -> Sheet:
     fades[gone] = rng.choice([1, 1, 1, 3, 4, 6], len(gone))
     divides[split] = rng.integers(1, design.frames - 1, len(split))
     return Sheet(
-        np.arange(1, count + 1), rng.uniform(0, design.side, (count, 2)), np.zeros((count, 2)), np.zeros(count),
-        rng.lognormal(0, 0.2, count), np.full(count, OLD_ENOUGH), leaves, fades, divides,
+        np.arange(1, count + 1),
+        rng.uniform(0, design.side, (count, 2)),
+        np.zeros((count, 2)),
+        np.zeros(count),
+        rng.lognormal(0, 0.2, count),
+        np.full(count, OLD_ENOUGH),
+        leaves,
+        fades,
+        divides,
     )
 
 
@@ -147,26 +158,26 @@ def _power_diagram(sites: np.ndarray, weight: np.ndarray, owner: np.ndarray, sid
     return plane
 
 
-def _move(
-    sheet: Sheet, plane: np.ndarray, design: Design, frame: int, waves: np.ndarray, rng: np.random.Generator
-) -> None:
-    """Move cells to the middle of their area and with the flow, and steer their areas."""
-    area, centre, axis = _shapes(plane, len(sheet.name))
-    seen = area > 0
-    sheet.place[seen] += 0.6 * (centre - sheet.place)[seen]
-    sheet.axis[seen] = axis[seen]
-    sheet.place += design.size * (
-        design.flow * _flow(sheet.place / design.side, waves) + rng.normal(0, design.wobble, sheet.place.shape)
-    )
+def _move(sheet: Sheet, design: Design, waves: np.ndarray, rng: np.random.Generator) -> None:
+    """Move cells with the flow and at random."""
+    flow = design.flow * _flow(sheet.place / design.side, waves)
+    sheet.place += design.size * (flow + rng.normal(0, design.wobble, sheet.place.shape))
     sheet.place = sheet.place.clip(1, design.side - 2)
     sheet.age += 1
+
+
+def _settle(sheet: Sheet, plane: np.ndarray, design: Design, frame: int) -> None:
+    """Move cells to the middle of their area, and steer their areas."""
+    area, centre, axis = _shapes(plane, len(sheet.name))
+    seen = area > 0
+    sheet.place[seen] += 0.5 * (centre - sheet.place)[seen]
+    sheet.axis[seen] = axis[seen]
     # Wanted areas fill the tissue; daughters grow, and cells that leave shrink to a tenth.
     grown = np.minimum(0.5 + 0.5 * sheet.age / OLD_ENOUGH, 1)
     left = np.clip((sheet.leaves - frame) / np.maximum(sheet.fades, 1), 0.1, 1)
     wanted = sheet.share * grown * left
     wanted *= design.side**2 / wanted.sum()
-    faster = np.where(left < 1, 0.6, 0.25)
-    sheet.weight += faster * (wanted - area)
+    sheet.weight += np.where(left < 1, 0.4, 0.2) * (wanted - area)
     sheet.weight = np.clip(sheet.weight - np.median(sheet.weight), -1.2 * design.size**2, 1.2 * design.size**2)
 
 
