@@ -1,9 +1,9 @@
 """Score and time tracking with its default settings on movies with masks, beside published trackers.
 
 Run: ``make bench-tracking``, or for some movies and without peers
-``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_tracking.py --only epidermis,rods``. One line per movie and pair of
-scores: what is required, the scores now, those before the present method, those of each peer, and processor seconds of
-linking, ours and those of laptrack over ours. The last row is a movie that is segmented with the compact model first.
+``OMP_NUM_THREADS=1 .venv/bin/python benchmarks/bench_tracking.py --only epidermis,rods``. One line per movie and pair
+of scores: what is required, the scores now, those before the present method, those of each peer, and processor seconds
+of linking, ours and those of laptrack over ours. The last rows are of a movie that is segmented first.
 
 All rows use one parameter set, the defaults. LNK, TRA and division F1 (frame buffer 1) are computed by traccuracy. The
 edge Jaccard compares links. An end in the layer is a track that ends before the last frame, not at the border and
@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import tifffile
 from scores import Score
 from tracking import peers
@@ -251,7 +250,7 @@ def main() -> None:
     for movie in (movie for movie in MOVIES if any(part in movie.name for part in asked)):
         truth = movie.make(chosen.data)
         scores[movie.name] = score_ours(movie, truth, chosen.data)
-        others = peers.scores(movie, truth, run=chosen.peers)
+        others = peers.scores(movie, truth, chosen.data, run=chosen.peers)
         for line in lines(movie, truth, scores[movie.name], before.get(movie.name, {}), others):
             print(line, flush=True)
             met += [line.endswith(" ok")] if line.endswith((" ok", " MISSED")) else []

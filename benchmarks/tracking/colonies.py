@@ -18,8 +18,8 @@ STEPS = 3
 """Steps of growth and relaxation within a frame."""
 ROUNDS = 40
 """Rounds of pushing rods apart in a step."""
-TOLERANCE_PX = 0.02
-"""Overlap of two rods that is left."""
+TOLERANCE = 0.02
+"""Overlap of two rods that is left, in widths."""
 DENSITY, PULL = 0.93, 0.1
 """Share of a colony that rods fill, and the part of the way there in a step."""
 FLOWING = 0.7
@@ -150,23 +150,24 @@ def _divide(rods: Rods, design: Design, rng: np.random.Generator) -> None:
 def _separate(rods: Rods, design: Design, rounds: int) -> None:
     """Move and turn rods apart; pairs of neighbours are found anew every ten rounds."""
     half = np.inf if design.chamber is None else design.chamber / 2
+    state = np.c_[rods.place, rods.angle, rods.length]
     for _ in range(0, rounds, 10):
-        pairs = KDTree(rods.place).query_pairs(rods.length.max() + design.width, output_type="ndarray")
+        pairs = KDTree(state[:, :2]).query_pairs(rods.length.max() + design.width, output_type="ndarray")
         order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-        worst = _push(rods.place, rods.angle, rods.length, pairs[order], design.width, half, 10)
-        if worst < TOLERANCE_PX * design.width:
-            return
+        if _push(state, pairs[order], design.width, half, 10) < TOLERANCE * design.width:
+            break
+    rods.place, rods.angle = state[:, :2].copy(), state[:, 2].copy()
 
 
 @njit(cache=True)
-def _push(
-    place: np.ndarray, angle: np.ndarray, length: np.ndarray, pairs: np.ndarray, width: float, half: float, rounds: int
-) -> float:
-    """Push overlapping capsules apart in place, at the ends of either axis; return the largest overlap of the last round.
+def _push(state: np.ndarray, pairs: np.ndarray, width: float, half: float, rounds: int) -> float:
+    """Push overlapping capsules apart in place, at the ends of their axes; return the largest overlap left.
 
-    ``pairs`` has shape (pairs, 2). Each contact moves and turns both rods in proportion to their mobility, so that the
-    overlap vanishes (projection, as in position-based dynamics).
+    ``state`` has the row, column, angle and length of each rod, ``pairs`` has shape (pairs, 2). A contact moves and
+    turns both rods in proportion to their mobility, so that the overlap vanishes (projection, as in position-based
+    dynamics). Walls are ``half`` away from row 0.
     """
+    place, angle, length = state[:, :2], state[:, 2], state[:, 3]
     worst = 0.0
     for _ in range(rounds):
         worst = 0.0
@@ -220,17 +221,17 @@ def _drawn(snapshots: list[tuple[np.ndarray, ...]], design: Design, mother: dict
     low = np.min([s[1].min(axis=0) for s in snapshots], axis=0) - margin
     shape = np.ceil(np.max([s[1].max(axis=0) for s in snapshots], axis=0) + margin - low).astype(int)
     planes = [
-        _draw(name, place - low, angle, length, design.width, shape[0], shape[1])
+        _draw(name, np.c_[place - low, angle, length], design.width, (shape[0], shape[1]))
         for name, place, angle, length in snapshots
     ]
     return Crowd(planes, mother)
 
 
 @njit(cache=True)
-def _draw(
-    name: np.ndarray, place: np.ndarray, angle: np.ndarray, length: np.ndarray, width: float, height: int, across: int
-) -> np.ndarray:
+def _draw(name: np.ndarray, state: np.ndarray, width: float, shape: tuple[int, int]) -> np.ndarray:
     """Give each pixel to the nearest axis, if that is nearer than half a width less half a pixel."""
+    height, across = shape
+    place, angle, length = state[:, :2], state[:, 2], state[:, 3]
     nearest = np.full((height, across), width / 2 - 0.5)
     plane = np.zeros((height, across), np.int32)
     for i in range(len(name)):

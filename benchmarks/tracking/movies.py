@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import tifffile
 from crowds import Crowd, epithelium, rods, write_ctc_truth
+
 from tracking import colonies, tissues
 
 HERE = Path(__file__).resolve().parent
@@ -191,8 +192,8 @@ def _tissue(leaving: float, seed: int) -> Movie:
     return Movie(name, partial(simulated, name, partial(tissues.live, design), 1), rows, harder)
 
 
-# Doublings are those in 20 frames. The rods of the first seed are short, those of the second are long. To all
-# sides, 500 cells that double once or twice in 20 frames move less than a width in a frame: these grow in a chamber, too.
+# Doublings are those in 20 frames. The rods of the first seed are short, those of the second are long. To all sides,
+# 500 cells that double once or twice in 20 frames move less than a width in a frame: these grow in a chamber, too.
 SHAPES = ({"seed": 0}, {"seed": 1, "width": 9.0, "length": 56.0})
 COLONIES = (
     *(_colony("rods", colonies.Design(n, **shape)) for n in (1, 2, 3, 4) for shape in SHAPES),

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tracking.movies import Truth
 
 from cineseq.evaluation.tracking import score_ctc
+from tracking.movies import Truth
 
 Edge = tuple[int, int, int, int]
 
