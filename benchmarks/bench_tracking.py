@@ -87,7 +87,14 @@ def track(case: Case, data: Path, work: Path, settings: Track | None = None) -> 
     """Track a case through the steps' own scripts; return its folder and the seconds of ``track``."""
     files = sorted((data / case.folder).glob(case.pattern))[:: case.frame_step]
     _write_masks((tifffile.imread(f) for f in files), len(files), work)
-    return work, _tracked(work, settings or Track())[0]
+    seconds, _ = _tracked(work, settings or Track())
+    _export(work)
+    return work, seconds
+
+
+def _export(work: Path) -> None:
+    tables = {"detections": work / "detections.parquet", "tracks": work / "tracks.parquet"}
+    step("export_tracks").main(labels=work / "masks.ome.tif", **tables, geff=work / "tracks.geff", ctc=work / "ctc")
 
 
 def _write_masks(planes: Iterator[np.ndarray] | list[np.ndarray], frames: int, work: Path) -> None:
@@ -99,12 +106,12 @@ def _write_masks(planes: Iterator[np.ndarray] | list[np.ndarray], frames: int, w
 
 
 def _tracked(work: Path, settings: Track, **more: Path) -> tuple[float, float]:
-    """Track ``masks.ome.tif`` and export it, ``more`` files given.
+    """Track ``masks.ome.tif``, ``more`` files given.
 
     Returns the seconds of the whole step, and the processor seconds of all after measuring masks.
     """
     tables = {"detections": work / "detections.parquet", "tracks": work / "tracks.parquet"}
-    module, export = step("track"), step("export_tracks")
+    module = step("track")
     linking = [0.0]
     module.track_objects = _timed(module.track_objects, linking)
     started = time.perf_counter()
@@ -112,7 +119,6 @@ def _tracked(work: Path, settings: Track, **more: Path) -> tuple[float, float]:
     written = tables | {"events": work / "events.parquet", "report": work / "report.json"}
     module.main(labels=work / "masks.ome.tif", **more, **written, settings=told)
     seconds = time.perf_counter() - started
-    export.main(labels=work / "masks.ome.tif", **tables, geff=work / "tracks.geff", ctc=work / "ctc")
     return seconds, linking[0]
 
 
@@ -146,6 +152,7 @@ def track_raw(data: Path, work: Path) -> None:
         settings=segment.Settings(channels=channels),
     )
     _tracked(work, Track(), movie=movie)
+    _export(work)
 
 
 def run_case(movie: Movie | str, settings: Track | None = None, data: Path = DATA) -> dict[str, float]:
@@ -169,7 +176,7 @@ def score_ours(movie: Movie, truth: Truth, data: Path, settings: Track | None = 
         objects = read_table(work / "detections.parquet", DETECTIONS).rename(columns={"track_id": "track"})
         tracks = read_table(work / "tracks.parquet", TRACKS).dropna(subset="parent_id")
         parents = tracks[["track_id", "parent_id"]].set_axis(["track", "parent"], axis=1)
-        result = Result(objects[["frame", "label", "track"]], parents, work / "ctc", linking)
+        result = Result(objects[["frame", "label", "track"]], parents, linking)
         values = score(result, truth) | {"seconds": seconds, "linking seconds": linking}
     if movie.partial:
         values |= partial_truth(data, edges(result.objects, result.parents))

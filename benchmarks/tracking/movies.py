@@ -32,13 +32,10 @@ class Truth:
         One label image per frame.
     tracks
         ``track``, ``first``, ``last`` and ``parent`` (0 for none).
-    folder
-        The same in the format of the Cell Tracking Challenge; None where only links are scored.
     """
 
     planes: list[np.ndarray]
     tracks: pd.DataFrame
-    folder: Path | None
 
     @property
     def divisions(self) -> int:
@@ -85,11 +82,11 @@ class Movie:
     """Name of a data set whose true links are known in part, to score as well."""
 
 
-def read(folder: Path, pattern: str, table: Path, *, every: int = 1, scored: bool = True) -> Truth:
+def read(folder: Path, pattern: str, table: Path, *, every: int = 1) -> Truth:
     """Read masks that are labelled by track, and the table of tracks."""
     planes = [tifffile.imread(path) for path in sorted(folder.glob(pattern))[::every]]
     tracks = pd.DataFrame(np.loadtxt(table, int, ndmin=2), columns=["track", "first", "last", "parent"])
-    return Truth(planes, tracks, folder if scored else None)
+    return Truth(planes, tracks)
 
 
 def thinned(folder: Path, every: int, data: Path) -> Truth:
@@ -106,13 +103,7 @@ def thinned(folder: Path, every: int, data: Path) -> Truth:
     while (gone := (tracks["parent"] > 0) & ~tracks["parent"].isin(tracks["track"])).any():
         tracks.loc[gone, "parent"] = tracks.loc[gone, "parent"].map(parent)
     tracks["parent"] = tracks["parent"].where(tracks["parent"].map(last) + 1 == tracks["first"], 0)
-    target = CACHE / "movies" / f"{folder.parts[0]}_every_{every}"
-    target.mkdir(parents=True, exist_ok=True)
-    planes = whole.planes[::every]
-    for frame, plane in enumerate(planes):
-        tifffile.imwrite(target / f"man_track{frame:03d}.tif", plane, compression="zlib")
-    np.savetxt(target / "man_track.txt", tracks, fmt="%d")
-    return Truth(planes, tracks, target)
+    return Truth(whole.planes[::every], tracks)
 
 
 def simulated(name: str, draw: Callable[[], Crowd], every: int, _: Path) -> Truth:
@@ -135,7 +126,7 @@ EPIDERMIS = Path("epidermis/01_GT/TRA")
 
 def _ctc(folder: str, pattern: str, table: str, every: int = 1) -> Callable[[Path], Truth]:
     def make(data: Path) -> Truth:
-        return read(data / folder, pattern, data / table, every=every, scored=every == 1)
+        return read(data / folder, pattern, data / table, every=every)
 
     return make
 

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from skimage.measure import regionprops_table
 
-from cineseq.tracking.export import write_ctc
 from tracking.movies import CACHE, Movie, Truth
 from tracking.scoring import Result, edges, partial_truth, score
 
@@ -42,7 +41,7 @@ ALL = (
     Peer("laptrack overlap", "peer_laptrack.py", PEERS, ("--method=overlap",)),
     Peer("laptrack tuned", "peer_laptrack.py", PEERS, ("--method=tuned",)),
     Peer("trackpy", "", PEERS, reaches=REACHES),
-    Peer("btrack", "peer_btrack.py", BTRACK, reaches=(20.0, 40.0)),
+    Peer("btrack", "peer_btrack.py", BTRACK, reaches=(30.0,)),
 )
 
 
@@ -74,7 +73,6 @@ def _rank(one: dict[str, float]) -> tuple[float, ...]:
 def _kept(peer: Peer, reach: float, movie: Movie, truth: Truth, data: Path, *, run: bool) -> dict[str, float]:
     """Return the scores of one run, kept or made."""
     digest = hashlib.sha256(f"{peer.name} {peer.arguments} {reach} {movie.name}".encode())
-    digest.update((HERE / "tracking/scoring.py").read_bytes())
     digest.update((HERE / peer.script).read_bytes() if peer.script else b"")
     for plane in truth.planes:
         digest.update(np.ascontiguousarray(plane))
@@ -100,8 +98,7 @@ def _run(peer: Peer, reach: float, movie: Movie, truth: Truth, *, data: Path, wo
         objects, parents, seconds = linked
     else:
         objects, parents, seconds = _trackpy(points, reach)
-    result = Result(objects, parents, work / "ctc", seconds)
-    _write_ctc(result, truth)
+    result = Result(objects, parents, seconds)
     values = score(result, truth) | {"seconds": seconds}
     return values | (partial_truth(data, edges(objects, parents)) if movie.partial else {})
 
@@ -139,14 +136,3 @@ def _trackpy(points: pd.DataFrame, reach: float) -> tuple[pd.DataFrame, pd.DataF
     seconds = time.process_time() - started
     objects = linked.rename(columns={"particle": "track"})[["frame", "label", "track"]].reset_index(drop=True)
     return objects, pd.DataFrame({"track": [], "parent": []}, dtype=int), seconds
-
-
-def _write_ctc(result: Result, truth: Truth) -> None:
-    """Write a peer's tracks in the format of the Cell Tracking Challenge."""
-    detections = result.objects.assign(track_id=(result.objects["track"] + 1).astype("string"))
-    number = np.sort(result.objects["track"].unique()) + 1
-    parent = pd.Series(number - 1).map(result.parents.set_index("track")["parent"]).astype("Int64") + 1
-    tracks = pd.DataFrame(
-        {"number": number, "track_id": pd.array(number).astype("string"), "parent_id": parent.astype("string")}
-    )
-    write_ctc(truth.planes, detections, tracks, result.folder)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
+import networkx as nx
 import numpy as np
 import pandas as pd
+from traccuracy import TrackingGraph, run_metrics
+from traccuracy.matchers._base import Matcher
+from traccuracy.metrics import CTCMetrics, DivisionMetrics
 
-from cineseq.evaluation.tracking import score_ctc
 from tracking.movies import Truth
+
+logging.getLogger("traccuracy").setLevel(logging.ERROR)
 
 Edge = tuple[int, int, int, int]
 
@@ -25,15 +35,12 @@ class Result:
         ``frame``, ``label`` and ``track`` of every object.
     parents
         ``track`` and ``parent``.
-    folder
-        The same in the format of the Cell Tracking Challenge.
     seconds
         Processor seconds of linking objects that were measured before.
     """
 
     objects: pd.DataFrame
     parents: pd.DataFrame
-    folder: Path
     seconds: float
 
 
@@ -60,12 +67,39 @@ def score(result: Result, truth: Truth) -> dict[str, float]:
     found, true = edges(result.objects, result.parents), edges(seen, born)
     values = {"edge Jaccard": len(found & true) / len(found | true)}
     values |= _ends(result, seen, born, truth.planes)
-    if truth.folder is not None:
-        ctc = score_ctc(result.folder, truth.folder)
-        values |= {"LNK": ctc["LNK"], "TRA": ctc["TRA"], "division F1": ctc["division_F1"]}
-        values |= {"division precision": ctc["division_precision"], "division recall": ctc["division_recall"]}
-        values["false divisions"] = 1 - ctc["division_precision"]
-    return values
+    return values | _by_traccuracy(result.objects, true, found)
+
+
+class _Same(Matcher):
+    """Match every object with itself: the masks that are tracked are those of the truth."""
+
+    _matching_type = "one-to-one"
+
+    def _compute_mapping(self, gt_graph: TrackingGraph, _: TrackingGraph) -> list[tuple[int, int]]:
+        return [(node, node) for node in gt_graph.nodes]
+
+
+def _by_traccuracy(objects: pd.DataFrame, true: set[Edge], found: set[Edge]) -> dict[str, float]:
+    """Return LNK, TRA and the scores of divisions with a tolerance of one frame."""
+    places = zip(objects["frame"].tolist(), objects["label"].tolist(), strict=True)
+    node = {place: index for index, place in enumerate(places)}
+    graphs = []
+    for links in (true, found):
+        graph = nx.DiGraph()
+        graph.add_nodes_from((index, {"t": frame, "segmentation_id": label}) for (frame, label), index in node.items())
+        graph.add_edges_from((node[edge[:2]], node[edge[2:]]) for edge in sorted(links))
+        graphs.append(graph)
+    values: dict[str, Any] = {}
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
+        warnings.simplefilter("ignore")
+        # traccuracy annotates graphs, so that each metric gets its own.
+        for metric in (CTCMetrics(), DivisionMetrics(max_frame_buffer=1)):
+            gt, pred = (TrackingGraph(graph.copy()) for graph in graphs)
+            values |= run_metrics(gt_data=gt, pred_data=pred, matcher=_Same(), metrics=[metric])[0][0]["results"]
+    divided = values["Frame Buffer 1"]
+    precision, recall = float(divided["Division Precision"]), float(divided["Division Recall"])
+    scores = {"LNK": float(values["LNK"]), "TRA": float(values["TRA"]), "division F1": float(divided["Division F1"])}
+    return scores | {"division precision": precision, "division recall": recall, "false divisions": 1 - precision}
 
 
 def _ends(result: Result, seen: pd.DataFrame, born: pd.DataFrame, planes: list[np.ndarray]) -> dict[str, float]:

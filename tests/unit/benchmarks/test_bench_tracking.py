@@ -57,9 +57,8 @@ def test_simulations_are_the_same_every_time():
     assert np.array_equal(colonies.grow(small).planes[-1], colonies.grow(small).planes[-1])
 
 
-def test_thinned_tracks_keep_their_ancestors(tmp_path, monkeypatch):
+def test_thinned_tracks_keep_their_ancestors(tmp_path):
     """Track 1 divides into 2 and 3; 2 lives in frame 1 only, which is not kept, and divides into 4 and 5."""
-    monkeypatch.setattr(movies, "CACHE", tmp_path)
     folder = tmp_path / "some/TRA"
     folder.mkdir(parents=True)
     for frame, cells in enumerate([[1], [2, 3], [4, 5, 3], [4, 5, 3]]):
@@ -78,11 +77,11 @@ def test_ends_in_the_layer_are_counted_away_from_the_border():
         plane[2, 2] = 1 if frame < 2 else 0
         plane[0, 0] = 2 if frame < 2 else 0
         plane[3, 3] = 3
-    truth = Truth(planes, pd.DataFrame({"track": [1, 2, 3], "first": 0, "last": [1, 1, 3], "parent": 0}), None)
+    truth = Truth(planes, pd.DataFrame({"track": [1, 2, 3], "first": 0, "last": [1, 1, 3], "parent": 0}))
     rows = [(0, 1, 1), (1, 1, 9), (0, 2, 2), (1, 2, 2), (0, 3, 3), (1, 3, 3), (2, 3, 4), (3, 3, 4)]
     objects = pd.DataFrame(rows, columns=["frame", "label", "track"])
     none = pd.DataFrame({"track": [], "parent": []}, dtype=int)
-    found = score(Result(objects, none, Path(), 0), truth)
+    found = score(Result(objects, none, 0), truth)
     # Called: 1 in frames 0 and 1, and 3 in frame 1; true: 1 in frame 1. Links: 3 of 5 are found, and none beside them.
     assert found["true ends"] == 1
     assert found["ends precision"] == pytest.approx(1 / 3)
