@@ -24,6 +24,9 @@ PEERS, BTRACK = HERE.parent / ".venv-peers/bin/python", HERE.parent / ".venv-btr
 REACHES = (15.0, 20.0, 30.0)
 """Largest steps in px that a peer is run with; the best division F1 counts, or the best LNK."""
 
+PATIENCE = 180
+"""Seconds after which a peer is stopped."""
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -119,7 +122,11 @@ def _apart(
     masks = [f"--masks={work / 'masks.npy'}"] if peer.arguments else []
     given = [*(f"--{name}={path}" for name, path in files.items()), f"--reach={reach}", *peer.arguments, *masks]
     command = [str(peer.python), str(HERE / peer.script), *given]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        print(f"  {peer.name} was stopped after {PATIENCE} s", flush=True)
+        return None
     if done.returncode:
         print(f"  {peer.name} failed: {(done.stderr.strip() or str(done.returncode)).splitlines()[-1]}", flush=True)
         return None
