@@ -4,18 +4,20 @@ VENV ?= .venv
 LINT = .venv-lint
 DOCS = .venv-docs
 PEERS = .venv-peers
+BTRACK = .venv-btrack
 RUN = $(VENV)/bin
 SNAKEMAKE = $(RUN)/snakemake --cores all
 # Bytecode is kept even if the shell forbids it: otherwise every job would compile all its imports again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: install demo test test-all bench-imaging bench-lineage bench-prediction bench-expression bench-truth bench-measurements bench-inputs bench-workflow lint format docs docs-pictures notebooks models config lock clean help
+.PHONY: install demo test test-all bench-imaging bench-tracking bench-lineage bench-prediction bench-expression bench-truth bench-measurements bench-inputs bench-workflow lint format docs docs-pictures notebooks models config lock clean help
 
 help:
 	@echo "make install   create the locked environment in .venv"
 	@echo "make demo      simulate an experiment, run the whole pipeline on it, print the answers"
 	@echo "make test      run the tests (make test-all adds the slow ones)"
 	@echo "make bench-imaging   score segmentation, tracking and memory on real and simulated movies, compared with peers (an hour)"
+	@echo "make bench-tracking   score tracking on tissue, colonies and nuclei, beside laptrack, trackpy and btrack (an hour)"
 	@echo "make bench-lineage   score the lineage analysis: real families, simulated experiments, speed (minutes)"
 	@echo "make bench-prediction   score prediction of function: real cells, simulated experiments (an hour)"
 	@echo "make bench-expression   time and memory of clustering 100,000 cells and of ranking genes, compared with scanpy"
@@ -43,6 +45,10 @@ test-all: $(VENV)/.installed
 
 bench-imaging: $(VENV)/.installed $(PEERS)/.complete
 	$(RUN)/python benchmarks/bench_imaging.py
+
+# Scores of peers are kept in results/ and are computed for new movies only.
+bench-tracking: $(VENV)/.installed $(PEERS)/.complete $(BTRACK)/.complete
+	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_tracking.py --peers
 
 bench-lineage: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(RUN)/python benchmarks/bench_lineage.py
@@ -150,6 +156,8 @@ $(VENV)/.installed: $(VENV)/.complete pyproject.toml src/cineseq/__init__.py
 
 # Published tools for comparison. They are not part of cineseq and are not locked.
 $(PEERS)/.complete: benchmarks/peers.txt
+$(BTRACK)/.complete: benchmarks/peers_btrack.txt
+$(PEERS)/.complete $(BTRACK)/.complete:
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --progress-bar on --requirement $<
 	@touch $@

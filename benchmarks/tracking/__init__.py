@@ -1,0 +1,1 @@
+"""Movies, scores and peers of ``bench_tracking.py``."""
