@@ -21,8 +21,9 @@ from cineseq.pairing.places import (
     is_true,
     live_cells,
     placed,
+    with_own_compartments,
 )
-from cineseq.pairing.positions import Circles, locate
+from cineseq.pairing.positions import locate
 from cineseq.tables.contract import FIELD, empty
 from cineseq.tables.imaging import PAIRS
 
@@ -103,13 +104,14 @@ def match(
     # Live cells and barcodes in their compartments; where a sample has none, each cell is its own.
     live = live_cells(cells)
     open_culture = ~live["sample"].isin(compartments["sample"])
-    circles = _with_own_compartments(compartments, live[open_culture])
+    circles = with_own_compartments(compartments, live[open_culture])
     live = in_compartments(live, circles, settings.rim)
     # Without an array, a shift by the distance between neighbours is no ambiguity.
-    registered = settings.model_copy(update={"max_shift": min(settings.max_shift, REGISTERED)})
     arrays = dict.fromkeys(compartments["sample"], settings)
     of_sample = (
-        {sample: arrays.get(sample, registered) for sample in circles["sample"].unique()} if len(circles) else {}
+        {sample: arrays.get(sample, registered(settings)) for sample in circles["sample"].unique()}
+        if len(circles)
+        else {}
     )
     located, alignments = _locate_barcodes(barcodes, circles, fields_of(cells, circles, sizes), live, of_sample)
     hidden = _hidden(cells, live, circles, settings.rim)
@@ -126,6 +128,11 @@ def match(
     return Matched(pairs, alignments, len(hidden), *_agreement(barcodes, compartments), nowhere)
 
 
+def registered(settings: Pairing) -> Pairing:
+    """Return the settings of maps that are in register."""
+    return settings.model_copy(update={"max_shift": min(settings.max_shift, REGISTERED)})
+
+
 def on_map(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> np.ndarray:
     """Return whether the compartment that each barcode names is on the map, shape (barcodes,)."""
     return pd.MultiIndex.from_frame(barcodes[COMPARTMENT]).isin(pd.MultiIndex.from_frame(compartments[COMPARTMENT]))
@@ -137,20 +144,6 @@ def _agreement(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> tuple[int,
     both = both.dropna(subset=["y_px", "x_px"])
     distance = np.hypot(both["y_px"] - both["y_px_centre"], both["x_px"] - both["x_px_centre"])
     return len(both), int((distance <= both["radius_px"]).sum())
-
-
-def _with_own_compartments(compartments: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
-    """Add a compartment around each cell of an open culture that extends half-way to the nearest other cell."""
-    parts = [compartments] if len(compartments) else []
-    for _, group in live.dropna(subset=["y", "x"]).groupby(FIELD):
-        points = group[["y", "x"]].to_numpy(np.float64)
-        # Half the distance to the nearest other cell, shape (cells,), but no more than the median of the field.
-        reach = Circles(points, np.ones(len(points))).nearest(points)[1][:, 1:2].ravel() / 2
-        apart = reach[reach > 0]
-        radius = np.minimum(reach, np.median(apart if len(apart) else reach)) if len(points) > 1 else np.full(1, np.inf)
-        columns = {"compartment_id": group["track_id"], "y_px": points[:, 0], "x_px": points[:, 1], "radius_px": radius}
-        parts.append(group[FIELD].assign(**columns))
-    return pd.concat(parts, ignore_index=True) if parts else compartments
 
 
 def _locate_barcodes(

@@ -59,6 +59,20 @@ def in_compartments(cells: pd.DataFrame, compartments: pd.DataFrame, tolerance: 
     return cells
 
 
+def with_own_compartments(compartments: pd.DataFrame, live: pd.DataFrame) -> pd.DataFrame:
+    """Add a compartment around each cell of an open culture that extends half-way to the nearest other cell."""
+    parts = [compartments] if len(compartments) else []
+    for _, group in live.dropna(subset=["y", "x"]).groupby(FIELD):
+        points = group[["y", "x"]].to_numpy(np.float64)
+        # Half the distance to the nearest other cell, shape (cells,), but no more than the median of the field.
+        reach = Circles(points, np.ones(len(points))).nearest(points)[1][:, 1:2].ravel() / 2
+        apart = reach[reach > 0]
+        radius = np.minimum(reach, np.median(apart if len(apart) else reach)) if len(points) > 1 else np.full(1, np.inf)
+        columns = {"compartment_id": group["track_id"], "y_px": points[:, 0], "x_px": points[:, 1], "radius_px": radius}
+        parts.append(group[FIELD].assign(**columns))
+    return pd.concat(parts, ignore_index=True) if parts else compartments
+
+
 @dataclass(frozen=True)
 class Fields:
     """What was seen in each field, by sample and field.

@@ -20,6 +20,8 @@ from cineseq.pairing.match import (
     live_cells,
     match,
     on_map,
+    registered,
+    with_own_compartments,
 )
 from cineseq.pairing.scatter import fit_scatter, nearest
 from cineseq.pairing.shifts import Extent, candidates, of_contents
@@ -30,7 +32,8 @@ CLEARLY = 10.0
 """A reading is named where the data are exp(10) times likelier under it than under the map as it is."""
 SUPPORTED = 0.25
 """Log Bayes factor of cells and counts, per barcode, from which on no other reading of a map of barcodes is tried."""
-FEWEST = 10
+FEWEST, FEWEST_ALONE = 10, 4
+"""Fewest barcodes, cells and compartments that are judged, and fewest where each cell is a compartment of its own."""
 FURTHEST_NAME, SAME_PLACE = 2.0, 0.45
 """Largest step in pitches by which names of compartments may be off, and the distance within which one lies there."""
 SCALES = np.exp(np.linspace(-0.15, 0.15, 61))
@@ -151,6 +154,11 @@ class Maps:
 
         return replace(self, cells=rows(self.cells), compartments=rows(self.compartments), barcodes=rows(self.barcodes))
 
+    def as_open_culture(self) -> Maps:
+        """Return these tables, of a sample without compartments, with a compartment around each of its cells."""
+        own = with_own_compartments(self.compartments, live_cells(self.cells))
+        return replace(self, compartments=own, settings=registered(self.settings))
+
     @property
     def singlets(self) -> int:
         """Number of pairs that these tables give; barcodes that name compartments on no map give none."""
@@ -181,9 +189,7 @@ def check_maps(maps: Maps, alignments: pd.DataFrame) -> list[Doubt]:
     samples = list(dict.fromkeys(maps.compartments["sample"]))
     doubts = [_check_compartments(sample, maps.of(sample=sample), fields) for sample in samples]
     doubts += [_check_names(sample, maps.of(sample=sample)) for sample in samples]
-    doubts += [
-        _check_barcodes(row, maps, fields) for _, row in alignments[alignments["sample"].isin(samples)].iterrows()
-    ]
+    doubts += [_check_barcodes(row, maps, fields) for _, row in alignments.iterrows()]
     return _joined([doubt for doubt in doubts if doubt is not None])
 
 
@@ -305,10 +311,12 @@ def _read(compartments: pd.DataFrame, reading: Reading, fields: Fields) -> pd.Da
 
 def _check_barcodes(alignment: pd.Series, maps: Maps, fields: Fields) -> Doubt | None:
     key = (alignment["sample"], alignment["fov"])
+    has_map = bool((maps.compartments["sample"] == key[0]).any())
     here = maps.of(sample=key[0], fov=key[1])
+    here = here if has_map else here.as_open_culture()
     mine = here.barcodes[here.barcodes["compartment_id"].isna()]
-    supported = alignment["trusted"] and not alignment["contents"] < SUPPORTED * len(mine)
-    if supported or len(mine) < FEWEST or len(here.compartments) < FEWEST:
+    supported = alignment["trusted"] and alignment["contents"] >= SUPPORTED * len(mine)
+    if supported or min(len(mine), len(here.compartments)) < (FEWEST if has_map else FEWEST_ALONE):
         return None
     circles, points = circles_of(here.compartments), mine[["y_px", "x_px"]].to_numpy(float)
     live = in_compartments(live_cells(here.cells), here.compartments, here.settings.rim)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.pairing.pairing_examples import make_barcodes, make_cells, make_compartments
 
 from cineseq.config.pairing import Pairing
@@ -146,3 +148,27 @@ def test_a_sample_whose_barcodes_name_no_compartment_stops_no_other_one() -> Non
     assert "The map of compartments of sample a looks wrong. With its axes swapped" in doubt.text
     assert (doubt.singlets, doubt.better) == (0, 0)
     assert "it fits far better. Check the table" in doubt.text
+
+
+def open_culture(rng: np.random.Generator, *, cells: int, scatter: float) -> Maps:
+    """Return cells in rows and columns, without compartments, and a barcode at each of them."""
+    side = int(np.ceil(np.sqrt(cells)))
+    grid = np.stack(np.meshgrid(np.arange(side), np.arange(side), indexing="ij"), -1).reshape(-1, 2)[:cells]
+    where = grid * 60.0 + 70 + rng.normal(0, scatter, (cells, 2))
+    there = where + rng.normal(0, 0.3, where.shape)
+    barcodes = make_barcodes({f"B{i:03d}": None for i in range(cells)})
+    barcodes = barcodes.assign(fov="1", y_px=there[:, 0], x_px=there[:, 1])
+    return Maps(make_cells(cells, y_px=where[:, 0], x_px=where[:, 1]), make_compartments([(0, 0)])[:0], barcodes, Pairing())
+
+
+@given(seed=st.integers(0, 2**32 - 1), cells=st.integers(16, 49), scatter=st.floats(3.0, 6.0))
+@settings(max_examples=20, deadline=None)
+def test_barcodes_of_cells_without_compartments_are_doubted_where_their_axes_are_swapped(
+    seed: int, cells: int, scatter: float
+) -> None:
+    right = open_culture(np.random.default_rng(seed), cells=cells, scatter=scatter)
+    assert doubts(right) == []
+    wrong = Maps(right.cells, right.compartments, swapped(right.barcodes), right.settings)
+    [doubt] = doubts(wrong)
+    assert "The map of barcodes of field s/1 looks wrong. With its axes swapped" in doubt.text
+    assert doubt.better >= cells - 2
