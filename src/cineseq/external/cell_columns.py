@@ -15,6 +15,7 @@ from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
 from cineseq.io.group_columns import with_sheet
 from cineseq.io.written import as_numbers, as_text, count_words, says_nothing, why_no_number
+from cineseq.serious import warn_of
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS
 from cineseq.text import count, significant
@@ -193,7 +194,7 @@ def numbers(values: pd.Series, where: str) -> pd.Series:
     infinite = np.isinf(found)
     if infinite.any():
         cells = count(int(infinite.sum()), "cell")
-        logger.warning("%s: column '%s' is infinite in %s; they count as missing.", where, values.name, cells)
+        warn_of(logger, f"{where}: column '{values.name}' is infinite in {cells}; they count as missing.")
     return found.mask(infinite)
 
 

@@ -17,6 +17,7 @@ from cineseq.external.cell_columns import FAMILY, cell_table, chosen_columns
 from cineseq.io.delimited import read_plain, rows_of
 from cineseq.io.end_words import ENDS, plain_words
 from cineseq.io.written import as_named, as_numbers, as_parents, as_text, says_nothing
+from cineseq.serious import warn_of
 from cineseq.statistics.pedigree import OwnAncestorError, ancestry
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES
@@ -139,9 +140,10 @@ def _times(
     every = np.unique(np.concatenate(list(hours.values())))
     step = _step(every) if interval is None else interval / 60
     if step is None:
-        logger.warning(
-            "%s: its times are not multiples of one step, so frames are their ranks; set external.frame_interval_min.",
-            path,
+        warn_of(
+            logger,
+            f"{path}: its times are not multiples of one step, so frames are their ranks; set "
+            "external.frame_interval_min.",
         )
         return _Times({k: pd.Series(np.searchsorted(every, t)) for k, t in hours.items()}, hours, in_frames=False)
     return _Times({k: (t / step).round().astype("int64") for k, t in hours.items()}, hours, in_frames=False)
@@ -151,9 +153,10 @@ def _warn_of_times(frames: np.ndarray, path: Path) -> None:
     """Warn where all frame numbers are multiples of a larger number, as times in minutes are."""
     step = int(np.gcd.reduce(frames))
     if step >= LEAST_STEP and len(frames) >= ENOUGH:
-        logger.warning(
-            "%s: all of its frame numbers are multiples of %d; if they are times, set external.lineage.time_unit.",
-            *(path, step),
+        warn_of(
+            logger,
+            f"{path}: all of its frame numbers are multiples of {step}; if they are times, set "
+            "external.lineage.time_unit.",
         )
 
 
@@ -266,11 +269,12 @@ def _warn_of_fields(family: pd.DataFrame, cells: pd.DataFrame, parent: np.ndarra
         row = int(elsewhere.argmax())
         cell = family.iloc[row]
         own, other = ("/".join(cells[FIELD].iloc[k]) for k in (row, parent[row]))
-        logger.warning(
-            "%s, row %d: cell '%s' is in field %s, its parent '%s' in %s (%d such rows): families in two fields of "
-            "view are left out where relatives are compared; give a family one field.",
-            path, cell["row"], cell["id"], own, cell["parent_id"], other, elsewhere.sum(),
-        )  # fmt: skip
+        warn_of(
+            logger,
+            f"{path}, row {cell['row']}: cell '{cell['id']}' is in field {own}, its parent '{cell['parent_id']}' in "
+            f"{other} ({count(int(elsewhere.sum()), 'such row')}): families in two fields of view are left out where "
+            "relatives are compared; give a family one field.",
+        )
 
 
 def _lineage(family: pd.DataFrame, cells: pd.DataFrame, times: _Times) -> dict[str, pd.Series | str | float]:

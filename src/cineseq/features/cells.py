@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from itertools import combinations
 from typing import Any
 
 import pandas as pd
@@ -13,12 +15,15 @@ from cineseq.config.pairing import Cells
 from cineseq.errors import UserError
 from cineseq.features.scaling import divisor
 from cineseq.io.group_columns import sheet_columns
+from cineseq.serious import warn_of
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES
 from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 OBJECT = [*FIELD, "frame", "label"]
+FEWEST_ALIKE = 3
+"""Fewest cells by which one field is called a copy of another."""
 MEASURED = ("morphology_", "embedding_", "features_", "function_")
 
 
@@ -140,6 +145,12 @@ def collect(fields: list[pd.DataFrame]) -> pd.DataFrame:
         if lacking and name.startswith(MEASURED):
             logger.warning("%s is missing in %d of %d fields.", name, lacking, len(filled))
     joined = pd.concat([cells.reindex(columns=columns) for cells in filled], ignore_index=True)
+    for one, other, shared in fields_alike(joined):
+        warn_of(
+            logger,
+            f"Fields {one} and {other} have {count(shared, 'cell')} in the same frames and places, so one of them is a "
+            "copy, and its cells count twice; correct its path in the sample sheet, or remove its row.",
+        )
     for name, samples in samples_without_value(joined).items():
         if len(samples) == joined["sample"].nunique():
             msg = (
@@ -149,6 +160,31 @@ def collect(fields: list[pd.DataFrame]) -> pd.DataFrame:
             raise UserError(msg)
         logger.warning("%s has no value in any cell (%s).", name, _of_samples(samples))
     return joined.sort_values([*FIELD, "track_id"], ignore_index=True)
+
+
+def fields_alike(cells: pd.DataFrame) -> list[tuple[str, str, int]]:
+    """Return pairs of fields of which at least half of the cells of one are in the same frames and places.
+
+    Parameters
+    ----------
+    cells
+        As :data:`cineseq.tables.imaging.CELLS`.
+
+    Returns
+    -------
+    list of tuple
+        Names of both fields, and the number of cells that they share; at least :data:`FEWEST_ALIKE`.
+    """
+    places = ["start_frame", "end_frame", "y_px", "x_px"]
+    here = cells[places].assign(field=cells["sample"] + "/" + cells["fov"]).dropna().drop_duplicates()
+    many = here["field"].value_counts()
+    alike = here[here.duplicated(places, keep=False)].groupby(places, sort=False)["field"].agg(sorted)
+    shared = Counter(pair for fields in alike for pair in combinations(fields, 2))
+    return [
+        (one, other, cells_shared)
+        for (one, other), cells_shared in sorted(shared.items())
+        if cells_shared >= max(FEWEST_ALIKE, min(many[one], many[other]) / 2)
+    ]
 
 
 def samples_without_value(cells: pd.DataFrame) -> dict[str, list[str]]:

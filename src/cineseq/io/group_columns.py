@@ -8,6 +8,8 @@ import pandas as pd
 
 from cineseq.config.base import FieldOfView
 from cineseq.io.written import as_numbers, as_text, says_nothing
+from cineseq.serious import warn_of
+from cineseq.text import count
 
 logger = logging.getLogger(__name__)
 GROUP = "group_"
@@ -71,7 +73,7 @@ def with_sheet(cells: pd.DataFrame, field: FieldOfView, where: str) -> pd.DataFr
 
     Notes
     -----
-    A table may state another value than the sheet, since it knows single cells: its value counts, with a warning.
+    A table may state another value than the sheet, since it knows single cells: its value counts, with a serious notice.
     """
     stated = {name: value for name, value in sheet_columns(field).items() if value}
     for name, value in stated.items():
@@ -79,10 +81,11 @@ def with_sheet(cells: pd.DataFrame, field: FieldOfView, where: str) -> pd.DataFr
         wrong = (own.notna() & (own != value)).fillna(value=False)
         if wrong.any():
             cell, column = wrong.idxmax(), name.removeprefix(GROUP)
-            logger.warning(
-                "%s: cell '%s' has the %s '%s', but the sample sheet gives sample '%s' the %s '%s' (%d such cells); "
-                "the table counts. Correct one of them, or leave the column out of the sheet.",
-                *(where, cell, column, own[cell], field.sample, column, value, int(wrong.sum())),
+            warn_of(
+                logger,
+                f"{where}: cell '{cell}' has the {column} '{own[cell]}', but the sample sheet gives sample "
+                f"'{field.sample}' the {column} '{value}' ({count(int(wrong.sum()), 'such cell')}); the table counts. "
+                "Correct one of them, or leave the column out of the sheet.",
             )
         cells = cells.assign(**{name: own.fillna(value)})
     return cells

@@ -12,6 +12,7 @@ from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
 from cineseq.io.group_columns import GROUP, ONE_VALUE, why_no_group
 from cineseq.io.written import as_numbers, as_references, as_text
+from cineseq.serious import warn_of
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.imaging import BARCODES, COMPARTMENTS
 from cineseq.text import count
@@ -90,9 +91,10 @@ def checked_barcodes(tables: dict[Path | str, pd.DataFrame], compartments: pd.Da
         raise UserError(msg)
     if nowhere.any():
         first, many = nowhere.idxmax(), count(int(nowhere.sum()), "barcode")
-        logger.warning(
-            "%s: %s of %d have neither a compartment_id nor a position (the first is '%s'); they cannot be paired.",
-            *(_place(*first), many, len(table), table.loc[first, "barcode"]),
+        warn_of(
+            logger,
+            f"{_place(*first)}: {many} of {len(table)} have neither a compartment_id nor a position (the first is "
+            f"'{table.loc[first, 'barcode']}'); they cannot be paired.",
         )
     return table.sort_values(list(BARCODES.key), ignore_index=True)
 
@@ -108,10 +110,11 @@ def _warn_of_counting(named: pd.Series, on_map: pd.Series, sample: str) -> None:
     first = min(wanted), min(there)
     shifted = {number + (1 if first[0] == 0 else -1) for number in wanted}
     if 0 in first and first != (0, 0) and shifted <= there:
-        logger.warning(
-            "Sample %s: barcodes name the compartments %d to %d, and the map has %d to %d; if one of them counts from "
-            "0 and the other from 1, every pair is wrong: number both alike.",
-            *(sample, first[0], max(wanted), first[1], max(there)),
+        warn_of(
+            logger,
+            f"Sample {sample}: barcodes name the compartments {first[0]} to {max(wanted)}, and the map has {first[1]} "
+            f"to {max(there)}; if one of them counts from 0 and the other from 1, every pair is wrong: number both "
+            "alike.",
         )
 
 

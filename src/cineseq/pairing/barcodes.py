@@ -13,6 +13,7 @@ from cineseq.config.pairing import Pairing
 from cineseq.errors import UserError
 from cineseq.io.counts import read_counts
 from cineseq.io.written import as_text
+from cineseq.serious import warn_of
 from cineseq.text import count
 
 logger = logging.getLogger(__name__)
@@ -233,7 +234,7 @@ def named_as_sequenced(
     for sample, names in sequenced.items():
         mine = barcodes[barcodes["sample"] == sample]
         if mine.empty:
-            logger.warning("Sample %s has counts but no row in %s: none of its cells is paired.", sample, listed)
+            warn_of(logger, f"Sample {sample} has counts but no row in {listed}: none of its cells is paired.")
             continue
         where = f"{places[sample]} and the rows of sample '{sample}' in {listed}"
         matched = recognise(names, pd.Index(mine["barcode"]), errors, where)

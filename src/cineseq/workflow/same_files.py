@@ -52,7 +52,8 @@ def check_repeats(sheet: Path, entries: Sequence[Entry]) -> None:
     ------
     UserError
         When two rows name one file, or files with the same content, or one row names a file twice; the message names
-        the rows and the file. Tables of tracks with the same content are warned of, since drawn ones may be alike.
+        the rows and the file. Tables of tracks with the same content are warned of, since drawn ones may be alike; the
+        report says it of their cells, see :func:`cineseq.features.cells.fields_alike`.
     """
     for column in (*FIELD_DATA, *SAMPLE_DATA):
         rows = entries if column in FIELD_DATA else first_of_samples(entries)

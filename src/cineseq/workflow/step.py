@@ -23,6 +23,7 @@ from pydantic import BaseModel, ValidationError
 from threadpoolctl import threadpool_limits
 
 from cineseq.errors import UserError
+from cineseq.serious import SeriousRemarks
 
 
 def run(main: Callable[..., None], snakemake: Any = None) -> None:
@@ -40,18 +41,25 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
     SystemExit
         With status 1 when the step fails. A :class:`~cineseq.errors.UserError` is shown as one sentence, any other
         error with its traceback, in the rule's log and on the screen.
+
+    Notes
+    -----
+    What :func:`cineseq.serious.warn_of` says is added to the notices of the step's ``report``.
     """
     atexit.register(gc.freeze)  # skips the garbage collection at exit, which takes a second when torch is loaded
     hints = get_type_hints(main)
     arguments = _from_snakemake(snakemake, hints) if snakemake is not None else from_command_line(main, hints)
     _check_names(main, arguments)
     log = Path(str(snakemake.log[0])) if snakemake is not None and snakemake.log else None
-    _start_logging(log, _field_of(arguments))
+    remarks = SeriousRemarks()
+    _start_logging(log, _field_of(arguments), remarks)
     name = Path(inspect.getfile(main)).stem if snakemake is None else snakemake.rule
     try:
         # Snakemake sets the BLAS and OpenMP variables of a job; this does the same on the command line.
         with threadpool_limits(limits=arguments.get("threads", 1)):
             main(**arguments)
+        if remarks.texts and "report" in arguments:
+            remarks.add_to(arguments["report"])
     except UserError as error:
         logging.getLogger(name).error("%s", error)
         raise SystemExit(1) from None
@@ -66,8 +74,8 @@ def _field_of(arguments: dict[str, Any]) -> str:
     return "" if field is None else f", sample {field.sample}, field {field.fov}"
 
 
-def _start_logging(log: Path | None, where: str) -> None:
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
+def _start_logging(log: Path | None, where: str, remarks: SeriousRemarks) -> None:
+    handlers: list[logging.Handler] = [logging.StreamHandler(), remarks]
     if log is not None:
         log.parent.mkdir(parents=True, exist_ok=True)
         handlers.append(logging.FileHandler(log, "w"))

@@ -95,7 +95,7 @@ def test_a_family_in_two_fields_is_named(tmp_path: Path, caplog: pytest.LogCaptu
     lines = (FAMILY.replace("\n", ",1\n")).replace("fate,1", "fate,well").replace("censored,1", "censored,2")
     read(tmp_path, lines, groups={"fov": "well"})
     [said] = caplog.messages
-    assert f"{tmp_path / 'l.csv'}, row 4: cell 'b' is in field s/2, its parent 'm' in s/1 (1 such rows)" in said
+    assert f"{tmp_path / 'l.csv'}, row 4: cell 'b' is in field s/2, its parent 'm' in s/1 (1 such row)" in said
     read(tmp_path, FAMILY)
     assert len(caplog.messages) == 1
 

@@ -1,6 +1,8 @@
 """From objects of a field to its cells, and from fields to the study, file to file."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import collect_cells
@@ -8,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import summarise_tracks
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.pairing.pairing_examples import make_cells
 
 from cineseq.config.base import FieldOfView
@@ -15,6 +19,7 @@ from cineseq.config.features import Features, Function
 from cineseq.config.pairing import Cells
 from cineseq.config.schema import load
 from cineseq.errors import UserError
+from cineseq.features.cells import fields_alike
 from cineseq.features.label_statistics import STATISTICS
 from cineseq.features.scaling import scaled
 from cineseq.tables.contract import empty, read_table, write_table
@@ -259,3 +264,40 @@ def test_cells_have_the_metadata_of_their_row_of_the_sheet(tmp_path: Path) -> No
     )
     cells = read_table(tmp_path / "cells.parquet", CELLS)
     assert cells[["condition", "group_donor", "group_dose"]].to_numpy().tolist() == [["drug", "d1", "10"]] * 2
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1), sizes=st.lists(st.integers(6, 12), min_size=2, max_size=4), shared=st.data()
+)
+@settings(max_examples=20, deadline=None)
+def test_fields_with_the_same_cells_are_named_and_others_are_not(
+    seed: int, sizes: list[int], shared: st.DataObject
+) -> None:
+    rng = np.random.default_rng(seed)
+    tables = [
+        make_cells(n, fov=str(k), y_px=rng.uniform(0, 500, n), x_px=rng.uniform(0, 500, n)).assign(
+            track_id=[f"s/{k}/{i}" for i in range(n)], founder_id=[f"s/{k}/{i}" for i in range(n)]
+        )
+        for k, n in enumerate(sizes)
+    ]
+    assert fields_alike(pd.concat(tables)) == []
+    copied = shared.draw(st.integers(0, len(sizes) - 1))
+    kept = shared.draw(st.integers(3, sizes[copied]))
+    copy = tables[copied].sample(frac=1, random_state=seed % 1000).head(kept)
+    copy = copy.assign(sample="t", track_id="t" + copy["track_id"], founder_id="t" + copy["founder_id"])
+    assert fields_alike(pd.concat([*tables, copy])) == [(f"s/{copied}", f"t/{copied}", kept)]
+
+
+def test_a_copied_field_is_a_serious_notice_of_the_report(tmp_path: Path) -> None:
+    places = {"y_px": np.arange(4) * 10.5, "x_px": 3.25}
+    one, other = make_cells(4, **places), make_cells(4, fov="2", **places)
+    other = other.assign(track_id="o" + other["track_id"], founder_id="o" + other["founder_id"])
+    paths = [tmp_path / "1.parquet", tmp_path / "2.parquet"]
+    for table, path in zip((one, other), paths, strict=True):
+        write_table(table, path, CELLS)
+    made = {"cells": tmp_path / "cells.parquet", "csv": tmp_path / "cells.csv", "report": tmp_path / "report.json"}
+    words = ["--fields", *map(str, paths), *(word for name, path in made.items() for word in (f"--{name}", str(path)))]
+    subprocess.run([sys.executable, collect_cells.__file__, *words], check=True, capture_output=True)
+    [notice] = json.loads(made["report"].read_text())["notices"]
+    assert notice["level"] == "serious"
+    assert "Fields s/1 and s/2 have 4 cells in the same frames and places" in notice["text"]
