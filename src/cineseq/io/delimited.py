@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 from collections import Counter
 from collections.abc import Iterator
@@ -16,13 +15,10 @@ import pandas as pd
 
 from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError, reading
-from cineseq.io.written import BLANKS, as_numbers, as_text
+from cineseq.io.text_files import BLANKS, GZIP, SEPARATORS, opened, separator_of, stated_separator
+from cineseq.io.written import as_numbers, as_text
 from cineseq.text import count
 
-SEPARATORS = {"\t": "tab", ",": "comma", ";": "semicolon"}
-KINDS = {b"PK\x03\x04": "a zip file or an Excel workbook", b"\xd0\xcf\x11\xe0": "an Excel workbook", b"PAR1": "parquet"}
-"""First bytes of files that are often taken for text."""
-GZIP = b"\x1f\x8b"
 ENOUGH = 3
 DAMAGED = ("not a readable table", "copy it again, or save it again as text in UTF-8 or as parquet")
 
@@ -171,15 +167,14 @@ def _header(path: Path, stream: IO[str]) -> tuple[int, str, list[str]]:
     while line := stream.readline():
         skipped += 1
         _check_is_text(path, skipped, line)
-        if line.lower().startswith("sep=") and skipped == 1:  # how Excel is told the separator
-            separator = line[4:].rstrip("\r\n")[:1]
-        elif line.strip() and not _is_comment(line, stream):
+        if skipped == 1 and (separator := stated_separator(line)):
+            continue
+        if line.strip() and not _is_comment(line, stream):
             break
     if not line.strip():
         msg = f"{path}: not a readable table (it is empty); a header and rows were expected."
         raise UserError(msg)
-    bare = "".join(line.split('"')[::2])  # without what is quoted
-    separator = separator or max(SEPARATORS, key=bare.count)
+    separator = separator or separator_of(line)
     names = next(csv.reader([line.removeprefix("# ")], delimiter=separator, skipinitialspace=True))
     return skipped, separator, [name.strip().strip(BLANKS) for name in names]
 
@@ -260,31 +255,6 @@ def check_last_line(path: Path, row: int, values: pd.Series) -> None:
         "line break at the end of the file, otherwise copy the file again."
     )
     raise UserError(msg)
-
-
-def opened(path: Path) -> IO[str]:
-    """Open a text file, packed by gzip or not, in UTF-8 or UTF-16.
-
-    Raises
-    ------
-    UserError
-        When the file is a workbook, an archive or parquet.
-    """
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    kind = next((what for first, what in KINDS.items() if start.startswith(first)), None)
-    if kind is not None:
-        msg = f"{path}: this is {kind}, not a table as text; export it as comma- or tab-separated text."
-        raise UserError(msg)
-    if not start.startswith(GZIP):
-        return path.open(encoding=_encoding(start))
-    with gzip.open(path, "rb") as packed:
-        start = packed.read(4)
-    return io.TextIOWrapper(gzip.open(path, "rb"), encoding=_encoding(start))
-
-
-def _encoding(start: bytes) -> str:
-    return "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
 STUDY = FieldOfView(sample="study")

@@ -15,8 +15,9 @@ from scipy import sparse
 from scipy.io import mmread
 
 from cineseq.errors import UserError, reading
-from cineseq.io.delimited import GZIP, check_last_line
+from cineseq.io.delimited import check_last_line
 from cineseq.io.hdf5 import check_hdf5
+from cineseq.io.text_files import GZIP
 from cineseq.io.which_matrix import as_sparse, genes_of
 
 logger = logging.getLogger(__name__)

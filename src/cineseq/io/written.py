@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 import numpy as np
 import pandas as pd
 
+from cineseq.io.text_files import BLANKS
 from cineseq.text import count
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,6 @@ NO_REFERENCE = r"(?:-1|0+)(?:\.0*)?"
 LARGEST_WHOLE = 2**53
 """From here on, numbers do not tell whole numbers apart."""
 MOST_DAUGHTERS = 2
-BLANKS = " \t\r\n\f\v\u00a0\u200b\ufeff"
 
 
 def as_text(values: pd.Series) -> pd.Series:

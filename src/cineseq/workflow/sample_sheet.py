@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import os
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from cineseq.config.base import NAME_PATTERN, FieldOfView
-from cineseq.errors import UserError
+from cineseq.errors import UserError, reason
 from cineseq.io.named_files import hint, named_files
+from cineseq.io.text_files import BLANKS, opened, separator_of, stated_separator
 
 FIELD_PATHS = ("images", "masks", "cell_masks", "tracks", "edits", "features")
 """Columns that belong to one field of view."""
@@ -69,12 +69,12 @@ class Entry:
 COLUMNS = tuple(f.name for f in fields(Entry) if f.name not in ("row", "metadata"))
 SHORT_NAME = 5
 """Up to this many letters, one letter makes the difference to another name; above, two do."""
-EXCEL_SEPARATOR = re.compile(r"(?i)sep=([\t,;])\s*")
-"""First line by which Excel is told the separator."""
 
 
 def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
     """Read and check the sample sheet (separated by tabs, commas or semicolons, by its header).
+
+    Lines that begin with a # are comments; see :func:`rows_left_out`.
 
     A column of another name than :data:`COLUMNS` is metadata of the field of view.
 
@@ -101,18 +101,10 @@ def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
     if not path.is_file():
         msg = f"samples: there is no sheet '{path}'{_from_here(path)}; give the path of a tab-separated sample sheet."
         raise UserError(msg)
-    with path.open("rb") as stream:
-        encoding = "utf-16" if stream.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig"
-    with path.open(newline="", encoding=encoding) as stream:
-        lines = _lines(path, stream)
-    stated = EXCEL_SEPARATOR.fullmatch(lines[0][1]) if lines else None
-    if stated:
-        del lines[0]
-    texts = [text for _, text in lines]
-    separator = stated[1] if stated else _separator(texts[0] if texts else "")
-    reader = csv.DictReader(texts, delimiter=separator, strict=True)
+    lines, _, separator = _lines(path)
+    reader = csv.DictReader([text for _, text in lines], delimiter=separator, strict=True)
     try:
-        reader.fieldnames = [name.strip() for name in reader.fieldnames or []]
+        reader.fieldnames = [name.strip().strip(BLANKS) for name in reader.fieldnames or []]
         # Row numbers are line numbers of the file, as in an editor; comments and empty lines count.
         rows = [(lines[reader.line_num - 1][0], row) for row in reader if not _is_empty(row)]
         _check_header(path, reader.fieldnames, rows)
@@ -131,12 +123,6 @@ def read_sheet(path: Path, frame_step: int = 1, **places: str) -> list[Entry]:
     return entries
 
 
-def _separator(header: str) -> str:
-    """Return the tab, or that of comma and semicolon which is more often in the header outside of quotes."""
-    bare = "".join(header.split('"')[::2])
-    return "\t" if "\t" in bare else max(",;", key=bare.count)
-
-
 def _is_empty(row: dict[str | None, Any]) -> bool:
     """Whether a row holds separators alone, as a spreadsheet writes below the last row."""
     return not any(
@@ -144,13 +130,38 @@ def _is_empty(row: dict[str | None, Any]) -> bool:
     )
 
 
-def _lines(path: Path, stream: Iterable[str]) -> list[tuple[int, str]]:
-    """Return the lines that are not comments, each with its line number."""
+def _lines(path: Path) -> tuple[list[tuple[int, str]], list[int], str]:
+    """Return the lines that are read, each with its number, the numbers of rows behind a #, and the separator.
+
+    The first line is the header, also where it begins with a #, as some programs write it.
+    """
     try:
-        return [(number, line) for number, line in enumerate(stream, start=1) if not line.startswith("#")]
-    except UnicodeError:
-        msg = f"{path}: not a text file in UTF-8; save the sheet as tab-separated text."
+        with opened(path, newline="") as stream:
+            every = list(enumerate(stream, start=1))
+    except (UnicodeError, EOFError, OSError) as error:
+        msg = f"{path}: not a text file in UTF-8 ({reason(error)}); save the sheet as tab-separated text."
         raise UserError(msg) from None
+    stated = stated_separator(every[0][1]) if every else ""
+    every = every[1:] if stated else every
+    lines = [(number, line) for number, line in every if not line.startswith("#")]
+    separator = stated or separator_of(lines[0][1] if lines else "")
+    hidden = [(number, line) for number, line in every if line.startswith("#")]
+    if lines and "sample" not in _names(lines[0][1], separator):
+        above = [(number, line.lstrip("# ")) for number, line in hidden if number < lines[0][0]]
+        headers = [line for line in above if "sample" in _names(line[1], separator)]
+        lines, hidden = [*headers[-1:], *lines], [line for line in hidden if not headers or line[0] != headers[-1][0]]
+    many = lines[0][1].count(separator) if lines else 0
+    rows = [number for number, line in hidden if many and line.count(separator) == many and number > lines[0][0]]
+    return lines, rows, separator
+
+
+def _names(line: str, separator: str) -> list[str]:
+    return [name.strip().strip(BLANKS) for name in line.replace('"', "").split(separator)]
+
+
+def rows_left_out(path: Path) -> list[int]:
+    """Return the numbers of the rows of a sheet that begin with a #, and would be fields of view without it."""
+    return _lines(path)[1]
 
 
 def _check_header(path: Path, names: Sequence[str], rows: list[tuple[int, dict[str | None, Any]]]) -> None:
@@ -215,7 +226,8 @@ def _entry(path: Path, number: int, usual: dict[str, str], row: dict[str | None,
     if any(more.strip() for more in row.get(None) or ()) or None in row.values():
         msg = f"{path}, row {number}: expected as many values as the header has columns; check tabs and commas."
         raise UserError(msg)
-    values = usual | {name: (value or "").strip() for name, value in row.items() if name and (value or "").strip()}
+    told = {name: (value or "").strip().strip(BLANKS) for name, value in row.items() if name}
+    values = usual | {name: value for name, value in told.items() if value}
     for name in ("sample", "fov"):
         value = values.get(name, "1" if name == "fov" else "")
         if not re.match(NAME_PATTERN, value):

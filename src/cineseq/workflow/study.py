@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from cineseq.config.keys_once import check_keys_once
 from cineseq.config.schema import Config, lengths_in_pixels, load
 from cineseq.errors import UserError
 from cineseq.models.registry import COMPACT, COMPACT_PHASE, embedder_file, is_small, model_file, training_memory_mb
+from cineseq.text import count, listed
 from cineseq.workflow.same_files import check_repeats
 from cineseq.workflow.sample_sheet import (
     FIELD_PATHS,
@@ -26,7 +28,10 @@ from cineseq.workflow.sample_sheet import (
     first_of_samples,
     present,
     read_sheet,
+    rows_left_out,
 )
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -297,12 +302,18 @@ def open_study(raw: dict[str, Any], configfiles: list[Path]) -> Study:
 def check_study(study: Study) -> None:
     """Check what needs a look into the files, once per run: that no two rows name the same data.
 
+    Rows of the sheet that are left out as comments are said.
+
     Raises
     ------
     UserError
         See :func:`~cineseq.workflow.same_files.check_repeats`.
     """
-    check_repeats(Path(study.config.samples), study.entries)
+    sheet = Path(study.config.samples)
+    if hidden := rows_left_out(sheet):
+        what = count(len(hidden), "row that begins with # is", "rows that begin with # are")
+        logger.warning("%s: %s left out as comments: %s.", sheet, what, listed([str(row) for row in hidden]))
+    check_repeats(sheet, study.entries)
 
 
 def _check_data(config: Config, entries: list[Entry]) -> None:

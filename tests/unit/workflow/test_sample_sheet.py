@@ -17,6 +17,7 @@ from cineseq.workflow.sample_sheet import (
     near_column,
     present,
     read_sheet,
+    rows_left_out,
 )
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -238,7 +239,7 @@ def test_a_relative_path_is_looked_for_where_snakemake_runs(tmp_path: Path, monk
 
 def test_a_spreadsheet_is_no_sheet(tmp_path: Path) -> None:
     (tmp_path / "samples.xlsx").write_bytes(b"PK\x03\x04\xff\xfe\x00")
-    with pytest.raises(UserError, match=r"samples\.xlsx: not a text file in UTF-8; save the sheet as tab-separated"):
+    with pytest.raises(UserError, match=r"samples\.xlsx: this is a zip file or an Excel workbook, not a table as text"):
         read_sheet(tmp_path / "samples.xlsx")
 
 
@@ -331,3 +332,39 @@ def test_a_header_with_semicolons_may_hold_a_comma(tmp_path: Path) -> None:
     path.write_text("sample;images;dose, uM\na;x.tif;0,5\n")
     (entry,) = read_sheet(path)
     assert entry.metadata == (("dose, uM", "0,5"),)
+
+
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(["", "#", "# ", "##"]), st.booleans()), min_size=1, max_size=8),
+    separator=st.sampled_from("\t,;"),
+    marked=st.booleans(),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    stated=st.booleans(),
+)
+def test_rows_behind_a_number_sign_are_left_out_and_counted(
+    rows: list[tuple[str, bool]],
+    separator: str,
+    marked: bool,  # noqa: FBT001
+    encoding: str,
+    stated: bool,  # noqa: FBT001
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    path = tmp_path_factory.mktemp("sheets") / "samples.csv"
+    lines = [f"sep={separator}"] * stated
+    lines.append("#" * marked + separator.join(["sample", "fov", "images"]))
+    listed, hidden = [], []
+    for number, (sign, full) in enumerate([("", True), *rows], start=len(lines) + 1):
+        lines.append(sign + separator.join(["a", str(number), f"{number}.tif"]) if full else "# a remark")
+        if full:
+            (hidden if sign else listed).append(number)
+    path.write_text("\n".join(lines) + "\n", encoding=encoding)
+    assert [(entry.row, entry.fov, entry.images) for entry in read_sheet(path)] == [
+        (number, str(number), f"{number}.tif") for number in listed
+    ]
+    assert rows_left_out(path) == hidden
+
+
+def test_a_header_behind_a_number_sign_is_one_only_where_there_is_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "samples.tsv"
+    path.write_text("#sample\tfov\timages\nsample\timages\na\tx.tif\n")
+    assert read_sheet(path) == [Entry("a", images="x.tif")]
