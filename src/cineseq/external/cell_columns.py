@@ -18,10 +18,12 @@ from cineseq.io.written import as_numbers, as_text, count_words, says_nothing, w
 from cineseq.serious import warn_of
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS
-from cineseq.text import count, significant
+from cineseq.text import count, listed, significant
 
 logger = logging.getLogger(__name__)
 PREFIXES = ("function_", "morphology_", "embedding_", "features_", "state_", "group_")
+TOTALS = ("total", "totals", "sum", "mean", "average", "median", "sd", "std", "stdev", "sem", "min", "max")
+"""Names of rows that sum up the cells above them."""
 FAMILY = "family"
 CLASS = "class"
 OWN_GROUPS = ("sample", "fov", "condition", "replicate")
@@ -76,6 +78,7 @@ def _named_cells(path: Path, external: External) -> pd.DataFrame:
             f"columns are {list(table.columns[:4])}); name it in external.id."
         )
         raise UserError(msg)
+    table = _without_totals(table, column, path)
     names = replaced(as_text(table[column]), external.id_replace)
     if names.isna().any():
         msg = f"{path}, row {names.isna().idxmax()}: the cell has no name in column '{column}'; give it one."
@@ -85,6 +88,18 @@ def _named_cells(path: Path, external: External) -> pd.DataFrame:
         msg = f"{path}, row {row}: the cell '{names[row]}' is listed twice; names of cells must be unique."
         raise UserError(msg)
     return table.drop(columns=column).set_index(pd.Index(names.astype(object), name="cell"))
+
+
+def _without_totals(table: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
+    """Leave out the rows at the end that spreadsheets add below the cells, such as their mean, and say so."""
+    kinds = as_text(table[column]).str.lower().isin(TOTALS).fillna(value=False).to_numpy(bool)
+    below = int(np.cumprod(kinds[::-1]).sum())
+    if not below or below == len(table):
+        return table
+    names = listed([f"'{name}'" for name in table[column].iloc[-below:]])
+    what = count(below, "row is no cell and is", "rows are no cells and are")
+    warn_of(logger, f"{path}, row {table.index[-below]}: {what} left out: {names}.")
+    return table.iloc[:-below]
 
 
 def replaced(names: pd.Series, replacements: dict[str, str]) -> pd.Series:

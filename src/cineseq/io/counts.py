@@ -14,12 +14,12 @@ from scipy import sparse
 from cineseq.config.expression import Normalisation
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError, reading
-from cineseq.io.delimited import layout_of, values_of
+from cineseq.io.count_tables import read_count_table
 from cineseq.io.hdf5 import check_hdf5
 from cineseq.io.tenx import read_10x_h5, read_folder
 from cineseq.io.which_matrix import as_sparse, counts_matrix, why_not_counts, without_summaries
-from cineseq.io.written import as_numbers, as_text, why_no_number
 from cineseq.io.zarr_files import check_codecs
+from cineseq.serious import warn_of
 from cineseq.text import count
 
 if TYPE_CHECKING:
@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MONTHS = "Jan|Feb|Fev|Mar|Mrz|M\u00e4r|Apr|Abr|Avr|May|Mai|Jun|Jul|Aug|Ago|Sep|Sept|Set|Oct|Okt|Out|Nov|Dec|Dez|Dic"
+SPREADSHEET_NAME = (
+    rf"\d{{1,2}}[-./ ]{{1,2}}(?:{MONTHS})[a-z]*\.?(?:[-./ ]{{1,2}}\d{{2,4}})?|(?:{MONTHS})[a-z]*\.?[-/ ]\d{{2,4}}"
+    r"|\d{4}-\d{2}-\d{2}(?:[ T].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}|\d\.\d+E\+\d+"
+)
+"""Dates and rounded numbers, which spreadsheets make of names of genes such as MARCH1, SEPT2 and 2310009E13."""
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
-ANNOTATION = ["Geneid", "Chr", "Start", "End", "Strand", "Length"]
-"""First columns of a table of featureCounts."""
 COPY_COUNTS = "copy it again from where it was made, or write it again"
 PER_CELL = 10_000.0
 """Total to which ``cp10k`` and ``sqrt`` scale the counts of a cell."""
@@ -85,7 +89,8 @@ def read_counts(path: Path, orientation: Orientation = "cells_by_genes", layer: 
         raise UserError(msg)
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
     if suffix in TABLE_SUFFIXES:
-        counts = _from_table(path, orientation)
+        values, cells, genes = read_count_table(path, orientation)
+        counts = make_counts(sparse.csr_matrix(values), cells, genes, path)
     elif suffix in {".h5", ".mtx"} or (path.is_dir() and suffix != ".zarr"):
         found = read_10x_h5(path) if suffix == ".h5" else read_folder(path)
         counts = make_counts(found.values, found.cells, found.genes, path)
@@ -127,6 +132,7 @@ def make_counts(matrix: sparse.csr_matrix, cells: pd.Index, genes: pd.Index, pat
         msg = f"{path}: counts (whole numbers from 0) were expected, {reason}; give the raw counts."
         raise UserError(msg)
     matrix, genes = without_summaries(matrix, genes, str(path))
+    _warn_of_spreadsheets(genes, path)
     if genes.has_duplicates:
         unique = genes.unique()
         twice = ", ".join(f"'{name}'" for name in genes[genes.duplicated()].unique()[:3])
@@ -140,6 +146,17 @@ def make_counts(matrix: sparse.csr_matrix, cells: pd.Index, genes: pd.Index, pat
     counts.eliminate_zeros()
     counts.sort_indices()
     return Counts(counts, cells, genes)
+
+
+def _warn_of_spreadsheets(genes: pd.Index, path: Path) -> None:
+    changed = genes[np.asarray(genes.str.fullmatch(SPREADSHEET_NAME), dtype=bool)]
+    if len(changed):
+        warn_of(
+            logger,
+            f"{path}: {count(len(changed), 'gene has a name', 'genes have names')} such as '{changed[0]}', which "
+            "spreadsheets write for others (MARCH1, SEPT2, 2310009E13), and those that became one name are summed; "
+            "export the table again, and open it in no spreadsheet.",
+        )
 
 
 def _sum_columns(matrix: sparse.csr_matrix, target: np.ndarray, columns: int) -> sparse.csr_matrix:
@@ -171,67 +188,6 @@ def log_normalised(counts: sparse.csr_matrix, normalisation: Normalisation = "me
     transform = np.sqrt if normalisation == "sqrt" else np.log1p
     transform(values, out=values)
     return sparse.csr_matrix((values.astype(np.float32), counts.indices.copy(), counts.indptr.copy()), counts.shape)
-
-
-def _from_table(path: Path, orientation: Orientation) -> Counts:
-    layout = layout_of(path)
-    if layout.width == 1:
-        msg = (
-            f"{path}: the header has no separator, so there are no columns of counts; separate values by tab, comma or "
-            "semicolon."
-        )
-        raise UserError(msg)
-    frame = _without_empty_rows(values_of(path, layout, numbers=True))
-    frame.columns = pd.Index(["", *layout.header][-layout.width :])
-    names, values = as_text(frame.iloc[:, 0]), frame.iloc[:, 1:]
-    if layout.header[: len(ANNOTATION)] == ANNOTATION:
-        logger.info("%s: left out the columns %s of featureCounts.", path, ", ".join(ANNOTATION[1:]))
-        values = values.iloc[:, len(ANNOTATION) - 1 :]
-    if values.columns[-1] == "" and not pd.api.types.is_numeric_dtype(values.dtypes.iloc[-1]):
-        values = values.iloc[:, :-1] if as_text(values.iloc[:, -1]).isna().all() else values
-    numbers = _numbers(path, values)
-    where = names[names.isna()].index
-    if len(where):
-        msg = f"{path}, row {where[0]}: the first column holds no name; name every row."
-        raise UserError(msg)
-    cells, genes = pd.Index(names), pd.Index(values.columns)
-    if orientation == "genes_by_cells":
-        numbers, cells, genes = numbers.T, genes, cells
-    return make_counts(sparse.csr_matrix(numbers), cells, genes, path)
-
-
-def _without_empty_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Leave out rows of separators alone, as a spreadsheet writes them; they make text of columns of numbers."""
-    unnamed = frame[as_text(frame.iloc[:, 0]).isna()]
-    empty = unnamed.index[(unnamed.iloc[:, 1:].astype("string") == "").all(axis=1)]
-    if empty.empty or len(empty) == len(frame):
-        return frame
-    left = frame.drop(index=empty)
-    for name in left.columns[1:]:
-        numbers, wrong = as_numbers(left[name])
-        if not (wrong | numbers.isna()).any():
-            left[name] = numbers
-    return left
-
-
-def _numbers(path: Path, values: pd.DataFrame) -> np.ndarray:
-    """Return the values of a table as numbers; those of columns that are not all numbers name what is wrong."""
-    for place in range(values.shape[1]):
-        kind = values.dtypes.iloc[place]
-        if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
-            continue
-        column = values.iloc[:, place].rename(values.columns[place])
-        found, wrong = as_numbers(column)
-        wrong |= found.isna()
-        row = wrong.idxmax()
-        said = f"'{column[row]}'{why_no_number(column[row])}" if str(column[row]).strip() else "nothing; write 0"
-        many = count(int(wrong.sum()), "row")
-        msg = (
-            f"{path}: column '{column.name}' should hold counts but holds text in {many} (row {row} has {said}); only "
-            "the first column may hold names."
-        )
-        raise UserError(msg)
-    return values.to_numpy(np.float64)
 
 
 def _read_anndata(path: Path, suffix: str) -> AnnData:

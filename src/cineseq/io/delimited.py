@@ -117,8 +117,8 @@ def values_of(path: Path, layout: Layout, *, numbers: bool = False) -> pd.DataFr
     return frame.set_axis(layout.rows)
 
 
-def layout_of(path: Path) -> Layout:
-    """Read the header of a delimited text file and check the shape of every row.
+def layout_of(path: Path, separator: str = "") -> Layout:
+    """Read the header of a delimited text file and check the shape of every row; without a separator, find it.
 
     Raises
     ------
@@ -128,14 +128,14 @@ def layout_of(path: Path) -> Layout:
     """
     with reading(path, *DAMAGED), opened(path) as stream:
         try:
-            return _layout(path, stream)
+            return _layout(path, stream, separator)
         except UnicodeDecodeError as error:
             msg = f"{path}: not text in UTF-8 ({error.reason} at byte {error.start}); save the table as text in UTF-8."
             raise UserError(msg) from error
 
 
-def _layout(path: Path, stream: IO[str]) -> Layout:
-    skipped, separator, header = _header(path, stream)
+def _layout(path: Path, stream: IO[str], separator: str) -> Layout:
+    skipped, separator, header = _header(path, stream, separator)
     rows, lengths = [], []
     for number, length in _rows(path, stream, separator, skipped):
         rows.append(number)
@@ -161,20 +161,20 @@ def _layout(path: Path, stream: IO[str]) -> Layout:
     return Layout(separator, header, skipped, width, rows)
 
 
-def _header(path: Path, stream: IO[str]) -> tuple[int, str, list[str]]:
+def _header(path: Path, stream: IO[str], separator: str) -> tuple[int, str, list[str]]:
     """Return the number of lines up to the header, the separator, and the names of columns."""
-    separator, skipped = "", 0
+    stated, skipped = "", 0
     while line := stream.readline():
         skipped += 1
         _check_is_text(path, skipped, line)
-        if skipped == 1 and (separator := stated_separator(line)):
+        if skipped == 1 and (stated := stated_separator(line)):
             continue
         if line.strip() and not _is_comment(line, stream):
             break
     if not line.strip():
         msg = f"{path}: not a readable table (it is empty); a header and rows were expected."
         raise UserError(msg)
-    separator = separator or separator_of(line)
+    separator = stated or separator or separator_of(line)
     names = next(csv.reader([line.removeprefix("# ")], delimiter=separator, skipinitialspace=True))
     return skipped, separator, [name.strip().strip(BLANKS) for name in names]
 

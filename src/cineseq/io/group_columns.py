@@ -73,7 +73,8 @@ def with_sheet(cells: pd.DataFrame, field: FieldOfView, where: str) -> pd.DataFr
 
     Notes
     -----
-    A table may state another value than the sheet, since it knows single cells: its value counts, with a serious notice.
+    A table may state another value than the sheet, since it knows single cells: its value counts, with a serious
+    notice.
     """
     stated = {name: value for name, value in sheet_columns(field).items() if value}
     for name, value in stated.items():

@@ -53,6 +53,8 @@ def stated_separator(first_line: str) -> str:
 
 
 def separator_of(header: str) -> str:
-    """Return the separator that a header has most often, outside of what is quoted."""
+    """Return the separator that a header has most often, outside of what is quoted; a blank between quoted names."""
     bare = "".join(header.split('"')[::2])
+    if '" "' in header and not bare.strip():
+        return " "  # as R writes tables
     return max(SEPARATORS, key=bare.count)

@@ -1,5 +1,6 @@
 """External tables of cells and external paired data, read with the names that a user has."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import mudata
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from scipy import sparse
 from tests.unit.pairing.pairing_examples import write
@@ -26,6 +29,7 @@ from cineseq.io.adata import read_paired, write_paired
 from cineseq.io.delimited import read_plain
 from cineseq.io.mudata_export import blocks_apart, write_mudata
 from cineseq.io.paired import PairedData
+from cineseq.serious import SeriousRemarks
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import CELLS
 
@@ -442,3 +446,29 @@ def test_names_of_cells_and_genes_are_text(tmp_path: Path, orientation: str) -> 
     _, data = imported(tmp_path, [table], [tmp_path / "n.csv"], pairing=Pairing(counts_orientation=orientation))
     found = pd.DataFrame(data.counts.toarray(), data.obs.index, data.genes).loc[NAMES, NAMES]
     assert found.to_numpy().tolist() == values.to_numpy().tolist()
+
+
+@given(
+    names=st.lists(st.from_regex(r"[a-z]\d{1,3}", fullmatch=True), min_size=1, max_size=6, unique=True),
+    below=st.lists(st.sampled_from(["mean", "Total", "SD", "sum "]), max_size=3, unique=True),
+)
+def test_rows_that_sum_up_the_cells_above_them_are_left_out_and_said(
+    names: list[str], below: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("cells") / "cells.csv"
+    rows = [f"{name},{k}.5" for k, name in enumerate([*names, *below])]
+    write(path, "\n".join(["id,function_score", *rows]) + "\n")
+    remarks = SeriousRemarks()
+    logging.getLogger("cineseq").addHandler(remarks)
+    try:
+        cells = cells_of_tables([path], [], External(id=["id"]))
+    finally:
+        logging.getLogger("cineseq").removeHandler(remarks)
+    assert cells["track_id"].tolist() == names
+    assert len(remarks.texts) == bool(below)
+    assert not below or f"cells.csv, row {len(names) + 2}: " in remarks.texts[0]
+
+
+def test_a_cell_in_between_may_have_the_name_of_a_sum(tmp_path: Path) -> None:
+    path = write(tmp_path / "cells.csv", "id,function_score\nmean,1.5\nb,2.5\n")
+    assert cells_of_tables([path], [], External(id=["id"]))["track_id"].tolist() == ["mean", "b"]

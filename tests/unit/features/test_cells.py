@@ -266,9 +266,7 @@ def test_cells_have_the_metadata_of_their_row_of_the_sheet(tmp_path: Path) -> No
     assert cells[["condition", "group_donor", "group_dose"]].to_numpy().tolist() == [["drug", "d1", "10"]] * 2
 
 
-@given(
-    seed=st.integers(0, 2**32 - 1), sizes=st.lists(st.integers(6, 12), min_size=2, max_size=4), shared=st.data()
-)
+@given(seed=st.integers(0, 2**32 - 1), sizes=st.lists(st.integers(6, 12), min_size=2, max_size=4), shared=st.data())
 @settings(max_examples=20, deadline=None)
 def test_fields_with_the_same_cells_are_named_and_others_are_not(
     seed: int, sizes: list[int], shared: st.DataObject

@@ -87,7 +87,7 @@ def test_what_is_not_counts_is_refused(values: np.ndarray, words: str) -> None:
     ("name", "text", "words"),
     [
         ("a.csv", "id,AAA,AAA\ng1,1,2\n", "the cell 'AAA' is listed twice"),
-        ("b.csv", "id,AAA,note\ng1,1,good\n", "column 'note' should hold counts but holds text"),
+        ("b.csv", "id,AAA,note\ng1,1,2\ng2,1,good\n", "column 'note' should hold counts but holds text"),
         ("c.csv", "", r"not a readable table \(it is empty\)"),
         ("d.csv", "id\ng1\n", "the header has no separator"),
         ("e.h5ad", "no", "not readable as counts"),
@@ -127,3 +127,23 @@ def test_quoted_names_of_a_10x_folder_are_bare_and_a_matrix_without_values_is_re
     matrix.write_text("%%MatrixMarket matrix coordinate pattern general\n2 1 1\n2 1\n")
     with pytest.raises(UserError, match=r"matrix\.mtx: a pattern .* no counts"):
         read_counts(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["1-Mar", "Sep-02", "01. Mrz", "2021-03-01", "2021-03-01 00:00:00", "3/1/2021", "2.31E+13", "1-Sept."]
+)
+def test_names_of_genes_that_a_spreadsheet_changed_are_a_serious_notice(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    counts = make_counts(sparse.csr_matrix([[1, 2, 4]]), pd.Index(["AAA"]), pd.Index(["g1", name, name]), Path("a.csv"))
+    assert counts.matrix.toarray().tolist() == [[1, 6]]
+    [record] = [r for r in caplog.records if getattr(r, "serious", False)]
+    assert f"a.csv: 2 genes have names such as '{name}'" in record.getMessage()
+
+
+@pytest.mark.parametrize("name", ["MARCH1", "sep-1", "Sept7", "2310009E13Rik", "Mar1", "7SK", "RP11-34P13.7", "Dec1"])
+def test_names_of_genes_that_look_a_little_like_dates_are_no_matter(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    make_counts(sparse.csr_matrix([[1, 2]]), pd.Index(["AAA"]), pd.Index(["g1", name]), Path("a.csv"))
+    assert not [r for r in caplog.records if getattr(r, "serious", False)]

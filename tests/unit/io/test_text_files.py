@@ -19,7 +19,7 @@ from cineseq.io.text_files import opened, separator_of, stated_separator
 def test_text_is_read_in_any_encoding_packed_or_not(
     text: str,
     encoding: str,
-    packed: bool,  # noqa: FBT001
+    packed: bool,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     path = tmp_path_factory.mktemp("texts") / "table.csv"
@@ -50,7 +50,16 @@ def test_other_first_lines_state_none(line: str) -> None:
 
 @pytest.mark.parametrize(
     ("header", "separator"),
-    [("a\tb", "\t"), ("a,b", ","), ("a;b", ";"), ('"a, b, c";d;e', ";"), ("a", "\t"), ('"x\ty"\ta,b', "\t")],
+    [
+        ("a\tb", "\t"),
+        ("a,b", ","),
+        ("a;b", ";"),
+        ('"a, b, c";d;e', ";"),
+        ("a", "\t"),
+        ('"a b" "c"\n', " "),
+        ('"a" b', "\t"),
+        ('"x\ty"\ta,b', "\t"),
+    ],
 )
 def test_the_separator_is_that_of_the_header(header: str, separator: str) -> None:
     assert separator_of(header) == separator

@@ -158,7 +158,9 @@ def open_culture(rng: np.random.Generator, *, cells: int, scatter: float) -> Map
     there = where + rng.normal(0, 0.3, where.shape)
     barcodes = make_barcodes({f"B{i:03d}": None for i in range(cells)})
     barcodes = barcodes.assign(fov="1", y_px=there[:, 0], x_px=there[:, 1])
-    return Maps(make_cells(cells, y_px=where[:, 0], x_px=where[:, 1]), make_compartments([(0, 0)])[:0], barcodes, Pairing())
+    return Maps(
+        make_cells(cells, y_px=where[:, 0], x_px=where[:, 1]), make_compartments([(0, 0)])[:0], barcodes, Pairing()
+    )
 
 
 @given(seed=st.integers(0, 2**32 - 1), cells=st.integers(16, 49), scatter=st.floats(3.0, 6.0))

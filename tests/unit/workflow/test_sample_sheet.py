@@ -341,12 +341,12 @@ def test_a_header_with_semicolons_may_hold_a_comma(tmp_path: Path) -> None:
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     stated=st.booleans(),
 )
-def test_rows_behind_a_number_sign_are_left_out_and_counted(
+def test_rows_behind_a_number_sign_are_left_out_and_counted(  # noqa: PLR0917
     rows: list[tuple[str, bool]],
     separator: str,
-    marked: bool,  # noqa: FBT001
+    marked: bool,
     encoding: str,
-    stated: bool,  # noqa: FBT001
+    stated: bool,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     path = tmp_path_factory.mktemp("sheets") / "samples.csv"
