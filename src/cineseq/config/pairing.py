@@ -89,5 +89,6 @@ class Pairing(Section):
     counts_layer: str | None = Field(
         None,
         description="Where an h5ad, zarr or h5mu holds the counts: the name of a layer, X or raw. null: the layer "
-        "counts, else X, else raw, the first that holds counts; the choice is in the log.",
+        "counts, else X, else raw, the first that holds counts; raw also where it holds the same counts and those of "
+        "further genes. The choice is in the log.",
     )

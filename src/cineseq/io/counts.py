@@ -108,7 +108,7 @@ def from_anndata(data: AnnData, path: Path, layer: str | None = None) -> Counts:
     UserError
         When there are none; ``path`` is named.
     """
-    return make_counts(*counts_matrix(data, str(path), layer), path)
+    return make_counts(*counts_matrix(data, str(path), layer, all_genes=True), path)
 
 
 def make_counts(matrix: sparse.csr_matrix, cells: pd.Index, genes: pd.Index, path: Path) -> Counts:

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import sparse
 
 from cineseq.errors import UserError
+from cineseq.serious import warn_of
 from cineseq.text import count, percent, significant
 
 if TYPE_CHECKING:
@@ -86,7 +87,9 @@ def as_sparse(values: Any, where: str) -> sparse.csr_matrix:
     return sparse.csr_matrix(matrix)
 
 
-def counts_matrix(adata: AnnData, where: str, layer: str | None = None) -> tuple[sparse.csr_matrix, pd.Index, pd.Index]:
+def counts_matrix(
+    adata: AnnData, where: str, layer: str | None = None, *, all_genes: bool = False
+) -> tuple[sparse.csr_matrix, pd.Index, pd.Index]:
     """Return the counts of an AnnData, names of cells and of genes; features of another type are left out.
 
     Counts are those of the layer ``counts``, else of ``X``, else of ``raw``; of ``raw`` also where ``X`` is empty, or
@@ -100,6 +103,9 @@ def counts_matrix(adata: AnnData, where: str, layer: str | None = None) -> tuple
         The file or argument, for messages.
     layer
         The layer to read, or ``X`` or ``raw``; None for the rule above.
+    all_genes
+        Whether ``raw`` is preferred where it holds the same counts and those of further genes, as in files of which
+        only highly variable genes are left; this is a serious remark.
 
     Raises
     ------
@@ -132,6 +138,14 @@ def counts_matrix(adata: AnnData, where: str, layer: str | None = None) -> tuple
             "pairing.counts_layer."
         )
         raise UserError(msg)
+    if all_genes and layer is None and (whole := _with_further_genes(adata, *found, where)) is not None:
+        warn_of(
+            logger,
+            f"{where}: counts are those of raw, with {count(len(adata.raw.var), 'feature')}, and not of "
+            f"{_name(found[0])}, with {len(found[2])} of them; the latter is read where pairing.counts_layer is "
+            f"{found[0]}.",
+        )
+        found = "raw", whole, adata.raw.var
     place, matrix, var = found
     passed = f" (not those {'; '.join(reasons)})" if reasons else ""
     logger.info("%s: counts are those of %s%s; there are %s.", where, _name(place), passed, _listed(adata))
@@ -163,6 +177,21 @@ def _is_better(adata: AnnData, x: sparse.csr_matrix, raw: Any, where: str) -> bo
     place = pd.Index(adata.raw.var_names).get_indexer(adata.var_names)
     shared = place >= 0
     return bool((x[:, shared] != matrix[:, place[shared]]).nnz)
+
+
+def _with_further_genes(
+    adata: AnnData, place: str, chosen: sparse.csr_matrix, var: pd.DataFrame, where: str
+) -> sparse.csr_matrix | None:
+    """Return the counts of raw if they are those of the chosen matrix, for its genes and for further ones."""
+    if place == "raw" or adata.raw is None or adata.raw.shape[1] <= len(var):
+        return None
+    types = [set(FEATURE_TYPES) & set(table.columns) for table in (var, adata.raw.var)]
+    at = pd.Index(adata.raw.var_names)
+    shared = at.get_indexer(var.index) if at.is_unique else np.full(len(var), -1)
+    if (shared < 0).any() or (types[0] and not types[1]):
+        return None
+    matrix = as_sparse(adata.raw.X, where)
+    return None if why_not_counts(matrix.data) or (chosen != matrix[:, shared]).nnz else matrix
 
 
 def genes_of(var: pd.DataFrame, where: str) -> np.ndarray:

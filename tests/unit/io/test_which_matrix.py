@@ -125,3 +125,38 @@ def test_a_damaged_h5ad_is_refused_before_it_is_used(tmp_path: Path, place: str)
         file[place]["indices"][1] = 2**30
     with pytest.raises(UserError, match=r"a\.h5ad: damaged"):
         read_counts(tmp_path / "a.h5ad")
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    left=st.integers(1, 5),
+    place=st.sampled_from(["X", "counts"]),
+    held=st.sampled_from(["counts", "logarithms", "other counts", "no further genes", "no types"]),
+)
+@settings(deadline=None)
+def test_counts_of_all_genes_are_preferred_to_those_of_some(
+    seed: int, left: int, place: str, held: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("counts") / "a.h5ad"
+    rng = np.random.default_rng(seed)
+    values = rng.poisson(2, (4, 6)) + 1.0
+    whole = anndata.AnnData(values, pd.DataFrame(index=list("abcd")), pd.DataFrame(index=[f"g{k}" for k in range(6)]))
+    some = np.sort(rng.choice(6, 6 if held == "no further genes" else left, replace=False))
+    data = whole[:, some].copy()
+    data.raw = anndata.AnnData(np.log1p(values) if held == "logarithms" else values, whole.obs, whole.var)
+    if held == "other counts":
+        data.X[:, 0] += 1
+    if held == "no types":
+        data.var["feature_types"] = "Gene Expression"
+    if place == "counts":
+        data.layers["counts"], data.X = data.X.copy(), np.log1p(data.X)
+    data.write(path)
+    found = read_counts(path)
+    mine = data.layers["counts"] if place == "counts" else data.X
+    is_raw = held == "counts" or (held == "other counts" and place == "X")
+    assert found.matrix.toarray().tolist() == (values if is_raw else mine).tolist()
+    assert read_counts(path, layer=place).matrix.toarray().tolist() == mine.tolist()
+    if held != "logarithms":
+        assert read_counts(path, layer="raw").genes.tolist() == whole.var_names.tolist()
+    in_memory = whole if held == "other counts" and is_raw else data
+    assert counts_matrix(data, "in memory")[2].tolist() == in_memory.var_names.tolist()
