@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from scipy import sparse
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.external import External
@@ -130,7 +129,7 @@ def paired_of(cells: pd.DataFrame, counts: StudyCounts | None, source: str = "co
             logger.info("Left out %s without counts (such as %s).", count(len(without), "cell"), shown)
         cells, rows = cells[rows >= 0], rows[rows >= 0]
         counts.check_one_cell_each(rows, cells["track_id"])
-        matrix, genes = sparse.csr_matrix(counts.matrix[rows]), counts.genes
+        matrix, genes = counts.of(rows), counts.genes
     facts = by_track(cells)
     obs = facts[[c for c in facts.columns if not c.startswith(tuple(f"{b}_" for b in BLOCKS))]]
     obs = obs.assign(family=family_of(facts))

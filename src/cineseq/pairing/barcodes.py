@@ -6,7 +6,6 @@ import logging
 import re
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from cineseq.config.pairing import Pairing
@@ -172,19 +171,24 @@ def sequenced_only(
         When counts and barcodes of a sample have nothing in common, or a file has no sample.
     """
     listed = ", ".join(map(str, dict.fromkeys(tables)))
+    totals_of = {path: _totals(path, settings) for path in dict.fromkeys(counts)}
     sequenced, places, totals = {}, {}, []
     cells_of: dict[Path, tuple[pd.Index, list[str]]] = {}
     for sample, paths in files_by_sample(counts, samples).items():
-        read = [read_counts(path, settings.counts_orientation, settings.counts_layer) for path in paths]
-        for path, mine in zip(paths, read, strict=True):
-            cells_of.setdefault(path.resolve(), (mine.cells, []))[1].append(sample)
-        sequenced[sample] = pd.Index([]).append([counts.cells for counts in read])
-        places[sample] = ", ".join(map(str, paths))
-        index = pd.MultiIndex.from_product([[sample], sequenced[sample]], names=["sample", "barcode"])
-        totals.append(pd.Series(np.concatenate([np.asarray(c.matrix.sum(axis=1)).ravel() for c in read]), index=index))
+        for path in paths:
+            cells_of.setdefault(path.resolve(), (totals_of[path].index, []))[1].append(sample)
+        mine = pd.concat([totals_of[path] for path in paths])
+        sequenced[sample], places[sample] = mine.index, ", ".join(map(str, paths))
+        totals.append(mine.set_axis(pd.MultiIndex.from_product([[sample], mine.index], names=["sample", "barcode"])))
     named = named_as_sequenced(barcodes, sequenced, settings.barcode_errors, listed, places)
     _check_one_sample_each(named, cells_of)
     return with_counts(named, pd.concat(totals)) if totals else named
+
+
+def _totals(path: Path, settings: Pairing) -> pd.Series:
+    """Return the total counts of each cell of a file; its matrix is not kept."""
+    read = read_counts(path, settings.counts_orientation, settings.counts_layer)
+    return pd.Series(read.totals, index=read.cells)
 
 
 def _check_one_sample_each(named: pd.DataFrame, cells_of: dict[Path, tuple[pd.Index, list[str]]]) -> None:

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError
-from cineseq.io.counts import read_counts
+from cineseq.io.counts import Counts, read_counts
 from cineseq.io.group_columns import GROUP
 from cineseq.io.paired import BLOCKS, PairedData
 from cineseq.pairing.barcodes import files_by_sample
@@ -31,15 +31,15 @@ class StudyCounts:
     Attributes
     ----------
     matrix
-        Shape (cells, genes).
+        Shape (rows of the files, genes).
     index
-        Sample and barcode of every row, unique.
+        Sample and barcode of every cell, unique.
     genes
         Gene names, unique.
     lost
         The genes of some files only, which are left out; None if there are none.
     origin
-        A number for the row of its file, shape (cells,): the same for a row that two samples have. None if rows differ.
+        Row of the matrix of every cell, shape (cells,): the same for one that two samples have. None if cells are rows.
     """
 
     matrix: sparse.csr_matrix
@@ -76,10 +76,15 @@ class StudyCounts:
             )
             raise UserError(msg)
 
+    def of(self, cells: np.ndarray) -> sparse.csr_matrix:
+        """Return the counts of cells, by their positions in the index; shape (cells, genes)."""
+        return sparse.csr_matrix(self.matrix[cells if self.origin is None else self.origin[cells]])
+
     @property
     def totals(self) -> pd.Series:
         """Total counts, indexed by sample and barcode."""
-        return pd.Series(np.asarray(self.matrix.sum(axis=1)).ravel(), index=self.index)
+        totals = np.asarray(self.matrix.sum(axis=1)).ravel()
+        return pd.Series(totals if self.origin is None else totals[self.origin], index=self.index)
 
 
 def joined_counts(
@@ -99,7 +104,6 @@ def joined_counts(
     read = {path: read_counts(path, orientation, layer) for path in dict.fromkeys(paths)}
     files = [(sample, path) for sample, mine in files_by_sample(paths, samples).items() for path in mine]
     genes, lost = common_genes(read)
-    blocks = [read[path].matrix[:, read[path].genes.get_indexer(genes)] for _, path in files]
     index = pd.MultiIndex.from_tuples(
         [(sample, barcode) for sample, path in files for barcode in read[path].cells], names=["sample", "barcode"]
     )
@@ -113,13 +117,19 @@ def joined_counts(
                 "barcodes must be unique within a sample, so assign the files of two libraries to two samples."
             )
         raise UserError(msg)
-    first_row: dict[Path, int] = {}
-    start = 0
-    for path, counts in read.items():
-        first_row.setdefault(path.resolve(), start)
-        start += len(counts.cells)
+    # Each file is in the matrix once, whatever the number of its samples and of its names.
+    once: dict[Path, Path] = {}
+    for path in read:
+        once.setdefault(path.resolve(), path)
+    sizes = [len(read[path].cells) for path in once.values()]
+    first_row = dict(zip(once, np.cumsum([0, *sizes[:-1]]), strict=True))
     origin = np.concatenate([first_row[path.resolve()] + np.arange(len(read[path].cells)) for _, path in files])
-    return StudyCounts(sparse.csr_matrix(sparse.vstack(blocks)), index, genes, lost, origin)
+    blocks = [_on_genes(read.pop(path), genes) for path in once.values()]
+    return StudyCounts(blocks[0] if len(blocks) == 1 else sparse.vstack(blocks, "csr"), index, genes, lost, origin)
+
+
+def _on_genes(counts: Counts, genes: pd.Index) -> sparse.csr_matrix:
+    return counts.matrix if genes.equals(counts.genes) else counts.matrix[:, counts.genes.get_indexer(genes)]
 
 
 def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts, why: str = "") -> PairedData:
@@ -172,7 +182,7 @@ def pair_cells(cells: pd.DataFrame, pairs: pd.DataFrame, counts: StudyCounts, wh
     obs = obs.assign(
         **{c: singlets[c].to_numpy() for c in (*PAIR_COLUMNS, *groups)}, ambient_score=_ambient(singlets, pairs, counts)
     )
-    return PairedData(obs, counts.matrix[rows], counts.genes, **blocks_of(facts))
+    return PairedData(obs, counts.of(rows), counts.genes, **blocks_of(facts))
 
 
 def _check_groups_agree(cells: pd.DataFrame, singlets: pd.DataFrame, groups: list[str]) -> None:

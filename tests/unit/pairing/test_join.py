@@ -335,3 +335,14 @@ def test_maps_that_count_from_0_and_from_1_are_named(
     table = write(tmp_path / "b.csv", "sample,barcode,compartment_id\n" + "".join(rows))
     read_barcode_tables([table], read_compartments([cages]))
     assert ("every pair is wrong: number both alike" in caplog.text) == is_said
+
+
+def test_a_file_of_several_samples_is_in_memory_once(tmp_path: Path) -> None:
+    shared = write_counts(tmp_path / "a.csv", {"A": [1, 2], "B": [3, 4]}, ["g1", "g2"])
+    own = write_counts(tmp_path / "b.csv", {"A": [5, 6]}, ["g1", "g2"])
+    (tmp_path / "linked.csv").symlink_to(shared)
+    counts = joined_counts([shared, own, tmp_path / "linked.csv"], ["s", "t", "u"], "cells_by_genes")
+    assert counts.matrix.shape == (3, 2)
+    assert counts.index.tolist() == [("s", "A"), ("s", "B"), ("t", "A"), ("u", "A"), ("u", "B")]
+    assert counts.of(np.arange(5)).toarray().tolist() == [[1, 2], [3, 4], [5, 6], [1, 2], [3, 4]]
+    assert counts.totals.tolist() == [3, 7, 11, 3, 7]
