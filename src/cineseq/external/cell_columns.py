@@ -14,7 +14,7 @@ from cineseq.config.external import External
 from cineseq.errors import UserError
 from cineseq.io.delimited import read_plain
 from cineseq.io.group_columns import with_sheet
-from cineseq.io.written import as_numbers, as_text, count_words, says_nothing, why_no_number
+from cineseq.io.written import as_numbers, as_text, count_words, rows_of_cells, says_nothing, why_no_number
 from cineseq.serious import warn_of
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS
@@ -22,8 +22,6 @@ from cineseq.text import count, listed, significant
 
 logger = logging.getLogger(__name__)
 PREFIXES = ("function_", "morphology_", "embedding_", "features_", "state_", "group_")
-TOTALS = ("total", "totals", "sum", "mean", "average", "median", "sd", "std", "stdev", "sem", "min", "max")
-"""Names of rows that sum up the cells above them."""
 FAMILY = "family"
 CLASS = "class"
 OWN_GROUPS = ("sample", "fov", "condition", "replicate")
@@ -92,14 +90,13 @@ def _named_cells(path: Path, external: External) -> pd.DataFrame:
 
 def _without_totals(table: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
     """Leave out the rows at the end that spreadsheets add below the cells, such as their mean, and say so."""
-    kinds = as_text(table[column]).str.lower().isin(TOTALS).fillna(value=False).to_numpy(bool)
-    below = int(np.cumprod(kinds[::-1]).sum())
-    if not below or below == len(table):
+    kept = rows_of_cells(table[column])
+    if kept == len(table):
         return table
-    names = listed([f"'{name}'" for name in table[column].iloc[-below:]])
-    what = count(below, "row is no cell and is", "rows are no cells and are")
-    warn_of(logger, f"{path}, row {table.index[-below]}: {what} left out: {names}.")
-    return table.iloc[:-below]
+    names = listed([f"'{name}'" for name in table[column].iloc[kept:]])
+    what = count(len(table) - kept, "row is no cell and is", "rows are no cells and are")
+    warn_of(logger, f"{path}, row {table.index[kept]}: {what} left out: {names}.")
+    return table.iloc[:kept]
 
 
 def replaced(names: pd.Series, replacements: dict[str, str]) -> pd.Series:
@@ -175,7 +172,7 @@ def _matching(table: pd.DataFrame, patterns: list[str], used: set[str], key: str
             continue
         # Brackets are special in fnmatch, but literal in column names such as "width [um]".
         met = [c for c in table.columns if c not in used and fnmatchcase(str(c), pattern.replace("[", "[[]"))]
-        text = [c for c in met if as_numbers(table[c])[0].notna().sum() <= _filled(table[c])]
+        text = [c for c in met if _is_text(table[c])]
         if len(met) == len(text):
             msg = f"{key}: no numeric column of {where} is called '{pattern}'; check its spelling."
             raise UserError(msg)
@@ -185,8 +182,10 @@ def _matching(table: pd.DataFrame, patterns: list[str], used: set[str], key: str
     return [c for c in table.columns if c in chosen]
 
 
-def _filled(values: pd.Series) -> float:
-    return NUMERIC_FRACTION * (~says_nothing(values)).sum()
+def _is_text(values: pd.Series) -> bool:
+    """Return whether at most :data:`NUMERIC_FRACTION` of the values that there are is numbers."""
+    known = as_numbers(values)[0].notna()
+    return not known.all() and bool(known.sum() <= NUMERIC_FRACTION * (~says_nothing(values)).sum())
 
 
 def numbers(values: pd.Series, where: str) -> pd.Series:
@@ -205,7 +204,8 @@ def numbers(values: pd.Series, where: str) -> pd.Series:
             f"{why_no_number(values[cell])}; correct it, or leave it empty where the value is not known."
         )
         raise UserError(msg)
-    count_words(values, where)
+    if found.isna().any():
+        count_words(values, where)
     infinite = np.isinf(found)
     if infinite.any():
         cells = count(int(infinite.sum()), "cell")

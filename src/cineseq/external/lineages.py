@@ -210,6 +210,14 @@ def _check_family(family: pd.DataFrame, position: np.ndarray, path: Path) -> Non
         pd.Series(ends_before_it_begins(family)), path, "cell '{id}' ends before it begins; correct its frames", shown
     )
     absent = has_parent & (position < 0)
+    rounded = absent & family["parent_id"].str.fullmatch(r"[+-]?\d(?:\.\d+)?[eE]\+?\d+")
+    _check_rows(
+        rounded,
+        path,
+        "the parent '{parent_id}' of cell '{id}' is a number that the program which wrote the table has rounded, so "
+        "it names no cell; export identifiers as text, with all of their digits",
+        shown,
+    )
     _check_rows(
         absent,
         path,

@@ -15,7 +15,7 @@ from cineseq.config.pairing import Orientation
 from cineseq.errors import UserError, reading
 from cineseq.io.delimited import DAMAGED, Layout, layout_of, values_of
 from cineseq.io.text_files import opened
-from cineseq.io.written import as_numbers, as_text, says_nothing, why_no_number
+from cineseq.io.written import as_numbers, as_text, rows_of_cells, says_nothing, why_no_number
 from cineseq.serious import warn_of
 from cineseq.text import count, listed
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 ANNOTATION = re.compile(
     r"(?i)(?:gene|transcript|hgnc|mgi|ensembl|entrez|effective|feature|exon)?[ _.]?"
     r"(?:ids?|names?|symbols?|types?|length|biotype|description|size)"
-    r"|chr(?:omosome)?|seqnames|start|end|strand|width|gc(?:[ _.]content)?|entrez|hgnc|mgi"
+    r"|n[ _.]?(?:exons|transcripts)|chr(?:omosome)?|seqnames|start|end|strand|width|gc(?:[ _.]content)?|entrez|hgnc|mgi"
 )
 """Columns that describe genes, in a table whose rows are genes, such as those of featureCounts."""
 ABOUT_CELLS = re.compile(
@@ -56,16 +56,24 @@ def read_count_table(path: Path, orientation: Orientation) -> tuple[np.ndarray, 
     layout = _layout(path)
     frame = _without_empty_rows(values_of(path, layout, numbers=True))
     frame.columns = pd.Index(["", *layout.header][-layout.width :])
+    frame = _without_row_numbers(frame)
     names = as_text(frame.iloc[:, 0])
     places = _places_of_counts(path, frame, orientation)
-    values = _without_marks(path, layout, frame.iloc[:, places], places)
+    _check_is_wide(path, names, frame, places)
+    values = _without_marks(path, layout, frame.iloc[:, places], places + (layout.width - frame.shape[1]))
     numbers = _numbers(path, values)
     where = names[names.isna()].index
     if len(where):
         msg = f"{path}, row {where[0]}: the first column holds no name; name every row."
         raise UserError(msg)
     cells, genes = pd.Index(names), pd.Index(values.columns)
-    return (numbers.T, genes, cells) if orientation == "genes_by_cells" else (numbers, cells, genes)
+    if orientation == "genes_by_cells":
+        numbers, cells, genes = numbers.T, genes, cells
+    kept = rows_of_cells(pd.Series(cells, dtype="string"))
+    if kept < len(cells):
+        sums = listed([f"'{name}'" for name in cells[kept:]])
+        warn_of(logger, f"{path}: {count(len(cells) - kept, 'sum is', 'sums are')} no cell and left out: {sums}.")
+    return numbers[:kept], cells[:kept], genes
 
 
 def _layout(path: Path) -> Layout:
@@ -85,6 +93,24 @@ def _layout(path: Path) -> Layout:
         "semicolon."
     )
     raise UserError(msg)
+
+
+def _without_row_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out a first column without a name that numbers the rows, before names in the second, as pandas writes."""
+    if frame.columns[0] or frame.shape[1] < 3 or _is_numeric(frame.dtypes.iloc[1]):
+        return frame
+    numbers, names = as_numbers(as_text(frame.iloc[:, 0]))[0].to_numpy(), frame.iloc[:, 1]
+    counted = any(np.array_equal(numbers, np.arange(first, first + len(frame))) for first in (0, 1))
+    return frame.iloc[:, 1:] if counted and _is_text(names) and names.is_unique else frame
+
+
+def _check_is_wide(path: Path, names: pd.Series, frame: pd.DataFrame, places: np.ndarray) -> None:
+    if len(places) == 1 and frame.shape[1] == 3 and names.duplicated().any():
+        msg = (
+            f"{path}: this is a long table, of one row for each cell and gene; make it wide, with a row for each cell "
+            "and a column for each gene (in pandas, pivot; in R, pivot_wider), and 0 where it has no row."
+        )
+        raise UserError(msg)
 
 
 def _is_numeric(kind: np.dtype) -> bool:
@@ -131,11 +157,8 @@ def _places_of_counts(path: Path, frame: pd.DataFrame, orientation: Orientation)
     kept = np.flatnonzero(~(text | described))
     about = [f"'{name}'" for name in values.columns[kept] if ABOUT_CELLS.fullmatch(str(name))]
     if about and orientation == "cells_by_genes":
-        warn_of(
-            logger,
-            f"{path}: {listed(about)} {_are(about)} read as genes, but by their names describe cells; leave such "
-            "columns out of the counts.",
-        )
+        what = count(len(about), "column describes cells by its name and is", "columns describe cells by name and are")
+        warn_of(logger, f"{path}: {what} read as genes: {listed(about)}; leave such columns out of the counts.")
     return kept + 1
 
 
@@ -205,7 +228,7 @@ def _numbers(path: Path, values: pd.DataFrame) -> np.ndarray:
             continue
         column = values.iloc[:, place].rename(values.columns[place])
         found, wrong = as_numbers(column)
-        wrong |= found.isna()
+        wrong |= found.isna() | pd.api.types.is_bool_dtype(column)
         row = wrong.idxmax()
         said = f"'{column[row]}'{why_no_number(column[row])}" if str(column[row]).strip() else "nothing; write 0"
         many = count(int(wrong.sum()), "row")

@@ -87,7 +87,7 @@ def read_plain(path: Path) -> pd.DataFrame:
     if twice is not None:
         msg = f"{path}: the header names the column '{twice}' twice; give each column a name of its own."
         raise UserError(msg)
-    frame = values_of(path, layout).set_axis(named, axis=1).apply(as_text)
+    frame = _as_text(values_of(path, layout)).set_axis(named, axis=1)
     if layout.width > len(layout.header) and frame.iloc[:, -1].isna().all():
         msg = f"{path}: rows have more values than the header; name every column, and end no row with a separator."
         raise UserError(msg)
@@ -96,6 +96,13 @@ def read_plain(path: Path) -> pd.DataFrame:
         msg = f"{path}: the table has no rows; at least one was expected."
         raise UserError(msg)
     return frame[[name for name in frame if not name.startswith("Unnamed: ") or frame[name].notna().any()]]
+
+
+def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the values as text, see :func:`as_text`: all at once, since tables can have many columns."""
+    rows = len(frame)
+    text = as_text(pd.Series(frame.to_numpy(object).ravel(order="F"))).array
+    return pd.DataFrame({k: text[k * rows : (k + 1) * rows] for k in range(frame.shape[1])}, index=frame.index)
 
 
 def values_of(path: Path, layout: Layout, *, numbers: bool = False) -> pd.DataFrame:
@@ -108,7 +115,7 @@ def values_of(path: Path, layout: Layout, *, numbers: bool = False) -> pd.DataFr
             stream.readline()
         frame = pd.read_csv(
             stream, sep=layout.separator, header=None, names=range(layout.width), index_col=False, na_filter=False,
-            dtype={0: "string"} if numbers else "string", skipinitialspace=True, low_memory=False,
+            dtype={0: str} if numbers else str, skipinitialspace=True, low_memory=False,
         )  # fmt: skip
     if len(frame) != len(layout.rows):
         msg = f"{path}: {count(len(layout.rows), 'row')} were expected, and {len(frame)} can be read; check its quotes."

@@ -22,6 +22,8 @@ NOTHING = frozenset(
 """Words for a missing value, in lower case. They mean it among numbers and references; names are what is written."""
 NO_REFERENCE = r"(?:-1|0+)(?:\.0*)?"
 """Numbers that refer to nothing."""
+TOTALS = ("total", "totals", "sum", "mean", "average", "median", "sd", "std", "stdev", "sem", "min", "max")
+"""Names of rows that sum up those above them."""
 LARGEST_WHOLE = 2**53
 """From here on, numbers do not tell whole numbers apart."""
 MOST_DAUGHTERS = 2
@@ -45,6 +47,12 @@ def says_nothing(values: pd.Series) -> pd.Series:
     return text.isna() | text.str.lower().isin(NOTHING).fillna(value=True)
 
 
+def rows_of_cells(names: pd.Series) -> int:
+    """Return the number of rows up to those at the end that sum up the others, such as their mean; at least one."""
+    sums = as_text(names).str.lower().isin(TOTALS).fillna(value=False).to_numpy(bool)
+    return len(names) - int(np.cumprod(sums[::-1])[: len(names) - 1].sum())
+
+
 def as_numbers(values: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Return a column as numbers, float64, and where it holds something else.
 
@@ -54,11 +62,25 @@ def as_numbers(values: pd.Series) -> tuple[pd.Series, pd.Series]:
     if pd.api.types.is_numeric_dtype(values):
         numbers = values.astype("Float64").astype("float64")
         return numbers, pd.Series(data=False, index=values.index)
+    plain = _plain_numbers(values)
+    if plain is not None:
+        return plain, pd.Series(data=False, index=values.index)
     text = as_text(values)
     numbers = pd.to_numeric(text, errors="coerce").astype("Float64").astype("float64")
     wrong = numbers.isna() & ~says_nothing(text)
     beyond = (numbers.abs() >= LARGEST_WHOLE) & text.str.fullmatch(r"[+-]?\d+").fillna(value=False)
     return numbers, wrong | beyond
+
+
+def _plain_numbers(values: pd.Series) -> pd.Series | None:
+    """Return a column of text that holds numbers alone, none of them beyond what is told apart; None for others."""
+    if values.dtype != "string" or not len(values) or values.hasnans:
+        return None
+    try:
+        numbers = np.asarray(pd.to_numeric(values.to_numpy(object), errors="raise"), float)
+    except (ValueError, TypeError):
+        return None
+    return pd.Series(numbers, values.index, name=values.name) if (np.abs(numbers) < LARGEST_WHOLE).all() else None
 
 
 def why_no_number(value: object) -> str:

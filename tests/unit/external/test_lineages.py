@@ -6,6 +6,8 @@ from pathlib import Path
 import import_lineage
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.pairing.pairing_examples import write
 
 from cineseq.config.base import FieldOfView
@@ -261,3 +263,18 @@ def test_frames_that_look_like_times_are_named(tmp_path: Path, caplog: pytest.Lo
     caplog.clear()
     read(tmp_path, FAMILY)
     assert not caplog.text
+
+
+@given(digits=st.integers(16, 22), seed=st.integers(1, 10**9))
+def test_parents_that_a_program_has_rounded_are_named(
+    digits: int, seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    m, a, b = (str(10 ** (digits - 1) + seed + k) for k in range(3))
+    rows = "{m},,0,10,division\n{a},{p},10,15,death\n{b},{p},10,20,censored\n"
+    folder = tmp_path_factory.mktemp("families")
+    with pytest.raises(
+        UserError, match=rf"l\.csv, row 3: the parent '1e\+\d+' of cell '{a}' is a number that .* rounded"
+    ):
+        read(folder, HEADER + rows.format(m=m, a=a, b=b, p=f"1e+{digits - 1}"))
+    cells = read(folder, HEADER + rows.format(m=m, a=a, b=b, p=m))  # what the sentence says
+    assert cells["parent_id"].fillna("").to_dict() == {m: "", a: m, b: m}

@@ -123,7 +123,7 @@ def test_columns_that_describe_cells_are_named(tmp_path: Path, caplog: pytest.Lo
     counts = drawn(0).assign(leiden=range(8), batch=1)
     counts.to_csv(tmp_path / "a.csv")
     check(tmp_path / "a.csv", counts)
-    assert "'leiden' and 'batch' are read as genes, but by their names describe cells" in serious(caplog)[0]
+    assert "2 columns describe cells by name and are read as genes: 'leiden' and 'batch'" in serious(caplog)[0]
     drawn(0).to_csv(tmp_path / "b.csv")  # what the sentence says
     caplog.clear()
     check(tmp_path / "b.csv", drawn(0))
@@ -151,3 +151,37 @@ def test_tables_of_r_are_separated_by_blanks(
     ]
     path.write_text("\n".join(lines) + "\n")
     check(path, counts, orientation)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    below=st.lists(st.sampled_from(["Total", "mean", "SD"]), min_size=1, max_size=2, unique=True),
+    orientation=st.sampled_from(["cells_by_genes", "genes_by_cells"]),
+)
+def test_sums_over_cells_are_no_cells(
+    seed: int, below: list[str], orientation: Orientation, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path, counts = tmp_path_factory.mktemp("counts") / "a.csv", drawn(seed)
+    table = pd.concat([counts, *(counts.sum().to_frame(name).T for name in below)])
+    (table if orientation == "cells_by_genes" else table.T).to_csv(path)
+    check(path, counts, orientation)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_row_numbers_before_the_names_are_left_out(first: int, tmp_path: Path) -> None:
+    counts = drawn(0, 5_000_000)
+    table = counts.map("{:,}".format).reset_index(names="barcode")
+    table.set_axis(range(first, first + len(table))).to_csv(tmp_path / "a.csv")
+    check(tmp_path / "a.csv", counts)
+    counts.set_axis(range(len(counts))).to_csv(tmp_path / "b.csv")
+    check(tmp_path / "b.csv", counts.set_axis(map(str, range(len(counts)))))
+
+
+def test_a_long_table_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    counts = drawn(0)
+    long = counts.reset_index(names="cell").melt("cell", var_name="gene", value_name="count")
+    long.to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(UserError, match=r"a\.csv: this is a long table"):
+        read_count_table(tmp_path / "a.csv", "cells_by_genes")
+    long.pivot_table(index="cell", columns="gene", values="count", fill_value=0).to_csv(tmp_path / "b.csv")
+    check(tmp_path / "b.csv", counts)
