@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Hashable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def _named_cells(path: Path, external: External) -> pd.DataFrame:
             f"columns are {list(table.columns[:4])}); name it in external.id."
         )
         raise UserError(msg)
-    table = _without_totals(table, column, path)
+    table = without_totals(table, column, path)
     names = replaced(as_text(table[column]), external.id_replace)
     if names.isna().any():
         msg = f"{path}, row {names.isna().idxmax()}: the cell has no name in column '{column}'; give it one."
@@ -88,7 +89,7 @@ def _named_cells(path: Path, external: External) -> pd.DataFrame:
     return table.drop(columns=column).set_index(pd.Index(names.astype(object), name="cell"))
 
 
-def _without_totals(table: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
+def without_totals(table: pd.DataFrame, column: str, path: Path) -> pd.DataFrame:
     """Leave out the rows at the end that spreadsheets add below the cells, such as their mean, and say so."""
     kept = rows_of_cells(table[column])
     if kept == len(table):
@@ -142,10 +143,24 @@ def chosen_columns(table: pd.DataFrame, external: External, where: str) -> pd.Da
         for column in _matching(table, getattr(external, key), used, f"external.{key}", where):
             chosen[f"{key}_{column}"] = table[column]
             used.add(column)
+    _warn_of_capitals(table, used, where)
     _check_functions({name: series for name, series in chosen.items() if name.startswith("function_")}, where)
     numeric = ("function_", "morphology_", "embedding_", "features_")
     typed = {name: numbers(v, where) if name.startswith(numeric) else as_text(v) for name, v in chosen.items()}
     return _circular(pd.DataFrame(typed, index=table.index), external, where)
+
+
+def _warn_of_capitals(table: pd.DataFrame, used: set[Hashable], where: str) -> None:
+    """Name columns that would be read if they were in small letters."""
+    usual = (*OWN_GROUPS, FAMILY, CLASS)
+    alike = {c: str(c).strip().lower() for c in table.columns if c not in used and str(c).strip().lower() in usual}
+    for column, name in alike.items():
+        if name not in table:
+            warn_of(
+                logger,
+                f"{where}: column '{column}' is not read; call it '{name}' if it is the {name} of the cells, or name "
+                f"it in external.groups.",
+            )
 
 
 def _target(key: str, name: str) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from cineseq.config.base import FieldOfView
 from cineseq.config.external import External, LineageColumns
 from cineseq.errors import UserError
-from cineseq.external.cell_columns import FAMILY, cell_table, chosen_columns
+from cineseq.external.cell_columns import FAMILY, cell_table, chosen_columns, without_totals
 from cineseq.io.delimited import read_plain, rows_of
 from cineseq.io.end_words import ENDS, plain_words
 from cineseq.io.written import as_named, as_numbers, as_parents, as_text, says_nothing
@@ -57,6 +57,7 @@ def read_families(path: Path, field: FieldOfView, external: External) -> pd.Data
     names = external.lineage
     _check_columns(table, path, external)
     cell = next(c for c in external.id if c in table.columns)
+    table = without_totals(table, cell, path)
     family = pd.DataFrame({"row": table.index})
     table = table.reset_index(drop=True)
     scope = _scope(table, names.scope, path, family)

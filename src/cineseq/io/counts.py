@@ -35,6 +35,8 @@ SPREADSHEET_NAME = (
 """Dates and rounded numbers, which spreadsheets make of names of genes such as MARCH1, SEPT2 and 2310009E13."""
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 COPY_COUNTS = "copy it again from where it was made, or write it again"
+ENOUGH = 1000
+"""Fewest counts above 0 of which one at least is above 1, unless they were made binary."""
 PER_CELL = 10_000.0
 """Total to which ``cp10k`` and ``sqrt`` scale the counts of a cell."""
 
@@ -144,6 +146,8 @@ def make_counts(matrix: sparse.csr_matrix, cells: pd.Index, genes: pd.Index, pat
     counts = sparse.csr_matrix(matrix, dtype=np.float32)
     np.rint(counts.data, out=counts.data)
     counts.eliminate_zeros()
+    if counts.nnz >= ENOUGH and counts.data.max() == 1:
+        warn_of(logger, f"{path}: every count is 0 or 1, as where counts were made binary; give the raw counts.")
     counts.sort_indices()
     return Counts(counts, cells, genes)
 

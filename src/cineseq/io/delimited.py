@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError, reading
 from cineseq.io.text_files import BLANKS, GZIP, SEPARATORS, opened, separator_of, stated_separator
 from cineseq.io.written import as_numbers, as_text
+from cineseq.serious import warn_of
 from cineseq.text import count
+
+logger = logging.getLogger(__name__)
 
 ENOUGH = 3
 DAMAGED = ("not a readable table", "copy it again, or save it again as text in UTF-8 or as parquet")
@@ -95,6 +99,13 @@ def read_plain(path: Path) -> pd.DataFrame:
     if frame.empty:
         msg = f"{path}: the table has no rows; at least one was expected."
         raise UserError(msg)
+    marked = frame.index[frame.iloc[:, 0].str.startswith("#").fillna(value=False).to_numpy(bool)]
+    if 0 < len(marked) <= len(frame) / 2:
+        what = count(len(marked), "row begins", "rows begin")
+        warn_of(
+            logger, f"{path}, row {marked[0]}: {what} with # and {'is' if len(marked) == 1 else 'are'} read like the "
+            "others; only lines above the header are comments, so delete such a row if it is one.",
+        )  # fmt: skip
     return frame[[name for name in frame if not name.startswith("Unnamed: ") or frame[name].notna().any()]]
 
 

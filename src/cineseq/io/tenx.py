@@ -7,6 +7,7 @@ import io
 import logging
 import re
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ WITHIN = (
 """Folders inside a folder of results that hold the matrix of called cells."""
 IDENTIFIER = r"ENS[A-Z]*G\d{11}(?:\.\d+)?"
 """A gene of Ensembl."""
+HEADER = r"(?i)\"?(?:|x|v1|index|.*(?:gene|feature|barcode|cell|ensembl|name|symbol|id))(?:[_. ].*)?\"?"
+"""First value of a line that names columns."""
 LOOKED_FOR = "matrix.mtx, barcodes.tsv, and features.tsv or genes.tsv (each also with a prefix, as .txt, or .gz)"
 
 
@@ -61,8 +64,9 @@ def read_folder(path: Path) -> Matrix:
     if b" pattern " in text[: text.find(b"\n")].lower():
         msg = f"{matrix}: a pattern of the entries that are not 0, with no counts; write the matrix with its values."
         raise UserError(msg)
-    genes, cells = _rows(features), _rows(barcodes)
     found = as_sparse(sparse.coo_matrix(values), str(matrix))
+    genes, cells = _without_headers(_rows(features), _rows(barcodes), found.shape)
+    cells = _without_numbers(cells)
     is_square = len(genes) == len(cells)
     if found.shape == (len(genes), len(cells)) and not (is_square and matrix.name.startswith("cells_x_genes")):
         found = sparse.csr_matrix(found.T)
@@ -84,6 +88,24 @@ def read_folder(path: Path) -> Matrix:
     mine = genes_of(types, str(features))
     names = pd.Index(genes[min(1, genes.shape[1] - 1)])
     return Matrix(found[:, mine], pd.Index(cells[0]), names[mine])
+
+
+def _without_headers(
+    genes: pd.DataFrame, cells: pd.DataFrame, shape: tuple[int, ...]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Leave out first lines that name columns, where without them both tables have the shape of the matrix."""
+    ways = [
+        [table, table.iloc[1:].reset_index(drop=True)] if re.fullmatch(HEADER, table.iloc[0, 0]) else [table]
+        for table in (genes, cells)
+    ]
+    fitting = (way for way in product(*ways) if sorted(map(len, way)) == sorted(shape))
+    return next(fitting, (genes, cells))
+
+
+def _without_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out a first column that numbers the lines, before names."""
+    counted = any((table[0] == pd.Series(range(first, first + len(table))).astype(str)).all() for first in (0, 1))
+    return table.iloc[:, 1:].set_axis(range(table.shape[1] - 1), axis=1) if counted and table.shape[1] > 1 else table
 
 
 def _matrix_file(path: Path) -> Path:
@@ -123,7 +145,10 @@ def _bytes(path: Path) -> bytes:
 
 
 def _rows(path: Path) -> pd.DataFrame:
-    """Return the tab-separated values of each line as text; quotes are left out where all lines have them."""
+    """Return the values of each line as text, separated by tabs, or by as many commas in each line.
+
+    Quotes are left out where all lines have them.
+    """
     try:
         lines = _bytes(path).decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
@@ -133,7 +158,9 @@ def _rows(path: Path) -> pd.DataFrame:
         lines.pop()
     if lines and all(line.startswith('"') and line.endswith('"') and '""' not in line for line in lines):
         lines = [line[1:-1].replace('"\t"', "\t") for line in lines]  # as R writes text
-    values = [line.split("\t") for line in lines]
+    commas = {line.count(",") for line in lines}
+    separator = "," if not any("\t" in line for line in lines) and len(commas) == 1 else "\t"
+    values = [line.split(separator) for line in lines]
     uneven = next((k for k, row in enumerate(values) if len(row) != len(values[0]) or "\0" in lines[k]), None)
     if uneven is not None or not values:
         row = 1 if uneven is None else uneven + 1

@@ -112,7 +112,8 @@ def counts_matrix(
     UserError
         When none of them holds counts, or there is no such layer.
     """
-    if (layer is not None and layer not in (*adata.layers, "X", "raw")) or (layer == "raw" and adata.raw is None):
+    there = (*adata.layers, "X", *(["raw"] if adata.raw is not None else []))
+    if layer is not None and layer not in there:
         msg = f"{where}: there is no layer '{layer}' (pairing.counts_layer); there are {_listed(adata)}."
         raise UserError(msg)
     places = [layer] if layer is not None else [LAYER] * (LAYER in adata.layers) + ["X", "raw"]
@@ -124,6 +125,8 @@ def counts_matrix(
             continue
         matrix = as_sparse(values, where)
         reason = why_not_counts(matrix.data)
+        if not reason and place == "X" and layer is None and len(adata.layers) and not matrix.data.any():
+            reason = "found zeros alone"
         if reason:
             reasons.append(f"of {_name(place)}: {reason}")
             continue
@@ -154,7 +157,7 @@ def counts_matrix(
 
 
 def _at(adata: AnnData, place: str) -> tuple[Any, pd.DataFrame]:
-    if place == "raw":
+    if place == "raw" and (adata.raw is not None or place not in adata.layers):
         return (None, adata.var) if adata.raw is None else (adata.raw.X, adata.raw.var)
     return (adata.X if place == "X" else adata.layers[place]), adata.var
 

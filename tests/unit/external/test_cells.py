@@ -469,6 +469,19 @@ def test_rows_that_sum_up_the_cells_above_them_are_left_out_and_said(
     assert not below or f"cells.csv, row {len(names) + 2}: " in remarks.texts[0]
 
 
+def test_a_table_marked_in_capitals_or_by_a_sign_is_a_serious_notice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path / "cells.csv", "id,function_score,Condition\na,1,drug\n#b,2,drug\nc,3,none\n")
+    cells_of_tables([path], [], External())
+    assert "row 3: 1 row begins with # and is read like the others" in caplog.messages[0]
+    assert "column 'Condition' is not read; call it 'condition'" in caplog.messages[1]
+    caplog.clear()
+    path = write(tmp_path / "cells.csv", "id,function_score,condition\na,1,drug\nc,3,none\n")  # as the sentences say
+    assert cells_of_tables([path], [], External())["condition"].tolist() == ["drug", "none"]
+    assert caplog.messages == []
+
+
 def test_a_cell_in_between_may_have_the_name_of_a_sum(tmp_path: Path) -> None:
     path = write(tmp_path / "cells.csv", "id,function_score\nmean,1.5\nb,2.5\n")
     assert cells_of_tables([path], [], External(id=["id"]))["track_id"].tolist() == ["mean", "b"]

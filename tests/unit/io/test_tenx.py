@@ -7,6 +7,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import sparse
 from scipy.io import mmwrite
 
@@ -147,3 +149,33 @@ def test_10x_h5_of_version_2(tmp_path: Path) -> None:
         group["shape"], group["barcodes"] = np.array([4, 2]), np.array(CELLS, "S")
         group["gene_names"] = np.array(GENES, "S")
     assert read(tmp_path / "a.h5") == (CELLS, GENES, COUNTS.tolist())
+
+
+@given(
+    cells=st.integers(2, 6),
+    genes=st.integers(2, 6),
+    headers=st.tuples(st.booleans(), st.booleans()),
+    numbered=st.sampled_from([None, 0, 1]),
+    separator=st.sampled_from("\t,"),
+)
+def test_headers_row_numbers_and_commas_of_the_files_beside_a_matrix(  # noqa: PLR0917
+    cells: int,
+    genes: int,
+    headers: tuple[bool, bool],
+    numbered: int | None,
+    separator: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    folder = tmp_path_factory.mktemp("mtx")
+    values = np.arange(1, cells * genes + 1).reshape(cells, genes)
+    mmwrite(folder / "matrix.mtx", sparse.coo_matrix(values.T))
+    features = ["gene_id,gene_name"] * headers[0] + [f"E{k},g{k}" for k in range(genes)]
+    before = [""] * cells if numbered is None else [f"{k + numbered}," for k in range(cells)]
+    barcodes = [("," if numbered is not None else "") + "barcode"] * headers[1]
+    barcodes += [f"{number}AC{k}" for k, number in enumerate(before)]
+    for name, lines in (("features.tsv", features), ("barcodes.tsv", barcodes)):
+        (folder / name).write_text("\n".join(lines).replace(",", separator) + "\n")
+    counts = read_counts(folder)
+    assert counts.cells.tolist() == [f"AC{k}" for k in range(cells)]
+    assert counts.genes.tolist() == [f"g{k}" for k in range(genes)]
+    assert counts.matrix.toarray().tolist() == values.tolist()

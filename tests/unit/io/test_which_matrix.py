@@ -160,3 +160,16 @@ def test_counts_of_all_genes_are_preferred_to_those_of_some(
         assert read_counts(path, layer="raw").genes.tolist() == whole.var_names.tolist()
     in_memory = whole if held == "other counts" and is_raw else data
     assert counts_matrix(data, "in memory")[2].tolist() == in_memory.var_names.tolist()
+
+
+def test_zeros_beside_layers_are_no_counts() -> None:
+    data = adata(np.zeros((2, 3)), spliced=COUNTS, unspliced=COUNTS)
+    with pytest.raises(UserError, match=r"of X: found zeros alone; there are X, layers\['spliced'\]"):
+        read(data)
+    assert read(data, "spliced") == COUNTS.tolist()  # what the sentence says
+
+
+def test_a_layer_called_raw_can_be_named() -> None:
+    data = adata(np.log1p(COUNTS))
+    data.layers["raw"] = COUNTS
+    assert read(data, "raw") == COUNTS.tolist()
