@@ -28,8 +28,9 @@ from cineseq.io.which_matrix import LAYER, as_sparse
 from cineseq.io.written import as_text
 from cineseq.io.zarr_files import check_codecs
 from cineseq.pairing.join import StudyCounts
+from cineseq.serious import warn_of
 from cineseq.tables.imaging import CELLS
-from cineseq.text import listed
+from cineseq.text import count, listed
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -135,6 +136,9 @@ def _open(path: Path) -> AnnData | MuData:
 def _from_anndata(data: AnnData, path: Path, external: External) -> tuple[pd.DataFrame, AnnData]:
     keys = {name: key for name in BLOCKS for key in (name, f"X_{name}") if key in data.obsm}
     _check_named(external.obsm, list(data.obsm), f"{path}: external.obsm", "table in obsm")
+    unread = sorted(set(data.obsm) - {*keys.values(), *external.obsm.values()})
+    if unread:
+        logger.info("%s: tables of obsm that are not read (external.obsm): %s.", path, listed(unread))
     blocks = [
         _block(data.obsm[key], data.obs_names, name, f"{path}, obsm['{key}']")
         for name, key in (keys | external.obsm).items()
@@ -155,6 +159,15 @@ def _from_mudata(data: MuData, path: Path, external: External) -> tuple[pd.DataF
         )
         raise UserError(msg)
     rna = data.mod[counts]
+    if unread := [f"'{name}'" for name in data.mod if name not in (counts, *named.values())]:
+        what = count(len(unread), "modality is", "modalities are")
+        warn_of(
+            logger,
+            f"{path}: {what} not read: {listed(unread)}; name what should be in external.modalities, such as "
+            f"{{morphology: {unread[0]}}}.",
+        )
+    if without := int((~data.obs_names.isin(rna.obs_names)).sum()):
+        warn_of(logger, f"{path}: left out {count(without, 'cell')} of {data.n_obs} without counts.")
     obs = data.obs.reindex(rna.obs_names)
     obs = obs.join(rna.obs[[c for c in rna.obs.columns if c not in obs.columns]])
     blocks = []

@@ -67,6 +67,8 @@ class Entry:
 
 
 COLUMNS = tuple(f.name for f in fields(Entry) if f.name not in ("row", "metadata"))
+GROUP = "group_"
+"""What may stand before the name of a column of metadata, which is a group of cells."""
 SHORT_NAME = 5
 """Up to this many letters, one letter makes the difference to another name; above, two do."""
 
@@ -185,6 +187,11 @@ def _check_header(path: Path, names: Sequence[str], rows: list[tuple[int, dict[s
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:
         msg = f"{path}: the header names the column '{twice}' twice; join them, with semicolons between files."
+        raise UserError(msg)
+    prefixed = next((name for name in names if name.startswith(GROUP) and name.removeprefix(GROUP) in names), None)
+    if prefixed is not None:
+        other = prefixed.removeprefix(GROUP)
+        msg = f"{path}: the columns '{prefixed}' and '{other}' would both be the group '{other}'; rename one of them."
         raise UserError(msg)
     if "sample" not in names:
         msg = f"{path}: the column 'sample' is missing from the header."

@@ -485,3 +485,22 @@ def test_a_table_marked_in_capitals_or_by_a_sign_is_a_serious_notice(
 def test_a_cell_in_between_may_have_the_name_of_a_sum(tmp_path: Path) -> None:
     path = write(tmp_path / "cells.csv", "id,function_score\nmean,1.5\nb,2.5\n")
     assert cells_of_tables([path], [], External(id=["id"]))["track_id"].tolist() == ["mean", "b"]
+
+
+def test_modalities_that_are_not_read_and_cells_without_counts_are_serious_notices(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = others(tmp_path, {"rna": "rna", "morphology": "shape", "function": "function"})
+    with blocks_apart():
+        data = mudata.read_h5mu(path)
+        parts = {name: data.mod[name].copy() for name in data.mod}
+        parts["rna"] = parts["rna"][:1].copy()
+        mudata.MuData(parts).write(path)
+    read_external_paired(path, External())
+    said = [record.getMessage() for record in caplog.records if getattr(record, "serious", False)]
+    assert f"{path}: 1 modality is not read: 'shape'; name what should be in external.modalities" in said[0]
+    assert said[1:] == [f"{path}: left out 1 cell of 2 without counts."]
+    caplog.clear()
+    read = read_external_paired(path, External(modalities={"morphology": "shape"}))  # what the sentence says
+    assert read.morphology.to_dict("list") == {"morphology_area": [1]}
+    assert "not read" not in caplog.text

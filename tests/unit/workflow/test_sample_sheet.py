@@ -368,3 +368,12 @@ def test_a_header_behind_a_number_sign_is_one_only_where_there_is_no_other(tmp_p
     path = tmp_path / "samples.tsv"
     path.write_text("#sample\tfov\timages\nsample\timages\na\tx.tif\n")
     assert read_sheet(path) == [Entry("a", images="x.tif")]
+
+
+def test_one_group_in_two_columns_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="'group_donor' and 'donor' would both be the group 'donor'; rename one"):
+        read_sheet(sheet(tmp_path, "sample group_donor donor images", "a x y a.tif"))
+    assert read_sheet(sheet(tmp_path, "sample group_donor giver images", "a x y a.tif"))[0].metadata == (
+        ("group_donor", "x"),
+        ("giver", "y"),
+    )
