@@ -1,8 +1,9 @@
-"""The exception for mistakes that the user can correct, and what becomes one: failures of libraries that read files."""
+"""Mistakes that the user can correct: the exception, the failures of libraries that become one, and serious remarks."""
 
 from __future__ import annotations
 
 import csv
+import logging
 import lzma
 import pickle
 import struct
@@ -111,3 +112,21 @@ def reason(error: Exception) -> str:
     text = " ".join(printable.split()).strip(" .:;")
     short = text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]} ..."
     return f"{type(error).__name__}: {short}" if short else type(error).__name__
+
+
+def warn_of(logger: logging.Logger, text: str) -> None:
+    """Log a sentence on the data that a reader of the results must see; the step's report gets it as a notice."""
+    logger.warning("%s", text, extra={"serious": True})
+
+
+class SeriousRemarks(logging.Handler):
+    """Keep the texts of :func:`warn_of`, each once, for the report of a step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the text of a serious record."""
+        if getattr(record, "serious", False) and record.getMessage() not in self.texts:
+            self.texts.append(record.getMessage())

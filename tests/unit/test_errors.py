@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import logging
 import lzma
 import pickle
 import struct
@@ -24,7 +25,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import load as load_tensors
 
-from cineseq.errors import LIBRARIES, UserError, failures, reading, reason
+from cineseq.errors import LIBRARIES, SeriousRemarks, UserError, failures, reading, reason, warn_of
 
 
 def truncated_gzip() -> None:
@@ -82,3 +83,16 @@ def test_a_reason_is_one_short_line(text: str) -> None:
     assert shown.startswith("ValueError")
     assert len(shown) < 230
     assert shown.isprintable()
+
+
+def test_serious_remarks_are_kept_once(caplog: pytest.LogCaptureFixture) -> None:
+    logger, remarks = logging.getLogger("reader"), SeriousRemarks()
+    logger.addHandler(remarks)
+    try:
+        for text in ("The table counts.", "Half is missing (50 %s).", "The table counts."):
+            warn_of(logger, text)
+        logger.warning("not for the report")
+    finally:
+        logger.removeHandler(remarks)
+    assert remarks.texts == ["The table counts.", "Half is missing (50 %s)."]
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 4

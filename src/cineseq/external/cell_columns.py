@@ -12,11 +12,10 @@ import pandas as pd
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.external import External
-from cineseq.errors import UserError
+from cineseq.errors import UserError, warn_of
 from cineseq.io.delimited import read_plain
 from cineseq.io.group_columns import with_sheet
 from cineseq.io.written import as_numbers, as_text, count_words, rows_of_cells, says_nothing, why_no_number
-from cineseq.serious import warn_of
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS
 from cineseq.text import count, listed, significant

@@ -12,12 +12,11 @@ import pandas as pd
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.external import External, LineageColumns
-from cineseq.errors import UserError
+from cineseq.errors import UserError, warn_of
 from cineseq.external.cell_columns import FAMILY, cell_table, chosen_columns, without_totals
 from cineseq.io.delimited import read_plain, rows_of
 from cineseq.io.end_words import ENDS, plain_words
 from cineseq.io.written import as_named, as_numbers, as_parents, as_text, says_nothing
-from cineseq.serious import warn_of
 from cineseq.statistics.pedigree import OwnAncestorError, ancestry
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES

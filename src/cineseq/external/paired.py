@@ -14,7 +14,7 @@ from scipy import sparse
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.external import External
-from cineseq.errors import UserError, reading
+from cineseq.errors import UserError, reading, warn_of
 from cineseq.external.cell_columns import cell_table, chosen_columns, numbers, replaced
 from cineseq.external.cells import ALWAYS, paired_of
 from cineseq.io.adata import read_paired
@@ -28,7 +28,6 @@ from cineseq.io.which_matrix import LAYER, as_sparse
 from cineseq.io.written import as_text
 from cineseq.io.zarr_files import check_codecs
 from cineseq.pairing.join import StudyCounts
-from cineseq.serious import warn_of
 from cineseq.tables.imaging import CELLS
 from cineseq.text import count, listed
 

@@ -12,10 +12,9 @@ import pandas as pd
 from cineseq.config.base import FieldOfView
 from cineseq.config.imaging import Channels
 from cineseq.config.pairing import Cells
-from cineseq.errors import UserError
+from cineseq.errors import UserError, warn_of
 from cineseq.features.scaling import divisor
 from cineseq.io.group_columns import sheet_columns
-from cineseq.serious import warn_of
 from cineseq.tables.contract import FIELD
 from cineseq.tables.imaging import CELLS, FATES
 from cineseq.text import count

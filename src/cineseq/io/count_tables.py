@@ -12,11 +12,10 @@ import numpy as np
 import pandas as pd
 
 from cineseq.config.pairing import Orientation
-from cineseq.errors import UserError, reading
+from cineseq.errors import UserError, reading, warn_of
 from cineseq.io.delimited import DAMAGED, Layout, layout_of, values_of
 from cineseq.io.text_files import opened
 from cineseq.io.written import as_numbers, as_text, rows_of_cells, says_nothing, why_no_number
-from cineseq.serious import warn_of
 from cineseq.text import count, listed
 
 logger = logging.getLogger(__name__)

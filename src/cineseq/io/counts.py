@@ -13,13 +13,12 @@ from scipy import sparse
 
 from cineseq.config.expression import Normalisation
 from cineseq.config.pairing import Orientation
-from cineseq.errors import UserError, reading
+from cineseq.errors import UserError, reading, warn_of
 from cineseq.io.count_tables import read_count_table
 from cineseq.io.hdf5 import check_hdf5
 from cineseq.io.tenx import read_10x_h5, read_folder
 from cineseq.io.which_matrix import as_sparse, counts_matrix, why_not_counts, without_summaries
 from cineseq.io.zarr_files import check_codecs
-from cineseq.serious import warn_of
 from cineseq.text import count
 
 if TYPE_CHECKING:

@@ -15,10 +15,9 @@ from typing import IO
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.errors import UserError, reading
+from cineseq.errors import UserError, reading, warn_of
 from cineseq.io.text_files import BLANKS, GZIP, SEPARATORS, opened, separator_of, stated_separator
 from cineseq.io.written import as_numbers, as_text
-from cineseq.serious import warn_of
 from cineseq.text import count
 
 logger = logging.getLogger(__name__)

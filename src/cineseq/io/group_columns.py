@@ -7,8 +7,8 @@ import logging
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
+from cineseq.errors import warn_of
 from cineseq.io.written import as_numbers, as_text, says_nothing
-from cineseq.serious import warn_of
 from cineseq.text import count
 
 logger = logging.getLogger(__name__)

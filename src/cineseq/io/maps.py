@@ -8,11 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
-from cineseq.errors import UserError
+from cineseq.errors import UserError, warn_of
 from cineseq.io.delimited import read_plain
 from cineseq.io.group_columns import GROUP, ONE_VALUE, why_no_group
 from cineseq.io.written import as_numbers, as_references, as_text
-from cineseq.serious import warn_of
 from cineseq.tables.contract import Table, empty
 from cineseq.tables.imaging import BARCODES, COMPARTMENTS
 from cineseq.text import count

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from cineseq.errors import UserError
-from cineseq.serious import warn_of
+from cineseq.errors import UserError, warn_of
 from cineseq.text import count, percent, significant
 
 if TYPE_CHECKING:

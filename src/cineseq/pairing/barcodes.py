@@ -9,10 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from cineseq.config.pairing import Pairing
-from cineseq.errors import UserError
+from cineseq.errors import UserError, warn_of
 from cineseq.io.counts import read_counts
 from cineseq.io.written import as_text
-from cineseq.serious import warn_of
 from cineseq.text import count
 
 logger = logging.getLogger(__name__)

@@ -22,8 +22,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from threadpoolctl import threadpool_limits
 
-from cineseq.errors import UserError
-from cineseq.serious import SeriousRemarks
+from cineseq.errors import SeriousRemarks, UserError
+from cineseq.files import write_json
 
 
 def run(main: Callable[..., None], snakemake: Any = None) -> None:
@@ -44,7 +44,7 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
 
     Notes
     -----
-    What :func:`cineseq.serious.warn_of` says is added to the notices of the step's ``report``.
+    What :func:`cineseq.errors.warn_of` says is added to the notices of the step's ``report``.
     """
     atexit.register(gc.freeze)  # skips the garbage collection at exit, which takes a second when torch is loaded
     hints = get_type_hints(main)
@@ -59,13 +59,23 @@ def run(main: Callable[..., None], snakemake: Any = None) -> None:
         with threadpool_limits(limits=arguments.get("threads", 1)):
             main(**arguments)
         if remarks.texts and "report" in arguments:
-            remarks.add_to(arguments["report"])
+            _add_notices(arguments["report"], remarks.texts)
     except UserError as error:
         logging.getLogger(name).error("%s", error)
         raise SystemExit(1) from None
     except Exception:
         logging.getLogger(name).exception("The step failed; this is a bug in cineseq or in a library that it uses.")
         raise SystemExit(1) from None
+
+
+def _add_notices(report: Path, texts: list[str]) -> None:
+    """Add serious remarks to the lines and notices of a report that the step has written."""
+    content = json.loads(report.read_text(encoding="utf-8"))
+    notices = content.setdefault("notices", [])
+    content["lines"] += [text for text in texts if text not in content["lines"]]
+    said = [notice["text"] for notice in notices]
+    notices += [{"level": "serious", "text": text} for text in texts if text not in said]
+    write_json(content, report)
 
 
 def _field_of(arguments: dict[str, Any]) -> str:

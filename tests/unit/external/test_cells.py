@@ -20,7 +20,7 @@ from tests.unit.pairing.pairing_examples import write
 from cineseq.config.base import FieldOfView
 from cineseq.config.external import External
 from cineseq.config.pairing import Pairing
-from cineseq.errors import UserError
+from cineseq.errors import SeriousRemarks, UserError
 from cineseq.external.cell_columns import as_text
 from cineseq.external.cells import cells_of_paired, cells_of_tables
 from cineseq.external.lineages import read_families
@@ -29,7 +29,6 @@ from cineseq.io.adata import read_paired, write_paired
 from cineseq.io.delimited import read_plain
 from cineseq.io.mudata_export import blocks_apart, write_mudata
 from cineseq.io.paired import PairedData
-from cineseq.serious import SeriousRemarks
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import CELLS
 

@@ -1,5 +1,6 @@
 """A step gets the same arguments from Snakemake and from the command line."""
 
+import json
 import logging
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ from pydantic import Field
 
 from cineseq import progress
 from cineseq.config.base import FieldOfView, Section
-from cineseq.errors import UserError
+from cineseq.errors import UserError, warn_of
+from cineseq.files import write_json
 from cineseq.models.registry import COMPACT, COMPACT_FILE, COMPACT_PHASE, model_file
 from cineseq.workflow.step import from_command_line, run
 
@@ -206,3 +208,26 @@ def test_the_models_are_made_by_a_command_without_arguments(
     assert cards == [path.with_suffix(".md") for path in models.values()]
     assert all(path.is_file() for path in (*models.values(), *cards))
     assert told["settings"] == script.Settings()
+
+
+def reported(*, report: Path) -> None:
+    """Write a report, after remarks of which one is in it already."""
+    for text in ("The table counts.", "Half is missing (50 %s).", "Half is missing (50 %s)."):
+        warn_of(logging.getLogger("reader"), text)
+    notice = {"level": "serious", "text": "The table counts."}
+    write_json({"lines": ["First.", "The table counts."], "numbers": {"cells": 3}, "notices": [notice]}, report)
+
+
+def test_serious_remarks_become_notices_of_the_report_once(tmp_path: Path) -> None:
+    files = SimpleNamespace(
+        input=Files(), output=Files(report=str(tmp_path / "r.json")), params={}, log=[str(tmp_path / "a.log")], rule="r"
+    )
+    run(reported, files)
+    assert json.loads((tmp_path / "r.json").read_text()) == {
+        "lines": ["First.", "The table counts.", "Half is missing (50 %s)."],
+        "numbers": {"cells": 3},
+        "notices": [
+            {"level": "serious", "text": "The table counts."},
+            {"level": "serious", "text": "Half is missing (50 %s)."},
+        ],
+    }
