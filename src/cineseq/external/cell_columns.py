@@ -14,7 +14,7 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.external import External
 from cineseq.errors import UserError, warn_of
 from cineseq.io.delimited import read_plain
-from cineseq.io.group_columns import with_sheet
+from cineseq.io.group_columns import ONE_VALUE, why_no_group, with_sheet
 from cineseq.io.written import as_numbers, as_text, count_words, rows_of_cells, says_nothing, why_no_number
 from cineseq.tables.contract import empty
 from cineseq.tables.imaging import CELLS
@@ -150,11 +150,14 @@ def chosen_columns(table: pd.DataFrame, external: External, where: str) -> pd.Da
 
 
 def _warn_of_capitals(table: pd.DataFrame, used: set[Hashable], where: str) -> None:
-    """Name columns that would be read if they were in small letters."""
-    usual = (*OWN_GROUPS, FAMILY, CLASS)
+    """Name columns that group cells and would be read if they were in small letters.
+
+    Samples and fields are those of the sheet, so that a column with such a name need not be one of them.
+    """
+    usual = ("condition", "replicate", FAMILY, CLASS)
     alike = {c: str(c).strip().lower() for c in table.columns if c not in used and str(c).strip().lower() in usual}
     for column, name in alike.items():
-        if name not in table:
+        if name not in table and why_no_group(table[column]) in ("", ONE_VALUE):
             warn_of(
                 logger,
                 f"{where}: column '{column}' is not read; call it '{name}' if it is the {name} of the cells, or name "

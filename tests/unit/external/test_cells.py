@@ -471,13 +471,14 @@ def test_rows_that_sum_up_the_cells_above_them_are_left_out_and_said(
 def test_a_table_marked_in_capitals_or_by_a_sign_is_a_serious_notice(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = write(tmp_path / "cells.csv", "id,function_score,Condition\na,1,drug\n#b,2,drug\nc,3,none\n")
+    path = write(tmp_path / "cells.csv", "id,function_score,Condition,Sample\na,1,drug,s1\n#b,2,drug,s2\nc,3,drug,s3\n")
     cells_of_tables([path], [], External())
     assert "row 3: 1 row begins with # and is read like the others" in caplog.messages[0]
-    assert "column 'Condition' is not read; call it 'condition'" in caplog.messages[1]
+    [said] = caplog.messages[1:]  # samples are those of the sheet
+    assert "column 'Condition' is not read; call it 'condition'" in said
     caplog.clear()
-    path = write(tmp_path / "cells.csv", "id,function_score,condition\na,1,drug\nc,3,none\n")  # as the sentences say
-    assert cells_of_tables([path], [], External())["condition"].tolist() == ["drug", "none"]
+    path = write(tmp_path / "cells.csv", "id,function_score,condition\na,1,drug\nc,3,drug\n")  # as the sentences say
+    assert cells_of_tables([path], [], External())["condition"].tolist() == ["drug", "drug"]
     assert caplog.messages == []
 
 
