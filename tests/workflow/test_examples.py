@@ -8,10 +8,7 @@ from tests.workflow.conftest import ROOT, planned_rules, run_snakemake
 
 pytestmark = pytest.mark.workflow
 EXAMPLES = sorted((ROOT / "config/examples").glob("*.yaml"))
-ON_MASKS = {
-    *("track", "morphology", "export_tracks", "draw_field", "collect_uncertain"),
-    "tracking",
-}
+ON_MASKS = {"track", "export_tracks", "draw_field", "collect_uncertain", "tracking"}
 EXTERNAL_CELLS = {"import_cells", "cluster", "differential_expression", "predict", "prediction"}
 EXPECTED = {
     "au565_lineages": {

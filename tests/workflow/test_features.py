@@ -26,6 +26,12 @@ def test_features_are_planned_with_the_cells(measured: Project) -> None:
     assert "summarise_tracks" in measured.planned("features")
 
 
+def test_tracking_alone_describes_no_cell(measured: Project) -> None:
+    planned = measured.planned("tracking")
+    assert planned >= {"prepare_movie", "import_masks", "track", "export_tracks", "draw_field"}
+    assert not planned & {"morphology", "embed", "score_function", "summarise_tracks", "collect_cells"}
+
+
 @pytest.mark.slow
 def test_features_reach_the_cells_of_the_study(measured: Project) -> None:
     measured.snakemake("results/small/study/cells.parquet")

@@ -95,7 +95,6 @@ PRODUCTS: tuple[Product, ...] = (
     Product("detections.parquet", "field", "imaging.DETECTIONS", "track|import_tracks|import_point_tracks",
             target="tracking"),
     Product("events.parquet", "field", "imaging.EVENTS", "track|import_tracks", target="tracking"),
-    Product("morphology.parquet", "field", "imaging.MORPHOLOGY", "morphology", target="tracking"),
     # Tracks that come without masks cannot be written as masks.
     Product("ctc", "field", None, "export_tracks", target="tracking", needs="has_masks", is_folder=True),
     Product("tracks.geff", "field", None, "export_tracks", name="geff", target="tracking", is_folder=True),
@@ -106,6 +105,7 @@ PRODUCTS: tuple[Product, ...] = (
     Product("strips", "field", None, "draw_field", target="tracking", is_folder=True),
     Product("curation.html", "field", None, "draw_field", name="page", target="tracking"),
     # Fields of view: features.
+    Product("morphology.parquet", "field", "imaging.MORPHOLOGY", "morphology", target="features"),
     Product("embeddings.parquet", "field", "imaging.EMBEDDINGS", "embed"),
     Product("timecourse.parquet", "field", "imaging.TIMECOURSE", "score_function"),
     Product("scores.parquet", "field", "imaging.SCORES", "score_function"),

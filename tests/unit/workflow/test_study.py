@@ -79,13 +79,25 @@ def test_tracks_alone_are_tracked_without_what_needs_masks(tmp_path: Path) -> No
     found = files_of_target(study(tmp_path, TRACKS_ALONE[2:]), "tracking")
     assert found == [f"<results>/fov/b/f1/{name}" for name in ("tracks.parquet", "detections.parquet", "tracks.geff")]
     on_masks = files_of_target(study(tmp_path, GIVEN_TRACKS[2:]), "tracking")
-    named = {"masks.ome.tif", "ctc", "overview.png", "tracks.geff", "morphology.parquet"}
+    named = {"masks.ome.tif", "ctc", "overview.png", "tracks.geff"}
     assert {path.split("/")[-1] for path in on_masks} >= named
+
+
+def test_tracking_measures_nothing_that_tracks_do_not_need(tmp_path: Path) -> None:
+    """Shape takes longer than the tracks of a long movie."""
+    for rows in (IMAGES, MASKS, GIVEN_TRACKS):
+        found = study(tmp_path, rows, **SCORED)
+        measured = {"morphology.parquet", "embeddings.parquet", "scores.parquet", "objects.parquet"}
+        assert not measured & {path.split("/")[-1] for path in files_of_target(found, "tracking")}
+        assert "<results>/fov/b/f1/morphology.parquet" in files_of_target(found, "features")
 
 
 def test_files_of_fields_and_of_the_study(tmp_path: Path) -> None:
     found = study(tmp_path, PAIRED)
     assert files_of_target(found, "features") == [
+        "<results>/fov/a.1/f1/morphology.parquet",
+        "<results>/fov/a.1/f2/morphology.parquet",
+        "<results>/fov/b/f1/morphology.parquet",
         "<results>/fov/a.1/f1/objects.parquet",
         "<results>/fov/a.1/f2/objects.parquet",
         "<results>/fov/b/f1/objects.parquet",
