@@ -1,6 +1,6 @@
 """Segmentation and tracking, for each field of view.
 
-INPUTS: movie.ome.tif, masks.ome.tif or external tracks, compartments if available.
+INPUTS: movie.ome.tif, masks.ome.tif, points or external tracks, compartments if available.
 OUTPUTS: masks.ome.tif, detections.parquet, tracks.parquet, events.parquet, the events to check (curation.html), and
 ctc/ and tracks.geff/ for other tools.
 """
@@ -35,9 +35,10 @@ rule segment:
 
 
 rule track:
-    """Link the cells of one movie over time, with divisions, deaths and other ends."""
+    """Link the cells or points of one field of view over time, with divisions, deaths and other ends."""
     input:
-        labels="<results>/fov/{sample}/{fov}/masks.ome.tif",
+        labels=if_there(STUDY.has_masks, "<results>/fov/{sample}/{fov}/masks.ome.tif"),
+        points=from_sheet("points"),
         movie=MOVIE,
         compartments=from_sheet("compartments"),
         edits=from_sheet("edits"),
@@ -57,9 +58,13 @@ rule track:
         mem_mb=growing(2000),
         runtime=60,
     params:
-        settings=field_settings("channels", "track"),
+        settings=field_settings(
+            "channels", "track", *(["inputs"] if STUDY.has("points") else [])
+        ),
         _code=code("track.py"),
-        _content=content(from_sheet("compartments"), from_sheet("edits")),
+        _content=content(
+            from_sheet("points"), from_sheet("compartments"), from_sheet("edits")
+        ),
     script:
         "../scripts/track.py"
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
@@ -19,7 +18,7 @@ from cineseq.io.stacks import Labels, MovieInfo
 from cineseq.preprocessing.masks import pieces
 from cineseq.tables.contract import as_written
 from cineseq.tables.imaging import COMPARTMENTS, DETECTIONS, EVENTS, TRACKS
-from cineseq.tracking.field import track_objects
+from cineseq.tracking.field import track_objects, track_points
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.objects import measure as measure_objects
 from cineseq.tracking.points import take_points
@@ -70,8 +69,11 @@ def track(
     labels : array, Movie or pandas.DataFrame
         Label images of one field, whole numbers of shape (frames, height, width), 0 for background, or a movie of one
         channel that holds them; labels need not agree between frames. Or points: a table with ``frame`` (from 0),
-        ``y_px`` and ``x_px`` (px), and optionally ``label`` and ``area_px`` (px2). Borders and shapes are unknown for
-        points, so no end is called an exit or a death, and ends before the last frame have no confidence.
+        ``y_px`` and ``x_px`` (px), and optionally ``label``, ``area_px`` (px2) and ``track_id``. Points that have the
+        same ``track_id`` are one cell, and those that have another are not; points without one (empty or -1) are
+        linked with each other and to these tracks. If all have one, these are the tracks: nothing is linked, and no
+        division is known. Borders and shapes are unknown for points, so no end is called an exit or a death, and ends
+        before the last frame have no confidence.
     pixel_size_um, frame_interval_min : float, optional
         Micrometres per pixel and minutes per frame; by default those of ``image`` if it is a movie. Hours are missing
         if the frame interval is unknown; positions and settings are in px.
@@ -139,9 +141,10 @@ def track(
         if image is not None:
             msg = "image: it is used with label images only, since points have no pixels; leave one of them out."
             raise UserError(msg)
-        objects = take_points(labels, frames, positive("diameter_px", diameter_px))
-        info = MovieInfo(*objects.shape, (), *scales)
+        points = take_points(labels, frames, positive("diameter_px", diameter_px))
+        objects, info = points.objects, MovieInfo(*points.objects.shape, (), *scales)
     else:
+        points = None
         _check_no_points(frames=frames, diameter_px=diameter_px)
         objects, info = _objects(labels, image, axes, scales, channels=channels, death_channel=death_channel)
     if objects.table.empty and not chosen.allow_empty:
@@ -149,13 +152,12 @@ def track(
         msg = f"labels: there is no {what}; check them, or set allow_empty=True to get empty tables."
         raise UserError(msg)
     closed = None if compartments is None else _compartments(compartments, field)
-    made, _ = track_objects(objects, closed, edits, info=info, field=field, settings=chosen, where=Path("labels"))
-    detections = DETECTIONS.check(made.detections)
-    if objects.are_points:
-        known = "area_px" in labels
-        area = detections["area_px"] if known else np.nan
-        detections = detections.assign(area_px=area, touches_border=pd.array([pd.NA] * len(detections), "boolean"))
-    tables = map(as_written, (made.tracks, detections, made.events), (TRACKS, DETECTIONS, EVENTS))
+    if points is not None:
+        made, _ = track_points(points, closed, edits, info=info, field=field, settings=chosen, where=Path("points"))
+    else:
+        made, _ = track_objects(objects, closed, edits, info=info, field=field, settings=chosen, where=Path("labels"))
+    made_tables = (made.tracks, DETECTIONS.check(made.detections), made.events)
+    tables = map(as_written, made_tables, (TRACKS, DETECTIONS, EVENTS))
     return _with_end_labels(TrackingResult(*tables))
 
 

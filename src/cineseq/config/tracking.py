@@ -64,24 +64,25 @@ class Track(Section):
     external_columns: dict[Literal["frame", "track", "label", "y", "x", "parent", "death"], str] = Field(
         default_factory=dict,
         description="Names of the columns of an external table of tracks, where they are not frame, track, label (or y"
-        " and x), parent and death.",
+        " and x), parent and death; or of a table of points, where they are not frame, y_px, x_px, label and "
+        "track_id.",
     )
     external_frame_interval: float | None = Field(
         None,
         gt=0,
-        description="Time between frames in the unit in which external tracks count time, such as 30 where they count"
-        " minutes; null: they count frames, the first one being external_first_frame.",
+        description="Time between frames in the unit in which external tracks or points count time, such as 30 where "
+        "they count minutes; null: they count frames, the first one being external_first_frame.",
     )
     external_first_frame: int = Field(
-        0, description="Number that external tracks give to the first frame of the masks or movie, such as 1."
+        0, description="Number that external tracks or points give to the first frame of the masks or movie, such as 1."
     )
     external_frame_step: int | None = Field(
         None,
         ge=1,
         le=1000,
-        description="Frames that external tracks count from one frame of the masks to the next: 1 for tracks of the "
-        "thinned movie, 2 where masks exist of every second frame; null: frame_step of the sheet, so that they count "
-        "all frames.",
+        description="Frames that external tracks or points count from one frame of the masks or movie to the next: 1 "
+        "for those of the thinned movie, 2 where masks exist of every second frame; null: frame_step of the sheet, so "
+        "that they count all frames.",
     )
     external_frames: Literal["all", "annotated"] = Field(
         "all",
@@ -91,8 +92,8 @@ class Track(Section):
     external_pixel_size: float | None = Field(
         None,
         gt=0,
-        description="Size of a pixel in the unit of the positions of external tracks; null: they are in pixels, or the"
-        " file states it.",
+        description="Size of a pixel in the unit of the positions of external tracks or points; null: they are in "
+        "pixels, or the file states it.",
     )
     external_conflicts: Literal["refuse", "cut"] = Field(
         "refuse",

@@ -90,10 +90,10 @@ def _of_field(table: pd.DataFrame, field: FieldOfView) -> pd.DataFrame:
 
 def _by_object(table: pd.DataFrame, detections: pd.DataFrame, field: FieldOfView, path: Path) -> pd.DataFrame:
     """Return features indexed by frame and label."""
-    if len(detections) and detections["area_px"].isna().all():
+    if len(detections) and detections["touches_border"].isna().all():
         msg = (
-            f"{path}: features by frame and label need masks, and {_named(field)} has tracks only; give them by "
-            "track_id, one row per cell."
+            f"{path}: features by frame and label need masks, and {_named(field)} has points or tracks only; give them "
+            "by track_id, one row per cell."
         )
         raise UserError(msg)
     keys = pd.DataFrame({name: _whole(table[name], path) for name in OBJECT})

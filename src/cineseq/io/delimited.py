@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import pandas as pd
+import pyarrow.parquet as pq
 
 from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError, reading, warn_of
@@ -113,6 +114,21 @@ def _as_text(frame: pd.DataFrame) -> pd.DataFrame:
     rows = len(frame)
     text = as_text(pd.Series(frame.to_numpy(object).ravel(order="F"))).array
     return pd.DataFrame({k: text[k * rows : (k + 1) * rows] for k in range(frame.shape[1])}, index=frame.index)
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a table that :func:`read_plain` reads, from its header alone.
+
+    Raises
+    ------
+    UserError
+        When the header cannot be read.
+    """
+    with reading(path, *DAMAGED):
+        if path.suffix == ".parquet":
+            return [str(name) for name in pq.read_schema(path).names]
+        with opened(path) as stream:
+            return _header(path, stream, "")[2]
 
 
 def values_of(path: Path, layout: Layout, *, numbers: bool = False) -> pd.DataFrame:

@@ -20,7 +20,7 @@ OFTEN = 0.1
 
 def false_divisions(steps: Iterable[StepReport]) -> int:
     """Return the number of divisions of all fields that may be false."""
-    values: list[Any] = [step.numbers.get(EXPECTED) for step in steps if step.step == "track"]
+    values: list[Any] = [step.numbers.get(EXPECTED) for step in steps if step.step in ("track", "track_points")]
     return round(sum(float(value) for value in values if known(value)))
 
 

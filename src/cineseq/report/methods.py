@@ -66,6 +66,12 @@ SENTENCES: dict[str, tuple[Piece, ...]] = {
         "of shape, brightness and what stays in place, calibrated on simulated movies with pasted real nuclei, not on "
         "annotated deaths; other ends, such as cells lost in mitosis, have an unknown fate",
     ),
+    "track_points": (
+        "Positions of cells were supplied by the user, without masks, and linked over time by the same assignment as "
+        "objects, with distance alone",
+        ", across gaps of up to {c:track.max_gap} frames",
+        "; ends are not explained, so that their fate is unknown",
+    ),
     "import_tracks": ("Tracks were supplied by the user; their lineage was checked for impossible events",),
     "import_point_tracks": (
         "Point tracks were supplied by the user, without masks; their lineage was checked for impossible events",

@@ -67,7 +67,7 @@ def motion_picture(steps: list[StepReport]) -> str | None:
     rows = [
         (s.field, s.numbers["step_over_neighbour_distance"], s.numbers["step_left_over_neighbour_distance"])
         for s in steps
-        if s.step == "track" and s.numbers.get("step_over_neighbour_distance") is not None
+        if s.step in ("track", "track_points") and s.numbers.get("step_over_neighbour_distance") is not None
     ]
     if not rows:
         return None

@@ -22,6 +22,7 @@ STEPS = {
     "compare_fields": "Recordings of all fields compared",
     "segment": "Cells segmented",
     "track": "Cells tracked",
+    "track_points": "Points tracked",
     "import_tracks": "Tracks read",
     "import_point_tracks": "Point tracks read",
     "morphology": "Shape, intensity and texture",

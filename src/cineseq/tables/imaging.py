@@ -43,7 +43,14 @@ DETECTIONS = Table(
         _TRACK,
         _Y,
         _X,
-        Column("area_px", "number", "Area of the mask; missing without masks", "px2", missing=True, low=0),
+        Column(
+            "area_px",
+            "number",
+            "Area of the mask, or as a table of points states it; else missing",
+            "px2",
+            missing=True,
+            low=0,
+        ),
         Column(
             "touches_border",
             "truth",

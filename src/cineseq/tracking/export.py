@@ -144,7 +144,7 @@ def write_geff(detections: pd.DataFrame, tracks: pd.DataFrame, folder: Path) -> 
     """
     detections = detections.reset_index(drop=True)
     edges = links_of(detections, tracks)
-    has_masks = detections["area_px"].notna().any()
+    has_masks = detections["touches_border"].notna().any()
     from geff.core_io import write_arrays  # noqa: PLC0415 - half a second: it loads zarr and networkx
     from geff_spec import RelatedObject  # noqa: PLC0415
 

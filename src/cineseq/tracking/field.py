@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from cineseq.errors import UserError
 from cineseq.io.stacks import MovieInfo
 from cineseq.tracking.compartments import closed_compartments
 from cineseq.tracking.finalise import Curated, curate, no_tracks
+from cineseq.tracking.known_tracks import check_walls, keep_known_tracks
+from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.objects import Objects
-from cineseq.tracking.report import tracking_report
+from cineseq.tracking.points import Points, without_placeholders
+from cineseq.tracking.report import external_points_report, points_report, tracking_report, with_unused_images
 from cineseq.tracking.tracker import link_objects
 
 
@@ -58,12 +62,7 @@ def track_objects(
     UserError
         When there is no object and the settings do not allow that, or the edits or compartments are refused.
     """
-    if objects.table.empty and not settings.allow_empty:
-        msg = (
-            f"{where}: there is no cell in any frame; check the movie or the masks of this field; remove the field "
-            "from the sheet, or set track.allow_empty to true to continue without its cells."
-        )
-        raise UserError(msg)
+    _check_not_empty(objects, settings, where, "cell")
     if settings.motion != "none":
         objects = objects.with_jumps()
     linked, curated = None, no_tracks()
@@ -72,3 +71,51 @@ def track_objects(
         linked = link_objects(objects, compartment, settings)
         curated = curate(objects, linked.families, compartment, edits, info=info, field=field, settings=settings)
     return curated, tracking_report(objects, linked, curated.tracks)
+
+
+def track_points(
+    points: Points,
+    compartments: Path | pd.DataFrame | None,
+    edits: Path | pd.DataFrame | None,
+    *,
+    info: MovieInfo,
+    field: FieldOfView,
+    settings: Track,
+    where: Path,
+    unused_movie: Path | None = None,
+) -> tuple[Curated, dict[str, Any]]:
+    """Link the points of one field like objects, and keep the tracks that their table states.
+
+    Where it states the track of every point, these are the tracks and nothing is linked, so that no division is known.
+    Else they are kept as :func:`~cineseq.tracking.known_tracks.keep_known_tracks` says. Parameters, result and errors
+    are as in :func:`track_objects`; borders are missing in the table of detections, and so are areas unless stated.
+    ``unused_movie`` is the movie of the field, if there is one, of which the report says that it is not measured.
+    """
+    objects = points.objects
+    _check_not_empty(objects, settings, where, "point")
+    linked, curated, replaced = None, no_tracks(), 0
+    if len(objects.table):
+        compartment = closed_compartments(objects.table, compartments, field)
+        if points.are_tracked:
+            check_walls(objects.table, points.track, compartment, where)
+            families = TrackLineage(points.track, {}, {})
+        else:
+            objects = objects if settings.motion == "none" else objects.with_jumps()
+            linked = link_objects(objects, compartment, settings)
+            families, replaced = keep_known_tracks(linked.families, objects.table, points.track, compartment, where)
+        curated = curate(objects, families, compartment, edits, info=info, field=field, settings=settings)
+        curated = replace(curated, detections=without_placeholders(curated.detections, points))
+    if points.are_tracked:
+        report = external_points_report(objects, curated.tracks)
+    else:
+        report = points_report(objects, linked, curated.tracks, points.track, replaced)
+    return curated, with_unused_images(report) if unused_movie else report
+
+
+def _check_not_empty(objects: Objects, settings: Track, where: Path, what: str) -> None:
+    if objects.table.empty and not settings.allow_empty:
+        msg = (
+            f"{where}: there is no {what} in any frame; check the movie, masks or points of this field; remove the "
+            "field from the sheet, or set track.allow_empty to true to continue without its cells."
+        )
+        raise UserError(msg)

@@ -110,6 +110,61 @@ def point_tracks_report(objects: Objects, counts: dict[str, int], tracks: pd.Dat
     return report
 
 
+def external_points_report(objects: Objects, tracks: pd.DataFrame) -> dict[str, Any]:
+    """Return the report of points that all have a known track, as that of an import."""
+    report = point_tracks_report(objects, {}, tracks)
+    text = (
+        "Every point has a track_id, so these tracks are kept and nothing is linked; no division is known (give a "
+        "table with parents in the column 'tracks' of the sheet, or leave track_id out to look for divisions)."
+    )
+    notices = [*report["notices"], {"level": "serious", "text": text}]
+    return report | {"lines": [*report["lines"], text], "notices": notices, "step": "import_point_tracks"}
+
+
+def points_report(
+    objects: Objects, linked: Linked | None, tracks: pd.DataFrame, known: np.ndarray, replaced: int
+) -> dict[str, Any]:
+    """Return the report of tracking points, some of which may be in ``known`` tracks, shape (objects,), 0 for none.
+
+    ``replaced`` is the number of links that contradicted these and were replaced.
+    """
+    report = tracking_report(objects, linked, tracks)
+    lines = [*report["lines"], "There are no masks: borders and deaths are unknown."]
+    if known.any():
+        lines.append(
+            f"{share(int((known > 0).sum()), len(known), 'point')} have a track_id. Known tracks kept: "
+            f"{count(len(np.unique(known[known > 0])))}; links that contradicted them, replaced: {count(replaced)}."
+        )
+    notices = [*report["notices"], *_empty_frames(objects)]
+    lines += [notice["text"] for notice in _empty_frames(objects)]
+    numbers = report["numbers"] | {"points_in_known_tracks": int((known > 0).sum()), "links_replaced": replaced}
+    return {"lines": lines, "numbers": numbers, "notices": notices, "step": "track_points"}
+
+
+def with_unused_images(report: dict[str, Any]) -> dict[str, Any]:
+    """Add to the report on points that the images of the field are not measured."""
+    text = (
+        "The images state frames, times and sizes only: cells that are points have no masks, in which shape, function "
+        "and embedding could be measured. Give masks, or no points, to measure them."
+    )
+    notices = [*report["notices"], {"level": "serious", "text": text}]
+    return report | {"lines": [*report["lines"], text], "notices": notices}
+
+
+def _empty_frames(objects: Objects) -> list[dict[str, str]]:
+    """Return a notice on frames without any point, if there are some."""
+    frames = objects.shape[0]
+    empty = np.setdiff1d(np.arange(frames), objects.table["frame"])
+    if not len(empty) or objects.table.empty:
+        return []
+    text = (
+        f"There is no point in {share(len(empty), frames, 'frame')}, the first of them frame {empty[0]}: cells are not "
+        "followed over more frames than track.max_gap. If the table counts frames otherwise, set "
+        "track.external_first_frame, track.external_frame_step or track.external_frame_interval."
+    )
+    return [{"level": "serious", "text": text}]
+
+
 def _report(objects: Objects, details: tuple[list[str], dict[str, Any]], tracks: pd.DataFrame) -> dict[str, Any]:
     frames, found = objects.shape[0], len(objects.table)
     lines = [f"{count(found, 'object')} in {count(frames, 'frame')} form {count(len(tracks), 'track')}."]

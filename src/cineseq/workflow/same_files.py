@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 BLOCK = 1 << 20
 """Bytes that are compared at a time."""
 Item = TypeVar("Item")
-FIELD_DATA = ("images", "masks", "cell_masks", "tracks")
+FIELD_DATA = ("images", "masks", "cell_masks", "points", "tracks")
 """Columns whose files show the cells of one field of view."""
 SAMPLE_DATA = ("cells", "paired", "lineage")
 """Columns whose files list the cells of one sample."""
@@ -35,7 +35,8 @@ class Named:
     row
         Row of the sheet.
     part
-        What of the files is meant, such as one series of them; rows with another part do not repeat each other.
+        What of the files is meant, such as one series of them, or the rows of one field; rows of the sheet with another
+        part do not repeat each other.
     files
         The files or folders, in order.
     """
@@ -82,7 +83,20 @@ def _named(entry: Entry, column: str) -> Named:
 
         beside = files_read([Path(files[0])], entry.series, metadata=False)[1:]
         files = [*files, *map(str, beside)]
-    return Named(entry.row, entry.series, tuple(files))
+    return Named(entry.row, _own_rows(entry, files) if column == "points" else entry.series, tuple(files))
+
+
+def _own_rows(entry: Entry, files: Sequence[str]) -> str:
+    """Return which rows of a table of several fields are those of one row of the sheet; empty where all are."""
+    if len(files) != 1 or not Path(files[0]).is_file():
+        return ""
+    from cineseq.io.delimited import column_names  # noqa: PLC0415 - pandas is imported for tables of points only
+
+    try:
+        names = column_names(Path(files[0]))
+    except UserError:
+        return ""  # refused where the table is read
+    return "/".join(getattr(entry, name) for name in ("sample", "fov") if name in names)
 
 
 def _shows_nothing(column: str, files: Sequence[str]) -> bool:

@@ -15,7 +15,7 @@ from cineseq.errors import UserError, reason
 from cineseq.io.named_files import hint, named_files
 from cineseq.io.text_files import BLANKS, opened, separator_of, stated_separator
 
-FIELD_PATHS = ("images", "masks", "cell_masks", "tracks", "edits", "features")
+FIELD_PATHS = ("images", "masks", "cell_masks", "points", "tracks", "edits", "features")
 """Columns that belong to one field of view."""
 IMAGE_COLUMNS = ("images", "masks", "cell_masks")
 """Columns of images, some formats of which are spread over several files."""
@@ -40,6 +40,7 @@ class Entry:
     images: str = ""
     masks: str = ""
     cell_masks: str = ""
+    points: str = ""
     tracks: str = ""
     edits: str = ""
     features: str = ""
@@ -305,10 +306,11 @@ def _check_one_start(path: Path, entries: list[Entry]) -> None:
 
 def _start(path: Path, entry: Entry) -> str:
     given = [name for name in STUDY_PATHS if getattr(entry, name)]
-    if entry.images or entry.masks or entry.tracks:
+    if entry.images or entry.masks or entry.points or entry.tracks:
         given.append("images")
-    if entry.edits and not (entry.images or entry.masks):
-        msg = f"{path}, row {entry.row}: edits require images or masks; add those that they correct."
+    _check_points(path, entry)
+    if entry.edits and not (entry.images or entry.masks or entry.points):
+        msg = f"{path}, row {entry.row}: edits require images, masks or points; add those that they correct."
         raise UserError(msg)
     if entry.cell_masks and not entry.images:
         msg = (
@@ -316,10 +318,10 @@ def _start(path: Path, entry: Entry) -> str:
             "images, or leave cell_masks out."
         )
         raise UserError(msg)
-    if entry.features and not (entry.images or entry.masks or entry.tracks):
+    if entry.features and not (entry.images or entry.masks or entry.points or entry.tracks):
         msg = (
-            f"{path}, row {entry.row}: features require images, masks or tracks; without them, put features into "
-            "columns features_* of the table of cells."
+            f"{path}, row {entry.row}: features require images, masks, points or tracks; without them, put features "
+            "into columns features_* of the table of cells."
         )
         raise UserError(msg)
     if len(given) != 1:
@@ -327,8 +329,8 @@ def _start(path: Path, entry: Entry) -> str:
         own = ", ".join(f"'{name}'" for name, _ in entry.metadata)
         taken = f" ({own} {'is' if len(entry.metadata) == 1 else 'are'} taken as metadata)" if own else ""
         msg = (
-            f"{path}, row {entry.row}: sample '{entry.sample}' gives {found}{taken}; expected images, masks or tracks, "
-            "or one of cells, paired and lineage."
+            f"{path}, row {entry.row}: sample '{entry.sample}' gives {found}{taken}; expected images, masks, points or "
+            "tracks, or one of cells, paired and lineage."
         )
         raise UserError(msg)
     if entry.tracks and entry.images and not entry.masks:
@@ -338,6 +340,18 @@ def _start(path: Path, entry: Entry) -> str:
         )
         raise UserError(msg)
     return given[0]
+
+
+def _check_points(path: Path, entry: Entry) -> None:
+    """Check that points come with images at most: they stand in for masks and tracks."""
+    other = next((name for name in ("masks", "cell_masks", "tracks") if entry.points and getattr(entry, name)), None)
+    if other is not None:
+        what = {"masks": "the cells by their masks", "tracks": "the tracks"}.get(other, "the cells by their masks")
+        msg = (
+            f"{path}, row {entry.row}: points and {other} are both listed, which are two statements of the same cells; "
+            f"leave the points out to use {what}, or leave {other} out to track the points."
+        )
+        raise UserError(msg)
 
 
 MADE_BY_RULES = "results/"

@@ -71,23 +71,23 @@ class Study:
 
     @property
     def has_masks(self) -> bool:
-        """Whether cells have masks, external or segmented; point tracks have positions only."""
-        return self.start == "images" and (self.has("images") or self.has("masks"))
+        """Whether cells have masks, external or segmented; points and point tracks have positions only."""
+        return self.start == "images" and (self.has("images") or self.has("masks")) and not self.has("points")
 
     @property
     def has_movies(self) -> bool:
-        """Whether there are images, not masks or tracks alone."""
-        return self.start == "images" and self.has("images")
+        """Whether there are images of cells that have masks, not masks, points or tracks alone."""
+        return self.has_masks and self.has("images")
 
     @property
     def measures_function(self) -> bool:
-        """Whether function scores come from movies."""
-        return bool(self.config.function.scores) and self.has("images")
+        """Whether function scores come from movies, within masks."""
+        return bool(self.config.function.scores) and self.has_movies
 
     @property
     def embeds(self) -> bool:
-        """Whether objects are embedded: there are movies, and the configuration names a model."""
-        return self.config.embed.model is not None and self.has("images")
+        """Whether objects are embedded: there are movies and masks, and the configuration names a model."""
+        return self.config.embed.model is not None and self.has_movies
 
     @property
     def pairs(self) -> bool:
@@ -329,7 +329,7 @@ def _check_data(config: Config, entries: list[Entry]) -> None:
 
 def _check_rows_agree(config: Config, entries: list[Entry]) -> None:
     """Check that all rows start from the same kind of data, because a run makes each product in one way."""
-    for column in ("images", "masks", "cell_masks", "tracks"):
+    for column in ("images", "masks", "cell_masks", "points", "tracks"):
         lacking = [e for e in entries if not getattr(e, column)]
         if lacking and len(lacking) < len(entries):
             msg = (

@@ -36,13 +36,13 @@ def targets(study: Study) -> dict[str, Target]:
     images = study.start == "images"
     has_cells = images or study.start in ("lineage", "cells")
     allowed = {
-        "features": (images, "images, masks or tracks"),
-        "tracking": (images, "images, masks or tracks"),
+        "features": (images, "images, masks, points or tracks"),
+        "tracking": (images, "images, masks, points or tracks"),
         "pairing": (study.has_paired, "barcodes and counts, cells or paired"),
         "clusters": (study.has_counts, "counts"),
         "de": (study.has_counts, "counts"),
         "prediction": (study.has_paired, "barcodes and counts, cells or paired"),
-        "lineage": (has_cells, "images, masks, tracks or lineage"),
+        "lineage": (has_cells, "images, masks, points, tracks or lineage"),
         "crossmodal": (study.has_counts, "counts"),
         "report": (bool(study.entries), "rows"),
         "truth": (study.is_simulated and study.pairs, "simulated movies with their barcodes and counts"),
@@ -122,7 +122,7 @@ def _field_steps(study: Study) -> list[str]:
         steps += ["import_masks" if study.has("masks") else "segment"]
         steps += ["import_tracks" if study.has("tracks") else "track", "morphology", "draw_field"]
     else:
-        steps += ["import_point_tracks"]
+        steps += ["track" if study.has("points") else "import_point_tracks"]
     steps += ["embed"] if study.embeds else []
     steps += ["score_function"] if study.measures_function else []
     return [*steps, "export_tracks", "summarise_tracks"]

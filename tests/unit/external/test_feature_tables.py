@@ -9,7 +9,7 @@ from cineseq.config.base import FieldOfView
 from cineseq.errors import UserError
 from cineseq.external.feature_tables import FeatureTables, read_features
 
-OBJECTS = pd.DataFrame({"frame": [0, 0, 1, 1], "label": [1, 2, 1, 2], "area_px": 9.0})
+OBJECTS = pd.DataFrame({"frame": [0, 0, 1, 1], "label": [1, 2, 1, 2], "touches_border": False})
 TRACKS = pd.DataFrame({"track_id": pd.array(["s/a/1", "s/a/2"], dtype="string")})
 
 
@@ -89,5 +89,6 @@ def test_bad_tables_are_refused(tmp_path, texts, complaint):
 
 
 def test_labels_say_nothing_without_masks(tmp_path):
-    with pytest.raises(UserError, match=r"need masks, and field 'a' of sample 's' has tracks only; .* by track_id"):
-        read(tmp_path, "frame,label,x\n0,1,2\n", objects=OBJECTS.assign(area_px=float("nan")))
+    unknown = OBJECTS.assign(touches_border=pd.array([pd.NA] * len(OBJECTS), "boolean"))
+    with pytest.raises(UserError, match=r"need masks, and field 'a' of sample 's' has points or tracks .* by track_id"):
+        read(tmp_path, "frame,label,x\n0,1,2\n", objects=unknown)

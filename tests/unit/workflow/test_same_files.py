@@ -47,6 +47,17 @@ def test_masks_of_whole_cells_belong_to_one_field(tmp_path: Path) -> None:
     check_repeats(Path("samples.tsv"), rows[:1])
 
 
+@pytest.mark.parametrize(("header", "refused"), [("frame,y_px,x_px", True), ("fov,frame,y_px,x_px", False)])
+def test_one_table_of_points_serves_fields_that_it_names(header: str, refused: bool, tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(f"{header}\n" + ",".join("1" for _ in header.split(",")) + "\n")
+    rows = [entry(i, points=f"{tmp_path}/p.csv") for i in (2, 3)]
+    if refused:
+        assert "so the same cells would count twice" in refusal(rows)
+    else:
+        check_repeats(Path("samples.tsv"), rows)
+        assert "p.csv" in refusal([rows[0], rows[0]])
+
+
 def test_two_files_of_one_movie_are_one_movie_and_two_images_of_a_file_are_two(tmp_path: Path) -> None:
     split = write_set(tmp_path, [movie_of(0, 3, 2)], lambda _p, t, _c: f"T{t}.ome.tif")
     rows = [entry(2, images=str(split[0])), entry(3, images=str(split[2]))]

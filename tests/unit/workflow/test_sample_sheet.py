@@ -167,7 +167,7 @@ def test_identity_is_what_steps_are_told() -> None:
         (["sample images", "a x.tif y.tif"], "row 2: expected as many values as the header has columns"),
         (["sample images masks", "a x.tif"], "row 2: expected as many values as the header has columns"),
         (["sample images", 'a "x.tif'], "row 2: not readable (unexpected end of data); check quotes, tabs"),
-        (["sample condition", "a control"], "row 2: sample 'a' gives nothing; expected images, masks or tracks,"),
+        (["sample condition", "a control"], "row 2: sample 'a' gives nothing; expected images, masks, points or"),
         (["sample images cells", "a x.tif c.csv"], "row 2: sample 'a' gives cells and images; expected"),
         (
             ["sample masks lineage", "a m.tif ", "b  l.csv"],
@@ -175,7 +175,7 @@ def test_identity_is_what_steps_are_told() -> None:
         ),
         (
             ["sample cells edits", "a c.csv e.csv"],
-            "row 2: edits require images or masks; add those that they correct.",
+            "row 2: edits require images, masks or points; add those that they correct.",
         ),
         (
             ["sample masks cell_masks", "a m.tif c.tif"],
@@ -184,9 +184,17 @@ def test_identity_is_what_steps_are_told() -> None:
         ),
         (
             ["sample cells features", "a c.csv f.csv"],
-            "row 2: features require images, masks or tracks; without them, put features into columns features_* of "
-            "the table of cells.",
+            "row 2: features require images, masks, points or tracks; without them, put features into columns "
+            "features_* of the table of cells.",
         ),
+        (
+            ["sample points masks", "a p.csv m.tif"],
+            "row 2: points and masks are both listed, which are two statements of the same cells; leave the points out "
+            "to use the cells by their masks, or leave masks out to track the points.",
+        ),
+        (["sample points tracks", "a p.csv t.csv"], "row 2: points and tracks are both listed"),
+        (["sample images points cell_masks", "a x.tif p.csv c.tif"], "row 2: points and cell_masks are both listed"),
+        (["sample points cells", "a p.csv c.csv"], "row 2: sample 'a' gives cells and images; expected"),
         (["sample images tracks", "a x.tif t.csv"], "row 2: images and tracks are listed without masks; add"),
         (
             ["sample fov condition images", "a 1 low x.tif", "a 2 high y.tif"],

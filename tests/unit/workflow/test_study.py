@@ -21,6 +21,8 @@ PAIRED = [{**row, "barcodes": "codes.csv", "counts": f"{row['sample']}.h5ad"} fo
 MASKS = [{**row, "images": "", "masks": f"{row['sample']}_{row['fov']}.tif"} for row in IMAGES]
 GIVEN_TRACKS = [{**row, "tracks": "t.csv"} for row in MASKS]
 TRACKS_ALONE = [{**row, "masks": ""} for row in GIVEN_TRACKS]
+POINTS = [{**row, "images": "", "points": "p.csv"} for row in IMAGES]
+POINTS_AND_IMAGES = [{**row, "points": "p.csv"} for row in IMAGES]
 CELLS = [{"sample": "a", "cells": "one.csv;two.csv", "counts": "c.csv"}]
 ONLY_CELLS = [{"sample": "a", "cells": "one.csv"}]
 LINEAGE = [{"sample": "a", "lineage": "l.csv"}]
@@ -49,6 +51,7 @@ def test_the_frame_step_of_the_configuration_is_that_of_rows_without_one(tmp_pat
         (IMAGES, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
         (MASKS, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
         (TRACKS_ALONE, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
+        (POINTS, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
         (PAIRED, "images", {"truth"}),
         (SIMULATED, "images", set()),
         (SIMULATED_MOVIES, "images", {"pairing", "clusters", "de", "prediction", "crossmodal", "truth"}),
@@ -81,6 +84,14 @@ def test_tracks_alone_are_tracked_without_what_needs_masks(tmp_path: Path) -> No
     on_masks = files_of_target(study(tmp_path, GIVEN_TRACKS[2:]), "tracking")
     named = {"masks.ome.tif", "ctc", "overview.png", "tracks.geff"}
     assert {path.split("/")[-1] for path in on_masks} >= named
+
+
+def test_points_are_tracked_without_what_needs_masks(tmp_path: Path) -> None:
+    made = ["tracks.parquet", "detections.parquet", "events.parquet", "tracks.geff"]
+    for rows in (POINTS[2:], POINTS_AND_IMAGES[2:]):
+        found = study(tmp_path, rows, **SCORED)
+        assert files_of_target(found, "tracking") == [f"<results>/fov/b/f1/{name}" for name in made]
+        assert not any((found.has_masks, found.has_movies, found.measures_function, found.embeds))
 
 
 def test_tracking_measures_nothing_that_tracks_do_not_need(tmp_path: Path) -> None:
@@ -163,6 +174,8 @@ SISTERS = "compare_sisters compare_sisters_before_death"
             {},
             f"import_point_tracks | collect_cells describe_fates {SISTERS}",
         ),
+        (POINTS[2:], {}, f"track | collect_cells describe_fates {SISTERS}"),
+        (POINTS_AND_IMAGES[2:], SCORED, f"prepare_movie track | collect_cells describe_fates {SISTERS}"),
         (GIVEN_PAIRED, {}, "| import_paired cluster differential_expression explain_modalities predict"),
         (LINEAGE, {}, f"| import_lineage describe_fates {SISTERS}"),
     ],
@@ -304,6 +317,8 @@ def test_a_sample_starts_in_one_way(tmp_path: Path) -> None:
     rows = [{**IMAGES[0], "masks": "m.tif"}, {**IMAGES[1], "masks": ""}]
     with pytest.raises(UserError, match=r"sample 'a\.1' gives no masks, which other rows do; put rows"):
         study(tmp_path, rows)
+    with pytest.raises(UserError, match=r"row 3: sample 'a\.1' gives no points, which other rows do; put rows"):
+        study(tmp_path, [POINTS_AND_IMAGES[0], {**POINTS_AND_IMAGES[1], "points": ""}])
 
 
 def test_a_pattern_without_files_names_the_field(tmp_path: Path) -> None:

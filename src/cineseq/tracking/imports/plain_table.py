@@ -55,27 +55,27 @@ def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track
             " (frame, track, parent, and label or y and x)."
         )
         raise UserError(msg)
-    time = _numbers(table[names["frame"]], path, whole=settings.external_frame_interval is None)
+    time = row_numbers(table[names["frame"]], path, whole=settings.external_frame_interval is None)
     number = frames(time, settings.external_frame_interval, path, f"column '{names['frame']}'")
-    unlinked = _without_track(table[names["track"]])
+    unlinked = without_track(table[names["track"]])
     check_not_empty(int((~unlinked).sum()), path, f"no row has a track in column '{names['track']}'")
     table, rows = table[~unlinked], {"frame": number[~unlinked]}
-    stated = _numbers(table[names["track"]], path, whole=True)
+    stated = row_numbers(table[names["track"]], path, whole=True)
     # Numbers from 1 are what other steps expect; 0 means no track there.
     shift = int(stated.min() == 0)
     rows["track"] = stated + shift
     if by_label:
-        rows["label"] = _numbers(table[names["label"]], path, whole=True)
+        rows["label"] = row_numbers(table[names["label"]], path, whole=True)
     if placed:
         size = settings.external_pixel_size or 1.0
-        rows |= {f"{axis}_px": _numbers(table[names[axis]], path, whole=False) / size for axis in ("y", "x")}
+        rows |= {f"{axis}_px": row_numbers(table[names[axis]], path, whole=False) / size for axis in ("y", "x")}
     track = rows["track"]
     pairs = parent_links()
     deaths: frozenset[int] = frozenset()
     counts = {"objects_in_no_track": int(unlinked.sum())}
     if names["parent"] in table:
         named = table[names["parent"]].astype(object)
-        parent = _numbers(named.mask(says_nothing(named), -1), path, whole=True) + shift
+        parent = row_numbers(named.mask(says_nothing(named), -1), path, whole=True) + shift
         stated_parent = (parent > 0) & (parent != track)
         pairs = parent_links(track[stated_parent], parent[stated_parent])
     if names["death"] in table:
@@ -89,7 +89,7 @@ def external_of(table: pd.DataFrame, columns: Mapping[str, str], settings: Track
     )
 
 
-def _without_track(values: pd.Series) -> pd.Series:
+def without_track(values: pd.Series) -> pd.Series:
     """Return where an object is in no track: where nothing is stated, or -1."""
     return says_nothing(values) | as_text(values).isin(["-1", "-1.0"]).fillna(value=False)
 
@@ -104,7 +104,7 @@ def followed_after_death(frame: pd.Series, track: pd.Series, dead: pd.Series) ->
     return int(((died > spans["min"]) & (died < spans["max"])).sum())
 
 
-def _numbers(values: pd.Series, path: Path, *, whole: bool) -> pd.Series:
+def row_numbers(values: pd.Series, path: Path, *, whole: bool) -> pd.Series:
     """Return a column as numbers; a UserError names the first row without one."""
     numbers, wrong = as_numbers(values)
     wrong |= numbers.isna() | (whole & (numbers % 1 != 0))
