@@ -62,7 +62,7 @@ def test_points_go_through_to_the_report(points: Project) -> None:
     assert "masks.ome.tif" not in json.dumps(geff), "areas alone are no masks"
     page = (results / "report/index.html").read_text()
     assert "Points tracked" in page
-    assert "There are no masks" in page
+    assert "There are no masks: shape, embedding, function, borders and deaths are unknown." in page
     assert undeclared(results) == []
 
 

@@ -129,7 +129,7 @@ def points_report(
     ``replaced`` is the number of links that contradicted these and were replaced.
     """
     report = tracking_report(objects, linked, tracks)
-    lines = [*report["lines"], "There are no masks: borders and deaths are unknown."]
+    lines = [*report["lines"], "There are no masks: shape, embedding, function, borders and deaths are unknown."]
     if known.any():
         lines.append(
             f"{share(int((known > 0).sum()), len(known), 'point')} have a track_id. Known tracks kept: "
