@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cineseq.config.base import FieldOfView
@@ -19,7 +20,7 @@ from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.objects import Objects
 from cineseq.tracking.points import Points, without_placeholders
 from cineseq.tracking.report import external_points_report, points_report, tracking_report, with_unused_images
-from cineseq.tracking.tracker import link_objects
+from cineseq.tracking.tracker import Linked, link_objects
 
 
 def track_objects(
@@ -62,14 +63,9 @@ def track_objects(
     UserError
         When there is no object and the settings do not allow that, or the edits or compartments are refused.
     """
-    _check_not_empty(objects, settings, where, "cell")
-    if settings.motion != "none":
-        objects = objects.with_jumps()
-    linked, curated = None, no_tracks()
-    if len(objects.table):
-        compartment = closed_compartments(objects.table, compartments, field)
-        linked = link_objects(objects, compartment, settings)
-        curated = curate(objects, linked.families, compartment, edits, info=info, field=field, settings=settings)
+    objects, linked, curated, _ = _tracked(
+        objects, None, compartments, edits, info=info, field=field, settings=settings, where=where
+    )
     return curated, tracking_report(objects, linked, curated.tracks)
 
 
@@ -91,31 +87,53 @@ def track_points(
     are as in :func:`track_objects`; borders are missing in the table of detections, and so are areas unless stated.
     ``unused_movie`` is the movie of the field, if there is one, of which the report says that it is not measured.
     """
-    objects = points.objects
-    _check_not_empty(objects, settings, where, "point")
-    linked, curated, replaced = None, no_tracks(), 0
-    if len(objects.table):
-        compartment = closed_compartments(objects.table, compartments, field)
-        if points.are_tracked:
-            check_walls(objects.table, points.track, compartment, where)
-            families = TrackLineage(points.track, {}, {})
-        else:
-            objects = objects if settings.motion == "none" else objects.with_jumps()
-            linked = link_objects(objects, compartment, settings)
-            families, replaced = keep_known_tracks(linked.families, objects.table, points.track, compartment, where)
-        curated = curate(objects, families, compartment, edits, info=info, field=field, settings=settings)
-        curated = replace(curated, detections=without_placeholders(curated.detections, points))
+    objects, linked, curated, replaced = _tracked(
+        points.objects, points.track, compartments, edits, info=info, field=field, settings=settings, where=where
+    )
     if points.are_tracked:
         report = external_points_report(objects, curated.tracks)
     else:
         report = points_report(objects, linked, curated.tracks, points.track, replaced)
+    curated = replace(curated, detections=without_placeholders(curated.detections, points))
     return curated, with_unused_images(report) if unused_movie else report
 
 
-def _check_not_empty(objects: Objects, settings: Track, where: Path, what: str) -> None:
+def _tracked(
+    objects: Objects,
+    known: np.ndarray | None,
+    compartments: Path | pd.DataFrame | None,
+    edits: Path | pd.DataFrame | None,
+    *,
+    info: MovieInfo,
+    field: FieldOfView,
+    settings: Track,
+    where: Path,
+) -> tuple[Objects, Linked | None, Curated, int]:
+    """Return the objects with jumps of the stage, their links and tables, and how many links known tracks replaced.
+
+    ``known`` has the number of the known track of each object, 0 for none, shape (objects,); None without known tracks.
+    Where every object has one, nothing is linked.
+    """
     if objects.table.empty and not settings.allow_empty:
+        what = "point" if objects.are_points else "cell"
         msg = (
             f"{where}: there is no {what} in any frame; check the movie, masks or points of this field; remove the "
             "field from the sheet, or set track.allow_empty to true to continue without its cells."
         )
         raise UserError(msg)
+    if settings.motion != "none":
+        objects = objects.with_jumps()
+    if objects.table.empty:
+        return objects, None, no_tracks(), 0
+    compartment = closed_compartments(objects.table, compartments, field)
+    linked, replaced = None, 0
+    if known is not None and known.all():
+        check_walls(objects.table, known, compartment, where)
+        families = TrackLineage(known, {}, {})
+    else:
+        linked = link_objects(objects, compartment, settings)
+        families = linked.families
+        if known is not None:
+            families, replaced = keep_known_tracks(families, objects.table, known, compartment, where)
+    curated = curate(objects, families, compartment, edits, info=info, field=field, settings=settings)
+    return objects, linked, curated, replaced
