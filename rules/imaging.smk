@@ -58,9 +58,7 @@ rule track:
         mem_mb=growing(2000),
         runtime=60,
     params:
-        settings=field_settings(
-            "channels", "track", *(["inputs"] if STUDY.has("points") else [])
-        ),
+        settings=field_settings("channels", "inputs", "track"),
         _code=code("track.py"),
         _content=content(
             from_sheet("points"), from_sheet("compartments"), from_sheet("edits")
