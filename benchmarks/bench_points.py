@@ -71,6 +71,8 @@ def _one_frame(frame: int, place: np.ndarray, area: np.ndarray, rng: np.random.G
         "area_px": area * rng.lognormal(0, 0.05, n),
         "eccentricity": 0.5,
         "ellipse_extent": 1.0,
+        "elongation_0": 0.0,
+        "elongation_45": 0.0,
         "touches_border": False,
         "brightness": np.nan,
     }

@@ -102,8 +102,9 @@ def track(
         Typical diameter of a cell, for points without ``area_px``; by default the distance between the closest cells.
     **settings
         Settings of the section ``track`` of the configuration: ``search_range_px``, ``motion``, ``overlap_weight``,
-        ``fragment_fraction``, ``max_gap``, ``division_cost``, ``mitosis_cues``, ``death_confidence``, ``allow_empty``
-        and ``border_px``.
+        ``fragment_fraction``, ``max_gap``, ``division_probability``, ``step_noise_px``, ``division_rate``,
+        ``end_rate``, ``appearance_rate``, ``missed_rate``, ``merges``, ``mitosis_cues``, ``death_confidence``,
+        ``allow_empty`` and ``border_px``.
 
     Returns
     -------
@@ -118,9 +119,10 @@ def track(
 
     Notes
     -----
-    After the common motion of neighbours is removed, cells are linked between frames by the assignment of lowest total
-    cost, as in Jaqaman et al. (2008), Nature Methods 5, 695. Divisions are the best compatible set of hypotheses, found
-    by integer programming.
+    Links, gaps, divisions, beginnings and ends compete in one decision, as in Jaqaman et al. (2008), Nature Methods 5,
+    695. Their log odds follow from steps after the common motion of neighbours, sizes, shapes and overlaps of masks,
+    and from rates of events; the movie teaches both by expectation maximisation, with probabilities of events by belief
+    propagation. The set of events with the most right links in expectation is found by integer programming.
 
     Examples
     --------

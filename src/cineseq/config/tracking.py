@@ -1,10 +1,12 @@
 """Settings of tracking, and of the list of uncertain events."""
 
+import math
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from cineseq.config.base import Section, with_new_names
+from cineseq.deprecation import changed
 
 OLD_NAMES = {
     f"given_{key}": f"external_{key}" for key in ("format", "columns", "frame_interval", "pixel_size", "conflicts")
@@ -15,13 +17,40 @@ JUDGED_FRAMES = LAST_FRAMES + LIVING_FRAMES
 """Frames up to the end of a track on which the model of ends draws."""
 
 
+COST_OF_EVEN_ODDS, SCALE_OF_COST = 1.48, 0.29
+"""Of the logistic curve that gave the probability of a division from its cost, which ``division_cost`` limited."""
+
+
+def _without_cost(raw: Any) -> Any:
+    """Return the section with ``division_cost``, the former limit, as ``division_probability``."""
+    if not isinstance(raw, dict) or "division_cost" not in raw:
+        return raw
+    left = {key: value for key, value in raw.items() if key != "division_cost"}
+    cost = raw["division_cost"]
+    if not isinstance(cost, (int, float)) or isinstance(cost, bool) or cost <= 0:
+        msg = f"'track.division_cost' was a number above 0, not {cost!r}; set 'track.division_probability' (0 to 1)"
+        raise ValueError(msg)
+    likely = round(1 / (1 + math.exp(min((cost - COST_OF_EVEN_ODDS) / SCALE_OF_COST, 50))), 4)
+    likely = min(max(likely, 0.0001), 0.9999)
+    if left.setdefault("division_probability", likely) != likely:
+        msg = "'track.division_cost' and 'track.division_probability' differ; keep 'track.division_probability' only"
+        raise ValueError(msg)
+    changed(
+        "track.division_cost",
+        f"divisions are now limited by their probability; {cost} became track.division_probability: {likely}, "
+        "which is what that cost meant; state this key instead",
+    )
+    return left
+
+
 class Track(Section):
     """Linking, gap closing, divisions and ends."""
 
     search_range_px: float | None = Field(
         None,
         gt=0,
-        description="Largest step between frames in px, after motion correction; null chooses it from the data.",
+        description="Largest link between frames in px, after motion correction; null looks within three distances "
+        "between neighbours and at all masks that the moved mask overlaps.",
     )
     motion: Literal["auto", "none", "drift", "flow"] = Field(
         "auto",
@@ -31,7 +60,8 @@ class Track(Section):
     overlap_weight: float = Field(
         1.0,
         ge=0,
-        description="Weight of mask overlap against squared distance (both unit-free) when linking; 0: distance only.",
+        description="Weight of the overlap of masks in links and divisions, relative to the default; 0: overlaps are "
+        "not used.",
     )
     fragment_fraction: float = Field(
         0.1,
@@ -41,10 +71,41 @@ class Track(Section):
         " one-frame tracks, never linked.",
     )
     max_gap: int = Field(2, ge=0, description="Largest number of consecutive frames in which a cell may be missed.")
-    division_cost: float = Field(
-        1.6,
+    division_probability: float = Field(
+        0.7,
         gt=0,
-        description="Largest cost of a division (unit-free, 0 is perfect); smaller gives fewer false divisions.",
+        lt=1,
+        description="Smallest probability of a division, before it is calibrated; larger gives fewer false ones and "
+        "misses more.",
+    )
+    step_noise_px: float | None = Field(
+        None,
+        gt=0,
+        description="Scale of the steps of cells in px per frame, after the common motion; null learns it from the "
+        "movie.",
+    )
+    division_rate: float | None = Field(
+        None, gt=0, lt=0.5, description="Divisions per cell and frame; null learns the rate from the movie."
+    )
+    end_rate: float | None = Field(
+        None,
+        gt=0,
+        lt=0.5,
+        description="Tracks that end inside the field, without a division, per cell and frame; null learns the rate.",
+    )
+    appearance_rate: float | None = Field(
+        None,
+        gt=0,
+        lt=0.5,
+        description="Tracks that begin inside the field, not by a division, per cell and frame; null learns the rate.",
+    )
+    missed_rate: float | None = Field(
+        None, gt=0, lt=0.5, description="Cells that are missed in a frame, per cell and frame; null learns the rate."
+    )
+    merges: bool = Field(
+        default=True,
+        description="Follow two touching cells through a mask that they share for up to six frames, where their areas "
+        "show it; false: cells that part after sharing a mask may be taken for daughters.",
     )
     mitosis_cues: bool = Field(
         default=False,
@@ -112,7 +173,7 @@ class Track(Section):
     @model_validator(mode="before")
     @classmethod
     def _old_names(cls, raw: Any) -> Any:
-        return with_new_names(raw, OLD_NAMES, "track")
+        return with_new_names(_without_cost(raw), OLD_NAMES, "track")
 
 
 class Curation(Section):

@@ -160,7 +160,7 @@ _EVENT_COLUMNS = (
     _TRACK,
     _Y,
     _X,
-    Column("confidence", "number", "Confidence in the claim; for ends and divisions a probability", low=0, high=1),
+    Column("confidence", "number", "Probability that the claim is right", low=0, high=1),
     Column("reason", "text", "The evidence"),
 )
 EVENTS = Table(

@@ -14,6 +14,7 @@ from cineseq.config.tracking import Track
 from cineseq.errors import UserError
 from cineseq.io.stacks import MovieInfo
 from cineseq.tracking.compartments import closed_compartments
+from cineseq.tracking.confidence import Judge
 from cineseq.tracking.finalise import Curated, curate, no_tracks
 from cineseq.tracking.known_tracks import check_walls, keep_known_tracks
 from cineseq.tracking.lineage import TrackLineage
@@ -135,5 +136,6 @@ def _tracked(
         families = linked.families
         if known is not None:
             families, replaced = keep_known_tracks(families, objects.table, known, compartment, where)
-    curated = curate(objects, families, compartment, edits, info=info, field=field, settings=settings)
+    judge = Judge.of(linked.decision, linked.whole) if linked is not None else None
+    curated = curate(objects, families, compartment, edits, info=info, field=field, settings=settings, judge=judge)
     return objects, linked, curated, replaced

@@ -18,7 +18,7 @@ from cineseq.io.stacks import MovieInfo
 from cineseq.tables.contract import empty, write_table
 from cineseq.tables.imaging import DETECTIONS, EVENTS, TRACKS
 from cineseq.text import count
-from cineseq.tracking.confidence import find_events
+from cineseq.tracking.confidence import Judge, find_events, judge_of
 from cineseq.tracking.edits import read_edits
 from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.motion import common_path
@@ -56,6 +56,7 @@ def curate(
     info: MovieInfo,
     field: FieldOfView,
     settings: Track,
+    judge: Judge | None = None,
 ) -> Curated:
     """Replay manual edits on a lineage and return the final tables.
 
@@ -75,6 +76,8 @@ def curate(
         Sample and field of view.
     settings
         The section ``track``.
+    judge
+        The probabilities of links and divisions, where tracking found them; None to find them here.
 
     Raises
     ------
@@ -94,11 +97,12 @@ def curate(
     tracks, status = settle_ends(tracks, replayed)
     validate(detections, tracks)
     validate_walls(detections, replayed.families, compartment)
-    events = find_events(objects, replayed, tracks, compartment, field=field, settings=settings)
+    events = find_events(objects, replayed, tracks, judge or judge_of(objects, compartment, settings), field=field)
     lines, numbers = edit_lines(wanted, status) if wanted is not None else ([], {})
     uncertain = int((events["confidence"] < 0.5).sum())
     lines.append(
-        f"{count(uncertain)} of {count(len(events))} links, divisions and ends are more likely wrong than right."
+        f"Of {count(len(events), 'event')} (links, divisions, rejected divisions, ends), {count(uncertain)} have a "
+        "confidence below one half; curation.html lists the least certain."
     )
     return Curated(detections, tracks, events, lines, numbers | {"unsure_events": uncertain})
 

@@ -73,28 +73,6 @@ def before_each(frame: np.ndarray, families: TrackLineage) -> np.ndarray:
     return before
 
 
-def split_at_divisions(tracklet: np.ndarray, divisions: pd.DataFrame) -> np.ndarray:
-    """End the tracklet of a parent where it was linked to a daughter.
-
-    Parameters
-    ----------
-    tracklet
-        Tracklet of each object, objects sorted by frame, shape (objects,).
-    divisions
-        As :func:`~cineseq.tracking.divisions.accept` returns them.
-
-    Returns
-    -------
-    numpy.ndarray
-        Tracklet of each object, shape (objects,).
-    """
-    begins = np.zeros(len(tracklet), np.int64)
-    begins[divisions.loc[divisions["continues"].astype(bool), "first"].to_numpy(np.int64)] = 1
-    # Number of divisions that the tracklet has passed so far; each part is a tracklet of its own.
-    part = pd.Series(begins).groupby(tracklet).cumsum().to_numpy()
-    return np.unique(np.c_[tracklet, part], axis=0, return_inverse=True)[1].ravel()
-
-
 def number_tracks(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
     """Return the track number of each object, from 1, in the order of start frame, y and x; shape (objects,)."""
     if len(objects) == 0:

@@ -1,4 +1,4 @@
-"""Common motion of neighbouring cells, removed before linking, and the search range that remains."""
+"""Common motion of neighbouring cells, removed before linking."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from cineseq.text import number
 
 logger = logging.getLogger(__name__)
 NEIGHBOURS = 8
+POOR = 0.15
+"""Mean misfit of a registration, as a fraction of the spacing, above which another start is tried."""
 ROUNDS = 4
 """Most rounds of matching and estimation per pair of frames."""
 PAIRS_TO_JUDGE = 12
 """Pairs of frames, spread over the movie, on which the motion model is chosen."""
-REACH = 2.5
-"""Search range over the 99th percentile of the steps between mutual nearest neighbours."""
 
 WORTH_IT = 0.9
 """A richer motion model is chosen only if its residual is below this fraction of the simpler model's."""
@@ -91,48 +91,21 @@ def estimate(points: np.ndarray, rows: list[slice], wanted: str) -> Motion:
     # Choose the model on pairs of frames spread over the movie.
     judged = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, PAIRS_TO_JUDGE).astype(int))]
     kind, left = _choose(points, judged, spacing, ("none", "drift", "flow") if wanted == "auto" else (wanted,))
-    # Apply it to every pair of frames; the last median shift is the first guess of the next pair.
+    # Apply it to every pair of frames. The last median shift is the first guess of the next pair; where that fits
+    # poorly, growth about the centre of all objects is tried, too.
     shift, steps = np.zeros_like(points), []
     guess = np.zeros(2)
     for before, after in pairs:
         if kind == "none":
             break
-        flow, pair_step = _register(points[before], points[after], spacing, kind, guess)
+        p, q = points[before], points[after]
+        flow, pair_step, misfit = _register(p, q, spacing, kind, np.tile(guess, (len(p), 1)))
+        if kind == "flow" and misfit > POOR * spacing:
+            other = _register(p, q, spacing, kind, _dilation(p, q))
+            flow, pair_step = other[:2] if other[2] < misfit else (flow, pair_step)
         shift[before], guess = flow, np.median(flow, axis=0)
         steps.append(pair_step)
     return Motion(kind, shift, float(np.median(steps)) if steps else left, spacing, left)
-
-
-def search_range(points: np.ndarray, rows: list[slice], motion: Motion, size: float) -> float:
-    """Choose the search range from the data.
-
-    It is 2.5 times the 99th percentile of the steps between mutual nearest neighbours of consecutive frames, after
-    the common motion; at least three quarters of the objects' size and at most the median distance between neighbours.
-
-    Parameters
-    ----------
-    points
-        Positions in px, shape (objects, 2).
-    rows
-        Rows of each frame.
-    motion
-        The common motion.
-    size
-        Square root of the median area, in px.
-    """
-    ceiling = motion.spacing if np.isfinite(motion.spacing) else 4 * size
-    steps = [np.empty(0)]
-    for before, after in pairwise(rows):
-        p, q = points[before] + motion.shift[before], points[after]
-        if len(p) and len(q):
-            distance, nearest = KDTree(q).query(p)
-            back = KDTree(p).query(q)[1]
-            # mutual: the nearest neighbour of a point's nearest neighbour is the point itself
-            steps.append(distance[back[nearest] == np.arange(len(p))])
-    kept = np.concatenate(steps)
-    kept = kept[kept < ceiling]
-    wanted = REACH * float(np.percentile(kept, 99)) if len(kept) else ceiling
-    return float(min(max(wanted, 0.75 * size), max(ceiling, 0.75 * size)))
 
 
 def _choose(
@@ -163,15 +136,25 @@ def _residual(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: flo
     left = []
     for before, after in pairs:
         p, q = points[before], points[after]
-        shift = _register(p, q, spacing, kind, np.zeros(2))[0]
+        shift = _register(p, q, spacing, kind, np.zeros_like(p))[0]
         a, b = _matched(p + shift, q, spacing)
         left.append(np.hypot(*(q[b] - p[a] - shift[a]).T))
     residual = np.concatenate(left)
     return float(np.median(residual)) if len(residual) else 0.0
 
 
-def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np.ndarray) -> tuple[np.ndarray, float]:
-    """Register two frames: return the shift of every point under a motion model, and the median displacement.
+def _dilation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Return the shift of every point if all points dilate about their centre, as a growing colony does."""
+    centre, after = p.mean(axis=0), q.mean(axis=0)
+    spread, spread_after = (np.sqrt(((x - x.mean(axis=0)) ** 2).sum(axis=1).mean()) for x in (p, q))
+    growth = spread_after / spread if spread > 0 and min(len(p), len(q)) > NEIGHBOURS else 1.0
+    return (p - centre) * (growth - 1) + after - centre
+
+
+def _register(
+    p: np.ndarray, q: np.ndarray, spacing: float, kind: str, start: np.ndarray
+) -> tuple[np.ndarray, float, float]:
+    """Register two frames: return the shift of every point under a motion model.
 
     Matching and estimation alternate, as in iterative closest point (Besl and McKay 1992, IEEE Trans. PAMI 14, 239),
     with an exact one-to-one matching.
@@ -184,8 +167,8 @@ def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np
         Largest distance of a match in px.
     kind
         ``none``, ``drift`` or ``flow``.
-    guess
-        First shift, shape (2,).
+    start
+        First shift, shape (points, 2).
 
     Returns
     -------
@@ -193,21 +176,25 @@ def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np
         Shape (points, 2).
     step
         Median displacement of the matches in px.
+    left
+        Mean distance from the shifted points to their matches in px; ``spacing`` where there is none.
     """
-    shift = np.tile(guess, (len(p), 1))
-    step, matched = 0.0, None
+    shift, step, left = start, 0.0, spacing
+    matched: tuple[np.ndarray, np.ndarray] | None = None
     # Match, then estimate the shift from the matches, until the matches stay the same.
     for _ in range(ROUNDS if kind != "none" else 0):
         a, b = _matched(p + shift, q, spacing)
         if len(a) == 0:
-            return np.tile(guess, (len(p), 1)), step
+            return start, step, spacing
         if matched is not None and np.array_equal(matched, (a, b)):
             break  # converged: the same matches give the same shift
         matched = (a, b)
         moved = q[b] - p[a]
         step = float(np.median(np.hypot(*moved.T)))
         shift = _flow(p, p[a], moved) if kind == "flow" else np.tile(np.median(moved, axis=0), (len(p), 1))
-    return shift, step
+        unmatched = len(p) - len(a)
+        left = float((np.hypot(*(moved - shift[a]).T).sum() + spacing * unmatched) / len(p))
+    return shift, step, left
 
 
 def _matched(p: np.ndarray, q: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:

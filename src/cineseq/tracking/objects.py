@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,10 +30,41 @@ COLUMNS = {
     "area_px": float,
     "eccentricity": float,
     "ellipse_extent": float,
+    "elongation_0": float,
+    "elongation_45": float,
     "touches_border": bool,
     "brightness": float,
 }
-_PROPERTIES = ("label", "centroid", "area", "eccentricity", "bbox", "axis_major_length", "axis_minor_length")
+_PROPERTIES = (
+    "label",
+    "centroid",
+    "area",
+    "eccentricity",
+    "bbox",
+    "axis_major_length",
+    "axis_minor_length",
+    "orientation",
+)
+
+
+class Masks:
+    """Masks of all frames, compressed, as numbers of the objects of their frame from 1 and 0 for none."""
+
+    def __init__(self) -> None:
+        self._frames: list[tuple[bytes, str, tuple[int, ...]]] = []
+
+    def add(self, plane: np.ndarray) -> None:
+        """Keep the masks of the next frame, labels of shape (height, width) that are not above its pixels."""
+        present = np.flatnonzero(np.bincount(plane.ravel()))
+        rank = np.zeros(int(plane.max(initial=0)) + 1, np.min_scalar_type(len(present)))
+        rank[present[present > 0]] = np.arange(1, (present > 0).sum() + 1)
+        kept = rank[plane]
+        self._frames.append((zlib.compress(kept.tobytes(), 1), kept.dtype.str, kept.shape))
+
+    def __getitem__(self, frame: int) -> np.ndarray:
+        """Return the masks of a frame, shape (height, width)."""
+        data, kind, shape = self._frames[frame]
+        return np.frombuffer(zlib.decompress(data), kind).reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -43,7 +75,8 @@ class Objects:
     ----------
     table
         One row per object, sorted by frame and label, columns as in ``COLUMNS``. ``ellipse_extent`` is the area over
-        the area of the ellipse with the same second moments; it is low where two cells share a mask.
+        the area of the ellipse with the same second moments; it is low where two cells share a mask. ``elongation_0``
+        and ``elongation_45`` are the log of its aspect ratio times cosine and sine of twice the orientation.
     overlaps
         One row per pair of objects in consecutive frames whose masks share pixels: ``source`` and ``target`` (rows
         of ``table``) and ``shared`` (shared pixels divided by the smaller of the two areas).
@@ -57,6 +90,8 @@ class Objects:
         Masks and movie of the measurements, to look at the ends of tracks; None without a movie.
     jumps
         Jumps of the stage that are corrected for linking.
+    masks
+        The masks, for their overlaps after common motion is removed; None for points.
     """
 
     table: pd.DataFrame
@@ -66,6 +101,7 @@ class Objects:
     are_points: bool = False
     source: ObjectImages | None = None
     jumps: tuple[Jump, ...] = ()
+    masks: Masks | None = None
 
     @property
     def offsets(self) -> np.ndarray:
@@ -110,10 +146,12 @@ def measure(
     death
         Channel of a stain of dead cells, which is not part of that.
     """
-    tables, pairs, split, first, previous = [], [], 0, 0, None
+    tables, pairs, split, first, previous, masks = [], [], 0, 0, None, Masks()
     for frame in progress(range(len(labels)), "Frames measured", logger):
         plane = labels[frame]
-        table = _one_frame(plane, frame, labels.info.seen[frame])
+        small, names = renumbered(plane)
+        masks.add(small)
+        table = _one_frame(small, names, frame, labels.info.seen[frame])
         split += connected_pieces(plane, background=0, connectivity=2, return_num=True)[1] - len(table)
         if movie is not None and channels and len(table):
             seen = labels.info.seen_part(frame)
@@ -128,13 +166,14 @@ def measure(
     table = pd.concat(tables, ignore_index=True)
     overlaps = pd.concat(pairs, ignore_index=True) if pairs else no_overlaps()
     source = None if movie is None or not (channels or death) else ObjectImages(labels, movie, channels, death)
-    return Objects(table, overlaps, (len(labels), labels.info.height, labels.info.width), split, source=source)
+    return Objects(
+        table, overlaps, (len(labels), labels.info.height, labels.info.width), split, source=source, masks=masks
+    )
 
 
-def _one_frame(plane: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
-    if not plane.any():
+def _one_frame(small: np.ndarray, names: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
+    if not small.any():
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
-    small, names = renumbered(plane)
     measured = regionprops_table(small, properties=_PROPERTIES)
     # Bounding boxes against the edges of what the camera saw, each shape (objects, 2).
     first, past = (np.c_[measured[f"bbox-{i}"], measured[f"bbox-{i + 1}"]] for i in (0, 2))
@@ -152,6 +191,9 @@ def _one_frame(plane: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
         "touches_border": border,
         "brightness": np.full(len(border), np.nan),
     }
+    ratio = np.log(np.maximum(measured["axis_major_length"], 1) / np.maximum(measured["axis_minor_length"], 1))
+    for name, turn in (("elongation_0", np.cos), ("elongation_45", np.sin)):
+        columns[name] = ratio * turn(2 * measured["orientation"])
     return pd.DataFrame(columns).astype(COLUMNS).sort_values("label", ignore_index=True)
 
 
@@ -200,6 +242,52 @@ def _overlaps(
     source, target = np.divmod(pair, len(targets))
     smaller = np.minimum(sources["area_px"].to_numpy()[source], targets["area_px"].to_numpy()[target])
     return pd.DataFrame({"source": source + first, "target": target + first + len(sources), "shared": pixels / smaller})
+
+
+def moved_overlaps(objects: Objects, shift: np.ndarray) -> pd.DataFrame:
+    """Return the overlaps of masks that are moved to where they are expected in the next frame.
+
+    Parameters
+    ----------
+    objects
+        The objects; without masks there are no overlaps.
+    shift
+        Expected displacement of each object to the next frame in px (row, column), without jumps of the stage, shape
+        (objects, 2).
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``source`` and ``target`` (rows of the objects) and ``pixels``, the pixels that they share.
+    """
+    found = {"source": [np.empty(0, np.int64)], "target": [np.empty(0, np.int64)], "pixels": [np.empty(0, np.int64)]}
+    masks = objects.masks
+    if masks is None:
+        return pd.DataFrame({name: parts[0] for name, parts in found.items()})
+    rows = by_frame(objects.table["frame"].to_numpy(), objects.shape[0])
+    jump = np.diff(objects.offsets, axis=0)
+    height, width = objects.shape[1:]
+    before = masks[0]
+    for frame in range(1, objects.shape[0]):
+        first, second = rows[frame - 1], rows[frame]
+        after = masks[frame]
+        if first.start < first.stop and second.start < second.stop:
+            # Pixels of the masks, moved by the whole displacement of their object, shape (pixels,).
+            y, x = np.nonzero(before)
+            source = before[y, x].astype(np.int64) - 1
+            move = np.round(shift[first] + jump[frame - 1]).astype(np.int64)
+            y, x = y + move[source, 0], x + move[source, 1]
+            inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+            there = after[y[inside], x[inside]]
+            target = there[there > 0].astype(np.int64) - 1
+            code = source[inside][there > 0] * (second.stop - second.start) + target
+            pair, pixels = np.unique(code, return_counts=True)
+            one, other = np.divmod(pair, second.stop - second.start)
+            found["source"].append(first.start + one)
+            found["target"].append(second.start + other)
+            found["pixels"].append(pixels)
+        before = after
+    return pd.DataFrame({name: np.concatenate(parts) for name, parts in found.items()})
 
 
 def no_overlaps() -> pd.DataFrame:

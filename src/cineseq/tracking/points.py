@@ -18,6 +18,8 @@ NEEDED = ("frame", "y_px", "x_px")
 TOUCHING = 5
 """Percentile of the distances between nearest neighbours that stands for the diameter of a cell: the closest cells
 nearly touch."""
+ROUND = {"eccentricity": 0.0, "ellipse_extent": 1.0, "elongation_0": 0.0, "elongation_45": 0.0}
+"""Shape of a disc."""
 LONE_DIAMETER_PX = 30.0
 """Diameter where no frame has two cells, which then cannot be confused."""
 
@@ -77,7 +79,7 @@ def take_points(
         table = table.sort_values(list(NEEDED), ignore_index=True)
         table["label"] = table.groupby("frame").cumcount() + 1
     table = table.sort_values(["frame", "label"], ignore_index=True).astype({"track_id": "string"})
-    placeholders = {"eccentricity": 0.0, "ellipse_extent": 1.0, "touches_border": False, "brightness": np.nan}
+    placeholders = ROUND | {"touches_border": False, "brightness": np.nan}
     has_areas = "area_px" in table
     if not has_areas:
         diameter = diameter_px or _diameter(table, count)

@@ -8,14 +8,23 @@ import numpy as np
 import pandas as pd
 
 from cineseq.tables.imaging import END_KINDS, START_KINDS
-from cineseq.text import count, number, share
+from cineseq.text import count, interval, number, percent, share, significant
 from cineseq.tracking.death_stain import stain_report
 from cineseq.tracking.jumps import Jump
 from cineseq.tracking.lineage import FOLLOWED, NOT_ANNOTATED
 from cineseq.tracking.objects import Objects
 
 if TYPE_CHECKING:
+    from cineseq.tracking.decision import Decision
+    from cineseq.tracking.densities import Rate
+    from cineseq.tracking.evidence import Learnt
+    from cineseq.tracking.linking_problem import LinkingProblem
     from cineseq.tracking.tracker import Linked
+
+USUAL = 0.99
+"""Share of the steps below the step that is called usual."""
+LEAST_RATE = 1e-6
+"""Rate per cell and frame below which it is written as 0."""
 
 FAR = 1 / 3
 """Step over neighbour distance above which links become uncertain."""
@@ -50,10 +59,21 @@ def tracking_report(objects: Objects, linked: Linked | None, tracks: pd.DataFram
     dict
         ``lines`` (sentences), ``numbers``, and ``notices`` on jumps of the stage.
     """
-    linking: tuple[list[str], dict[str, Any]] = _linking(linked) if linked is not None else ([], {})
+    linking: tuple[list[str], dict[str, Any]] = _linking(linked, _hours(tracks)) if linked is not None else ([], {})
     jumps = [f"{_jump(jump)} It was corrected before linking; {OF_IMAGES}." for jump in objects.jumps]
     report = _report(objects, (jumps + linking[0], linking[1] | {"stage_jumps": len(jumps)}), tracks)
-    return report | {"notices": [{"level": "serious", "text": text} for text in jumps]}
+    said = [*jumps, *(_unfinished(linked) if linked is not None else [])]
+    return report | {"notices": [{"level": "serious", "text": text} for text in said]}
+
+
+def _unfinished(linked: Linked) -> list[str]:
+    """Return the sentence on components that the solver did not finish, if there are some."""
+    if not (unfinished := linked.decision.packing.unfinished):
+        return []
+    return [
+        f"In {count(unfinished, 'group')} of competing links and divisions the solver did not finish in time; there "
+        "the likeliest were taken one by one, so another run may differ."
+    ]
 
 
 def _jump(jump: Jump) -> str:
@@ -172,7 +192,7 @@ def _report(objects: Objects, details: tuple[list[str], dict[str, Any]], tracks:
     if objects.split_labels:
         lines.append(
             f"{count(objects.split_labels, 'detached piece')} of masks "
-            f"{'is' if objects.split_labels == 1 else 'are'} kept as part of the object."
+            f"{'is' if objects.split_labels == 1 else 'are'} kept as part of their objects."
         )
     numbers["split_labels"] = objects.split_labels
     lines += details[0]
@@ -197,52 +217,142 @@ def _model_of_ends(tracks: pd.DataFrame) -> list[str]:
         return []
     mitosis = int((tracks["end_class"] == "mitosis").sum())
     return [
-        f"Ends were judged by the model {models[0]}: {count(mitosis)} of the lost tracks were lost in mitosis. It was "
-        "calibrated on simulated movies with pasted real nuclei, because no real movie with annotated deaths was "
-        "available: check called deaths on movies like yours (docs/curation.md)."
+        f"Ends were judged by the model {models[0]}: {count(mitosis)} of the lost tracks were probably lost in "
+        "mitosis. It was calibrated on simulated movies with pasted real nuclei, because no real movie with annotated "
+        "deaths was available: check called deaths on movies like yours (docs/curation.md)."
     ]
 
 
-def _linking(linked: Linked) -> tuple[list[str], dict[str, Any]]:
-    """Return sentences and numbers on the linking of one field."""
-    common = linked.motion
-    ratio, left = common.step / common.spacing, common.left / common.spacing
-    known = bool(np.isfinite(ratio))
-    lines = [
-        f"The search range is {number(linked.reach, 1)} px after removal of the common motion (model: {common.kind})."
+def _hours(tracks: pd.DataFrame) -> float | None:
+    """Return the mean time between frames in hours, None where it is unknown."""
+    hours = np.r_[
+        tracks["start_hours"].to_numpy(float, na_value=np.nan), tracks["end_hours"].to_numpy(float, na_value=np.nan)
     ]
-    if known:
-        lines.append(
-            f"Cells move {number(common.step, 1)} px per frame and are {number(common.spacing, 1)} px apart "
-            f"(ratio {number(ratio)})"
-            + ("." if common.kind == "none" else f"; without the common motion the ratio is {number(left)}.")
-        )
-    if known and left > FAR:
-        lines.append(
-            "This ratio is above one third, where links become uncertain: image at shorter intervals if possible."
-        )
-    if linked.without_overlaps:
-        lines.append(f"Links use distance only, not the overlap of masks: {linked.without_overlaps}.")
-    if linked.counts["fragments"]:
-        lines.append(f"Fragments, not linked (each is a track of one frame): {count(linked.counts['fragments'])}.")
-    lines.append(f"Gaps closed: {count(linked.counts['gaps_closed'])}.")
-    if linked.counts["merges_like_divisions"]:
-        lines.append(
-            "Cells do not fuse, so apparent divisions in the reversed movie are touching cells that share a mask: "
-            f"{count(linked.counts['merges_like_divisions'], 'such merge')}. "
-            f"{count(linked.counts['splits_explained_by_merges'], 'split')} just before or after such a merge "
-            f"{'is' if linked.counts['splits_explained_by_merges'] == 1 else 'are'} not counted as divisions. Of the "
-            f"divisions found, about {count(linked.counts['divisions_expected_false'])} may be false: touching cells "
-            "that separate."
-        )
+    frames = np.r_[tracks["start_frame"].to_numpy(float), tracks["end_frame"].to_numpy(float)]
+    known = np.isfinite(hours)
+    if not known.any() or np.ptp(frames[known]) == 0:
+        return None
+    return float(np.ptp(hours[known]) / np.ptp(frames[known])) or None
+
+
+def _linking(linked: Linked, hours: float | None) -> tuple[list[str], dict[str, Any]]:
+    """Return sentences and numbers on the linking of one field; ``hours`` lie between frames, None if unknown."""
+    decision, learnt = linked.decision, linked.decision.learnt
+    common, ratios = decision.problem.motion, _step_ratios(decision.problem)
     numbers = {
-        "search_range_px": round(linked.reach, 3),
         "motion": common.kind,
         "median_step_px": round(common.step, 3),
-        "neighbour_distance_px": round(common.spacing, 3) if known else None,
-        "step_over_neighbour_distance": round(ratio, 4) if known else None,
-        "step_left_over_neighbour_distance": round(left, 4) if known else None,
-        "overlaps_used": not linked.without_overlaps,
+        "neighbour_distance_px": None if ratios is None else round(common.spacing, 3),
+        "step_over_neighbour_distance": None if ratios is None else round(ratios[0], 4),
+        "step_left_over_neighbour_distance": None if ratios is None else round(ratios[1], 4),
+        "usual_step_px": round(learnt.step.quantile(USUAL), 3),
+        "search_range_px": round(decision.problem.reach, 3),
+        "overlaps_used": not decision.problem.without_overlaps,
+        "step_noise_px": round(float(np.sqrt(learnt.step.variance)), 3),
+        "frame_hours": None if hours is None else round(hours, 6),
+        **_numbers_of_rates(learnt),
+        "competing_groups": decision.packing.components,
+        "unfinished_groups": decision.packing.unfinished,
         **linked.counts,
     }
+    lines = [*_steps(decision), f"Learnt from this movie, {_rates(learnt, hours)}.", *_events(linked)]
     return lines, numbers
+
+
+def _step_ratios(problem: LinkingProblem) -> tuple[float, float] | None:
+    """Return the median step, and the one that the common motion leaves, over the distance of neighbours if known."""
+    common = problem.motion
+    ratio = common.step / common.spacing
+    return (ratio, common.left / common.spacing) if np.isfinite(ratio) else None
+
+
+def _steps(decision: Decision) -> list[str]:
+    """Return sentences on the steps of cells, and on what links are decided by."""
+    problem, common = decision.problem, decision.problem.motion
+    lines, moved = [], common.kind != "none"
+    if ratios := _step_ratios(problem):
+        left = f"; of the steps left by the common motion the ratio is {number(ratios[1])}" if moved else ""
+        lines.append(
+            f"The median step between frames is {number(common.step, 1)} px and the median distance to the nearest "
+            f"neighbour {number(common.spacing, 1)} px (ratio {number(ratios[0])}){left}."
+        )
+        if ratios[1] > FAR:
+            lines.append(
+                "That is above one third, where links become uncertain: image at shorter intervals if possible."
+            )
+    limit = f"links are looked for within {number(problem.reach, 1)} px"
+    limit += (
+        " (track.search_range_px)" if problem.limit else " and to every mask that the moved mask of the cell overlaps"
+    )
+    lines.append(
+        (f"After the common motion (model: {common.kind}), " if moved else "")
+        + f"{percent(USUAL, 0)} of the steps are expected below {number(decision.learnt.step.quantile(USUAL), 1)} px; "
+        f"{limit}."
+    )
+    if problem.without_overlaps:
+        lines.append(f"Links do not use the overlap of masks: {problem.without_overlaps}.")
+    return lines
+
+
+def _events(linked: Linked) -> list[str]:
+    """Return sentences on what was decided: fragments, gaps, divisions, and how the solver ended."""
+    counts, lines = linked.counts, []
+    if counts["fragments"]:
+        lines.append(f"Fragments, not linked (each is a track of one frame): {count(counts['fragments'])}.")
+    lines.append(f"Gaps closed: {count(counts['gaps_closed'])}.")
+    if counts["divisions"]:
+        false = counts["divisions_expected_false"]
+        doubt = f"about {count(round(false))} of them may be false" if false >= 1 else "fewer than one may be false"
+        lines.append(f"{count(counts['divisions'], 'division')}; by their probabilities, {doubt}.")
+    if explained := counts["splits_explained_by_merges"]:
+        lines.append(
+            f"{count(explained, 'apparent division')} {'was' if explained == 1 else 'were'} of two touching cells that "
+            "shared a mask for a while, by their areas: not counted as divisions (track.merges: false counts them)."
+        )
+    return [*lines, *_unfinished(linked)]
+
+
+def _rates_of(learnt: Learnt) -> dict[str, Rate]:
+    """Return the rates that the movie teaches, by the name of their setting."""
+    return {
+        "division_rate": learnt.division,
+        "end_rate": learnt.end["inside"],
+        "appearance_rate": learnt.begin["inside"],
+        "missed_rate": learnt.missed,
+    }
+
+
+def _rates(learnt: Learnt, hours: float | None) -> str:
+    """Return the rates in words, per hour if it is known, with intervals of 95 % or the word that they were set."""
+    *events, missed = (
+        _rate(words, name, rate, 1.0 if hours is None or name == "missed_rate" else hours)
+        for (name, rate), words in zip(_rates_of(learnt).items(), RATES, strict=True)
+    )
+    if hours is None:
+        return f"per cell and frame: {'; '.join([*events, missed])}"
+    return f"per cell and hour: {'; '.join(events)}; per cell and frame: {missed}"
+
+
+RATES = ("divisions", "ends inside the field", "appearances inside the field", "missed detections")
+"""What each rate counts."""
+
+
+def _rate(words: str, name: str, rate: Rate, unit: float) -> str:
+    """Return one rate per ``unit`` frames or hours in words."""
+    if rate.fixed:
+        return f"{words} {significant(rate.value / unit, 2)} (set by track.{name})"
+    low, high = rate.interval
+    return f"{words} {significant(rate.value / unit, 2)} {interval(low / unit, high / unit, _two_digits)}"
+
+
+def _two_digits(value: float) -> str:
+    return significant(value, 2) if value > LEAST_RATE else "0"
+
+
+def _numbers_of_rates(learnt: Learnt) -> dict[str, float | None]:
+    """Return the rates per cell and frame with the ends of their intervals, None for a rate that was set."""
+    numbers: dict[str, float | None] = {}
+    for name, rate in _rates_of(learnt).items():
+        low, high = (None, None) if rate.fixed else (round(end, 6) for end in rate.interval)
+        numbers |= {name: round(float(rate.value), 6), f"{name}_low": low, f"{name}_high": high}
+    return numbers

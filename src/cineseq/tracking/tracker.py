@@ -1,4 +1,4 @@
-"""Tracking of one field: linking, gap closing and divisions, from objects to a lineage."""
+"""Tracking of one field: from objects to a lineage."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cineseq.config.tracking import Track
-from cineseq.tracking import divisions, lineage, linking, merges, motion
+from cineseq.tracking import lineage
+from cineseq.tracking.decision import Decision, decide
 from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.linking_problem import fragments, linking_problem
+from cineseq.tracking.merges import Pieces, follow_merges, pieces_of
 from cineseq.tracking.objects import Objects
 
 logger = logging.getLogger(__name__)
@@ -24,21 +26,18 @@ class Linked:
     ----------
     families
         The lineage.
-    motion
-        The common motion that was removed.
-    reach
-        Search range in px.
+    decision
+        The events of the whole objects, with their probabilities and what the movie taught.
+    whole
+        Which objects are whole, not fragments, shape (objects,).
     counts
         Counts for the report, by name.
-    without_overlaps
-        Why overlaps of masks were not used; empty where they were.
     """
 
     families: TrackLineage
-    motion: motion.Motion
-    reach: float
-    counts: dict[str, int]
-    without_overlaps: str = ""
+    decision: Decision
+    whole: np.ndarray
+    counts: dict[str, float]
 
 
 def link_objects(objects: Objects, compartment: np.ndarray, settings: Track) -> Linked:
@@ -53,38 +52,34 @@ def link_objects(objects: Objects, compartment: np.ndarray, settings: Track) -> 
     settings
         The section ``track``.
     """
-    # Fragments are not linked; ``whole`` has shape (objects,), tracklets have shape (whole objects,).
+    # Fragments are not linked; rows of the decision are those of the whole objects.
     table = objects.table
     whole = ~fragments(table, settings.fragment_fraction)
-    problem = linking_problem(objects, whole, compartment, settings)
-    linked = linking.link(problem)
-    tracklet = linking.close_gaps(problem, linked, settings.max_gap)
-    gaps_closed = len(np.unique(linked)) - len(np.unique(tracklet))
-    splits = merges.classify_splits(problem, tracklet, settings.division_cost)
-    divided = splits.divisions
-    tracklet = lineage.split_at_divisions(splits.tracklet, divided)
-    # Number the tracks; every fragment is a track of one frame.
-    all_tracklets = np.empty(len(table), np.int64)
-    all_tracklets[whole] = tracklet
-    all_tracklets[~whole] = tracklet.max(initial=-1) + 1 + np.arange((~whole).sum())
-    number = lineage.number_tracks(table, all_tracklets)
-    inner = number[whole]
-    # Parents by daughter, and the confidence of every division: its own, times the probability that it is not false.
-    parents = inner[divided["parent"].to_numpy(np.int64)].tolist()
-    parent: dict[int, int] = {}
-    for daughter in ("first", "second"):
-        parent |= dict(zip(inner[divided[daughter].to_numpy(np.int64)].tolist(), parents, strict=True))
-    cost = divided["cost"].to_numpy(float)
-    true = divisions.confidence(cost) * (1 - merges.false_discovery_rate(cost, splits.false_divisions))
-    confidence = dict(zip(parents, true.tolist(), strict=True))
+    decision = decide(linking_problem(objects, whole, compartment, settings), settings)
+    found = pieces_of(decision)
+    followed, explained = follow_merges(decision.problem, found) if settings.merges else (found, 0)
+    families = _families(objects, whole, followed)
+    taken = decision.packing.taken[: decision.candidates.links]
     counts = {
         "fragments": int((~whole).sum()),
-        "gaps_closed": gaps_closed,
-        "divisions": len(divided),
-        "merges_like_divisions": splits.merges,
-        "splits_explained_by_merges": splits.splits,
-        "divisions_expected_false": len(splits.false_divisions),
+        "gaps_closed": int((decision.candidates.steps[taken] > 1).sum()),
+        "divisions": len(followed.divisions),
+        "divisions_expected_false": round(float((1 - followed.confidence).sum()), 1),
+        "splits_explained_by_merges": explained,
     }
-    return Linked(
-        TrackLineage(number, parent, confidence), problem.motion, problem.reach, counts, problem.without_overlaps
-    )
+    return Linked(families, decision, whole, counts)
+
+
+def _families(objects: Objects, whole: np.ndarray, pieces: Pieces) -> TrackLineage:
+    """Return the lineage of all objects; every fragment is a track of one frame."""
+    table = objects.table
+    all_tracklets = np.empty(len(table), np.int64)
+    all_tracklets[whole] = pieces.tracklet
+    all_tracklets[~whole] = pieces.tracklet.max(initial=-1) + 1 + np.arange((~whole).sum())
+    number = lineage.number_tracks(table, all_tracklets)
+    inner = number[whole]
+    parents = inner[pieces.divisions[:, 0]].tolist()
+    parent: dict[int, int] = {}
+    for column in (1, 2):
+        parent |= dict(zip(inner[pieces.divisions[:, column]].tolist(), parents, strict=True))
+    return TrackLineage(number, parent, dict(zip(parents, pieces.confidence.tolist(), strict=True)))

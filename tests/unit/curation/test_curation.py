@@ -7,124 +7,109 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tests.unit.tracking.tracking_examples import outputs, two_families
+from tests.unit.tracking.tracking_examples import ROUND, outputs, two_families
 from track import Settings, main
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.imaging import Channels
-from cineseq.config.tracking import Curation
+from cineseq.config.tracking import Curation, Track
 from cineseq.curation.ranking import EDIT_HEADER, least_certain
 from cineseq.curation.strips import COLOURS, FOOT, GAP, PANEL
 from cineseq.io.stacks import MovieInfo, write_labels, write_movie
 from cineseq.tables.contract import empty, read_table, write_table
 from cineseq.tables.imaging import CURATION, DETECTIONS, EVENTS, TRACKS
-from cineseq.tracking import divisions
-from cineseq.tracking.confidence import division_events, link_confidence
+from cineseq.tracking.confidence import Judge, division_events, judge_of, link_events
 from cineseq.tracking.lineage import ImpossibleLineageError, TrackLineage, detection_table
-from cineseq.tracking.linking_problem import LinkingProblem
-from cineseq.tracking.motion import Motion
+from cineseq.tracking.objects import Objects, no_overlaps
 from cineseq.tracking.validate import validate_walls
 
 FIELD = FieldOfView(sample="s", fov="f")
 
 
-def problem(rows: list[tuple[int, float, float]], reach: float = 20.0) -> LinkingProblem:
-    """Return objects of area 100 at frame, row and column, with the label of their place in the list."""
-    table = pd.DataFrame(rows, columns=["frame", "y_px", "x_px"]).assign(
-        area_px=100.0, ellipse_extent=1.0, eccentricity=0.1, label=range(1, len(rows) + 1)
+def field_of(*rows: tuple[float, ...]) -> Objects:
+    """Return objects at frame, row, column (and of an area), and 16 cells that stay where they are."""
+    cells = [(*row, 100.0)[:4] for row in rows]
+    cells += [(t, 220.0 + 40 * (n // 4) + t % 2, 220.0 + 40 * (n % 4), 100.0) for t in range(3) for n in range(16)]
+    table = pd.DataFrame(cells, columns=["frame", "y_px", "x_px", "area_px"]).assign(**ROUND)
+    order = np.argsort(table["frame"], kind="stable")
+    table = table.assign(label=range(1, len(cells) + 1)).iloc[order].reset_index(drop=True)
+    return Objects(table, no_overlaps(), (3, 400, 400), 0, are_points=True)
+
+
+def judged(objects: Objects, before: dict[int, int], **more: float) -> tuple[pd.DataFrame, Judge, np.ndarray]:
+    """Return the table, the judge, and the object before each one; ``before`` is by label, others stay."""
+    table = objects.table
+    row = pd.Series(table.index, index=table["label"])
+    pointer = np.full(len(table), -1)
+    for after, earlier in before.items():
+        pointer[row[after]] = row[earlier]
+    return table, judge_of(objects, np.full(len(table), -1), Track(**more)), pointer
+
+
+def confidence(before: dict[int, int], *rows: tuple[float, ...]) -> pd.DataFrame:
+    """Return confidence and rival (as labels) of the links of objects that do not divide, by the label of the first."""
+    table, judge, pointer = judged(field_of(*rows), before, division_rate=1e-9)
+    found = link_events(table, judge, pointer)
+    label = table["label"].to_numpy()
+    rival = judge.rivals(found["source"].to_numpy(), found["target"].to_numpy())
+    return found.assign(source=label[found["source"]], rival=np.where(rival >= 0, label[rival], rival)).set_index(
+        "source"
     )
-    none = pd.DataFrame({"source": pd.Series(dtype=int), "target": pd.Series(dtype=int), "discount": []})
-    calm = Motion("none", np.zeros((len(rows), 2)), 2.0, 50.0)
-    return LinkingProblem(table, 3, calm, reach, np.full(len(rows), -1), none)
-
-
-def confidence(before: list[int], *rows: tuple[int, float, float]) -> pd.DataFrame:
-    found = link_confidence(problem(list(rows)), np.array(before), np.ones(len(rows), bool))
-    return found.set_index("source")[["confidence", "rival"]]
 
 
 def test_a_link_is_sure_where_nothing_else_is_near_and_unsure_where_another_would_do() -> None:
-    alone = confidence([-1, 0], (0, 50, 50), (1, 50, 53))
-    assert alone.loc[0, "confidence"] > 0.99
-    assert alone.loc[0, "rival"] == -1
-    torn = confidence([-1, 0, -1], (0, 50, 50), (1, 50, 53), (1, 50, 47))
-    assert torn.loc[0, "confidence"] == pytest.approx(1 / (1 + np.exp(1.7)))
-    assert torn.loc[0, "rival"] == 2
-    claimed = confidence([-1, -1, 0], (0, 50, 47), (0, 50, 53), (1, 50, 50))
-    assert claimed.loc[0, "confidence"] == pytest.approx(1 / (1 + np.exp(1.7)))
-    assert claimed.loc[0, "rival"] == -2
-    crossing = confidence([-1, -1, 0, 1], (0, 45, 50), (0, 55, 50), (1, 50, 45), (1, 50, 55))
-    assert crossing["confidence"].max() < 0.2
-    assert crossing["rival"].tolist() == [3, 2]
+    alone = confidence({2: 1}, (0, 50, 50), (1, 50, 51))
+    assert alone.loc[1, "confidence"] > 0.95
+    assert alone.loc[1, "rival"] == -1
+    torn = confidence({2: 1}, (0, 50, 50), (1, 51, 50), (1, 49, 50))
+    assert 0.2 < torn.loc[1, "confidence"] < 0.8
+    assert torn.loc[1, "rival"] == 3
+    claimed = confidence({3: 1}, (0, 49, 50), (0, 51, 50), (1, 50, 50))
+    assert claimed.loc[1, "confidence"] < 0.8
+    assert claimed.loc[1, "rival"] == -2
+    crossing = confidence({3: 1, 4: 2}, (0, 40, 50), (0, 60, 50), (1, 59, 50), (1, 41, 50))
+    assert crossing["confidence"].max() < 0.05
+    assert (crossing["rival"] != -1).all()
 
 
 def test_a_link_grows_less_sure_as_the_other_cell_comes_nearer() -> None:
-    sure = [confidence([-1, 0, -1], (0, 50, 50), (1, 50, 52), (1, 50, 50 - far)) for far in (15, 10, 6, 4, 2)]
-    values = [table.loc[0, "confidence"] for table in sure]
+    sure = [confidence({2: 1}, (0, 50, 50), (1, 50, 52), (1, 50, 50 - far)) for far in (20, 6, 3, 1)]
+    values = [table.loc[1, "confidence"] for table in sure]
     assert values == sorted(values, reverse=True)
-    assert values[0] > 0.95
-    assert values[-1] < 0.2
+    assert values[0] > 0.9
+    assert values[-1] < 0.7
 
 
-def test_a_link_over_a_gap_is_judged_by_the_cost_of_closing_it() -> None:
-    still = confidence([-1, 0], (0, 50, 50), (2, 50, 50))
-    assert still.loc[0, "confidence"] == pytest.approx(1 / (1 + np.exp(-0.8 / 0.15)))
-    moved = confidence([-1, 0], (0, 50, 50), (2, 50, 70))
-    assert moved.loc[0, "confidence"] == pytest.approx(1 / (1 + np.exp((20 / (20 * np.sqrt(2)) - 0.8) / 0.15)))
+def test_a_link_over_a_gap_says_for_how_long_and_is_less_sure_the_farther() -> None:
+    near, far = (confidence({2: 1}, (0, 50, 50), (2, 50, 50 + step)) for step in (0, 12))
+    assert near.loc[1, "reason"] == "unseen for 1 frame"
+    assert near.loc[1, "confidence"] > far.loc[1, "confidence"]
 
 
-def divided(extra: list[tuple[int, float, float]]) -> pd.DataFrame:
-    """Return the events of a parent (row 0) with two daughters (rows 1 and 2), and of other cells in the field."""
-    here = problem([(0, 50, 50), (1, 50, 44), (1, 50, 56), *extra])
-    here.table["area_px"] = [100.0, 55.0, 55.0, *[55.0] * len(extra)]
-    number = np.arange(1, 4 + len(extra))
-    return division_events(here, TrackLineage(number, {}, {}), np.array([-1, 0, 0, *[-1] * len(extra)]))
+def divided(*extra: tuple[float, ...], before: dict[int, int] | None = None) -> pd.DataFrame:
+    """Return the events of a parent (label 1) with two daughters (2 and 3), and of other cells in the field."""
+    objects = field_of((0, 50, 50, 100.0), (1, 50, 44, 52.0), (1, 50, 56, 52.0), *extra)
+    table, judge, pointer = judged(objects, {2: 1, 3: 1} if before is None else before)
+    return division_events(table, judge, pointer)
 
 
-def test_a_division_without_a_rival_is_as_sure_as_tracking_is_and_less_with_one() -> None:
-    alone = divided([])
+def test_a_division_is_less_sure_with_a_rival() -> None:
+    alone = divided()
     assert alone["kind"].tolist() == ["division"]
-    here = problem([(0, 50, 50), (1, 50, 44), (1, 50, 56)])
-    here.table["area_px"] = [100.0, 55.0, 55.0]
-    cost = divisions.costs(divisions.hypotheses(here, np.arange(3)))
-    assert alone["confidence"].to_numpy() == pytest.approx(divisions.confidence(cost))
-    doubted = division_events(here, TrackLineage(np.arange(1, 4), {2: 1, 3: 1}, {1: 0.4}), np.array([-1, 0, 0]))
-    assert doubted["confidence"].tolist() == pytest.approx([0.4])
-    rivalled = divided([(1, 44, 50)])
+    assert alone.loc[0, "confidence"] > 0.8
+    rivalled = divided((1, 44, 50, 52.0))
     assert rivalled.loc[0, "confidence"] < alone.loc[0, "confidence"] - 0.05
 
 
-def test_a_refused_division_is_as_doubted_as_those_made_at_its_cost() -> None:
-    rows = [(t, 20 + 50 * n + step, x) for n, x in enumerate((20, 80, 140)) for t, step in ((0, 0), (1, -6), (1, 6))]
-    here = problem(sorted(rows))
-    order = here.table.sort_values(["x_px", "frame", "y_px"]).index.to_numpy().reshape(3, 3)
-    for n, daughter in enumerate((55.0, 75.0, 78.0)):
-        here.table.loc[order[n], "area_px"] = [100.0, daughter, daughter]
-    number, before = np.arange(1, 10), np.full(9, -1)
-    before[order[0, 1:]], before[order[1, 1:]] = order[0, 0], order[1, 0]
-    sure = {int(number[order[0, 0]]): 0.98, int(number[order[1, 0]]): 0.01}
-    parent = {int(number[d]): int(number[m]) for m, *both in order[:2].tolist() for d in both}
-    found = division_events(here, TrackLineage(number, parent, sure), before)
-    assert found["kind"].tolist() == ["division", "division"]  # the third, refused, is dearer than the doubted second
-    sure[int(number[order[1, 0]])] = 0.9
-    again = division_events(here, TrackLineage(number, parent, sure), before)
-    assert again["kind"].tolist() == ["division", "division", "possible_division"]
-    doubted = found.set_index("source")["reason"].str.endswith(
-        "touching cells that separate cost as little in this movie"
-    )
-    assert doubted.to_dict() == {order[0, 0]: False, order[1, 0]: True}
-
-
 def test_a_division_beyond_reach_is_listed_as_the_least_sure() -> None:
-    here = problem([(0, 50, 50), (1, 50, 5), (1, 50, 95)])
-    found = division_events(here, TrackLineage(np.arange(1, 4), {}, {}), np.array([-1, 0, 0]))
+    table, judge, pointer = judged(field_of((0, 50, 100), (1, 50, 5), (1, 50, 195)), {2: 1, 3: 1})
+    found = division_events(table, judge, pointer)
     assert found[["kind", "confidence"]].to_numpy().tolist() == [["division", 0.0]]
+    assert "did not consider" in found.loc[0, "reason"]
 
 
 def test_a_refused_division_is_listed_once() -> None:
-    here = problem([(0, 50, 50), (1, 50, 44), (1, 50, 56)])
-    here.table["area_px"] = [100.0, 55.0, 55.0]
-    found = division_events(here, TrackLineage(np.arange(1, 4), {}, {}), np.full(3, -1))
+    found = divided(before={})
     assert found["kind"].tolist() == ["possible_division"]
     assert found.loc[0, "confidence"] < 0.2
 

@@ -104,7 +104,7 @@ def test_tests_mirror_the_package() -> None:
 
 
 def test_a_test_that_is_named_after_nothing_is_seen(tmp_path: Path) -> None:
-    for name in ("tracking/test_linking", "tracking/test_tracking", "tracking/test_track", "tracking/test_links"):
+    for name in ("tracking/test_packing", "tracking/test_tracking", "tracking/test_track", "tracking/test_links"):
         path = tmp_path / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
         path.touch()

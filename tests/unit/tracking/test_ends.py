@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from tests.unit.tracking.tracking_examples import follow, objects_at
 
 import cineseq as cs
 from cineseq.config.base import FieldOfView
@@ -13,6 +14,7 @@ from cineseq.config.tracking import JUDGED_FRAMES, Track
 from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, Movie, MovieInfo
 from cineseq.tables.imaging import TRACKS
+from cineseq.tracking import ends
 from cineseq.tracking.death_stain import first_stained, stain_report, stained_tracks, threshold
 from cineseq.tracking.end_features import FROM_IMAGES, FROM_MASKS, end_features
 from cineseq.tracking.end_model import MODEL_FILE, Trees, end_probabilities, read_model, shipped
@@ -266,3 +268,26 @@ def test_the_stain_is_no_channel_of_the_evidence():
     labels, images = movie_of("death", stain=True)
     with pytest.raises(UserError, match="death_channel: 'C1' is among channels too"):
         cs.track(labels, image=images.swapaxes(0, 1), channels=["C0", "C1"], death_channel="C1")
+
+
+def test_short_tracks_show_no_evidence_of_death():
+    table = objects_at([(t, 50.0, 50.0) for t in range(4)]).table
+    table["area_px"] = [100.0, 100.0, 20.0, 10.0]
+    assert ends.last_changes(table, np.ones(4, int)).isna().all(axis=None)
+    rows = [(t, 50.0, 50.0) for t in range(4)] + [(t, 120.0, 120.0) for t in range(8)]
+    assert follow(objects_at(rows))[1].set_index("end_frame")[["p_death", "p_mitosis"]].isna().loc[3].all()
+
+
+def test_bright_round_cells_do_not_all_die():
+    table = objects_at([(t, 50.0, 50.0) for t in range(10)]).table.assign(brightness=5.0, eccentricity=0.0)
+    evidence = ends.death_evidence(table, np.ones(10, int)).iloc[0]
+    assert evidence[["shrink", "brighten", "round_up"]].tolist() == [0, 0, 0]
+
+
+def test_an_area_that_jumps_is_no_evidence_of_death():
+    table = objects_at([(t, 50.0, 50.0) for t in range(10)]).table
+    number = np.ones(10, int)
+    steady = table.assign(area_px=[400.0] * 8 + [90.0, 80.0])
+    jumping = table.assign(area_px=[75.0, 521.0, 370.0, 76.0, 410.0, 80.0, 500.0, 390.0, 96.0, 82.0])
+    assert ends.death_evidence(steady, number)["shrink"].iloc[0] > 1.4
+    assert ends.death_evidence(jumping, number)["shrink"].iloc[0] < 0.1

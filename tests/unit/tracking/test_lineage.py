@@ -13,7 +13,6 @@ from cineseq.tracking.lineage import (
     detection_table,
     fates,
     sisters,
-    split_at_divisions,
     track_table,
 )
 from cineseq.tracking.validate import validate
@@ -138,10 +137,3 @@ def test_own_ancestor_is_refused_before_it_loops():
 
 def test_only_two_daughters_are_sisters():
     assert sisters(np.array([1, 2, 3, 4, 5]), {2: 1, 3: 1, 5: 4}).tolist() == [0, 3, 2, 0, 0]
-
-
-def test_a_continued_parent_is_cut_at_every_division():
-    tracklet = np.array([0, 0, 1, 0, 1, 0, 2])
-    cut = pd.DataFrame({"first": [3, 5], "continues": [True, True]})
-    parts = split_at_divisions(tracklet, cut)
-    assert [len(set(parts[[0, 1]])), len(set(parts[[0, 3, 5]])), len(set(parts))] == [1, 3, 5]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cineseq.tracking import motion
 from cineseq.tracking.finalise import no_tracks
 from cineseq.tracking.motion import LEAST_CELLS, common_path, steps_of_tracks
 
@@ -48,3 +49,24 @@ def test_a_field_without_objects_has_no_path(tmp_path: Path) -> None:
     assert common_path(no_tracks().detections, 5) == {}
     (tmp_path / "a.json").write_text(json.dumps(common_path(detections(9), 4)))
     assert json.loads((tmp_path / "a.json").read_text())["common_x_px"] == [0, -2, -2, 1]
+
+
+def test_motion_model_is_none_for_cells_that_wander():
+    rng = np.random.default_rng(3)
+    start = rng.uniform(0, 1000, (80, 2))
+    path = start[None] + np.cumsum(rng.normal(0, 3, (10, 80, 2)), axis=0)
+    points = path.reshape(-1, 2)
+    rows = motion.by_frame(np.repeat(np.arange(10), 80), 10)
+    assert motion.estimate(points, rows, "auto").kind == "none"
+
+
+def test_a_colony_that_dilates_by_more_than_its_spacing_is_registered() -> None:
+    rng = np.random.default_rng(0)
+    yy, xx = np.mgrid[-9:10, -9:10] * 10.0
+    before = np.c_[yy.ravel(), xx.ravel()] + rng.normal(0, 1, (yy.size, 2))
+    after = 1.2 * before + [40.0, -30.0]
+    rows = motion.by_frame(np.repeat([0, 1], len(before)), 2)
+    found = motion.estimate(np.r_[before, after], rows, "flow")
+    left = np.hypot(*(before + found.shift[: len(before)] - after).T)
+    assert np.median(left) < 1.5
+    assert np.percentile(left, 95) < 4

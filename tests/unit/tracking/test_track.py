@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from tests.unit.tracking.tracking_examples import (
     dividing,
     movie_of,
@@ -58,9 +59,11 @@ def test_a_division_makes_two_sisters(tmp_path):
     assert pd.isna(parent["alive_at_end"])
 
 
-def test_strict_threshold_refuses_the_same_division(tmp_path):
-    _, tracks = run_track(together(dividing()), tmp_path, track=Track(division_cost=0.01))
-    assert "division" not in set(tracks["end_kind"])
+def test_the_former_limit_on_the_cost_of_divisions_still_works():
+    assert Track(division_cost=1.48).division_probability == 0.5
+    assert Track(division_cost=1.6).division_probability == pytest.approx(0.398, abs=1e-3)
+    with pytest.raises(ValidationError, match=r"differ; keep 'track\.division_probability' only"):
+        Track(division_cost=1.6, division_probability=0.9)
 
 
 def field_with_death(folder: Path, glow: dict[tuple[int, int], float]) -> pd.DataFrame:

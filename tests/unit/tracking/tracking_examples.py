@@ -18,6 +18,15 @@ from cineseq.tracking.track_tables import tables
 from cineseq.tracking.tracker import link_objects
 
 SIZE = 120
+ROUND = {
+    "eccentricity": 0.1,
+    "ellipse_extent": 1.0,
+    "elongation_0": 0.0,
+    "elongation_45": 0.0,
+    "touches_border": False,
+    "brightness": np.nan,
+}
+"""Shape of a disc inside the field, without a movie."""
 
 
 Disc = tuple[int, float, float, float]
@@ -98,7 +107,7 @@ def movie_of(
 def objects_at(rows: list[tuple[int, float, float]], size: int = 200, area: float = 100.0) -> Objects:
     table = pd.DataFrame(rows, columns=["frame", "y_px", "x_px"]).sort_values("frame", kind="stable")
     table["label"] = table.groupby("frame").cumcount() + 1
-    table = table.assign(area_px=area, eccentricity=0.5, ellipse_extent=1.0, touches_border=False, brightness=np.nan)
+    table = table.assign(area_px=area, **ROUND)
     overlaps = pd.DataFrame({"source": [], "target": [], "shared": []}).astype({"source": int, "target": int})
     frames = int(table["frame"].max()) + 1
     return Objects(table[list(COLUMNS)].astype(COLUMNS).reset_index(drop=True), overlaps, (frames, size, size), 0)
@@ -120,7 +129,7 @@ def two_families() -> tuple[Objects, TrackLineage]:
     rows = [(t, 1, 30.0, 30.0 + t) for t in range(3)] + [(t, 4, 70.0, 70.0) for t in range(6)]
     rows += [(t, n, 30.0, x) for t in range(3, 6) for n, x in ((2, 24.0 - t), (3, 42.0 + t))]
     table = pd.DataFrame(sorted(rows), columns=["frame", "label", "y_px", "x_px"])
-    table = table.assign(area_px=100.0, eccentricity=0.1, touches_border=False, brightness=np.nan, ellipse_extent=1.0)
+    table = table.assign(area_px=100.0, **ROUND)
     none = pd.DataFrame({"source": pd.Series(dtype=int), "target": pd.Series(dtype=int), "shared": []})
     families = TrackLineage(table["label"].to_numpy(np.int64), {2: 1, 3: 1}, {1: 0.9})
     return Objects(table, none, (6, 100, 100), 0), families

@@ -21,6 +21,8 @@ from cineseq.tracking.objects import Objects, no_overlaps
 
 logger = logging.getLogger(__name__)
 
+SHAPES = ("area_px", "eccentricity", "brightness", "ellipse_extent", "elongation_0", "elongation_45")
+"""What only masks and movies tell of an object."""
 LEAST_STEP, ENOUGH = 2, 6
 """So many frames are rarely multiples of such a number by chance."""
 
@@ -128,7 +130,7 @@ def take_points(external: ExternalTracks, frame_step: int, settings: Track, path
         msg = f"{path}: there are rows before frame {first}; set track.external_first_frame to the first frame."
         raise UserError(msg)
     _warn_of_counting(rows["frame"].unique(), settings, path)
-    unknown = dict.fromkeys(("area_px", "eccentricity", "brightness", "ellipse_extent"), np.nan)
+    unknown = dict.fromkeys(SHAPES, np.nan)
     table = rows[["frame", "y_px", "x_px"]].assign(label=rows.groupby("frame").cumcount() + 1, **unknown)
     table["touches_border"] = pd.array([pd.NA] * len(table), dtype="boolean")
     families, repaired = _families(rows["track"].to_numpy(), parent, external.deaths)
