@@ -29,8 +29,8 @@ import numpy as np
 import tifffile
 from scores import Score
 from tracking import peers
-from tracking.movies import MOVIES, Movie, Truth, Wanted
-from tracking.scoring import Result, edges, partial_truth, score
+from tracking.movies import MOVIES, RELIABILITY, Movie, Truth, Wanted
+from tracking.scoring import Result, edges, partial_truth, reliability, score
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.imaging import Channels
@@ -38,7 +38,7 @@ from cineseq.config.tracking import Track
 from cineseq.evaluation.tracking import score_ctc
 from cineseq.io.stacks import MovieInfo, write_labels
 from cineseq.tables.contract import read_table
-from cineseq.tables.imaging import DETECTIONS, TRACKS
+from cineseq.tables.imaging import DETECTIONS, EVENTS, TRACKS
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "../shared/data"
@@ -178,6 +178,7 @@ def score_ours(movie: Movie, truth: Truth, data: Path, settings: Track | None = 
         parents = tracks[["track_id", "parent_id"]].set_axis(["track", "parent"], axis=1)
         result = Result(objects[["frame", "label", "track"]], parents, linking)
         values = score(result, truth) | {"seconds": seconds, "linking seconds": linking}
+        values |= reliability(read_table(work / "events.parquet", EVENTS), truth, result.objects)
     if movie.partial:
         values |= partial_truth(data, edges(result.objects, result.parents))
     return values
@@ -219,7 +220,7 @@ def lines(
     yield f"{movie.name}: {counts}"
     theirs = others.get("laptrack split", {}).get("seconds")
     ratio = f", laptrack {theirs / now['linking seconds']:.1f} x" if theirs else ""
-    for row in movie.rows:
+    for row in (*movie.rows, RELIABILITY):
         cells = [("now", now), ("before", before), *others.items()]
         shown = "  ".join(f"{name} {_values(row, values):13}" for name, values in cells)
         name = " / ".join(wanted.score for wanted in row)

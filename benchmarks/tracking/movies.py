@@ -201,6 +201,8 @@ def _crowd(name: str, draw: Callable[[], Crowd], lnk: float, every: int = 1) -> 
     return Movie(name, partial(simulated, name, draw, every), (_pair(lnk, NONE),))
 
 
+RELIABILITY = (Wanted("reliability error", at_most=0.05), Wanted("doubted links that are wrong"))
+"""What is asked of the confidence of links, in every movie."""
 CROWDS = (
     _crowd("crowd of rods", rods, 0.95),
     _crowd("crowd of rods every 3", rods, 0.95, 3),

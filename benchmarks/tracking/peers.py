@@ -7,7 +7,6 @@ import json
 import math
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +42,7 @@ ALL = (
     Peer("laptrack split", "peer_laptrack.py", PEERS, reaches=REACHES),
     Peer("laptrack overlap", "peer_laptrack.py", PEERS, ("--method=overlap",)),
     Peer("laptrack tuned", "peer_laptrack.py", PEERS, ("--method=tuned",)),
-    Peer("trackpy", "", PEERS, reaches=REACHES),
+    Peer("trackpy", "peer_trackpy.py", PEERS, reaches=REACHES),
     Peer("btrack", "peer_btrack.py", BTRACK, reaches=(30.0,)),
 )
 
@@ -76,7 +75,7 @@ def _rank(one: dict[str, float]) -> tuple[float, ...]:
 def _kept(peer: Peer, reach: float, movie: Movie, truth: Truth, data: Path, *, run: bool) -> dict[str, float]:
     """Return the scores of one run, kept or made."""
     digest = hashlib.sha256(f"{peer.name} {peer.arguments} {reach} {movie.name}".encode())
-    digest.update((HERE / peer.script).read_bytes() if peer.script else b"")
+    digest.update((HERE / peer.script).read_bytes())
     for plane in truth.planes:
         digest.update(np.ascontiguousarray(plane))
     digest.update(truth.tracks.to_csv().encode())
@@ -94,13 +93,10 @@ def _kept(peer: Peer, reach: float, movie: Movie, truth: Truth, data: Path, *, r
 
 def _run(peer: Peer, reach: float, movie: Movie, truth: Truth, *, data: Path, work: Path) -> dict[str, float]:
     points = pd.concat(_points(truth.planes), ignore_index=True)
-    if peer.script:
-        linked = _apart(peer, reach, points, truth, work)
-        if linked is None:
-            return {}
-        objects, parents, seconds = linked
-    else:
-        objects, parents, seconds = _trackpy(points, reach)
+    linked = _apart(peer, reach, points, truth, work)
+    if linked is None:
+        return {}
+    objects, parents, seconds = linked
     result = Result(objects, parents, seconds)
     values = score(result, truth) | {"seconds": seconds}
     return values | (partial_truth(data, edges(objects, parents)) if movie.partial else {})
@@ -131,15 +127,3 @@ def _apart(
         print(f"  {peer.name} failed: {(done.stderr.strip() or str(done.returncode)).splitlines()[-1]}", flush=True)
         return None
     return pd.read_csv(files["tracks"]), pd.read_csv(files["parents"]), float(done.stdout.splitlines()[-1])
-
-
-def _trackpy(points: pd.DataFrame, reach: float) -> tuple[pd.DataFrame, pd.DataFrame, float]:
-    """Link with trackpy, which knows no divisions."""
-    import trackpy  # noqa: PLC0415 - a second, and only the peers need it
-
-    trackpy.quiet()
-    started = time.process_time()
-    linked = trackpy.link(points, reach, pos_columns=["y_px", "x_px"], adaptive_stop=2, adaptive_step=0.9)
-    seconds = time.process_time() - started
-    objects = linked.rename(columns={"particle": "track"})[["frame", "label", "track"]].reset_index(drop=True)
-    return objects, pd.DataFrame({"track": [], "parent": []}, dtype=int), seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from dataclasses import dataclass
@@ -68,6 +69,29 @@ def score(result: Result, truth: Truth) -> dict[str, float]:
     values = {"edge Jaccard": len(found & true) / len(found | true)}
     values |= _ends(result, seen, born, truth.planes)
     return values | _by_traccuracy(result.objects, true, found)
+
+
+def reliability(events: pd.DataFrame, truth: Truth, objects: pd.DataFrame) -> dict[str, float]:
+    """Return how far the confidence of links is from the share that is right, and of which doubted links are wrong.
+
+    The error is the mean distance of confidence and share over ten bins of confidence, weighted with their links
+    (expected calibration error, Naeini et al. 2015). A link is right if the truth has it and the cell did not divide.
+    """
+    seen = objects.assign(track=objects["label"])
+    born = truth.tracks[truth.tracks["parent"] > 0]
+    true = edges(seen, born)
+    dividing = {key for key, count in Counter(edge[:2] for edge in true).items() if count > 1}
+    links = events[events["kind"] == "link"]
+    keys = links[["frame", "label", "next_frame", "next_label"]].astype(int).itertuples(index=False, name=None)
+    right = np.array([key in true and key[:2] not in dividing for key in keys])
+    confidence = links["confidence"].to_numpy()
+    if not len(links):
+        return {"reliability error": np.nan, "doubted links that are wrong": np.nan}
+    bins = np.minimum((10 * confidence).astype(int), 9)
+    apart = np.abs(np.bincount(bins, confidence, 10) - np.bincount(bins, right, 10)).sum() / len(links)
+    doubted = confidence < 0.5
+    wrong = float((~right[doubted]).mean()) if doubted.any() else np.nan
+    return {"reliability error": float(apart), "doubted links that are wrong": wrong}
 
 
 class _Same(Matcher):
