@@ -34,7 +34,6 @@ READ = {
     "scipy": "BSD-3-Clause",
     "torchvision": "BSD-3-Clause",
     "traccuracy": "BSD-3-Clause",
-    "trackpy": "BSD-3-Clause",
 }
 PURPOSES = {
     "anndata": "counts and their annotation",
@@ -51,7 +50,7 @@ PURPOSES = {
     "matplotlib": "figures",
     "mudata": "export of paired data",
     "natsort": "the order of file names",
-    "numba": "compiled loops of trackpy and scanpy",
+    "numba": "compiled loops of scanpy",
     "numpy": "arrays",
     "pandas": "tables",
     "pillow": "pictures of the report",
@@ -66,7 +65,7 @@ PURPOSES = {
     "scanpy": "normalisation, clusters, cell cycle",
     "scikit-image": "image filters and region properties",
     "scikit-learn": "regression, scaling, cross-validation",
-    "scipy": "statistics, sparse matrices, assignment",
+    "scipy": "statistics, sparse matrices, the integer programme of tracking (HiGHS)",
     "snakemake": "the workflow",
     "snakemake-executor-plugin-cluster-generic": "other queues",
     "snakemake-executor-plugin-slurm": "Slurm",
@@ -77,7 +76,6 @@ PURPOSES = {
     "torch": "neural networks",
     "torchvision": "image operations of cellpose and timm",
     "traccuracy": "scores of tracking",
-    "trackpy": "linking",
     "tqdm": "progress bars of libraries",
     "illico": "fast rank tests",
     "zarr": "Zarr movies",

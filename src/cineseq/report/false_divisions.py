@@ -1,4 +1,4 @@
-"""Divisions that may be false, because touching cells that separate look like them, and what then cannot be claimed."""
+"""Divisions that may be false, because other events look like them, and what then cannot be claimed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from cineseq.report.steps import StepReport
 from cineseq.text import count, known
 
 EXPECTED = "divisions_expected_false"
-"""Number of the report of tracking: divisions of a field that may be touching cells that separate."""
+"""Number of the report of tracking: divisions of a field that are expected to be false, by their probabilities."""
 MOSTLY = 0.5
 """From this fraction of false divisions on, nothing is claimed of lineages."""
 OFTEN = 0.1
 """From this fraction on, a reader is warned."""
+REASON = (
+    "This follows from their probabilities, which are low where much looks like a division in the reversed movie: "
+    "cells that come to touch, or that leave beside others."
+)
 
 
 def false_divisions(steps: Iterable[StepReport]) -> int:
@@ -36,8 +40,7 @@ def doubt_of_lineages(false: int, found: int) -> str:
     which = "all of them" if false >= found else f"about {count(false)}"
     return (
         f"Make no claim on lineages, sisters or their fates from this run: of {count(found, 'division')} found, "
-        f"{which} may be false, because touching cells that separate look like a division, and about "
-        f"{count(false, 'such separation is', 'such separations are')} expected."
+        f"{which} may be false. {REASON}"
     )
 
 
@@ -46,6 +49,6 @@ def warning_of(false: int, found: int) -> str:
     if not found or not OFTEN * found <= false < MOSTLY * found:
         return ""
     return (
-        f"Of {count(found, 'division')} found, about {count(false)} may be false: touching cells that separate look "
-        "like a division. Look at the least certain events before you use lineages."
+        f"Of {count(found, 'division')} found, about {count(false)} may be false. {REASON} Look at the "
+        "least certain events before you use lineages."
     )

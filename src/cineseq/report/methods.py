@@ -48,6 +48,16 @@ def _further(section: str) -> Piece:
     return _more(section), f", and with up to {{c:{section}.most_permutations}} where these left the verdict open"
 
 
+STATED = {
+    "search_range_px": "links were limited to {c:track.search_range_px} px",
+    "step_noise_px": "the scale of steps was stated, {c:track.step_noise_px} px",
+    "division_rate": "divisions per cell and frame were stated, {c:track.division_rate}",
+    "end_rate": "ends inside the field per cell and frame were stated, {c:track.end_rate}",
+    "appearance_rate": "appearances inside the field per cell and frame were stated, {c:track.appearance_rate}",
+    "missed_rate": "missed detections per cell and frame were stated, {c:track.missed_rate}",
+}
+"""Settings of tracking that replace what would be learnt from the movie, in words."""
+
 SENTENCES: dict[str, tuple[Piece, ...]] = {
     "prepare_movie": (
         "Movies were read frame by frame with tifffile {v:tifffile}",
@@ -59,9 +69,22 @@ SENTENCES: dict[str, tuple[Piece, ...]] = {
         " using {m:segment}",
     ),
     "track": (
-        "Cells were linked over time with trackpy {v:trackpy} (Crocker and Grier, 1996) by exact assignment",
-        ", across gaps of up to {c:track.max_gap} frames",
-        "; divisions were found by one global assignment of parents to pairs of daughters",
+        "Cells were tracked by one decision over links, gaps, divisions, beginnings and ends (as in Jaqaman et al., "
+        "2008, and Magnusson et al., 2015)",
+        (_set("track.max_gap"), ", with gaps of up to {c:track.max_gap} frames"),
+        "; log likelihood ratios of position, size, shape and overlap, and the rates of events, were learnt from each "
+        "movie by expectation maximisation (Dempster et al., 1977), with the probabilities of events by loopy belief "
+        "propagation (Kschischang et al., 2001)",
+        *((_set(f"track.{key}"), f"; {words}") for key, words in STATED.items()),
+        "; the events with the most right links in expectation were chosen by integer programming (HiGHS; Huangfu and "
+        "Hall, 2018) in SciPy {v:scipy}",
+        ", divisions from a probability of {c:track.division_probability} on",
+        "; probabilities of divisions were lowered by the share of apparent divisions of the reversed movie, which has "
+        "none (target and decoy; Elias and Gygi, 2007)",
+        (
+            _set("track.merges"),
+            "; cells that shared a mask for a while were followed through it, where areas showed it",
+        ),
         "; an end was called a death only at a probability of at least {c:track.death_confidence} by a model "
         "of shape, brightness and what stays in place, calibrated on simulated movies with pasted real nuclei, not on "
         "annotated deaths; other ends, such as cells lost in mitosis, have an unknown fate",

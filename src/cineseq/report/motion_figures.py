@@ -1,4 +1,4 @@
-"""Figures of how far fields moved, and of the steps of cells relative to the distance of their neighbours."""
+"""Figures of what tracking measured in each field: how far it moved, the steps of its cells, and rates of events."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from cineseq.plotting import BLUE, DARK_GREY, GREY, TWENTY, VERMILION
 from cineseq.report.assets import figure_address
 from cineseq.report.steps import StepReport
+from cineseq.text import known
 from cineseq.tracking.report import FAR
 
 FIELDS_DRAWN = 12
@@ -83,3 +84,60 @@ def motion_picture(steps: list[StepReport]) -> str | None:
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(fontsize=7, frameon=False, ncols=3, loc="outside upper center")
     return figure_address(figure, "motion")
+
+
+RATES = {
+    "division_rate": "divisions",
+    "end_rate": "ends inside\nthe field",
+    "appearance_rate": "appearances\ninside the field",
+    "missed_rate": "missed\ndetections",
+}
+"""Rates that a movie teaches: their numbers in the report of tracking, and their names."""
+RATES_DRAWN = 20
+"""Number of fields drawn: those with the highest rate of ends."""
+
+
+def rates_picture(steps: list[StepReport]) -> str | None:
+    """Draw what each movie taught: the scale of the steps of its cells, and rates of events with intervals of 95 %.
+
+    Rates are per cell and hour where the frame interval of all fields drawn is known, otherwise per cell and frame;
+    detections are missed per cell and frame. A rate that was set has an open circle and no interval.
+
+    Returns
+    -------
+    str or None
+        A data URL of an SVG image; None where no movie taught anything.
+    """
+    rows = [{"field": s.field} | s.numbers for s in steps if s.step == "track" and known(s.numbers.get("end_rate"))]
+    if not rows:
+        return None
+    ends = [f"{name}{end}" for name in RATES for end in ("", "_low", "_high")]
+    table = (
+        pd.DataFrame(rows).set_index("field").reindex(columns=["step_noise_px", "usual_step_px", "frame_hours", *ends])
+    )
+    table = table.astype(float).sort_values("end_rate", ascending=False, kind="stable").head(RATES_DRAWN)[::-1]
+    hours = table["frame_hours"] if table["frame_hours"].notna().all() else None
+    figure = Figure(figsize=(6.5, 1.0 + 0.2 * len(table)), layout="constrained")
+    first, *others = figure.subplots(1, 1 + len(RATES), sharey=True)
+    rows_at = np.arange(len(table))
+    first.set_yticks(rows_at, table.index)
+    first.scatter(table["step_noise_px"], rows_at, s=18, color=BLUE, label="scale")
+    first.scatter(table["usual_step_px"], rows_at, s=26, facecolors="white", edgecolors=DARK_GREY, label="99 %")
+    first.set_xlabel("steps (px)\n", fontsize=7)
+    first.legend(fontsize=6, frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1), handletextpad=0.1)
+    for axes, (name, words) in zip(others, RATES.items(), strict=True):
+        per_frame = hours is None or name == "missed_rate"
+        rate, low, high = (table[f"{name}{end}"] / (1.0 if per_frame else hours) for end in ("", "_low", "_high"))
+        learnt = low.notna()
+        axes.hlines(rows_at, low, high, color=GREY, linewidth=1.2)
+        axes.scatter(rate[learnt], rows_at[learnt], s=18, color=BLUE, zorder=3)
+        axes.scatter(rate[~learnt], rows_at[~learnt], s=26, facecolors="white", edgecolors=DARK_GREY)
+        axes.set_title(words, fontsize=7)
+        axes.set_xlabel(f"per cell\nand {'frame' if per_frame else 'hour'}", fontsize=7)
+    for axes in (first, *others):
+        axes.margins(x=0.12)
+        axes.set(xlim=(0, None), ylim=(-0.6, len(table) - 0.4))
+        axes.tick_params(labelsize=6)
+        axes.locator_params(axis="x", nbins=3)
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure_address(figure, "rates")

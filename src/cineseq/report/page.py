@@ -20,7 +20,7 @@ from cineseq.report.evidence import Evidence
 from cineseq.report.false_divisions import false_divisions
 from cineseq.report.fields import FIELD_COLUMNS, field_table, show_fields, show_uncertain
 from cineseq.report.methods import methods_paragraph
-from cineseq.report.motion_figures import drift_picture, motion_picture
+from cineseq.report.motion_figures import drift_picture, motion_picture, rates_picture
 from cineseq.report.notices import all_notices
 from cineseq.report.prediction_answers import main_function
 from cineseq.report.provenance import models_used
@@ -173,6 +173,7 @@ def render_page(page: PageInputs) -> str:
         "field_total": len(page.quality),
         "drift": drift_picture(page.steps),
         "motion": motion_picture(page.steps),
+        "rates": rates_picture(page.steps),
         "uncertain": show_uncertain(page.uncertain, page.curation_pages, embedder),
         "sections": [_section(name, page, summaries, embedder) for name in SECTIONS],
         "methods": _methods(page, [s.step for s in summaries], models),

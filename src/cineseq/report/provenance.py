@@ -38,10 +38,9 @@ PACKAGES = (
     "torch",
     "torchvision",
     "traccuracy",
-    "trackpy",
     "zarr",
 )
-UNDECLARED = {"illico": "Apache-2.0", "trackpy": "BSD-3-Clause"}
+UNDECLARED = {"illico": "Apache-2.0"}
 """Licences of packages that contain the text of their licence but do not declare its name."""
 HASHED_UP_TO = 200_000_000
 HASHED_IN_TOTAL = 50_000_000_000

@@ -749,7 +749,8 @@ def test_nothing_is_claimed_of_sisters_where_the_divisions_may_be_false():
     doubt = doubt_of_lineages(18, 14)
     assert doubt == (
         "Make no claim on lineages, sisters or their fates from this run: of 14 divisions found, all of them may be "
-        "false, because touching cells that separate look like a division, and about 18 such separations are expected."
+        "false. This follows from their probabilities, which are low where much looks like a division in the reversed "
+        "movie: cells that come to touch, or that leave beside others."
     )
     answer = answer_all(STRONG, doubt_of_lineages=doubt)[3]
     assert answer.lead.startswith(doubt)

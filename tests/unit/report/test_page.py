@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import show_answers
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from tests.unit.report.report_examples import checked, render, step_report
 
@@ -18,7 +20,7 @@ from cineseq.errors import UserError
 from cineseq.report.assets import ImageInliner, shrink_svg
 from cineseq.report.dictionary import dictionary, every_table
 from cineseq.report.methods import flat_settings, methods_paragraph
-from cineseq.report.motion_figures import drift_picture
+from cineseq.report.motion_figures import drift_picture, rates_picture
 from cineseq.report.notices import all_notices
 from cineseq.report.page import main_function_first, said_once
 from cineseq.report.quality import field_numbers
@@ -503,6 +505,54 @@ def test_common_motion_is_drawn_dashed_where_no_drift_was_taken_back():
     assert drift_picture([StepReport("track", "s_1", (), {}, None, {})]) is None
     assert dashes([common]) > dashes([drift])
     assert drift_picture([drift, common]) == drift_picture([drift])
+
+
+LEARNT = {
+    "step_noise_px": 1.5,
+    "usual_step_px": 6.0,
+    "frame_hours": 0.25,
+    "division_rate": 0.02,
+    "division_rate_low": 0.01,
+    "division_rate_high": 0.03,
+    "end_rate": 0.004,
+    "end_rate_low": 0.0,
+    "end_rate_high": 0.01,
+    "appearance_rate": 0.001,
+    "missed_rate": 0.002,
+}
+
+
+def words_of(drawn: str) -> list[str]:
+    svg = base64.b64decode(drawn.split(",")[1]).decode()
+    return re.findall(r">([^<>]*[a-z][^<>]*)</(?:text|tspan)>", svg) or re.findall(r"<!-- ([^-]+?) -->", svg)
+
+
+def test_rates_are_drawn_per_hour_only_where_the_frame_interval_of_all_fields_is_known():
+    known = StepReport("track", "s / 1", (), LEARNT, None)
+    unknown = StepReport("track", "s / 2", (), LEARNT | {"frame_hours": None}, None)
+    assert words_of(rates_picture([known])).count("and hour") == 3
+    assert words_of(rates_picture([known, unknown])).count("and hour") == 0
+    assert rates_picture([known]) == rates_picture([known, StepReport("segment", "s / 1", (), LEARNT, None)])
+    assert rates_picture([StepReport("track", "s / 1", (), {"tracks": 0}, None)]) is None
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(left=st.sets(st.sampled_from(sorted(LEARNT))))
+def test_a_page_renders_whatever_tracking_did_not_report(tmp_path: Path, left: set[str]):
+    numbers = {name: value for name, value in LEARNT.items() if name not in left}
+    page, _ = render(tmp_path, step_reports=[step_report(tmp_path / "reports/track/s@1.json", numbers=numbers)])
+    assert ("What tracking learnt from each movie" in page) == ("end_rate" not in left)
+
+
+def test_methods_of_tracking_name_what_was_stated_instead_of_learnt():
+    text = methods_paragraph(["track"], Run({"track": {"max_gap": 2, "division_rate": None, "merges": False}}))
+    assert "with gaps of up to 2 frames" in text
+    assert "Dempster et al., 1977" in text
+    assert "stated" not in text
+    assert "shared a mask" not in text
+    text = methods_paragraph(["track"], Run({"track": {"division_rate": 0.02, "merges": True}}))
+    assert "divisions per cell and frame were stated, 0.02" in text
+    assert "cells that shared a mask for a while were followed" in text
 
 
 def test_sentences_about_the_main_function_come_first():
