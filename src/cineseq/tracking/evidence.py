@@ -1,4 +1,4 @@
-"""EventEvidence for candidate events: log likelihood ratios whose parameters the movie teaches.
+"""Evidence for candidate events: log likelihood ratios whose parameters the movie teaches.
 
 The log odds of a link are those of "this object became that one" against "one ended and the other began here": the
 density of the step, of the change of size and shape and of the overlap of masks under the link, over the density of
@@ -16,8 +16,18 @@ import numpy as np
 
 from cineseq.config.tracking import Track
 from cineseq.tracking.candidates import Candidates
-from cineseq.tracking.densities import LEAST_VARIANCE, TAILS_OF_STEPS, Change, Overlap, Rate, Step, log_student
-from cineseq.tracking.linking_problem import BIRTH_SHARE, CUT, EDGE, INSIDE, LinkingProblem
+from cineseq.tracking.densities import (
+    LEAST_VARIANCE,
+    PRIOR,
+    TAILS,
+    TAILS_OF_STEPS,
+    Change,
+    Overlap,
+    Rate,
+    Step,
+    log_student,
+)
+from cineseq.tracking.linking_problem import BIRTH_SHARE, CUT, LinkingProblem
 
 UNLIKE = 0.1
 """Share of links over which size and shape change beyond what is usual (a cell rounds up, a mask is wrong): size and
@@ -26,11 +36,27 @@ UNLIKE_BIRTH = 0.1
 """The same of divisions, before the movie is seen."""
 WEIGHT_OF_OVERLAP = 0.15
 """Weight of overlaps. Most of what an overlap says is said by the step already; this much is not."""
-MISSED = (0.01, 100.0)
-"""Rate of missed detections before the movie is seen, and the observations that it counts for."""
+MISSED = (0.01, 0.01, 100)
+"""Rate of missed detections: as for :data:`DIVISION`."""
 STILL_MISSED = 0.3
 """Probability that a cell that is missed in one frame is missed in the next one, too."""
+PRIOR_OF_UNLIKE = 20
+"""Divisions that the share of unusual ones counts for before the movie is seen."""
+PRIOR_OF_BIRTH = 10.0
+"""Divisions that the distance of daughters, and the place of their middle, count for before the movie is seen."""
+SPREAD_APART = 0.3
+"""Standard deviation of the log distance between daughters before the movie is seen."""
+STEP, MIDDLE = 0.15, 0.2
+"""Scale of steps, in distances between neighbours, and of the middle between daughters, in object sizes, before the
+movie is seen."""
 PLACES = ("inside", "edge", "cut")
+"""Names of the places of objects, by their code: ``INSIDE``, ``EDGE`` and ``CUT``."""
+DIVISION = (0.02, 0.01, 50)
+"""Rate of divisions: where learning starts, the rate that is expected, and the observations that this counts for."""
+ENDS = {"inside": (0.02, 0.01, 50), "edge": (0.05, 0.03, 50), "cut": (0.15, 0.15, 30)}
+"""Rates of ends, by place, likewise."""
+BEGINNINGS = {"inside": (0.002, 0.002, 50), "edge": (0.05, 0.02, 50), "cut": (0.15, 0.15, 30)}
+"""Rates of beginnings; inside the field they are rare, as cells come from cells."""
 
 
 @dataclass(frozen=True)
@@ -77,36 +103,25 @@ class Learnt:
     birth_overlap: Overlap = field(default_factory=Overlap.unknown)
 
 
-PRIOR_OF_MIDDLE, PRIOR_OF_APART = 10.0, 0.3
-
-
 def expected(problem: LinkingProblem, settings: Track) -> Learnt:
     """Return what is expected before the movie is seen."""
-    step = max((0.15 * problem.spacing) ** 2, LEAST_VARIANCE)
+    step = max((STEP * problem.spacing) ** 2, LEAST_VARIANCE)
     if settings.step_noise_px is not None:
         step = settings.step_noise_px**2
-    middle = max((0.2 * problem.size) ** 2, LEAST_VARIANCE)
-    end, begin = settings.end_rate, settings.appearance_rate
+    middle = max((MIDDLE * problem.size) ** 2, LEAST_VARIANCE)
+    stated = {"inside": settings.end_rate}, {"inside": settings.appearance_rate}
+    end, begin = (
+        {place: Rate.expected(*rates[place], known.get(place)) for place in PLACES}
+        for rates, known in zip((ENDS, BEGINNINGS), stated, strict=True)
+    )
     return Learnt(
-        step=Step(step, 4.0, (step, 10.0)),
-        middle=Step(middle, 4.0, (middle, PRIOR_OF_MIDDLE)),
-        apart=(float(np.log(BIRTH_SHARE * problem.birth_length)), PRIOR_OF_APART),
-        division=Rate.expected(0.02, 0.01, 50, settings.division_rate),
-        missed=Rate.expected(*MISSED[:1], *MISSED, settings.missed_rate),
-        end=dict(
-            zip(
-                PLACES,
-                (Rate.expected(0.02, 0.01, 50, end), Rate.expected(0.05, 0.03, 50), Rate.expected(0.15, 0.15, 30)),
-                strict=True,
-            )
-        ),
-        begin=dict(
-            zip(
-                PLACES,
-                (Rate.expected(0.002, 0.002, 50, begin), Rate.expected(0.05, 0.02, 50), Rate.expected(0.15, 0.15, 30)),
-                strict=True,
-            )
-        ),
+        step=Step(step, TAILS, (step, PRIOR)),
+        middle=Step(middle, TAILS, (middle, PRIOR_OF_BIRTH)),
+        apart=(float(np.log(BIRTH_SHARE * problem.birth_length)), SPREAD_APART),
+        division=Rate.expected(*DIVISION, settings.division_rate),
+        missed=Rate.expected(*MISSED, settings.missed_rate),
+        end=end,
+        begin=begin,
     )
 
 
@@ -170,13 +185,13 @@ class EventEvidence:
         begin = np.log(_by_place(learnt.begin, place) * self.problem.density)
         link = np.log((1 - end - learnt.division.value).clip(1e-6) / end)[c.source] - begin[c.target]
         link += learnt.step.log_density(self.step, c.steps)
-        link += np.log(UNLIKE + (1 - UNLIKE) * np.exp(self._alike(learnt)))
+        link += _mixed(self._alike(learnt), UNLIKE)
         unseen = c.steps - 1
         link += np.where(unseen > 0, np.log(learnt.missed.value) + (unseen - 1) * np.log(STILL_MISSED), 0.0)
         link += np.where(c.steps == 1, weight * learnt.overlap.log_ratio(self.overlap), 0.0)
         birth = np.log(2 * learnt.division.value / end[c.parent]) - begin[c.first] - begin[c.second]
         birth += learnt.middle.log_density(self.middle) + self._log_density_apart(learnt)
-        birth += np.log(learnt.unlike_birth + (1 - learnt.unlike_birth) * np.exp(self._alike_birth(learnt)))
+        birth += _mixed(self._alike_birth(learnt), learnt.unlike_birth)
         birth += weight * learnt.birth_overlap.log_ratio(self.birth_overlap) + self.cues
         return np.r_[link, birth]
 
@@ -188,38 +203,35 @@ class EventEvidence:
 
     def _alike(self, learnt: Learnt) -> np.ndarray:
         """Return the log likelihood ratio of size and shape of links; 0 where the border cuts an object."""
-        target = self.candidates.target
-        usual_area, usual_shape = self._usual(learnt)
-        ratio = learnt.area.log_density(self.grown) - usual_area[target]
-        ratio += (
-            learnt.elongation.log_density(self.stretched).sum(axis=1) - usual_shape(self.problem.elongation)[target]
-        )
+        target, shape = self.candidates.target, self.problem.elongation
+        ratio = learnt.area.log_density(self.grown) - self._size_among_all(learnt)[target]
+        ratio += learnt.elongation.log_density(self.stretched).sum(axis=1)
+        ratio -= self._shape_among_all(shape, learnt.elongation)[target]
         return np.where(self.link_cut, 0.0, ratio.clip(-50, 50))
 
     def _alike_birth(self, learnt: Learnt) -> np.ndarray:
         """Return that of divisions; where the border cuts an object it can only speak against one."""
         c = self.candidates
-        usual_area, _ = self._usual(learnt)
+        among_all = self._size_among_all(learnt)
         ratio = learnt.asymmetry.log_density(self.asymmetry)
         if learnt.sum_usual.scale < learnt.sum.scale:
             ratio += learnt.sum_usual.log_density(self.sum_usual)
         else:
             ratio += learnt.sum.log_density(self.sum)
-        ratio -= usual_area[c.first] + usual_area[c.second]
+        ratio -= among_all[c.first] + among_all[c.second]
         ratio += learnt.union.log_density(self.union).sum(axis=1)
-        ratio -= log_student(self.joint, float(np.hypot(self._spread_of_shape, learnt.union.scale))).sum(axis=1)
+        ratio -= self._shape_among_all(self.joint, learnt.union)
         return np.where(self.birth_cut, np.minimum(ratio, 0.0), ratio).clip(-50, 50)
 
-    def _usual(self, learnt: Learnt):
-        """Return the log density of each object's size among all objects, and the function of shapes that does it."""
+    def _size_among_all(self, learnt: Learnt) -> np.ndarray:
+        """Return the log density of the log area of each object among all objects, shape (objects,)."""
         area = self.problem.log_area
-        size = log_student(area - np.median(area), float(np.hypot(_spread(area), learnt.area.scale)))
-        scale = float(np.hypot(self._spread_of_shape, learnt.elongation.scale))
-        return size, lambda shape: log_student(shape, scale).sum(axis=1)
+        return log_student(area - np.median(area), float(np.hypot(_spread(area), learnt.area.scale)))
 
-    @property
-    def _spread_of_shape(self) -> float:
-        return _spread(self.problem.elongation.ravel())
+    def _shape_among_all(self, shape: np.ndarray, change: Change) -> np.ndarray:
+        """Return the log density of elongations, shape (rows, 2), among all objects that change so, shape (rows,)."""
+        scale = float(np.hypot(_spread(self.problem.elongation.ravel()), change.scale))
+        return log_student(shape, scale).sum(axis=1)
 
     def learn(self, learnt: Learnt, probability: np.ndarray, *, all_listed: bool) -> Learnt:
         """Return what events with these probabilities teach, shape (events,).
@@ -229,11 +241,10 @@ class EventEvidence:
         c = self.candidates
         link, birth = probability[: c.links], probability[c.links :]
         near = np.where(c.steps == 1, link, 0.0)  # gaps teach only how many there are
-        alike = np.exp(self._alike(learnt))
-        usual = near * ~self.link_cut * (1 - UNLIKE) * alike / (UNLIKE + (1 - UNLIKE) * alike)
-        alike = learnt.unlike_birth, np.exp(self._alike_birth(learnt))
-        share = (1 - alike[0]) * alike[1] / (alike[0] + (1 - alike[0]) * alike[1])
-        known = birth * ~self.birth_cut * share
+        # Events whose sizes and shapes are as usual, and not cut by the border, teach what is usual.
+        usual = near * ~self.link_cut * _share_as_usual(self._alike(learnt), UNLIKE)
+        as_usual = _share_as_usual(self._alike_birth(learnt), learnt.unlike_birth)
+        usual_birth = birth * ~self.birth_cut * as_usual
         # Overlaps are compared with those of candidates that are not out of the question. Before the movie is seen,
         # daughters overlap with their parent as a cell does with itself.
         likely, born = (link > 0) & (c.steps == 1), birth > 0
@@ -241,24 +252,29 @@ class EventEvidence:
         if all_listed:
             overlap = overlap.fitted(self.overlap[likely], link[likely])
             birth_overlap = birth_overlap.fitted(self.birth_overlap[born], birth[born], overlap)
+        step, linked = learnt.step, c.steps == 1
+        if self.settings.step_noise_px is None:
+            step = step.fitted(self.step[linked], link[linked], TAILS_OF_STEPS)
         # The two components of a shape are two observations, shape (2 * events,).
-        twice = np.repeat(usual, 2), np.repeat(known, 2)
+        usual_twice, births_twice = np.repeat(usual, 2), np.repeat(usual_birth, 2)
         return replace(
             self._learn_rates(learnt, link, birth),
-            step=learnt.step
-            if self.settings.step_noise_px is not None
-            else learnt.step.fitted(self.step[c.steps == 1], link[c.steps == 1], TAILS_OF_STEPS),
+            step=step,
             middle=learnt.middle.fitted(self.middle, birth),
             apart=self._learn_apart(birth),
             area=learnt.area.fitted(self.grown, usual),
-            elongation=learnt.elongation.fitted(self.stretched.ravel(), twice[0]),
-            asymmetry=learnt.asymmetry.fitted(np.r_[self.asymmetry, -self.asymmetry], np.r_[known, known] / 2),
-            sum=learnt.sum.fitted(self.sum, known),
-            sum_usual=learnt.sum_usual.fitted(self.sum_usual, known),
-            union=learnt.union.fitted(self.union.ravel(), twice[1]),
+            elongation=learnt.elongation.fitted(self.stretched.ravel(), usual_twice),
+            asymmetry=learnt.asymmetry.fitted(
+                np.r_[self.asymmetry, -self.asymmetry], np.r_[usual_birth, usual_birth] / 2
+            ),
+            sum=learnt.sum.fitted(self.sum, usual_birth),
+            sum_usual=learnt.sum_usual.fitted(self.sum_usual, usual_birth),
+            union=learnt.union.fitted(self.union.ravel(), births_twice),
             overlap=overlap,
             birth_overlap=birth_overlap,
-            unlike_birth=float(((birth * (1 - share)).sum() + 20 * UNLIKE_BIRTH) / (birth.sum() + 20)),
+            unlike_birth=float(
+                (birth @ (1 - as_usual) + PRIOR_OF_UNLIKE * UNLIKE_BIRTH) / (birth.sum() + PRIOR_OF_UNLIKE)
+            ),
         )
 
     def _learn_rates(self, learnt: Learnt, link: np.ndarray, birth: np.ndarray) -> Learnt:
@@ -267,7 +283,7 @@ class EventEvidence:
         ended, begun = unexplained(c, link, birth)
         early, late = frame < self.problem.frames - 1, frame > 0
         end, begin = dict(learnt.end), dict(learnt.begin)
-        for code, name in ((INSIDE, "inside"), (EDGE, "edge"), (CUT, "cut")):
+        for code, name in enumerate(PLACES):
             here = place == code
             end[name] = end[name].fitted(ended[here & early].sum(), int((here & early).sum()))
             begin[name] = begin[name].fitted(begun[here & late].sum(), int((here & late).sum()))
@@ -281,10 +297,11 @@ class EventEvidence:
         )
 
     def _learn_apart(self, birth: np.ndarray) -> tuple[float, float]:
+        """Return mean and standard deviation of the log distance between daughters."""
         prior = np.log(BIRTH_SHARE * self.problem.birth_length)
-        total = birth.sum() + PRIOR_OF_MIDDLE
-        mean = (birth @ self.log_apart + PRIOR_OF_MIDDLE * prior) / total
-        square = (birth @ (self.log_apart - mean) ** 2 + PRIOR_OF_MIDDLE * PRIOR_OF_APART**2) / total
+        total = birth.sum() + PRIOR_OF_BIRTH
+        mean = (birth @ self.log_apart + PRIOR_OF_BIRTH * prior) / total
+        square = (birth @ (self.log_apart - mean) ** 2 + PRIOR_OF_BIRTH * SPREAD_APART**2) / total
         return float(mean), float(np.sqrt(square))
 
 
@@ -296,7 +313,19 @@ def unexplained(candidates: Candidates, link: np.ndarray, birth: np.ndarray) -> 
     return np.clip(1 - on, 0, 1), np.clip(1 - off, 0, 1)
 
 
+def _mixed(log_ratio: np.ndarray, unlike: float) -> np.ndarray:
+    """Return log likelihood ratios of size and shape where a share ``unlike`` of events is unusual and says nothing."""
+    return np.log(unlike + (1 - unlike) * np.exp(log_ratio))
+
+
+def _share_as_usual(log_ratio: np.ndarray, unlike: float) -> np.ndarray:
+    """Return the probability that each event is none of the unusual ones, given that it happened."""
+    ratio = (1 - unlike) * np.exp(log_ratio)
+    return ratio / (unlike + ratio)
+
+
 def _by_place(rates: dict[str, Rate], place: np.ndarray) -> np.ndarray:
+    """Return the rate of each object, shape (objects,)."""
     return np.array([rates[name].value for name in PLACES])[place]
 
 
@@ -310,6 +339,7 @@ def _squared(vectors: np.ndarray) -> np.ndarray:
 
 
 def _over_union(shared: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """Return intersection over union, from shared pixels and summed areas."""
     return shared / np.maximum(areas - shared, 1.0)
 
 

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 USUAL = 0.99
 """Share of the steps below the step that is called usual."""
+RATES = ("divisions", "ends inside the field", "appearances inside the field", "missed detections")
+"""What each rate counts, in the order of :func:`_rates_of`."""
 LEAST_RATE = 1e-6
-"""Rate per cell and frame below which it is written as 0."""
-
+"""Rate below which the end of an interval is written as 0."""
 FAR = 1 / 3
 """Step over neighbour distance above which links become uncertain."""
 
@@ -331,10 +332,6 @@ def _rates(learnt: Learnt, hours: float | None) -> str:
     if hours is None:
         return f"per cell and frame: {'; '.join([*events, missed])}"
     return f"per cell and hour: {'; '.join(events)}; per cell and frame: {missed}"
-
-
-RATES = ("divisions", "ends inside the field", "appearances inside the field", "missed detections")
-"""What each rate counts."""
 
 
 def _rate(words: str, name: str, rate: Rate, unit: float) -> str:
