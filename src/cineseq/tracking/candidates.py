@@ -89,8 +89,8 @@ def list_candidates(problem: LinkingProblem) -> Candidates:
     divide into any two of these that lie near it. Walls of closed compartments are not crossed.
     """
     n = len(problem.table)
-    # Pairs of consecutive frames, coded as one integer, shape (links,).
-    codes = [problem.overlap_codes]
+    # Pairs of objects, coded as one integer: those whose masks overlap, and the nearest of the next frame.
+    codes = [problem.overlaps[0]]
     expected, points = problem.expected, problem.points
     for before, after in pairwise(problem.rows):
         if before.start < before.stop and after.start < after.stop:

@@ -223,10 +223,8 @@ def link_events(table: pd.DataFrame, judge: Judge, before: np.ndarray) -> pd.Dat
 
 def _steps(judge: Judge, source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Return the step of each link in px after the common motion, NaN where an object is a fragment, shape (links,)."""
-    problem = judge.decision.problem
     one, other = judge.rows[source], judge.rows[target]
-    frames = problem.frame[other] - problem.frame[one]
-    moved = problem.points[other] - problem.points[one] - problem.motion.shift[one] * frames[:, None]
+    moved = judge.decision.problem.residual(one, other)
     return np.where((one >= 0) & (other >= 0), np.hypot(*moved.T), np.nan)
 
 

@@ -18,6 +18,7 @@ from cineseq.config.tracking import Track
 from cineseq.tracking.candidates import Candidates, list_candidates, list_gaps
 from cineseq.tracking.decoys import share_of_false
 from cineseq.tracking.evidence import EventEvidence, Learnt, expected, unexplained
+from cineseq.tracking.lineage import tracklets_of
 from cineseq.tracking.linking_problem import LinkingProblem
 from cineseq.tracking.marginals import probabilities
 from cineseq.tracking.mitosis import mitosis_cues
@@ -28,9 +29,9 @@ ROUNDS = 4
 MESSAGES, LAST_MESSAGES = 20, 60
 """Rounds of messages in each round of learning, and for the probabilities that are kept."""
 PRUNED = 1
-"""Round after which candidates that cannot happen are dropped; the flow has then been learnt once."""
+"""Round, from 0, after which candidates that cannot happen are dropped; the flow was learnt once before it."""
 NEVER = 1e-6
-"""Probability below which a candidate is dropped after the first round."""
+"""Probability up to which a candidate is dropped then."""
 FLOW_NEIGHBOURS = 20
 """Neighbours from whose links the local flow is taken after a round."""
 FLOW_SURE = 0.5
@@ -41,6 +42,12 @@ OPEN = 0.1
 """Least probability of an end, and of a beginning, between which a gap may be closed."""
 REACH = 0.999
 """Share of the steps within the search range of gaps."""
+FARTHEST_GAP = 2.0
+"""Upper bound of this range, in distances between neighbours: farther on, any cell may be another one."""
+LEAST_LINK = 0.4
+"""Least probability of a link."""
+DOUBT = 1e-4
+"""Smallest mean doubt of a movie that is told from none."""
 
 
 @dataclass(frozen=True)
@@ -124,10 +131,11 @@ def decide(problem: LinkingProblem, settings: Track) -> Decision:
             problem = problem.moved(local_flow(problem, candidates, probability, settings.motion))
         # Drop what cannot happen; look for gaps where tracks end and begin.
         if turn == PRUNED:
-            candidates, probability = candidates.kept(probability > NEVER), probability[probability > NEVER]
+            possible = probability > NEVER
+            candidates, probability = candidates.kept(possible), probability[possible]
         if turn == ROUNDS - 2 and settings.max_gap > 0:
             candidates = _with_gaps(problem, candidates, probability, learnt, settings.max_gap)
-    evidence = _evidence(problem, candidates, settings, usual)
+    # Nothing but the parameters has changed since the last evidence.
     probability = _probabilities(evidence, learnt, LAST_MESSAGES)
     packing = best_packing(_value(candidates, probability, settings), candidates.uses)
     chosen = Decision(problem, candidates, probability, packing, learnt, np.empty(0))
@@ -139,6 +147,7 @@ def decide(problem: LinkingProblem, settings: Track) -> Decision:
 
 
 def _evidence(problem: LinkingProblem, candidates: Candidates, settings: Track, usual: np.ndarray) -> EventEvidence:
+    """Return the evidence of all candidates; ``usual`` is the log of the usual area, shape (objects,)."""
     cues = np.zeros(len(candidates.parent))
     if settings.mitosis_cues:
         cues = mitosis_cues(problem, candidates)
@@ -154,18 +163,19 @@ def _probabilities(evidence: EventEvidence, learnt: Learnt, messages: int) -> np
 def _with_gaps(
     problem: LinkingProblem, candidates: Candidates, probability: np.ndarray, learnt: Learnt, longest: int
 ) -> Candidates:
+    """Return the candidates with the gaps between objects that may end and begin a track where they are."""
     c = candidates
     ended, begun = unexplained(c, probability[: c.links], probability[c.links :])
     open_ends, open_begins = ended > OPEN, begun > OPEN
     reach = problem.limit or max(learnt.step.quantile(REACH), problem.size)
-    return c.with_gaps(*list_gaps(problem, open_ends, open_begins, min(reach, 2 * problem.spacing), longest))
+    return c.with_gaps(*list_gaps(problem, open_ends, open_begins, min(reach, FARTHEST_GAP * problem.spacing), longest))
 
 
 def local_flow(problem: LinkingProblem, candidates: Candidates, probability: np.ndarray, wanted: str) -> np.ndarray:
     """Return the common motion as the likely links show it, shape (objects, 2).
 
-    The median displacement of the twenty nearest other objects with a likely link; of all of them in a frame with
-    fewer, or if ``wanted`` is ``drift``.
+    The median displacement of the twenty nearest other objects with a likely link; of all in a frame with eleven to
+    twenty of them, or if ``wanted`` is ``drift``. In a frame with fewer the motion stays as it was.
     """
     c, points = candidates, problem.points
     sure = (probability[: c.links] > FLOW_SURE) & (c.steps == 1)
@@ -203,20 +213,14 @@ def usual_area(problem: LinkingProblem, candidates: Candidates, probability: np.
 def _value(candidates: Candidates, probability: np.ndarray, settings: Track) -> np.ndarray:
     """Return the value of taking each event: its expected number of right links over those asked for.
 
-    The set of the largest total value has the most right links in expectation, at the price of ``least`` of a right
-    link for each that is taken (minimum Bayes risk).
+    The set of the largest total value has the most right links in expectation, at the price of :data:`LEAST_LINK` of a
+    right link for each that is taken (minimum Bayes risk). A division has two links; its price is the setting.
     """
     links = candidates.links
     value = np.empty(len(probability))
     value[:links] = probability[:links] - LEAST_LINK
     value[links:] = 2 * (probability[links:] - settings.division_probability)
     return value
-
-
-LEAST_LINK = 0.4
-"""Least probability of a link."""
-DOUBT = 1e-4
-"""Smallest mean doubt of a movie that is told from none."""
 
 
 def calibrated(probability: np.ndarray, doubt: float) -> np.ndarray:
@@ -233,7 +237,7 @@ def calibrated(probability: np.ndarray, doubt: float) -> np.ndarray:
     doubt
         Mean of one minus the probability of the chosen links.
     """
-    inside = np.clip(probability, 1e-25, 1 - 1e-16)
+    inside = np.clip(probability, 1e-25, 1 - 1e-16)  # of which log odds are finite
     log_odds = np.log(inside) - np.log1p(-inside)
     level = np.log(doubt + DOUBT)
     shrunk = np.exp(-1.253 - 0.0278 * level) * log_odds + 0.706 - max(0.0, level + 4.5)
@@ -242,9 +246,6 @@ def calibrated(probability: np.ndarray, doubt: float) -> np.ndarray:
 
 def tracklets(decision: Decision) -> np.ndarray:
     """Return the tracklet of each object, from 0 in the order of their first objects, shape (objects,)."""
-    n = decision.candidates.objects
-    head = np.arange(n)
-    head[decision.links[:, 1]] = decision.links[:, 0]
-    while (head[head] != head).any():
-        head = head[head]
-    return np.unique(head, return_inverse=True)[1]
+    before = np.full(decision.candidates.objects, -1)
+    before[decision.links[:, 1]] = decision.links[:, 0]
+    return tracklets_of(before)

@@ -153,7 +153,7 @@ class EventEvidence:
         self.problem, self.candidates, self.settings, self.cues = problem, candidates, settings, cues
         c, area, shape = candidates, problem.log_area, problem.elongation
         # Links, shape (links,): squared step, changes of size and shape, overlap, and whether the border cuts either.
-        self.step = _squared(problem.points[c.target] - problem.points[c.source] - self._shift(c.source, c.steps))
+        self.step = _squared(problem.residual(c.source, c.target))
         self.grown = area[c.target] - area[c.source]
         self.stretched = shape[c.target] - shape[c.source]
         shared = problem.shared(c.source, c.target)
@@ -173,9 +173,6 @@ class EventEvidence:
         shared = problem.shared(m, a) + problem.shared(m, b)
         self.birth_overlap = _over_union(shared, np.exp(area[m]) + np.exp(both))
         self.birth_cut = cut[m] | cut[a] | cut[b]
-
-    def _shift(self, source: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        return self.problem.motion.shift[source] * steps[:, None]
 
     def log_odds(self, learnt: Learnt) -> np.ndarray:
         """Return the log odds of all candidates, links and gaps first, shape (events,)."""

@@ -73,6 +73,14 @@ def before_each(frame: np.ndarray, families: TrackLineage) -> np.ndarray:
     return before
 
 
+def tracklets_of(before: np.ndarray) -> np.ndarray:
+    """Return the tracklet of each object, from 0, given the row of the object before it, -1 for none; (objects,)."""
+    head = np.where(before >= 0, before, np.arange(len(before)))
+    while (head[head] != head).any():
+        head = head[head]
+    return np.unique(head, return_inverse=True)[1]
+
+
 def number_tracks(objects: pd.DataFrame, tracklet: np.ndarray) -> np.ndarray:
     """Return the track number of each object, from 1, in the order of start frame, y and x; shape (objects,)."""
     if len(objects) == 0:

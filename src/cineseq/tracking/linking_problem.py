@@ -19,6 +19,8 @@ FARTHEST = 3.0
 """Largest link considered, in distances between neighbours or object sizes, whichever is larger."""
 AROUND = 6
 """Neighbours from which the local density of objects is taken."""
+FEW_OBJECTS = 4.0
+"""Squared distances between neighbours that one object has for itself where a frame has no other."""
 BIRTH_SHARE = 0.95
 """Usual distance between newborn daughters over the birth length."""
 INSIDE, EDGE, CUT = 0, 1, 2
@@ -105,8 +107,8 @@ class LinkingProblem:
     def birth_length(self) -> float:
         """Length in px to which distances of newborn daughters are compared.
 
-        It lies between the size of a mask and the distance of neighbours, as masks may be nuclei or whole cells; for
-        long cells it is half of their length.
+        It lies between the size of a mask and the distance of neighbours, as masks may be nuclei or whole cells; it is
+        half of the median length of cells where that is larger.
         """
         long_axis = np.exp(self.log_area / 2 + np.hypot(*self.elongation.T) / 2) * np.sqrt(4 / np.pi)
         return max(np.sqrt(self.size * min(self.spacing, 2 * self.size)), float(np.median(long_axis)) / 2)
@@ -127,7 +129,8 @@ class LinkingProblem:
     def place(self) -> np.ndarray:
         """Whether each object is ``INSIDE``, at the ``EDGE`` or ``CUT`` by the border, shape (objects,).
 
-        Cells enter and leave at the edge: within a cell's distance of the border or of the outline of all objects.
+        Cells enter and leave at the edge: within the distance between neighbours, plus the common motion, of the border
+        or of the outline of the objects of all frames.
         """
         y, x = self.points.T
         inward = np.full(len(y), np.inf)
@@ -141,11 +144,6 @@ class LinkingProblem:
         near = inward < max(self.spacing, self.size) + np.hypot(*self.motion.shift.T)
         return np.where(self.table["touches_border"].to_numpy(bool), CUT, np.where(near, EDGE, INSIDE))
 
-    @property
-    def overlap_codes(self) -> np.ndarray:
-        """Pairs of objects whose moved masks overlap, as ``source * objects + target``, sorted, shape (pairs,)."""
-        return self.overlaps[0]
-
     def shared(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Return the pixels that the moved mask of each source shares with the target, shape of ``source``."""
         codes, pixels = self.overlaps
@@ -154,6 +152,11 @@ class LinkingProblem:
         code = source.astype(np.int64) * len(self.table) + target
         at = np.minimum(np.searchsorted(codes, code), len(codes) - 1)
         return np.where(codes[at] == code, pixels[at], 0.0)
+
+    def residual(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Return the step of each link or gap after the common motion in px (row, column), shape (links, 2)."""
+        frames = self.frame[target] - self.frame[source]
+        return self.points[target] - self.points[source] - self.motion.shift[source] * frames[:, None]
 
     def distance(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Return the distance in px of each target from the predicted place of its source, shape of ``source``."""
@@ -171,10 +174,6 @@ class LinkingProblem:
     def moved(self, shift: np.ndarray) -> LinkingProblem:
         """Return the problem with another common motion; overlaps stay those of the first."""
         return replace(self, motion=replace(self.motion, shift=shift))
-
-
-FEW_OBJECTS = 4.0
-"""Squared distances between neighbours that one object has for itself where a frame has no other."""
 
 
 def fragments(table: pd.DataFrame, fraction: float) -> np.ndarray:

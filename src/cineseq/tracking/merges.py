@@ -15,6 +15,7 @@ import numpy as np
 
 from cineseq.tracking.decision import Decision, tracklets
 from cineseq.tracking.decoys import LEAST_GAIN
+from cineseq.tracking.lineage import tracklets_of
 from cineseq.tracking.linking_problem import LinkingProblem
 
 MEMORY = 6
@@ -23,14 +24,12 @@ LEAST_COVER = 0.3
 """Fraction of the moved mask of a cell that must lie in the shared mask."""
 SAME_SIZE = 0.25
 """Largest difference of log areas: of the shared mask from both cells, and of a cell from before to after."""
-
-
 SEEN = 3
 """Frames for which both cells are seen before the merge and after the split."""
 OFTEN = 5.0
 """Factor by which merges just before or after divisions must exceed those by chance."""
 SISTER = 1 / 3
-"""Share of the neighbours of a newborn cell that is its sister."""
+"""Share of the absorptions of a newborn cell by chance that are by its sister: about one neighbour in three."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +194,10 @@ class _Chain:
         return (pair[0], pair[1]) if sizes < SAME_SIZE else None
 
     def _difference(self, one: int, mask: int, two: int, last_mask: int) -> tuple[float, float]:
-        """Return the changes of a cell's place beside the shared mask, in cell sizes, and of its log area."""
+        """Return the changes of a cell's place beside the shared mask, in cell sizes, and of its log area.
+
+        The cell is ``one`` beside ``mask``, the first shared one, and ``two`` beside ``last_mask``.
+        """
         points, area = self.problem.points, self.problem.log_area
         place = np.hypot(*((points[one] - points[mask]) - (points[two] - points[last_mask]))) / self.problem.size
         return float(place), float(abs(area[one] - area[two]))
@@ -208,11 +210,9 @@ class _Chain:
         return frames
 
     def _link(self, first: int, second: int) -> None:
+        """Let the tracklet of ``first`` go on as ``second``."""
         self.after[first], self.before[second] = second, first
 
     def tracklet(self) -> np.ndarray:
-        """Return the tracklet of each object, from 0, shape (objects,)."""
-        head = np.where(self.before >= 0, self.before, np.arange(len(self.before)))
-        while (head[head] != head).any():
-            head = head[head]
-        return np.unique(head, return_inverse=True)[1]
+        """Return the tracklet of each object, as :func:`~cineseq.tracking.lineage.tracklets_of` does."""
+        return tracklets_of(self.before)

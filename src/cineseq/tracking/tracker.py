@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,8 +13,6 @@ from cineseq.tracking.lineage import TrackLineage
 from cineseq.tracking.linking_problem import fragments, linking_problem
 from cineseq.tracking.merges import Pieces, follow_merges, pieces_of
 from cineseq.tracking.objects import Objects
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
