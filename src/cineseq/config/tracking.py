@@ -49,8 +49,9 @@ class Track(Section):
     search_range_px: float | None = Field(
         None,
         gt=0,
-        description="Largest link between frames in px, after motion correction; null looks within three distances "
-        "between neighbours and at all masks that the moved mask overlaps.",
+        description="Largest link between frames in px, after motion correction; null looks at the six nearest cells "
+        "within three distances between neighbours (or cell sizes, if larger), and at all masks that the moved mask "
+        "overlaps.",
     )
     motion: Literal["auto", "none", "drift", "flow"] = Field(
         "auto",

@@ -20,6 +20,7 @@ REASON = (
     "This follows from their probabilities, which are low where much looks like a division in the reversed movie: "
     "cells that come to touch, or that leave beside others."
 )
+"""Why divisions may be false, for readers."""
 
 
 def false_divisions(steps: Iterable[StepReport]) -> int:

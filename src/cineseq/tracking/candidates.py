@@ -32,7 +32,7 @@ class Candidates:
     Attributes
     ----------
     source, target, steps
-        Links and gaps: first and second object, and the number of frames between them (1 for a link), shape (links,).
+        Links and gaps: first and second object, and the frames from one to the other (1 for a link), shape (links,).
     parent, first, second
         Divisions: parent and daughters, ``first < second``, shape (divisions,).
     objects
@@ -150,7 +150,7 @@ def list_gaps(
     Returns
     -------
     tuple
-        First object, second object and number of frames between them, shape (gaps,) each.
+        First object, second object and the frames from one to the other (2 or more), shape (gaps,) each.
     """
     found = [(np.empty(0, np.int64),) * 3]
     points, shift = problem.points, problem.motion.shift

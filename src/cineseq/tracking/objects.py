@@ -54,7 +54,7 @@ class Masks:
         self._frames: list[tuple[bytes, str, tuple[int, ...]]] = []
 
     def add(self, plane: np.ndarray) -> None:
-        """Keep the masks of the next frame, labels of shape (height, width) that are not above its pixels."""
+        """Keep the masks of the next frame, shape (height, width); no label is above the number of its pixels."""
         present = np.flatnonzero(np.bincount(plane.ravel()))
         rank = np.zeros(int(plane.max(initial=0)) + 1, np.min_scalar_type(len(present)))
         rank[present[present > 0]] = np.arange(1, (present > 0).sum() + 1)
