@@ -112,8 +112,8 @@ class _Chain:
             if own < 0:
                 return False
             for other in self.absorbed.get(shared, []):
-                if min(self._frames(cell, self.before) for cell in (own, other)) < SEEN:
-                    continue
+                if self.after[other] >= 0 or min(self._frames(cell, self.before) for cell in (own, other)) < SEEN:
+                    continue  # already followed, or not seen for long
                 pairs = self._same_cells(own, other, parent, daughters, shared)
                 if pairs is not None:
                     self._link(parent, pairs[0])

@@ -90,6 +90,15 @@ def test_one_merge_explains_nothing_where_merges_come_before_any_cell(tmp_path):
     assert not chain.merges_precede_divisions(parents)
 
 
+def test_a_cell_is_followed_out_of_a_shared_mask_once(tmp_path):
+    # a second division soon after the first must not take the same cell: it would be in two places
+    _, linked = tracked(touching(4, 4, 4), tmp_path, merges=False)
+    chain = _Chain(linked.decision.problem, pieces_of(linked.decision))
+    [(parent, *daughters)] = linked.decision.divisions.tolist()
+    assert chain.follow_through(parent, daughters)
+    assert not chain.follow_through(parent, daughters)
+
+
 def test_a_long_shared_mask_explains_no_split(tmp_path):
     _, linked = tracked(touching(4, 8, 4), tmp_path)
     assert linked.counts["splits_explained_by_merges"] == 0
