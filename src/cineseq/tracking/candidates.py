@@ -8,6 +8,7 @@ for the beginning of the others.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -52,7 +53,7 @@ class Candidates:
         """Number of links and gaps; divisions follow them."""
         return len(self.source)
 
-    @property
+    @cached_property
     def uses(self) -> np.ndarray:
         """Resources of each event, shape (events, 3): the end of an object, its row, and beginnings, after all ends."""
         n = self.objects

@@ -20,7 +20,6 @@ from cineseq.tracking.decoys import share_of_false
 from cineseq.tracking.evidence import EventEvidence, Learnt, expected, unexplained
 from cineseq.tracking.lineage import tracklets_of
 from cineseq.tracking.linking_problem import LinkingProblem
-from cineseq.tracking.marginals import probabilities
 from cineseq.tracking.mitosis import mitosis_cues
 from cineseq.tracking.packing import Packing, best_packing
 
@@ -122,7 +121,7 @@ def decide(problem: LinkingProblem, settings: Track) -> Decision:
     probability, usual = np.zeros(0), problem.log_area
     for turn in range(ROUNDS):
         evidence = _evidence(problem, candidates, settings, usual)
-        probability = _probabilities(evidence, learnt, MESSAGES)
+        probability = evidence.probabilities(learnt, MESSAGES)
         learnt = evidence.learn(learnt, probability, all_listed=turn <= PRUNED)
         if turn == ROUNDS - 1:
             break
@@ -136,7 +135,7 @@ def decide(problem: LinkingProblem, settings: Track) -> Decision:
         if turn == ROUNDS - 2 and settings.max_gap > 0:
             candidates = _with_gaps(problem, candidates, probability, learnt, settings.max_gap)
     # Nothing but the parameters has changed since the last evidence.
-    probability = _probabilities(evidence, learnt, LAST_MESSAGES)
+    probability = evidence.probabilities(learnt, LAST_MESSAGES)
     packing = best_packing(_value(candidates, probability, settings), candidates.uses)
     chosen = Decision(problem, candidates, probability, packing, learnt, np.empty(0))
     if not len(chosen.divisions):
@@ -152,12 +151,6 @@ def _evidence(problem: LinkingProblem, candidates: Candidates, settings: Track, 
     if settings.mitosis_cues:
         cues = mitosis_cues(problem, candidates)
     return EventEvidence(problem, candidates, settings, cues, usual)
-
-
-def _probabilities(evidence: EventEvidence, learnt: Learnt, messages: int) -> np.ndarray:
-    """Return the probability of every candidate, shape (events,)."""
-    c = evidence.candidates
-    return probabilities(evidence.log_odds(learnt), c.uses, 2 * c.objects, messages)
 
 
 def _with_gaps(

@@ -15,7 +15,6 @@ import numpy as np
 from cineseq.tracking.candidates import list_candidates
 from cineseq.tracking.evidence import EventEvidence, Learnt
 from cineseq.tracking.linking_problem import LinkingProblem
-from cineseq.tracking.marginals import probabilities
 
 LEAST = 0.5
 """Least probability of a decoy."""
@@ -61,14 +60,16 @@ def share_of_false(
         for place, rate in learnt.end.items()
     }
     alike = replace(learnt, end=means, begin=means)
-    targets = _births(evidence, alike, messages)[chosen]
+    targets = evidence.probabilities(alike, messages)[evidence.candidates.links :][chosen]
     back = reversed_problem(evidence.problem, links)
     candidates = list_candidates(back)
     none = np.zeros(len(candidates.parent))
     turned = EventEvidence(back, candidates, evidence.settings, none, back.log_area)
     alike = replace(alike, area=replace(alike.area, centre=-alike.area.centre))
+    # The likeliest decoy of each object, of those whose mask gains the area of a cell.
+    likely = turned.probabilities(alike, messages)[candidates.links :]
     best = np.zeros(candidates.objects)
-    np.maximum.at(best, candidates.parent, np.where(_gained(turned), _births(turned, alike, messages), 0.0))
+    np.maximum.at(best, candidates.parent, np.where(_gained(turned), likely, 0.0))
     decoys = best[best > LEAST]
     return false_share(targets, decoys), len(decoys)
 
@@ -81,12 +82,6 @@ def _gained(evidence: EventEvidence) -> np.ndarray:
     c, area = evidence.candidates, np.exp(evidence.problem.log_area)
     one, first, second = area[c.parent], area[c.first], area[c.second]
     return (one - np.maximum(first, second)) / np.minimum(first, second) > LEAST_GAIN
-
-
-def _births(evidence: EventEvidence, learnt: Learnt, messages: int) -> np.ndarray:
-    """Return the probability of each candidate division, shape (divisions,)."""
-    c = evidence.candidates
-    return probabilities(evidence.log_odds(learnt), c.uses, 2 * c.objects, messages)[c.links :]
 
 
 def reversed_problem(problem: LinkingProblem, links: np.ndarray) -> ReversedProblem:

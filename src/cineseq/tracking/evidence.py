@@ -28,6 +28,7 @@ from cineseq.tracking.densities import (
     log_student,
 )
 from cineseq.tracking.linking_problem import BIRTH_SHARE, CUT, LinkingProblem
+from cineseq.tracking.marginals import probabilities
 
 UNLIKE = 0.1
 """Share of links over which size and shape change beyond what is usual (a cell rounds up, a mask is wrong): size and
@@ -191,6 +192,11 @@ class EventEvidence:
         birth += _mixed(self._alike_birth(learnt), learnt.unlike_birth)
         birth += weight * learnt.birth_overlap.log_ratio(self.birth_overlap) + self.cues
         return np.r_[link, birth]
+
+    def probabilities(self, learnt: Learnt, messages: int) -> np.ndarray:
+        """Return the probability of all candidates by so many rounds of messages, shape (events,)."""
+        c = self.candidates
+        return probabilities(self.log_odds(learnt), c.uses, 2 * c.objects, messages)
 
     def _log_density_apart(self, learnt: Learnt) -> np.ndarray:
         """Return the log density (per px2) of the vector between daughters: log-normal length, any direction."""
