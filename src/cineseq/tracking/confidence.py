@@ -93,7 +93,10 @@ class Judge:
         -1 where it becomes none, ``CLAIMED`` where another object becomes the second one.
         """
         best = {}
-        pairs = self.pairs.drop_duplicates(["source", "target"])  # a link and divisions can join the same two objects
+        # A link and divisions can join the same two objects. A rival is in the frame after the first object.
+        frame = self.decision.problem.frame[self.rows]
+        pairs = self.pairs.drop_duplicates(["source", "target"])
+        pairs = pairs[frame[pairs["target"]] == frame[pairs["source"]] + 1]
         for side, other, wanted, own in (("source", "target", source, target), ("target", "source", target, source)):
             near = pairs.groupby(side, sort=False).head(2).set_index(side)
             two = [near[~near.index.duplicated(keep=which)].reindex(wanted) for which in ("first", "last")]
