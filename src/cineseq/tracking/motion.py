@@ -35,19 +35,13 @@ class Motion:
         ``none``, ``drift`` or ``flow``.
     shift
         Expected displacement of every object to the next frame in px (row, column), shape (objects, 2).
-    step
-        Median displacement between frames before correction, in px.
     spacing
         Median distance to the nearest neighbour in px; NaN where no frame has two objects.
-    left
-        Median displacement between frames after correction, in px.
     """
 
     kind: str
     shift: np.ndarray
-    step: float
     spacing: float
-    left: float = 0.0
 
 
 def by_frame(frame: np.ndarray, frames: int) -> list[slice]:
@@ -87,37 +81,30 @@ def estimate(points: np.ndarray, rows: list[slice], wanted: str) -> Motion:
     spacing = neighbour_distance(points, rows)
     pairs = [(a, b) for a, b in pairwise(rows) if min(a.stop - a.start, b.stop - b.start) > 0]
     if not pairs or not np.isfinite(spacing):
-        return Motion("none", np.zeros_like(points), 0.0, spacing)
+        return Motion("none", np.zeros_like(points), spacing)
     # Choose the model on pairs of frames spread over the movie.
     judged = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, PAIRS_TO_JUDGE).astype(int))]
-    kind, left = _choose(points, judged, spacing, ("none", "drift", "flow") if wanted == "auto" else (wanted,))
-    # Apply it to every pair of frames. The last median shift is the first guess of the next pair; where that fits
-    # poorly, growth about the centre of all objects is tried, too.
-    shift, steps = np.zeros_like(points), []
+    kind = _choose(points, judged, spacing, ("none", "drift", "flow") if wanted == "auto" else (wanted,))
+    # Apply it to every pair of frames. The last median shift is the first guess of the next pair.
+    shift = np.zeros_like(points)
     guess = np.zeros(2)
     for before, after in pairs:
         if kind == "none":
             break
         p, q = points[before], points[after]
-        flow, pair_step, misfit = _register(p, q, spacing, kind, np.tile(guess, (len(p), 1)))
-        if kind == "flow" and misfit > POOR * spacing:
-            other = _register(p, q, spacing, kind, _dilation(p, q))
-            flow, pair_step = other[:2] if other[2] < misfit else (flow, pair_step)
-        shift[before], guess = flow, np.median(flow, axis=0)
-        steps.append(pair_step)
-    return Motion(kind, shift, float(np.median(steps)) if steps else left, spacing, left)
+        shift[before] = _best_register(p, q, spacing, kind, guess)
+        guess = np.median(shift[before], axis=0)
+    return Motion(kind, shift, spacing)
 
 
-def _choose(
-    points: np.ndarray, judged: list[tuple[slice, slice]], spacing: float, kinds: tuple[str, ...]
-) -> tuple[str, float]:
-    """Return the motion model chosen from ``kinds`` (the simplest first) and its residual in px."""
+def _choose(points: np.ndarray, judged: list[tuple[slice, slice]], spacing: float, kinds: tuple[str, ...]) -> str:
+    """Return the motion model chosen from ``kinds`` (the simplest first)."""
     if len(kinds) > 1 and np.median([min(a.stop - a.start, b.stop - b.start) for a, b in judged]) <= NEIGHBOURS:
         kinds = kinds[:1]  # among so few cells a median displacement is mostly that of the cell itself
-    left = {kind: _residual(points, judged, spacing, kind) for kind in kinds}
     best = kinds[0]
     if len(kinds) == 1:
-        return best, left[best]
+        return best
+    left = {kind: _residual(points, judged, spacing, kind) for kind in kinds}
     for kind in kinds[1:]:
         if left[kind] < WORTH_IT * left[best]:
             best = kind
@@ -128,19 +115,19 @@ def _choose(
         number(spacing, 1),
         best,
     )
-    return best, left[best]
+    return best
 
 
 def _residual(points: np.ndarray, pairs: list[tuple[slice, slice]], spacing: float, kind: str) -> float:
-    """Return the median displacement in px that a motion model leaves; 0 where nothing matches."""
+    """Return the median displacement in px that a motion model leaves; ``spacing`` where nothing matches."""
     left = []
     for before, after in pairs:
         p, q = points[before], points[after]
-        shift = _register(p, q, spacing, kind, np.zeros_like(p))[0]
+        shift = _best_register(p, q, spacing, kind, np.zeros(2))
         a, b = _matched(p + shift, q, spacing)
         left.append(np.hypot(*(q[b] - p[a] - shift[a]).T))
     residual = np.concatenate(left)
-    return float(np.median(residual)) if len(residual) else 0.0
+    return float(np.median(residual)) if len(residual) else spacing
 
 
 def _dilation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
@@ -151,9 +138,20 @@ def _dilation(p: np.ndarray, q: np.ndarray) -> np.ndarray:
     return (p - centre) * (growth - 1) + after - centre
 
 
-def _register(
-    p: np.ndarray, q: np.ndarray, spacing: float, kind: str, start: np.ndarray
-) -> tuple[np.ndarray, float, float]:
+def _best_register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, guess: np.ndarray) -> np.ndarray:
+    """Register two frames from a guess of the shift; return the shift of every point, shape (points, 2).
+
+    Where that fits poorly, the shift of the centre of all objects and growth about it are tried, too: the guess may lie
+    farther from the truth than the next neighbour does.
+    """
+    shift, misfit = _register(p, q, spacing, kind, np.tile(guess, (len(p), 1)))
+    if kind != "none" and misfit > POOR * spacing:
+        other, misfit_of_other = _register(p, q, spacing, kind, _dilation(p, q))
+        shift = other if misfit_of_other < misfit else shift
+    return shift
+
+
+def _register(p: np.ndarray, q: np.ndarray, spacing: float, kind: str, start: np.ndarray) -> tuple[np.ndarray, float]:
     """Register two frames: return the shift of every point under a motion model.
 
     Matching and estimation alternate, as in iterative closest point (Besl and McKay 1992, IEEE Trans. PAMI 14, 239),
@@ -174,27 +172,24 @@ def _register(
     -------
     shift
         Shape (points, 2).
-    step
-        Median displacement of the matches in px.
     left
         Mean distance from the shifted points to their matches in px; ``spacing`` where there is none.
     """
-    shift, step, left = start, 0.0, spacing
+    shift, left = start, spacing
     matched: tuple[np.ndarray, np.ndarray] | None = None
     # Match, then estimate the shift from the matches, until the matches stay the same.
     for _ in range(ROUNDS if kind != "none" else 0):
         a, b = _matched(p + shift, q, spacing)
         if len(a) == 0:
-            return start, step, spacing
+            return start, spacing
         if matched is not None and np.array_equal(matched, (a, b)):
             break  # converged: the same matches give the same shift
         matched = (a, b)
         moved = q[b] - p[a]
-        step = float(np.median(np.hypot(*moved.T)))
         shift = _flow(p, p[a], moved) if kind == "flow" else np.tile(np.median(moved, axis=0), (len(p), 1))
         unmatched = len(p) - len(a)
         left = float((np.hypot(*(moved - shift[a]).T).sum() + spacing * unmatched) / len(p))
-    return shift, step, left
+    return shift, left
 
 
 def _matched(p: np.ndarray, q: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cineseq.tracking.decision import Decision
     from cineseq.tracking.densities import Rate
     from cineseq.tracking.evidence import Learnt
-    from cineseq.tracking.linking_problem import LinkingProblem
     from cineseq.tracking.tracker import Linked
 
 USUAL = 0.99
@@ -239,11 +238,12 @@ def _hours(tracks: pd.DataFrame) -> float | None:
 def _linking(linked: Linked, hours: float | None) -> tuple[list[str], dict[str, Any]]:
     """Return sentences and numbers on the linking of one field; ``hours`` lie between frames, None if unknown."""
     decision, learnt = linked.decision, linked.decision.learnt
-    common, ratios = decision.problem.motion, _step_ratios(decision.problem)
+    steps, ratios = _median_steps(decision), _step_ratios(decision)
+    common = decision.problem.motion
     numbers = {
         "motion": common.kind,
-        "median_step_px": round(common.step, 3),
-        "neighbour_distance_px": None if ratios is None else round(common.spacing, 3),
+        "median_step_px": None if steps is None else round(steps[0], 3),
+        "neighbour_distance_px": round(common.spacing, 3) if np.isfinite(common.spacing) else None,
         "step_over_neighbour_distance": None if ratios is None else round(ratios[0], 4),
         "step_left_over_neighbour_distance": None if ratios is None else round(ratios[1], 4),
         "usual_step_px": round(learnt.step.quantile(USUAL), 3),
@@ -256,25 +256,41 @@ def _linking(linked: Linked, hours: float | None) -> tuple[list[str], dict[str, 
         "unfinished_groups": decision.packing.unfinished,
         **linked.counts,
     }
-    lines = [*_steps(decision), f"Learnt from this movie, {_rates(learnt, hours)}.", *_events(linked)]
+    learning = "Learnt from this movie"
+    if not learnt.division.chances:
+        learning = "One frame teaches no rates, so these are assumed"
+    lines = [*_steps(decision), f"{learning}, {_rates(learnt, hours)}.", *_events(linked)]
     return lines, numbers
 
 
-def _step_ratios(problem: LinkingProblem) -> tuple[float, float] | None:
-    """Return the median step, and the one that the common motion leaves, over the distance of neighbours if known."""
-    common = problem.motion
-    ratio = common.step / common.spacing
-    return (ratio, common.left / common.spacing) if np.isfinite(ratio) else None
+def _median_steps(decision: Decision) -> tuple[float, float] | None:
+    """Return the median step of the links in px, and the one that the common motion leaves; None without links."""
+    problem, (before, after) = decision.problem, decision.links.T
+    near = problem.frame[after] == problem.frame[before] + 1
+    if not near.any():
+        return None
+    before, after = before[near], after[near]
+    step = np.hypot(*(problem.points[after] - problem.points[before]).T)
+    return float(np.median(step)), float(np.median(problem.distance(before, after)))
+
+
+def _step_ratios(decision: Decision) -> tuple[float, float] | None:
+    """Return both median steps over the distance of neighbours, None where either is unknown."""
+    steps, spacing = _median_steps(decision), decision.problem.motion.spacing
+    if steps is None or not np.isfinite(spacing) or spacing <= 0:
+        return None
+    return steps[0] / spacing, steps[1] / spacing
 
 
 def _steps(decision: Decision) -> list[str]:
     """Return sentences on the steps of cells, and on what links are decided by."""
     problem, common = decision.problem, decision.problem.motion
     lines, moved = [], common.kind != "none"
-    if ratios := _step_ratios(problem):
+    steps = _median_steps(decision)
+    if (ratios := _step_ratios(decision)) and steps:
         left = f"; of the steps left by the common motion the ratio is {number(ratios[1])}" if moved else ""
         lines.append(
-            f"The median step between frames is {number(common.step, 1)} px and the median distance to the nearest "
+            f"The median step between frames is {number(steps[0], 1)} px and the median distance to the nearest "
             f"neighbour {number(common.spacing, 1)} px (ratio {number(ratios[0])}){left}."
         )
         if ratios[1] > FAR:
@@ -282,9 +298,10 @@ def _steps(decision: Decision) -> list[str]:
                 "That is above one third, where links become uncertain: image at shorter intervals if possible."
             )
     limit = f"links are looked for within {number(problem.reach, 1)} px"
-    limit += (
-        " (track.search_range_px)" if problem.limit else " and to every mask that the moved mask of the cell overlaps"
-    )
+    if problem.limit:
+        limit += " (track.search_range_px)"
+    elif not problem.without_overlaps:
+        limit += " and to every mask that the moved mask of the cell overlaps"
     lines.append(
         (f"After the common motion (model: {common.kind}), " if moved else "")
         + f"{percent(USUAL, 0)} of the steps are expected below {number(decision.learnt.step.quantile(USUAL), 1)} px; "
