@@ -3,7 +3,7 @@
 import math
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from cineseq.config.base import Section, with_new_names
 from cineseq.deprecation import changed
@@ -46,6 +46,8 @@ def _without_cost(raw: Any) -> Any:
 class Track(Section):
     """Linking, gap closing, divisions and ends."""
 
+    model_config = ConfigDict(allow_inf_nan=False)
+
     search_range_px: float | None = Field(
         None,
         gt=0,
@@ -81,7 +83,8 @@ class Track(Section):
     )
     step_noise_px: float | None = Field(
         None,
-        gt=0,
+        ge=0.001,
+        le=1_000_000,
         description="Scale of the steps of cells in px per frame, after the common motion; null learns it from the "
         "movie.",
     )
