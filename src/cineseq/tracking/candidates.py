@@ -155,7 +155,7 @@ def list_gaps(
     """
     found = [(np.empty(0, np.int64),) * 3]
     points, shift = problem.points, problem.motion.shift
-    for steps in range(2, longest + 2):
+    for steps in range(2, min(longest + 2, problem.frames)):
         for before, after in zip(problem.rows[:-steps], problem.rows[steps:], strict=True):
             p = before.start + np.flatnonzero(ends[before])
             q = after.start + np.flatnonzero(begins[after])

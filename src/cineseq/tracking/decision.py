@@ -132,7 +132,7 @@ def decide(problem: LinkingProblem, settings: Track) -> Decision:
         if turn == PRUNED:
             possible = probability > NEVER
             candidates, probability = candidates.kept(possible), probability[possible]
-        if turn == ROUNDS - 2 and settings.max_gap > 0:
+        if turn == PRUNED and settings.max_gap > 0:
             candidates = _with_gaps(problem, candidates, probability, learnt, settings.max_gap)
     # Nothing but the parameters has changed since the last evidence.
     probability = evidence.probabilities(learnt, LAST_MESSAGES)

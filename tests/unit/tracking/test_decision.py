@@ -131,3 +131,25 @@ def test_mitosis_is_measured_against_the_parents_own_earlier_frames():
     assert found["rounded"].tolist() == pytest.approx([0.5, 0.25])
     first = mitosis(table, before, table.index[table["frame"] < 2].to_numpy())
     assert not np.any([first["condensed"], first["rounded"]])
+
+
+def test_cells_that_are_often_missed_do_not_count_as_ending():
+    whole = walkers(1.0, frames=20)
+    seen = np.random.default_rng(1).uniform(size=len(whole.table)) > 0.2
+    found = decided(replace(whole, table=whole.table[seen].reset_index(drop=True)))
+    assert found.learnt.end["inside"].value < 0.04
+    assert found.learnt.missed.value > 0.1
+    assert not len(found.divisions)
+
+
+def test_gaps_longer_than_the_movie_are_not_looked_for_one_by_one():
+    objects = walkers(1.0)
+    assert np.array_equal(decided(objects, max_gap=10**12).links, decided(objects, max_gap=20).links)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"overlap_weight": np.inf}, {"search_range_px": np.inf}, {"step_noise_px": 1e200}]
+)
+def test_settings_that_are_no_number_to_calculate_with_are_refused(settings):
+    with pytest.raises(ValueError, match="finite number|less than or equal to 1000000"):
+        Track(**settings)

@@ -75,7 +75,7 @@ def test_a_colony_that_dilates_by_more_than_its_spacing_is_registered() -> None:
 @pytest.mark.parametrize("cells", [12, 40])
 def test_a_drift_over_many_neighbours_is_found(cells: int) -> None:
     first = np.random.default_rng(2).normal(60, 15, (cells, 2))
-    points = np.concatenate([first + [0, 60 * frame] for frame in range(5)])
+    points = np.concatenate([first + np.array([0, 60 * frame]) for frame in range(5)])
     rows = [slice(cells * frame, cells * (frame + 1)) for frame in range(5)]
     found = motion.estimate(points, rows, "auto")
     assert found.kind == "drift"

@@ -16,7 +16,8 @@ def report_of(frames: int, step: float) -> dict:
     """Track nine points on a square grid of 20 px that all move by ``step`` px per frame."""
     home = np.stack(np.meshgrid(np.arange(3) * 20.0, np.arange(3) * 20.0), -1).reshape(-1, 2)
     rows = [
-        pd.DataFrame(home + [0, step * frame], columns=["y_px", "x_px"]).assign(frame=frame) for frame in range(frames)
+        pd.DataFrame(home + np.array([0, step * frame]), columns=["y_px", "x_px"]).assign(frame=frame)
+        for frame in range(frames)
     ]
     points = take_points(pd.concat(rows, ignore_index=True), None, None)
     info = MovieInfo(*points.objects.shape, (), None, None)
