@@ -151,5 +151,5 @@ def test_gaps_longer_than_the_movie_are_not_looked_for_one_by_one():
     "settings", [{"overlap_weight": np.inf}, {"search_range_px": np.inf}, {"step_noise_px": 1e200}]
 )
 def test_settings_that_are_no_number_to_calculate_with_are_refused(settings):
-    with pytest.raises(ValueError, match="finite number|less than or equal to 1000000"):
+    with pytest.raises(ValueError, match=r"finite number|less than or equal to 1000000"):
         Track(**settings)
