@@ -66,4 +66,7 @@ def marginals(log_odds: np.ndarray, uses: np.ndarray, resources: int, rounds: in
         message = DAMPING * message + (1 - DAMPING) * new
         if change < TOLERANCE:
             break
-    return 1 / (1 + np.exp(-np.clip(log_odds + message.sum(axis=1), -LARGEST, LARGEST)))
+    found = 1 / (1 + np.exp(-np.clip(log_odds + message.sum(axis=1), -LARGEST, LARGEST)))
+    # Where messages oscillate, events that exclude each other may add up to more than 1, shape (resources + 1,).
+    total = np.bincount(flat, np.where(absent, 0.0, found[:, None]).ravel(), resources + 1)
+    return found / np.maximum(total, 1.0)[used].max(axis=1, initial=1.0)
