@@ -153,6 +153,8 @@ class EventEvidence:
     ) -> None:
         self.problem, self.candidates, self.settings, self.cues = problem, candidates, settings, cues
         c, area, shape = candidates, problem.log_area, problem.elongation
+        # Objects that are all of one size, or all round, are placeholders, as of points.
+        self.sizes_are_known, self.shapes_are_known = bool(np.ptp(area) > 0), bool(shape.any())
         # Links, shape (links,): squared step, changes of size and shape, overlap, and whether the border cuts either.
         self.step = _squared(problem.residual(c.source, c.target))
         self.grown = area[c.target] - area[c.source]
@@ -207,23 +209,29 @@ class EventEvidence:
     def _alike(self, learnt: Learnt) -> np.ndarray:
         """Return the log likelihood ratio of size and shape of links; 0 where the border cuts an object."""
         target, shape = self.candidates.target, self.problem.elongation
-        ratio = learnt.area.log_density(self.grown) - self._size_among_all(learnt)[target]
-        ratio += learnt.elongation.log_density(self.stretched).sum(axis=1)
-        ratio -= self._shape_among_all(shape, learnt.elongation)[target]
+        ratio = np.zeros(len(target))
+        if self.sizes_are_known:
+            ratio += learnt.area.log_density(self.grown) - self._size_among_all(learnt)[target]
+        if self.shapes_are_known:
+            ratio += learnt.elongation.log_density(self.stretched).sum(axis=1)
+            ratio -= self._shape_among_all(shape, learnt.elongation)[target]
         return np.where(self.link_cut, 0.0, ratio.clip(-50, 50))
 
     def _alike_birth(self, learnt: Learnt) -> np.ndarray:
         """Return that of divisions; where the border cuts an object it can only speak against one."""
         c = self.candidates
-        among_all = self._size_among_all(learnt)
-        ratio = learnt.asymmetry.log_density(self.asymmetry)
-        if learnt.sum_usual.scale < learnt.sum.scale:
-            ratio += learnt.sum_usual.log_density(self.sum_usual)
-        else:
-            ratio += learnt.sum.log_density(self.sum)
-        ratio -= among_all[c.first] + among_all[c.second]
-        ratio += learnt.union.log_density(self.union).sum(axis=1)
-        ratio -= self._shape_among_all(self.joint, learnt.union)
+        ratio = np.zeros(len(c.parent))
+        if self.sizes_are_known:
+            among_all = self._size_among_all(learnt)
+            ratio += learnt.asymmetry.log_density(self.asymmetry)
+            if learnt.sum_usual.scale < learnt.sum.scale:
+                ratio += learnt.sum_usual.log_density(self.sum_usual)
+            else:
+                ratio += learnt.sum.log_density(self.sum)
+            ratio -= among_all[c.first] + among_all[c.second]
+        if self.shapes_are_known:
+            ratio += learnt.union.log_density(self.union).sum(axis=1)
+            ratio -= self._shape_among_all(self.joint, learnt.union)
         return np.where(self.birth_cut, np.minimum(ratio, 0.0), ratio).clip(-50, 50)
 
     def _size_among_all(self, learnt: Learnt) -> np.ndarray:
