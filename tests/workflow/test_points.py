@@ -16,7 +16,7 @@ def write_points(project: Project, fov: str, **changed: object) -> pd.DataFrame:
     """Write cells that drift, one of which divides in frame 4, as ``<fov>.csv``."""
     places = {1: (15, 15), 2: (15, 45), 3: (45, 30)}
     rows = [(t, y + t / 2, x + t / 2) for t in range(FRAMES) for cell, (y, x) in places.items() if cell < 3 or t < 4]
-    rows += [(t, 47 + t / 4, 32 + side * (t - 2)) for t in range(4, FRAMES) for side in (-1, 1)]
+    rows += [(t, 47 + t / 4, 32 + side * t) for t in range(4, FRAMES) for side in (-1, 1)]
     table = pd.DataFrame(rows, columns=["frame", "y_px", "x_px"]).sample(frac=1, random_state=1).assign(**changed)
     table.to_csv(project.folder / f"{fov}.csv", index=False)
     return table
