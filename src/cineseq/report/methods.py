@@ -90,8 +90,8 @@ SENTENCES: dict[str, tuple[Piece, ...]] = {
         "annotated deaths; other ends, such as cells lost in mitosis, have an unknown fate",
     ),
     "track_points": (
-        "Positions of cells were supplied by the user, without masks, and linked over time by the same assignment as "
-        "objects, with distance alone",
+        "Positions of cells were supplied by the user, without masks, and linked over time by the same decision as "
+        "objects, from positions, and from areas where they were given",
         ", across gaps of up to {c:track.max_gap} frames",
         "; ends are not explained, so that their fate is unknown",
     ),

@@ -118,7 +118,7 @@ def decide(problem: LinkingProblem, settings: Track) -> Decision:
     """
     candidates = list_candidates(problem)
     learnt = expected(problem, settings)
-    probability, usual = np.zeros(0), problem.log_area
+    usual = problem.log_area
     for turn in range(ROUNDS):
         evidence = _evidence(problem, candidates, settings, usual)
         probability = evidence.probabilities(learnt, MESSAGES)
