@@ -108,7 +108,8 @@ def rates_picture(steps: list[StepReport]) -> str | None:
     str or None
         A data URL of an SVG image; None where no movie taught anything.
     """
-    rows = [{"field": s.field} | s.numbers for s in steps if known(s.numbers.get("end_rate"))]
+    tracked = [s for s in steps if s.step in ("track", "track_points") and known(s.numbers.get("end_rate"))]
+    rows = [{"field": s.field} | s.numbers for s in tracked]
     if not rows:
         return None
     ends = [f"{name}{end}" for name in RATES for end in ("", "_low", "_high")]

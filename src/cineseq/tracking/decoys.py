@@ -80,8 +80,12 @@ def _gained(evidence: EventEvidence) -> np.ndarray:
     Where a cell leaves beside another, the mask of that one hardly grows.
     """
     c, area = evidence.candidates, np.exp(evidence.problem.log_area)
-    one, first, second = area[c.parent], area[c.first], area[c.second]
-    return (one - np.maximum(first, second)) / np.minimum(first, second) > LEAST_GAIN
+    return gains(area[c.parent], area[c.first], area[c.second])
+
+
+def gains(shared: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return whether shared masks gained at least half of the smaller of two cells, from areas, shape (pairs,) each."""
+    return (shared - np.maximum(one, other)) / np.minimum(one, other) > LEAST_GAIN
 
 
 def reversed_problem(problem: LinkingProblem, links: np.ndarray) -> ReversedProblem:

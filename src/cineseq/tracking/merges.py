@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cineseq.tracking.decision import Decision, tracklets
-from cineseq.tracking.decoys import LEAST_GAIN
+from cineseq.tracking.decoys import gains
 from cineseq.tracking.lineage import tracklets_of
 from cineseq.tracking.linking_problem import LinkingProblem
 
@@ -162,7 +162,7 @@ class _Chain:
         area = np.exp(problem.log_area)
         one, other, both = area[own], area[lost], area[own] + area[lost]
         fits &= pixels / other > LEAST_COVER
-        fits &= (area[shared] - np.maximum(one, other)) / np.minimum(one, other) > LEAST_GAIN
+        fits &= gains(area[shared], one, other)
         fits &= np.abs(np.log(area[shared] / both)) < SAME_SIZE
         found: dict[int, list[int]] = {}
         for cell, mask in zip(lost[fits].tolist(), shared[fits].tolist(), strict=True):
