@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shutil
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ import torch
 import zarr
 from PIL import Image
 from scipy import io, sparse
-from zarr.storage import ZipStore
+from zarr.core.buffer import Buffer
+from zarr.storage import MemoryStore
 
 from cineseq.api.imaging import read_movie
 from cineseq.config.base import FieldOfView
@@ -47,6 +49,8 @@ from cineseq.workflow.sample_sheet import read_sheet
 FRAMES, CHANNELS, SIDE = 4, 2, 48
 NAMES = ("nuclear", "lipid")
 STEP = {"pixel_size_um": 0.65, "minutes": 10.0}
+UUID = "00000000-0000-1000-8000-000000000000"
+"""The identifier in OME-TIFF. A random one would make each file another one."""
 CELLS, GENES = 30, 40
 Parts = dict[str, bytes]
 """What was read, in named parts, so that a change can be named."""
@@ -95,14 +99,14 @@ def _labels() -> np.ndarray:
 def _ome_tiff(folder: Path) -> Path:
     units = {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm", "TimeIncrementUnit": "min"}
     scales = {"PhysicalSizeX": 0.65, "PhysicalSizeY": 0.65, "TimeIncrement": 10.0}
-    metadata = {"axes": "TCYX", "Channel": {"Name": list(NAMES)}} | scales | units
+    metadata = {"axes": "TCYX", "UUID": UUID, "Channel": {"Name": list(NAMES)}} | scales | units
     tifffile.imwrite(folder / "a.ome.tif", _movie(), photometric="minisblack", compression="zlib", metadata=metadata)
     return folder / "a.ome.tif"
 
 
 def _tiled_tiff(folder: Path) -> Path:
     tiff = {"photometric": "minisblack", "tile": (16, 16), "compression": "lzw", "predictor": True, "bigtiff": True}
-    tifffile.imwrite(folder / "tiled.ome.tif", _movie(), **tiff, metadata={"axes": "TCYX"})
+    tifffile.imwrite(folder / "tiled.ome.tif", _movie(), **tiff, metadata={"axes": "TCYX", "UUID": UUID})
     return folder / "tiled.ome.tif"
 
 
@@ -156,8 +160,13 @@ def _zarr_3(folder: Path) -> Path:
 
 
 def _zarr_zip(folder: Path) -> Path:
-    with ZipStore(folder / "zipped.zarr.zip", mode="w") as store:
-        _ngff(zarr.open_group(store, mode="w", zarr_format=3), _movie(), "0.5", chunks=(1, 1, 48, 48))
+    members: dict[str, Buffer] = {}
+    store = MemoryStore(members)
+    _ngff(zarr.open_group(store, mode="w", zarr_format=3), _movie(), "0.5", chunks=(1, 1, 48, 48))
+    with zipfile.ZipFile(folder / "zipped.zarr.zip", "w") as archive:
+        for name, content in sorted(members.items()):
+            # Members have the date of ZipInfo, which is always the same.
+            archive.writestr(zipfile.ZipInfo(name), content.to_bytes())
     return folder / "zipped.zarr.zip"
 
 

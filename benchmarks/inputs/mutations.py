@@ -19,6 +19,8 @@ HUGE = (2**31 - 1, 2**32 - 1, 1_000_000_000, 40_000, 2**40, 2**62)
 NUMBER = re.compile(rb"(?<![\w.])\d+(?![\w.])")
 METADATA = ("zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata")
 PNG = b"\x89PNG\r\n\x1a\n"
+TRIES = 99
+"""Draws of a change until one changes the bytes."""
 KINDS = ("cut off", "bits flipped", "header exchanged", "huge size")
 
 
@@ -29,7 +31,9 @@ def spoil(path: Path, kind: str, random: np.random.Generator) -> str:
     if metadata and random.random() < (0.7 if kind == "huge size" else 0.3):
         files = metadata
     file = files[random.integers(len(files))]
-    file.write_bytes(_spoilt(file.read_bytes(), kind, random))
+    content = file.read_bytes()
+    drawn = (_spoilt(content, kind, random) for _ in range(TRIES))
+    file.write_bytes(next((new for new in drawn if new != content), content))
     return file.relative_to(path).as_posix() if path.is_dir() else file.name
 
 

@@ -18,6 +18,29 @@ def test_there_are_28_formats_and_every_kind_of_each() -> None:
     assert {(s.format.name, s.kind) for s in drawn} == {(f.name, k) for f in FORMATS for k in KINDS}
 
 
+def _files(path: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in path.parent.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("name", ["ome_tiff", "tiled_tiff", "zarr_zip"])
+def test_what_is_written_is_the_same_each_time(tmp_path: Path, name: str) -> None:
+    (made,) = [f for f in FORMATS if f.name == name]
+    written = []
+    for again in ("a", "b"):
+        (tmp_path / again).mkdir()
+        written.append(_files(made.write(tmp_path / again)))
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_spoilt_is_changed(tmp_path: Path, kind: str, seed: int) -> None:
+    (tmp_path / "x").write_bytes(b"size 9, 99 and aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\0\xff\xff\xff\xff")
+    whole = (tmp_path / "x").read_bytes()
+    spoil(tmp_path / "x", kind, np.random.default_rng(seed))
+    assert (tmp_path / "x").read_bytes() != whole
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_spoilt_depends_on_the_seed_only(tmp_path: Path, kind: str) -> None:
     whole = FORMATS[0].write(tmp_path).read_bytes()
