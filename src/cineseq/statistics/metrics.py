@@ -123,16 +123,82 @@ def r2_jackknife(
     ----------
     Efron and Stein, Ann. Stat. 9 (1981) 586 (the jackknife variance is not too small on average).
     """
-    above, below = np.bincount(units, gain), np.bincount(units, total)
-    found = jackknife_ratio(above, below)
-    if retrained is None or not np.isfinite(found.error):
-        return _of_held_out(found, below)
-    # R² of the cells of the other blocks by models that were trained without the block, shape (blocks,).
-    sizes = np.bincount(retrained.blocks, total)
+    if retrained is None:
+        parts = (GroupedSums(np.bincount(units, values)) for values in (gain, total))
+        return sums_jackknife(*parts)
+    # Sums within blocks, and over the cells of the other blocks by models that were trained without the block.
+    own, sizes = (np.bincount(retrained.blocks, values) for values in (gain, total))
     others = retrained.blocks != np.arange(len(sizes))[:, None]
-    anew = jackknife_t(found.estimate, (retrained.gain * others).sum(axis=1) / (sizes.sum() - sizes))
-    fixed = jackknife_ratio(np.bincount(retrained.blocks, gain), sizes)
-    return replace(anew, error=np.maximum(anew.error, fixed.error), groups=_effective(sizes))
+    above = GroupedSums(np.bincount(units, gain), own, (retrained.gain * others).sum(axis=1))
+    return sums_jackknife(above, GroupedSums(np.bincount(units, total), sizes, sizes.sum() - sizes))
+
+
+@dataclass(frozen=True)
+class GroupedSums:
+    """Sums over held-out cells of squared errors, or of differences between squared errors, of many targets at once.
+
+    Sums of two models are subtracted for the difference of their errors, and multiplied by a matrix for totals over
+    targets.
+
+    Attributes
+    ----------
+    groups
+        Sums within each group, shape (groups, ...).
+    blocks
+        Sums within each block of groups, shape (blocks, ...); None where models were not trained again.
+    others
+        Sums over the cells of all other blocks, by models that were trained without the block, shape (blocks, ...).
+    """
+
+    groups: np.ndarray
+    blocks: np.ndarray | None = None
+    others: np.ndarray | None = None
+
+    def __add__(self, other: GroupedSums) -> GroupedSums:
+        """Return the sums of the sums."""
+        return self._with(other, np.add)
+
+    def __sub__(self, other: GroupedSums) -> GroupedSums:
+        """Return the sums of the differences."""
+        return self._with(other, np.subtract)
+
+    def __matmul__(self, weights: np.ndarray) -> GroupedSums:
+        """Return weighted sums over targets; ``weights`` has the shape (targets, totals)."""
+        return GroupedSums(*(None if part is None else part @ weights for part in self._parts))
+
+    @property
+    def _parts(self) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        return self.groups, self.blocks, self.others
+
+    def _with(self, other: GroupedSums, join: np.ufunc) -> GroupedSums:
+        pairs = zip(self._parts, other._parts, strict=True)
+        return GroupedSums(*(None if a is None or b is None else join(a, b) for a, b in pairs))
+
+
+def sums_jackknife(gain: GroupedSums, total: GroupedSums) -> JackknifeT:
+    """Return :func:`r2_jackknife` of many targets at once, from the sums of their cells.
+
+    Parameters
+    ----------
+    gain
+        Sums of the numerators.
+    total
+        Sums of the squared errors of the training mean; ``others`` are sums of the same errors over other blocks.
+
+    Returns
+    -------
+    JackknifeT
+        Shape (...), as the sums after their first axis.
+    """
+    found = jackknife_ratio(gain.groups, total.groups)
+    if gain.blocks is None or gain.others is None or total.blocks is None or not np.isfinite(found.error).any():
+        return _of_held_out(found, total.groups)
+    # R² of the cells of the other blocks by models that were trained without the block, shape (blocks, ...).
+    left = total.blocks.sum(axis=0) - total.blocks
+    without = np.divide(gain.others, left, out=np.full(np.shape(left), np.nan), where=left > 0)
+    anew, fixed = jackknife_t(found.estimate, without), jackknife_ratio(gain.blocks, total.blocks)
+    error = np.where(np.isfinite(found.error), np.maximum(anew.error, fixed.error), np.nan)
+    return replace(anew, error=error, groups=_effective(total.blocks))
 
 
 def r2_interval(
@@ -151,7 +217,8 @@ def _of_held_out(found: JackknifeT, sizes: np.ndarray) -> JackknifeT:
 
 def _effective(sizes: np.ndarray) -> np.ndarray:
     """Return the effective number of groups: groups of sizes 1:20 count as fewer (Kish 1965)."""
-    return np.asarray(sizes.sum() ** 2 / np.square(sizes).sum() if sizes.any() else 1.0)
+    whole, squares = np.square(sizes.sum(axis=0)), np.square(sizes).sum(axis=0)
+    return np.divide(whole, squares, out=np.ones(np.shape(whole)), where=squares > 0)
 
 
 def area_under_curve(scores: np.ndarray, positive: np.ndarray) -> float:

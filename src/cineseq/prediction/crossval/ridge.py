@@ -7,7 +7,7 @@ particular permuted ones, then cost two matrix products per fold.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -89,6 +89,11 @@ class RidgeFold:
     ridge: _Decomposed
     inner: tuple[_Validation, ...]
     wide: _Wide
+
+    def at(self, cells: np.ndarray) -> RidgeFold:
+        """Return the same regression for some of its test cells, given by their positions among these."""
+        ridge, wide = (replace(part, ahead=part.ahead[cells]) for part in (self.ridge, self.wide))
+        return replace(self, test=self.test[cells], ridge=ridge, wide=wide)
 
 
 @dataclass(frozen=True)
@@ -183,14 +188,7 @@ def predict_best(alternatives: tuple[RidgeFold, ...], targets: np.ndarray) -> np
     numpy.ndarray
         Shape (test cells, targets).
     """
-    chosen = Chosen.of(alternatives, targets)
-    predicted = np.empty((len(alternatives[0].test), targets.shape[1]))
-    for number, fold in enumerate(alternatives):
-        # Weights of the components, shape (components, targets), at the penalty chosen for each target.
-        own = chosen.alternative == number
-        weights = fold.ridge.shrink[chosen.penalty[own]].T * (fold.ridge.back @ chosen.filled[:, own])
-        predicted[:, own] = chosen.mean[own] + fold.ridge.ahead @ weights
-    return predicted
+    return Chosen.of(alternatives, targets).predict()
 
 
 @dataclass(frozen=True)
@@ -224,6 +222,16 @@ class Chosen:
         best = np.array([error.min(axis=0) for error in errors]).argmin(axis=0)
         penalty = np.array([error.argmin(axis=0) for error in errors])[best, np.arange(len(best))]
         return cls(alternatives, mean, filled, best, penalty)
+
+    def predict(self) -> np.ndarray:
+        """Predict the test cells at the chosen penalties, shape (test cells, targets)."""
+        predicted = np.empty((len(self.alternatives[0].test), len(self.mean)))
+        for number, fold in enumerate(self.alternatives):
+            # Weights of the components, shape (components, targets), at the penalty chosen for each target.
+            own = self.alternative == number
+            weights = fold.ridge.shrink[self.penalty[own]].T * (fold.ridge.back @ self.filled[:, own])
+            predicted[:, own] = self.mean[own] + fold.ridge.ahead @ weights
+        return predicted
 
     def without(self, cells: np.ndarray) -> np.ndarray:
         """Predict the test cells without some training cells at the chosen penalties, shape (test cells, targets).
