@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import ndimage
 
 from cineseq.features.label_statistics import STATISTICS, grouped_means, grouped_quantiles, positions
+from cineseq.io.square_pixels import SQUARE
 
 ALL = slice(None)
 LEAST_PIXELS = 10
@@ -31,7 +32,13 @@ class Rings:
     open: np.ndarray
 
 
-def rings(labels: np.ndarray, gap_px: float, width_px: float, seen: tuple[slice, slice] = (ALL, ALL)) -> Rings:
+def rings(
+    labels: np.ndarray,
+    gap_px: float,
+    width_px: float,
+    seen: tuple[slice, slice] = (ALL, ALL),
+    sides: tuple[float, float] = SQUARE,
+) -> Rings:
     """Return rings around all objects; each ring pixel belongs to its nearest object.
 
     Parameters
@@ -44,13 +51,15 @@ def rings(labels: np.ndarray, gap_px: float, width_px: float, seen: tuple[slice,
         Width of the rings.
     seen
         The imaged area of the frame; the rest is padding from drift correction, not background.
+    sides
+        Height and width of a pixel, see :attr:`cineseq.io.stacks.MovieInfo.pixel_sides`.
     """
     shown = np.zeros(labels.shape, bool)
     shown[seen] = True
     if not labels.any():
         return Rings(np.zeros_like(labels), shown)
     # Distance of each pixel to its nearest object, (height, width), and the index of that object's pixel.
-    distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
+    distance, nearest = ndimage.distance_transform_edt(labels == 0, sampling=sides, return_indices=True)
     beyond = (distance > gap_px) & shown
     ring = beyond & (distance <= gap_px + width_px)
     return Rings(np.where(ring, labels[tuple(nearest)], 0), beyond)

@@ -13,6 +13,7 @@ from cineseq.config.features import Embed
 from cineseq.errors import UserError
 from cineseq.features.background import ALL, Rings, local_background, rings
 from cineseq.io.labels import renumbered
+from cineseq.io.square_pixels import SQUARE
 from cineseq.io.stacks import Labels, MovieInfo
 from cineseq.text import number
 
@@ -56,7 +57,7 @@ def crop_side(labels: Labels, settings: Embed) -> int:
     last = len(labels) - 1
     frames = np.unique(np.linspace(0, last, min(SAMPLED_FRAMES, last + 1)).round().astype(int))
     sizes = [
-        max(part.stop - part.start for part in box)
+        max((part.stop - part.start) * side for part, side in zip(box, labels.info.pixel_sides, strict=True))
         for frame in frames
         for box in ndimage.find_objects(renumbered(labels[int(frame)])[0].astype(np.int64))
         if box is not None
@@ -97,6 +98,8 @@ class FrameMasks:
         Side of the crops in pixels.
     context
         Whether pixels that belong to no cell are kept.
+    sides
+        Height and width of a pixel, see :attr:`cineseq.io.stacks.MovieInfo.pixel_sides`; crops have square pixels.
     """
 
     labels: np.ndarray
@@ -104,14 +107,22 @@ class FrameMasks:
     around: Rings
     side: int
     context: bool
+    sides: tuple[float, float] = SQUARE
 
     @classmethod
-    def of(cls, labels: np.ndarray, side: int, settings: Embed, seen: tuple[slice, slice] = (ALL, ALL)) -> FrameMasks:
+    def of(
+        cls,
+        labels: np.ndarray,
+        side: int,
+        settings: Embed,
+        seen: tuple[slice, slice] = (ALL, ALL),
+        sides: tuple[float, float] = SQUARE,
+    ) -> FrameMasks:
         """Prepare a frame with at least one object; the background is measured in the imaged (``seen``) area."""
-        distance, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
+        distance, nearest = ndimage.distance_transform_edt(labels == 0, sampling=sides, return_indices=True)
         near = np.where(distance <= settings.margin_px, labels[tuple(nearest)], 0)
-        around = rings(labels, RING_GAP_PX, RING_WIDTH_PX, seen)
-        return cls(labels, near, around, side, settings.surroundings == "context")
+        around = rings(labels, RING_GAP_PX, RING_WIDTH_PX, seen, sides)
+        return cls(labels, near, around, side, settings.surroundings == "context", sides)
 
     def cut(self, objects: pd.DataFrame, plane: np.ndarray, low: float, high: float) -> Crops:
         """Crop objects from one channel.
@@ -145,7 +156,7 @@ class FrameMasks:
 
     def _pixels(self, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows and columns of the pixels of each crop, shapes (cells, side, 1) and (cells, 1, side)."""
-        start = np.round(centres - (self.side - 1) / 2).astype(int)
-        steps = np.arange(self.side)
-        rows, columns = start[:, :1] + steps, start[:, 1:] + steps
+        start = np.round(centres - (self.side - 1) / 2 / np.array(self.sides)).astype(int)
+        down, across = (np.round(np.arange(self.side) / side).astype(int) for side in self.sides)
+        rows, columns = start[:, :1] + down, start[:, 1:] + across
         return rows[:, :, None], columns[:, None, :]

@@ -83,7 +83,8 @@ def embed_objects(task: Task, wanted: pd.DataFrame) -> pd.DataFrame:
     parts: list[np.ndarray] = []
     for frame, objects in progress(list(wanted.groupby("frame")), "Frames embedded", logger):
         seen = task.labels.info.seen_part(int(frame))
-        masks = FrameMasks.of(task.labels[int(frame)].astype(np.int64), task.side, task.settings, seen)
+        plane, sides = task.labels[int(frame)].astype(np.int64), task.labels.info.pixel_sides
+        masks = FrameMasks.of(plane, task.side, task.settings, seen, sides)
         planes = {channel: task.movie.plane(int(frame), channel) for channel in task.channels}
         few = [objects.iloc[i : i + CELLS_AT_ONCE] for i in range(0, len(objects), CELLS_AT_ONCE)]
         parts.extend(_embed(task, masks, cells, planes, ranges) for cells in few)

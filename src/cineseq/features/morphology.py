@@ -89,7 +89,8 @@ def _channels(
     frame: int, labels: np.ndarray, ids: np.ndarray, optics: MeasuredChannels, settings: Morphology
 ) -> tuple[pd.DataFrame, int]:
     """Measure all channels of one frame; also count the objects without a local background of their own."""
-    around = rings(labels, settings.background_gap_px, settings.background_ring_px, optics.movie.info.seen_part(frame))
+    info, gap, width = optics.movie.info, settings.background_gap_px, settings.background_ring_px
+    around = rings(labels, gap, width, info.seen_part(frame), info.pixel_sides)
     parts, crowded = [], 0
     for channel, (low, high) in optics.ranges.items():
         plane = optics.movie.plane(frame, channel)

@@ -13,6 +13,7 @@ from cineseq.features.background import ALL
 from cineseq.features.label_statistics import grouped_means, positions
 from cineseq.io.grey_levels import saturated_level
 from cineseq.io.labels import renumbered
+from cineseq.io.square_pixels import SQUARE
 from cineseq.statistics import MAD_TO_SD
 
 BORDER_WEIGHT = 3.0
@@ -39,14 +40,22 @@ class Regions:
         Label of the cell whose signal a pixel holds, 0 for none, shape (height, width).
     empty
         Whether a pixel is imaged and lies beyond all cells, same shape.
+    sides
+        Height and width of a pixel, see :attr:`cineseq.io.stacks.MovieInfo.pixel_sides`.
     """
 
     labels: np.ndarray
     empty: np.ndarray
+    sides: tuple[float, float] = SQUARE
 
     @classmethod
     def around(
-        cls, masks: np.ndarray, reach_px: float, gap_px: float, seen: tuple[slice, slice] = (ALL, ALL)
+        cls,
+        masks: np.ndarray,
+        reach_px: float,
+        gap_px: float,
+        seen: tuple[slice, slice] = (ALL, ALL),
+        sides: tuple[float, float] = SQUARE,
     ) -> Regions:
         """Return masks that are dilated up to a distance, or to the middle between neighbours.
 
@@ -60,18 +69,25 @@ class Regions:
             Distance beyond the cells at which the empty part begins.
         seen
             The imaged area of the frame.
+        sides
+            As in :class:`Regions`.
         """
         shown = np.zeros(masks.shape, bool)
         shown[seen] = True
         if not masks.any():
-            return cls(masks, shown)
-        distance, nearest = ndimage.distance_transform_edt(masks == 0, return_indices=True)
+            return cls(masks, shown, sides)
+        distance, nearest = ndimage.distance_transform_edt(masks == 0, sampling=sides, return_indices=True)
         labels = np.where(distance <= reach_px, masks[tuple(nearest)], 0)
-        return cls(np.where(shown, labels, 0), shown & (distance > reach_px + gap_px))
+        return cls(np.where(shown, labels, 0), shown & (distance > reach_px + gap_px), sides)
 
     @classmethod
     def of_cells(
-        cls, masks: np.ndarray, cells: np.ndarray, gap_px: float, seen: tuple[slice, slice] = (ALL, ALL)
+        cls,
+        masks: np.ndarray,
+        cells: np.ndarray,
+        gap_px: float,
+        seen: tuple[slice, slice] = (ALL, ALL),
+        sides: tuple[float, float] = SQUARE,
     ) -> Regions:
         """Return masks of whole cells with the labels of the nuclei that lie in them.
 
@@ -85,7 +101,7 @@ class Regions:
             Label image of the nuclei, shape (height, width).
         cells
             Label image of the cells, same shape; its labels are its own.
-        gap_px, seen
+        gap_px, seen, sides
             As in :meth:`around`.
         """
         shown = np.zeros(masks.shape, bool)
@@ -101,12 +117,12 @@ class Regions:
         for cell, nuclei in owners[several].groupby("cell")["nucleus"]:
             box = boxes[int(cell) - 1]
             own = np.isin(masks[box], nuclei)
-            nearest = ndimage.distance_transform_edt(~own, return_distances=False, return_indices=True)
+            nearest = ndimage.distance_transform_edt(~own, sampling=sides, return_distances=False, return_indices=True)
             shared = (cells[box] == cell) & (masks[box] == 0)
             labels[box][shared] = masks[box][tuple(nearest)][shared]
         free = (labels == 0) & (cells == 0)
-        beyond = free if free.all() else free & (ndimage.distance_transform_edt(free) > gap_px)
-        return cls(np.where(shown, labels, 0), shown & beyond)
+        beyond = free if free.all() else free & (ndimage.distance_transform_edt(free, sampling=sides) > gap_px)
+        return cls(np.where(shown, labels, 0), shown & beyond, sides)
 
     def bordered_by(self, image: np.ndarray, masks: np.ndarray) -> Regions:
         """Return regions whose borders between neighbours lie where the signal changes.
@@ -129,10 +145,10 @@ class Regions:
         typical = float(np.median(change[beyond]))
         if typical <= 0:
             return self
-        distance = ndimage.distance_transform_edt(masks == 0)
+        distance = ndimage.distance_transform_edt(masks == 0, sampling=self.sides)
         cost = 1 + BORDER_WEIGHT * np.minimum(change / typical, MOST_CHANGE) * (distance > NEAR_PX)
-        labels = _nearest_by_path(np.where(self.labels > 0, cost, -1.0), masks)
-        return Regions(np.where(beyond, labels, self.labels), self.empty)
+        labels = _nearest_by_path(np.where(self.labels > 0, cost, -1.0), masks, self.sides)
+        return Regions(np.where(beyond, labels, self.labels), self.empty, self.sides)
 
 
 def owners_of_cells(masks: np.ndarray, cells: np.ndarray) -> pd.DataFrame:
@@ -144,9 +160,9 @@ def owners_of_cells(masks: np.ndarray, cells: np.ndarray) -> pd.DataFrame:
     return ordered.drop_duplicates("nucleus")[["nucleus", "cell"]].reset_index(drop=True)
 
 
-def _nearest_by_path(cost: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def _nearest_by_path(cost: np.ndarray, starts: np.ndarray, sides: tuple[float, float]) -> np.ndarray:
     """Return for each pixel the label of the start with the cheapest path; pixels of negative cost are not crossed."""
-    paths = MCP_Geometric(cost)
+    paths = MCP_Geometric(cost, sampling=sides)
     _, back = paths.find_costs(np.argwhere(starts))
     # Each pixel points to the one before it on its path; pointers are followed twice as far in each round.
     before: np.ndarray = np.arange(cost.size).reshape(cost.shape)

@@ -8,6 +8,7 @@ from scipy.spatial import cKDTree
 from skimage.measure import regionprops_table
 
 from cineseq.io.labels import renumbered
+from cineseq.io.square_pixels import pixel_sides, squared_labels
 
 LENGTHS = {
     "perimeter": "perimeter",
@@ -45,12 +46,13 @@ def shape_table(labels: np.ndarray, pixel_size_um: float | None, pixel_aspect: f
     # Properties of regions, lengths in physical units, each shape (objects,).
     wanted = ("label", "area", "centroid", *LENGTHS.values(), *SHAPES, "moments_hu")
     small, names = renumbered(labels)
-    square = small if pixel_aspect == 1 else _square(small, pixel_aspect)
+    sides = pixel_sides(pixel_aspect)
+    square = small if pixel_aspect == 1 else squared_labels(small, sides)
     found = regionprops_table(square, properties=wanted, cache=True)
     area = found["area"] if pixel_aspect == 1 else np.bincount(small.ravel())[found["label"]].astype(float)
     scale, unit = (1.0, "px") if pixel_size_um is None else (pixel_size_um, "um")
     columns = {"label": names[found["label"]], "area_px": area, f"morphology_area_{unit}2": area * scale**2}
-    scale *= min(pixel_aspect, 1 / pixel_aspect) ** 0.5
+    scale *= min(sides)
     for name, source in LENGTHS.items():
         columns[f"morphology_{name}_{unit}"] = found[source] * scale
     columns |= {f"morphology_{name}": found[name] for name in SHAPES}
@@ -63,13 +65,6 @@ def shape_table(labels: np.ndarray, pixel_size_um: float | None, pixel_aspect: f
     columns[f"morphology_neighbour_distance_{unit}"] = _neighbour_distance(centres) * scale
     table = pd.DataFrame(columns)
     return table.mask(~np.isfinite(table))
-
-
-def _square(labels: np.ndarray, aspect: float) -> np.ndarray:
-    """Return labels on square pixels whose side is the shorter one of the oblong pixels."""
-    factors = (max(aspect, 1.0), max(1 / aspect, 1.0))
-    places = [((np.arange(round(n * f)) + 0.5) / f).astype(int) for n, f in zip(labels.shape, factors, strict=True)]
-    return labels[np.ix_(*(place.clip(max=n - 1) for place, n in zip(places, labels.shape, strict=True)))]
 
 
 def _form_factor(area: np.ndarray, perimeter: np.ndarray) -> np.ndarray:

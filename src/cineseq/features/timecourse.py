@@ -13,6 +13,7 @@ from cineseq.features.background import Rings, local_background, rings
 from cineseq.features.label_statistics import grouped_means, positions
 from cineseq.features.regions import Regions, cell_values, empty_level, owners_of_cells, typical_radius
 from cineseq.features.spots import spot_values
+from cineseq.io.square_pixels import SQUARE
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
 from cineseq.tables.contract import FIELD
@@ -70,7 +71,8 @@ def object_brightness(
     for frame, objects in progress(list(detections.groupby("frame")), "Frames scored", logger):
         ordered = objects.sort_values("label")
         plane, seen = labels[int(frame)].astype(np.int64), labels.info.seen_part(int(frame))
-        regions_in = regions_of(plane, reach, settings, seen, cells and cells(int(frame)))
+        here, sides = cells and cells(int(frame)), labels.info.pixel_sides
+        regions_in = regions_of(plane, reach, settings, seen, here, sides=sides)
         ids = ordered["label"].to_numpy(np.int64)
         keys = ordered[[*FIELD, "track_id", "frame", "label"]]
         around: Rings | None = None
@@ -80,7 +82,8 @@ def object_brightness(
             pixels, group = positions(regions.labels, ids)
             background = np.full(len(ids), np.nan)
             if settings.background == "ring":
-                around = around or rings(plane, settings.background_gap_px, settings.background_ring_px, seen)
+                gap, width = settings.background_gap_px, settings.background_ring_px
+                around = around or rings(plane, gap, width, seen, sides)
                 background, _ = local_background(image, around, ids)
             elif settings.background == "percentile":
                 background[:] = np.percentile(image[seen], settings.background_percentile)
@@ -108,16 +111,22 @@ def object_brightness(
 
 
 def regions_of(
-    masks: np.ndarray, reach: float, settings: Function, seen: tuple[slice, slice], cells: np.ndarray | None
+    masks: np.ndarray,
+    reach: float,
+    settings: Function,
+    seen: tuple[slice, slice],
+    cells: np.ndarray | None,
+    *,
+    sides: tuple[float, float] = SQUARE,
 ) -> Callable[[np.ndarray], Regions]:
     """Return a function that gives the regions of a frame in a channel, from the plane of the channel.
 
     Masks of whole cells, where there are any, are the regions of all channels.
     """
     if cells is not None and settings.region == "cell":
-        fixed = Regions.of_cells(masks, cells, settings.background_gap_px, seen)
+        fixed = Regions.of_cells(masks, cells, settings.background_gap_px, seen, sides)
         return lambda _: fixed
-    around = Regions.around(masks, reach, settings.background_gap_px, seen)
+    around = Regions.around(masks, reach, settings.background_gap_px, seen, sides)
     return lambda image: around.bordered_by(image, masks)
 
 

@@ -15,6 +15,7 @@ import tifffile
 
 from cineseq.errors import UserError, reading
 from cineseq.files import replacing
+from cineseq.io.square_pixels import pixel_sides
 
 DAMAGED = ("not a readable OME-TIFF", "delete it and run the workflow again")
 
@@ -63,6 +64,11 @@ class MovieInfo:
             later = np.clip(frame - known[-1], 0, None) * ((self.frame_interval_min or 0.0) / 60)
             return np.interp(frame, known, times) + later
         return np.asarray(frame, float) * (np.nan if self.frame_interval_min is None else self.frame_interval_min / 60)
+
+    @property
+    def pixel_sides(self) -> tuple[float, float]:
+        """Height and width of a pixel in sides of a square of the same area, which has ``pixel_size_um``."""
+        return pixel_sides(self.pixel_aspect)
 
     @property
     def seen(self) -> np.ndarray:
@@ -234,9 +240,9 @@ def _ome(info: MovieInfo, name: str) -> dict[str, object]:
         metadata["Channel"] = {"Name": list(info.channels)}
     if info.pixel_size_um is not None:
         unit = {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
-        stretch = np.sqrt(info.pixel_aspect)
-        metadata |= {"PhysicalSizeX": float(info.pixel_size_um / stretch), **unit}
-        metadata |= {"PhysicalSizeY": float(info.pixel_size_um * stretch)}
+        height, width = info.pixel_sides
+        metadata |= {"PhysicalSizeX": float(info.pixel_size_um * width), **unit}
+        metadata |= {"PhysicalSizeY": float(info.pixel_size_um * height)}
     if info.frame_interval_min is not None:
         metadata |= {"TimeIncrement": info.frame_interval_min, "TimeIncrementUnit": "min"}
     planes = _positions(info) if info.origins else {}

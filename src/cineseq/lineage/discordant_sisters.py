@@ -11,6 +11,7 @@ from statsmodels.discrete.conditional_models import ConditionalLogit
 from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
 from cineseq.config.tracking import JUDGED_FRAMES
+from cineseq.io.square_pixels import pixel_sides
 from cineseq.lineage.trees import LineageTrees
 from cineseq.pairing.positions import Circles, locate
 from cineseq.statistics import ALPHA
@@ -144,7 +145,10 @@ def measured_before_fate(
     # Frames at irregular times have hours of their own; others are one interval apart.
     irregular = "hours" in seen and len(seen) > 0 and seen["hours"].notna().all()
     time_column, frame_hours = ("hours", 1.0) if irregular else ("frame", scale.hours or 1.0)
-    steps = np.hypot(*(group[axis].diff() for axis in ("y_px", "x_px"))) / group[time_column].diff()
+    # Steps on square pixels.
+    sides = pixel_sides(float(seen["pixel_aspect"].median()) if "pixel_aspect" in seen and len(seen) else 1.0)
+    moved = (group[axis].diff() * side for axis, side in zip(("y_px", "x_px"), sides, strict=True))
+    steps = np.hypot(*moved) / group[time_column].diff()
     by_frame = {
         "area": log_area,
         "eccentricity": _column(seen, "morphology_eccentricity"),

@@ -58,8 +58,8 @@ def pixel_scale(source: Source, inputs: Inputs) -> PixelScale:
         said += f" inputs.pixel_size_um takes them for squares of {quantity(configured, 'um', 4)}; leave it out."
         return PixelScale(configured, 1.0, (said,))
     said += (
-        " Areas and shapes of cells take both into account; distances are in pixels of the mean size, and segmentation "
-        "sees the cells distorted."
+        " Segmentation, areas, shapes, tracking and speeds take both into account. Positions in tables, and maps of "
+        "compartments, are in the pixels of the images; other settings in pixels, and spots, are of the mean size."
     )
     return PixelScale(stated, aspect, (said,))
 

@@ -282,7 +282,7 @@ def _outlined(text: Text) -> None:
 
 def _scale_bar(axes: Axes, box: Box, info: MovieInfo) -> None:
     """Draw a bar of the round length nearest to a fifth of the width, in µm or, without a pixel size, in pixels."""
-    pixel, unit = (1.0, "px") if info.pixel_size_um is None else (info.pixel_size_um, "µm")
+    pixel, unit = (1.0, "px") if info.pixel_size_um is None else (info.pixel_size_um * info.pixel_sides[1], "µm")
     wanted = box.width * pixel / 5
     length = min(SCALE_BARS, key=lambda candidate: abs(np.log(candidate / wanted)))
     right, low = box.left + 0.96 * box.width, box.top + 0.95 * box.height

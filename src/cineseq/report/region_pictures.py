@@ -63,7 +63,8 @@ def draw_regions(
             grey = np.clip((plane - low) / max(high - low, 1e-9), 0, 1)
             level = of_channel.loc[of_channel["frame"] == frame, "background"].median()
             masks, seen = labels[frame].astype(np.int64), labels.info.seen_part(frame)
-            regions = regions_of(masks, reach, settings, seen, cells and cells(frame))(movie.plane(frame, channel))
+            here, sides = cells and cells(frame), labels.info.pixel_sides
+            regions = regions_of(masks, reach, settings, seen, here, sides=sides)(movie.plane(frame, channel))
             _draw(axes, grey, regions.labels, _background_pixels(masks, regions, seen, settings))
             said = f"{channel}, frame {frame}, background " + (significant(level) if np.isfinite(level) else "-")
             axes.set_title(said, size=9, loc="left", color=DARK_GREY)
@@ -87,5 +88,6 @@ def _background_pixels(
 ) -> np.ndarray:
     """Return the pixels from which the background may come, where they are some and not the whole frame."""
     if settings.background == "ring":
-        return rings(masks, settings.background_gap_px, settings.background_ring_px, seen).labels > 0
+        gap, width = settings.background_gap_px, settings.background_ring_px
+        return rings(masks, gap, width, seen, regions.sides).labels > 0
     return regions.empty if settings.background == "empty" else np.zeros(masks.shape, bool)

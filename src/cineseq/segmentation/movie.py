@@ -12,7 +12,8 @@ import torch
 
 from cineseq.config.imaging import Channels, Segment
 from cineseq.errors import UserError
-from cineseq.io.stacks import Movie
+from cineseq.io.square_pixels import oblong_labels, squared_image
+from cineseq.io.stacks import Movie, MovieInfo
 from cineseq.models.registry import COMPACT_PHASE
 from cineseq.progress import progress
 from cineseq.segmentation.cellpose import CELLPOSE_DIAMETER, SegmentationModel, segment_frame
@@ -81,15 +82,26 @@ def segment_movie(
 ) -> Iterator[np.ndarray]:
     """Yield the labels of each frame, shape (height, width), uint16, and append its number of objects to ``counts``.
 
-    Only the imaged part of a frame is segmented; padding from drift correction has no objects.
+    Only the imaged part of a frame is segmented; padding from drift correction has no objects. Oblong pixels are
+    segmented on square ones.
     """
     info = movie.info
     for frame in progress(range(info.frames), "Segmentation", logger):
         seen = info.seen_part(frame)
         labels = np.zeros((info.height, info.width), np.uint16)
-        labels[seen] = segment_frame(model, movie.planes(frame, channels)[:, *seen], settings, info.pixel_size_um)
+        labels[seen] = _segmented(model, movie.planes(frame, channels)[:, *seen], settings, info)
         counts.append(int(labels.max()))
         yield labels
+
+
+def _segmented(model: SegmentationModel, planes: np.ndarray, settings: Segment, info: MovieInfo) -> np.ndarray:
+    """Return the labels of one frame from its channels, shape (channels, height, width)."""
+    if info.pixel_aspect == 1:
+        return segment_frame(model, planes, settings, info.pixel_size_um)
+    sides = info.pixel_sides
+    size = None if info.pixel_size_um is None else info.pixel_size_um * min(sides)
+    squared = np.stack([squared_image(plane, sides) for plane in planes])
+    return oblong_labels(segment_frame(model, squared, settings, size), planes.shape[1:], sides)
 
 
 def segmentation_report(counts: list[int], channels: tuple[str, ...], model: SegmentationModel) -> dict[str, Any]:

@@ -60,6 +60,14 @@ DETECTIONS = Table(
         Column(
             "hours", "number", "Time of the frame; only of movies at irregular times", "h", missing=True, optional=True
         ),
+        Column(
+            "pixel_aspect",
+            "number",
+            "Height of a pixel divided by its width; only of movies with oblong pixels",
+            missing=True,
+            low=0,
+            optional=True,
+        ),
     ),
 )
 LINEAGE_COLUMNS = (

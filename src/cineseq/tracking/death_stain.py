@@ -86,19 +86,26 @@ def stain_signal(source: ObjectImages, objects: pd.DataFrame, track: np.ndarray,
         here = slice(*np.searchsorted(frames, [frame, frame + 1]))
         means = ndimage.mean(image, labels, label[here]) if here.stop > here.start else np.empty(0)
         after = np.flatnonzero(ends & (end < frame) & (frame <= end + AFTER))
-        places = [_at_place(image, labels, y[i], x[i], radius[i]) for i in after]
+        sides = source.labels.info.pixel_sides
+        places = [_at_place(image, labels, (y[i], x[i]), radius[i], sides) for i in after]
         values = (np.r_[means, np.array(places, float)] - level) / noise
         numbers = np.r_[track[here], tracks["number"].to_numpy(np.int64)[after]]
         parts.append(pd.DataFrame({"number": numbers, "frame": frame, "value": np.arcsinh(values)}))
     return pd.concat(parts, ignore_index=True).dropna()
 
 
-def _at_place(image: np.ndarray, labels: np.ndarray, y: float, x: float, radius: float) -> float:
+def _at_place(
+    image: np.ndarray, labels: np.ndarray, place: tuple[float, float], radius: float, sides: tuple[float, float]
+) -> float:
     """Return the mean around a place outside all masks; NaN where masks cover it or it lies outside the field."""
-    rows, columns = (slice(max(0, int(at - radius)), int(at + radius) + 2) for at in (y, x))
+    (y, x), (height, width) = place, sides
+    rows, columns = (
+        slice(max(0, int(at - radius / side)), int(at + radius / side) + 2)
+        for at, side in zip(place, sides, strict=True)
+    )
     part = labels[rows, columns]
     yy, xx = np.mgrid[rows.start : rows.start + part.shape[0], columns.start : columns.start + part.shape[1]]
-    free = (np.hypot(yy - y, xx - x) <= radius) & (part == 0)
+    free = (np.hypot((yy - y) * height, (xx - x) * width) <= radius) & (part == 0)
     return float(image[rows, columns][free].mean()) if free.any() else np.nan
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.spatial import KDTree
 
 from cineseq.config.tracking import LAST_FRAMES
+from cineseq.io.square_pixels import SQUARE
 from cineseq.tracking.end_pictures import BEFORE, LARGE, look
 from cineseq.tracking.objects import Objects
 
@@ -82,7 +83,7 @@ def end_features(objects: Objects, number: np.ndarray, tracks: pd.DataFrame) -> 
     steady, offsets = objects.steady, objects.offsets
     features = _from_masks(steady, number)
     features[["taken", "split"]] = covered_by_others(objects, number, features.index.to_numpy())
-    features[["starts", "starts_now"]] = nearby_starts(steady, number, _without_jumps(tracks, offsets))
+    features[["starts", "starts_now"]] = nearby_starts(steady, number, _steady_ends(tracks, objects))
     channel = objects.source.clearest() if objects.source is not None else None
     if objects.source is None or channel is None:
         features["body_count"] = (features["still_frames"] * BEFORE).fillna(0)
@@ -100,14 +101,15 @@ def end_features(objects: Objects, number: np.ndarray, tracks: pd.DataFrame) -> 
     return features, True
 
 
-def _without_jumps(tracks: pd.DataFrame, offsets: np.ndarray) -> pd.DataFrame:
-    """Return tracks with their first and last places as they were without the jumps of the stage."""
-    if not offsets.any():
+def _steady_ends(tracks: pd.DataFrame, objects: Objects) -> pd.DataFrame:
+    """Return tracks with their first and last places as in :attr:`~cineseq.tracking.objects.Objects.steady`."""
+    if not objects.jumps and objects.sides == SQUARE:
         return tracks
     places: dict[str, pd.Series] = {}
     for which in ("start", "end"):
-        y, x = offsets[tracks[f"{which}_frame"].to_numpy(np.int64)].T
-        places |= {f"{which}_y_px": tracks[f"{which}_y_px"] - y, f"{which}_x_px": tracks[f"{which}_x_px"] - x}
+        offsets = objects.offsets[tracks[f"{which}_frame"].to_numpy(np.int64)].T
+        for axis, offset, side in zip(("y_px", "x_px"), offsets, objects.sides, strict=True):
+            places[f"{which}_{axis}"] = (tracks[f"{which}_{axis}"] - offset) * side
     return tracks.assign(**places)
 
 

@@ -130,7 +130,8 @@ def look(
     rows = pd.Series(range(len(number))).groupby(number)
     own = {n: rows.get_group(n).to_numpy() for n in wanted.tolist()}
     start = pd.Series(frame).groupby(number).transform("min").to_numpy()
-    watched = [_Window.of(n, r, frame, radius, objects) for n, r in own.items()]
+    sides = source.labels.info.pixel_sides
+    watched = [_Window.of(n, r, frame, radius, objects, sides=sides) for n, r in own.items()]
     by_frame: dict[int, list[_Window]] = {}
     for window in watched:
         for at in range(max(0, window.end - BEFORE + 1), min(len(source.labels) - 1, window.end + AFTER) + 1):
@@ -173,7 +174,9 @@ class _Window:
     place
         Centroid by frame, for the frames of the track.
     radius
-        Radius of the living cell before its end, in px.
+        Radius of the living cell before its end, in square px.
+    sides
+        Height and width of a pixel.
     means, areas
         Of the living cell, collected frame by frame.
     """
@@ -184,13 +187,23 @@ class _Window:
     radius: float
     means: list[float]
     areas: list[float]
+    sides: tuple[float, float]
 
     @classmethod
-    def of(cls, number: int, rows: np.ndarray, frame: np.ndarray, radius: np.ndarray, objects: pd.DataFrame) -> _Window:
+    def of(
+        cls,
+        number: int,
+        rows: np.ndarray,
+        frame: np.ndarray,
+        radius: np.ndarray,
+        objects: pd.DataFrame,
+        *,
+        sides: tuple[float, float],
+    ) -> _Window:
         y, x = (objects[name].to_numpy(float)[rows] for name in ("y_px", "x_px"))
         place = dict(zip(frame[rows].tolist(), zip(y.tolist(), x.tolist(), strict=True), strict=True))
         usual = float(np.quantile(radius[rows[-BEFORE:-2]] if len(rows) > 3 else radius[rows], LARGE))
-        return cls(number, int(frame[rows[-1]]), place, usual, [], [])
+        return cls(number, int(frame[rows[-1]]), place, usual, [], [], sides)
 
     def measure(self, at: int, frame: _Frame, jumped: tuple[float, float]) -> tuple | None:
         """Return one row of :func:`look`; None where the cell was not seen before its end.
@@ -202,9 +215,10 @@ class _Window:
             return None
         y, x = (place + jump for place, jump in zip(self.place[min(at, self.end)], jumped, strict=True))
         reach = REACH * self.radius
-        size = frame.image.shape
-        rows = slice(max(0, int(y - reach)), min(size[0], int(y + reach) + 2))
-        columns = slice(max(0, int(x - reach)), min(size[1], int(x + reach) + 2))
+        rows, columns = (
+            slice(max(0, int(at - reach / side)), min(size, int(at + reach / side) + 2))
+            for at, side, size in zip((y, x), self.sides, frame.image.shape, strict=True)
+        )
         image, tracks = frame.image[rows, columns], frame.tracks[rows, columns]
         if offset <= 0:
             return self._before(offset, image[tracks == self.number])
@@ -212,7 +226,9 @@ class _Window:
             return None
         far = np.hypot(
             *np.meshgrid(
-                np.arange(rows.start, rows.stop) - y, np.arange(columns.start, columns.stop) - x, indexing="ij"
+                (np.arange(rows.start, rows.stop) - y) * self.sides[0],
+                (np.arange(columns.start, columns.stop) - x) * self.sides[1],
+                indexing="ij",
             )
         )
         # Other cells that were already followed at the end, with a rim of one pixel, are left out.
@@ -244,7 +260,7 @@ class _Window:
             return (*seen, 0, 0, 0.0)
         at = np.array(ndimage.center_of_mass(pieces > 0, pieces, large))
         y, x = np.unravel_index(np.argmin(far), far.shape)
-        away = (at - [y, x]) / self.radius
+        away = (at - [y, x]) * self.sides / self.radius
         bright = ndimage.mean(image, pieces, large) / usual
         middle = int((np.hypot(*away.T) <= CENTRE).any())
         two = int(_on_two_sides(away, sizes[large - 1]))

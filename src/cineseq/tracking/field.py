@@ -89,7 +89,14 @@ def track_points(
     ``unused_movie`` is the movie of the field, if there is one, of which the report says that it is not measured.
     """
     objects, linked, curated, replaced = _tracked(
-        points.objects, points.track, compartments, edits, info=info, field=field, settings=settings, where=where
+        replace(points.objects, sides=info.pixel_sides),
+        points.track,
+        compartments,
+        edits,
+        info=info,
+        field=field,
+        settings=settings,
+        where=where,
     )
     if points.are_tracked:
         report = external_points_report(objects, curated.tracks)

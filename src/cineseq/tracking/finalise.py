@@ -94,6 +94,8 @@ def curate(
         detections, tracks = tables(objects, replayed.families, field, info, settings)
     if info.times_min:
         detections = detections.assign(hours=info.hours(detections["frame"].to_numpy()))
+    if info.pixel_aspect != 1:
+        detections = detections.assign(pixel_aspect=info.pixel_aspect)
     tracks, status = settle_ends(tracks, replayed)
     validate(detections, tracks)
     validate_walls(detections, replayed.families, compartment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -55,6 +55,10 @@ class Jump:
     def length_px(self) -> float:
         """Length of the displacement."""
         return float(np.hypot(self.y_px, self.x_px))
+
+    def on_pixels(self, sides: tuple[float, float]) -> Jump:
+        """Return a jump on square pixels as one on pixels of other ``sides`` (height, width)."""
+        return replace(self, y_px=self.y_px / sides[0], x_px=self.x_px / sides[1])
 
 
 def find_jumps(points: np.ndarray, rows: list[slice], size: float, extent: tuple[int, int]) -> tuple[Jump, ...]:

@@ -36,7 +36,7 @@ class LinkingProblem:
     table
         One row per object, columns as in :data:`cineseq.tracking.objects.COLUMNS`; index 0, 1, ...
     extent
-        Frames, height and width; height and width are 0 where unknown.
+        Frames, height and width on square pixels; height and width are 0 where unknown.
     motion
         The common motion between frames.
     compartment
@@ -65,7 +65,7 @@ class LinkingProblem:
 
     @cached_property
     def points(self) -> np.ndarray:
-        """Positions in px (row, column), shape (objects, 2)."""
+        """Positions on square pixels (row, column), shape (objects, 2)."""
         return self.table[["y_px", "x_px"]].to_numpy(float)
 
     @cached_property
@@ -188,7 +188,8 @@ def linking_problem(objects: Objects, whole: np.ndarray, compartment: np.ndarray
     points = kept[["y_px", "x_px"]].to_numpy()
     common = motion.estimate(points, by_frame(kept["frame"].to_numpy(), objects.shape[0]), settings.motion)
     overlaps, reason = _overlaps(objects, whole, common, settings)
-    return LinkingProblem(kept, objects.shape, common, compartment[whole], overlaps, settings.search_range_px, reason)
+    extent, limit = objects.squared_shape, settings.search_range_px
+    return LinkingProblem(kept, extent, common, compartment[whole], overlaps, limit, reason)
 
 
 def _overlaps(

@@ -15,6 +15,7 @@ from skimage.measure import regionprops_table
 from cineseq.config.imaging import Channels
 from cineseq.errors import UserError
 from cineseq.io.labels import renumbered
+from cineseq.io.square_pixels import SQUARE
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
 from cineseq.tracking.end_pictures import ObjectImages
@@ -92,6 +93,9 @@ class Objects:
         Jumps of the stage that are corrected for linking.
     masks
         The masks, for their overlaps after common motion is removed; None for points.
+    sides
+        Height and width of a pixel, see :attr:`cineseq.io.stacks.MovieInfo.pixel_sides`. Shapes in the table are those
+        on square pixels, positions those of the images.
     """
 
     table: pd.DataFrame
@@ -102,6 +106,7 @@ class Objects:
     source: ObjectImages | None = None
     jumps: tuple[Jump, ...] = ()
     masks: Masks | None = None
+    sides: tuple[float, float] = SQUARE
 
     @property
     def offsets(self) -> np.ndarray:
@@ -110,23 +115,32 @@ class Objects:
 
     @property
     def steady(self) -> pd.DataFrame:
-        """The table with positions as they were without the jumps of the stage."""
-        if not self.jumps:
+        """The table with positions on square pixels, as they were without the jumps of the stage."""
+        if not self.jumps and self.sides == SQUARE:
             return self.table
-        y, x = self.offsets[self.table["frame"].to_numpy()].T
-        return self.table.assign(y_px=self.table["y_px"] - y, x_px=self.table["x_px"] - x)
+        (y, x), (height, width) = self.offsets[self.table["frame"].to_numpy()].T, self.sides
+        return self.table.assign(y_px=(self.table["y_px"] - y) * height, x_px=(self.table["x_px"] - x) * width)
+
+    @property
+    def squared_shape(self) -> tuple[int, int, int]:
+        """Frames, and height and width of the stack on square pixels."""
+        frames, height, width = self.shape
+        return frames, round(height * self.sides[0]), round(width * self.sides[1])
 
     def with_jumps(self) -> Objects:
         """Return the objects with the jumps of the stage that their positions show."""
         if self.table.empty:
             return self
         rows = by_frame(self.table["frame"].to_numpy(), self.shape[0])
-        points = self.table[["y_px", "x_px"]].to_numpy(float)
+        points = self.table[["y_px", "x_px"]].to_numpy(float) * self.sides
         # Points have no area, or no field: the distance between neighbours and the farthest points then count.
         areas = self.table["area_px"].dropna()
         size = float(np.sqrt(areas.median())) if len(areas) else np.inf
-        extent = self.shape[1:] if any(self.shape[1:]) else tuple(np.ceil(points.max(axis=0)).astype(int).tolist())
-        return replace(self, jumps=find_jumps(points, rows, size, extent))
+        extent = self.squared_shape[1:]
+        if not any(extent):
+            extent = tuple(np.ceil(points.max(axis=0)).astype(int).tolist())
+        found = find_jumps(points, rows, size, extent)
+        return replace(self, jumps=tuple(jump.on_pixels(self.sides) for jump in found))
 
 
 def measure(
@@ -151,7 +165,7 @@ def measure(
         plane = labels[frame]
         small, names = renumbered(plane)
         masks.add(small)
-        table = _one_frame(small, names, frame, labels.info.seen[frame])
+        table = _one_frame(small, names, frame, labels.info.seen[frame], labels.info.pixel_sides)
         split += connected_pieces(plane, background=0, connectivity=2, return_num=True)[1] - len(table)
         if movie is not None and channels and len(table):
             seen = labels.info.seen_part(frame)
@@ -166,15 +180,16 @@ def measure(
     table = pd.concat(tables, ignore_index=True)
     overlaps = pd.concat(pairs, ignore_index=True) if pairs else no_overlaps()
     source = None if movie is None or not (channels or death) else ObjectImages(labels, movie, channels, death)
-    return Objects(
-        table, overlaps, (len(labels), labels.info.height, labels.info.width), split, source=source, masks=masks
-    )
+    shape, sides = (len(labels), labels.info.height, labels.info.width), labels.info.pixel_sides
+    return Objects(table, overlaps, shape, split, source=source, masks=masks, sides=sides)
 
 
-def _one_frame(small: np.ndarray, names: np.ndarray, frame: int, seen: np.ndarray) -> pd.DataFrame:
+def _one_frame(
+    small: np.ndarray, names: np.ndarray, frame: int, seen: np.ndarray, sides: tuple[float, float]
+) -> pd.DataFrame:
     if not small.any():
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
-    measured = regionprops_table(small, properties=_PROPERTIES)
+    measured = regionprops_table(small, properties=_PROPERTIES, spacing=sides)
     # Bounding boxes against the edges of what the camera saw, each shape (objects, 2).
     first, past = (np.c_[measured[f"bbox-{i}"], measured[f"bbox-{i + 1}"]] for i in (0, 2))
     border = (first <= seen[0]).any(axis=1) | (past >= seen[1]).any(axis=1)
@@ -183,8 +198,8 @@ def _one_frame(small: np.ndarray, names: np.ndarray, frame: int, seen: np.ndarra
     columns = {
         "frame": np.full(len(border), frame),
         "label": names[measured["label"]],
-        "y_px": measured["centroid-0"],
-        "x_px": measured["centroid-1"],
+        "y_px": measured["centroid-0"] / sides[0],
+        "x_px": measured["centroid-1"] / sides[1],
         "area_px": measured["area"],
         "eccentricity": measured["eccentricity"],
         "ellipse_extent": np.where(ellipse > 0, measured["area"] / np.where(ellipse > 0, ellipse, 1), 1.0),
@@ -252,8 +267,8 @@ def moved_overlaps(objects: Objects, shift: np.ndarray) -> pd.DataFrame:
     objects
         The objects; without masks there are no overlaps.
     shift
-        Expected displacement of each object to the next frame in px (row, column), without jumps of the stage, shape
-        (objects, 2).
+        Expected displacement of each object to the next frame in square px (row, column), without jumps of the stage,
+        shape (objects, 2).
 
     Returns
     -------
@@ -275,7 +290,7 @@ def moved_overlaps(objects: Objects, shift: np.ndarray) -> pd.DataFrame:
             # Pixels of the masks, moved by the whole displacement of their object, shape (pixels,).
             y, x = np.nonzero(before)
             source = before[y, x].astype(np.int64) - 1
-            move = np.round(shift[first] + jump[frame - 1]).astype(np.int64)
+            move = np.round(shift[first] / objects.sides + jump[frame - 1]).astype(np.int64)
             y, x = y + move[source, 0], x + move[source, 1]
             inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
             there = after[y[inside], x[inside]]

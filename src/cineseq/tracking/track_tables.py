@@ -24,7 +24,7 @@ def tables(
     tracks = lineage.track_table(table, families, field, info)
     division_confidence = _division_confidence(tracks, families)
     # Without the jumps of the stage, a cell that a jump takes out of view is near the border of the next frame.
-    steady, seen = objects.steady, info.seen - objects.offsets[:, None, :]
+    steady, seen = objects.steady, (info.seen - objects.offsets[:, None, :]) * objects.sides
     entered, left = (ends.exit_probability(steady, number, seen, settings.border_px, way) for way in (-1, 1))
     features, with_images = end_features(objects, number, tracks)
     model = shipped()

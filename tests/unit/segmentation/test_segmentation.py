@@ -17,11 +17,11 @@ from pydantic import ValidationError
 from cineseq.config.imaging import Channels, Segment
 from cineseq.config.simulate import Simulate
 from cineseq.errors import UserError
-from cineseq.io.stacks import MovieInfo, open_labels, write_movie
+from cineseq.io.stacks import Movie, MovieInfo, open_labels, write_movie
 from cineseq.models import registry
 from cineseq.segmentation import cellpose
 from cineseq.segmentation.compact import CompactSegmenter
-from cineseq.segmentation.movie import choose_channels, warn_of_scale
+from cineseq.segmentation.movie import choose_channels, segment_movie, warn_of_scale
 from cineseq.segmentation.scoring import count_movie
 from cineseq.simulate.field import simulate_field
 from cineseq.simulate.images import render_movie, truth_masks
@@ -153,6 +153,19 @@ def test_intensity_scale_and_offset_do_not_matter(compact):
     a = cellpose.segment_frame(compact, low[None], Segment(), None)
     b = cellpose.segment_frame(compact, sixteen_bit[None], Segment(), None)
     assert count_movie([a], [b]).average_precision > 0.95
+
+
+@pytest.mark.parametrize("aspect", [2.0, 0.5])
+def test_cells_on_oblong_pixels_are_those_on_square_ones(compact, aspect):
+    image = draw_image(np.random.default_rng((3, 4)), 160).image
+    whole = cellpose.segment_frame(compact, image[None], Segment(), 0.5)
+    every = (slice(None, None, 2), slice(None)) if aspect > 1 else (slice(None), slice(None, None, 2))
+    binned = image[every]
+    info = MovieInfo(1, *binned.shape, ("a",), 0.5 * 2**0.5, None, pixel_aspect=aspect)
+    movie = Movie(Path("oblong"), info, lambda *_: binned)
+    found = next(segment_movie(movie, ("a",), compact, Segment(), []))
+    assert found.shape == binned.shape
+    assert count_movie([whole[every]], [found]).average_precision > 0.85
 
 
 def test_frames_without_cells_are_empty(compact):

@@ -74,7 +74,7 @@ def adopt(objects: Objects, external: ExternalTracks, frame_step: int, settings:
     parent, counts = settle(external, settings, path)
     counting, table = Counting.of(settings, frame_step), objects.table
     kept = _kept_rows(external, counting, path)
-    number, lost = _by_label(table, external) if kept is None else _by_row(table, kept, path)
+    number, lost = _by_label(table, external) if kept is None else _by_row(table, kept, path, objects.sides)
     seen = np.isin(np.arange(objects.shape[0]), table["frame"])
     bare = frames_without_row(external, seen, counting, settings, path)
     unknown = number == 0
@@ -203,10 +203,12 @@ def _outside_spans(objects: pd.DataFrame, external: ExternalTracks, counting: Co
     return {"objects_outside_the_frames_of_their_track": int(wrong.sum())}
 
 
-def _by_row(objects: pd.DataFrame, rows: pd.DataFrame, path: Path) -> tuple[np.ndarray, int]:
+def _by_row(
+    objects: pd.DataFrame, rows: pd.DataFrame, path: Path, sides: tuple[float, float]
+) -> tuple[np.ndarray, int]:
     """Return the track of each object by label or position (0 for none), shape (objects,), and the unmatched rows."""
     if "label" not in rows:
-        return _by_position(objects, rows)
+        return _by_position(objects, rows, sides)
     if (twice := rows.duplicated(["frame", "label"])).any():
         frame, label = rows.loc[twice, ["frame", "label"]].iloc[0]
         msg = f"{path}: object {label} of frame {frame} is listed twice; an object belongs to one track."
@@ -216,13 +218,13 @@ def _by_row(objects: pd.DataFrame, rows: pd.DataFrame, path: Path) -> tuple[np.n
     return number, len(rows) - int((number > 0).sum())
 
 
-def _by_position(objects: pd.DataFrame, rows: pd.DataFrame) -> tuple[np.ndarray, int]:
+def _by_position(objects: pd.DataFrame, rows: pd.DataFrame, sides: tuple[float, float]) -> tuple[np.ndarray, int]:
     """Match positions to centroids one to one, within the radius of the object."""
     # Frames are a third coordinate, shape (objects, 3) and (rows, 3), spaced so far that no match can cross them.
     radius = np.sqrt(objects["area_px"].to_numpy() / np.pi)
     reach = float(radius.max())
     centroids, positions = (
-        np.c_[table[["y_px", "x_px"]].to_numpy(), table["frame"].to_numpy() * 10 * (reach + 1)]
+        np.c_[table[["y_px", "x_px"]].to_numpy() * sides, table["frame"].to_numpy() * 10 * (reach + 1)]
         for table in (objects, rows)
     )
     near = KDTree(positions).sparse_distance_matrix(KDTree(centroids), reach, output_type="coo_matrix")
