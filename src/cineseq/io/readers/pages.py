@@ -14,7 +14,7 @@ import tifffile
 
 from cineseq.errors import reading
 
-SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8")
+SUFFIXES = (".tif", ".tiff", ".btf", ".tf2", ".tf8", ".stk")
 """Endings of the names of TIFF files."""
 OPEN_FILES = 16
 """Most files of one movie that are open at a time."""

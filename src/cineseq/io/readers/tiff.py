@@ -1,10 +1,10 @@
-"""OME-TIFF, ImageJ and plain multi-page TIFF."""
+"""OME-TIFF, ImageJ, MetaMorph (STK) and plain multi-page TIFF."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +160,8 @@ def _check_ends(tiff: tifffile.TiffFile, series: Sequence[tifffile.TiffPageSerie
     for one in series:
         pages = list(one.pages)
         ends = [o + n for page in pages if page for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
+        if tiff.is_stk:  # All planes follow the first without a gap.
+            ends = [one.keyframe.dataoffsets[0] + one.size * one.dtype.itemsize]
         if None in pages or max(ends, default=0) > tiff.filehandle.size:
             msg = "image data are missing"
             raise tifffile.TiffFileError(msg)
@@ -220,7 +222,9 @@ def _of_pages(
 def _with_scales(
     path: Path, tiff: tifffile.TiffFile, info: SourceInfo, notes: tuple[str, ...], notices: tuple[str, ...]
 ) -> SourceInfo:
-    """Add the scales of an ImageJ file; a plain TIFF has none."""
+    """Add the scales of a file of ImageJ or MetaMorph; a plain TIFF has none."""
+    if tiff.is_stk:
+        return _with_scales_of_metamorph(tiff, replace(info, notes=notes, notices=notices))
     metadata = (tiff.imagej_metadata or {}) if tiff.is_imagej else {}
     interval, its_unit = metadata.get("finterval"), metadata.get("tunit", "s")
     unit = metadata.get("unit", "")
@@ -242,3 +246,16 @@ def _with_scales(
         notices=notices,
         pixel_aspect=aspect,
     )
+
+
+def _with_scales_of_metamorph(tiff: tifffile.TiffFile, info: SourceInfo) -> SourceInfo:
+    """Add the calibration of an STK file, and the times of its planes where each is a frame."""
+    metadata = tiff.stk_metadata or {}
+    unit = metadata.get("CalibrationUnits") if metadata.get("SpatialCalibration") else None
+    x, y = (scaled(metadata.get(f"{axis}Calibration"), unit, MICROMETRES) if unit else None for axis in "XY")
+    size, aspect = pixel_shape(x, y)
+    created = metadata.get("DatetimeCreated")
+    times: tuple[float, ...] = ()
+    if created is not None and len(created) == info.frames > 1:
+        times = tuple(((created - created[0]) / np.timedelta64(1, "m")).tolist())
+    return replace(info, pixel_size_um=size, pixel_aspect=aspect, times_min=times)
