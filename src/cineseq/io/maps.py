@@ -12,7 +12,7 @@ from cineseq.errors import UserError, warn_of
 from cineseq.io.delimited import read_plain
 from cineseq.io.group_columns import GROUP, ONE_VALUE, why_no_group
 from cineseq.io.written import as_numbers, as_references, as_text
-from cineseq.tables.contract import Table, empty
+from cineseq.tables.contract import FIELD, Table, empty
 from cineseq.tables.imaging import BARCODES, COMPARTMENTS
 from cineseq.text import count
 
@@ -36,8 +36,31 @@ def read_compartments(paths: list[Path]) -> pd.DataFrame:
 
 
 def checked_compartments(maps: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
-    """Check compartment maps, by file or name, and return one table; see :func:`read_compartments`."""
-    return _joined(maps, COMPARTMENTS, "compartment_id").sort_values(list(COMPARTMENTS.key), ignore_index=True)
+    """Check compartment maps, by file or name, and return one table; see :func:`read_compartments`.
+
+    A name that several fields of a sample have, as where compartments are numbered from 1 in each, becomes
+    ``field/name``.
+    """
+    table = _joined(maps, COMPARTMENTS, [*FIELD, "compartment_id"])
+    if (flat := table["radius_px"] == 0).any():
+        msg = (
+            f"{_place(*flat.idxmax())}: compartment '{table.loc[flat.idxmax(), 'compartment_id']}' has a radius of 0, so "
+            "no cell lies in it; give its radius in pixels in column 'radius_px'."
+        )
+        raise UserError(msg)
+    fields = table.groupby(["sample", "compartment_id"])["fov"].transform("nunique")
+    repeated = (fields > 1).to_numpy(bool)
+    table["compartment_id"] = table["compartment_id"].mask(repeated, table["fov"] + "/" + table["compartment_id"])
+    if (twice := table.duplicated(list(COMPARTMENTS.key))).any():
+        row = table[twice].iloc[0]
+        msg = (
+            f"{_place(*twice.idxmax())}: compartment '{row['compartment_id']}' of sample '{row['sample']}' could be two,"
+            " because fields number their compartments alike and one is named as that of another field; rename it."
+        )
+        raise UserError(msg)
+    if repeated.any():
+        logger.info("Compartments of the same name in several fields are called by field and name.")
+    return table.sort_values(list(COMPARTMENTS.key), ignore_index=True)
 
 
 def read_barcode_tables(paths: list[Path], compartments: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -58,6 +81,8 @@ def read_barcode_tables(paths: list[Path], compartments: pd.DataFrame | None = N
 
     Notes
     -----
+    Where several fields of a sample have compartments of the same name, the column ``fov`` says which is meant.
+
     A compartment ``NA``, ``0`` or ``-1`` is none, unless a compartment of the sample has that name. Barcodes that have
     neither a compartment nor a position are counted in the log; they cannot be paired.
 
@@ -69,14 +94,15 @@ def read_barcode_tables(paths: list[Path], compartments: pd.DataFrame | None = N
 
 def checked_barcodes(tables: dict[Path | str, pd.DataFrame], compartments: pd.DataFrame | None = None) -> pd.DataFrame:
     """Check barcode tables, by file or name, and return one table; see :func:`read_barcode_tables`."""
-    table = _joined(tables, BARCODES, "barcode")
+    table = _joined(tables, BARCODES, list(BARCODES.key))
     for name in ("compartment_id", "fov"):
         table[name] = table.get(name, pd.Series(pd.NA, table.index)).astype("string")
     located = empty(COMPARTMENTS) if compartments is None else compartments
     for sample, rows in table.groupby("sample")["compartment_id"]:
         names = located.loc[located["sample"] == sample, "compartment_id"]
-        table.loc[table["sample"] == sample, "compartment_id"] = as_references(rows, names)
-        _warn_of_counting(rows, names, str(sample))
+        named = _in_their_field(table.loc[rows.index], located[located["sample"] == sample])
+        table.loc[table["sample"] == sample, "compartment_id"] = as_references(named, names)
+        _warn_of_counting(named, names, str(sample))
     for name in ("y_px", "x_px"):
         table[name] = table.get(name, pd.Series(float("nan"), table.index)).astype("float64")
     nowhere = table["compartment_id"].isna() & table[["y_px", "x_px", "fov"]].isna().any(axis=1)
@@ -96,6 +122,27 @@ def checked_barcodes(tables: dict[Path | str, pd.DataFrame], compartments: pd.Da
             f"'{table.loc[first, 'barcode']}'); they cannot be paired.",
         )
     return table.sort_values(list(BARCODES.key), ignore_index=True)
+
+
+def _in_their_field(barcodes: pd.DataFrame, compartments: pd.DataFrame) -> pd.Series:
+    """Return the compartments that the barcodes of a sample name, as ``field/name`` where fields share the name."""
+    named = as_text(barcodes["compartment_id"])
+    on_map = compartments["compartment_id"]
+    prefix = compartments["fov"] + "/"
+    called = [bool(name.startswith(field)) for name, field in zip(on_map, prefix, strict=True)]
+    shared = {name.removeprefix(field) for name, field in zip(on_map[called], prefix[called], strict=True)}
+    unclear = named.isin(shared - set(on_map))
+    full = barcodes["fov"] + "/" + named
+    if (unknown := unclear & barcodes["fov"].isna()).any():
+        first = unknown.idxmax()
+        place, sample, name = _place(*first), barcodes.loc[first, "sample"], named[first]
+        fields = compartments.loc[on_map == prefix + name, "fov"].tolist()
+        msg = (
+            f"{place}: compartment '{name}' of sample '{sample}' is in several fields ({', '.join(fields[:3])}); say "
+            f"in a column fov which is meant, or write {fields[0]}/{name}."
+        )
+        raise UserError(msg)
+    return named.mask(unclear, full)
 
 
 def _warn_of_counting(named: pd.Series, on_map: pd.Series, sample: str) -> None:
@@ -121,26 +168,18 @@ def _read(paths: list[Path]) -> dict[Path | str, pd.DataFrame]:
     return {path: read_plain(path) for path in dict.fromkeys(paths)}
 
 
-def _joined(frames: dict[Path | str, pd.DataFrame], table: Table, what: str) -> pd.DataFrame:
-    """Return the rows of all files, in order; the index is the file and the row in it."""
+def _joined(frames: dict[Path | str, pd.DataFrame], table: Table, key: list[str]) -> pd.DataFrame:
+    """Return the rows of all files, in order, unique by ``key``; the index is the file and the row in it."""
     checked = {place: _checked(frame, place, table) for place, frame in frames.items()}
     joined = pd.concat(checked) if checked else empty(table)
-    key = list(table.key)
+    what = key[-1]
     twice = joined.index[joined.duplicated(key)]
     if len(twice):
         row = joined.loc[twice[0]]
         first = joined.index[(joined[key] == row[key]).all(axis=1)][0]
-        fields = [str(joined.loc[place].get("fov")) for place in (first, twice[0])]
-        advice = "each one must be listed once"
-        if "fov" in joined and fields[0] != fields[1]:
-            advice = (
-                f"they are of fields {fields[0]} and {fields[1]}, but each {what.removesuffix('_id')} of a sample "
-                f"needs a name that no other field has: number them through, such as {fields[1]}_{row[what]}, in all "
-                "tables that name them"
-            )
         msg = (
             f"{_place(*twice[0])}: {what.removesuffix('_id')} '{row[what]}' of sample '{row['sample']}' is listed "
-            f"twice (first in {_place(*first)}); {advice}."
+            f"twice (first in {_place(*first)}); each one must be listed once."
         )
         raise UserError(msg)
     return joined

@@ -21,6 +21,7 @@ SEQUENCE = re.compile(f"[{LETTERS}]{{8,}}")
 """Only names that are sequences are corrected; ``cell_01`` and ``cell_02`` also differ by one letter."""
 SUFFIX = r"-\d+$"
 """Suffix that 10x software appends to a barcode."""
+COMPLEMENT = str.maketrans("ACGT", "TGCA")
 EXAMPLES = 3
 
 
@@ -73,10 +74,25 @@ def recognise(sequenced: pd.Index, known: pd.Index, errors: int, where: str) -> 
     if matched.empty and len(known):
         msg = (
             f"{where}: no barcode is in both; the counts have {_examples(sequenced)}, the table has "
-            f"{_examples(known)}; check that they belong to the same sample and are spelled alike, suffixes included."
+            f"{_examples(known)}; {_other_strand(names, wanted)}"
         )
         raise UserError(msg)
     return matched[["sequenced", "known", "edits"]].sort_values("known", ignore_index=True).astype({"edits": "int64"})
+
+
+def _other_strand(names: pd.Series, wanted: pd.Series) -> str:
+    """Return advice where no barcode is in both, by whether the table has those of the other strand."""
+    bare = names.str.replace(SUFFIX, "", regex=True)
+    sequences = wanted.str.replace(SUFFIX, "", regex=True)
+    sequences = sequences[sequences.str.fullmatch(SEQUENCE.pattern)]
+    turned = sequences.str.translate(COMPLEMENT).str[::-1].isin(bare)
+    if turned.any():
+        example = sequences[turned].iloc[0]
+        return (
+            f"{count(int(turned.sum()), 'barcode')} of the table agree as reverse complement, such as '{example}' as "
+            f"'{example.translate(COMPLEMENT)[::-1]}': write the barcodes of the table so."
+        )
+    return "check that they belong to the same sample and are spelled alike, suffixes included."
 
 
 def _without_shared_suffix(names: pd.Series, wanted: pd.Series) -> tuple[pd.Series, pd.Series]:

@@ -298,7 +298,7 @@ COMPARTMENTS = Table(
     (
         _SAMPLE,
         _FOV,
-        Column("compartment_id", "text", "Compartment, unique in its sample"),
+        Column("compartment_id", "text", "Compartment; field/name where several fields share the name"),
         Column("y_px", "number", "Centre row", "px"),
         Column("x_px", "number", "Centre column", "px"),
         Column("radius_px", "number", "Radius", "px", low=0),

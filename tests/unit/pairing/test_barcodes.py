@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.unit.pairing.pairing_examples import make_barcodes, write
 
@@ -160,3 +160,14 @@ def test_one_file_for_two_lanes_with_the_same_barcodes_is_refused(tmp_path: Path
     # The advice: with the suffix of each lane, each sample has its own rows.
     kept = sequenced_only(table("-1", "-2"), [tmp_path / "b.csv"], [counts, counts], ["A", "B"], Pairing())
     assert kept[["sample", "barcode"]].to_numpy().tolist() == [["A", "AAAAAAAA-1"], ["B", "GGGGGGGG-2"]]
+
+
+@given(st.lists(st.text("ACGT", min_size=10, max_size=10), min_size=1, max_size=9, unique=True), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_barcodes_of_the_other_strand_are_named_and_the_advice_works(sequenced: list[str], suffix: bool) -> None:
+    turned = [name.translate(str.maketrans("ACGT", "TGCA"))[::-1] for name in sequenced]
+    assume(not set(sequenced) & set(turned))
+    counts = [f"{name}-1" if suffix else name for name in sequenced]
+    with pytest.raises(UserError, match=rf"{len(turned)} barcodes? of the table agree as reverse complement"):
+        found(counts, pd.Index(turned), errors=0)
+    assert len(found(counts, pd.Index(sequenced), errors=0)) == len(sequenced)

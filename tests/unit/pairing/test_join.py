@@ -314,15 +314,29 @@ def test_a_barcode_whose_group_contradicts_the_sheet_is_refused_and_the_advice_w
     assert obs["group_culture_plate"].tolist() == ["p1", "p1"]
 
 
-def test_compartments_that_each_field_numbers_from_one_are_refused_and_the_advice_works(tmp_path: Path) -> None:
+def test_compartments_that_each_field_numbers_from_one_are_called_by_field_too(tmp_path: Path) -> None:
     head = "sample,fov,compartment_id,y_px,x_px,radius_px\n"
-    same = write(tmp_path / "cages.csv", f"{head}s,1,1,0,0,5\ns,1,2,9,9,5\ns,2,1,0,0,5\n")
-    with pytest.raises(
-        UserError, match=r"row 4: compartment '1' .*fields 1 and 2, .* number them through, such as 2_1"
-    ):
-        read_compartments([same])
-    through = write(tmp_path / "through.csv", f"{head}s,1,1,0,0,5\ns,1,2,9,9,5\ns,2,2_1,0,0,5\n")
-    assert read_compartments([through])["compartment_id"].tolist() == ["1", "2", "2_1"]
+    same = write(tmp_path / "cages.csv", f"{head}s,1,1,0,0,5\ns,1,2,9,9,5\ns,2,1,0,0,5\nt,1,1,0,0,5\n")
+    cages = read_compartments([same])
+    assert cages["compartment_id"].tolist() == ["1/1", "2", "2/1", "1"]
+    text = "sample,fov,barcode,compartment_id\ns,1,A,1\ns,2,B,1\ns,,C,2\nt,,D,1\ns,,E,2/1\n"
+    known = read_barcode_tables([write(tmp_path / "b.csv", text)], cages).set_index("barcode")["compartment_id"]
+    assert known[["A", "B", "C", "D", "E"]].tolist() == ["1/1", "2/1", "2", "1", "2/1"]
+
+
+def test_a_barcode_of_a_compartment_in_several_fields_is_refused_and_the_advice_works(tmp_path: Path) -> None:
+    head = "sample,fov,compartment_id,y_px,x_px,radius_px\n"
+    cages = read_compartments([write(tmp_path / "cages.csv", f"{head}s,1,1,0,0,5\ns,2,1,0,0,5\n")])
+    table = write(tmp_path / "b.csv", "sample,barcode,compartment_id\ns,A,1\n")
+    said = r"b\.csv, row 2: compartment '1' of sample 's' is in several fields \(1, 2\); say .* fov .* or write 1/1\."
+    with pytest.raises(UserError, match=said):
+        read_barcode_tables([table], cages)
+    for text in ("sample,fov,barcode,compartment_id\ns,1,A,1\n", "sample,barcode,compartment_id\ns,A,1/1\n"):
+        known = read_barcode_tables([write(tmp_path / "b.csv", text)], cages)
+        assert known["compartment_id"].tolist() == ["1/1"]
+    named = write(tmp_path / "named.csv", f"{head}s,1,1,0,0,5\ns,2,1,0,0,5\ns,1,2/1,9,9,5\n")
+    with pytest.raises(UserError, match=r"compartment '2/1' of sample 's' could be two, .* rename it"):
+        read_compartments([named])
 
 
 @pytest.mark.parametrize(("named", "on_map", "is_said"), [(0, 1, True), (1, 0, True), (1, 1, False), (0, 0, False)])
@@ -346,3 +360,10 @@ def test_a_file_of_several_samples_is_in_memory_once(tmp_path: Path) -> None:
     assert counts.index.tolist() == [("s", "A"), ("s", "B"), ("t", "A"), ("u", "A"), ("u", "B")]
     assert counts.of(np.arange(5)).toarray().tolist() == [[1, 2], [3, 4], [5, 6], [1, 2], [3, 4]]
     assert counts.totals.tolist() == [3, 7, 11, 3, 7]
+
+
+def test_a_compartment_without_a_radius_is_refused_and_the_advice_works(tmp_path: Path) -> None:
+    head = "sample,fov,compartment_id,y_px,x_px,radius_px\n"
+    with pytest.raises(UserError, match=r"c\.csv, row 2: compartment '1' has a radius of 0, .* give its radius"):
+        read_compartments([write(tmp_path / "c.csv", f"{head}s,1,1,0,0,0\n")])
+    assert read_compartments([write(tmp_path / "c.csv", f"{head}s,1,1,0,0,4\n")])["radius_px"].tolist() == [4]
