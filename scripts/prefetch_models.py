@@ -34,7 +34,9 @@ def main(*, record: Path, settings: Settings) -> None:
         "embed": fetch_embedder(settings.embed),
     }
     if settings.train.images:
-        files["train"] = fetch_segmenter(Segment(model=settings.train.model, download=True))
+        files["train"] = fetch_segmenter(
+            Segment(model=settings.train.model, sha256=settings.train.sha256, download=True)
+        )
     entries = {
         step: {"file": str(path), "sha256": sha256(path), "bytes": path.stat().st_size}
         for step, path in files.items()

@@ -44,7 +44,7 @@ def main(
     learned, held = split(frames, wanted.held_out, wanted.seed)
     diameter = wanted.diameter or median_diameter(learned)
     logger.info("Training on %d frames, %d held out; cells of %s px.", len(learned), len(held), number(diameter, 0))
-    network = load_model(Segment(model=wanted.model), start)
+    network = load_model(Segment(model=wanted.model, sha256=wanted.sha256), start)
     before = score(network, held, diameter)
     save(fine_tune(network, learned, diameter, wanted), model)
     after = score(load_model(Segment(model=str(model)), model), held, diameter)

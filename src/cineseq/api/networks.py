@@ -156,7 +156,7 @@ def embed(
         Settings of the section ``embed`` of the configuration: ``crop_um`` or ``crop_px`` (the side of the square; set
         one of them to make images comparable, otherwise it is estimated from these labels), ``surroundings``,
         ``margin_px``, ``clip_percentiles``, ``image_px``, ``orientations``, ``batch_size``, ``bfloat16``,
-        ``architecture``, ``sha256`` and ``allow_untrained``.
+        ``architecture``, ``revision`` and ``sha256`` (a download needs both) and ``allow_untrained``.
 
     Returns
     -------

@@ -127,6 +127,11 @@ class Embed(Section):
         pattern=SHA256_PATTERN,
         description="SHA-256 that the weights must have; null records the hash without a check.",
     )
+    revision: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{40}$",
+        description="Commit of the model on the hub, 40 hexadecimal digits; with sha256 it is needed for a download.",
+    )
     allow_untrained: bool = Field(
         False,  # noqa: FBT003 - a default
         description="Allow the model untrained:<architecture>, with random weights, for trials; every output says so.",

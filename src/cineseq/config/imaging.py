@@ -181,7 +181,8 @@ class Segment(Section):
     )
     download: bool = Field(
         default=False,
-        description="Let cellpose download a model that it knows by name and that is not on this machine yet.",
+        description="Let cellpose download a model that it knows by name and that is not on this machine yet; needs "
+        "sha256.",
     )
     channels: list[str] | None = Field(
         None,
@@ -236,6 +237,11 @@ class Train(Section):
         min_length=1,
         description="Model that training starts from: compact, compact_phase, cpsam_v2, cpsam or the path of a "
         "checkpoint.",
+    )
+    sha256: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="SHA-256 that this model must have; needed to download it. null accepts any.",
     )
     held_out: float = Field(
         0.25,

@@ -108,7 +108,7 @@ def load_embedder(settings: Embed, file: Path | None = None, *, download: bool =
     if settings.model.startswith(UNTRAINED):
         embedder = _untrained(settings.model, settings)
     else:
-        path = file or embedder_file(settings.model) or _fetched(settings.model, download=download)
+        path = file or embedder_file(settings.model) or _fetched(settings, settings.model, download=download)
         embedder = _from_file(path, settings.model, settings)
     if not (hasattr(embedder.network, "patch_embed") and getattr(embedder.network, "cls_token", None) is not None):
         msg = f"embed.model: '{embedder.name}' is not a vision transformer with a class token; name one that is."
@@ -129,10 +129,11 @@ def fetch_embedder(settings: Embed) -> Path | None:
     """
     if settings.model is None or settings.model.startswith(UNTRAINED):
         return None
-    path = embedder_file(settings.model) or _fetched(settings.model)
+    path = embedder_file(settings.model) or _fetched(settings, settings.model)
     if not path.is_file():
         msg = f"embed.model: there is no file {path}; give 'compact', a file of weights or a name on the model hub."
         raise UserError(msg)
+    _check_hash(path, sha256(path), settings)
     return path
 
 
@@ -157,9 +158,7 @@ def _from_file(path: Path, model: str, settings: Embed) -> Embedder:
     digest = sha256(path)
     if model == COMPACT:
         check_shipped(path, digest)
-    if settings.sha256 is not None and digest != settings.sha256:
-        msg = f"{path}: its SHA-256 is {digest}, but embed.sha256 is {settings.sha256}; correct one of them."
-        raise UserError(msg)
+    _check_hash(path, digest, settings)
     metadata = _metadata(path)
     if metadata.get("format") == FORMAT:
         return _ours(path, digest, metadata, settings)
@@ -168,6 +167,12 @@ def _from_file(path: Path, model: str, settings: Embed) -> Embedder:
         msg = f"{path}: the file does not state its architecture; name it in embed.architecture."
         raise UserError(msg)
     return _timms(path, digest, model, architecture, side=settings.image_px or DEFAULT_IMAGE_PX)
+
+
+def _check_hash(path: Path, digest: str, settings: Embed) -> None:
+    if settings.sha256 is not None and digest != settings.sha256:
+        msg = f"{path}: its SHA-256 is {digest}, but embed.sha256 is {settings.sha256}; correct one of them."
+        raise UserError(msg)
 
 
 def _ours(path: Path, digest: str, metadata: dict[str, str], settings: Embed) -> Embedder:
@@ -231,8 +236,8 @@ def _ready(network: VisionTransformer, name: str, digest: str, note: str, side: 
     return Embedder(network.eval().to(device), name, digest, note, side, tuple(mean), tuple(std), device)
 
 
-def _fetched(name: str, *, download: bool = True) -> Path:
-    """Return the file of a hub model from the local cache, or download it where that is allowed."""
+def _fetched(settings: Embed, name: str, *, download: bool = True) -> Path:
+    """Return the file of a hub model from the local cache, or download it where that is allowed and pinned."""
     known = timm.is_model(_architecture_of(name))
     repository = getattr(timm.get_pretrained_cfg(name) if known else None, "hf_hub_id", None)
     if not repository:
@@ -243,14 +248,21 @@ def _fetched(name: str, *, download: bool = True) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError  # noqa: PLC0415
 
     try:
-        return Path(hf_hub_download(repository, WEIGHTS, local_files_only=True))
+        return Path(hf_hub_download(repository, WEIGHTS, revision=settings.revision, local_files_only=True))
     except LocalEntryNotFoundError:
         if not download:
             msg = f"model: the weights of '{name}' are not in the local cache; allow download, or name a local file."
             raise UserError(msg) from None
+        if settings.revision is None or settings.sha256 is None:
+            msg = (
+                f"embed.model: the weights of '{name}' are not in the cache, and a download needs embed.revision (the "
+                f"commit in {repository} on the hub) and embed.sha256 (that of {WEIGHTS}), so that the same model is "
+                "used each time; set both, or name a local file."
+            )
+            raise UserError(msg) from None
         logger.info("The weights of %s are not in the cache; asking the model hub.", name)
     try:
-        return Path(hf_hub_download(repository, WEIGHTS))
+        return Path(hf_hub_download(repository, WEIGHTS, revision=settings.revision))
     # Without a network, the hub's own retries end in a RuntimeError.
     except (OSError, ValueError, RuntimeError, HfHubHTTPError, httpx.HTTPError) as error:
         where = "is switched off (HF_HUB_OFFLINE)" if os.environ.get("HF_HUB_OFFLINE") else "cannot be reached"

@@ -43,9 +43,10 @@ def checked_compartments(maps: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
     """
     table = _joined(maps, COMPARTMENTS, [*FIELD, "compartment_id"])
     if (flat := table["radius_px"] == 0).any():
+        first = flat.idxmax()
         msg = (
-            f"{_place(*flat.idxmax())}: compartment '{table.loc[flat.idxmax(), 'compartment_id']}' has a radius of 0, so "
-            "no cell lies in it; give its radius in pixels in column 'radius_px'."
+            f"{_place(*first)}: compartment '{table.loc[first, 'compartment_id']}' has a radius of 0, so no cell lies "
+            "in it; give its radius in pixels in column 'radius_px'."
         )
         raise UserError(msg)
     fields = table.groupby(["sample", "compartment_id"])["fov"].transform("nunique")
@@ -54,8 +55,8 @@ def checked_compartments(maps: dict[Path | str, pd.DataFrame]) -> pd.DataFrame:
     if (twice := table.duplicated(list(COMPARTMENTS.key))).any():
         row = table[twice].iloc[0]
         msg = (
-            f"{_place(*twice.idxmax())}: compartment '{row['compartment_id']}' of sample '{row['sample']}' could be two,"
-            " because fields number their compartments alike and one is named as that of another field; rename it."
+            f"{_place(*twice.idxmax())}: compartment '{row['compartment_id']}' of sample '{row['sample']}' could be "
+            "two, because fields number their compartments alike and one is named as that of another field; rename it."
         )
         raise UserError(msg)
     if repeated.any():

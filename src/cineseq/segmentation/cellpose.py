@@ -138,6 +138,11 @@ def _download(settings: Segment, file: Path) -> None:
         hint = f"give {', '.join((*SHIPPED, *CELLPOSE_NAMES))} or the path of a checkpoint"
     elif not settings.download:
         hint = f"put it there (or set {CELLPOSE_FOLDER}), run the target prefetch, or set segment.download to true"
+    elif settings.sha256 is None:
+        hint = (
+            "a download needs segment.sha256 (of the model that training starts from, train.sha256), so that it is the "
+            "same model each time; set it, or put the file there"
+        )
     else:
         logger.info("cellpose downloads %s to %s.", settings.model, file)
         try:

@@ -215,8 +215,19 @@ def test_unknown_and_unreachable_models_are_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(UserError, match=r"weights of 'vit_small_patch14_dinov2.lvd142m' are not in the cache"):
-        load_embedder(Embed(model="vit_small_patch14_dinov2.lvd142m"))
+    name, pins = "vit_small_patch14_dinov2.lvd142m", {"revision": "0" * 40, "sha256": "0" * 64}
+    with pytest.raises(
+        UserError, match=rf"weights of '{name}' are not in the cache and the model hub cannot be reached"
+    ):
+        load_embedder(Embed(model=name, **pins))
+
+
+@pytest.mark.parametrize("pins", [{}, {"revision": "0" * 40}, {"sha256": "0" * 64}])
+def test_a_download_without_revision_and_hash_is_refused(monkeypatch, tmp_path, pins):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match=r"a download needs embed\.revision \(the commit .* and embed\.sha256"):
+        load_embedder(Embed(model="vit_small_patch14_dinov2.lvd142m", **pins))
 
 
 def test_random_weights_need_permission():

@@ -43,10 +43,22 @@ def test_asking_is_allowing(tmp_path, monkeypatch):
         raise ConnectionError
 
     monkeypatch.setattr(cellpose.cellpose_models, "cache_model_path", unreachable)
-    with pytest.raises(UserError, match=r"cpsam_v2'; cellpose could not download it \(ConnectionError\)"):
+    with pytest.raises(UserError, match=r"cpsam_v2'; a download needs segment\.sha256"):
         fetch(tmp_path, segment=Segment(model="cpsam_v2"))
+    assert not asked
+    with pytest.raises(UserError, match=r"cpsam_v2'; cellpose could not download it \(ConnectionError\)"):
+        fetch(tmp_path, segment=Segment(model="cpsam_v2", sha256="0" * 64))
     assert asked == ["cpsam_v2"]
     assert not (tmp_path / "models.json").exists()
+
+
+def test_what_was_downloaded_is_checked(tmp_path, monkeypatch):
+    monkeypatch.setenv(CELLPOSE_FOLDER, str(tmp_path))
+    monkeypatch.setattr(cellpose.cellpose_models, "cache_model_path", lambda name: (tmp_path / name).write_bytes(b"x"))
+    with pytest.raises(UserError, match=r"SHA-256 is .*, but segment\.sha256 is 0000"):
+        fetch(tmp_path, segment=Segment(model="cpsam_v2", sha256="0" * 64))
+    digest = hashlib.sha256(b"x").hexdigest()
+    assert fetch(tmp_path, segment=Segment(model="cpsam_v2", sha256=digest))["segment"]["sha256"] == digest
 
 
 def test_missing_files_are_refused(tmp_path):
