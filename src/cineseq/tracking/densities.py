@@ -83,11 +83,14 @@ class Step:
         Its degrees of freedom.
     prior
         Variance before the movie is seen, and the observations that it counts for.
+    least
+        Lower bound of the squared scale in px2.
     """
 
     variance: float
     tails: float
     prior: tuple[float, float]
+    least: float = LEAST_VARIANCE
 
     def log_density(self, squared: np.ndarray, frames: np.ndarray | float = 1.0) -> np.ndarray:
         """Return the log density (per px2) of steps with these squared lengths over this number of frames."""
@@ -106,7 +109,7 @@ class Step:
             variance = self.variance
             for _ in range(4):
                 pull = weight * (freedom + 2) / (freedom + squared / variance)
-                variance = max((pull @ squared + 2 * self.prior[1] * self.prior[0]) / (2 * total), LEAST_VARIANCE)
+                variance = max((pull @ squared + 2 * self.prior[1] * self.prior[0]) / (2 * total), self.least)
             one = replace(self, variance=float(variance), tails=freedom)
             unusual = PRIOR_OF_TAILS * np.log(freedom / TAILS) ** 2
             fits.append((float(weight @ one.log_density(squared)) - unusual, one))

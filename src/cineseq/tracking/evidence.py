@@ -17,7 +17,6 @@ import numpy as np
 from cineseq.config.tracking import Track
 from cineseq.tracking.candidates import Candidates
 from cineseq.tracking.densities import (
-    LEAST_VARIANCE,
     PRIOR,
     TAILS,
     TAILS_OF_STEPS,
@@ -106,18 +105,19 @@ class Learnt:
 
 def expected(problem: LinkingProblem, settings: Track) -> Learnt:
     """Return what is expected before the movie is seen."""
-    step = max((STEP * problem.spacing) ** 2, LEAST_VARIANCE)
+    least = problem.least_variance
+    step = max((STEP * problem.spacing) ** 2, least)
     if settings.step_noise_px is not None:
         step = settings.step_noise_px**2
-    middle = max((MIDDLE * problem.size) ** 2, LEAST_VARIANCE)
+    middle = max((MIDDLE * problem.size) ** 2, least)
     stated = {"inside": settings.end_rate}, {"inside": settings.appearance_rate}
     end, begin = (
         {place: Rate.expected(*rates[place], known.get(place)) for place in PLACES}
         for rates, known in zip((ENDS, BEGINNINGS), stated, strict=True)
     )
     return Learnt(
-        step=Step(step, TAILS, (step, PRIOR)),
-        middle=Step(middle, TAILS, (middle, PRIOR_OF_BIRTH)),
+        step=Step(step, TAILS, (step, PRIOR), least),
+        middle=Step(middle, TAILS, (middle, PRIOR_OF_BIRTH), least),
         apart=(float(np.log(BIRTH_SHARE * problem.birth_length)), SPREAD_APART),
         division=Rate.expected(*DIVISION, settings.division_rate),
         missed=Rate.expected(*MISSED, settings.missed_rate),

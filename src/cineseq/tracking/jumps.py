@@ -23,6 +23,9 @@ VOTERS = 300
 """Most cells of the earlier frame whose displacements are counted; all cells then judge the displacement."""
 PEAKS = 5
 """Displacements with the most votes that are tried."""
+LEAST_PX = 2.0
+MOST_BINS = 8000
+"""Most bins of displacements in each direction, for a point far away from all others."""
 ROUNDS = 3
 FARTHEST = 0.75
 """Largest jump, as a fraction of the field."""
@@ -61,7 +64,9 @@ class Jump:
         return replace(self, y_px=self.y_px / sides[0], x_px=self.x_px / sides[1])
 
 
-def find_jumps(points: np.ndarray, rows: list[slice], size: float, extent: tuple[int, int]) -> tuple[Jump, ...]:
+def find_jumps(
+    points: np.ndarray, rows: list[slice], size: float, extent: tuple[float, float], least_px: float = LEAST_PX
+) -> tuple[Jump, ...]:
     """Find the frames before which the whole field jumped.
 
     Medians of matches cannot see a jump past the next cell, because each cell then has a wrong nearest neighbour. Here
@@ -80,6 +85,8 @@ def find_jumps(points: np.ndarray, rows: list[slice], size: float, extent: tuple
         Square root of the median area, in px.
     extent
         Height and width of the field in px.
+    least_px
+        Least displacement that tells two places apart; 0 for points, which have no pixels.
     """
     spacing = neighbour_distance(points, rows)
     pairs = [
@@ -87,7 +94,7 @@ def find_jumps(points: np.ndarray, rows: list[slice], size: float, extent: tuple
     ]
     if not pairs or not np.isfinite(spacing):
         return ()
-    reach = max(min(size / 2, spacing / 4), 2.0)
+    reach = max(min(size / 2, spacing / 4), least_px)
     usual = float(np.median(np.concatenate([KDTree(points[b]).query(points[a])[0] for _, a, b in pairs])))
     found: dict[int, tuple[np.ndarray, int, int]] = {}
     for frame, before, after in pairs:
@@ -121,17 +128,20 @@ def _common(p: np.ndarray, q: np.ndarray, reach: float, extent: np.ndarray) -> t
     voters = p[np.unique(np.linspace(0, len(p) - 1, VOTERS).round().astype(int))] if len(p) > VOTERS else p
     moves = (q[None] - voters[:, None]).reshape(-1, 2)
     moves = moves[(np.abs(moves) <= FARTHEST * extent).all(axis=1)]
-    edges = [np.arange(-FARTHEST * n - reach, FARTHEST * n + 2 * reach, reach) for n in extent]
+    bins = np.maximum(reach, 2 * FARTHEST * extent / MOST_BINS)
+    edges = [
+        np.arange(-FARTHEST * n - step, FARTHEST * n + 2 * step, step) for n, step in zip(extent, bins, strict=True)
+    ]
     votes = np.histogram2d(moves[:, 0], moves[:, 1], edges)[0]
     votes = uniform_filter(votes, 3, mode="constant") * 9
     best: tuple[np.ndarray, int, int] | None = None
     most = np.argpartition(votes, -min(PEAKS, votes.size), axis=None)[-PEAKS:]
     for peak in most[np.argsort(votes.ravel()[most])[::-1]]:
         y, x = np.unravel_index(peak, votes.shape)
-        move = np.array([edges[0][y], edges[1][x]]) + reach / 2
+        move = np.array([edges[0][y], edges[1][x]]) + bins / 2
         # The median of the votes near the peak, shape (2,).
         for _ in range(ROUNDS):
-            near = moves[(np.abs(moves - move) <= 1.5 * reach).all(axis=1)]
+            near = moves[(np.abs(moves - move) <= 1.5 * bins).all(axis=1)]
             move = np.median(near, axis=0) if len(near) else move
         cells = _common_cells(p, q, move, extent)
         agree = min(_agreement(p, q, move, reach), cells)  # a cell at the edge may agree with one just beyond it

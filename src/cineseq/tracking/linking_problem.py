@@ -12,6 +12,7 @@ from scipy.spatial import ConvexHull, KDTree, QhullError
 from cineseq.config.tracking import Track
 from cineseq.tracking import motion
 from cineseq.tracking.compartments import passable
+from cineseq.tracking.densities import LEAST_VARIANCE
 from cineseq.tracking.motion import Motion, by_frame
 from cineseq.tracking.objects import Objects, moved_overlaps
 
@@ -21,6 +22,8 @@ AROUND = 6
 """Neighbours from which the local density of objects is taken."""
 FEW_OBJECTS = 4.0
 """Squared distances between neighbours that one object has for itself where a frame has no other."""
+EXACTNESS = 0.02
+"""Least standard deviation of a step of points, in distances between neighbours."""
 BIRTH_SHARE = 0.95
 """Usual distance between newborn daughters over the birth length."""
 INSIDE, EDGE, CUT = 0, 1, 2
@@ -102,6 +105,14 @@ class LinkingProblem:
     def spacing(self) -> float:
         """Median distance to the nearest neighbour in px; twice the size where no frame has two objects."""
         return self.motion.spacing if np.isfinite(self.motion.spacing) else 2 * self.size
+
+    @property
+    def least_variance(self) -> float:
+        """Lower bound of the variance of a step in px2.
+
+        Points have no pixels and may be in any unit of length; theirs is a fraction of the distance of neighbours.
+        """
+        return LEAST_VARIANCE if self.extent[1] else (EXACTNESS * self.spacing) ** 2
 
     @cached_property
     def birth_length(self) -> float:

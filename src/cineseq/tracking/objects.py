@@ -19,7 +19,7 @@ from cineseq.io.square_pixels import SQUARE
 from cineseq.io.stacks import Labels, Movie
 from cineseq.progress import progress
 from cineseq.tracking.end_pictures import ObjectImages
-from cineseq.tracking.jumps import Jump, find_jumps, offsets_of
+from cineseq.tracking.jumps import LEAST_PX, Jump, find_jumps, offsets_of
 from cineseq.tracking.motion import by_frame
 
 logger = logging.getLogger(__name__)
@@ -138,8 +138,9 @@ class Objects:
         size = float(np.sqrt(areas.median())) if len(areas) else np.inf
         extent = self.squared_shape[1:]
         if not any(extent):
-            extent = tuple(np.ceil(points.max(axis=0)).astype(int).tolist())
-        found = find_jumps(points, rows, size, extent)
+            points = points - points.min(axis=0)
+            extent = tuple(points.max(axis=0).tolist())
+        found = find_jumps(points, rows, size, extent, 0.0 if self.are_points else LEAST_PX)
         return replace(self, jumps=tuple(jump.on_pixels(self.sides) for jump in found))
 
 

@@ -19,7 +19,7 @@ from cineseq.errors import UserError
 from cineseq.io.stacks import MovieInfo
 from cineseq.tables.contract import read_table
 from cineseq.tables.imaging import DETECTIONS, TRACKS
-from cineseq.tracking.points import Points
+from cineseq.tracking.points import Points, take_points
 from cineseq.tracking.read_points import points_of_field
 
 TABLE = pd.DataFrame({"frame": [0, 0, 1, 1], "y_px": [5.5, 20.0, 6.5, 21.0], "x_px": [7.0, 30.0, 7.0, 30.0]})
@@ -208,3 +208,12 @@ def test_frames_without_points_are_a_notice(tmp_path: Path) -> None:
 def test_neither_labels_nor_points(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there are neither labels nor points to be tracked"):
         track(**outputs(tmp_path), settings=Settings())
+
+
+@pytest.mark.parametrize("value", [1e300, -1e300, 1.7e308, 1e9])
+def test_a_position_beyond_any_image_is_one_sentence(value):
+    table = pd.DataFrame({"frame": [0, 1], "y_px": [1.0, value], "x_px": [1.0, 2.0]})
+    with pytest.raises(
+        UserError, match=r"'y_px' has the value .*; expected a position in pixels, within 100,000,"
+    ):
+        take_points(table)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.unit.tracking.tracking_examples import follow, objects_at
 
 from cineseq.config.tracking import Track
+from cineseq.tracking.points import take_points
 from cineseq.tracking.tracker import link_objects
 from cineseq.tracking.validate import validate
 
@@ -78,3 +79,19 @@ def test_no_division_crosses_a_wall():
     assert len(free.families.parent) == 2
     compartment = np.where(objects.table["x_px"] > 52, 1, 0)
     assert link_objects(objects, compartment, Track()).families.parent == {}
+
+
+@settings(max_examples=8, deadline=None)
+@given(scale=st.sampled_from([1e-4, 0.01, 0.3, 7.0, 100.0]), seed=st.integers(0, 1000))
+def test_tracks_of_points_do_not_depend_on_their_unit(scale, seed):
+    rng = np.random.default_rng(seed)
+    start = rng.uniform(0, 200, (12, 2))
+    places = start + rng.normal(0, 2, (8, 12, 2)).cumsum(axis=0)
+    table = pd.DataFrame(places.reshape(-1, 2), columns=["y_px", "x_px"]).assign(frame=np.repeat(np.arange(8), 12))
+    one, other = (
+        take_points(table.assign(y_px=k * table["y_px"], x_px=k * table["x_px"])).objects for k in (1.0, scale)
+    )
+    found = [link_objects(points, np.full(len(points.table), -1), Track()).families for points in (one, other)]
+    order = [points.table.sort_values(["frame", "label"]).index for points in (one, other)]
+    assert (found[0].number[order[0]] == found[1].number[order[1]]).all()
+    assert found[0].parent == found[1].parent
