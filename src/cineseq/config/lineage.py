@@ -53,9 +53,9 @@ class Lineage(Section):
         None, gt=0, le=1, description="Fraction of the deaths that are called, measured in the same way."
     )
     before_fate_frames: int = Field(
-        6,
+        JUDGED_FRAMES,
         ge=0,
-        description="Frames before a death or division that are left out when sisters are compared before it; "
-        f"tracking calls a death from the last {JUDGED_FRAMES} frames of the cell, and from its body.",
+        description="Frames before a death or division that are left out when sisters are compared before it: all that "
+        "tracking looks at to call a death. With fewer, what is compared is partly what the call is based on.",
     )
     trees: int = Field(40, ge=1, le=200, description="Families drawn on the page of trees.")

@@ -175,7 +175,19 @@ EVENTS = Table(
     "events",
     "One row per link, division and unexplained end, with the confidence of tracking",
     ("sample", "fov", "kind", "frame", "label"),
-    (_SAMPLE, _FOV, *_EVENT_COLUMNS, Column("edited", "truth", "Whether a manual edit decided it")),
+    (
+        _SAMPLE,
+        _FOV,
+        *_EVENT_COLUMNS,
+        Column("edited", "truth", "Whether a manual edit decided it"),
+        Column(
+            "end_model",
+            "text",
+            "Model that judged this end, with its hash; missing elsewhere",
+            missing=True,
+            optional=True,
+        ),
+    ),
 )
 CURATION = Table(
     "curation",

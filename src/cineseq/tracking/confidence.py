@@ -27,6 +27,8 @@ LEAST_POSSIBLE = 0.05
 """Lowest probability of a rejected division that is listed."""
 USUAL = 0.99
 """Share of the steps below the step that is called usual."""
+ENDS = ("death", "left_fov", "lost")
+"""Ends that are events; a division is one of its own, and the end of the movie is none."""
 NAMES = ["kind", "source", "target", "other", "confidence", "reason"]
 
 
@@ -158,7 +160,11 @@ def find_events(
     listed = listed[~(open_end & repeated)]
     edited = replayed.edited[listed["source"]]
     listed = listed.assign(edited=edited, confidence=np.where(edited, 1.0, listed["confidence"]))
-    return _as_table(listed, table, families.number, field).sort_values(["frame", "label", "kind"], ignore_index=True)
+    events = _as_table(listed, table, families.number, field).sort_values(["frame", "label", "kind"], ignore_index=True)
+    if "end_model" not in tracks:
+        return events
+    model = events["track_id"].map(tracks.set_index("track_id")["end_model"]).astype("string")
+    return events.assign(end_model=model.where(events["kind"].isin(ENDS) & ~events["edited"]))
 
 
 def judge_of(objects: Objects, compartment: np.ndarray, settings: Track) -> Judge:
@@ -283,7 +289,7 @@ def end_events(table: pd.DataFrame, number: np.ndarray, tracks: pd.DataFrame) ->
     events = pd.DataFrame({"source": len(number) - 1 - last, "target": -1, "other": -1, "reason": reason})
     kinds = tracks["end_kind"].to_numpy(object)
     events = events.assign(kind=kinds, confidence=tracks["end_confidence"].to_numpy(float))
-    return events[events["kind"].isin(["death", "left_fov", "lost"]) & events["confidence"].notna()][NAMES]
+    return events[events["kind"].isin(ENDS) & events["confidence"].notna()][NAMES]
 
 
 def _what_followed(tracks: pd.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cineseq.tables.imaging import END_KINDS, START_KINDS
 from cineseq.text import count, interval, number, percent, share, significant
+from cineseq.tracking.confidence import USUAL
 from cineseq.tracking.death_stain import stain_report
 from cineseq.tracking.jumps import Jump
 from cineseq.tracking.lineage import FOLLOWED, NOT_ANNOTATED
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from cineseq.tracking.evidence import Learnt
     from cineseq.tracking.tracker import Linked
 
-USUAL = 0.99
-"""Share of the steps below the step that is called usual."""
 RATES = ("divisions", "ends inside the field", "appearances inside the field", "missed detections")
 """What each rate counts, in the order of :func:`_rates_of`."""
 LEAST_RATE = 1e-6

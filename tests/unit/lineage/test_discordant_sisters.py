@@ -10,6 +10,7 @@ from tests.unit.lineage.lineage_examples import as_cells, family
 
 from cineseq.config.base import FieldOfView
 from cineseq.config.lineage import Lineage
+from cineseq.config.tracking import JUDGED_FRAMES
 from cineseq.lineage.discordant_sisters import (
     FEATURES,
     Scale,
@@ -24,7 +25,6 @@ from cineseq.lineage.trees import families_of
 from cineseq.tables.contract import empty, read_table, write_table
 from cineseq.tables.imaging import CELLS, COMPARTMENTS, OBJECTS
 from cineseq.tables.lineage import WHICH_SISTER_DIES
-from cineseq.tracking.ends import BODY, RECENT
 
 BIRTH = 10
 
@@ -261,7 +261,7 @@ def run_step(folder, cells, objects):
         write_table(objects, folder / "objects.parquet", OBJECTS)
         fields = [FieldOfView(sample="s", fov="1")]
     outputs = {"which_dies": folder / "which.tsv", "report": folder / "report.json"}
-    settings = Settings(lineage=Lineage(permutations=199), fields=fields)
+    settings = Settings(lineage=Lineage(permutations=199, before_fate_frames=6), fields=fields)
     main(
         cells=folder / "cells.parquet", objects=[folder / "objects.parquet"] * len(fields), compartments=[],
         **outputs, settings=settings,
@@ -270,7 +270,8 @@ def run_step(folder, cells, objects):
 
 
 def test_frames_that_call_a_death_are_left_out_by_default():
-    assert Lineage().before_fate_frames >= RECENT + max(BODY)
+    assert Lineage().before_fate_frames == JUDGED_FRAMES == 15
+    assert not [line for line in call_lines(3, 12, Lineage().before_fate_frames) if "leaves out only" in line]
 
 
 def test_the_overlap_of_compared_and_judged_frames_is_said():

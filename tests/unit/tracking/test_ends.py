@@ -13,12 +13,13 @@ from cineseq.config.base import FieldOfView
 from cineseq.config.tracking import JUDGED_FRAMES, Track
 from cineseq.errors import UserError
 from cineseq.io.stacks import Labels, Movie, MovieInfo
-from cineseq.tables.imaging import TRACKS
+from cineseq.tables.imaging import EVENTS, TRACKS
 from cineseq.tracking import ends
 from cineseq.tracking.death_stain import first_stained, stain_report, stained_tracks, threshold
 from cineseq.tracking.end_features import FROM_IMAGES, FROM_MASKS, end_features
 from cineseq.tracking.end_model import MODEL_FILE, Trees, end_probabilities, read_model, shipped
 from cineseq.tracking.ends import end_kinds, with_end_classes
+from cineseq.tracking.finalise import curate
 from cineseq.tracking.lineage import track_table
 from cineseq.tracking.objects import measure
 from cineseq.tracking.replay import settle_ends, unedited
@@ -103,6 +104,17 @@ def test_a_body_that_stays_is_a_death():
     assert track["p_death"] >= 0.8
     assert track["body_frames"] >= 4
     assert track["end_model"] == shipped().label
+
+
+def test_events_of_ends_name_the_model_that_judged_them():
+    objects, families, info = ends_of("death")
+    nowhere = np.full(len(objects.table), -1)
+    curated = curate(objects, families, nowhere, None, info=info, field=FieldOfView(), settings=Track())
+    events = EVENTS.check(curated.events)
+    death = events[events["kind"] == "death"]
+    assert len(death) == 1
+    assert death["end_model"].tolist() == [shipped().label]
+    assert events.loc[events["kind"].isin(["link", "division"]), "end_model"].isna().all()
 
 
 def test_a_cell_lost_in_mitosis_is_no_death_and_no_division():
