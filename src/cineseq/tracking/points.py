@@ -9,13 +9,14 @@ import pandas as pd
 
 from cineseq.errors import UserError
 from cineseq.io.written import as_text, says_nothing
+from cineseq.text import count as counted
 from cineseq.text import significant
 from cineseq.tracking.lineage import number_tracks
 from cineseq.tracking.motion import by_frame, neighbours_apart
 from cineseq.tracking.objects import COLUMNS, Objects, no_overlaps
 
 NEEDED = ("frame", "y_px", "x_px")
-FARTHEST_PX = 1e8
+FARTHEST_PX = 100_000_000
 """A position beyond this is none, but a mark for a missing one or a mistake."""
 TOUCHING = 5
 """Percentile of the distances between nearest neighbours that stands for the diameter of a cell: the closest cells
@@ -132,7 +133,7 @@ def _checked(points: pd.DataFrame, where: str) -> pd.DataFrame:
             table[name] = table[name].astype(np.int64)
     for name in ("y_px", "x_px"):
         far = table[name].abs().to_numpy() > FARTHEST_PX
-        _check_values(table[name], far, f"a position in pixels, within {FARTHEST_PX:,.0f} of 0", where)
+        _check_values(table[name], far, f"a position in pixels, within {counted(FARTHEST_PX)} of 0", where)
     if "area_px" in table:
         _check_values(table["area_px"], table["area_px"].to_numpy() <= 0, "a number above 0", where)
     table["track_id"] = _track_ids(points)

@@ -251,6 +251,7 @@ def _linking(linked: Linked, hours: float | None) -> tuple[list[str], dict[str, 
         "step_noise_px": round(float(np.sqrt(learnt.step.variance)), 3),
         "frame_hours": None if hours is None else round(hours, 6),
         **_numbers_of_rates(learnt),
+        "divisions_in_reverse": decision.decoys,
         "competing_groups": decision.packing.components,
         "unfinished_groups": decision.packing.unfinished,
         **linked.counts,
@@ -320,7 +321,11 @@ def _events(linked: Linked) -> list[str]:
     if counts["divisions"]:
         false = counts["divisions_expected_false"]
         doubt = f"about {count(round(false))} of them may be false" if false >= 1 else "fewer than one may be false"
-        lines.append(f"{count(counts['divisions'], 'division')}; by their probabilities, {doubt}.")
+        backwards = count(linked.decision.decoys, "apparent division")
+        lines.append(
+            f"{count(counts['divisions'], 'division')}; by their probabilities, {doubt}. The movie in reverse, which "
+            f"has none, shows {backwards} by the same rules."
+        )
     if explained := counts["splits_explained_by_merges"]:
         lines.append(
             f"{count(explained, 'apparent division')} {'was' if explained == 1 else 'were'} of two touching cells that "

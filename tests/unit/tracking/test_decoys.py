@@ -10,8 +10,10 @@ from tests.unit.tracking.tracking_examples import objects_at
 
 from cineseq.config.tracking import Track
 from cineseq.tracking.decoys import false_share, reversed_problem
+from cineseq.tracking.finalise import no_tracks
 from cineseq.tracking.linking_problem import linking_problem
 from cineseq.tracking.objects import Objects
+from cineseq.tracking.report import tracking_report
 from cineseq.tracking.tracker import link_objects
 
 
@@ -57,6 +59,10 @@ def pairs_of_cells(backwards: bool) -> Objects:
 @pytest.mark.parametrize("backwards", [False, True])
 def test_splits_are_doubted_where_cells_merge_as_often(backwards):
     objects = pairs_of_cells(backwards)
-    counts = link_objects(objects, np.full(len(objects.table), -1), Track()).counts
+    linked = link_objects(objects, np.full(len(objects.table), -1), Track())
+    counts = linked.counts
     assert counts["divisions"] >= 16
+    said = " ".join(tracking_report(objects, linked, no_tracks().tracks)["lines"])
+    assert (linked.decision.decoys >= 16) == backwards
+    assert f"shows {linked.decision.decoys} apparent division" in said
     assert (counts["divisions_expected_false"] > 0.5 * counts["divisions"]) == backwards

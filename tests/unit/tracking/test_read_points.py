@@ -213,7 +213,5 @@ def test_neither_labels_nor_points(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [1e300, -1e300, 1.7e308, 1e9])
 def test_a_position_beyond_any_image_is_one_sentence(value):
     table = pd.DataFrame({"frame": [0, 1], "y_px": [1.0, value], "x_px": [1.0, 2.0]})
-    with pytest.raises(
-        UserError, match=r"'y_px' has the value .*; expected a position in pixels, within 100,000,"
-    ):
+    with pytest.raises(UserError, match=r"'y_px' has the value .*; expected a position in pixels, within 100,000,"):
         take_points(table)
