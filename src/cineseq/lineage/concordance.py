@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pandas as pd
 from scipy.special import gammaln
@@ -75,23 +77,33 @@ def sisters_by_sample(cells: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     cells
-        Columns ``sample``, ``condition``, ``parent_id`` and ``fate`` of :data:`cineseq.tables.imaging.CELLS`.
+        Columns ``sample``, ``condition``, ``parent_id`` and ``fate`` of :data:`cineseq.tables.imaging.CELLS`, and
+        ``founder_id`` if known: pairs of one lineage are not independent.
 
     Returns
     -------
     pandas.DataFrame
-        ``condition``, ``sample``, ``pairs``, ``concordance`` and ``expected_independent``; samples with enough pairs of
-        known fates, of which some died and some divided.
+        ``condition``, ``sample``, ``pairs``, ``concordance``, ``expected_independent``, ``phi``, ``phi_low`` and
+        ``phi_high``; samples with enough pairs of known fates, of which some died and some divided.
     """
     known = cells[cells["fate"].isin(["division", "death"])].dropna(subset="parent_id")
-    daughters = known.assign(died=(known["fate"] == "death").astype(float)).groupby(
+    lineage = "founder_id" if "founder_id" in known else "parent_id"
+    daughters = known.assign(died=(known["fate"] == "death").astype(float), lineage=known[lineage]).groupby(
         ["condition", "sample", "parent_id"], dropna=False
-    )["died"]
-    pairs = daughters.agg(["size", "sum"])
-    pairs = pairs[pairs["size"] == 2].assign(same=lambda rows: rows["sum"] != 1)
-    each = pairs.groupby(["condition", "sample"], dropna=False).agg(
-        pairs=("same", "size"), concordance=("same", "mean"), death=("sum", "mean")
     )
+    pairs = daughters.agg(size=("died", "size"), sum=("died", "sum"), lineage=("lineage", "first"))
+    pairs = pairs[pairs["size"] == 2].assign(same=lambda rows: rows["sum"] != 1)
+    samples = pairs.groupby(["condition", "sample"], dropna=False)
+    each = samples.agg(pairs=("same", "size"), concordance=("same", "mean"), death=("sum", "mean"))
+    # The order of two sisters does not matter: one died where any did, both where two did.
+    each[["phi", "phi_low", "phi_high"]] = [
+        astuple(
+            pair_correlation(
+                (rows["sum"] > 0).to_numpy(float), (rows["sum"] > 1).to_numpy(float), rows["lineage"].to_numpy(str)
+            )
+        )[:3]
+        for _, rows in samples
+    ] or np.empty((0, 3))
     death = each["death"] / 2
     each["expected_independent"] = death**2 + (1 - death) ** 2
     kept = (each["pairs"] >= FEWEST_PAIRS) & death.between(0, 1, inclusive="neither")

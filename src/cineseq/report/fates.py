@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 
 from cineseq.lineage.concordance import sisters_by_sample
 from cineseq.lineage.report import hazard_text, last_observed
 from cineseq.report.found import NONE, Claim, tested, with_interval
-from cineseq.statistics import ALPHA
+from cineseq.statistics import ALPHA, CONFIDENCE
+from cineseq.statistics.heterogeneity import random_effects
 from cineseq.statistics.permutation import benjamini_hochberg
 from cineseq.statistics.verdicts import judge
 from cineseq.text import (
@@ -116,11 +118,24 @@ def _claim(row: pd.Series, q: float, conditions: int, by_sample: pd.DataFrame) -
     own = by_sample[by_sample["condition"] == row.name] if len(by_sample) else by_sample
     more = int((own["concordance"] > own["expected_independent"]).sum()) if len(own) > 1 else 0
     samples = f"{more} of {count(len(own))}" if len(own) > 1 else NONE
+    one_more = _one_more(own)
     phi = f"; phi {with_interval(row['phi'], row['phi_low'], row['phi_high'])}" if known(row["phi"]) else ""
     name = f"sisters share their fate{f', {row.name}' if conditions > 1 else ''}"
     effect = f"same fate in {percent(row['concordance'])} of {count(row['pairs'], 'pair')}{phi}"
     verdict = judge(is_estimated=True, is_shown=bool(q <= ALPHA))
-    return Claim(name, verdict, effect, percent(row["expected_independent"]), tested(row["p_value"], q), samples)
+    return Claim(
+        name, verdict, effect, percent(row["expected_independent"]), tested(row["p_value"], q), samples, one_more
+    )
+
+
+def _one_more(by_sample: pd.DataFrame) -> str:
+    """Return the prediction interval of phi in one more sample, from random effects on the scale of Fisher's z."""
+    if "phi" not in by_sample:
+        return NONE
+    ends = by_sample[["phi", "phi_low", "phi_high"]].to_numpy(float)
+    z, low, high = np.arctanh(np.where(np.abs(ends) < 1, ends, np.nan)).T
+    over = random_effects(z, (high - low) / (2 * norm.ppf((1 + CONFIDENCE) / 2)))
+    return NONE if over is None else f"phi {interval(np.tanh(over.new_low), np.tanh(over.new_high))}"
 
 
 def _left_out(sisters: pd.DataFrame | None, pairs: pd.DataFrame | None) -> str:

@@ -299,4 +299,7 @@ def test_sisters_by_sample_are_pairs_of_known_fates_in_samples_with_both_fates()
     rows += [("drug", "s1", "s1_x", "death"), ("drug", "s1", "s1_x", "unknown"), ("drug", "s1", None, "death")]
     cells = pd.DataFrame(rows, columns=["condition", "sample", "parent_id", "fate"])
     (found,) = sisters_by_sample(cells).to_dict("records")
+    low, high = found.pop("phi_low"), found.pop("phi_high")
+    assert found.pop("phi") == pytest.approx(0.6)
+    assert -1 < low < 0.6 < high < 1
     assert found == {"condition": "drug", "sample": "s1", "pairs": 5, "concordance": 0.8, "expected_independent": 0.5}

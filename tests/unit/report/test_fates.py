@@ -8,6 +8,7 @@ import pytest
 from tests.unit.report.report_examples import checked, render
 
 from cineseq.report.fates import CONDITIONS_NAMED, controls_last, shared_fates
+from cineseq.report.found import NONE
 from cineseq.tables.lineage import CONCORDANCE, FATE_INCIDENCE, STATE_BY_SISTER
 
 DRUGS = ("drug 1 uM", "drug 5 uM", "drug 10 uM", "drug 20 uM", "drug 30 uM")
@@ -159,3 +160,27 @@ def test_the_only_condition_that_could_be_tested_is_named_once(tmp_path: Path):
         "could be tested (within field and birth time, q ≤ 0.05; same fate in 90 % of 54 pairs, 60 % expected if fates "
         "were independent); not testable in other."
     )
+
+
+@pytest.mark.parametrize(("samples", "is_said"), [(4, True), (2, False)])
+def test_what_one_more_sample_would_show_stands_beside_the_shared_fates(samples: int, is_said: bool):
+    rng = np.random.default_rng(3)
+    rows = []
+    for sample in range(samples):
+        first = rng.random(60) < 0.5
+        second = np.where(rng.random(60) < 0.7, first, rng.random(60) < 0.5)
+        for pair, died in enumerate(zip(first, second, strict=True)):
+            rows += [("drug", f"s{sample}", f"{sample}/{pair}", "death" if d else "division") for d in died]
+    cells = pd.DataFrame(rows, columns=["condition", "sample", "parent_id", "fate"])
+    shared = pd.DataFrame(
+        {"condition": ["drug"], "relation": "sisters", "pairs": [60 * samples], "concordance": [0.85],
+         "expected_independent": [0.5], "phi": [0.7], "phi_low": [0.6], "phi_high": [0.8], "p_value": [0.0001],
+         "note": [""]}
+    )  # fmt: skip
+    (claim,) = shared_fates(shared, None, cells=cells).claims
+    assert claim.samples == f"{samples} of {samples}"
+    if not is_said:
+        assert claim.one_more == NONE
+        return
+    low, high = (float(end) for end in claim.one_more.removeprefix("phi [").removesuffix("]").split(", "))
+    assert 0 < low < 0.7 < high < 1
